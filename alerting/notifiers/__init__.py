@@ -1,0 +1,1 @@
+"""One file per kind of receiver; the module's name is the kind."""

@@ -1,0 +1,1 @@
+"""What is true about a zone. Pure: no I/O, no clock, no logging."""

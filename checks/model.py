@@ -1,0 +1,411 @@
+"""What is asked, what came back, and what it means: the values everything else passes around."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+
+class Transport(StrEnum):
+    UDP = "udp"
+    TCP = "tcp"
+
+
+class Family(StrEnum):
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """One address of a nameserver; each is observed on its own. The text form is that of the configuration."""
+
+    host: str
+    port: int = 53
+
+    @property
+    def family(self) -> Family:
+        return Family.IPV6 if ":" in self.host else Family.IPV4
+
+    def __str__(self) -> str:
+        if self.port == 53:
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A nameserver. ``group`` names the serial space it shares; ``upstream`` where it transfers from."""
+
+    name: str
+    addresses: tuple[Address, ...] = ()
+    hidden: bool = False
+    group: str = ""
+    upstream: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRecord:
+    """An RRset to compare. ``name`` is absolute; ``expect`` holds canonical rdata, or None: any, but the same."""
+
+    name: str
+    type: str
+    expect: tuple[str, ...] | None = None
+    ttl: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.type}"
+
+
+class Expectation(StrEnum):
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRule:
+    """One row of the transfer matrix. ``server`` is a name or "*"; ``whole`` pulls the zone to its end."""
+
+    server: str
+    expect: Expectation
+    key: str | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A zone to watch. ``name`` is absolute, lower case, A-labels, with the final dot."""
+
+    name: str
+    servers: tuple[Server, ...] = ()
+    primary: str | None = None
+    max_lag: timedelta = timedelta(minutes=10)
+    records: tuple[WantedRecord, ...] = ()
+    transfers: tuple[TransferRule, ...] = ()
+
+    def server(self, name: str) -> Server | None:
+        return next((s for s in self.servers if s.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question to one address. ``key`` names a TSIG key of the configuration; the prober holds the secret.
+
+    ``qtype`` "AXFR" asks for a transfer: permission is read off the first message unless ``whole``.
+    ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314).
+    """
+
+    zone: str
+    server: str
+    address: Address
+    qname: str
+    qtype: str
+    transport: Transport = Transport.UDP
+    key: str | None = None
+    whole: bool = False
+    identify: bool = False
+
+
+class Outcome(StrEnum):
+    """What became of a query: a closed set. An rcode is part of an answer, not an outcome."""
+
+    ANSWERED = "answered"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    REFUSED_CONNECTION = "refused-connection"
+    TRUNCATED_ONLY = "truncated-only"
+    MALFORMED = "malformed"
+    MISMATCHED = "mismatched"
+    UNASKED = "unasked"
+    """The monitor itself could not ask (no descriptor, local firewall, no route, blind): accuses nobody."""
+
+    @property
+    def silent(self) -> bool:
+        """Nothing at all came back from the other side."""
+        return self in (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.UNASKED)
+
+
+class Shape(StrEnum):
+    """What the sections of an answer amount to, seen from the question."""
+
+    RECORDS = "records"
+    NODATA = "nodata"
+    REFERRAL = "referral"
+    UPWARD = "upward"
+    CNAME = "cname"
+    OTHER = "other"
+    """Records were there, but for another owner, class or type."""
+
+
+class TransferResult(StrEnum):
+    """How a transfer ended; all but ALLOWED are typed reasons."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    NOTAUTH = "notauth"
+    BADKEY = "badkey"
+    BADSIG = "badsig"
+    BADTIME = "badtime"
+    BADALG = "badalg"
+    UNSIGNED = "unsigned"
+    SERVFAIL = "servfail"
+    RCODE = "rcode"
+    """Another rcode (FORMERR, NOTIMP …); ``Observation.rcode`` has it."""
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    MALFORMED = "malformed"
+    SERIAL_MOVED = "serial-moved"
+    LIMIT = "limit"
+    """One of our own limits on time, octets, messages or records ended it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Soa:
+    serial: int
+    mname: str
+    rname: str
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RrSet:
+    """An RRset in canonical form (RFC 4034 section 6): rdata as escaped presentation text, sorted."""
+
+    name: str
+    type: str
+    ttl: int
+    rdata: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What became of one query. Text fields are printable ASCII, escaped, and of bounded length.
+
+    ``at`` is when the answer came or the prober gave up; ``rtt`` is in seconds. ``transport`` is the one that
+    gave the answer in the end (a truncated UDP answer is asked again over TCP). ``discarded`` counts packets
+    thrown away on the way: wrong id, question or source, or garbage before a good answer.
+    """
+
+    query: Query
+    outcome: Outcome
+    at: datetime
+    rtt: float | None = None
+    transport: Transport | None = None
+    rcode: str | None = None
+    authoritative: bool = False
+    shape: Shape | None = None
+    soa: Soa | None = None
+    answer: RrSet | None = None
+    nsid: str | None = None
+    expire: int | None = None
+    ede: tuple[str, ...] = ()
+    discarded: int = 0
+    transfer: TransferResult | None = None
+    skew: float | None = None
+    """Seconds the server's clock is ahead of ours, from a BADTIME error (RFC 8945 section 5.2.3)."""
+    records: int = 0
+    octets: int = 0
+    detail: str = ""
+    evidence: str = ""
+    """The first 64 octets of what could not be understood, in hex."""
+
+    @property
+    def server(self) -> str:
+        return self.query.server
+
+    @property
+    def address(self) -> Address:
+        return self.query.address
+
+    @property
+    def serial(self) -> int | None:
+        """The serial of an authoritative, positive SOA answer; nothing else counts as serving a version."""
+        if self.soa is None or not self.authoritative or self.rcode != "NOERROR":
+            return None
+        return self.soa.serial if self.outcome is Outcome.ANSWERED else None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One check's observations of one zone. ``at`` is when it was complete, ``cadence`` how often it comes."""
+
+    zone: str
+    check: str
+    at: datetime
+    cadence: timedelta
+    seen: tuple[Observation, ...]
+    vantage: str = "local"
+
+
+class Health(StrEnum):
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is so. ``code`` is stable; ``subject`` tells apart findings of one code at one address."""
+
+    code: str
+    text: str
+    server: str | None = None
+    address: Address | None = None
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """What a check could not decide: a whole server, one of its addresses, or one subject there."""
+
+    server: str
+    address: Address | None = None
+    subject: str | None = None
+    why: str = ""
+
+    def covers(self, server: str | None, address: Address | None, subject: str) -> bool:
+        return self.server == server and self.address in (None, address) and self.subject in (None, subject)
+
+
+class Undecided(Exception):
+    """Raised by a check that can say nothing about the whole zone this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check says of one zone at one time. UNKNOWN as a whole: nothing was decided."""
+
+    zone: str
+    check: str
+    at: datetime
+    health: Health
+    findings: tuple[Finding, ...] = ()
+    unsure: tuple[Unsure, ...] = ()
+    why: str = ""
+
+
+# --- the ledger's values; what is done with them is in ledger.py ---
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A serial with the two bounds of its first sight: looked and it was not there; looked and it was."""
+
+    serial: int
+    absent: datetime | None
+    seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something seen that is believed only at a second look on the same address and identity."""
+
+    serial: int
+    nsid: str | None
+    looks: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one address serves, since when. Fields that tick with every look do not take part in ``==``.
+
+    ``serial`` is the version it last served (kept while it is silent), ``since`` the first look at it.
+    ``state`` is the open run's outcome: "answered", a transport outcome, or an rcode in lower case; ``changed``
+    since when that run (serial and state) stands. ``synced`` is the last look at which it served the
+    reference; None while it does so now. ``expires`` comes from EDNS EXPIRE or, ``estimated``, from ``synced``
+    plus the SOA's expire.
+    """
+
+    server: str
+    address: Address
+    group: str
+    serial: int | None
+    since: datetime
+    state: str
+    changed: datetime
+    synced: datetime | None = None
+    passed: int = 0
+    """Versions newer than the served one that came by since."""
+    nsid: str | None = None
+    doubt: Doubt | None = None
+    looked: datetime | None = field(default=None, compare=False)
+    expires: datetime | None = field(default=None, compare=False)
+    estimated: bool = field(default=False, compare=False)
+    rtt: float | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """One serial space of a zone: its versions in RFC 1982 order and the reference among them."""
+
+    group: str
+    reference: int | None
+    soa: Soa | None
+    """The reference's SOA: its timers are the zone's own promise."""
+    versions: tuple[Version, ...] = ()
+    doubt: Doubt | None = None
+    """A primary that seems to have stepped back, until it is believed."""
+    regressed: Version | None = None
+    """The version the primary stepped back from, while that matters to somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Who served which version of one zone since when. Equal ledgers need not be written again."""
+
+    zone: str
+    spaces: tuple[Space, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    at: datetime | None = field(default=None, compare=False)
+    """The last look."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """An address' run ended and another began: a row of history."""
+
+    zone: str
+    server: str
+    address: Address
+    serial: int | None
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Propagation:
+    """A version reached an address. Seconds from first sight anywhere; 0.0 for where it was seen first."""
+
+    zone: str
+    server: str
+    address: Address
+    serial: int
+    seconds: float
+    at: datetime
+
+
+class Check(Protocol):
+    """Settings as fields, two pure verbs. The class docstring is its specification."""
+
+    name: ClassVar[str]
+    codes: ClassVar[tuple[str, ...]]
+    cadence: ClassVar[timedelta]
+
+    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+        """What it still wants to know; called again with what has been seen until it wants nothing more."""
+        ...
+
+    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterable[Finding | Unsure]:
+        """What the answers mean. Raises Undecided when nothing can be said of the whole zone."""
+        ...
+
+
+Ledgers = Mapping[str, Ledger]

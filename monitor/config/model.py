@@ -1,0 +1,107 @@
+"""The configuration once it has been understood: plain values, secrets wrapped."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from alerting.model import Policy, Route, Secret, Severity
+from checks.model import Address, Check, TransferRule, WantedRecord
+from monitor.ports import Key, Notifier
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """``listen`` is (host, port); port 0 lets the system choose. ``url`` is how people reach the page, for links."""
+
+    listen: tuple[str, int] = ("127.0.0.1", 9953)
+    database: Path = Path("soawatch.db")
+    vantage: str = "local"
+    token: Secret | None = None
+    public: bool = False
+    url: str | None = None
+    retention: timedelta = timedelta(days=90)
+    log_format: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLimits:
+    """Where a transfer is ended by us: seconds, octets, messages and records."""
+
+    deadline: float = 60.0
+    octets: int = 100_000_000
+    messages: int = 100_000
+    records: int = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How questions are asked. ``timeout`` is per attempt, in seconds; ``source`` are addresses to ask from."""
+
+    timeout: float = 2.0
+    attempts: int = 3
+    max_qps_per_server: float = 200.0
+    max_in_flight: int = 256
+    transfers_per_server: int = 2
+    transfer: TransferLimits = TransferLimits()
+    source: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEntry:
+    """A server as written. Without ``addresses`` its ``name`` is a host name that is resolved."""
+
+    name: str
+    addresses: tuple[Address, ...] = ()
+    host: str | None = None
+    port: int = 53
+    hidden: bool = False
+    group: str = ""
+    upstream: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneEntry:
+    """A zone as written. Without ``servers`` they are found from its NS set."""
+
+    name: str
+    servers: tuple[str, ...] = ()
+    primary: str | None = None
+    max_lag: timedelta = timedelta(minutes=10)
+    records: tuple[WantedRecord, ...] = ()
+    transfers: tuple[TransferRule, ...] = ()
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Who resolves names of servers and NS sets. Without addresses: the system's resolver."""
+
+    addresses: tuple[Address, ...] = ()
+    interval: timedelta = timedelta(minutes=15)
+    timeout: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    path: Path | None = None
+    service: Service = Service()
+    probe: Probe = Probe()
+    resolver: Resolver = Resolver()
+    cadence: Mapping[str, timedelta] = field(default_factory=dict)
+    """Check name → how often; every registered check has an entry. A cadence of zero switches it off."""
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    servers: Mapping[str, ServerEntry] = field(default_factory=dict)
+    zones: tuple[ZoneEntry, ...] = ()
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    """Only what the operator changed; the rest is as in checks/codes.py."""
+    policy: Policy = field(default_factory=Policy)
+    receivers: Mapping[str, Notifier] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """Receiver name → its type."""
+    routes: tuple[Route, ...] = ()
+    max_zones: int = 1000
+    """Above this many zones /metrics has per-zone series only for those that are not good."""
+    warnings: tuple[str, ...] = ()
+    """What is allowed but unwise, each with file and line."""

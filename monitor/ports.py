@@ -1,0 +1,194 @@
+"""The seams: what may be swapped for another implementation, and what each must keep to."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from alerting.model import Alert, AlertKey, Incident, Notification, Secret, Telling, Transition
+from checks.model import Ledger, Observation, Propagation, Query, Round, RunChange
+
+Now = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A TSIG key (RFC 8945). ``name`` is as in the configuration, ``wire_name`` as servers know it."""
+
+    name: str
+    wire_name: str
+    algorithm: str
+    secret: Secret
+
+
+class Prober(Protocol):
+    """Exactly one observation per query, in any order, in batches as they come; never an exception.
+
+    Closing makes what is in flight end as UNASKED, soon.
+    """
+
+    def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]: ...
+
+    async def close(self) -> None: ...
+
+
+class Bus(Protocol):
+    """Carries rounds from those who ask to those who judge; publishing waits when the judge is behind."""
+
+    async def publish(self, round: Round) -> None: ...
+
+    async def take(self, most: int) -> Sequence[Round]:
+        """At least one round, at most ``most``; waits for the first; empty once closed and drained."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Notifier(Protocol):
+    """Hands one notification over, or raises DeliveryError. It may be asked twice with the same id."""
+
+    async def send(self, notification: Notification) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One row says that a sweep ran: what did not change in it was as before."""
+
+    check: str
+    started: datetime
+    finished: datetime
+    zones: int
+    queries: int
+    answered: int
+    vantage: str = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that one batch of rounds changed: kept whole or not at all."""
+
+    ledgers: tuple[Ledger, ...] = ()
+    runs: tuple[RunChange, ...] = ()
+    propagations: tuple[Propagation, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    """An alert back in phase OK is forgotten by the store."""
+    transitions: tuple[Transition, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    tellings: tuple[Telling, ...] = ()
+    dropped_zones: tuple[str, ...] = ()
+    """Zones no longer monitored: their ledgers go, their history stays until retention takes it."""
+
+    @property
+    def empty(self) -> bool:
+        return not (
+            self.ledgers
+            or self.runs
+            or self.propagations
+            or self.alerts
+            or self.transitions
+            or self.incidents
+            or self.tellings
+            or self.dropped_zones
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a restart needs, exactly as it was last committed."""
+
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
+    """The open ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row of the outbox taken as a lease: until ``lease`` it is nobody else's."""
+
+    telling: Telling
+    attempt: int
+    lease: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How an attempt ended. ``again`` is when to try next; None with ``error``: given up; None without: done."""
+
+    id: str
+    at: datetime
+    error: str = ""
+    permanent: bool = False
+    again: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as history keeps it; ``until`` is None while it lasts."""
+
+    zone: str
+    server: str
+    address: str
+    serial: int | None
+    state: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxCount:
+    receiver: str
+    pending: int
+    delivered: int
+    given_up: int
+    oldest: datetime | None
+    last_delivered: datetime | None
+    last_error: str
+    last_error_at: datetime | None
+    permanent: bool
+
+
+class StoreError(Exception):
+    """The database cannot be used; the sentence says why and what to do."""
+
+
+class Store(Protocol):
+    """The record. All calls are coroutines; none blocks the loop. Times are aware UTC."""
+
+    async def restore(self) -> Remembered: ...
+
+    async def commit(self, commit: Commit) -> None:
+        """All of it in one durable transaction, or StoreError and none of it."""
+        ...
+
+    async def sweep(self, row: Sweep) -> None: ...
+
+    async def claim(self, now: datetime, *, lease: float, most: int, busy: Iterable[str] = ()) -> Sequence[Claimed]:
+        """Due rows whose elders of the same receiver and incident are all settled; receivers in ``busy`` skipped."""
+        ...
+
+    async def settle(self, settled: Settled) -> None: ...
+
+    async def outbox(self) -> Sequence[OutboxCount]: ...
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest waiting row of the outbox is due; None when there is none."""
+        ...
+
+    async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]: ...
+
+    async def incidents(
+        self, *, most: int = 100, before: datetime | None = None, zone: str | None = None
+    ) -> Sequence[Incident]:
+        """Newest first, open and resolved."""
+        ...
+
+    async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]: ...
+
+    async def prune(self, before: datetime, most: int = 1000) -> int:
+        """Takes at most ``most`` rows of closed history older than ``before``; how many went."""
+        ...
+
+    async def backup(self, path: str) -> None: ...
+
+    async def close(self) -> None: ...

@@ -129,3 +129,33 @@ class Status:
     ready: bool = False
     heartbeat: datetime | None = None
     """When the scheduler last ticked."""
+
+
+DURATION_BOUNDS: tuple[float, ...] = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Upper bounds, in seconds, of the buckets of every query duration; one more bucket has no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How long things took. ``buckets`` has one count per bound of DURATION_BOUNDS and one more for all that took
+    longer; each duration is counted in one bucket only (not cumulative). ``total`` is the sum in seconds.
+    """
+
+    buckets: tuple[int, ...]
+    total: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeCounts:
+    """What the prober has done since it started. Keys are plain text: server name, transport, outcome."""
+
+    queries: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    """(server, transport, outcome) → observations; the transport is the one that gave the answer in the end."""
+    durations: Mapping[tuple[str, str], Histogram] = field(default_factory=dict)
+    """(server, transport) → how long answers took; what was not answered has no duration."""
+    discarded: Mapping[str, int] = field(default_factory=dict)
+    """Server → packets thrown away: wrong id, wrong question, or not to be understood."""
+    in_flight: int = 0
+    waiting: int = 0
+    """Queries held back by the pace, by slots, or because the monitor has no descriptor left."""

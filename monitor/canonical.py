@@ -1,0 +1,76 @@
+"""How is a record written so that two writings of the same record are the same text?"""
+
+import hashlib
+from collections.abc import Iterable
+
+import dns.exception
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from checks.model import RrSet
+
+LONGEST = 4096
+"""Characters of one record; what is longer is cut and its digest stands for the rest."""
+
+
+def canonical(rdata: dns.rdata.Rdata) -> str:
+    """Presentation text of the canonical form (RFC 4034 section 6.2): printable ASCII, at most ``LONGEST`` long.
+
+    What cannot be written in its own syntax is written as RFC 3597 says (``\\# 2 abcd``).
+    """
+    wire = rdata.to_digestable(dns.name.root)
+    text = _text(rdata.rdclass, rdata.rdtype, wire)
+    if len(text) <= LONGEST:
+        return text
+    digest = hashlib.sha256(wire).hexdigest()
+    return f"{text[: LONGEST - 80]}... sha256:{digest}"
+
+
+def rrset(found: dns.rrset.RRset) -> RrSet:
+    """An RRset from a message in canonical form: owner in lower case, records sorted, each once."""
+    return RrSet(
+        name=found.name.canonicalize().to_text(),
+        type=dns.rdatatype.to_text(found.rdtype),
+        ttl=found.ttl,
+        rdata=ordered(canonical(rdata) for rdata in found),
+    )
+
+
+def ordered(rdata: Iterable[str]) -> tuple[str, ...]:
+    """The one order in which canonical records stand."""
+    return tuple(sorted(set(rdata)))
+
+
+def parse(rdtype: str, text: str, zone: str) -> str:
+    """The canonical form of a record somebody wrote; names without final dot are relative to ``zone``.
+
+    TXT and SPF that do not begin with a quote are taken as one string. Raises ValueError saying what is wrong.
+    """
+    if rdtype in ("TXT", "SPF") and text and not text.startswith('"'):
+        text = " ".join(_quoted(part) for part in _chunks(text.encode()))
+    try:
+        origin = dns.name.from_text(zone)
+        return canonical(dns.rdata.from_text("IN", rdtype, text, origin=origin, relativize=False))
+    except (dns.exception.DNSException, ValueError) as error:
+        raise ValueError(str(error) or type(error).__name__) from None
+
+
+def _text(rdclass: dns.rdataclass.RdataClass, rdtype: dns.rdatatype.RdataType, wire: bytes) -> str:
+    try:
+        text = dns.rdata.from_wire(rdclass, rdtype, wire, 0, len(wire)).to_text()
+    except (dns.exception.DNSException, ValueError):
+        text = ""
+    if text and text.isascii() and text.isprintable():
+        return text
+    return dns.rdata.GenericRdata(rdclass, rdtype, wire).to_text()
+
+
+def _chunks(octets: bytes) -> list[bytes]:
+    return [octets[start : start + 255] for start in range(0, len(octets), 255)]
+
+
+def _quoted(octets: bytes) -> str:
+    return '"' + "".join(chr(o) if 32 <= o < 127 and o not in b'"\\' else f"\\{o:03d}" for o in octets) + '"'

@@ -159,3 +159,22 @@ class ProbeCounts:
     in_flight: int = 0
     waiting: int = 0
     """Queries held back by the pace, by slots, or because the monitor has no descriptor left."""
+
+
+PROPAGATION_BOUNDS: tuple[float, ...] = (
+    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0,
+)  # fmt: skip
+"""Upper bounds, in seconds, of the buckets of propagation times; one more bucket has no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is counted, beside what is seen: all that /metrics tells and Status does not hold. Counts only grow."""
+
+    probe: ProbeCounts = ProbeCounts()
+    notifications: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(receiver, outcome) → attempts to deliver; outcomes are "delivered", "retried" and "given-up"."""
+    propagation: Mapping[str, Histogram] = field(default_factory=dict)
+    """Server → how long versions took to reach it; the buckets are those of PROPAGATION_BOUNDS."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Check → how often it could not judge a zone because of a bug of its own."""

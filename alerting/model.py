@@ -126,7 +126,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Alerts with one cause. ``phase`` is "open" or "resolved". ``lines`` are capped, ``findings`` counts all."""
+    """Alerts with one cause. ``phase`` is "open" or "resolved". ``lines`` are capped, ``findings`` counts all.
+
+    ``codes`` were told of; ``receivers`` heard that it opened, and will hear the rest; ``news`` counts what was told.
+    """
 
     id: str
     cause: Cause
@@ -140,6 +143,9 @@ class Incident:
     lines: tuple[Line, ...] = ()
     findings: int = 0
     told: bool = True
+    codes: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    news: int = 0
 
 
 class News(StrEnum):

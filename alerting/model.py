@@ -74,15 +74,15 @@ class AlertKey:
 class Alert:
     """``since`` is when the present phase began, ``bad_since`` when the finding was first seen this time.
 
-    ``seen`` is the time of the last verdict that spoke of it; it does not take part in ``==``, so that
-    a standing alert costs no write.
+    ``seen`` is the time of the last verdict that spoke of it, ``text`` what it said ("22 min behind"). Neither takes
+    part in ``==``, so that a standing alert costs no write.
     """
 
     key: AlertKey
     phase: Phase
     since: datetime
     severity: Severity
-    text: str
+    text: str = field(compare=False)
     bad_since: datetime | None = None
     incident: str | None = None
     seen: datetime | None = field(default=None, compare=False)

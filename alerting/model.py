@@ -87,6 +87,11 @@ class Alert:
     incident: str | None = None
     seen: datetime | None = field(default=None, compare=False)
 
+    @property
+    def quiet(self) -> bool:
+        """Nothing is wrong: it need not be remembered."""
+        return self.phase is Phase.OK
+
 
 @dataclass(frozen=True, slots=True)
 class Transition:

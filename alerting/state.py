@@ -1,0 +1,138 @@
+"""Does a finding stand long enough to be an alert, and has it been gone long enough to be over?
+
+    OK --bad--> PENDING --bad for grace--> FIRING --good--> RECOVERING --good for settle--> OK
+                   `--good--> OK              ^------bad------'
+
+UNKNOWN has no row: losing sight of something moves nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Severity, Transition
+from alerting.severity import severity_of
+from checks.model import Finding, Health, Verdict
+
+NOT_CHECKED = "not-checked"
+
+PATIENCE = timedelta(minutes=10)
+"""A check that can say nothing is given at least this long. How often it comes is not known here: a check
+that comes less often than this fires at its second look that decides nothing."""
+
+NO_TIME = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row of the table: where to, after how long in the phase before (a field of Policy), and what is said."""
+
+    to: Phase
+    after: str = ""
+    reason: Reason | None = None
+
+
+MOVES: Mapping[tuple[Phase, Health], Move] = MappingProxyType(
+    {
+        (Phase.OK, Health.BAD): Move(Phase.PENDING),
+        (Phase.PENDING, Health.GOOD): Move(Phase.OK),
+        (Phase.PENDING, Health.BAD): Move(Phase.FIRING, "grace", Reason.FIRED),
+        (Phase.FIRING, Health.GOOD): Move(Phase.RECOVERING),
+        (Phase.RECOVERING, Health.BAD): Move(Phase.FIRING),
+        (Phase.RECOVERING, Health.GOOD): Move(Phase.OK, "settle", Reason.RESOLVED),
+    }
+)
+
+
+def advance(alert: Alert, health: Health, at: datetime, policy: Policy) -> tuple[Alert, Transition | None]:
+    """The alert after a look at ``at``, and the transition if it fired or was resolved by it.
+
+    A repeated or late look (not after ``alert.seen``) changes nothing. Where only ``seen`` ticked, the
+    alert equals the one before.
+    """
+    if late(alert, at):
+        return alert, None
+    before, reason = alert.phase, None
+    alert = replace(alert, seen=at)
+    while move := MOVES.get((alert.phase, health)):
+        if at - alert.since < (getattr(policy, move.after) if move.after else NO_TIME):
+            break
+        alert = _moved(alert, move.to, at)
+        reason = move.reason or reason
+    if reason is None:
+        return alert, None
+    return alert, Transition(alert.key, before, alert.phase, reason, at)
+
+
+def withdraw(alert: Alert, at: datetime) -> tuple[Alert, Transition | None]:
+    """The alert when what it is about is no longer monitored: over, and said so if it had fired."""
+    if alert.phase is Phase.OK:
+        return alert, None
+    gone = replace(_moved(alert, Phase.OK, at), seen=at)
+    if alert.phase is Phase.PENDING:
+        return gone, None
+    return gone, Transition(alert.key, alert.phase, Phase.OK, Reason.WITHDRAWN, at)
+
+
+def apply(
+    verdict: Verdict, alerts: Mapping[AlertKey, Alert], severity: Mapping[str, Severity], policy: Policy
+) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
+    """What a verdict makes of the alerts of its zone and check.
+
+    ``alerts`` are those of this zone and check that are not OK; ``severity`` is what the operator changed.
+    Returned is every alert the verdict spoke of; one that equals the one before needs no write. A finding that
+    is absent is good if the verdict decided it, and unknown if the verdict is unknown or unsure of that place.
+    A verdict that is unknown as a whole is a finding of its own, ``not-checked``, about the monitor.
+    """
+    if not alerts and verdict.health is Health.GOOD and not verdict.findings:
+        return (), ()
+    found = dict(_present(verdict))
+    touched, transitions = [], []
+    for key in [*alerts, *(key for key in found if key not in alerts)]:
+        alert = alerts.get(key) or Alert(key, Phase.OK, verdict.at, severity_of(key.code, severity), "")
+        if late(alert, verdict.at):
+            continue
+        if finding := found.get(key):
+            alert = replace(alert, text=finding.text, severity=severity_of(key.code, severity))
+        alert, transition = advance(alert, _health(key, finding, verdict), verdict.at, _patient(key, policy))
+        touched.append(alert)
+        if transition is not None:
+            transitions.append(transition)
+    return tuple(touched), tuple(transitions)
+
+
+def late(alert: Alert, at: datetime) -> bool:
+    return alert.seen is not None and at <= alert.seen
+
+
+def _moved(alert: Alert, to: Phase, at: datetime) -> Alert:
+    if to is Phase.PENDING:
+        return replace(alert, phase=to, since=at, bad_since=at, incident=None)
+    return replace(alert, phase=to, since=at)
+
+
+def _present(verdict: Verdict) -> Iterator[tuple[AlertKey, Finding]]:
+    if verdict.health is Health.UNKNOWN:
+        key = AlertKey(verdict.zone, verdict.check, NOT_CHECKED, subject=verdict.check)
+        why = f": {verdict.why}" if verdict.why else ""
+        yield key, Finding(NOT_CHECKED, f"{verdict.check} could not be checked{why}", subject=verdict.check)
+        return
+    for found in verdict.findings:
+        yield AlertKey(verdict.zone, verdict.check, found.code, found.server, found.address, found.subject), found
+
+
+def _health(key: AlertKey, finding: Finding | None, verdict: Verdict) -> Health:
+    if finding is not None:
+        return Health.BAD
+    if key.code == NOT_CHECKED:
+        return Health.GOOD
+    if verdict.health is Health.UNKNOWN:
+        return Health.UNKNOWN
+    if key.server is not None and any(u.covers(key.server, key.address, key.subject) for u in verdict.unsure):
+        return Health.UNKNOWN
+    return Health.GOOD
+
+
+def _patient(key: AlertKey, policy: Policy) -> Policy:
+    return replace(policy, grace=max(policy.grace, PATIENCE)) if key.code == NOT_CHECKED else policy

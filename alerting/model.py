@@ -127,6 +127,7 @@ class Line:
     text: str
     since: datetime
     ended: datetime | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

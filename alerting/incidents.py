@@ -1,0 +1,296 @@
+"""Which alerts are one incident, and what must be said of it now?"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from types import MappingProxyType
+
+from alerting.cause import Topology, fold
+from alerting.model import (
+    Alert,
+    AlertKey,
+    Cause,
+    Incident,
+    Line,
+    News,
+    Phase,
+    Policy,
+    Reason,
+    Route,
+    Severity,
+    Telling,
+    Transition,
+)
+from alerting.route import route
+
+OPEN, RESOLVED = "open", "resolved"
+
+MOST_LINES = 20
+
+UNWATCHED = "; no longer monitored"
+
+Standing = Mapping[AlertKey, Alert]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The open incidents, by id. Which alerts are in one is written on the alerts."""
+
+    incidents: Mapping[str, Incident] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a batch made of the book. ``alerts`` are those whose ``incident`` was set; all is to be committed."""
+
+    book: Book
+    alerts: tuple[Alert, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    tellings: tuple[Telling, ...] = ()
+
+
+def keep(
+    book: Book,
+    standing: Standing,
+    changed: Sequence[Alert],
+    transitions: Iterable[Transition],
+    topology: Topology,
+    routes: Sequence[Route],
+    now: datetime,
+    receivers: Sequence[str] = (),
+) -> Kept:
+    """Alerts that fire join the incident of their cause; one without alerts is resolved.
+
+    ``standing`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
+    OK ones too. An alert stays in its incident until it is OK. Per incident and batch each receiver hears one thing
+    at most: that it opened, if he has not heard of it; that it worsened, by severity or by a code not yet told; that
+    it is resolved, to exactly those who heard that it opened.
+    """
+    firing = [a for a in changed if a.phase is Phase.FIRING and a.severity > Severity.INFO]
+    joining = [a for a in firing if a.incident not in book.incidents]
+    graver = [a for a in firing if a.incident in book.incidents]
+    leaving = [a for a in changed if a.quiet and a.incident in book.incidents]
+    if not (book.incidents or joining):
+        return Kept(book)
+    causes = fold(standing.values(), topology) if joining else {}
+    joined = _assign(book, standing, joining, causes, now)
+    unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
+    after = _enter(book, joined, causes, graver, now)
+    after = _leave(after, leaving, unwatched)
+    after, over = _close(after, standing, joined, topology, now)
+    return _tell(book, after, over, joined, standing, routes, receivers, now)
+
+
+def remind(book: Book, now: datetime, policy: Policy, standing: Standing = MappingProxyType({})) -> Kept:
+    """What is still open and was last told of ``policy.remind`` ago is told again; zero means never.
+
+    ``standing`` brings the lines up to date: how late it is by now.
+    """
+    due = [i for i in book.incidents.values() if i.told and policy.remind and now - i.told_at >= policy.remind]
+    changed, tellings = [], []
+    texts = _texts(standing.values()) if due else {}
+    for incident in due:
+        told = replace(_fresh(incident, texts), told_at=now, news=incident.news + 1)
+        changed.append(told)
+        tellings += [_telling(told, News.REMINDED, name, now) for name in told.receivers]
+    kept = Book({**book.incidents, **{i.id: i for i in changed}}) if changed else book
+    return Kept(kept, (), tuple(changed), tuple(tellings))
+
+
+def incident_id(cause: Cause, opened_at: datetime) -> str:
+    """Short, unique, and in the order of time."""
+    return f"{opened_at:%Y%m%dT%H%M%S}-{sha256(f'{cause} {opened_at.isoformat()}'.encode()).hexdigest()[:6]}"
+
+
+def telling_id(incident: Incident, receiver: str) -> str:
+    """Unique to incident, piece of news and receiver; without dots, which separate the parts of a signature."""
+    return f"{incident.id}-{incident.news}-{sha256(receiver.encode()).hexdigest()[:8]}"
+
+
+def _assign(
+    book: Book, standing: Standing, joining: Sequence[Alert], causes: Mapping[AlertKey, Cause], now: datetime
+) -> tuple[Alert, ...]:
+    """To each alert its incident: the open one of its cause; else the one that holds another alert of the same
+    zone at the same server, for that is most likely the same trouble; else a new one.
+    """
+    if not joining:
+        return ()
+    of_cause = {incident.cause: incident.id for incident in book.incidents.values()}
+    nearby: dict[tuple[str, str | None], str | None] = {
+        (a.key.zone, a.key.server): a.incident
+        for a in standing.values()
+        if a.incident in book.incidents and a.key.server is not None
+    }
+    joined = []
+    for alert in joining:
+        cause = causes[alert.key]
+        where = of_cause.get(cause) or nearby.get((alert.key.zone, alert.key.server))
+        if where is None:
+            where = of_cause[cause] = incident_id(cause, now)
+        joined.append(replace(alert, incident=where))
+    return tuple(joined)
+
+
+def _enter(
+    book: Book, joined: Iterable[Alert], causes: Mapping[AlertKey, Cause], graver: Iterable[Alert], now: datetime
+) -> dict[str, Incident]:
+    """The incidents with what joined them, or grew graver in them."""
+    after = dict(book.incidents)
+    by_incident: dict[str, list[Alert]] = defaultdict(list)
+    for alert in joined:
+        by_incident[alert.incident or ""].append(alert)
+    for name, alerts in by_incident.items():
+        incident = after.get(name) or _new(name, causes[alerts[0].key], now)
+        after[name] = _with(incident, alerts)
+    for alert in graver:
+        known = after[alert.incident or ""]
+        after[known.id] = replace(known, severity=max(known.severity, alert.severity))
+    return after
+
+
+def _new(name: str, cause: Cause, now: datetime) -> Incident:
+    return Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, told_at=now, told=False)
+
+
+def _with(incident: Incident, alerts: Sequence[Alert]) -> Incident:
+    return replace(
+        incident,
+        severity=max(incident.severity, *(a.severity for a in alerts)),
+        zones=_union(incident.zones, (a.key.zone for a in alerts)),
+        servers=_union(incident.servers, (a.key.server for a in alerts)),
+        codes=_union(incident.codes, (a.key.code for a in alerts)),
+        lines=chosen((*incident.lines, *map(_line, alerts))),
+        findings=incident.findings + len(alerts),
+    )
+
+
+def _union(before: tuple[str, ...], more: Iterable[str | None]) -> tuple[str, ...]:
+    new = {name for name in more if name}.difference(before)
+    return tuple(sorted({*before, *new})) if new else before
+
+
+def _line(alert: Alert) -> Line:
+    key = alert.key
+    address = str(key.address) if key.address is not None else None
+    since = alert.bad_since or alert.since
+    return Line(key.code, alert.severity, key.zone, key.server, address, alert.text, since, subject=key.subject)
+
+
+def chosen(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """At most MOST_LINES of them, in their order, so that every code has one.
+
+    What stands is chosen before what ended, the first of a code before the second, the grave before the light.
+    """
+    if len(lines) <= MOST_LINES:
+        return tuple(lines)
+    nth: Counter[tuple[str, bool]] = Counter()
+    ranked = []
+    for place, line in enumerate(lines):
+        ended = line.ended is not None
+        nth[line.code, ended] += 1
+        ranked.append((ended, nth[line.code, ended] > 1, -line.severity, place))
+    return tuple(lines[place] for place in sorted(rank[-1] for rank in sorted(ranked)[:MOST_LINES]))
+
+
+def _leave(after: dict[str, Incident], leaving: Iterable[Alert], unwatched: set[AlertKey]) -> dict[str, Incident]:
+    """Lines of alerts that are over say since when, and whether it is only that nobody looks any more."""
+    gone: dict[str, dict[tuple[object, ...], Alert]] = defaultdict(dict)
+    for alert in leaving:
+        gone[alert.incident or ""][_identity(_line(alert))] = alert
+    for name, alerts in gone.items():
+        after[name] = replace(after[name], lines=tuple(_ended(x, alerts, unwatched) for x in after[name].lines))
+    return after
+
+
+def _ended(line: Line, alerts: Mapping[tuple[object, ...], Alert], unwatched: set[AlertKey]) -> Line:
+    alert = alerts.get(_identity(line))
+    if alert is None or line.ended is not None:
+        return line
+    said = line.text + UNWATCHED if alert.key in unwatched else line.text
+    return replace(line, ended=alert.since, text=said)
+
+
+def _identity(line: Line) -> tuple[object, ...]:
+    return (line.code, line.zone, line.server, line.address, line.subject, line.since)
+
+
+def _close(
+    after: dict[str, Incident], standing: Standing, joined: Iterable[Alert], topology: Topology, now: datetime
+) -> tuple[dict[str, Incident], list[Incident]]:
+    """Those that go on, and those that are over: no alert is in them, and none is on its way to them."""
+    held = {a.incident for a in standing.values()} | {a.incident for a in joined}
+    idle = [incident for incident in after.values() if incident.id not in held]
+    if not idle:
+        return after, []
+    causes = fold(standing.values(), topology)
+    coming = {causes[a.key] for a in standing.values() if a.phase is Phase.PENDING and a.key in causes}
+    over = [replace(i, phase=RESOLVED, resolved_at=now) for i in idle if i.cause not in coming]
+    ids = {incident.id for incident in over}
+    return {name: incident for name, incident in after.items() if name not in ids}, over
+
+
+def _tell(
+    book: Book,
+    after: Mapping[str, Incident],
+    over: Sequence[Incident],
+    joined: tuple[Alert, ...],
+    standing: Standing,
+    routes: Sequence[Route],
+    receivers: Sequence[str],
+    now: datetime,
+) -> Kept:
+    changed, tellings, open_now = [], [], dict(after)
+    texts = _texts([*standing.values(), *joined]) if after != book.incidents else {}
+    for name, incident in after.items():
+        before = book.incidents.get(name)
+        if incident == before:
+            continue
+        open_now[name], news = _news(before, incident, texts, routes, receivers, now)
+        changed.append(open_now[name])
+        tellings += news
+    for incident in over:
+        told = replace(incident, news=incident.news + 1, told_at=now)
+        changed.append(told)
+        tellings += [_telling(told, News.RESOLVED, name, now) for name in told.receivers]
+    return Kept(Book(open_now), joined, tuple(changed), tuple(tellings))
+
+
+def _news(
+    before: Incident | None,
+    incident: Incident,
+    texts: Mapping[tuple[object, ...], str],
+    routes: Sequence[Route],
+    receivers: Sequence[str],
+    now: datetime,
+) -> tuple[Incident, list[Telling]]:
+    """Those who hear of it for the first time hear that it opened; the others only if it is worse."""
+    worse = before is not None and (incident.severity > before.severity or incident.codes != before.codes)
+    heard = incident.receivers
+    fresh = tuple(name for name in route(incident, routes, receivers) if name not in heard)
+    if not fresh and not (worse and heard):
+        return incident, []
+    told = replace(
+        _fresh(incident, texts),
+        told=True,
+        told_at=now,
+        receivers=(*heard, *fresh),
+        news=incident.news + 1,
+    )
+    tellings = [_telling(told, News.WORSENED, name, now) for name in heard if worse]
+    return told, tellings + [_telling(told, News.OPENED, name, now) for name in fresh]
+
+
+def _texts(alerts: Iterable[Alert]) -> dict[tuple[object, ...], str]:
+    """How the alerts put it by now: "22 min behind" grows while the alert stands unchanged."""
+    return {_identity(_line(alert)): alert.text for alert in alerts if alert.incident is not None}
+
+
+def _fresh(incident: Incident, texts: Mapping[tuple[object, ...], str]) -> Incident:
+    lines = (x if x.ended else replace(x, text=texts.get(_identity(x), x.text)) for x in incident.lines)
+    return replace(incident, lines=tuple(lines))
+
+
+def _telling(incident: Incident, news: News, receiver: str, now: datetime) -> Telling:
+    return Telling(telling_id(incident, receiver), receiver, news, incident, now)

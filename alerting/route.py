@@ -1,0 +1,35 @@
+"""Who must hear of an incident?"""
+
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from alerting.model import Incident, Route
+
+
+def route(incident: Incident, routes: Sequence[Route], receivers: Sequence[str] = ()) -> tuple[str, ...]:
+    """The receivers of every route that matches, in the order of the configuration, each once.
+
+    Without any routes all ``receivers`` hear everything. With routes, what matches none of them is told to nobody.
+    A route matches when each of its selectors does: the severity of the incident, any of its zones, any of its
+    servers, any of its codes. An empty selector matches everything.
+    """
+    if not routes:
+        return tuple(receivers)
+    return tuple(dict.fromkeys(name for each in routes if matches(each, incident) for name in each.receivers))
+
+
+def matches(selectors: Route, incident: Incident) -> bool:
+    return (
+        (not selectors.severity or incident.severity in selectors.severity)
+        and (not selectors.codes or not set(selectors.codes).isdisjoint(incident.codes))
+        and _any(selectors.servers, incident.servers)
+        and _any(selectors.zones, incident.zones)
+    )
+
+
+def _any(patterns: Collection[str], names: Iterable[str]) -> bool:
+    """Shell globs; a zone's final dot may be left out of a pattern, and case does not matter."""
+    if not patterns:
+        return True
+    wanted = [pattern.lower().rstrip(".") for pattern in patterns]
+    return any(fnmatchcase(name.lower().rstrip("."), pattern) for name in names for pattern in wanted)

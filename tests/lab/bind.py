@@ -1,0 +1,75 @@
+"""BIND 9 (named) for the lab."""
+
+import shutil
+from pathlib import Path
+
+from checks.model import Address
+from monitor.ports import Key
+from tests.lab.model import KEYS, Duty, Setup, filename
+from tests.lab.process import Process
+from tests.lab.writing import rewrite
+from tests.require import program
+
+CONFIG = """\
+options {{
+    directory "{room}";
+    pid-file none;
+    session-keyfile none;
+    listen-on port {port} {{ {ipv4}; }};
+    listen-on-v6 port {port} {{ {ipv6}; }};
+    server-id "{name}";
+    recursion no;
+    dnssec-validation no;
+    allow-query {{ any; }};
+    allow-transfer {{ none; }};
+    notify explicit;
+    notify-rate 100;
+    startup-notify-rate 100;
+    notify-delay 0;
+    serial-query-rate 100;
+    min-refresh-time 1;
+    min-retry-time 1;
+    interface-interval 0;
+}};
+controls {{ }};
+"""
+# The rates and the delay keep a NOTIFY from waiting seconds for its turn; the least times let a test expire a zone.
+
+
+def _key(key: Key) -> str:
+    return f'key "{key.wire_name}" {{ algorithm {key.algorithm}; secret "{key.secret.reveal()}"; }};\n'
+
+
+def _at(address: Address, key: Key | None = None) -> str:
+    signed = f' key "{key.wire_name}"' if key else ""
+    return f"{address.host} port {address.port}{signed};"
+
+
+def _zone(duty: Duty) -> str:
+    may = "any;" if duty.everyone else " ".join(f'key "{key.wire_name}";' for key in duty.allow) or "none;"
+    told = " ".join(_at(address) for address in duty.notify)
+    common = f"allow-transfer {{ {may} }}; also-notify {{ {told} }};"
+    if duty.upstream is None:
+        return f'zone "{duty.zone}" {{ type primary; file "{filename(duty.zone)}"; {common} }};\n'
+    upstream = f"primaries {{ {_at(duty.upstream, duty.upstream_key)} }};"
+    return f'zone "{duty.zone}" {{ type secondary; file "{filename(duty.zone)}"; {upstream} {common} }};\n'
+
+
+def write(setup: Setup, room: Path) -> None:
+    head = CONFIG.format(room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host)
+    for duty in setup.duties:
+        if duty.content is not None:
+            rewrite(room / filename(duty.zone), duty.content.text())
+    rewrite(room / "named.conf", head + "".join(map(_key, KEYS)) + "".join(map(_zone, setup.duties)))
+
+
+def command(room: Path) -> list[str]:
+    """Where AppArmor confines /usr/sbin/named to its usual folders, a copy under another path is not confined."""
+    named = program("named", package="bind9")
+    if Path("/sys/module/apparmor").exists():
+        named = shutil.copy(named, room / "named")
+    return [named, "-g", "-n", "1", "-c", str(room / "named.conf")]
+
+
+def reload(process: Process, room: Path) -> None:
+    process.hang_up()

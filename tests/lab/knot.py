@@ -1,0 +1,96 @@
+"""Knot DNS (knotd) for the lab."""
+
+from pathlib import Path
+
+from checks.model import Address
+from monitor.ports import Key
+from tests.lab.model import KEYS, Duty, Setup, filename
+from tests.lab.process import Process
+from tests.lab.writing import rewrite
+from tests.require import program
+
+CONFIG = """\
+server:
+    rundir: "{room}"
+    listen: [ {ipv4}@{port}, {ipv6}@{port} ]
+    identity: "{name}"
+    nsid: "{name}"
+    automatic-acl: off
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+log:
+  - target: stderr
+    any: info
+database:
+    storage: "{room}"
+    journal-db-max-size: 64M
+    timer-db-max-size: 8M
+    kasp-db-max-size: 8M
+    catalog-db-max-size: 8M
+"""
+
+ANYBODY = """\
+  - id: told
+    address: [ 127.0.0.1, ::1 ]
+    action: notify
+  - id: everyone
+    address: [ 0.0.0.0/0, ::/0 ]
+    action: transfer
+"""
+# A rule with a key does not match an unsigned request, and one without does not match a signed one.
+
+
+def _remote_id(address: Address, key: Key | None) -> str:
+    family = "v6" if ":" in address.host else "v4"
+    return f"{family}-{address.port}" + (f"-{key.name}" if key else "")
+
+
+def _remotes(setup: Setup) -> str:
+    lines = ["remote:\n"] if setup.remotes else []
+    for address, key in setup.remotes:
+        lines.append(f"  - id: {_remote_id(address, key)}\n    address: {address.host}@{address.port}\n")
+        if key is not None:
+            lines.append(f"    key: {key.wire_name}\n")
+    return "".join(lines)
+
+
+def _keys() -> str:
+    return "key:\n" + "".join(
+        f"  - id: {key.wire_name}\n    algorithm: {key.algorithm}\n    secret: {key.secret.reveal()}\n" for key in KEYS
+    )
+
+
+def _acls() -> str:
+    signed = "".join(
+        f"  - id: {key.name}\n    key: {key.wire_name}\n    action: [ transfer, notify ]\n" for key in KEYS
+    )
+    return "acl:\n" + ANYBODY + signed
+
+
+def _zone(duty: Duty) -> str:
+    rules = [*(["everyone"] if duty.everyone else []), *(key.name for key in duty.allow), "told"]
+    lines = [f"  - domain: {duty.zone}", f"    file: {filename(duty.zone)}", f"    acl: [ {', '.join(rules)} ]"]
+    lines.append("    zonefile-sync: -1")
+    if duty.upstream is not None:
+        lines.append(f"    master: {_remote_id(duty.upstream, duty.upstream_key)}")
+    if duty.notify:
+        lines.append(f"    notify: [ {', '.join(_remote_id(address, None) for address in duty.notify)} ]")
+    return "\n".join(lines) + "\n"
+
+
+def write(setup: Setup, room: Path) -> None:
+    head = CONFIG.format(room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host)
+    for duty in setup.duties:
+        if duty.content is not None:
+            rewrite(room / filename(duty.zone), duty.content.text())
+    zones = "template:\n  - id: default\n    storage: " + f'"{room}"\n' + "zone:\n" + "".join(map(_zone, setup.duties))
+    rewrite(room / "knot.conf", head + _keys() + _remotes(setup) + _acls() + zones)
+
+
+def command(room: Path) -> list[str]:
+    return [program("knotd", package="knot"), "-c", str(room / "knot.conf")]
+
+
+def reload(process: Process, room: Path) -> None:
+    process.hang_up()

@@ -32,6 +32,7 @@ _ALL = (
     Code("serial-regressed", "warning", "A primary's serial went back"),
     Code("serial-unordered", "critical", "Two serials are exactly 2^31 apart: neither is newer"),
     Code("expiry-near", "warning", "A server will stop serving the zone soon"),
+    Code("expiry-imminent", "critical", "A server is about to stop serving the zone"),
     # soa-fields, ns-set, records
     Code("soa-fields-differ", "warning", "Equal serials, but other SOA fields differ"),
     Code("ns-set-differs", "warning", "The servers disagree about the zone's NS records"),

@@ -320,8 +320,10 @@ class Standing:
     ``serial`` is the version it last served (kept while it is silent), ``since`` the first look at it.
     ``state`` is the open run's outcome: "answered", a transport outcome, or an rcode in lower case; ``changed``
     since when that run (serial and state) stands. ``synced`` is the last look at which it served the
-    reference; None while it does so now. ``expires`` comes from EDNS EXPIRE or, ``estimated``, from ``synced``
-    plus the SOA's expire.
+    reference and the primary, where there is one that ever answered, answered too; None while that is so now.
+    ``expires`` comes from EDNS EXPIRE or, ``estimated``, from ``synced`` plus the SOA's expire. ``nsid`` is
+    that of the first look at the serial. The fields that tick are those of the last look that changed
+    anything: of a quiet look only ``Ledger.at`` tells.
     """
 
     server: str
@@ -398,6 +400,10 @@ class Check(Protocol):
     name: ClassVar[str]
     codes: ClassVar[tuple[str, ...]]
     cadence: ClassVar[timedelta]
+
+    def applies(self, zone: Zone) -> bool:
+        """Whether there is anything to check for this zone; if not it is not swept, and no verdict is given."""
+        ...
 
     def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         """What it still wants to know; called again with what has been seen until it wants nothing more."""

@@ -1,0 +1,175 @@
+"""What does one look at one address make of what it stood at, and what one at the primary of the reference?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from checks.model import Address, Doubt, Observation, Outcome, Server, Soa, Space, Standing
+from checks.serials import newer, newest
+
+SERVING = "answered"
+"""The state of an address that serves a version; every other state is an outcome, or an rcode in lower case."""
+
+SECOND_LOOK = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An address of a space, what it stood at before, and what was seen of it now."""
+
+    server: Server
+    address: Address
+    before: Standing | None
+    seen: Observation | None
+
+    @property
+    def serial(self) -> int | None:
+        return self.seen.serial if self.seen is not None else None
+
+
+def word(seen: Observation) -> str:
+    """The state an observation puts its address in."""
+    if seen.serial is not None:
+        return SERVING
+    if seen.outcome is not Outcome.ANSWERED:
+        return seen.outcome.value
+    return (seen.rcode or "noerror").lower()
+
+
+def stand(look: Look, reference: int | None, at: datetime, *, ahead_is_odd: bool) -> Standing:
+    """What the address is believed to serve after this look.
+
+    Believed at once: the reference, the same as before, anything newer. Only at the second look that the same
+    identity (NSID) answers in a row: older than before; and, if ``ahead_is_odd``, newer than the reference.
+    Until then the address stands where it stood, so that anycast in motion changes nothing.
+    """
+    before, seen = look.before, look.seen
+    if before is not None and before.group != look.server.group:
+        before = replace(before, group=look.server.group)
+    if seen is None:
+        return before or _unseen(look, Outcome.UNASKED.value, at)
+    serial = seen.serial
+    if serial is None:
+        return _silence(before or _unseen(look, word(seen), seen.at), seen)
+    ahead = ahead_is_odd and reference is not None and newer(serial, reference)
+    if before is None or before.serial is None:
+        return _serve(look, seen, serial, Doubt(serial, seen.nsid, 1, seen.at) if ahead else None)
+    back = newer(before.serial, serial)
+    settled = serial == before.serial and before.doubt is None
+    if settled or serial == reference or not (ahead or back):
+        return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
+    doubt = before.doubt
+    looks = doubt.looks + 1 if doubt is not None and doubt.nsid == seen.nsid else 1
+    if looks < SECOND_LOOK:
+        return replace(_answer(before, seen), doubt=Doubt(serial, seen.nsid, looks, seen.at))
+    return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
+
+
+def _unseen(look: Look, state: str, at: datetime) -> Standing:
+    return Standing(look.server.name, look.address, look.server.group, None, at, state, at)
+
+
+def _serve(look: Look, seen: Observation, serial: int, doubt: Doubt | None) -> Standing:
+    return Standing(
+        server=look.server.name,
+        address=look.address,
+        group=look.server.group,
+        serial=serial,
+        since=seen.at,
+        state=SERVING,
+        changed=seen.at,
+        synced=look.before.synced if look.before is not None else None,
+        nsid=seen.nsid,
+        doubt=doubt,
+        looked=seen.at,
+        rtt=seen.rtt,
+    )
+
+
+def _answer(before: Standing, seen: Observation) -> Standing:
+    changed = before.changed if before.state == SERVING else seen.at
+    return replace(before, state=SERVING, changed=changed, doubt=None, looked=seen.at, rtt=seen.rtt)
+
+
+def _silence(before: Standing, seen: Observation) -> Standing:
+    """The serial stays the last known one, and so does a doubt about it: a look that saw nothing decides nothing."""
+    state = word(seen)
+    if state == before.state:
+        return replace(before, looked=seen.at, rtt=seen.rtt)
+    return replace(before, state=state, changed=seen.at, looked=seen.at, rtt=seen.rtt)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the primary's answers make of the reference. ``stepped``: it went back, and that is believed now."""
+
+    reference: int | None
+    doubt: Doubt | None
+    stepped: bool = False
+
+
+def heed(space: Space, looks: Iterable[Look], patience: timedelta) -> Heard | None:
+    """The reference as the primary's own addresses (``looks``) have it; None when none of them answers.
+
+    Forward is believed at once. Back (or to the undefined distance of 2^31) is believed at the second look at
+    which the identity that showed the reference shows the older serial, nobody of the primary having shown the
+    reference in between. Another identity may be a machine of an anycast primary that lags, and is
+    believed only once it alone has been seen for the whole of ``patience``. An address of the primary that always
+    was on the older serial, while the one that has the newer is silent, is late and says nothing of the reference.
+    """
+    every = tuple(looks)
+    spoke = [look for look in every if look.serial is not None]
+    if not spoke:
+        return None
+    serial = newest(look.serial for look in spoke if look.serial is not None)
+    if serial is None:
+        return Heard(space.reference, space.doubt)
+    if space.reference is None or serial == space.reference or newer(serial, space.reference):
+        return Heard(serial, None)
+    witness = next(look for look in spoke if look.serial == serial)
+    if not _went_back(witness, serial) and any(_knew_newer(look, serial) for look in every if look.serial is None):
+        return Heard(space.reference, None)
+    doubt = _deepen(space.doubt, witness, serial)
+    at = witness.seen.at if witness.seen is not None else doubt.since
+    if doubt.looks >= SECOND_LOOK or at - doubt.since >= patience:
+        return Heard(serial, None, stepped=any(_knew_newer(look, serial) for look in every))
+    return Heard(space.reference, doubt)
+
+
+def _went_back(look: Look, serial: int) -> bool:
+    return look.before is not None and look.before.serial not in (None, serial)
+
+
+def _knew_newer(look: Look, serial: int) -> bool:
+    known = look.before.serial if look.before is not None else None
+    return known is not None and known != serial and not newer(serial, known)
+
+
+def _deepen(doubt: Doubt | None, witness: Look, serial: int) -> Doubt:
+    """``nsid`` is the identity that showed the reference; only its looks are counted."""
+    seen = witness.seen
+    assert seen is not None  # noqa: S101 - a witness has a serial, and so was seen
+    if doubt is None:
+        identity = witness.before.nsid if witness.before is not None else seen.nsid
+        return Doubt(serial, identity, int(seen.nsid == identity), seen.at)
+    return replace(doubt, serial=serial, looks=doubt.looks + (seen.nsid == doubt.nsid))
+
+
+def expiry(
+    now: Standing, before: Standing | None, seen: Observation | None, soa: Soa | None
+) -> tuple[datetime | None, bool]:
+    """When a secondary stops serving, and whether that is only estimated.
+
+    Its own word is EDNS EXPIRE (RFC 7314) and stays true while it is silent. Failing that: the SOA's expire
+    counted from the last look at which it served what its primary served, or from when it was seen to take a
+    version, if that was later.
+    """
+    if seen is not None and seen.expire is not None and seen.serial is not None:
+        return seen.at + timedelta(seconds=seen.expire), False
+    if now.synced is None:
+        return None, False
+    if before is not None and before.expires is not None and not before.estimated and now.serial == before.serial:
+        return before.expires, False
+    if soa is None:
+        return None, False
+    return max(now.synced, now.since) + timedelta(seconds=soa.expire), True

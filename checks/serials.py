@@ -1,0 +1,62 @@
+"""Which of two serials is newer? Serial number arithmetic, RFC 1982 with SERIAL_BITS = 32."""
+
+from collections.abc import Iterable
+
+SPAN = 2**32
+HALF = 2**31
+STEP = HALF - 1
+"""The most that may be added to a serial in one go (RFC 1982 section 3.1)."""
+
+
+def newer(a: int, b: int) -> bool:
+    """Whether ``a`` comes after ``b`` (RFC 1982 section 3.2). False both ways when they cannot be ordered."""
+    return 0 < (a - b) % SPAN < HALF
+
+
+def unordered(a: int, b: int) -> bool:
+    """Whether they are exactly 2^31 apart: RFC 1982 leaves it undefined which is newer."""
+    return (a - b) % SPAN == HALF
+
+
+def distance(a: int, b: int) -> int | None:
+    """How many steps lead from ``a`` forward to ``b``; negative when ``b`` is older; None when unordered."""
+    ahead = (b - a) % SPAN
+    if ahead == HALF:
+        return None
+    return ahead if ahead < HALF else ahead - SPAN
+
+
+def behind(reference: int, serial: int) -> int | None:
+    """How many steps ``serial`` is behind the reference: 0 when equal, None when it is newer or unordered.
+
+    Over the serials that are not None this is a total order, which RFC 1982's "newer" alone is not.
+    """
+    steps = (reference - serial) % SPAN
+    return steps if steps < HALF else None
+
+
+def newest(serials: Iterable[int]) -> int | None:
+    """The one serial that is newer than every other; None when there is no single one, or none at all."""
+    some = set(serials)
+    best: int | None = None
+    for serial in some:
+        if best is None or newer(serial, best):
+            best = serial
+    if best is None or not all(serial == best or newer(best, serial) for serial in some):
+        return None
+    return best
+
+
+def path(current: int, wanted: int) -> tuple[int, ...]:
+    """The serials to publish, one after the other, to bring secondaries from ``current`` to ``wanted``.
+
+    Every step is newer than the one before, so that every secondary takes it; each must have reached every
+    server before the next is set (RFC 2182 section 7). One step when ``wanted`` is newer; otherwise the serial
+    is led around the circle by the greatest step allowed. Two steps do, save for going back by exactly one,
+    which takes three.
+    """
+    steps = []
+    while current != wanted:
+        current = wanted if newer(wanted, current) else (current + STEP) % SPAN
+        steps.append(current)
+    return tuple(steps)

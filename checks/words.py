@@ -1,0 +1,46 @@
+"""How are times, durations and lists said in plain words?"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def span(length: timedelta | float) -> str:
+    """A duration in its two greatest units: "45 s", "22 min", "3 h 5 min", "2 d 4 h". Never negative.
+
+    From ten minutes up seconds are left out; nobody acts on them.
+    """
+    seconds = round(length.total_seconds() if isinstance(length, timedelta) else length)
+    seconds = max(0, seconds)
+    if seconds >= 600:
+        seconds -= seconds % 60
+    for place, (size, unit) in enumerate(_UNITS):
+        if seconds >= size:
+            parts = [f"{seconds // size} {unit}"]
+            if place + 1 < len(_UNITS):
+                lesser, word = _UNITS[place + 1]
+                if rest := seconds % size // lesser:
+                    parts.append(f"{rest} {word}")
+            return " ".join(parts)
+    return "0 s"
+
+
+def moment(when: datetime) -> str:
+    """A point in time to the minute: "2026-11-20 12:03 UTC"."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def listed(words: Iterable[object], most: int = 5) -> str:
+    """ "a", "a and b", "a, b and c", "a, b, c, d, e and 7 more"."""
+    all_ = [str(word) for word in words]
+    if len(all_) > most:
+        return f"{', '.join(all_[:most])} and {len(all_) - most} more"
+    if len(all_) < 2:
+        return "".join(all_)
+    return f"{', '.join(all_[:-1])} and {all_[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 version", "3 versions"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,7 +7,7 @@ import dns.exception
 import dns.name
 import idna
 
-_TOKEN = re.compile(r"\\[0-9]{3}|\\.|.", re.DOTALL)
+_PIECE = re.compile(r"\\[0-9]{3}|\\.|.", re.DOTALL)
 _DOTS = (".", "\u3002", "\uff0e", "\uff61")
 """Label separators as UTS #46 knows them; an escaped dot is part of its label."""
 
@@ -62,13 +62,13 @@ def show(name: str) -> str:
 
 def _labels(text: str) -> list[str]:
     labels = [""]
-    for token in _TOKEN.findall(text):
-        if token == "\\":
+    for piece in _PIECE.findall(text):
+        if piece == "\\":
             raise BadName("not a domain name: ends in a backslash")
-        if token in _DOTS:
+        if piece in _DOTS:
             labels.append("")
         else:
-            labels[-1] += token
+            labels[-1] += piece
     return labels
 
 

@@ -1,0 +1,92 @@
+"""Which address is written here?"""
+
+import ipaddress
+import re
+
+from checks.model import Address
+from monitor.config.errors import Wrong, quoted
+
+_FORMS = 'write for example "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"'
+_BRACKETS = re.compile(r"\[([^\]]*)\](?::(.*))?")
+
+
+def address(value: object, port: int = 53) -> Address:
+    """The address of a nameserver, normalised; ``port`` where none is written. Raises Wrong.
+
+    Refused are addresses nobody can ask: unspecified, multicast, broadcast, IPv4 in IPv6, and link-local
+    ones, which mean nothing without an interface.
+    """
+    literal, written = split(value)
+    host = ip(literal)
+    return Address(str(host), port if written is None else port_number(written))
+
+
+def checked(value: object) -> str:
+    """The text of an address, as it was written. Raises Wrong."""
+    address(value)
+    return str(value)
+
+
+def split(value: object) -> tuple[str, str | None]:
+    """The text of the address and of the port, None where there is none."""
+    if not isinstance(value, str):
+        raise Wrong("must be an address in quotes", _FORMS)
+    if match := _BRACKETS.fullmatch(value):
+        return match[1], match[2]
+    if value.count(":") == 1:
+        host, port = value.split(":")
+        return host, port
+    return value, None
+
+
+def literal(value: object) -> str:
+    """An address without port, to ask from."""
+    if not isinstance(value, str):
+        raise Wrong("must be an address in quotes", 'write for example "192.0.2.1" or "2001:db8::1"')
+    return str(ip(value))
+
+
+def ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """A unicast address. Raises Wrong."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        raise Wrong(f"{quoted(text)} is not an IP address", _FORMS) from None
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            raise Wrong(f"{quoted(text)} is an IPv4 address in IPv6 clothes", f'did you mean "{found.ipv4_mapped}"?')
+        if found.is_link_local:
+            raise Wrong(f"{quoted(text)} is link-local: it means nothing outside its link")
+    if found.is_unspecified or found.is_multicast or text == "255.255.255.255":
+        raise Wrong(f"{quoted(text)} is not the address of one server")
+    return found
+
+
+def port_number(value: object, lowest: int = 1) -> int:
+    """A port as number or digits. Raises Wrong."""
+    digits = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", digits) or not lowest <= int(digits) <= 65535:
+        raise Wrong(f"{quoted(digits)} is not a port", f"a number from {lowest} to 65535")
+    return int(digits)
+
+
+def listen(value: object) -> tuple[str, int]:
+    """Where to listen: address and port, port 0 for any. Raises Wrong."""
+    example = 'write for example "127.0.0.1:9953", "[::1]:9953" or "0.0.0.0:9953"'
+    if not isinstance(value, str):
+        raise Wrong("must be an address with port in quotes", example)
+    host, port = split(value)
+    if port is None:
+        raise Wrong(f"{quoted(value)} has no port", example)
+    if host == "localhost":
+        host = "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(host)), port_number(port, lowest=0)
+    except Wrong:
+        raise
+    except ValueError:
+        raise Wrong(f"{quoted(host)} is not an IP address", example) from None
+
+
+def loopback(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback

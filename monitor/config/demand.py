@@ -1,0 +1,56 @@
+"""How many questions a second does this configuration put to each server?"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from checks.model import Address, Server, Zone
+from monitor.config.model import Config, ServerEntry, ZoneEntry
+
+UNRESOLVED = (Address("192.0.2.1"), Address("2001:db8::1"))
+"""Stand for the addresses of a server that is known by name only: one of each family."""
+
+
+def demand(config: Config, found: Iterable[Zone] = ()) -> dict[str, float]:
+    """Server → queries a second, as far as first questions go; a check that asks on asks more.
+
+    ``found`` are zones with the servers they really have; without them they are taken from the configuration,
+    where zones whose servers are yet to be found count for nothing.
+    """
+    zones = tuple(found) or tuple(_zone(config, entry) for entry in config.zones)
+    alike: Counter[Zone] = Counter(_shape(zone) for zone in zones)
+    total: dict[str, float] = {}
+    for zone, count in alike.items():
+        for name, check in config.checks.items():
+            every = config.cadence.get(name, check.cadence)
+            if every:
+                for query in check.ask(zone, ()):
+                    total[query.server] = total.get(query.server, 0.0) + count / every.total_seconds()
+    return total
+
+
+def strain(config: Config) -> tuple[str, ...]:
+    """A sentence for each server that would be asked more than the cap allows."""
+    cap = config.probe.max_qps_per_server
+    return tuple(
+        f"the cadences need {rate:.0f} queries/s at {server}, the cap is {cap:g}"
+        for server, rate in sorted(demand(config).items())
+        if rate > cap
+    )
+
+
+def _zone(config: Config, entry: ZoneEntry) -> Zone:
+    servers = tuple(server(config.servers[name]) for name in entry.servers)
+    return Zone(entry.name, servers, entry.primary, entry.max_lag, entry.records, entry.transfers)
+
+
+def server(entry: ServerEntry, addresses: Mapping[str, tuple[Address, ...]] | None = None) -> Server:
+    """The server with its addresses; stand-ins where only its name is known."""
+    known = entry.addresses or (addresses or {}).get(entry.name) or UNRESOLVED
+    return Server(entry.name, known, entry.hidden, entry.group, entry.upstream)
+
+
+def _shape(zone: Zone) -> Zone:
+    """The zone without what makes it unlike others but costs no other questions: its name."""
+    records = tuple(replace(record, name=f"{at}.") for at, record in enumerate(zone.records))
+    return replace(zone, name="example.", records=records)

@@ -1,0 +1,84 @@
+"""How long is "1h30m"?"""
+
+import re
+from datetime import timedelta
+
+from monitor.config.errors import Wrong, quoted
+
+_SPELLING = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_UNITS = (
+    timedelta(days=365),
+    timedelta(weeks=1),
+    timedelta(days=1),
+    timedelta(hours=1),
+    timedelta(minutes=1),
+    timedelta(seconds=1),
+    timedelta(milliseconds=1),
+)
+_NAMES = ("y", "w", "d", "h", "m", "s", "ms")
+_EXAMPLES = 'write for example "30s", "5m", "1h30m"'
+
+LONGEST = timedelta(days=3650)
+NEVER = timedelta(days=36500)
+"""Longer than anything that can be written; what "off" means where time is waited for."""
+
+
+def duration(value: object) -> timedelta:
+    """A length of time above zero, as Prometheus spells it: ``30s 5m 1h30m 2d 500ms``. Raises Wrong."""
+    length = duration_or_zero(value)
+    if not length:
+        raise Wrong("must be longer than zero")
+    return length
+
+
+def duration_or_zero(value: object) -> timedelta:
+    """The same, "0s" allowed."""
+    if not isinstance(value, str):
+        hint = f'write for example "{value}s"' if isinstance(value, int) and not isinstance(value, bool) else _EXAMPLES
+        raise Wrong("must be a duration in quotes, with a unit", hint)
+    match = _SPELLING.fullmatch(value)
+    if not match or not value:
+        raise Wrong(f"not a duration: {quoted(value)}", _nearest(value))
+    try:
+        length = sum(
+            (int(count) * unit for count, unit in zip(match.groups(), _UNITS, strict=True) if count), timedelta()
+        )
+    except (OverflowError, ValueError):
+        length = NEVER
+    if length > LONGEST:
+        raise Wrong(f"longer than ten years: {quoted(value)}")
+    return length
+
+
+def duration_or_off(value: object) -> timedelta:
+    """The same, "off" is zero, and "0s" is not allowed."""
+    return timedelta() if value == "off" else duration(value)
+
+
+def duration_or_never(value: object) -> timedelta:
+    """The same, "off" is never."""
+    return NEVER if value == "off" else duration(value)
+
+
+def written(length: timedelta) -> str:
+    """The duration as it would be written: 1h30m; "off" for zero and for never."""
+    if not length or length >= NEVER:
+        return "off"
+    text, rest = "", length
+    for name, unit in zip(_NAMES[2:], _UNITS[2:], strict=True):
+        count, rest = divmod(rest, unit)
+        text += f"{count}{name}" if count else ""
+    return text or "0s"
+
+
+def _nearest(value: str) -> str:
+    """What was meant by "30 seconds", "5 min", "-5m", "30"."""
+    if re.fullmatch(r"\s*\d+\s*", value):
+        return f'without a unit; did you mean "{value.strip()}s"?'
+    match = re.fullmatch(r"\s*(\d+)\s*(second|sec|minute|min|hour|hr|day|week|year)s?\s*", value, re.IGNORECASE)
+    if match:
+        return f'did you mean "{match[1]}{match[2][0].lower()}"?'
+    squeezed = value.replace(" ", "").lower()
+    if squeezed and squeezed != value and _SPELLING.fullmatch(squeezed):
+        return f'did you mean "{squeezed}"?'
+    return _EXAMPLES

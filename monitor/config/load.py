@@ -1,0 +1,163 @@
+"""What does the configuration say?"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from checks.registry import CHECKS
+from pydantic import BaseModel
+
+from alerting.model import Policy, Severity
+from checks.codes import CODES
+from checks.model import Check
+from monitor.config import addresses, raw, reading
+from monitor.config.demand import strain
+from monitor.config.durations import written
+from monitor.config.errors import Book, ConfigError, near, quoted
+from monitor.config.keys import keys
+from monitor.config.model import Config, Probe, Resolver, Service, TransferLimits
+from monitor.config.receivers import receivers, routes
+from monitor.config.secrets import Place, secret
+from monitor.config.servers import servers
+from monitor.config.settings import settings, severity
+from monitor.config.zones import Around, zones
+
+__all__ = ["ConfigError", "load", "parse"]
+
+
+def load(path: Path, env: Mapping[str, str]) -> Config:
+    """The configuration in the file ``path``; ``env`` is the environment that ``*_env`` keys refer to.
+
+    Raises ConfigError with every mistake there is. Reads the file and the secret files it names, nothing else.
+    """
+    return parse(reading.text_of(path), path, env)
+
+
+def parse(text: str, path: Path, env: Mapping[str, str]) -> Config:
+    """The same from text; ``path`` is what it is called, and where relative paths start from."""
+    found, book = reading.document(text, str(path))
+    written_servers = tuple(_names(found, "servers"))
+    written_keys = tuple(_names(found, "keys"))
+    written_receivers = tuple(_names(found, "receivers"))
+    file = reading.checked(found, book)
+    place = Place(path.absolute().parent, env)
+    around = Around(servers(book, file, written_servers), written_keys)
+    notifiers, kinds = receivers(book, file, place)
+    config = Config(
+        path=path,
+        service=_service(book, file, place),
+        probe=_probe(book, file),
+        resolver=Resolver(**_given(file.resolver, seconds=("timeout",))),
+        cadence=_cadence(book, file),
+        checks=_checks(book, file, place),
+        keys=keys(book, file, place),
+        zones=zones(book, file, around),
+        severity=_severity(book, file),
+        policy=Policy(**_given(file.alerting)),
+        receivers=notifiers,
+        kinds=kinds,
+        routes=routes(book, file, written_receivers),
+    )
+    if file.metrics.max_zones is not None:
+        config = replace(config, max_zones=file.metrics.max_zones)
+    config = replace(config, servers=around.servers)
+    _check_patience(book, config)
+    book.close()
+    for text_of_warning in strain(config):
+        book.warn(("probe", "max_qps_per_server"), text_of_warning)
+    return replace(config, warnings=tuple(book.warnings))
+
+
+def _names(found: Mapping[str, Any], section: str) -> tuple[str, ...]:
+    """The names defined in a section, whatever is wrong inside."""
+    tables = found.get(section)
+    return tuple(tables) if isinstance(tables, dict) else ()
+
+
+def _given(table: BaseModel, seconds: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What was written in a table, for a dataclass with the same names; lists as tuples, ``seconds`` as numbers."""
+    given: dict[str, Any] = {}
+    for name in type(table).model_fields:
+        value = getattr(table, name)
+        if isinstance(value, list):
+            given[name] = tuple(item for item in value if item is not None)
+        elif name in seconds and isinstance(value, timedelta):
+            given[name] = value.total_seconds()
+        elif value is not None:
+            given[name] = value
+    return given
+
+
+def _service(book: Book, file: raw.File, place: Place) -> Service:
+    table = file.service
+    given = _given(table)
+    for key in ("token", "token_file", "token_env", "token_credential"):
+        given.pop(key, None)
+    secrets = {key: getattr(table, key) for key in ("token", "token_file", "token_env", "token_credential")}
+    token = secret(book, ("service",), "token", secrets, place, required=False)
+    database = given.pop("database", Service().database)
+    if "://" in str(database):
+        book.mistake(("service", "database"), "must be a file", "the record is kept in SQLite")
+    elif str(database).strip() in ("", ":memory:"):
+        book.mistake(("service", "database"), "must be a file")
+    service = Service(**given, token=token, database=place.directory / Path(database).expanduser())
+    host = service.listen[0]
+    if not addresses.loopback(host) and not service.public and not any(secrets.values()):
+        where = ("service", "listen")
+        hint = 'set token_file = "…", or public = true if anyone may read it'
+        book.mistake(where, f"{host} can be reached by others, who need no token", hint)
+    return service
+
+
+def _probe(book: Book, file: raw.File) -> Probe:
+    given = _given(file.probe, seconds=("timeout",))
+    if "transfer" in given:
+        limits = _given(given["transfer"], seconds=("deadline",))
+        given["transfer"] = TransferLimits(**{name.removeprefix("max_"): value for name, value in limits.items()})
+    sources = given.get("source", ())
+    if len({":" in source for source in sources}) < len(sources):
+        book.mistake(("probe", "source"), "has two addresses of one family", "one for IPv4, one for IPv6")
+    return Probe(**given)
+
+
+def _cadence(book: Book, file: raw.File) -> dict[str, timedelta]:
+    cadence = {name: check.cadence for name, check in CHECKS.items()}
+    for name, every in file.cadence.items():
+        if name not in CHECKS:
+            book.mistake(("cadence", name), "unknown check", near(name, CHECKS))
+        elif every is not None:
+            cadence[name] = every
+    return cadence
+
+
+def _checks(book: Book, file: raw.File, place: Place) -> dict[str, Check]:
+    built: dict[str, Check] = {}
+    for name in file.checks:
+        if name not in CHECKS:
+            book.mistake(("checks", name), "unknown check", near(name, CHECKS))
+    for name, cls in CHECKS.items():
+        check = settings(book, ("checks", name), cls, file.checks.get(name, {}), place)
+        if check is not None:
+            built[name] = check
+    return built
+
+
+def _severity(book: Book, file: raw.File) -> dict[str, Severity]:
+    found: dict[str, Severity] = {}
+    for code, word in file.severity.items():
+        if code not in CODES:
+            book.mistake(("severity", code), "unknown code", near(code, CODES))
+        elif (level := book.parsed(("severity", code), word, severity)) is not None:
+            found[code] = level
+    return found
+
+
+def _check_patience(book: Book, config: Config) -> None:
+    """A server that is silent must be given up before it is time to ask again."""
+    patience = timedelta(seconds=config.probe.timeout * config.probe.attempts)
+    for name, every in config.cadence.items():
+        if every and patience > every and book.sound("probe") and book.sound("cadence"):
+            text = f"{config.probe.attempts} attempts of {config.probe.timeout:g}s take {written(patience)}"
+            book.mistake(("cadence", name), f"{quoted(written(every))} is too often: {text}")

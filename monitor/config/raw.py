@@ -1,0 +1,217 @@
+"""What may stand in the file, key by key, before names are resolved and defaults filled in?
+
+A field left out is None and gets its default where the configuration is built (monitor/config/model.py and the
+dataclasses of checks and notifiers). A field or an element of a list is also None once it was found wrong and
+reported, so that one mistake does not hide others; those that must be there are therefore asked for when the
+configuration is built.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from checks.model import Address
+from monitor.config import addresses, durations
+from monitor.config.records import spelled
+
+T = TypeVar("T")
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str | dict) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(durations.duration, json_schema_input_type=str)]
+DurationOrZero = Annotated[timedelta, BeforeValidator(durations.duration_or_zero, json_schema_input_type=str)]
+DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, json_schema_input_type=str)]
+DurationOrNever = Annotated[timedelta, BeforeValidator(durations.duration_or_never, json_schema_input_type=str)]
+AddressText = Annotated[Address, BeforeValidator(addresses.address, json_schema_input_type=str)]
+ServerAddress = Annotated[str, BeforeValidator(addresses.checked, json_schema_input_type=str)]
+SourceText = Annotated[str, BeforeValidator(addresses.literal, json_schema_input_type=str)]
+ListenText = Annotated[Any, BeforeValidator(addresses.listen, json_schema_input_type=str)]
+Port = Annotated[int, BeforeValidator(addresses.port_number, json_schema_input_type=int)]
+Items = Annotated[list[T | None], BeforeValidator(_listed)]
+"""A list; one value stands for a list of it."""
+Needed = Field(default=None, json_schema_extra={"needed": True})
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class Service(Table):
+    listen: ListenText = None
+    """Address and port of the page, the API and /metrics."""
+    database: str | None = None
+    """The SQLite file; relative to this file."""
+    vantage: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = None
+    """What this place of observation is called."""
+    token: SecretStr | None = None
+    """Who reads the page must know it; needed beyond loopback unless public."""
+    token_file: str | None = None
+    token_env: str | None = None
+    token_credential: str | None = None
+    public: bool | None = None
+    """Anyone may read the page; hidden servers are left out."""
+    url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")] = None
+    """How people reach the page; notifications link to it."""
+    retention: Duration | None = None
+    """How long closed history is kept."""
+    log_format: Literal["auto", "text", "json"] | None = None
+    """"auto" is text on a terminal and JSON elsewhere."""
+
+
+class TransferLimits(Table):
+    deadline: Duration | None = None
+    """How long one transfer may take."""
+    max_octets: Annotated[int, Field(ge=65536)] | None = None
+    max_messages: Annotated[int, Field(ge=1)] | None = None
+    max_records: Annotated[int, Field(ge=2)] | None = None
+
+
+class Probe(Table):
+    timeout: Duration | None = None
+    """How long to wait for one answer."""
+    attempts: Annotated[int, Field(ge=1, le=10)] | None = None
+    """How often to ask before a server counts as silent."""
+    max_qps_per_server: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_in_flight: Annotated[int, Field(ge=1, le=20000)] | None = None
+    """Questions without answer at one time, over all servers."""
+    transfers_per_server: Annotated[int, Field(ge=1, le=100)] | None = None
+    transfer: TransferLimits | None = None
+    source: Items[SourceText] | None = None
+    """Addresses of this machine to ask from; at most one of each family."""
+
+
+class Resolver(Table):
+    addresses: Items[AddressText] | None = None
+    """Who resolves the names of servers and NS sets; without it the system's resolver."""
+    interval: Duration | None = None
+    timeout: Duration | None = None
+
+
+class Metrics(Table):
+    max_zones: Annotated[int, Field(ge=0)] | None = None
+    """With more zones, only those that are not good have series of their own."""
+
+
+class Key(Table):
+    name: str | None = None
+    """What the servers call it, where that is not the name of this table."""
+    algorithm: str | None = None
+    secret: SecretStr | None = None
+    """The shared secret in base64."""
+    secret_file: str | None = None
+    secret_env: str | None = None
+    secret_credential: str | None = None
+
+
+class Server(Table):
+    addresses: Items[ServerAddress] | None = None
+    host: str | None = None
+    """A name to resolve instead of addresses."""
+    port: Port | None = None
+    """For addresses without port, and for the host."""
+    hidden: bool | None = None
+    """Not in the NS set, and not on a public page."""
+    group: str | None = None
+    """Servers of one group share one serial."""
+    upstream: Items[str] | None = None
+    """Where it transfers from, if not from the zone's primary."""
+
+
+class Record(Table):
+    name: str | None = Needed
+    """Relative to the zone; "@" is the zone itself."""
+    type: str | None = Needed
+    expect: Items[str] | None = None
+    """The records as they should be; without it they need only be the same everywhere."""
+    ttl: bool | None = None
+    """Compare the TTL as well."""
+
+
+class Transfer(Table):
+    server: Items[str] | None = None
+    """A server of the zone, several, or "*" for each."""
+    expect: Literal["allowed", "refused"] | None = Needed
+    key: str | None = None
+    whole: bool | None = None
+    """Pull the zone to its end, not only its first message."""
+
+
+class Zone(Table):
+    name: str | None = Needed
+    servers: Items[str] | None = None
+    """Names of [servers.…], host names or addresses; without it the zone's NS set."""
+    primary: str | None = None
+    max_lag: Duration | None = None
+    records: (
+        Annotated[
+            list[Annotated[Record, BeforeValidator(spelled, json_schema_input_type=str | Record)] | None],
+            BeforeValidator(_listed),
+        ]
+        | None
+    ) = None
+    transfer: Items[Transfer] | None = None
+
+
+class Alerting(Table):
+    grace: DurationOrZero | None = None
+    """Bad for this long before it fires."""
+    settle: DurationOrZero | None = None
+    """Good for this long before it resolves."""
+    remind: DurationOrNever | None = None
+    """How often an open incident is told again; "off": once is enough."""
+
+
+class Route(Table):
+    receivers: Items[str] | None = Needed
+    severity: Items[str] | None = None
+    zones: Items[str] | None = None
+    servers: Items[str] | None = None
+    codes: Items[str] | None = None
+
+
+class File(Table):
+    """The whole file."""
+
+    service: Service = Service()
+    cadence: dict[str, DurationOrOff | None] = {}
+    """One key per check; "off" switches it off."""
+    checks: dict[str, dict[str, Any]] = {}
+    """Settings of a check: see its documentation."""
+    probe: Probe = Probe()
+    resolver: Resolver = Resolver()
+    metrics: Metrics = Metrics()
+    keys: dict[str, Key] = {}
+    servers: dict[str, Server] = {}
+    zones: list[Zone | None] = []
+    severity: dict[str, str | None] = {}
+    alerting: Alerting = Alerting()
+    receivers: dict[str, dict[str, Any]] = {}
+    routes: list[Route | None] = []
+
+
+def fields_at(loc: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The keys that may stand in the table at ``loc``; none where the table's own names are free."""
+    model: type[BaseModel] = File
+    names_follow = False
+    for part in loc:
+        if names_follow or isinstance(part, int):
+            names_follow = False
+            continue
+        annotation = model.model_fields[part].annotation
+        names_follow = get_origin(annotation) is dict
+        inner = _model_in(annotation)
+        if inner is None:
+            return ()
+        model = inner
+    return tuple(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The table an annotation is about, through lists, unions and dictionaries."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)

@@ -1,0 +1,140 @@
+"""Is the file TOML, and does it hold only what may stand in it?"""
+
+import copy
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from monitor.config import raw
+from monitor.config.errors import Book, ConfigError, KeyPath, Mistake, Wrong, near, quoted
+from monitor.config.lines import lines
+
+LARGEST = 10 * 1024 * 1024
+_TYPES = {
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
+_BOUNDS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
+_COMPARED = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
+
+
+def text_of(path: Path) -> str:
+    """What the file says. Raises ConfigError when it cannot be had."""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise ConfigError([Mistake(str(path), None, "", "no such file")]) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError([Mistake(str(path), None, "", f"cannot be read: {reason}")]) from None
+    if len(octets) > LARGEST:
+        raise ConfigError([Mistake(str(path), None, "", f"larger than {LARGEST // 1024 // 1024} MB")])
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Mistake(str(path), line, "", "not UTF-8")]) from None
+
+
+def document(text: str, file: str) -> tuple[dict[str, Any], Book]:
+    """The TOML document and a book that knows its lines. Raises ConfigError at the first error of syntax."""
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax(str(error), text, file)]) from None
+    except RecursionError:
+        raise ConfigError([Mistake(file, None, "", "nested too deeply")]) from None
+    return found, Book(file, lines(text))
+
+
+def checked(found: dict[str, Any], book: Book) -> raw.File:
+    """The document as far as it is right; everything wrong is in the book, and left out of what is returned."""
+    try:
+        return raw.File.model_validate(found)
+    except ValidationError as error:
+        for one in error.errors(include_url=False):
+            _report(one, found, book)
+        return _pruned(copy.deepcopy(found), error)
+
+
+def _pruned(found: dict[str, Any], error: ValidationError) -> raw.File:
+    """Takes out what is wrong until the rest is right; every pass takes at least one thing."""
+    while True:
+        for one in error.errors(include_url=False, include_context=False, include_input=False):
+            _take_out(found, one["loc"])
+        try:
+            return raw.File.model_validate(found)
+        except ValidationError as again:
+            error = again
+
+
+def _take_out(found: dict[str, Any], loc: KeyPath) -> None:
+    path = _existing(found, loc)
+    if not path:
+        return
+    inside: Any = found
+    for part in path[:-1]:
+        inside = inside[part]
+    if isinstance(inside, list):
+        inside[int(path[-1])] = None
+    else:
+        inside.pop(path[-1], None)
+
+
+def _existing(found: Any, loc: KeyPath) -> KeyPath:
+    """The part of ``loc`` that is really there: pydantic also names what it made of a value."""
+    for depth, part in enumerate(loc):
+        inside = isinstance(found, dict) and part in found
+        if not inside and not (isinstance(found, list) and isinstance(part, int) and part < len(found)):
+            return loc[:depth]
+        found = found[part]
+    return loc
+
+
+def _report(one: ErrorDetails, found: Mapping[str, Any], book: Book) -> None:
+    path = _existing(found, one["loc"])
+    if one["type"] == "extra_forbidden":
+        book.mistake(path, "unknown key", near(str(path[-1]), raw.fields_at(path[:-1])))
+    else:
+        book.wrong(path, words(one))
+
+
+def words(one: ErrorDetails) -> Wrong:
+    """What pydantic found, as a sentence about the file. Values are shown only where they cannot be secret."""
+    kind, context = one["type"], one.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, Wrong):
+        return cause
+    if kind in _BOUNDS:
+        name = _BOUNDS[kind]
+        return Wrong(f"must be {_COMPARED[name]} {context[name]}, got {quoted(str(one['input']))}".replace('"', ""))
+    if kind in ("literal_error", "enum"):
+        allowed = str(context["expected"]).replace("'", '"')
+        return Wrong(f"must be {allowed}", near(str(one["input"]), re.findall(r'"([^"]*)"', allowed)))
+    if kind == "string_pattern_mismatch":
+        return Wrong(f"{quoted(str(one['input']))} is not of the right form", f"it must match {context['pattern']}")
+    return Wrong(_TYPES.get(kind, one["msg"][:1].lower() + one["msg"][1:]))
+
+
+def _syntax(message: str, text: str, file: str) -> Mistake:
+    """tomllib says "… (at line 2, column 8)" or "… (at end of document)"."""
+    reason, _, place = message.rpartition(" (at ")
+    numbers = [int(word) for word in place.replace(",", " ").replace(")", " ").split() if word.isdigit()]
+    line = numbers[0] if numbers else max(1, len(text.splitlines()))
+    column = f", column {numbers[1]}" if len(numbers) > 1 else ""
+    return Mistake(file, line, "", f"not TOML: {reason[:1].lower()}{reason[1:]}{column}")

@@ -1,0 +1,127 @@
+"""Who is to be told, and of what?"""
+
+import dataclasses
+import pkgutil
+from importlib import import_module
+from typing import Any
+
+import alerting.notifiers
+from alerting.model import Route, Severity
+from checks.codes import CODES
+from monitor import names
+from monitor.config import raw
+from monitor.config.errors import Book, Wrong, known, near, quoted
+from monitor.config.secrets import Place
+from monitor.config.settings import settings, severity
+from monitor.ports import Notifier
+
+
+def kinds() -> tuple[str, ...]:
+    """The types a receiver may have: the modules of alerting.notifiers."""
+    found = (module.name for module in pkgutil.iter_modules(alerting.notifiers.__path__))
+    return tuple(sorted(name.replace("_", "-") for name in found if not name.startswith("_")))
+
+
+def notifier(kind: str) -> type[Any]:
+    """The class of a type: the one dataclass of its module that can ``send``."""
+    module = import_module(f"alerting.notifiers.{kind.replace('-', '_')}")
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and dataclasses.is_dataclass(value)
+        and value.__module__ == module.__name__
+        and hasattr(value, "send")
+    ]
+    if len(found) != 1:
+        raise LookupError(f"{module.__name__} has {len(found)} notifiers instead of one")
+    return found[0]
+
+
+def receivers(book: Book, file: raw.File, place: Place) -> tuple[dict[str, Notifier], dict[str, str]]:
+    """Receivers by name, and the type of each."""
+    built: dict[str, Notifier] = {}
+    types: dict[str, str] = {}
+    for name, table in file.receivers.items():
+        path = ("receivers", name)
+        kind = table.get("type")
+        if not isinstance(kind, str):
+            book.mistake((*path, "type"), "missing" if kind is None else "must be text in quotes", known(kinds()))
+            continue
+        if kind not in kinds():
+            book.mistake((*path, "type"), f"unknown type {quoted(kind)}", near(kind, kinds()) or known(kinds()))
+            continue
+        made = settings(book, path, notifier(kind), table, place, extra=("type",))
+        if made is not None:
+            built[name] = made
+            types[name] = kind
+    return built, types
+
+
+def routes(book: Book, file: raw.File, defined: tuple[str, ...]) -> tuple[Route, ...]:
+    """The routes as written; where there is none, every receiver hears everything from warning upwards.
+
+    ``defined`` are the names of all receivers of the file, also of those in which there is a mistake.
+    """
+    if not file.routes and book.sound("routes"):
+        everything = (Severity.WARNING, Severity.CRITICAL)
+        return (Route(receivers=defined, severity=everything),) if defined else ()
+    found = tuple(_route(book, index, route, defined) for index, route in enumerate(file.routes) if route is not None)
+    told = {receiver for route in found for receiver in route.receivers}
+    for name in defined:
+        if name not in told and book.sound("routes"):
+            book.warn(("receivers", name), "no route leads to this receiver: it will never be told anything")
+    return found
+
+
+def _route(book: Book, index: int, route: raw.Route, defined: tuple[str, ...]) -> Route:
+    path = ("routes", index)
+    if route.receivers is None:
+        book.missing((*path, "receivers"))
+    for at, name in enumerate(route.receivers or ()):
+        if name is not None and name not in defined:
+            hint = near(name, defined) or known(defined) or "there is no [receivers.…] at all"
+            book.mistake((*path, "receivers", at), f"no receiver is called {quoted(name)}", hint)
+    if route.receivers == []:
+        book.mistake((*path, "receivers"), "names no receiver")
+    return Route(
+        receivers=tuple(dict.fromkeys(name for name in route.receivers or () if name is not None)),
+        severity=tuple(book.each((*path, "severity"), route.severity, severity)),
+        zones=tuple(book.each((*path, "zones"), route.zones, zone_pattern)),
+        servers=tuple(book.each((*path, "servers"), route.servers, pattern)),
+        codes=tuple(book.each((*path, "codes"), route.codes, code)),
+    )
+
+
+def code(text: str) -> str:
+    """A code of checks/codes.py. Raises Wrong."""
+    if text not in CODES:
+        raise Wrong(f"unknown code {quoted(text)}", near(text, CODES))
+    return text
+
+
+def pattern(text: str) -> str:
+    """A shell glob (``*``, ``?``, ``[abc]``, ``[!abc]``) in lower case. Raises Wrong."""
+    if not text:
+        raise Wrong("an empty pattern matches nothing", '"*" matches everything')
+    rest = text
+    while "[" in rest:
+        before, _, after = rest.partition("[")
+        end = after.find("]", 2 if after.startswith("!") else 1)
+        if end < 0:
+            raise Wrong(f"{quoted(text)} opens a bracket that it does not close")
+        rest = after[end + 1 :]
+        del before
+    return text.lower()
+
+
+def zone_pattern(text: str) -> str:
+    """A glob for zone names as they are kept: A-labels, final dot. Raises Wrong."""
+    glob = pattern(text)
+    if not glob.isascii():
+        labels = glob.split(".")
+        try:
+            glob = ".".join(names.parse(label).rstrip(".") if not label.isascii() else label for label in labels)
+        except names.BadName as error:
+            raise Wrong(f"{quoted(text)}: {error.reason}", error.hint) from None
+    return glob if glob.endswith((".", "*")) else glob + "."

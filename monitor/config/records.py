@@ -1,0 +1,72 @@
+"""Which records are to be compared, and what should they say?"""
+
+import re
+
+import dns.exception
+import dns.rdatatype
+
+from checks.model import WantedRecord
+from monitor import canonical, names
+from monitor.config.errors import Wrong, near, quoted
+
+_META = frozenset({"ANY", "AXFR", "IXFR", "OPT", "TSIG", "TKEY", "MAILA", "MAILB", "NONE", "TYPE0"})
+_COMMON = (
+    *("A", "AAAA", "CAA", "CNAME", "DNSKEY", "DS", "HTTPS", "MX"),
+    *("NAPTR", "NS", "PTR", "SOA", "SRV", "SVCB", "TLSA", "TXT"),
+)
+
+
+def spelled(value: object) -> object:
+    """The short form "www A" as the table it stands for; anything else as it is. Raises Wrong."""
+    if not isinstance(value, str):
+        return value
+    words = value.split()
+    if len(words) != 2:
+        raise Wrong(f"{quoted(value)} is not a name and a type", 'write for example "www A" or "@ MX"')
+    return {"name": words[0], "type": words[1]}
+
+
+def rdata_type(text: str) -> str:
+    """The RR type in capitals: one that can be asked for and compared. Raises Wrong."""
+    word = text.upper()
+    try:
+        found = dns.rdatatype.to_text(dns.rdatatype.from_text(word))
+    except (dns.exception.DNSException, ValueError):
+        raise Wrong(f"{quoted(text)} is not a record type", near(word, _COMMON)) from None
+    if found in _META:
+        raise Wrong(f"{found} is not a type of records that are compared")
+    return found
+
+
+def owner(text: str, zone: str) -> str:
+    """The absolute name of ``text`` in ``zone``: "@", a relative name, or one that ends in the zone's."""
+    if text == "@":
+        return zone
+    try:
+        name = names.parse(text)
+        if zone == "." or name == zone or name.endswith("." + zone):
+            return name
+        if re.search(r"(?<!\\)\.$", text):
+            raise Wrong(f"{quoted(text)} is not in the zone {zone}")
+        return names.parse(name + zone)
+    except names.BadName as error:
+        raise Wrong(f"{quoted(text)}: {error.reason}", error.hint) from None
+
+
+def rdata(rdtype: str, text: str, zone: str) -> str:
+    """The canonical form of an expected value. Raises Wrong."""
+    try:
+        value = canonical.parse(rdtype, text, zone)
+    except ValueError as error:
+        reason = str(error).rstrip(".")
+        raise Wrong(f"{quoted(text)} is not the text of a {rdtype} record: {reason[:1].lower()}{reason[1:]}") from None
+    if zone != "." and f".{zone}{zone}" in f" {value}".replace(" ", "."):
+        raise Wrong(
+            f"{quoted(text)} means {quoted(value)}", "a name without final dot is relative to the zone: add the dot"
+        )
+    return value
+
+
+def wanted(name: str, rdtype: str, expect: tuple[str, ...] | None, ttl: bool) -> WantedRecord:
+    ordered = None if expect is None else canonical.ordered(expect)
+    return WantedRecord(name=name, type=rdtype, expect=ordered, ttl=ttl)

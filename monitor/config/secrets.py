@@ -1,0 +1,100 @@
+"""Where is the secret?"""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from alerting.model import Secret
+from monitor.config.errors import Book, KeyPath, quoted
+
+LARGEST = 64 * 1024
+WAYS = ("", "_file", "_env", "_credential")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is around the file: the directory relative paths start from, and the environment."""
+
+    directory: Path
+    env: Mapping[str, str]
+
+
+def keys(field: str) -> tuple[str, ...]:
+    """The four keys of which one gives the secret ``field``."""
+    return tuple(field + way for way in WAYS)
+
+
+def secret(
+    book: Book, path: KeyPath, field: str, table: Mapping[str, object], place: Place, *, required: bool
+) -> Secret | None:
+    """The secret that exactly one of the keys ``x``, ``x_file``, ``x_env``, ``x_credential`` of the table gives.
+
+    One line end at the end of a file does not count. Mistakes and warnings go to the book, which never sees the text.
+    """
+    given = [key for key in keys(field) if table.get(key) is not None]
+    if not given:
+        if required and book.sound(*path):
+            book.mistake((*path, field), "missing", f"give one of {', '.join(keys(field))}")
+        return None
+    if len(given) > 1:
+        book.mistake((*path, given[1]), f"given together with {given[0]}", "one of them is enough")
+        return None
+    key = given[0]
+    value = table[key]
+    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    where = (*path, key)
+    if key == field:
+        book.warn(where, "a secret stands in the file", f"{field}_file, {field}_env or {field}_credential keep it out")
+        return _held(book, where, text)
+    return _fetched(book, where, key.removeprefix(field), text, place)
+
+
+def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> Secret | None:
+    if way == "_env":
+        if text not in place.env:
+            book.mistake(where, f"the environment variable {quoted(text)} is not set")
+            return None
+        return _held(book, where, place.env[text])
+    if way == "_file":
+        return _from_file(book, where, place.directory / Path(text).expanduser(), credential=False)
+    directory = place.env.get("CREDENTIALS_DIRECTORY")
+    if directory is None:
+        book.mistake(where, "there are no credentials here", "systemd sets CREDENTIALS_DIRECTORY for LoadCredential=")
+        return None
+    if "/" in text or text in ("", ".", ".."):
+        book.mistake(where, f"{quoted(text)} is not the name of a credential")
+        return None
+    return _from_file(book, where, Path(directory) / text, credential=True)
+
+
+def _from_file(book: Book, where: KeyPath, file: Path, *, credential: bool) -> Secret | None:
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            octets = opened.read(LARGEST + 1)
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or type(error).__name__
+        book.mistake(where, f"{quoted(str(file))}: {reason}")
+        return None
+    if len(octets) > LARGEST:
+        book.mistake(where, f"{quoted(str(file))}: larger than {LARGEST // 1024} kB: that is not a secret")
+        return None
+    if not credential and mode & (stat.S_IRGRP | stat.S_IROTH):
+        book.warn(where, f"{quoted(str(file))} can be read by others (mode {stat.S_IMODE(mode):04o})", "chmod 600")
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        book.mistake(where, f"{quoted(str(file))}: not UTF-8")
+        return None
+    return _held(book, where, text.removesuffix("\n").removesuffix("\r"))
+
+
+def _held(book: Book, where: KeyPath, text: str) -> Secret | None:
+    if not text.strip():
+        book.mistake(where, "the secret is empty")
+        return None
+    return Secret(text)

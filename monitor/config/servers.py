@@ -1,0 +1,145 @@
+"""Which nameservers are there?"""
+
+from collections.abc import Mapping
+
+from checks.model import Address
+from monitor import names
+from monitor.config import addresses, raw
+from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
+from monitor.config.model import ServerEntry
+
+
+def server_name(text: str) -> str:
+    """The name of a server as it is kept: lower case, A-labels, no final dot. Raises Wrong."""
+    if not text.isascii():
+        try:
+            text = names.parse(text)
+        except names.BadName as error:
+            raise Wrong(f"{quoted(text)}: {error.reason}", error.hint) from None
+    name = text.lower().removesuffix(".")
+    if not name or len(name) > 253 or any(c.isspace() or not c.isprintable() or c in "*?/\\\"'=,<>&#%" for c in name):
+        raise Wrong(f"{quoted(text)} cannot be the name of a server", "letters, digits, dots, hyphens, underscores")
+    return name
+
+
+def servers(book: Book, file: raw.File, written: tuple[str, ...]) -> dict[str, ServerEntry]:
+    """The servers of the file by name. ``written`` are the names of all its tables, also of those with mistakes.
+
+    A server with a mistake is still there, so that whoever names it is not told that it does not exist.
+    """
+    found: dict[str, ServerEntry] = {}
+    for text in written:
+        path = ("servers", text)
+        try:
+            name = server_name(text)
+        except Wrong as error:
+            book.wrong(path, error)
+            continue
+        if name in found:
+            book.mistake(path, f"server {quoted(name)} is there twice")
+            continue
+        found[name] = _entry(book, path, name, file.servers.get(text) or raw.Server())
+    for text, table in file.servers.items():
+        _check_upstream(book, ("servers", text), text, table, found)
+    return found
+
+
+def _entry(book: Book, path: KeyPath, name: str, table: raw.Server) -> ServerEntry:
+    port = table.port or 53
+    entry = ServerEntry(
+        name=name,
+        addresses=_addresses(book, path, table, port),
+        port=port,
+        hidden=bool(table.hidden),
+        group=table.group or "",
+        upstream=tuple(_named(up) for up in table.upstream or () if up is not None),
+    )
+    if entry.addresses or not book.sound(*path):
+        if table.host is not None:
+            book.mistake((*path, "host"), "given together with addresses", "one of them is enough")
+        return entry
+    if table.addresses is not None:
+        book.mistake((*path, "addresses"), "names no address", "leave it out to have the name resolved")
+        return entry
+    return _hosted(book, path, entry, table)
+
+
+def _hosted(book: Book, path: KeyPath, entry: ServerEntry, table: raw.Server) -> ServerEntry:
+    """The entry with the host name that gives its addresses: the key ``host``, or its own name."""
+    try:
+        host = names.host(table.host if table.host is not None else entry.name)
+    except names.BadName as error:
+        if table.host is not None:
+            book.mistake((*path, "host"), f"{quoted(table.host)}: {error.reason}", error.hint)
+        else:
+            book.mistake(path, "has no addresses, and its name is not a host name", 'addresses = ["192.0.2.1"]')
+        return entry
+    if table.host is None and "." not in entry.name:
+        hint = 'write addresses = ["192.0.2.1"] or host = "ns1.example.net"'
+        book.mistake(path, "has neither addresses nor host, and its name is not a full host name", hint)
+        return entry
+    return ServerEntry(entry.name, (), host, entry.port, entry.hidden, entry.group, entry.upstream)
+
+
+def _addresses(book: Book, path: KeyPath, table: raw.Server, port: int) -> tuple[Address, ...]:
+    """Each address once; ``port`` where none was written."""
+    found: list[Address] = []
+    for at, written in enumerate(table.addresses or ()):
+        if written is None:
+            continue
+        address = addresses.address(written, port)
+        if address in found:
+            book.mistake((*path, "addresses", at), f"{quoted(str(address))} is there twice")
+        else:
+            found.append(address)
+    return tuple(found)
+
+
+def _named(text: str) -> str:
+    return text.lower().removesuffix(".")
+
+
+def _check_upstream(book: Book, path: KeyPath, text: str, table: raw.Server, found: Mapping[str, ServerEntry]) -> None:
+    for at, up in enumerate(table.upstream or ()):
+        if up is None:
+            continue
+        if _named(up) == _named(text):
+            book.mistake((*path, "upstream", at), "a server cannot be its own upstream")
+        elif _named(up) not in found:
+            book.mistake((*path, "upstream", at), f"no server is called {quoted(up)}", near(up, found) or known(found))
+
+
+def reference(text: str, defined: Mapping[str, ServerEntry]) -> ServerEntry:
+    """The server a zone means: one that is defined, else an address or a full host name. Raises Wrong."""
+    try:
+        name = server_name(text)
+    except Wrong:
+        name = ""
+    if name in defined:
+        return defined[name]
+    host, port = addresses.split(text)
+    try:
+        address = addresses.address(text)
+    except Wrong as wrong:
+        if port is not None or ":" in host or host.replace(".", "").isdigit():
+            return _host_with_port(text, host, port, wrong)
+        if "." not in name:
+            hint = near(text, defined) or known(defined) or "define it as [servers.NAME], or write its address"
+            raise Wrong(f"no server is called {quoted(text)}", hint) from None
+        return ServerEntry(name, host=_host(text))
+    return ServerEntry(str(address), (address,))
+
+
+def _host_with_port(text: str, host: str, port: str | None, wrong: Wrong) -> ServerEntry:
+    if port is None or "." not in host or host.replace(".", "").isdigit() or ":" in host:
+        raise wrong
+    number = addresses.port_number(port)
+    name = _host(host)
+    return ServerEntry(f"{name.removesuffix('.')}:{number}", host=name, port=number)
+
+
+def _host(text: str) -> str:
+    try:
+        return names.host(text)
+    except names.BadName as error:
+        raise Wrong(f"{quoted(text)}: {error.reason}", error.hint) from None

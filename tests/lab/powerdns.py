@@ -1,5 +1,6 @@
 """PowerDNS Authoritative (pdns_server, gsqlite3) for the lab."""
 
+import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -92,16 +93,17 @@ def _metadata(duty: Duty) -> list[tuple[str, str]]:
 
 
 def _put(db: sqlite3.Connection, duty: Duty) -> None:
+    """Write a duty, unless it stands there already: its fingerprint is kept where PowerDNS keeps whose a zone is."""
     kind, master = "MASTER", None
     if duty.upstream is not None:
         host = f"[{duty.upstream.host}]" if ":" in duty.upstream.host else duty.upstream.host
         kind, master = "SLAVE", f"{host}:{duty.upstream.port}"
-    name = _bare(duty.zone)
-    found = db.execute("SELECT id FROM domains WHERE name = ?", (name,)).fetchone()
-    if found is None:
-        found = db.execute("INSERT INTO domains (name, type) VALUES (?, ?) RETURNING id", (name, kind)).fetchone()
-    (domain,) = found
-    db.execute("UPDATE domains SET type = ?, master = ? WHERE id = ?", (kind, master, domain))
+    name, fingerprint = _bare(duty.zone), hashlib.sha1(repr(duty).encode()).hexdigest()
+    if db.execute("SELECT 1 FROM domains WHERE name = ? AND account = ?", (name, fingerprint)).fetchone():
+        return
+    db.execute("INSERT INTO domains (name, type) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, kind))
+    (domain,) = db.execute("SELECT id FROM domains WHERE name = ?", (name,)).fetchone()
+    db.execute("UPDATE domains SET type = ?, master = ?, account = ? WHERE id = ?", (kind, master, fingerprint, domain))
     db.execute("DELETE FROM domainmetadata WHERE domain_id = ?", (domain,))
     db.executemany(
         "INSERT INTO domainmetadata (domain_id, kind, content) VALUES (?, ?, ?)",

@@ -1,6 +1,7 @@
 """What does one check say of one zone, when all that can go wrong with saying it has been taken in?"""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from checks.model import Check, Finding, Health, Ledger, Round, Undecided, Unsure, Verdict, Zone
 
@@ -18,7 +19,7 @@ def judge(check: Check, zone: Zone, round: Round, ledger: Ledger) -> Verdict:
     except Undecided as undecided:
         return _unknown(check, zone, round, str(undecided) or "undecided")
     except Exception as defect:  # noqa: BLE001 - the one place where a defect in a check is contained
-        return _unknown(check, zone, round, f"check failed: {type(defect).__name__}: {defect}")
+        return replace(_unknown(check, zone, round, f"check failed: {type(defect).__name__}: {defect}"), failed=True)
     findings = tuple(sorted(_distinct(one for one in said if isinstance(one, Finding)), key=_place))
     unsure = tuple(dict.fromkeys(one for one in said if isinstance(one, Unsure)))
     if not findings and _nothing_decided(round, unsure):

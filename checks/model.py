@@ -289,6 +289,8 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     unsure: tuple[Unsure, ...] = ()
     why: str = ""
+    failed: bool = False
+    """A defect of the check itself, not of any server."""
 
 
 # --- the ledger's values; what is done with them is in ledger.py ---

@@ -32,10 +32,16 @@ class Prober(Protocol):
     async def close(self) -> None: ...
 
 
+class BusClosed(Exception):
+    """Nobody takes rounds any more: the service is stopping."""
+
+
 class Bus(Protocol):
     """Carries rounds from those who ask to those who judge; publishing waits when the judge is behind."""
 
-    async def publish(self, round: Round) -> None: ...
+    async def publish(self, round: Round) -> None:
+        """Raises BusClosed once it is closed, also for those who were waiting."""
+        ...
 
     async def take(self, most: int) -> Sequence[Round]:
         """At least one round, at most ``most``; waits for the first; empty once closed and drained."""

@@ -1,0 +1,1 @@
+"""How rounds travel from those who ask to those who judge."""

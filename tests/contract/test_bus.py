@@ -1,0 +1,113 @@
+"""What every bus keeps to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from checks.model import Round
+from monitor.bus.local import LocalBus
+from monitor.ports import Bus, BusClosed
+from tests.store.specimens import NOON
+
+SIZE = 3
+
+
+@pytest.fixture(params=[LocalBus])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    bus = request.param(SIZE)
+    yield bus
+    await bus.close()
+
+
+def one(number: int) -> Round:
+    return Round(f"zone{number}.example.", "soa-serial", NOON, timedelta(seconds=60), ())
+
+
+async def settled(task: asyncio.Task) -> bool:
+    """Has it ended, once everything that could run has run?"""
+    for _ in range(20):
+        await asyncio.sleep(0)
+    return task.done()
+
+
+async def test_rounds_come_out_as_they_went_in(bus):
+    for number in range(SIZE):
+        await bus.publish(one(number))
+    assert list(await bus.take(2)) == [one(0), one(1)]
+    assert list(await bus.take(2)) == [one(2)]
+
+
+async def test_the_judge_waits_for_the_first_round_only(bus):
+    taking = asyncio.create_task(bus.take(100))
+    assert not await settled(taking)
+    await bus.publish(one(1))
+    assert list(await taking) == [one(1)]
+
+
+async def test_who_asks_waits_when_the_judge_is_behind(bus):
+    for number in range(SIZE):
+        await bus.publish(one(number))
+    publishing = asyncio.create_task(bus.publish(one(SIZE)))
+    assert not await settled(publishing)
+    assert list(await bus.take(1)) == [one(0)]
+    await publishing
+    assert list(await bus.take(100)) == [one(1), one(2), one(3)]
+
+
+async def test_many_who_ask_and_one_who_judges_lose_nothing(bus):
+    async def ask(start: int) -> None:
+        for number in range(start, start + 100):
+            await bus.publish(one(number))
+
+    taken: list[Round] = []
+    async with asyncio.TaskGroup() as group:
+        for start in (0, 1000, 2000):
+            group.create_task(ask(start))
+        while len(taken) < 300:
+            taken += await bus.take(7)
+    for start in (0, 1000, 2000):
+        mine = [each for each in taken if start <= int(each.zone[4:].split(".")[0]) < start + 100]
+        assert mine == [one(number) for number in range(start, start + 100)]
+
+
+async def test_a_closed_bus_hands_out_what_it_holds_and_then_nothing(bus):
+    await bus.publish(one(1))
+    await bus.close()
+    assert list(await bus.take(9)) == [one(1)]
+    assert list(await bus.take(9)) == []
+
+
+async def test_closing_frees_those_who_wait(bus):
+    taking = asyncio.create_task(bus.take(9))
+    assert not await settled(taking)
+    await bus.close()
+    assert list(await taking) == []
+
+
+async def test_closing_turns_away_those_who_still_publish(bus):
+    for number in range(SIZE):
+        await bus.publish(one(number))
+    publishing = asyncio.create_task(bus.publish(one(SIZE)))
+    assert not await settled(publishing)
+    await bus.close()
+    with pytest.raises(BusClosed):
+        await publishing
+    with pytest.raises(BusClosed):
+        await bus.publish(one(9))
+    assert len(await bus.take(99)) == SIZE
+
+
+async def test_who_stops_waiting_takes_nothing_with_him(bus):
+    taking = asyncio.create_task(bus.take(9))
+    assert not await settled(taking)
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    await bus.publish(one(1))
+    assert list(await bus.take(9)) == [one(1)]
+
+
+def test_a_bus_without_room_is_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        LocalBus(0)

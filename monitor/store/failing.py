@@ -1,0 +1,59 @@
+"""What does it mean when SQLite refuses, and what is the operator to do?"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from monitor.ports import StoreError
+
+RESTORE = (
+    "Stop the service, move it and the files beside it (-wal, -shm) away, put a backup in its place, and start again."
+)
+
+_SENTENCES = (
+    ("SQLITE_FULL", "the disk is full, or the file may not grow; nothing of this was written. Make room."),
+    ("SQLITE_CORRUPT", f"the database is damaged. {RESTORE}"),
+    ("SQLITE_NOTADB", f"this is not a SQLite database, or its first page is damaged. {RESTORE}"),
+    ("SQLITE_READONLY", "the database cannot be written. Look at the owner and mode of the file and its directory."),
+    ("SQLITE_PERM", "the database cannot be used. Look at the owner and mode of the file and its directory."),
+    ("SQLITE_CANTOPEN", "the database cannot be opened. Look at the owner and mode of the file and its directory."),
+    ("SQLITE_BUSY", "another program holds the database locked. End it, or wait for it."),
+    ("SQLITE_LOCKED", "another program holds the database locked. End it, or wait for it."),
+    ("SQLITE_IOERR", "the disk under the database does not work as it should. Look at the kernel's log."),
+)
+
+
+def sentence(error: sqlite3.Error, path: Path | str) -> StoreError:
+    """The same failure, in words that say what to do."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    for start, text in _SENTENCES:
+        if name.startswith(start):
+            return StoreError(f"{path}: {text} ({error})")
+    return StoreError(f"{path}: the database does not answer as expected: {error}")
+
+
+@contextmanager
+def told(path: Path | str) -> Iterator[None]:
+    """Lets nothing out of the store but StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise sentence(error, path) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path}: a value cannot be kept or read back: {error!r}") from error
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def transaction(conn: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; takes the right to write at once, so that it waits for others before it has read anything."""
+    conn.execute("begin immediate")
+    try:
+        yield
+        conn.execute("commit")
+    except BaseException:
+        if conn.in_transaction:  # a full disk may have ended it already
+            conn.execute("rollback")
+        raise

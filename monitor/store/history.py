@@ -1,0 +1,122 @@
+"""What was kept, read back: for a restart, for the page, and for retention."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from alerting.model import Alert, Incident
+from checks.model import Address, Ledger, Propagation
+from monitor.ports import Remembered, RunRow
+from monitor.store.codec import decode, moment, moment_or_none, stamp
+
+_LAST_LOOK = "select max(started) from sweeps where \"check\" = 'soa-serial'"
+
+# Closed history only. The last sweep of each check stays: it says when the ledgers were last looked at.
+_PRUNING = (
+    "delete from runs where id in (select id from runs where until < ? limit ?)",
+    "delete from propagations where id in (select id from propagations where at < ? limit ?)",
+    "delete from transitions where id in (select id from transitions where at < ? limit ?)",
+    "delete from outbox where seq in (select seq from outbox where state <> 'waiting' and settled < ? limit ?)",
+    """delete from sweeps where id in (
+        select id from sweeps where finished < ? and id not in (select max(id) from sweeps group by "check") limit ?
+    )""",
+    "delete from incidents where id in (select id from incidents where phase <> 'open' and resolved_at < ? limit ?)",
+)
+_ORPHANS = "delete from incident_zones where incident not in (select id from incidents)"
+
+
+def remembered(conn: sqlite3.Connection) -> Remembered:
+    """Everything a restart needs, as of one moment."""
+    conn.execute("begin")
+    try:
+        look = last_look(conn)
+        ledgers = (_as_looked(decode(Ledger, body), look) for (body,) in conn.execute("select body from ledgers"))
+        alerts = (decode(Alert, body) for (body,) in conn.execute("select body from alerts"))
+        open_ones = conn.execute("select body from incidents where phase = 'open' order by opened_at, id")
+        return Remembered(
+            ledgers={each.zone: each for each in ledgers},
+            alerts={each.key: each for each in alerts},
+            incidents={each.id: each for each in (decode(Incident, body) for (body,) in open_ones)},
+        )
+    finally:
+        conn.execute("rollback")
+
+
+def ledger(conn: sqlite3.Connection, zone: str) -> Ledger | None:
+    row = conn.execute("select body from ledgers where zone = ?", (zone,)).fetchone()
+    return None if row is None else _as_looked(decode(Ledger, row[0]), last_look(conn))
+
+
+def last_look(conn: sqlite3.Connection) -> datetime | None:
+    (started,) = conn.execute(_LAST_LOOK).fetchone()
+    return moment_or_none(started)
+
+
+def runs(conn: sqlite3.Connection, zone: str, since: datetime, most: int) -> Sequence[RunRow]:
+    """Those that lasted into the time since ``since``, oldest first; the newest ``most`` if there are more."""
+    rows = conn.execute(
+        "select zone, server, address, serial, state, since, until from runs "
+        "where zone = ? and (until is null or until >= ?) order by since desc, id desc limit ?",
+        (zone, stamp(since), most),
+    ).fetchall()
+    return [
+        RunRow(zone, server, address, serial, state, moment(start), moment_or_none(end))
+        for _, server, address, serial, state, start, end in reversed(rows)
+    ]
+
+
+def incidents(conn: sqlite3.Connection, most: int, before: datetime | None, zone: str | None) -> Sequence[Incident]:
+    limit = "9999" if before is None else stamp(before)
+    if zone is None:
+        rows = conn.execute(
+            "select body from incidents where opened_at < ? order by opened_at desc, id desc limit ?", (limit, most)
+        )
+    else:
+        rows = conn.execute(
+            "select body from incidents where opened_at < ? "
+            "and id in (select incident from incident_zones where zone = ?) order by opened_at desc, id desc limit ?",
+            (limit, zone, most),
+        )
+    return [decode(Incident, body) for (body,) in rows]
+
+
+def propagations(conn: sqlite3.Connection, zone: str, since: datetime) -> Sequence[Propagation]:
+    rows = conn.execute(
+        "select zone, server, address, serial, seconds, at from propagations "
+        "where zone = ? and at >= ? order by at, id",
+        (zone, stamp(since)),
+    )
+    return [
+        Propagation(zone, server, parse_address(address), serial, seconds, moment(at))
+        for zone, server, address, serial, seconds, at in rows
+    ]
+
+
+def prune(conn: sqlite3.Connection, before: datetime, most: int) -> int:
+    """In the caller's transaction. At most ``most`` rows; how many went."""
+    gone = 0
+    for statement in _PRUNING:
+        if gone < most:
+            gone += conn.execute(statement, (stamp(before), most - gone)).rowcount
+    if gone:
+        conn.execute(_ORPHANS)
+    return gone
+
+
+def parse_address(text: str) -> Address:
+    """The inverse of ``str(Address)``: a port is there only beside an IPv4 address or a bracketed IPv6 one."""
+    if text.startswith("["):
+        host, _, port = text[1:].rpartition("]:")
+        return Address(host, int(port))
+    if text.count(":") == 1:
+        host, _, port = text.partition(":")
+        return Address(host, int(port))
+    return Address(text)
+
+
+def _as_looked(ledger: Ledger, look: datetime | None) -> Ledger:
+    """A ledger is written when it changes; a later sweep that changed nothing has looked at it all the same."""
+    if look is None or (ledger.at is not None and ledger.at >= look):
+        return ledger
+    return replace(ledger, at=look)

@@ -1,0 +1,206 @@
+"""Is this file our database, whole, of an age we know, and nobody else's just now?"""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from monitor.ports import Now, StoreError
+from monitor.store import schema
+from monitor.store.codec import stamp
+from monitor.store.failing import RESTORE, transaction
+
+_HEADER = b"SQLite format 3\x00"
+_BUSY_MS = 5000
+_SYNC_FULL = 2
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """A companion file: NAME.lock, NAME.mark …"""
+    return path.with_name(path.name + suffix)
+
+
+def take_lock(path: Path) -> int:
+    """A file descriptor that holds NAME.lock until it is closed; the system lets go of it when the process dies."""
+    _check_directory(path)
+    lock = beside(path, ".lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: {lock.name} cannot be written beside it ({error.strerror}): "
+            "the service needs to write in the directory of its database"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise StoreError(f"{path}: already in use by pid {holder}: one service per database") from error
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def open_database(path: Path, now: Now) -> sqlite3.Connection:
+    """The writer's connection, checked, migrated and set up. The caller holds the lock. Raises StoreError."""
+    beside(path, ".new").unlink(missing_ok=True)
+    mark = beside(path, ".mark")
+    if not path.exists():
+        if mark.exists():
+            raise StoreError(
+                f"{path}: the database is gone, though there was one here. Put a backup in its place; "
+                f"or, to begin with an empty history, remove {mark.name}"
+            )
+        _create(path, now)
+    _check_file(path, mark)
+    conn = connect(path)
+    try:
+        check(conn, path)
+        _migrate(conn, path)
+        conn.execute("pragma journal_mode = wal")
+        conn.execute(
+            "update outbox set lease = null where state = 'waiting'"
+        )  # whoever held it is dead: we have the lock
+        if not mark.exists():
+            mark.write_text(f"{path.name} is a database of soawatch; this file tells when it has been lost.\n")
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that waits for others, leaves transactions to us, and returns only when it is on the disk."""
+    conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    conn.execute(f"pragma busy_timeout = {_BUSY_MS}")
+    conn.execute(f"pragma synchronous = {_SYNC_FULL}")
+    conn.execute("pragma journal_size_limit = 67108864")
+    return conn
+
+
+def connect_reader(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
+    """A connection that cannot change anything. ``immutable``: nobody else does either, so it takes no locks."""
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}"
+    conn = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    conn.execute(f"pragma busy_timeout = {_BUSY_MS}")
+    conn.execute("pragma query_only = on")
+    return conn
+
+
+def check(conn: sqlite3.Connection, path: Path, *, thorough: bool = True) -> None:
+    """Ours, not newer than us and, if ``thorough``, whole on every page. Raises StoreError."""
+    (application,) = conn.execute("pragma application_id").fetchone()
+    if application != schema.APPLICATION:
+        raise StoreError(
+            f"{path}: this is a SQLite database, but of another application. "
+            "Name another file as service.database, or move this one away"
+        )
+    if thorough:
+        found = [row[0] for row in conn.execute("pragma quick_check(1)")]
+        if found != ["ok"]:
+            raise StoreError(f"{path}: the database is damaged ({found[0]}). {RESTORE}")
+    (version,) = conn.execute("pragma user_version").fetchone()
+    unknown = schema.unknown_steps(conn)
+    if unknown or version > schema.newest():
+        what = f"step {unknown[-1]}" if unknown else f"version {version}"
+        raise StoreError(
+            f"{path}: a newer soawatch has written this database ({what} is not known here). "
+            "Upgrade soawatch, or restore the backup it made before it migrated (NAME.v….bak)"
+        )
+
+
+def _check_directory(path: Path) -> None:
+    directory = path.absolute().parent
+    if not directory.is_dir():
+        raise StoreError(f"{path}: there is no directory {directory}: create it, or change service.database")
+    if path.is_dir():
+        raise StoreError(f"{path}: this is a directory: service.database has to name a file in it")
+
+
+def _check_file(path: Path, mark: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_HEADER))
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the database cannot be read ({error.strerror}): look at its owner and mode"
+        ) from error
+    if not start:
+        was = "it has lost its content" if mark.exists() else "soawatch never leaves an empty one"
+        raise StoreError(
+            f"{path}: the file is empty; {was}. Put a backup in its place; "
+            f"or, to begin with an empty history, remove it{f' and {mark.name}' if mark.exists() else ''}"
+        )
+    if start != _HEADER:
+        raise StoreError(f"{path}: this is not a SQLite database, or its first page is damaged. {RESTORE}")
+
+
+def _create(path: Path, now: Now) -> None:
+    """Made under another name and moved into place, so that a kill never leaves half a database under this one."""
+    new = beside(path, ".new")
+    conn = connect(new)
+    try:
+        schema.migrate(conn)
+        with transaction(conn):
+            conn.execute("insert into meta (key, value) values ('created', ?)", (stamp(now()),))
+    finally:
+        conn.close()
+    new.rename(path)
+    _sync_directory(path)
+
+
+def _migrate(conn: sqlite3.Connection, path: Path) -> None:
+    version = schema.version(conn)
+    if version < schema.newest():
+        kept = beside(path, f".v{version}.bak")
+        part = beside(kept, ".part")
+        part.unlink(missing_ok=True)
+        copy(conn, part)
+        part.replace(kept)
+        _sync_directory(path)
+    schema.migrate(conn)
+
+
+def copy(conn: sqlite3.Connection, to: Path) -> None:
+    """A whole, compact copy as of now, on the disk when this returns; nothing is left behind when it fails."""
+    try:
+        conn.execute("vacuum into ?", (str(to),))
+        descriptor = os.open(to, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        to.unlink(missing_ok=True)
+        raise
+
+
+def copy_new(conn: sqlite3.Connection, to: Path) -> None:
+    """The same, but never over a file that is there."""
+    if to.exists():
+        raise StoreError(f"{to}: a file is there already: name another one, or remove it")
+    if not to.absolute().parent.is_dir():
+        raise StoreError(f"{to}: there is no directory {to.absolute().parent}")
+    part = beside(to, ".part")
+    part.unlink(missing_ok=True)
+    copy(conn, part)
+    try:
+        os.link(part, to)  # unlike a rename it fails when somebody else was quicker
+    except FileExistsError as error:
+        raise StoreError(f"{to}: a file is there already: name another one, or remove it") from error
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_directory(to)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

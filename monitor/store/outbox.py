@@ -1,0 +1,138 @@
+"""Who has yet to be told, who is telling them, and how did it end?"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from alerting.model import Incident, News, Telling
+from monitor.ports import Claimed, OutboxCount, Settled
+from monitor.store.codec import decode, encode, moment, moment_or_none, stamp
+
+# An elder is an earlier row for the same receiver and incident that still waits: "resolved" never overtakes "opened".
+_NO_ELDER = """
+    not exists (
+        select 1 from outbox as elder
+        where elder.state = 'waiting' and elder.receiver = outbox.receiver
+        and elder.incident = outbox.incident and elder.seq < outbox.seq
+    )
+"""
+
+_CLAIMABLE = f"""
+    select seq, id, receiver, news, at, body, attempts from outbox
+    where state = 'waiting' and receiver = ? and due <= ? and (lease is null or lease <= ?) and {_NO_ELDER}
+    order by seq limit 1
+"""  # noqa: S608  both parts are constants
+
+_NEXT_DUE = f"""
+    select min(max(due, coalesce(lease, due))) from outbox where state = 'waiting' and {_NO_ELDER}
+"""  # noqa: S608  both parts are constants
+
+
+def add(conn: sqlite3.Connection, tellings: Iterable[Telling]) -> None:
+    """A telling that is already there is not added again: the same commit may be tried twice."""
+    conn.executemany(
+        "insert into outbox (id, receiver, incident, news, at, body, due) values (?, ?, ?, ?, ?, ?, ?) "
+        "on conflict (id) do nothing",
+        (
+            (
+                each.id,
+                each.receiver,
+                each.incident.id,
+                each.news.value,
+                stamp(each.at),
+                encode(each.incident),
+                stamp(each.at),
+            )
+            for each in tellings
+        ),
+    )
+
+
+def claim(conn: sqlite3.Connection, now: datetime, lease: float, most: int, busy: Iterable[str]) -> Sequence[Claimed]:
+    """At most one row per receiver: the next one waits until that is settled or its lease has run out."""
+    skipped = set(busy)
+    waiting = conn.execute(
+        "select receiver from outbox where state = 'waiting' group by receiver order by min(seq)"
+    ).fetchall()
+    until = now + timedelta(seconds=lease)
+    claimed: list[Claimed] = []
+    for (receiver,) in waiting:
+        if len(claimed) >= most:
+            break
+        if receiver in skipped or _leased(conn, receiver, now):
+            continue
+        row = conn.execute(_CLAIMABLE, (receiver, stamp(now), stamp(now))).fetchone()
+        if row is None:
+            continue
+        seq, id_, _, news, at, body, attempts = row
+        conn.execute("update outbox set lease = ?, attempts = ? where seq = ?", (stamp(until), attempts + 1, seq))
+        telling = Telling(id_, receiver, News(news), decode(Incident, body), moment(at))
+        claimed.append(Claimed(telling, attempts + 1, until))
+    return claimed
+
+
+def settle(conn: sqlite3.Connection, settled: Settled) -> None:
+    """Marks the row, and keeps count per receiver beyond the row's own life. A row settled before stays as it is."""
+    row = conn.execute("select receiver from outbox where id = ? and state = 'waiting'", (settled.id,)).fetchone()
+    if row is None:
+        return
+    at = stamp(settled.at)
+    if settled.again is not None:
+        conn.execute(
+            "update outbox set due = ?, lease = null, error = ? where id = ?",
+            (stamp(settled.again), settled.error, settled.id),
+        )
+    else:
+        conn.execute(
+            "update outbox set state = ?, lease = null, error = ?, settled = ? where id = ?",
+            ("given-up" if settled.error else "delivered", settled.error, at, settled.id),
+        )
+    _count(conn, row[0], settled, at)
+
+
+def counts(conn: sqlite3.Connection) -> Sequence[OutboxCount]:
+    """One per receiver that ever had or has a row, by name."""
+    rows = conn.execute(
+        "select receiver, sum(pending), max(delivered), max(given_up), max(oldest), max(last_delivered), "
+        "max(last_error), max(last_error_at), max(permanent) from ("
+        " select receiver, count(*) as pending, 0 as delivered, 0 as given_up, min(at) as oldest,"
+        " null as last_delivered, '' as last_error, null as last_error_at, 0 as permanent"
+        " from outbox where state = 'waiting' group by receiver"
+        " union all select receiver, 0, delivered, given_up, null, last_delivered, last_error, last_error_at, permanent"
+        " from receivers"
+        ") group by receiver order by receiver"
+    )
+    return [
+        OutboxCount(
+            receiver, pending, delivered, given_up,
+            moment_or_none(oldest), moment_or_none(last), error, moment_or_none(error_at), bool(permanent),
+        )
+        for receiver, pending, delivered, given_up, oldest, last, error, error_at, permanent in rows
+    ]  # fmt: skip
+
+
+def next_due(conn: sqlite3.Connection) -> datetime | None:
+    (due,) = conn.execute(_NEXT_DUE).fetchone()
+    return moment_or_none(due)
+
+
+def _leased(conn: sqlite3.Connection, receiver: str, now: datetime) -> bool:
+    row = conn.execute(
+        "select 1 from outbox where state = 'waiting' and receiver = ? and lease > ? limit 1", (receiver, stamp(now))
+    ).fetchone()
+    return row is not None
+
+
+def _count(conn: sqlite3.Connection, receiver: str, settled: Settled, at: str) -> None:
+    conn.execute("insert into receivers (receiver) values (?) on conflict (receiver) do nothing", (receiver,))
+    if settled.error:
+        conn.execute(
+            "update receivers set last_error = ?, last_error_at = ?, permanent = ?, given_up = given_up + ? "
+            "where receiver = ?",
+            (settled.error, at, settled.permanent, settled.again is None, receiver),
+        )
+    elif settled.again is None:
+        conn.execute(
+            "update receivers set delivered = delivered + 1, last_delivered = ?, permanent = 0 where receiver = ?",
+            (at, receiver),
+        )

@@ -1,0 +1,70 @@
+"""What does the service remember of a zone? Read beside it by a command, which changes nothing and waits for nobody."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+from checks.model import Ledger
+from monitor.ports import StoreError
+from monitor.store import history, opening
+from monitor.store.failing import told
+
+
+class Reader:
+    """One read-only connection. ``await open_reader(path)`` makes it; close it when done."""
+
+    def __init__(self, path: Path, conn: sqlite3.Connection) -> None:
+        self._path = path
+        self._conn = conn
+
+    async def ledger(self, zone: str) -> Ledger | None:
+        """The zone by its absolute name, as last committed; None when the service does not know it."""
+        return await asyncio.to_thread(self._ledger, zone)
+
+    async def backup(self, path: str) -> None:
+        """A compact copy as of now, while the service runs on. Refuses to replace a file."""
+        await asyncio.to_thread(self._backup, Path(path))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._conn.close)
+
+    def _ledger(self, zone: str) -> Ledger | None:
+        with told(self._path):
+            return history.ledger(self._conn, zone)
+
+    def _backup(self, to: Path) -> None:
+        with told(self._path):
+            opening.copy_new(self._conn, to)
+
+
+async def open_reader(path: str | Path) -> Reader:
+    """Never creates, migrates or locks. StoreError when there is no database, or none that can be understood."""
+    return await asyncio.to_thread(_open, Path(path))
+
+
+def _open(path: Path) -> Reader:
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no database here: has the service run with this configuration yet?")
+    with told(path):
+        conn = _connect(path)
+        try:
+            opening.check(conn, path, thorough=False)
+        except BaseException:
+            conn.close()
+            raise
+        return Reader(path, conn)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    conn = opening.connect_reader(path)
+    try:
+        conn.execute("pragma application_id").fetchone()
+        conn.execute("select count(*) from sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        conn.close()
+        wal = opening.beside(path, "-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise
+        # No service runs and we may not write here, so that SQLite cannot make its -shm: read the file as it lies.
+        return opening.connect_reader(path, immutable=True)
+    return conn

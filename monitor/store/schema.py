@@ -1,0 +1,154 @@
+"""What tables are there, and how does an older database become one of ours?
+
+Times are text, UTC, to the microsecond. Columns are what is searched or pruned by; ``body`` is the whole value as
+``codec`` writes it. A change is a new function at the end of this file: those that are there are never edited.
+"""
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Table
+
+APPLICATION = 0x534F4157
+"""``PRAGMA application_id`` of our databases: "SOAW"."""
+
+STEPS = Migrations("soawatch")
+
+
+def version(conn: sqlite3.Connection) -> int:
+    """How many steps the database has gone; 0 is one that has nothing yet."""
+    return len(STEPS.applied(_database(conn)))
+
+
+def newest() -> int:
+    """The version this program brings a database to."""
+    return len(STEPS.pending(Database(memory=True, execute_plugins=False)))
+
+
+def unknown_steps(conn: sqlite3.Connection) -> list[str]:
+    """Steps the database has gone that this program does not have: it was written by a newer one."""
+    here = {step.name for step in STEPS.pending(Database(memory=True, execute_plugins=False))}
+    return [step.name for step in STEPS.applied(_database(conn)) if step.name not in here]
+
+
+def migrate(conn: sqlite3.Connection) -> None:
+    """Takes all missing steps, each in a transaction of its own. Killed half-way, it is simply done again."""
+    STEPS.apply(_database(conn))
+    conn.execute(f"pragma user_version = {newest()}")
+
+
+def _database(conn: sqlite3.Connection) -> Database:
+    return Database(conn, execute_plugins=False, recursive_triggers=False)
+
+
+def _index(db: Database, name: str, on: str, where: str = "") -> None:
+    db.execute(f'create index "{name}" on {on}' + (f" where {where}" if where else ""))
+
+
+@STEPS(name="0001_history")
+def _history(db: Database) -> None:
+    db.execute(f"pragma application_id = {APPLICATION}")
+    _table(db, "meta").create({"key": str, "value": str}, pk="key", not_null={"value"}, strict=True)
+    _table(db, "ledgers").create(
+        {"zone": str, "at": str, "body": str}, pk="zone", not_null={"body"}, strict=True
+    )  # fmt: skip
+    _table(db, "runs").create(
+        {
+            "id": int,
+            "zone": str,
+            "server": str,
+            "address": str,
+            "serial": int,
+            "state": str,
+            "since": str,
+            "until": str,
+        },
+        pk="id",
+        not_null={"zone", "server", "address", "state", "since"},
+        strict=True,
+    )
+    db.execute("create unique index runs_open on runs (zone, server, address) where until is null")
+    _index(db, "runs_by_zone", "runs (zone, since)")
+    _index(db, "runs_closed", "runs (until)", "until is not null")
+    _table(db, "sweeps").create(
+        {
+            "id": int, "check": str, "started": str, "finished": str,
+            "zones": int, "queries": int, "answered": int, "vantage": str,
+        },
+        pk="id",
+        not_null={"check", "started", "finished", "zones", "queries", "answered", "vantage"},
+        strict=True,
+    )  # fmt: skip
+    _index(db, "sweeps_by_check", 'sweeps ("check", started)')
+    _index(db, "sweeps_by_time", "sweeps (finished)")
+    _table(db, "propagations").create(
+        {"id": int, "zone": str, "server": str, "address": str, "serial": int, "seconds": float, "at": str},
+        pk="id",
+        not_null={"zone", "server", "address", "serial", "seconds", "at"},
+        strict=True,
+    )
+    _index(db, "propagations_by_zone", "propagations (zone, at)")
+    _index(db, "propagations_by_time", "propagations (at)")
+
+
+@STEPS(name="0002_alerts")
+def _alerts(db: Database) -> None:
+    _table(db, "alerts").create(
+        {"key": str, "zone": str, "code": str, "phase": str, "since": str, "body": str},
+        pk="key",
+        not_null={"zone", "code", "phase", "since", "body"},
+        strict=True,
+    )
+    _table(db, "transitions").create(
+        {
+            "id": int, "zone": str, "check": str, "code": str, "server": str, "address": str, "subject": str,
+            "before": str, "after": str, "reason": str, "at": str,
+        },
+        pk="id",
+        not_null={"zone", "check", "code", "subject", "before", "after", "reason", "at"},
+        strict=True,
+    )  # fmt: skip
+    _index(db, "transitions_by_time", "transitions (at)")
+    _table(db, "incidents").create(
+        {"id": str, "phase": str, "severity": str, "opened_at": str, "resolved_at": str, "body": str},
+        pk="id",
+        not_null={"phase", "severity", "opened_at", "body"},
+        strict=True,
+    )
+    _index(db, "incidents_by_time", "incidents (opened_at, id)")
+    _index(db, "incidents_open", "incidents (phase)", "phase = 'open'")
+    _index(db, "incidents_resolved", "incidents (resolved_at)", "phase <> 'open'")
+    _table(db, "incident_zones").create({"zone": str, "incident": str}, pk=("zone", "incident"), strict=True)
+    _index(db, "incident_zones_by_incident", "incident_zones (incident, zone)")
+
+
+@STEPS(name="0003_outbox")
+def _outbox(db: Database) -> None:
+    _table(db, "outbox").create(
+        {
+            "seq": int, "id": str, "receiver": str, "incident": str, "news": str, "at": str, "body": str,
+            "state": str, "due": str, "lease": str, "attempts": int, "error": str, "settled": str,
+        },
+        pk="seq",
+        not_null={"id", "receiver", "incident", "news", "at", "body", "state", "due", "attempts", "error"},
+        defaults={"state": "waiting", "attempts": 0, "error": ""},
+        strict=True,
+    )  # fmt: skip
+    db.execute("create unique index outbox_by_id on outbox (id)")
+    _index(db, "outbox_waiting", "outbox (receiver, seq)", "state = 'waiting'")
+    _index(db, "outbox_elders", "outbox (receiver, incident, seq)", "state = 'waiting'")
+    _index(db, "outbox_settled", "outbox (settled)", "state <> 'waiting'")
+    _table(db, "receivers").create(
+        {
+            "receiver": str, "delivered": int, "given_up": int, "last_delivered": str,
+            "last_error": str, "last_error_at": str, "permanent": int,
+        },
+        pk="receiver",
+        not_null={"delivered", "given_up", "last_error", "permanent"},
+        defaults={"delivered": 0, "given_up": 0, "last_error": "", "permanent": 0},
+        strict=True,
+    )  # fmt: skip
+
+
+def _table(db: Database, name: str) -> Table:
+    return db.table(name)

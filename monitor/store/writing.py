@@ -1,0 +1,127 @@
+"""How is one batch of changes written?"""
+
+import sqlite3
+from datetime import datetime
+
+from alerting.model import Alert, AlertKey, Incident, Phase, Transition
+from checks.model import Ledger, Propagation, RunChange
+from monitor.ports import Commit, Sweep
+from monitor.store.codec import encode, stamp, stamp_or_none
+from monitor.store.outbox import add
+
+
+def write(conn: sqlite3.Connection, commit: Commit, now: datetime) -> None:
+    """All parts, inside the caller's transaction."""
+    _ledgers(conn, commit.ledgers, now)
+    _runs(conn, commit.runs)
+    _propagations(conn, commit.propagations)
+    _alerts(conn, commit.alerts)
+    _transitions(conn, commit.transitions)
+    _incidents(conn, commit.incidents)
+    add(conn, commit.tellings)
+    _drop(conn, commit.dropped_zones, now)
+
+
+def write_sweep(conn: sqlite3.Connection, row: Sweep) -> None:
+    conn.execute(
+        'insert into sweeps ("check", started, finished, zones, queries, answered, vantage) '
+        "values (?, ?, ?, ?, ?, ?, ?)",
+        (row.check, stamp(row.started), stamp(row.finished), row.zones, row.queries, row.answered, row.vantage),
+    )
+
+
+def alert_key(key: AlertKey) -> str:
+    return encode(key)
+
+
+def _ledgers(conn: sqlite3.Connection, ledgers: tuple[Ledger, ...], now: datetime) -> None:
+    conn.executemany(
+        "insert into ledgers (zone, at, body) values (?, ?, ?) "
+        "on conflict (zone) do update set at = excluded.at, body = excluded.body",
+        ((each.zone, stamp(each.at or now), encode(each)) for each in ledgers),
+    )
+    for ledger in ledgers:
+        _end_runs_of_those_who_left(conn, ledger, now)
+
+
+def _end_runs_of_those_who_left(conn: sqlite3.Connection, ledger: Ledger, now: datetime) -> None:
+    """An address that is no longer watched serves nothing we know of: its run ends with the ledger's last look."""
+    standing = {(each.server, str(each.address)) for each in ledger.standings}
+    open_runs = conn.execute("select id, server, address from runs where zone = ? and until is null", (ledger.zone,))
+    left = [run for run, server, address in open_runs if (server, address) not in standing]
+    until = stamp(ledger.at or now)
+    conn.executemany("update runs set until = max(since, ?) where id = ?", ((until, run) for run in left))
+
+
+def _runs(conn: sqlite3.Connection, runs: tuple[RunChange, ...]) -> None:
+    """One by one in their order: one commit may hold several runs of an address."""
+    rows = [(each.zone, each.server, str(each.address), each.serial, each.state, stamp(each.since)) for each in runs]
+    for row in rows:
+        conn.execute(
+            "update runs set until = max(since, ?) where zone = ? and server = ? and address = ? and until is null",
+            (row[5], row[0], row[1], row[2]),
+        )
+        conn.execute("insert into runs (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)", row)
+
+
+def _propagations(conn: sqlite3.Connection, propagations: tuple[Propagation, ...]) -> None:
+    conn.executemany(
+        "insert into propagations (zone, server, address, serial, seconds, at) values (?, ?, ?, ?, ?, ?)",
+        (
+            (each.zone, each.server, str(each.address), each.serial, float(each.seconds), stamp(each.at))
+            for each in propagations
+        ),
+    )
+
+
+def _alerts(conn: sqlite3.Connection, alerts: tuple[Alert, ...]) -> None:
+    for alert in alerts:
+        key = alert_key(alert.key)
+        if alert.phase is Phase.OK:
+            conn.execute("delete from alerts where key = ?", (key,))
+            continue
+        conn.execute(
+            "insert into alerts (key, zone, code, phase, since, body) values (?, ?, ?, ?, ?, ?) "
+            "on conflict (key) do update set phase = excluded.phase, since = excluded.since, body = excluded.body",
+            (key, alert.key.zone, alert.key.code, alert.phase.value, stamp(alert.since), encode(alert)),
+        )
+
+
+def _transitions(conn: sqlite3.Connection, transitions: tuple[Transition, ...]) -> None:
+    conn.executemany(
+        'insert into transitions (zone, "check", code, server, address, subject, "before", "after", reason, at) '
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                *(each.key.zone, each.key.check, each.key.code, each.key.server),
+                None if each.key.address is None else str(each.key.address),
+                *(each.key.subject, each.before.value, each.after.value, each.reason.value, stamp(each.at)),
+            )
+            for each in transitions
+        ),
+    )
+
+
+def _incidents(conn: sqlite3.Connection, incidents: tuple[Incident, ...]) -> None:
+    for each in incidents:
+        body = encode(each)
+        conn.execute(
+            "insert into incidents (id, phase, severity, opened_at, resolved_at, body) values (?, ?, ?, ?, ?, ?) "
+            "on conflict (id) do update set phase = excluded.phase, severity = excluded.severity, "
+            "opened_at = excluded.opened_at, resolved_at = excluded.resolved_at, body = excluded.body",
+            (each.id, each.phase, str(each.severity), stamp(each.opened_at), stamp_or_none(each.resolved_at), body),
+        )
+        conn.execute(
+            "delete from incident_zones where incident = ? and zone not in (select value from json_each(?, '$.zones'))",
+            (each.id, body),
+        )
+        conn.execute(
+            "insert or ignore into incident_zones (zone, incident) select value, ? from json_each(?, '$.zones')",
+            (each.id, body),
+        )
+
+
+def _drop(conn: sqlite3.Connection, zones: tuple[str, ...], now: datetime) -> None:
+    for zone in zones:
+        conn.execute("delete from ledgers where zone = ?", (zone,))
+        conn.execute("update runs set until = max(since, ?) where zone = ? and until is null", (stamp(now), zone))

@@ -1,0 +1,312 @@
+"""What every store keeps to, in memory or in a file."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from alerting.model import News, Phase
+from monitor.ports import Commit, RunRow, Settled, Store, StoreError
+from monitor.store.memory import MemoryStore
+from monitor.store.sqlite import SqliteStore
+from tests.store.specimens import (
+    NOON,
+    NS1,
+    NS2,
+    alert,
+    at,
+    incident,
+    key,
+    ledger,
+    propagation,
+    run,
+    sweep,
+    telling,
+    transition,
+)  # fmt: skip
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Store]:
+    store = (
+        MemoryStore(lambda: NOON)
+        if request.param == "memory"
+        else await SqliteStore.open(tmp_path / "s.db", lambda: NOON)
+    )
+    yield store
+    await store.close()
+
+
+async def claimed(store: Store, seconds: float, **more) -> list[str]:
+    return [row.telling.id for row in await store.claim(at(seconds), lease=60, most=more.pop("most", 9), **more)]
+
+
+async def test_a_new_store_remembers_nothing(store):
+    remembered = await store.restore()
+    assert (remembered.ledgers, remembered.alerts, remembered.incidents) == ({}, {}, {})
+    assert await store.next_due() is None
+    assert list(await store.outbox()) == []
+    assert list(await store.claim(NOON, lease=60, most=9)) == []
+    assert list(await store.incidents()) == []
+    assert await store.prune(at(1e6)) == 0
+
+
+async def test_what_was_committed_is_remembered_to_the_microsecond(store):
+    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), incidents=(incident(),)))
+    remembered = await store.restore()
+    assert repr(remembered.ledgers) == repr({"example.com.": ledger()})  # repr: also what == does not look at
+    assert repr(remembered.alerts) == repr({key(): alert()})
+    assert remembered.incidents == {"i1": incident()}
+
+
+async def test_the_newest_word_on_a_ledger_an_alert_an_incident_counts(store):
+    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(Phase.PENDING),), incidents=(incident(),)))
+    newer = replace(incident(), zones=("b.example.", "c.example."), findings=2)
+    await store.commit(Commit(ledgers=(ledger(serial=8),), alerts=(alert(Phase.FIRING),), incidents=(newer,)))
+    remembered = await store.restore()
+    assert remembered.ledgers["example.com."].spaces[0].reference == 8
+    assert remembered.alerts[key()].phase is Phase.FIRING
+    assert remembered.incidents == {"i1": newer}
+    assert [each.id for each in await store.incidents(zone="example.com.")] == []
+    assert [each.id for each in await store.incidents(zone="c.example.")] == ["i1"]
+
+
+async def test_an_alert_that_is_over_is_forgotten_and_so_is_an_incident_when_restarting(store):
+    await store.commit(Commit(alerts=(alert(), alert(zone="other.example.")), incidents=(incident(), incident("i2"))))
+    await store.commit(Commit(alerts=(alert(Phase.OK),), incidents=(incident(resolved=9.0),)))
+    remembered = await store.restore()
+    assert list(remembered.alerts) == [key("other.example.")]
+    assert list(remembered.incidents) == ["i2"]
+    assert {each.id: each.phase for each in await store.incidents()} == {"i1": "resolved", "i2": "open"}
+
+
+async def test_alerts_that_differ_in_one_part_of_their_key_are_kept_apart(store):
+    several = (
+        alert(), alert(zone="other.example."), alert(code="serial-stuck"), alert(server=None),
+        replace(alert(), key=replace(key(), subject="www A")), replace(alert(), key=replace(key(), address=NS1)),
+    )  # fmt: skip
+    await store.commit(Commit(alerts=several))
+    assert set((await store.restore()).alerts) == {each.key for each in several}
+
+
+@pytest.mark.parametrize(
+    ("swept", "looked"),
+    [
+        pytest.param([], 0.0, id="no sweep: as written"),
+        pytest.param([sweep(60.0)], 60.0, id="a quiet sweep looked at it since"),
+        pytest.param(
+            [sweep(60.0), sweep(120.0), sweep(300.0, "transfer")], 120.0, id="only SOA sweeps look at serials"
+        ),
+        pytest.param([sweep(-60.0)], 0.0, id="a sweep from before it was written"),
+    ],
+)
+async def test_a_restart_knows_when_a_ledger_was_last_looked_at(store, swept, looked):
+    await store.commit(Commit(ledgers=(ledger(),)))
+    for row in swept:
+        await store.sweep(row)
+    restored = (await store.restore()).ledgers["example.com."]
+    assert restored.at == at(looked)
+    assert restored == ledger()
+
+
+async def test_a_run_ends_when_the_next_begins(store):
+    await store.commit(Commit(runs=(run(7, 0.0), run(7, 5.0, server="ns2", address=NS2))))
+    await store.commit(Commit(runs=(run(None, 60.5), run(8, 90.0))))
+    ns1 = [row for row in await store.runs("example.com.", at(-9)) if row.server == "ns1"]
+    assert ns1 == [
+        RunRow("example.com.", "ns1", "192.0.2.1", 7, "answered", at(0), at(60.5)),
+        RunRow("example.com.", "ns1", "192.0.2.1", None, "timeout", at(60.5), at(90)),
+        RunRow("example.com.", "ns1", "192.0.2.1", 8, "answered", at(90), None),
+    ]
+
+
+async def test_runs_are_those_that_lasted_into_the_time_asked_for(store):
+    await store.commit(Commit(runs=(run(1, 0.0), run(2, 10.0), run(3, 20.0), run(4, 5.0, zone="other.example."))))
+    assert [row.serial for row in await store.runs("example.com.", at(15))] == [2, 3]
+    assert [row.serial for row in await store.runs("example.com.", at(99))] == [3]
+    assert [row.serial for row in await store.runs("example.com.", at(0), most=2)] == [2, 3]
+
+
+async def test_a_run_never_ends_before_it_began_though_the_clock_was_put_back(store):
+    await store.commit(Commit(runs=(run(1, 100.0),)))
+    await store.commit(Commit(runs=(run(2, 40.0),)))
+    ended = [row for row in await store.runs("example.com.", at(0)) if row.until is not None]
+    assert [(row.since, row.until) for row in ended] == [(at(100), at(100))]
+
+
+async def test_the_run_of_an_address_that_left_the_zone_ends(store):
+    await store.commit(Commit(ledgers=(ledger(),), runs=(run(7, 0.0), run(7, 0.0, server="ns2", address=NS2))))
+    left = replace(ledger(seconds=50.0), standings=ledger().standings[:1])
+    await store.commit(Commit(ledgers=(left,)))
+    assert {row.server: row.until for row in await store.runs("example.com.", at(0))} == {"ns1": None, "ns2": at(50)}
+
+
+async def test_a_dropped_zone_loses_its_ledger_and_keeps_its_history(store):
+    await store.commit(Commit(ledgers=(ledger(), ledger("other.example.")), runs=(run(7, -10.0),)))
+    await store.commit(Commit(dropped_zones=("example.com.",)))
+    assert list((await store.restore()).ledgers) == ["other.example."]
+    assert [row.until for row in await store.runs("example.com.", at(-99))] == [NOON]
+
+
+async def test_incidents_are_told_newest_first(store):
+    await store.commit(
+        Commit(incidents=(incident("a", 0), incident("c", 20), incident("b", 10, zones=("b.example.",))))
+    )
+    assert [each.id for each in await store.incidents()] == ["c", "b", "a"]
+    assert [each.id for each in await store.incidents(most=1)] == ["c"]
+    assert [each.id for each in await store.incidents(before=at(20))] == ["b", "a"]
+    assert [each.id for each in await store.incidents(before=at(20), zone="example.com.")] == ["a"]
+
+
+async def test_propagations_come_back_in_order(store):
+    await store.commit(Commit(propagations=(propagation(20), propagation(10), propagation(30, "other.example."))))
+    assert list(await store.propagations("example.com.", at(0))) == [propagation(10), propagation(20)]
+    assert list(await store.propagations("example.com.", at(20))) == [propagation(20)]
+
+
+# --- the outbox ---
+
+
+async def test_a_telling_is_claimed_once_exactly_as_it_was_put_in(store):
+    await store.commit(Commit(tellings=(telling("t1"),)))
+    (row,) = await store.claim(at(0), lease=60, most=9)
+    assert (row.telling, row.attempt, row.lease) == (telling("t1"), 1, at(60))
+    assert await claimed(store, 59) == []
+    assert await store.next_due() == at(60)
+
+
+async def test_a_lease_that_ran_out_gives_it_to_the_next(store):
+    await store.commit(Commit(tellings=(telling("t1"),)))
+    await store.claim(at(0), lease=60, most=9)
+    (row,) = await store.claim(at(60), lease=60, most=9)
+    assert (row.telling.id, row.attempt, row.lease) == ("t1", 2, at(120))
+
+
+async def test_nothing_is_claimed_before_it_is_due(store):
+    await store.commit(Commit(tellings=(telling("t1", seconds=10.0),)))
+    assert await store.next_due() == at(10)
+    assert await claimed(store, 9.999999) == []
+    assert await claimed(store, 10) == ["t1"]
+
+
+async def test_the_same_telling_is_not_put_in_twice(store):
+    await store.commit(Commit(tellings=(telling("t1"), telling("t1"))))
+    await store.claim(at(0), lease=60, most=9)
+    await store.settle(Settled("t1", at(1)))
+    await store.commit(Commit(tellings=(telling("t1"),)))
+    assert await claimed(store, 99) == []
+
+
+async def test_resolved_never_overtakes_opened(store):
+    await store.commit(Commit(tellings=(telling("opened"), telling("resolved", news=News.RESOLVED))))
+    assert await claimed(store, 0) == ["opened"]
+    await store.settle(Settled("opened", at(1), "451 come back", again=at(100)))
+    assert await claimed(store, 50) == []
+    assert await store.next_due() == at(100)
+    assert await claimed(store, 100) == ["opened"]
+    await store.settle(Settled("opened", at(101)))
+    assert await store.next_due() == at(0)
+    assert await claimed(store, 101) == ["resolved"]
+
+
+async def test_what_was_given_up_stands_in_nobodys_way(store):
+    await store.commit(Commit(tellings=(telling("opened"), telling("resolved", news=News.RESOLVED))))
+    await store.claim(at(0), lease=60, most=9)
+    await store.settle(Settled("opened", at(1), "404", permanent=True))
+    assert await claimed(store, 1) == ["resolved"]
+
+
+async def test_one_at_a_time_per_receiver_other_incidents_wait_their_turn(store):
+    await store.commit(Commit(tellings=(telling("a1"), telling("a2", about="i2"), telling("b1", "hook"))))
+    assert await claimed(store, 0) == ["a1", "b1"]
+    assert await claimed(store, 1) == []
+    await store.settle(Settled("a1", at(2), "refused", again=at(100)))
+    assert await claimed(store, 2) == ["a2"]
+
+
+async def test_busy_receivers_are_passed_over_and_no_more_are_taken_than_asked_for(store):
+    await store.commit(Commit(tellings=tuple(telling(name, name) for name in ("a", "b", "c"))))
+    assert await claimed(store, 0, busy=["a"], most=1) == ["b"]
+    assert await claimed(store, 0, busy=["a", "c"]) == []
+    assert await claimed(store, 0) == ["a", "c"]
+
+
+async def test_how_it_stands_with_each_receiver(store):
+    await store.commit(Commit(tellings=(telling("a1", "a", 5), telling("a2", "a", 9), telling("b1", "b"))))
+    assert [(row.receiver, row.pending, row.oldest) for row in await store.outbox()] == [
+        ("a", 2, at(5)),
+        ("b", 1, at(0)),
+    ]
+    await store.claim(at(9), lease=60, most=9)
+    await store.settle(Settled("a1", at(10)))
+    await store.settle(Settled("b1", at(11), "401 who are you", permanent=True, again=at(1800)))
+    a, b = await store.outbox()
+    assert (a.pending, a.delivered, a.last_delivered, a.last_error, a.oldest) == (1, 1, at(10), "", at(9))
+    assert (b.pending, b.last_error, b.last_error_at, b.permanent) == (1, "401 who are you", at(11), True)
+    await store.settle(Settled("b1", at(12)))
+    b = (await store.outbox())[1]
+    assert (b.pending, b.delivered, b.given_up, b.permanent, b.oldest) == (0, 1, 0, False, None)
+
+
+async def test_settling_twice_counts_once(store):
+    await store.commit(Commit(tellings=(telling("t1"),)))
+    await store.claim(at(0), lease=60, most=9)
+    for settled in (
+        Settled("t1", at(1)),
+        Settled("t1", at(2)),
+        Settled("t1", at(3), "late", again=at(4)),
+        Settled("?", at(5)),
+    ):
+        await store.settle(settled)
+    (row,) = await store.outbox()
+    assert (row.delivered, row.pending, row.last_delivered, row.last_error) == (1, 0, at(1), "")
+
+
+# --- retention ---
+
+
+async def test_retention_takes_closed_history_in_small_steps_and_nothing_that_is_open(store):
+    await store.commit(
+        Commit(
+            ledgers=(ledger(),),
+            runs=(run(1, -900), run(2, -800), run(3, -700)),
+            propagations=(propagation(-900),),
+            alerts=(alert(seconds=-900),),
+            transitions=(transition(-900),),
+            incidents=(incident("old", -900, resolved=-800), incident("open", -900)),
+            tellings=(telling("done", seconds=-900), telling("waits", "hook", -900)),
+        )
+    )
+    await store.sweep(sweep(-900))
+    await store.sweep(sweep(-800))
+    await store.claim(at(-900), lease=1, most=9, busy=["hook"])
+    await store.settle(Settled("done", at(-890)))
+    gone = []
+    while not gone or gone[-1]:
+        gone.append(await store.prune(at(0), most=2))
+    assert max(gone) == 2
+    assert sum(gone) == 7  # two runs, a propagation, a transition, a sweep, an incident, a delivered telling
+    assert [row.serial for row in await store.runs("example.com.", at(-9999))] == [3]
+    assert [each.id for each in await store.incidents(zone="example.com.")] == ["open"]
+    remembered = await store.restore()
+    assert (len(remembered.ledgers), len(remembered.alerts), list(remembered.incidents)) == (1, 1, ["open"])
+    assert remembered.ledgers["example.com."].at == at(0)
+    assert await claimed(store, 0) == ["waits"]
+    assert {row.receiver: row.delivered for row in await store.outbox()} == {"hook": 0, "oncall": 1}
+
+
+async def test_retention_leaves_what_is_younger(store):
+    await store.commit(
+        Commit(runs=(run(1, 0), run(2, 10)), propagations=(propagation(10),), transitions=(transition(10),))
+    )
+    assert await store.prune(at(10)) == 0
+    assert await store.prune(at(10.000001)) == 3
+
+
+async def test_a_closed_store_says_so(store):
+    await store.close()
+    await store.close()
+    with pytest.raises(StoreError, match="closed"):
+        await store.commit(Commit(ledgers=(ledger(),)))
+    with pytest.raises(StoreError, match="closed"):
+        await store.restore()

@@ -1,0 +1,1 @@
+"""A primary and a secondary of our own, real servers with faults that can be switched on and off."""

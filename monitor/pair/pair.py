@@ -1,0 +1,206 @@
+"""How do a primary and its secondary run together, and how are they broken and mended?"""
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import dns.name
+import dns.tsig
+from dns.name import Name
+
+from alerting.model import Secret
+from monitor.pair import faults, tsig, zonedata
+from monitor.pair.holding import Holding
+from monitor.pair.nameserver import Nameserver
+from monitor.pair.notify import notify
+from monitor.pair.secondary import Secondary
+from monitor.pair.template import Timers, zone_text
+from monitor.pair.upstream import Upstream
+from monitor.pair.zonedata import BadZone
+from monitor.ports import Key, Now
+
+CLIENT_KEY = "xfr"
+_PEER_KEY = "between-servers"
+_ALGORITHM = "hmac-sha256"
+_OTHER_SECRET = b"not the secret that was agreed on"
+
+
+class UnknownServer(ValueError):
+    """The pair has no server of that name."""
+
+
+class Pair:
+    """A primary, ns1, and a secondary, ns2, on loopback: real servers, broken on demand.
+
+    ``zones`` maps names to presentation text; names alone get a small zone with ``timers``. ``key`` is what
+    clients may transfer with; a random one unless given. Use it as an asynchronous context manager, or ``start``
+    and ``close`` it.
+    """
+
+    def __init__(
+        self,
+        zones: Mapping[str, str] | Iterable[str] = ("pair.example.",),
+        *,
+        now: Now,
+        timers: Timers | None = None,
+        hosts: Sequence[str] = ("127.0.0.1",),
+        key: Key | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.key = key or new_key(CLIENT_KEY)
+        self._peer_key = tsig.usable(new_key(_PEER_KEY))
+        texts = zones if isinstance(zones, Mapping) else {name: zone_text(timers) for name in zones}
+        clients = {self.key.name: self.key}
+        self.primary = Nameserver("ns1", now=now, hosts=hosts, clients=clients, peers=[self._peer_key], seed=seed)
+        self.secondary = Nameserver(
+            "ns2",
+            now=now,
+            hosts=hosts,
+            clients=clients,
+            peers=[self._peer_key],
+            upstreams=frozenset(hosts),
+            on_notify=self._notified,
+            seed=seed + 1,
+        )
+        for name, text in texts.items():
+            origin = _origin(name)
+            self.primary.hold(Holding(origin, zonedata.parse(origin, text)))
+        self._copies = Secondary(self.secondary, self.primary.holdings)
+        self._active: dict[str, list[str]] = {"ns1": [], "ns2": []}
+        self._telling: set[asyncio.Task[bool]] = set()
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Both listen; the secondary begins to load. Raises OSError when there is no port."""
+        try:
+            await self.primary.start()
+            await self.secondary.start()
+        except BaseException:
+            await self.close()
+            raise
+        self._copies.start(self._upstream)
+
+    async def close(self) -> None:
+        for telling in self._telling:
+            telling.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
+        await self._copies.close()
+        await self.primary.close()
+        await self.secondary.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- zones ---
+
+    @property
+    def servers(self) -> tuple[Nameserver, Nameserver]:
+        return self.primary, self.secondary
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        return tuple(origin.to_text() for origin in self.primary.holdings)
+
+    def serial(self, zone: str, server: str = "ns1") -> int | None:
+        """The serial that server answers with now, its faults included; None while it serves none."""
+        served = self.server(server).served(_origin(zone))
+        return None if served is None or served.data is None else served.data.serial
+
+    def change(self, zone: str, *records: str, drop: Iterable[str] = (), by: int = 1) -> int:
+        """Gives the zone a new serial on the primary, and the records their new content; tells the secondary.
+
+        ``records`` are lines of a zone file, each RRset in them taking the place of the old one; ``drop`` names
+        RRsets that go, as "owner TYPE". Returns the new serial. Raises BadZone, and changes nothing then.
+        """
+        held = self.primary.holdings.get(_origin(zone))
+        if held is None or held.data is None:
+            raise BadZone(f"the pair has no zone {zone}")
+        data = zonedata.edit(held.data, records, drop)
+        data = zonedata.with_serial(data, zonedata.stepped(held.data.serial, by))
+        self.primary.hold(held.changed(data))
+        telling = asyncio.create_task(notify(self.secondary.address, data, self._peer_key, self.primary.clock()))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+        return data.serial
+
+    async def in_sync(self, zone: str | None = None, *, timeout: float = 5.0) -> None:
+        """Returns once the secondary holds what the primary holds. Raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            for origin in [_origin(zone)] if zone else list(self.primary.holdings):
+                data = self.primary.holdings[origin].data
+                if data is not None:
+                    await self._copies.reached(origin, data.serial)
+
+    # --- faults ---
+
+    def server(self, name: str) -> Nameserver:
+        """ns1 or ns2. Raises UnknownServer."""
+        for server in self.servers:
+            if server.name == name:
+                return server
+        raise UnknownServer(f"no server is called {name!r}; there are ns1 and ns2")
+
+    @property
+    def active(self) -> dict[str, tuple[str, ...]]:
+        """Server → its faults, in the order they were switched on."""
+        return {server: tuple(names) for server, names in self._active.items()}
+
+    def break_(self, fault: str, server: str | None = None) -> str:
+        """Switches a fault on; returns the server it applies to. Raises UnknownFault, UnknownServer."""
+        broken = self.server(server or faults.fault(fault).server)
+        faults.fault(fault)
+        if fault not in self._active[broken.name]:
+            self._active[broken.name].append(fault)
+            self._behave(broken)
+        return broken.name
+
+    def mend(self, fault: str | None = None, server: str | None = None) -> tuple[str, ...]:
+        """Switches a fault off, or all, where they are on; returns the servers that were mended."""
+        if fault is not None:
+            faults.fault(fault)
+        mended = []
+        for each in self.servers if server is None else [self.server(server)]:
+            left = [name for name in self._active[each.name] if fault is not None and name != fault]
+            if left != self._active[each.name]:
+                self._active[each.name] = left
+                self._behave(each)
+                mended.append(each.name)
+        return tuple(mended)
+
+    def _behave(self, server: Nameserver) -> None:
+        thawed = server.conduct.frozen
+        server.conduct = faults.conduct(self._active[server.name])
+        if thawed and not server.conduct.frozen:
+            self._copies.nudge_all()
+
+    # --- the secondary's side ---
+
+    def _notified(self, zone: Name) -> None:
+        self._copies.nudge(zone)
+
+    def _upstream(self) -> Upstream:
+        conduct, key = self.secondary.conduct, self._peer_key
+        if conduct.own_key_forgotten:
+            key = dns.tsig.Key(dns.name.from_text("a-key-nobody-knows."), key.secret, key.algorithm)
+        elif conduct.own_key_mistyped:
+            key = dns.tsig.Key(key.name, _OTHER_SECRET, key.algorithm)
+        return Upstream(self.primary.address, key, self.secondary.clock)
+
+
+def new_key(name: str) -> Key:
+    """A key with a random secret (RFC 8945 section 8 asks for as many octets as the digest has)."""
+    return Key(name, f"{name}.", _ALGORITHM, Secret(base64.b64encode(secrets.token_bytes(32)).decode()))
+
+
+def _origin(zone: str) -> Name:
+    return dns.name.from_text(zone).canonicalize()

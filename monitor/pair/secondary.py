@@ -1,0 +1,102 @@
+"""When does a secondary look at its primary, and what becomes of its copy? (RFC 1034 section 4.3.5, RFC 7314)"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import structlog
+from dns.name import Name
+
+from monitor.pair import zonedata
+from monitor.pair.ask import NoAnswer
+from monitor.pair.holding import Holding
+from monitor.pair.nameserver import Nameserver
+from monitor.pair.upstream import Upstream, fetch, poll
+
+log = structlog.get_logger(__name__)
+
+UNLOADED_RETRY = 1.0
+"""Seconds between attempts at a zone that was never loaded: it has no SOA that could say."""
+
+
+class Secondary:
+    """Keeps copies of zones at ``server``, refreshed by their own timers and by NOTIFY."""
+
+    def __init__(self, server: Nameserver, zones: Iterable[Name]) -> None:
+        self.server = server
+        self._wakes = {zone: asyncio.Event() for zone in zones}
+        self._moved = asyncio.Condition()
+        self._tasks: list[asyncio.Task[None]] = []
+        for zone in self._wakes:
+            server.hold(Holding(zone, expires=0.0))
+
+    def start(self, upstream: Callable[[], Upstream]) -> None:
+        """``upstream`` is asked before each look: its key may have changed."""
+        self._tasks = [asyncio.create_task(self._keep(zone, upstream)) for zone in self._wakes]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def nudge(self, zone: Name) -> None:
+        """Look now: a NOTIFY came, or the secondary thawed."""
+        if zone in self._wakes:
+            self._wakes[zone].set()
+
+    def nudge_all(self) -> None:
+        for zone in self._wakes:
+            self.nudge(zone)
+
+    async def reached(self, zone: Name, serial: int) -> None:
+        """Returns once the copy has that serial or a newer one."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._has(zone, serial))
+
+    def _has(self, zone: Name, serial: int) -> bool:
+        data = self.server.holdings[zone].data
+        return data is not None and (data.serial == serial or zonedata.newer(data.serial, serial))
+
+    async def _keep(self, zone: Name, upstream: Callable[[], Upstream]) -> None:
+        wake = self._wakes[zone]
+        while True:
+            wait = None if self.server.conduct.frozen else await self._look(zone, upstream())
+            try:
+                async with asyncio.timeout(wait):
+                    await wake.wait()
+            except TimeoutError:
+                continue
+            finally:
+                wake.clear()
+
+    async def _look(self, zone: Name, upstream: Upstream) -> float:
+        """One look at the primary, and how many seconds until the next: refresh, or retry after a failure."""
+        held = self.server.holdings[zone]
+        try:
+            kept = await self._brought_up(held, upstream)
+        except NoAnswer as reason:
+            log.info("refresh failed", server=self.server.name, zone=str(zone), why=str(reason))
+            return UNLOADED_RETRY if held.data is None else float(held.data.soa.retry)
+        self.server.hold(kept)
+        async with self._moved:
+            self._moved.notify_all()
+        return UNLOADED_RETRY if kept.data is None else float(kept.data.soa.refresh)
+
+    async def _brought_up(self, held: Holding, upstream: Upstream) -> Holding:
+        """The copy as it should be now. Raises NoAnswer when the primary did not help, or is behind us."""
+        told = await poll(upstream, held.origin)
+        if held.data is not None and told.serial == held.data.serial:
+            until = _until(told.expire, held.data.soa.expire)
+            return replace(held, expires=max(until, held.expires or 0.0))
+        if held.data is not None and not zonedata.newer(told.serial, held.data.serial):
+            raise NoAnswer(f"the primary's serial {told.serial} is not newer than ours, {held.data.serial}")
+        data, expire = await fetch(upstream, held.origin, held.data)
+        if held.data is not None and not zonedata.newer(data.serial, held.data.serial):
+            raise NoAnswer(f"the transfer brought serial {data.serial}, ours is {held.data.serial}")
+        return replace(held.changed(data), expires=_until(expire, data.soa.expire))
+
+
+def _until(said: int | None, expire: int) -> float:
+    """Until when a copy is good, on the loop's clock: the primary's EXPIRE where it says one (RFC 7314 section 4)."""
+    left = expire if said is None else min(expire, said)
+    return asyncio.get_running_loop().time() + left

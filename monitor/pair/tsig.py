@@ -1,0 +1,134 @@
+"""Is this message signed by someone we know, and how is our answer signed? (RFC 8945)"""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dns.exception
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.tsig
+import dns.wire
+from dns.name import Name
+from dns.rcode import Rcode
+from dns.rdtypes.ANY.TSIG import TSIG
+
+from monitor.ports import Key
+
+FUDGE = 300
+_RECORD = struct.Struct("!HHI")
+
+Keys = Mapping[Name, dns.tsig.Key]
+"""By name on the wire. dnspython's Key shows its secret in ``repr``: these must not be printed."""
+
+
+class BadTsig(ValueError):
+    """The TSIG record itself is not one that a request may carry: FORMERR (RFC 8945 section 5.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The request was signed. With ``error``, by someone who is not believed; ``key`` is None when unknown."""
+
+    name: Name
+    algorithm: Name
+    mac: bytes
+    time: int
+    key: dns.tsig.Key | None = field(default=None, repr=False)
+    error: Rcode = Rcode.NOERROR
+
+
+def keyring(keys: Mapping[str, Key]) -> dict[Name, dns.tsig.Key]:
+    """The keys of a configuration as dnspython wants them."""
+    return {key.name: key for key in map(usable, keys.values())}
+
+
+def usable(key: Key) -> dns.tsig.Key:
+    return dns.tsig.Key(dns.name.from_text(key.wire_name), key.secret.reveal(), key.algorithm)
+
+
+def verify(message: dns.message.Message, wire: bytes, keys: Keys, now: int) -> Signed | None:
+    """Who signed this request, None if nobody did. ``now`` is in seconds since 1970. Raises BadTsig.
+
+    The order is that of RFC 8945 section 5.2: key, MAC, time.
+    """
+    if message.tsig is None:
+        return None
+    tsig: TSIG = message.tsig[0]
+    name = message.tsig.name
+    if tsig.error != 0 or len(tsig.mac) > dns.tsig.mac_sizes.get(tsig.algorithm, 64):
+        raise BadTsig("a request's TSIG has an error or a MAC longer than its algorithm makes")
+    signed = {"mac": tsig.mac, "time": tsig.time_signed}
+    key = keys.get(name)
+    if key is None or key.algorithm != tsig.algorithm:
+        return Signed(name, tsig.algorithm, **signed, error=Rcode.BADKEY)
+    error = Rcode.NOERROR
+    try:
+        dns.tsig.validate(wire, key, name, tsig, now, b"", _tsig_start(wire))
+    except dns.tsig.BadSignature:
+        return Signed(name, tsig.algorithm, **signed, error=Rcode.BADSIG)
+    except dns.tsig.BadTime:
+        error = Rcode.BADTIME
+    return Signed(name, tsig.algorithm, **signed, key=key, error=error)
+
+
+def _tsig_start(wire: bytes) -> int:
+    """Where the last record begins. The message has been parsed before: it is well formed."""
+    parser = dns.wire.Parser(wire, 4)
+    questions, *sections = parser.get_struct("!HHHH")
+    for _ in range(questions):
+        parser.get_name(decompress=True)
+        parser.get_bytes(4)
+    for _ in range(sum(sections) - 1):
+        parser.get_name(decompress=True)
+        parser.get_bytes(8)
+        parser.get_counted_bytes(2)
+    return parser.current
+
+
+def reserve(signed: Signed | None) -> int:
+    """How many octets ``sign`` will add at most."""
+    if signed is None:
+        return 0
+    return len(signed.name.to_wire() or b"") + len(signed.algorithm.to_wire() or b"") + 26 + 64 + 6
+
+
+def sign(wire: bytes, signed: Signed, now: int, ctx: Any = None, *, multi: bool = False) -> tuple[bytes, Any]:
+    """The answer to a signed request, signed; and the context for the next message where there are several.
+
+    BADKEY and BADSIG are told unsigned (section 5.3.2); BADTIME is signed, repeats the request's time and
+    says ours (section 5.2.3).
+    """
+    other = struct.pack("!HI", now >> 32, now & 0xFFFFFFFF) if signed.error == Rcode.BADTIME else b""
+    time = signed.time if signed.error == Rcode.BADTIME else now
+    blank = _record(signed.algorithm, time, wire, signed.error, other)
+    if signed.key is None:
+        return append(wire, signed.name, blank), None
+    tsig, ctx = dns.tsig.sign(wire, signed.key, blank, time, signed.mac if ctx is None else None, ctx, multi)
+    return append(wire, signed.name, tsig), ctx
+
+
+def sign_request(wire: bytes, key: dns.tsig.Key, now: int) -> tuple[bytes, bytes]:
+    """A question, signed; and its MAC, which the answer's signature covers."""
+    blank = _record(key.algorithm, now, wire)
+    tsig, _ = dns.tsig.sign(wire, key, blank, now)
+    return append(wire, key.name, tsig), tsig.mac
+
+
+def _record(algorithm: Name, time: int, wire: bytes, error: int = 0, other: bytes = b"") -> TSIG:
+    """The record without its MAC; the original id is that of the message (section 5.3)."""
+    original_id = int.from_bytes(wire[:2], "big")
+    return TSIG(dns.rdataclass.ANY, dns.rdatatype.TSIG, algorithm, time, FUDGE, b"", original_id, error, other)
+
+
+def append(wire: bytes, name: Name, tsig: TSIG) -> bytes:
+    """The message with the record at its end and counted."""
+    count = int.from_bytes(wire[10:12], "big") + 1
+    rdata = tsig.to_wire() or b""
+    owner = name.to_wire() or b""
+    record = owner + _RECORD.pack(dns.rdatatype.TSIG, dns.rdataclass.ANY, 0) + len(rdata).to_bytes(2, "big") + rdata
+    return wire[:10] + count.to_bytes(2, "big") + wire[12:] + record

@@ -1,0 +1,63 @@
+"""Two servers as real clients see them: loading, changing, staying in step."""
+
+from collections.abc import AsyncIterator
+
+import dns.asyncquery
+import dns.edns
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.tsig
+import dns.xfr
+import dns.zone
+import pytest
+
+from monitor.clock import now
+from monitor.pair import tsig
+from monitor.pair.pair import Pair
+from monitor.pair.template import Timers
+from tests.pair.client import ask, transfer
+
+ZONE = "pair.example."
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    async with Pair([ZONE], now=now) as pair:
+        await pair.in_sync()
+        yield pair
+
+
+async def test_both_serve_the_zone_over_udp_and_tcp(pair: Pair) -> None:
+    for server in pair.servers:
+        for tcp in (False, True):
+            answer = await ask(server, ZONE, "SOA", tcp=tcp)
+            assert answer.flags & dns.flags.AA
+            assert answer.answer[0][0].serial == 1000
+
+
+async def test_they_say_who_they_are_and_how_long_they_are_good(pair: Pair) -> None:
+    primary, secondary = [await ask(server, ZONE, "SOA") for server in pair.servers]
+    assert [o.nsid for o in primary.get_options(dns.edns.NSID)] == [b"ns1"]
+    assert [int.from_bytes(o.data, "big") for o in primary.get_options(dns.edns.EXPIRE)] == [600]
+    assert [o.nsid for o in secondary.get_options(dns.edns.NSID)] == [b"ns2"]
+    assert 595 <= int.from_bytes(secondary.get_options(dns.edns.EXPIRE)[0].data, "big") < 600
+
+
+async def test_a_change_reaches_the_secondary_by_notify() -> None:
+    async with Pair([ZONE], now=now, timers=Timers(refresh=3600, retry=3600)) as pair:
+        await pair.in_sync()
+        assert pair.change(ZONE, "www 300 A 192.0.2.81") == 1001
+        await pair.in_sync()
+        answer = await ask(pair.secondary, f"www.{ZONE}", "A")
+        assert [rdata.address for rdata in answer.answer[0]] == ["192.0.2.81"]
+        assert pair.secondary.tally["notify"] == 1
+
+
+@pytest.mark.parametrize("server", ["ns1", "ns2"])
+async def test_the_key_opens_the_transfer(pair: Pair, server: str) -> None:
+    zone = await transfer(pair.server(server), ZONE, tsig.usable(pair.key))
+    assert len(list(zone.iterate_rdatas())) == 14
+    with pytest.raises(dns.xfr.TransferError, match="REFUSED"):
+        await transfer(pair.server(server), ZONE, None)

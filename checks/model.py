@@ -1,6 +1,6 @@
 """What is asked, what came back, and what it means: the values everything else passes around."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -86,6 +86,10 @@ class Zone:
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
+
+    def places(self) -> Iterator[tuple[Server, Address]]:
+        """Every address of every server, in order."""
+        return ((server, address) for server in self.servers for address in server.addresses)
 
 
 @dataclass(frozen=True, slots=True)

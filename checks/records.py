@@ -1,0 +1,115 @@
+"""Are chosen records the same on all servers, and what they are expected to be?"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from checks.compare import Copy, Difference, ask, copies, differences, late, leading, usual
+from checks.model import Finding, Ledger, Observation, Query, Round, Undecided, Unsure, WantedRecord, Zone
+from checks.words import listed
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Objective: every chosen RRset is the same at every address, in canonical form (RFC 4034 section 6).
+
+    Steps: 1. Ask every address for the SOA. 2. Ask those that serve a version for the records. 3. Ask them for
+    the SOA again; if the serial or the machine (NSID) changed meanwhile the address is unsure. 4. Compare addresses
+    with the primary, or with most, within each group; then groups with each other, by content alone. What is
+    off its group's reference and within max_lag is propagating, and unsure. 5. Compare with what is expected.
+
+    =================  =====================================================================================
+    content-differs    same group and serial, another content: a transfer or an edit went wrong
+    record-differs     another content on another version, beyond max_lag; or in another group
+    record-unexpected  not the values the configuration expects
+    ttl-differs        same serial and values, another TTL
+    =================  =====================================================================================
+    """
+
+    name: ClassVar[str] = "records"
+    codes: ClassVar[tuple[str, ...]] = ("content-differs", "record-differs", "record-unexpected", "ttl-differs")
+    cadence: ClassVar[timedelta] = timedelta(minutes=5)
+
+    def applies(self, zone: Zone) -> bool:
+        places = sum(len(server.addresses) for server in zone.servers)
+        wanted = _wanted(zone)
+        return bool(wanted) and (places > 1 or (places == 1 and any(record.expect is not None for record in wanted)))
+
+    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+        return ask(zone, _wanted(zone), seen)
+
+    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+        wanted = _wanted(zone)
+        every = copies(zone, wanted, round)
+        said: list[Finding | Unsure] = []
+        for record in wanted:
+            said.extend(_compared(zone, ledger, every, record, round))
+            said.extend(_expected(zone, ledger, every, record, round))
+            if record.ttl:
+                said.extend(_ttls(zone, ledger, every, record))
+        if not any(isinstance(one, Finding) for one in said) and not _decided(every, wanted, said):
+            raise Undecided(next((one.why for one in said if isinstance(one, Unsure)), "nothing was asked"))
+        yield from said
+
+
+def _wanted(zone: Zone) -> tuple[WantedRecord, ...]:
+    """The SOA itself is the business of soa-serial and soa-fields."""
+    return tuple(record for record in zone.records if record.type != "SOA")
+
+
+def _decided(every: list[Copy], wanted: tuple[WantedRecord, ...], said: list[Finding | Unsure]) -> bool:
+    unsure = [one for one in said if isinstance(one, Unsure)]
+    return any(
+        not any(one.covers(copy.server.name, copy.address, str(record)) for one in unsure)
+        for copy in every
+        for record in wanted
+    )
+
+
+def _compared(
+    zone: Zone, ledger: Ledger, every: list[Copy], record: WantedRecord, round: Round
+) -> Iterator[Finding | Unsure]:
+    for one in differences(zone, ledger, every, record, round.at):
+        match one:
+            case Unsure():
+                yield one
+            case Difference():
+                code = "content-differs" if one.same_serial else "record-differs"
+                yield Finding(code, one.text, one.copy.server.name, one.copy.address, str(record))
+    having = [copy for copy in every if record in copy.contents]
+    if len(having) == 1 and record.expect is None:
+        copy = having[0]
+        yield Unsure(copy.server.name, copy.address, str(record), "nobody else answers to compare with")
+
+
+def _expected(
+    zone: Zone, ledger: Ledger, every: list[Copy], record: WantedRecord, round: Round
+) -> Iterator[Finding | Unsure]:
+    """An address on the way to a newer version is given the time to get there first."""
+    if record.expect is None:
+        return
+    expect = tuple(sorted(record.expect))
+    settled = {(c.server.name, c.address) for peers in leading(zone, ledger, every, record).values() for c in peers}
+    for copy in every:
+        content = copy.contents.get(record)
+        if content is None or (not content.instead and tuple(sorted(content.rdata)) == expect):
+            continue
+        if (copy.server.name, copy.address) in settled or late(zone, ledger, copy, round.at):
+            expected = listed(expect, most=4) if expect else "nothing"
+            text = f"{copy.server.name} ({copy.address}) has {content} for {record}, expected is {expected}"
+            yield Finding("record-unexpected", text, copy.server.name, copy.address, str(record))
+        else:
+            yield Unsure(copy.server.name, copy.address, str(record), "a change is propagating")
+
+
+def _ttls(zone: Zone, ledger: Ledger, every: list[Copy], record: WantedRecord) -> Iterator[Finding]:
+    for peers in leading(zone, ledger, every, record).values():
+        if not peers:
+            continue
+        mine = usual(zone, peers, record)
+        for copy in peers:
+            own = copy.contents[record]
+            if own.same == mine.same and own.ttl != mine.ttl:
+                text = f"{copy.server.name} ({copy.address}) gives {record} a TTL of {own.ttl}, others {mine.ttl}"
+                yield Finding("ttl-differs", text, copy.server.name, copy.address, str(record))

@@ -1,0 +1,76 @@
+"""Do servers on the same version give the same SOA?"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from checks.model import Finding, Ledger, Observation, Query, Round, Soa, Unsure, Zone
+from checks.words import listed
+
+_FIELDS = ("mname", "rname", "refresh", "retry", "expire", "minimum")
+
+
+@dataclass(frozen=True, slots=True)
+class SoaFields:
+    """Objective: equal serials mean equal SOA records (RFC 1035 section 3.3.13), within a group; TTL apart.
+
+    Steps: 1. Ask every address for the SOA. 2. Put addresses of one group and one serial together. 3. Compare
+    MNAME, RNAME (without regard to case) and the timers with the primary's, or failing it with what most say. An
+    address alone on its serial is unsure.
+
+    =================  =============================================================
+    soa-fields-differ  same serial, other MNAME, RNAME, refresh, retry, expire or minimum
+    =================  =============================================================
+    """
+
+    name: ClassVar[str] = "soa-fields"
+    codes: ClassVar[tuple[str, ...]] = ("soa-fields-differ",)
+    cadence: ClassVar[timedelta] = timedelta(minutes=5)
+
+    def applies(self, zone: Zone) -> bool:
+        return sum(len(server.addresses) for server in zone.servers) > 1
+
+    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+        if seen:
+            return ()
+        return [Query(zone.name, server.name, address, zone.name, "SOA") for server, address in zone.places()]
+
+    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+        groups = {server.name: server.group for server in zone.servers}
+        alike: dict[tuple[str, int], list[Observation]] = {}
+        for seen in round.seen:
+            if seen.serial is None:
+                yield Unsure(seen.server, seen.address, why="serves no version now")
+            else:
+                alike.setdefault((groups.get(seen.server, ""), seen.serial), []).append(seen)
+        for (_, serial), peers in alike.items():
+            if len(peers) == 1:
+                yield Unsure(peers[0].server, peers[0].address, why=f"nobody else is on {serial} to compare with")
+                continue
+            usual = _usual(zone, peers)
+            for seen in peers:
+                if seen.soa is not None and (other := _differences(seen.soa, usual)):
+                    text = (
+                        f"{seen.server} ({seen.address}) has serial {serial} like others, but {listed(other, most=6)}"
+                    )
+                    yield Finding("soa-fields-differ", text, seen.server, seen.address)
+
+
+def _values(soa: Soa) -> tuple[str | int, ...]:
+    return (soa.mname.lower(), soa.rname.lower(), soa.refresh, soa.retry, soa.expire, soa.minimum)
+
+
+def _usual(zone: Zone, peers: list[Observation]) -> tuple[str | int, ...]:
+    given = [_values(seen.soa) for seen in peers if seen.soa is not None]
+    primary = (_values(seen.soa) for seen in peers if seen.server == zone.primary and seen.soa is not None)
+    return next(primary, Counter(given).most_common(1)[0][0])
+
+
+def _differences(soa: Soa, usual: tuple[str | int, ...]) -> list[str]:
+    return [
+        f"{field} {mine} instead of {theirs}"
+        for field, mine, theirs in zip(_FIELDS, _values(soa), usual, strict=True)
+        if mine != theirs
+    ]

@@ -1,0 +1,196 @@
+"""Is every address on the zone's newest version, and how late is it if not?"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from checks.classify import DEAD
+from checks.looks import SERVING
+from checks.model import (
+    Address,
+    Finding,
+    Ledger,
+    Observation,
+    Query,
+    Round,
+    Server,
+    Space,
+    Standing,
+    Transport,
+    Undecided,
+    Unsure,
+    Zone,
+)
+from checks.serials import behind, newer, path
+from checks.versions import newer_than
+from checks.words import counted, listed, moment, span
+
+
+@dataclass(frozen=True, slots=True)
+class SoaSerial:
+    """Objective: every address serves the reference of its group, or comes to it within its budget.
+
+    Steps: 1. Ask every secondary for the SOA over UDP (with NSID and EXPIRE); where UDP is dead, over TCP.
+    2. Then the primary, last, so that no secondary looks ahead of it only because of the order of asking.
+    3. The ledger takes in the round. 4. Judge each address by the ledger; what does not answer with a
+    version now is unsure. A difference within the budgets is propagation and no finding.
+
+    One finding of lateness per address, the first that holds:
+
+    =================  ===================================================================================
+    serial-stuck       late by more than max_lag, and ``stuck_after`` or more newer versions came by meanwhile.
+                       max_lag is the floor: in a busy zone two versions come by before one NOTIFY is heeded
+    serial-overdue     late by more than refresh + retry + cadence: the zone's own promise. Where that is
+                       shorter than max_lag it holds all the same; where it is longer, serial-late comes first
+    serial-late        late by more than max_lag
+    =================  ===================================================================================
+
+    And besides:
+
+    =================  ===================================================================================
+    serial-ahead       newer than the primary's, at two looks in a row on the same address and NSID
+    serial-regressed   the primary's serial went back (believed likewise), while any address is still ahead of it
+    serial-unordered   2^31 away from the reference, or no reference because of that (RFC 1982 section 3.2)
+    expiry-imminent    no more than a quarter of the SOA's expire is left before the address stops serving
+    expiry-near        no more than half is left: it has not refreshed, even if its serial is right
+    =================  ===================================================================================
+    """
+
+    stuck_after: int = 2
+    expiry_near: float = 0.5
+    expiry_imminent: float = 0.25
+    tcp_when_silent: bool = True
+
+    name: ClassVar[str] = "soa-serial"
+    codes: ClassVar[tuple[str, ...]] = (
+        "serial-stuck",
+        "serial-overdue",
+        "serial-late",
+        "serial-ahead",
+        "serial-regressed",
+        "serial-unordered",
+        "expiry-imminent",
+        "expiry-near",
+    )
+    cadence: ClassVar[timedelta] = timedelta(seconds=60)
+
+    def applies(self, zone: Zone) -> bool:
+        return any(server.addresses for server in zone.servers)
+
+    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+        asked = {(o.query.server, o.query.address, o.query.transport): o for o in seen}
+        for primary in (False, True):
+            places = [place for place in zone.places() if (place[0].name == zone.primary) is primary]
+            fresh = [p for p in places if (p[0].name, p[1], Transport.UDP) not in asked]
+            if fresh:
+                return [_query(zone, server, address, Transport.UDP) for server, address in fresh]
+            dead = [
+                (server, address)
+                for server, address in places
+                if asked[server.name, address, Transport.UDP].outcome in DEAD
+                and (server.name, address, Transport.TCP) not in asked
+            ]
+            if dead and self.tcp_when_silent:
+                return [_query(zone, server, address, Transport.TCP) for server, address in dead]
+        return ()
+
+    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+        spaces = {space.group: space for space in ledger.spaces}
+        if not ledger.standings:
+            raise Undecided("nothing is known of the zone yet")
+        for standing in ledger.standings:
+            space = spaces[standing.group]
+            if standing.state != SERVING or standing.serial is None:
+                yield Unsure(standing.server, standing.address, why=f"serves no version now: {standing.state}")
+            elif standing.doubt is not None:
+                why = f"serves {standing.doubt.serial} at a first look; a second one will tell"
+                yield Unsure(standing.server, standing.address, why=why)
+            else:
+                if standing.serial != space.reference:
+                    yield from self._other(zone, round, space, standing, standing.serial)
+                if standing.expires is not None and space.soa is not None:
+                    yield from self._expiry(standing, standing.expires, space.soa.expire, round.at)
+        for space in ledger.spaces:
+            if space.regressed is not None:
+                yield _regressed(zone, space, ledger)
+
+    def _other(
+        self, zone: Zone, round: Round, space: Space, standing: Standing, serial: int
+    ) -> Iterator[Finding | Unsure]:
+        reference = space.reference
+        if reference is None:
+            text = f"serves {serial}; no serial of this zone is newer than all others"
+            yield _finding("serial-unordered", standing, text)
+        elif behind(reference, serial) is not None:
+            yield from self._late(zone, round, space, standing, reference)
+        elif newer(serial, reference) and zone.primary is not None:
+            yield _ahead(standing, serial, reference)
+        else:
+            text = f"serves {serial}, the others have {reference}: they are 2^31 apart and neither is newer"
+            yield _finding("serial-unordered", standing, f"{text}. {_cure(serial, reference)}")
+
+    def _late(self, zone: Zone, round: Round, space: Space, standing: Standing, reference: int) -> Iterator[Finding]:
+        serial = standing.serial if standing.serial is not None else reference
+        later = newer_than(serial, reference, space.versions)
+        lag = round.at - later[0].seen
+        promise = round.cadence
+        if space.soa is not None:
+            promise += timedelta(seconds=space.soa.refresh + space.soa.retry)
+        text = (
+            f"serves {serial}, {counted(standing.passed, 'version')} and {span(lag)} behind {reference} "
+            f"(behind since {moment(later[0].seen)})"
+        )
+        if lag > zone.max_lag and standing.passed >= self.stuck_after:
+            yield _finding("serial-stuck", standing, f"{text}: newer versions come by and it takes none")
+        elif space.soa is not None and lag > promise:
+            reason = f"longer than the zone's refresh and retry allow ({span(promise)})"
+            yield _finding("serial-overdue", standing, f"{text}: {reason}")
+        elif lag > zone.max_lag:
+            yield _finding("serial-late", standing, f"{text}: longer than max_lag ({span(zone.max_lag)})")
+
+    def _expiry(self, standing: Standing, expires: datetime, expire: int, now: datetime) -> Iterator[Finding]:
+        left = expires - now
+        share = left.total_seconds() / expire if expire > 0 else 0.0
+        if share > self.expiry_near:
+            return
+        code = "expiry-imminent" if share <= self.expiry_imminent else "expiry-near"
+        when = f"at {moment(expires)}, in {span(left)}" if left > timedelta(0) else f"since {moment(expires)}"
+        source = "estimated from when it was last in sync" if standing.estimated else "by its own EXPIRE count"
+        text = f"has not refreshed and stops serving the zone {when} ({source}; the SOA's expire is {span(expire)})"
+        yield _finding(code, standing, text)
+
+
+def _query(zone: Zone, server: Server, address: Address, transport: Transport) -> Query:
+    return Query(zone.name, server.name, address, zone.name, "SOA", transport, identify=True)
+
+
+def _finding(code: str, standing: Standing, text: str) -> Finding:
+    return Finding(code, f"{standing.server} ({standing.address}) {text}", standing.server, standing.address)
+
+
+def _ahead(standing: Standing, serial: int, reference: int) -> Finding:
+    text = f"serves {serial}, newer than its primary's {reference}, and will take nothing until that is passed"
+    return _finding("serial-ahead", standing, f"{text}. {_cure(serial, reference)}")
+
+
+def _cure(serial: int, reference: int) -> str:
+    steps = path(serial, reference)
+    return (
+        f"Publish a serial newer than {serial}, or transfer the zone afresh there; to come back to "
+        f"{reference} set the serial to {listed(steps)}, each once all servers have the one before"
+    )
+
+
+def _regressed(zone: Zone, space: Space, ledger: Ledger) -> Finding:
+    was = space.regressed.serial if space.regressed is not None else None
+    ahead = [
+        f"{s.server} ({s.address})"
+        for s in ledger.standings
+        if s.group == space.group
+        and s.serial is not None
+        and space.reference is not None
+        and behind(space.reference, s.serial) is None
+    ]
+    text = f"{zone.primary} is the primary and went back from {was} to {space.reference}; ahead of it: {listed(ahead)}"
+    return Finding("serial-regressed", text, zone.primary)

@@ -1,0 +1,171 @@
+"""Is the zone transfer given to those who must have it, and to nobody else?"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from checks.classify import fault
+from checks.model import (
+    Address,
+    Expectation,
+    Finding,
+    Ledger,
+    Observation,
+    Outcome,
+    Query,
+    Round,
+    Server,
+    TransferResult,
+    TransferRule,
+    Transport,
+    Undecided,
+    Unsure,
+    Zone,
+)
+from checks.words import counted, span
+
+_PERMISSION = {
+    TransferResult.REFUSED: "refused (REFUSED)",
+    TransferResult.NOTAUTH: "refused (NOTAUTH)",
+    TransferResult.BADKEY: "the key is unknown there, or not allowed (BADKEY)",
+    TransferResult.BADSIG: "the secret is another one there (BADSIG)",
+    TransferResult.BADTIME: "the clocks disagree (BADTIME)",
+    TransferResult.BADALG: "the key's algorithm is not accepted (BADALG)",
+}
+_FAILURE = {
+    TransferResult.UNSIGNED: "the answer is not signed although the question was",
+    TransferResult.SERVFAIL: "the server fails (SERVFAIL)",
+    TransferResult.RCODE: "the server answers with an error",
+    TransferResult.RESET: "the connection was closed or reset",
+    TransferResult.TIMEOUT: "it did not come to an end in time",
+    TransferResult.EMPTY: "the answer is empty",
+    TransferResult.TRUNCATED: "it broke off before its end",
+    TransferResult.MALFORMED: "it cannot be understood",
+    TransferResult.SERIAL_MOVED: "it ends with another SOA than it began with",
+    TransferResult.LIMIT: "it went beyond the monitor's limits",
+}
+_WITHHELD = frozenset({*_PERMISSION, TransferResult.RCODE, TransferResult.RESET, TransferResult.EMPTY})
+"""Endings that give nothing away and leave no doubt about it, while the server does serve the zone over TCP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Objective: the transfer matrix holds: server x key x expectation, for every address.
+
+    Steps: 1. Ask each address for AXFR over TCP with the key of each rule (permission is read off the first
+    message unless ``whole``), and beside it for the SOA over TCP. 2. Without an answer to the SOA there is no TCP,
+    and without a valid one the zone is not served: the rule is unsure, for a refusal proves nothing then. 3. Compare
+    with the expectation. The rule for server "*" is for all servers that no other rule with the same key names.
+
+    ================  =====================================================================================
+    transfer-open     must be refused, and records were given
+    transfer-refused  must be allowed, and was denied: REFUSED, NOTAUTH, BADKEY, BADSIG, BADTIME, BADALG
+    transfer-failed   must be allowed, was begun or not denied, and did not come to a good end
+    ================  =====================================================================================
+    """
+
+    name: ClassVar[str] = "transfer"
+    codes: ClassVar[tuple[str, ...]] = ("transfer-open", "transfer-refused", "transfer-failed")
+    cadence: ClassVar[timedelta] = timedelta(hours=1)
+
+    def applies(self, zone: Zone) -> bool:
+        return any(True for _ in _matrix(zone))
+
+    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+        if seen:
+            return ()
+        rows = list(_matrix(zone))
+        whole = {(server.name, address, rule.key): False for server, address, rule in rows}
+        for server, address, rule in rows:
+            whole[server.name, address, rule.key] |= rule.whole
+        places = dict.fromkeys((server.name, address) for server, address, _ in rows)
+        soas = [Query(zone.name, name, address, zone.name, "SOA", Transport.TCP) for name, address in places]
+        return soas + [
+            Query(zone.name, name, address, zone.name, "AXFR", Transport.TCP, key=key, whole=all_of_it)
+            for (name, address, key), all_of_it in whole.items()
+        ]
+
+    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+        seen = {(o.query.server, o.query.address, o.query.qtype, o.query.key): o for o in round.seen}
+        said: list[Finding | Unsure | None] = []
+        for server, address, rule in _matrix(zone):
+            soa = seen.get((server.name, address, "SOA", None))
+            axfr = seen.get((server.name, address, "AXFR", rule.key))
+            said.append(_row(zone, server, address, rule, soa, axfr))
+        unsure = [one for one in said if isinstance(one, Unsure)]
+        if len(unsure) == len(said):
+            raise Undecided(unsure[0].why if unsure else "there are no rules")
+        yield from (one for one in said if one is not None)
+
+
+def _matrix(zone: Zone) -> Iterator[tuple[Server, Address, TransferRule]]:
+    named = {(rule.server, rule.key) for rule in zone.transfers if rule.server != "*"}
+    for rule in zone.transfers:
+        for server, address in zone.places():
+            if rule.server == server.name or (rule.server == "*" and (server.name, rule.key) not in named):
+                yield server, address, rule
+
+
+def subject(rule: TransferRule) -> str:
+    """What tells the rows of one address apart: "key xfr, must be allowed"."""
+    return f"{f'key {rule.key}' if rule.key is not None else 'no key'}, must be {rule.expect.value}"
+
+
+def _row(
+    zone: Zone,
+    server: Server,
+    address: Address,
+    rule: TransferRule,
+    soa: Observation | None,
+    axfr: Observation | None,
+) -> Finding | Unsure | None:
+    result = axfr.transfer if axfr is not None else None
+    if axfr is None or result is None or soa is None:
+        return Unsure(server.name, address, subject(rule), "no TCP, or the monitor could not ask")
+    who = f"{server.name} ({address})"
+    if rule.expect is Expectation.REFUSED and (result is TransferResult.ALLOWED or axfr.records > 1):
+        text = f"{who} gives the zone away to anyone with {_with(rule)}"
+        return Finding("transfer-open", text, server.name, address, subject(rule))
+    if result is TransferResult.ALLOWED:
+        return None
+    if doubt := _no_proof(zone, server, soa):
+        return Unsure(server.name, address, subject(rule), doubt)
+    if rule.expect is Expectation.REFUSED:
+        if result in _WITHHELD:
+            return None
+        return Unsure(server.name, address, subject(rule), _FAILURE[result])
+    reason = _reason(rule, axfr, result)
+    code = "transfer-refused" if result in _PERMISSION else "transfer-failed"
+    text = f"{who} does not give the zone with {_with(rule)}: {reason}"
+    return Finding(code, text, server.name, address, subject(rule))
+
+
+def _with(rule: TransferRule) -> str:
+    return f"key {rule.key}" if rule.key is not None else "no key"
+
+
+def _no_proof(zone: Zone, server: Server, soa: Observation) -> str:
+    """Why a refusal proves nothing: the SOA beside it shows no TCP, or no zone."""
+    if soa.outcome.silent or soa.outcome is Outcome.REFUSED_CONNECTION:
+        return f"no TCP: {soa.outcome.value}"
+    wrong = fault(soa, primary=server.name == zone.primary)
+    return f"the zone is not served there: {wrong.text}" if wrong is not None else ""
+
+
+def _reason(rule: TransferRule, axfr: Observation, result: TransferResult) -> str:
+    if result is TransferResult.NOTAUTH and rule.key is not None:
+        return "refused (NOTAUTH): not allowed, or TSIG rejected and no reason given, as PowerDNS does"
+    if result is TransferResult.BADTIME and axfr.skew is not None:
+        way = "ahead of" if axfr.skew >= 0 else "behind"
+        return f"the clocks disagree (BADTIME): the server's is {round(abs(axfr.skew))} s {way} the monitor's"
+    if result in _PERMISSION:
+        return _PERMISSION[result]
+    reason = _FAILURE[result]
+    if result is TransferResult.RCODE and axfr.rcode is not None:
+        reason = f"{reason} ({axfr.rcode})"
+    if axfr.records:
+        reason = f"{reason}, after {counted(axfr.records, 'record')}"
+    if result is TransferResult.TIMEOUT and axfr.rtt is not None:
+        reason = f"{reason} ({span(axfr.rtt)})"
+    return reason

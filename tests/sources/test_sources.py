@@ -1,0 +1,172 @@
+"""Zones find their servers, servers their addresses, and a resolver that fails takes nothing away."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from checks.model import Address, Expectation, TransferRule
+from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
+from monitor.sources import SILENT_ENOUGH, resolve
+from tests.sources.resolver import FakeResolver, resolving
+
+NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=15)
+
+DATA = {
+    ("example.com.", "NS"): ["NS1.example.net.", "ns2.example.net."],
+    ("ns1.example.net.", "A"): ["192.0.2.1"],
+    ("ns1.example.net.", "AAAA"): ["2001:db8::1"],
+    ("ns2.example.net.", "A"): ["192.0.2.3", "192.0.2.2"],
+    ("empty.example.", "TXT"): ["x"],
+}
+
+
+def config(resolver: FakeResolver, *zones: ZoneEntry, **servers: ServerEntry) -> Config:
+    named = {name.replace("_", "."): entry for name, entry in servers.items()}
+    return Config(zones=zones, servers=named, resolver=Resolver((resolver.address,), timeout=0.3))
+
+
+def hosted(host: str, port: int = 53) -> ServerEntry:
+    return ServerEntry(host.removesuffix("."), host=host, port=port)
+
+
+async def test_servers_given_by_address_cost_no_question() -> None:
+    async with resolving(DATA) as resolver:
+        here = config(resolver, ZoneEntry("a.", ("ns1",)), ns1=ServerEntry("ns1", (Address("192.0.2.9"),), hidden=True))
+        topology = await resolve(here, None, NOON)
+        assert resolver.asked == []
+    (zone,) = topology.zones
+    assert zone.servers == (topology.servers["ns1"],)
+    assert topology.servers["ns1"].addresses == (Address("192.0.2.9"),)
+    assert topology.servers["ns1"].hidden
+    assert topology.problems == ()
+
+
+async def test_a_server_given_by_name_has_all_addresses_of_both_families_at_its_port() -> None:
+    async with resolving(DATA) as resolver:
+        here = config(resolver, ZoneEntry("a.", ("ns1",)), ns1=ServerEntry("ns1", host="ns1.example.net.", port=5353))
+        topology = await resolve(here, None, NOON)
+    assert topology.servers["ns1"].addresses == (Address("192.0.2.1", 5353), Address("2001:db8::1", 5353))
+    assert topology.problems == ()
+
+
+async def test_a_zone_without_servers_has_those_of_its_ns_set() -> None:
+    async with resolving(DATA) as resolver:
+        topology = await resolve(config(resolver, ZoneEntry("example.com.")), None, NOON)
+    (zone,) = topology.zones
+    assert {server.name: [a.host for a in server.addresses] for server in zone.servers} == {
+        "ns1.example.net": ["192.0.2.1", "2001:db8::1"],
+        "ns2.example.net": ["192.0.2.2", "192.0.2.3"],
+    }
+    assert topology.problems == ()
+
+
+async def test_a_configured_server_is_found_in_the_ns_set_by_its_host() -> None:
+    async with resolving(DATA) as resolver:
+        first = ServerEntry("first", host="ns1.example.net.", group="a")
+        topology = await resolve(config(resolver, ZoneEntry("example.com."), first=first), None, NOON)
+    assert [(server.name, server.group) for server in topology.zones[0].servers] == [
+        ("first", "a"),
+        ("ns2.example.net", ""),
+    ]
+
+
+async def test_a_primary_outside_the_ns_set_is_watched_as_well() -> None:
+    async with resolving(DATA) as resolver:
+        hidden = ServerEntry("origin", (Address("192.0.2.99"),), hidden=True)
+        here = config(resolver, ZoneEntry("example.com.", primary="origin"), origin=hidden)
+        topology = await resolve(here, None, NOON)
+    assert [server.name for server in topology.zones[0].servers] == ["ns1.example.net", "ns2.example.net", "origin"]
+
+
+async def test_each_name_is_asked_once_however_many_zones_have_it() -> None:
+    async with resolving(DATA) as resolver:
+        zones = [ZoneEntry(f"z{n}.", ("ns1.example.net", "ns2.example.net")) for n in range(50)]
+        servers = {"ns1_example_net": hosted("ns1.example.net."), "ns2_example_net": hosted("ns2.example.net.")}
+        topology = await resolve(config(resolver, *zones, **servers), None, NOON)
+        assert len(resolver.asked) == 4
+    assert all(len(zone.servers) == 2 for zone in topology.zones)
+
+
+@pytest.mark.parametrize("how", ["dead", "silent", "servfail", "gone"])
+async def test_a_failing_resolver_keeps_what_was_known_and_says_how_old_it_is(how: str) -> None:
+    async with resolving(DATA) as resolver:
+        here = config(resolver, ZoneEntry("example.com."))
+        before = await resolve(here, None, NOON)
+        names = {name for name, _ in DATA}
+        match how:
+            case "dead":
+                resolver.dead = True
+            case "silent":
+                resolver.silent = names
+            case "servfail":
+                resolver.servfail = names
+            case "gone":
+                resolver.data = {}
+        after = await resolve(here, before, LATER)
+        assert after.zones == before.zones
+        assert any("example.com." in text and "2026-05-01 12:00 UTC" in text for text in after.problems), after.problems
+        third = await resolve(here, after, LATER + timedelta(minutes=15))
+        assert third.zones == before.zones
+        assert any("2026-05-01 12:00 UTC" in text for text in third.problems)
+
+
+async def test_a_resolver_that_is_not_there_at_all_is_a_problem_not_an_exception() -> None:
+    async with resolving(DATA) as resolver:
+        here = config(resolver, ZoneEntry("example.com."), ns1=hosted("ns1.example.net."))
+    topology = await resolve(here, None, NOON)
+    assert topology.zones[0].servers == ()
+    assert topology.servers["ns1"].addresses == ()
+    assert len(topology.problems) == 2
+    assert all("the resolver does not answer" in text for text in topology.problems)
+
+
+async def test_a_family_that_fails_keeps_its_addresses_while_the_other_moves() -> None:
+    async with resolving(DATA) as resolver:
+        here = config(resolver, ZoneEntry("a.", ("ns1",)), ns1=hosted("ns1.example.net."))
+        before = await resolve(here, None, NOON)
+        resolver.data["ns1.example.net.", "A"] = ["192.0.2.77"]
+        del resolver.data["ns1.example.net.", "AAAA"]
+        moved = await resolve(here, before, LATER)
+    assert moved.servers["ns1"].addresses == (Address("192.0.2.77"),)
+    assert moved.problems == ()
+
+
+async def test_an_address_that_is_none_of_one_server_is_left_out_and_told() -> None:
+    data = {("bad.example.", "A"): ["0.0.0.0", "192.0.2.1"]}
+    async with resolving(data) as resolver:
+        topology = await resolve(config(resolver, ZoneEntry("a.", ("bad",)), bad=hosted("bad.example.")), None, NOON)
+    assert topology.servers["bad"].addresses == (Address("192.0.2.1"),)
+    assert topology.problems == ('bad.example: "0.0.0.0" is not the address of one server',)
+
+
+async def test_hundreds_of_names_and_a_dead_resolver_take_only_moments_and_one_sentence() -> None:
+    async with resolving({}) as resolver:
+        resolver.dead = True
+        servers = {f"ns{n}": hosted(f"ns{n}.example.") for n in range(1000)}
+        topology = await resolve(config(resolver, ZoneEntry("a.", ("ns1",)), **servers), None, NOON)
+        assert len(resolver.asked) <= 2 * SILENT_ENOUGH + 64
+    assert "the resolver does not answer" in topology.problems[0]
+    assert len(topology.problems) <= 101
+
+
+async def test_a_transfer_rule_for_a_server_outside_the_ns_set_is_told() -> None:
+    async with resolving(DATA) as resolver:
+        rules = (TransferRule("ns9", Expectation.REFUSED), TransferRule("*", Expectation.REFUSED))
+        nine = ServerEntry("ns9", (Address("192.0.2.9"),))
+        here = config(resolver, ZoneEntry("example.com.", transfers=rules), ns9=nine)
+        topology = await resolve(here, None, NOON)
+    assert topology.problems == ("example.com.: ns9 of a transfer rule is not in the NS set",)
+
+
+async def test_names_that_left_the_configuration_are_forgotten() -> None:
+    async with resolving(DATA) as resolver:
+        here = config(resolver, ZoneEntry("example.com."))
+        before = await resolve(here, None, NOON)
+        after = await resolve(
+            replace(here, zones=(ZoneEntry("a.", ("ns1",)),), servers={"ns1": hosted("ns1.example.net.")}),
+            before,
+            LATER,
+        )
+    assert {name for name, _ in after.known} == {"ns1.example.net."}

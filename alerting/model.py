@@ -188,7 +188,11 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A telling put in words. ``data`` is the incident as the API shows it."""
+    """A telling put in words. ``data`` is the incident as the API shows it.
+
+    ``at`` is when it became true, ``sent_at`` when this attempt to say so is made: receivers of webhooks refuse
+    signatures that are older than some minutes.
+    """
 
     id: str
     news: News
@@ -200,6 +204,7 @@ class Notification:
     text: str
     html: str
     data: Mapping[str, object]
+    sent_at: datetime | None = None
 
 
 class DeliveryError(Exception):

@@ -40,7 +40,7 @@ ENTRIES = (
             "The file system has become read-only, or the file belongs to somebody else.",
             "The disk, or the file, is damaged.",
         ),
-        "Make room on the disk, and see that the database's directory can be written. The monitor tries again by itself.",
+        "Make room on the disk, and see that its directory can be written. The monitor tries again by itself.",
         SELF,
         ("df -h .",),
     ),

@@ -1,0 +1,187 @@
+"""Mail, in text and HTML, over an SMTP server."""
+
+import asyncio
+import logging
+import ssl
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from email.utils import format_datetime, parseaddr
+from typing import Literal
+
+import aiosmtplib
+
+from alerting.model import DeliveryError, News, Notification, Secret
+
+DEADLINE = 30.0
+"""Seconds for one attempt, from connecting to the server's last word."""
+
+PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """The server that takes the mail. ``tls``: "starttls" (never in clear), "tls" from the first octet, or "none"."""
+
+    host: str
+    port: int | None = None
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: Secret | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together")
+        if self.password is not None and self.tls == "none":
+            raise ValueError("a password is not sent in clear: tls must be starttls or tls")
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """Sends each notification as one mail to everybody in ``to``.
+
+    ``from_`` (``from`` in the configuration) defaults to soawatch at the host of the first receiver's address;
+    ``ca_file`` holds the certificates to trust instead of the system's. Where the server takes the mail for some
+    receivers only, those it refuses for good are logged and the mail counts as delivered; those it refuses for now
+    make it come again, to all, with the same Message-ID.
+    """
+
+    to: tuple[str, ...]
+    smtp: Smtp
+    from_: str | None = None
+    reply_to: str | None = None
+    ca_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.to:
+            raise ValueError("to names nobody")
+        for address in (*self.to, *filter(None, (self.from_, self.reply_to))):
+            _mailbox(address)
+
+    async def send(self, notification: Notification) -> None:
+        mail = written(notification, self)
+        try:
+            async with asyncio.timeout(DEADLINE):
+                refused = await _handed_over(self, mail)
+        except TimeoutError:
+            raise DeliveryError(f"{_place(self.smtp)} did not finish within {DEADLINE:g} s") from None
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _all_refused(self.smtp, error) from None
+        except aiosmtplib.SMTPResponseException as error:
+            raise DeliveryError(_said(self.smtp, error.code, error), permanent=_final(error)) from None
+        except aiosmtplib.SMTPNotSupported:
+            raise DeliveryError(f"{_place(self.smtp)} does not offer what is required (STARTTLS, AUTH)") from None
+        except ssl.SSLCertVerificationError as error:
+            raise DeliveryError(f"{_place(self.smtp)}: certificate not accepted ({error.verify_message})") from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise DeliveryError(f"{_place(self.smtp)}: {_kind(error)}") from None
+        _settle(self.smtp, refused)
+
+
+def written(notification: Notification, settings: Notifier) -> EmailMessage:
+    """The mail. Its Message-ID is the same on every attempt; all mail of one incident is one thread."""
+    sender = settings.from_ or f"soawatch@{_domain(settings.to[0])}"
+    domain = _domain(sender)
+    thread = f"<{notification.thread}@{domain}>"
+    mail = EmailMessage(policy=WIRE)
+    mail["From"] = _mailbox(sender)
+    mail["To"] = tuple(map(_mailbox, settings.to))
+    mail["Subject"] = one_line(notification.subject)
+    mail["Date"] = format_datetime(_date(notification))
+    mail["Message-ID"] = f"<{notification.id}@{domain}>"
+    mail["In-Reply-To"] = thread
+    mail["References"] = thread
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    if settings.reply_to is not None:
+        mail["Reply-To"] = _mailbox(settings.reply_to)
+    if notification.news is News.TEST:
+        mail["X-Soawatch-Test"] = "yes"
+    mail.set_content(_no_nul(notification.text))
+    mail.add_alternative(_no_nul(notification.html), subtype="html")
+    return mail
+
+
+def one_line(text: str) -> str:
+    """A header's text: whatever could end the line or the string is a space, so that no header can be slipped in."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+async def _handed_over(settings: Notifier, mail: EmailMessage) -> dict[str, aiosmtplib.SMTPResponse]:
+    smtp = settings.smtp
+    client = aiosmtplib.SMTP(
+        hostname=smtp.host,
+        port=smtp.port or PORTS[smtp.tls],
+        use_tls=smtp.tls == "tls",
+        start_tls=smtp.tls == "starttls",
+        tls_context=None if smtp.tls == "none" else ssl.create_default_context(cafile=settings.ca_file),
+        timeout=DEADLINE,
+    )
+    async with client:
+        if smtp.username is not None and smtp.password is not None:
+            await client.login(smtp.username, smtp.password.reveal())
+        refused, _ = await client.send_message(mail)
+    return refused
+
+
+def _settle(smtp: Smtp, refused: dict[str, aiosmtplib.SMTPResponse]) -> None:
+    """Some were refused, the others have their mail."""
+    passing = sorted(str(answer.code) for answer in refused.values() if answer.code < 500)
+    if passing:
+        raise DeliveryError(f"{_place(smtp)} put off {len(passing)} of the receivers ({', '.join(passing)})")
+    for name, answer in refused.items():
+        _LOG.warning("%s refuses mail to %s for good (%s)", _place(smtp), one_line(name), answer.code)
+
+
+def _all_refused(smtp: Smtp, error: aiosmtplib.SMTPRecipientsRefused) -> DeliveryError:
+    codes = [each.code for each in error.recipients]
+    said = f"{_place(smtp)} refuses every receiver ({', '.join(map(str, codes))})"
+    return DeliveryError(said, permanent=all(code >= 500 for code in codes))
+
+
+def _final(error: aiosmtplib.SMTPResponseException) -> bool:
+    """A 5xx is for good (RFC 5321 section 4.2.1), but what comes before the mail itself may be mended at any time."""
+    before = (aiosmtplib.SMTPConnectResponseError, aiosmtplib.SMTPHeloError)
+    return error.code >= 500 and not isinstance(error, before)
+
+
+def _said(smtp: Smtp, code: int, error: aiosmtplib.SMTPResponseException) -> str:
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        return f"{_place(smtp)} does not accept username and password ({code})"
+    if isinstance(error, aiosmtplib.SMTPSenderRefused):
+        return f"{_place(smtp)} refuses the sender ({code})"
+    return f"{_place(smtp)} answered {code}"
+
+
+def _place(smtp: Smtp) -> str:
+    return f"{smtp.host}:{smtp.port or PORTS[smtp.tls]}"
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return "TLS failed"
+    return type(error).__name__.removeprefix("SMTP") or "failed"
+
+
+def _mailbox(text: str) -> Address:
+    """A mail address, with or without a name; ValueError if it is none."""
+    name, address = parseaddr(text)
+    if not address or "@" not in address or one_line(text) != text.strip():
+        raise ValueError(f"{one_line(text)!r} is not a mail address")
+    return Address(display_name=name, addr_spec=address)
+
+
+def _domain(text: str) -> str:
+    return _mailbox(text).domain
+
+
+def _date(notification: Notification) -> datetime:
+    return notification.sent_at or notification.at
+
+
+def _no_nul(text: str) -> str:
+    return text.replace("\0", "")

@@ -1,0 +1,57 @@
+"""A webhook: the incident as JSON, signed as Standard Webhooks want it."""
+
+import binascii
+import json
+import ssl
+from base64 import b64decode
+from dataclasses import dataclass, field
+
+from alerting.model import Notification, Secret
+from alerting.post import post, signature
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """POSTs each notification to ``url``.
+
+    ``secret`` signs it (``whsec_`` and base64, as of ``openssl rand -base64 32``); ``token`` goes into an
+    Authorization header. ``allow_private`` permits addresses that are loopback or private. ``ca_file`` holds the
+    certificates to trust instead of the system's.
+    """
+
+    url: Secret = field(repr=False)
+    secret: Secret | None = field(default=None, repr=False)
+    token: Secret | None = field(default=None, repr=False)
+    allow_private: bool = False
+    ca_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.secret is not None:
+            _check(self.secret)
+
+    async def send(self, notification: Notification) -> None:
+        at = notification.sent_at or notification.at
+        body = payload(notification)
+        headers = {"Content-Type": "application/json", "User-Agent": "soawatch", "webhook-id": notification.id}
+        if self.secret is not None:
+            headers |= signature(self.secret, notification.id, at, body)
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token.reveal()}"
+        tls = ssl.create_default_context(cafile=self.ca_file) if self.ca_file is not None else None
+        await post(self.url, body.encode("ascii"), headers, allow_private=self.allow_private, tls=tls, sent_at=at)
+
+
+def payload(notification: Notification) -> str:
+    """``{type, timestamp, data}``: data is the incident as the API shows it, timestamp when it became true."""
+    stamp = notification.at.isoformat().replace("+00:00", "Z")
+    return json.dumps({"type": str(notification.news), "timestamp": stamp, "data": dict(notification.data)})
+
+
+def _check(secret: Secret) -> None:
+    text = secret.reveal().removeprefix("whsec_")
+    try:
+        usable = bool(b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except (binascii.Error, ValueError):
+        usable = False
+    if not usable:
+        raise ValueError("a webhook secret is whsec_ and base64; make one with: openssl rand -base64 32")

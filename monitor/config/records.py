@@ -35,6 +35,8 @@ def rdata_type(text: str) -> str:
         raise Wrong(f"{quoted(text)} is not a record type", near(word, _COMMON)) from None
     if found in _META:
         raise Wrong(f"{found} is not a type of records that are compared")
+    if found == "SOA":
+        raise Wrong("the SOA is compared without being named here, by the checks soa-serial and soa-fields")
     return found
 
 

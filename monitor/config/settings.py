@@ -40,7 +40,7 @@ def settings(
     given: dict[str, Any] = {}
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        value = _value(book, path, name, hints[name], table, place, required=required)
+        value = _value(book, path, _key(name), hints[name], table, place, required=required)
         if value is not None:
             given[name] = value
     if not book.sound(*path):
@@ -58,8 +58,14 @@ def keys(cls: type[Any]) -> tuple[str, ...]:
     found: list[str] = []
     for field in dataclasses.fields(cls):
         if field.init:
-            found.extend(secrets.keys(field.name) if _core(hints[field.name]) is Secret else (field.name,))
+            key = _key(field.name)
+            found.extend(secrets.keys(key) if _core(hints[field.name]) is Secret else (key,))
     return tuple(found)
+
+
+def _key(field: str) -> str:
+    """A field that would be a word of Python carries an underscore: ``from_`` is written ``from``."""
+    return field.removesuffix("_")
 
 
 def _refuse_unknown(book: Book, path: KeyPath, table: Mapping[str, object], allowed: tuple[str, ...]) -> None:

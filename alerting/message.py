@@ -164,7 +164,13 @@ def _dig(lines: Iterable[Line]) -> list[str]:
 
 def _dig_line(line: Line) -> tuple[str, ...]:
     host, port = _split(line.address)
-    return dig(CATALOGUE[line.code], line.zone, host, port, record=line.subject)
+    return dig(CATALOGUE[line.code], line.zone, host, port, key=_key_file(line.subject), record=line.subject)
+
+
+def _key_file(subject: str) -> str:
+    """A place for the key of a row of the transfer matrix ("key xfr, must be allowed"): dig reads it from a file."""
+    name = subject.partition(",")[0].removeprefix("key ")
+    return f"{name}.key" if subject.startswith("key ") else ""
 
 
 def _split(address: str | None) -> tuple[str | None, int]:

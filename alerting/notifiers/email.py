@@ -9,6 +9,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime, parseaddr
+from pathlib import Path
 from typing import Literal
 
 import aiosmtplib
@@ -54,7 +55,7 @@ class Notifier:
     smtp: Smtp
     from_: str | None = None
     reply_to: str | None = None
-    ca_file: str | None = None
+    ca_file: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.to:

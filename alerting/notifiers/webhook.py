@@ -5,6 +5,7 @@ import json
 import ssl
 from base64 import b64decode
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from alerting.model import Notification, Secret
 from alerting.post import post, signature
@@ -23,7 +24,7 @@ class Notifier:
     secret: Secret | None = field(default=None, repr=False)
     token: Secret | None = field(default=None, repr=False)
     allow_private: bool = False
-    ca_file: str | None = None
+    ca_file: Path | None = None
 
     def __post_init__(self) -> None:
         if self.secret is not None:

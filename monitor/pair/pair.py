@@ -4,6 +4,7 @@ import asyncio
 import base64
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +14,7 @@ from dns.name import Name
 
 from alerting.model import Secret
 from monitor.pair import faults, tsig, zonedata
+from monitor.pair.config_text import config_text
 from monitor.pair.holding import Holding
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.notify import notify
@@ -140,6 +142,30 @@ class Pair:
                 data = self.primary.holdings[origin].data
                 if data is not None:
                     await self._copies.reached(origin, data.serial)
+
+    # --- for those who watch it ---
+
+    @property
+    def key_file(self) -> str:
+        """The name of the file that ``write`` puts the clients' key into."""
+        return f"{self.key.name}.key"
+
+    def config_toml(self, *, listen: str = "127.0.0.1:9953", key_file: str | None = None) -> str:
+        """A configuration of soawatch for the pair. It holds the secret, unless ``key_file`` does."""
+        return config_text(self.zones, self.servers, self.key, listen=listen, key_file=key_file)
+
+    def write(self, directory: Path, *, listen: str = "127.0.0.1:9953") -> Path:
+        """Puts the key (as tsig-keygen writes it, mode 0600) and a configuration there; returns the latter's path."""
+        key = directory / self.key_file
+        key.unlink(missing_ok=True)
+        key.touch(mode=0o600)
+        key.write_text(
+            f'key "{self.key.wire_name}" {{\n\talgorithm {self.key.algorithm};\n'
+            f'\tsecret "{self.key.secret.reveal()}";\n}};\n'
+        )
+        config = directory / "soawatch.toml"
+        config.write_text(self.config_toml(listen=listen, key_file=self.key_file))
+        return config
 
     # --- faults ---
 

@@ -1,0 +1,151 @@
+"""soawatch pair: two nameservers to try things on, and the ways to break them."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor import clock
+from monitor.commands.failure import Failure
+from monitor.pair import faults as table
+from monitor.pair.control import ControlError, control
+from monitor.pair.faults import FAULTS, UnknownFault
+from monitor.pair.serve import Options, serve
+from monitor.pair.template import Timers
+from monitor.pair.zonedata import BadZone
+
+_SERVER = click.Choice(["ns1", "ns2"])
+_SECONDS = click.IntRange(1, 2**31 - 1)
+
+
+def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in FAULTS if name.startswith(incomplete)]
+
+
+@click.group()
+@click.option(
+    "-d",
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("soawatch-pair"),
+    show_default=True,
+    help="Where the running pair keeps its key, a configuration for soawatch, and its control socket.",
+)
+@click.pass_context
+def command(ctx: click.Context, directory: Path) -> None:
+    """A primary and a secondary nameserver on this machine, to try soawatch (or anything else) on.
+
+    They are real servers on 127.0.0.1, on ports of their own choosing, with zone transfers, TSIG and NOTIFY, and
+    they can be broken on demand. Start them with "soawatch pair run" in one terminal, and break them from another.
+
+    \b
+      soawatch pair run
+      soawatch run -c soawatch-pair/soawatch.toml
+      soawatch pair break tcp-dead
+      soawatch pair mend
+    """
+    ctx.obj = directory
+
+
+@command.command()
+@click.option("--zone", "zones", multiple=True, default=["pair.example"], show_default=True, help="Can be repeated.")
+@click.option("--ipv6", is_flag=True, help="Listen on ::1 as well.")
+@click.option("--refresh", type=_SECONDS, default=2, show_default=True, help="SOA refresh, in seconds.")
+@click.option("--retry", type=_SECONDS, default=1, show_default=True, help="SOA retry, in seconds.")
+@click.option("--expire", type=_SECONDS, default=600, show_default=True, help="SOA expire, in seconds.")
+@click.option("--break", "broken", multiple=True, metavar="FAULT", shell_complete=_names, help="Broken from the start.")
+@click.option("--listen", default="127.0.0.1:9953", show_default=True, help="For soawatch's page.")
+@click.pass_obj
+def run(
+    directory: Path,
+    zones: tuple[str, ...],
+    ipv6: bool,
+    refresh: int,
+    retry: int,
+    expire: int,
+    broken: tuple[str, ...],
+    listen: str,
+) -> None:
+    """Run the pair until Ctrl-C."""
+    timers = Timers(refresh=refresh, retry=retry, expire=expire)
+    options = Options(directory, zones, ipv6=ipv6, timers=timers, broken=broken, listen=listen)
+    try:
+        asyncio.run(serve(options, click.echo, now=clock.now))
+    except (ControlError, OSError) as error:
+        raise Failure(str(error)) from None
+    except (UnknownFault, BadZone) as error:
+        raise click.UsageError(str(error)) from None
+
+
+@command.command("break")
+@click.argument("fault", shell_complete=_names)
+@click.argument("server", type=_SERVER, required=False)
+@click.pass_obj
+def break_(directory: Path, fault: str, server: str | None) -> None:
+    """Switch a FAULT on, where it belongs or on the SERVER named (ns1 is the primary, ns2 the secondary)."""
+    reply = _tell(directory, {"do": "break", "fault": _known(fault), "server": server})
+    click.echo(f"{reply['server']}: {fault}. {FAULTS[fault].does}")
+    if FAULTS[fault].change:
+        click.echo("It shows when the zone changes: soawatch pair change")
+
+
+@command.command()
+@click.argument("fault", required=False, shell_complete=_names)
+@click.argument("server", type=_SERVER, required=False)
+@click.pass_obj
+def mend(directory: Path, fault: str | None, server: str | None) -> None:
+    """Switch a FAULT off, or all of them."""
+    name = None if fault in (None, "all") else _known(str(fault))
+    reply = _tell(directory, {"do": "mend", "fault": name, "server": server})
+    click.echo(f"mended: {', '.join(reply['servers'])}" if reply["servers"] else "nothing was broken there")
+
+
+@command.command()
+@click.argument("zone", required=False)
+@click.argument("records", nargs=-1)
+@click.pass_obj
+def change(directory: Path, zone: str | None, records: tuple[str, ...]) -> None:
+    """Give a ZONE a new serial on the primary, and RECORDS new content.
+
+    RECORDS are lines as in a zone file, such as "www 300 A 192.0.2.81"; each takes the place of the RRset it names.
+    Without a ZONE, the first one changes.
+    """
+    reply = _tell(directory, {"do": "change", "zone": zone, "records": list(records)})
+    click.echo(f"serial {reply['serial']}")
+
+
+@command.command()
+@click.pass_obj
+def status(directory: Path) -> None:
+    """Say where the servers listen, what they serve, what is broken and what they have counted."""
+    for name, server in _tell(directory, {"do": "status"})["servers"].items():
+        click.echo(f"{name}  {', '.join(server['addresses'])}")
+        for zone, serial in server["serials"].items():
+            click.echo(f"  {zone}  {'not served' if serial is None else f'serial {serial}'}")
+        click.echo(f"  broken: {', '.join(server['faults']) or 'nothing'}")
+        click.echo(f"  counted: {', '.join(f'{what} {n}' for what, n in server['counts'].items()) or 'nothing'}")
+
+
+@command.command()
+def faults() -> None:
+    """List what can be broken, where, and what soawatch then finds."""
+    width = max(map(len, FAULTS))
+    for name, fault in FAULTS.items():
+        click.echo(f"{name:{width}}  {fault.server}  {fault.does}")
+        click.echo(f"{'':{width}}       finds: {', '.join(fault.codes) or 'nothing, and that is right'}")
+
+
+def _known(fault: str) -> str:
+    try:
+        return table.fault(fault).name
+    except UnknownFault as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _tell(directory: Path, order: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return control(directory, order)
+    except ControlError as error:
+        raise Failure(str(error)) from None

@@ -1,0 +1,164 @@
+"""How is a running pair told to break, to mend and to change? One line of JSON each way, over a local socket."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from monitor.pair import faults
+from monitor.pair.faults import UnknownFault
+from monitor.pair.pair import Pair, UnknownServer
+from monitor.pair.zonedata import BadZone
+
+SOCKET = "control.sock"
+_LONGEST = 64 * 1024
+_PATIENCE = 5.0
+
+Command = Mapping[str, Any]
+"""``{"do": "status" | "faults"}``, ``{"do": "break" | "mend", "fault": NAME, "server": NAME}``,
+``{"do": "change", "zone": NAME, "records": [LINE…]}``. Without "fault", mend mends all; without "server", a fault
+applies where its row of FAULTS says."""
+
+
+class ControlError(Exception):
+    """The pair could not be reached, or would not do it; the sentence says why."""
+
+
+def obey(pair: Pair, command: Command) -> dict[str, Any]:
+    """Does it, and says what came of it. Raises ControlError."""
+    deeds: dict[str, Callable[[], dict[str, Any]]] = {
+        "status": lambda: status(pair),
+        "faults": lambda: {"faults": {name: fault.does for name, fault in faults.FAULTS.items()}},
+        "break": lambda: {"server": pair.break_(_text(command, "fault"), _maybe(command, "server"))},
+        "mend": lambda: {"servers": list(pair.mend(_maybe(command, "fault"), _maybe(command, "server")))},
+        "change": lambda: {"serial": pair.change(_zone(pair, command), *_lines(command))},
+    }
+    deed = deeds.get(str(command.get("do")))
+    if deed is None:
+        raise ControlError(f'a command is a JSON object whose "do" is one of {", ".join(deeds)}')
+    try:
+        return deed()
+    except (UnknownFault, UnknownServer, BadZone) as error:
+        raise ControlError(str(error)) from None
+
+
+def status(pair: Pair) -> dict[str, Any]:
+    """Both servers: where, which faults, which serials, and what they have counted."""
+    return {
+        "servers": {
+            server.name: {
+                "addresses": [str(address) for address in server.addresses],
+                "faults": list(pair.active[server.name]),
+                "serials": {zone: pair.serial(zone, server.name) for zone in pair.zones},
+                "counts": dict(sorted(server.tally.items())),
+            }
+            for server in pair.servers
+        }
+    }
+
+
+def _text(command: Command, field: str) -> str:
+    value = command.get(field)
+    if not isinstance(value, str):
+        raise ControlError(f'"{field}" must be given, as text')
+    return value
+
+
+def _maybe(command: Command, field: str) -> str | None:
+    return None if command.get(field) is None else _text(command, field)
+
+
+def _zone(pair: Pair, command: Command) -> str:
+    return _maybe(command, "zone") or pair.zones[0]
+
+
+def _lines(command: Command) -> list[str]:
+    lines = command.get("records", [])
+    if not isinstance(lines, list) or not all(isinstance(line, str) and "\n" not in line for line in lines):
+        raise ControlError('"records" must be a list of lines')
+    return lines
+
+
+class Control:
+    """The socket of a running pair in its directory; only its owner can speak to it."""
+
+    def __init__(self, pair: Pair, directory: Path) -> None:
+        self._pair = pair
+        self._path = directory / SOCKET
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Raises ControlError when another pair runs in that directory, or its path is too long for a socket."""
+        listening = _claim(self._path)
+        self._server = await asyncio.start_unix_server(self._attend, sock=listening, limit=_LONGEST)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            for writer in self._open:
+                writer.transport.abort()
+            await self._server.wait_closed()
+            self._path.unlink(missing_ok=True)
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                reply = self._reply(await reader.readline())
+                writer.write(json.dumps(reply).encode() + b"\n")
+                await writer.drain()
+        except (OSError, ValueError):  # gone, too slow, or a line without end
+            writer.transport.abort()
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    def _reply(self, line: bytes) -> dict[str, Any]:
+        try:
+            command = json.loads(line)
+            return {"ok": True, **obey(self._pair, command if isinstance(command, dict) else {})}
+        except ControlError as error:
+            return {"ok": False, "error": str(error)}
+        except (ValueError, RecursionError):
+            return {"ok": False, "error": "a command is one line of JSON"}
+
+
+def _claim(path: Path) -> socket.socket:
+    """The bound socket, mode 0600 before anybody can connect. A socket nobody listens on is left from a crash."""
+    if path.is_socket():
+        try:
+            control(path.parent, {"do": "status"})
+        except ControlError:
+            path.unlink()
+        else:
+            raise ControlError(f"a pair runs in {path.parent} already")
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.bind(str(path))
+        path.chmod(0o600)
+        listening.setblocking(False)
+    except OSError as error:
+        listening.close()
+        raise ControlError(f"{path}: {error.strerror or error}") from None
+    return listening
+
+
+def control(directory: Path, command: Command, timeout: float = _PATIENCE) -> dict[str, Any]:
+    """What the pair that runs in ``directory`` says to a command. Raises ControlError; blocks at most ``timeout``."""
+    path = directory / SOCKET
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout)
+            connection.connect(str(path))
+            connection.sendall(json.dumps(dict(command)).encode() + b"\n")
+            with contextlib.closing(connection.makefile("rb")) as answers:
+                reply = json.loads(answers.readline())
+    except (OSError, ValueError) as error:
+        raise ControlError(f"no pair answers at {path} ({error}); start one with: soawatch pair run") from None
+    if not isinstance(reply, dict) or not reply.get("ok"):
+        raise ControlError(str(reply.get("error", "no")) if isinstance(reply, dict) else "no")
+    return {name: value for name, value in reply.items() if name != "ok"}

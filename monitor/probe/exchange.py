@@ -1,0 +1,229 @@
+"""What became of this one query? Chooses the way it is asked, and says it as an observation."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from checks.model import Observation, Outcome, Query, TransferResult, Transport
+from monitor.config.model import Probe
+from monitor.ports import Key, Now
+from monitor.probe.found import Failure, Found, Heard
+from monitor.probe.pace import Lane
+from monitor.probe.question import AXFR, Ask, Question, ask, question
+from monitor.probe.sockets import Sockets, Unasked
+from monitor.probe.tcp import connect, over_tcp
+from monitor.probe.text import bounded, evidence
+from monitor.probe.transfer import Ended, Transfer
+from monitor.probe.tsig import Signer
+from monitor.probe.udp import FEW, Ear, concluded, over_udp
+
+NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
+"""What servers say that do not know EDNS (RFC 6891 section 7)."""
+
+PLAIN_FROM = 3
+"""The asking, over UDP, from which on EDNS is left out: something on the way may drop what it does not know."""
+
+LONGEST_SILENCE = 15.0
+"""Seconds that a server may keep silent within a whole transfer."""
+
+
+class Exchange:
+    """Asks one query at a time; holds nothing of any of them."""
+
+    def __init__(self, settings: Probe, keys: Mapping[str, Key], now: Now, sockets: Sockets) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._now = now
+        self._sockets = sockets
+        self._signers: dict[str, Signer] = {}
+        self._buffer = bytearray(65535)
+
+    async def observe(self, lane: Lane, query: Query) -> Observation:
+        """Exactly one observation, whatever happens on the network."""
+        try:
+            asked = question(query)
+            signer = self._signer(query.key)
+            self._sockets.endpoint(query.address)
+        except (ValueError, Unasked) as reason:
+            return self.unasked(query, str(reason))
+        if asked.type == AXFR:
+            return await self._transfer(lane, query, asked, signer)
+        found = await self._ask(lane, query, asked, signer, edns=True)
+        note = ""
+        if isinstance(found, Heard) and found.answer.rcode in NO_EDNS and found.edns:
+            lane.bucket.spend()
+            plain = await self._ask(lane, query, asked, signer, edns=False)
+            if isinstance(plain, Heard):
+                note = f"asked without EDNS after {found.answer.rcode}"
+                found = replace(plain, discarded=plain.discarded + found.discarded)
+        elif isinstance(found, Heard) and not found.edns:
+            note = "no answer when asked with EDNS"
+        _remember(lane, found)
+        return self._seen(query, found, note)
+
+    def unasked(self, query: Query, why: str) -> Observation:
+        return Observation(query, Outcome.UNASKED, self._now(), detail=bounded(why))
+
+    async def _ask(self, lane: Lane, query: Query, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
+        if query.transport is Transport.TCP:
+            return await self._over_tcp(lane, query, asked, signer, edns=edns)
+        ear = Ear(self._sockets, query.address, signer, self._buffer)
+        try:
+            found = await over_udp(ear, _writer(asked, signer, edns=edns), lane.waits())
+            if isinstance(found, Heard) and found.answer.truncated:
+                return await self._untruncated(lane, query, asked, signer, found)
+            if not ear.strange and not ear.garbage:
+                return found
+            lane.bucket.spend()
+            again = await self._over_tcp(lane, query, asked, signer, edns=edns)
+            if isinstance(again, Heard):
+                return replace(again, discarded=ear.discarded, evidence=ear.evidence, why=ear.why)
+            heard = concluded(ear, FEW)
+            if isinstance(heard, Failure):
+                return replace(heard, detail=f"{heard.detail}; over TCP: {again.detail}")
+            return heard
+        finally:
+            ear.close()
+
+    async def _untruncated(
+        self, lane: Lane, query: Query, asked: Question, signer: Signer | None, short: Heard
+    ) -> Found:
+        """What TC=1 hides (RFC 7766 section 5)."""
+        lane.bucket.spend()
+        again = await self._over_tcp(lane, query, asked, signer, edns=short.edns)
+        if isinstance(again, Heard):
+            return replace(again, discarded=short.discarded)
+        if again.outcome is Outcome.UNASKED:
+            return again
+        detail = f"truncated over UDP; over TCP: {again.detail}"
+        return Failure(Outcome.TRUNCATED_ONLY, detail, short.discarded, again.evidence, short.answer)
+
+    async def _over_tcp(self, lane: Lane, query: Query, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
+        one = _writer(asked, signer, edns=edns)(0)
+        return await over_tcp(self._sockets, query.address, one, signer, lane.patience)
+
+    async def _transfer(self, lane: Lane, query: Query, asked: Question, signer: Signer | None) -> Observation:
+        if lane.silent:  # knock before taking a turn from those who answer
+            door = await connect(self._sockets, query.address, lane.patience)
+            if isinstance(door, Failure):
+                _remember(lane, door)
+                return self._seen(query, door)
+            door.close()
+            lane.heard()
+        async with lane.turns:
+            ended = await self._pull(lane, query, asked, signer, edns=True)
+            if isinstance(ended, Ended) and ended.answer is not None and ended.answer.rcode in NO_EDNS:
+                lane.bucket.spend()
+                ended = await self._pull(lane, query, asked, signer, edns=False)
+            elif isinstance(ended, Ended) and ended.transfer is TransferResult.SERIAL_MOVED:
+                lane.bucket.spend()
+                ended = await self._pull(lane, query, asked, signer, edns=True)
+        if isinstance(ended, Failure):
+            _remember(lane, ended)
+            return self._seen(query, ended)
+        lane.heard()
+        return self._pulled(query, ended)
+
+    async def _pull(
+        self, lane: Lane, query: Query, asked: Question, signer: Signer | None, *, edns: bool
+    ) -> Ended | Failure:
+        stream = await connect(self._sockets, query.address, lane.patience)
+        if isinstance(stream, Failure):
+            return stream
+        try:
+            one = _writer(asked, signer, edns=edns)(0)
+            reader = signer.reader(one) if signer is not None else None
+            transfer = Transfer(stream, one, reader, self._settings.transfer)
+            if query.whole:
+                return await transfer.whole(max(lane.patience, LONGEST_SILENCE))
+            return await transfer.permission(lane.patience)
+        finally:
+            stream.close()
+
+    def _signer(self, name: str | None) -> Signer | None:
+        """Raises ValueError when there is no such key, or it cannot be used."""
+        if name is None:
+            return None
+        if name not in self._signers:
+            if name not in self._keys:
+                raise ValueError(f"there is no key {name} in the configuration")
+            self._signers[name] = Signer(self._keys[name], lambda: self._now().timestamp())
+        return self._signers[name]
+
+    def _seen(self, query: Query, found: Found, note: str = "") -> Observation:
+        at = self._now()
+        if isinstance(found, Failure):
+            short = found.answer
+            return Observation(
+                query,
+                found.outcome,
+                at,
+                rcode=short.rcode if short is not None else None,
+                authoritative=short is not None and short.authoritative,
+                ede=short.options.ede if short is not None else (),
+                discarded=found.discarded,
+                detail=bounded(found.detail),
+                evidence=evidence(found.evidence),
+            )
+        answer, trouble = found.answer, found.trouble
+        said = [note, trouble.text if trouble is not None else "", found.why]
+        return Observation(
+            query,
+            Outcome.ANSWERED,
+            at,
+            rtt=found.rtt,
+            transport=found.transport,
+            rcode=answer.rcode,
+            authoritative=answer.authoritative,
+            shape=answer.shape,
+            soa=answer.soa,
+            answer=answer.answer,
+            nsid=answer.options.nsid,
+            expire=answer.options.expire,
+            ede=answer.options.ede,
+            discarded=found.discarded,
+            skew=trouble.skew if trouble is not None else None,
+            records=answer.records,
+            octets=found.size,
+            detail=bounded("; ".join(one for one in said if one)),
+            evidence=evidence(found.evidence),
+        )
+
+    def _pulled(self, query: Query, ended: Ended) -> Observation:
+        answer = ended.answer
+        return Observation(
+            query,
+            ended.outcome,
+            self._now(),
+            rtt=ended.rtt,
+            transport=Transport.TCP,
+            rcode=answer.rcode if answer is not None else None,
+            authoritative=answer is not None and answer.authoritative,
+            shape=answer.shape if answer is not None else None,
+            soa=answer.soa if answer is not None else None,
+            ede=answer.options.ede if answer is not None else (),
+            transfer=ended.transfer,
+            skew=ended.skew,
+            records=ended.records,
+            octets=ended.octets,
+            discarded=int(bool(ended.evidence)),
+            detail=bounded(ended.detail),
+            evidence=evidence(ended.evidence),
+        )
+
+
+def _writer(asked: Question, signer: Signer | None, *, edns: bool) -> Callable[[int], Ask]:
+    """Writes the question for its nth asking, each time under a fresh id."""
+
+    def write(number: int) -> Ask:
+        one = ask(asked, edns=edns and number + 1 < PLAIN_FROM)
+        return signer.sign(one) if signer is not None else one
+
+    return write
+
+
+def _remember(lane: Lane, found: Found) -> None:
+    """Is anybody there? What we could not ask says nothing about that."""
+    if isinstance(found, Heard) or not found.outcome.silent:
+        lane.heard()
+    elif found.outcome is not Outcome.UNASKED:
+        lane.missed()

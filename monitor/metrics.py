@@ -1,0 +1,269 @@
+"""What does Prometheus read? The families of the service, made from one Status whenever somebody asks."""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from alerting.model import Phase, Severity
+from checks.model import Family, Health
+from monitor.status import (
+    DURATION_BOUNDS,
+    PROPAGATION_BOUNDS,
+    AddressStatus,
+    Histogram,
+    Measures,
+    Status,
+    ZoneStatus,
+)
+
+Labels = tuple[str, ...]
+Samples = Iterable[tuple[Labels, float]]
+
+ADDRESS = ("zone", "server", "address")
+FINDING = ("zone", "server", "code", "severity")
+STANDING = (Phase.PENDING, Phase.FIRING)
+"""A finding that is on its way out stands no longer, though its alert has not settled yet."""
+
+
+def render(
+    status: Status, measures: Measures, now: datetime, accept: str = "", max_zones: int = 1000
+) -> tuple[bytes, str]:
+    """The page of /metrics and its content type: Prometheus text, or OpenMetrics where ``accept`` asks for it.
+
+    Pure and slow (some microseconds a sample): to be called in a thread. Zones have series of their own as long
+    as there are at most ``max_zones``; above that only those that are not good have, at most ``max_zones`` of them.
+    """
+    encode, content_type = _encoder(accept)
+    return encode(Families(status, measures, now, max_zones)), content_type
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """As prometheus_client negotiates, but a version that is no version gets plain text instead of a TypeError."""
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):
+        return generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """A prometheus_client collector over values that do not change: every sample is made when it is asked for."""
+
+    status: Status
+    measures: Measures
+    now: datetime
+    max_zones: int
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._service()
+        yield from self._alerting()
+        yield from self._asking()
+        yield from self._zones()
+
+    def _service(self) -> Iterator[Metric]:
+        status = self.status
+        yield InfoMetricFamily(
+            "soawatch_build",
+            "What is running; always 1.",
+            value={"version": status.version, "python": platform.python_version()},
+        )
+        yield _gauge("soawatch_start_time_seconds", "When the service started.", status.started.timestamp())
+        yield _gauge(
+            "soawatch_config_last_reload_successful",
+            "1: the configuration file is in force as it is.",
+            status.config_ok,
+        )
+        if status.config_loaded is not None:
+            yield _gauge(
+                "soawatch_config_last_reload_success_timestamp_seconds",
+                "When a configuration was last taken over.",
+                status.config_loaded.timestamp(),
+            )
+        yield _gauge("soawatch_store_up", "1: the database takes what is to be kept.", status.store_ok)
+        yield _gauges(
+            "soawatch_vantage_blind",
+            "1: nothing at all answers the monitor over this address family, so it accuses nobody.",
+            ("family",),
+            (((family.value,), family.value in status.blind) for family in Family),
+        )
+
+    def _alerting(self) -> Iterator[Metric]:
+        status, measures = self.status, self.measures
+        opened = [i.severity for i in status.incidents.values() if i.phase == "open"]
+        yield _gauges(
+            "soawatch_incidents_open",
+            "Incidents that are open now.",
+            ("severity",),
+            (((str(severity),), opened.count(severity)) for severity in Severity),
+        )
+        yield _counters(
+            "soawatch_notifications",
+            "Attempts to hand a notification to a receiver, by how they ended.",
+            ("receiver", "outcome"),
+            measures.notifications.items(),
+        )
+        yield _gauge("soawatch_outbox_pending", "Notifications that wait to be delivered.", status.outbox_pending)
+
+    def _asking(self) -> Iterator[Metric]:
+        measures, sweeps = self.measures, self.status.sweeps.values()
+        finished = [(s.check, s.started, s.finished) for s in sweeps if s.finished is not None]
+        yield _gauges(
+            "soawatch_sweep_duration_seconds",
+            "How long the last complete sweep took.",
+            ("check",),
+            (((check,), (end - start).total_seconds()) for check, start, end in finished),
+        )
+        yield _gauges(
+            "soawatch_last_sweep_timestamp_seconds",
+            "When the last complete sweep ended.",
+            ("check",),
+            (((check,), end.timestamp()) for check, _, end in finished),
+        )
+        yield _counters(
+            "soawatch_sweeps_missed",
+            "Sweeps that did not start because the one before was still running.",
+            ("check",),
+            (((s.check,), s.missed) for s in sweeps),
+        )
+        yield _counters(
+            "soawatch_check_failures",
+            "Zones a check could not judge because of a bug of its own.",
+            ("check",),
+            (((check,), count) for check, count in measures.failures.items()),
+        )
+        yield from self._probing()
+
+    def _probing(self) -> Iterator[Metric]:
+        probe = self.measures.probe
+        yield _counters(
+            "soawatch_queries",
+            "Queries by what became of them.",
+            ("server", "transport", "outcome"),
+            probe.queries.items(),
+        )
+        yield _histograms(
+            "soawatch_query_duration_seconds",
+            "How long answers took; what was not answered has no duration.",
+            ("server", "transport"),
+            DURATION_BOUNDS,
+            probe.durations.items(),
+        )
+        yield _counters(
+            "soawatch_answers_discarded",
+            "Packets thrown away: wrong id, wrong question, wrong source, or not to be understood.",
+            ("server",),
+            (((server,), count) for server, count in probe.discarded.items()),
+        )
+        yield _histograms(
+            "soawatch_propagation_seconds",
+            "How long a new version took from its first sight anywhere to this server.",
+            ("server",),
+            PROPAGATION_BOUNDS,
+            (((server,), histogram) for server, histogram in self.measures.propagation.items()),
+        )
+
+    def _zones(self) -> Iterator[Metric]:
+        zones = self.status.zones
+        health = [zone.health for zone in zones.values()]
+        yield _gauges(
+            "soawatch_zones",
+            "Watched zones by health.",
+            ("health",),
+            (((kind.value,), health.count(kind)) for kind in Health),
+        )
+        chosen = choose(zones, self.max_zones)
+        yield _gauge(
+            "soawatch_metrics_zones_left_out",
+            "Zones without series of their own here, because there are more than metrics.max_zones.",
+            len(zones) - len(chosen),
+        )
+        yield _gauges(
+            "soawatch_zone_healthy",
+            "1: all is well; 0: it is not; absent: it cannot be told.",
+            ("zone",),
+            (((z.name,), z.health is Health.GOOD) for z in chosen if z.health is not Health.UNKNOWN),
+        )
+        yield _gauges("soawatch_finding", "1 while the finding stands.", FINDING, _findings(chosen))
+        yield from self._addresses(chosen)
+
+    def _addresses(self, zones: Iterable[ZoneStatus]) -> Iterator[Metric]:
+        seen = [((z.name, a.server, str(a.address)), a) for z in zones for a in z.addresses]
+        yield _gauges(
+            "soawatch_zone_serial",
+            "SOA serial this address serves; absent while it serves none.",
+            ADDRESS,
+            ((labels, a.serial) for labels, a in seen if a.serial is not None),
+        )
+        yield _gauges(
+            "soawatch_zone_lag_seconds",
+            "How long this address has been behind the reference; absent while it serves no version.",
+            ADDRESS,
+            ((labels, lag) for labels, a in seen if (lag := _lag(a, self.now)) is not None),
+        )
+        yield _gauges(
+            "soawatch_zone_expiry_timestamp_seconds",
+            "When this address stops serving the zone unless it hears from its primary; absent where not known.",
+            ADDRESS,
+            ((labels, a.expires.timestamp()) for labels, a in seen if a.expires is not None),
+        )
+
+
+def choose(zones: Mapping[str, ZoneStatus], most: int) -> list[ZoneStatus]:
+    """The zones that get series of their own: all, or, if there are too many, the first that are not good."""
+    if len(zones) <= most:
+        return list(zones.values())
+    order = (Health.BAD, Health.UNKNOWN)
+    return [zone for health in order for zone in zones.values() if zone.health is health][:most]
+
+
+def _findings(zones: Iterable[ZoneStatus]) -> Samples:
+    """One sample for each set of labels: several addresses or subjects of a server share it."""
+    labels = {
+        (z.name, f.server or "", f.code, str(f.severity)): 1.0 for z in zones for f in z.findings if f.phase in STANDING
+    }
+    return labels.items()
+
+
+def _lag(address: AddressStatus, now: datetime) -> float | None:
+    lag = address.lag(now)
+    return None if lag is None else max(0.0, lag.total_seconds())
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=float(value))
+
+
+def _gauges(name: str, text: str, labels: Labels, samples: Samples) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, float(value))
+    return family
+
+
+def _counters(name: str, text: str, labels: Labels, samples: Samples) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, float(value))
+    return family
+
+
+def _histograms(
+    name: str, text: str, labels: Labels, bounds: tuple[float, ...], series: Iterable[tuple[Labels, Histogram]]
+) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=labels)
+    les = [*map(str, bounds), "+Inf"]
+    for values, histogram in series:
+        family.add_metric(values, list(zip(les, accumulate(histogram.buckets), strict=True)), histogram.total)
+    return family

@@ -1,0 +1,1 @@
+"""The status page, the JSON API and the other faces over HTTP."""

@@ -1,0 +1,108 @@
+"""Which JSON answers which path? The shapes are in shapes.py."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from checks.model import Health
+from monitor.web.context import WebContext
+from monitor.web.lookup import find_zone
+from monitor.web.paging import whole
+from monitor.web.shapes import incident_data, servers_data, zone_data, zone_summary
+from monitor.web.shown import Shown
+from monitor.web.views import search
+
+MOST = 1000
+
+
+class Api:
+    """Lists are arrays; how many there are in all is in X-Total-Count, the next part in Link (RFC 8288)."""
+
+    def __init__(self, context: WebContext, shown: Shown) -> None:
+        self._context = context
+        self._shown = shown
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/api/v1/zones", self.zones),
+            Route("/api/v1/zones/{zone:path}", self.zone),
+            Route("/api/v1/incidents", self.incidents),
+            Route("/api/v1/servers", self.servers),
+        ]
+
+    async def zones(self, request: Request) -> Response:
+        params = request.query_params
+        health = params.get("health", "")
+        if health and health not in {kind.value for kind in Health}:
+            raise HTTPException(400, "health is good, bad or unknown")
+        zones = search(self._shown.status(request.state.view).zones.values(), params.get("q", ""), health)
+        first, most = _number(request, "offset", 0), _number(request, "limit", 100, MOST)
+        part = sorted(zones, key=lambda z: z.name)[first : first + most]
+        later = {"offset": str(first + most)} if first + most < len(zones) else {}
+        return _listed(request, [zone_summary(zone) for zone in part], len(zones), later)
+
+    async def zone(self, request: Request) -> Response:
+        zone = find_zone(self._shown.status(request.state.view), request.path_params["zone"])
+        if zone is None:
+            raise HTTPException(404, "no such zone is watched")
+        return JSONResponse(zone_data(zone, self._context.now()))
+
+    async def servers(self, request: Request) -> Response:
+        rows = servers_data(self._shown.servers(request.state.view))
+        first, most = _number(request, "offset", 0), _number(request, "limit", 100, MOST)
+        later = {"offset": str(first + most)} if first + most < len(rows) else {}
+        return _listed(request, rows[first : first + most], len(rows), later)
+
+    async def incidents(self, request: Request) -> Response:
+        """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it."""
+        most = _number(request, "limit", 100, MOST)
+        zone = request.query_params.get("zone")
+        known = find_zone(self._shown.status(request.state.view), zone) if zone else None
+        if zone and known is None:
+            raise HTTPException(404, "no such zone is watched")
+        kept = await self._context.store.incidents(
+            most=most, before=_time(request, "before"), zone=known.name if known else None
+        )
+        later = {"before": kept[-1].opened_at.isoformat()} if len(kept) == most else {}
+        shown = self._shown.incidents(request.state.view, kept)
+        return _listed(request, [incident_data(incident) for incident in shown], None, later)
+
+
+def _listed(request: Request, rows: Sequence[Any], total: int | None, later: dict[str, str]) -> Response:
+    response = JSONResponse(list(rows))
+    if total is not None:
+        response.headers["X-Total-Count"] = str(total)
+    if later:
+        query = urlencode({**request.query_params, **later})
+        response.headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'
+    return response
+
+
+def _number(request: Request, name: str, otherwise: int, most: int | None = None) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return otherwise
+    number = whole(text, -1)
+    if number < (0 if most is None else 1):
+        raise HTTPException(400, f"{name} is a whole number")
+    return number if most is None else min(number, most)
+
+
+def _time(request: Request, name: str) -> datetime | None:
+    """RFC 3339; a time without a zone is refused, for nobody knows when that is."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise HTTPException(400, f"{name} is a time like 2026-11-20T10:02:00Z")
+    return at

@@ -1,0 +1,125 @@
+"""The web application: all routes, and what stands before and behind them."""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ExceptionHandler
+
+from monitor.ports import StoreError
+from monitor.web.api import Api
+from monitor.web.context import Settings, View, WebContext
+from monitor.web.events import Events
+from monitor.web.guard import COOKIE, Guard, admit, read_form, same
+from monitor.web.look import Look
+from monitor.web.pages import Pages
+from monitor.web.scrape import Scrape
+from monitor.web.shown import Shown
+from monitor.web.static import load
+from monitor.web.views import standing_still
+
+__all__ = ["Settings", "View", "WebContext", "build"]
+
+_OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
+"""A path of ours, and never another site's."""
+
+
+def build(context: WebContext) -> Starlette:
+    """The ASGI application. It reads the present Status at each request; nothing of it is kept but what is derived."""
+    shown, static = Shown(context), load()
+    look = Look(context, shown, static)
+    entry = Entry(context, look)
+    app = Starlette(
+        routes=[
+            *Pages(context, shown, look).routes(),
+            *Api(context, shown).routes(),
+            Route("/metrics", Scrape(context, shown).serve),
+            Route("/events", Events(context)),
+            Route("/healthz", Health(context).alive),
+            Route("/readyz", Health(context).ready),
+            Route("/login", entry.form, methods=["GET"]),
+            Route("/login", entry.enter, methods=["POST"]),
+            Route("/logout", entry.leave, methods=["POST"]),
+            Route("/static/{path:path}", static.serve),
+        ],
+        middleware=[Middleware(Guard, context=context, refuse=look.problem)],
+        exception_handlers=_handlers(look),
+    )
+    app.router.redirect_slashes = False  # it would build a link from the Host header
+    return app
+
+
+class Health:
+    """For load balancers and service managers; open to all, and telling nothing of what is watched."""
+
+    def __init__(self, context: WebContext) -> None:
+        self._context = context
+
+    async def alive(self, request: Request) -> Response:
+        """That this is answered shows that the loop turns; the scheduler shows it by ticking."""
+        status, trouble = self._context.status(), []
+        if standing_still(status, self._context.now()):
+            trouble.append("the scheduler stands still")
+        if not status.store_ok:
+            trouble.append("the database cannot be written")
+        return _plain(trouble)
+
+    async def ready(self, request: Request) -> Response:
+        status, trouble = self._context.status(), []
+        if not status.ready:
+            trouble.append("the first sweep is under way")
+        if not status.store_ok:
+            trouble.append("the database cannot be written")
+        return _plain(trouble)
+
+
+def _plain(trouble: list[str]) -> Response:
+    return PlainTextResponse("\n".join(trouble or ["ok"]) + "\n", 503 if trouble else 200)
+
+
+class Entry:
+    """The form that asks for the token, once, and gives a cookie for it."""
+
+    def __init__(self, context: WebContext, look: Look) -> None:
+        self._context = context
+        self._look = look
+
+    async def form(self, request: Request) -> Response:
+        if self._context.settings.token is None:
+            raise HTTPException(404)
+        return self._look.bare("login.html", 200, {}, wrong=False, next="/")
+
+    async def enter(self, request: Request) -> Response:
+        token = self._context.settings.token
+        if token is None:
+            raise HTTPException(404)
+        form = await read_form(request)
+        back = form.get("next", "/")
+        if not same(form.get("token", ""), token.reveal()):
+            return self._look.bare("login.html", 401, {}, wrong=True, next=back)
+        response = RedirectResponse(back if _OWN_PATH.fullmatch(back) else "/", 303)
+        admit(response, self._context.settings, token, self._context.now())
+        return response
+
+    async def leave(self, request: Request) -> Response:
+        response = RedirectResponse("/", 303)
+        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return response
+
+
+def _handlers(look: Look) -> dict[int | type[Exception], ExceptionHandler]:
+    def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls it for nothing else
+        own = "" if error.detail == HTTPStatus(error.status_code).phrase else error.detail
+        return look.problem(request.scope, error.status_code, error.headers or {}, own)
+
+    def problem(code: int) -> Callable[[Request, Exception], Response]:
+        return lambda request, error: look.problem(request.scope, code, {})
+
+    return {HTTPException: http, StoreError: problem(503), Exception: problem(500)}

@@ -1,0 +1,45 @@
+"""What does the web need from the rest of the service, and who may see how much?"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alerting.model import Secret
+from monitor.ports import Now, Store
+from monitor.status import Measures, Status
+from monitor.web.watchers import Watchers
+
+
+class View(StrEnum):
+    """Everything, or only what strangers may see."""
+
+    WHOLE = "whole"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Without ``token`` and not ``public``: whoever reaches the port sees everything (it is a loopback port).
+
+    ``token``: whoever has it sees everything; others see nothing, or, when ``public``, the public view.
+    ``public`` without ``token``: everybody has the public view. ``url`` is how people reach the page.
+    """
+
+    token: Secret | None = None
+    public: bool = False
+    max_zones: int = 1000
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebContext:
+    """``status`` and ``measures`` give the present picture; ``stopping`` ends all open streams."""
+
+    status: Callable[[], Status]
+    measures: Callable[[], Measures]
+    store: Store
+    watchers: Watchers
+    now: Now
+    stopping: asyncio.Event
+    settings: Settings = Settings()

@@ -1,0 +1,93 @@
+"""How does an open page hear that something changed? A stream of server-sent events, and nothing in it but ticks."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from monitor.web.context import WebContext
+from monitor.web.watchers import Ticks, TooMany
+
+PING = 15.0
+"""Seconds between comments that keep proxies from closing a quiet stream."""
+PATIENCE = 30.0
+"""Seconds a watcher may take to take what is sent to it."""
+FAREWELL = 0.2
+"""Seconds a watcher may take to hear that the stream ends."""
+
+
+class Events:
+    """The ASGI endpoint. A stream ends with the service, with its watcher, or when the watcher stops reading."""
+
+    def __init__(self, context: WebContext, ping: float = PING) -> None:
+        self._context = context
+        self._ping = ping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await send(_start())
+            await send({"type": "http.response.body"})
+            return
+        request = Request(scope)
+        seen = request.headers.get("last-event-id") or request.query_params.get("seen") or ""
+        try:
+            with self._context.watchers.subscribe() as ticks:
+                stream = _stream(self._context, ticks, seen, send, self._ping)
+                await _until_over(stream, receive, self._context.stopping)
+        except TooMany:
+            busy = PlainTextResponse("too many streams are open\n", 503, headers={"Retry-After": "30"})
+            await busy(scope, receive, send)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await send({"type": "http.response.body"})
+
+
+def mark(context: WebContext) -> str:
+    """Names the present picture: a page that has seen it need not be told."""
+    return f"{int(context.status().started.timestamp())}-{context.watchers.number}"
+
+
+def _start() -> Message:
+    kind = (b"content-type", b"text/event-stream; charset=utf-8")
+    return {"type": "http.response.start", "status": 200, "headers": [kind, (b"x-accel-buffering", b"no")]}
+
+
+async def _stream(context: WebContext, ticks: Ticks, seen: str, send: Send, ping: float) -> None:
+    await send(_start())
+    await _say(send, "retry: 3000\n\n")
+    if seen != mark(context):
+        await _say(send, _changed(context))
+    while True:
+        await _say(send, _changed(context) if await ticks.wait(ping) else ": still here\n\n")
+
+
+def _changed(context: WebContext) -> str:
+    return f"event: changed\nid: {mark(context)}\ndata: {context.now():%H:%M:%S}\n\n"
+
+
+async def _say(send: Send, text: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _until_over(stream: Coroutine[None, None, None], receive: Receive, stopping: asyncio.Event) -> None:
+    ends = [asyncio.create_task(stream), asyncio.create_task(_gone(receive)), asyncio.create_task(_set(stopping))]
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for end in ends:
+            end.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue

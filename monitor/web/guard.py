@@ -1,0 +1,151 @@
+"""Who is asking, may they see it, and is the request one that can be answered at all?"""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from alerting.model import Secret
+from monitor.web.context import Settings, View, WebContext
+
+COOKIE = "soawatch"
+LASTS = timedelta(days=30)
+FORM = 4096
+"""Octets the one form may have; nothing else may have a body."""
+READS = ("GET", "HEAD")
+FORMS = ("/login", "/logout")
+OPEN = ("/healthz", "/readyz", "/login", "/logout", "/static/")
+"""What strangers may always ask for; none of it tells anything of a zone."""
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+Refuse = Callable[[Scope, int, Mapping[str, str]], Response]
+
+
+class Guard:
+    """ASGI middleware before all routes: it writes the security headers, refuses bodies and other methods, and puts
+    a View into the state of each request that may pass. ``refuse`` makes the answer to one that may not.
+    """
+
+    def __init__(self, app: ASGIApp, context: WebContext, refuse: Refuse) -> None:
+        self.app = app
+        self.context = context
+        self.refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        guarded = _with_headers(send)
+        refused = self._refused(scope)
+        if refused is None:
+            await self.app(scope, receive, guarded)
+            return
+        status, headers = refused
+        await self.refuse(scope, status, headers)(scope, receive, guarded)
+
+    def _refused(self, scope: Scope) -> tuple[int, dict[str, str]] | None:
+        form = scope["method"] == "POST" and scope["path"] in FORMS
+        if scope["method"] not in READS and not form:
+            return 405, {"Allow": "GET, HEAD", "Connection": "close"}
+        headers = Headers(scope=scope)
+        if _octets(headers) > (FORM if form else 0):
+            return 413, {"Connection": "close"}
+        view = view_of(headers, self.context.settings, self.context.now())
+        if view is None and not scope["path"].startswith(OPEN):
+            return 401, {"WWW-Authenticate": 'Bearer realm="soawatch"'}
+        scope.setdefault("state", {})["view"] = view or View.PUBLIC
+        return None
+
+
+def _octets(headers: Headers) -> int:
+    """How long the body says it is; one that does not say counts as too long."""
+    if "transfer-encoding" in headers:
+        return FORM + 1
+    length = headers.get("content-length", "0")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else FORM + 1
+
+
+def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return guarded
+
+
+def view_of(headers: Headers, settings: Settings, now: datetime) -> View | None:
+    """What the sender may see; None: nothing."""
+    if settings.token is None:
+        return View.PUBLIC if settings.public else View.WHOLE
+    if known(headers, settings.token, now):
+        return View.WHOLE
+    return View.PUBLIC if settings.public else None
+
+
+def known(headers: Headers, token: Secret, now: datetime) -> bool:
+    """Whether the token comes with the request: as a bearer (RFC 6750 section 2.1), or as the cookie of the form."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return same(given.strip(), token.reveal())
+    cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+    return any(name == COOKIE and _genuine(value, token, now) for name, _, value in cookies)
+
+
+def same(one: str, other: str) -> bool:
+    """Takes as long for a near miss as for a far one."""
+    return hmac.compare_digest(one.encode("utf-8", "surrogateescape"), other.encode())
+
+
+def ticket(token: Secret, until: datetime) -> str:
+    """What the cookie holds: not the token, but a proof, good until then, that somebody knew it."""
+    expiry = str(int(until.timestamp()))
+    return (
+        f"{expiry}.{hmac.new(token.reveal().encode(), f'soawatch page {expiry}'.encode(), hashlib.sha256).hexdigest()}"
+    )
+
+
+def _genuine(value: str, token: Secret, now: datetime) -> bool:
+    expiry = value.partition(".")[0]
+    if not (expiry.isascii() and expiry.isdigit() and len(expiry) <= 11 and int(expiry) > now.timestamp()):
+        return False
+    return same(value, ticket(token, datetime.fromtimestamp(int(expiry), now.tzinfo)))
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of the one form; the guard has found it short enough."""
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        return {name: values[0] for name, values in parse_qs(body, max_num_fields=4).items()}
+    except ValueError:
+        return {}
+
+
+def admit(response: Response, settings: Settings, token: Secret, now: datetime) -> None:
+    response.set_cookie(
+        COOKIE,
+        ticket(token, now + LASTS),
+        max_age=int(LASTS.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=(settings.url or "").startswith("https:"),
+    )

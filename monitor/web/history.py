@@ -1,0 +1,167 @@
+"""Who served which version when? A picture of lanes, one for each address, as plain numbers a template can draw."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.ports import RunRow
+from monitor.web.words import clock, span
+
+SPANS: dict[str, timedelta] = {
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+SHADES = 6
+"""How many colours there are; the newest version has the first, and those before it the others in turn."""
+_TOP, _LANE, _BAR, _FOOT = 6, 52, 24, 30
+_STEPS = tuple(timedelta(minutes=m) for m in (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 14400))
+_SLIVER = 0.2
+"""A run is drawn at least this wide, in percent: a short one must not vanish."""
+_MOST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run on its lane; ``x`` and ``width`` in percent. ``fits``: where its label has room: "", "wide" or "all"."""
+
+    x: float
+    width: float
+    shade: str
+    label: str
+    title: str
+    fits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    server: str
+    address: str
+    y: int
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """``marks`` are times on the axis, ``births`` the first sight of a version anywhere."""
+
+    height: int
+    foot: int
+    lanes: tuple[Lane, ...]
+    marks: tuple[Mark, ...]
+    births: tuple[Mark, ...]
+    title: str
+    description: str
+    rows: tuple[RunRow, ...]
+    left_out: int
+    bar: int = _BAR
+
+
+def draw(zone: str, runs: Sequence[RunRow], now: datetime, length: timedelta) -> Picture:
+    """The lanes of the last ``length``; runs that ended before it are left out, those that began before it are cut."""
+    start = now - length
+    within = [r for r in runs if (r.until or now) > start and r.since <= now]
+    kept = sorted(within, key=lambda r: r.since)[-_MOST:]
+    shades = _shades(kept)
+    lanes = []
+    for index, (server, address) in enumerate(dict.fromkeys((r.server, r.address) for r in _by_lane(kept))):
+        own = [r for r in kept if (r.server, r.address) == (server, address)]
+        segments = tuple(_segment(r, shades, start, now) for r in own)
+        lanes.append(Lane(server, address, _TOP + index * _LANE, segments))
+    bottom = _TOP + len(lanes) * _LANE
+    return Picture(
+        height=bottom + _FOOT,
+        foot=bottom,
+        lanes=tuple(lanes),
+        marks=tuple(_marks(start, now)),
+        births=tuple(_births(kept, start, now)),
+        title=f"Versions of {zone} over the last {span(length)}",
+        description=_describe(kept, len(lanes)),
+        rows=tuple(sorted(within, key=lambda r: r.since, reverse=True)[:_MOST]),
+        left_out=max(0, len(within) - _MOST),
+    )
+
+
+def fitting(runs: Iterable[RunRow], now: datetime) -> str:
+    """The span that suits what is known: an hour while nothing is older, a day otherwise."""
+    earliest = min((r.since for r in runs), default=now)
+    return "1h" if now - earliest < SPANS["1h"] else "24h"
+
+
+def _by_lane(runs: Iterable[RunRow]) -> list[RunRow]:
+    return sorted(runs, key=lambda r: (r.server, r.address))
+
+
+def _shades(runs: Iterable[RunRow]) -> dict[int, str]:
+    """Each version has its colour on all lanes; the newest is always the same."""
+    first: dict[int, datetime] = {}
+    for run in runs:
+        if run.serial is not None and run.state == "answered":
+            first.setdefault(run.serial, run.since)
+    newest_first = sorted(first, key=lambda serial: first[serial], reverse=True)
+    return {serial: f"v{index % SHADES}" for index, serial in enumerate(newest_first)}
+
+
+def _segment(run: RunRow, shades: dict[int, str], start: datetime, now: datetime) -> Segment:
+    x = _percent(max(run.since, start), start, now)
+    end = _percent(run.until or now, start, now)
+    width = max(_SLIVER, end - x)
+    answered = run.state == "answered" and run.serial is not None
+    label = str(run.serial) if answered else run.state
+    shade = shades[run.serial] if answered and run.serial is not None else "gap"
+    until = "now" if run.until is None else clock(run.until, now)
+    lasted = span((run.until or now) - run.since)
+    return Segment(
+        x=min(x, 100 - _SLIVER),
+        width=width,
+        shade=shade,
+        label=label,
+        title=f"{run.server} {run.address}: {label}, {clock(run.since, now)} to {until} ({lasted})",
+        fits="all" if width > 30 else "wide" if width > 10 else "",
+    )
+
+
+def _births(runs: Iterable[RunRow], start: datetime, now: datetime) -> list[Mark]:
+    first: dict[int, datetime] = {}
+    for run in runs:
+        if run.serial is not None and run.state == "answered":
+            first.setdefault(run.serial, run.since)
+    seen = [Mark(_percent(at, start, now), str(serial)) for serial, at in first.items() if at > start]
+    return seen[-20:]
+
+
+def _marks(start: datetime, now: datetime) -> list[Mark]:
+    """Round times, four to seven of them; dates where a day is shorter than the distance."""
+    step = next((s for s in _STEPS if (now - start) / s <= 6), _STEPS[-1])
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    at = midnight + step * ((start - midnight) // step + 1)
+    marks = []
+    while at < now:
+        label = f"{at:%H:%M}" if step < timedelta(days=1) else f"{at.day} {at:%b}"
+        x = _percent(at, start, now)
+        if 4 <= x <= 93:
+            marks.append(Mark(x, label))
+        at += step
+    return marks
+
+
+def _percent(at: datetime, start: datetime, now: datetime) -> float:
+    share = (at - start) / (now - start)
+    return round(min(100.0, max(0.0, share * 100)), 3)
+
+
+def _describe(runs: Sequence[RunRow], lanes: int) -> str:
+    versions = {r.serial for r in runs if r.state == "answered" and r.serial is not None}
+    silent = sum(r.state != "answered" for r in runs)
+    return (
+        f"{lanes} lanes, one for each address; {len(versions)} versions in all; {silent} times without an answer. "
+        "The table below has the same in words."
+    )

@@ -1,0 +1,177 @@
+"""Which page answers which path? Thin: the views say what is on it, the templates how it looks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import unquote
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from alerting.model import Incident
+from checks.model import Health
+from monitor.ports import RunRow, StoreError
+from monitor.status import Status, ZoneStatus
+from monitor.web.context import WebContext
+from monitor.web.history import SPANS, Picture, draw, fitting
+from monitor.web.look import Look
+from monitor.web.lookup import find_zone
+from monitor.web.paging import page
+from monitor.web.rows import address_row, incident_row
+from monitor.web.shown import Shown
+from monitor.web.views import (
+    address_rows,
+    check_rows,
+    finding_rows,
+    open_incidents,
+    search,
+    server_findings,
+    server_row,
+    server_rows,
+    worst_first,
+    worst_pairs,
+    zone_rows,
+)
+
+log = structlog.get_logger(__name__)
+
+CARDS = 5
+"""Incidents on the overview; the rest is on their own page."""
+PAST = 50
+
+
+class Pages:
+    """The pages people look at."""
+
+    def __init__(self, context: WebContext, shown: Shown, look: Look) -> None:
+        self._context = context
+        self._shown = shown
+        self._look = look
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.overview),
+            Route("/zones/{zone:path}", self.zone),
+            Route("/servers", self.servers),
+            Route("/servers/{server:path}", self.server),
+            Route("/incidents", self.incidents),
+        ]
+
+    def _seen(self, request: Request) -> tuple[Status, datetime]:
+        return self._shown.status(request.state.view), self._context.now()
+
+    async def overview(self, request: Request) -> Response:
+        status, now = self._seen(request)
+        text, health = request.query_params.get("q", "")[:200], request.query_params.get("health", "")
+        found = page(
+            worst_first(search(status.zones.values(), text, health)),
+            request.query_params.get("page"),
+            {"q": text, "health": health},
+        )
+        incidents = open_incidents(status)
+        kinds = [zone.health for zone in status.zones.values()]
+        return self._look.page(
+            request,
+            "overview.html",
+            incidents=[incident_row(i, now) for i in incidents[:CARDS]],
+            more_incidents=max(0, len(incidents) - CARDS),
+            zones=zone_rows(found.items, now),
+            found=found,
+            text=text,
+            health=health if health in {kind.value for kind in Health} else "",
+            counts=[(kind.value, kinds.count(kind)) for kind in (Health.BAD, Health.UNKNOWN, Health.GOOD)],
+            total=len(kinds),
+        )
+
+    async def zone(self, request: Request) -> Response:
+        status, now = self._seen(request)
+        zone = find_zone(status, request.path_params["zone"])
+        if zone is None:
+            raise HTTPException(404, "No such zone is watched.")
+        row = zone_rows([zone], now)[0]
+        picture, chosen = await self._history(request, zone, now)
+        past = await self._past(request, zone.name, 5)
+        return self._look.page(
+            request,
+            "zone.html",
+            title=zone.unicode,
+            zone=zone,
+            row=row,
+            addresses=address_rows(zone, now),
+            findings=finding_rows(zone, now),
+            checks=check_rows(zone, now),
+            picture=picture,
+            chosen=chosen,
+            spans=list(SPANS),
+            past=None if past is None else [incident_row(i, now) for i in past],
+        )
+
+    async def _history(self, request: Request, zone: ZoneStatus, now: datetime) -> tuple[Picture | None, str]:
+        """The picture of the span that was asked for; None when the store cannot be read just now."""
+        asked = request.query_params.get("span", "")
+        chosen = asked if asked in SPANS else ""
+        try:
+            kept = await self._context.store.runs(zone.name, now - SPANS[chosen or "24h"])
+        except StoreError:
+            log.warning("history cannot be read", zone=zone.name, exc_info=True)
+            return None, chosen
+        rows: Sequence[RunRow] = self._shown.runs(request.state.view, kept)
+        chosen = chosen or fitting(rows, now)
+        return draw(zone.unicode, rows, now, SPANS[chosen]), chosen
+
+    async def _past(
+        self, request: Request, zone: str | None, most: int, before: datetime | None = None
+    ) -> list[Incident] | None:
+        """Incidents from the store, newest first; None when it cannot be read just now."""
+        try:
+            kept = await self._context.store.incidents(most=most, before=before, zone=zone)
+        except StoreError:
+            log.warning("incidents cannot be read", exc_info=True)
+            return None
+        return self._shown.incidents(request.state.view, kept)
+
+    async def servers(self, request: Request) -> Response:
+        found = page(server_rows(self._shown.servers(request.state.view)), request.query_params.get("page"), {})
+        return self._look.page(request, "servers.html", title="Servers", servers=found.items, found=found)
+
+    async def server(self, request: Request) -> Response:
+        now, name = self._context.now(), request.path_params["server"]
+        seen = self._shown.servers(request.state.view).get(name)
+        if seen is None:
+            raise HTTPException(404, "No such server is watched.")
+        found = page(worst_pairs(seen), request.query_params.get("page"), {})
+        return self._look.page(
+            request,
+            "server.html",
+            title=name,
+            server=server_row(name, seen),
+            findings=server_findings(name, seen, now),
+            addresses=[address_row(zone, address, now) for zone, address in found.items],
+            found=found,
+        )
+
+    async def incidents(self, request: Request) -> Response:
+        status, now = self._seen(request)
+        before = _time(request.query_params.get("before"))
+        past = await self._past(request, None, PAST + 1, before)
+        older = past[PAST - 1].opened_at.isoformat() if past and len(past) > PAST else ""
+        return self._look.page(
+            request,
+            "incidents.html",
+            title="Incidents",
+            open=[] if before else [incident_row(i, now, lines=10, zones=20) for i in open_incidents(status)],
+            past=None if past is None else [incident_row(i, now) for i in past[:PAST] if i.phase != "open"],
+            older=older,
+            first=before is None,
+        )
+
+
+def _time(text: str | None) -> datetime | None:
+    """From one of our own links; anything else is as if it were not there."""
+    try:
+        at = datetime.fromisoformat(unquote(text or "").replace(" ", "+"))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None

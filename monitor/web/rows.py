@@ -1,0 +1,225 @@
+"""How does one zone, address, finding or incident read? Plain values for templates; nothing here knows of HTML."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from alerting.model import Incident, Line
+from checks.model import Health
+from monitor.status import AddressStatus, FindingStatus, ZoneStatus
+from monitor.web.tone import (
+    Tone,
+    address_tone,
+    phase_word,
+    propagating,
+    severity_tone,
+    state_word,
+    zone_tone,
+    zone_word,
+)
+from monitor.web.veil import title
+from monitor.web.words import many, milliseconds, since, span, until
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRow:
+    name: str
+    unicode: str
+    path: str
+    tone: Tone
+    word: str
+    serial: int | None
+    since: str
+    says: str
+    more: int
+    servers: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRow:
+    zone: str
+    zone_unicode: str
+    zone_path: str
+    server: str
+    server_path: str
+    address: str
+    port: int
+    roles: tuple[str, ...]
+    tone: Tone
+    word: str
+    since: str
+    serial: int | None
+    lag: str
+    outcome: str
+    rtt: str
+    nsid: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    code: str
+    tone: Tone
+    severity: str
+    meaning: str
+    text: str
+    where: str
+    server: str
+    server_path: str
+    since: str
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    code: str
+    tone: Tone
+    severity: str
+    text: str
+    zone: str
+    zone_path: str
+    where: str
+    since: str
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    id: str
+    tone: Tone
+    severity: str
+    kind: str
+    name: str
+    path: str
+    opened: str
+    lasted: str
+    open: bool
+    zones: tuple[tuple[str, str], ...]
+    more_zones: int
+    servers: tuple[tuple[str, str], ...]
+    lines: tuple[LineRow, ...]
+    more_lines: int
+    summary: str
+
+
+def zone_path(name: str) -> str:
+    """The root zone is ``@`` in paths: browsers take a lone dot away."""
+    return "/zones/" + ("@" if name == "." else quote(name, safe=""))
+
+
+def server_path(name: str) -> str:
+    return "/servers/" + quote(name, safe="")
+
+
+def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
+    grave = zone_tone(zone)
+    moving = propagating(zone.addresses)
+    worst = zone.findings[0] if zone.findings else None
+    says = title(worst.code) if worst else ""
+    if worst and worst.server:
+        says = f"{worst.server}: {says}"
+    if not worst and moving:
+        says = f"{many(moving, 'address', 'addresses')} still to follow"
+    if not worst and grave is Tone.UNKNOWN:
+        says = next((c.why for c in zone.checks if c.health is Health.UNKNOWN and c.why), "Not looked at yet")
+    return ZoneRow(
+        name=zone.name,
+        unicode=zone.unicode if zone.unicode != zone.name else "",
+        path=zone_path(zone.name),
+        tone=grave,
+        word=zone_word(grave),
+        serial=zone.reference_serial,
+        since=since(zone.since, now) if zone.since else "",
+        says=says,
+        more=max(0, len(zone.findings) - 1),
+        servers=len({a.server for a in zone.addresses}),
+    )
+
+
+def address_row(zone: ZoneStatus, address: AddressStatus, now: datetime) -> AddressRow:
+    roles = (("primary",) if address.primary else ()) + (("hidden",) if address.hidden else ())
+    return AddressRow(
+        zone=zone.name,
+        zone_unicode=zone.unicode if zone.unicode != zone.name else "",
+        zone_path=zone_path(zone.name),
+        server=address.server,
+        server_path=server_path(address.server),
+        address=address.address.host,
+        port=address.address.port,
+        roles=roles + ((f"group {address.group}",) if address.group else ()),
+        tone=address_tone(address),
+        word=state_word(address.state),
+        since=since(address.since, now) if address.since else "",
+        serial=address.serial,
+        lag=lag(address, now),
+        outcome=address.outcome,
+        rtt=milliseconds(address.rtt),
+        nsid=address.nsid or "",
+        expires=expires(address, now),
+    )
+
+
+def lag(address: AddressStatus, now: datetime) -> str:
+    behind = address.lag(now)
+    if behind is None:
+        return ""
+    return span(behind) if behind > timedelta(0) else "none"
+
+
+def expires(address: AddressStatus, now: datetime) -> str:
+    if address.expires is None:
+        return ""
+    return until(address.expires, now) + (", estimated" if address.estimated else "")
+
+
+def finding_row(finding: FindingStatus, now: datetime) -> FindingRow:
+    return FindingRow(
+        code=finding.code,
+        tone=severity_tone(finding.severity),
+        severity=str(finding.severity).capitalize(),
+        meaning=title(finding.code),
+        text=finding.text,
+        where=" ".join(str(part) for part in (finding.server, finding.address, finding.subject) if part),
+        server=finding.server or "",
+        server_path=server_path(finding.server) if finding.server else "",
+        since=since(finding.since, now),
+        phase=phase_word(finding),
+    )
+
+
+def incident_row(incident: Incident, now: datetime, lines: int = 3, zones: int = 5) -> IncidentRow:
+    """An incident as a card: its first ``lines`` lines and ``zones`` zones, and how many more there are."""
+    over = incident.resolved_at
+    kind, name = incident.cause.kind, incident.cause.name
+    path = {"zone": zone_path, "server": server_path}.get(kind)
+    return IncidentRow(
+        id=incident.id,
+        tone=severity_tone(incident.severity) if over is None else Tone.GOOD,
+        severity=str(incident.severity).capitalize(),
+        kind=kind,
+        name=name,
+        path=path(name) if path else "",
+        opened=since(incident.opened_at, now) if over is None else since(incident.opened_at, now).partition(" (")[0],
+        lasted=span((over or now) - incident.opened_at),
+        open=over is None,
+        zones=tuple((z, zone_path(z)) for z in incident.zones[:zones]),
+        more_zones=max(0, len(incident.zones) - zones),
+        servers=tuple((s, server_path(s)) for s in incident.servers[:zones]),
+        lines=tuple(_line(line, now) for line in incident.lines[:lines]),
+        more_lines=max(0, max(incident.findings, len(incident.lines)) - lines),
+        summary=" · ".join(dict.fromkeys(title(line.code) for line in incident.lines)),
+    )
+
+
+def _line(line: Line, now: datetime) -> LineRow:
+    return LineRow(
+        code=line.code,
+        tone=severity_tone(line.severity),
+        severity=str(line.severity).capitalize(),
+        text=line.text,
+        zone=line.zone,
+        zone_path=zone_path(line.zone) if line.zone else "",
+        where=" ".join(part for part in (line.server, line.address) if part),
+        since=since(line.since, now),
+        ended=line.ended is not None,
+    )

@@ -1,0 +1,121 @@
+"""How is the application served in our own event loop, and how does it stop at once?"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import h11
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+CONNECTIONS = 512
+BACKLOG = 256
+HEAD = 16 * 1024
+"""Octets a request line and its headers may have."""
+PATIENCE = 10.0
+"""Seconds a client may take to say what it wants."""
+KEEP_ALIVE = 15
+GRACE = 0.5
+"""Seconds running requests have to end when the service stops."""
+
+
+class _Server(uvicorn.Server):
+    """Signals are the service's own business: uvicorn would raise them again after its end, and so end us."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Patient(H11Protocol):
+    """uvicorn waits forever for a client that sends no request, or half of one; this one closes the connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._answered = self.cycle
+        self._look_again = self.loop.call_later(PATIENCE, self._look)
+
+    def _look(self) -> None:
+        if self.conn.their_state is h11.IDLE and self.cycle is self._answered:
+            self.transport.close()
+            return
+        self._answered = self.cycle
+        self._look_again = self.loop.call_later(PATIENCE, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._look_again.cancel()
+        super().connection_lost(exc)
+
+
+class WebServer:
+    """The application behind a listening socket. ``start`` returns once it answers, ``stop`` within a second.
+
+    Port 0 lets the system choose; ``address`` is (host, port) as they are in the end.
+    """
+
+    def __init__(self, app: Starlette, host: str, port: int, stopping: asyncio.Event) -> None:
+        self._stopping = stopping
+        self._wanted = (host, port)
+        self._server = _Server(_config(app))
+        self._serving: asyncio.Task[None] | None = None
+        self.address = self._wanted
+
+    async def start(self) -> None:
+        """Raises OSError when the address cannot be had."""
+        listening = await _listen(*self._wanted)
+        self.address = listening.getsockname()[:2]
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]), name="web")
+        up = asyncio.create_task(self._server.up.wait())
+        await asyncio.wait({self._serving, up}, return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if self._serving.done():
+            self._serving.result()
+
+    async def stop(self) -> None:
+        """Ends open streams, lets running requests finish for a moment, and closes every connection."""
+        self._stopping.set()
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = found[0]
+    both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
+    listening = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    listening.setblocking(False)
+    return listening
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http=_Patient,
+        ws="none",
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE,
+        h11_max_incomplete_event_size=HEAD,
+        backlog=BACKLOG,
+    )
+    config.timeout_graceful_shutdown = GRACE  # type: ignore[assignment]  # it is handed to asyncio.wait_for
+    return config

@@ -1,0 +1,120 @@
+"""What does the JSON API say? The shapes other programs rely on; keys are added, never taken away or renamed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from alerting.model import Incident, Line
+from monitor.status import AddressStatus, FindingStatus, ZoneStatus
+from monitor.web.views import AtServer, server_row
+from monitor.web.words import iso
+
+Json = dict[str, Any]
+
+
+def zone_summary(zone: ZoneStatus) -> Json:
+    return {
+        "name": zone.name,
+        "unicode": zone.unicode,
+        "health": zone.health.value,
+        "since": iso(zone.since),
+        "reference_serial": zone.reference_serial,
+        "addresses": len(zone.addresses),
+        "findings": sorted({finding.code for finding in zone.findings}),
+    }
+
+
+def zone_data(zone: ZoneStatus, now: datetime) -> Json:
+    return {
+        "name": zone.name,
+        "unicode": zone.unicode,
+        "health": zone.health.value,
+        "since": iso(zone.since),
+        "primary": zone.primary,
+        "reference_serial": zone.reference_serial,
+        "references": dict(zone.references),
+        "timers": dict(zip(("refresh", "retry", "expire", "minimum"), zone.timers, strict=True))
+        if zone.timers
+        else None,
+        "addresses": [_address(address, now) for address in zone.addresses],
+        "findings": [_finding(finding) for finding in zone.findings],
+        "checks": [{"check": c.check, "at": iso(c.at), "health": c.health.value, "why": c.why} for c in zone.checks],
+    }
+
+
+def _address(address: AddressStatus, now: datetime) -> Json:
+    lag = address.lag(now)
+    return {
+        "server": address.server,
+        "address": str(address.address),
+        "serial": address.serial,
+        "lag_seconds": None if lag is None else max(0, round(lag.total_seconds())),
+        "state": address.state,
+        "outcome": address.outcome,
+        "rtt_ms": None if address.rtt is None else round(address.rtt * 1000, 3),
+        "expires_at": iso(address.expires),
+        "expires_estimated": address.estimated,
+        "primary": address.primary,
+        "hidden": address.hidden,
+        "group": address.group,
+        "nsid": address.nsid,
+        "since": iso(address.since),
+        "looked_at": iso(address.looked),
+    }
+
+
+def _finding(finding: FindingStatus) -> Json:
+    return {
+        "code": finding.code,
+        "severity": str(finding.severity),
+        "server": finding.server,
+        "address": None if finding.address is None else str(finding.address),
+        "text": finding.text,
+        "since": iso(finding.since),
+        "subject": finding.subject,
+        "check": finding.check,
+        "phase": finding.phase.value,
+        "incident": finding.incident,
+    }
+
+
+def incident_data(incident: Incident) -> Json:
+    return {
+        "id": incident.id,
+        "cause": str(incident.cause),
+        "severity": str(incident.severity),
+        "phase": incident.phase,
+        "zones": list(incident.zones),
+        "servers": list(incident.servers),
+        "opened_at": iso(incident.opened_at),
+        "resolved_at": iso(incident.resolved_at),
+        "findings": [_line(line) for line in incident.lines],
+        "findings_total": max(incident.findings, len(incident.lines)),
+    }
+
+
+def _line(line: Line) -> Json:
+    return {
+        "code": line.code,
+        "severity": str(line.severity),
+        "zone": line.zone,
+        "server": line.server,
+        "address": line.address,
+        "text": line.text,
+        "since": iso(line.since),
+        "ended_at": iso(line.ended),
+    }
+
+
+def servers_data(servers: AtServer) -> Sequence[Json]:
+    rows = (server_row(name, seen) for name, seen in sorted(servers.items()))
+    return [
+        {
+            "name": row.name,
+            "addresses": list(row.addresses),
+            "zones": row.zones,
+            "in_sync": row.in_sync,
+            "says": row.says,
+        }
+        for row in rows
+    ]

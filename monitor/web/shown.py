@@ -1,0 +1,57 @@
+"""Which picture does this request see? What is made from a Status is made once, and kept until the next one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alerting.model import Incident
+from monitor.ports import RunRow
+from monitor.status import Measures, Status
+from monitor.web.context import View, WebContext
+from monitor.web.veil import Veil, public, public_incident, public_measures, public_runs, veil
+from monitor.web.views import AtServer, by_server
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One Status, as strangers see it, and what is hidden from them."""
+
+    whole: Status
+    public: Status
+    veil: Veil
+
+
+class Shown:
+    """Every page, the API and the metrics take what they show from here, so that nothing goes past the veil."""
+
+    def __init__(self, context: WebContext) -> None:
+        self._context = context
+        self._made: Made | None = None
+        self._servers: dict[View, tuple[Status, AtServer]] = {}
+
+    def _now(self) -> Made:
+        status = self._context.status()
+        if self._made is None or self._made.whole is not status:
+            self._made = Made(status, public(status), veil(status))
+        return self._made
+
+    def status(self, view: View) -> Status:
+        return self._context.status() if view is View.WHOLE else self._now().public
+
+    def measures(self, view: View) -> Measures:
+        measures = self._context.measures()
+        return measures if view is View.WHOLE else public_measures(measures, self._now().veil)
+
+    def runs(self, view: View, rows: Sequence[RunRow]) -> Sequence[RunRow]:
+        return rows if view is View.WHOLE else public_runs(rows, self._now().veil)
+
+    def incidents(self, view: View, kept: Sequence[Incident]) -> list[Incident]:
+        if view is View.WHOLE:
+            return list(kept)
+        return [shown for i in kept if (shown := public_incident(i, self._now().veil)) is not None]
+
+    def servers(self, view: View) -> AtServer:
+        status = self.status(view)
+        known = self._servers.get(view)
+        if known is None or known[0] is not status:
+            known = self._servers[view] = (status, by_server(status))
+        return known[1]

@@ -1,0 +1,169 @@
+"""What may strangers see? One function takes away all that tells of a hidden server."""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from alerting.model import Incident, Line, Severity
+from checks.codes import CODES
+from checks.model import Health
+from monitor.ports import RunRow
+from monitor.status import FindingStatus, Measures, Status, ZoneStatus
+
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """Names and addresses that must not be seen, and the servers that may be. Built from a whole Status."""
+
+    names: frozenset[str]
+    addresses: frozenset[str]
+    visible: frozenset[str]
+
+    def covers(self, text: str) -> bool:
+        """Whether the text names a hidden server or address, in whatever way it may be written."""
+        return self._names_server(text) or self._names_address(text)
+
+    def _names_server(self, text: str) -> bool:
+        low = text.lower()
+        return any(name in low and re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", low) for name in self.names)
+
+    def _names_address(self, text: str) -> bool:
+        if not self.addresses:
+            return False
+        return any(self.addresses & _readings(token) for token in _ADDRESS.findall(text))
+
+
+def _readings(token: str) -> set[str]:
+    """The addresses a run of digits, dots and colons can be read as: alone, or followed by a port or a full stop."""
+    found = set()
+    for text in (token, token.strip(".:"), token.rpartition(":")[0], token.rpartition(".")[0]):
+        try:
+            found.add(ipaddress.ip_address(text).compressed)
+        except ValueError:
+            continue
+    return found
+
+
+def _canonical(host: str) -> str:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).compressed
+    except ValueError:
+        return host
+
+
+def veil(status: Status) -> Veil:
+    hidden = [a for z in status.zones.values() for a in z.addresses if a.hidden]
+    shown = [a for z in status.zones.values() for a in z.addresses if not a.hidden]
+    return Veil(
+        names=frozenset(a.server.lower().rstrip(".") for a in hidden),
+        addresses=frozenset(_canonical(a.address.host) for a in hidden)
+        - frozenset(_canonical(a.address.host) for a in shown),
+        visible=frozenset(a.server for a in shown) - frozenset(a.server for a in hidden),
+    )
+
+
+def public(status: Status) -> Status:
+    """The same picture as strangers may see it: no hidden server, no word about one, nothing about receivers.
+
+    A zone's health is then that of what is left: trouble of a hidden server alone does not show.
+    """
+    cover = veil(status)
+    incidents = (public_incident(i, cover) for i in status.incidents.values())
+    return replace(
+        status,
+        zones={name: _zone(zone, cover) for name, zone in status.zones.items()},
+        incidents={i.id: i for i in incidents if i is not None},
+        receivers={},
+        config_error="",
+        store_error="",
+    )
+
+
+def _zone(zone: ZoneStatus, cover: Veil) -> ZoneStatus:
+    addresses = tuple(
+        a if a.nsid is None or not cover.covers(a.nsid) else replace(a, nsid=None)
+        for a in zone.addresses
+        if a.server in cover.visible and not a.hidden
+    )
+    findings = tuple(shown for f in zone.findings if (shown := _finding(f, cover)) is not None)
+    groups = {a.group for a in addresses}
+    return replace(
+        zone,
+        addresses=addresses,
+        findings=findings,
+        health=_health(zone, findings),
+        references={group: serial for group, serial in zone.references.items() if group in groups},
+        primary=zone.primary if zone.primary in cover.visible else None,
+        checks=tuple(replace(check, why="") if cover.covers(check.why) else check for check in zone.checks),
+    )
+
+
+def _health(zone: ZoneStatus, left: Sequence[FindingStatus]) -> Health:
+    unchanged = len(left) == len(zone.findings)
+    if zone.health is not Health.BAD or unchanged or any(f.severity >= Severity.WARNING for f in left):
+        return zone.health
+    return Health.GOOD
+
+
+def _finding(finding: FindingStatus, cover: Veil) -> FindingStatus | None:
+    if finding.server is not None and finding.server not in cover.visible:
+        return None
+    subject = "" if cover.covers(finding.subject) else finding.subject
+    text = title(finding.code) if cover.covers(finding.text) else finding.text
+    return replace(finding, text=text, subject=subject)
+
+
+def public_incident(incident: Incident, cover: Veil) -> Incident | None:
+    """None when it is about hidden servers only. A past one loses its texts: who was hidden then is not known now."""
+    if incident.cause.kind == "server" and incident.cause.name not in cover.visible:
+        return None
+    over = incident.phase != "open"
+    lines = tuple(
+        replace(line, text=title(line.code) if over or cover.covers(line.text) else line.text)
+        for line in incident.lines
+        if _may_show(line, cover)
+    )
+    if incident.lines and not lines:
+        return None
+    left_out = len(incident.lines) - len(lines)
+    return replace(
+        incident,
+        lines=lines,
+        findings=max(len(lines), incident.findings - left_out),
+        servers=tuple(server for server in incident.servers if server in cover.visible),
+    )
+
+
+def _may_show(line: Line, cover: Veil) -> bool:
+    if line.server is not None and line.server not in cover.visible:
+        return False
+    return line.address is None or not cover.covers(line.address)
+
+
+def public_runs(rows: Iterable[RunRow], cover: Veil) -> Sequence[RunRow]:
+    return [row for row in rows if row.server in cover.visible and not cover.covers(row.address)]
+
+
+def public_measures(measures: Measures, cover: Veil) -> Measures:
+    """Counts of visible servers only, and none of receivers."""
+    probe = measures.probe
+    return replace(
+        measures,
+        notifications={},
+        propagation={name: h for name, h in measures.propagation.items() if name in cover.visible},
+        probe=replace(
+            probe,
+            queries={key: count for key, count in probe.queries.items() if key[0] in cover.visible},
+            durations={key: h for key, h in probe.durations.items() if key[0] in cover.visible},
+            discarded={name: count for name, count in probe.discarded.items() if name in cover.visible},
+        ),
+    )
+
+
+def title(code: str) -> str:
+    """The one-line meaning of a code; the code itself where it is not known."""
+    known = CODES.get(code)
+    return known.title if known else code

@@ -1,0 +1,58 @@
+"""How are times and spans of time written on a page?"""
+
+from datetime import datetime, timedelta
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def span(time: timedelta) -> str:
+    """Two units at most, none of them zero: ``45 s``, ``22 min``, ``3 h 5 min``, ``2 d 4 h``."""
+    seconds = max(0, int(time.total_seconds()))
+    if 60 <= seconds < 3600:
+        seconds -= seconds % 60
+    parts = []
+    for size, unit in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+        if len(parts) == 2:
+            break
+    return " ".join(parts) or "0 s"
+
+
+def clock(at: datetime, now: datetime) -> str:
+    """``10:02 UTC`` today, ``18 Nov 10:02 UTC`` this year, ``18 Nov 2025 10:02 UTC`` otherwise."""
+    time = f"{at:%H:%M} UTC"
+    if at.date() == now.date():
+        return time
+    day = f"{at.day} {_MONTHS[at.month - 1]}"
+    return f"{day} {time}" if at.year == now.year else f"{day} {at.year} {time}"
+
+
+def since(at: datetime, now: datetime) -> str:
+    """``since 10:02 UTC (22 min)``"""
+    return f"since {clock(at, now)} ({span(now - at)})"
+
+
+def until(at: datetime, now: datetime) -> str:
+    """``in 3 d 2 h (24 Nov 12:00 UTC)``, or when it was."""
+    if at <= now:
+        return f"{clock(at, now)} ({span(now - at)} ago)"
+    return f"in {span(at - now)} ({clock(at, now)})"
+
+
+def iso(at: datetime | None) -> str | None:
+    """As the API writes a time: RFC 3339, UTC, whole seconds."""
+    return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
+
+
+def many(count: int, noun: str, plural: str = "") -> str:
+    """``1 zone``, ``12 zones``, ``12 000 zones``."""
+    return f"{count:,}".replace(",", "\u202f") + " " + (noun if count == 1 else plural or noun + "s")

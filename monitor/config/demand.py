@@ -1,7 +1,7 @@
 """How many questions a second does this configuration put to each server?"""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -34,14 +34,14 @@ def demand(config: Config, found: Iterable[Zone] = ()) -> dict[str, float]:
     ``found`` are zones with the servers they really have; without them they are taken from the configuration,
     where zones whose servers are yet to be found count for nothing.
     """
-    zones = tuple(found) or tuple(_zone(config, entry) for entry in config.zones)
-    alike: Counter[Zone] = Counter(_shape(zone) for zone in zones)
+    zones = tuple(found) or tuple(zone(config, entry) for entry in config.zones)
+    alike: Counter[Zone] = Counter(_shape(one) for one in zones)
     total: dict[str, float] = {}
-    for zone, count in alike.items():
+    for shape, count in alike.items():
         for name, check in config.checks.items():
             every = config.cadence.get(name, check.cadence)
-            if every and check.applies(zone):
-                for query in _questions(check, zone):
+            if every and check.applies(shape):
+                for query in _questions(check, shape):
                     total[query.server] = total.get(query.server, 0.0) + count / every.total_seconds()
     return total
 
@@ -78,21 +78,20 @@ def strain(config: Config) -> tuple[str, ...]:
     """A sentence for each server that would be asked more than the cap allows."""
     cap = config.probe.max_qps_per_server
     return tuple(
-        f"the cadences need {rate:.0f} queries/s at {server}, the cap is {cap:g}"
+        f"the cadences need {rate:.3g} queries/s at {server}, the cap is {cap:g}"
         for server, rate in sorted(demand(config).items())
         if rate > cap
     )
 
 
-def _zone(config: Config, entry: ZoneEntry) -> Zone:
-    servers = tuple(server(config.servers[name]) for name in entry.servers)
+def zone(config: Config, entry: ZoneEntry) -> Zone:
+    """The zone as far as the configuration alone tells; two stand-ins are the addresses of a host name."""
+    servers = tuple(_server(config.servers[name]) for name in entry.servers)
     return Zone(entry.name, servers, entry.primary, entry.max_lag, entry.records, entry.transfers)
 
 
-def server(entry: ServerEntry, addresses: Mapping[str, tuple[Address, ...]] | None = None) -> Server:
-    """The server with its addresses; stand-ins where only its name is known."""
-    known = entry.addresses or (addresses or {}).get(entry.name) or UNRESOLVED
-    return Server(entry.name, known, entry.hidden, entry.group, entry.upstream)
+def _server(entry: ServerEntry) -> Server:
+    return Server(entry.name, entry.addresses or UNRESOLVED, entry.hidden, entry.group, entry.upstream)
 
 
 def _shape(zone: Zone) -> Zone:

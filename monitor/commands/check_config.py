@@ -1,0 +1,249 @@
+"""soawatch check-config: what the configuration was understood to say, or everything that is wrong with it."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+if TYPE_CHECKING:
+    from checks.model import Check, Zone
+    from monitor.config.errors import ConfigError
+    from monitor.config.model import Config
+    from monitor.sources import Topology
+
+SHOWN = 50
+"""Zones shown without --all."""
+SERVER_COLUMNS = ("server", "addresses", "upstream", "group", "queries/s")
+ROUTE_COLUMNS = ("receivers", "severity", "zones", "servers", "codes")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), envvar="SOAWATCH_CONFIG")
+@click.option("--json", "as_json", is_flag=True, help="Print it for a program.")
+@click.option("--resolve", "look", is_flag=True, help="Find servers and addresses that are given by name only.")
+@click.option("--all", "everything", is_flag=True, help=f"Show all zones, not only the first {SHOWN}.")
+@click.pass_context
+def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everything: bool) -> None:
+    """Read the configuration FILE and print what was understood.
+
+    Nothing is asked over the network unless --resolve is given. Ends with 78 when there are mistakes; all of them
+    are printed, each with its line.
+    """
+    from monitor.config.load import ConfigError, load
+
+    try:
+        config = load(file, os.environ)
+    except ConfigError as error:
+        _refuse(error, as_json=as_json)
+        ctx.exit(78)
+    topology = _resolved(config) if look else None
+    if as_json:
+        click.echo(json.dumps(understood(config, topology), indent=2, ensure_ascii=False, default=str))
+        return
+    for warning in config.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for problem in topology.problems if topology else ():
+        click.echo(f"problem: {problem}", err=True)
+    _print(tables(understood(config, topology), most=None if everything else SHOWN))
+    click.echo(f"{file}: no mistakes" + (f", {len(config.warnings)} warnings" if config.warnings else ""))
+
+
+def _refuse(error: "ConfigError", *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"mistakes": [asdict(mistake) for mistake in error.mistakes]}, indent=2))
+    for mistake in error.mistakes:
+        click.echo(str(mistake), err=True)
+
+
+def _resolved(config: "Config") -> "Topology":
+    import asyncio
+
+    from monitor.clock import now
+    from monitor.sources import resolve
+
+    return asyncio.run(resolve(config, None, now()))
+
+
+def understood(config: "Config", topology: "Topology | None" = None) -> dict[str, Any]:
+    """The configuration as plain data, without secrets; with ``topology`` what was found for names."""
+    from checks.model import Address
+    from monitor.config.demand import demand, zone
+
+    zones = topology.zones if topology else tuple(zone(config, entry) for entry in config.zones)
+    rates = demand(config, zones)
+    service = config.service
+    return {
+        "file": str(config.path),
+        "listen": str(Address(*service.listen)),
+        "database": str(service.database),
+        "zones": [_zone(one, named=bool(entry.servers)) for one, entry in zip(zones, config.zones, strict=True)],
+        "servers": list(_servers(config, topology, rates)),
+        "checks": [
+            {"name": name, "cadence_seconds": config.cadence[name].total_seconds(), "settings": _settings(check)}
+            for name, check in config.checks.items()
+        ],
+        "keys": [
+            {"name": key.name, "wire_name": key.wire_name, "algorithm": key.algorithm} for key in config.keys.values()
+        ],
+        "receivers": [{"name": name, "type": config.kinds[name]} for name in config.receivers],
+        "routes": [
+            {**asdict(route), "severity": [str(severity) for severity in route.severity]} for route in config.routes
+        ],
+        "severity": {code: str(severity) for code, severity in config.severity.items()},
+        "max_queries_per_second_per_server": config.probe.max_qps_per_server,
+        "warnings": list(config.warnings),
+        "problems": list(topology.problems) if topology else [],
+    }
+
+
+def _settings(check: "Check") -> dict[str, Any]:
+    return {one.name: getattr(check, one.name) for one in fields(cast("Any", check))}
+
+
+def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:
+    from monitor.names import unicode
+
+    return {
+        "name": zone.name,
+        "unicode": unicode(zone.name),
+        "servers": [server.name for server in zone.servers],
+        "servers_from_ns_set": not named,
+        "primary": zone.primary,
+        "max_lag_seconds": zone.max_lag.total_seconds(),
+        "records": [asdict(record) for record in zone.records],
+        "transfer": [asdict(rule) for rule in zone.transfers],
+    }
+
+
+def _servers(config: "Config", topology: "Topology | None", rates: dict[str, float]) -> Iterator[dict[str, Any]]:
+    """The servers of the configuration, and with a topology those that were found."""
+    found = topology.servers if topology else {}
+    for name in dict.fromkeys((*config.servers, *found)):
+        entry, server = config.servers.get(name), found.get(name)
+        written = server or entry
+        if written is None:
+            continue
+        yield {
+            "name": name,
+            "addresses": [str(address) for address in written.addresses],
+            "host": entry.host if entry else f"{name}.",
+            "hidden": written.hidden,
+            "group": written.group,
+            "upstream": list(written.upstream),
+            "queries_per_second": round(rates.get(name, 0.0), 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One table: what it is called, its columns, its rows, and what is said below it."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    below: str = ""
+
+
+def tables(said: dict[str, Any], most: int | None) -> list[Listing]:
+    """What was understood, for people. ``most`` zones are shown, None for all."""
+    zones = said["zones"][:most]
+    hidden = len(said["zones"]) - len(zones)
+    more = f"and {hidden} more (--all shows them)" if hidden else ""
+    cap = f"at most {said['max_queries_per_second_per_server']:g} queries/s go to one server"
+    nobody = "" if said["receivers"] else "nobody is told of anything"
+    keys = [(key["name"], key["wire_name"], key["algorithm"]) for key in said["keys"]]
+    receivers = [(receiver["name"], receiver["type"]) for receiver in said["receivers"]]
+    found = [
+        Listing("Zones", ("zone", "servers", "primary", "max lag", "records"), list(map(_zone_row, zones)), more),
+        Listing("Servers", SERVER_COLUMNS, list(map(_server_row, said["servers"])), cap),
+        Listing("Checks", ("check", "every", "settings"), list(map(_check_row, said["checks"]))),
+        Listing("Transfers", ("zone", "server", "key", "expected"), list(_transfer_rows(zones))),
+        Listing("Keys", ("key", "on the wire", "algorithm"), keys),
+        Listing("Receivers", ("receiver", "type"), receivers, nobody),
+        Listing("Routes", ROUTE_COLUMNS, list(map(_route_row, said["routes"]))),
+        Listing("Severities changed", ("code", "severity"), list(said["severity"].items())),
+    ]
+    return [listing for listing in found if listing.rows or listing.below]
+
+
+def _zone_row(zone: dict[str, Any]) -> tuple[str, ...]:
+    from monitor.names import show
+
+    servers = ", ".join(zone["servers"])
+    if zone["servers_from_ns_set"]:
+        servers = f"{servers} (found)" if servers else "to be found from the NS set"
+    records = ", ".join(f"{r['name']} {r['type']}" + ("" if r["expect"] is None else " =") for r in zone["records"])
+    return show(zone["name"]), servers, zone["primary"] or "", _span(zone["max_lag_seconds"]), records
+
+
+def _server_row(server: dict[str, Any]) -> tuple[str, ...]:
+    name = server["name"] + (" (hidden)" if server["hidden"] else "")
+    addresses = ", ".join(server["addresses"]) or f"to be resolved from {server['host']}"
+    return name, addresses, ", ".join(server["upstream"]), server["group"], f"{server['queries_per_second']:g}"
+
+
+def _check_row(check: dict[str, Any]) -> tuple[str, ...]:
+    settings = ", ".join(f"{name} = {value}" for name, value in check["settings"].items())
+    return check["name"], _span(check["cadence_seconds"]), settings
+
+
+def _transfer_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """The matrix: "*" stands for every server that no other rule with the same key names."""
+    for zone in zones:
+        for rule in zone["transfer"]:
+            named = {other["server"] for other in zone["transfer"] if other["key"] == rule["key"]}
+            others = [server for server in zone["servers"] if server not in named]
+            for server in [rule["server"]] if rule["server"] != "*" else others or ["*"]:
+                expected = rule["expect"] + (", to its end" if rule["whole"] else "")
+                yield zone["name"], server, rule["key"] or "no key", expected
+
+
+def _route_row(route: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(", ".join(route[name]) or "any" for name in ROUTE_COLUMNS)
+
+
+def _span(seconds: float) -> str:
+    from datetime import timedelta
+
+    from monitor.config.durations import written
+
+    return written(timedelta(seconds=seconds))
+
+
+def _print(listings: Iterable[Listing]) -> None:
+    """With lines and colours on a terminal, else in plain columns."""
+    if sys.stdout.isatty():
+        _print_rich(listings)
+        return
+    for listing in listings:
+        click.echo(listing.title)
+        rows = [tuple(map(_clean, row)) for row in (listing.columns, *listing.rows)] if listing.rows else []
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        click.echo(f"  {listing.below}\n" if listing.below else "")
+
+
+def _print_rich(listings: Iterable[Listing]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    for listing in listings:
+        table = Table(title=listing.title, title_justify="left", caption=listing.below or None, caption_justify="left")
+        for column in listing.columns:
+            table.add_column(column)
+        for row in listing.rows:
+            table.add_row(*(Text(_clean(cell)) for cell in row))
+        console.print(table)
+
+
+def _clean(text: str) -> str:
+    """Text of the file without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from checks.looks import SERVING, Look, expiry, heed, stand, word
+from checks.looks import SERVING, Look, expiry, heed, stand, tick, word
 from checks.model import (
     Address,
     Ledger,
@@ -35,9 +35,6 @@ LEFT = "left"
 
 _LATE = 10
 """A round older than the last by up to so many cadences came late; older still, and the clock was set back."""
-_DRIFT = timedelta(minutes=1)
-"""An EXPIRE that has moved by less counts down as it should."""
-
 Seen = Mapping[tuple[str, Address], Observation]
 
 
@@ -51,8 +48,9 @@ def see(ledger: Ledger, zone: Zone, round: Round) -> Ledger:
     if ledger.at is not None and timedelta(0) <= ledger.at - round.at <= _LATE * round.cadence:
         return ledger
     seen = _latest(round)
-    if _quiet(ledger, zone, seen):
-        return Ledger(ledger.zone, ledger.spaces, ledger.standings, round.at)
+    ticked = _quiet(ledger, zone, seen)
+    if ticked is not None:
+        return Ledger(ledger.zone, ledger.spaces, ticked, round.at)
     looks = _looks(ledger, zone, seen)
     old = {space.group: space for space in ledger.spaces}
     spaces: list[Space] = []
@@ -90,43 +88,31 @@ def _looks(ledger: Ledger, zone: Zone, seen: Seen) -> list[Look]:
     ]
 
 
-def _quiet(ledger: Ledger, zone: Zone, seen: Seen) -> bool:
+def _quiet(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[Standing, ...] | None:
     """The short way, for nearly every round: nobody's run ended, nothing is in doubt, the zone has the same addresses.
 
-    Then nothing at all can change but times, and the very same standings stay: neither ``looked`` nor ``rtt``
-    tick, and ``expires`` only moves (on the long way) when a refresh makes it jump.
+    Then nothing can change but what ticks. None: something else has, or may have; go the long way.
     """
-    standings = ledger.standings
-    place = 0
-    for server in zone.servers:
-        for address in server.addresses:
-            if place >= len(standings):
-                return False
-            standing = standings[place]
-            place += 1
-            if standing.server != server.name or standing.group != server.group or standing.address != address:
-                return False
-            look = seen.get((server.name, address))
-            if look is None:
-                continue
-            serial = look.serial
-            if standing.doubt is not None or (
-                serial != standing.serial or standing.state != SERVING
-                if serial is not None
-                else word(look) != standing.state
-            ):
-                return False
-            if look.expire is not None and server.name != zone.primary and _jumped(standing, look):
-                return False
-    return place == len(standings) and all(_still(space, zone, seen) for space in ledger.spaces)
-
-
-def _jumped(standing: Standing, look: Observation) -> bool:
-    if look.serial is None or look.expire is None:
-        return False
-    if standing.expires is None or standing.estimated:
-        return True
-    return abs(look.at + timedelta(seconds=look.expire) - standing.expires) >= _DRIFT
+    if not all(_still(space, zone, seen) for space in ledger.spaces):
+        return None
+    places = [(server, address) for server in zone.servers for address in server.addresses]
+    if len(places) != len(ledger.standings):
+        return None
+    ticked: list[Standing] = []
+    for standing, (server, address) in zip(ledger.standings, places, strict=True):
+        if standing.server != server.name or standing.group != server.group or standing.address != address:
+            return None
+        look = seen.get((server.name, address))
+        if look is None:
+            ticked.append(standing)
+            continue
+        if standing.doubt is not None or word(look) != standing.state:
+            return None
+        serial = look.serial
+        if serial is not None and serial != standing.serial:
+            return None
+        ticked.append(tick(standing, look, secondary=server.name != zone.primary))
+    return tuple(ticked)
 
 
 def _still(space: Space, zone: Zone, seen: Seen) -> bool:
@@ -155,7 +141,7 @@ def _learn(
     voice = any(look.serial is not None or (look.before and look.before.serial is not None) for look in primary)
     heard = heed(space, primary, zone.max_lag)
     reference = heard.reference if heard is not None else space.reference
-    stood = [stand(look, reference, at, ahead_is_odd=heard is not None) for look in looks]
+    stood = [stand(look, reference, at, zone.max_lag, ahead_is_odd=heard is not None) for look in looks]
     if heard is None:
         reference = _taken_over(space, looks, stood) if voice else _newest_served(space, stood)
     confirmed = not voice or any(look.serial == reference for look in primary)
@@ -200,9 +186,10 @@ def _space(
         return replace(space, reference=None, versions=())
     arrivals: dict[int, datetime] = {}
     for look, standing in zip(looks, stood, strict=True):
-        serial = look.serial
-        if look.seen is not None and serial is not None and serial in (standing.serial, reference):
-            arrivals[serial] = min(arrivals.get(serial, look.seen.at), look.seen.at)
+        if look.version is not None:
+            serial, seen = look.version
+            if serial in (standing.serial, reference):
+                arrivals[serial] = min(arrivals.get(serial, seen.at), seen.at)
     arrivals.setdefault(reference, at)
     served = [standing.serial for standing in stood if standing.serial is not None]
     return replace(
@@ -310,7 +297,7 @@ def changes(before: Ledger, after: Ledger) -> tuple[tuple[RunChange, ...], tuple
     A version's arrival is timed only where the address went forward to it and answered at the look before:
     otherwise nobody knows when it came.
     """
-    if after.standings is before.standings:
+    if after == before:
         return (), ()
     old = {(standing.server, standing.address): standing for standing in before.standings}
     runs: list[RunChange] = []

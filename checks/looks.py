@@ -26,6 +26,13 @@ class Look:
     def serial(self) -> int | None:
         return self.seen.serial if self.seen is not None else None
 
+    @property
+    def version(self) -> tuple[int, Observation] | None:
+        """The serial it showed and the observation that shows it."""
+        if self.seen is None or (serial := self.seen.serial) is None:
+            return None
+        return serial, self.seen
+
 
 def word(seen: Observation) -> str:
     """The state an observation puts its address in."""
@@ -36,12 +43,13 @@ def word(seen: Observation) -> str:
     return (seen.rcode or "noerror").lower()
 
 
-def stand(look: Look, reference: int | None, at: datetime, *, ahead_is_odd: bool) -> Standing:
+def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, *, ahead_is_odd: bool) -> Standing:
     """What the address is believed to serve after this look.
 
     Believed at once: the reference, the same as before, anything newer. Only at the second look that the same
     identity (NSID) answers in a row: older than before; and, if ``ahead_is_odd``, newer than the reference.
-    Until then the address stands where it stood, so that anycast in motion changes nothing.
+    Until then the address stands where it stood, so that anycast in motion changes nothing. Where the identity
+    changes at every look, it is believed once nothing else was seen for the whole of ``patience``.
     """
     before, seen = look.before, look.seen
     if before is not None and before.group != look.server.group:
@@ -58,10 +66,10 @@ def stand(look: Look, reference: int | None, at: datetime, *, ahead_is_odd: bool
     settled = serial == before.serial and before.doubt is None
     if settled or serial == reference or not (ahead or back):
         return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
-    doubt = before.doubt
-    looks = doubt.looks + 1 if doubt is not None and doubt.nsid == seen.nsid else 1
-    if looks < SECOND_LOOK:
-        return replace(_answer(before, seen), doubt=Doubt(serial, seen.nsid, looks, seen.at))
+    doubt = before.doubt or Doubt(serial, seen.nsid, 0, seen.at)
+    again = doubt.nsid == seen.nsid and doubt.looks + 1 >= SECOND_LOOK
+    if not again and seen.at - doubt.since < patience:
+        return replace(_answer(before, seen), doubt=Doubt(serial, seen.nsid, 1, doubt.since))
     return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
 
 
@@ -99,6 +107,30 @@ def _silence(before: Standing, seen: Observation) -> Standing:
     return replace(before, state=state, changed=seen.at, looked=seen.at, rtt=seen.rtt)
 
 
+def tick(standing: Standing, seen: Observation, *, secondary: bool) -> Standing:
+    """The same standing after a look that found nothing new. Written out, because replace() takes twice as long."""
+    expires, estimated = standing.expires, standing.estimated
+    if secondary and seen.expire is not None and seen.serial is not None:
+        expires, estimated = seen.at + timedelta(seconds=seen.expire), False
+    return Standing(
+        standing.server,
+        standing.address,
+        standing.group,
+        standing.serial,
+        standing.since,
+        standing.state,
+        standing.changed,
+        standing.synced,
+        standing.passed,
+        standing.nsid,
+        standing.doubt,
+        seen.at,
+        expires,
+        estimated,
+        seen.rtt,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What the primary's answers make of the reference. ``stepped``: it went back, and that is believed now."""
@@ -118,39 +150,37 @@ def heed(space: Space, looks: Iterable[Look], patience: timedelta) -> Heard | No
     was on the older serial, while the one that has the newer is silent, is late and says nothing of the reference.
     """
     every = tuple(looks)
-    spoke = [look for look in every if look.serial is not None]
+    spoke = [(*look.version, look.before) for look in every if look.version is not None]
     if not spoke:
         return None
-    serial = newest(look.serial for look in spoke if look.serial is not None)
+    serial = newest(shown for shown, _, _ in spoke)
     if serial is None:
         return Heard(space.reference, space.doubt)
     if space.reference is None or serial == space.reference or newer(serial, space.reference):
         return Heard(serial, None)
-    witness = next(look for look in spoke if look.serial == serial)
-    if not _went_back(witness, serial) and any(_knew_newer(look, serial) for look in every if look.serial is None):
+    _, seen, before = next(one for one in spoke if one[0] == serial)
+    silent = (look.before for look in every if look.serial is None)
+    if not _went_back(before, serial) and any(_knew_newer(one, serial) for one in silent):
         return Heard(space.reference, None)
-    doubt = _deepen(space.doubt, witness, serial)
-    at = witness.seen.at if witness.seen is not None else doubt.since
-    if doubt.looks >= SECOND_LOOK or at - doubt.since >= patience:
-        return Heard(serial, None, stepped=any(_knew_newer(look, serial) for look in every))
+    doubt = _deepen(space.doubt, before, seen, serial)
+    if doubt.looks >= SECOND_LOOK or seen.at - doubt.since >= patience:
+        return Heard(serial, None, stepped=any(_knew_newer(look.before, serial) for look in every))
     return Heard(space.reference, doubt)
 
 
-def _went_back(look: Look, serial: int) -> bool:
-    return look.before is not None and look.before.serial not in (None, serial)
+def _went_back(before: Standing | None, serial: int) -> bool:
+    return before is not None and before.serial not in (None, serial)
 
 
-def _knew_newer(look: Look, serial: int) -> bool:
-    known = look.before.serial if look.before is not None else None
+def _knew_newer(before: Standing | None, serial: int) -> bool:
+    known = before.serial if before is not None else None
     return known is not None and known != serial and not newer(serial, known)
 
 
-def _deepen(doubt: Doubt | None, witness: Look, serial: int) -> Doubt:
+def _deepen(doubt: Doubt | None, before: Standing | None, seen: Observation, serial: int) -> Doubt:
     """``nsid`` is the identity that showed the reference; only its looks are counted."""
-    seen = witness.seen
-    assert seen is not None  # noqa: S101 - a witness has a serial, and so was seen
     if doubt is None:
-        identity = witness.before.nsid if witness.before is not None else seen.nsid
+        identity = before.nsid if before is not None and before.serial is not None else seen.nsid
         return Doubt(serial, identity, int(seen.nsid == identity), seen.at)
     return replace(doubt, serial=serial, looks=doubt.looks + (seen.nsid == doubt.nsid))
 

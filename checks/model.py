@@ -328,8 +328,7 @@ class Standing:
     since when that run (serial and state) stands. ``synced`` is the last look at which it served the
     reference and the primary, where there is one that ever answered, answered too; None while that is so now.
     ``expires`` comes from EDNS EXPIRE or, ``estimated``, from ``synced`` plus the SOA's expire. ``nsid`` is
-    that of the first look at the serial. The fields that tick are those of the last look that changed
-    anything: of a quiet look only ``Ledger.at`` tells.
+    that of the first look at the serial.
     """
 
     server: str

@@ -6,12 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from checks.registry import CHECKS
 from pydantic import BaseModel
 
 from alerting.model import Policy, Severity
 from checks.codes import CODES
 from checks.model import Check
+from checks.registry import CHECKS
 from monitor.config import addresses, raw, reading
 from monitor.config.demand import strain
 from monitor.config.durations import written

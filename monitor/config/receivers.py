@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import alerting.notifiers
-from alerting.model import Route, Severity
+from alerting.model import Route
 from checks.codes import CODES
 from monitor import names
 from monitor.config import raw
@@ -59,14 +59,13 @@ def receivers(book: Book, file: raw.File, place: Place) -> tuple[dict[str, Notif
 
 
 def routes(book: Book, file: raw.File, defined: tuple[str, ...]) -> tuple[Route, ...]:
-    """The routes as written; where there is none, every receiver hears everything from warning upwards.
+    """The routes as written; where there is none, every receiver hears everything (alerting/route.py).
 
     ``defined`` are the names of all receivers of the file, also of those in which there is a mistake.
     """
-    if not file.routes and book.sound("routes"):
-        everything = (Severity.WARNING, Severity.CRITICAL)
-        return (Route(receivers=defined, severity=everything),) if defined else ()
     found = tuple(_route(book, index, route, defined) for index, route in enumerate(file.routes) if route is not None)
+    if not found:
+        return ()
     told = {receiver for route in found for receiver in route.receivers}
     for name in defined:
         if name not in told and book.sound("routes"):
@@ -116,12 +115,11 @@ def pattern(text: str) -> str:
 
 
 def zone_pattern(text: str) -> str:
-    """A glob for zone names as they are kept: A-labels, final dot. Raises Wrong."""
+    """A glob for the names of zones: in A-labels, as these are; with or without final dot. Raises Wrong."""
     glob = pattern(text)
-    if not glob.isascii():
-        labels = glob.split(".")
-        try:
-            glob = ".".join(names.parse(label).rstrip(".") if not label.isascii() else label for label in labels)
-        except names.BadName as error:
-            raise Wrong(f"{quoted(text)}: {error.reason}", error.hint) from None
-    return glob if glob.endswith((".", "*")) else glob + "."
+    if glob.isascii():
+        return glob
+    try:
+        return ".".join(label if label.isascii() else names.parse(label).rstrip(".") for label in glob.split("."))
+    except names.BadName as error:
+        raise Wrong(f"{quoted(text)}: {error.reason}", error.hint) from None

@@ -48,7 +48,9 @@ def secret(
     text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     where = (*path, key)
     if key == field:
-        book.warn(where, "a secret stands in the file", f"{field}_file, {field}_env or {field}_credential keep it out")
+        if not text.startswith(("http://", "https://")):
+            advice = f"{field}_file, {field}_env or {field}_credential keep it out"
+            book.warn(where, "a secret stands in the file", advice)
         return _held(book, where, text)
     return _fetched(book, where, key.removeprefix(field), text, place)
 

@@ -75,19 +75,19 @@ def _refuse_unknown(book: Book, path: KeyPath, table: Mapping[str, object], allo
 
 
 def _value(
-    book: Book, path: KeyPath, name: str, hint: Any, table: Mapping[str, Any], place: Place, *, required: bool
+    book: Book, path: KeyPath, key: str, hint: Any, table: Mapping[str, Any], place: Place, *, required: bool
 ) -> Any:
     """The value of one field; None when it is not given, or wrong."""
     core = _core(hint)
     if core is Secret:
-        return secrets.secret(book, path, name, table, place, required=required)
-    if name not in table:
+        return secrets.secret(book, path, key, table, place, required=required)
+    if key not in table:
         if required:
-            book.mistake((*path, name), "missing")
+            book.mistake((*path, key), "missing")
         return None
     if dataclasses.is_dataclass(core) and core is not Address:
-        return settings(book, (*path, name), core, table[name], place)  # type: ignore[arg-type]
-    value = _plain(book, (*path, name), hint, table[name])
+        return settings(book, (*path, key), core, table[key], place)  # type: ignore[arg-type]
+    value = _plain(book, (*path, key), hint, table[key])
     return place.directory / value.expanduser() if isinstance(value, Path) else value
 
 

@@ -16,12 +16,13 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 T = TypeVar("T")
 _Turn = Callable[[Any], Any]
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 def encode(value: object) -> str:
     """One line of ASCII JSON; equal values give equal text, so it can be a key."""
     kind: Any = type(value)
-    return json.dumps(_writer(kind)(value), separators=(",", ":"))
+    return _JSON.encode(_writer(kind)(value))
 
 
 def decode(kind: type[T], text: str) -> T:
@@ -34,7 +35,9 @@ def stamp(at: datetime) -> str:
     """UTC to the microsecond, always as wide, so that text order is time order."""
     if at.tzinfo is None:
         raise ValueError(f"a time without a zone cannot be kept: {at}")
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def stamp_or_none(at: datetime | None) -> str | None:
@@ -62,7 +65,7 @@ def _writer(kind: Any) -> _Turn:
     origin = get_origin(kind)
     if origin in (types.UnionType, Union):
         inner = _writer(_wanted(kind))
-        return lambda value: None if value is None else inner(value)
+        return inner if inner is _as_is else lambda value: None if value is None else inner(value)
     if origin is tuple:
         item = _writer(get_args(kind)[0])
         return lambda value: [item(each) for each in value]
@@ -83,7 +86,7 @@ def _reader(kind: Any) -> _Turn:
     origin = get_origin(kind)
     if origin in (types.UnionType, Union):
         inner = _reader(_wanted(kind))
-        return lambda value: None if value is None else inner(value)
+        return inner if inner is _as_is else lambda value: None if value is None else inner(value)
     if origin is tuple:
         item = _reader(get_args(kind)[0])
         return lambda value: tuple([item(each) for each in value])
@@ -105,7 +108,7 @@ def _write_fields(kind: Any) -> _Turn:
         for name, turn, optional in parts:
             field = getattr(value, name)
             if field is not None:
-                body[name] = turn(field)
+                body[name] = field if turn is _as_is else turn(field)
             elif not optional:
                 body[name] = None
         return body
@@ -115,17 +118,25 @@ def _write_fields(kind: Any) -> _Turn:
 
 def _read_fields(kind: Any) -> _Turn:
     hints = get_type_hints(kind)
-    parts = [(each.name, _reader(hints[each.name])) for each in dataclasses.fields(kind)]
-    absent = {
-        each.name: None
+    parts = {each.name: _reader(hints[each.name]) for each in dataclasses.fields(kind)}
+    turned = [(name, turn) for name, turn in parts.items() if turn is not _as_is]
+    absent = [
+        each.name
         for each in dataclasses.fields(kind)
         if each.default is dataclasses.MISSING
         and each.default_factory is dataclasses.MISSING
         and type(None) in get_args(hints[each.name])
-    }
+    ]
 
     def read(body: Any) -> Any:
-        return kind(**absent | {name: turn(body[name]) for name, turn in parts if name in body})
+        for name, turn in turned:
+            if name in body:
+                body[name] = turn(body[name])
+        for name in absent:
+            body.setdefault(name, None)
+        if not body.keys() <= parts.keys():
+            body = {name: each for name, each in body.items() if name in parts}
+        return kind(**body)
 
     return read
 

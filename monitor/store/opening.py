@@ -88,7 +88,6 @@ def connect_reader(path: Path, *, immutable: bool = False) -> sqlite3.Connection
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}"
     conn = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     conn.execute(f"pragma busy_timeout = {_BUSY_MS}")
-    conn.execute("pragma query_only = on")
     return conn
 
 

@@ -1,5 +1,6 @@
 """How is one batch of changes written?"""
 
+import json
 import sqlite3
 from datetime import datetime
 
@@ -40,17 +41,21 @@ def _ledgers(conn: sqlite3.Connection, ledgers: tuple[Ledger, ...], now: datetim
         "on conflict (zone) do update set at = excluded.at, body = excluded.body",
         ((each.zone, stamp(each.at or now), encode(each)) for each in ledgers),
     )
-    for ledger in ledgers:
-        _end_runs_of_those_who_left(conn, ledger, now)
+    _end_runs_of_those_who_left(conn, ledgers, now)
 
 
-def _end_runs_of_those_who_left(conn: sqlite3.Connection, ledger: Ledger, now: datetime) -> None:
+def _end_runs_of_those_who_left(conn: sqlite3.Connection, ledgers: tuple[Ledger, ...], now: datetime) -> None:
     """An address that is no longer watched serves nothing we know of: its run ends with the ledger's last look."""
-    standing = {(each.server, str(each.address)) for each in ledger.standings}
-    open_runs = conn.execute("select id, server, address from runs where zone = ? and until is null", (ledger.zone,))
-    left = [run for run, server, address in open_runs if (server, address) not in standing]
-    until = stamp(ledger.at or now)
-    conn.executemany("update runs set until = max(since, ?) where id = ?", ((until, run) for run in left))
+    looked = {each.zone: each.at or now for each in ledgers}
+    standing = {(ledger.zone, each.server, str(each.address)) for ledger in ledgers for each in ledger.standings}
+    open_runs = conn.execute(
+        "select id, zone, server, address from runs where until is null and zone in (select value from json_each(?))",
+        (json.dumps(list(looked)),),
+    )
+    left = [(run, zone) for run, zone, *who in open_runs if (zone, *who) not in standing]
+    conn.executemany(
+        "update runs set until = max(since, ?) where id = ?", ((stamp(looked[zone]), run) for run, zone in left)
+    )
 
 
 def _runs(conn: sqlite3.Connection, runs: tuple[RunChange, ...]) -> None:

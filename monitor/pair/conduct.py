@@ -82,6 +82,8 @@ class Conduct:
     """It neither refreshes nor listens to NOTIFY."""
     deaf: bool = False
     """It does not listen to NOTIFY, but refreshes."""
+    expire_share: float = 1.0
+    """How much of its real EXPIRE it admits to."""
     serial_shift: int = 0
     edits: tuple[str, ...] = ()
     """Records that differ from the zone's, under the same serial."""

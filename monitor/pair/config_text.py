@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from monitor.pair.nameserver import Nameserver
+from monitor.pair.template import MAIL
 from monitor.ports import Key
 
 
@@ -25,7 +26,10 @@ def config_text(
             "",
             *_server(primary),
             *_server(secondary),
-            *(_ZONE.format(zone=zone, primary=primary.name, secondary=secondary.name, key=key.name) for zone in zones),
+            *(
+                _ZONE.format(zone=zone, primary=primary.name, secondary=secondary.name, key=key.name, mail=MAIL)
+                for zone in zones
+            ),
         ]
     )
 
@@ -41,15 +45,15 @@ _SERVICE = """\
 listen = "{listen}"
 
 [cadence]
-reachable  = "1s"
-soa-serial = "1s"
-soa-fields = "1s"
-ns-set     = "1s"
-records    = "1s"
-transfer   = "2s"
+reachable  = "2s"
+soa-serial = "2s"
+soa-fields = "2s"
+ns-set     = "2s"
+records    = "2s"
+transfer   = "4s"
 
 [probe]
-timeout  = "1s"
+timeout  = "500ms"
 attempts = 3
 transfer = {{ deadline = "3s" }}
 
@@ -63,8 +67,8 @@ _ZONE = """\
 name     = "{zone}"
 servers  = ["{primary}", "{secondary}"]
 primary  = "{primary}"
-max_lag  = "2s"
-records  = ["www A", "mail A"]
+max_lag  = "3s"
+records  = ["www A", {{ name = "mail", type = "A", expect = ["{mail}"] }}]
 transfer = [
   {{ server = "{primary}", key = "{key}", expect = "allowed", whole = true }},
   {{ server = "*", expect = "refused" }},

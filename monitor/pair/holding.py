@@ -55,7 +55,7 @@ def serve(holding: Holding, conduct: Conduct, now: float) -> Served | None:
     if condition is not Condition.SERVED or holding.data is None:
         return Served(holding.origin, condition, None)
     left = holding.data.soa.expire if holding.expires is None else int(holding.expires - now)
-    return Served(holding.origin, condition, holding.data, holding.journal, max(0, left))
+    return Served(holding.origin, condition, holding.data, holding.journal, int(max(0, left) * conduct.expire_share))
 
 
 def _condition(holding: Holding, conduct: Conduct, now: float) -> Condition:

@@ -204,10 +204,9 @@ class Pair:
         return tuple(mended)
 
     def _behave(self, server: Nameserver) -> None:
-        thawed = server.conduct.frozen
+        """The secondary looks anew at once: what kept it from its primary may be gone."""
         server.conduct = faults.conduct(self._active[server.name])
-        if thawed and not server.conduct.frozen:
-            self._copies.nudge_all()
+        self._copies.nudge_all()
 
     # --- the secondary's side ---
 

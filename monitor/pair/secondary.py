@@ -40,7 +40,7 @@ class Secondary:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def nudge(self, zone: Name) -> None:
-        """Look now: a NOTIFY came, or the secondary thawed."""
+        """Look now: a NOTIFY came, or a fault was switched on or off."""
         if zone in self._wakes:
             self._wakes[zone].set()
 

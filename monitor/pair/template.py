@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+MAIL = "192.0.2.25"
+"""The address of mail, which a fault moves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timers:
@@ -26,7 +29,7 @@ ns1        300 A     192.0.2.1
 ns2        300 A     192.0.2.2
 www        300 A     192.0.2.80
 www        300 AAAA  2001:db8::80
-mail       300 A     192.0.2.25
+mail       300 A     {MAIL}
 alias      300 CNAME www
 *.wild     300 TXT   "any name under wild"
 child      300 NS    ns.child

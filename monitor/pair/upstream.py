@@ -29,7 +29,7 @@ from monitor.pair.ask import NoAnswer
 from monitor.pair.request import PAYLOAD
 from monitor.pair.zonedata import ZoneData
 
-POLL = 1.0
+POLL = 0.5
 """Seconds to wait for a SOA, over UDP and again over TCP."""
 TRANSFER = 10.0
 """Seconds a whole transfer may take."""

@@ -1,0 +1,96 @@
+"""Each fault brings the findings its row promises, and no other: real servers, the real prober, the real checks.
+
+Only the monitor's clock is moved on between looks, so that lateness needs no waiting.
+"""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from checks.judge import judge
+from checks.ledger import see
+from checks.model import Ledger, Zone
+from checks.vantage import Vantage, excuse, hear
+from monitor import clock
+from monitor.config.load import parse
+from monitor.config.model import Config
+from monitor.pair.faults import FAULTS
+from monitor.pair.pair import Pair
+from monitor.probe.dns import DnsProber
+from monitor.sources import resolve
+from monitor.sweep import one_round
+
+ZONE = "pair.example."
+LOOKS = (1, 5, 9)
+"""Seconds after the fault: at once; beyond max_lag; beyond refresh + retry + cadence."""
+
+
+@dataclass(slots=True)
+class Monitor:
+    """A monitor whose clock can be moved on."""
+
+    config: Config
+    ahead: float = 0.0
+    ledger: Ledger = field(default_factory=lambda: Ledger(ZONE))
+    vantage: Vantage = field(default_factory=Vantage)
+
+    def now(self) -> datetime:
+        return clock.now() + timedelta(seconds=self.ahead)
+
+    async def look(self) -> set[str]:
+        """The codes of one look by every check."""
+        zone: Zone = (await resolve(self.config, None, self.now())).zones[0]
+        prober = DnsProber(self.config.probe, self.config.keys, self.now)
+        try:
+            rounds = await asyncio.gather(
+                *(
+                    one_round(check, zone, prober, self.config.cadence[check.name], self.now)
+                    for check in self.config.checks.values()
+                )
+            )
+        finally:
+            await prober.close()
+        for each in rounds:
+            self.vantage = hear(self.vantage, each)
+            self.ledger = see(self.ledger, zone, excuse(self.vantage, each))
+        return {
+            finding.code
+            for each in rounds
+            for finding in judge(self.config.checks[each.check], zone, excuse(self.vantage, each), self.ledger).findings
+        }
+
+
+def watching(pair: Pair, attempts: int) -> Monitor:
+    config = parse(pair.config_toml(), Path("pair.toml"), {})
+    probe = replace(config.probe, timeout=0.3, attempts=attempts, transfer=replace(config.probe.transfer, deadline=1.0))
+    return Monitor(replace(config, probe=probe))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_the_fault_is_found_for_what_it_is_and_mended(name: str) -> None:
+    fault = FAULTS[name]
+    async with Pair([ZONE], now=clock.now) as pair:
+        await pair.in_sync()
+        monitor = watching(pair, 6 if name == "lossy" else 2)
+        assert await monitor.look() == set()
+
+        pair.break_(name)
+        if fault.change:
+            pair.change(ZONE)
+        found: set[str] = set()
+        for ahead in LOOKS if fault.change else LOOKS[:2]:
+            if name == "deaf":
+                await pair.in_sync()
+            monitor.ahead = ahead
+            found |= await monitor.look()
+        assert found == set(fault.codes)
+
+        pair.mend(name)
+        await pair.in_sync()
+        monitor.ahead += 4
+        await monitor.look()
+        monitor.ahead += 4
+        assert await monitor.look() == set()

@@ -22,11 +22,22 @@ SERVER_COLUMNS = ("server", "addresses", "upstream", "group", "queries/s")
 ROUTE_COLUMNS = ("receivers", "severity", "zones", "servers", "codes")
 
 
+def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from monitor.config.schema import schema
+
+    click.echo(json.dumps(schema(), indent=2))
+    ctx.exit()
+
+
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), envvar="SOAWATCH_CONFIG")
 @click.option("--json", "as_json", is_flag=True, help="Print it for a program.")
 @click.option("--resolve", "look", is_flag=True, help="Find servers and addresses that are given by name only.")
 @click.option("--all", "everything", is_flag=True, help=f"Show all zones, not only the first {SHOWN}.")
+@click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
+              help="Print the JSON Schema of the file, for editors.")  # fmt: skip
 @click.pass_context
 def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everything: bool) -> None:
     """Read the configuration FILE and print what was understood.

@@ -1,0 +1,32 @@
+"""soawatch run: the service."""
+
+from pathlib import Path
+
+import click
+
+CONFIG = click.option(
+    "-c", "--config", "config",
+    type=click.Path(dir_okay=False, path_type=Path), envvar="SOAWATCH_CONFIG", show_envvar=True, required=True,
+    help="The configuration file (TOML).",
+)  # fmt: skip
+
+
+@click.command()
+@CONFIG
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info",
+              envvar="SOAWATCH_LOG_LEVEL", show_envvar=True, show_default=True)  # fmt: skip
+def command(config: Path, log_level: str) -> int:
+    """Watch the zones of a configuration, tell the receivers, serve page, API and /metrics.
+
+    SIGHUP reads the configuration again; a bad one is refused and the old one goes on. SIGTERM and SIGINT end it
+    within seconds; nothing is lost by SIGKILL either.
+    """
+    import asyncio
+
+    from monitor.commands.reading import read
+    from monitor.logs import set_up
+    from monitor.serving import serve
+
+    first = read(config)
+    set_up(first.service.log_format, log_level)
+    return asyncio.run(serve(first, lambda: read(config, raw=True)))

@@ -1,0 +1,109 @@
+"""How does one zone look now? From ledger, verdicts and alerts to what is shown."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from alerting.model import Alert, Severity
+from checks.ledger import behind_since
+from checks.model import Finding, Health, Ledger, Standing, Verdict, Zone
+from checks.states import address_state
+from monitor.names import unicode
+from monitor.status import AddressStatus, CheckStatus, FindingStatus, ZoneStatus
+
+DECISIVE = ("reachable", "soa-serial")
+"""The checks without whose word nobody can say that a zone is well."""
+
+
+def picture(
+    zone: Zone,
+    ledger: Ledger | None,
+    verdicts: Mapping[str, Verdict],
+    alerts: Iterable[Alert],
+    before: ZoneStatus | None,
+    now: datetime,
+) -> ZoneStatus:
+    """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known."""
+    findings = tuple(sorted((finding(a) for a in alerts), key=lambda f: (-f.severity, f.since, f.code)))
+    health = health_of(findings, verdicts)
+    spaces = ledger.spaces if ledger else ()
+    soa = next((s.soa for s in spaces if s.soa), None)
+    return ZoneStatus(
+        name=zone.name,
+        unicode=unicode(zone.name),
+        health=health,
+        references={space.group: space.reference for space in spaces},
+        addresses=addresses(zone, ledger, verdicts),
+        findings=findings,
+        checks=tuple(CheckStatus(v.check, v.at, v.health, v.why) for _, v in sorted(verdicts.items())),
+        primary=zone.primary,
+        timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
+        since=before.since if before is not None and before.health is health else now,
+    )
+
+
+def health_of(findings: Iterable[FindingStatus], verdicts: Mapping[str, Verdict]) -> Health:
+    """Bad as long as something of weight stands; good only when the decisive checks have said so."""
+    if any(f.severity >= Severity.WARNING for f in findings):
+        return Health.BAD
+    for name in DECISIVE:
+        verdict = verdicts.get(name)
+        if verdict is None or verdict.health is Health.UNKNOWN:
+            return Health.UNKNOWN
+    return Health.GOOD
+
+
+def finding(alert: Alert) -> FindingStatus:
+    return FindingStatus(
+        code=alert.key.code,
+        severity=alert.severity,
+        server=alert.key.server,
+        address=alert.key.address,
+        text=alert.text,
+        since=alert.bad_since or alert.since,
+        phase=alert.phase,
+        check=alert.key.check,
+        incident=alert.incident,
+        subject=alert.key.subject,
+    )
+
+
+def addresses(zone: Zone, ledger: Ledger | None, verdicts: Mapping[str, Verdict]) -> tuple[AddressStatus, ...]:
+    known = {(s.server, s.address): s for s in ledger.standings} if ledger else {}
+    findings = [f for v in verdicts.values() for f in v.findings]
+    return tuple(
+        address_status(zone, ledger, known.get((server.name, address)), findings, server.name, i)
+        for server in zone.servers
+        for i, address in enumerate(server.addresses)
+    )
+
+
+def address_status(
+    zone: Zone, ledger: Ledger | None, standing: Standing | None, findings: list[Finding], name: str, index: int
+) -> AddressStatus:
+    server = zone.server(name)
+    assert server is not None  # noqa: S101 - the name comes from the zone itself
+    address = server.addresses[index]
+    if ledger is None or standing is None:
+        return AddressStatus(
+            server=name, address=address, hidden=server.hidden, primary=name == zone.primary, serial=None,
+            state="unknown", outcome="unknown", rtt=None, since=None, behind_since=None, looked=None,
+            group=server.group,
+        )  # fmt: skip
+    answering = standing.state == "answered"
+    return AddressStatus(
+        server=name,
+        address=address,
+        hidden=server.hidden,
+        primary=name == zone.primary,
+        serial=standing.serial if answering else None,
+        state=address_state(zone, ledger, standing, findings),
+        outcome=standing.state,
+        rtt=standing.rtt,
+        since=standing.changed,
+        behind_since=behind_since(ledger, name, address) if answering else None,
+        looked=standing.looked,
+        expires=standing.expires,
+        estimated=standing.estimated,
+        nsid=standing.nsid,
+        group=server.group,
+    )

@@ -1,0 +1,73 @@
+"""How does a service live until a signal ends it?"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+import structlog
+
+from monitor.app import Service
+from monitor.config.model import Config
+from monitor.ports import StoreError
+
+log = structlog.get_logger(__name__)
+
+FAILED = 1
+
+
+async def serve(config: Config, load: Callable[[], Config]) -> int:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads. 0 after a wanted end, 1 when a part failed or would not start."""
+    service = Service(config, load)
+    loop = asyncio.get_running_loop()
+    wanted = asyncio.Event()
+    reloads: set[asyncio.Task[bool]] = set()
+
+    def reload() -> None:
+        task = loop.create_task(service.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    try:
+        await service.start()
+    except (StoreError, OSError) as error:
+        log.critical("cannot start", error=str(error))
+        return FAILED
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, wanted.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    tell_systemd("READY=1")
+    ended = asyncio.create_task(service.stopping.wait())
+    asked = asyncio.create_task(wanted.wait())
+    pulse = asyncio.create_task(beat(service))
+    await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
+    tell_systemd("STOPPING=1")
+    for task in (ended, asked, pulse):
+        task.cancel()
+    await service.stop()
+    return 0 if wanted.is_set() else FAILED
+
+
+async def beat(service: Service) -> None:
+    """Tell systemd's watchdog that we live, only as long as the scheduler does: a stuck service is restarted."""
+    every = int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000
+    last = None
+    while every:
+        await asyncio.sleep(every)
+        if (heartbeat := service.status.heartbeat) != last:
+            last = heartbeat
+            tell_systemd("WATCHDOG=1")
+
+
+def tell_systemd(state: str) -> None:
+    """sd_notify(3): one datagram to the socket in $NOTIFY_SOCKET, where there is one."""
+    where = os.environ.get("NOTIFY_SOCKET")
+    if not where:
+        return
+    address = "\0" + where[1:] if where.startswith("@") else where
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.sendto(state.encode(), address)
+        except OSError as error:
+            log.warning("systemd does not listen", error=str(error))

@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from alerting.message import as_data
 from checks.model import Health
 from monitor.web.context import WebContext
 from monitor.web.lookup import find_zone
 from monitor.web.paging import whole
-from monitor.web.shapes import incident_data, servers_data, zone_data, zone_summary
+from monitor.web.shapes import servers_data, zone_data, zone_summary
 from monitor.web.shown import Shown
 from monitor.web.views import search
 
@@ -71,7 +72,7 @@ class Api:
         )
         later = {"before": kept[-1].opened_at.isoformat()} if len(kept) == most else {}
         shown = self._shown.incidents(request.state.view, kept)
-        return _listed(request, [incident_data(incident) for incident in shown], None, later)
+        return _listed(request, [as_data(incident) for incident in shown], None, later)
 
 
 def _listed(request: Request, rows: Sequence[Any], total: int | None, later: dict[str, str]) -> Response:

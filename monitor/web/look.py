@@ -42,7 +42,7 @@ class Look:
         )
         self._templates.globals["static"] = static.paths
 
-    def page(self, request: Request, template: str, *, title: str = "", code: int = 200, **what: Any) -> Response:
+    def page(self, request: Request, template: str, *, title: str = "", **what: Any) -> Response:
         view: View = request.state.view
         status, now = self._shown.status(view), self._context.now()
         says = headline(status, now, public=view is View.PUBLIC)
@@ -60,7 +60,7 @@ class Look:
             "can_leave": self._context.settings.token is not None and view is View.WHOLE,
             "can_enter": self._context.settings.token is not None and view is View.PUBLIC,
         }
-        return HTMLResponse(self._templates.get_template(template).render(common | what), code)
+        return HTMLResponse(self._templates.get_template(template).render(common | what))
 
     def bare(self, template: str, code: int, headers: Mapping[str, str], **what: Any) -> Response:
         """A page that tells nothing of what is watched."""

@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from alerting.catalogue import CATALOGUE
 from alerting.model import Incident
+from checks.codes import CODES
 from checks.model import Health
 from monitor.ports import RunRow, StoreError
 from monitor.status import Status, ZoneStatus
@@ -19,12 +21,11 @@ from monitor.web.history import SPANS, Picture, draw, fitting
 from monitor.web.look import Look
 from monitor.web.lookup import find_zone
 from monitor.web.paging import page
-from monitor.web.rows import address_row, incident_row
+from monitor.web.rows import address_row, code_path, finding_rows, incident_row
 from monitor.web.shown import Shown
 from monitor.web.views import (
     address_rows,
     check_rows,
-    finding_rows,
     open_incidents,
     search,
     server_findings,
@@ -57,6 +58,8 @@ class Pages:
             Route("/servers", self.servers),
             Route("/servers/{server:path}", self.server),
             Route("/incidents", self.incidents),
+            Route("/codes", self.codes),
+            Route("/codes/{code}", self.code),
         ]
 
     def _seen(self, request: Request) -> tuple[Status, datetime]:
@@ -105,7 +108,7 @@ class Pages:
             picture=picture,
             chosen=chosen,
             spans=list(SPANS),
-            past=None if past is None else [incident_row(i, now) for i in past],
+            past=[incident_row(i, now) for i in past or () if i.phase != "open"],
         )
 
     async def _history(self, request: Request, zone: ZoneStatus, now: datetime) -> tuple[Picture | None, str]:
@@ -165,6 +168,26 @@ class Pages:
             past=None if past is None else [incident_row(i, now) for i in past[:PAST] if i.phase != "open"],
             older=older,
             first=before is None,
+        )
+
+    async def codes(self, request: Request) -> Response:
+        rows = [(code_path(code.name), code) for code in CODES.values()]
+        return self._look.page(request, "codes.html", title="Findings", codes=rows)
+
+    async def code(self, request: Request) -> Response:
+        code = CODES.get(request.path_params["code"])
+        entry = CATALOGUE.get(request.path_params["code"])
+        if code is None or entry is None:
+            raise HTTPException(404, "There is no such finding.")
+        words = {"zone": "example.com", "address": "192.0.2.2", "port": "53", "key": " -k xfr.key", "record": "www A"}
+        return self._look.page(
+            request,
+            "code.html",
+            title=code.name,
+            code=code,
+            entry=entry,
+            cures=entry.cure.blocks("example.com"),
+            dig=[line.format_map(words).replace(" -p 53 ", " ") for line in entry.dig],
         )
 
 

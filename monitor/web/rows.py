@@ -1,9 +1,13 @@
 """How does one zone, address, finding or incident read? Plain values for templates; nothing here knows of HTML."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
+from alerting.catalogue import CATALOGUE
+from alerting.catalogue.dig import dig
+from alerting.catalogue.entry import Entry
 from alerting.model import Incident, Line
 from checks.model import Health
 from monitor.status import AddressStatus, FindingStatus, ZoneStatus
@@ -18,7 +22,7 @@ from monitor.web.tone import (
     zone_word,
 )
 from monitor.web.veil import title
-from monitor.web.words import many, milliseconds, since, span, until
+from monitor.web.words import clock, many, milliseconds, since, span, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class AddressRow:
     rtt: str
     nsid: str
     expires: str
+    expires_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,10 @@ class FindingRow:
     server_path: str
     since: str
     phase: str
+    path: str
+    means: str
+    advice: str
+    dig: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,10 @@ def server_path(name: str) -> str:
     return "/servers/" + quote(name, safe="")
 
 
+def code_path(code: str) -> str:
+    return "/codes/" + quote(code, safe="")
+
+
 def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
     grave = zone_tone(zone)
     moving = propagating(zone.addresses)
@@ -149,42 +162,70 @@ def address_row(zone: ZoneStatus, address: AddressStatus, now: datetime) -> Addr
         roles=roles + ((f"group {address.group}",) if address.group else ()),
         tone=address_tone(address),
         word=state_word(address.state),
-        since=since(address.since, now) if address.since else "",
+        since=_since(address, now),
         serial=address.serial,
         lag=lag(address, now),
         outcome=address.outcome,
         rtt=milliseconds(address.rtt),
         nsid=address.nsid or "",
-        expires=expires(address, now),
+        expires=until(address.expires, now) if address.expires else "",
+        expires_at=_expires_at(address, now),
     )
 
 
 def lag(address: AddressStatus, now: datetime) -> str:
     behind = address.lag(now)
-    if behind is None:
-        return ""
-    return span(behind) if behind > timedelta(0) else "none"
+    return span(behind) if behind is not None and behind > timedelta(0) else ""
 
 
-def expires(address: AddressStatus, now: datetime) -> str:
+def _since(address: AddressStatus, now: datetime) -> str:
+    """Since when it is behind, where it is; otherwise since when it serves what it serves."""
+    at = address.behind_since or address.since
+    return since(at, now) if at else ""
+
+
+def _expires_at(address: AddressStatus, now: datetime) -> str:
     if address.expires is None:
         return ""
-    return until(address.expires, now) + (", estimated" if address.estimated else "")
+    return clock(address.expires, now) + (", estimated" if address.estimated else "")
 
 
-def finding_row(finding: FindingStatus, now: datetime) -> FindingRow:
+def finding_rows(zone: ZoneStatus, now: datetime) -> list[FindingRow]:
+    """Findings that differ in nothing but the address are one row."""
+    same: dict[tuple[str, str, str | None, str, str], list[FindingStatus]] = {}
+    for finding in zone.findings:
+        key = (finding.code, finding.text, finding.server, finding.subject, finding.phase)
+        same.setdefault(key, []).append(finding)
+    return [finding_row(zone.name, alike, now) for alike in same.values()]
+
+
+def finding_row(zone: str, alike: Sequence[FindingStatus], now: datetime) -> FindingRow:
+    finding = min(alike, key=lambda f: f.since)
+    entry = CATALOGUE.get(finding.code)
+    addresses = ", ".join(str(f.address) for f in alike if f.address)
     return FindingRow(
         code=finding.code,
         tone=severity_tone(finding.severity),
         severity=str(finding.severity).capitalize(),
         meaning=title(finding.code),
         text=finding.text,
-        where=" ".join(str(part) for part in (finding.server, finding.address, finding.subject) if part),
+        where=" ".join(part for part in (finding.server, addresses, finding.subject) if part),
         server=finding.server or "",
         server_path=server_path(finding.server) if finding.server else "",
         since=since(finding.since, now),
         phase=phase_word(finding),
+        path=code_path(finding.code) if entry else "",
+        means=entry.meaning if entry else "",
+        advice=entry.advice if entry else "",
+        dig=_dig(entry, zone, finding) if entry else (),
     )
+
+
+def _dig(entry: Entry, zone: str, finding: FindingStatus) -> tuple[str, ...]:
+    """The lines that show it; a row of the transfer matrix ("key xfr, must be allowed") names its key."""
+    at, subject = finding.address, finding.subject
+    key = f"{subject.partition(',')[0].removeprefix('key ')}.key" if subject.startswith("key ") else ""
+    return dig(entry, zone, at.host if at else None, at.port if at else 53, key=key, record=subject)
 
 
 def incident_row(incident: Incident, now: datetime, lines: int = 3, zones: int = 5) -> IncidentRow:

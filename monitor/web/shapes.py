@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from alerting.model import Incident, Line
 from monitor.status import AddressStatus, FindingStatus, ZoneStatus
 from monitor.web.views import AtServer, server_row
 from monitor.web.words import iso
@@ -75,34 +74,6 @@ def _finding(finding: FindingStatus) -> Json:
         "check": finding.check,
         "phase": finding.phase.value,
         "incident": finding.incident,
-    }
-
-
-def incident_data(incident: Incident) -> Json:
-    return {
-        "id": incident.id,
-        "cause": str(incident.cause),
-        "severity": str(incident.severity),
-        "phase": incident.phase,
-        "zones": list(incident.zones),
-        "servers": list(incident.servers),
-        "opened_at": iso(incident.opened_at),
-        "resolved_at": iso(incident.resolved_at),
-        "findings": [_line(line) for line in incident.lines],
-        "findings_total": max(incident.findings, len(incident.lines)),
-    }
-
-
-def _line(line: Line) -> Json:
-    return {
-        "code": line.code,
-        "severity": str(line.severity),
-        "zone": line.zone,
-        "server": line.server,
-        "address": line.address,
-        "text": line.text,
-        "since": iso(line.since),
-        "ended_at": iso(line.ended),
     }
 
 

@@ -10,7 +10,7 @@ from checks.model import Health
 from monitor.status import AddressStatus, Status, ZoneStatus
 from monitor.web.rows import AddressRow, FindingRow, ZoneRow, address_row, finding_row, server_path, zone_row
 from monitor.web.tone import Tone, address_tone, propagating, state_word, zone_tone
-from monitor.web.words import clock, many, milliseconds, since, span
+from monitor.web.words import clock, many, milliseconds, number, since, span
 
 STALE = timedelta(seconds=60)
 """A scheduler that has not ticked for so long stands still."""
@@ -52,7 +52,7 @@ def headline(status: Status, now: datetime, *, public: bool = False) -> Headline
     """Never says that all is well unless somebody has just looked. Strangers are told of trouble, not asked to help."""
     health = Counter(zone.health for zone in status.zones.values())
     total, bad, unknown = len(status.zones), health[Health.BAD], health[Health.UNKNOWN]
-    detail = _detail(status, now)
+    detail = _detail(status)
     if not total:
         return Headline(Tone.UNKNOWN, "No zones are watched yet", "Zones are named in the configuration file.")
     if standing_still(status, now):
@@ -62,27 +62,27 @@ def headline(status: Status, now: datetime, *, public: bool = False) -> Headline
     if bad:
         call = ("has trouble" if bad == 1 else "have trouble") if public else ("needs you" if bad == 1 else "need you")
         worst = min(zone_tone(z) for z in status.zones.values() if z.health is Health.BAD)
-        return Headline(worst, f"{_number(bad)} of {many(total, 'zone')} {call}", detail)
+        return Headline(worst, f"{number(bad)} of {many(total, 'zone')} {call}", detail)
     if unknown == total:
         text = "Looking for the first time …" if not status.ready else "Nothing can be told just now"
         return Headline(Tone.UNKNOWN, text, detail)
     if unknown:
-        return Headline(Tone.UNKNOWN, f"{_number(unknown)} of {many(total, 'zone')} cannot be told", detail)
+        return Headline(Tone.UNKNOWN, f"{number(unknown)} of {many(total, 'zone')} cannot be told", detail)
     return Headline(Tone.GOOD, "The zone is well" if total == 1 else f"All {many(total, 'zone')} are well", detail)
 
 
-def _number(count: int) -> str:
-    return many(count, "").rstrip()
-
-
-def _detail(status: Status, now: datetime) -> str:
+def _detail(status: Status) -> str:
     addresses = [a for zone in status.zones.values() for a in zone.addresses]
-    servers = {a.server for a in addresses}
+    known = {(a.server, a.address) for a in addresses}
+    servers = {server for server, _ in known}
+    health = Counter(zone.health for zone in status.zones.values())
     seen = max((a.looked for a in addresses if a.looked), default=None)
-    parts = [f"{many(len(addresses), 'address', 'addresses')} on {many(len(servers), 'server')}"]
+    parts = [f"{many(len(known), 'address', 'addresses')} on {many(len(servers), 'server')}"]
+    if health[Health.BAD] and health[Health.UNKNOWN]:
+        parts.append(f"{many(health[Health.UNKNOWN], 'zone')} cannot be told")
     moving = propagating(addresses)
     if moving:
-        parts.append(f"{many(moving, 'address', 'addresses')} still to follow a new version")
+        parts.append(f"a new version has {many(moving, 'address', 'addresses')} still to reach")
     if seen is not None:
         parts.append(f"last looked {seen:%H:%M:%S} UTC")
     return " · ".join(parts)
@@ -150,10 +150,6 @@ def zone_rows(zones: Iterable[ZoneStatus], now: datetime) -> list[ZoneRow]:
 
 def address_rows(zone: ZoneStatus, now: datetime) -> list[AddressRow]:
     return [address_row(zone, address, now) for address in zone.addresses]
-
-
-def finding_rows(zone: ZoneStatus, now: datetime) -> list[FindingRow]:
-    return [finding_row(finding, now) for finding in zone.findings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +226,6 @@ def server_findings(name: str, seen: Sequence[tuple[ZoneStatus, AddressStatus]],
     rows = []
     for code in dict.fromkeys(f.code for f, _ in sorted(found, key=lambda pair: (-pair[0].severity, pair[0].code))):
         same = [(f, zone) for f, zone in found if f.code == code]
-        oldest = min((f for f, _ in same), key=lambda f: f.since)
-        rows.append(CodeRow(finding_row(oldest, now), len({zone for _, zone in same}), since(oldest.since, now)))
+        oldest, zone = min(same, key=lambda pair: pair[0].since)
+        rows.append(CodeRow(finding_row(zone, [oldest], now), len({z for _, z in same}), since(oldest.since, now)))
     return rows

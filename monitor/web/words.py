@@ -38,10 +38,8 @@ def since(at: datetime, now: datetime) -> str:
 
 
 def until(at: datetime, now: datetime) -> str:
-    """``in 3 d 2 h (24 Nov 12:00 UTC)``, or when it was."""
-    if at <= now:
-        return f"{clock(at, now)} ({span(now - at)} ago)"
-    return f"in {span(at - now)} ({clock(at, now)})"
+    """``in 3 d 2 h``, or ``5 min ago`` once it is over."""
+    return f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
 
 
 def iso(at: datetime | None) -> str | None:
@@ -53,6 +51,11 @@ def milliseconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
 
 
+def number(count: int) -> str:
+    """Thousands apart by a thin space that does not break."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
 def many(count: int, noun: str, plural: str = "") -> str:
     """``1 zone``, ``12 zones``, ``12 000 zones``."""
-    return f"{count:,}".replace(",", "\u202f") + " " + (noun if count == 1 else plural or noun + "s")
+    return f"{number(count)} {noun if count == 1 else plural or noun + 's'}"

@@ -68,9 +68,9 @@ def keep(
     at most: that it opened, if he has not heard of it; that it worsened, by severity or by a code not yet told; that
     it is resolved, to exactly those who heard that it opened.
     """
-    firing = [a for a in changed if a.phase is Phase.FIRING and a.severity > Severity.INFO]
+    firing = [a for a in changed if a.phase in (Phase.FIRING, Phase.RECOVERING) and a.severity > Severity.INFO]
     joining = [a for a in firing if a.incident not in book.incidents]
-    graver = [a for a in firing if a.incident in book.incidents]
+    graver = [a for a in firing if (i := book.incidents.get(a.incident or "")) is not None and a.severity > i.severity]
     leaving = [a for a in changed if a.quiet and a.incident in book.incidents]
     if not (book.incidents or joining):
         return Kept(book)

@@ -16,14 +16,20 @@ def dig(
     ``address`` is without port; ``key`` names a file with a TSIG key, ``record`` an owner and a type.
     """
     words = {
-        "zone": quote(zone),
+        "zone": _question(zone),
         "address": quote(address) if address else ANYWHERE,
         "port": str(port),
         "key": f" -k {quote(key)}" if key else "",
-        "record": " ".join(map(quote, (record or zone).split(" "))),
+        "record": _question(record or zone),
     }
     lines = []
     for template in entry.dig:
         line = template.format_map(words)
         lines.append(line.replace(" -p 53 ", " "))
     return tuple(lines)
+
+
+def _question(text: str) -> str:
+    """A name, or a name and a type. What dig would take for an option or a server is given by -q."""
+    said = " ".join(map(quote, text.split(" ")))
+    return f"-q {said}" if text.startswith(("-", "+", "@")) else said

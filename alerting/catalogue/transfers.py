@@ -50,8 +50,8 @@ server:
     tcp-timeout: 120
 nsd-control zonestatus {zone}""",
             powerdns="""\
-# the server's log: journalctl -u pdns | grep AXFR. pdns.conf, if many transfers run at once
-max-tcp-transactions-per-conn=0
+# the server's log: journalctl -u pdns | grep AXFR. pdns.conf, if large transfers take long: 0 is no limit
+max-tcp-connection-duration=0
 pdnsutil check-zone {zone}""",
         ),
         (AXFR,),

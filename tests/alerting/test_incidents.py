@@ -1,0 +1,434 @@
+"""From alerts to incidents, and to what is told of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from alerting.cause import Topology
+from alerting.incidents import MOST_LINES, Book, Kept, chosen, incident_id, keep, remind, telling_id
+from alerting.model import (
+    Alert,
+    AlertKey,
+    Cause,
+    Incident,
+    Line,
+    News,
+    Phase,
+    Policy,
+    Reason,
+    Route,
+    Severity,
+    Telling,
+    Transition,
+)
+from tests.alerting.stories import START, alert, minute, zone
+
+A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
+
+
+FOUR = Topology.of([zone(name, "ns1", "ns2", "ns3") for name in (A, B, C, D)])
+
+
+@dataclass
+class Desk:
+    """Keeps the book through a story: what changes goes in, what is told comes out."""
+
+    topology: Topology = field(
+        default_factory=lambda: Topology.of([zone(n, "ns1", "ns2", "ns3") for n in (A, B, C, D)])
+    )
+    routes: tuple[Route, ...] = ()
+    receivers: tuple[str, ...] = ("oncall",)
+    book: Book = field(default_factory=Book)
+    standing: dict[AlertKey, Alert] = field(default_factory=dict)
+    at: float = 0
+
+    def change(self, *changed: Alert, transitions: Iterable[Transition] = ()) -> Kept:
+        """One batch, a minute after the one before."""
+        self.at += 1
+        known = [
+            replace(a, incident=a.incident or getattr(self.standing.get(a.key), "incident", None)) for a in changed
+        ]
+        for each in known:
+            self.put(each)
+        kept = keep(
+            self.book, self.standing, known, transitions, self.topology, self.routes, minute(self.at), self.receivers
+        )
+        for each in kept.alerts:
+            self.put(each)
+        self.book = kept.book
+        return kept
+
+    def put(self, alert: Alert) -> None:
+        if alert.quiet:
+            self.standing.pop(alert.key, None)
+        else:
+            self.standing[alert.key] = alert
+
+    def fire(self, *alerts: Alert) -> list[str]:
+        return said(self.change(*alerts))
+
+    def end(self, *alerts: Alert) -> list[str]:
+        return said(self.change(*(replace(a, phase=Phase.OK, since=minute(self.at + 1)) for a in alerts)))
+
+    def move(self, phase: Phase, *alerts: Alert) -> list[str]:
+        return said(self.change(*(replace(a, phase=phase) for a in alerts)))
+
+    @property
+    def only(self) -> Incident:
+        (incident,) = self.book.incidents.values()
+        return incident
+
+
+def said(kept: Kept) -> list[str]:
+    return [f"{t.receiver}: {t.news.removeprefix('incident.')} {t.incident.cause}" for t in kept.tellings]
+
+
+LATE = alert(A, "serial-late", "ns2")
+OVERDUE = alert(A, "serial-overdue", "ns2")
+
+
+def test_an_alert_that_fires_opens_an_incident_and_one_that_ends_resolves_it() -> None:
+    desk = Desk()
+    kept = desk.change(LATE)
+    assert said(kept) == [f"oncall: opened zone {A}"]
+    (incident,) = kept.incidents
+    assert incident == desk.only
+    assert incident == Incident(
+        id=incident_id(Cause("zone", A), minute(1)),
+        cause=Cause("zone", A),
+        severity=Severity.WARNING,
+        phase="open",
+        zones=(A,),
+        servers=("ns2",),
+        opened_at=minute(1),
+        told_at=minute(1),
+        lines=(Line("serial-late", Severity.WARNING, A, "ns2", "192.0.2.2", "ns2 has serial-late", START),),
+        findings=1,
+        told=True,
+        codes=("serial-late",),
+        receivers=("oncall",),
+        news=1,
+    )
+    assert [a.incident for a in kept.alerts] == [incident.id]
+    assert desk.move(Phase.RECOVERING, LATE) == []
+    kept = desk.change(replace(LATE, phase=Phase.OK, since=minute(9)))
+    assert said(kept) == [f"oncall: resolved zone {A}"]
+    (over,) = kept.incidents
+    assert (over.phase, over.resolved_at, over.news) == ("resolved", minute(3), 2)
+    assert [line.ended for line in over.lines] == [minute(9)]
+    assert desk.book.incidents == {}
+
+
+def test_what_is_pending_opens_nothing() -> None:
+    desk = Desk()
+    assert desk.move(Phase.PENDING, LATE) == []
+    assert desk.book == Book()
+
+
+def test_what_is_only_information_opens_nothing_and_nobody_hears_of_it() -> None:
+    desk = Desk()
+    assert desk.fire(alert(A, "ttl-differs", "ns2")) == []
+    assert desk.end(alert(A, "ttl-differs", "ns2")) == []
+    assert desk.book == Book()
+
+
+def test_what_becomes_graver_than_information_opens_one() -> None:
+    desk = Desk()
+    info = alert(A, "ttl-differs", "ns2")
+    desk.fire(info)
+    assert desk.fire(replace(info, severity=Severity.WARNING)) == [f"oncall: opened zone {A}"]
+
+
+def test_what_fired_and_recovers_within_one_batch_is_told_all_the_same() -> None:
+    desk = Desk()
+    assert desk.move(Phase.RECOVERING, LATE) == [f"oncall: opened zone {A}"]
+
+
+def test_more_of_the_same_zone_joins_and_a_new_code_is_news() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    assert desk.fire(alert(A, "serial-late", "ns3")) == []
+    assert desk.fire(alert(A, "record-differs", "ns3")) == [f"oncall: worsened zone {A}"]
+    assert desk.only.servers == ("ns2", "ns3")
+    assert desk.only.codes == ("record-differs", "serial-late")
+    assert desk.only.findings == 3
+
+
+def test_a_graver_finding_is_news_and_late_to_overdue_is_one_incident() -> None:
+    """At one look late ends and overdue fires; the trouble goes on."""
+    desk = Desk()
+    desk.fire(LATE)
+    kept = desk.change(replace(LATE, phase=Phase.OK, since=minute(2)), OVERDUE)
+    assert said(kept) == [f"oncall: worsened zone {A}"]
+    assert desk.only.severity is Severity.CRITICAL
+    assert [line.ended for line in desk.only.lines] == [minute(2), None]
+    assert desk.end(OVERDUE) == [f"oncall: resolved zone {A}"]
+
+
+def test_an_alert_whose_severity_the_operator_raises_is_news() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    assert desk.fire(replace(LATE, severity=Severity.CRITICAL)) == [f"oncall: worsened zone {A}"]
+    assert desk.fire(replace(LATE, severity=Severity.WARNING)) == []
+    assert desk.only.severity is Severity.CRITICAL
+
+
+def test_one_telling_for_all_that_comes_in_one_batch() -> None:
+    desk = Desk()
+    codes = ("serial-late", "record-differs", "tcp-unreachable", "ns-set-differs")
+    assert desk.fire(*(alert(A, code, "ns2") for code in codes)) == [f"oncall: opened zone {A}"]
+    assert desk.fire(alert(A, "transfer-open", "ns2"), alert(A, "transfer-failed", "ns2")) == [
+        f"oncall: worsened zone {A}"
+    ]
+
+
+def test_a_server_that_fails_for_most_of_its_zones_is_one_incident() -> None:
+    desk = Desk()
+    down = [alert(name, "server-unreachable", "ns2") for name in (A, B, C, D)]
+    assert desk.fire(*down[:3]) == ["oncall: opened server ns2"]
+    assert desk.fire(down[3]) == []
+    assert desk.only.zones == (A, B, C, D)
+    assert desk.end(*down[:3]) == []
+    assert desk.end(down[3]) == ["oncall: resolved server ns2"]
+
+
+def test_the_zones_of_a_dying_server_that_are_still_pending_are_seen() -> None:
+    desk = Desk()
+    desk.move(Phase.PENDING, *(alert(name, "server-unreachable", "ns2") for name in (B, C, D)))
+    assert desk.fire(alert(A, "server-unreachable", "ns2")) == ["oncall: opened server ns2"]
+    assert desk.fire(*(alert(name, "server-unreachable", "ns2") for name in (B, C, D))) == []
+
+
+def test_the_last_zones_of_a_dying_server_join_it_even_when_the_others_are_over() -> None:
+    """Three are over, the fourth now also fails its transfers: by then ns2 is not bad for most of its zones."""
+    desk = Desk()
+    down = [alert(name, "server-unreachable", "ns2") for name in (A, B, C, D)]
+    desk.fire(*down)
+    desk.end(*down[:3])
+    assert desk.fire(alert(D, "transfer-failed", "ns2")) == ["oncall: worsened server ns2"]
+    assert len(desk.book.incidents) == 1
+
+
+def test_another_server_of_the_same_zone_is_another_trouble() -> None:
+    desk = Desk()
+    desk.fire(*(alert(name, "server-unreachable", "ns2") for name in (A, B, C)))
+    assert desk.fire(alert(A, "record-differs", "ns3")) == [f"oncall: opened zone {A}"]
+
+
+def test_two_zones_with_troubles_of_their_own_are_two_incidents() -> None:
+    desk = Desk()
+    assert desk.fire(LATE, alert(B, "record-differs", "ns3")) == [
+        f"oncall: opened zone {A}",
+        f"oncall: opened zone {B}",
+    ]
+
+
+def test_an_alert_stays_in_its_incident_although_its_cause_is_seen_wider_later() -> None:
+    desk = Desk()
+    desk.fire(alert(A, "server-unreachable", "ns2"))
+    assert desk.fire(*(alert(name, "server-unreachable", "ns2") for name in (B, C, D))) == ["oncall: opened server ns2"]
+    assert sorted(map(str, (i.cause for i in desk.book.incidents.values()))) == ["server ns2", f"zone {A}"]
+    assert desk.end(alert(A, "server-unreachable", "ns2")) == [f"oncall: resolved zone {A}"]
+
+
+def test_it_is_not_over_while_something_of_the_same_cause_is_on_its_way() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    desk.move(Phase.PENDING, OVERDUE)
+    assert desk.end(LATE) == []
+    assert desk.fire(OVERDUE) == [f"oncall: worsened zone {A}"]
+    assert desk.end(OVERDUE) == [f"oncall: resolved zone {A}"]
+
+
+def test_it_is_over_when_what_was_on_its_way_did_not_come() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    desk.move(Phase.PENDING, OVERDUE)
+    desk.end(LATE)
+    assert desk.end(OVERDUE) == [f"oncall: resolved zone {A}"]
+
+
+def test_what_is_on_its_way_elsewhere_holds_nothing_open() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    desk.move(Phase.PENDING, alert(B, "serial-late", "ns2"))
+    assert desk.end(LATE) == [f"oncall: resolved zone {A}"]
+
+
+def test_it_opens_anew_after_it_was_over() -> None:
+    desk = Desk()
+    first = desk.change(LATE).incidents[0]
+    desk.end(LATE)
+    assert desk.fire(LATE) == [f"oncall: opened zone {A}"]
+    assert desk.only.id != first.id
+    assert desk.only.id > first.id
+
+
+def test_what_left_the_configuration_is_told_as_such() -> None:
+    desk = Desk()
+    desk.fire(LATE, OVERDUE)
+    gone = replace(LATE, phase=Phase.OK, since=minute(2))
+    left = Transition(LATE.key, Phase.FIRING, Phase.OK, Reason.WITHDRAWN, minute(2))
+    kept = desk.change(gone, replace(OVERDUE, phase=Phase.OK, since=minute(2)), transitions=[left])
+    assert said(kept) == [f"oncall: resolved zone {A}"]
+    assert [line.text for line in kept.incidents[0].lines] == [
+        "ns2 has serial-late; no longer monitored",
+        "ns2 has serial-overdue",
+    ]
+
+
+def test_an_alert_of_an_incident_nobody_knows_is_taken_for_a_new_one() -> None:
+    desk = Desk()
+    assert desk.fire(replace(LATE, incident="20200101T000000-aaaaaa")) == [f"oncall: opened zone {A}"]
+    desk = Desk()
+    desk.fire(OVERDUE)
+    assert desk.end(replace(LATE, incident="20200101T000000-aaaaaa")) == []
+
+
+def test_after_a_restart_the_book_goes_on_where_it_was() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    again = Desk(book=Book(dict(desk.book.incidents)), standing=dict(desk.standing), at=100)
+    assert again.fire(LATE) == []
+    assert again.end(LATE) == [f"oncall: resolved zone {A}"]
+
+
+# --- who hears ---
+
+
+def test_who_heard_that_it_opened_hears_that_it_is_resolved_whatever_the_routes_say_by_then() -> None:
+    desk = Desk(routes=(Route(("first",), severity=(Severity.WARNING,)),))
+    desk.fire(LATE)
+    desk.routes = (Route(("other",), codes=("no-answer",)),)
+    assert desk.end(LATE) == [f"first: resolved zone {A}"]
+
+
+def test_who_is_concerned_only_once_it_is_worse_hears_that_it_opened() -> None:
+    desk = Desk(routes=(Route(("chat",)), Route(("pager",), severity=(Severity.CRITICAL,))))
+    assert desk.fire(LATE) == [f"chat: opened zone {A}"]
+    assert desk.fire(OVERDUE) == [f"chat: worsened zone {A}", f"pager: opened zone {A}"]
+    assert desk.end(LATE, OVERDUE) == [f"chat: resolved zone {A}", f"pager: resolved zone {A}"]
+
+
+def test_who_is_concerned_by_a_zone_that_joins_silently_hears_that_it_opened() -> None:
+    desk = Desk(routes=(Route(("all",)), Route(("d-team",), zones=(D,))))
+    desk.fire(*(alert(name, "server-unreachable", "ns2") for name in (A, B, C)))
+    assert desk.fire(alert(D, "server-unreachable", "ns2")) == ["d-team: opened server ns2"]
+
+
+def test_what_nobody_hears_of_is_kept_and_shown_all_the_same() -> None:
+    desk = Desk(routes=(Route(("pager",), severity=(Severity.CRITICAL,)),))
+    kept = desk.change(LATE)
+    assert said(kept) == []
+    assert [incident.told for incident in kept.incidents] == [False]
+    assert said_again(desk, minutes=1000) == []
+    kept = desk.change(replace(LATE, phase=Phase.OK))
+    assert said(kept) == []
+    assert [incident.phase for incident in kept.incidents] == ["resolved"]
+
+
+# --- reminders ---
+
+
+def said_again(desk: Desk, minutes: float, remind_after: timedelta = timedelta(hours=4)) -> list[str]:
+    kept = remind(desk.book, minute(minutes), Policy(remind=remind_after), desk.standing)
+    desk.book = kept.book
+    return said(kept)
+
+
+def test_what_stays_open_is_told_again_every_four_hours() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    heard = {at: said_again(desk, at) for at in range(2, 12 * 60)}
+    assert [at for at, each in heard.items() if each] == [241, 481]
+    assert heard[241] == [f"oncall: reminded zone {A}"]
+
+
+def test_a_reminder_counts_from_what_was_told_last() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    desk.at = 120
+    desk.fire(OVERDUE)
+    assert said_again(desk, 300) == []
+    assert said_again(desk, 361) == [f"oncall: reminded zone {A}"]
+
+
+def test_without_reminders_nothing_is_told_again() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    assert said_again(desk, 10_000, timedelta(0)) == []
+
+
+def test_what_is_told_again_says_how_late_it_is_by_now() -> None:
+    desk = Desk()
+    desk.fire(replace(LATE, text="11 min behind"))
+    now = replace(desk.standing[LATE.key], text="4 h behind")
+    kept = remind(desk.book, minute(500), Policy(), {now.key: now})
+    assert [line.text for telling in kept.tellings for line in telling.incident.lines] == ["4 h behind"]
+    assert remind(desk.book, minute(2), Policy()) == Kept(desk.book)
+
+
+# --- many ---
+
+
+def many(count: int, code: str = "server-unreachable") -> tuple[Desk, list[Alert]]:
+    names = [f"z{n:05d}.example." for n in range(count)]
+    return Desk(topology=Topology.of([zone(name, "ns1", "ns2") for name in names])), [
+        alert(name, code, "ns2") for name in names
+    ]
+
+
+def test_ten_thousand_alerts_of_one_server_are_one_telling() -> None:
+    desk, down = many(10_000)
+    assert desk.fire(*down[:6000]) == ["oncall: opened server ns2"]
+    assert desk.fire(*down[6000:]) == []
+    assert (desk.only.findings, len(desk.only.zones), len(desk.only.lines)) == (10_000, 10_000, MOST_LINES)
+    assert desk.end(*down) == ["oncall: resolved server ns2"]
+
+
+def test_among_many_lines_every_code_has_one_and_what_stands_comes_before_what_ended() -> None:
+    base = Line("serial-late", Severity.WARNING, A, "ns2", None, "", START)
+    lines = [replace(base, zone=f"z{n}.", ended=START if n < 30 else None) for n in range(60)]
+    lines += [replace(base, code="zone-expired", severity=Severity.CRITICAL), replace(base, code="no-answer")]
+    kept = chosen(lines)
+    assert len(kept) == MOST_LINES
+    assert {line.code for line in kept} == {"serial-late", "zone-expired", "no-answer"}
+    assert not any(line.ended for line in kept)
+    assert [line.zone for line in kept[:18]] == [f"z{n}." for n in range(30, 48)]
+    assert chosen(kept) == kept
+
+
+# --- names ---
+
+
+def test_names_are_short_sortable_and_unique() -> None:
+    cause = Cause("server", "ns2")
+    first, second = incident_id(cause, minute(0)), incident_id(cause, minute(0) + timedelta(microseconds=1))
+    assert first.startswith("20261120T100000-")
+    assert len(first) == 22
+    assert len({first, second, incident_id(Cause("zone", "ns2"), minute(0))}) == 3
+    assert incident_id(cause, minute(1)) > first
+
+
+def test_every_telling_has_a_name_of_its_own_without_dots() -> None:
+    desk = Desk(receivers=("a", "b.c"))
+    tellings: list[Telling] = list(desk.change(LATE).tellings)
+    tellings += desk.change(OVERDUE).tellings
+    tellings += remind(desk.book, minute(1000), Policy()).tellings
+    ids = [telling.id for telling in tellings]
+    assert len(ids) == len(set(ids)) == 6
+    assert not any("." in each for each in ids)
+    assert ids[0] == telling_id(tellings[0].incident, "a")
+    assert [telling.news for telling in tellings[::2]] == [News.OPENED, News.WORSENED, News.REMINDED]
+
+
+@pytest.mark.parametrize("phase", [Phase.FIRING, Phase.RECOVERING])
+def test_a_batch_that_changes_nothing_tells_nothing(phase: Phase) -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    before = desk.only
+    assert desk.move(phase, LATE) == []
+    assert desk.only is before
+    assert desk.change() == Kept(desk.book)

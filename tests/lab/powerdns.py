@@ -64,13 +64,16 @@ def _bare(name: str) -> str:
 
 
 def _rows(content: Content) -> list[tuple[str, str, str, int, bool]]:
-    """Owner, type, rdata, TTL, and whether the zone is the authority for it: what lies below a cut is glue."""
+    """Owner, type, rdata, TTL, and whether the zone is the authority for it: what lies below a cut is glue.
+
+    PowerDNS looks owners up in lower case; rdata stays as it is spelt.
+    """
     zone = content.parsed()
     apex = dns.name.from_text(content.zone)
     cuts = {name for name, rdataset in zone.iterate_rdatasets(dns.rdatatype.NS) if name != apex}
     return [
         (
-            name.to_text(omit_final_dot=True),
+            name.to_text(omit_final_dot=True).lower(),
             dns.rdatatype.to_text(rdata.rdtype),
             rdata.to_text(),
             ttl,

@@ -4,8 +4,10 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from tests.lab.waiting import until
 
 
 class Process:
@@ -36,6 +38,14 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         os.killpg(self._process.pid, number)
 
+    def pause(self) -> None:
+        """Returns once every thread of the group stands still."""
+        self.send(signal.SIGSTOP)
+        until(lambda: set(_states(self._process.pid)) <= {"T", "Z"}, "the whole process group is stopped")
+
+    def resume(self) -> None:
+        self.send(signal.SIGCONT)
+
     def hang_up(self) -> None:
         """What a daemon takes for "read your files again"; for the first process of the group alone."""
         self._process.send_signal(signal.SIGHUP)
@@ -49,3 +59,12 @@ class Process:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself
             self.send(signal.SIGKILL)
         self._process.wait()
+
+
+def _states(group: int) -> Iterator[str]:
+    """The state of each thread in a process group (proc_pid_stat(5), fields 3 and 5)."""
+    for stat in Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            state, _, pgrp = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(pgrp) == group:
+                yield state

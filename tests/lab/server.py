@@ -1,7 +1,6 @@
 """One real nameserver: what it serves, whom it follows, and how it is broken."""
 
 import shutil
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ import dns.flags
 import dns.message
 import dns.opcode
 import dns.query
+import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
@@ -171,11 +171,11 @@ class Server:
     def pause(self) -> None:
         """Hang: the kernel still takes connections, nothing answers."""
         assert self._process is not None
-        self._process.send(signal.SIGSTOP)
+        self._process.pause()
 
     def resume(self) -> None:
         assert self._process is not None
-        self._process.send(signal.SIGCONT)
+        self._process.resume()
 
     def close(self) -> None:
         """Stop it for good and give its port back."""
@@ -225,16 +225,48 @@ class Server:
         found = answer.get_rrset(answer.answer, answer.question[0].name, dns.rdataclass.IN, dns.rdatatype.SOA)
         return found[0].serial if found else None
 
-    def wait(self, zone: str, serial: int | None, *, seconds: float = 15.0) -> None:
-        """Return once it serves that version of the zone; None: none at all."""
+    def wait(self, zone: str, serial: int, *, seconds: float = 15.0) -> None:
+        """Return once it serves that version of the zone."""
         until(lambda: self.serial(zone) == serial, lambda: self._why(zone, serial), seconds=seconds)
+
+    def wait_rcode(self, zone: str, rcode: str, *, seconds: float = 15.0) -> None:
+        """Return once it answers the SOA question with that rcode, such as SERVFAIL for a copy that has expired."""
+
+        def answered() -> bool:
+            try:
+                return dns.rcode.to_text(self.ask(zone, timeout=1.0).rcode()) == rcode
+            except dns.exception.DNSException:
+                return False
+
+        until(answered, lambda: self._why(zone, rcode), seconds=seconds)
+
+    def catch_up(self, zone: str, serial: int, *, seconds: float = 15.0) -> None:
+        """``wait``, handing it a NOTIFY until it does: one that comes while it is busy may get lost."""
+
+        def caught_up() -> bool:
+            if self.serial(zone) == serial:
+                return True
+            self.nudge(zone)
+            return False
+
+        until(caught_up, lambda: self._why(zone, serial), seconds=seconds, pause=0.3)
+
+    def wait_for(self, qname: str, qtype: str, rdata: str, *, seconds: float = 10.0) -> None:
+        """Return once ``rdata`` is among what it gives for a name."""
+
+        def given() -> bool:
+            return any(str(one) == rdata for rrset in self.ask(qname, qtype).answer for one in rrset)
+
+        until(
+            given, lambda: f"{self!r} does not give {rdata} for {qname} {qtype}\n{self.last_words()}", seconds=seconds
+        )
 
     # --- inside ---
 
-    def _why(self, zone: str, serial: int | None) -> str:
+    def _why(self, zone: str, wanted: int | str) -> str:
         upstream = self.upstreams.get(zone)
         words = self.last_words() + ("\n" + upstream.last_words() if upstream is not None else "")
-        return f"{self!r} serves {self.serial(zone)} of {zone}, not {serial}\n{words}"
+        return f"{self!r} serves {self.serial(zone)} of {zone}, not yet {wanted}\n{words}"
 
     def _answers(self) -> bool:
         if self._process is not None and self._process.ended is not None:

@@ -7,13 +7,15 @@ from collections.abc import Callable
 PAUSE = 0.02
 
 
-def until(condition: Callable[[], bool], what: str | Callable[[], str], *, seconds: float = 10.0) -> None:
+def until(
+    condition: Callable[[], bool], what: str | Callable[[], str], *, seconds: float = 10.0, pause: float = PAUSE
+) -> None:
     """Returns once ``condition()`` holds; fails with ``what`` (text, or made when needed) after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what() if callable(what) else what}")
-        time.sleep(PAUSE)
+        time.sleep(pause)
 
 
 async def eventually(condition: Callable[[], bool], what: str | Callable[[], str], *, seconds: float = 10.0) -> None:

@@ -1,10 +1,42 @@
-"""What a failed test on real servers shows: the end of each server's log."""
+"""The world of each primary, started once for all tests that look at it; and the servers' logs beside a failure."""
 
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
+from monitor.clock import now
+from monitor.config.model import Probe
+from monitor.ports import Prober
+from monitor.probe.dns import DnsProber
+from tests.lab.server import SOFTWARE
 from tests.lab.topology import Lab
+from tests.real.keys import KEYS
+from tests.real.world import BRIEF, World, build
+
+
+@pytest.fixture(scope="package", params=SOFTWARE)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A primary of each software in turn with secondaries of all four, every zone where it belongs.
+
+    One zone is taken from the primary at once: by the time that its story is told its copies have expired.
+    """
+    with Lab() as lab:
+        world = build(lab, request.param)
+        lab.start()
+        for secondary in world.secondaries:
+            for duty in secondary.setup.duties:
+                content = world.primary.content(duty.zone)
+                if duty.upstream_key in duty.allow:
+                    secondary.wait(duty.zone, content.serial)
+        world.primary.drop(BRIEF)
+        yield world
+
+
+@pytest.fixture
+async def probe() -> AsyncIterator[Prober]:
+    probe = DnsProber(Probe(), KEYS, now)
+    yield probe
+    await probe.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,16 +17,12 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from alerting.model import Secret
 from checks.model import Transport
 from monitor.ports import Key
 from tests.lab.model import GUEST, XFR, Content, tsig
 from tests.lab.server import SOFTWARE, Server
 from tests.lab.topology import Lab
-
-STRANGER = Key("stranger", "stranger-key.", "hmac-sha256", XFR.secret)
-WRONG_SECRET = Key("wrong-secret", XFR.wire_name, "hmac-sha256", Secret("bm90IHRoZSBzZWNyZXQgYXQgYWxsLCBub3QgaXQgISE="))
-WRONG_ALGORITHM = Key("wrong-algorithm", XFR.wire_name, "hmac-sha512", XFR.secret)
+from tests.real.keys import STRANGER, WRONG_ALGORITHM, WRONG_SECRET
 
 GIVEN, NEVER, ALIEN = "given.test.", "never.test.", "alien.test."
 

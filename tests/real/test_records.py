@@ -1,0 +1,141 @@
+"""Are records the same when they are, however four servers write them, and different when they are not?"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from checks.model import Health, Outcome, Query, Transport, WantedRecord, Zone
+from checks.model import Server as Watched
+from monitor.ports import Prober
+from tests.lab.model import Content
+from tests.lab.server import SOFTWARE, Server
+from tests.lab.topology import Lab
+from tests.lab.waiting import until
+from tests.real.world import Watch, ask, codes
+
+ZONE = "same.test."
+
+RECORDS = (
+    "@ NS ns1",
+    "@ NS ns2",
+    "ns1 A 192.0.2.53",
+    "ns2 AAAA 2001:db8:0:0:0:0:0:53",
+    "www A 192.0.2.80",
+    "www A 192.0.2.81",
+    "www A 192.0.2.82",
+    "@ MX 10 mail",
+    "@ MX 20 backup",
+    "_sip._tcp SRV 0 5 5060 sip",
+    '@ TXT "v=spf1 -all"',
+    "@ CAA 0 issue ca.example.net.",
+    "alias CNAME www",
+)
+"""What each software is given is another order and another case of the same."""
+
+LONG = tuple(f"long TXT {'x' * 200}{number:02}" for number in range(20))
+
+
+def spelt(software: str) -> tuple[str, ...]:
+    records = (*RECORDS, *LONG)
+    match software:
+        case "bind":
+            return records
+        case "knot":
+            return tuple(reversed(records))
+        case "nsd":
+            return tuple(_louder(record) for record in records)
+        case _:
+            return tuple(_louder(record) for record in reversed(records))
+
+
+def _louder(record: str) -> str:
+    """Upper case wherever case does not matter: owners, and the names in rdata (RFC 4034 section 6.2)."""
+    owner, rtype, rdata = record.split(None, 2)
+    return f"{owner.upper()} {rtype} {rdata if rtype in ('TXT', 'CAA') else rdata.upper()}"
+
+
+WANTED = tuple(
+    WantedRecord(name, rtype)
+    for name, rtype in (
+        (ZONE, "NS"), (ZONE, "MX"), (ZONE, "TXT"), (ZONE, "CAA"), (f"www.{ZONE}", "A"), (f"ns2.{ZONE}", "AAAA"),
+        (f"_sip._tcp.{ZONE}", "SRV"), (f"alias.{ZONE}", "CNAME"), (f"long.{ZONE}", "TXT"), (f"nothing.{ZONE}", "A"),
+    )
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Four primaries: each was given the zone by hand."""
+    with Lab() as lab:
+        for software in SOFTWARE:
+            lab.primary(software, Content(ZONE, serial=10, records=spelt(software)), name=software)
+        lab.start()
+        yield lab
+
+
+def zone(lab: Lab, *wanted: WantedRecord, primary: str | None = None) -> Zone:
+    servers = tuple(Watched(server.name, server.setup.addresses) for server in lab.servers)
+    return Zone(ZONE, servers, primary, records=wanted or WANTED)
+
+
+async def test_the_same_records_in_any_order_and_case_are_the_same(lab: Lab, probe: Prober) -> None:
+    for check in ("records", "ns-set", "soa-fields", "soa-serial", "reachable"):
+        verdict = await Watch(probe, zone(lab)).look(check)
+        assert (verdict.health, verdict.findings) == (Health.GOOD, ()), check
+
+
+async def test_an_answer_too_long_for_udp_comes_over_tcp(lab: Lab, probe: Prober) -> None:
+    for server in lab.servers:
+        queries = [
+            Query(ZONE, server.name, address, f"long.{ZONE}", "TXT", Transport.UDP)
+            for address in server.setup.addresses
+        ]
+        for seen in await ask(probe, *queries):
+            assert (seen.outcome, seen.transport) == (Outcome.ANSWERED, Transport.TCP)
+            assert seen.answer is not None
+            assert len(seen.answer.rdata) == len(LONG)
+
+
+@pytest.mark.parametrize("software", SOFTWARE)
+async def test_one_record_changed_on_one_server_is_found_there(lab: Lab, probe: Prober, software: str) -> None:
+    """Somebody edited the zone by hand and left the serial as it was."""
+    server = next(server for server in lab.servers if server.software == software)
+    content = server.content(ZONE)
+    other = tuple(record for record in content.records if "192.0.2.81" not in record)
+    watch = Watch(probe, zone(lab, primary="bind" if software != "bind" else "knot"))
+    server.put(replace(content, records=(*other, "www A 203.0.113.81")))
+    server.wait_for(f"www.{ZONE}", "A", "203.0.113.81")
+    try:
+        found = codes(await watch.look("records"))
+    finally:
+        server.put(content)
+        server.wait_for(f"www.{ZONE}", "A", "192.0.2.81")
+    assert found == {software: {"content-differs"}}
+    assert codes(await watch.look("records")) == {}
+
+
+async def test_a_record_that_is_not_what_it_should_be_is_found_everywhere(lab: Lab, probe: Prober) -> None:
+    wanted = WantedRecord(f"www.{ZONE}", "A", ("192.0.2.80", "192.0.2.81", "192.0.2.82"))
+    assert codes(await Watch(probe, zone(lab, wanted)).look("records")) == {}
+    hijacked = replace(wanted, expect=("192.0.2.80",))
+    found = codes(await Watch(probe, zone(lab, hijacked)).look("records"))
+    assert found == {server.name: {"record-unexpected"} for server in lab.servers}
+
+
+async def test_another_ttl_on_one_server_is_no_other_record(lab: Lab, probe: Prober) -> None:
+    server = lab.servers[1]
+    content = server.content(ZONE)
+    watch = Watch(probe, zone(lab, WantedRecord(f"www.{ZONE}", "A"), primary="bind"))
+    server.put(replace(content, ttl=content.ttl + 60))
+    until(lambda: _ttl(server) == content.ttl + 60, "the longer TTL")
+    try:
+        verdict = await watch.look("records")
+    finally:
+        server.put(content)
+        until(lambda: _ttl(server) == content.ttl, "the TTL as before")
+    assert codes(verdict) == {server.name: {"ttl-differs"}}
+
+
+def _ttl(server: Server) -> int:
+    return server.ask(f"www.{ZONE}", "A").answer[0].ttl

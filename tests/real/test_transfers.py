@@ -1,0 +1,122 @@
+"""Are transfers given, refused and explained as each software does it, whoever is its primary?"""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from checks.model import Expectation, Health, Outcome, Query, TransferResult, TransferRule, Transport
+from monitor.clock import monotonic, now
+from monitor.config.model import Probe
+from monitor.ports import Prober
+from monitor.probe.dns import DnsProber
+from tests.lab.model import GUEST, XFR
+from tests.lab.server import Server
+from tests.real.keys import KEYS, STRANGER, WRONG_ALGORITHM, WRONG_SECRET
+from tests.real.world import BIG, BIG_COUNT, SYNC, Watch, World, ask, codes
+
+REFUSED, NOTAUTH, SERVFAIL = TransferResult.REFUSED, TransferResult.NOTAUTH, TransferResult.SERVFAIL
+BADKEY, BADSIG, BADTIME = TransferResult.BADKEY, TransferResult.BADSIG, TransferResult.BADTIME
+ALLOWED = TransferResult.ALLOWED
+
+#                                                BIND      Knot      NSD       PowerDNS
+REASONS = {
+    ("the key that is allowed", XFR.name):      (ALLOWED,  ALLOWED,  ALLOWED,  ALLOWED),
+    ("no key", None):                           (REFUSED,  NOTAUTH,  REFUSED,  NOTAUTH),
+    ("a key that is not allowed", GUEST.name):  (REFUSED,  BADKEY,   REFUSED,  NOTAUTH),
+    ("a key of no known name", STRANGER.name):  (BADKEY,   BADKEY,   BADKEY,   NOTAUTH),
+    ("another secret", WRONG_SECRET.name):      (BADSIG,   BADSIG,   BADSIG,   NOTAUTH),
+    ("another algorithm", WRONG_ALGORITHM.name):(BADKEY,   BADKEY,   REFUSED,  NOTAUTH),
+}  # fmt: skip
+
+COLUMN = {"bind": 0, "knot": 1, "nsd": 2, "powerdns": 3}
+
+
+def axfr(server: Server, zone: str, key: str | None, *, whole: bool = False) -> list[Query]:
+    """To both addresses of the server."""
+    return [
+        Query(zone, server.name, address, zone, "AXFR", Transport.TCP, key, whole) for address in server.setup.addresses
+    ]
+
+
+@pytest.mark.parametrize(("words", "key"), REASONS)
+async def test_the_reason_is_typed(world: World, probe: Prober, words: str, key: str | None) -> None:
+    for server in world.servers:
+        expected = REASONS[words, key][COLUMN[server.software]]
+        for seen in await ask(probe, *axfr(server, SYNC, key)):
+            assert (seen.outcome, seen.transfer) == (Outcome.ANSWERED, expected), f"{server!r}: {seen}"
+
+
+@pytest.mark.parametrize("minutes", [-20, 20])
+async def test_a_skewed_clock_is_named_and_measured(world: World, minutes: int) -> None:
+    """Ours is wrong by so much; PowerDNS alone does not say so."""
+
+    def wrong() -> datetime:
+        return now() + timedelta(minutes=minutes)
+
+    skewed = DnsProber(Probe(), KEYS, wrong)
+    try:
+        for server in world.servers:
+            for seen in await ask(skewed, *axfr(server, SYNC, XFR.name)):
+                if server.software == "powerdns":
+                    assert seen.transfer is NOTAUTH
+                    assert seen.skew is None
+                else:
+                    assert seen.transfer is BADTIME, f"{server!r}: {seen}"
+                    assert seen.skew == pytest.approx(-60 * minutes, abs=5)
+    finally:
+        await skewed.close()
+
+
+async def test_a_whole_zone_is_counted_right(world: World, probe: Prober) -> None:
+    """With TSIG on every message, in the shape of each software's stream; the SOA comes twice."""
+    for server in world.servers:
+        for seen in await ask(probe, *axfr(server, BIG, XFR.name, whole=True)):
+            assert seen.transfer is ALLOWED, f"{server!r}: {seen}"
+            assert seen.soa is not None
+            assert seen.soa.serial == 10
+            assert seen.records == BIG_COUNT + 1
+            assert seen.octets > 20 * BIG_COUNT
+
+
+async def test_the_matrix_is_judged(world: World, probe: Prober) -> None:
+    """What is allowed and given, refused and not given, is good; and each the other way round is not."""
+    right = (TransferRule("*", Expectation.ALLOWED, XFR.name), TransferRule("*", Expectation.REFUSED))
+    verdict = await Watch(probe, world.zone(SYNC, transfers=right)).look("transfer")
+    assert verdict.health is Health.GOOD, verdict
+
+    wrong = (
+        TransferRule("*", Expectation.REFUSED, XFR.name),
+        TransferRule("*", Expectation.ALLOWED),
+        TransferRule("*", Expectation.ALLOWED, WRONG_SECRET.name),
+    )
+    verdict = await Watch(probe, world.zone(SYNC, transfers=wrong)).look("transfer")
+    assert codes(verdict) == {server.name: {"transfer-open", "transfer-refused"} for server in world.servers}
+    assert {finding.address for finding in verdict.findings if finding.code == "transfer-refused"} >= {
+        address for server in world.servers for address in server.setup.addresses
+    }
+
+
+async def test_a_transfer_pulled_whole_is_good(world: World, probe: Prober) -> None:
+    rule = TransferRule("*", Expectation.ALLOWED, XFR.name, whole=True)
+    verdict = await Watch(probe, world.zone(BIG, transfers=(rule,))).look("transfer")
+    assert verdict.health is Health.GOOD, verdict
+
+
+async def test_what_is_refused_and_then_given_away_is_seen_at_the_next_look(world: World, probe: Prober) -> None:
+    """The access list of the primary is opened and closed while we watch."""
+    rule = TransferRule("primary", Expectation.REFUSED)
+    watch = Watch(probe, world.zone(SYNC, transfers=(rule,)))
+    assert (await watch.look("transfer")).health is Health.GOOD
+    world.primary.allow(SYNC, XFR, everyone=True)
+    try:
+        await settled(watch, {"primary": {"transfer-open"}})
+    finally:
+        world.primary.allow(SYNC, XFR)
+    await settled(watch, {})
+
+
+async def settled(watch: Watch, expected: dict[str, set[str]]) -> None:
+    """Servers take up a changed access list in their own time."""
+    deadline = monotonic() + 10
+    while (found := codes(await watch.look("transfer"))) != expected:
+        assert monotonic() < deadline, f"still {found}"

@@ -1,0 +1,120 @@
+"""Who serves which version, who is late, and for how long? Every software as primary, all four behind it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from checks.ledger import behind_since, lag
+from checks.model import Family, Health, Outcome, Query, Transport
+from monitor.ports import Prober
+from tests.lab.model import XFR
+from tests.real.world import HELD, LATE, ROUND, SIX, SYNC, Watch, World, ask, codes
+
+ALL_SECONDARIES = ("bind", "knot", "nsd", "powerdns")
+EVERY_CHECK_OF_AGREEMENT = ("reachable", "soa-serial", "soa-fields", "ns-set")
+
+ELEVEN_MINUTES = timedelta(minutes=11)
+"""Beyond the default max_lag."""
+FOUR_HOURS = timedelta(hours=4)
+"""Beyond refresh and retry of the lab's zones, and far from their expire."""
+
+
+async def test_five_servers_in_sync_are_good_in_every_respect(world: World, probe: Prober) -> None:
+    watch = Watch(probe, world.zone(SYNC))
+    for check in EVERY_CHECK_OF_AGREEMENT:
+        verdict = await watch.look(check)
+        assert (verdict.health, verdict.findings, verdict.unsure) == (Health.GOOD, (), ()), check
+        assert all(seen.outcome is Outcome.ANSWERED for seen in watch.seen)
+
+
+async def test_each_address_says_the_same_over_udp_and_tcp(world: World, probe: Prober) -> None:
+    """NSID is given by all; EXPIRE (RFC 7314) by BIND and Knot alone, and counts down on their secondaries."""
+    for server in world.servers:
+        for transport in Transport:
+            queries = [
+                Query(SYNC, server.name, address, SYNC, "SOA", transport, identify=True)
+                for address in server.setup.addresses
+            ]
+            for seen in await ask(probe, *queries):
+                assert (seen.outcome, seen.transport, seen.rcode) == (Outcome.ANSWERED, transport, "NOERROR")
+                assert seen.serial is not None
+                assert seen.nsid == server.name
+                assert (seen.expire is not None) == (server.software in ("bind", "knot")), f"{server!r}: {seen}"
+                if server is not world.primary and seen.expire is not None:
+                    assert 0 <= 1209600 - seen.expire < 900
+
+
+async def test_whoever_does_not_hear_of_a_change_is_late_and_catches_up(world: World, probe: Prober) -> None:
+    for secondary in world.secondaries:
+        secondary.freeze(LATE)
+    watch = Watch(probe, world.zone(LATE))
+    assert (await watch.look("soa-serial")).health is Health.GOOD
+
+    first = world.primary.bump(LATE, "first A 192.0.2.1")
+    world.primary.wait(LATE, first)
+    assert codes(await watch.look("soa-serial")) == {}, "a difference that young is propagating"
+    for secondary in world.secondaries:
+        for address in secondary.setup.addresses:
+            late = lag(watch.ledger, secondary.name, address, watch.ledger.at)
+            assert late is not None
+            assert timedelta() <= late < timedelta(seconds=30)
+            assert behind_since(watch.ledger, secondary.name, address) is not None
+
+    verdict = await watch.look("soa-serial", after=ELEVEN_MINUTES)
+    assert codes(verdict) == {name: {"serial-late"} for name in ALL_SECONDARIES}
+
+    second = world.primary.bump(LATE, "second A 192.0.2.2")
+    world.primary.wait(LATE, second)
+    found = codes(await watch.look("soa-serial", after=FOUR_HOURS))
+    assert set(found) == set(ALL_SECONDARIES)
+    assert all("serial-stuck" in those or "serial-overdue" in those for those in found.values()), found
+
+    for secondary in world.secondaries:
+        secondary.thaw(LATE)
+    for secondary in world.secondaries:
+        secondary.wait(LATE, second)
+    verdict = await watch.look("soa-serial", after=FOUR_HOURS + ELEVEN_MINUTES)
+    assert (verdict.health, verdict.findings) == (Health.GOOD, ())
+    assert lag(watch.ledger, "nsd", world.named("nsd").ipv6, watch.ledger.at) == timedelta()
+
+
+async def test_who_is_refused_the_transfer_is_late_until_it_is_let_in(world: World, probe: Prober) -> None:
+    """NOTIFY comes, the transfer is refused: the other way to fall behind."""
+    watch = Watch(probe, world.zone(HELD))
+    assert (await watch.look("soa-serial")).health is Health.GOOD
+    world.primary.allow(HELD)
+    serial = world.primary.bump(HELD, "new A 192.0.2.1")
+    world.primary.wait(HELD, serial)
+    assert codes(await watch.look("soa-serial")) == {}
+    verdict = await watch.look("soa-serial", after=ELEVEN_MINUTES)
+    assert codes(verdict) == {name: {"serial-late"} for name in ALL_SECONDARIES}
+
+    world.primary.allow(HELD, XFR)
+    for secondary in world.secondaries:
+        secondary.catch_up(HELD, serial)
+    verdict = await watch.look("soa-serial", after=2 * ELEVEN_MINUTES)
+    assert (verdict.health, verdict.findings) == (Health.GOOD, ())
+
+
+async def test_a_serial_that_goes_round_is_newer(world: World, probe: Prober) -> None:
+    """4294967290 → 5 (RFC 1982), by real transfers."""
+    watch = Watch(probe, world.zone(ROUND))
+    assert (await watch.look("soa-serial")).health is Health.GOOD
+    world.primary.put(replace(world.primary.content(ROUND), serial=5))
+    for secondary in world.secondaries:
+        secondary.wait(ROUND, 5)
+    for after in (timedelta(), ELEVEN_MINUTES):
+        verdict = await watch.look("soa-serial", after=after)
+        assert (verdict.health, verdict.findings) == (Health.GOOD, ())
+    (space,) = watch.ledger.spaces
+    assert space.reference == 5
+    assert {standing.serial for standing in watch.ledger.standings} == {5}
+
+
+async def test_secondaries_that_transfer_over_ipv6_are_as_good(world: World, probe: Prober) -> None:
+    serial = world.primary.bump(SIX, "new AAAA 2001:db8::1")
+    for secondary in world.secondaries:
+        secondary.wait(SIX, serial)
+    watch = Watch(probe, world.zone(SIX))
+    assert (await watch.look("soa-serial")).health is Health.GOOD
+    assert {seen.address.family for seen in watch.seen} == set(Family)
+    assert {seen.serial for seen in watch.seen} == {serial}

@@ -1,0 +1,119 @@
+"""A primary of one software, secondaries of all four, and the monitor's road in small."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from checks.judge import judge
+from checks.ledger import see
+from checks.model import Family, Ledger, Observation, Query, Round, TransferRule, Verdict, WantedRecord, Zone
+from checks.model import Server as Watched
+from checks.registry import CHECKS
+from monitor.clock import now
+from monitor.ports import Prober
+from monitor.sweep import one_round
+from tests.lab.model import GUEST, Content
+from tests.lab.server import SOFTWARE, Server
+from tests.lab.topology import Lab
+
+NO_TIME = timedelta()
+
+SYNC = "sync.test."
+LATE = "late.test."
+HELD = "held.test."
+ROUND = "round.test."
+SIX = "six.test."
+BRIEF = "brief.test."
+NEVER = "never.test."
+PARTIAL = "partial.test."
+ALIEN = "alien.test."
+BIG = "big.test."
+
+BIG_COUNT = 5000
+HOSTS = tuple(f"h{number} A 10.0.{number // 256}.{number % 256}" for number in range(BIG_COUNT - 3))
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """``servers`` are all five, the primary first; secondaries are called by their software."""
+
+    lab: Lab
+    primary: Server
+    secondaries: tuple[Server, ...]
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return (self.primary, *self.secondaries)
+
+    def named(self, name: str) -> Server:
+        return next(server for server in self.servers if server.name == name)
+
+    def zone(
+        self,
+        name: str,
+        *servers: Server,
+        records: tuple[WantedRecord, ...] = (),
+        transfers: tuple[TransferRule, ...] = (),
+    ) -> Zone:
+        """The zone as the monitor is told of it: on all five, or on these, at both addresses of each."""
+        watched = tuple(Watched(server.name, server.setup.addresses) for server in servers or self.servers)
+        return Zone(name, watched, self.primary.name, records=records, transfers=transfers)
+
+
+def build(lab: Lab, software: str) -> World:
+    """Every zone is one story's own, so that stories may be told in any order."""
+    primary = lab.primary(software, name="primary")
+    for zone in (SYNC, LATE, HELD, SIX, NEVER, PARTIAL):
+        primary.serve(Content(zone, serial=10))
+    primary.serve(Content(ROUND, serial=4294967290))
+    primary.serve(Content(BRIEF, serial=10, refresh=1, retry=1, expire=4))
+    primary.serve(Content(BIG, serial=10, records=("@ NS ns1", "ns1 A 192.0.2.53", *HOSTS)))
+    secondaries = tuple(lab.server(software, software) for software in SOFTWARE)
+    for secondary in secondaries:
+        secondary.follow(primary, SYNC, LATE, HELD, ROUND, BRIEF, BIG)
+        secondary.follow(primary, SIX, over=Family.IPV6)
+        secondary.follow(primary, NEVER, key=GUEST)
+    return World(lab, primary, secondaries)
+
+
+class Watch:
+    """Asks, remembers and judges one zone, as the service does, at times of the test's choosing."""
+
+    def __init__(self, probe: Prober, zone: Zone) -> None:
+        self.probe = probe
+        self.zone = zone
+        self.ledger = Ledger(zone.name)
+        self.seen: tuple[Observation, ...] = ()
+
+    async def look(self, check: str, *, after: timedelta = NO_TIME) -> Verdict:
+        """What the check says now, or would say ``after`` some time if the servers still answered the same."""
+        one = CHECKS[check]()
+        asked = await one_round(one, self.zone, self.probe, one.cadence, now)
+        done = shifted(asked, after)
+        self.seen = done.seen
+        self.ledger = see(self.ledger, self.zone, done)
+        return judge(one, self.zone, done, self.ledger)
+
+
+def shifted(round: Round, by: timedelta) -> Round:
+    return replace(round, at=round.at + by, seen=tuple(replace(seen, at=seen.at + by) for seen in round.seen))
+
+
+def codes(verdict: Verdict) -> dict[str, set[str]]:
+    """Server → codes found at any of its addresses; a finding without a server stands under "zone"."""
+    found: dict[str, set[str]] = {}
+    for finding in verdict.findings:
+        found.setdefault(finding.server or "zone", set()).add(finding.code)
+    return found
+
+
+async def ask(probe: Prober, *queries: Query) -> list[Observation]:
+    """Observations in the order of the queries."""
+    got: dict[Query, Observation] = {}
+    async for batch in probe(queries):
+        got.update((seen.query, seen) for seen in batch)
+    return [got[query] for query in queries]
+
+
+def serials(seen: Iterable[Observation]) -> dict[tuple[str, str], int | None]:
+    return {(one.server, str(one.address)): one.serial for one in seen}

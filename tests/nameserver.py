@@ -80,6 +80,7 @@ class Nameserver:
         self._host = host
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._datagrams: asyncio.DatagramTransport | None = None
+        self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._port = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,6 +104,7 @@ class Nameserver:
         else:
             streams.close()
         if self._udp is not None:
+            self._socket = datagrams
             self._datagrams, _ = await loop.create_datagram_endpoint(lambda: self, sock=datagrams)
         else:
             datagrams.close()
@@ -152,10 +154,15 @@ class Nameserver:
         query = asked(wire)
         self.asked.append(query)
         self.sources.append(source[1])
-        if self._udp is None or self._datagrams is None:
-            return
+        assert self._udp is not None
         for packet in self._udp(query):
-            self._datagrams.sendto(packet, source)
+            self.send(packet, source)
+
+    def send(self, packet: bytes, source: tuple[str, int]) -> None:
+        """asyncio would not send an empty one."""
+        assert self._socket is not None
+        with contextlib.suppress(BlockingIOError):
+            self._socket.sendto(packet, source)
 
     def pause_writing(self) -> None:
         """What does not fit is lost, as on any network."""

@@ -241,7 +241,5 @@ def _kept(texts: tuple[str, ...]) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=4096)
 def rcode_text(rcode: int) -> str:
     """The mnemonic, or RCODEn where there is none."""
-    try:
-        return dns.rcode.Rcode(rcode).name
-    except ValueError:
-        return f"RCODE{rcode}"
+    text = dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
+    return f"RCODE{text}" if text.isdigit() else text

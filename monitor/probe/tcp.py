@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 from dataclasses import replace
+from types import MappingProxyType
 
 from checks.model import Address, Outcome, Transport
 from monitor.clock import monotonic
@@ -19,11 +20,14 @@ from monitor.probe.walk import Malformed
 _CHUNK = 65536
 
 
+_WORDS = MappingProxyType({"timeout": "timed out", "closed": "closed after connect", "reset": "reset after connect"})
+
+
 class Broken(Exception):
     """The connection gave no message. ``how`` is one of "timeout", "closed", "reset"; the sentence names the phase."""
 
     def __init__(self, how: str, phase: str) -> None:
-        super().__init__(f"{phase}: {how}")
+        super().__init__(f"{phase}: {_WORDS[how]}")
         self.how = how
 
 
@@ -135,10 +139,8 @@ def _understood(wire: bytes, ask: Ask, signer: Signer | None, rtt: float) -> Fou
 
 
 def _broken(broken: Broken) -> Failure:
-    if broken.how == "timeout":
-        return Failure(Outcome.TIMEOUT, str(broken))
-    how = "reset after connect" if broken.how == "reset" else "closed after connect"
-    return Failure(Outcome.REFUSED_CONNECTION, f"{broken}, {how}")
+    outcome = Outcome.TIMEOUT if broken.how == "timeout" else Outcome.REFUSED_CONNECTION
+    return Failure(outcome, str(broken))
 
 
 async def _connected(

@@ -231,5 +231,5 @@ class Transfer:
         if broken.how == "timeout":
             return replace(self._ended(TransferResult.TIMEOUT, str(broken)), outcome=Outcome.TIMEOUT)
         # a server that slams the door without a word refuses; nothing of a transfer has been seen
-        ended = self._ended(TransferResult.RESET, f"{broken}, after connect")
+        ended = self._ended(TransferResult.RESET, str(broken))
         return replace(ended, outcome=Outcome.REFUSED_CONNECTION)

@@ -1,0 +1,292 @@
+"""What is seen of each thing that a nameserver may send: one row per fault of the field."""
+
+import asyncio
+from collections import Counter
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from checks.model import Address, Observation, Outcome, Query, Shape, Transport
+from monitor.clock import now
+from monitor.config.model import Probe
+from monitor.probe.dns import DnsProber
+from tests.misbehaviour import SCRIPT, TCP, UDP, drip
+from tests.nameserver import FORGED, SERIAL, ZONE, Asked, Connection, Nameserver, Tcp, Udp, answering, good
+
+QUICK = Probe(timeout=0.1, attempts=3, max_qps_per_server=1e6)
+HOSTS = ("127.0.0.1", "::1")
+
+
+async def see(
+    udp: Udp | None, tcp: Tcp | None, host: str = "127.0.0.1", probe: Probe = QUICK, **how: Any
+) -> Observation:
+    async with Nameserver(udp, tcp, host) as server:
+        return await ask(server.address, probe, **how)
+
+
+async def ask(address: Address, probe: Probe = QUICK, **how: Any) -> Observation:
+    how = {"zone": ZONE, "qname": ZONE, "qtype": "SOA", **how}
+    prober = DnsProber(probe, {}, now)
+    try:
+        (seen,) = [one async for batch in prober([Query(server="ns1", address=address, **how)]) for one in batch]
+    finally:
+        await prober.close()
+    clean(seen)
+    return seen
+
+
+def clean(seen: Observation) -> None:
+    """Nothing from the network goes further than as bounded printable ASCII."""
+    texts = [seen.rcode, seen.nsid, seen.detail, seen.evidence, *seen.ede]
+    if seen.soa is not None:
+        texts += [seen.soa.mname, seen.soa.rname]
+    for text in filter(None, texts):
+        assert text.isascii()
+        assert text.isprintable()
+        assert len(text) <= 1009 if seen.soa and text in (seen.soa.mname, seen.soa.rname) else len(text) <= 255
+    for rdata in seen.answer.rdata if seen.answer is not None else ():
+        assert rdata.isascii()
+        assert rdata.isprintable()
+        assert len(rdata) <= 4096
+
+
+def check(seen: Observation, wanted: dict[str, Any]) -> None:
+    known = {one.name for one in fields(Observation)} | {"serial"}
+    assert wanted.keys() <= known
+    assert {name: getattr(seen, name) for name in wanted} == wanted, seen
+
+
+GOOD = {"outcome": Outcome.ANSWERED, "rcode": "NOERROR", "serial": SERIAL, "shape": Shape.RECORDS}
+CLEAN = {**GOOD, "transport": Transport.UDP, "discarded": 0, "detail": "", "evidence": ""}
+BY_TCP = {**GOOD, "transport": Transport.TCP}
+NO_DATA = {"outcome": Outcome.ANSWERED, "serial": None, "soa": None, "answer": None}
+
+# what the server sends over UDP, while its TCP is as it should be → what is seen
+WITH_TCP: dict[str, dict[str, Any]] = {
+    "right": CLEAN,
+    "twice": CLEAN,
+    "right, then wrong id": CLEAN,
+    "lower-case owner": CLEAN,
+    "silence": {"outcome": Outcome.TIMEOUT, "rtt": None, "discarded": 0},
+    "wrong id": BY_TCP | {"discarded": 1},
+    "wrong id, then right": BY_TCP,
+    "500 forged, then right": BY_TCP,
+    "wrong question": BY_TCP | {"discarded": 1},
+    "wrong question, then right": BY_TCP,
+    "wrong type": BY_TCP | {"discarded": 1},
+    "two questions": BY_TCP | {"discarded": 1},
+    "no question": BY_TCP | {"discarded": 1},
+    "our own query": BY_TCP | {"discarded": 1},
+    "a NOTIFY": BY_TCP | {"discarded": 1},
+    "noise": BY_TCP | {"discarded": 1},
+    "empty": BY_TCP | {"discarded": 1},
+    "five octets": BY_TCP | {"discarded": 1},
+    "truncated": BY_TCP | {"discarded": 0},
+    "truncated, without question": BY_TCP | {"discarded": 0},
+    # with our id, and broken: TCP does not excuse it
+    **{
+        name: {"outcome": Outcome.MALFORMED, "discarded": 3, "soa": None}
+        for name in (
+            "noise under our id",
+            "pointer loop",
+            "forward pointer",
+            "label of 64",
+            "long name",
+            "65535 answers",
+            "rdlength lies",
+            "short SOA",
+            "broken TXT",
+            "broken glue",
+            "trailing octets",
+            "two OPT",
+            "OPT as answer",
+            "broken option",
+            "two different SOA",
+        )
+    },
+    # errors are answers
+    "refused": NO_DATA | {"rcode": "REFUSED", "shape": None, "ede": ("20 Not Authoritative",)},
+    "servfail": NO_DATA | {"rcode": "SERVFAIL", "ede": ("24 Invalid Data: Zone has expired",)},
+    "notauth, without question": NO_DATA | {"rcode": "NOTAUTH", "discarded": 0},
+    "nxdomain": NO_DATA | {"rcode": "NXDOMAIN", "shape": Shape.NODATA},
+    "rcode 11": NO_DATA | {"rcode": "DSOTYPENI"},
+    "rcode 14": NO_DATA | {"rcode": "RCODE14"},
+    "formerr to EDNS": GOOD | {"transport": Transport.UDP, "detail": "asked without EDNS after FORMERR"},
+    "notimp to EDNS": GOOD | {"detail": "asked without EDNS after NOTIMP"},
+    "badvers": GOOD | {"detail": "asked without EDNS after BADVERS"},
+    "formerr always": NO_DATA | {"rcode": "FORMERR"},
+    "EDNS dropped": GOOD | {"detail": "no answer when asked with EDNS"},
+    # lame, and odd
+    "aa=0": {"outcome": Outcome.ANSWERED, "authoritative": False, "serial": None, "shape": Shape.RECORDS},
+    "nodata": NO_DATA | {"rcode": "NOERROR", "shape": Shape.NODATA},
+    "nothing": NO_DATA | {"rcode": "NOERROR", "shape": Shape.NODATA},
+    "referral": NO_DATA | {"shape": Shape.REFERRAL, "authoritative": False},
+    "upward referral": NO_DATA | {"shape": Shape.UPWARD, "authoritative": False},
+    "cname": NO_DATA | {"shape": Shape.CNAME},
+    "other owner": NO_DATA | {"shape": Shape.OTHER},
+    "class CH": NO_DATA | {"shape": Shape.OTHER},
+    "unknown class and type": GOOD,
+    "ttl with the high bit": GOOD,
+    "65 kB": GOOD | {"transport": Transport.UDP},
+    "script as mname": GOOD,
+    "control characters": GOOD | {"expire": 256},
+    "script as identity": GOOD | {"nsid": SCRIPT.decode(), "expire": None},
+}
+
+
+@pytest.mark.parametrize("name", UDP)
+async def test_over_udp(name: str) -> None:
+    check(await see(UDP[name], answering), WITH_TCP[name])
+
+
+STRAY = ("wrong id, then right", "wrong question, then right")
+MISMATCHED = ("wrong id", "wrong question", "wrong type", "two questions", "no question", "our own query", "a NOTIFY")
+
+# the same, while TCP is closed
+WITHOUT_TCP: dict[str, dict[str, Any]] = {
+    **{name: GOOD | {"transport": Transport.UDP, "discarded": 1} for name in STRAY},
+    **{name: {"outcome": Outcome.MISMATCHED, "discarded": 1, "soa": None} for name in MISMATCHED},
+    **{name: {"outcome": Outcome.MALFORMED, "soa": None} for name in ("noise under our id", "empty", "five octets")},
+    "noise": {"outcome": Outcome.MISMATCHED, "soa": None},
+    "500 forged, then right": {"outcome": Outcome.MISMATCHED, "soa": None},
+    "truncated": {"outcome": Outcome.TRUNCATED_ONLY, "soa": None, "rcode": "NOERROR"},
+    "silence": {"outcome": Outcome.TIMEOUT},
+    "right": CLEAN,
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_TCP)
+async def test_over_udp_while_tcp_is_closed(name: str) -> None:
+    check(await see(UDP[name], None), WITHOUT_TCP[name])
+
+
+OVER_TCP: dict[str, dict[str, Any]] = {
+    "right": BY_TCP | {"discarded": 0, "detail": ""},
+    "reset": {"outcome": Outcome.REFUSED_CONNECTION, "detail": "first octet: reset after connect"},
+    "closed at once": {"outcome": Outcome.REFUSED_CONNECTION, "detail": "first octet: closed after connect"},
+    "stall": {"outcome": Outcome.TIMEOUT, "detail": "first octet: timed out"},
+    "length zero": {"outcome": Outcome.MALFORMED},
+    "length, then silence": {"outcome": Outcome.TIMEOUT, "detail": "body: timed out"},
+    "half": {"outcome": Outcome.REFUSED_CONNECTION, "detail": "body: closed after connect"},
+    "drip": {"outcome": Outcome.TIMEOUT, "detail": "body: timed out"},
+    "wrong id": {"outcome": Outcome.MISMATCHED, "discarded": 1},
+    "noise under our id": {"outcome": Outcome.MALFORMED},
+    "refused": NO_DATA | {"rcode": "REFUSED", "ede": ("18 Prohibited",)},
+    "notauth": NO_DATA | {"rcode": "NOTAUTH"},
+    "notauth with aa": NO_DATA | {"rcode": "NOTAUTH", "authoritative": True},
+    "servfail": NO_DATA | {"rcode": "SERVFAIL"},
+    "notimp": NO_DATA | {"rcode": "NOTIMP"},
+    "truncated": NO_DATA | {"rcode": "NOERROR", "shape": Shape.NODATA},
+}
+
+
+@pytest.mark.parametrize("name", TCP)
+async def test_over_tcp(name: str) -> None:
+    check(await see(None, TCP[name], transport=Transport.TCP), OVER_TCP[name])
+
+
+@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize("host", HOSTS)
+async def test_either_family_over_either_transport(host: str, transport: Transport) -> None:
+    seen = await see(good_udp, answering, host, transport=transport)
+    check(seen, GOOD | {"transport": transport})
+
+
+@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize("host", HOSTS)
+async def test_a_closed_port_refuses_and_is_not_silent(host: str, transport: Transport) -> None:
+    seen = await see(None, None, host, transport=transport)
+    check(seen, {"outcome": Outcome.REFUSED_CONNECTION, "rtt": None})
+
+
+@pytest.mark.parametrize("name", ["reset", "closed at once", "stall", "wrong id", "noise under our id"])
+async def test_truncated_over_udp_and_broken_over_tcp(name: str) -> None:
+    seen = await see(UDP["truncated"], TCP[name])
+    check(seen, {"outcome": Outcome.TRUNCATED_ONLY, "soa": None})
+    assert seen.detail.startswith("truncated over UDP; over TCP: ")
+
+
+def good_udp(query: Asked) -> list[bytes]:
+    return [good(query)]
+
+
+async def test_forged_answers_are_counted_and_never_believed() -> None:
+    async with Nameserver(UDP["500 forged, then right"], answering) as server:
+        for _ in range(20):
+            seen = await ask(server.address)
+            assert seen.serial == SERIAL != FORGED
+            assert seen.discarded >= 1
+
+
+async def test_a_late_answer_is_still_an_answer() -> None:
+    """With a delay longer than the first wait, the answer comes to the first asking while the second is out."""
+    waiting: list[asyncio.TimerHandle] = []
+
+    async with Nameserver(lambda query: []) as server:
+
+        def late(query: Asked) -> list[bytes]:
+            loop, source = asyncio.get_running_loop(), server.sources[-1]
+            waiting.append(loop.call_later(0.15, server.send, good(query), ("127.0.0.1", source)))
+            return []
+
+        server._udp = late
+        seen = await ask(server.address, Probe(timeout=0.3, attempts=3))
+        for handle in waiting:
+            handle.cancel()
+    check(seen, CLEAN)
+    assert seen.rtt is not None
+    assert seen.rtt >= 0.14
+    assert len(server.asked) == 2
+
+
+async def test_every_asking_has_its_own_port_and_id() -> None:
+    async with Nameserver(lambda query: [] if len(server.asked) % 2 else [good(query)]) as server:
+        prober = DnsProber(Probe(timeout=0.05, attempts=2, max_qps_per_server=1e6), {}, now)
+        names = [f"z{number}.example.net." for number in range(500)]
+        asked = [Query(name, "ns1", server.address, name, "SOA") for name in names]
+        seen = [one async for batch in prober(asked) for one in batch]
+        await prober.close()
+    assert len(seen) == 500
+    ids = Counter(query.id for query in server.asked)
+    ports = Counter(server.sources)
+    # of n draws out of 65536 ids (about 28000 ports), hardly any repeat, and they spread over the whole range
+    assert len(ids) > 0.97 * len(server.asked)
+    assert len(ports) > 0.95 * len(server.asked)
+    quarters = Counter(number >> 14 for number in ids)
+    assert min(quarters.values()) > 0.15 * len(ids)
+
+
+async def test_a_query_asks_for_nothing_it_does_not_need() -> None:
+    async with Nameserver(good_udp) as server:
+        await ask(server.address)
+        await ask(server.address, identify=True)
+        await ask(server.address, identify=True, qtype="NS")
+    plain, identified, without_soa = (query.wire for query in server.asked)
+    for wire in (plain, identified, without_soa):
+        assert wire[2:4] == b"\0\0"  # opcode QUERY, no RD
+        assert wire[4:12] == b"\0\1\0\0\0\0\0\1"
+    tail = plain[12:].index(b"\0\0\x29") + 12
+    assert plain[tail:] == b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
+    assert identified[tail:] == b"\0\0\x29\x04\xd0\0\0\0\0\0\x08\0\3\0\0\0\x09\0\0"
+    assert without_soa[tail:] == b"\0\0\x29\x04\xd0\0\0\0\0\0\4\0\3\0\0"
+
+
+async def test_a_query_asked_in_capitals_is_asked_in_lower_case() -> None:
+    seen = await see(good_udp, None, qname="EXAMPLE.Net.")
+    check(seen, CLEAN)
+    assert seen.answer is not None
+    assert seen.answer.name == ZONE
+
+
+async def test_one_drip_does_not_hold_up_another() -> None:
+    async def two_faced(query: Asked, connection: Connection) -> None:
+        await (drip if query.name.startswith(b"\4slow") else answering)(query, connection)
+
+    async with Nameserver(None, two_faced) as server:
+        prober = DnsProber(Probe(timeout=0.3, attempts=2), {}, now)
+        names = ["slow.example.net.", *(f"z{number}.example.net." for number in range(20))]
+        asked = [Query(name, "ns1", server.address, name, "SOA", Transport.TCP) for name in names]
+        order = [one async for batch in prober(asked) for one in batch]
+        await prober.close()
+    assert [one.outcome for one in order] == [Outcome.ANSWERED] * 20 + [Outcome.TIMEOUT]

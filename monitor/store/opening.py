@@ -48,7 +48,8 @@ def take_lock(path: Path) -> int:
 
 def open_database(path: Path, now: Now) -> sqlite3.Connection:
     """The writer's connection, checked, migrated and set up. The caller holds the lock. Raises StoreError."""
-    beside(path, ".new").unlink(missing_ok=True)
+    for left in (".new", ".new-journal"):
+        beside(path, left).unlink(missing_ok=True)
     mark = beside(path, ".mark")
     if not path.exists():
         if mark.exists():
@@ -63,9 +64,8 @@ def open_database(path: Path, now: Now) -> sqlite3.Connection:
         check(conn, path)
         _migrate(conn, path)
         conn.execute("pragma journal_mode = wal")
-        conn.execute(
-            "update outbox set lease = null where state = 'waiting'"
-        )  # whoever held it is dead: we have the lock
+        # Whoever had taken up a telling is dead, for we have the lock: it need not wait for the lease to run out.
+        conn.execute("update outbox set lease = null where state = 'waiting' and lease is not null")
         if not mark.exists():
             mark.write_text(f"{path.name} is a database of soawatch; this file tells when it has been lost.\n")
     except BaseException:
@@ -142,14 +142,17 @@ def _check_file(path: Path, mark: Path) -> None:
 def _create(path: Path, now: Now) -> None:
     """Made under another name and moved into place, so that a kill never leaves half a database under this one."""
     new = beside(path, ".new")
-    conn = connect(new)
     try:
-        schema.migrate(conn)
-        with transaction(conn):
-            conn.execute("insert into meta (key, value) values ('created', ?)", (stamp(now()),))
+        conn = connect(new)
+        try:
+            schema.migrate(conn)
+            with transaction(conn):
+                conn.execute("insert into meta (key, value) values ('created', ?)", (stamp(now()),))
+        finally:
+            conn.close()
+        new.rename(path)
     finally:
-        conn.close()
-    new.rename(path)
+        new.unlink(missing_ok=True)
     _sync_directory(path)
 
 

@@ -1,0 +1,64 @@
+"""Puts tellings in the outbox and delivers them to a file, until it is killed.
+
+Run as ``python -m tests.deliver.postman DATABASE SINK NUMBER RECEIVERS [FATAL]``. NUMBER incidents are each told as
+opened and then as resolved to all RECEIVERS (names with commas between). What a receiver takes is a line of SINK, on
+the disk before the sending ends. At the telling named FATAL it kills itself then: after the receiver has said yes, before
+the outbox knows. Ends by itself when all is told.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from alerting.model import News, Notification
+from monitor.clock import now
+from monitor.deliver import Deliverer, Patience
+from monitor.ports import Commit
+from monitor.store.sqlite import SqliteStore
+from tests.deliver.receivers import render
+from tests.store.specimens import telling
+
+
+class Sink:
+    def __init__(self, path: Path, fatal: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._fatal = fatal
+
+    async def send(self, notification: Notification) -> None:
+        os.write(self._file, f"{notification.id}\n".encode())
+        os.fsync(self._file)
+        if notification.id == self._fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        await asyncio.sleep(0)
+
+
+def both(number: int, names: list[str]) -> Commit:
+    return Commit(
+        tellings=tuple(
+            telling(f"{receiver}/{number}/{news.value}", receiver, about=f"i{number}", news=news)
+            for receiver in names
+            for news in (News.OPENED, News.RESOLVED)
+        )
+    )
+
+
+async def work(database: str, sink: Path, number: int, names: list[str], fatal: str) -> None:
+    store = await SqliteStore.open(database, now)
+    receivers = {name: Sink(sink, fatal) for name in names}
+    deliverer = Deliverer(store, receivers, render, now, patience=Patience(look=0.01))
+    running = asyncio.create_task(deliverer.run())
+    for each in range(number):
+        await store.commit(both(each, names))
+        deliverer.poke()
+    print("committed", flush=True)
+    while any(row.pending for row in await store.outbox()):
+        await asyncio.sleep(0.005)
+    await deliverer.stop()
+    await running
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(work(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4].split(","), "".join(sys.argv[5:])))

@@ -1,0 +1,113 @@
+"""Those who are told: some say yes, some say no, some say nothing."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from alerting.model import DeliveryError, Notification, Telling
+from monitor.deliver import Deliverer, Patience
+from monitor.ports import Store, StoreError
+from tests.store.specimens import NOON
+
+QUICK = Patience(look=0.01)
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def pass_by(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+class Receiver:
+    """Answers each sending with the next of ``answers``: an exception, or None for yes; then always yes."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self._answers = list(answers)
+        self.asked: list[str] = []
+        self.got: list[str] = []
+
+    async def send(self, notification: Notification) -> None:
+        self.asked.append(notification.id)
+        await asyncio.sleep(0)
+        answer = self._answers.pop(0) if self._answers else None
+        if answer is not None:
+            raise answer
+        self.got.append(notification.id)
+
+
+class Deaf:
+    """Takes the call and never says a word, until it is ``released``."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.got: list[str] = []
+        self.released = asyncio.Event()
+
+    async def send(self, notification: Notification) -> None:
+        self.asked.append(notification.id)
+        await self.released.wait()
+        self.got.append(notification.id)
+
+
+class Failing:
+    """A store whose disk fails: the named call raises as often as it is told to."""
+
+    def __init__(self, store: Store, **times: int) -> None:
+        self._store = store
+        self.left = times
+
+    def __getattr__(self, name: str):
+        call = getattr(self._store, name)
+        if self.left.get(name, 0) <= 0:
+            return call
+
+        async def fail(*_args, **_more):
+            self.left[name] -= 1
+            raise StoreError("s.db: the disk is full")
+
+        return fail
+
+
+def no(reason: str = "451 come back later", **more) -> DeliveryError:
+    return DeliveryError(reason, **more)
+
+
+def render(telling: Telling) -> Notification:
+    return Notification(
+        telling.id, telling.news, telling.at, telling.incident.id, telling.incident.id, "subject", "text", "html", {}
+    )
+
+
+@asynccontextmanager
+async def delivering(store, receivers, clock, patience: Patience = QUICK, **more):
+    deliverer = Deliverer(store, receivers, render, clock, patience=patience, dice=lambda: 0.5, **more)
+    running = asyncio.create_task(deliverer.run())
+    try:
+        yield deliverer
+    finally:
+        await deliverer.stop()
+        await asyncio.wait_for(running, 5)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that in time"
+        await asyncio.sleep(0.002)
+
+
+async def idle(store, clock, seconds: float = 5.0) -> None:
+    """Nothing is due and nothing is being sent."""
+    end = time.monotonic() + seconds
+    while (due := await store.next_due()) is not None and due <= clock():
+        assert time.monotonic() < end, "something stays due"
+        await asyncio.sleep(0.002)

@@ -1,0 +1,290 @@
+"""Is everyone told, in order, whatever the others do?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from alerting.model import News
+from monitor.deliver import Deliverer, Patience
+from monitor.ports import Commit, Store
+from monitor.status import ReceiverStatus
+from monitor.store.sqlite import SqliteStore
+from tests.deliver.receivers import QUICK, Clock, Deaf, Failing, Receiver, delivering, idle, no, render, until
+from tests.store.specimens import at, telling
+
+SECRET = "https://hooks.example.com/T0KEN"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(tmp_path, clock) -> AsyncIterator[Store]:
+    store = await SqliteStore.open(tmp_path / "s.db", clock)
+    yield store
+    await store.close()
+
+
+async def put(store: Store, *tellings) -> None:
+    await store.commit(Commit(tellings=tellings))
+
+
+async def test_everyone_is_told_once(store, clock):
+    oncall, hook = Receiver(), Receiver()
+    await put(store, telling("a"), telling("b", "hook"), telling("c", about="i2"))
+    async with delivering(store, {"oncall": oncall, "hook": hook}, clock) as deliverer:
+        await until(lambda: len(oncall.got) == 2 and len(hook.got) == 1)
+        await idle(store, clock)
+    assert (oncall.got, hook.got) == (["a", "c"], ["b"])
+    assert deliverer.counts() == {("oncall", "delivered"): 2, ("hook", "delivered"): 1}
+
+
+async def test_what_is_put_in_while_it_runs_is_taken_up_when_poked(store, clock):
+    oncall = Receiver()
+    async with delivering(store, {"oncall": oncall}, clock, Patience(look=60.0)) as deliverer:
+        await until(lambda: deliverer._poked.is_set() is False)
+        await put(store, telling("a"))
+        deliverer.poke()
+        await until(lambda: oncall.got == ["a"], 2.0)
+        await put(store, telling("b"), telling("c"), telling("d"))
+        deliverer.poke()
+        await until(lambda: oncall.got == ["a", "b", "c", "d"], 2.0)
+
+
+async def test_it_wakes_by_itself_when_something_becomes_due(store, clock):
+    oncall = Receiver()
+    await put(store, telling("a", seconds=0.05))
+    async with delivering(store, {"oncall": oncall}, clock, Patience(look=60.0)):
+        clock.pass_by(0.05)  # it has computed a wait of 50 ms from the clock it saw
+        await until(lambda: oncall.got == ["a"], 2.0)
+
+
+async def test_a_receiver_that_never_answers_delays_nobody_else(store, clock):
+    deaf, oncall = Deaf(), Receiver()
+    await put(store, *[telling(f"d{n}", "deaf", about=f"i{n}") for n in range(5)])
+    await put(store, *[telling(f"o{n}", about=f"i{n}") for n in range(20)])
+    async with delivering(store, {"deaf": deaf, "oncall": oncall}, clock, replace(QUICK, parting=0.05)):
+        await until(lambda: len(oncall.got) == 20)
+        assert deaf.asked == ["d0"]
+
+
+async def test_a_receiver_that_never_answers_is_left_and_asked_again(store, clock):
+    deaf = Deaf()
+    await put(store, telling("a", "deaf"))
+    async with delivering(store, {"deaf": deaf}, clock, replace(QUICK, deadline=0.05)) as deliverer:
+        await until(lambda: deliverer.counts() == {("deaf", "retried"): 1})
+        await until(lambda: not deliverer._sending)
+        assert (await deliverer.status())["deaf"].last_error == "no answer within 0.05 s"
+        deaf.released.set()
+        clock.pass_by(7.5)
+        await until(lambda: deaf.got == ["a"])
+    assert deaf.asked == ["a", "a"]
+
+
+async def test_a_passing_failure_is_tried_again_with_the_same_id_until_it_is_taken(store, clock):
+    oncall = Receiver(no(), no(), ConnectionRefusedError(), None)
+    await put(store, telling("a"))
+    async with delivering(store, {"oncall": oncall}, clock) as deliverer:
+        for attempt, wait in enumerate((7.5, 12.5, 22.5), 1):
+            await until(lambda n=attempt: len(oncall.asked) == n)
+            await idle(store, clock)
+            clock.pass_by(wait - 0.001)
+            assert len(oncall.asked) == attempt
+            clock.pass_by(0.001)
+        await until(lambda: oncall.got == ["a"])
+    assert oncall.asked == ["a"] * 4
+    assert deliverer.counts() == {("oncall", "retried"): 3, ("oncall", "delivered"): 1}
+
+
+async def test_resolved_waits_for_opened_and_other_incidents_do_not(store, clock):
+    oncall = Receiver(no(), no())
+    await put(store, telling("opened"), telling("resolved", news=News.RESOLVED))
+    async with delivering(store, {"oncall": oncall}, clock):
+        await until(lambda: len(oncall.asked) == 1)
+        await idle(store, clock)
+        clock.pass_by(7.5)
+        await until(lambda: len(oncall.asked) == 2)
+        await put(store, telling("other", about="i2"))
+        await until(lambda: oncall.got == ["other"])
+        clock.pass_by(12.5)
+        await until(lambda: len(oncall.got) == 3)
+    assert oncall.got == ["other", "opened", "resolved"]
+
+
+async def test_a_receiver_that_rejects_us_is_marked_tried_slowly_and_given_up_after_a_day(store, clock):
+    hook = Receiver(*[no("401 who are you", permanent=True)] * 99)
+    await put(store, telling("a", "hook"))
+    with capture_logs() as logs:
+        async with delivering(store, {"hook": hook}, clock, kinds={"hook": "webhook"}) as deliverer:
+            for attempt in range(1, 49):
+                await until(lambda n=attempt: len(hook.asked) == n)
+                await idle(store, clock)
+                clock.pass_by(1800)
+            await until(lambda: deliverer.counts().get(("hook", "given-up")) == 1)
+            await idle(store, clock)
+            status = (await deliverer.status())["hook"]
+    assert deliverer.counts() == {("hook", "rejected"): 48, ("hook", "given-up"): 1}
+    last = "given up: 401 who are you"
+    assert status == ReceiverStatus("hook", "webhook", 0, 0, None, last, at(86400), permanent=True)
+    (said,) = [each for each in logs if each["log_level"] == "error"]
+    assert (said["event"], said["receiver"], said["error"]) == ("given up", "hook", last)
+
+
+async def test_a_receiver_that_asks_for_time_gets_it_for_all_it_is_owed_and_nobody_else_does(store, clock):
+    hook, oncall = Receiver(no("429 slow down", retry_after=120.0)), Receiver()
+    await put(store, telling("a", "hook"), telling("b", "hook", about="i2"), telling("c"))
+    async with delivering(store, {"hook": hook, "oncall": oncall}, clock) as deliverer:
+        await until(lambda: oncall.got == ["c"] and deliverer.counts().get(("hook", "retried")) == 1)
+        clock.pass_by(119)
+        await put(store, telling("d"))
+        await until(lambda: oncall.got == ["c", "d"])
+        assert hook.asked == ["a"]
+        clock.pass_by(1)
+        await until(lambda: hook.got == ["a", "b"])
+
+
+async def test_what_is_owed_to_a_receiver_that_left_the_configuration_is_given_up(store, clock):
+    oncall = Receiver()
+    await put(store, telling("a", "gone"), telling("b"))
+    async with delivering(store, {"oncall": oncall}, clock) as deliverer:
+        await until(lambda: deliverer.counts().get(("gone", "given-up")) == 1 and oncall.got == ["b"])
+        await until(lambda: not deliverer._sending)
+        assert list(await deliverer.status()) == ["oncall"]
+    (row,) = [each for each in await store.outbox() if each.receiver == "gone"]
+    assert (row.given_up, row.pending, row.last_error) == (1, 0, "gone is no longer a receiver")
+
+
+async def test_a_new_configuration_counts_from_the_next_sending(store, clock):
+    old, new = Receiver(no("429", retry_after=9999.0)), Receiver()
+    await put(store, telling("a"), telling("b", about="i2"))
+    async with delivering(store, {"oncall": old}, clock) as deliverer:
+        await until(lambda: deliverer.counts() == {("oncall", "retried"): 1})
+        deliverer.use({"oncall": new}, {"oncall": "email"})
+        await until(lambda: new.got == ["b"])
+        assert (await deliverer.status())["oncall"].kind == "email"
+
+
+async def test_a_fault_in_a_notifier_is_a_passing_failure_and_tells_no_secret(store, clock):
+    oncall, hook = Receiver(ValueError(f"bad answer from {SECRET}")), Receiver()
+    await put(store, telling("a"), telling("b", "hook"))
+    with capture_logs() as logs:
+        async with delivering(store, {"oncall": oncall, "hook": hook}, clock) as deliverer:
+            await until(lambda: deliverer.counts().get(("oncall", "retried")) == 1 and hook.got == ["b"])
+            await idle(store, clock)
+            clock.pass_by(7.5)
+            await until(lambda: oncall.got == ["a"])
+            status = await deliverer.status()
+    assert status["oncall"].last_error.startswith("ValueError in receivers.py:")
+    assert SECRET not in f"{logs} {status}"
+    assert "notifier failed" in {each["event"] for each in logs}
+
+
+async def test_a_reason_from_the_network_is_made_printable_and_short(store, clock):
+    oncall = Receiver(no("550 \x1b[2Jno\r\nBcc: all@example.com" + "x" * 9999))
+    await put(store, telling("a"))
+    async with delivering(store, {"oncall": oncall}, clock) as deliverer:
+        await until(lambda: deliverer.counts() == {("oncall", "retried"): 1})
+        await until(lambda: not deliverer._sending)
+        said = (await deliverer.status())["oncall"].last_error
+    assert said.startswith(r"550 \x1b[2Jno\r\nBcc: all@example.com")
+    assert len(said) == 500
+
+
+async def test_no_more_receivers_are_sent_to_at_the_same_time_than_allowed(store, clock):
+    everyone = {f"r{n}": Deaf() for n in range(5)}
+    await put(store, *[telling(name, name) for name in everyone])
+    async with delivering(store, everyone, clock, replace(QUICK, at_once=2)):
+        for size in (2, 4, 5):
+            await until(lambda n=size: sum(len(each.asked) for each in everyone.values()) == n)
+            for each in everyone.values():
+                if each.asked:
+                    each.released.set()
+        await until(lambda: all(each.got for each in everyone.values()))
+
+
+# --- when the disk fails ---
+
+
+async def test_it_goes_on_when_the_store_works_again(store, clock):
+    oncall = Receiver()
+    await put(store, telling("a"))
+    with capture_logs() as logs:
+        async with delivering(Failing(store, claim=1), {"oncall": oncall}, clock):
+            await until(lambda: oncall.got == ["a"])
+            await idle(store, clock)
+    assert [each["event"] for each in logs] == ["outbox cannot be read", "delivered", "outbox works again"]
+
+
+async def test_while_it_lives_nobody_is_told_twice_though_it_cannot_be_written_down(store, clock):
+    oncall = Receiver()
+    await put(store, telling("a"), telling("b", about="i2"))
+    async with delivering(Failing(store, settle=1), {"oncall": oncall}, clock):
+        await until(lambda: oncall.got == ["a"])
+        clock.pass_by(120)  # the lease is long over
+        await until(lambda: oncall.got == ["a", "b"])
+        await idle(store, clock)
+    assert oncall.asked == ["a", "b"]
+
+
+# --- stopping ---
+
+
+async def test_stopping_lets_what_is_being_sent_end(store, clock):
+    deaf = Deaf()
+    await put(store, telling("a", "deaf"), telling("b", "deaf"))
+    async with delivering(store, {"deaf": deaf}, clock):
+        await until(lambda: deaf.asked == ["a"])
+        asyncio.get_running_loop().call_later(0.05, deaf.released.set)
+    assert deaf.got == ["a"]
+    assert [row.pending for row in await store.outbox()] == [1]
+
+
+async def test_stopping_does_not_wait_for_ever_and_what_was_not_sent_is_kept(store, clock, tmp_path):
+    deaf = Deaf()
+    await put(store, telling("a", "deaf"))
+    async with delivering(store, {"deaf": deaf}, clock, replace(QUICK, parting=0.05)):
+        await until(lambda: deaf.asked == ["a"])
+    await store.close()
+    again, store = Receiver(), await SqliteStore.open(tmp_path / "s.db", clock)
+    async with delivering(store, {"deaf": again}, clock):
+        await until(lambda: again.got == ["a"])
+        await idle(store, clock)
+    await store.close()
+
+
+async def test_cancelling_breaks_off_what_is_being_sent(store, clock):
+    deaf = Deaf()
+    await put(store, telling("a", "deaf"))
+    deliverer = Deliverer(store, {"deaf": deaf}, render, clock)
+    running = asyncio.create_task(deliverer.run())
+    await until(lambda: deaf.asked == ["a"])
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(running, 5)
+    deaf.released.set()
+    await asyncio.sleep(0)
+    assert (deaf.got, deliverer.counts()) == ([], {})
+    assert [row.pending for row in await store.outbox()] == [1]
+
+
+async def test_a_restart_with_a_full_outbox_tells_the_rest_in_order_and_nothing_twice(store, clock, tmp_path):
+    names = ("a", "b", "c")
+    first = {name: Receiver() for name in names}
+    for number in range(60):
+        await put(store, *[telling(f"{name}{number:02}", name, about=f"i{number % 7}") for name in names])
+    async with delivering(store, first, clock):
+        await until(lambda: sum(len(each.got) for each in first.values()) > 40)
+    await store.close()
+    second, store = {name: Receiver() for name in names}, await SqliteStore.open(tmp_path / "s.db", clock)
+    async with delivering(store, second, clock):
+        await until(lambda: all(len(first[name].got) + len(second[name].got) == 60 for name in names))
+        await idle(store, clock)
+        await asyncio.sleep(0)
+    await store.close()
+    for name in names:
+        assert first[name].got + second[name].got == [f"{name}{number:02}" for number in range(60)]

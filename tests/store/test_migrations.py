@@ -1,0 +1,156 @@
+"""Does a database of any age, left at any point of a migration, become one of today with all it held?"""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from monitor.ports import Commit
+from monitor.store import schema
+from monitor.store.opening import connect
+from monitor.store.sqlite import SqliteStore
+from tests.store.specimens import NOON, alert, ledger, telling
+
+VERSIONS = range(1, schema.newest() + 1)
+
+# Takes the missing steps, and kills itself at the n-th statement it gives to SQLite.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from monitor.store import opening, schema
+conn = opening.connect(Path(sys.argv[1]))
+left = int(sys.argv[2])
+def count(statement):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+conn.set_trace_callback(count)
+schema.migrate(conn)
+print(int(sys.argv[2]) - left)
+"""
+
+
+def names() -> list[str]:
+    return [step.name for step in schema.STEPS.pending(Database(memory=True))]
+
+
+def of_version(path: Path, version: int) -> None:
+    """A database as the program of that time left it, with a ledger in it."""
+    conn = connect(path)
+    stop = names()[version:]
+    schema.STEPS.apply(Database(conn, execute_plugins=False), stop_before=stop[:1])
+    conn.execute(f"pragma user_version = {version}")
+    conn.execute("insert into ledgers (zone, at, body) values ('old.example.', '', '{\"zone\":\"old.example.\"}')")
+    conn.execute("pragma journal_mode = wal")
+    conn.close()
+
+
+def shape(path: Path) -> set[tuple[str, str]]:
+    conn = sqlite3.connect(path)
+    rows = set(conn.execute("select name, sql from sqlite_master where name not like 'sqlite_%'"))
+    conn.close()
+    return rows
+
+
+async def check_it_is_of_today(path: Path, like: Path) -> None:
+    store = await SqliteStore.open(path, lambda: NOON)
+    assert list((await store.restore()).ledgers) == ["old.example."]
+    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), tellings=(telling("t1"),)))
+    assert len(await store.claim(NOON, lease=9, most=9)) == 1
+    await store.close()
+    assert shape(path) == shape(like)
+    conn = sqlite3.connect(path)
+    assert conn.execute("pragma integrity_check").fetchall() == [("ok",)]
+    assert conn.execute("pragma user_version").fetchone() == (schema.newest(),)
+    conn.close()
+
+
+@pytest.fixture
+async def today(tmp_path) -> Path:
+    path = tmp_path / "today.db"
+    await (await SqliteStore.open(path, lambda: NOON)).close()
+    return path
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_every_version_becomes_todays(version, tmp_path, today):
+    path = tmp_path / "old.db"
+    of_version(path, version)
+    await check_it_is_of_today(path, today)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_backup_is_made_before_anything_is_changed(version, tmp_path):
+    path = tmp_path / "old.db"
+    of_version(path, version)
+    before = shape(path)
+    await (await SqliteStore.open(path, lambda: NOON)).close()
+    kept = path.with_name(f"old.db.v{version}.bak")
+    if version == schema.newest():
+        assert not kept.exists()
+    else:
+        assert shape(kept) == before
+        conn = sqlite3.connect(kept)
+        assert conn.execute("select zone from ledgers").fetchall() == [("old.example.",)]
+        conn.close()
+
+
+async def test_a_backup_of_an_earlier_attempt_is_replaced_and_a_torn_one_is_not_in_the_way(tmp_path):
+    path = tmp_path / "old.db"
+    of_version(path, 1)
+    path.with_name("old.db.v1.bak").write_text("from another year")
+    path.with_name("old.db.v1.bak.part").write_text("torn")
+    await (await SqliteStore.open(path, lambda: NOON)).close()
+    assert path.with_name("old.db.v1.bak").read_bytes().startswith(b"SQLite format 3")
+    assert not path.with_name("old.db.v1.bak.part").exists()
+
+
+def migrate_killed(path: Path, statement: int) -> str:
+    """What it printed; empty when it was killed."""
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path), str(statement)], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode in (0, -9), ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.parametrize("version", [each for each in VERSIONS if each < schema.newest()])
+async def test_killed_within_every_step_it_is_simply_done_again(version, tmp_path, today):
+    """Three places of every step here, every single statement in the long run."""
+    await killed_and_done_again(version, tmp_path, today, every=9)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("version", [each for each in VERSIONS if each < schema.newest()])
+async def test_killed_at_every_statement_it_is_simply_done_again(version, tmp_path, today):
+    await killed_and_done_again(version, tmp_path, today, every=1)
+
+
+async def killed_and_done_again(version: int, directory: Path, today: Path, *, every: int) -> None:
+    old = directory / "old.db"
+    of_version(old, version)
+    whole = directory / "whole.db"
+    shutil.copy(old, whole)
+    statements = int(migrate_killed(whole, 10_000))
+    assert statements > 10
+    for statement in range(1, statements + 1, every):
+        path = directory / f"killed{statement}.db"
+        shutil.copy(old, path)
+        assert migrate_killed(path, statement) == "", f"not killed at statement {statement} of {statements}"
+        await check_it_is_of_today(path, today)
+
+
+@pytest.mark.parametrize("statement", [1, 5, 20, 40])
+async def test_killed_while_a_new_database_is_made_the_next_start_makes_it(statement, tmp_path):
+    path = tmp_path / "new.db"
+    migrate_killed(path.with_name("new.db.new"), statement)
+    assert not path.exists()
+    store = await SqliteStore.open(path, lambda: NOON)
+    await store.commit(Commit(ledgers=(ledger(),)))
+    await store.close()
+    assert {each.name for each in tmp_path.iterdir()} == {"new.db", "new.db.lock", "new.db.mark"}

@@ -1,0 +1,362 @@
+"""Why a transfer is refused, or breaks off: every reason is typed, and every limit holds."""
+
+import asyncio
+import resource
+from typing import Any
+
+import pytest
+
+from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
+from monitor.clock import monotonic, now
+from monitor.config.model import Probe, TransferLimits
+from monitor.probe.dns import DnsProber
+from tests.contract.test_prober_wire import check, clean
+from tests.misbehaviour import TCP, TRANSFERS, drip, zone
+from tests.nameserver import (
+    NOTAUTH,
+    REFUSED,
+    SERIAL,
+    ZONE,
+    A,
+    Asked,
+    Connection,
+    Nameserver,
+    Tcp,
+    answering,
+    good,
+    opt,
+    reply,
+    rr,
+    soa,
+)
+from tests.signing import KEY, OTHER_SECRET, Pen, server_time
+
+QUICK = Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6, transfer=TransferLimits(deadline=0.6))
+BADSIG, BADKEY, BADTIME, BADALG = 16, 17, 18, 21
+
+
+async def pull(tcp: Tcp | None, probe: Probe = QUICK, **how: Any) -> Observation:
+    async with Nameserver(None, tcp) as server:
+        return await ask(server.address, probe, **how)
+
+
+async def ask(address: Address, probe: Probe = QUICK, **how: Any) -> Observation:
+    prober = DnsProber(probe, {"xfr": KEY}, now)
+    query = Query(**{"zone": ZONE, "server": "ns1", "address": address, "qname": ZONE, "qtype": "AXFR", **how})
+    try:
+        (seen,) = [one async for batch in prober([query]) for one in batch]
+    finally:
+        await prober.close()
+    clean(seen)
+    return seen
+
+
+ALLOWED = {"outcome": Outcome.ANSWERED, "transfer": TransferResult.ALLOWED, "transport": Transport.TCP}
+ENDED = {"outcome": Outcome.ANSWERED, "transport": Transport.TCP}
+
+# what is known once the first message has been read
+GIVEN = (
+    "whole",
+    "whole, in one message",
+    "whole, SOA alone first and last",
+    "soa only",
+    "no final SOA",
+    "no final SOA, then silence",
+    "serial moved",
+    "endless",
+)
+PERMISSION: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(GIVEN, ALLOWED),
+    "whole, aa=0": ALLOWED | {"authoritative": False},
+    "empty": ENDED | {"transfer": TransferResult.EMPTY},
+    "no SOA first": ENDED | {"transfer": TransferResult.MALFORMED},
+    "SOA of another zone": ENDED | {"transfer": TransferResult.MALFORMED},
+}
+
+
+@pytest.mark.parametrize("name", PERMISSION)
+async def test_permission(name: str) -> None:
+    check(await pull(TRANSFERS[name]()), PERMISSION[name])
+
+
+MALFORMED = ENDED | {"transfer": TransferResult.MALFORMED}
+
+WHOLE: dict[str, dict[str, Any]] = {
+    "whole": ALLOWED | {"records": 32, "serial": SERIAL},
+    "whole, aa=0": ALLOWED | {"records": 32, "serial": None},
+    "whole, in one message": ALLOWED | {"records": 3},
+    "whole, SOA alone first and last": ALLOWED | {"records": 12},
+    "soa only": ALLOWED | {"records": 2},
+    "empty": ENDED | {"transfer": TransferResult.EMPTY, "records": 0},
+    "no SOA first": MALFORMED | {"detail": "the first record is not a SOA"},
+    "SOA of another zone": MALFORMED | {"detail": "the first record is the SOA of another zone"},
+    "SOA in the middle": ALLOWED | {"records": 4},
+    "no final SOA": ENDED
+    | {
+        "transfer": TransferResult.TRUNCATED,
+        "records": 21,
+        "detail": "first octet: closed after connect, after 21 records",
+    },
+    "no final SOA, then silence": ENDED | {"transfer": TransferResult.LIMIT, "records": 21},
+    "no final SOA, then reset": ENDED | {"transfer": TransferResult.RESET, "records": 21},
+    "serial moved": ENDED | {"transfer": TransferResult.SERIAL_MOVED},
+    "serial moved once": ALLOWED,
+    "final mname": MALFORMED | {"detail": "the first and the last SOA differ"},
+    "records after the final SOA": MALFORMED | {"detail": "1 records after the final SOA"},
+    "messages after the final SOA": ALLOWED | {"records": 32},
+    "broken message": MALFORMED | {"records": 21},
+    "endless": ENDED | {"transfer": TransferResult.LIMIT},
+}
+
+
+@pytest.mark.parametrize("name", TRANSFERS)
+async def test_the_whole_zone(name: str) -> None:
+    check(await pull(TRANSFERS[name](), whole=True), WHOLE[name])
+
+
+UNANSWERED: dict[str, dict[str, Any]] = {
+    "refused": ENDED | {"transfer": TransferResult.REFUSED, "rcode": "REFUSED", "ede": ("18 Prohibited",)},
+    "notauth": ENDED | {"transfer": TransferResult.NOTAUTH, "rcode": "NOTAUTH"},
+    "notauth with aa": ENDED | {"transfer": TransferResult.NOTAUTH, "authoritative": True},
+    "servfail": ENDED | {"transfer": TransferResult.SERVFAIL},
+    "notimp": ENDED | {"transfer": TransferResult.RCODE, "rcode": "NOTIMP"},
+    "reset": {"outcome": Outcome.REFUSED_CONNECTION, "transfer": TransferResult.RESET},
+    "closed at once": {"outcome": Outcome.REFUSED_CONNECTION, "transfer": TransferResult.RESET},
+    "stall": {
+        "outcome": Outcome.TIMEOUT,
+        "transfer": TransferResult.TIMEOUT,
+        "detail": "first octet: timed out",
+    },
+    "length, then silence": {
+        "outcome": Outcome.TIMEOUT,
+        "transfer": TransferResult.TIMEOUT,
+        "detail": "body: timed out",
+    },
+    "drip": {"outcome": Outcome.TIMEOUT, "transfer": TransferResult.TIMEOUT, "detail": "body: timed out"},
+    "length zero": {"outcome": Outcome.MALFORMED, "transfer": TransferResult.MALFORMED},
+    "wrong id": {"outcome": Outcome.MISMATCHED, "transfer": TransferResult.MALFORMED},
+    "noise under our id": {"outcome": Outcome.MALFORMED, "transfer": TransferResult.MALFORMED},
+    "truncated": ENDED | {"transfer": TransferResult.EMPTY},
+    "half": {"outcome": Outcome.REFUSED_CONNECTION, "transfer": TransferResult.RESET},
+    "right": ALLOWED,
+}
+
+
+@pytest.mark.parametrize("name", TCP)
+async def test_what_is_no_transfer(name: str) -> None:
+    check(await pull(TCP[name]), UNANSWERED[name])
+
+
+async def test_without_tcp_nothing_is_known_of_the_transfer() -> None:
+    check(await pull(None), {"outcome": Outcome.REFUSED_CONNECTION, "transfer": None})
+
+
+async def test_a_transfer_is_always_asked_over_tcp() -> None:
+    async with Nameserver(lambda query: [good(query)], answering) as server:
+        await ask(server.address)
+        assert (len(server.asked), len(server.asked_tcp)) == (0, 1)
+
+
+async def test_permission_leaves_after_the_first_message() -> None:
+    """The zone is not taken where only the right to take it is asked for."""
+    gone = asyncio.Event()
+
+    async def tcp(query: Asked, connection: Connection) -> None:
+        await connection.send(reply(query, [soa()]))
+        await connection.stall()
+        gone.set()
+
+    async with Nameserver(None, tcp) as server:
+        check(await ask(server.address), ALLOWED)
+        await asyncio.wait_for(gone.wait(), 5)
+
+
+LIMITS = {
+    "deadline": (TransferLimits(deadline=0.2), "not finished within 0.2 s"),
+    "octets": (TransferLimits(octets=200_000), "more than 200000 octets"),
+    "messages": (TransferLimits(messages=5), "more than 5 messages"),
+    "records": (TransferLimits(records=3000), "more than 3000 records"),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+async def test_an_endless_transfer_ends(name: str) -> None:
+    limits, text = LIMITS[name]
+    before = monotonic()
+    seen = await pull(TRANSFERS["endless"](), Probe(transfer=limits), whole=True)
+    check(seen, ENDED | {"transfer": TransferResult.LIMIT, "detail": text})
+    assert monotonic() - before < 2
+    assert seen.octets < 2_000_000 or name == "deadline"
+
+
+async def test_a_dripping_transfer_ends_at_the_deadline() -> None:
+    seen = await pull(drip, Probe(timeout=5, transfer=TransferLimits(deadline=0.2)), whole=True)
+    check(seen, {"transfer": TransferResult.TIMEOUT, "detail": "body: timed out"})
+
+
+async def test_a_big_transfer_keeps_nothing_and_holds_up_nobody() -> None:
+    """A million records: the loop is never busy for long, and memory stays what it was."""
+    head, tail = [soa()], [soa()]
+    body = b"".join([rr(b"\xc0\x0c", A, b"\xc0\0\2\1")] * 4000)
+
+    async def tcp(query: Asked, connection: Connection) -> None:
+        await connection.send(reply(query, head))
+        wire = reply(query, [body], counts=(1, 4000, 0, 0))
+        for _ in range(250):
+            await connection.send(wire)
+        await connection.send(reply(query, tail))
+
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            before = monotonic()
+            await asyncio.sleep(0.001)
+            longest = max(longest, monotonic() - before)
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    watching = asyncio.create_task(watch())
+    seen = await pull(tcp, Probe(timeout=5), whole=True)
+    watching.cancel()
+    check(seen, ALLOWED | {"records": 1_000_002})
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32_000
+    assert longest < 0.25
+
+
+async def test_two_transfers_at_a_time_and_others_are_not_held_up() -> None:
+    async def tcp(query: Asked, connection: Connection) -> None:
+        await (connection.stall() if query.type == 252 else answering(query, connection))
+
+    async with Nameserver(lambda query: [good(query)], tcp) as server:
+        prober = DnsProber(QUICK, {}, now)
+        transfers = [Query(f"z{n}.", "ns1", server.address, f"z{n}.", "AXFR") for n in range(6)]
+        others = [Query(f"z{n}.", "ns1", server.address, f"z{n}.", "SOA") for n in range(40)]
+        seen = [one async for batch in prober([*transfers, *others]) for one in batch]
+        await prober.close()
+        assert server.most_at_once == 2
+    assert [one.query.qtype for one in seen] == ["SOA"] * 40 + ["AXFR"] * 6
+
+
+# --- TSIG ---
+
+
+def signing(build: Any, **pen: Any) -> Tcp:
+    """``build`` gets the query and a pen, and gives the messages."""
+
+    async def tcp(query: Asked, connection: Connection) -> None:
+        for wire in build(query, Pen(query, **pen)):
+            await connection.send(wire)
+        await connection.stall()
+
+    return tcp
+
+
+def messages(query: Asked, count: int = 3) -> list[bytes]:
+    return [reply(query, records) for records in zone(count)]
+
+
+def all_signed(query: Asked, pen: Pen) -> list[bytes]:
+    return [pen.sign(wire) for wire in messages(query)]
+
+
+def none_signed(query: Asked, pen: Pen) -> list[bytes]:
+    return messages(query)
+
+
+def first_signed(query: Asked, pen: Pen) -> list[bytes]:
+    first, *rest = messages(query)
+    return [pen.sign(first), *rest]
+
+
+def ends_signed(count: int) -> Any:
+    def build(query: Asked, pen: Pen) -> list[bytes]:
+        first, *middle, last = messages(query, count)
+        return [pen.sign(first), *map(pen.skip, middle), pen.sign(last)]
+
+    return build
+
+
+def one_altered(query: Asked, pen: Pen) -> list[bytes]:
+    first, middle, last = messages(query)
+    pen_first, pen_middle, pen_last = pen.sign(first), pen.sign(middle), pen.sign(last)
+    return [pen_first, pen_middle.replace(b"\4h1-3", b"\4h1-X"), pen_last]
+
+
+def error(code: int, other: bytes = b"", question: bytes | None = None) -> Any:
+    def build(query: Asked, pen: Pen) -> list[bytes]:
+        return [pen.sign(reply(query, rcode=NOTAUTH, aa=False, question=question), code, other, mac=b"")]
+
+    return build
+
+
+def refused(query: Asked, pen: Pen) -> list[bytes]:
+    return [pen.sign(reply(query, rcode=REFUSED, aa=False, additional=[opt((15, b"\0\x12"))]))]
+
+
+SIGNED: dict[str, tuple[Tcp, dict[str, Any]]] = {
+    "all signed": (signing(all_signed), ALLOWED | {"records": 32}),
+    "first and last signed": (signing(ends_signed(12)), ALLOWED),
+    "99 in between": (signing(ends_signed(101)), ALLOWED),
+    "100 in between": (signing(ends_signed(102)), ENDED | {"transfer": TransferResult.UNSIGNED}),
+    "none signed": (signing(none_signed), ENDED | {"transfer": TransferResult.UNSIGNED, "records": 0, "soa": None}),
+    "only the first signed": (signing(first_signed), ENDED | {"transfer": TransferResult.UNSIGNED}),
+    "one altered": (signing(one_altered), ENDED | {"transfer": TransferResult.BADSIG}),
+    "another secret": (
+        signing(all_signed, secret=OTHER_SECRET),
+        ENDED | {"transfer": TransferResult.BADSIG, "soa": None},
+    ),
+    "another name": (signing(all_signed, name="other."), ENDED | {"transfer": TransferResult.BADKEY}),
+    "another algorithm": (signing(all_signed, algorithm="hmac-sha512"), ENDED | {"transfer": TransferResult.BADALG}),
+    "a clock far ahead": (signing(all_signed, ahead=1000), ENDED | {"transfer": TransferResult.BADTIME}),
+    "a clock a little ahead": (signing(all_signed, ahead=290), ALLOWED),
+    "BADKEY": (signing(error(BADKEY)), ENDED | {"transfer": TransferResult.BADKEY, "rcode": "NOTAUTH"}),
+    "BADKEY, without question": (signing(error(BADKEY, question=b"")), ENDED | {"transfer": TransferResult.BADKEY}),
+    "BADSIG": (signing(error(BADSIG)), ENDED | {"transfer": TransferResult.BADSIG}),
+    "BADALG": (signing(error(BADALG)), ENDED | {"transfer": TransferResult.BADALG}),
+    "BADTIME": (signing(error(BADTIME, server_time(0))), ENDED | {"transfer": TransferResult.BADTIME}),
+    "BADTIME without time": (signing(error(BADTIME)), ENDED | {"transfer": TransferResult.BADTIME, "skew": None}),
+    "unsigned NOTAUTH": (TCP["notauth with aa"], ENDED | {"transfer": TransferResult.NOTAUTH, "skew": None}),
+    "unsigned REFUSED": (TCP["refused"], ENDED | {"transfer": TransferResult.REFUSED}),
+    "signed REFUSED": (signing(refused), ENDED | {"transfer": TransferResult.REFUSED, "ede": ("18 Prohibited",)}),
+}
+
+
+@pytest.mark.parametrize("name", SIGNED)
+async def test_signed(name: str) -> None:
+    tcp, wanted = SIGNED[name]
+    check(await pull(tcp, key="xfr", whole=True), wanted)
+
+
+@pytest.mark.parametrize("ahead", [1000, -1000])
+@pytest.mark.parametrize("question", [None, b""], ids=["with question", "without"])
+async def test_the_clocks_difference_is_measured(ahead: int, question: bytes | None) -> None:
+    seen = await pull(signing(error(BADTIME, server_time(ahead), question)), key="xfr")
+    assert seen.skew == pytest.approx(ahead, abs=5)
+    assert seen.detail.startswith("TSIG error BADTIME: its clock is ")
+
+
+async def test_a_signature_is_asked_for_whatever_is_asked() -> None:
+    """Over UDP: data without a signature is no answer, an error without one is."""
+    rows: list[tuple[Any, dict[str, Any]]] = [
+        (lambda q: Pen(q).sign(good(q)), {"outcome": Outcome.ANSWERED, "serial": SERIAL, "discarded": 0}),
+        (good, {"outcome": Outcome.MISMATCHED, "soa": None}),
+        (lambda q: Pen(q, secret=OTHER_SECRET).sign(good(q)), {"outcome": Outcome.MISMATCHED, "soa": None}),
+        (lambda q: reply(q, rcode=REFUSED), {"outcome": Outcome.ANSWERED, "rcode": "REFUSED"}),
+        (lambda q: Pen(q).sign(reply(q, rcode=NOTAUTH), BADKEY), {"rcode": "NOTAUTH", "detail": "TSIG error BADKEY"}),
+    ]
+    for build, wanted in rows:
+        async with Nameserver(lambda query, build=build: [build(query)]) as server:
+            check(await ask(server.address, qtype="SOA", key="xfr"), wanted)
+
+
+async def test_the_secret_is_nowhere_to_be_seen() -> None:
+    prober = DnsProber(QUICK, {"xfr": KEY}, now)
+    async with Nameserver(None, signing(all_signed)) as server:
+        query = Query(ZONE, "ns1", server.address, ZONE, "AXFR", key="xfr")
+        seen = [one async for batch in prober([query]) for one in batch]
+    signer = prober._exchange._signer("xfr")
+    await prober.close()
+    for text in (repr(seen), repr(signer), repr(prober)):
+        assert KEY.secret.reveal() not in text
+        assert "0123456789abcdef" not in text

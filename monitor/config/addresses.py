@@ -7,6 +7,7 @@ from checks.model import Address
 from monitor.config.errors import Wrong, quoted
 
 _FORMS = 'write for example "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"'
+_PLAIN_FORMS = 'write for example "192.0.2.1" or "2001:db8::1"'
 _BRACKETS = re.compile(r"\[([^\]]*)\](?::(.*))?")
 
 
@@ -42,16 +43,16 @@ def split(value: object) -> tuple[str, str | None]:
 def literal(value: object) -> str:
     """An address without port, to ask from."""
     if not isinstance(value, str):
-        raise Wrong("must be an address in quotes", 'write for example "192.0.2.1" or "2001:db8::1"')
-    return str(ip(value))
+        raise Wrong("must be an address in quotes", _PLAIN_FORMS)
+    return str(ip(value, _PLAIN_FORMS))
 
 
-def ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def ip(text: str, forms: str = _FORMS) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """A unicast address. Raises Wrong."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
-        raise Wrong(f"{quoted(text)} is not an IP address", _FORMS) from None
+        raise Wrong(f"{quoted(text)} is not an IP address", forms) from None
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             raise Wrong(f"{quoted(text)} is an IPv4 address in IPv6 clothes", f'did you mean "{found.ipv4_mapped}"?')

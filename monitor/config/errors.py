@@ -58,7 +58,7 @@ class Book:
     _touched: set[KeyPath] = field(default_factory=set)
 
     def mistake(self, path: KeyPath, text: str, hint: str = "") -> None:
-        self.mistakes.append(Mistake(self.file, self.line(path), shown(path), text, hint))
+        self.mistakes.append(Mistake(self.file, self.line(path), shown(self._there(path)), text, hint))
         self._touched.update(path[:depth] for depth in range(len(path) + 1))
 
     def missing(self, path: KeyPath, hint: str = "") -> None:
@@ -94,6 +94,11 @@ class Book:
             if (line := self.lines.get(path[:depth])) is not None:
                 return line
         return None
+
+    def _there(self, path: KeyPath) -> KeyPath:
+        """The path without the index of a list that was written as its one element."""
+        alone = path and isinstance(path[-1], int) and path not in self.lines and path[:-1] in self.lines
+        return path[:-1] if alone else path
 
     def sound(self, *path: str | int) -> bool:
         """No mistake was found at or below ``path``: what is missing there is really missing."""

@@ -6,6 +6,7 @@ reported, so that one mistake does not hide others; those that must be there are
 configuration is built.
 """
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from checks.model import Address
 from monitor.config import addresses, durations
+from monitor.config.errors import Wrong, quoted
 from monitor.config.records import spelled
 
 T = TypeVar("T")
@@ -22,6 +24,20 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str | dict) else value
 
 
+def _label(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
+        return value
+    raise Wrong(f"{quoted(str(value))} is not a name", "letters, digits, dots, hyphens, underscores; at most 63")
+
+
+def _page_url(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        return value
+    raise Wrong(f"{quoted(str(value))} is not the address of a page", 'write for example "https://dns.example.net/"')
+
+
+Label = Annotated[str, BeforeValidator(_label, json_schema_input_type=str)]
+PageUrl = Annotated[str, BeforeValidator(_page_url, json_schema_input_type=str)]
 Duration = Annotated[timedelta, BeforeValidator(durations.duration, json_schema_input_type=str)]
 DurationOrZero = Annotated[timedelta, BeforeValidator(durations.duration_or_zero, json_schema_input_type=str)]
 DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, json_schema_input_type=str)]
@@ -45,7 +61,7 @@ class Service(Table):
     """Address and port of the page, the API and /metrics."""
     database: str | None = None
     """The SQLite file; relative to this file."""
-    vantage: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = None
+    vantage: Label | None = None
     """What this place of observation is called."""
     token: SecretStr | None = None
     """Who reads the page must know it; needed beyond loopback unless public."""
@@ -54,7 +70,7 @@ class Service(Table):
     token_credential: str | None = None
     public: bool | None = None
     """Anyone may read the page; hidden servers are left out."""
-    url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")] = None
+    url: PageUrl | None = None
     """How people reach the page; notifications link to it."""
     retention: Duration | None = None
     """How long closed history is kept."""
@@ -115,7 +131,7 @@ class Server(Table):
     """For addresses without port, and for the host."""
     hidden: bool | None = None
     """Not in the NS set, and not on a public page."""
-    group: str | None = None
+    group: Label | None = None
     """Servers of one group share one serial."""
     upstream: Items[str] | None = None
     """Where it transfers from, if not from the zone's primary."""

@@ -126,8 +126,6 @@ def words(one: ErrorDetails) -> Wrong:
     if kind in ("literal_error", "enum"):
         allowed = str(context["expected"]).replace("'", '"')
         return Wrong(f"must be {allowed}", near(str(one["input"]), re.findall(r'"([^"]*)"', allowed)))
-    if kind == "string_pattern_mismatch":
-        return Wrong(f"{quoted(str(one['input']))} is not of the right form", f"it must match {context['pattern']}")
     return Wrong(_TYPES.get(kind, one["msg"][:1].lower() + one["msg"][1:]))
 
 
@@ -136,5 +134,6 @@ def _syntax(message: str, text: str, file: str) -> Mistake:
     reason, _, place = message.rpartition(" (at ")
     numbers = [int(word) for word in place.replace(",", " ").replace(")", " ").split() if word.isdigit()]
     line = numbers[0] if numbers else max(1, len(text.splitlines()))
-    column = f", column {numbers[1]}" if len(numbers) > 1 else ""
-    return Mistake(file, line, "", f"not TOML: {reason[:1].lower()}{reason[1:]}{column}")
+    where = f", column {numbers[1]}" if len(numbers) > 1 else " at the end of the file"
+    hint = "is a closing quote missing?" if reason.startswith("Illegal character '\\n'") else ""
+    return Mistake(file, line, "", f"not TOML: {reason[:1].lower()}{reason[1:]}{where}", hint)

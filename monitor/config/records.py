@@ -61,7 +61,7 @@ def rdata(rdtype: str, text: str, zone: str) -> str:
         value = canonical.parse(rdtype, text, zone)
     except ValueError as error:
         reason = str(error).rstrip(".")
-        raise Wrong(f"{quoted(text)} is not the text of a {rdtype} record: {reason[:1].lower()}{reason[1:]}") from None
+        raise Wrong(f"{quoted(text)} is not a value of {rdtype} records: {reason[:1].lower()}{reason[1:]}") from None
     if zone != "." and f".{zone}{zone}" in f" {value}".replace(" ", "."):
         raise Wrong(
             f"{quoted(text)} means {quoted(value)}", "a name without final dot is relative to the zone: add the dot"

@@ -113,7 +113,7 @@ def _of_the_zone(
         return name
     if book.sound(*path[:2], "servers"):
         listed = ", ".join(servers[:LARGEST_HINT])
-        hint = near(text, servers) or f"add it to servers ({listed}): {advice}"
+        hint = f"add it to servers ({listed}): {advice}"
         book.mistake(path, f"{quoted(text)} is not among the servers of the zone", hint)
     return None
 

@@ -166,8 +166,8 @@ def _taken_over(space: Space, looks: list[Look], stood: list[Standing]) -> int |
         if standing.serial is not None and (look.before is None or look.before.serial != standing.serial)
     }
     reference = space.reference
-    ahead = [serial for serial in fresh if reference is None or newer(serial, reference)]
-    return (newest(ahead) if ahead else None) or reference
+    top = newest(serial for serial in fresh if reference is None or newer(serial, reference))
+    return top if top is not None else reference
 
 
 def _newest_served(space: Space, stood: list[Standing]) -> int | None:

@@ -47,7 +47,8 @@ def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, 
     """What the address is believed to serve after this look.
 
     Believed at once: the reference, the same as before, anything newer. Only at the second look that the same
-    identity (NSID) answers in a row: older than before; and, if ``ahead_is_odd``, newer than the reference.
+    identity (NSID) answers in a row: older than before (or 2^31 away from it); and, if ``ahead_is_odd``, newer than
+    the reference, unless that was believed already.
     Until then the address stands where it stood, so that anycast in motion changes nothing. Where the identity
     changes at every look, it is believed once nothing else was seen for the whole of ``patience``.
     """
@@ -59,18 +60,22 @@ def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, 
     serial = seen.serial
     if serial is None:
         return _silence(before or _unseen(look, word(seen), seen.at), seen)
-    ahead = ahead_is_odd and reference is not None and newer(serial, reference)
+    ahead = ahead_is_odd and _beyond(reference, serial)
     if before is None or before.serial is None:
         return _serve(look, seen, serial, Doubt(serial, seen.nsid, 1, seen.at) if ahead else None)
-    back = newer(before.serial, serial)
-    settled = serial == before.serial and before.doubt is None
-    if settled or serial == reference or not (ahead or back):
+    onward = serial == before.serial or newer(serial, before.serial)
+    known_ahead = before.doubt is None and _beyond(reference, before.serial)
+    if serial == reference or (onward and (not ahead or known_ahead)):
         return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
     doubt = before.doubt or Doubt(serial, seen.nsid, 0, seen.at)
     again = doubt.nsid == seen.nsid and doubt.looks + 1 >= SECOND_LOOK
     if not again and seen.at - doubt.since < patience:
         return replace(_answer(before, seen), doubt=Doubt(serial, seen.nsid, 1, doubt.since))
     return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
+
+
+def _beyond(reference: int | None, serial: int) -> bool:
+    return reference is not None and newer(serial, reference)
 
 
 def _unseen(look: Look, state: str, at: datetime) -> Standing:
@@ -174,7 +179,7 @@ def _went_back(before: Standing | None, serial: int) -> bool:
 
 def _knew_newer(before: Standing | None, serial: int) -> bool:
     known = before.serial if before is not None else None
-    return known is not None and known != serial and not newer(serial, known)
+    return known is not None and newer(known, serial)
 
 
 def _deepen(doubt: Doubt | None, before: Standing | None, seen: Observation, serial: int) -> Doubt:

@@ -22,7 +22,7 @@ from checks.model import (
     Unsure,
     Zone,
 )
-from checks.serials import behind, newer, path
+from checks.serials import behind, newer, path, unordered
 from checks.versions import newer_than
 from checks.words import counted, listed, moment, span
 
@@ -127,8 +127,7 @@ class SoaSerial:
         elif newer(serial, reference) and zone.primary is not None:
             yield _ahead(standing, serial, reference)
         else:
-            text = f"serves {serial}, the others have {reference}: they are 2^31 apart and neither is newer"
-            yield _finding("serial-unordered", standing, f"{text}. {_cure(serial, reference)}")
+            yield _unordered(standing, serial, reference)
 
     def _late(self, zone: Zone, round: Round, space: Space, standing: Standing, reference: int) -> Iterator[Finding]:
         serial = standing.serial if standing.serial is not None else reference
@@ -155,9 +154,11 @@ class SoaSerial:
         if share > self.expiry_near:
             return
         code = "expiry-imminent" if share <= self.expiry_imminent else "expiry-near"
-        when = f"at {moment(expires)}, in {span(left)}" if left > timedelta(0) else f"since {moment(expires)}"
+        stops = f"stops serving the zone at {moment(expires)}, in {span(left)}"
+        if left <= timedelta(0):
+            stops = f"should have stopped serving the zone at {moment(expires)}"
         source = "estimated from when it was last in sync" if standing.estimated else "by its own EXPIRE count"
-        text = f"has not refreshed and stops serving the zone {when} ({source}; the SOA's expire is {span(expire)})"
+        text = f"has not refreshed and {stops} ({source}; the SOA's expire is {span(expire)})"
         yield _finding(code, standing, text)
 
 
@@ -172,6 +173,12 @@ def _finding(code: str, standing: Standing, text: str) -> Finding:
 def _ahead(standing: Standing, serial: int, reference: int) -> Finding:
     text = f"serves {serial}, newer than its primary's {reference}, and will take nothing until that is passed"
     return _finding("serial-ahead", standing, f"{text}. {_cure(serial, reference)}")
+
+
+def _unordered(standing: Standing, serial: int, reference: int) -> Finding:
+    why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
+    text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}"
+    return _finding("serial-unordered", standing, f"{text}. {_cure(serial, reference)}")
 
 
 def _cure(serial: int, reference: int) -> str:

@@ -12,7 +12,8 @@ from monitor.ports import Key, Now
 from monitor.probe.call import Call
 from monitor.probe.counts import Counts
 from monitor.probe.exchange import Exchange
-from monitor.probe.pace import Lane, Pace, Pool
+from monitor.probe.lane import Turn
+from monitor.probe.pace import Pace
 from monitor.probe.sockets import Sockets
 from monitor.status import ProbeCounts
 
@@ -75,22 +76,23 @@ class DnsProber:
                 self._pace.put(query, call)
         self._pace.go()
 
-    def _start(self, lane: Lane, pool: Pool, query: Query, call: Call) -> None:
-        task = asyncio.get_running_loop().create_task(self._observe(lane, query))
+    def _start(self, turn: Turn) -> None:
+        task = asyncio.get_running_loop().create_task(self._observe(turn))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._ended, lane, pool, query, call))
+        task.add_done_callback(partial(self._ended, turn))
 
-    async def _observe(self, lane: Lane, query: Query) -> Observation:
+    async def _observe(self, turn: Turn) -> Observation:
+        query = turn.query
         try:
-            return await self._exchange.observe(lane, query)
+            return await self._exchange.observe(turn)
         except Exception as fault:
             log.exception("the prober failed at %s %s", query.qname, query.qtype)
             return self._exchange.unasked(query, f"a fault of the prober itself: {type(fault).__name__}")
 
-    def _ended(self, lane: Lane, pool: Pool, query: Query, call: Call, task: asyncio.Task[Observation]) -> None:
+    def _ended(self, turn: Turn, task: asyncio.Task[Observation]) -> None:
         self._tasks.discard(task)
-        self._finish(query, call, None if task.cancelled() else task.result())
-        self._pace.done(lane, pool)
+        self._finish(turn.query, turn.call, None if task.cancelled() else task.result())
+        self._pace.done(turn)
 
     def _finish(self, query: Query, call: Call, seen: Observation | None) -> None:
         """Without an observation it is one that the end of the prober cut off."""

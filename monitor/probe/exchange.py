@@ -7,7 +7,7 @@ from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.config.model import Probe
 from monitor.ports import Key, Now
 from monitor.probe.found import Failure, Found, Heard
-from monitor.probe.pace import Lane
+from monitor.probe.lane import Lane, Turn
 from monitor.probe.question import AXFR, Ask, Question, ask, question
 from monitor.probe.sockets import Sockets, Unasked
 from monitor.probe.tcp import connect, over_tcp
@@ -37,8 +37,9 @@ class Exchange:
         self._signers: dict[str, Signer] = {}
         self._buffer = bytearray(65535)
 
-    async def observe(self, lane: Lane, query: Query) -> Observation:
+    async def observe(self, turn: Turn) -> Observation:
         """Exactly one observation, whatever happens on the network."""
+        query = turn.query
         try:
             asked = question(query)
             signer = self._signer(query.key)
@@ -46,35 +47,35 @@ class Exchange:
         except (ValueError, Unasked) as reason:
             return self.unasked(query, str(reason))
         if asked.type == AXFR:
-            return await self._transfer(lane, query, asked, signer)
-        found = await self._ask(lane, query, asked, signer, edns=True)
+            return await self._transfer(turn, asked, signer)
+        found = await self._ask(turn, asked, signer, edns=True)
         note = ""
         if isinstance(found, Heard) and found.answer.rcode in NO_EDNS and found.edns:
-            lane.bucket.spend()
-            plain = await self._ask(lane, query, asked, signer, edns=False)
+            turn.again()
+            plain = await self._ask(turn, asked, signer, edns=False)
             if isinstance(plain, Heard):
                 note = f"asked without EDNS after {found.answer.rcode}"
                 found = replace(plain, discarded=plain.discarded + found.discarded)
         elif isinstance(found, Heard) and not found.edns:
             note = "no answer when asked with EDNS"
-        _remember(lane, found)
+        _remember(turn.lane, found)
         return self._seen(query, found, note)
 
     def unasked(self, query: Query, why: str) -> Observation:
         return Observation(query, Outcome.UNASKED, self._now(), detail=bounded(why))
 
-    async def _ask(self, lane: Lane, query: Query, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
-        if query.transport is Transport.TCP:
-            return await self._over_tcp(lane, query, asked, signer, edns=edns)
-        ear = Ear(self._sockets, query.address, signer, self._buffer)
+    async def _ask(self, turn: Turn, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
+        if turn.query.transport is Transport.TCP:
+            return await self._over_tcp(turn, asked, signer, edns=edns)
+        ear = Ear(self._sockets, turn.query.address, signer, self._buffer)
         try:
-            found = await over_udp(ear, _writer(asked, signer, edns=edns), lane.waits())
+            found = await over_udp(ear, _writer(asked, signer, edns=edns), turn.waits())
             if isinstance(found, Heard) and found.answer.truncated:
-                return await self._untruncated(lane, query, asked, signer, found)
+                return await self._untruncated(turn, asked, signer, found)
             if not ear.strange and not ear.garbage:
                 return found
-            lane.bucket.spend()
-            again = await self._over_tcp(lane, query, asked, signer, edns=edns)
+            turn.again()
+            again = await self._over_tcp(turn, asked, signer, edns=edns)
             if isinstance(again, Heard):
                 return replace(again, discarded=ear.discarded, evidence=ear.evidence, why=ear.why)
             heard = concluded(ear, FEW)
@@ -84,12 +85,10 @@ class Exchange:
         finally:
             ear.close()
 
-    async def _untruncated(
-        self, lane: Lane, query: Query, asked: Question, signer: Signer | None, short: Heard
-    ) -> Found:
+    async def _untruncated(self, turn: Turn, asked: Question, signer: Signer | None, short: Heard) -> Found:
         """What TC=1 hides (RFC 7766 section 5)."""
-        lane.bucket.spend()
-        again = await self._over_tcp(lane, query, asked, signer, edns=short.edns)
+        turn.again()
+        again = await self._over_tcp(turn, asked, signer, edns=short.edns)
         if isinstance(again, Heard):
             return replace(again, discarded=short.discarded)
         if again.outcome is Outcome.UNASKED:
@@ -97,45 +96,43 @@ class Exchange:
         detail = f"truncated over UDP; over TCP: {again.detail}"
         return Failure(Outcome.TRUNCATED_ONLY, detail, short.discarded, again.evidence, short.answer)
 
-    async def _over_tcp(self, lane: Lane, query: Query, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
+    async def _over_tcp(self, turn: Turn, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
         one = _writer(asked, signer, edns=edns)(0)
-        return await over_tcp(self._sockets, query.address, one, signer, lane.patience)
+        return await over_tcp(self._sockets, turn.query.address, one, signer, turn.patience)
 
-    async def _transfer(self, lane: Lane, query: Query, asked: Question, signer: Signer | None) -> Observation:
-        if lane.silent:  # knock before taking a turn from those who answer
-            door = await connect(self._sockets, query.address, lane.patience)
+    async def _transfer(self, turn: Turn, asked: Question, signer: Signer | None) -> Observation:
+        if turn.lane.silent:  # knock before taking a turn from those who answer
+            door = await connect(self._sockets, turn.query.address, turn.patience)
             if isinstance(door, Failure):
-                _remember(lane, door)
-                return self._seen(query, door)
+                _remember(turn.lane, door)
+                return self._seen(turn.query, door)
             door.close()
-            lane.heard()
-        async with lane.turns:
-            ended = await self._pull(lane, query, asked, signer, edns=True)
+            turn.lane.heard()
+        async with turn.lane.transfers:
+            ended = await self._pull(turn, asked, signer, edns=True)
             if isinstance(ended, Ended) and ended.answer is not None and ended.answer.rcode in NO_EDNS:
-                lane.bucket.spend()
-                ended = await self._pull(lane, query, asked, signer, edns=False)
+                turn.again()
+                ended = await self._pull(turn, asked, signer, edns=False)
             elif isinstance(ended, Ended) and ended.transfer is TransferResult.SERIAL_MOVED:
-                lane.bucket.spend()
-                ended = await self._pull(lane, query, asked, signer, edns=True)
+                turn.again()
+                ended = await self._pull(turn, asked, signer, edns=True)
         if isinstance(ended, Failure):
-            _remember(lane, ended)
-            return self._seen(query, ended)
-        lane.heard()
-        return self._pulled(query, ended)
+            _remember(turn.lane, ended)
+            return self._seen(turn.query, ended)
+        turn.lane.heard()
+        return self._pulled(turn.query, ended)
 
-    async def _pull(
-        self, lane: Lane, query: Query, asked: Question, signer: Signer | None, *, edns: bool
-    ) -> Ended | Failure:
-        stream = await connect(self._sockets, query.address, lane.patience)
+    async def _pull(self, turn: Turn, asked: Question, signer: Signer | None, *, edns: bool) -> Ended | Failure:
+        stream = await connect(self._sockets, turn.query.address, turn.patience)
         if isinstance(stream, Failure):
             return stream
         try:
             one = _writer(asked, signer, edns=edns)(0)
             reader = signer.reader(one) if signer is not None else None
             transfer = Transfer(stream, one, reader, self._settings.transfer)
-            if query.whole:
-                return await transfer.whole(max(lane.patience, LONGEST_SILENCE))
-            return await transfer.permission(lane.patience)
+            if turn.query.whole:
+                return await transfer.whole(max(turn.patience, LONGEST_SILENCE))
+            return await transfer.permission(turn.patience)
         finally:
             stream.close()
 

@@ -1,0 +1,143 @@
+"""How is one address asked: how fast, how many at once, how patiently?"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checks.model import Query
+from monitor.clock import monotonic
+from monitor.config.model import Probe
+from monitor.probe.call import Call
+
+AFTER_MISSES = 5
+"""Queries in a row that nothing came back for, each asked ``attempts`` times, until an address counts as silent."""
+
+SCOUTS = 4
+"""Queries to a silent address that are asked patiently all the same, as it may only have become slow."""
+
+MOST_PER_ADDRESS = 64
+"""Questions in flight to one address: well under the ~250 small packets that a server's default buffer holds."""
+
+KNOCKS = 16
+"""Connections tried at once at a silent address that is to transfer zones."""
+
+
+class Bucket:
+    """A token bucket: ``rate`` a second, a burst of at most a tenth of that. What is due anyway may go into debt."""
+
+    __slots__ = ("_burst", "_rate", "_then", "_tokens")
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._burst = min(100.0, max(1.0, rate / 10))
+        self._tokens = self._burst
+        self._then = monotonic()
+
+    def wait(self) -> float:
+        """Seconds until there is a token; 0.0 when there is one."""
+        now = monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._then) * self._rate)
+        self._then = now
+        return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._rate
+
+    def spend(self) -> None:
+        self._tokens -= 1
+
+
+class Lane:
+    """What is to be asked of one address; transfers have lanes of their own.
+
+    While an address is silent, all but a few queries are asked once instead of ``attempts`` times, and they wait in a
+    pool of their own.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_misses",
+        "_slots",
+        "_timeout",
+        "bucket",
+        "busy",
+        "line",
+        "listed",
+        "transfer",
+        "transfers",
+    )
+
+    def __init__(self, bucket: Bucket, transfers: asyncio.Semaphore, probe: Probe, *, transfer: bool) -> None:
+        self.bucket = bucket
+        self.transfers = transfers
+        """Turns to transfer from this server, from whichever of its addresses."""
+        self.transfer = transfer
+        self.line: deque[tuple[Query, Call]] = deque()
+        self.busy = 0
+        self.listed = False
+        self._slots = max(1, probe.transfers_per_server if transfer else min(MOST_PER_ADDRESS, probe.max_in_flight))
+        self._attempts = max(1, probe.attempts)
+        self._timeout = probe.timeout
+        self._misses = 0
+
+    @property
+    def silent(self) -> bool:
+        return self._misses >= AFTER_MISSES
+
+    @property
+    def full(self) -> bool:
+        if not self.silent:
+            return self.busy >= self._slots
+        return self.transfer and self.busy >= max(self._slots, KNOCKS)
+
+    @property
+    def attempts(self) -> int:
+        """How often the next query may be asked."""
+        return 1 if self.silent and self.busy >= SCOUTS else self._attempts
+
+    @property
+    def timeout(self) -> float:
+        return self._timeout
+
+    def heard(self) -> None:
+        self._misses = 0
+
+    def missed(self) -> None:
+        self._misses += 1
+
+
+class Pool:
+    """How many may be asked at once, over all servers, and which lanes wait for that, in turn."""
+
+    __slots__ = ("busy", "ready", "slots")
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.busy = 0
+        self.ready: deque[Lane] = deque()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One query whose time has come, to be asked at most ``attempts`` times."""
+
+    query: Query
+    call: Call
+    lane: Lane
+    pool: Pool
+    attempts: int
+
+    @property
+    def patience(self) -> float:
+        """Seconds that it may take in all."""
+        return self.lane.timeout * self.attempts
+
+    def waits(self) -> Iterator[float]:
+        """Seconds to wait after each asking: they double, and together are the turn's whole patience."""
+        first = self.patience / (2**self.attempts - 1)
+        for number in range(self.attempts):
+            if number:
+                self.again()
+            yield first * 2**number
+
+    def again(self) -> None:
+        """Asking more than once counts against the server's rate, but is not held back by it."""
+        self.lane.bucket.spend()

@@ -1,0 +1,331 @@
+"""How fast servers are asked, who holds up whom, and what happens when the monitor itself runs short."""
+
+import asyncio
+import errno
+import socket
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
+from monitor.clock import monotonic, now
+from monitor.config.model import Probe
+from monitor.probe.dns import DnsProber
+from monitor.probe.sockets import ours, theirs
+from monitor.status import DURATION_BOUNDS
+from tests.misbehaviour import UDP
+from tests.nameserver import Asked, Connection, Nameserver, answering, good, reply, soa
+
+
+def right(query: Asked) -> list[bytes]:
+    return [good(query)]
+
+
+def silent(query: Asked) -> list[bytes]:
+    return []
+
+
+def queries(server: str, address: Address, count: int, qtype: str = "SOA") -> list[Query]:
+    return [Query(f"z{n}.", server, address, f"z{n}.", qtype) for n in range(count)]
+
+
+async def gather(prober: DnsProber, asked: list[Query]) -> list[Observation]:
+    return [seen async for batch in prober(asked) for seen in batch]
+
+
+async def test_a_server_is_never_asked_faster_than_it_may_be() -> None:
+    times: list[float] = []
+
+    def note(query: Asked) -> list[bytes]:
+        times.append(monotonic())
+        return [good(query)]
+
+    async with Nameserver(note) as server:
+        prober = DnsProber(Probe(max_qps_per_server=100), {}, now)
+        await gather(prober, queries("ns1", server.address, 60))
+        await prober.close()
+    # a burst of ten, and then a hundred a second: whatever window one looks through
+    for start in range(len(times)):
+        for end in range(start + 1, len(times)):
+            assert end - start <= 12 + 100 * (times[end] - times[start]) + 3
+    assert times[-1] - times[0] >= 0.4
+
+
+async def test_a_rest_is_not_caught_up_with() -> None:
+    async with Nameserver(right) as server:
+        prober = DnsProber(Probe(max_qps_per_server=100), {}, now)
+        await gather(prober, queries("ns1", server.address, 10))
+        await asyncio.wait((asyncio.create_task(asyncio.Event().wait()),), timeout=0.5)
+        before = monotonic()
+        await gather(prober, queries("ns1", server.address, 40))
+        await prober.close()
+    assert monotonic() - before >= 0.25
+
+
+async def test_askings_again_count_against_the_rate() -> None:
+    async with Nameserver(silent) as server:
+        prober = DnsProber(Probe(timeout=0.05, attempts=3, max_qps_per_server=50), {}, now)
+        before = monotonic()
+        await gather(prober, queries("ns1", server.address, 15))
+        took = monotonic() - before
+        await prober.close()
+    assert len(server.asked) <= 5 + 50 * took + 3
+
+
+async def test_servers_have_rates_of_their_own() -> None:
+    async with Nameserver(right) as one, Nameserver(right) as two:
+        prober = DnsProber(Probe(max_qps_per_server=50), {}, now)
+        slow = queries("ns1", one.address, 25)
+        quick = queries("ns2", two.address, 5)
+        seen = await gather(prober, [*slow, *quick])
+        await prober.close()
+    assert {one.server for one in seen[:10]} == {"ns1", "ns2"}
+    assert [n for n, one in enumerate(seen) if one.server == "ns2"][-1] < 15
+
+
+async def test_a_silent_server_holds_up_nobody() -> None:
+    """A server that swallows everything does not keep the other from being asked, and costs little itself."""
+    probe = Probe(timeout=0.2, attempts=2, max_in_flight=128, max_qps_per_server=1e6)
+    async with Nameserver(silent) as dead, Nameserver(right) as alive:
+        prober = DnsProber(probe, {}, now)
+        before = monotonic()
+        first: dict[str, float] = {}
+        seen = []
+        async for batch in prober([*queries("dead", dead.address, 300), *queries("alive", alive.address, 300)]):
+            seen += batch
+            for one in batch:
+                first[one.server] = monotonic() - before
+        await prober.close()
+    assert Counter((one.server, one.outcome) for one in seen) == {
+        ("dead", Outcome.TIMEOUT): 300,
+        ("alive", Outcome.ANSWERED): 300,
+    }
+    assert first["alive"] < 0.35
+    # the first 64 with all their askings (0.4 s), the rest all at once, and once each (0.2 s)
+    assert first["dead"] < 2
+    assert len(dead.asked) <= 64 * 2 + 236 + 4
+
+
+async def test_a_server_that_answers_again_is_asked_as_before() -> None:
+    answers = False
+
+    def moody(query: Asked) -> list[bytes]:
+        return [good(query)] if answers else []
+
+    probe = Probe(timeout=0.05, attempts=2, max_qps_per_server=1e6)
+    async with Nameserver(moody) as server:
+        prober = DnsProber(probe, {}, now)
+        await gather(prober, queries("ns1", server.address, 70))
+        asked = len(server.asked)
+        await gather(prober, queries("ns1", server.address, 20))
+        assert len(server.asked) == asked + 20 + 4  # once each, but for the scouts
+        answers = True
+        assert {one.outcome for one in await gather(prober, queries("ns1", server.address, 20))} == {Outcome.ANSWERED}
+        answers = False
+        asked = len(server.asked)
+        await gather(prober, queries("ns1", server.address, 3))
+        assert len(server.asked) == asked + 6  # twice each
+        await prober.close()
+
+
+async def test_a_silent_server_delays_transfers_only_by_a_knock_each() -> None:
+    """Nothing listens; the system drops SYN packets once the queue of a socket that accepts nobody is full."""
+    loop = asyncio.get_running_loop()
+    full = socket.socket()
+    full.bind(("127.0.0.1", 0))
+    full.listen(0)
+    place = full.getsockname()
+    fillers = [socket.socket() for _ in range(4)]
+    for one in fillers:
+        one.setblocking(False)
+        one.connect_ex(place)
+    await asyncio.sleep(0)
+    probe = Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6)
+    prober = DnsProber(probe, {}, now)
+    before = loop.time()
+    seen = await gather(prober, queries("ns1", Address(*place), 60, "AXFR"))
+    took = loop.time() - before
+    await prober.close()
+    for one in (full, *fillers):
+        one.close()
+    assert Counter((one.outcome, one.transfer) for one in seen) == {(Outcome.TIMEOUT, None): 60}
+    assert took < 60 / 2 * 0.2 / 3
+
+
+async def test_closing_ends_everything_at_once() -> None:
+    probe = Probe(timeout=30, max_qps_per_server=1e6)
+
+    async def stall(query: Asked, connection: Connection) -> None:
+        await connection.stall()
+
+    async with Nameserver(silent, stall) as server:
+        prober = DnsProber(probe, {}, now)
+        asked = queries("ns1", server.address, 200) + queries("ns1", server.address, 5, "AXFR")
+        task = asyncio.create_task(gather(prober, asked))
+        while len(server.asked) < 60 or len(server.asked_tcp) < 2:
+            await asyncio.sleep(0.005)
+        before = monotonic()
+        await prober.close()
+        seen = await task
+    assert monotonic() - before < 1
+    assert Counter(one.query for one in seen) == Counter(asked)
+    assert {one.outcome for one in seen} == {Outcome.UNASKED}
+    assert prober.counts().in_flight == prober.counts().waiting == 0
+
+
+async def test_closing_right_after_asking_loses_nothing() -> None:
+    """A task that was cancelled before it began has an observation too."""
+    async with Nameserver(right) as server:
+        prober = DnsProber(Probe(), {}, now)
+        calling = prober(queries("ns1", server.address, 5))
+        first = asyncio.ensure_future(anext(calling))
+        await asyncio.sleep(0)
+        await prober.close()
+        seen = [*await first, *[one async for batch in calling for one in batch]]
+    assert len(seen) == 5
+
+
+async def test_what_is_asked_is_counted() -> None:
+    async with Nameserver(UDP["wrong id, then right"], answering) as odd, Nameserver(silent) as dead:
+        prober = DnsProber(Probe(timeout=0.05, attempts=1, max_qps_per_server=1e6), {}, now)
+        await gather(prober, queries("odd", odd.address, 3))
+        await gather(prober, queries("dead", dead.address, 2))
+        await gather(prober, [Query("z.", "odd", odd.address, "z.", "SOA", Transport.TCP)])
+        counts = prober.counts()
+        await prober.close()
+    assert counts.queries == {("odd", "tcp", "answered"): 4, ("dead", "udp", "timeout"): 2}
+    assert set(counts.durations) == {("odd", "tcp")}
+    durations = counts.durations["odd", "tcp"]
+    assert durations.count == sum(durations.buckets) == 4
+    assert len(durations.buckets) == len(DURATION_BOUNDS) + 1
+    assert 0 < durations.total < 4
+    assert counts.discarded["odd"] >= 3
+    assert counts.in_flight == counts.waiting == 0
+
+
+# --- when it is we who cannot ---
+
+
+async def test_without_our_own_address_nothing_is_asked() -> None:
+    async with Nameserver(right, answering) as server:
+        prober = DnsProber(Probe(source=("192.0.2.77",)), {}, now)
+        udp, tcp = (Query("z.", "ns1", server.address, "z.", "SOA", transport) for transport in Transport)
+        seen = await gather(prober, [udp, tcp])
+        await prober.close()
+    assert [one.outcome for one in seen] == [Outcome.UNASKED] * 2
+    assert all(one.detail.startswith("cannot ask from 192.0.2.77: ") for one in seen)
+
+
+async def test_it_asks_from_where_it_is_told_to() -> None:
+    async with Nameserver(right) as server:
+        prober = DnsProber(Probe(source=("127.0.0.9", "::1")), {}, now)
+        seen = await gather(prober, queries("ns1", server.address, 1))
+        await prober.close()
+    assert seen[0].outcome is Outcome.ANSWERED
+
+
+async def test_what_the_system_forbids_accuses_nobody() -> None:
+    """A broadcast address without leave to broadcast: permission denied, here, before anything left."""
+    prober = DnsProber(Probe(timeout=0.1), {}, now)
+    seen = await gather(prober, queries("ns1", Address("255.255.255.255"), 1))
+    await prober.close()
+    assert (seen[0].outcome, seen[0].detail) == (Outcome.UNASKED, "send: permission denied")
+
+
+@pytest.mark.parametrize(
+    ("number", "here", "there"),
+    [
+        (errno.ECONNREFUSED, Outcome.REFUSED_CONNECTION, Outcome.REFUSED_CONNECTION),
+        (errno.ECONNRESET, Outcome.UNASKED, Outcome.REFUSED_CONNECTION),
+        (errno.EHOSTUNREACH, Outcome.UNASKED, Outcome.UNREACHABLE),
+        (errno.ENETUNREACH, Outcome.UNASKED, Outcome.UNREACHABLE),
+        (errno.EACCES, Outcome.UNASKED, Outcome.UNREACHABLE),
+        (errno.EPERM, Outcome.UNASKED, Outcome.UNASKED),
+        (errno.ENOBUFS, Outcome.UNASKED, Outcome.UNASKED),
+        (errno.ETIMEDOUT, Outcome.UNASKED, Outcome.TIMEOUT),
+    ],
+)
+def test_whose_error_it_is(number: int, here: Outcome, there: Outcome) -> None:
+    """The same number means one thing before a packet left, and another when the network reports it (ICMP)."""
+    error = OSError(number, "words")
+    assert ours(error, "send").outcome is here
+    assert theirs(error, "answer").outcome is there
+
+
+SHORT = """
+import asyncio, os, resource, sys
+from collections import Counter
+from checks.model import Query
+from monitor.clock import now
+from monitor.config.model import Probe
+from monitor.probe.dns import DnsProber
+from tests.contract.test_prober_pace import right
+from tests.nameserver import Nameserver, answering
+
+async def main():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    async with Nameserver(right, answering) as server:
+        prober = DnsProber(Probe(timeout=0.3, attempts=1, max_qps_per_server=1e6), {}, now, descriptors=10_000)
+        names = [f"z{n}." for n in range(500)]
+        asked = [Query(name, "ns1", server.address, name, "SOA") for name in names]
+        async def look(many=500):
+            seen = [one async for batch in prober(asked[:many]) for one in batch]
+            return dict(Counter(str(one.outcome) for one in seen)), {one.detail for one in seen}
+        print(*await look())
+        hoard = []
+        try:
+            while True:
+                hoard.append(os.dup(0))
+        except OSError:
+            pass
+        print(*await look(60))
+        for one in hoard:
+            os.close(one)
+        print(*await look())
+        await prober.close()
+
+asyncio.run(main())
+"""
+
+
+def test_without_descriptors_it_waits_then_says_so_and_then_goes_on() -> None:
+    """64 descriptors, 500 questions: all answered. None left: unasked, and nobody accused. Some again: all answered."""
+    root = Path(__file__).parents[2]
+    ran = subprocess.run(
+        [sys.executable, "-c", SHORT], cwd=root, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.splitlines() == [
+        "{'answered': 500} {''}",
+        "{'unasked': 60} {'no descriptor became free within 0.3 s'}",
+        "{'answered': 500} {''}",
+    ]
+
+
+async def test_it_leaves_descriptors_to_others() -> None:
+    """At most as many sockets as it was given, even when all of them are needed."""
+    async with Nameserver(right) as server:
+        prober = DnsProber(Probe(timeout=1, max_qps_per_server=1e6), {}, now, descriptors=4)
+        seen = await gather(prober, queries("ns1", server.address, 100))
+        await prober.close()
+    assert {one.outcome for one in seen} == {Outcome.ANSWERED}
+
+
+async def test_transfers_have_slots_of_their_own() -> None:
+    """All that may be in flight is, and a transfer is asked all the same."""
+
+    async def tcp(query: Asked, connection: Connection) -> None:
+        await connection.send(reply(query, [soa()]))
+
+    async with Nameserver(silent) as dead, Nameserver(None, tcp) as giving:
+        prober = DnsProber(Probe(timeout=5, max_in_flight=8, max_qps_per_server=1e6), {}, now)
+        busy = asyncio.create_task(gather(prober, queries("dead", dead.address, 50)))
+        while len(dead.asked) < 8:
+            await asyncio.sleep(0.005)
+        (seen,) = await asyncio.wait_for(gather(prober, queries("giving", giving.address, 1, "AXFR")), 2)
+        assert seen.transfer is TransferResult.ALLOWED
+        await prober.close()
+        assert len(await busy) == 50

@@ -83,15 +83,18 @@ def _refuse_what_is_no_name(text: str) -> None:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return
-    raise BadName("an address, not a domain name", hint=f"the reverse zone is called {_reverse(network)}")
+    reverse = _reverse(network)
+    raise BadName("an address, not a domain name", f"the reverse zone is called {reverse}" if reverse else "")
 
 
 def _reverse(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
-    """The name under which the reverse of a whole octet (IPv4) or nibble (IPv6) prefix is delegated."""
-    labels = network.network_address.reverse_pointer.split(".")
+    """The name of the zone for a prefix of whole octets (IPv4, at most /24) or nibbles (IPv6); else empty."""
     step = 8 if network.version == 4 else 4
-    full = 24 if network.version == 4 and network.prefixlen == 32 else network.prefixlen
-    return ".".join(labels[(network.max_prefixlen - full + step - 1) // step :]) + "."
+    length = min(network.prefixlen, 24) if network.version == 4 else network.prefixlen
+    if length % step:
+        return ""
+    labels = network.network_address.reverse_pointer.split(".")
+    return ".".join(labels[(network.max_prefixlen - length) // step :]) + "."
 
 
 def _a_label(label: str) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from monitor.config.errors import Wrong, quoted
 
-_SPELLING = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_SPELLING = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS = (
     timedelta(days=365),
     timedelta(weeks=1),
@@ -73,9 +73,9 @@ def written(length: timedelta) -> str:
 
 def _nearest(value: str) -> str:
     """What was meant by "30 seconds", "5 min", "-5m", "30"."""
-    if re.fullmatch(r"\s*\d+\s*", value):
+    if re.fullmatch(r"\s*[0-9]+\s*", value):
         return f'without a unit; did you mean "{value.strip()}s"?'
-    match = re.fullmatch(r"\s*(\d+)\s*(second|sec|minute|min|hour|hr|day|week|year)s?\s*", value, re.IGNORECASE)
+    match = re.fullmatch(r"\s*([0-9]+)\s*(second|sec|minute|min|hour|hr|day|week|year)s?\s*", value, re.IGNORECASE)
     if match:
         return f'did you mean "{match[1]}{match[2][0].lower()}"?'
     squeezed = value.replace(" ", "").lower()

@@ -45,8 +45,11 @@ def secret(
         return None
     key = given[0]
     value = table[key]
-    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     where = (*path, key)
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(text, str):
+        book.mistake(where, "must be text in quotes")
+        return None
     if key == field:
         if not text.startswith(("http://", "https://")):
             advice = f"{field}_file, {field}_env or {field}_credential keep it out"

@@ -32,6 +32,9 @@ FEEDS_NOTHING = BEHIND | {
 }
 """What keeps others from transferring from a server. Transfers need TCP (RFC 5936 section 4.1)."""
 
+AHEAD, WENT_BACK = "serial-ahead", "serial-regressed"
+"""Those that are ahead of a primary which went back have stood still: it is the one that moved."""
+
 MOST = 0.5
 """A server is at fault when more than this share of its zones has alerts there …"""
 
@@ -79,6 +82,7 @@ def fold(alerts: Iterable[Alert], topology: Topology) -> Mapping[AlertKey, Cause
         if alert.key.server is not None:
             codes[alert.key.zone, alert.key.server].add(alert.key.code)
     roots = {place: _root(place, codes, topology, ()) for place, found in codes.items() if found & BEHIND}
+    roots |= {place: above for place in codes if (above := _left_behind(place, codes, topology)) is not None}
     failing = _failing(codes, roots, topology)
     own = OWN | {NOT_CHECKED} if _sees_little(standing, topology) else OWN
     return {alert.key: _cause(alert.key, roots, failing, own, topology.vantage) for alert in standing}
@@ -99,12 +103,20 @@ def _root(place: Place, codes: Mapping[Place, set[str]], topology: Topology, via
     return _root(above, codes, topology, (*via, server))
 
 
+def _left_behind(place: Place, codes: Mapping[Place, set[str]], topology: Topology) -> Place | None:
+    """The primary that went back, for one that is ahead of it because of that."""
+    zone, server = place
+    if AHEAD not in codes[place]:
+        return None
+    return next(((zone, up) for up in topology.feeders(zone, server) if WENT_BACK in codes.get((zone, up), ())), None)
+
+
 def _failing(codes: Mapping[Place, set[str]], roots: Mapping[Place, Place], topology: Topology) -> frozenset[str]:
     """The servers that are bad for most of their zones, by alerts that nothing above them explains."""
     bad = Counter(
         server
         for (zone, server), found in codes.items()
-        if roots.get((zone, server), (zone, server)) == (zone, server) or found - BEHIND
+        if roots.get((zone, server), (zone, server)) == (zone, server) or found - BEHIND - {AHEAD}
     )
     return frozenset(
         server for server, zones in bad.items() if zones >= AT_LEAST and zones > MOST * topology.served.get(server, 0)
@@ -127,6 +139,6 @@ def _cause(
     if key.server is None:
         return Cause("zone", key.zone)
     zone, server = place = (key.zone, key.server)
-    if key.code in BEHIND:
+    if key.code in BEHIND or key.code == AHEAD:
         zone, server = roots.get(place, place)
     return Cause("server", server) if server in failing else Cause("zone", zone)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from alerting.model import Alert, Severity
+from alerting.model import Alert, Phase, Severity
+from alerting.state import NOT_CHECKED
 from checks.ledger import behind_since
 from checks.model import Finding, Health, Ledger, Standing, Verdict, Zone
 from checks.states import address_state
@@ -23,7 +24,8 @@ def picture(
     now: datetime,
 ) -> ZoneStatus:
     """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known."""
-    findings = tuple(sorted((finding(a) for a in alerts), key=lambda f: (-f.severity, f.since, f.code)))
+    told = (finding(a) for a in alerts if not (a.key.code == NOT_CHECKED and a.phase is Phase.PENDING))
+    findings = tuple(sorted(told, key=lambda f: (-f.severity, f.since, f.code)))
     health = health_of(findings, verdicts)
     spaces = ledger.spaces if ledger else ()
     soa = next((s.soa for s in spaces if s.soa), None)

@@ -26,12 +26,14 @@ def config_text(
             "",
             *_server(primary),
             *_server(secondary),
-            *(
-                _ZONE.format(zone=zone, primary=primary.name, secondary=secondary.name, key=key.name, mail=MAIL)
-                for zone in zones
-            ),
+            *(zone_entry(zone, primary.name, secondary.name, key.name) for zone in zones),
         ]
     )
+
+
+def zone_entry(zone: str, primary: str, secondary: str, key: str) -> str:
+    """One zone: its servers, the records compared and the transfers tried."""
+    return _ZONE.format(zone=zone, primary=primary, secondary=secondary, key=key, mail=MAIL)
 
 
 def _server(server: Nameserver) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from checks.model import Address
 from monitor.ports import Key
-from tests.lab.model import KEYS, Duty, Setup, filename
+from tests.lab.model import Duty, Setup, filename
 from tests.lab.process import Process
 from tests.lab.writing import rewrite
 from tests.require import program
@@ -60,7 +60,7 @@ def write(setup: Setup, room: Path) -> None:
     for duty in setup.duties:
         if duty.content is not None:
             rewrite(room / filename(duty.zone), duty.content.text())
-    rewrite(room / "named.conf", head + "".join(map(_key, KEYS)) + "".join(map(_zone, setup.duties)))
+    rewrite(room / "named.conf", head + "".join(map(_key, setup.keys)) + "".join(map(_zone, setup.duties)))
 
 
 def command(room: Path) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from checks.model import Address
 from monitor.ports import Key
-from tests.lab.model import KEYS, Duty, Setup, filename
+from tests.lab.model import Duty, Setup, filename
 from tests.lab.process import Process
 from tests.lab.writing import rewrite
 from tests.require import program
@@ -55,15 +55,16 @@ def _remotes(setup: Setup) -> str:
     return "".join(lines)
 
 
-def _keys() -> str:
+def _keys(setup: Setup) -> str:
     return "key:\n" + "".join(
-        f"  - id: {key.wire_name}\n    algorithm: {key.algorithm}\n    secret: {key.secret.reveal()}\n" for key in KEYS
+        f"  - id: {key.wire_name}\n    algorithm: {key.algorithm}\n    secret: {key.secret.reveal()}\n"
+        for key in setup.keys
     )
 
 
-def _acls() -> str:
+def _acls(setup: Setup) -> str:
     signed = "".join(
-        f"  - id: {key.name}\n    key: {key.wire_name}\n    action: [ transfer, notify ]\n" for key in KEYS
+        f"  - id: {key.name}\n    key: {key.wire_name}\n    action: [ transfer, notify ]\n" for key in setup.keys
     )
     return "acl:\n" + ANYBODY + signed
 
@@ -85,7 +86,7 @@ def write(setup: Setup, room: Path) -> None:
         if duty.content is not None:
             rewrite(room / filename(duty.zone), duty.content.text())
     zones = "template:\n  - id: default\n    storage: " + f'"{room}"\n' + "zone:\n" + "".join(map(_zone, setup.duties))
-    rewrite(room / "knot.conf", head + _keys() + _remotes(setup) + _acls() + zones)
+    rewrite(room / "knot.conf", head + _keys(setup) + _remotes(setup) + _acls(setup) + zones)
 
 
 def command(room: Path) -> list[str]:

@@ -14,7 +14,7 @@ XFR = Key("xfr", "xfr-key.", "hmac-sha256", Secret("c29hd2F0Y2ggbGFiOiB0cmFuc2Zl
 """The key that zones are given out with unless a test says otherwise."""
 GUEST = Key("guest", "guest-key.", "hmac-sha256", Secret("c29hd2F0Y2ggbGFiOiBrbm93biwgbm90IGFsbG93ZWQ="))
 """A key every lab server knows, and no zone is given out with unless a test says so."""
-KEYS = (XFR, GUEST)
+
 
 SHORT = (
     "@ NS ns1",
@@ -112,6 +112,16 @@ class Setup:
 
     def without(self, zone: str) -> "Setup":
         return replace(self, duties=tuple(duty for duty in self.duties if duty.zone != zone))
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Every key it knows: the two of the lab, and those of its duties."""
+        keys = dict.fromkeys((XFR, GUEST))
+        for duty in self.duties:
+            keys.update(dict.fromkeys(duty.allow))
+            if duty.upstream_key is not None:
+                keys[duty.upstream_key] = None
+        return tuple(keys)
 
     @property
     def remotes(self) -> tuple[tuple[Address, Key | None], ...]:

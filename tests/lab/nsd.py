@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from checks.model import Address
-from tests.lab.model import KEYS, Duty, Setup, filename
+from tests.lab.model import GUEST, XFR, Duty, Setup, filename
 from tests.lab.process import Process
 from tests.lab.writing import rewrite
 from tests.require import program
@@ -38,10 +38,10 @@ def _at(address: Address) -> str:
     return f"{address.host}@{address.port}"
 
 
-def _keys() -> str:
+def _keys(setup: Setup) -> str:
     return "".join(
         f'key:\n    name: "{key.wire_name}"\n    algorithm: {key.algorithm}\n    secret: "{key.secret.reveal()}"\n'
-        for key in KEYS
+        for key in setup.keys
     )
 
 
@@ -53,7 +53,7 @@ def _zone(duty: Duty) -> str:
             lines.append(f"    provide-xfr: {source} NOKEY")
         if duty.upstream is not None:
             lines.append(f"    allow-notify: {source} NOKEY")
-            lines += [f'    allow-notify: {source} "{key.wire_name}"' for key in KEYS]
+            lines += [f'    allow-notify: {source} "{key.wire_name}"' for key in (XFR, GUEST)]
     if duty.upstream is not None:
         key = f'"{duty.upstream_key.wire_name}"' if duty.upstream_key else "NOKEY"
         lines.append(f"    request-xfr: AXFR {_at(duty.upstream)} {key}")
@@ -66,7 +66,7 @@ def write(setup: Setup, room: Path) -> None:
     for duty in setup.duties:
         if duty.content is not None:
             rewrite(room / filename(duty.zone), duty.content.text())
-    rewrite(room / "nsd.conf", head + _keys() + "".join(map(_zone, setup.duties)))
+    rewrite(room / "nsd.conf", head + _keys(setup) + "".join(map(_zone, setup.duties)))
 
 
 def command(room: Path) -> list[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import dns.name
 import dns.rdatatype
 
-from tests.lab.model import KEYS, Content, Duty, Setup
+from tests.lab.model import Content, Duty, Setup
 from tests.lab.process import Process
 from tests.lab.writing import rewrite
-from tests.require import program
+from tests.require import file, program
 
 CONFIG = """\
 launch=gsqlite3
@@ -52,10 +52,7 @@ def _database(room: Path) -> sqlite3.Connection:
     db.execute("PRAGMA foreign_keys = 1")
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'domains'").fetchone():
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(Path(next(path for path in SCHEMAS if Path(path).exists())).read_text())
-        for key in KEYS:
-            row = (_bare(key.wire_name), key.algorithm, key.secret.reveal())
-            db.execute("INSERT INTO tsigkeys (name, algorithm, secret) VALUES (?, ?, ?)", row)
+        db.executescript(file(*SCHEMAS, package="pdns-backend-sqlite3").read_text())
     return db
 
 
@@ -128,6 +125,10 @@ def write(setup: Setup, room: Path) -> None:
         for (name,) in db.execute("SELECT name FROM domains").fetchall():
             if not setup.has(f"{name}."):
                 db.execute("DELETE FROM domains WHERE name = ?", (name,))
+        db.executemany(
+            "INSERT OR REPLACE INTO tsigkeys (name, algorithm, secret) VALUES (?, ?, ?)",
+            [(_bare(key.wire_name), key.algorithm, key.secret.reveal()) for key in setup.keys],
+        )
         for duty in setup.duties:
             _put(db, duty)
         db.execute("COMMIT")

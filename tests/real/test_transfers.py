@@ -6,13 +6,14 @@ import pytest
 
 from checks.model import Expectation, Health, Outcome, Query, TransferResult, TransferRule, Transport
 from monitor.clock import monotonic, now
-from monitor.config.model import Probe
-from monitor.ports import Prober
+from monitor.config.model import Probe, TransferLimits
+from monitor.ports import Key, Prober
 from monitor.probe.dns import DnsProber
-from tests.lab.model import GUEST, XFR
-from tests.lab.server import Server
+from tests.lab.model import GUEST, XFR, Content
+from tests.lab.server import SOFTWARE, Server
+from tests.lab.topology import Lab
 from tests.real.keys import KEYS, STRANGER, WRONG_ALGORITHM, WRONG_SECRET
-from tests.real.world import BIG, BIG_COUNT, SYNC, Watch, World, ask, codes
+from tests.real.world import BIG, BIG_COUNT, HOSTS, NEVER, SYNC, Watch, World, ask, codes
 
 REFUSED, NOTAUTH, SERVFAIL = TransferResult.REFUSED, TransferResult.NOTAUTH, TransferResult.SERVFAIL
 BADKEY, BADSIG, BADTIME = TransferResult.BADKEY, TransferResult.BADSIG, TransferResult.BADTIME
@@ -102,6 +103,24 @@ async def test_a_transfer_pulled_whole_is_good(world: World, probe: Prober) -> N
     assert verdict.health is Health.GOOD, verdict
 
 
+async def test_a_transfer_that_passes_our_limits_is_ended_by_us(world: World) -> None:
+    few = DnsProber(Probe(transfer=TransferLimits(records=BIG_COUNT // 4)), KEYS, now)
+    try:
+        for server in world.servers:
+            for seen in await ask(few, *axfr(server, BIG, XFR.name, whole=True)):
+                assert seen.transfer is TransferResult.LIMIT, f"{server!r}: {seen}"
+    finally:
+        await few.close()
+
+
+async def test_a_refusal_proves_nothing_where_the_zone_is_not_served(world: World, probe: Prober) -> None:
+    """Every server refuses transfers of what it does not have, in the words in which it refuses strangers."""
+    rule = TransferRule("*", Expectation.REFUSED)
+    verdict = await Watch(probe, world.zone(NEVER, *world.secondaries, transfers=(rule,))).look("transfer")
+    assert (verdict.health, verdict.findings) == (Health.UNKNOWN, ())
+    assert "not served" in verdict.why
+
+
 async def test_what_is_refused_and_then_given_away_is_seen_at_the_next_look(world: World, probe: Prober) -> None:
     """The access list of the primary is opened and closed while we watch."""
     rule = TransferRule("primary", Expectation.REFUSED)
@@ -120,3 +139,29 @@ async def settled(watch: Watch, expected: dict[str, set[str]]) -> None:
     deadline = monotonic() + 10
     while (found := codes(await watch.look("transfer"))) != expected:
         assert monotonic() < deadline, f"still {found}"
+
+
+ALGORITHMS = ("hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512")
+
+
+def keys_of_all_kinds(wrong: bool = False) -> dict[str, Key]:
+    secret = XFR.secret if not wrong else GUEST.secret
+    return {kind: Key(kind, f"{kind}-key.", kind, secret) for kind in ALGORITHMS}
+
+
+@pytest.mark.parametrize("software", SOFTWARE)
+async def test_every_algorithm_signs_what_every_server_verifies(software: str) -> None:
+    """A zone in many messages, so that signatures are chained; then the same with other secrets."""
+    right, wrong = keys_of_all_kinds(), keys_of_all_kinds(wrong=True)
+    content = Content(BIG, records=("@ NS ns1", "ns1 A 192.0.2.53", *HOSTS))
+    async with Lab() as lab:
+        server = lab.server(software)
+        server.serve(content, allow=tuple(right.values()))
+        await lab.started()
+        for keys, expected in ((right, ALLOWED), (wrong, NOTAUTH if software == "powerdns" else BADSIG)):
+            probe = DnsProber(Probe(), keys, now)
+            queries = [Query(BIG, server.name, server.ipv4, BIG, "AXFR", Transport.TCP, key, True) for key in keys]
+            for seen in await ask(probe, *queries):
+                assert seen.transfer is expected, seen
+                assert seen.records == (BIG_COUNT + 1 if keys is right else 0)
+            await probe.close()

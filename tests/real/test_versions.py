@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from checks.ledger import behind_since, lag
-from checks.model import Family, Health, Outcome, Query, Transport
+from checks.model import Family, Health, Outcome, Query, Transport, WantedRecord
 from monitor.ports import Prober
 from tests.lab.model import XFR
-from tests.real.world import HELD, LATE, ROUND, SIX, SYNC, Watch, World, ask, codes
+from tests.real.world import BACK, HALF, HELD, LATE, MOVED, ROUND, SIX, SYNC, Watch, World, ask, codes
 
 ALL_SECONDARIES = ("bind", "knot", "nsd", "powerdns")
 EVERY_CHECK_OF_AGREEMENT = ("reachable", "soa-serial", "soa-fields", "ns-set")
@@ -118,3 +118,72 @@ async def test_secondaries_that_transfer_over_ipv6_are_as_good(world: World, pro
     assert (await watch.look("soa-serial")).health is Health.GOOD
     assert {seen.address.family for seen in watch.seen} == set(Family)
     assert {seen.serial for seen in watch.seen} == {serial}
+
+
+async def test_a_primary_that_goes_back_leaves_its_secondaries_ahead(world: World, probe: Prober) -> None:
+    """No secondary follows it back. It is believed at the second look, and gone once the serial is passed again."""
+    watch = Watch(probe, world.zone(BACK))
+    assert (await watch.look("soa-serial")).health is Health.GOOD
+    content = world.primary.content(BACK)
+    world.primary.put(replace(content, serial=content.serial - 3))
+    world.primary.wait(BACK, content.serial - 3)
+    assert codes(await watch.look("soa-serial")) == {}, "one look is not enough to believe that"
+
+    found = codes(await watch.look("soa-serial", after=timedelta(minutes=1)))
+    assert found == {"primary": {"serial-regressed"}} | {name: {"serial-ahead"} for name in ALL_SECONDARIES}
+
+    world.primary.put(replace(content, serial=content.serial + 1))
+    for secondary in world.secondaries:
+        secondary.wait(BACK, content.serial + 1)
+    verdict = await watch.look("soa-serial", after=timedelta(minutes=2))
+    assert (verdict.health, verdict.findings) == (Health.GOOD, ())
+
+
+FOLLOW_HALF_WAY = {
+    "bind": {"knot", "nsd"},
+    "knot": {"knot", "nsd"},
+    "nsd": {"nsd"},  # it tells Knot's IXFR request that there is nothing newer
+    "powerdns": {"knot", "nsd"},
+}
+"""Primary → the secondaries that take a version exactly 2^31 away. The others stay for ever."""
+
+
+async def test_a_step_of_half_the_circle_is_no_order_at_all(world: World, probe: Prober) -> None:
+    """Of which serial is newer there is no truth (RFC 1982 section 3.2); we say so of those that stay behind."""
+    watch = Watch(probe, world.zone(HALF))
+    assert (await watch.look("soa-serial")).health is Health.GOOD
+    content = world.primary.content(HALF)
+    far = content.serial + 2**31
+    world.primary.put(replace(content, serial=far))
+    world.primary.wait(HALF, far)
+    follow = FOLLOW_HALF_WAY[world.primary.software]
+    for secondary in world.secondaries:
+        if secondary.name in follow:
+            secondary.catch_up(HALF, far)
+    for minutes in range(3):
+        verdict = await watch.look("soa-serial", after=timedelta(minutes=minutes))
+    assert codes(verdict) == {name: {"serial-unordered"} for name in ALL_SECONDARIES if name not in follow}
+
+
+async def test_a_record_that_changes_is_no_difference_until_it_should_have_arrived(world: World, probe: Prober) -> None:
+    for secondary in world.secondaries:
+        secondary.freeze(MOVED)
+    wanted = WantedRecord(f"new.{MOVED}", "A")
+    watch = Watch(probe, world.zone(MOVED, records=(wanted,)))
+    await watch.look("soa-serial")
+    serial = world.primary.bump(MOVED, "new A 192.0.2.99")
+    world.primary.wait(MOVED, serial)
+    await watch.look("soa-serial")
+    assert codes(await watch.look("records")) == {}
+
+    await watch.look("soa-serial", after=ELEVEN_MINUTES)
+    found = codes(await watch.look("records", after=ELEVEN_MINUTES))
+    assert found == {name: {"record-differs"} for name in ALL_SECONDARIES}
+
+    for secondary in world.secondaries:
+        secondary.thaw(MOVED)
+    for secondary in world.secondaries:
+        secondary.catch_up(MOVED, serial)
+    await watch.look("soa-serial", after=2 * ELEVEN_MINUTES)
+    verdict = await watch.look("records", after=2 * ELEVEN_MINUTES)
+    assert (verdict.health, verdict.findings) == (Health.GOOD, ())

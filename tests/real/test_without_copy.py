@@ -1,15 +1,20 @@
 """What is said of a server that has no copy of the zone, no valid one, or is not there at all?"""
 
+import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from checks.model import Health, Outcome, Query, TransferResult, Transport
-from monitor.clock import now
+from monitor.clock import monotonic, now
 from monitor.config.model import Probe
 from monitor.ports import Prober
 from monitor.probe.dns import DnsProber
-from tests.lab.model import XFR
+from tests.lab.model import XFR, Content
+from tests.lab.server import SOFTWARE, Server
+from tests.lab.topology import Lab
+from tests.lab.waiting import eventually
 from tests.real.keys import KEYS
 from tests.real.world import ALIEN, BRIEF, NEVER, PARTIAL, SYNC, Watch, World, ask, codes
 
@@ -99,3 +104,54 @@ async def test_a_server_that_is_dead_and_one_that_hangs(world: World) -> None:
     dead.wait(SYNC, world.primary.content(SYNC).serial)
     assert codes(await watch.look("reachable")) == {}
     await impatient.close()
+
+
+async def test_a_copy_runs_out(probe: Prober) -> None:
+    """Said before it happens: by the servers' own EXPIRE count (BIND, Knot), or by an estimate (NSD, PowerDNS).
+
+    PowerDNS goes on serving when the others have stopped.
+    """
+    zone = "wane.test."
+    async with Lab() as lab:
+        primary = lab.primary("knot", Content(zone, refresh=1, retry=1, expire=8), name="primary")
+        secondaries = [lab.secondary(software, of=primary, name=software) for software in SOFTWARE]
+        await lab.started()
+        for secondary in secondaries:
+            await eventually(partial(serves, secondary, zone), f"{secondary!r} has the zone")
+        world = World(lab, primary, tuple(secondaries))
+        watch = Watch(probe, world.zone(zone))
+        assert (await watch.look("soa-serial")).health is Health.GOOD
+        primary.drop(zone)
+
+        told: dict[str, list[str]] = {secondary.name: [] for secondary in secondaries}
+        deadline = monotonic() + 20
+        while any(said[-1:] != ["zone-expired"] for name, said in told.items() if name != "powerdns"):
+            assert monotonic() < deadline, told
+            for check in ("soa-serial", "reachable"):
+                for name, found in codes(await watch.look(check)).items():
+                    for code in found:
+                        if name != "primary" and code not in told[name]:
+                            told[name].append(code)
+        running_out = ["expiry-near", "expiry-imminent"]
+        assert told.pop("powerdns") == running_out
+        assert told == {name: [*running_out, "zone-expired"] for name in ("bind", "knot", "nsd")}
+        estimated = {standing.server: standing.estimated for standing in watch.ledger.standings}
+        assert {name for name, guessed in estimated.items() if guessed} == {"nsd", "powerdns"}
+
+
+def serves(server: Server, zone: str) -> bool:
+    return server.serial(zone) is not None
+
+
+@pytest.mark.parametrize(
+    ("software", "code"), [("bind", "bad-rcode"), ("knot", "zone-expired"), ("nsd", "zone-expired")]
+)
+async def test_a_primary_whose_zone_file_is_broken(probe: Prober, software: str, code: str) -> None:
+    """SERVFAIL alone says of a primary no more than that it fails; with an extended error it says why."""
+    zone = "broken.test."
+    async with Lab() as lab:
+        server = lab.primary(software, Content(zone, records=("@ NS ns1", "ns1 A not-an-address")), name="primary")
+        server.launch()
+        await asyncio.to_thread(server.wait_rcode, zone, "SERVFAIL")
+        watch = Watch(probe, World(lab, server, ()).zone(zone))
+        assert codes(await watch.look("reachable")) == {"primary": {code}}

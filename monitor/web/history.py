@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.ports import RunRow
-from monitor.web.words import clock, span
+from monitor.web.words import clock, many, span
 
 SPANS: dict[str, timedelta] = {
     "1h": timedelta(hours=1),
@@ -162,6 +162,7 @@ def _describe(runs: Sequence[RunRow], lanes: int) -> str:
     versions = {r.serial for r in runs if r.state == "answered" and r.serial is not None}
     silent = sum(r.state != "answered" for r in runs)
     return (
-        f"{lanes} lanes, one for each address; {len(versions)} versions in all; {silent} times without an answer. "
+        f"One lane for each of {many(lanes, 'address', 'addresses')}; {many(len(versions), 'version')} in all; "
+        f"{many(silent, 'time')} without an answer. "
         "The table below has the same in words."
     )

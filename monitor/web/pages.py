@@ -54,6 +54,7 @@ class Pages:
     def routes(self) -> list[Route]:
         return [
             Route("/", self.overview),
+            Route("/zones", self.overview),
             Route("/zones/{zone:path}", self.zone),
             Route("/servers", self.servers),
             Route("/servers/{server:path}", self.server),

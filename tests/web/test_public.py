@@ -1,0 +1,172 @@
+"""Does the public view keep hidden servers out of everything?"""
+
+from dataclasses import replace
+
+import pytest
+
+from alerting.model import Severity
+from checks.model import Address, Health
+from monitor.ports import Commit
+from monitor.status import CheckStatus, ReceiverStatus, Status
+from monitor.web.veil import Veil, public, veil
+from tests.web.ask import client
+from tests.web.build import (
+    HIDDEN,
+    HIDDEN_ADDRESS,
+    HIDDEN_ADDRESS6,
+    NAMES,
+    PAST,
+    SERVERS,
+    bad,
+    finding,
+    line,
+    stage,
+    status,
+    troubled,
+    zone,
+)
+
+SECRETS = (HIDDEN, HIDDEN_ADDRESS, HIDDEN_ADDRESS6, "2001:DB8:77:0::53", "oncall", "/var/lib/soawatch")
+LEAKS = (
+    f"ns1 and {HIDDEN} disagree",
+    f"{HIDDEN.upper()} has 7",
+    f"transfer from {HIDDEN}.example.net refused",
+    f"{HIDDEN_ADDRESS}: REFUSED",
+    f"({HIDDEN_ADDRESS}:5353) gave no answer.",
+    f"as {HIDDEN_ADDRESS}.",
+    f"[{HIDDEN_ADDRESS6}]:5353 is ahead",
+    "2001:DB8:77:0::53 is ahead",
+    f"ahead of {HIDDEN_ADDRESS6}.",
+)
+ZONES = [name.replace("/", "%2F") for name in NAMES]
+PATHS = (
+    "/", "/?q=hush", f"/?q={HIDDEN_ADDRESS}", "/servers", "/servers/ns1", "/servers/ns2", "/incidents", "/metrics",
+    "/api/v1/zones?limit=1000", "/api/v1/incidents", "/api/v1/servers", "/codes", "/healthz", "/readyz", "/login",
+    *(f"/zones/{name}?span=30d" for name in ZONES), *(f"/api/v1/zones/{name}" for name in ZONES),
+)  # fmt: skip
+
+
+def leaky() -> Status:
+    """Every place that can hold a word about a hidden server holds one."""
+    seen = troubled()
+    zones = dict(seen.zones)
+    texts = [finding("record-differs", text, "ns1", SERVERS["ns1"][0], subject=text) for text in LEAKS]
+    own = [finding("tcp-unreachable", "no TCP", HIDDEN, where) for where in SERVERS[HIDDEN]]
+    zones["example.net."] = replace(
+        bad(zones["example.net."], *texts, *own),
+        addresses=tuple(replace(a, nsid=f"{HIDDEN}.fra") for a in zones["example.net."].addresses),
+        checks=(CheckStatus("transfer", seen.at, Health.UNKNOWN, f"{HIDDEN} gave no serial"),),
+        references={"": 7, "of-the-hidden": 8},
+    )
+    lines = tuple(line("record-differs", "example.net.", "ns1", None, text) for text in LEAKS)
+    more = tuple(line("tcp-unreachable", "example.net.", HIDDEN, HIDDEN_ADDRESS, "no TCP") for _ in range(2))
+    told = replace(
+        seen.incidents["20261120T100430-a1b2c3"], id="leaky", lines=lines + more, findings=40, servers=("ns1", HIDDEN)
+    )
+    return replace(
+        seen,
+        zones=zones,
+        incidents={**seen.incidents, told.id: told},
+        receivers={"oncall": ReceiverStatus("oncall", "email", last_error=f"{HIDDEN} refused", pending=2)},
+        store_ok=False,
+        store_error="/var/lib/soawatch.db is read-only",
+        config_ok=False,
+        config_error=f"/var/lib/soawatch.toml: {HIDDEN}",
+    )
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_no_page_holds_a_word_of_a_hidden_server(path: str) -> None:
+    seen = await stage(leaky(), token=True, public=True)
+    past = replace(PAST, id="past", lines=tuple(replace(PAST.lines[0], text=text) for text in LEAKS))
+    await seen.store.commit(Commit(incidents=(past, *seen.status.incidents.values())))
+    async with client(seen) as http:
+        answer = await http.get(path)
+    assert answer.status_code in (200, 503)
+    text = (
+        answer.text.replace(f'value="{HIDDEN_ADDRESS}"', "")
+        .replace(f"“{HIDDEN_ADDRESS}”", "")
+        .replace(f"q={HIDDEN_ADDRESS}", "")
+    )
+    for secret in SECRETS:
+        assert secret.lower() not in text.lower(), secret
+    assert "of-the-hidden" not in text
+
+
+async def test_a_hidden_server_is_not_there_at_all() -> None:
+    async with client(await stage(leaky(), public=True)) as http:
+        there, nowhere = await http.get(f"/servers/{HIDDEN}"), await http.get("/servers/nobody-at-all")
+        assert there.status_code == nowhere.status_code == 404
+        assert there.text == nowhere.text
+
+
+async def test_what_is_not_about_it_stays() -> None:
+    async with client(await stage(leaky(), public=True)) as http:
+        data = (await http.get("/api/v1/zones/example.com")).json()
+        assert {a["server"] for a in data["addresses"]} == set(SERVERS) - {HIDDEN}
+        assert [f["text"] for f in data["findings"] if f["code"] == "serial-overdue"] == [
+            "ns2 serves 2026112006, behind 2026112007 for 1 h 20 min"
+        ] * 2
+        text = (await http.get("/zones/example.com?span=24h")).text
+        assert text.count('class="lane"') == 5
+        incidents = (await http.get("/api/v1/incidents")).json()
+        assert {i["cause"] for i in incidents} == {"zone example.com."}
+
+
+async def test_texts_that_name_it_become_the_title_of_their_code() -> None:
+    async with client(await stage(leaky(), public=True)) as http:
+        data = (await http.get("/api/v1/zones/example.net")).json()
+    assert {f["text"] for f in data["findings"]} == {"A chosen record is not the same on all servers"}
+    assert len(data["findings"]) == len(LEAKS)
+
+
+async def test_whoever_has_the_token_sees_the_whole() -> None:
+    async with client(await stage(leaky(), token=True, public=True)) as http:
+        assert HIDDEN not in (await http.get("/servers")).text
+        from_owner = await http.get("/servers", headers={"Authorization": "Bearer correct-horse-battery"})
+        assert HIDDEN in from_owner.text
+        assert HIDDEN not in (await http.get("/servers")).text
+
+
+def test_trouble_of_a_hidden_server_alone_does_not_show() -> None:
+    seen = status([bad(zone("a."), finding("tcp-unreachable", "no TCP", HIDDEN, SERVERS[HIDDEN][0]))])
+    assert public(seen).zones["a."].health is Health.GOOD
+    both = [finding("tcp-unreachable", "no TCP", HIDDEN), finding("no-answer", "no UDP", "ns1")]
+    assert public(status([bad(zone("a."), *both)])).zones["a."].health is Health.BAD
+    assert public(status([bad(zone("a."), finding("no-answer", "no UDP", "ns1"))])).zones["a."].health is Health.BAD
+    note = [finding("tcp-unreachable", "x", HIDDEN), finding("ttl-differs", "x", "ns1", severity=Severity.INFO)]
+    assert public(status([bad(zone("a."), *note)])).zones["a."].health is Health.GOOD
+
+
+COVERED = [
+    ("hush", "hush has 7", True),
+    ("hush", "HUSH.", True),
+    ("hush", "hush.example", True),
+    ("hush", "a hushed voice", False),
+    ("hush", "re-hush", False),
+    ("ns1", "ns10 is late", False),
+    ("ns1", "(ns1)", True),
+    ("a", "a.example. is late", True),
+    ("a", "late", False),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "covered"), COVERED)
+def test_names_are_found_whole(name: str, text: str, covered: bool) -> None:
+    assert Veil(frozenset({name}), frozenset(), frozenset()).covers(text) is covered
+
+
+def test_an_address_that_begins_alike_is_not_hidden() -> None:
+    cover = Veil(frozenset(), frozenset({"192.0.2.1"}), frozenset())
+    assert not cover.covers("192.0.2.10 is late; 192.0.2.11:53 too, and 1192.0.2.1 is none")
+    assert cover.covers("192.0.2.1 is late")
+
+
+def test_an_address_shared_with_a_visible_server_is_not_hidden() -> None:
+    shared = Address("192.0.2.9")
+    seen = status([zone("a.")])
+    first, second, *_ = seen.zones["a."].addresses
+    addresses = (replace(first, address=shared), replace(second, server="ns1", hidden=False, address=shared))
+    cover = veil(replace(seen, zones={"a.": replace(seen.zones["a."], addresses=addresses)}))
+    assert cover.addresses == frozenset()
+    assert cover.names == {HIDDEN}

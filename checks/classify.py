@@ -21,6 +21,11 @@ _SHAPES = {
     Shape.CNAME: ("malformed-answer", "answers with a CNAME at the apex, which must not be"),
     Shape.OTHER: ("malformed-answer", "answers with records of another owner, class or type"),
 }
+_USELESS = {
+    Outcome.MALFORMED: "sends an answer that cannot be understood",
+    Outcome.MISMATCHED: "sends answers that do not fit the question",
+    Outcome.TRUNCATED_ONLY: "sends nothing but truncated answers",
+}
 _NO_COPY = ("14", "24")
 """EDE Not Ready and Invalid Data: what NSD and Knot say of a zone that never loaded or has expired."""
 
@@ -42,18 +47,13 @@ def fault(seen: Observation, *, primary: bool) -> Fault | None:
     SERVFAIL from a secondary means that it has no valid copy (BIND says no more than that); from the zone's
     primary it means that only with an extended error to say so.
     """
-    found: Fault | None = None
-    match seen.outcome:
-        case Outcome.ANSWERED:
-            found = _answered(seen, primary=primary)
-        case Outcome.MALFORMED:
-            found = Fault("malformed-answer", _told("sends an answer that cannot be understood", seen))
-        case Outcome.MISMATCHED:
-            found = Fault("malformed-answer", _told("sends answers that do not fit the question", seen))
-        case Outcome.TRUNCATED_ONLY:
-            found = Fault("malformed-answer", _told("sends nothing but truncated answers", seen))
-        case Outcome.TIMEOUT | Outcome.UNREACHABLE | Outcome.REFUSED_CONNECTION | Outcome.UNASKED:
-            pass
+    if seen.outcome in DEAD or seen.outcome is Outcome.UNASKED:
+        return None
+    if seen.outcome is Outcome.ANSWERED:
+        found = _answered(seen, primary=primary)
+    else:
+        text = _USELESS[seen.outcome]
+        found = Fault("malformed-answer", f"{text}: {seen.detail}" if seen.detail else text)
     if found is not None and seen.ede:
         return Fault(found.code, f"{found.text} (extended error {listed(seen.ede)})")
     return found
@@ -80,7 +80,3 @@ def _answered(seen: Observation, *, primary: bool) -> Fault | None:
 
 def _no_copy(seen: Observation) -> bool:
     return any(text.split(" ", 1)[0] in _NO_COPY for text in seen.ede)
-
-
-def _told(text: str, seen: Observation) -> str:
-    return f"{text}: {seen.detail}" if seen.detail else text

@@ -37,11 +37,10 @@ class NsSet:
         if sum(wanted in copy.contents for copy in every) < 2:
             raise Undecided("fewer than two addresses answer, so there is nothing to compare")
         for one in differences(zone, ledger, every, wanted, round.at):
-            match one:
-                case Unsure():
-                    yield Unsure(one.server, one.address, why=one.why)
-                case Difference():
-                    yield Finding("ns-set-differs", one.text, one.copy.server.name, one.copy.address)
+            if isinstance(one, Difference):
+                yield Finding("ns-set-differs", one.text, one.copy.server.name, one.copy.address)
+            else:
+                yield Unsure(one.server, one.address, why=one.why)
 
 
 def _apex(zone: Zone) -> WantedRecord:

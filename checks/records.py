@@ -71,12 +71,11 @@ def _compared(
     zone: Zone, ledger: Ledger, every: list[Copy], record: WantedRecord, round: Round
 ) -> Iterator[Finding | Unsure]:
     for one in differences(zone, ledger, every, record, round.at):
-        match one:
-            case Unsure():
-                yield one
-            case Difference():
-                code = "content-differs" if one.same_serial else "record-differs"
-                yield Finding(code, one.text, one.copy.server.name, one.copy.address, str(record))
+        if isinstance(one, Difference):
+            code = "content-differs" if one.same_serial else "record-differs"
+            yield Finding(code, one.text, one.copy.server.name, one.copy.address, str(record))
+        else:
+            yield one
     having = [copy for copy in every if record in copy.contents]
     if len(having) == 1 and record.expect is None:
         copy = having[0]

@@ -64,8 +64,8 @@ def query(zone: Zone, name: str, qtype: str = "SOA", qname: str = "", place: int
     return replace(asked, **fields)  # type: ignore[arg-type]
 
 
-def seen(asked: Query, token: str | int, at: datetime = NOON, soa: Soa = SOA, **fields: object) -> Observation:
-    """What came of a query, by token."""
+def seen(asked: Query, token: str | int, at: datetime = NOON, like: Soa = SOA, **fields: object) -> Observation:
+    """What came of a query, by token; a SOA is ``like`` that but for its serial."""
     text, _, nsid = str(token).partition("@")
     text, _, expire = text.partition("~")
     one = Observation(asked, Outcome.ANSWERED, at)
@@ -77,7 +77,7 @@ def seen(asked: Query, token: str | int, at: datetime = NOON, soa: Soa = SOA, **
             rcode="NOERROR",
             authoritative=True,
             shape=Shape.RECORDS,
-            soa=replace(soa, serial=int(text)),
+            soa=replace(like, serial=int(text)),
             nsid=nsid or None,
             expire=int(expire) if expire else None,
         )

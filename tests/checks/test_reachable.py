@@ -1,0 +1,183 @@
+"""What an address does over UDP and over TCP → what is said of it, and nothing else."""
+
+from dataclasses import replace
+
+import pytest
+
+from checks.classify import DEAD, Fault, fault
+from checks.judge import judge
+from checks.model import Health, Ledger, Observation, Outcome, Shape, Transport, Unsure, Zone
+from checks.reachable import Reachable
+from tests.checks.build import NOON, gather, query, seen, server, zone
+
+PAIR = zone()
+EMPTY = Ledger(PAIR.name)
+
+
+def udp(token: str, name: str = "ns2", **fields: object) -> Observation:
+    return seen(query(PAIR, name), token, **fields)
+
+
+def tcp(token: str, name: str = "ns2", **fields: object) -> Observation:
+    return seen(query(PAIR, name, transport=Transport.TCP), token, **fields)
+
+
+# --- one answer ---
+
+NODATA = {"authoritative": True, "rcode": "NOERROR", "soa": None, "shape": Shape.NODATA}
+LAME, GONE, BAD, ODD = "zone-not-served", "zone-expired", "bad-rcode", "malformed-answer"
+ANSWERS: list[tuple[str, str, dict[str, object], str | None, str | None]] = [
+    # what it is, token, fields; code when it is a secondary, code when it is the primary
+    ("good", "10", {}, None, None),
+    ("no authority", "10", {"authoritative": False}, "not-authoritative", "not-authoritative"),
+    ("REFUSED: BIND, NSD, Knot without the zone, PowerDNS never loaded", "REFUSED", {}, LAME, LAME),
+    ("REFUSED with EDE 20: Knot, NSD", "REFUSED", {"ede": ("20 Not Authoritative",)}, LAME, LAME),
+    ("NOTAUTH", "NOTAUTH", {}, LAME, LAME),
+    ("NXDOMAIN for the apex", "NXDOMAIN", {}, LAME, LAME),
+    ("empty NOERROR for the apex", "10", NODATA, LAME, LAME),
+    ("upward referral", "10", {"soa": None, "shape": Shape.UPWARD}, LAME, LAME),
+    ("referral", "10", {"soa": None, "shape": Shape.REFERRAL}, LAME, LAME),
+    ("SERVFAIL: BIND expired or never loaded", "SERVFAIL", {}, GONE, BAD),
+    ("SERVFAIL EDE 24: Knot, NSD", "SERVFAIL", {"ede": ("24 Invalid Data",)}, GONE, GONE),
+    ("SERVFAIL EDE 14: NSD", "SERVFAIL", {"ede": ("14 Not Ready: Zone is configured but not loaded",)}, GONE, GONE),
+    ("SERVFAIL EDE 22 of a resolver", "SERVFAIL", {"ede": ("22 No Reachable Authority",)}, GONE, BAD),
+    ("FORMERR", "FORMERR", {}, BAD, BAD),
+    ("NOTIMP", "NOTIMP", {}, BAD, BAD),
+    ("an rcode nobody has heard of", "RCODE11", {"rcode": "RCODE11"}, BAD, BAD),
+    ("CNAME at the apex", "10", {"soa": None, "shape": Shape.CNAME}, ODD, ODD),
+    ("another owner", "10", {"soa": None, "shape": Shape.OTHER}, ODD, ODD),
+    ("records, but no SOA", "10", {"soa": None}, ODD, ODD),
+    ("no rcode", "10", {"rcode": None}, BAD, BAD),
+    ("garbage", "malformed", {}, ODD, ODD),
+    ("wrong id, question or source", "mismatched", {}, ODD, ODD),
+    ("truncated and nothing else", "truncated-only", {}, ODD, ODD),
+    ("timeout", "-", {}, None, None),
+    ("unreachable", "unreachable", {}, None, None),
+    ("refused connection", "refused-connection", {}, None, None),
+    ("not asked", "?", {}, None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("title", "token", "fields", "secondary", "primary"), ANSWERS, ids=[a for a, *_ in ANSWERS])
+def test_an_answer(
+    title: str, token: str, fields: dict[str, object], secondary: str | None, primary: str | None
+) -> None:
+    if token == "RCODE11":
+        token = "NOTIMP"
+    one = udp(token, **fields)
+    for is_primary, expected in ((False, secondary), (True, primary)):
+        found = fault(one, primary=is_primary)
+        assert (found.code if found is not None else None) == expected
+
+
+def test_every_outcome_is_classified() -> None:
+    for outcome in Outcome:
+        found = fault(replace(udp("10"), outcome=outcome, soa=None), primary=False)
+        assert (found is None) is (outcome in DEAD or outcome is Outcome.UNASKED)
+
+
+def test_texts_keep_what_the_server_said_of_itself() -> None:
+    expired = udp("SERVFAIL", ede=("24 Invalid Data: Zone has expired",))
+    assert fault(expired, primary=False) == Fault(
+        "zone-expired",
+        "has no valid copy of the zone: expired, or never loaded (SERVFAIL) "
+        "(extended error 24 Invalid Data: Zone has expired)",
+    )
+    refused = fault(udp("REFUSED"), primary=False)
+    assert refused is not None
+    assert "PowerDNS also says so of one that never loaded" in refused.text
+    garbled = fault(udp("malformed", detail="compression loop"), primary=False)
+    assert garbled == Fault("malformed-answer", "sends an answer that cannot be understood: compression loop")
+
+
+# --- both transports ---
+
+BOTH: list[tuple[str, Observation, Observation, set[str]]] = [
+    ("both well", udp("10"), tcp("10"), set()),
+    ("down", udp("-"), tcp("-"), {"server-unreachable"}),
+    ("port closed", udp("refused-connection"), tcp("refused-connection"), {"server-unreachable"}),
+    ("hung: TCP connects, then nothing", udp("-"), tcp("-"), {"server-unreachable"}),
+    ("prohibited", udp("unreachable"), tcp("unreachable"), {"server-unreachable"}),
+    ("UDP filtered", udp("-"), tcp("10"), {"no-answer"}),
+    ("UDP filtered and lame", udp("-"), tcp("REFUSED"), {"no-answer", "zone-not-served"}),
+    ("TCP dropped", udp("10"), tcp("-"), {"tcp-unreachable"}),
+    ("TCP reset", udp("10"), tcp("refused-connection"), {"tcp-unreachable"}),
+    ("TCP prohibited", udp("10"), tcp("unreachable"), {"tcp-unreachable"}),
+    ("TC=1 and TCP dead", udp("truncated-only"), tcp("-"), {"tcp-unreachable"}),
+    ("TC=1 and TCP fine", udp("truncated-only"), tcp("10"), {"malformed-answer"}),
+    ("expired and TCP dead", udp("SERVFAIL"), tcp("-"), {"tcp-unreachable", "zone-expired"}),
+    ("refused on both", udp("REFUSED"), tcp("REFUSED"), {"zone-not-served"}),
+    ("fine over UDP, refused over TCP", udp("10"), tcp("REFUSED"), {"zone-not-served"}),
+    ("garbage over UDP, fine over TCP", udp("malformed"), tcp("10"), {"malformed-answer"}),
+    ("one thing over UDP, another over TCP", udp("REFUSED"), tcp("SERVFAIL"), {"zone-not-served", "zone-expired"}),
+]
+
+
+@pytest.mark.parametrize(("title", "by_udp", "by_tcp", "expected"), BOTH, ids=[title for title, *_ in BOTH])
+def test_both_transports(title: str, by_udp: Observation, by_tcp: Observation, expected: set[str]) -> None:
+    round = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), by_udp, by_tcp)
+    verdict = judge(Reachable(), PAIR, round, EMPTY)
+    assert {finding.code for finding in verdict.findings} == expected
+    assert {finding.server for finding in verdict.findings} <= {"ns2"}
+    assert verdict.health is (Health.BAD if expected else Health.GOOD)
+
+
+def test_drop_reset_and_prohibition_of_tcp_are_told_apart() -> None:
+    texts = []
+    for token in ("-", "refused-connection", "unreachable"):
+        round = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), udp("10"), tcp(token))
+        texts.append(judge(Reachable(), PAIR, round, EMPTY).findings[0].text)
+    assert [next(word for word in ("dropped", "reset", "prohibited") if word in text) for text in texts] == [
+        "dropped", "reset", "prohibited",
+    ]  # fmt: skip
+    assert all("firewall" in text for text in texts)
+    assert texts[0].startswith("ns2 (192.0.2.2) answers over UDP only")
+
+
+@pytest.mark.parametrize(
+    "observations",
+    [
+        (udp("?"), tcp("?")),
+        (udp("10"), tcp("?")),
+        (udp("?"), tcp("-")),
+        (udp("10"),),
+        (),
+    ],
+)
+def test_what_could_not_be_asked_accuses_nobody(observations: tuple[Observation, ...]) -> None:
+    round = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), *observations)
+    verdict = judge(Reachable(), PAIR, round, EMPTY)
+    assert verdict.findings == ()
+    assert verdict.unsure == (Unsure("ns2", PAIR.servers[1].addresses[0], why="the monitor could not ask"),)
+    assert verdict.health is Health.GOOD
+
+
+def test_the_primary_is_judged_as_such_and_every_address_on_its_own() -> None:
+    dual = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2")
+    every = [
+        seen(query(dual, "ns1", place=0), "SERVFAIL"),
+        seen(query(dual, "ns1", place=0, transport=Transport.TCP), "SERVFAIL"),
+        seen(query(dual, "ns1", place=1), "-"),
+        seen(query(dual, "ns1", place=1, transport=Transport.TCP), "-"),
+        udp("SERVFAIL"),
+        tcp("SERVFAIL"),
+    ]
+    findings = judge(Reachable(), dual, gather(dual, "reachable", *every), EMPTY).findings
+    assert [(f.code, f.server, str(f.address)) for f in findings] == [
+        ("bad-rcode", "ns1", "192.0.2.1"),
+        ("server-unreachable", "ns1", "2001:db8::1"),
+        ("zone-expired", "ns2", "192.0.2.2"),
+    ]
+
+
+def test_it_asks_every_address_over_both_transports_once() -> None:
+    check = Reachable()
+    queries = list(check.ask(PAIR, ()))
+    assert [(q.server, q.transport.value, q.identify) for q in queries] == [
+        ("ns1", "udp", True), ("ns1", "tcp", False), ("ns2", "udp", True), ("ns2", "tcp", False),
+    ]  # fmt: skip
+    assert {(q.qname, q.qtype, q.key) for q in queries} == {("example.com.", "SOA", None)}
+    assert list(check.ask(PAIR, (udp("10"),))) == []
+    assert check.applies(PAIR)
+    assert not check.applies(Zone("example.com."))
+    assert judge(check, PAIR, gather(PAIR, "reachable", at=NOON), EMPTY).health is Health.UNKNOWN

@@ -1,0 +1,210 @@
+"""The matrix: expectation x how the transfer ended x what the SOA beside it says → what is said."""
+
+from dataclasses import replace
+
+import pytest
+
+from checks.judge import judge
+from checks.model import (
+    Expectation,
+    Health,
+    Ledger,
+    Observation,
+    Round,
+    Server,
+    TransferResult,
+    TransferRule,
+    Transport,
+    Verdict,
+    Zone,
+)
+from checks.transfer import Transfer
+from tests.checks.build import gather, pulled, query, seen, server, zone
+
+OPEN = TransferRule("ns1", Expectation.ALLOWED)
+KEYED = TransferRule("ns1", Expectation.ALLOWED, key="xfr")
+CLOSED = TransferRule("ns1", Expectation.REFUSED)
+WRONG = TransferRule("ns1", Expectation.REFUSED, key="stranger")
+R = TransferResult
+
+
+def matrix(*rules: TransferRule, servers: tuple[str | Server, ...] = ("ns1",)) -> Zone:
+    return zone(*servers, transfers=rules)
+
+
+def tried(where: Zone, rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object) -> Round:
+    beside = seen(query(where, "ns1", transport=Transport.TCP), soa)
+    asked = query(where, "ns1", "AXFR", transport=Transport.TCP, key=rule.key)
+    ended = seen(asked, "-") if result is None else pulled(asked, result, **fields)
+    return gather(where, "transfer", beside, ended)
+
+
+def verdict(rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object) -> Verdict:
+    where = matrix(rule)
+    return judge(Transfer(), where, tried(where, rule, result, soa, **fields), Ledger(where.name))
+
+
+REFUSED, FAILED, GIVEN, UNSURE, FINE = "transfer-refused", "transfer-failed", "transfer-open", "?", ""
+ENDINGS: list[tuple[TransferResult, int, str, str]] = [
+    # how it ended, after how many records → must be allowed, must be refused
+    (R.ALLOWED, 1, FINE, GIVEN),
+    (R.ALLOWED, 500, FINE, GIVEN),
+    (R.REFUSED, 0, REFUSED, FINE),
+    (R.NOTAUTH, 0, REFUSED, FINE),
+    (R.BADKEY, 0, REFUSED, FINE),
+    (R.BADSIG, 0, REFUSED, FINE),
+    (R.BADTIME, 0, REFUSED, FINE),
+    (R.BADALG, 0, REFUSED, FINE),
+    (R.RCODE, 0, FAILED, FINE),
+    (R.RESET, 0, FAILED, FINE),
+    (R.EMPTY, 0, FAILED, FINE),
+    (R.SERVFAIL, 0, FAILED, UNSURE),
+    (R.TIMEOUT, 0, FAILED, UNSURE),
+    (R.MALFORMED, 0, FAILED, UNSURE),
+    (R.UNSIGNED, 0, FAILED, UNSURE),
+    (R.TRUNCATED, 1, FAILED, UNSURE),
+    (R.TRUNCATED, 40, FAILED, GIVEN),
+    (R.TIMEOUT, 40, FAILED, GIVEN),
+    (R.RESET, 40, FAILED, GIVEN),
+    (R.LIMIT, 5_000_000, FAILED, GIVEN),
+    (R.SERIAL_MOVED, 40, FAILED, GIVEN),
+    (R.UNSIGNED, 40, FAILED, GIVEN),
+]
+
+
+def word(found: Verdict) -> str:
+    if found.health is Health.UNKNOWN:
+        return UNSURE
+    return ", ".join(finding.code for finding in found.findings)
+
+
+@pytest.mark.parametrize(("result", "records", "allowed", "refused"), ENDINGS)
+def test_ending(result: TransferResult, records: int, allowed: str, refused: str) -> None:
+    assert word(verdict(OPEN, result, records=records)) == allowed
+    assert word(verdict(KEYED, result, records=records)) == allowed
+    assert word(verdict(CLOSED, result, records=records)) == refused
+    assert word(verdict(WRONG, result, records=records)) == refused
+
+
+def test_every_ending_has_its_row() -> None:
+    assert {result for result, *_ in ENDINGS} == set(TransferResult)
+
+
+@pytest.mark.parametrize(
+    "soa", ["-", "refused-connection", "unreachable", "?", "REFUSED", "NOTAUTH", "SERVFAIL", "malformed"]
+)
+@pytest.mark.parametrize("rule", [OPEN, CLOSED, KEYED, WRONG])
+@pytest.mark.parametrize("result", [R.REFUSED, R.NOTAUTH, R.BADKEY, R.TIMEOUT, R.RESET])
+def test_without_tcp_or_without_the_zone_a_refusal_proves_nothing(
+    soa: str, rule: TransferRule, result: TransferResult
+) -> None:
+    assert word(verdict(rule, result, soa)) == UNSURE
+
+
+def test_no_tcp_is_never_refused_and_therefore_good() -> None:
+    found = verdict(CLOSED, None, "-")
+    assert (found.health, found.why) == (Health.UNKNOWN, "no TCP, or the monitor could not ask")
+    assert verdict(CLOSED, R.RESET, "refused-connection").why == "no TCP: refused-connection"
+
+
+def test_an_expired_zone_that_is_still_given_away_is_given_away() -> None:
+    assert word(verdict(CLOSED, R.ALLOWED, "SERVFAIL", records=9)) == GIVEN  # NSD 4.6
+
+
+TEXTS: list[tuple[TransferRule, TransferResult, dict[str, object], str]] = [
+    (KEYED, R.BADTIME, {"skew": -1000.4},
+     "with key xfr: the clocks disagree (BADTIME): the server's is 1000 s behind the monitor's"),
+    (KEYED, R.BADTIME, {"skew": 600.0},
+     "with key xfr: the clocks disagree (BADTIME): the server's is 600 s ahead of the monitor's"),
+    (KEYED, R.BADTIME, {}, "with key xfr: the clocks disagree (BADTIME)"),
+    (KEYED, R.NOTAUTH, {},
+     "with key xfr: refused (NOTAUTH): not allowed, or TSIG rejected and no reason given, as PowerDNS does"),
+    (OPEN, R.NOTAUTH, {}, "with no key: refused (NOTAUTH)"),
+    (OPEN, R.RCODE, {"rcode": "NOTIMP"}, "with no key: the server answers with an error (NOTIMP)"),
+    (OPEN, R.RCODE, {}, "with no key: the server answers with an error"),
+    (OPEN, R.TRUNCATED, {"records": 1}, "with no key: it broke off before its end, after 1 record"),
+    (OPEN, R.TIMEOUT, {"records": 7, "rtt": 60.0},
+     "with no key: it did not come to an end in time, after 7 records (1 min)"),
+    (OPEN, R.TIMEOUT, {"rtt": None}, "with no key: it did not come to an end in time"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "result", "fields", "text"), TEXTS)
+def test_text(rule: TransferRule, result: TransferResult, fields: dict[str, object], text: str) -> None:
+    finding = verdict(rule, result, **fields).findings[0]
+    assert finding.text == f"ns1 (192.0.2.1) does not give the zone {text}"
+
+
+def test_subjects_tell_rules_apart() -> None:
+    assert verdict(KEYED, R.BADKEY).findings[0].subject == "key xfr, must be allowed"
+    given = verdict(CLOSED, R.ALLOWED).findings[0]
+    assert given.subject == "no key, must be refused"
+    assert given.text == "ns1 (192.0.2.1) gives the zone away to anyone with no key"
+
+
+# --- who is asked what ---
+
+ANYONE = TransferRule("*", Expectation.REFUSED)
+TWO = (server("ns1"), server("ns2", "192.0.2.2", "2001:db8::2"))
+
+
+def test_a_star_is_everybody_no_other_rule_with_that_key_names() -> None:
+    where = matrix(OPEN, ANYONE, replace(KEYED, server="*"), servers=TWO)
+    queries = list(Transfer().ask(where, ()))
+    soas = [str(q.address) for q in queries if q.qtype == "SOA"]
+    axfrs = [(str(q.address), q.key) for q in queries if q.qtype == "AXFR"]
+    assert soas == ["192.0.2.1", "192.0.2.2", "2001:db8::2"]
+    assert axfrs == [
+        ("192.0.2.1", None), ("192.0.2.2", None), ("2001:db8::2", None),
+        ("192.0.2.1", "xfr"), ("192.0.2.2", "xfr"), ("2001:db8::2", "xfr"),
+    ]  # fmt: skip
+    assert {q.transport for q in queries} == {Transport.TCP}
+    assert not any(q.key for q in queries if q.qtype == "SOA")
+    assert list(Transfer().ask(where, (seen(queries[0], "10"),))) == []
+
+
+def test_a_whole_transfer_is_asked_once_for_all_rules_that_share_it() -> None:
+    where = matrix(OPEN, replace(OPEN, whole=True))
+    assert [(q.qtype, q.whole) for q in Transfer().ask(where, ())] == [("SOA", False), ("AXFR", True)]
+
+
+def observations(where: Zone, results: dict[tuple[str, str | None], TransferResult]) -> list[Observation]:
+    names = {name for name, _ in results}
+    soas = [seen(query(where, name, transport=Transport.TCP), "10") for name in sorted(names)]
+    return soas + [
+        pulled(query(where, name, "AXFR", transport=Transport.TCP, key=key), result)
+        for (name, key), result in results.items()
+    ]
+
+
+def test_each_row_is_judged_on_its_own() -> None:
+    where = matrix(KEYED, WRONG, ANYONE, servers=("ns1", "ns2"))
+    results = {
+        ("ns1", "xfr"): R.BADKEY,
+        ("ns1", "stranger"): R.BADKEY,
+        ("ns1", None): R.ALLOWED,
+        ("ns2", None): R.REFUSED,
+    }
+    found = judge(Transfer(), where, gather(where, "transfer", *observations(where, results)), Ledger(where.name))
+    assert [(f.code, f.server, f.subject) for f in found.findings] == [
+        ("transfer-open", "ns1", "no key, must be refused"),
+        ("transfer-refused", "ns1", "key xfr, must be allowed"),
+    ]
+
+
+def test_a_row_that_was_not_answered_is_unsure_and_the_others_stand() -> None:
+    where = matrix(KEYED, ANYONE, servers=("ns1", "ns2"))
+    results = {("ns1", "xfr"): R.ALLOWED, ("ns1", None): R.REFUSED, ("ns2", None): R.TIMEOUT}
+    found = judge(Transfer(), where, gather(where, "transfer", *observations(where, results)), Ledger(where.name))
+    assert found.health is Health.GOOD
+    assert [(one.server, one.subject, one.why) for one in found.unsure] == [
+        ("ns2", "no key, must be refused", "it did not come to an end in time")
+    ]
+
+
+def test_it_applies_where_a_rule_meets_an_address() -> None:
+    assert Transfer().applies(matrix(ANYONE))
+    assert not Transfer().applies(zone())
+    assert not Transfer().applies(matrix(TransferRule("ns9", Expectation.REFUSED)))
+    none = judge(Transfer(), zone(), gather(zone(), "transfer"), Ledger("example.com."))
+    assert (none.health, none.why) == (Health.UNKNOWN, "there are no rules")

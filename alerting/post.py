@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -144,19 +145,21 @@ async def _first_that_connects(
     An address that swallows packets gets its share of the time, so that the next one has some.
     """
     failed = "no address"
-    patience = httpx.Timeout(deadline, connect=deadline / len(addresses))
+    patience = {"connect": deadline / len(addresses), "read": deadline, "write": deadline, "pool": deadline}
+    host = url.raw_host.decode("ascii")
     verify = tls if tls is not None else ssl.create_default_context()
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, verify=verify, timeout=patience) as client:
+    # The transport without the client around it: a client logs every URL with its path and query.
+    async with httpx.AsyncHTTPTransport(verify=verify, trust_env=False) as transport:
         for address in addresses:
-            request = client.build_request(
+            request = httpx.Request(
                 "POST",
-                url.copy_with(host=str(address)),
+                url.copy_with(host=str(address), fragment=None),
+                headers={"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity", **_login(url), **headers},
                 content=body,
-                headers={**headers, "Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"},
-                extensions={"sni_hostname": url.raw_host.decode("ascii")},
+                extensions={"sni_hostname": host, "timeout": patience},
             )
             try:
-                answer = await client.send(request, stream=True)
+                answer = await transport.handle_async_request(request)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failed = _reason(error)
                 continue
@@ -165,6 +168,14 @@ async def _first_that_connects(
             await answer.aclose()
             return answer
     raise DeliveryError(f"{_place(url)} cannot be reached: {failed}")
+
+
+def _login(url: httpx.URL) -> dict[str, str]:
+    """User and password in front of the host become Basic authentication (RFC 7617)."""
+    if not url.userinfo:
+        return {}
+    pair = f"{url.username}:{url.password}".encode()
+    return {"Authorization": f"Basic {b64encode(pair).decode('ascii')}"}
 
 
 def _judge(answer: httpx.Response, url: httpx.URL, sent_at: datetime | None) -> None:

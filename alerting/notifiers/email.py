@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
@@ -15,9 +17,10 @@ from typing import Literal
 import aiosmtplib
 
 from alerting.model import DeliveryError, News, Notification, Secret
+from checks.words import span
 
-DEADLINE = 30.0
-"""Seconds for one attempt, from connecting to the server's last word."""
+FAREWELL = 2.0
+"""Seconds that a server may take to say goodbye."""
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -26,13 +29,18 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Smtp:
-    """The server that takes the mail. ``tls``: "starttls" (never in clear), "tls" from the first octet, or "none"."""
+    """The server that takes the mail.
+
+    ``tls``: "starttls" (never in clear), "tls" from the first octet, or "none". ``helo`` is what the monitor calls
+    itself; without it the machine's name, or an address literal (RFC 5321 section 4.1.4) where that has no domain.
+    """
 
     host: str
     port: int | None = None
     tls: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
     password: Secret | None = field(default=None, repr=False)
+    helo: str | None = None
 
     def __post_init__(self) -> None:
         if (self.username is None) != (self.password is None):
@@ -46,9 +54,10 @@ class Notifier:
     """Sends each notification as one mail to everybody in ``to``.
 
     ``from_`` (``from`` in the configuration) defaults to soawatch at the host of the first receiver's address;
-    ``ca_file`` holds the certificates to trust instead of the system's. Where the server takes the mail for some
-    receivers only, those it refuses for good are logged and the mail counts as delivered; those it refuses for now
-    make it come again, to all, with the same Message-ID.
+    ``ca_file`` holds the certificates to trust instead of the system's; ``timeout`` is for a whole attempt.
+
+    Where the server takes the mail for some receivers only, those it refuses for good are logged and the mail
+    counts as delivered; those it refuses for now make it come again, to all, with the same Message-ID.
     """
 
     to: tuple[str, ...]
@@ -56,6 +65,7 @@ class Notifier:
     from_: str | None = None
     reply_to: str | None = None
     ca_file: Path | None = None
+    timeout: timedelta = timedelta(seconds=30)
 
     def __post_init__(self) -> None:
         if not self.to:
@@ -66,20 +76,9 @@ class Notifier:
     async def send(self, notification: Notification) -> None:
         mail = written(notification, self)
         try:
-            async with asyncio.timeout(DEADLINE):
-                refused = await _handed_over(self, mail)
-        except TimeoutError:
-            raise DeliveryError(f"{_place(self.smtp)} did not finish within {DEADLINE:g} s") from None
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _all_refused(self.smtp, error) from None
-        except aiosmtplib.SMTPResponseException as error:
-            raise DeliveryError(_said(self.smtp, error.code, error), permanent=_final(error)) from None
-        except aiosmtplib.SMTPNotSupported:
-            raise DeliveryError(f"{_place(self.smtp)} does not offer what is required (STARTTLS, AUTH)") from None
-        except ssl.SSLCertVerificationError as error:
-            raise DeliveryError(f"{_place(self.smtp)}: certificate not accepted ({error.verify_message})") from None
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise DeliveryError(f"{_place(self.smtp)}: {_kind(error)}") from None
+            refused = await _handed_over(self, mail)
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # TLS and time-outs are OSErrors
+            raise _failure(self, error) from None
         _settle(self.smtp, refused)
 
 
@@ -119,14 +118,33 @@ async def _handed_over(settings: Notifier, mail: EmailMessage) -> dict[str, aios
         port=smtp.port or PORTS[smtp.tls],
         use_tls=smtp.tls == "tls",
         start_tls=smtp.tls == "starttls",
+        local_hostname=smtp.helo or _own_name(),
         tls_context=None if smtp.tls == "none" else ssl.create_default_context(cafile=settings.ca_file),
-        timeout=DEADLINE,
+        timeout=settings.timeout.total_seconds(),
     )
-    async with client:
-        if smtp.username is not None and smtp.password is not None:
-            await client.login(smtp.username, smtp.password.reveal())
-        refused, _ = await client.send_message(mail)
+    try:
+        async with asyncio.timeout(settings.timeout.total_seconds()):
+            await client.connect()
+            if smtp.username is not None and smtp.password is not None:
+                await client.login(smtp.username, smtp.password.reveal())
+            refused, _ = await client.send_message(mail)
+        await _leave(client)
+    finally:
+        client.close()
     return refused
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """The mail is taken: what becomes of the farewell changes nothing."""
+    with suppress(aiosmtplib.SMTPException, OSError):
+        async with asyncio.timeout(FAREWELL):
+            await client.quit()
+
+
+def _own_name() -> str:
+    """Not the fully qualified name: that would be asked of the DNS, which may be what the mail is about."""
+    name = socket.gethostname()
+    return name if "." in name else "[127.0.0.1]"
 
 
 def _settle(smtp: Smtp, refused: dict[str, aiosmtplib.SMTPResponse]) -> None:
@@ -138,34 +156,59 @@ def _settle(smtp: Smtp, refused: dict[str, aiosmtplib.SMTPResponse]) -> None:
         _LOG.warning("%s refuses mail to %s for good (%s)", _place(smtp), one_line(name), answer.code)
 
 
-def _all_refused(smtp: Smtp, error: aiosmtplib.SMTPRecipientsRefused) -> DeliveryError:
-    codes = [each.code for each in error.recipients]
-    said = f"{_place(smtp)} refuses every receiver ({', '.join(map(str, codes))})"
-    return DeliveryError(said, permanent=all(code >= 500 for code in codes))
+def _failure(settings: Notifier, error: Exception) -> DeliveryError:
+    """What went wrong, without a word of what the server said: that may hold anything."""
+    place = _place(settings.smtp)
+    match error:
+        case aiosmtplib.SMTPRecipientsRefused():
+            codes = [each.code for each in error.recipients]
+            said = f"{place} refuses every receiver ({', '.join(map(str, codes))})"
+            return DeliveryError(said, permanent=all(code >= 500 for code in codes))
+        case aiosmtplib.SMTPResponseException():
+            return DeliveryError(f"{place} {_answered(error)}", permanent=_final(error))
+        case TimeoutError():
+            return DeliveryError(f"{place} did not finish within {span(settings.timeout)}")
+        case aiosmtplib.SMTPServerDisconnected():
+            return DeliveryError(f"{place} closed the connection")
+        case OSError():
+            return DeliveryError(f"{place} {_unreached(error)}")
+    if type(error) is aiosmtplib.SMTPException:
+        return DeliveryError(f"{place}: {one_line(error.message)}")
+    return DeliveryError(f"{place}: {type(error).__name__}")
+
+
+def _unreached(error: BaseException) -> str:
+    """Why there was no conversation; aiosmtplib wraps what it met on the way."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case ssl.SSLCertVerificationError():
+                return f"is not trusted: its certificate is not accepted ({cause.verify_message})"
+            case ssl.SSLError():
+                return "cannot be reached: TLS failed"
+            case ConnectionRefusedError():
+                return "cannot be reached: connection refused"
+        cause = cause.__cause__ or cause.__context__
+    return "cannot be reached"
+
+
+def _answered(error: aiosmtplib.SMTPResponseException) -> str:
+    match error:
+        case aiosmtplib.SMTPAuthenticationError():
+            return f"does not accept username and password ({error.code})"
+        case aiosmtplib.SMTPSenderRefused():
+            return f"refuses the sender ({error.code})"
+    return f"answered {error.code}"
 
 
 def _final(error: aiosmtplib.SMTPResponseException) -> bool:
-    """A 5xx is for good (RFC 5321 section 4.2.1), but what comes before the mail itself may be mended at any time."""
-    before = (aiosmtplib.SMTPConnectResponseError, aiosmtplib.SMTPHeloError)
-    return error.code >= 500 and not isinstance(error, before)
-
-
-def _said(smtp: Smtp, code: int, error: aiosmtplib.SMTPResponseException) -> str:
-    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return f"{_place(smtp)} does not accept username and password ({code})"
-    if isinstance(error, aiosmtplib.SMTPSenderRefused):
-        return f"{_place(smtp)} refuses the sender ({code})"
-    return f"{_place(smtp)} answered {code}"
+    """A 5xx is for good (RFC 5321 section 4.2.1), unless it is a greeting: that is about the server, not the mail."""
+    greeting = (aiosmtplib.SMTPConnectResponseError, aiosmtplib.SMTPHeloError)
+    return error.code >= 500 and not isinstance(error, greeting)
 
 
 def _place(smtp: Smtp) -> str:
     return f"{smtp.host}:{smtp.port or PORTS[smtp.tls]}"
-
-
-def _kind(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return "TLS failed"
-    return type(error).__name__.removeprefix("SMTP") or "failed"
 
 
 def _mailbox(text: str) -> Address:

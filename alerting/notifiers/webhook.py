@@ -5,6 +5,7 @@ import json
 import ssl
 from base64 import b64decode
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from alerting.model import Notification, Secret
@@ -17,7 +18,7 @@ class Notifier:
 
     ``secret`` signs it (``whsec_`` and base64, as of ``openssl rand -base64 32``); ``token`` goes into an
     Authorization header. ``allow_private`` permits addresses that are loopback or private. ``ca_file`` holds the
-    certificates to trust instead of the system's.
+    certificates to trust instead of the system's; ``timeout`` is for a whole attempt.
     """
 
     url: Secret = field(repr=False)
@@ -25,6 +26,7 @@ class Notifier:
     token: Secret | None = field(default=None, repr=False)
     allow_private: bool = False
     ca_file: Path | None = None
+    timeout: timedelta = timedelta(seconds=10)
 
     def __post_init__(self) -> None:
         if self.secret is not None:
@@ -39,7 +41,15 @@ class Notifier:
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token.reveal()}"
         tls = ssl.create_default_context(cafile=self.ca_file) if self.ca_file is not None else None
-        await post(self.url, body.encode("ascii"), headers, allow_private=self.allow_private, tls=tls, sent_at=at)
+        await post(
+            self.url,
+            body.encode("ascii"),
+            headers,
+            allow_private=self.allow_private,
+            tls=tls,
+            sent_at=at,
+            deadline=self.timeout.total_seconds(),
+        )
 
 
 def payload(notification: Notification) -> str:

@@ -75,17 +75,21 @@ def fit(wire: bytes, ask: Ask) -> Fit:
         return Fit.STRANGE
     if questions == 0:
         return Fit.RIGHT if flags & 0x020F else Fit.STRANGE
-    section = ask.question.section
-    theirs = wire[12 : 12 + len(section)]
-    if questions == 1 and theirs[-4:] == section[-4:] and theirs[:-4].lower() == section[:-4]:
-        return Fit.RIGHT
     if questions > 1:
         return Fit.STRANGE
+    if _echoes(wire, ask.question):
+        return Fit.RIGHT
     try:
         walk.name(wire, 12, len(wire) - 4)
     except Malformed:
         return Fit.RIGHT  # with our id, and broken: for the reader to say how
     return Fit.STRANGE
+
+
+def _echoes(wire: bytes, question: Question) -> bool:
+    """The same question, in whatever letters."""
+    theirs = wire[HEADER.size : HEADER.size + len(question.section)]
+    return theirs[-4:] == question.section[-4:] and theirs[:-4].lower() == question.name
 
 
 def fit_later(wire: bytes, ask: Ask) -> Fit:
@@ -105,6 +109,8 @@ def read(wire: bytes, question: Question) -> Answer:
     (dnspython would look for a module of that name, and remember each).
     """
     head = walk.header(wire)
+    if head.questions and not _echoes(wire, question):
+        raise Malformed("the question is broken")
     position = HEADER.size + (len(question.section) if head.questions else 0)
     first = question.name if head.questions else b""
     additionals = head.answers + head.authorities

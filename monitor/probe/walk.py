@@ -10,6 +10,8 @@ FIXED = Struct("!HHIH")
 
 MOST_POINTERS = 16
 
+SOA, OPT, TSIG = 6, 41, 250
+
 
 class Malformed(Exception):
     """The octets are no DNS message; the sentence says why."""
@@ -122,7 +124,9 @@ def record(wire: bytes, start: int, first: bytes = b"") -> Record:
     rtype, rclass, ttl, length = FIXED.unpack_from(wire, position)
     if rdata + length > len(wire):
         raise Malformed("a record is longer than the message")
-    return Record(owner, rtype, rclass, ttl if ttl < 0x80000000 else 0, start, rdata, length)
+    if ttl >= 0x80000000 and rtype != OPT:  # RFC 2181 section 8; in an OPT record it is no TTL
+        ttl = 0
+    return Record(owner, rtype, rclass, ttl, start, rdata, length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +156,9 @@ def outline(wire: bytes) -> Outline:
             position = start + 2 if wire[start] >= 192 else _skip(wire, start)
             rtype, _, _, length = FIXED.unpack_from(wire, position)
             position += 10 + length
-            if rtype == 6 and number < head.answers:
+            if rtype == SOA and number < head.answers:
                 soas.append((number, start))
-            elif rtype == 250 and number == total - 1:
+            elif rtype == TSIG and number == total - 1:
                 tsig = start
     except (IndexError, struct_error):
         raise Malformed("a record runs out of the message") from None

@@ -130,12 +130,9 @@ class Control:
 def _claim(path: Path) -> socket.socket:
     """The bound socket, mode 0600 before anybody can connect. A socket nobody listens on is left from a crash."""
     if path.is_socket():
-        try:
-            control(path.parent, {"do": "status"})
-        except ControlError:
-            path.unlink()
-        else:
+        if _listens(path):
             raise ControlError(f"a pair runs in {path.parent} already")
+        path.unlink()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listening.bind(str(path))
@@ -145,6 +142,16 @@ def _claim(path: Path) -> socket.socket:
         listening.close()
         raise ControlError(f"{path}: {error.strerror or error}") from None
     return listening
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
+        knock.settimeout(_PATIENCE)
+        try:
+            knock.connect(str(path))
+        except OSError:
+            return False
+        return True
 
 
 def control(directory: Path, command: Command, timeout: float = _PATIENCE) -> dict[str, Any]:

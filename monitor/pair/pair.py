@@ -13,6 +13,7 @@ import dns.tsig
 from dns.name import Name
 
 from alerting.model import Secret
+from monitor import names
 from monitor.pair import faults, tsig, zonedata
 from monitor.pair.config_text import config_text
 from monitor.pair.holding import Holding
@@ -228,4 +229,7 @@ def new_key(name: str) -> Key:
 
 
 def _origin(zone: str) -> Name:
-    return dns.name.from_text(zone).canonicalize()
+    try:
+        return dns.name.from_text(names.parse(zone))
+    except names.BadName as error:
+        raise BadZone(f"{zone!r} is not a name of a zone: {error}") from None

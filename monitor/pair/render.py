@@ -28,7 +28,7 @@ def render(message: Message, limit: int, reserve: int = 0) -> bytes:
             out.add_question(question.name, question.rdtype, question.rdclass)
         for number, section in ((1, message.answer), (2, message.authority), (3, message.additional)):
             for rrset in section:
-                out.add_rrset(number, rrset)
+                out.add_rrset(number, rrset, want_shuffle=False)
     except dns.exception.TooBig:
         if out.section < dns.renderer.ADDITIONAL:
             out.flags |= dns.flags.TC

@@ -76,7 +76,12 @@ class Secondary:
             kept = await self._brought_up(held, upstream)
         except NoAnswer as reason:
             log.info("refresh failed", server=self.server.name, zone=str(zone), why=str(reason))
-            return UNLOADED_RETRY if held.data is None else float(held.data.soa.retry)
+            return _retry(held)
+        except Exception:
+            # A copy must go on being looked after, whatever the primary sent. Each of these is a defect of ours.
+            log.exception("refresh failed", server=self.server.name, zone=str(zone))
+            self.server.tally["failed"] += 1
+            return _retry(held)
         self.server.hold(kept)
         async with self._moved:
             self._moved.notify_all()
@@ -94,6 +99,10 @@ class Secondary:
         if held.data is not None and not zonedata.newer(data.serial, held.data.serial):
             raise NoAnswer(f"the transfer brought serial {data.serial}, ours is {held.data.serial}")
         return replace(held.changed(data), expires=_until(expire, data.soa.expire))
+
+
+def _retry(held: Holding) -> float:
+    return UNLOADED_RETRY if held.data is None else float(held.data.soa.retry)
 
 
 def _until(said: int | None, expire: int) -> float:

@@ -100,11 +100,14 @@ def bent(rrs: Iterable[Rr], stream: Stream) -> Iterable[Rr]:
     return rrs
 
 
+_FILLING = " and so on" * 20
+
+
 def _endless(rrs: list[Rr]) -> Iterator[Rr]:
     yield from rrs
     origin, ttl, _ = rrs[0]
     for number in count():
-        rdata = from_text(dns.rdataclass.IN, RdataType.TXT, f'"record {number} of a zone without end"')
+        rdata = from_text(dns.rdataclass.IN, RdataType.TXT, f'"record {number} of a zone without end{_FILLING}"')
         yield origin.__class__((b"endless", *origin.labels)), ttl, rdata
 
 

@@ -124,7 +124,11 @@ def edit(data: ZoneData, records: Iterable[str], drop: Iterable[str] = ()) -> Zo
         if not any(kind == rdtype for kind, _ in found):
             raise BadZone(f"{pair} is not in {data.origin}")
         rrsets[name] = {kind: rrset for kind, rrset in found.items() if kind[0] != rdtype}
-    for name, node in _read(data.origin, "\n".join(records), whole=False).nodes.items():
+    lines = list(records)
+    edited = _read(data.origin, "\n".join(lines), whole=False).nodes
+    if any(lines) and not edited:
+        raise BadZone(f"none of these records belongs to {data.origin}")
+    for name, node in edited.items():
         rrsets.setdefault(name, {}).update({(r.rdtype, r.covers): r for r in node.rdatasets})
     return build(data.origin, {name: tuple(found.values()) for name, found in rrsets.items()})
 

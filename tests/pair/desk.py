@@ -1,0 +1,74 @@
+"""One server's position, without sockets: what goes back for these octets?"""
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.tsig
+from dns.message import Message
+
+from monitor.pair import holding, zonedata
+from monitor.pair.conduct import Conduct
+from monitor.pair.exchange import Position, Reply, exchange
+from monitor.pair.holding import Holding
+from monitor.pair.template import zone_text
+from monitor.pair.zonedata import ZoneData
+
+NOW = 1_800_000_000
+ORIGIN = dns.name.from_text("pair.example.")
+KEY = dns.tsig.Key("xfr.", b"a secret of thirty-two octets ..", "hmac-sha256")
+
+
+def data(serial: int = 1000, *records: str) -> ZoneData:
+    return zonedata.edit(zonedata.parse(ORIGIN, zone_text(serial=serial)), records)
+
+
+def held(*versions: ZoneData, expires: float | None = None) -> Holding:
+    """A zone with those versions, the oldest first."""
+    found = Holding(ORIGIN, expires=expires)
+    for version in versions:
+        found = found.changed(version)
+    return found
+
+
+def position(
+    found: Holding | None = None, conduct: Conduct | None = None, *, now: float = 0.0, upstreams: tuple[str, ...] = ()
+) -> Position:
+    conduct = conduct or Conduct()
+    shown = holding.disguise(held(data()) if found is None else found, conduct)
+    served = holding.serve(shown, conduct, now)
+    zones = {} if served is None else {ORIGIN: served}
+    keys = {KEY.name: KEY}
+    return Position("ns1", zones.get, keys, conduct, NOW + int(conduct.skew), frozenset(upstreams))
+
+
+def said(wire: bytes, where: Position | None = None, *, peer: str = "127.0.0.1", udp: bool = True) -> Reply:
+    return exchange(wire, where or position(), peer, udp=udp)
+
+
+def one(wire: bytes, where: Position | None = None, *, udp: bool = True) -> Message:
+    """The only message of the reply, its signature not looked at."""
+    (message,) = said(wire, where, udp=udp).messages
+    return dns.message.from_wire(message, keyring=lambda *_: False)
+
+
+def query(name: str, rdtype: str, **fields: object) -> Message:
+    """With EDNS unless told otherwise."""
+    return dns.message.make_query(name, rdtype, **{"use_edns": 0, **fields})  # type: ignore[arg-type]
+
+
+def summary(message: Message) -> tuple[str, bool, list[str], list[str], list[str]]:
+    """rcode, AA, and the three sections as "owner type rdata" in lower case, owners relative to the zone."""
+    return (
+        dns.rcode.to_text(message.rcode()),
+        bool(message.flags & dns.flags.AA),
+        *(
+            [
+                f"{rrset.name.choose_relativity(ORIGIN, True)} {dns.rdatatype.to_text(rrset.rdtype)} "
+                f"{rdata.to_text(ORIGIN, True)}"
+                for rrset in section
+                for rdata in rrset
+            ]
+            for section in (message.answer, message.authority, message.additional)
+        ),
+    )

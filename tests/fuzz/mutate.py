@@ -21,10 +21,15 @@ def dice() -> random.Random:
 def mutants(seeds: Sequence[bytes], count: int, die: random.Random, keep: int = 0) -> Iterator[bytes]:
     """``count`` messages, each made of one or two of ``seeds``; the first ``keep`` octets stay as they are."""
     for _ in range(count * TIMES):
-        wire = bytearray(die.choice(seeds))
-        for _ in range(die.choice((1, 1, 1, 2, 3, 8))):
-            _mutate(wire, seeds, die, keep)
-        yield bytes(wire[:65535])
+        yield mutate(die.choice(seeds), seeds, die, keep)
+
+
+def mutate(wire: bytes, others: Sequence[bytes], die: random.Random, keep: int = 0) -> bytes:
+    """One message with a few things wrong, some of them from ``others``."""
+    mutant = bytearray(wire)
+    for _ in range(die.choice((1, 1, 1, 2, 3, 8))):
+        _mutate(mutant, others, die, keep)
+    return bytes(mutant[:65535])
 
 
 def generated(count: int, die: random.Random) -> Iterator[bytes]:

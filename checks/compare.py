@@ -1,12 +1,13 @@
 """Do all addresses give the same for an RRset, as far as their versions of the zone can be compared?
 
-An answer is tied to a version by asking the SOA before and after it; if the serial moved in between, or another machine
-behind the same address answered (NSID), it is tied to nothing and left out.
+An answer is tied to a version by asking the SOA before and after it. If the serial moved in between it is tied to
+nothing and left out. If it came from a machine behind that address (NSID) of which no SOA was seen, it may show that
+all is well, but accuses nobody.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checks.ledger import lag, space_of, standing_of
@@ -27,6 +28,8 @@ from checks.model import (
 from checks.serials import behind, newest
 from checks.words import listed
 
+MACHINES = "different machines answer at this address, and which version this one has is not known"
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -38,6 +41,8 @@ class Content:
     rdata: tuple[str, ...]
     ttl: int | None = None
     instead: str = ""
+    tied: bool = True
+    """Given by a machine whose SOA was seen too."""
 
     @property
     def same(self) -> tuple[str, tuple[str, ...]]:
@@ -107,15 +112,15 @@ def _copy(server: Server, address: Address, wanted: tuple[WantedRecord, ...], se
         return Copy(server, address, None, {}, "serves no version now")
     if len(serials) > 1:
         return Copy(server, address, None, {}, "the zone moved while it was read")
-    if len({o.nsid for o in every if o.outcome is Outcome.ANSWERED}) > 1:
-        return Copy(server, address, None, {}, "different machines answered at this address")
+    machines = {o.nsid for o in soas}
     asked = {(o.query.qname, o.query.qtype): o for o in every}
     contents: dict[WantedRecord, Content] = {}
     for record in wanted:
         found = asked.get((record.name, record.type))
         content = _content(found) if found is not None else None
-        if content is not None:
-            contents[record] = content
+        if found is not None and content is not None:
+            tied = found.nsid is None or None in machines or found.nsid in machines
+            contents[record] = content if tied else replace(content, tied=False)
     return Copy(server, address, soas[0].serial, contents)
 
 
@@ -201,7 +206,7 @@ def differences(
         if first is None:
             first, first_group = mine, group
         elif mine.same != first.same:
-            yield from _across(zone, ledger, (first_group, group), (first, mine), peers, wanted, now)
+            yield from _across(zone, ledger, (first_group, group), first, peers, wanted, now)
 
 
 def _against(
@@ -215,6 +220,9 @@ def _against(
 ) -> Iterator[Difference | Unsure]:
     own = copy.contents[wanted]
     if own.same == mine.same:
+        return
+    if not (own.tied and mine.tied):
+        yield Unsure(copy.server.name, copy.address, str(wanted), MACHINES)
         return
     reference = peers[0].serial
     text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, others {mine}"
@@ -230,7 +238,7 @@ def _across(
     zone: Zone,
     ledger: Ledger,
     groups: tuple[str, str],
-    contents: tuple[Content, Content],
+    first: Content,
     peers: list[Copy],
     wanted: WantedRecord,
     now: datetime,
@@ -238,12 +246,14 @@ def _across(
     """Serials of two groups cannot be compared; a difference counts once neither has changed for max_lag."""
     fresh = any(_fresh(zone, space_of(ledger, group), now) for group in groups)
     for copy in peers:
-        if fresh:
-            yield Unsure(copy.server.name, copy.address, str(wanted), "a change is propagating")
+        own = copy.contents[wanted]
+        if own.same == first.same:
+            continue
+        if fresh or not (own.tied and first.tied):
+            why = "a change is propagating" if fresh else MACHINES
+            yield Unsure(copy.server.name, copy.address, str(wanted), why)
         else:
-            text = (
-                f"{copy.server.name} ({copy.address}) has {contents[1]} for {wanted}, group {groups[0]!r} {contents[0]}"
-            )
+            text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, group {groups[0]!r} has {first}"
             yield Difference(copy, wanted, same_serial=False, text=text)
 
 

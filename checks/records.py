@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.compare import Copy, Difference, ask, copies, differences, late, leading, usual
+from checks.compare import MACHINES, Copy, Difference, ask, copies, differences, late, leading, usual
 from checks.model import Finding, Ledger, Observation, Query, Round, Undecided, Unsure, WantedRecord, Zone
 from checks.words import listed
 
@@ -94,7 +94,9 @@ def _expected(
         content = copy.contents.get(record)
         if content is None or (not content.instead and tuple(sorted(content.rdata)) == expect):
             continue
-        if (copy.server.name, copy.address) in settled or late(zone, ledger, copy, round.at):
+        if not content.tied:
+            yield Unsure(copy.server.name, copy.address, str(record), MACHINES)
+        elif (copy.server.name, copy.address) in settled or late(zone, ledger, copy, round.at):
             expected = listed(expect, most=4) if expect else "nothing"
             text = f"{copy.server.name} ({copy.address}) has {content} for {record}, expected is {expected}"
             yield Finding("record-unexpected", text, copy.server.name, copy.address, str(record))
@@ -109,6 +111,6 @@ def _ttls(zone: Zone, ledger: Ledger, every: list[Copy], record: WantedRecord) -
         mine = usual(zone, peers, record)
         for copy in peers:
             own = copy.contents[record]
-            if own.same == mine.same and own.ttl != mine.ttl:
+            if own.same == mine.same and own.ttl != mine.ttl and own.tied and mine.tied:
                 text = f"{copy.server.name} ({copy.address}) gives {record} a TTL of {own.ttl}, others {mine.ttl}"
                 yield Finding("ttl-differs", text, copy.server.name, copy.address, str(record))

@@ -124,7 +124,7 @@ class SoaSerial:
             yield _finding("serial-unordered", standing, text)
         elif behind(reference, serial) is not None:
             yield from self._late(zone, round, space, standing, reference)
-        elif newer(serial, reference) and zone.primary is not None:
+        elif newer(serial, reference) and _has_primary(zone, space):
             yield _ahead(standing, serial, reference)
         else:
             yield _unordered(standing, serial, reference)
@@ -168,6 +168,11 @@ def _query(zone: Zone, server: Server, address: Address, transport: Transport) -
 
 def _finding(code: str, standing: Standing, text: str) -> Finding:
     return Finding(code, f"{standing.server} ({standing.address}) {text}", standing.server, standing.address)
+
+
+def _has_primary(zone: Zone, space: Space) -> bool:
+    primary = zone.server(zone.primary) if zone.primary is not None else None
+    return primary is not None and primary.group == space.group
 
 
 def _ahead(standing: Standing, serial: int, reference: int) -> Finding:

@@ -95,7 +95,10 @@ ROWS: list[tuple[str, Zone, dict[str, str], float, set[str]]] = [
     ("ahead of its primary", PAIR, {"ns1": "10 a", "ns2": "12 b"}, 30, {"record-differs ns2"}),
     ("the zone moved while it was read", PAIR, {"ns1": "10 a", "ns2": "10>11 b"}, 60, set()),
     ("the primary moved while it was read", PAIR, {"ns1": "10>11 b", "ns2": "10 a"}, 60, set()),
-    ("another machine answered", PAIR, {"ns1": "10 a", "ns2": "10@x>10@y b"}, 60, set()),
+    ("two machines, the record from one of them", PAIR, {"ns1": "10 a", "ns2": "10@x>10@y b"}, 60,
+     {"content-differs ns2"}),
+    ("one of the other provider is right", PROVIDERS, {"ns1": "10 b", "ns2": "900 a", "ns3": "900 b"}, 60,
+     {"content-differs ns3", "record-differs ns2"}),
     ("no answer for the record", PAIR, {"ns1": "10 a", "ns2": "10 -"}, 60, set()),
     ("refused for the record", PAIR, {"ns1": "10 a", "ns2": "10 REFUSED"}, 60, set()),
     ("no version", PAIR, {"ns1": "10 a", "ns2": "SERVFAIL b"}, 60, set()),
@@ -288,6 +291,36 @@ def test_unusable_answers_say_nothing(fields: dict[str, object]) -> None:
     verdict = judge(Records(), THREE, replace(round, seen=odd), Ledger(THREE.name))
     assert verdict.health is Health.GOOD
     assert ("ns2", "no usable answer for the record") in {(one.server, one.why) for one in verdict.unsure}
+
+
+def from_elsewhere(round: Round, name: str) -> Round:
+    """The same, but the record came from a machine of which no SOA was seen."""
+    return replace(
+        round,
+        seen=tuple(replace(o, nsid="m1" if o.soa is not None else "m2") if o.server == name else o for o in round.seen),
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "wanted", "gives"),
+    [
+        (THREE, WWW, {"ns1": "10 a", "ns2": "10 b", "ns3": "10 a"}),
+        (THREE, WWW, {"ns1": "10 a/300", "ns2": "10 a/60", "ns3": "10 a/300"}),
+        (THREE, EXPECTED, {"ns1": "10 a", "ns2": "10 b", "ns3": "10 a"}),
+        (PROVIDERS, WWW, {"ns1": "10 a", "ns2": "900 b", "ns3": "900 a"}),
+    ],
+)
+def test_a_machine_whose_version_is_not_known_is_not_accused(
+    where: Zone, wanted: WantedRecord, gives: dict[str, str]
+) -> None:
+    where = replace(where, records=(wanted,))
+    round = reading(where, gives, wanted)
+    assert "ns2" in {finding.server for finding in judge(Records(), where, round, Ledger(where.name)).findings}
+    verdict = judge(Records(), where, from_elsewhere(round, "ns2"), Ledger(where.name))
+    assert verdict.health is Health.GOOD
+    assert {one.why for one in verdict.unsure} <= {
+        "different machines answer at this address, and which version this one has is not known"
+    }
 
 
 def test_content_in_words() -> None:

@@ -170,7 +170,10 @@ class Store(Protocol):
     async def sweep(self, row: Sweep) -> None: ...
 
     async def claim(self, now: datetime, *, lease: float, most: int, busy: Iterable[str] = ()) -> Sequence[Claimed]:
-        """Due rows whose elders of the same receiver and incident are all settled; receivers in ``busy`` skipped."""
+        """Due rows whose elders of the same receiver and incident are all settled; receivers in ``busy`` skipped.
+
+        At most one row per receiver: what it is owed besides waits until that one is settled or its lease is over.
+        """
         ...
 
     async def settle(self, settled: Settled) -> None: ...

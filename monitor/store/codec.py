@@ -15,6 +15,8 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+"""What ``decode`` raises for a text that is not of its kind."""
 _Turn = Callable[[Any], Any]
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
@@ -26,7 +28,7 @@ def encode(value: object) -> str:
 
 
 def decode(kind: type[T], text: str) -> T:
-    """The value that ``encode`` was given. ValueError, TypeError or KeyError when the text is not of that kind."""
+    """The value that ``encode`` was given. Raises one of UNREADABLE when the text is not of that kind."""
     wanted: Any = kind
     return cast("T", _reader(wanted)(json.loads(text)))
 

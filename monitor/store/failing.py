@@ -40,8 +40,8 @@ def told(path: Path | str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise sentence(error, path) from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path}: a value cannot be kept or read back: {error!r}") from error
+    except (ValueError, OverflowError) as error:
+        raise StoreError(f"{path}: a value cannot be kept: {error}") from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror or error}") from error
 

@@ -1,14 +1,17 @@
 """What was kept, read back: for a restart, for the page, and for retention."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from alerting.model import Alert, Incident
 from checks.model import Address, Ledger, Propagation
-from monitor.ports import Remembered, RunRow
-from monitor.store.codec import decode, moment, moment_or_none, stamp
+from monitor.ports import Remembered, RunRow, StoreError
+from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
+
+T = TypeVar("T")
 
 _LAST_LOOK = "select max(started) from sweeps where \"check\" = 'soa-serial'"
 
@@ -19,10 +22,12 @@ _PRUNING = (
     "delete from transitions where id in (select id from transitions where at < ? limit ?)",
     "delete from outbox where seq in (select seq from outbox where state <> 'waiting' and settled < ? limit ?)",
     """delete from sweeps where id in (
-        select id from sweeps where finished < ? and id not in (select max(id) from sweeps group by "check") limit ?
+        select id from sweeps where finished < ? and exists (
+            select 1 from sweeps as later where later."check" = sweeps."check" and later.started > sweeps.started
+        ) limit ?
     )""",
     "delete from incidents where id in (select id from incidents where phase <> 'open' and resolved_at < ? limit ?)",
-)
+)  # incidents last: their zones go with them
 _ORPHANS = "delete from incident_zones where incident not in (select id from incidents)"
 
 
@@ -31,21 +36,22 @@ def remembered(conn: sqlite3.Connection) -> Remembered:
     conn.execute("begin")
     try:
         look = last_look(conn)
-        ledgers = (_as_looked(decode(Ledger, body), look) for (body,) in conn.execute("select body from ledgers"))
-        alerts = (decode(Alert, body) for (body,) in conn.execute("select body from alerts"))
-        open_ones = conn.execute("select body from incidents where phase = 'open' order by opened_at, id")
+        ledgers = _decoded(Ledger, "ledgers", conn.execute("select zone, body from ledgers"))
+        alerts = _decoded(Alert, "alerts", conn.execute("select key, body from alerts"))
+        open_ones = conn.execute("select id, body from incidents where phase = 'open' order by opened_at, id")
         return Remembered(
-            ledgers={each.zone: each for each in ledgers},
+            ledgers={each.zone: _as_looked(each, look) for each in ledgers},
             alerts={each.key: each for each in alerts},
-            incidents={each.id: each for each in (decode(Incident, body) for (body,) in open_ones)},
+            incidents={each.id: each for each in _decoded(Incident, "incidents", open_ones)},
         )
     finally:
         conn.execute("rollback")
 
 
 def ledger(conn: sqlite3.Connection, zone: str) -> Ledger | None:
-    row = conn.execute("select body from ledgers where zone = ?", (zone,)).fetchone()
-    return None if row is None else _as_looked(decode(Ledger, row[0]), last_look(conn))
+    rows = conn.execute("select zone, body from ledgers where zone = ?", (zone,))
+    found = next(_decoded(Ledger, "ledgers", rows), None)
+    return None if found is None else _as_looked(found, last_look(conn))
 
 
 def last_look(conn: sqlite3.Connection) -> datetime | None:
@@ -70,15 +76,15 @@ def incidents(conn: sqlite3.Connection, most: int, before: datetime | None, zone
     limit = "9999" if before is None else stamp(before)
     if zone is None:
         rows = conn.execute(
-            "select body from incidents where opened_at < ? order by opened_at desc, id desc limit ?", (limit, most)
+            "select id, body from incidents where opened_at < ? order by opened_at desc, id desc limit ?", (limit, most)
         )
     else:
         rows = conn.execute(
-            "select body from incidents where opened_at < ? "
+            "select id, body from incidents where opened_at < ? "
             "and id in (select incident from incident_zones where zone = ?) order by opened_at desc, id desc limit ?",
             (limit, zone, most),
         )
-    return [decode(Incident, body) for (body,) in rows]
+    return list(_decoded(Incident, "incidents", rows))
 
 
 def propagations(conn: sqlite3.Connection, zone: str, since: datetime) -> Sequence[Propagation]:
@@ -95,11 +101,11 @@ def propagations(conn: sqlite3.Connection, zone: str, since: datetime) -> Sequen
 
 def prune(conn: sqlite3.Connection, before: datetime, most: int) -> int:
     """In the caller's transaction. At most ``most`` rows; how many went."""
-    gone = 0
+    gone = last = 0
     for statement in _PRUNING:
-        if gone < most:
-            gone += conn.execute(statement, (stamp(before), most - gone)).rowcount
-    if gone:
+        last = conn.execute(statement, (stamp(before), most - gone)).rowcount
+        gone += last
+    if last:
         conn.execute(_ORPHANS)
     return gone
 
@@ -113,6 +119,18 @@ def parse_address(text: str) -> Address:
         host, _, port = text.partition(":")
         return Address(host, int(port))
     return Address(text)
+
+
+def _decoded(kind: type[T], table: str, rows: Iterable[tuple[str, str]]) -> Iterator[T]:
+    """The values of (name, body) rows; the name tells which one cannot be read."""
+    for name, body in rows:
+        try:
+            yield decode(kind, body)
+        except UNREADABLE as error:
+            raise StoreError(
+                f"the row {name} of the table {table} cannot be read: it has been changed by another program, or by a "
+                "newer soawatch. Put a backup in the place of the database, or delete that row"
+            ) from error
 
 
 def _as_looked(ledger: Ledger, look: datetime | None) -> Ledger:

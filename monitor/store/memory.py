@@ -51,7 +51,7 @@ class MemoryStore:
 
     async def commit(self, commit: Commit) -> None:
         self._check_open()
-        for ledger in commit.ledgers:
+        for ledger in {each.zone: each for each in commit.ledgers}.values():
             self._ledgers[ledger.zone] = ledger
             standing = {(each.server, str(each.address)) for each in ledger.standings}
             self._end_runs(ledger.zone, ledger.at or self._now(), staying=standing)
@@ -145,8 +145,10 @@ class MemoryStore:
         self._transitions, left = _keep(self._transitions, lambda at: at >= before, left)
         rows, left = _keep(list(self._outbox.items()), lambda i: i[1].settled is None or i[1].settled >= before, left)
         self._outbox = dict(rows)
-        newest = {each.check: each for each in self._sweeps}.values()
-        self._sweeps, left = _keep(self._sweeps, lambda each: each.finished >= before or each in newest, left)
+        last = {each.check: each.started for each in sorted(self._sweeps, key=lambda each: each.started)}
+        self._sweeps, left = _keep(
+            self._sweeps, lambda each: each.finished >= before or each.started == last[each.check], left
+        )
         incidents, left = _keep(
             list(self._incidents.items()),
             lambda item: item[1].phase == "open" or item[1].resolved_at is None or item[1].resolved_at >= before,

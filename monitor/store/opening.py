@@ -5,10 +5,14 @@ import os
 import sqlite3
 from pathlib import Path
 
+import structlog
+
 from monitor.ports import Now, StoreError
 from monitor.store import schema
 from monitor.store.codec import stamp
 from monitor.store.failing import RESTORE, transaction
+
+log = structlog.get_logger(__name__)
 
 _HEADER = b"SQLite format 3\x00"
 _BUSY_MS = 5000
@@ -165,6 +169,7 @@ def _migrate(conn: sqlite3.Connection, path: Path) -> None:
         copy(conn, part)
         part.replace(kept)
         _sync_directory(path)
+        log.info("migrating the database", path=str(path), version=version, to=schema.newest(), backup=str(kept))
     schema.migrate(conn)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from alerting.model import Incident, News, Telling
 from monitor.ports import Claimed, OutboxCount, Settled
-from monitor.store.codec import decode, encode, moment, moment_or_none, stamp
+from monitor.store.codec import UNREADABLE, decode, encode, moment, moment_or_none, stamp
 
 # An elder is an earlier row for the same receiver and incident that still waits: "resolved" never overtakes "opened".
 _NO_ELDER = """
@@ -18,7 +18,7 @@ _NO_ELDER = """
 """
 
 _CLAIMABLE = f"""
-    select seq, id, receiver, news, at, body, attempts from outbox
+    select id, news, at, body, attempts from outbox
     where state = 'waiting' and receiver = ? and due <= ? and (lease is null or lease <= ?) and {_NO_ELDER}
     order by seq limit 1
 """  # noqa: S608  both parts are constants
@@ -61,14 +61,25 @@ def claim(conn: sqlite3.Connection, now: datetime, lease: float, most: int, busy
             break
         if receiver in skipped or _leased(conn, receiver, now):
             continue
+        row = _next(conn, receiver, now)
+        if row is not None:
+            telling, attempts = row
+            conn.execute("update outbox set lease = ?, attempts = ? where id = ?", (stamp(until), attempts, telling.id))
+            claimed.append(Claimed(telling, attempts, until))
+    return claimed
+
+
+def _next(conn: sqlite3.Connection, receiver: str, now: datetime) -> tuple[Telling, int] | None:
+    """The eldest row that may be sent, and the how-manieth attempt that is. One that cannot be read blocks nobody."""
+    while True:
         row = conn.execute(_CLAIMABLE, (receiver, stamp(now), stamp(now))).fetchone()
         if row is None:
-            continue
-        seq, id_, _, news, at, body, attempts = row
-        conn.execute("update outbox set lease = ?, attempts = ? where seq = ?", (stamp(until), attempts + 1, seq))
-        telling = Telling(id_, receiver, News(news), decode(Incident, body), moment(at))
-        claimed.append(Claimed(telling, attempts + 1, until))
-    return claimed
+            return None
+        id_, news, at, body, attempts = row
+        try:
+            return Telling(id_, receiver, News(news), decode(Incident, body), moment(at)), attempts + 1
+        except UNREADABLE:
+            settle(conn, Settled(id_, now, "given up: the row cannot be read back", permanent=True))
 
 
 def settle(conn: sqlite3.Connection, settled: Settled) -> None:

@@ -39,10 +39,11 @@ class Reader:
 
 async def open_reader(path: str | Path) -> Reader:
     """Never creates, migrates or locks. StoreError when there is no database, or none that can be understood."""
-    return await asyncio.to_thread(_open, Path(path))
+    return await asyncio.to_thread(_open, path)
 
 
-def _open(path: Path) -> Reader:
+def _open(name: str | Path) -> Reader:
+    path = Path(name).resolve()
     if not path.is_file():
         raise StoreError(f"{path}: there is no database here: has the service run with this configuration yet?")
     with told(path):

@@ -1,6 +1,7 @@
 """The record in one SQLite file: one thread that writes, a few that read."""
 
 import asyncio
+import contextlib
 import os
 import queue
 import sqlite3
@@ -23,7 +24,15 @@ _READERS = 2
 class SqliteStore:
     """A Store. What ``commit`` has returned from is on the disk, whatever happens to the machine."""
 
-    def __init__(self, path: Path, now: Now, lock: int, writer: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        path: Path,
+        now: Now,
+        lock: int,
+        writer: sqlite3.Connection,
+        readers: Iterable[sqlite3.Connection],
+        thread: ThreadPoolExecutor,
+    ) -> None:
         """Use ``open``."""
         self._path = path
         self._now = now
@@ -32,32 +41,31 @@ class SqliteStore:
         self._writer = thread
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        for reader in readers:
+            self._idle.put(reader)
         self._closed = False
 
     @classmethod
     async def open(cls, path: str | Path, now: Now) -> "SqliteStore":
         """Creates or migrates it where needed. StoreError says why it cannot be used and what to do."""
-        where = Path(path)
         thread = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         try:
-            return await asyncio.get_running_loop().run_in_executor(thread, cls._open, where, now, thread)
+            return await asyncio.get_running_loop().run_in_executor(thread, cls._open, path, now, thread)
         except BaseException:
             thread.shutdown(wait=False)
             raise
 
     @classmethod
-    def _open(cls, path: Path, now: Now, thread: ThreadPoolExecutor) -> "SqliteStore":
-        with told(path):
+    def _open(cls, name: str | Path, now: Now, thread: ThreadPoolExecutor) -> "SqliteStore":
+        with told(name), contextlib.ExitStack() as opened:
+            path = Path(name).resolve()  # however it is called: one file, one lock
             lock = opening.take_lock(path)
-            try:
-                conn = opening.open_database(path, now)
-                store = cls(path, now, lock, conn, thread)
-                for _ in range(_READERS):
-                    store._idle.put(opening.connect_reader(path))
-            except BaseException:
-                os.close(lock)
-                raise
-            return store
+            opened.callback(os.close, lock)
+            writer = opening.open_database(path, now)
+            opened.callback(writer.close)
+            readers = [opened.enter_context(contextlib.closing(opening.connect_reader(path))) for _ in range(_READERS)]
+            opened.pop_all()  # from now on it is close that closes them
+            return cls(path, now, lock, writer, readers, thread)
 
     async def restore(self) -> Remembered:
         return await self._read(history.remembered)

@@ -35,7 +35,8 @@ def alert_key(key: AlertKey) -> str:
     return encode(key)
 
 
-def _ledgers(conn: sqlite3.Connection, ledgers: tuple[Ledger, ...], now: datetime) -> None:
+def _ledgers(conn: sqlite3.Connection, written: tuple[Ledger, ...], now: datetime) -> None:
+    ledgers = list({each.zone: each for each in written}.values())  # the last word on a zone counts
     conn.executemany(
         "insert into ledgers (zone, at, body) values (?, ?, ?) "
         "on conflict (zone) do update set at = excluded.at, body = excluded.body",
@@ -44,7 +45,7 @@ def _ledgers(conn: sqlite3.Connection, ledgers: tuple[Ledger, ...], now: datetim
     _end_runs_of_those_who_left(conn, ledgers, now)
 
 
-def _end_runs_of_those_who_left(conn: sqlite3.Connection, ledgers: tuple[Ledger, ...], now: datetime) -> None:
+def _end_runs_of_those_who_left(conn: sqlite3.Connection, ledgers: list[Ledger], now: datetime) -> None:
     """An address that is no longer watched serves nothing we know of: its run ends with the ledger's last look."""
     looked = {each.zone: each.at or now for each in ledgers}
     standing = {(ledger.zone, each.server, str(each.address)) for ledger in ledgers for each in ledger.standings}

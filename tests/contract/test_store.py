@@ -141,6 +141,14 @@ async def test_the_run_of_an_address_that_left_the_zone_ends(store):
     assert {row.server: row.until for row in await store.runs("example.com.", at(0))} == {"ns1": None, "ns2": at(50)}
 
 
+async def test_of_two_words_on_a_zone_in_one_commit_the_last_counts(store):
+    await store.commit(Commit(runs=(run(7, 0.0), run(7, 0.0, server="ns2", address=NS2))))
+    left = replace(ledger(), standings=ledger().standings[:1])
+    await store.commit(Commit(ledgers=(left, ledger(serial=8))))
+    assert (await store.restore()).ledgers["example.com."].spaces[0].reference == 8
+    assert [row.until for row in await store.runs("example.com.", at(0))] == [None, None]
+
+
 async def test_a_dropped_zone_loses_its_ledger_and_keeps_its_history(store):
     await store.commit(Commit(ledgers=(ledger(), ledger("other.example.")), runs=(run(7, -10.0),)))
     await store.commit(Commit(dropped_zones=("example.com.",)))

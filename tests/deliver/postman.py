@@ -2,8 +2,8 @@
 
 Run as ``python -m tests.deliver.postman DATABASE SINK NUMBER RECEIVERS [FATAL]``. NUMBER incidents are each told as
 opened and then as resolved to all RECEIVERS (names with commas between). What a receiver takes is a line of SINK, on
-the disk before the sending ends. At the telling named FATAL it kills itself then: after the receiver has said yes, before
-the outbox knows. Ends by itself when all is told.
+the disk before the sending ends. At the telling named FATAL it kills itself then: after the receiver has said yes,
+before the outbox knows. Ends by itself when all is told.
 """
 
 import asyncio

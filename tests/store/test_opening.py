@@ -254,8 +254,31 @@ async def test_a_row_that_cannot_be_read_back_is_a_sentence(path):
     conn.commit()
     conn.close()
     store = await opened(path)
-    with pytest.raises(StoreError, match="cannot be kept or read back"):
+    with pytest.raises(StoreError, match=r"row zone3\.example\. of the table ledgers cannot be read.*delete that row"):
         await store.restore()
+    await store.close()
+
+
+async def test_a_telling_that_cannot_be_read_back_keeps_nobody_from_being_told(path):
+    store = await opened(path)
+    await store.commit(Commit(tellings=(telling("t1"), telling("t2"), telling("t3"))))
+    conn = sqlite3.connect(path)
+    conn.execute("update outbox set body = '[]' where id = 't1'")
+    conn.execute("update outbox set news = 'gossip' where id = 't2'")
+    conn.commit()
+    conn.close()
+    (row,) = await store.claim(NOON, lease=9, most=9)
+    assert row.telling == telling("t3")
+    (count,) = await store.outbox()
+    assert (count.given_up, count.last_error) == (2, "given up: the row cannot be read back")
+    await store.close()
+
+
+async def test_a_database_by_another_name_is_the_same_database(path):
+    store = await opened(path)
+    other = path.with_name("link.db")
+    other.symlink_to(path)
+    assert "already in use" in await refusal(other)
     await store.close()
 
 

@@ -104,6 +104,10 @@ class Book:
         """No mistake was found at or below ``path``: what is missing there is really missing."""
         return path not in self._touched
 
+    def misspelt(self, path: KeyPath, key: str) -> bool:
+        """There is a mistake in a key of the table at ``path`` that begins like ``key``."""
+        return any(place[:-1] == path and str(place[-1]).startswith(key[:4]) for place in self._touched if place)
+
     def close(self) -> None:
         """Raises ConfigError when there was any mistake."""
         if self.mistakes:

@@ -219,15 +219,15 @@ def fields_at(loc: tuple[str | int, ...]) -> tuple[str, ...]:
             continue
         annotation = model.model_fields[part].annotation
         names_follow = get_origin(annotation) is dict
-        inner = _model_in(annotation)
+        inner = model_in(annotation)
         if inner is None:
             return ()
         model = inner
     return tuple(model.model_fields)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The table an annotation is about, through lists, unions and dictionaries."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
+    return next((found for inner in get_args(annotation) if (found := model_in(inner))), None)

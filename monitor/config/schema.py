@@ -41,8 +41,9 @@ def _tidy(made: Any) -> Any:
     if not isinstance(made, dict):
         return made
     some = [option for option in made.get("anyOf", ()) if option != {"type": "null"}]
-    if len(some) == 1:
-        made = {**{name: value for name, value in made.items() if name != "anyOf"}, **some[0]}
+    if some:
+        others = {name: value for name, value in made.items() if name != "anyOf"}
+        made = {**others, **(some[0] if len(some) == 1 else {"anyOf": some})}
     tidy = {name: _tidy(value) for name, value in made.items() if name not in ("title", "default", "needed")}
     needed = [name for name, value in made.get("properties", {}).items() if value.get("needed")]
     if needed:

@@ -37,7 +37,7 @@ def secret(
     """
     given = [key for key in keys(field) if table.get(key) is not None]
     if not given:
-        if required and book.sound(*path):
+        if required and not book.misspelt(path, field):
             book.mistake((*path, field), "missing", f"give one of {', '.join(keys(field))}")
         return None
     if len(given) > 1:

@@ -93,6 +93,8 @@ def _value(
 
 def _plain(book: Book, path: KeyPath, hint: Any, value: object) -> Any:
     """Through JSON, where strictness still lets a list be a tuple and a word a member of an enumeration."""
+    if isinstance(value, str) and get_args(_core(hint))[1:] == (...,):
+        value = [value]
     adapter: TypeAdapter[Any] = TypeAdapter(_spelled(hint))
     try:
         return adapter.validate_json(json.dumps(value, default=lambda odd: {"date": str(odd)}), strict=True)

@@ -1,0 +1,82 @@
+"""How many questions a configuration means for each server, counted from the checks themselves."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from checks.model import Address, Server, Zone
+from monitor.config.demand import demand
+from monitor.config.load import parse
+from monitor.config.model import Config
+
+HERE = Path("config.toml")
+ONLY = """
+[cadence]
+reachable = "off"
+soa-fields = "off"
+ns-set = "off"
+records = "off"
+transfer = "off"
+soa-serial = "10s"
+"""
+
+
+def read(zones: str) -> Config:
+    return parse(f"{ONLY}{zones}", HERE, {})
+
+
+def test_one_question_for_each_address_each_cadence() -> None:
+    config = read("""
+[servers.ns1]
+addresses = ["192.0.2.1", "2001:db8::1"]
+[[zones]]
+name = "a.example"
+servers = ["ns1", "192.0.2.2"]
+""")
+    assert demand(config) == pytest.approx({"ns1": 0.2, "192.0.2.2": 0.1})
+
+
+def test_zones_add_up() -> None:
+    config = read("".join(f'[[zones]]\nname = "z{n}.example"\nservers = "192.0.2.1"\n' for n in range(500)))
+    assert demand(config) == pytest.approx({"192.0.2.1": 50.0})
+
+
+def test_a_host_name_counts_for_two_addresses_until_it_is_resolved() -> None:
+    config = read('[[zones]]\nname = "a.example"\nservers = "ns1.example.net"\n')
+    assert demand(config) == pytest.approx({"ns1.example.net": 0.2})
+    found = Zone("a.example.", (Server("ns1.example.net", (Address("192.0.2.1"),)),))
+    assert demand(config, [found]) == pytest.approx({"ns1.example.net": 0.1})
+
+
+def test_a_zone_whose_servers_are_yet_to_be_found_counts_for_nothing() -> None:
+    assert demand(read('[[zones]]\nname = "a.example"\n')) == {}
+
+
+def test_checks_that_ask_on_are_followed_to_their_end() -> None:
+    config = parse(
+        """
+[cadence]
+reachable = "off"
+soa-serial = "off"
+soa-fields = "off"
+ns-set = "off"
+transfer = "off"
+records = "10s"
+[[zones]]
+name = "a.example"
+servers = ["192.0.2.1", "192.0.2.2"]
+records = ["www A", "www AAAA", "@ MX"]
+""",
+        HERE,
+        {},
+    )
+    rates = demand(config)
+    assert rates.keys() == {"192.0.2.1", "192.0.2.2"}
+    assert all(rate >= 0.4 for rate in rates.values()), "three records and a SOA at least, every 10 s"
+
+
+def test_off_costs_nothing() -> None:
+    config = read('[[zones]]\nname = "a.example"\nservers = "192.0.2.1"\n')
+    assert all(every == timedelta(0) for name, every in config.cadence.items() if name != "soa-serial")
+    assert demand(config) == pytest.approx({"192.0.2.1": 0.1})

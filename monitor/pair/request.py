@@ -1,5 +1,6 @@
 """What does this packet ask, and what can be said about it before any zone is looked at?"""
 
+import struct
 from dataclasses import dataclass
 
 import dns.edns
@@ -14,6 +15,8 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
 HEADER = 12
+_RECORDS = 16
+"""No request needs more; ten thousand names that lead through each other by compression take a while to read."""
 PAYLOAD = 1232
 """The largest answer sent over UDP, and what we say we take."""
 
@@ -44,11 +47,12 @@ def read(wire: bytes) -> Request | Rcode | None:
     opcode = dns.opcode.from_flags(int.from_bytes(wire[2:4], "big"))
     if opcode not in (Opcode.QUERY, Opcode.NOTIFY):
         return Rcode.NOTIMP
+    questions, *records = struct.unpack_from("!HHHH", wire, 4)
+    if questions != 1 or sum(records) > _RECORDS:
+        return Rcode.FORMERR
     try:
         message = dns.message.from_wire(wire, keyring=lambda *_: False, ignore_trailing=True)
     except Exception:  # noqa: BLE001 - dnspython lets UnicodeDecodeError, struct.error and others through here
-        return Rcode.FORMERR
-    if len(message.question) != 1:
         return Rcode.FORMERR
     asked = message.question[0]
     return Request(message, wire, opcode, asked.name, asked.rdclass, asked.rdtype)

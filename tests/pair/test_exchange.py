@@ -1,6 +1,7 @@
 """What goes back for packets of every kind, the hostile ones first."""
 
 import struct
+import time
 from collections.abc import Callable
 
 import dns.edns
@@ -70,6 +71,17 @@ def test_a_bare_header(what: str, wire: bytes, rcode: Rcode) -> None:
     assert answer[:2] == wire[:2]
     assert answer[2] & 0xF8 == 0x80 | wire[2] & 0x78
     assert answer[3] == rcode
+
+
+def test_names_that_lead_through_each_other_cost_no_time() -> None:
+    """Each pointer leads to the one before it: a name takes thousands of steps, and there are thousands of names."""
+    chain = b"".join(struct.pack("!HHH", 0xC000 | 12 + 6 * (n - 1), 6, 1) for n in range(1, 2700))
+    top = struct.pack("!HHH", 0xC000 | 12 + 6 * 2690, 6, 1)
+    wire = HEADER + struct.pack("!HHHH", 10_000, 0, 0, 0) + b"\0\0\6\0\1\0" + chain + top * 7000
+    began = time.perf_counter()
+    (answer,) = said(wire[:65_535], udp=False).messages
+    assert answer[3] == Rcode.FORMERR
+    assert time.perf_counter() - began < 0.5
 
 
 def test_octets_after_the_message_do_not_matter() -> None:

@@ -41,20 +41,20 @@ def seeds(pair: Pair) -> list[bytes]:
 def mutated(wire: bytes, dice: random.Random) -> bytes:
     """A few things changed: bits, octets, lengths, order; or everything."""
     octets = bytearray(wire)
-    for _ in range(dice.randint(1, 4)):
+    for _ in range(dice.choice((1, 1, 1, 1, 2, 5))):
         where = dice.randrange(len(octets)) if octets else 0
-        match dice.randrange(7):
-            case 0 if octets:
+        match dice.randrange(10):
+            case 0 | 1 | 2 if octets:
                 octets[where] ^= 1 << dice.randrange(8)
-            case 1 if octets:
+            case 3 if octets:
                 octets[where] = dice.choice((0, 1, 0x3F, 0x40, 0x80, 0xC0, 0xFF))
-            case 2:
-                del octets[where : where + dice.randint(1, 20)]
-            case 3:
-                octets[where:where] = dice.randbytes(dice.randint(1, 20))
             case 4:
+                del octets[where : where + dice.randint(1, 20)]
+            case 5:
+                octets[where:where] = dice.randbytes(dice.randint(1, 20))
+            case 6:
                 octets = octets[:where] + octets[dice.randrange(len(octets) + 1) :]
-            case 5 if len(octets) >= 12:
+            case 7 if len(octets) >= 12:
                 octets[4:12] = struct.pack("!HHHH", *(dice.choice((0, 1, 2, 65535)) for _ in range(4)))
             case _:
                 octets[12:] = dice.randbytes(dice.randint(0, 60))

@@ -48,7 +48,8 @@ def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, 
 
     Believed at once: the reference, the same as before, anything newer. Only at the second look that the same
     identity (NSID) answers in a row: older than before (or 2^31 away from it); and, if ``ahead_is_odd``, newer than
-    the reference, unless that was believed already.
+    the reference, unless that was believed already. A primary that has come to the doubtful version meanwhile
+    answers the doubt: then the address is merely quick.
     Until then the address stands where it stood, so that anycast in motion changes nothing. Where the identity
     changes at every look, it is believed once nothing else was seen for the whole of ``patience``.
     """
@@ -67,7 +68,9 @@ def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, 
     known_ahead = before.doubt is None and _beyond(reference, before.serial)
     if serial == reference or (onward and (not ahead or known_ahead)):
         return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
-    doubt = before.doubt or Doubt(serial, seen.nsid, 0, seen.at)
+    doubt = before.doubt
+    if doubt is None or (ahead and not _beyond(reference, doubt.serial)):
+        doubt = Doubt(serial, seen.nsid, 0, seen.at)
     again = doubt.nsid == seen.nsid and doubt.looks + 1 >= SECOND_LOOK
     if not again and seen.at - doubt.since < patience:
         return replace(_answer(before, seen), doubt=Doubt(serial, seen.nsid, 1, doubt.since))

@@ -68,6 +68,7 @@ STORIES: list[tuple[str, Zone, dict[str, str], dict[int, str]]] = [
     ("ahead for two looks", PAIR, {"ns1": "10*9", "ns2": "10 12*5 10*3"}, {2: AHEAD, 6: ""}),
     ("ahead from the first look on", PAIR, {"ns1": "10*9", "ns2": "12*9"}, {1: AHEAD}),
     ("ahead, then the primary passes it", PAIR, {"ns1": "10*4 13*5", "ns2": "10 12*4 13*4"}, {2: AHEAD, 4: ""}),
+    ("always ahead, and the primary always comes after", PAIR, {"ns1": "10 12 14 16 18", "ns2": "11 13 15 17 19"}, {}),
     ("ahead and going on", PAIR, {"ns1": "10*6", "ns2": "10 12 13 14 15 16"}, {2: AHEAD}),
     ("ahead, each time another machine", PAIR, {"ns1": "10*8", "ns2": "10 12@a 12@b 12@a 12@b 12@a 10 10"}, {}),
     (

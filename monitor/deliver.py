@@ -224,7 +224,7 @@ class Deliverer:
         if not self._troubles:
             log.error(what, error=str(error))
         self._troubles += 1
-        return min(30.0, 0.5 * 2.0 ** min(self._troubles, 10))
+        return min(30.0, 0.25 * 2.0 ** min(self._troubles, 10))
 
     def _well(self) -> None:
         if self._troubles:

@@ -59,14 +59,16 @@ class Deaf:
 
 
 class Failing:
-    """A store whose disk fails: the named call raises as often as it is told to."""
+    """A store whose disk fails: the named call raises as often as it is told to. ``calls`` are all, in order."""
 
     def __init__(self, store: Store, **times: int) -> None:
         self._store = store
         self.left = times
+        self.calls: list[str] = []
 
     def __getattr__(self, name: str):
         call = getattr(self._store, name)
+        self.calls.append(name)
         if self.left.get(name, 0) <= 0:
             return call
 
@@ -98,16 +100,16 @@ async def delivering(store, receivers, clock, patience: Patience = QUICK, **more
         await asyncio.wait_for(running, 5)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to that in time"
         await asyncio.sleep(0.002)
 
 
-async def idle(store, clock, seconds: float = 5.0) -> None:
-    """Nothing is due and nothing is being sent."""
+async def idle(deliverer: Deliverer, store: Store, clock: Clock, seconds: float = 20.0) -> None:
+    """Nothing is due, and nothing is being sent or written down."""
     end = time.monotonic() + seconds
-    while (due := await store.next_due()) is not None and due <= clock():
-        assert time.monotonic() < end, "something stays due"
+    while deliverer._sending or ((due := await store.next_due()) is not None and due <= clock()):
+        assert time.monotonic() < end, "it does not come to rest"
         await asyncio.sleep(0.002)

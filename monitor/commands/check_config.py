@@ -61,7 +61,8 @@ def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everythin
     for problem in topology.problems if topology else ():
         click.echo(f"problem: {problem}", err=True)
     _print(tables(understood(config, topology), most=None if everything else SHOWN))
-    click.echo(f"{file}: no mistakes" + (f", {len(config.warnings)} warnings" if config.warnings else ""))
+    count = len(config.warnings)
+    click.echo(f"{file}: no mistakes" + (f", {count} warning{'s' if count > 1 else ''}" if count else ""))
 
 
 def _refuse(error: "ConfigError", *, as_json: bool) -> None:

@@ -74,16 +74,6 @@ def _answered(query: Query) -> Observation:
     )
 
 
-def strain(config: Config) -> tuple[str, ...]:
-    """A sentence for each server that would be asked more than the cap allows."""
-    cap = config.probe.max_qps_per_server
-    return tuple(
-        f"the cadences need {rate:.3g} queries/s at {server}, the cap is {cap:g}"
-        for server, rate in sorted(demand(config).items())
-        if rate > cap
-    )
-
-
 def zone(config: Config, entry: ZoneEntry) -> Zone:
     """The zone as far as the configuration alone tells; two stand-ins are the addresses of a host name."""
     servers = tuple(_server(config.servers[name]) for name in entry.servers)

@@ -54,7 +54,7 @@ class Book:
     file: str
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Mistake] = field(default_factory=list)
     _touched: set[KeyPath] = field(default_factory=set)
 
     def mistake(self, path: KeyPath, text: str, hint: str = "") -> None:
@@ -86,7 +86,7 @@ class Book:
         return [item for item in made if item is not None]
 
     def warn(self, path: KeyPath, text: str, hint: str = "") -> None:
-        self.warnings.append(str(Mistake(self.file, self.line(path), shown(path), text, hint)))
+        self.warnings.append(Mistake(self.file, self.line(path), shown(self._there(path)), text, hint))
 
     def line(self, path: KeyPath) -> int | None:
         """The line of the key, or of the nearest table around it."""
@@ -111,7 +111,15 @@ class Book:
     def close(self) -> None:
         """Raises ConfigError when there was any mistake."""
         if self.mistakes:
-            raise ConfigError(sorted(self.mistakes, key=lambda m: m.line or 0))
+            raise ConfigError(_in_order(self.mistakes))
+
+    def advice(self) -> tuple[str, ...]:
+        """The warnings in the order of the file."""
+        return tuple(map(str, _in_order(self.warnings)))
+
+
+def _in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    return sorted(mistakes, key=lambda mistake: mistake.line or 0)
 
 
 def near(word: str, known: Iterable[str]) -> str:

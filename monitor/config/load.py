@@ -13,7 +13,7 @@ from checks.codes import CODES
 from checks.model import Check
 from checks.registry import CHECKS
 from monitor.config import addresses, raw, reading
-from monitor.config.demand import strain
+from monitor.config.advice import advise
 from monitor.config.durations import written
 from monitor.config.errors import Book, ConfigError, near, quoted
 from monitor.config.keys import keys
@@ -65,9 +65,8 @@ def parse(text: str, path: Path, env: Mapping[str, str]) -> Config:
     config = replace(config, servers=around.servers)
     _check_patience(book, config)
     book.close()
-    for text_of_warning in strain(config):
-        book.warn(("probe", "max_qps_per_server"), text_of_warning)
-    return replace(config, warnings=tuple(book.warnings))
+    advise(book, config)
+    return replace(config, warnings=book.advice())
 
 
 def _names(found: Mapping[str, Any], section: str) -> tuple[str, ...]:
@@ -97,12 +96,10 @@ def _service(book: Book, file: raw.File, place: Place) -> Service:
         given.pop(key, None)
     secrets = {key: getattr(table, key) for key in ("token", "token_file", "token_env", "token_credential")}
     token = secret(book, ("service",), "token", secrets, place, required=False)
-    database = given.pop("database", Service().database)
-    if "://" in str(database):
+    if "database" in given and ("://" in given["database"] or given["database"] == ":memory:"):
         book.mistake(("service", "database"), "must be a file", "the record is kept in SQLite")
-    elif str(database).strip() in ("", ":memory:"):
-        book.mistake(("service", "database"), "must be a file")
-    service = Service(**given, token=token, database=place.directory / Path(database).expanduser())
+    database = book.parsed(("service", "database"), given.pop("database", str(Service().database)), place.path)
+    service = Service(**given, token=token, database=database or Service().database)
     host = service.listen[0]
     if not addresses.loopback(host) and not service.public and not any(secrets.values()):
         where = ("service", "listen")
@@ -155,7 +152,9 @@ def _severity(book: Book, file: raw.File) -> dict[str, Severity]:
 
 
 def _check_patience(book: Book, config: Config) -> None:
-    """A server that is silent must be given up before it is time to ask again."""
+    """Something is asked at all, and a server that is silent is given up before it is time to ask again."""
+    if not any(config.cadence.values()) and book.sound("cadence"):
+        book.mistake(("cadence",), "every check is off: nothing would be watched")
     patience = timedelta(seconds=config.probe.timeout * config.probe.attempts)
     for name, every in config.cadence.items():
         if every and patience > every and book.sound("probe") and book.sound("cadence"):

@@ -15,6 +15,8 @@ from monitor.config.errors import Book, ConfigError, KeyPath, Mistake, Wrong, ne
 from monitor.config.lines import lines
 
 LARGEST = 10 * 1024 * 1024
+DEEPEST = 16
+"""Tables and lists inside each other; nothing that means something comes near."""
 _TYPES = {
     "string_type": "must be text in quotes",
     "int_type": "must be a whole number",
@@ -45,7 +47,7 @@ def text_of(path: Path) -> str:
     if len(octets) > LARGEST:
         raise ConfigError([Mistake(str(path), None, "", f"larger than {LARGEST // 1024 // 1024} MB")])
     try:
-        return octets.decode("utf-8")
+        return octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         raise ConfigError([Mistake(str(path), line, "", "not UTF-8")]) from None
@@ -55,11 +57,14 @@ def document(text: str, file: str) -> tuple[dict[str, Any], Book]:
     """The TOML document and a book that knows its lines. Raises ConfigError at the first error of syntax."""
     try:
         found = tomllib.loads(text)
+        places = lines(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax(str(error), text, file)]) from None
     except RecursionError:
-        raise ConfigError([Mistake(file, None, "", "nested too deeply")]) from None
-    return found, Book(file, lines(text))
+        raise ConfigError([_too_deep(file)]) from None
+    if max(map(len, places), default=0) > DEEPEST:
+        raise ConfigError([_too_deep(file)])
+    return found, Book(file, places)
 
 
 def checked(found: dict[str, Any], book: Book) -> raw.File:
@@ -127,6 +132,10 @@ def words(one: ErrorDetails) -> Wrong:
         allowed = str(context["expected"]).replace("'", '"')
         return Wrong(f"must be {allowed}", near(str(one["input"]), re.findall(r'"([^"]*)"', allowed)))
     return Wrong(_TYPES.get(kind, one["msg"][:1].lower() + one["msg"][1:]))
+
+
+def _too_deep(file: str) -> Mistake:
+    return Mistake(file, None, "", "tables or lists are nested too deeply")
 
 
 def _syntax(message: str, text: str, file: str) -> Mistake:

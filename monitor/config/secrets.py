@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from alerting.model import Secret
-from monitor.config.errors import Book, KeyPath, quoted
+from monitor.config.errors import Book, KeyPath, Wrong, quoted
 
 LARGEST = 64 * 1024
 WAYS = ("", "_file", "_env", "_credential")
@@ -21,6 +21,14 @@ class Place:
 
     directory: Path
     env: Mapping[str, str]
+
+    def path(self, text: str) -> Path:
+        """A path as the file means it: relative to its directory, ``~/`` is home. Raises Wrong."""
+        if not text or not text.isprintable():
+            raise Wrong(f"{quoted(text)} is not a path")
+        if text.startswith("~/") and "HOME" in self.env:
+            return Path(self.env["HOME"]) / text[2:]
+        return self.directory / text
 
 
 def keys(field: str) -> tuple[str, ...]:
@@ -65,12 +73,13 @@ def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> S
             return None
         return _held(book, where, place.env[text])
     if way == "_file":
-        return _from_file(book, where, place.directory / Path(text).expanduser(), credential=False)
+        file = book.parsed(where, text, place.path)
+        return None if file is None else _from_file(book, where, file, credential=False)
     directory = place.env.get("CREDENTIALS_DIRECTORY")
     if directory is None:
         book.mistake(where, "there are no credentials here", "systemd sets CREDENTIALS_DIRECTORY for LoadCredential=")
         return None
-    if "/" in text or text in ("", ".", ".."):
+    if "/" in text or text in (".", "..") or not text or not text.isprintable():
         book.mistake(where, f"{quoted(text)} is not the name of a credential")
         return None
     return _from_file(book, where, Path(directory) / text, credential=True)

@@ -88,7 +88,7 @@ def _value(
     if dataclasses.is_dataclass(core) and core is not Address:
         return settings(book, (*path, key), core, table[key], place)  # type: ignore[arg-type]
     value = _plain(book, (*path, key), hint, table[key])
-    return place.directory / value.expanduser() if isinstance(value, Path) else value
+    return book.parsed((*path, key), str(value), place.path) if isinstance(value, Path) else value
 
 
 def _plain(book: Book, path: KeyPath, hint: Any, value: object) -> Any:

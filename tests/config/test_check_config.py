@@ -65,7 +65,7 @@ def test_what_was_understood_is_printed_for_people(tmp_path: Path) -> None:
         "hook webhook",
         "hook critical any any any",
         "transfer-open info",
-        "config.toml: no mistakes, 1 warnings",
+        "config.toml: no mistakes, 1 warning",
     ):
         assert said in words
     assert "warning: " in result.stderr

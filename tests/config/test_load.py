@@ -283,37 +283,6 @@ codes = "transfer-open"
     assert config.kinds == {"hook": "webhook"}
 
 
-def test_a_receiver_no_route_leads_to_is_a_warning() -> None:
-    config = read(f"""{TWO}
-[receivers.a]
-type = "webhook"
-url = "https://hooks.example.com/x"
-[receivers.b]
-type = "webhook"
-url = "https://hooks.example.com/y"
-[[routes]]
-receivers = "a"
-""")
-    assert config.warnings == (
-        "/etc/soawatch/config.toml:13: receivers.b: no route leads to this receiver: it will never be told anything",
-    )
-
-
-def test_more_questions_than_the_cap_allows_is_a_warning() -> None:
-    config = read(f"{TWO}[probe]\nmax_qps_per_server = 0.05\n")
-    assert len(config.warnings) == 2
-    assert "queries/s at ns1, the cap is 0.05" in config.warnings[0]
-
-
-def test_deprecated_algorithms_and_literal_secrets_are_warnings() -> None:
-    config = read(f'{TWO}[keys.old]\nalgorithm = "HMAC-MD5.SIG-ALG.REG.INT."\nsecret = "aGVsbG8gd29ybGQ="\n')
-    assert config.keys["old"].algorithm == "hmac-md5.sig-alg.reg.int"
-    assert [warning.split(": ", 1)[1] for warning in config.warnings] == [
-        "keys.old.secret: a secret stands in the file (secret_file, secret_env or secret_credential keep it out)",
-        "keys.old.algorithm: hmac-md5 is deprecated (RFC 8945 section 6) (use hmac-sha256)",
-    ]
-
-
 def test_a_file_that_is_not_there_is_a_directory_or_is_too_large(tmp_path: Path) -> None:
     large = tmp_path / "large.toml"
     large.write_bytes(b"#" * (10 * 1024 * 1024 + 1))
@@ -326,6 +295,25 @@ def test_a_file_that_is_not_there_is_a_directory_or_is_too_large(tmp_path: Path)
             load(path, {})
         assert text in str(caught.value)
         assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_byte_order_mark_and_line_ends_of_windows_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + TWO.replace("\n", "\r\n").encode())
+    assert load(path, {}).zones[0].line == 6
+
+
+def test_a_home_and_paths_that_are_none() -> None:
+    config = read(f'{TWO}[service]\ndatabase = "~/soawatch.db"\n', HOME="/home/dns")
+    assert config.service.database == Path("/home/dns/soawatch.db")
+    assert mistakes(f'{TWO}[service]\ndatabase = "a\\u0000b"\n') == [
+        'config.toml:10: service.database: "a\\u0000b" is not a path'
+    ]
+
+
+def test_tables_in_tables_without_end() -> None:
+    for depth in (20, 400, 100_000):
+        assert mistakes("a = " + "[" * depth + "]" * depth) == ["config.toml: tables or lists are nested too deeply"]
 
 
 def test_a_mistake_prints_as_file_line_path_text_and_hint() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Scope
@@ -41,6 +42,7 @@ class Look:
             lstrip_blocks=True,
         )
         self._templates.globals["static"] = static.paths
+        self._templates.filters["breaking"] = breaking
 
     def page(self, request: Request, template: str, *, title: str = "", **what: Any) -> Response:
         view: View = request.state.view
@@ -76,3 +78,8 @@ class Look:
         if code == 401:
             return self.bare("login.html", code, headers, wrong=False, next=path)
         return self.bare("problem.html", code, headers, number=code, sentence=text)
+
+
+def breaking(name: str) -> Markup:
+    """A long name may be broken after its dots, and is copied without the break."""
+    return escape(name).replace(".", Markup(".<wbr>"))

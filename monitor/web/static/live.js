@@ -117,6 +117,7 @@ function listen() {
   const seen = document.getElementById("main").dataset.seen;
   source = new EventSource("/events?seen=" + encodeURIComponent(seen));
   source.addEventListener("open", () => {
+    if (line.classList.contains("lost")) soon();
     lastSeen = clock();
     say("live", false);
   });

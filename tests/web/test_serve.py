@@ -1,0 +1,222 @@
+"""Does the server start on any port, keep its limits, tell of changes, and stop at once?"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from monitor.web.app import build
+from monitor.web.events import Events
+from monitor.web.serve import HEAD, WebServer
+from monitor.web.watchers import TooMany, Watchers
+from tests.web.build import Stage, measures, stage, status, troubled, zone
+
+DEADLINE = 5.0
+
+
+@contextlib.asynccontextmanager
+async def served(stage: Stage, host: str = "127.0.0.1") -> AsyncIterator[tuple[WebServer, httpx.AsyncClient]]:
+    server = WebServer(build(stage.context()), host, 0, stage.stopping)
+    await server.start()
+    where, port = server.address
+    name = f"[{where}]" if ":" in where else where
+    try:
+        async with httpx.AsyncClient(base_url=f"http://{name}:{port}", timeout=DEADLINE) as http:
+            yield server, http
+    finally:
+        await server.stop()
+
+
+async def lines(answer: httpx.Response) -> AsyncIterator[str]:
+    async for line in answer.aiter_lines():
+        yield line
+
+
+async def until(stream: AsyncIterator[str], wanted: str) -> str:
+    async with asyncio.timeout(DEADLINE):
+        async for line in stream:
+            if line.startswith(wanted):
+                return line
+    raise AssertionError(f"the stream ended without {wanted}")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+async def test_it_listens_where_it_is_told_on_a_port_of_the_systems_choice(host: str) -> None:
+    async with served(await stage(status()), host) as (server, http):
+        assert server.address[1] > 0
+        answer = await http.get("/healthz")
+        assert (answer.status_code, answer.text) == (200, "ok\n")
+        assert "server" not in answer.headers
+
+
+async def test_a_port_that_is_taken_is_an_error_not_an_exit() -> None:
+    seen = await stage(status())
+    async with served(seen) as (server, _):
+        second = WebServer(build(seen.context()), *server.address, asyncio.Event())
+        with pytest.raises(OSError, match="in use"):
+            await second.start()
+        await second.stop()
+
+
+async def test_signals_are_left_to_the_service() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    async with served(await stage(status())):
+        assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+async def test_watchers_hear_of_changes_and_nothing_else() -> None:
+    seen = await stage(status())
+    async with served(seen) as (_, http), http.stream("GET", "/events") as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        stream = lines(answer)
+        first = await until(stream, "id: ")
+        seen.show(troubled())
+        assert await until(stream, "event: ") == "event: changed"
+        second = await until(stream, "id: ")
+        assert first != second
+        assert "example" not in await until(stream, "data: ")
+
+
+async def test_whoever_has_seen_the_present_picture_is_not_told_again() -> None:
+    seen = await stage(status())
+    async with served(seen) as (_, http):
+        page = (await http.get("/")).text
+        mark = page.partition('data-seen="')[2].partition('"')[0]
+        async with http.stream("GET", "/events", params={"seen": mark}) as answer:
+            stream = lines(answer)
+            assert await until(stream, "retry") == "retry: 3000"
+            seen.show(troubled())
+            assert (await until(stream, "id: ")) != f"id: {mark}"
+        async with http.stream("GET", "/events", headers={"Last-Event-ID": mark}) as answer:
+            assert (await until(lines(answer), "event: ")) == "event: changed"
+
+
+async def test_a_quiet_stream_is_kept_open_by_comments() -> None:
+    seen = await stage(status())
+    sent: list[bytes] = []
+
+    async def receive() -> dict[str, str]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message.get("body", b""))
+        if sent.count(b": still here\n\n") == 3:
+            seen.stopping.set()
+
+    scope = {"type": "http", "method": "GET", "path": "/events", "headers": [], "query_string": b""}
+    async with asyncio.timeout(DEADLINE):
+        await Events(seen.context(), ping=0.01)(scope, receive, send)
+    assert sent[-1] == b""
+    assert len(seen.watchers) == 0
+
+
+async def test_it_stops_within_a_second_with_streams_open_and_clients_that_say_nothing() -> None:
+    seen = await stage(status())
+    server = WebServer(build(seen.context()), "127.0.0.1", 0, seen.stopping)
+    await server.start()
+    silent = [await asyncio.open_connection(*server.address) for _ in range(3)]
+    ends = []
+    for _ in range(5):
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"event: changed"), DEADLINE)
+        ends.append((reader, writer))
+    assert len(seen.watchers) == 5
+    begun = time.monotonic()
+    await server.stop()
+    assert time.monotonic() - begun < 1.0
+    for reader, writer in (*ends, *silent):
+        rest = await asyncio.wait_for(reader.read(), DEADLINE)
+        assert rest == b"" or rest.endswith(b"0\r\n\r\n"), "a clean end of the stream"
+        writer.close()
+    assert len(seen.watchers) == 0
+
+
+async def test_it_stops_within_a_second_though_a_client_does_not_read() -> None:
+    seen = await stage(status([zone(f"z{n:05}.example.") for n in range(3000)]))
+    seen.settings = type(seen.settings)(max_zones=10_000)
+    server = WebServer(build(seen.context()), "127.0.0.1", 0, seen.stopping)
+    await server.start()
+    reader, writer = await asyncio.open_connection(*server.address, limit=1024)
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.wait_for(reader.read(1), DEADLINE)
+    begun = time.monotonic()
+    await server.stop()
+    assert time.monotonic() - begun < 1.0
+    writer.transport.abort()
+
+
+async def test_a_watcher_that_leaves_is_forgotten() -> None:
+    seen = await stage(status())
+    async with served(seen) as (_, http):
+        async with http.stream("GET", "/events") as answer:
+            await until(lines(answer), "event: ")
+            assert len(seen.watchers) == 1
+        async with asyncio.timeout(DEADLINE):
+            while len(seen.watchers):
+                await asyncio.sleep(0.01)
+
+
+async def test_there_are_only_so_many_streams() -> None:
+    seen = await stage(status())
+    seen.watchers = Watchers(most=1)
+    async with served(seen) as (_, http), http.stream("GET", "/events") as answer:
+        await until(lines(answer), "event: ")
+        second = await http.get("/events")
+        assert (second.status_code, second.headers["retry-after"]) == (503, "30")
+
+
+async def test_ticks_do_not_pile_up() -> None:
+    watchers = Watchers(most=1)
+    with watchers.subscribe() as ticks:
+        with pytest.raises(TooMany), watchers.subscribe():
+            pass
+        for _ in range(1000):
+            watchers.tell()
+        assert await ticks.wait(1.0)
+        assert not await ticks.wait(0.0)
+    assert watchers.number == 1000
+    assert len(watchers) == 0
+
+
+async def raw(server: WebServer, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(*server.address)
+    writer.write(request)
+    answer = await asyncio.wait_for(reader.read(65536), DEADLINE)
+    writer.close()
+    return answer
+
+
+async def test_headers_without_end_and_requests_that_are_none() -> None:
+    async with served(await stage(status())) as (server, http):
+        assert b" 400 " in await raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * (HEAD + 1000))
+        assert b" 400 " in await raw(server, b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
+        assert b" 413 " in await raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        assert b" 405 " in await raw(server, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
+        assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_fifty_scrapes_at_once_are_one_rendering() -> None:
+    seen = await stage(status([zone(f"z{n:04}.example.") for n in range(300)]))
+    asked = 0
+    counted = measures()
+
+    def count() -> object:
+        nonlocal asked
+        asked += 1
+        return counted
+
+    context = seen.context()
+    app = build(type(context)(**{name: getattr(context, name) for name in context.__slots__} | {"measures": count}))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as http:
+        answers = await asyncio.gather(*(http.get("/metrics") for _ in range(50)))
+        assert {len(a.content) for a in answers} == {len(answers[0].content)}
+        assert asked == 1
+        seen.show(troubled())
+        assert (await http.get("/metrics")).content != answers[0].content
+        assert asked == 2

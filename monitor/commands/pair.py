@@ -23,8 +23,7 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return [name for name in FAULTS if name.startswith(incomplete)]
 
 
-@click.group()
-@click.option(
+_DIRECTORY = click.option(
     "-d",
     "--dir",
     "directory",
@@ -33,12 +32,14 @@ def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     show_default=True,
     help="Where the running pair keeps its key, a configuration for soawatch, and its control socket.",
 )
-@click.pass_context
-def command(ctx: click.Context, directory: Path) -> None:
-    """A primary and a secondary nameserver on this machine, to try soawatch (or anything else) on.
+
+
+@click.group()
+def command() -> None:
+    """A primary and a secondary nameserver, to try things on and to break.
 
     They are real servers on 127.0.0.1, on ports of their own choosing, with zone transfers, TSIG and NOTIFY, and
-    they can be broken on demand. Start them with "soawatch pair run" in one terminal, and break them from another.
+    they can be broken on demand. Start them in one terminal, watch and break them from others:
 
     \b
       soawatch pair run
@@ -46,18 +47,32 @@ def command(ctx: click.Context, directory: Path) -> None:
       soawatch pair break tcp-dead
       soawatch pair mend
     """
-    ctx.obj = directory
 
 
 @command.command()
-@click.option("--zone", "zones", multiple=True, default=["pair.example"], show_default=True, help="Can be repeated.")
+@_DIRECTORY
+@click.option(
+    "--zone",
+    "zones",
+    metavar="NAME",
+    multiple=True,
+    default=["pair.example"],
+    show_default=True,
+    help="A zone to serve; can be repeated.",
+)
 @click.option("--ipv6", is_flag=True, help="Listen on ::1 as well.")
-@click.option("--refresh", type=_SECONDS, default=2, show_default=True, help="SOA refresh, in seconds.")
-@click.option("--retry", type=_SECONDS, default=1, show_default=True, help="SOA retry, in seconds.")
-@click.option("--expire", type=_SECONDS, default=600, show_default=True, help="SOA expire, in seconds.")
-@click.option("--break", "broken", multiple=True, metavar="FAULT", shell_complete=_names, help="Broken from the start.")
-@click.option("--listen", default="127.0.0.1:9953", show_default=True, help="For soawatch's page.")
-@click.pass_obj
+@click.option("--refresh", type=_SECONDS, metavar="SECONDS", default=2, show_default=True, help="SOA refresh.")
+@click.option("--retry", type=_SECONDS, metavar="SECONDS", default=1, show_default=True, help="SOA retry.")
+@click.option("--expire", type=_SECONDS, metavar="SECONDS", default=600, show_default=True, help="SOA expire.")
+@click.option(
+    "--break",
+    "broken",
+    metavar="FAULT",
+    multiple=True,
+    shell_complete=_names,
+    help="Broken from the start; can be repeated.",
+)
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:9953", show_default=True, help="For soawatch's page.")
 def run(
     directory: Path,
     zones: tuple[str, ...],
@@ -79,10 +94,10 @@ def run(
         raise click.UsageError(str(error)) from None
 
 
-@command.command("break")
+@command.command("break", short_help="Switch a fault on.")
+@_DIRECTORY
 @click.argument("fault", shell_complete=_names)
 @click.argument("server", type=_SERVER, required=False)
-@click.pass_obj
 def break_(directory: Path, fault: str, server: str | None) -> None:
     """Switch a FAULT on, where it belongs or on the SERVER named (ns1 is the primary, ns2 the secondary)."""
     reply = _tell(directory, {"do": "break", "fault": _known(fault), "server": server})
@@ -91,10 +106,10 @@ def break_(directory: Path, fault: str, server: str | None) -> None:
         click.echo("It shows when the zone changes: soawatch pair change")
 
 
-@command.command()
+@command.command(short_help="Switch a fault off, or all of them.")
+@_DIRECTORY
 @click.argument("fault", required=False, shell_complete=_names)
 @click.argument("server", type=_SERVER, required=False)
-@click.pass_obj
 def mend(directory: Path, fault: str | None, server: str | None) -> None:
     """Switch a FAULT off, or all of them."""
     name = None if fault in (None, "all") else _known(str(fault))
@@ -102,10 +117,10 @@ def mend(directory: Path, fault: str | None, server: str | None) -> None:
     click.echo(f"mended: {', '.join(reply['servers'])}" if reply["servers"] else "nothing was broken there")
 
 
-@command.command()
+@command.command(short_help="Change a zone on the primary.")
+@_DIRECTORY
 @click.argument("zone", required=False)
 @click.argument("records", nargs=-1)
-@click.pass_obj
 def change(directory: Path, zone: str | None, records: tuple[str, ...]) -> None:
     """Give a ZONE a new serial on the primary, and RECORDS new content.
 
@@ -116,8 +131,8 @@ def change(directory: Path, zone: str | None, records: tuple[str, ...]) -> None:
     click.echo(f"serial {reply['serial']}")
 
 
-@command.command()
-@click.pass_obj
+@command.command(short_help="Say what is served, and what is broken.")
+@_DIRECTORY
 def status(directory: Path) -> None:
     """Say where the servers listen, what they serve, what is broken and what they have counted."""
     for name, server in _tell(directory, {"do": "status"})["servers"].items():

@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable
 
+import dns.name
+from dns.rdatatype import RdataType
+
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.template import MAIL
+from monitor.pair.zonedata import ZoneData
 from monitor.ports import Key
+
+RECORDS = f'"www A", {{ name = "mail", type = "A", expect = ["{MAIL}"] }}'
+"""What is watched of the zones that come with the pair."""
 
 
 def config_text(
-    zones: Iterable[str], servers: tuple[Nameserver, Nameserver], key: Key, *, listen: str, key_file: str | None
+    zones: Iterable[ZoneData], servers: tuple[Nameserver, Nameserver], key: Key, *, listen: str, key_file: str | None
 ) -> str:
     """A configuration on a fast clock: it looks every second or two, and alerts within a few.
 
@@ -26,14 +33,24 @@ def config_text(
             "",
             *_server(primary),
             *_server(secondary),
-            *(zone_entry(zone, primary.name, secondary.name, key.name) for zone in zones),
+            *(
+                zone_entry(data.origin.to_text(), primary.name, secondary.name, key.name, _watched(data))
+                for data in zones
+            ),
         ]
     )
 
 
-def zone_entry(zone: str, primary: str, secondary: str, key: str) -> str:
+def zone_entry(zone: str, primary: str, secondary: str, key: str, records: str = RECORDS) -> str:
     """One zone: its servers, the records compared and the transfers tried."""
-    return _ZONE.format(zone=zone, primary=primary, secondary=secondary, key=key, mail=MAIL)
+    return _ZONE.format(zone=zone, primary=primary, secondary=secondary, key=key, records=records)
+
+
+def _watched(data: ZoneData) -> str:
+    """The records that faults change, where they are those of the pair's own zones; other zones have no such."""
+    mail = data.find(dns.name.from_text("mail", data.origin), RdataType.A)
+    ours = bool(mail) and [rdata.address for rdata in mail[0]] == [MAIL]
+    return RECORDS if ours and data.find(dns.name.from_text("www", data.origin), RdataType.A) else ""
 
 
 def _server(server: Nameserver) -> list[str]:
@@ -70,7 +87,7 @@ name     = "{zone}"
 servers  = ["{primary}", "{secondary}"]
 primary  = "{primary}"
 max_lag  = "3s"
-records  = ["www A", {{ name = "mail", type = "A", expect = ["{mail}"] }}]
+records  = [{records}]
 transfer = [
   {{ server = "{primary}", key = "{key}", expect = "allowed", whole = true }},
   {{ server = "*", expect = "refused" }},

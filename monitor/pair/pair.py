@@ -153,7 +153,8 @@ class Pair:
 
     def config_toml(self, *, listen: str = "127.0.0.1:9953", key_file: str | None = None) -> str:
         """A configuration of soawatch for the pair. It holds the secret, unless ``key_file`` does."""
-        return config_text(self.zones, self.servers, self.key, listen=listen, key_file=key_file)
+        zones = [each.data for each in self.primary.holdings.values() if each.data is not None]
+        return config_text(zones, self.servers, self.key, listen=listen, key_file=key_file)
 
     def write(self, directory: Path, *, listen: str = "127.0.0.1:9953") -> Path:
         """Puts the key (as tsig-keygen writes it, mode 0600) and a configuration there; returns the latter's path."""

@@ -132,35 +132,34 @@ async def test_a_path_too_long_for_a_socket_is_told(tmp_path: Path) -> None:
 # --- the command ---
 
 
-async def soawatch(*arguments: str) -> tuple[int, str]:
+async def soawatch(*words: str, at: Path | None = None) -> tuple[int, str]:
     """``soawatch pair …``: its status and what it prints."""
+    arguments = words if at is None else (*words, "-d", str(at))
     done = await asyncio.to_thread(CliRunner().invoke, command, arguments)
     text = done.output if done.exception is None or isinstance(done.exception, SystemExit) else str(done.exception)
     return done.exit_code, text
 
 
 async def test_the_commands(pair: Pair, tmp_path: Path) -> None:
-    at = ("-d", str(tmp_path))
     await pair.in_sync()
-    assert (await soawatch(*at, "break", "frozen"))[1].startswith("ns2: frozen. Neither refreshes")
-    assert await soawatch(*at, "change") == (0, "serial 1001\n")
-    assert await soawatch(*at, "change", ZONE, "www 60 A 192.0.2.9") == (0, "serial 1002\n")
-    status, out = await soawatch(*at, "status")
+    assert (await soawatch("break", "frozen", at=tmp_path))[1].startswith("ns2: frozen. Neither refreshes")
+    assert await soawatch("change", at=tmp_path) == (0, "serial 1001\n")
+    assert await soawatch("change", ZONE, "www 60 A 192.0.2.9", at=tmp_path) == (0, "serial 1002\n")
+    status, out = await soawatch("status", at=tmp_path)
     assert status == 0
     assert "broken: frozen" in out
     assert f"{ZONE}  serial 1002" in out
-    assert await soawatch(*at, "mend", "frozen") == (0, "mended: ns2\n")
-    assert await soawatch(*at, "mend", "all") == (0, "nothing was broken there\n")
-    status, out = await soawatch(*at, "break", "lame")
+    assert await soawatch("mend", "frozen", at=tmp_path) == (0, "mended: ns2\n")
+    assert await soawatch("mend", "all", at=tmp_path) == (0, "nothing was broken there\n")
+    status, out = await soawatch("break", "lame", at=tmp_path)
     assert status == 0
-    assert f"{ZONE}  not served" in (await soawatch(*at, "status"))[1]
+    assert f"{ZONE}  not served" in (await soawatch("status", at=tmp_path))[1]
 
 
 async def test_commands_that_cannot_be(tmp_path: Path) -> None:
-    at = ("-d", str(tmp_path))
-    assert (await soawatch(*at, "break", "nonsense"))[0] == 2
-    assert (await soawatch(*at, "break", "frozen", "ns3"))[0] == 2
-    assert "start one with" in (await soawatch(*at, "status"))[1]
+    assert (await soawatch("break", "nonsense", at=tmp_path))[0] == 2
+    assert (await soawatch("break", "frozen", "ns3", at=tmp_path))[0] == 2
+    assert "start one with" in (await soawatch("status", at=tmp_path))[1]
 
 
 async def test_the_list_of_faults_says_what_each_does() -> None:
@@ -181,9 +180,9 @@ async def test_it_runs_in_the_foreground_until_it_is_told_to_end(tmp_path: Path)
             "error",
             "-c",
             code,
+            "run",
             "-d",
             str(directory),
-            "run",
             "--zone",
             "a.example",
             "--break",

@@ -1,6 +1,7 @@
 """Two servers as real clients see them: loading, changing, staying in step."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import dns.asyncquery
 import dns.edns
@@ -14,9 +15,11 @@ import dns.zone
 import pytest
 
 from monitor.clock import now
+from monitor.config.load import load, parse
 from monitor.pair import tsig
 from monitor.pair.pair import Pair
-from monitor.pair.template import Timers
+from monitor.pair.template import Timers, zone_text
+from monitor.pair.zonedata import BadZone
 from tests.pair.client import ask, transfer
 
 ZONE = "pair.example."
@@ -61,3 +64,30 @@ async def test_the_key_opens_the_transfer(pair: Pair, server: str) -> None:
     assert len(list(zone.iterate_rdatas())) == 14
     with pytest.raises(dns.xfr.TransferError, match="REFUSED"):
         await transfer(pair.server(server), ZONE, None)
+
+
+async def test_the_configuration_it_writes_for_any_zone_is_one_and_nothing_is_wrong_in_it(tmp_path: Path) -> None:
+    zones = {ZONE: zone_text(), "other.example.": "@ SOA ns h 7 2 1 600 5\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.2"}
+    async with Pair(zones, now=now, hosts=("127.0.0.1", "::1")) as pair:
+        config = load(pair.write(tmp_path), {})
+        assert config.warnings == ()
+        assert [(zone.name, len(zone.records)) for zone in config.zones] == [(ZONE, 2), ("other.example.", 0)]
+        assert [entry.addresses for entry in config.servers.values()] == [
+            pair.primary.addresses,
+            pair.secondary.addresses,
+        ]
+        assert config.keys["xfr"].secret == pair.key.secret
+        inline = parse(pair.config_toml(listen="127.0.0.1:0"), tmp_path / "inline.toml", {})
+        assert inline.keys == config.keys
+
+
+def test_what_it_is_told_cannot_be() -> None:
+    with pytest.raises(BadZone):
+        Pair({ZONE: "@ SOA ns h 7 2 1 600 5"}, now=now)
+    with pytest.raises(BadZone, match="not a name of a zone"):
+        Pair(["a..b"], now=now)
+
+
+async def test_secrets_are_not_shown(pair: Pair) -> None:
+    for shown in (repr(pair.key), repr(pair.primary), repr(vars(pair)), repr(pair._upstream())):
+        assert pair.key.secret.reveal() not in shown

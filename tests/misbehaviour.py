@@ -111,6 +111,7 @@ UDP: dict[str, Udp] = {
     # truncated
     "truncated": _with(lambda q: reply(q, tc=True)),
     "truncated, without question": _with(lambda q: reply(q, tc=True, aa=False, question=b"")),
+    "truncated in the middle of a record": _with(lambda q: reply(q, [soa()[:-7]], tc=True)),
     # errors
     "refused": _with(lambda q: reply(q, rcode=REFUSED, aa=False, additional=[opt((15, b"\0\x14"))])),
     "servfail": _with(lambda q: reply(q, rcode=SERVFAIL, aa=False, additional=[opt((15, b"\0\x18Zone has expired"))])),
@@ -128,6 +129,7 @@ UDP: dict[str, Udp] = {
     "nodata": _with(lambda q: reply(q, [], [soa()])),
     "nothing": _with(reply),
     "referral": _with(lambda q: reply(q, [], [_ns(q.name)], aa=False)),
+    "sideways referral": _with(lambda q: reply(q, [], [_ns(name("example.org."))], aa=False)),
     "upward referral": _with(lambda q: reply(q, [], [_ns(b"\0")], aa=False)),
     "cname": _with(lambda q: reply(q, [rr(b"\xc0\x0c", CNAME, name("www.example.org."))])),
     "other owner": _with(lambda q: reply(q, [soa(FORGED, owner=name("other.example."))])),

@@ -74,7 +74,16 @@ Tcp = Callable[[Asked, Connection], Awaitable[None]]
 class Nameserver:
     """Counts what it is asked; ``asked`` are the queries over UDP and ``asked_tcp`` those over TCP, as they came."""
 
-    def __init__(self, udp: Udp | None = None, tcp: Tcp | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        udp: Udp | None = None,
+        tcp: Tcp | None = None,
+        host: str = "127.0.0.1",
+        *,
+        port: int = 0,
+        deaf: bool = False,
+    ) -> None:
+        """``deaf``: SYN packets are dropped, as by a firewall; the queue is full, and nobody is ever accepted."""
         self._udp = udp
         self._tcp = tcp
         self._host = host
@@ -82,7 +91,9 @@ class Nameserver:
         self._datagrams: asyncio.DatagramTransport | None = None
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self._port = port
+        self._deaf = deaf
+        self._queue: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.asked: list[Asked] = []
         self.asked_tcp: list[Asked] = []
@@ -101,6 +112,12 @@ class Nameserver:
         streams, datagrams = self._pair()
         if self._tcp is not None:
             self._server = await asyncio.start_server(self._connected, sock=streams, backlog=512)
+        elif self._deaf:
+            streams.listen(0)
+            self._queue = [streams, *(socket.socket(self._family, socket.SOCK_STREAM) for _ in range(4))]
+            for one in self._queue[1:]:
+                one.setblocking(False)
+                one.connect_ex((self._host, self._port))
         else:
             streams.close()
         if self._udp is not None:
@@ -115,24 +132,28 @@ class Nameserver:
             self._datagrams.close()
         if self._server is not None:
             self._server.close()
+        for one in self._queue:
+            one.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.sleep(0)
 
     def _pair(self) -> tuple[socket.socket, socket.socket]:
-        """Two sockets of one free port."""
+        """Two sockets of one free port, or of the one that is wanted."""
         for _ in range(100):
             streams = socket.socket(self._family, socket.SOCK_STREAM)
             datagrams = socket.socket(self._family, socket.SOCK_DGRAM)
             datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-            streams.bind((self._host, 0))
+            streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            streams.bind((self._host, self._port))
             self._port = streams.getsockname()[1]
             try:
                 datagrams.bind((self._host, self._port))
             except OSError:
                 streams.close()
                 datagrams.close()
+                self._port = 0
                 continue
             streams.setblocking(False)
             datagrams.setblocking(False)

@@ -138,6 +138,17 @@ def read(wire: bytes, question: Question) -> Answer:
     return replace(_data(wire, question, head, records, rcode_text(upper << 4 | head.rcode)), options=said, tsig=tsig)
 
 
+def cut(wire: bytes) -> bool:
+    """Whether a message says of itself that it is not whole (RFC 2181 section 9)."""
+    return walk.header(wire).truncated
+
+
+def stump(wire: bytes) -> Answer:
+    """What the header alone says: where a message was cut, the rest need not make sense."""
+    head = walk.header(wire)
+    return Answer(rcode_text(head.rcode), head.authoritative, head.truncated)
+
+
 def _data(wire: bytes, question: Question, head: Header, records: list[Record], rcode: str) -> Answer:
     """``records`` are those of all sections, but OPT and TSIG."""
     answers, authorities = records[: head.answers], records[head.answers : head.answers + head.authorities]
@@ -173,7 +184,7 @@ def _shape(
     cuts = [r.owner for r in authorities if r.type == NS and r.rclass == IN]
     if not cuts or authoritative or any(r.type == SOA for r in authorities):
         return Shape.NODATA
-    return Shape.REFERRAL if all(_under(cut, question.zone) for cut in cuts) else Shape.UPWARD
+    return Shape.UPWARD if any(c != question.zone and _under(question.zone, c) for c in cuts) else Shape.REFERRAL
 
 
 def _under(name: bytes, zone: bytes) -> bool:

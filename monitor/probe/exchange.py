@@ -19,8 +19,13 @@ from monitor.probe.udp import FEW, Ear, concluded, over_udp
 NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
 """What servers say that do not know EDNS (RFC 6891 section 7)."""
 
+IN_MOTION = frozenset({TransferResult.SERIAL_MOVED, TransferResult.RESET, TransferResult.TRUNCATED})
+"""How a transfer ends when the zone changes or the server reloads under it; once more tells that from a fault."""
+
 PLAIN_FROM = 3
 """The asking, over UDP, from which on EDNS is left out: something on the way may drop what it does not know."""
+
+_NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
 
 LONGEST_SILENCE = 15.0
 """Seconds that a server may keep silent within a whole transfer."""
@@ -58,68 +63,54 @@ class Exchange:
                 found = replace(plain, discarded=plain.discarded + found.discarded)
         elif isinstance(found, Heard) and not found.edns:
             note = "no answer when asked with EDNS"
-        _remember(turn.lane, found)
+        _remember(turn.lane, _outcome(found))
         return self._seen(query, found, note)
 
     def unasked(self, query: Query, why: str) -> Observation:
         return Observation(query, Outcome.UNASKED, self._now(), detail=bounded(why))
 
     async def _ask(self, turn: Turn, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
+        write = _writer(asked, signer, edns=edns)
         if turn.query.transport is Transport.TCP:
-            return await self._over_tcp(turn, asked, signer, edns=edns)
+            return await over_tcp(self._sockets, turn.query.address, write(0), signer, turn.patience)
         ear = Ear(self._sockets, turn.query.address, signer, self._buffer)
         try:
-            found = await over_udp(ear, _writer(asked, signer, edns=edns), turn.waits())
+            found = await over_udp(ear, write, turn.waits())
             if isinstance(found, Heard) and found.answer.truncated:
-                return await self._untruncated(turn, asked, signer, found)
+                again = await self._instead(turn, write(0), signer)
+                return _whole(found, again)
             if not ear.strange and not ear.garbage:
                 return found
-            turn.again()
-            again = await self._over_tcp(turn, asked, signer, edns=edns)
-            if isinstance(again, Heard):
-                return replace(again, discarded=ear.discarded, evidence=ear.evidence, why=ear.why)
-            heard = concluded(ear, FEW)
-            if isinstance(heard, Failure):
-                return replace(heard, detail=f"{heard.detail}; over TCP: {again.detail}")
-            return heard
+            again = await self._instead(turn, write(0), signer)
+            return _settled(ear, again)
         finally:
             ear.close()
 
-    async def _untruncated(self, turn: Turn, asked: Question, signer: Signer | None, short: Heard) -> Found:
-        """What TC=1 hides (RFC 7766 section 5)."""
+    async def _instead(self, turn: Turn, one: Ask, signer: Signer | None) -> Found:
+        """Over TCP what UDP could not tell."""
         turn.again()
-        again = await self._over_tcp(turn, asked, signer, edns=short.edns)
-        if isinstance(again, Heard):
-            return replace(again, discarded=short.discarded)
-        if again.outcome is Outcome.UNASKED:
-            return again
-        detail = f"truncated over UDP; over TCP: {again.detail}"
-        return Failure(Outcome.TRUNCATED_ONLY, detail, short.discarded, again.evidence, short.answer)
-
-    async def _over_tcp(self, turn: Turn, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
-        one = _writer(asked, signer, edns=edns)(0)
-        return await over_tcp(self._sockets, turn.query.address, one, signer, turn.patience)
+        found = await over_tcp(self._sockets, turn.query.address, one, signer, turn.tcp.patience)
+        _remember(turn.tcp, _outcome(found))
+        return found
 
     async def _transfer(self, turn: Turn, asked: Question, signer: Signer | None) -> Observation:
         if turn.lane.silent:  # knock before taking a turn from those who answer
             door = await connect(self._sockets, turn.query.address, turn.patience)
             if isinstance(door, Failure):
-                _remember(turn.lane, door)
+                _remember(turn.lane, door.outcome)
                 return self._seen(turn.query, door)
             door.close()
-            turn.lane.heard()
         async with turn.lane.transfers:
             ended = await self._pull(turn, asked, signer, edns=True)
             if isinstance(ended, Ended) and ended.answer is not None and ended.answer.rcode in NO_EDNS:
                 turn.again()
                 ended = await self._pull(turn, asked, signer, edns=False)
-            elif isinstance(ended, Ended) and ended.transfer is TransferResult.SERIAL_MOVED:
+            elif isinstance(ended, Ended) and ended.transfer in IN_MOTION:
                 turn.again()
                 ended = await self._pull(turn, asked, signer, edns=True)
+        _remember(turn.lane, ended.outcome)
         if isinstance(ended, Failure):
-            _remember(turn.lane, ended)
             return self._seen(turn.query, ended)
-        turn.lane.heard()
         return self._pulled(turn.query, ended)
 
     async def _pull(self, turn: Turn, asked: Question, signer: Signer | None, *, edns: bool) -> Ended | Failure:
@@ -218,9 +209,35 @@ def _writer(asked: Question, signer: Signer | None, *, edns: bool) -> Callable[[
     return write
 
 
-def _remember(lane: Lane, found: Found) -> None:
+def _whole(short: Heard, again: Found) -> Found:
+    """What TC=1 hid (RFC 7766 section 5)."""
+    if isinstance(again, Heard):
+        return replace(again, discarded=short.discarded)
+    if again.outcome is Outcome.UNASKED:
+        return again
+    detail = f"truncated over UDP; over TCP: {again.detail}"
+    return Failure(Outcome.TRUNCATED_ONLY, detail, short.discarded, again.evidence, short.answer)
+
+
+def _settled(ear: Ear, again: Found) -> Found:
+    """TCP has the word; without it, a right answer is believed beside a stray or two, but not out of a flood."""
+    if isinstance(again, Heard):
+        return replace(again, discarded=ear.discarded, evidence=ear.evidence, why=ear.why)
+    heard = concluded(ear, FEW)
+    if isinstance(heard, Heard):
+        return _whole(heard, again) if heard.answer.truncated else heard
+    if again.outcome is Outcome.UNASKED:
+        return again
+    return replace(heard, detail=f"{heard.detail}; over TCP: {again.detail}")
+
+
+def _remember(lane: Lane, outcome: Outcome) -> None:
     """Is anybody there? What we could not ask says nothing about that."""
-    if isinstance(found, Heard) or not found.outcome.silent:
-        lane.heard()
-    elif found.outcome is not Outcome.UNASKED:
+    if outcome in _NOBODY:
         lane.missed()
+    elif outcome is not Outcome.UNASKED:
+        lane.heard()
+
+
+def _outcome(found: Found) -> Outcome:
+    return Outcome.ANSWERED if isinstance(found, Heard) else found.outcome

@@ -36,6 +36,8 @@ class Failure:
     evidence: bytes = b""
     answer: Answer | None = None
     """A truncated one, where there was one."""
+    dropped: bool = False
+    """The connection was taken, then closed or reset without a whole answer."""
 
 
 Found = Heard | Failure

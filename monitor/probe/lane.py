@@ -4,8 +4,9 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
-from checks.model import Query
+from checks.model import Query, Transport
 from monitor.clock import monotonic
 from monitor.config.model import Probe
 from monitor.probe.call import Call
@@ -45,8 +46,22 @@ class Bucket:
         self._tokens -= 1
 
 
+class Way(Enum):
+    """UDP, TCP and transfers fail each on its own, and are held back each on its own."""
+
+    UDP = auto()
+    TCP = auto()
+    TRANSFER = auto()
+
+
+def way(query: Query) -> Way:
+    if query.qtype == "AXFR":
+        return Way.TRANSFER
+    return Way.TCP if query.transport is Transport.TCP else Way.UDP
+
+
 class Lane:
-    """What is to be asked of one address; transfers have lanes of their own.
+    """What is to be asked of one address in one way.
 
     While an address is silent, all but a few queries are asked once instead of ``attempts`` times, and they wait in a
     pool of their own.
@@ -65,15 +80,17 @@ class Lane:
         "transfers",
     )
 
-    def __init__(self, bucket: Bucket, transfers: asyncio.Semaphore, probe: Probe, *, transfer: bool) -> None:
+    def __init__(self, bucket: Bucket, transfers: asyncio.Semaphore, probe: Probe, way: Way) -> None:
         self.bucket = bucket
         self.transfers = transfers
         """Turns to transfer from this server, from whichever of its addresses."""
-        self.transfer = transfer
+        self.transfer = way is Way.TRANSFER
         self.line: deque[tuple[Query, Call]] = deque()
         self.busy = 0
         self.listed = False
-        self._slots = max(1, probe.transfers_per_server if transfer else min(MOST_PER_ADDRESS, probe.max_in_flight))
+        self._slots = max(
+            1, probe.transfers_per_server if self.transfer else min(MOST_PER_ADDRESS, probe.max_in_flight)
+        )
         self._attempts = max(1, probe.attempts)
         self._timeout = probe.timeout
         self._misses = 0
@@ -96,6 +113,11 @@ class Lane:
     @property
     def timeout(self) -> float:
         return self._timeout
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the next query may take in all."""
+        return self._timeout * self.attempts
 
     def heard(self) -> None:
         self._misses = 0
@@ -124,6 +146,8 @@ class Turn:
     lane: Lane
     pool: Pool
     attempts: int
+    tcp: Lane
+    """How the same address does over TCP, which may have to tell what UDP cannot."""
 
     @property
     def patience(self) -> float:

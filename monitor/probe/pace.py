@@ -6,7 +6,7 @@ from collections.abc import Callable
 from checks.model import Address, Query
 from monitor.config.model import Probe
 from monitor.probe.call import Call
-from monitor.probe.lane import Bucket, Lane, Pool, Turn
+from monitor.probe.lane import Bucket, Lane, Pool, Turn, Way, way
 
 TICK = 0.02
 """Seconds between two wakings for one server's rate: a few queries each time cost less than one."""
@@ -25,7 +25,7 @@ class Pace:
         self._pools = (self._silent, self._awake, self._transfers)
         self._buckets: dict[str, Bucket] = {}
         self._transferring: dict[str, asyncio.Semaphore] = {}
-        self._lanes: dict[tuple[str, Address, bool], Lane] = {}
+        self._lanes: dict[tuple[str, Address, Way], Lane] = {}
 
     @property
     def busy(self) -> int:
@@ -36,7 +36,7 @@ class Pace:
         return sum(len(lane.line) for lane in self._lanes.values())
 
     def put(self, query: Query, call: Call) -> None:
-        lane = self._lane(query)
+        lane = self._lane(query, way(query))
         lane.line.append((query, call))
         self._list(lane)
 
@@ -79,7 +79,7 @@ class Pace:
             return
         lane.bucket.spend()
         query, call = lane.line.popleft()
-        turn = Turn(query, call, lane, pool, lane.attempts)
+        turn = Turn(query, call, lane, pool, lane.attempts, self._lane(query, Way.TCP))
         lane.busy += 1
         pool.busy += 1
         self._start(turn)
@@ -100,14 +100,13 @@ class Pace:
             return self._transfers
         return self._silent if lane.silent else self._awake
 
-    def _lane(self, query: Query) -> Lane:
-        transfer = query.qtype == "AXFR"
-        key = (query.server, query.address, transfer)
+    def _lane(self, query: Query, way: Way) -> Lane:
+        key = (query.server, query.address, way)
         lane = self._lanes.get(key)
         if lane is None:
             if query.server not in self._buckets:
                 self._buckets[query.server] = Bucket(self._probe.max_qps_per_server)
                 self._transferring[query.server] = asyncio.Semaphore(max(1, self._probe.transfers_per_server))
             bucket, transfers = self._buckets[query.server], self._transferring[query.server]
-            lane = self._lanes[key] = Lane(bucket, transfers, self._probe, transfer=transfer)
+            lane = self._lanes[key] = Lane(bucket, transfers, self._probe, way)
         return lane

@@ -20,7 +20,8 @@ BURST = 64
 FEW = 3
 """Stray packets beside which a right answer is still believed, when TCP cannot tell."""
 
-_LONGEST = 65535
+PAUSE = 0.2
+"""Seconds until a closed port is tried again."""
 
 Write = Callable[[int], Ask]
 """Writes the question for its nth asking, each time under a fresh id."""
@@ -36,7 +37,7 @@ class Ear:
     __slots__ = (
         "_address", "_asks", "_buffer", "_loop", "_signer", "_sockets", "_woken",
         "answer", "discarded", "edns", "evidence", "failure", "garbage", "malformed",
-        "rtt", "size", "strange", "trouble", "why",
+        "rtt", "sent", "size", "strange", "trouble", "why",
     )  # fmt: skip
 
     def __init__(self, sockets: Sockets, address: Address, signer: Signer | None, buffer: bytearray) -> None:
@@ -51,6 +52,7 @@ class Ear:
         self.edns = True
         self.rtt = 0.0
         self.size = 0
+        self.sent = 0
         self.discarded = 0
         self.strange = 0
         self.garbage = 0
@@ -72,9 +74,15 @@ class Ear:
         except OSError as error:
             self._sockets.close(sock)
             return ours(error, "send")
+        self.sent += 1
         self._asks[sock] = (ask, monotonic())
         self._loop.add_reader(sock.fileno(), self._read, sock)
         return None
+
+    @property
+    def open(self) -> bool:
+        """Whether anything can be heard at all."""
+        return bool(self._asks)
 
     async def listen(self, seconds: float) -> None:
         """Until something is heard, or for so long."""
@@ -128,16 +136,18 @@ class Ear:
             try:
                 found = reading.read(wire, ask.question)
             except Malformed as reason:
-                self.malformed += 1
-                self._discard(wire, str(reason))
-                return
+                if not reading.cut(wire):
+                    self.malformed += 1
+                    self._discard(wire, str(reason))
+                    return
+                found = reading.stump(wire)
             trouble = self._signer.reader(ask).follow(wire, found.tsig) if self._signer is not None else None
-            if trouble is None or found.error:
-                self.answer, self.trouble, self.edns = found, trouble, ask.edns
-                self.rtt, self.size = monotonic() - sent, len(wire)
-            else:
+            if trouble is not None and not found.error and not found.truncated:
                 self.strange += 1
                 self._discard(wire, trouble.text)
+            elif self.answer is None:
+                self.answer, self.trouble, self.edns = found, trouble, ask.edns
+                self.rtt, self.size = monotonic() - sent, len(wire)
         elif kind is Fit.STRANGE:
             self.strange += 1
             self._discard(wire, "another id or question than was asked")
@@ -157,7 +167,11 @@ async def over_udp(ear: Ear, write: Write, waits: Iterable[float]) -> Found:
 
     As soon as anything strange is heard, it says MISMATCHED, for TCP to tell; the ear goes on listening.
     """
+    total = 0.0
     for number, wait in enumerate(waits):
+        if number and not ear.open:
+            await asyncio.sleep(min(wait, PAUSE))  # whoever refused may be there again in a moment
+        total += wait
         failure = await ear.send(write(number), wait)
         if failure is not None:
             if failure.outcome is Outcome.UNASKED:
@@ -165,13 +179,15 @@ async def over_udp(ear: Ear, write: Write, waits: Iterable[float]) -> Found:
             ear.failure = failure
         broken = ear.malformed
         until = monotonic() + wait
-        while ear.answer is None and not ear.strange and not ear.garbage and ear.malformed == broken:
+        while ear.open and ear.answer is None and not ear.strange and not ear.garbage and ear.malformed == broken:
             left = until - monotonic()
             if left <= 0:
                 break
             await ear.listen(left)
         if ear.strange or ear.garbage or ear.answer is not None:
             break
+    if ear.failure is None:
+        ear.failure = Failure(Outcome.TIMEOUT, f"no answer to {ear.sent} askings within {total:g} s")
     return concluded(ear)
 
 

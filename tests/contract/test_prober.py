@@ -16,13 +16,13 @@ from tests.fakes import FakeProber
 from tests.misbehaviour import TCP, UDP
 from tests.nameserver import ZONE, Nameserver
 
-QUICK = Probe(timeout=0.2, attempts=2, max_qps_per_server=1e6)
+PROBE = Probe(timeout=2, attempts=2, max_qps_per_server=1e6)
 NOBODY = Address("127.0.0.1", 9)
 
 
 @asynccontextmanager
 async def dnspython() -> AsyncIterator[Prober]:
-    prober = DnsProber(QUICK, {}, now)
+    prober = DnsProber(PROBE, {}, now)
     try:
         yield prober
     finally:

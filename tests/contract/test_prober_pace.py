@@ -2,10 +2,10 @@
 
 import asyncio
 import errno
-import socket
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,27 +132,49 @@ async def test_a_server_that_answers_again_is_asked_as_before() -> None:
 
 
 async def test_a_silent_server_delays_transfers_only_by_a_knock_each() -> None:
-    """Nothing listens; the system drops SYN packets once the queue of a socket that accepts nobody is full."""
-    loop = asyncio.get_running_loop()
-    full = socket.socket()
-    full.bind(("127.0.0.1", 0))
-    full.listen(0)
-    place = full.getsockname()
-    fillers = [socket.socket() for _ in range(4)]
-    for one in fillers:
-        one.setblocking(False)
-        one.connect_ex(place)
-    await asyncio.sleep(0)
-    probe = Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6)
-    prober = DnsProber(probe, {}, now)
-    before = loop.time()
-    seen = await gather(prober, queries("ns1", Address(*place), 60, "AXFR"))
-    took = loop.time() - before
-    await prober.close()
-    for one in (full, *fillers):
-        one.close()
+    """Two at a time would take six seconds."""
+    async with Nameserver(None, deaf=True) as server:
+        prober = DnsProber(Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6), {}, now)
+        before = monotonic()
+        seen = await gather(prober, queries("ns1", server.address, 60, "AXFR"))
+        took = monotonic() - before
+        await prober.close()
     assert Counter((one.outcome, one.transfer) for one in seen) == {(Outcome.TIMEOUT, None): 60}
-    assert took < 60 / 2 * 0.2 / 3
+    assert took < 3
+
+
+async def test_a_closed_port_costs_little() -> None:
+    """Refused at once, and asked again after a moment: three hundred of them, as of a daemon that died."""
+    async with Nameserver(None, None) as server:
+        prober = DnsProber(Probe(timeout=2, attempts=3, max_qps_per_server=1e6), {}, now)
+        before = monotonic()
+        seen = await gather(prober, queries("ns1", server.address, 300))
+        took = monotonic() - before
+        await prober.close()
+    assert {one.outcome for one in seen} == {Outcome.REFUSED_CONNECTION}
+    assert took < 2
+
+
+async def test_a_server_that_was_restarted_meanwhile_is_not_called_closed() -> None:
+    async with Nameserver(right, answering) as server:
+        address = server.address
+    prober = DnsProber(Probe(timeout=2, attempts=3), {}, now)
+    asking = asyncio.create_task(gather(prober, queries("ns1", address, 1)))
+    await asyncio.sleep(0.05)
+    async with Nameserver(right, answering, port=address.port):
+        (seen,) = await asking
+    await prober.close()
+    assert seen.outcome is Outcome.ANSWERED
+
+
+async def test_dead_tcp_does_not_hold_up_udp() -> None:
+    """Somebody closes 53/tcp by dropping: a few hundred queries over TCP wait for nothing; UDP goes on as before."""
+    async with Nameserver(right, deaf=True) as server:
+        prober = DnsProber(Probe(timeout=0.4, attempts=3, max_qps_per_server=1e6), {}, now)
+        tcp = [replace(one, transport=Transport.TCP) for one in queries("ns1", server.address, 100)]
+        seen = await gather(prober, [*tcp, *queries("ns1", server.address, 100)])
+        await prober.close()
+    assert [one.outcome for one in seen] == [Outcome.ANSWERED] * 100 + [Outcome.TIMEOUT] * 100
 
 
 async def test_closing_ends_everything_at_once() -> None:

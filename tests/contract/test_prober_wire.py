@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import fields
 from typing import Any
 
+import dns.name
 import pytest
 
 from checks.model import Address, Observation, Outcome, Query, Shape, Transport
@@ -12,20 +13,38 @@ from monitor.clock import now
 from monitor.config.model import Probe
 from monitor.probe.dns import DnsProber
 from tests.misbehaviour import SCRIPT, TCP, UDP, drip
-from tests.nameserver import FORGED, SERIAL, ZONE, Asked, Connection, Nameserver, Tcp, Udp, answering, good
+from tests.nameserver import (
+    FORGED,
+    SERIAL,
+    ZONE,
+    Asked,
+    Connection,
+    Nameserver,
+    Tcp,
+    Udp,
+    answering,
+    good,
+    reply,
+    rr,
+    soa,
+)
 
+PATIENT = Probe(timeout=2, attempts=3, max_qps_per_server=1e6)
 QUICK = Probe(timeout=0.1, attempts=3, max_qps_per_server=1e6)
+"""For what ends only when patience does."""
+
+NEVER = frozenset({"silence", "EDNS dropped", "stall", "length, then silence", "drip"})
 HOSTS = ("127.0.0.1", "::1")
 
 
 async def see(
-    udp: Udp | None, tcp: Tcp | None, host: str = "127.0.0.1", probe: Probe = QUICK, **how: Any
+    udp: Udp | None, tcp: Tcp | None, host: str = "127.0.0.1", probe: Probe = PATIENT, **how: Any
 ) -> Observation:
     async with Nameserver(udp, tcp, host) as server:
         return await ask(server.address, probe, **how)
 
 
-async def ask(address: Address, probe: Probe = QUICK, **how: Any) -> Observation:
+async def ask(address: Address, probe: Probe = PATIENT, **how: Any) -> Observation:
     how = {"zone": ZONE, "qname": ZONE, "qtype": "SOA", **how}
     prober = DnsProber(probe, {}, now)
     try:
@@ -34,6 +53,10 @@ async def ask(address: Address, probe: Probe = QUICK, **how: Any) -> Observation
         await prober.close()
     clean(seen)
     return seen
+
+
+def patience(name: str) -> Probe:
+    return QUICK if name in NEVER else PATIENT
 
 
 def clean(seen: Observation) -> None:
@@ -68,7 +91,13 @@ WITH_TCP: dict[str, dict[str, Any]] = {
     "twice": CLEAN,
     "right, then wrong id": CLEAN,
     "lower-case owner": CLEAN,
-    "silence": {"outcome": Outcome.TIMEOUT, "rtt": None, "discarded": 0},
+    "silence": {
+        "outcome": Outcome.TIMEOUT,
+        "rtt": None,
+        "discarded": 0,
+        "detail": "no answer to 3 askings within 0.3 s",
+    },
+    "truncated in the middle of a record": BY_TCP | {"discarded": 0},
     "wrong id": BY_TCP | {"discarded": 1},
     "wrong id, then right": BY_TCP,
     "500 forged, then right": BY_TCP,
@@ -121,6 +150,7 @@ WITH_TCP: dict[str, dict[str, Any]] = {
     "aa=0": {"outcome": Outcome.ANSWERED, "authoritative": False, "serial": None, "shape": Shape.RECORDS},
     "nodata": NO_DATA | {"rcode": "NOERROR", "shape": Shape.NODATA},
     "nothing": NO_DATA | {"rcode": "NOERROR", "shape": Shape.NODATA},
+    "sideways referral": NO_DATA | {"shape": Shape.REFERRAL, "authoritative": False},
     "referral": NO_DATA | {"shape": Shape.REFERRAL, "authoritative": False},
     "upward referral": NO_DATA | {"shape": Shape.UPWARD, "authoritative": False},
     "cname": NO_DATA | {"shape": Shape.CNAME},
@@ -137,7 +167,7 @@ WITH_TCP: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", UDP)
 async def test_over_udp(name: str) -> None:
-    check(await see(UDP[name], answering), WITH_TCP[name])
+    check(await see(UDP[name], answering, probe=patience(name)), WITH_TCP[name])
 
 
 STRAY = ("wrong id, then right", "wrong question, then right")
@@ -150,6 +180,7 @@ WITHOUT_TCP: dict[str, dict[str, Any]] = {
     **{name: {"outcome": Outcome.MALFORMED, "soa": None} for name in ("noise under our id", "empty", "five octets")},
     "noise": {"outcome": Outcome.MISMATCHED, "soa": None},
     "500 forged, then right": {"outcome": Outcome.MISMATCHED, "soa": None},
+    "truncated in the middle of a record": {"outcome": Outcome.TRUNCATED_ONLY, "rcode": "NOERROR", "discarded": 0},
     "truncated": {"outcome": Outcome.TRUNCATED_ONLY, "soa": None, "rcode": "NOERROR"},
     "silence": {"outcome": Outcome.TIMEOUT},
     "right": CLEAN,
@@ -158,7 +189,7 @@ WITHOUT_TCP: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", WITHOUT_TCP)
 async def test_over_udp_while_tcp_is_closed(name: str) -> None:
-    check(await see(UDP[name], None), WITHOUT_TCP[name])
+    check(await see(UDP[name], None, probe=patience(name)), WITHOUT_TCP[name])
 
 
 OVER_TCP: dict[str, dict[str, Any]] = {
@@ -183,7 +214,7 @@ OVER_TCP: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", TCP)
 async def test_over_tcp(name: str) -> None:
-    check(await see(None, TCP[name], transport=Transport.TCP), OVER_TCP[name])
+    check(await see(None, TCP[name], probe=patience(name), transport=Transport.TCP), OVER_TCP[name])
 
 
 @pytest.mark.parametrize("transport", Transport)
@@ -202,7 +233,7 @@ async def test_a_closed_port_refuses_and_is_not_silent(host: str, transport: Tra
 
 @pytest.mark.parametrize("name", ["reset", "closed at once", "stall", "wrong id", "noise under our id"])
 async def test_truncated_over_udp_and_broken_over_tcp(name: str) -> None:
-    seen = await see(UDP["truncated"], TCP[name])
+    seen = await see(UDP["truncated"], TCP[name], probe=patience(name))
     check(seen, {"outcome": Outcome.TRUNCATED_ONLY, "soa": None})
     assert seen.detail.startswith("truncated over UDP; over TCP: ")
 
@@ -277,6 +308,24 @@ async def test_a_query_asked_in_capitals_is_asked_in_lower_case() -> None:
     check(seen, CLEAN)
     assert seen.answer is not None
     assert seen.answer.name == ZONE
+
+
+async def test_the_root_is_a_zone_like_any_other() -> None:
+    def udp(query: Asked) -> list[bytes]:
+        return [reply(query, [soa(owner=b"\0")])]
+
+    check(await see(udp, None, zone=".", qname="."), CLEAN)
+    seen = await see(lambda q: [reply(q, [], [rr(b"\0", 2, b"\0")], aa=False)], None, zone=".", qname=".")
+    check(seen, NO_DATA | {"shape": Shape.REFERRAL})
+
+
+@pytest.mark.parametrize("label", [b"a.b", b"a b", b"\xff", b'"\\', b"*"])
+async def test_odd_labels_come_back_as_they_were_asked(label: bytes) -> None:
+    qname = dns.name.Name([label, b"example", b"net", b""]).to_text()
+    seen = await see(good_udp, None, qname=qname)
+    check(seen, CLEAN)
+    assert seen.answer is not None
+    assert seen.answer.name == qname
 
 
 async def test_one_drip_does_not_hold_up_another() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import time
 from collections import Counter
 from itertools import chain
 from typing import Any
@@ -14,7 +15,7 @@ import dns.rdataclass
 import dns.rdatatype
 
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
-from monitor.clock import monotonic, now
+from monitor.clock import now
 from monitor.config.model import Probe, TransferLimits
 from monitor.probe import answer, walk
 from monitor.probe.dns import DnsProber
@@ -29,7 +30,7 @@ from tests.signing import KEY, Pen
 NOWHERE = Query(ZONE, "ns1", Any, ZONE, "SOA", identify=True)  # type: ignore[arg-type]
 
 SLOW = 0.2
-"""Seconds in which one packet must be understood, or not."""
+"""Seconds of computing in which one packet must be understood, or not."""
 
 
 def as_nsd(query: Asked) -> bytes:
@@ -79,9 +80,9 @@ def test_every_packet_is_read_or_refused_and_never_otherwise_than_by_dnspython()
     seeds = wires(asked(one.wire))
     kinds: Counter[str] = Counter()
     for wire in chain(mutants(seeds, 40_000, die), generated(8_000, die)):
-        before = monotonic()
+        before = time.process_time()
         kind = said(wire, one)
-        assert monotonic() - before < SLOW, wire.hex()
+        assert time.process_time() - before < SLOW, wire.hex()
         kinds[kind] += 1
     print(kinds)
     assert kinds["answer"] > 1000
@@ -157,7 +158,7 @@ async def test_over_real_sockets_every_packet_has_an_outcome() -> None:
         framed = struct.pack("!H", len(wire)) + wire
         await connection.raw(framed if die.random() < 0.7 else mutate(framed, [framed], die))
 
-    probe = Probe(timeout=0.1, attempts=1, max_qps_per_server=1e6)
+    probe = Probe(timeout=2, attempts=1, max_qps_per_server=1e6)
     seen = await through(
         udp, tcp, probe, 6000, [("SOA", Transport.UDP), ("SOA", Transport.TCP), ("TXT", Transport.UDP)]
     )
@@ -178,8 +179,8 @@ async def test_over_real_sockets_every_transfer_has_a_reason() -> None:
             stream += struct.pack("!H", len(wire)) + wire
         await connection.raw(mutate(stream, [stream], die, keep=die.choice((0, 4, 40))))
 
-    limits = TransferLimits(deadline=0.3)
-    probe = Probe(timeout=0.1, attempts=1, max_qps_per_server=1e6, transfers_per_server=16, transfer=limits)
+    limits = TransferLimits(deadline=2)
+    probe = Probe(timeout=2, attempts=1, max_qps_per_server=1e6, transfers_per_server=16, transfer=limits)
     seen = await through(None, tcp, probe, 2400, [("AXFR", Transport.TCP)])
     reasons = Counter(one.transfer for one in seen)
     print(reasons)

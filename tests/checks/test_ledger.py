@@ -365,3 +365,21 @@ def test_one_word_per_address_even_if_it_was_asked_twice() -> None:
 def test_a_zone_with_no_servers_is_an_empty_ledger() -> None:
     nobody = Zone("example.com.")
     assert see(Ledger(nobody.name), nobody, gather(nobody, "soa-serial")) == Ledger(nobody.name)
+
+
+def test_naming_or_unnaming_the_primary_counts_from_the_next_look_on() -> None:
+    equals = zone(primary=None)
+    before = story(equals, {"ns1": "10*2", "ns2": "12*2"})[-1].ledger
+    assert before.spaces[0].reference == 12
+    named = story(PAIR, {"ns1": "10*3", "ns2": "12*3"}, ledger=before, start=after(2))[-1]
+    assert (named.ledger.spaces[0].reference, named.said) == (10, "serial-ahead ns2")
+    again = story(equals, {"ns1": "10", "ns2": "12"}, ledger=named.ledger, start=after(9))[-1]
+    assert (again.ledger.spaces[0].reference, again.said) == (12, "")
+
+
+def test_no_max_lag_at_all_still_takes_a_second_look() -> None:
+    impatient = zone(max_lag=timedelta(0))
+    pages = story(impatient, {"ns1": "10*3", "ns2": "10 12@a 12@b"})
+    assert [page.said for page in pages] == ["", "", ""]
+    pages = story(impatient, {"ns1": "10 9 10", "ns2": "10*3"})
+    assert [page.said for page in pages] == ["", "", ""]

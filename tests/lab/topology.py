@@ -57,12 +57,17 @@ class Lab:
         return server
 
     def start(self) -> None:
-        """Start all that do not run yet, at the same time, and wait until they answer."""
+        """Start all that do not run yet and wait until they answer.
+
+        Primaries first: a secondary whose first question finds its primary still loading asks again much later.
+        """
         fresh = [server for server in self.servers if not server.running]
-        for server in fresh:
-            server.launch()
-        for server in fresh:
-            server.ready()
+        primaries = [server for server in fresh if any(duty.content is not None for duty in server.setup.duties)]
+        for wave in (primaries, [server for server in fresh if server not in primaries]):
+            for server in wave:
+                server.launch()
+            for server in wave:
+                server.ready()
 
     async def started(self) -> None:
         """``start()`` for those who share their event loop."""

@@ -27,7 +27,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
             for duty in secondary.setup.duties:
                 content = world.primary.content(duty.zone)
                 if duty.upstream_key in duty.allow:
-                    secondary.wait(duty.zone, content.serial)
+                    secondary.catch_up(duty.zone, content.serial)
         world.primary.drop(BRIEF)
         yield world
 

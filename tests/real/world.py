@@ -26,6 +26,7 @@ SIX = "six.test."
 BACK = "back.test."
 HALF = "half.test."
 MOVED = "moved.test."
+BUSY = "busy.test."
 BRIEF = "brief.test."
 NEVER = "never.test."
 PARTIAL = "partial.test."
@@ -66,14 +67,14 @@ class World:
 def build(lab: Lab, software: str) -> World:
     """Every zone is one story's own, so that stories may be told in any order."""
     primary = lab.primary(software, name="primary")
-    for zone in (SYNC, LATE, HELD, SIX, BACK, HALF, MOVED, NEVER, PARTIAL):
+    for zone in (SYNC, LATE, HELD, SIX, BACK, HALF, MOVED, BUSY, NEVER, PARTIAL):
         primary.serve(Content(zone, serial=10))
     primary.serve(Content(ROUND, serial=4294967290))
     primary.serve(Content(BRIEF, serial=10, refresh=1, retry=1, expire=4))
     primary.serve(Content(BIG, serial=10, records=("@ NS ns1", "ns1 A 192.0.2.53", *HOSTS)))
     secondaries = tuple(lab.server(software, software) for software in SOFTWARE)
     for secondary in secondaries:
-        secondary.follow(primary, SYNC, LATE, HELD, BACK, HALF, MOVED, ROUND, BRIEF, BIG)
+        secondary.follow(primary, SYNC, LATE, HELD, BACK, HALF, MOVED, BUSY, ROUND, BRIEF, BIG)
         secondary.follow(primary, SIX, over=Family.IPV6)
         secondary.follow(primary, NEVER, key=GUEST)
     return World(lab, primary, secondaries)

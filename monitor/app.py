@@ -119,7 +119,7 @@ class Service:
         config = self.config
         remembered = await self._store.restore()
         past = await self._store.incidents(most=50)
-        self._addresses = await resolve(config, recall(remembered.ledgers.values()), now())
+        self._addresses = await resolve(config, recall(remembered.ledgers.values(), config.servers), now())
         self._deliverer = Deliverer(self._store, config.receivers, self._render, now, kinds=config.kinds)
         started = now()
         self._judging = Judging(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 import dns.asyncresolver
 import dns.exception
@@ -25,6 +26,7 @@ Asked = tuple[str, str]
 IN_FLIGHT = 32
 SILENT_ENOUGH = 2 * IN_FLIGHT
 """So many questions in a row without any answer, and the resolver is not asked the rest."""
+NOT_ASKED = "not asked, because the resolver does not answer"
 MOST = 32
 """Servers of a zone, and addresses of a server, that are believed to be meant."""
 MOST_PROBLEMS = 100
@@ -81,22 +83,24 @@ def _called(config: Config) -> dict[str, str]:
     }
 
 
-def recall(ledgers: Iterable[Ledger]) -> Topology:
-    """What names resolved to when the ledgers were written, for a start while the resolver is dead."""
+def recall(ledgers: Iterable[Ledger], servers: Mapping[str, ServerEntry] = MappingProxyType({})) -> Topology:
+    """What names resolved to when the ledgers were written, for a start while the resolver is dead.
+
+    ``servers`` are those of the configuration: a ledger knows a server by its name there, not by its host.
+    """
     known: dict[Asked, Known] = {}
     for ledger in ledgers:
-        at = ledger.at or max((s.changed for s in ledger.standings), default=None)
+        at = ledger.at or max((standing.changed for standing in ledger.standings), default=None)
         if at is None:
             continue
-        names_there = sorted({f"{standing.server}." for standing in ledger.standings})
-        known[ledger.zone, "NS"] = Known(tuple(names_there), at)
+        known[ledger.zone, "NS"] = Known(tuple(sorted({standing.server for standing in ledger.standings})), at)
         for standing in ledger.standings:
-            question = (f"{standing.server}.", "AAAA" if ":" in standing.address.host else "A")
-            before = known.get(question)
-            if before is None or before.at < at:
-                before = Known((), at)
-            if standing.address.host not in before.values:
-                known[question] = Known((*before.values, standing.address.host), at)
+            entry = servers.get(standing.server)
+            host = (entry.host if entry else None) or f"{standing.server}."
+            question = (host, "AAAA" if ":" in standing.address.host else "A")
+            before = known.get(question, Known((), at))
+            values = dict.fromkeys((*before.values, standing.address.host))
+            known[question] = Known(tuple(values), max(before.at, at))
     return Topology((), {}, (), known)
 
 
@@ -130,26 +134,24 @@ class _Look:
 
     async def ask(self, wanted: Iterable[Asked]) -> None:
         """Puts the questions, each once, ``IN_FLIGHT`` at a time."""
-        questions = iter(dict.fromkeys(wanted))
-        first = next(questions, None)
-        if first is None:
+        each = dict.fromkeys(wanted)
+        if not each:
             return
         try:
             resolver = _resolver(self.settings)
         except (dns.exception.DNSException, OSError, ValueError) as error:
-            for question in (first, *questions):
-                self._fail(question, f"there is no resolver: {_words(error)}")
+            self.failures.update(dict.fromkeys(each, f"there is no resolver: {_words(error)}"))
             return
-        await self._put(resolver, first)
+        questions = iter(each)
         async with asyncio.TaskGroup() as group:
-            for _ in range(IN_FLIGHT):
+            for _ in range(min(IN_FLIGHT, len(each))):
                 group.create_task(self._work(resolver, questions))
 
     async def _work(self, resolver: dns.asyncresolver.Resolver, questions: Iterator[Asked]) -> None:
         for question in questions:
             if self.silent >= SILENT_ENOUGH:
                 self.unasked += 1
-                self._fail(question, "not asked: the resolver does not answer")
+                self.failures[question] = NOT_ASKED
             else:
                 await self._put(resolver, question)
 
@@ -164,17 +166,14 @@ class _Look:
         except dns.resolver.NoNameservers as error:
             rcode = _rcode(error)
             self.silent = 0 if rcode else self.silent + 1
-            self._fail(question, f"the resolver says {rcode}" if rcode else "the resolver does not answer")
+            self.failures[question] = f"the resolver says {rcode}" if rcode else "the resolver does not answer"
         except (dns.exception.DNSException, OSError) as error:
             self.silent += 1
             timeout = isinstance(error, dns.exception.Timeout)
-            self._fail(question, "the resolver does not answer" if timeout else _words(error))
+            self.failures[question] = "the resolver does not answer" if timeout else _words(error)
         else:
             self.silent = 0
             self.answers[question] = _values(answer)
-
-    def _fail(self, question: Asked, reason: str) -> None:
-        self.failures[question] = reason
 
     def ns_set(self, zone: str) -> tuple[str, ...]:
         """The names of the zone's servers, as server names are written: without final dot."""
@@ -250,7 +249,7 @@ class _Look:
 
     def told(self) -> tuple[str, ...]:
         """The problems, each once; one sentence stands for what was not even asked."""
-        told = [text for text in dict.fromkeys(self.problems) if "not asked:" not in text]
+        told = [text for text in dict.fromkeys(self.problems) if NOT_ASKED not in text]
         if self.unasked:
             told.insert(0, f"the resolver does not answer; {self.unasked} questions were not put to it")
         if len(told) > MOST_PROBLEMS:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from checks.model import Address, Expectation, TransferRule
+from checks.model import Address, Expectation, Ledger, Standing, TransferRule
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
-from monitor.sources import SILENT_ENOUGH, resolve
+from monitor.sources import SILENT_ENOUGH, recall, resolve
 from tests.sources.resolver import FakeResolver, resolving
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -24,7 +24,12 @@ DATA = {
 
 def config(resolver: FakeResolver, *zones: ZoneEntry, **servers: ServerEntry) -> Config:
     named = {name.replace("_", "."): entry for name, entry in servers.items()}
-    return Config(zones=zones, servers=named, resolver=Resolver((resolver.address,), timeout=0.3))
+    return Config(zones=zones, servers=named, resolver=Resolver((resolver.address,), timeout=5.0))
+
+
+def hurried(config: Config) -> Config:
+    """Waits little, for a resolver that will not answer anyway."""
+    return replace(config, resolver=replace(config.resolver, timeout=0.05))
 
 
 def hosted(host: str, port: int = 53) -> ServerEntry:
@@ -104,10 +109,11 @@ async def test_a_failing_resolver_keeps_what_was_known_and_says_how_old_it_is(ho
                 resolver.servfail = names
             case "gone":
                 resolver.data = {}
-        after = await resolve(here, before, LATER)
+        impatient = hurried(here) if how in ("dead", "silent") else here
+        after = await resolve(impatient, before, LATER)
         assert after.zones == before.zones
         assert any("example.com." in text and "2026-05-01 12:00 UTC" in text for text in after.problems), after.problems
-        third = await resolve(here, after, LATER + timedelta(minutes=15))
+        third = await resolve(impatient, after, LATER + timedelta(minutes=15))
         assert third.zones == before.zones
         assert any("2026-05-01 12:00 UTC" in text for text in third.problems)
 
@@ -115,7 +121,7 @@ async def test_a_failing_resolver_keeps_what_was_known_and_says_how_old_it_is(ho
 async def test_a_resolver_that_is_not_there_at_all_is_a_problem_not_an_exception() -> None:
     async with resolving(DATA) as resolver:
         here = config(resolver, ZoneEntry("example.com."), ns1=hosted("ns1.example.net."))
-    topology = await resolve(here, None, NOON)
+    topology = await resolve(hurried(here), None, NOON)
     assert topology.zones[0].servers == ()
     assert topology.servers["ns1"].addresses == ()
     assert len(topology.problems) == 2
@@ -145,7 +151,7 @@ async def test_hundreds_of_names_and_a_dead_resolver_take_only_moments_and_one_s
     async with resolving({}) as resolver:
         resolver.dead = True
         servers = {f"ns{n}": hosted(f"ns{n}.example.") for n in range(1000)}
-        topology = await resolve(config(resolver, ZoneEntry("a.", ("ns1",)), **servers), None, NOON)
+        topology = await resolve(hurried(config(resolver, ZoneEntry("a.", ("ns1",)), **servers)), None, NOON)
         assert len(resolver.asked) <= 2 * SILENT_ENOUGH + 64
     assert "the resolver does not answer" in topology.problems[0]
     assert len(topology.problems) <= 101
@@ -170,3 +176,27 @@ async def test_names_that_left_the_configuration_are_forgotten() -> None:
             LATER,
         )
     assert {name for name, _ in after.known} == {"ns1.example.net."}
+
+
+def standing(server: str, address: Address) -> Standing:
+    return Standing(server, address, "", 1, NOON, "answered", NOON)
+
+
+async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_ledgers_know() -> None:
+    async with resolving(DATA) as resolver:
+        first = ServerEntry("first", host="ns1.example.net.")
+        here = config(resolver, ZoneEntry("example.com."), ZoneEntry("a.", ("first",)), first=first)
+        alive = await resolve(here, None, NOON)
+        ledgers = [
+            Ledger(zone.name, (), tuple(standing(server.name, address) for server, address in zone.places()), NOON)
+            for zone in alive.zones
+        ]
+        resolver.dead = True
+        again = await resolve(hurried(here), recall(ledgers, here.servers), LATER)
+    assert again.zones == alive.zones
+    assert all("what was known 2026-05-01 12:00 UTC is used" in text for text in again.problems)
+
+
+def test_nothing_is_recalled_from_nothing() -> None:
+    assert recall([]).known == {}
+    assert recall([Ledger("a.")]).known == {}

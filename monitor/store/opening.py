@@ -1,5 +1,6 @@
 """Is this file our database, whole, of an age we know, and nobody else's just now?"""
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -63,11 +64,13 @@ def open_database(path: Path, now: Now) -> sqlite3.Connection:
             )
         _create(path, now)
     _check_file(path, mark)
+    had_log = beside(path, "-wal").exists()
     conn = connect(path)
     try:
         check(conn, path)
         _migrate(conn, path)
         conn.execute("pragma journal_mode = wal")
+        _begin_session(conn, path, now, had_log=had_log)
         # Whoever had taken up a telling is dead, for we have the lock: it need not wait for the lease to run out.
         conn.execute("update outbox set lease = null where state = 'waiting' and lease is not null")
         if not mark.exists():
@@ -76,6 +79,27 @@ def open_database(path: Path, now: Now) -> sqlite3.Connection:
         conn.close()
         raise
     return conn
+
+
+def end_session(conn: sqlite3.Connection) -> None:
+    """Before it is closed: whoever opens it next knows that nothing is missing."""
+    conn.execute("delete from meta where key = 'session'")
+
+
+def _begin_session(conn: sqlite3.Connection, path: Path, now: Now, *, had_log: bool) -> None:
+    """Tells a crash from a lost -wal file, which holds what was committed last, and which SQLite does not miss."""
+    row = conn.execute("select value from meta where key = 'session'").fetchone()
+    if row is not None and not had_log:
+        log.warning(
+            "the database was not closed, and its -wal file is not here: its last changes are lost",
+            path=str(path),
+            in_use_since=row[0],
+        )
+    conn.execute(
+        "insert into meta (key, value) values ('session', ?) on conflict (key) do update set value = excluded.value",
+        (stamp(now()),),
+    )
+    conn.execute("pragma wal_checkpoint(truncate)").fetchone()  # so that it is known even without the -wal file
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -177,6 +201,8 @@ def copy(conn: sqlite3.Connection, to: Path) -> None:
     """A whole, compact copy as of now, on the disk when this returns; nothing is left behind when it fails."""
     try:
         conn.execute("vacuum into ?", (str(to),))
+        with contextlib.closing(sqlite3.connect(to, isolation_level=None)) as made:
+            end_session(made)
         descriptor = os.open(to, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -11,11 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
+
 from alerting.model import Incident
 from checks.model import Propagation
 from monitor.ports import Claimed, Commit, Now, OutboxCount, Remembered, RunRow, Settled, StoreError, Sweep
 from monitor.store import history, opening, outbox, writing
 from monitor.store.failing import told, transaction
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 _READERS = 2
@@ -124,8 +128,11 @@ class SqliteStore:
         try:
             while not self._idle.empty():
                 self._idle.get().close()
-            self._conn.close()  # the last to close it writes the -wal back and removes it
+            opening.end_session(self._conn)
+        except sqlite3.Error as error:  # a full disk; nothing that was committed is at stake
+            log.warning("the database could not be marked as closed", path=str(self._path), error=str(error))
         finally:
+            self._conn.close()  # the last to close it writes the -wal back and removes it
             os.close(self._lock)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -80,6 +80,16 @@ async def test_what_is_there_is_still_told_while_nothing_can_be_added(store):
     assert [each.delivered for each in await store.outbox()] == [1]
 
 
+async def test_it_can_be_closed_and_opened_while_the_disk_is_full(store, tmp_path):
+    await store.commit(everything(1, 20))
+    may_grow(store, pages(store))
+    await store.close()
+    again = await SqliteStore.open(tmp_path / "s.db", lambda: NOON)
+    may_grow(again, pages(again))
+    assert len((await again.restore()).ledgers) == 20
+    await again.close()
+
+
 async def test_retention_makes_room(store):
     for number in range(20):
         await store.commit(Commit(runs=tuple(run(number, number, zone=f"zone{each}.example.") for each in range(100))))

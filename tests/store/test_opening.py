@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.ports import Commit, StoreError
 from monitor.store.reader import open_reader
@@ -181,17 +182,7 @@ async def test_a_second_service_on_the_same_database_is_told_who_has_it(path):
 
 
 async def test_a_killed_service_does_not_keep_the_database(path):
-    script = (
-        "import asyncio, sys, pathlib\n"
-        "from monitor.store.sqlite import SqliteStore\n"
-        "from monitor.clock import now\n"
-        "async def main():\n"
-        "    store = await SqliteStore.open(sys.argv[1], now)\n"
-        "    print('open', flush=True)\n"
-        "    await asyncio.Event().wait()\n"
-        "asyncio.run(main())\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True) as service:
+    with subprocess.Popen([sys.executable, "-c", SERVICE, str(path)], stdout=subprocess.PIPE, text=True) as service:
         assert service.stdout.readline() == "open\n"
         assert f"already in use by pid {service.pid}" in await refusal(path)
         service.send_signal(signal.SIGKILL)
@@ -245,6 +236,49 @@ async def test_what_a_dead_service_had_taken_up_is_free_at_once(path):
     (row,) = await store.claim(NOON, lease=3600, most=9)
     assert (row.telling, row.attempt) == (telling("t1"), 2)
     await store.close()
+
+
+SERVICE = """
+import asyncio, sys
+from monitor.clock import now
+from monitor.ports import Commit
+from monitor.store.sqlite import SqliteStore
+from tests.store.specimens import ledger
+async def main():
+    store = await SqliteStore.open(sys.argv[1], now)
+    await store.commit(Commit(ledgers=(ledger(),)))
+    print("open", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+def killed_service(path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", SERVICE, str(path)], stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout.readline() == "open\n"
+        service.kill()
+
+
+async def test_a_crash_loses_nothing_and_is_nothing_to_speak_of(path):
+    killed_service(path)
+    with capture_logs() as logs:
+        store = await opened(path)
+    assert list((await store.restore()).ledgers) == ["example.com."]
+    await store.close()
+    assert logs == []
+
+
+async def test_a_lost_wal_is_told(path):
+    killed_service(path)
+    path.with_name("soawatch.db-wal").unlink()
+    with capture_logs() as logs:
+        store = await opened(path)
+    assert (await store.restore()).ledgers == {}
+    await store.close()
+    assert ["last changes are lost" in each["event"] for each in logs] == [True]
+    with capture_logs() as logs:
+        await (await opened(path)).close()
+    assert logs == []
 
 
 async def test_a_row_that_cannot_be_read_back_is_a_sentence(path):
@@ -343,7 +377,9 @@ async def test_a_backup_is_whole_and_opens_as_a_database(path):
     await store.backup(str(copy))
     await store.commit(Commit(dropped_zones=("example.com.",)))
     await store.close()
-    restored = await opened(copy)
+    with capture_logs() as logs:
+        restored = await opened(copy)
+    assert logs == []
     remembered = await restored.restore()
     assert remembered.ledgers == {"example.com.": ledger()}
     assert list(remembered.alerts) == [key()]

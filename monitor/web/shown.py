@@ -1,23 +1,13 @@
 """Which picture does this request see? What is made from a Status is made once, and kept until the next one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from alerting.model import Incident
 from monitor.ports import RunRow
 from monitor.status import Measures, Status
 from monitor.web.context import View, WebContext
-from monitor.web.veil import Veil, public, public_incident, public_measures, public_runs, veil
+from monitor.web.veil import Parted, public, public_incident, public_measures, public_runs
 from monitor.web.views import AtServer, by_server
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One Status, as strangers see it, and what is hidden from them."""
-
-    whole: Status
-    public: Status
-    veil: Veil
 
 
 class Shown:
@@ -25,14 +15,14 @@ class Shown:
 
     def __init__(self, context: WebContext) -> None:
         self._context = context
-        self._made: Made | None = None
+        self._parted: Parted | None = None
         self._servers: dict[View, tuple[Status, AtServer]] = {}
 
-    def _now(self) -> Made:
+    def _now(self) -> Parted:
         status = self._context.status()
-        if self._made is None or self._made.whole is not status:
-            self._made = Made(status, public(status), veil(status))
-        return self._made
+        if self._parted is None or self._parted.whole is not status:
+            self._parted = public(status, self._parted)
+        return self._parted
 
     def status(self, view: View) -> Status:
         return self._context.status() if view is View.WHOLE else self._now().public

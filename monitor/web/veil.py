@@ -33,7 +33,8 @@ class Veil:
     def _names_address(self, text: str) -> bool:
         if not self.addresses:
             return False
-        return any(self.addresses & _readings(token) for token in _ADDRESS.findall(text))
+        tokens = (token for token in _ADDRESS.findall(text) if token.count(".") > 2 or token.count(":") > 1)
+        return any(self.addresses & _readings(token) for token in tokens)
 
 
 def _readings(token: str) -> set[str]:
@@ -55,31 +56,46 @@ def _canonical(host: str) -> str:
 
 
 def veil(status: Status) -> Veil:
-    hidden = [a for z in status.zones.values() for a in z.addresses if a.hidden]
-    shown = [a for z in status.zones.values() for a in z.addresses if not a.hidden]
+    places = {(a.server, a.address.host, a.hidden) for z in status.zones.values() for a in z.addresses}
+    hidden = {server for server, _, is_hidden in places if is_hidden}
     return Veil(
-        names=frozenset(a.server.lower().rstrip(".") for a in hidden),
-        addresses=frozenset(_canonical(a.address.host) for a in hidden)
-        - frozenset(_canonical(a.address.host) for a in shown),
-        visible=frozenset(a.server for a in shown) - frozenset(a.server for a in hidden),
+        names=frozenset(server.lower().rstrip(".") for server in hidden),
+        addresses=frozenset(_canonical(host) for _, host, is_hidden in places if is_hidden)
+        - frozenset(_canonical(host) for _, host, is_hidden in places if not is_hidden),
+        visible=frozenset(server for server, _, _ in places) - hidden,
     )
 
 
-def public(status: Status) -> Status:
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """A Status, what is hidden of it, and what is left. Zones that did not change are taken over to the next."""
+
+    whole: Status
+    veil: Veil
+    public: Status
+
+
+def public(status: Status, before: Parted | None = None) -> Parted:
     """The same picture as strangers may see it: no hidden server, no word about one, nothing about receivers.
 
     A zone's health is then that of what is left: trouble of a hidden server alone does not show.
     """
     cover = veil(status)
+    known = before if before is not None and before.veil == cover else None
+    zones = {
+        name: known.public.zones[name] if known and known.whole.zones.get(name) is zone else _zone(zone, cover)
+        for name, zone in status.zones.items()
+    }
     incidents = (public_incident(i, cover) for i in status.incidents.values())
-    return replace(
+    left = replace(
         status,
-        zones={name: _zone(zone, cover) for name, zone in status.zones.items()},
+        zones=zones,
         incidents={i.id: i for i in incidents if i is not None},
         receivers={},
         config_error="",
         store_error="",
     )
+    return Parted(status, cover, left)
 
 
 def _zone(zone: ZoneStatus, cover: Veil) -> ZoneStatus:

@@ -130,12 +130,14 @@ async def test_whoever_has_the_token_sees_the_whole() -> None:
 
 def test_trouble_of_a_hidden_server_alone_does_not_show() -> None:
     seen = status([bad(zone("a."), finding("tcp-unreachable", "no TCP", HIDDEN, SERVERS[HIDDEN][0]))])
-    assert public(seen).zones["a."].health is Health.GOOD
+    assert public(seen).public.zones["a."].health is Health.GOOD
     both = [finding("tcp-unreachable", "no TCP", HIDDEN), finding("no-answer", "no UDP", "ns1")]
-    assert public(status([bad(zone("a."), *both)])).zones["a."].health is Health.BAD
-    assert public(status([bad(zone("a."), finding("no-answer", "no UDP", "ns1"))])).zones["a."].health is Health.BAD
+    assert public(status([bad(zone("a."), *both)])).public.zones["a."].health is Health.BAD
+    assert (
+        public(status([bad(zone("a."), finding("no-answer", "no UDP", "ns1"))])).public.zones["a."].health is Health.BAD
+    )
     note = [finding("tcp-unreachable", "x", HIDDEN), finding("ttl-differs", "x", "ns1", severity=Severity.INFO)]
-    assert public(status([bad(zone("a."), *note)])).zones["a."].health is Health.GOOD
+    assert public(status([bad(zone("a."), *note)])).public.zones["a."].health is Health.GOOD
 
 
 COVERED = [
@@ -170,3 +172,17 @@ def test_an_address_shared_with_a_visible_server_is_not_hidden() -> None:
     cover = veil(replace(seen, zones={"a.": replace(seen.zones["a."], addresses=addresses)}))
     assert cover.addresses == frozenset()
     assert cover.names == {HIDDEN}
+
+
+def test_zones_that_did_not_change_are_taken_over() -> None:
+    first = public(status([zone("a."), zone("b.")]))
+    changed = {**first.whole.zones, "b.": bad(zone("b."), finding("no-answer", f"not {HIDDEN}", "ns1"))}
+    second = public(replace(first.whole, zones=changed), first)
+    assert second.public.zones["a."] is first.public.zones["a."]
+    assert second.public.zones["b."].findings[0].text == "The server does not answer over UDP, but does over TCP"
+    other = {
+        **changed,
+        "c.": replace(zone("c."), addresses=tuple(replace(a, hidden=True) for a in zone("c.").addresses)),
+    }
+    third = public(replace(first.whole, zones=other), second)
+    assert {a.server for a in third.public.zones["a."].addresses} == set(), "a server that is hidden anywhere is hidden"

@@ -1,7 +1,6 @@
 """The web application: all routes, and what stands before and behind them."""
 
 import re
-from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -16,7 +15,7 @@ from monitor.ports import StoreError
 from monitor.web.api import Api
 from monitor.web.context import Settings, View, WebContext
 from monitor.web.events import Events
-from monitor.web.guard import COOKIE, Guard, admit, read_form, same
+from monitor.web.guard import COOKIE, HEADERS, Guard, admit, read_form, same
 from monitor.web.look import Look
 from monitor.web.pages import Pages
 from monitor.web.scrape import Scrape
@@ -119,7 +118,10 @@ def _handlers(look: Look) -> dict[int | type[Exception], ExceptionHandler]:
         own = "" if error.detail == HTTPStatus(error.status_code).phrase else error.detail
         return look.problem(request.scope, error.status_code, error.headers or {}, own)
 
-    def problem(code: int) -> Callable[[Request, Exception], Response]:
-        return lambda request, error: look.problem(request.scope, code, {})
+    def store(request: Request, error: Exception) -> Response:
+        return look.problem(request.scope, 503, {})
 
-    return {HTTPException: http, StoreError: problem(503), Exception: problem(500)}
+    def bug(request: Request, error: Exception) -> Response:
+        return look.problem(request.scope, 500, {**HEADERS, "Cache-Control": "no-store"})  # it is sent past the guard
+
+    return {HTTPException: http, StoreError: store, Exception: bug}

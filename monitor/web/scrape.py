@@ -10,7 +10,7 @@ from starlette.responses import Response
 from monitor.metrics import render
 from monitor.status import Status
 from monitor.web.context import View, WebContext
-from monitor.web.shown import Shown
+from monitor.web.shown import Shown, same
 
 FRESH = timedelta(seconds=1)
 KEPT = 8
@@ -29,7 +29,7 @@ class Rendering:
         """Whoever asks while it is under way shares it; once done it lasts a second, or until the picture changes."""
         if not self.text.done():
             return True
-        return self.status is status and now - self.at < FRESH and self.text.exception() is None
+        return same(self.status, status) and now - self.at < FRESH and self.text.exception() is None
 
 
 class Scrape:

@@ -4,18 +4,16 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import h11
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-CONNECTIONS = 512
 BACKLOG = 256
-HEAD = 16 * 1024
-"""Octets a request line and its headers may have."""
-PATIENCE = 10.0
-"""Seconds a client may take to say what it wants."""
 KEEP_ALIVE = 15
 GRACE = 0.5
 """Seconds running requests have to end when the service stops."""
@@ -40,21 +38,36 @@ class _Server(uvicorn.Server):
 class _Patient(H11Protocol):
     """uvicorn waits forever for a client that sends no request, or half of one; this one closes the connection."""
 
+    def __init__(self, patience: float, **how: Any) -> None:
+        super().__init__(**how)
+        self.patience = patience
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._answered = self.cycle
-        self._look_again = self.loop.call_later(PATIENCE, self._look)
+        self._look_again = self.loop.call_later(self.patience, self._look)
 
     def _look(self) -> None:
         if self.conn.their_state is h11.IDLE and self.cycle is self._answered:
             self.transport.close()
             return
         self._answered = self.cycle
-        self._look_again = self.loop.call_later(PATIENCE, self._look)
+        self._look_again = self.loop.call_later(self.patience, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._look_again.cancel()
         super().connection_lost(exc)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``connections`` at once (more get 503), ``head`` octets of request line and headers, ``patience`` in seconds
+    with a client that does not say what it wants.
+    """
+
+    connections: int = 512
+    head: int = 16 * 1024
+    patience: float = 10.0
 
 
 class WebServer:
@@ -63,10 +76,12 @@ class WebServer:
     Port 0 lets the system choose; ``address`` is (host, port) as they are in the end.
     """
 
-    def __init__(self, app: Starlette, host: str, port: int, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, app: Starlette, host: str, port: int, stopping: asyncio.Event, limits: Limits = Limits()
+    ) -> None:
         self._stopping = stopping
         self._wanted = (host, port)
-        self._server = _Server(_config(app))
+        self._server = _Server(_config(app, limits))
         self._serving: asyncio.Task[None] | None = None
         self.address = self._wanted
 
@@ -101,10 +116,10 @@ async def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: Starlette, limits: Limits) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        http=_Patient,
+        http=partial(_Patient, limits.patience),  # type: ignore[arg-type]  # all it does is call it
         ws="none",
         loop="none",
         lifespan="off",
@@ -112,9 +127,9 @@ def _config(app: Starlette) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=limits.connections,
         timeout_keep_alive=KEEP_ALIVE,
-        h11_max_incomplete_event_size=HEAD,
+        h11_max_incomplete_event_size=limits.head,
         backlog=BACKLOG,
     )
     config.timeout_graceful_shutdown = GRACE  # type: ignore[assignment]  # it is handed to asyncio.wait_for

@@ -1,13 +1,24 @@
 """Which picture does this request see? What is made from a Status is made once, and kept until the next one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 
 from alerting.model import Incident
 from monitor.ports import RunRow
-from monitor.status import Measures, Status
+from monitor.status import Measures, Status, ZoneStatus
 from monitor.web.context import View, WebContext
 from monitor.web.veil import Parted, public, public_incident, public_measures, public_runs
 from monitor.web.views import AtServer, by_server
+
+TICKING = "heartbeat"
+"""The one field of a Status that moves though nothing else does."""
+
+
+def same(one: Status, other: Status) -> bool:
+    """Whether both show the same: one was made from the other, and nothing but the heartbeat was replaced."""
+    return one is other or all(
+        getattr(one, part.name) is getattr(other, part.name) for part in fields(Status) if part.name != TICKING
+    )
 
 
 class Shown:
@@ -16,16 +27,17 @@ class Shown:
     def __init__(self, context: WebContext) -> None:
         self._context = context
         self._parted: Parted | None = None
-        self._servers: dict[View, tuple[Status, AtServer]] = {}
+        self._servers: dict[View, tuple[Mapping[str, ZoneStatus], AtServer]] = {}
 
     def _now(self) -> Parted:
         status = self._context.status()
-        if self._parted is None or self._parted.whole is not status:
+        if self._parted is None or not same(self._parted.whole, status):
             self._parted = public(status, self._parted)
         return self._parted
 
     def status(self, view: View) -> Status:
-        return self._context.status() if view is View.WHOLE else self._now().public
+        status = self._context.status()
+        return status if view is View.WHOLE else replace(self._now().public, heartbeat=status.heartbeat)
 
     def measures(self, view: View) -> Measures:
         measures = self._context.measures()
@@ -42,6 +54,6 @@ class Shown:
     def servers(self, view: View) -> AtServer:
         status = self.status(view)
         known = self._servers.get(view)
-        if known is None or known[0] is not status:
-            known = self._servers[view] = (status, by_server(status))
+        if known is None or known[0] is not status.zones:
+            known = self._servers[view] = (status.zones, by_server(status))
         return known[1]

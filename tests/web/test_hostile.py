@@ -145,5 +145,6 @@ async def test_a_bug_is_a_plain_page_without_a_trace() -> None:
     async with client(seen, raising=False) as http:
         page, data = await http.get("/"), await http.get("/api/v1/zones")
     assert (page.status_code, data.status_code) == (500, 500)
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert "Traceback" not in page.text
     assert "NoneType" not in page.text + data.text

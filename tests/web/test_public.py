@@ -8,6 +8,8 @@ from alerting.model import Severity
 from checks.model import Address, Health
 from monitor.ports import Commit
 from monitor.status import CheckStatus, ReceiverStatus, Status
+from monitor.web.context import View
+from monitor.web.shown import Shown
 from monitor.web.veil import Veil, public, veil
 from tests.web.ask import client
 from tests.web.build import (
@@ -15,6 +17,7 @@ from tests.web.build import (
     HIDDEN_ADDRESS,
     HIDDEN_ADDRESS6,
     NAMES,
+    NOW,
     PAST,
     SERVERS,
     bad,
@@ -186,3 +189,16 @@ def test_zones_that_did_not_change_are_taken_over() -> None:
     }
     third = public(replace(first.whole, zones=other), second)
     assert {a.server for a in third.public.zones["a."].addresses} == set(), "a server that is hidden anywhere is hidden"
+
+
+async def test_a_heartbeat_alone_makes_nothing_anew() -> None:
+    seen = await stage(leaky(), public=True)
+    shown = Shown(seen.context())
+    first, servers = shown.status(View.PUBLIC), shown.servers(View.PUBLIC)
+    seen.status = replace(seen.status, heartbeat=NOW)
+    assert shown.status(View.PUBLIC).zones is first.zones
+    assert shown.status(View.PUBLIC).heartbeat == NOW
+    assert shown.servers(View.PUBLIC) is servers
+    seen.status = replace(seen.status, zones={})
+    assert shown.status(View.PUBLIC).zones == {}
+    assert shown.servers(View.PUBLIC) == {}

@@ -5,13 +5,14 @@ import contextlib
 import signal
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from monitor.web.app import build
 from monitor.web.events import Events
-from monitor.web.serve import HEAD, WebServer
+from monitor.web.serve import Limits, WebServer
 from monitor.web.watchers import TooMany, Watchers
 from tests.web.build import Stage, measures, stage, status, troubled, zone
 
@@ -19,8 +20,10 @@ DEADLINE = 5.0
 
 
 @contextlib.asynccontextmanager
-async def served(stage: Stage, host: str = "127.0.0.1") -> AsyncIterator[tuple[WebServer, httpx.AsyncClient]]:
-    server = WebServer(build(stage.context()), host, 0, stage.stopping)
+async def served(
+    stage: Stage, host: str = "127.0.0.1", **limits: float
+) -> AsyncIterator[tuple[WebServer, httpx.AsyncClient]]:
+    server = WebServer(build(stage.context()), host, 0, stage.stopping, Limits(**limits))
     await server.start()
     where, port = server.address
     name = f"[{where}]" if ":" in where else where
@@ -194,7 +197,7 @@ async def raw(server: WebServer, request: bytes) -> bytes:
 
 async def test_headers_without_end_and_requests_that_are_none() -> None:
     async with served(await stage(status())) as (server, http):
-        assert b" 400 " in await raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * (HEAD + 1000))
+        assert b" 400 " in await raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * (Limits().head + 1000))
         assert b" 400 " in await raw(server, b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
         assert b" 413 " in await raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
         assert b" 405 " in await raw(server, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
@@ -216,7 +219,48 @@ async def test_fifty_scrapes_at_once_are_one_rendering() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as http:
         answers = await asyncio.gather(*(http.get("/metrics") for _ in range(50)))
         assert {len(a.content) for a in answers} == {len(answers[0].content)}
+        seen.status = replace(seen.status, heartbeat=seen.now)
+        assert (await http.get("/metrics")).content == answers[0].content
         assert asked == 1
         seen.show(troubled())
         assert (await http.get("/metrics")).content != answers[0].content
         assert asked == 2
+
+
+HALVES = [b"", b"GET / HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHos"]
+
+
+@pytest.mark.parametrize("said", HALVES)
+async def test_a_client_that_does_not_say_what_it_wants_is_left(said: bytes) -> None:
+    async with served(await stage(status()), patience=0.1) as (server, _):
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(said)
+        async with asyncio.timeout(DEADLINE):
+            answer = await reader.read()
+        assert answer == b"" or answer.endswith(b"ok\n")
+        writer.close()
+
+
+async def test_a_watcher_is_not_taken_for_such_a_client() -> None:
+    seen = await stage(status())
+    async with served(seen, patience=0.05) as (server, http), http.stream("GET", "/events") as answer:
+        stream = lines(answer)
+        await until(stream, "event: ")
+        idle, writer = await asyncio.open_connection(*server.address)
+        async with asyncio.timeout(DEADLINE):
+            assert await idle.read() == b"", "by now the patience has ended for one that came later"
+        writer.close()
+        seen.show(troubled())
+        await until(stream, "event: ")
+
+
+async def test_there_are_only_so_many_connections() -> None:
+    async with served(await stage(status()), connections=3) as (server, http):
+        held = [await asyncio.open_connection(*server.address) for _ in range(3)]
+        assert (await http.get("/healthz")).status_code == 503
+        for _, writer in held:
+            writer.close()
+            await writer.wait_closed()
+        async with asyncio.timeout(DEADLINE):
+            while (await http.get("/healthz")).status_code != 200:
+                await asyncio.sleep(0.01)

@@ -1,7 +1,7 @@
 // Keeps the page true to what the service sees. Without this file the page asks for itself again every 30 seconds.
 "use strict";
 
-const GAP = 2000; // milliseconds between two looks, however often something changes
+const GAP = 5000; // milliseconds between two looks, however often something changes; the first is at once
 const line = document.getElementById("live");
 let source = null;
 let lastSeen = "";

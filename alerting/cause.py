@@ -5,11 +5,13 @@ A secondary that lags because what it transfers from is gone, or lags itself, sh
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
 
 from alerting.model import Alert, AlertKey, Cause, Severity
-from checks.model import Zone
+from checks.model import Address, Zone
 
 BLIND = "vantage-blind"
 
@@ -41,8 +43,23 @@ MOST = 0.5
 AT_LEAST = 2
 """… and at least so many."""
 
+SCOPES = {
+    "transfer-refused": "transfers",
+    "transfer-failed": "transfers",
+    "transfer-open": "transfers",
+    "record-differs": "records",
+    "record-unexpected": "records",
+    "content-differs": "records",
+}
+"""Codes that can show only in zones for which the configuration asks for it: of those zones most are meant."""
+
+ANY = ""
+
 Place = tuple[str, str]
 """A zone at a server."""
+
+Taken = Mapping[tuple[str, Address], datetime]
+"""When a server's address last took a new version of any zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +67,19 @@ class Topology:
     """Who serves which zone, and from whom it gets it. Made once per configuration by ``of``."""
 
     zones: Mapping[str, Zone] = field(default_factory=dict)
-    served: Mapping[str, int] = field(default_factory=dict)
-    """Server → in how many zones it is listed."""
+    served: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Server and scope → in how many zones it is listed, and could show something of that scope."""
     vantage: str = "local"
 
     @classmethod
     def of(cls, zones: Iterable[Zone], vantage: str = "local") -> "Topology":
         known = {zone.name: zone for zone in zones}
-        served = Counter(name for zone in known.values() for name in {server.name for server in zone.servers})
+        served = Counter(
+            (name, scope)
+            for zone in known.values()
+            for name in {server.name for server in zone.servers}
+            for scope in _scopes(zone)
+        )
         return cls(known, served, vantage)
 
     def feeders(self, zone: str, server: str) -> tuple[str, ...]:
@@ -71,10 +93,11 @@ class Topology:
         return (known.primary,) if known.primary else ()
 
 
-def fold(alerts: Iterable[Alert], topology: Topology) -> Mapping[AlertKey, Cause]:
+def fold(alerts: Iterable[Alert], topology: Topology, taken: Taken = MappingProxyType({})) -> Mapping[AlertKey, Cause]:
     """The cause of each alert that stands. Pending ones count too: they are how a wide trouble begins.
 
-    Alerts of severity info have no cause: they open no incident and explain nothing.
+    Alerts of severity info have no cause: they open no incident and explain nothing. ``taken`` tells a server that
+    takes nothing any more from one that does not get one zone, long before most of its zones have changed.
     """
     standing = [a for a in alerts if not a.quiet and a.severity > Severity.INFO]
     codes: dict[Place, set[str]] = defaultdict(set)
@@ -82,10 +105,22 @@ def fold(alerts: Iterable[Alert], topology: Topology) -> Mapping[AlertKey, Cause
         if alert.key.server is not None:
             codes[alert.key.zone, alert.key.server].add(alert.key.code)
     roots = {place: _root(place, codes, topology, ()) for place, found in codes.items() if found & BEHIND}
+    stalled = _stalled(standing, roots, taken)
     roots |= {place: above for place in codes if (above := _left_behind(place, codes, topology)) is not None}
     failing = _failing(codes, roots, topology)
     own = OWN | {NOT_CHECKED} if _sees_little(standing, topology) else OWN
-    return {alert.key: _cause(alert.key, roots, failing, own, topology.vantage) for alert in standing}
+    causes = {}
+    for alert in standing:
+        key = alert.key
+        if key.code in own:
+            causes[key] = Cause("vantage", topology.vantage)
+        elif key.server is None:
+            causes[key] = Cause("zone", key.zone)
+        else:
+            root = _blamed(key.code, (key.zone, key.server), roots)
+            at_fault = root in stalled or not failing.isdisjoint({(root[1], ANY), (root[1], SCOPES.get(key.code, ANY))})
+            causes[key] = Cause("server", root[1]) if at_fault else Cause("zone", key.zone)
+    return causes
 
 
 def _root(place: Place, codes: Mapping[Place, set[str]], topology: Topology, via: tuple[str, ...]) -> Place:
@@ -111,16 +146,36 @@ def _left_behind(place: Place, codes: Mapping[Place, set[str]], topology: Topolo
     return next(((zone, up) for up in topology.feeders(zone, server) if WENT_BACK in codes.get((zone, up), ())), None)
 
 
-def _failing(codes: Mapping[Place, set[str]], roots: Mapping[Place, Place], topology: Topology) -> frozenset[str]:
-    """The servers that are bad for most of their zones, by alerts that nothing above them explains."""
-    bad = Counter(
-        server
-        for (zone, server), found in codes.items()
-        if roots.get((zone, server), (zone, server)) == (zone, server) or found - BEHIND - {AHEAD}
-    )
+def _stalled(standing: Iterable[Alert], roots: Mapping[Place, Place], taken: Taken) -> frozenset[Place]:
+    """Where servers lag that have not taken a new version of any zone since, and lag in several."""
+    lagging: dict[tuple[str, Address], set[Place]] = defaultdict(set)
+    for alert in standing:
+        key = alert.key
+        if key.code not in BEHIND or key.server is None or key.address is None or alert.bad_since is None:
+            continue
+        place, last = (key.zone, key.server), taken.get((key.server, key.address))
+        if roots[place] == place and last is not None and last < alert.bad_since:
+            lagging[key.server, key.address].add(place)
+    return frozenset(place for places in lagging.values() if len(places) >= AT_LEAST for place in places)
+
+
+def _failing(
+    codes: Mapping[Place, set[str]], roots: Mapping[Place, Place], topology: Topology
+) -> frozenset[tuple[str, str]]:
+    """The servers that are bad for most of their zones, by alerts that nothing above them explains, per scope."""
+    bad: Counter[tuple[str, str]] = Counter()
+    for place, found in codes.items():
+        unexplained = {code for code in found if _blamed(code, place, roots) == place}
+        if unexplained:
+            bad.update((place[1], scope) for scope in {ANY, *(SCOPES.get(code, ANY) for code in unexplained)})
     return frozenset(
-        server for server, zones in bad.items() if zones >= AT_LEAST and zones > MOST * topology.served.get(server, 0)
+        where for where, zones in bad.items() if zones >= AT_LEAST and zones > MOST * topology.served.get(where, 0)
     )
+
+
+def _blamed(code: str, place: Place, roots: Mapping[Place, Place]) -> Place:
+    """Where a code at a place begins: above, if it is one that comes from above."""
+    return roots.get(place, place) if code in BEHIND or code == AHEAD else place
 
 
 def _sees_little(standing: Iterable[Alert], topology: Topology) -> bool:
@@ -131,14 +186,9 @@ def _sees_little(standing: Iterable[Alert], topology: Topology) -> bool:
     return len(unseen) >= AT_LEAST and len(unseen) > MOST * len(topology.zones)
 
 
-def _cause(
-    key: AlertKey, roots: Mapping[Place, Place], failing: frozenset[str], own: frozenset[str], vantage: str
-) -> Cause:
-    if key.code in own:
-        return Cause("vantage", vantage)
-    if key.server is None:
-        return Cause("zone", key.zone)
-    zone, server = place = (key.zone, key.server)
-    if key.code in BEHIND or key.code == AHEAD:
-        zone, server = roots.get(place, place)
-    return Cause("server", server) if server in failing else Cause("zone", zone)
+def _scopes(zone: Zone) -> Iterator[str]:
+    yield ANY
+    if zone.transfers:
+        yield "transfers"
+    if zone.records:
+        yield "records"

@@ -1,19 +1,19 @@
 """Which alerts are one incident, and what must be said of it now?"""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
 
-from alerting.cause import Topology, fold
+from alerting.cause import Taken, Topology, fold
+from alerting.lines import Identity, chosen, ended, fresh, identity, line_of, texts_of
 from alerting.model import (
     Alert,
     AlertKey,
     Cause,
     Incident,
-    Line,
     News,
     Phase,
     Policy,
@@ -27,11 +27,9 @@ from alerting.route import route
 
 OPEN, RESOLVED = "open", "resolved"
 
-MOST_LINES = 20
-
-UNWATCHED = "; no longer monitored"
-
 Standing = Mapping[AlertKey, Alert]
+Causes = Mapping[AlertKey, Cause]
+Folded = Callable[[], Causes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +58,14 @@ def keep(
     routes: Sequence[Route],
     now: datetime,
     receivers: Sequence[str] = (),
+    taken: Taken = MappingProxyType({}),
 ) -> Kept:
     """Alerts that fire join the incident of their cause; one without alerts is resolved.
 
     ``standing`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
     OK ones too. An alert stays in its incident until it is OK. Per incident and batch each receiver hears one thing
-    at most: that it opened, if he has not heard of it; that it worsened, by severity or by a code not yet told; that
-    it is resolved, to exactly those who heard that it opened.
+    at most: that it opened, if he has not heard of it; that it worsened, by severity, by a code not yet told, or from
+    a zone's trouble to a server's; that it is resolved, to exactly those who heard that it opened.
     """
     firing = [a for a in changed if a.phase in (Phase.FIRING, Phase.RECOVERING) and a.severity > Severity.INFO]
     joining = [a for a in firing if a.incident not in book.incidents]
@@ -74,12 +73,13 @@ def keep(
     leaving = [a for a in changed if a.quiet and a.incident in book.incidents]
     if not (book.incidents or joining):
         return Kept(book)
-    causes = fold(standing.values(), topology) if joining else {}
-    joined = _assign(book, standing, joining, causes, now)
+    causes = fold(standing.values(), topology, taken) if joining else {}
+    book_now = _widen(book, standing, joining, causes)
+    joined = _assign(book_now, standing, joining, causes, now)
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
-    after = _enter(book, joined, causes, graver, now)
+    after = _enter(book_now, joined, causes, graver, now)
     after = _leave(after, leaving, unwatched)
-    after, over = _close(after, standing, joined, topology, now)
+    after, over = _close(after, standing, joined, lambda: causes or fold(standing.values(), topology, taken), now)
     return _tell(book, after, over, joined, standing, routes, receivers, now)
 
 
@@ -90,9 +90,9 @@ def remind(book: Book, now: datetime, policy: Policy, standing: Standing = Mappi
     """
     due = [i for i in book.incidents.values() if i.told and policy.remind and now - i.told_at >= policy.remind]
     changed, tellings = [], []
-    texts = _texts(standing.values()) if due else {}
+    texts = texts_of(standing.values()) if due else {}
     for incident in due:
-        told = replace(_fresh(incident, texts), told_at=now, news=incident.news + 1)
+        told = replace(fresh(incident, texts), told_at=now, news=incident.news + 1)
         changed.append(told)
         tellings += [_telling(told, News.REMINDED, name, now) for name in told.receivers]
     kept = Book({**book.incidents, **{i.id: i for i in changed}}) if changed else book
@@ -109,8 +109,27 @@ def telling_id(incident: Incident, receiver: str) -> str:
     return f"{incident.id}-{incident.news}-{sha256(receiver.encode()).hexdigest()[:8]}"
 
 
+def _widen(book: Book, standing: Standing, joining: Iterable[Alert], causes: Causes) -> Book:
+    """An incident of a zone becomes that of a server when all that is in it turns out to be that server's fault."""
+    wanted = {causes[alert.key] for alert in joining if causes[alert.key].kind == "server"}
+    wanted -= {incident.cause for incident in book.incidents.values()}
+    if not wanted:
+        return book
+    held: dict[str, set[Cause]] = defaultdict(set)
+    for alert in standing.values():
+        name = alert.incident or ""
+        if name in book.incidents and alert.key in causes:
+            held[name].add(causes[alert.key])
+    wider = {}
+    for name in sorted(held):
+        if len(held[name]) == 1 and held[name] <= wanted:
+            wider[name] = replace(book.incidents[name], cause=held[name].pop())
+            wanted.discard(wider[name].cause)
+    return Book({**book.incidents, **wider})
+
+
 def _assign(
-    book: Book, standing: Standing, joining: Sequence[Alert], causes: Mapping[AlertKey, Cause], now: datetime
+    book: Book, standing: Standing, joining: Sequence[Alert], causes: Causes, now: datetime
 ) -> tuple[Alert, ...]:
     """To each alert its incident: the open one of its cause; else the one that holds another alert of the same
     zone at the same server, for that is most likely the same trouble; else a new one.
@@ -134,7 +153,7 @@ def _assign(
 
 
 def _enter(
-    book: Book, joined: Iterable[Alert], causes: Mapping[AlertKey, Cause], graver: Iterable[Alert], now: datetime
+    book: Book, joined: Iterable[Alert], causes: Causes, graver: Iterable[Alert], now: datetime
 ) -> dict[str, Incident]:
     """The incidents with what joined them, or grew graver in them."""
     after = dict(book.incidents)
@@ -161,7 +180,7 @@ def _with(incident: Incident, alerts: Sequence[Alert]) -> Incident:
         zones=_union(incident.zones, (a.key.zone for a in alerts)),
         servers=_union(incident.servers, (a.key.server for a in alerts)),
         codes=_union(incident.codes, (a.key.code for a in alerts)),
-        lines=chosen((*incident.lines, *map(_line, alerts))),
+        lines=chosen((*incident.lines, *map(line_of, alerts))),
         findings=incident.findings + len(alerts),
     )
 
@@ -171,60 +190,25 @@ def _union(before: tuple[str, ...], more: Iterable[str | None]) -> tuple[str, ..
     return tuple(sorted({*before, *new})) if new else before
 
 
-def _line(alert: Alert) -> Line:
-    key = alert.key
-    address = str(key.address) if key.address is not None else None
-    since = alert.bad_since or alert.since
-    return Line(key.code, alert.severity, key.zone, key.server, address, alert.text, since, subject=key.subject)
-
-
-def chosen(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """At most MOST_LINES of them, in their order, so that every code has one.
-
-    What stands is chosen before what ended, the first of a code before the second, the grave before the light.
-    """
-    if len(lines) <= MOST_LINES:
-        return tuple(lines)
-    nth: Counter[tuple[str, bool]] = Counter()
-    ranked = []
-    for place, line in enumerate(lines):
-        ended = line.ended is not None
-        nth[line.code, ended] += 1
-        ranked.append((ended, nth[line.code, ended] > 1, -line.severity, place))
-    return tuple(lines[place] for place in sorted(rank[-1] for rank in sorted(ranked)[:MOST_LINES]))
-
-
 def _leave(after: dict[str, Incident], leaving: Iterable[Alert], unwatched: set[AlertKey]) -> dict[str, Incident]:
     """Lines of alerts that are over say since when, and whether it is only that nobody looks any more."""
-    gone: dict[str, dict[tuple[object, ...], Alert]] = defaultdict(dict)
+    gone: dict[str, dict[Identity, Alert]] = defaultdict(dict)
     for alert in leaving:
-        gone[alert.incident or ""][_identity(_line(alert))] = alert
+        gone[alert.incident or ""][identity(line_of(alert))] = alert
     for name, alerts in gone.items():
-        after[name] = replace(after[name], lines=tuple(_ended(x, alerts, unwatched) for x in after[name].lines))
+        after[name] = replace(after[name], lines=tuple(ended(x, alerts, unwatched) for x in after[name].lines))
     return after
 
 
-def _ended(line: Line, alerts: Mapping[tuple[object, ...], Alert], unwatched: set[AlertKey]) -> Line:
-    alert = alerts.get(_identity(line))
-    if alert is None or line.ended is not None:
-        return line
-    said = line.text + UNWATCHED if alert.key in unwatched else line.text
-    return replace(line, ended=alert.since, text=said)
-
-
-def _identity(line: Line) -> tuple[object, ...]:
-    return (line.code, line.zone, line.server, line.address, line.subject, line.since)
-
-
 def _close(
-    after: dict[str, Incident], standing: Standing, joined: Iterable[Alert], topology: Topology, now: datetime
+    after: dict[str, Incident], standing: Standing, joined: Iterable[Alert], folded: Folded, now: datetime
 ) -> tuple[dict[str, Incident], list[Incident]]:
     """Those that go on, and those that are over: no alert is in them, and none is on its way to them."""
     held = {a.incident for a in standing.values()} | {a.incident for a in joined}
     idle = [incident for incident in after.values() if incident.id not in held]
     if not idle:
         return after, []
-    causes = fold(standing.values(), topology)
+    causes = folded()
     coming = {causes[a.key] for a in standing.values() if a.phase is Phase.PENDING and a.key in causes}
     over = [replace(i, phase=RESOLVED, resolved_at=now) for i in idle if i.cause not in coming]
     ids = {incident.id for incident in over}
@@ -242,7 +226,7 @@ def _tell(
     now: datetime,
 ) -> Kept:
     changed, tellings, open_now = [], [], dict(after)
-    texts = _texts([*standing.values(), *joined]) if after != book.incidents else {}
+    texts = texts_of([*standing.values(), *joined]) if after != book.incidents else {}
     for name, incident in after.items():
         before = book.incidents.get(name)
         if incident == before:
@@ -260,36 +244,28 @@ def _tell(
 def _news(
     before: Incident | None,
     incident: Incident,
-    texts: Mapping[tuple[object, ...], str],
+    texts: Mapping[Identity, str],
     routes: Sequence[Route],
     receivers: Sequence[str],
     now: datetime,
 ) -> tuple[Incident, list[Telling]]:
     """Those who hear of it for the first time hear that it opened; the others only if it is worse."""
-    worse = before is not None and (incident.severity > before.severity or incident.codes != before.codes)
+    worse = before is not None and (
+        incident.severity > before.severity or incident.codes != before.codes or incident.cause != before.cause
+    )
     heard = incident.receivers
-    fresh = tuple(name for name in route(incident, routes, receivers) if name not in heard)
-    if not fresh and not (worse and heard):
+    first = tuple(name for name in route(incident, routes, receivers) if name not in heard)
+    if not first and not (worse and heard):
         return incident, []
     told = replace(
-        _fresh(incident, texts),
+        fresh(incident, texts),
         told=True,
         told_at=now,
-        receivers=(*heard, *fresh),
+        receivers=(*heard, *first),
         news=incident.news + 1,
     )
     tellings = [_telling(told, News.WORSENED, name, now) for name in heard if worse]
-    return told, tellings + [_telling(told, News.OPENED, name, now) for name in fresh]
-
-
-def _texts(alerts: Iterable[Alert]) -> dict[tuple[object, ...], str]:
-    """How the alerts put it by now: "22 min behind" grows while the alert stands unchanged."""
-    return {_identity(_line(alert)): alert.text for alert in alerts if alert.incident is not None}
-
-
-def _fresh(incident: Incident, texts: Mapping[tuple[object, ...], str]) -> Incident:
-    lines = (x if x.ended else replace(x, text=texts.get(_identity(x), x.text)) for x in incident.lines)
-    return replace(incident, lines=tuple(lines))
+    return told, tellings + [_telling(told, News.OPENED, name, now) for name in first]
 
 
 def _telling(incident: Incident, news: News, receiver: str, now: datetime) -> Telling:

@@ -10,7 +10,7 @@ from alerting.model import Alert, AlertKey, Policy, Route, Severity, Transition
 from alerting.state import NOT_CHECKED, apply, withdraw
 from checks.judge import judge
 from checks.ledger import changes, see
-from checks.model import Check, Finding, Health, Ledger, Propagation, Round, RunChange, Verdict, Zone
+from checks.model import Address, Check, Finding, Health, Ledger, Propagation, Round, RunChange, Verdict, Zone
 from checks.vantage import Vantage, blind, excuse, hear
 from monitor.picture import picture
 from monitor.ports import Commit, Remembered
@@ -47,6 +47,8 @@ class Memory:
     """The same, by zone and check."""
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
+    taken: dict[tuple[str, Address], datetime] = field(default_factory=dict)
+    """When each address last took a new version of any zone."""
     vantage: Vantage = field(default_factory=Vantage)
     store_error: str = ""
     """Why the last commit was refused; empty when it was not."""
@@ -56,7 +58,14 @@ class Memory:
         memory = cls(ledgers=dict(remembered.ledgers), book=Book(dict(remembered.incidents)))
         for alert in remembered.alerts.values():
             memory.put(alert)
+        for ledger in memory.ledgers.values():
+            for standing in ledger.standings:
+                memory.took(standing.server, standing.address, standing.since)
         return memory
+
+    def took(self, server: str, address: Address, at: datetime) -> None:
+        """An address has a new version of some zone."""
+        self.taken[server, address] = max(at, self.taken.get((server, address), at))
 
     def put(self, alert: Alert) -> None:
         """Keep an alert as it is now; one that is OK is forgotten."""
@@ -125,6 +134,8 @@ def remember(memory: Memory, draft: Draft, zone: Zone, round: Round) -> Ledger:
         runs, propagations = changes(before, after)
         draft.runs += runs
         draft.propagations += propagations
+        for arrival in propagations:
+            memory.took(arrival.server, arrival.address, arrival.at)
     return after
 
 
@@ -164,7 +175,15 @@ def conclude(memory: Memory, draft: Draft, plan: Plan, now: datetime) -> Commit:
     if draft.alerts:
         changed = tuple(draft.alerts.values())
         kept = keep(
-            memory.book, memory.standing, changed, draft.transitions, plan.topology, plan.routes, now, plan.receivers
+            memory.book,
+            memory.standing,
+            changed,
+            draft.transitions,
+            plan.topology,
+            plan.routes,
+            now,
+            plan.receivers,
+            memory.taken,
         )
     memory.book = kept.book
     for alert in kept.alerts:

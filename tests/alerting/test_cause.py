@@ -7,7 +7,8 @@ import pytest
 from alerting.cause import FEEDS_NOTHING, Topology, fold
 from alerting.model import Alert, Cause, Phase, Severity
 from checks.codes import CODES
-from tests.alerting.stories import alert, server, zone
+from checks.model import Expectation, TransferRule, WantedRecord
+from tests.alerting.stories import ADDRESSES, alert, minute, server, zone
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
 
@@ -167,6 +168,73 @@ def test_when_most_zones_are_not_checked_the_trouble_is_ours() -> None:
     assert set(causes([alert(n, "not-checked") for n in (A, B, C)]).values()) == {"vantage local"}
 
 
+def lagging(*bad: tuple[str, str, float], last: float, by: str = "ns2") -> set[str]:
+    """Zones that lag at a server since some minute, where the server last took any version at another."""
+    taken = {(by, ADDRESSES[by]): minute(last)}
+    alerts = [alert(name, "serial-late", each, at=at) for name, each, at in bad]
+    many = Topology.of([zone(f"{letter}.example.", "ns1", "ns2", "ns3") for letter in "abcdefgh"])
+    return {str(cause) for cause in fold(alerts, many, taken).values()}
+
+
+def test_a_server_that_lags_in_two_zones_and_has_taken_nothing_since_takes_nothing() -> None:
+    assert lagging((A, "ns2", 10), (B, "ns2", 12), last=5) == {"server ns2"}
+
+
+def test_a_server_that_lags_in_two_zones_and_takes_others_is_not_at_fault() -> None:
+    assert lagging((A, "ns2", 10), (B, "ns2", 12), last=13) == {f"zone {A}", f"zone {B}"}
+
+
+def test_an_older_lag_is_another_matter() -> None:
+    """zone a has lagged since long before ns2 stopped taking anything."""
+    assert lagging((A, "ns2", 1), (B, "ns2", 12), (C, "ns2", 13), last=5) == {f"zone {A}", "server ns2"}
+    assert lagging((A, "ns2", 1), (B, "ns2", 12), last=5) == {f"zone {A}", f"zone {B}"}
+
+
+def test_a_server_of_which_nothing_is_known_is_given_the_benefit_of_the_doubt() -> None:
+    assert lagging((A, "ns3", 10), (B, "ns3", 12), last=5) == {f"zone {A}", f"zone {B}"}
+
+
+def test_a_lag_that_is_explained_from_above_does_not_accuse_who_lags() -> None:
+    dead = [alert(name, "server-unreachable", "ns1") for name in (A, B)]
+    lags = [alert(name, "serial-late", "ns2", at=10) for name in (A, B)]
+    found = fold(dead + lags, FOUR, {("ns2", ADDRESSES["ns2"]): minute(5)})
+    assert {str(found[a.key]) for a in lags} == {f"zone {A}", f"zone {B}"}
+
+
+def test_what_lags_behind_a_server_that_takes_nothing_shares_its_cause() -> None:
+    lags = [alert(name, "serial-late", each, at=10) for name in (A, B) for each in ("ns2", "ns3")]
+    found = fold(lags, CHAIN, {("ns2", ADDRESSES["ns2"]): minute(5), ("ns3", ADDRESSES["ns3"]): minute(5)})
+    assert {str(cause) for cause in found.values()} == {"server ns2"}
+
+
+@pytest.mark.parametrize("odd", [{"address": None}, {"server": None, "address": None}], ids=["no address", "no server"])
+def test_a_lag_without_a_place_says_nothing_of_what_a_server_takes(odd: dict[str, None]) -> None:
+    lags = [alert(name, "serial-late", "ns2", at=10) for name in (A, B)]
+    lags = [replace(each, key=replace(each.key, **odd)) for each in lags]
+    found = fold(lags, FOUR, {("ns2", ADDRESSES["ns2"]): minute(5)})
+    assert {str(cause) for cause in found.values()} == {f"zone {A}", f"zone {B}"}
+
+
+def test_one_that_is_ahead_of_a_primary_that_went_back_stood_still() -> None:
+    alerts = [alert(name, "serial-ahead", each) for name in (A, B, C) for each in ("ns2", "ns3")]
+    assert set(causes(alerts).values()) == {"server ns2", "server ns3"}
+    alerts += [alert(name, "serial-regressed", "ns1") for name in (A, B, C)]
+    assert set(causes(alerts).values()) == {"server ns1"}
+
+
+def test_only_the_zones_in_which_it_could_show_are_counted() -> None:
+    """Four zones; transfers are looked at in two of them, records in one."""
+    rule = TransferRule("*", Expectation.REFUSED)
+    zones = [zone(name, "ns1", "ns2") for name in (A, B, C, D)]
+    zones[0] = replace(zones[0], transfers=(rule,), records=(WantedRecord(A, "TXT"),))
+    zones[1] = replace(zones[1], transfers=(rule,))
+    topology = Topology.of(zones)
+    assert set(causes([alert(name, "transfer-open", "ns2") for name in (A, B)], topology).values()) == {"server ns2"}
+    assert set(causes([alert(A, "record-differs", "ns2")], topology).values()) == {f"zone {A}"}
+    mixed = [*(alert(name, "transfer-open", "ns2") for name in (A, B)), alert(A, "record-differs", "ns2")]
+    assert causes(mixed, topology)[A, "ns2", "record-differs"] == f"zone {A}"
+
+
 def test_nothing_has_no_cause() -> None:
     assert fold([], FOUR) == {}
     assert fold([], Topology()) == {}
@@ -175,7 +243,7 @@ def test_nothing_has_no_cause() -> None:
 def test_a_server_listed_twice_in_a_zone_serves_it_once() -> None:
     twice = zone(A, "ns1", "ns2")
     twice = replace(twice, servers=(*twice.servers, server("ns2")))
-    assert Topology.of([twice]).served == {"ns1": 1, "ns2": 1}
+    assert Topology.of([twice]).served == {("ns1", ""): 1, ("ns2", ""): 1}
 
 
 def test_only_codes_that_exist_explain_others() -> None:

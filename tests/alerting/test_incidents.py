@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.cause import Topology
-from alerting.incidents import MOST_LINES, Book, Kept, chosen, incident_id, keep, remind, telling_id
+from alerting.cause import Taken, Topology
+from alerting.incidents import Book, Kept, incident_id, keep, remind, telling_id
+from alerting.lines import MOST_LINES, chosen
 from alerting.model import (
     Alert,
     AlertKey,
@@ -23,7 +24,7 @@ from alerting.model import (
     Telling,
     Transition,
 )
-from tests.alerting.stories import START, alert, minute, zone
+from tests.alerting.stories import ADDRESSES, START, alert, minute, zone
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
 
@@ -40,6 +41,7 @@ class Desk:
     )
     routes: tuple[Route, ...] = ()
     receivers: tuple[str, ...] = ("oncall",)
+    taken: Taken = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     standing: dict[AlertKey, Alert] = field(default_factory=dict)
     at: float = 0
@@ -53,7 +55,15 @@ class Desk:
         for each in known:
             self.put(each)
         kept = keep(
-            self.book, self.standing, known, transitions, self.topology, self.routes, minute(self.at), self.receivers
+            self.book,
+            self.standing,
+            known,
+            transitions,
+            self.topology,
+            self.routes,
+            minute(self.at),
+            self.receivers,
+            self.taken,
         )
         for each in kept.alerts:
             self.put(each)
@@ -225,12 +235,40 @@ def test_two_zones_with_troubles_of_their_own_are_two_incidents() -> None:
     ]
 
 
-def test_an_alert_stays_in_its_incident_although_its_cause_is_seen_wider_later() -> None:
+def test_a_zones_incident_becomes_the_servers_when_that_is_what_it_was_all_along() -> None:
     desk = Desk()
     desk.fire(alert(A, "server-unreachable", "ns2"))
-    assert desk.fire(*(alert(name, "server-unreachable", "ns2") for name in (B, C, D))) == ["oncall: opened server ns2"]
-    assert sorted(map(str, (i.cause for i in desk.book.incidents.values()))) == ["server ns2", f"zone {A}"]
-    assert desk.end(alert(A, "server-unreachable", "ns2")) == [f"oncall: resolved zone {A}"]
+    (name,) = desk.book.incidents
+    assert desk.fire(*(alert(z, "server-unreachable", "ns2") for z in (B, C, D))) == ["oncall: worsened server ns2"]
+    assert (desk.only.id, desk.only.zones) == (name, (A, B, C, D))
+    assert desk.end(*(alert(z, "server-unreachable", "ns2") for z in (A, B, C, D))) == ["oncall: resolved server ns2"]
+
+
+def test_of_several_zones_incidents_the_first_becomes_the_servers_and_the_others_stay() -> None:
+    desk = Desk()
+    desk.fire(alert(A, "server-unreachable", "ns2"))
+    desk.fire(alert(B, "server-unreachable", "ns2"))
+    assert desk.fire(alert(C, "server-unreachable", "ns2")) == ["oncall: worsened server ns2"]
+    assert sorted(str(i.cause) for i in desk.book.incidents.values()) == ["server ns2", f"zone {B}"]
+
+
+def test_an_incident_with_another_trouble_in_it_stays_its_zones() -> None:
+    desk = Desk()
+    desk.fire(alert(A, "server-unreachable", "ns2"), alert(A, "record-differs", "ns3"))
+    assert desk.fire(*(alert(z, "server-unreachable", "ns2") for z in (B, C, D))) == ["oncall: opened server ns2"]
+    assert sorted(str(i.cause) for i in desk.book.incidents.values()) == ["server ns2", f"zone {A}"]
+    assert desk.end(alert(A, "server-unreachable", "ns2"), alert(A, "record-differs", "ns3")) == [
+        f"oncall: resolved zone {A}"
+    ]
+
+
+def test_a_server_that_takes_nothing_any_more_is_one_incident_from_its_second_zone_on() -> None:
+    """Its zones change one by one, so that most of them still look well."""
+    desk = Desk(taken={("ns2", ADDRESSES["ns2"]): minute(-1)})
+    assert desk.fire(LATE) == [f"oncall: opened zone {A}"]
+    assert desk.fire(alert(B, "serial-late", "ns2")) == ["oncall: worsened server ns2"]
+    assert desk.fire(alert(C, "serial-late", "ns2")) == []
+    assert len(desk.book.incidents) == 1
 
 
 def test_it_is_not_over_while_something_of_the_same_cause_is_on_its_way() -> None:

@@ -12,6 +12,10 @@ _DOTS = (".", "\u3002", "\uff0e", "\uff61")
 """Label separators as UTS #46 knows them; an escaped dot is part of its label."""
 
 
+_PLAIN = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_-]{1,63}\.)*[a-z_-][a-z0-9_-]{0,62}\.?", re.ASCII)
+"""Most names: nothing to fold, to escape or to translate, and no address. There may be a hundred thousand of them."""
+
+
 class BadName(ValueError):
     """The text is not a domain name; the sentence says why, ``hint`` (maybe empty) what was perhaps meant."""
 
@@ -26,6 +30,8 @@ def parse(text: str) -> str:
 
     Underscores, escapes and names of RFC 2317 are kept; the final dot may be missing. Raises BadName.
     """
+    if _PLAIN.fullmatch(text):
+        return text if text.endswith(".") else text + "."
     _refuse_what_is_no_name(text)
     if text == ".":
         return text

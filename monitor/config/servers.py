@@ -111,6 +111,8 @@ def _check_upstream(book: Book, path: KeyPath, text: str, table: raw.Server, fou
 
 def reference(text: str, defined: Mapping[str, ServerEntry]) -> ServerEntry:
     """The server a zone means: one that is defined, else an address or a full host name. Raises Wrong."""
+    if text in defined:
+        return defined[text]
     try:
         name = server_name(text)
     except Wrong:

@@ -8,6 +8,7 @@ from monitor.ports import RunRow
 from monitor.web.words import clock, many, span
 
 SPANS: dict[str, timedelta] = {
+    "10m": timedelta(minutes=10),
     "1h": timedelta(hours=1),
     "6h": timedelta(hours=6),
     "24h": timedelta(hours=24),
@@ -17,7 +18,7 @@ SPANS: dict[str, timedelta] = {
 SHADES = 6
 """How many colours there are; the newest version has the first, and those before it the others in turn."""
 _TOP, _LANE, _BAR, _FOOT = 6, 52, 24, 30
-_STEPS = tuple(timedelta(minutes=m) for m in (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 14400))
+_STEPS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 14400))
 _SLIVER = 0.2
 """A run is drawn at least this wide, in percent: a short one must not vanish."""
 _MOST = 400
@@ -91,9 +92,9 @@ def draw(zone: str, runs: Sequence[RunRow], now: datetime, length: timedelta) ->
 
 
 def fitting(runs: Iterable[RunRow], now: datetime) -> str:
-    """The span that suits what is known: an hour while nothing is older, a day otherwise."""
+    """The span that suits what is known: some minutes, or an hour, while nothing is older; a day otherwise."""
     earliest = min((r.since for r in runs), default=now)
-    return "1h" if now - earliest < SPANS["1h"] else "24h"
+    return next((name for name in ("10m", "1h") if now - earliest < SPANS[name]), "24h")
 
 
 def _by_lane(runs: Iterable[RunRow]) -> list[RunRow]:
@@ -134,7 +135,8 @@ def _births(runs: Iterable[RunRow], start: datetime, now: datetime) -> list[Mark
     for run in runs:
         if run.serial is not None and run.state == "answered":
             first.setdefault(run.serial, run.since)
-    seen = [Mark(_percent(at, start, now), str(serial)) for serial, at in first.items() if at > start]
+    begun = min(first.values(), default=start)  # what is served when the watch begins is not born then
+    seen = [Mark(_percent(at, start, now), str(serial)) for serial, at in first.items() if at > max(start, begun)]
     return seen[-20:]
 
 

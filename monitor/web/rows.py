@@ -10,6 +10,7 @@ from alerting.catalogue.dig import dig
 from alerting.catalogue.entry import Entry
 from alerting.model import Incident, Line
 from checks.model import Health
+from monitor.names import unicode
 from monitor.status import AddressStatus, FindingStatus, ZoneStatus
 from monitor.web.tone import (
     Tone,
@@ -142,11 +143,18 @@ def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
         tone=grave,
         word=zone_word(grave),
         serial=zone.reference_serial,
-        since=since(zone.since, now) if zone.since else "",
+        since=_zone_since(zone, grave, now),
         says=says,
         more=max(0, len(zone.findings) - 1),
         servers=len({a.server for a in zone.addresses}),
     )
+
+
+def _zone_since(zone: ZoneStatus, grave: Tone, now: datetime) -> str:
+    """Since when its health is what it is; of a version on its way, since when it is."""
+    moving = [a.behind_since for a in zone.addresses if a.state == "propagating" and a.behind_since]
+    at = min(moving) if grave is Tone.BUSY and moving else zone.since
+    return since(at, now) if at else ""
 
 
 def address_row(zone: ZoneStatus, address: AddressStatus, now: datetime) -> AddressRow:
@@ -238,12 +246,12 @@ def incident_row(incident: Incident, now: datetime, lines: int = 3, zones: int =
         tone=severity_tone(incident.severity) if over is None else Tone.GOOD,
         severity=str(incident.severity).capitalize(),
         kind=kind,
-        name=name,
+        name=unicode(name) if kind == "zone" else name,
         path=path(name) if path else "",
         opened=since(incident.opened_at, now) if over is None else since(incident.opened_at, now).partition(" (")[0],
         lasted=span((over or now) - incident.opened_at),
         open=over is None,
-        zones=tuple((z, zone_path(z)) for z in incident.zones[:zones]),
+        zones=tuple((unicode(z), zone_path(z)) for z in incident.zones[:zones]),
         more_zones=max(0, len(incident.zones) - zones),
         servers=tuple((s, server_path(s)) for s in incident.servers[:zones]),
         lines=tuple(_line(line, now) for line in incident.lines[:lines]),

@@ -70,9 +70,14 @@ def test_a_zone_that_changes_all_the_time_is_cut_and_says_so() -> None:
 
 
 def test_the_span_suits_what_is_known() -> None:
+    assert fitting([run("a", 1, 0.1, None)], NOW) == "10m"
     assert fitting([run("a", 1, 0.3, None)], NOW) == "1h"
     assert fitting([run("a", 1, 3, None)], NOW) == "24h"
-    assert fitting([], NOW) == "1h"
+    assert fitting([], NOW) == "10m"
+
+
+def test_what_is_served_when_the_watch_begins_is_not_born_then() -> None:
+    assert draw("z.", [run("a", 1, 2, None), run("b", 1, 2, None)], NOW, DAY).births == ()
 
 
 def test_it_is_told_in_words_too() -> None:

@@ -66,6 +66,7 @@ async def test_the_overview_shows_incidents_first_and_zones_worst_first() -> Non
     zones = re.findall(r'<th role="rowheader" scope="row"><a href="/zones/([^"]+)"', text)
     assert zones[:4] == ["example.com.", "shop.example.", "lab.example.", "dyn.example."]
     assert "since 10:02 UTC (22 min)" in text
+    assert "since 10:24 UTC (14 s)" in text, "a version on its way: since when it is"
 
 
 async def test_search_finds_either_form_of_a_name_and_chips_keep_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from monitor import clock
+from monitor import clock, logs
 from monitor.commands.failure import Failure
 from monitor.pair import faults as table
 from monitor.pair.control import ControlError, control
@@ -86,6 +86,7 @@ def run(
     """Run the pair until Ctrl-C."""
     timers = Timers(refresh=refresh, retry=retry, expire=expire)
     options = Options(directory, zones, ipv6=ipv6, timers=timers, broken=broken, listen=listen)
+    logs.set_up(level="warning")  # that a broken pair fails is no news
     try:
         asyncio.run(serve(options, click.echo, now=clock.now))
     except (ControlError, OSError) as error:

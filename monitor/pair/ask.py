@@ -88,7 +88,9 @@ async def over_tcp(address: Address, wire: bytes, timeout: float, most: int) -> 
             yield message
     except TimeoutError:
         raise NoAnswer(f"{address} did not finish over TCP in {timeout:g} s") from None
-    except (OSError, asyncio.IncompleteReadError) as error:
+    except asyncio.IncompleteReadError:
+        raise NoAnswer(f"{address} closed the connection before the end") from None
+    except OSError as error:
         raise NoAnswer(f"{address} over TCP: {error}") from error
     finally:
         if writer is not None:

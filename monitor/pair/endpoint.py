@@ -1,6 +1,7 @@
 """How does a nameserver speak on one address? UDP and TCP on the same port, faults of the wire included."""
 
 import asyncio
+import contextlib
 import random
 import socket
 from collections import Counter
@@ -11,7 +12,7 @@ from checks.model import Address
 from monitor.pair import sockets
 from monitor.pair.conduct import Conduct, Tcp, Wire
 from monitor.pair.exchange import Reply
-from monitor.pair.mischief import forged, garbage
+from monitor.pair.mischief import false, forged, garbage
 
 IDLE = 10.0
 """Seconds a TCP connection may be silent, and a client may leave us waiting with an answer."""
@@ -27,12 +28,13 @@ Speaker = Callable[[bytes, str, bool], Reply]
 class Endpoint:
     """Sockets of one address. Created bound; ``start`` listens, ``apply`` follows the conduct, ``close`` ends all."""
 
-    def __init__(self, host: str, speak: Speaker, tally: Counter[str], dice: random.Random) -> None:
+    def __init__(self, host: str, speak: Speaker, tally: Counter[str], dice: random.Random, idle: float) -> None:
         self._udp_socket, self._tcp = sockets.bind_both(host)
         self.address = Address(host, self._tcp.getsockname()[1])
         self._speak = speak
         self._tally = tally
         self._dice = dice
+        self._idle = idle
         self._conduct = Conduct()
         self._udp: asyncio.DatagramTransport | None = None
         self._choked = False
@@ -77,7 +79,7 @@ class Endpoint:
         if not conduct.udp or (conduct.loss and self._dice.random() < conduct.loss):
             self._tally["dropped"] += 1
             return
-        packets = self._packets(self._speak(wire, peer[0], True), conduct)
+        packets = self._packets(self._speak(wire, peer[0], True), conduct, peer)
         if not conduct.delay:
             self._send(packets, peer)
         elif len(self._late) < _LATE:
@@ -86,13 +88,21 @@ class Endpoint:
     def _choke(self, choked: bool) -> None:
         self._choked = choked
 
-    def _packets(self, reply: Reply, conduct: Conduct) -> list[bytes]:
+    def _packets(self, reply: Reply, conduct: Conduct, peer: tuple[str, int]) -> list[bytes]:
         packets = list(islice(reply.messages, 1))
         if conduct.wire is Wire.GARBAGE:
             return [garbage(packet, self._dice) for packet in packets]
         if conduct.wire is Wire.FORGED:
+            for packet in packets:
+                self._send_from_elsewhere(false(packet), peer)
             return [each for packet in packets for each in (*forged(packet, self._dice), packet)]
         return packets
+
+    def _send_from_elsewhere(self, packet: bytes, peer: tuple[str, int]) -> None:
+        """From another port than the one that was asked, as a forger off the path does who has guessed the id."""
+        with socket.socket(self._udp_socket.family, socket.SOCK_DGRAM) as other, contextlib.suppress(OSError):
+            other.setblocking(False)
+            other.sendto(packet, peer)
 
     def _send_later(self, packets: list[bytes], peer: tuple[str, int], delay: float) -> None:
         def send() -> None:
@@ -150,14 +160,17 @@ class Endpoint:
     async def _converse(self, connection: socket.socket, host: str) -> None:
         try:
             reader, writer = await asyncio.open_connection(sock=connection)
-        except (OSError, asyncio.CancelledError):
+        except OSError:
+            connection.close()
+            return
+        except asyncio.CancelledError:
             connection.close()
             raise
         try:
-            while (wire := await _next(reader)) is not None and await self._reply(writer, wire, host):
+            while (wire := await _next(reader, self._idle)) is not None and await self._reply(writer, wire, host):
                 pass
             writer.close()
-            async with asyncio.timeout(IDLE):
+            async with asyncio.timeout(self._idle):
                 await writer.wait_closed()
         except (asyncio.IncompleteReadError, OSError):  # TimeoutError and all resets are OSErrors
             self._tally["broken-off"] += 1
@@ -175,15 +188,15 @@ class Endpoint:
         for message in reply.messages:
             octets = garbage(message, self._dice) if conduct.wire is Wire.GARBAGE else message
             writer.write(len(octets).to_bytes(2, "big") + octets)
-            async with asyncio.timeout(IDLE):
+            async with asyncio.timeout(self._idle):
                 await writer.drain()
             await asyncio.sleep(reply.pause)  # a long transfer lets the others speak
         return not reply.hang_up
 
 
-async def _next(reader: asyncio.StreamReader) -> bytes | None:
+async def _next(reader: asyncio.StreamReader, idle: float) -> bytes | None:
     """The next message (RFC 1035 section 4.2.2), None at the end or at a length of zero."""
-    async with asyncio.timeout(IDLE):
+    async with asyncio.timeout(idle):
         try:
             length = int.from_bytes(await reader.readexactly(2), "big")
         except asyncio.IncompleteReadError as error:

@@ -65,7 +65,7 @@ WIRE = (
         "forged",
         "ns2",
         "",
-        "Each UDP answer comes after a burst of forgeries with wrong ids and a false serial.",
+        "Each UDP answer comes after a burst of forgeries: wrong ids, another port, a false serial.",
         "Somebody forges answers: a monitor must not believe one of them.",
         wire=Wire.FORGED,
     ),

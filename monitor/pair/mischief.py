@@ -19,14 +19,14 @@ def garbage(wire: bytes, dice: random.Random) -> bytes:
 
 def forged(wire: bytes, dice: random.Random) -> list[bytes]:
     """Answers with wrong ids and false serials, as one sends who does not see the question (RFC 5452 section 3)."""
-    false = _false(wire)
+    lie = false(wire)
     true_id = int.from_bytes(wire[:2], "big")
     ids = (n for n in iter(lambda: dice.getrandbits(16), None) if n != true_id)
-    return [struct.pack("!H", next(ids)) + false[2:] for _ in range(FORGERIES)]
+    return [struct.pack("!H", next(ids)) + lie[2:] for _ in range(FORGERIES)]
 
 
-def _false(wire: bytes) -> bytes:
-    """The answer with another serial, where it has one."""
+def false(wire: bytes) -> bytes:
+    """The answer with another serial, where it has one, and without a signature."""
     try:
         message = dns.message.from_wire(wire, keyring=lambda *_: False)
     except (dns.exception.DNSException, ValueError):

@@ -14,7 +14,7 @@ from checks.model import Address
 from monitor.pair import holding as holdings
 from monitor.pair import tsig
 from monitor.pair.conduct import Conduct
-from monitor.pair.endpoint import Endpoint
+from monitor.pair.endpoint import IDLE, Endpoint
 from monitor.pair.exchange import Position, Reply, exchange
 from monitor.pair.holding import Holding, Served
 from monitor.pair.request import HEADER, bare
@@ -42,12 +42,14 @@ class Nameserver:
         peers: Iterable[dns.tsig.Key] = (),
         upstreams: frozenset[str] = frozenset(),
         on_notify: Callable[[Name], None] = lambda zone: None,
+        idle: float = IDLE,
         seed: int = 0,
     ) -> None:
         self.name = name
         self.tally: Counter[str] = Counter()
         self._now = now
         self._hosts = hosts
+        self._idle = idle
         self._clients = tsig.keyring(clients or {})
         self._peers = {key.name: key for key in peers}
         self._upstreams = upstreams
@@ -64,7 +66,7 @@ class Nameserver:
         """Raises OSError when there is no port, NotLoopback for a host that others can reach."""
         try:
             for host in self._hosts:
-                self._endpoints.append(Endpoint(host, self._speak, self.tally, self._dice))
+                self._endpoints.append(Endpoint(host, self._speak, self.tally, self._dice, self._idle))
             for endpoint in self._endpoints:
                 await endpoint.start()
                 endpoint.apply(self._conduct)
@@ -126,8 +128,8 @@ class Nameserver:
     # --- answering ---
 
     def _speak(self, wire: bytes, host: str, udp: bool) -> Reply:
-        position = Position(self.name, self.served, self._keys(), self._conduct, self.clock(), self._upstreams)
         try:
+            position = Position(self.name, self.served, self._keys(), self._conduct, self.clock(), self._upstreams)
             reply = exchange(wire, position, host, udp=udp)
         except Exception:
             # No packet may end a server. Each of these is a defect of ours: it is counted and told.

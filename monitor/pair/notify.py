@@ -1,6 +1,7 @@
 """How is a secondary told that its zone has changed? (RFC 1996)"""
 
 import secrets
+from collections.abc import Sequence
 
 import dns.flags
 import dns.message
@@ -24,7 +25,9 @@ WAITS = (0.5, 1.0, 2.0)
 """Seconds to wait for the answer, attempt by attempt."""
 
 
-async def notify(address: Address, data: ZoneData, key: dns.tsig.Key | None, now: int) -> bool:
+async def notify(
+    address: Address, data: ZoneData, key: dns.tsig.Key | None, now: int, *, waits: Sequence[float] = WAITS
+) -> bool:
     """Tells the server at that address; whether it said that it heard. ``now`` is in seconds since 1970."""
     query = dns.message.make_query(data.origin, RdataType.SOA)
     query.flags = dns.flags.AA | dns.opcode.to_flags(Opcode.NOTIFY)
@@ -33,7 +36,7 @@ async def notify(address: Address, data: ZoneData, key: dns.tsig.Key | None, now
     wire, mac = query.to_wire(), b""
     if key is not None:
         wire, mac = tsig.sign_request(wire, key, now)
-    for wait in WAITS:
+    for wait in waits:
         try:
             heard = await ask.over_udp(address, wire, lambda octets: ask.understood(query, octets, key, mac), wait)
         except NoAnswer:

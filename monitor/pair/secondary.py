@@ -22,8 +22,9 @@ UNLOADED_RETRY = 1.0
 class Secondary:
     """Keeps copies of zones at ``server``, refreshed by their own timers and by NOTIFY."""
 
-    def __init__(self, server: Nameserver, zones: Iterable[Name]) -> None:
+    def __init__(self, server: Nameserver, zones: Iterable[Name], *, unloaded_retry: float = UNLOADED_RETRY) -> None:
         self.server = server
+        self._unloaded_retry = unloaded_retry
         self._wakes = {zone: asyncio.Event() for zone in zones}
         self._moved = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
@@ -60,7 +61,7 @@ class Secondary:
     async def _keep(self, zone: Name, upstream: Callable[[], Upstream]) -> None:
         wake = self._wakes[zone]
         while True:
-            wait = None if self.server.conduct.frozen else await self._look(zone, upstream())
+            wait = None if self.server.conduct.frozen else await self._look(zone, upstream)
             try:
                 async with asyncio.timeout(wait):
                     await wake.wait()
@@ -69,23 +70,28 @@ class Secondary:
             finally:
                 wake.clear()
 
-    async def _look(self, zone: Name, upstream: Upstream) -> float:
+    async def _look(self, zone: Name, upstream: Callable[[], Upstream]) -> float:
         """One look at the primary, and how many seconds until the next: refresh, or retry after a failure."""
-        held = self.server.holdings[zone]
+        held, conduct = self.server.holdings[zone], self.server.conduct
         try:
-            kept = await self._brought_up(held, upstream)
+            kept = await self._brought_up(held, upstream())
         except NoAnswer as reason:
             log.info("refresh failed", server=self.server.name, zone=str(zone), why=str(reason))
-            return _retry(held)
+            return self._retry(held)
         except Exception:
             # A copy must go on being looked after, whatever the primary sent. Each of these is a defect of ours.
             log.exception("refresh failed", server=self.server.name, zone=str(zone))
             self.server.tally["failed"] += 1
-            return _retry(held)
+            return self._retry(held)
+        if self.server.conduct is not conduct:  # what was begun before a fault must not be finished under it
+            return 0.0
         self.server.hold(kept)
         async with self._moved:
             self._moved.notify_all()
-        return UNLOADED_RETRY if kept.data is None else float(kept.data.soa.refresh)
+        return self._unloaded_retry if kept.data is None else float(kept.data.soa.refresh)
+
+    def _retry(self, held: Holding) -> float:
+        return self._unloaded_retry if held.data is None else float(held.data.soa.retry)
 
     async def _brought_up(self, held: Holding, upstream: Upstream) -> Holding:
         """The copy as it should be now. Raises NoAnswer when the primary did not help, or is behind us."""

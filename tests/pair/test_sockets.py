@@ -96,12 +96,15 @@ async def test_a_message_of_64k_is_read_and_answered() -> None:
         writer.close()
 
 
-async def test_a_silent_client_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "IDLE", 0.1)
-    async with Pair([ZONE], now=now) as pair:
-        reader, writer = await dial(pair.primary.address)
+async def test_a_silent_client_is_sent_away() -> None:
+    server = Nameserver("ns1", now=now, idle=0.1)
+    await server.start()
+    for octets in (b"", FRAMED[:1], FRAMED[:9]):
+        reader, writer = await dial(server.address)
+        writer.write(octets)
         assert await ended(reader) == b""
         writer.close()
+    await server.close()
 
 
 async def test_a_flood_of_connections_is_capped_and_passes() -> None:

@@ -1,5 +1,6 @@
 """One real nameserver: what it serves, whom it follows, and how it is broken."""
 
+import contextlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -125,19 +126,20 @@ class Server:
         upstream._change(zone, notify=told)
 
     def thaw(self, zone: str) -> None:
-        """Be told of changes again, and of what was missed at once."""
+        """Be told of changes again, and of what was missed at once; ``catch_up`` waits for that, and insists."""
         over = Family.IPV6 if self.setup.duty(zone).upstream == self.upstreams[zone].ipv6 else Family.IPV4
         self.upstreams[zone]._tell(self.at(over), zone)
         self.nudge(zone)
 
     def nudge(self, zone: str) -> None:
-        """Hand it a NOTIFY (RFC 1996) for the zone, as its primary would."""
+        """Hand it a NOTIFY (RFC 1996) for the zone, as its primary would; it may get lost, as theirs may."""
         notify = dns.message.make_query(zone, dns.rdatatype.SOA, use_edns=False)
         notify.set_opcode(dns.opcode.NOTIFY)
         notify.flags = dns.opcode.to_flags(dns.opcode.NOTIFY) | dns.flags.AA
         over = Family.IPV6 if self.setup.duty(zone).upstream == self.upstreams[zone].ipv6 else Family.IPV4
         address = self.at(over)
-        dns.query.udp(notify, address.host, port=address.port, timeout=5)
+        with contextlib.suppress(dns.exception.Timeout):
+            dns.query.udp(notify, address.host, port=address.port, timeout=1)
 
     # --- its life ---
 
@@ -225,11 +227,11 @@ class Server:
         found = answer.get_rrset(answer.answer, answer.question[0].name, dns.rdataclass.IN, dns.rdatatype.SOA)
         return found[0].serial if found else None
 
-    def wait(self, zone: str, serial: int, *, seconds: float = 15.0) -> None:
+    def wait(self, zone: str, serial: int, *, seconds: float = 20.0) -> None:
         """Return once it serves that version of the zone."""
         until(lambda: self.serial(zone) == serial, lambda: self._why(zone, serial), seconds=seconds)
 
-    def wait_rcode(self, zone: str, rcode: str, *, seconds: float = 15.0) -> None:
+    def wait_rcode(self, zone: str, rcode: str, *, seconds: float = 20.0) -> None:
         """Return once it answers the SOA question with that rcode, such as SERVFAIL for a copy that has expired."""
 
         def answered() -> bool:
@@ -240,7 +242,7 @@ class Server:
 
         until(answered, lambda: self._why(zone, rcode), seconds=seconds)
 
-    def catch_up(self, zone: str, serial: int, *, seconds: float = 15.0) -> None:
+    def catch_up(self, zone: str, serial: int, *, seconds: float = 20.0) -> None:
         """``wait``, handing it a NOTIFY until it does: one that comes while it is busy may get lost."""
 
         def caught_up() -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 from contextlib import suppress
@@ -10,11 +11,12 @@ from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Literal
 
 import aiosmtplib
+import idna
 
 from alerting.model import DeliveryError, News, Notification, Secret
 from checks.words import span
@@ -23,6 +25,8 @@ FAREWELL = 2.0
 """Seconds that a server may take to say goodbye."""
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+_MAILBOX = re.compile(r'(?:"?(?P<name>[^"<>]*?)"?\s*<)?(?P<local>[^\s<>@,;:"]+)@(?P<domain>[^\s<>@,;:"]+)(?(name)>)')
 
 _LOG = logging.getLogger(__name__)
 
@@ -212,11 +216,17 @@ def _place(smtp: Smtp) -> str:
 
 
 def _mailbox(text: str) -> Address:
-    """A mail address, with or without a name; ValueError if it is none."""
-    name, address = parseaddr(text)
-    if not address or "@" not in address or one_line(text) != text.strip():
-        raise ValueError(f"{one_line(text)!r} is not a mail address")
-    return Address(display_name=name, addr_spec=address)
+    """A mail address, with or without a name; ValueError if it is none, or one that needs SMTPUTF8 (RFC 6531)."""
+    said = ValueError(f"{one_line(text)!r} is not a mail address")
+    found = _MAILBOX.fullmatch(text.strip())
+    if found is None or one_line(text) != text.strip():
+        raise said
+    try:
+        domain = found["domain"]
+        domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
+        return Address(display_name=found["name"] or "", addr_spec=f"{found['local']}@{domain}")
+    except ValueError:
+        raise said from None
 
 
 def _domain(text: str) -> str:

@@ -1,5 +1,6 @@
 """Mail as it arrives, and what becomes of it when the server will not have it."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -193,6 +194,62 @@ async def test_a_server_that_falls_silent_costs_no_more_than_the_time_out(opened
     assert "did not finish" in error.reason
 
 
+async def test_a_server_that_hangs_up(opened: AsyncExitStack) -> None:
+    async def go(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.test ESMTP\r\n")
+        await reader.readline()
+        writer.close()
+
+    server = await opened.enter_async_context(await asyncio.start_server(go, "127.0.0.1", 0))
+    port = server.sockets[0].getsockname()[1]
+    error = await failure(Notifier(("dns@example.com",), Smtp("127.0.0.1", port, "none"), timeout=PATIENCE))
+    assert (error.permanent, error.reason) == (False, f"127.0.0.1:{port} closed the connection")
+
+
+@pytest.mark.parametrize("greeting", ["421 too busy", "554 no service here"])
+async def test_a_server_that_greets_nobody_may_do_so_later(opened: AsyncExitStack, greeting: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{greeting}\r\n".encode())
+        writer.close()
+
+    server = await opened.enter_async_context(await asyncio.start_server(refuse, "127.0.0.1", 0))
+    port = server.sockets[0].getsockname()[1]
+    error = await failure(Notifier(("dns@example.com",), Smtp("127.0.0.1", port, "none"), timeout=PATIENCE))
+    assert (error.permanent, error.reason) == (False, f"127.0.0.1:{port} answered {greeting[:3]}")
+
+
+async def test_a_domain_in_other_letters_is_written_as_the_dns_knows_it(opened: AsyncExitStack) -> None:
+    server = await opened.enter_async_context(mailserver())
+    await notifier(server, "dns@bücher.example").send(NOTE)
+    assert [taken.receivers for taken in server.taken] == [["dns@xn--bcher-kva.example"]]
+    assert server.taken[0].mail["From"] == "soawatch@xn--bcher-kva.example"
+
+
+async def test_a_server_whose_name_is_none(opened: AsyncExitStack) -> None:
+    error = await failure(Notifier(("dns@example.com",), Smtp("mail..test", tls="none"), timeout=PATIENCE))
+    assert (error.permanent, error.reason.partition(":25")[0]) == (False, "mail..test")
+
+
+async def test_a_farewell_that_does_not_come_costs_nothing(opened: AsyncExitStack) -> None:
+    """The mail is taken; after that the server says no more."""
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers = {b"EHLO": b"250 mail.test", b"DATA": b"354 go on", b".\r\n": b"250 taken"}
+        writer.write(b"220 mail.test ESMTP\r\n")
+        body = False
+        while line := await reader.readline():
+            if line[:4] == b"QUIT":
+                writer.close()
+                return
+            if not body or line == b".\r\n":
+                writer.write(answers.get(line[:4], b"250 OK") + b"\r\n")
+            body = line[:4] == b"DATA" or (body and line != b".\r\n")
+
+    server = await opened.enter_async_context(await asyncio.start_server(take, "127.0.0.1", 0))
+    port = server.sockets[0].getsockname()[1]
+    await Notifier(("dns@example.com",), Smtp("127.0.0.1", port, "none"), timeout=PATIENCE).send(NOTE)
+
+
 async def test_a_name_that_cannot_be_resolved_may_be_back_later() -> None:
     error = await failure(Notifier(("dns@example.com",), Smtp("mail.invalid", tls="none"), timeout=PATIENCE))
     assert not error.permanent
@@ -225,6 +282,10 @@ def test_a_header_is_one_printable_line() -> None:
         ({"to": ("a@example.com\r\nBcc: b@example.com",)}, "is not a mail address"),
         ({"from_": "@"}, "is not a mail address"),
         ({"reply_to": "x"}, "is not a mail address"),
+        ({"to": ("bücher@example.com",)}, "'bücher@example.com' is not a mail address"),
+        ({"to": ("dns@exa mple.com",)}, "is not a mail address"),
+        ({"to": ("@example.com",)}, "is not a mail address"),
+        ({"to": ("dns@xn--a.\u2260",)}, "is not a mail address"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, object], said: str) -> None:

@@ -97,6 +97,11 @@ def test_a_very_long_record_is_cut_and_still_tells_others_apart() -> None:
     assert texts[0] != texts[1]
 
 
+def test_what_cannot_be_written_in_its_own_syntax_is_written_as_rfc_3597_says() -> None:
+    odd = dns.rdata.GenericRdata(dns.rdataclass.IN, dns.rdatatype.A, b"abc")
+    assert canonical.canonical(odd) == "\\# 3 616263"
+
+
 COMMON = [dns.rdatatype.from_text(t) for t in ("A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT")]
 TYPES = [t for t in dns.rdatatype.RdataType if not dns.rdatatype.is_metatype(t) and t != dns.rdatatype.TYPE0]
 

@@ -197,6 +197,15 @@ secret_env = "XFR"
     )
 
 
+def test_transfer_rules_of_a_zone_whose_servers_are_yet_to_be_found() -> None:
+    zone = '[[zones]]\nname = "a.example"\ntransfer = [{ server = ["ns1.a.example", "*"], expect = "refused" }]\n'
+    rules = read(zone).zones[0].transfers
+    assert rules == (TransferRule("ns1.a.example", Expectation.REFUSED), TransferRule("*", Expectation.REFUSED))
+    assert mistakes(zone.replace("ns1.a.example", "ns1"))[0].startswith(
+        'config.toml:3: zones[0].transfer[0].server[0]: no server is called "ns1"'
+    )
+
+
 def test_a_primary_beside_the_ns_set() -> None:
     config = read('servers.origin.addresses = "192.0.2.9"\n[[zones]]\nname = "a.example"\nprimary = "origin"\n')
     assert config.zones[0].primary == "origin"

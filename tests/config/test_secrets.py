@@ -59,6 +59,11 @@ def test_a_key_clause_gives_secret_and_algorithm(tmp_path: Path) -> None:
     assert config.warnings == ()
 
 
+def test_a_key_clause_without_a_secret_is_none(tmp_path: Path) -> None:
+    kept(tmp_path, "xfr.key", 'key "xfr" { algorithm hmac-sha256; };')
+    assert "the secret is empty" in str(refused(tmp_path, '[keys.xfr]\nsecret_file = "xfr.key"\n'))
+
+
 def test_one_line_end_and_white_space_inside_base64_do_not_matter(tmp_path: Path) -> None:
     kept(tmp_path, "xfr.key", f"{WORD[:5]}\n{WORD[5:]}\r\n")
     assert read(tmp_path, '[keys.xfr]\nsecret_file = "xfr.key"\n').keys["xfr"].secret.reveal() == WORD

@@ -259,6 +259,15 @@ def test_a_prefix_that_is_no_zone_of_its_own_is_only_refused(text: str) -> None:
     assert caught.value.hint == ""
 
 
+@pytest.mark.parametrize(
+    "text", ["*.example", r"a\.b.example", "0/25.2.0.192.in-addr.arpa", "-a.example", "a-.example"]
+)
+def test_names_no_host_has(text: str) -> None:
+    assert names.parse(text)
+    with pytest.raises(names.BadName, match="not a host name"):
+        names.host(text)
+
+
 def test_both_forms_are_shown_where_they_differ() -> None:
     assert names.show("xn--bcher-kva.example.") == "xn--bcher-kva.example. (bücher.example.)"
     assert names.show("example.com.") == "example.com."

@@ -7,7 +7,7 @@ import pytest
 
 from checks.model import Address, Expectation, Ledger, Standing, TransferRule
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
-from monitor.sources import SILENT_ENOUGH, recall, resolve
+from monitor.sources import MOST_PROBLEMS, SILENT_ENOUGH, recall, resolve
 from tests.sources.resolver import FakeResolver, resolving
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -145,6 +145,22 @@ async def test_an_address_that_is_none_of_one_server_is_left_out_and_told() -> N
         topology = await resolve(config(resolver, ZoneEntry("a.", ("bad",)), bad=hosted("bad.example.")), None, NOON)
     assert topology.servers["bad"].addresses == (Address("192.0.2.1"),)
     assert topology.problems == ('bad.example: "0.0.0.0" is not the address of one server',)
+
+
+async def test_ns_records_that_name_no_host_are_left_out_and_told() -> None:
+    data = {("example.com.", "NS"): ["*.example.net.", "ns1.example.net."], ("ns1.example.net.", "A"): ["192.0.2.1"]}
+    async with resolving(data) as resolver:
+        topology = await resolve(config(resolver, ZoneEntry("example.com.")), None, NOON)
+    assert [server.name for server in topology.zones[0].servers] == ["ns1.example.net"]
+    assert topology.problems == ("example.com.: NS *.example.net.: not a host name",)
+
+
+async def test_a_long_list_of_problems_is_cut() -> None:
+    async with resolving({}) as resolver:
+        servers = {f"ns{n}": hosted(f"ns{n}.example.") for n in range(250)}
+        topology = await resolve(config(resolver, ZoneEntry("a.", ("ns1",)), **servers), None, NOON)
+    assert len(topology.problems) == MOST_PROBLEMS + 1
+    assert topology.problems[-1] == "and 150 more names do not resolve"
 
 
 async def test_hundreds_of_names_and_a_dead_resolver_take_only_moments_and_one_sentence() -> None:

@@ -1,6 +1,6 @@
 """Who served which version when? A picture of lanes, one for each address, as plain numbers a template can draw."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ SPANS: dict[str, timedelta] = {
     "30d": timedelta(days=30),
 }
 SHADES = 6
-"""How many colours there are; the newest version has the first, and those before it the others in turn."""
+"""How many colours there are."""
 _TOP, _LANE, _BAR, _FOOT = 6, 52, 24, 30
 _STEPS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 14400))
 _SLIVER = 0.2
@@ -66,12 +66,17 @@ class Picture:
     bar: int = _BAR
 
 
-def draw(zone: str, runs: Sequence[RunRow], now: datetime, length: timedelta) -> Picture:
-    """The lanes of the last ``length``; runs that ended before it are left out, those that began before it are cut."""
+def draw(
+    zone: str, runs: Sequence[RunRow], now: datetime, length: timedelta, references: Collection[int | None] = ()
+) -> Picture:
+    """The lanes of the last ``length``; runs that ended before it are left out, those that began before it are cut.
+
+    ``references`` are the serials everybody should serve now: they alone have the first colour.
+    """
     start = now - length
     within = [r for r in runs if (r.until or now) > start and r.since <= now]
     kept = sorted(within, key=lambda r: r.since)[-_MOST:]
-    shades = _shades(kept)
+    shades = _shades(kept, references)
     lanes = []
     for index, (server, address) in enumerate(dict.fromkeys((r.server, r.address) for r in _by_lane(kept))):
         own = [r for r in kept if (r.server, r.address) == (server, address)]
@@ -101,14 +106,14 @@ def _by_lane(runs: Iterable[RunRow]) -> list[RunRow]:
     return sorted(runs, key=lambda r: (r.server, r.address))
 
 
-def _shades(runs: Iterable[RunRow]) -> dict[int, str]:
-    """Each version has its colour on all lanes; the newest is always the same."""
+def _shades(runs: Iterable[RunRow], references: Collection[int | None]) -> dict[int, str]:
+    """Each version has its colour on all lanes: the reference the first, the others the rest in turn."""
     first: dict[int, datetime] = {}
     for run in runs:
         if run.serial is not None and run.state == "answered":
             first.setdefault(run.serial, run.since)
-    newest_first = sorted(first, key=lambda serial: first[serial], reverse=True)
-    return {serial: f"v{index % SHADES}" for index, serial in enumerate(newest_first)}
+    others = sorted(first.keys() - set(references), key=lambda serial: first[serial], reverse=True)
+    return dict.fromkeys(first, "v0") | {serial: f"v{1 + index % (SHADES - 1)}" for index, serial in enumerate(others)}
 
 
 def _segment(run: RunRow, shades: dict[int, str], start: datetime, now: datetime) -> Segment:

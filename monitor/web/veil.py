@@ -56,12 +56,14 @@ def _canonical(host: str) -> str:
 
 
 def veil(status: Status) -> Veil:
-    places = {(a.server, a.address.host, a.hidden) for z in status.zones.values() for a in z.addresses}
+    places = {(a.server, a.address, a.hidden) for z in status.zones.values() for a in z.addresses}
     hidden = {server for server, _, is_hidden in places if is_hidden}
+    taken = frozenset(_canonical(where.host) for _, where, is_hidden in places if is_hidden)
+    open_ = frozenset(_canonical(where.host) for _, where, is_hidden in places if not is_hidden)
+    shared = {str(where) for _, where, is_hidden in places if is_hidden and _canonical(where.host) in open_}
     return Veil(
-        names=frozenset(server.lower().rstrip(".") for server in hidden),
-        addresses=frozenset(_canonical(host) for _, host, is_hidden in places if is_hidden)
-        - frozenset(_canonical(host) for _, host, is_hidden in places if not is_hidden),
+        names=frozenset(server.lower().rstrip(".") for server in hidden) | (shared - open_),
+        addresses=taken - open_,
         visible=frozenset(server for server, _, _ in places) - hidden,
     )
 

@@ -41,7 +41,7 @@ STORIES = [
 
 @pytest.mark.parametrize(("story", "runs", "wanted"), STORIES, ids=[row[0] for row in STORIES])
 def test_lanes(story: str, runs: list[RunRow], wanted: dict[str, list[tuple[float, float, str, str]]]) -> None:
-    picture = draw("z.", runs, NOW, DAY)
+    picture = draw("z.", runs, NOW, DAY, references={max((r.serial or 0 for r in runs), default=0)})
     lanes = {lane.server: [(s.x, round(s.width, 3), s.shade, s.label) for s in lane.segments] for lane in picture.lanes}
     assert lanes == wanted
 
@@ -84,3 +84,11 @@ def test_it_is_told_in_words_too() -> None:
     picture = draw("z.", [run("a", 1, 30, 12), run("a", 1, 12, None, "timeout")], NOW, timedelta(hours=24))
     assert picture.title == "Versions of z. over the last 1 d"
     assert picture.description.startswith("One lane for each of 1 address; 1 version in all; 1 time without an answer.")
+
+
+def test_colours_say_who_serves_the_reference() -> None:
+    runs = [run("a", 1, 30, None), run("b", 1, 30, 3), run("b", 2, 3, None)]
+    shades = [s.shade for lane in draw("z.", runs, NOW, DAY, references=[2]).lanes for s in lane.segments]
+    assert shades == ["v1", "v1", "v0"]
+    behind_a_hidden_one = draw("z.", runs[:1], NOW, DAY, references=[2]).lanes[0].segments[0]
+    assert behind_a_hidden_one.shade == "v1"

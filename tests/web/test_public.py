@@ -177,6 +177,18 @@ def test_an_address_shared_with_a_visible_server_is_not_hidden() -> None:
     assert cover.names == {HIDDEN}
 
 
+def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
+    first, second, *_ = zone("a.").addresses
+    addresses = (
+        replace(first, address=Address("127.0.0.1", 5301)),
+        replace(second, server="ns1", hidden=False, address=Address("127.0.0.1", 5302)),
+    )
+    cover = veil(status([replace(zone("a."), addresses=addresses)]))
+    assert cover.covers("127.0.0.1:5301 is ahead")
+    assert not cover.covers("127.0.0.1:5302 is late")
+    assert not cover.covers("127.0.0.1 is late")
+
+
 def test_zones_that_did_not_change_are_taken_over() -> None:
     first = public(status([zone("a."), zone("b.")]))
     changed = {**first.whole.zones, "b.": bad(zone("b."), finding("no-answer", f"not {HIDDEN}", "ns1"))}

@@ -8,11 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
 
+import structlog
+
 from checks.model import Address
 from monitor.pair import sockets
 from monitor.pair.conduct import Conduct, Tcp, Wire
 from monitor.pair.exchange import Reply
 from monitor.pair.mischief import false, forged, garbage
+
+log = structlog.get_logger(__name__)
 
 IDLE = 10.0
 """Seconds a TCP connection may be silent, and a client may leave us waiting with an answer."""
@@ -174,6 +178,10 @@ class Endpoint:
                 await writer.wait_closed()
         except (asyncio.IncompleteReadError, OSError):  # TimeoutError and all resets are OSErrors
             self._tally["broken-off"] += 1
+        except Exception:
+            # No client may end a server. Each of these is a defect of ours: it is counted and told.
+            log.exception("a conversation failed", address=str(self.address))
+            self._tally["failed"] += 1
         finally:
             writer.transport.abort()
 

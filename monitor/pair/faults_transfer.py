@@ -45,6 +45,14 @@ TRANSFER = (
         skew=1000.0,
     ),
     row(
+        "clock-behind",
+        "ns1",
+        "transfer-refused",
+        "Its clock is 1000 seconds late: signatures are out of time (BADTIME).",
+        "The primary lost its time source and fell behind: signed transfers fail.",
+        skew=-1000.0,
+    ),
+    row(
         "endless-transfer",
         "ns1",
         "transfer-failed",

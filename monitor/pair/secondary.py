@@ -107,10 +107,6 @@ class Secondary:
         return replace(held.changed(data), expires=_until(expire, data.soa.expire))
 
 
-def _retry(held: Holding) -> float:
-    return UNLOADED_RETRY if held.data is None else float(held.data.soa.retry)
-
-
 def _until(said: int | None, expire: int) -> float:
     """Until when a copy is good, on the loop's clock: the primary's EXPIRE where it says one (RFC 7314 section 4)."""
     left = expire if said is None else min(expire, said)

@@ -22,6 +22,7 @@ from monitor.pair.request import Request, reply
 from monitor.pair.tsig import Signed
 from monitor.pair.zonedata import Rr, ZoneData
 
+_LONGEST = 65_535
 MESSAGE = 16_384
 """How long one message of a transfer gets: compression offsets reach this far."""
 
@@ -131,8 +132,9 @@ def pages(
             yield wire
         page = Page(later, limit, reserve)
         if not page.take(rr):  # a record longer than the limit has a message of its own
-            page = Page(later, 65_535, reserve)
-            page.take(rr)
+            page = Page(later, _LONGEST, reserve)
+            if not page.take(rr):
+                raise ValueError(f"a record of {rr[0]} is longer than a message may be")
     wire, ctx = _seal(page, signed, now, ctx)
     yield wire
 

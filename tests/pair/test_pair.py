@@ -14,10 +14,14 @@ import dns.xfr
 import dns.zone
 import pytest
 
+from checks.codes import CODES
 from monitor.clock import now
 from monitor.config.load import load, parse
-from monitor.pair import tsig
-from monitor.pair.pair import Pair
+from monitor.pair import faults, tsig
+from monitor.pair.conduct import Conduct
+from monitor.pair.fault import Fault
+from monitor.pair.faults import FAULTS, UnknownFault
+from monitor.pair.pair import Pair, UnknownServer
 from monitor.pair.template import Timers, zone_text
 from monitor.pair.zonedata import BadZone
 from tests.pair.client import ask, transfer
@@ -91,3 +95,45 @@ def test_what_it_is_told_cannot_be() -> None:
 async def test_secrets_are_not_shown(pair: Pair) -> None:
     for shown in (repr(pair.key), repr(pair.primary), repr(vars(pair)), repr(pair._upstream())):
         assert pair.key.secret.reveal() not in shown
+
+
+async def test_a_pair_on_ipv6_alone() -> None:
+    async with Pair([ZONE], now=now, hosts=("::1",), timers=Timers(refresh=3600)) as pair:
+        await pair.in_sync()
+        pair.change(ZONE)
+        await pair.in_sync()
+        assert (await ask(pair.secondary, ZONE, "SOA", tcp=True)).answer[0][0].serial == 1001
+        assert pair.secondary.tally["notify"] == 1
+
+
+async def test_a_fault_applies_where_its_row_says_or_where_it_is_told(pair: Pair) -> None:
+    assert pair.break_("lame") == "ns2"
+    assert pair.break_("lame", "ns1") == "ns1"
+    assert pair.active == {"ns1": ("lame",), "ns2": ("lame",)}
+    assert pair.mend("lame", "ns2") == ("ns2",)
+    assert pair.mend() == ("ns1",)
+    assert pair.mend() == ()
+    with pytest.raises(UnknownFault, match="no fault is called 'bogus'; there are: frozen"):
+        pair.break_("bogus")
+    with pytest.raises(UnknownServer):
+        pair.break_("lame", "ns3")
+
+
+async def test_faults_add_up_and_the_later_wins_where_they_disagree(pair: Pair) -> None:
+    pair.break_("transfer-open", "ns1")
+    pair.break_("serial-ahead", "ns1")
+    pair.break_("transfer-refused", "ns1")
+    assert pair.serial(ZONE) == 1010
+    with pytest.raises(dns.xfr.TransferError):
+        await transfer(pair.primary, ZONE, None)
+    pair.mend("transfer-refused")
+    assert len(list((await transfer(pair.primary, ZONE, None)).iterate_rdatas())) == 14
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_the_table_of_faults_can_be_relied_on(fault: Fault) -> None:
+    assert faults.conduct([fault.name]) != Conduct()
+    assert fault.server in ("ns1", "ns2")
+    assert set(fault.codes) <= set(CODES)
+    assert fault.does.endswith(".")
+    assert fault.story.endswith(".")

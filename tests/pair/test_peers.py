@@ -13,7 +13,7 @@ from monitor.pair.pair import Pair
 from monitor.pair.secondary import Secondary
 from monitor.pair.template import Timers
 from monitor.pair.upstream import Upstream
-from tests.lab.model import GUEST, XFR, Content, Duty
+from tests.lab.model import GUEST, XFR, Content
 from tests.lab.server import SOFTWARE
 from tests.lab.topology import Lab
 from tests.lab.waiting import eventually
@@ -29,7 +29,7 @@ async def test_a_real_secondary_follows_our_primary(software: str) -> None:
     with Lab() as lab:
         async with Pair([ZONE], now=now, timers=hours, key=XFR) as pair:
             server = lab.server(software)
-            server.setup = server.setup.with_duty(Duty(ZONE, upstream=pair.primary.address, upstream_key=XFR))
+            server.follow(pair.primary.address, ZONE)
             await lab.started()
             await eventually(lambda: server.serial(ZONE) == 1000, lab.words, seconds=15)
             pair.change(ZONE, "www A 192.0.2.81")
@@ -51,7 +51,7 @@ async def test_our_secondary_follows_a_real_primary(software: str) -> None:
         ours = Nameserver("ns2", now=now, peers=[key], upstreams=hosts, on_notify=lambda zone: copies.nudge(zone))
         copies = Secondary(ours, [ORIGIN])
         await ours.start()
-        primary._tell(ours.address, ZONE)
+        primary.tell(ours.address, ZONE)
         await lab.started()
         copies.start(lambda: Upstream(primary.ipv4, key, ours.clock))
         try:

@@ -14,7 +14,7 @@ from monitor.clock import now
 from monitor.pair import tsig
 from monitor.pair.pair import Pair
 from monitor.pair.template import Timers, zone_text
-from tests.pair.client import transfer
+from tests.pair.client import ask, transfer
 from tests.require import program
 
 ZONE = "pair.example."
@@ -60,6 +60,15 @@ async def test_a_record_longer_than_a_message_gets_one_of_its_own() -> None:
         await pair.in_sync()
         zone = await transfer(pair.secondary, ZONE, tsig.usable(pair.key))
         assert len(zone.find_rdataset(dns.name.from_text("long", zone.origin), "TXT")[0].strings) == 100
+
+
+async def test_a_record_that_fits_no_message_ends_that_conversation_and_no_other() -> None:
+    long = " ".join([*["x" * 255] * 255, "x" * 200])
+    async with Pair({ZONE: zone_text() + f"long 300 TXT {long}\n"}, now=now) as pair:
+        with pytest.raises(EOFError):
+            await transfer(pair.primary, ZONE, tsig.usable(pair.key))
+        assert pair.primary.tally["failed"] > 0
+        assert (await ask(pair.primary, ZONE, "SOA", tcp=True)).answer
 
 
 async def test_steps_lead_from_one_version_to_the_next(pair: Pair) -> None:

@@ -43,7 +43,8 @@ def render(telling: Telling, url: str | None = None, now: datetime | None = None
     """The notification for one telling. ``url`` is where people reach the page; ``now`` when it is sent."""
     incident, at = telling.incident, now or telling.at
     shown = sorted(incident.lines, key=lambda line: (line.ended is not None, -line.severity, line.since))
-    codes = _codes(shown)
+    standing = [line for line in shown if line.ended is None]
+    codes = _codes(standing)
     words = {
         "news": telling.news,
         "incident": incident,
@@ -54,8 +55,8 @@ def render(telling: Telling, url: str | None = None, now: datetime | None = None
         "over": incident.resolved_at is not None,
         "lasted": span((incident.resolved_at or telling.at) - incident.opened_at),
         "explained": [Explained(e.code, e.meaning, e.advice) for e in codes],
-        "cures": codes[0].cure.blocks(_bare(shown[0].zone)) if codes else (),
-        "dig": _dig(shown),
+        "cures": codes[0].cure.blocks(_bare(standing[0].zone)) if codes else (),
+        "dig": _dig(standing),
         "link": link(incident, url),
         "delayed": at - telling.at >= DELAYED,
         "at": telling.at,

@@ -215,6 +215,14 @@ def test_what_stands_comes_before_what_ended_and_the_grave_before_the_light() ->
     assert "more like these" not in note.text
 
 
+def test_what_ended_is_listed_and_no_longer_explained() -> None:
+    ended = replace(BEHIND, code="zone-expired", severity=Severity.CRITICAL, text="was expired", ended=minute(1))
+    text = render(telling(replace(INCIDENT, lines=(ended, BEHIND), findings=2))).text
+    assert text.count("zone-expired") == 1
+    assert text.count("serial-late") == 3
+    assert "SEE FOR YOURSELF" not in render(telling(replace(INCIDENT, lines=(ended,)))).text
+
+
 def test_a_zone_in_other_letters_is_shown_in_both_forms() -> None:
     incident = replace(INCIDENT, cause=Cause("zone", IDN), zones=(IDN,), lines=(replace(BEHIND, zone=IDN),))
     note = render(telling(incident), "https://dns.example.com")

@@ -78,21 +78,25 @@ class Server:
 
     def follow(
         self,
-        primary: "Server",
+        primary: "Server | Address",
         *zones: str,
         key: Key | None = XFR,
         notify: bool = True,
         allow: tuple[Key, ...] = (XFR,),
         over: Family = Family.IPV4,
     ) -> None:
-        """Be a secondary of ``primary`` for ``zones``, asking with ``key``; with ``notify`` it is told of changes."""
-        setup = self.setup
+        """Be a secondary of ``primary`` for ``zones``, asking with ``key``; with ``notify`` it is told of changes.
+
+        A primary that is not of this lab is an address, and has to be told by other means whom to notify.
+        """
+        setup, upstream = self.setup, primary if isinstance(primary, Address) else primary.at(over)
         for zone in zones:
-            setup = setup.with_duty(Duty(zone, upstream=primary.at(over), upstream_key=key, allow=allow))
-            self.upstreams[zone] = primary
+            setup = setup.with_duty(Duty(zone, upstream=upstream, upstream_key=key, allow=allow))
         self._take(setup)
-        if notify:
-            primary._tell(self.at(over), *zones)
+        if isinstance(primary, Server):
+            self.upstreams.update(dict.fromkeys(zones, primary))
+            if notify:
+                primary.tell(self.at(over), *zones)
 
     def drop(self, zone: str) -> None:
         """No longer serve the zone at all, as if it had been taken out of the configuration."""
@@ -112,6 +116,15 @@ class Server:
         """Give transfers of the zone to these keys only; to nobody if none is named."""
         self._change(zone, allow=keys, everyone=everyone)
 
+    def tell(self, address: Address, *zones: str) -> None:
+        """From now on send a NOTIFY to that address for each new version of these zones."""
+        setup = self.setup
+        for zone in zones:
+            duty = setup.duty(zone)
+            if address not in duty.notify:
+                setup = setup.with_duty(replace(duty, notify=(*duty.notify, address)))
+        self._take(setup)
+
     def content(self, zone: str) -> Content:
         content = self.setup.duty(zone).content
         assert content is not None, f"{self.name} is not primary for {zone}"
@@ -127,8 +140,7 @@ class Server:
 
     def thaw(self, zone: str) -> None:
         """Be told of changes again, and of what was missed at once; ``catch_up`` waits for that, and insists."""
-        over = Family.IPV6 if self.setup.duty(zone).upstream == self.upstreams[zone].ipv6 else Family.IPV4
-        self.upstreams[zone]._tell(self.at(over), zone)
+        self.upstreams[zone].tell(self._hears(zone), zone)
         self.nudge(zone)
 
     def nudge(self, zone: str) -> None:
@@ -136,8 +148,7 @@ class Server:
         notify = dns.message.make_query(zone, dns.rdatatype.SOA, use_edns=False)
         notify.set_opcode(dns.opcode.NOTIFY)
         notify.flags = dns.opcode.to_flags(dns.opcode.NOTIFY) | dns.flags.AA
-        over = Family.IPV6 if self.setup.duty(zone).upstream == self.upstreams[zone].ipv6 else Family.IPV4
-        address = self.at(over)
+        address = self._hears(zone)
         with contextlib.suppress(dns.exception.Timeout):
             dns.query.udp(notify, address.host, port=address.port, timeout=1)
 
@@ -265,6 +276,12 @@ class Server:
 
     # --- inside ---
 
+    def _hears(self, zone: str) -> Address:
+        """Its address of the family over which it follows its primary: there it takes a NOTIFY."""
+        upstream = self.setup.duty(zone).upstream
+        assert upstream is not None, f"{self.name} is not secondary for {zone}"
+        return self.at(upstream.family)
+
     def _why(self, zone: str, wanted: int | str) -> str:
         upstream = self.upstreams.get(zone)
         words = self.last_words() + ("\n" + upstream.last_words() if upstream is not None else "")
@@ -280,14 +297,6 @@ class Server:
         except (dns.exception.DNSException, OSError):
             return False
         return True
-
-    def _tell(self, address: Address, *zones: str) -> None:
-        setup = self.setup
-        for zone in zones:
-            duty = setup.duty(zone)
-            if address not in duty.notify:
-                setup = setup.with_duty(replace(duty, notify=(*duty.notify, address)))
-        self._take(setup)
 
     def _change(self, zone: str, **changes: Any) -> None:
         self._take(self.setup.with_duty(replace(self.setup.duty(zone), **changes)))

@@ -10,7 +10,7 @@ from checks.model import Address, Outcome
 from monitor.probe.found import Failure
 from monitor.probe.text import system
 
-Endpoint = tuple[int, tuple[str, int] | tuple[str, int, int, int]]
+Endpoint = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 """Address family and socket address."""
 
 SPARE = 128
@@ -144,7 +144,7 @@ def _endpoint(host: str, port: int) -> Endpoint:
     return family, (str(place[0]), port)
 
 
-def _place(source: str) -> tuple[int, tuple[str, int] | tuple[str, int, int, int]]:
+def _place(source: str) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]:
     return _endpoint(source, 0)
 
 

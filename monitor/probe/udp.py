@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterable
+from types import MappingProxyType
 
 from checks.model import Address, Outcome, Transport
 from monitor.clock import monotonic
@@ -22,6 +23,9 @@ FEW = 3
 
 PAUSE = 0.2
 """Seconds until a closed port is tried again."""
+
+# Without it the system keeps to itself what routers say of a host (ip(7), IP_RECVERR); Python does not name them.
+_TELL = MappingProxyType({socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)})
 
 Write = Callable[[int], Ask]
 """Writes the question for its nth asking, each time under a fresh id."""
@@ -68,8 +72,10 @@ class Ear:
             sock = await self._socket(patience)
         except Unasked as reason:
             return Failure(Outcome.UNASKED, str(reason))
+        family, place = self._sockets.endpoint(self._address)
         try:
-            sock.connect(self._sockets.endpoint(self._address)[1])
+            sock.setsockopt(*_TELL[family], 1)
+            sock.connect(place)
             sock.send(ask.wire)
         except OSError as error:
             self._sockets.close(sock)
@@ -115,18 +121,21 @@ class Ear:
 
     def _read(self, sock: socket.socket) -> None:
         ask, sent = self._asks[sock]
+        failed = False
         for _ in range(BURST):
             try:
                 size = sock.recv_into(self._buffer)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
+                failed = True
                 self.failure = theirs(error, "answer")
-                self._drop(sock)
-                break
+                continue  # what came before the error, or after it, still counts
             self._take(bytes(memoryview(self._buffer)[:size]), ask, sent)
             if self.answer is not None:
                 break
+        if failed:
+            self._drop(sock)
         if self._woken is not None:
             _wake(self._woken)
 
@@ -167,10 +176,12 @@ async def over_udp(ear: Ear, write: Write, waits: Iterable[float]) -> Found:
 
     As soon as anything strange is heard, it says MISMATCHED, for TCP to tell; the ear goes on listening.
     """
-    total = 0.0
+    total = before = 0.0
     for number, wait in enumerate(waits):
         if number and not ear.open:
-            await asyncio.sleep(min(wait, PAUSE))  # whoever refused may be there again in a moment
+            refused = ear.failure is not None and ear.failure.outcome is Outcome.REFUSED_CONNECTION
+            await asyncio.sleep(min(before, PAUSE) if refused else before)
+        before = wait
         total += wait
         failure = await ear.send(write(number), wait)
         if failure is not None:

@@ -42,7 +42,7 @@ def set_up(form: str = "auto", level: str = "info") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL if name == "apscheduler" else logging.ERROR)
 
 
 def printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

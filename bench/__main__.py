@@ -1,0 +1,246 @@
+"""What does watching cost? One command, one table; every figure beside a limit measured in the same run.
+
+uv run python -m bench                  # 10 000 zones on two servers
+uv run python -m bench --zones 1000
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import platform
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import structlog
+
+from bench.servers import names, nsd_pair
+from checks.model import Address, Query
+from monitor.app import Service
+from monitor.clock import now
+from monitor.config.load import parse
+from monitor.config.model import Probe
+from monitor.probe.dns import DnsProber
+
+Row = tuple[str, str, str]
+
+UNPACED = Probe(timeout=2.0, attempts=3, max_qps_per_server=1e9)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--zones", type=int, default=10_000)
+    options = parser.parse_args()
+    zones = names(options.zones)
+    drifted = frozenset(zones[:: max(1, len(zones) // 100)])
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {0})
+    with nsd_pair(zones, drifted) as addresses:
+        rows = [dnsperf(zones, addresses[0])]
+        rows += asyncio.run(everything(zones, drifted, addresses))
+    show(rows, len(zones))
+
+
+def show(rows: list[Row], zones: int) -> None:
+    print(f"\n{zones} zones on 2 servers ({2 * zones} addresses), {platform.python_implementation()} "
+          f"{platform.python_version()}, {cpu()}, {now():%Y-%m-%d}\n")  # fmt: skip
+    print("| what | measured | against |\n|---|---|---|")
+    for row in rows:
+        print("| {} | {} | {} |".format(*row))
+
+
+def cpu() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+BASE = {"dnsperf": 0.0}
+
+
+def dnsperf(zones: list[str], address: tuple[str, int]) -> Row:
+    """The limit: a C program that does nothing but ask."""
+    program = shutil.which("dnsperf")
+    if program is None:
+        return ("dnsperf, CPU per query (the limit)", "not installed (Debian package: dnsperf)", "")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("".join(f"{zone} SOA\n" for zone in zones))
+        file.flush()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        line = [program, "-s", address[0], "-p", str(address[1]), "-d", file.name, "-l", "3", "-q", "150", "-c", "1"]
+        done = subprocess.run([*line, "-T", "1"], capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = re.search(r"Queries completed:\s+(\d+)", done.stdout)
+    queries = int(found[1]) if found else 1
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    BASE["dnsperf"] = spent / queries * 1e6
+    return ("dnsperf, CPU per query (the limit)", f"{BASE['dnsperf']:.1f} µs", "1x")
+
+
+def times(micro: float) -> str:
+    return f"{micro / BASE['dnsperf']:.0f}x dnsperf" if BASE["dnsperf"] else ""
+
+
+async def everything(zones: list[str], drifted: frozenset[str], addresses: list[tuple[str, int]]) -> list[Row]:
+    rows = [await prober_alone(zones, addresses)]
+    rows += await whole_road(zones, drifted, addresses)
+    rows.append(await first_verdict(zones[:10], addresses))
+    return rows
+
+
+async def prober_alone(zones: list[str], addresses: list[tuple[str, int]]) -> Row:
+    prober = DnsProber(UNPACED, {}, now)
+    queries = [
+        Query(zone, f"ns{i}", Address(*address), zone, "SOA", identify=True)
+        for zone in zones
+        for i, address in enumerate(addresses, 1)
+    ]
+    start, cpu_start = time.perf_counter(), time.process_time()
+    got = 0
+    async for batch in prober(queries):
+        got += sum(o.serial is not None for o in batch)
+    wall, spent = time.perf_counter() - start, time.process_time() - cpu_start
+    await prober.close()
+    micro = spent / len(queries) * 1e6
+    return (
+        "prober alone, CPU per address",
+        f"{micro:.0f} µs; {len(queries)} in {wall:.1f} s, {len(queries) - got} lost",
+        times(micro),
+    )
+
+
+@contextlib.asynccontextmanager
+async def service(
+    zones: list[str], addresses: list[tuple[str, int]], cadence: str, *, qps: int = 1_000_000
+) -> AsyncIterator[Service]:
+    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name:
+        path = Path(name) / "bench.toml"
+        text = CONFIG.format(
+            cadence=cadence, qps=qps, one="{}:{}".format(*addresses[0]), two="{}:{}".format(*addresses[1])
+        ) + "".join(f'[[zones]]\nname = "{zone}"\nservers = ["ns1", "ns2"]\nprimary = "ns1"\n' for zone in zones)
+        config = parse(text, path, {})
+        running = Service(config, lambda: config)
+        await running.start()
+        try:
+            yield running
+        finally:
+            await running.stop()
+
+
+CONFIG = """
+[service]
+listen = "127.0.0.1:0"
+[cadence]
+soa-serial = "{cadence}"
+reachable = "off"
+soa-fields = "off"
+ns-set = "off"
+records = "off"
+transfer = "off"
+[probe]
+max_qps_per_server = {qps}
+[servers.ns1]
+addresses = ["{one}"]
+[servers.ns2]
+addresses = ["{two}"]
+"""
+
+
+async def whole_road(zones: list[str], drifted: frozenset[str], addresses: list[tuple[str, int]]) -> list[Row]:
+    """Asked, remembered, judged, committed: the first sweep, in which all is new, and a second, in which nothing is."""
+    rows: list[Row] = []
+    start, cpu_start = time.perf_counter(), time.process_time()
+    async with service(zones, addresses, "1h") as running:
+        loading = time.perf_counter() - start
+        latency = asyncio.create_task(scraping(running))
+        one = await swept(running)
+        first, first_cpu = time.perf_counter() - start - loading, time.process_time() - cpu_start
+        latency.cancel()
+        page, metrics = await latency
+        rows.append(("start: configuration, store, page", f"{loading:.1f} s", ""))
+        micro = first_cpu / (2 * len(zones)) * 1e6
+        rows.append(
+            (
+                "first sweep, asked to committed, all new",
+                f"{first:.1f} s wall, {micro:.0f} µs CPU per address",
+                times(micro),
+            )
+        )
+        start, cpu_start = time.perf_counter(), time.process_time()
+        running._swept.clear()  # noqa: SLF001 - at full pace, as the first one, and not in an hour
+        running._schedule.soon("soa-serial")  # noqa: SLF001
+        await swept(running, one)
+        wall, spent = time.perf_counter() - start, time.process_time() - cpu_start
+        micro = spent / (2 * len(zones)) * 1e6
+        rows.append(
+            (
+                "second sweep, asked to committed, nothing new",
+                f"{wall:.1f} s wall, {micro:.0f} µs CPU per address",
+                times(micro),
+            )
+        )
+        behind = {
+            zone.name for zone in running.status.zones.values() for a in zone.addresses if a.state == "propagating"
+        }
+        rows.append(("drift found", f"{len(behind & drifted)} of {len(drifted)}, {len(behind - drifted)} false", ""))
+        rows.append(("page while sweeping, median", f"{page * 1000:.0f} ms", "goal 200 ms"))
+        rows.append(("/metrics while sweeping, median", f"{metrics * 1000:.0f} ms", "goal 200 ms"))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        rows.append(("resident memory, peak", f"{peak:.0f} MB", "goal 300 MB"))
+        await asyncio.sleep(2)
+        start, cpu_start = time.perf_counter(), time.process_time()
+        await asyncio.sleep(10)
+        idle = (time.process_time() - cpu_start) / (time.perf_counter() - start) * 100
+        rows.append(("CPU between sweeps", f"{idle:.2f} %", "goal 1 %"))
+        size = running.config.service.database.stat().st_size / 1e6
+        rows.append(("database after two sweeps", f"{size:.1f} MB", ""))
+    return rows
+
+
+async def swept(running: Service, after: object = None) -> object:
+    """Waits for a sweep that is not the one started at ``after``; when it started."""
+    while True:
+        sweep = running.status.sweeps.get("soa-serial")
+        if sweep is not None and sweep.finished is not None and sweep.started != after:
+            return sweep.started
+        await asyncio.sleep(0.02)
+
+
+async def scraping(running: Service) -> tuple[float, float]:
+    """Medians of how long the page and /metrics take, asked by turns until it is over."""
+    page: list[float] = []
+    metrics: list[float] = []
+    try:
+        async with httpx.AsyncClient(base_url="http://{}:{}".format(*running.address), timeout=30) as client:
+            while True:
+                for path, taken in (("/", page), ("/metrics", metrics)):
+                    start = time.perf_counter()
+                    (await client.get(path)).raise_for_status()
+                    taken.append(time.perf_counter() - start)
+                await asyncio.sleep(0.2)
+    except asyncio.CancelledError:
+        return statistics.median(page or [0.0]), statistics.median(metrics or [0.0])
+
+
+async def first_verdict(zones: list[str], addresses: list[tuple[str, int]]) -> Row:
+    start = time.perf_counter()
+    async with service(zones, addresses, "1h", qps=200) as running:
+        while len([z for z in running.status.zones.values() if z.checks]) < len(zones):
+            await asyncio.sleep(0.005)
+        taken = time.perf_counter() - start
+    return ("start to first verdict, 10 zones (imports not counted)", f"{taken:.2f} s", "goal 2 s")
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ from alerting.catalogue.dig import dig
 from alerting.catalogue.entry import Entry
 from alerting.model import Incident, Line
 from checks.model import Health
+from checks.words import span
 from monitor.names import unicode
 from monitor.status import AddressStatus, FindingStatus, ZoneStatus
 from monitor.web.tone import (
@@ -23,7 +24,7 @@ from monitor.web.tone import (
     zone_word,
 )
 from monitor.web.veil import title
-from monitor.web.words import clock, many, milliseconds, since, span, until
+from monitor.web.words import clock, many, milliseconds, since, until
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from alerting.model import Incident
 from checks.model import Health
+from checks.words import span
 from monitor.status import AddressStatus, Status, ZoneStatus
 from monitor.web.rows import AddressRow, FindingRow, ZoneRow, address_row, finding_row, server_path, zone_row
 from monitor.web.tone import Tone, address_tone, propagating, state_word, zone_tone
-from monitor.web.words import clock, many, milliseconds, number, since, span
+from monitor.web.words import clock, many, milliseconds, number, since
 
 STALE = timedelta(seconds=60)
 """A scheduler that has not ticked for so long stands still."""

@@ -1,26 +1,10 @@
-"""How are times and spans of time written on a page?"""
+"""How are times and numbers written on a page?"""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+from checks.words import span
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def span(time: timedelta) -> str:
-    """Two units at most, none of them zero: ``45 s``, ``22 min``, ``3 h 5 min``, ``2 d 4 h``."""
-    seconds = max(0, int(time.total_seconds()))
-    if 60 <= seconds < 3600:
-        seconds -= seconds % 60
-    parts = []
-    for size, unit in _UNITS:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {unit}")
-        elif parts:
-            break
-        if len(parts) == 2:
-            break
-    return " ".join(parts) or "0 s"
 
 
 def clock(at: datetime, now: datetime) -> str:

@@ -184,3 +184,19 @@ async def test_health(story: str, seen: object, alive: int, ready: int) -> None:
     async with client(await stage(seen)) as http:
         answers: list[httpx.Response] = [await http.get("/healthz"), await http.get("/readyz")]
     assert [a.status_code for a in answers] == [alive, ready]
+
+
+@pytest.mark.parametrize("path", ["/", "/zones/example.com", "/metrics", "/events", "/api/v1/zones", "/healthz"])
+async def test_head_is_answered_as_get_would_be(path: str) -> None:
+    async with client(await stage(status())) as http:
+        answer = await http.head(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"]
+
+
+@pytest.mark.parametrize("body", [b"a=1&b=2&c=3&d=4&e=5&f=6", b"\xff\xfe", b"token", b"", b"token=&token="])
+async def test_a_form_that_is_none_is_a_wrong_token(body: bytes) -> None:
+    async with client(await stage(status(), token=True)) as http:
+        answer = await http.post("/login", content=body)
+    assert answer.status_code == 401
+    assert "That is not the token." in answer.text

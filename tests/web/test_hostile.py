@@ -7,11 +7,15 @@ from urllib.parse import quote, urlencode
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from alerting.model import Cause
 from checks.model import Address, RunChange
 from monitor.ports import Commit
 from monitor.status import CheckStatus, ReceiverStatus
+from monitor.web.context import View
+from monitor.web.scrape import KEPT, Scrape
+from monitor.web.shown import Shown
 from tests.web.ask import client
 from tests.web.build import NOW, Stage, address, ago, bad, finding, incident, line, measures, stage, status, zone
 
@@ -148,3 +152,13 @@ async def test_a_bug_is_a_plain_page_without_a_trace() -> None:
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert "Traceback" not in page.text
     assert "NoneType" not in page.text + data.text
+
+
+async def test_ever_new_formats_do_not_fill_the_memory() -> None:
+    context = (await stage(status())).context()
+    scrape = Scrape(context, Shown(context))
+    for number in range(3 * KEPT):
+        accept = f"application/openmetrics-text;version=1.0.{number}".encode()
+        scope = {"type": "http", "method": "GET", "headers": [(b"accept", accept)], "state": {"view": View.WHOLE}}
+        assert (await scrape.serve(Request(scope))).status_code == 200
+    assert len(scrape._made) == KEPT

@@ -4,21 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.web.words import clock, iso, many, milliseconds, since, span, until
+from monitor.web.words import clock, iso, many, milliseconds, since, until
 from tests.web.build import NOW, ago
-
-SPANS = [
-    (0, "0 s"), (-5, "0 s"), (0.9, "0 s"), (45, "45 s"), (60, "1 min"), (119, "1 min"), (22 * 60, "22 min"),
-    (3600, "1 h"),    (3 * 3600 + 5 * 60 + 59, "3 h 5 min"), (3600 + 30, "1 h"), (86400, "1 d"),
-    (2 * 86400 + 4 * 3600 + 60, "2 d 4 h"),
-    (86400 + 60, "1 d"), (400 * 86400, "400 d"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("seconds", "text"), SPANS)
-def test_span(seconds: float, text: str) -> None:
-    assert span(timedelta(seconds=seconds)) == text
-
 
 CLOCKS = [
     (ago(minutes=22), "10:02 UTC"), (ago(days=2), "18 Nov 10:24 UTC"), (ago(hours=11), "19 Nov 23:24 UTC"),

@@ -146,7 +146,8 @@ class SoaSerial:
             reason = f"longer than the zone's refresh and retry allow ({span(promise)})"
             yield _finding("serial-overdue", standing, f"{text}: {reason}")
         elif lag > zone.max_lag:
-            yield _finding("serial-late", standing, f"{text}: longer than max_lag ({span(zone.max_lag)})")
+            allowed = f"longer than max_lag ({span(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
+            yield _finding("serial-late", standing, f"{text}: {allowed}")
 
     def _expiry(self, standing: Standing, expires: datetime, expire: int, now: datetime) -> Iterator[Finding]:
         left = expires - now

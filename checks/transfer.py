@@ -26,8 +26,8 @@ from checks.model import (
 from checks.words import counted, span
 
 _PERMISSION = {
-    TransferResult.REFUSED: "refused (REFUSED)",
-    TransferResult.NOTAUTH: "refused (NOTAUTH)",
+    TransferResult.REFUSED: "not allowed (REFUSED)",
+    TransferResult.NOTAUTH: "not allowed (NOTAUTH)",
     TransferResult.BADKEY: "the key is unknown there, or not allowed (BADKEY)",
     TransferResult.BADSIG: "the secret is another one there (BADSIG)",
     TransferResult.BADTIME: "the clocks disagree (BADTIME)",
@@ -137,7 +137,8 @@ def _row(
         return Unsure(server.name, address, subject(rule), _FAILURE[result])
     reason = _reason(rule, axfr, result)
     code = "transfer-refused" if result in _PERMISSION else "transfer-failed"
-    text = f"{who} does not give the zone with {_with(rule)}: {reason}"
+    does = "refuses the transfer" if result in _PERMISSION else "fails at the transfer"
+    text = f"{who} {does} with {_with(rule)}: {reason}"
     return Finding(code, text, server.name, address, subject(rule))
 
 
@@ -155,7 +156,7 @@ def _no_proof(zone: Zone, server: Server, soa: Observation) -> str:
 
 def _reason(rule: TransferRule, axfr: Observation, result: TransferResult) -> str:
     if result is TransferResult.NOTAUTH and rule.key is not None:
-        return "refused (NOTAUTH): not allowed, or TSIG rejected and no reason given, as PowerDNS does"
+        return "not allowed, or TSIG rejected and no reason given, as PowerDNS does (NOTAUTH)"
     if result is TransferResult.BADTIME and axfr.skew is not None:
         way = "ahead of" if axfr.skew >= 0 else "behind"
         return f"the clocks disagree (BADTIME): the server's is {round(abs(axfr.skew))} s {way} the monitor's"

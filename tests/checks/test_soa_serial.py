@@ -255,6 +255,13 @@ def test_texts_say_how_late_since_when_and_what_it_means() -> None:
     assert back.address is None
 
 
+def test_where_no_lag_is_allowed_the_text_says_so() -> None:
+    late = story(zone(max_lag=timedelta(0)), {"ns1": "10 11*2", "ns2": "10*3"})[-1].verdict.findings[0]
+    assert late.text.endswith(
+        "1 version and 1 min behind 11 (behind since 2026-11-20 12:01 UTC): and no lag is allowed"
+    )
+
+
 WEEK = SOA.expire
 EXPIRIES = [
     ("plenty is left", WEEK, ""),

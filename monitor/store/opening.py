@@ -38,10 +38,15 @@ def take_lock(path: Path) -> int:
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
         raise StoreError(f"{path}: already in use by pid {holder}: one service per database") from error
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreError(
+            f"{path}: {lock.name} cannot be locked ({error.strerror}): the database needs a disk of this machine"
+        ) from error
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -91,7 +96,8 @@ def _begin_session(conn: sqlite3.Connection, path: Path, now: Now, *, had_log: b
     row = conn.execute("select value from meta where key = 'session'").fetchone()
     if row is not None and not had_log:
         log.warning(
-            "the database was not closed, and its -wal file is not here: its last changes are lost",
+            "the database was not closed, and there is no -wal file: "
+            "unless another program has opened it since, its last changes are lost",
             path=str(path),
             in_use_since=row[0],
         )

@@ -22,19 +22,25 @@ def version(conn: sqlite3.Connection) -> int:
 
 def newest() -> int:
     """The version this program brings a database to."""
-    return len(STEPS.pending(Database(memory=True, execute_plugins=False)))
+    return len(_names())
 
 
 def unknown_steps(conn: sqlite3.Connection) -> list[str]:
     """Steps the database has gone that this program does not have: it was written by a newer one."""
-    here = {step.name for step in STEPS.pending(Database(memory=True, execute_plugins=False))}
+    here = _names()
     return [step.name for step in STEPS.applied(_database(conn)) if step.name not in here]
 
 
 def migrate(conn: sqlite3.Connection) -> None:
     """Takes all missing steps, each in a transaction of its own. Killed half-way, it is simply done again."""
     STEPS.apply(_database(conn))
-    conn.execute(f"pragma user_version = {newest()}")
+    if conn.execute("pragma user_version").fetchone() != (newest(),):
+        conn.execute(f"pragma user_version = {newest()}")
+
+
+def _names() -> list[str]:
+    with Database(memory=True, execute_plugins=False) as nothing:
+        return [step.name for step in STEPS.pending(nothing)]
 
 
 def _database(conn: sqlite3.Connection) -> Database:

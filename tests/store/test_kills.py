@@ -20,11 +20,11 @@ def kill_once(path: Path, dice: random.Random) -> tuple[int, set[int]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as hammer:
         lines = dice.randint(1, 120)
         for count, line in enumerate(hammer.stdout):
-            what, number = line.split()
-            if what == "committed":
-                committed = int(number)
-            else:
-                settled.add(int(number))
+            match line.split():
+                case ["committed", number]:
+                    committed = int(number)
+                case ["settled", number]:
+                    settled.add(int(number))
             if count == lines:
                 hammer.kill()  # SIGKILL; it goes on committing until that arrives, and what it still said is read
     return committed, settled
@@ -43,7 +43,7 @@ def kill_often(path: Path, times: int) -> None:
 
 def delivered_but_not_said(path: Path) -> set[int]:
     """Settled durably, killed before it could say so: from now on it counts as said."""
-    conn = sqlite3.connect(path)
+    conn = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     rows = conn.execute("select cast(substr(id, 2) as integer) from outbox where state = 'delivered'").fetchall()
     conn.close()
     return {row[0] for row in rows}

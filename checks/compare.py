@@ -26,7 +26,7 @@ from checks.model import (
     Zone,
 )
 from checks.serials import behind, newest
-from checks.words import listed
+from checks.words import listed, short
 
 MACHINES = "different machines answer at this address, and which version this one has is not known"
 
@@ -49,7 +49,7 @@ class Content:
         return (self.instead, self.rdata)
 
     def __str__(self) -> str:
-        words = listed(self.rdata, most=4) if self.rdata else self.instead or "nothing"
+        words = listed(map(short, self.rdata), most=4) if self.rdata else self.instead or "nothing"
         return f"{self.instead} to {words}" if self.instead and self.rdata else words
 
 

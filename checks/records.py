@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from checks.compare import MACHINES, Copy, Difference, ask, copies, differences, late, leading, usual
 from checks.model import Finding, Ledger, Observation, Query, Round, Undecided, Unsure, WantedRecord, Zone
-from checks.words import listed
+from checks.words import listed, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _expected(
         if not content.tied:
             yield Unsure(copy.server.name, copy.address, str(record), MACHINES)
         elif (copy.server.name, copy.address) in settled or late(zone, ledger, copy, round.at):
-            expected = listed(expect, most=4) if expect else "nothing"
+            expected = listed(map(short, expect), most=4) if expect else "nothing"
             text = f"{copy.server.name} ({copy.address}) has {content} for {record}, expected is {expected}"
             yield Finding("record-unexpected", text, copy.server.name, copy.address, str(record))
         else:

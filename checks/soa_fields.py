@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.model import Finding, Ledger, Observation, Query, Round, Soa, Unsure, Zone
-from checks.words import listed
+from checks.words import listed, short
 
 _FIELDS = ("mname", "rname", "refresh", "retry", "expire", "minimum")
 
@@ -70,7 +70,7 @@ def _usual(zone: Zone, peers: list[Observation]) -> tuple[str | int, ...]:
 
 def _differences(soa: Soa, usual: tuple[str | int, ...]) -> list[str]:
     return [
-        f"{field} {mine} instead of {theirs}"
+        f"{field} {short(str(mine))} instead of {short(str(theirs))}"
         for field, mine, theirs in zip(_FIELDS, _values(soa), usual, strict=True)
         if mine != theirs
     ]

@@ -15,6 +15,7 @@ from checks.model import (
     Query,
     Round,
     Server,
+    Soa,
     Space,
     Standing,
     Transport,
@@ -53,7 +54,8 @@ class SoaSerial:
     serial-regressed   the primary's serial went back (believed likewise), while any address is still ahead of it
     serial-unordered   2^31 away from the reference, or no reference because of that (RFC 1982 section 3.2)
     expiry-imminent    no more than a quarter of the SOA's expire is left before the address stops serving
-    expiry-near        no more than half is left: it has not refreshed, even if its serial is right
+    expiry-near        no more than half is left, and refresh + retry + cadence have passed since it was full: it has
+                       not refreshed, even if its serial is right
     =================  ===================================================================================
     """
 
@@ -110,7 +112,7 @@ class SoaSerial:
                 if standing.serial != space.reference:
                     yield from self._other(zone, round, space, standing, standing.serial)
                 if standing.expires is not None and space.soa is not None:
-                    yield from self._expiry(standing, standing.expires, space.soa.expire, round.at)
+                    yield from self._expiry(standing, standing.expires, space.soa, round)
         for space in ledger.spaces:
             if space.regressed is not None:
                 yield _regressed(zone, space, ledger)
@@ -133,34 +135,36 @@ class SoaSerial:
         serial = standing.serial if standing.serial is not None else reference
         later = newer_than(serial, reference, space.versions)
         lag = round.at - later[0].seen
-        promise = round.cadence
-        if space.soa is not None:
-            promise += timedelta(seconds=space.soa.refresh + space.soa.retry)
         text = (
             f"serves {serial}, {counted(standing.passed, 'version')} and {span(lag)} behind {reference} "
             f"(behind since {moment(later[0].seen)})"
         )
         if lag > zone.max_lag and standing.passed >= self.stuck_after:
             yield _finding("serial-stuck", standing, f"{text}: newer versions come by and it takes none")
-        elif space.soa is not None and lag > promise:
-            reason = f"longer than the zone's refresh and retry allow ({span(promise)})"
+        elif space.soa is not None and lag > _promise(space.soa, round):
+            reason = f"longer than the zone's refresh and retry allow ({span(_promise(space.soa, round))})"
             yield _finding("serial-overdue", standing, f"{text}: {reason}")
         elif lag > zone.max_lag:
             allowed = f"longer than max_lag ({span(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
             yield _finding("serial-late", standing, f"{text}: {allowed}")
 
-    def _expiry(self, standing: Standing, expires: datetime, expire: int, now: datetime) -> Iterator[Finding]:
-        left = expires - now
-        share = left.total_seconds() / expire if expire > 0 else 0.0
-        if share > self.expiry_near:
+    def _expiry(self, standing: Standing, expires: datetime, soa: Soa, round: Round) -> Iterator[Finding]:
+        left, expire = expires - round.at, timedelta(seconds=soa.expire)
+        imminent = left <= expire * self.expiry_imminent
+        if left > expire * self.expiry_near or (expire - left <= _promise(soa, round) and not imminent):
             return
-        code = "expiry-imminent" if share <= self.expiry_imminent else "expiry-near"
+        code = "expiry-imminent" if imminent else "expiry-near"
         stops = f"stops serving the zone at {moment(expires)}, in {span(left)}"
         if left <= timedelta(0):
             stops = f"should have stopped serving the zone at {moment(expires)}"
         source = "estimated from when it was last in sync" if standing.estimated else "by its own EXPIRE count"
         text = f"has not refreshed and {stops} ({source}; the SOA's expire is {span(expire)})"
         yield _finding(code, standing, text)
+
+
+def _promise(soa: Soa, round: Round) -> timedelta:
+    """By when a secondary must have refreshed, and we must have seen it."""
+    return timedelta(seconds=soa.refresh + soa.retry) + round.cadence
 
 
 def _query(zone: Zone, server: Server, address: Address, transport: Transport) -> Query:

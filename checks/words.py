@@ -41,6 +41,11 @@ def listed(words: Iterable[object], most: int = 5) -> str:
     return f"{', '.join(all_[:-1])} and {all_[-1]}"
 
 
+def short(text: str, most: int = 100) -> str:
+    """The text, or its beginning with the number of characters left out: a TXT record may have thousands."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text) - most} more)"
+
+
 def counted(number: int, noun: str) -> str:
     """ "1 version", "3 versions"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -278,6 +278,15 @@ def test_expiry_by_its_own_count_even_if_in_sync(title: str, left: int, expected
     assert story(PAIR, {"ns1": f"10~{WEEK}", "ns2": f"10~{left}"})[-1].said == expected
 
 
+def test_a_zone_that_refreshes_once_in_most_of_its_expire_is_not_near_its_end_each_time() -> None:
+    slow = replace(SOA, refresh=WEEK * 6 // 10, retry=600)
+    assert story(PAIR, {"ns1": "10", "ns2": f"10~{WEEK * 41 // 100}"}, soa=slow)[-1].said == ""
+    assert story(PAIR, {"ns1": "10", "ns2": f"10~{WEEK * 39 // 100}"}, soa=slow)[-1].said == "expiry-near ns2"
+    absurd = replace(SOA, refresh=2 * WEEK)
+    assert story(PAIR, {"ns1": "10", "ns2": f"10~{WEEK // 4 + 60}"}, soa=absurd)[-1].said == ""
+    assert story(PAIR, {"ns1": "10", "ns2": f"10~{WEEK // 4}"}, soa=absurd)[-1].said == "expiry-imminent ns2"
+
+
 def test_a_primary_gives_its_whole_expire_and_does_not_expire() -> None:
     assert story(PAIR, {"ns1": "10~1", "ns2": "10"})[-1].said == ""
 

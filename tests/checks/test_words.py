@@ -6,7 +6,7 @@ import pytest
 
 from checks.model import Version
 from checks.versions import line, newer_than
-from checks.words import counted, listed, moment, span
+from checks.words import counted, listed, moment, short, span
 from tests.checks.build import MINUTE, NOON
 
 
@@ -49,6 +49,11 @@ def test_listed_and_counted() -> None:
         "3 versions",
         "0 records",
     )
+
+
+def test_short() -> None:
+    assert short("x" * 100) == "x" * 100
+    assert short("x" * 101) == "x" * 100 + "... (1 more)"
 
 
 def test_line_orders_by_distance_across_the_wrap_and_drops_the_withdrawn() -> None:

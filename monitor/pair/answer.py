@@ -30,8 +30,6 @@ WHY = {
 
 def answer(request: Request, zones: Zones, nsid: str) -> Message:
     """The answer to a query that is no transfer, unsigned. Pure; every request has one."""
-    if request.message.edns > 0:
-        return _with_options(reply(request, Rcode.BADVERS), request, nsid, None)
     if request.rdclass != dns.rdataclass.IN or request.rdtype in (RdataType.OPT, RdataType.TSIG, RdataType.TKEY):
         return _with_options(reply(request, Rcode.REFUSED), request, nsid, None)
     served = _closest(zones, request.name)
@@ -44,6 +42,11 @@ def answer(request: Request, zones: Zones, nsid: str) -> Message:
     message = reply(request)
     _resolve(message, served.data, request.name, request.rdtype)
     return _with_options(message, request, nsid, served)
+
+
+def unknown_version(request: Request, nsid: str) -> Message:
+    """The answer to an EDNS of a version to come (RFC 6891 section 6.1.3)."""
+    return _with_options(reply(request, Rcode.BADVERS), request, nsid, None)
 
 
 def _closest(zones: Zones, name: Name) -> Served | None:

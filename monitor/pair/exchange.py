@@ -11,7 +11,7 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
 from monitor.pair import tsig
-from monitor.pair.answer import answer, upward
+from monitor.pair.answer import answer, unknown_version, upward
 from monitor.pair.conduct import Answers, Conduct, Stream
 from monitor.pair.holding import Zones
 from monitor.pair.render import render
@@ -21,6 +21,8 @@ from monitor.pair.tsig import BadTsig, Keys, Signed
 
 _PLAIN = 512
 _MOST = 65_535
+_NO_TRANSFER = {Answers.SERVFAIL: Rcode.SERVFAIL, Answers.UPWARD: Rcode.NOTAUTH}
+"""Who answers so does not give the zone away either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ def exchange(wire: bytes, position: Position, peer: str, *, udp: bool) -> Reply:
     limit = _limit(request, udp=udp)
     if signed is not None and signed.error != Rcode.NOERROR:
         return Reply("badly-signed", [_seal(reply(request, Rcode.NOTAUTH), signed, position.now, limit)])
+    if request.message.edns > 0:
+        return Reply("query", [_seal(unknown_version(request, position.nsid), signed, position.now, limit)])
     if request.opcode == Opcode.NOTIFY:
         message, notified = _hear(request, position, peer, signed)
         return Reply("notify", [_seal(message, signed, position.now, limit)], notified=notified)
@@ -114,8 +118,9 @@ def _colour(message: Message, conduct: Conduct) -> Message:
 
 def _transfer(request: Request, position: Position, signed: Signed | None, *, udp: bool) -> Reply:
     conduct, limit = position.conduct, _limit(request, udp=udp)
-    if conduct.answers is Answers.SERVFAIL:
-        return Reply("transfer-refused", [_seal(reply(request, Rcode.SERVFAIL), signed, position.now, limit)])
+    if conduct.answers in _NO_TRANSFER:
+        message = reply(request, _NO_TRANSFER[conduct.answers])
+        return Reply("transfer-refused", [_seal(message, signed, position.now, limit)])
     permitted = permit(request, position.zones, conduct.transfers, signed, udp=udp)
     if isinstance(permitted, Refusal):
         return Reply("transfer-refused", [_seal(refuse(request, permitted), signed, position.now, limit)])

@@ -22,8 +22,6 @@ from monitor.ports import Key, Now
 
 log = structlog.get_logger(__name__)
 
-_OTHER_SECRET = b"not the secret that was agreed on"
-
 
 class Nameserver:
     """One authoritative server on loopback.
@@ -122,7 +120,7 @@ class Nameserver:
     def _keys(self) -> dict[Name, dns.tsig.Key]:
         clients = {} if self._conduct.forgotten else self._clients
         if self._conduct.mistyped:
-            clients = {name: dns.tsig.Key(name, _OTHER_SECRET, key.algorithm) for name, key in clients.items()}
+            clients = {name: tsig.mistyped(key) for name, key in clients.items()}
         return {**self._peers, **clients}
 
     # --- answering ---

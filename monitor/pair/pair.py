@@ -28,7 +28,6 @@ from monitor.ports import Key, Now
 CLIENT_KEY = "xfr"
 _PEER_KEY = "between-servers"
 _ALGORITHM = "hmac-sha256"
-_OTHER_SECRET = b"not the secret that was agreed on"
 
 
 class UnknownServer(ValueError):
@@ -220,7 +219,7 @@ class Pair:
         if conduct.own_key_forgotten:
             key = dns.tsig.Key(dns.name.from_text("a-key-nobody-knows."), key.secret, key.algorithm)
         elif conduct.own_key_mistyped:
-            key = dns.tsig.Key(key.name, _OTHER_SECRET, key.algorithm)
+            key = tsig.mistyped(key)
         return Upstream(self.primary.address, key, self.secondary.clock)
 
 

@@ -51,6 +51,11 @@ def usable(key: Key) -> dns.tsig.Key:
     return dns.tsig.Key(dns.name.from_text(key.wire_name), key.secret.reveal(), key.algorithm)
 
 
+def mistyped(key: dns.tsig.Key) -> dns.tsig.Key:
+    """The same name and algorithm with another secret."""
+    return dns.tsig.Key(key.name, b"not the secret that was agreed on", key.algorithm)
+
+
 def verify(message: dns.message.Message, wire: bytes, keys: Keys, now: int) -> Signed | None:
     """Who signed this request, None if nobody did. ``now`` is in seconds since 1970. Raises BadTsig.
 

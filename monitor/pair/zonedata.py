@@ -23,6 +23,8 @@ Rr = tuple[Name, int, Rdata]
 """One record: owner, TTL, rdata."""
 
 _DEFAULT_TTL = 300
+_DIRECTIVES = ("$TTL", "$ORIGIN")
+"""Neither a file of this machine nor a million generated records."""
 
 
 class BadZone(ValueError):
@@ -105,7 +107,7 @@ def to_zone(data: ZoneData) -> dns.zone.Zone:
 def _read(origin: Name, text: str, *, whole: bool) -> dns.zone.Zone:
     try:
         return dns.zone.from_text(
-            f"$TTL {_DEFAULT_TTL}\n{text}\n", origin, relativize=False, check_origin=whole, allow_directives=["$TTL"]
+            f"$TTL {_DEFAULT_TTL}\n{text}\n", origin, relativize=False, check_origin=whole, allow_directives=_DIRECTIVES
         )
     except (dns.exception.DNSException, ValueError, KeyError) as error:
         raise BadZone(f"not zone text: {error!s}") from None

@@ -93,9 +93,12 @@ def test_without_edns_there_is_none_in_the_answer() -> None:
     assert one(query("elsewhere.example.", "A", use_edns=-1).to_wire()).rcode() == Rcode.REFUSED
 
 
-def test_edns_of_a_version_to_come() -> None:
-    asked = query("pair.example.", "SOA", use_edns=1)
-    answer = one(asked.to_wire())
+@pytest.mark.parametrize(("rdtype", "opcode"), [("SOA", 0), ("AXFR", 0), ("SOA", dns.opcode.NOTIFY)])
+def test_edns_of_a_version_to_come(rdtype: str, opcode: int) -> None:
+    asked = query("pair.example.", rdtype, use_edns=1)
+    asked.flags |= dns.opcode.to_flags(dns.opcode.Opcode(opcode))
+    where = position(conduct=Conduct(transfers=Transfers.OPEN), upstreams=("127.0.0.1",))
+    answer = one(asked.to_wire(), where, udp=False)
     assert (answer.rcode(), answer.edns, answer.answer) == (Rcode.BADVERS, 0, [])
 
 
@@ -325,7 +328,8 @@ def test_transfers_of_what_is_not_there_fail() -> None:
     }
     for condition, rcode in conditions.items():
         assert one(wire, position(conduct=Conduct(condition=condition)), udp=False).rcode() == rcode
-    assert one(wire, position(conduct=Conduct(answers=Answers.SERVFAIL)), udp=False).rcode() == Rcode.SERVFAIL
+    for answers, rcode in ((Answers.SERVFAIL, Rcode.SERVFAIL), (Answers.UPWARD, Rcode.NOTAUTH)):
+        assert one(wire, position(conduct=Conduct(answers=answers)), udp=False).rcode() == rcode
 
 
 def test_broken_streams() -> None:

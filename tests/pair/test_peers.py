@@ -2,8 +2,12 @@
 
 import asyncio
 
+import dns.flags
 import dns.name
+import dns.rcode
 import pytest
+from dns.message import Message
+from dns.rdatatype import RdataType
 
 from monitor.clock import now
 from monitor.pair import tsig
@@ -82,3 +86,51 @@ async def test_a_real_primary_that_refuses_our_key_leaves_us_without_the_zone() 
         finally:
             await copies.close()
             await ours.close()
+
+
+RECORDS = (
+    *("@ NS ns1", "@ NS ns2", "@ MX 10 mail", "ns1 A 192.0.2.1", "ns2 A 192.0.2.2", "mail A 192.0.2.25"),
+    *("www A 192.0.2.80", "www AAAA 2001:db8::80", "alias CNAME www", "chain CNAME alias", "gone CNAME nowhere"),
+    *("out CNAME www.elsewhere.example.", "below CNAME host.child", "deep.er.tree TXT x"),
+    *("*.wild TXT any", "x.wild A 192.0.2.9", "child NS ns.child", "ns.child A 192.0.2.53"),
+)
+NAMES = (
+    *("@", "www", "alias", "chain", "gone", "out", "below", "tree", "er.tree", "deep.er.tree", "nope", "not.nope"),
+    *("wild", "any.wild", "*.wild", "x.wild", "y.x.wild", "child", "ns.child", "a.b.child", "WWW"),
+)
+TYPES = ("SOA", "NS", "A", "AAAA", "MX", "TXT", "CNAME", "DS")
+
+
+def said(answer: Message) -> tuple[str, bool, set[str], set[str]]:
+    """rcode, AA, the answer, and the delegation or denial, without regard to order and letters."""
+    kinds = (RdataType.NS, RdataType.SOA)
+    found = {f"{rrset.name} {rrset.rdtype} {rdata}".lower() for rrset in answer.answer for rdata in rrset}
+    beside = {f"{r.name} {r.rdtype} {rdata}".lower() for r in answer.authority if r.rdtype in kinds for rdata in r}
+    referral = not answer.answer and not answer.flags & dns.flags.AA
+    denial = any(rrset.rdtype == RdataType.SOA for rrset in answer.authority)
+    return (
+        dns.rcode.to_text(answer.rcode()),
+        bool(answer.flags & dns.flags.AA),
+        found,
+        beside if referral or denial else set(),
+    )
+
+
+@pytest.mark.parametrize("software", ["bind", "knot", "nsd"])
+async def test_we_answer_as_real_servers_do(software: str) -> None:
+    content = Content(ZONE, serial=7, records=RECORDS)
+    with Lab() as lab:
+        theirs = lab.primary(software, content)
+        async with Pair({ZONE: content.text()}, now=now) as pair:
+            await lab.started()
+            different, kinds = [], set()
+            for name in NAMES:
+                full = dns.name.from_text(name, ORIGIN).to_text()
+                for rdtype in TYPES:
+                    real = said(await asyncio.to_thread(theirs.ask, full, rdtype))
+                    ours = said(await ask(pair.primary, full, rdtype))
+                    kinds.add((*real[:2], bool(real[2])))
+                    if ours != real:
+                        different.append((name, rdtype, ours, real))
+            assert different == []
+            assert len(kinds) == 5  # answers, denials of both kinds, a referral, an alias to nowhere

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from checks.model import Address
 from monitor.config import addresses, durations
-from monitor.config.errors import Wrong, quoted
+from monitor.config.errors import Wrong, near, quoted
 from monitor.config.records import spelled
 
 T = TypeVar("T")
@@ -22,6 +22,18 @@ T = TypeVar("T")
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str | dict) else value
+
+
+def _expected(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value in ("allowed", "refused"):
+        return {"expect": value}
+    raise Wrong(f'{quoted(value)} is neither a table nor "allowed" nor "refused"')
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
 
 
 def _label(value: object) -> str:
@@ -156,20 +168,21 @@ class Transfer(Table):
     """Pull the zone to its end, not only its first message."""
 
 
+WantedRecord = Annotated[Record, BeforeValidator(spelled, json_schema_input_type=str | Record)]
+Rule = Annotated[Transfer, BeforeValidator(_expected, json_schema_input_type=str | Transfer)]
+
+
 class Zone(Table):
     name: str | None = Needed
     servers: Items[str] | None = None
     """Names of [servers.…], host names or addresses; without it the zone's NS set."""
     primary: str | None = None
     max_lag: Duration | None = None
-    records: (
-        Annotated[
-            list[Annotated[Record, BeforeValidator(spelled, json_schema_input_type=str | Record)] | None],
-            BeforeValidator(_listed),
-        ]
-        | None
-    ) = None
-    transfer: Items[Transfer] | None = None
+    records: Items[WantedRecord] | None = None
+    transfer: Items[Annotated[Transfer, BeforeValidator(_expected, json_schema_input_type=str | Transfer)]] | None = (
+        None
+    )
+    """"refused" alone: at every server, without a key."""
 
 
 class Alerting(Table):
@@ -202,11 +215,55 @@ class File(Table):
     metrics: Metrics = Metrics()
     keys: dict[str, Key] = {}
     servers: dict[str, Server] = {}
-    zones: list[Zone | None] = []
+    zones: list[Annotated[Zone, BeforeValidator(_named, json_schema_input_type=str | Zone)] | None] = []
+    """A name alone is a zone with nothing but a name."""
     severity: dict[str, str | None] = {}
     alerting: Alerting = Alerting()
     receivers: dict[str, dict[str, Any]] = {}
     routes: list[Route | None] = []
+
+
+ALSO_CALLED = {
+    "master": "primary",
+    "masters": "primary",
+    "domain": "name",
+    "zone": "name",
+    "nameservers": "servers",
+    "nameserver": "servers",
+    "ns": "servers",
+    "address": "addresses",
+    "ip": "addresses",
+    "hostname": "host",
+    "axfr": "transfer",
+    "tsig": "key",
+    "value": "expect",
+    "values": "expect",
+    "retries": "attempts",
+    "tries": "attempts",
+    "bind": "listen",
+    "db": "database",
+    "notifiers": "receivers",
+    "alerts": "alerting",
+    "interval": "cadence",
+    "intervals": "cadence",
+}
+"""What other programs call a key."""
+
+
+def header(section: str) -> str:
+    """How a section of the file begins."""
+    annotation = File.model_fields[section].annotation
+    if get_origin(annotation) is list:
+        return f"[[{section}]]"
+    named = get_origin(annotation) is dict and get_args(annotation)[1] not in (DurationOrOff | None, str | None)
+    return f"[{section}.NAME]" if named else f"[{section}]"
+
+
+def meant(word: str, loc: tuple[str | int, ...]) -> str:
+    """A hint at the key that was perhaps meant in the table at ``loc``."""
+    fields = fields_at(loc)
+    other = ALSO_CALLED.get(word.lower(), "")
+    return f"here that is {quoted(other)}" if other in fields else near(word, fields)
 
 
 def fields_at(loc: tuple[str | int, ...]) -> tuple[str, ...]:

@@ -115,9 +115,12 @@ def _existing(found: Any, loc: KeyPath) -> KeyPath:
 def _report(one: ErrorDetails, found: Mapping[str, Any], book: Book) -> None:
     path = _existing(found, one["loc"])
     if one["type"] == "extra_forbidden":
-        book.mistake(path, "unknown key", near(str(path[-1]), raw.fields_at(path[:-1])))
-    else:
-        book.wrong(path, words(one))
+        book.mistake(path, "unknown key", raw.meant(str(path[-1]), path[:-1]))
+        return
+    wrong = words(one)
+    if len(path) == 1 and not wrong.hint:
+        wrong = Wrong(wrong.text, f"write {raw.header(str(path[0]))}")
+    book.wrong(path, wrong)
 
 
 def words(one: ErrorDetails) -> Wrong:

@@ -48,6 +48,11 @@ def _tidy(made: Any) -> Any:
     needed = [name for name, value in made.get("properties", {}).items() if value.get("needed")]
     if needed:
         tidy["required"] = needed
-    if made.get("type") == "array" and tidy["items"].get("$ref") not in _ARRAYS_OF_TABLES:
-        return {"anyOf": [tidy["items"], tidy]}
+    if made.get("type") == "array" and not any(one.get("$ref") in _ARRAYS_OF_TABLES for one in _options(tidy["items"])):
+        return {"anyOf": [*_options(tidy["items"]), tidy]}
     return tidy
+
+
+def _options(made: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = made.get("anyOf", [made])
+    return found

@@ -137,7 +137,8 @@ def _host_with_port(text: str, host: str, port: str | None, wrong: Wrong) -> Ser
         raise wrong
     number = addresses.port_number(port)
     name = _host(host)
-    return ServerEntry(f"{name.removesuffix('.')}:{number}", host=name, port=number)
+    called = name.removesuffix(".")
+    return ServerEntry(called if number == 53 else f"{called}:{number}", host=name, port=number)
 
 
 def _host(text: str) -> str:

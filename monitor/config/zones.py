@@ -26,7 +26,7 @@ class Around:
 
 def zones(book: Book, file: raw.File, around: Around) -> tuple[ZoneEntry, ...]:
     """The zones of the file; the book has what is wrong with them."""
-    if not file.zones and book.sound("zones"):
+    if not file.zones and not book.misspelt((), "zone"):
         book.mistake((), "no zones", 'add [[zones]] with name = "example.com"')
     return tuple(
         _zone(book, ("zones", index), table, around) for index, table in enumerate(file.zones) if table is not None

@@ -197,6 +197,14 @@ secret_env = "XFR"
     )
 
 
+def test_short_forms() -> None:
+    config = read('zones = ["example.com", "bücher.example"]\n')
+    assert [zone.name for zone in config.zones] == ["example.com.", "xn--bcher-kva.example."]
+    assert read(f'{TWO}transfer = "refused"\n').zones[0].transfers == (TransferRule("*", Expectation.REFUSED),)
+    zone = read('[[zones]]\nname = "a.example"\nservers = "ns1.example.net:53"\nprimary = "ns1.example.net"\n').zones[0]
+    assert (zone.servers, zone.primary) == (("ns1.example.net",), "ns1.example.net")
+
+
 def test_transfer_rules_of_a_zone_whose_servers_are_yet_to_be_found() -> None:
     zone = '[[zones]]\nname = "a.example"\ntransfer = [{ server = ["ns1.a.example", "*"], expect = "refused" }]\n'
     rules = read(zone).zones[0].transfers

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerting.model import Incident
+from alerting.model import Incident, Severity
 from checks.model import Health
 from checks.words import span
 from monitor.status import AddressStatus, Status, ZoneStatus
 from monitor.web.rows import AddressRow, FindingRow, ZoneRow, address_row, finding_row, server_path, zone_row
-from monitor.web.tone import Tone, address_tone, propagating, state_word, zone_tone
+from monitor.web.tone import Tone, address_tone, propagating, severity_tone, state_word, zone_tone
 from monitor.web.words import clock, many, milliseconds, number, since
 
 STALE = timedelta(seconds=60)
@@ -188,23 +188,35 @@ def worst_pairs(seen: Sequence[tuple[ZoneStatus, AddressStatus]]) -> list[tuple[
 
 
 def server_row(name: str, seen: Sequence[tuple[ZoneStatus, AddressStatus]]) -> ServerRow:
-    """One server in a line: how many of its zones are in sync, and what is wrong with most of the others."""
+    """One server in a line: how many of its zones are in sync, and what is wrong with the others and with itself."""
     states = Counter(address.state for _, address in seen)
-    trouble = [(count, state) for state, count in states.items() if state != "in-sync"]
-    says = ", ".join(f"{count} {state_word(state).lower()}" for count, state in sorted(trouble, reverse=True))
-    worst = min((address_tone(address) for _, address in seen), default=Tone.UNKNOWN)
+    zones = {zone.name: zone for zone, _ in seen}
+    grave = [f for z in zones.values() for f in z.findings if f.server == name and f.severity >= Severity.WARNING]
+    tones = [address_tone(address) for _, address in seen] + [severity_tone(f.severity) for f in grave]
+    worst = min(tones, default=Tone.UNKNOWN)
     times = sorted(address.rtt for _, address in seen if address.rtt is not None)
     return ServerRow(
         name=name,
         path=server_path(name),
         addresses=tuple(dict.fromkeys(str(address.address) for _, address in seen)),
-        zones=len({zone.name for zone, _ in seen}),
+        zones=len(zones),
         tone=worst,
         word={Tone.GOOD: "In sync", Tone.BUSY: "Propagating"}.get(worst, worst.name.capitalize()),
         in_sync=states["in-sync"],
-        says=says,
+        says=_says(name, states, zones.values()),
         rtt=milliseconds(times[len(times) // 2]) if times else "",
     )
+
+
+def _says(name: str, states: Counter[str], zones: Iterable[ZoneStatus]) -> str:
+    """ "2 overdue, 1 silent; tcp-unreachable in 12 zones"."""
+    codes = Counter(code for zone in zones for code in {f.code for f in zone.findings if f.server == name})
+    trouble = [(count, state) for state, count in states.items() if state != "in-sync"]
+    parts = (
+        ", ".join(f"{number(count)} {state_word(state).lower()}" for count, state in sorted(trouble, reverse=True)),
+        ", ".join(f"{code} in {many(count, 'zone')}" for code, count in codes.most_common(4)),
+    )
+    return "; ".join(part for part in parts if part)
 
 
 def server_rows(servers: AtServer) -> list[ServerRow]:

@@ -201,3 +201,14 @@ async def test_incidents_come_in_parts_by_time() -> None:
             following = re.search(r'href="(\?before=[^"]+)" rel="next"', text)
             path = "/incidents" + following[1] if following else ""
     assert sorted(shown) == sorted(f"i{n}" for n in range(120))
+
+
+async def test_a_server_in_sync_whose_tcp_is_dead_is_not_well() -> None:
+    zones = [bad(zone(f"z{n}."), finding("tcp-unreachable", "no TCP", "ns2", SERVERS["ns2"][0])) for n in range(3)]
+    async with client(await stage(status(zones))) as http:
+        rows = (await http.get("/servers")).text.split('<tr role="row">')[2:]
+        assert "ns2" in rows[0]
+        assert "Warning" in rows[0]
+        assert "tcp-unreachable in 3 zones" in rows[0]
+        assert "In sync" in rows[1]
+        assert "<strong>Warning</strong>" in (await http.get("/servers/ns2")).text

@@ -3,6 +3,7 @@ per receiver, so that a receiver that hangs delays nobody else."""
 
 import asyncio
 import contextlib
+import itertools
 import random
 import traceback
 from collections import Counter
@@ -156,10 +157,15 @@ class Deliverer:
                         self._start(claimed)
             due = await self._store.next_due()
         except StoreError as error:
-            return self._troubled("outbox cannot be read", error)
-        self._well()
+            if not self._troubles:
+                log.warning("outbox cannot be read", error=str(error))
+            self._troubles += 1
+            return _pause(self._troubles)
+        if self._troubles:
+            log.info("outbox works again")
+        self._troubles = 0
         times = [each for each in (due, *self._held.values()) if each is not None and each > now]
-        return min([self._patience.look, *((each - now).total_seconds() for each in times)])
+        return max(0.001, min([self._patience.look, *((each - now).total_seconds() for each in times)]))
 
     def _start(self, claimed: Claimed) -> None:
         receiver = claimed.telling.receiver
@@ -184,21 +190,29 @@ class Deliverer:
             if failure is not None and failure.retry_after is not None and settled.again is not None:
                 self._held[telling.receiver] = settled.again
         self._note(claimed, settled)
-        while True:
+        await self._settle(settled)
+
+    async def _settle(self, settled: Settled) -> None:
+        """Until that is done its receiver stays busy: while we live it gets nothing twice."""
+        for failures in itertools.count(1):
             try:
-                return await self._store.settle(settled)
+                await self._store.settle(settled)
             except StoreError as error:
-                # Until it is settled the receiver stays busy: while we live it gets nothing twice.
-                await asyncio.sleep(self._troubled("outbox cannot be written", error))
+                if failures == 1:
+                    log.warning("outbox cannot be written", error=str(error), id=settled.id)
+                await asyncio.sleep(_pause(failures))
+            else:
+                break
 
     async def _send(self, telling: Telling, notifier: Notifier) -> Failure | None:
+        limit = asyncio.timeout(self._patience.deadline)
         try:
-            async with asyncio.timeout(self._patience.deadline):
+            async with limit:
                 await notifier.send(self._render(telling))
         except DeliveryError as error:
             return Failure(_plain(error.reason), error.permanent, error.retry_after)
         except TimeoutError:
-            return Failure(f"no answer within {self._patience.deadline:g} s")
+            return Failure(f"no answer within {self._patience.deadline:g} s" if limit.expired() else "timed out")
         except Exception as error:  # noqa: BLE001  a fault in one notifier must not end delivery
             return _fault(telling.receiver, error)
         return None
@@ -218,18 +232,6 @@ class Deliverer:
             outcome = "rejected" if settled.permanent else "retried"
             about.warning("not delivered", error=settled.error, again=settled.again.isoformat(timespec="seconds"))
         self._counts[telling.receiver, outcome] += 1
-
-    def _troubled(self, what: str, error: StoreError) -> float:
-        """Seconds to leave the store alone."""
-        if not self._troubles:
-            log.error(what, error=str(error))
-        self._troubles += 1
-        return min(30.0, 0.25 * 2.0 ** min(self._troubles, 10))
-
-    def _well(self) -> None:
-        if self._troubles:
-            log.info("outbox works again")
-        self._troubles = 0
 
 
 def decide(claimed: Claimed, failure: Failure | None, now: datetime, patience: Patience, die: float) -> Settled:
@@ -252,6 +254,11 @@ def decide(claimed: Claimed, failure: Failure | None, now: datetime, patience: P
     delay = min(max(delay, failure.retry_after or 0.0), patience.give_up)
     again = min(now + timedelta(seconds=delay), end)
     return Settled(telling.id, now, failure.reason, failure.permanent, again)
+
+
+def _pause(failures: int) -> float:
+    """Seconds to leave a failing store alone."""
+    return min(30.0, 0.25 * 2.0 ** min(failures, 10))
 
 
 def _fault(receiver: str, error: Exception) -> Failure:

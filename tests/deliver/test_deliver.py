@@ -89,6 +89,15 @@ async def test_a_receiver_that_never_answers_is_left_and_asked_again(store, cloc
     assert deaf.asked == ["a", "a"]
 
 
+async def test_a_notifier_that_gives_up_waiting_by_itself_is_a_passing_failure(store, clock):
+    oncall = Receiver(TimeoutError())
+    await put(store, telling("a"))
+    async with delivering(store, {"oncall": oncall}, clock) as deliverer:
+        await until(lambda: deliverer.counts() == {("oncall", "retried"): 1})
+        await idle(deliverer, store, clock)
+        assert (await deliverer.status())["oncall"].last_error == "timed out"
+
+
 async def test_a_passing_failure_is_tried_again_with_the_same_id_until_it_is_taken(store, clock):
     oncall = Receiver(no(), no(), ConnectionRefusedError(), None)
     await put(store, telling("a"))
@@ -227,7 +236,7 @@ async def test_it_goes_on_when_the_store_works_again(store, clock):
 async def test_while_it_lives_nobody_is_told_twice_though_it_cannot_be_written_down(store, clock):
     oncall = Receiver()
     await put(store, telling("a"), telling("b", about="i2"))
-    async with delivering(Failing(store, settle=1), {"oncall": oncall}, clock) as deliverer:
+    async with delivering(Failing(store, settle=2), {"oncall": oncall}, clock) as deliverer:
         await until(lambda: oncall.got == ["a"])
         clock.pass_by(120)  # the lease is long over
         await until(lambda: oncall.got == ["a", "b"])

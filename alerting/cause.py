@@ -5,12 +5,12 @@ A secondary that lags because what it transfers from is gone, or lags itself, sh
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from alerting.model import Alert, AlertKey, Cause, Severity
+from alerting.model import Alert, AlertKey, Cause, Phase, Severity
 from checks.model import Address, Zone
 
 BLIND = "vantage-blind"
@@ -53,6 +53,8 @@ SCOPES = {
 }
 """Codes that can show only in zones for which the configuration asks for it: of those zones most are meant."""
 
+SCOPED = frozenset(SCOPES)
+
 ANY = ""
 
 Place = tuple[str, str]
@@ -93,24 +95,33 @@ class Topology:
         return (known.primary,) if known.primary else ()
 
 
-def fold(alerts: Iterable[Alert], topology: Topology, taken: Taken = MappingProxyType({})) -> Mapping[AlertKey, Cause]:
-    """The cause of each alert that stands. Pending ones count too: they are how a wide trouble begins.
+def fold(
+    alerts: Iterable[Alert],
+    topology: Topology,
+    taken: Taken = MappingProxyType({}),
+    wanted: Collection[Alert] | None = None,
+) -> Mapping[AlertKey, Cause]:
+    """The cause of each alert that stands, or of those ``wanted`` only. Pending ones count too: so it begins.
 
     Alerts of severity info have no cause: they open no incident and explain nothing. ``taken`` tells a server that
     takes nothing any more from one that does not get one zone, long before most of its zones have changed.
     """
-    standing = [a for a in alerts if not a.quiet and a.severity > Severity.INFO]
+    standing = [a for a in alerts if a.phase is not Phase.OK and a.severity is not Severity.INFO]
     codes: dict[Place, set[str]] = defaultdict(set)
-    for alert in standing:
-        if alert.key.server is not None:
-            codes[alert.key.zone, alert.key.server].add(alert.key.code)
+    for key in (alert.key for alert in standing):
+        if key.server is not None:
+            codes[key.zone, key.server].add(key.code)
     roots = {place: _root(place, codes, topology, ()) for place, found in codes.items() if found & BEHIND}
-    stalled = _stalled(standing, roots, taken)
-    roots |= {place: above for place in codes if (above := _left_behind(place, codes, topology)) is not None}
+    stalled = _stalled(standing, roots, taken) if taken else frozenset()
+    roots |= {
+        place: above
+        for place, found in codes.items()
+        if AHEAD in found and (above := _left_behind(place, codes, topology)) is not None
+    }
     failing = _failing(codes, roots, topology)
     own = OWN | {NOT_CHECKED} if _sees_little(standing, topology) else OWN
     causes = {}
-    for alert in standing:
+    for alert in standing if wanted is None else wanted:
         key = alert.key
         if key.code in own:
             causes[key] = Cause("vantage", topology.vantage)
@@ -141,8 +152,6 @@ def _root(place: Place, codes: Mapping[Place, set[str]], topology: Topology, via
 def _left_behind(place: Place, codes: Mapping[Place, set[str]], topology: Topology) -> Place | None:
     """The primary that went back, for one that is ahead of it because of that."""
     zone, server = place
-    if AHEAD not in codes[place]:
-        return None
     return next(((zone, up) for up in topology.feeders(zone, server) if WENT_BACK in codes.get((zone, up), ())), None)
 
 
@@ -165,9 +174,11 @@ def _failing(
     """The servers that are bad for most of their zones, by alerts that nothing above them explains, per scope."""
     bad: Counter[tuple[str, str]] = Counter()
     for place, found in codes.items():
-        unexplained = {code for code in found if _blamed(code, place, roots) == place}
+        unexplained = found if roots.get(place, place) == place else found - BEHIND - {AHEAD}
         if unexplained:
-            bad.update((place[1], scope) for scope in {ANY, *(SCOPES.get(code, ANY) for code in unexplained)})
+            bad[place[1], ANY] += 1
+            if not SCOPED.isdisjoint(unexplained):
+                bad.update((place[1], scope) for scope in {SCOPES[code] for code in SCOPED & unexplained})
     return frozenset(
         where for where, zones in bad.items() if zones >= AT_LEAST and zones > MOST * topology.served.get(where, 0)
     )
@@ -180,9 +191,12 @@ def _blamed(code: str, place: Place, roots: Mapping[Place, Place]) -> Place:
 
 def _sees_little(standing: Iterable[Alert], topology: Topology) -> bool:
     """We are blind, or most zones could not be checked: the trouble is ours, not theirs."""
-    if any(alert.key.code == BLIND for alert in standing):
-        return True
-    unseen = {alert.key.zone for alert in standing if alert.key.code == NOT_CHECKED}
+    unseen = set()
+    for key in (alert.key for alert in standing):
+        if key.code == BLIND:
+            return True
+        if key.code == NOT_CHECKED:
+            unseen.add(key.zone)
     return len(unseen) >= AT_LEAST and len(unseen) > MOST * len(topology.zones)
 
 

@@ -1,9 +1,10 @@
 """Which alerts are one incident, and what must be said of it now?"""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache, partial
 from hashlib import sha256
 from types import MappingProxyType
 
@@ -29,7 +30,8 @@ OPEN, RESOLVED = "open", "resolved"
 
 Standing = Mapping[AlertKey, Alert]
 Causes = Mapping[AlertKey, Cause]
-Folded = Callable[[], Causes]
+Folded = Callable[[Collection[Alert]], Causes]
+"""The causes of some alerts, seen in the light of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,14 @@ def keep(
     leaving = [a for a in changed if a.quiet and a.incident in book.incidents]
     if not (book.incidents or joining):
         return Kept(book)
-    causes = fold(standing.values(), topology, taken) if joining else {}
-    book_now = _widen(book, standing, joining, causes)
-    joined = _assign(book_now, standing, joining, causes, now)
+    folded = partial(fold, standing.values(), topology, taken)
+    causes = folded(joining) if joining else {}
+    wider = _widen(book, standing, joining, causes, folded)
+    joined = _assign(wider, standing, joining, causes, now)
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
-    after = _enter(book_now, joined, causes, graver, now)
+    after = _enter(wider, joined, causes, graver, now)
     after = _leave(after, leaving, unwatched)
-    after, over = _close(after, standing, joined, lambda: causes or fold(standing.values(), topology, taken), now)
+    after, over = _close(after, standing, joined, folded, now)
     return _tell(book, after, over, joined, standing, routes, receivers, now)
 
 
@@ -109,17 +112,16 @@ def telling_id(incident: Incident, receiver: str) -> str:
     return f"{incident.id}-{incident.news}-{sha256(receiver.encode()).hexdigest()[:8]}"
 
 
-def _widen(book: Book, standing: Standing, joining: Iterable[Alert], causes: Causes) -> Book:
+def _widen(book: Book, standing: Standing, joining: Iterable[Alert], causes: Causes, folded: Folded) -> Book:
     """An incident of a zone becomes that of a server when all that is in it turns out to be that server's fault."""
     wanted = {causes[alert.key] for alert in joining if causes[alert.key].kind == "server"}
     wanted -= {incident.cause for incident in book.incidents.values()}
     if not wanted:
         return book
+    members = [a for a in standing.values() if a.incident in book.incidents and a.severity > Severity.INFO]
     held: dict[str, set[Cause]] = defaultdict(set)
-    for alert in standing.values():
-        name = alert.incident or ""
-        if name in book.incidents and alert.key in causes:
-            held[name].add(causes[alert.key])
+    for alert, cause in zip(members, folded(members).values(), strict=True):
+        held[alert.incident or ""].add(cause)
     wider = {}
     for name in sorted(held):
         if len(held[name]) == 1 and held[name] <= wanted:
@@ -137,11 +139,7 @@ def _assign(
     if not joining:
         return ()
     of_cause = {incident.cause: incident.id for incident in book.incidents.values()}
-    nearby: dict[tuple[str, str | None], str | None] = {
-        (a.key.zone, a.key.server): a.incident
-        for a in standing.values()
-        if a.incident in book.incidents and a.key.server is not None
-    }
+    nearby = _places(book, standing) if any(causes[alert.key] not in of_cause for alert in joining) else {}
     joined = []
     for alert in joining:
         cause = causes[alert.key]
@@ -150,6 +148,12 @@ def _assign(
             where = of_cause[cause] = incident_id(cause, now)
         joined.append(replace(alert, incident=where))
     return tuple(joined)
+
+
+def _places(book: Book, standing: Standing) -> Mapping[tuple[str, str | None], str | None]:
+    """In which incident a zone at a server is."""
+    held = (alert for alert in standing.values() if alert.incident in book.incidents)
+    return {(a.key.zone, a.key.server): a.incident for a in held if a.key.server is not None}
 
 
 def _enter(
@@ -208,8 +212,8 @@ def _close(
     idle = [incident for incident in after.values() if incident.id not in held]
     if not idle:
         return after, []
-    causes = folded()
-    coming = {causes[a.key] for a in standing.values() if a.phase is Phase.PENDING and a.key in causes}
+    pending = [a for a in standing.values() if a.phase is Phase.PENDING and a.severity > Severity.INFO]
+    coming = set(folded(pending).values())
     over = [replace(i, phase=RESOLVED, resolved_at=now) for i in idle if i.cause not in coming]
     ids = {incident.id for incident in over}
     return {name: incident for name, incident in after.items() if name not in ids}, over
@@ -226,7 +230,7 @@ def _tell(
     now: datetime,
 ) -> Kept:
     changed, tellings, open_now = [], [], dict(after)
-    texts = texts_of([*standing.values(), *joined]) if after != book.incidents else {}
+    texts = cache(lambda: texts_of([*standing.values(), *joined]))
     for name, incident in after.items():
         before = book.incidents.get(name)
         if incident == before:
@@ -244,7 +248,7 @@ def _tell(
 def _news(
     before: Incident | None,
     incident: Incident,
-    texts: Mapping[Identity, str],
+    texts: Callable[[], Mapping[Identity, str]],
     routes: Sequence[Route],
     receivers: Sequence[str],
     now: datetime,
@@ -258,7 +262,7 @@ def _news(
     if not first and not (worse and heard):
         return incident, []
     told = replace(
-        fresh(incident, texts),
+        fresh(incident, texts()),
         told=True,
         told_at=now,
         receivers=(*heard, *first),

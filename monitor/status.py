@@ -173,7 +173,7 @@ class Measures:
 
     probe: ProbeCounts = ProbeCounts()
     notifications: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """(receiver, outcome) → attempts to deliver; outcomes are "delivered", "retried" and "given-up"."""
+    """(receiver, outcome) → attempts to deliver; outcomes are "delivered", "retried", "rejected", "given-up"."""
     propagation: Mapping[str, Histogram] = field(default_factory=dict)
     """Server → how long versions took to reach it; the buckets are those of PROPAGATION_BOUNDS."""
     failures: Mapping[str, int] = field(default_factory=dict)

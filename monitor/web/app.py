@@ -100,7 +100,7 @@ class Entry:
             raise HTTPException(404)
         form = await read_form(request)
         back = form.get("next", "/")
-        if not same(form.get("token", ""), token.reveal()):
+        if not same(form.get("token", "").encode(), token.reveal()):
             return self._look.bare("login.html", 401, {}, wrong=True, next=back)
         response = RedirectResponse(back if _OWN_PATH.fullmatch(back) else "/", 303)
         admit(response, self._context.settings, token, self._context.now())

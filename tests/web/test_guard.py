@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from alerting.model import Secret
 from monitor.web.app import Settings
 from tests.web.ask import client
 from tests.web.build import HIDDEN, NOW, TOKEN, ago, stage, status, troubled
@@ -98,7 +99,7 @@ async def test_a_cookie_of_another_token_does_not_open() -> None:
     seen = await stage(status(), token=True)
     async with client(seen) as http:
         cookie = (await http.post("/login", data={"token": TOKEN})).headers["set-cookie"].partition(";")[0]
-    other = replace(seen, settings=Settings(token=type(seen.settings.token)("another")))
+    other = replace(seen, settings=Settings(token=Secret("another")))
     async with client(other) as http:
         assert (await http.get("/", headers={"Cookie": cookie})).status_code == 401
 
@@ -200,3 +201,13 @@ async def test_a_form_that_is_none_is_a_wrong_token(body: bytes) -> None:
         answer = await http.post("/login", content=body)
     assert answer.status_code == 401
     assert "That is not the token." in answer.text
+
+
+async def test_a_token_may_have_letters_beyond_ascii() -> None:
+    seen = await stage(status(), token=True)
+    seen.settings = replace(seen.settings, token=Secret("größe-des-schlüssels"))
+    async with client(seen) as http:
+        header = {"Authorization": "Bearer größe-des-schlüssels".encode()}
+        assert (await http.get("/", headers=header)).status_code == 200
+        assert (await http.post("/login", data={"token": "größe-des-schlüssels"})).status_code == 303
+        assert (await http.get("/")).status_code == 200

@@ -37,8 +37,7 @@ class Receiver:
 
     def toml(self, name: str = "hook") -> str:
         return (
-            f'\n[receivers.{name}]\ntype = "webhook"\nurl = "{self.url}"\n'
-            f'secret = "{SECRET}"\nallow_private = true\n'
+            f'\n[receivers.{name}]\ntype = "webhook"\nurl = "{self.url}"\nsecret = "{SECRET}"\nallow_private = true\n'
         )
 
 

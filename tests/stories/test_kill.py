@@ -32,9 +32,7 @@ def write(directory: Path, pair: Pair, hook: Receiver) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "kills", [pytest.param(4, id="a few"), pytest.param(50, id="many", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("kills", [pytest.param(4, id="a few"), pytest.param(50, id="many", marks=pytest.mark.long)])
 async def test_nothing_is_lost_and_nothing_is_told_as_new_twice(tmp_path: Path, kills: int) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
@@ -98,7 +96,7 @@ def check_news(heard: list[tuple[str, dict[str, Any]]]) -> None:
     """Repeats carry the same id; once those are put aside, each incident is heard of in order, and no two at a time
     have one cause.
     """
-    first = {identity: said for identity, said in reversed(heard)}
+    first = dict(reversed(heard))
     news = [said for identity, said in heard if first[identity] is said]
     assert len(news) == len(first)
     open_now: dict[str, str] = {}

@@ -6,61 +6,29 @@ reported, so that one mistake does not hide others; those that must be there are
 configuration is built.
 """
 
-import re
-from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from checks.model import Address
-from monitor.config import addresses, durations
-from monitor.config.errors import Wrong, near, quoted
+from monitor.config.errors import near, quoted
+from monitor.config.fields import (
+    AddressText,
+    Duration,
+    DurationOrNever,
+    DurationOrOff,
+    DurationOrZero,
+    Items,
+    Label,
+    ListenText,
+    PageUrl,
+    Port,
+    ServerAddress,
+    SourceText,
+    expected,
+    named,
+)
 from monitor.config.records import spelled
 
-T = TypeVar("T")
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str | dict) else value
-
-
-def _expected(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if value in ("allowed", "refused"):
-        return {"expect": value}
-    raise Wrong(f'{quoted(value)} is neither a table nor "allowed" nor "refused"')
-
-
-def _named(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
-
-
-def _label(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
-        return value
-    raise Wrong(f"{quoted(str(value))} is not a name", "letters, digits, dots, hyphens, underscores; at most 63")
-
-
-def _page_url(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
-        return value
-    raise Wrong(f"{quoted(str(value))} is not the address of a page", 'write for example "https://dns.example.net/"')
-
-
-Label = Annotated[str, BeforeValidator(_label, json_schema_input_type=str)]
-PageUrl = Annotated[str, BeforeValidator(_page_url, json_schema_input_type=str)]
-Duration = Annotated[timedelta, BeforeValidator(durations.duration, json_schema_input_type=str)]
-DurationOrZero = Annotated[timedelta, BeforeValidator(durations.duration_or_zero, json_schema_input_type=str)]
-DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, json_schema_input_type=str)]
-DurationOrNever = Annotated[timedelta, BeforeValidator(durations.duration_or_never, json_schema_input_type=str)]
-AddressText = Annotated[Address, BeforeValidator(addresses.address, json_schema_input_type=str)]
-ServerAddress = Annotated[str, BeforeValidator(addresses.checked, json_schema_input_type=str)]
-SourceText = Annotated[str, BeforeValidator(addresses.literal, json_schema_input_type=str)]
-ListenText = Annotated[Any, BeforeValidator(addresses.listen, json_schema_input_type=str)]
-Port = Annotated[int, BeforeValidator(addresses.port_number, json_schema_input_type=int)]
-Items = Annotated[list[T | None], BeforeValidator(_listed)]
-"""A list; one value stands for a list of it."""
 Needed = Field(default=None, json_schema_extra={"needed": True})
 
 
@@ -169,7 +137,7 @@ class Transfer(Table):
 
 
 WantedRecord = Annotated[Record, BeforeValidator(spelled, json_schema_input_type=str | Record)]
-Rule = Annotated[Transfer, BeforeValidator(_expected, json_schema_input_type=str | Transfer)]
+Rule = Annotated[Transfer, BeforeValidator(expected, json_schema_input_type=str | Transfer)]
 
 
 class Zone(Table):
@@ -179,9 +147,7 @@ class Zone(Table):
     primary: str | None = None
     max_lag: Duration | None = None
     records: Items[WantedRecord] | None = None
-    transfer: Items[Annotated[Transfer, BeforeValidator(_expected, json_schema_input_type=str | Transfer)]] | None = (
-        None
-    )
+    transfer: Items[Annotated[Transfer, BeforeValidator(expected, json_schema_input_type=str | Transfer)]] | None = None
     """"refused" alone: at every server, without a key."""
 
 
@@ -215,7 +181,7 @@ class File(Table):
     metrics: Metrics = Metrics()
     keys: dict[str, Key] = {}
     servers: dict[str, Server] = {}
-    zones: list[Annotated[Zone, BeforeValidator(_named, json_schema_input_type=str | Zone)] | None] = []
+    zones: list[Annotated[Zone, BeforeValidator(named, json_schema_input_type=str | Zone)] | None] = []
     """A name alone is a zone with nothing but a name."""
     severity: dict[str, str | None] = {}
     alerting: Alerting = Alerting()

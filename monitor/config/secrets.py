@@ -1,6 +1,7 @@
 """Where is the secret?"""
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,7 +70,9 @@ def secret(
 def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> Secret | None:
     if way == "_env":
         if text not in place.env:
-            book.mistake(where, f"the environment variable {quoted(text)} is not set")
+            # The secret itself may stand here by mistake: only what looks like a variable is repeated.
+            name = quoted(text) if re.fullmatch("[A-Z_][A-Z0-9_]*", text) else "named here"
+            book.mistake(where, f"the environment variable {name} is not set")
             return None
         return _held(book, where, place.env[text])
     if way == "_file":

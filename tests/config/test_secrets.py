@@ -140,6 +140,9 @@ def test_no_secret_is_seen_in_the_configuration_or_its_warnings(tmp_path: Path) 
         "[receivers.h]\ntype = 'webhook'\nurl = ['{0}']\n",
         "[receivers.h]\ntype = 'webhook'\nurl = 'https://h.example/'\nsecret = '{0}!'\n",
         "[keys.xfr]\nsecret = '{0}\n",
+        "[keys.xfr]\nsecret_env = '{0}'\n",
+        "[service]\nurl = 'https://u:{0}@dns.example.net/'\n",
+        "[service]\nurl = ['{0}']\n",
     ],
 )
 def test_no_secret_is_seen_in_what_is_wrong(tmp_path: Path, mistake: str) -> None:

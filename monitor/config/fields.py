@@ -1,0 +1,58 @@
+"""What forms may a value of the file take?"""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator
+
+from checks.model import Address
+from monitor.config import addresses, durations
+from monitor.config.errors import Wrong, quoted
+
+T = TypeVar("T")
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str | dict) else value
+
+
+def expected(value: object) -> object:
+    """The short form "refused" of a transfer rule as the table it stands for. Raises Wrong."""
+    if not isinstance(value, str):
+        return value
+    if value in ("allowed", "refused"):
+        return {"expect": value}
+    raise Wrong(f'{quoted(value)} is neither a table nor "allowed" nor "refused"')
+
+
+def named(value: object) -> object:
+    """A zone with nothing but a name, as a table."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _label(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
+        return value
+    raise Wrong(f"{quoted(str(value))} is not a name", "letters, digits, dots, hyphens, underscores; at most 63")
+
+
+def _page_url(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        return value
+    raise Wrong("must be the address of a page, without a password", 'write for example "https://dns.example.net/"')
+
+
+Label = Annotated[str, BeforeValidator(_label, json_schema_input_type=str)]
+PageUrl = Annotated[str, BeforeValidator(_page_url, json_schema_input_type=str)]
+Duration = Annotated[timedelta, BeforeValidator(durations.duration, json_schema_input_type=str)]
+DurationOrZero = Annotated[timedelta, BeforeValidator(durations.duration_or_zero, json_schema_input_type=str)]
+DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, json_schema_input_type=str)]
+DurationOrNever = Annotated[timedelta, BeforeValidator(durations.duration_or_never, json_schema_input_type=str)]
+AddressText = Annotated[Address, BeforeValidator(addresses.address, json_schema_input_type=str)]
+ServerAddress = Annotated[str, BeforeValidator(addresses.checked, json_schema_input_type=str)]
+SourceText = Annotated[str, BeforeValidator(addresses.literal, json_schema_input_type=str)]
+ListenText = Annotated[Any, BeforeValidator(addresses.listen, json_schema_input_type=str)]
+Port = Annotated[int, BeforeValidator(addresses.port_number, json_schema_input_type=int)]
+Items = Annotated[list[T | None], BeforeValidator(_listed)]
+"""A list; one value stands for a list of it."""

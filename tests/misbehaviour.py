@@ -245,6 +245,17 @@ def transfer(
     return tcp
 
 
+def once_dropped(then: Tcp) -> Tcp:
+    """As a server that is just being reloaded."""
+    times = iter(range(1000))
+
+    async def tcp(query: Asked, connection: Connection) -> None:
+        if next(times):
+            await then(query, connection)
+
+    return tcp
+
+
 async def endless(query: Asked, connection: Connection) -> None:
     await connection.send(reply(query, [soa()]))
     many = [rr(name("x.example.net."), A, b"\xc0\0\2\1")] * 1500
@@ -280,6 +291,8 @@ TRANSFERS: dict[str, Callable[[], Tcp]] = {
     "no final SOA, then reset": lambda: transfer(lambda _: zone()[:-1], _reset_it),
     "serial moved": lambda: transfer(lambda _: zone(last=SERIAL + 1)),
     "serial moved once": lambda: transfer(lambda time: zone(last=SERIAL + 1 if time == 0 else SERIAL)),
+    "dropped once": lambda: once_dropped(transfer(lambda _: zone())),
+    "no final SOA once": lambda: transfer(lambda time: zone()[:-1] if time == 0 else zone()),
     "final mname": lambda: transfer(lambda _: zone(mname=name("ns2.example.net."))),
     "records after the final SOA": lambda: transfer(
         lambda _: [[*zone(1)[0], soa(), rr(b"\xc0\x0c", A, b"\xc0\0\2\1")]]

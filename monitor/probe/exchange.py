@@ -1,6 +1,6 @@
 """What became of this one query? Chooses the way it is asked, and says it as an observation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
@@ -14,7 +14,7 @@ from monitor.probe.tcp import connect, over_tcp
 from monitor.probe.text import bounded, evidence
 from monitor.probe.transfer import Ended, Transfer
 from monitor.probe.tsig import Signer
-from monitor.probe.udp import FEW, Ear, concluded, over_udp
+from monitor.probe.udp import FEW, Ear, Write, concluded, over_udp
 
 NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
 """What servers say that do not know EDNS (RFC 6891 section 7)."""
@@ -26,6 +26,9 @@ PLAIN_FROM = 3
 """The asking, over UDP, from which on EDNS is left out: something on the way may drop what it does not know."""
 
 _NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
+
+_PASSING = frozenset({TransferResult.SERIAL_MOVED, TransferResult.RESET, TransferResult.TRUNCATED})
+"""What a server may do once because its zone, or it itself, is just being loaded anew."""
 
 LONGEST_SILENCE = 15.0
 """Seconds that a server may keep silent within a whole transfer."""
@@ -72,25 +75,35 @@ class Exchange:
     async def _ask(self, turn: Turn, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
         write = _writer(asked, signer, edns=edns)
         if turn.query.transport is Transport.TCP:
-            return await over_tcp(self._sockets, turn.query.address, write(0), signer, turn.patience)
+            return await self._over_tcp(turn, write, signer, turn.patience)
         ear = Ear(self._sockets, turn.query.address, signer, self._buffer)
         try:
             found = await over_udp(ear, write, turn.waits())
             if isinstance(found, Heard) and found.answer.truncated:
-                again = await self._instead(turn, write(0), signer)
+                again = await self._instead(turn, write, signer)
                 return _whole(found, again)
             if not ear.strange and not ear.garbage:
                 return found
-            again = await self._instead(turn, write(0), signer)
+            again = await self._instead(turn, write, signer)
             return _settled(ear, again)
         finally:
             ear.close()
 
-    async def _instead(self, turn: Turn, one: Ask, signer: Signer | None) -> Found:
+    async def _instead(self, turn: Turn, write: Write, signer: Signer | None) -> Found:
         """Over TCP what UDP could not tell."""
         turn.again()
-        found = await over_tcp(self._sockets, turn.query.address, one, signer, turn.tcp.patience)
+        found = await self._over_tcp(turn, write, signer, turn.tcp.patience)
         _remember(turn.tcp, _outcome(found))
+        return found
+
+    async def _over_tcp(self, turn: Turn, write: Write, signer: Signer | None, patience: float) -> Found:
+        """A connection that is taken and then dropped is tried once more: a server that reloads, as NSD does for
+        each new version of any of its zones, drops what it has just taken.
+        """
+        found = await over_tcp(self._sockets, turn.query.address, write(0), signer, patience)
+        if isinstance(found, Failure) and found.dropped:
+            turn.again()
+            found = await over_tcp(self._sockets, turn.query.address, write(0), signer, patience)
         return found
 
     async def _transfer(self, turn: Turn, asked: Question, signer: Signer | None) -> Observation:
@@ -199,7 +212,7 @@ class Exchange:
         )
 
 
-def _writer(asked: Question, signer: Signer | None, *, edns: bool) -> Callable[[int], Ask]:
+def _writer(asked: Question, signer: Signer | None, *, edns: bool) -> Write:
     """Writes the question for its nth asking, each time under a fresh id."""
 
     def write(number: int) -> Ask:

@@ -108,9 +108,11 @@ class Sockets:
         """Until a socket of ours closes, or for a moment: others of this process, or of the system, hold some too."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
-        await asyncio.wait((turn,), timeout=0.05)
-        if not turn.done():
-            self._waiting.remove(turn)
+        try:
+            await asyncio.wait((turn,), timeout=0.05)
+        finally:
+            if not turn.done():
+                self._waiting.remove(turn)
 
 
 def ours(error: OSError, phase: str) -> Failure:

@@ -105,18 +105,7 @@ async def connect(sockets: Sockets, address: Address, patience: float) -> Stream
 
 
 async def over_tcp(sockets: Sockets, address: Address, ask: Ask, signer: Signer | None, patience: float) -> Found:
-    """Asks over a fresh connection; connecting and answering have ``patience`` seconds each.
-
-    A connection that is taken and then dropped without an answer is tried once more: a server that reloads, as NSD
-    does for each new version of any of its zones, drops what it has just taken.
-    """
-    found = await _asked(sockets, address, ask, signer, patience)
-    if isinstance(found, Failure) and found.dropped:
-        found = await _asked(sockets, address, ask, signer, patience)
-    return found
-
-
-async def _asked(sockets: Sockets, address: Address, ask: Ask, signer: Signer | None, patience: float) -> Found:
+    """Asks once over a fresh connection; connecting and answering have ``patience`` seconds each."""
     loop = asyncio.get_running_loop()
     stream = await connect(sockets, address, patience)
     if isinstance(stream, Failure):

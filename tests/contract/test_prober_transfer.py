@@ -74,6 +74,7 @@ GIVEN = (
     "no final SOA, then silence",
     "serial moved",
     "endless",
+    "dropped once",
 )
 PERMISSION: dict[str, dict[str, Any]] = {
     **dict.fromkeys(GIVEN, ALLOWED),
@@ -111,6 +112,8 @@ WHOLE: dict[str, dict[str, Any]] = {
     "no final SOA, then reset": ENDED | {"transfer": TransferResult.RESET, "records": 21},
     "serial moved": ENDED | {"transfer": TransferResult.SERIAL_MOVED},
     "serial moved once": ALLOWED,
+    "dropped once": ALLOWED,
+    "no final SOA once": ALLOWED,
     "final mname": MALFORMED | {"detail": "the first and the last SOA differ"},
     "records after the final SOA": MALFORMED | {"detail": "1 records after the final SOA"},
     "messages after the final SOA": ALLOWED | {"records": 32},

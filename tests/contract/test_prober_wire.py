@@ -12,7 +12,7 @@ from checks.model import Address, Observation, Outcome, Query, Shape, Transport
 from monitor.clock import now
 from monitor.config.model import Probe
 from monitor.probe.dns import DnsProber
-from tests.misbehaviour import SCRIPT, TCP, UDP, drip
+from tests.misbehaviour import SCRIPT, TCP, UDP, drip, once_dropped
 from tests.nameserver import (
     FORGED,
     SERIAL,
@@ -326,6 +326,11 @@ async def test_odd_labels_come_back_as_they_were_asked(label: bytes) -> None:
     check(seen, CLEAN)
     assert seen.answer is not None
     assert seen.answer.name == qname
+
+
+async def test_a_connection_dropped_once_is_made_again() -> None:
+    check(await see(None, once_dropped(answering), transport=Transport.TCP), BY_TCP | {"detail": ""})
+    check(await see(UDP["truncated"], once_dropped(answering)), BY_TCP)
 
 
 async def test_one_drip_does_not_hold_up_another() -> None:

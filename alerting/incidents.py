@@ -8,7 +8,7 @@ from functools import cache, partial
 from hashlib import sha256
 from types import MappingProxyType
 
-from alerting.cause import Taken, Topology, fold
+from alerting.cause import NOT_CHECKED, Taken, Topology, fold
 from alerting.lines import Identity, chosen, ended, fresh, identity, line_of, texts_of
 from alerting.model import (
     Alert,
@@ -27,6 +27,9 @@ from alerting.model import (
 from alerting.route import route
 
 OPEN, RESOLVED = "open", "resolved"
+
+CONSEQUENCES = frozenset({NOT_CHECKED})
+"""What follows from anything that keeps the monitor from looking: in an open incident it is no news."""
 
 Standing = Mapping[AlertKey, Alert]
 Causes = Mapping[AlertKey, Cause]
@@ -255,7 +258,9 @@ def _news(
 ) -> tuple[Incident, list[Telling]]:
     """Those who hear of it for the first time hear that it opened; the others only if it is worse."""
     worse = before is not None and (
-        incident.severity > before.severity or incident.codes != before.codes or incident.cause != before.cause
+        incident.severity > before.severity
+        or incident.cause != before.cause
+        or not CONSEQUENCES.issuperset(set(incident.codes).difference(before.codes))
     )
     heard = incident.receivers
     first = tuple(name for name in route(incident, routes, receivers) if name not in heard)

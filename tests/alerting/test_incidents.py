@@ -166,6 +166,21 @@ def test_more_of_the_same_zone_joins_and_a_new_code_is_news() -> None:
     assert desk.only.findings == 3
 
 
+def test_what_could_not_be_checked_because_of_it_is_no_news() -> None:
+    desk = Desk()
+    desk.fire(*(alert(A, "server-unreachable", each) for each in ("ns1", "ns2", "ns3")))
+    assert desk.fire(alert(A, "not-checked", subject="transfer")) == []
+    assert desk.only.codes == ("not-checked", "server-unreachable")
+    assert desk.fire(alert(B, "not-checked", subject="transfer")) == [f"oncall: opened zone {B}"]
+
+
+def test_a_blind_vantage_is_one_incident_with_all_it_could_not_check() -> None:
+    desk = Desk()
+    desk.fire(alert("", "vantage-blind", subject="ipv4"))
+    assert desk.fire(*(alert(name, "not-checked", subject="reachable") for name in (A, B, C, D))) == []
+    assert (str(desk.only.cause), desk.only.zones) == ("vantage local", (A, B, C, D))
+
+
 def test_a_graver_finding_is_news_and_late_to_overdue_is_one_incident() -> None:
     """At one look late ends and overdue fires; the trouble goes on."""
     desk = Desk()

@@ -91,6 +91,7 @@ def understood(config: "Config", topology: "Topology | None" = None) -> dict[str
     service = config.service
     return {
         "file": str(config.path),
+        "resolved": topology is not None,
         "listen": str(Address(*service.listen)),
         "database": str(service.database),
         "zones": [_zone(one, named=bool(entry.servers)) for one, entry in zip(zones, config.zones, strict=True)],
@@ -165,14 +166,21 @@ def tables(said: dict[str, Any], most: int | None) -> list[Listing]:
     """What was understood, for people. ``most`` zones are shown, None for all."""
     zones = said["zones"][:most]
     hidden = len(said["zones"]) - len(zones)
+    resolved = said["resolved"]
+    servers = [_server_row(server, resolved=resolved) for server in said["servers"]]
     more = f"and {hidden} more (--all shows them)" if hidden else ""
     cap = f"at most {said['max_queries_per_second_per_server']:g} queries/s go to one server"
     nobody = "" if said["receivers"] else "nobody is told of anything"
     keys = [(key["name"], key["wire_name"], key["algorithm"]) for key in said["keys"]]
     receivers = [(receiver["name"], receiver["type"]) for receiver in said["receivers"]]
     found = [
-        Listing("Zones", ("zone", "servers", "primary", "max lag", "records"), list(map(_zone_row, zones)), more),
-        Listing("Servers", SERVER_COLUMNS, list(map(_server_row, said["servers"])), cap),
+        Listing(
+            "Zones",
+            ("zone", "servers", "primary", "max lag", "records"),
+            [_zone_row(zone, resolved=resolved) for zone in zones],
+            more,
+        ),
+        Listing("Servers", SERVER_COLUMNS, servers, cap),
         Listing("Checks", ("check", "every", "settings"), list(map(_check_row, said["checks"]))),
         Listing("Transfers", ("zone", "server", "key", "expected"), list(_transfer_rows(zones))),
         Listing("Keys", ("key", "on the wire", "algorithm"), keys),
@@ -183,19 +191,21 @@ def tables(said: dict[str, Any], most: int | None) -> list[Listing]:
     return [listing for listing in found if listing.rows or listing.below]
 
 
-def _zone_row(zone: dict[str, Any]) -> tuple[str, ...]:
+def _zone_row(zone: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
     from monitor.names import show
 
     servers = ", ".join(zone["servers"])
     if zone["servers_from_ns_set"]:
-        servers = f"{servers} (found)" if servers else "to be found from the NS set"
+        unknown = "none found in the NS set" if resolved else "to be found from the NS set"
+        servers = f"{servers} (found)" if servers else unknown
     records = ", ".join(f"{r['name']} {r['type']}" + ("" if r["expect"] is None else " =") for r in zone["records"])
     return show(zone["name"]), servers, zone["primary"] or "", _span(zone["max_lag_seconds"]), records
 
 
-def _server_row(server: dict[str, Any]) -> tuple[str, ...]:
+def _server_row(server: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
     name = server["name"] + (" (hidden)" if server["hidden"] else "")
-    addresses = ", ".join(server["addresses"]) or f"to be resolved from {server['host']}"
+    unknown = f"{server['host']} does not resolve" if resolved else f"to be resolved from {server['host']}"
+    addresses = ", ".join(server["addresses"]) or unknown
     return name, addresses, ", ".join(server["upstream"]), server["group"], f"{server['queries_per_second']:g}"
 
 

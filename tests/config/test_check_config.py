@@ -137,7 +137,7 @@ async def test_names_are_resolved_only_when_asked_for(tmp_path: Path) -> None:
     }
     async with resolving(data) as resolver:
         file = tmp_path / "config.toml"
-        text = f'[[zones]]\nname = "example.com"\n[resolver]\naddresses = "{resolver.address}"\ntimeout = "1s"\n'
+        text = f'zones = ["example.com", "b.example"]\n[resolver]\naddresses = "{resolver.address}"\ntimeout = "1s"\n'
         file.write_text(text)
         plain = await _run(str(file))
         assert resolver.asked == []
@@ -146,6 +146,7 @@ async def test_names_are_resolved_only_when_asked_for(tmp_path: Path) -> None:
         assert ("example.com.", "NS") in resolver.asked
     assert "ns1.example.net (found)" in " ".join(looked.split())
     assert "192.0.2.7" in looked
+    assert "b.example. none found in the NS set" in " ".join(looked.split())
 
 
 async def _run(*arguments: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 """Zones shown without --all."""
+ZONE_COLUMNS = ("zone", "servers", "primary", "max lag", "records")
 SERVER_COLUMNS = ("server", "addresses", "upstream", "group", "queries/s")
 ROUTE_COLUMNS = ("receivers", "severity", "zones", "servers", "codes")
 

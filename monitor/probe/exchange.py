@@ -92,7 +92,7 @@ class Exchange:
     async def _instead(self, turn: Turn, write: Write, signer: Signer | None) -> Found:
         """Over TCP what UDP could not tell."""
         turn.again()
-        found = await self._over_tcp(turn, write, signer, turn.tcp.patience)
+        found = await self._over_tcp(turn, write, signer, turn.instead)
         _remember(turn.tcp, _outcome(found))
         return found
 

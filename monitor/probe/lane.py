@@ -114,11 +114,6 @@ class Lane:
     def timeout(self) -> float:
         return self._timeout
 
-    @property
-    def patience(self) -> float:
-        """Seconds that the next query may take in all."""
-        return self._timeout * self.attempts
-
     def heard(self) -> None:
         self._misses = 0
 
@@ -153,6 +148,11 @@ class Turn:
     def patience(self) -> float:
         """Seconds that it may take in all."""
         return self.lane.timeout * self.attempts
+
+    @property
+    def instead(self) -> float:
+        """Seconds that TCP may take to tell what UDP could not: few, where it has been silent."""
+        return self.lane.timeout * (1 if self.tcp.silent else self.attempts)
 
     def waits(self) -> Iterator[float]:
         """Seconds to wait after each asking: they double, and together are the turn's whole patience."""

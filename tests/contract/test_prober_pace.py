@@ -171,6 +171,17 @@ async def test_dead_tcp_does_not_hold_up_udp() -> None:
     assert [one.outcome for one in seen] == [Outcome.ANSWERED] * 100 + [Outcome.TIMEOUT] * 100
 
 
+async def test_truncated_answers_over_dead_tcp_cost_less_once_it_is_known_to_be_dead() -> None:
+    async with Nameserver(UDP["truncated"], deaf=True) as server:
+        prober = DnsProber(Probe(timeout=0.2, attempts=3, max_qps_per_server=1e6), {}, now)
+        before = monotonic()
+        seen = await gather(prober, queries("ns1", server.address, 64 * 5))
+        took = monotonic() - before
+        await prober.close()
+    assert {one.outcome for one in seen} == {Outcome.TRUNCATED_ONLY}
+    assert took < 0.6 + 4 * 0.6 - 0.2  # 0.6 s for the first 64, and 0.2 s for each 64 after them
+
+
 async def test_closing_ends_everything_at_once() -> None:
     probe = Probe(timeout=30, max_qps_per_server=1e6)
 

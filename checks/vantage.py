@@ -33,9 +33,9 @@ def hear(vantage: Vantage, round: Round) -> Vantage:
     return _vantage({**heard, **news})
 
 
-def keep(vantage: Vantage, servers: Container[str]) -> Vantage:
-    """Only what was heard of these servers; the others left the configuration and prove nothing any more."""
-    kept = {key: answered for key, answered in vantage.heard.items() if key[0] in servers}
+def keep(vantage: Vantage, places: Container[tuple[str, Address]]) -> Vantage:
+    """Only what was heard of these servers' addresses; the others are watched no more and prove nothing."""
+    kept = {place: answered for place, answered in vantage.heard.items() if place in places}
     return vantage if len(kept) == len(vantage.heard) else _vantage(kept)
 
 

@@ -61,8 +61,8 @@ class Judging:
         async with self._turn:
             at = self._now()
             self.plan = plan
-            servers = {server.name for zone in plan.zones.values() for server in zone.servers}
-            self._memory.vantage = keep(self._memory.vantage, servers)
+            places = {(server.name, address) for zone in plan.zones.values() for server, address in zone.places()}
+            self._memory.vantage = keep(self._memory.vantage, places)
             commit, draft = release(self._memory, plan, at)
             draft.touched |= plan.zones.keys()
             await self._keep(commit, draft, at)

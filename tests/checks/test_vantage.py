@@ -86,12 +86,14 @@ def test_a_transfer_that_timed_out_blindly_says_nothing() -> None:
     assert (excused.seen[0].outcome, excused.seen[0].transfer) == (Outcome.UNASKED, None)
 
 
-def test_servers_that_left_prove_nothing_any_more() -> None:
-    vantage = heard(zone("ns1", "ns2", "ns3"), {"ns1": "-", "ns2": "-", "ns3": "10"})
+def test_addresses_that_left_prove_nothing_any_more() -> None:
+    where = zone("ns1", "ns2", server("ns3", "192.0.2.3", "192.0.2.33"))
+    vantage = heard(where, {"ns1": "-", "ns2": "-", "ns3": "-", "ns3/1": "10"})
+    ns1, ns2, ns3, old = [(one.name, address) for one, address in where.places()]
     assert blind(vantage) == ()
-    assert blind(keep(vantage, {"ns1", "ns2"})) == ("ipv4",)
-    assert blind(keep(vantage, {"ns1", "ns3"})) == ()
-    assert keep(vantage, {"ns1", "ns2", "ns3"}) is vantage
+    assert blind(keep(vantage, {ns1, ns2, ns3})) == ("ipv4",)
+    assert blind(keep(vantage, {ns1, old})) == ()
+    assert keep(vantage, {ns1, ns2, ns3, old}) is vantage
 
 
 def test_a_blind_monitor_finds_nothing_wrong_and_nothing_right() -> None:

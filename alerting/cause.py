@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from alerting.model import Alert, AlertKey, Cause, Phase, Severity
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase, Severity
 from checks.model import Address, Zone
 
 BLIND = "vantage-blind"
 
 OWN = frozenset({BLIND, "store-failing"})
 """What the monitor says of itself."""
-
-NOT_CHECKED = "not-checked"
 
 BEHIND = frozenset({"serial-late", "serial-overdue", "serial-stuck", "expiry-near", "expiry-imminent", "zone-expired"})
 """What happens to a server that cannot get the zone from where it transfers it; it hands the same on."""

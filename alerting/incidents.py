@@ -8,9 +8,10 @@ from functools import cache, partial
 from hashlib import sha256
 from types import MappingProxyType
 
-from alerting.cause import NOT_CHECKED, Taken, Topology, fold
+from alerting.cause import Taken, Topology, fold
 from alerting.lines import Identity, chosen, ended, fresh, identity, line_of, texts_of
 from alerting.model import (
+    NOT_CHECKED,
     Alert,
     AlertKey,
     Cause,

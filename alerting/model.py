@@ -7,6 +7,9 @@ from enum import IntEnum, StrEnum
 
 from checks.model import Address
 
+NOT_CHECKED = "not-checked"
+"""The code of the alert that something could not be checked for a while."""
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:

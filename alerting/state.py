@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Severity, Transition
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Policy, Reason, Severity, Transition
 from alerting.severity import severity_of
 from checks.model import Finding, Health, Verdict
-
-NOT_CHECKED = "not-checked"
 
 PATIENCE = timedelta(minutes=10)
 """A check that can say nothing is given at least this long. How often it comes is not known here: a check

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from alerting.model import Alert, Phase, Severity
-from alerting.state import NOT_CHECKED
+from alerting.model import NOT_CHECKED, Alert, Phase, Severity
 from checks.ledger import behind_since
 from checks.model import Finding, Health, Ledger, Standing, Verdict, Zone
 from checks.states import address_state

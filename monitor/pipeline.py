@@ -6,8 +6,8 @@ from datetime import datetime
 
 from alerting.cause import Topology
 from alerting.incidents import Book, Kept, keep, remind
-from alerting.model import Alert, AlertKey, Policy, Route, Severity, Transition
-from alerting.state import NOT_CHECKED, apply, withdraw
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Policy, Route, Severity, Transition
+from alerting.state import apply, withdraw
 from checks.judge import judge
 from checks.ledger import changes, see
 from checks.model import Address, Check, Finding, Health, Ledger, Propagation, Round, RunChange, Verdict, Zone

@@ -1,0 +1,145 @@
+"""Whatever happens, in whatever order: what must hold of incidents and of what is told of them."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerting.cause import Topology
+from alerting.incidents import Book, Kept, keep, remind
+from alerting.model import Alert, AlertKey, Incident, News, Phase, Policy, Route, Severity, Telling
+from alerting.state import apply, withdraw
+from checks.model import Finding
+from monitor.store.codec import decode, encode
+from tests.alerting.stories import START, finding, verdict, zone
+
+ZONES = ("a.example.", "b.example.", "c.example.", "d.example.")
+CODES = ("server-unreachable", "serial-late", "serial-overdue", "transfer-open", "ttl-differs")
+SERVERS = ("ns1", "ns2", "ns3")
+TOPOLOGY = Topology.of([zone(name, *SERVERS) for name in ZONES])
+POLICY = Policy(grace=timedelta(minutes=1), settle=timedelta(minutes=1), remind=timedelta(minutes=10))
+ROUTES = (
+    Route(("all",)),
+    Route(("pager",), severity=(Severity.CRITICAL,)),
+    Route(("b-team",), zones=("b.example",)),
+    Route(("ns3-team",), servers=("ns3",)),
+)
+
+FINDINGS = st.lists(
+    st.builds(finding, st.sampled_from(CODES), st.sampled_from(SERVERS)),
+    max_size=4,
+    unique_by=lambda found: (found.code, found.server),
+)
+BATCH = st.dictionaries(st.sampled_from(ZONES), st.one_of(st.none(), FINDINGS), max_size=4)
+"""Zone → what one check says of it: findings, nothing wrong, or (None) nothing at all."""
+STEP = st.one_of(
+    BATCH.map(lambda said: ("look", said)),
+    st.just(("restart", {})),
+    st.sampled_from(ZONES).map(lambda name: ("remove", {name: None})),
+)
+
+
+@dataclass
+class Life:
+    """A monitor that keeps only what the store keeps, and everything it ever told."""
+
+    standing: dict[AlertKey, Alert] = field(default_factory=dict)
+    book: Book = field(default_factory=Book)
+    told: list[Telling] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    minute: int = 0
+
+    def step(self, what: str, said: dict[str, list[Finding] | None]) -> None:
+        self.minute += 1
+        if what == "restart":
+            self.restart()
+        elif what == "remove":
+            self.change(*map(list, zip(*(withdraw(a, self.now) for a in self.of(next(iter(said)))), strict=False)))
+        else:
+            self.look(said)
+        self.take(remind(self.book, self.now, POLICY, self.standing))
+
+    @property
+    def now(self):  # type: ignore[no-untyped-def]
+        return START + timedelta(minutes=self.minute)
+
+    def of(self, name: str) -> list[Alert]:
+        return [alert for alert in self.standing.values() if alert.key.zone == name]
+
+    def look(self, said: dict[str, list[Finding] | None]) -> None:
+        changed, transitions = [], []
+        for name, findings in said.items():
+            known = {alert.key: alert for alert in self.of(name)}
+            spoken = verdict(name, self.minute, *(findings or ()), why="blind" if findings is None else "")
+            touched, moved = apply(spoken, known, {}, POLICY)
+            changed += [alert for alert in touched if alert != known.get(alert.key)]
+            transitions += moved
+        self.change(changed, transitions)
+
+    def change(self, changed=(), transitions=()) -> None:  # type: ignore[no-untyped-def]
+        for alert in changed:
+            self.put(alert)
+        moved = [each for each in transitions if each is not None]
+        self.take(keep(self.book, self.standing, changed, moved, TOPOLOGY, ROUTES, self.now))
+
+    def take(self, kept: Kept) -> None:
+        for alert in kept.alerts:
+            self.put(alert)
+        self.book = kept.book
+        self.told += kept.tellings
+        self.ended |= {incident.id for incident in kept.incidents if incident.phase == "resolved"}
+
+    def put(self, alert: Alert) -> None:
+        if alert.quiet:
+            self.standing.pop(alert.key, None)
+        else:
+            self.standing[alert.key] = alert
+
+    def restart(self) -> None:
+        alerts = [decode(Alert, encode(alert)) for alert in self.standing.values()]
+        self.standing = {alert.key: alert for alert in alerts}
+        self.book = Book({name: decode(Incident, encode(each)) for name, each in self.book.incidents.items()})
+
+
+def holds(life: Life) -> None:
+    """What is true after every step."""
+    for alert in life.standing.values():
+        if alert.phase in (Phase.FIRING, Phase.RECOVERING) and alert.severity > Severity.INFO:
+            assert alert.incident in life.book.incidents
+        if alert.phase is Phase.PENDING:
+            assert alert.incident is None
+    assert not life.ended & life.book.incidents.keys()
+    assert len({incident.cause for incident in life.book.incidents.values()}) == len(life.book.incidents)
+    ids = [telling.id for telling in life.told]
+    assert len(ids) == len(set(ids))
+    heard: dict[tuple[str, str], list[News]] = defaultdict(list)
+    for telling in life.told:
+        heard[telling.incident.id, telling.receiver].append(telling.news)
+    for (incident, receiver), news in heard.items():
+        assert news[0] is News.OPENED
+        assert news.count(News.OPENED) == 1
+        assert (news[-1] is News.RESOLVED) == (incident in life.ended)
+        assert news.count(News.RESOLVED) <= 1
+        if incident in life.book.incidents:
+            assert receiver in life.book.incidents[incident].receivers
+    for incident in life.book.incidents.values():
+        assert {receiver for name, receiver in heard if name == incident.id} == set(incident.receivers)
+        assert incident.told == bool(incident.receivers)
+        assert len(incident.lines) <= 20
+        assert incident.findings >= len(incident.lines) > 0
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(STEP, min_size=5, max_size=40))
+def test_whatever_happens(steps: list[tuple[str, dict[str, list[Finding] | None]]]) -> None:
+    life = Life()
+    for what, said in steps:
+        life.step(what, said)
+        holds(life)
+    for _ in range(14):
+        life.step("look", {name: [] for name in ZONES})
+        holds(life)
+    assert life.standing == {}
+    assert life.book.incidents == {}

@@ -19,8 +19,6 @@ _NAMES = ("y", "w", "d", "h", "m", "s", "ms")
 _EXAMPLES = 'write for example "30s", "5m", "1h30m"'
 
 LONGEST = timedelta(days=3650)
-NEVER = timedelta(days=36500)
-"""Longer than anything that can be written; what "off" means where time is waited for."""
 
 
 def duration(value: object) -> timedelta:
@@ -44,7 +42,7 @@ def duration_or_zero(value: object) -> timedelta:
             (int(count) * unit for count, unit in zip(match.groups(), _UNITS, strict=True) if count), timedelta()
         )
     except (OverflowError, ValueError):
-        length = NEVER
+        length = LONGEST * 2
     if length > LONGEST:
         raise Wrong(f"longer than ten years: {quoted(value)}")
     return length
@@ -55,14 +53,9 @@ def duration_or_off(value: object) -> timedelta:
     return timedelta() if value == "off" else duration(value)
 
 
-def duration_or_never(value: object) -> timedelta:
-    """The same, "off" is never."""
-    return NEVER if value == "off" else duration(value)
-
-
 def written(length: timedelta) -> str:
-    """The duration as it would be written: 1h30m; "off" for zero and for never."""
-    if not length or length >= NEVER:
+    """The duration as it would be written: 1h30m; "off" for zero."""
+    if not length:
         return "off"
     text, rest = "", length
     for name, unit in zip(_NAMES[2:], _UNITS[2:], strict=True):

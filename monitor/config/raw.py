@@ -14,7 +14,6 @@ from monitor.config.errors import near, quoted
 from monitor.config.fields import (
     AddressText,
     Duration,
-    DurationOrNever,
     DurationOrOff,
     DurationOrZero,
     Items,
@@ -54,8 +53,8 @@ class Service(Table):
     """How people reach the page; notifications link to it."""
     retention: Duration | None = None
     """How long closed history is kept."""
-    log_format: Literal["auto", "text", "json"] | None = None
-    """"auto" is text on a terminal and JSON elsewhere."""
+    log_format: Literal["auto", "console", "json"] | None = None
+    """"auto" is console on a terminal and JSON elsewhere."""
 
 
 class TransferLimits(Table):
@@ -156,7 +155,7 @@ class Alerting(Table):
     """Bad for this long before it fires."""
     settle: DurationOrZero | None = None
     """Good for this long before it resolves."""
-    remind: DurationOrNever | None = None
+    remind: DurationOrOff | None = None
     """How often an open incident is told again; "off": once is enough."""
 
 

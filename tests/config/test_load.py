@@ -8,7 +8,6 @@ import pytest
 from alerting.model import Policy, Severity
 from checks.model import Address, Expectation, TransferRule, WantedRecord
 from checks.registry import CHECKS
-from monitor.config.durations import NEVER
 from monitor.config.errors import Mistake
 from monitor.config.load import ConfigError, load, parse
 from monitor.config.model import Config, Probe, Resolver, Service, TransferLimits
@@ -268,7 +267,7 @@ transfer-open = "critical"
         0.5, 2, 20.0, 10, 1, TransferLimits(120.0, 1_000_000, 10, 20), ("2001:db8::9", "192.0.2.9")
     )
     assert config.resolver == Resolver((Address("2001:db8::53", 5353),), timedelta(hours=1), 1.5)
-    assert config.policy == Policy(timedelta(0), timedelta(minutes=5), NEVER)
+    assert config.policy == Policy(timedelta(0), timedelta(minutes=5), timedelta(0))
     assert config.max_zones == 0
     assert config.cadence["transfer"] == timedelta(0)
     assert getattr(config.checks["soa-serial"], "stuck_after") == 5  # noqa: B009  a Check has no such field

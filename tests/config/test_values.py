@@ -12,9 +12,7 @@ from checks.model import Address
 from monitor import names
 from monitor.config.addresses import address, listen
 from monitor.config.durations import (
-    NEVER,
     duration,
-    duration_or_never,
     duration_or_off,
     duration_or_zero,
     written,
@@ -74,13 +72,12 @@ def test_no_durations(value: object, hint: str) -> None:
     assert len(caught.value.text) < 200
 
 
-def test_zero_off_and_never() -> None:
+def test_zero_and_off() -> None:
     assert duration_or_zero("0s") == timedelta()
     assert duration_or_off("off") == timedelta()
-    assert duration_or_never("off") == NEVER
     with pytest.raises(Wrong):
         duration_or_off("0s")
-    assert [written(length) for length in (timedelta(), NEVER, 90 * HOUR)] == ["off", "off", "3d18h"]
+    assert [written(length) for length in (timedelta(), 90 * HOUR)] == ["off", "3d18h"]
 
 
 @given(st.integers(min_value=1, max_value=3650 * 24 * 3600 * 1000))

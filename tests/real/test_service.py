@@ -1,0 +1,164 @@
+"""The operator's evening: the service watches BIND, Knot, NSD and PowerDNS, and tells of each thing once."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab.model import XFR, Content
+from tests.lab.server import Server
+from tests.lab.topology import Lab
+from tests.stories.receiver import Receiver, receiver
+from tests.stories.running import Running, running, until
+
+LATE, OPEN, CLOSED, EDITED = ZONES = ("late.test.", "open.test.", "closed.test.", "edited.test.")
+
+CONFIG = """
+[service]
+listen = "127.0.0.1:0"
+database = "soawatch.db"
+log_format = "json"
+[cadence]
+reachable = "2s"
+soa-serial = "2s"
+soa-fields = "2s"
+ns-set = "2s"
+records = "2s"
+transfer = "2s"
+[probe]
+timeout = "1s"
+attempts = 2
+[keys.xfr]
+name = "{key.wire_name}"
+algorithm = "{key.algorithm}"
+secret = "{secret}"
+{servers}
+{zones}
+[alerting]
+grace = "1s"
+settle = "1s"
+{receiver}
+[[routes]]
+severity = ["critical", "warning"]
+receivers = ["hook"]
+"""
+
+
+WATCHED = """
+[[zones]]
+name = "{zone}"
+servers = [{names}]
+primary = "primary"
+max_lag = "6s"
+records = ["www A", "@ MX"]
+transfer = [{{ server = "*", key = "xfr", expect = "allowed" }}, {{ server = "*", expect = "refused" }}]
+"""
+
+
+def config(room: Path, lab: Lab, hook: Receiver) -> Path:
+    servers = "\n".join(
+        f'[servers.{server.name}]\naddresses = ["{server.ipv4}", "{server.ipv6}"]' for server in lab.servers
+    )
+    names = ", ".join(f'"{server.name}"' for server in lab.servers)
+    zones = "".join(WATCHED.format(zone=zone, names=names) for zone in ZONES)
+    path = room / "soawatch.toml"
+    path.touch(mode=0o600)
+    path.write_text(
+        CONFIG.format(key=XFR, secret=XFR.secret.reveal(), servers=servers, zones=zones, receiver=hook.toml())
+    )
+    return path
+
+
+async def told(hook: Receiver, kind: str, *zones: str) -> set[tuple[str, str]]:
+    """The findings, as (code, server), of the one message of that kind for just these zones, once it has come."""
+
+    def heard() -> list[dict[str, Any]]:
+        said = [said["data"] for _, said in hook.heard if said["type"] == f"incident.{kind}"]
+        return [data for data in said if sorted(data["zones"]) == sorted(zones)]
+
+    try:
+        await until(heard, seconds=40)
+    except TimeoutError:
+        raise AssertionError(f"nothing was {kind} for {zones}: {hook.heard}") from None
+    (data,) = heard()
+    return {(finding["code"], finding["server"]) for finding in data["findings"]}
+
+
+async def well(service: Running) -> bool:
+    """Every zone is good, on four servers at two addresses each."""
+    shown = [await service.get(f"api/v1/zones/{zone}") for zone in ZONES]
+    return all(zone["health"] == "good" and len(zone["addresses"]) == 8 for zone in shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is broken, how it is mended, and what is found of it where; nobody else is accused."""
+
+    breaks: Callable[[], object]
+    mends: Callable[[], object]
+    code: str
+    server: str
+
+
+def troubles(primary: Server, nsd: Server, powerdns: Server) -> dict[str, Trouble]:
+    def unheard() -> None:
+        nsd.freeze(LATE)
+        primary.bump(LATE, "new A 192.0.2.1")
+
+    def edit(old: str, new: str) -> None:
+        """By hand, in the database of a secondary."""
+        with closing(sqlite3.connect(powerdns.room / "pdns.db", timeout=10)) as db, db:
+            where = (new, old, f"www.{EDITED.rstrip('.')}")
+            assert db.execute("UPDATE records SET content = ? WHERE content = ? AND name = ?", where).rowcount == 1
+
+    here, there = "192.0.2.80", "203.0.113.80"
+    return {
+        LATE: Trouble(unheard, lambda: nsd.thaw(LATE), "serial-late", "nsd"),
+        OPEN: Trouble(
+            lambda: primary.allow(OPEN, XFR, everyone=True),
+            lambda: primary.allow(OPEN, XFR),
+            "transfer-open",
+            "primary",
+        ),
+        CLOSED: Trouble(
+            lambda: primary.allow(CLOSED), lambda: primary.allow(CLOSED, XFR), "transfer-refused", "primary"
+        ),
+        EDITED: Trouble(lambda: edit(here, there), lambda: edit(there, here), "content-differs", "powerdns"),
+    }
+
+
+async def test_each_trouble_is_told_once_and_ends(tmp_path: Path) -> None:
+    async with Lab() as lab, receiver() as hook:
+        primary = lab.primary("bind", *(Content(zone) for zone in ZONES), name="primary")
+        knot, nsd, powerdns = (lab.secondary(other, of=primary, name=other) for other in ("knot", "nsd", "powerdns"))
+        await lab.started()
+        for zone in ZONES:
+            for secondary in (knot, nsd, powerdns):
+                await asyncio.to_thread(secondary.catch_up, zone, 1)
+
+        async with running(config(tmp_path, lab, hook)) as service:
+            await service.up()
+            await until(lambda: well(service), seconds=30)
+            assert hook.heard == []
+
+            table = troubles(primary, nsd, powerdns)
+            for trouble in table.values():
+                trouble.breaks()
+            for zone, trouble in table.items():
+                assert await told(hook, "opened", zone) == {(trouble.code, trouble.server)}, zone
+            for trouble in table.values():
+                trouble.mends()
+            await asyncio.to_thread(nsd.catch_up, LATE, 2)
+            for zone in table:
+                await told(hook, "resolved", zone)
+            await until(lambda: well(service), seconds=30)
+
+            primary.stop()
+            found = await told(hook, "opened", *ZONES)
+            assert found == {("server-unreachable", "primary")}, "one incident for all its zones, and no other accused"
+            await asyncio.to_thread(primary.start)
+            await told(hook, "resolved", *ZONES)
+        assert hook.kinds().count("incident.opened") == hook.kinds().count("incident.resolved") == len(ZONES) + 1

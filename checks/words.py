@@ -48,4 +48,4 @@ def short(text: str, most: int = 100) -> str:
 
 def counted(number: int, noun: str) -> str:
     """ "1 version", "3 versions"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"

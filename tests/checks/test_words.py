@@ -44,6 +44,7 @@ def test_listed_and_counted() -> None:
     assert [listed("abcdefg"[:n], most=3) for n in range(6)] == [
         "", "a", "a and b", "a, b and c", "a, b, c and 1 more", "a, b, c and 2 more",
     ]  # fmt: skip
+    assert counted(2, "address") == "2 addresses"
     assert (counted(1, "version"), counted(3, "version"), counted(0, "record")) == (
         "1 version",
         "3 versions",

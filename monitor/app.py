@@ -169,6 +169,8 @@ class Service:
         before, self.config = self.config, config
         if fixed := [name for name in FIXED if getattr(config.service, name) != getattr(before.service, name)]:
             log.warning("these keys need a restart", keys=fixed)
+        if config.max_zones != before.max_zones:
+            log.warning("these keys need a restart", keys=["max_zones"])
         self._deliverer.use(config.receivers, config.kinds)
         old = self._prober
         if (config.probe, config.keys) != (before.probe, before.keys):

@@ -2,18 +2,19 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from alerting.model import Severity
+from alerting.model import Alert, AlertKey, Phase, Severity
 from alerting.severity import severity_of
 from checks.judge import judge
-from checks.ledger import see
+from checks.ledger import see, space_of, standing_of
 from checks.model import Check, Finding, Health, Ledger, Round, Verdict, Zone
 from checks.registry import CHECKS
 from checks.vantage import Vantage, excuse, hear
+from checks.words import span
 from monitor.clock import now
 from monitor.config.addresses import address
 from monitor.config.load import load
@@ -30,13 +31,12 @@ from monitor.sweep import one_round
 MOMENT = 3.0
 """Seconds between the two looks."""
 
-IN_MOTION = frozenset(
-    {"serial-late", "serial-overdue", "serial-stuck", "record-differs", "content-differs", "ns-set-differs",
-     "soa-fields-differ", "ttl-differs"}
-)  # fmt: skip
-"""What a change on its way looks like from outside."""
+LAGS = frozenset({"serial-late", "serial-overdue", "serial-stuck"})
 
-Differs = frozenset[tuple[str, str | None, object, str]]
+IN_MOTION = LAGS | frozenset(
+    {"record-differs", "content-differs", "ns-set-differs", "soa-fields-differ", "ttl-differs"}
+)
+"""What a change on its way looks like from outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ async def look(what: Wanted, moment: float = MOMENT, again: Callable[[], None] =
     try:
         first = await rounds(what.config, judged, prober)
         one = judged_by(judged, what.config, ledger, first, Vantage())
-        if not any(differences(one[0].values())) and not doubtful(one[1]):
+        if not differences(one[0].values()) and not doubtful(one[1]):
             return concluded(zone, what.config, (first,), one, memory, (), found.problems)
         again()
         await asyncio.sleep(moment)
@@ -156,8 +156,8 @@ def judged_by(zone: Zone, config: Config, ledger: Ledger, seen: Sequence[Round],
     return verdicts, ledger, vantage
 
 
-def differences(verdicts: object) -> list[Finding]:
-    return [f for v in verdicts for f in v.findings]  # type: ignore[attr-defined]
+def differences(verdicts: Iterable[Verdict]) -> list[Finding]:
+    return [f for v in verdicts for f in v.findings]
 
 
 def doubtful(ledger: Ledger) -> bool:
@@ -187,11 +187,10 @@ def concluded(
     moving: tuple[Finding, ...],
     problems: tuple[str, ...],
 ) -> Asked:
-    from alerting.model import Alert, AlertKey, Phase
-
     at = now()
     verdicts = {
-        name: replace(v, findings=tuple(f for f in v.findings if f not in moving)) for name, v in judged[0].items()
+        name: replace(v, findings=tuple(worded(f, judged[1], looks, memory) for f in v.findings if f not in moving))
+        for name, v in judged[0].items()
     }
     alerts = [
         Alert(
@@ -203,6 +202,22 @@ def concluded(
     ]  # fmt: skip
     drawn = picture(zone, judged[1], verdicts, alerts, None, at)
     return Asked(zone, config, looks, verdicts, judged[1], drawn, memory, moving, problems)
+
+
+def worded(finding: Finding, ledger: Ledger, looks: tuple[tuple[Round, ...], ...], memory: str) -> Finding:
+    """Without memory nobody knows for how long a server has been behind; only that it was so at both looks."""
+    if memory or finding.code not in LAGS or finding.server is None or finding.address is None:
+        return finding
+    standing = standing_of(ledger, finding.server, finding.address)
+    space = space_of(ledger, standing.group) if standing is not None else None
+    if standing is None or space is None:
+        return finding
+    apart = span(looks[-1][0].at - looks[0][0].at)
+    text = (
+        f"{finding.server} ({finding.address}) serves {standing.serial} and others {space.reference}, "
+        f"the same at two looks {apart} apart; for how long is not known without the service's memory"
+    )
+    return replace(finding, code="serial-late", text=text)
 
 
 async def remembered(what: Wanted) -> tuple[Ledger, str]:

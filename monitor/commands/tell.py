@@ -20,12 +20,16 @@ from monitor.web.shapes import zone_data
 
 COLORS = {"in-sync": "green", "propagating": "cyan", "unknown": "yellow"}
 SEVERITY_COLORS = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+WIDE = 160
+"""Columns where there is no terminal to ask."""
 NAGIOS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
 def table(asked: Asked) -> None:
     """For people: who serves what, what is wrong, what to do. Colours only on a terminal that wants them."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
     console.print(Text(heading(asked), style="bold"))
     if asked.picture.addresses:
         console.print(servers(asked))
@@ -39,7 +43,7 @@ def table(asked: Asked) -> None:
     for finding in asked.moving:
         console.print(Text(f"in motion: {finding.text}", style="cyan"))
     for verdict in asked.verdicts.values():
-        if verdict.health is Health.UNKNOWN:
+        if verdict.health is Health.UNKNOWN and not asked.findings:
             console.print(Text(f"unknown {verdict.check}: {verdict.why}", style="yellow"))
     if asked.findings:
         console.print(
@@ -62,7 +66,7 @@ def heading(asked: Asked) -> str:
 def servers(asked: Asked) -> Table:
     rows = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("server", "address", "serial", "state", "lag", "answer", "time", "expires"):
-        rows.add_column(title, justify="right" if title in ("serial", "lag", "time") else "left")
+        rows.add_column(title, justify="right" if title in ("serial", "lag", "time") else "left", no_wrap=True)
     for a in asked.picture.addresses:
         rows.add_row(
             Text(f"{a.server}{' (primary)' if a.primary else ''}"),
@@ -72,9 +76,17 @@ def servers(asked: Asked) -> Table:
             Text(lag_text(asked, a)),
             Text(a.outcome),
             Text("" if a.rtt is None else f"{a.rtt * 1000:.1f} ms"),
-            Text("" if a.expires is None else f"{a.expires:%Y-%m-%d %H:%M} UTC{' (estimated)' if a.estimated else ''}"),
+            Text(expiry_text(a)),
         )
     return rows
+
+
+def expiry_text(address: AddressStatus) -> str:
+    if address.expires is None or address.looked is None or address.primary:
+        return ""
+    left = address.expires - address.looked
+    when = f"in {span(left)}" if left.total_seconds() > 0 else "now"
+    return f"{when} (estimated)" if address.estimated else when
 
 
 def lag_text(asked: Asked, address: AddressStatus) -> str:
@@ -106,13 +118,15 @@ def nagios(asked: Asked) -> tuple[str, int]:
         text = "; ".join(f.text for f in asked.findings[:3])
         text += f"; and {len(asked.findings) - 3} more" if len(asked.findings) > 3 else ""
     elif status == 3:
-        text = "; ".join(v.why for v in asked.verdicts.values() if v.why) or "nothing could be checked"
+        whys = asked.problems or tuple(dict.fromkeys(v.why for v in asked.verdicts.values() if v.why))
+        text = "; ".join(whys[:3]) or "nothing could be checked"
     else:
         servers = len(asked.picture.addresses)
         serial = asked.picture.reference_serial
         text = f"{counted(servers, 'address')} {'serves' if servers == 1 else 'serve'} {serial}"
     line = f"SOAWATCH {NAGIOS[status]} - {asked.zone.name} {text}".replace("|", "/").replace("\n", " ")
-    return f"{line} | {' '.join(perfdata(asked))}", status
+    numbers = " ".join(perfdata(asked))
+    return f"{line} | {numbers}" if numbers else line, status
 
 
 def perfdata(asked: Asked) -> Iterator[str]:

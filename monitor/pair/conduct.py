@@ -89,3 +89,8 @@ class Conduct:
     """Records that differ from the zone's, under the same serial."""
     soa_edit: bool = False
     """Another contact and other timers in the SOA, under the same serial."""
+
+    @property
+    def disguised(self) -> bool:
+        """Whether it serves anything else than the zone it holds."""
+        return bool(self.serial_shift or self.edits or self.soa_edit)

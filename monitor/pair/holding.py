@@ -74,7 +74,7 @@ def disguise(holding: Holding, conduct: Conduct) -> Holding:
     Its journal goes: steps between other serials would not fit.
     """
     data = holding.data
-    if data is None or not (conduct.edits or conduct.serial_shift or conduct.soa_edit):
+    if data is None or not conduct.disguised:
         return holding
     if conduct.edits:
         data = zonedata.edit(data, conduct.edits)

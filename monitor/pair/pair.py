@@ -205,8 +205,11 @@ class Pair:
         return tuple(mended)
 
     def _behave(self, server: Nameserver) -> None:
-        """The secondary looks anew at once: what kept it from its primary may be gone."""
+        """The secondary looks anew at once: what kept it from its primary, or misled it, may be gone."""
+        misled = server is self.primary and server.conduct.disguised
         server.conduct = faults.conduct(self._active[server.name])
+        if misled and not server.conduct.disguised:
+            self._copies.doubt_all()
         self._copies.nudge_all()
 
     # --- the secondary's side ---

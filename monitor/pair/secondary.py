@@ -26,6 +26,7 @@ class Secondary:
         self.server = server
         self._unloaded_retry = unloaded_retry
         self._wakes = {zone: asyncio.Event() for zone in zones}
+        self._doubted: set[Name] = set()
         self._moved = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
         for zone in self._wakes:
@@ -49,14 +50,23 @@ class Secondary:
         for zone in self._wakes:
             self.nudge(zone)
 
+    def doubt_all(self) -> None:
+        """Transfer every zone afresh, whatever its serial: what was fetched from a primary that lied is not kept."""
+        self._doubted.update(self._wakes)
+        self.nudge_all()
+
     async def reached(self, zone: Name, serial: int) -> None:
-        """Returns once the copy has that serial or a newer one."""
+        """Returns once the copy has that serial or a newer one, and nobody doubts it."""
         async with self._moved:
             await self._moved.wait_for(lambda: self._has(zone, serial))
 
     def _has(self, zone: Name, serial: int) -> bool:
         data = self.server.holdings[zone].data
-        return data is not None and (data.serial == serial or zonedata.newer(data.serial, serial))
+        return (
+            zone not in self._doubted
+            and data is not None
+            and (data.serial == serial or zonedata.newer(data.serial, serial))
+        )
 
     async def _keep(self, zone: Name, upstream: Callable[[], Upstream]) -> None:
         wake = self._wakes[zone]
@@ -72,9 +82,9 @@ class Secondary:
 
     async def _look(self, zone: Name, upstream: Callable[[], Upstream]) -> float:
         """One look at the primary, and how many seconds until the next: refresh, or retry after a failure."""
-        held, conduct = self.server.holdings[zone], self.server.conduct
+        held, conduct, doubted = self.server.holdings[zone], self.server.conduct, zone in self._doubted
         try:
-            kept = await self._brought_up(held, upstream())
+            kept = await (_fetched_afresh(held, upstream()) if doubted else _brought_up(held, upstream()))
         except NoAnswer as reason:
             log.info("refresh failed", server=self.server.name, zone=str(zone), why=str(reason))
             return self._retry(held)
@@ -86,6 +96,8 @@ class Secondary:
         if self.server.conduct is not conduct:  # what was begun before a fault must not be finished under it
             return 0.0
         self.server.hold(kept)
+        if doubted:
+            self._doubted.discard(zone)
         async with self._moved:
             self._moved.notify_all()
         return self._unloaded_retry if kept.data is None else float(kept.data.soa.refresh)
@@ -93,18 +105,24 @@ class Secondary:
     def _retry(self, held: Holding) -> float:
         return self._unloaded_retry if held.data is None else float(held.data.soa.retry)
 
-    async def _brought_up(self, held: Holding, upstream: Upstream) -> Holding:
-        """The copy as it should be now. Raises NoAnswer when the primary did not help, or is behind us."""
-        told = await poll(upstream, held.origin)
-        if held.data is not None and told.serial == held.data.serial:
-            until = _until(told.expire, held.data.soa.expire)
-            return replace(held, expires=max(until, held.expires or 0.0))
-        if held.data is not None and not zonedata.newer(told.serial, held.data.serial):
-            raise NoAnswer(f"the primary's serial {told.serial} is not newer than ours, {held.data.serial}")
-        data, expire = await fetch(upstream, held.origin, held.data)
-        if held.data is not None and not zonedata.newer(data.serial, held.data.serial):
-            raise NoAnswer(f"the transfer brought serial {data.serial}, ours is {held.data.serial}")
-        return replace(held.changed(data), expires=_until(expire, data.soa.expire))
+
+async def _brought_up(held: Holding, upstream: Upstream) -> Holding:
+    """The copy as it should be now. Raises NoAnswer when the primary did not help, or is behind us."""
+    told = await poll(upstream, held.origin)
+    if held.data is not None and told.serial == held.data.serial:
+        until = _until(told.expire, held.data.soa.expire)
+        return replace(held, expires=max(until, held.expires or 0.0))
+    if held.data is not None and not zonedata.newer(told.serial, held.data.serial):
+        raise NoAnswer(f"the primary's serial {told.serial} is not newer than ours, {held.data.serial}")
+    data, expire = await fetch(upstream, held.origin, held.data)
+    if held.data is not None and not zonedata.newer(data.serial, held.data.serial):
+        raise NoAnswer(f"the transfer brought serial {data.serial}, ours is {held.data.serial}")
+    return replace(held.changed(data), expires=_until(expire, data.soa.expire))
+
+
+async def _fetched_afresh(held: Holding, upstream: Upstream) -> Holding:
+    data, expire = await fetch(upstream, held.origin, None)
+    return Holding(held.origin, data, expires=_until(expire, data.soa.expire))
 
 
 def _until(said: int | None, expire: int) -> float:

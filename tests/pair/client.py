@@ -45,5 +45,7 @@ def _transfer(
 ) -> dns.zone.Zone:
     found = zone or dns.zone.Zone(name, relativize=False)
     query, _ = dns.xfr.make_query(found, keyring=key)
-    dns.query.inbound_xfr(server.address.host, found, query, port=server.address.port, timeout=2, lifetime=lifetime)
+    dns.query.inbound_xfr(
+        server.address.host, found, query, port=server.address.port, timeout=lifetime, lifetime=lifetime
+    )
     return found

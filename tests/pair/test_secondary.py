@@ -87,6 +87,22 @@ async def test_a_serial_that_went_back_is_not_followed() -> None:
         assert pair.primary.tally["transfer"] == transfers
 
 
+async def test_what_a_lying_primary_gave_away_is_fetched_afresh_once_it_is_mended() -> None:
+    async with Pair([ZONE], now=now, timers=HOURS) as pair:
+        await pair.in_sync()
+        pair.break_("serial-ahead", "ns1")
+        pair.break_("same-serial", "ns1")
+        await until(lambda: pair.serial(ZONE, "ns2") == 1010)
+        wrong = (await ask(pair.secondary, f"www.{ZONE}", "A")).answer[0]
+        assert [rdata.address for rdata in wrong] == ["192.0.2.66"]
+        pair.mend("serial-ahead")
+        pair.mend("same-serial")
+        await pair.in_sync()
+        assert pair.serial(ZONE, "ns2") == 1000
+        right = (await ask(pair.secondary, f"www.{ZONE}", "A")).answer[0]
+        assert [rdata.address for rdata in right] == ["192.0.2.80"]
+
+
 async def test_the_serial_wraps() -> None:
     async with Pair([ZONE], now=now, timers=HOURS) as pair:
         await pair.in_sync()

@@ -18,7 +18,7 @@ from tests.pair.client import ask, transfer
 from tests.require import program
 
 ZONE = "pair.example."
-BIG = 3000
+BIG = 1500
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_a_big_zone_comes_in_several_messages_each_of_them_signed() -> Non
         dig = program("dig", package="bind9-dnsutils")
         out = await run(dig, *at(pair, "ns2"), "-y", hmac(pair), ZONE, "AXFR")
         messages = out.count("ANY\tTSIG")
-        assert messages > 10
+        assert messages > 5
         assert f"XFR size: {BIG + 15} records (messages {messages}," in out
         zone = await transfer(pair.secondary, ZONE, tsig.usable(pair.key))
         assert len(list(zone.iterate_rdatas())) == BIG + 14

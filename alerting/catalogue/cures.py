@@ -131,34 +131,59 @@ journalctl -u pdns""",
 
 SERIAL = Cure(
     bind="""\
-# step 1, on the primary: raise the serial by 2147483647 (modulo 4294967296) and publish
-rndc freeze {zone}        # only if the zone is dynamic; edit the SOA, then
+# where the server that is ahead is yours: let it forget what it has
+rndc retransfer {zone}
+# else, on the primary: a serial above the highest that is served, and all servers follow
+rndc freeze {zone}        # only if the zone is dynamic; edit the SOA in the file, then
 rndc thaw {zone}          # or, if it is not dynamic: rndc reload {zone}
-# step 2, when every secondary serves that serial: write the serial you want, and publish again
-# shorter, where the secondary is yours: let it forget what it has
-rndc retransfer {zone}""",
+# only if it must become lower again, two steps from there, in the same way:
+#   1. add 2147483647 (modulo 4294967296), and wait until every server serves that
+#   2. set the serial you want, which is newer than that by RFC 1982""",
     knot="""\
-# step 1, on the primary: raise the serial by 2147483647 (modulo 4294967296) and publish
+# where the server that is ahead is yours: let it forget what it has
+knotc zone-retransfer {zone}
+# else, on the primary: a serial above the highest that is served, and all servers follow
 knotc -b zone-freeze {zone} && knotc -b zone-flush {zone}   # edit the SOA in the zone file, then
 knotc zone-reload {zone} && knotc zone-thaw {zone}
-# step 2, when every secondary serves that serial: write the serial you want, and publish again
-# shorter, where the secondary is yours: let it forget what it has
-knotc zone-retransfer {zone}""",
+# only if it must become lower again, two steps from there, in the same way:
+#   1. add 2147483647 (modulo 4294967296), and wait until every server serves that
+#   2. set the serial you want, which is newer than that by RFC 1982""",
     nsd="""\
-# step 1, on the primary: raise the serial in the zone file by 2147483647 (modulo 4294967296)
+# where the server that is ahead is yours: let it forget what it has
+nsd-control force_transfer {zone}
+# else, on the primary: write a serial above the highest that is served into the zone file
 nsd-control reload {zone}
-# step 2, when every secondary serves that serial: write the serial you want, and
-nsd-control reload {zone}
-# shorter, where the secondary is yours: let it forget what it has
-nsd-control force_transfer {zone}""",
+# only if it must become lower again, two steps from there, in the same way:
+#   1. add 2147483647 (modulo 4294967296), and wait until every server serves that
+#   2. set the serial you want, which is newer than that by RFC 1982""",
     powerdns="""\
-# step 1, on the primary: raise the serial by 2147483647 (modulo 4294967296)
+# where the server that is ahead is yours: let it forget what it has
+pdnsutil delete-zone {zone} && pdnsutil create-secondary-zone {zone} 192.0.2.1
+pdns_control retrieve {zone}
+# else, on the primary: a serial above the highest that is served, and all servers follow
 pdnsutil edit-zone {zone}
 pdns_control notify {zone}
-# step 2, when every secondary serves that serial: write the serial you want, and notify again
-# shorter, where the secondary is yours: let it forget what it has
-pdnsutil delete-zone {zone} && pdnsutil create-secondary-zone {zone} 192.0.2.1
-pdns_control retrieve {zone}""",
+# only if it must become lower again, two steps from there, in the same way:
+#   1. add 2147483647 (modulo 4294967296), and wait until every server serves that
+#   2. set the serial you want, which is newer than that by RFC 1982""",
+)
+
+_OURS = "# where the server across is yours: let it forget what it has"
+
+_ACROSS = """\
+# where it is not yours, no single serial is newer for all servers. Two steps on the primary, from its serial P:
+#   1. publish P + 2147483647 (modulo 4294967296), and wait until those that served P serve that
+#   2. publish P + 2147483649 (modulo 4294967296): newer for them, and for the one across"""
+
+ACROSS = Cure(
+    bind=f"{_OURS}\nrndc retransfer {{zone}}\n{_ACROSS}",
+    knot=f"{_OURS}\nknotc zone-retransfer {{zone}}\n{_ACROSS}",
+    nsd=f"{_OURS}\nnsd-control force_transfer {{zone}}\n{_ACROSS}",
+    powerdns=f"""\
+{_OURS}
+pdnsutil delete-zone {{zone}} && pdnsutil create-secondary-zone {{zone}} 192.0.2.1
+pdns_control retrieve {{zone}}
+{_ACROSS}""",
 )
 
 RELOAD = Cure(

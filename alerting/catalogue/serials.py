@@ -1,6 +1,6 @@
 """What do the codes mean that say which version a server serves?"""
 
-from alerting.catalogue.cures import FETCH, SERIAL
+from alerting.catalogue.cures import ACROSS, FETCH, SERIAL
 from alerting.catalogue.entry import Cure, Entry
 
 SOA = "dig @{address} -p {port} {zone} SOA +norecurse +nsid"
@@ -86,8 +86,8 @@ ENTRIES = (
             "A step of the two-step way to lower a serial was 2147483648 instead of 2147483647.",
             "A serial was set by hand to a value from another way of counting.",
         ),
-        "Raise the primary's serial by one: then the order is defined again.",
-        SERIAL,
+        "Let the server that is across take the whole zone again, or lead all servers to one serial in two steps.",
+        ACROSS,
         (SOA,),
     ),
     Entry(

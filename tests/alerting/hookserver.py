@@ -27,8 +27,6 @@ class Request:
 class HookServer:
     port: int = 0
     requests: list[Request] = field(default_factory=list)
-    sent: int = 0
-    """Octets of answers that the other side has taken."""
     behave: Behaviour = field(default_factory=lambda: reply(204))
 
 
@@ -70,7 +68,7 @@ async def drip(writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def hookserver(tls: ssl.SSLContext | None = None) -> AsyncIterator[HookServer]:
+async def hookserver(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[HookServer]:
     taking = HookServer()
     open_: set[asyncio.Task[None]] = set()
 
@@ -91,7 +89,7 @@ async def hookserver(tls: ssl.SSLContext | None = None) -> AsyncIterator[HookSer
             writer.close()
             open_.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(serve, host, 0, ssl=tls)
     taking.port = server.sockets[0].getsockname()[1]
     try:
         yield taking

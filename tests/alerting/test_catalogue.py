@@ -8,12 +8,15 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerting.catalogue import CATALOGUE, explain
 from alerting.catalogue.dig import dig
 from alerting.catalogue.entry import SERVERS
 from checks.codes import CODES
 from checks.registry import CHECKS
+from checks.serials import newer, unordered
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -104,3 +107,22 @@ def test_a_line_pasted_into_a_shell_is_one_command_whatever_the_name(hostile: st
 def test_a_name_is_not_taken_for_an_option(hostile: str) -> None:
     (line,) = dig(explain("serial-late"), hostile, "192.0.2.2")
     assert shlex.split(line)[2:4] == ["-q", hostile]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_two_steps_across_the_circle_lead_everybody_on(primary: int) -> None:
+    across = (primary + 2**31) % 2**32
+    first, second = (primary + 2147483647) % 2**32, (primary + 2147483649) % 2**32
+    assert unordered(primary, across)
+    assert newer(first, primary)
+    assert newer(second, first)
+    assert newer(second, across)
+    assert "P + 2147483647" in explain("serial-unordered").cure.bind
+    assert "P + 2147483649" in explain("serial-unordered").cure.bind
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 2**31 - 1))
+def test_two_steps_lead_to_any_lower_serial(served: int, lower_by: int) -> None:
+    first, wanted = (served + 2147483647) % 2**32, (served - lower_by) % 2**32
+    assert newer(first, served)
+    assert newer(wanted, first)

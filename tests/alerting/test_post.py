@@ -143,6 +143,19 @@ async def test_a_server_that_speaks_no_tls() -> None:
     assert not error.permanent
 
 
+async def test_an_ipv6_address_in_the_url() -> None:
+    async with hookserver(host="::1") as server:
+        await replace(notifier(server), url=Secret(f"http://[::1]:{server.port}/x")).send(NOTE)
+        assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
+
+
+async def test_a_name_in_other_letters(server: HookServer) -> None:
+    url = Secret(f"http://b\u00fccher.test:{server.port}/x")
+    resolve = names(**{"xn--bcher-kva_test": ["127.0.0.1"]})
+    await post(url, b"{}", {}, allow_private=True, resolve=resolve)
+    assert server.requests[0].headers["host"] == f"xn--bcher-kva.test:{server.port}"
+
+
 # --- what answers mean ---
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import structlog
 
 from monitor.ports import Now, StoreError
-from monitor.store import schema
+from monitor.store import schema, session
 from monitor.store.codec import stamp
 from monitor.store.failing import RESTORE, transaction
+from monitor.store.session import Lock
 
 log = structlog.get_logger(__name__)
 
@@ -25,39 +26,46 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def take_lock(path: Path) -> int:
-    """A file descriptor that holds NAME.lock until it is closed; the system lets go of it when the process dies."""
+def take_lock(path: Path) -> Lock:
+    """Held until it is closed; the system lets go of it when the process dies."""
     _check_directory(path)
-    lock = beside(path, ".lock")
+    file = beside(path, ".lock")
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise StoreError(
-            f"{path}: {lock.name} cannot be written beside it ({error.strerror}): "
+            f"{path}: {file.name} cannot be written beside it ({error.strerror}): "
             "the service needs to write in the directory of its database"
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        holder, _ = _read_lock(descriptor)
         os.close(descriptor)
         raise StoreError(f"{path}: already in use by pid {holder}: one service per database") from error
     except OSError as error:
         os.close(descriptor)
         raise StoreError(
-            f"{path}: {lock.name} cannot be locked ({error.strerror}): the database needs a disk of this machine"
+            f"{path}: {file.name} cannot be locked ({error.strerror}): the database needs a disk of this machine"
         ) from error
+    _, before = _read_lock(descriptor)
+    lock = Lock(descriptor, before)
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        lock.note(before)
     except OSError:
-        os.close(descriptor)
+        lock.close()
         raise
-    return descriptor
+    return lock
 
 
-def open_database(path: Path, now: Now) -> sqlite3.Connection:
-    """The writer's connection, checked, migrated and set up. The caller holds the lock. Raises StoreError."""
+def _read_lock(descriptor: int) -> tuple[str, str]:
+    """The pid of who has or had it, and the token it left."""
+    pid, _, token = os.pread(descriptor, 200, 0).decode("ascii", "replace").partition("\n")
+    return pid.strip() or "unknown", token.strip()
+
+
+def open_database(path: Path, lock: Lock, now: Now) -> sqlite3.Connection:
+    """The writer's connection, checked, migrated and set up. Raises StoreError."""
     for left in (".new", ".new-journal"):
         beside(path, left).unlink(missing_ok=True)
     mark = beside(path, ".mark")
@@ -69,13 +77,14 @@ def open_database(path: Path, now: Now) -> sqlite3.Connection:
             )
         _create(path, now)
     _check_file(path, mark)
+    session.check_log(path, lock)
     had_log = beside(path, "-wal").exists()
     conn = connect(path)
     try:
         check(conn, path)
         _migrate(conn, path)
         conn.execute("pragma journal_mode = wal")
-        _begin_session(conn, path, now, had_log=had_log)
+        session.begin(conn, path, lock, now, had_log=had_log)
         # Whoever had taken up a telling is dead, for we have the lock: it need not wait for the lease to run out.
         conn.execute("update outbox set lease = null where state = 'waiting' and lease is not null")
         if not mark.exists():
@@ -84,28 +93,6 @@ def open_database(path: Path, now: Now) -> sqlite3.Connection:
         conn.close()
         raise
     return conn
-
-
-def end_session(conn: sqlite3.Connection) -> None:
-    """Before it is closed: whoever opens it next knows that nothing is missing."""
-    conn.execute("delete from meta where key = 'session'")
-
-
-def _begin_session(conn: sqlite3.Connection, path: Path, now: Now, *, had_log: bool) -> None:
-    """Tells a crash from a lost -wal file, which holds what was committed last, and which SQLite does not miss."""
-    row = conn.execute("select value from meta where key = 'session'").fetchone()
-    if row is not None and not had_log:
-        log.warning(
-            "the database was not closed, and there is no -wal file: "
-            "unless another program has opened it since, its last changes are lost",
-            path=str(path),
-            in_use_since=row[0],
-        )
-    conn.execute(
-        "insert into meta (key, value) values ('session', ?) on conflict (key) do update set value = excluded.value",
-        (stamp(now()),),
-    )
-    conn.execute("pragma wal_checkpoint(truncate)").fetchone()  # so that it is known even without the -wal file
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -208,7 +195,7 @@ def copy(conn: sqlite3.Connection, to: Path) -> None:
     try:
         conn.execute("vacuum into ?", (str(to),))
         with contextlib.closing(sqlite3.connect(to, isolation_level=None)) as made:
-            end_session(made)
+            session.forget(made)
         descriptor = os.open(to, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import queue
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -16,8 +15,9 @@ import structlog
 from alerting.model import Incident
 from checks.model import Propagation
 from monitor.ports import Claimed, Commit, Now, OutboxCount, Remembered, RunRow, Settled, StoreError, Sweep
-from monitor.store import history, opening, outbox, writing
+from monitor.store import history, opening, outbox, session, writing
 from monitor.store.failing import told, transaction
+from monitor.store.session import Lock
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class SqliteStore:
         self,
         path: Path,
         now: Now,
-        lock: int,
+        lock: Lock,
         writer: sqlite3.Connection,
         readers: Iterable[sqlite3.Connection],
         thread: ThreadPoolExecutor,
@@ -64,8 +64,8 @@ class SqliteStore:
         with told(name), contextlib.ExitStack() as opened:
             path = Path(name).resolve()  # however it is called: one file, one lock
             lock = opening.take_lock(path)
-            opened.callback(os.close, lock)
-            writer = opening.open_database(path, now)
+            opened.callback(lock.close)
+            writer = opening.open_database(path, lock, now)
             opened.callback(writer.close)
             readers = [opened.enter_context(contextlib.closing(opening.connect_reader(path))) for _ in range(_READERS)]
             opened.pop_all()  # from now on it is close that closes them
@@ -128,12 +128,12 @@ class SqliteStore:
         try:
             while not self._idle.empty():
                 self._idle.get().close()
-            opening.end_session(self._conn)
-        except sqlite3.Error as error:  # a full disk; nothing that was committed is at stake
+            session.end(self._conn, self._lock)
+        except (sqlite3.Error, OSError) as error:  # a full disk; nothing that was committed is at stake
             log.warning("the database could not be marked as closed", path=str(self._path), error=str(error))
         finally:
             self._conn.close()  # the last to close it writes the -wal back and removes it
-            os.close(self._lock)
+            self._lock.close()
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def in_transaction(conn: sqlite3.Connection) -> T:

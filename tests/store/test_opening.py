@@ -1,13 +1,18 @@
 """What happens to a database that is not as it should be? A sentence, and nothing is touched."""
 
+import asyncio
 import os
+import random
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from structlog.testing import capture_logs
@@ -279,6 +284,55 @@ async def test_a_lost_wal_is_told(path):
     with capture_logs() as logs:
         await (await opened(path)).close()
     assert logs == []
+
+
+async def test_a_backup_put_beside_the_wal_of_the_database_before_is_not_mixed_with_it(path):
+    await filled(path)
+    reader = await open_reader(path)
+    copy = path.with_name("copy.db")
+    await reader.backup(str(copy))
+    await reader.close()
+    killed_service(path)
+    path.write_bytes(copy.read_bytes())
+    said = await refusal(path)
+    assert "Move soawatch.db-wal and soawatch.db-shm away" in said
+    assert path.read_bytes() == copy.read_bytes()
+    for name in ("soawatch.db-wal", "soawatch.db-shm"):
+        path.with_name(name).unlink()
+    store = await opened(path)
+    assert len((await store.restore()).ledgers) == 200
+    await store.close()
+
+
+def test_killed_at_any_moment_of_a_start_the_next_start_takes_it_for_what_it_is(path):
+    """A service that starts and ends over and over, killed at random: no start refuses, none speaks of a loss."""
+    dice = random.Random(20260301)
+    asyncio.run(filled(path))
+    for _ in range(40):
+        child = os.fork()
+        if child == 0:
+            start_and_end_for_ever(path)
+        time.sleep(dice.uniform(0.0, 0.03))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with capture_logs() as logs:
+            asyncio.run(opens_whole(path))
+        assert logs == []
+
+
+def start_and_end_for_ever(path: Path) -> NoReturn:
+    try:
+        while True:
+            store = SqliteStore._open(path, lambda: NOON, ThreadPoolExecutor(1))
+            store._close()
+    finally:
+        os._exit(1)
+
+
+async def opens_whole(path: Path) -> None:
+    store = await opened(path)
+    assert len((await store.restore()).ledgers) == 200
+    await store.close()
 
 
 async def test_a_row_that_cannot_be_read_back_is_a_sentence(path):

@@ -1,0 +1,89 @@
+"""Did the service before us end in order, and is the -wal file beside the database its own?
+
+What was committed last lies in NAME-wal until SQLite moves it into the database. SQLite takes whatever it finds there:
+it misses no file that is gone, and lays the pages of an old one over a backup that was put in the database's place. So
+every service writes a token of its own into the database and, once it is there for certain, beside it into NAME.lock.
+"""
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from monitor.ports import Now, StoreError
+from monitor.store.codec import stamp
+
+log = structlog.get_logger(__name__)
+
+_LENGTH = 100
+_GET = "select value from meta where key = 'session'"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """NAME.lock, held. ``before`` is the token a service has left in it that did not end in order."""
+
+    descriptor: int
+    before: str
+
+    def note(self, token: str) -> None:
+        # Always as long, in one write over the last one: a full disk does not hinder it, and no kill leaves half of it.
+        os.pwrite(self.descriptor, f"{os.getpid()}\n{token}".ljust(_LENGTH - 1).encode() + b"\n", 0)
+        os.fsync(self.descriptor)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def check_log(path: Path, lock: Lock) -> None:
+    """Before anything opens the database. Raises StoreError when its -wal file is another one's."""
+    log_file = path.with_name(path.name + "-wal")
+    if not lock.before or not log_file.exists() or not log_file.stat().st_size:
+        return
+    if _token_of_the_file_alone(path) != lock.before:
+        raise StoreError(
+            f"{path}: this is not the database that was here before, but {log_file.name} is still the one of that, and "
+            f"would destroy it. Move {log_file.name} and {path.name}-shm away, and start again"
+        )
+
+
+def begin(conn: sqlite3.Connection, path: Path, lock: Lock, now: Now, *, had_log: bool) -> None:
+    row = conn.execute(_GET).fetchone()
+    if row is not None and row[0] == lock.before and not had_log:
+        log.warning(
+            "the database was not closed, and there is no -wal file: "
+            "unless another program has opened it since, its last changes are lost",
+            path=str(path),
+            session=row[0],
+        )
+    lock.note("")  # until the new one is in the file, neither can be relied on
+    token = f"{stamp(now())} {secrets.token_hex(8)}"
+    conn.execute(
+        "insert into meta (key, value) values ('session', ?) on conflict (key) do update set value = excluded.value",
+        (token,),
+    )
+    (busy, *_) = conn.execute("pragma wal_checkpoint(truncate)").fetchone()
+    if not busy:  # otherwise a command is reading just now, and the token may not be in the file itself yet
+        lock.note(token)
+
+
+def end(conn: sqlite3.Connection, lock: Lock) -> None:
+    """Before it is closed: whoever opens it next knows that nothing is missing."""
+    lock.note("")
+    forget(conn)
+
+
+def forget(conn: sqlite3.Connection) -> None:
+    """What a copy is given: it is nobody's session."""
+    conn.execute("delete from meta where key = 'session'")
+
+
+def _token_of_the_file_alone(path: Path) -> str | None:
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as conn:
+        row = conn.execute(_GET).fetchone()
+    return None if row is None else row[0]

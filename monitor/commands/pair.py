@@ -128,6 +128,8 @@ def change(directory: Path, zone: str | None, records: tuple[str, ...]) -> None:
     RECORDS are lines as in a zone file, such as "www 300 A 192.0.2.81"; each takes the place of the RRset it names.
     Without a ZONE, the first one changes.
     """
+    if zone is not None and " " in zone:  # a record already: the zone was left out
+        zone, records = None, (zone, *records)
     reply = _tell(directory, {"do": "change", "zone": zone, "records": list(records)})
     click.echo(f"serial {reply['serial']}")
 

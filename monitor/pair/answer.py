@@ -1,10 +1,9 @@
 """What does an authoritative server answer to this question? (RFC 1034 section 4.3.2, RFC 4592)"""
 
-import dns.edns
 import dns.flags
 import dns.name
 import dns.rdataclass
-import dns.rdatatype
+import dns.rrset
 from dns.edns import EDECode, EDEOption, GenericOption, NSIDOption, OptionType
 from dns.message import Message
 from dns.name import Name

@@ -2,7 +2,6 @@
 
 import dns.exception
 import dns.flags
-import dns.rdata
 import dns.rdataset
 import dns.renderer
 import dns.rrset

@@ -7,7 +7,6 @@ import dns.edns
 import dns.flags
 import dns.message
 import dns.opcode
-import dns.rdataclass
 from dns.message import Message
 from dns.name import Name
 from dns.opcode import Opcode

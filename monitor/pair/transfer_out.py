@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
-import dns.flags
 import dns.rdataclass
 from dns.edns import EDECode, EDEOption
 from dns.message import Message

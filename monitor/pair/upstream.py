@@ -6,11 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import dns.edns
-import dns.exception
 import dns.flags
 import dns.message
-import dns.name
 import dns.rdataclass
 import dns.rrset
 import dns.tsig

@@ -6,9 +6,6 @@ from typing import Any, cast
 
 import dns.exception
 import dns.name
-import dns.node
-import dns.rdata
-import dns.rdataclass
 import dns.rdataset
 import dns.rdatatype
 import dns.serial

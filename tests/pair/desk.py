@@ -4,6 +4,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdatatype
 import dns.tsig
 from dns.message import Message
 

@@ -1,7 +1,6 @@
 """What an authoritative server answers, question by question."""
 
 import dns.flags
-import dns.message
 import dns.name
 import pytest
 

@@ -145,10 +145,11 @@ async def test_the_commands(pair: Pair, tmp_path: Path) -> None:
     assert (await soawatch("break", "frozen", at=tmp_path))[1].startswith("ns2: frozen. Neither refreshes")
     assert await soawatch("change", at=tmp_path) == (0, "serial 1001\n")
     assert await soawatch("change", ZONE, "www 60 A 192.0.2.9", at=tmp_path) == (0, "serial 1002\n")
+    assert await soawatch("change", "www 60 A 192.0.2.10", "x TXT y", at=tmp_path) == (0, "serial 1003\n")
     status, out = await soawatch("status", at=tmp_path)
     assert status == 0
     assert "broken: frozen" in out
-    assert f"{ZONE}  serial 1002" in out
+    assert f"{ZONE}  serial 1003" in out
     assert await soawatch("mend", "frozen", at=tmp_path) == (0, "mended: ns2\n")
     assert await soawatch("mend", "all", at=tmp_path) == (0, "nothing was broken there\n")
     status, out = await soawatch("break", "lame", at=tmp_path)

@@ -4,12 +4,10 @@ import struct
 import time
 from collections.abc import Callable
 
-import dns.edns
 import dns.flags
 import dns.message
-import dns.name
 import dns.opcode
-import dns.rcode
+import dns.rrset
 import dns.tsig
 import pytest
 from dns.edns import GenericOption, OptionType

@@ -8,6 +8,8 @@ import struct
 import dns.flags
 import dns.message
 import dns.opcode
+import dns.xfr
+import dns.zone
 import pytest
 
 from monitor.clock import now

@@ -3,15 +3,9 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import dns.asyncquery
 import dns.edns
 import dns.flags
-import dns.message
-import dns.query
-import dns.rcode
-import dns.tsig
 import dns.xfr
-import dns.zone
 import pytest
 
 from checks.codes import CODES

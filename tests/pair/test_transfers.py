@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import dns.exception
 import dns.name
 import dns.tsig
 import dns.xfr
-import dns.zone
 import pytest
 
 from monitor.clock import now

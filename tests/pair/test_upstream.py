@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 import dns.flags
 import dns.message
+import dns.name
+import dns.rdatatype
 import dns.rrset
-import dns.tsig
 import pytest
 from dns.edns import GenericOption, OptionType
 from dns.message import Message

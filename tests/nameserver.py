@@ -119,7 +119,7 @@ class Nameserver:
                 one.setblocking(False)
                 one.connect_ex((self._host, self._port))
         else:
-            streams.close()
+            self._queue = [streams]  # bound, so that nobody else has it, and not listening, so that it refuses
         if self._udp is not None:
             self._socket = datagrams
             self._datagrams, _ = await loop.create_datagram_endpoint(lambda: self, sock=datagrams)

@@ -10,7 +10,7 @@ from checks.model import Address, Observation, Outcome, Query, TransferResult, T
 from monitor.clock import monotonic, now
 from monitor.config.model import Probe, TransferLimits
 from monitor.probe.dns import DnsProber
-from tests.contract.test_prober_wire import check, clean
+from tests.contract.test_prober_wire import CLOSED, check, clean
 from tests.misbehaviour import TCP, TRANSFERS, drip, zone
 from tests.nameserver import (
     NOTAUTH,
@@ -161,7 +161,7 @@ async def test_what_is_no_transfer(name: str) -> None:
 
 
 async def test_without_tcp_nothing_is_known_of_the_transfer() -> None:
-    check(await pull(None), {"outcome": Outcome.REFUSED_CONNECTION, "transfer": None})
+    check(await ask(CLOSED["127.0.0.1"]), {"outcome": Outcome.REFUSED_CONNECTION, "transfer": None})
 
 
 async def test_a_transfer_is_always_asked_over_tcp() -> None:

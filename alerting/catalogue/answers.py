@@ -109,7 +109,7 @@ pdns_control show overload-drops""",
     Entry(
         "zone-expired",
         "The server has the zone in its configuration but no valid copy of it: its copy is older than the SOA's expire "
-        "(RFC 1035 section 4.3.5), or was never fetched. It answers SERVFAIL until it can transfer again. PowerDNS "
+        "(RFC 1034 section 4.3.5), or was never fetched. It answers SERVFAIL until it can transfer again. PowerDNS "
         "does not expire zones and keeps answering from the old copy.",
         (
             "The primary cannot be reached from the secondary, or refuses the transfer.",

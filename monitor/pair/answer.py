@@ -77,13 +77,20 @@ _EXPIRABLE = (RdataType.SOA, RdataType.AXFR, RdataType.IXFR)
 
 
 def _resolve(message: Message, data: ZoneData, name: Name, rdtype: RdataType) -> None:
-    """Fills the sections, following CNAMEs inside the zone."""
+    """Fills the sections, following aliases inside the zone."""
     message.flags |= dns.flags.AA
     for _ in range(_CHAIN):
         cut = _cut_above(data, name, rdtype)
         if cut is not None:
             _refer(message, data, cut)
             return
+        moved = _dname_above(data, name)
+        if moved is not None:
+            target = _redirect(message, moved, name)
+            if target is None or rdtype in (RdataType.CNAME, RdataType.ANY) or not _goes_on(message, data, target):
+                return
+            name = target
+            continue
         owner = _source(data, name)
         if owner is None:
             message.set_rcode(Rcode.NXDOMAIN)
@@ -98,8 +105,37 @@ def _resolve(message: Message, data: ZoneData, name: Name, rdtype: RdataType) ->
             _accompany(message, data, found)
             return
         name = found[0][0].target
-        if not name.is_subdomain(data.origin) or any(done.name == name for done in message.answer):
+        if not _goes_on(message, data, name):
             return
+
+
+def _goes_on(message: Message, data: ZoneData, name: Name) -> bool:
+    """Whether an alias leads on inside the zone, and not to where we have been."""
+    return name.is_subdomain(data.origin) and all(done.name != name for done in message.answer)
+
+
+def _dname_above(data: ZoneData, name: Name) -> dns.rrset.RRset | None:
+    """The DNAME nearest to the origin above the name (RFC 6672 section 3.2); the owner itself is not moved."""
+    for depth in range(len(data.origin.labels), len(name.labels)):
+        above = name.split(depth)[1]
+        if above not in data.names:
+            return None
+        found = data.find(above, RdataType.DNAME)
+        if found:
+            return rrset(above, found[0])
+    return None
+
+
+def _redirect(message: Message, moved: dns.rrset.RRset, name: Name) -> Name | None:
+    """Adds the DNAME and the CNAME made from it (RFC 6672 section 3.1); None when the new name is too long."""
+    message.answer.append(moved)
+    try:
+        target = name.relativize(moved.name).derelativize(moved[0].target)
+    except dns.name.NameTooLong:
+        message.set_rcode(Rcode.YXDOMAIN)
+        return None
+    message.answer.append(dns.rrset.from_text(name, moved.ttl, "IN", "CNAME", target.to_text()))
+    return Name(target.labels)
 
 
 def _cut_above(data: ZoneData, name: Name, rdtype: RdataType) -> Name | None:

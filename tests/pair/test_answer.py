@@ -21,6 +21,8 @@ MORE = (
     "x.wild 300 A 192.0.2.9",
     "child 300 DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000",
     "_dns._udp 300 SRV 0 0 53 ns1",
+    "moved 60 DNAME tree",
+    f"long 60 DNAME {'a' * 60}.{'b' * 60}.{'c' * 60}.x",
 )
 DS = "child DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000"
 TO_CHILD = ["child NS ns.child", DS]
@@ -50,6 +52,20 @@ ANSWERS = [
     ("any.wild A", "NOERROR", True, [], SOA, []),
     ("x.wild TXT", "NOERROR", True, [], SOA, []),  # a name that exists is no wildcard's
     ("y.x.wild TXT", "NXDOMAIN", True, [], SOA, []),  # nor is one below it
+    ("moved A", "NOERROR", True, [], SOA, []),  # the owner of a DNAME itself is not moved
+    ("moved DNAME", "NOERROR", True, ["moved DNAME tree"], [], []),
+    (
+        "deep.er.moved TXT",
+        "NOERROR",
+        True,
+        ["moved DNAME tree", "deep.er.moved CNAME deep.er.tree", 'deep.er.tree TXT "x"'],
+        [],
+        [],
+    ),
+    ("er.moved TXT", "NOERROR", True, ["moved DNAME tree", "er.moved CNAME er.tree"], SOA, []),
+    ("er.moved CNAME", "NOERROR", True, ["moved DNAME tree", "er.moved CNAME er.tree"], [], []),
+    ("no.moved TXT", "NXDOMAIN", True, ["moved DNAME tree", "no.moved CNAME no.tree"], SOA, []),
+    (f"{'d' * 60}.long A", "YXDOMAIN", True, [f"long DNAME {'a' * 60}.{'b' * 60}.{'c' * 60}.x"], [], []),
     ("child A", "NOERROR", False, [], TO_CHILD, ["ns.child A 192.0.2.53"]),
     ("child NS", "NOERROR", False, [], TO_CHILD, ["ns.child A 192.0.2.53"]),
     ("child DS", "NOERROR", True, [DS], [], []),

@@ -220,7 +220,9 @@ def test_the_answer_to_a_signed_question_is_signed_and_still_fits() -> None:
     "change",
     [
         lambda t: t.replace(error=16),
-        lambda t: t.replace(mac=bytes(65)),
+        lambda t: t.replace(mac=bytes(33)),
+        lambda t: t.replace(mac=bytes(15)),
+        lambda t: t.replace(mac=b""),
     ],
 )
 def test_a_signature_that_no_request_may_have_is_a_format_error(change: Callable[[object], object]) -> None:

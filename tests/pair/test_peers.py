@@ -92,13 +92,21 @@ RECORDS = (
     *("@ NS ns1", "@ NS ns2", "@ MX 10 mail", "ns1 A 192.0.2.1", "ns2 A 192.0.2.2", "mail A 192.0.2.25"),
     *("www A 192.0.2.80", "www AAAA 2001:db8::80", "alias CNAME www", "chain CNAME alias", "gone CNAME nowhere"),
     *("out CNAME www.elsewhere.example.", "below CNAME host.child", "deep.er.tree TXT x"),
+    *(
+        "moved DNAME tree",
+        "moved TXT x",
+        "away DNAME elsewhere.example.",
+        "round DNAME x.round",
+        "toward CNAME er.moved",
+    ),
     *("*.wild TXT any", "x.wild A 192.0.2.9", "child NS ns.child", "ns.child A 192.0.2.53"),
 )
 NAMES = (
     *("@", "www", "alias", "chain", "gone", "out", "below", "tree", "er.tree", "deep.er.tree", "nope", "not.nope"),
     *("wild", "any.wild", "*.wild", "x.wild", "y.x.wild", "child", "ns.child", "a.b.child", "WWW"),
+    *("moved", "er.moved", "deep.er.moved", "no.moved", "a.away", "toward"),
 )
-TYPES = ("SOA", "NS", "A", "AAAA", "MX", "TXT", "CNAME", "DS")
+TYPES = ("SOA", "NS", "A", "AAAA", "MX", "TXT", "CNAME", "DNAME", "DS")
 
 
 def said(answer: Message) -> tuple[str, bool, set[str], set[str]]:

@@ -27,9 +27,6 @@ PLAIN_FROM = 3
 
 _NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
 
-_PASSING = frozenset({TransferResult.SERIAL_MOVED, TransferResult.RESET, TransferResult.TRUNCATED})
-"""What a server may do once because its zone, or it itself, is just being loaded anew."""
-
 LONGEST_SILENCE = 15.0
 """Seconds that a server may keep silent within a whole transfer."""
 

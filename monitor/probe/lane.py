@@ -155,12 +155,12 @@ class Turn:
         return self.lane.timeout * (1 if self.tcp.silent else self.attempts)
 
     def waits(self) -> Iterator[float]:
-        """Seconds to wait after each asking: they double, and together are the turn's whole patience."""
-        first = self.patience / (2**self.attempts - 1)
-        for number in range(self.attempts):
-            if number:
+        """Seconds to wait after each asking: more each time, and together the turn's whole patience (1, 2, 3 s)."""
+        first = self.lane.timeout * 2 / (self.attempts + 1)
+        for number in range(1, self.attempts + 1):
+            if number > 1:
                 self.again()
-            yield first * 2**number
+            yield first * number
 
     def again(self) -> None:
         """Asking more than once counts against the server's rate, but is not held back by it."""

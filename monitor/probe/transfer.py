@@ -143,7 +143,7 @@ class Transfer:
             answer = reading.read(wire, self._ask.question)
         self._answer, self._rtt = answer, monotonic() - self._started
         trouble = self._follow(wire, outline)
-        if answer.error or (trouble is not None and trouble.error):
+        if answer.error or trouble is not None:
             return self._refused(answer, trouble)
         if not head.answers:
             return self._ended(TransferResult.EMPTY, f"{answer.rcode}, but no record")
@@ -187,18 +187,14 @@ class Transfer:
         return self._ended(TransferResult.ALLOWED)
 
     def _refused(self, answer: Answer | None, trouble: Trouble | None) -> Ended:
-        """Typed by the TSIG error where there is one, otherwise by the rcode; an error may well come unsigned."""
-        if (
-            trouble is not None
-            and trouble.error
-            and (answer is None or not answer.error or trouble.error != "UNSIGNED")
-        ):
-            result = _TSIG.get(trouble.error, TransferResult.RCODE)
+        """Typed by the TSIG error where there is one, otherwise by the rcode: an error may well come unsigned."""
+        failed = answer is not None and answer.error
+        if trouble is not None and not (failed and trouble.error in ("", "UNSIGNED")):
+            result = _TSIG.get(trouble.error, TransferResult.RCODE) if trouble.error else TransferResult.MALFORMED
             return self._ended(result, trouble.text, skew=trouble.skew)
-        if answer is not None and answer.error:
-            detail = f"{answer.rcode}, not signed" if trouble is not None else answer.rcode
-            return self._ended(_RCODES.get(answer.rcode, TransferResult.RCODE), detail)
-        return self._ended(TransferResult.MALFORMED, trouble.text if trouble is not None else "")
+        rcode = answer.rcode if answer is not None else ""
+        detail = f"{rcode}; {trouble.text}" if trouble is not None else rcode
+        return self._ended(_RCODES.get(rcode, TransferResult.RCODE), detail)
 
     def _follow(self, wire: bytes, outline: Outline) -> Trouble | None:
         if self._reader is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import struct
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.nameserver import (
     NOTAUTH,
     REFUSED,
     SERIAL,
+    TSIG,
     ZONE,
     A,
     Asked,
@@ -24,6 +26,7 @@ from tests.nameserver import (
     Tcp,
     answering,
     good,
+    name,
     opt,
     reply,
     rr,
@@ -307,6 +310,19 @@ def refused(query: Asked, pen: Pen) -> list[bytes]:
     return [pen.sign(reply(query, rcode=REFUSED, aa=False, additional=[opt((15, b"\0\x12"))]))]
 
 
+def broken_record(query: Asked, pen: Pen) -> list[bytes]:
+    """A TSIG whose algorithm does not even end."""
+    wire = messages(query)[0]
+    tail = name(KEY.wire_name) + struct.pack("!HHIH", TSIG, 255, 0, 3) + b"\x0bhm"
+    return [wire[:10] + b"\0\1" + wire[12:] + tail]
+
+
+def misplaced_record(query: Asked, pen: Pen) -> list[bytes]:
+    """A right signature, and another record after it."""
+    wire = pen.sign(messages(query)[0])
+    return [wire[:10] + b"\0\2" + wire[12:] + opt()]
+
+
 SIGNED: dict[str, tuple[Tcp, dict[str, Any]]] = {
     "all signed": (signing(all_signed), ALLOWED | {"records": 32}),
     "first and last signed": (signing(ends_signed(12)), ALLOWED),
@@ -314,6 +330,8 @@ SIGNED: dict[str, tuple[Tcp, dict[str, Any]]] = {
     "100 in between": (signing(ends_signed(102)), ENDED | {"transfer": TransferResult.UNSIGNED}),
     "none signed": (signing(none_signed), ENDED | {"transfer": TransferResult.UNSIGNED, "records": 0, "soa": None}),
     "only the first signed": (signing(first_signed), ENDED | {"transfer": TransferResult.UNSIGNED}),
+    "a broken TSIG": (signing(broken_record), ENDED | {"transfer": TransferResult.MALFORMED, "soa": None}),
+    "a misplaced TSIG": (signing(misplaced_record), ENDED | {"transfer": TransferResult.UNSIGNED, "soa": None}),
     "one altered": (signing(one_altered), ENDED | {"transfer": TransferResult.BADSIG}),
     "another secret": (
         signing(all_signed, secret=OTHER_SECRET),

@@ -107,8 +107,8 @@ def remind(book: Book, now: datetime, policy: Policy, standing: Standing = Mappi
 
 
 def incident_id(cause: Cause, opened_at: datetime) -> str:
-    """Short, unique, and in the order of time."""
-    return f"{opened_at:%Y%m%dT%H%M%S}-{sha256(f'{cause} {opened_at.isoformat()}'.encode()).hexdigest()[:6]}"
+    """Short, in the order of time, and unique also where ten thousand open at once (48 bits of a hash)."""
+    return f"{opened_at:%Y%m%dT%H%M%S}-{sha256(f'{cause} {opened_at.isoformat()}'.encode()).hexdigest()[:12]}"
 
 
 def telling_id(incident: Incident, receiver: str) -> str:

@@ -72,25 +72,35 @@ def config(room: Path, lab: Lab, hook: Receiver) -> Path:
     return path
 
 
-async def told(hook: Receiver, kind: str, *zones: str) -> set[tuple[str, str]]:
-    """The findings, as (code, server), of the one message of that kind for just these zones, once it has come."""
+async def told(hook: Receiver, kind: str, cause: str) -> dict[str, Any]:
+    """The incident of the one message of that kind with that cause, once it has come."""
 
     def heard() -> list[dict[str, Any]]:
         said = [said["data"] for _, said in hook.heard if said["type"] == f"incident.{kind}"]
-        return [data for data in said if sorted(data["zones"]) == sorted(zones)]
+        return [data for data in said if data["cause"] == cause]
 
     try:
         await until(heard, seconds=40)
     except TimeoutError:
-        raise AssertionError(f"nothing was {kind} for {zones}: {hook.heard}") from None
+        raise AssertionError(f"nothing was {kind} for {cause}: {hook.heard}") from None
     (data,) = heard()
-    return {(finding["code"], finding["server"]) for finding in data["findings"]}
+    return data
+
+
+def found(incident: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(finding["code"], finding["server"]) for finding in incident["findings"]}
 
 
 async def well(service: Running) -> bool:
     """Every zone is good, on four servers at two addresses each."""
     shown = [await service.get(f"api/v1/zones/{zone}") for zone in ZONES]
     return all(zone["health"] == "good" and len(zone["addresses"]) == 8 for zone in shown)
+
+
+async def unreachable(service: Running) -> bool:
+    """Every zone says so of its primary."""
+    shown = [await service.get(f"api/v1/zones/{zone}") for zone in ZONES]
+    return all("server-unreachable" in {finding["code"] for finding in zone["findings"]} for zone in shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +158,21 @@ async def test_each_trouble_is_told_once_and_ends(tmp_path: Path) -> None:
             for trouble in table.values():
                 trouble.breaks()
             for zone, trouble in table.items():
-                assert await told(hook, "opened", zone) == {(trouble.code, trouble.server)}, zone
+                assert found(await told(hook, "opened", f"zone {zone}")) == {(trouble.code, trouble.server)}, zone
             for trouble in table.values():
                 trouble.mends()
             await asyncio.to_thread(nsd.catch_up, LATE, 2)
             for zone in table:
-                await told(hook, "resolved", zone)
+                await told(hook, "resolved", f"zone {zone}")
             await until(lambda: well(service), seconds=30)
 
             primary.stop()
-            found = await told(hook, "opened", *ZONES)
-            assert found == {("server-unreachable", "primary")}, "one incident for all its zones, and no other accused"
+            opened = await told(hook, "opened", "server primary")
+            assert found(opened) == {("server-unreachable", "primary")}
+            await until(lambda: unreachable(service), seconds=30)
             await asyncio.to_thread(primary.start)
-            await told(hook, "resolved", *ZONES)
+            ended = await told(hook, "resolved", "server primary")
+            assert ended["id"] == opened["id"]
+            assert found(ended) == found(opened), "nobody else was accused of what the primary's death brings with it"
+            assert set(ended["zones"]) == set(ZONES)
         assert hook.kinds().count("incident.opened") == hook.kinds().count("incident.resolved") == len(ZONES) + 1

@@ -83,16 +83,18 @@ def build(lab: Lab, software: str) -> World:
 class Watch:
     """Asks, remembers and judges one zone, as the service does, at times of the test's choosing."""
 
-    def __init__(self, probe: Prober, zone: Zone) -> None:
+    def __init__(self, probe: Prober, zone: Zone, cadence: timedelta | None = None) -> None:
+        """``cadence`` is how often it says that it looks; by default as often as each check does."""
         self.probe = probe
         self.zone = zone
+        self.cadence = cadence
         self.ledger = Ledger(zone.name)
         self.seen: tuple[Observation, ...] = ()
 
     async def look(self, check: str, *, after: timedelta = NO_TIME) -> Verdict:
         """What the check says now, or would say ``after`` some time if the servers still answered the same."""
         one = CHECKS[check]()
-        asked = await one_round(one, self.zone, self.probe, one.cadence, now)
+        asked = await one_round(one, self.zone, self.probe, self.cadence or one.cadence, now)
         done = shifted(asked, after)
         self.seen = done.seen
         self.ledger = see(self.ledger, self.zone, done)

@@ -5,6 +5,7 @@ import struct
 import time
 from collections import Counter
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import dns.exception
@@ -199,12 +200,29 @@ async def through(
             key = "xfr" if number % 5 == 0 else None
             whole = number % 2 == 0
             queries.append(Query(ZONE, "ns1", server.address, ZONE, qtype, transport, key, whole, identify=True))
+        open_before = sockets()
         async with asyncio.timeout(60):
             seen = [one async for batch in prober(queries) for one in batch]
+        assert prober.counts().in_flight == prober.counts().waiting == 0
         await prober.close()
+        await drained(server)
+        assert sockets() <= open_before
     assert len(seen) == count
     for one in seen:
         clean(one)
         assert not one.detail.startswith("a fault of the prober itself"), one
         assert one.outcome is not Outcome.UNASKED, one
     return seen
+
+
+def sockets() -> int:
+    """Descriptors of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def drained(server: Nameserver) -> None:
+    """Until the server, too, has noticed that every connection is over."""
+    async with asyncio.timeout(10):
+        while server.at_once:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)

@@ -82,7 +82,10 @@ class Commit:
     incidents: tuple[Incident, ...] = ()
     tellings: tuple[Telling, ...] = ()
     dropped_zones: tuple[str, ...] = ()
-    """Zones no longer monitored: their ledgers go, their history stays until retention takes it."""
+    """Zones no longer monitored: their ledgers go, their history stays until retention takes it.
+
+    One that also has a ledger here has come back since, and begins anew with it.
+    """
 
     @property
     def empty(self) -> bool:

@@ -51,6 +51,9 @@ class MemoryStore:
 
     async def commit(self, commit: Commit) -> None:
         self._check_open()
+        for zone in commit.dropped_zones:
+            self._ledgers.pop(zone, None)
+            self._end_runs(zone, self._now())
         for ledger in {each.zone: each for each in commit.ledgers}.values():
             self._ledgers[ledger.zone] = ledger
             standing = {(each.server, str(each.address)) for each in ledger.standings}
@@ -67,9 +70,6 @@ class MemoryStore:
         self._incidents |= {each.id: each for each in commit.incidents}
         for telling in commit.tellings:
             self._outbox.setdefault(telling.id, _Row(telling, telling.at))
-        for zone in commit.dropped_zones:
-            self._ledgers.pop(zone, None)
-            self._end_runs(zone, self._now())
 
     async def sweep(self, row: Sweep) -> None:
         self._check_open()

@@ -13,6 +13,7 @@ from monitor.store.outbox import add
 
 def write(conn: sqlite3.Connection, commit: Commit, now: datetime) -> None:
     """All parts, inside the caller's transaction."""
+    _drop(conn, commit.dropped_zones, now)
     _ledgers(conn, commit.ledgers, now)
     _runs(conn, commit.runs)
     _propagations(conn, commit.propagations)
@@ -20,7 +21,6 @@ def write(conn: sqlite3.Connection, commit: Commit, now: datetime) -> None:
     _transitions(conn, commit.transitions)
     _incidents(conn, commit.incidents)
     add(conn, commit.tellings)
-    _drop(conn, commit.dropped_zones, now)
 
 
 def write_sweep(conn: sqlite3.Connection, row: Sweep) -> None:

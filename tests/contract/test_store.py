@@ -156,6 +156,13 @@ async def test_a_dropped_zone_loses_its_ledger_and_keeps_its_history(store):
     assert [row.until for row in await store.runs("example.com.", at(-99))] == [NOON]
 
 
+async def test_a_zone_that_was_dropped_and_came_back_while_the_disk_was_full_begins_anew(store):
+    await store.commit(Commit(ledgers=(ledger(),), runs=(run(7, -10.0),)))
+    await store.commit(Commit(ledgers=(ledger(serial=9),), runs=(run(9, 20.0),), dropped_zones=("example.com.",)))
+    assert (await store.restore()).ledgers == {"example.com.": ledger(serial=9)}
+    assert [(row.serial, row.until) for row in await store.runs("example.com.", at(-99))] == [(7, NOON), (9, None)]
+
+
 async def test_incidents_are_told_newest_first(store):
     await store.commit(
         Commit(incidents=(incident("a", 0), incident("c", 20), incident("b", 10, zones=("b.example.",))))

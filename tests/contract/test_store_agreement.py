@@ -122,7 +122,7 @@ async def go(steps, path: Path) -> None:
         await sqlite.close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, max_size=12))
 def test_memory_and_file_agree(steps):
     with tempfile.TemporaryDirectory() as directory:

@@ -43,7 +43,7 @@ def anything(kind: Any) -> st.SearchStrategy:
 
 @pytest.mark.parametrize("kind", [Ledger, Alert, Incident, AlertKey, Address])
 def test_every_value_comes_back_as_it_was(kind):
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(anything(kind))
     def comes_back(value):
         again = decode(kind, encode(value))

@@ -136,7 +136,7 @@ def migrate_and_die(path: Path, at_statement: int, answer: int) -> NoReturn:
 
 @pytest.mark.parametrize("version", [each for each in VERSIONS if each < schema.newest()])
 async def test_killed_within_any_step_it_is_simply_done_again(version, tmp_path, today):
-    await killed_and_done_again(version, tmp_path, today, every=4)
+    await killed_and_done_again(version, tmp_path, today, every=7)
 
 
 @pytest.mark.long

@@ -308,7 +308,7 @@ def test_killed_at_any_moment_of_a_start_the_next_start_takes_it_for_what_it_is(
     """A service that starts and ends over and over, killed at random: no start refuses, none speaks of a loss."""
     dice = random.Random(20260301)
     asyncio.run(filled(path))
-    for _ in range(40):
+    for _ in range(15):
         child = os.fork()
         if child == 0:
             start_and_end_for_ever(path)

@@ -4,12 +4,13 @@ import binascii
 import json
 import ssl
 from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from alerting.model import Notification, Secret
-from alerting.post import post, signature
+from alerting.post import post, remembering, signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Notifier:
     allow_private: bool = False
     ca_file: Path | None = None
     timeout: timedelta = timedelta(seconds=10)
+    _known: dict[str, Sequence[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Where the host was the last time its name could be resolved."""
 
     def __post_init__(self) -> None:
         if self.secret is not None:
@@ -49,6 +52,7 @@ class Notifier:
             tls=tls,
             sent_at=at,
             deadline=self.timeout.total_seconds(),
+            resolve=remembering(self._known),
         )
 
 

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from alerting.message import render
 from alerting.model import DeliveryError, Secret
 from alerting.notifiers.webhook import Notifier
-from alerting.post import MOST_WAIT, Resolve, post, refusal, retry_after
+from alerting.post import MOST_WAIT, Resolve, post, refusal, remembering, retry_after
 from tests.alerting.certificates import certified
 from tests.alerting.hookserver import (
     Behaviour,
@@ -346,6 +346,39 @@ async def test_a_name_that_cannot_be_resolved_may_be_back_later() -> None:
             await post(Secret("http://hooks.test/secret"), b"{}", {}, resolve=resolve)
         assert not caught.value.permanent
         assert "secret" not in caught.value.reason
+
+
+async def test_where_the_name_was_the_last_time_is_tried_when_it_cannot_be_resolved() -> None:
+    """The zone that is down may be the one that the receiver's name is in."""
+    answers: list[Sequence[str] | OSError] = [
+        OSError("nobody knows"),
+        ["127.0.0.1"],
+        OSError("nobody knows"),
+        ["127.0.0.2"],
+    ]
+
+    async def shaky(host: str, port: int) -> Sequence[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    resolve = remembering({}, shaky)
+    with pytest.raises(OSError, match="nobody knows"):
+        await resolve("hooks.test", 443)
+    assert [await resolve("hooks.test", 443) for _ in range(3)] == [["127.0.0.1"], ["127.0.0.1"], ["127.0.0.2"]]
+
+
+async def test_what_is_remembered_is_checked_like_any_other_address(server: HookServer) -> None:
+    async def broken(host: str, port: int) -> Sequence[str]:
+        raise OSError(-3, "Temporary failure in name resolution")
+
+    url = Secret(f"http://hooks.test:{server.port}/x")
+    resolve = remembering({"hooks.test": ["127.0.0.1"]}, broken)
+    with pytest.raises(DeliveryError, match="private or loopback"):
+        await post(url, b"{}", {}, resolve=resolve)
+    await post(url, b"{}", {}, allow_private=True, resolve=resolve)
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/", "http://", "hooks.example.com", "http://[::1", ""])

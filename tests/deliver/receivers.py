@@ -64,6 +64,7 @@ class Failing:
     def __init__(self, store: Store, **times: int) -> None:
         self._store = store
         self.left = times
+        self.error: Exception = StoreError("s.db: the disk is full")
         self.calls: list[str] = []
 
     def __getattr__(self, name: str):
@@ -74,7 +75,7 @@ class Failing:
 
         async def fail(*_args, **_more):
             self.left[name] -= 1
-            raise StoreError("s.db: the disk is full")
+            raise self.error
 
         return fail
 

@@ -244,6 +244,23 @@ async def test_while_it_lives_nobody_is_told_twice_though_it_cannot_be_written_d
     assert oncall.asked == ["a", "b"]
 
 
+async def test_a_bug_in_the_store_ends_one_delivery_and_not_all(store, clock):
+    oncall, hook = Receiver(), Receiver()
+    broken = Failing(store, settle=1)
+    broken.error = RuntimeError(f"cannot write {SECRET}")
+    await put(store, telling("a"), telling("b", "hook"))
+    with capture_logs() as logs:
+        async with delivering(broken, {"oncall": oncall, "hook": hook}, clock) as deliverer:
+            await until(lambda: oncall.got == ["a"] and hook.got == ["b"])
+            await idle(deliverer, store, clock)
+            clock.pass_by(60)  # the lease of the one that was not written down is over
+            await until(lambda: len(oncall.got) + len(hook.got) == 3)
+            await idle(deliverer, store, clock)
+    assert [each["error"] for each in logs if each["event"] == "delivery broke off"] == ["RuntimeError"]
+    assert SECRET not in str(logs)
+    assert sum(row.delivered for row in await store.outbox()) == 2
+
+
 # --- stopping ---
 
 

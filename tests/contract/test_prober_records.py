@@ -11,7 +11,8 @@ from monitor.clock import now
 from monitor.config.model import Probe
 from monitor.ports import Key
 from monitor.probe.dns import DnsProber
-from tests.contract.test_prober_transfer import ALLOWED, all_signed, signing
+from tests.contract.test_prober_transfer import ALLOWED
+from tests.contract.test_prober_tsig import all_signed, signing
 from tests.contract.test_prober_wire import ask, check, see
 from tests.misbehaviour import TRANSFERS
 from tests.nameserver import CH, FORMERR, ZONE, A, Asked, Connection, Nameserver, good, name, reply, rr, soa

@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-import struct
 from typing import Any
 
 import pytest
@@ -12,12 +11,9 @@ from monitor.clock import monotonic, now
 from monitor.config.model import Probe, TransferLimits
 from monitor.probe.dns import DnsProber
 from tests.contract.test_prober_wire import CLOSED, check, clean
-from tests.misbehaviour import TCP, TRANSFERS, drip, zone
+from tests.misbehaviour import TCP, TRANSFERS, drip
 from tests.nameserver import (
-    NOTAUTH,
-    REFUSED,
     SERIAL,
-    TSIG,
     ZONE,
     A,
     Asked,
@@ -26,13 +22,11 @@ from tests.nameserver import (
     Tcp,
     answering,
     good,
-    name,
-    opt,
     reply,
     rr,
     soa,
 )
-from tests.signing import KEY, OTHER_SECRET, Pen, server_time
+from tests.signing import KEY
 
 PATIENT = Probe(timeout=2, attempts=3, max_qps_per_server=1e6)
 QUICK = Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6, transfer=TransferLimits(deadline=0.6))
@@ -43,9 +37,6 @@ NEVER = frozenset({"stall", "length, then silence", "drip", "endless", "no final
 
 def patience(name: str) -> Probe:
     return QUICK if name in NEVER else PATIENT
-
-
-BADSIG, BADKEY, BADTIME, BADALG = 16, 17, 18, 21
 
 
 async def pull(tcp: Tcp | None, probe: Probe = PATIENT, **how: Any) -> Observation:
@@ -252,142 +243,3 @@ async def test_two_transfers_at_a_time_and_others_are_not_held_up() -> None:
         await prober.close()
         assert server.most_at_once == 2
     assert [one.query.qtype for one in seen] == ["SOA"] * 40 + ["AXFR"] * 6
-
-
-# --- TSIG ---
-
-
-def signing(build: Any, **pen: Any) -> Tcp:
-    """``build`` gets the query and a pen, and gives the messages."""
-
-    async def tcp(query: Asked, connection: Connection) -> None:
-        for wire in build(query, Pen(query, **pen)):
-            await connection.send(wire)
-        await connection.stall()
-
-    return tcp
-
-
-def messages(query: Asked, count: int = 3) -> list[bytes]:
-    return [reply(query, records) for records in zone(count)]
-
-
-def all_signed(query: Asked, pen: Pen) -> list[bytes]:
-    return [pen.sign(wire) for wire in messages(query)]
-
-
-def none_signed(query: Asked, pen: Pen) -> list[bytes]:
-    return messages(query)
-
-
-def first_signed(query: Asked, pen: Pen) -> list[bytes]:
-    first, *rest = messages(query)
-    return [pen.sign(first), *rest]
-
-
-def ends_signed(count: int) -> Any:
-    def build(query: Asked, pen: Pen) -> list[bytes]:
-        first, *middle, last = messages(query, count)
-        return [pen.sign(first), *map(pen.skip, middle), pen.sign(last)]
-
-    return build
-
-
-def one_altered(query: Asked, pen: Pen) -> list[bytes]:
-    first, middle, last = messages(query)
-    pen_first, pen_middle, pen_last = pen.sign(first), pen.sign(middle), pen.sign(last)
-    return [pen_first, pen_middle.replace(b"\4h1-3", b"\4h1-X"), pen_last]
-
-
-def error(code: int, other: bytes = b"", question: bytes | None = None) -> Any:
-    def build(query: Asked, pen: Pen) -> list[bytes]:
-        return [pen.sign(reply(query, rcode=NOTAUTH, aa=False, question=question), code, other, mac=b"")]
-
-    return build
-
-
-def refused(query: Asked, pen: Pen) -> list[bytes]:
-    return [pen.sign(reply(query, rcode=REFUSED, aa=False, additional=[opt((15, b"\0\x12"))]))]
-
-
-def broken_record(query: Asked, pen: Pen) -> list[bytes]:
-    """A TSIG whose algorithm does not even end."""
-    wire = messages(query)[0]
-    tail = name(KEY.wire_name) + struct.pack("!HHIH", TSIG, 255, 0, 3) + b"\x0bhm"
-    return [wire[:10] + b"\0\1" + wire[12:] + tail]
-
-
-def misplaced_record(query: Asked, pen: Pen) -> list[bytes]:
-    """A right signature, and another record after it."""
-    wire = pen.sign(messages(query)[0])
-    return [wire[:10] + b"\0\2" + wire[12:] + opt()]
-
-
-SIGNED: dict[str, tuple[Tcp, dict[str, Any]]] = {
-    "all signed": (signing(all_signed), ALLOWED | {"records": 32}),
-    "first and last signed": (signing(ends_signed(12)), ALLOWED),
-    "99 in between": (signing(ends_signed(101)), ALLOWED),
-    "100 in between": (signing(ends_signed(102)), ENDED | {"transfer": TransferResult.UNSIGNED}),
-    "none signed": (signing(none_signed), ENDED | {"transfer": TransferResult.UNSIGNED, "records": 0, "soa": None}),
-    "only the first signed": (signing(first_signed), ENDED | {"transfer": TransferResult.UNSIGNED}),
-    "a broken TSIG": (signing(broken_record), ENDED | {"transfer": TransferResult.MALFORMED, "soa": None}),
-    "a misplaced TSIG": (signing(misplaced_record), ENDED | {"transfer": TransferResult.UNSIGNED, "soa": None}),
-    "one altered": (signing(one_altered), ENDED | {"transfer": TransferResult.BADSIG}),
-    "another secret": (
-        signing(all_signed, secret=OTHER_SECRET),
-        ENDED | {"transfer": TransferResult.BADSIG, "soa": None},
-    ),
-    "another name": (signing(all_signed, name="other."), ENDED | {"transfer": TransferResult.BADKEY}),
-    "another algorithm": (signing(all_signed, algorithm="hmac-sha512"), ENDED | {"transfer": TransferResult.BADALG}),
-    "a clock far ahead": (signing(all_signed, ahead=1000), ENDED | {"transfer": TransferResult.BADTIME}),
-    "a clock a little ahead": (signing(all_signed, ahead=290), ALLOWED),
-    "BADKEY": (signing(error(BADKEY)), ENDED | {"transfer": TransferResult.BADKEY, "rcode": "NOTAUTH"}),
-    "BADKEY, without question": (signing(error(BADKEY, question=b"")), ENDED | {"transfer": TransferResult.BADKEY}),
-    "BADSIG": (signing(error(BADSIG)), ENDED | {"transfer": TransferResult.BADSIG}),
-    "BADALG": (signing(error(BADALG)), ENDED | {"transfer": TransferResult.BADALG}),
-    "BADTIME": (signing(error(BADTIME, server_time(0))), ENDED | {"transfer": TransferResult.BADTIME}),
-    "BADTIME without time": (signing(error(BADTIME)), ENDED | {"transfer": TransferResult.BADTIME, "skew": None}),
-    "unsigned NOTAUTH": (TCP["notauth with aa"], ENDED | {"transfer": TransferResult.NOTAUTH, "skew": None}),
-    "unsigned REFUSED": (TCP["refused"], ENDED | {"transfer": TransferResult.REFUSED}),
-    "signed REFUSED": (signing(refused), ENDED | {"transfer": TransferResult.REFUSED, "ede": ("18 Prohibited",)}),
-}
-
-
-@pytest.mark.parametrize("name", SIGNED)
-async def test_signed(name: str) -> None:
-    tcp, wanted = SIGNED[name]
-    check(await pull(tcp, key="xfr", whole=True), wanted)
-
-
-@pytest.mark.parametrize("ahead", [1000, -1000])
-@pytest.mark.parametrize("question", [None, b""], ids=["with question", "without"])
-async def test_the_clocks_difference_is_measured(ahead: int, question: bytes | None) -> None:
-    seen = await pull(signing(error(BADTIME, server_time(ahead), question)), key="xfr")
-    assert seen.skew == pytest.approx(ahead, abs=5)
-    assert seen.detail.startswith("TSIG error BADTIME: its clock is ")
-
-
-async def test_a_signature_is_asked_for_whatever_is_asked() -> None:
-    """Over UDP: data without a signature is no answer, an error without one is."""
-    rows: list[tuple[Any, dict[str, Any]]] = [
-        (lambda q: Pen(q).sign(good(q)), {"outcome": Outcome.ANSWERED, "serial": SERIAL, "discarded": 0}),
-        (good, {"outcome": Outcome.MISMATCHED, "soa": None}),
-        (lambda q: Pen(q, secret=OTHER_SECRET).sign(good(q)), {"outcome": Outcome.MISMATCHED, "soa": None}),
-        (lambda q: reply(q, rcode=REFUSED), {"outcome": Outcome.ANSWERED, "rcode": "REFUSED"}),
-        (lambda q: Pen(q).sign(reply(q, rcode=NOTAUTH), BADKEY), {"rcode": "NOTAUTH", "detail": "TSIG error BADKEY"}),
-    ]
-    for build, wanted in rows:
-        async with Nameserver(lambda query, build=build: [build(query)]) as server:
-            check(await ask(server.address, qtype="SOA", key="xfr"), wanted)
-
-
-async def test_the_secret_is_nowhere_to_be_seen() -> None:
-    prober = DnsProber(QUICK, {"xfr": KEY}, now)
-    async with Nameserver(None, signing(all_signed)) as server:
-        query = Query(ZONE, "ns1", server.address, ZONE, "AXFR", key="xfr")
-        seen = [one async for batch in prober([query]) for one in batch]
-    signer = prober._exchange._signer("xfr")
-    await prober.close()
-    for text in (repr(seen), repr(signer), repr(prober)):
-        assert KEY.secret.reveal() not in text
-        assert "0123456789abcdef" not in text

@@ -228,7 +228,7 @@ async def test_a_big_transfer_keeps_nothing_and_holds_up_nobody() -> None:
     watching.cancel()
     check(seen, ALLOWED | {"records": 1_000_002})
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32_000
-    assert longest < 0.25
+    assert longest < 0.5
 
 
 async def test_two_transfers_at_a_time_and_others_are_not_held_up() -> None:

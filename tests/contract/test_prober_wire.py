@@ -270,7 +270,7 @@ async def test_a_late_answer_is_still_an_answer() -> None:
     check(seen, CLEAN)
     assert seen.rtt is not None
     assert seen.rtt >= 0.24
-    assert len(server.asked) == 2
+    assert len(server.asked) >= 2
 
 
 async def test_every_asking_has_its_own_port_and_id() -> None:

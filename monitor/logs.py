@@ -1,13 +1,19 @@
 """How does the log look? Lines for people on a terminal, JSON for machines; always on stderr, always escaped."""
 
 import logging
+import os
 import sys
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from monitor import plain
+
 QUIET = ("apscheduler", "uvicorn", "httpx", "httpcore", "aiosmtplib", "asyncio")
 """Libraries whose news is ours to tell."""
+
+TRACEBACK = "exception"
+"""The key under which structlog puts a traceback: the one value that has several lines."""
 
 
 def set_up(form: str = "auto", level: str = "info") -> None:
@@ -18,13 +24,14 @@ def set_up(form: str = "auto", level: str = "info") -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,  # without local variables: there are secrets among them
         printable,
     ]
     end: Processor
     if console:
-        end = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        end = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
     else:
-        shared.append(structlog.processors.format_exc_info)
         end = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -48,6 +55,6 @@ def set_up(form: str = "auto", level: str = "info") -> None:
 def printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """No value brings control characters into a log: a line stays a line, a terminal stays as it is."""
     for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[key] = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
+        if isinstance(value, str):
+            event[key] = plain.lines(value) if key == TRACEBACK else plain.one_line(value)
     return event

@@ -4,22 +4,23 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from alerting.model import Alert, AlertKey, Phase, Severity
 from alerting.severity import severity_of
 from checks.judge import judge
 from checks.ledger import see, space_of, standing_of
-from checks.model import Check, Finding, Health, Ledger, Round, Verdict, Zone
+from checks.model import Check, Finding, Health, Ledger, Round, Standing, Verdict, Zone
 from checks.registry import CHECKS
 from checks.vantage import Vantage, excuse, hear
+from checks.words import moment as when
 from checks.words import span
 from monitor.clock import now
 from monitor.config.addresses import address
 from monitor.config.load import load
 from monitor.config.model import Config, ServerEntry, ZoneEntry
-from monitor.names import parse
+from monitor.names import parse, show
 from monitor.picture import picture
 from monitor.ports import Prober, StoreError
 from monitor.probe.dns import DnsProber
@@ -39,13 +40,22 @@ IN_MOTION = LAGS | frozenset(
 """What a change on its way looks like from outside."""
 
 
+STALE = 3
+"""Cadences after which a service that has not looked again does not run, and its memory is old."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to look at: a configuration that holds just this zone, and where to find what the service remembers."""
+    """What to look at: a configuration that holds just this zone, and where to find what the service remembers.
+
+    ``watched``: the zone is one of the configuration's own. ``notes`` are for whoever asked.
+    """
 
     config: Config
     zone: str
     database: Path | None = None
+    watched: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,7 @@ class Asked:
     memory: str = ""
     moving: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
+    watched: bool = False
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -83,24 +94,30 @@ def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
     """What ``check ZONE`` means. Raises ConfigError, BadName, and ValueError for a bad NAME=ADDRESS."""
     name = parse(zone)
     if config is None:
-        return Wanted(bare(name, servers), name)
+        return Wanted(bare(name, servers, {}), name)
     whole = load(config, os.environ)
     entry = next((z for z in whole.zones if z.name == name), None)
     if servers or entry is None:
-        alone = bare(name, servers)
-        return Wanted(replace(whole, zones=alone.zones, servers=alone.servers), name)
+        alone = bare(name, servers, whole.servers)
+        note = () if servers else (f"{show(name)} is not in {config}; the servers of its NS set are asked",)
+        entries = alone.servers if servers else whole.servers
+        return Wanted(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
     database = whole.service.database if whole.service.database.exists() else None
-    return Wanted(replace(whole, zones=(entry,)), name, database)
+    return Wanted(replace(whole, zones=(entry,)), name, database, watched=True)
 
 
-def bare(zone: str, servers: Sequence[str]) -> Config:
-    """A configuration for somebody who has none."""
+def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:
+    """A configuration for somebody who has none. A name without an address is one of the ``known`` servers."""
     entries: dict[str, ServerEntry] = {}
     for text in servers:
+        if text in known:
+            entries[text] = known[text]
+            continue
         name, _, where = text.rpartition("=")
         found = address(where)
-        known = entries.get(name or where, ServerEntry(name or where))
-        entries[known.name] = replace(known, addresses=(*known.addresses, found))
+        name = name or str(found)
+        entry = entries.get(name, ServerEntry(name))
+        entries[name] = replace(entry, addresses=(*entry.addresses, found))
     return Config(
         zones=(ZoneEntry(zone, tuple(entries)),),
         servers=entries,
@@ -113,22 +130,23 @@ async def look(what: Wanted, moment: float = MOMENT, again: Callable[[], None] =
     """Ask the zone everything, twice where once is not enough. ``again`` is called before the second look."""
     found = await resolve(what.config, None, now())
     zone = found.zones[0]
-    ledger, memory = await remembered(what)
-    judged = zone if memory else replace(zone, max_lag=timedelta(0))
+    memory = await remembered(what, now())
+    notes = (*what.notes, *found.problems, *memory.notes)
+    judged = zone if memory.of else replace(zone, max_lag=timedelta(0))
     prober = DnsProber(what.config.probe, what.config.keys, now)
     try:
-        first = await rounds(what.config, judged, prober)
-        one = judged_by(judged, what.config, ledger, first, Vantage())
-        if not differences(one[0].values()) and not doubtful(one[1]):
-            return concluded(zone, what.config, (first,), one, memory, (), found.problems)
-        again()
-        await asyncio.sleep(moment)
-        second = await rounds(what.config, judged, prober)
-        two = judged_by(judged, what.config, one[1], second, one[2])
+        looks = [await rounds(what.config, judged, prober)]
+        said = [judged_by(judged, what.config, memory.ledger, looks[0], Vantage())]
+        if differences(said[0][0].values()) or doubtful(said[0][1]):
+            again()
+            await asyncio.sleep(moment)
+            looks.append(await rounds(what.config, judged, prober))
+            said.append(judged_by(judged, what.config, said[0][1], looks[1], said[0][2]))
     finally:
         await prober.close()
-    moving = () if memory else moved(one, two)
-    return concluded(zone, what.config, (first, second), two, memory, moving, found.problems)
+    moving = () if memory.of or len(said) == 1 else moved(*said)
+    drawn = concluded(zone, what.config, tuple(looks), said[-1], memory.of, moving)
+    return replace(drawn, problems=notes, watched=what.watched)
 
 
 Judged = tuple[dict[str, Verdict], Ledger, Vantage]
@@ -169,13 +187,29 @@ def doubtful(ledger: Ledger) -> bool:
 
 
 def moved(one: Judged, two: Judged) -> tuple[Finding, ...]:
-    """Differences of the second look at servers that got another version since the first: a change on its way."""
-    before = {(s.server, s.address): s.serial for s in one[1].standings}
-    after = {(s.server, s.address): s.serial for s in two[1].standings}
-    changed = {server for (server, address), serial in after.items() if before.get((server, address)) != serial}
-    if not changed:
-        return ()
-    return tuple(f for v in two[0].values() for f in v.findings if f.code in IN_MOTION)
+    """Differences of the second look that a change on its way explains.
+
+    A server that was behind already and serves the same still is no such case, however much the others move on.
+    """
+    changed = any(at.serial != was.serial for was, at in pairs(one[1], two[1]))
+    references = {space.group: space.reference for space in one[1].spaces}
+    stays = {
+        (at.server, at.address)
+        for was, at in pairs(one[1], two[1])
+        if was.serial is not None and was.serial == at.serial != references.get(was.group)
+    }
+    return tuple(
+        f
+        for verdict in two[0].values()
+        for f in verdict.findings
+        if f.code in IN_MOTION and (((f.server, f.address) not in stays) if f.code in LAGS else changed)
+    )
+
+
+def pairs(one: Ledger, two: Ledger) -> Iterable[tuple[Standing, Standing]]:
+    """What each address served at one look and at the other."""
+    before = {(s.server, s.address): s for s in one.standings}
+    return ((before[s.server, s.address], s) for s in two.standings if (s.server, s.address) in before)
 
 
 def concluded(
@@ -185,13 +219,9 @@ def concluded(
     judged: Judged,
     memory: str,
     moving: tuple[Finding, ...],
-    problems: tuple[str, ...],
 ) -> Asked:
     at = now()
-    verdicts = {
-        name: replace(v, findings=tuple(worded(f, judged[1], looks, memory) for f in v.findings if f not in moving))
-        for name, v in judged[0].items()
-    }
+    verdicts = {name: told(verdict, judged[1], looks, memory, moving) for name, verdict in judged[0].items()}
     alerts = [
         Alert(
             AlertKey(zone.name, v.check, f.code, f.server, f.address, f.subject), Phase.PENDING, at,
@@ -201,7 +231,20 @@ def concluded(
         for f in v.findings
     ]  # fmt: skip
     drawn = picture(zone, judged[1], verdicts, alerts, None, at)
-    return Asked(zone, config, looks, verdicts, judged[1], drawn, memory, moving, problems)
+    return Asked(zone, config, looks, verdicts, judged[1], drawn, memory, moving)
+
+
+def told(
+    verdict: Verdict,
+    ledger: Ledger,
+    looks: tuple[tuple[Round, ...], ...],
+    memory: str,
+    moving: tuple[Finding, ...],
+) -> Verdict:
+    """The verdict without what is in motion; good where nothing else was found."""
+    left = tuple(worded(f, ledger, looks, memory) for f in verdict.findings if f not in moving)
+    health = Health.GOOD if verdict.findings and not left else verdict.health
+    return replace(verdict, findings=left, health=health)
 
 
 def worded(finding: Finding, ledger: Ledger, looks: tuple[tuple[Round, ...], ...], memory: str) -> Finding:
@@ -220,17 +263,35 @@ def worded(finding: Finding, ledger: Ledger, looks: tuple[tuple[Round, ...], ...
     return replace(finding, code="serial-late", text=text)
 
 
-async def remembered(what: Wanted) -> tuple[Ledger, str]:
-    """The service's ledger of the zone, where there is one, and whose it is."""
-    if what.database is not None:
-        try:
-            reader = await open_reader(what.database)
-        except StoreError:
-            return Ledger(what.zone), ""
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A ledger to begin with, whose it is (empty: nobody's), and why it is not the service's."""
+
+    ledger: Ledger
+    of: str = ""
+    notes: tuple[str, ...] = ()
+
+
+async def remembered(what: Wanted, at: datetime) -> Remembered:
+    """The service's ledger of the zone, where there is one that is kept up to date.
+
+    The ledger of a service that stands still would make every difference a new one, and so nobody's fault.
+    """
+    nothing = Ledger(what.zone)
+    if what.database is None:
+        return Remembered(nothing)
+    try:
+        reader = await open_reader(what.database)
         try:
             ledger = await reader.ledger(what.zone)
         finally:
             await reader.close()
-        if ledger is not None:
-            return ledger, str(what.database)
-    return Ledger(what.zone), ""
+    except StoreError as error:
+        return Remembered(nothing, notes=(f"looking without memory: {error}",))
+    if ledger is None or ledger.at is None:
+        return Remembered(nothing)
+    every = what.config.cadence.get("soa-serial") or CHECKS["soa-serial"].cadence
+    if at - ledger.at > STALE * every + timedelta(seconds=what.config.probe.timeout * what.config.probe.attempts):
+        note = f"the service last looked {when(ledger.at)}, so its memory is not used"
+        return Remembered(nothing, notes=(note,))
+    return Remembered(ledger, str(what.database))

@@ -7,35 +7,38 @@ import click
 from monitor.commands.failure import Failure
 
 
+def _codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from checks.codes import CODES
+
+    return [code for code in CODES if code.startswith(incomplete)]
+
+
 @click.command()
-@click.argument("subject", metavar="CODE|ZONE")
+@click.argument("subject", metavar="CODE|ZONE", shell_complete=_codes)
 @click.option("-c", "--config", "config", type=click.Path(dir_okay=False, path_type=Path), envvar="SOAWATCH_CONFIG",
               show_envvar=True, help="The configuration, to explain a zone that is watched.")  # fmt: skip
-def command(subject: str, config: Path | None) -> None:
+@click.option("--server", "servers", multiple=True, metavar="NAME=ADDRESS[:PORT]",
+              help="Ask this server of the zone; may be given more than once.")  # fmt: skip
+def command(subject: str, config: Path | None, servers: tuple[str, ...]) -> None:
     """Explain a CODE (what it means, its causes, its cure) or a ZONE (how it stands, and why).
 
-    A zone is asked and judged before your eyes: every query, what came back, and what each check made of it.
+    A zone is asked and judged before your eyes: every query, what came back, what each check made of it, and, with
+    a configuration, who would hear of it. A name without any dot is taken for a code; the zone is then "com.".
     """
     import asyncio
     from difflib import get_close_matches
 
     from checks.codes import CODES
-    from monitor.commands import tell
-    from monitor.config.errors import ConfigError
-    from monitor.names import BadName
-    from monitor.oneshot import look, wanted
+    from monitor.commands import story
+    from monitor.commands.reading import zone_wanted
+    from monitor.oneshot import look
 
-    if subject in CODES:
-        click.echo(tell.code_text(subject))
+    code = subject.lower()
+    if code in CODES:
+        click.echo(story.code_text(code))
         return
-    if "." not in subject:
-        near = get_close_matches(subject, CODES, n=1)
+    if subject.isascii() and "." not in subject:
+        near = get_close_matches(code, CODES, n=1)
         hint = f"; did you mean {near[0]}?" if near else ". The codes:\n  " + "\n  ".join(sorted(CODES))
         raise Failure(f"{subject!r} is neither a code nor the name of a zone{hint}", 2)
-    try:
-        what = wanted(subject, (), config)
-    except ConfigError as error:
-        raise Failure(str(error), 78) from None
-    except BadName as error:
-        raise Failure(f"{subject!r}: {error}", 2) from None
-    click.echo(tell.story(asyncio.run(look(what))))
+    click.echo(story.zone_text(asyncio.run(look(zone_wanted(subject, servers, config)))))

@@ -1,25 +1,19 @@
 """soawatch pair: two nameservers to try things on, and the ways to break them."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import click
 
-from monitor import clock, logs
 from monitor.commands.failure import Failure
-from monitor.pair import faults as table
-from monitor.pair.control import ControlError, control
-from monitor.pair.faults import FAULTS, UnknownFault
-from monitor.pair.serve import Options, serve
-from monitor.pair.template import Timers
-from monitor.pair.zonedata import BadZone
 
 _SERVER = click.Choice(["ns1", "ns2"])
 _SECONDS = click.IntRange(1, 2**31 - 1)
 
 
 def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from monitor.pair.faults import FAULTS
+
     return [name for name in FAULTS if name.startswith(incomplete)]
 
 
@@ -84,6 +78,15 @@ def run(
     listen: str,
 ) -> None:
     """Run the pair until Ctrl-C."""
+    import asyncio
+
+    from monitor import clock, logs
+    from monitor.pair.control import ControlError
+    from monitor.pair.faults import UnknownFault
+    from monitor.pair.serve import Options, serve
+    from monitor.pair.template import Timers
+    from monitor.pair.zonedata import BadZone
+
     timers = Timers(refresh=refresh, retry=retry, expire=expire)
     options = Options(directory, zones, ipv6=ipv6, timers=timers, broken=broken, listen=listen)
     logs.set_up(level="warning")  # that a broken pair fails is no news
@@ -101,6 +104,8 @@ def run(
 @click.argument("server", type=_SERVER, required=False)
 def break_(directory: Path, fault: str, server: str | None) -> None:
     """Switch a FAULT on, where it belongs or on the SERVER named (ns1 is the primary, ns2 the secondary)."""
+    from monitor.pair.faults import FAULTS
+
     reply = _tell(directory, {"do": "break", "fault": _known(fault), "server": server})
     click.echo(f"{reply['server']}: {fault}. {FAULTS[fault].does}")
     if FAULTS[fault].change:
@@ -129,7 +134,7 @@ def change(directory: Path, zone: str | None, records: tuple[str, ...]) -> None:
     Without a ZONE, the first one changes.
     """
     if zone is not None and " " in zone:  # a record already: the zone was left out
-        zone, records = None, (zone, *records)
+        records, zone = (zone, *records), None
     reply = _tell(directory, {"do": "change", "zone": zone, "records": list(records)})
     click.echo(f"serial {reply['serial']}")
 
@@ -149,6 +154,8 @@ def status(directory: Path) -> None:
 @command.command()
 def faults() -> None:
     """List what can be broken, where, and what soawatch then finds."""
+    from monitor.pair.faults import FAULTS
+
     width = max(map(len, FAULTS))
     for name, fault in FAULTS.items():
         click.echo(f"{name:{width}}  {fault.server}  {fault.does}")
@@ -156,6 +163,9 @@ def faults() -> None:
 
 
 def _known(fault: str) -> str:
+    from monitor.pair import faults as table
+    from monitor.pair.faults import UnknownFault
+
     try:
         return table.fault(fault).name
     except UnknownFault as error:
@@ -163,6 +173,8 @@ def _known(fault: str) -> str:
 
 
 def _tell(directory: Path, order: dict[str, Any]) -> dict[str, Any]:
+    from monitor.pair.control import ControlError, control
+
     try:
         return control(directory, order)
     except ControlError as error:

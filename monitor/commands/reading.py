@@ -1,12 +1,18 @@
 """What does the configuration say, or how does the command end when it says nothing sensible?"""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitor.commands.failure import Failure
-from monitor.config.errors import ConfigError
+from monitor.config.errors import ConfigError, Wrong
 from monitor.config.load import load
 from monitor.config.model import Config
+from monitor.names import BadName
+
+if TYPE_CHECKING:
+    from monitor.oneshot import Wanted
 
 
 def read(path: Path, *, raw: bool = False) -> Config:
@@ -17,3 +23,18 @@ def read(path: Path, *, raw: bool = False) -> Config:
         if raw:
             raise
         raise Failure(str(error), 78) from None
+
+
+def zone_wanted(zone: str, servers: Sequence[str], config: Path | None) -> "Wanted":
+    """What a command that looks at one zone was asked for. Mistakes end it with status 78 or 2."""
+    from monitor.oneshot import wanted
+
+    try:
+        return wanted(zone, servers, config)
+    except ConfigError as error:
+        raise Failure(str(error), 78) from None
+    except BadName as error:
+        raise Failure(f"{zone!r}: {error}{f' ({error.hint})' if error.hint else ''}", 2) from None
+    except Wrong as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        raise Failure(f"--server: {error.text}{hint}; write --server NAME=ADDRESS[:PORT]", 2) from None

@@ -1,0 +1,1 @@
+"""Files for the machine that soawatch runs on: a systemd unit, Prometheus rules. See soawatch deploy-files."""

@@ -1,6 +1,7 @@
 """The world of each primary, started once for all tests that look at it; and the servers' logs beside a failure."""
 
 from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,8 @@ from tests.lab.server import SOFTWARE
 from tests.lab.topology import Lab
 from tests.real.keys import KEYS
 from tests.real.world import BRIEF, World, build
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="package", params=SOFTWARE)
@@ -37,6 +40,15 @@ async def probe() -> AsyncIterator[Prober]:
     probe = DnsProber(Probe(), KEYS, now)
     yield probe
     await probe.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share servers stay in one process, so that each set of them is started once."""
+    for item in items:
+        if HERE in item.path.parents and isinstance(item, pytest.Function):
+            shared = item.callspec.params.get("world", item.path.stem) if hasattr(item, "callspec") else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(f"real-{shared}"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,12 +12,12 @@ from monitor.clock import monotonic, now
 from monitor.config.model import Probe
 from monitor.ports import Prober
 from monitor.probe.dns import DnsProber
-from tests.lab.model import XFR, Content
+from tests.lab.model import GUEST, XFR, Content
 from tests.lab.server import SOFTWARE, Server
 from tests.lab.topology import Lab
 from tests.lab.waiting import eventually
 from tests.real.keys import KEYS
-from tests.real.world import ALIEN, BRIEF, NEVER, PARTIAL, SYNC, Watch, World, ask, codes
+from tests.real.world import ALIEN, BRIEF, LOCKED, NEVER, PARTIAL, SYNC, Watch, World, ask, codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,17 @@ async def test_a_secondary_without_a_valid_copy(world: World, probe: Prober, sit
         ]
         for seen in await ask(probe, *queries):
             assert seen.transfer is table[secondary.software].transfer, f"{secondary!r}: {seen}"
+
+
+async def test_a_secondary_whose_key_is_let_in_at_last(world: World, probe: Prober) -> None:
+    watch = Watch(probe, world.zone(LOCKED))
+    assert set(codes(await watch.look("reachable"))) == {"bind", "knot", "nsd", "powerdns"}
+    world.primary.allow(LOCKED, XFR, GUEST)
+    for secondary in world.secondaries:
+        await asyncio.to_thread(secondary.catch_up, LOCKED, 10)
+    for check in ("reachable", "soa-serial", "soa-fields", "ns-set"):
+        verdict = await watch.look(check)
+        assert (verdict.health, verdict.findings) == (Health.GOOD, ()), check
 
 
 async def test_a_zone_nobody_serves(world: World, probe: Prober) -> None:

@@ -29,6 +29,7 @@ MOVED = "moved.test."
 BUSY = "busy.test."
 BRIEF = "brief.test."
 NEVER = "never.test."
+LOCKED = "locked.test."
 PARTIAL = "partial.test."
 ALIEN = "alien.test."
 BIG = "big.test."
@@ -67,7 +68,7 @@ class World:
 def build(lab: Lab, software: str) -> World:
     """Every zone is one story's own, so that stories may be told in any order."""
     primary = lab.primary(software, name="primary")
-    for zone in (SYNC, LATE, HELD, SIX, BACK, HALF, MOVED, BUSY, NEVER, PARTIAL):
+    for zone in (SYNC, LATE, HELD, SIX, BACK, HALF, MOVED, BUSY, NEVER, LOCKED, PARTIAL):
         primary.serve(Content(zone, serial=10))
     primary.serve(Content(ROUND, serial=4294967290))
     primary.serve(Content(BRIEF, serial=10, refresh=1, retry=1, expire=4))
@@ -76,7 +77,7 @@ def build(lab: Lab, software: str) -> World:
     for secondary in secondaries:
         secondary.follow(primary, SYNC, LATE, HELD, BACK, HALF, MOVED, BUSY, ROUND, BRIEF, BIG)
         secondary.follow(primary, SIX, over=Family.IPV6)
-        secondary.follow(primary, NEVER, key=GUEST)
+        secondary.follow(primary, NEVER, LOCKED, key=GUEST)
     return World(lab, primary, secondaries)
 
 

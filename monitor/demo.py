@@ -20,9 +20,10 @@ from checks.model import Health
 from monitor.app import Service
 from monitor.clock import monotonic, now
 from monitor.config.load import parse
+from monitor.pair import faults
 from monitor.pair.config_text import zone_entry
+from monitor.pair.control import Control
 from monitor.pair.fault import Fault
-from monitor.pair.faults import FAULTS
 from monitor.pair.pair import Pair
 from monitor.pair.template import Timers
 from monitor.status import FindingStatus, Status
@@ -151,8 +152,12 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(listen: str = "127.0.0.1:0", more: str = "") -> AsyncIterator[Stage]:
-    """Pair, receiver and service, all on loopback; all gone afterwards. ``more`` is added to the configuration."""
+async def stage(listen: str = "127.0.0.1:0", more: str = "", *, controlled: bool = False) -> AsyncIterator[Stage]:
+    """Pair, receiver and service, all on loopback; all gone afterwards. ``more`` is added to the configuration.
+
+    ``controlled``: the pair obeys ``soawatch pair`` in the stage's directory. Raises ConfigError for a ``listen``
+    that the service does not take, ControlError where the directory's name is too long for a socket, OSError.
+    """
     with tempfile.TemporaryDirectory(prefix="soawatch-demo-") as name:
         directory = Path(name)
         stopping = asyncio.Event()
@@ -180,12 +185,23 @@ async def stage(listen: str = "127.0.0.1:0", more: str = "") -> AsyncIterator[St
                 service = Service(config, lambda: config)
                 await service.start()
                 try:
-                    yield Stage(pair, service, hook, directory)
+                    async with obeying(pair, directory) if controlled else contextlib.nullcontext():
+                        yield Stage(pair, service, hook, directory)
                 finally:
                     await service.stop()
         finally:
             stopping.set()
             await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def obeying(pair: Pair, directory: Path) -> AsyncIterator[None]:
+    control = Control(pair, directory)
+    await control.start()
+    try:
+        yield
+    finally:
+        await control.close()
 
 
 def write_secret(path: Path, secret: str) -> None:
@@ -198,27 +214,25 @@ async def play(stage: Stage, fault: Fault, progress: Callable[[str], None] = lam
     start = monotonic()
     codes: dict[str, float] = {}
     texts: dict[str, str] = {}
+    heard: float | None = None
 
     def look() -> bool:
+        nonlocal heard
         for finding in standing(stage.service.status):
             if finding.code not in codes:
                 codes[finding.code] = monotonic() - start
                 texts[finding.code] = finding.text
                 progress(f"{codes[finding.code]:4.1f} s  {finding.code}: {finding.text}")
+        if heard is None and (heard := stage.hook.since(start, "incident.opened")) is not None:
+            progress(f"{heard:4.1f} s  the receiver was told")
         found = bool(fault.codes) and set(fault.codes) <= set(codes)
-        return found and (told() is not None or not news(fault))
-
-    def told() -> float | None:
-        return stage.hook.since(start, "incident.opened")
+        return found and (heard is not None or not news(fault))
 
     stage.pair.break_(fault.name)
     if fault.change:
         for zone in stage.pair.zones:
             stage.pair.change(zone)
     await until(look, PATIENCE if fault.codes else QUIET)
-    heard = told()
-    if heard is not None:
-        progress(f"{heard:4.1f} s  the receiver was told")
     mended = monotonic()
     stage.pair.mend(fault.name)
     settled = await until(lambda: well(stage.service.status), PATIENCE)
@@ -258,7 +272,8 @@ async def ready(stage: Stage) -> float:
 
 
 def scene(name: str) -> Fault:
-    return FAULTS[name]
+    """Raises UnknownFault."""
+    return faults.fault(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,24 +29,46 @@ async def serve(config: Config, load: Callable[[], Config]) -> int:
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, wanted.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # what is read last is about to be used
     try:
-        await service.start()
+        if not await started(service, wanted):
+            return 0
     except (StoreError, OSError) as error:
         log.critical("cannot start", error=str(error))
         return FAILED
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, wanted.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
     tell_systemd("READY=1")
-    ended = asyncio.create_task(service.stopping.wait())
-    asked = asyncio.create_task(wanted.wait())
     pulse = asyncio.create_task(beat(service))
-    await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
+    await either(service.stopping, wanted)
     tell_systemd("STOPPING=1")
-    for task in (ended, asked, pulse):
-        task.cancel()
+    pulse.cancel()
     await service.stop()
     return 0 if wanted.is_set() else FAILED
+
+
+async def started(service: Service, wanted: asyncio.Event) -> bool:
+    """Whether it runs; False when its end was wanted first. Raises what ``Service.start`` raises."""
+    starting = asyncio.create_task(service.start())
+    ending = asyncio.create_task(wanted.wait())
+    await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+    ending.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait({starting})
+    if starting.cancelled():
+        return False
+    await starting
+    return True
+
+
+async def either(*events: asyncio.Event) -> None:
+    """Until one of them is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 async def beat(service: Service) -> None:

@@ -164,7 +164,7 @@ async def whole_road(zones: list[str], drifted: frozenset[str], addresses: list[
     async with service(zones, addresses, "1h") as running:
         loading = time.perf_counter() - start
         latency = asyncio.create_task(scraping(running))
-        one = await swept(running)
+        await swept(running)
         first, first_cpu = time.perf_counter() - start - loading, time.process_time() - cpu_start
         latency.cancel()
         page, metrics = await latency
@@ -178,9 +178,8 @@ async def whole_road(zones: list[str], drifted: frozenset[str], addresses: list[
             )
         )
         start, cpu_start = time.perf_counter(), time.process_time()
-        running._swept.clear()  # noqa: SLF001 - at full pace, as the first one, and not in an hour
-        running._schedule.soon("soa-serial")  # noqa: SLF001
-        await swept(running, one)
+        running._asking._swept.clear()  # noqa: SLF001 - at full pace, as the first one, and not in an hour
+        await running._tick("soa-serial")  # noqa: SLF001
         wall, spent = time.perf_counter() - start, time.process_time() - cpu_start
         micro = spent / (2 * len(zones)) * 1e6
         rows.append(
@@ -208,12 +207,9 @@ async def whole_road(zones: list[str], drifted: frozenset[str], addresses: list[
     return rows
 
 
-async def swept(running: Service, after: object = None) -> object:
-    """Waits for a sweep that is not the one started at ``after``; when it started."""
-    while True:
-        sweep = running.status.sweeps.get("soa-serial")
-        if sweep is not None and sweep.finished is not None and sweep.started != after:
-            return sweep.started
+async def swept(running: Service) -> None:
+    """Waits for the first sweep to end."""
+    while (sweep := running.status.sweeps.get("soa-serial")) is None or sweep.finished is None:
         await asyncio.sleep(0.02)
 
 

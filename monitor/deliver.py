@@ -131,6 +131,20 @@ class Deliverer:
         self.poke()
         await self._part(self._patience.parting)
 
+    async def tell(self, telling: Telling) -> bool:
+        """Past the outbox, for as long as that cannot be written: whether its receiver took it."""
+        notifier = self._receivers.get(telling.receiver)
+        failure = Failure("no longer a receiver") if notifier is None else await self._send(telling, notifier)
+        about = log.bind(
+            receiver=telling.receiver, news=telling.news.value, incident=telling.incident.id, outbox="none"
+        )
+        if failure is None:
+            about.info("delivered")
+        else:
+            about.warning("not delivered", error=failure.reason)
+        self._counts[telling.receiver, "retried" if failure else "delivered"] += 1
+        return failure is None
+
     async def _wait(self, delay: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):

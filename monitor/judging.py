@@ -7,12 +7,12 @@ from datetime import datetime
 
 import structlog
 
-from alerting.model import Incident, Telling
+from alerting.model import Incident
 from checks.model import Propagation, Round
-from checks.vantage import blind, keep
+from checks.vantage import blind
 from monitor.pipeline import SELF, Draft, Memory, Plan, draw, handle, release, reminders
-from monitor.ports import Commit, Now
-from monitor.record import Record
+from monitor.ports import Commit, Now, Sweep
+from monitor.record import Record, merge
 from monitor.status import PROPAGATION_BOUNDS, Histogram, Status
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ class Judging:
     """Owns memory, plan and Status. ``changed`` is called after each new Status, ``told`` when the outbox got rows.
 
     Everything that moves the memory goes through here, one thing at a time: rounds, a new plan, reminders. What a step
-    decided is committed before the next begins, so the record never holds the second without the first.
+    decided goes to the record before anybody is waited for, so the record never holds the second without the first.
     """
 
     def __init__(
@@ -53,16 +53,13 @@ class Judging:
         async with self._turn:
             at = self._now()
             self._memory.store_error = self._record.error
-            commit, draft = handle(self._memory, rounds, self.plan, at)
-            await self._keep(commit, draft, at)
+            await self._keep(*handle(self._memory, rounds, self.plan, at), at)
 
     async def replan(self, plan: Plan) -> None:
         """Watch this from now on; what is no longer in it is let go, and its alerts are withdrawn."""
         async with self._turn:
             at = self._now()
             self.plan = plan
-            places = {(server.name, address) for zone in plan.zones.values() for server, address in zone.places()}
-            self._memory.vantage = keep(self._memory.vantage, places)
             commit, draft = release(self._memory, plan, at)
             draft.touched |= plan.zones.keys()
             await self._keep(commit, draft, at)
@@ -71,44 +68,55 @@ class Judging:
         """Say again what is still open after a while; try again to write what waits for the disk."""
         async with self._turn:
             at = self._now()
-            await self._keep(reminders(self._memory, self.plan, at), Draft(), at)
+            self._memory.store_error = self._record.error
+            commit, draft = handle(self._memory, (), self.plan, at)
+            await self._keep(merge(commit, reminders(self._memory, self.plan, at)), draft, at)
+
+    async def swept(self, row: Sweep) -> None:
+        """Keep that a sweep ran."""
+        await self._record.sweep(row)
+        self._show_record()
+
+    async def finish(self) -> None:
+        """Try once more to write what waits for the disk."""
+        async with self._turn:
+            if not await self._record.commit(Commit(), at_once=True):
+                log.error(
+                    "ended while the disk takes nothing", lost="what was decided since", since=self._record.failing
+                )
 
     def show(self, **changes: object) -> None:
         """Swap in a Status with these fields changed."""
         self.status = replace(self.status, at=self._now(), **changes)  # type: ignore[arg-type]
         self._changed()
 
-    def waiting(self) -> tuple[Telling, ...]:
-        """What receivers should hear but the disk does not take."""
-        return self._record.tellings
-
-    def sent(self, telling: Telling) -> None:
-        self._record.sent(telling.id)
-
     async def _keep(self, commit: Commit, draft: Draft, at: datetime) -> None:
         for check in draft.failed:
             self.failures[check] = self.failures.get(check, 0) + 1
             log.error("check failed", check=check)
         self._count(commit.propagations)
-        await self._record.commit(commit)
+        kept = await self._record.commit(commit)
         self._draw(commit, draft, at)
-        if commit.tellings:
+        if kept and commit.tellings:
             self._told()
 
     def _draw(self, commit: Commit, draft: Draft, at: datetime) -> None:
         before = self.status
-        pictures = draw(self._memory, self.plan, draft.touched - {SELF}, before.zones, at)
-        zones: Mapping[str, object] = before.zones
-        if pictures or commit.dropped_zones:
-            gone = set(commit.dropped_zones) | (before.zones.keys() - self.plan.zones.keys())
-            zones = {name: zone for name, zone in {**before.zones, **pictures}.items() if name not in gone}
-        self.show(
-            zones=zones,
-            incidents=recent(before.incidents, commit.incidents) if commit.incidents else before.incidents,
-            blind=tuple(str(family) for family in blind(self._memory.vantage)),
-            store_ok=self._record.failing is None,
-            store_error=self._record.error,
-        )
+        zones = before.zones
+        if pictures := draw(self._memory, self.plan, draft.touched - {SELF}, before.zones, at):
+            zones = {**before.zones, **pictures}
+        if zones.keys() != self.plan.zones.keys():
+            zones = {name: zone for name, zone in zones.items() if name in self.plan.zones}
+        dark = tuple(str(family) for family in blind(self._memory.vantage))
+        if zones is not before.zones or commit.incidents or dark != before.blind:
+            incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
+            self.show(zones=zones, incidents=incidents, blind=dark)
+        self._show_record()
+
+    def _show_record(self) -> None:
+        record = self._record
+        if self.status.store_ok is not (record.failing is None) or self.status.store_error != record.error:
+            self.show(store_ok=record.failing is None, store_error=record.error)
 
     def _count(self, propagations: Iterable[Propagation]) -> None:
         for one in propagations:

@@ -1,6 +1,6 @@
 """How does one zone look now? From ledger, verdicts and alerts to what is shown."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from alerting.model import NOT_CHECKED, Alert, Phase, Severity
@@ -11,7 +11,7 @@ from monitor.names import unicode
 from monitor.status import AddressStatus, CheckStatus, FindingStatus, ZoneStatus
 
 DECISIVE = ("reachable", "soa-serial")
-"""The checks without whose word nobody can say that a zone is well."""
+"""The checks without whose word nobody can say that a zone is well, unless they are switched off."""
 
 
 def picture(
@@ -21,11 +21,12 @@ def picture(
     alerts: Iterable[Alert],
     before: ZoneStatus | None,
     now: datetime,
+    decisive: Collection[str] = DECISIVE,
 ) -> ZoneStatus:
     """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known."""
     told = (finding(a) for a in alerts if not (a.key.code == NOT_CHECKED and a.phase is Phase.PENDING))
     findings = tuple(sorted(told, key=lambda f: (-f.severity, f.since, f.code)))
-    health = health_of(findings, verdicts)
+    health = health_of(findings, verdicts, decisive)
     spaces = ledger.spaces if ledger else ()
     soa = next((s.soa for s in spaces if s.soa), None)
     return ZoneStatus(
@@ -38,19 +39,33 @@ def picture(
         checks=tuple(CheckStatus(v.check, v.at, v.health, v.why) for _, v in sorted(verdicts.items())),
         primary=zone.primary,
         timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
-        since=before.since if before is not None and before.health is health else now,
+        since=before.since if before is not None and before.health is health else began(health, findings, now),
     )
 
 
-def health_of(findings: Iterable[FindingStatus], verdicts: Mapping[str, Verdict]) -> Health:
-    """Bad as long as something of weight stands; good only when the decisive checks have said so."""
-    if any(f.severity >= Severity.WARNING for f in findings):
+def health_of(
+    findings: Collection[FindingStatus], verdicts: Mapping[str, Verdict], decisive: Collection[str] = DECISIVE
+) -> Health:
+    """Bad as long as something of weight stands; good only when the decisive checks have said so, and none is missing.
+
+    That something could not be checked for long is a finding about the monitor: it makes the zone unknown, not bad.
+    """
+    if any(weighs(f) for f in findings):
         return Health.BAD
-    for name in DECISIVE:
-        verdict = verdicts.get(name)
-        if verdict is None or verdict.health is Health.UNKNOWN:
-            return Health.UNKNOWN
-    return Health.GOOD
+    spoken = [verdict.health for name in decisive if (verdict := verdicts.get(name)) is not None]
+    if not decisive or len(spoken) < len(decisive) or Health.UNKNOWN in spoken:
+        return Health.UNKNOWN
+    return Health.UNKNOWN if any(f.code == NOT_CHECKED for f in findings) else Health.GOOD
+
+
+def weighs(finding: FindingStatus) -> bool:
+    """Whether it says something bad of the zone."""
+    return finding.severity >= Severity.WARNING and finding.code != NOT_CHECKED
+
+
+def began(health: Health, findings: Iterable[FindingStatus], now: datetime) -> datetime:
+    """Since when it is so, where nobody has seen it become so: after a restart the findings know."""
+    return min([now, *(f.since for f in findings if weighs(f))]) if health is Health.BAD else now
 
 
 def finding(alert: Alert) -> FindingStatus:

@@ -12,7 +12,8 @@ from checks.judge import judge
 from checks.ledger import changes, see
 from checks.model import Address, Check, Finding, Health, Ledger, Propagation, Round, RunChange, Verdict, Zone
 from checks.vantage import Vantage, blind, excuse, hear
-from monitor.picture import picture
+from checks.vantage import keep as keep_heard
+from monitor.picture import DECISIVE, picture
 from monitor.ports import Commit, Remembered
 from monitor.status import ZoneStatus
 
@@ -29,6 +30,7 @@ class Plan:
 
     zones: Mapping[str, Zone] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)
+    """Those that are on."""
     topology: Topology = field(default_factory=Topology)
     policy: Policy = field(default_factory=Policy)
     severity: Mapping[str, Severity] = field(default_factory=dict)
@@ -104,11 +106,11 @@ class Draft:
 
 
 def handle(memory: Memory, rounds: Sequence[Round], plan: Plan, now: datetime) -> tuple[Commit, Draft]:
-    """Remember, judge, advance, fold. A round of a zone or check that is not in the plan any more is dropped."""
+    """Remember, judge, advance, fold. A round of what is not in the plan any more is dropped."""
     draft = Draft()
     for round in rounds:
         zone, check = plan.zones.get(round.zone), plan.checks.get(round.check)
-        if zone is None or check is None:
+        if zone is None or check is None or not check.applies(zone) or not still_there(zone, round):
             continue
         memory.vantage = hear(memory.vantage, round)
         seen = excuse(memory.vantage, round)
@@ -121,6 +123,12 @@ def handle(memory: Memory, rounds: Sequence[Round], plan: Plan, now: datetime) -
         draft.touched.add(zone.name)
     advance(memory, draft, own_verdict(memory, now), plan)
     return conclude(memory, draft, plan, now), draft
+
+
+def still_there(zone: Zone, round: Round) -> bool:
+    """Whether the zone still is where it was asked: who has left it is not accused any more."""
+    places = {(server.name, address) for server, address in zone.places()}
+    return all((seen.query.server, seen.query.address) in places for seen in round.seen)
 
 
 def remember(memory: Memory, draft: Draft, zone: Zone, round: Round) -> Ledger:
@@ -140,7 +148,7 @@ def remember(memory: Memory, draft: Draft, zone: Zone, round: Round) -> Ledger:
 
 
 def advance(memory: Memory, draft: Draft, verdict: Verdict, plan: Plan) -> None:
-    if verdict.health is Health.UNKNOWN and explained(memory, verdict.zone):
+    if verdict.health is Health.UNKNOWN and not verdict.failed and explained(memory, verdict.zone):
         return
     standing = dict(memory.of_check(verdict.zone, verdict.check))
     touched, transitions = apply(verdict, standing, plan.severity, plan.policy)
@@ -152,8 +160,10 @@ def advance(memory: Memory, draft: Draft, verdict: Verdict, plan: Plan) -> None:
 
 
 def explained(memory: Memory, zone: str) -> bool:
-    """Something known to be wrong with the zone is why a check can say nothing of it: that is no news of its own."""
-    return any(alert.severity >= Severity.WARNING and alert.key.code != NOT_CHECKED for alert in memory.of_zone(zone))
+    """We are blind, or something is known to be wrong with the zone: that is why a check can say nothing of it."""
+    return bool(blind(memory.vantage)) or any(
+        alert.severity >= Severity.WARNING and alert.key.code != NOT_CHECKED for alert in memory.of_zone(zone)
+    )
 
 
 def own_verdict(memory: Memory, now: datetime) -> Verdict:
@@ -215,8 +225,15 @@ def release(memory: Memory, plan: Plan, now: datetime) -> tuple[Commit, Draft]:
     gone = memory.ledgers.keys() - plan.zones.keys()
     for name in gone:
         del memory.ledgers[name]
-        memory.verdicts.pop(name, None)
     draft.dropped = tuple(sorted(gone))
+    memory.verdicts = {
+        name: {check: verdict for check, verdict in verdicts.items() if applies(plan, check, name)}
+        for name, verdicts in memory.verdicts.items()
+        if name in plan.zones
+    }
+    places = {(server.name, address) for zone in plan.zones.values() for server, address in zone.places()}
+    memory.vantage = keep_heard(memory.vantage, places)
+    memory.taken = {place: at for place, at in memory.taken.items() if place in places}
     for alert in [a for a in memory.standing.values() if not watched(a.key, plan)]:
         over, transition = withdraw(alert, now)
         draft.alerts[alert.key] = over
@@ -229,24 +246,28 @@ def release(memory: Memory, plan: Plan, now: datetime) -> tuple[Commit, Draft]:
 def watched(key: AlertKey, plan: Plan) -> bool:
     if key.zone == SELF:
         return True
-    zone = plan.zones.get(key.zone)
-    check = plan.checks.get(key.check)
-    if zone is None or check is None or not check.applies(zone):
+    if not applies(plan, key.check, key.zone):
         return False
     if key.server is None:
         return True
-    server = zone.server(key.server)
+    server = plan.zones[key.zone].server(key.server)
     return server is not None and (key.address is None or key.address in server.addresses)
+
+
+def applies(plan: Plan, check: str, zone: str) -> bool:
+    """Whether the plan has this check look at this zone."""
+    return zone in plan.zones and check in plan.checks and plan.checks[check].applies(plan.zones[zone])
 
 
 def draw(
     memory: Memory, plan: Plan, names: Iterable[str], before: Mapping[str, ZoneStatus], now: datetime
 ) -> dict[str, ZoneStatus]:
     """The pictures of these zones as they are now."""
+    decisive = tuple(name for name in DECISIVE if name in plan.checks) or tuple(plan.checks)
     return {
         name: picture(
             plan.zones[name], memory.ledgers.get(name), memory.verdicts.get(name, {}), memory.of_zone(name),
-            before.get(name), now,
+            before.get(name), now, decisive,
         )
         for name in names
         if name in plan.zones

@@ -1,29 +1,38 @@
-"""One check asks all its zones once, spread over time: what does each answer?"""
+"""One check asks its zones once, spread over time: what does each answer?"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
-from checks.model import Check, Observation, Outcome, Round, Zone
-from monitor.ports import Now, Prober
+from checks.model import Check, Observation, Outcome, Query, Round, Zone
+from monitor.ports import Now
+
+Ask = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]
+"""What a Prober does when it is called."""
 
 Publish = Callable[[Round], Awaitable[None]]
 
+Current = Callable[[str], Zone | None]
+"""The zone of that name as it is to be watched now; None when it is not any more."""
+
 SPREAD = 0.8
 """The share of a cadence that a sweep is spread over; the rest is left for answers that take their time."""
+
+WIDE = 1024
+"""Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
     """What a sweep came to. ``zones`` were asked, by ``queries``, of which ``answered`` got an answer."""
 
-    zones: int = 0
-    queries: int = 0
-    answered: int = 0
-    started: datetime | None = None
-    finished: datetime | None = None
+    zones: int
+    queries: int
+    answered: int
+    started: datetime
+    finished: datetime
 
 
 def place(zone: str, check: str) -> float:
@@ -39,7 +48,7 @@ def window(cadence: timedelta, patience: float) -> float:
 
 
 async def one_round(
-    check: Check, zone: Zone, probe: Prober, cadence: timedelta, now: Now, vantage: str = "local"
+    check: Check, zone: Zone, probe: Ask, cadence: timedelta, now: Now, vantage: str = "local"
 ) -> Round:
     """Ask until the check wants nothing more; an empty round when there is nobody to ask."""
     seen: tuple[Observation, ...] = ()
@@ -51,42 +60,49 @@ async def one_round(
 
 async def sweep(
     check: Check,
-    zones: Iterable[Zone],
-    probe: Prober,
+    zones: Collection[Zone],
+    probe: Ask,
     publish: Publish,
     *,
     cadence: timedelta,
     over: float,
     now: Now,
-    wide: int = 256,
+    wide: int = WIDE,
     vantage: str = "local",
+    current: Current | None = None,
 ) -> Swept:
-    """Ask every zone that the check applies to and publish its round.
+    """Ask every zone that the check applies to, and publish its round as soon as it is complete.
 
     Zones have their turn at a stable place of the ``over`` seconds; at most ``wide`` are under way at once, and
-    publishing waits when the judge is behind, so nothing piles up.
+    publishing waits when the judge is behind, so nothing piles up. A zone is asked as it is when its turn comes,
+    and what changed while it was asked is not published: it was asked of another zone than there is now.
     """
-    turns = sorted((place(zone.name, check.name), zone) for zone in zones if check.applies(zone))
-    places = asyncio.Semaphore(wide)
-    started = now()
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    queries = answered = 0
+    turns = sorted((place(zone.name, check.name), zone.name) for zone in zones if check.applies(zone))
+    known = current or {zone.name: zone for zone in zones}.get
+    room = asyncio.Semaphore(wide)
+    started, begin = now(), asyncio.get_running_loop().time()
+    asked = queries = answered = 0
 
-    async def turn(zone: Zone) -> None:
-        nonlocal queries, answered
+    async def turn(name: str) -> None:
+        nonlocal asked, queries, answered
         try:
+            zone = known(name)
+            if zone is None or not check.applies(zone):
+                return
             round = await one_round(check, zone, probe, cadence, now, vantage)
+            if known(name) != zone:
+                return
             await publish(round)
         finally:
-            places.release()
+            room.release()
+        asked += 1
         queries += len(round.seen)
-        answered += sum(o.outcome is Outcome.ANSWERED for o in round.seen)
+        answered += sum(seen.outcome is Outcome.ANSWERED for seen in round.seen)
 
     async with asyncio.TaskGroup() as group:
-        for at, zone in turns:
-            if (wait := begin + at * over - loop.time()) > 0:
+        for at, name in turns:
+            if (wait := begin + at * over - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
-            await places.acquire()
-            group.create_task(turn(zone))
-    return Swept(len(turns), queries, answered, started, now())
+            await room.acquire()
+            group.create_task(turn(name))
+    return Swept(asked, queries, answered, started, now())

@@ -1,0 +1,46 @@
+"""What does a configuration mean for the parts that run?"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from alerting.cause import Topology as Causes
+from monitor.config.model import Config
+from monitor.pipeline import Plan
+from monitor.sources import Topology
+
+CHORES: Mapping[str, timedelta] = {
+    "remind": timedelta(seconds=15),
+    "receivers": timedelta(seconds=5),
+    "prune": timedelta(minutes=10),
+}
+"""What the clock calls for beside the checks; "resolve" comes as often as the configuration says."""
+
+FIXED = ("listen", "database", "vantage", "token", "public", "url")
+"""Keys of [service] that a reload cannot change."""
+
+
+def plan_of(config: Config, found: Topology) -> Plan:
+    return Plan(
+        zones={zone.name: zone for zone in found.zones},
+        checks={name: check for name, check in config.checks.items() if config.cadence[name]},
+        topology=Causes.of(found.zones, config.service.vantage),
+        policy=config.policy,
+        severity=config.severity,
+        routes=config.routes,
+        receivers=tuple(config.receivers),
+    )
+
+
+def cadences(config: Config) -> dict[str, timedelta]:
+    checks = {name: config.cadence[name] for name in config.checks if config.cadence[name]}
+    return {**checks, **CHORES, "resolve": config.resolver.interval}
+
+
+def as_started(config: Config, before: Config) -> tuple[Config, list[str]]:
+    """The configuration with what only a restart can change as it was, and the names of what differs there."""
+    kept = {name: getattr(before.service, name) for name in FIXED}
+    differ = [name for name, value in kept.items() if getattr(config.service, name) != value]
+    if config.max_zones != before.max_zones:
+        differ.append("max_zones")
+    return replace(config, service=replace(config.service, **kept), max_zones=before.max_zones), differ

@@ -188,7 +188,12 @@ def _ahead(standing: Standing, serial: int, reference: int) -> Finding:
 def _unordered(standing: Standing, serial: int, reference: int) -> Finding:
     why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
     text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}"
-    return _finding("serial-unordered", standing, f"{text}. {_cure(serial, reference)}")
+    if not unordered(serial, reference):
+        return _finding("serial-unordered", standing, f"{text}. {_cure(serial, reference)}")
+    # One more than the server's would be older than the reference for everybody else: half the circle in two steps.
+    first, then = (serial - 1) % 2**32, (serial + 1) % 2**32
+    cure = f"Set the serial to {first}, and once all others have that to {then}, or transfer the zone afresh there"
+    return _finding("serial-unordered", standing, f"{text}. {cure}")
 
 
 def _cure(serial: int, reference: int) -> str:

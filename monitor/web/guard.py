@@ -4,7 +4,8 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs
+from ipaddress import ip_address
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -68,6 +69,8 @@ class Guard:
         if _octets(headers) > (FORM if form else 0):
             return 413, {"Connection": "close"}
         view = view_of(headers, self.context.settings, self.context.now())
+        if self.context.settings.token is None and view is View.WHOLE and not ours(headers, self.context.settings.url):
+            return 421, {"Connection": "close"}
         if view is None and not scope["path"].startswith(OPEN):
             return 401, {"WWW-Authenticate": 'Bearer realm="soawatch"'}
         scope.setdefault("state", {})["view"] = view or View.PUBLIC
@@ -101,6 +104,22 @@ def view_of(headers: Headers, settings: Settings, now: datetime) -> View | None:
     if known(headers, settings.token, now):
         return View.WHOLE
     return View.PUBLIC if settings.public else None
+
+
+def ours(headers: Headers, url: str | None) -> bool:
+    """Whether the name in the Host header (RFC 9110 section 7.2) is one that leads here.
+
+    A loopback port asks for no token, and every page in the operator's browser can reach it under a name of its own
+    that resolves to 127.0.0.1. Such a name is refused: only addresses, localhost and the host of ``url`` are ours.
+    """
+    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    if host == "localhost" or (url is not None and host == urlsplit(url).hostname):
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def known(headers: Headers, token: Secret, now: datetime) -> bool:

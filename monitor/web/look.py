@@ -23,6 +23,7 @@ SENTENCES: Mapping[int, str] = {
     404: "There is nothing here.",
     405: "Only GET and HEAD are answered here.",
     413: "Nothing is taken in here.",
+    421: "This is not reached by that name: use an address or localhost, or set url in [service].",
     500: "Something went wrong here; the log says what.",
     503: "The database cannot be read just now.",
 }

@@ -8,4 +8,4 @@ from tests.web.build import Stage
 
 def client(stage: Stage, **how: object) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(build(stage.context()), raise_app_exceptions=how.pop("raising", True))
-    return httpx.AsyncClient(transport=transport, base_url="http://soawatch.test", **how)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9953", **how)

@@ -211,3 +211,26 @@ async def test_a_token_may_have_letters_beyond_ascii() -> None:
         assert (await http.get("/", headers=header)).status_code == 200
         assert (await http.post("/login", data={"token": "größe-des-schlüssels"})).status_code == 303
         assert (await http.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:9953", 200),
+        ("localhost", 200),
+        ("[::1]:9953", 200),
+        ("192.0.2.7", 200),
+        ("watch.example.com", 200),
+        ("rebound.evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("", 421),
+        ("[bad", 421),
+    ],
+)
+async def test_a_name_that_was_rebound_to_loopback_sees_nothing(host: str, status: int) -> None:
+    seen = replace(await stage(troubled()), settings=Settings(url="https://watch.example.com/"))
+    async with client(seen) as http:
+        answer = await http.get("/api/v1/zones", headers={"Host": host})
+        assert answer.status_code == status
+        assert ("example.com" in answer.text) == (status == 200)
+        assert (await http.get("/healthz", headers={"Host": host})).status_code == status

@@ -126,7 +126,7 @@ async def test_it_stops_within_a_second_with_streams_open_and_clients_that_say_n
     ends = []
     for _ in range(5):
         reader, writer = await asyncio.open_connection(*server.address)
-        writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await asyncio.wait_for(reader.readuntil(b"event: changed"), DEADLINE)
         ends.append((reader, writer))
     assert len(seen.watchers) == 5
@@ -146,7 +146,7 @@ async def test_it_stops_within_a_second_though_a_client_does_not_read() -> None:
     server = WebServer(build(seen.context()), "127.0.0.1", 0, seen.stopping)
     await server.start()
     reader, writer = await asyncio.open_connection(*server.address, limit=1024)
-    writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await asyncio.wait_for(reader.read(1), DEADLINE)
     begun = time.monotonic()
     await server.stop()
@@ -197,10 +197,12 @@ async def raw(server: WebServer, request: bytes) -> bytes:
 
 async def test_headers_without_end_and_requests_that_are_none() -> None:
     async with served(await stage(status())) as (server, http):
-        assert b" 400 " in await raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * (Limits().head + 1000))
+        assert b" 400 " in await raw(
+            server, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * (Limits().head + 1000)
+        )
         assert b" 400 " in await raw(server, b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
-        assert b" 413 " in await raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
-        assert b" 405 " in await raw(server, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
+        assert b" 413 " in await raw(server, b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+        assert b" 405 " in await raw(server, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n")
         assert (await http.get("/healthz")).status_code == 200
 
 
@@ -227,7 +229,7 @@ async def test_fifty_scrapes_at_once_are_one_rendering() -> None:
         assert asked == 2
 
 
-HALVES = [b"", b"GET / HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHos"]
+HALVES = [b"", b"GET / HT", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHos"]
 
 
 @pytest.mark.parametrize("said", HALVES)

@@ -37,6 +37,10 @@ class Driver(Protocol):
 SOFTWARE: dict[str, Driver] = {"bind": bind, "knot": knot, "nsd": nsd, "powerdns": powerdns}
 
 
+CLASH = ("address in use", "already in use", "interface ignored")
+"""What servers say whose port another process has; BIND goes on without it, the others end."""
+
+
 class Server:
     """A nameserver on 127.0.0.1 and ::1, on one port of its own.
 
@@ -53,6 +57,7 @@ class Server:
         self.setup = Setup(name, Address("127.0.0.1", port), Address("::1", port))
         self.upstreams: dict[str, Server] = {}
         self._process: Process | None = None
+        self._said = 0
         room.mkdir(parents=True)
         self.log = room / "log"
 
@@ -161,6 +166,7 @@ class Server:
     def launch(self) -> None:
         """Start it; it need not answer yet."""
         self.driver.write(self.setup, self.room)
+        self._said = self.log.stat().st_size if self.log.exists() else 0
         self._process = Process(self.driver.command(self.room), room=self.room, log=self.log)
 
     def start(self) -> None:
@@ -169,8 +175,11 @@ class Server:
         self.ready()
 
     def ready(self) -> None:
-        """Wait until it answers over UDP and TCP on both addresses, and serves every zone it is primary for."""
-        until(self._answers, lambda: f"{self!r} does not answer\n{self.last_words()}", seconds=20)
+        """Wait until it answers over UDP and TCP on both addresses, and serves every zone it is primary for.
+
+        Its port may be in use for a moment: PowerDNS asks from random ports, those of servers among them.
+        """
+        until(self._answers, lambda: f"{self!r} does not answer\n{self.last_words(200)}", seconds=20)
         for duty in self.setup.duties:
             if duty.content is not None:
                 self.wait(duty.zone, duty.content.serial)
@@ -287,7 +296,16 @@ class Server:
         words = self.last_words() + ("\n" + upstream.last_words() if upstream is not None else "")
         return f"{self!r} serves {self.serial(zone)} of {zone}, not yet {wanted}\n{words}"
 
+    @property
+    def clashed(self) -> bool:
+        """Whether it has said, since it was launched, that it could not have its port."""
+        said = self.log.read_bytes()[self._said :].decode(errors="replace").lower()
+        return any(words in said for words in CLASH)
+
     def _answers(self) -> bool:
+        if self.clashed:
+            self.stop()
+            self.launch()
         if self._process is not None and self._process.ended is not None:
             raise AssertionError(f"{self!r} ended with status {self._process.ended}\n{self.last_words()}")
         try:

@@ -1,6 +1,7 @@
 """Does the lab do what it says? Real servers start, follow each other, are broken, and leave nothing behind."""
 
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -138,6 +139,21 @@ def test_nothing_outlives_a_killed_test_run(tmp_path: Path) -> None:
         return False
 
     until(silent, f"port {port} is closed")
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+@pytest.mark.parametrize("software", SOFTWARE)
+def test_a_server_whose_port_is_taken_for_a_moment_still_starts(software: str, kind: socket.SocketKind) -> None:
+    with Lab() as lab, socket.socket(socket.AF_INET6, kind) as other:
+        server = lab.primary(software, Content(ZONE))
+        other.bind((server.ipv6.host, server.ipv6.port))
+        if kind is socket.SOCK_STREAM:
+            other.listen()
+        server.launch()
+        until(lambda: server.clashed, lambda: f"it notices\n{server.last_words()}")
+        other.close()
+        server.ready()
+        assert server.ask(ZONE, family=Family.IPV6).answer[0][0].serial == 1
 
 
 def test_a_port_is_one_labs_alone() -> None:

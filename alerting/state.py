@@ -19,6 +19,9 @@ PATIENCE = timedelta(minutes=10)
 """A check that can say nothing is given at least this long. How often it comes is not known here: a check
 that comes less often than this fires at its second look that decides nothing."""
 
+LATE = timedelta(minutes=30)
+"""A look older than the last by up to this came late; older still, and the clock was set back."""
+
 NO_TIME = timedelta(0)
 
 
@@ -47,10 +50,12 @@ def advance(alert: Alert, health: Health, at: datetime, policy: Policy) -> tuple
     """The alert after a look at ``at``, and the transition if it fired or was resolved by it.
 
     A repeated or late look (not after ``alert.seen``) changes nothing. Where only ``seen`` ticked, the
-    alert equals the one before.
+    alert equals the one before. After a clock was set back, what has been waited for begins anew.
     """
     if late(alert, at):
         return alert, None
+    if at < alert.since:
+        alert = replace(alert, since=at, bad_since=min(alert.bad_since or at, at))
     before, reason = alert.phase, None
     alert = replace(alert, seen=at)
     while move := MOVES.get((alert.phase, health)):
@@ -101,7 +106,7 @@ def apply(
 
 
 def late(alert: Alert, at: datetime) -> bool:
-    return alert.seen is not None and at <= alert.seen
+    return alert.seen is not None and NO_TIME <= alert.seen - at <= LATE
 
 
 def _moved(alert: Alert, to: Phase, at: datetime) -> Alert:

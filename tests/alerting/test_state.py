@@ -70,9 +70,32 @@ def test_a_repeated_or_late_look_changes_nothing(looks: str, health: Health) -> 
     for at, sign in enumerate(looks):
         alert, _ = advance(alert, SIGNS[sign], minute(at), POLICY)
     alert = replace(alert, seen=minute(100))
-    for late in (minute(100), minute(99), minute(-1000)):
+    for late in (minute(100), minute(99), minute(70)):
         assert advance(alert, health, late, POLICY) == (alert, None)
         assert advance(alert, health, late, POLICY)[0].seen == minute(100)
+
+
+SET_BACK = [
+    ("it fires after its grace, not an hour later", "+---", 1, {3: "fired"}),
+    ("it resolves after its settle, not an hour later", "---++++", 4, {2: "fired", 6: "resolved"}),
+    ("it is told of once", "---" + "-" * 10, 5, {2: "fired"}),
+    ("nothing is wrong", "+++++", 2, {}),
+]
+
+
+@pytest.mark.parametrize(("said", "looks", "back", "heard"), SET_BACK, ids=[story[0] for story in SET_BACK])
+def test_a_clock_that_is_set_back_neither_stops_nor_starts_anything(
+    said: str, looks: str, back: int, heard: dict[int, str]
+) -> None:
+    """From look ``back`` on the clock shows an hour less."""
+    alert, told = NEW, {}
+    for number, sign in enumerate(looks):
+        at = minute(number - 60 * (number >= back))
+        alert, transition = advance(alert, SIGNS[sign], at, POLICY)
+        assert alert.bad_since is None or alert.bad_since <= at
+        if transition is not None:
+            told[number] = str(transition.reason)
+    assert told == heard
 
 
 def test_a_standing_alert_costs_no_write() -> None:

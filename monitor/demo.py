@@ -50,7 +50,7 @@ SCENES = (
 """The faults that are played, in this order. Those without codes must be ridden out in silence."""
 
 ZONES = ("alpha.example.", "beta.example.", "gamma.example.")
-TIMERS = Timers(refresh=4, retry=2, expire=600, minimum=5)
+TIMERS = Timers(refresh=5, retry=2, expire=600, minimum=5)
 PATIENCE = 30.0
 """Seconds within which a fault must be noticed, and its end too."""
 QUIET = 5.0
@@ -63,14 +63,14 @@ listen   = "{listen}"
 database = "demo.db"
 vantage  = "demo"
 [cadence]
-reachable  = "1s"
-soa-serial = "1s"
-soa-fields = "1s"
-ns-set     = "1s"
-records    = "1s"
-transfer   = "1s"
+reachable  = "1500ms"
+soa-serial = "1500ms"
+soa-fields = "1500ms"
+ns-set     = "1500ms"
+records    = "1500ms"
+transfer   = "1500ms"
 [probe]
-timeout  = "450ms"
+timeout  = "700ms"
 attempts = 2
 transfer = {{ deadline = "3s" }}
 [keys.xfr]
@@ -95,11 +95,13 @@ allow_private = true
 class Noticed:
     """What came of one fault. Seconds are counted from when it was switched on, ``resolved`` from when it was mended.
 
-    ``codes`` has each finding's code with the time of its first sight; ``told`` is when the receiver heard.
+    ``codes`` has each finding's code with the time of its first sight, ``fired`` those that outlasted the grace;
+    ``told`` is when the receiver heard.
     """
 
     fault: Fault
     codes: dict[str, float]
+    fired: frozenset[str]
     texts: dict[str, str]
     told: float | None
     resolved: float | None
@@ -108,9 +110,9 @@ class Noticed:
     def as_expected(self) -> bool:
         """What must be noticed was, and told, and its end too; or nothing where nothing must be."""
         if not self.fault.codes:
-            return not self.codes and self.told is None
+            return not self.fired and self.told is None
         heard = self.told is not None and self.resolved is not None
-        return set(self.fault.codes) <= set(self.codes) and heard is news(self.fault)
+        return set(self.fault.codes) <= self.fired and heard is news(self.fault)
 
 
 def news(fault: Fault) -> bool:
@@ -214,6 +216,7 @@ async def play(stage: Stage, fault: Fault, progress: Callable[[str], None] = lam
     start = monotonic()
     codes: dict[str, float] = {}
     texts: dict[str, str] = {}
+    fired: set[str] = set()
     heard: float | None = None
 
     def look() -> bool:
@@ -223,9 +226,11 @@ async def play(stage: Stage, fault: Fault, progress: Callable[[str], None] = lam
                 codes[finding.code] = monotonic() - start
                 texts[finding.code] = finding.text
                 progress(f"{codes[finding.code]:4.1f} s  {finding.code}: {finding.text}")
+            if finding.phase is Phase.FIRING:
+                fired.add(finding.code)
         if heard is None and (heard := stage.hook.since(start, "incident.opened")) is not None:
             progress(f"{heard:4.1f} s  the receiver was told")
-        found = bool(fault.codes) and set(fault.codes) <= set(codes)
+        found = bool(fault.codes) and set(fault.codes) <= fired
         return found and (heard is not None or not news(fault))
 
     stage.pair.break_(fault.name)
@@ -240,7 +245,7 @@ async def play(stage: Stage, fault: Fault, progress: Callable[[str], None] = lam
     if heard is not None and settled:
         await until(lambda: stage.hook.since(mended, "incident.resolved") is not None, 5.0)
         resolved = stage.hook.since(mended, "incident.resolved")
-    return Noticed(fault, codes, texts, heard, resolved)
+    return Noticed(fault, codes, frozenset(fired), texts, heard, resolved)
 
 
 def standing(status: Status) -> Iterable[FindingStatus]:

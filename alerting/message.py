@@ -107,7 +107,7 @@ def as_data(incident: Incident) -> dict[str, object]:
 def headline(incident: Incident, lines: Iterable[Line]) -> str:
     """What it is about and the gravest of what is wrong, in one line."""
     first = next(iter(lines), None)
-    said = plain(first.text) if first else "nothing is known of it"
+    said = clause(plain(first.text)) if first else "nothing is known of it"
     cause = incident.cause
     if cause.kind == "zone":
         return f"{shown_zone(cause.name)}: {said}"
@@ -116,6 +116,12 @@ def headline(incident: Incident, lines: Iterable[Line]) -> str:
     if zones <= 1:
         return f"{name}: {said}"
     return f"{name}, {thousands(zones)} zones: {said}"
+
+
+def clause(text: str) -> str:
+    """What a sentence says before it explains itself: a subject line has no room for more."""
+    ends = [at for mark in (": ", "; ", ". ") if (at := text.find(mark)) > 0]
+    return text[: min(ends)] if ends else text
 
 
 def link(incident: Incident, url: str | None) -> str | None:

@@ -136,17 +136,17 @@ class SoaSerial:
         later = newer_than(serial, reference, space.versions)
         lag = round.at - later[0].seen
         text = (
-            f"serves {serial}, {counted(standing.passed, 'version')} and {span(lag)} behind {reference} "
-            f"(behind since {moment(later[0].seen)})"
+            f"is {span(lag)} behind: it serves {serial}, {counted(standing.passed, 'version')} before {reference}, "
+            f"since {moment(later[0].seen)}"
         )
         if lag > zone.max_lag and standing.passed >= self.stuck_after:
-            yield _finding("serial-stuck", standing, f"{text}: newer versions come by and it takes none")
+            yield _finding("serial-stuck", standing, f"{text}; newer versions come by and it takes none")
         elif space.soa is not None and lag > _promise(space.soa, round):
             reason = f"longer than the zone's refresh and retry allow ({span(_promise(space.soa, round))})"
-            yield _finding("serial-overdue", standing, f"{text}: {reason}")
+            yield _finding("serial-overdue", standing, f"{text}; {reason}")
         elif lag > zone.max_lag:
             allowed = f"longer than max_lag ({span(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
-            yield _finding("serial-late", standing, f"{text}: {allowed}")
+            yield _finding("serial-late", standing, f"{text}; {allowed}")
 
     def _expiry(self, standing: Standing, expires: datetime, soa: Soa, round: Round) -> Iterator[Finding]:
         left, expire = expires - round.at, timedelta(seconds=soa.expire)

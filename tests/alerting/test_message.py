@@ -62,7 +62,7 @@ def telling(incident: Incident = INCIDENT, news: News = News.OPENED, at: float =
 
 
 OPENED_TEXT = """\
-example.org.: ns2 (192.0.2.2) is 22 min behind: serves 41, the newest is 43
+example.org.: ns2 (192.0.2.2) is 22 min behind
 
 WHAT IS WRONG
 
@@ -134,7 +134,7 @@ soawatch, incident 20261120T100000-3f9a2c (zone example.org.)
 """
 
 RESOLVED_TEXT = """\
-example.org.: ns2 (192.0.2.2) is 22 min behind: serves 41, the newest is 43
+example.org.: ns2 (192.0.2.2) is 22 min behind
 
 It is over. It began 2026-11-20 10:02 UTC, ended 2026-11-20 10:33 UTC and lasted 31 min.
 
@@ -152,7 +152,7 @@ soawatch, incident 20261120T100000-3f9a2c (zone example.org.)
 def test_what_is_read_when_it_opens() -> None:
     note = render(telling(), "https://dns.example.com/")
     assert note.subject == (
-        "[FIRING warning] example.org.: ns2 (192.0.2.2) is 22 min behind: serves 41, the newest is 43"
+        "[FIRING warning] example.org.: ns2 (192.0.2.2) is 22 min behind"
     )
     assert note.text == OPENED_TEXT
     assert (note.id, note.thread, note.at, note.sent_at) == (telling().id, INCIDENT.id, minute(2), minute(2))
@@ -160,7 +160,7 @@ def test_what_is_read_when_it_opens() -> None:
 
 def test_what_is_read_when_it_is_over() -> None:
     note = render(telling(OVER, News.RESOLVED, 33))
-    assert note.subject == "[RESOLVED] example.org.: ns2 (192.0.2.2) is 22 min behind: serves 41, the newest is 43"
+    assert note.subject == "[RESOLVED] example.org.: ns2 (192.0.2.2) is 22 min behind"
     assert note.text == RESOLVED_TEXT
 
 

@@ -241,7 +241,7 @@ def test_a_zone_may_wish_for_less() -> None:
 def test_texts_say_how_late_since_when_and_what_it_means() -> None:
     late = story(PAIR, {"ns1": "10 11*15", "ns2": "10*16"})[-1].verdict.findings[0]
     assert late.text == (
-        "ns2 (192.0.2.2) serves 10, 1 version and 14 min behind 11 (behind since 2026-11-20 12:01 UTC): "
+        "ns2 (192.0.2.2) is 14 min behind: it serves 10, 1 version before 11, since 2026-11-20 12:01 UTC; "
         "longer than max_lag (10 min)"
     )
     ahead = story(PAIR, {"ns1": "10*3", "ns2": "10 12*2"})[-1].verdict.findings[0]
@@ -258,7 +258,7 @@ def test_texts_say_how_late_since_when_and_what_it_means() -> None:
 def test_where_no_lag_is_allowed_the_text_says_so() -> None:
     late = story(zone(max_lag=timedelta(0)), {"ns1": "10 11*2", "ns2": "10*3"})[-1].verdict.findings[0]
     assert late.text.endswith(
-        "1 version and 1 min behind 11 (behind since 2026-11-20 12:01 UTC): and no lag is allowed"
+        "is 1 min behind: it serves 10, 1 version before 11, since 2026-11-20 12:01 UTC; and no lag is allowed"
     )
 
 

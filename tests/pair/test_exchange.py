@@ -57,12 +57,12 @@ BARE = [
 ]
 
 
-@pytest.mark.parametrize(("what", "wire"), SILENT)
+@pytest.mark.parametrize(("what", "wire"), SILENT, ids=[row[0] for row in SILENT])
 def test_silence(what: str, wire: bytes) -> None:
     assert list(said(wire).messages) == []
 
 
-@pytest.mark.parametrize(("what", "wire", "rcode"), BARE)
+@pytest.mark.parametrize(("what", "wire", "rcode"), BARE, ids=[row[0] for row in BARE])
 def test_a_bare_header(what: str, wire: bytes, rcode: Rcode) -> None:
     (answer,) = said(wire).messages
     assert len(answer) == 12
@@ -367,7 +367,9 @@ NOTIFIES = [
 ]
 
 
-@pytest.mark.parametrize(("what", "wire", "upstreams", "conduct", "rcode", "heard"), NOTIFIES)
+@pytest.mark.parametrize(
+    ("what", "wire", "upstreams", "conduct", "rcode", "heard"), NOTIFIES, ids=[row[0] for row in NOTIFIES]
+)
 def test_notify(
     what: str, wire: bytes, upstreams: tuple[str, ...], conduct: Conduct, rcode: Rcode, heard: bool
 ) -> None:

@@ -85,6 +85,7 @@ def keep(
     joined = _assign(wider, standing, joining, causes, now)
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
     after = _enter(wider, joined, causes, graver, now)
+    after = _reach(after, book, standing, folded)
     after = _leave(after, leaving, unwatched)
     after, over = _close(after, standing, joined, folded, now)
     return _tell(book, after, over, joined, standing, routes, receivers, now)
@@ -175,6 +176,22 @@ def _enter(
         known = after[alert.incident or ""]
         after[known.id] = replace(known, severity=max(known.severity, alert.severity))
     return after
+
+
+def _reach(after: dict[str, Incident], before: Book, standing: Standing, folded: Folded) -> dict[str, Incident]:
+    """What first becomes a server's incident counts the zones whose alerts are still on their way: they are why."""
+    known = {incident.cause for incident in before.incidents.values()}
+    fresh = {i.cause: i for i in after.values() if i.cause.kind == "server" and i.cause not in known}
+    if not fresh:
+        return after
+    coming: dict[str, list[str]] = defaultdict(list)
+    pending = [a for a in standing.values() if a.phase is Phase.PENDING and a.severity > Severity.INFO]
+    for alert, cause in zip(pending, folded(pending).values(), strict=True):
+        if cause in fresh:
+            coming[fresh[cause].id].append(alert.key.zone)
+    return after | {
+        name: replace(after[name], zones=_union(after[name].zones, zones)) for name, zones in coming.items()
+    }
 
 
 def _new(name: str, cause: Cause, now: datetime) -> Incident:

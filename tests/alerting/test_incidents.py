@@ -24,6 +24,7 @@ from alerting.model import (
     Telling,
     Transition,
 )
+from checks.model import Server, Zone
 from tests.alerting.stories import ADDRESSES, START, alert, minute, zone
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
@@ -491,3 +492,16 @@ def test_a_batch_that_changes_nothing_tells_nothing(phase: Phase) -> None:
     assert desk.move(phase, LATE) == []
     assert desk.only is before
     assert desk.change() == Kept(desk.book)
+
+
+def test_the_first_word_of_a_dead_server_counts_all_its_zones() -> None:
+    """Its zones are swept one after the other: when the first alert fires the others are still pending."""
+    zones = [f"z{number}.example." for number in range(40)]
+    topology = Topology.of(Zone(name, (Server("ns1"), Server("ns2")), "ns1") for name in zones)
+    keys = [AlertKey(name, "reachable", "server-unreachable", "ns2") for name in zones]
+    first = Alert(keys[0], Phase.FIRING, START, Severity.CRITICAL, "ns2 cannot be reached")
+    rest = [Alert(key, Phase.PENDING, START, Severity.CRITICAL, "ns2 cannot be reached") for key in keys[1:]]
+    kept = keep(Book(), {a.key: a for a in (first, *rest)}, [first], [], topology, (), START, ["oncall"])
+    assert [t.news for t in kept.tellings] == [News.OPENED]
+    assert kept.tellings[0].incident.zones == tuple(sorted(zones))
+    assert kept.tellings[0].incident.findings == 1

@@ -151,9 +151,7 @@ soawatch, incident 20261120T100000-3f9a2c (zone example.org.)
 
 def test_what_is_read_when_it_opens() -> None:
     note = render(telling(), "https://dns.example.com/")
-    assert note.subject == (
-        "[FIRING warning] example.org.: ns2 (192.0.2.2) is 22 min behind"
-    )
+    assert note.subject == ("[FIRING warning] example.org.: ns2 (192.0.2.2) is 22 min behind")
     assert note.text == OPENED_TEXT
     assert (note.id, note.thread, note.at, note.sent_at) == (telling().id, INCIDENT.id, minute(2), minute(2))
 

@@ -76,6 +76,7 @@ async def test_pipelined_questions_are_answered_in_order() -> None:
         ("a length and nothing", b"\xff\xff"),
         ("half a message", FRAMED[:20]),
     ],
+    ids=["zero", "half a length", "nothing", "half a message"],
 )
 async def test_a_conversation_that_makes_no_sense_is_ended(what: str, octets: bytes) -> None:
     async with Pair([ZONE], now=now) as pair:

@@ -88,7 +88,7 @@ class Schedule:
 
     def _add(self, name: str, cadence: timedelta, first: datetime) -> None:
         self._jobs.add_job(
-            self._tick,
+            self._run,
             Every(cadence),
             args=[name],
             id=name,
@@ -98,6 +98,9 @@ class Schedule:
             next_run_time=first,
             replace_existing=True,
         )
+
+    async def _run(self, name: str) -> None:
+        await self._tick(name)
 
     async def _keep_time(self) -> None:
         apart = self._now().timestamp() - self._monotonic()

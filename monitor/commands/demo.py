@@ -104,7 +104,9 @@ def hanging(text: str, width: int) -> str:
 
 def introduce(console: "Console", stage: "Stage") -> None:
     pair = stage.pair
-    console.print("soawatch demo: a primary, a secondary and the service, on loopback, on a fast clock.", soft_wrap=True)
+    console.print(
+        "soawatch demo: a primary, a secondary and the service, on loopback, on a fast clock.", soft_wrap=True
+    )
     console.print(f"  primary    ns1  {pair.primary.address}")
     console.print(f"  secondary  ns2  {pair.secondary.address}")
     console.print(f"  page            {stage.page}\n")

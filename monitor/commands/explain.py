@@ -19,7 +19,9 @@ def _codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
               show_envvar=True, help="The configuration, to explain a zone that is watched.")  # fmt: skip
 @click.option("--server", "servers", multiple=True, metavar="NAME=ADDRESS[:PORT]",
               help="Ask this server of the zone; may be given more than once.")  # fmt: skip
-def command(subject: str, config: Path | None, servers: tuple[str, ...]) -> None:
+@click.option("--moment", type=click.FloatRange(0.1, 60), default=3.0, show_default=True,
+              help="Seconds between two looks, when one is not enough.")  # fmt: skip
+def command(subject: str, config: Path | None, servers: tuple[str, ...], moment: float) -> None:
     """Explain a CODE (what it means, its causes, its cure) or a ZONE (how it stands, and why).
 
     A zone is asked and judged before your eyes: every query, what came back, what each check made of it, and, with
@@ -41,4 +43,4 @@ def command(subject: str, config: Path | None, servers: tuple[str, ...]) -> None
         near = get_close_matches(code, CODES, n=1)
         hint = f"; did you mean {near[0]}?" if near else ". The codes:\n  " + "\n  ".join(sorted(CODES))
         raise Failure(f"{subject!r} is neither a code nor the name of a zone{hint}", 2)
-    click.echo(story.zone_text(asyncio.run(look(zone_wanted(subject, servers, config)))))
+    click.echo(story.zone_text(asyncio.run(look(zone_wanted(subject, servers, config), moment))))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from textwrap import fill, indent
 
 from alerting.catalogue import explain
+from alerting.catalogue.dig import dig
 from alerting.model import Cause, Incident, Severity
 from alerting.route import route
 from checks.codes import CODES
@@ -14,6 +15,8 @@ from monitor.commands.tell import heading
 from monitor.oneshot import Asked
 
 WIDTH = 88
+ZONE, RECORD = "example.com", "www.example.com A"
+"""What cures and dig lines speak of, where no zone is asked about."""
 
 
 def code_text(code: str) -> str:
@@ -25,8 +28,8 @@ def code_text(code: str) -> str:
         "Causes, the likely ones first:",
         "\n".join(filled(cause, "  - ", "    ") for cause in entry.causes),
         filled(f"What to do: {entry.advice}"),
-        *(f"{software}:\n{indent(text, '  ')}" for software, text in entry.cure.blocks("example.com")),
-        "To see it:\n" + "\n".join(f"  {line}" for line in entry.dig),
+        *(f"{software}:\n{indent(text, '  ')}" for software, text in entry.cure.blocks(ZONE)),
+        "To see it:\n" + "\n".join(f"  {line}" for line in dig(entry, ZONE, record=RECORD)),
     ]
     return "\n\n".join(parts)
 

@@ -322,7 +322,7 @@ async def test_hostile_text_reaches_no_terminal() -> None:
             if form == ("--nagios",):
                 assert not set("<>") & set(said.out)
                 perfdata(said)
-        said = await say("explain", ZONE, f"--server=ns1={server.address}")
+        said = await say("explain", ZONE, f"--server=ns1={server.address}", "--moment", MOMENT)
         assert said.status == 0
         assert said.plain
         assert "REFUSED" in said.out

@@ -19,22 +19,25 @@ MOST = 100_000
 
 
 def merge(older: Commit, newer: Commit) -> Commit:
-    """Two commits as one: what is a state is the newer's, what is a history is both, in order."""
+    """Two commits as one: what is a state is the newer's, what is a history is both, in order.
+
+    A store drops zones first, so what the older says of a zone that the newer drops goes here: its ledger, and runs
+    that nobody would ever end.
+    """
     if older.empty or newer.empty:
         return newer if older.empty else older
-    back = {ledger.zone for ledger in newer.ledgers}
+    gone = set(newer.dropped_zones)
+    ledgers = {x.zone: x for x in older.ledgers if x.zone not in gone} | {x.zone: x for x in newer.ledgers}
+    runs = tuple(run for run in older.runs if run.zone not in gone) if gone else older.runs
     return Commit(
-        ledgers=tuple(({x.zone: x for x in older.ledgers} | {x.zone: x for x in newer.ledgers}).values()),
-        runs=(older.runs + newer.runs)[-MOST:],
+        ledgers=tuple(ledgers.values()),
+        runs=(runs + newer.runs)[-MOST:],
         propagations=(older.propagations + newer.propagations)[-MOST:],
         alerts=tuple(({x.key: x for x in older.alerts} | {x.key: x for x in newer.alerts}).values()),
         transitions=(older.transitions + newer.transitions)[-MOST:],
         incidents=tuple(({x.id: x for x in older.incidents} | {x.id: x for x in newer.incidents}).values()),
         tellings=older.tellings + newer.tellings,
-        # A store drops zones last: one that came back meanwhile must not go again.
-        dropped_zones=tuple(
-            dict.fromkeys([zone for zone in older.dropped_zones if zone not in back] + list(newer.dropped_zones))
-        ),
+        dropped_zones=tuple(dict.fromkeys(older.dropped_zones + newer.dropped_zones)),
     )
 
 

@@ -1,0 +1,137 @@
+"""A picture claims no more than is known: unknown is never good, and what is merely said makes nothing bad."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Severity
+from alerting.severity import severity_of
+from checks.ledger import see
+from checks.model import Finding, Health, Ledger, Verdict
+from monitor.picture import DECISIVE, picture
+from monitor.status import ZoneStatus
+from tests.checks.build import NOON, look, zone
+from tests.middle.build import minute
+
+ZONE = zone()
+GOOD, BAD, UNKNOWN = Health.GOOD, Health.BAD, Health.UNKNOWN
+
+
+def alert(code: str, phase: Phase = Phase.FIRING, at: float = 0, check: str = "soa-serial") -> Alert:
+    key = AlertKey(ZONE.name, check, code, "ns2", ZONE.servers[1].addresses[0])
+    return Alert(key, phase, minute(at), severity_of(code, {}), code, bad_since=minute(at))
+
+
+def said(check: str, health: Health) -> Verdict:
+    return Verdict(ZONE.name, check, NOON, health)
+
+
+def drawn(
+    alerts: list[Alert],
+    before: ZoneStatus | None = None,
+    at: float = 5,
+    decisive: tuple[str, ...] = DECISIVE,
+    **verdicts: Health,
+) -> ZoneStatus:
+    every = {name.replace("_", "-"): said(name.replace("_", "-"), health) for name, health in verdicts.items()}
+    return picture(ZONE, None, every, alerts, before, minute(at), decisive)
+
+
+HEALTHS = [
+    ("nothing was checked", [], {}, UNKNOWN),
+    ("one decisive check has spoken", [], {"reachable": GOOD}, UNKNOWN),
+    ("both have", [], {"reachable": GOOD, "soa_serial": GOOD}, GOOD),
+    ("one could not tell", [], {"reachable": GOOD, "soa_serial": UNKNOWN}, UNKNOWN),
+    ("others do not decide", [], {"records": GOOD, "transfer": GOOD}, UNKNOWN),
+    ("one that does not decide could not tell", [], {"reachable": GOOD, "soa_serial": GOOD, "transfer": UNKNOWN}, GOOD),
+    ("a warning stands", [alert("serial-late")], {"reachable": GOOD, "soa_serial": BAD}, BAD),
+    ("a warning stands, and nothing was checked since", [alert("serial-late")], {}, BAD),
+    ("a warning may be over", [alert("serial-late", Phase.RECOVERING)], {"reachable": GOOD, "soa_serial": GOOD}, BAD),
+    ("something worth knowing", [alert("ttl-differs")], {"reachable": GOOD, "soa_serial": GOOD}, GOOD),
+    ("something worth knowing, and little known", [alert("ttl-differs")], {"reachable": GOOD}, UNKNOWN),
+    ("long not checked", [alert(NOT_CHECKED)], {"reachable": GOOD, "soa_serial": UNKNOWN}, UNKNOWN),
+    ("long not checked elsewhere", [alert(NOT_CHECKED)], {"reachable": GOOD, "soa_serial": GOOD}, UNKNOWN),
+    ("briefly not checked", [alert(NOT_CHECKED, Phase.PENDING)], {"reachable": GOOD, "soa_serial": GOOD}, GOOD),
+]
+
+
+@pytest.mark.parametrize(("_said", "alerts", "verdicts", "health"), HEALTHS, ids=[row[0] for row in HEALTHS])
+def test_health(_said: str, alerts: list[Alert], verdicts: dict[str, Health], health: Health) -> None:
+    assert drawn(alerts, **verdicts).health is health
+
+
+def test_a_check_that_is_switched_off_is_not_waited_for() -> None:
+    assert drawn([], decisive=("soa-serial",), soa_serial=GOOD).health is GOOD
+    assert drawn([], decisive=()).health is UNKNOWN
+    assert drawn([], decisive=(), soa_serial=GOOD).health is UNKNOWN
+
+
+CODES = ("serial-late", "serial-stuck", "ttl-differs", "timer-advice", NOT_CHECKED, "transfer-open")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(CODES), st.sampled_from([Phase.PENDING, Phase.FIRING, Phase.RECOVERING]))),
+    st.dictionaries(st.sampled_from(["reachable", "soa_serial", "records"]), st.sampled_from(Health)),
+)
+def test_good_only_when_it_is_known_bad_only_when_something_weighs(
+    standing: list[tuple[str, Phase]], verdicts: dict[str, Health]
+) -> None:
+    zone = drawn([alert(code, phase) for code, phase in standing], **verdicts)
+    heavy = any(f.severity > Severity.INFO and f.code != NOT_CHECKED for f in zone.findings)
+    assert (zone.health is BAD) == heavy
+    if zone.health is GOOD:
+        assert all(verdicts.get(name) not in (None, UNKNOWN) for name in ("reachable", "soa_serial"))
+
+
+def test_it_tells_since_when() -> None:
+    well = drawn([], at=1, reachable=GOOD, soa_serial=GOOD)
+    assert well.since == minute(1)
+    assert drawn([], well, at=2, reachable=GOOD, soa_serial=GOOD).since == minute(1)
+    bad = drawn([alert("serial-late", at=3)], well, at=4, reachable=GOOD, soa_serial=BAD)
+    assert bad.since == minute(3)
+    worse = drawn([alert("serial-late", at=3), alert("serial-stuck", at=7)], bad, at=8)
+    assert worse.since == minute(3)
+    assert drawn([], worse, at=9, reachable=GOOD, soa_serial=GOOD).since == minute(9)
+
+
+def test_after_a_restart_the_findings_know_since_when_it_is_bad() -> None:
+    assert drawn([alert("serial-late", at=-600), alert("ttl-differs", at=-9999)], None).since == minute(-600)
+
+
+def test_the_gravest_comes_first_then_the_oldest() -> None:
+    zone = drawn(
+        [alert("ttl-differs", at=0), alert("serial-late", at=2), alert("no-answer", at=1), alert("serial-stuck")]
+    )
+    assert [f.code for f in zone.findings] == ["serial-stuck", "no-answer", "serial-late", "ttl-differs"]
+
+
+def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
+    three = zone("ns1", "ns2", "ns3")
+    ledger = see(Ledger(three.name), three, look(three, NOON, ns1=11, ns2=10))
+    drawn = picture(three, ledger, {}, [], None, NOON)
+    assert [(a.server, a.serial, a.state) for a in drawn.addresses] == [
+        ("ns1", 11, "in-sync"),
+        ("ns2", 10, "propagating"),
+        ("ns3", None, "unknown"),
+    ]
+    assert drawn.addresses[1].lag(minute(2)) is not None
+    assert drawn.reference_serial == 11
+
+
+def test_what_is_silent_serves_nothing_now() -> None:
+    ledger = see(Ledger(ZONE.name), ZONE, look(ZONE, NOON, ns1=10, ns2=10))
+    ledger = see(ledger, ZONE, look(ZONE, minute(1), ns1=10, ns2="-"))
+    silent = picture(ZONE, ledger, {}, [], None, minute(1)).addresses[1]
+    assert (silent.serial, silent.state, silent.lag(minute(1))) == (None, "silent", None)
+
+
+def test_the_verdict_is_on_the_right_address() -> None:
+    ledger = see(Ledger(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    late = Finding("serial-late", "late", "ns2", ZONE.servers[1].addresses[0])
+    verdict = Verdict(ZONE.name, "soa-serial", NOON, BAD, (late,))
+    states = [a.state for a in picture(ZONE, ledger, {"soa-serial": verdict}, [], None, NOON).addresses]
+    assert states == ["in-sync", "late"]
+
+
+def test_a_time_is_never_ahead_of_now() -> None:
+    assert drawn([alert("serial-late", at=99)], at=5).since == minute(5)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as WIRE
+from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Literal
@@ -86,6 +86,11 @@ class Notifier:
         _settle(self.smtp, refused)
 
 
+WIRE = SMTP.clone(max_line_length=998)
+"""No header is folded (RFC 5322 section 2.1.1 allows that): the standard library folds some right after their name,
+which readers then show with a leading blank. Bodies are quoted-printable, so none of their lines is long."""
+
+
 def written(notification: Notification, settings: Notifier) -> EmailMessage:
     """The mail. Its Message-ID is the same on every attempt; all mail of one incident is one thread."""
     sender = settings.from_ or f"soawatch@{_domain(settings.to[0])}"
@@ -105,8 +110,8 @@ def written(notification: Notification, settings: Notifier) -> EmailMessage:
         mail["Reply-To"] = _mailbox(settings.reply_to)
     if notification.news is News.TEST:
         mail["X-Soawatch-Test"] = "yes"
-    mail.set_content(_no_nul(notification.text))
-    mail.add_alternative(_no_nul(notification.html), subtype="html")
+    mail.set_content(_no_nul(notification.text), cte="quoted-printable")
+    mail.add_alternative(_no_nul(notification.html), subtype="html", cte="quoted-printable")
     return mail
 
 

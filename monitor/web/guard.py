@@ -112,10 +112,10 @@ def ours(headers: Headers, url: str | None) -> bool:
     A loopback port asks for no token, and every page in the operator's browser can reach it under a name of its own
     that resolves to 127.0.0.1. Such a name is refused: only addresses, localhost and the host of ``url`` are ours.
     """
-    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    if host == "localhost" or (url is not None and host == urlsplit(url).hostname):
-        return True
     try:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        if host == "localhost" or (url is not None and host == urlsplit(url).hostname):
+            return True
         ip_address(host)
     except ValueError:
         return False

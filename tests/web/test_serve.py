@@ -218,7 +218,7 @@ async def test_fifty_scrapes_at_once_are_one_rendering() -> None:
 
     context = seen.context()
     app = build(type(context)(**{name: getattr(context, name) for name in context.__slots__} | {"measures": count}))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as http:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
         answers = await asyncio.gather(*(http.get("/metrics") for _ in range(50)))
         assert {len(a.content) for a in answers} == {len(answers[0].content)}
         seen.status = replace(seen.status, heartbeat=seen.now)

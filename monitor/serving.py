@@ -21,29 +21,40 @@ async def serve(config: Config, load: Callable[[], Config]) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reloads. 0 after a wanted end, 1 when a part failed or would not start."""
     service = Service(config, load)
     loop = asyncio.get_running_loop()
-    wanted = asyncio.Event()
-    reloads: set[asyncio.Task[bool]] = set()
+    wanted, running, early = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    reloads: set[asyncio.Task[None]] = set()
+    turn = asyncio.Lock()
+
+    async def anew() -> None:
+        async with turn:
+            await service.reload()
 
     def reload() -> None:
-        task = loop.create_task(service.reload())
+        if not running.is_set():
+            early.set()
+            return
+        task = loop.create_task(anew())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, wanted.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # what is read last is about to be used
+    loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         if not await started(service, wanted):
             return 0
     except (StoreError, OSError) as error:
         log.critical("cannot start", error=str(error))
         return FAILED
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    running.set()
+    if early.is_set():
+        reload()
     tell_systemd("READY=1")
     pulse = asyncio.create_task(beat(service))
     await either(service.stopping, wanted)
     tell_systemd("STOPPING=1")
-    pulse.cancel()
+    for task in (pulse, *reloads):
+        task.cancel()
     await service.stop()
     return 0 if wanted.is_set() else FAILED
 

@@ -1,0 +1,105 @@
+"""soawatch demo as somebody runs it who has just cloned the repository."""
+
+import asyncio
+import re
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.commands.speaking import process, run, say
+from tests.commands.terminal import terminal
+
+READY = "zones were seen to be well."
+
+
+def scratch(tmp_path: Path) -> dict[str, str]:
+    """Where the demo's own directory goes, so that the test sees whether it is left behind."""
+    (tmp_path / "t").mkdir()
+    return {"TMPDIR": str(tmp_path / "t")}
+
+
+def left(tmp_path: Path) -> list[Path]:
+    return list((tmp_path / "t").iterdir())
+
+
+async def test_it_notices_what_it_is_shown_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    faults = ("--only", "record-changed", "--only", "ttl-changed")
+    said = await run("demo", *faults, env=scratch(tmp_path), cwd=tmp_path)
+    assert said.status == 0, said
+    assert said.err == ""
+    lines = said.out.splitlines()
+    assert lines[-1] == "demo: 2 of 2 faults noticed"
+    assert re.search(r"^ +\d+\.\d s  record-differs: |^ +\d+\.\d s  content-differs: ", said.out, re.MULTILINE)
+    assert re.search(r"^ +\d+\.\d s  the receiver was told$", said.out, re.MULTILINE)
+    assert "mended; " in said.out
+    assert "it was shown, and is too small to be told of" in said.out
+    assert said.plain
+    assert left(tmp_path) == []
+    assert [each.name for each in tmp_path.iterdir()] == ["t"]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_it_ends_at_once_when_told_to(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    async with process("demo", env=scratch(tmp_path)) as playing, asyncio.timeout(60):
+        assert playing.stdout is not None
+        async for line in playing.stdout:
+            if READY in line.decode():
+                break
+        assert left(tmp_path) != []
+        playing.send_signal(number)
+        async with asyncio.timeout(15):
+            _, err = await playing.communicate()
+    assert playing.returncode == status
+    assert "Traceback" not in err.decode()
+    assert left(tmp_path) == []
+
+
+async def test_it_stays_and_can_be_broken_further(tmp_path: Path) -> None:
+    async with process("demo", "--keep", "--only", "ttl-changed", env=scratch(tmp_path)) as kept, asyncio.timeout(90):
+        assert kept.stdout is not None
+        said = ""
+        while "soawatch pair mend -d" not in said:
+            line = await kept.stdout.readline()
+            assert line, said
+            said += line.decode()
+        assert "demo: 1 of 1 faults noticed" in said
+        page = re.search(r"^Everything stays until Ctrl-C\. The page: (\S+)$", said, re.MULTILINE)
+        directory = re.search(r"^  soawatch pair mend -d (\S+)$", said, re.MULTILINE)
+        assert page
+        assert directory
+        broken = await say("pair", "break", "lame", "-d", directory[1])
+        assert broken.status == 0, broken.err
+        async with httpx.AsyncClient(base_url=page[1]) as client:
+            while not any("zone-not-served" in zone["findings"] for zone in (await client.get("api/v1/zones")).json()):
+                await asyncio.sleep(0.1)
+        kept.send_signal(signal.SIGTERM)
+        await kept.communicate()
+        assert kept.returncode == 0
+    assert left(tmp_path) == []
+
+
+async def test_on_a_terminal_it_shows_what_it_is_at(tmp_path: Path) -> None:
+    async with terminal("demo", "--only", "frozen", columns=50, **scratch(tmp_path)) as shown:
+        await shown.shows("1 of 1: watching")
+        await shown.shows("serial-late")
+        shown.type("\x03")
+        assert await shown.ended() == 130
+        assert "Traceback" not in shown.screen
+        text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.screen)
+        told = [line for line in re.split(r"[\r\n]+", text) if line.startswith("      ")]
+        assert told
+        assert all(len(line) <= 50 for line in told)
+    assert left(tmp_path) == []
+
+
+async def test_what_it_cannot_play() -> None:
+    said = await say("demo", "--only", "earthquake")
+    assert said.status == 2
+    assert "no fault is called 'earthquake'" in said.err
+    assert (await run("demo", "--listen", "nonsense")).status == 2
+    said = await run("demo", "--listen", "0.0.0.0:0")
+    assert said.status == 2
+    assert "--listen" in said.err
+    assert "Traceback" not in said.err

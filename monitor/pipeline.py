@@ -61,13 +61,15 @@ class Memory:
         for alert in remembered.alerts.values():
             memory.put(alert)
         for ledger in memory.ledgers.values():
-            for standing in ledger.standings:
-                memory.took(standing.server, standing.address, standing.since)
+            memory.took(ledger)
         return memory
 
-    def took(self, server: str, address: Address, at: datetime) -> None:
-        """An address has a new version of some zone."""
-        self.taken[server, address] = max(at, self.taken.get((server, address), at))
+    def took(self, ledger: Ledger) -> None:
+        """Its addresses may have new versions; what a ledger that comes from the disk says must come to the same."""
+        for standing in ledger.standings:
+            if standing.serial is not None:
+                place = (standing.server, standing.address)
+                self.taken[place] = max(standing.since, self.taken.get(place, standing.since))
 
     def put(self, alert: Alert) -> None:
         """Keep an alert as it is now; one that is OK is forgotten."""
@@ -142,8 +144,7 @@ def remember(memory: Memory, draft: Draft, zone: Zone, round: Round) -> Ledger:
         runs, propagations = changes(before, after)
         draft.runs += runs
         draft.propagations += propagations
-        for arrival in propagations:
-            memory.took(arrival.server, arrival.address, arrival.at)
+        memory.took(after)
     return after
 
 

@@ -1,0 +1,269 @@
+"""Rounds in, a commit out: what is believed, dropped, withdrawn, explained and told."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from alerting.model import NOT_CHECKED, News, Phase, Policy, Telling
+from checks.model import Address, Check, Ledger, Round, Zone
+from checks.reachable import Reachable
+from checks.soa_serial import SoaSerial
+from monitor.pipeline import SELF, Memory, Plan, draw, handle, release, reminders
+from tests.checks.build import NOON, QUICK, looked, server, zone
+from tests.middle.build import AT_ONCE, looks, minute, plan, reached
+
+BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
+
+
+def heard(memory: Memory, rounds: list[Round], plan: Plan, at: float = 0) -> list[Telling]:
+    commit, _ = handle(memory, rounds, plan, minute(at))
+    return list(commit.tellings)
+
+
+def kinds(tellings: list[Telling]) -> list[tuple[News, str]]:
+    return [(telling.news, str(telling.incident.cause)) for telling in tellings]
+
+
+def codes(memory: Memory) -> set[str]:
+    return {key.code for key in memory.standing}
+
+
+def stuck(zone: Zone, memory: Memory, plan: Plan, *, at: float = 0, more: Mapping[str, str] = {}) -> list[Telling]:
+    """ns2 stays where it is while two versions come by."""
+    told: list[Telling] = []
+    for number, serial in enumerate((10, 11, 12, 12, 12, 12, 12, 12)):
+        tokens = {"ns1": serial, "ns2": 10, **more}
+        told += heard(memory, [looked(zone, tokens, minute(at + number), QUICK)], plan, at + number)
+    return told
+
+
+# --- what is not listened to ---
+
+
+def test_rounds_of_what_is_not_watched_are_dropped() -> None:
+    one, other = zone(), zone(name="other.example.")
+    memory = Memory()
+    commit, draft = handle(memory, [looks(other, NOON, ns1=10, ns2=10)], plan(one), NOON)
+    assert commit.empty
+    assert not draft.touched
+    commit, _ = handle(memory, [reached(one, NOON, ns1="-", ns2="10")], plan(one), NOON)
+    assert commit.empty
+    assert not memory.verdicts
+
+
+def test_a_round_that_asked_a_server_which_has_left_accuses_nobody() -> None:
+    before, after = zone("ns1", "ns2", "ns3"), zone("ns1", "ns2")
+    memory = Memory()
+    round = reached(before, NOON, ns1="10", ns2="10", ns3="-")
+    assert heard(memory, [round], plan(after, checks=BOTH)) == []
+    assert not memory.standing
+    assert heard(memory, [round], plan(before, checks=BOTH)) != []
+
+
+def test_nor_does_one_that_asked_an_old_address() -> None:
+    before = zone("ns1", server("ns2", "192.0.2.2"))
+    after = zone("ns1", server("ns2", "192.0.2.22"))
+    memory = Memory()
+    commit, _ = handle(memory, [looks(before, NOON, ns1=10, ns2=10)], plan(after), NOON)
+    assert commit.empty
+
+
+def test_a_late_round_changes_nothing() -> None:
+    memory, watched = Memory(), zone()
+    heard(memory, [looks(watched, minute(2), ns1=11, ns2=11)], plan(watched), 2)
+    before = memory.ledgers[watched.name]
+    commit, _ = handle(memory, [looks(watched, minute(1), ns1=10, ns2=10)], plan(watched), minute(2))
+    assert commit.empty
+    assert memory.ledgers[watched.name] == before
+
+
+def test_a_quiet_round_costs_no_write() -> None:
+    memory, watched = Memory(), zone()
+    heard(memory, [looks(watched, NOON, ns1=10, ns2=10)], plan(watched))
+    for number in range(1, 5):
+        rounds = [looks(watched, minute(number), ns1=10, ns2=10)]
+        commit, draft = handle(memory, rounds, plan(watched), minute(number))
+        assert commit.empty
+        assert draft.touched == {watched.name}
+
+
+# --- what is told ---
+
+
+def test_a_stuck_server_is_told_of_once_reminded_of_and_resolved() -> None:
+    memory, watched = Memory(), zone()
+    rules = plan(watched, policy=replace(AT_ONCE, remind=timedelta(hours=1)))
+    assert kinds(stuck(watched, memory, rules)) == [(News.OPENED, "zone example.com.")]
+    assert reminders(memory, rules, minute(30)).empty
+    again = reminders(memory, rules, minute(90))
+    assert [t.news for t in again.tellings] == [News.REMINDED]
+    assert again.incidents
+    assert reminders(memory, rules, minute(91)).empty
+    told = heard(memory, [looks(watched, minute(92), ns1=12, ns2=12)], rules, 92)
+    assert [t.news for t in told] == [News.RESOLVED]
+    assert not memory.standing
+    assert not memory.by_zone
+    assert not memory.book.incidents
+
+
+# --- what is let go ---
+
+
+def test_a_zone_that_leaves_takes_all_that_was_known_of_it_along() -> None:
+    memory, one, other = Memory(), zone(), zone(name="other.example.")
+    both = plan(one, other, checks=BOTH)
+    stuck(one, memory, both)
+    heard(memory, [looks(other, minute(9), ns1=10, ns2=10), reached(one, minute(9), ns1="10", ns2="10")], both, 9)
+    commit, _ = release(memory, plan(other, checks=BOTH), minute(10))
+    assert commit.dropped_zones == (one.name,)
+    assert [t.news for t in commit.tellings] == [News.RESOLVED]
+    assert set(memory.ledgers) == set(memory.verdicts) == {other.name}
+    assert not memory.standing
+    assert not memory.by_zone
+
+
+def test_a_server_that_leaves_takes_its_alerts_and_what_was_heard_of_it_along() -> None:
+    three = zone("ns1", "ns2", "ns3")
+    two = zone("ns1", "ns3")
+    memory = Memory()
+    stuck(three, memory, plan(three), more={"ns3": 12})
+    assert {key.server for key in memory.standing} == {"ns2"}
+    commit, _ = release(memory, plan(two), minute(10))
+    assert [t.news for t in commit.tellings] == [News.RESOLVED]
+    assert not memory.standing
+    gone = ("ns2", Address("192.0.2.2"))
+    assert gone not in memory.taken
+    assert gone not in memory.vantage.heard
+
+
+def test_a_check_that_is_switched_off_withdraws_what_it_said_and_is_not_quoted_any_more() -> None:
+    memory, watched = Memory(), zone()
+    both = plan(watched, checks=BOTH)
+    heard(memory, [reached(watched, NOON, ns1="10", ns2="-"), looks(watched, NOON, ns1=10, ns2=10)], both)
+    assert any(key.check == "reachable" for key in memory.standing)
+    only = plan(watched)
+    release(memory, only, minute(1))
+    assert not any(key.check == "reachable" for key in memory.standing)
+    assert set(memory.verdicts[watched.name]) == {"soa-serial"}
+    shown = draw(memory, only, [watched.name], {}, minute(1))[watched.name]
+    assert shown.health == "good"
+
+
+def test_what_stays_is_left_alone() -> None:
+    memory, watched = Memory(), zone()
+    rules = plan(watched, checks=BOTH)
+    stuck(watched, memory, rules)
+    before = dict(memory.standing)
+    commit, _ = release(memory, rules, minute(10))
+    assert commit.empty
+    assert memory.standing == before
+
+
+# --- what cannot be seen ---
+
+
+def test_nothing_can_be_said_for_long_that_is_an_alert_about_the_monitor() -> None:
+    memory, watched = Memory(), zone("ns1")
+    rules = plan(watched)
+    told: list[Telling] = []
+    for number in range(15):
+        told += heard(memory, [looks(watched, minute(number), ns1="?")], rules, number)
+    assert codes(memory) == {NOT_CHECKED}
+    assert [t.news for t in told] == [News.OPENED]
+
+
+def test_what_is_known_to_be_wrong_explains_what_cannot_be_checked() -> None:
+    memory, watched = Memory(), zone()
+    rules = plan(watched, checks=BOTH)
+    for number in range(15):
+        rounds = [
+            reached(watched, minute(number), ns1="REFUSED", ns2="REFUSED"),
+            looks(watched, minute(number), ns1="REFUSED", ns2="REFUSED"),
+        ]
+        heard(memory, rounds, rules, number)
+    assert NOT_CHECKED not in codes(memory)
+
+
+def test_blind_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> None:
+    memory = Memory()
+    zones = [zone(name=f"z{number}.example.") for number in range(20)]
+    rules = plan(*zones, checks=BOTH)
+    told: list[Telling] = []
+    for number in range(60):
+        token = "10" if number in (0, 59) else "-"
+        for one in zones:
+            told += heard(memory, [reached(one, minute(number), ns1=token, ns2=token)], rules, number)
+            told += heard(memory, [looks(one, minute(number), ns1=token, ns2=token)], rules, number)
+        if 1 <= number < 59:
+            assert codes(memory) == {"vantage-blind"}
+    assert kinds(told) == [(News.OPENED, "vantage local"), (News.RESOLVED, "vantage local")]
+    assert not memory.standing
+
+
+def test_blind_over_one_family_only_that_is_not_judged() -> None:
+    watched = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
+    memory = Memory()
+    rules = plan(watched)
+    told: list[Telling] = []
+    for number in range(30):
+        tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-", "ns2/1": "-"}
+        told += heard(memory, [looked(watched, tokens, minute(number))], rules, number)
+    assert codes(memory) == {"vantage-blind"}
+    assert kinds(told) == [(News.OPENED, "vantage local")]
+    assert {key.subject for key in memory.standing} == {"ipv6"}
+
+
+def test_one_silent_server_is_accused() -> None:
+    memory, watched = Memory(), zone()
+    told = heard(memory, [reached(watched, NOON, ns1="10", ns2="-")], plan(watched, checks=BOTH))
+    assert [cause for _, cause in kinds(told)] == ["zone example.com."]
+    assert {key.server for key in memory.standing} == {"ns2"}
+
+
+def test_a_defect_of_a_check_is_counted_even_while_we_are_blind() -> None:
+    memory, watched = Memory(), zone()
+    rules = plan(watched, checks=(SoaSerial(), Broken()))  # type: ignore[arg-type]
+    heard(memory, [looks(watched, NOON, ns1="-", ns2="-")], rules)
+    round = replace(looks(watched, NOON, ns1=10), check="broken")
+    _, draft = handle(memory, [round], rules, NOON)
+    assert draft.failed == ["broken"]
+    assert NOT_CHECKED in codes(memory)
+
+
+class Broken:
+    name = "broken"
+    codes = ()
+    cadence = timedelta(minutes=1)
+
+    def applies(self, _zone: Zone) -> bool:
+        return True
+
+    def ask(self, _zone: Zone, _seen: object) -> list[object]:
+        return []
+
+    def judge(self, _zone: Zone, _round: Round, _ledger: Ledger) -> list[object]:
+        raise ZeroDivisionError
+
+
+# --- our own disk ---
+
+
+def test_a_disk_that_takes_nothing_is_an_incident_of_ours_and_has_an_end() -> None:
+    memory, watched = Memory(), zone()
+    rules = plan(watched, policy=Policy(timedelta(minutes=2), timedelta(minutes=2)))
+    told: list[Telling] = []
+    for number in range(20):
+        memory.store_error = "the disk is full" if 1 <= number < 9 else ""
+        told += heard(memory, [], rules, number)
+    assert kinds(told) == [(News.OPENED, "vantage local"), (News.RESOLVED, "vantage local")]
+    assert [t.at for t in told] == [minute(3), minute(11)]
+    assert "the disk is full" in told[0].incident.lines[0].text
+
+
+def test_our_own_alerts_are_not_a_zone() -> None:
+    memory = Memory(store_error="full")
+    watched = zone()
+    _, draft = handle(memory, [], plan(watched), NOON)
+    assert draw(memory, plan(watched), draft.touched - {SELF}, {}, NOON) == {}
+    assert memory.of_zone(SELF)[0].phase is Phase.FIRING
+    assert release(memory, plan(watched), minute(1))[0].empty

@@ -1,0 +1,142 @@
+"""A restart changes nothing: what comes back from the store is exactly what was there, and goes on the same way."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerting.model import Incident, Policy, Telling
+from checks.model import Round
+from checks.reachable import Reachable
+from checks.soa_serial import SoaSerial
+from monitor.pipeline import Memory, Plan, handle, reminders
+from monitor.ports import Sweep
+from monitor.store.memory import MemoryStore
+from monitor.store.sqlite import SqliteStore
+from tests.checks.build import QUICK, looked, places, server, zone
+from tests.middle.build import Clock, minute, plan, reached
+
+ZONES = (zone(name="a.example."), zone("ns1", server("ns2", "192.0.2.2", "2001:db8::2"), "ns3", name="b.example."))
+RULES: Plan = plan(
+    *ZONES,
+    checks=(SoaSerial(), Reachable()),
+    policy=Policy(timedelta(minutes=1), timedelta(minutes=1), timedelta(minutes=7)),
+)
+TOKENS = st.sampled_from(["10", "11", "12", "13", "-", "SERVFAIL", "?", "."])
+PLACES = ("ns1", "ns2", "ns2/1", "ns3")
+
+
+@dataclass(frozen=True)
+class Look:
+    """One minute: what each address of each zone does, and whether the monitor is started anew before it."""
+
+    tokens: tuple[tuple[str, ...], ...]
+    reachable: bool
+    afresh: bool
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Look]:
+    """Addresses mostly go on as they did: else nothing would ever last."""
+    looks, tokens = [], [["10"] * len(PLACES) for _ in ZONES]
+    for _ in range(draw(st.integers(1, 30))):
+        for which in range(len(ZONES)):
+            for place in range(len(PLACES)):
+                if draw(st.integers(0, 7)) == 0:
+                    tokens[which][place] = draw(TOKENS)
+        afresh = draw(st.integers(0, 3)) == 0
+        looks.append(Look(tuple(map(tuple, tokens)), draw(st.booleans()), afresh))
+    return looks
+
+
+@dataclass
+class Life:
+    tellings: list[Telling] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
+
+
+async def lived(looks: list[Look], *, restarts: bool) -> Life:
+    now = Clock()
+    store = MemoryStore(now)
+    life = Life()
+    for number, look in enumerate(looks):
+        now.at = minute(number)
+        if restarts and look.afresh:
+            vantage = life.memory.vantage
+            life.memory = Memory.of(await store.restore())
+            life.memory.vantage = (
+                vantage  # what is heard is learnt anew with the first round; here it is the last one's
+            )
+        commit, _ = handle(life.memory, list(rounds(look, now())), RULES, now())
+        await store.commit(commit)
+        again = reminders(life.memory, RULES, now())
+        await store.commit(again)
+        await store.sweep(Sweep("soa-serial", now(), now(), 2, 6, 6))
+        life.tellings += [*commit.tellings, *again.tellings]
+    return life
+
+
+def rounds(look: Look, at: datetime) -> Iterator[Round]:
+    for watched, does in zip(ZONES, look.tokens, strict=True):
+        tokens = dict(zip(PLACES, does, strict=True))
+        own = {name: tokens[name] for name in places(watched)}
+        yield looked(watched, own, at, QUICK)
+        if look.reachable:
+            yield reached(
+                watched, at, **{name: "-" if own[name] == "." else own[name] for name in own if "/" not in name}
+            )
+
+
+@given(histories())
+@settings(max_examples=100)
+async def test_with_and_without_restarts_the_same_is_told(looks: list[Look]) -> None:
+    through, again = await lived(looks, restarts=False), await lived(looks, restarts=True)
+    assert [(t.id, t.news, t.at, wordless(t.incident)) for t in again.tellings] == [
+        (t.id, t.news, t.at, wordless(t.incident)) for t in through.tellings
+    ]
+    assert again.memory.standing == through.memory.standing
+    assert again.memory.by_zone == through.memory.by_zone
+    assert again.memory.ledgers == through.memory.ledgers
+    assert list(map(wordless, again.memory.book.incidents.values())) == list(
+        map(wordless, through.memory.book.incidents.values())
+    )
+    assert again.memory.taken == through.memory.taken
+
+
+def wordless(incident: Incident) -> Incident:
+    """Without what ticks: "22 min behind" is written when something changes, and said anew at the next look."""
+    return replace(incident, lines=tuple(replace(line, text="") for line in incident.lines))
+
+
+def test_the_disk_brings_back_exactly_what_was_committed(tmp_path: Path) -> None:
+    async def through_sqlite() -> None:
+        now = Clock()
+        store = await SqliteStore.open(tmp_path / "s.db", now)
+        memory = Memory()
+        tokens = [("10", "10"), ("11", "10"), ("12", "10"), ("12", "10"), ("12", "-"), ("13", "-")]
+        for number, (first, second) in enumerate(tokens):
+            now.at = minute(number)
+            rounds = [looked(ZONES[0], {"ns1": first, "ns2": second}, now(), QUICK)]
+            rounds.append(reached(ZONES[0], now(), ns1=first, ns2=second))
+            commit, _ = handle(memory, rounds, RULES, now())
+            await store.commit(commit)
+        await store.close()
+        store = await SqliteStore.open(tmp_path / "s.db", now)
+        back = Memory.of(await store.restore())
+        await store.close()
+        assert memory.standing
+        assert back.standing == memory.standing
+        assert back.by_zone == memory.by_zone
+        assert back.ledgers == memory.ledgers
+        assert back.book.incidents == memory.book.incidents
+        now.at = minute(len(tokens))
+        rounds = [looked(ZONES[0], {"ns1": "13", "ns2": "-"}, now(), QUICK)]
+        one, _ = handle(memory, rounds, RULES, now())
+        other, _ = handle(back, rounds, RULES, now())
+        assert one == other
+
+    asyncio.run(through_sqlite())

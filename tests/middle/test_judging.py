@@ -1,0 +1,214 @@
+"""What stands now is shown at once, kept in order, and survives a disk that refuses."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+from alerting.model import Policy
+from checks.model import Check, Zone
+from checks.reachable import Reachable
+from checks.soa_serial import SoaSerial
+from monitor.judging import RECENT, Judging, observed, recent
+from monitor.pipeline import Memory
+from monitor.ports import Sweep
+from monitor.record import Record
+from monitor.status import PROPAGATION_BOUNDS, Status
+from tests.checks.build import NOON, QUICK, looked, zone
+from tests.middle.build import Clock, FullDisk, looks, minute, plan, reached
+from tests.store.specimens import incident
+
+BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
+
+
+class Bench:
+    """A judge with a clock that is moved, a disk that can be full, and counters of who was told."""
+
+    def __init__(self, *zones: Zone, checks: Iterable[Check] = BOTH, policy: Policy | None = None) -> None:
+        self.now = Clock()
+        self.disk = FullDisk(self.now)
+        self.changed = self.told = 0
+        self.record = Record(self.disk, self.now)
+        self.plan = plan(*zones, checks=checks, **({"policy": policy} if policy else {}))
+        self.judging = Judging(
+            Memory(), self.plan, Status("1", "local", NOON, NOON), self.record, self.now, self.change, self.tell
+        )
+
+    def change(self) -> None:
+        self.changed += 1
+
+    def tell(self) -> None:
+        self.told += 1
+
+    async def look(self, zone: Zone, at: float, **tokens: str) -> None:
+        self.now.at = minute(at)
+        await self.judging.take([looked(zone, tokens, self.now(), QUICK), reached(zone, self.now(), **tokens)])
+
+    @property
+    def status(self) -> Status:
+        return self.judging.status
+
+
+async def test_what_was_judged_is_shown_and_kept() -> None:
+    one = zone()
+    on = Bench(one)
+    await on.look(one, 0, ns1="10", ns2="10")
+    assert on.status.zones[one.name].health == "good"
+    assert on.status.at == NOON
+    assert on.changed == 1
+    assert on.told == 0
+    assert [c.ledgers[0].zone for c in on.disk.commits] == [one.name]
+    await on.look(one, 1, ns1="10", ns2="-")
+    assert on.status.zones[one.name].health == "bad"
+    assert [i.phase for i in on.status.incidents.values()] == ["open"]
+    assert on.told == 1
+
+
+async def test_other_zones_keep_their_picture() -> None:
+    one, other = zone(), zone(name="other.example.")
+    on = Bench(one, other)
+    await on.look(one, 0, ns1="10", ns2="10")
+    await on.look(other, 1, ns1="10", ns2="10")
+    before = on.status
+    await on.look(one, 2, ns1="11", ns2="10")
+    assert on.status.zones[other.name] is before.zones[other.name]
+    assert before.zones[one.name].reference_serial == 10
+    assert on.status.zones[one.name].reference_serial == 11
+
+
+async def test_a_new_plan_draws_what_came_and_forgets_what_went() -> None:
+    one, other = zone(), zone(name="other.example.")
+    on = Bench(one)
+    await on.look(one, 0, ns1="10", ns2="-")
+    await on.judging.replan(plan(other, checks=BOTH))
+    assert set(on.status.zones) == {other.name}
+    assert on.status.zones[other.name].health == "unknown"
+    assert [i.phase for i in on.status.incidents.values()] == ["resolved"]
+    remembered = await on.disk.kept.restore()
+    assert not remembered.ledgers
+    assert not remembered.alerts
+    assert not remembered.incidents
+
+
+async def test_a_full_disk_stops_no_check_is_shown_and_everything_is_written_once_there_is_room() -> None:
+    one = zone()
+    on = Bench(one, policy=Policy(timedelta(0), timedelta(0)))
+    await on.look(one, 0, ns1="10", ns2="10")
+    on.disk.full = True
+    await on.look(one, 1, ns1="11", ns2="10")
+    assert not on.status.store_ok
+    assert "full" in on.status.store_error
+    assert on.status.zones[one.name].reference_serial == 11
+    await on.look(one, 2, ns1="11", ns2="-")
+    assert on.told == 0
+    codes = {line.code for i in on.status.incidents.values() for line in i.lines}
+    assert "store-failing" in codes
+    waiting = {t.id for t in on.record.tellings}
+    assert len(waiting) >= 2
+    on.disk.full = False
+    await on.look(one, 3, ns1="11", ns2="11")
+    assert on.status.store_ok
+    assert on.status.store_error == ""
+    written = [t.id for c in on.disk.commits for t in c.tellings]
+    assert waiting <= set(written)
+    assert len(written) == len(set(written))
+    await on.look(one, 4, ns1="11", ns2="11")
+    remembered = await on.disk.kept.restore()
+    assert not remembered.alerts
+    assert not remembered.incidents
+    assert remembered.ledgers[one.name].spaces[0].reference == 11
+
+
+async def test_store_failing_is_told_once_however_long_it_lasts() -> None:
+    on = Bench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4)))
+    on.disk.full = True
+    await on.look(zone(), 0, ns1="10", ns2="10")
+    for number in range(1, 60):
+        on.now.at = minute(number)
+        await on.judging.remind()
+    assert [t.news for t in on.record.tellings] == ["incident.opened"]
+
+
+async def test_a_sweep_that_cannot_be_noted_is_a_failing_disk_too() -> None:
+    on = Bench(zone())
+    on.disk.full = True
+    row = Sweep("soa-serial", NOON, NOON, 1, 2, 2)
+    await on.judging.swept(row)
+    assert not on.status.store_ok
+    on.disk.full = False
+    on.now.pass_(minutes=1)
+    await on.judging.remind()
+    assert on.status.store_ok
+    assert on.disk.sweeps == [row]
+
+
+async def test_at_the_end_it_is_tried_once_more() -> None:
+    on = Bench(zone())
+    on.disk.full = True
+    await on.look(zone(), 0, ns1="10", ns2="10")
+    on.disk.full = False
+    await on.judging.finish()
+    assert [c.ledgers[0].zone for c in on.disk.commits] == ["example.com."]
+
+
+async def test_who_is_cancelled_while_the_disk_works_loses_nothing() -> None:
+    on = Bench(zone())
+    taking = asyncio.create_task(on.judging.take([looks(zone(), NOON, ns1=10, ns2=10)]))
+    while not on.disk.tries:
+        await asyncio.sleep(0)
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    await on.look(zone(), 1, ns1="11", ns2="11")
+    assert [run.serial for c in on.disk.commits for run in c.runs] == [10, 10, 11, 11]
+
+
+async def test_one_thing_at_a_time() -> None:
+    one = zone()
+    on = Bench(one)
+    empty = plan(zone(name="other.example."), checks=BOTH)
+    await asyncio.gather(
+        on.judging.take([looks(one, NOON, ns1=10, ns2=10)]),
+        on.judging.replan(empty),
+        on.judging.take([looks(one, minute(1), ns1=11, ns2=11)]),
+        on.judging.remind(),
+    )
+    assert [bool(c.ledgers) for c in on.disk.commits] == [True, False]
+    assert on.disk.commits[-1].dropped_zones == (one.name,)
+    assert not (await on.disk.kept.restore()).ledgers
+
+
+async def test_blindness_is_shown() -> None:
+    on = Bench(zone())
+    await on.look(zone(), 0, ns1="10", ns2="10")
+    await on.look(zone(), 1, ns1="-", ns2="-")
+    assert on.status.blind == ("ipv4",)
+    await on.look(zone(), 2, ns1="10", ns2="10")
+    assert on.status.blind == ()
+
+
+async def test_propagation_is_counted_per_server() -> None:
+    on = Bench(zone())
+    await on.look(zone(), 0, ns1="10", ns2="10")
+    await on.look(zone(), 1, ns1="11", ns2="10")
+    await on.look(zone(), 2, ns1="11", ns2="11")
+    assert {name: (h.count, h.total) for name, h in on.judging.propagation.items()} == {
+        "ns1": (1, 0.0),
+        "ns2": (1, 60.0),
+    }
+
+
+def test_a_histogram_counts_each_time_in_one_bucket() -> None:
+    histogram = None
+    for seconds in (0.0, 1.0, 1.5, 86400.0, 1e9):
+        histogram = observed(histogram, seconds)
+    assert histogram is not None
+    assert sum(histogram.buckets) == histogram.count == 5
+    assert histogram.buckets[:2] == (2, 1)
+    assert histogram.buckets[len(PROPAGATION_BOUNDS) - 1 :] == (1, 1)
+
+
+def test_old_incidents_leave_open_ones_stay() -> None:
+    many = {f"r{n}": incident(f"r{n}", n, resolved=n) for n in range(RECENT + 20)}
+    still = {f"o{n}": incident(f"o{n}", n) for n in range(200)}
+    left = recent({**many, **still}, [])
+    assert still.keys() <= left.keys()
+    assert set(left) - set(still) == {f"r{n}" for n in range(20, RECENT + 20)}

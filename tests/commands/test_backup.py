@@ -38,7 +38,7 @@ async def test_a_backup_of_a_running_service_can_be_started_from(tmp_path: Path)
         database.write_bytes(before)
         async with running(config) as service:
             await service.up()
-            assert await known(service)
+            await until(lambda: known(service))
 
 
 async def test_nothing_to_copy_and_nowhere_to_put_it(tmp_path: Path) -> None:
@@ -58,4 +58,4 @@ async def test_nothing_to_copy_and_nowhere_to_put_it(tmp_path: Path) -> None:
 
 
 async def known(service: Running) -> bool:
-    return [zone["name"] for zone in await service.get("api/v1/zones")] == [ZONE]
+    return [(z["name"], z["health"]) for z in await service.get("api/v1/zones")] == [(ZONE, "good")]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.speaking import process, run
+from tests.commands.speaking import process, run, say
 from tests.commands.terminal import terminal
 from tests.sources.resolver import resolving
 from tests.stories.receiver import SECRET
@@ -51,14 +51,14 @@ def config(tmp_path: Path) -> Path:
 
 async def test_every_mistake_of_a_bad_configuration(config: Path) -> None:
     config.write_text(ZONE.replace('"100ms"', '"100"') + 'nonsense = 1\nprimary = "ns9"\n')
-    said = await run("run", "-c", config)
+    said = await say("run", "-c", config)
     assert said.status == 78
     assert said.out == ""
     assert said.err.count(f"{config}:") == 3
     assert "probe.timeout" in said.err
     assert "nonsense" in said.err
     assert '"ns9"' in said.err
-    said = await run("run", "-c", config.with_name("nothing.toml"))
+    said = await say("run", "-c", config.with_name("nothing.toml"))
     assert said.status == 78
     assert "no such file" in said.err
 
@@ -164,7 +164,7 @@ async def systemd(path: Path) -> AsyncIterator[asyncio.Queue[str]]:
 
 async def test_systemd_is_told(config: Path) -> None:
     where = config.with_name("notify")
-    env = {"NOTIFY_SOCKET": str(where), "WATCHDOG_USEC": "1000000"}
+    env = {"NOTIFY_SOCKET": str(where), "WATCHDOG_USEC": "200000"}
     async with systemd(where) as heard, process("run", "-c", config, env=env) as service, asyncio.timeout(60):
         assert await heard.get() == "READY=1"
         assert await heard.get() == "WATCHDOG=1"

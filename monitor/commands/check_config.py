@@ -253,18 +253,24 @@ def _print(listings: Iterable[Listing]) -> None:
 
 
 def _print_rich(listings: Iterable[Listing]) -> None:
+    """Without columns that are empty; what does not fit goes on in the next line, and is never cut off."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    console = Console(highlight=False)
     for listing in listings:
-        table = Table(title=listing.title, title_justify="left", caption=listing.below or None, caption_justify="left")
-        for column in listing.columns:
-            table.add_column(column)
+        console.print(Text(listing.title, style="bold"))
+        used = [i for i in range(len(listing.columns)) if any(row[i] for row in listing.rows)]
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+        for i in used:
+            table.add_column(listing.columns[i], overflow="fold")
         for row in listing.rows:
-            table.add_row(*(Text(_clean(cell)) for cell in row))
-        console.print(table)
+            table.add_row(*(Text(_clean(row[i])) for i in used))
+        if listing.rows:
+            console.print(table)
+        console.print(Text(listing.below + "\n" if listing.below else "", style="dim"))
 
 
 def _clean(text: str) -> str:

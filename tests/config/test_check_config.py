@@ -174,7 +174,8 @@ def test_on_a_terminal_there_are_tables(tmp_path: Path) -> None:
         process.wait(timeout=30)
     os.close(ours)
     assert process.returncode == 0
-    assert "│ hook" in shown.decode()
+    assert "────" in shown.decode()
+    assert "hook" in shown.decode()
 
 
 def _read(terminal: int) -> bytes:

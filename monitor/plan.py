@@ -10,7 +10,7 @@ from monitor.pipeline import Plan
 from monitor.sources import Topology
 
 CHORES: Mapping[str, timedelta] = {
-    "remind": timedelta(seconds=15),
+    "remind": timedelta(seconds=5),
     "receivers": timedelta(seconds=5),
     "prune": timedelta(minutes=10),
 }

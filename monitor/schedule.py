@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobEvent, JobExecutionEvent
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
@@ -62,7 +62,6 @@ class Schedule:
         self._now, self._monotonic = now, monotonic
         self._jobs = AsyncIOScheduler(timezone=UTC)
         self._jobs.add_listener(self._missed, EVENT_JOB_MAX_INSTANCES)
-        self._jobs.add_listener(self._failed, EVENT_JOB_ERROR)
         self._watch: asyncio.Task[None] | None = None
         self._cadences: dict[str, timedelta] = {}
         self.missed: dict[str, int] = {}
@@ -100,7 +99,15 @@ class Schedule:
         )
 
     async def _run(self, name: str) -> None:
-        await self._tick(name)
+        """A tick, whatever becomes of it: the next one comes all the same."""
+        try:
+            await self._tick(name)
+        except asyncio.CancelledError:
+            log.debug(
+                "broken off", job=name
+            )  # by stop, and nothing comes after it: to APScheduler it would be an error
+        except Exception:
+            log.exception("job failed", job=name)
 
     async def _keep_time(self) -> None:
         apart = self._now().timestamp() - self._monotonic()
@@ -119,10 +126,6 @@ class Schedule:
         self.missed[event.job_id] = self.missed.get(event.job_id, 0) + 1
         log.warning("missed", job=event.job_id, reason="the one before is still running")
         self._tell(event.job_id)
-
-    def _failed(self, event: JobExecutionEvent) -> None:
-        if not isinstance(event.exception, asyncio.CancelledError):
-            log.error("job failed", job=event.job_id, error=repr(event.exception), trace=event.traceback)
 
     async def stop(self) -> None:
         """No tick begins after this, and those under way are cancelled."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-import idna
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerting.catalogue import CATALOGUE
 from alerting.catalogue.dig import dig
 from alerting.catalogue.entry import Entry
+from alerting.letters import letters
 from alerting.model import Incident, Line, News, Notification, Telling
 from checks.words import moment, span
 
@@ -137,7 +137,7 @@ def link(incident: Incident, url: str | None) -> str | None:
 
 def shown_zone(name: str) -> str:
     """A zone in the form of the wire and, where it differs, in letters people read."""
-    readable = ".".join(map(_letters, name.split(".")))
+    readable = ".".join(map(letters, name.split(".")))
     return plain(name if readable == name else f"{name} ({readable})")
 
 
@@ -191,15 +191,6 @@ def _split(address: str | None) -> tuple[str | None, int]:
     if colon and ":" not in port:
         return host, int(port)
     return address, 53
-
-
-def _letters(label: str) -> str:
-    if not label.startswith("xn--"):
-        return label
-    try:
-        return idna.decode(label)
-    except (idna.IDNAError, UnicodeError):
-        return label
 
 
 def _bare(zone: str) -> str:

@@ -7,6 +7,7 @@ uv run python -m bench --zones 1000
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import platform
 import re
@@ -14,6 +15,7 @@ import resource
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -121,21 +123,20 @@ async def prober_alone(zones: list[str], addresses: list[tuple[str, int]]) -> Ro
 
 
 @contextlib.asynccontextmanager
-async def service(
-    zones: list[str], addresses: list[tuple[str, int]], cadence: str, *, qps: int = 1_000_000
-) -> AsyncIterator[Service]:
+async def service(zones: list[str], addresses: list[tuple[str, int]], cadence: str) -> AsyncIterator[Service]:
     with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name:
-        path = Path(name) / "bench.toml"
-        text = CONFIG.format(
-            cadence=cadence, qps=qps, one="{}:{}".format(*addresses[0]), two="{}:{}".format(*addresses[1])
-        ) + "".join(f'[[zones]]\nname = "{zone}"\nservers = ["ns1", "ns2"]\nprimary = "ns1"\n' for zone in zones)
-        config = parse(text, path, {})
+        config = parse(configuration(zones, addresses, cadence, 1_000_000), Path(name) / "bench.toml", {})
         running = Service(config, lambda: config)
         await running.start()
         try:
             yield running
         finally:
             await running.stop()
+
+
+def configuration(zones: list[str], addresses: list[tuple[str, int]], cadence: str, qps: int) -> str:
+    head = CONFIG.format(cadence=cadence, qps=qps, one="{}:{}".format(*addresses[0]), two="{}:{}".format(*addresses[1]))
+    return head + "".join(f'[[zones]]\nname = "{zone}"\nservers = ["ns1", "ns2"]\nprimary = "ns1"\n' for zone in zones)
 
 
 CONFIG = """
@@ -230,12 +231,25 @@ async def scraping(running: Service) -> tuple[float, float]:
 
 
 async def first_verdict(zones: list[str], addresses: list[tuple[str, int]]) -> Row:
-    start = time.perf_counter()
-    async with service(zones, addresses, "1h", qps=200) as running:
-        while len([z for z in running.status.zones.values() if z.checks]) < len(zones):
-            await asyncio.sleep(0.005)
-        taken = time.perf_counter() - start
-    return ("start to first verdict, 10 zones (imports not counted)", f"{taken:.2f} s", "goal 2 s")
+    """As an operator sees it: a process is started, and every zone has been judged."""
+    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name:
+        path = Path(name) / "bench.toml"
+        path.write_text(configuration(zones, addresses, "1h", 200))
+        start = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "monitor", "run", "-c", str(path), stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            assert process.stderr is not None
+            page = json.loads(await process.stderr.readline())["page"]
+            async with httpx.AsyncClient(base_url=page) as client:
+                while not all(zone["health"] == "good" for zone in (await client.get("api/v1/zones")).json()):
+                    await asyncio.sleep(0.01)
+            taken = time.perf_counter() - start
+        finally:
+            process.terminate()
+            await process.communicate()
+    return ("process started to all of 10 zones judged", f"{taken:.2f} s", "goal 2 s")
 
 
 if __name__ == "__main__":

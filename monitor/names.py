@@ -7,6 +7,8 @@ import dns.exception
 import dns.name
 import idna
 
+from alerting.letters import letters
+
 _PIECE = re.compile(r"\\[0-9]{3}|\\.|.", re.DOTALL)
 _DOTS = (".", "\u3002", "\uff0e", "\uff61")
 """Label separators as UTS #46 knows them; an escaped dot is part of its label."""
@@ -57,7 +59,7 @@ def unicode(name: str) -> str:
     """The name in letters people read; labels that are no valid IDNA 2008 stay as they are."""
     if "xn--" not in name:
         return name
-    return ".".join(_u_label(label) for label in _labels(name))
+    return ".".join(letters(label) for label in _labels(name))
 
 
 def show(name: str) -> str:
@@ -112,15 +114,6 @@ def _a_label(label: str) -> str:
         return idna.encode(label, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError) as error:
         raise BadName(f"not an internationalised name: {_reason(error)}") from None
-
-
-def _u_label(label: str) -> str:
-    if not label.startswith("xn--"):
-        return label
-    try:
-        return idna.decode(label)
-    except (idna.IDNAError, UnicodeError):
-        return label
 
 
 def _reason(error: Exception) -> str:

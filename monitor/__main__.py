@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,8 @@ def _for_nagios(arguments: list[str]) -> int:
         why = str(error)
     except Exception as defect:  # noqa: BLE001 - a traceback's status, 1, would be a WARNING about the zone
         why = f"a defect of soawatch: {type(defect).__name__}: {defect}"
-    click.echo(f"SOAWATCH UNKNOWN - {plain.one_line(why).replace('|', '/')}")
+    with suppress(OSError):  # what cannot be told is no WARNING either
+        click.echo(f"SOAWATCH UNKNOWN - {plain.one_line(why).replace('|', '/')}")
     return 3
 
 

@@ -102,8 +102,7 @@ def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
         note = () if servers else (f"{show(name)} is not in {config}; the servers of its NS set are asked",)
         entries = alone.servers if servers else whole.servers
         return Wanted(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
-    database = whole.service.database if whole.service.database.exists() else None
-    return Wanted(replace(whole, zones=(entry,)), name, database, watched=True)
+    return Wanted(replace(whole, zones=(entry,)), name, whole.service.database, watched=True)
 
 
 def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:
@@ -281,12 +280,14 @@ async def remembered(what: Wanted, at: datetime) -> Remembered:
     if what.database is None:
         return Remembered(nothing)
     try:
+        if not what.database.exists():
+            return Remembered(nothing)
         reader = await open_reader(what.database)
         try:
             ledger = await reader.ledger(what.zone)
         finally:
             await reader.close()
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         return Remembered(nothing, notes=(f"looking without memory: {error}",))
     if ledger is None or ledger.at is None:
         return Remembered(nothing)

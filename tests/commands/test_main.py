@@ -117,6 +117,21 @@ async def test_a_reader_that_has_read_enough_is_no_error(arguments: tuple[str, .
     assert piped.returncode in (0, 1)
 
 
+async def test_a_full_disk_is_a_sentence_and_to_nagios_unknown() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    for more, status in ((), 1), (("--nagios",), 3):
+        with Path("/dev/full").open("w") as full:
+            writing = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "monitor", "check", "a.example", "--server", "x=127.0.0.1:1", "--moment", "0.1",
+                *more, stdout=full, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            _, err = await writing.communicate()
+        assert writing.returncode == status
+        assert b"Traceback" not in err
+        assert (b"soawatch: [Errno 28]" in err) is not bool(more)
+
+
 async def test_a_terminal_without_our_letters_gets_escapes() -> None:
     said = await run("check", "bücher.example", "--server", "ns1=127.0.0.1:1", "--moment", "0.1",
                      env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})  # fmt: skip

@@ -35,6 +35,12 @@ async def test_the_memory_of_a_service(tmp_path: Path) -> None:
         assert said.status == 1
         assert said.data["memory"] is None
         assert "looking without memory" in said.data["problems"][0]
+        config.write_text(text.replace("[service]", f'[service]\ndatabase = "{"x" * 300}.db"'))
+        pair.mend()
+        await pair.in_sync()
+        said = await say("check", ZONE, "-c", config, "--json", "--moment", "0.1")
+        assert said.status == 0
+        assert "looking without memory: " in said.data["problems"][0]
 
 
 async def lagging_is_judged_as_the_service_does(pair: Pair, service: Running, config: Path) -> None:

@@ -119,7 +119,7 @@ def ending(noticed: "Noticed") -> str:
     if noticed.as_expected and noticed.resolved is None:
         return "      [green]mended; it was shown, and is too small to be told of[/green]"
     if noticed.as_expected:
-        return f"      [green]mended; {noticed.resolved:.1f} s later the receiver was told that it is over[/green]"
+        return f"      [green]mended; {noticed.resolved:.1f} s later told that it is over[/green]"
     missing = ", ".join(sorted(set(fault.codes) - set(noticed.codes)))
     what = f"not noticed: {missing}" if missing else "something else was raised" if not fault.codes else "not told"
     return f"      [red]{what}[/red]"

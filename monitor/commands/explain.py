@@ -31,16 +31,19 @@ def command(subject: str, config: Path | None, servers: tuple[str, ...], moment:
     from difflib import get_close_matches
 
     from checks.codes import CODES
-    from monitor.commands import story
-    from monitor.commands.reading import zone_wanted
-    from monitor.oneshot import look
+    from monitor.commands.meaning import code_text
 
     code = subject.lower()
     if code in CODES:
-        click.echo(story.code_text(code))
+        click.echo(code_text(code))
         return
     if subject.isascii() and "." not in subject:
         near = get_close_matches(code, CODES, n=1)
         hint = f"; did you mean {near[0]}?" if near else ". The codes:\n  " + "\n  ".join(sorted(CODES))
         raise Failure(f"{subject!r} is neither a code nor the name of a zone{hint}", 2)
-    click.echo(story.zone_text(asyncio.run(look(zone_wanted(subject, servers, config), moment))))
+
+    from monitor.commands.reading import zone_wanted
+    from monitor.commands.story import zone_text
+    from monitor.oneshot import look
+
+    click.echo(zone_text(asyncio.run(look(zone_wanted(subject, servers, config), moment))))

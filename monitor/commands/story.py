@@ -1,41 +1,14 @@
-"""How is it told why: what a code means, what was asked of a zone, and who would hear of what was found?"""
+"""How is it told why a zone stands as it does: what was asked, what came back, and who would hear of it?"""
 
 from collections.abc import Iterator
-from textwrap import fill, indent
 
-from alerting.catalogue import explain
-from alerting.catalogue.dig import dig
 from alerting.model import Cause, Incident, Severity
 from alerting.route import route
-from checks.codes import CODES
 from checks.model import Finding, Observation
 from checks.words import listed, short, span
 from monitor import plain
 from monitor.commands.tell import heading
 from monitor.oneshot import Asked
-
-WIDTH = 88
-ZONE, RECORD = "example.com", "www.example.com A"
-"""What cures and dig lines speak of, where no zone is asked about."""
-
-
-def code_text(code: str) -> str:
-    """What a code means, in plain text."""
-    entry, known = explain(code), CODES[code]
-    parts = [
-        f"{code} ({known.severity}): {known.title}",
-        filled(entry.meaning),
-        "Causes, the likely ones first:",
-        "\n".join(filled(cause, "  - ", "    ") for cause in entry.causes),
-        filled(f"What to do: {entry.advice}"),
-        *(f"{software}:\n{indent(text, '  ')}" for software, text in entry.cure.blocks(ZONE)),
-        "To see it:\n" + "\n".join(f"  {line}" for line in dig(entry, ZONE, record=RECORD)),
-    ]
-    return "\n\n".join(parts)
-
-
-def filled(text: str, first: str = "", rest: str = "") -> str:
-    return fill(text, WIDTH, initial_indent=first, subsequent_indent=rest)
 
 
 def zone_text(asked: Asked) -> str:

@@ -105,7 +105,7 @@ class Judging:
         zones = before.zones
         if pictures := draw(self._memory, self.plan, draft.touched - {SELF}, before.zones, at):
             zones = {**before.zones, **pictures}
-        if zones.keys() != self.plan.zones.keys():
+        if len(zones) > len(self.plan.zones):  # a new plan, and all that is in it was drawn
             zones = {name: zone for name, zone in zones.items() if name in self.plan.zones}
         dark = tuple(str(family) for family in blind(self._memory.vantage))
         if zones is not before.zones or commit.incidents or dark != before.blind:

@@ -201,6 +201,30 @@ async def test_a_sweep_of_an_hour_does_not_hold_up_a_new_cadence(tmp_path: Path)
         await more_sweeps(on.service, "soa-serial", 3)
 
 
+async def test_new_ways_of_asking_cut_off_nothing_that_is_being_asked(tmp_path: Path) -> None:
+    async with watched(tmp_path, "one.example.", "two.example.") as on:
+        await until(lambda: set(healths(on.service).values()) == {"good"})
+        for timeout in range(301, 306):
+            on.path.write_text(on.path.read_text().replace(f"{timeout - 1}ms", f"{timeout}ms"))
+            on.pair.change("one.example.")
+            assert await on.service.reload()
+            await more_sweeps(on.service, "soa-serial", 1)
+            outcomes = {a.outcome for zone in on.service.status.zones.values() for a in zone.addresses}
+            assert outcomes == {"answered"}
+
+
+async def test_a_check_that_a_reload_switches_off_takes_its_alerts_along(tmp_path: Path) -> None:
+    async with watched(tmp_path, "one.example.") as on:
+        await until(lambda: on.service.status.ready)
+        on.pair.break_("tcp-dead")
+        await until(lambda: "open" in {i.phase for i in on.service.status.incidents.values()})
+        on.path.write_text(on.path.read_text().replace('reachable  = "1s"', 'reachable  = "off"'))
+        assert await on.service.reload()
+        assert {i.phase for i in on.service.status.incidents.values()} == {"resolved"}
+        await more_sweeps(on.service, "soa-serial", 2)
+        assert healths(on.service) == {"one.example.": "good"}
+
+
 async def test_reloads_at_once_come_one_after_the_other(tmp_path: Path) -> None:
     async with watched(tmp_path, "one.example.") as on:
         await until(lambda: on.service.status.ready)

@@ -318,3 +318,13 @@ async def test_a_restart_with_a_full_outbox_tells_the_rest_in_order_and_nothing_
     await store.close()
     for name in names:
         assert first[name].got + second[name].got == [f"{name}{number:02}" for number in range(60)]
+
+
+async def test_while_there_is_no_outbox_it_is_told_past_it(store, clock):
+    oncall = Receiver(no(), None, RuntimeError("a defect"))
+    deliverer = Deliverer(store, {"oncall": oncall}, render, clock)
+    told = [await deliverer.tell(telling(id, receiver)) for id, receiver in (("a", "oncall"),) * 3 + (("b", "gone"),)]
+    assert told == [False, True, False, False]
+    assert oncall.got == ["a"]
+    assert deliverer.counts() == {("oncall", "delivered"): 1, ("oncall", "retried"): 2, ("gone", "retried"): 1}
+    assert not await store.outbox()

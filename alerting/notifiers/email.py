@@ -136,10 +136,20 @@ async def _handed_over(settings: Notifier, mail: EmailMessage) -> dict[str, aios
             await client.connect()
             if smtp.username is not None and smtp.password is not None:
                 await client.login(smtp.username, smtp.password.reveal())
-            refused, _ = await client.send_message(mail)
+            refused = await _sent(client, mail)
         await _leave(client)
     finally:
         client.close()
+    return refused
+
+
+async def _sent(client: aiosmtplib.SMTP, mail: EmailMessage) -> dict[str, aiosmtplib.SMTPResponse]:
+    """As it was written: ``send_message`` would fold the headers anew. Only addresses beyond ASCII need its care."""
+    sender, *recipients = [a.addr_spec for name in ("From", "To") for a in mail[name].addresses]
+    if not all(address.isascii() for address in (sender, *recipients)):
+        refused, _ = await client.send_message(mail)
+    else:
+        refused, _ = await client.sendmail(sender, recipients, mail.as_bytes())
     return refused
 
 

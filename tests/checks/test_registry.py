@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 from datetime import timedelta
+from inspect import cleandoc
+from textwrap import indent
 
 import pytest
 
@@ -30,7 +32,7 @@ def test_every_code_belongs_to_one_check() -> None:
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=str)
 def test_the_docstring_is_the_specification(check: type[Check]) -> None:
-    text = check.__doc__ or ""
+    text = indent(cleandoc(check.__doc__ or ""), "    ")  # Python 3.13 takes the indentation off
     assert "Objective:" in text
     assert "Steps:" in text
     table = re.findall(r"^    ([a-z]+(?:-[a-z]+)+)  ", text, re.MULTILINE)

@@ -10,21 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from checks.history import Ledger, Space
 from checks.ledger import lag, space_of, standing_of
-from checks.model import (
-    Address,
-    Ledger,
-    Observation,
-    Outcome,
-    Query,
-    Round,
-    Server,
-    Shape,
-    Space,
-    Unsure,
-    WantedRecord,
-    Zone,
-)
+from checks.model import Address, Observation, Outcome, Query, Round, Server, Shape, Unsure, WantedRecord, Zone
 from checks.serials import behind, newest
 from checks.words import listed, short
 

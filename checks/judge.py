@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from checks.model import Check, Finding, Health, Ledger, Round, Undecided, Unsure, Verdict, Zone
+from checks.check import Check
+from checks.history import Ledger
+from checks.model import Finding, Health, Round, Undecided, Unsure, Verdict, Zone
 
 
 def judge(check: Check, zone: Zone, round: Round, ledger: Ledger) -> Verdict:

@@ -2,18 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from checks.history import Ledger, Propagation, RunChange, Space, Standing
 from checks.looks import SERVING, Look, tick, word
-from checks.model import (
-    Address,
-    Ledger,
-    Observation,
-    Propagation,
-    Round,
-    RunChange,
-    Space,
-    Standing,
-    Zone,
-)
+from checks.model import Address, Observation, Round, Zone
 from checks.serials import behind, newer
 from checks.spaces import Seen, learn, still
 from checks.versions import newer_than

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from checks.model import Address, Doubt, Observation, Outcome, Server, Soa, Space, Standing
+from checks.history import Doubt, Space, Standing
+from checks.model import Address, Observation, Outcome, Server, Soa
 from checks.serials import newer, newest
 
 SERVING = "answered"

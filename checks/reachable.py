@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.classify import DEAD, fault
-from checks.model import Finding, Ledger, Observation, Outcome, Query, Round, Transport, Unsure, Zone
+from checks.history import Ledger
+from checks.model import Finding, Observation, Outcome, Query, Round, Transport, Unsure, Zone
 
 _UDP_DEAD = {
     Outcome.TIMEOUT: "no answer over UDP",

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.compare import MACHINES, Copy, Difference, ask, copies, differences, late, leading, usual
-from checks.model import Finding, Ledger, Observation, Query, Round, Undecided, Unsure, WantedRecord, Zone
+from checks.history import Ledger
+from checks.model import Finding, Observation, Query, Round, Undecided, Unsure, WantedRecord, Zone
 from checks.words import listed, short
 
 

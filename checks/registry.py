@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from checks.model import Check
+from checks.check import Check
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.model import Finding, Ledger, Observation, Query, Round, Soa, Unsure, Zone
+from checks.history import Ledger
+from checks.model import Finding, Observation, Query, Round, Soa, Unsure, Zone
 from checks.words import listed, short
 
 _FIELDS = ("mname", "rname", "refresh", "retry", "expire", "minimum")

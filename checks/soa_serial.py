@@ -6,23 +6,9 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from checks.classify import DEAD
+from checks.history import Ledger, Space, Standing
 from checks.looks import SERVING
-from checks.model import (
-    Address,
-    Finding,
-    Ledger,
-    Observation,
-    Query,
-    Round,
-    Server,
-    Soa,
-    Space,
-    Standing,
-    Transport,
-    Undecided,
-    Unsure,
-    Zone,
-)
+from checks.model import Address, Finding, Observation, Query, Round, Server, Soa, Transport, Undecided, Unsure, Zone
 from checks.serials import behind, newer, path, unordered
 from checks.versions import newer_than
 from checks.words import counted, listed, moment, span

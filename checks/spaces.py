@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from checks.history import Space, Standing, Version
 from checks.looks import SERVING, Look, expiry, heed, stand
-from checks.model import Address, Observation, Server, Soa, Space, Standing, Version, Zone
+from checks.model import Address, Observation, Server, Soa, Zone
 from checks.serials import behind, newer, newest
 from checks.versions import line, newer_than
 

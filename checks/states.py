@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+from checks.history import Ledger, Standing
 from checks.ledger import space_of
 from checks.looks import SERVING
-from checks.model import Finding, Ledger, Outcome, Standing, Zone
+from checks.model import Finding, Outcome, Zone
 from checks.serials import behind, newer
 
 _BY_CODE = {

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.classify import fault
+from checks.history import Ledger
 from checks.model import (
     Address,
     Expectation,
     Finding,
-    Ledger,
     Observation,
     Outcome,
     Query,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from checks.model import Version
+from checks.history import Version
 from checks.serials import behind
 
 MOST = 64

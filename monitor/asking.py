@@ -8,7 +8,8 @@ from typing import Any
 
 import structlog
 
-from checks.model import Check, Observation, Query, Zone
+from checks.check import Check
+from checks.model import Observation, Query, Zone
 from monitor.config.model import Config
 from monitor.pipeline import Plan
 from monitor.ports import BusClosed, Now

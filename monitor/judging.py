@@ -8,7 +8,8 @@ from datetime import datetime
 import structlog
 
 from alerting.model import Incident
-from checks.model import Propagation, Round
+from checks.history import Propagation
+from checks.model import Round
 from checks.vantage import blind
 from monitor.pipeline import SELF, Draft, Memory, Plan, draw, handle, release, reminders
 from monitor.ports import Commit, Now, Sweep

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from alerting.model import Alert, AlertKey, Phase, Severity
 from alerting.severity import severity_of
+from checks.check import Check
+from checks.history import Ledger, Standing
 from checks.judge import judge
 from checks.ledger import see, space_of, standing_of
-from checks.model import Check, Finding, Health, Ledger, Round, Standing, Verdict, Zone
+from checks.model import Finding, Health, Round, Verdict, Zone
 from checks.registry import CHECKS
 from checks.vantage import Vantage, excuse, hear
 from checks.words import moment as when

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from alerting.model import NOT_CHECKED, Alert, Phase, Severity
+from checks.history import Ledger, Standing
 from checks.ledger import behind_since
-from checks.model import Finding, Health, Ledger, Standing, Verdict, Zone
+from checks.model import Finding, Health, Verdict, Zone
 from checks.states import address_state
 from monitor.names import unicode
 from monitor.status import AddressStatus, CheckStatus, FindingStatus, ZoneStatus

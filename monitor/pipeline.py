@@ -8,9 +8,11 @@ from alerting.cause import Topology
 from alerting.incidents import Book, Kept, keep, remind
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Policy, Route, Severity, Transition
 from alerting.state import apply, withdraw
+from checks.check import Check
+from checks.history import Ledger, Propagation, RunChange
 from checks.judge import judge
 from checks.ledger import changes, see
-from checks.model import Address, Check, Finding, Health, Ledger, Propagation, Round, RunChange, Verdict, Zone
+from checks.model import Address, Finding, Health, Round, Verdict, Zone
 from checks.vantage import Vantage, blind, excuse, hear
 from checks.vantage import keep as keep_heard
 from monitor.picture import DECISIVE, picture

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from alerting.model import Alert, AlertKey, Incident, Notification, Secret, Telling, Transition
-from checks.model import Ledger, Observation, Propagation, Query, Round, RunChange
+from checks.history import Ledger, Propagation, RunChange
+from checks.model import Observation, Query, Round
 
 Now = Callable[[], datetime]
 

@@ -14,7 +14,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from checks.model import Address, Ledger, Server, Zone
+from checks.history import Ledger
+from checks.model import Address, Server, Zone
 from monitor import names
 from monitor.config import addresses
 from monitor.config.errors import Wrong

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
-from checks.model import Check, Observation, Outcome, Query, Round, Zone
+from checks.check import Check
+from checks.model import Observation, Outcome, Query, Round, Zone
 from monitor.ports import Now
 
 Ask = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 if TYPE_CHECKING:
-    from checks.model import Check, Zone
+    from checks.check import Check
+    from checks.model import Zone
     from monitor.config.errors import ConfigError
     from monitor.config.model import Config
     from monitor.sources import Topology

@@ -5,19 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from checks.model import (
-    Address,
-    Check,
-    Observation,
-    Outcome,
-    Query,
-    RrSet,
-    Server,
-    Shape,
-    Soa,
-    TransferResult,
-    Zone,
-)
+from checks.check import Check
+from checks.model import Address, Observation, Outcome, Query, RrSet, Server, Shape, Soa, TransferResult, Zone
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 
 UNRESOLVED = (Address("192.0.2.1"), Address("2001:db8::1"))

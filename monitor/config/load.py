@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from alerting.model import Policy, Severity
+from checks.check import Check
 from checks.codes import CODES
-from checks.model import Check
 from checks.registry import CHECKS
 from monitor.config import addresses, raw, reading
 from monitor.config.advice import advise

@@ -6,7 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from alerting.model import Policy, Route, Secret, Severity
-from checks.model import Address, Check, TransferRule, WantedRecord
+from checks.check import Check
+from checks.model import Address, TransferRule, WantedRecord
 from monitor.ports import Key, Notifier
 
 

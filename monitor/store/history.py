@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from alerting.model import Alert, Incident
-from checks.model import Address, Ledger, Propagation
+from checks.history import Ledger, Propagation
+from checks.model import Address
 from monitor.ports import Remembered, RunRow, StoreError
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
 

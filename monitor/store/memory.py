@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from alerting.model import Alert, AlertKey, Incident, Phase, Telling
-from checks.model import Ledger, Propagation, RunChange
+from checks.history import Ledger, Propagation, RunChange
 from monitor.ports import Claimed, Commit, Now, OutboxCount, Remembered, RunRow, Settled, StoreError, Sweep
 
 T = TypeVar("T")

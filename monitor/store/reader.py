@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-from checks.model import Ledger
+from checks.history import Ledger
 from monitor.ports import StoreError
 from monitor.store import history, opening
 from monitor.store.failing import told

@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from alerting.model import Incident
-from checks.model import Propagation
+from checks.history import Propagation
 from monitor.ports import Claimed, Commit, Now, OutboxCount, Remembered, RunRow, Settled, StoreError, Sweep
 from monitor.store import history, opening, outbox, session, writing
 from monitor.store.failing import told, transaction

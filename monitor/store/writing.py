@@ -5,7 +5,7 @@ import sqlite3
 from datetime import datetime
 
 from alerting.model import Alert, AlertKey, Incident, Phase, Transition
-from checks.model import Ledger, Propagation, RunChange
+from checks.history import Ledger, Propagation, RunChange
 from monitor.ports import Commit, Sweep
 from monitor.store.codec import encode, stamp, stamp_or_none
 from monitor.store.outbox import add

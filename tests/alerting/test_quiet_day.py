@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 
 from alerting.cause import Topology
 from alerting.model import Alert, Incident, News, Policy, Severity, Telling, Transition
-from checks.model import Address, Check, Ledger, Observation, Outcome, Query, Round, Server, Shape, Soa, Transport, Zone
+from checks.check import Check
+from checks.history import Ledger
+from checks.model import Address, Observation, Outcome, Query, Round, Server, Shape, Soa, Transport, Zone
 from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial

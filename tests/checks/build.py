@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from checks.check import Check
+from checks.history import Ledger
 from checks.judge import judge
 from checks.ledger import lag, see
 from checks.model import (
     Address,
-    Check,
     Health,
-    Ledger,
     Observation,
     Outcome,
     Query,

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from checks.history import Ledger
 from checks.judge import judge
 from checks.ledger import see
-from checks.model import Ledger, Round
+from checks.model import Round
 from checks.soa_serial import SoaSerial
 from tests.checks.build import NOON, gather, query, seen, server, zone
 from tests.checks.test_ledger import rebuilt

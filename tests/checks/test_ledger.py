@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from checks.history import Doubt, Ledger, Propagation, RunChange, Space, Standing, Version
 from checks.ledger import LEFT, behind_since, changes, lag, see, space_of, standing_of
-from checks.model import Address, Doubt, Ledger, Propagation, RunChange, Space, Standing, Version, Zone
+from checks.model import Address, Zone
 from checks.versions import MOST
 from tests.checks.build import MINUTE, NOON, SOA, gather, look, looked, server, story, zone
 

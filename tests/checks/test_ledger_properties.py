@@ -6,9 +6,10 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checks.history import Ledger
 from checks.judge import judge
 from checks.ledger import changes, lag, see
-from checks.model import Health, Ledger, Zone
+from checks.model import Health, Zone
 from checks.serials import behind
 from checks.soa_serial import SoaSerial
 from checks.versions import MOST

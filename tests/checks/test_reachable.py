@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from checks.classify import DEAD, Fault, fault
+from checks.history import Ledger
 from checks.judge import judge
-from checks.model import Health, Ledger, Observation, Outcome, Shape, Transport, Unsure, Zone
+from checks.model import Health, Observation, Outcome, Shape, Transport, Unsure, Zone
 from checks.reachable import Reachable
 from tests.checks.build import NOON, gather, query, seen, server, zone
 

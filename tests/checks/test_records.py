@@ -9,20 +9,9 @@ from datetime import timedelta
 import pytest
 
 from checks.compare import Content
+from checks.history import Ledger
 from checks.judge import judge
-from checks.model import (
-    Health,
-    Ledger,
-    Observation,
-    Outcome,
-    Round,
-    RrSet,
-    Shape,
-    Undecided,
-    Verdict,
-    WantedRecord,
-    Zone,
-)
+from checks.model import Health, Observation, Outcome, Round, RrSet, Shape, Undecided, Verdict, WantedRecord, Zone
 from checks.ns_set import NsSet
 from checks.records import Records
 from tests.checks.build import MINUTE, NOON, gather, has, query, seen, server, story, zone

@@ -8,8 +8,8 @@ from textwrap import indent
 
 import pytest
 
+from checks.check import Check
 from checks.codes import CODES
-from checks.model import Check
 from checks.registry import CHECKS
 
 PIPELINE = {"not-checked", "vantage-blind", "store-failing"}

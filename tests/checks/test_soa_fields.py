@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from checks.history import Ledger
 from checks.judge import judge
-from checks.model import Health, Ledger, Observation, Soa, Zone
+from checks.model import Health, Observation, Soa, Zone
 from checks.soa_fields import SoaFields
 from tests.checks.build import SOA, codes, gather, query, seen, server, zone
 

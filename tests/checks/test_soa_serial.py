@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from checks.history import Ledger
 from checks.ledger import see
-from checks.model import Finding, Health, Ledger, Undecided, Unsure, Zone
+from checks.model import Finding, Health, Undecided, Unsure, Zone
 from checks.soa_serial import SoaSerial
 from tests.checks.build import MINUTE, NOON, QUICK, SOA, Page, gather, look, query, seen, server, story, zone
 

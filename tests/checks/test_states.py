@@ -2,7 +2,8 @@
 
 import pytest
 
-from checks.model import Finding, Ledger, Zone
+from checks.history import Ledger
+from checks.model import Finding, Zone
 from checks.states import address_state
 from tests.checks.build import SOA, story, zone
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from checks.history import Ledger
 from checks.judge import judge
 from checks.model import (
     Expectation,
     Health,
-    Ledger,
     Observation,
     Round,
     Server,

@@ -2,8 +2,9 @@
 
 import pytest
 
+from checks.history import Ledger
 from checks.judge import judge
-from checks.model import Health, Ledger, Outcome, Round, TransferResult, Zone
+from checks.model import Health, Outcome, Round, TransferResult, Zone
 from checks.reachable import Reachable
 from checks.vantage import Vantage, blind, excuse, hear, keep
 from tests.checks.build import NOON, gather, look, looked, pulled, query, seen, server, zone

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from checks.model import Version
+from checks.history import Version
 from checks.versions import line, newer_than
 from checks.words import counted, listed, moment, short, span
 from tests.checks.build import MINUTE, NOON

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from alerting.cause import Topology
 from alerting.model import Policy
-from checks.model import Check, Observation, Query, Round, Zone
+from checks.check import Check
+from checks.model import Observation, Query, Round, Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.pipeline import Memory, Plan

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from alerting.model import Policy
-from checks.model import Check, Zone
+from checks.check import Check
+from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.judging import RECENT, Judging, observed, recent

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Severity
 from alerting.severity import severity_of
+from checks.history import Ledger
 from checks.ledger import see
-from checks.model import Finding, Health, Ledger, Verdict
+from checks.model import Finding, Health, Verdict
 from monitor.picture import DECISIVE, picture
 from monitor.status import ZoneStatus
 from tests.checks.build import NOON, look, zone

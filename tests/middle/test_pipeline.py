@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerting.model import NOT_CHECKED, News, Phase, Policy, Telling
-from checks.model import Address, Check, Ledger, Round, Zone
+from checks.check import Check
+from checks.history import Ledger
+from checks.model import Address, Round, Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.pipeline import SELF, Memory, Plan, draw, handle, release, reminders

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.model import AlertKey, Phase
+from checks.history import Ledger
 from checks.ledger import changes, see
-from checks.model import Ledger
 from monitor import record
 from monitor.ports import Commit, Sweep
 from monitor.record import AGAIN, Record, merge

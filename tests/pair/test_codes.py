@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from checks.history import Ledger
 from checks.judge import judge
 from checks.ledger import see
-from checks.model import Ledger, Zone
+from checks.model import Zone
 from checks.vantage import Vantage, excuse, hear
 from monitor import clock
 from monitor.config.load import parse

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from checks.history import Ledger
 from checks.judge import judge
 from checks.ledger import see
-from checks.model import Family, Ledger, Observation, Query, Round, TransferRule, Verdict, WantedRecord, Zone
+from checks.model import Family, Observation, Query, Round, TransferRule, Verdict, WantedRecord, Zone
 from checks.model import Server as Watched
 from checks.registry import CHECKS
 from monitor.clock import now

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from checks.model import Address, Expectation, Ledger, Standing, TransferRule
+from checks.history import Ledger, Standing
+from checks.model import Address, Expectation, TransferRule
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
 from monitor.sources import MOST_PROBLEMS, SILENT_ENOUGH, recall, resolve
 from tests.sources.resolver import FakeResolver, resolving

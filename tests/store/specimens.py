@@ -16,17 +16,8 @@ from alerting.model import (
     Telling,
     Transition,
 )  # fmt: skip
-from checks.model import (
-    Address,
-    Doubt,
-    Ledger,
-    Propagation,
-    RunChange,
-    Soa,
-    Space,
-    Standing,
-    Version,
-)  # fmt: skip
+from checks.history import Doubt, Ledger, Propagation, RunChange, Space, Standing, Version
+from checks.model import Address, Soa
 from monitor.ports import Sweep
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from alerting.model import Cause, Incident, Line, Phase, Secret, Severity
 from checks.codes import CODES
-from checks.model import Address, Health, RunChange
+from checks.history import RunChange
+from checks.model import Address, Health
 from monitor.ports import Commit
 from monitor.status import (
     AddressStatus,

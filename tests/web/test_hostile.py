@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from alerting.model import Cause
-from checks.model import Address, RunChange
+from checks.history import RunChange
+from checks.model import Address
 from monitor.ports import Commit
 from monitor.status import CheckStatus, ReceiverStatus
 from monitor.web.context import View

@@ -1,0 +1,105 @@
+"""Who served which version since when: the values the ledger is made of. What is done with them is in ledger.py."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from checks.model import Address, Soa
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A serial with the two bounds of its first sight: looked and it was not there; looked and it was."""
+
+    serial: int
+    absent: datetime | None
+    seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something seen that is believed only at a second look on the same address and identity."""
+
+    serial: int
+    nsid: str | None
+    looks: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one address serves, since when. Fields that tick with every look do not take part in ``==``.
+
+    ``serial`` is the version it last served (kept while it is silent), ``since`` the first look at it.
+    ``state`` is the open run's outcome: "answered", a transport outcome, or an rcode in lower case; ``changed``
+    since when that run (serial and state) stands. ``synced`` is the last look at which it served the
+    reference and the primary, where there is one that ever answered, answered too; None while that is so now.
+    ``expires`` comes from EDNS EXPIRE or, ``estimated``, from ``synced`` plus the SOA's expire. ``nsid`` is
+    that of the first look at the serial.
+    """
+
+    server: str
+    address: Address
+    group: str
+    serial: int | None
+    since: datetime
+    state: str
+    changed: datetime
+    synced: datetime | None = None
+    passed: int = 0
+    """Versions newer than the served one that came by since."""
+    nsid: str | None = None
+    doubt: Doubt | None = None
+    looked: datetime | None = field(default=None, compare=False)
+    expires: datetime | None = field(default=None, compare=False)
+    estimated: bool = field(default=False, compare=False)
+    rtt: float | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """One serial space of a zone: its versions in RFC 1982 order and the reference among them."""
+
+    group: str
+    reference: int | None
+    soa: Soa | None
+    """The reference's SOA: its timers are the zone's own promise."""
+    versions: tuple[Version, ...] = ()
+    doubt: Doubt | None = None
+    """A primary that seems to have stepped back, until it is believed."""
+    regressed: Version | None = None
+    """The version the primary stepped back from, while that matters to somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Who served which version of one zone since when. Equal ledgers need not be written again."""
+
+    zone: str
+    spaces: tuple[Space, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    at: datetime | None = field(default=None, compare=False)
+    """The last look."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """An address' run ended and another began: a row of history."""
+
+    zone: str
+    server: str
+    address: Address
+    serial: int | None
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Propagation:
+    """A version reached an address. Seconds from first sight anywhere; 0.0 for where it was seen first."""
+
+    zone: str
+    server: str
+    address: Address
+    serial: int
+    seconds: float
+    at: datetime

@@ -105,6 +105,7 @@ class Service:
         self._run("deliver", self._deliverer.run())
         self._schedule.start(cadences(self.config), later=frozenset({"resolve"}))
         host, port = self.address
+        caution(self.config)
         log.info(
             "running", page=f"http://{host}:{port}/", zones=len(self._judging.plan.zones), version=version("soawatch")
         )
@@ -179,6 +180,7 @@ class Service:
             await self._take(config, found)
             self._schedule.plan(cadences(config))
             self._judging.show(config_ok=True, config_error="", config_loaded=now())
+            caution(config)
             log.info("configuration loaded", zones=len(self._judging.plan.zones))
             return True
 
@@ -277,6 +279,11 @@ class Service:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.critical("part failed", part=task.get_name(), error=repr(error), exc_info=error)
             self._stopping.set()
+
+
+def caution(config: Config) -> None:
+    for warning in config.warnings:
+        log.warning("configuration", warning=warning)
 
 
 def complain(problems: Iterable[str]) -> None:

@@ -117,9 +117,7 @@ def handle(memory: Memory, rounds: Sequence[Round], plan: Plan, now: datetime) -
         if zone is None or check is None or not check.applies(zone) or not still_there(zone, round):
             continue
         memory.vantage = hear(memory.vantage, round)
-        seen = excuse(memory.vantage, round)
-        ledger = remember(memory, draft, zone, seen)
-        verdict = judge(check, zone, seen, ledger)
+        verdict = verdict_on(memory, draft, check, zone, excuse(memory.vantage, round))
         memory.verdicts.setdefault(zone.name, {})[check.name] = verdict
         if verdict.failed:
             draft.failed.append(check.name)
@@ -127,6 +125,16 @@ def handle(memory: Memory, rounds: Sequence[Round], plan: Plan, now: datetime) -
         draft.touched.add(zone.name)
     advance(memory, draft, own_verdict(memory, now), plan)
     return conclude(memory, draft, plan, now), draft
+
+
+def verdict_on(memory: Memory, draft: Draft, check: Check, zone: Zone, round: Round) -> Verdict:
+    """What the check says; a defect in remembering is contained as one in judging is: one zone must not end it all."""
+    try:
+        ledger = remember(memory, draft, zone, round)
+    except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
+        why = f"check failed: {type(defect).__name__}: {defect}"
+        return Verdict(zone.name, check.name, round.at, Health.UNKNOWN, why=why, failed=True)
+    return judge(check, zone, round, ledger)
 
 
 def still_there(zone: Zone, round: Round) -> bool:

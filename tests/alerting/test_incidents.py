@@ -501,6 +501,8 @@ def test_the_first_word_of_a_dead_server_counts_all_its_zones() -> None:
     keys = [AlertKey(name, "reachable", "server-unreachable", "ns2") for name in zones]
     first = Alert(keys[0], Phase.FIRING, START, Severity.CRITICAL, "ns2 cannot be reached")
     rest = [Alert(key, Phase.PENDING, START, Severity.CRITICAL, "ns2 cannot be reached") for key in keys[1:]]
+    elsewhere = AlertKey(zones[7], "soa-serial", "serial-late", "ns1")
+    rest.append(Alert(elsewhere, Phase.PENDING, START, Severity.WARNING, "ns1 is behind"))
     kept = keep(Book(), {a.key: a for a in (first, *rest)}, [first], [], topology, (), START, ["oncall"])
     assert [t.news for t in kept.tellings] == [News.OPENED]
     assert kept.tellings[0].incident.zones == tuple(sorted(zones))

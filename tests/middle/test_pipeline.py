@@ -232,6 +232,17 @@ def test_a_defect_of_a_check_is_counted_even_while_we_are_blind() -> None:
     assert NOT_CHECKED in codes(memory)
 
 
+def test_a_defect_in_remembering_one_zone_ends_nothing() -> None:
+    """A ledger that cannot be reckoned with (its time has no zone) stands for any defect there."""
+    memory, one, two = Memory(), zone(name="one.example."), zone(name="two.example.")
+    rules = plan(one, two)
+    memory.ledgers[one.name] = Ledger(one.name, at=NOON.replace(tzinfo=None))
+    _, draft = handle(memory, [looks(z, NOON, ns1=10, ns2=10) for z in (one, two)], rules, NOON)
+    assert draft.failed == ["soa-serial"]
+    assert {key.zone for key in memory.standing if key.code == NOT_CHECKED} == {one.name}
+    assert memory.ledgers[two.name].standings
+
+
 class Broken:
     name = "broken"
     codes = ()

@@ -241,7 +241,9 @@ async def first_verdict(zones: list[str], addresses: list[tuple[str, int]]) -> R
         )
         try:
             assert process.stderr is not None
-            page = json.loads(await process.stderr.readline())["page"]
+            page = ""
+            while not page:
+                page = json.loads(await process.stderr.readline()).get("page", "")
             async with httpx.AsyncClient(base_url=page) as client:
                 while not all(zone["health"] == "good" for zone in (await client.get("api/v1/zones")).json()):
                     await asyncio.sleep(0.01)

@@ -119,15 +119,15 @@ async def test_a_server_that_answers_again_is_asked_as_before() -> None:
 
 
 async def test_a_silent_server_delays_transfers_only_by_a_knock_each() -> None:
-    """Two at a time would take six seconds."""
+    """Two at a time would take half a minute."""
     async with Nameserver(None, deaf=True) as server:
         prober = DnsProber(Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6), {}, now)
         before = monotonic()
-        seen = await gather(prober, queries("ns1", server.address, 60, "AXFR"))
+        seen = await gather(prober, queries("ns1", server.address, 300, "AXFR"))
         took = monotonic() - before
         await prober.close()
-    assert Counter((one.outcome, one.transfer) for one in seen) == {(Outcome.TIMEOUT, None): 60}
-    assert took < 3
+    assert Counter((one.outcome, one.transfer) for one in seen) == {(Outcome.TIMEOUT, None): 300}
+    assert took < 15
 
 
 async def test_a_closed_port_costs_little() -> None:
@@ -138,16 +138,17 @@ async def test_a_closed_port_costs_little() -> None:
     took = monotonic() - before
     await prober.close()
     assert {one.outcome for one in seen} == {Outcome.REFUSED_CONNECTION}
-    assert took < 2
+    assert took < 60  # one after the other, with all patience, it would be half an hour
 
 
 async def test_a_server_that_was_restarted_meanwhile_is_not_called_closed() -> None:
-    async with Nameserver(right, answering) as server:
+    # An address of its own: on 127.0.0.1 somebody else may take the port between the two.
+    async with Nameserver(right, answering, host="127.0.0.78") as server:
         address = server.address
     prober = DnsProber(Probe(timeout=2, attempts=3), {}, now)
     asking = asyncio.create_task(gather(prober, queries("ns1", address, 1)))
     await asyncio.sleep(0.05)
-    async with Nameserver(right, answering, port=address.port):
+    async with Nameserver(right, answering, host=address.host, port=address.port):
         (seen,) = await asking
     await prober.close()
     assert seen.outcome is Outcome.ANSWERED

@@ -108,11 +108,12 @@ async def test_a_transfer_is_asked_for_again_without_edns() -> None:
 async def test_a_server_that_was_deaf_gives_its_zone_again() -> None:
     probe = Probe(timeout=0.05, attempts=2, max_qps_per_server=1e6)
     prober = DnsProber(probe, {}, now)
-    async with Nameserver(None, deaf=True) as server:
+    # An address of its own: on 127.0.0.1 somebody else may take the port between the two.
+    async with Nameserver(None, deaf=True, host="127.0.0.77") as server:
         address = server.address
         asked = [Query(f"z{n}.", "ns1", address, f"z{n}.", "AXFR") for n in range(8)]
         assert {one.outcome async for batch in prober(asked) for one in batch} == {Outcome.TIMEOUT}
-    async with Nameserver(None, TRANSFERS["whole"](), port=address.port) as server:
+    async with Nameserver(None, TRANSFERS["whole"](), host=address.host, port=address.port) as server:
         asked = [Query(ZONE, "ns1", address, ZONE, "AXFR") for n in range(8)]
         seen = [one async for batch in prober(asked) for one in batch]
         assert server.address == address

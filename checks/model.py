@@ -1,7 +1,7 @@
 """What is asked, what came back, and what it means: the values everything else passes around."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -89,6 +89,36 @@ class Zone:
     def places(self) -> Iterator[tuple[Server, Address]]:
         """Every address of every server, in order."""
         return ((server, address) for server in self.servers for address in server.addresses)
+
+    def nameless(self) -> "Zone":
+        """The zone but for its name, equal for all zones that are watched alike; its records' names are relative."""
+        records = tuple(replace(wanted, name=relative(wanted.name, self.name)) for wanted in self.records)
+        return Zone("", self.servers, self.primary, self.max_lag, records, self.transfers)
+
+    def named(self, name: str) -> "Zone":
+        """The nameless zone under this name."""
+        records = self.records
+        if records:
+            records = tuple(replace(wanted, name=absolute(wanted.name, name)) for wanted in records)
+        return Zone(name, self.servers, self.primary, self.max_lag, records, self.transfers)
+
+
+def relative(name: str, zone: str) -> str:
+    """An absolute name as seen from a zone, without final dot, "" for the zone itself; as it is if it is elsewhere."""
+    if name == zone:
+        return ""
+    end = "." if zone == "." else f".{zone}"
+    inside = name.endswith(end) and "\\" not in name
+    return name.removesuffix(end) if inside else name
+
+
+def absolute(name: str, zone: str) -> str:
+    """The inverse of ``relative``."""
+    if name.endswith("."):
+        return name
+    if not name:
+        return zone
+    return f"{name}." if zone == "." else f"{name}.{zone}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class Probe:
     transfers_per_server: int = 2
     transfer: TransferLimits = TransferLimits()
     source: tuple[str, ...] = ()
+    workers: int = 1
+    """Processes that ask for serials, each for its share of the zones; 1: the service itself asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,121 @@
+"""How are very many zones asked for their serial at once? In columns in, in columns out: the seam of the fast road.
+
+What is asked, and in which order, is what ``checks.soa_serial`` asks of each zone: every secondary for the SOA over
+UDP, with NSID and EXPIRE, then the primary. A zone whose every address says what it said before is *quiet*:
+it comes back as a number and nothing else. Of any other the observations come back, for the road to judge.
+"""
+
+from array import array
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from checks.model import Address, Observation
+from monitor.status import ProbeCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One address of a zone; those of the primary are asked when all others have been heard."""
+
+    server: str
+    address: Address
+    primary: bool = False
+
+
+Layout = tuple[Place, ...]
+"""The addresses of a zone, in the order of ``Zone.places``. Most zones share theirs with many others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Zones to be asked now, in columns of one length.
+
+    ``numbers`` tells the zones apart, ``names`` are absolute and in lower case, ``layouts`` are indices of the
+    layouts in use, and ``refs`` are those of the zones' first addresses: an address' ref is that plus its
+    place in the layout, unique among all zones and the same at every asking.
+    """
+
+    numbers: "array[int]"
+    names: Sequence[str]
+    layouts: "array[int]"
+    refs: "array[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """Zones of a chunk whose every address has been heard, or given up.
+
+    ``quiet`` are the numbers of those that are as they were; ``odd`` are the others with an observation for each
+    place in the order of asking (secondaries first). ``queries`` and ``answered`` count all of them.
+    """
+
+    at: datetime
+    quiet: "array[int]"
+    odd: Sequence[tuple[int, tuple[Observation, ...]]] = ()
+    queries: int = 0
+    answered: int = 0
+
+
+def _floats() -> "array[float]":
+    return array("f")
+
+
+def _longs() -> "array[int]":
+    return array("q")
+
+
+@dataclass(slots=True)
+class Ticks:
+    """What moves at every look though nothing changes, by ref: the canvass writes it of quiet zones, others read.
+
+    ``rtts`` ("f") in seconds, negative where nothing came back; ``expires`` ("q") when the address says it stops serving
+    (EDNS EXPIRE, RFC 7314), in microseconds since 1970, 0 where it does not say.
+    """
+
+    rtts: "array[float]" = field(default_factory=_floats)
+    expires: "array[int]" = field(default_factory=_longs)
+
+    @classmethod
+    def of(cls, size: int) -> "Ticks":
+        return cls(array("f", bytes(4 * size)), array("q", bytes(8 * size)))
+
+
+class Canvass(Protocol):
+    """Asks many; keeps of each address just enough to tell whether it says the same again.
+
+    Only what has been armed is ever called quiet: what a zone said at its last odd return is what counts as the same,
+    once the judge has said that there is nothing more to it.
+    """
+
+    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+        """Another plan: ``was`` ("q") has for each ref the one that the same address of the same zone had before, or -1.
+
+        None: nothing of before holds. Chunks asked before are no longer of use to anybody, and end soon.
+        """
+        ...
+
+    def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+        """Each zone of the chunk is in exactly one of the returns, soon after its last address was heard or given up.
+
+        Never raises. A dead server holds up no zone that it does not serve. Zones are never asked twice at once.
+        """
+        ...
+
+    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+        """From now on these addresses are quiet while they say what they said at their last odd return.
+
+        ``floors``: an EXPIRE below so many seconds is odd all the same. A silent address is quiet while it stays so.
+        """
+        ...
+
+    def disarm(self, refs: Sequence[int]) -> None:
+        """Whatever these addresses say next is odd."""
+        ...
+
+    def counts(self) -> ProbeCounts: ...
+
+    async def close(self) -> None:
+        """What is in flight ends as UNASKED, soon."""
+        ...

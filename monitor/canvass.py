@@ -70,8 +70,8 @@ def _longs() -> "array[int]":
 class Ticks:
     """What moves at every look though nothing changes, by ref: the canvass writes it of quiet zones, others read.
 
-    ``rtts`` ("f") in seconds, negative where nothing came back; ``expires`` ("q") when the address says it stops serving
-    (EDNS EXPIRE, RFC 7314), in microseconds since 1970, 0 where it does not say.
+    ``rtts`` ("f") in seconds, negative where nothing came back; ``expires`` ("q") when the address says it stops
+    serving (EDNS EXPIRE, RFC 7314), in microseconds since 1970, 0 where it does not say.
     """
 
     rtts: "array[float]" = field(default_factory=_floats)
@@ -90,7 +90,7 @@ class Canvass(Protocol):
     """
 
     def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
-        """Another plan: ``was`` ("q") has for each ref the one that the same address of the same zone had before, or -1.
+        """Another plan: ``was`` ("q") has for each ref the one the same address of the same zone had before, or -1.
 
         None: nothing of before holds. Chunks asked before are no longer of use to anybody, and end soon.
         """

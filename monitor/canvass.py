@@ -86,7 +86,7 @@ class Canvass(Protocol):
     """Asks many; keeps of each address just enough to tell whether it says the same again.
 
     Only what has been armed is ever called quiet: what a zone said at its last odd return is what counts as the same,
-    once the judge has said that there is nothing more to it.
+    once the judge has said that there is nothing more to it. Being odd disarms a zone's addresses, all of them.
     """
 
     def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:

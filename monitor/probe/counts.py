@@ -31,6 +31,26 @@ class Counts:
             buckets[bisect_left(DURATION_BOUNDS, seen.rtt)] += 1
             self._totals[pair] = self._totals.get(pair, 0.0) + seen.rtt
 
+    def answered(self, server: str, rtt: float, count: int) -> None:
+        """So many answers over UDP, after the same time each."""
+        key = (server, "udp", "answered")
+        self._queries[key] = self._queries.get(key, 0) + count
+        pair = (server, "udp")
+        buckets = self._durations.get(pair)
+        if buckets is None:
+            buckets = self._durations[pair] = [0] * (len(DURATION_BOUNDS) + 1)
+        buckets[bisect_left(DURATION_BOUNDS, rtt)] += count
+        self._totals[pair] = self._totals.get(pair, 0.0) + rtt * count
+
+    def failed(self, server: str, outcome: Outcome) -> None:
+        """One query over UDP without an answer."""
+        key = (server, "udp", outcome.value)
+        self._queries[key] = self._queries.get(key, 0) + 1
+
+    def discard(self, server: str) -> None:
+        """One packet that belongs to nothing."""
+        self._discarded[server] = self._discarded.get(server, 0) + 1
+
     def copy(self, in_flight: int, waiting: int) -> ProbeCounts:
         durations = {
             pair: Histogram(tuple(buckets), self._totals[pair], sum(buckets))

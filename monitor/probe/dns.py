@@ -34,15 +34,20 @@ class DnsProber:
 
         Raises Unasked when ``settings.source`` holds what is not an address.
         """
-        self._sockets = Sockets(settings.source, descriptors)
-        self._exchange = Exchange(settings, keys, now, self._sockets)
-        self._pace = Pace(settings, self._start)
-        self._counts = Counts()
+        self.sockets = Sockets(settings.source, descriptors)
+        self.pace = Pace(settings, self._start)
+        self.tally = Counts()
+        self._exchange = Exchange(settings, keys, now, self.sockets)
         self._tasks: set[asyncio.Task[Observation]] = set()
         self._closed = False
 
     async def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
-        call = Call()
+        async for batch in self.ask(queries):
+            yield batch
+
+    async def ask(self, queries: Iterable[Query], *, doubted: bool = False) -> AsyncIterator[Sequence[Observation]]:
+        """``doubted``: somebody has answered these for the server, or not whole, over UDP; TCP is asked first."""
+        call = Call(doubted=doubted)
         try:
             source = iter(queries)
             while chunk := list(islice(source, _CHUNK)):
@@ -56,7 +61,7 @@ class DnsProber:
     async def close(self) -> None:
         """What waits, or is in flight, ends as UNASKED; so does what is asked later."""
         self._closed = True
-        for query, call in self._pace.empty():
+        for query, call in self.pace.empty():
             self._finish(query, call, None)
         tasks = tuple(self._tasks)
         for task in tasks:
@@ -65,7 +70,7 @@ class DnsProber:
 
     def counts(self) -> ProbeCounts:
         """A copy of what was counted so far."""
-        return self._counts.copy(self._pace.busy, self._pace.waiting + self._sockets.waiting)
+        return self.tally.copy(self.pace.busy, self.pace.waiting + self.sockets.waiting)
 
     def _take(self, queries: Iterable[Query], call: Call) -> None:
         for query in queries:
@@ -73,8 +78,8 @@ class DnsProber:
             if self._closed:
                 self._finish(query, call, None)
             else:
-                self._pace.put(query, call)
-        self._pace.go()
+                self.pace.put(query, call)
+        self.pace.go()
 
     def _start(self, turn: Turn) -> None:
         task = asyncio.get_running_loop().create_task(self._observe(turn))
@@ -92,11 +97,11 @@ class DnsProber:
     def _ended(self, turn: Turn, task: asyncio.Task[Observation]) -> None:
         self._tasks.discard(task)
         self._finish(turn.query, turn.call, None if task.cancelled() else task.result())
-        self._pace.done(turn)
+        self.pace.done(turn)
 
     def _finish(self, query: Query, call: Call, seen: Observation | None) -> None:
         """Without an observation it is one that the end of the prober cut off."""
         if seen is None:
             seen = self._exchange.unasked(query, "the monitor is stopping")
-        self._counts.note(seen)
+        self.tally.note(seen)
         call.put(seen)

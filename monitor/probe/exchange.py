@@ -6,6 +6,7 @@ from dataclasses import replace
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.config.model import Probe
 from monitor.ports import Key, Now
+from monitor.probe.ear import FEW, Ear, Write, concluded, over_udp
 from monitor.probe.found import Failure, Found, Heard
 from monitor.probe.lane import Lane, Turn
 from monitor.probe.question import AXFR, Ask, Question, ask, question
@@ -14,7 +15,6 @@ from monitor.probe.tcp import connect, over_tcp
 from monitor.probe.text import bounded, evidence
 from monitor.probe.transfer import Ended, Transfer
 from monitor.probe.tsig import Signer
-from monitor.probe.udp import FEW, Ear, Write, concluded, over_udp
 
 NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
 """What servers say that do not know EDNS (RFC 6891 section 7)."""
@@ -73,6 +73,10 @@ class Exchange:
         write = _writer(asked, signer, edns=edns)
         if turn.query.transport is Transport.TCP:
             return await self._over_tcp(turn, write, signer, turn.patience)
+        if turn.call.doubted:
+            told = await self._instead(turn, write, signer)
+            if isinstance(told, Heard):
+                return told
         ear = Ear(self._sockets, turn.query.address, signer, self._buffer)
         try:
             found = await over_udp(ear, write, turn.waits())

@@ -45,6 +45,17 @@ class Bucket:
     def spend(self) -> None:
         self._tokens -= 1
 
+    def take(self, most: int) -> int:
+        """Spends as many tokens as there are, up to ``most``."""
+        self.wait()
+        count = max(0, min(most, int(self._tokens)))
+        self._tokens -= count
+        return count
+
+    def back(self, count: int) -> None:
+        """What was taken, and not used."""
+        self._tokens += count
+
 
 class Way(Enum):
     """UDP, TCP and transfers fail each on its own, and are held back each on its own."""

@@ -59,6 +59,13 @@ class Pace:
             lane.line.clear()
         return left
 
+    def bucket(self, server: str) -> Bucket:
+        """What a server may be asked, by whomsoever."""
+        bucket = self._buckets.get(server)
+        if bucket is None:
+            bucket = self._buckets[server] = Bucket(self._probe.max_qps_per_server)
+        return bucket
+
     def _next(self, pool: Pool) -> None:
         lane = pool.ready.popleft()
         lane.listed = False
@@ -104,9 +111,8 @@ class Pace:
         key = (query.server, query.address, way)
         lane = self._lanes.get(key)
         if lane is None:
-            if query.server not in self._buckets:
-                self._buckets[query.server] = Bucket(self._probe.max_qps_per_server)
+            if query.server not in self._transferring:
                 self._transferring[query.server] = asyncio.Semaphore(max(1, self._probe.transfers_per_server))
-            bucket, transfers = self._buckets[query.server], self._transferring[query.server]
+            bucket, transfers = self.bucket(query.server), self._transferring[query.server]
             lane = self._lanes[key] = Lane(bucket, transfers, self._probe, way)
         return lane

@@ -47,6 +47,11 @@ class Sockets:
         self._endpoints: dict[Address, Endpoint] = {}
 
     @property
+    def most(self) -> int:
+        """How many may be open at once."""
+        return self._most
+
+    @property
     def waiting(self) -> int:
         return len(self._waiting)
 

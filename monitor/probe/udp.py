@@ -1,219 +1,320 @@
-"""What comes back over UDP, and does it belong to what was asked?"""
+"""Which of very many addresses say something else than before? The engine: many questions over few ports.
+
+(docstring to come)
+"""
 
 import asyncio
-import socket
-from collections.abc import Callable, Iterable
-from types import MappingProxyType
+import heapq
+import math
+from array import array
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import count
 
-from checks.model import Address, Outcome, Transport
+from checks.model import Address, Outcome, Query
+from monitor.canvass import Ticks
 from monitor.clock import monotonic
-from monitor.probe import answer as reading
-from monitor.probe.answer import Answer, Fit
-from monitor.probe.found import Failure, Found, Heard
-from monitor.probe.question import Ask
-from monitor.probe.sockets import Sockets, Unasked, ours, theirs
-from monitor.probe.tsig import Signer, Trouble
-from monitor.probe.walk import Malformed
+from monitor.config.model import Probe
+from monitor.ports import Now
+from monitor.probe.asked import Asking
+from monitor.probe.columns import Columns
+from monitor.probe.dns import DnsProber
+from monitor.probe.found import Failure
+from monitor.probe.gate import Gate
+from monitor.probe.harbour import Harbour
+from monitor.probe.hearing import Doubted, Hearing
+from monitor.probe.port import Port
+from monitor.probe.sending import Sending
+from monitor.probe.volley import Heard, Kind, Load, Trial, Volley
+from monitor.status import ProbeCounts
 
-BURST = 64
-"""Packets taken off one socket before everybody else has a turn."""
+__all__ = ["Asking", "Engine", "Heard", "Volley"]
 
-FEW = 3
-"""Stray packets beside which a right answer is still believed, when TCP cannot tell."""
+SHARE = 0.004
+"""Seconds of work before everybody else has a turn."""
 
-PAUSE = 0.2
-"""Seconds until a closed port is tried again."""
+TELL = 0.005
+"""Seconds between two batches."""
 
-# Without it the system keeps to itself what routers say of a host (ip(7), IP_RECVERR); Python does not name them.
-_TELL = MappingProxyType({socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)})
+FEW = 8
+"""Queries in flight up to which every answer is taken as it comes; more are taken many at a time."""
 
-Write = Callable[[int], Ask]
-"""Writes the question for its nth asking, each time under a fresh id."""
+NEVER = math.inf
+
+BEAT = 0.001
+"""Seconds between two turns while there is much in flight."""
 
 
-class Ear:
-    """Listens for the answer to one question, on the sockets of all its askings.
+class Engine:
+    """Belongs to one event loop; many may ask at once; it must be closed."""
 
-    Each asking has its own socket, connected, so that the system drops what comes from elsewhere, its own random
-    port and its own random id. An answer to an earlier asking is still an answer.
-    """
+    def __init__(
+        self,
+        settings: Probe,
+        now: Now,
+        *,
+        descriptors: int | None = None,
+        dns: DnsProber | None = None,
+        whole: bool = True,
+    ) -> None:
+        """``dns`` is asked what cannot be told at a glance, and shares rates, descriptors and counts; by default one
+        without keys. ``whole``: whether to try to hand packets to the system many at a time (UDP_SEGMENT).
+        """
+        self._settings, self._now, self._whole = settings, now, whole
+        self._own = dns is None
+        self._dns = dns or DnsProber(settings, {}, now, descriptors=descriptors)
+        self._harbour = Harbour(self._dns.sockets)
+        self._hearing = Hearing(self._dns.tally, self._harbour, self._later)
+        self._sending = Sending(
+            self._harbour, self._expiring, self._hearing.unasked, self._hearing.untried, self._hearing.broken
+        )
+        self._gates: dict[tuple[str, Address], Gate] = {}
+        self._active: deque[Gate] = deque()
+        self._lines: dict[float, deque[tuple[float, Port, float]]] = {}
+        self._due: list[tuple[float, int, Trial, Gate]] = []
+        self._number = count()
+        self._askings: set[Asking] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._soa = Kind()
+        self._busy = 0
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._listening = False
+        self._told = 0.0
+        self._closed = False
 
-    __slots__ = (
-        "_address", "_asks", "_buffer", "_loop", "_signer", "_sockets", "_woken",
-        "answer", "discarded", "edns", "evidence", "failure", "garbage", "malformed",
-        "rtt", "sent", "size", "strange", "trouble", "why",
-    )  # fmt: skip
+    # --- what callers do ---
 
-    def __init__(self, sockets: Sockets, address: Address, signer: Signer | None, buffer: bytearray) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._sockets = sockets
-        self._address = address
-        self._signer = signer
-        self._buffer = buffer
-        self._asks: dict[socket.socket, tuple[Ask, float]] = {}
-        self._woken: asyncio.Future[None] | None = None
-        self.answer: Answer | None = None
-        self.edns = True
-        self.rtt = 0.0
-        self.size = 0
-        self.sent = 0
-        self.discarded = 0
-        self.strange = 0
-        self.garbage = 0
-        self.malformed = 0
-        self.why = ""
-        self.evidence = b""
-        self.trouble: Trouble | None = None
-        self.failure: Failure | None = None
+    def use(self, ticks: Ticks, was: "array[int] | None" = None) -> None:
+        """Other refs from now on: ``was`` has the old one for each new one, or -1. Ends what is being asked."""
+        for asking in [*self._askings]:
+            self._abandon(asking)
+        hearing, size = self._hearing, len(ticks.rtts)
+        hearing.columns = Columns(size) if was is None else hearing.columns.carried(size, was)
+        hearing.ticks = ticks
 
-    async def send(self, ask: Ask, patience: float) -> Failure | None:
-        """Asks once more, from a fresh port; a failure is our own system's."""
-        try:
-            sock = await self._socket(patience)
-        except Unasked as reason:
-            return Failure(Outcome.UNASKED, str(reason))
-        family, place = self._sockets.endpoint(self._address)
-        try:
-            sock.setsockopt(*_TELL[family], 1)
-            sock.connect(place)
-            sock.send(ask.wire)
-        except OSError as error:
-            self._sockets.close(sock)
-            return ours(error, "send")
-        self.sent += 1
-        self._asks[sock] = (ask, monotonic())
-        self._loop.add_reader(sock.fileno(), self._read, sock)
-        return None
+    def ask(self, volleys: Sequence[Volley]) -> Asking:
+        """Each ref of the volleys is in exactly one batch, as same or as odd."""
+        return self.ask_also([(volley, self._soa, None) for volley in volleys])
 
-    @property
-    def open(self) -> bool:
-        """Whether anything can be heard at all."""
-        return bool(self._asks)
+    def ask_also(self, volleys: Iterable[tuple[Volley, Kind, dict[bytes, list[Query]] | None]]) -> Asking:
+        """The same for other kinds of questions, and for queries that have no ref (-1)."""
+        asking = Asking(self._hearing.ticks, self._abandon)
+        self._askings.add(asking)
+        for volley, kind, queries in volleys:
+            if not volley.names:
+                continue
+            load = Load(volley, asking, kind, queries)
+            asking.loads.append(load)
+            asking.missing += len(load.names)
+            gate = self._gate(volley.server, volley.address)
+            gate.loads.append(load)
+            self._list(gate)
+        if self._closed:
+            self._drop(asking)
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake(0.0)
+        return asking
 
-    async def listen(self, seconds: float) -> None:
-        """Until something is heard, or for so long."""
-        woken: asyncio.Future[None] = self._loop.create_future()
-        self._woken = woken
-        timer = self._loop.call_later(seconds, _wake, woken)
-        try:
-            await woken
-        finally:
-            timer.cancel()
-            self._woken = None
+    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+        """From now on these are the same while they say what they said when they were odd the last time."""
+        self._hearing.columns.arm(refs, floors)
 
-    def close(self) -> None:
-        while self._asks:
-            self._drop(next(iter(self._asks)))
+    def disarm(self, refs: Iterable[int]) -> None:
+        """Whatever these say next is odd."""
+        self._hearing.columns.disarm(refs)
 
-    async def _socket(self, patience: float) -> socket.socket:
-        """When there is none left, an earlier asking of ours gives up its own."""
-        if self._asks:
-            try:
-                return self._sockets.take(self._address, socket.SOCK_DGRAM)
-            except BlockingIOError:
-                self._drop(next(iter(self._asks)))
-        return await self._sockets.open(self._address, socket.SOCK_DGRAM, patience)
+    def counts(self) -> ProbeCounts:
+        """With those of the other prober."""
+        counts = self._dns.counts()
+        waiting = sum(len(load.names) - load.next for gate in self._gates.values() for load in gate.loads)
+        return replace(counts, in_flight=counts.in_flight + self._busy, waiting=counts.waiting + waiting)
 
-    def _drop(self, sock: socket.socket) -> None:
-        del self._asks[sock]
-        self._loop.remove_reader(sock.fileno())
-        self._sockets.close(sock)
+    async def close(self) -> None:
+        """What is in flight, or waits, ends as UNASKED; so does what is asked later."""
+        if self._closed:
+            return
+        self._closed = True
+        for asking in [*self._askings]:
+            self._drop(asking)
+        if self._own:
+            await self._dns.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._listen(False)
+        self._harbour.end()
 
-    def _read(self, sock: socket.socket) -> None:
-        ask, sent = self._asks[sock]
-        failed = False
-        for _ in range(BURST):
-            try:
-                size = sock.recv_into(self._buffer)
-            except (BlockingIOError, InterruptedError):
+    # --- turns ---
+
+    def _turn(self) -> None:
+        self._timer = None
+        now = monotonic()
+        stop = now + SHARE
+        self._hearing.begin(self._now(), now)
+        more = self._hear(stop)
+        self._expire(now)
+        wait = 0.0 if more else self._send(stop)
+        self._hand_over()
+        untold = self._tell(now)
+        self._rest(wait, untold, now)
+
+    def _hear(self, stop: float) -> bool:
+        """Whether more has come in than there was time for."""
+        drain = self._hearing.drain
+        for port in self._harbour.ready():
+            if not port.closed:
+                drain(port)
+            if monotonic() > stop:
+                return True
+        return False
+
+    def _expire(self, now: float) -> None:
+        for line in self._lines.values():
+            while line and line[0][0] <= now:
+                _, port, sent = line.popleft()
+                if not port.closed:
+                    self._hearing.give_up(port, sent, now)
+                    self._list(port.gate)
+        while self._due and self._due[0][0] <= now:
+            _, _, trial, gate = heapq.heappop(self._due)
+            gate.again.append(trial)
+            self._list(gate)
+
+    def _send(self, stop: float) -> float:
+        """A group of each gate in turn. Seconds until there may be more to send."""
+        waiting: list[Gate] = []
+        wait = NEVER
+        while self._active:
+            gate = self._active.popleft()
+            now = monotonic()
+            after = self._sending.feed(gate, now)
+            if after == 0.0:
+                self._active.append(gate)
+            elif after > 0.0:
+                waiting.append(gate)
+                wait = min(wait, after)
+            else:
+                gate.listed = False
+            if now > stop and self._active:
+                wait = 0.0
                 break
-            except OSError as error:
-                failed = True
-                self.failure = theirs(error, "answer")
-                continue  # what came before the error, or after it, still counts
-            self._take(bytes(memoryview(self._buffer)[:size]), ask, sent)
-            if self.answer is not None:
-                break
-        if failed:
-            self._drop(sock)
-        if self._woken is not None:
-            _wake(self._woken)
+        self._active.extend(waiting)
+        return wait
 
-    def _take(self, wire: bytes, ask: Ask, sent: float) -> None:
-        kind = reading.fit(wire, ask)
-        if kind is Fit.RIGHT:
-            try:
-                found = reading.read(wire, ask.question)
-            except Malformed as reason:
-                if not reading.cut(wire):
-                    self.malformed += 1
-                    self._discard(wire, str(reason))
-                    return
-                found = reading.stump(wire)
-            trouble = self._signer.reader(ask).follow(wire, found.tsig) if self._signer is not None else None
-            if trouble is not None and not found.error and not found.truncated:
-                self.strange += 1
-                self._discard(wire, trouble.text)
-            elif self.answer is None:
-                self.answer, self.trouble, self.edns = found, trouble, ask.edns
-                self.rtt, self.size = monotonic() - sent, len(wire)
-        elif kind is Fit.STRANGE:
-            self.strange += 1
-            self._discard(wire, "another id or question than was asked")
+    def _hand_over(self) -> None:
+        """To the other prober, what cannot be told at a glance."""
+        items, self._hearing.doubted = self._hearing.doubted, []
+        for doubted in (False, True) if items else ():
+            some = [item for item in items if item[3] is doubted]
+            if some:
+                task = asyncio.get_running_loop().create_task(self._other(some, doubted=doubted))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _other(self, items: list[Doubted], *, doubted: bool) -> None:
+        whose = {id(query): (load, ref) for load, ref, query, _ in items}
+        async for batch in self._dns.ask([query for _, _, query, _ in items], doubted=doubted):
+            for seen in batch:
+                load, ref = whose[id(seen.query)]
+                load.asking.odd.append((ref, seen))
+            self._hearing.begin(self._now(), monotonic())
+            self._tell(NEVER)
+
+    def _tell(self, now: float) -> bool:
+        """Whether anything is left untold, for a little while."""
+        due = now - self._told >= TELL
+        untold = False
+        for asking in [*self._askings]:
+            if due or asking.complete:
+                asking.tell(self._hearing.at)
+                if not asking.missing:
+                    self._askings.discard(asking)
+            untold = untold or asking.untold
+        if due:
+            self._told = min(now, monotonic())
+        return untold
+
+    def _rest(self, wait: float, untold: bool, now: float) -> None:
+        """Comes again when it is worth it: soon, or when something is heard or due."""
+        self._busy = busy = sum(gate.busy for gate in self._gates.values())
+        if untold:
+            wait = min(wait, TELL)
+        if busy > FEW:
+            wait = min(wait, BEAT)
+        elif busy or self._due:
+            ends = [line[0][0] for line in self._lines.values() if line]
+            if self._due:
+                ends.append(self._due[0][0])
+            wait = min(wait, max(0.0, min(ends, default=now + TELL) - now))
+        self._listen(0 < busy <= FEW)
+        if wait != NEVER:
+            self._wake(wait)
+
+    def _wake(self, wait: float) -> None:
+        if self._timer is None and not self._harbour.ended:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(wait, self._turn) if wait else loop.call_soon(self._turn)
+
+    def _listen(self, wanted: bool) -> None:
+        if wanted is self._listening:
+            return
+        self._listening = wanted
+        loop = asyncio.get_running_loop()
+        if wanted:
+            loop.add_reader(self._harbour.descriptor, self._heard)
         else:
-            self.garbage += 1
-            self._discard(wire, "shorter than a header")
+            loop.remove_reader(self._harbour.descriptor)
 
-    def _discard(self, wire: bytes, why: str) -> None:
-        self.discarded += 1
-        if not self.evidence:
-            self.evidence = wire[:64]
-        self.why = why
+    def _heard(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._turn()
 
+    # --- the rest ---
 
-async def over_udp(ear: Ear, write: Write, waits: Iterable[float]) -> Found:
-    """Asks until something is heard. ``waits`` are the seconds to wait after each asking.
+    def _gate(self, server: str, address: Address) -> Gate:
+        gate = self._gates.get((server, address))
+        if gate is None:
+            bucket = self._dns.pace.bucket(server)
+            gate = self._gates[server, address] = Gate(server, address, bucket, self._settings, whole=self._whole)
+        return gate
 
-    As soon as anything strange is heard, it says MISMATCHED, for TCP to tell; the ear goes on listening.
-    """
-    total = before = 0.0
-    for number, wait in enumerate(waits):
-        if number and not ear.open:
-            refused = ear.failure is not None and ear.failure.outcome is Outcome.REFUSED_CONNECTION
-            await asyncio.sleep(min(before, PAUSE) if refused else before)
-        before = wait
-        total += wait
-        failure = await ear.send(write(number), wait)
-        if failure is not None:
-            if failure.outcome is Outcome.UNASKED:
-                return failure
-            ear.failure = failure
-        broken = ear.malformed
-        until = monotonic() + wait
-        while ear.open and ear.answer is None and not ear.strange and not ear.garbage and ear.malformed == broken:
-            left = until - monotonic()
-            if left <= 0:
-                break
-            await ear.listen(left)
-        if ear.strange or ear.garbage or ear.answer is not None:
-            break
-    if ear.failure is None:
-        ear.failure = Failure(Outcome.TIMEOUT, f"no answer to {ear.sent} askings within {total:g} s")
-    return concluded(ear)
+    def _list(self, gate: Gate) -> None:
+        if not gate.listed and (gate.loads or gate.again):
+            gate.listed = True
+            self._active.append(gate)
 
+    def _expiring(self, port: Port, now: float) -> None:
+        line = self._lines.get(port.wait)
+        if line is None:
+            line = self._lines[port.wait] = deque()
+        line.append((now + port.wait, port, now))
 
-def concluded(ear: Ear, most: int = 0) -> Found:
-    """What was heard so far; an answer among more than ``most`` strays is not believed."""
-    if ear.answer is not None and ear.strange + ear.garbage <= most:
-        why, proof = ear.why, ear.evidence
-        return Heard(ear.answer, ear.rtt, Transport.UDP, ear.size, ear.discarded, ear.trouble, ear.edns, why, proof)
-    if ear.strange:
-        return Failure(Outcome.MISMATCHED, ear.why, ear.discarded, ear.evidence)
-    if ear.malformed or ear.garbage:
-        return Failure(Outcome.MALFORMED, ear.why, ear.discarded, ear.evidence)
-    return ear.failure or Failure(Outcome.TIMEOUT, "no answer")
+    def _later(self, trial: Trial, port: Port, pause: float) -> None:
+        heapq.heappush(self._due, (monotonic() + pause, next(self._number), trial, port.gate))
 
+    def _abandon(self, asking: Asking) -> None:
+        """Nobody waits for it any more: its slots are free."""
+        self._askings.discard(asking)
+        asking.over = True
+        for gate in self._gates.values():
+            gate.loads = deque(load for load in gate.loads if load.asking is not asking)
+        self._hearing.forget(asking)
+        asking.wake()
 
-def _wake(woken: asyncio.Future[None]) -> None:
-    if not woken.done():
-        woken.set_result(None)
+    def _drop(self, asking: Asking) -> None:
+        """All that is not told yet is unasked."""
+        failure = Failure(Outcome.UNASKED, "the monitor is stopping")
+        self._hearing.begin(self._now(), monotonic())
+        for load, name, ref in self._hearing.forget(asking):
+            self._hearing.unasked(load, name, ref, failure)
+        for load in asking.loads:
+            for place in range(load.next, len(load.names)):
+                self._hearing.unasked(load, load.names[place], load.refs[place], failure)
+            load.next = len(load.names)
+        asking.tell(self._hearing.at)
+        if not asking.missing:
+            self._askings.discard(asking)

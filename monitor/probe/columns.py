@@ -1,0 +1,83 @@
+"""What did each address say when it was last listened to closely? Some thirty octets of each, by ref."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import compress
+
+from checks.model import Outcome
+
+NOTHING, ANSWER = 0, 1
+SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION)
+"""What an address may go on doing without anybody having to hear of it again, but for answering."""
+
+_BLOCK = 4096
+
+
+class Columns:
+    """All columns have one place more than there are refs: the last is of nobody, and never armed. Its ref is -1."""
+
+    __slots__ = ("armed", "cuts", "expected", "floors", "heads", "prints")
+
+    def __init__(self, size: int = 0) -> None:
+        places = size + 1
+        self.prints = array("q", bytes(8 * places))
+        """What stands for the answer (``wire.whole``)."""
+        self.heads = array("q", bytes(8 * places))
+        """What stands for what it says of the SOA (``wire.head``), or 0."""
+        self.cuts = array("H", bytes(2 * places))
+        """Where the EXPIRE is in it, or 0."""
+        self.floors = array("I", bytes(4 * places))
+        """An EXPIRE below so many seconds is news."""
+        self.expected = bytearray(places)
+        """NOTHING, ANSWER, or one of SILENT as 2, 3 …"""
+        self.armed = bytearray(places)
+
+    def __len__(self) -> int:
+        return len(self.armed) - 1
+
+    def answered(self, ref: int, print_: int, head: int, cut: int) -> None:
+        """A candidate: what counts as the same once the ref is armed."""
+        if ref >= 0:
+            self.prints[ref], self.heads[ref], self.cuts[ref] = print_, head, cut
+            self.expected[ref], self.armed[ref] = ANSWER, 0
+
+    def silent(self, ref: int, outcome: Outcome) -> None:
+        if ref >= 0:
+            self.prints[ref] = self.heads[ref] = self.cuts[ref] = 0
+            self.expected[ref] = code(outcome)
+            self.armed[ref] = 0
+
+    def unclear(self, ref: int) -> None:
+        """Nothing that it says can be recognised the next time."""
+        if ref >= 0:
+            self.expected[ref] = self.armed[ref] = NOTHING
+
+    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+        armed, expected, lowest = self.armed, self.expected, self.floors
+        for ref, floor in zip(refs, floors, strict=True):
+            lowest[ref] = floor
+            armed[ref] = expected[ref] != NOTHING
+
+    def disarm(self, refs: Iterable[int]) -> None:
+        for ref in refs:
+            self.armed[ref] = 0
+
+    def carried(self, size: int, was: "array[int]") -> "Columns":
+        """Columns of ``size`` refs, with what is known of those that had another ref before."""
+        new = Columns(size)
+        pairs = [(getattr(self, name), getattr(new, name)) for name in self.__slots__]
+        for start in range(0, size, _BLOCK):
+            old = was[start : start + _BLOCK]
+            first = old[0]
+            if first >= 0 and old == array("q", range(first, first + len(old))):
+                for column, fresh in pairs:
+                    fresh[start : start + len(old)] = column[first : first + len(old)]
+                continue
+            for place in compress(range(len(old)), map((0).__le__, old)):
+                for column, fresh in pairs:
+                    fresh[start + place] = column[old[place]]
+        return new
+
+
+def code(outcome: Outcome) -> int:
+    return SILENT.index(outcome) + 2 if outcome in SILENT else NOTHING

@@ -1,0 +1,219 @@
+"""What comes back over UDP, and does it belong to what was asked?"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from types import MappingProxyType
+
+from checks.model import Address, Outcome, Transport
+from monitor.clock import monotonic
+from monitor.probe import answer as reading
+from monitor.probe.answer import Answer, Fit
+from monitor.probe.found import Failure, Found, Heard
+from monitor.probe.question import Ask
+from monitor.probe.sockets import Sockets, Unasked, ours, theirs
+from monitor.probe.tsig import Signer, Trouble
+from monitor.probe.walk import Malformed
+
+BURST = 64
+"""Packets taken off one socket before everybody else has a turn."""
+
+FEW = 3
+"""Stray packets beside which a right answer is still believed, when TCP cannot tell."""
+
+PAUSE = 0.2
+"""Seconds until a closed port is tried again."""
+
+# Without it the system keeps to itself what routers say of a host (ip(7), IP_RECVERR); Python does not name them.
+_TELL = MappingProxyType({socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)})
+
+Write = Callable[[int], Ask]
+"""Writes the question for its nth asking, each time under a fresh id."""
+
+
+class Ear:
+    """Listens for the answer to one question, on the sockets of all its askings.
+
+    Each asking has its own socket, connected, so that the system drops what comes from elsewhere, its own random
+    port and its own random id. An answer to an earlier asking is still an answer.
+    """
+
+    __slots__ = (
+        "_address", "_asks", "_buffer", "_loop", "_signer", "_sockets", "_woken",
+        "answer", "discarded", "edns", "evidence", "failure", "garbage", "malformed",
+        "rtt", "sent", "size", "strange", "trouble", "why",
+    )  # fmt: skip
+
+    def __init__(self, sockets: Sockets, address: Address, signer: Signer | None, buffer: bytearray) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sockets = sockets
+        self._address = address
+        self._signer = signer
+        self._buffer = buffer
+        self._asks: dict[socket.socket, tuple[Ask, float]] = {}
+        self._woken: asyncio.Future[None] | None = None
+        self.answer: Answer | None = None
+        self.edns = True
+        self.rtt = 0.0
+        self.size = 0
+        self.sent = 0
+        self.discarded = 0
+        self.strange = 0
+        self.garbage = 0
+        self.malformed = 0
+        self.why = ""
+        self.evidence = b""
+        self.trouble: Trouble | None = None
+        self.failure: Failure | None = None
+
+    async def send(self, ask: Ask, patience: float) -> Failure | None:
+        """Asks once more, from a fresh port; a failure is our own system's."""
+        try:
+            sock = await self._socket(patience)
+        except Unasked as reason:
+            return Failure(Outcome.UNASKED, str(reason))
+        family, place = self._sockets.endpoint(self._address)
+        try:
+            sock.setsockopt(*_TELL[family], 1)
+            sock.connect(place)
+            sock.send(ask.wire)
+        except OSError as error:
+            self._sockets.close(sock)
+            return ours(error, "send")
+        self.sent += 1
+        self._asks[sock] = (ask, monotonic())
+        self._loop.add_reader(sock.fileno(), self._read, sock)
+        return None
+
+    @property
+    def open(self) -> bool:
+        """Whether anything can be heard at all."""
+        return bool(self._asks)
+
+    async def listen(self, seconds: float) -> None:
+        """Until something is heard, or for so long."""
+        woken: asyncio.Future[None] = self._loop.create_future()
+        self._woken = woken
+        timer = self._loop.call_later(seconds, _wake, woken)
+        try:
+            await woken
+        finally:
+            timer.cancel()
+            self._woken = None
+
+    def close(self) -> None:
+        while self._asks:
+            self._drop(next(iter(self._asks)))
+
+    async def _socket(self, patience: float) -> socket.socket:
+        """When there is none left, an earlier asking of ours gives up its own."""
+        if self._asks:
+            try:
+                return self._sockets.take(self._address, socket.SOCK_DGRAM)
+            except BlockingIOError:
+                self._drop(next(iter(self._asks)))
+        return await self._sockets.open(self._address, socket.SOCK_DGRAM, patience)
+
+    def _drop(self, sock: socket.socket) -> None:
+        del self._asks[sock]
+        self._loop.remove_reader(sock.fileno())
+        self._sockets.close(sock)
+
+    def _read(self, sock: socket.socket) -> None:
+        ask, sent = self._asks[sock]
+        failed = False
+        for _ in range(BURST):
+            try:
+                size = sock.recv_into(self._buffer)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                failed = True
+                self.failure = theirs(error, "answer")
+                continue  # what came before the error, or after it, still counts
+            self._take(bytes(memoryview(self._buffer)[:size]), ask, sent)
+            if self.answer is not None:
+                break
+        if failed:
+            self._drop(sock)
+        if self._woken is not None:
+            _wake(self._woken)
+
+    def _take(self, wire: bytes, ask: Ask, sent: float) -> None:
+        kind = reading.fit(wire, ask)
+        if kind is Fit.RIGHT:
+            try:
+                found = reading.read(wire, ask.question)
+            except Malformed as reason:
+                if not reading.cut(wire):
+                    self.malformed += 1
+                    self._discard(wire, str(reason))
+                    return
+                found = reading.stump(wire)
+            trouble = self._signer.reader(ask).follow(wire, found.tsig) if self._signer is not None else None
+            if trouble is not None and not found.error and not found.truncated:
+                self.strange += 1
+                self._discard(wire, trouble.text)
+            elif self.answer is None:
+                self.answer, self.trouble, self.edns = found, trouble, ask.edns
+                self.rtt, self.size = monotonic() - sent, len(wire)
+        elif kind is Fit.STRANGE:
+            self.strange += 1
+            self._discard(wire, "another id or question than was asked")
+        else:
+            self.garbage += 1
+            self._discard(wire, "shorter than a header")
+
+    def _discard(self, wire: bytes, why: str) -> None:
+        self.discarded += 1
+        if not self.evidence:
+            self.evidence = wire[:64]
+        self.why = why
+
+
+async def over_udp(ear: Ear, write: Write, waits: Iterable[float]) -> Found:
+    """Asks until something is heard. ``waits`` are the seconds to wait after each asking.
+
+    As soon as anything strange is heard, it says MISMATCHED, for TCP to tell; the ear goes on listening.
+    """
+    total = before = 0.0
+    for number, wait in enumerate(waits):
+        if number and not ear.open:
+            refused = ear.failure is not None and ear.failure.outcome is Outcome.REFUSED_CONNECTION
+            await asyncio.sleep(min(before, PAUSE) if refused else before)
+        before = wait
+        total += wait
+        failure = await ear.send(write(number), wait)
+        if failure is not None:
+            if failure.outcome is Outcome.UNASKED:
+                return failure
+            ear.failure = failure
+        broken = ear.malformed
+        until = monotonic() + wait
+        while ear.open and ear.answer is None and not ear.strange and not ear.garbage and ear.malformed == broken:
+            left = until - monotonic()
+            if left <= 0:
+                break
+            await ear.listen(left)
+        if ear.strange or ear.garbage or ear.answer is not None:
+            break
+    if ear.failure is None:
+        ear.failure = Failure(Outcome.TIMEOUT, f"no answer to {ear.sent} askings within {total:g} s")
+    return concluded(ear)
+
+
+def concluded(ear: Ear, most: int = 0) -> Found:
+    """What was heard so far; an answer among more than ``most`` strays is not believed."""
+    if ear.answer is not None and ear.strange + ear.garbage <= most:
+        why, proof = ear.why, ear.evidence
+        return Heard(ear.answer, ear.rtt, Transport.UDP, ear.size, ear.discarded, ear.trouble, ear.edns, why, proof)
+    if ear.strange:
+        return Failure(Outcome.MISMATCHED, ear.why, ear.discarded, ear.evidence)
+    if ear.malformed or ear.garbage:
+        return Failure(Outcome.MALFORMED, ear.why, ear.discarded, ear.evidence)
+    return ear.failure or Failure(Outcome.TIMEOUT, "no answer")
+
+
+def _wake(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)

@@ -1,0 +1,81 @@
+"""How is one address of one server doing, and what is there to ask it?"""
+
+from collections import deque
+
+from checks.model import Address
+from monitor.config.model import Probe
+from monitor.probe.lane import AFTER_MISSES, MOST_PER_ADDRESS, SCOUTS, Bucket
+from monitor.probe.port import Port
+from monitor.probe.volley import Load, Trial
+
+WINDOW = 150
+"""Queries in flight to an address that answers: a server's buffer holds some 250 of them."""
+
+CLUMP = 30
+"""So many are waited for before more is sent, while there is enough to send."""
+
+SILENT_WINDOW = 16384
+"""Queries in flight to an address that answers nothing: each costs a slot, and nobody's time."""
+
+ONCE = -1
+"""The attempt of a query that is asked only once."""
+
+
+class Gate:
+    """Loads that wait, trials that are due, ports that are open, and whether anybody is there."""
+
+    __slots__ = (
+        "_misses", "_timeout", "_waits", "address", "again", "attempts", "bucket", "busy", "due", "ends", "heard_ever",
+        "listed", "loads", "ports", "server", "starved", "whole",
+    )  # fmt: skip
+
+    def __init__(self, server: str, address: Address, bucket: Bucket, probe: Probe, *, whole: bool) -> None:
+        """``whole``: packets may be handed to the system many at a time."""
+        self.server, self.address, self.bucket = server, address, bucket
+        self.whole = whole
+        self.attempts = max(1, probe.attempts)
+        first = probe.timeout * 2 / (self.attempts + 1)
+        self._waits = tuple(first * number for number in range(1, self.attempts + 1))
+        self._timeout = probe.timeout
+        self.loads: deque[Load] = deque()
+        self.again: deque[Trial] = deque()
+        self.ports: dict[int, list[Port]] = {}
+        """Those still sent from, by attempt."""
+        self.busy = 0
+        """Queries asked and not yet answered or given up."""
+        self.listed = False
+        self.starved: float | None = None
+        """Since when there has been no descriptor, or no room in the system."""
+        self.heard_ever = False
+        self._misses = 0
+
+    @property
+    def silent(self) -> bool:
+        return self._misses >= AFTER_MISSES
+
+    @property
+    def attempt(self) -> int:
+        """How the next query is asked: once, or as the first of several askings."""
+        return ONCE if self.attempts == 1 or (self.silent and self.busy >= SCOUTS) else 0
+
+    def wait(self, attempt: int) -> float:
+        return self._timeout if attempt == ONCE else self._waits[attempt]
+
+    def patience(self, attempt: int) -> float:
+        """Seconds until it was given up at this asking."""
+        return self._timeout if attempt == ONCE else sum(self._waits[: attempt + 1])
+
+    def last(self, attempt: int) -> bool:
+        return attempt == ONCE or attempt + 1 >= self.attempts
+
+    def room(self) -> int:
+        if self.silent:
+            return max(0, SILENT_WINDOW - self.busy)
+        return max(0, (WINDOW if self.heard_ever else MOST_PER_ADDRESS) - self.busy)
+
+    def heard(self) -> None:
+        self._misses = 0
+        self.heard_ever = True
+
+    def missed(self) -> None:
+        self._misses += 1

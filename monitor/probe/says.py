@@ -1,0 +1,51 @@
+"""How is what the engine heard written down? As the dnspython prober would."""
+
+from datetime import datetime
+
+from checks.model import Observation, Outcome, Query, Transport
+from monitor.probe import answer as complete
+from monitor.probe import wire as usual
+from monitor.probe.answer import Answer
+from monitor.probe.found import Failure
+from monitor.probe.question import question
+from monitor.probe.text import bounded, evidence
+
+
+def said(query: Query, answer: Answer, rtt: float, at: datetime, size: int, note: str = "") -> Observation:
+    """Of an answer over UDP to the very query, with nothing strange about it."""
+    options = answer.options
+    return Observation(
+        query,
+        Outcome.ANSWERED,
+        at,
+        rtt,
+        Transport.UDP,
+        answer.rcode,
+        answer.authoritative,
+        answer.shape,
+        answer.soa,
+        answer.answer,
+        options.nsid,
+        options.expire,
+        options.ede,
+        records=answer.records,
+        octets=size,
+        detail=note,
+    )
+
+
+def understood(query: Query, wire: bytes, rtt: float, at: datetime) -> Observation:
+    """Of octets that have been found to be an answer before."""
+    asked = question(query)
+    return said(query, usual.read(wire, asked) or complete.read(wire, asked), rtt, at, len(wire))
+
+
+def failed(query: Query, failure: Failure, at: datetime) -> Observation:
+    return Observation(
+        query,
+        failure.outcome,
+        at,
+        discarded=failure.discarded,
+        detail=bounded(failure.detail),
+        evidence=evidence(failure.evidence),
+    )

@@ -8,14 +8,14 @@ from checks.model import Observation
 class Call:
     """The observations of one call of the prober, until they are fetched."""
 
-    __slots__ = ("_done", "_woken", "doubted", "left", "over")
+    __slots__ = ("_done", "_woken", "forged", "left", "over")
 
-    def __init__(self, *, doubted: bool = False) -> None:
+    def __init__(self, *, forged: bool = False) -> None:
         self._done: list[Observation] = []
         self._woken: asyncio.Future[None] | None = None
         self.left = 0
         """Queries that have no observation yet."""
-        self.doubted = doubted
+        self.forged = forged
         """UDP is not to be believed where TCP can tell."""
         self.over = False
         """Nobody waits for the rest."""

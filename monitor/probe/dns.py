@@ -45,9 +45,9 @@ class DnsProber:
         async for batch in self.ask(queries):
             yield batch
 
-    async def ask(self, queries: Iterable[Query], *, doubted: bool = False) -> AsyncIterator[Sequence[Observation]]:
-        """``doubted``: somebody has answered these for the server, or not whole, over UDP; TCP is asked first."""
-        call = Call(doubted=doubted)
+    async def ask(self, queries: Iterable[Query], *, forged: bool = False) -> AsyncIterator[Sequence[Observation]]:
+        """``forged``: somebody has answered these for the server, or not whole, over UDP; TCP is asked first."""
+        call = Call(forged=forged)
         try:
             source = iter(queries)
             while chunk := list(islice(source, _CHUNK)):

@@ -73,7 +73,7 @@ class Exchange:
         write = _writer(asked, signer, edns=edns)
         if turn.query.transport is Transport.TCP:
             return await self._over_tcp(turn, write, signer, turn.patience)
-        if turn.call.doubted:
+        if turn.call.forged:
             told = await self._instead(turn, write, signer)
             if isinstance(told, Heard):
                 return told

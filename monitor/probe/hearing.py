@@ -1,6 +1,7 @@
 """Does this address say what it said before? Every octet that comes in over UDP for the engine passes here."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from checks.model import Outcome, Query
@@ -21,7 +22,7 @@ from monitor.probe.question import SOA, Ask, Question, question
 from monitor.probe.says import failed, said
 from monitor.probe.sockets import theirs
 from monitor.probe.volley import Load, Trial
-from monitor.probe.walk import Malformed
+from monitor.probe.walk import HEADER, Malformed
 
 LARGE = 2048
 """Octets read of a packet; we offer 1232, and whoever sends more is asked by the other prober."""
@@ -32,11 +33,24 @@ MOST = 256
 PAUSE = 0.2
 """Seconds until a closed port is tried again."""
 
+OTHER, SHORT = "another id or question than was asked", "shorter than a header"
+
 _NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Doubted = tuple[Load, int, Query, bool]
-"""For the other prober: whose, which ref, what, and whether UDP cannot be believed."""
+
+@dataclass(slots=True)
+class Doubt:
+    """For the other prober to tell: whose query it is, and by which ref it is known there."""
+
+    load: Load
+    ref: int
+    query: Query
+    forged: bool
+    """UDP is not to be believed where TCP can tell."""
+    stray: bytes | None = None
+    """What was thrown away, and why."""
+    why: str = ""
 
 
 class Hearing:
@@ -49,7 +63,7 @@ class Hearing:
         self._later = later
         self.columns = Columns()
         self.ticks = Ticks()
-        self.doubted: list[Doubted] = []
+        self.doubts: list[Doubt] = []
         self.at = _EPOCH
         self._micro = 0
         self._now = 0.0
@@ -174,37 +188,38 @@ class Hearing:
             load.same.append(ref)
             load.wires.append(wire)
             return
-        query = load.query(name)
-        answer, doubted = self._understood(wire, question(query), found, port)
+        doubt = Doubt(load, ref, load.query(name), forged=False)
+        answer = self._understood(wire, question(doubt.query), found, doubt)
         if answer is not None:
             gate.heard()
         if answer is None or answer.truncated or (answer.rcode in NO_EDNS and port.edns):
-            self._hand_over(load, ref, query, doubted=doubted)
+            self._hand_over(doubt)
             return
         self._remember(ref, wire, found, port)
         note = "" if port.edns else "no answer when asked with EDNS"
-        seen = said(query, answer, rtt, self.at, len(wire), note)
+        seen = said(doubt.query, answer, rtt, self.at, len(wire), note)
         self._counts.note(seen)
         load.asking.odd.append((ref, seen))
 
-    def _understood(
-        self, wire: bytes, asked: Question, found: usual.Outline | None, port: Port
-    ) -> tuple[Answer | None, bool]:
-        """What it says, and whether UDP is to be believed no more."""
+    def _understood(self, wire: bytes, asked: Question, found: usual.Outline | None, doubt: Doubt) -> Answer | None:
+        """What it says; None where the other prober is to hear it for itself."""
         answer = usual.told(wire, asked, found) if found is not None else None
         if answer is not None or len(wire) >= LARGE:
-            return answer, False
-        if complete.fit(wire, Ask(asked, int.from_bytes(wire[:2], "big"), b"", port.edns)) is not Fit.RIGHT:
-            self._counts.discard(port.gate.server)
-            return None, True
+            return answer
+        fit = complete.fit(wire, Ask(asked, int.from_bytes(wire[:2], "big"), b"", edns=True))
+        if fit is not Fit.RIGHT:
+            self._counts.discard(doubt.load.server)
+            doubt.forged, doubt.stray, doubt.why = True, wire, OTHER if fit is Fit.STRANGE else SHORT
+            return None
         try:
             answer = complete.read(wire, asked)
         except Malformed:
-            cut = complete.cut(wire)
-            if not cut:
-                self._counts.discard(port.gate.server)
-            return None, cut
-        return answer, answer.truncated
+            doubt.forged = complete.cut(wire)
+            if not doubt.forged:
+                self._counts.discard(doubt.load.server)
+            return None
+        doubt.forged = answer.truncated
+        return answer
 
     def _remember(self, ref: int, wire: bytes, found: usual.Outline | None, port: Port) -> None:
         if not port.edns:
@@ -228,34 +243,33 @@ class Hearing:
         self.ticks.expires[ref] = self._micro + left * 1_000_000
         return left >= columns.floors[ref]
 
-    def _hand_over(self, load: Load, ref: int, query: Query, *, doubted: bool) -> None:
+    def _hand_over(self, doubt: Doubt) -> None:
         """To the other prober, to ask anew; it says all there is to say of it."""
-        self.columns.unclear(ref)
-        self.doubted.append((load, ref, query, doubted))
+        self.columns.unclear(doubt.ref)
+        self.doubts.append(doubt)
 
     def _stray(self, port: Port, wire: bytes, now: float) -> None:
-        """Nobody waits for this here: late, twice, or forged."""
+        """Nobody waits for this here: it is late, or comes twice, or is forged."""
         known = port.late.get(wire[:2])
         if known is not None:
             sent, trial = known
-            return self._odd(port, (-1, trial.name, sent, trial), wire, now)
+            self._odd(port, (-1, trial.name, sent, trial), wire, now)
+            return
         self._counts.discard(port.gate.server)
-        said = wire[12:].lower()
-        for number, entry in [*port.flight.items()]:
-            if said.startswith(entry[1]):
+        theirs = wire[12:].lower()
+        waiting: list[tuple[bytes | None, Entry]] = [*port.flight.items()]
+        waiting += [(None, (-1, trial.name, sent, trial)) for sent, trial in port.late.values()]
+        nearly = len(wire) > 16 and wire[2] & 0xF8 == 0x80 and wire[4:6] == b"\0\1"
+        if nearly:  # a response to one question, so it disturbs none but who asked that
+            waiting = [(number, entry) for number, entry in waiting if theirs.startswith(entry[1])]
+        for number, entry in waiting:
+            if number is not None:
                 del port.flight[number]
-                return self._doubt(port, entry)
-        for _, trial in [*port.late.values()]:
-            if said.startswith(trial.name):
-                return self._doubt(port, (-1, trial.name, 0.0, trial))
-        if _nearly(wire):
-            return None
-        for entry in [*port.flight.values(), *((-1, trial.name, sent, trial) for sent, trial in port.late.values())]:
-            self._doubt(port, entry)
-        port.flight.clear()
-        return self._harbour.close(port)
+            self._disturbed(port, entry, wire)
+        if not nearly:
+            self._harbour.close(port)
 
-    def _doubt(self, port: Port, entry: Entry) -> None:
+    def _disturbed(self, port: Port, entry: Entry, wire: bytes) -> None:
         ref, name, _, load = entry
         if isinstance(load, Trial):
             if load.over:
@@ -264,7 +278,8 @@ class Hearing:
             self._end(load)
             load = load.load
         port.gate.busy -= 1
-        self._hand_over(load, ref, load.query(name), doubted=True)
+        why = OTHER if len(wire) >= HEADER.size else SHORT
+        self._hand_over(Doubt(load, ref, load.query(name), True, wire, why))
 
     # --- what did not come ---
 
@@ -332,8 +347,3 @@ class Hearing:
         for port, number in trial.askings:
             port.late.pop(number, None)
             self._harbour.rest(port, self._now)
-
-
-def _nearly(wire: bytes) -> bool:
-    """A response that has one question: late, or twice, or forged for somebody we are not asking about."""
-    return len(wire) > 16 and wire[2] & 0xF8 == 0x80 and wire[4:6] == b"\0\1"

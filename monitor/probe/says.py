@@ -1,5 +1,6 @@
 """How is what the engine heard written down? As the dnspython prober would."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from checks.model import Observation, Outcome, Query, Transport
@@ -48,4 +49,14 @@ def failed(query: Query, failure: Failure, at: datetime) -> Observation:
         discarded=failure.discarded,
         detail=bounded(failure.detail),
         evidence=evidence(failure.evidence),
+    )
+
+
+def settled(seen: Observation, stray: bytes | None, why: str) -> Observation:
+    """What the other prober saw, after a packet was thrown away here."""
+    if stray is None:
+        return seen
+    detail = seen.detail if why in seen.detail else "; ".join(filter(None, (seen.detail, why)))
+    return replace(
+        seen, discarded=seen.discarded + 1, detail=bounded(detail), evidence=seen.evidence or evidence(stray)
     )

@@ -141,6 +141,8 @@ def theirs(error: OSError, phase: str) -> Failure:
 
 
 def _endpoint(host: str, port: int) -> Endpoint:
+    if not 0 <= port < 65536:
+        raise Unasked(f"{port} is not a port")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError, OverflowError):

@@ -5,6 +5,7 @@
 
 import asyncio
 import heapq
+import logging
 import math
 from array import array
 from collections import deque
@@ -23,8 +24,9 @@ from monitor.probe.dns import DnsProber
 from monitor.probe.found import Failure
 from monitor.probe.gate import Gate
 from monitor.probe.harbour import Harbour
-from monitor.probe.hearing import Doubted, Hearing
+from monitor.probe.hearing import Doubt, Hearing
 from monitor.probe.port import Port
+from monitor.probe.says import settled
 from monitor.probe.sending import Sending
 from monitor.probe.volley import Heard, Kind, Load, Trial, Volley
 from monitor.status import ProbeCounts
@@ -41,6 +43,10 @@ FEW = 8
 """Queries in flight up to which every answer is taken as it comes; more are taken many at a time."""
 
 NEVER = math.inf
+
+STOPPING = Failure(Outcome.UNASKED, "the monitor is stopping")
+
+log = logging.getLogger(__name__)
 
 BEAT = 0.001
 """Seconds between two turns while there is much in flight."""
@@ -77,7 +83,6 @@ class Engine:
         self._askings: set[Asking] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._soa = Kind()
-        self._busy = 0
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._listening = False
         self._told = 0.0
@@ -111,7 +116,7 @@ class Engine:
             gate.loads.append(load)
             self._list(gate)
         if self._closed:
-            self._drop(asking)
+            self._drop(asking, STOPPING)
         elif self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -130,7 +135,7 @@ class Engine:
         """With those of the other prober."""
         counts = self._dns.counts()
         waiting = sum(len(load.names) - load.next for gate in self._gates.values() for load in gate.loads)
-        return replace(counts, in_flight=counts.in_flight + self._busy, waiting=counts.waiting + waiting)
+        return replace(counts, in_flight=counts.in_flight + self._busy(), waiting=counts.waiting + waiting)
 
     async def close(self) -> None:
         """What is in flight, or waits, ends as UNASKED; so does what is asked later."""
@@ -138,7 +143,7 @@ class Engine:
             return
         self._closed = True
         for asking in [*self._askings]:
-            self._drop(asking)
+            self._drop(asking, STOPPING)
         if self._own:
             await self._dns.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -150,7 +155,17 @@ class Engine:
     # --- turns ---
 
     def _turn(self) -> None:
+        """Whatever goes wrong here is our own fault: nobody is accused, and nobody waits for ever."""
         self._timer = None
+        try:
+            self._once()
+        except Exception as fault:
+            log.exception("the engine failed")
+            failure = Failure(Outcome.UNASKED, f"a fault of the prober itself: {type(fault).__name__}")
+            for asking in [*self._askings]:
+                self._drop(asking, failure)
+
+    def _once(self) -> None:
         now = monotonic()
         stop = now + SHARE
         self._hearing.begin(self._now(), now)
@@ -206,20 +221,20 @@ class Engine:
 
     def _hand_over(self) -> None:
         """To the other prober, what cannot be told at a glance."""
-        items, self._hearing.doubted = self._hearing.doubted, []
-        for doubted in (False, True) if items else ():
-            some = [item for item in items if item[3] is doubted]
+        doubts, self._hearing.doubts = self._hearing.doubts, []
+        for forged in (False, True) if doubts else ():
+            some = [doubt for doubt in doubts if doubt.forged is forged]
             if some:
-                task = asyncio.get_running_loop().create_task(self._other(some, doubted=doubted))
+                task = asyncio.get_running_loop().create_task(self._other(some, forged=forged))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def _other(self, items: list[Doubted], *, doubted: bool) -> None:
-        whose = {id(query): (load, ref) for load, ref, query, _ in items}
-        async for batch in self._dns.ask([query for _, _, query, _ in items], doubted=doubted):
+    async def _other(self, doubts: list[Doubt], *, forged: bool) -> None:
+        whose = {id(doubt.query): doubt for doubt in doubts}
+        async for batch in self._dns.ask([doubt.query for doubt in doubts], forged=forged):
             for seen in batch:
-                load, ref = whose[id(seen.query)]
-                load.asking.odd.append((ref, seen))
+                doubt = whose[id(seen.query)]
+                doubt.load.asking.odd.append((doubt.ref, settled(seen, doubt.stray, doubt.why)))
             self._hearing.begin(self._now(), monotonic())
             self._tell(NEVER)
 
@@ -239,7 +254,7 @@ class Engine:
 
     def _rest(self, wait: float, untold: bool, now: float) -> None:
         """Comes again when it is worth it: soon, or when something is heard or due."""
-        self._busy = busy = sum(gate.busy for gate in self._gates.values())
+        busy = self._busy()
         if untold:
             wait = min(wait, TELL)
         if busy > FEW:
@@ -275,6 +290,9 @@ class Engine:
 
     # --- the rest ---
 
+    def _busy(self) -> int:
+        return sum(gate.busy for gate in self._gates.values())
+
     def _gate(self, server: str, address: Address) -> Gate:
         gate = self._gates.get((server, address))
         if gate is None:
@@ -305,9 +323,8 @@ class Engine:
         self._hearing.forget(asking)
         asking.wake()
 
-    def _drop(self, asking: Asking) -> None:
+    def _drop(self, asking: Asking, failure: Failure) -> None:
         """All that is not told yet is unasked."""
-        failure = Failure(Outcome.UNASKED, "the monitor is stopping")
         self._hearing.begin(self._now(), monotonic())
         for load, name, ref in self._hearing.forget(asking):
             self._hearing.unasked(load, name, ref, failure)

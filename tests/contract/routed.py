@@ -9,7 +9,7 @@ from pathlib import Path
 from checks.model import Address, Query, Transport
 from monitor.clock import now
 from monitor.config.model import Probe
-from monitor.probe.dns import DnsProber
+from tests.contract.probers import prober_of
 
 OURS = """
 link set lo up
@@ -64,7 +64,7 @@ async def one(number: int, host: str, way: Transport) -> str:
     address = Address(host)
     source = f"fd09::{number:x}" if ":" in host else f"10.9.0.{number}"
     ip(lines=f"addr add {source}/{64 if ':' in host else 24} dev near {'nodad' if ':' in host else ''}")
-    prober = DnsProber(Probe(timeout=0.7, attempts=2, source=(source,)), {}, now)
+    prober = prober_of(Probe(timeout=0.7, attempts=2, source=(source,)), {}, now)
     if ":" in host:  # the router must have met us, or what it says first is lost
         met = Query("z.", "router", Address("fd09::2"), "z.", "SOA")
         assert [batch async for batch in prober([met])]

@@ -11,7 +11,7 @@ from checks.model import Address, Observation, Outcome, Query
 from monitor.clock import now
 from monitor.config.model import Probe
 from monitor.ports import Prober
-from monitor.probe.dns import DnsProber
+from tests.contract.probers import prober_of
 from tests.fakes import FakeProber
 from tests.misbehaviour import TCP, UDP
 from tests.nameserver import ZONE, Nameserver
@@ -22,7 +22,7 @@ NOBODY = Address("127.0.0.1", 9)
 
 @asynccontextmanager
 async def dnspython() -> AsyncIterator[Prober]:
-    prober = DnsProber(PROBE, {}, now)
+    prober = prober_of(PROBE, {}, now)
     try:
         yield prober
     finally:

@@ -5,7 +5,7 @@ import pytest
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import now
 from monitor.config.model import Probe
-from monitor.probe.dns import DnsProber
+from tests.contract.probers import prober_of
 from tests.misbehaviour import TCP, transfer, zone
 from tests.nameserver import SERIAL, ZONE, Asked, Connection, Nameserver, Tcp
 
@@ -25,7 +25,7 @@ def at_first(breaks: Tcp, then: Tcp) -> Tcp:
 
 async def see(tcp: Tcp, qtype: str) -> tuple[Observation, int]:
     """And how many connections it took."""
-    prober = DnsProber(Probe(), {}, now)
+    prober = prober_of(Probe(), {}, now)
     async with Nameserver(None, tcp) as server:
         query = Query(ZONE, "ns1", server.address, ZONE, qtype, Transport.TCP, whole=True)
         (seen,) = [one async for batch in prober([query]) for one in batch]

@@ -7,8 +7,9 @@ from dataclasses import replace
 from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import monotonic, now
 from monitor.config.model import Probe
-from monitor.probe.dns import DnsProber
+from monitor.ports import Prober
 from monitor.status import DURATION_BOUNDS
+from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import CLOSED
 from tests.misbehaviour import UDP
 from tests.nameserver import Asked, Connection, Nameserver, answering, good, reply, soa
@@ -26,7 +27,7 @@ def queries(server: str, address: Address, count: int, qtype: str = "SOA") -> li
     return [Query(f"z{n}.", server, address, f"z{n}.", qtype) for n in range(count)]
 
 
-async def gather(prober: DnsProber, asked: list[Query]) -> list[Observation]:
+async def gather(prober: Prober, asked: list[Query]) -> list[Observation]:
     return [seen async for batch in prober(asked) for seen in batch]
 
 
@@ -38,7 +39,7 @@ async def test_a_server_is_never_asked_faster_than_it_may_be() -> None:
         return [good(query)]
 
     async with Nameserver(note) as server:
-        prober = DnsProber(Probe(max_qps_per_server=100), {}, now)
+        prober = prober_of(Probe(max_qps_per_server=100), {}, now)
         before = monotonic()
         await gather(prober, queries("ns1", server.address, 60))
         await prober.close()
@@ -49,7 +50,7 @@ async def test_a_server_is_never_asked_faster_than_it_may_be() -> None:
 
 async def test_a_rest_is_not_caught_up_with() -> None:
     async with Nameserver(right) as server:
-        prober = DnsProber(Probe(max_qps_per_server=100), {}, now)
+        prober = prober_of(Probe(max_qps_per_server=100), {}, now)
         await gather(prober, queries("ns1", server.address, 10))
         await asyncio.wait((asyncio.create_task(asyncio.Event().wait()),), timeout=0.5)
         before = monotonic()
@@ -60,7 +61,7 @@ async def test_a_rest_is_not_caught_up_with() -> None:
 
 async def test_askings_again_count_against_the_rate() -> None:
     async with Nameserver(silent) as server:
-        prober = DnsProber(Probe(timeout=0.05, attempts=3, max_qps_per_server=50), {}, now)
+        prober = prober_of(Probe(timeout=0.05, attempts=3, max_qps_per_server=50), {}, now)
         before = monotonic()
         await gather(prober, queries("ns1", server.address, 15))
         took = monotonic() - before
@@ -70,7 +71,7 @@ async def test_askings_again_count_against_the_rate() -> None:
 
 async def test_servers_have_rates_of_their_own() -> None:
     async with Nameserver(right) as one, Nameserver(right) as two:
-        prober = DnsProber(Probe(max_qps_per_server=50), {}, now)
+        prober = prober_of(Probe(max_qps_per_server=50), {}, now)
         slow = queries("ns1", one.address, 25)
         quick = queries("ns2", two.address, 5)
         seen = await gather(prober, [*slow, *quick])
@@ -83,7 +84,7 @@ async def test_a_silent_server_holds_up_nobody() -> None:
     """A server that swallows everything does not keep the other from being asked, and costs little itself."""
     probe = Probe(timeout=0.5, attempts=2, max_in_flight=128, max_qps_per_server=1e6)
     async with Nameserver(silent) as dead, Nameserver(right) as alive:
-        prober = DnsProber(probe, {}, now)
+        prober = prober_of(probe, {}, now)
         before = monotonic()
         seen = await gather(prober, [*queries("dead", dead.address, 300), *queries("alive", alive.address, 300)])
         took = monotonic() - before
@@ -104,7 +105,7 @@ async def test_a_server_that_answers_again_is_asked_as_before() -> None:
 
     probe = Probe(timeout=0.05, attempts=2, max_qps_per_server=1e6)
     async with Nameserver(moody) as server:
-        prober = DnsProber(probe, {}, now)
+        prober = prober_of(probe, {}, now)
         await gather(prober, queries("ns1", server.address, 70))
         asked = len(server.asked)
         await gather(prober, queries("ns1", server.address, 20))
@@ -121,7 +122,7 @@ async def test_a_server_that_answers_again_is_asked_as_before() -> None:
 async def test_a_silent_server_delays_transfers_only_by_a_knock_each() -> None:
     """Two at a time would take half a minute."""
     async with Nameserver(None, deaf=True) as server:
-        prober = DnsProber(Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6), {}, now)
+        prober = prober_of(Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6), {}, now)
         before = monotonic()
         seen = await gather(prober, queries("ns1", server.address, 300, "AXFR"))
         took = monotonic() - before
@@ -132,7 +133,7 @@ async def test_a_silent_server_delays_transfers_only_by_a_knock_each() -> None:
 
 async def test_a_closed_port_costs_little() -> None:
     """Refused at once, and asked again after a moment: three hundred of them, as of a daemon that died."""
-    prober = DnsProber(Probe(timeout=2, attempts=3, max_qps_per_server=1e6), {}, now)
+    prober = prober_of(Probe(timeout=2, attempts=3, max_qps_per_server=1e6), {}, now)
     before = monotonic()
     seen = await gather(prober, queries("ns1", CLOSED["127.0.0.1"], 300))
     took = monotonic() - before
@@ -145,7 +146,7 @@ async def test_a_server_that_was_restarted_meanwhile_is_not_called_closed() -> N
     # An address of its own: on 127.0.0.1 somebody else may take the port between the two.
     async with Nameserver(right, answering, host="127.0.0.78") as server:
         address = server.address
-    prober = DnsProber(Probe(timeout=2, attempts=3), {}, now)
+    prober = prober_of(Probe(timeout=2, attempts=3), {}, now)
     asking = asyncio.create_task(gather(prober, queries("ns1", address, 1)))
     await asyncio.sleep(0.05)
     async with Nameserver(right, answering, host=address.host, port=address.port):
@@ -157,7 +158,7 @@ async def test_a_server_that_was_restarted_meanwhile_is_not_called_closed() -> N
 async def test_dead_tcp_does_not_hold_up_udp() -> None:
     """Somebody closes 53/tcp by dropping: a few hundred queries over TCP wait for nothing; UDP goes on as before."""
     async with Nameserver(right, deaf=True) as server:
-        prober = DnsProber(Probe(timeout=0.4, attempts=3, max_qps_per_server=1e6), {}, now)
+        prober = prober_of(Probe(timeout=0.4, attempts=3, max_qps_per_server=1e6), {}, now)
         tcp = [replace(one, transport=Transport.TCP) for one in queries("ns1", server.address, 100)]
         seen = await gather(prober, [*tcp, *queries("ns1", server.address, 100)])
         await prober.close()
@@ -166,7 +167,7 @@ async def test_dead_tcp_does_not_hold_up_udp() -> None:
 
 async def test_truncated_answers_over_dead_tcp_cost_less_once_it_is_known_to_be_dead() -> None:
     async with Nameserver(UDP["truncated"], deaf=True) as server:
-        prober = DnsProber(Probe(timeout=0.2, attempts=3, max_qps_per_server=1e6), {}, now)
+        prober = prober_of(Probe(timeout=0.2, attempts=3, max_qps_per_server=1e6), {}, now)
         before = monotonic()
         seen = await gather(prober, queries("ns1", server.address, 64 * 5))
         took = monotonic() - before
@@ -182,7 +183,7 @@ async def test_closing_ends_everything_at_once() -> None:
         await connection.stall()
 
     async with Nameserver(silent, stall) as server:
-        prober = DnsProber(probe, {}, now)
+        prober = prober_of(probe, {}, now)
         asked = queries("ns1", server.address, 200) + queries("ns1", server.address, 5, "AXFR")
         task = asyncio.create_task(gather(prober, asked))
         while len(server.asked) < 60 or len(server.asked_tcp) < 2:
@@ -199,7 +200,7 @@ async def test_closing_ends_everything_at_once() -> None:
 async def test_closing_right_after_asking_loses_nothing() -> None:
     """A task that was cancelled before it began has an observation too."""
     async with Nameserver(right) as server:
-        prober = DnsProber(Probe(), {}, now)
+        prober = prober_of(Probe(), {}, now)
         calling = prober(queries("ns1", server.address, 5))
         first = asyncio.ensure_future(anext(calling))
         await asyncio.sleep(0)
@@ -210,7 +211,7 @@ async def test_closing_right_after_asking_loses_nothing() -> None:
 
 async def test_what_is_asked_is_counted() -> None:
     async with Nameserver(UDP["wrong id, then right"], answering) as odd, Nameserver(silent) as dead:
-        prober = DnsProber(Probe(timeout=0.05, attempts=1, max_qps_per_server=1e6), {}, now)
+        prober = prober_of(Probe(timeout=0.05, attempts=1, max_qps_per_server=1e6), {}, now)
         await gather(prober, queries("odd", odd.address, 3))
         await gather(prober, queries("dead", dead.address, 2))
         await gather(prober, [Query("z.", "odd", odd.address, "z.", "SOA", Transport.TCP)])
@@ -233,7 +234,7 @@ async def test_transfers_have_slots_of_their_own() -> None:
         await connection.send(reply(query, [soa()]))
 
     async with Nameserver(silent) as dead, Nameserver(None, tcp) as giving:
-        prober = DnsProber(Probe(timeout=5, max_in_flight=8, max_qps_per_server=1e6), {}, now)
+        prober = prober_of(Probe(timeout=5, max_in_flight=8, max_qps_per_server=1e6), {}, now)
         busy = asyncio.create_task(gather(prober, queries("dead", dead.address, 50)))
         while len(dead.asked) < 8:
             await asyncio.sleep(0.005)

@@ -10,7 +10,7 @@ from checks.model import Observation, Outcome, Query, Shape, TransferResult
 from monitor.clock import now
 from monitor.config.model import Probe
 from monitor.ports import Key
-from monitor.probe.dns import DnsProber
+from tests.contract.probers import prober_of
 from tests.contract.test_prober_transfer import ALLOWED
 from tests.contract.test_prober_tsig import all_signed, signing
 from tests.contract.test_prober_wire import ask, check, see
@@ -107,7 +107,7 @@ async def test_a_transfer_is_asked_for_again_without_edns() -> None:
 
 async def test_a_server_that_was_deaf_gives_its_zone_again() -> None:
     probe = Probe(timeout=0.05, attempts=2, max_qps_per_server=1e6)
-    prober = DnsProber(probe, {}, now)
+    prober = prober_of(probe, {}, now)
     # An address of its own: on 127.0.0.1 somebody else may take the port between the two.
     async with Nameserver(None, deaf=True, host="127.0.0.77") as server:
         address = server.address
@@ -130,7 +130,7 @@ KEYS = {
 
 @pytest.mark.parametrize("words", KEYS)
 async def test_a_key_that_cannot_be_used_asks_nothing_and_says_nothing_secret(words: str) -> None:
-    prober = DnsProber(Probe(), {"k": KEYS[words]}, now)
+    prober = prober_of(Probe(), {"k": KEYS[words]}, now)
     async with Nameserver(lambda query: [good(query)]) as server:
         query = Query(ZONE, "ns1", server.address, ZONE, "SOA", key="k")
         (seen,) = [one async for batch in prober([query]) for one in batch]
@@ -147,7 +147,7 @@ async def test_a_key_that_cannot_be_used_asks_nothing_and_says_nothing_secret(wo
 )
 async def test_every_algorithm_signs(algorithm: str) -> None:
     wire = "HMAC-MD5.SIG-ALG.REG.INT" if algorithm == "hmac-md5" else algorithm
-    prober = DnsProber(Probe(), {"k": Key("k", "xfr.example.net", algorithm, Secret(SECRET))}, now)
+    prober = prober_of(Probe(), {"k": Key("k", "xfr.example.net", algorithm, Secret(SECRET))}, now)
     async with Nameserver(None, signing(all_signed, algorithm=wire)) as server:
         query = Query(ZONE, "ns1", server.address, ZONE, "AXFR", key="k", whole=True)
         (seen,) = [one async for batch in prober([query]) for one in batch]

@@ -10,15 +10,15 @@ import pytest
 from checks.model import Address, Outcome, Query, Transport
 from monitor.clock import now
 from monitor.config.model import Probe
-from monitor.probe.dns import DnsProber
 from monitor.probe.sockets import ours, theirs
+from tests.contract.probers import prober_of
 from tests.contract.test_prober_pace import gather, queries, right
 from tests.nameserver import Nameserver, answering
 
 
 async def test_without_our_own_address_nothing_is_asked() -> None:
     async with Nameserver(right, answering) as server:
-        prober = DnsProber(Probe(source=("192.0.2.77",)), {}, now)
+        prober = prober_of(Probe(source=("192.0.2.77",)), {}, now)
         udp, tcp = (Query("z.", "ns1", server.address, "z.", "SOA", transport) for transport in Transport)
         seen = await gather(prober, [udp, tcp])
         await prober.close()
@@ -28,7 +28,7 @@ async def test_without_our_own_address_nothing_is_asked() -> None:
 
 async def test_it_asks_from_where_it_is_told_to() -> None:
     async with Nameserver(right) as server:
-        prober = DnsProber(Probe(source=("127.0.0.9", "::1")), {}, now)
+        prober = prober_of(Probe(source=("127.0.0.9", "::1")), {}, now)
         seen = await gather(prober, queries("ns1", server.address, 1))
         await prober.close()
     assert seen[0].outcome is Outcome.ANSWERED
@@ -36,7 +36,7 @@ async def test_it_asks_from_where_it_is_told_to() -> None:
 
 async def test_what_the_system_forbids_accuses_nobody() -> None:
     """A broadcast address without leave to broadcast: permission denied, here, before anything left."""
-    prober = DnsProber(Probe(timeout=0.1), {}, now)
+    prober = prober_of(Probe(timeout=0.1), {}, now)
     seen = await gather(prober, queries("ns1", Address("255.255.255.255"), 1))
     await prober.close()
     assert (seen[0].outcome, seen[0].detail) == (Outcome.UNASKED, "send: permission denied")
@@ -68,14 +68,14 @@ from collections import Counter
 from checks.model import Query
 from monitor.clock import now
 from monitor.config.model import Probe
-from monitor.probe.dns import DnsProber
+from tests.contract.probers import prober_of
 from tests.contract.test_prober_pace import right
 from tests.nameserver import Nameserver, answering
 
 async def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     async with Nameserver(right, answering) as server:
-        prober = DnsProber(Probe(timeout=0.3, attempts=1, max_qps_per_server=1e6), {}, now, descriptors=10_000)
+        prober = prober_of(Probe(timeout=0.3, attempts=1, max_qps_per_server=1e6), {}, now, descriptors=10_000)
         names = [f"z{n}." for n in range(500)]
         asked = [Query(name, "ns1", server.address, name, "SOA") for name in names]
         async def look(many=500):
@@ -115,7 +115,7 @@ def test_without_descriptors_it_waits_then_says_so_and_then_goes_on() -> None:
 async def test_it_leaves_descriptors_to_others() -> None:
     """At most as many sockets as it was given, even when all of them are needed."""
     async with Nameserver(right) as server:
-        prober = DnsProber(Probe(timeout=1, max_qps_per_server=1e6), {}, now, descriptors=4)
+        prober = prober_of(Probe(timeout=1, max_qps_per_server=1e6), {}, now, descriptors=4)
         seen = await gather(prober, queries("ns1", server.address, 100))
         await prober.close()
     assert {one.outcome for one in seen} == {Outcome.ANSWERED}

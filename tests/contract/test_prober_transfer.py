@@ -9,7 +9,7 @@ import pytest
 from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import monotonic, now
 from monitor.config.model import Probe, TransferLimits
-from monitor.probe.dns import DnsProber
+from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import CLOSED, check, clean
 from tests.misbehaviour import TCP, TRANSFERS, drip
 from tests.nameserver import (
@@ -45,7 +45,7 @@ async def pull(tcp: Tcp | None, probe: Probe = PATIENT, **how: Any) -> Observati
 
 
 async def ask(address: Address, probe: Probe = PATIENT, **how: Any) -> Observation:
-    prober = DnsProber(probe, {"xfr": KEY}, now)
+    prober = prober_of(probe, {"xfr": KEY}, now)
     query = Query(**{"zone": ZONE, "server": "ns1", "address": address, "qname": ZONE, "qtype": "AXFR", **how})
     try:
         (seen,) = [one async for batch in prober([query]) for one in batch]
@@ -236,7 +236,7 @@ async def test_two_transfers_at_a_time_and_others_are_not_held_up() -> None:
         await (connection.stall() if query.type == 252 else answering(query, connection))
 
     async with Nameserver(lambda query: [good(query)], tcp) as server:
-        prober = DnsProber(QUICK, {}, now)
+        prober = prober_of(QUICK, {}, now)
         transfers = [Query(f"z{n}.", "ns1", server.address, f"z{n}.", "AXFR") for n in range(6)]
         others = [Query(f"z{n}.", "ns1", server.address, f"z{n}.", "SOA") for n in range(40)]
         seen = [one async for batch in prober([*transfers, *others]) for one in batch]

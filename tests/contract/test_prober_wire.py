@@ -11,7 +11,8 @@ import pytest
 from checks.model import Address, Observation, Outcome, Query, Shape, Transport
 from monitor.clock import now
 from monitor.config.model import Probe
-from monitor.probe.dns import DnsProber
+from monitor.probe.port import LIFE
+from tests.contract.probers import prober_of
 from tests.misbehaviour import SCRIPT, TCP, UDP, drip, once_dropped
 from tests.nameserver import (
     FORGED,
@@ -48,7 +49,7 @@ async def see(
 
 async def ask(address: Address, probe: Probe = PATIENT, **how: Any) -> Observation:
     how = {"zone": ZONE, "qname": ZONE, "qtype": "SOA", **how}
-    prober = DnsProber(probe, {}, now)
+    prober = prober_of(probe, {}, now)
     try:
         (seen,) = [one async for batch in prober([Query(server="ns1", address=address, **how)]) for one in batch]
     finally:
@@ -175,10 +176,20 @@ async def test_over_udp(name: str) -> None:
 STRAY = ("wrong id, then right", "wrong question, then right")
 MISMATCHED = ("wrong id", "wrong question", "wrong type", "two questions", "no question", "our own query", "a NOTIFY")
 
+
+class AtLeast(int):
+    """Those who ask once more over UDP may meet one more stray."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int) and other >= int(self)
+
+    __hash__ = int.__hash__
+
+
 # the same, while TCP is closed
 WITHOUT_TCP: dict[str, dict[str, Any]] = {
-    **{name: GOOD | {"transport": Transport.UDP, "discarded": 1} for name in STRAY},
-    **{name: {"outcome": Outcome.MISMATCHED, "discarded": 1, "soa": None} for name in MISMATCHED},
+    **{name: GOOD | {"transport": Transport.UDP, "discarded": AtLeast(1)} for name in STRAY},
+    **{name: {"outcome": Outcome.MISMATCHED, "discarded": AtLeast(1), "soa": None} for name in MISMATCHED},
     **{name: {"outcome": Outcome.MALFORMED, "soa": None} for name in ("noise under our id", "empty", "five octets")},
     "noise": {"outcome": Outcome.MISMATCHED, "soa": None},
     "500 forged, then right": {"outcome": Outcome.MISMATCHED, "soa": None},
@@ -273,9 +284,10 @@ async def test_a_late_answer_is_still_an_answer() -> None:
     assert len(server.asked) >= 2
 
 
-async def test_every_asking_has_its_own_port_and_id() -> None:
+async def test_every_asking_has_its_own_port_and_id(kind: str) -> None:
+    """Or, of very many, shares a random port with a few others for a short while."""
     async with Nameserver(lambda query: [] if len(server.asked) % 2 else [good(query)]) as server:
-        prober = DnsProber(Probe(timeout=0.05, attempts=2, max_qps_per_server=1e6), {}, now)
+        prober = prober_of(Probe(timeout=0.05, attempts=2, max_qps_per_server=1e6), {}, now)
         names = [f"z{number}.example.net." for number in range(500)]
         asked = [Query(name, "ns1", server.address, name, "SOA") for name in names]
         seen = [one async for batch in prober(asked) for one in batch]
@@ -285,7 +297,10 @@ async def test_every_asking_has_its_own_port_and_id() -> None:
     ports = Counter(server.sources)
     # of n draws out of 65536 ids (about 28000 ports), hardly any repeat, and they spread over the whole range
     assert len(ids) > 0.97 * len(server.asked)
-    assert len(ports) > 0.95 * len(server.asked)
+    if kind == "dnspython":
+        assert len(ports) > 0.95 * len(server.asked)
+    else:
+        assert max(ports.values()) <= LIFE
     quarters = Counter(number >> 14 for number in ids)
     assert min(quarters.values()) > 0.15 * len(ids)
 
@@ -340,7 +355,7 @@ async def test_one_drip_does_not_hold_up_another() -> None:
         await (drip if query.name.startswith(b"\4slow") else answering)(query, connection)
 
     async with Nameserver(None, two_faced) as server:
-        prober = DnsProber(Probe(timeout=0.3, attempts=2), {}, now)
+        prober = prober_of(Probe(timeout=0.3, attempts=2), {}, now)
         names = ["slow.example.net.", *(f"z{number}.example.net." for number in range(20))]
         asked = [Query(name, "ns1", server.address, name, "SOA", Transport.TCP) for name in names]
         order = [one async for batch in prober(asked) for one in batch]

@@ -14,14 +14,15 @@ import dns.message
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
+import pytest
 
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import now
 from monitor.config.model import Probe, TransferLimits
 from monitor.probe import answer, walk
-from monitor.probe.dns import DnsProber
 from monitor.probe.question import Ask, ask, question
 from monitor.probe.walk import Malformed
+from tests.contract.probers import PROBERS
 from tests.contract.test_prober_wire import clean
 from tests.fuzz.mutate import dice, generated, mutants, mutate
 from tests.misbehaviour import UDP, zone
@@ -140,7 +141,8 @@ def liberty(wire: bytes) -> bool:
     return False
 
 
-async def test_over_real_sockets_every_packet_has_an_outcome() -> None:
+@pytest.mark.parametrize("kind", PROBERS)
+async def test_over_real_sockets_every_packet_has_an_outcome(kind: str) -> None:
     """Mutants over UDP and TCP, under the right id: whatever comes, there is one observation, soon."""
     die = dice()
     seeds: dict[int, list[bytes]] = {}
@@ -161,7 +163,7 @@ async def test_over_real_sockets_every_packet_has_an_outcome() -> None:
 
     probe = Probe(timeout=2, attempts=1, max_qps_per_server=1e6)
     seen = await through(
-        udp, tcp, probe, 6000, [("SOA", Transport.UDP), ("SOA", Transport.TCP), ("TXT", Transport.UDP)]
+        kind, udp, tcp, probe, 6000, [("SOA", Transport.UDP), ("SOA", Transport.TCP), ("TXT", Transport.UDP)]
     )
     outcomes = Counter(one.outcome for one in seen)
     print(outcomes)
@@ -182,7 +184,7 @@ async def test_over_real_sockets_every_transfer_has_a_reason() -> None:
 
     limits = TransferLimits(deadline=2)
     probe = Probe(timeout=2, attempts=1, max_qps_per_server=1e6, transfers_per_server=16, transfer=limits)
-    seen = await through(None, tcp, probe, 2400, [("AXFR", Transport.TCP)])
+    seen = await through("dnspython", None, tcp, probe, 2400, [("AXFR", Transport.TCP)])
     reasons = Counter(one.transfer for one in seen)
     print(reasons)
     assert None not in reasons
@@ -190,11 +192,11 @@ async def test_over_real_sockets_every_transfer_has_a_reason() -> None:
 
 
 async def through(
-    udp: Any, tcp: Any, probe: Probe, count: int, kinds: list[tuple[str, Transport]]
+    prober_kind: str, udp: Any, tcp: Any, probe: Probe, count: int, kinds: list[tuple[str, Transport]]
 ) -> list[Observation]:
     queries = []
     async with Nameserver(udp, tcp) as server:
-        prober = DnsProber(probe, {"xfr": KEY}, now)
+        prober = PROBERS[prober_kind](probe, {"xfr": KEY}, now)
         for number in range(count):
             qtype, transport = kinds[number % len(kinds)]
             key = "xfr" if number % 5 == 0 else None

@@ -1,0 +1,19 @@
+"""The probers that keep one contract: each test of it runs with every one of them."""
+
+from collections.abc import Mapping
+
+from monitor.config.model import Probe
+from monitor.ports import Key, Now
+from monitor.probe.dns import DnsProber
+from monitor.probe.prober import Probing
+
+PROBERS: dict[str, type[DnsProber] | type[Probing]] = {"dnspython": DnsProber, "engine": Probing}
+
+chosen = ["dnspython"]
+"""The one that is tried now is the last."""
+
+
+def prober_of(
+    settings: Probe, keys: Mapping[str, Key], now: Now, *, descriptors: int | None = None
+) -> DnsProber | Probing:
+    return PROBERS[chosen[-1]](settings, keys, now, descriptors=descriptors)

@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Protocol, TypeVar, overload
 
@@ -112,3 +113,36 @@ class Roll(Mapping[str, Named]):
         return all(self.templates[mine] == other.templates[theirs] for mine, theirs in pairs)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """What one roll has and another has not. ``fresh`` came or changed; ``was`` ("q") has each number before, or -1."""
+
+    gone: Sequence[str]
+    fresh: Sequence[str]
+    was: "array[int]"
+
+
+def difference(old: Roll[Named], new: Roll[Named]) -> Parted:
+    """From one roll to another; a value that changed is fresh, and has its number before all the same."""
+    known = {template: kind for kind, template in enumerate(old.templates)}
+    same = [known.get(template, -1) for template in new.templates]
+    if old.names == new.names:
+        was = array("q", range(len(new.names)))
+        gone: Sequence[str] = ()
+    else:
+        numbers = dict(zip(old.names, range(len(old.names)), strict=True))
+        was = array("q", (numbers.get(name, -1) for name in new.names))
+        stayed = bytearray(len(old.names))
+        for past in was:
+            if past >= 0:
+                stayed[past] = 1
+        gone = tuple(name for name, stays in zip(old.names, stayed, strict=True) if not stays)
+    kinds = old.kinds
+    fresh = tuple(
+        name
+        for name, kind, past in zip(new.names, new.kinds, was, strict=True)
+        if past < 0 or same[kind] != kinds[past]
+    )
+    return Parted(gone, fresh, was)

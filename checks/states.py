@@ -8,6 +8,11 @@ from checks.looks import SERVING
 from checks.model import Finding, Outcome, Zone
 from checks.serials import behind, newer
 
+STATES = (
+    "unknown", "in-sync", "propagating", "late", "overdue", "stuck", "ahead", "unordered", "silent", "not-served",
+)  # fmt: skip
+"""All there are."""
+
 _BY_CODE = {
     "serial-stuck": "stuck",
     "serial-overdue": "overdue",

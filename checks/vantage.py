@@ -27,6 +27,11 @@ def hear(vantage: Vantage, round: Round) -> Vantage:
     for seen in round.seen:
         key = (seen.query.server, seen.query.address)
         news[key] = not seen.outcome.silent or news.get(key, False)
+    return note(vantage, news)
+
+
+def note(vantage: Vantage, news: Heard) -> Vantage:
+    """What is known once each of these has been heard, or not; the very same object while nothing changed."""
     heard = vantage.heard
     if all(heard.get(key) is answered for key, answered in news.items()):
         return vantage

@@ -11,7 +11,6 @@ import structlog
 
 from alerting.message import render
 from alerting.model import Notification, Telling
-from checks.model import Round
 from monitor import direct
 from monitor.asking import Asking
 from monitor.bus.local import LocalBus
@@ -21,9 +20,9 @@ from monitor.config.model import Config
 from monitor.deliver import Deliverer, Patience
 from monitor.housekeeping import prune
 from monitor.judging import Judging
-from monitor.pipeline import Memory
+from monitor.memory import REMEMBERED, Memory
 from monitor.plan import as_started, cadences, plan_of
-from monitor.ports import StoreError, Sweep
+from monitor.ports import Heard, StoreError, Sweep
 from monitor.record import Record
 from monitor.schedule import Schedule
 from monitor.sources import Topology, recall, resolve
@@ -44,9 +43,6 @@ LINGER = 0.05
 
 PARTING = 3.0
 """Seconds that the end of the service leaves to what is being judged and sent."""
-
-FIRST = "soa-serial"
-"""Once this has been asked of every zone, the service is ready."""
 
 
 class Service:
@@ -133,8 +129,9 @@ class Service:
             changed=self._watchers.tell,
             told=self._deliverer.poke,
         )  # fmt: skip
-        await self._judging.replan(plan)
-        self._asking = Asking(config, plan, self._publish, now)
+        change = await self._judging.replan(plan, first=True)
+        self._asking = Asking(config, self._judging.plan, change.still, self._publish, now)
+        self._judging.moved = self._asking.moved
         await self._receivers()
         service = config.service
         context = WebContext(
@@ -193,10 +190,9 @@ class Service:
         complain(problem for problem in found.problems if problem not in self._found.problems)
         plan = plan_of(config, found)
         self._found = found
-        if plan != self._judging.plan:
-            await self._judging.replan(plan)
+        change = await self._judging.replan(plan) if plan != self._judging.plan else self._judging.unchanged
         self.config = config
-        self._asking.use(config, plan)
+        self._asking.use(config, self._judging.plan, change)
 
     def _render(self, telling: Telling) -> Notification:
         return render(telling, self.config.service.url, now())
@@ -209,6 +205,8 @@ class Service:
         cadence = self.config.cadence[name]
         if name not in self._judging.status.sweeps:
             self._show_sweep(SweepStatus(name, now(), None, 0, 0, 0, cadence))
+        if name == REMEMBERED:
+            await self._judging.scout()
         swept = await self._asking.sweep(name)
         if swept is None:
             return
@@ -220,7 +218,7 @@ class Service:
             await self._judging.swept(
                 Sweep(name, swept.started, finished, swept.zones, swept.queries, swept.answered, vantage)
             )
-        if not self._judging.status.ready and (name == FIRST or FIRST not in self._judging.plan.checks):
+        if not self._judging.status.ready and (name == REMEMBERED or REMEMBERED not in self._judging.plan.checks):
             self._judging.show(ready=True)
 
     def _show_sweep(self, status: SweepStatus) -> None:
@@ -230,9 +228,9 @@ class Service:
         if (sweep := self._judging.status.sweeps.get(name)) is not None:
             self._show_sweep(replace(sweep, missed=self._schedule.missed[name]))
 
-    async def _publish(self, round: Round) -> None:
-        await self._bus.publish(round)
-        self._published += 1
+    async def _publish(self, *heard: Heard) -> None:
+        await self._bus.publish(*heard)
+        self._published += len(heard)
 
     async def _caught_up(self) -> None:
         """What has been published so far is judged and kept."""

@@ -9,14 +9,20 @@ import structlog
 
 from alerting.model import Incident
 from checks.history import Propagation
-from checks.model import Round
 from checks.vantage import blind
-from monitor.pipeline import SELF, Draft, Memory, Plan, draw, handle, release, reminders
-from monitor.ports import Commit, Now, Sweep
+from monitor.board import Board
+from monitor.memory import REMEMBERED, Memory
+from monitor.pipeline import SELF, Draft, Plan, decisive, draw, handle, look, release, reminders
+from monitor.ports import Commit, Heard, Now, Sweep
+from monitor.quiet import Moves, scouts, settled_anew
 from monitor.record import Record, merge
-from monitor.status import PROPAGATION_BOUNDS, Histogram, Status
+from monitor.status import PROPAGATION_BOUNDS, Histogram, Status, ZoneStatus
+from monitor.still import Change, change_to
 
 log = structlog.get_logger(__name__)
+
+SLICE = 100
+"""Zones looked at for the page before everybody else has a turn."""
 
 RECENT = 50
 """Resolved incidents that Status still shows."""
@@ -39,31 +45,63 @@ class Judging:
         changed: Callable[[], None],
         told: Callable[[], None],
     ) -> None:
-        self.status = status
         self.plan = plan
+        self.moved: Callable[[Moves], None] = lambda moves: None
+        """Hears which zones came to stand still, and which do no longer."""
         self.failures: dict[str, int] = {}
         self.propagation: dict[str, Histogram] = {}
+        self.quiet = self.judged = 0
         self._memory = memory
         self._record = record
         self._now = now
         self._changed, self._told = changed, told
         self._turn = asyncio.Lock()
+        if memory.still.roll is not plan.zones:
+            memory.use(change_to(memory.still, plan.zones).still)
+        self._board = Board(plan.zones, self._draw)
+        self.status = replace(status, zones=self._board.zones())
 
-    async def take(self, rounds: Sequence[Round]) -> None:
+    async def take(self, heard: Sequence[Heard]) -> None:
         """Judge a batch of rounds, keep and show what came of it."""
         async with self._turn:
             at = self._now()
             self._memory.store_error = self._record.error
-            await self._keep(*handle(self._memory, rounds, self.plan, at), at)
+            await self._keep(*handle(self._memory, heard, self.plan, at), at)
 
-    async def replan(self, plan: Plan) -> None:
-        """Watch this from now on; what is no longer in it is let go, and its alerts are withdrawn."""
+    @property
+    def unchanged(self) -> Change:
+        """The columns as they are, under the same roll."""
+        return Change(self._memory.still)
+
+    async def replan(self, plan: Plan, *, first: bool = False) -> Change:
+        """Watch this from now on; what is no longer in it is let go, and its alerts are withdrawn.
+
+        ``first``: the memory is from the disk, and may hold what no plan has had since.
+        """
         async with self._turn:
-            at = self._now()
+            at, before = self._now(), self.plan
+            change = await asyncio.to_thread(change_to, self._memory.still, plan.zones)
+            plan = replace(plan, zones=change.still.roll)
+            self._memory.use(change.still)
             self.plan = plan
-            commit, draft = release(self._memory, plan, at)
-            draft.touched |= plan.zones.keys()
+            commit, draft = release(self._memory, plan, at, None if first else change.gone)
+            if change.was is not None:
+                self._board.use(change.still.roll, change.was)
+            if plan.checks.get(REMEMBERED) != before.checks.get(REMEMBERED):
+                settled_anew(self._memory, draft.moves)
+            draft.touched |= self._memory.by_zone.keys()
+            draft.touched.update(change.fresh)
+            if decisive(plan) != decisive(before):
+                draft.touched |= set(plan.zones)
             await self._keep(commit, draft, at)
+            return change
+
+    async def scout(self) -> None:
+        """Before a sweep: a few zones of which nothing new is expected are asked whole."""
+        async with self._turn:
+            moves = Moves(self._memory.still.roll)
+            scouts(self._memory, moves)
+            self.moved(moves)
 
     async def remind(self) -> None:
         """Say again what is still open after a while; try again to write what waits for the disk."""
@@ -96,23 +134,32 @@ class Judging:
             self.failures[check] = self.failures.get(check, 0) + 1
             log.error("check failed", check=check)
         self._count(commit.propagations)
+        self.quiet += draft.quiet
+        self.judged += draft.judged
         kept = await self._record.commit(commit)
-        self._draw(commit, draft, at)
+        self.moved(draft.moves)
+        await self._show_zones(commit, draft, at)
         if kept and commit.tellings:
             self._told()
 
-    def _draw(self, commit: Commit, draft: Draft, at: datetime) -> None:
-        before = self.status
-        zones = before.zones
-        if pictures := draw(self._memory, self.plan, draft.touched - {SELF}, before.zones, at):
-            zones = {**before.zones, **pictures}
-        if len(zones) > len(self.plan.zones):  # a new plan, and all that is in it was drawn
-            zones = {name: zone for name, zone in zones.items() if name in self.plan.zones}
+    async def _show_zones(self, commit: Commit, draft: Draft, at: datetime) -> None:
+        before, board, plan = self.status, self._board, self.plan
+        for number, name in enumerate(draft.touched - {SELF}):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            if name in plan.zones:
+                seen = look(self._memory, plan, name, at)
+                board.note(name, seen.health, seen.states, seen.worst, seen.began)
+        zones = board.zones()
         dark = tuple(str(family) for family in blind(self._memory.vantage))
-        if zones is not before.zones or commit.incidents or dark != before.blind:
+        if zones is not before.zones or draft.quiet or commit.incidents or dark != before.blind:
             incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
             self.show(zones=zones, incidents=incidents, blind=dark)
         self._show_record()
+
+    def _draw(self, name: str) -> ZoneStatus:
+        """The picture of a zone, for the board."""
+        return draw(self._memory, self.plan, name, self._board.since(name), self._now())
 
     def _show_record(self) -> None:
         record = self._record

@@ -1,6 +1,7 @@
 """How does one zone look now? From ledger, verdicts and alerts to what is shown."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from alerting.model import NOT_CHECKED, Alert, Phase, Severity
@@ -20,13 +21,12 @@ def picture(
     ledger: Ledger | None,
     verdicts: Mapping[str, Verdict],
     alerts: Iterable[Alert],
-    before: ZoneStatus | None,
+    since: datetime | None,
     now: datetime,
     decisive: Collection[str] = DECISIVE,
 ) -> ZoneStatus:
     """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known."""
-    told = (finding(a) for a in alerts if not (a.key.code == NOT_CHECKED and a.phase is Phase.PENDING))
-    findings = tuple(sorted(told, key=lambda f: (-f.severity, f.since, f.code)))
+    findings = standing_findings(alerts)
     health = health_of(findings, verdicts, decisive)
     spaces = ledger.spaces if ledger else ()
     soa = next((s.soa for s in spaces if s.soa), None)
@@ -40,8 +40,47 @@ def picture(
         checks=tuple(CheckStatus(v.check, v.at, v.health, v.why) for _, v in sorted(verdicts.items())),
         primary=zone.primary,
         timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
-        since=before.since if before is not None and before.health is health else began(health, findings, now),
+        since=since if since is not None else began(health, findings, now),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a picture comes to: health, the state of each address, the gravest finding, since when it may be so."""
+
+    health: Health
+    states: tuple[str, ...]
+    worst: Severity | None
+    began: datetime
+
+
+def glance(
+    zone: Zone,
+    ledger: Ledger | None,
+    verdicts: Mapping[str, Verdict],
+    alerts: Collection[Alert],
+    now: datetime,
+    decisive: Collection[str] = DECISIVE,
+) -> Glance:
+    """The same as ``picture`` says, for a tenth of what that costs."""
+    findings = standing_findings(alerts) if alerts else ()
+    health = health_of(findings, verdicts, decisive)
+    said = [f for v in verdicts.values() for f in v.findings]
+    if ledger is None:
+        states = ("unknown",) * sum(len(server.addresses) for server in zone.servers)
+    else:
+        known = {(s.server, s.address): s for s in ledger.standings}
+        states = tuple(
+            address_state(zone, ledger, known.get((server.name, address)), said) for server, address in zone.places()
+        )
+    worst = findings[0].severity if findings else None
+    return Glance(health, states, worst, began(health, findings, now))
+
+
+def standing_findings(alerts: Iterable[Alert]) -> tuple[FindingStatus, ...]:
+    """What is found of a zone, the gravest first."""
+    told = (finding(a) for a in alerts if not (a.key.code == NOT_CHECKED and a.phase is Phase.PENDING))
+    return tuple(sorted(told, key=lambda f: (-f.severity, f.since, f.code)))
 
 
 def health_of(

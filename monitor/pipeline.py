@@ -5,22 +5,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerting.cause import Topology
-from alerting.incidents import Book, Kept, keep, remind
+from alerting.incidents import Kept, keep, remind
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Policy, Route, Severity, Transition
 from alerting.state import apply, withdraw
 from checks.check import Check
 from checks.history import Ledger, Propagation, RunChange
 from checks.judge import judge
 from checks.ledger import changes, see
-from checks.model import Address, Finding, Health, Round, Verdict, Zone
-from checks.vantage import Vantage, blind, excuse, hear
+from checks.model import Finding, Health, Round, Verdict, Zone
+from checks.roll import Roll
+from checks.soa_serial import SoaSerial
+from checks.vantage import blind, excuse, hear
 from checks.vantage import keep as keep_heard
-from monitor.picture import DECISIVE, picture
-from monitor.ports import Commit, Remembered
+from monitor.memory import REMEMBERED, Memory
+from monitor.picture import DECISIVE, Glance, glance, picture
+from monitor.ports import Commit, Heard, Lull
+from monitor.quiet import Moves, heard_of, pass_over, settle, unsettle
 from monitor.status import ZoneStatus
-
-REMEMBERED = "soa-serial"
-"""The check whose rounds the ledger is made of."""
 
 SELF = ""
 """The zone of the monitor's own alerts."""
@@ -30,7 +31,7 @@ SELF = ""
 class Plan:
     """What is watched, and by which rules: swapped whole when the configuration or the addresses change."""
 
-    zones: Mapping[str, Zone] = field(default_factory=dict)
+    zones: Roll[Zone] = field(default_factory=lambda: Roll.of(()))
     checks: Mapping[str, Check] = field(default_factory=dict)
     """Those that are on."""
     topology: Topology = field(default_factory=Topology)
@@ -41,63 +42,10 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Memory:
-    """What the judge has in mind between rounds; all of it but the verdicts survives a restart."""
-
-    ledgers: dict[str, Ledger] = field(default_factory=dict)
-    standing: dict[AlertKey, Alert] = field(default_factory=dict)
-    """Every alert that is not OK."""
-    by_zone: dict[str, dict[str, dict[AlertKey, Alert]]] = field(default_factory=dict)
-    """The same, by zone and check."""
-    verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
-    book: Book = field(default_factory=Book)
-    taken: dict[tuple[str, Address], datetime] = field(default_factory=dict)
-    """When each address last took a new version of any zone."""
-    vantage: Vantage = field(default_factory=Vantage)
-    store_error: str = ""
-    """Why the last commit was refused; empty when it was not."""
-
-    @classmethod
-    def of(cls, remembered: Remembered) -> "Memory":
-        memory = cls(ledgers=dict(remembered.ledgers), book=Book(dict(remembered.incidents)))
-        for alert in remembered.alerts.values():
-            memory.put(alert)
-        for ledger in memory.ledgers.values():
-            memory.took(ledger)
-        return memory
-
-    def took(self, ledger: Ledger) -> None:
-        """Its addresses may have new versions; what a ledger that comes from the disk says must come to the same."""
-        for standing in ledger.standings:
-            if standing.serial is not None:
-                place = (standing.server, standing.address)
-                self.taken[place] = max(standing.since, self.taken.get(place, standing.since))
-
-    def put(self, alert: Alert) -> None:
-        """Keep an alert as it is now; one that is OK is forgotten."""
-        key = alert.key
-        if not alert.quiet:
-            self.standing[key] = alert
-            self.by_zone.setdefault(key.zone, {}).setdefault(key.check, {})[key] = alert
-        elif self.standing.pop(key, None) is not None:
-            checks = self.by_zone[key.zone]
-            del checks[key.check][key]
-            if not checks[key.check]:
-                del checks[key.check]
-            if not checks:
-                del self.by_zone[key.zone]
-
-    def of_check(self, zone: str, check: str) -> Mapping[AlertKey, Alert]:
-        return self.by_zone.get(zone, {}).get(check, {})
-
-    def of_zone(self, zone: str) -> list[Alert]:
-        return [alert for alerts in self.by_zone.get(zone, {}).values() for alert in alerts.values()]
-
-
-@dataclass(slots=True)
 class Draft:
-    """A commit in the making, and the zones whose picture it changes."""
+    """A commit in the making, the zones whose picture it changes, and which came to stand still, or do no longer."""
 
+    moves: Moves
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     runs: list[RunChange] = field(default_factory=list)
     propagations: list[Propagation] = field(default_factory=list)
@@ -107,34 +55,59 @@ class Draft:
     touched: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
     """Checks that could not judge a zone because of a bug of their own."""
+    quiet: int = 0
+    """Rounds that were passed over."""
+    judged: int = 0
+    """Rounds of soa-serial that were judged."""
 
 
-def handle(memory: Memory, rounds: Sequence[Round], plan: Plan, now: datetime) -> tuple[Commit, Draft]:
+def handle(memory: Memory, heard: Sequence[Heard], plan: Plan, now: datetime) -> tuple[Commit, Draft]:
     """Remember, judge, advance, fold. A round of what is not in the plan any more is dropped."""
-    draft = Draft()
-    for round in rounds:
-        zone, check = plan.zones.get(round.zone), plan.checks.get(round.check)
-        if zone is None or check is None or not check.applies(zone) or not still_there(zone, round):
-            continue
-        memory.vantage = hear(memory.vantage, round)
-        verdict = verdict_on(memory, draft, check, zone, excuse(memory.vantage, round))
-        memory.verdicts.setdefault(zone.name, {})[check.name] = verdict
-        if verdict.failed:
-            draft.failed.append(check.name)
-        advance(memory, draft, verdict, plan)
-        draft.touched.add(zone.name)
+    draft = Draft(Moves(memory.still.roll))
+    dark = blind(memory.vantage)
+    for one in heard:
+        if isinstance(one, Lull):
+            if one.check in plan.checks:
+                draft.quiet += pass_over(memory, draft.moves, one)
+        else:
+            take_in(memory, draft, one, plan)
+        if blind(memory.vantage) != dark:
+            dark = blind(memory.vantage)
+            unsettle(memory, draft.moves)
     advance(memory, draft, own_verdict(memory, now), plan)
     return conclude(memory, draft, plan, now), draft
 
 
-def verdict_on(memory: Memory, draft: Draft, check: Check, zone: Zone, round: Round) -> Verdict:
-    """What the check says; a defect in remembering is contained as one in judging is: one zone must not end it all."""
+def take_in(memory: Memory, draft: Draft, round: Round, plan: Plan) -> None:
+    """One round: heard, remembered, judged; and does its zone stand still now?"""
+    zone, check = plan.zones.get(round.zone), plan.checks.get(round.check)
+    if zone is None or check is None or not check.applies(zone) or not still_there(zone, round):
+        return
+    if heard_of(memory, round):
+        unsettle(memory, draft.moves)
+    memory.vantage = hear(memory.vantage, round)
+    verdict, learned = verdict_on(memory, draft, check, zone, excuse(memory.vantage, round))
+    memory.heed(verdict)
+    if verdict.failed:
+        draft.failed.append(check.name)
+    advance(memory, draft, verdict, plan)
+    if learned and isinstance(check, SoaSerial) and memory.still.roll is plan.zones:
+        settle(memory, draft.moves, round, verdict, check.expiry_near)
+    draft.touched.add(zone.name)
+    draft.judged += check.name == REMEMBERED
+
+
+def verdict_on(memory: Memory, draft: Draft, check: Check, zone: Zone, round: Round) -> tuple[Verdict, bool]:
+    """What the check says, and whether the ledger learned from the round.
+
+    A defect in remembering is contained as one in judging is: one zone must not end it all.
+    """
     try:
         ledger = remember(memory, draft, zone, round)
     except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
         why = f"check failed: {type(defect).__name__}: {defect}"
-        return Verdict(zone.name, check.name, round.at, Health.UNKNOWN, why=why, failed=True)
-    return judge(check, zone, round, ledger)
+        return Verdict(zone.name, check.name, round.at, Health.UNKNOWN, why=why, failed=True), False
+    return judge(check, zone, round, ledger), ledger.at == round.at
 
 
 def still_there(zone: Zone, round: Round) -> bool:
@@ -230,19 +203,21 @@ def reminders(memory: Memory, plan: Plan, now: datetime) -> Commit:
     return Commit(incidents=kept.incidents, tellings=kept.tellings)
 
 
-def release(memory: Memory, plan: Plan, now: datetime) -> tuple[Commit, Draft]:
-    """Let go of what the plan no longer holds: zones, servers, addresses and checks, and the alerts about them."""
-    draft = Draft()
-    gone = memory.ledgers.keys() - plan.zones.keys()
-    for name in gone:
-        del memory.ledgers[name]
-    draft.dropped = tuple(sorted(gone))
+def release(memory: Memory, plan: Plan, now: datetime, gone: Iterable[str] | None = None) -> tuple[Commit, Draft]:
+    """Let go of what the plan no longer holds: zones, servers, addresses and checks, and the alerts about them.
+
+    ``gone`` are the zones that left, where that is known; otherwise all ledgers are looked through.
+    """
+    draft = Draft(Moves(memory.still.roll))
+    left = [name for name in (memory.ledgers if gone is None else gone) if name not in plan.zones]
+    draft.dropped = tuple(sorted(name for name in left if memory.ledgers.pop(name, None) is not None))
     memory.verdicts = {
         name: {check: verdict for check, verdict in verdicts.items() if applies(plan, check, name)}
         for name, verdicts in memory.verdicts.items()
         if name in plan.zones
     }
-    places = {(server.name, address) for zone in plan.zones.values() for server, address in zone.places()}
+    memory.still.keep_plain(plan.checks)
+    places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.places()}
     memory.vantage = keep_heard(memory.vantage, places)
     memory.taken = {place: at for place, at in memory.taken.items() if place in places}
     for alert in [a for a in memory.standing.values() if not watched(a.key, plan)]:
@@ -270,16 +245,18 @@ def applies(plan: Plan, check: str, zone: str) -> bool:
     return zone in plan.zones and check in plan.checks and plan.checks[check].applies(plan.zones[zone])
 
 
-def draw(
-    memory: Memory, plan: Plan, names: Iterable[str], before: Mapping[str, ZoneStatus], now: datetime
-) -> dict[str, ZoneStatus]:
-    """The pictures of these zones as they are now."""
-    decisive = tuple(name for name in DECISIVE if name in plan.checks) or tuple(plan.checks)
-    return {
-        name: picture(
-            plan.zones[name], memory.ledgers.get(name), memory.verdicts.get(name, {}), memory.of_zone(name),
-            before.get(name), now, decisive,
-        )
-        for name in names
-        if name in plan.zones
-    }  # fmt: skip
+def decisive(plan: Plan) -> tuple[str, ...]:
+    """The checks without whose word no zone of this plan is called well."""
+    return tuple(name for name in DECISIVE if name in plan.checks) or tuple(plan.checks)
+
+
+def draw(memory: Memory, plan: Plan, name: str, since: datetime | None, now: datetime) -> ZoneStatus:
+    """The picture of a zone as it is now; its health is what it is ``since`` then."""
+    verdicts, alerts = memory.verdicts_on(name), memory.of_zone(name)
+    return picture(plan.zones[name], memory.ledgers.get(name), verdicts, alerts, since, now, decisive(plan))
+
+
+def look(memory: Memory, plan: Plan, name: str, now: datetime) -> Glance:
+    """How the zone is, without a picture of it."""
+    verdicts, alerts = memory.verdicts_on(name), memory.of_zone(name)
+    return glance(plan.zones[name], memory.ledgers.get(name), verdicts, alerts, now, decisive(plan))

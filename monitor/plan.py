@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerting.cause import Topology as Causes
+from checks.roll import Roll
 from monitor.config.model import Config
 from monitor.pipeline import Plan
 from monitor.sources import Topology
@@ -22,7 +23,7 @@ FIXED = ("listen", "database", "vantage", "token", "public", "url")
 
 def plan_of(config: Config, found: Topology) -> Plan:
     return Plan(
-        zones={zone.name: zone for zone in found.zones},
+        zones=Roll.of(found.zones),
         checks={name: check for name, check in config.checks.items() if config.cadence[name]},
         topology=Causes.of(found.zones, config.service.vantage),
         policy=config.policy,

@@ -1,13 +1,15 @@
 """The seams: what may be swapped for another implementation, and what each must keep to."""
 
+from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerting.model import Alert, AlertKey, Incident, Notification, Secret, Telling, Transition
 from checks.history import Ledger, Propagation, RunChange
-from checks.model import Observation, Query, Round
+from checks.model import Observation, Query, Round, Zone
+from checks.roll import Roll
 
 Now = Callable[[], datetime]
 
@@ -37,15 +39,34 @@ class BusClosed(Exception):
     """Nobody takes rounds any more: the service is stopping."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lull:
+    """A round each of many zones, in which every address said what it had said before.
+
+    ``numbers`` are the zones' numbers in ``roll``, typecode "I"; ``at`` is when the last of them was complete.
+    """
+
+    check: str
+    at: datetime
+    cadence: timedelta
+    numbers: "array[int]"
+    roll: Roll[Zone]
+    vantage: str = "local"
+
+
+Heard = Round | Lull
+"""What travels from those who ask to those who judge."""
+
+
 class Bus(Protocol):
     """Carries rounds from those who ask to those who judge; publishing waits when the judge is behind."""
 
-    async def publish(self, round: Round) -> None:
-        """Raises BusClosed once it is closed, also for those who were waiting."""
+    async def publish(self, *heard: Heard) -> None:
+        """In this order. Raises BusClosed once it is closed, also for those who were waiting."""
         ...
 
-    async def take(self, most: int) -> Sequence[Round]:
-        """At least one round, at most ``most``; waits for the first; empty once closed and drained."""
+    async def take(self, most: int) -> Sequence[Heard]:
+        """At least one of what was published, at most ``most``; waits for the first; empty once closed and drained."""
         ...
 
     async def close(self) -> None: ...

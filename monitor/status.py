@@ -84,6 +84,14 @@ class ZoneStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerTally:
+    """How many zones a server has, and in which states its addresses are there (in-sync → so many …)."""
+
+    zones: int
+    states: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class SweepStatus:
     check: str
     started: datetime

@@ -1,13 +1,13 @@
 """One check asks its zones once, spread over time: what does each answer?"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
 
 from checks.check import Check
 from checks.model import Observation, Outcome, Query, Round, Zone
+from monitor.order import Order
 from monitor.ports import Now
 
 Ask = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]
@@ -35,11 +35,15 @@ class Swept:
     started: datetime
     finished: datetime
 
-
-def place(zone: str, check: str) -> float:
-    """Where in a sweep a zone has its turn, 0 ≤ place < 1: always the same, and even over many zones."""
-    digest = blake2b(f"{check} {zone}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64
+    def with_(self, more: "Swept") -> "Swept":
+        """This sweep, and how it went on."""
+        return Swept(
+            self.zones + more.zones,
+            self.queries + more.queries,
+            self.answered + more.answered,
+            self.started,
+            more.finished,
+        )
 
 
 def window(cadence: timedelta, patience: float) -> float:
@@ -61,7 +65,7 @@ async def one_round(
 
 async def sweep(
     check: Check,
-    zones: Collection[Zone],
+    order: Order,
     probe: Ask,
     publish: Publish,
     *,
@@ -72,14 +76,13 @@ async def sweep(
     vantage: str = "local",
     current: Current | None = None,
 ) -> Swept:
-    """Ask every zone that the check applies to, and publish its round as soon as it is complete.
+    """Ask every zone of the order, and publish its round as soon as it is complete.
 
     Zones have their turn at a stable place of the ``over`` seconds; at most ``wide`` are under way at once, and
     publishing waits when the judge is behind, so nothing piles up. A zone is asked as it is when its turn comes,
     and what changed while it was asked is not published: it was asked of another zone than there is now.
     """
-    turns = sorted((place(zone.name, check.name), zone.name) for zone in zones if check.applies(zone))
-    known = current or {zone.name: zone for zone in zones}.get
+    known = current or order.roll.get
     room = asyncio.Semaphore(wide)
     started, begin = now(), asyncio.get_running_loop().time()
     asked = queries = answered = 0
@@ -101,9 +104,9 @@ async def sweep(
         answered += sum(seen.outcome is Outcome.ANSWERED for seen in round.seen)
 
     async with asyncio.TaskGroup() as group:
-        for at, name in turns:
+        for at, number in zip(order.places, order.numbers, strict=True):
             if (wait := begin + at * over - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
             await room.acquire()
-            group.create_task(turn(name))
+            group.create_task(turn(order.roll.names[number]))
     return Swept(asked, queries, answered, started, now())

@@ -4,8 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from checks.model import Round
-from monitor.ports import BusClosed
+from monitor.ports import BusClosed, Heard
 
 
 class LocalBus:
@@ -15,7 +14,7 @@ class LocalBus:
         if maxsize < 1:
             raise ValueError(f"a bus holds at least one round, not {maxsize}")
         self._maxsize = maxsize
-        self._waiting: deque[Round] = deque()
+        self._waiting: deque[Heard] = deque()
         self._changed = asyncio.Condition()
         self._closed = False
 
@@ -23,15 +22,16 @@ class LocalBus:
         """Rounds that wait for the judge."""
         return len(self._waiting)
 
-    async def publish(self, round: Round) -> None:
+    async def publish(self, *heard: Heard) -> None:
+        """Many at once wait once, and may then be more than ``maxsize`` by their number."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._closed or len(self._waiting) < self._maxsize)
             if self._closed:
                 raise BusClosed
-            self._waiting.append(round)
+            self._waiting.extend(heard)
             self._changed.notify_all()
 
-    async def take(self, most: int) -> Sequence[Round]:
+    async def take(self, most: int) -> Sequence[Heard]:
         async with self._changed:
             await self._changed.wait_for(lambda: self._closed or self._waiting)
             taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]

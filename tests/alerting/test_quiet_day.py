@@ -19,7 +19,8 @@ from checks.model import Address, Observation, Outcome, Query, Round, Server, Sh
 from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
-from monitor.pipeline import Memory, Plan, handle, reminders
+from monitor.memory import Memory
+from monitor.pipeline import Plan, handle, reminders
 from monitor.ports import Remembered
 from monitor.store.codec import decode, encode
 from tests.alerting.stories import START

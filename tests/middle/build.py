@@ -10,8 +10,10 @@ from alerting.model import Policy
 from checks.check import Check
 from checks.model import Observation, Query, Round, Zone
 from checks.reachable import Reachable
+from checks.roll import Roll
 from checks.soa_serial import SoaSerial
-from monitor.pipeline import Memory, Plan
+from monitor.memory import Memory
+from monitor.pipeline import Plan
 from monitor.ports import Commit, StoreError, Sweep
 from monitor.store.memory import MemoryStore
 from tests.checks.build import NOON, looked, seen, zone
@@ -23,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 def plan(*zones: Zone, checks: Iterable[Check] = (SoaSerial(),), policy: Policy = AT_ONCE) -> Plan:
     every = zones or (zone(),)
     return Plan(
-        zones={one.name: one for one in every},
+        zones=Roll.of(every),
         checks={check.name: check for check in checks},
         topology=Topology.of(every),
         policy=policy,

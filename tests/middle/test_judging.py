@@ -10,7 +10,7 @@ from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.judging import RECENT, Judging, observed, recent
-from monitor.pipeline import Memory
+from monitor.memory import Memory
 from monitor.ports import Sweep
 from monitor.record import Record
 from monitor.status import PROPAGATION_BOUNDS, Status
@@ -64,15 +64,15 @@ async def test_what_was_judged_is_shown_and_kept() -> None:
     assert on.told == 1
 
 
-async def test_other_zones_keep_their_picture() -> None:
+async def test_a_picture_is_of_now_and_a_status_knows_whether_there_is_another() -> None:
     one, other = zone(), zone(name="other.example.")
     on = Bench(one, other)
     await on.look(one, 0, ns1="10", ns2="10")
     await on.look(other, 1, ns1="10", ns2="10")
     before = on.status
     await on.look(one, 2, ns1="11", ns2="10")
-    assert on.status.zones[other.name] is before.zones[other.name]
-    assert before.zones[one.name].reference_serial == 10
+    assert on.status.zones is not before.zones
+    assert on.status.zones[other.name].since == minute(1)
     assert on.status.zones[one.name].reference_serial == 11
 
 

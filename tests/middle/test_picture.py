@@ -1,5 +1,7 @@
 """A picture claims no more than is known: unknown is never good, and what is merely said makes nothing bad."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from alerting.severity import severity_of
 from checks.history import Ledger
 from checks.ledger import see
 from checks.model import Finding, Health, Verdict
-from monitor.picture import DECISIVE, picture
+from monitor.picture import DECISIVE, glance, picture
 from monitor.status import ZoneStatus
 from tests.checks.build import NOON, look, zone
 from tests.middle.build import minute
@@ -29,13 +31,13 @@ def said(check: str, health: Health) -> Verdict:
 
 def drawn(
     alerts: list[Alert],
-    before: ZoneStatus | None = None,
+    since: datetime | None = None,
     at: float = 5,
     decisive: tuple[str, ...] = DECISIVE,
     **verdicts: Health,
 ) -> ZoneStatus:
     every = {name.replace("_", "-"): said(name.replace("_", "-"), health) for name, health in verdicts.items()}
-    return picture(ZONE, None, every, alerts, before, minute(at), decisive)
+    return picture(ZONE, None, every, alerts, since, minute(at), decisive)
 
 
 HEALTHS = [
@@ -85,14 +87,21 @@ def test_good_only_when_it_is_known_bad_only_when_something_weighs(
 
 
 def test_it_tells_since_when() -> None:
-    well = drawn([], at=1, reachable=GOOD, soa_serial=GOOD)
-    assert well.since == minute(1)
-    assert drawn([], well, at=2, reachable=GOOD, soa_serial=GOOD).since == minute(1)
-    bad = drawn([alert("serial-late", at=3)], well, at=4, reachable=GOOD, soa_serial=BAD)
-    assert bad.since == minute(3)
-    worse = drawn([alert("serial-late", at=3), alert("serial-stuck", at=7)], bad, at=8)
-    assert worse.since == minute(3)
-    assert drawn([], worse, at=9, reachable=GOOD, soa_serial=GOOD).since == minute(9)
+    assert drawn([], at=1, reachable=GOOD, soa_serial=GOOD).since == minute(1)
+    assert drawn([], minute(1), at=2, reachable=GOOD, soa_serial=GOOD).since == minute(1)
+    assert drawn([alert("serial-late", at=3)], at=4, reachable=GOOD, soa_serial=BAD).since == minute(3)
+
+
+def test_a_glance_says_what_the_picture_says() -> None:
+    ledger = see(Ledger(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    for alerts in ([], [alert("serial-late", at=-3)], [alert("ttl-differs"), alert("serial-stuck", at=-9)]):
+        for said_of in ({}, {"soa-serial": said("soa-serial", GOOD), "reachable": said("reachable", GOOD)}):
+            whole = picture(ZONE, ledger, said_of, alerts, None, NOON)
+            quick = glance(ZONE, ledger, said_of, alerts, NOON)
+            assert quick.health is whole.health
+            assert quick.began == whole.since
+            assert quick.states == tuple(address.state for address in whole.addresses)
+            assert quick.worst == max((finding.severity for finding in whole.findings), default=None)
 
 
 def test_after_a_restart_the_findings_know_since_when_it_is_bad() -> None:

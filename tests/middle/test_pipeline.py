@@ -10,7 +10,8 @@ from checks.history import Ledger
 from checks.model import Address, Round, Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.pipeline import SELF, Memory, Plan, draw, handle, release, reminders
+from monitor.memory import Memory
+from monitor.pipeline import SELF, Plan, draw, handle, release, reminders
 from tests.checks.build import NOON, QUICK, looked, server, zone
 from tests.middle.build import AT_ONCE, looks, minute, plan, reached
 
@@ -119,7 +120,9 @@ def test_a_zone_that_leaves_takes_all_that_was_known_of_it_along() -> None:
     commit, _ = release(memory, plan(other, checks=BOTH), minute(10))
     assert commit.dropped_zones == (one.name,)
     assert [t.news for t in commit.tellings] == [News.RESOLVED]
-    assert set(memory.ledgers) == set(memory.verdicts) == {other.name}
+    assert set(memory.ledgers) == {other.name}
+    assert memory.verdicts_on(other.name)
+    assert not memory.verdicts_on(one.name)
     assert not memory.standing
     assert not memory.by_zone
 
@@ -146,8 +149,8 @@ def test_a_check_that_is_switched_off_withdraws_what_it_said_and_is_not_quoted_a
     only = plan(watched)
     release(memory, only, minute(1))
     assert not any(key.check == "reachable" for key in memory.standing)
-    assert set(memory.verdicts[watched.name]) == {"soa-serial"}
-    shown = draw(memory, only, [watched.name], {}, minute(1))[watched.name]
+    assert set(memory.verdicts_on(watched.name)) == {"soa-serial"}
+    shown = draw(memory, only, watched.name, None, minute(1))
     assert shown.health == "good"
 
 
@@ -277,6 +280,6 @@ def test_our_own_alerts_are_not_a_zone() -> None:
     memory = Memory(store_error="full")
     watched = zone()
     _, draft = handle(memory, [], plan(watched), NOON)
-    assert draw(memory, plan(watched), draft.touched - {SELF}, {}, NOON) == {}
+    assert draft.touched == {SELF}
     assert memory.of_zone(SELF)[0].phase is Phase.FIRING
     assert release(memory, plan(watched), minute(1))[0].empty

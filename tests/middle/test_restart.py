@@ -13,7 +13,8 @@ from alerting.model import Incident, Policy, Telling
 from checks.model import Round
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.pipeline import Memory, Plan, handle, reminders
+from monitor.memory import Memory
+from monitor.pipeline import Plan, handle, reminders
 from monitor.ports import Sweep
 from monitor.store.memory import MemoryStore
 from monitor.store.sqlite import SqliteStore

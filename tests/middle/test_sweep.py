@@ -1,6 +1,7 @@
 """A sweep asks everybody once, evenly, at stable times, and lets nobody hold up the others."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -9,13 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.model import Round, Server, WantedRecord
+from checks.check import Check
+from checks.model import Round, Server, WantedRecord, Zone
 from checks.records import Records
+from checks.roll import Roll
 from checks.soa_serial import SoaSerial
 from monitor.bus.local import LocalBus
 from monitor.clock import monotonic, now
+from monitor.order import Order, place
 from monitor.ports import BusClosed
-from monitor.sweep import SPREAD, one_round, place, sweep, window
+from monitor.sweep import SPREAD, one_round, sweep, window
 from tests.checks.build import zone
 from tests.middle.build import MINUTE, Waiting
 
@@ -25,6 +29,10 @@ WELL = {"ns1": "10", "ns2": "10"}
 
 def zones(count: int) -> list:
     return [zone(name=f"z{number}.example.") for number in range(count)]
+
+
+def turns(zones: Iterable[Zone], check: Check = CHECK) -> Order:
+    return Order(Roll.of(zones), check)
 
 
 def test_turns_are_spread_evenly_and_stay_where_they_are() -> None:
@@ -49,7 +57,7 @@ def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float)
 async def test_each_zone_is_asked_once_and_its_round_is_whole() -> None:
     rounds: list[Round] = []
     every = zones(50)
-    swept = await sweep(CHECK, every, Waiting(WELL, now), taker(rounds), cadence=MINUTE, over=0, now=now)
+    swept = await sweep(CHECK, turns(every), Waiting(WELL, now), taker(rounds), cadence=MINUTE, over=0, now=now)
     assert sorted(r.zone for r in rounds) == sorted(z.name for z in every)
     assert {len(r.seen) for r in rounds} == {2}
     assert (swept.zones, swept.queries, swept.answered) == (50, 100, 100)
@@ -69,7 +77,7 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
     async def take(round: Round) -> None:
         came[round.zone] = monotonic() - begin
 
-    await sweep(CHECK, zones(40), Waiting(WELL, now), take, cadence=MINUTE, over=0.5, now=now)
+    await sweep(CHECK, turns(zones(40)), Waiting(WELL, now), take, cadence=MINUTE, over=0.5, now=now)
     for name, at in came.items():
         assert at >= place(name, "soa-serial") * 0.5 - 0.01
     assert sorted(came, key=came.__getitem__) == sorted(came, key=lambda name: place(name, "soa-serial"))
@@ -79,7 +87,9 @@ async def test_a_silent_zone_delays_no_other() -> None:
     rounds: list[Round] = []
     answer = asyncio.Event()
     prober = Waiting(WELL, now, {"z3.example.": answer})
-    whole = asyncio.create_task(sweep(CHECK, zones(20), prober, taker(rounds), cadence=MINUTE, over=0, now=now, wide=2))
+    whole = asyncio.create_task(
+        sweep(CHECK, turns(zones(20)), prober, taker(rounds), cadence=MINUTE, over=0, now=now, wide=2)
+    )
     async with asyncio.timeout(5):
         while len(rounds) < 19:
             await asyncio.sleep(0.001)
@@ -90,14 +100,16 @@ async def test_a_silent_zone_delays_no_other() -> None:
 
 async def test_no_more_than_so_many_zones_are_under_way() -> None:
     prober = Waiting(WELL, now)
-    await sweep(CHECK, zones(60), prober, taker([]), cadence=MINUTE, over=0, now=now, wide=7)
+    await sweep(CHECK, turns(zones(60)), prober, taker([]), cadence=MINUTE, over=0, now=now, wide=7)
     assert prober.widest == 7
 
 
 async def test_it_waits_for_a_judge_who_is_behind() -> None:
     bus = LocalBus(5)
     prober = Waiting(WELL, now)
-    whole = asyncio.create_task(sweep(CHECK, zones(60), prober, bus.publish, cadence=MINUTE, over=0, now=now, wide=10))
+    whole = asyncio.create_task(
+        sweep(CHECK, turns(zones(60)), prober, bus.publish, cadence=MINUTE, over=0, now=now, wide=10)
+    )
     async with asyncio.timeout(5):
         while len(bus) < 5:
             await asyncio.sleep(0.001)
@@ -116,7 +128,7 @@ async def test_it_waits_for_a_judge_who_is_behind() -> None:
 async def test_it_ends_when_nobody_takes_rounds_any_more() -> None:
     bus = LocalBus(1)
     prober = Waiting(WELL, now, {"z1.example.": asyncio.Event()})
-    whole = asyncio.create_task(sweep(CHECK, zones(9), prober, bus.publish, cadence=MINUTE, over=30, now=now))
+    whole = asyncio.create_task(sweep(CHECK, turns(zones(9)), prober, bus.publish, cadence=MINUTE, over=30, now=now))
     await asyncio.sleep(0)
     await bus.close()
     with pytest.raises(ExceptionGroup) as raised:
@@ -128,7 +140,7 @@ async def test_it_ends_when_nobody_takes_rounds_any_more() -> None:
 async def test_broken_off_it_leaves_nothing_behind() -> None:
     prober = Waiting(WELL, now, {f"z{n}.example.": asyncio.Event() for n in range(9)})
     before = asyncio.all_tasks()
-    whole = asyncio.create_task(sweep(CHECK, zones(9), prober, taker([]), cadence=MINUTE, over=0, now=now))
+    whole = asyncio.create_task(sweep(CHECK, turns(zones(9)), prober, taker([]), cadence=MINUTE, over=0, now=now))
     async with asyncio.timeout(5):
         while prober.under_way < 9:
             await asyncio.sleep(0.001)
@@ -143,7 +155,13 @@ async def test_zones_that_the_check_does_not_apply_to_are_not_asked() -> None:
     with_records = zone(name="a.example.", records=(WantedRecord("www.a.example.", "A"),))
     rounds: list[Round] = []
     swept = await sweep(
-        Records(), [with_records, zone()], Waiting(WELL, now), taker(rounds), cadence=MINUTE, over=0, now=now
+        Records(),
+        turns([with_records, zone()], Records()),
+        Waiting(WELL, now),
+        taker(rounds),
+        cadence=MINUTE,
+        over=0,
+        now=now,
     )
     assert [r.zone for r in rounds] == ["a.example."]
     assert swept.zones == 1
@@ -159,7 +177,9 @@ async def test_a_zone_is_asked_as_it_is_when_its_turn_comes() -> None:
         known[second.name] = replace(second, servers=second.servers[:1])
 
     prober = Waiting(WELL, now)
-    await sweep(CHECK, [first, second], prober, take, cadence=MINUTE, over=0.2, now=now, wide=1, current=known.get)
+    await sweep(
+        CHECK, turns([first, second]), prober, take, cadence=MINUTE, over=0.2, now=now, wide=1, current=known.get
+    )
     assert [len(r.seen) for r in rounds] == [2, 1]
 
 
@@ -171,7 +191,7 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
     rounds: list[Round] = []
     whole = asyncio.create_task(
         sweep(
-            CHECK, [left, changed, stays], prober, taker(rounds),
+            CHECK, turns([left, changed, stays]), prober, taker(rounds),
             cadence=MINUTE, over=0, now=now, current=lambda name: known.get(name),
         )
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Asks very many zones for their serials: here, or in processes beside."""

@@ -1,0 +1,12 @@
+"""Who asks for the serials: this process, or others beside it?"""
+
+from monitor.canvass import Canvass
+from monitor.canvassing.here import Here
+from monitor.config.model import Config
+from monitor.ports import Now
+from monitor.probe.prober import Probing
+
+
+def canvass(config: Config, now: Now, prober: Probing) -> Canvass:
+    """By ``probe.workers``. It does not own the prober."""
+    return Here(prober.engine, now)

@@ -1,0 +1,122 @@
+"""What has the judge in mind between rounds?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from alerting.incidents import Book
+from alerting.model import Alert, AlertKey
+from checks.history import Ledger
+from checks.model import Address, Health, Verdict
+from checks.roll import Roll
+from checks.vantage import Vantage
+from monitor.ledgers import Ledgers
+from monitor.ports import Remembered
+from monitor.still import BLIND, GOOD, UNSAID, Still, micros, moment
+
+REMEMBERED = "soa-serial"
+"""The check whose rounds the ledger is made of."""
+
+BLIND_TEXT = "nothing answers the monitor"
+
+
+@dataclass(slots=True)
+class Memory:
+    """All of it but the verdicts survives a restart. ``still`` are the columns of the roll that is watched."""
+
+    still: Still = field(default_factory=lambda: Still(Roll.of(())))
+    ledgers: Ledgers = field(init=False)
+    standing: dict[AlertKey, Alert] = field(default_factory=dict)
+    """Every alert that is not OK."""
+    by_zone: dict[str, dict[str, dict[AlertKey, Alert]]] = field(default_factory=dict)
+    """The same, by zone and check."""
+    verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
+    """By zone and check, where there is more to say than the columns hold."""
+    book: Book = field(default_factory=Book)
+    taken: dict[tuple[str, Address], datetime] = field(default_factory=dict)
+    """When each address last took a new version of any zone."""
+    vantage: Vantage = field(default_factory=Vantage)
+    store_error: str = ""
+    """Why the last commit was refused; empty when it was not."""
+
+    def __post_init__(self) -> None:
+        self.ledgers = Ledgers()
+        self.ledgers.still = self.still
+
+    @classmethod
+    def of(cls, remembered: Remembered) -> "Memory":
+        memory = cls(book=Book(dict(remembered.incidents)))
+        memory.ledgers = Ledgers.of(remembered.ledgers)
+        memory.ledgers.still = memory.still
+        for server, address, since in memory.ledgers.took():
+            memory.taken[server, address] = max(since, memory.taken.get((server, address), since))
+        for alert in remembered.alerts.values():
+            memory.put(alert)
+        return memory
+
+    def use(self, still: Still) -> None:
+        """Another roll's columns."""
+        self.still = still
+        self.ledgers.still = still
+
+    def took(self, ledger: Ledger) -> None:
+        """Its addresses may have new versions; what a ledger that comes from the disk says must come to the same."""
+        for standing in ledger.standings:
+            if standing.serial is not None:
+                place = (standing.server, standing.address)
+                self.taken[place] = max(standing.since, self.taken.get(place, standing.since))
+
+    def put(self, alert: Alert) -> None:
+        """Keep an alert as it is now; one that is OK is forgotten."""
+        key = alert.key
+        if not alert.quiet:
+            self.standing[key] = alert
+            self.by_zone.setdefault(key.zone, {}).setdefault(key.check, {})[key] = alert
+        elif self.standing.pop(key, None) is not None:
+            checks = self.by_zone[key.zone]
+            del checks[key.check][key]
+            if not checks[key.check]:
+                del checks[key.check]
+            if not checks:
+                del self.by_zone[key.zone]
+
+    def of_check(self, zone: str, check: str) -> Mapping[AlertKey, Alert]:
+        return self.by_zone.get(zone, {}).get(check, {})
+
+    def of_zone(self, zone: str) -> list[Alert]:
+        return [alert for alerts in self.by_zone.get(zone, {}).values() for alert in alerts.values()]
+
+    def heed(self, verdict: Verdict) -> None:
+        """Keep what a check says of a zone: as a time, where that is all."""
+        still, name, check = self.still, verdict.zone, verdict.check
+        plain = verdict.health is Health.GOOD and not (verdict.findings or verdict.unsure or verdict.why)
+        if check != REMEMBERED and name in still.roll:
+            still.note_plain(check, still.roll.number(name), micros(verdict.at) if plain else 0)
+            if plain:
+                self.forget(name, check)
+                return
+        self.verdicts.setdefault(name, {})[check] = verdict
+
+    def forget(self, name: str, check: str) -> None:
+        verdicts = self.verdicts.get(name)
+        if verdicts is not None and verdicts.pop(check, None) is not None and not verdicts:
+            del self.verdicts[name]
+
+    def verdicts_on(self, name: str) -> Mapping[str, Verdict]:
+        """What each check last said of a zone."""
+        found = dict(self.verdicts.get(name, {}))
+        still = self.still
+        if name not in still.roll:
+            return found
+        number = still.roll.number(name)
+        for check, column in still.plain.items():
+            if column[number]:
+                found.setdefault(check, Verdict(name, check, moment(column[number]), Health.GOOD))
+        said = still.said[number]
+        if said != UNSAID and REMEMBERED not in found:
+            at = moment(still.looked[number])
+            if said == GOOD:
+                found[REMEMBERED] = Verdict(name, REMEMBERED, at, Health.GOOD)
+            elif said == BLIND:
+                found[REMEMBERED] = Verdict(name, REMEMBERED, at, Health.UNKNOWN, why=BLIND_TEXT)
+        return found

@@ -1,0 +1,217 @@
+"""All zones are called, and each says which serial it has: which must be judged, and which can be passed over?
+
+This is the sweep of soa-serial. The canvass asks what the check asks, in the check's order; only where an address is
+dead over UDP it does not know how to go on, and the check is asked what it still wants to know.
+"""
+
+import asyncio
+from array import array
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from checks.check import Check
+from checks.model import Address, Observation, Outcome, Query, Round, Zone
+from monitor.canvass import Canvass, Chunk, Returns
+from monitor.order import Order
+from monitor.ports import Heard, Lull, Now
+from monitor.still import Still
+from monitor.sweep import Ask, Current, Swept
+
+Publish = Callable[..., Awaitable[None]]
+"""Takes what was heard, in this order."""
+
+CHUNK = 1000
+"""Zones handed to the canvass at once."""
+
+TICK = 0.02
+"""Seconds of zones that are handed over together when a sweep is spread over its cadence."""
+
+WIDE = 50_000
+"""Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
+
+TCP_AT_ONCE = 64
+"""Questions over TCP to one address that is dead over UDP."""
+
+AFTER_MISSES = 5
+"""So many of these in a row in vain, and the address is dead over TCP too: for most zones it is not tried any more …"""
+
+SCOUTS = 4
+"""… but for as many as that at once."""
+
+
+class Door:
+    """How an address that is dead over UDP does over TCP."""
+
+    __slots__ = ("busy", "misses", "room")
+
+    def __init__(self) -> None:
+        self.room = asyncio.Semaphore(TCP_AT_ONCE)
+        self.busy = self.misses = 0
+
+    @property
+    def shut(self) -> bool:
+        return self.misses >= AFTER_MISSES and self.busy >= SCOUTS
+
+
+@dataclass(slots=True)
+class Ground:
+    """What the sweeps of one roll have in common. ``busy`` marks the zones that are being asked, by number."""
+
+    still: Still
+    canvass: Canvass
+    probe: Ask
+    publish: Publish
+    current: Current
+    now: Now
+    vantage: str = "local"
+    over: bool = False
+    """There is another roll, or another canvass: nothing is asked here any more."""
+    busy: bytearray = field(default_factory=bytearray)
+    doors: defaultdict[Address, Door] = field(default_factory=lambda: defaultdict(Door))
+
+    def __post_init__(self) -> None:
+        self.busy = bytearray(len(self.still.roll))
+
+    def leave(self) -> list[str]:
+        """Ask nothing here any more; the zones that were being asked."""
+        self.over = True
+        names = self.still.roll.names
+        return [names[number] for number, busy in enumerate(self.busy) if busy] if any(self.busy) else []
+
+    def chunk(self, numbers: Sequence[int]) -> Chunk:
+        """These zones for the canvass, but those that are being asked already."""
+        roll, refs, busy = self.still.roll, self.still.refs, self.busy
+        idle = array("I", (number for number in numbers if not busy[number]))
+        for number in idle:
+            busy[number] = 1
+        return Chunk(
+            idle,
+            [roll.names[number] for number in idle],
+            array("I", (roll.kinds[number] for number in idle)),
+            array("I", (refs[number] for number in idle)),
+        )
+
+
+class RollCall:
+    """One sweep of the zones of a roll."""
+
+    def __init__(
+        self, ground: Ground, check: Check, cadence: timedelta, *, after: float = -1.0, wide: int = WIDE
+    ) -> None:
+        """``after`` is the place in the order up to which an earlier ground has come."""
+        self._ground, self._check, self._cadence = ground, check, cadence
+        self._wide, self._under_way = wide, 0
+        self._room = asyncio.Event()
+        self.reached = after
+        self._asked = self._queries = self._answered = 0
+
+    async def sweep(self, order: Order, over: float, begin: float) -> Swept:
+        """Call each zone at its place of the ``over`` seconds from ``begin`` on, by the loop's clock.
+
+        What becomes of it is published as soon as that is known. It ends early when its ground is over.
+        """
+        clock, started = asyncio.get_running_loop().time, self._ground.now()
+        first = order.after(self.reached)
+        async with asyncio.TaskGroup() as group:
+            while first < len(order) and not self._ground.over:
+                if (wait := begin + order.places[first] * over - clock()) > 0:
+                    await asyncio.sleep(wait)
+                    continue
+                last = order.due(first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK, self._wide))
+                self.reached = order.places[last - 1]
+                chunk = self._ground.chunk(order.numbers[first:last])
+                first = last
+                if chunk.numbers:
+                    await self._enter(len(chunk.numbers))
+                    group.create_task(self._chunk(chunk, group))
+        return Swept(self._asked, self._queries, self._answered, started, self._ground.now())
+
+    async def _enter(self, zones: int) -> None:
+        while self._under_way and self._under_way + zones > self._wide:
+            self._room.clear()
+            await self._room.wait()
+        self._under_way += zones
+
+    def _leave(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            if self._ground.busy[number]:
+                self._ground.busy[number] = 0
+                self._under_way -= 1
+        self._room.set()
+
+    async def _chunk(self, chunk: Chunk, group: asyncio.TaskGroup) -> None:
+        try:
+            async for returns in self._ground.canvass.ask(chunk):
+                await self._take(returns, group)
+        finally:
+            left = [number for number in chunk.numbers if self._ground.busy[number] == 1]
+            self._leave(left)
+
+    async def _take(self, returns: Returns, group: asyncio.TaskGroup) -> None:
+        """Publish the lull and the rounds that are complete; go on asking for the others."""
+        ground = self._ground
+        heard: list[Heard] = []
+        done = list(returns.quiet)
+        if done:
+            lull = Lull(self._check.name, returns.at, self._cadence, returns.quiet, ground.still.roll, ground.vantage)
+            heard.append(lull)
+        for number, seen in returns.odd:
+            zone = ground.still.roll.at(number)
+            if wanted := self._wanted(zone, seen):
+                ground.busy[number] = 2
+                group.create_task(self._follow(number, zone, seen, wanted))
+            else:
+                done.append(number)
+                self._add(heard, zone, seen)
+        self._asked += len(done)
+        self._queries += returns.queries
+        self._answered += returns.answered
+        self._leave(done)
+        if heard:
+            await ground.publish(*heard)
+
+    def _add(self, heard: list[Heard], zone: Zone, seen: tuple[Observation, ...]) -> None:
+        """Its round, unless the zone has changed while it was asked: it was asked of another zone than there is now."""
+        ground = self._ground
+        if ground.current(zone.name) == zone:
+            heard.append(Round(zone.name, self._check.name, ground.now(), self._cadence, seen, ground.vantage))
+
+    def _wanted(self, zone: Zone, seen: tuple[Observation, ...]) -> list[Query]:
+        """What the check still wants to know, and is worth asking: of an address that is dead altogether, it is not."""
+        return [query for query in self._check.ask(zone, seen) if not self._ground.doors[query.address].shut]
+
+    async def _follow(self, number: int, zone: Zone, seen: tuple[Observation, ...], wanted: list[Query]) -> None:
+        try:
+            while wanted:
+                async with asyncio.TaskGroup() as group:
+                    asking = [group.create_task(self._knock(query)) for query in wanted]
+                answers = tuple(answer for task in asking if (answer := task.result()) is not None)
+                seen += answers
+                self._queries += len(answers)
+                self._answered += sum(answer.outcome is Outcome.ANSWERED for answer in answers)
+                wanted = self._wanted(zone, seen) if answers else []
+            heard: list[Heard] = []
+            self._add(heard, zone, seen)
+            self._asked += 1
+        finally:
+            self._leave((number,))
+        if heard:
+            await self._ground.publish(*heard)
+
+    async def _knock(self, query: Query) -> Observation | None:
+        """Asks when there is room; None where it has turned out meanwhile that nobody is there."""
+        door = self._ground.doors[query.address]
+        async with door.room:
+            if door.shut:
+                return None
+            door.busy += 1
+            try:
+                async for batch in self._ground.probe((query,)):
+                    for seen in batch:
+                        door.misses = door.misses + 1 if seen.outcome.silent else 0
+                        return seen
+            finally:
+                door.busy -= 1
+        return None

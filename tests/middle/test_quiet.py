@@ -1,0 +1,212 @@
+"""Passing over what stands still and judging every round come to the same, whatever happens."""
+
+import random
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alerting.cause import Topology
+from alerting.model import Policy
+from checks.history import Ledger
+from checks.model import Observation, Round, Zone
+from checks.roll import Roll
+from checks.soa_serial import SoaSerial
+from monitor.memory import Memory
+from monitor.pipeline import Draft, Plan, handle, reminders
+from monitor.ports import Commit, Heard, Lull
+from monitor.quiet import Moves, scouts
+from monitor.still import Still, change_to, micros
+from tests.checks.build import QUICK, query, seen, server, zone
+from tests.middle.build import MINUTE, minute
+
+CHECK = SoaSerial()
+POLICY = Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(minutes=30))
+SERVERS = {name: server(name) for name in ("ns1", "ns2", "ns3")}
+
+
+def zones(number: int) -> list[Zone]:
+    """Half of them on two servers, half on three; one in five without a primary."""
+    made = []
+    for index in range(number):
+        names = ("ns1", "ns2", "ns3")[: 2 + index % 2]
+        one = zone(
+            *(SERVERS[name] for name in names), name=f"z{index}.example.", primary=None if index % 5 == 4 else "ns1"
+        )
+        made.append(replace(one, max_lag=timedelta(minutes=3)))
+    return made
+
+
+class World:
+    """What servers serve: it drifts along, and now and then something happens to a zone, a server or the network."""
+
+    def __init__(self, chance: random.Random, watched: Sequence[Zone]) -> None:
+        self.chance = chance
+        self.zones = watched
+        self.newest = {one.name: 10 for one in watched}
+        self.served = {(one.name, server.name): 10 for one in watched for server in one.servers}
+        self.wrong: dict[tuple[str, str], str] = {}
+        self.dead: set[str] = set()
+        self.expires = dict.fromkeys(self.served, 1000)
+        self.mute: set[str] = set()
+
+    def pass_(self) -> None:
+        chance = self.chance
+        if chance.random() < 0.05:
+            self.dead ^= {chance.choice(("ns1", "ns2", "ns3"))}
+        if chance.random() < 0.02:
+            self.dead = set() if self.dead else {"ns1", "ns2", "ns3"}
+        for one in self.zones:
+            if chance.random() < 0.01:
+                self.mute ^= {one.name}
+            if chance.random() < 0.03:
+                self.newest[one.name] += 1
+            for place in [place for place in self.served if place[0] == one.name]:
+                late = place[1] != "ns1" and chance.random() < 0.3
+                if not late:
+                    self.served[place] = self.newest[one.name]
+                self.expires[place] = chance.choice((1000, 1000, 1000, self.expires[place] - 60))
+                if chance.random() < 0.01:
+                    self.served[place] -= 1
+                if chance.random() < 0.02:
+                    self.wrong[place] = chance.choice(("SERVFAIL", "-", "REFUSED"))
+                elif chance.random() < 0.3:
+                    self.wrong.pop(place, None)
+
+    def token(self, zone: str, server: str) -> str:
+        if server in self.dead:
+            return "-"
+        if (wrong := self.wrong.get((zone, server))) is not None:
+            return wrong
+        expire = f"~{max(1, self.expires[zone, server])}" if server == "ns2" and zone not in self.mute else ""
+        return f"{self.served[zone, server]}{expire}"
+
+    def looks(self, one: Zone, at: datetime) -> tuple[Observation, ...]:
+        like = replace(QUICK, expire=1200)
+        return tuple(seen(query(one, s.name), self.token(one.name, s.name), at, like) for s in one.servers)
+
+
+def said(looks: Sequence[Observation]) -> object:
+    """What must be the same for a zone to be quiet: all but time, rtt and EXPIRE, but whether there is one."""
+    return tuple(replace(o, at=minute(0), rtt=None, expire=None if o.expire is None else 0) for o in looks)
+
+
+@dataclass
+class Caller:
+    """A canvass by the letter of its docstring."""
+
+    still: Still
+    last: dict[int, object] = field(default_factory=dict)
+    floors: dict[int, Sequence[int]] = field(default_factory=dict)
+
+    def quiet(self, number: int, looks: Sequence[Observation]) -> bool:
+        """Whether the zone is as it was; if not, it is disarmed."""
+        floors = self.floors.get(number)
+        same = floors is not None and said(looks) == self.last[number]
+        enough = same and floors is not None and all(
+            o.expire is None or o.expire >= floor for o, floor in zip(looks, floors, strict=True)
+        )  # fmt: skip
+        if not enough:
+            self.last[number] = said(looks)
+            self.floors.pop(number, None)
+            return False
+        for ref, one in zip(self.still.places(number), looks, strict=True):
+            self.still.ticks.rtts[ref] = -1.0 if one.rtt is None else one.rtt
+            self.still.ticks.expires[ref] = micros(one.at) + one.expire * 10**6 if one.expire is not None else 0
+        return True
+
+    def move(self, moves: Moves) -> None:
+        for number in moves.disarmed:
+            self.floors.pop(number, None)
+        self.floors.update(moves.armed)
+
+
+def plan(watched: Sequence[Zone]) -> Plan:
+    return Plan(
+        zones=Roll.of(watched),
+        checks={"soa-serial": CHECK},
+        topology=Topology.of(watched),
+        policy=POLICY,
+        receivers=("hook",),
+    )
+
+
+def shortcut(
+    memory: Memory, rules: Plan, caller: Caller, rounds: list[Round], at: datetime, chance: random.Random
+) -> tuple[Commit, Draft, set[str]]:
+    """The commit, the draft, and the zones that were called quiet when they no longer stood still: near misses."""
+    heard: list[Heard] = []
+    for one in rounds:
+        number = rules.zones.number(one.zone)
+        if not caller.quiet(number, one.seen):
+            heard.append(one)
+        elif heard and isinstance(last := heard[-1], Lull) and chance.random() < 0.8:
+            last.numbers.append(number)
+        else:
+            heard.append(Lull("soa-serial", one.at, MINUTE, array("I", [number]), rules.zones))
+    commit, draft = handle(memory, heard, rules, at)
+    caller.move(draft.moves)
+    called = [number for one in heard if isinstance(one, Lull) for number in one.numbers]
+    missed = {rules.zones.names[number] for number in called if memory.still.looked[number] != micros(at)}
+    return commit, draft, missed
+
+
+def ticking(ledger: Ledger) -> object:
+    """What does not take part in ``==`` but is judged by."""
+    return ledger.at, [(s.expires, s.estimated, s.rtt is None) for s in ledger.standings]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_shortcut_says_what_the_road_says(seed: int) -> None:
+    compare(random.Random(seed), 120)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1000, 1100))
+def test_the_shortcut_says_what_the_road_says_for_long(seed: int) -> None:
+    compare(random.Random(seed), 400)
+
+
+def compare(chance: random.Random, looks: int) -> None:
+    watched = zones(6)
+    rules = plan(watched)
+    whole, quick = Memory(), Memory()
+    quick.use(change_to(quick.still, rules.zones).still)
+    caller = Caller(quick.still)
+    world = World(chance, watched)
+    passed = near = 0
+    blurred: set[str] = set()
+    for number in range(looks):
+        at = minute(number)
+        world.pass_()
+        rounds = [Round(one.name, "soa-serial", at, MINUTE, world.looks(one, at)) for one in watched]
+        chance.shuffle(rounds)
+        if chance.random() < 0.3:
+            moves = Moves(rules.zones)
+            scouts(quick, moves)
+            caller.move(moves)
+        other, draft, missed = shortcut(quick, rules, caller, rounds, at, chance)
+        one, _ = handle(whole, [each for each in rounds if each.zone not in missed], rules, at)
+        passed += draft.quiet
+        near += len(missed)
+        blurred |= missed
+        assert other == one
+        for each in watched:
+            assert quick.ledgers[each.name] == whole.ledgers[each.name]
+            # Of a near miss the canvass has written a later EXPIRE than the road was told.
+            if ticking(quick.ledgers[each.name]) == ticking(whole.ledgers[each.name]):
+                blurred.discard(each.name)
+            else:
+                assert each.name in blurred
+            mine, theirs = quick.verdicts_on(each.name)["soa-serial"], whole.verdicts_on(each.name)["soa-serial"]
+            assert (mine.health, mine.findings, mine.at) == (theirs.health, theirs.findings, theirs.at)
+        assert quick.standing == whole.standing
+        assert quick.book == whole.book
+        assert quick.vantage.heard == whole.vantage.heard
+        assert quick.vantage.dark == whole.vantage.dark
+        assert quick.taken == whole.taken
+        assert reminders(quick, rules, at) == reminders(whole, rules, at)
+    assert passed > looks / 2
+    assert near < passed / 20

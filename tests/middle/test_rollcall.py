@@ -1,0 +1,268 @@
+"""Everybody is called once, in turn; what stands still comes back as a number, what is dead is asked over TCP."""
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from checks.model import Observation, Outcome, Query, Round, Transport, Zone
+from checks.roll import Roll
+from checks.soa_serial import SoaSerial
+from monitor.bus.local import LocalBus
+from monitor.canvass import Canvass, Chunk, Layout, Returns, Ticks
+from monitor.clock import monotonic, now
+from monitor.order import Order, place
+from monitor.ports import BusClosed, Heard, Lull
+from monitor.rollcall import AFTER_MISSES, SCOUTS, Ground, RollCall
+from monitor.status import ProbeCounts
+from monitor.still import Still
+from tests.checks.build import query, seen, server, zone
+from tests.middle.build import MINUTE
+
+CHECK = SoaSerial()
+SERVERS = (server("ns1"), server("ns2"))
+
+
+class Crier:
+    """A canvass that knows which zones are quiet and what the others say; ``held`` zones wait to be let go."""
+
+    def __init__(self, roll: Roll[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = ()) -> None:
+        self.roll = roll
+        self.odd, self.dead = set(odd), set(dead)
+        self.asked: list[str] = []
+        self.held: dict[str, asyncio.Event] = {}
+        self.widest = self.under_way = 0
+
+    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+        raise AssertionError("nobody asks for that here")
+
+    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+        raise AssertionError("nobody asks for that here")
+
+    def disarm(self, refs: Sequence[int]) -> None:
+        raise AssertionError("nobody asks for that here")
+
+    def counts(self) -> ProbeCounts:
+        return ProbeCounts()
+
+    async def close(self) -> None:
+        return
+
+    async def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+        self.asked += chunk.names
+        self.under_way += len(chunk.numbers)
+        self.widest = max(self.widest, self.under_way)
+        first = [number for number in chunk.numbers if self.roll.names[number] not in self.held]
+        await asyncio.sleep(0)
+        yield self._returns(first)
+        for number in chunk.numbers:
+            if number not in first:
+                await self.held[self.roll.names[number]].wait()
+                yield self._returns([number])
+
+    def _returns(self, numbers: Sequence[int]) -> Returns:
+        self.under_way -= len(numbers)
+        loud = self.odd | self.dead
+        names = self.roll.names
+        odd = [(number, self._looks(self.roll.at(number))) for number in numbers if names[number] in loud]
+        quiet = array("I", (number for number in numbers if names[number] not in loud))
+        return Returns(now(), quiet, odd, 2 * len(numbers), 2 * len(numbers))
+
+    def _looks(self, zone: Zone) -> tuple[Observation, ...]:
+        token = {"ns1": "10", "ns2": "-" if zone.name in self.dead else "10"}
+        return tuple(seen(query(zone, name), token[name], now()) for name in ("ns2", "ns1"))
+
+
+class Knocker:
+    """A prober of the TCP questions: ``token`` is what each gets."""
+
+    def __init__(self, token: str = "10") -> None:
+        self.token = token
+        self.asked: list[Query] = []
+        self.under_way = self.widest = 0
+
+    async def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
+        for one in queries:
+            self.asked.append(one)
+            self.under_way += 1
+            self.widest = max(self.widest, self.under_way)
+            await asyncio.sleep(0.001)
+            self.under_way -= 1
+            yield [seen(one, self.token, now())]
+
+
+def zones(count: int) -> list[Zone]:
+    return [zone(*SERVERS, name=f"z{number}.example.") for number in range(count)]
+
+
+class Stage:
+    def __init__(self, every: Sequence[Zone], *, token: str = "10", **said: Iterable[str]) -> None:
+        self.roll = Roll.of(every)
+        self.heard: list[Heard] = []
+        self.knocker = Knocker(token)
+        self.crier = Crier(self.roll, **said)
+        self.current = {one.name: one for one in every}
+        canvass: Canvass = self.crier
+        self.ground = Ground(
+            Still(self.roll), canvass, self.knocker, self.publish, lambda name: self.current.get(name), now
+        )
+
+    async def publish(self, *heard: Heard) -> None:
+        self.heard += heard
+
+    def call(self, over: float = 0.0, **options: float) -> "asyncio.Task[object]":
+        call = RollCall(self.ground, CHECK, MINUTE, **options)  # type: ignore[arg-type]
+        begin = asyncio.get_running_loop().time()
+        return asyncio.create_task(call.sweep(Order(self.roll, CHECK), over, begin))
+
+    @property
+    def quiet(self) -> list[str]:
+        return [self.roll.names[n] for one in self.heard if isinstance(one, Lull) for n in one.numbers]
+
+    @property
+    def rounds(self) -> list[Round]:
+        return [one for one in self.heard if isinstance(one, Round)]
+
+
+async def test_each_zone_comes_back_once_as_a_number_or_as_a_round() -> None:
+    stage = Stage(zones(2500), odd=["z7.example.", "z77.example."])
+    swept = await stage.call()
+    assert sorted(stage.quiet + [one.zone for one in stage.rounds]) == sorted(stage.roll.names)
+    assert {one.zone for one in stage.rounds} == {"z7.example.", "z77.example."}
+    assert all(len(one.seen) == 2 and one.check == "soa-serial" for one in stage.rounds)
+    assert (swept.zones, swept.queries, swept.answered) == (2500, 5000, 5000)  # type: ignore[attr-defined]
+    assert not any(stage.ground.busy)
+
+
+async def test_turns_come_at_their_place() -> None:
+    stage = Stage(zones(60))
+    came: dict[str, float] = {}
+    begin = monotonic()
+
+    async def publish(*heard: Heard) -> None:
+        for one in heard:
+            assert isinstance(one, Lull)
+            came.update(dict.fromkeys((stage.roll.names[n] for n in one.numbers), monotonic() - begin))
+
+    stage.ground.publish = publish
+    await stage.call(over=0.5)
+    assert len(came) == 60
+    for name, at in came.items():
+        assert at >= (place(name, "soa-serial") * 0.5) - 0.03
+
+
+async def test_what_is_slow_holds_up_nobody_else() -> None:
+    stage = Stage(zones(50))
+    stage.crier.held["z3.example."] = let = asyncio.Event()
+    whole = stage.call()
+    async with asyncio.timeout(5):
+        while len(stage.quiet) < 49:
+            await asyncio.sleep(0.001)
+    assert "z3.example." not in stage.quiet
+    let.set()
+    await whole
+    assert "z3.example." in stage.quiet
+
+
+async def test_no_more_than_so_many_zones_are_under_way() -> None:
+    stage = Stage(zones(300))
+    await stage.call(over=0.2, wide=10)
+    assert stage.crier.widest <= 10
+    assert len(stage.quiet) == 300
+
+
+async def test_a_zone_that_is_being_asked_is_not_asked_again() -> None:
+    stage = Stage(zones(20))
+    stage.crier.held["z3.example."] = let = asyncio.Event()
+    first = stage.call()
+    async with asyncio.timeout(5):
+        while len(stage.quiet) < 19:
+            await asyncio.sleep(0.001)
+    await stage.call()
+    assert stage.crier.asked.count("z3.example.") == 1
+    assert stage.crier.asked.count("z4.example.") == 2
+    let.set()
+    await first
+    await stage.call()
+    assert stage.crier.asked.count("z3.example.") == 2
+
+
+async def test_what_changed_while_it_was_asked_is_not_published() -> None:
+    stage = Stage(zones(3), odd=["z0.example.", "z1.example."])
+    stage.current["z0.example."] = replace(stage.current["z0.example."], primary=None)
+    del stage.current["z2.example."]
+    await stage.call()
+    assert [one.zone for one in stage.rounds] == ["z1.example."]
+
+
+async def test_another_roll_ends_it_and_tells_who_was_being_asked() -> None:
+    stage = Stage(zones(40))
+    stage.crier.held["z3.example."] = let = asyncio.Event()
+    call = RollCall(stage.ground, CHECK, MINUTE)
+    order = Order(stage.roll, CHECK)
+    whole = asyncio.create_task(call.sweep(order, 60.0, asyncio.get_running_loop().time() - 30.0))
+    async with asyncio.timeout(5):
+        while not stage.quiet:
+            await asyncio.sleep(0.001)
+    reached = call.reached
+    left = stage.ground.leave()
+    assert left == (["z3.example."] if "z3.example." in stage.crier.asked else [])
+    let.set()
+    whole.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await whole
+    assert 0 <= reached <= 0.55
+    assert order.places[order.after(reached)] > reached
+
+
+# --- dead over UDP ---
+
+
+async def test_what_is_dead_over_udp_is_asked_over_tcp() -> None:
+    stage = Stage(zones(5), dead=["z1.example."])
+    swept = await stage.call()
+    (one,) = stage.rounds
+    assert [(o.query.server, o.query.transport, o.outcome) for o in one.seen] == [
+        ("ns2", Transport.UDP, Outcome.TIMEOUT),
+        ("ns1", Transport.UDP, Outcome.ANSWERED),
+        ("ns2", Transport.TCP, Outcome.ANSWERED),
+    ]
+    assert swept.queries == 11  # type: ignore[attr-defined]
+
+
+async def test_an_address_dead_over_both_is_not_knocked_at_for_every_zone() -> None:
+    every = zones(1000)
+    stage = Stage(every, token="-", dead=[one.name for one in every])
+    await stage.call()
+    assert len(stage.rounds) == 1000
+    assert AFTER_MISSES <= len(stage.knocker.asked) < 500
+    stage.heard.clear()
+    stage.knocker.asked.clear()
+    stage.knocker.widest = 0
+    await stage.call()
+    assert len(stage.rounds) == 1000
+    assert 0 < stage.knocker.widest <= SCOUTS
+
+
+async def test_as_soon_as_it_answers_it_is_asked_for_every_zone() -> None:
+    every = zones(300)
+    stage = Stage(every, token="-", dead=[one.name for one in every])
+    await stage.call()
+    stage.knocker.token = "10"
+    await stage.call()
+    stage.heard.clear()
+    await stage.call()
+    assert all(len(one.seen) == 3 for one in stage.rounds)
+
+
+async def test_it_ends_when_nobody_takes_rounds_any_more() -> None:
+    stage = Stage(zones(9))
+    bus = LocalBus(1)
+    await bus.close()
+    stage.ground.publish = bus.publish
+    with pytest.raises(ExceptionGroup) as raised:
+        await stage.call()
+    assert raised.group_contains(BusClosed)
+    assert not any(stage.ground.busy)

@@ -7,27 +7,18 @@ from datetime import datetime
 
 from checks.model import Observation
 from monitor.canvass import Ticks
-from monitor.probe.found import Failure
 from monitor.probe.says import failed, understood
-from monitor.probe.volley import Heard, Load, Trial
+from monitor.probe.volley import Heard, Load, Tray
 
 
 class Asking:
     """Batches, as they come; whoever does not read them to the end closes it."""
 
     def __init__(self, ticks: Ticks, stop: Callable[["Asking"], None]) -> None:
-        self.same: list[int] = []
-        self.wires: list[bytes] = []
-        """What each of the same said; b"" if nothing."""
-        self.odd: list[tuple[int, Observation]] = []
-        self.silent: dict[int, Failure] = {}
-        """Why nothing was heard of those of the same that were silent."""
+        self.tray = Tray()
         self.loads: list[Load] = []
-        self.trials: set[Trial] = set()
-        """Those under way."""
         self.missing = 0
         """Those that have not been told."""
-        self.over = False
         self._stop = stop
         self._ticks = ticks
         self._told = 0
@@ -43,7 +34,7 @@ class Asking:
 
     async def __anext__(self) -> Heard:
         while not self._ready:
-            if self.over or not self.missing:
+            if self.tray.over or not self.missing:
                 raise StopAsyncIteration
             self._woken = asyncio.get_running_loop().create_future()
             try:
@@ -54,14 +45,14 @@ class Asking:
 
     async def aclose(self) -> None:
         """What has not been asked is not asked any more."""
-        if not self.over:
-            self.over = True
+        if not self.tray.over:
+            self.tray.over = True
             self._stop(self)
 
     def observation(self, ref: int) -> Observation:
         """What one of the same said, whole. Raises KeyError of a ref that is not among those told so far."""
         if len(self._places) < self._told:
-            self._places = {known: place for place, known in enumerate(self.same)}
+            self._places = {known: place for place, known in enumerate(self.tray.same)}
         if not self._names:
             self._names = {
                 known: (load, name) for load in self.loads for known, name in zip(load.refs, load.names, strict=True)
@@ -69,30 +60,30 @@ class Asking:
         place = self._places[ref]
         load, name = self._names[ref]
         at = self._times[bisect_right(self._marks, place)]
-        if not self.wires[place]:
-            return failed(load.query(name), self.silent[ref], at)
-        return understood(load.query(name), self.wires[place], self._ticks.rtts[ref], at)
+        if not self.tray.wires[place]:
+            return failed(load.query(name), self.tray.silent[ref], at)
+        return understood(load.query(name), self.tray.wires[place], self._ticks.rtts[ref], at)
 
     def tell(self, at: datetime) -> None:
         """Makes a batch of what has come, if anything has."""
-        count = len(self.same)
-        if count == self._told and not self.odd:
+        count = len(self.tray.same)
+        if count == self._told and not self.tray.odd:
             return
-        self._ready.append(Heard(self.same[self._told :], self.odd, at))
+        self._ready.append(Heard(self.tray.same[self._told :], self.tray.odd, at))
         self._marks.append(count)
         self._times.append(at)
-        self.missing -= count - self._told + len(self.odd)
-        self._told, self.odd = count, []
+        self.missing -= count - self._told + len(self.tray.odd)
+        self._told, self.tray.odd = count, []
         self.wake()
 
     @property
     def untold(self) -> bool:
-        return bool(self.odd) or len(self.same) != self._told
+        return bool(self.tray.odd) or len(self.tray.same) != self._told
 
     @property
     def complete(self) -> bool:
         """All have come, told or not."""
-        return self.missing == len(self.same) - self._told + len(self.odd)
+        return self.missing == len(self.tray.same) - self._told + len(self.tray.odd)
 
     def wake(self) -> None:
         if self._woken is not None and not self._woken.done():

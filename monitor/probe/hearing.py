@@ -10,7 +10,6 @@ from monitor.clock import monotonic
 from monitor.probe import answer as complete
 from monitor.probe import wire as usual
 from monitor.probe.answer import Answer, Fit
-from monitor.probe.asked import Asking
 from monitor.probe.columns import ANSWER, Columns, code
 from monitor.probe.counts import Counts
 from monitor.probe.exchange import NO_EDNS
@@ -18,10 +17,10 @@ from monitor.probe.found import Failure
 from monitor.probe.gate import Gate
 from monitor.probe.harbour import Harbour
 from monitor.probe.port import Entry, Port
-from monitor.probe.question import SOA, Ask, Question, question
+from monitor.probe.question import SOA, Ask, question
 from monitor.probe.says import failed, said
 from monitor.probe.sockets import theirs
-from monitor.probe.volley import Load, Trial
+from monitor.probe.volley import Load, Tray, Trial
 from monitor.probe.walk import HEADER, Malformed
 
 LARGE = 2048
@@ -151,16 +150,16 @@ class Hearing:
         gate.busy -= 1
         self._failed(trial.load, trial.name, trial.ref, failure)
 
-    def forget(self, asking: Asking) -> list[tuple[Load, bytes, int]]:
+    def forget(self, tray: Tray) -> list[tuple[Load, bytes, int]]:
         """Takes out what is in flight for it, and says what that is."""
         found: list[tuple[Load, bytes, int]] = []
-        for trial in [*asking.trials]:
+        for trial in [*tray.trials]:
             self._end(trial)
             trial.gate.busy -= 1
             found.append((trial.load, trial.name, trial.ref))
         for port in self._harbour.all():
             for number, (ref, name, _, load) in [*port.flight.items()]:
-                if isinstance(load, Load) and load.asking is asking:
+                if isinstance(load, Load) and load.tray is tray:
                     del port.flight[number]
                     port.gate.busy -= 1
                     found.append((load, name, ref))
@@ -189,7 +188,7 @@ class Hearing:
             load.wires.append(wire)
             return
         doubt = Doubt(load, ref, load.query(name), forged=False)
-        answer = self._understood(wire, question(doubt.query), found, doubt)
+        answer = self._understood(wire, found, doubt)
         if answer is not None:
             gate.heard()
         if answer is None or answer.truncated or (answer.rcode in NO_EDNS and port.edns):
@@ -199,13 +198,14 @@ class Hearing:
         note = "" if port.edns else "no answer when asked with EDNS"
         seen = said(doubt.query, answer, rtt, self.at, len(wire), note)
         self._counts.note(seen)
-        load.asking.odd.append((ref, seen))
+        load.tray.odd.append((ref, seen))
 
-    def _understood(self, wire: bytes, asked: Question, found: usual.Outline | None, doubt: Doubt) -> Answer | None:
+    def _understood(self, wire: bytes, found: usual.Outline | None, doubt: Doubt) -> Answer | None:
         """What it says; None where the other prober is to hear it for itself."""
-        answer = usual.told(wire, asked, found) if found is not None else None
+        answer = usual.told(wire, doubt.load.text(doubt.query), found) if found is not None else None
         if answer is not None or len(wire) >= LARGE:
             return answer
+        asked = question(doubt.query)
         fit = complete.fit(wire, Ask(asked, int.from_bytes(wire[:2], "big"), b"", edns=True))
         if fit is not Fit.RIGHT:
             self._counts.discard(doubt.load.server)
@@ -308,7 +308,7 @@ class Hearing:
             trial.failure = failure or trial.failure
             ref = trial.ref
         gate = port.gate
-        if gate.last(port.attempt) or load.asking.over:
+        if gate.last(port.attempt) or load.tray.over:
             if trial is not None:
                 failure = trial.failure
                 self._end(trial)
@@ -321,7 +321,7 @@ class Hearing:
             return None
         if trial is None:
             trial = Trial(load, name, ref, gate)
-            load.asking.trials.add(trial)
+            load.tray.trials.add(trial)
             trial.failure = failure
         trial.attempt = port.attempt + 1
         return trial
@@ -330,7 +330,7 @@ class Hearing:
         columns = self.columns
         if ref >= 0 and columns.armed[ref] and columns.expected[ref] == code(failure.outcome):
             self.ticks.rtts[ref], self.ticks.expires[ref] = -1.0, 0
-            load.asking.silent[ref] = failure
+            load.tray.silent[ref] = failure
             self._counts.failed(load.server, failure.outcome)
             load.same.append(ref)
             load.wires.append(b"")
@@ -338,12 +338,12 @@ class Hearing:
         columns.silent(ref, failure.outcome)
         seen = failed(load.query(name), failure, self.at)
         self._counts.note(seen)
-        load.asking.odd.append((ref, seen))
+        load.tray.odd.append((ref, seen))
 
     def _end(self, trial: Trial) -> None:
         """Wherever else an answer to it may come in, it is not waited for any more."""
         trial.over = True
-        trial.load.asking.trials.discard(trial)
+        trial.load.tray.trials.discard(trial)
         for port, number in trial.askings:
             port.late.pop(number, None)
             self._harbour.rest(port, self._now)

@@ -16,7 +16,7 @@ from checks.model import Query
 PAYLOAD = 1232
 """UDP payload that we offer: no fragments on any sane path (DNS Flag Day 2020)."""
 
-_PLAIN = re.compile(rb"[A-Za-z0-9_-]+")
+PLAIN = re.compile(rb"[A-Za-z0-9_-]+")
 
 NSID = 3
 EXPIRE = 9
@@ -81,7 +81,7 @@ def name_text(name: bytes) -> str:
     while length := name[position]:
         labels.append(name[position + 1 : position + 1 + length])
         position += length + 1
-    if labels and all(map(_PLAIN.fullmatch, labels)):
+    if labels and all(map(PLAIN.fullmatch, labels)):
         return b".".join(labels).decode("ascii") + "."
     return dns.name.Name([*labels, b""]).to_text()
 

@@ -36,7 +36,7 @@ class Sending:
             if not self._again(gate, gate.again[0], now):
                 return 0.001
             gate.again.popleft()
-        while gate.loads and (gate.loads[0].asking.over or gate.loads[0].next >= len(gate.loads[0].names)):
+        while gate.loads and (gate.loads[0].tray.over or gate.loads[0].next >= len(gate.loads[0].names)):
             gate.loads.popleft()
         if not gate.loads:
             return -1.0

@@ -109,7 +109,7 @@ class Engine:
         for volley, kind, queries in volleys:
             if not volley.names:
                 continue
-            load = Load(volley, asking, kind, queries)
+            load = Load(volley, asking.tray, kind, queries)
             asking.loads.append(load)
             asking.missing += len(load.names)
             gate = self._gate(volley.server, volley.address)
@@ -234,7 +234,7 @@ class Engine:
         async for batch in self._dns.ask([doubt.query for doubt in doubts], forged=forged):
             for seen in batch:
                 doubt = whose[id(seen.query)]
-                doubt.load.asking.odd.append((doubt.ref, settled(seen, doubt.stray, doubt.why)))
+                doubt.load.tray.odd.append((doubt.ref, settled(seen, doubt.stray, doubt.why)))
             self._hearing.begin(self._now(), monotonic())
             self._tell(NEVER)
 
@@ -317,16 +317,16 @@ class Engine:
     def _abandon(self, asking: Asking) -> None:
         """Nobody waits for it any more: its slots are free."""
         self._askings.discard(asking)
-        asking.over = True
+        asking.tray.over = True
         for gate in self._gates.values():
-            gate.loads = deque(load for load in gate.loads if load.asking is not asking)
-        self._hearing.forget(asking)
+            gate.loads = deque(load for load in gate.loads if load.tray is not asking.tray)
+        self._hearing.forget(asking.tray)
         asking.wake()
 
     def _drop(self, asking: Asking, failure: Failure) -> None:
         """All that is not told yet is unasked."""
         self._hearing.begin(self._now(), monotonic())
-        for load, name, ref in self._hearing.forget(asking):
+        for load, name, ref in self._hearing.forget(asking.tray):
             self._hearing.unasked(load, name, ref, failure)
         for load in asking.loads:
             for place in range(load.next, len(load.names)):

@@ -11,7 +11,6 @@ from monitor.probe.found import Failure
 from monitor.probe.question import ask, name_text, question
 
 if TYPE_CHECKING:
-    from monitor.probe.asked import Asking
     from monitor.probe.gate import Gate
     from monitor.probe.port import Port
 
@@ -60,18 +59,33 @@ class Kind:
         """What follows it in all, with EDNS."""
 
 
+class Tray:
+    """What comes in for one call: ``wires`` is what each of the ``same`` said, b"" if nothing; then ``silent`` has why.
+
+    ``trials`` are those under way; ``over`` says that nobody waits any more.
+    """
+
+    __slots__ = ("odd", "over", "same", "silent", "trials", "wires")
+
+    def __init__(self) -> None:
+        self.same: list[int] = []
+        self.wires: list[bytes] = []
+        self.odd: list[tuple[int, Observation]] = []
+        self.silent: dict[int, Failure] = {}
+        self.trials: set[Trial] = set()
+        self.over = False
+
+
 class Load:
     """A volley under way. ``next`` is the first that has not been asked."""
 
     __slots__ = (
-        "_queries", "address", "asking", "ends", "kind", "names", "next", "refs", "same", "server", "wires",
+        "_queries", "address", "ends", "kind", "names", "next", "refs", "same", "server", "tray", "wires",
     )  # fmt: skip
 
-    def __init__(
-        self, volley: Volley, asking: "Asking", kind: Kind, queries: dict[bytes, list[Query]] | None = None
-    ) -> None:
+    def __init__(self, volley: Volley, tray: Tray, kind: Kind, queries: dict[bytes, list[Query]] | None = None) -> None:
         """``queries`` are those to be answered, by name, where they are not the zones' own."""
-        self.server, self.address, self.kind, self.asking = volley.server, volley.address, kind, asking
+        self.server, self.address, self.kind, self.tray = volley.server, volley.address, kind, tray
         self.names, self.refs = list(volley.names), list(volley.refs)
         sizes = list(map(len, self.names))
         if min(sizes) != max(sizes):  # packets of one length can be handed to the system together
@@ -87,7 +101,7 @@ class Load:
             self.ends.append(end)
         self.ends.reverse()
         self.next = 0
-        self.same, self.wires = asking.same, asking.wires
+        self.same, self.wires = tray.same, tray.wires
         self._queries = queries
 
     def query(self, name: bytes) -> Query:
@@ -96,6 +110,10 @@ class Load:
             return self._queries[name].pop()
         text = name_text(name)
         return Query(text, self.server, self.address, text, self.kind.qtype, identify=self.kind.identify)
+
+    def text(self, query: Query) -> str:
+        """Its name as it is written, which need not be how a caller has written it."""
+        return query.qname if self._queries is None else question(query).text
 
 
 class Trial:

@@ -10,7 +10,7 @@ from struct import Struct
 from checks.model import RrSet, Shape, Soa
 from monitor.probe import edns, walk
 from monitor.probe.answer import Answer, rcode_text
-from monitor.probe.question import SOA, Question, name_text
+from monitor.probe.question import PLAIN, SOA, Question, name_text
 from monitor.probe.walk import FIXED, HEADER, OPT, Malformed
 
 A, NS, AAAA, IN = 1, 2, 28, 1
@@ -124,11 +124,14 @@ def read(wire: bytes, question: Question) -> Answer | None:
     if question.type != SOA:
         return None
     found = outline(wire, question.section)
-    return None if found is None else told(wire, question, found)
+    return None if found is None else told(wire, question.text, found)
 
 
-def told(wire: bytes, question: Question, found: Outline) -> Answer | None:
-    """The values of what was outlined; None where it takes more to tell what they amount to."""
+def told(wire: bytes, text: str, found: Outline) -> Answer | None:
+    """The values of what was outlined, ``text`` being the name that was asked for, as ``name_text`` writes it.
+
+    None where it takes more to tell what they amount to.
+    """
     rcode = rcode_text(found.rcode)
     options = _NOTHING
     if found.opt:
@@ -138,9 +141,9 @@ def told(wire: bytes, question: Question, found: Outline) -> Answer | None:
             return None
     soa = rrset = shape = None
     if found.soa:
-        soa = _soa(wire, found)
+        soa = _soa(wire, text, found)
         timers = f"{soa.serial} {soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
-        rrset = RrSet(question.text, "SOA", soa.ttl, (f"{soa.mname} {soa.rname} {timers}",))
+        rrset = RrSet(text, "SOA", soa.ttl, (f"{soa.mname} {soa.rname} {timers}",))
         shape = Shape.RECORDS
     elif rcode in ("NOERROR", "NXDOMAIN"):
         if found.delegates and not found.authoritative:
@@ -149,11 +152,22 @@ def told(wire: bytes, question: Question, found: Outline) -> Answer | None:
     return Answer(rcode, found.authoritative, False, shape, soa, rrset, options, records=found.answers)
 
 
-def _soa(wire: bytes, found: Outline) -> Soa:
-    mname, position = walk.name(wire, found.soa, found.soa_end)
-    rname, position = walk.name(wire, position, found.soa_end)
+def _soa(wire: bytes, text: str, found: Outline) -> Soa:
+    mname, position = _name(wire, found.soa, found.soa_end, text)
+    rname, position = _name(wire, position, found.soa_end, text)
     serial, refresh, retry, expire, minimum = _TIMERS.unpack_from(wire, position)
-    return Soa(serial, name_text(mname), name_text(rname), refresh, retry, expire, minimum, found.ttl)
+    return Soa(serial, mname, rname, refresh, retry, expire, minimum, found.ttl)
+
+
+def _name(wire: bytes, start: int, limit: int, text: str) -> tuple[str, int]:
+    """A name as text, and where it ends; quick for one plain label below the name that was asked for."""
+    end = start + 1 + wire[start]
+    if wire[end : end + 2] == b"\xc0\x0c" and wire[start] < 64 and text != ".":
+        label = wire[start + 1 : end].lower()
+        if PLAIN.fullmatch(label):
+            return f"{label.decode()}.{text}", end + 2
+    name, end = walk.name(wire, start, limit)
+    return name_text(name), end
 
 
 def _is_asked(wire: bytes, start: int, section: bytes) -> bool:

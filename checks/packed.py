@@ -119,7 +119,7 @@ class Packer:
         return tuple(standing.state not in _INAUDIBLE for standing in ledger.standings)
 
     def floors(self, row: bytes, near: float) -> tuple[int, ...]:
-        """Seconds of EXPIRE that each address must have left for nothing to be found: the share ``near`` of the SOA's."""
+        """Seconds of EXPIRE that an address must have left for nothing to be found: a share ``near`` of the SOA's."""
         _, layout, _ = _HEAD.unpack_from(row)
         groups, places = self._layout(layout)
         least = {

@@ -1,18 +1,18 @@
 """Rounds in; what is remembered, judged, alerted and shown out: the whole middle of the service."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerting.cause import Topology
 from alerting.incidents import Kept, keep, remind
-from alerting.model import NOT_CHECKED, Alert, AlertKey, Policy, Route, Severity, Transition
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Policy, Route, Severity, Transition
 from alerting.state import apply, withdraw
 from checks.check import Check
 from checks.history import Ledger, Propagation, RunChange
 from checks.judge import judge
 from checks.ledger import changes, see
-from checks.model import Finding, Health, Round, Verdict, Zone
+from checks.model import Family, Finding, Health, Round, Verdict, Zone
 from checks.roll import Roll
 from checks.soa_serial import SoaSerial
 from checks.vantage import blind, excuse, hear
@@ -72,10 +72,21 @@ def handle(memory: Memory, heard: Sequence[Heard], plan: Plan, now: datetime) ->
         else:
             take_in(memory, draft, one, plan)
         if blind(memory.vantage) != dark:
+            pardon(memory, draft, set(blind(memory.vantage)) - set(dark), now)
             dark = blind(memory.vantage)
             unsettle(memory, draft.moves)
     advance(memory, draft, own_verdict(memory, now), plan)
     return conclude(memory, draft, plan, now), draft
+
+
+def pardon(memory: Memory, draft: Draft, dark: Container[Family], now: datetime) -> None:
+    """Who was accused just before we went blind, and not yet convicted, is not accused: that was us already."""
+    for alert in [a for a in memory.standing.values() if a.phase is Phase.PENDING]:
+        if alert.key.address is not None and alert.key.address.family in dark:
+            over, _ = withdraw(alert, now)
+            draft.alerts[alert.key] = over
+            memory.put(over)
+            draft.touched.add(alert.key.zone)
 
 
 def take_in(memory: Memory, draft: Draft, round: Round, plan: Plan) -> None:

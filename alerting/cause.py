@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase, Severity
 from checks.model import Address, Zone
+from checks.roll import Roll
 
 BLIND = "vantage-blind"
 
@@ -72,14 +73,14 @@ class Topology:
     vantage: str = "local"
 
     @classmethod
-    def of(cls, zones: Iterable[Zone], vantage: str = "local") -> "Topology":
-        known = {zone.name: zone for zone in zones}
-        served = Counter(
-            (name, scope)
-            for zone in known.values()
-            for name in {server.name for server in zone.servers}
-            for scope in _scopes(zone)
-        )
+    def of(cls, zones: Roll[Zone] | Iterable[Zone], vantage: str = "local") -> "Topology":
+        """Zones that are watched alike are counted, not walked."""
+        known = zones if isinstance(zones, Roll) else Roll.of(zones)
+        served: Counter[tuple[str, str]] = Counter()
+        for zone, count in zip(known.templates, known.alike(), strict=True):
+            for name in {server.name for server in zone.servers} if count else ():
+                for scope in _scopes(zone):
+                    served[name, scope] += count
         return cls(known, served, vantage)
 
     def feeders(self, zone: str, server: str) -> tuple[str, ...]:

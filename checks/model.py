@@ -1,7 +1,7 @@
 """What is asked, what came back, and what it means: the values everything else passes around."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -92,15 +92,36 @@ class Zone:
 
     def nameless(self) -> "Zone":
         """The zone but for its name, equal for all zones that are watched alike; its records' names are relative."""
-        records = tuple(replace(wanted, name=relative(wanted.name, self.name)) for wanted in self.records)
-        return Zone("", self.servers, self.primary, self.max_lag, records, self.transfers)
+        return Zone("", self.servers, self.primary, self.max_lag, alike(self.records, self.name), self.transfers)
 
     def named(self, name: str) -> "Zone":
         """The nameless zone under this name."""
-        records = self.records
-        if records:
-            records = tuple(replace(wanted, name=absolute(wanted.name, name)) for wanted in records)
-        return Zone(name, self.servers, self.primary, self.max_lag, records, self.transfers)
+        return Zone(name, self.servers, self.primary, self.max_lag, belonging(self.records, name), self.transfers)
+
+
+HERE = "\0"
+"""Stands for the zone's name in records that are not bound to any zone; nothing printable, so it is in no rdata."""
+
+
+def alike(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
+    """The records of a zone, written without its name: equal for all zones that want the same, each of itself."""
+    return tuple(
+        WantedRecord(relative(wanted.name, zone), wanted.type, _replaced(wanted.expect, zone, HERE), wanted.ttl)
+        for wanted in records
+    )
+
+
+def belonging(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
+    """The inverse of ``alike``."""
+    return tuple(
+        WantedRecord(absolute(wanted.name, zone), wanted.type, _replaced(wanted.expect, HERE, zone), wanted.ttl)
+        for wanted in records
+    )
+
+
+def _replaced(rdata: tuple[str, ...] | None, what: str, by: str) -> tuple[str, ...] | None:
+    """The root is in every name, and so nothing to be found again."""
+    return rdata if not rdata or "." in (what, by) else tuple(text.replace(what, by) for text in rdata)
 
 
 def relative(name: str, zone: str) -> str:

@@ -2,6 +2,7 @@
 
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -65,10 +66,8 @@ class Roll(Mapping[str, Named]):
 
     def alike(self) -> Sequence[int]:
         """How many there are of each template, in their order."""
-        counts = [0] * len(self.templates)
-        for kind in self.kinds:
-            counts[kind] += 1
-        return counts
+        counts = Counter(self.kinds)
+        return [counts[kind] for kind in range(len(self.templates))]
 
     def starts(self, sizes: Sequence[int]) -> "array[int]":
         """Where each number's places begin, were they laid out one after the other, and where the last one's end.

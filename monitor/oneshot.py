@@ -15,6 +15,7 @@ from checks.judge import judge
 from checks.ledger import see, space_of, standing_of
 from checks.model import Finding, Health, Round, Verdict, Zone
 from checks.registry import CHECKS
+from checks.roll import Roll
 from checks.vantage import Vantage, excuse, hear
 from checks.words import moment as when
 from checks.words import span
@@ -98,13 +99,13 @@ def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
     if config is None:
         return Wanted(bare(name, servers, {}), name)
     whole = load(config, os.environ)
-    entry = next((z for z in whole.zones if z.name == name), None)
+    entry = whole.zones.get(name)
     if servers or entry is None:
         alone = bare(name, servers, whole.servers)
         note = () if servers else (f"{show(name)} is not in {config}; the servers of its NS set are asked",)
         entries = alone.servers if servers else whole.servers
         return Wanted(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
-    return Wanted(replace(whole, zones=(entry,)), name, whole.service.database, watched=True)
+    return Wanted(replace(whole, zones=Roll.of((entry,))), name, whole.service.database, watched=True)
 
 
 def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:
@@ -120,7 +121,7 @@ def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) ->
         entry = entries.get(name, ServerEntry(name))
         entries[name] = replace(entry, addresses=(*entry.addresses, found))
     return Config(
-        zones=(ZoneEntry(zone, tuple(entries)),),
+        zones=Roll.of((ZoneEntry(zone, tuple(entries)),)),
         servers=entries,
         checks={name: check() for name, check in CHECKS.items()},
         cadence={name: check.cadence for name, check in CHECKS.items()},
@@ -130,7 +131,7 @@ def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) ->
 async def look(what: Wanted, moment: float = MOMENT, again: Callable[[], None] = lambda: None) -> Asked:
     """Ask the zone everything, twice where once is not enough. ``again`` is called before the second look."""
     found = await resolve(what.config, None, now())
-    zone = found.zones[0]
+    zone = found.zones[what.zone]
     memory = await remembered(what, now())
     notes = (*what.notes, *found.problems, *memory.notes)
     judged = zone if memory.of else replace(zone, max_lag=timedelta(0))

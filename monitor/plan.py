@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerting.cause import Topology as Causes
-from checks.roll import Roll
 from monitor.config.model import Config
 from monitor.pipeline import Plan
 from monitor.sources import Topology
@@ -23,7 +22,7 @@ FIXED = ("listen", "database", "vantage", "token", "public", "url")
 
 def plan_of(config: Config, found: Topology) -> Plan:
     return Plan(
-        zones=Roll.of(found.zones),
+        zones=found.zones,
         checks={name: check for name, check in config.checks.items() if config.cadence[name]},
         topology=Causes.of(found.zones, config.service.vantage),
         policy=config.policy,

@@ -1,8 +1,9 @@
 """Which zones are on which servers, at which addresses, now that names have been resolved?"""
 
 import asyncio
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ import dns.resolver
 
 from checks.history import Ledger
 from checks.model import Address, Server, Zone
+from checks.roll import Roll
 from monitor import names
 from monitor.config import addresses
 from monitor.config.errors import Wrong
@@ -48,7 +50,7 @@ class Topology:
     ``known`` is what names resolved to when they last did; it outlives a resolver that fails.
     """
 
-    zones: tuple[Zone, ...]
+    zones: Roll[Zone]
     servers: Mapping[str, Server]
     problems: tuple[str, ...] = ()
     known: Mapping[Asked, Known] = field(default_factory=dict)
@@ -59,22 +61,28 @@ async def resolve(config: Config, previous: Topology | None, now: datetime) -> T
 
     A server given by addresses costs no question. Host names are asked for A and AAAA, zones without servers for NS.
     What cannot be resolved keeps what ``previous`` knew; a zone of which nothing is known has no servers.
+    Zones whose servers are given are not walked. Where all is as it was, the zones are those of ``previous``.
     """
     look = _Look(config.resolver, {} if previous is None else previous.known, now)
-    await look.ask((zone.name, "NS") for zone in config.zones if not zone.servers)
+    unserved = [config.zones.names[number] for number in _unserved(config.zones)]
+    await look.ask((name, "NS") for name in unserved)
     called = _called(config)
-    discovered = {
-        zone.name: tuple(dict.fromkeys(called.get(name, name) for name in look.ns_set(zone.name)))
-        for zone in config.zones
-        if not zone.servers
-    }
+    discovered = {zone: tuple(dict.fromkeys(called.get(n, n) for n in look.ns_set(zone))) for zone in unserved}
     entries = dict(_entries(config, discovered.values()))
     hosts = dict.fromkeys(entry.host for entry in entries.values() if entry.host and not entry.addresses)
     await look.ask((host, rdtype) for host in hosts for rdtype in ("A", "AAAA"))
     resolved = {host: look.addresses(host) for host in hosts}
     servers = {name: _server(entry, resolved) for name, entry in entries.items()}
-    zones = tuple(look.zone(entry, discovered, servers) for entry in config.zones)
+    zones = look.zones(config.zones, discovered, servers)
+    if previous is not None and previous.zones == zones:
+        zones = previous.zones
     return Topology(zones, servers, look.told(), look.kept)
+
+
+def _unserved(zones: Roll[ZoneEntry]) -> Iterator[int]:
+    """The numbers of the zones whose servers are to be found."""
+    kinds = {kind for kind, entry in enumerate(zones.templates) if not entry.servers}
+    return (number for number, kind in enumerate(zones.kinds) if kind in kinds) if kinds else iter(())
 
 
 def _called(config: Config) -> dict[str, str]:
@@ -102,7 +110,7 @@ def recall(ledgers: Iterable[Ledger], servers: Mapping[str, ServerEntry] = Mappi
             before = known.get(question, Known((), at))
             values = dict.fromkeys((*before.values, standing.address.host))
             known[question] = Known(tuple(values), max(before.at, at))
-    return Topology((), {}, (), known)
+    return Topology(Roll.of(()), {}, (), known)
 
 
 def _entries(config: Config, ns_sets: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ServerEntry]]:
@@ -112,6 +120,12 @@ def _entries(config: Config, ns_sets: Iterable[tuple[str, ...]]) -> Iterator[tup
         for name in ns_set:
             if name not in config.servers:
                 yield name, ServerEntry(name, host=f"{name}.")
+
+
+def _zone(entry: ZoneEntry, listed: Iterable[str], servers: Mapping[str, Server]) -> Zone:
+    """What zones are that are written alike; a primary that is not in the NS set is hidden, and one of them."""
+    found = tuple(servers[name] for name in listed)
+    return Zone("", found, entry.primary, entry.max_lag, entry.records, entry.transfers)
 
 
 def _server(entry: ServerEntry, resolved: Mapping[str, tuple[str, ...]]) -> Server:
@@ -237,16 +251,30 @@ class _Look:
             "" if known is None or known.at == self.now else f"; what was known {known.at:%Y-%m-%d %H:%M} UTC is used"
         )
 
-    def zone(self, entry: ZoneEntry, discovered: Mapping[str, tuple[str, ...]], servers: Mapping[str, Server]) -> Zone:
-        """The zone with its servers; a primary that is not in the NS set is hidden, and one of them."""
-        listed = entry.servers or discovered[entry.name]
-        if listed and entry.primary is not None and entry.primary not in listed:
-            listed = (*listed, entry.primary)
+    def zones(
+        self, entries: Roll[ZoneEntry], discovered: Mapping[str, tuple[str, ...]], servers: Mapping[str, Server]
+    ) -> Roll[Zone]:
+        """The zones with their servers: of those that are written alike, also those that were found alike are."""
+        templates = [_zone(entry, entry.servers, servers) for entry in entries.templates]
+        if not discovered:
+            return Roll(entries.names, entries.kinds, templates)
+        kinds, found = array("I", entries.kinds), dict[tuple[int, tuple[str, ...]], int]()
+        for number in _unserved(entries):
+            kind, name = entries.kinds[number], entries.names[number]
+            listed, entry = discovered[name], entries.templates[kind]
+            if listed and entry.primary is not None and entry.primary not in listed:
+                listed = (*listed, entry.primary)
+            if entry.transfers and listed:
+                self._tell_of_rules(name, entry, listed)
+            kinds[number] = found.setdefault((kind, listed), len(templates))
+            if kinds[number] == len(templates):
+                templates.append(_zone(entry, listed, servers))
+        return Roll(entries.names, kinds, templates)
+
+    def _tell_of_rules(self, zone: str, entry: ZoneEntry, listed: tuple[str, ...]) -> None:
         for rule in entry.transfers:
-            if listed and rule.server != "*" and rule.server not in listed:
-                self.problems.append(f"{names.show(entry.name)}: {rule.server} of a transfer rule is not in the NS set")
-        zone = Zone(entry.name, (), entry.primary, entry.max_lag, entry.records, entry.transfers)
-        return replace(zone, servers=tuple(servers[name] for name in listed))
+            if rule.server != "*" and rule.server not in listed:
+                self.problems.append(f"{names.show(zone)}: {rule.server} of a transfer rule is not in the NS set")
 
     def told(self) -> tuple[str, ...]:
         """The problems, each once; one sentence stands for what was not even asked."""

@@ -86,9 +86,9 @@ def _resolved(config: "Config") -> "Topology":
 def understood(config: "Config", topology: "Topology | None" = None) -> dict[str, Any]:
     """The configuration as plain data, without secrets; with ``topology`` what was found for names."""
     from checks.model import Address
-    from monitor.config.demand import demand, zone
+    from monitor.config.demand import as_written, demand
 
-    zones = topology.zones if topology else tuple(zone(config, entry) for entry in config.zones)
+    zones = topology.zones if topology else as_written(config)
     rates = demand(config, zones)
     service = config.service
     return {
@@ -96,7 +96,10 @@ def understood(config: "Config", topology: "Topology | None" = None) -> dict[str
         "resolved": topology is not None,
         "listen": str(Address(*service.listen)),
         "database": str(service.database),
-        "zones": [_zone(one, named=bool(entry.servers)) for one, entry in zip(zones, config.zones, strict=True)],
+        "zones": [
+            _zone(zones.at(number), named=bool(config.zones.templates[kind].servers))
+            for number, kind in enumerate(config.zones.kinds)
+        ],
         "servers": list(_servers(config, topology, rates)),
         "checks": [
             {"name": name, "cadence_seconds": config.cadence[name].total_seconds(), "settings": _settings(check)}

@@ -1,12 +1,12 @@
 """How many questions a second does this configuration put to each server?"""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from checks.check import Check
 from checks.model import Address, Observation, Outcome, Query, RrSet, Server, Shape, Soa, TransferResult, Zone
+from checks.roll import Roll
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 
 UNRESOLVED = (Address("192.0.2.1"), Address("2001:db8::1"))
@@ -17,14 +17,16 @@ _ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 _SOA = Soa(1, "ns.", "hostmaster.", 7200, 3600, 1209600, 3600)
 
 
-def demand(config: Config, found: Iterable[Zone] = ()) -> dict[str, float]:
+def demand(config: Config, found: Roll[Zone] | None = None) -> dict[str, float]:
     """Server → queries a second while all is well: every question is answered at the first attempt.
 
     ``found`` are zones with the servers they really have; without them they are taken from the configuration,
     where zones whose servers are yet to be found count for nothing.
     """
-    zones = tuple(found) or tuple(zone(config, entry) for entry in config.zones)
-    alike: Counter[Zone] = Counter(_shape(one) for one in zones)
+    zones = as_written(config) if found is None else found
+    alike: Counter[Zone] = Counter()
+    for template, count in zip(zones.templates, zones.alike(), strict=True):
+        alike[_shape(template)] += count
     total: dict[str, float] = {}
     for shape, count in alike.items():
         for name, check in config.checks.items():
@@ -63,8 +65,13 @@ def _answered(query: Query) -> Observation:
     )
 
 
-def zone(config: Config, entry: ZoneEntry) -> Zone:
-    """The zone as far as the configuration alone tells; two stand-ins are the addresses of a host name."""
+def as_written(config: Config) -> Roll[Zone]:
+    """The zones as far as the configuration alone tells; two stand-ins are the addresses of a host name."""
+    zones = config.zones
+    return Roll(zones.names, zones.kinds, [_zone(config, entry) for entry in zones.templates])
+
+
+def _zone(config: Config, entry: ZoneEntry) -> Zone:
     servers = tuple(_server(config.servers[name]) for name in entry.servers)
     return Zone(entry.name, servers, entry.primary, entry.max_lag, entry.records, entry.transfers)
 
@@ -74,6 +81,6 @@ def _server(entry: ServerEntry) -> Server:
 
 
 def _shape(zone: Zone) -> Zone:
-    """The zone without what makes it unlike others but costs no other questions: its name."""
+    """A template of zones under a name, without what makes it unlike others but costs no other questions."""
     records = tuple(replace(record, name=f"{at}.") for at, record in enumerate(zone.records))
     return replace(zone, name="example.", records=records)

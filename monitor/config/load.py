@@ -65,7 +65,7 @@ def parse(text: str, path: Path, env: Mapping[str, str]) -> Config:
     config = replace(config, servers=around.servers)
     _check_patience(book, config)
     book.close()
-    advise(book, config)
+    advise(book, config, around.places)
     return replace(config, warnings=book.advice())
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from alerting.model import Policy, Route, Secret, Severity
 from checks.check import Check
-from checks.model import Address, TransferRule, WantedRecord
+from checks.model import Address, TransferRule, WantedRecord, alike, belonging
+from checks.roll import Roll
 from monitor.ports import Key, Notifier
 
 
@@ -73,7 +74,15 @@ class ZoneEntry:
     max_lag: timedelta = timedelta(minutes=10)
     records: tuple[WantedRecord, ...] = ()
     transfers: tuple[TransferRule, ...] = ()
-    line: int | None = None
+
+    def nameless(self) -> "ZoneEntry":
+        """The entry but for its name, equal for all zones that are written alike."""
+        return ZoneEntry("", self.servers, self.primary, self.max_lag, alike(self.records, self.name), self.transfers)
+
+    def named(self, name: str) -> "ZoneEntry":
+        """The nameless entry under this name."""
+        records = belonging(self.records, name)
+        return ZoneEntry(name, self.servers, self.primary, self.max_lag, records, self.transfers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,10 @@ class Resolver:
     addresses: tuple[Address, ...] = ()
     interval: timedelta = timedelta(minutes=15)
     timeout: float = 5.0
+
+
+def no_zones() -> Roll[ZoneEntry]:
+    return Roll.of(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +109,7 @@ class Config:
     checks: Mapping[str, Check] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     servers: Mapping[str, ServerEntry] = field(default_factory=dict)
-    zones: tuple[ZoneEntry, ...] = ()
+    zones: Roll[ZoneEntry] = field(default_factory=no_zones)
     severity: Mapping[str, Severity] = field(default_factory=dict)
     """Only what the operator changed; the rest is as in checks/codes.py."""
     policy: Policy = field(default_factory=Policy)

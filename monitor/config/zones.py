@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checks.model import Expectation, TransferRule, WantedRecord
+from checks.roll import Roll
 from monitor import names
 from monitor.config import raw, records
 from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
@@ -24,11 +25,11 @@ class Around:
     """Zone name → where it was first written."""
 
 
-def zones(book: Book, file: raw.File, around: Around) -> tuple[ZoneEntry, ...]:
+def zones(book: Book, file: raw.File, around: Around) -> Roll[ZoneEntry]:
     """The zones of the file; the book has what is wrong with them."""
     if not file.zones and not book.misspelt((), "zone"):
         book.mistake((), "no zones", 'add [[zones]] with name = "example.com"')
-    return tuple(
+    return Roll.of(
         _zone(book, ("zones", index), table, around) for index, table in enumerate(file.zones) if table is not None
     )
 
@@ -43,7 +44,6 @@ def _zone(book: Book, path: KeyPath, table: raw.Zone, around: Around) -> ZoneEnt
         primary=_primary(book, path, table, servers, around),
         records=_records(book, path, table, name),
         transfers=_transfers(book, path, table, servers, around),
-        line=book.line(path),
         **optional,
     )
 

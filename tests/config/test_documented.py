@@ -76,13 +76,13 @@ def other_ways(key: str) -> set[str]:
 
 def test_the_example_is_a_configuration() -> None:
     config = load(EXAMPLE, {})
-    assert [zone.name for zone in config.zones] == ["example.com."]
+    assert list(config.zones) == ["example.com."]
     assert config.warnings == ()
 
 
 def test_all_of_the_example_is_a_configuration(place: Path) -> None:
     config = parse(uncommented(EXAMPLE.read_text(encoding="utf-8")), place / "config.toml", ENV)
-    assert [zone.name for zone in config.zones] == ["example.com.", "xn--bcher-kva.example."]
+    assert list(config.zones) == ["example.com.", "xn--bcher-kva.example."]
     assert set(config.receivers) == {"oncall", "hook"}
     assert config.warnings == ()
 

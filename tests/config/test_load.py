@@ -10,7 +10,7 @@ from checks.model import Address, Expectation, TransferRule, WantedRecord
 from checks.registry import CHECKS
 from monitor.config.errors import Mistake
 from monitor.config.load import ConfigError, load, parse
-from monitor.config.model import Config, Probe, Resolver, Service, TransferLimits
+from monitor.config.model import Config, Probe, Resolver, Service, TransferLimits, ZoneEntry
 
 HERE = Path("/etc/soawatch/config.toml")
 
@@ -37,8 +37,7 @@ def mistakes(text: str, **env: str) -> list[str]:
 
 def test_a_zone_is_enough() -> None:
     config = read('[[zones]]\nname = "example.com"\n')
-    (zone,) = config.zones
-    assert (zone.name, zone.servers, zone.line) == ("example.com.", (), 1)
+    assert config.zones == {"example.com.": ZoneEntry("example.com.")}
     assert config.probe == Probe()
     assert config.resolver == Resolver()
     assert config.policy == Policy()
@@ -140,7 +139,7 @@ receivers = ["oncall"]
     ],
 )
 def test_records(written: str, expected: WantedRecord) -> None:
-    assert read(f"{TWO}records = [{written}]\n").zones[0].records == (expected,)
+    assert read(f"{TWO}records = [{written}]\n").zones.at(0).records == (expected,)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_records(written: str, expected: WantedRecord) -> None:
 )
 def test_a_zone_names_its_servers(servers: str, kept: dict[str, tuple[object, ...]]) -> None:
     config = read(f'{TWO}[[zones]]\nname = "example.org"\nservers = {servers}\n')
-    names = config.zones[1].servers
+    names = config.zones.at(1).servers
     assert {n: (e.addresses, e.host, e.port) for n, e in config.servers.items() if n in names} == kept
 
 
@@ -171,7 +170,7 @@ servers.ns5 = { addresses = ["192.0.2.5", "192.0.2.5:53"], port = 5353, group = 
 name = "."
 servers = ["ns3.example.net", "ns4", "ns5"]
 """)
-    three, four, five = (config.servers[name] for name in config.zones[0].servers)
+    three, four, five = (config.servers[name] for name in config.zones.at(0).servers)
     assert (three.host, three.hidden) == ("ns3.example.net.", True)
     assert (four.host, four.port) == ("ns4.example.net.", 54)
     assert five.addresses == (Address("192.0.2.5", 5353), Address("192.0.2.5", 53))
@@ -189,7 +188,7 @@ secret_env = "XFR"
 """,
         XFR="aGVsbG8gd29ybGQ=",
     )
-    assert config.zones[0].transfers == (
+    assert config.zones.at(0).transfers == (
         TransferRule("ns1", Expectation.ALLOWED, "xfr", whole=True),
         TransferRule("ns2", Expectation.ALLOWED, "xfr", whole=True),
         TransferRule("*", Expectation.REFUSED),
@@ -198,15 +197,17 @@ secret_env = "XFR"
 
 def test_short_forms() -> None:
     config = read('zones = ["example.com", "bücher.example"]\n')
-    assert [zone.name for zone in config.zones] == ["example.com.", "xn--bcher-kva.example."]
-    assert read(f'{TWO}transfer = "refused"\n').zones[0].transfers == (TransferRule("*", Expectation.REFUSED),)
-    zone = read('[[zones]]\nname = "a.example"\nservers = "ns1.example.net:53"\nprimary = "ns1.example.net"\n').zones[0]
+    assert list(config.zones) == ["example.com.", "xn--bcher-kva.example."]
+    assert read(f'{TWO}transfer = "refused"\n').zones.at(0).transfers == (TransferRule("*", Expectation.REFUSED),)
+    zone = read(
+        '[[zones]]\nname = "a.example"\nservers = "ns1.example.net:53"\nprimary = "ns1.example.net"\n'
+    ).zones.at(0)
     assert (zone.servers, zone.primary) == (("ns1.example.net",), "ns1.example.net")
 
 
 def test_transfer_rules_of_a_zone_whose_servers_are_yet_to_be_found() -> None:
     zone = '[[zones]]\nname = "a.example"\ntransfer = [{ server = ["ns1.a.example", "*"], expect = "refused" }]\n'
-    rules = read(zone).zones[0].transfers
+    rules = read(zone).zones.at(0).transfers
     assert rules == (TransferRule("ns1.a.example", Expectation.REFUSED), TransferRule("*", Expectation.REFUSED))
     assert mistakes(zone.replace("ns1.a.example", "ns1"))[0].startswith(
         'config.toml:3: zones[0].transfer[0].server[0]: no server is called "ns1"'
@@ -215,8 +216,8 @@ def test_transfer_rules_of_a_zone_whose_servers_are_yet_to_be_found() -> None:
 
 def test_a_primary_beside_the_ns_set() -> None:
     config = read('servers.origin.addresses = "192.0.2.9"\n[[zones]]\nname = "a.example"\nprimary = "origin"\n')
-    assert config.zones[0].primary == "origin"
-    assert config.zones[0].servers == ()
+    assert config.zones.at(0).primary == "origin"
+    assert config.zones.at(0).servers == ()
 
 
 def test_all_of_service_probe_resolver_alerting() -> None:
@@ -316,7 +317,10 @@ def test_a_file_that_is_not_there_is_a_directory_or_is_too_large(tmp_path: Path)
 def test_a_byte_order_mark_and_line_ends_of_windows_do_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xef\xbb\xbf" + TWO.replace("\n", "\r\n").encode())
-    assert load(path, {}).zones[0].line == 6
+    assert list(load(path, {}).zones) == ["example.com."]
+    path.write_bytes(b"\xef\xbb\xbf" + TWO.replace("name", "nam").replace("\n", "\r\n").encode())
+    with pytest.raises(ConfigError, match=r":7: zones\[0\]\.nam: unknown key"):
+        load(path, {})
 
 
 def test_a_home_and_paths_that_are_none() -> None:
@@ -343,4 +347,7 @@ def test_ten_thousand_zones() -> None:
     zones = "".join(f'[[zones]]\nname = "z{n}.example"\nservers = ["ns1", "ns2"]\n' for n in range(10_000))
     config = read(TWO + zones)
     assert len(config.zones) == 10_001
-    assert config.zones[-1].line == 9 + 3 * 9_999
+    assert config.zones["z9999.example."].servers == ("ns1", "ns2")
+    assert mistakes(f"{TWO}{zones}primary = 1\n") == [
+        f"config.toml:{12 + 3 * 9_999}: zones[10000].primary: must be text in quotes"
+    ]

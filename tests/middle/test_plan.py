@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from checks.roll import Roll
 from monitor.config.load import parse
 from monitor.config.model import Config
 from monitor.plan import CHORES, as_started, cadences, plan_of
@@ -29,7 +30,7 @@ def config(text: str = TEXT) -> Config:
 
 
 def test_a_check_that_is_off_is_neither_in_the_plan_nor_scheduled() -> None:
-    plan = plan_of(config(), Topology((zone(),), {}))
+    plan = plan_of(config(), Topology(Roll.of((zone(),)), {}))
     assert "records" in config().checks
     assert "records" not in plan.checks
     assert "soa-serial" in plan.checks
@@ -38,9 +39,9 @@ def test_a_check_that_is_off_is_neither_in_the_plan_nor_scheduled() -> None:
 
 
 def test_equal_configurations_make_equal_plans() -> None:
-    found = Topology((zone(),), {}, known={("ns1.", "A"): None})  # type: ignore[dict-item]
-    assert plan_of(config(), found) == plan_of(config(), Topology((zone(),), {}, problems=("other",)))
-    assert plan_of(config(), found) != plan_of(config(), Topology((zone("ns1"),), {}))
+    found = Topology(Roll.of((zone(),)), {}, known={("ns1.", "A"): None})  # type: ignore[dict-item]
+    assert plan_of(config(), found) == plan_of(config(), Topology(Roll.of((zone(),)), {}, problems=("other",)))
+    assert plan_of(config(), found) != plan_of(config(), Topology(Roll.of((zone("ns1"),)), {}))
 
 
 def test_what_needs_a_restart_stays_as_it_was_and_is_named() -> None:

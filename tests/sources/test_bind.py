@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.model import Address, Family
+from checks.roll import Roll
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
 from monitor.sources import MOST, resolve
 from tests.lab.model import Content
@@ -37,7 +38,7 @@ def bind() -> Iterator[Server]:
 
 
 def config(resolver: Address, *zones: ZoneEntry, **servers: ServerEntry) -> Config:
-    return Config(zones=zones, servers=servers, resolver=Resolver((resolver,), timeout=5.0))
+    return Config(zones=Roll.of(zones), servers=servers, resolver=Resolver((resolver,), timeout=5.0))
 
 
 @pytest.mark.parametrize("family", list(Family))
@@ -45,7 +46,7 @@ async def test_the_servers_of_a_zone_are_found_over_both_families(bind: Server, 
     resolver = bind.ipv6 if family is Family.IPV6 else bind.ipv4
     topology = await resolve(config(resolver, ZoneEntry("few.test.")), None, NOON)
     assert topology.problems == ()
-    assert {server.name: server.addresses for server in topology.zones[0].servers} == {
+    assert {server.name: server.addresses for server in topology.zones.at(0).servers} == {
         "ns1.few.test": (Address("127.0.0.11"), Address("::1")),
         "ns2.few.test": (Address("127.0.0.12"),),
     }
@@ -59,18 +60,20 @@ async def test_an_alias_is_followed(bind: Server) -> None:
 
 async def test_an_ns_set_too_large_for_udp_is_had_over_tcp_and_cut_to_what_can_be_meant(bind: Server) -> None:
     topology = await resolve(config(bind.ipv4, ZoneEntry("many.test.")), None, NOON)
-    assert [server.name for server in topology.zones[0].servers] == [f"{LONG}-{n:02}.many.test" for n in range(MOST)]
-    assert all(len(server.addresses) == 1 for server in topology.zones[0].servers)
+    assert [server.name for server in topology.zones.at(0).servers] == [f"{LONG}-{n:02}.many.test" for n in range(MOST)]
+    assert all(len(server.addresses) == 1 for server in topology.zones.at(0).servers)
     assert topology.problems == (f"many.test. has 40 NS records; the first {MOST} are watched",)
 
 
 async def test_a_zone_that_is_not_there_and_a_resolver_that_refuses(bind: Server) -> None:
     zones = (ZoneEntry("few.test."), ZoneEntry("nothing.few.test."), ZoneEntry("elsewhere.example."))
     topology = await resolve(config(bind.ipv4, *zones), None, NOON)
-    assert [len(zone.servers) for zone in topology.zones] == [2, 0, 0]
+    assert {name: len(zone.servers) for name, zone in topology.zones.items()} == {
+        "few.test.": 2, "nothing.few.test.": 0, "elsewhere.example.": 0,
+    }  # fmt: skip
     assert topology.problems == (
-        "the servers of nothing.few.test. cannot be found: there is no such zone, or it has no NS records",
         "the servers of elsewhere.example. cannot be found: the resolver says REFUSED",
+        "the servers of nothing.few.test. cannot be found: there is no such zone, or it has no NS records",
     )
 
 

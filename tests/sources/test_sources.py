@@ -7,6 +7,7 @@ import pytest
 
 from checks.history import Ledger, Standing
 from checks.model import Address, Expectation, TransferRule
+from checks.roll import Roll
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
 from monitor.sources import MOST_PROBLEMS, SILENT_ENOUGH, recall, resolve
 from tests.sources.resolver import FakeResolver, resolving
@@ -25,7 +26,7 @@ DATA = {
 
 def config(resolver: FakeResolver, *zones: ZoneEntry, **servers: ServerEntry) -> Config:
     named = {name.replace("_", "."): entry for name, entry in servers.items()}
-    return Config(zones=zones, servers=named, resolver=Resolver((resolver.address,), timeout=5.0))
+    return Config(zones=Roll.of(zones), servers=named, resolver=Resolver((resolver.address,), timeout=5.0))
 
 
 def hurried(config: Config) -> Config:
@@ -42,7 +43,7 @@ async def test_servers_given_by_address_cost_no_question() -> None:
         here = config(resolver, ZoneEntry("a.", ("ns1",)), ns1=ServerEntry("ns1", (Address("192.0.2.9"),), hidden=True))
         topology = await resolve(here, None, NOON)
         assert resolver.asked == []
-    (zone,) = topology.zones
+    (zone,) = topology.zones.values()
     assert zone.servers == (topology.servers["ns1"],)
     assert topology.servers["ns1"].addresses == (Address("192.0.2.9"),)
     assert topology.servers["ns1"].hidden
@@ -60,7 +61,7 @@ async def test_a_server_given_by_name_has_all_addresses_of_both_families_at_its_
 async def test_a_zone_without_servers_has_those_of_its_ns_set() -> None:
     async with resolving(DATA) as resolver:
         topology = await resolve(config(resolver, ZoneEntry("example.com.")), None, NOON)
-    (zone,) = topology.zones
+    (zone,) = topology.zones.values()
     assert {server.name: [a.host for a in server.addresses] for server in zone.servers} == {
         "ns1.example.net": ["192.0.2.1", "2001:db8::1"],
         "ns2.example.net": ["192.0.2.2", "192.0.2.3"],
@@ -72,7 +73,7 @@ async def test_a_configured_server_is_found_in_the_ns_set_by_its_host() -> None:
     async with resolving(DATA) as resolver:
         first = ServerEntry("first", host="ns1.example.net.", group="a")
         topology = await resolve(config(resolver, ZoneEntry("example.com."), first=first), None, NOON)
-    assert [(server.name, server.group) for server in topology.zones[0].servers] == [
+    assert [(server.name, server.group) for server in topology.zones.at(0).servers] == [
         ("first", "a"),
         ("ns2.example.net", ""),
     ]
@@ -83,7 +84,7 @@ async def test_a_primary_outside_the_ns_set_is_watched_as_well() -> None:
         hidden = ServerEntry("origin", (Address("192.0.2.99"),), hidden=True)
         here = config(resolver, ZoneEntry("example.com.", primary="origin"), origin=hidden)
         topology = await resolve(here, None, NOON)
-    assert [server.name for server in topology.zones[0].servers] == ["ns1.example.net", "ns2.example.net", "origin"]
+    assert [server.name for server in topology.zones.at(0).servers] == ["ns1.example.net", "ns2.example.net", "origin"]
 
 
 async def test_each_name_is_asked_once_however_many_zones_have_it() -> None:
@@ -92,7 +93,7 @@ async def test_each_name_is_asked_once_however_many_zones_have_it() -> None:
         servers = {"ns1_example_net": hosted("ns1.example.net."), "ns2_example_net": hosted("ns2.example.net.")}
         topology = await resolve(config(resolver, *zones, **servers), None, NOON)
         assert len(resolver.asked) == 4
-    assert all(len(zone.servers) == 2 for zone in topology.zones)
+    assert all(len(zone.servers) == 2 for zone in topology.zones.values())
 
 
 @pytest.mark.parametrize("how", ["dead", "silent", "servfail", "gone"])
@@ -123,7 +124,7 @@ async def test_a_resolver_that_is_not_there_at_all_is_a_problem_not_an_exception
     async with resolving(DATA) as resolver:
         here = config(resolver, ZoneEntry("example.com."), ns1=hosted("ns1.example.net."))
     topology = await resolve(hurried(here), None, NOON)
-    assert topology.zones[0].servers == ()
+    assert topology.zones.at(0).servers == ()
     assert topology.servers["ns1"].addresses == ()
     assert len(topology.problems) == 2
     assert all("the resolver does not answer" in text for text in topology.problems)
@@ -152,7 +153,7 @@ async def test_ns_records_that_name_no_host_are_left_out_and_told() -> None:
     data = {("example.com.", "NS"): ["*.example.net.", "ns1.example.net."], ("ns1.example.net.", "A"): ["192.0.2.1"]}
     async with resolving(data) as resolver:
         topology = await resolve(config(resolver, ZoneEntry("example.com.")), None, NOON)
-    assert [server.name for server in topology.zones[0].servers] == ["ns1.example.net"]
+    assert [server.name for server in topology.zones.at(0).servers] == ["ns1.example.net"]
     assert topology.problems == ("example.com.: NS *.example.net.: not a host name",)
 
 
@@ -188,7 +189,7 @@ async def test_names_that_left_the_configuration_are_forgotten() -> None:
         here = config(resolver, ZoneEntry("example.com."))
         before = await resolve(here, None, NOON)
         after = await resolve(
-            replace(here, zones=(ZoneEntry("a.", ("ns1",)),), servers={"ns1": hosted("ns1.example.net.")}),
+            replace(here, zones=Roll.of((ZoneEntry("a.", ("ns1",)),)), servers={"ns1": hosted("ns1.example.net.")}),
             before,
             LATER,
         )
@@ -206,7 +207,7 @@ async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_ledgers_
         alive = await resolve(here, None, NOON)
         ledgers = [
             Ledger(zone.name, (), tuple(standing(server.name, address) for server, address in zone.places()), NOON)
-            for zone in alive.zones
+            for zone in alive.zones.values()
         ]
         resolver.dead = True
         again = await resolve(hurried(here), recall(ledgers, here.servers), LATER)

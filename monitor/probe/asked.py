@@ -14,7 +14,9 @@ from monitor.probe.volley import Heard, Load, Tray
 class Asking:
     """Batches, as they come; whoever does not read them to the end closes it."""
 
-    def __init__(self, ticks: Ticks, stop: Callable[["Asking"], None]) -> None:
+    def __init__(self, ticks: Ticks, stop: Callable[["Asking"], None], *, by_ref: bool) -> None:
+        """``by_ref``: it is of no use any more once there are other refs."""
+        self.by_ref = by_ref
         self.tray = Tray()
         self.loads: list[Load] = []
         self.missing = 0

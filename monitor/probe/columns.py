@@ -2,15 +2,18 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import compress
 
 from checks.model import Outcome
+from monitor.canvass import Ticks
 
 NOTHING, ANSWER = 0, 1
 SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION)
 """What an address may go on doing without anybody having to hear of it again, but for answering."""
 
 _BLOCK = 4096
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Columns:
@@ -81,3 +84,28 @@ class Columns:
 
 def code(outcome: Outcome) -> int:
     return SILENT.index(outcome) + 2 if outcome in SILENT else NOTHING
+
+
+class Known:
+    """What is known of all, and what time it is."""
+
+    __slots__ = ("at", "columns", "micro", "now", "ticks")
+
+    def __init__(self) -> None:
+        self.columns = Columns()
+        self.ticks = Ticks()
+        self.at = _EPOCH
+        self.micro = 0
+        """The same in microseconds since 1970."""
+        self.now = 0.0
+        """The same as intervals are measured."""
+
+    def begin(self, at: datetime, now: float) -> None:
+        """What comes from now on came at this time."""
+        self.at, self.now = at, now
+        self.micro = round((at - _EPOCH).total_seconds() * 1e6)
+
+    def use(self, ticks: Ticks, was: "array[int] | None") -> None:
+        size = len(ticks.rtts)
+        self.columns = Columns(size) if was is None else self.columns.carried(size, was)
+        self.ticks = ticks

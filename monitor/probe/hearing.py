@@ -1,26 +1,22 @@
 """Does this address say what it said before? Every octet that comes in over UDP for the engine passes here."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from checks.model import Outcome, Query
-from monitor.canvass import Ticks
+from checks.model import Query
 from monitor.clock import monotonic
 from monitor.probe import answer as complete
 from monitor.probe import wire as usual
 from monitor.probe.answer import Answer, Fit
-from monitor.probe.columns import ANSWER, Columns, code
+from monitor.probe.columns import ANSWER, Known
 from monitor.probe.counts import Counts
 from monitor.probe.exchange import NO_EDNS
-from monitor.probe.found import Failure
-from monitor.probe.gate import Gate
 from monitor.probe.harbour import Harbour
 from monitor.probe.port import Entry, Port
 from monitor.probe.question import SOA, Ask, question
-from monitor.probe.says import failed, said
+from monitor.probe.says import said
+from monitor.probe.silence import Silence
 from monitor.probe.sockets import theirs
-from monitor.probe.volley import Load, Tray, Trial
+from monitor.probe.volley import Load, Trial
 from monitor.probe.walk import HEADER, Malformed
 
 LARGE = 2048
@@ -29,13 +25,7 @@ LARGE = 2048
 MOST = 256
 """Packets taken off one port before the next has its turn."""
 
-PAUSE = 0.2
-"""Seconds until a closed port is tried again."""
-
 OTHER, SHORT = "another id or question than was asked", "shorter than a header"
-
-_NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -53,28 +43,18 @@ class Doubt:
 
 
 class Hearing:
-    """Takes in what came, and what did not come."""
+    """Takes in what comes."""
 
-    def __init__(self, counts: Counts, harbour: Harbour, later: Callable[[Trial, Port, float], None]) -> None:
-        """``later`` is told of a trial whose port failed, and in how many seconds it may be asked again."""
+    def __init__(self, known: Known, counts: Counts, harbour: Harbour, silence: Silence) -> None:
+        self._known = known
         self._counts = counts
         self._harbour = harbour
-        self._later = later
-        self.columns = Columns()
-        self.ticks = Ticks()
+        self._silence = silence
         self.doubts: list[Doubt] = []
-        self.at = _EPOCH
-        self._micro = 0
-        self._now = 0.0
-
-    def begin(self, at: datetime, now: float) -> None:
-        """What comes from now on came at this time."""
-        self.at, self._now = at, now
-        self._micro = round((at - _EPOCH).total_seconds() * 1e6)
 
     def drain(self, port: Port) -> None:  # noqa: C901  # unrolled: a call per packet costs as much as all this
         """Everything that waits at one port. The loop for which all the rest is built: see monitor.probe.udp."""
-        columns, ticks, micro = self.columns, self.ticks, self._micro
+        columns, ticks, micro = self._known.columns, self._known.ticks, self._known.micro
         prints, cuts, armed, floors = columns.prints, columns.cuts, columns.armed, columns.floors
         rtts, expires = ticks.rtts, ticks.expires
         take, recv = port.flight.pop, port.recv
@@ -86,7 +66,7 @@ class Hearing:
             except BlockingIOError:
                 break
             except OSError as error:
-                self.broken(port, theirs(error, "answer"), now)
+                self._silence.broken(port, theirs(error, "answer"), now)
                 break
             entry = take(wire[:2], None)
             if entry is None:
@@ -121,51 +101,6 @@ class Hearing:
         if not port.flight:
             self._harbour.rest(port, now)
 
-    def give_up(self, port: Port, until: float, now: float) -> None:
-        """What was asked before that, and is still not answered."""
-        flight = port.flight
-        while flight:
-            number = next(iter(flight))
-            entry = flight[number]
-            if entry[2] > until:
-                return
-            del flight[number]
-            trial = self._trial(port, entry)
-            if trial is None:
-                continue
-            port.late[number] = (entry[2], trial)
-            trial.askings.append((port, number))
-            port.gate.again.append(trial)
-        if not port.room(now):
-            self._harbour.retire(port)
-        self._harbour.rest(port, now)
-
-    def unasked(self, load: Load, name: bytes, ref: int, failure: Failure) -> None:
-        """It could not even be sent."""
-        self._failed(load, name, ref, failure)
-
-    def untried(self, trial: Trial, gate: Gate, failure: Failure) -> None:
-        """It could not be sent again."""
-        self._end(trial)
-        gate.busy -= 1
-        self._failed(trial.load, trial.name, trial.ref, failure)
-
-    def forget(self, tray: Tray) -> list[tuple[Load, bytes, int]]:
-        """Takes out what is in flight for it, and says what that is."""
-        found: list[tuple[Load, bytes, int]] = []
-        for trial in [*tray.trials]:
-            self._end(trial)
-            trial.gate.busy -= 1
-            found.append((trial.load, trial.name, trial.ref))
-        for port in self._harbour.all():
-            for number, (ref, name, _, load) in [*port.flight.items()]:
-                if isinstance(load, Load) and load.tray is tray:
-                    del port.flight[number]
-                    port.gate.busy -= 1
-                    found.append((load, name, ref))
-            self._harbour.rest(port, self._now)
-        return found
-
     # --- what is not as it was ---
 
     def _odd(self, port: Port, entry: Entry, wire: bytes, now: float) -> None:
@@ -176,14 +111,14 @@ class Hearing:
             if load.over:
                 return
             ref = load.ref
-            self._end(load)
+            self._silence.end(load)
             load = load.load
         gate.busy -= 1
         found = usual.outline(wire, name + load.kind.section) if load.kind.rtype == SOA else None
         if found is not None and port.edns and ref >= 0 and self._same(ref, wire, found):
             gate.heard()
             self._counts.answered(gate.server, rtt, 1)
-            self.ticks.rtts[ref] = rtt
+            self._known.ticks.rtts[ref] = rtt
             load.same.append(ref)
             load.wires.append(wire)
             return
@@ -196,7 +131,7 @@ class Hearing:
             return
         self._remember(ref, wire, found, port)
         note = "" if port.edns else "no answer when asked with EDNS"
-        seen = said(doubt.query, answer, rtt, self.at, len(wire), note)
+        seen = said(doubt.query, answer, rtt, self._known.at, len(wire), note)
         self._counts.note(seen)
         load.tray.odd.append((ref, seen))
 
@@ -223,29 +158,29 @@ class Hearing:
 
     def _remember(self, ref: int, wire: bytes, found: usual.Outline | None, port: Port) -> None:
         if not port.edns:
-            self.columns.unclear(ref)  # the next time it is asked with EDNS first
+            self._known.columns.unclear(ref)  # the next time it is asked with EDNS first
         elif found is not None:
             head = usual.head(wire, found) if found.soa else 0
-            self.columns.answered(ref, usual.whole(wire, found.cut), head, found.cut)
+            self._known.columns.answered(ref, usual.whole(wire, found.cut), head, found.cut)
         else:
-            self.columns.answered(ref, usual.whole(wire, 0), 0, 0)
+            self._known.columns.answered(ref, usual.whole(wire, 0), 0, 0)
 
     def _same(self, ref: int, wire: bytes, found: usual.Outline) -> bool:
-        columns = self.columns
+        columns = self._known.columns
         if not columns.armed[ref] or columns.expected[ref] != ANSWER or not found.soa:
             return False
         if columns.heads[ref] != usual.head(wire, found):
             return False
         if not found.cut:
-            self.ticks.expires[ref] = 0
+            self._known.ticks.expires[ref] = 0
             return True
         left = int.from_bytes(wire[found.cut : found.cut + 4], "big")
-        self.ticks.expires[ref] = self._micro + left * 1_000_000
+        self._known.ticks.expires[ref] = self._known.micro + left * 1_000_000
         return left >= columns.floors[ref]
 
     def _hand_over(self, doubt: Doubt) -> None:
         """To the other prober, to ask anew; it says all there is to say of it."""
-        self.columns.unclear(doubt.ref)
+        self._known.columns.unclear(doubt.ref)
         self.doubts.append(doubt)
 
     def _stray(self, port: Port, wire: bytes, now: float) -> None:
@@ -275,75 +210,8 @@ class Hearing:
             if load.over:
                 return
             ref = load.ref
-            self._end(load)
+            self._silence.end(load)
             load = load.load
         port.gate.busy -= 1
         why = OTHER if len(wire) >= HEADER.size else SHORT
         self._hand_over(Doubt(load, ref, load.query(name), True, wire, why))
-
-    # --- what did not come ---
-
-    def broken(self, port: Port, failure: Failure, now: float) -> None:
-        """The network says that nobody is there; it does not say to which of the queries."""
-        entries = [*port.flight.values()]
-        port.flight.clear()
-        pause = min(port.wait, PAUSE) if failure.outcome is Outcome.REFUSED_CONNECTION else port.wait
-        for entry in entries:
-            trial = self._trial(port, entry, failure)
-            if trial is not None:
-                self._later(trial, port, pause)
-        if port.late:
-            self._harbour.retire(port)
-        else:
-            self._harbour.close(port)
-
-    def _trial(self, port: Port, entry: Entry, failure: Failure | None = None) -> Trial | None:
-        """What is to be asked again; None when that was the last time, or it is over."""
-        ref, name, _, load = entry
-        trial: Trial | None = None
-        if isinstance(load, Trial):
-            trial, load = load, load.load
-            if trial.over:
-                return None
-            trial.failure = failure or trial.failure
-            ref = trial.ref
-        gate = port.gate
-        if gate.last(port.attempt) or load.tray.over:
-            if trial is not None:
-                failure = trial.failure
-                self._end(trial)
-            asked = 1 if port.attempt < 0 else port.attempt + 1
-            text = f"no answer to {asked} askings within {gate.patience(port.attempt):g} s"
-            gate.busy -= 1
-            self._failed(load, name, ref, failure or Failure(Outcome.TIMEOUT, text))
-            if (failure.outcome if failure else Outcome.TIMEOUT) in _NOBODY:
-                gate.missed()
-            return None
-        if trial is None:
-            trial = Trial(load, name, ref, gate)
-            load.tray.trials.add(trial)
-            trial.failure = failure
-        trial.attempt = port.attempt + 1
-        return trial
-
-    def _failed(self, load: Load, name: bytes, ref: int, failure: Failure) -> None:
-        columns = self.columns
-        if ref >= 0 and columns.armed[ref] and columns.expected[ref] == code(failure.outcome):
-            self.ticks.rtts[ref], self.ticks.expires[ref] = -1.0, 0
-            load.tray.silent[ref] = failure
-            self._counts.failed(load.server, failure.outcome)
-            load.same.append(ref)
-            load.wires.append(b"")
-            return
-        columns.silent(ref, failure.outcome)
-        seen = failed(load.query(name), failure, self.at)
-        self._counts.note(seen)
-        load.tray.odd.append((ref, seen))
-
-    def _end(self, trial: Trial) -> None:
-        """Wherever else an answer to it may come in, it is not waited for any more."""
-        trial.over = True
-        trial.load.tray.trials.discard(trial)
-        for port, number in trial.askings:
-            port.late.pop(number, None)
-            self._harbour.rest(port, self._now)

@@ -8,27 +8,19 @@ from monitor.probe.gate import CLUMP, ONCE, Gate
 from monitor.probe.harbour import Harbour
 from monitor.probe.lane import SCOUTS
 from monitor.probe.port import GROUP, LATER, WHOLE_NOT, Entry, Port
+from monitor.probe.silence import Silence
 from monitor.probe.sockets import Unasked, ours, theirs
 from monitor.probe.volley import Load, Trial
-
-Expire = Callable[[Port, float], None]
-Unsent = Callable[[Load, bytes, int, Failure], None]
-Untried = Callable[[Trial, Gate, Failure], None]
-Broken = Callable[[Port, Failure, float], None]
 
 
 class Sending:
     """Sends what a gate has, as far as its window, its server's rate and the system allow."""
 
-    def __init__(self, harbour: Harbour, expire: Expire, unsent: Unsent, untried: Untried, broken: Broken) -> None:
-        """``expire`` is told of what was sent; ``unsent`` and ``untried`` of what cannot be; ``broken`` of a port that
-        failed.
-        """
+    def __init__(self, harbour: Harbour, silence: Silence, expire: Callable[[Port, float], None]) -> None:
+        """``expire`` is told of the ports that something was sent from, and when."""
         self._harbour = harbour
+        self._silence = silence
         self._expire = expire
-        self._unsent = unsent
-        self._untried = untried
-        self._broken = broken
 
     def feed(self, gate: Gate, now: float) -> float:
         """Sends one group and all trials that are due. Seconds until it is worth coming again; 0.0: at once."""
@@ -68,7 +60,7 @@ class Sending:
         port = self._port(gate, attempt, now)
         if isinstance(port, Failure):
             for place in range(start, start + most):
-                self._unsent(load, load.names[place], load.refs[place], port)
+                self._silence.unasked(load, load.names[place], load.refs[place], port)
             load.next = start + most
             return most
         if port is None:
@@ -113,12 +105,12 @@ class Sending:
             if now - gate.starved < gate.wait(ONCE):
                 return 0
         elif port.asked:  # it may be what the network said of an earlier one, so a fresh port is to tell
-            self._broken(port, theirs(error, "answer"), now)
+            self._silence.broken(port, theirs(error, "answer"), now)
             return 0
         self._harbour.rest(port, now)
         place = load.next
         load.next += 1
-        self._unsent(load, load.names[place], load.refs[place], ours(error, "send"))
+        self._silence.unasked(load, load.names[place], load.refs[place], ours(error, "send"))
         return 1
 
     def _again(self, gate: Gate, trial: Trial, now: float) -> bool:
@@ -143,11 +135,11 @@ class Sending:
             if error.errno in LATER:
                 return False
             if port.asked:
-                self._broken(port, theirs(error, "answer"), now)
+                self._silence.broken(port, theirs(error, "answer"), now)
                 return False
             self._harbour.rest(port, now)
             failure = ours(error, "send")
-        self._untried(trial, gate, failure)
+        self._silence.untried(trial, gate, failure)
         return True
 
     def _port(self, gate: Gate, attempt: int, now: float) -> Port | Failure | None:

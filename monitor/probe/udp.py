@@ -1,9 +1,37 @@
-"""Which of very many addresses say something else than before? The engine: many questions over few ports.
+"""Which of very many addresses say something else than before? The engine: many questions from few ports.
 
-(docstring to come)
+Each address has a gate, with a window of queries in flight and its server's rate. Queries go out in groups from a
+port that is random, connected (so that the system drops what comes from elsewhere) and soon replaced, each under a
+random id. Nothing is scheduled per query: answers are drained many at a time, and a burst has one deadline.
+
+**What may be called the same.** Of each ref the engine remembers a print, the hash of the last answer that was read,
+octet for octet, without its id and without the four octets that hold the EXPIRE. An answer to the same question
+whose print is equal has equal octets but for those (the hash has 64 bits under a key of this process, and what is
+hashed came from an address that has been asked: nobody gains by looking for two that collide). Reading is a function
+of the octets alone, and of them the id only says which query they answer. The EXPIRE stands at an offset that was
+found when the answer was read, between octets that are equal now, so that the option's code and length are too; it is
+read afresh each time. So an equal print means an equal Observation, but for ``at``, ``rtt`` and ``expire``.
+
+Servers that shuffle their records, as BIND does, are told by a second print: of the header, the question and the
+answer section, where a SOA record stands alone, and of the OPT record without the EXPIRE. That is taken only from a
+message that ``wire.outline`` has found well formed to its end. Rcode, flags, SOA, the counts of records, NSID and
+extended errors are all in there; compression pointers only lead back, so that equal octets at the same place are
+equal names; and whether there is anything in the other sections changes nothing about an answer that has the SOA. So
+this, too, means an equal Observation, but for the same three and ``octets``.
+
+Only what is armed is called the same, at most until it is odd. An armed address that is silent is the same while the
+outcome is. What was asked without EDNS, or told by the other prober, has no print, and is odd each time.
+
+**What the other prober is asked to tell:** what does not fit the question, or is not well formed, or is truncated, or
+comes of not knowing EDNS. A stray packet casts doubt upon the query that has the same question and is in flight from
+the same port, or, when it is no response to one question, upon all of them, and the port is closed. Doubted queries
+are asked anew over TCP, and over UDP only where TCP says nothing.
+
+**What bounds it:** a window per address (``gate.WINDOW``; more where nobody answers, as it is nobody's buffer that
+fills then), the rate of each server, shared with the other prober, half of all descriptors, and SHARE seconds of work
+at a time. ``max_in_flight`` is for the other prober, which needs a socket and a task for each query.
 """
 
-import asyncio
 import heapq
 import logging
 import math
@@ -19,16 +47,18 @@ from monitor.clock import monotonic
 from monitor.config.model import Probe
 from monitor.ports import Now
 from monitor.probe.asked import Asking
-from monitor.probe.columns import Columns
+from monitor.probe.columns import Known
 from monitor.probe.dns import DnsProber
 from monitor.probe.found import Failure
 from monitor.probe.gate import Gate
 from monitor.probe.harbour import Harbour
-from monitor.probe.hearing import Doubt, Hearing
+from monitor.probe.hearing import Hearing
 from monitor.probe.port import Port
-from monitor.probe.says import settled
+from monitor.probe.second import Second
 from monitor.probe.sending import Sending
+from monitor.probe.silence import Silence
 from monitor.probe.volley import Heard, Kind, Load, Trial, Volley
+from monitor.probe.waking import Waking
 from monitor.status import ProbeCounts
 
 __all__ = ["Asking", "Engine", "Heard", "Volley"]
@@ -71,20 +101,19 @@ class Engine:
         self._own = dns is None
         self._dns = dns or DnsProber(settings, {}, now, descriptors=descriptors)
         self._harbour = Harbour(self._dns.sockets)
-        self._hearing = Hearing(self._dns.tally, self._harbour, self._later)
-        self._sending = Sending(
-            self._harbour, self._expiring, self._hearing.unasked, self._hearing.untried, self._hearing.broken
-        )
+        self._known = Known()
+        self._silence = Silence(self._known, self._dns.tally, self._harbour, self._later)
+        self._hearing = Hearing(self._known, self._dns.tally, self._harbour, self._silence)
+        self._sending = Sending(self._harbour, self._silence, self._expiring)
+        self._second = Second(self._dns, self._seconded)
+        self._waking = Waking(self._turn, self._harbour.descriptor)
         self._gates: dict[tuple[str, Address], Gate] = {}
         self._active: deque[Gate] = deque()
         self._lines: dict[float, deque[tuple[float, Port, float]]] = {}
         self._due: list[tuple[float, int, Trial, Gate]] = []
         self._number = count()
         self._askings: set[Asking] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._soa = Kind()
-        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
-        self._listening = False
         self._told = 0.0
         self._closed = False
 
@@ -92,19 +121,19 @@ class Engine:
 
     def use(self, ticks: Ticks, was: "array[int] | None" = None) -> None:
         """Other refs from now on: ``was`` has the old one for each new one, or -1. Ends what is being asked."""
-        for asking in [*self._askings]:
+        for asking in [asking for asking in self._askings if asking.by_ref]:
             self._abandon(asking)
-        hearing, size = self._hearing, len(ticks.rtts)
-        hearing.columns = Columns(size) if was is None else hearing.columns.carried(size, was)
-        hearing.ticks = ticks
+        self._known.use(ticks, was)
 
     def ask(self, volleys: Sequence[Volley]) -> Asking:
         """Each ref of the volleys is in exactly one batch, as same or as odd."""
-        return self.ask_also([(volley, self._soa, None) for volley in volleys])
+        return self.ask_also([(volley, self._soa, None) for volley in volleys], by_ref=True)
 
-    def ask_also(self, volleys: Iterable[tuple[Volley, Kind, dict[bytes, list[Query]] | None]]) -> Asking:
-        """The same for other kinds of questions, and for queries that have no ref (-1)."""
-        asking = Asking(self._hearing.ticks, self._abandon)
+    def ask_also(
+        self, volleys: Iterable[tuple[Volley, Kind, dict[bytes, list[Query]] | None]], *, by_ref: bool = False
+    ) -> Asking:
+        """The same for other kinds of questions, and for queries that have no ref (-1): all are odd."""
+        asking = Asking(self._known.ticks, self._abandon, by_ref=by_ref)
         self._askings.add(asking)
         for volley, kind, queries in volleys:
             if not volley.names:
@@ -117,19 +146,16 @@ class Engine:
             self._list(gate)
         if self._closed:
             self._drop(asking, STOPPING)
-        elif self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._wake(0.0)
+        self._waking.at_once()
         return asking
 
     def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
         """From now on these are the same while they say what they said when they were odd the last time."""
-        self._hearing.columns.arm(refs, floors)
+        self._known.columns.arm(refs, floors)
 
     def disarm(self, refs: Iterable[int]) -> None:
         """Whatever these say next is odd."""
-        self._hearing.columns.disarm(refs)
+        self._known.columns.disarm(refs)
 
     def counts(self) -> ProbeCounts:
         """With those of the other prober."""
@@ -142,21 +168,19 @@ class Engine:
         if self._closed:
             return
         self._closed = True
+        self._known.begin(self._now(), monotonic())
         for asking in [*self._askings]:
             self._drop(asking, STOPPING)
         if self._own:
             await self._dns.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._timer is not None:
-            self._timer.cancel()
-        self._listen(False)
+        await self._second.close()
+        self._waking.end()
         self._harbour.end()
 
     # --- turns ---
 
     def _turn(self) -> None:
         """Whatever goes wrong here is our own fault: nobody is accused, and nobody waits for ever."""
-        self._timer = None
         try:
             self._once()
         except Exception as fault:
@@ -168,11 +192,13 @@ class Engine:
     def _once(self) -> None:
         now = monotonic()
         stop = now + SHARE
-        self._hearing.begin(self._now(), now)
+        self._known.begin(self._now(), now)
         more = self._hear(stop)
         self._expire(now)
         wait = 0.0 if more else self._send(stop)
-        self._hand_over()
+        if self._hearing.doubts:
+            doubts, self._hearing.doubts = self._hearing.doubts, []
+            self._second.ask(doubts)
         untold = self._tell(now)
         self._rest(wait, untold, now)
 
@@ -191,7 +217,7 @@ class Engine:
             while line and line[0][0] <= now:
                 _, port, sent = line.popleft()
                 if not port.closed:
-                    self._hearing.give_up(port, sent, now)
+                    self._silence.give_up(port, sent, now)
                     self._list(port.gate)
         while self._due and self._due[0][0] <= now:
             _, _, trial, gate = heapq.heappop(self._due)
@@ -219,24 +245,9 @@ class Engine:
         self._active.extend(waiting)
         return wait
 
-    def _hand_over(self) -> None:
-        """To the other prober, what cannot be told at a glance."""
-        doubts, self._hearing.doubts = self._hearing.doubts, []
-        for forged in (False, True) if doubts else ():
-            some = [doubt for doubt in doubts if doubt.forged is forged]
-            if some:
-                task = asyncio.get_running_loop().create_task(self._other(some, forged=forged))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-    async def _other(self, doubts: list[Doubt], *, forged: bool) -> None:
-        whose = {id(doubt.query): doubt for doubt in doubts}
-        async for batch in self._dns.ask([doubt.query for doubt in doubts], forged=forged):
-            for seen in batch:
-                doubt = whose[id(seen.query)]
-                doubt.load.tray.odd.append((doubt.ref, settled(seen, doubt.stray, doubt.why)))
-            self._hearing.begin(self._now(), monotonic())
-            self._tell(NEVER)
+    def _seconded(self) -> None:
+        self._known.begin(self._now(), monotonic())
+        self._tell(NEVER)
 
     def _tell(self, now: float) -> bool:
         """Whether anything is left untold, for a little while."""
@@ -244,7 +255,7 @@ class Engine:
         untold = False
         for asking in [*self._askings]:
             if due or asking.complete:
-                asking.tell(self._hearing.at)
+                asking.tell(self._known.at)
                 if not asking.missing:
                     self._askings.discard(asking)
             untold = untold or asking.untold
@@ -264,29 +275,9 @@ class Engine:
             if self._due:
                 ends.append(self._due[0][0])
             wait = min(wait, max(0.0, min(ends, default=now + TELL) - now))
-        self._listen(0 < busy <= FEW)
+        self._waking.listen(0 < busy <= FEW)
         if wait != NEVER:
-            self._wake(wait)
-
-    def _wake(self, wait: float) -> None:
-        if self._timer is None and not self._harbour.ended:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(wait, self._turn) if wait else loop.call_soon(self._turn)
-
-    def _listen(self, wanted: bool) -> None:
-        if wanted is self._listening:
-            return
-        self._listening = wanted
-        loop = asyncio.get_running_loop()
-        if wanted:
-            loop.add_reader(self._harbour.descriptor, self._heard)
-        else:
-            loop.remove_reader(self._harbour.descriptor)
-
-    def _heard(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._turn()
+            self._waking.after(wait)
 
     # --- the rest ---
 
@@ -320,18 +311,17 @@ class Engine:
         asking.tray.over = True
         for gate in self._gates.values():
             gate.loads = deque(load for load in gate.loads if load.tray is not asking.tray)
-        self._hearing.forget(asking.tray)
+        self._silence.forget(asking.tray)
         asking.wake()
 
     def _drop(self, asking: Asking, failure: Failure) -> None:
         """All that is not told yet is unasked."""
-        self._hearing.begin(self._now(), monotonic())
-        for load, name, ref in self._hearing.forget(asking.tray):
-            self._hearing.unasked(load, name, ref, failure)
+        for load, name, ref in self._silence.forget(asking.tray):
+            self._silence.unasked(load, name, ref, failure)
         for load in asking.loads:
             for place in range(load.next, len(load.names)):
-                self._hearing.unasked(load, load.names[place], load.refs[place], failure)
+                self._silence.unasked(load, load.names[place], load.refs[place], failure)
             load.next = len(load.names)
-        asking.tell(self._hearing.at)
+        asking.tell(self._known.at)
         if not asking.missing:
             self._askings.discard(asking)

@@ -1,0 +1,38 @@
+"""What does the other prober say of what could not be told at a glance?"""
+
+import asyncio
+from collections.abc import Callable
+
+from monitor.probe.dns import DnsProber
+from monitor.probe.hearing import Doubt
+from monitor.probe.says import settled
+
+
+class Second:
+    """Asks anew, and puts what is seen where the first answer would have gone."""
+
+    def __init__(self, dns: DnsProber, heard: Callable[[], None]) -> None:
+        """``heard`` is told whenever something was put there."""
+        self._dns = dns
+        self._heard = heard
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(self, doubts: list[Doubt]) -> None:
+        for forged in (False, True):
+            some = [doubt for doubt in doubts if doubt.forged is forged]
+            if some:
+                task = asyncio.get_running_loop().create_task(self._ask(some, forged=forged))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """To be called once the other prober is closed: all of its observations are there soon."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _ask(self, doubts: list[Doubt], *, forged: bool) -> None:
+        whose = {id(doubt.query): doubt for doubt in doubts}
+        async for batch in self._dns.ask([doubt.query for doubt in doubts], forged=forged):
+            for seen in batch:
+                doubt = whose[id(seen.query)]
+                doubt.load.tray.odd.append((doubt.ref, settled(seen, doubt.stray, doubt.why)))
+            self._heard()

@@ -1,0 +1,373 @@
+"""What the engine calls the same, and what it calls odd: over real sockets, from real answers."""
+
+import asyncio
+import random
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from checks.model import Address, Outcome
+from monitor.canvass import Ticks
+from monitor.clock import now
+from monitor.config.model import Probe
+from monitor.probe.dns import DnsProber
+from monitor.probe.port import LIFE
+from monitor.probe.udp import Asking, Engine, Volley
+from tests.contract.test_prober_wire import CLOSED
+from tests.engine.asking import PATIENT, QUICK, arm, engine, hear, moved, names, volley
+from tests.nameserver import NS, SERIAL, A, Asked, Nameserver, answering, good, name, opt, reply, rr, soa
+
+COUNT = 300
+
+
+class Server:
+    """Says what it is told to of each zone."""
+
+    def __init__(self) -> None:
+        self.serial = SERIAL
+        self.expire: int | None = 5000
+        self.nsid = b"ns1.ams"
+        self.shuffle = False
+        self.silent = False
+        self.minimum = 0
+        self.die = random.Random(5)
+
+    def __call__(self, query: Asked) -> list[bytes]:
+        if self.silent:
+            return []
+        options = [(3, self.nsid)]
+        if self.expire is not None:
+            options.append((9, struct.pack("!I", self.expire)))
+        authority = [rr(b"\xc0\x0c", NS, name(f"ns{number}.example.net.")) for number in range(4)]
+        additional = [rr(name(f"ns{number}.example.net."), A, bytes((192, 0, 2, number))) for number in range(4)]
+        if self.shuffle:
+            self.die.shuffle(authority)
+            self.die.shuffle(additional)
+        return [reply(query, [soa(self.serial)], authority, [*additional, opt(*options)] if query.edns else additional)]
+
+
+async def test_at_first_everything_is_odd_and_whole() -> None:
+    async with Nameserver(Server()) as server, engine(COUNT) as one:
+        same, odd = await hear(one, [volley(server.address, COUNT)])
+        assert not same
+        assert {seen.serial for seen in odd.values()} == {SERIAL}
+        prober = DnsProber(PATIENT, {}, now)
+        (wanted,) = [seen async for batch in prober([odd[7].query]) for seen in batch]
+        await prober.close()
+        assert replace(odd[7], at=wanted.at, rtt=wanted.rtt) == wanted
+
+
+async def test_unarmed_it_stays_odd() -> None:
+    async with Nameserver(Server()) as server, engine(COUNT) as one:
+        for _ in range(2):
+            same, _ = await hear(one, [volley(server.address, COUNT)])
+            assert not same
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_armed_it_is_the_same_while_it_says_the_same(whole: bool) -> None:
+    said = Server()
+    async with Nameserver(said) as server, engine(COUNT, whole=whole) as one:
+        await hear(one, [volley(server.address, COUNT)])
+        arm(one, range(COUNT))
+        for _ in range(3):
+            same, odd = await hear(one, [volley(server.address, COUNT)])
+            assert (len(same), odd) == (COUNT, {})
+        one.disarm(range(10))
+        same, odd = await hear(one, [volley(server.address, COUNT)])
+        assert set(odd) == set(range(10))
+        assert one.counts().queries == {("ns1", "udp", "answered"): 5 * COUNT}
+        assert one.counts().discarded == {}
+        assert one.counts().in_flight == one.counts().waiting == 0
+
+
+CHANGES: dict[str, Callable[[Server], None]] = {
+    "the serial": lambda said: setattr(said, "serial", SERIAL + 1),
+    "the NSID": lambda said: setattr(said, "nsid", b"ns1.lon"),
+    "no EXPIRE any more": lambda said: setattr(said, "expire", None),
+    "the EXPIRE below the floor": lambda said: setattr(said, "expire", 999),
+    "silence": lambda said: setattr(said, "silent", True),
+}
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("words", CHANGES)
+async def test_whatever_changes_is_odd(words: str, shuffle: bool) -> None:
+    said = Server()
+    said.shuffle = shuffle
+    async with Nameserver(said) as server, engine(COUNT, QUICK) as one:
+        await hear(one, [volley(server.address, COUNT)])
+        arm(one, range(COUNT), floor=1000)
+        same, _ = await hear(one, [volley(server.address, COUNT)])
+        assert len(same) == COUNT
+        CHANGES[words](said)
+        same, odd = await hear(one, [volley(server.address, COUNT)])
+        assert not same
+        assert {seen.outcome for seen in odd.values()} == {Outcome.TIMEOUT if said.silent else Outcome.ANSWERED}
+        same, odd = await hear(one, [volley(server.address, COUNT)])  # and until somebody says that it is known
+        assert not same
+
+
+async def test_an_expire_that_appears_is_odd() -> None:
+    said = Server()
+    said.expire = None
+    async with Nameserver(said) as server, engine(1) as one:
+        await hear(one, [volley(server.address, 1)])
+        arm(one, [0])
+        said.expire = 5000
+        _, odd = await hear(one, [volley(server.address, 1)])
+        assert odd[0].expire == 5000
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+async def test_an_expire_that_counts_down_is_the_same_and_is_told_by_the_ticks(shuffle: bool) -> None:
+    said = Server()
+    said.shuffle = shuffle
+    at = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+    async with Nameserver(said) as server, engine(COUNT, clock=lambda: at) as one:
+        ticks = Ticks.of(COUNT)
+        one.use(ticks)
+        await hear(one, [volley(server.address, COUNT)])
+        arm(one, range(COUNT), floor=1000)
+        said.expire, at = 4000, at + timedelta(seconds=1000)
+        same, _ = await hear(one, [volley(server.address, COUNT)])
+        assert len(same) == COUNT
+        stops = (at + timedelta(seconds=4000) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        assert set(ticks.expires) == {stops}
+        assert all(0 < rtt < 30 for rtt in ticks.rtts)
+
+
+async def test_a_silent_address_is_quiet_while_it_stays_so() -> None:
+    said = Server()
+    said.silent = True
+    ticks = Ticks.of(COUNT)
+    async with Nameserver(said) as server, engine(COUNT, QUICK) as one:
+        one.use(ticks)
+        _, odd = await hear(one, [volley(server.address, COUNT)])
+        assert {seen.outcome for seen in odd.values()} == {Outcome.TIMEOUT}
+        arm(one, range(COUNT))
+        same, odd = await hear(one, [volley(server.address, COUNT)])
+        assert (len(same), odd) == (COUNT, {})
+        assert set(ticks.rtts) == {-1.0}
+        assert one.counts().queries == {("ns1", "udp", "timeout"): 2 * COUNT}
+        said.silent = False
+        same, odd = await hear(one, [volley(server.address, COUNT)])
+        assert not same
+        assert {seen.serial for seen in odd.values()} == {SERIAL}
+
+
+async def test_silence_of_another_kind_is_odd() -> None:
+    said = Server()
+    said.silent = True
+    async with engine(1, QUICK) as one:
+        async with Nameserver(said, host="127.0.0.79") as server:
+            await hear(one, [volley(server.address, 1)])
+            arm(one, [0])
+            address = server.address
+        _, odd = await hear(one, [volley(address, 1)])
+        assert odd[0].outcome is Outcome.REFUSED_CONNECTION
+
+
+async def test_a_closed_port_refuses() -> None:
+    async with engine(COUNT, replace(QUICK, timeout=0.3)) as one:
+        for _ in range(2):
+            same, odd = await hear(one, [volley(CLOSED["127.0.0.1"], COUNT)])
+            assert {seen.outcome for seen in odd.values()} == {Outcome.REFUSED_CONNECTION}
+        arm(one, range(COUNT))
+        same, odd = await hear(one, [volley(CLOSED["127.0.0.1"], COUNT)])
+        assert len(same) == COUNT
+
+
+async def test_what_is_the_same_can_be_had_whole() -> None:
+    said = Server()
+    async with Nameserver(said) as server, engine(COUNT, QUICK) as one:
+        _, odd = await hear(one, [volley(server.address, COUNT)])
+        arm(one, range(COUNT))
+        asking = one.ask([volley(server.address, COUNT)])
+        async for heard in asking:
+            for ref in heard.same:
+                seen = asking.observation(ref)
+                assert replace(seen, at=odd[ref].at, rtt=odd[ref].rtt) == odd[ref]
+                assert seen.at == heard.at
+        said.silent = True
+        _, odd = await hear(one, [volley(server.address, 5)])
+        arm(one, range(5))
+        asking = one.ask([volley(server.address, 5)])
+        assert [len(heard.same) async for heard in asking]
+        assert {asking.observation(ref).outcome for ref in range(5)} == {Outcome.TIMEOUT}
+        with pytest.raises(KeyError):
+            asking.observation(6)
+
+
+async def test_another_plan_keeps_what_is_known() -> None:
+    said = Server()
+    async with Nameserver(said) as server, engine(4) as one:
+        await hear(one, [volley(server.address, 4)])
+        arm(one, range(4))
+        one.use(Ticks.of(6), moved(3, 2, -1, 1, -1, 0))
+        order = [3, 2, 5, 1, 4, 0]
+        asked = Volley("ns1", server.address, [names(6)[number] for number in order], range(6))
+        same, _ = await hear(one, [asked])
+        assert same == {0, 1, 3, 5}
+        one.use(Ticks.of(6))
+        same, _ = await hear(one, [asked])
+        assert not same
+
+
+@pytest.mark.parametrize("shift", [0, 1, 5000])
+async def test_of_very_many_too(shift: int) -> None:
+    """Where whole stretches keep their order, they are carried over at once."""
+    said, many = Server(), 9000
+    async with Nameserver(said) as server, engine(many) as one:
+        await hear(one, [Volley("ns1", server.address, names(many)[::100], range(0, many, 100))])
+        arm(one, range(many))
+        was = moved(*(range(shift, many)), *([-1] * shift))
+        one.use(Ticks.of(many), was)
+        refs = [ref - shift for ref in range(0, many, 100) if ref >= shift]
+        asked = Volley("ns1", server.address, [names(many)[ref + shift] for ref in refs], refs)
+        same, _ = await hear(one, [asked])
+        assert same == set(refs)
+
+
+async def test_another_plan_ends_what_is_being_asked_and_nothing_of_it_is_written() -> None:
+    said = Server()
+    said.silent = True
+    async with Nameserver(said) as server, engine(COUNT) as one:
+        asking = one.ask([volley(server.address, COUNT)])
+        waiting = asyncio.create_task(_all(asking))
+        while not server.asked:
+            await asyncio.sleep(0.001)
+        ticks = Ticks.of(1)
+        one.use(ticks)
+        assert await asyncio.wait_for(waiting, 1) == 0
+        said.silent = False
+        assert one.counts().in_flight == one.counts().waiting == 0
+        assert len(ticks.rtts) == 1
+
+
+async def _all(asking: Asking) -> int:
+    return sum([len(heard.odd) + len(heard.same) async for heard in asking])
+
+
+async def test_who_stops_listening_frees_what_was_in_flight() -> None:
+    said = Server()
+    said.silent = True
+    async with Nameserver(said) as server, engine(COUNT) as one:
+        asking = one.ask([volley(server.address, COUNT)])
+        while len(server.asked) < 20:
+            await asyncio.sleep(0.001)
+        await asking.aclose()
+        await asking.aclose()
+        assert one.counts().in_flight == one.counts().waiting == 0
+        said.silent = False
+        _, odd = await hear(one, [volley(server.address, COUNT)])
+        assert {seen.serial for seen in odd.values()} == {SERIAL}
+
+
+async def test_closing_ends_everything_as_unasked() -> None:
+    said = Server()
+    said.silent = True
+    async with Nameserver(said) as server, engine(COUNT) as one:
+        asking = asyncio.create_task(hear(one, [volley(server.address, COUNT)]))
+        while len(server.asked) < 20:
+            await asyncio.sleep(0.001)
+        await one.close()
+        _, odd = await asyncio.wait_for(asking, 1)
+        assert {seen.outcome for seen in odd.values()} == {Outcome.UNASKED}
+        _, odd = await hear(one, [volley(server.address, 3)])
+        assert {seen.outcome for seen in odd.values()} == {Outcome.UNASKED}
+        await one.close()
+
+
+async def test_a_lost_answer_is_asked_for_again_from_another_port() -> None:
+    heard: dict[bytes, int] = {}
+
+    def lossy(query: Asked) -> list[bytes]:
+        heard[query.question] = heard.get(query.question, 0) + 1
+        return [good(query)] if heard[query.question] > 1 else []
+
+    async with Nameserver(lossy) as server, engine(COUNT, replace(QUICK, timeout=0.2)) as one:
+        _, odd = await hear(one, [volley(server.address, COUNT)])
+        assert {seen.serial for seen in odd.values()} <= {SERIAL, None}
+        assert odd[0].serial == SERIAL
+        ports: dict[bytes, list[int]] = {}
+        for query, port in zip(server.asked, server.sources, strict=True):
+            ports.setdefault(query.question, []).append(port)
+        assert all(len(set(used)) == len(used) for used in ports.values())
+
+
+async def test_a_dead_server_delays_nobody() -> None:
+    """Two dead addresses of very many zones, and a living one: what lives is heard before the first is given up."""
+    said = Server()
+    said.silent = True
+    probe = Probe(timeout=0.5, attempts=2, max_qps_per_server=1e6)
+    many = 5000
+    async with Nameserver(said) as dead, Nameserver(Server()) as alive, engine(2 * many, probe) as one:
+        order: list[str] = []
+        async with asyncio.timeout(30):
+            async for batch in one.ask([volley(dead.address, many, 0, "dead"), volley(alive.address, 400, many)]):
+                order += [seen.server for _, seen in batch.odd]
+        assert order == ["ns1"] * 400 + ["dead"] * many
+        assert len(dead.asked) <= many + 64 + 8
+
+
+async def test_rates_hold_for_both_probers_together() -> None:
+    probe = Probe(max_qps_per_server=100)
+    times: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    def note(query: Asked) -> list[bytes]:
+        times.append(loop.time())
+        return [good(query)]
+
+    async with Nameserver(note, answering) as server:
+        dns = DnsProber(probe, {}, now)
+        one = Engine(probe, now, dns=dns)
+        one.use(Ticks.of(40))
+        before = loop.time()
+        _, odd = await hear(one, [volley(server.address, 30)])
+        again = [seen async for batch in dns([seen.query for seen in odd.values()]) for seen in batch]
+        await one.close()
+        await dns.close()
+    assert len(again) == 30
+    for number, moment in enumerate(times):
+        assert moment - before >= (number - 11) / 100
+
+
+async def test_ports_are_renewed_and_ids_are_spread() -> None:
+    many = 2000
+    async with Nameserver(Server()) as server, engine(many) as one:
+        await hear(one, [volley(server.address, many)])
+        ids = [query.id for query in server.asked]
+        used = set(server.sources)
+    assert len(used) >= many / LIFE
+    # 2000 of 65536 ids: some thirty meet by chance, and every sixteenth of the range has its share
+    assert len(set(ids)) > 0.96 * many
+    sixteenths = [0] * 16
+    for number in ids:
+        sixteenths[number >> 12] += 1
+    assert min(sixteenths) > 0.6 * many / 16
+
+
+async def test_names_of_any_length_and_zones_of_any_kind() -> None:
+    odd_names = [b"\0", b"\2\xff.\3net\0", (b"\x3f" + b"x" * 63) * 3 + b"\x3d" + b"y" * 61 + b"\0", *names(50)]
+    async with Nameserver(lambda query: [good(query)]) as server, engine(len(odd_names)) as one:
+        asked = Volley("ns1", server.address, odd_names, range(len(odd_names)))
+        _, odd = await hear(one, [asked])
+        assert {seen.serial for seen in odd.values()} == {SERIAL}
+        assert odd[0].query.qname == "."
+        assert odd[1].query.qname == "\\255\\..net."
+        arm(one, range(len(odd_names)))
+        same, _ = await hear(one, [asked])
+        assert len(same) == len(odd_names)
+
+
+async def test_both_families_and_no_address() -> None:
+    async with Nameserver(Server(), host="::1") as server, engine(3) as one:
+        asked = [volley(server.address, 2), volley(Address("ns1.example.net"), 1, 2, "ns2")]
+        _, odd = await hear(one, asked)
+        assert [odd[ref].outcome for ref in range(3)] == [Outcome.ANSWERED, Outcome.ANSWERED, Outcome.UNASKED]
+        assert odd[2].detail == "ns1.example.net is not an address"

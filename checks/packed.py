@@ -11,7 +11,7 @@ from struct import Struct
 
 from checks.history import Ledger, Space, Standing, Version
 from checks.looks import SERVING
-from checks.model import Address, Outcome, Soa
+from checks.model import Address, Outcome, Soa, absolute, relative
 
 Place = tuple[str, Address, str]
 """Server, address, group."""
@@ -37,6 +37,9 @@ _SPACE = Struct("<IIqq")
 _STANDING = Struct("<BIqqI")
 _LONG = Struct("<q")
 _SERIAL_OF = Struct("<I")
+
+MOST = 1_000_000
+"""Words that are remembered at most, whatever servers make up to tell themselves apart."""
 
 _INAUDIBLE = frozenset(outcome.value for outcome in Outcome if outcome.silent)
 
@@ -69,7 +72,7 @@ class Packer:
 
     def pack(self, ledger: Ledger) -> bytes | None:
         """None when the ledger does not stand still, or has never been looked at."""
-        if ledger.at is None or not all(map(_settled, ledger.spaces)):
+        if ledger.at is None or not all(map(_settled, ledger.spaces)) or len(self.words.values) >= MOST:
             return None
         references = {space.group: space for space in ledger.spaces}
         for standing in ledger.standings:
@@ -83,7 +86,7 @@ class Packer:
         groups = tuple(space.group for space in ledger.spaces)
         layout: Layout = (groups, tuple((s.server, s.address, s.group) for s in ledger.standings))
         parts = [_HEAD.pack(flags, self.words.number(layout), _micros(ledger.at))]
-        parts += map(self._space, ledger.spaces)
+        parts += [self._space(ledger.zone, space) for space in ledger.spaces]
         if not flags & _ALIKE:
             parts += map(self._standing, ledger.standings)
         return b"".join(parts)
@@ -95,7 +98,7 @@ class Packer:
         groups, places = self._layout(layout)
         spaces = {}
         for group in groups:
-            spaces[group] = self._space_of(group, row, position)
+            spaces[group] = self._space_of(zone, group, row, position)
             position += _SPACE.size
         if flags & _ALIKE:
             standings = tuple(
@@ -138,19 +141,20 @@ class Packer:
         standings = self.unpack("", row).standings
         return ((s.server, s.address, s.since) for s in standings if s.serial is not None)
 
-    def _space(self, space: Space) -> bytes:
+    def _space(self, zone: str, space: Space) -> bytes:
+        """Of the SOA with names as seen from the zone: many zones then have the same, but for its serial."""
         soa, version = space.soa, space.versions[0]
         assert soa is not None  # noqa: S101 - _settled has seen to it
-        rest = Soa(0, soa.mname, soa.rname, soa.refresh, soa.retry, soa.expire, soa.minimum, soa.ttl)
+        mname, rname = relative(soa.mname, zone), relative(soa.rname, zone)
+        rest = Soa(0, mname, rname, soa.refresh, soa.retry, soa.expire, soa.minimum, soa.ttl)
         absent = _NEVER if version.absent is None else _micros(version.absent)
         return _SPACE.pack(version.serial, self.words.number(rest), _micros(version.seen), absent)
 
-    def _space_of(self, group: str, row: bytes, position: int) -> Space:
+    def _space_of(self, zone: str, group: str, row: bytes, position: int) -> Space:
         reference, soa, seen, absent = _SPACE.unpack_from(row, position)
         rest = self._soa(soa)
-        whole = Soa(
-            reference, rest.mname, rest.rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl
-        )  # fmt: skip
+        mname, rname = absolute(rest.mname, zone), absolute(rest.rname, zone)
+        whole = Soa(reference, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
         version = Version(reference, None if absent == _NEVER else _moment(absent), _moment(seen))
         return Space(group, reference, whole, (version,))
 

@@ -1,6 +1,7 @@
 """Who serves which version of each zone? Half a million ledgers, of which nearly all stand still."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import replace
 from datetime import datetime
 
 from checks.history import Ledger, Standing
@@ -15,20 +16,22 @@ class Ledgers(MutableMapping[str, Ledger]):
     What ticks meanwhile is in the columns: a ledger comes out as it would be had each look been written into it.
     """
 
-    __slots__ = ("_rows", "_whole", "packer", "still")
+    __slots__ = ("_looked", "_rows", "_whole", "packer", "still")
 
     def __init__(
         self,
         packer: Packer | None = None,
         rows: dict[str, bytes] | None = None,
         whole: dict[str, Ledger] | None = None,
+        looked: datetime | None = None,
     ) -> None:
-        """The dicts become its own; no zone is in both."""
+        """The dicts become its own; no zone is in both. What is packed has been ``looked`` at since, or then."""
         self.packer = packer if packer is not None else Packer()
         self.still: Still | None = None
         """The columns of the roll that is watched. Only zones that are on it are packed anew."""
         self._rows = {} if rows is None else rows
         self._whole = {} if whole is None else whole
+        self._looked = looked
 
     @classmethod
     def of(cls, ledgers: Mapping[str, Ledger]) -> "Ledgers":
@@ -46,6 +49,9 @@ class Ledgers(MutableMapping[str, Ledger]):
     def row(self, name: str) -> bytes | None:
         """The packed ledger of a zone that stands still."""
         return self._rows.get(name)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
     def __getitem__(self, name: str) -> Ledger:
         whole = self._whole.get(name)
@@ -78,12 +84,19 @@ class Ledgers(MutableMapping[str, Ledger]):
         return len(self._rows) + len(self._whole)
 
     def _ticked(self, name: str, ledger: Ledger) -> Ledger:
-        still = self.still
-        if still is None or name not in still.roll:
-            return ledger
-        number = still.roll.number(name)
-        looked, refs = still.looked[number], still.places(number)
-        if not looked or len(refs) != len(ledger.standings):
+        still, number = self.still, -1
+        if still is not None and name in still.roll:
+            number = still.roll.number(name)
+        looked = still.looked[number] if still is not None and number >= 0 else 0
+        if still is None or not looked:
+            since = self._looked
+            return (
+                replace(ledger, at=since)
+                if since is not None and ledger.at is not None and since > ledger.at
+                else ledger
+            )
+        refs = still.places(number)
+        if len(refs) != len(ledger.standings):
             return ledger
         at, ticks = moment(looked), still.ticks
         standings = tuple(

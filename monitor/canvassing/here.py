@@ -156,8 +156,8 @@ class _Asked:
                 done.append(zone)
         self._queries += len(heard.same) + len(heard.odd)
         self._answered += len(heard.same)
-        if asking.silent:
-            self._answered -= sum(ref in asking.silent for ref in heard.same)
+        if asking.tray.silent:
+            self._answered -= sum(ref in asking.tray.silent for ref in heard.same)
         return done
 
     def _primaries(self, done: Iterable[int]) -> list[int]:

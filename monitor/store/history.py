@@ -9,7 +9,9 @@ from typing import TypeVar
 from alerting.model import Alert, Incident
 from checks.history import Ledger, Propagation
 from checks.model import Address
+from monitor.ledgers import Ledgers
 from monitor.ports import Remembered, RunRow, StoreError
+from monitor.store import words
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
 
 T = TypeVar("T")
@@ -37,11 +39,13 @@ def remembered(conn: sqlite3.Connection) -> Remembered:
     conn.execute("begin")
     try:
         look = last_look(conn)
-        ledgers = _decoded(Ledger, "ledgers", conn.execute("select zone, body from ledgers"))
+        whole = _decoded(Ledger, "ledgers", conn.execute("select zone, body from ledgers"))
+        rows = dict(conn.execute("select zone, row from packed"))
+        ledgers = Ledgers(words.packer(conn), rows, {each.zone: _as_looked(each, look) for each in whole}, look)
         alerts = _decoded(Alert, "alerts", conn.execute("select key, body from alerts"))
         open_ones = conn.execute("select id, body from incidents where phase = 'open' order by opened_at, id")
         return Remembered(
-            ledgers={each.zone: _as_looked(each, look) for each in ledgers},
+            ledgers=ledgers,
             alerts={each.key: each for each in alerts},
             incidents={each.id: each for each in _decoded(Incident, "incidents", open_ones)},
         )
@@ -50,6 +54,9 @@ def remembered(conn: sqlite3.Connection) -> Remembered:
 
 
 def ledger(conn: sqlite3.Connection, zone: str) -> Ledger | None:
+    row = conn.execute("select row from packed where zone = ?", (zone,)).fetchone()
+    if row is not None:
+        return _as_looked(words.packer(conn).unpack(zone, row[0]), last_look(conn))
     rows = conn.execute("select zone, body from ledgers where zone = ?", (zone,))
     found = next(_decoded(Ledger, "ledgers", rows), None)
     return None if found is None else _as_looked(found, last_look(conn))

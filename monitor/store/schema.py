@@ -156,5 +156,15 @@ def _outbox(db: Database) -> None:
     )  # fmt: skip
 
 
+@STEPS(name="0004_packed")
+def _packed(db: Database) -> None:
+    """Ledgers of zones that stand still, as checks.packed writes them; the words that their rows refer to by number.
+
+    A zone's ledger is here or in ``ledgers``, never in both. What is there now moves when it is written the next time.
+    """
+    db.execute("create table packed (zone text primary key, row blob not null) strict, without rowid")
+    db.execute("create table words (number integer primary key, body text not null) strict")
+
+
 def _table(db: Database, name: str) -> Table:
     return db.table(name)

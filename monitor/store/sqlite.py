@@ -15,7 +15,7 @@ import structlog
 from alerting.model import Incident
 from checks.history import Propagation
 from monitor.ports import Claimed, Commit, Now, OutboxCount, Remembered, RunRow, Settled, StoreError, Sweep
-from monitor.store import history, opening, outbox, session, writing
+from monitor.store import history, opening, outbox, session, words, writing
 from monitor.store.failing import told, transaction
 from monitor.store.session import Lock
 
@@ -47,6 +47,8 @@ class SqliteStore:
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         for reader in readers:
             self._idle.put(reader)
+        self._packer = words.packer(writer)
+        """The writer's own: that of the memory grows on its own."""
         self._closed = False
 
     @classmethod
@@ -76,7 +78,7 @@ class SqliteStore:
 
     async def commit(self, commit: Commit) -> None:
         if not commit.empty:
-            await self._write(lambda conn: writing.write(conn, commit, self._now()))
+            await self._write(lambda conn: writing.write(conn, commit, self._now(), self._packer))
 
     async def sweep(self, row: Sweep) -> None:
         await self._write(lambda conn: writing.write_sweep(conn, row))

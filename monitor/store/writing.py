@@ -6,15 +6,18 @@ from datetime import datetime
 
 from alerting.model import Alert, AlertKey, Incident, Phase, Transition
 from checks.history import Ledger, Propagation, RunChange
+from checks.packed import Packer
 from monitor.ports import Commit, Sweep
+from monitor.store import words
 from monitor.store.codec import encode, stamp, stamp_or_none
 from monitor.store.outbox import add
 
 
-def write(conn: sqlite3.Connection, commit: Commit, now: datetime) -> None:
+def write(conn: sqlite3.Connection, commit: Commit, now: datetime, packer: Packer) -> None:
     """All parts, inside the caller's transaction."""
     _drop(conn, commit.dropped_zones, now)
-    _ledgers(conn, commit.ledgers, now)
+    _ledgers(conn, commit.ledgers, now, packer)
+    _end_runs_of_those_who_left(conn, commit, now)
     _runs(conn, commit.runs)
     _propagations(conn, commit.propagations)
     _alerts(conn, commit.alerts)
@@ -35,39 +38,64 @@ def alert_key(key: AlertKey) -> str:
     return encode(key)
 
 
-def _ledgers(conn: sqlite3.Connection, written: tuple[Ledger, ...], now: datetime) -> None:
-    ledgers = list({each.zone: each for each in written}.values())  # the last word on a zone counts
+def _ledgers(conn: sqlite3.Connection, written: tuple[Ledger, ...], now: datetime, packer: Packer) -> None:
+    whole: list[tuple[str, str, str]] = []
+    packed: list[tuple[str, bytes]] = []
+    for each in {ledger.zone: ledger for ledger in written}.values():  # the last word on a zone counts
+        row = packer.pack(each)
+        if row is None:
+            whole.append((each.zone, stamp(each.at or now), encode(each)))
+        else:
+            packed.append((each.zone, row))
+    if packed:
+        words.add(conn, packer.words)
+    conn.executemany("delete from ledgers where zone = ?", ((zone,) for zone, _ in packed))
+    conn.executemany("replace into packed (zone, row) values (?, ?)", packed)
+    conn.executemany("delete from packed where zone = ?", ((zone,) for zone, _, _ in whole))
     conn.executemany(
         "insert into ledgers (zone, at, body) values (?, ?, ?) "
         "on conflict (zone) do update set at = excluded.at, body = excluded.body",
-        ((each.zone, stamp(each.at or now), encode(each)) for each in ledgers),
+        whole,
     )
-    _end_runs_of_those_who_left(conn, ledgers, now)
 
 
-def _end_runs_of_those_who_left(conn: sqlite3.Connection, ledgers: list[Ledger], now: datetime) -> None:
-    """An address that is no longer watched serves nothing we know of: its run ends with the ledger's last look."""
-    looked = {each.zone: each.at or now for each in ledgers}
-    standing = {(ledger.zone, each.server, str(each.address)) for ledger in ledgers for each in ledger.standings}
+def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: datetime) -> None:
+    """An address that is no longer watched serves nothing we know of: its run ends with the ledger's last look.
+
+    Where as many runs are open as addresses are watched, nobody has left.
+    """
+    ledgers = {each.zone: each for each in commit.ledgers}
+    counts = conn.execute(
+        "select zone, count(*) from runs "
+        "where until is null and zone in (select value from json_each(?)) group by zone",
+        (json.dumps(list(ledgers)),),
+    )
+    looked = {zone: ledgers[zone].at or now for zone, n in counts if n > len(ledgers[zone].standings)}
+    standing = {(zone, each.server, str(each.address)) for zone in looked for each in ledgers[zone].standings}
     open_runs = conn.execute(
         "select id, zone, server, address from runs where until is null and zone in (select value from json_each(?))",
         (json.dumps(list(looked)),),
     )
-    left = [(run, zone) for run, zone, *who in open_runs if (zone, *who) not in standing]
+    gone = [(run, zone) for run, zone, *who in open_runs if (zone, *who) not in standing]
     conn.executemany(
-        "update runs set until = max(since, ?) where id = ?", ((stamp(looked[zone]), run) for run, zone in left)
+        "update runs set until = max(since, ?) where id = ?", ((stamp(looked[zone]), run) for run, zone in gone)
     )
 
 
 def _runs(conn: sqlite3.Connection, runs: tuple[RunChange, ...]) -> None:
-    """One by one in their order: one commit may hold several runs of an address."""
-    rows = [(each.zone, each.server, str(each.address), each.serial, each.state, stamp(each.since)) for each in runs]
-    for row in rows:
-        conn.execute(
+    """In their order: a commit that holds several runs of an address is written in as many steps."""
+    waiting = [(each.zone, each.server, str(each.address), each.serial, each.state, stamp(each.since)) for each in runs]
+    while waiting:
+        first: dict[tuple[str, str, str], tuple[str, str, str, int | None, str, str]] = {}
+        later = [row for row in waiting if first.setdefault(row[:3], row) is not row]
+        conn.executemany(
             "update runs set until = max(since, ?) where zone = ? and server = ? and address = ? and until is null",
-            (row[5], row[0], row[1], row[2]),
+            ((row[5], *row[:3]) for row in first.values()),
         )
-        conn.execute("insert into runs (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)", row)
+        conn.executemany(
+            "insert into runs (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)", first.values()
+        )
+        waiting = later
 
 
 def _propagations(conn: sqlite3.Connection, propagations: tuple[Propagation, ...]) -> None:
@@ -130,4 +158,5 @@ def _incidents(conn: sqlite3.Connection, incidents: tuple[Incident, ...]) -> Non
 def _drop(conn: sqlite3.Connection, zones: tuple[str, ...], now: datetime) -> None:
     for zone in zones:
         conn.execute("delete from ledgers where zone = ?", (zone,))
+        conn.execute("delete from packed where zone = ?", (zone,))
         conn.execute("update runs set until = max(since, ?) where zone = ? and until is null", (stamp(now), zone))

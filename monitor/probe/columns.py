@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import compress
+from types import MappingProxyType
 
 from checks.model import Outcome
 from monitor.canvass import Ticks
@@ -12,6 +13,7 @@ NOTHING, ANSWER = 0, 1
 SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION)
 """What an address may go on doing without anybody having to hear of it again, but for answering."""
 
+_CODES = MappingProxyType({outcome: number for number, outcome in enumerate(SILENT, 2)})
 _BLOCK = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,7 +85,7 @@ class Columns:
 
 
 def code(outcome: Outcome) -> int:
-    return SILENT.index(outcome) + 2 if outcome in SILENT else NOTHING
+    return _CODES.get(outcome, NOTHING)
 
 
 class Known:

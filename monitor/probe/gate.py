@@ -2,8 +2,9 @@
 
 from collections import deque
 
-from checks.model import Address
+from checks.model import Address, Outcome
 from monitor.config.model import Probe
+from monitor.probe.found import Failure
 from monitor.probe.lane import AFTER_MISSES, MOST_PER_ADDRESS, SCOUTS, Bucket
 from monitor.probe.port import Port
 from monitor.probe.volley import Load, Trial
@@ -25,7 +26,7 @@ class Gate:
     """Loads that wait, trials that are due, ports that are open, and whether anybody is there."""
 
     __slots__ = (
-        "_misses", "_timeout", "_waits", "address", "again", "attempts", "bucket", "busy", "due", "ends", "heard_ever",
+        "_misses", "_timeout", "_timeouts", "_waits", "address", "again", "attempts", "bucket", "busy", "heard_ever",
         "listed", "loads", "ports", "server", "starved", "whole",
     )  # fmt: skip
 
@@ -37,6 +38,7 @@ class Gate:
         first = probe.timeout * 2 / (self.attempts + 1)
         self._waits = tuple(first * number for number in range(1, self.attempts + 1))
         self._timeout = probe.timeout
+        self._timeouts: dict[int, Failure] = {}
         self.loads: deque[Load] = deque()
         self.again: deque[Trial] = deque()
         self.ports: dict[int, list[Port]] = {}
@@ -61,9 +63,15 @@ class Gate:
     def wait(self, attempt: int) -> float:
         return self._timeout if attempt == ONCE else self._waits[attempt]
 
-    def patience(self, attempt: int) -> float:
-        """Seconds until it was given up at this asking."""
-        return self._timeout if attempt == ONCE else sum(self._waits[: attempt + 1])
+    def timeout(self, attempt: int) -> Failure:
+        """What is said of a query that was given up after this asking."""
+        failure = self._timeouts.get(attempt)
+        if failure is None:
+            asked = 1 if attempt == ONCE else attempt + 1
+            patience = self._timeout if attempt == ONCE else sum(self._waits[: attempt + 1])
+            text = f"no answer to {asked} askings within {patience:g} s"
+            failure = self._timeouts[attempt] = Failure(Outcome.TIMEOUT, text)
+        return failure
 
     def last(self, attempt: int) -> bool:
         return attempt == ONCE or attempt + 1 >= self.attempts

@@ -12,6 +12,9 @@ from monitor.probe.silence import Silence
 from monitor.probe.sockets import Unasked, ours, theirs
 from monitor.probe.volley import Load, Trial
 
+LATEST = 4
+"""Ports that are tried for room before another is opened."""
+
 
 class Sending:
     """Sends what a gate has, as far as its window, its server's rate and the system allow."""
@@ -31,6 +34,8 @@ class Sending:
         while gate.loads and (gate.loads[0].tray.over or gate.loads[0].next >= len(gate.loads[0].names)):
             gate.loads.popleft()
         if not gate.loads:
+            for port in [port for ports in gate.ports.values() for port in ports]:
+                self._harbour.rest(port, now)
             return -1.0
         load = gate.loads[0]
         room = gate.room()
@@ -144,7 +149,7 @@ class Sending:
 
     def _port(self, gate: Gate, attempt: int, now: float) -> Port | Failure | None:
         """The latest that has room, or a fresh one. None: there is no descriptor now."""
-        for port in list[Port](gate.ports.get(attempt, ())):
+        for port in gate.ports.get(attempt, [])[-LATEST:]:
             if port.room(now) > 0:
                 return port
             if port.spent(now):

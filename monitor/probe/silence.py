@@ -104,11 +104,11 @@ class Silence:
             if trial is not None:
                 failure = trial.failure
                 self.end(trial)
-            asked = 1 if port.attempt < 0 else port.attempt + 1
-            text = f"no answer to {asked} askings within {gate.patience(port.attempt):g} s"
+            if failure is None:
+                failure = gate.timeout(port.attempt)
             gate.busy -= 1
-            self._failed(load, name, ref, failure or Failure(Outcome.TIMEOUT, text))
-            if (failure.outcome if failure else Outcome.TIMEOUT) in _NOBODY:
+            self._failed(load, name, ref, failure)
+            if failure.outcome in _NOBODY:
                 gate.missed()
             return None
         if trial is None:

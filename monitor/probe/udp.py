@@ -78,8 +78,8 @@ STOPPING = Failure(Outcome.UNASKED, "the monitor is stopping")
 
 log = logging.getLogger(__name__)
 
-BEAT = 0.001
-"""Seconds between two turns while there is much in flight."""
+BEAT, REST, PATIENT = 0.001, 0.005, 4
+"""Seconds between two turns while there is much in flight, and once nothing came in so many turns."""
 
 
 class Engine:
@@ -115,6 +115,8 @@ class Engine:
         self._askings: set[Asking] = set()
         self._soa = Kind()
         self._told = 0.0
+        self._idle = 0
+        """Turns in which nothing came in."""
         self._closed = False
 
     # --- what callers do ---
@@ -194,7 +196,7 @@ class Engine:
         stop = now + SHARE
         self._known.begin(self._now(), now)
         more = self._hear(stop)
-        self._expire(now)
+        more = self._expire(now, stop) or more
         wait = 0.0 if more else self._send(stop)
         if self._hearing.doubts:
             doubts, self._hearing.doubts = self._hearing.doubts, []
@@ -204,25 +206,30 @@ class Engine:
 
     def _hear(self, stop: float) -> bool:
         """Whether more has come in than there was time for."""
-        drain = self._hearing.drain
-        for port in self._harbour.ready():
+        drain, ready = self._hearing.drain, self._harbour.ready()
+        self._idle = 0 if ready else self._idle + 1
+        for port in ready:
             if not port.closed:
                 drain(port)
             if monotonic() > stop:
                 return True
         return False
 
-    def _expire(self, now: float) -> None:
+    def _expire(self, now: float, stop: float) -> bool:
+        """Whether more is to be given up than there was time for."""
         for line in self._lines.values():
             while line and line[0][0] <= now:
                 _, port, sent = line.popleft()
                 if not port.closed:
                     self._silence.give_up(port, sent, now)
                     self._list(port.gate)
+                    if monotonic() > stop:
+                        return True
         while self._due and self._due[0][0] <= now:
             _, _, trial, gate = heapq.heappop(self._due)
             gate.again.append(trial)
             self._list(gate)
+        return False
 
     def _send(self, stop: float) -> float:
         """A group of each gate in turn. Seconds until there may be more to send."""
@@ -269,7 +276,7 @@ class Engine:
         if untold:
             wait = min(wait, TELL)
         if busy > FEW:
-            wait = min(wait, BEAT)
+            wait = min(wait, BEAT if self._idle < PATIENT else REST)
         elif busy or self._due:
             ends = [line[0][0] for line in self._lines.values() if line]
             if self._due:

@@ -66,14 +66,15 @@ def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: d
     """
     ledgers = {each.zone: each for each in commit.ledgers}
     counts = conn.execute(
-        "select zone, count(*) from runs "
+        "select zone, count(*) from runs indexed by runs_open "
         "where until is null and zone in (select value from json_each(?)) group by zone",
         (json.dumps(list(ledgers)),),
     )
     looked = {zone: ledgers[zone].at or now for zone, n in counts if n > len(ledgers[zone].standings)}
     standing = {(zone, each.server, str(each.address)) for zone in looked for each in ledgers[zone].standings}
     open_runs = conn.execute(
-        "select id, zone, server, address from runs where until is null and zone in (select value from json_each(?))",
+        "select id, zone, server, address from runs indexed by runs_open "
+        "where until is null and zone in (select value from json_each(?))",
         (json.dumps(list(looked)),),
     )
     gone = [(run, zone) for run, zone, *who in open_runs if (zone, *who) not in standing]

@@ -60,27 +60,16 @@ def _ledgers(conn: sqlite3.Connection, written: tuple[Ledger, ...], now: datetim
 
 
 def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: datetime) -> None:
-    """An address that is no longer watched serves nothing we know of: its run ends with the ledger's last look.
-
-    Where as many runs are open as addresses are watched, nobody has left.
-    """
+    """An address that is no longer watched serves nothing we know of: its run ends with the ledger's last look."""
     ledgers = {each.zone: each for each in commit.ledgers}
-    counts = conn.execute(
-        "select zone, count(*) from runs indexed by runs_open "
-        "where until is null and zone in (select value from json_each(?)) group by zone",
-        (json.dumps(list(ledgers)),),
-    )
-    looked = {zone: ledgers[zone].at or now for zone, n in counts if n > len(ledgers[zone].standings)}
-    standing = {(zone, each.server, str(each.address)) for zone in looked for each in ledgers[zone].standings}
+    standing = {(zone, s.server, str(s.address)) for zone, each in ledgers.items() for s in each.standings}
     open_runs = conn.execute(
         "select id, zone, server, address from runs indexed by runs_open "
         "where until is null and zone in (select value from json_each(?))",
-        (json.dumps(list(looked)),),
+        (json.dumps(list(ledgers)),),
     )
-    gone = [(run, zone) for run, zone, *who in open_runs if (zone, *who) not in standing]
-    conn.executemany(
-        "update runs set until = max(since, ?) where id = ?", ((stamp(looked[zone]), run) for run, zone in gone)
-    )
+    left = [(stamp(ledgers[zone].at or now), run) for run, zone, *who in open_runs if (zone, *who) not in standing]
+    conn.executemany("update runs set until = max(since, ?) where id = ?", left)
 
 
 def _runs(conn: sqlite3.Connection, runs: tuple[RunChange, ...]) -> None:

@@ -3,9 +3,9 @@
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Protocol, TypeVar, overload
 
 Named = TypeVar("Named", bound="Alike")
@@ -98,6 +98,12 @@ class Roll(Mapping[str, Named]):
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
+    def values(self) -> "Values[Named]":
+        return Values(self)
+
+    def items(self) -> "Items[Named]":
+        return Items(self)
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -114,6 +120,25 @@ class Roll(Mapping[str, Named]):
     __hash__ = None  # type: ignore[assignment]
 
 
+class Values(ValuesView[Named]):
+    """What a roll holds, in order: nothing is looked up to go through it."""
+
+    _mapping: Roll[Named]
+
+    def __iter__(self) -> Iterator[Named]:
+        roll = self._mapping
+        return (roll.templates[kind].named(name) for kind, name in zip(roll.kinds, roll.names, strict=True))
+
+
+class Items(ItemsView[str, Named]):
+    """The same with the names."""
+
+    _mapping: Roll[Named]
+
+    def __iter__(self) -> Iterator[tuple[str, Named]]:
+        return zip(self._mapping.names, Values(self._mapping), strict=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Parted:
     """What one roll has and another has not. ``fresh`` came or changed; ``was`` ("q") has each number before, or -1."""
@@ -124,24 +149,55 @@ class Parted:
 
 
 def difference(old: Roll[Named], new: Roll[Named]) -> Parted:
-    """From one roll to another; a value that changed is fresh, and has its number before all the same."""
-    known = {template: kind for kind, template in enumerate(old.templates)}
-    same = [known.get(template, -1) for template in new.templates]
-    if old.names == new.names:
-        was = array("q", range(len(new.names)))
-        gone: Sequence[str] = ()
-    else:
-        numbers = dict(zip(old.names, range(len(old.names)), strict=True))
-        was = array("q", (numbers.get(name, -1) for name in new.names))
-        stayed = bytearray(len(old.names))
-        for past in was:
-            if past >= 0:
-                stayed[past] = 1
-        gone = tuple(name for name, stays in zip(old.names, stayed, strict=True) if not stays)
-    kinds = old.kinds
-    fresh = tuple(
-        name
-        for name, kind, past in zip(new.names, new.kinds, was, strict=True)
-        if past < 0 or same[kind] != kinds[past]
+    """From one roll to another; a value that changed is fresh, and has its number before all the same.
+
+    Both are walked side by side, in strides over what they have in common: a plan and the next differ in little.
+    """
+    gone: list[str] = []
+    fresh: list[str] = []
+    was = array("q")
+    number: dict[Named, int] = {}
+    before = [number.setdefault(template, len(number)) for template in old.templates]
+    after = [number.setdefault(template, len(number)) for template in new.templates]
+    past = now = 0
+    while past < len(old.names) and now < len(new.names):
+        if stride := _in_common(old.names, past, new.names, now):
+            was.extend(range(past, past + stride))
+            fresh += _changed(old.kinds[past : past + stride], before, new, range(now, now + stride), after)
+            past += stride
+            now += stride
+        elif old.names[past] < new.names[now]:
+            gone.append(old.names[past])
+            past += 1
+        else:
+            fresh.append(new.names[now])
+            was.append(-1)
+            now += 1
+    was.extend(repeat(-1, len(new.names) - now))
+    return Parted(gone + old.names[past:], fresh + new.names[now:], was)
+
+
+def _in_common(some: Sequence[str], at: int, others: Sequence[str], there: int) -> int:
+    """How many are equal, one after the other, from these places on."""
+    if some[at] != others[there]:
+        return 0
+    stride, step, most = 1, 1, min(len(some) - at, len(others) - there)
+    while stride < most and some[at + stride : at + stride + step] == others[there + stride : there + stride + step]:
+        stride += min(step, most - stride)
+        step *= 2
+    while step := step // 2:
+        if some[at + stride : at + stride + step] == others[there + stride : there + stride + step]:
+            stride += step
+    return min(stride, most)
+
+
+def _changed(
+    past: "array[int]", before: Sequence[int], new: Roll[Named], numbers: range, after: Sequence[int]
+) -> Iterable[str]:
+    """The names of those that are of another kind than they were; ``before`` and ``after`` make kinds comparable."""
+    kinds = new.kinds[numbers.start : numbers.stop]
+    if before == after[: len(before)] and past == kinds:
+        return ()
+    return (
+        new.names[number] for number, was, now in zip(numbers, past, kinds, strict=True) if before[was] != after[now]
     )
-    return Parted(gone, fresh, was)

@@ -191,7 +191,10 @@ async def whole_road(zones: list[str], drifted: frozenset[str], addresses: list[
             )
         )
         behind = {
-            zone.name for zone in running.status.zones.values() for a in zone.addresses if a.state == "propagating"
+            name
+            for name in running.status.zones
+            for a in running.status.zones[name].addresses
+            if a.state == "propagating"
         }
         rows.append(("drift found", f"{len(behind & drifted)} of {len(drifted)}, {len(behind - drifted)} false", ""))
         rows.append(("page while sweeping, median", f"{page * 1000:.0f} ms", "goal 200 ms"))

@@ -21,6 +21,7 @@ from monitor.deliver import Deliverer, Patience
 from monitor.housekeeping import prune
 from monitor.judging import Judging
 from monitor.memory import REMEMBERED, Memory
+from monitor.pictures import Pictures
 from monitor.plan import as_started, cadences, plan_of
 from monitor.ports import Heard, StoreError, Sweep
 from monitor.record import Record
@@ -121,7 +122,7 @@ class Service:
             memory=Memory.of(remembered),
             plan=plan,
             status=Status(
-                version("soawatch"), config.service.vantage, started, started, config_loaded=started,
+                version("soawatch"), config.service.vantage, started, started, Pictures(), config_loaded=started,
                 incidents={i.id: i for i in (*past, *remembered.incidents.values())},
             ),
             record=self._record,

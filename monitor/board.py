@@ -1,190 +1,213 @@
-"""How is each zone, in a few octets? What is shown of very many zones without a picture of any."""
+"""How is each zone, in a few octets? What is shown of very many zones, without a picture of any."""
 
+import asyncio
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 
-from alerting.model import Severity
-from checks.model import Health, Zone
+from checks.model import Address, Health, Zone
 from checks.roll import Roll
-from checks.states import STATES
-from monitor.status import ServerTally, ZoneStatus
+from monitor.columns import MISS, alike, first_of, masked, ranked, select
+from monitor.faces import Face, Faces, lineups
+from monitor.seek import Seek, wanted
+from monitor.status import FindingStatus, ServerTally, Veiling, ZoneStatus
 from monitor.still import micros, moment
-
-_HEALTHS = (Health.UNKNOWN, Health.GOOD, Health.BAD)
-_CODE = {health: code for code, health in enumerate(_HEALTHS)}
-_WORST = {health: rank for rank, health in enumerate((Health.BAD, Health.UNKNOWN, Health.GOOD))}
-_STATE = {state: code for code, state in enumerate(STATES)}
+from monitor.tone import OF, Tone
 
 Draw = Callable[[str], ZoneStatus]
 
+SLICE = 25
+"""Pictures drawn before everybody else has a turn."""
+
 
 class Board:
-    """The columns, by the zone's number in the roll; and tallies of them that are kept by difference."""
+    """The columns, by the zone's number in the roll: 14 octets for a zone, and none for an address.
+
+    A zone's *face* is all that is tallied of it; most zones share theirs with very many others.
+    """
 
     def __init__(self, roll: Roll[Zone], draw: Draw) -> None:
         """``draw`` makes the picture of a zone as it is now; it is called on the event loop only."""
         self.draw = draw
-        self._fresh(roll)
-
-    def _fresh(self, roll: Roll[Zone]) -> None:
-        self.roll = roll
-        self._places = [[(s.name, s.addresses) for s in template.servers] for template in roll.templates]
-        sizes = [sum(len(addresses) for _, addresses in places) for places in self._places]
-        self._starts = roll.starts(sizes)
-        self.health = bytearray(len(roll))
-        self.worst = bytearray(len(roll))
-        self._since = array("q", bytes(8 * len(roll)))
-        self._states = bytearray(self._starts[-1])
-        self.tally = [len(roll), 0, 0]
-        self._text: str | None = None
-        self.servers: dict[str, list[int]] = {}
-        self.zones_at: Counter[str] = Counter()
-        for kind, many in enumerate(roll.alike()):
-            for name, addresses in self._places[kind]:
-                self.zones_at[name] += many
-                self.servers.setdefault(name, [0] * len(STATES))[0] += many * len(addresses)
+        self.looked: datetime | None = None
         self._zones: BoardZones | None = None
+        self._lay(roll)
+        unknown = [self.faces.unknown(each).number for each in self._lineups]
+        self._wear(array("I", map(unknown.__getitem__, roll.kinds)), array("q", bytes(8 * len(roll))))
 
-    def use(self, roll: Roll[Zone], was: "array[int]") -> None:
-        """Another plan; ``was`` has each zone's number before, or -1: such a zone is unknown until it is noted."""
-        old_health, old_worst, old_since = self.health, self.worst, self._since
-        old_starts, old_states, old_sizes = self._starts, self._states, self._sizes()
-        self._fresh(roll)
-        sizes = self._sizes()
-        for number, past in enumerate(was):
-            if past < 0 or not (old_health[past] or old_since[past]):
-                continue
-            states = bytes(sizes[number])
-            if old_sizes[past] == sizes[number]:
-                states = bytes(old_states[old_starts[past] : old_starts[past] + sizes[number]])
-            self._set(number, old_health[past], old_worst[past], old_since[past], states)
+    def _lay(self, roll: Roll[Zone]) -> None:
+        self.roll = roll
+        self.seek = Seek(roll.names)
+        servers = [server for template in roll.templates for server in template.servers]
+        self.faces = Faces({server.name for server in servers if server.hidden})
+        self.places = frozenset((server.name, at, server.hidden) for server in servers for at in server.addresses)
+        self._lineups = lineups(roll.templates)
 
-    def _sizes(self) -> Sequence[int]:
-        starts = self._starts
-        return [starts[number + 1] - starts[number] for number in range(len(starts) - 1)]
-
-    def note(
-        self, name: str, health: Health, states: Sequence[str], worst: Severity | None, since_if_new: datetime
-    ) -> None:
-        """How a zone is now; ``since_if_new`` counts if its health was another before."""
-        number = self.roll.number(name)
-        code = _CODE[health]
-        since = self._since[number]
-        if not since or self.health[number] != code:
-            since = micros(since_if_new)
-        self._set(number, code, int(worst or 0), since, bytes(_STATE[state] for state in states))
+    def _wear(self, worn: "array[int]", since: "array[int]") -> None:
+        """These are the numbers of all zones' faces now. No face may be in use that no zone has."""
+        self.worn, self._since = worn, since
+        faces = self.faces.all
+        for number, many in Counter(worn).items():
+            faces[number].zones = many
+        for face in faces:
+            if not face.zones:
+                self.faces.drop(face)
+        self.tones = bytearray(map([face.tone for face in faces].__getitem__, worn))
+        """How grave each zone looks."""
+        self.told = self.tones
+        """How grave it looks to strangers: the same column where no server is hidden."""
+        if self.faces.hidden:
+            self.told = bytearray(map([face.told for face in faces].__getitem__, worn))
         self._zones = None
 
-    def _set(self, number: int, health: int, worst: int, since: int, states: bytes) -> None:
-        self.tally[self.health[number]] -= 1
-        self.tally[health] += 1
-        self.health[number], self.worst[number], self._since[number] = health, worst, since
-        start = self._starts[number]
-        old = self._states[start : start + len(states)]
-        if old == states:
-            return
-        place = 0
-        for server, addresses in self._places[self.roll.kinds[number]]:
-            counts = self.servers[server]
-            for _ in addresses:
-                counts[old[place]] -= 1
-                counts[states[place]] += 1
-                place += 1
-        self._states[start : start + len(states)] = states
+    def use(self, roll: Roll[Zone], was: "array[int]") -> None:
+        """Another plan; ``was`` ("q") has each zone's number before, or -1: such a zone is unknown until it is noted.
+
+        What was noted of a zone goes on; an address that it did not have before is unknown.
+        """
+        before, worn, since = self.faces.all, self.worn, self._since
+        self._lay(roll)
+        known: dict[tuple[int, int], int] = {}
+        now = array("I")
+        for kind, past in zip(roll.kinds, was, strict=True):
+            old = worn[past] if past >= 0 else -1
+            number = known.get((kind, old))
+            if number is None:
+                here = self._lineups[kind]
+                face = self.faces.moved(before[old], here) if old >= 0 else self.faces.unknown(here)
+                number = known[kind, old] = face.number
+            now.append(number)
+        self._wear(now, array("q", (since[past] if past >= 0 else 0 for past in was)))
+
+    def note(
+        self, name: str, health: Health, states: Sequence[str], findings: Sequence[FindingStatus], began: datetime
+    ) -> None:
+        """How a zone is now. ``states`` are those of its addresses in the order of ``Zone.places``; since when it is
+        so is when it ``began`` if its health was another before.
+        """
+        number = self.roll.number(name)
+        before = self.faces.all[self.worn[number]]
+        if not self._since[number] or before.health is not health:
+            self._since[number] = micros(began)
+        face = self.faces.of(self._lineups[self.roll.kinds[number]], health, tuple(states), findings)
+        if face is not before:
+            self._change(number, before, face)
+        self._zones = None
+
+    def _change(self, number: int, before: Face, face: Face) -> None:
+        face.zones += 1
+        before.zones -= 1
+        self.worn[number] = face.number
+        self.tones[number] = face.tone
+        if self.told is not self.tones:
+            self.told[number] = face.told
+        if not before.zones:
+            self.faces.drop(before)
+
+    def heard(self, at: datetime) -> None:
+        """Some zones were heard of, though maybe nothing new: their pictures are others from now on."""
+        self.looked = at
+        self._zones = None
 
     def since(self, name: str) -> datetime | None:
         """Since when the zone's health is what it is; None while it has not been noted."""
         at = self._since[self.roll.number(name)]
         return moment(at) if at else None
 
-    def touch(self) -> None:
-        """Something else than health has changed in the pictures."""
-        self._zones = None
-
     def zones(self) -> "BoardZones":
-        """Another object whenever something has changed since the last call."""
+        """Another object whenever something was noted or heard since the last call."""
         if self._zones is None:
             self._zones = BoardZones(self)
         return self._zones
 
-    def text(self) -> str:
-        """All names, each between line ends, for searching."""
-        if self._text is None:
-            self._text = "\n" + "\n".join(self.roll.names) + "\n"
-        return self._text
 
+class BoardZones:
+    """What Status has of the zones: always as they are, whenever it was made."""
 
-class BoardZones(Mapping[str, ZoneStatus]):
-    """What Status shows of the zones. Pictures are drawn when they are looked at, on the event loop, as of then."""
-
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, veiling: Veiling | None = None) -> None:
         self._board = board
+        self._veiling = veiling
+        self._servers: Mapping[str, ServerTally] | None = None
 
-    def __getitem__(self, name: str) -> ZoneStatus:
-        if name not in self._board.roll:
-            raise KeyError(name)
-        return self._board.draw(name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._board.roll
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._board.roll)
+    @property
+    def looked(self) -> datetime | None:
+        return self._board.looked
 
     def __len__(self) -> int:
         return len(self._board.roll)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._board.roll)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._board.roll
+
+    def __getitem__(self, name: str) -> ZoneStatus:
+        if name not in self._board.roll:
+            raise KeyError(name)
+        zone = self._board.draw(name)
+        return zone if self._veiling is None else self._veiling(zone)
+
+    def get(self, name: str) -> ZoneStatus | None:
+        return self[name] if name in self._board.roll else None
+
     def tally(self) -> Mapping[Health, int]:
-        return dict(zip(_HEALTHS, self._board.tally, strict=True))
+        tones = self.tones()
+        return {health: sum(n for tone, n in tones.items() if OF[tone] is health) for health in Health}
 
-    def part(self, text: str, healths: Collection[Health], first: int, most: int) -> tuple[list[ZoneStatus], int]:
-        """Of the zones of these healths whose names contain the text ``most`` from the ``first`` on, worst first, then
-        by name; and how many there are in all.
-        """
-        numbers: Sequence[int] | None = self._search(text) if text else None
-        found: list[ZoneStatus] = []
-        total = 0
-        for health in sorted(healths, key=_WORST.__getitem__):
-            code = _CODE[health]
-            if numbers is None:
-                many = self._board.tally[code]
-                turn = self._numbered(code, first - total, most - len(found)) if total + many > first else ()
-            else:
-                fitting = [number for number in numbers if self._board.health[number] == code]
-                many = len(fitting)
-                turn = fitting[max(0, first - total) :][: most - len(found)]
-            if len(found) < most:
-                found += [self._board.draw(self._board.roll.names[number]) for number in turn]
-            total += many
-        return found, total
-
-    def _numbered(self, code: int, first: int, most: int) -> Sequence[int]:
-        """The numbers of the zones with that health, ``most`` from the ``first`` on."""
-        health = self._board.health
-        if _HEALTHS[code] is Health.GOOD and self._board.tally[code] == len(health):
-            return range(max(0, first), min(len(health), max(0, first) + most))
-        found: list[int] = []
-        number = health.find(code)
-        while number >= 0 and (len(found) < max(0, first) + most):
-            found.append(number)
-            number = health.find(code, number + 1)
-        return found[max(0, first) :]
-
-    def _search(self, text: str) -> list[int]:
-        names, whole = self._board.text(), self._board.roll
-        found, place = [], names.find(text)
-        while place >= 0:
-            start = names.rfind("\n", 0, place) + 1
-            end = names.find("\n", place)
-            found.append(whole.number(names[start:end]))
-            place = names.find(text, end)
-        return found
+    def tones(self) -> Mapping[Tone, int]:
+        return self._board.faces.tones(told=self._veiling is not None)
 
     def servers(self) -> Mapping[str, ServerTally]:
-        board = self._board
-        return {
-            name: ServerTally(board.zones_at[name], {s: n for s, n in zip(STATES, counts, strict=True) if n})
-            for name, counts in board.servers.items()
-        }
+        if self._servers is None:
+            hidden = self._board.faces.hidden if self._veiling is not None else ()
+            tallies = self._board.faces.servers()
+            self._servers = {name: tally for name, tally in tallies.items() if name not in hidden}
+        return self._servers
+
+    def places(self) -> Set[tuple[str, Address, bool]]:
+        return self._board.places
+
+    async def part(
+        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
+    ) -> tuple[list[ZoneStatus], int]:
+        roll, chosen = self._board.roll, [tone for tone, health in OF.items() if health in healths]
+        mask = await self._board.seek.mask(wanted(text)) if wanted(text) else None
+        if roll is not self._board.roll:  # there is another plan since: the mask is of names that are no more
+            return await self.part(text, healths, first, most, by_name=by_name)
+        column: bytes | bytearray = self._board.tones if self._veiling is None else self._board.told
+        if by_name:
+            column = alike(column, chosen)
+        if mask is not None:
+            column = masked(column, mask)
+        numbers, total = select(column, [0] if by_name else chosen, first, most)
+        return await self._drawn(roll, numbers), total
+
+    async def at_server(self, server: str, first: int, most: int) -> tuple[list[ZoneStatus], int]:
+        roll = self._board.roll
+        tones = [face.at_server(server) for face in self._board.faces.all]
+        ranks = [MISS if tone is None else int(tone) for tone in tones]
+        column = await asyncio.to_thread(ranked, self._board.worn[:], ranks)
+        numbers, total = select(column, list(Tone), first, most)
+        return await self._drawn(roll, numbers), total
+
+    async def with_code(self, server: str, code: str) -> ZoneStatus | None:
+        faces = [face for face in self._board.faces.worn() if face.has(code, server)]
+        if not faces:
+            return None
+        oldest = min(faces, key=lambda face: face.since_when(code, server))
+        return self[self._board.roll.names[first_of(self._board.worn, oldest.number)]]
+
+    def veiled(self, veiling: Veiling) -> "BoardZones":
+        return BoardZones(self._board, veiling)
+
+    async def _drawn(self, roll: Roll[Zone], numbers: Sequence[int]) -> list[ZoneStatus]:
+        """The pictures, some at a time; a zone that is watched no longer by then has none."""
+        found = []
+        for place, number in enumerate(numbers):
+            if place % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            if (zone := self.get(roll.names[number])) is not None:
+                found.append(zone)
+        return found

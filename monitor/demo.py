@@ -250,12 +250,12 @@ async def play(stage: Stage, fault: Fault, progress: Callable[[str], None] = lam
 
 def standing(status: Status) -> Iterable[FindingStatus]:
     """Findings that stand now, and not those that are only waiting to be believed gone."""
-    return (f for zone in status.zones.values() for f in zone.findings if f.phase in (Phase.PENDING, Phase.FIRING))
+    return (f for name in status.zones for f in status.zones[name].findings if f.phase in (Phase.PENDING, Phase.FIRING))
 
 
 def well(status: Status) -> bool:
     nothing_open = all(incident.phase == "resolved" for incident in status.incidents.values())
-    return nothing_open and all(zone.health is Health.GOOD for zone in status.zones.values())
+    return nothing_open and status.zones.tally()[Health.GOOD] == len(status.zones)
 
 
 async def until(condition: Callable[[], bool], patience: float) -> bool:
@@ -271,7 +271,7 @@ async def until(condition: Callable[[], bool], patience: float) -> bool:
 async def ready(stage: Stage) -> float:
     """Seconds until every zone was seen to be well. Raises TimeoutError."""
     start = monotonic()
-    if not await until(lambda: bool(stage.service.status.zones) and well(stage.service.status), PATIENCE):
+    if not await until(lambda: len(stage.service.status.zones) > 0 and well(stage.service.status), PATIENCE):
         raise TimeoutError("the pair was not seen to be well")
     return monotonic() - start
 

@@ -149,7 +149,9 @@ class Judging:
                 await asyncio.sleep(0)
             if name in plan.zones:
                 seen = look(self._memory, plan, name, at)
-                board.note(name, seen.health, seen.states, seen.worst, seen.began)
+                board.note(name, seen.health, seen.states, seen.findings, seen.began)
+        if draft.quiet or draft.judged:
+            board.heard(at)
         zones = board.zones()
         dark = tuple(str(family) for family in blind(self._memory.vantage))
         if zones is not before.zones or draft.quiet or commit.incidents or dark != before.blind:

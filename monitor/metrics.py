@@ -1,7 +1,7 @@
 """What does Prometheus read? The families of the service, made from one Status whenever somebody asks."""
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
@@ -25,6 +25,7 @@ from monitor.status import (
     Histogram,
     Measures,
     Status,
+    Zones,
     ZoneStatus,
 )
 
@@ -37,16 +38,31 @@ STANDING = (Phase.PENDING, Phase.FIRING)
 """A finding that is on its way out stands no longer, though its alert has not settled yet."""
 
 
-def render(
-    status: Status, measures: Measures, now: datetime, accept: str = "", max_zones: int = 1000
-) -> tuple[bytes, str]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of the zones: of all in numbers, and of some, whose pictures these are, in series of their own."""
+
+    health: Mapping[Health, int]
+    zones: Sequence[ZoneStatus] = ()
+    left_out: int = 0
+
+
+async def tell(zones: Zones, most: int) -> Told:
+    """All zones get series of their own as long as there are at most so many; above that those that are not good do,
+    the worst first, and of them as many. Draws on the event loop, some pictures at a time.
+    """
+    chosen = tuple(Health) if len(zones) <= most else (Health.BAD, Health.UNKNOWN)
+    pictures, _ = await zones.part("", chosen, 0, most, by_name=len(zones) <= most)
+    return Told(zones.tally(), pictures, max(0, len(zones) - len(pictures)))
+
+
+def render(status: Status, told: Told, measures: Measures, now: datetime, accept: str = "") -> tuple[bytes, str]:
     """The page of /metrics and its content type: Prometheus text, or OpenMetrics where ``accept`` asks for it.
 
-    Pure and slow (some microseconds a sample): to be called in a thread. Zones have series of their own as long
-    as there are at most ``max_zones``; above that only those that are not good have, at most ``max_zones`` of them.
+    Pure and slow (some microseconds a sample): to be called in a thread.
     """
     encode, content_type = _encoder(accept)
-    return encode(Families(status, measures, now, max_zones)), content_type
+    return encode(Families(status, told, measures, now)), content_type
 
 
 def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
@@ -62,9 +78,9 @@ class Families:
     """A prometheus_client collector over values that do not change: every sample is made when it is asked for."""
 
     status: Status
+    told: Told
     measures: Measures
     now: datetime
-    max_zones: int
 
     def collect(self) -> Iterator[Metric]:
         yield from self._service()
@@ -175,19 +191,17 @@ class Families:
         )
 
     def _zones(self) -> Iterator[Metric]:
-        zones = self.status.zones
-        health = [zone.health for zone in zones.values()]
+        told, chosen = self.told, self.told.zones
         yield _gauges(
             "soawatch_zones",
             "Watched zones by health.",
             ("health",),
-            (((kind.value,), health.count(kind)) for kind in Health),
+            (((kind.value,), told.health.get(kind, 0)) for kind in Health),
         )
-        chosen = choose(zones, self.max_zones)
         yield _gauge(
             "soawatch_metrics_zones_left_out",
             "Zones without series of their own here, because there are more than metrics.max_zones.",
-            len(zones) - len(chosen),
+            told.left_out,
         )
         yield _gauges(
             "soawatch_zone_healthy",
@@ -218,14 +232,6 @@ class Families:
             ADDRESS,
             ((labels, a.expires.timestamp()) for labels, a in seen if a.expires is not None),
         )
-
-
-def choose(zones: Mapping[str, ZoneStatus], most: int) -> list[ZoneStatus]:
-    """The zones that get series of their own: all, or, if there are too many, the first that are not good."""
-    if len(zones) <= most:
-        return list(zones.values())
-    order = (Health.BAD, Health.UNKNOWN)
-    return [zone for health in order for zone in zones.values() if zone.health is health][:most]
 
 
 def _findings(zones: Iterable[ZoneStatus]) -> Samples:

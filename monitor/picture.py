@@ -46,11 +46,11 @@ def picture(
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What a picture comes to: health, the state of each address, the gravest finding, since when it may be so."""
+    """What a picture comes to: health, the state of each address, what was found, since when it may be so."""
 
     health: Health
     states: tuple[str, ...]
-    worst: Severity | None
+    findings: tuple[FindingStatus, ...]
     began: datetime
 
 
@@ -73,8 +73,7 @@ def glance(
         states = tuple(
             address_state(zone, ledger, known.get((server.name, address)), said) for server, address in zone.places()
         )
-    worst = findings[0].severity if findings else None
-    return Glance(health, states, worst, began(health, findings, now))
+    return Glance(health, states, findings, began(health, findings, now))
 
 
 def standing_findings(alerts: Iterable[Alert]) -> tuple[FindingStatus, ...]:

@@ -1,11 +1,13 @@
 """What is shown: one immutable picture of everything, swapped in by one assignment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from alerting.model import Incident, Phase, Severity
 from checks.model import Address, Health
+from monitor.tone import Tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,77 @@ class ZoneStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerTally:
-    """How many zones a server has, and in which states its addresses are there (in-sync → so many …)."""
+class CodeTally:
+    """One code at one server: how many zones have it there, how grave it is at worst, since when any zone has it."""
 
     zones: int
+    severity: Severity
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTally:
+    """A server over all its zones; ``states`` of its addresses there (in-sync → so many …), ``codes`` found there."""
+
+    addresses: tuple[Address, ...]
+    zones: int
     states: Mapping[str, int]
+    codes: Mapping[str, CodeTally]
+
+
+Veiling = Callable[[ZoneStatus], ZoneStatus]
+"""Takes from a picture what strangers may not see."""
+
+
+class Zones(Protocol):
+    """All zones, by name, in the order of names. Their pictures are drawn when they are asked for, as of that moment
+    and on the event loop only; everything else is tallied, and costs nothing for a zone that is well.
+    """
+
+    @property
+    def looked(self) -> datetime | None:
+        """When anything was last heard of any zone."""
+        ...
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __contains__(self, name: object, /) -> bool: ...
+    def __getitem__(self, name: str, /) -> ZoneStatus: ...
+    def get(self, name: str, /) -> ZoneStatus | None: ...
+
+    def tally(self) -> Mapping[Health, int]: ...
+
+    def tones(self) -> Mapping[Tone, int]:
+        """How many zones look how grave; only tones that some zone has."""
+        ...
+
+    def servers(self) -> Mapping[str, ServerTally]:
+        """All servers that have an address, in the order of their names."""
+        ...
+
+    def places(self) -> Set[tuple[str, Address, bool]]:
+        """Every address of every server, and whether it is hidden there."""
+        ...
+
+    async def part(
+        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
+    ) -> tuple[list[ZoneStatus], int]:
+        """Of the zones of these healths whose name, in either form, holds the text: ``most`` from the ``first`` on,
+        and how many there are in all; the worst first, then by name, or all ``by_name``.
+        """
+        ...
+
+    async def at_server(self, server: str, first: int, most: int) -> tuple[list[ZoneStatus], int]:
+        """The zones of a server, those first that are worst there, then by name; and how many there are in all."""
+        ...
+
+    async def with_code(self, server: str, code: str) -> ZoneStatus | None:
+        """A zone that has this code at this server; None where none has it any more."""
+        ...
+
+    def veiled(self, veiling: Veiling) -> "Zones":
+        """The same as strangers may see it: no server that is hidden anywhere, no trouble of such a server alone."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +189,7 @@ class Status:
     vantage: str
     started: datetime
     at: datetime
-    zones: Mapping[str, ZoneStatus] = field(default_factory=dict)
+    zones: Zones
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     """Open ones, and the latest resolved ones."""
     sweeps: Mapping[str, SweepStatus] = field(default_factory=dict)

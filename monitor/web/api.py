@@ -17,7 +17,7 @@ from monitor.web.lookup import find_zone
 from monitor.web.paging import whole
 from monitor.web.shapes import servers_data, zone_data, zone_summary
 from monitor.web.shown import Shown
-from monitor.web.views import search
+from monitor.web.views import healths
 
 MOST = 1000
 
@@ -42,11 +42,11 @@ class Api:
         health = params.get("health", "")
         if health and health not in {kind.value for kind in Health}:
             raise HTTPException(400, "health is good, bad or unknown")
-        zones = search(self._shown.status(request.state.view).zones.values(), params.get("q", ""), health)
+        zones = self._shown.status(request.state.view).zones
         first, most = _number(request, "offset", 0), _number(request, "limit", 100, MOST)
-        part = sorted(zones, key=lambda z: z.name)[first : first + most]
-        later = {"offset": str(first + most)} if first + most < len(zones) else {}
-        return _listed(request, [zone_summary(zone) for zone in part], len(zones), later)
+        part, total = await zones.part(params.get("q", ""), healths(health), first, most, by_name=True)
+        later = {"offset": str(first + most)} if first + most < total else {}
+        return _listed(request, [zone_summary(zone) for zone in part], total, later)
 
     async def zone(self, request: Request) -> Response:
         zone = find_zone(self._shown.status(request.state.view), request.path_params["zone"])

@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Scope
 
+from monitor.tone import Tone
 from monitor.web.context import View, WebContext
 from monitor.web.events import mark
 from monitor.web.shown import Shown
 from monitor.web.static import Static
-from monitor.web.tone import Tone
 from monitor.web.views import headline, notices
+from monitor.web.words import number
 
 SENTENCES: Mapping[int, str] = {
     400: "That question cannot be understood.",
@@ -43,7 +44,7 @@ class Look:
             lstrip_blocks=True,
         )
         self._templates.globals["static"] = static.paths
-        self._templates.filters["breaking"] = breaking
+        self._templates.filters |= {"breaking": breaking, "number": number}
 
     def page(self, request: Request, template: str, *, title: str = "", **what: Any) -> Response:
         view: View = request.state.view

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from urllib.parse import unquote
 
 import structlog
@@ -20,19 +21,17 @@ from monitor.web.context import WebContext
 from monitor.web.history import SPANS, Picture, draw, fitting
 from monitor.web.look import Look
 from monitor.web.lookup import find_zone
-from monitor.web.paging import page
-from monitor.web.rows import address_row, code_path, finding_rows, incident_row
+from monitor.web.paging import page, page_of
+from monitor.web.rows import code_path, finding_rows, incident_row
 from monitor.web.shown import Shown
 from monitor.web.views import (
     address_rows,
     check_rows,
+    healths,
     open_incidents,
-    search,
     server_findings,
     server_row,
     server_rows,
-    worst_first,
-    worst_pairs,
     zone_rows,
 )
 
@@ -69,13 +68,12 @@ class Pages:
     async def overview(self, request: Request) -> Response:
         status, now = self._seen(request)
         text, health = request.query_params.get("q", "")[:200], request.query_params.get("health", "")
-        found = page(
-            worst_first(search(status.zones.values(), text, health)),
+        found = await page(
+            partial(status.zones.part, text, healths(health)),
             request.query_params.get("page"),
             {"q": text, "health": health},
         )
-        incidents = open_incidents(status)
-        kinds = [zone.health for zone in status.zones.values()]
+        incidents, counts = open_incidents(status), status.zones.tally()
         return self._look.page(
             request,
             "overview.html",
@@ -85,8 +83,8 @@ class Pages:
             found=found,
             text=text,
             health=health if health in {kind.value for kind in Health} else "",
-            counts=[(kind.value, kinds.count(kind)) for kind in (Health.BAD, Health.UNKNOWN, Health.GOOD)],
-            total=len(kinds),
+            counts=[(kind.value, counts[kind]) for kind in (Health.BAD, Health.UNKNOWN, Health.GOOD)],
+            total=len(status.zones),
         )
 
     async def zone(self, request: Request) -> Response:
@@ -137,22 +135,24 @@ class Pages:
         return self._shown.incidents(request.state.view, kept)
 
     async def servers(self, request: Request) -> Response:
-        found = page(server_rows(self._shown.servers(request.state.view)), request.query_params.get("page"), {})
+        durations = self._shown.measures(request.state.view).probe.durations
+        rows = server_rows(self._shown.servers(request.state.view), durations)
+        found = await page_of(rows, request.query_params.get("page"))
         return self._look.page(request, "servers.html", title="Servers", servers=found.items, found=found)
 
     async def server(self, request: Request) -> Response:
-        now, name = self._context.now(), request.path_params["server"]
-        seen = self._shown.servers(request.state.view).get(name)
-        if seen is None:
+        (status, now), name = self._seen(request), request.path_params["server"]
+        tally = status.zones.servers().get(name)
+        if tally is None:
             raise HTTPException(404, "No such server is watched.")
-        found = page(worst_pairs(seen), request.query_params.get("page"), {})
+        found = await page(partial(status.zones.at_server, name), request.query_params.get("page"), {})
         return self._look.page(
             request,
             "server.html",
             title=name,
-            server=server_row(name, seen),
-            findings=server_findings(name, seen, now),
-            addresses=[address_row(zone, address, now) for zone, address in found.items],
+            server=server_row(name, tally, self._shown.measures(request.state.view).probe.durations),
+            findings=await server_findings(name, tally, status.zones, now),
+            addresses=[row for zone in found.items for row in address_rows(zone, now, at=name)],
             found=found,
         )
 

@@ -1,6 +1,6 @@
 """Which part of a long list is shown?"""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
@@ -22,19 +22,35 @@ class Page(Generic[T]):
     later: str
 
 
-def page(items: Sequence[T], asked: str | None, keep: dict[str, str], size: int = PAGE) -> Page[T]:
-    """Part ``asked`` of ``items``; what is not a number, or beyond the ends, becomes the nearest that is."""
-    pages = max(1, -(-len(items) // size))
-    number = min(pages, max(1, whole(asked, 1)))
-    first = (number - 1) * size
+Fetch = Callable[[int, int], Awaitable[tuple[Sequence[T], int]]]
+"""From which item on, and how many: these items, and how many there are in all."""
+
+
+async def page(fetch: Fetch[T], asked: str | None, keep: dict[str, str], size: int = PAGE) -> Page[T]:
+    """Part ``asked`` of a list; what is not a number, or beyond the ends, becomes the nearest that is."""
+    number = max(1, whole(asked, 1))
+    items, total = await fetch((number - 1) * size, size)
+    pages = max(1, -(-total // size))
+    if number > pages:
+        number = pages
+        items, total = await fetch((number - 1) * size, size)
     return Page(
-        items=items[first : first + size],
+        items=items,
         number=number,
         pages=pages,
-        total=len(items),
+        total=total,
         earlier=link(keep, number - 1) if number > 1 else "",
         later=link(keep, number + 1) if number < pages else "",
     )
+
+
+async def page_of(items: Sequence[T], asked: str | None, size: int = PAGE) -> Page[T]:
+    """Part ``asked`` of a list that is there already."""
+
+    async def fetch(first: int, most: int) -> tuple[Sequence[T], int]:
+        return items[first : first + most], len(items)
+
+    return await page(fetch, asked, {}, size)
 
 
 def link(keep: dict[str, str], number: int) -> str:

@@ -13,16 +13,8 @@ from checks.model import Health
 from checks.words import span
 from monitor.names import unicode
 from monitor.status import AddressStatus, FindingStatus, ZoneStatus
-from monitor.web.tone import (
-    Tone,
-    address_tone,
-    phase_word,
-    propagating,
-    severity_tone,
-    state_word,
-    zone_tone,
-    zone_word,
-)
+from monitor.tone import Tone, severity_tone, state_tone
+from monitor.web.tone import phase_word, propagating, state_word, zone_tone, zone_word
 from monitor.web.veil import title
 from monitor.web.words import clock, many, milliseconds, since, until
 
@@ -169,7 +161,7 @@ def address_row(zone: ZoneStatus, address: AddressStatus, now: datetime) -> Addr
         address=address.address.host,
         port=address.address.port,
         roles=roles + ((f"group {address.group}",) if address.group else ()),
-        tone=address_tone(address),
+        tone=state_tone(address.state),
         word=state_word(address.state),
         since=_since(address, now),
         serial=address.serial,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from monitor.metrics import render
+from monitor.metrics import render, tell
 from monitor.status import Status
 from monitor.web.context import View, WebContext
 from monitor.web.shown import Shown, same
@@ -47,12 +47,15 @@ class Scrape:
         now, status = self._context.now(), self._shown.status(view)
         made = self._made.get(key)
         if made is None or not made.serves(status, now):
-            measures, most = self._shown.measures(view), self._context.settings.max_zones
-            text = asyncio.create_task(asyncio.to_thread(render, status, measures, now, accept, most))
-            made = Rendering(status, now, text)
+            made = Rendering(status, now, asyncio.create_task(self._render(view, status, now, accept)))
             self._keep(key, made)
         body, content_type = await asyncio.shield(made.text)
         return Response(body, headers={"Content-Type": content_type})
+
+    async def _render(self, view: View, status: Status, now: datetime, accept: str) -> tuple[bytes, str]:
+        """The pictures it takes are drawn here; what takes long, the text, is made in a thread."""
+        told = await tell(status.zones, self._context.settings.max_zones)
+        return await asyncio.to_thread(render, status, told, self._shown.measures(view), now, accept)
 
     def _keep(self, key: tuple[View, str], made: Rendering) -> None:
         self._made.pop(key, None)

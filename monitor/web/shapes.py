@@ -1,11 +1,11 @@
 """What does the JSON API say? The shapes other programs rely on; keys are added, never taken away or renamed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from monitor.status import AddressStatus, FindingStatus, ZoneStatus
-from monitor.web.views import AtServer, server_row
+from monitor.status import AddressStatus, FindingStatus, ServerTally, ZoneStatus
+from monitor.web.views import server_row
 from monitor.web.words import iso
 
 Json = dict[str, Any]
@@ -77,8 +77,8 @@ def _finding(finding: FindingStatus) -> Json:
     }
 
 
-def servers_data(servers: AtServer) -> Sequence[Json]:
-    rows = (server_row(name, seen) for name, seen in sorted(servers.items()))
+def servers_data(servers: Mapping[str, ServerTally]) -> Sequence[Json]:
+    rows = (server_row(name, tally) for name, tally in servers.items())
     return [
         {
             "name": row.name,

@@ -5,10 +5,9 @@ from dataclasses import fields, replace
 
 from alerting.model import Incident
 from monitor.ports import RunRow
-from monitor.status import Measures, Status, ZoneStatus
+from monitor.status import Measures, ServerTally, Status
 from monitor.web.context import View, WebContext
 from monitor.web.veil import Parted, public, public_incident, public_measures, public_runs
-from monitor.web.views import AtServer, by_server
 
 TICKING = "heartbeat"
 """The one field of a Status that moves though nothing else does."""
@@ -27,7 +26,6 @@ class Shown:
     def __init__(self, context: WebContext) -> None:
         self._context = context
         self._parted: Parted | None = None
-        self._servers: dict[View, tuple[Mapping[str, ZoneStatus], AtServer]] = {}
 
     def _now(self) -> Parted:
         status = self._context.status()
@@ -51,9 +49,5 @@ class Shown:
             return list(kept)
         return [shown for i in kept if (shown := public_incident(i, self._now().veil)) is not None]
 
-    def servers(self, view: View) -> AtServer:
-        status = self.status(view)
-        known = self._servers.get(view)
-        if known is None or known[0] is not status.zones:
-            known = self._servers[view] = (status.zones, by_server(status))
-        return known[1]
+    def servers(self, view: View) -> Mapping[str, ServerTally]:
+        return self.status(view).zones.servers()

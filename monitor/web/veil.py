@@ -2,14 +2,16 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 
-from alerting.model import Incident, Line, Severity
+from alerting.model import Incident, Line
 from checks.codes import CODES
-from checks.model import Health
+from checks.model import Address
 from monitor.ports import RunRow
 from monitor.status import FindingStatus, Measures, Status, ZoneStatus
+from monitor.tone import left_over
 
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,}")
 
@@ -55,8 +57,8 @@ def _canonical(host: str) -> str:
         return host
 
 
-def veil(status: Status) -> Veil:
-    places = {(a.server, a.address, a.hidden) for z in status.zones.values() for a in z.addresses}
+def veil(places: Set[tuple[str, Address, bool]]) -> Veil:
+    """From every address of every server, and whether it is hidden there: a server hidden anywhere is hidden."""
     hidden = {server for server, _, is_hidden in places if is_hidden}
     taken = frozenset(_canonical(where.host) for _, where, is_hidden in places if is_hidden)
     open_ = frozenset(_canonical(where.host) for _, where, is_hidden in places if not is_hidden)
@@ -70,9 +72,10 @@ def veil(status: Status) -> Veil:
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """A Status, what is hidden of it, and what is left. Zones that did not change are taken over to the next."""
+    """A Status, what is hidden of it, and what is left. What did not change is taken over to the next."""
 
     whole: Status
+    places: Set[tuple[str, Address, bool]]
     veil: Veil
     public: Status
 
@@ -82,25 +85,20 @@ def public(status: Status, before: Parted | None = None) -> Parted:
 
     A zone's health is then that of what is left: trouble of a hidden server alone does not show.
     """
-    cover = veil(status)
-    known = before if before is not None and before.veil == cover else None
-    zones = {
-        name: known.public.zones[name] if known and known.whole.zones.get(name) is zone else _zone(zone, cover)
-        for name, zone in status.zones.items()
-    }
-    incidents = (public_incident(i, cover) for i in status.incidents.values())
-    left = replace(
-        status,
-        zones=zones,
-        incidents={i.id: i for i in incidents if i is not None},
-        receivers={},
-        config_error="",
-        store_error="",
-    )
-    return Parted(status, cover, left)
+    places = status.zones.places()
+    known = before if before is not None and before.places == places else None
+    cover = known.veil if known else veil(places)
+    if known and known.whole.incidents is status.incidents:
+        incidents = known.public.incidents
+    else:
+        shown = (public_incident(incident, cover) for incident in status.incidents.values())
+        incidents = {incident.id: incident for incident in shown if incident is not None}
+    zones = status.zones.veiled(partial(public_zone, cover=cover))
+    left = replace(status, zones=zones, incidents=incidents, receivers={}, config_error="", store_error="")
+    return Parted(status, places, cover, left)
 
 
-def _zone(zone: ZoneStatus, cover: Veil) -> ZoneStatus:
+def public_zone(zone: ZoneStatus, cover: Veil) -> ZoneStatus:
     addresses = tuple(
         a if a.nsid is None or not cover.covers(a.nsid) else replace(a, nsid=None)
         for a in zone.addresses
@@ -112,18 +110,11 @@ def _zone(zone: ZoneStatus, cover: Veil) -> ZoneStatus:
         zone,
         addresses=addresses,
         findings=findings,
-        health=_health(zone, findings),
+        health=left_over(zone.health, len(zone.findings), (f.severity for f in findings)),
         references={group: serial for group, serial in zone.references.items() if group in groups},
         primary=zone.primary if zone.primary in cover.visible else None,
         checks=tuple(replace(check, why="") if cover.covers(check.why) else check for check in zone.checks),
     )
-
-
-def _health(zone: ZoneStatus, left: Sequence[FindingStatus]) -> Health:
-    unchanged = len(left) == len(zone.findings)
-    if zone.health is not Health.BAD or unchanged or any(f.severity >= Severity.WARNING for f in left):
-        return zone.health
-    return Health.GOOD
 
 
 def _finding(finding: FindingStatus, cover: Veil) -> FindingStatus | None:

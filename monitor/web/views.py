@@ -1,22 +1,23 @@
 """What does each page say? From a Status to plain values for the templates; nothing here knows of HTTP or HTML."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerting.model import Incident, Severity
 from checks.model import Health
 from checks.words import span
-from monitor.status import AddressStatus, Status, ZoneStatus
+from monitor.status import DURATION_BOUNDS, Histogram, ServerTally, Status, Zones, ZoneStatus
+from monitor.tone import MOVING, Tone, severity_tone, state_tone
 from monitor.web.rows import AddressRow, FindingRow, ZoneRow, address_row, finding_row, server_path, zone_row
-from monitor.web.tone import Tone, address_tone, propagating, severity_tone, state_word, zone_tone
-from monitor.web.words import clock, many, milliseconds, number, since
+from monitor.web.tone import state_word
+from monitor.web.words import clock, many, milliseconds, number
 
 STALE = timedelta(seconds=60)
 """A scheduler that has not ticked for so long stands still."""
 
-AtServer = Mapping[str, Sequence[tuple[ZoneStatus, AddressStatus]]]
+Durations = Mapping[tuple[str, str], Histogram]
+"""(server, transport) → how long answers took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,17 @@ class ServerRow:
     tone: Tone
     word: str
     in_sync: int
+    places: int
+    """As many as its zones have addresses there."""
     says: str
     rtt: str
 
 
 def headline(status: Status, now: datetime, *, public: bool = False) -> Headline:
     """Never says that all is well unless somebody has just looked. Strangers are told of trouble, not asked to help."""
-    health = Counter(zone.health for zone in status.zones.values())
+    health = status.zones.tally()
     total, bad, unknown = len(status.zones), health[Health.BAD], health[Health.UNKNOWN]
-    detail = _detail(status)
+    detail = _detail(status.zones)
     if not total:
         return Headline(Tone.UNKNOWN, "No zones are watched yet", "Zones are named in the configuration file.")
     if standing_still(status, now):
@@ -62,8 +65,7 @@ def headline(status: Status, now: datetime, *, public: bool = False) -> Headline
         )
     if bad:
         call = ("has trouble" if bad == 1 else "have trouble") if public else ("needs you" if bad == 1 else "need you")
-        worst = min(zone_tone(z) for z in status.zones.values() if z.health is Health.BAD)
-        return Headline(worst, f"{number(bad)} of {many(total, 'zone')} {call}", detail)
+        return Headline(min(status.zones.tones()), f"{number(bad)} of {many(total, 'zone')} {call}", detail)
     if unknown == total:
         text = "Looking for the first time …" if not status.ready else "Nothing can be told just now"
         return Headline(Tone.UNKNOWN, text, detail)
@@ -72,20 +74,16 @@ def headline(status: Status, now: datetime, *, public: bool = False) -> Headline
     return Headline(Tone.GOOD, "The zone is well" if total == 1 else f"All {many(total, 'zone')} are well", detail)
 
 
-def _detail(status: Status) -> str:
-    addresses = [a for zone in status.zones.values() for a in zone.addresses]
-    known = {(a.server, a.address) for a in addresses}
-    servers = {server for server, _ in known}
-    health = Counter(zone.health for zone in status.zones.values())
-    seen = max((a.looked for a in addresses if a.looked), default=None)
-    parts = [f"{many(len(known), 'address', 'addresses')} on {many(len(servers), 'server')}"]
+def _detail(zones: Zones) -> str:
+    servers, health = zones.servers(), zones.tally()
+    addresses = sum(len(tally.addresses) for tally in servers.values())
+    parts = [f"{many(addresses, 'address', 'addresses')} on {many(len(servers), 'server')}"]
     if health[Health.BAD] and health[Health.UNKNOWN]:
         parts.append(f"{many(health[Health.UNKNOWN], 'zone')} cannot be told")
-    moving = propagating(addresses)
-    if moving:
+    if moving := sum(tally.states.get(MOVING, 0) for tally in servers.values()):
         parts.append(f"a new version has {many(moving, 'address', 'addresses')} still to reach")
-    if seen is not None:
-        parts.append(f"last looked {seen:%H:%M:%S} UTC")
+    if zones.looked is not None:
+        parts.append(f"last looked {zones.looked:%H:%M:%S} UTC")
     return " · ".join(parts)
 
 
@@ -132,25 +130,18 @@ def open_incidents(status: Status) -> list[Incident]:
     return sorted(opened, key=lambda i: (-i.severity, -i.opened_at.timestamp(), i.id))
 
 
-def worst_first(zones: Iterable[ZoneStatus]) -> list[ZoneStatus]:
-    return sorted(zones, key=lambda z: (zone_tone(z), z.name))
-
-
-def search(zones: Iterable[ZoneStatus], text: str, health: str) -> list[ZoneStatus]:
-    """Zones whose name holds ``text`` in either form, of that health; empty or unknown words choose all."""
-    wanted = text.strip().casefold()
-    kinds = [h for h in Health if h.value == health] or list(Health)
-    return [
-        z for z in zones if z.health in kinds and (not wanted or wanted in z.name or wanted in z.unicode.casefold())
-    ]
+def healths(text: str) -> Collection[Health]:
+    """The health that is asked for; no word, or an unknown one, asks for all."""
+    return [health for health in Health if health.value == text] or list(Health)
 
 
 def zone_rows(zones: Iterable[ZoneStatus], now: datetime) -> list[ZoneRow]:
     return [zone_row(zone, now) for zone in zones]
 
 
-def address_rows(zone: ZoneStatus, now: datetime) -> list[AddressRow]:
-    return [address_row(zone, address, now) for address in zone.addresses]
+def address_rows(zone: ZoneStatus, now: datetime, at: str | None = None) -> list[AddressRow]:
+    """One for each address of the zone, or of one of its servers."""
+    return [address_row(zone, address, now) for address in zone.addresses if at in (None, address.server)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,53 +165,52 @@ def check_rows(zone: ZoneStatus, now: datetime) -> list[CheckRow]:
     ]
 
 
-def by_server(status: Status) -> AtServer:
-    """Server → all that is seen there, in the order of zones."""
-    found: dict[str, list[tuple[ZoneStatus, AddressStatus]]] = {}
-    for zone in status.zones.values():
-        for address in zone.addresses:
-            found.setdefault(address.server, []).append((zone, address))
-    return found
-
-
-def worst_pairs(seen: Sequence[tuple[ZoneStatus, AddressStatus]]) -> list[tuple[ZoneStatus, AddressStatus]]:
-    return sorted(seen, key=lambda pair: (address_tone(pair[1]), pair[0].name, str(pair[1].address)))
-
-
-def server_row(name: str, seen: Sequence[tuple[ZoneStatus, AddressStatus]]) -> ServerRow:
+def server_row(name: str, tally: ServerTally, durations: Durations | None = None) -> ServerRow:
     """One server in a line: how many of its zones are in sync, and what is wrong with the others and with itself."""
-    states = Counter(address.state for _, address in seen)
-    zones = {zone.name: zone for zone, _ in seen}
-    grave = [f for z in zones.values() for f in z.findings if f.server == name and f.severity >= Severity.WARNING]
-    tones = [address_tone(address) for _, address in seen] + [severity_tone(f.severity) for f in grave]
+    tones = [state_tone(state) for state, count in tally.states.items() if count]
+    tones += [severity_tone(code.severity) for code in tally.codes.values() if code.severity >= Severity.WARNING]
     worst = min(tones, default=Tone.UNKNOWN)
-    times = sorted(address.rtt for _, address in seen if address.rtt is not None)
     return ServerRow(
         name=name,
         path=server_path(name),
-        addresses=tuple(dict.fromkeys(str(address.address) for _, address in seen)),
-        zones=len(zones),
+        addresses=tuple(map(str, tally.addresses)),
+        zones=tally.zones,
         tone=worst,
         word={Tone.GOOD: "In sync", Tone.BUSY: "Propagating"}.get(worst, worst.name.capitalize()),
-        in_sync=states["in-sync"],
-        says=_says(name, states, zones.values()),
-        rtt=milliseconds(times[len(times) // 2]) if times else "",
+        in_sync=tally.states.get("in-sync", 0),
+        places=sum(tally.states.values()),
+        says=_says(tally),
+        rtt=milliseconds(_median(name, durations or {})),
     )
 
 
-def _says(name: str, states: Counter[str], zones: Iterable[ZoneStatus]) -> str:
+def _says(tally: ServerTally) -> str:
     """ "2 overdue, 1 silent; tcp-unreachable in 12 zones"."""
-    codes = Counter(code for zone in zones for code in {f.code for f in zone.findings if f.server == name})
-    trouble = [(count, state) for state, count in states.items() if state != "in-sync"]
+    trouble = [(count, state) for state, count in tally.states.items() if count and state != "in-sync"]
+    codes = sorted(tally.codes.items(), key=lambda code: (-code[1].zones, code[0]))
     parts = (
         ", ".join(f"{number(count)} {state_word(state).lower()}" for count, state in sorted(trouble, reverse=True)),
-        ", ".join(f"{code} in {many(count, 'zone')}" for code, count in codes.most_common(4)),
+        ", ".join(f"{code} in {many(there.zones, 'zone')}" for code, there in codes[:4]),
     )
     return "; ".join(part for part in parts if part)
 
 
-def server_rows(servers: AtServer) -> list[ServerRow]:
-    return sorted((server_row(name, seen) for name, seen in servers.items()), key=lambda r: (r.tone, r.name))
+def _median(name: str, durations: Durations) -> float | None:
+    """In how many seconds half of all answers came, as nearly as the buckets tell; over TCP if none came over UDP."""
+    taken = durations.get((name, "udp")) or durations.get((name, "tcp"))
+    if taken is None or not taken.count:
+        return None
+    below, lower = 0, 0.0
+    for count, upper in zip(taken.buckets, DURATION_BOUNDS, strict=False):
+        if below + count >= taken.count / 2:
+            return lower + (upper - lower) * (taken.count / 2 - below) / count
+        below, lower = below + count, upper
+    return lower
+
+
+def server_rows(servers: Mapping[str, ServerTally], durations: Durations) -> list[ServerRow]:
+    rows = (server_row(name, tally, durations) for name, tally in servers.items())
+    return sorted(rows, key=lambda row: (row.tone, row.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,16 +219,15 @@ class CodeRow:
 
     first: FindingRow
     zones: int
-    since: str
 
 
-def server_findings(name: str, seen: Sequence[tuple[ZoneStatus, AddressStatus]], now: datetime) -> list[CodeRow]:
-    """What is wrong at a server, each code once: a thousand zones with one trouble are one line."""
-    zones = {zone.name: zone for zone, _ in seen}
-    found = [(f, zone.name) for zone in zones.values() for f in zone.findings if f.server == name]
+async def server_findings(name: str, tally: ServerTally, zones: Zones, now: datetime) -> list[CodeRow]:
+    """What is wrong at a server, each code once, in the words of one zone: a thousand with one trouble are one line."""
     rows = []
-    for code in dict.fromkeys(f.code for f, _ in sorted(found, key=lambda pair: (-pair[0].severity, pair[0].code))):
-        same = [(f, zone) for f, zone in found if f.code == code]
-        oldest, zone = min(same, key=lambda pair: pair[0].since)
-        rows.append(CodeRow(finding_row(zone, [oldest], now), len({z for _, z in same}), since(oldest.since, now)))
+    for code, there in sorted(tally.codes.items(), key=lambda code: (-code[1].severity, code[0])):
+        zone = await zones.with_code(name, code)
+        found = [f for f in zone.findings if f.server == name and f.code == code] if zone else []
+        if zone and found:
+            oldest = replace(min(found, key=lambda f: f.since), since=there.since)
+            rows.append(CodeRow(finding_row(zone.name, [oldest], now), there.zones))
     return rows

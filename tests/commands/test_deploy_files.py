@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.metrics import Families
+from monitor.metrics import Families, Told
+from monitor.pictures import Pictures
 from monitor.status import Measures, Status
 from tests.commands.speaking import say
 from tests.require import program
@@ -84,7 +85,7 @@ tests:
 
 async def test_the_rules_speak_of_metrics_that_exist(deployed: Path) -> None:
     at = datetime(2026, 11, 21, tzinfo=UTC)
-    families = list(Families(Status("1", "local", at, at), Measures(), at, 1000).collect())
+    families = list(Families(Status("1", "local", at, at, Pictures()), Told({}), Measures(), at).collect())
     exported = {name for family in families for name in (family.name, f"{family.name}_total", f"{family.name}_info")}
     text = (deployed / "prometheus-rules.yml").read_text()
     used = {name for line in text.splitlines() if "expr:" in line for name in re.findall(r"\bsoawatch_\w+", line)}

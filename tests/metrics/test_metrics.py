@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 from alerting.model import Phase
 from checks.model import Health
-from monitor.metrics import render
+from monitor.metrics import render, tell
 from monitor.status import Measures, Status
 from monitor.web.app import build
 from monitor.web.serve import WebServer
@@ -37,8 +37,11 @@ FAMILIES = {
 
 def scraped(seen: Status, counted: Measures | None = None, most: int = 1000) -> dict[tuple[str, ...], float]:
     """(name, label values in the order of their names) → value."""
-    text = render(seen, counted or measures(), NOW, max_zones=most)[0].decode()
-    return flat(plain(text))
+    return flat(plain(rendered(seen, counted or measures(), most=most)[0].decode()))
+
+
+def rendered(seen: Status, counted: Measures, accept: str = "", most: int = 1000) -> tuple[bytes, str]:
+    return render(seen, asyncio.run(tell(seen.zones, most)), counted, NOW, accept)
 
 
 def flat(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
@@ -53,7 +56,7 @@ def flat(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
 
 def test_the_families_others_rely_on_are_there_in_both_formats() -> None:
     for accept, parse in (("", plain), (OPENMETRICS, openmetrics)):
-        body, content_type = render(troubled(), measures(), NOW, accept)
+        body, content_type = rendered(troubled(), measures(), accept)
         names = {family.name.removesuffix("_total") for family in parse(body.decode())}
         if accept:
             assert content_type.startswith("application/openmetrics-text; version=1.0.0")
@@ -62,8 +65,8 @@ def test_the_families_others_rely_on_are_there_in_both_formats() -> None:
 
 
 def test_both_formats_say_the_same() -> None:
-    old = flat(plain(render(troubled(), measures(), NOW)[0].decode()))
-    new = flat(openmetrics(render(troubled(), measures(), NOW, OPENMETRICS)[0].decode()))
+    old = flat(plain(rendered(troubled(), measures())[0].decode()))
+    new = flat(openmetrics(rendered(troubled(), measures(), OPENMETRICS)[0].decode()))
     assert {k: v for k, v in new.items() if not k[0].endswith("_created")} == old
 
 
@@ -154,7 +157,7 @@ def test_labels_cannot_break_out(accept: str, parse: object) -> None:
     it = bad(zone(EVIL), finding("no-answer", EVIL, EVIL))
     it = replace(it, addresses=tuple(replace(a, server=EVIL) for a in it.addresses[:1]))
     counted = Measures(notifications={(EVIL, EVIL): 1}, failures={EVIL: 2})
-    body = render(status([it], version=EVIL), counted, NOW, accept)[0].decode()
+    body = rendered(status([it], version=EVIL), counted, accept)[0].decode()
     families = list(parse(body))
     assert "soawatch_fake" not in {family.name for family in families}
     assert flat(families)["soawatch_zone_healthy", EVIL] == 0
@@ -163,7 +166,7 @@ def test_labels_cannot_break_out(accept: str, parse: object) -> None:
 def test_promtool_finds_nothing_to_say() -> None:
     promtool = program("promtool", package="prometheus")
     for seen in (troubled(), status([])):
-        text = render(seen, measures(), NOW)[0]
+        text = rendered(seen, measures())[0]
         checked = subprocess.run(
             [promtool, "check", "metrics"], input=text, capture_output=True, timeout=30, check=False
         )

@@ -11,6 +11,7 @@ from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.judging import RECENT, Judging, observed, recent
 from monitor.memory import Memory
+from monitor.pictures import Pictures
 from monitor.ports import Sweep
 from monitor.record import Record
 from monitor.status import PROPAGATION_BOUNDS, Status
@@ -31,7 +32,13 @@ class Bench:
         self.record = Record(self.disk, self.now)
         self.plan = plan(*zones, checks=checks, **({"policy": policy} if policy else {}))
         self.judging = Judging(
-            Memory(), self.plan, Status("1", "local", NOON, NOON), self.record, self.now, self.change, self.tell
+            Memory(),
+            self.plan,
+            Status("1", "local", NOON, NOON, Pictures()),
+            self.record,
+            self.now,
+            self.change,
+            self.tell,
         )
 
     def change(self) -> None:

@@ -101,7 +101,7 @@ def test_a_glance_says_what_the_picture_says() -> None:
             assert quick.health is whole.health
             assert quick.began == whole.since
             assert quick.states == tuple(address.state for address in whole.addresses)
-            assert quick.worst == max((finding.severity for finding in whole.findings), default=None)
+            assert quick.findings == whole.findings
 
 
 def test_after_a_restart_the_findings_know_since_when_it_is_bad() -> None:

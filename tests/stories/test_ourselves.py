@@ -45,7 +45,7 @@ async def test_cut_off_it_says_so_once_and_accuses_nobody() -> None:
         assert causes(on) == {"vantage demo"}
         assert on.service.status.blind == ("ipv4",)
         assert {finding.code for finding in standing(on.service.status)} == set()
-        assert {zone.health for zone in on.service.status.zones.values()} == {"unknown"}
+        assert {on.service.status.zones[name].health for name in on.service.status.zones} == {"unknown"}
         on.pair.mend()
         await until(lambda: well(on.service.status))
         await until(lambda: "incident.resolved" in kinds(on))
@@ -114,7 +114,7 @@ async def watched(directory: Path, *zones: str, **more) -> AsyncIterator[Watched
 
 
 def healths(service: Service) -> dict[str, str]:
-    return {name: str(zone.health) for name, zone in service.status.zones.items()}
+    return {name: str(service.status.zones[name].health) for name in service.status.zones}
 
 
 def listens(family: socket.AddressFamily, host: str) -> tuple[socket.socket, socket.socket, int]:
@@ -209,7 +209,7 @@ async def test_new_ways_of_asking_cut_off_nothing_that_is_being_asked(tmp_path: 
             on.pair.change("one.example.")
             assert await on.service.reload()
             await more_sweeps(on.service, "soa-serial", 1)
-            outcomes = {a.outcome for zone in on.service.status.zones.values() for a in zone.addresses}
+            outcomes = {a.outcome for name in on.service.status.zones for a in on.service.status.zones[name].addresses}
             assert outcomes == {"answered"}
 
 

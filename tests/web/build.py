@@ -9,6 +9,7 @@ from alerting.model import Cause, Incident, Line, Phase, Secret, Severity
 from checks.codes import CODES
 from checks.history import RunChange
 from checks.model import Address, Health
+from monitor.pictures import Pictures
 from monitor.ports import Commit
 from monitor.status import (
     AddressStatus,
@@ -117,7 +118,7 @@ def status(zones: Iterable[ZoneStatus] | None = None, **what: object) -> Status:
     """All is well, unless it is told otherwise."""
     chosen = [zone(name, UNICODE.get(name, "")) for name in NAMES] if zones is None else zones
     start = Status(
-        version="0.1.0", vantage="fra1", started=ago(days=12), at=ago(seconds=2), zones={z.name: z for z in chosen},
+        version="0.1.0", vantage="fra1", started=ago(days=12), at=ago(seconds=2), zones=Pictures(chosen),
         sweeps={
             "soa-serial": SweepStatus("soa-serial", ago(seconds=72), ago(seconds=12), 12, 72, 3, timedelta(seconds=60)),
             "transfer": SweepStatus("transfer", ago(seconds=5), None, 12, 24, 0, timedelta(hours=1)),
@@ -128,9 +129,13 @@ def status(zones: Iterable[ZoneStatus] | None = None, **what: object) -> Status:
     return replace(start, **what)
 
 
+def pictures(seen: Status) -> dict[str, ZoneStatus]:
+    return {name: seen.zones[name] for name in seen.zones}
+
+
 def troubled() -> Status:
     """Two zones are bad, one cannot be told, one has a version on its way; one incident of a zone, one of a server."""
-    zones = {z.name: z for z in status().zones.values()}
+    zones = pictures(status())
     late = change(
         zones["example.com."], "ns2", serial=SERIAL - 1, state="overdue", behind_since=ago(hours=1, minutes=20)
     )

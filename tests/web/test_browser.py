@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
+from monitor.pictures import Pictures
 from monitor.status import Status
 from monitor.web.app import build
 from monitor.web.serve import WebServer
@@ -116,7 +117,7 @@ SCENES = [
 def few() -> Status:
     seen = troubled()
     names = ("example.com.", "shop.example.", "lab.example.", "dyn.example.", "xn--bcher-kva.example.")
-    return replace(seen, zones={name: seen.zones[name] for name in names})
+    return replace(seen, zones=Pictures(seen.zones[name] for name in names))
 
 
 @pytest.mark.parametrize(("size", "scheme", "judged"), SCENES, ids=[f"{row[0][0]} {row[1]}" for row in SCENES])

@@ -6,6 +6,7 @@ import pytest
 
 from alerting.model import Severity
 from checks.model import Address, Health
+from monitor.pictures import Pictures
 from monitor.ports import Commit
 from monitor.status import CheckStatus, ReceiverStatus, Status
 from monitor.web.context import View
@@ -23,6 +24,7 @@ from tests.web.build import (
     bad,
     finding,
     line,
+    pictures,
     stage,
     status,
     troubled,
@@ -52,7 +54,7 @@ PATHS = (
 def leaky() -> Status:
     """Every place that can hold a word about a hidden server holds one."""
     seen = troubled()
-    zones = dict(seen.zones)
+    zones = pictures(seen)
     texts = [finding("record-differs", text, "ns1", SERVERS["ns1"][0], subject=text) for text in LEAKS]
     own = [finding("tcp-unreachable", "no TCP", HIDDEN, where) for where in SERVERS[HIDDEN]]
     zones["example.net."] = replace(
@@ -68,7 +70,7 @@ def leaky() -> Status:
     )
     return replace(
         seen,
-        zones=zones,
+        zones=Pictures(zones.values()),
         incidents={**seen.incidents, told.id: told},
         receivers={"oncall": ReceiverStatus("oncall", "email", last_error=f"{HIDDEN} refused", pending=2)},
         store_ok=False,
@@ -172,7 +174,7 @@ def test_an_address_shared_with_a_visible_server_is_not_hidden() -> None:
     seen = status([zone("a.")])
     first, second, *_ = seen.zones["a."].addresses
     addresses = (replace(first, address=shared), replace(second, server="ns1", hidden=False, address=shared))
-    cover = veil(replace(seen, zones={"a.": replace(seen.zones["a."], addresses=addresses)}))
+    cover = veil(status([replace(seen.zones["a."], addresses=addresses)]).zones.places())
     assert cover.addresses == frozenset()
     assert cover.names == {HIDDEN}
 
@@ -183,34 +185,35 @@ def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
         replace(first, address=Address("127.0.0.1", 5301)),
         replace(second, server="ns1", hidden=False, address=Address("127.0.0.1", 5302)),
     )
-    cover = veil(status([replace(zone("a."), addresses=addresses)]))
+    cover = veil(status([replace(zone("a."), addresses=addresses)]).zones.places())
     assert cover.covers("127.0.0.1:5301 is ahead")
     assert not cover.covers("127.0.0.1:5302 is late")
     assert not cover.covers("127.0.0.1 is late")
 
 
-def test_zones_that_did_not_change_are_taken_over() -> None:
-    first = public(status([zone("a."), zone("b.")]))
-    changed = {**first.whole.zones, "b.": bad(zone("b."), finding("no-answer", f"not {HIDDEN}", "ns1"))}
-    second = public(replace(first.whole, zones=changed), first)
-    assert second.public.zones["a."] is first.public.zones["a."]
-    assert second.public.zones["b."].findings[0].text == "The server does not answer over UDP, but does over TCP"
-    other = {
-        **changed,
-        "c.": replace(zone("c."), addresses=tuple(replace(a, hidden=True) for a in zone("c.").addresses)),
-    }
-    third = public(replace(first.whole, zones=other), second)
-    assert {a.server for a in third.public.zones["a."].addresses} == set(), "a server that is hidden anywhere is hidden"
+def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only_when_they_changed() -> None:
+    first = public(leaky())
+    changed = bad(zone("example.org."), finding("no-answer", f"not {HIDDEN}", "ns1"))
+    zones = Pictures([*pictures(first.whole).values(), changed])
+    second = public(replace(first.whole, zones=zones), first)
+    assert second.veil is first.veil
+    assert second.public.incidents is first.public.incidents
+    assert second.public.zones["example.org."].findings[0].text == (
+        "The server does not answer over UDP, but does over TCP"
+    )
+    all_hidden = replace(zone("c."), addresses=tuple(replace(a, hidden=True) for a in zone("c.").addresses))
+    third = public(replace(first.whole, zones=Pictures([changed, all_hidden])), second)
+    assert third.public.zones["example.org."].addresses == (), "a server that is hidden anywhere is hidden"
+    assert third.public.incidents.keys() < second.public.incidents.keys()
 
 
 async def test_a_heartbeat_alone_makes_nothing_anew() -> None:
     seen = await stage(leaky(), public=True)
     shown = Shown(seen.context())
-    first, servers = shown.status(View.PUBLIC), shown.servers(View.PUBLIC)
+    first = shown.status(View.PUBLIC)
     seen.status = replace(seen.status, heartbeat=NOW)
     assert shown.status(View.PUBLIC).zones is first.zones
     assert shown.status(View.PUBLIC).heartbeat == NOW
-    assert shown.servers(View.PUBLIC) is servers
-    seen.status = replace(seen.status, zones={})
-    assert shown.status(View.PUBLIC).zones == {}
+    seen.status = replace(seen.status, zones=Pictures())
+    assert list(shown.status(View.PUBLIC).zones) == []
     assert shown.servers(View.PUBLIC) == {}

@@ -1,64 +1,47 @@
-"""How is the ledger of a zone that stands still kept in some eighty octets?
+"""How is the ledger of a zone that stands still kept in some fifty octets?
 
 It stands still when nothing is in doubt, each space has one version and a reference, and every address either serves
 its reference or serves nothing: then only what ticks will change until something happens. What ticks at every look is
-not in a row: ``looked`` comes back as the ledger's ``at``, and ``rtt`` as None.
+not in a row: ``looked`` comes back as the ledger's ``at``, and ``rtt`` as None. All else comes back as it was.
+
+Time alone can bring soa-serial to a finding about such a ledger in one way only, by ``expires`` of an address that
+serves: there is no lag (all serve the reference), no doubt and nothing regressed. It is EDNS EXPIRE, never estimated:
+an estimate needs ``synced``, which is None while an address is in sync (a ledger in which it is not does not pack).
+It was full at the last look and runs down only if the next look does not renew it. So whoever passes over a look has
+to see that every address that gave an EXPIRE gives one again, and none below its ``floors``.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from struct import Struct
 
 from checks.history import Ledger, Space, Standing, Version
 from checks.looks import SERVING
-from checks.model import Address, Outcome, Soa, absolute, relative
-
-Place = tuple[str, Address, str]
-"""Server, address, group."""
-
-Layout = tuple[tuple[str, ...], tuple[Place, ...]]
-"""The groups of a ledger's spaces and the places of its standings, in order."""
-
-Word = Layout | Soa | str
-"""What many ledgers have in common."""
+from checks.model import Address, Outcome, Soa
+from checks.wordbook import HERE, Layout, Words
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _NEVER = -(2**63)
+_UNKNOWN = 2**32 - 1
+"""In place of a span in microseconds."""
 
-_ALIKE, _ANSWERING = 1, 2
-"""Flags of a row: all addresses began to serve the version when it was first seen; every one serves a version."""
+_ANSWERING, _SHORT, _NSIDS, _EXPIRES = 1, 2, 4, 8
+"""Flags of a row: every address serves a version; all runs began soon after their version was first seen, so that
+four octets tell when; some have an NSID; some an EXPIRE."""
 
-_SERIAL, _SYNCED, _EXPIRES, _ESTIMATED = 1, 2, 4, 8
-"""Flags of a standing: what it has."""
+_SERIAL, _SYNCED, _STOPS, _ESTIMATED = 1, 2, 4, 8
+"""Flags of a standing in a row that is not short: what it has."""
 
 _HEAD = Struct("<BIq")
-_SPACE = Struct("<IIqq")
+_SPACE = Struct("<IIqI")
+_LONG_SPACE = Struct("<IIqq")
 _STANDING = Struct("<BIqqI")
 _LONG = Struct("<q")
 _SERIAL_OF = Struct("<I")
 
-MOST = 1_000_000
-"""Words that are remembered at most, whatever servers make up to tell themselves apart."""
-
 _INAUDIBLE = frozenset(outcome.value for outcome in Outcome if outcome.silent)
-
-
-class Words:
-    """What rows refer to by number. It only ever grows: a number once given is kept."""
-
-    __slots__ = ("_numbers", "values")
-
-    def __init__(self, values: Iterable[Word] = ()) -> None:
-        self.values: list[Word] = list(values)
-        self._numbers: dict[Word, int] = {value: number for number, value in enumerate(self.values)}
-
-    def number(self, value: Word) -> int:
-        number = self._numbers.get(value)
-        if number is None:
-            number = self._numbers[value] = len(self.values)
-            self.values.append(value)
-        return number
 
 
 class Packer:
@@ -72,45 +55,93 @@ class Packer:
 
     def pack(self, ledger: Ledger) -> bytes | None:
         """None when the ledger does not stand still, or has never been looked at."""
-        if ledger.at is None or not all(map(_settled, ledger.spaces)) or len(self.words.values) >= MOST:
+        spaces, standings = ledger.spaces, ledger.standings
+        if ledger.at is None or self.words.full:
             return None
-        references = {space.group: space for space in ledger.spaces}
-        for standing in ledger.standings:
-            space = references.get(standing.group)
-            if space is None or standing.doubt is not None or standing.passed:
+        references: dict[str, Version] = {}
+        for space in spaces:
+            if not _settled(space):
                 return None
-            if standing.state == SERVING and (standing.serial != space.reference or standing.synced is not None):
+            references[space.group] = space.versions[0]
+        flags = _ANSWERING | _SHORT
+        for standing in standings:
+            version = references.get(standing.group)
+            if version is None or standing.doubt is not None or standing.passed:
                 return None
-        flags = _ANSWERING * all(standing.state == SERVING for standing in ledger.standings)
-        flags |= _ALIKE * all(_born(standing, references[standing.group]) for standing in ledger.standings)
-        groups = tuple(space.group for space in ledger.spaces)
-        layout: Layout = (groups, tuple((s.server, s.address, s.group) for s in ledger.standings))
-        parts = [_HEAD.pack(flags, self.words.number(layout), _micros(ledger.at))]
-        parts += [self._space(ledger.zone, space) for space in ledger.spaces]
-        if not flags & _ALIKE:
-            parts += map(self._standing, ledger.standings)
+            if standing.state != SERVING:
+                flags = 0
+            elif standing.serial != version.serial or standing.synced is not None or standing.estimated:
+                return None
+        if flags and (row := self._short(ledger, flags, references)) is not None:
+            return row
+        parts = [_HEAD.pack(flags & ~_SHORT, self._number_of(ledger), _micros(ledger.at))]
+        parts += [self._space(space, ledger.zone) for space in spaces]
+        parts += map(self._standing, standings)
         return b"".join(parts)
+
+    def _short(self, ledger: Ledger, flags: int, versions: dict[str, Version]) -> bytes | None:
+        """The row of nearly every zone; None where a span does not fit."""
+        numbers = [0, self._number_of(ledger), _micros(ledger.at or _EPOCH)]
+        for space in ledger.spaces:
+            version = space.versions[0]
+            absent = _UNKNOWN if version.absent is None else _micros(version.seen, version.absent)
+            if not 0 <= absent < _UNKNOWN + (version.absent is None):
+                return None
+            numbers += (version.serial, self._soa_number(space, ledger.zone), _micros(version.seen), absent)
+        nsids: list[int] = []
+        stops: list[int] = []
+        for standing in ledger.standings:
+            since = standing.since
+            after = _micros(since, versions[standing.group].seen)
+            if not 0 <= after < _UNKNOWN or (standing.changed is not since and standing.changed != since):
+                return None
+            numbers.append(after)
+            nsid, expires = standing.nsid, standing.expires
+            if nsid is not None:
+                flags |= _NSIDS
+            if expires is not None:
+                flags |= _EXPIRES
+            nsids.append(0 if nsid is None else self.words.number(nsid) + 1)
+            stops.append(_NEVER if expires is None else _micros(expires))
+        numbers[0] = flags
+        if flags & _NSIDS:
+            numbers += nsids
+        if flags & _EXPIRES:
+            numbers += stops
+        return _shape(flags, len(ledger.spaces), len(nsids)).pack(*numbers)
 
     def unpack(self, zone: str, row: bytes) -> Ledger:
         """The ledger that was packed, but for what ticks."""
         flags, layout, looked = _HEAD.unpack_from(row)
-        at, position = _moment(looked), _HEAD.size
+        at = _moment(looked)
         groups, places = self._layout(layout)
-        spaces = {}
+        if not flags & _SHORT:
+            return self._unpack_long(zone, row, at)
+        count = len(places)
+        numbers = _shape(flags, len(groups), count).unpack(row)
+        spaces: dict[str, Space] = {}
+        first: dict[str, datetime] = {}
+        place = 3
         for group in groups:
-            spaces[group] = self._space_of(zone, group, row, position)
-            position += _SPACE.size
-        if flags & _ALIKE:
-            standings = tuple(
+            serial, soa, seen, absent = numbers[place : place + 4]
+            first[group] = moment = _moment(seen)
+            version = Version(serial, None if absent == _UNKNOWN else moment - timedelta(0, 0, absent), moment)
+            spaces[group] = Space(group, serial, self._soa_of(soa, serial, zone), (version,))
+            place += 4
+        spans = numbers[place : place + count]
+        place += count
+        nsids: Iterable[int] = numbers[place : place + count] if flags & _NSIDS else (0,) * count
+        stops: Iterable[int] = numbers[-count:] if flags & _EXPIRES else (_NEVER,) * count
+        standings = []
+        for (server, address, group), span, nsid, stop in zip(places, spans, nsids, stops, strict=True):
+            since = first[group] + timedelta(0, 0, span) if span else first[group]
+            standings.append(
                 Standing(
-                    server, address, group, (space := spaces[group]).reference, space.versions[0].seen, SERVING,
-                    space.versions[0].seen, looked=at,
+                    server, address, group, spaces[group].reference, since, SERVING, since, None, 0,
+                    self._text(nsid - 1) if nsid else None, None, at, None if stop == _NEVER else _moment(stop),
                 )
-                for server, address, group in places
             )  # fmt: skip
-        else:
-            standings, position = self._standings(places, spaces, row, position, at)
-        return Ledger(zone, tuple(spaces.values()), standings, at)
+        return Ledger(zone, tuple(spaces.values()), tuple(standings), at)
 
     def answering(self, row: bytes) -> bool:
         """Whether every address serves a version."""
@@ -118,15 +149,20 @@ class Packer:
 
     def audible(self, row: bytes) -> tuple[bool, ...]:
         """Of which addresses, in order, anything at all was heard at the last look."""
-        ledger = self.unpack("", row)
-        return tuple(standing.state not in _INAUDIBLE for standing in ledger.standings)
+        if row[0] & _ANSWERING:
+            return (True,) * len(self._layout(_HEAD.unpack_from(row)[1])[1])
+        return tuple(standing.state not in _INAUDIBLE for standing in self.unpack("", row).standings)
 
     def floors(self, row: bytes, near: float) -> tuple[int, ...]:
-        """Seconds of EXPIRE that an address must have left for nothing to be found: a share ``near`` of the SOA's."""
-        _, layout, _ = _HEAD.unpack_from(row)
+        """Seconds of EXPIRE that an address must have left for nothing to be found: a share ``near`` of the SOA's.
+
+        And a minute more: what an address said at the beginning of a round is judged by its end.
+        """
+        flags, layout, _ = _HEAD.unpack_from(row)
         groups, places = self._layout(layout)
+        space = _SPACE if flags & _SHORT else _LONG_SPACE
         least = {
-            group: int(self._soa(_SPACE.unpack_from(row, _HEAD.size + _SPACE.size * number)[1]).expire * near) + 1
+            group: int(self._soa(space.unpack_from(row, _HEAD.size + space.size * number)[1]).expire * near) + 61
             for number, group in enumerate(groups)
         }
         return tuple(least[group] for _, _, group in places)
@@ -135,28 +171,37 @@ class Packer:
         """When each address that serves a version, or served one last, took it."""
         flags, layout, _ = _HEAD.unpack_from(row)
         groups, places = self._layout(layout)
-        if flags & _ALIKE and len(groups) == 1:
-            since = _moment(_SPACE.unpack_from(row, _HEAD.size)[2])
-            return ((server, address, since) for server, address, _ in places)
+        if flags & _SHORT and len(groups) == 1:
+            numbers = _shape(flags, 1, len(places)).unpack(row)
+            first, spans = numbers[5], numbers[7 : 7 + len(places)]
+            return (
+                (server, address, _moment(first + span))
+                for (server, address, _), span in zip(places, spans, strict=True)
+            )
         standings = self.unpack("", row).standings
         return ((s.server, s.address, s.since) for s in standings if s.serial is not None)
 
-    def _space(self, zone: str, space: Space) -> bytes:
-        """Of the SOA with names as seen from the zone: many zones then have the same, but for its serial."""
-        soa, version = space.soa, space.versions[0]
-        assert soa is not None  # noqa: S101 - _settled has seen to it
-        mname, rname = relative(soa.mname, zone), relative(soa.rname, zone)
-        rest = Soa(0, mname, rname, soa.refresh, soa.retry, soa.expire, soa.minimum, soa.ttl)
-        absent = _NEVER if version.absent is None else _micros(version.absent)
-        return _SPACE.pack(version.serial, self.words.number(rest), _micros(version.seen), absent)
+    def _number_of(self, ledger: Ledger) -> int:
+        groups = tuple([space.group for space in ledger.spaces])
+        return self.words.number((groups, tuple([(s.server, s.address, s.group) for s in ledger.standings])))
 
-    def _space_of(self, zone: str, group: str, row: bytes, position: int) -> Space:
-        reference, soa, seen, absent = _SPACE.unpack_from(row, position)
-        rest = self._soa(soa)
-        mname, rname = absolute(rest.mname, zone), absolute(rest.rname, zone)
-        whole = Soa(reference, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
-        version = Version(reference, None if absent == _NEVER else _moment(absent), _moment(seen))
-        return Space(group, reference, whole, (version,))
+    def _soa_number(self, space: Space, zone: str) -> int:
+        soa = space.soa
+        assert soa is not None  # noqa: S101 - _settled has seen to it
+        mname = soa.mname.removesuffix(zone) + HERE if soa.mname.endswith(zone) else soa.mname
+        rname = soa.rname.removesuffix(zone) + HERE if soa.rname.endswith(zone) else soa.rname
+        return self.words.soa((mname, rname, soa.refresh, soa.retry, soa.expire, soa.minimum, soa.ttl))
+
+    def _soa_of(self, number: int, serial: int, zone: str) -> Soa:
+        rest = self._soa(number)
+        mname = rest.mname[:-1] + zone if rest.mname.endswith(HERE) else rest.mname
+        rname = rest.rname[:-1] + zone if rest.rname.endswith(HERE) else rest.rname
+        return Soa(serial, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
+
+    def _space(self, space: Space, zone: str) -> bytes:
+        version = space.versions[0]
+        absent = _NEVER if version.absent is None else _micros(version.absent)
+        return _LONG_SPACE.pack(version.serial, self._soa_number(space, zone), _micros(version.seen), absent)
 
     def _standing(self, standing: Standing) -> bytes:
         flags, rest = 0, b""
@@ -165,15 +210,22 @@ class Packer:
         if standing.synced is not None:
             flags, rest = flags | _SYNCED, rest + _LONG.pack(_micros(standing.synced))
         if standing.expires is not None:
-            flags |= _EXPIRES | (_ESTIMATED if standing.estimated else 0)
-            rest += _LONG.pack(_micros(standing.expires))
+            flags, rest = flags | _STOPS, rest + _LONG.pack(_micros(standing.expires))
+        if standing.estimated:
+            flags |= _ESTIMATED
         nsid = 0 if standing.nsid is None else self.words.number(standing.nsid) + 1
         state = self.words.number(standing.state)
         return _STANDING.pack(flags, state, _micros(standing.since), _micros(standing.changed), nsid) + rest
 
-    def _standings(
-        self, places: tuple[Place, ...], spaces: dict[str, Space], row: bytes, position: int, at: datetime
-    ) -> tuple[tuple[Standing, ...], int]:
+    def _unpack_long(self, zone: str, row: bytes, at: datetime) -> Ledger:
+        groups, places = self._layout(_HEAD.unpack_from(row)[1])
+        spaces: dict[str, Space] = {}
+        position = _HEAD.size
+        for group in groups:
+            serial, soa, seen, absent = _LONG_SPACE.unpack_from(row, position)
+            version = Version(serial, None if absent == _NEVER else _moment(absent), _moment(seen))
+            spaces[group] = Space(group, serial, self._soa_of(soa, serial, zone), (version,))
+            position += _LONG_SPACE.size
         standings: list[Standing] = []
         for server, address, group in places:
             flags, state, since, changed, nsid = _STANDING.unpack_from(row, position)
@@ -185,7 +237,7 @@ class Packer:
                 position += _SERIAL_OF.size
             if flags & _SYNCED:
                 synced, position = _moment(_LONG.unpack_from(row, position)[0]), position + _LONG.size
-            if flags & _EXPIRES:
+            if flags & _STOPS:
                 expires, position = _moment(_LONG.unpack_from(row, position)[0]), position + _LONG.size
             standings.append(
                 Standing(
@@ -194,7 +246,7 @@ class Packer:
                     estimated=bool(flags & _ESTIMATED),
                 )
             )  # fmt: skip
-        return tuple(standings), position
+        return Ledger(zone, tuple(spaces.values()), tuple(standings), at)
 
     def _layout(self, number: int) -> Layout:
         value = self.words.values[number]
@@ -212,33 +264,32 @@ class Packer:
         return value
 
 
+@cache
+def _shape(flags: int, spaces: int, places: int) -> Struct:
+    nsids = places if flags & _NSIDS else 0
+    stops = places if flags & _EXPIRES else 0
+    return Struct(f"<BIq{'IIqI' * spaces}{places + nsids}I{stops}q")
+
+
 def _settled(space: Space) -> bool:
+    reference = space.reference
     return (
-        space.reference is not None
+        reference is not None
         and space.soa is not None
-        and space.soa.serial == space.reference
+        and space.soa.serial == reference
         and len(space.versions) == 1
-        and space.versions[0].serial == space.reference
+        and space.versions[0].serial == reference
         and space.doubt is None
         and space.regressed is None
     )
 
 
-def _born(standing: Standing, space: Space) -> bool:
-    """Whether all that is known of it is what is known of its space."""
-    seen = space.versions[0].seen
-    return (
-        standing.state == SERVING
-        and standing.since == seen
-        and standing.changed == seen
-        and standing.nsid is None
-        and standing.expires is None
-    )
-
-
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // _TICK
+def _micros(at: datetime, since: datetime = _EPOCH) -> int:
+    if at is since:
+        return 0
+    span = at - since
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
 
 
 def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
+    return _EPOCH + timedelta(0, 0, micros)

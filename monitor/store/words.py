@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Iterable
 
 from checks.model import Address, Soa
-from checks.packed import Layout, Packer, Word, Words
+from checks.packed import Packer
+from checks.wordbook import Layout, Word, Words
 from monitor.ports import StoreError
 from monitor.store.codec import UNREADABLE, decode, encode
 

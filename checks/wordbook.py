@@ -1,0 +1,67 @@
+"""What have many ledgers in common, so that each of them need only have its number?"""
+
+from collections.abc import Iterable
+from threading import Lock
+
+from checks.model import Address, Soa
+
+Place = tuple[str, Address, str]
+"""Server, address, group."""
+
+Layout = tuple[tuple[str, ...], tuple[Place, ...]]
+"""The groups of a ledger's spaces and the places of its standings, in order."""
+
+Word = Layout | Soa | str
+"""What many ledgers have in common. A SOA is without its serial, and has HERE for the zone's name in its names."""
+
+HERE = "\0"
+"""Stands for the zone's name: nothing that is printed in a name."""
+
+MOST_WORDS = 1_000_000
+"""Where nothing is alike, nothing is gained: then a ledger does not pack."""
+
+
+class Words:
+    """What rows refer to by number. It only ever grows: a number once given is kept.
+
+    Threads may share one: who has a number from it will find that value, and all before it.
+    """
+
+    __slots__ = ("_adding", "_numbers", "values")
+
+    def __init__(self, values: Iterable[Word] = ()) -> None:
+        self.values: list[Word] = list(values)
+        self._numbers: dict[object, int] = {}
+        self._adding = Lock()
+        for number, value in enumerate(self.values):
+            self._numbers[_key(value)] = number
+
+    def number(self, value: Word) -> int:
+        key = _key(value)
+        number = self._numbers.get(key)
+        return self._add(key, value) if number is None else number
+
+    def soa(self, key: tuple[object, ...]) -> int:
+        """The number of the SOA with these fields after its serial."""
+        number = self._numbers.get(key)
+        return self._add(key, Soa(0, *key)) if number is None else number  # type: ignore[arg-type]
+
+    @property
+    def full(self) -> bool:
+        return len(self.values) >= MOST_WORDS
+
+    def _add(self, key: object, value: Word) -> int:
+        with self._adding:
+            number = self._numbers.get(key)
+            if number is None:
+                number = len(self.values)
+                self.values.append(value)
+                self._numbers[key] = number
+            return number
+
+
+def _key(value: Word) -> object:
+    """A SOA's fields after its serial, which are quicker to compare than a SOA."""
+    if not isinstance(value, Soa):
+        return value
+    return (value.mname, value.rname, value.refresh, value.retry, value.expire, value.minimum, value.ttl)

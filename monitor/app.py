@@ -87,6 +87,7 @@ class Service:
             notifications=self._deliverer.counts(),
             propagation=dict(self._judging.propagation),
             failures=dict(self._judging.failures),
+            rounds={"judged": self._judging.judged, "quiet": self._judging.quiet},
         )
 
     async def start(self) -> None:

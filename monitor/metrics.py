@@ -16,12 +16,12 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from alerting.model import Phase, Severity
+from alerting.model import Severity
 from checks.model import Family, Health
+from monitor.series import series
 from monitor.status import (
     DURATION_BOUNDS,
     PROPAGATION_BOUNDS,
-    AddressStatus,
     Histogram,
     Measures,
     Status,
@@ -32,10 +32,8 @@ from monitor.status import (
 Labels = tuple[str, ...]
 Samples = Iterable[tuple[Labels, float]]
 
-ADDRESS = ("zone", "server", "address")
-FINDING = ("zone", "server", "code", "severity")
-STANDING = (Phase.PENDING, Phase.FIRING)
-"""A finding that is on its way out stands no longer, though its alert has not settled yet."""
+END = b"# EOF\n"
+"""The last line of OpenMetrics; the other format has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,10 @@ def render(status: Status, told: Told, measures: Measures, now: datetime, accept
     Pure and slow (some microseconds a sample): to be called in a thread.
     """
     encode, content_type = _encoder(accept)
-    return encode(Families(status, told, measures, now)), content_type
+    text, zones = encode(Families(status, told, measures)), series(told.zones, now).encode()
+    if not text.endswith(END):
+        return text + zones, content_type
+    return text.removesuffix(END) + zones + END, content_type
 
 
 def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
@@ -75,12 +76,11 @@ def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
 
 @dataclass(frozen=True, slots=True)
 class Families:
-    """A prometheus_client collector over values that do not change: every sample is made when it is asked for."""
+    """A prometheus_client collector of all but single zones, over values that do not change."""
 
     status: Status
     told: Told
     measures: Measures
-    now: datetime
 
     def collect(self) -> Iterator[Metric]:
         yield from self._service()
@@ -159,6 +159,12 @@ class Families:
             ("check",),
             (((check,), count) for check, count in measures.failures.items()),
         )
+        yield _counters(
+            "soawatch_rounds",
+            "Rounds by what they took: judged, or quiet, where every address said what it had said before.",
+            ("kind",),
+            (((kind,), count) for kind, count in measures.rounds.items()),
+        )
         yield from self._probing()
 
     def _probing(self) -> Iterator[Metric]:
@@ -182,6 +188,11 @@ class Families:
             ("server",),
             (((server,), count) for server, count in probe.discarded.items()),
         )
+        yield _counter(
+            "soawatch_worker_deaths",
+            "Processes that ask for us, died, and were started again; what they had asked was asked anew.",
+            self.measures.deaths,
+        )
         yield _histograms(
             "soawatch_propagation_seconds",
             "How long a new version took from its first sight anywhere to this server.",
@@ -191,7 +202,7 @@ class Families:
         )
 
     def _zones(self) -> Iterator[Metric]:
-        told, chosen = self.told, self.told.zones
+        told = self.told
         yield _gauges(
             "soawatch_zones",
             "Watched zones by health.",
@@ -203,48 +214,6 @@ class Families:
             "Zones without series of their own here, because there are more than metrics.max_zones.",
             told.left_out,
         )
-        yield _gauges(
-            "soawatch_zone_healthy",
-            "1: all is well; 0: it is not; absent: it cannot be told.",
-            ("zone",),
-            (((z.name,), z.health is Health.GOOD) for z in chosen if z.health is not Health.UNKNOWN),
-        )
-        yield _gauges("soawatch_finding", "1 while the finding stands.", FINDING, _findings(chosen))
-        yield from self._addresses(chosen)
-
-    def _addresses(self, zones: Iterable[ZoneStatus]) -> Iterator[Metric]:
-        seen = [((z.name, a.server, str(a.address)), a) for z in zones for a in z.addresses]
-        yield _gauges(
-            "soawatch_zone_serial",
-            "SOA serial this address serves; absent while it serves none.",
-            ADDRESS,
-            ((labels, a.serial) for labels, a in seen if a.serial is not None),
-        )
-        yield _gauges(
-            "soawatch_zone_lag_seconds",
-            "How long this address has been behind the reference; absent while it serves no version.",
-            ADDRESS,
-            ((labels, lag) for labels, a in seen if (lag := _lag(a, self.now)) is not None),
-        )
-        yield _gauges(
-            "soawatch_zone_expiry_timestamp_seconds",
-            "When this address stops serving the zone unless it hears from its primary; absent where not known.",
-            ADDRESS,
-            ((labels, a.expires.timestamp()) for labels, a in seen if a.expires is not None),
-        )
-
-
-def _findings(zones: Iterable[ZoneStatus]) -> Samples:
-    """One sample for each set of labels: several addresses or subjects of a server share it."""
-    labels = {
-        (z.name, f.server or "", f.code, str(f.severity)): 1.0 for z in zones for f in z.findings if f.phase in STANDING
-    }
-    return labels.items()
-
-
-def _lag(address: AddressStatus, now: datetime) -> float | None:
-    lag = address.lag(now)
-    return None if lag is None else max(0.0, lag.total_seconds())
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
@@ -256,6 +225,10 @@ def _gauges(name: str, text: str, labels: Labels, samples: Samples) -> Metric:
     for values, value in samples:
         family.add_metric(values, float(value))
     return family
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=float(value))
 
 
 def _counters(name: str, text: str, labels: Labels, samples: Samples) -> Metric:

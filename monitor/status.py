@@ -254,3 +254,7 @@ class Measures:
     """Server → how long versions took to reach it; the buckets are those of PROPAGATION_BOUNDS."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Check → how often it could not judge a zone because of a bug of its own."""
+    rounds: Mapping[str, int] = field(default_factory=dict)
+    """"judged" and "quiet" → rounds that were judged, and those that said nothing new and were passed over."""
+    deaths: int = 0
+    """Processes that ask for us, died, and were started again."""

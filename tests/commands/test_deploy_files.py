@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.metrics import Families, Told
+from monitor.metrics import Told, render
 from monitor.pictures import Pictures
 from monitor.status import Measures, Status
 from tests.commands.speaking import say
@@ -85,10 +85,10 @@ tests:
 
 async def test_the_rules_speak_of_metrics_that_exist(deployed: Path) -> None:
     at = datetime(2026, 11, 21, tzinfo=UTC)
-    families = list(Families(Status("1", "local", at, at, Pictures()), Told({}), Measures(), at).collect())
-    exported = {name for family in families for name in (family.name, f"{family.name}_total", f"{family.name}_info")}
-    text = (deployed / "prometheus-rules.yml").read_text()
-    used = {name for line in text.splitlines() if "expr:" in line for name in re.findall(r"\bsoawatch_\w+", line)}
+    text, _ = render(Status("1", "local", at, at, Pictures()), Told({}), Measures(), at)
+    exported = set(re.findall(r"^# TYPE (\S+) ", text.decode(), re.MULTILINE))
+    rules = (deployed / "prometheus-rules.yml").read_text()
+    used = {name for line in rules.splitlines() if "expr:" in line for name in re.findall(r"\bsoawatch_\w+", line)}
     assert len(used) > 8
     assert used <= exported
 

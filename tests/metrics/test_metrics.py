@@ -31,7 +31,8 @@ FAMILIES = {
     "soawatch_last_sweep_timestamp_seconds", "soawatch_incidents_open", "soawatch_notifications",
     "soawatch_outbox_pending", "soawatch_store_up", "soawatch_config_last_reload_successful",
     "soawatch_config_last_reload_success_timestamp_seconds", "soawatch_sweeps_missed", "soawatch_answers_discarded",
-    "soawatch_metrics_zones_left_out", "soawatch_check_failures", "soawatch_vantage_blind",
+    "soawatch_metrics_zones_left_out", "soawatch_check_failures", "soawatch_vantage_blind", "soawatch_rounds",
+    "soawatch_worker_deaths",
 }  # fmt: skip
 
 
@@ -117,7 +118,9 @@ def test_the_service_itself() -> None:
         ("soawatch_last_sweep_timestamp_seconds", "soa-serial"): ago(seconds=12).timestamp(),
         ("soawatch_sweeps_missed_total", "soa-serial"): 3, ("soawatch_notifications_total", "delivered", "oncall"): 4,
         ("soawatch_queries_total", "timeout", "ns2", "udp"): 3, ("soawatch_answers_discarded_total", "ns2"): 5,
-        ("soawatch_check_failures_total", "records"): 0, ("soawatch_metrics_zones_left_out",): 0,
+        ("soawatch_rounds_total", "judged"): 40, ("soawatch_rounds_total", "quiet"): 9000,
+        ("soawatch_worker_deaths_total",): 1, ("soawatch_check_failures_total", "records"): 0,
+        ("soawatch_metrics_zones_left_out",): 0,
     }  # fmt: skip
     assert {key: found.get(key) for key in wanted} == wanted
     assert ("soawatch_sweep_duration_seconds", "transfer") not in found, "it has not finished yet"

@@ -193,6 +193,8 @@ def measures() -> Measures:
         notifications={("oncall", "delivered"): 4, ("oncall", "retried"): 1},
         propagation={"ns1": histogram, HIDDEN: histogram},
         failures={"records": 0},
+        rounds={"judged": 40, "quiet": 9000},
+        deaths=1,
     )
 
 

@@ -22,7 +22,7 @@ from monitor.still import Change, change_to
 log = structlog.get_logger(__name__)
 
 SLICE = 100
-"""Zones looked at for the page before everybody else has a turn."""
+"""Rounds judged, or zones looked at for the page, before everybody else has a turn: some milliseconds."""
 
 RECENT = 50
 """Resolved incidents that Status still shows."""
@@ -66,7 +66,13 @@ class Judging:
         async with self._turn:
             at = self._now()
             self._memory.store_error = self._record.error
-            await self._keep(*handle(self._memory, heard, self.plan, at), at)
+            whole, draft = handle(self._memory, heard[:SLICE], self.plan, at)
+            for first in range(SLICE, len(heard), SLICE):
+                await asyncio.sleep(0)
+                commit, more = handle(self._memory, heard[first : first + SLICE], self.plan, at)
+                whole = merge(whole, commit)
+                draft.add(more)
+            await self._keep(whole, draft, at)
 
     @property
     def unchanged(self) -> Change:

@@ -12,7 +12,7 @@ from checks.roll import Roll
 from checks.vantage import Vantage
 from monitor.ledgers import Ledgers
 from monitor.ports import Remembered
-from monitor.still import BLIND, GOOD, UNSAID, Still, micros, moment
+from monitor.still import ANSWERING, BLIND, GOOD, UNSAID, Still, micros, moment
 
 REMEMBERED = "soa-serial"
 """The check whose rounds the ledger is made of."""
@@ -85,6 +85,10 @@ class Memory:
 
     def of_zone(self, zone: str) -> list[Alert]:
         return [alert for alerts in self.by_zone.get(zone, {}).values() for alert in alerts.values()]
+
+    def answering(self, zone: str) -> bool:
+        """Whether the zone stands still and every address serves its version."""
+        return zone in self.still.roll and self.still.fit[self.still.roll.number(zone)] == ANSWERING
 
     def heed(self, verdict: Verdict) -> None:
         """Keep what a check says of a zone: as a time, where that is all."""

@@ -61,13 +61,15 @@ def glance(
     alerts: Collection[Alert],
     now: datetime,
     decisive: Collection[str] = DECISIVE,
+    *,
+    well: bool = False,
 ) -> Glance:
-    """The same as ``picture`` says, for a tenth of what that costs."""
+    """The same as ``picture`` says, for a tenth of what that costs. ``well``: all addresses are known to be in sync."""
     findings = standing_findings(alerts) if alerts else ()
     health = health_of(findings, verdicts, decisive)
     said = [f for v in verdicts.values() for f in v.findings]
     if ledger is None:
-        states = ("unknown",) * sum(len(server.addresses) for server in zone.servers)
+        states = ("in-sync" if well else "unknown",) * sum(len(server.addresses) for server in zone.servers)
     else:
         known = {(s.server, s.address): s for s in ledger.standings}
         states = tuple(

@@ -60,6 +60,16 @@ class Draft:
     judged: int = 0
     """Rounds of soa-serial that were judged."""
 
+    def add(self, more: "Draft") -> None:
+        """What came of later rounds, but for the commit."""
+        self.touched |= more.touched
+        self.failed += more.failed
+        self.moves.disarm(more.moves.disarmed)
+        for number, floors in more.moves.armed.items():
+            self.moves.arm(number, floors)
+        self.quiet += more.quiet
+        self.judged += more.judged
+
 
 def handle(memory: Memory, heard: Sequence[Heard], plan: Plan, now: datetime) -> tuple[Commit, Draft]:
     """Remember, judge, advance, fold. A round of what is not in the plan any more is dropped."""
@@ -97,19 +107,20 @@ def take_in(memory: Memory, draft: Draft, round: Round, plan: Plan) -> None:
     if heard_of(memory, round):
         unsettle(memory, draft.moves)
     memory.vantage = hear(memory.vantage, round)
-    verdict, learned = verdict_on(memory, draft, check, zone, excuse(memory.vantage, round))
+    verdict, ledger = verdict_on(memory, draft, check, zone, excuse(memory.vantage, round))
     memory.heed(verdict)
     if verdict.failed:
         draft.failed.append(check.name)
     advance(memory, draft, verdict, plan)
-    if learned and isinstance(check, SoaSerial) and memory.still.roll is plan.zones:
-        settle(memory, draft.moves, round, verdict, check.expiry_near)
+    learned = ledger is not None and ledger.at == round.at
+    if ledger is not None and learned and isinstance(check, SoaSerial) and memory.still.roll is plan.zones:
+        settle(memory, draft.moves, round, ledger, verdict, check.expiry_near)
     draft.touched.add(zone.name)
     draft.judged += check.name == REMEMBERED
 
 
-def verdict_on(memory: Memory, draft: Draft, check: Check, zone: Zone, round: Round) -> tuple[Verdict, bool]:
-    """What the check says, and whether the ledger learned from the round.
+def verdict_on(memory: Memory, draft: Draft, check: Check, zone: Zone, round: Round) -> tuple[Verdict, Ledger | None]:
+    """What the check says, and the ledger it said it by.
 
     A defect in remembering is contained as one in judging is: one zone must not end it all.
     """
@@ -117,8 +128,8 @@ def verdict_on(memory: Memory, draft: Draft, check: Check, zone: Zone, round: Ro
         ledger = remember(memory, draft, zone, round)
     except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
         why = f"check failed: {type(defect).__name__}: {defect}"
-        return Verdict(zone.name, check.name, round.at, Health.UNKNOWN, why=why, failed=True), False
-    return judge(check, zone, round, ledger), ledger.at == round.at
+        return Verdict(zone.name, check.name, round.at, Health.UNKNOWN, why=why, failed=True), None
+    return judge(check, zone, round, ledger), ledger
 
 
 def still_there(zone: Zone, round: Round) -> bool:
@@ -269,5 +280,6 @@ def draw(memory: Memory, plan: Plan, name: str, since: datetime | None, now: dat
 
 def look(memory: Memory, plan: Plan, name: str, now: datetime) -> Glance:
     """How the zone is, without a picture of it."""
-    verdicts, alerts = memory.verdicts_on(name), memory.of_zone(name)
-    return glance(plan.zones[name], memory.ledgers.get(name), verdicts, alerts, now, decisive(plan))
+    verdicts, alerts, zone = memory.verdicts_on(name), memory.of_zone(name), plan.zones[name]
+    well = memory.answering(name)  # then nobody need look into its ledger
+    return glance(zone, None if well else memory.ledgers.get(name), verdicts, alerts, now, decisive(plan), well=well)

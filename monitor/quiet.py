@@ -23,6 +23,7 @@ be tried, and all of them as soon as any of them is heard of again.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from checks.history import Ledger
 from checks.looks import SERVING
 from checks.model import Address, Health, Round, Verdict, Zone
 from checks.roll import Roll
@@ -56,13 +57,16 @@ class Moves:
             self.disarmed.add(number)
 
 
-def settle(memory: Memory, moves: Moves, round: Round, verdict: Verdict, near: float) -> None:
-    """After a round of soa-serial was judged: does the zone stand still now? ``near`` is SoaSerial.expiry_near."""
+def settle(memory: Memory, moves: Moves, round: Round, ledger: Ledger, verdict: Verdict, near: float) -> None:
+    """After a round of soa-serial was judged: does the zone stand still now?
+
+    ``ledger`` is the one that it left, ``near`` is SoaSerial.expiry_near.
+    """
     still, name = memory.still, round.zone
     number = still.roll.number(name)
     row = memory.ledgers.row(name)
     said = UNSAID
-    if row is not None and not memory.of_check(name, REMEMBERED) and _renewed(memory, round):
+    if row is not None and not memory.of_check(name, REMEMBERED) and _renewed(ledger, round):
         said = _said(memory, verdict)
     if row is None or said == UNSAID:
         if still.fit[number] != RESTLESS:
@@ -85,12 +89,12 @@ def _said(memory: Memory, verdict: Verdict) -> int:
     return BLIND if blind(memory.vantage) else UNSAID
 
 
-def _renewed(memory: Memory, round: Round) -> bool:
+def _renewed(ledger: Ledger, round: Round) -> bool:
     """Whether no address serves on with an EXPIRE that it gave earlier and does not give any more: that runs down."""
     gave = {(seen.query.server, seen.query.address) for seen in round.seen if seen.expire is not None}
     return all(
         standing.expires is None or standing.state != SERVING or (standing.server, standing.address) in gave
-        for standing in memory.ledgers[round.zone].standings
+        for standing in ledger.standings
     )
 
 

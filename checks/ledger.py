@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from checks.history import Ledger, Propagation, RunChange, Space, Standing
-from checks.looks import SERVING, Look, tick, word
-from checks.model import Address, Observation, Round, Zone
+from checks.history import Ledger, Propagation, RunChange, Space, Standing, Version
+from checks.looks import SERVING, Look, begin, tick, word
+from checks.model import Address, Observation, Round, Soa, Zone
 from checks.serials import behind, newer
 from checks.spaces import Seen, learn, still
 from checks.versions import newer_than
@@ -28,10 +28,18 @@ def see(ledger: Ledger, zone: Zone, round: Round) -> Ledger:
         return ledger
     if ledger.at is not None and timedelta(0) <= ledger.at - round.at <= _LATE * round.cadence:
         return ledger
-    seen = _latest(round)
+    seen = latest(round)
     ticked = _quiet(ledger, zone, seen)
     if ticked is not None:
         return Ledger(ledger.zone, ledger.spaces, ticked, round.at)
+    first = _first(ledger, zone, seen)
+    if first is not None:
+        return Ledger(zone.name, *first, round.at)
+    return long_way(ledger, zone, seen, round)
+
+
+def long_way(ledger: Ledger, zone: Zone, seen: Seen, round: Round) -> Ledger:
+    """What any look teaches; each short way leads to the same where it leads at all."""
     looks = _looks(ledger, zone, seen)
     old = {space.group: space for space in ledger.spaces}
     spaces: list[Space] = []
@@ -51,7 +59,7 @@ def see(ledger: Ledger, zone: Zone, round: Round) -> Ledger:
     return Ledger(zone.name, tuple(spaces), ordered, round.at)
 
 
-def _latest(round: Round) -> Seen:
+def latest(round: Round) -> Seen:
     """One observation per address. Silence does not undo what was said over another transport."""
     latest: dict[tuple[str, Address], Observation] = {}
     for seen in round.seen:
@@ -95,6 +103,45 @@ def _quiet(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[Standing, ...] | Non
             return None
         ticked.append(tick(standing, look, secondary=server.name != zone.primary))
     return tuple(ticked)
+
+
+def _first(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[tuple[Space, ...], tuple[Standing, ...]] | None:
+    """The short way for the first look at a zone that is well: all addresses of a group answer with one version.
+
+    Then that is the reference, and nothing is in doubt. None: go the long way.
+    """
+    if ledger.standings or ledger.spaces:
+        return None
+    standings: list[Standing] = []
+    shown: dict[str, tuple[int, datetime, Soa | None]] = {}
+    for server in zone.servers:
+        group, leads = server.group, server.name == zone.primary
+        for address in server.addresses:
+            look = seen.get((server.name, address))
+            if look is None or (serial := look.serial) is None:
+                return None
+            known = shown.get(group)
+            if known is None:
+                shown[group] = serial, look.at, look.soa
+            elif known[0] != serial:
+                return None
+            elif leads or look.at < known[1]:
+                soa = look.soa if leads and not _led(standings, server.name) else known[2]
+                shown[group] = serial, min(look.at, known[1]), soa
+            standings.append(begin(server, address, look, secondary=not leads))
+    groups = dict.fromkeys([server.group for server in zone.servers])
+    if len(shown) != len(groups):
+        return None
+    spaces = [_born(group, *shown[group], ledger.at) for group in groups]
+    return tuple(spaces), tuple(standings)
+
+
+def _born(group: str, serial: int, first: datetime, soa: Soa | None, absent: datetime | None) -> Space:
+    return Space(group, serial, soa, (Version(serial, absent, first),))
+
+
+def _led(standings: list[Standing], primary: str) -> bool:
+    return any(standing.server == primary for standing in standings)
 
 
 def space_of(ledger: Ledger, group: str) -> Space | None:

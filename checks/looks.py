@@ -119,8 +119,11 @@ def _silence(before: Standing, seen: Observation) -> Standing:
 def tick(standing: Standing, seen: Observation, *, secondary: bool) -> Standing:
     """The same standing after a look that found nothing new. Written out, because replace() takes twice as long."""
     expires, estimated = standing.expires, standing.estimated
-    if secondary and seen.expire is not None and seen.serial is not None:
-        expires, estimated = seen.at + timedelta(seconds=seen.expire), False
+    if seen.serial is not None:
+        if secondary and seen.expire is not None:
+            expires, estimated = seen.at + timedelta(seconds=seen.expire), False
+        elif standing.synced is None:
+            expires, estimated = None, False  # it is in sync and tells no more: a count told earlier has ended
     return Standing(
         standing.server,
         standing.address,
@@ -138,6 +141,17 @@ def tick(standing: Standing, seen: Observation, *, secondary: bool) -> Standing:
         estimated,
         seen.rtt,
     )
+
+
+def begin(server: Server, address: Address, seen: Observation, *, secondary: bool) -> Standing:
+    """The standing of an address that shows its version, the reference, at the first look."""
+    at, expires = seen.at, None
+    if secondary and seen.expire is not None:
+        expires = at + timedelta(seconds=seen.expire)
+    return Standing(
+        server.name, address, server.group, seen.serial, at, SERVING, at, None, 0, seen.nsid, None, at, expires,
+        False, seen.rtt,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +209,7 @@ def _deepen(doubt: Doubt | None, before: Standing | None, seen: Observation, ser
 
 
 def expiry(
-    now: Standing, before: Standing | None, seen: Observation | None, soa: Soa | None
+    now: Standing, synced: datetime | None, before: Standing | None, seen: Observation | None, soa: Soa | None
 ) -> tuple[datetime | None, bool]:
     """When a secondary stops serving, and whether that is only estimated.
 
@@ -205,10 +219,10 @@ def expiry(
     """
     if seen is not None and seen.expire is not None and seen.serial is not None:
         return seen.at + timedelta(seconds=seen.expire), False
-    if now.synced is None:
+    if synced is None:
         return None, False
     if before is not None and before.expires is not None and not before.estimated and now.serial == before.serial:
         return before.expires, False
     if soa is None:
         return None, False
-    return max(now.synced, now.since) + timedelta(seconds=soa.expire), True
+    return max(synced, now.since) + timedelta(seconds=soa.expire), True

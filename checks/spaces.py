@@ -68,13 +68,14 @@ def learn(
     if heard is None:
         reference = _taken_over(space, looks, stood) if voice else _newest_served(space, stood)
     confirmed = not voice or any(look.serial == reference for look in primary)
-    after = _space(space, looks, stood, reference, last, at)
-    after = replace(
-        after,
-        doubt=heard.doubt if heard is not None else space.doubt,
-        regressed=_regressed(space, after, stood, stepped=heard is not None and heard.stepped),
+    after = Space(
+        space.group,
+        reference,
+        _soa(space, reference, zone, looks),
+        _versions(space, looks, stood, reference, last, at),
+        heard.doubt if heard is not None else space.doubt,
+        _regressed(space, reference, stood, stepped=heard is not None and heard.stepped),
     )
-    after = replace(after, soa=_soa(space, after, zone, looks))
     return after, {
         (look.server.name, look.address): _finish(standing, look, space, after, zone, last, confirmed=confirmed)
         for look, standing in zip(looks, stood, strict=True)
@@ -102,11 +103,11 @@ def _newest_served(space: Space, stood: list[Standing]) -> int | None:
     return top if top is not None or space.reference not in served else space.reference
 
 
-def _space(
+def _versions(
     space: Space, looks: list[Look], stood: list[Standing], reference: int | None, last: datetime | None, at: datetime
-) -> Space:
+) -> tuple[Version, ...]:
     if reference is None:
-        return replace(space, reference=None, versions=())
+        return ()
     arrivals: dict[int, datetime] = {}
     for look, standing in zip(looks, stood, strict=True):
         if look.version is not None:
@@ -115,9 +116,7 @@ def _space(
                 arrivals[serial] = min(arrivals.get(serial, seen.at), seen.at)
     arrivals.setdefault(reference, at)
     served = [standing.serial for standing in stood if standing.serial is not None]
-    return replace(
-        space, reference=reference, versions=line(reference, _past(space.versions, at), arrivals, last, served)
-    )
+    return line(reference, _past(space.versions, at), arrivals, last, served)
 
 
 def _past(versions: Iterable[Version], at: datetime) -> Iterable[Version]:
@@ -125,22 +124,22 @@ def _past(versions: Iterable[Version], at: datetime) -> Iterable[Version]:
     return (replace(version, seen=at) if version.seen > at else version for version in versions)
 
 
-def _regressed(space: Space, after: Space, stood: list[Standing], *, stepped: bool) -> Version | None:
+def _regressed(space: Space, reference: int | None, stood: list[Standing], *, stepped: bool) -> Version | None:
     """The version the primary went back from, while an address is ahead and the reference has not come by it again."""
     regressed = space.regressed
     if stepped:
         regressed = next((version for version in space.versions if version.serial == space.reference), regressed)
-    if regressed is None or after.reference is None or behind(after.reference, regressed.serial) is not None:
+    if regressed is None or reference is None or behind(reference, regressed.serial) is not None:
         return None
-    ahead = (s.serial is not None and behind(after.reference, s.serial) is None for s in stood)
+    ahead = (s.serial is not None and behind(reference, s.serial) is None for s in stood)
     return regressed if any(ahead) else None
 
 
-def _soa(space: Space, after: Space, zone: Zone, looks: list[Look]) -> Soa | None:
-    if after.reference is None:
+def _soa(space: Space, reference: int | None, zone: Zone, looks: list[Look]) -> Soa | None:
+    if reference is None:
         return None
-    given = [look.seen for look in looks if look.seen is not None and look.serial == after.reference]
-    if after.reference == space.reference and space.soa is not None:
+    given = [look.seen for look in looks if look.seen is not None and look.serial == reference]
+    if reference == space.reference and space.soa is not None:
         seen = {(look.query.server, look.query.address): look for look in given}
         return _timers(space, zone, seen) or space.soa
     ranked = sorted(given, key=lambda look: look.query.server != zone.primary)
@@ -160,11 +159,16 @@ def _finish(
         synced = None
     elif synced is None and before is not None and _in_sync(before, space):
         synced = max((moment for moment in (before.looked, last) if moment is not None), default=before.since)
-    standing = replace(standing, passed=passed, synced=synced)
+    expires, estimated = None, False
     if look.server.name == zone.primary:
-        return replace(standing, synced=None, expires=None, estimated=False)
-    expires, estimated = expiry(standing, before, look.seen, after.soa)
-    return replace(standing, expires=expires, estimated=estimated)
+        synced = None
+    else:
+        expires, estimated = expiry(standing, synced, before, look.seen, after.soa)
+    return Standing(
+        standing.server, standing.address, standing.group, standing.serial, standing.since, standing.state,
+        standing.changed, synced, passed, standing.nsid, standing.doubt, standing.looked, expires, estimated,
+        standing.rtt,
+    )  # fmt: skip
 
 
 def _in_sync(standing: Standing, space: Space) -> bool:

@@ -1,0 +1,64 @@
+"""Do the short ways of the ledger lead where the long one does?"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checks.history import Ledger
+from checks.ledger import latest, long_way, see
+from checks.model import Address, Round, Soa, Zone
+from tests.checks.build import MINUTE, NOON, SOA, looked, places, server, zone
+from tests.checks.test_ledger_properties import looks, zones
+
+TWICE = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2", server("ns3", group="b"))
+EMPTY = Zone("a.example.", (replace(server("ns1", group="a"), addresses=()), server("ns2"), server("ns3", group="a")))
+ELSEWHERE = replace(TWICE, primary="ns3")
+WELL = st.sampled_from(["10", "10", "10", "10@a", "10~3600", "11", "-", "."])
+MILLISECONDS = st.integers(0, 3).map(lambda number: timedelta(milliseconds=number))
+
+
+def scattered(draw: st.DrawFn, zone: Zone, round: Round) -> Round:
+    """Each address heard at its own time, with a SOA of its own; those of another transport are there twice."""
+    seen = []
+    for one in round.seen:
+        soa = one.soa and replace(one.soa, ttl=draw(st.integers(0, 2)), refresh=draw(st.sampled_from([60, 60, 90])))
+        seen.append(replace(one, at=one.at + draw(MILLISECONDS), soa=soa))
+    return replace(round, seen=tuple(seen), at=round.at + timedelta(milliseconds=3))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.sampled_from([TWICE, replace(TWICE, primary=None), EMPTY, ELSEWHERE]))
+def test_a_first_look_at_a_zone_that_is_well(data: st.DataObject, nearby: Zone) -> None:
+    tokens = {name: data.draw(WELL) for name in places(nearby)}
+    round = data.draw(st.composite(scattered)(nearby, looked(nearby, tokens, NOON)))
+    for ledger in (Ledger(nearby.name), Ledger(nearby.name, at=NOON - MINUTE)):
+        assert repr(see(ledger, nearby, round)) == repr(long_way(ledger, nearby, latest(round), round))
+
+
+@settings(max_examples=150, deadline=None)
+@given(zones, st.lists(looks, min_size=1, max_size=10), st.sampled_from([1, 1, 1, 3]))
+def test_any_look_at_any_zone(nearby: Zone, history: list[dict[str, str]], times: int) -> None:
+    ledger = Ledger(nearby.name)
+    for number, tokens in enumerate(history * times):
+        round = looked(nearby, tokens, NOON + number * MINUTE)
+        short, long = see(ledger, nearby, round), long_way(ledger, nearby, latest(round), round)
+        assert short == long
+        assert [(s.looked, s.expires, s.estimated, s.rtt) for s in short.standings] == [
+            (s.looked, s.expires, s.estimated, s.rtt) for s in long.standings
+        ]
+        ledger = short
+
+
+def test_the_reference_takes_the_timers_of_the_primarys_first_address() -> None:
+    def told(name: str, place: int, refresh: int, at: int) -> Round:
+        soa: Soa = replace(SOA, refresh=refresh)
+        return looked(TWICE, {f"{name}/{place}" if place else name: "10"}, NOON + timedelta(seconds=at), soa)
+
+    rounds = [told("ns2", 0, 1, 2), told("ns3", 0, 2, 5), told("ns1", 1, 3, 4), told("ns1", 0, 4, 3)]
+    whole = replace(rounds[0], seen=tuple(seen for round in rounds for seen in round.seen))
+    spaces = see(Ledger(TWICE.name), TWICE, whole).spaces
+    assert [(space.group, space.soa and space.soa.refresh) for space in spaces] == [("", 4), ("b", 2)]
+    assert spaces[0].versions[0].seen == NOON + timedelta(seconds=2)
+    assert TWICE.servers[0].addresses[1] == Address("2001:db8::1")

@@ -9,10 +9,10 @@ from monitor.probe.lane import AFTER_MISSES, MOST_PER_ADDRESS, SCOUTS, Bucket
 from monitor.probe.port import Port
 from monitor.probe.volley import Load, Trial
 
-WINDOW = 150
+WINDOW = 180
 """Queries in flight to an address that answers: a server's buffer holds some 250 of them."""
 
-CLUMP = 30
+CLUMP = 50
 """So many are waited for before more is sent, while there is enough to send."""
 
 SILENT_WINDOW = 16384

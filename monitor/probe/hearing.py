@@ -1,5 +1,6 @@
 """Does this address say what it said before? Every octet that comes in over UDP for the engine passes here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from checks.model import Query
@@ -60,6 +61,9 @@ class Hearing:
         take, recv = port.flight.pop, port.recv
         now = monotonic()
         then, rtt, count, total = -1.0, 0.0, 0, 0
+        whose: Load | Trial | None = None
+        same: Callable[[int], None] = list[int]().append
+        kept: Callable[[bytes], None] = list[bytes]().append
         for _ in range(MOST):
             try:
                 wire = recv(LARGE)
@@ -85,18 +89,19 @@ class Hearing:
                     self._odd(port, entry, wire, now)
                     continue
                 expires[ref] = micro + left * 1_000_000
-            if sent != then:
+            if sent != then or load is not whose:
                 if count:
                     self._counts.answered(port.gate.server, rtt, count)
-                then, rtt, count = sent, now - sent, 0
+                    total += count
+                then, rtt, count, whose = sent, now - sent, 0, load
+                same, kept = load.same.append, load.wires.append  # type: ignore[union-attr]  # no trial: its ref is -1
             count += 1
-            total += 1
             rtts[ref] = rtt
-            load.same.append(ref)  # type: ignore[union-attr]  # a trial's ref is -1, and that is never armed
-            load.wires.append(wire)  # type: ignore[union-attr]
+            same(ref)
+            kept(wire)
         if count:
             self._counts.answered(port.gate.server, rtt, count)
-            port.gate.busy -= total
+            port.gate.busy -= total + count
             port.gate.heard()
         if not port.flight:
             self._harbour.rest(port, now)

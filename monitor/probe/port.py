@@ -3,7 +3,7 @@
 import errno
 import os
 import socket
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from struct import Struct
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -19,18 +19,17 @@ Entry = tuple[int, bytes, float, Load | Trial]
 GROUP = 60
 """Queries handed to the system at once."""
 
-LIFE = 256
+LIFE = 512
 """Queries from one port; then another one is opened."""
 
 SECONDS = 1.0
 """How long a port is used, be it ever so little."""
 
-HOLDS = 64
-"""Queries in flight from one port: far fewer than answers fit into its buffer."""
+HOLDS = 128
+"""Queries in flight from one port: fewer than answers fit into its buffer, be they as large as we allow."""
 
 _ROOM = 1 << 20
-_IDS = Struct("2s" * (GROUP + 16))
-_FEW = Struct("2s" * 8)
+_IDS = tuple(Struct("2s" * count) for count in range(GROUP + 1))
 _SIZE = Struct("H")
 _UDP_SEGMENT = 103
 
@@ -76,13 +75,13 @@ class Port:
             return 0
         return min(LIFE - self.asked, HOLDS - len(self.flight))
 
-    def ids(self, most: int) -> list[bytes]:
-        """So many that are not in use here, or a few less. In the order of drawing: a set's would not be random."""
-        drawn = dict.fromkeys(_IDS.unpack(os.urandom(_IDS.size)) if most > 1 else _FEW.unpack(os.urandom(_FEW.size)))
-        for used in (self.flight.keys(), self.late.keys()):
-            if not used.isdisjoint(drawn):
-                drawn = {number: None for number in drawn if number not in used}
-        return list(islice(drawn, most))
+    def ids(self, count: int) -> list[bytes]:
+        """So many that are not in use here, each as random as the system can draw it."""
+        draw = _IDS[count]
+        while True:
+            drawn = draw.unpack(os.urandom(draw.size))
+            if len(set(drawn)) == count and self.flight.keys().isdisjoint(drawn) and self.late.keys().isdisjoint(drawn):
+                return list(drawn)
 
     def send(self, ids: list[bytes], names: list[bytes], tail: bytes) -> tuple[int, OSError | None]:
         """One by one; how many went, and what kept the next from going."""

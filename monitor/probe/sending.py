@@ -1,13 +1,14 @@
 """What may go out now, and from which port?"""
 
 from collections.abc import Callable
+from itertools import repeat
 
 from checks.model import Outcome
 from monitor.probe.found import Failure
 from monitor.probe.gate import CLUMP, ONCE, Gate
 from monitor.probe.harbour import Harbour
 from monitor.probe.lane import SCOUTS
-from monitor.probe.port import GROUP, LATER, WHOLE_NOT, Entry, Port
+from monitor.probe.port import GROUP, LATER, WHOLE_NOT, Port
 from monitor.probe.silence import Silence
 from monitor.probe.sockets import Unasked, ours, theirs
 from monitor.probe.volley import Load, Trial
@@ -70,11 +71,10 @@ class Sending:
             return most
         if port is None:
             return 0
-        ids = port.ids(min(most, max(1, port.room(now))))
-        count = len(ids)
+        count = min(most, port.room(now))
+        ids = port.ids(count)
         names, refs = load.names[start : start + count], load.refs[start : start + count]
-        entries: list[Entry] = [(ref, name, now, load) for ref, name in zip(refs, names, strict=True)]
-        port.flight.update(zip(ids, entries, strict=True))
+        port.flight.update(zip(ids, zip(refs, names, repeat(now), repeat(load), strict=False), strict=True))
         sent, error = self._send(gate, port, ids, names, load.kind.tail if port.edns else load.kind.section)
         for number in ids[sent:]:
             del port.flight[number]

@@ -2,10 +2,13 @@
 
 import asyncio
 import random
+import socket
 import struct
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +17,11 @@ from monitor.canvass import Ticks
 from monitor.clock import now
 from monitor.config.model import Probe
 from monitor.probe.dns import DnsProber
-from monitor.probe.port import LIFE
+from monitor.probe.gate import Gate
+from monitor.probe.lane import Bucket
+from monitor.probe.port import LIFE, Port
 from monitor.probe.udp import Asking, Engine, Volley
+from monitor.probe.volley import Kind, Load, Tray
 from tests.contract.test_prober_wire import CLOSED
 from tests.engine.asking import PATIENT, QUICK, arm, engine, hear, moved, names, volley
 from tests.nameserver import NS, SERIAL, A, Asked, Nameserver, answering, good, name, opt, reply, rr, soa
@@ -350,6 +356,41 @@ async def test_ports_are_renewed_and_ids_are_spread() -> None:
     for number in ids:
         sixteenths[number >> 12] += 1
     assert min(sixteenths) > 0.6 * many / 16
+
+
+async def test_ids_are_as_random_as_can_be_even_when_drawn_one_by_one() -> None:
+    """What is drawn must not depend on how a set or a dict orders it."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    port = Port(sock, Gate("ns1", Address("127.0.0.1"), Bucket(1), QUICK, whole=True), 0, 1.0, True, 0.0)
+    ids = [number for _ in range(4000) for number in port.ids(1)]
+    sock.close()
+    assert len(set(ids)) > 0.95 * len(ids)
+    first = Counter(number[0] for number in ids)
+    assert len(first) == 256
+    assert max(first.values()) < 50
+
+
+async def test_ids_in_use_are_not_drawn() -> None:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    port = Port(sock, Gate("ns1", Address("127.0.0.1"), Bucket(1), QUICK, whole=True), 0, 1.0, True, 0.0)
+    everything = {number.to_bytes(2, "big") for number in range(65536)}
+    entry = (0, b"", 0.0, Load(Volley("ns1", Address("127.0.0.1"), [b"\0"], [0]), Tray(), Kind()))
+    port.flight = dict.fromkeys(sorted(everything)[:60000], entry)
+    for _ in range(50):
+        assert not {*port.ids(1)} & port.flight.keys()
+    sock.close()
+
+
+async def test_ports_are_closed_when_there_is_nothing_to_ask() -> None:
+    def sockets() -> int:
+        return sum("socket" in str(one.readlink()) for one in Path("/proc/self/fd").iterdir() if one.is_symlink())
+
+    async with Nameserver(Server()) as server, engine(900) as one:
+        before = sockets()
+        for first in range(3):
+            volleys = [volley(server.address, 3, 9 * number + 3 * first, f"ns{number}") for number in range(60)]
+            await hear(one, volleys)
+            assert sockets() == before
 
 
 async def test_names_of_any_length_and_zones_of_any_kind() -> None:

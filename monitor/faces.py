@@ -102,10 +102,15 @@ class Faces:
         return self._face(lineup, Health.UNKNOWN, (UNKNOWN,) * len(lineup.places), ())
 
     def moved(self, old: Face, lineup: Lineup) -> Face:
-        """The same elsewhere: addresses that were there before are as they were."""
+        """The same elsewhere: addresses that were there before are as they were, and servers that left take along what
+        was found there.
+        """
         known = dict(zip(old.lineup.places, old.states, strict=True))
         states = tuple(known.get(place, UNKNOWN) for place in lineup.places)
-        return self._heard(self._face(lineup, old.health, states, old.marks), old.since)
+        here = {None, *(server for server, _ in lineup.places)}
+        since = {mark: at for mark, at in old.since.items() if mark.server in here}
+        marks = tuple(mark for mark in old.marks if mark in since)
+        return self._heard(self._face(lineup, old.health, states, marks), since)
 
     def drop(self, face: Face) -> None:
         """No zone has it any more."""

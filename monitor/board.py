@@ -2,7 +2,6 @@
 
 import asyncio
 from array import array
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 
@@ -47,12 +46,8 @@ class Board:
     def _wear(self, worn: "array[int]", since: "array[int]") -> None:
         """These are the numbers of all zones' faces now. No face may be in use that no zone has."""
         self.worn, self._since = worn, since
+        self.faces.count(worn)
         faces = self.faces.all
-        for number, many in Counter(worn).items():
-            faces[number].zones = many
-        for face in faces:
-            if not face.zones:
-                self.faces.drop(face)
         self.tones = bytearray(map([face.tone for face in faces].__getitem__, worn))
         """How grave each zone looks."""
         self.told = self.tones
@@ -96,14 +91,11 @@ class Board:
         self._zones = None
 
     def _change(self, number: int, before: Face, face: Face) -> None:
-        face.zones += 1
-        before.zones -= 1
+        self.faces.swap(before, face)
         self.worn[number] = face.number
         self.tones[number] = face.tone
         if self.told is not self.tones:
             self.told[number] = face.told
-        if not before.zones:
-            self.faces.drop(before)
 
     def heard(self, at: datetime) -> None:
         """Some zones were heard of, though maybe nothing new: their pictures are others from now on."""
@@ -128,7 +120,6 @@ class BoardZones:
     def __init__(self, board: Board, veiling: Veiling | None = None) -> None:
         self._board = board
         self._veiling = veiling
-        self._servers: Mapping[str, ServerTally] | None = None
 
     @property
     def looked(self) -> datetime | None:
@@ -160,11 +151,10 @@ class BoardZones:
         return self._board.faces.tones(told=self._veiling is not None)
 
     def servers(self) -> Mapping[str, ServerTally]:
-        if self._servers is None:
-            hidden = self._board.faces.hidden if self._veiling is not None else ()
-            tallies = self._board.faces.servers()
-            self._servers = {name: tally for name, tally in tallies.items() if name not in hidden}
-        return self._servers
+        tallies, hidden = self._board.faces.servers(), self._board.faces.hidden
+        if self._veiling is None or not hidden:
+            return tallies
+        return {name: tally for name, tally in tallies.items() if name not in hidden}
 
     def places(self) -> Set[tuple[str, Address, bool]]:
         return self._board.places

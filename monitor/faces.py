@@ -1,5 +1,6 @@
 """What do very many zones have in common, as they are shown? Each combination is kept once, with how many have it."""
 
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,6 +87,7 @@ class Faces:
         self.all: list[Face] = []
         self._free: list[int] = []
         self._known: dict[tuple[Lineup, Health, tuple[str, ...], tuple[Mark, ...]], Face] = {}
+        self._servers: Mapping[str, ServerTally] | None = None
 
     def of(self, lineup: Lineup, health: Health, states: tuple[str, ...], findings: Sequence[FindingStatus]) -> Face:
         if not findings:
@@ -112,8 +114,23 @@ class Faces:
         marks = tuple(mark for mark in old.marks if mark in since)
         return self._heard(self._face(lineup, old.health, states, marks), since)
 
-    def drop(self, face: Face) -> None:
-        """No zone has it any more."""
+    def swap(self, before: Face, after: Face) -> None:
+        """A zone that had the one has the other now."""
+        after.zones += 1
+        before.zones -= 1
+        if not before.zones:
+            self._drop(before)
+        self._servers = None
+
+    def count(self, worn: "array[int]") -> None:
+        """All zones have these; faces that none of them has are dropped. For the beginning, when none is counted."""
+        for number, many in Counter(worn).items():
+            self.all[number].zones = many
+        for face in self.all:
+            if not face.zones:
+                self._drop(face)
+
+    def _drop(self, face: Face) -> None:
         del self._known[face.lineup, face.health, face.states, face.marks]
         self._free.append(face.number)
 
@@ -127,7 +144,12 @@ class Faces:
         return found
 
     def servers(self) -> Mapping[str, ServerTally]:
-        """Every server that has an address, by name."""
+        """Every server that has an address, by name. Tallied anew only when something has changed."""
+        if self._servers is None:
+            self._servers = self._tally()
+        return self._servers
+
+    def _tally(self) -> Mapping[str, ServerTally]:
         found: dict[str, _Tally] = {}
         for face in self.worn():
             for name, addresses in face.lineup.servers:
@@ -165,10 +187,12 @@ class Faces:
         seen = [s for (server, _), s in zip(lineup.places, states, strict=True) if server not in self.hidden]
         return tone_of(left_over(health, len(marks), left), seen, left)
 
-    @staticmethod
-    def _heard(face: Face, since: Mapping[Mark, datetime]) -> Face:
+    def _heard(self, face: Face, since: Mapping[Mark, datetime]) -> Face:
         for mark, at in since.items():
-            face.since[mark] = min(at, face.since.get(mark, at))
+            known = face.since.get(mark)
+            if known is None or at < known:
+                face.since[mark] = at
+                self._servers = None
         return face
 
 

@@ -86,7 +86,7 @@ def public(status: Status, before: Parted | None = None) -> Parted:
     A zone's health is then that of what is left: trouble of a hidden server alone does not show.
     """
     places = status.zones.places()
-    known = before if before is not None and before.places == places else None
+    known = before if before is not None and (before.places is places or before.places == places) else None
     cover = known.veil if known else veil(places)
     if known and known.whole.incidents is status.incidents:
         incidents = known.public.incidents

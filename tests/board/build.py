@@ -1,0 +1,34 @@
+"""A board of zones whose pictures are there already."""
+
+from collections.abc import Iterable
+
+from checks.model import Address, Server, Zone
+from checks.roll import Roll
+from monitor.board import Board
+from monitor.status import ZoneStatus
+from tests.web.build import NOW
+
+
+def board_of(pictures: Iterable[ZoneStatus]) -> Board:
+    seen = {picture.name: picture for picture in pictures}
+    board = Board(Roll.of(zone_of(picture) for picture in seen.values()), seen.__getitem__)
+    for picture in seen.values():
+        note(board, picture)
+    looked = [a.looked for picture in seen.values() for a in picture.addresses if a.looked]
+    if looked:
+        board.heard(max(looked))
+    return board
+
+
+def note(board: Board, picture: ZoneStatus) -> None:
+    states = [address.state for address in picture.addresses]
+    board.note(picture.name, picture.health, states, picture.findings, picture.since or NOW)
+
+
+def zone_of(picture: ZoneStatus) -> Zone:
+    """The zone a picture is of, as far as it tells."""
+    places: dict[tuple[str, bool], list[Address]] = {}
+    for one in picture.addresses:
+        places.setdefault((one.server, one.hidden), []).append(one.address)
+    servers = tuple(Server(name, tuple(addresses), hidden=hidden) for (name, hidden), addresses in places.items())
+    return Zone(picture.name, servers, picture.primary)

@@ -29,9 +29,18 @@ _PRUNING = (
             select 1 from sweeps as later where later."check" = sweeps."check" and later.started > sweeps.started
         ) limit ?
     )""",
-    "delete from incidents where id in (select id from incidents where phase <> 'open' and resolved_at < ? limit ?)",
-)  # incidents last: their zones go with them
-_ORPHANS = "delete from incident_zones where incident not in (select id from incidents)"
+    """delete from incidents where id in (
+        select id from incidents where phase <> 'open' and resolved_at < ? and not exists (
+            select 1 from incident_zones where incident = incidents.id
+        ) limit ?
+    )""",
+)
+# An incident may be about very many zones: what finds it by them goes before it, in steps of their own.
+_ZONES_OF_OLD_INCIDENTS = """delete from incident_zones where (zone, incident) in (
+    select zone, incident from incident_zones where incident in (
+        select id from incidents where phase <> 'open' and resolved_at < ?
+    ) limit ?
+)"""
 
 
 def remembered(conn: sqlite3.Connection) -> Remembered:
@@ -109,13 +118,15 @@ def propagations(conn: sqlite3.Connection, zone: str, since: datetime) -> Sequen
 
 def prune(conn: sqlite3.Connection, before: datetime, most: int) -> int:
     """In the caller's transaction. At most ``most`` rows; how many went."""
-    gone = last = 0
+    gone = 0
     for statement in _PRUNING:
-        last = conn.execute(statement, (stamp(before), most - gone)).rowcount
-        gone += last
-    if last:
-        conn.execute(_ORPHANS)
+        gone += conn.execute(statement, (stamp(before), most - gone)).rowcount
     return gone
+
+
+def prune_zones_of_incidents(conn: sqlite3.Connection, before: datetime, most: int) -> int:
+    """The same for what finds an incident by its zones; to be done until nothing is left, before the incidents go."""
+    return conn.execute(_ZONES_OF_OLD_INCIDENTS, (stamp(before), most)).rowcount
 
 
 def parse_address(text: str) -> Address:

@@ -109,6 +109,8 @@ class SqliteStore:
 
     async def prune(self, before: datetime, most: int = 1000) -> int:
         """Fewer than ``most`` gone: there is no more to take, and the planner's figures are brought up to date."""
+        while await self._write(lambda conn: history.prune_zones_of_incidents(conn, before, most)):
+            pass  # between two steps others have the writer
         gone = await self._write(lambda conn: history.prune(conn, before, most))
         if gone < most:
             await self._on_writer(_optimize)

@@ -12,13 +12,18 @@ from monitor.store import words
 from monitor.store.codec import encode, stamp, stamp_or_none
 from monitor.store.outbox import add
 
+Who = tuple[str, str, str]
+"""Zone, server, address."""
+
+_END = "update runs set until = max(since, ?) where zone = ? and server = ? and address = ? and until is null"
+
 
 def write(conn: sqlite3.Connection, commit: Commit, now: datetime, packer: Packer) -> None:
     """All parts, inside the caller's transaction."""
     _drop(conn, commit.dropped_zones, now)
     _ledgers(conn, commit.ledgers, now, packer)
-    _end_runs_of_those_who_left(conn, commit, now)
-    _runs(conn, commit.runs)
+    standing = _end_runs_of_those_who_left(conn, commit, now)
+    _runs(conn, commit.runs, standing)
     _propagations(conn, commit.propagations)
     _alerts(conn, commit.alerts)
     _transitions(conn, commit.transitions)
@@ -59,33 +64,37 @@ def _ledgers(conn: sqlite3.Connection, written: tuple[Ledger, ...], now: datetim
     )
 
 
-def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: datetime) -> None:
-    """An address that is no longer watched serves nothing we know of: its run ends with the ledger's last look."""
+def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: datetime) -> set[Who]:
+    """An address that is no longer watched serves nothing we know of: its run ends with the ledger's last look.
+
+    Whose runs are open of the zones of this commit, so that nobody searches for what a new zone does not have.
+    """
     ledgers = {each.zone: each for each in commit.ledgers}
-    standing = {(zone, s.server, str(s.address)) for zone, each in ledgers.items() for s in each.standings}
-    open_runs = conn.execute(
-        "select id, zone, server, address from runs indexed by runs_open "
+    zones = ledgers.keys() | {run.zone for run in commit.runs}
+    found = conn.execute(
+        "select zone, server, address from runs indexed by runs_open "
         "where until is null and zone in (select value from json_each(?))",
-        (json.dumps(list(ledgers)),),
-    )
-    left = [(stamp(ledgers[zone].at or now), run) for run, zone, *who in open_runs if (zone, *who) not in standing]
-    conn.executemany("update runs set until = max(since, ?) where id = ?", left)
+        (json.dumps(list(zones)),),
+    ).fetchall()
+    touched = [ledgers[zone] for zone in {who[0] for who in found} if zone in ledgers]
+    stay = {(each.zone, one.server, str(one.address)) for each in touched for one in each.standings}
+    left = [who for who in found if who not in stay and who[0] in ledgers]
+    conn.executemany(_END, [(stamp(ledgers[who[0]].at or now), *who) for who in left])
+    return set(found).difference(left)
 
 
-def _runs(conn: sqlite3.Connection, runs: tuple[RunChange, ...]) -> None:
+def _runs(conn: sqlite3.Connection, runs: tuple[RunChange, ...], standing: set[Who]) -> None:
     """In their order: a commit that holds several runs of an address is written in as many steps."""
     waiting = [(each.zone, each.server, str(each.address), each.serial, each.state, stamp(each.since)) for each in runs]
     while waiting:
-        first: dict[tuple[str, str, str], tuple[str, str, str, int | None, str, str]] = {}
+        first: dict[Who, tuple[str, str, str, int | None, str, str]] = {}
         later = [row for row in waiting if first.setdefault(row[:3], row) is not row]
-        conn.executemany(
-            "update runs set until = max(since, ?) where zone = ? and server = ? and address = ? and until is null",
-            ((row[5], *row[:3]) for row in first.values()),
-        )
+        conn.executemany(_END, [(row[5], *who) for who, row in first.items() if who in standing])
         conn.executemany(
             "insert into runs (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)", first.values()
         )
         waiting = later
+        standing |= first.keys()
 
 
 def _propagations(conn: sqlite3.Connection, propagations: tuple[Propagation, ...]) -> None:
@@ -99,16 +108,19 @@ def _propagations(conn: sqlite3.Connection, propagations: tuple[Propagation, ...
 
 
 def _alerts(conn: sqlite3.Connection, alerts: tuple[Alert, ...]) -> None:
-    for alert in alerts:
-        key = alert_key(alert.key)
-        if alert.phase is Phase.OK:
-            conn.execute("delete from alerts where key = ?", (key,))
-            continue
-        conn.execute(
-            "insert into alerts (key, zone, code, phase, since, body) values (?, ?, ?, ?, ?, ?) "
-            "on conflict (key) do update set phase = excluded.phase, since = excluded.since, body = excluded.body",
-            (key, alert.key.zone, alert.key.code, alert.phase.value, stamp(alert.since), encode(alert)),
-        )
+    latest = {alert_key(alert.key): alert for alert in alerts}
+    conn.executemany(
+        "delete from alerts where key = ?", [(key,) for key, alert in latest.items() if alert.phase is Phase.OK]
+    )
+    conn.executemany(
+        "insert into alerts (key, zone, code, phase, since, body) values (?, ?, ?, ?, ?, ?) "
+        "on conflict (key) do update set phase = excluded.phase, since = excluded.since, body = excluded.body",
+        (
+            (key, alert.key.zone, alert.key.code, alert.phase.value, stamp(alert.since), encode(alert))
+            for key, alert in latest.items()
+            if alert.phase is not Phase.OK
+        ),
+    )
 
 
 def _transitions(conn: sqlite3.Connection, transitions: tuple[Transition, ...]) -> None:
@@ -146,7 +158,14 @@ def _incidents(conn: sqlite3.Connection, incidents: tuple[Incident, ...]) -> Non
 
 
 def _drop(conn: sqlite3.Connection, zones: tuple[str, ...], now: datetime) -> None:
-    for zone in zones:
-        conn.execute("delete from ledgers where zone = ?", (zone,))
-        conn.execute("delete from packed where zone = ?", (zone,))
-        conn.execute("update runs set until = max(since, ?) where zone = ? and until is null", (stamp(now), zone))
+    """All at once: a whole list of zones may go in one reload."""
+    if not zones:
+        return
+    listed = json.dumps(zones)
+    conn.execute("delete from ledgers where zone in (select value from json_each(?))", (listed,))
+    conn.execute("delete from packed where zone in (select value from json_each(?))", (listed,))
+    conn.execute(
+        "update runs indexed by runs_open set until = max(since, ?) "
+        "where until is null and zone in (select value from json_each(?))",
+        (stamp(now), listed),
+    )

@@ -15,6 +15,7 @@ _DOTS = (".", "\u3002", "\uff0e", "\uff61")
 
 
 _PLAIN = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_-]{1,63}\.)*[a-z_-][a-z0-9_-]{0,62}\.?", re.ASCII)
+plain = _PLAIN.fullmatch
 """Most names: nothing to fold, to escape or to translate, and no address. There may be a hundred thousand of them."""
 
 
@@ -32,8 +33,9 @@ def parse(text: str) -> str:
 
     Underscores, escapes and names of RFC 2317 are kept; the final dot may be missing. Raises BadName.
     """
-    if _PLAIN.fullmatch(text):
-        return text if text.endswith(".") else text + "."
+    lower = text.lower() if text.isascii() else ""
+    if plain(lower):
+        return lower if lower.endswith(".") else lower + "."
     _refuse_what_is_no_name(text)
     if text == ".":
         return text

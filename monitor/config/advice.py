@@ -6,13 +6,19 @@ from fnmatch import translate
 
 from checks.model import Address
 from checks.roll import Roll
-from monitor.config.demand import demand
+from monitor.config.demand import demands, total
 from monitor.config.durations import written
 from monitor.config.errors import Book, KeyPath, quoted
 from monitor.config.model import Config, ZoneEntry
 
 CASES = (("records", "records"), ("transfer", "transfers"))
 """A check, which does nothing without them, and the field of a zone it reads."""
+
+MANY = 20_000
+"""Zones written out in the TOML file; to read it takes seconds then."""
+
+MOST_SERVERS = 20
+"""Named of those that would be asked more than the cap allows."""
 
 
 def advise(book: Book, config: Config, places: Mapping[str, KeyPath]) -> None:
@@ -23,6 +29,9 @@ def advise(book: Book, config: Config, places: Mapping[str, KeyPath]) -> None:
     _budgets(book, config, places)
     _routes(book, config)
     _load(book, config)
+    if len(places) > MANY:
+        hint = 'a list beside it is read in no time: [[lists]] with file = "zones.txt"'
+        book.warn(("zones",), f"{len(places)} zones are written out in this file", hint)
 
 
 def _shared_addresses(book: Book, config: Config) -> None:
@@ -61,9 +70,16 @@ def _budgets(book: Book, config: Config, places: Mapping[str, KeyPath]) -> None:
     """Lateness is seen no finer than it is looked for."""
     every = config.cadence["soa-serial"]
     kinds = {kind for kind, zone in enumerate(config.zones.templates) if zone.max_lag < every}
+    told: set[int] = set()
     for name in _of_kinds(config.zones, kinds):
-        text = f"{written(config.zones[name].max_lag)} is shorter than the cadence of soa-serial, {written(every)}"
-        book.warn((*places[name], "max_lag"), text)
+        kind = config.zones.kinds[config.zones.number(name)]
+        lag = written(config.zones.templates[kind].max_lag)
+        text = f"{lag} is shorter than the cadence of soa-serial, {written(every)}"
+        if name in places:
+            book.warn((*places[name], "max_lag"), text)
+        elif kind not in told:
+            told.add(kind)
+            book.warn(("lists",), f"the max_lag of {name} and those like it, {text}")
 
 
 def _of_kinds(zones: Roll[ZoneEntry], kinds: Collection[int]) -> Iterator[str]:
@@ -84,8 +100,14 @@ def _routes(book: Book, config: Config) -> None:
 
 
 def _load(book: Book, config: Config) -> None:
-    cap = config.probe.max_qps_per_server
-    for server, rate in sorted(demand(config).items()):
-        if rate > cap:
-            text = f"the cadences need {rate:.3g} queries/s at {server}, the cap is {cap:g}"
-            book.warn(("probe", "max_qps_per_server"), text)
+    """What the cadences ask for and the cap does not allow: a sweep then takes longer than its cadence."""
+    cap, where = config.probe.max_qps_per_server, ("probe", "max_qps_per_server")
+    shares = demands(config)
+    rates = total(shares)
+    over = sorted((server for server, rate in rates.items() if rate > cap), key=lambda server: (-rates[server], server))
+    for server in over[:MOST_SERVERS]:
+        most, check = max((rate, check) for (at, check), rate in shares.items() if at == server)
+        part = f", {most:.3g} of them for {check}" if most < rates[server] else ""
+        book.warn(where, f"the cadences need {rates[server]:.3g} queries/s at {server}{part}; the cap is {cap:g}")
+    if len(over) > MOST_SERVERS:
+        book.warn(where, f"the cadences need more than the cap at {len(over) - MOST_SERVERS} more servers")

@@ -1,6 +1,7 @@
 """How many questions a second does this configuration put to each server?"""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -23,18 +24,33 @@ def demand(config: Config, found: Roll[Zone] | None = None) -> dict[str, float]:
     ``found`` are zones with the servers they really have; without them they are taken from the configuration,
     where zones whose servers are yet to be found count for nothing.
     """
+    return total(demands(config, found))
+
+
+def total(shares: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """Over all checks, for each server."""
+    rates: dict[str, float] = {}
+    for (server, _), rate in shares.items():
+        rates[server] = rates.get(server, 0.0) + rate
+    return rates
+
+
+def demands(config: Config, found: Roll[Zone] | None = None) -> dict[tuple[str, str], float]:
+    """The same for each server and check."""
     zones = as_written(config) if found is None else found
     alike: Counter[Zone] = Counter()
     for template, count in zip(zones.templates, zones.alike(), strict=True):
-        alike[_shape(template)] += count
-    total: dict[str, float] = {}
+        if count:
+            alike[_shape(template)] += count
+    shares: dict[tuple[str, str], float] = {}
     for shape, count in alike.items():
         for name, check in config.checks.items():
             every = config.cadence.get(name, check.cadence)
             if every and check.applies(shape):
                 for query in _questions(check, shape):
-                    total[query.server] = total.get(query.server, 0.0) + count / every.total_seconds()
-    return total
+                    at = query.server, name
+                    shares[at] = shares.get(at, 0.0) + count / every.total_seconds()
+    return shares
 
 
 def _questions(check: Check, zone: Zone) -> list[Query]:

@@ -111,15 +111,15 @@ class Book:
     def close(self) -> None:
         """Raises ConfigError when there was any mistake."""
         if self.mistakes:
-            raise ConfigError(_in_order(self.mistakes))
+            raise ConfigError(self._in_order(self.mistakes))
 
     def advice(self) -> tuple[str, ...]:
         """The warnings in the order of the file."""
-        return tuple(map(str, _in_order(self.warnings)))
+        return tuple(map(str, self._in_order(self.warnings)))
 
-
-def _in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
-    return sorted(mistakes, key=lambda mistake: mistake.line or 0)
+    def _in_order(self, mistakes: Iterable[Mistake]) -> list[Mistake]:
+        """The file itself first, then those it names."""
+        return sorted(mistakes, key=lambda one: (one.file != self.file, one.file, one.line or 0))
 
 
 def near(word: str, known: Iterable[str]) -> str:

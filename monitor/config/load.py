@@ -17,12 +17,13 @@ from monitor.config.advice import advise
 from monitor.config.durations import written
 from monitor.config.errors import Book, ConfigError, near, quoted
 from monitor.config.keys import keys
+from monitor.config.lists import Lists
 from monitor.config.model import Config, Probe, Resolver, Service, TransferLimits
 from monitor.config.receivers import receivers, routes
 from monitor.config.secrets import Place, secret
 from monitor.config.servers import servers
 from monitor.config.settings import settings, severity
-from monitor.config.zones import Around, zones
+from monitor.config.zones import Around
 
 __all__ = ["ConfigError", "load", "parse"]
 
@@ -30,7 +31,7 @@ __all__ = ["ConfigError", "load", "parse"]
 def load(path: Path, env: Mapping[str, str]) -> Config:
     """The configuration in the file ``path``; ``env`` is the environment that ``*_env`` keys refer to.
 
-    Raises ConfigError with every mistake there is. Reads the file and the secret files it names, nothing else.
+    Raises ConfigError with every mistake there is. Reads the file, and the lists of zones and secret files it names.
     """
     return parse(reading.text_of(path), path, env)
 
@@ -45,6 +46,7 @@ def parse(text: str, path: Path, env: Mapping[str, str]) -> Config:
     place = Place(path.absolute().parent, env)
     around = Around(servers(book, file, written_servers), written_keys)
     notifiers, kinds = receivers(book, file, place)
+    watched, listed = Lists(book, around, place).read(file)
     config = Config(
         path=path,
         service=_service(book, file, place),
@@ -53,7 +55,8 @@ def parse(text: str, path: Path, env: Mapping[str, str]) -> Config:
         cadence=_cadence(book, file),
         checks=_checks(book, file, place),
         keys=keys(book, file, place),
-        zones=zones(book, file, around),
+        zones=watched,
+        lists=listed,
         severity=_severity(book, file),
         policy=Policy(**_given(file.alerting)),
         receivers=notifiers,

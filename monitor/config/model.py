@@ -94,6 +94,15 @@ class Resolver:
     timeout: float = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file of zones, how it was read, and how many it has."""
+
+    path: Path
+    format: str
+    zones: int
+
+
 def no_zones() -> Roll[ZoneEntry]:
     return Roll.of(())
 
@@ -110,6 +119,8 @@ class Config:
     keys: Mapping[str, Key] = field(default_factory=dict)
     servers: Mapping[str, ServerEntry] = field(default_factory=dict)
     zones: Roll[ZoneEntry] = field(default_factory=no_zones)
+    lists: tuple[Listed, ...] = ()
+    """The files beside the configuration that some of the zones are from."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
     """Only what the operator changed; the rest is as in checks/codes.py."""
     policy: Policy = field(default_factory=Policy)

@@ -77,6 +77,8 @@ class Probe(Table):
     transfer: TransferLimits | None = None
     source: Items[SourceText] | None = None
     """Addresses of this machine to ask from; at most one of each family."""
+    workers: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Processes that ask for serials, each for its share of the zones."""
 
 
 class Resolver(Table):
@@ -139,8 +141,9 @@ WantedRecord = Annotated[Record, BeforeValidator(spelled, json_schema_input_type
 Rule = Annotated[Transfer, BeforeValidator(expected, json_schema_input_type=str | Transfer)]
 
 
-class Zone(Table):
-    name: str | None = Needed
+class Options(Table):
+    """What is said of zones beside their names."""
+
     servers: Items[str] | None = None
     """Names of [servers.…], host names or addresses; without it the zone's NS set."""
     primary: str | None = None
@@ -148,6 +151,21 @@ class Zone(Table):
     records: Items[WantedRecord] | None = None
     transfer: Items[Annotated[Transfer, BeforeValidator(expected, json_schema_input_type=str | Transfer)]] | None = None
     """"refused" alone: at every server, without a key."""
+
+
+class Zone(Options):
+    name: str | None = Needed
+
+
+class ZoneList(Options):
+    """A file of zones, or a directory of such files; the options are those of every zone that has none of its own."""
+
+    file: str | None = None
+    """One name in each line, or CSV, or JSON lines; relative to this file."""
+    directory: str | None = None
+    """Every file in it."""
+    format: Literal["names", "csv", "jsonl"] | None = None
+    """Without it the suffix says: .csv, .jsonl or .ndjson, else names."""
 
 
 class Alerting(Table):
@@ -182,6 +200,8 @@ class File(Table):
     servers: dict[str, Server] = {}
     zones: list[Annotated[Zone, BeforeValidator(named, json_schema_input_type=str | Zone)] | None] = []
     """A name alone is a zone with nothing but a name."""
+    lists: list[ZoneList | None] = []
+    """Zones by the hundred thousand, in files of their own."""
     severity: dict[str, str | None] = {}
     alerting: Alerting = Alerting()
     receivers: dict[str, dict[str, Any]] = {}

@@ -1,11 +1,10 @@
 """Which zones are watched, on which servers, and what is expected of them?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from checks.model import Expectation, TransferRule, WantedRecord
-from checks.roll import Roll
 from monitor import names
 from monitor.config import raw, records
 from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
@@ -25,17 +24,18 @@ class Around:
     """Zone name → where it was first written."""
 
 
-def zones(book: Book, file: raw.File, around: Around) -> Roll[ZoneEntry]:
+def zones(book: Book, file: raw.File, around: Around) -> Iterator[ZoneEntry]:
     """The zones of the file; the book has what is wrong with them."""
-    if not file.zones and not book.misspelt((), "zone"):
+    if not file.zones and not file.lists and not (book.misspelt((), "zone") or book.misspelt((), "list")):
         book.mistake((), "no zones", 'add [[zones]] with name = "example.com"')
-    return Roll.of(
-        _zone(book, ("zones", index), table, around) for index, table in enumerate(file.zones) if table is not None
-    )
+    for index, table in enumerate(file.zones):
+        if table is not None:
+            path = ("zones", index)
+            yield entry_of(book, path, table, _name(book, path, table, around), around)
 
 
-def _zone(book: Book, path: KeyPath, table: raw.Zone, around: Around) -> ZoneEntry:
-    name = _name(book, path, table, around)
+def entry_of(book: Book, path: KeyPath, table: raw.Options, name: str, around: Around) -> ZoneEntry:
+    """The zone of this name with these options."""
     servers = _servers(book, path, table, around)
     optional: dict[str, Any] = {} if table.max_lag is None else {"max_lag": table.max_lag}
     return ZoneEntry(
@@ -65,7 +65,7 @@ def _name(book: Book, path: KeyPath, table: raw.Zone, around: Around) -> str:
     return name
 
 
-def _servers(book: Book, path: KeyPath, table: raw.Zone, around: Around) -> tuple[str, ...]:
+def _servers(book: Book, path: KeyPath, table: raw.Options, around: Around) -> tuple[str, ...]:
     found: list[str] = []
     for at, text in enumerate(table.servers or ()):
         if text is None:
@@ -91,7 +91,7 @@ def _server(book: Book, path: KeyPath, text: str, around: Around) -> str | None:
     return entry.name
 
 
-def _primary(book: Book, path: KeyPath, table: raw.Zone, servers: tuple[str, ...], around: Around) -> str | None:
+def _primary(book: Book, path: KeyPath, table: raw.Options, servers: tuple[str, ...], around: Around) -> str | None:
     where = (*path, "primary")
     if table.primary is None:
         return None
@@ -118,7 +118,7 @@ def _of_the_zone(
     return None
 
 
-def _records(book: Book, path: KeyPath, table: raw.Zone, zone: str) -> tuple[WantedRecord, ...]:
+def _records(book: Book, path: KeyPath, table: raw.Options, zone: str) -> tuple[WantedRecord, ...]:
     found: dict[tuple[str, str], WantedRecord] = {}
     for at, record in enumerate(table.records or ()):
         where = (*path, "records", at)
@@ -141,7 +141,7 @@ def _record(book: Book, path: KeyPath, record: raw.Record, zone: str) -> WantedR
 
 
 def _transfers(
-    book: Book, path: KeyPath, table: raw.Zone, servers: tuple[str, ...], around: Around
+    book: Book, path: KeyPath, table: raw.Options, servers: tuple[str, ...], around: Around
 ) -> tuple[TransferRule, ...]:
     found: dict[tuple[str, str | None], TransferRule] = {}
     for at, written in enumerate(table.transfer or ()):
@@ -157,7 +157,7 @@ def _transfers(
 
 
 def _rules(
-    book: Book, path: KeyPath, written: raw.Transfer, table: raw.Zone, servers: tuple[str, ...], around: Around
+    book: Book, path: KeyPath, written: raw.Transfer, table: raw.Options, servers: tuple[str, ...], around: Around
 ) -> list[TransferRule]:
     """One rule for each server that is named."""
     if written.key is not None and written.key not in around.keys:

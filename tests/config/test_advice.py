@@ -49,8 +49,8 @@ def test_more_questions_than_the_cap_allows_are_told_for_each_server() -> None:
     probe = "[probe]\nmax_qps_per_server = 0.1\n"
     config = read(f'{TWO}{probe}[cadence]\nsoa-serial = "6s"\n{off}')
     assert [warning.split(": ", 1)[1] for warning in config.warnings] == [
-        "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns1, the cap is 0.1",
-        "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns2, the cap is 0.1",
+        "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns1; the cap is 0.1",
+        "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns2; the cap is 0.1",
     ]
 
 

@@ -34,6 +34,9 @@ def place(tmp_path: Path) -> Path:
     for name in ("xfr.key", "token", "smtp.pw", "hook.token", "ca.pem"):
         (tmp_path / name).write_text("aGVsbG8gd29ybGQ=\n")
         (tmp_path / name).chmod(0o600)
+    (tmp_path / "zones.d").mkdir()
+    for name, zone in (("zones.txt", "a.example"), ("customers.csv", "name\nb.example"), ("zones.d/one", "c.example")):
+        (tmp_path / name).write_text(f"{zone}\n")
     return tmp_path
 
 
@@ -82,7 +85,8 @@ def test_the_example_is_a_configuration() -> None:
 
 def test_all_of_the_example_is_a_configuration(place: Path) -> None:
     config = parse(uncommented(EXAMPLE.read_text(encoding="utf-8")), place / "config.toml", ENV)
-    assert list(config.zones) == ["example.com.", "xn--bcher-kva.example."]
+    assert list(config.zones) == ["a.example.", "c.example.", "example.com.", "xn--bcher-kva.example."]
+    assert [(each.path.name, each.zones) for each in config.lists] == [("zones.txt", 1), ("one", 1)]
     assert set(config.receivers) == {"oncall", "hook"}
     assert config.warnings == ()
 

@@ -1,0 +1,252 @@
+"""Zones from files beside the configuration: what they come to, and how what is wrong with them is told."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from checks.model import Expectation, TransferRule, WantedRecord
+from monitor.config.lists import MOST_MISTAKES
+from monitor.config.load import ConfigError, load
+from monitor.config.model import Config
+from monitor.config.rows import BLOCK, LONGEST_LINE
+
+SERVERS = """
+[servers.ns1]
+addresses = ["192.0.2.1"]
+[servers.ns2]
+addresses = ["192.0.2.2"]
+"""
+
+
+def read(place: Path, toml: str, **files: str | bytes) -> Config:
+    """The configuration with these lists, ``a_csv`` is called a.csv, beside it."""
+    for name, text in files.items():
+        path = place / name.replace("_", ".")
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    (place / "config.toml").write_text(SERVERS + toml, encoding="utf-8")
+    return load(place / "config.toml", {})
+
+
+def mistakes(place: Path, toml: str, **files: str | bytes) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read(place, toml, **files)
+    return [str(mistake).replace(f"{place}/", "") for mistake in caught.value.mistakes]
+
+
+def a_list(file: str, more: str = "") -> str:
+    return f'[[lists]]\nfile = "{file}"\nservers = ["ns1"]\n{more}'
+
+
+def test_names_in_every_way_they_are_written(tmp_path: Path) -> None:
+    words = "\ufeff# ours\r\nexample.com\r\n\r\n  Example.ORG.  # a word\r\n"
+    text = f"{words}bücher.example\r\n\tx_y.example\t# tab\r\n."
+    config = read(tmp_path, a_list("a.txt"), a_txt=text)
+    assert list(config.zones) == [".", "example.com.", "example.org.", "x_y.example.", "xn--bcher-kva.example."]
+    assert {zone.servers for zone in config.zones.values()} == {("ns1",)}
+    assert [(each.path, each.format, each.zones) for each in config.lists] == [(tmp_path / "a.txt", "names", 5)]
+    assert len(config.zones.templates) == 1
+
+
+def test_a_column_is_an_option_and_what_is_empty_is_that_of_the_list(tmp_path: Path) -> None:
+    text = (
+        "Name, servers ,max_lag,records,transfer,primary\n"
+        "a.example,,,,,\n\n"
+        'b.example,ns2 192.0.2.7,30m,"www A; @ MX",refused,ns2\n'
+        "C.example,ns2 192.0.2.7,30m,,,\n"
+    )
+    config = read(tmp_path, a_list("a.csv", 'max_lag = "1h"\nrecords = "@ NS"\n'), a_csv=text)
+    a, b, c = config.zones.values()
+    assert (a.servers, a.max_lag, a.records) == (("ns1",), timedelta(hours=1), (WantedRecord("a.example.", "NS"),))
+    assert (b.servers, b.max_lag, b.primary) == (("ns2", "192.0.2.7"), timedelta(minutes=30), "ns2")
+    assert b.records == (WantedRecord("www.b.example.", "A"), WantedRecord("b.example.", "MX"))
+    assert b.transfers == (TransferRule("*", Expectation.REFUSED),)
+    assert (c.servers, c.records, c.transfers) == (("ns2", "192.0.2.7"), (WantedRecord("c.example.", "NS"),), ())
+    assert "192.0.2.7" in config.servers
+
+
+def test_json_lines_have_all_keys_of_a_zone(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"name": "a.example"},
+        {"name": "b.example", "records": [{"name": "@", "type": "MX", "expect": ["10 mail"]}], "servers": "ns2"},
+        {"servers": "ns2", "records": [{"name": "@", "type": "MX", "expect": ["10 mail"]}], "name": "d.example"},
+        {"name": "c.example", "transfer": [{"server": "ns1", "expect": "allowed", "whole": True}]},
+    ]
+    config = read(tmp_path, a_list("a.ndjson"), a_ndjson="\n".join(map(json.dumps, rows)))
+    a, b, c, d = config.zones.values()
+    assert a.servers == ("ns1",)
+    assert b.records == (WantedRecord("b.example.", "MX", ("10 mail.b.example.",)),)
+    assert c.transfers == (TransferRule("ns1", Expectation.ALLOWED, whole=True),)
+    assert d.nameless() == b.nameless()
+    assert len(config.zones.templates) == 3
+
+
+def test_a_directory_is_as_many_lists_as_it_has_files(tmp_path: Path) -> None:
+    place = tmp_path / "zones.d"
+    (place / "below").mkdir(parents=True)
+    for name, text in (("one", "a.example"), ("two.csv", "name\nb.example"), ("three.jsonl", '{"name": "c.example"}')):
+        (place / name).write_text(text)
+    for aside in (".hidden", "one~", "one.bak", "#one#"):
+        (place / aside).write_text("not a name at all")
+    config = read(tmp_path, '[[lists]]\ndirectory = "zones.d"\n[[zones]]\nname = "d.example"\nservers = "ns1"\n')
+    assert list(config.zones) == ["a.example.", "b.example.", "c.example.", "d.example."]
+    assert [(each.path.name, each.format) for each in config.lists] == [
+        ("one", "names"), ("three.jsonl", "jsonl"), ("two.csv", "csv"),
+    ]  # fmt: skip
+    assert config.zones["a.example."].servers == ()
+
+
+def test_a_list_may_be_of_another_format_than_its_suffix_says(tmp_path: Path) -> None:
+    config = read(tmp_path, a_list("a.txt", 'format = "csv"\n'), a_txt="name\na.example\n")
+    assert (list(config.zones), config.lists[0].format) == (["a.example."], "csv")
+
+
+ROWS = [
+    ("a.txt", "a.example\na..b\n", '2: "a..b": not a domain name: a DNS label is empty'),
+    (
+        "a.txt", "a.example ns1\n",
+        ('1: "a.example ns1": not a domain name: holds a space or a control character '
+        "(one name in each line; other keys need CSV or JSON lines)"),
+    ),
+    ("a.txt", "192.0.2.0/24\n", ('1: "192.0.2.0/24": an address, not a domain name '
+     '(the reverse zone is called 2.0.192.in-addr.arpa.)')),
+    ("a.txt", b"a.example\n\xff.example\n", "2: not UTF-8"),
+    ("a.txt", "# nothing\n", " names no zone (was it cut short? take it away if it is meant to be empty)"),
+    ("a.txt", "", " names no zone (was it cut short? take it away if it is meant to be empty)"),
+    ("a.txt", "a" * (BLOCK + LONGEST_LINE), "1: longer than 64 kB"),
+    ("a.txt", "a.example\nb.example\nA.example.\n", "3: zone a.example. is there twice (first on line 1 of a.txt)"),
+    ("a.txt", "a.example\nconfig.example\n", "2: zone config.example. is there twice (first on line 7 of config.toml)"),
+    ("a.csv", "nane\n", '1: unknown column "nane" (did you mean "name"?)'),
+    ("a.csv", "servers\nns1\n", "1: no column is called name (the first line names the columns: name,servers,…)"),
+    ("a.csv", "name,name\n", '1: column "name" is there twice'),
+    ("a.csv", "name,servers\na.example\n", "2: has 1 cells, the first line has 2"),
+    ("a.csv", 'name\n"a.example" x\n', "2: not CSV: ',' expected after '\"'"),
+    ("a.csv", "name,servers\na.example,ns1\nb.example,ns1 ns3\nc.example,ns1 ns3\n",
+     '3: servers[1]: no server is called "ns3" (did you mean "ns2"?)'),
+    ("a.csv", "name,max_lag\na.example,5 minutes\n", '2: max_lag: not a duration: "5 minutes" (did you mean "5m"?)'),
+    ("a.csv", "name,records\na.example,www A; www\n",
+     '2: records[1]: "www" is not a name and a type (write for example "www A" or "@ MX")'),
+    ("a.csv", "name,primary\na.example,ns2\n", ('2: primary: "ns2" is not among the servers of the zone '
+     "(add it to servers (ns1): a hidden primary is listed as well)")),
+    ("a.csv", "name,transfer\na.example,ns1\n", '2: transfer: "ns1" is neither a table nor "allowed" nor "refused"'),
+    ("a.jsonl", '{"name": "a.example"}\n{"name": \n', "2: not JSON: expecting value"),
+    ("a.jsonl", "[" * 100_000 + "\n", "1: not JSON: nested too deeply, or a number too long"),
+    ("a.jsonl", "7" * 5000, "1: not JSON: nested too deeply, or a number too long"),
+    ("a.jsonl", '["a.example"]\n', '1: must be a JSON object (write {"name": "example.com"})'),
+    ("a.jsonl", '{"servers": ["ns1"]}\n', "1: name: missing"),
+    ("a.jsonl", '{"name": 7}\n', "1: name: must be text in quotes"),
+    ("a.jsonl", '{"name": "a.example", "domain": "b"}\n', '1: domain: unknown key (here that is "name")'),
+    ("a.jsonl", '{"name": "a.example", "servers": [1]}\n', "1: servers[0]: must be text in quotes"),
+    ("a.jsonl", '{"name": "a.example", "records": [{"name": "@"}]}\n', "1: records[0].type: missing"),
+    ("a.jsonl", '{"name": "a.example", "records": [{"name": "@", "type": "MX", "expect": ["mail"]}]}\n',
+     '1: records[0].expect[0]: "mail" is not a value of MX records: expecting an integer'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "text", "said"), ROWS, ids=range(len(ROWS)))
+def test_a_mistake_is_told_with_its_file_and_line(tmp_path: Path, file: str, text: str | bytes, said: str) -> None:
+    toml = f'[[zones]]\nname = "config.example"\nservers = ["ns1", "ns2"]\n{a_list(file)}'.replace(
+        "[[zones]]", "\n[[zones]]"
+    )
+    assert mistakes(tmp_path, toml, **{file.replace(".", "_"): text}) == [f"{file}:{said}"]
+
+
+SECTIONS = [
+    ('[[lists]]\nfile = "none.txt"\n', '7: lists[0].file: "none.txt" cannot be read: No such file or directory'),
+    ('[[lists]]\nfile = "d"\n', '7: lists[0].file: "d" is a directory (write directory = "…")'),
+    ('[[lists]]\ndirectory = "a.txt"\n', '7: lists[0].directory: "a.txt" cannot be read: Not a directory'),
+    ('[[lists]]\ndirectory = "d"\n', '7: lists[0].directory: there is no file in "d"'),
+    ("[[lists]]\n", '6: lists[0]: names neither a file nor a directory (file = "zones.txt")'),
+    (
+        '[[lists]]\nfile = "a.txt"\ndirectory = "d"\n',
+        "8: lists[0].directory: given together with file (one of them is enough)",
+    ),
+    ('[[lists]]\nfile = "a.txt"\nname = "a"\n', "8: lists[0].name: unknown key"),
+    ('[[lists]]\nfile = "a.txt"\nformat = "cvs"\n', ('8: lists[0].format: must be "names", "csv" or "jsonl" '
+     '(did you mean "csv"?)')),
+    ('[[lists]]\nfile = "a.txt"\nservers = "ns3"\n', ('8: lists[0].servers: no server is called "ns3" '
+     '(did you mean "ns2"?)')),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("toml", "said"), SECTIONS, ids=range(len(SECTIONS)))
+def test_a_mistake_in_the_section_is_told_with_its_line(tmp_path: Path, toml: str, said: str) -> None:
+    (tmp_path / "d").mkdir()
+    assert mistakes(tmp_path, toml, a_txt="a.example\n") == [f"config.toml:{said}"]
+
+
+def test_what_is_wrong_in_several_places_is_told_at_once_and_not_without_end(tmp_path: Path) -> None:
+    two = a_list("a.txt") + a_list("b.csv", 'max_lag = "5"\n')
+    told = mistakes(tmp_path, two, a_txt="a..b\n" * 1000, b_csv="name,servers\nx..y,\n")
+    assert told[0].startswith("config.toml:12: lists[1].max_lag: not a duration")
+    assert told[1 : MOST_MISTAKES + 1] == [
+        f'a.txt:{line}: "a..b": not a domain name: a DNS label is empty' for line in range(1, MOST_MISTAKES + 1)
+    ]
+    assert told[MOST_MISTAKES + 1] == f"a.txt:{MOST_MISTAKES + 1}: and more mistakes; it was not read on"
+    assert told[MOST_MISTAKES + 2 :] == ['b.csv:2: "x..y": not a domain name: a DNS label is empty']
+
+
+def test_the_same_file_twice_is_told_of_and_not_without_end(tmp_path: Path) -> None:
+    text = "".join(f"z{n}.example\n" for n in range(1000))
+    told = mistakes(tmp_path, a_list("a.txt") * 2, a_txt=text)
+    assert told[0] == "a.txt:1: zone z0.example. is there twice (first on line 1 of a.txt)"
+    assert len(told) == MOST_MISTAKES + 1
+
+
+RECORDS = (
+    'records = ["www A", "www.b.example A", { name = "@", type = "MX", expect = ["20 mx.a.example.", "10 mail"] }]\n'
+)
+
+
+def test_options_that_name_a_zone_mean_another_thing_to_it(tmp_path: Path) -> None:
+    """In b.example the second record is that of www; everywhere else it is a name below."""
+    names = ["a.example", "b.example", "c.example", f"{'x' * 60}.{'y' * 60}.{'z' * 60}.{'w' * 40}.example"]
+    listed = read(tmp_path, a_list("a.txt", RECORDS.replace('"www A", ', "")), a_txt="\n".join(names))
+    written = "".join(f'[[zones]]\nname = "{name}"\nservers = ["ns1"]\n{RECORDS}' for name in names)
+    assert listed.zones == read(tmp_path, written.replace('"www A", ', "")).zones
+    assert listed.zones["b.example."].records[0].name == "www.b.example."
+    assert mistakes(tmp_path, a_list("a.txt", RECORDS), a_txt="\n".join(names)) == [
+        "config.toml:9: lists[0].records[1]: www.b.example. A is there twice"
+    ]
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.sampled_from(["a.example", "B.example.", "mail.test", "x.mail.test", "example.net", "."]),
+        min_size=1, unique=True,
+    ),
+    st.lists(
+        st.sampled_from(["mail.test", "mail", "mail.example.net.", "a", "a.b", "!", "~~", "mail.test."]),
+        max_size=3, unique=True,
+    ),
+)  # fmt: skip
+def test_a_list_says_what_the_same_zones_written_out_say(tmp_path: Path, names: list[str], values: list[str]) -> None:
+    options = f'records = [{{ name = "@", type = "NS", expect = {json.dumps(values)} }}]\n'
+    written = "".join(f'[[zones]]\nname = "{name}"\nservers = ["ns1"]\n{options}' for name in names)
+    try:
+        expected = read(tmp_path, written).zones
+    except ConfigError:
+        with pytest.raises(ConfigError):
+            read(tmp_path, a_list("a.txt", options), a_txt="\n".join(names))
+    else:
+        assert read(tmp_path, a_list("a.txt", options), a_txt="\n".join(names)).zones == expected
+
+
+def test_many_names_over_many_blocks_and_their_lines(tmp_path: Path) -> None:
+    names = [f"zone-{n * 7919 % 60_000}.example" for n in range(60_000)]
+    config = read(tmp_path, a_list("a.txt"), a_txt="\n".join(names))
+    assert list(config.zones) == sorted(f"{name}." for name in names)
+    assert mistakes(tmp_path, a_list("a.txt"), a_txt="\n".join([*names, "a b"])) == [
+        (
+            'a.txt:60001: "a b": not a domain name: holds a space or a control character '
+            "(one name in each line; other keys need CSV or JSON lines)"
+        )
+    ]
+    assert mistakes(tmp_path, a_list("a.txt"), a_txt="\n".join([*names, names[41_000]])) == [
+        f"a.txt:60001: zone {names[41_000]}. is there twice (first on line 41001 of a.txt)"
+    ]

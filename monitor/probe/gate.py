@@ -26,8 +26,8 @@ class Gate:
     """Loads that wait, trials that are due, ports that are open, and whether anybody is there."""
 
     __slots__ = (
-        "_misses", "_timeout", "_timeouts", "_waits", "address", "again", "attempts", "bucket", "busy", "heard_ever",
-        "listed", "loads", "ports", "server", "starved", "whole",
+        "_misses", "_timeout", "_timeouts", "_waits", "address", "again", "attempts", "bucket", "busy", "due",
+        "heard_ever", "listed", "loads", "ports", "server", "starved", "whole",
     )  # fmt: skip
 
     def __init__(self, server: str, address: Address, bucket: Bucket, probe: Probe, *, whole: bool) -> None:
@@ -46,6 +46,8 @@ class Gate:
         self.busy = 0
         """Queries asked and not yet answered or given up."""
         self.listed = False
+        self.due = 0.0
+        """When it is worth looking at it again."""
         self.starved: float | None = None
         """Since when there has been no descriptor, or no room in the system."""
         self.heard_ever = False

@@ -119,32 +119,34 @@ class Hearing:
             self._silence.end(load)
             load = load.load
         gate.busy -= 1
+        gate.heard()
         found = usual.outline(wire, name + load.kind.section) if load.kind.rtype == SOA else None
         if found is not None and port.edns and ref >= 0 and self._same(ref, wire, found):
-            gate.heard()
             self._counts.answered(gate.server, rtt, 1)
             self._known.ticks.rtts[ref] = rtt
             load.same.append(ref)
             load.wires.append(wire)
             return
-        doubt = Doubt(load, ref, load.query(name), forged=False)
-        answer = self._understood(wire, found, doubt)
-        if answer is not None:
-            gate.heard()
-        if answer is None or answer.truncated or (answer.rcode in NO_EDNS and port.edns):
-            self._hand_over(doubt)
+        query = load.query(name)
+        answer = usual.told(wire, load.text(query), found) if found is not None else None
+        if answer is None:
+            doubt = Doubt(load, ref, query, forged=False)
+            answer = self._read(wire, doubt)
+            if answer is None or answer.truncated:
+                self._hand_over(doubt)
+                return
+        if port.edns and answer.rcode in NO_EDNS:
+            self._hand_over(Doubt(load, ref, query, forged=False))
             return
         self._remember(ref, wire, found, port)
+        self._counts.answered(gate.server, rtt, 1)
         note = "" if port.edns else "no answer when asked with EDNS"
-        seen = said(doubt.query, answer, rtt, self._known.at, len(wire), note)
-        self._counts.note(seen)
-        load.tray.odd.append((ref, seen))
+        load.tray.odd.append((ref, said(query, answer, rtt, self._known.at, len(wire), note)))
 
-    def _understood(self, wire: bytes, found: usual.Outline | None, doubt: Doubt) -> Answer | None:
-        """What it says; None where the other prober is to hear it for itself."""
-        answer = usual.told(wire, doubt.load.text(doubt.query), found) if found is not None else None
-        if answer is not None or len(wire) >= LARGE:
-            return answer
+    def _read(self, wire: bytes, doubt: Doubt) -> Answer | None:
+        """What the complete reader says; None where the other prober is to hear it for itself."""
+        if len(wire) >= LARGE:
+            return None
         asked = question(doubt.query)
         fit = complete.fit(wire, Ask(asked, int.from_bytes(wire[:2], "big"), b"", edns=True))
         if fit is not Fit.RIGHT:

@@ -25,15 +25,22 @@ KNOCKS = 16
 
 
 class Bucket:
-    """A token bucket: ``rate`` a second, a burst of at most a tenth of that. What is due anyway may go into debt."""
+    """A token bucket: ``rate`` a second, a burst of at most a tenth of that. What is due anyway may go into debt.
 
-    __slots__ = ("_burst", "_rate", "_then", "_tokens")
+    Those who take many at once leave half to those who wait for one (``wanted``), and the last one to whose turn it is.
+    """
+
+    __slots__ = ("_burst", "_rate", "_then", "_tokens", "_took", "wanted")
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
         self._burst = min(100.0, max(1.0, rate / 10))
         self._tokens = self._burst
         self._then = monotonic()
+        self._took = False
+        """Whether the latest were taken many at once."""
+        self.wanted = 0
+        """How many lines wait for a token."""
 
     def wait(self) -> float:
         """Seconds until there is a token; 0.0 when there is one."""
@@ -44,12 +51,17 @@ class Bucket:
 
     def spend(self) -> None:
         self._tokens -= 1
+        self._took = False
 
     def take(self, most: int) -> int:
         """Spends as many tokens as there are, up to ``most``."""
         self.wait()
-        count = max(0, min(most, int(self._tokens)))
+        there = int(self._tokens)
+        if self.wanted and there > 0:
+            there = there // 2 if there > 1 else int(not self._took)
+        count = max(0, min(most, there))
         self._tokens -= count
+        self._took = self._took or count > 0
         return count
 
     def back(self, count: int) -> None:

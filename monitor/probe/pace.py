@@ -82,6 +82,7 @@ class Pace:
         wait = lane.bucket.wait()
         if wait:
             lane.listed = True
+            lane.bucket.wanted += 1
             asyncio.get_running_loop().call_later(max(wait, TICK), self._rested, lane)
             return
         lane.bucket.spend()
@@ -94,6 +95,7 @@ class Pace:
 
     def _rested(self, lane: Lane) -> None:
         lane.listed = False
+        lane.bucket.wanted -= 1
         self._list(lane)
         self.go()
 

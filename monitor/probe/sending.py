@@ -13,6 +13,9 @@ from monitor.probe.silence import Silence
 from monitor.probe.sockets import Unasked, ours, theirs
 from monitor.probe.volley import Load, Trial
 
+SOON, REST = 0.001, 0.01
+"""Seconds until a gate is looked at again: when answers are awaited, and at most for its server's rate."""
+
 LATEST = 4
 """Ports that are tried for room before another is opened."""
 
@@ -30,7 +33,7 @@ class Sending:
         """Sends one group and all trials that are due. Seconds until it is worth coming again; 0.0: at once."""
         while gate.again:
             if not self._again(gate, gate.again[0], now):
-                return 0.001
+                return SOON
             gate.again.popleft()
         while gate.loads and (gate.loads[0].tray.over or gate.loads[0].next >= len(gate.loads[0].names)):
             gate.loads.popleft()
@@ -42,18 +45,19 @@ class Sending:
         room = gate.room()
         left = len(load.names) - load.next
         if room < CLUMP and room < left:
-            return 0.001
+            return SOON
         attempt = gate.attempt
         most = min(room, GROUP, self._run(load))
         if gate.silent and attempt != ONCE:
             most = min(most, SCOUTS - gate.busy)
         count = gate.bucket.take(most)
         if not count:
-            return max(0.001, min(0.005, gate.bucket.wait()))
+            return max(SOON, min(REST, gate.bucket.wait()))
+        gate.loads.rotate(-1)  # a few questions need not wait for very many
         went = self._group(gate, load, attempt, count, now)
         if went < count:
             gate.bucket.back(count - went)
-        return 0.0 if went else 0.001
+        return 0.0 if went else SOON
 
     def _run(self, load: Load) -> int:
         while load.ends[-1] <= load.next:

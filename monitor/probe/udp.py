@@ -72,7 +72,7 @@ TELL = 0.005
 FEW = 8
 """Queries in flight up to which every answer is taken as it comes; more are taken many at a time."""
 
-NEVER = math.inf
+NEVER, SLACK = math.inf, 0.0002
 
 STOPPING = Failure(Outcome.UNASKED, "the monitor is stopping")
 
@@ -238,10 +238,15 @@ class Engine:
         while self._active:
             gate = self._active.popleft()
             now = monotonic()
+            if gate.due > now and not gate.again:
+                waiting.append(gate)
+                wait = min(wait, gate.due - now)
+                continue
             after = self._sending.feed(gate, now)
             if after == 0.0:
                 self._active.append(gate)
             elif after > 0.0:
+                gate.due = now + after - SLACK
                 waiting.append(gate)
                 wait = min(wait, after)
             else:

@@ -71,10 +71,8 @@ def outline(wire: bytes, section: bytes) -> Outline | None:  # noqa: C901  # one
         start = at
         if wire[at : at + 2] == b"\xc0\x0c":
             at += 2
-        else:
-            at = _pass(wire, at, size, known)
-            if at == UNUSUAL:
-                return None
+        elif (at := _pass(wire, at, size, known)) == UNUSUAL:
+            return None
         if at + FIXED.size > size:
             return None
         rtype, rclass, ttl, length = FIXED.unpack_from(wire, at)
@@ -134,7 +132,7 @@ def told(wire: bytes, text: str, found: Outline) -> Answer | None:
     """
     rcode = rcode_text(found.rcode)
     options = _NOTHING
-    if found.opt:
+    if found.opt_end > found.opt + 11:
         try:
             options = edns.options(wire[found.opt + 11 : found.opt_end])
         except Malformed:
@@ -195,6 +193,9 @@ def _pass(wire: bytes, start: int, limit: int, known: dict[int, int]) -> int:
     ``known`` are the names passed so far, by offset, and the ends of them: how long each is, and through how many
     pointers. A pointer to anywhere else is unusual: what is left keeps to all that ``walk.name`` asks for.
     """
+    if start + 2 <= limit and wire[start] >= 192:
+        hops = known.get((wire[start] & 63) << 8 | wire[start + 1], walk.MOST_POINTERS) & 31
+        return start + 2 if hops < walk.MOST_POINTERS else UNUSUAL
     position = start
     labels: list[int] = []
     while True:

@@ -12,14 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from checks.model import Address, Outcome
+from checks.model import Address, Outcome, Query, Transport
 from monitor.canvass import Ticks
 from monitor.clock import now
 from monitor.config.model import Probe
+from monitor.probe.columns import Known
+from monitor.probe.counts import Counts
 from monitor.probe.dns import DnsProber
 from monitor.probe.gate import Gate
+from monitor.probe.harbour import Harbour
 from monitor.probe.lane import Bucket
 from monitor.probe.port import LIFE, Port
+from monitor.probe.prober import Probing
+from monitor.probe.sending import Sending
+from monitor.probe.silence import Silence
+from monitor.probe.sockets import Sockets
 from monitor.probe.udp import Asking, Engine, Volley
 from monitor.probe.volley import Kind, Load, Tray
 from tests.contract.test_prober_wire import CLOSED
@@ -412,3 +419,47 @@ async def test_both_families_and_no_address() -> None:
         _, odd = await hear(one, asked)
         assert [odd[ref].outcome for ref in range(3)] == [Outcome.ANSWERED, Outcome.ANSWERED, Outcome.UNASKED]
         assert odd[2].detail == "ns1.example.net is not an address"
+
+
+async def test_very_many_questions_leave_room_for_a_few_others() -> None:
+    """Of the same server's rate: a connection, and a question over UDP that came later, wait for their share only."""
+    probe = Probe(max_qps_per_server=200)
+    many = 1000
+    async with Nameserver(lambda query: [good(query)], answering) as server:
+        prober = Probing(probe, {}, now)
+        prober.engine.use(Ticks.of(many))
+        asking = asyncio.create_task(hear(prober.engine, [volley(server.address, many)]))
+        while len(server.asked) < 30:
+            await asyncio.sleep(0.005)
+        few = [
+            Query(f"x{number}.", "ns1", server.address, f"x{number}.", "SOA", transport)
+            for number in range(5)
+            for transport in Transport
+        ]
+        seen = [one async for batch in prober(few) for one in batch]
+        assert {one.outcome for one in seen} == {Outcome.ANSWERED}
+        assert not asking.done()
+        assert len(server.asked) < many / 2
+        await prober.close()
+        _, odd = await asking
+        assert {one.outcome for one in odd.values()} == {Outcome.ANSWERED, Outcome.UNASKED}
+
+
+def test_where_the_system_cannot_cut_packets_they_are_sent_one_by_one() -> None:
+    """It refuses to where checksums are left out (SO_NO_CHECK): that is remembered of the address."""
+    silence = Silence(Known(), Counts(), Harbour(Sockets((), 8)), lambda *_: None)
+    sending = Sending(Harbour(Sockets((), 8)), silence, lambda *_: None)
+    gate = Gate("ns1", Address("127.0.0.1"), Bucket(1), QUICK, whole=True)
+    kind = socket.AF_INET, socket.SOCK_DGRAM
+    with socket.socket(*kind) as there, socket.socket(*kind) as us:
+        there.bind(("127.0.0.1", 0))
+        us.connect(there.getsockname())
+        port = Port(us, gate, 0, 1.0, True, 0.0)
+        for off in (0, 1):
+            us.setsockopt(socket.SOL_SOCKET, 11, off)
+            ids = port.ids(5)
+            assert sending._send(gate, port, ids, names(5), Kind().tail) == (5, None)
+            assert gate.whole is not bool(off)
+            packets = [there.recv(512) for _ in range(5)]
+            assert [packet[:2] for packet in packets] == ids
+            assert {packet[12:] for packet in packets} == {one + Kind().tail for one in names(5)}

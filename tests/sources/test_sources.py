@@ -1,7 +1,9 @@
 """Zones find their servers, servers their addresses, and a resolver that fails takes nothing away."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from checks.history import Ledger, Standing
 from checks.model import Address, Expectation, TransferRule
 from checks.roll import Roll
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
-from monitor.sources import MOST_PROBLEMS, SILENT_ENOUGH, recall, resolve
+from monitor.sources import MOST_PROBLEMS, SILENT_ENOUGH, SOME, recall, resolve
 from tests.sources.resolver import FakeResolver, resolving
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -205,16 +207,74 @@ async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_ledgers_
         first = ServerEntry("first", host="ns1.example.net.")
         here = config(resolver, ZoneEntry("example.com."), ZoneEntry("a.", ("first",)), first=first)
         alive = await resolve(here, None, NOON)
-        ledgers = [
-            Ledger(zone.name, (), tuple(standing(server.name, address) for server, address in zone.places()), NOON)
-            for zone in alive.zones.values()
-        ]
+        ledgers = {
+            name: Ledger(name, (), tuple(standing(server.name, address) for server, address in zone.places()), NOON)
+            for name, zone in alive.zones.items()
+        }
         resolver.dead = True
-        again = await resolve(hurried(here), recall(ledgers, here.servers), LATER)
+        again = await resolve(hurried(here), recall(ledgers, here), LATER)
     assert again.zones == alive.zones
     assert all("what was known 2026-05-01 12:00 UTC is used" in text for text in again.problems)
 
 
+class Remembered(dict[str, Ledger]):
+    """Ledgers that say which of them were looked at."""
+
+    def __init__(self, ledgers: Iterable[Ledger]) -> None:
+        super().__init__({ledger.zone: ledger for ledger in ledgers})
+        self.looked: list[str] = []
+
+    def get(self, name: str, default: object = None) -> Any:
+        self.looked.append(name)
+        return super().get(name, default)
+
+
 def test_nothing_is_recalled_from_nothing() -> None:
-    assert recall([]).known == {}
-    assert recall([Ledger("a.")]).known == {}
+    here = Config(zones=Roll.of([ZoneEntry("a.")]))
+    assert recall({}, here).known == {}
+    assert recall({"a.": Ledger("a.")}, here).known == {}
+
+
+def test_only_ledgers_that_know_what_is_to_be_resolved_are_looked_at() -> None:
+    given = ServerEntry("given", (Address("192.0.2.1"),))
+    servers = {"given": given, "named": hosted("named.example.")}
+    sure = [ZoneEntry(f"s{n}.", ("given",)) for n in range(100)]
+    unsure = [ZoneEntry(f"u{n}.", ("given", "named")) for n in range(100)]
+    found = [ZoneEntry("f1."), ZoneEntry("f2.")]
+    at = (standing("given", Address("192.0.2.1")), standing("named", Address("2001:db8::7")))
+    ledgers = Remembered(Ledger(entry.name, (), at, NOON) for entry in (*sure, *unsure, *found))
+    assert recall(ledgers, Config(zones=Roll.of(sure), servers=servers)).known == {}
+    assert ledgers.looked == []
+    known = recall(ledgers, Config(zones=Roll.of([*sure, *unsure, *found]), servers=servers)).known
+    assert ledgers.looked == ["f1.", "f2.", *(name for name in sorted(entry.name for entry in unsure))][: 2 + SOME]
+    assert known["named.example.", "AAAA"].values == ("2001:db8::7",)
+    assert known["f1.", "NS"].values == ("given", "named")
+
+
+async def test_zones_that_are_as_they_were_are_the_same_roll() -> None:
+    async with resolving(DATA) as resolver:
+        here = config(resolver, ZoneEntry("example.com."), ZoneEntry("a.", ("ns1",)), ns1=hosted("ns1.example.net."))
+        before = await resolve(here, None, NOON)
+        again = await resolve(replace(here, zones=Roll.of(here.zones.values())), before, LATER)
+        assert again.zones is before.zones
+        resolver.data["ns1.example.net.", "A"] = ["192.0.2.77"]
+        moved = await resolve(here, before, LATER)
+    assert moved.zones != before.zones
+    assert list(moved.zones) == list(before.zones)
+
+
+async def test_zones_that_are_found_alike_are_one_template_and_zones_given_servers_keep_theirs() -> None:
+    servers = ["ns1.example.net.", "ns2.example.net."]
+    data = {**DATA, **{(f"f{n}.example.", "NS"): servers for n in range(5)}, ("g.example.", "NS"): servers[:1]}
+    async with resolving(data) as resolver:
+        entries = [ZoneEntry(f"f{n}.example.") for n in range(5)] + [ZoneEntry("g.example."), ZoneEntry("h.", ("ns1",))]
+        topology = await resolve(
+            config(resolver, *entries, ns1=ServerEntry("ns1", (Address("192.0.2.9"),))), None, NOON
+        )
+    sizes = {name: [server.name for server in zone.servers] for name, zone in topology.zones.items()}
+    assert sizes == {
+        **{f"f{n}.example.": ["ns1.example.net", "ns2.example.net"] for n in range(5)},
+        "g.example.": ["ns1.example.net"],
+        "h.": ["ns1"],
+    }
+    assert sorted(count for count in topology.zones.alike() if count) == [1, 1, 5]

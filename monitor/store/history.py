@@ -79,8 +79,11 @@ def last_look(conn: sqlite3.Connection) -> datetime | None:
 def runs(conn: sqlite3.Connection, zone: str, since: datetime, most: int) -> Sequence[RunRow]:
     """Those that lasted into the time since ``since``, oldest first; the newest ``most`` if there are more."""
     rows = conn.execute(
-        "select zone, server, address, serial, state, since, until from runs "
-        "where zone = ? and (until is null or until >= ?) order by since desc, id desc limit ?",
+        "select zone, server, address, serial, state, since, until from ("
+        "select zone, server, address, serial, state, since, until, id from runs where zone = ?1 and until >= ?2 "
+        "union all "
+        "select zone, server, address, serial, state, since, null, 9223372036854775807 from open_runs where zone = ?1"
+        ") order by since desc, id desc limit ?3",
         (zone, stamp(since), most),
     ).fetchall()
     return [

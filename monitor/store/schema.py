@@ -166,5 +166,25 @@ def _packed(db: Database) -> None:
     db.execute("create table words (number integer primary key, body text not null) strict")
 
 
+@STEPS(name="0005_open_runs")
+def _open_runs(db: Database) -> None:
+    """The run that lasts of each address, by zone; ``runs`` has those that ended.
+
+    A change then touches one page of what is as large as all that is watched, not one in each of several indices.
+    """
+    db.execute(
+        "create table open_runs (zone text not null, server text not null, address text not null, serial integer, "
+        "state text not null, since text not null, primary key (zone, server, address)) strict, without rowid"
+    )
+    db.execute(
+        "insert into open_runs (zone, server, address, serial, state, since) "
+        "select zone, server, address, serial, state, since from runs where until is null"
+    )
+    db.execute("delete from runs where until is null")
+    db.execute("drop index runs_open")
+    db.execute("drop index runs_by_zone")
+    _index(db, "runs_by_zone", "runs (zone, until)")
+
+
 def _table(db: Database, name: str) -> Table:
     return db.table(name)

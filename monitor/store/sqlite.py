@@ -174,4 +174,5 @@ class SqliteStore:
 
 
 def _optimize(conn: sqlite3.Connection) -> None:
+    conn.execute("pragma analysis_limit = 400")  # rows it looks at per index: all of them would take seconds
     conn.execute("pragma optimize")

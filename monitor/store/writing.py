@@ -15,7 +15,12 @@ from monitor.store.outbox import add
 Who = tuple[str, str, str]
 """Zone, server, address."""
 
-_END = "update runs set until = max(since, ?) where zone = ? and server = ? and address = ? and until is null"
+_END = (
+    "insert into runs (zone, server, address, serial, state, since, until) "
+    "select zone, server, address, serial, state, since, max(since, ?) from open_runs "
+)
+_ONE = "where zone = ? and server = ? and address = ?"
+_LISTED = "where zone in (select value from json_each(?))"
 
 
 def write(conn: sqlite3.Connection, commit: Commit, now: datetime, packer: Packer) -> None:
@@ -72,14 +77,14 @@ def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: d
     ledgers = {each.zone: each for each in commit.ledgers}
     zones = ledgers.keys() | {run.zone for run in commit.runs}
     found = conn.execute(
-        "select zone, server, address from runs indexed by runs_open "
-        "where until is null and zone in (select value from json_each(?))",
+        "select zone, server, address from open_runs where zone in (select value from json_each(?))",
         (json.dumps(list(zones)),),
     ).fetchall()
     touched = [ledgers[zone] for zone in {who[0] for who in found} if zone in ledgers]
     stay = {(each.zone, one.server, str(one.address)) for each in touched for one in each.standings}
     left = [who for who in found if who not in stay and who[0] in ledgers]
-    conn.executemany(_END, [(stamp(ledgers[who[0]].at or now), *who) for who in left])
+    conn.executemany(_END + _ONE, [(stamp(ledgers[who[0]].at or now), *who) for who in left])
+    conn.executemany("delete from open_runs where zone = ? and server = ? and address = ?", left)
     return set(found).difference(left)
 
 
@@ -89,9 +94,10 @@ def _runs(conn: sqlite3.Connection, runs: tuple[RunChange, ...], standing: set[W
     while waiting:
         first: dict[Who, tuple[str, str, str, int | None, str, str]] = {}
         later = [row for row in waiting if first.setdefault(row[:3], row) is not row]
-        conn.executemany(_END, [(row[5], *who) for who, row in first.items() if who in standing])
+        conn.executemany(_END + _ONE, [(row[5], *who) for who, row in first.items() if who in standing])
         conn.executemany(
-            "insert into runs (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)", first.values()
+            "replace into open_runs (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)",
+            first.values(),
         )
         waiting = later
         standing |= first.keys()
@@ -164,8 +170,5 @@ def _drop(conn: sqlite3.Connection, zones: tuple[str, ...], now: datetime) -> No
     listed = json.dumps(zones)
     conn.execute("delete from ledgers where zone in (select value from json_each(?))", (listed,))
     conn.execute("delete from packed where zone in (select value from json_each(?))", (listed,))
-    conn.execute(
-        "update runs indexed by runs_open set until = max(since, ?) "
-        "where until is null and zone in (select value from json_each(?))",
-        (stamp(now), listed),
-    )
+    conn.execute(_END + _LISTED, (stamp(now), listed))
+    conn.execute("delete from open_runs where zone in (select value from json_each(?))", (listed,))

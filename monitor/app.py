@@ -112,7 +112,7 @@ class Service:
         config, started = self.config, now()
         remembered = await self._store.restore()
         past = await self._store.incidents(most=50)
-        self._found = await resolve(config, recall(remembered.ledgers.values(), config.servers), started)
+        self._found = await resolve(config, recall(remembered.ledgers, config), started)
         complain(self._found.problems)
         plan = plan_of(config, self._found)
         self._deliverer = Deliverer(

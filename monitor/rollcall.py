@@ -5,6 +5,7 @@ dead over UDP it does not know how to go on, and the check is asked what it stil
 """
 
 import asyncio
+import contextlib
 from array import array
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -30,6 +31,12 @@ TICK = 0.02
 
 WIDE = 50_000
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
+
+AHEAD = 6
+"""Chunks under way of which most has not come back; there is no hurry to ask more …"""
+
+SOON = 0.3
+"""… unless they are out for so many seconds: then it is their servers that are slow, and not we."""
 
 TCP_AT_ONCE = 64
 """Questions over TCP to one address that is dead over UDP."""
@@ -104,6 +111,10 @@ class RollCall:
         self._ground, self._check, self._cadence = ground, check, cadence
         self._wide, self._under_way = wide, 0
         self._room = asyncio.Event()
+        self._blocked = 0
+        """Chunks whose rounds the judge has no room for."""
+        self._young: dict[int, tuple[float, int]] = {}
+        """Chunk, by its first zone → since when it is out, and how many zones must come back for it to be half done."""
         self.reached = after
         self._asked = self._queries = self._answered = 0
 
@@ -124,15 +135,26 @@ class RollCall:
                 chunk = self._ground.chunk(order.numbers[first:last])
                 first = last
                 if chunk.numbers:
-                    await self._enter(len(chunk.numbers))
+                    await self._enter(chunk)
                     group.create_task(self._chunk(chunk, group))
         return Swept(self._asked, self._queries, self._answered, started, self._ground.now())
 
-    async def _enter(self, zones: int) -> None:
-        while self._under_way and self._under_way + zones > self._wide:
+    async def _enter(self, chunk: Chunk) -> None:
+        """Wait until there is room for it: here, on the way, and with the judge."""
+        zones, clock = len(chunk.numbers), asyncio.get_running_loop().time
+        while self._blocked or (self._under_way and self._under_way + zones > self._wide):
             self._room.clear()
             await self._room.wait()
+        while len(self._young) >= AHEAD:
+            first, (since, _) = next(iter(self._young.items()))
+            if (left := since + SOON - clock()) <= 0:
+                del self._young[first]
+                break
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), left)
         self._under_way += zones
+        self._young[chunk.numbers[0]] = (clock(), zones // 2)
 
     def _leave(self, numbers: Iterable[int]) -> None:
         for number in numbers:
@@ -142,10 +164,15 @@ class RollCall:
         self._room.set()
 
     async def _chunk(self, chunk: Chunk, group: asyncio.TaskGroup) -> None:
+        first, back = chunk.numbers[0], 0
         try:
             async for returns in self._ground.canvass.ask(chunk):
+                back += len(returns.quiet) + len(returns.odd)
+                if first in self._young and back > self._young[first][1]:
+                    del self._young[first]
                 await self._take(returns, group)
         finally:
+            self._young.pop(first, None)
             left = [number for number in chunk.numbers if self._ground.busy[number] == 1]
             self._leave(left)
 
@@ -170,7 +197,16 @@ class RollCall:
         self._answered += returns.answered
         self._leave(done)
         if heard:
-            await ground.publish(*heard)
+            await self._publish(heard)
+
+    async def _publish(self, heard: list[Heard]) -> None:
+        """Nothing more is asked while the judge is behind."""
+        self._blocked += 1
+        try:
+            await self._ground.publish(*heard)
+        finally:
+            self._blocked -= 1
+            self._room.set()
 
     def _add(self, heard: list[Heard], zone: Zone, seen: tuple[Observation, ...]) -> None:
         """Its round, unless the zone has changed while it was asked: it was asked of another zone than there is now."""
@@ -198,7 +234,7 @@ class RollCall:
         finally:
             self._leave((number,))
         if heard:
-            await self._ground.publish(*heard)
+            await self._publish(heard)
 
     async def _knock(self, query: Query) -> Observation | None:
         """Asks when there is room; None where it has turned out meanwhile that nobody is there."""

@@ -2,13 +2,14 @@
 
 import json
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
+
+from monitor.commands.listing import Listing, show
 
 if TYPE_CHECKING:
     from checks.check import Check
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from monitor.sources import Topology
 
 SHOWN = 50
-"""Zones shown without --all."""
+"""Zones and servers shown to people without --all …"""
+TOLD = 1000
+"""… and zones told to programs."""
 ZONE_COLUMNS = ("zone", "servers", "primary", "max lag", "records")
+CHECK_COLUMNS = ("check", "every", "queries/s", "settings")
 SERVER_COLUMNS = ("server", "addresses", "upstream", "group", "queries/s")
 ROUTE_COLUMNS = ("receivers", "severity", "zones", "servers", "codes")
 
@@ -37,7 +41,12 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), envvar="SOAWATCH_CONFIG")
 @click.option("--json", "as_json", is_flag=True, help="Print it for a program.")
 @click.option("--resolve", "look", is_flag=True, help="Find servers and addresses that are given by name only.")
-@click.option("--all", "everything", is_flag=True, help=f"Show all zones, not only the first {SHOWN}.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help=f"Show all zones and servers, not only the first {SHOWN}; with --json, {TOLD} zones.",
+)
 @click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
               help="Print the JSON Schema of the file, for editors.")  # fmt: skip
 @click.pass_context
@@ -56,13 +65,15 @@ def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everythin
         ctx.exit(78)
     topology = _resolved(config) if look else None
     if as_json:
-        click.echo(json.dumps(understood(config, topology), indent=2, ensure_ascii=False, default=str))
+        said = understood(config, topology, most=None if everything else TOLD)
+        click.echo(json.dumps(said, indent=2, ensure_ascii=False, default=str))
         return
     for warning in config.warnings:
         click.echo(f"warning: {warning}", err=True)
     for problem in topology.problems if topology else ():
         click.echo(f"problem: {problem}", err=True)
-    _print(tables(understood(config, topology), most=None if everything else SHOWN))
+    most = None if everything else SHOWN
+    show(tables(understood(config, topology, most), most))
     count = len(config.warnings)
     click.echo(f"{file}: no mistakes" + (f", {count} warning{'s' if count > 1 else ''}" if count else ""))
 
@@ -83,13 +94,17 @@ def _resolved(config: "Config") -> "Topology":
     return asyncio.run(resolve(config, None, now()))
 
 
-def understood(config: "Config", topology: "Topology | None" = None) -> dict[str, Any]:
-    """The configuration as plain data, without secrets; with ``topology`` what was found for names."""
+def understood(config: "Config", topology: "Topology | None" = None, most: int | None = None) -> dict[str, Any]:
+    """The configuration as plain data, without secrets; with ``topology`` what was found for names.
+
+    Of the zones the first ``most``, None: all; they are counted in ``zones_total``.
+    """
     from checks.model import Address
-    from monitor.config.demand import as_written, demand
+    from monitor.config.demand import as_written, demands, total
 
     zones = topology.zones if topology else as_written(config)
-    rates = demand(config, zones)
+    shares = demands(config, zones)
+    rates = total(shares)
     service = config.service
     return {
         "file": str(config.path),
@@ -98,11 +113,18 @@ def understood(config: "Config", topology: "Topology | None" = None) -> dict[str
         "database": str(service.database),
         "zones": [
             _zone(zones.at(number), named=bool(config.zones.templates[kind].servers))
-            for number, kind in enumerate(config.zones.kinds)
+            for number, kind in enumerate(config.zones.kinds[:most])
         ],
+        "zones_total": len(zones),
+        "lists": [{"file": str(each.path), "format": each.format, "zones": each.zones} for each in config.lists],
         "servers": list(_servers(config, topology, rates)),
         "checks": [
-            {"name": name, "cadence_seconds": config.cadence[name].total_seconds(), "settings": _settings(check)}
+            {
+                "name": name,
+                "cadence_seconds": config.cadence[name].total_seconds(),
+                "queries_per_second": round(sum(rate for (_, asks), rate in shares.items() if asks == name), 3),
+                "settings": _settings(check),
+            }
             for name, check in config.checks.items()
         ],
         "keys": [
@@ -157,24 +179,14 @@ def _servers(config: "Config", topology: "Topology | None", rates: dict[str, flo
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One table: what it is called, its columns, its rows, and what is said below it."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-    below: str = ""
-
-
 def tables(said: dict[str, Any], most: int | None) -> list[Listing]:
-    """What was understood, for people. ``most`` zones are shown, None for all."""
-    zones = said["zones"][:most]
-    hidden = len(said["zones"]) - len(zones)
-    resolved = said["resolved"]
-    servers = [_server_row(server, resolved=resolved) for server in said["servers"]]
-    more = f"and {hidden} more (--all shows them)" if hidden else ""
+    """What was understood, for people. ``most`` zones and servers are shown, None for all."""
+    zones, resolved = said["zones"][:most], said["resolved"]
+    servers = [_server_row(server, resolved=resolved) for server in said["servers"][:most]]
+    more = _more(said["zones_total"] - len(zones))
     cap = f"at most {said['max_queries_per_second_per_server']:g} queries/s go to one server"
+    unseen = _more(len(said["servers"]) - len(servers))
+    lists = [(each["file"], each["format"], str(each["zones"])) for each in said["lists"]]
     nobody = "" if said["receivers"] else "nobody is told of anything"
     keys = [(key["name"], key["wire_name"], key["algorithm"]) for key in said["keys"]]
     receivers = [(receiver["name"], receiver["type"]) for receiver in said["receivers"]]
@@ -185,8 +197,9 @@ def tables(said: dict[str, Any], most: int | None) -> list[Listing]:
             [_zone_row(zone, resolved=resolved) for zone in zones],
             more,
         ),
-        Listing("Servers", SERVER_COLUMNS, servers, cap),
-        Listing("Checks", ("check", "every", "settings"), list(map(_check_row, said["checks"]))),
+        Listing("Lists", ("file", "format", "zones"), lists),
+        Listing("Servers", SERVER_COLUMNS, servers, f"{unseen}; {cap}" if unseen else cap),
+        Listing("Checks", CHECK_COLUMNS, list(map(_check_row, said["checks"]))),
         Listing("Transfers", ("zone", "server", "key", "expected"), list(_transfer_rows(zones))),
         Listing("Keys", ("key", "on the wire", "algorithm"), keys),
         Listing("Receivers", ("receiver", "type"), receivers, nobody),
@@ -194,6 +207,10 @@ def tables(said: dict[str, Any], most: int | None) -> list[Listing]:
         Listing("Severities changed", ("code", "severity"), list(said["severity"].items())),
     ]
     return [listing for listing in found if listing.rows or listing.below]
+
+
+def _more(hidden: int) -> str:
+    return f"and {hidden} more (--all shows them)" if hidden else ""
 
 
 def _zone_row(zone: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
@@ -216,7 +233,7 @@ def _server_row(server: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
 
 def _check_row(check: dict[str, Any]) -> tuple[str, ...]:
     settings = ", ".join(f"{name} = {value}" for name, value in check["settings"].items())
-    return check["name"], _span(check["cadence_seconds"]), settings
+    return check["name"], _span(check["cadence_seconds"]), f"{check['queries_per_second']:g}", settings
 
 
 def _transfer_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -240,43 +257,3 @@ def _span(seconds: float) -> str:
     from monitor.config.durations import written
 
     return written(timedelta(seconds=seconds))
-
-
-def _print(listings: Iterable[Listing]) -> None:
-    """With lines and colours on a terminal, else in plain columns."""
-    if sys.stdout.isatty():
-        _print_rich(listings)
-        return
-    for listing in listings:
-        click.echo(listing.title)
-        rows = [tuple(map(_clean, row)) for row in (listing.columns, *listing.rows)] if listing.rows else []
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        click.echo(f"  {listing.below}\n" if listing.below else "")
-
-
-def _print_rich(listings: Iterable[Listing]) -> None:
-    """Without columns that are empty; what does not fit goes on in the next line, and is never cut off."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    for listing in listings:
-        console.print(Text(listing.title, style="bold"))
-        used = [i for i in range(len(listing.columns)) if any(row[i] for row in listing.rows)]
-        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
-        for i in used:
-            table.add_column(listing.columns[i], overflow="fold")
-        for row in listing.rows:
-            table.add_row(*(Text(_clean(row[i])) for i in used))
-        if listing.rows:
-            console.print(table)
-        console.print(Text(listing.below + "\n" if listing.below else "", style="dim"))
-
-
-def _clean(text: str) -> str:
-    """Text of the file without what a terminal would obey."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

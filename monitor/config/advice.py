@@ -107,7 +107,12 @@ def _load(book: Book, config: Config) -> None:
     over = sorted((server for server, rate in rates.items() if rate > cap), key=lambda server: (-rates[server], server))
     for server in over[:MOST_SERVERS]:
         most, check = max((rate, check) for (at, check), rate in shares.items() if at == server)
-        part = f", {most:.3g} of them for {check}" if most < rates[server] else ""
-        book.warn(where, f"the cadences need {rates[server]:.3g} queries/s at {server}{part}; the cap is {cap:g}")
+        part = f", {_few(most)} of them for {check}" if most < rates[server] else ""
+        book.warn(where, f"the cadences need {_few(rates[server])} queries/s at {server}{part}; the cap is {cap:g}")
     if len(over) > MOST_SERVERS:
         book.warn(where, f"the cadences need more than the cap at {len(over) - MOST_SERVERS} more servers")
+
+
+def _few(rate: float) -> str:
+    """A rate to three figures, or to the whole."""
+    return f"{rate:.3g}" if rate < 100 else f"{rate:.0f}"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from monitor.commands.check_config import SHOWN, command
+from monitor.commands.check_config import SHOWN, TOLD, command
 from tests.sources.resolver import resolving
 
 GOOD = """
@@ -58,7 +58,7 @@ def test_what_was_understood_is_printed_for_people(tmp_path: Path) -> None:
         "ns1 (hidden) 192.0.2.1, [2001:db8::1]:5353",
         "ns2 to be resolved from ns2.example.net.",
         "at most 200 queries/s go to one server",
-        "transfer 1h",
+        "transfer 1h 0.003",
         "xn--bcher-kva.example. ns1 xfr allowed, to its end",
         "xn--bcher-kva.example. ns2 no key refused",
         "xfr xfr. hmac-sha512",
@@ -91,7 +91,9 @@ def test_what_was_understood_is_printed_for_programs(tmp_path: Path) -> None:
     assert said["servers"][0]["addresses"] == ["192.0.2.1", "[2001:db8::1]:5353"]
     assert said["servers"][0]["queries_per_second"] > 0
     assert said["servers"][1]["host"] == "ns2.example.net."
-    assert {"name": "reachable", "cadence_seconds": 60.0, "settings": {}} in said["checks"]
+    reachable = next(check for check in said["checks"] if check["name"] == "reachable")
+    assert reachable == {"name": "reachable", "cadence_seconds": 60.0, "queries_per_second": 0.133, "settings": {}}
+    assert (said["zones_total"], said["lists"]) == (2, [])
     assert said["receivers"] == [{"name": "hook", "type": "webhook"}]
     assert said["routes"][0]["severity"] == ["critical"]
     assert len(said["warnings"]) == 1
@@ -117,6 +119,21 @@ def test_only_some_of_many_zones_are_shown(tmp_path: Path) -> None:
     everything = run(tmp_path, text, "--all").stdout
     assert f"z{SHOWN + 6}.example." in everything
     assert "more (--all" not in everything
+
+
+def test_very_many_zones_from_lists_are_counted_not_written_out(tmp_path: Path) -> None:
+    (tmp_path / "many.txt").write_text("".join(f"z{n}.example\n" for n in range(30_000)))
+    text = '[servers.ns1]\naddresses = ["192.0.2.1"]\n[[lists]]\nfile = "many.txt"\nservers = "ns1"\n'
+    result = run(tmp_path, text)
+    words = " ".join(result.stdout.split())
+    assert f"and {30_000 - SHOWN} more (--all shows them)" in words
+    assert "many.txt names 30000" in words
+    assert len(result.stdout.splitlines()) < 2 * SHOWN
+    (warning,) = [line for line in result.stderr.splitlines() if "max_qps_per_server" in line]
+    needs = "the cadences need 1500 queries/s at ns1, 1000 of them for reachable; the cap is 200"
+    assert warning.endswith(needs)
+    said = json.loads(run(tmp_path, text, "--json").stdout)
+    assert (len(said["zones"]), said["zones_total"], said["lists"][0]["zones"]) == (TOLD, 30_000, 30_000)
 
 
 def test_text_of_the_file_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 _READERS = 2
+_STEP = 250
+"""Rows that are taken away in one go: each is in pages of its own, and meanwhile nothing else is written."""
 
 
 class SqliteStore:
@@ -109,11 +112,16 @@ class SqliteStore:
 
     async def prune(self, before: datetime, most: int = 1000) -> int:
         """Fewer than ``most`` gone: there is no more to take, and the planner's figures are brought up to date."""
-        while await self._write(lambda conn: history.prune_zones_of_incidents(conn, before, most)):
+        while await self._write(lambda conn: history.prune_zones_of_incidents(conn, before, _STEP)):
             pass  # between two steps others have the writer
-        gone = await self._write(lambda conn: history.prune(conn, before, most))
-        if gone < most:
-            await self._on_writer(_optimize)
+        gone = 0
+        while gone < most:
+            wanted = min(_STEP, most - gone)
+            went = await self._write(partial(history.prune, before=before, most=wanted))
+            gone += went
+            if went < wanted:
+                await self._on_writer(_optimize)
+                break
         return gone
 
     async def backup(self, path: str) -> None:

@@ -24,9 +24,10 @@ from monitor.memory import REMEMBERED, Memory
 from monitor.pictures import Pictures
 from monitor.plan import as_started, cadences, plan_of
 from monitor.ports import Heard, StoreError, Sweep
+from monitor.recall import recall
 from monitor.record import Record
 from monitor.schedule import Schedule
-from monitor.sources import Topology, recall, resolve
+from monitor.sources import Topology, resolve
 from monitor.status import Measures, Status, SweepStatus
 from monitor.store.sqlite import SqliteStore
 from monitor.web.app import build

@@ -11,7 +11,8 @@ from checks.history import Ledger, Standing
 from checks.model import Address, Expectation, TransferRule
 from checks.roll import Roll
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
-from monitor.sources import MOST_PROBLEMS, SILENT_ENOUGH, SOME, recall, resolve
+from monitor.recall import SOME, recall
+from monitor.sources import MOST_PROBLEMS, SILENT_ENOUGH, resolve
 from tests.sources.resolver import FakeResolver, resolving
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

@@ -212,3 +212,14 @@ async def test_a_server_in_sync_whose_tcp_is_dead_is_not_well() -> None:
         assert "tcp-unreachable in 3 zones" in rows[0]
         assert "In sync" in rows[1]
         assert "<strong>Warning</strong>" in (await http.get("/servers/ns2")).text
+
+
+async def test_a_server_answers_in_the_median_of_its_answers() -> None:
+    async with client(await stage(status())) as http:
+        rows = (await http.get("/servers")).text.split('<tr role="row">')[2:]
+        times = {
+            re.search(r"/servers/([^\"]+)", row)[1]: re.search(r'"Answers in" class="number">([^<]+)', row)[1]
+            for row in rows
+        }
+        assert (times["ns1"], times["ns2"]) == ("34 ms", "\u2013")
+        assert "answers in 34 ms" in (await http.get("/servers/ns1")).text

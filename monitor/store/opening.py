@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from monitor.ports import Now, StoreError
-from monitor.store import schema, session
+from monitor.store import packing, schema, session
 from monitor.store.codec import stamp
 from monitor.store.failing import RESTORE, transaction
 from monitor.store.session import Lock
@@ -84,6 +84,7 @@ def open_database(path: Path, lock: Lock, now: Now) -> sqlite3.Connection:
         check(conn, path)
         _migrate(conn, path)
         conn.execute("pragma journal_mode = wal")
+        packing.pack_old(conn)
         session.begin(conn, path, lock, now, had_log=had_log)
         # Whoever had taken up a telling is dead, for we have the lock: it need not wait for the lease to run out.
         conn.execute("update outbox set lease = null where state = 'waiting' and lease is not null")

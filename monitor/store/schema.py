@@ -186,5 +186,11 @@ def _open_runs(db: Database) -> None:
     _index(db, "runs_by_zone", "runs (zone, until)")
 
 
+@STEPS(name="0006_pack_old")
+def _pack_old(db: Database) -> None:
+    """What stands still in ``ledgers`` is to be packed, as ``packing`` does in small steps after this one."""
+    db.execute("insert into meta (key, value) values ('packed up to', '')")
+
+
 def _table(db: Database, name: str) -> Table:
     return db.table(name)

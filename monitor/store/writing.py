@@ -59,14 +59,19 @@ def _ledgers(conn: sqlite3.Connection, written: tuple[Ledger, ...], now: datetim
             packed.append((each.zone, row))
     if packed:
         words.add(conn, packer.words)
-    conn.executemany("delete from ledgers where zone = ?", ((zone,) for zone, _ in packed))
-    conn.executemany("replace into packed (zone, row) values (?, ?)", packed)
+    put_packed(conn, packed)
     conn.executemany("delete from packed where zone = ?", ((zone,) for zone, _, _ in whole))
     conn.executemany(
         "insert into ledgers (zone, at, body) values (?, ?, ?) "
         "on conflict (zone) do update set at = excluded.at, body = excluded.body",
         whole,
     )
+
+
+def put_packed(conn: sqlite3.Connection, rows: list[tuple[str, bytes]]) -> None:
+    """Zones and their packed ledgers, whose words are there; a zone's ledger is kept in one form only."""
+    conn.executemany("delete from ledgers where zone = ?", ((zone,) for zone, _ in rows))
+    conn.executemany("replace into packed (zone, row) values (?, ?)", rows)
 
 
 def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: datetime) -> set[Who]:

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from checks.history import Ledger
-from monitor.ports import Commit, Store
+from monitor.ports import Commit, Store, StoreError
+from monitor.store.codec import encode
+from monitor.store.failing import transaction
+from monitor.store.opening import connect
+from monitor.store.packing import _pack_some
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NS1, NS2, at, incident, ledger, run, sweep
@@ -131,3 +135,35 @@ async def test_words_that_make_no_sense_are_a_sentence(path):
     conn.close()
     with pytest.raises(Exception, match="the table words cannot be read"):
         await opened(path)
+
+
+async def test_what_an_older_version_wrote_is_packed_once_also_after_a_kill_half_way(path, monkeypatch):
+    store = await opened(path)
+    await store.commit(Commit(ledgers=(ledger("moving.example."),)))
+    await store.close()
+    names = [f"z{number}.example." for number in range(7)]
+    conn = sqlite3.connect(path)
+    conn.executemany("insert into ledgers values (?, '', ?)", [(name, encode(still(name))) for name in names])
+    conn.execute("insert into ledgers values ('bad.example.', '', '{')")
+    conn.execute("insert into meta values ('packed up to', '')")
+    conn.commit()
+    conn.close()
+    monkeypatch.setattr("monitor.store.packing._MANY", 3)
+    killed = connect(path)
+    with transaction(killed):
+        _pack_some(killed, "")
+    killed.close()
+    assert (count(path, "packed"), count(path, "ledgers")) == (1, 8)
+    store = await opened(path)
+    assert (count(path, "packed"), count(path, "ledgers")) == (7, 2)
+    with pytest.raises(StoreError, match=r"bad\.example"):
+        await store.restore()
+    await store.close()
+    conn = sqlite3.connect(path)
+    conn.execute("delete from ledgers where zone = 'bad.example.'")
+    conn.commit()
+    conn.close()
+    store = await opened(path)
+    remembered = (await store.restore()).ledgers
+    assert dict(remembered) == {name: still(name) for name in names} | {"moving.example.": ledger("moving.example.")}
+    await store.close()

@@ -10,6 +10,9 @@ from checks.model import Outcome
 from monitor.canvass import Ticks
 
 NOTHING, ANSWER = 0, 1
+UNARMED = -1
+"""A print that no answer has: no hash in CPython is -1."""
+
 SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION)
 """What an address may go on doing without anybody having to hear of it again, but for answering."""
 
@@ -21,12 +24,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Columns:
     """All columns have one place more than there are refs: the last is of nobody, and never armed. Its ref is -1."""
 
-    __slots__ = ("armed", "cuts", "expected", "floors", "heads", "prints")
+    __slots__ = ("armed", "candidates", "cuts", "expected", "floors", "heads", "prints")
 
     def __init__(self, size: int = 0) -> None:
         places = size + 1
-        self.prints = array("q", bytes(8 * places))
-        """What stands for the answer (``wire.whole``)."""
+        self.prints = array("q", (UNARMED,)) * places
+        """What stands for the answer (``wire.whole``) of those that are armed."""
+        self.candidates = array("q", bytes(8 * places))
+        """The same of all."""
         self.heads = array("q", bytes(8 * places))
         """What stands for what it says of the SOA (``wire.head``), or 0."""
         self.cuts = array("H", bytes(2 * places))
@@ -43,29 +48,29 @@ class Columns:
     def answered(self, ref: int, print_: int, head: int, cut: int) -> None:
         """A candidate: what counts as the same once the ref is armed."""
         if ref >= 0:
-            self.prints[ref], self.heads[ref], self.cuts[ref] = print_, head, cut
-            self.expected[ref], self.armed[ref] = ANSWER, 0
+            self.candidates[ref], self.heads[ref], self.cuts[ref] = print_, head, cut
+            self.prints[ref], self.expected[ref], self.armed[ref] = UNARMED, ANSWER, 0
 
     def silent(self, ref: int, outcome: Outcome) -> None:
         if ref >= 0:
-            self.prints[ref] = self.heads[ref] = self.cuts[ref] = 0
-            self.expected[ref] = code(outcome)
-            self.armed[ref] = 0
+            self.heads[ref] = self.cuts[ref] = 0
+            self.prints[ref], self.expected[ref], self.armed[ref] = UNARMED, code(outcome), 0
 
     def unclear(self, ref: int) -> None:
         """Nothing that it says can be recognised the next time."""
         if ref >= 0:
-            self.expected[ref] = self.armed[ref] = NOTHING
+            self.prints[ref], self.expected[ref], self.armed[ref] = UNARMED, NOTHING, 0
 
     def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
-        armed, expected, lowest = self.armed, self.expected, self.floors
+        prints, candidates, expected, lowest = self.prints, self.candidates, self.expected, self.floors
         for ref, floor in zip(refs, floors, strict=True):
             lowest[ref] = floor
-            armed[ref] = expected[ref] != NOTHING
+            self.armed[ref] = expected[ref] != NOTHING
+            prints[ref] = candidates[ref] if expected[ref] == ANSWER else UNARMED
 
     def disarm(self, refs: Iterable[int]) -> None:
         for ref in refs:
-            self.armed[ref] = 0
+            self.prints[ref], self.armed[ref] = UNARMED, 0
 
     def carried(self, size: int, was: "array[int]") -> "Columns":
         """Columns of ``size`` refs, with what is known of those that had another ref before."""

@@ -56,7 +56,7 @@ class Hearing:
     def drain(self, port: Port) -> None:  # noqa: C901  # unrolled: a call per packet costs as much as all this
         """Everything that waits at one port. The loop for which all the rest is built: see monitor.probe.udp."""
         columns, ticks, micro = self._known.columns, self._known.ticks, self._known.micro
-        prints, cuts, armed, floors = columns.prints, columns.cuts, columns.armed, columns.floors
+        prints, cuts, floors = columns.prints, columns.cuts, columns.floors
         rtts, expires = ticks.rtts, ticks.expires
         take, recv = port.flight.pop, port.recv
         now = monotonic()
@@ -80,15 +80,18 @@ class Hearing:
                 continue
             ref, _, sent, load = entry
             cut = cuts[ref]
-            if prints[ref] != (hash(wire[2:cut] + wire[cut + 4 :]) if cut else hash(wire[2:])) or not armed[ref]:
-                self._odd(port, entry, wire, now)
-                continue
             if cut:
+                if prints[ref] != hash(wire[2:cut] + wire[cut + 4 :]):
+                    self._odd(port, entry, wire, now)
+                    continue
                 left = int.from_bytes(wire[cut : cut + 4], "big")
                 if left < floors[ref]:
                     self._odd(port, entry, wire, now)
                     continue
                 expires[ref] = micro + left * 1_000_000
+            elif prints[ref] != hash(wire[2:]):
+                self._odd(port, entry, wire, now)
+                continue
             if sent != then or load is not whose:
                 if count:
                     self._counts.answered(port.gate.server, rtt, count)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from checks.model import Address, Observation, Query
@@ -87,19 +87,15 @@ class Load:
         """``queries`` are those to be answered, by name, where they are not the zones' own."""
         self.server, self.address, self.kind, self.tray = volley.server, volley.address, kind, tray
         self.names, self.refs = list(volley.names), list(volley.refs)
+        self.ends = [len(self.names)]
+        """Where each run of names of one length ends, last first."""
         sizes = list(map(len, self.names))
         if min(sizes) != max(sizes):  # packets of one length can be handed to the system together
             order = sorted(range(len(sizes)), key=sizes.__getitem__)
             self.names = [self.names[place] for place in order]
             self.refs = [self.refs[place] for place in order]
             sizes.sort()
-        self.ends: list[int] = []
-        """Where each run of names of one length ends, last first."""
-        end = 0
-        for _, run in groupby(sizes):
-            end += sum(1 for _ in run)
-            self.ends.append(end)
-        self.ends.reverse()
+            self.ends = list(accumulate(sum(1 for _ in run) for _, run in groupby(sizes)))[::-1]
         self.next = 0
         self.same, self.wires = tray.same, tray.wires
         self._queries = queries

@@ -7,7 +7,8 @@ import pytest
 from alerting.cause import FEEDS_NOTHING, Topology, fold
 from alerting.model import Alert, Cause, Phase, Severity
 from checks.codes import CODES
-from checks.model import Expectation, TransferRule, WantedRecord
+from checks.model import Expectation, TransferRule, WantedRecord, Zone
+from checks.roll import Roll
 from tests.alerting.stories import ADDRESSES, alert, minute, server, zone
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
@@ -244,6 +245,23 @@ def test_a_server_listed_twice_in_a_zone_serves_it_once() -> None:
     twice = zone(A, "ns1", "ns2")
     twice = replace(twice, servers=(*twice.servers, server("ns2")))
     assert Topology.of([twice]).served == {("ns1", ""): 1, ("ns2", ""): 1}
+
+
+def test_zones_of_a_roll_are_counted_by_kind_as_they_would_be_one_by_one() -> None:
+    rule = TransferRule("*", Expectation.REFUSED)
+    zones = [zone(name, "ns1", "ns2") for name in (A, B, C)] + [zone(D, "ns2", "ns3", primary=None)]
+    zones[0] = replace(zones[0], transfers=(rule,), records=(WantedRecord(A, "TXT"),))
+    roll = Roll.of(zones)
+    unused = Roll(roll.names, roll.kinds, (*roll.templates, Zone("", (server("ns4"),))))
+    expected = {
+        ("ns1", ""): 3, ("ns2", ""): 4, ("ns3", ""): 1,
+        **{(name, scope): 1 for name in ("ns1", "ns2") for scope in ("transfers", "records")},
+    }  # fmt: skip
+    for known in (zones, roll, unused):
+        topology = Topology.of(known)
+        assert topology.served == expected
+        assert topology.zones == {one.name: one for one in zones}
+        assert topology.feeders(A, "ns2") == ("ns1",)
 
 
 def test_only_codes_that_exist_explain_others() -> None:

@@ -1,8 +1,12 @@
 """What is allowed but hardly meant is said, each with its line; it stops nobody."""
 
+from pathlib import Path
+
 import pytest
 
 from checks.registry import CHECKS
+from monitor.config.advice import MANY, MOST_SERVERS
+from monitor.config.load import load
 from tests.config.test_load import TWO, read
 
 HOOK = 'type = "webhook"\nurl = "https://hooks.example.com/x"\n'
@@ -68,3 +72,35 @@ def test_deprecated_algorithms_and_literal_secrets_are_warnings() -> None:
         "keys.old.algorithm: hmac-md5 is deprecated (RFC 8945 section 6) (use hmac-sha256)",
         "keys.old.secret: a secret stands in the file (secret_file, secret_env or secret_credential keep it out)",
     ]
+
+
+def test_a_list_whose_lateness_is_seen_too_coarsely_is_told_of_once(tmp_path: Path) -> None:
+    (tmp_path / "zones.txt").write_text("b.example\na.example\n")
+    path = tmp_path / "config.toml"
+    path.write_text(f'{TWO}[[lists]]\nfile = "zones.txt"\nservers = "ns1"\nmax_lag = "30s"\n')
+    assert load(path, {}).warnings == (
+        (
+            f"{path}:9: lists: the max_lag of a.example. and those like it, "
+            "30s is shorter than the cadence of soa-serial, 1m"
+        ),
+    )
+
+
+def test_who_writes_out_very_many_zones_is_told_of_lists() -> None:
+    few, many = (
+        TWO + "".join(f'[[zones]]\nname = "z{n}.example"\n' for n in range(count)) for count in (MANY - 1, MANY)
+    )
+    assert not [warning for warning in read(few).warnings if "written out" in warning]
+    (told,) = [warning for warning in read(many).warnings if "written out" in warning]
+    assert f"zones: {MANY + 1} zones are written out in this file (a list beside it is read in no time" in told
+
+
+def test_of_very_many_servers_that_cannot_keep_up_only_the_worst_are_named() -> None:
+    zones = "".join(
+        f'[[zones]]\nname = "z{n}.example"\nservers = ["192.0.2.{n}"]\n' for n in range(1, MOST_SERVERS + 6)
+    )
+    worst = '[[zones]]\nname = "a.example"\nservers = ["192.0.2.7"]\n'
+    told = list(read(f"[probe]\nmax_qps_per_server = 0.01\n{zones}{worst}").warnings)
+    assert len(told) == MOST_SERVERS + 1
+    assert "192.0.2.7, 0.0667 of them for reachable; the cap is 0.01" in told[0]
+    assert told[-1].endswith("the cadences need more than the cap at 5 more servers")

@@ -1,13 +1,20 @@
-"""Two NSD servers with many zones on loopback, to measure against."""
+"""Two NSD servers with many zones on loopback, to measure against; some zones move when they are told to."""
 
 import contextlib
+import os
 import shutil
+import signal
 import socket
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from bench.process import Running, core, running
+
+HOSTS = ("127.0.0.4", "127.0.0.5")
+FIRST = 2026112001
 
 ZONE = """$TTL 300
 @ SOA ns1 hostmaster {serial} 14400 3600 1209600 300
@@ -18,6 +25,10 @@ ns2 A 192.0.2.2
 www A 192.0.2.80
 @ TXT "a zone to measure with"
 """
+
+
+class Absent(Exception):
+    """A program that is not on this machine."""
 
 
 def names(number: int) -> list[str]:
@@ -31,40 +42,90 @@ def free_port() -> int:
         return port
 
 
+def program(name: str, package: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    if found is None:
+        raise Absent(f"not installed (Debian package: {package})")
+    return found
+
+
+@dataclass(slots=True)
+class Server:
+    address: tuple[str, int]
+    directory: Path
+    process: Running
+    serial: int = FIRST
+    """Of the zones that move."""
+
+
+@dataclass(slots=True)
+class Pair:
+    """Both have all ``zones``; those that are ``moving`` have a file of their own on each."""
+
+    zones: Sequence[str]
+    moving: frozenset[str]
+    servers: list[Server] = field(default_factory=list)
+    took: float = 0.0
+    """Seconds until both answered."""
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        return [server.address for server in self.servers]
+
+    @property
+    def drifted(self) -> frozenset[str]:
+        """The zones in which the second is behind the first."""
+        return self.moving if self.servers[0].serial != self.servers[1].serial else frozenset()
+
+    def serials(self, zone: str) -> list[int]:
+        return [server.serial if zone in self.moving else FIRST for server in self.servers]
+
+    def move(self) -> None:
+        """The first has a new version of the zones that move."""
+        self._publish(self.servers[0], self.servers[0].serial + 1)
+
+    def agree(self) -> None:
+        """The second has what the first has."""
+        if self.drifted:
+            self._publish(self.servers[1], self.servers[0].serial)
+
+    def _publish(self, server: Server, serial: int) -> None:
+        path = server.directory / "moving.zone"
+        path.write_text(ZONE.format(serial=serial))
+        # A file that is not newer than the last by a second is not read again.
+        later = time.time() + 2 * (serial - FIRST)
+        os.utime(path, (later, later))
+        server.process.signal(signal.SIGHUP)
+        server.serial = serial
+        for zone in (min(self.moving), max(self.moving)):
+            wait_for(server, zone, serial)
+
+
 @contextlib.contextmanager
-def nsd_pair(
-    zones: list[str], drifted: frozenset[str] = frozenset(), core: int | None = 1
-) -> Iterator[list[tuple[str, int]]]:
-    """Two servers with all zones; the second serves an older serial of the ``drifted`` ones. Yields their addresses."""
-    program = shutil.which("nsd") or shutil.which("nsd", path="/usr/sbin")
-    if program is None:
-        raise SystemExit("nsd is not installed (Debian package: nsd)")
+def nsd_pair(zones: Sequence[str], moving: frozenset[str], on: int = 1) -> Iterator[Pair]:
+    """Two servers with all zones, on one core. Raises Absent."""
+    nsd = program("nsd", "nsd")
+    pair = Pair(zones, moving)
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, contextlib.ExitStack() as stack:
-        addresses = []
-        for number, host in enumerate(("127.0.0.4", "127.0.0.5")):
+        for host in HOSTS:
             directory = Path(name) / host
             directory.mkdir()
-            (directory / "new.zone").write_text(ZONE.format(serial=2026112002))
-            (directory / "old.zone").write_text(ZONE.format(serial=2026112001))
-            port = free_port()
-            (directory / "nsd.conf").write_text(
-                configuration(directory, host, port, zones, drifted if number else frozenset())
-            )
-            pin = ["taskset", "-c", str(core)] if core is not None and shutil.which("taskset") else []
-            process = subprocess.Popen(
-                [*pin, program, "-d", "-c", str(directory / "nsd.conf")],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            stack.callback(stop, process)
-            addresses.append((host, port))
-        for address in addresses:
-            wait_for(address, zones[-1])
-        yield addresses
+            for kind in ("still", "moving"):
+                (directory / f"{kind}.zone").write_text(ZONE.format(serial=FIRST))
+            address = (host, free_port())
+            (directory / "nsd.conf").write_text(configuration(directory, address, zones, moving))
+            command = [nsd, "-d", "-c", str(directory / "nsd.conf")]
+            pair.servers.append(Server(address, directory, stack.enter_context(running(command, core(on), directory))))
+        for server in pair.servers:
+            wait_for(server, zones[-1], FIRST, 300.0)
+        pair.took = time.monotonic() - begun
+        yield pair
 
 
-def configuration(directory: Path, host: str, port: int, zones: list[str], drifted: frozenset[str]) -> str:
+def configuration(directory: Path, address: tuple[str, int], zones: Sequence[str], moving: frozenset[str]) -> str:
     head = f"""server:
-  ip-address: {host}@{port}
+  ip-address: {address[0]}@{address[1]}
   username: ""
   chroot: ""
   pidfile: ""
@@ -79,11 +140,12 @@ remote-control:
   control-enable: no
 """
     return head + "".join(
-        f'zone:\n  name: "{zone}"\n  zonefile: "{"old" if zone in drifted else "new"}.zone"\n' for zone in zones
+        f'zone:\n  name: "{zone}"\n  zonefile: "{"moving" if zone in moving else "still"}.zone"\n' for zone in zones
     )
 
 
-def wait_for(address: tuple[str, int], zone: str, patience: float = 60.0) -> None:
+def wait_for(server: Server, zone: str, serial: int, patience: float = 120.0) -> None:
+    """Until it answers with that serial."""
     import dns.exception
     import dns.message
     import dns.query
@@ -92,16 +154,22 @@ def wait_for(address: tuple[str, int], zone: str, patience: float = 60.0) -> Non
     query = dns.message.make_query(zone, "SOA")
     while time.monotonic() < end:
         with contextlib.suppress(dns.exception.DNSException, OSError):
-            if dns.query.udp(query, address[0], port=address[1], timeout=0.5).answer:
+            answer = dns.query.udp(query, server.address[0], port=server.address[1], timeout=0.5).answer
+            if answer and answer[0][0].serial == serial:
                 return
-        time.sleep(0.1)
-    raise SystemExit(f"nsd at {address} did not begin to answer")
+        if server.process.over:
+            raise RuntimeError(f"nsd ended: {server.process.err.read_text()[-500:]}")
+        time.sleep(0.05)
+    raise TimeoutError(f"nsd at {server.address} did not come to {zone} {serial}")
 
 
-def stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+@contextlib.contextmanager
+def nobody() -> Iterator[list[tuple[str, int]]]:
+    """Two addresses where everything is taken and nothing answered: servers that are dead."""
+    with contextlib.ExitStack() as stack:
+        addresses = []
+        for host in HOSTS:
+            sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            sock.bind((host, 0))
+            addresses.append((host, int(sock.getsockname()[1])))
+        yield addresses

@@ -1,0 +1,162 @@
+"""What cannot be measured from without: parts of soawatch alone, and how late its event loop is.
+
+The only file of the benchmark that knows the inside of the program. Each command is a process of its own.
+
+python -m bench.inside engine NAMES SWEEPS ADDRESS:PORT…     # one line of JSON
+python -m bench.inside prober NAMES SWEEPS ADDRESS:PORT…     # the same by dnspython
+python -m bench.inside run CONFIGURATION LATENESS             # soawatch run, and how late its loop is in a file
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+
+from checks.model import Address, Observation, Outcome, Query
+from monitor.canvass import Ticks
+from monitor.canvassing.wire_names import wire_names
+from monitor.clock import now
+from monitor.commands.reading import read
+from monitor.config.model import Probe
+from monitor.logs import set_up
+from monitor.probe.dns import DnsProber
+from monitor.probe.prober import Probing
+from monitor.probe.udp import Volley
+from monitor.serving import serve
+
+UNPACED = Probe(max_qps_per_server=1e9)
+
+BEAT = 0.01
+"""Seconds between two looks at how late the loop is."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    command, *rest = arguments
+    if command == "run":
+        sys.exit(asyncio.run(watched(Path(rest[0]), Path(rest[1]))))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    zones = Path(rest[0]).read_text().split()
+    addresses = [Address(host, int(port)) for host, _, port in (text.rpartition(":") for text in rest[2:])]
+    measure = {"engine": engine, "prober": prober}[command]
+    print(json.dumps(asyncio.run(measure(zones, addresses, int(rest[1])))))
+
+
+# --- the service, with an eye on its loop ---
+
+
+async def watched(config: Path, lateness: Path) -> int:
+    first = read(config)
+    set_up(first.service.log_format, "info")
+    with lateness.open("w") as file:
+        watching = asyncio.create_task(watch(file))
+        try:
+            return await serve(first, lambda: read(config, raw=True))
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+
+async def watch(file: TextIO) -> None:
+    """A line for each beat: when it was due, by the monotonic clock, and how many seconds late it came."""
+    while True:
+        lines = []
+        for _ in range(20):
+            due = time.monotonic() + BEAT
+            await asyncio.sleep(BEAT)
+            lines.append(f"{due:.4f} {time.monotonic() - due:.6f}\n")
+        file.write("".join(lines))
+        file.flush()
+
+
+# --- those who ask, alone ---
+
+
+class Sweeps:
+    """CPU and wall of each time that all were asked."""
+
+    def __init__(self, addresses: int) -> None:
+        self.addresses = addresses
+        self.micros: list[float] = []
+        self.rates: list[float] = []
+        self.lost = 0
+
+    @contextlib.contextmanager
+    def one(self) -> Any:
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.micros.append((time.process_time() - cpu) / self.addresses * 1e6)
+        self.rates.append(self.addresses / (time.perf_counter() - wall))
+
+    def told(self, drifted: set[str]) -> dict[str, Any]:
+        status = Path("/proc/self/status").read_text().splitlines()
+        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        return {
+            "micros": self.micros, "rates": self.rates, "lost": self.lost, "of": self.addresses,
+            "drifted": sorted(drifted), "peak": peak / 1024,
+        }  # fmt: skip
+
+
+async def engine(zones: Sequence[str], addresses: Sequence[Address], sweeps: int) -> dict[str, Any]:
+    """The first sweep reads every answer; the others tell that they are the same."""
+    count, places = len(zones), len(addresses)
+    prober = Probing(UNPACED, {}, now)
+    prober.engine.use(Ticks.of(count * places))
+    names = wire_names(zones)
+    volleys = [
+        Volley(f"ns{place + 1}", address, names, range(place, count * places, places))
+        for place, address in enumerate(addresses)
+    ]
+    measured, first = Sweeps(count * places), []
+    for sweep in range(1 + sweeps):
+        same = 0
+        with measured.one():
+            seen: list[Observation] = []
+            async for heard in prober.engine.ask(volleys):
+                same += len(heard.same)
+                seen += [observation for _, observation in heard.odd]
+        measured.lost += sum(observation.outcome is not Outcome.ANSWERED for observation in seen)
+        measured.lost += count * places - same - len(seen)
+        if not sweep:
+            first = seen
+            prober.engine.arm(range(count * places), [0] * (count * places))
+    await prober.close()
+    return measured.told(apart(first))
+
+
+async def prober(zones: Sequence[str], addresses: Sequence[Address], sweeps: int) -> dict[str, Any]:
+    """dnspython asks and reads, every time."""
+    prober = DnsProber(UNPACED, {}, now)
+    queries = [
+        Query(zone, f"ns{place}", address, zone, "SOA", identify=True)
+        for zone in zones
+        for place, address in enumerate(addresses, 1)
+    ]
+    measured = Sweeps(len(queries))
+    seen: list[Observation] = []
+    for _ in range(sweeps):
+        seen = []
+        with measured.one():
+            async for batch in prober(queries):
+                seen += batch
+        measured.lost += sum(observation.outcome is not Outcome.ANSWERED for observation in seen)
+    await prober.close()
+    return measured.told(apart(seen))
+
+
+def apart(seen: Iterable[Observation]) -> set[str]:
+    """Zones of which not all serials are the same."""
+    serials: dict[str, set[int | None]] = {}
+    for observation in seen:
+        serials.setdefault(observation.query.zone, set()).add(observation.serial)
+    return {zone for zone, found in serials.items() if len(found) > 1}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

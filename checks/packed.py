@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from struct import Struct
+from struct import error as StructError  # noqa: N812 - it is a class
 
 from checks.history import Ledger, Space, Standing, Version
 from checks.looks import SERVING
@@ -142,6 +143,19 @@ class Packer:
                 )
             )  # fmt: skip
         return Ledger(zone, tuple(spaces.values()), tuple(standings), at)
+
+    def sound(self, row: bytes) -> bool:
+        """Whether it is a row by these words: what is kept may have been changed by somebody else."""
+        values = self.words.values
+        try:
+            flags, layout, _ = _HEAD.unpack_from(row)
+            if not flags & _SHORT:
+                return bool(self.unpack("", row).spaces)
+            groups, places = self._layout(layout)
+            numbers = _shape(flags, len(groups), len(places)).unpack(row)
+            return all(isinstance(values[soa], Soa) for soa in numbers[4 : 3 + 4 * len(groups) : 4])
+        except (StructError, LookupError, AssertionError, OverflowError):
+            return False
 
     def answering(self, row: bytes) -> bool:
         """Whether every address serves a version."""

@@ -1,7 +1,7 @@
 """What was kept, read back: for a restart, for the page, and for retention."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -9,6 +9,7 @@ from typing import TypeVar
 from alerting.model import Alert, Incident
 from checks.history import Ledger, Propagation
 from checks.model import Address
+from checks.packed import Packer
 from monitor.ledgers import Ledgers
 from monitor.ports import Remembered, RunRow, StoreError
 from monitor.store import words
@@ -49,8 +50,10 @@ def remembered(conn: sqlite3.Connection) -> Remembered:
     try:
         look = last_look(conn)
         whole = _decoded(Ledger, "ledgers", conn.execute("select zone, body from ledgers"))
+        packer = words.packer(conn)
         rows = dict(conn.execute("select zone, row from packed"))
-        ledgers = Ledgers(words.packer(conn), rows, {each.zone: _as_looked(each, look) for each in whole}, look)
+        _check(packer, rows)
+        ledgers = Ledgers(packer, rows, {each.zone: _as_looked(each, look) for each in whole}, look)
         alerts = _decoded(Alert, "alerts", conn.execute("select key, body from alerts"))
         open_ones = conn.execute("select id, body from incidents where phase = 'open' order by opened_at, id")
         return Remembered(
@@ -65,7 +68,9 @@ def remembered(conn: sqlite3.Connection) -> Remembered:
 def ledger(conn: sqlite3.Connection, zone: str) -> Ledger | None:
     row = conn.execute("select row from packed where zone = ?", (zone,)).fetchone()
     if row is not None:
-        return _as_looked(words.packer(conn).unpack(zone, row[0]), last_look(conn))
+        packer = words.packer(conn)
+        _check(packer, {zone: row[0]})
+        return _as_looked(packer.unpack(zone, row[0]), last_look(conn))
     rows = conn.execute("select zone, body from ledgers where zone = ?", (zone,))
     found = next(_decoded(Ledger, "ledgers", rows), None)
     return None if found is None else _as_looked(found, last_look(conn))
@@ -149,10 +154,21 @@ def _decoded(kind: type[T], table: str, rows: Iterable[tuple[str, str]]) -> Iter
         try:
             yield decode(kind, body)
         except UNREADABLE as error:
-            raise StoreError(
-                f"the row {name} of the table {table} cannot be read: it has been changed by another program, or by a "
-                "newer soawatch. Put a backup in the place of the database, or delete that row"
-            ) from error
+            raise _unreadable(name, table) from error
+
+
+def _check(packer: Packer, rows: Mapping[str, bytes]) -> None:
+    """They are decoded only when somebody looks at them: what is wrong with one is to be known before."""
+    for zone, row in rows.items():
+        if not packer.sound(row):
+            raise _unreadable(zone, "packed")
+
+
+def _unreadable(name: str, table: str) -> StoreError:
+    return StoreError(
+        f"the row {name} of the table {table} cannot be read: it has been changed by another program, or by a newer "
+        "soawatch. Put a backup in the place of the database, or delete that row"
+    )
 
 
 def _as_looked(ledger: Ledger, look: datetime | None) -> Ledger:

@@ -1,5 +1,6 @@
 """Does a ledger that was packed come back as it was, and does one that packs stand still whatever time it is?"""
 
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -87,6 +88,8 @@ def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several:
         assert row is not None
         assert whole(packer.unpack(ledger.zone, row)) == whole(again.unpack(ledger.zone, row)) == whole(kept(ledger))
         assert again.pack(ledger) == row
+        assert packer.sound(row)
+        assert not packer.sound(row[:-1])
         assert packer.answering(row) is all(s.state == "answered" for s in ledger.standings)
         heard = tuple(s.state not in ("timeout", "unreachable", "unasked") for s in ledger.standings)
         assert packer.audible(row) == heard
@@ -198,3 +201,35 @@ def test_silence_of_every_kind_is_inaudible() -> None:
         packer = Packer()
         packer.pack(replace(STILL, standings=(FIRST, stood)))
         assert packer.audible(row) == (True, not outcome.silent)
+
+
+def test_a_row_by_other_words_is_not_sound() -> None:
+    packer = Packer()
+    row = packer.pack(STILL)
+    silent = packer.pack(replace(STILL, standings=(FIRST, replace(SECOND, state="timeout"))))
+    assert row is not None
+    assert silent is not None
+    for words in ([], ["answered", "x"], ["answered", "x", ((), ())], [*packer.words.values[:2], "x"]):
+        other = Packer(Words(words))
+        assert not other.sound(row)
+        assert not other.sound(silent)
+    assert not packer.sound(b"")
+
+
+def test_threads_agree_on_the_numbers() -> None:
+    words, start = Words(), threading.Barrier(4)
+    found: list[list[int]] = []
+
+    def add() -> None:
+        start.wait(10)
+        found.append([words.number(str(value)) for value in range(500)])
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(words.values) == 500
+    assert found == [found[0]] * 4
+    assert [words.values[number] for number in found[0]] == [str(value) for value in range(500)]
+    assert words._add("7", "7") == found[0][7]  # as one who looked before another had added it

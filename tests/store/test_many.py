@@ -167,3 +167,22 @@ async def test_what_an_older_version_wrote_is_packed_once_also_after_a_kill_half
     remembered = (await store.restore()).ledgers
     assert dict(remembered) == {name: still(name) for name in names} | {"moving.example.": ledger("moving.example.")}
     await store.close()
+
+
+async def test_a_packed_row_that_cannot_be_read_is_a_sentence(path):
+    store = await opened(path)
+    await store.commit(Commit(ledgers=(still("a.example."), still("b.example."))))
+    await store.close()
+    conn = sqlite3.connect(path)
+    conn.execute("update packed set row = substr(row, 1, 20) where zone = 'a.example.'")
+    conn.commit()
+    conn.close()
+    store = await opened(path)
+    with pytest.raises(StoreError, match=r"the row a\.example\. of the table packed cannot be read"):
+        await store.restore()
+    reader = await open_reader(path)
+    with pytest.raises(StoreError, match=r"the row a\.example\. of the table packed"):
+        await reader.ledger("a.example.")
+    assert await reader.ledger("b.example.") == still("b.example.")
+    await reader.close()
+    await store.close()

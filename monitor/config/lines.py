@@ -1,7 +1,7 @@
 """On which line of the file does a key stand?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from monitor.config.errors import KeyPath
 
@@ -18,6 +18,28 @@ _TOKENS = re.compile(
 _ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b", '"': '"', "\\": "\\"}
 
 Token = tuple[str, int]
+
+
+class Lines(Mapping[KeyPath, int]):
+    """The lines of a document, which is not gone through again before somebody asks."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._found: dict[KeyPath, int] | None = None
+
+    def _lines(self) -> dict[KeyPath, int]:
+        if self._found is None:
+            self._found = lines(self._text)
+        return self._found
+
+    def __getitem__(self, path: KeyPath) -> int:
+        return self._lines()[path]
+
+    def __iter__(self) -> Iterator[KeyPath]:
+        return iter(self._lines())
+
+    def __len__(self) -> int:
+        return len(self._lines())
 
 
 def lines(text: str) -> dict[KeyPath, int]:

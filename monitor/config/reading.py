@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from monitor.config import raw
 from monitor.config.errors import Book, ConfigError, KeyPath, Mistake, Wrong, near, quoted
-from monitor.config.lines import lines
+from monitor.config.lines import Lines
 
 LARGEST = 10 * 1024 * 1024
 DEEPEST = 16
@@ -57,14 +57,22 @@ def document(text: str, file: str) -> tuple[dict[str, Any], Book]:
     """The TOML document and a book that knows its lines. Raises ConfigError at the first error of syntax."""
     try:
         found = tomllib.loads(text)
-        places = lines(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax(str(error), text, file)]) from None
     except RecursionError:
         raise ConfigError([_too_deep(file)]) from None
-    if max(map(len, places), default=0) > DEEPEST:
+    if _deep(found):
         raise ConfigError([_too_deep(file)])
-    return found, Book(file, places)
+    return found, Book(file, Lines(text))
+
+
+def _deep(found: dict[str, Any]) -> bool:
+    """Whether something has a path of more than ``DEEPEST`` parts."""
+    level: list[Any] = [found]
+    for _ in range(DEEPEST):
+        inside = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [one for each in inside for one in each if isinstance(one, dict | list)]
+    return any(level)
 
 
 def checked(found: dict[str, Any], book: Book) -> raw.File:

@@ -7,7 +7,7 @@ import pytest
 from alerting.cause import FEEDS_NOTHING, Topology, fold
 from alerting.model import Alert, Cause, Phase, Severity
 from checks.codes import CODES
-from checks.model import Expectation, TransferRule, WantedRecord, Zone
+from checks.model import Expectation, Server, TransferRule, WantedRecord, Zone
 from checks.roll import Roll
 from tests.alerting.stories import ADDRESSES, alert, minute, server, zone
 
@@ -252,7 +252,7 @@ def test_zones_of_a_roll_are_counted_by_kind_as_they_would_be_one_by_one() -> No
     zones = [zone(name, "ns1", "ns2") for name in (A, B, C)] + [zone(D, "ns2", "ns3", primary=None)]
     zones[0] = replace(zones[0], transfers=(rule,), records=(WantedRecord(A, "TXT"),))
     roll = Roll.of(zones)
-    unused = Roll(roll.names, roll.kinds, (*roll.templates, Zone("", (server("ns4"),))))
+    unused = Roll(roll.names, roll.kinds, (*roll.templates, Zone("", (Server("ns4"),))))
     expected = {
         ("ns1", ""): 3, ("ns2", ""): 4, ("ns3", ""): 1,
         **{(name, scope): 1 for name in ("ns1", "ns2") for scope in ("transfers", "records")},

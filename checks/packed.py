@@ -20,7 +20,7 @@ from struct import error as StructError  # noqa: N812 - it is a class
 from checks.history import Ledger, Space, Standing, Version
 from checks.looks import SERVING
 from checks.model import Address, Outcome, Soa
-from checks.wordbook import HERE, Layout, Words
+from checks.wordbook import HERE, Words
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -115,7 +115,7 @@ class Packer:
         """The ledger that was packed, but for what ticks."""
         flags, layout, looked = _HEAD.unpack_from(row)
         at = _moment(looked)
-        groups, places = self._layout(layout)
+        groups, places = self.words.layout_of(layout)
         if not flags & _SHORT:
             return self._unpack_long(zone, row, at)
         count = len(places)
@@ -139,7 +139,7 @@ class Packer:
             standings.append(
                 Standing(
                     server, address, group, spaces[group].reference, since, SERVING, since, None, 0,
-                    self._text(nsid - 1) if nsid else None, None, at, None if stop == _NEVER else _moment(stop),
+                    self.words.text_of(nsid - 1) if nsid else None, None, at, None if stop == _NEVER else _moment(stop),
                 )
             )  # fmt: skip
         return Ledger(zone, tuple(spaces.values()), tuple(standings), at)
@@ -151,7 +151,7 @@ class Packer:
             flags, layout, _ = _HEAD.unpack_from(row)
             if not flags & _SHORT:
                 return bool(self.unpack("", row).spaces)
-            groups, places = self._layout(layout)
+            groups, places = self.words.layout_of(layout)
             numbers = _shape(flags, len(groups), len(places)).unpack(row)
             return all(isinstance(values[soa], Soa) for soa in numbers[4 : 3 + 4 * len(groups) : 4])
         except (StructError, LookupError, AssertionError, OverflowError):
@@ -164,7 +164,7 @@ class Packer:
     def audible(self, row: bytes) -> tuple[bool, ...]:
         """Of which addresses, in order, anything at all was heard at the last look."""
         if row[0] & _ANSWERING:
-            return (True,) * len(self._layout(_HEAD.unpack_from(row)[1])[1])
+            return (True,) * len(self.words.layout_of(_HEAD.unpack_from(row)[1])[1])
         return tuple(standing.state not in _INAUDIBLE for standing in self.unpack("", row).standings)
 
     def floors(self, row: bytes, near: float) -> tuple[int, ...]:
@@ -173,10 +173,11 @@ class Packer:
         And a minute more: what an address said at the beginning of a round is judged by its end.
         """
         flags, layout, _ = _HEAD.unpack_from(row)
-        groups, places = self._layout(layout)
+        groups, places = self.words.layout_of(layout)
         space = _SPACE if flags & _SHORT else _LONG_SPACE
         least = {
-            group: int(self._soa(space.unpack_from(row, _HEAD.size + space.size * number)[1]).expire * near) + 61
+            group: int(self.words.soa_of(space.unpack_from(row, _HEAD.size + space.size * number)[1]).expire * near)
+            + 61
             for number, group in enumerate(groups)
         }
         return tuple(least[group] for _, _, group in places)
@@ -184,7 +185,7 @@ class Packer:
     def took(self, row: bytes) -> Iterator[tuple[str, Address, datetime]]:
         """When each address that serves a version, or served one last, took it."""
         flags, layout, _ = _HEAD.unpack_from(row)
-        groups, places = self._layout(layout)
+        groups, places = self.words.layout_of(layout)
         if flags & _SHORT and len(groups) == 1:
             numbers = _shape(flags, 1, len(places)).unpack(row)
             first, spans = numbers[5], numbers[7 : 7 + len(places)]
@@ -207,7 +208,7 @@ class Packer:
         return self.words.soa((mname, rname, soa.refresh, soa.retry, soa.expire, soa.minimum, soa.ttl))
 
     def _soa_of(self, number: int, serial: int, zone: str) -> Soa:
-        rest = self._soa(number)
+        rest = self.words.soa_of(number)
         mname = rest.mname[:-1] + zone if rest.mname.endswith(HERE) else rest.mname
         rname = rest.rname[:-1] + zone if rest.rname.endswith(HERE) else rest.rname
         return Soa(serial, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
@@ -232,7 +233,7 @@ class Packer:
         return _STANDING.pack(flags, state, _micros(standing.since), _micros(standing.changed), nsid) + rest
 
     def _unpack_long(self, zone: str, row: bytes, at: datetime) -> Ledger:
-        groups, places = self._layout(_HEAD.unpack_from(row)[1])
+        groups, places = self.words.layout_of(_HEAD.unpack_from(row)[1])
         spaces: dict[str, Space] = {}
         position = _HEAD.size
         for group in groups:
@@ -255,27 +256,12 @@ class Packer:
                 expires, position = _moment(_LONG.unpack_from(row, position)[0]), position + _LONG.size
             standings.append(
                 Standing(
-                    server, address, group, serial, _moment(since), self._text(state), _moment(changed), synced,
-                    nsid=self._text(nsid - 1) if nsid else None, looked=at, expires=expires,
+                    server, address, group, serial, _moment(since), self.words.text_of(state), _moment(changed), synced,
+                    nsid=self.words.text_of(nsid - 1) if nsid else None, looked=at, expires=expires,
                     estimated=bool(flags & _ESTIMATED),
                 )
             )  # fmt: skip
         return Ledger(zone, tuple(spaces.values()), tuple(standings), at)
-
-    def _layout(self, number: int) -> Layout:
-        value = self.words.values[number]
-        assert isinstance(value, tuple)  # noqa: S101 - rows and words are written together
-        return value
-
-    def _soa(self, number: int) -> Soa:
-        value = self.words.values[number]
-        assert isinstance(value, Soa)  # noqa: S101 - rows and words are written together
-        return value
-
-    def _text(self, number: int) -> str:
-        value = self.words.values[number]
-        assert isinstance(value, str)  # noqa: S101 - rows and words are written together
-        return value
 
 
 @cache

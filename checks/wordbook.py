@@ -46,6 +46,21 @@ class Words:
         number = self._numbers.get(key)
         return self._add(key, Soa(0, *key)) if number is None else number  # type: ignore[arg-type]
 
+    def layout_of(self, number: int) -> Layout:
+        value = self.values[number]
+        assert isinstance(value, tuple)  # noqa: S101 - rows and words are written together
+        return value
+
+    def soa_of(self, number: int) -> Soa:
+        value = self.values[number]
+        assert isinstance(value, Soa)  # noqa: S101 - rows and words are written together
+        return value
+
+    def text_of(self, number: int) -> str:
+        value = self.values[number]
+        assert isinstance(value, str)  # noqa: S101 - rows and words are written together
+        return value
+
     @property
     def full(self) -> bool:
         return len(self.values) >= MOST_WORDS

@@ -84,10 +84,8 @@ class Silence:
             trial = self._trial(port, entry, failure)
             if trial is not None:
                 self._later(trial, port, pause)
-        if port.late:
-            self._harbour.retire(port)
-        else:
-            self._harbour.close(port)
+        port.late.clear()  # asked again already, and from elsewhere
+        self._harbour.close(port)  # an error that is still queued would make it readable for ever
 
     def _trial(self, port: Port, entry: Entry, failure: Failure | None = None) -> Trial | None:
         """What is to be asked again; None when that was the last time, or it is over."""

@@ -194,6 +194,22 @@ async def test_a_closed_port_refuses() -> None:
         assert len(same) == COUNT
 
 
+async def test_a_port_that_failed_is_closed_though_answers_may_still_come_to_it() -> None:
+    """Some have waited for long when the server goes, and the network says so to those that come then."""
+    said = Server()
+    said.silent = True
+    async with engine(20, replace(QUICK, timeout=1)) as one:
+        async with Nameserver(said, host="127.0.0.81") as server:
+            first = asyncio.create_task(hear(one, [volley(server.address, 10)]))
+            while len(server.asked) < 20:  # each is asked for the second time
+                await asyncio.sleep(0.005)
+        _, odd = await hear(one, [volley(server.address, 10, 10)])
+        assert {seen.outcome for seen in odd.values()} == {Outcome.REFUSED_CONNECTION}
+        _, odd = await first
+        assert {seen.outcome for seen in odd.values()} <= {Outcome.REFUSED_CONNECTION, Outcome.TIMEOUT}
+        assert len(one._harbour) == 0
+
+
 async def test_what_is_the_same_can_be_had_whole() -> None:
     said = Server()
     async with Nameserver(said) as server, engine(COUNT, QUICK) as one:

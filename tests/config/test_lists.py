@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.model import Expectation, TransferRule, WantedRecord
+from checks.roll import difference
 from monitor.config.lists import MOST_MISTAKES
 from monitor.config.load import ConfigError, load
 from monitor.config.model import Config
@@ -250,3 +251,18 @@ def test_many_names_over_many_blocks_and_their_lines(tmp_path: Path) -> None:
     assert mistakes(tmp_path, a_list("a.txt"), a_txt="\n".join([*names, names[41_000]])) == [
         f"a.txt:60001: zone {names[41_000]}. is there twice (first on line 41001 of a.txt)"
     ]
+
+
+def test_read_again_only_what_was_edited_differs(tmp_path: Path) -> None:
+    """Also where the options of a whole list moved to another place in the file."""
+    names = [f"z{n:04}.example" for n in range(2000)]
+    before = read(
+        tmp_path, a_list("a.txt") + a_list("b.csv"), a_txt="\n".join(names), b_csv="name,servers\nb.example,ns2\n"
+    )
+    edited = [name for name in names if name != "z0007.example"] + ["new.example"]
+    rows = "name,servers\nb.example,ns2\nz9999.example,ns2\n"
+    after = read(tmp_path, a_list("b.csv") + a_list("a.txt"), a_txt="\n".join(reversed(edited)), b_csv=rows)
+    parted = difference(before.zones, after.zones)
+    assert (list(parted.gone), list(parted.fresh)) == (["z0007.example."], ["new.example.", "z9999.example."])
+    slower = read(tmp_path, a_list("b.csv") + a_list("a.txt", 'max_lag = "1h"\n'), a_txt="\n".join(edited), b_csv=rows)
+    assert list(difference(after.zones, slower.zones).fresh) == sorted(f"{name}." for name in edited)

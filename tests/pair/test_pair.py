@@ -69,7 +69,7 @@ async def test_the_configuration_it_writes_for_any_zone_is_one_and_nothing_is_wr
     async with Pair(zones, now=now, hosts=("127.0.0.1", "::1")) as pair:
         config = load(pair.write(tmp_path), {})
         assert config.warnings == ()
-        assert [(zone.name, len(zone.records)) for zone in config.zones.values()] == [(ZONE, 2), ("other.example.", 0)]
+        assert [(zone.name, len(zone.records)) for zone in config.zones.values()] == [("other.example.", 0), (ZONE, 2)]
         assert [entry.addresses for entry in config.servers.values()] == [
             pair.primary.addresses,
             pair.secondary.addresses,

@@ -9,7 +9,7 @@ from pathlib import Path
 from checks.model import Address, Query, Transport
 from monitor.clock import now
 from monitor.config.model import Probe
-from tests.contract.probers import prober_of
+from tests.contract.probers import chosen, prober_of
 
 OURS = """
 link set lo up
@@ -75,6 +75,7 @@ async def one(number: int, host: str, way: Transport) -> str:
 
 
 def main() -> None:
+    chosen.append(sys.argv[1])
     router = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo ready; exec sleep 60"], stdout=subprocess.PIPE)
     assert router.stdout is not None
     try:

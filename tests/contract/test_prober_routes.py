@@ -24,7 +24,7 @@ WANTED = {
 }
 
 
-def test_whose_fault_it_is_that_nothing_comes_back() -> None:
+def test_whose_fault_it_is_that_nothing_comes_back(kind: str) -> None:
     """Two network namespaces, one of them a router, and real ICMP over a real link."""
     program("ip", package="iproute2")
     inside = [program("unshare", package="util-linux"), "--user", "--map-root-user", "--net"]
@@ -32,7 +32,7 @@ def test_whose_fault_it_is_that_nothing_comes_back() -> None:
     if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine lets nobody make a network namespace")
     root = Path(__file__).parents[2]
-    script = [sys.executable, "-m", "tests.contract.routed"]
+    script = [sys.executable, "-m", "tests.contract.routed", kind]
     ran = subprocess.run([*inside, *script], cwd=root, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == WANTED

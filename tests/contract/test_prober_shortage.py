@@ -68,11 +68,12 @@ from collections import Counter
 from checks.model import Query
 from monitor.clock import now
 from monitor.config.model import Probe
-from tests.contract.probers import prober_of
+from tests.contract.probers import chosen, prober_of
 from tests.contract.test_prober_pace import right
 from tests.nameserver import Nameserver, answering
 
 async def main():
+    chosen.append(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     async with Nameserver(right, answering) as server:
         prober = prober_of(Probe(timeout=0.3, attempts=1, max_qps_per_server=1e6), {}, now, descriptors=10_000)
@@ -98,11 +99,11 @@ asyncio.run(main())
 """
 
 
-def test_without_descriptors_it_waits_then_says_so_and_then_goes_on() -> None:
+def test_without_descriptors_it_waits_then_says_so_and_then_goes_on(kind: str) -> None:
     """64 descriptors, 500 questions: all answered. None left: unasked, and nobody accused. Some again: all answered."""
     root = Path(__file__).parents[2]
     ran = subprocess.run(
-        [sys.executable, "-c", SHORT], cwd=root, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", SHORT, kind], cwd=root, capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.stderr == ""
     assert ran.stdout.splitlines() == [

@@ -21,14 +21,15 @@ ROOM = 250
 """Letters that a zone's name and a name below it may have together without a closer look."""
 
 
+NAMELESS = frozenset({"A", "AAAA", "CAA", "DNSKEY", "DS", "SSHFP", "TLSA", "TXT"})
+"""Types of records in which no name stands: they are the same in every zone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of zones, as they were written once. ``alike``: they mean the same for every zone …"""
 
     build: Build
-    quietly: Build
-    """The same for a zone that is not there: nobody is told of mistakes."""
-    table: raw.Options
     alike: bool
     named: frozenset[str]
     """… but those whose name is in the options …"""
@@ -37,12 +38,16 @@ class Options:
 
     @classmethod
     def of(cls, table: raw.Options, build: Build, quietly: Build) -> tuple["Options", ZoneEntry]:
-        """With what they are but for a name; mistakes in them are told now, once."""
+        """With what they are but for a name; mistakes in them are told now, once, and by ``quietly`` never."""
         entry = build(STAND_IN).nameless()
         texts = tuple(_texts(table))
-        alike = not texts or all(quietly(extreme).nameless() == entry for extreme in EXTREMES)
+        named = frozenset(_zones_in(texts))
+        bound = any("\\" in text for text in texts)
+        alike = not bound and (
+            not _relative(table) or all(quietly(extreme).nameless() == entry for extreme in EXTREMES)
+        )
         room = ROOM - max(map(len, texts), default=0) if texts else 256
-        return cls(build, quietly, table, alike, frozenset(_zones_in(texts)), room), entry
+        return cls(build, alike, named, room), entry
 
 
 class Census:
@@ -110,7 +115,20 @@ def _zones_in(texts: Iterable[str]) -> Iterator[str]:
                 continue
             for start in range(len(labels)):
                 for end in range(start + 1, len(labels) + 1):
-                    try:
-                        yield names.parse(".".join(labels[start:end]))
-                    except names.BadName:
-                        continue
+                    name = ".".join(labels[start:end])
+                    yield f"{name.lower()}." if name.isascii() else _parsed(name)
+
+
+def _parsed(text: str) -> str:
+    """The name, or nothing that is one."""
+    try:
+        return names.parse(text)
+    except names.BadName:
+        return ""
+
+
+def _relative(table: raw.Options) -> bool:
+    """Whether a record is to have a value in which a name could be meant relative to the zone."""
+    return any(
+        record.expect and (record.type or "").upper() not in NAMELESS for record in table.records or () if record
+    )

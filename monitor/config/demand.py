@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from checks.check import Check
 from checks.model import Address, Observation, Outcome, Query, RrSet, Server, Shape, Soa, TransferResult, Zone
@@ -98,5 +98,8 @@ def _server(entry: ServerEntry) -> Server:
 
 def _shape(zone: Zone) -> Zone:
     """A template of zones under a name, without what makes it unlike others but costs no other questions."""
-    records = tuple(replace(record, name=f"{at}.") for at, record in enumerate(zone.records))
-    return replace(zone, name="example.", records=records)
+    records = tuple(
+        replace(record, name=f"{at}.", expect=None if record.expect is None else ())
+        for at, record in enumerate(zone.records)
+    )
+    return replace(zone, name="example.", records=records, max_lag=timedelta(0))

@@ -1,10 +1,10 @@
 """Rounds in; what is remembered, judged, alerted and shown out: the whole middle of the service."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from alerting.cause import Topology
+from alerting.cause import BLIND, Topology
 from alerting.incidents import Kept, keep, remind
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Policy, Route, Severity, Transition
 from alerting.state import apply, withdraw
@@ -12,7 +12,7 @@ from checks.check import Check
 from checks.history import Ledger, Propagation, RunChange
 from checks.judge import judge
 from checks.ledger import changes, see
-from checks.model import Family, Finding, Health, Round, Verdict, Zone
+from checks.model import Finding, Health, Round, Verdict, Zone
 from checks.roll import Roll
 from checks.soa_serial import SoaSerial
 from checks.vantage import blind, excuse, hear
@@ -82,17 +82,20 @@ def handle(memory: Memory, heard: Sequence[Heard], plan: Plan, now: datetime) ->
         else:
             take_in(memory, draft, one, plan)
         if blind(memory.vantage) != dark:
-            pardon(memory, draft, set(blind(memory.vantage)) - set(dark), now)
             dark = blind(memory.vantage)
             unsettle(memory, draft.moves)
+    before = len(draft.transitions)
     advance(memory, draft, own_verdict(memory, now), plan)
+    for moved in draft.transitions[before:]:
+        if moved.key.code == BLIND and moved.after is Phase.FIRING:
+            pardon(memory, draft, moved.key.subject, now)
     return conclude(memory, draft, plan, now), draft
 
 
-def pardon(memory: Memory, draft: Draft, dark: Container[Family], now: datetime) -> None:
-    """Who was accused just before we went blind, and not yet convicted, is not accused: that was us already."""
+def pardon(memory: Memory, draft: Draft, dark: str, now: datetime) -> None:
+    """Who was accused as we went blind over a family, and not yet convicted, is not accused: that was us already."""
     for alert in [a for a in memory.standing.values() if a.phase is Phase.PENDING]:
-        if alert.key.address is not None and alert.key.address.family in dark:
+        if alert.key.address is not None and alert.key.address.family.value == dark:
             over, _ = withdraw(alert, now)
             draft.alerts[alert.key] = over
             memory.put(over)
@@ -175,9 +178,7 @@ def explained(memory: Memory, zone: str) -> bool:
 def own_verdict(memory: Memory, now: datetime) -> Verdict:
     """What is wrong with the monitor itself: it is blind over an address family, or cannot write its database."""
     findings = [
-        Finding(
-            "vantage-blind", f"no server answers over {family}: most likely this monitor is cut off", subject=family
-        )
+        Finding(BLIND, f"no server answers over {family}: most likely this monitor is cut off", subject=family)
         for family in blind(memory.vantage)
     ]
     if memory.store_error:

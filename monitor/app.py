@@ -37,8 +37,8 @@ from monitor.web.watchers import Watchers
 
 log = structlog.get_logger(__name__)
 
-BATCH = 100
-"""Rounds judged in one go: few enough that the event loop is free again within some milliseconds."""
+BATCH = 1000
+"""Rounds judged and written at once."""
 
 LINGER = 0.05
 """Seconds between two batches that were not full: many small commits become one."""

@@ -12,7 +12,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -78,6 +78,22 @@ async def watch(file: TextIO) -> None:
 # --- those who ask, alone ---
 
 
+class Serials:
+    """Which zones serve more than one, and how many queries had no answer."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int | None] = {}
+        self.drifted: set[str] = set()
+        self.lost = 0
+
+    def note(self, seen: Iterable[Observation]) -> None:
+        for observation in seen:
+            self.lost += observation.outcome is not Outcome.ANSWERED
+            zone = observation.query.zone
+            if self.known.setdefault(zone, observation.serial) != observation.serial:
+                self.drifted.add(zone)
+
+
 class Sweeps:
     """CPU and wall of each time that all were asked."""
 
@@ -88,18 +104,18 @@ class Sweeps:
         self.lost = 0
 
     @contextlib.contextmanager
-    def one(self) -> Any:
+    def one(self) -> Iterator[None]:
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         self.micros.append((time.process_time() - cpu) / self.addresses * 1e6)
         self.rates.append(self.addresses / (time.perf_counter() - wall))
 
-    def told(self, drifted: set[str]) -> dict[str, Any]:
+    def told(self, serials: Serials) -> dict[str, Any]:
         status = Path("/proc/self/status").read_text().splitlines()
         peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
         return {
-            "micros": self.micros, "rates": self.rates, "lost": self.lost, "of": self.addresses,
-            "drifted": sorted(drifted), "peak": peak / 1024,
+            "micros": self.micros, "rates": self.rates, "lost": self.lost + serials.lost,
+            "of": self.addresses * len(self.micros), "drifted": sorted(serials.drifted), "peak": peak / 1024,
         }  # fmt: skip
 
 
@@ -113,21 +129,19 @@ async def engine(zones: Sequence[str], addresses: Sequence[Address], sweeps: int
         Volley(f"ns{place + 1}", address, names, range(place, count * places, places))
         for place, address in enumerate(addresses)
     ]
-    measured, first = Sweeps(count * places), []
+    measured, serials = Sweeps(count * places), Serials()
     for sweep in range(1 + sweeps):
-        same = 0
+        same = odd = 0
         with measured.one():
-            seen: list[Observation] = []
             async for heard in prober.engine.ask(volleys):
                 same += len(heard.same)
-                seen += [observation for _, observation in heard.odd]
-        measured.lost += sum(observation.outcome is not Outcome.ANSWERED for observation in seen)
-        measured.lost += count * places - same - len(seen)
+                odd += len(heard.odd)
+                serials.note(observation for _, observation in heard.odd)
+        measured.lost += count * places - same - odd
         if not sweep:
-            first = seen
             prober.engine.arm(range(count * places), [0] * (count * places))
     await prober.close()
-    return measured.told(apart(first))
+    return measured.told(serials)
 
 
 async def prober(zones: Sequence[str], addresses: Sequence[Address], sweeps: int) -> dict[str, Any]:
@@ -138,24 +152,13 @@ async def prober(zones: Sequence[str], addresses: Sequence[Address], sweeps: int
         for zone in zones
         for place, address in enumerate(addresses, 1)
     ]
-    measured = Sweeps(len(queries))
-    seen: list[Observation] = []
+    measured, serials = Sweeps(len(queries)), Serials()
     for _ in range(sweeps):
-        seen = []
         with measured.one():
             async for batch in prober(queries):
-                seen += batch
-        measured.lost += sum(observation.outcome is not Outcome.ANSWERED for observation in seen)
+                serials.note(batch)
     await prober.close()
-    return measured.told(apart(seen))
-
-
-def apart(seen: Iterable[Observation]) -> set[str]:
-    """Zones of which not all serials are the same."""
-    serials: dict[str, set[int | None]] = {}
-    for observation in seen:
-        serials.setdefault(observation.query.zone, set()).add(observation.serial)
-    return {zone for zone, found in serials.items() if len(found) > 1}
+    return measured.told(serials)
 
 
 if __name__ == "__main__":

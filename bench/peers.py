@@ -28,10 +28,11 @@ Peer = Callable[[Pair, Path], Asked]
 
 def dnsperf(pair: Pair, directory: Path) -> Asked:
     """A program in C that does nothing but ask: the first server, for three seconds."""
+    command = [program("dnsperf", "dnsperf")]
     asked = directory / "asked"
     asked.write_text("".join(f"{zone} SOA\n" for zone in pair.zones))
     host, port = pair.addresses[0]
-    command = [program("dnsperf", "dnsperf"), "-s", host, "-p", str(port), "-d", str(asked), "-l", "3"]
+    command += ["-s", host, "-p", str(port), "-d", str(asked), "-l", "3"]
     with running([*command, "-q", "150", "-c", "1", "-T", "1"], core(0), directory) as one:
         cpu = peak = 0.0
         while not one.over:
@@ -47,11 +48,11 @@ def dnsperf(pair: Pair, directory: Path) -> Asked:
 
 def blackbox(pair: Pair, directory: Path) -> Asked:
     """One module for each zone of the sample, which wants its serial; 20 connections that stay open."""
+    command = [program("prometheus-blackbox-exporter", "prometheus-blackbox-exporter")]
     zones = sample(pair)
     config = directory / "blackbox.yml"
     config.write_text(json.dumps({"modules": {zone: blackbox_module(zone, pair.serials(zone)[0]) for zone in zones}}))
     port = free_tcp_port()
-    command = [program("prometheus-blackbox-exporter", "prometheus-blackbox-exporter")]
     command += [f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
     paths = [
         (zone, "/probe?" + urlencode({"module": zone, "target": f"{host}:{number}"}))

@@ -36,23 +36,31 @@ class Walk:
     database: float = 0.0
 
 
-def walk(pair: Pair, directory: Path, *, workers: int = 1, least: float = 12.0) -> Walk:
-    """The servers agree at first, and do not in the end. ``least``: seconds that each spell is watched."""
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How long each spell is watched, in seconds, and how often each page is asked for."""
+
+    seconds: float = 12.0
+    visits: int = 15
+
+
+def walk(pair: Pair, directory: Path, care: Care) -> Walk:
+    """The servers agree at first, and do not in the end."""
     pair.agree()
     done = Walk()
-    with service(pair.zones, pair.addresses, directory, FULL, workers=workers) as one:
+    with service(pair.zones, pair.addresses, directory, FULL) as one:
         asked = Asker(pair, one)
         begun = begin(one, len(pair.zones), done)
-        quiet = spell(one, queries=3 * asked.addresses, seconds=least)
+        quiet = spell(one, queries=3 * asked.addresses, seconds=care.seconds)
         done.asked = [asked.first(done, begun), asked.said(QUIET, quiet)]
-        visited = visit(one, done)
+        visited = visit(one, done, care.visits)
         done.late = max(quiet.late, visited.late)
         done.sweeps += [*quiet.durations, *visited.durations]
         pair.move()
         moved = time.monotonic()
         found = noticed(one, len(pair.moving))
         done.noticed = time.monotonic() - moved
-        drifting = spell(one, queries=3 * asked.addresses, seconds=least)
+        drifting = spell(one, queries=3 * asked.addresses, seconds=care.seconds)
         false = len(found - pair.drifted)
         told = f"{len(found & pair.drifted)} of {len(pair.drifted)}, {false} false"
         done.asked.append(asked.said(DRIFTING, drifting, told))
@@ -99,9 +107,9 @@ def begin(one: Service, zones: int, done: Walk) -> tuple[float, float]:
     return one.program.cpu() - cpu, done.all - done.page
 
 
-def visit(one: Service, done: Walk, times: int = 15) -> Spell:
+def visit(one: Service, done: Walk, times: int) -> Spell:
     """How long pages take while the sweeps go on."""
-    first = one.reading()
+    first = last = one.reading()
     durations = []
     for path in ("/", "/metrics", "/api/v1/zones", "/healthz"):
         # More than a second apart: what is kept for a second is not what is measured.

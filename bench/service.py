@@ -87,7 +87,7 @@ class Service:
     def names(self, health: str) -> set[str]:
         found: set[str] = set()
         for page in count():
-            params = {"health": health, "limit": 1000, "offset": 1000 * page}
+            params: dict[str, str | int] = {"health": health, "limit": 1000, "offset": 1000 * page}
             part = self.web.get("/api/v1/zones", params=params).raise_for_status().json()
             found.update(zone["name"] for zone in part)
             if len(part) < 1000:
@@ -222,7 +222,7 @@ def until(patience: float, one: Service, pause: float = 0.05) -> Iterator[float]
 
 def spell(one: Service, *, queries: int, seconds: float, patience: float = 900.0) -> Spell:
     """Leaves it alone until at least so much time is over and so much asked."""
-    first = one.reading()
+    first = last = one.reading()
     durations: list[float] = []
     for _ in until(patience, one, max(seconds, 1.0)):
         if (last := one.reading()).at > first.at + seconds:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,6 +81,11 @@ def machine() -> str:
         f"{_cpu()}, {cores} cores, {platform.system()} {platform.release()}, "
         f"{platform.python_implementation()} {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
     )
+
+
+def say(text: str) -> None:
+    """To whoever waits; the table alone goes to stdout."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _cpu() -> str:

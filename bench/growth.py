@@ -1,0 +1,218 @@
+"""How does what it costs grow with what is watched? From a thousand addresses to a million, and at its edges.
+
+uv run python -m bench.growth                     # 1 000, 10 000, 100 000 and 1 000 000 addresses
+uv run python -m bench.growth --most 100000
+uv run python -m bench.growth --only dead workers --most 100000
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.alone import alone
+from bench.peers import asked_by
+from bench.process import ALL
+from bench.road import FULL, QUIET, Care, Walk, ms, walk
+from bench.servers import Absent, names, nobody, nsd_pair
+from bench.service import median, service, spell, until
+from bench.storing import rows as stored
+from bench.table import LIMIT, Asked, machine, micro, middle, say, written
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+
+DAILY = "60s"
+"""A cadence as people have it."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.growth", description="How does what it costs grow?")
+    parser.add_argument("--most", type=int, default=SIZES[-1], help="addresses, at most")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", nargs="*", choices=[*PARTS], default=[*PARTS])
+    options = parser.parse_args()
+    print(machine(), flush=True)
+    try:
+        for part in options.only:
+            print(f"\n{PARTS[part](options.most, options.rounds)}", flush=True)
+    except Absent as absent:
+        sys.exit(f"nsd is {absent}")
+
+
+def growing(most: int, rounds: int) -> str:
+    """A row for each size."""
+    rows = []
+    for addresses in [size for size in SIZES if size <= most]:
+        zones = names(addresses // 2)
+        moving = frozenset(zones[:: min(100, len(zones) // 2)])
+        with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, nsd_pair(zones, moving) as pair:
+            walks: list[Walk] = []
+            limits: list[Asked] = []
+            engines: list[Asked] = []
+            for number in range(rounds):
+                say(f"{addresses} addresses, round {number + 1} of {rounds}; servers started in {pair.took:.0f} s")
+                limits.append(asked_by(LIMIT, pair, Path(name) / "dnsperf"))
+                engines.append(alone("engine", pair, Path(name) / "engine"))
+                walks.append(walk(pair, Path(name) / f"round{number}", Care()))
+            rows.append(grown(addresses, limits, engines, walks))
+    return "## How it grows\n\n" + written(GROWN, rows)
+
+
+GROWN = (
+    "addresses", "dnsperf", "engine alone", "nothing new", "1 % behind", "first sweep", "one quiet sweep", "memory",
+    "first verdict", "all verdicts", "1 % told", "loop late p99", "lost", "drift found",
+)  # fmt: skip
+
+
+def grown(addresses: int, limits: list[Asked], engines: list[Asked], walks: list[Walk]) -> Sequence[str]:
+    first, quiet, behind = (
+        [next(asked for asked in one.asked if asked.what == what) for one in walks] for what in WHATS
+    )
+    every = [asked for one in walks for asked in one.asked]
+    return (
+        f"{addresses:,}",
+        *(each(some) for some in (limits, engines, quiet, behind, first)),
+        middle([sweep for one in walks for sweep in one.sweeps]),
+        f"{max(asked.peak or 0.0 for asked in every):.0f} MB",
+        middle([one.first for one in walks], 1),
+        middle([one.all for one in walks], 1),
+        middle([one.noticed for one in walks], 1),
+        f"{ms([one.late for one in walks])}, first sweep {ms([one.late_first for one in walks])}",
+        str(sum(asked.lost or 0 for asked in every)),
+        behind[-1].found,
+    )
+
+
+WHATS = ("soawatch: first sweep, all new", QUIET, "soawatch: 1 % is behind")
+
+
+def each(asked: Sequence[Asked]) -> str:
+    good = [one.micro for one in asked if not one.absent]
+    return f"{micro(median(good))} µs" if good else asked[0].absent
+
+
+def daily(most: int, rounds: int) -> str:
+    """At an everyday cadence, spread over its minute, and what is written in a minute of peace."""
+    rows = []
+    for addresses in [size for size in SIZES if 10_000 <= size <= most]:
+        zones = names(addresses // 2)
+        with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, nsd_pair(zones, frozenset()) as pair:
+            say(f"{addresses} addresses each {DAILY}")
+            with service(zones, pair.addresses, Path(name) / "service", FULL) as one:
+                for _ in until(900.0, one, 0.5):
+                    if one.ready() and not one.zones("unknown"):
+                        break
+                one.reload(DAILY)
+                spell(one, queries=addresses, seconds=60.0)
+                size = octets(one.directory)
+                seen = spell(one, queries=2 * addresses, seconds=120.0)
+                rows.append(
+                    (
+                        f"{addresses:,}",
+                        f"{seen.cpu / seen.seconds * 100:.1f} %",
+                        f"{micro(seen.micro)} µs",
+                        f"{seen.late:.0f} ms",
+                        f"{seen.lost} of {seen.queries:,}",
+                        f"{(octets(one.directory) - size) / 1000:.1f} kB in {seen.seconds:.0f} s",
+                    )
+                )
+    head = ("addresses", "CPU of a core", "CPU per address", "loop late p99", "lost", "database grew by")
+    return f"## Each {DAILY}, spread over it\n\n" + written(head, rows)
+
+
+def octets(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.glob("soawatch.db*"))
+
+
+def dead(most: int, rounds: int) -> str:
+    """Nobody answers: whether a sweep still ends in its time, and what it takes against one of servers that live."""
+    addresses = min(most, 100_000)
+    zones = names(addresses // 2)
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, nsd_pair(zones, frozenset()) as pair:
+        for what, there in (("both servers live", pair.addresses), ("both servers are dead", None)):
+            with (
+                nobody() as nowhere,
+                service(zones, there or nowhere, Path(name) / what.replace(" ", "-"), DAILY) as one,
+            ):
+                say(what)
+                begun = one.program.cpu()
+                for _ in until(900.0, one, 0.5):
+                    if one.ready():
+                        break
+                first = one.reading()
+                cpu = one.program.cpu() - begun
+                seen = spell(one, queries=1, seconds=120.0)
+                rows.append(
+                    (
+                        what,
+                        f"{first.duration:.1f} s",
+                        f"{cpu / addresses * 1e6:.0f} µs",
+                        f"{seen.durations[-1]:.1f} s of {DAILY}",
+                        f"{seen.cpu / seen.seconds * 100:.1f} %",
+                        f"{seen.queries / seen.seconds:,.0f}",
+                        f"{seen.late:.0f} ms",
+                    )
+                )
+    head = (
+        f"{addresses:,} addresses", "first sweep", "CPU per address", "a later sweep", "CPU of a core", "queries/s",
+        "loop late p99",
+    )  # fmt: skip
+    return "## When nobody answers\n\n" + written(head, rows)
+
+
+def workers(most: int, rounds: int) -> str:
+    """One process that asks, and two. On two cores the servers need what the second could use: see the last column."""
+    addresses = min(most, 200_000)
+    zones = names(addresses // 2)
+    rows: list[Sequence[str]] = []
+    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, nsd_pair(zones, frozenset()) as pair:
+        for number in (1, 2):
+            say(f"workers = {number}")
+            directory = Path(name) / f"workers{number}"
+            try:
+                with service(zones, pair.addresses, directory, FULL, workers=number) as one:
+                    for _ in until(900.0, one, 0.5):
+                        if one.ready():
+                            break
+                    seen = spell(one, queries=5 * addresses, seconds=15.0)
+                    took = sorted(seen.cpu_each.values(), reverse=True)
+                    busiest = max(took) / max(1, seen.queries) * 1e6
+                    rows.append(
+                        (
+                            f"workers = {number}",
+                            f"{median(seen.durations):.2f} s",
+                            f"{micro(seen.micro)} µs",
+                            ", ".join(f"{micro(each / max(1, seen.queries) * 1e6)} µs" for each in took if each > 0.1),
+                            f"{micro(busiest)} µs: {1e6 / busiest:,.0f} addresses/s",
+                            f"{one.program.peak():.0f} MB",
+                            f"{seen.lost} of {seen.queries:,}",
+                        )
+                    )
+            except RuntimeError as error:
+                rows.append((f"workers = {number}", f"could not be measured: {str(error)[-100:]}", *[""] * 5))
+    head = (
+        f"{addresses:,} addresses, {len(ALL)} cores for all", "one quiet sweep", "CPU per address", "of each process",
+        "the busiest process, on a core of its own", "memory", "lost",
+    )  # fmt: skip
+    return "## Two processes that ask\n\n" + written(head, rows)
+
+
+def storing(most: int, rounds: int) -> str:
+    return f"## What remembering costs, {most:,} addresses\n\n" + written(
+        ("what", "measured", "goal"), stored(most // 2)
+    )
+
+
+PARTS: dict[str, Callable[[int, int], str]] = {
+    "growing": growing,
+    "daily": daily,
+    "dead": dead,
+    "workers": workers,
+    "storing": storing,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -88,6 +88,7 @@ class Service:
             notifications=self._deliverer.counts(),
             propagation=dict(self._judging.propagation),
             failures=dict(self._judging.failures),
+            deaths=self._asking.deaths,
             rounds={"judged": self._judging.judged, "quiet": self._judging.quiet},
         )
 

@@ -49,6 +49,7 @@ class Asking:
         self._canvass.use(still.layouts, still.ticks)
         self._ground = self._grounds(still)
         self._retiring: set[Probing] = set()
+        self._buried = 0
         self._orders: dict[str, Order] = {}
         self._sweeps: dict[str, asyncio.Task[Swept | None]] = {}
         self._beside: set[asyncio.Task[Any]] = set()
@@ -56,6 +57,11 @@ class Asking:
 
     def counts(self) -> ProbeCounts:
         return self._canvass.counts()
+
+    @property
+    def deaths(self) -> int:
+        """Of processes that asked, since the service started."""
+        return self._buried + self._canvass.deaths
 
     async def sweep(self, name: str) -> Swept | None:
         """Ask all zones by this check; the first time as fast as may be, then spread over the cadence.
@@ -108,6 +114,7 @@ class Asking:
         still = change.still
         if anew:
             self._run(self._retire(self._prober, self._canvass))
+            self._buried += self._canvass.deaths
             self._prober = Probing(self._config.probe, self._config.keys, self._now)
             self._canvass = canvass(self._config, self._now, self._prober)
             self._canvass.use(still.layouts, still.ticks)

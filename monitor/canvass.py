@@ -116,6 +116,11 @@ class Canvass(Protocol):
 
     def counts(self) -> ProbeCounts: ...
 
+    @property
+    def deaths(self) -> int:
+        """How often a process that asks has died."""
+        ...
+
     async def close(self) -> None:
         """What is in flight ends as UNASKED, soon."""
         ...

@@ -47,6 +47,11 @@ class Here:
     def counts(self) -> ProbeCounts:
         return self._engine.counts()
 
+    @property
+    def deaths(self) -> int:
+        """It lives and dies with the service."""
+        return 0
+
     async def close(self) -> None:
         """Nothing is held here; what is in flight ends with the engine."""
 

@@ -47,6 +47,10 @@ class Crier:
     def counts(self) -> ProbeCounts:
         return ProbeCounts()
 
+    @property
+    def deaths(self) -> int:
+        return 0
+
     async def close(self) -> None:
         return
 

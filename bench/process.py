@@ -74,6 +74,11 @@ class Running:
         """The same for each process."""
         return {pid: sum(map(int, fields[11:15])) * TICK for pid in self.tree() if (fields := _stat(pid))}
 
+    def kernel(self) -> float:
+        """How much of it was in the kernel, while sending and receiving mostly."""
+        fields = (_stat(pid) for pid in self.tree())
+        return sum((int(some[12]) + int(some[14])) * TICK for some in fields if some)
+
     def peak(self) -> float:
         """Megabytes that it and its descendants have had resident at most, shared pages counted once for each."""
         return sum(_status(pid, "VmHWM") for pid in self.tree()) / 1024

@@ -28,6 +28,8 @@ class Walk:
     all: float = 0.0
     """… to the last."""
     sweeps: list[float] = field(default_factory=list)
+    kernel: float = 0.0
+    """The part of quiet sweeps' CPU that is spent in the kernel."""
     late_first: float = 0.0
     late: float = 0.0
     visits: dict[str, list[float]] = field(default_factory=dict)
@@ -54,6 +56,7 @@ def walk(pair: Pair, directory: Path, care: Care) -> Walk:
         quiet = spell(one, queries=3 * asked.addresses, seconds=care.seconds)
         done.asked = [asked.first(done, begun), asked.said(QUIET, quiet)]
         visited = visit(one, done, care.visits)
+        done.kernel = quiet.kernel
         done.late = max(quiet.late, visited.late)
         done.sweeps += [*quiet.durations, *visited.durations]
         pair.move()
@@ -137,6 +140,7 @@ def described(walks: Sequence[Walk], zones: int) -> str:
         ("process started to first verdict", middle([walk.first for walk in walks]), "10 s at 100 000 zones"),
         ("process started to all verdicts", middle([walk.all for walk in walks]), ""),
         ("one quiet sweep, asked to committed", middle([sweep for walk in walks for sweep in walk.sweeps]), ""),
+        ("nothing new: CPU spent in the kernel", middle([walk.kernel * 100 for walk in walks], 0, " %"), ""),
         ("new version to all that lag being told (1 % of the zones)", middle([walk.noticed for walk in walks]), ""),
         ("event loop late, p99, first sweep", ms([walk.late_first for walk in walks]), "50 ms"),
         ("event loop late, p99, quiet sweeps with visitors", ms([walk.late for walk in walks]), "50 ms"),

@@ -111,7 +111,8 @@ class Service:
     def reading(self) -> "Reading":
         metrics = self.metrics()
         return Reading(
-            time.monotonic(), self.program.cpu_each(), int(metrics.total("soawatch_queries_total")),
+            time.monotonic(), self.program.cpu_each(), self.program.kernel(),
+            int(metrics.total("soawatch_queries_total")),
             int(metrics.total("soawatch_queries_total", outcome="answered")),
             metrics.total("soawatch_sweep_duration_seconds"),
             metrics.total("soawatch_last_sweep_timestamp_seconds"),
@@ -139,6 +140,8 @@ class Reading:
     at: float
     cpu: dict[int, float]
     """Process → seconds."""
+    kernel: float
+    """How many of them in the kernel."""
     queries: int
     answered: int
     duration: float
@@ -177,6 +180,11 @@ class Spell:
     @property
     def cpu_each(self) -> dict[int, float]:
         return {pid: took - self.first.cpu.get(pid, 0.0) for pid, took in self.last.cpu.items()}
+
+    @property
+    def kernel(self) -> float:
+        """The part of the CPU that was spent in the kernel."""
+        return (self.last.kernel - self.first.kernel) / self.cpu if self.cpu else 0.0
 
     @property
     def micro(self) -> float:

@@ -16,6 +16,9 @@ from monitor.canvass import Layout, Place, Ticks
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 
+_BLOCK = 4096
+"""Zones whose columns are copied at once, where they are still one after the other."""
+
 RESTLESS, ANSWERING, SILENT = 0, 1, 2
 """How a zone is fit: not at all; every address serves a version; some address does not, and that is old news."""
 
@@ -81,22 +84,31 @@ class Still:
         """
         refs = array("q", b"\xff" * (8 * self.refs[-1]))
         alike = _same(self, old)
-        columns = [(name, array("q", bytes(8 * len(self.roll))), column) for name, column in old.plain.items()]
-        kinds, before = self.roll.kinds, old.roll.kinds
-        for number, past in enumerate(was):
-            if past < 0 or alike[kinds[number]] != before[past]:
+        unchanged = alike[: len(old.layouts)] == list(range(min(len(alike), len(old.layouts))))
+        self.plain = {name: array("q", bytes(8 * len(self.roll))) for name in old.plain}
+        for start in range(0, len(was), _BLOCK):
+            past = was[start : start + _BLOCK]
+            first, size = past[0], len(past)
+            whole = unchanged and first >= 0 and past == array("q", range(first, first + size))
+            if whole and self.roll.kinds[start : start + size] == old.roll.kinds[first : first + size]:
+                self._take(old, start, first, size, refs)
                 continue
-            self.fit[number], self.said[number] = old.fit[past], old.said[past]
-            self.looked[number] = old.looked[past]
-            for _, column, earlier in columns:
-                column[number] = earlier[past]
-            start = old.refs[past]
-            for place, ref in enumerate(self.places(number), start):
-                refs[ref] = place
-                self.ticks.rtts[ref] = old.ticks.rtts[place]
-                self.ticks.expires[ref] = old.ticks.expires[place]
-        self.plain = {name: column for name, column, _ in columns}
+            for number, before in enumerate(past, start):
+                if before >= 0 and alike[self.roll.kinds[number]] == old.roll.kinds[before]:
+                    self._take(old, number, before, 1, refs)
         return refs
+
+    def _take(self, old: "Still", number: int, past: int, size: int, refs: "array[int]") -> None:
+        """So many zones, one after the other here and there."""
+        end, then = number + size, past + size
+        self.fit[number:end], self.said[number:end] = old.fit[past:then], old.said[past:then]
+        self.looked[number:end] = old.looked[past:then]
+        for name, column in self.plain.items():
+            column[number:end] = old.plain[name][past:then]
+        here, there = slice(self.refs[number], self.refs[end]), slice(old.refs[past], old.refs[then])
+        refs[here] = array("q", range(there.start, there.stop))
+        self.ticks.rtts[here] = old.ticks.rtts[there]
+        self.ticks.expires[here] = old.ticks.expires[there]
 
 
 def layout(zone: Zone) -> Layout:

@@ -1,0 +1,77 @@
+"""What is known of zones that stand still goes over to another roll with them, and with nobody else."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from checks.model import Zone
+from checks.roll import Roll
+from monitor.still import Still, change_to, micros, moment
+from tests.checks.build import NOON, server, zone
+
+SERVERS = (server("ns1"), server("ns2", "192.0.2.2", "2001:db8::2"), server("ns3"))
+
+
+def some(chance: random.Random, names: list[str]) -> Roll[Zone]:
+    layouts = [SERVERS[:2], SERVERS[1:], SERVERS, SERVERS[:1]]
+    return Roll.of(zone(*chance.choice(layouts[: chance.choice((1, 4))]), name=name, primary="ns1") for name in names)
+
+
+def known(still: Still) -> Mapping[str, object]:
+    """What the columns say of each zone, and of each of its addresses."""
+    return {
+        name: (
+            still.fit[number], still.said[number], still.looked[number], still.plain["records"][number],
+            [(still.ticks.rtts[ref], still.ticks.expires[ref]) for ref in still.places(number)],
+        )
+        for number, name in enumerate(still.roll.names)
+    }  # fmt: skip
+
+
+def filled(roll: Roll[Zone], chance: random.Random) -> Still:
+    still = Still(roll)
+    for number in range(len(roll)):
+        still.fit[number], still.said[number] = chance.randrange(3), chance.randrange(3)
+        still.looked[number] = chance.randrange(1, 10**9)
+        still.note_plain("records", number, chance.randrange(1, 10**9))
+        for ref in still.places(number):
+            still.ticks.rtts[ref], still.ticks.expires[ref] = float(chance.randrange(9)), chance.randrange(1, 10**9)
+    return still
+
+
+@pytest.mark.parametrize(("seed", "size"), [(seed, size) for seed in range(12) for size in (3, 60, 9000)])
+def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> None:
+    chance = random.Random(seed)
+    names = [f"z{number}.example." for number in range(size)]
+    before = filled(some(chance, names), chance)
+    later = [name for name in names if chance.random() > 1 / size] + ["fresh.example."]
+    zones = {name: before.roll.get(name) or zone(*SERVERS, name=name) for name in later}
+    for name in chance.sample(later, min(2, len(later))):
+        zones[name] = replace(zones[name], servers=SERVERS[2:])
+    change = change_to(before, Roll.of(zones.values()))
+    was, now = known(before), known(change.still)
+    assert change.refs is not None
+    for number, name in enumerate(change.still.roll.names):
+        same = before.roll.get(name) == zones[name]
+        assert (name in change.fresh) is not same
+        refs = [change.refs[ref] for ref in change.still.places(number)]
+        if same:
+            assert now[name] == was[name]
+            assert refs == list(before.places(before.roll.number(name)))
+        else:
+            assert now[name] == (0, 0, 0, 0, [(0.0, 0)] * len(refs))
+            assert set(refs) == {-1}
+    assert set(change.gone) == set(names) - set(later)
+
+
+def test_the_same_roll_keeps_its_columns() -> None:
+    still = Still(Roll.of([zone()]))
+    assert change_to(still, Roll.of([zone()])).still is still
+
+
+def test_times_are_kept_to_the_microsecond() -> None:
+    for after in (timedelta(0), timedelta(microseconds=1), timedelta(days=9999, microseconds=999_999)):
+        assert moment(micros(NOON + after)) == NOON + after

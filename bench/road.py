@@ -117,8 +117,9 @@ def visit(one: Service, done: Walk, times: int) -> Spell:
     for path in ("/", "/metrics", "/api/v1/zones", "/healthz"):
         # More than a second apart: what is kept for a second is not what is measured.
         done.visits[path] = taken(one, path, times, 1.1 if path == "/metrics" else 0.2)
-        last = one.reading()
-        durations.append(last.duration)
+        before, last = last, one.reading()
+        if last.swept != before.swept:
+            durations.append(last.duration)
     return Spell(first, last, tuple(durations), one.lateness(first.at, last.at))
 
 

@@ -233,10 +233,11 @@ def spell(one: Service, *, queries: int, seconds: float, patience: float = 900.0
     first = last = one.reading()
     durations: list[float] = []
     for _ in until(patience, one, max(seconds, 1.0)):
-        if (last := one.reading()).at > first.at + seconds:
+        before, last = last, one.reading()
+        if last.swept != before.swept:
             durations.append(last.duration)
-            if last.queries - first.queries >= queries:
-                break
+        if last.at > first.at + seconds and last.queries - first.queries >= queries and durations:
+            break
     return Spell(first, last, tuple(durations), one.lateness(first.at, last.at))
 
 

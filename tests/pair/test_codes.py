@@ -43,7 +43,7 @@ class Monitor:
 
     async def look(self) -> set[str]:
         """The codes of one look by every check."""
-        zone: Zone = (await resolve(self.config, None, self.now())).zones[0]
+        zone: Zone = (await resolve(self.config, None, self.now())).zones.at(0)
         prober = DnsProber(self.config.probe, self.config.keys, self.now)
         try:
             rounds = await asyncio.gather(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.alone import INSIDE, alone
 from bench.peers import PEERS, asked_by
+from bench.process import end_well
 from bench.road import Care, Walk, described, walk
 from bench.servers import Absent, names, nsd_pair
 from bench.table import LIMIT, Asked, compared, machine, say
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], help=f"peers to leave out, of: {', '.join(PEERS)}")
     parser.add_argument("--quick", action="store_true", help="2 000 addresses, one round, no peers but dnsperf")
     options = parser.parse_args()
+    end_well()
     if options.quick:
         options.rounds, options.without = 1, [name for name in PEERS if name != LIMIT]
     sizes = options.addresses or ([2000] if options.quick else [20_000, 200_000])

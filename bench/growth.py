@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.alone import alone
 from bench.peers import asked_by
-from bench.process import ALL
+from bench.process import ALL, end_well
 from bench.road import FULL, QUIET, Care, Walk, ms, walk
 from bench.servers import Absent, names, nobody, nsd_pair
 from bench.service import median, service, spell, until
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", nargs="*", choices=[*PARTS], default=[*PARTS])
     options = parser.parse_args()
+    end_well()
     print(machine(), flush=True)
     try:
         for part in options.only:

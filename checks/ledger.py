@@ -29,7 +29,7 @@ def see(ledger: Ledger, zone: Zone, round: Round) -> Ledger:
     if ledger.at is not None and timedelta(0) <= ledger.at - round.at <= _LATE * round.cadence:
         return ledger
     seen = latest(round)
-    ticked = _quiet(ledger, zone, seen)
+    ticked = quiet(ledger, zone, seen)
     if ticked is not None:
         return Ledger(ledger.zone, ledger.spaces, ticked, round.at)
     first = _first(ledger, zone, seen)
@@ -78,8 +78,8 @@ def _looks(ledger: Ledger, zone: Zone, seen: Seen) -> list[Look]:
     ]
 
 
-def _quiet(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[Standing, ...] | None:
-    """The short way, for nearly every round: nobody's run ended, nothing is in doubt, the zone has the same addresses.
+def quiet(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[Standing, ...] | None:
+    """The short way, for nearly every round: all addresses looked at, no run ended, nothing in doubt, none new or gone.
 
     Then nothing can change but what ticks. None: something else has, or may have; go the long way.
     """
@@ -93,10 +93,7 @@ def _quiet(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[Standing, ...] | Non
         if standing.server != server.name or standing.group != server.group or standing.address != address:
             return None
         look = seen.get((server.name, address))
-        if look is None:
-            ticked.append(standing)
-            continue
-        if standing.doubt is not None or word(look) != standing.state:
+        if look is None or standing.doubt is not None or word(look) != standing.state:
             return None
         serial = look.serial
         if serial is not None and serial != standing.serial:

@@ -23,16 +23,34 @@ Seen = Mapping[tuple[str, Address], Observation]
 
 
 def still(space: Space, zone: Zone, seen: Seen, standings: Iterable[Standing]) -> bool:
-    """Whether the reference and its timers stay what they are, given that no address' run has ended."""
-    if space.doubt is not None:
+    """Whether the reference, its timers and who is in sync with it stay what they are, if no address' run has ended."""
+    if space.doubt is not None or (space.soa is None and space.reference is not None):
         return False
     server = _primary(space, zone)
-    if server is None:
-        served = {one.serial for one in standings if one.group == space.group and one.serial is not None}
-        reference = space.reference
-        return all(one == reference or (reference is not None and behind(reference, one)) for one in served)
-    shown = {look.serial for address in server.addresses if (look := seen.get((server.name, address)))} - {None}
-    return (not shown or space.reference in shown) and _timers(space, zone, seen) is None
+    primary = server.name if server is not None else None
+    ours = [one for one in standings if one.group == space.group]
+    reference, known = space.reference, {version.serial for version in space.versions}
+    served = {one.serial for one in ours if one.serial is not None}
+    if reference is not None and any(behind(reference, one) for one in served - known):
+        return False
+    if server is None or all(one.serial is None for one in ours if one.server == primary):
+        same = all(one == reference or (reference is not None and behind(reference, one)) for one in served)
+        return same and _settled(space, ours, primary, confirmed=True)
+    heard = (seen.get((server.name, address)) for address in server.addresses)
+    shown = {look.serial for look in heard if look is not None and look.serial is not None}
+    if shown and (newest(shown) != reference or _timers(space, zone, seen) is not None):
+        return False
+    return _settled(space, ours, primary, confirmed=bool(shown))
+
+
+def _settled(space: Space, standings: Iterable[Standing], primary: str | None, *, confirmed: bool) -> bool:
+    """Whether all that serve the reference stand as they should while the primary says so, or (not) is silent."""
+    return all(
+        one.synced is None and one.expires is None
+        if one.server == primary
+        else (one.synced is None) is confirmed or not _in_sync(one, space)
+        for one in standings
+    )
 
 
 def _primary(space: Space, zone: Zone) -> Server | None:
@@ -159,6 +177,8 @@ def _finish(
         synced = None
     elif synced is None and before is not None and _in_sync(before, space):
         synced = max((moment for moment in (before.looked, last) if moment is not None), default=before.since)
+    elif synced is None and _in_sync(standing, after):
+        synced = standing.looked  # it came to the reference while the primary was silent
     expires, estimated = None, False
     if look.server.name == zone.primary:
         synced = None

@@ -1,5 +1,6 @@
 """Do the short ways of the ledger lead where the long one does?"""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.history import Ledger
-from checks.ledger import latest, long_way, see
+from checks.ledger import latest, long_way, quiet, see
 from checks.model import Address, Round, Soa, Zone
 from tests.checks.build import MINUTE, NOON, SOA, looked, places, server, zone
-from tests.checks.test_ledger_properties import looks, zones
+from tests.checks.test_ledger_properties import GROUPS, NAMED, UNNAMED, looks, zones
 
 TWICE = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2", server("ns3", group="b"))
 EMPTY = Zone("a.example.", (replace(server("ns1", group="a"), addresses=()), server("ns2"), server("ns3", group="a")))
@@ -37,18 +38,72 @@ def test_a_first_look_at_a_zone_that_is_well(data: st.DataObject, nearby: Zone) 
         assert repr(see(ledger, nearby, round)) == repr(long_way(ledger, nearby, latest(round), round))
 
 
-@settings(max_examples=150, deadline=None)
-@given(zones, st.lists(looks, min_size=1, max_size=10), st.sampled_from([1, 1, 1, 3]))
-def test_any_look_at_any_zone(nearby: Zone, history: list[dict[str, str]], times: int) -> None:
-    ledger = Ledger(nearby.name)
-    for number, tokens in enumerate(history * times):
-        round = looked(nearby, tokens, NOON + number * MINUTE)
+tokens = st.sampled_from(
+    [
+        ("0", "0", "0", "1", "?", "-", "."),
+        ("10", "10", "11", "9", "-", ".", "SERVFAIL", "10@a", "10@b", "11@a"),
+        ("10", "10", "10", "10~1000", ".", "?", "11", "10@a"),
+        ("5", "2147483653", "5", "-", "."),
+    ]
+).flatmap(st.sampled_from)
+alikes = st.sampled_from([NAMED, UNNAMED, GROUPS, TWICE, ELSEWHERE, EMPTY, replace(TWICE, primary=None)])
+EVERY = ("ns1", "ns1/1", "ns2", "ns2/1", "ns3")
+
+
+def same_at_each_look(history: Iterable[tuple[Zone, dict[str, str]]]) -> Ledger:
+    ledger = Ledger(NAMED.name)
+    for number, (nearby, does) in enumerate(history):
+        known = {name: does[name] for name in places(nearby)}
+        round = looked(nearby, known, NOON + number * MINUTE)
         short, long = see(ledger, nearby, round), long_way(ledger, nearby, latest(round), round)
         assert short == long
         assert [(s.looked, s.expires, s.estimated, s.rtt) for s in short.standings] == [
             (s.looked, s.expires, s.estimated, s.rtt) for s in long.standings
         ]
         ledger = short
+    return ledger
+
+
+@settings(max_examples=150, deadline=None)
+@given(zones, st.lists(looks, min_size=1, max_size=10), st.sampled_from([1, 1, 1, 3]))
+def test_any_look_at_any_zone(nearby: Zone, history: list[dict[str, str]], times: int) -> None:
+    same_at_each_look((nearby, does) for does in history * times)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(alikes, st.fixed_dictionaries(dict.fromkeys(EVERY, tokens)), st.integers(1, 3)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.data(),
+)
+def test_a_zone_whose_servers_and_primary_change(
+    days: list[tuple[Zone, dict[str, str], int]], data: st.DataObject
+) -> None:
+    """Few things change from one look to the next: that is where the short ways begin."""
+    history = []
+    for nearby, does, times in days:
+        for _ in range(times):
+            history.append((nearby, dict(does)))
+            does[data.draw(st.sampled_from(EVERY))] = data.draw(tokens)
+    same_at_each_look(history)
+
+
+def test_who_comes_to_the_reference_while_the_primary_is_silent_was_in_sync_then() -> None:
+    first = {"ns1": "10", "ns2": "10", "ns2/1": "10", "ns3": "9"}
+    alone = {"ns1": "-", "ns2": "10", "ns2/1": "10", "ns3": "10"}
+    *_, behind = same_at_each_look([(NAMED, first), (NAMED, alone), (NAMED, alone)]).standings
+    assert (behind.synced, behind.estimated) == (NOON + MINUTE, True)
+    assert behind.expires == NOON + MINUTE + timedelta(seconds=SOA.expire)
+
+
+def test_a_primary_that_never_answered_keeps_nobody_from_the_short_way() -> None:
+    hidden = {"ns1": "-", "ns2": "10", "ns2/1": "10", "ns3": "10"}
+    ledger = same_at_each_look([(NAMED, hidden)] * 2)
+    round = looked(NAMED, hidden, NOON + 2 * MINUTE)
+    assert quiet(ledger, NAMED, latest(round)) is not None
 
 
 def test_the_reference_takes_the_timers_of_the_primarys_first_address() -> None:

@@ -99,6 +99,12 @@ def test_who_comes_to_the_reference_while_the_primary_is_silent_was_in_sync_then
     assert behind.expires == NOON + MINUTE + timedelta(seconds=SOA.expire)
 
 
+def test_a_group_of_which_no_address_is_known_has_no_reference() -> None:
+    lost = replace(NAMED, servers=(*NAMED.servers, replace(server("ns4", group="b"), addresses=())))
+    ledger = same_at_each_look([(lost, {"ns1": "10", "ns2": "10", "ns2/1": "10", "ns3": "10"})])
+    assert [(space.group, space.reference) for space in ledger.spaces] == [("", 10), ("b", None)]
+
+
 def test_a_primary_that_never_answered_keeps_nobody_from_the_short_way() -> None:
     hidden = {"ns1": "-", "ns2": "10", "ns2/1": "10", "ns3": "10"}
     ledger = same_at_each_look([(NAMED, hidden)] * 2)

@@ -105,6 +105,22 @@ def apply(
     return tuple(touched), tuple(transitions)
 
 
+def due(verdict: Verdict, alerts: Mapping[AlertKey, Alert], policy: Policy) -> datetime | None:
+    """When the same verdict, said again and again, next moves one of ``alerts``; None when it never does.
+
+    ``alerts`` are those of this zone and check that are not OK, after the verdict was applied to them.
+    """
+    found = dict(_present(verdict))
+    return min(
+        (
+            alert.since + (getattr(_patient(key, policy), move.after) if move.after else NO_TIME)
+            for key, alert in alerts.items()
+            if (move := MOVES.get((alert.phase, _health(key, found.get(key), verdict)))) is not None
+        ),
+        default=None,
+    )
+
+
 def late(alert: Alert, at: datetime) -> bool:
     return alert.seen is not None and NO_TIME <= alert.seen - at <= LATE
 

@@ -5,10 +5,10 @@ its reference or serves nothing: then only what ticks will change until somethin
 not in a row: ``looked`` comes back as the ledger's ``at``, and ``rtt`` as None. All else comes back as it was.
 
 Time alone can bring soa-serial to a finding about such a ledger in one way only, by ``expires`` of an address that
-serves: there is no lag (all serve the reference), no doubt and nothing regressed. It is EDNS EXPIRE, never estimated:
-an estimate needs ``synced``, which is None while an address is in sync (a ledger in which it is not does not pack).
-It was full at the last look and runs down only if the next look does not renew it. So whoever passes over a look has
-to see that every address that gave an EXPIRE gives one again, and none below its ``floors``.
+serves: there is no lag (all serve the reference), no doubt and nothing regressed. An estimate (the primary is silent)
+stays what it is, and ``SoaSerial.due`` says when it is near. EDNS EXPIRE was told at the last look and runs down only
+if the next look does not renew it: so whoever passes over a look has to see that every address that gave an EXPIRE
+gives one again, and none below its ``floors``.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,8 +29,8 @@ _UNKNOWN = 2**32 - 1
 """In place of a span in microseconds."""
 
 _ANSWERING, _SHORT, _NSIDS, _EXPIRES = 1, 2, 4, 8
-"""Flags of a row: every address serves a version; all runs began soon after their version was first seen, so that
-four octets tell when; some have an NSID; some an EXPIRE."""
+"""Flags of a row: every address serves a version, as its primary does; all runs began soon after their version was
+first seen, so that four octets tell when; some have an NSID; some an EXPIRE."""
 
 _SERIAL, _SYNCED, _STOPS, _ESTIMATED = 1, 2, 4, 8
 """Flags of a standing in a row that is not short: what it has."""
@@ -69,9 +69,9 @@ class Packer:
             version = references.get(standing.group)
             if version is None or standing.doubt is not None or standing.passed:
                 return None
-            if standing.state != SERVING:
+            if standing.state != SERVING or standing.synced is not None or standing.estimated:
                 flags = 0
-            elif standing.serial != version.serial or standing.synced is not None or standing.estimated:
+            if standing.state == SERVING and standing.serial != version.serial:
                 return None
         if flags and (row := self._short(ledger, flags, references)) is not None:
             return row
@@ -158,14 +158,12 @@ class Packer:
             return False
 
     def answering(self, row: bytes) -> bool:
-        """Whether every address serves a version."""
+        """Whether every address serves a version, and its primary has just said that it is the right one."""
         return bool(row[0] & _ANSWERING)
 
     def audible(self, row: bytes) -> tuple[bool, ...]:
         """Of which addresses, in order, anything at all was heard at the last look."""
-        if row[0] & _ANSWERING:
-            return (True,) * len(self.words.layout_of(_HEAD.unpack_from(row)[1])[1])
-        return tuple(standing.state not in _INAUDIBLE for standing in self.unpack("", row).standings)
+        return audible(self.unpack("", row))
 
     def floors(self, row: bytes, near: float) -> tuple[int, ...]:
         """Seconds of EXPIRE that an address must have left for nothing to be found: a share ``near`` of the SOA's.
@@ -262,6 +260,11 @@ class Packer:
                 )
             )  # fmt: skip
         return Ledger(zone, tuple(spaces.values()), tuple(standings), at)
+
+
+def audible(ledger: Ledger) -> tuple[bool, ...]:
+    """Of which addresses, in order, anything at all was heard at the last look."""
+    return tuple([standing.state not in _INAUDIBLE for standing in ledger.standings])
 
 
 @cache

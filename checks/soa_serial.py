@@ -103,6 +103,21 @@ class SoaSerial:
             if space.regressed is not None:
                 yield _regressed(zone, space, ledger)
 
+    def due(self, ledger: Ledger) -> datetime | None:
+        """When time alone will bring a finding about a ledger that packs (checks.packed); None if it never will.
+
+        What counts down by EDNS EXPIRE is not in it: that is told anew at each look.
+        """
+        expire = {space.group: space.soa.expire for space in ledger.spaces if space.soa is not None}
+        return min(
+            (
+                standing.expires - timedelta(seconds=expire[standing.group] * self.expiry_near)
+                for standing in ledger.standings
+                if standing.estimated and standing.expires is not None and standing.state == SERVING
+            ),
+            default=None,
+        )
+
     def _other(
         self, zone: Zone, round: Round, space: Space, standing: Standing, serial: int
     ) -> Iterator[Finding | Unsure]:

@@ -14,7 +14,7 @@ from monitor.board import Board
 from monitor.memory import REMEMBERED, Memory
 from monitor.pipeline import SELF, Draft, Plan, decisive, draw, handle, look, release, reminders
 from monitor.ports import Commit, Heard, Now, Sweep
-from monitor.quiet import Moves, scouts, settled_anew
+from monitor.quiet import Moves, scouts, settled_anew, unsettle
 from monitor.record import Record, merge
 from monitor.status import PROPAGATION_BOUNDS, Histogram, Status, ZoneStatus
 from monitor.still import Change, change_to
@@ -22,7 +22,12 @@ from monitor.still import Change, change_to
 log = structlog.get_logger(__name__)
 
 SLICE = 100
-"""Rounds judged, or zones looked at for the page, before everybody else has a turn: some milliseconds."""
+"""Rounds judged, or zones looked at for the page, before everybody else has a turn …"""
+
+TURN = 0.01
+"""… or less, if that many take longer than so many seconds: a server that dies makes each of its zones dear."""
+
+_FEW = 10
 
 RECENT = 50
 """Resolved incidents that Status still shows."""
@@ -56,6 +61,7 @@ class Judging:
         self._now = now
         self._changed, self._told = changed, told
         self._turn = asyncio.Lock()
+        self._slice = SLICE
         if memory.still.roll is not plan.zones:
             memory.use(change_to(memory.still, plan.zones).still)
         self._board = Board(plan.zones, self._draw)
@@ -66,13 +72,24 @@ class Judging:
         async with self._turn:
             at = self._now()
             self._memory.store_error = self._record.error
-            whole, draft = handle(self._memory, heard[:SLICE], self.plan, at)
-            for first in range(SLICE, len(heard), SLICE):
-                await asyncio.sleep(0)
-                commit, more = handle(self._memory, heard[first : first + SLICE], self.plan, at)
+            first, whole, draft = 0, Commit(), Draft(Moves(self._memory.still.roll))
+            while first < len(heard):
+                some = heard[first : first + self._slice]
+                commit, more = self._handle(some, at)
                 whole = merge(whole, commit)
                 draft.add(more)
+                first += len(some)
+                await asyncio.sleep(0)
             await self._keep(whole, draft, at)
+
+    def _handle(self, heard: Sequence[Heard], at: datetime) -> tuple[Commit, Draft]:
+        """One slice; the next is as large as fits into a turn."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        done = handle(self._memory, heard, self.plan, at)
+        took = (clock() - begun) / max(1, len(heard))
+        self._slice = max(_FEW, min(SLICE, int(TURN / took))) if took else SLICE
+        return done
 
     @property
     def unchanged(self) -> Change:
@@ -95,6 +112,8 @@ class Judging:
                 self._board.use(change.still.roll, change.was)
             if plan.checks.get(REMEMBERED) != before.checks.get(REMEMBERED):
                 settled_anew(self._memory, draft.moves)
+            elif (plan.policy, plan.severity) != (before.policy, before.severity):
+                unsettle(self._memory, draft.moves)
             draft.touched |= self._memory.by_zone.keys()
             draft.touched.update(change.fresh)
             if decisive(plan) != decisive(before):

@@ -3,21 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from alerting.incidents import Book
-from alerting.model import Alert, AlertKey
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Severity
 from checks.history import Ledger
 from checks.model import Address, Health, Verdict
 from checks.roll import Roll
-from checks.vantage import Vantage
+from checks.vantage import Vantage, blind
 from monitor.ledgers import Ledgers
 from monitor.ports import Remembered
-from monitor.still import ANSWERING, BLIND, GOOD, UNSAID, Still, micros, moment
+from monitor.still import ANSWERING, UNSAID, Still, micros, moment
 
 REMEMBERED = "soa-serial"
 """The check whose rounds the ledger is made of."""
 
-BLIND_TEXT = "nothing answers the monitor"
+_T = TypeVar("_T")
+
+_MANY = 255
+"""Numbers that fit into a column of octets."""
 
 
 @dataclass(slots=True)
@@ -36,6 +40,10 @@ class Memory:
     taken: dict[tuple[str, Address], datetime] = field(default_factory=dict)
     """When each address last took a new version of any zone."""
     vantage: Vantage = field(default_factory=Vantage)
+    sayings: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
+    """What verdicts say of zones that stand still, and why, by ``still.said``."""
+    voices: list[tuple[bool, ...]] = field(default_factory=lambda: [()])
+    """Of which addresses of a zone that is SILENT anything was heard, by ``still.voice``; 0 is nobody's."""
     store_error: str = ""
     """Why the last commit was refused; empty when it was not."""
 
@@ -86,6 +94,20 @@ class Memory:
     def of_zone(self, zone: str) -> list[Alert]:
         return [alert for alerts in self.by_zone.get(zone, {}).values() for alert in alerts.values()]
 
+    def explained(self, zone: str) -> bool:
+        """We are blind, or something is known to be wrong with it: that is why a check can say nothing of it."""
+        return bool(blind(self.vantage)) or any(
+            alert.severity >= Severity.WARNING and alert.key.code != NOT_CHECKED for alert in self.of_zone(zone)
+        )
+
+    def saying(self, verdict: Verdict) -> int:
+        """The number of what a verdict without findings says; UNSAID when there is no number left for it."""
+        return _number_of(self.sayings, (verdict.health, verdict.why))
+
+    def voice(self, audible: tuple[bool, ...]) -> int:
+        """The number of who was heard; 0 when there is none left for it."""
+        return _number_of(self.voices, audible)
+
     def answering(self, zone: str) -> bool:
         """Whether the zone stands still and every address serves its version."""
         return zone in self.still.roll and self.still.fit[self.still.roll.number(zone)] == ANSWERING
@@ -118,9 +140,17 @@ class Memory:
                 found.setdefault(check, Verdict(name, check, moment(column[number]), Health.GOOD))
         said = still.said[number]
         if said != UNSAID and REMEMBERED not in found:
-            at = moment(still.looked[number])
-            if said == GOOD:
-                found[REMEMBERED] = Verdict(name, REMEMBERED, at, Health.GOOD)
-            elif said == BLIND:
-                found[REMEMBERED] = Verdict(name, REMEMBERED, at, Health.UNKNOWN, why=BLIND_TEXT)
+            health, why = self.sayings[said]
+            found[REMEMBERED] = Verdict(name, REMEMBERED, moment(still.looked[number]), health, why=why)
         return found
+
+
+def _number_of(table: list[_T], value: _T) -> int:
+    """Tables are short: a few ways in which servers fail."""
+    try:
+        return table.index(value, 1)
+    except ValueError:
+        if len(table) > _MANY:
+            return 0
+    table.append(value)
+    return len(table) - 1

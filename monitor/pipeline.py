@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alerting.cause import BLIND, Topology
 from alerting.incidents import Kept, keep, remind
-from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Policy, Route, Severity, Transition
+from alerting.model import Alert, AlertKey, Phase, Policy, Route, Severity, Transition
 from alerting.state import apply, withdraw
 from checks.check import Check
 from checks.history import Ledger, Propagation, RunChange
@@ -20,7 +20,7 @@ from checks.vantage import keep as keep_heard
 from monitor.memory import REMEMBERED, Memory
 from monitor.picture import DECISIVE, Glance, glance, picture
 from monitor.ports import Commit, Heard, Lull
-from monitor.quiet import Moves, heard_of, pass_over, settle, unsettle
+from monitor.quiet import Moves, heard_of, pass_over, settle, unsettle, wake
 from monitor.status import ZoneStatus
 
 SELF = ""
@@ -117,7 +117,7 @@ def take_in(memory: Memory, draft: Draft, round: Round, plan: Plan) -> None:
     advance(memory, draft, verdict, plan)
     learned = ledger is not None and ledger.at == round.at
     if ledger is not None and learned and isinstance(check, SoaSerial) and memory.still.roll is plan.zones:
-        settle(memory, draft.moves, round, ledger, verdict, check.expiry_near)
+        settle(memory, draft.moves, round, ledger, verdict, check, plan.policy)
     draft.touched.add(zone.name)
     draft.judged += check.name == REMEMBERED
 
@@ -157,7 +157,7 @@ def remember(memory: Memory, draft: Draft, zone: Zone, round: Round) -> Ledger:
 
 
 def advance(memory: Memory, draft: Draft, verdict: Verdict, plan: Plan) -> None:
-    if verdict.health is Health.UNKNOWN and not verdict.failed and explained(memory, verdict.zone):
+    if verdict.health is Health.UNKNOWN and not verdict.failed and memory.explained(verdict.zone):
         return
     standing = dict(memory.of_check(verdict.zone, verdict.check))
     touched, transitions = apply(verdict, standing, plan.severity, plan.policy)
@@ -166,13 +166,6 @@ def advance(memory: Memory, draft: Draft, verdict: Verdict, plan: Plan) -> None:
             draft.alerts[alert.key] = alert
         memory.put(alert)
     draft.transitions += transitions
-
-
-def explained(memory: Memory, zone: str) -> bool:
-    """We are blind, or something is known to be wrong with the zone: that is why a check can say nothing of it."""
-    return bool(blind(memory.vantage)) or any(
-        alert.severity >= Severity.WARNING and alert.key.code != NOT_CHECKED for alert in memory.of_zone(zone)
-    )
 
 
 def own_verdict(memory: Memory, now: datetime) -> Verdict:
@@ -188,6 +181,7 @@ def own_verdict(memory: Memory, now: datetime) -> Verdict:
 
 def conclude(memory: Memory, draft: Draft, plan: Plan, now: datetime) -> Commit:
     """Fold what moved into incidents, and say who must hear of it."""
+    wake(memory, draft.moves, (key.zone for key in draft.alerts if key.check != REMEMBERED))
     kept = Kept(memory.book)
     if draft.alerts:
         changed = tuple(draft.alerts.values())

@@ -5,36 +5,51 @@ A zone *stands still* when the road has just judged a round of ``soa-serial`` an
 1. the ledger it left is one that packs (checks.packed): nobody's version is in doubt, each space has one version and
    a reference, every address either serves it or has long been known not to serve any; and whoever counts down to
    the end of its service (EDNS EXPIRE) has just said how far it is;
-2. no alert of that check stands about the zone, not even a pending one;
-3. the verdict is good and has no findings, or it is unknown because the vantage is blind.
+2. the verdict has no findings: it is good, or it is unknown because nobody serves a version;
+3. no alert of that check would be moved by the same verdict, said again, before the zone is *due*; nor would that
+   bring a finding about an address whose end is estimated.
 
 The next round in which every address says the same (same outcome, same SOA, same flags; an EXPIRE above the floor
 from which on time alone would bring a finding) leads the road to an equal ledger, to the same verdict and to no
-transition, whatever time has passed: what the ledger holds of time moves only with a change, and by 2 and 3 there is
-no alert for the verdict to move. So such a round is not made. What it would have moved is moved here: the time of
-the look, and what the vantage has heard. The ticks of the addresses (rtt, EXPIRE) are written by the canvass.
+transition, whatever time has passed until it is due. So such a round is not made. What it would have moved is moved
+here: the time of the look, and what the vantage has heard. The ticks of the addresses (rtt, EXPIRE) are written by
+the canvass. Where every address serves its version and no alert stands, it is never due.
 
 A round that comes back of a silent address rests on more than its zone: on the vantage, which may be blind or no
-longer, and on TCP, which soa-serial tries where UDP is dead. So when what the vantage is blind over changes, no zone
-with silent addresses stands still any more; and of these zones a few are made restless before each sweep, for TCP to
-be tried, and all of them as soon as any of them is heard of again.
+longer; on TCP, which soa-serial tries where UDP is dead; and, where the verdict is unknown, on alerts of other
+checks, which explain it. So when what the vantage is blind over changes, no zone with silent addresses stands still
+any more; of these zones a few are made restless before each sweep, for TCP to be tried, and all of them as soon as
+any of them is heard of again; and one whose alerts change is made restless by that.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from alerting.model import Policy
+from alerting.state import due
 from checks.history import Ledger
 from checks.looks import SERVING
 from checks.model import Address, Health, Round, Verdict, Zone
+from checks.packed import audible
 from checks.roll import Roll
-from checks.vantage import blind, note
-from monitor.canvass import Layout
+from checks.soa_serial import SoaSerial
+from checks.vantage import note
 from monitor.memory import REMEMBERED, Memory
 from monitor.ports import Lull
-from monitor.still import ANSWERING, BLIND, GOOD, RESTLESS, SILENT, UNSAID, heard, micros
+from monitor.still import ANSWERING, EPOCH, GOOD, RESTLESS, SILENT, UNSAID, heard, micros
 
 SCOUTS = 4
-"""Zones of each kind with silent addresses that are asked whole at each sweep."""
+"""Zones of each kind with silent addresses that are asked whole at each sweep …"""
+
+LOOKED_AT = 20_000
+"""… as far as they are found among so many; where kinds are rare it is another sweep's turn."""
+
+_EVERYBODY = 256
+"""The voice of a zone whose every address answers."""
+
+_SOON = timedelta(minutes=1)
+"""A verdict is judged by the end of its round: so much earlier what time brings is looked for."""
 
 
 @dataclass(slots=True)
@@ -57,43 +72,59 @@ class Moves:
             self.disarmed.add(number)
 
 
-def settle(memory: Memory, moves: Moves, round: Round, ledger: Ledger, verdict: Verdict, near: float) -> None:
-    """After a round of soa-serial was judged: does the zone stand still now?
+def settle(
+    memory: Memory, moves: Moves, round: Round, ledger: Ledger, verdict: Verdict, check: SoaSerial, policy: Policy
+) -> None:
+    """After a round of soa-serial was judged, and its alerts moved: does the zone stand still now?
 
-    ``ledger`` is the one that it left, ``near`` is SoaSerial.expiry_near.
+    ``ledger`` is the one that it left.
     """
     still, name = memory.still, round.zone
     number = still.roll.number(name)
     row = memory.ledgers.row(name)
     said = UNSAID
-    if row is not None and not memory.of_check(name, REMEMBERED) and _renewed(ledger, round):
-        said = _said(memory, verdict)
+    if row is not None and not (verdict.failed or verdict.findings) and _renewed(ledger, round):
+        said = _fit(memory, number, row, ledger, verdict, check, policy)
+    still.said[number] = said
     if row is None or said == UNSAID:
         if still.fit[number] != RESTLESS:
             moves.disarm((number,))
-        still.fit[number], still.said[number] = RESTLESS, UNSAID
+        still.fit[number] = RESTLESS
         return
-    answering = memory.ledgers.packer.answering(row)
-    still.fit[number] = ANSWERING if answering and said == GOOD else SILENT
-    still.said[number] = said
     still.looked[number] = micros(verdict.at)
     memory.forget(name, REMEMBERED)
-    moves.arm(number, memory.ledgers.packer.floors(row, near))
+    moves.arm(number, memory.ledgers.packer.floors(row, check.expiry_near))
 
 
-def _said(memory: Memory, verdict: Verdict) -> int:
-    if verdict.failed or verdict.findings:
-        return UNSAID
-    if verdict.health is Health.GOOD:
+def _fit(
+    memory: Memory, number: int, row: bytes, ledger: Ledger, verdict: Verdict, check: SoaSerial, policy: Policy
+) -> int:
+    """Notes in what way the zone is fit to be passed over; what is said of it then, UNSAID when it is not fit."""
+    still, packer = memory.still, memory.ledgers.packer
+    alerts = memory.of_check(verdict.zone, REMEMBERED)
+    if not alerts and packer.answering(row) and verdict.health is Health.GOOD:
+        still.fit[number], still.due[number] = ANSWERING, 0
         return GOOD
-    return BLIND if blind(memory.vantage) else UNSAID
+    when = [check.due(ledger)]
+    if verdict.health is Health.GOOD or not memory.explained(verdict.zone):
+        when.append(due(verdict, alerts, policy))
+    first = min((moment for moment in when if moment is not None), default=None)
+    if first is not None and first - _SOON <= verdict.at:
+        return UNSAID
+    still.fit[number] = SILENT
+    still.due[number] = 0 if first is None else micros(first - _SOON)
+    still.voice[number] = memory.voice(audible(ledger))
+    return memory.saying(verdict)
 
 
 def _renewed(ledger: Ledger, round: Round) -> bool:
     """Whether no address serves on with an EXPIRE that it gave earlier and does not give any more: that runs down."""
     gave = {(seen.query.server, seen.query.address) for seen in round.seen if seen.expire is not None}
     return all(
-        standing.expires is None or standing.state != SERVING or (standing.server, standing.address) in gave
+        standing.expires is None
+        or standing.estimated
+        or standing.state != SERVING
+        or (standing.server, standing.address) in gave
         for standing in ledger.standings
     )
 
@@ -102,47 +133,63 @@ def pass_over(memory: Memory, moves: Moves, lull: Lull) -> int:
     """Take in rounds that were not made; how many.
 
     A zone that does not stand still counts as not looked at: it was a near miss between a round on the road and the
-    next asking, and is asked whole next time.
+    next asking, and is asked whole next time. So is one that would be due before it is asked again.
     """
     still = memory.still
     if lull.roll is not still.roll:
         return 0
-    at, fit, looked, kinds = micros(lull.at), still.fit, still.looked, still.roll.kinds
-    known: set[int] = set()
+    fit, due, looked, kinds, voice = still.fit, still.due, still.looked, still.roll.kinds, still.voice
+    at = micros(lull.at)
+    following = at + micros(EPOCH + lull.cadence)
+    known: set[tuple[int, int]] = set()
     vantage, taken = memory.vantage, 0
     for number in lull.numbers:
-        if fit[number] == ANSWERING:
-            kind = kinds[number]
-            if kind not in known:
-                memory.vantage = note(memory.vantage, _all_heard(still.layouts[kind]))
-                known.add(kind)
-        elif fit[number] == SILENT:
-            memory.vantage = note(memory.vantage, _heard(memory, number))
-        else:
+        way = fit[number]
+        if way == RESTLESS or (way == SILENT and 0 < due[number] <= at):
+            fit[number] = RESTLESS
             moves.disarm((number,))
             continue
+        key = (kinds[number], voice[number] if way == SILENT else _EVERYBODY)
+        if key not in known:
+            memory.vantage = note(memory.vantage, _heard(memory, number))
+            if memory.vantage is not vantage:
+                vantage, known = memory.vantage, set()
+            if key[1]:
+                known.add(key)
         looked[number] = at
-        if memory.vantage is not vantage:
-            vantage, known = memory.vantage, {kinds[number]} if fit[number] == ANSWERING else set()
         taken += 1
+        if way == SILENT and 0 < due[number] <= following:
+            fit[number] = RESTLESS
+            moves.disarm((number,))
     return taken
-
-
-def _all_heard(zone: Layout) -> Mapping[tuple[str, Address], bool]:
-    return dict.fromkeys(heard(zone), True)
 
 
 def _heard(memory: Memory, number: int) -> Mapping[tuple[str, Address], bool]:
     """Of which addresses anything was heard at the last look on the road, and so at this one."""
     still = memory.still
-    row = memory.ledgers.row(still.roll.names[number])
-    audible = memory.ledgers.packer.audible(row) if row is not None else ()
-    return dict(zip(heard(still.layouts[still.roll.kinds[number]]), audible, strict=True))
+    places = heard(still.layouts[still.roll.kinds[number]])
+    if still.fit[number] == ANSWERING:
+        return dict.fromkeys(places, True)
+    voice = memory.voices[still.voice[number]] or audible(memory.ledgers[still.roll.names[number]])
+    return dict(zip(places, voice, strict=True))
 
 
 def unsettle(memory: Memory, moves: Moves) -> None:
-    """The vantage is blind over something else, or a silent address has been heard of: nothing silent stands still."""
+    """The vantage is blind over something else, a silent address has been heard of, or there are other rules for
+    alerts: nothing silent stands still.
+    """
     moves.disarm(memory.still.restless(fit=SILENT))
+
+
+def wake(memory: Memory, moves: Moves, names: Iterable[str]) -> None:
+    """Alerts of these zones changed: one that explains why a check can say nothing may have come, or gone."""
+    still = memory.still
+    for name in names:
+        if name in still.roll:
+            number = still.roll.number(name)
+            if still.fit[number] == SILENT and memory.sayings[still.said[number]][0] is Health.UNKNOWN:
+                still.fit[number] = RESTLESS
+                moves.disarm((number,))
 
 
 def heard_of(memory: Memory, round: Round) -> bool:
@@ -157,14 +204,14 @@ def scouts(memory: Memory, moves: Moves) -> None:
     """Before a sweep: a few of each kind of zone with silent addresses are to be asked whole."""
     still = memory.still
     sent = [0] * len(still.layouts)
-    number = still.fit.find(SILENT)
-    while number >= 0 and min(sent) < SCOUTS:
+    for number in still.some(fit=SILENT, most=LOOKED_AT):
         kind = still.roll.kinds[number]
         if sent[kind] < SCOUTS:
             sent[kind] += 1
             still.fit[number] = RESTLESS
             moves.disarm((number,))
-        number = still.fit.find(SILENT, number + 1)
+            if min(sent) == SCOUTS:
+                break
 
 
 def settled_anew(memory: Memory, moves: Moves) -> None:

@@ -7,12 +7,13 @@ dead over UDP it does not know how to go on, and the check is asked what it stil
 import asyncio
 import contextlib
 from array import array
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from checks.check import Check
+from checks.classify import DEAD
 from checks.model import Address, Observation, Outcome, Query, Round, Zone
 from monitor.canvass import Canvass, Chunk, Returns
 from monitor.order import Order
@@ -37,6 +38,9 @@ AHEAD = 6
 
 SOON = 0.3
 """… unless they are out for so many seconds: then it is their servers that are slow, and not we."""
+
+FOLLOWED = 256
+"""Zones at once of which more is asked than the canvass did: others wait, and mostly need not be asked any more."""
 
 TCP_AT_ONCE = 64
 """Questions over TCP to one address that is dead over UDP."""
@@ -113,6 +117,8 @@ class RollCall:
         self._room = asyncio.Event()
         self._blocked = 0
         """Chunks whose rounds the judge has no room for."""
+        self._waiting: deque[tuple[int, Zone, tuple[Observation, ...]]] = deque()
+        self._followed = 0
         self._young: dict[int, tuple[float, int]] = {}
         """Chunk, by its first zone → since when it is out, and how many zones must come back for it to be half done."""
         self.reached = after
@@ -125,18 +131,21 @@ class RollCall:
         """
         clock, started = asyncio.get_running_loop().time, self._ground.now()
         first = order.after(self.reached)
-        async with asyncio.TaskGroup() as group:
-            while first < len(order) and not self._ground.over:
-                if (wait := begin + order.places[first] * over - clock()) > 0:
-                    await asyncio.sleep(wait)
-                    continue
-                last = order.due(first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK, self._wide))
-                self.reached = order.places[last - 1]
-                chunk = self._ground.chunk(order.numbers[first:last])
-                first = last
-                if chunk.numbers:
-                    await self._enter(chunk)
-                    group.create_task(self._chunk(chunk, group))
+        try:
+            async with asyncio.TaskGroup() as group:
+                while first < len(order) and not self._ground.over:
+                    if (wait := begin + order.places[first] * over - clock()) > 0:
+                        await asyncio.sleep(wait)
+                        continue
+                    last = order.due(first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK, self._wide))
+                    self.reached = order.places[last - 1]
+                    chunk = self._ground.chunk(order.numbers[first:last])
+                    first = last
+                    if chunk.numbers:
+                        await self._enter(chunk)
+                        group.create_task(self._chunk(chunk, group))
+        finally:
+            self._leave(number for number, _, _ in self._waiting)
         return Swept(self._asked, self._queries, self._answered, started, self._ground.now())
 
     async def _enter(self, chunk: Chunk) -> None:
@@ -186,18 +195,39 @@ class RollCall:
             heard.append(lull)
         for number, seen in returns.odd:
             zone = ground.still.roll.at(number)
-            if wanted := self._wanted(zone, seen):
-                ground.busy[number] = 2
-                group.create_task(self._follow(number, zone, seen, wanted))
-            else:
+            if not self._wanted(zone, seen):
                 done.append(number)
                 self._add(heard, zone, seen)
-        self._asked += len(done)
+            else:
+                ground.busy[number] = 2
+                self._waiting.append((number, zone, seen))
         self._queries += returns.queries
         self._answered += returns.answered
-        self._leave(done)
+        await self._done(done, heard)
+        await self._go_on(group)
+
+    async def _done(self, numbers: Sequence[int], heard: list[Heard]) -> None:
+        self._asked += len(numbers)
+        self._leave(numbers)
         if heard:
             await self._publish(heard)
+
+    async def _go_on(self, group: asyncio.TaskGroup) -> None:
+        """Follow the zones that wait for it, as far as there is room; those of which nothing is wanted now are done."""
+        while True:
+            done: list[int] = []
+            heard: list[Heard] = []
+            while self._waiting and self._followed < FOLLOWED and len(done) < CHUNK:
+                number, zone, seen = self._waiting.popleft()
+                if wanted := self._wanted(zone, seen):
+                    self._followed += 1
+                    group.create_task(self._follow(number, zone, seen, wanted, group))
+                else:
+                    done.append(number)
+                    self._add(heard, zone, seen)
+            if not done:
+                return
+            await self._done(done, heard)
 
     async def _publish(self, heard: list[Heard]) -> None:
         """Nothing more is asked while the judge is behind."""
@@ -218,11 +248,13 @@ class RollCall:
         """What the check still wants to know, and is worth asking: of an address that is dead altogether, it is not."""
         return [query for query in self._check.ask(zone, seen) if not self._ground.doors[query.address].shut]
 
-    async def _follow(self, number: int, zone: Zone, seen: tuple[Observation, ...], wanted: list[Query]) -> None:
+    async def _follow(
+        self, number: int, zone: Zone, seen: tuple[Observation, ...], wanted: list[Query], group: asyncio.TaskGroup
+    ) -> None:
         try:
             while wanted:
-                async with asyncio.TaskGroup() as group:
-                    asking = [group.create_task(self._knock(query)) for query in wanted]
+                async with asyncio.TaskGroup() as few:
+                    asking = [few.create_task(self._knock(query, seen)) for query in wanted]
                 answers = tuple(answer for task in asking if (answer := task.result()) is not None)
                 seen += answers
                 self._queries += len(answers)
@@ -233,12 +265,18 @@ class RollCall:
             self._asked += 1
         finally:
             self._leave((number,))
+            self._followed -= 1
         if heard:
             await self._publish(heard)
+        await self._go_on(group)
 
-    async def _knock(self, query: Query) -> Observation | None:
-        """Asks when there is room; None where it has turned out meanwhile that nobody is there."""
+    async def _knock(self, query: Query, before: Sequence[Observation]) -> Observation | None:
+        """Asks when there is room; None where it has turned out meanwhile that nobody is there.
+
+        Nobody is there if nothing comes back, or no more than came back ``before``.
+        """
         door = self._ground.doors[query.address]
+        same = {one.outcome for one in before if one.query.address == query.address and one.outcome in DEAD}
         async with door.room:
             if door.shut:
                 return None
@@ -246,7 +284,7 @@ class RollCall:
             try:
                 async for batch in self._ground.probe((query,)):
                     for seen in batch:
-                        door.misses = door.misses + 1 if seen.outcome.silent else 0
+                        door.misses = door.misses + 1 if seen.outcome.silent or seen.outcome in same else 0
                         return seen
             finally:
                 door.busy -= 1

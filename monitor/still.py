@@ -22,8 +22,8 @@ _BLOCK = 4096
 RESTLESS, ANSWERING, SILENT = 0, 1, 2
 """How a zone is fit: not at all; every address serves a version; some address does not, and that is old news."""
 
-UNSAID, GOOD, BLIND = 0, 1, 2
-"""What was said of a zone that stands still: nothing; that it is well; that we are blind and cannot tell."""
+UNSAID, GOOD = 0, 1
+"""What was said of a zone that stands still: nothing; that it is well. Other numbers: ``monitor.memory``."""
 
 
 def micros(at: datetime) -> int:
@@ -39,7 +39,7 @@ def moment(micros: int) -> datetime:
 class Still:
     """The columns of one roll. All are changed by the judge only, but ``ticks``, which the canvass writes."""
 
-    __slots__ = ("fit", "layouts", "looked", "plain", "refs", "roll", "said", "ticks")
+    __slots__ = ("due", "fit", "layouts", "looked", "plain", "refs", "roll", "said", "ticks", "turn", "voice")
 
     def __init__(self, roll: Roll[Zone]) -> None:
         self.roll = roll
@@ -49,8 +49,14 @@ class Still:
         self.ticks = Ticks.of(self.refs[-1])
         self.fit = bytearray(len(roll))
         self.said = bytearray(len(roll))
+        self.voice = bytearray(len(roll))
+        """Of which of its addresses anything was heard, of a zone that is SILENT: ``monitor.memory``."""
+        self.due = array("q", bytes(8 * len(roll)))
+        """When a zone that is SILENT must be judged again, though it says the same; 0 for never."""
         self.looked = array("q", bytes(8 * len(roll)))
         """When it was last found as it was; 0 for a zone of which its ledger says that."""
+        self.turn = 0
+        """Where ``some`` goes on."""
         self.plain: dict[str, array[int]] = {}
         """Check → when it last found a zone well and had nothing more to say; 0 where it said more, or nothing."""
 
@@ -77,6 +83,18 @@ class Still:
             self.fit[number] = RESTLESS
         return numbers
 
+    def some(self, *, fit: int, most: int) -> Iterator[int]:
+        """Zones that are fit in that way, at most so many: round and round, going on after the one that was last."""
+        first = self.turn
+        for start, end in ((first, len(self.fit)), (0, first)):
+            found = self.fit.find(fit, start, end)
+            while found >= 0:
+                if not most:
+                    return
+                most, self.turn = most - 1, found + 1
+                yield found
+                found = self.fit.find(fit, found + 1, end)
+
     def carry(self, old: "Still", was: "array[int]") -> "array[int]":
         """Takes over what is known of zones that are as they were; which ref each ref had ("q"), or -1.
 
@@ -102,7 +120,8 @@ class Still:
         """So many zones, one after the other here and there."""
         end, then = number + size, past + size
         self.fit[number:end], self.said[number:end] = old.fit[past:then], old.said[past:then]
-        self.looked[number:end] = old.looked[past:then]
+        self.looked[number:end], self.due[number:end] = old.looked[past:then], old.due[past:then]
+        self.voice[number:end] = old.voice[past:then]
         for name, column in self.plain.items():
             column[number:end] = old.plain[name][past:then]
         here, there = slice(self.refs[number], self.refs[end]), slice(old.refs[past], old.refs[then])

@@ -11,14 +11,15 @@ import pytest
 from alerting.cause import Topology
 from alerting.model import Policy
 from checks.history import Ledger
-from checks.model import Observation, Round, Zone
+from checks.model import Health, Observation, Round, Verdict, Zone
+from checks.reachable import Reachable
 from checks.roll import Roll
 from checks.soa_serial import SoaSerial
 from monitor.memory import Memory
 from monitor.pipeline import Draft, Plan, handle, reminders
 from monitor.ports import Commit, Heard, Lull
 from monitor.quiet import Moves, scouts
-from monitor.still import Still, change_to, micros
+from monitor.still import GOOD, UNSAID, Still, change_to, micros
 from tests.checks.build import QUICK, query, seen, server, zone
 from tests.middle.build import MINUTE, minute
 
@@ -126,7 +127,7 @@ class Caller:
 def plan(watched: Sequence[Zone]) -> Plan:
     return Plan(
         zones=Roll.of(watched),
-        checks={"soa-serial": CHECK},
+        checks={"soa-serial": CHECK, "reachable": Reachable()},
         topology=Topology.of(watched),
         policy=POLICY,
         receivers=("hook",),
@@ -134,10 +135,16 @@ def plan(watched: Sequence[Zone]) -> Plan:
 
 
 def shortcut(
-    memory: Memory, rules: Plan, caller: Caller, rounds: list[Round], at: datetime, chance: random.Random
+    memory: Memory,
+    rules: Plan,
+    caller: Caller,
+    rounds: list[Round],
+    others: tuple[list[Round], list[Round]],
+    at: datetime,
+    chance: random.Random,
 ) -> tuple[Commit, Draft, set[str]]:
     """The commit, the draft, and the zones that were called quiet when they no longer stood still: near misses."""
-    heard: list[Heard] = []
+    heard: list[Heard] = [*others[0]]
     for one in rounds:
         number = rules.zones.number(one.zone)
         if not caller.quiet(number, one.seen):
@@ -146,7 +153,7 @@ def shortcut(
             last.numbers.append(number)
         else:
             heard.append(Lull("soa-serial", one.at, MINUTE, array("I", [number]), rules.zones))
-    commit, draft = handle(memory, heard, rules, at)
+    commit, draft = handle(memory, [*heard, *others[1]], rules, at)
     caller.move(draft.moves)
     called = [number for one in heard if isinstance(one, Lull) for number in one.numbers]
     missed = {rules.zones.names[number] for number in called if memory.still.looked[number] != micros(at)}
@@ -160,46 +167,94 @@ def ticking(ledger: Ledger) -> object:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_the_shortcut_says_what_the_road_says(seed: int) -> None:
-    compare(random.Random(seed), 120)
+    compare_at_random(seed, 120)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1000, 1100))
 def test_the_shortcut_says_what_the_road_says_for_long(seed: int) -> None:
-    compare(random.Random(seed), 400)
+    compare_at_random(seed, 400)
 
 
-def compare(chance: random.Random, looks: int) -> None:
-    watched = zones(6)
+def compare_at_random(seed: int, looks: int) -> None:
+    chance = random.Random(seed)
+    passed, near, _ = compare(chance, World(chance, zones(6)), looks)
+    assert sum(passed) > looks / 2
+    assert near < sum(passed) / 8
+
+
+class Dying(World):
+    """Nothing happens but that these servers die at the third minute."""
+
+    def __init__(self, watched: Sequence[Zone], *dead: str) -> None:
+        super().__init__(random.Random(0), watched)
+        self.dying, self.minute = dead, 0
+
+    def pass_(self) -> None:
+        self.minute += 1
+        if self.minute > 3:
+            self.dead = set(self.dying)
+
+
+def test_under_a_dead_primary_a_zone_stands_still_until_its_end_is_near() -> None:
+    """Expire is 20 minutes: ns3 says nothing of it, so ten are left ten minutes after it was last known to be well."""
+    passed, _, memory = compare(random.Random(1), Dying(zones(1) + zones(2)[1:], "ns1"), 10, beside=0)
+    assert passed[:3] == [0, 2, 2]
+    assert min(passed[5:]) == 2
+    assert not memory.standing
+    passed, _, memory = compare(random.Random(1), Dying(zones(2)[1:], "ns1"), 24, beside=0)
+    assert passed[-8:] == [0] * 8
+    assert {(key.code, key.server) for key in memory.standing} >= {("expiry-imminent", "ns3")}
+
+
+def test_zones_of_servers_that_are_all_dead_stand_still_also_while_that_is_yet_to_be_told() -> None:
+    """ns4, of another zone, lives: so it is not the monitor that is blind. After ten minutes it tells of each zone."""
+    elsewhere = zone(server("ns4"), name="elsewhere.example.", primary="ns4")
+    passed, _, memory = compare(random.Random(1), Dying([*zones(2), elsewhere], "ns1", "ns2", "ns3"), 30, beside=0)
+    assert [number for number, many in enumerate(passed) if many < 3 and number > 5] == [12, 13]
+    assert {(key.zone, key.code, alert.phase.value) for key, alert in memory.standing.items()} >= {
+        ("z0.example.", "not-checked", "firing"),
+        ("z1.example.", "not-checked", "firing"),
+    }
+
+
+def compare(chance: random.Random, world: World, looks: int, beside: float = 0.3) -> tuple[list[int], int, Memory]:
+    """How many rounds were passed over at each minute, how many near misses there were, and what is known at the end.
+
+    ``beside`` is how likely each minute has scouts, and rounds of another check.
+    """
+    watched = world.zones
     rules = plan(watched)
     whole, quick = Memory(), Memory()
     quick.use(change_to(quick.still, rules.zones).still)
     caller = Caller(quick.still)
-    world = World(chance, watched)
-    passed = near = 0
-    blurred: set[str] = set()
+    passed: list[int] = []
+    near = 0
     for number in range(looks):
         at = minute(number)
         world.pass_()
         rounds = [Round(one.name, "soa-serial", at, MINUTE, world.looks(one, at)) for one in watched]
         chance.shuffle(rounds)
-        if chance.random() < 0.3:
+        others: tuple[list[Round], list[Round]] = ([], [])
+        if chance.random() < beside:
+            for each in rounds:
+                chance.choice(others).append(replace(each, check="reachable"))
+        if chance.random() < beside:
             moves = Moves(rules.zones)
             scouts(quick, moves)
             caller.move(moves)
-        other, draft, missed = shortcut(quick, rules, caller, rounds, at, chance)
-        one, _ = handle(whole, [each for each in rounds if each.zone not in missed], rules, at)
-        passed += draft.quiet
+        other, draft, missed = shortcut(quick, rules, caller, rounds, others, at, chance)
+        road = [each for each in rounds if each.zone not in missed]
+        one, _ = handle(whole, [*others[0], *road, *others[1]], rules, at)
+        passed.append(draft.quiet)
         near += len(missed)
-        blurred |= missed
         assert other == one
         for each in watched:
             assert quick.ledgers[each.name] == whole.ledgers[each.name]
-            # Of a near miss the canvass has written a later EXPIRE than the road was told.
-            if ticking(quick.ledgers[each.name]) == ticking(whole.ledgers[each.name]):
-                blurred.discard(each.name)
-            else:
-                assert each.name in blurred
+            if each.name in missed:
+                # Of a near miss the canvass has written a later EXPIRE than the road was told.
+                whole.ledgers[each.name] = quick.ledgers[each.name]
+            assert ticking(quick.ledgers[each.name]) == ticking(whole.ledgers[each.name])
             mine, theirs = quick.verdicts_on(each.name)["soa-serial"], whole.verdicts_on(each.name)["soa-serial"]
             assert (mine.health, mine.findings, mine.at) == (theirs.health, theirs.findings, theirs.at)
         assert quick.standing == whole.standing
@@ -208,5 +263,15 @@ def compare(chance: random.Random, looks: int) -> None:
         assert quick.vantage.dark == whole.vantage.dark
         assert quick.taken == whole.taken
         assert reminders(quick, rules, at) == reminders(whole, rules, at)
-    assert passed > looks / 2
-    assert near < passed / 20
+    return passed, near, quick
+
+
+def test_there_are_more_ways_to_fail_than_numbers_for_them() -> None:
+    memory = Memory()
+    numbers = [memory.saying(Verdict("a.", "soa-serial", minute(0), Health.UNKNOWN, why=f"{n}")) for n in range(300)]
+    assert len(set(numbers[:254])) == 254
+    assert set(numbers[254:]) == {UNSAID}
+    assert memory.saying(Verdict("a.", "soa-serial", minute(0), Health.GOOD)) == GOOD
+    voices = [memory.voice(tuple(bit == "1" for bit in f"{n:09b}")) for n in range(300)]
+    assert len(set(voices[:255])) == 255
+    assert set(voices[255:]) == {0}

@@ -28,9 +28,9 @@ SERVERS = (server("ns1"), server("ns2"))
 class Crier:
     """A canvass that knows which zones are quiet and what the others say; ``held`` zones wait to be let go."""
 
-    def __init__(self, roll: Roll[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = ()) -> None:
+    def __init__(self, roll: Roll[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = (), how: str = "-") -> None:
         self.roll = roll
-        self.odd, self.dead = set(odd), set(dead)
+        self.odd, self.dead, self.how = set(odd), set(dead), how
         self.asked: list[str] = []
         self.held: dict[str, asyncio.Event] = {}
         self.widest = self.under_way = 0
@@ -75,7 +75,7 @@ class Crier:
         return Returns(now(), quiet, odd, 2 * len(numbers), 2 * len(numbers))
 
     def _looks(self, zone: Zone) -> tuple[Observation, ...]:
-        token = {"ns1": "10", "ns2": "-" if zone.name in self.dead else "10"}
+        token = {"ns1": "10", "ns2": self.how if zone.name in self.dead else "10"}
         return tuple(seen(query(zone, name), token[name], now()) for name in ("ns2", "ns1"))
 
 
@@ -102,11 +102,11 @@ def zones(count: int) -> list[Zone]:
 
 
 class Stage:
-    def __init__(self, every: Sequence[Zone], *, token: str = "10", **said: Iterable[str]) -> None:
+    def __init__(self, every: Sequence[Zone], *, token: str = "10", how: str = "-", **said: Iterable[str]) -> None:
         self.roll = Roll.of(every)
         self.heard: list[Heard] = []
         self.knocker = Knocker(token)
-        self.crier = Crier(self.roll, **said)
+        self.crier = Crier(self.roll, how=how, **said)
         self.current = {one.name: one for one in every}
         canvass: Canvass = self.crier
         self.ground = Ground(
@@ -248,6 +248,46 @@ async def test_an_address_dead_over_both_is_not_knocked_at_for_every_zone() -> N
     await stage.call()
     assert len(stage.rounds) == 1000
     assert 0 < stage.knocker.widest <= SCOUTS
+
+
+@pytest.mark.parametrize(
+    ("over_udp", "over_tcp", "gone"),
+    [
+        ("refused-connection", "refused-connection", True),
+        ("unreachable", "unreachable", True),
+        ("-", "refused-connection", False),
+        ("refused-connection", "SERVFAIL", False),
+    ],
+)
+async def test_who_says_no_more_over_tcp_than_over_udp_is_gone(over_udp: str, over_tcp: str, gone: bool) -> None:
+    every = zones(1000)
+    stage = Stage(every, token=over_tcp, how=over_udp, dead=[one.name for one in every])
+    await stage.call()
+    assert len(stage.rounds) == 1000
+    assert (len(stage.knocker.asked) < 500) is gone
+
+
+async def test_a_sweep_that_is_broken_off_leaves_no_zone_behind() -> None:
+    every = zones(1000)
+    stage = Stage(every, token="-", dead=[one.name for one in every])
+    never = asyncio.Event()
+
+    async def knock(queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
+        for one in queries:
+            stage.knocker.asked.append(one)
+            await never.wait()
+            yield []
+
+    stage.ground.probe = knock
+    whole = stage.call()
+    async with asyncio.timeout(5):
+        while not stage.knocker.asked:
+            await asyncio.sleep(0.001)
+    assert any(stage.ground.busy)
+    whole.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await whole
+    assert not any(stage.ground.busy)
 
 
 async def test_as_soon_as_it_answers_it_is_asked_for_every_zone() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from checks.model import Zone
 from checks.roll import Roll
-from monitor.still import Still, change_to, micros, moment
+from monitor.still import ANSWERING, SILENT, Still, change_to, micros, moment
 from tests.checks.build import NOON, server, zone
 
 SERVERS = (server("ns1"), server("ns2", "192.0.2.2", "2001:db8::2"), server("ns3"))
@@ -24,7 +24,8 @@ def known(still: Still) -> Mapping[str, object]:
     """What the columns say of each zone, and of each of its addresses."""
     return {
         name: (
-            still.fit[number], still.said[number], still.looked[number], still.plain["records"][number],
+            still.fit[number], still.said[number], still.looked[number], still.due[number], still.voice[number],
+            still.plain["records"][number],
             [(still.ticks.rtts[ref], still.ticks.expires[ref]) for ref in still.places(number)],
         )
         for number, name in enumerate(still.roll.names)
@@ -35,7 +36,8 @@ def filled(roll: Roll[Zone], chance: random.Random) -> Still:
     still = Still(roll)
     for number in range(len(roll)):
         still.fit[number], still.said[number] = chance.randrange(3), chance.randrange(3)
-        still.looked[number] = chance.randrange(1, 10**9)
+        still.looked[number], still.due[number] = chance.randrange(1, 10**9), chance.randrange(1, 10**9)
+        still.voice[number] = chance.randrange(256)
         still.note_plain("records", number, chance.randrange(1, 10**9))
         for ref in still.places(number):
             still.ticks.rtts[ref], still.ticks.expires[ref] = float(chance.randrange(9)), chance.randrange(1, 10**9)
@@ -62,7 +64,7 @@ def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> 
             assert now[name] == was[name]
             assert refs == list(before.places(before.roll.number(name)))
         else:
-            assert now[name] == (0, 0, 0, 0, [(0.0, 0)] * len(refs))
+            assert now[name] == (0, 0, 0, 0, 0, 0, [(0.0, 0)] * len(refs))
             assert set(refs) == {-1}
     assert set(change.gone) == set(names) - set(later)
 
@@ -75,3 +77,16 @@ def test_the_same_roll_keeps_its_columns() -> None:
 def test_times_are_kept_to_the_microsecond() -> None:
     for after in (timedelta(0), timedelta(microseconds=1), timedelta(days=9999, microseconds=999_999)):
         assert moment(micros(NOON + after)) == NOON + after
+
+
+def test_some_come_by_turns_and_no_more_than_are_wanted() -> None:
+    still = Still(Roll.of(zone(*SERVERS, name=f"z{number}.example.") for number in range(10)))
+    for number in (1, 4, 7, 9):
+        still.fit[number] = SILENT
+    assert list(still.some(fit=SILENT, most=3)) == [1, 4, 7]
+    assert list(still.some(fit=SILENT, most=3)) == [9, 1, 4]
+    still.fit[7] = ANSWERING
+    assert list(still.some(fit=SILENT, most=9)) == [9, 1, 4]
+    assert list(still.some(fit=SILENT, most=0)) == []
+    assert next(still.some(fit=SILENT, most=9)) == 9
+    assert next(still.some(fit=SILENT, most=9)) == 1

@@ -34,7 +34,7 @@ from checks.model import Address, Health, Round, Verdict, Zone
 from checks.packed import audible
 from checks.roll import Roll
 from checks.soa_serial import SoaSerial
-from checks.vantage import note
+from checks.vantage import blind, note
 from monitor.memory import REMEMBERED, Memory
 from monitor.ports import Lull
 from monitor.still import ANSWERING, EPOCH, GOOD, RESTLESS, SILENT, UNSAID, heard, micros
@@ -142,7 +142,7 @@ def pass_over(memory: Memory, moves: Moves, lull: Lull) -> int:
     at = micros(lull.at)
     following = at + micros(EPOCH + lull.cadence)
     known: set[tuple[int, int]] = set()
-    vantage, taken = memory.vantage, 0
+    taken = 0
     for number in lull.numbers:
         way = fit[number]
         if way == RESTLESS or (way == SILENT and 0 < due[number] <= at):
@@ -151,9 +151,14 @@ def pass_over(memory: Memory, moves: Moves, lull: Lull) -> int:
             continue
         key = (kinds[number], voice[number] if way == SILENT else _EVERYBODY)
         if key not in known:
-            memory.vantage = note(memory.vantage, _heard(memory, number))
-            if memory.vantage is not vantage:
-                vantage, known = memory.vantage, set()
+            vantage = note(memory.vantage, _heard(memory, number))
+            if vantage is not memory.vantage:
+                known.clear()
+                if blind(vantage) != blind(memory.vantage):
+                    unsettle(memory, moves)
+                    if way == SILENT:  # by its own word something else is to be made of its silence
+                        continue
+                memory.vantage = vantage
             if key[1]:
                 known.add(key)
         looked[number] = at

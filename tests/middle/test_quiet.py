@@ -170,6 +170,12 @@ def test_the_shortcut_says_what_the_road_says(seed: int) -> None:
     compare_at_random(seed, 120)
 
 
+@pytest.mark.parametrize("seed", [5177, 5222])
+def test_who_would_be_excused_for_its_own_silence_is_judged(seed: int) -> None:
+    """In these histories a zone that stands still is the one by whose silence the monitor turns out to be blind."""
+    compare_at_random(seed, 400)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1000, 1100))
 def test_the_shortcut_says_what_the_road_says_for_long(seed: int) -> None:

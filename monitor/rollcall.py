@@ -24,7 +24,7 @@ from monitor.sweep import Ask, Current, Swept
 Publish = Callable[..., Awaitable[None]]
 """Takes what was heard, in this order."""
 
-CHUNK = 1000
+CHUNK = 250
 """Zones handed to the canvass at once."""
 
 TICK = 0.02
@@ -36,7 +36,7 @@ WIDE = 50_000
 AHEAD = 6
 """Chunks under way of which most has not come back; there is no hurry to ask more …"""
 
-SOON = 0.3
+SOON = 0.1
 """… unless they are out for so many seconds: then it is their servers that are slow, and not we."""
 
 FOLLOWED = 256

@@ -16,7 +16,7 @@ from bench.peers import asked_by
 from bench.process import ALL, end_well
 from bench.road import FULL, QUIET, Care, Walk, ms, walk
 from bench.servers import Absent, names, nobody, nsd_pair
-from bench.service import median, service, spell, until
+from bench.service import Service, Spell, median, service, spell, until
 from bench.storing import rows as stored
 from bench.table import LIMIT, Asked, machine, micro, middle, say, written
 
@@ -124,36 +124,45 @@ def dead(most: int, rounds: int) -> str:
     """Nobody answers: whether a sweep still ends in its time, and what it takes against one of servers that live."""
     addresses = min(most, 100_000)
     zones = names(addresses // 2)
-    rows = []
     with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, nsd_pair(zones, frozenset()) as pair:
-        for what, there in (("both servers live", pair.addresses), ("both servers are dead", None)):
-            with (
-                nobody() as nowhere,
-                service(zones, there or nowhere, Path(name) / what.replace(" ", "-"), DAILY) as one,
-            ):
-                say(what)
-                begun = one.program.cpu()
-                for _ in until(900.0, one, 0.5):
-                    if one.ready():
-                        break
-                first = one.reading()
-                cpu = one.program.cpu() - begun
-                seen = spell(one, queries=2 * addresses, seconds=120.0)
-                rows.append(
-                    (
-                        what,
-                        f"{first.duration:.1f} s",
-                        f"{cpu / addresses * 1e6:.0f} µs",
-                        f"{seen.durations[-1]:.1f} s of {DAILY}",
-                        f"{micro(seen.micro)} µs",
-                        f"{seen.late:.0f} ms",
-                    )
-                )
+        with nobody() as nowhere, service(zones, nowhere, Path(name) / "dead", DAILY) as one:
+            never = _begun("both have never answered", one, addresses)
+        with service(zones, pair.addresses, Path(name) / "live", DAILY) as one:
+            live = _begun("both servers live", one, addresses)
+            say("they die")
+            for server in pair.servers:
+                server.process.stop()
+            dying = spell(one, queries=addresses, seconds=60.0)
+            later = spell(one, queries=2 * addresses, seconds=120.0)
+            died = _row("both have lived, and die", dying.durations[-1], dying.micro, later)
     head = (
         f"{addresses:,} addresses", "first sweep", "CPU per address", "a later sweep", "CPU per address",
         "loop late p99",
     )  # fmt: skip
-    return "## When nobody answers\n\n" + written(head, rows)
+    return "## When nobody answers\n\n" + written(head, [live, never, died])
+
+
+def _begun(what: str, one: Service, addresses: int) -> Sequence[str]:
+    """The first sweep, and later ones."""
+    say(what)
+    begun = one.program.cpu()
+    for _ in until(900.0, one, 0.5):
+        if one.ready():
+            break
+    first, cpu = one.reading(), one.program.cpu() - begun
+    later = spell(one, queries=2 * addresses, seconds=120.0)
+    return _row(what, first.duration, cpu / addresses * 1e6, later)
+
+
+def _row(what: str, duration: float, took: float, later: Spell) -> Sequence[str]:
+    return (
+        what,
+        f"{duration:.1f} s",
+        f"{took:.0f} µs",
+        f"{later.durations[-1]:.1f} s of {DAILY}",
+        f"{micro(later.micro)} µs",
+        f"{later.late:.0f} ms",
+    )
 
 
 def workers(most: int, rounds: int) -> str:

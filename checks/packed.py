@@ -1,8 +1,9 @@
 """How is the ledger of a zone that stands still kept in some fifty octets?
 
-It stands still when nothing is in doubt, each space has one version and a reference, and every address either serves
-its reference or serves nothing: then only what ticks will change until something happens. What ticks at every look is
-not in a row: ``looked`` comes back as the ledger's ``at``, and ``rtt`` as None. All else comes back as it was.
+It stands still when nothing is in doubt, each space has one version and a reference (or none, as nobody has ever served
+any), and every address either serves its reference or serves nothing: then only what ticks will change until something
+happens. What ticks at every look is not in a row: ``looked`` comes back as the ledger's ``at``, and ``rtt`` as None.
+All else comes back as it was.
 
 Time alone can bring soa-serial to a finding about such a ledger in one way only, by ``expires`` of an address that
 serves: there is no lag (all serve the reference), no doubt and nothing regressed. An estimate (the primary is silent)
@@ -26,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _NEVER = -(2**63)
 _UNKNOWN = 2**32 - 1
-"""In place of a span in microseconds."""
+"""In place of a span in microseconds; in place of a SOA, where nobody has ever served a version."""
 
 _ANSWERING, _SHORT, _NSIDS, _EXPIRES = 1, 2, 4, 8
 """Flags of a row: every address serves a version, as its primary does; all runs began soon after their version was
@@ -59,32 +60,35 @@ class Packer:
         spaces, standings = ledger.spaces, ledger.standings
         if ledger.at is None or self.words.full:
             return None
-        references: dict[str, Version] = {}
+        references: dict[str, Version | None] = {}
+        flags = _ANSWERING | _SHORT
         for space in spaces:
             if not _settled(space):
                 return None
-            references[space.group] = space.versions[0]
-        flags = _ANSWERING | _SHORT
+            references[space.group] = space.versions[0] if space.versions else None
+            if not space.versions:
+                flags = 0
         for standing in standings:
-            version = references.get(standing.group)
-            if version is None or standing.doubt is not None or standing.passed:
+            if standing.group not in references or standing.doubt is not None or standing.passed:
                 return None
             if standing.state != SERVING or standing.synced is not None or standing.estimated:
                 flags = 0
-            if standing.state == SERVING and standing.serial != version.serial:
+            version = references[standing.group]
+            if standing.state == SERVING and (version is None or standing.serial != version.serial):
                 return None
-        if flags and (row := self._short(ledger, flags, references)) is not None:
+        if flags and (row := self._short(ledger, flags)) is not None:
             return row
         parts = [_HEAD.pack(flags & ~_SHORT, self._number_of(ledger), _micros(ledger.at))]
         parts += [self._space(space, ledger.zone) for space in spaces]
         parts += map(self._standing, standings)
         return b"".join(parts)
 
-    def _short(self, ledger: Ledger, flags: int, versions: dict[str, Version]) -> bytes | None:
+    def _short(self, ledger: Ledger, flags: int) -> bytes | None:
         """The row of nearly every zone; None where a span does not fit."""
         numbers = [0, self._number_of(ledger), _micros(ledger.at or _EPOCH)]
+        versions: dict[str, Version] = {}
         for space in ledger.spaces:
-            version = space.versions[0]
+            version = versions[space.group] = space.versions[0]
             absent = _UNKNOWN if version.absent is None else _micros(version.seen, version.absent)
             if not 0 <= absent < _UNKNOWN + (version.absent is None):
                 return None
@@ -173,11 +177,10 @@ class Packer:
         flags, layout, _ = _HEAD.unpack_from(row)
         groups, places = self.words.layout_of(layout)
         space = _SPACE if flags & _SHORT else _LONG_SPACE
-        least = {
-            group: int(self.words.soa_of(space.unpack_from(row, _HEAD.size + space.size * number)[1]).expire * near)
-            + 61
-            for number, group in enumerate(groups)
-        }
+        least: dict[str, int] = {}
+        for number, group in enumerate(groups):
+            soa = space.unpack_from(row, _HEAD.size + space.size * number)[1]
+            least[group] = 0 if soa == _UNKNOWN else int(self.words.soa_of(soa).expire * near) + 61
         return tuple(least[group] for _, _, group in places)
 
     def took(self, row: bytes) -> Iterator[tuple[str, Address, datetime]]:
@@ -212,6 +215,8 @@ class Packer:
         return Soa(serial, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
 
     def _space(self, space: Space, zone: str) -> bytes:
+        if not space.versions:
+            return _LONG_SPACE.pack(0, _UNKNOWN, 0, 0)
         version = space.versions[0]
         absent = _NEVER if version.absent is None else _micros(version.absent)
         return _LONG_SPACE.pack(version.serial, self._soa_number(space, zone), _micros(version.seen), absent)
@@ -236,8 +241,11 @@ class Packer:
         position = _HEAD.size
         for group in groups:
             serial, soa, seen, absent = _LONG_SPACE.unpack_from(row, position)
-            version = Version(serial, None if absent == _NEVER else _moment(absent), _moment(seen))
-            spaces[group] = Space(group, serial, self._soa_of(soa, serial, zone), (version,))
+            if soa == _UNKNOWN:
+                spaces[group] = Space(group, None, None)
+            else:
+                version = Version(serial, None if absent == _NEVER else _moment(absent), _moment(seen))
+                spaces[group] = Space(group, serial, self._soa_of(soa, serial, zone), (version,))
             position += _LONG_SPACE.size
         standings: list[Standing] = []
         for server, address, group in places:
@@ -276,9 +284,10 @@ def _shape(flags: int, spaces: int, places: int) -> Struct:
 
 def _settled(space: Space) -> bool:
     reference = space.reference
+    if reference is None:
+        return space.soa is None and not space.versions and space.doubt is None and space.regressed is None
     return (
-        reference is not None
-        and space.soa is not None
+        space.soa is not None
         and space.soa.serial == reference
         and len(space.versions) == 1
         and space.versions[0].serial == reference

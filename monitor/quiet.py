@@ -3,8 +3,8 @@
 A zone *stands still* when the road has just judged a round of ``soa-serial`` and
 
 1. the ledger it left is one that packs (checks.packed): nobody's version is in doubt, each space has one version and
-   a reference, every address either serves it or has long been known not to serve any; and whoever counts down to
-   the end of its service (EDNS EXPIRE) has just said how far it is;
+   a reference, or has never had any; every address either serves it or has long been known not to serve any; and
+   whoever counts down to the end of its service (EDNS EXPIRE) has just said how far it is;
 2. the verdict has no findings: it is good, or it is unknown because nobody serves a version;
 3. no alert of that check would be moved by the same verdict, said again, before the zone is *due*; nor would that
    bring a finding about an address whose end is estimated.

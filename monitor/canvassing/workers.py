@@ -17,13 +17,18 @@ from monitor.status import ProbeCounts
 class Workers:
     """A Canvass. A zone is always asked by the same worker, told by its name, so that what that one remembers counts.
 
-    Each has its share of the rate per server. Those that die are started again, know nothing, and are asked again for
+    Each has its share of the rates. Those that die are started again, know nothing, and are asked again for
     what they owe: that comes back odd, once, and is blamed on nobody. ``beside`` counts what else is asked.
     """
 
     def __init__(self, settings: Probe, now: Now, beside: Callable[[], ProbeCounts] = ProbeCounts) -> None:
         self._many = settings.workers
-        share = replace(settings, max_qps_per_server=settings.max_qps_per_server / self._many, workers=1)
+        share = replace(
+            settings,
+            max_qps_per_server=settings.max_qps_per_server / self._many,
+            max_qps=None if settings.max_qps is None else settings.max_qps / self._many,
+            workers=1,
+        )
         self._shares = [Share(share, now) for _ in range(self._many)]
         self._beside = beside
         self._owners = bytearray()

@@ -136,6 +136,7 @@ def understood(config: "Config", topology: "Topology | None" = None, most: int |
         ],
         "severity": {code: str(severity) for code, severity in config.severity.items()},
         "max_queries_per_second_per_server": config.probe.max_qps_per_server,
+        "max_queries_per_second": config.probe.max_qps,
         "warnings": list(config.warnings),
         "problems": list(topology.problems) if topology else [],
     }

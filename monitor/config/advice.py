@@ -111,6 +111,10 @@ def _load(book: Book, config: Config) -> None:
         book.warn(where, f"the cadences need {_few(rates[server])} queries/s at {server}{part}; the cap is {cap:g}")
     if len(over) > MOST_SERVERS:
         book.warn(where, f"the cadences need more than the cap at {len(over) - MOST_SERVERS} more servers")
+    whole, whole_cap = sum(rates.values()), config.probe.max_qps
+    if whole_cap is not None and whole > whole_cap:
+        text = f"the cadences need {_few(whole)} queries/s at all servers together; the cap is {whole_cap:g}"
+        book.warn(("probe", "max_qps"), text)
 
 
 def _few(rate: float) -> str:

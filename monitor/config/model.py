@@ -49,6 +49,8 @@ class Probe:
     source: tuple[str, ...] = ()
     workers: int = 1
     """Processes that ask for serials, each for its share of the zones; 1: the service itself asks."""
+    max_qps: float | None = None
+    """Questions a second to all servers together; None for no limit."""
 
 
 @dataclass(frozen=True, slots=True)

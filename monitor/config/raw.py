@@ -71,8 +71,10 @@ class Probe(Table):
     attempts: Annotated[int, Field(ge=1, le=10)] | None = None
     """How often to ask before a server counts as silent."""
     max_qps_per_server: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_qps: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Questions a second to all servers together; without it there is no such limit."""
     max_in_flight: Annotated[int, Field(ge=1, le=20000)] | None = None
-    """Questions without answer at one time, over all servers."""
+    """Questions without answer at one time, over all servers; the engine that asks for serials has its own measure."""
     transfers_per_server: Annotated[int, Field(ge=1, le=100)] | None = None
     transfer: TransferLimits | None = None
     source: Items[SourceText] | None = None

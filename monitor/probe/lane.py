@@ -28,38 +28,50 @@ class Bucket:
     """A token bucket: ``rate`` a second, a burst of at most a tenth of that. What is due anyway may go into debt.
 
     Those who take many at once leave half to those who wait for one (``wanted``), and the last one to whose turn it is.
+    What is taken from it is taken from the bucket ``above`` it, too.
     """
 
-    __slots__ = ("_burst", "_rate", "_then", "_tokens", "_took", "wanted")
+    __slots__ = ("_above", "_burst", "_rate", "_then", "_tokens", "_took", "_wanted")
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, above: "Bucket | None" = None) -> None:
         self._rate = rate
+        self._above = above
         self._burst = min(100.0, max(1.0, rate / 10))
         self._tokens = self._burst
         self._then = monotonic()
         self._took = False
         """Whether the latest were taken many at once."""
-        self.wanted = 0
-        """How many lines wait for a token."""
+        self._wanted = 0
 
     def wait(self) -> float:
         """Seconds until there is a token; 0.0 when there is one."""
         now = monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._then) * self._rate)
         self._then = now
-        return 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._rate
+        wait = 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._rate
+        return wait if self._above is None else max(wait, self._above.wait())
+
+    def wanted(self, lines: int) -> None:
+        """So many lines more (or less) wait for a token."""
+        self._wanted += lines
+        if self._above is not None:
+            self._above.wanted(lines)
 
     def spend(self) -> None:
         self._tokens -= 1
         self._took = False
+        if self._above is not None:
+            self._above.spend()
 
     def take(self, most: int) -> int:
         """Spends as many tokens as there are, up to ``most``."""
         self.wait()
         there = int(self._tokens)
-        if self.wanted and there > 0:
+        if self._wanted and there > 0:
             there = there // 2 if there > 1 else int(not self._took)
         count = max(0, min(most, there))
+        if self._above is not None:
+            count = self._above.take(count)
         self._tokens -= count
         self._took = self._took or count > 0
         return count
@@ -67,6 +79,8 @@ class Bucket:
     def back(self, count: int) -> None:
         """What was taken, and not used."""
         self._tokens += count
+        if self._above is not None:
+            self._above.back(count)
 
 
 class Way(Enum):

@@ -23,6 +23,7 @@ class Pace:
         self._silent = Pool(2 * most)
         self._transfers = Pool(max(16, most // 4))
         self._pools = (self._silent, self._awake, self._transfers)
+        self._whole = None if probe.max_qps is None else Bucket(probe.max_qps)
         self._buckets: dict[str, Bucket] = {}
         self._transferring: dict[str, asyncio.Semaphore] = {}
         self._lanes: dict[tuple[str, Address, Way], Lane] = {}
@@ -63,7 +64,7 @@ class Pace:
         """What a server may be asked, by whomsoever."""
         bucket = self._buckets.get(server)
         if bucket is None:
-            bucket = self._buckets[server] = Bucket(self._probe.max_qps_per_server)
+            bucket = self._buckets[server] = Bucket(self._probe.max_qps_per_server, self._whole)
         return bucket
 
     def _next(self, pool: Pool) -> None:
@@ -82,7 +83,7 @@ class Pace:
         wait = lane.bucket.wait()
         if wait:
             lane.listed = True
-            lane.bucket.wanted += 1
+            lane.bucket.wanted(1)
             asyncio.get_running_loop().call_later(max(wait, TICK), self._rested, lane)
             return
         lane.bucket.spend()
@@ -95,7 +96,7 @@ class Pace:
 
     def _rested(self, lane: Lane) -> None:
         lane.listed = False
-        lane.bucket.wanted -= 1
+        lane.bucket.wanted(-1)
         self._list(lane)
         self.go()
 

@@ -30,9 +30,8 @@ TEXTS = st.none() | st.text(max_size=8)
 
 @st.composite
 def standings(draw: st.DrawFn, space: Space, place: tuple[str, Address]) -> Standing:
-    first = space.versions[0].seen
-    since = first + draw(SPANS)
-    serving = draw(st.integers(0, 3)) > 0
+    since = space.versions[0].seen + draw(SPANS) if space.versions else draw(MOMENTS)
+    serving = bool(space.versions) and draw(st.integers(0, 3)) > 0
     return Standing(
         *place,
         space.group,
@@ -53,6 +52,9 @@ def standings(draw: st.DrawFn, space: Space, place: tuple[str, Address]) -> Stan
 def ledgers(draw: st.DrawFn) -> Ledger:
     spaces = []
     for group in draw(st.sampled_from([("",), ("a", "b"), ()])):
+        if draw(st.integers(0, 3)) == 0:
+            spaces.append(Space(group, None, None))
+            continue
         serial, first = draw(SERIALS), draw(MOMENTS.filter(lambda at: at.year > 1970 and at.year < 2199))
         timers = draw(st.tuples(*[st.integers(0, 2**31 - 1)] * 5))
         absent = draw(st.none() | SPANS.map(lambda span, first=first: first - span) | MOMENTS)
@@ -157,6 +159,8 @@ OLDER = Version(9, None, NOON - MINUTE)
         Ledger("example.com."),
         replace(STILL, at=None),
         replace(STILL, spaces=(replace(SPACE, reference=None),)),
+        replace(STILL, spaces=(Space("", None, None),)),
+        replace(STILL, spaces=(Space("", None, None, doubt=Doubt(9, None, 1, NOON)),), standings=()),
         replace(STILL, spaces=(replace(SPACE, soa=None),)),
         replace(STILL, spaces=(replace(SPACE, soa=replace(SOA, serial=9)),)),
         replace(STILL, spaces=(replace(SPACE, versions=(OLDER, *SPACE.versions)),)),

@@ -50,11 +50,12 @@ def test_what_is_allowed_but_hardly_meant_is_a_warning(text: str, said: str) -> 
 
 def test_more_questions_than_the_cap_allows_are_told_for_each_server() -> None:
     off = "".join(f'{name} = "off"\n' for name in CHECKS if name != "soa-serial")
-    probe = "[probe]\nmax_qps_per_server = 0.1\n"
+    probe = "[probe]\nmax_qps_per_server = 0.1\nmax_qps = 0.3\n"
     config = read(f'{TWO}{probe}[cadence]\nsoa-serial = "6s"\n{off}')
     assert [warning.split(": ", 1)[1] for warning in config.warnings] == [
         "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns1; the cap is 0.1",
         "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns2; the cap is 0.1",
+        "probe.max_qps: the cadences need 0.333 queries/s at all servers together; the cap is 0.3",
     ]
 
 

@@ -100,7 +100,7 @@ def test_defaults_in_the_example_are_the_defaults(place: Path) -> None:
     assert config.max_zones == default.max_zones
     examples: dict[str, set[str]] = {
         "service": {"database", "token", "url"},
-        "probe": {"source"},
+        "probe": {"max_qps", "source"},
         "resolver": {"addresses"},
     }
     for section, shown in examples.items():

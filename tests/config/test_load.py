@@ -235,6 +235,7 @@ log_format = "json"
 timeout = "500ms"
 attempts = 2
 max_qps_per_server = 20
+max_qps = 90.5
 max_in_flight = 10
 transfers_per_server = 1
 source = ["2001:DB8::9", "192.0.2.9"]
@@ -265,7 +266,7 @@ transfer-open = "critical"
     assert (service.url, service.vantage, service.log_format) == ("https://dns.example.net/watch", "fra-1", "json")
     assert (service.database, service.retention) == (Path("/var/lib/soawatch/db"), timedelta(days=365))
     assert config.probe == Probe(
-        0.5, 2, 20.0, 10, 1, TransferLimits(120.0, 1_000_000, 10, 20), ("2001:db8::9", "192.0.2.9")
+        0.5, 2, 20.0, 10, 1, TransferLimits(120.0, 1_000_000, 10, 20), ("2001:db8::9", "192.0.2.9"), 1, 90.5
     )
     assert config.resolver == Resolver((Address("2001:db8::53", 5353),), timedelta(hours=1), 1.5)
     assert config.policy == Policy(timedelta(0), timedelta(minutes=5), timedelta(0))

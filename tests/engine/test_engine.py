@@ -366,6 +366,30 @@ async def test_rates_hold_for_both_probers_together() -> None:
         assert moment - before >= (number - 11) / 100
 
 
+async def test_a_rate_for_all_servers_holds_for_all_and_for_both_probers_together() -> None:
+    probe = Probe(max_qps_per_server=1e6, max_qps=100)
+    times: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    def note(query: Asked) -> list[bytes]:
+        times.append(loop.time())
+        return [good(query)]
+
+    async with Nameserver(note) as first, Nameserver(note, answering) as second:
+        dns = DnsProber(probe, {}, now)
+        one = Engine(probe, now, dns=dns)
+        one.use(Ticks.of(40))
+        before = loop.time()
+        _, odd = await hear(one, [volley(first.address, 15), volley(second.address, 15, 15, "ns2")])
+        again = [seen async for batch in dns([seen.query for seen in odd.values()]) for seen in batch]
+        await one.close()
+        await dns.close()
+    assert len(again) == 30
+    assert len(times) == 60
+    for number, moment in enumerate(times):
+        assert moment - before >= (number - 11) / 100
+
+
 async def test_ports_are_renewed_and_ids_are_spread() -> None:
     many = 2000
     async with Nameserver(Server()) as server, engine(many) as one:

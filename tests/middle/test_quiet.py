@@ -224,6 +224,18 @@ def test_zones_of_servers_that_are_all_dead_stand_still_also_while_that_is_yet_t
     }
 
 
+def test_zones_that_nobody_has_ever_served_stand_still_too() -> None:
+    elsewhere = zone(server("ns4"), name="elsewhere.example.", primary="ns4")
+    world = Dying([*zones(2), elsewhere], "ns1", "ns2", "ns3")
+    world.minute = 3
+    passed, _, memory = compare(random.Random(1), world, 30, beside=0)
+    assert passed[2:9] == [3] * 7
+    assert {(key.zone, key.code, alert.phase.value) for key, alert in memory.standing.items()} == {
+        ("z0.example.", "not-checked", "firing"),
+        ("z1.example.", "not-checked", "firing"),
+    }
+
+
 def compare(chance: random.Random, world: World, looks: int, beside: float = 0.3) -> tuple[list[int], int, Memory]:
     """How many rounds were passed over at each minute, how many near misses there were, and what is known at the end.
 

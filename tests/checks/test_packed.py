@@ -92,8 +92,9 @@ def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several:
         assert again.pack(ledger) == row
         assert packer.sound(row)
         assert not packer.sound(row[:-1])
-        assert packer.answering(row) is all(
-            s.state == "answered" and s.synced is None and not s.estimated for s in ledger.standings
+        assert packer.answering(row) is (
+            all(s.state == "answered" and s.synced is None and not s.estimated for s in ledger.standings)
+            and all(space.versions for space in ledger.spaces)
         )
         heard = tuple(s.state not in ("timeout", "unreachable", "unasked") for s in ledger.standings)
         assert packer.audible(row) == heard

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Severity
-from alerting.state import MOVES, advance, apply, withdraw
+from alerting.state import MOVES, advance, apply, due, withdraw
 from checks.model import Finding, Health, Unsure
 from tests.alerting.stories import ADDRESSES, SIGNS, START, finding, key, minute, verdict
 
@@ -270,3 +270,46 @@ def test_a_longer_grace_holds_for_what_was_not_checked_too() -> None:
     assert not transitions
     _, transitions = apply(blind(60), {each.key: each for each in touched}, {}, slow)  # type: ignore[arg-type]
     assert [each.key.code for each in transitions] == ["not-checked"]
+
+
+# --- when the same verdict, said again, moves something ---
+
+SAID = {
+    "+": behind(),
+    "-": behind("ns2"),
+    "=": behind("ns2", "ns3"),
+    "~": behind("ns3", unsure=(Unsure("ns2", ADDRESSES["ns2"]),)),
+    "?": blind,
+}
+
+
+@pytest.mark.parametrize(
+    ("looks", "after"),
+    [
+        ("+", None),
+        ("-", 2),
+        ("--", 1),
+        ("---", None),
+        ("---+", 2),
+        ("---~", 2),
+        ("---~~~", None),
+        ("?", 10),
+        ("----?", 10),
+        ("?" * 12, None),
+        ("=~", 1),
+    ],
+)
+def test_when_the_same_verdict_moves_an_alert(looks: str, after: int | None) -> None:
+    alerts = told({at: SAID[sign] for at, sign in enumerate(looks)})
+    last = SAID[looks[-1]](len(looks) - 1)  # type: ignore[operator]
+    assert due(last, alerts, POLICY) == (None if after is None else minute(len(looks) - 1 + after))
+
+
+@given(st.text(alphabet="+-=~?", min_size=1, max_size=30), st.integers(0, 20))
+def test_until_it_is_due_the_same_verdict_moves_nothing_and_then_it_does(looks: str, later: int) -> None:
+    alerts = told({at: SAID[sign] for at, sign in enumerate(looks)})
+    now, said = len(looks) - 1, SAID[looks[-1]]
+    moved = due(said(now), alerts, POLICY)  # type: ignore[operator]
+    again, transitions = apply(said(now + later), alerts, {}, POLICY)  # type: ignore[operator]
+    moves = bool(transitions) or any(each != alerts.get(each.key) for each in again)
+    assert moves is (later > 0 and moved is not None and minute(now + later) >= moved)

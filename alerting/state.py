@@ -6,7 +6,7 @@
 UNKNOWN has no row: losing sight of something moves nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -23,6 +23,9 @@ LATE = timedelta(minutes=30)
 """A look older than the last by up to this came late; older still, and the clock was set back."""
 
 NO_TIME = timedelta(0)
+
+NEAR = 10
+"""A recheck that comes less than one part in so many of a cadence before the next regular look is left to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ MOVES: Mapping[tuple[Phase, Health], Move] = MappingProxyType(
         (Phase.RECOVERING, Health.GOOD): Move(Phase.OK, "settle", Reason.RESOLVED),
     }
 )
+
+_WAITS = {phase: move.after for (phase, _), move in MOVES.items() if move.after}
 
 
 def advance(alert: Alert, health: Health, at: datetime, policy: Policy) -> tuple[Alert, Transition | None]:
@@ -119,6 +124,32 @@ def due(verdict: Verdict, alerts: Mapping[AlertKey, Alert], policy: Policy) -> d
         ),
         default=None,
     )
+
+
+def recheck(alerts: Iterable[Alert], at: datetime, cadence: timedelta, policy: Policy) -> datetime | None:
+    """When to look again before the next regular look, because grace or settle end before it; None: no need.
+
+    ``alerts`` are those of one zone and check after the look at ``at``, which is made every ``cadence``. A cadence that
+    is no longer than the wait itself is quick enough. Where the wait is over and the look decided nothing, the next is
+    as far away as it has waited by then: the pauses double, until the cadence is shorter. Nobody hears of severity
+    info, so nothing is looked at again for it.
+    """
+    soon = [
+        end if at < end else at + (at - alert.since)
+        for alert in alerts
+        if (end := waits_until(alert, cadence, policy)) is not None
+    ]
+    first = min(soon, default=None)
+    return first if first is not None and first < at + cadence - cadence / NEAR else None
+
+
+def waits_until(alert: Alert, cadence: timedelta, policy: Policy) -> datetime | None:
+    """When the grace or settle of an alert ends, if its cadence is longer than that; None if it waits for nothing."""
+    name = _WAITS.get(alert.phase)
+    if name is None or alert.severity is Severity.INFO:
+        return None
+    wait: timedelta = getattr(_patient(alert.key, policy), name)
+    return alert.since + wait if cadence > wait else None
 
 
 def late(alert: Alert, at: datetime) -> bool:

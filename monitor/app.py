@@ -43,6 +43,9 @@ BATCH = 1000
 LINGER = 0.05
 """Seconds between two batches that were not full: many small commits become one."""
 
+RECHECK = 1.0
+"""Seconds between two looks at whether a grace or settle has ended meanwhile."""
+
 PARTING = 3.0
 """Seconds that the end of the service leaves to what is being judged and sent."""
 
@@ -103,6 +106,7 @@ class Service:
             self._open = opened.pop_all()
         self._run("judge", self._judge())
         self._run("deliver", self._deliverer.run())
+        self._run("recheck", self._recheck())
         self._schedule.start(cadences(self.config), later=frozenset({"resolve"}))
         host, port = self.address
         caution(self.config)
@@ -250,6 +254,15 @@ class Service:
                 self._progress.notify_all()
             if len(rounds) < BATCH and not self._stopping.is_set():
                 await asyncio.sleep(LINGER)
+
+    async def _recheck(self) -> None:
+        """Look again where grace or settle end between two looks."""
+        now = asyncio.get_running_loop().time
+        while not self._stopping.is_set():
+            for name, zones in self._judging.rechecks.due(now()).items():
+                self._asking.again(name, zones)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), RECHECK)
 
     async def _remind(self) -> None:
         await self._judging.remind()

@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 MANY = 5000
 """Zones that are put in order beside the event loop."""
 
+AGAIN = 200.0
+"""Zones a second that are asked once more between two sweeps; more of them are spread over so much longer."""
+
 IDLE = 0.1
 """Seconds between two looks at whether an old prober has anything left to do."""
 
@@ -108,6 +111,12 @@ class Asking:
             elif fresh:
                 self._run(self._ask(check, fresh, config.cadence[name], 0.0))
         self._swept = {name for name in plan.checks if name in self._swept or name not in old.checks}
+
+    def again(self, name: str, zones: Sequence[str]) -> None:
+        """Ask these zones once more by this check, beside the sweeps: politely, and capped per server as they are."""
+        check = self._plan.checks.get(name)
+        if check is not None:
+            self._run(self._ask(check, zones, self._config.cadence[name], len(zones) / AGAIN))
 
     def _settle_on(self, change: Change, *, anew: bool) -> list[str]:
         """Another ground under the sweeps, where it is needed; the zones whose asking that breaks off."""

@@ -12,9 +12,10 @@ from checks.history import Propagation
 from checks.vantage import blind
 from monitor.board import Board
 from monitor.memory import REMEMBERED, Memory
-from monitor.pipeline import SELF, Draft, Plan, decisive, draw, handle, look, release, reminders
+from monitor.pipeline import SELF, Draft, Plan, decisive, draw, handle, look, rechecks, release, reminders
 from monitor.ports import Commit, Heard, Now, Sweep
 from monitor.quiet import Moves, scouts, settled_anew, unsettle
+from monitor.rechecks import Rechecks
 from monitor.record import Record, merge
 from monitor.status import PROPAGATION_BOUNDS, Histogram, Status, ZoneStatus
 from monitor.still import Change, change_to
@@ -53,6 +54,7 @@ class Judging:
         self.plan = plan
         self.moved: Callable[[Moves], None] = lambda moves: None
         """Hears which zones came to stand still, and which do no longer."""
+        self.rechecks = Rechecks()
         self.failures: dict[str, int] = {}
         self.propagation: dict[str, Histogram] = {}
         self.quiet = self.judged = 0
@@ -116,6 +118,9 @@ class Judging:
                 unsettle(self._memory, draft.moves)
             draft.touched |= self._memory.by_zone.keys()
             draft.touched.update(change.fresh)
+            if (plan.policy, plan.cadence) != (before.policy, before.cadence):
+                self.rechecks.clear()
+                draft.rechecks |= rechecks(self._memory, plan, at)
             if decisive(plan) != decisive(before):
                 draft.touched |= set(plan.zones)
             await self._keep(commit, draft, at)
@@ -159,6 +164,7 @@ class Judging:
             self.failures[check] = self.failures.get(check, 0) + 1
             log.error("check failed", check=check)
         self._count(commit.propagations)
+        self.rechecks.note(draft.rechecks, at, asyncio.get_running_loop().time())
         self.quiet += draft.quiet
         self.judged += draft.judged
         kept = await self._record.commit(commit)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerting.cause import BLIND, Topology
 from alerting.incidents import Kept, keep, remind
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Severity, Transition
-from alerting.state import apply, withdraw
+from alerting.state import apply, recheck, waits_until, withdraw
 from checks.check import Check
 from checks.history import Ledger, Propagation, RunChange
 from checks.judge import judge
@@ -26,6 +26,9 @@ from monitor.status import ZoneStatus
 SELF = ""
 """The zone of the monitor's own alerts."""
 
+Look = tuple[str, str]
+"""A check, and the zone that it looks at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -39,6 +42,8 @@ class Plan:
     severity: Mapping[str, Severity] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     receivers: tuple[str, ...] = ()
+    cadence: Mapping[str, timedelta] = field(default_factory=dict)
+    """How often each check looks at a zone."""
 
 
 @dataclass(slots=True)
@@ -55,6 +60,8 @@ class Draft:
     touched: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
     """Checks that could not judge a zone because of a bug of their own."""
+    rechecks: dict[Look, datetime | None] = field(default_factory=dict)
+    """When to look again before the next regular look, as the latest round has it; None: no more."""
     quiet: int = 0
     """Rounds that were passed over."""
     judged: int = 0
@@ -64,6 +71,7 @@ class Draft:
         """What came of later rounds, but for the commit."""
         self.touched |= more.touched
         self.failed += more.failed
+        self.rechecks |= more.rechecks
         self.moves.disarm(more.moves.disarmed)
         for number, floors in more.moves.armed.items():
             self.moves.arm(number, floors)
@@ -114,7 +122,12 @@ def take_in(memory: Memory, draft: Draft, round: Round, plan: Plan) -> None:
     memory.heed(verdict)
     if verdict.failed:
         draft.failed.append(check.name)
+    waited = bool(memory.of_check(zone.name, check.name))
     advance(memory, draft, verdict, plan)
+    standing = memory.of_check(zone.name, check.name)
+    if waited or standing:
+        again = recheck(standing.values(), verdict.at, round.cadence, plan.policy)
+        draft.rechecks[check.name, zone.name] = again
     learned = ledger is not None and ledger.at == round.at
     if ledger is not None and learned and isinstance(check, SoaSerial) and memory.still.roll is plan.zones:
         settle(memory, draft.moves, round, ledger, verdict, check, plan.policy)
@@ -244,6 +257,20 @@ def release(memory: Memory, plan: Plan, now: datetime, gone: Iterable[str] | Non
         draft.transitions += [transition] if transition is not None else []
         draft.touched.add(alert.key.zone)
     return conclude(memory, draft, plan, now), draft
+
+
+def rechecks(memory: Memory, plan: Plan, now: datetime) -> dict[Look, datetime | None]:
+    """When to look again at what waits for the end of grace or settle, by the rules of this plan; at once where it
+    is over already. Alerts that a shorter cadence looks at soon enough are not in it.
+    """
+    found: dict[Look, datetime | None] = {}
+    for key, alert in memory.standing.items():
+        cadence = plan.cadence.get(key.check)
+        end = None if cadence is None else waits_until(alert, cadence, plan.policy)
+        if end is not None:
+            look = (key.check, key.zone)
+            found[look] = min(max(end, now), found.get(look) or max(end, now))
+    return found
 
 
 def watched(key: AlertKey, plan: Plan) -> bool:

@@ -29,6 +29,7 @@ def plan_of(config: Config, found: Topology) -> Plan:
         severity=config.severity,
         routes=config.routes,
         receivers=tuple(config.receivers),
+        cadence={name: every for name, every in config.cadence.items() if every},
     )
 
 

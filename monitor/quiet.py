@@ -84,7 +84,7 @@ def settle(
     row = memory.ledgers.row(name)
     said = UNSAID
     if row is not None and not (verdict.failed or verdict.findings) and _renewed(ledger, round):
-        said = _fit(memory, number, row, ledger, verdict, check, policy)
+        said = _fit(memory, number, row, ledger, verdict, check, policy, round.cadence)
     still.said[number] = said
     if row is None or said == UNSAID:
         if still.fit[number] != RESTLESS:
@@ -97,8 +97,9 @@ def settle(
 
 
 def _fit(
-    memory: Memory, number: int, row: bytes, ledger: Ledger, verdict: Verdict, check: SoaSerial, policy: Policy
-) -> int:
+    memory: Memory, number: int, row: bytes, ledger: Ledger, verdict: Verdict, check: SoaSerial, policy: Policy,
+    cadence: timedelta,
+) -> int:  # fmt: skip
     """Notes in what way the zone is fit to be passed over; what is said of it then, UNSAID when it is not fit."""
     still, packer = memory.still, memory.ledgers.packer
     alerts = memory.of_check(verdict.zone, REMEMBERED)
@@ -109,8 +110,8 @@ def _fit(
     if verdict.health is Health.GOOD or not memory.explained(verdict.zone):
         when.append(due(verdict, alerts, policy))
     first = min((moment for moment in when if moment is not None), default=None)
-    if first is not None and first - _SOON <= verdict.at:
-        return UNSAID
+    if first is not None and first - _SOON <= verdict.at + cadence:
+        return UNSAID  # the next look is on the road: passed over, it would be due, and cost one more
     still.fit[number] = SILENT
     still.due[number] = 0 if first is None else micros(first - _SOON)
     still.voice[number] = memory.voice(audible(ledger))

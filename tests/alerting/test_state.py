@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Severity
-from alerting.state import MOVES, advance, apply, due, withdraw
+from alerting.state import MOVES, advance, apply, due, recheck, withdraw
 from checks.model import Finding, Health, Unsure
 from tests.alerting.stories import ADDRESSES, SIGNS, START, finding, key, minute, verdict
 
@@ -313,3 +313,78 @@ def test_until_it_is_due_the_same_verdict_moves_nothing_and_then_it_does(looks: 
     again, transitions = apply(said(now + later), alerts, {}, POLICY)  # type: ignore[operator]
     moves = bool(transitions) or any(each != alerts.get(each.key) for each in again)
     assert moves is (later > 0 and moved is not None and minute(now + later) >= moved)
+
+
+# --- when to look again before the next regular look ---
+
+HOUR, SLOW = timedelta(hours=1), timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("looks", "cadence", "after"),
+    [
+        ("+", HOUR, None),
+        ("-", HOUR, 2),
+        ("--", HOUR, 1),
+        ("---", HOUR, None),
+        ("---+", HOUR, 2),
+        ("---++", HOUR, 1),
+        ("---+++", HOUR, None),
+        ("?", HOUR, 10),
+        ("-", timedelta(minutes=2), None),
+        ("-", timedelta(minutes=1), None),
+        ("-", timedelta(minutes=2, seconds=5), None),
+        ("-", SLOW, 2),
+        ("?", SLOW, None),
+        ("=~", HOUR, 1),
+    ],
+)
+def test_grace_and_settle_end_by_the_clock(looks: str, cadence: timedelta, after: float | None) -> None:
+    """The kind: whatever waits, pending, recovering or not checked, is looked at again when its wait is over, unless
+    the regular look comes soon enough.
+    """
+    alerts = told({at: SAID[sign] for at, sign in enumerate(looks)})
+    now = minute(len(looks) - 1)
+    assert recheck(alerts.values(), now, cadence, POLICY) == (None if after is None else now + timedelta(minutes=after))
+
+
+def test_a_recheck_that_decides_nothing_comes_again_at_doubled_pauses_until_the_regular_look() -> None:
+    waiting = replace(NEW, phase=Phase.PENDING)
+    at, looks = minute(2), []
+    while (again := recheck([waiting], at, HOUR, POLICY)) is not None:
+        looks.append(round((again - START) / timedelta(minutes=1)))
+        at = again
+    assert looks == [4, 8, 16, 32, 64]
+
+
+def test_nobody_hears_of_info_so_nobody_is_asked_again_for_it() -> None:
+    assert recheck([replace(NEW, phase=Phase.PENDING, severity=Severity.INFO)], START, HOUR, POLICY) is None
+
+
+def test_the_first_wait_that_ends_decides() -> None:
+    alerts = [replace(NEW, phase=phase, since=minute(at)) for phase, at in ((Phase.PENDING, 1), (Phase.RECOVERING, 0))]
+    assert recheck(alerts, minute(1), HOUR, POLICY) == minute(2)
+
+
+@given(st.text(alphabet="+-?", min_size=1, max_size=12), st.integers(3, 400), st.integers(0, 5), st.integers(0, 5))
+def test_with_rechecks_nothing_fires_or_resolves_later_than_by_the_clock(
+    regular: str, cadence: int, grace: int, settle: int
+) -> None:
+    """One sign for each regular look, and what it says holds until the next: looks are added as they are wanted."""
+    policy, every = Policy(timedelta(minutes=grace), timedelta(minutes=settle)), timedelta(minutes=cadence)
+    alert = NEW
+    for number, sign in enumerate(regular):
+        at, following = minute(number * cadence), minute((number + 1) * cadence)
+        waits = None
+        while at < following:
+            before = alert
+            alert, transition = advance(alert, SIGNS[sign], at, policy)
+            if before.phase is not alert.phase and alert.phase in (Phase.PENDING, Phase.RECOVERING):
+                waits = at + (policy.grace if alert.phase is Phase.PENDING else policy.settle)
+            if transition is not None and waits is not None:
+                assert at == waits
+            again = recheck([alert], at, every, policy)
+            assert again is None or at < again
+            at = again or following
+        if sign != "?" and max(grace, settle) < cadence * 0.9:
+            assert alert.phase in (Phase.OK, Phase.FIRING)

@@ -1,0 +1,47 @@
+"""Which zones are to be looked at again before their next regular look, and when?
+
+By the monotonic clock: whoever sets the other one neither hastens nor holds up anything.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from monitor.pipeline import Look
+
+
+class Rechecks:
+    """One appointment at most for a zone and check; a regular look that comes before it makes it anew, or ends it."""
+
+    def __init__(self) -> None:
+        self._at: dict[Look, float] = {}
+        self._next: list[tuple[float, Look]] = []
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def note(self, wanted: Mapping[Look, datetime | None], now: datetime, monotonic: float) -> None:
+        """Take these; None ends one. ``now`` and ``monotonic`` (seconds) are the same moment by the two clocks."""
+        for look, when in wanted.items():
+            if when is None:
+                self._at.pop(look, None)
+                continue
+            at = monotonic + (when - now).total_seconds()
+            if self._at.get(look) != at:
+                self._at[look] = at
+                heapq.heappush(self._next, (at, look))
+
+    def clear(self) -> None:
+        self._at.clear()
+        self._next.clear()
+
+    def due(self, monotonic: float) -> Mapping[str, Sequence[str]]:
+        """The zones whose time has come, by check. They are forgotten: their rounds say what is next."""
+        come: dict[str, list[str]] = defaultdict(list)
+        while self._next and self._next[0][0] <= monotonic:
+            at, look = heapq.heappop(self._next)
+            if self._at.get(look) == at:
+                del self._at[look]
+                come[look[0]].append(look[1])
+        return come

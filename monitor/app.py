@@ -12,6 +12,7 @@ import structlog
 from alerting.message import render
 from alerting.model import Notification, Telling
 from monitor import direct
+from monitor.addressing import Addressing
 from monitor.asking import Asking
 from monitor.bus.local import LocalBus
 from monitor.clock import now
@@ -137,6 +138,8 @@ class Service:
             changed=self._watchers.tell,
             told=self._deliverer.poke,
         )  # fmt: skip
+        self._addressing = Addressing(self._store, self._judging, self._deliverer, remembered.destinations)
+        await self._addressing.use(config)
         change = await self._judging.replan(plan, first=True)
         self._asking = Asking(config, self._judging.plan, change.still, self._publish, now)
         self._judging.moved = self._asking.moved
@@ -181,7 +184,7 @@ class Service:
             found = await resolve(config, self._found, now())
             if self._stopping.is_set():
                 return False
-            self._deliverer.use(config.receivers, config.kinds)
+            await self._addressing.use(config)
             await self._take(config, found)
             self._schedule.plan(cadences(config))
             self._judging.show(config_ok=True, config_error="", config_loaded=now())

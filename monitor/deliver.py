@@ -7,7 +7,7 @@ import itertools
 import random
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,8 @@ from pathlib import Path
 import structlog
 
 from alerting.model import DeliveryError, Notification, Telling
-from monitor.ports import Claimed, Notifier, Now, Settled, Store, StoreError
+from monitor.destinations import Successors
+from monitor.ports import Claimed, Commit, Notifier, Now, Settled, Store, StoreError
 from monitor.status import ReceiverStatus
 
 log = structlog.get_logger(__name__)
@@ -72,6 +73,11 @@ class Deliverer:
         dice: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
+        self.instead: Callable[[Telling], Sequence[Telling]] = lambda telling: ()
+        """What others are told in place of a telling whose receiver is gone, and nobody leads there any more."""
+        self.moved: Successors = {}
+        """Receivers of before who are called otherwise now."""
+        self._choosing = asyncio.Lock()
         self._receivers = dict(receivers)
         self._kinds = dict(kinds or {})
         self._render = render
@@ -89,8 +95,21 @@ class Deliverer:
         """There may be something to send: a commit has put it in the outbox."""
         self._poked.set()
 
-    def use(self, receivers: Mapping[str, Notifier], kinds: Mapping[str, str] | None = None) -> None:
-        """From now on these receivers; what is being sent is still sent by the old ones."""
+    def halted(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """While it lasts nothing is taken up: for whoever readdresses what waits, and then brings the receivers."""
+        return self._choosing
+
+    def use(
+        self, receivers: Mapping[str, Notifier], kinds: Mapping[str, str] | None = None, moved: Successors | None = None
+    ) -> None:
+        """From now on these receivers; what is being sent is still sent by the old ones.
+
+        ``moved`` are those of before who are called otherwise now: for what could not be readdressed on a full disk.
+        """
+        self.moved = {
+            **{name: (moved or {}).get(now or "", now) for name, now in self.moved.items()},
+            **(moved or {}),
+        }
         self._receivers = dict(receivers)
         self._kinds = dict(kinds or {})
         self._held.clear()
@@ -133,7 +152,7 @@ class Deliverer:
 
     async def tell(self, telling: Telling) -> bool:
         """Past the outbox, for as long as that cannot be written: whether its receiver took it."""
-        notifier = self._receivers.get(telling.receiver)
+        notifier = self._notifier(telling.receiver)
         failure = Failure("no longer a receiver") if notifier is None else await self._send(telling, notifier)
         about = log.bind(
             receiver=telling.receiver, news=telling.news.value, incident=telling.incident.id, outbox="none"
@@ -144,6 +163,11 @@ class Deliverer:
             about.warning("not delivered", error=failure.reason)
         self._counts[telling.receiver, "retried" if failure else "delivered"] += 1
         return failure is None
+
+    def _notifier(self, receiver: str) -> Notifier | None:
+        """Of that name, or who has its destination now."""
+        found = self._receivers.get(receiver)
+        return found if found is not None else self._receivers.get(self.moved.get(receiver) or "")
 
     async def _wait(self, delay: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -165,10 +189,11 @@ class Deliverer:
         free = self._patience.at_once - len(self._sending)
         try:
             if free > 0:
-                busy = self._sending.keys() | self._held.keys()
-                for claimed in await self._store.claim(now, lease=self._patience.lease, most=free, busy=busy):
-                    if not self._stopping:
-                        self._start(claimed)
+                async with self._choosing:
+                    busy = self._sending.keys() | self._held.keys()
+                    for claimed in await self._store.claim(now, lease=self._patience.lease, most=free, busy=busy):
+                        if not self._stopping:
+                            self._start(claimed)
             due = await self._store.next_due()
         except StoreError as error:
             if not self._troubles:
@@ -183,7 +208,7 @@ class Deliverer:
 
     def _start(self, claimed: Claimed) -> None:
         receiver = claimed.telling.receiver
-        task = asyncio.create_task(self._deliver(claimed), name=f"deliver to {receiver}")
+        task = asyncio.create_task(self._deliver(claimed, self._notifier(receiver)), name=f"deliver to {receiver}")
         self._sending[receiver] = task
         task.add_done_callback(lambda done: self._ended(receiver, done))
 
@@ -193,27 +218,31 @@ class Deliverer:
             log.error("delivery broke off", receiver=receiver, error=type(error).__name__, where=_where(error))
         self.poke()
 
-    async def _deliver(self, claimed: Claimed) -> None:
+    async def _deliver(self, claimed: Claimed, notifier: Notifier | None) -> None:
         telling = claimed.telling
-        notifier = self._receivers.get(telling.receiver)
         if notifier is None:
-            settled = Settled(telling.id, self._now(), f"{telling.receiver} is no longer a receiver", permanent=True)
+            others = self.instead(telling)
+            if others:
+                await self._insist(lambda: self._store.commit(Commit(tellings=tuple(others))), telling.id)
+            said = f"{telling.receiver} is no longer a receiver"
+            told = f", so it goes to {', '.join(each.receiver for each in others)}" if others else ""
+            settled = Settled(telling.id, self._now(), said + told, permanent=True)
         else:
             failure = await self._send(telling, notifier)
             settled = decide(claimed, failure, self._now(), self._patience, self._dice())
             if failure is not None and failure.retry_after is not None and settled.again is not None:
                 self._held[telling.receiver] = settled.again
         self._note(claimed, settled)
-        await self._settle(settled)
+        await self._insist(lambda: self._store.settle(settled), settled.id)
 
-    async def _settle(self, settled: Settled) -> None:
+    async def _insist(self, write: Callable[[], Awaitable[None]], id: str) -> None:
         """Until that is done its receiver stays busy: while we live it gets nothing twice."""
         for failures in itertools.count(1):
             try:
-                await self._store.settle(settled)
+                await write()
             except StoreError as error:
                 if failures == 1:
-                    log.warning("outbox cannot be written", error=str(error), id=settled.id)
+                    log.warning("outbox cannot be written", error=str(error), id=id)
                 await asyncio.sleep(_pause(failures))
             else:
                 break

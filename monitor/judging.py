@@ -7,10 +7,12 @@ from datetime import datetime
 
 import structlog
 
+from alerting.incidents import Book
 from alerting.model import Incident
 from checks.history import Propagation
 from checks.vantage import blind
 from monitor.board import Board
+from monitor.destinations import Sealed, Successors, follow
 from monitor.memory import REMEMBERED, Memory
 from monitor.pipeline import SELF, Draft, Plan, decisive, draw, handle, look, rechecks, release, reminders
 from monitor.ports import Commit, Heard, Now, Sweep
@@ -125,6 +127,22 @@ class Judging:
                 draft.touched |= set(plan.zones)
             await self._keep(commit, draft, at)
             return change
+
+    async def readdress(self, moved: Successors, destinations: Sealed) -> None:
+        """Receivers have other names, or are gone: whoever leads where they led is told what they would have been.
+
+        An incident that only those heard of who are gone is told anew to those who are to hear of it now.
+        """
+        async with self._turn:
+            changed = {
+                incident.id: replace(incident, receivers=follow(incident.receivers, moved))
+                for incident in self._memory.book.incidents.values()
+                if not moved.keys().isdisjoint(incident.receivers)
+            }
+            self._memory.book = Book({**self._memory.book.incidents, **changed})
+            to = {name: now for name, now in moved.items() if now is not None}
+            commit = Commit(incidents=tuple(changed.values()), readdressed=to, destinations=destinations)
+            await self._keep(commit, Draft(Moves(self._memory.still.roll)), self._now())
 
     async def scout(self) -> None:
         """Before a sweep: a few zones of which nothing new is expected are asked whole."""

@@ -77,6 +77,10 @@ class Notifier(Protocol):
 
     async def send(self, notification: Notification) -> None: ...
 
+    def destination(self) -> Secret:
+        """Where it leads: equal for two that tell the same people, whatever they are called. Only to be compared."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
@@ -108,6 +112,10 @@ class Commit:
 
     One that also has a ledger here has come back since, and begins anew with it.
     """
+    readdressed: Mapping[str, str] = field(default_factory=dict)
+    """Receiver → who is owed now what that one is owed in the outbox; at once for all, before ``tellings``."""
+    destinations: Mapping[str, str] | None = None
+    """What is kept of where each receiver leads; None: as before."""
 
     @property
     def empty(self) -> bool:
@@ -120,6 +128,8 @@ class Commit:
             or self.incidents
             or self.tellings
             or self.dropped_zones
+            or self.readdressed
+            or self.destinations is not None
         )
 
 
@@ -131,6 +141,7 @@ class Remembered:
     alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     """The open ones."""
+    destinations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Is it kept? Commits that wait in memory, in order, while the disk does not take them."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -26,6 +27,8 @@ def merge(older: Commit, newer: Commit) -> Commit:
     """
     if older.empty or newer.empty:
         return newer if older.empty else older
+    if newer.readdressed:
+        older = _readdressed(older, newer.readdressed)
     gone = set(newer.dropped_zones)
     ledgers = {x.zone: x for x in older.ledgers if x.zone not in gone} | {x.zone: x for x in newer.ledgers}
     runs = tuple(run for run in older.runs if run.zone not in gone) if gone else older.runs
@@ -38,7 +41,16 @@ def merge(older: Commit, newer: Commit) -> Commit:
         incidents=tuple(({x.id: x for x in older.incidents} | {x.id: x for x in newer.incidents}).values()),
         tellings=older.tellings + newer.tellings,
         dropped_zones=tuple(dict.fromkeys(older.dropped_zones + newer.dropped_zones)),
+        readdressed=older.readdressed,
+        destinations=newer.destinations if newer.destinations is not None else older.destinations,
     )
+
+
+def _readdressed(commit: Commit, to: Mapping[str, str]) -> Commit:
+    """The commit after it, too, was readdressed: what is in the outbox goes to the last in the row."""
+    known = {name: to.get(now, now) for name, now in commit.readdressed.items()}
+    tellings = tuple(replace(one, receiver=to.get(one.receiver, one.receiver)) for one in commit.tellings)
+    return replace(commit, tellings=tellings, readdressed={**to, **known})
 
 
 class Record:

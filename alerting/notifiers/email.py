@@ -85,6 +85,10 @@ class Notifier:
             raise _failure(self, error) from None
         _settle(self.smtp, refused)
 
+    def destination(self) -> Secret:
+        """The same people, over whatever server."""
+        return Secret(" ".join(sorted({_mailbox(address).addr_spec.lower() for address in self.to})))
+
 
 WIRE = SMTP.clone(max_line_length=998)
 """No header is folded (RFC 5322 section 2.1.1 allows that): the standard library folds some right after their name,

@@ -55,6 +55,9 @@ class Notifier:
             resolve=remembering(self._known),
         )
 
+    def destination(self) -> Secret:
+        return self.url
+
 
 def payload(notification: Notification) -> str:
     """``{type, timestamp, data}``: data is the incident as the API shows it, timestamp when it became true."""

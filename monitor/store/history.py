@@ -1,5 +1,6 @@
 """What was kept, read back: for a restart, for the page, and for retention."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from monitor.ledgers import Ledgers
 from monitor.ports import Remembered, RunRow, StoreError
 from monitor.store import words
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
+from monitor.store.outbox import DESTINATIONS
 
 T = TypeVar("T")
 
@@ -60,9 +62,15 @@ def remembered(conn: sqlite3.Connection) -> Remembered:
             ledgers=ledgers,
             alerts={each.key: each for each in alerts},
             incidents={each.id: each for each in _decoded(Incident, "incidents", open_ones)},
+            destinations=_destinations(conn),
         )
     finally:
         conn.execute("rollback")
+
+
+def _destinations(conn: sqlite3.Connection) -> dict[str, str]:
+    row = conn.execute("select value from meta where key = ?", (DESTINATIONS,)).fetchone()
+    return {} if row is None else json.loads(row[0])
 
 
 def ledger(conn: sqlite3.Connection, zone: str) -> Ledger | None:

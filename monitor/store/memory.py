@@ -38,6 +38,7 @@ class MemoryStore:
         self._incidents: dict[str, Incident] = {}
         self._outbox: dict[str, _Row] = {}
         self._counts: dict[str, OutboxCount] = {}
+        self._destinations: dict[str, str] = {}
         self._closed = False
 
     async def restore(self) -> Remembered:
@@ -47,6 +48,7 @@ class MemoryStore:
             ledgers={zone: _as_looked(each, look) for zone, each in self._ledgers.items()},
             alerts=dict(self._alerts),
             incidents={id_: each for id_, each in self._incidents.items() if each.phase == "open"},
+            destinations=dict(self._destinations),
         )
 
     async def commit(self, commit: Commit) -> None:
@@ -68,6 +70,12 @@ class MemoryStore:
                 self._alerts[alert.key] = alert
         self._transitions += [each.at for each in commit.transitions]
         self._incidents |= {each.id: each for each in commit.incidents}
+        for id_, row in self._outbox.items():
+            if row.settled is None and row.telling.receiver in commit.readdressed:
+                to = commit.readdressed[row.telling.receiver]
+                self._outbox[id_] = replace(row, telling=replace(row.telling, receiver=to))
+        if commit.destinations is not None:
+            self._destinations = dict(commit.destinations)
         for telling in commit.tellings:
             self._outbox.setdefault(telling.id, _Row(telling, telling.at))
 

@@ -1,12 +1,15 @@
 """Who has yet to be told, who is telling them, and how did it end?"""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from alerting.model import Incident, News, Telling
 from monitor.ports import Claimed, OutboxCount, Settled
 from monitor.store.codec import UNREADABLE, decode, encode, moment, moment_or_none, stamp
+
+DESTINATIONS = "destinations"
+"""The key of ``meta`` under which is kept where receivers lead."""
 
 # An elder is an earlier row for the same receiver and incident that still waits: "resolved" never overtakes "opened".
 _NO_ELDER = """
@@ -46,6 +49,16 @@ def add(conn: sqlite3.Connection, tellings: Iterable[Telling]) -> None:
             for each in tellings
         ),
     )
+
+
+def readdress(conn: sqlite3.Connection, to: Mapping[str, str]) -> None:
+    """What waits for one receiver waits for another from now on; all at once, for two may have changed places."""
+    waiting = [
+        (now, seq)
+        for name, now in to.items()
+        for (seq,) in conn.execute("select seq from outbox where state = 'waiting' and receiver = ?", (name,))
+    ]
+    conn.executemany("update outbox set receiver = ? where seq = ?", waiting)
 
 
 def claim(conn: sqlite3.Connection, now: datetime, lease: float, most: int, busy: Iterable[str]) -> Sequence[Claimed]:

@@ -10,7 +10,7 @@ from checks.packed import Packer
 from monitor.ports import Commit, Sweep
 from monitor.store import words
 from monitor.store.codec import encode, stamp, stamp_or_none
-from monitor.store.outbox import add
+from monitor.store.outbox import DESTINATIONS, add, readdress
 
 Who = tuple[str, str, str]
 """Zone, server, address."""
@@ -33,7 +33,12 @@ def write(conn: sqlite3.Connection, commit: Commit, now: datetime, packer: Packe
     _alerts(conn, commit.alerts)
     _transitions(conn, commit.transitions)
     _incidents(conn, commit.incidents)
+    readdress(conn, commit.readdressed)
     add(conn, commit.tellings)
+    if commit.destinations is not None:
+        conn.execute(
+            "replace into meta (key, value) values (?, ?)", (DESTINATIONS, json.dumps(dict(commit.destinations)))
+        )
 
 
 def write_sweep(conn: sqlite3.Connection, row: Sweep) -> None:

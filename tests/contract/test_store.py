@@ -51,6 +51,40 @@ async def test_a_new_store_remembers_nothing(store):
     assert await store.prune(at(1e6)) == 0
 
 
+async def test_what_waits_follows_receivers_that_changed_their_names_all_at_once(store):
+    """Two that changed places, one that has a new name; what is settled or said later stays where it is."""
+    await store.commit(Commit(tellings=(telling("done", "a"), telling("a", "a", about="i2"), telling("b", "b"))))
+    await store.commit(Commit(tellings=(telling("c", "c"),)))
+    await store.claim(at(1), lease=60, most=1)
+    await store.settle(Settled("done", at(2)))
+    await store.commit(
+        Commit(
+            readdressed={"a": "b", "b": "a", "c": "d"},
+            destinations={"a": "1", "b": "2"},
+            tellings=(telling("new", "a", about="i3"),),
+        )
+    )
+    waiting = {
+        row.telling.id: row.telling.receiver for _ in range(2) for row in await store.claim(at(3), lease=0, most=9)
+    }
+    assert waiting == {"a": "b", "b": "a", "c": "d"}
+    for name in waiting:
+        await store.settle(Settled(name, at(4)))
+    assert [row.telling.receiver for row in await store.claim(at(5), lease=0, most=9)] == ["a"]
+    assert (await store.restore()).destinations == {"a": "1", "b": "2"}
+    await store.commit(Commit(destinations={}))
+    assert (await store.restore()).destinations == {}
+
+
+async def test_a_lease_is_kept_under_the_new_name(store):
+    await store.commit(Commit(tellings=(telling("a", "old"), telling("b", "old", about="i2"))))
+    assert await claimed(store, 1) == ["a"]
+    await store.commit(Commit(readdressed={"old": "new"}))
+    assert await claimed(store, 2) == []
+    await store.settle(Settled("a", at(3)))
+    assert await claimed(store, 4) == ["b"]
+
+
 async def test_what_was_committed_is_remembered_to_the_microsecond(store):
     await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), incidents=(incident(),)))
     remembered = await store.restore()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from alerting.model import DeliveryError, Notification, Telling
+from alerting.model import DeliveryError, Notification, Secret, Telling
 from monitor.deliver import Deliverer, Patience
 from monitor.ports import Store, StoreError
 from tests.store.specimens import NOON
@@ -43,6 +43,9 @@ class Receiver:
             raise answer
         self.got.append(notification.id)
 
+    def destination(self) -> Secret:
+        return Secret(str(id(self)))
+
 
 class Deaf:
     """Takes the call and never says a word, until it is ``released``."""
@@ -56,6 +59,9 @@ class Deaf:
         self.asked.append(notification.id)
         await self.released.wait()
         self.got.append(notification.id)
+
+    def destination(self) -> Secret:
+        return Secret(str(id(self)))
 
 
 class Failing:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from alerting.model import News
+from alerting.model import News, Telling
 from monitor.deliver import Deliverer, Patience
 from monitor.ports import Commit, Store
 from monitor.status import ReceiverStatus
@@ -169,6 +169,54 @@ async def test_what_is_owed_to_a_receiver_that_left_the_configuration_is_given_u
         assert list(await deliverer.status()) == ["oncall"]
     (row,) = [each for each in await store.outbox() if each.receiver == "gone"]
     assert (row.given_up, row.pending, row.last_error) == (1, 0, "gone is no longer a receiver")
+
+
+async def test_the_end_that_is_owed_to_one_who_left_is_told_to_others_and_all_the_rest_is_not(store, clock):
+    oncall = Receiver()
+
+    def instead(owed: Telling) -> list[Telling]:
+        return [replace(owed, id=f"{owed.id}-oncall", receiver="oncall")] if owed.news is News.RESOLVED else []
+
+    await put(store, telling("a", "gone"), telling("b", "gone", news=News.RESOLVED))
+    broken = Failing(store, commit=1)
+    async with delivering(broken, {}, clock) as deliverer:
+        deliverer.instead = instead
+        deliverer.use({"oncall": oncall})
+        await until(lambda: oncall.got == ["b-oncall"])
+        await idle(deliverer, store, clock)
+    (row,) = [each for each in await store.outbox() if each.receiver == "gone"]
+    assert (row.given_up, row.last_error) == (2, "gone is no longer a receiver, so it goes to oncall")
+
+
+async def test_what_is_owed_under_the_old_name_goes_to_the_one_who_bears_the_new_one(store, clock):
+    """What could not be readdressed, because the disk was full: on its way, in the outbox or from memory."""
+    hook = Receiver()
+    await put(store, telling("a", "first"))
+    deliverer = Deliverer(store, {}, render, clock)
+    deliverer.use({"second": Receiver()}, moved={"first": "second"})
+    deliverer.use({"third": hook}, moved={"second": "third", "other": None})
+    assert await deliverer.tell(telling("b", "first"))
+    assert await deliverer.tell(telling("c", "second"))
+    assert not await deliverer.tell(telling("d", "other"))
+    running = asyncio.create_task(deliverer.run())
+    await until(lambda: hook.got == ["b", "c", "a"])
+    await deliverer.stop()
+    await running
+
+
+async def test_nothing_is_taken_up_while_it_is_readdressed(store, clock):
+    hook = Receiver()
+    watched = Failing(store)
+    async with delivering(watched, {}, clock) as deliverer:
+        await until(lambda: "next_due" in watched.calls)
+        async with deliverer.halted():
+            await put(store, telling("a", "hook"))
+            deliverer.poke()
+            claims = watched.calls.count("claim")
+            await put(store, telling("b", "hook", about="i2"))
+            assert watched.calls.count("claim") == claims
+            deliverer.use({"hook": hook})
+        await until(lambda: hook.got == ["a", "b"])
 
 
 async def test_a_new_configuration_counts_from_the_next_sending(store, clock):

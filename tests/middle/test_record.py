@@ -17,6 +17,7 @@ from tests.checks.build import NOON, look, zone
 from tests.middle.build import Clock, FullDisk, minute
 from tests.store.specimens import alert, incident, propagation, telling, transition
 
+CALLED = ("oncall", "hook", "pager")
 NAMES = ("a.example.", "b.example.")
 
 
@@ -42,7 +43,7 @@ def histories(draw: st.DrawFn) -> list[Commit]:
     commits = []
     for number in range(draw(st.integers(1, 12))):
         name = draw(st.sampled_from(NAMES))
-        kind = draw(st.sampled_from(["look", "look", "look", "drop", "alert", "news"]))
+        kind = draw(st.sampled_from(["look", "look", "look", "drop", "alert", "news", "names"]))
         if kind == "look":
             watched = zone(name=name)
             before = ledgers.get(name, Ledger(name))
@@ -61,8 +62,15 @@ def histories(draw: st.DrawFn) -> list[Commit]:
             commits.append(Commit(alerts=(replace(alert(zone=name), key=key, phase=phase),)))
         elif kind == "news":
             commits.append(
-                Commit(incidents=(replace(incident("i1"), news=number),), tellings=(telling(f"t{number}", about="i1"),))
+                Commit(
+                    incidents=(replace(incident("i1"), news=number),),
+                    tellings=(telling(f"t{number}", draw(st.sampled_from(CALLED)), about="i1"),),
+                )
             )
+        elif kind == "names":
+            now = dict(zip(CALLED, draw(st.permutations(CALLED)), strict=True))
+            moved = {name: to for name, to in now.items() if name != to and draw(st.booleans())}
+            commits.append(Commit(readdressed=moved, destinations={"oncall": f"seal {number}"}))
     return commits
 
 

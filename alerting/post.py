@@ -13,6 +13,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from alerting.model import DeliveryError, Secret
+from alerting.trust import Trust
 
 DEADLINE = 10.0
 """Seconds for one attempt, from looking up the name to the answer's headers."""
@@ -27,6 +28,9 @@ METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::25
 """Where clouds hand out credentials to whoever asks from inside: never a receiver."""
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Trusts nobody: without any the transport would make one for each connection, also for those that use none."""
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -58,12 +62,12 @@ async def post(
     headers: Mapping[str, str],
     *,
     allow_private: bool = False,
-    tls: ssl.SSLContext | None = None,
+    trust: Trust | None = None,
     sent_at: datetime | None = None,
     deadline: float = DEADLINE,
     resolve: Resolve = resolve,
 ) -> None:
-    """Hands ``body`` over; DeliveryError if it was not taken.
+    """Hands ``body`` over; DeliveryError if it was not taken. Over http nobody is trusted, and nothing read for it.
 
     The name is looked up once, every address is checked, and the connection goes to a checked address, so that a
     name that points elsewhere a moment later gains nothing. Redirects are not followed and proxies of the environment
@@ -73,6 +77,7 @@ async def post(
     try:
         async with asyncio.timeout(deadline):
             addresses = await _addresses(wanted, allow_private, resolve)
+            tls = await (trust or Trust()).context() if wanted.scheme == "https" else _NO_TLS
             answer = await _first_that_connects(wanted, addresses, body, headers, tls, deadline)
     except TimeoutError:
         raise DeliveryError(f"{_place(wanted)} did not answer within {deadline:g} s") from None
@@ -151,7 +156,7 @@ async def _first_that_connects(
     addresses: Sequence[IpAddress],
     body: bytes,
     headers: Mapping[str, str],
-    tls: ssl.SSLContext | None,
+    tls: ssl.SSLContext,
     deadline: float,
 ) -> httpx.Response:
     """One attempt per address until one takes the connection; after that the answer is the answer.
@@ -161,9 +166,8 @@ async def _first_that_connects(
     failed = "no address"
     patience = {"connect": deadline / len(addresses), "read": deadline, "write": deadline, "pool": deadline}
     host = url.raw_host.decode("ascii")
-    verify = tls if tls is not None else ssl.create_default_context()
     # The transport without the client around it: a client logs every URL with its path and query.
-    async with httpx.AsyncHTTPTransport(verify=verify, trust_env=False) as transport:
+    async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport:
         for address in addresses:
             request = httpx.Request(
                 "POST",

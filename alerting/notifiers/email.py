@@ -19,6 +19,7 @@ import aiosmtplib
 import idna
 
 from alerting.model import DeliveryError, News, Notification, Secret
+from alerting.trust import Trust
 from checks.words import span
 
 FAREWELL = 2.0
@@ -70,8 +71,10 @@ class Notifier:
     reply_to: str | None = None
     ca_file: Path | None = None
     timeout: timedelta = timedelta(seconds=30)
+    trust: Trust = field(default_factory=Trust, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "trust", Trust(self.ca_file))
         if not self.to:
             raise ValueError("to names nobody")
         for address in (*self.to, *filter(None, (self.from_, self.reply_to))):
@@ -132,7 +135,7 @@ async def _handed_over(settings: Notifier, mail: EmailMessage) -> dict[str, aios
         use_tls=smtp.tls == "tls",
         start_tls=smtp.tls == "starttls",
         local_hostname=smtp.helo or _own_name(),
-        tls_context=None if smtp.tls == "none" else ssl.create_default_context(cafile=settings.ca_file),
+        tls_context=None if smtp.tls == "none" else await settings.trust.context(),
         timeout=settings.timeout.total_seconds(),
     )
     try:

@@ -2,7 +2,6 @@
 
 import binascii
 import json
-import ssl
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from alerting.model import Notification, Secret
 from alerting.post import post, remembering, signature
+from alerting.trust import Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,12 @@ class Notifier:
     allow_private: bool = False
     ca_file: Path | None = None
     timeout: timedelta = timedelta(seconds=10)
+    _trust: Trust = field(default_factory=Trust, init=False, repr=False, compare=False)
     _known: dict[str, Sequence[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Where the host was the last time its name could be resolved."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_trust", Trust(self.ca_file))
         if self.secret is not None:
             _check(self.secret)
 
@@ -43,13 +45,12 @@ class Notifier:
             headers |= signature(self.secret, notification.id, at, body)
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token.reveal()}"
-        tls = ssl.create_default_context(cafile=self.ca_file) if self.ca_file is not None else None
         await post(
             self.url,
             body.encode("ascii"),
             headers,
             allow_private=self.allow_private,
-            tls=tls,
+            trust=self._trust,
             sent_at=at,
             deadline=self.timeout.total_seconds(),
             resolve=remembering(self._known),

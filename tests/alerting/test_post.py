@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import json
-import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from alerting.message import render
 from alerting.model import DeliveryError, Secret
 from alerting.notifiers.webhook import Notifier
 from alerting.post import MOST_WAIT, Resolve, post, refusal, remembering, retry_after
+from alerting.trust import Trust
 from tests.alerting.certificates import certified
 from tests.alerting.hookserver import (
     Behaviour,
@@ -111,15 +111,16 @@ async def test_the_body_holds_nothing_that_is_not_ascii(server: HookServer) -> N
 
 async def test_over_tls_the_certificate_is_that_of_the_name(tmp_path: Path) -> None:
     context, trusted = certified(tmp_path, "hooks.test")
-    tls = ssl.create_default_context(cafile=trusted)
     async with hookserver(context) as server:
         url = Secret(f"https://hooks.test:{server.port}/x")
         resolve = names(hooks_test=["127.0.0.1"])
-        await post(url, b"{}", {}, allow_private=True, tls=tls, resolve=resolve)
+        await post(url, b"{}", {}, allow_private=True, trust=Trust(trusted), resolve=resolve)
         assert server.requests[0].headers["host"] == f"hooks.test:{server.port}"
         other = Secret(f"https://other.test:{server.port}/x")
         with pytest.raises(DeliveryError, match="its certificate is not accepted") as caught:
-            await post(other, b"{}", {}, allow_private=True, tls=tls, resolve=names(other_test=["127.0.0.1"]))
+            await post(
+                other, b"{}", {}, allow_private=True, trust=Trust(trusted), resolve=names(other_test=["127.0.0.1"])
+            )
         assert not caught.value.permanent
         assert len(server.requests) == 1
 

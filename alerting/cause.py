@@ -16,7 +16,12 @@ from checks.roll import Roll
 
 BLIND = "vantage-blind"
 
-OWN = frozenset({BLIND, "store-failing"})
+REFUSED = "configuration-refused"
+
+FAILING = "receiver-failing"
+"""Of a receiver, whose name is the subject: it is a cause of its own, for it is the others who are to hear of it."""
+
+OWN = frozenset({BLIND, "store-failing", REFUSED})
 """What the monitor says of itself."""
 
 BEHIND = frozenset({"serial-late", "serial-overdue", "serial-stuck", "expiry-near", "expiry-imminent", "zone-expired"})
@@ -124,6 +129,8 @@ def fold(
         key = alert.key
         if key.code in own:
             causes[key] = Cause("vantage", topology.vantage)
+        elif key.code == FAILING:
+            causes[key] = Cause("receiver", key.subject)
         elif key.server is None:
             causes[key] = Cause("zone", key.zone)
         else:

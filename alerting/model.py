@@ -1,6 +1,6 @@
 """An alert, an incident, and what is told of them: values, and the names they are kept under."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -109,7 +109,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What an incident is about. ``kind``: "zone", "server", "vantage"; text form "server ns2"."""
+    """What an incident is about. ``kind``: "zone", "server", "vantage", "receiver"; text form "server ns2"."""
 
     kind: str
     name: str
@@ -208,16 +208,30 @@ class Notification:
     html: str
     data: Mapping[str, object]
     sent_at: datetime | None = None
+    done: frozenset[str] = frozenset()
+    """Addresses of the receiver that need no more of it: they took an earlier attempt, or refused it for good."""
 
 
 class DeliveryError(Exception):
     """A receiver did not take a notification. ``permanent``: trying again soon will not help.
 
     ``retry_after`` is what the receiver asked for, in seconds. The text never holds a secret or a URL's path.
+    ``done`` are addresses that need no more of it: they have it, or were refused for good, which ``refused`` says.
+    Permanent, and some done: the others have it, and that is all there is to it.
     """
 
-    def __init__(self, reason: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        done: Iterable[str] = (),
+        refused: str = "",
+    ) -> None:
         super().__init__(reason)
+        self.done = frozenset(done)
+        self.refused = refused
         self.reason = reason
         self.permanent = permanent
         self.retry_after = retry_after

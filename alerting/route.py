@@ -3,7 +3,10 @@
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from alerting.model import Incident, Route
+from alerting.model import Cause, Incident, Route
+
+OURSELVES = ("vantage", "receiver")
+"""Causes that are the monitor's own."""
 
 
 def route(incident: Incident, routes: Sequence[Route], receivers: Sequence[str] = ()) -> tuple[str, ...]:
@@ -12,10 +15,18 @@ def route(incident: Incident, routes: Sequence[Route], receivers: Sequence[str] 
     Without any routes all ``receivers`` hear everything. With routes, what matches none of them is told to nobody.
     A route matches when each of its selectors does: the severity of the incident, any of its zones, any of its
     servers, any of its codes. An empty selector matches everything.
+
+    What the monitor says of itself, and no route wants, is told to all: nobody else would notice. That a receiver takes
+    nothing is told to the others only, for it is one thing less that it does not take.
     """
-    if not routes:
-        return tuple(receivers)
-    return tuple(dict.fromkeys(name for each in routes if matches(each, incident) for name in each.receivers))
+    about = incident.cause
+    named = (name for each in routes if matches(each, incident) for name in each.receivers)
+    found = dict.fromkeys(named if routes else receivers)
+    if about.kind == "receiver":
+        found.pop(about.name, None)
+    if found or about.kind not in OURSELVES:
+        return tuple(found)
+    return tuple(name for name in receivers if about != Cause("receiver", name))
 
 
 def matches(selectors: Route, incident: Incident) -> bool:

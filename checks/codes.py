@@ -48,6 +48,8 @@ _ALL = (
     Code("not-checked", "warning", "The monitor has not been able to check this for a while"),
     Code("vantage-blind", "critical", "No server at all answers the monitor"),
     Code("store-failing", "critical", "The monitor cannot write its database"),
+    Code("receiver-failing", "critical", "A receiver does not take what it is told"),
+    Code("configuration-refused", "warning", "The monitor was given a configuration that it cannot take"),
 )
 
 CODES: Mapping[str, Code] = MappingProxyType({code.name: code for code in _ALL})

@@ -18,10 +18,11 @@ from monitor.bus.local import LocalBus
 from monitor.clock import now
 from monitor.config.errors import ConfigError
 from monitor.config.model import Config
-from monitor.deliver import Deliverer, Patience
+from monitor.deliver import Deliverer
 from monitor.housekeeping import prune
 from monitor.judging import Judging
 from monitor.memory import REMEMBERED, Memory
+from monitor.patience import Patience
 from monitor.pictures import Pictures
 from monitor.plan import as_started, cadences, plan_of
 from monitor.ports import Heard, StoreError, Sweep
@@ -138,6 +139,7 @@ class Service:
             changed=self._watchers.tell,
             told=self._deliverer.poke,
         )  # fmt: skip
+        self._judging.failing = self._deliverer.failing
         self._addressing = Addressing(self._store, self._judging, self._deliverer, remembered.destinations)
         await self._addressing.use(config)
         change = await self._judging.replan(plan, first=True)

@@ -8,54 +8,19 @@ import random
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
 
 from alerting.model import DeliveryError, Notification, Telling
-from monitor.destinations import Successors
+from monitor.destinations import Successors, follow
+from monitor.patience import PATIENT, Failure, Patience, Trouble, decide, pause
 from monitor.ports import Claimed, Commit, Notifier, Now, Settled, Store, StoreError
 from monitor.status import ReceiverStatus
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long things may take and when they are tried again; all in seconds."""
-
-    deadline: float = 30.0
-    """A whole sending, from asking the notifier until it has said yes."""
-    lease: float = 60.0
-    """How long a claimed row is ours. Longer than the deadline, or somebody else would send it too."""
-    soonest: float = 5.0
-    latest: float = 900.0
-    """A passing failure is tried again between these, at random under a bound that doubles each time."""
-    rejected: float = 1800.0
-    """A permanent failure is tried again after this: an operator may mend it meanwhile."""
-    give_up: float = 86400.0
-    """From when it was to be told."""
-    look: float = 5.0
-    """The outbox is looked at so often even when nobody says that there is something in it."""
-    at_once: int = 16
-    """Receivers that are sent to at the same time."""
-    parting: float = 5.0
-    """How long ``stop`` waits for those that are being sent."""
-
-    def __post_init__(self) -> None:
-        if self.lease <= self.deadline:
-            raise ValueError(f"a lease of {self.lease} s must be longer than the deadline of {self.deadline} s")
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a receiver did not take it; ``retry_after`` in seconds, as it asked."""
-
-    reason: str
-    permanent: bool = False
-    retry_after: float | None = None
 
 
 class Deliverer:
@@ -69,7 +34,7 @@ class Deliverer:
         now: Now,
         *,
         kinds: Mapping[str, str] | None = None,
-        patience: Patience = Patience(),
+        patience: Patience = PATIENT,
         dice: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
@@ -86,7 +51,12 @@ class Deliverer:
         self._dice = dice
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._held: dict[str, datetime] = {}
+        self._mended: set[str] = set()
+        """Receivers that are others than before: what they rejected is tried again at once."""
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._trouble: dict[str, Trouble] = {}
+        self._done: dict[str, tuple[frozenset[str], str]] = {}
+        """Telling → who of its receiver's addresses needs no more of it, and who of them was refused for good."""
         self._poked = asyncio.Event()
         self._stopping = False
         self._troubles = 0
@@ -106,18 +76,24 @@ class Deliverer:
 
         ``moved`` are those of before who are called otherwise now: for what could not be readdressed on a full disk.
         """
-        self.moved = {
-            **{name: (moved or {}).get(now or "", now) for name, now in self.moved.items()},
-            **(moved or {}),
-        }
+        to, before = moved or {}, self._receivers
+        self.moved = {**{name: to.get(now or "", now) for name, now in self.moved.items()}, **to}
+        same = {now: name for name in before for now in follow([name], to) if receivers.get(now) == before[name]}
+        self._trouble = {now: self._trouble[name] for now, name in same.items() if name in self._trouble}
+        self._mended |= receivers.keys() - same.keys()
         self._receivers = dict(receivers)
         self._kinds = dict(kinds or {})
         self._held.clear()
         self.poke()
 
     def counts(self) -> Mapping[tuple[str, str], int]:
-        """(receiver, outcome) → attempts since the start; delivered, retried, rejected or given-up."""
+        """(receiver, outcome) → attempts since the start; delivered, in-part, retried, rejected or given-up."""
         return dict(self._counts)
+
+    def failing(self, now: datetime) -> Mapping[str, str]:
+        """Receivers that reject what they are told, or have taken nothing for long, and why."""
+        texts = {name: each.text(name, now) for name, each in self._trouble.items() if name in self._receivers}
+        return {name: text for name, text in texts.items() if text is not None}
 
     async def status(self) -> Mapping[str, ReceiverStatus]:
         """Every configured receiver, and every other one that is still owed something. Raises StoreError."""
@@ -137,6 +113,7 @@ class Deliverer:
     async def run(self) -> None:
         """Until ``stop``, or until it is cancelled: then what is being sent is broken off, and sent again some day."""
         try:
+            await self._recall()
             while not self._stopping:
                 self._poked.clear()
                 await self._wait(await self._take_up())
@@ -160,9 +137,34 @@ class Deliverer:
         if failure is None:
             about.info("delivered")
         else:
-            about.warning("not delivered", error=failure.reason)
-        self._counts[telling.receiver, "retried" if failure else "delivered"] += 1
-        return failure is None
+            about.warning("delivered in part" if failure.in_part else "not delivered", error=failure.reason)
+        taken = failure is None or failure.in_part
+        self._learn(telling.receiver, failure)
+        self._counts[telling.receiver, "retried" if not taken else "in-part" if failure else "delivered"] += 1
+        if taken:
+            self._done.pop(telling.id, None)
+        return taken
+
+    async def _recall(self) -> None:
+        """What was in trouble when the last run of the service ended: tried again at once, for it may be mended."""
+        with contextlib.suppress(StoreError):  # then it is found anew
+            for row in await self._store.outbox():
+                before, failed = row.last_delivered, row.last_error_at
+                if row.oldest is None or failed is None or (before is not None and before > failed):
+                    continue
+                self._trouble[row.receiver] = Trouble(row.oldest, Failure(row.last_error, row.permanent))
+                self._mended |= {row.receiver} if row.permanent else set()
+
+    def _learn(self, receiver: str, failure: Failure | None) -> None:
+        """Whether the receiver is in trouble, by what came of the latest attempt."""
+        name = receiver if receiver in self._receivers else self.moved.get(receiver)
+        if name is None or name not in self._receivers:
+            return
+        if failure is None:
+            self._trouble.pop(name, None)
+        else:
+            known = self._trouble.get(name)
+            self._trouble[name] = Trouble(known.since if known is not None else self._now(), failure)
 
     def _notifier(self, receiver: str) -> Notifier | None:
         """Of that name, or who has its destination now."""
@@ -190,6 +192,8 @@ class Deliverer:
         try:
             if free > 0:
                 async with self._choosing:
+                    await self._store.hasten(self._mended, now)
+                    self._mended = set()
                     busy = self._sending.keys() | self._held.keys()
                     for claimed in await self._store.claim(now, lease=self._patience.lease, most=free, busy=busy):
                         if not self._stopping:
@@ -199,7 +203,7 @@ class Deliverer:
             if not self._troubles:
                 log.warning("outbox cannot be read", error=str(error))
             self._troubles += 1
-            return _pause(self._troubles)
+            return pause(self._troubles)
         if self._troubles:
             log.info("outbox works again")
         self._troubles = 0
@@ -230,6 +234,12 @@ class Deliverer:
         else:
             failure = await self._send(telling, notifier)
             settled = decide(claimed, failure, self._now(), self._patience, self._dice())
+            if self._notifier(telling.receiver) == notifier:
+                self._learn(telling.receiver, failure)
+            elif settled.again is not None:  # it is another by now, of whom nothing is known
+                settled = replace(settled, again=self._now() + timedelta(seconds=self._patience.soonest))
+            if settled.again is None:
+                self._done.pop(telling.id, None)
             if failure is not None and failure.retry_after is not None and settled.again is not None:
                 self._held[telling.receiver] = settled.again
         self._note(claimed, settled)
@@ -243,22 +253,28 @@ class Deliverer:
             except StoreError as error:
                 if failures == 1:
                     log.warning("outbox cannot be written", error=str(error), id=id)
-                await asyncio.sleep(_pause(failures))
+                await asyncio.sleep(pause(failures))
             else:
                 break
 
     async def _send(self, telling: Telling, notifier: Notifier) -> Failure | None:
         limit = asyncio.timeout(self._patience.deadline)
+        done, refused = self._done.get(telling.id, (frozenset(), ""))
         try:
             async with limit:
-                await notifier.send(self._render(telling))
+                await notifier.send(replace(self._render(telling), done=done))
         except DeliveryError as error:
+            refused = "; ".join(filter(None, (refused, error.refused)))
+            if error.done:
+                self._done[telling.id] = (done | error.done, refused)
+            if error.permanent and error.done:
+                return Failure(_plain(refused), permanent=True, in_part=True)
             return Failure(_plain(error.reason), error.permanent, error.retry_after)
         except TimeoutError:
             return Failure(f"no answer within {self._patience.deadline:g} s" if limit.expired() else "timed out")
         except Exception as error:  # noqa: BLE001  a fault in one notifier must not end delivery
             return _fault(telling.receiver, error)
-        return None
+        return Failure(_plain(refused), permanent=True, in_part=True) if refused else None
 
     def _note(self, claimed: Claimed, settled: Settled) -> None:
         telling = claimed.telling
@@ -268,6 +284,9 @@ class Deliverer:
         if not settled.error:
             outcome = "delivered"
             about.info("delivered")
+        elif settled.in_part:
+            outcome = "in-part"
+            about.warning("delivered in part", error=settled.error)
         elif settled.again is None:
             outcome = "given-up"
             about.error("given up", error=settled.error, id=telling.id)
@@ -275,33 +294,6 @@ class Deliverer:
             outcome = "rejected" if settled.permanent else "retried"
             about.warning("not delivered", error=settled.error, again=settled.again.isoformat(timespec="seconds"))
         self._counts[telling.receiver, outcome] += 1
-
-
-def decide(claimed: Claimed, failure: Failure | None, now: datetime, patience: Patience, die: float) -> Settled:
-    """What becomes of a row after an attempt; ``die`` in [0, 1) spreads the next one.
-
-    A passing failure is tried again between ``soonest`` and a bound that doubles with each attempt, a permanent one
-    after ``rejected``, neither before the receiver wants it. The last attempt is at ``give_up``, whatever was asked.
-    """
-    telling = claimed.telling
-    if failure is None:
-        return Settled(telling.id, now)
-    end = telling.at + timedelta(seconds=patience.give_up)
-    if now >= end:
-        return Settled(telling.id, now, f"given up: {failure.reason}", failure.permanent)
-    if failure.permanent:
-        delay = patience.rejected
-    else:
-        bound = min(patience.latest, patience.soonest * 2.0 ** min(claimed.attempt, 30))
-        delay = patience.soonest + die * max(0.0, bound - patience.soonest)
-    delay = min(max(delay, failure.retry_after or 0.0), patience.give_up)
-    again = min(now + timedelta(seconds=delay), end)
-    return Settled(telling.id, now, failure.reason, failure.permanent, again)
-
-
-def _pause(failures: int) -> float:
-    """Seconds to leave a failing store alone."""
-    return min(30.0, 0.25 * 2.0 ** min(failures, 10))
 
 
 def _fault(receiver: str, error: Exception) -> Failure:

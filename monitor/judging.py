@@ -56,6 +56,8 @@ class Judging:
         self.plan = plan
         self.moved: Callable[[Moves], None] = lambda moves: None
         """Hears which zones came to stand still, and which do no longer."""
+        self.failing: Callable[[datetime], Mapping[str, str]] = lambda now: {}
+        """Receivers that are in trouble, and what it is."""
         self.rechecks = Rechecks()
         self.failures: dict[str, int] = {}
         self.propagation: dict[str, Histogram] = {}
@@ -75,7 +77,7 @@ class Judging:
         """Judge a batch of rounds, keep and show what came of it."""
         async with self._turn:
             at = self._now()
-            self._memory.store_error = self._record.error
+            self._look_at_ourselves(at)
             first, whole, draft = 0, Commit(), Draft(Moves(self._memory.still.roll))
             while first < len(heard):
                 some = heard[first : first + self._slice]
@@ -155,9 +157,15 @@ class Judging:
         """Say again what is still open after a while; try again to write what waits for the disk."""
         async with self._turn:
             at = self._now()
-            self._memory.store_error = self._record.error
+            self._look_at_ourselves(at)
             commit, draft = handle(self._memory, (), self.plan, at)
             await self._keep(merge(commit, reminders(self._memory, self.plan, at)), draft, at)
+
+    def _look_at_ourselves(self, at: datetime) -> None:
+        memory = self._memory
+        memory.store_error = self._record.error
+        memory.config_error = next(iter(self.status.config_error.splitlines()), "")
+        memory.failing = self.failing(at)
 
     async def swept(self, row: Sweep) -> None:
         """Keep that a sweep ran."""

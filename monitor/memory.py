@@ -46,6 +46,10 @@ class Memory:
     """Of which addresses of a zone that is SILENT anything was heard, by ``still.voice``; 0 is nobody's."""
     store_error: str = ""
     """Why the last commit was refused; empty when it was not."""
+    config_error: str = ""
+    """Why the configuration was refused when it was last read again; empty when it was not."""
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Receivers that are in trouble, and what it is."""
 
     def __post_init__(self) -> None:
         self.ledgers = Ledgers()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alerting.cause import BLIND, Topology
+from alerting.cause import BLIND, FAILING, REFUSED, Topology
 from alerting.incidents import Kept, keep, remind
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Severity, Transition
 from alerting.state import apply, recheck, waits_until, withdraw
@@ -182,13 +182,20 @@ def advance(memory: Memory, draft: Draft, verdict: Verdict, plan: Plan) -> None:
 
 
 def own_verdict(memory: Memory, now: datetime) -> Verdict:
-    """What is wrong with the monitor itself: it is blind over an address family, or cannot write its database."""
+    """What is wrong with the monitor itself: it is blind over an address family, cannot write its database, was given
+    a configuration that it cannot take, or has receivers that take nothing.
+    """
     findings = [
         Finding(BLIND, f"no server answers over {family}: most likely this monitor is cut off", subject=family)
         for family in blind(memory.vantage)
     ]
     if memory.store_error:
         findings.append(Finding("store-failing", f"the database takes no changes: {memory.store_error}"))
+    if memory.config_error:
+        findings.append(
+            Finding(REFUSED, f"the configuration is refused, and the one before goes on: {memory.config_error}")
+        )
+    findings += [Finding(FAILING, text, subject=name) for name, text in memory.failing.items()]
     return Verdict(SELF, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
 
 

@@ -1,7 +1,7 @@
 """The seams: what may be swapped for another implementation, and what each must keep to."""
 
 from array import array
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -155,13 +155,17 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How an attempt ended. ``again`` is when to try next; None with ``error``: given up; None without: done."""
+    """How an attempt ended. ``again`` is when to try next; None with ``error``: given up; None without: done.
+
+    ``in_part``: done, but some of the receiver's addresses were refused for good, as ``error`` says.
+    """
 
     id: str
     at: datetime
     error: str = ""
     permanent: bool = False
     again: datetime | None = None
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,10 @@ class Store(Protocol):
         ...
 
     async def settle(self, settled: Settled) -> None: ...
+
+    async def hasten(self, receivers: Collection[str], now: datetime) -> None:
+        """What waits for these is due now: something about them was mended."""
+        ...
 
     async def outbox(self) -> Sequence[OutboxCount]: ...
 

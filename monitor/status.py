@@ -182,6 +182,11 @@ class ReceiverStatus:
     last_error_at: datetime | None = None
     permanent: bool = False
 
+    @property
+    def in_part(self) -> bool:
+        """What it took last did not reach all of its addresses."""
+        return bool(self.last_error) and self.last_error_at == self.last_delivered
+
 
 @dataclass(frozen=True, slots=True)
 class Status:

@@ -44,4 +44,31 @@ ENTRIES = (
         SELF,
         ("df -h .",),
     ),
+    Entry(
+        "receiver-failing",
+        "A receiver rejects what it is told, has taken nothing for ten minutes, or some of its addresses are refused. "
+        "It is told to the other receivers; what this one is owed waits for it, for a day.",
+        (
+            "A mail address does not exist any more, or its mailbox is full.",
+            "The mail server refuses the sender, the password, or the monitor's address.",
+            "The URL of a webhook, its token or its signing secret is no longer valid.",
+            "The receiver, or the network on the way to it, is down.",
+        ),
+        "Mend it at the receiver, or correct its section and reload: what waits is then sent at once. "
+        "'soawatch notify-test NAME' tries it.",
+        SELF,
+        ("soawatch notify-test NAME",),
+    ),
+    Entry(
+        "configuration-refused",
+        "The monitor was told to read its configuration again, and cannot take it. The one before goes on: nothing of "
+        "what was changed counts, not even the parts in which there is no mistake.",
+        (
+            "There is a mistake in the file: what was said names the first, with its line.",
+            "A file that it names, with a secret or a list of zones, is missing or cannot be read by the service.",
+        ),
+        "'soawatch check-config FILE' shows every mistake there is. Correct them and reload.",
+        SELF,
+        ("soawatch check-config /etc/soawatch/soawatch.toml",),
+    ),
 )

@@ -1,10 +1,10 @@
 """Mail, in text and HTML, over an SMTP server."""
 
 import asyncio
-import logging
 import re
 import socket
 import ssl
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,11 +25,15 @@ from checks.words import span
 FAREWELL = 2.0
 """Seconds that a server may take to say goodbye."""
 
+MOST_NAMED = 3
+"""Addresses that a reason names."""
+
+Refused = Mapping[str, tuple[int, str]]
+"""Address → code and text of the server."""
+
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 _MAILBOX = re.compile(r'(?:"?(?P<name>[^"<>]*?)"?\s*<)?(?P<local>[^\s<>@,;:"]+)@(?P<domain>[^\s<>@,;:"]+)(?(name)>)')
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ class Notifier:
     ``from_`` (``from`` in the configuration) defaults to soawatch at the host of the first receiver's address;
     ``ca_file`` holds the certificates to trust instead of the system's; ``timeout`` is for a whole attempt.
 
-    Where the server takes the mail for some receivers only, those it refuses for good are logged and the mail
-    counts as delivered; those it refuses for now make it come again, to all, with the same Message-ID.
+    Where the server takes the mail for some addresses only, the mail comes again to those it refuses for now, and to
+    nobody else, with the same Message-ID; that it refuses some for good is said, and no reason to send it again.
     """
 
     to: tuple[str, ...]
@@ -83,10 +87,14 @@ class Notifier:
     async def send(self, notification: Notification) -> None:
         mail = written(notification, self)
         try:
-            refused = await _handed_over(self, mail)
+            refused = await _handed_over(self, mail, notification.done)
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            if not notification.done:
+                raise _failure(self, error) from None
+            refused = {each.recipient: (each.code, each.message) for each in error.recipients}
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # TLS and time-outs are OSErrors
             raise _failure(self, error) from None
-        _settle(self.smtp, refused)
+        _settle(self.smtp, _recipients(mail), refused)
 
     def destination(self) -> Secret:
         """The same people, over whatever server."""
@@ -127,8 +135,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-async def _handed_over(settings: Notifier, mail: EmailMessage) -> dict[str, aiosmtplib.SMTPResponse]:
+async def _handed_over(settings: Notifier, mail: EmailMessage, done: Set[str]) -> Refused:
     smtp = settings.smtp
+    to = [address for address in _recipients(mail) if address not in done]
+    if not to:
+        return {}
     client = aiosmtplib.SMTP(
         hostname=smtp.host,
         port=smtp.port or PORTS[smtp.tls],
@@ -143,20 +154,24 @@ async def _handed_over(settings: Notifier, mail: EmailMessage) -> dict[str, aios
             await client.connect()
             if smtp.username is not None and smtp.password is not None:
                 await client.login(smtp.username, smtp.password.reveal())
-            refused = await _sent(client, mail)
+            refused = await _sent(client, mail, to)
         await _leave(client)
     finally:
         client.close()
     return refused
 
 
-async def _sent(client: aiosmtplib.SMTP, mail: EmailMessage) -> dict[str, aiosmtplib.SMTPResponse]:
+def _recipients(mail: EmailMessage) -> list[str]:
+    return [address.addr_spec for address in mail["To"].addresses]
+
+
+async def _sent(client: aiosmtplib.SMTP, mail: EmailMessage, to: list[str]) -> Refused:
     """As it was written: ``send_message`` would fold the headers anew. Only addresses beyond ASCII need its care."""
-    sender, *recipients = [a.addr_spec for name in ("From", "To") for a in mail[name].addresses]
-    if not all(address.isascii() for address in (sender, *recipients)):
-        refused, _ = await client.send_message(mail)
+    (sender,) = [address.addr_spec for address in mail["From"].addresses]
+    if not all(address.isascii() for address in (sender, *to)):
+        refused, _ = await client.send_message(mail, recipients=to)
     else:
-        refused, _ = await client.sendmail(sender, recipients, mail.as_bytes())
+        refused, _ = await client.sendmail(sender, to, mail.as_bytes())
     return refused
 
 
@@ -173,13 +188,18 @@ def _own_name() -> str:
     return name if "." in name else "[127.0.0.1]"
 
 
-def _settle(smtp: Smtp, refused: dict[str, aiosmtplib.SMTPResponse]) -> None:
-    """Some were refused, the others have their mail."""
-    passing = sorted(str(answer.code) for answer in refused.values() if answer.code < 500)
-    if passing:
-        raise DeliveryError(f"{_place(smtp)} put off {len(passing)} of the receivers ({', '.join(passing)})")
-    for name, answer in refused.items():
-        _LOG.warning("%s refuses mail to %s for good (%s)", _place(smtp), one_line(name), answer.code)
+def _settle(smtp: Smtp, everybody: Iterable[str], refused: Refused) -> None:
+    """Some were refused, the others have their mail; DeliveryError says who is to get it yet, and who never will."""
+    later = {name: code for name, (code, _) in refused.items() if code < 500}
+    final = [f"{one_line(name)} ({code})" for name, (code, _) in sorted(refused.items()) if code >= 500]
+    more = f" and {len(final) - MOST_NAMED} more" if len(final) > MOST_NAMED else ""
+    said = f"{_place(smtp)} refuses for good: {', '.join(final[:MOST_NAMED])}{more}" if final else ""
+    done = [name for name in everybody if name not in later]
+    if later:
+        codes = ", ".join(map(str, sorted(later.values())))
+        raise DeliveryError(f"{_place(smtp)} put off {len(later)} of the receivers ({codes})", done=done, refused=said)
+    if final:
+        raise DeliveryError(said, permanent=True, done=done, refused=said)
 
 
 def _failure(settings: Notifier, error: Exception) -> DeliveryError:

@@ -106,6 +106,12 @@ class MemoryStore:
         )
         self._count(row.telling.receiver, settled)
 
+    async def hasten(self, receivers: Collection[str], now: datetime) -> None:
+        self._check_open()
+        for id_, row in self._outbox.items():
+            if row.settled is None and row.telling.receiver in receivers:
+                self._outbox[id_] = replace(row, due=min(row.due, now))
+
     async def outbox(self) -> Sequence[OutboxCount]:
         self._check_open()
         waiting: dict[str, list[datetime]] = {}
@@ -201,7 +207,16 @@ class MemoryStore:
 
     def _count(self, receiver: str, settled: Settled) -> None:
         count = self._counts.get(receiver, _nothing(receiver))
-        if settled.error:
+        if settled.in_part:
+            count = replace(
+                count,
+                delivered=count.delivered + 1,
+                last_delivered=settled.at,
+                last_error=settled.error,
+                last_error_at=settled.at,
+                permanent=False,
+            )
+        elif settled.error:
             count = replace(
                 count,
                 last_error=settled.error,

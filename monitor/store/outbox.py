@@ -109,9 +109,16 @@ def settle(conn: sqlite3.Connection, settled: Settled) -> None:
     else:
         conn.execute(
             "update outbox set state = ?, lease = null, error = ?, settled = ? where id = ?",
-            ("given-up" if settled.error else "delivered", settled.error, at, settled.id),
+            ("given-up" if settled.error and not settled.in_part else "delivered", settled.error, at, settled.id),
         )
     _count(conn, row[0], settled, at)
+
+
+def hasten(conn: sqlite3.Connection, receivers: Iterable[str], now: datetime) -> None:
+    conn.executemany(
+        "update outbox set due = ?1 where state = 'waiting' and receiver = ?2 and due > ?1",
+        ((stamp(now), name) for name in receivers),
+    )
 
 
 def counts(conn: sqlite3.Connection) -> Sequence[OutboxCount]:
@@ -149,7 +156,13 @@ def _leased(conn: sqlite3.Connection, receiver: str, now: datetime) -> bool:
 
 def _count(conn: sqlite3.Connection, receiver: str, settled: Settled, at: str) -> None:
     conn.execute("insert into receivers (receiver) values (?) on conflict (receiver) do nothing", (receiver,))
-    if settled.error:
+    if settled.in_part:
+        conn.execute(
+            "update receivers set delivered = delivered + 1, last_delivered = ?, last_error = ?, last_error_at = ?, "
+            "permanent = 0 where receiver = ?",
+            (at, settled.error, at, receiver),
+        )
+    elif settled.error:
         conn.execute(
             "update receivers set last_error = ?, last_error_at = ?, permanent = ?, given_up = given_up + ? "
             "where receiver = ?",

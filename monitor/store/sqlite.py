@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import queue
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -92,6 +92,10 @@ class SqliteStore:
 
     async def settle(self, settled: Settled) -> None:
         await self._write(lambda conn: outbox.settle(conn, settled))
+
+    async def hasten(self, receivers: Collection[str], now: datetime) -> None:
+        if receivers:
+            await self._write(lambda conn: outbox.hasten(conn, receivers, now))
 
     async def outbox(self) -> Sequence[OutboxCount]:
         return await self._read(outbox.counts)

@@ -13,6 +13,9 @@ from monitor.ports import RunRow
 from monitor.status import FindingStatus, Measures, Status, ZoneStatus
 from monitor.tone import left_over
 
+OPERATORS = frozenset({"store-failing", "configuration-refused"})
+"""What the monitor says of itself with names of files, and what is in them."""
+
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,}")
 
 
@@ -129,9 +132,11 @@ def public_incident(incident: Incident, cover: Veil) -> Incident | None:
     """None when it is about hidden servers only. A past one loses its texts: who was hidden then is not known now."""
     if incident.cause.kind == "server" and incident.cause.name not in cover.visible:
         return None
+    if incident.cause.kind == "receiver":
+        return None
     over = incident.phase != "open"
     lines = tuple(
-        replace(line, text=title(line.code) if over or cover.covers(line.text) else line.text)
+        replace(line, text=title(line.code) if over or line.code in OPERATORS or cover.covers(line.text) else line.text)
         for line in incident.lines
         if _may_show(line, cover)
     )

@@ -113,6 +113,9 @@ def notices(status: Status, now: datetime) -> list[Notice]:
             waiting = f"{many(receiver.pending, 'notification')} waiting" if receiver.pending else "given up"
             text = f"Receiver {receiver.name} does not take notifications ({waiting})"
             found.append(Notice(Tone.WARNING, _sentence(text, receiver.last_error)))
+        elif receiver.in_part:
+            text = f"Receiver {receiver.name} does not reach all of its addresses"
+            found.append(Notice(Tone.WARNING, _sentence(text, receiver.last_error)))
     return found
 
 

@@ -99,6 +99,13 @@ def test_a_primary_with_another_trouble_explains_no_lag() -> None:
     assert causes(alerts)[A, "ns2", "serial-stuck"] == "server ns2"
 
 
+def test_each_receiver_that_takes_nothing_is_a_cause_of_its_own() -> None:
+    """Not the vantage's: who hears of it is another, and two of them are two troubles."""
+    alerts = [alert("", "receiver-failing", subject=name) for name in ("hook", "post")]
+    alerts += [alert("", "configuration-refused"), alert("", "store-failing")]
+    assert sorted(map(str, fold(alerts, CHAIN).values())) == ["receiver hook", "receiver post", *["vantage local"] * 2]
+
+
 CHAIN = Topology.of(
     [zone(n, "ns1", "ns2", "ns3", upstream={"ns3": ("ns2",)}) for n in (A, B, C)] + [zone(D, "ns1", "ns2", "ns3")]
 )

@@ -1,7 +1,6 @@
 """Mail as it arrives, and what becomes of it when the server will not have it."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -144,29 +143,45 @@ async def test_every_receiver_refused(opened: AsyncExitStack, codes: tuple[int, 
     assert f"refuses every receiver ({codes[0]}, {codes[1]})" in error.reason
 
 
-async def test_a_receiver_refused_for_good_does_not_keep_the_others_from_hearing(
-    opened: AsyncExitStack, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_one_who_is_refused_for_good_keeps_nobody_from_hearing_and_is_named(opened: AsyncExitStack) -> None:
     server = await opened.enter_async_context(mailserver())
-    server.refused = {"gone@example.com": 550}
-    with caplog.at_level(logging.WARNING, "alerting.notifiers.email"):
-        await notifier(server, "gone@example.com", "here@example.com").send(NOTE)
+    server.refused = {f"gone{n}@example.com": 550 for n in range(5)}
+    error = await failure(notifier(server, "here@example.com", *server.refused))
     assert [taken.receivers for taken in server.taken] == [["here@example.com"]]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"127.0.0.1:{server.port} refuses mail to gone@example.com for good (550)"
-    ]
+    assert (error.permanent, error.done) == (True, {"here@example.com", *server.refused})
+    assert error.reason == (
+        f"127.0.0.1:{server.port} refuses for good: "
+        "gone0@example.com (550), gone1@example.com (550), gone2@example.com (550) and 2 more"
+    )
 
 
-async def test_a_receiver_put_off_makes_the_mail_come_again(opened: AsyncExitStack) -> None:
+async def test_one_who_is_put_off_gets_the_mail_later_and_nobody_gets_it_twice(opened: AsyncExitStack) -> None:
+    """The kind: an answer for each address (RFC 5321 section 3.3), of which some say later and some say never."""
     server = await opened.enter_async_context(mailserver())
-    server.refused = {"grey@example.com": 451}
-    settings = notifier(server, "grey@example.com", "here@example.com")
-    error = await failure(settings)
-    assert not error.permanent
+    server.refused = {"grey@example.com": 451, "gone@example.com": 550}
+    settings = notifier(server, "grey@example.com", "here@example.com", "gone@example.com")
+    first = await failure(settings)
+    assert (first.permanent, first.done) == (False, {"here@example.com", "gone@example.com"})
+    assert first.reason.endswith("put off 1 of the receivers (451)")
+    assert first.refused.endswith("refuses for good: gone@example.com (550)")
+    again = replace(NOTE, done=first.done)
+    second = await failure(settings, again)
+    assert (second.permanent, second.done, second.refused) == (False, first.done, "")
     server.refused = {}
-    await settings.send(NOTE)
-    assert [taken.receivers for taken in server.taken] == [["here@example.com"], [*settings.to]]
+    await settings.send(again)
+    await settings.send(replace(NOTE, done=frozenset(settings.to)))
+    assert [taken.receivers for taken in server.taken] == [["here@example.com"], ["grey@example.com"]]
     assert len({taken.mail["Message-ID"] for taken in server.taken}) == 1
+    assert {str(taken.mail["To"]) for taken in server.taken} == {", ".join(settings.to)}
+
+
+async def test_one_who_was_put_off_and_is_then_refused_for_good(opened: AsyncExitStack) -> None:
+    server = await opened.enter_async_context(mailserver())
+    server.refused = {"grey@example.com": 553}
+    done = frozenset({"here@example.com"})
+    error = await failure(notifier(server, "grey@example.com", "here@example.com"), replace(NOTE, done=done))
+    assert (error.permanent, error.done) == (True, {"grey@example.com", "here@example.com"})
+    assert not server.taken
 
 
 @pytest.mark.parametrize(

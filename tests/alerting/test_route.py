@@ -55,6 +55,35 @@ def test_with_routes_what_matches_none_is_told_to_nobody() -> None:
     assert route(INCIDENT, [Route(("mail",), codes=("no-answer",))], ["mail", "hook"]) == ()
 
 
+ELSEWHERE = Route(("mail",), zones=("*.example.org",))
+
+
+@pytest.mark.parametrize(
+    ("cause", "routes", "hear"),
+    [
+        (Cause("vantage", "local"), [ELSEWHERE], ("mail", "hook", "pager")),
+        (Cause("vantage", "local"), [Route(("pager",), (Severity.WARNING,)), ELSEWHERE], ("pager",)),
+        (Cause("receiver", "hook"), [], ("mail", "pager")),
+        (Cause("receiver", "hook"), [ELSEWHERE], ("mail", "pager")),
+        (Cause("receiver", "hook"), [Route(("hook", "pager"))], ("pager",)),
+        (Cause("receiver", "hook"), [Route(("hook",))], ("mail", "pager")),
+        (Cause("receiver", "mail"), [Route(("pager",)), ELSEWHERE], ("pager",)),
+        (Cause("server", "hook"), [ELSEWHERE], ()),
+    ],
+    ids=str,
+)
+def test_what_the_monitor_says_of_itself_is_heard_by_somebody(
+    cause: Cause, routes: list[Route], hear: tuple[str, ...]
+) -> None:
+    """Routes that select zones or servers match none of it; that a receiver takes nothing is told to the others."""
+    incident = replace(INCIDENT, cause=cause, zones=(), servers=())
+    assert route(incident, routes, ["mail", "hook", "pager"]) == hear
+
+
+def test_that_the_only_receiver_takes_nothing_can_be_told_to_nobody() -> None:
+    assert route(replace(INCIDENT, cause=Cause("receiver", "hook")), [], ["hook"]) == ()
+
+
 def test_the_order_is_that_of_the_routes_and_nobody_is_named_twice() -> None:
     routes = [Route(("b", "a")), Route(("c", "a", "b")), Route(("x",), codes=("no-answer",)), Route(("d",))]
     assert route(INCIDENT, routes) == ("b", "a", "c", "d")

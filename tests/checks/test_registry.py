@@ -12,7 +12,7 @@ from checks.check import Check
 from checks.codes import CODES
 from checks.registry import CHECKS
 
-PIPELINE = {"not-checked", "vantage-blind", "store-failing"}
+PIPELINE = {"not-checked", "vantage-blind", "store-failing", "receiver-failing", "configuration-refused"}
 """Codes of the monitor itself: no check says them."""
 
 

@@ -76,6 +76,27 @@ async def test_what_waits_follows_receivers_that_changed_their_names_all_at_once
     assert (await store.restore()).destinations == {}
 
 
+async def test_what_is_done_in_part_is_done_and_counted_with_its_reason(store):
+    await store.commit(Commit(tellings=(telling("a"),)))
+    assert await claimed(store, 1) == ["a"]
+    await store.settle(Settled("a", at(2), "b is refused", in_part=True))
+    (row,) = await store.outbox()
+    assert (row.pending, row.delivered, row.given_up, row.permanent) == (0, 1, 0, False)
+    assert (row.last_delivered, row.last_error, row.last_error_at) == (at(2), "b is refused", at(2))
+
+
+async def test_what_waits_for_some_receivers_can_be_made_due(store):
+    await store.commit(Commit(tellings=(telling("a", "hook"), telling("b", "post"), telling("c", "post", about="i2"))))
+    await store.claim(at(1), lease=60, most=9)
+    await store.settle(Settled("a", at(2), "no", again=at(900)))
+    await store.settle(Settled("b", at(2), "no", again=at(900)))
+    await store.hasten([], at(3))
+    await store.hasten(["post", "nobody"], at(3))
+    assert sorted(await claimed(store, 3)) == ["b"]
+    assert await claimed(store, 4) == []
+    assert "a" in await claimed(store, 900)
+
+
 async def test_a_lease_is_kept_under_the_new_name(store):
     await store.commit(Commit(tellings=(telling("a", "old"), telling("b", "old", about="i2"))))
     assert await claimed(store, 1) == ["a"]

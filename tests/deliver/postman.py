@@ -14,7 +14,8 @@ from pathlib import Path
 
 from alerting.model import News, Notification, Secret
 from monitor.clock import now
-from monitor.deliver import Deliverer, Patience
+from monitor.deliver import Deliverer
+from monitor.patience import Patience
 from monitor.ports import Commit
 from monitor.store.sqlite import SqliteStore
 from tests.deliver.receivers import render

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from alerting.model import DeliveryError, Notification, Secret, Telling
-from monitor.deliver import Deliverer, Patience
+from monitor.deliver import Deliverer
+from monitor.patience import Patience
 from monitor.ports import Store, StoreError
 from tests.store.specimens import NOON
 
@@ -34,9 +35,11 @@ class Receiver:
         self._answers = list(answers)
         self.asked: list[str] = []
         self.got: list[str] = []
+        self.done: list[frozenset[str]] = []
 
     async def send(self, notification: Notification) -> None:
         self.asked.append(notification.id)
+        self.done.append(notification.done)
         await asyncio.sleep(0)
         answer = self._answers.pop(0) if self._answers else None
         if answer is not None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.deliver import Failure, Patience, decide
+from monitor.patience import Failure, Patience, decide
 from monitor.ports import Claimed, Settled
 from tests.store.specimens import at, telling
 

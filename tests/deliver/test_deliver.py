@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from alerting.model import News, Telling
-from monitor.deliver import Deliverer, Patience
+from alerting.model import DeliveryError, News, Telling
+from monitor.deliver import Deliverer
+from monitor.patience import Patience
 from monitor.ports import Commit, Store
 from monitor.status import ReceiverStatus
 from monitor.store.sqlite import SqliteStore
@@ -147,6 +148,144 @@ async def test_a_receiver_that_rejects_us_is_marked_tried_slowly_and_given_up_af
     assert (said["event"], said["receiver"], said["error"]) == ("given up", "hook", last)
 
 
+# --- who is in trouble, and who has it in part ---
+
+
+def part(*done: str, refused: str = "", **more) -> DeliveryError:
+    return DeliveryError("mx put off 1 of the receivers (451)", done=done, refused=refused, **more)
+
+
+REFUSED = "mx refuses for good: b (550)"
+
+
+async def test_what_some_addresses_refuse_is_delivered_in_part_and_not_sent_again(store, clock):
+    post = Receiver(DeliveryError(REFUSED, permanent=True, done=["a", "b"], refused=REFUSED))
+    await put(store, telling("1", "post"))
+    async with delivering(store, {"post": post}, clock) as deliverer:
+        await until(lambda: deliverer.counts() == {("post", "in-part"): 1})
+        await idle(deliverer, store, clock)
+        clock.pass_by(3600)
+        assert deliverer.failing(clock()) == {"post": f"not all addresses of post are told: {REFUSED}"}
+        status = (await deliverer.status())["post"]
+        assert (status.delivered, status.pending, status.last_error, status.permanent) == (1, 0, REFUSED, False)
+        assert status.in_part
+        await put(store, telling("2", "post", about="i2"))
+        await until(lambda: post.got == ["2"])
+        await idle(deliverer, store, clock)
+        assert deliverer.failing(clock()) == {}
+        assert not (await deliverer.status())["post"].in_part
+    assert post.asked == ["1", "2"]
+
+
+async def test_who_has_it_is_left_out_of_the_next_attempt_also_after_a_reload(store, clock):
+    """And who was refused for good in the first is not forgotten when the last one is taken."""
+    post = Receiver(part("a", "b", refused=REFUSED), part("c"), None)
+    await put(store, telling("1", "post"))
+    async with delivering(store, {"post": post}, clock) as deliverer:
+        for attempt, wait in ((1, 7.5), (2, 12.5)):
+            await until(lambda n=attempt: len(post.asked) == n)
+            await idle(deliverer, store, clock)
+            deliverer.use({"post": post})
+            clock.pass_by(wait)
+        await until(lambda: ("post", "in-part") in deliverer.counts())
+    assert post.done == [frozenset(), {"a", "b"}, {"a", "b", "c"}]
+    assert deliverer.counts() == {("post", "retried"): 2, ("post", "in-part"): 1}
+
+
+async def test_past_the_outbox_it_is_the_same(store, clock):
+    post = Receiver(part("a"), DeliveryError(REFUSED, permanent=True, done=["a", "b"], refused=REFUSED))
+    deliverer = Deliverer(store, {"post": post}, render, clock)
+    assert not await deliverer.tell(telling("1", "post"))
+    assert await deliverer.tell(telling("1", "post"))
+    assert post.done == [frozenset(), {"a"}]
+    assert list(deliverer.failing(clock())) == ["post"]
+
+
+async def test_a_receiver_is_in_trouble_at_once_when_it_rejects_and_after_a_while_when_it_is_away(store, clock):
+    hook, away = Receiver(*[no("410 gone", permanent=True)] * 2), Receiver(*[no("503 away")] * 99)
+    await put(store, telling("a", "hook"), telling("b", "away"))
+    async with delivering(store, {"hook": hook, "away": away}, clock) as deliverer:
+        await until(lambda: hook.asked == ["a"] and away.asked == ["b"])
+        await idle(deliverer, store, clock)
+        assert deliverer.failing(clock()) == {"hook": "hook rejects what it is told: 410 gone"}
+        clock.pass_by(599)
+        assert list(deliverer.failing(clock())) == ["hook"]
+        clock.pass_by(1)
+        assert deliverer.failing(clock())["away"] == "away has taken nothing for 10 min: 503 away"
+        clock.pass_by(1200)
+        await until(lambda: len(hook.asked) == 2)
+        await idle(deliverer, store, clock)
+        deliverer.use({"hook": hook, "away": away})
+        assert set(deliverer.failing(clock())) == {"hook", "away"}, "a reload that changes nothing mends nothing"
+        clock.pass_by(1800)
+        await until(lambda: hook.got == ["a"])
+        await idle(deliverer, store, clock)
+        assert set(deliverer.failing(clock())) == {"away"}
+
+
+async def test_a_receiver_that_was_mended_by_a_reload_is_tried_at_once_and_no_longer_in_trouble(store, clock):
+    hook = Receiver()
+    await put(store, telling("a", "hook"))
+    async with delivering(store, {"hook": Receiver(no("401", permanent=True))}, clock) as deliverer:
+        await until(lambda: bool(deliverer.failing(clock())))
+        await idle(deliverer, store, clock)
+        deliverer.use({"duty": hook}, moved={"hook": "duty"})
+        assert deliverer.failing(clock()) == {}
+        await store.commit(Commit(readdressed={"hook": "duty"}))
+        deliverer.use({"duty": Receiver(no("401", permanent=True))})
+        await until(lambda: bool(deliverer.failing(clock())))
+        await idle(deliverer, store, clock)
+        deliverer.use({"duty": hook})
+        await until(lambda: hook.got == ["a"])
+
+
+async def test_what_the_old_one_says_after_a_reload_is_no_word_about_the_new_one(store, clock):
+    class Slow(Deaf):
+        async def send(self, notification):
+            await super().send(notification)
+            raise no("401", permanent=True)
+
+    old, new = Slow(), Receiver()
+    await put(store, telling("a", "hook"))
+    async with delivering(store, {"hook": old}, clock) as deliverer:
+        await until(lambda: old.asked == ["a"])
+        deliverer.use({"hook": new})
+        old.released.set()
+        await until(lambda: deliverer.counts() == {("hook", "rejected"): 1})
+        await idle(deliverer, store, clock)
+        assert deliverer.failing(clock()) == {}
+        clock.pass_by(5)
+        await until(lambda: new.got == ["a"])
+
+
+async def test_trouble_follows_a_receiver_to_its_new_name_and_ends_with_it(store, clock):
+    hook = Receiver(*[no("401", permanent=True)] * 9)
+    await put(store, telling("a", "hook"))
+    async with delivering(store, {"hook": hook}, clock) as deliverer:
+        await until(lambda: bool(deliverer.failing(clock())))
+        await idle(deliverer, store, clock)
+        deliverer.use({"duty": hook}, moved={"hook": "duty"})
+        assert list(deliverer.failing(clock())) == ["duty"]
+        deliverer.use({})
+        assert deliverer.failing(clock()) == {}
+
+
+async def test_after_a_restart_who_was_in_trouble_still_is_until_it_is_tried_which_is_at_once(store, clock):
+    await put(store, telling("a", "hook"), telling("b", "away"), telling("c", "well"))
+    down = {"hook": Receiver(no("401", permanent=True)), "away": Receiver(no("503")), "well": Receiver()}
+    async with delivering(store, down, clock) as deliverer:
+        await until(lambda: len(deliverer.counts()) == 3)
+        await idle(deliverer, store, clock)
+    clock.pass_by(1)
+    hook, away = Deaf(), Receiver()
+    clock.pass_by(601)
+    async with delivering(store, {"hook": hook, "away": away, "well": Receiver()}, clock) as deliverer:
+        await until(lambda: hook.asked == ["a"] and away.got == ["b"])
+        assert deliverer.failing(clock()) == {"hook": "hook rejects what it is told: 401"}
+        hook.released.set()
+        await until(lambda: deliverer.failing(clock()) == {})
+
+
 async def test_a_receiver_that_asks_for_time_gets_it_for_all_it_is_owed_and_nobody_else_does(store, clock):
     hook, oncall = Receiver(no("429 slow down", retry_after=120.0)), Receiver()
     await put(store, telling("a", "hook"), telling("b", "hook", about="i2"), telling("c"))
@@ -225,7 +364,7 @@ async def test_a_new_configuration_counts_from_the_next_sending(store, clock):
     async with delivering(store, {"oncall": old}, clock) as deliverer:
         await until(lambda: deliverer.counts() == {("oncall", "retried"): 1})
         deliverer.use({"oncall": new}, {"oncall": "email"})
-        await until(lambda: new.got == ["b"])
+        await until(lambda: new.got == ["a", "b"])
         assert (await deliverer.status())["oncall"].kind == "email"
 
 

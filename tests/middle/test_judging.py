@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from alerting.model import Policy
@@ -134,6 +135,44 @@ async def test_store_failing_is_told_once_however_long_it_lasts() -> None:
         on.now.at = minute(number)
         await on.judging.remind()
     assert [t.news for t in on.record.tellings] == ["incident.opened"]
+
+
+async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_told_once_and_so_is_their_end() -> None:
+    """The kind: what goes wrong with the monitor itself and was only shown. ``hook`` is one of two receivers."""
+    policy = Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4))
+    on = Bench(zone(), policy=policy)
+    await on.judging.replan(replace(on.plan, receivers=("hook", "post")))
+    on.judging.failing = lambda now: {"hook": "hook rejects what it is told: 410 gone"}
+    on.judging.show(config_ok=False, config_error="soawatch.toml:7: no unit\nsoawatch.toml:9: no such key")
+    for number in range(40):
+        on.now.at = minute(number)
+        await on.judging.remind()
+    on.judging.failing = lambda now: {}
+    on.judging.show(config_ok=True, config_error="")
+    for number in range(40, 60):
+        on.now.at = minute(number)
+        await on.judging.remind()
+    tellings = [t for c in on.disk.commits for t in c.tellings]
+    told = sorted((str(t.incident.cause), t.receiver, t.news.value) for t in tellings)
+    assert told == [
+        ("receiver hook", "post", "incident.opened"),
+        ("receiver hook", "post", "incident.resolved"),
+        *(("vantage local", name, f"incident.{what}") for name in ("hook", "post") for what in ("opened", "resolved")),
+    ]
+    texts = {line.code: line.text for t in tellings for line in t.incident.lines}
+    assert texts == {
+        "receiver-failing": "hook rejects what it is told: 410 gone",
+        "configuration-refused": "the configuration is refused, and the one before goes on: soawatch.toml:7: no unit",
+    }
+
+
+async def test_a_failure_that_passes_within_grace_is_no_incident() -> None:
+    on = Bench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2)))
+    for number, failing in enumerate([{"hook": "no"}, {"hook": "no"}, {}, {"hook": "no"}, {}, {}]):
+        on.now.at = minute(number)
+        on.judging.failing = lambda now, failing=failing: failing  # type: ignore[misc]
+        await on.judging.remind()
+    assert not on.status.incidents
 
 
 async def test_a_sweep_that_cannot_be_noted_is_a_failing_disk_too() -> None:

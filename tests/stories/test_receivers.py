@@ -7,7 +7,9 @@ time it is to be told. By webhook and by mail, at a reload and over a restart.
 import signal
 from pathlib import Path
 
+from tests.alerting.mailserver import mailserver
 from tests.stories.mailbox import mailbox
+from tests.stories.receiver import receiver
 from tests.stories.running import running, until
 from tests.stories.test_service import Scene, scene, well
 
@@ -91,3 +93,59 @@ async def test_one_who_is_removed_is_logged_once_and_the_others_hear_all(tmp_pat
     gone = [each for each in service.log if each["event"] == "receiver gone"]
     assert [each["receiver"] for each in gone] == ["post"]
     assert len(box.mails) == 1
+
+
+POST = MAIL.replace('"b@example.com", "a@example.com"', '"gone@example.com", "here@example.com"')
+
+
+async def test_what_receivers_do_not_take_is_told_to_the_others_and_so_is_its_end(tmp_path: Path) -> None:
+    """One webhook is rejected for good, one of two addresses of the mail is; then both are mended, by a reload."""
+    async with scene(tmp_path) as on, mailserver() as mail, receiver() as dead:
+        mail.refused, dead.status = {"gone@example.com": 550}, 410
+        post = POST.format(port=mail.port)
+        on.write(on.text + post + dead.toml("dead"))
+        async with running(on.config) as service:
+            await service.up()
+            await until(lambda: well(service))
+            on.pair.break_("transfer-open")
+            await until(lambda: causes(on) >= {"receiver dead", "receiver post"})
+            scraped = await service.scrape()
+            assert 'soawatch_notifications_total{outcome="in-part",receiver="post"}' in scraped
+            assert 'soawatch_notifications_total{outcome="rejected",receiver="dead"}' in scraped
+            assert {receivers for taken in mail.taken for receivers in taken.receivers} == {"here@example.com"}
+            assert any("dead rejects what it is told" in taken.mail.as_string() for taken in mail.taken)
+            dead.status = 204
+            on.write(on.text + post.replace('"gone@example.com", ', "") + dead.toml("dead") + 'token = "renewed"\n')
+            service.signal(signal.SIGHUP)
+            await until(lambda: resolved(on) >= {"receiver dead", "receiver post"})
+            await until(lambda: dead.kinds()[:1] == ["incident.opened"])
+            service.signal(signal.SIGTERM)
+            assert await service.ended() == 0
+    own = [said for _, said in dead.heard if said["data"]["cause"] == "receiver dead"]
+    assert own == [], "that it takes nothing is nothing to tell it"
+    assert len({id for id, _ in on.hook.heard}) == len(on.hook.heard)
+
+
+async def test_a_configuration_that_is_refused_is_told_and_so_is_the_one_that_is_not(tmp_path: Path) -> None:
+    async with scene(tmp_path) as on, running(on.config) as service:
+        await service.up()
+        await until(lambda: well(service))
+        on.write(on.text.replace('max_lag  = "3s"', 'max_lag  = "3"'))
+        service.signal(signal.SIGHUP)
+        await until(lambda: on.hook.kinds() == ["incident.opened"])
+        (line,) = on.hook.heard[0][1]["data"]["findings"]
+        assert line["code"] == "configuration-refused"
+        assert "soawatch.toml:" in line["text"]
+        on.write(on.text)
+        service.signal(signal.SIGHUP)
+        await until(lambda: on.hook.kinds() == ["incident.opened", "incident.resolved"])
+        service.signal(signal.SIGTERM)
+        assert await service.ended() == 0
+
+
+def causes(on: Scene, kind: str = "incident.opened") -> set[str]:
+    return {said["data"]["cause"] for _, said in on.hook.heard if said["type"] == kind}
+
+
+def resolved(on: Scene) -> set[str]:
+    return causes(on, "incident.resolved")

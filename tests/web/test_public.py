@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.model import Severity
+from alerting.model import Cause, Severity
 from checks.model import Address, Health
 from monitor.pictures import Pictures
 from monitor.ports import Commit
@@ -65,13 +65,26 @@ def leaky() -> Status:
     )
     lines = tuple(line("record-differs", "example.net.", "ns1", None, text) for text in LEAKS)
     more = tuple(line("tcp-unreachable", "example.net.", HIDDEN, HIDDEN_ADDRESS, "no TCP") for _ in range(2))
+    more += tuple(
+        line(code, "", None, None, f"{store}: {HIDDEN}")
+        for code, store in (
+            ("store-failing", "/var/lib/soawatch.db"),
+            ("configuration-refused", "/var/lib/soawatch.toml"),
+        )
+    )
+    receiver = replace(
+        seen.incidents["20261120T100430-a1b2c3"],
+        id="receiver",
+        cause=Cause("receiver", "oncall"),
+        lines=(line("receiver-failing", "", None, None, "oncall: mx.example.com refuses for good: dns@example.com"),),
+    )
     told = replace(
         seen.incidents["20261120T100430-a1b2c3"], id="leaky", lines=lines + more, findings=40, servers=("ns1", HIDDEN)
     )
     return replace(
         seen,
         zones=Pictures(zones.values()),
-        incidents={**seen.incidents, told.id: told},
+        incidents={**seen.incidents, told.id: told, receiver.id: receiver},
         receivers={"oncall": ReceiverStatus("oncall", "email", last_error=f"{HIDDEN} refused", pending=2)},
         store_ok=False,
         store_error="/var/lib/soawatch.db is read-only",

@@ -1,17 +1,16 @@
-"""Which one trouble stands behind many alerts?
+"""Which one trouble stands behind many alerts.
 
-From the widest to the narrowest: the monitor's own vantage, a server that fails for most of its zones, a zone.
-A secondary that lags because what it transfers from is gone, or lags itself, shares the cause of that one.
+From the widest to the narrowest: the monitor's own vantage, a server, a zone. What several zones have in common at one
+server is that server's; what one zone has at several servers is that zone's. A secondary that lags because what it
+transfers from is gone, or lags itself, shares the cause of that one.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from types import MappingProxyType
 
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase, Severity
-from checks.model import Address, Zone
+from checks.model import Zone
 from checks.roll import Roll
 
 BLIND = "vantage-blind"
@@ -38,34 +37,43 @@ FEEDS_NOTHING = BEHIND | {
 }
 """What keeps others from transferring from a server. Transfers need TCP (RFC 5936 section 4.1)."""
 
+OUT_OF_SERVICE = (FEEDS_NOTHING - BEHIND - {"tcp-unreachable"}) | {"zone-expired"}
+"""What a resolver that asks this address gets no use of: it has to ask another."""
+
 AHEAD, WENT_BACK = "serial-ahead", "serial-regressed"
 """Those that are ahead of a primary which went back have stood still: it is the one that moved."""
 
+SERVICE = "service"
+REPLICATION = "replication"
+TRANSFERS = "transfers"
+NUMBERING = "numbering"
+RECORDS = "records"
+
+FAMILIES: Mapping[str, str] = {
+    **dict.fromkeys(FEEDS_NOTHING, SERVICE),
+    "edns-broken": SERVICE,
+    **dict.fromkeys(BEHIND, REPLICATION),
+    **dict.fromkeys(("transfer-refused", "transfer-failed"), TRANSFERS),
+    **dict.fromkeys((AHEAD, WENT_BACK, "serial-unordered"), NUMBERING),
+    **dict.fromkeys(("record-differs", "record-unexpected", "content-differs"), RECORDS),
+}
+"""Codes that are signs of one trouble; each of the others is a family of its own."""
+
+FOLLOWS_FROM_SERVICE = frozenset({REPLICATION, TRANSFERS})
+"""What a server that does not answer as it should brings with it: it neither takes zones nor gives them."""
+
 MOST = 0.5
-"""A server is at fault when more than this share of its zones has alerts there …"""
+"""A server is at fault when more than this share of its zones has such alerts there; the monitor itself, when it
+could not check more than this share of all zones."""
 
 AT_LEAST = 2
-"""… and at least so many."""
-
-SCOPES = {
-    "transfer-refused": "transfers",
-    "transfer-failed": "transfers",
-    "transfer-open": "transfers",
-    "record-differs": "records",
-    "record-unexpected": "records",
-    "content-differs": "records",
-}
-"""Codes that can show only in zones for which the configuration asks for it: of those zones most are meant."""
-
-SCOPED = frozenset(SCOPES)
-
-ANY = ""
+"""So many zones are a group."""
 
 Place = tuple[str, str]
 """A zone at a server."""
 
-Taken = Mapping[tuple[str, Address], datetime]
-"""When a server's address last took a new version of any zone."""
+Trouble = tuple[str, str]
+"""A server and a family of codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +81,29 @@ class Topology:
     """Who serves which zone, and from whom it gets it. Made once per configuration by ``of``."""
 
     zones: Mapping[str, Zone] = field(default_factory=dict)
-    served: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """Server and scope → in how many zones it is listed, and could show something of that scope."""
+    served: Mapping[str, int] = field(default_factory=dict)
+    """Server → in how many zones it is listed."""
     vantage: str = "local"
 
     @classmethod
     def of(cls, zones: Roll[Zone] | Iterable[Zone], vantage: str = "local") -> "Topology":
         """Zones that are watched alike are counted, not walked."""
         known = zones if isinstance(zones, Roll) else Roll.of(zones)
-        served: Counter[tuple[str, str]] = Counter()
+        served: Counter[str] = Counter()
         for zone, count in zip(known.templates, known.alike(), strict=True):
             for name in {server.name for server in zone.servers} if count else ():
-                for scope in _scopes(zone):
-                    served[name, scope] += count
+                served[name] += count
         return cls(known, served, vantage)
+
+    def alike(self, zone: str) -> Zone | None:
+        """The zone, or one that is served alike: its name may be empty."""
+        if isinstance(self.zones, Roll):
+            return self.zones.template(zone) if zone in self.zones else None
+        return self.zones.get(zone)
 
     def feeders(self, zone: str, server: str) -> tuple[str, ...]:
         """Where a server gets the zone from: its upstream, else the zone's primary; () for the primary itself."""
-        known = self.zones.get(zone)
+        known = self.alike(zone)
         if known is None or known.primary == server:
             return ()
         entry = known.server(server)
@@ -99,16 +112,15 @@ class Topology:
         return (known.primary,) if known.primary else ()
 
 
-def fold(
-    alerts: Iterable[Alert],
-    topology: Topology,
-    taken: Taken = MappingProxyType({}),
-    wanted: Collection[Alert] | None = None,
-) -> Mapping[AlertKey, Cause]:
-    """The cause of each alert that stands, or of those ``wanted`` only. Pending ones count too: so it begins.
+def family(code: str) -> str:
+    """The trouble that a code is a sign of."""
+    return FAMILIES.get(code, code)
 
-    Alerts of severity info have no cause: they open no incident and explain nothing. ``taken`` tells a server that
-    takes nothing any more from one that does not get one zone, long before most of its zones have changed.
+
+def fold(alerts: Iterable[Alert], topology: Topology) -> Mapping[AlertKey, Cause]:
+    """The cause of each alert that stands. Pending ones count too: so it begins.
+
+    Alerts of severity info have no cause: they open no incident and explain nothing.
     """
     standing = [a for a in alerts if a.phase is not Phase.OK and a.severity is not Severity.INFO]
     codes: dict[Place, set[str]] = defaultdict(set)
@@ -116,17 +128,15 @@ def fold(
         if key.server is not None:
             codes[key.zone, key.server].add(key.code)
     roots = {place: _root(place, codes, topology, ()) for place, found in codes.items() if found & BEHIND}
-    stalled = _stalled(standing, roots, taken) if taken else frozenset()
     roots |= {
         place: above
         for place, found in codes.items()
         if AHEAD in found and (above := _left_behind(place, codes, topology)) is not None
     }
-    failing = _failing(codes, roots, topology)
+    grouped = _grouped(_own_troubles(codes, roots), topology)
     own = OWN | {NOT_CHECKED} if _sees_little(standing, topology) else OWN
     causes = {}
-    for alert in standing if wanted is None else wanted:
-        key = alert.key
+    for key in (alert.key for alert in standing):
         if key.code in own:
             causes[key] = Cause("vantage", topology.vantage)
         elif key.code == FAILING:
@@ -135,7 +145,8 @@ def fold(
             causes[key] = Cause("zone", key.zone)
         else:
             root = _blamed(key.code, (key.zone, key.server), roots)
-            at_fault = root in stalled or not failing.isdisjoint({(root[1], ANY), (root[1], SCOPES.get(key.code, ANY))})
+            families = _families(key.code, codes[root], above=root != (key.zone, key.server))
+            at_fault = _belongs(root, families, grouped, topology)
             causes[key] = Cause("server", root[1]) if at_fault else Cause("zone", key.zone)
     return causes
 
@@ -161,38 +172,57 @@ def _left_behind(place: Place, codes: Mapping[Place, set[str]], topology: Topolo
     return next(((zone, up) for up in topology.feeders(zone, server) if WENT_BACK in codes.get((zone, up), ())), None)
 
 
-def _stalled(standing: Iterable[Alert], roots: Mapping[Place, Place], taken: Taken) -> frozenset[Place]:
-    """Where servers lag that have not taken a new version of any zone since, and lag in several."""
-    lagging: dict[tuple[str, Address], set[Place]] = defaultdict(set)
-    for alert in standing:
-        key = alert.key
-        if key.code not in BEHIND or key.server is None or key.address is None or alert.bad_since is None:
-            continue
-        place, last = (key.zone, key.server), taken.get((key.server, key.address))
-        if roots[place] == place and last is not None and last < alert.bad_since:
-            lagging[key.server, key.address].add(place)
-    return frozenset(place for places in lagging.values() if len(places) >= AT_LEAST for place in places)
-
-
-def _failing(
-    codes: Mapping[Place, set[str]], roots: Mapping[Place, Place], topology: Topology
-) -> frozenset[tuple[str, str]]:
-    """The servers that are bad for most of their zones, by alerts that nothing above them explains, per scope."""
-    bad: Counter[tuple[str, str]] = Counter()
+def _own_troubles(codes: Mapping[Place, set[str]], roots: Mapping[Place, Place]) -> Mapping[str, set[Place]]:
+    """Family → the places that have it, where nothing above explains it."""
+    places: dict[str, set[Place]] = defaultdict(set)
     for place, found in codes.items():
         unexplained = found if roots.get(place, place) == place else found - BEHIND - {AHEAD}
-        if unexplained:
-            bad[place[1], ANY] += 1
-            if not SCOPED.isdisjoint(unexplained):
-                bad.update((place[1], scope) for scope in {SCOPES[code] for code in SCOPED & unexplained})
-    return frozenset(
-        where for where, zones in bad.items() if zones >= AT_LEAST and zones > MOST * topology.served.get(where, 0)
+        for name in set(map(family, unexplained)):
+            places[name].add(place)
+    return places
+
+
+def _grouped(troubles: Mapping[str, set[Place]], topology: Topology) -> Mapping[Trouble, set[Place]]:
+    """The places whose trouble is their server's: several zones have it there, and more zones than the zone has
+    servers with it; or most zones of the server do.
+    """
+    grouped: dict[Trouble, set[Place]] = {}
+    for name, places in troubles.items():
+        zones_at: dict[str, set[Place]] = defaultdict(set)
+        for place in places:
+            zones_at[place[1]].add(place)
+        servers_of = Counter(zone for zone, _ in places)
+        for server, here in zones_at.items():
+            most = len(here) > MOST * topology.served.get(server, 0)
+            group = here if most else {place for place in here if len(here) > servers_of[place[0]]}
+            if len(group) >= AT_LEAST:
+                grouped[server, name] = group
+    return grouped
+
+
+def _belongs(
+    place: Place, families: Collection[str], grouped: Mapping[Trouble, set[Place]], topology: Topology
+) -> bool:
+    """Whether what a place has of these families is its server's trouble, or follows from one."""
+    server = place[1]
+    if any(place in grouped.get((server, name), ()) for name in families):
+        return True
+    down = grouped.get((server, SERVICE), set())
+    return not FOLLOWS_FROM_SERVICE.isdisjoint(families) and (
+        place in down or len(down) > MOST * topology.served.get(server, 0)
     )
 
 
 def _blamed(code: str, place: Place, roots: Mapping[Place, Place]) -> Place:
     """Where a code at a place begins: above, if it is one that comes from above."""
     return roots.get(place, place) if code in BEHIND or code == AHEAD else place
+
+
+def _families(code: str, at_root: Collection[str], *, above: bool) -> Collection[str]:
+    """The trouble that a code is a sign of where it begins: its own, or what its root ``above`` has."""
+    if not above:
+        return {family(code)}
+    return {NUMBERING} if code == AHEAD else set(map(family, FEEDS_NOTHING.intersection(at_root)))
 
 
 def _sees_little(standing: Iterable[Alert], topology: Topology) -> bool:
@@ -204,11 +234,3 @@ def _sees_little(standing: Iterable[Alert], topology: Topology) -> bool:
         if key.code == NOT_CHECKED:
             unseen.add(key.zone)
     return len(unseen) >= AT_LEAST and len(unseen) > MOST * len(topology.zones)
-
-
-def _scopes(zone: Zone) -> Iterator[str]:
-    yield ANY
-    if zone.transfers:
-        yield "transfers"
-    if zone.records:
-        yield "records"

@@ -1,41 +1,35 @@
-"""Which alerts are one incident, and what must be said of it now?"""
+"""Incidents: which alerts are one, what of it is bad now, and when it is over."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache, partial
 from hashlib import sha256
 from types import MappingProxyType
 
-from alerting.cause import Taken, Topology, fold
-from alerting.lines import Identity, chosen, ended, fresh, identity, line_of, texts_of
+from alerting.cause import FOLLOWS_FROM_SERVICE, SERVICE, family, fold
+from alerting.lines import lines_of
 from alerting.model import (
-    NOT_CHECKED,
+    OPEN,
+    RESOLVED,
     Alert,
     AlertKey,
     Cause,
     Incident,
-    News,
     Phase,
-    Policy,
     Reason,
-    Route,
     Severity,
     Telling,
     Transition,
 )
-from alerting.route import route
+from alerting.news import Firing, Rules, announce, announce_end
+from alerting.unserved import unserved_zones
 
-OPEN, RESOLVED = "open", "resolved"
-
-CONSEQUENCES = frozenset({NOT_CHECKED})
-"""What follows from anything that keeps the monitor from looking: in an open incident it is no news."""
+RELATED = FOLLOWS_FROM_SERVICE | {SERVICE}
+"""Troubles of a zone at a server that are most likely one."""
 
 Standing = Mapping[AlertKey, Alert]
 Causes = Mapping[AlertKey, Cause]
-Folded = Callable[[Collection[Alert]], Causes]
-"""The causes of some alerts, seen in the light of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,56 +49,69 @@ class Kept:
     tellings: tuple[Telling, ...] = ()
 
 
-def keep(
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The alerts of an incident: those that are not OK, pending ones of its cause included, and those just over."""
+
+    standing: Sequence[Alert] = ()
+    over: Sequence[Alert] = ()
+
+
+def update(
     book: Book,
     standing: Standing,
     changed: Sequence[Alert],
     transitions: Iterable[Transition],
-    topology: Topology,
-    routes: Sequence[Route],
+    rules: Rules,
     now: datetime,
-    receivers: Sequence[str] = (),
-    taken: Taken = MappingProxyType({}),
+    *,
+    anew: bool = False,
 ) -> Kept:
-    """Alerts that fire join the incident of their cause; one without alerts is resolved.
+    """Alerts that fire join the incident of their cause; one without alerts is resolved; what must be told is told.
 
     ``standing`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
-    OK ones too. An alert stays in its incident until it is OK. Per incident and batch each receiver hears one thing
-    at most: that it opened, if he has not heard of it; that it worsened, by severity, by a code not yet told, or from
-    a zone's trouble to a server's; that it is resolved, to exactly those who heard that it opened.
+    OK ones too. An alert stays in its incident until it is OK, or no more than information. ``anew``: by other rules
+    than before, so every incident is looked at.
     """
-    firing = [a for a in changed if a.phase in (Phase.FIRING, Phase.RECOVERING) and a.severity > Severity.INFO]
-    joining = [a for a in firing if a.incident not in book.incidents]
-    graver = [a for a in firing if (i := book.incidents.get(a.incident or "")) is not None and a.severity > i.severity]
-    leaving = [a for a in changed if a.quiet and a.incident in book.incidents]
+    grave = [alert for alert in standing.values() if alert.severity > Severity.INFO]
+    joining = [a for a in grave if a.phase is not Phase.PENDING and a.incident not in book.incidents]
     if not (book.incidents or joining):
         return Kept(book)
-    folded = partial(fold, standing.values(), topology, taken)
-    causes = folded(joining) if joining else {}
-    wider = _widen(book, standing, joining, causes, folded)
-    joined = _assign(wider, standing, joining, causes, now)
+    pending = any(alert.phase is Phase.PENDING for alert in grave)
+    causes = fold(grave, rules.topology) if joining or pending else {}
+    wider = _widened(book, grave, joining, causes)
+    joined = _assigned(wider, grave, joining, causes, now)
+    after = dict(wider.incidents) | _opened(wider, joined, causes, now)
+    if joined:
+        placed = {alert.key: alert for alert in joined}
+        grave = [placed.get(alert.key, alert) for alert in grave]
+    members = _members(after, grave, changed, causes)
+    unserved = _unserved(grave, rules)
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
-    after = _enter(wider, joined, causes, graver, now)
-    after = _reach(after, book, standing, folded)
-    after = _leave(after, leaving, unwatched)
-    after, over = _close(after, standing, joined, folded, now)
-    return _tell(book, after, over, joined, standing, routes, receivers, now)
+    moved = {alert.incident for alert in (*changed, *joined)}
+    changes, tellings = [], []
+    for name, incident in list(after.items()):
+        if not (anew or name in moved or incident is not book.incidents.get(name)) and _as_it_was(
+            incident, members[name].standing, unserved[name], now
+        ):
+            continue
+        done, news = _go_on(incident, members[name], unserved[name], unwatched, rules, now)
+        if done.phase == RESOLVED:
+            del after[name]
+        else:
+            after[name] = done
+        if done != book.incidents.get(name):
+            changes.append(done)
+        tellings += news
+    left = (a for a in standing.values() if a.severity <= Severity.INFO and a.incident is not None)
+    return Kept(Book(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(tellings))
 
 
-def remind(book: Book, now: datetime, policy: Policy, standing: Standing = MappingProxyType({})) -> Kept:
-    """What is still open and was last told of ``policy.remind`` ago is told again; zero means never.
-
-    ``standing`` brings the lines up to date: how late it is by now.
-    """
-    due = [i for i in book.incidents.values() if i.told and policy.remind and now - i.told_at >= policy.remind]
-    changed, tellings = [], []
-    texts = texts_of(standing.values()) if due else {}
-    for incident in due:
-        told = replace(fresh(incident, texts), told_at=now, news=incident.news + 1)
-        changed.append(told)
-        tellings += [_telling(told, News.REMINDED, name, now) for name in told.receivers]
-    kept = Book({**book.incidents, **{i.id: i for i in changed}}) if changed else book
-    return Kept(kept, (), tuple(changed), tuple(tellings))
+def review(book: Book, standing: Standing, rules: Rules, now: datetime) -> Kept:
+    """What is to be told because time has passed: waited for, growing, over in part, or to be told again."""
+    if not any(incident.due_at is not None and incident.due_at <= now for incident in book.incidents.values()):
+        return Kept(book)
+    return update(book, standing, (), (), rules, now)
 
 
 def incident_id(cause: Cause, opened_at: datetime) -> str:
@@ -112,21 +119,16 @@ def incident_id(cause: Cause, opened_at: datetime) -> str:
     return f"{opened_at:%Y%m%dT%H%M%S}-{sha256(f'{cause} {opened_at.isoformat()}'.encode()).hexdigest()[:12]}"
 
 
-def telling_id(incident: Incident, receiver: str) -> str:
-    """Unique to incident, piece of news and receiver; without dots, which separate the parts of a signature."""
-    return f"{incident.id}-{incident.news}-{sha256(receiver.encode()).hexdigest()[:8]}"
-
-
-def _widen(book: Book, standing: Standing, joining: Iterable[Alert], causes: Causes, folded: Folded) -> Book:
-    """An incident of a zone becomes that of a server when all that is in it turns out to be that server's fault."""
+def _widened(book: Book, grave: Iterable[Alert], joining: Iterable[Alert], causes: Causes) -> Book:
+    """An incident of a zone becomes that of a server when all that is in it turns out to be that server's."""
     wanted = {causes[alert.key] for alert in joining if causes[alert.key].kind == "server"}
     wanted -= {incident.cause for incident in book.incidents.values()}
     if not wanted:
         return book
-    members = [a for a in standing.values() if a.incident in book.incidents and a.severity > Severity.INFO]
     held: dict[str, set[Cause]] = defaultdict(set)
-    for alert, cause in zip(members, folded(members).values(), strict=True):
-        held[alert.incident or ""].add(cause)
+    for alert in grave:
+        if alert.incident in book.incidents:
+            held[alert.incident or ""].add(causes[alert.key])
     wider = {}
     for name in sorted(held):
         if len(held[name]) == 1 and held[name] <= wanted:
@@ -135,165 +137,131 @@ def _widen(book: Book, standing: Standing, joining: Iterable[Alert], causes: Cau
     return Book({**book.incidents, **wider})
 
 
-def _assign(
-    book: Book, standing: Standing, joining: Sequence[Alert], causes: Causes, now: datetime
+def _assigned(
+    book: Book, grave: Iterable[Alert], joining: Sequence[Alert], causes: Causes, now: datetime
 ) -> tuple[Alert, ...]:
-    """To each alert its incident: the open one of its cause; else the one that holds another alert of the same
+    """To each alert its incident: the open one of its cause; else the one that holds a related alert of the same
     zone at the same server, for that is most likely the same trouble; else a new one.
     """
     if not joining:
         return ()
     of_cause = {incident.cause: incident.id for incident in book.incidents.values()}
-    nearby = _places(book, standing) if any(causes[alert.key] not in of_cause for alert in joining) else {}
+    nearby = _places(book, grave) if any(causes[alert.key] not in of_cause for alert in joining) else {}
     joined = []
     for alert in joining:
         cause = causes[alert.key]
-        where = of_cause.get(cause) or nearby.get((alert.key.zone, alert.key.server))
+        where = of_cause.get(cause)
+        if where is None and family(alert.key.code) in RELATED:
+            where = nearby.get((alert.key.zone, alert.key.server))
         if where is None:
             where = of_cause[cause] = incident_id(cause, now)
         joined.append(replace(alert, incident=where))
     return tuple(joined)
 
 
-def _places(book: Book, standing: Standing) -> Mapping[tuple[str, str | None], str | None]:
-    """In which incident a zone at a server is."""
-    held = (alert for alert in standing.values() if alert.incident in book.incidents)
+def _places(book: Book, grave: Iterable[Alert]) -> Mapping[tuple[str, str | None], str | None]:
+    """In which incident what is wrong with a zone at a server is."""
+    held = (alert for alert in grave if alert.incident in book.incidents and family(alert.key.code) in RELATED)
     return {(a.key.zone, a.key.server): a.incident for a in held if a.key.server is not None}
 
 
-def _enter(
-    book: Book, joined: Iterable[Alert], causes: Causes, graver: Iterable[Alert], now: datetime
-) -> dict[str, Incident]:
-    """The incidents with what joined them, or grew graver in them."""
-    after = dict(book.incidents)
-    by_incident: dict[str, list[Alert]] = defaultdict(list)
+def _opened(book: Book, joined: Iterable[Alert], causes: Causes, now: datetime) -> dict[str, Incident]:
+    opened: dict[str, Incident] = {}
     for alert in joined:
-        by_incident[alert.incident or ""].append(alert)
-    for name, alerts in by_incident.items():
-        incident = after.get(name) or _new(name, causes[alerts[0].key], now)
-        after[name] = _with(incident, alerts)
-    for alert in graver:
-        known = after[alert.incident or ""]
-        after[known.id] = replace(known, severity=max(known.severity, alert.severity))
-    return after
+        name = alert.incident or ""
+        if name not in book.incidents and name not in opened:
+            cause, began = causes[alert.key], alert.bad_since or alert.since
+            opened[name] = Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, began_at=began)
+    return opened
 
 
-def _reach(after: dict[str, Incident], before: Book, standing: Standing, folded: Folded) -> dict[str, Incident]:
-    """What first becomes a server's incident counts the zones whose alerts are still on their way: they are why."""
-    known = {incident.cause for incident in before.incidents.values()}
-    fresh = {i.cause: i for i in after.values() if i.cause.kind == "server" and i.cause not in known}
-    if not fresh:
-        return after
-    coming: dict[str, list[str]] = defaultdict(list)
-    pending = [a for a in standing.values() if a.phase is Phase.PENDING and a.severity > Severity.INFO]
-    for alert, cause in zip(pending, folded(pending).values(), strict=True):
-        if cause in fresh:
-            coming[fresh[cause].id].append(alert.key.zone)
-    return after | {
-        name: replace(after[name], zones=_union(after[name].zones, zones)) for name, zones in coming.items()
-    }
+def _members(
+    incidents: Mapping[str, Incident], grave: Iterable[Alert], changed: Iterable[Alert], causes: Causes
+) -> Mapping[str, Members]:
+    of_cause = {incident.cause: incident.id for incident in incidents.values()}
+    standing: dict[str, list[Alert]] = defaultdict(list)
+    over: dict[str, list[Alert]] = defaultdict(list)
+    for alert in grave:
+        where = of_cause.get(causes[alert.key]) if alert.phase is Phase.PENDING else alert.incident
+        if where is not None:
+            standing[where].append(alert)
+    for alert in changed:
+        if alert.quiet and alert.incident is not None:
+            over[alert.incident].append(alert)
+    return {name: Members(standing[name], over[name]) for name in incidents}
 
 
-def _new(name: str, cause: Cause, now: datetime) -> Incident:
-    return Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, told_at=now, told=False)
-
-
-def _with(incident: Incident, alerts: Sequence[Alert]) -> Incident:
-    return replace(
-        incident,
-        severity=max(incident.severity, *(a.severity for a in alerts)),
-        zones=_union(incident.zones, (a.key.zone for a in alerts)),
-        servers=_union(incident.servers, (a.key.server for a in alerts)),
-        codes=_union(incident.codes, (a.key.code for a in alerts)),
-        lines=chosen((*incident.lines, *map(line_of, alerts))),
-        findings=incident.findings + len(alerts),
+def _as_it_was(incident: Incident, standing: Sequence[Alert], unserved: tuple[str, ...], now: datetime) -> bool:
+    """Whether an incident none of whose own alerts changed is as it was, and nothing of it is to be told now."""
+    return (
+        len(standing) == incident.findings
+        and unserved == incident.unserved
+        and (incident.due_at is None or now < incident.due_at)
+        and not any(alert.phase is Phase.PENDING for alert in standing)
     )
 
 
-def _union(before: tuple[str, ...], more: Iterable[str | None]) -> tuple[str, ...]:
-    new = {name for name in more if name}.difference(before)
-    return tuple(sorted({*before, *new})) if new else before
+def _unserved(grave: Iterable[Alert], rules: Rules) -> Mapping[str, tuple[str, ...]]:
+    """Incident → the zones that no server answers for since the latest alert of them is in it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for zone, alert in unserved_zones(grave, rules.topology).items():
+        found[alert.incident or ""].append(zone)
+    return defaultdict(tuple, {name: tuple(sorted(zones)) for name, zones in found.items()})
 
 
-def _leave(after: dict[str, Incident], leaving: Iterable[Alert], unwatched: set[AlertKey]) -> dict[str, Incident]:
-    """Lines of alerts that are over say since when, and whether it is only that nobody looks any more."""
-    gone: dict[str, dict[Identity, Alert]] = defaultdict(dict)
-    for alert in leaving:
-        gone[alert.incident or ""][identity(line_of(alert))] = alert
-    for name, alerts in gone.items():
-        after[name] = replace(after[name], lines=tuple(ended(x, alerts, unwatched) for x in after[name].lines))
-    return after
-
-
-def _close(
-    after: dict[str, Incident], standing: Standing, joined: Iterable[Alert], folded: Folded, now: datetime
-) -> tuple[dict[str, Incident], list[Incident]]:
-    """Those that go on, and those that are over: no alert is in them, and none is on its way to them."""
-    held = {a.incident for a in standing.values()} | {a.incident for a in joined}
-    idle = [incident for incident in after.values() if incident.id not in held]
-    if not idle:
-        return after, []
-    pending = [a for a in standing.values() if a.phase is Phase.PENDING and a.severity > Severity.INFO]
-    coming = set(folded(pending).values())
-    over = [replace(i, phase=RESOLVED, resolved_at=now) for i in idle if i.cause not in coming]
-    ids = {incident.id for incident in over}
-    return {name: incident for name, incident in after.items() if name not in ids}, over
-
-
-def _tell(
-    book: Book,
-    after: Mapping[str, Incident],
-    over: Sequence[Incident],
-    joined: tuple[Alert, ...],
-    standing: Standing,
-    routes: Sequence[Route],
-    receivers: Sequence[str],
-    now: datetime,
-) -> Kept:
-    changed, tellings, open_now = [], [], dict(after)
-    texts = cache(lambda: texts_of([*standing.values(), *joined]))
-    for name, incident in after.items():
-        before = book.incidents.get(name)
-        if incident == before:
-            continue
-        open_now[name], news = _news(before, incident, texts, routes, receivers, now)
-        changed.append(open_now[name])
-        tellings += news
-    for incident in over:
-        told = replace(incident, news=incident.news + 1, told_at=now)
-        changed.append(told)
-        tellings += [_telling(told, News.RESOLVED, name, now) for name in told.receivers]
-    return Kept(Book(open_now), joined, tuple(changed), tuple(tellings))
-
-
-def _news(
-    before: Incident | None,
+def _go_on(
     incident: Incident,
-    texts: Callable[[], Mapping[Identity, str]],
-    routes: Sequence[Route],
-    receivers: Sequence[str],
+    members: Members,
+    unserved: tuple[str, ...],
+    unwatched: Collection[AlertKey],
+    rules: Rules,
     now: datetime,
 ) -> tuple[Incident, list[Telling]]:
-    """Those who hear of it for the first time hear that it opened; the others only if it is worse."""
-    worse = before is not None and (
-        incident.severity > before.severity
-        or incident.cause != before.cause
-        or not CONSEQUENCES.issuperset(set(incident.codes).difference(before.codes))
-    )
-    heard = incident.receivers
-    first = tuple(name for name in route(incident, routes, receivers) if name not in heard)
-    if not first and not (worse and heard):
-        return incident, []
-    told = replace(
-        fresh(incident, texts()),
-        told=True,
-        told_at=now,
-        receivers=(*heard, *first),
-        news=incident.news + 1,
-    )
-    tellings = [_telling(told, News.WORSENED, name, now) for name in heard if worse]
-    return told, tellings + [_telling(told, News.OPENED, name, now) for name in first]
+    """The incident as it is by now, and what is told of it."""
+    fresh = _as_of_now(incident, members, unserved, unwatched, now)
+    if members.standing:
+        return announce(fresh, Firing.of(members.standing, rules.cadence), rules, now)
+    ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
+    ended = max([ended, *(line.ended for line in fresh.lines if line.ended is not None)])
+    return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended), now)
 
 
-def _telling(incident: Incident, news: News, receiver: str, now: datetime) -> Telling:
-    return Telling(telling_id(incident, receiver), receiver, news, incident, now)
+def _as_of_now(
+    incident: Incident,
+    members: Members,
+    unserved: tuple[str, ...],
+    unwatched: Collection[AlertKey],
+    now: datetime,
+) -> Incident:
+    """What is bad now, out of the alerts; what is not any more becomes past."""
+    standing = members.standing
+    known = [alert for alert in standing if alert.phase is not Phase.PENDING]
+    zones = tuple(sorted({alert.key.zone for alert in standing if alert.key.zone}))
+    servers = tuple(sorted({alert.key.server for alert in standing if alert.key.server}))
+    codes = tuple(sorted({alert.key.code for alert in standing}))
+    severity = max((alert.severity for alert in known), default=incident.severity)
+    severity = Severity.CRITICAL if unserved else severity
+    eased = severity < incident.severity or not set(incident.zones) <= set(zones)
+    eased = eased or not set(incident.servers) <= set(servers)
+    return replace(
+        incident,
+        severity=severity,
+        worst=max(incident.worst, severity),
+        began_at=min([incident.began_at, *(alert.bad_since or alert.since for alert in standing)]),
+        zones=zones,
+        servers=servers,
+        codes=codes,
+        past_zones=_past(incident.past_zones, incident.zones, zones),
+        past_servers=_past(incident.past_servers, incident.servers, servers),
+        past_codes=_past(incident.past_codes, incident.codes, codes),
+        findings=len(standing),
+        recovering=sum(alert.phase is Phase.RECOVERING for alert in standing),
+        unserved=unserved,
+        lines=lines_of(incident.lines, standing, members.over, unwatched, now),
+        eased_at=now if eased else incident.eased_at,
+    )
+
+
+def _past(past: tuple[str, ...], before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
+    """What was there before and is not now."""
+    return tuple(sorted({*past, *before}.difference(now)))

@@ -1,59 +1,103 @@
-"""How does an incident list what is, or was, wrong?"""
+"""The lines of an incident: its findings, folded, the gravest first."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from alerting.model import Alert, AlertKey, Incident, Line
+from alerting.model import Alert, AlertKey, Line, Phase, Severity
 
 MOST_LINES = 20
+"""Lines kept beside those that are critical and stand, which are all kept."""
+
+SAMPLE = 5
+"""Zones named by a line that is about many."""
 
 UNWATCHED = "; no longer monitored"
 
-Identity = tuple[object, ...]
-"""What tells one line of an incident from another."""
+Place = tuple[str, str | None, str | None]
+"""What the findings of one line have in common: code, server and address."""
 
 
-def line_of(alert: Alert) -> Line:
-    key = alert.key
-    address = str(key.address) if key.address is not None else None
-    since = alert.bad_since or alert.since
-    return Line(key.code, alert.severity, key.zone, key.server, address, alert.text, since, subject=key.subject)
+def lines_of(
+    before: Sequence[Line],
+    standing: Iterable[Alert],
+    over: Iterable[Alert],
+    unwatched: Collection[AlertKey],
+    now: datetime,
+) -> tuple[Line, ...]:
+    """The lines of an incident whose alerts in ``standing`` are not OK, and those in ``over`` just became so.
 
-
-def chosen(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """At most MOST_LINES of them, in their order, so that every code has one.
-
-    What stands is chosen before what ended, the first of a code before the second, the grave before the light.
+    A line of which nothing stands any more is kept as it was and says since when; ``unwatched`` are the alerts that
+    ended only because nobody looks any more.
     """
-    if len(lines) <= MOST_LINES:
-        return tuple(lines)
-    nth: Counter[tuple[str, bool]] = Counter()
-    ranked = []
-    for place, line in enumerate(lines):
-        ended = line.ended is not None
-        nth[line.code, ended] += 1
-        ranked.append((ended, nth[line.code, ended] > 1, -line.severity, place))
-    return tuple(lines[place] for place in sorted(rank[-1] for rank in sorted(ranked)[:MOST_LINES]))
+    found: dict[Place, list[Alert]] = defaultdict(list)
+    for alert in standing:
+        found[_place(alert)].append(alert)
+    gone: dict[Place, list[Alert]] = defaultdict(list)
+    for alert in over:
+        gone[_place(alert)].append(alert)
+    lines = [_line(alerts) for alerts in found.values()]
+    for line in before:
+        where = (line.code, line.server, line.address)
+        if where not in found:
+            lines.append(_ended(line, gone.get(where, ()), unwatched, now))
+    known = {(line.code, line.server, line.address) for line in before}
+    lines += [
+        _ended(_line(alerts), alerts, unwatched, now)
+        for where, alerts in gone.items()
+        if where not in known and where not in found
+    ]
+    return _kept(sorted(lines, key=gravity))
 
 
-def ended(line: Line, alerts: Mapping[Identity, Alert], unwatched: set[AlertKey]) -> Line:
-    alert = alerts.get(identity(line))
-    if alert is None or line.ended is not None:
+def gravity(line: Line) -> tuple[object, ...]:
+    """What stands before what ended, the grave before the light, of those the newest first."""
+    return line.ended is not None, -line.severity, -line.since.timestamp(), line.code, line.server or "", line.zone
+
+
+def _kept(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Nothing that is critical and stands is ever left out."""
+    grave = [line for line in lines if line.ended is None and line.severity is Severity.CRITICAL]
+    return (*grave, *lines[len(grave) : len(grave) + MOST_LINES])
+
+
+def _place(alert: Alert) -> Place:
+    key = alert.key
+    return key.code, key.server, str(key.address) if key.address is not None else None
+
+
+def _line(alerts: Sequence[Alert]) -> Line:
+    """One line for alerts of one place; it speaks for the first of those that are bad now, the gravest before."""
+    first = min(alerts, key=lambda a: (a.phase is Phase.RECOVERING, -a.severity, a.bad_since or a.since, a.key.zone))
+    key, zones = first.key, sorted({alert.key.zone for alert in alerts})
+    return Line(
+        code=key.code,
+        severity=max(alert.severity for alert in alerts),
+        zone=key.zone,
+        server=key.server,
+        address=str(key.address) if key.address is not None else None,
+        text=first.text,
+        since=min(alert.bad_since or alert.since for alert in alerts),
+        ended=_good_since(alerts),
+        subject=key.subject,
+        count=len(alerts),
+        zones=len(zones),
+        sample=tuple([key.zone, *(zone for zone in zones if zone != key.zone)][:SAMPLE]) if len(zones) > 1 else (),
+    )
+
+
+def _good_since(alerts: Iterable[Alert]) -> datetime | None:
+    """Since when none of them is bad; None while one is."""
+    since = [alert.good_since if alert.phase is Phase.RECOVERING else None for alert in alerts]
+    known = [each for each in since if each is not None]
+    return max(known) if len(known) == len(since) else None
+
+
+def _ended(line: Line, alerts: Sequence[Alert], unwatched: Collection[AlertKey], now: datetime) -> Line:
+    """Of what never came out of its grace it is only known that it is good now."""
+    if line.ended is not None and not alerts:
         return line
-    said = line.text + UNWATCHED if alert.key in unwatched else line.text
-    return replace(line, ended=alert.since, text=said)
-
-
-def identity(line: Line) -> Identity:
-    return (line.code, line.zone, line.server, line.address, line.subject, line.since)
-
-
-def texts_of(alerts: Iterable[Alert]) -> dict[Identity, str]:
-    """How the alerts put it by now: "22 min behind" grows while the alert stands unchanged."""
-    return {identity(line_of(alert)): alert.text for alert in alerts if alert.incident is not None}
-
-
-def fresh(incident: Incident, texts: Mapping[Identity, str]) -> Incident:
-    lines = (x if x.ended else replace(x, text=texts.get(identity(x), x.text)) for x in incident.lines)
-    return replace(incident, lines=tuple(lines))
+    at = max((alert.good_since or alert.since for alert in alerts), default=now)
+    left = bool(alerts) and all(alert.key in unwatched for alert in alerts) and not line.text.endswith(UNWATCHED)
+    return replace(line, ended=at, text=line.text + UNWATCHED if left else line.text)

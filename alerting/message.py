@@ -1,5 +1,6 @@
-"""How is a piece of news put in words?"""
+"""Notifications: what is told of an incident, in the words of a mail and as data."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,22 +11,30 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from alerting.catalogue import CATALOGUE
 from alerting.catalogue.dig import dig
 from alerting.catalogue.entry import Entry
-from alerting.letters import letters
-from alerting.model import Incident, Line, News, Notification, Telling
+from alerting.headline import changes, headline, plain, plain_block, shown_zone, shown_zones, thousands
+from alerting.lines import gravity
+from alerting.model import RESOLVED, Incident, Line, News, Notification, Telling
 from checks.words import moment, span
 
 TAGS = {
     News.OPENED: "FIRING {severity}",
     News.REMINDED: "STILL {severity}",
     News.WORSENED: "WORSE {severity}",
+    News.IMPROVED: "BETTER {severity}",
     News.RESOLVED: "RESOLVED",
     News.TEST: "TEST",
 }
+
+UPDATES = frozenset({News.REMINDED, News.WORSENED, News.IMPROVED})
+"""News for those who know of it already."""
 
 MOST_SUBJECT = 180
 MOST_ZONES = 1000
 MOST_CODES = 3
 MOST_DIG = 6
+MOST_PAST = 10
+
+_MORE_LINES = re.compile("\n{3,}")
 
 DELAYED = timedelta(minutes=10)
 
@@ -42,18 +51,24 @@ class Explained:
 def render(telling: Telling, url: str | None = None, now: datetime | None = None) -> Notification:
     """The notification for one telling. ``url`` is where people reach the page; ``now`` when it is sent."""
     incident, at = telling.incident, now or telling.at
-    shown = sorted(incident.lines, key=lambda line: (line.ended is not None, -line.severity, line.since))
-    standing = [line for line in shown if line.ended is None]
+    lines = sorted(incident.lines, key=gravity)
+    standing = [line for line in lines if line.ended is None]
     codes = _codes(standing)
+    over = incident.phase == RESOLVED
+    ended = incident.ended_at or incident.resolved_at or telling.at
+    tag = TAGS[telling.news].format(severity=incident.severity)
     words = {
         "news": telling.news,
         "incident": incident,
-        "headline": headline(incident, shown),
-        "tag": TAGS[telling.news].format(severity=incident.severity),
-        "lines": shown,
-        "more": incident.findings - len(shown),
-        "over": incident.resolved_at is not None,
-        "lasted": span((incident.resolved_at or telling.at) - incident.opened_at),
+        "headline": headline(incident, telling.news),
+        "tag": tag,
+        "changes": changes(incident) if telling.news in UPDATES else (),
+        "standing": () if incident.goes_on else lines[:MOST_PAST] if over else standing,
+        "past": () if over else [line for line in lines if line.ended is not None][:MOST_PAST],
+        "over": over,
+        "goes_on": incident.goes_on,
+        "ended": ended,
+        "lasted": span(ended - incident.began_at),
         "explained": [Explained(e.code, e.meaning, e.advice) for e in codes],
         "cures": codes[0].cure.blocks(_bare(standing[0].zone)) if codes else (),
         "dig": _dig(standing),
@@ -67,61 +82,60 @@ def render(telling: Telling, url: str | None = None, now: datetime | None = None
         at=telling.at,
         incident=incident.id,
         thread=incident.id,
-        subject=_cut(f"[{words['tag']}] {words['headline']}"),
-        text=_TEMPLATES.get_template("incident.txt").render(words),
+        subject=_cut(f"[{tag}] {words['headline']}"),
+        text=_MORE_LINES.sub("\n\n", _TEMPLATES.get_template("incident.txt").render(words)),
         html=_TEMPLATES.get_template("incident.html").render(words),
         data=as_data(incident),
+        summary=_TEMPLATES.get_template("summary.txt").render(words).strip(),
+        link=link(incident, url),
         sent_at=at,
     )
 
 
 def as_data(incident: Incident) -> dict[str, object]:
-    """The incident as the API and webhooks show it: JSON values only, times in RFC 3339, zones capped at 1000."""
+    """The incident as the API and webhooks show it: JSON values only, times in RFC 3339, zones capped at 1000.
+
+    While it is open, what is counted is what is bad now; of one that is over it is what was.
+    """
+    open_ = incident.phase != RESOLVED
+    zones = incident.zones if open_ else tuple(sorted({*incident.zones, *incident.past_zones}))
     return {
         "id": incident.id,
         "cause": str(incident.cause),
         "severity": str(incident.severity),
+        "worst_severity": str(incident.worst),
         "phase": incident.phase,
-        "zones": list(incident.zones[:MOST_ZONES]),
-        "zone_count": len(incident.zones),
-        "servers": list(incident.servers),
+        "zones": list(zones[:MOST_ZONES]),
+        "zone_count": len(zones),
+        "zones_back": len(incident.past_zones) if open_ else len(zones),
+        "unserved_zones": list(incident.unserved[:MOST_ZONES]),
+        "unserved_zone_count": len(incident.unserved),
+        "servers": list(incident.servers if open_ else sorted({*incident.servers, *incident.past_servers})),
+        "began_at": _stamp(incident.began_at),
+        "ended_at": _stamp(incident.ended_at),
         "opened_at": _stamp(incident.opened_at),
         "resolved_at": _stamp(incident.resolved_at),
-        "finding_count": incident.findings,
-        "findings": [
-            {
-                "code": line.code,
-                "severity": str(line.severity),
-                "zone": line.zone,
-                "server": line.server,
-                "address": line.address,
-                "text": line.text,
-                "since": _stamp(line.since),
-                "ended": _stamp(line.ended),
-            }
-            for line in incident.lines
-        ],
+        "finding_count": incident.findings if open_ else sum(line.count for line in incident.lines),
+        "recovering_count": incident.recovering,
+        "findings": [_finding(line) for line in incident.lines],
     }
 
 
-def headline(incident: Incident, lines: Iterable[Line]) -> str:
-    """What it is about and the gravest of what is wrong, in one line."""
-    first = next(iter(lines), None)
-    said = clause(plain(first.text)) if first else "nothing is known of it"
-    cause = incident.cause
-    if cause.kind == "zone":
-        return f"{shown_zone(cause.name)}: {said}"
-    name = "the monitor" if cause.kind == "vantage" else plain(cause.name)
-    zones = len(incident.zones)
-    if zones <= 1:
-        return f"{name}: {said}"
-    return f"{name}, {thousands(zones)} zones: {said}"
-
-
-def clause(text: str) -> str:
-    """What a sentence says before it explains itself: a subject line has no room for more."""
-    ends = [at for mark in (": ", "; ", ". ") if (at := text.find(mark)) > 0]
-    return text[: min(ends)] if ends else text
+def _finding(line: Line) -> dict[str, object]:
+    """Findings that differ only in their zone are one, with how many there are."""
+    return {
+        "code": line.code,
+        "severity": str(line.severity),
+        "zone": line.zone,
+        "zones": list(line.sample or (line.zone,)),
+        "zone_count": line.zones,
+        "count": line.count,
+        "server": line.server,
+        "address": line.address,
+        "text": line.text,
+        "since": _stamp(line.since),
+        "ended": _stamp(line.ended),
+    }
 
 
 def link(incident: Incident, url: str | None) -> str | None:
@@ -133,26 +147,6 @@ def link(incident: Incident, url: str | None) -> str | None:
     if incident.cause.kind == "server":
         return f"{url.rstrip('/')}/servers/{quote(incident.cause.name, safe='')}"
     return f"{url.rstrip('/')}/incidents"
-
-
-def shown_zone(name: str) -> str:
-    """A zone in the form of the wire and, where it differs, in letters people read."""
-    readable = ".".join(map(letters, name.split(".")))
-    return plain(name if readable == name else f"{name} ({readable})")
-
-
-def plain(text: str) -> str:
-    r"""Text without anything that moves a cursor, hides or turns letters round: such characters become \u{…}."""
-    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
-
-
-def plain_block(text: str) -> str:
-    return "\n".join(map(plain, text.split("\n")))
-
-
-def thousands(count: int) -> str:
-    """10 000, with a space that does not break."""
-    return f"{count:,}".replace(",", "\u00a0")
 
 
 def _codes(lines: Iterable[Line]) -> list[Entry]:
@@ -217,6 +211,7 @@ _TEMPLATES.filters |= {
     "plain": plain,
     "plain_block": plain_block,
     "zone": shown_zone,
+    "zones": shown_zones,
     "moment": moment,
     "thousands": thousands,
 }

@@ -10,6 +10,9 @@ from checks.model import Address
 NOT_CHECKED = "not-checked"
 """The code of the alert that something could not be checked for a while."""
 
+OPEN, RESOLVED = "open", "resolved"
+"""The phases of an incident."""
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:
@@ -77,8 +80,9 @@ class AlertKey:
 class Alert:
     """``since`` is when the present phase began, ``bad_since`` when the finding was first seen this time.
 
-    ``seen`` is the time of the last verdict that spoke of it, ``text`` what it said ("22 min behind"). Neither takes
-    part in ``==``, so that a standing alert costs no write.
+    ``good_since`` is the first good look since then, while it recovers and once it is over. ``seen`` is the time of the
+    last verdict that spoke of it, ``text`` what it said ("22 min behind"). Neither of these two takes part in ``==``,
+    so that a standing alert costs no write.
     """
 
     key: AlertKey
@@ -87,6 +91,7 @@ class Alert:
     severity: Severity
     text: str = field(compare=False)
     bad_since: datetime | None = None
+    good_since: datetime | None = None
     incident: str | None = None
     seen: datetime | None = field(default=None, compare=False)
 
@@ -120,24 +125,72 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A finding as an incident tells it; ``ended`` once it no longer stands."""
+    """Findings of one incident that differ in nothing but their zone and subject, as the incident tells of them.
+
+    ``zone`` is the first of ``zones`` zones, ``sample`` are the first few; ``count`` counts findings. ``text`` and
+    ``subject`` are those of one of them. ``since`` is the first bad look at any of them; ``ended`` the first good look
+    at the last of them, once none is bad any more. A text that only ticks ("22 min behind") makes no other line.
+    """
 
     code: str
     severity: Severity
     zone: str
     server: str | None
     address: str | None
-    text: str
+    text: str = field(compare=False)
     since: datetime
     ended: datetime | None = None
     subject: str = ""
+    count: int = 1
+    zones: int = 1
+    sample: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What receivers know of an incident: how it was when they were last told of it."""
+
+    at: datetime
+    severity: Severity
+    zones: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    unserved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was told of an incident, against what had been told before. Names are the first few, in order."""
+
+    severity: Severity | None = None
+    """What it was before, where it is another now."""
+    zones: int = 0
+    """Zones told as bad before."""
+    more_zones: int = 0
+    named_zones: tuple[str, ...] = ()
+    back: int = 0
+    """Zones that were told as bad and are not any more."""
+    servers: tuple[str, ...] = ()
+    servers_back: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    unserved: int = 0
+    """Zones that no server answers for any more, and that were not told as such before."""
+    served_again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Alerts with one cause. ``phase`` is "open" or "resolved". ``lines`` are capped, ``findings`` counts all.
+    """Alerts with one cause. ``phase`` is "open" or "resolved".
 
-    ``codes`` were told of; ``receivers`` heard that it opened, and will hear the rest; ``news`` counts what was told.
+    ``severity``, ``zones``, ``servers``, ``codes``, ``findings`` and ``unserved`` are what is bad *now*: alerts that
+    fire or recover, and those of the same cause that are still in their grace. What was bad and is not any more is
+    in the ``past_`` fields, and in lines that ended. ``findings`` counts all that stand, ``recovering`` those of them
+    that were good at the last look.
+
+    ``began_at`` is the first bad look, ``ended_at`` the first good one at what was bad last; ``opened_at`` and
+    ``resolved_at`` say when the alerts fired and were over. ``told`` is what ``receivers`` know; they heard that it
+    opened, and will hear the rest. ``updates`` counts what they heard in quick succession, ``news`` all. At ``due_at``
+    there may be something to tell even if nothing changes until then.
     """
 
     id: str
@@ -147,14 +200,31 @@ class Incident:
     zones: tuple[str, ...]
     servers: tuple[str, ...]
     opened_at: datetime
-    told_at: datetime
+    began_at: datetime
+    ended_at: datetime | None = None
     resolved_at: datetime | None = None
     lines: tuple[Line, ...] = ()
     findings: int = 0
-    told: bool = True
+    recovering: int = 0
     codes: tuple[str, ...] = ()
+    unserved: tuple[str, ...] = ()
+    """Zones for which no server is left that answers, where what came last to make it so is in this incident."""
+    past_zones: tuple[str, ...] = ()
+    past_servers: tuple[str, ...] = ()
+    past_codes: tuple[str, ...] = ()
+    worst: Severity = Severity.INFO
+    """How severe it ever was."""
+    told: Told | None = None
+    change: Change | None = None
+    """What the latest news was."""
+    eased_at: datetime | None = None
+    """When a part of it was last over."""
+    updates: int = 0
+    due_at: datetime | None = None
     receivers: tuple[str, ...] = ()
     news: int = 0
+    goes_on: bool = False
+    """As told to one receiver: what concerned it is over, and the rest is not."""
 
 
 class News(StrEnum):
@@ -163,6 +233,7 @@ class News(StrEnum):
     OPENED = "incident.opened"
     REMINDED = "incident.reminded"
     WORSENED = "incident.worsened"
+    IMPROVED = "incident.improved"
     RESOLVED = "incident.resolved"
     TEST = "incident.test"
 
@@ -191,7 +262,8 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A telling put in words. ``data`` is the incident as the API shows it.
+    """A telling put in words. ``data`` is the incident as the API shows it, ``summary`` what a small screen has room
+    for, ``link`` where the page shows it.
 
     ``at`` is when it became true, ``sent_at`` when this attempt to say so is made: receivers of webhooks refuse
     signatures that are older than some minutes.
@@ -208,6 +280,8 @@ class Notification:
     html: str
     data: Mapping[str, object]
     sent_at: datetime | None = None
+    summary: str = ""
+    link: str | None = None
     done: frozenset[str] = frozenset()
     """Addresses of the receiver that need no more of it: they took an earlier attempt, or refused it for good."""
 

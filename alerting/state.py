@@ -158,8 +158,10 @@ def late(alert: Alert, at: datetime) -> bool:
 
 def _moved(alert: Alert, to: Phase, at: datetime) -> Alert:
     if to is Phase.PENDING:
-        return replace(alert, phase=to, since=at, bad_since=at, incident=None)
-    return replace(alert, phase=to, since=at)
+        return replace(alert, phase=to, since=at, bad_since=at, good_since=None, incident=None)
+    if to is Phase.FIRING:
+        return replace(alert, phase=to, since=at, good_since=None)
+    return replace(alert, phase=to, since=at, good_since=alert.good_since or at)
 
 
 def _present(verdict: Verdict) -> Iterator[tuple[AlertKey, Finding]]:

@@ -12,7 +12,7 @@ if the next look does not renew it: so whoever passes over a look has to see tha
 gives one again, and none below its ``floors``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from struct import Struct
@@ -20,7 +20,7 @@ from struct import error as StructError  # noqa: N812 - it is a class
 
 from checks.history import Ledger, Space, Standing, Version
 from checks.looks import SERVING
-from checks.model import Address, Outcome, Soa
+from checks.model import Outcome, Soa
 from checks.wordbook import HERE, Words
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -182,20 +182,6 @@ class Packer:
             soa = space.unpack_from(row, _HEAD.size + space.size * number)[1]
             least[group] = 0 if soa == _UNKNOWN else int(self.words.soa_of(soa).expire * near) + 61
         return tuple(least[group] for _, _, group in places)
-
-    def took(self, row: bytes) -> Iterator[tuple[str, Address, datetime]]:
-        """When each address that serves a version, or served one last, took it."""
-        flags, layout, _ = _HEAD.unpack_from(row)
-        groups, places = self.words.layout_of(layout)
-        if flags & _SHORT and len(groups) == 1:
-            numbers = _shape(flags, 1, len(places)).unpack(row)
-            first, spans = numbers[5], numbers[7 : 7 + len(places)]
-            return (
-                (server, address, _moment(first + span))
-                for (server, address, _), span in zip(places, spans, strict=True)
-            )
-        standings = self.unpack("", row).standings
-        return ((s.server, s.address, s.since) for s in standings if s.serial is not None)
 
     def _number_of(self, ledger: Ledger) -> int:
         groups = tuple([space.group for space in ledger.spaces])

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import structlog
 
-from alerting.incidents import telling_id
 from alerting.model import News, Telling
+from alerting.news import telling_id
 from alerting.route import route
 from monitor.config.model import Config
 from monitor.deliver import Deliverer

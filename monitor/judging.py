@@ -14,7 +14,20 @@ from checks.vantage import blind
 from monitor.board import Board
 from monitor.destinations import Sealed, Successors, follow
 from monitor.memory import REMEMBERED, Memory
-from monitor.pipeline import SELF, Draft, Plan, decisive, draw, handle, look, rechecks, release, reminders
+from monitor.pipeline import (
+    SELF,
+    Draft,
+    Plan,
+    absorb,
+    decisive,
+    draw,
+    finish,
+    handle,
+    look,
+    rechecks,
+    release,
+    reminders,
+)
 from monitor.ports import Commit, Heard, Now, Sweep
 from monitor.quiet import Moves, scouts, settled_anew, unsettle
 from monitor.rechecks import Rechecks
@@ -78,24 +91,21 @@ class Judging:
         async with self._turn:
             at = self._now()
             self._look_at_ourselves(at)
-            first, whole, draft = 0, Commit(), Draft(Moves(self._memory.still.roll))
+            first, draft = 0, Draft(Moves(self._memory.still.roll))
             while first < len(heard):
                 some = heard[first : first + self._slice]
-                commit, more = self._handle(some, at)
-                whole = merge(whole, commit)
-                draft.add(more)
+                self._absorb(some, draft)
                 first += len(some)
                 await asyncio.sleep(0)
-            await self._keep(whole, draft, at)
+            await self._keep(finish(self._memory, draft, self.plan, at), draft, at)
 
-    def _handle(self, heard: Sequence[Heard], at: datetime) -> tuple[Commit, Draft]:
+    def _absorb(self, heard: Sequence[Heard], draft: Draft) -> None:
         """One slice; the next is as large as fits into a turn."""
         clock = asyncio.get_running_loop().time
         begun = clock()
-        done = handle(self._memory, heard, self.plan, at)
+        absorb(self._memory, draft, heard, self.plan)
         took = (clock() - begun) / max(1, len(heard))
         self._slice = max(_FEW, min(SLICE, int(TURN / took))) if took else SLICE
-        return done
 
     @property
     def unchanged(self) -> Change:

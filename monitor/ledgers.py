@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from checks.history import Ledger, Standing
-from checks.model import Address
 from checks.packed import Packer
 from monitor.still import Still, micros, moment
 
@@ -36,15 +35,6 @@ class Ledgers(MutableMapping[str, Ledger]):
     @classmethod
     def of(cls, ledgers: Mapping[str, Ledger]) -> "Ledgers":
         return ledgers if isinstance(ledgers, cls) else cls(whole=dict(ledgers))
-
-    def took(self) -> Iterator[tuple[str, Address, datetime]]:
-        """When each address of each zone that serves a version took it."""
-        for row in self._rows.values():
-            yield from self.packer.took(row)
-        for ledger in self._whole.values():
-            for standing in ledger.standings:
-                if standing.serial is not None:
-                    yield standing.server, standing.address, standing.since
 
     def row(self, name: str) -> bytes | None:
         """The packed ledger of a zone that stands still."""

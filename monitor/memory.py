@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TypeVar
 
 from alerting.incidents import Book
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Severity
-from checks.history import Ledger
-from checks.model import Address, Health, Verdict
+from checks.model import Health, Verdict
 from checks.roll import Roll
 from checks.vantage import Vantage, blind
 from monitor.ledgers import Ledgers
@@ -37,8 +35,6 @@ class Memory:
     verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
     """By zone and check, where there is more to say than the columns hold."""
     book: Book = field(default_factory=Book)
-    taken: dict[tuple[str, Address], datetime] = field(default_factory=dict)
-    """When each address last took a new version of any zone."""
     vantage: Vantage = field(default_factory=Vantage)
     sayings: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
     """What verdicts say of zones that stand still, and why, by ``still.said``."""
@@ -60,8 +56,6 @@ class Memory:
         memory = cls(book=Book(dict(remembered.incidents)))
         memory.ledgers = Ledgers.of(remembered.ledgers)
         memory.ledgers.still = memory.still
-        for server, address, since in memory.ledgers.took():
-            memory.taken[server, address] = max(since, memory.taken.get((server, address), since))
         for alert in remembered.alerts.values():
             memory.put(alert)
         return memory
@@ -70,13 +64,6 @@ class Memory:
         """Another roll's columns."""
         self.still = still
         self.ledgers.still = still
-
-    def took(self, ledger: Ledger) -> None:
-        """Its addresses may have new versions; what a ledger that comes from the disk says must come to the same."""
-        for standing in ledger.standings:
-            if standing.serial is not None:
-                place = (standing.server, standing.address)
-                self.taken[place] = max(standing.since, self.taken.get(place, standing.since))
 
     def put(self, alert: Alert) -> None:
         """Keep an alert as it is now; one that is OK is forgotten."""

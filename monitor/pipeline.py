@@ -1,12 +1,14 @@
 """Rounds in; what is remembered, judged, alerted and shown out: the whole middle of the service."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerting.cause import BLIND, FAILING, REFUSED, Topology
-from alerting.incidents import Kept, keep, remind
+from alerting.incidents import Kept, review, update
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Severity, Transition
+from alerting.news import Rules
+from alerting.severity import severity_of
 from alerting.state import apply, recheck, waits_until, withdraw
 from checks.check import Check
 from checks.history import Ledger, Propagation, RunChange
@@ -45,6 +47,10 @@ class Plan:
     cadence: Mapping[str, timedelta] = field(default_factory=dict)
     """How often each check looks at a zone."""
 
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.topology, self.routes, self.receivers, self.policy, self.cadence)
+
 
 @dataclass(slots=True)
 class Draft:
@@ -67,21 +73,16 @@ class Draft:
     judged: int = 0
     """Rounds of soa-serial that were judged."""
 
-    def add(self, more: "Draft") -> None:
-        """What came of later rounds, but for the commit."""
-        self.touched |= more.touched
-        self.failed += more.failed
-        self.rechecks |= more.rechecks
-        self.moves.disarm(more.moves.disarmed)
-        for number, floors in more.moves.armed.items():
-            self.moves.arm(number, floors)
-        self.quiet += more.quiet
-        self.judged += more.judged
-
 
 def handle(memory: Memory, heard: Sequence[Heard], plan: Plan, now: datetime) -> tuple[Commit, Draft]:
     """Remember, judge, advance, fold. A round of what is not in the plan any more is dropped."""
     draft = Draft(Moves(memory.still.roll))
+    absorb(memory, draft, heard, plan)
+    return finish(memory, draft, plan, now), draft
+
+
+def absorb(memory: Memory, draft: Draft, heard: Sequence[Heard], plan: Plan) -> None:
+    """Remember, judge and advance what was heard: a part of a batch, so that others have their turn in between."""
     dark = blind(memory.vantage)
     for one in heard:
         if isinstance(one, Lull):
@@ -92,12 +93,16 @@ def handle(memory: Memory, heard: Sequence[Heard], plan: Plan, now: datetime) ->
         if blind(memory.vantage) != dark:
             dark = blind(memory.vantage)
             unsettle(memory, draft.moves)
+
+
+def finish(memory: Memory, draft: Draft, plan: Plan, now: datetime) -> Commit:
+    """What the monitor has to say of itself, and then what the whole batch comes to."""
     before = len(draft.transitions)
     advance(memory, draft, own_verdict(memory, now), plan)
     for moved in draft.transitions[before:]:
         if moved.key.code == BLIND and moved.after is Phase.FIRING:
             pardon(memory, draft, moved.key.subject, now)
-    return conclude(memory, draft, plan, now), draft
+    return conclude(memory, draft, plan, now)
 
 
 def pardon(memory: Memory, draft: Draft, dark: str, now: datetime) -> None:
@@ -165,7 +170,6 @@ def remember(memory: Memory, draft: Draft, zone: Zone, round: Round) -> Ledger:
         runs, propagations = changes(before, after)
         draft.runs += runs
         draft.propagations += propagations
-        memory.took(after)
     return after
 
 
@@ -199,23 +203,13 @@ def own_verdict(memory: Memory, now: datetime) -> Verdict:
     return Verdict(SELF, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
 
 
-def conclude(memory: Memory, draft: Draft, plan: Plan, now: datetime) -> Commit:
-    """Fold what moved into incidents, and say who must hear of it."""
+def conclude(memory: Memory, draft: Draft, plan: Plan, now: datetime, *, anew: bool = False) -> Commit:
+    """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved."""
     wake(memory, draft.moves, (key.zone for key in draft.alerts if key.check != REMEMBERED))
     kept = Kept(memory.book)
-    if draft.alerts:
+    if draft.alerts or anew:
         changed = tuple(draft.alerts.values())
-        kept = keep(
-            memory.book,
-            memory.standing,
-            changed,
-            draft.transitions,
-            plan.topology,
-            plan.routes,
-            now,
-            plan.receivers,
-            memory.taken,
-        )
+        kept = update(memory.book, memory.standing, changed, draft.transitions, plan.rules, now, anew=anew)
     memory.book = kept.book
     for alert in kept.alerts:
         draft.alerts[alert.key] = alert
@@ -234,10 +228,12 @@ def conclude(memory: Memory, draft: Draft, plan: Plan, now: datetime) -> Commit:
 
 
 def reminders(memory: Memory, plan: Plan, now: datetime) -> Commit:
-    """What is still open after ``policy.remind`` is told again."""
-    kept = remind(memory.book, now, plan.policy, memory.standing)
+    """What is told only because time has passed."""
+    kept = review(memory.book, memory.standing, plan.rules, now)
     memory.book = kept.book
-    return Commit(incidents=kept.incidents, tellings=kept.tellings)
+    for alert in kept.alerts:
+        memory.put(alert)
+    return Commit(alerts=kept.alerts, incidents=kept.incidents, tellings=kept.tellings)
 
 
 def release(memory: Memory, plan: Plan, now: datetime, gone: Iterable[str] | None = None) -> tuple[Commit, Draft]:
@@ -256,14 +252,18 @@ def release(memory: Memory, plan: Plan, now: datetime, gone: Iterable[str] | Non
     memory.still.keep_plain(plan.checks)
     places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.places()}
     memory.vantage = keep_heard(memory.vantage, places)
-    memory.taken = {place: at for place, at in memory.taken.items() if place in places}
-    for alert in [a for a in memory.standing.values() if not watched(a.key, plan)]:
-        over, transition = withdraw(alert, now)
+    for alert in list(memory.standing.values()):
+        if not watched(alert.key, plan):
+            over, transition = withdraw(alert, now)
+            draft.transitions += [transition] if transition is not None else []
+        elif (severity := severity_of(alert.key.code, plan.severity)) is not alert.severity:
+            over = replace(alert, severity=severity)
+        else:
+            continue
         draft.alerts[alert.key] = over
         memory.put(over)
-        draft.transitions += [transition] if transition is not None else []
         draft.touched.add(alert.key.zone)
-    return conclude(memory, draft, plan, now), draft
+    return conclude(memory, draft, plan, now, anew=True), draft
 
 
 def rechecks(memory: Memory, plan: Plan, now: datetime) -> dict[Look, datetime | None]:

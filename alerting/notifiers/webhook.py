@@ -61,9 +61,21 @@ class Notifier:
 
 
 def payload(notification: Notification) -> str:
-    """``{type, timestamp, data}``: data is the incident as the API shows it, timestamp when it became true."""
-    stamp = notification.at.isoformat().replace("+00:00", "Z")
-    return json.dumps({"type": str(notification.news), "timestamp": stamp, "data": dict(notification.data)})
+    """``{type, timestamp, title, text, link, data}``.
+
+    ``timestamp`` is when it became true; title, text and link are for programs that only show; ``data`` is the
+    incident as the API shows it.
+    """
+    return json.dumps(
+        {
+            "type": str(notification.news),
+            "timestamp": notification.at.isoformat().replace("+00:00", "Z"),
+            "title": notification.subject,
+            "text": notification.summary,
+            "link": notification.link,
+            "data": dict(notification.data),
+        }
+    )
 
 
 def _check(secret: Secret) -> None:

@@ -86,5 +86,5 @@ def incident(asked: Asked, finding: Finding) -> Incident:
     at = max(round.at for rounds in asked.looks for round in rounds)
     return Incident(
         "", Cause("zone", asked.zone.name), asked.severity(finding), "open", (asked.zone.name,),
-        tuple(filter(None, (finding.server,))), opened_at=at, told_at=at, codes=(finding.code,),
+        tuple(filter(None, (finding.server,))), opened_at=at, began_at=at, codes=(finding.code,),
     )  # fmt: skip

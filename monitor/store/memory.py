@@ -143,7 +143,7 @@ class MemoryStore:
         found = [
             each
             for each in self._incidents.values()
-            if (before is None or each.opened_at < before) and (zone is None or zone in each.zones)
+            if (before is None or each.opened_at < before) and (zone is None or zone in (*each.zones, *each.past_zones))
         ]
         return sorted(found, key=lambda each: (each.opened_at, each.id), reverse=True)[:most]
 

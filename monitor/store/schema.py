@@ -192,5 +192,19 @@ def _pack_old(db: Database) -> None:
     db.execute("insert into meta (key, value) values ('packed up to', '')")
 
 
+@STEPS(name="0007_what_is_bad_now")
+def _what_is_bad_now(db: Database) -> None:
+    """Incidents say when the fault began and what was told of them, in place of when and whether."""
+    db.execute(
+        "update incidents set body = json_set(body, '$.began_at', json_extract(body, '$.opened_at'), '$.told', "
+        "case when json_extract(body, '$.told') then json_object('at', json_extract(body, '$.told_at'), 'severity', "
+        "json_extract(body, '$.severity'), 'zones', json_extract(body, '$.zones'), 'servers', "
+        "json_extract(body, '$.servers'), 'codes', coalesce(json_extract(body, '$.codes'), json('[]'))) end)"
+    )
+    db.execute(
+        "update outbox set body = json_set(body, '$.began_at', json_extract(body, '$.opened_at'), '$.told', null)"
+    )
+
+
 def _table(db: Database, name: str) -> Table:
     return db.table(name)

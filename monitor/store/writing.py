@@ -164,12 +164,13 @@ def _incidents(conn: sqlite3.Connection, incidents: tuple[Incident, ...]) -> Non
             (each.id, each.phase, str(each.severity), stamp(each.opened_at), stamp_or_none(each.resolved_at), body),
         )
         conn.execute(
-            "delete from incident_zones where incident = ? and zone not in (select value from json_each(?, '$.zones'))",
-            (each.id, body),
+            "delete from incident_zones where incident = ? and zone not in (select value from json_each(?, '$.zones')) "
+            "and zone not in (select value from json_each(?, '$.past_zones'))",
+            (each.id, body, body),
         )
-        conn.execute(
-            "insert or ignore into incident_zones (zone, incident) select value, ? from json_each(?, '$.zones')",
-            (each.id, body),
+        conn.executemany(
+            "insert or ignore into incident_zones (zone, incident) select value, ? from json_each(?, ?)",
+            ((each.id, body, "$.zones"), (each.id, body, "$.past_zones")),
         )
 
 

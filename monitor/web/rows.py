@@ -84,6 +84,8 @@ class LineRow:
     where: str
     since: str
     ended: bool
+    zones: int
+    """How many zones it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,10 @@ class IncidentRow:
     servers: tuple[tuple[str, str], ...]
     lines: tuple[LineRow, ...]
     more_lines: int
+    back: int
+    """Zones that were in it and are well again, while it is open."""
+    unserved: int
+    """Zones that no server answers for."""
     summary: str
 
 
@@ -234,21 +240,24 @@ def incident_row(incident: Incident, now: datetime, lines: int = 3, zones: int =
     over = incident.resolved_at
     kind, name = incident.cause.kind, incident.cause.name
     path = {"zone": zone_path, "server": server_path}.get(kind)
+    about = incident.zones or incident.past_zones
     return IncidentRow(
         id=incident.id,
         tone=severity_tone(incident.severity) if over is None else Tone.GOOD,
-        severity=str(incident.severity).capitalize(),
+        severity=str(incident.severity if over is None else incident.worst).capitalize(),
         kind=kind,
         name=unicode(name) if kind == "zone" else name,
         path=path(name) if path else "",
-        opened=since(incident.opened_at, now) if over is None else since(incident.opened_at, now).partition(" (")[0],
-        lasted=span((over or now) - incident.opened_at),
+        opened=since(incident.began_at, now) if over is None else since(incident.began_at, now).partition(" (")[0],
+        lasted=span((incident.ended_at or over or now) - incident.began_at),
         open=over is None,
-        zones=tuple((unicode(z), zone_path(z)) for z in incident.zones[:zones]),
-        more_zones=max(0, len(incident.zones) - zones),
-        servers=tuple((s, server_path(s)) for s in incident.servers[:zones]),
+        zones=tuple((unicode(z), zone_path(z)) for z in about[:zones]),
+        more_zones=max(0, len(about) - zones),
+        servers=tuple((s, server_path(s)) for s in (incident.servers or incident.past_servers)[:zones]),
         lines=tuple(_line(line, now) for line in incident.lines[:lines]),
-        more_lines=max(0, max(incident.findings, len(incident.lines)) - lines),
+        more_lines=max(0, len(incident.lines) - lines),
+        back=len(incident.past_zones) if over is None else 0,
+        unserved=len(incident.unserved),
         summary=" · ".join(dict.fromkeys(title(line.code) for line in incident.lines)),
     )
 
@@ -264,4 +273,5 @@ def _line(line: Line, now: datetime) -> LineRow:
         where=" ".join(part for part in (line.server, line.address) if part),
         since=since(line.since, now),
         ended=line.ended is not None,
+        zones=line.zones,
     )

@@ -142,12 +142,15 @@ def public_incident(incident: Incident, cover: Veil) -> Incident | None:
     )
     if incident.lines and not lines:
         return None
-    left_out = len(incident.lines) - len(lines)
+    hidden = sum(line.count for line in incident.lines if line.ended is None and not _may_show(line, cover))
     return replace(
         incident,
         lines=lines,
-        findings=max(len(lines), incident.findings - left_out),
+        findings=max(0, incident.findings - hidden),
         servers=tuple(server for server in incident.servers if server in cover.visible),
+        past_servers=tuple(server for server in incident.past_servers if server in cover.visible),
+        change=None,
+        receivers=(),
     )
 
 

@@ -34,7 +34,7 @@ from tests.alerting.hookserver import (
 from tests.alerting.stories import minute
 from tests.contract.test_notifiers import TELLING
 
-NOTE = render(TELLING, None, minute(2))
+NOTE = render(TELLING, "https://dns.example.com", minute(2))
 SIGNING = "whsec_" + b64encode(b"a secret of the webhook").decode()
 PATIENCE = timedelta(seconds=20)
 LITTLE = timedelta(seconds=0.3)
@@ -86,7 +86,14 @@ async def test_the_request_as_it_arrives(server: HookServer) -> None:
         "webhook-timestamp": str(int(minute(2).timestamp())),
         "webhook-signature": signed,
     }
-    assert request.json == {"type": "incident.opened", "timestamp": "2026-11-20T10:00:00Z", "data": NOTE.data}
+    assert request.json == {
+        "type": "incident.opened",
+        "timestamp": "2026-11-20T10:00:00Z",
+        "title": "[FIRING critical] example.org.: ns2 is late",
+        "text": "example.org.: ns2 is late\nSince 2026-11-20 10:00 UTC.\nhttps://dns.example.com/zones/example.org.",
+        "link": "https://dns.example.com/zones/example.org.",
+        "data": NOTE.data,
+    }
     assert signed.startswith("v1,")
 
 

@@ -16,7 +16,7 @@ INCIDENT = Incident(
     zones=("www.example.org.", "example.net."),
     servers=("ns1.provider", "ns2"),
     opened_at=START,
-    told_at=START,
+    began_at=START,
     codes=("serial-late",),
 )
 

@@ -98,8 +98,6 @@ def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several:
         )
         heard = tuple(s.state not in ("timeout", "unreachable", "unasked") for s in ledger.standings)
         assert packer.audible(row) == heard
-        took = [(s.server, s.address, s.since) for s in ledger.standings if s.serial is not None]
-        assert list(packer.took(row)) == took
         assert len(packer.floors(row, 0.5)) == len(ledger.standings)
 
 

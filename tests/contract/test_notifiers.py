@@ -45,7 +45,7 @@ TELLING = Telling(
         ("example.org.",),
         ("ns2",),
         opened_at=START,
-        told_at=START,
+        began_at=START,
         lines=(Line("serial-overdue", Severity.CRITICAL, "example.org.", "ns2", "192.0.2.2", "ns2 is late", START),),
         findings=1,
     ),

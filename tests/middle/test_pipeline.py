@@ -137,7 +137,6 @@ def test_a_server_that_leaves_takes_its_alerts_and_what_was_heard_of_it_along() 
     assert [t.news for t in commit.tellings] == [News.RESOLVED]
     assert not memory.standing
     gone = ("ns2", Address("192.0.2.2"))
-    assert gone not in memory.taken
     assert gone not in memory.vantage.heard
 
 

@@ -56,7 +56,7 @@ def key(zone: str = "example.com.", code: str = "serial-late", server: str | Non
 
 def alert(phase: Phase = Phase.FIRING, seconds: float = 0.0, *, zone: str = "example.com.", **more) -> Alert:
     return Alert(
-        key(zone, **more), phase, at(seconds), Severity.WARNING, "22 min behind", at(seconds - 120), "i1", at(5)
+        key(zone, **more), phase, at(seconds), Severity.WARNING, "22 min behind", at(seconds - 120), None, "i1", at(5)
     )
 
 

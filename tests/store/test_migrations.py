@@ -4,12 +4,14 @@ import os
 import shutil
 import signal
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from sqlite_utils import Database
 
+from alerting.model import Severity, Told
 from monitor.ports import Commit
 from monitor.store import schema
 from monitor.store.opening import connect
@@ -168,3 +170,32 @@ async def test_killed_while_a_new_database_is_made_the_next_start_makes_it(state
     await store.commit(Commit(ledgers=(ledger(),)))
     await store.close()
     assert {each.name for each in tmp_path.iterdir()} == {"new.db", "new.db.lock", "new.db.mark"}
+
+
+async def test_an_open_incident_of_an_older_version_goes_on_and_its_receivers_keep_what_they_know(tmp_path):
+    path = tmp_path / "old.db"
+    of_version(path, 6)
+    conn = connect(path)
+    body = (
+        '{"id":"i1","cause":{"kind":"server","name":"ns2"},"severity":"critical","phase":"open","zones":["a."],'
+        '"servers":["ns2"],"opened_at":"2026-03-01T12:00:00.000000Z","told_at":"2026-03-01T12:05:00.000000Z",'
+        '"lines":[],"findings":1,"told":true,"codes":["server-unreachable"],"receivers":["oncall"],"news":1}'
+    )
+    conn.execute(
+        "insert into incidents (id, phase, severity, opened_at, body) values ('i1', 'open', 'critical', '', ?)", (body,)
+    )
+    conn.execute(
+        "insert into outbox (id, receiver, incident, news, at, body, due) "
+        "values ('t1', 'oncall', 'i1', 'incident.opened', '2026-03-01T12:05:00.000000Z', ?, '')",
+        (body,),
+    )
+    conn.close()
+    store = await SqliteStore.open(path, lambda: NOON)
+    (known,) = (await store.restore()).incidents.values()
+    assert known.began_at == NOON
+    assert known.told == Told(
+        NOON + timedelta(minutes=5), Severity.CRITICAL, ("a.",), ("ns2",), ("server-unreachable",)
+    )
+    (claimed,) = await store.claim(NOON, lease=9, most=9)
+    assert (claimed.telling.incident.zones, claimed.telling.incident.told) == (("a.",), None)
+    await store.close()

@@ -96,7 +96,7 @@ def incident(name: str, cause: Cause, severity: Severity, lines: tuple[Line, ...
     start = Incident(
         id=name, cause=cause, severity=severity, phase="open", zones=tuple(dict.fromkeys(x.zone for x in lines)),
         servers=tuple(dict.fromkeys(x.server for x in lines if x.server)), opened_at=ago(minutes=20),
-        told_at=ago(minutes=20), lines=lines, findings=len(lines),
+        began_at=ago(minutes=22), worst=severity, lines=lines, findings=len(lines),
     )  # fmt: skip
     return replace(start, **what)
 
@@ -202,7 +202,7 @@ PAST = incident(
     "20261118T020000-0a0b0c", Cause("zone", "example.com."), Severity.WARNING,
     (line("serial-late", "example.com.", "ns1", "192.0.2.1", f"ns1 serves 2026111801, {HIDDEN} has 2026111802",
           since=ago(days=2, hours=9), ended=ago(days=2, hours=8)),),
-    phase="resolved", opened_at=ago(days=2, hours=9), told_at=ago(days=2, hours=9), resolved_at=ago(days=2, hours=8),
+    phase="resolved", opened_at=ago(days=2, hours=9), began_at=ago(days=2, hours=9), resolved_at=ago(days=2, hours=8),
 )  # fmt: skip
 
 

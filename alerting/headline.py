@@ -1,0 +1,129 @@
+"""What an incident is about and what has changed of it, in sentences."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from alerting.letters import letters
+from alerting.lines import gravity
+from alerting.model import RESOLVED, Change, Incident, News, Severity
+from checks.words import listed
+
+UNSERVED = "no server is left that answers"
+
+NAMED = 3
+"""Zones named in a sentence that counts them."""
+
+
+def headline(incident: Incident, news: News | None = None) -> str:
+    """What it is about and the newest of the gravest that is wrong, in one line; or what is better by now."""
+    if incident.goes_on:
+        return f"{subject(incident)}: what you were told of is over"
+    if news is News.IMPROVED and incident.change is not None:
+        return f"{subject(incident)}: {_better(incident.change)}"
+    if incident.unserved:
+        return f"{subject(incident, len(incident.unserved))}: {UNSERVED}"
+    first = min(incident.lines, key=gravity, default=None)
+    if first is None:
+        return f"{subject(incident)}: nothing is known of it"
+    zones = first.zones if incident.phase != RESOLVED else max(first.zones, len(incident.past_zones))
+    return f"{subject(incident, zones)}: {clause(plain(first.text))}"
+
+
+def subject(incident: Incident, zones: int = 1) -> str:
+    """Whom or what it is about, and how many zones that are."""
+    cause = incident.cause
+    if cause.kind == "zone":
+        return shown_zone(cause.name)
+    name = "the monitor" if cause.kind == "vantage" else plain(cause.name)
+    return name if zones <= 1 else f"{name}, {thousands(zones)} zones"
+
+
+def changes(incident: Incident) -> Sequence[str]:
+    """What is different from what was told before: a sentence for each, the gravest first."""
+    return tuple(_changes(incident, incident.change)) if incident.change is not None else ()
+
+
+def _changes(incident: Incident, change: Change) -> Iterator[str]:
+    if change.unserved:
+        which = "" if incident.cause.kind == "zone" else f" for {_zones(change.unserved)}"
+        yield f"No server is left that answers{which}."
+    if change.severity is not None and change.severity < incident.severity:
+        yield f"It is {incident.severity} now; it was {_a(change.severity)}."
+    if change.more_zones:
+        named = shown_zones(change.named_zones[:NAMED], change.more_zones)
+        yield f"{_zones(change.more_zones)} more than before: {named}."
+    if change.servers:
+        yield f"Also at {listed(map(plain, change.servers), 5)}."
+    if change.codes:
+        yield f"New: {listed(change.codes, 10)}."
+    if change.severity is not None and change.severity > incident.severity:
+        yield f"The {change.severity} part is over; what is left is {_a(incident.severity)}."
+    if change.served_again:
+        yield f"{_zones(change.served_again)} that no server answered for {_has(change.served_again)} one again."
+    if change.back:
+        yield f"{_back(change)}."
+    if change.servers_back:
+        yield f"{listed(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back."
+
+
+def _better(change: Change) -> str:
+    """The first thing to know of what is over in part."""
+    if change.back:
+        return _back(change)
+    if change.severity is not None:
+        return f"the {change.severity} part is over"
+    if change.servers_back:
+        return f"{listed(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back"
+    return "a server answers again"
+
+
+def _back(change: Change) -> str:
+    return f"{thousands(change.back)} of {_zones(change.zones)} {_is(change.back)} back"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _a(severity: Severity) -> str:
+    return "critical" if severity is Severity.CRITICAL else f"a {severity}"
+
+
+def _zones(count: int) -> str:
+    return f"{thousands(count)} zone{'' if count == 1 else 's'}"
+
+
+def clause(text: str) -> str:
+    """What a sentence says before it explains itself: a subject line has no room for more."""
+    ends = [at for mark in (": ", "; ", ". ") if (at := text.find(mark)) > 0]
+    return text[: min(ends)] if ends else text
+
+
+def shown_zone(name: str) -> str:
+    """A zone in the form of the wire and, where it differs, in letters people read."""
+    readable = ".".join(map(letters, name.split(".")))
+    return plain(name if readable == name else f"{name} ({readable})")
+
+
+def shown_zones(names: Iterable[str], count: int) -> str:
+    """The first few of ``count`` zones, and how many more there are."""
+    named = [shown_zone(name) for name in names]
+    more = count - len(named)
+    return ", ".join(named) + (f" and {thousands(more)} more" if more > 0 else "")
+
+
+def plain(text: str) -> str:
+    r"""Text without anything that moves a cursor, hides or turns letters round: such characters become \u{…}."""
+    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
+
+
+def plain_block(text: str) -> str:
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def thousands(count: int) -> str:
+    """10 000, with a space that does not break."""
+    return f"{count:,}".replace(",", "\u00a0")

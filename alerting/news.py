@@ -28,6 +28,9 @@ CONSEQUENCES = frozenset({NOT_CHECKED})
 GROUP_WAIT = timedelta(minutes=1)
 """The longest that the first word of an incident waits for what belongs to it."""
 
+SHORT_WAIT = timedelta(seconds=10)
+"""How long it waits where a round of the check would take longer than that."""
+
 UPDATE = timedelta(minutes=5)
 """The shortest time between two messages of one incident, but for what cannot wait; it doubles with each …"""
 
@@ -58,8 +61,8 @@ class Rules:
 class Firing:
     """What of an incident is bad now and has come out of its grace.
 
-    ``patience`` is how long its checks need to get round; ``more_to_come``: something graver, or of another code, is
-    bad too, but still in its grace.
+    ``patience`` is how long its first word waits for its checks to get round; ``more_to_come``: something graver, or
+    of another code, is bad too, but still in its grace.
     """
 
     zones: frozenset[str] = frozenset()
@@ -80,7 +83,7 @@ class Firing:
             zones=frozenset(alert.key.zone for alert in telling if alert.key.zone),
             servers=frozenset(alert.key.server for alert in telling if alert.key.server is not None),
             codes=codes,
-            patience=max((cadence.get(check, timedelta(0)) for check in {a.key.check for a in firing}), default=CALM),
+            patience=max((_patience(cadence.get(a.key.check)) for a in firing), default=timedelta(0)),
             more_to_come=any(a.severity > gravest or a.key.code not in codes | CONSEQUENCES for a in pending),
         )
 
@@ -131,7 +134,13 @@ def telling_id(incident: Incident, receiver: str) -> str:
 def _ready_at(incident: Incident, firing: Firing) -> datetime:
     """When the first word may go out: each zone had its turn, and what is bad of other codes is out of its grace."""
     latest = incident.opened_at + GROUP_WAIT
-    return latest if firing.more_to_come else min(latest, incident.began_at + min(firing.patience, GROUP_WAIT))
+    return latest if firing.more_to_come else min(latest, incident.began_at + firing.patience)
+
+
+def _patience(cadence: timedelta | None) -> timedelta:
+    if cadence is None:
+        return timedelta(0)
+    return cadence if cadence <= GROUP_WAIT else SHORT_WAIT
 
 
 def _news(incident: Incident, told: Told, firing: Firing, policy: Policy, now: datetime) -> News | None:

@@ -13,6 +13,8 @@ from starlette.types import ExceptionHandler
 
 from monitor.ports import StoreError
 from monitor.web.api import Api
+from monitor.web.attempts import Attempts
+from monitor.web.clients import behind
 from monitor.web.context import Settings, View, WebContext
 from monitor.web.events import Events
 from monitor.web.guard import COOKIE, HEADERS, Guard, admit, read_form, same
@@ -33,7 +35,8 @@ def build(context: WebContext) -> Starlette:
     """The ASGI application. It reads the present Status at each request; nothing of it is kept but what is derived."""
     shown, static = Shown(context), load()
     look = Look(context, shown, static)
-    entry = Entry(context, look)
+    attempts = Attempts()
+    entry = Entry(context, look, attempts)
     app = Starlette(
         routes=[
             *Pages(context, shown, look).routes(),
@@ -47,7 +50,7 @@ def build(context: WebContext) -> Starlette:
             Route("/logout", entry.leave, methods=["POST"]),
             Route("/static/{path:path}", static.serve),
         ],
-        middleware=[Middleware(Guard, context=context, refuse=look.problem)],
+        middleware=[Middleware(Guard, context=context, refuse=look.problem, attempts=attempts)],
         exception_handlers=_handlers(look),
     )
     app.router.redirect_slashes = False  # it would build a link from the Host header
@@ -85,14 +88,15 @@ def _plain(trouble: list[str]) -> Response:
 class Entry:
     """The form that asks for the token, once, and gives a cookie for it."""
 
-    def __init__(self, context: WebContext, look: Look) -> None:
+    def __init__(self, context: WebContext, look: Look, attempts: Attempts) -> None:
         self._context = context
         self._look = look
+        self._attempts = attempts
 
     async def form(self, request: Request) -> Response:
         if self._context.settings.token is None:
             raise HTTPException(404)
-        return self._look.bare("login.html", 200, {}, wrong=False, next="/")
+        return self._look.bare("login.html", 200, {}, wrong=False, wait=0, next="/")
 
     async def enter(self, request: Request) -> Response:
         token = self._context.settings.token
@@ -100,8 +104,12 @@ class Entry:
             raise HTTPException(404)
         form = await read_form(request)
         back = form.get("next", "/")
+        client, now = behind(request.scope), self._context.now()
+        if wait := self._attempts.wait(client, now):
+            return self._look.bare("login.html", 429, {"Retry-After": str(wait)}, wrong=True, wait=wait, next=back)
         if not same(form.get("token", "").encode(), token.reveal()):
-            return self._look.bare("login.html", 401, {}, wrong=True, next=back)
+            self._attempts.wrong(client, now)
+            return self._look.bare("login.html", 401, {}, wrong=True, wait=0, next=back)
         response = RedirectResponse(back if _OWN_PATH.fullmatch(back) else "/", 303)
         admit(response, self._context.settings, token, self._context.now())
         return response

@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerting.model import Secret
+from monitor.web.attempts import Attempts
+from monitor.web.clients import behind
 from monitor.web.context import Settings, View, WebContext
 
 COOKIE = "soawatch"
@@ -42,11 +44,14 @@ Refuse = Callable[[Scope, int, Mapping[str, str]], Response]
 class Guard:
     """ASGI middleware before all routes: it writes the security headers, refuses bodies and other methods, and puts
     a View into the state of each request that may pass. ``refuse`` makes the answer to one that may not.
+
+    ``attempts`` slows whoever sends wrong tokens in a header; a cookie is no guess that could ever be right.
     """
 
-    def __init__(self, app: ASGIApp, context: WebContext, refuse: Refuse) -> None:
+    def __init__(self, app: ASGIApp, context: WebContext, refuse: Refuse, attempts: Attempts) -> None:
         self.app = app
         self.context = context
+        self.attempts = attempts
         self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,13 +73,31 @@ class Guard:
         headers = Headers(scope=scope)
         if _octets(headers) > (FORM if form else 0):
             return 413, {"Connection": "close"}
-        view = view_of(headers, self.context.settings, self.context.now())
+        view, wait = self._view(scope, headers)
         if self.context.settings.token is None and view is View.WHOLE and not ours(headers, self.context.settings.url):
             return 421, {"Connection": "close"}
+        if wait and not scope["path"].startswith(OPEN):
+            return 429, {"Retry-After": str(wait)}
         if view is None and not scope["path"].startswith(OPEN):
             return 401, {"WWW-Authenticate": 'Bearer realm="soawatch"'}
         scope.setdefault("state", {})["view"] = view or View.PUBLIC
         return None
+
+    def _view(self, scope: Scope, headers: Headers) -> tuple[View | None, int]:
+        """What the sender may see, and for how many seconds the token that came along is not looked at."""
+        settings, now = self.context.settings, self.context.now()
+        if settings.token is None:
+            return view_of(headers, settings, now), 0
+        others = View.PUBLIC if settings.public else None
+        if bearer(headers) is None:
+            return (View.WHOLE if entered(headers, settings.token, now) else others), 0
+        client = behind(scope)
+        if wait := self.attempts.wait(client, now):
+            return others, wait
+        if known(headers, settings.token, now):
+            return View.WHOLE, 0
+        self.attempts.wrong(client, now)
+        return others, 0
 
 
 def _octets(headers: Headers) -> int:
@@ -123,10 +146,19 @@ def ours(headers: Headers, url: str | None) -> bool:
 
 
 def known(headers: Headers, token: Secret, now: datetime) -> bool:
-    """Whether the token comes with the request: as a bearer (RFC 6750 section 2.1), or as the cookie of the form."""
+    """Whether the token comes with the request: as a bearer, or as the cookie of the form."""
+    given = bearer(headers)
+    return entered(headers, token, now) if given is None else same(given, token.reveal())
+
+
+def bearer(headers: Headers) -> bytes | None:
+    """What is sent as the token in a header (RFC 6750 section 2.1)."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return same(given.strip().encode("latin-1", "replace"), token.reveal())
+    return given.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else None
+
+
+def entered(headers: Headers, token: Secret, now: datetime) -> bool:
+    """Whether the cookie of the form comes with the request."""
     cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
     return any(name == COOKIE and _genuine(value, token, now) for name, _, value in cookies)
 

@@ -25,6 +25,7 @@ SENTENCES: Mapping[int, str] = {
     405: "Only GET and HEAD are answered here.",
     413: "Nothing is taken in here.",
     421: "This is not reached by that name: use an address or localhost, or set url in [service].",
+    429: "Too many wrong tokens: the next is not looked at before a few seconds have passed.",
     500: "Something went wrong here; the log says what.",
     503: "The database cannot be read just now.",
 }
@@ -78,7 +79,7 @@ class Look:
         if path.startswith(("/metrics", "/events", "/healthz", "/readyz", "/static/")):
             return PlainTextResponse(text + "\n", code, dict(headers))
         if code == 401:
-            return self.bare("login.html", code, headers, wrong=False, next=path)
+            return self.bare("login.html", code, headers, wrong=False, wait=0, next=path)
         return self.bare("problem.html", code, headers, number=code, sentence=text)
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import h11
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from monitor.web.crowd import Busy, Crowd
 
 BACKLOG = 256
 KEEP_ALIVE = 15
@@ -36,36 +38,57 @@ class _Server(uvicorn.Server):
 
 
 class _Patient(H11Protocol):
-    """uvicorn waits forever for a client that sends no request, or half of one; this one closes the connection."""
+    """uvicorn waits forever for a client that sends no request, or half of one, or does not take the last of an answer;
+    this one closes the connection. It is one of a crowd, which may close it too.
+    """
 
-    def __init__(self, patience: float, **how: Any) -> None:
+    def __init__(self, patience: float, crowd: Crowd, **how: Any) -> None:
         super().__init__(**how)
         self.patience = patience
+        self.crowd = crowd
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._answered = self.cycle
         self._look_again = self.loop.call_later(self.patience, self._look)
+        self.crowd.enter(self)
+
+    @property
+    def idle(self) -> bool:
+        """No request is under way, and the last answer is with the client."""
+        asked: RequestResponseCycle | None = self.cycle
+        return (asked is None or asked.response_complete) and not self.transport.get_write_buffer_size()
+
+    def leave(self) -> None:
+        self.transport.abort()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self.crowd.rest(self)
 
     def _look(self) -> None:
-        if self.conn.their_state is h11.IDLE and self.cycle is self._answered:
-            self.transport.close()
+        if self.transport.is_closing():
+            self.transport.abort()  # what was left to send is not taken
             return
+        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY) and self.cycle is self._answered:
+            self.transport.close()
         self._answered = self.cycle
         self._look_again = self.loop.call_later(self.patience, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._look_again.cancel()
+        self.crowd.leave(self)
         super().connection_lost(exc)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``connections`` at once (more get 503), ``head`` octets of request line and headers, ``patience`` in seconds
-    with a client that does not say what it wants.
+    """``connections`` at once, and of these ``share`` of one client; ``head`` octets of request line and headers,
+    ``patience`` in seconds with a client that does not say what it wants.
     """
 
     connections: int = 512
+    share: int = 64
     head: int = 16 * 1024
     patience: float = 10.0
 
@@ -81,7 +104,8 @@ class WebServer:
     ) -> None:
         self._stopping = stopping
         self._wanted = (host, port)
-        self._server = _Server(_config(app, limits))
+        self.crowd = Crowd(limits.connections, limits.share)
+        self._server = _Server(_config(app, limits, self.crowd))
         self._serving: asyncio.Task[None] | None = None
         self.address = self._wanted
 
@@ -116,10 +140,10 @@ async def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _config(app: Starlette, limits: Limits) -> uvicorn.Config:
+def _config(app: Starlette, limits: Limits, crowd: Crowd) -> uvicorn.Config:
     config = uvicorn.Config(
-        app,
-        http=partial(_Patient, limits.patience),  # type: ignore[arg-type]  # all it does is call it
+        Busy(app, crowd, limits.connections),
+        http=partial(_Patient, limits.patience, crowd),  # type: ignore[arg-type]  # all it does is call it
         ws="none",
         loop="none",
         lifespan="off",
@@ -127,7 +151,6 @@ def _config(app: Starlette, limits: Limits) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=limits.connections,
         timeout_keep_alive=KEEP_ALIVE,
         h11_max_incomplete_event_size=limits.head,
         backlog=BACKLOG,

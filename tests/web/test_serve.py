@@ -256,13 +256,62 @@ async def test_a_watcher_is_not_taken_for_such_a_client() -> None:
         await until(stream, "event: ")
 
 
-async def test_there_are_only_so_many_connections() -> None:
-    async with served(await stage(status()), connections=3) as (server, http):
-        held = [await asyncio.open_connection(*server.address) for _ in range(3)]
-        assert (await http.get("/healthz")).status_code == 503
+ALWAYS = ("/healthz", "/readyz", "/metrics")
+
+
+async def test_two_thousand_connections_that_say_nothing_keep_nobody_out() -> None:
+    """The kind: whatever a client holds without asking. One address, far more than there is room for, all at once."""
+    async with served(await stage(status()), patience=60.0) as (server, http):
+        held = []
+        for _ in range(20):
+            held += await asyncio.gather(*[asyncio.open_connection(*server.address) for _ in range(100)])
+            held[-1][1].write(b"GET / HTTP/1.1\r\nHost: loc")
+            for path in (*ALWAYS, "/", "/api/v1/zones"):
+                assert (await http.get(path)).status_code == 200
+        assert len(server.crowd) <= Limits().connections
         for _, writer in held:
+            writer.transport.abort()
+
+
+async def test_of_those_that_say_nothing_the_oldest_goes_first() -> None:
+    async with served(await stage(status()), connections=3, patience=60.0) as (server, _):
+        first = await asyncio.open_connection(*server.address)
+        second = await asyncio.open_connection(*server.address)
+        first[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await asyncio.wait_for(first[0].readuntil(b"ok\n"), DEADLINE)
+        more = [await asyncio.open_connection(*server.address) for _ in range(2)]
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(second[0].read(), DEADLINE) == b""
+        first[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await asyncio.wait_for(first[0].readuntil(b"ok\n"), DEADLINE)
+        for _, writer in (first, second, *more):
+            writer.transport.abort()
+
+
+async def test_when_as_many_are_asking_as_may_those_who_ask_how_we_are_are_answered() -> None:
+    async with served(await stage(status()), connections=3) as (server, http):
+        streams = []
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*server.address)
+            writer.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await asyncio.wait_for(reader.readuntil(b"event: changed"), DEADLINE)
+            streams.append(writer)
+        for path in ALWAYS:
+            assert (await http.get(path)).status_code == 200, path
+        busy = await http.get("/")
+        assert (busy.status_code, busy.headers["retry-after"]) == (503, "5")
+        assert busy.headers["x-content-type-options"] == "nosniff"
+        for writer in streams:
             writer.close()
-            await writer.wait_closed()
         async with asyncio.timeout(DEADLINE):
-            while (await http.get("/healthz")).status_code != 200:
+            while (await http.get("/")).status_code != 200:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_body_that_never_comes_is_not_waited_for() -> None:
+    async with served(await stage(status(), token=True), patience=0.1) as (server, _):
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\ntoken")
+        async with asyncio.timeout(DEADLINE):
+            assert await reader.read() == b""
+        writer.close()

@@ -1,0 +1,128 @@
+"""Whoever sends wrong tokens one after the other is slowed, and that is logged once in a while."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from monitor.web.app import build
+from monitor.web.attempts import EVERY, FREE, MOST, PERIOD, Attempts
+from tests.web.build import NOW, TOKEN, Stage, stage, troubled
+
+ELSEWHERE = "192.0.2.1"
+
+
+def client(seen: Stage, app: object = None, host: str = ELSEWHERE, **how: object) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app or build(seen.context()), client=(host, 1))
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9953", **how)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_after_some_in_a_row_each_costs_time_and_time_forgives() -> None:
+    tries, now = Attempts(), NOW
+    for _ in range(FREE):
+        assert tries.wait("a", now) == 0
+        tries.wrong("a", now)
+    wait = tries.wait("a", now)
+    assert EVERY.total_seconds() <= wait <= EVERY.total_seconds() + 1
+    assert tries.wait("b", now) == 0
+    now += timedelta(seconds=wait)
+    assert tries.wait("a", now) == 0
+    tries.wrong("a", now)
+    assert tries.wait("a", now) > 0
+    assert tries.wait("a", now + FREE * EVERY) == 0
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out_for_longer() -> None:
+    tries = Attempts()
+    for _ in range(FREE):
+        tries.wrong("a", NOW)
+    back = NOW - timedelta(days=1)
+    tries.wrong("a", back)
+    assert tries.wait("a", back) <= 3 * EVERY.total_seconds()
+    assert tries.wait("a", back + 3 * EVERY) == 0
+
+
+def test_it_is_logged_once_in_a_period() -> None:
+    tries = Attempts()
+    with capture_logs() as logs:
+        for second in range(int(2.5 * PERIOD.total_seconds())):
+            if not tries.wait(ELSEWHERE, NOW + timedelta(seconds=second)):
+                tries.wrong(ELSEWHERE, NOW + timedelta(seconds=second))
+        for _ in range(FREE - 1):
+            tries.wrong("198.51.100.1", NOW)
+    assert [(each["event"], each["client"]) for each in logs] == [("wrong tokens", ELSEWHERE)] * 3
+
+
+def test_only_so_many_clients_are_remembered() -> None:
+    tries = Attempts()
+    for number in range(MOST + 5):
+        for _ in range(FREE if number < 2 else 1):
+            tries.wrong(f"client {number}", NOW)
+    assert tries.wait("client 0", NOW) == 0
+    assert len(tries._known) == MOST
+
+
+@pytest.mark.parametrize("way", ["form", "header"])
+async def test_fifteen_wrong_tokens_in_a_row(way: str) -> None:
+    """The kind: guessing. By the form or in a header, mixed or not, the tries of a client are counted together."""
+    seen = await stage(troubled(), token=True)
+    async with client(seen) as http:
+
+        async def guess(token: str) -> httpx.Response:
+            if way == "form":
+                return await http.post("/login", data={"token": token})
+            return await http.get("/api/v1/zones", headers=bearer(token))
+
+        answers = [await guess("wrong") for _ in range(15)]
+        assert [each.status_code for each in answers] == [401] * FREE + [429] * (15 - FREE)
+        wait = int(answers[-1].headers["retry-after"])
+        assert (await guess(TOKEN)).status_code == 429, "or else it would stand out among the wrong ones"
+        assert (await http.post("/login", data={"token": TOKEN})).status_code == 429
+        assert (await http.get("/", headers=bearer(TOKEN))).status_code == 429
+        seen.now = NOW + timedelta(seconds=wait)
+        assert (await guess(TOKEN)).status_code in (200, 303)
+
+
+async def test_only_the_one_who_guesses_is_slowed() -> None:
+    """Nor is who is signed in already, behind the same proxy, nor who asks how we are."""
+    seen = await stage(troubled(), token=True)
+    app = build(seen.context())
+    async with client(seen, app) as http, client(seen, app) as signed_in, client(seen, app, "198.51.100.1") as other:
+        assert (await signed_in.post("/login", data={"token": TOKEN})).status_code == 303
+        for _ in range(15):
+            await http.get("/metrics", headers=bearer("wrong"))
+        slowed = await http.get("/metrics", headers=bearer("wrong"))
+        assert (slowed.status_code, slowed.text) == (
+            429,
+            "Too many wrong tokens: the next is not looked at before a few seconds have passed.\n",
+        )
+        assert (await signed_in.get("/")).status_code == 200
+        assert (await http.get("/", headers={})).status_code == 401
+        for path in ("/healthz", "/readyz", "/login"):
+            assert (await http.get(path, headers=bearer("wrong"))).status_code == 200
+        assert (await other.get("/metrics", headers=bearer(TOKEN))).status_code == 200
+        said = (await http.post("/login", data={"token": "wrong"})).text
+        assert "Too many wrong tokens: the next is looked at in" in said
+
+
+async def test_behind_a_proxy_on_this_machine_each_is_slowed_for_himself() -> None:
+    seen = await stage(troubled(), token=True)
+    async with client(seen, host="127.0.0.1") as http:
+        for _ in range(15):
+            last = await http.get("/", headers={**bearer("wrong"), "X-Forwarded-For": "203.0.113.9, 192.0.2.1"})
+        assert last.status_code == 429
+        assert (await http.get("/", headers={**bearer(TOKEN), "X-Forwarded-For": "192.0.2.2"})).status_code == 200
+        assert (await http.get("/", headers=bearer(TOKEN))).status_code == 200
+
+
+async def test_where_everybody_may_look_a_wrong_token_is_counted_too() -> None:
+    seen = await stage(troubled(), token=True, public=True)
+    async with client(seen) as http:
+        answers = [(await http.get("/api/v1/zones", headers=bearer("wrong"))).status_code for _ in range(15)]
+        assert answers == [200] * FREE + [429] * (15 - FREE)
+        assert (await http.get("/api/v1/zones")).status_code == 200

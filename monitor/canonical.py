@@ -15,6 +15,9 @@ from checks.model import RrSet
 LONGEST = 4096
 """Characters of one record; what is longer is cut and its digest stands for the rest."""
 
+LONGEST_WIRE = 65535
+"""Octets of one record's data (RFC 1035 section 3.2.1)."""
+
 
 def canonical(rdata: dns.rdata.Rdata) -> str:
     """Presentation text of the canonical form (RFC 4034 section 6.2): printable ASCII, at most ``LONGEST`` long.
@@ -53,9 +56,13 @@ def parse(rdtype: str, text: str, zone: str) -> str:
         text = " ".join(_quoted(part) for part in _chunks(text.encode()))
     try:
         origin = dns.name.from_text(zone)
-        return canonical(dns.rdata.from_text("IN", rdtype, text, origin=origin, relativize=False))
+        rdata = dns.rdata.from_text("IN", rdtype, text, origin=origin, relativize=False)
+        octets = len(rdata.to_wire() or b"")
     except (dns.exception.DNSException, ValueError) as error:
         raise ValueError(str(error) or type(error).__name__) from None
+    if octets > LONGEST_WIRE:
+        raise ValueError(f"longer than {LONGEST_WIRE} octets")
+    return canonical(rdata)
 
 
 def _text(rdclass: dns.rdataclass.RdataClass, rdtype: dns.rdatatype.RdataType, wire: bytes) -> str:

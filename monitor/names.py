@@ -18,6 +18,9 @@ _PLAIN = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_-]{1,63}\.)*[a-z_-][a-z0-9_-]{0,6
 plain = _PLAIN.fullmatch
 """Most names: nothing to fold, to escape or to translate, and no address. There may be a hundred thousand of them."""
 
+LONGEST = 4 * 255
+"""Characters: a name has at most 255 octets (RFC 1035 section 2.3.4), and escaped each of them is four."""
+
 
 class BadName(ValueError):
     """The text is not a domain name; the sentence says why, ``hint`` (maybe empty) what was perhaps meant."""
@@ -85,6 +88,8 @@ def _labels(text: str) -> list[str]:
 def _refuse_what_is_no_name(text: str) -> None:
     if not text:
         raise BadName("not a domain name: empty")
+    if len(text) > LONGEST:
+        raise BadName("not a domain name: longer than 255 octets")
     if text == "@":
         raise BadName('"@" means the zone itself, and there is none here')
     if any(char.isspace() or char < " " or char == "\x7f" for char in text):

@@ -31,6 +31,9 @@ MOST_NAMED = 3
 Refused = Mapping[str, tuple[int, str]]
 """Address → code and text of the server."""
 
+LONGEST_ADDRESS = 600
+"""Characters, with the name; the address itself has at most 254 octets (RFC 5321 section 4.5.3.1.3)."""
+
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 _MAILBOX = re.compile(r'(?:"?(?P<name>[^"<>]*?)"?\s*<)?(?P<local>[^\s<>@,;:"]+)@(?P<domain>[^\s<>@,;:"]+)(?(name)>)')
@@ -259,7 +262,9 @@ def _place(smtp: Smtp) -> str:
 
 def _mailbox(text: str) -> Address:
     """A mail address, with or without a name; ValueError if it is none, or one that needs SMTPUTF8 (RFC 6531)."""
-    said = ValueError(f"{one_line(text)!r} is not a mail address")
+    if len(text) > LONGEST_ADDRESS:
+        raise ValueError(f"a mail address of more than {LONGEST_ADDRESS} characters")
+    said = ValueError(f"{one_line(text)[:100]!r} is not a mail address")
     found = _MAILBOX.fullmatch(text.strip())
     if found is None or one_line(text) != text.strip():
         raise said

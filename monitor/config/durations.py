@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from monitor.config.errors import Wrong, quoted
+from monitor.config.errors import LONGEST_SHOWN, Wrong, quoted
 
 _SPELLING = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS = (
@@ -66,6 +66,8 @@ def written(length: timedelta) -> str:
 
 def _nearest(value: str) -> str:
     """What was meant by "30 seconds", "5 min", "-5m", "30"."""
+    if len(value) > LONGEST_SHOWN:
+        return _EXAMPLES
     if re.fullmatch(r"\s*[0-9]+\s*", value):
         return f'without a unit; did you mean "{value.strip()}s"?'
     match = re.fullmatch(r"\s*([0-9]+)\s*(second|sec|minute|min|hour|hr|day|week|year)s?\s*", value, re.IGNORECASE)

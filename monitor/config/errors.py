@@ -6,6 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+MOST_TOLD = 500
+"""Mistakes, and warnings: who has more gave another kind of file by mistake."""
+
+LONGEST_SHOWN = 60
+"""Characters of a value or a key; longer ones are cut."""
+
+LONGEST_MEANT = 256
+"""Characters of a word that may be a misspelt one."""
+
 T = TypeVar("T")
 V = TypeVar("V")
 
@@ -108,14 +117,18 @@ class Book:
         """There is a mistake in a key of the table at ``path`` that begins like ``key``."""
         return any(place[:-1] == path and str(place[-1]).startswith(key[:4]) for place in self._touched if place)
 
-    def close(self) -> None:
-        """Raises ConfigError when there was any mistake."""
+    def close(self, count: int = 0) -> None:
+        """Raises ConfigError when there was any mistake; ``count`` is how many there are, where only some were kept."""
         if self.mistakes:
-            raise ConfigError(self._in_order(self.mistakes))
+            more = max(count, len(self.mistakes)) - MOST_TOLD
+            rest = [Mistake(self.file, None, "", f"and {more} more mistakes")] if more > 0 else []
+            raise ConfigError([*self._in_order(self.mistakes)[:MOST_TOLD], *rest])
 
     def advice(self) -> tuple[str, ...]:
         """The warnings in the order of the file."""
-        return tuple(map(str, self._in_order(self.warnings)))
+        told = [str(one) for one in self._in_order(self.warnings)[:MOST_TOLD]]
+        more = len(self.warnings) - MOST_TOLD
+        return (*told, f"{self.file}: and {more} more warnings") if more > 0 else tuple(told)
 
     def _in_order(self, mistakes: Iterable[Mistake]) -> list[Mistake]:
         """The file itself first, then those it names."""
@@ -124,6 +137,8 @@ class Book:
 
 def near(word: str, known: Iterable[str]) -> str:
     """A hint that names what is closest to ``word``; empty when nothing is close."""
+    if len(word) > LONGEST_MEANT:
+        return ""
     folded = {name.casefold(): name for name in known}
     found = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     return f"did you mean {quoted(folded[found[0]])}?" if found else ""
@@ -137,17 +152,21 @@ def known(words: Iterable[str]) -> str:
 
 def quoted(text: str) -> str:
     """As the file would write it: in double quotes, control characters escaped, cut when long."""
-    cut = text if len(text) <= 60 else text[:57] + "..."
+    cut = shortened(text)
     return json.dumps(cut, ensure_ascii=not cut.isprintable())
 
 
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
 def shown(path: KeyPath) -> str:
-    """``zones[0].records[2].type``; keys that are no bare keys are quoted."""
+    """``zones[0].records[2].type``; keys that are no bare keys are quoted, long ones cut."""
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
             bare = part != "" and part.isascii() and part.replace("-", "").replace("_", "").isalnum()
-            text += ("." if text else "") + (part if bare else quoted(part))
+            text += ("." if text else "") + (shortened(part) if bare else quoted(part))
     return text

@@ -44,12 +44,13 @@ class Lines(Mapping[KeyPath, int]):
 
 def lines(text: str) -> dict[KeyPath, int]:
     """The line of every table, key and array element of a TOML document that is known to be valid."""
-    scan = _Scan(list(_tokens(text)))
+    scan = _Scan(list(tokens(text)))
     scan.document()
     return scan.found
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def tokens(text: str) -> Iterator[Token]:
+    """The pieces of a TOML document but for its comments, each with its line; the last is the end of a line."""
     line = 1
     for match in _TOKENS.finditer(text):
         piece = match.group()

@@ -10,6 +10,7 @@ from monitor import names
 from monitor.config import raw, reading, rows
 from monitor.config.census import Build, Census, Options
 from monitor.config.errors import Book, KeyPath, Mistake, Wrong, quoted, shown
+from monitor.config.files import check_kind
 from monitor.config.model import Listed, ZoneEntry
 from monitor.config.secrets import Place
 from monitor.config.zones import Around, entry_of, zones
@@ -192,6 +193,7 @@ def _readable(path: Path) -> Path:
     """The path of a file of a size that can be meant. Raises Wrong and OSError."""
     if path.is_dir():
         raise Wrong(f"{quoted(path.name)} is a directory", 'write directory = "…"')
+    check_kind(path)
     if path.stat().st_size > LARGEST:
         raise Wrong(f"{quoted(path.name)} is larger than {LARGEST // 1024**3} GB")
     return path

@@ -16,6 +16,7 @@ from monitor.config import addresses, raw, reading
 from monitor.config.advice import advise
 from monitor.config.durations import written
 from monitor.config.errors import Book, ConfigError, near, quoted
+from monitor.config.files import other_kind
 from monitor.config.keys import keys
 from monitor.config.lists import Lists
 from monitor.config.model import Config, Probe, Resolver, Service, TransferLimits
@@ -102,6 +103,8 @@ def _service(book: Book, file: raw.File, place: Place) -> Service:
     if "database" in given and ("://" in given["database"] or given["database"] == ":memory:"):
         book.mistake(("service", "database"), "must be a file", "the record is kept in SQLite")
     database = book.parsed(("service", "database"), given.pop("database", str(Service().database)), place.path)
+    if database is not None and (wrong := other_kind(database)):
+        book.mistake(("service", "database"), f"{quoted(str(database))} is {wrong}")
     service = Service(**given, token=token, database=database or Service().database)
     host = service.listen[0]
     if not addresses.loopback(host) and not service.public and not any(secrets.values()):

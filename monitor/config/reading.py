@@ -3,7 +3,7 @@
 import copy
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,25 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from monitor.config import raw
-from monitor.config.errors import Book, ConfigError, KeyPath, Mistake, Wrong, near, quoted
-from monitor.config.lines import Lines
+from monitor.config.errors import MOST_TOLD, Book, ConfigError, KeyPath, Mistake, Wrong, near, quoted
+from monitor.config.files import open_file, reason
+from monitor.config.lines import Lines, tokens
 
 LARGEST = 10 * 1024 * 1024
 DEEPEST = 16
 """Tables and lists inside each other; nothing that means something comes near."""
+_DEEP_KEY = re.compile(
+    r"""
+      "{3}(?:\\.|[^\\])*?"{3,5} | '{3}.*?'{3,5} | \#[^\n]*
+    | (?P<deep> (?:(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')[ \t]*\.[ \t]*){DEEPEST,} )
+    | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | [A-Za-z0-9_-]+
+    """.replace("DEEPEST", str(DEEPEST)),
+    re.VERBOSE | re.DOTALL,
+)
+"""A dotted key of more parts, outside of strings and comments."""
+_LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{16}")
+_WIDEST = 64
+"""Bits of a whole number, its sign included (TOML 1.0, "Integer")."""
 _TYPES = {
     "string_type": "must be text in quotes",
     "int_type": "must be a whole number",
@@ -37,13 +50,12 @@ _COMPARED = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at m
 def text_of(path: Path) -> str:
     """What the file says. Raises ConfigError when it cannot be had."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             octets = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise ConfigError([Mistake(str(path), None, "", "no such file")]) from None
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigError([Mistake(str(path), None, "", f"cannot be read: {reason}")]) from None
+        raise ConfigError([Mistake(str(path), None, "", f"cannot be read: {reason(error)}")]) from None
     if len(octets) > LARGEST:
         raise ConfigError([Mistake(str(path), None, "", f"larger than {LARGEST // 1024 // 1024} MB")])
     try:
@@ -55,15 +67,50 @@ def text_of(path: Path) -> str:
 
 def document(text: str, file: str) -> tuple[dict[str, Any], Book]:
     """The TOML document and a book that knows its lines. Raises ConfigError at the first error of syntax."""
+    if (line := _deep_key(text)) is not None:
+        raise ConfigError([_too_deep(file, line)])
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax(str(error), text, file)]) from None
+    except ValueError:  # a decimal number of more digits than Python turns into one
+        raise ConfigError([_too_long(file, _line_of_long_number(text))]) from None
     except RecursionError:
         raise ConfigError([_too_deep(file)]) from None
     if _deep(found):
         raise ConfigError([_too_deep(file)])
-    return found, Book(file, Lines(text))
+    book = Book(file, Lines(text))
+    if _LONG_NUMBER.search(text):
+        for path in _too_wide(found):
+            book.mistake(path, f"must be a whole number of at most {_WIDEST} bits")
+        book.close()
+    return found, book
+
+
+def _deep_key(text: str) -> int | None:
+    """The line of a dotted key that is too deep: the parser's time grows with the square of its parts."""
+    if all(line.count(".") <= 2 * DEEPEST for line in text.split("\n")):
+        return None
+    at = next((match.start() for match in _DEEP_KEY.finditer(text) if match.lastgroup), None)
+    return None if at is None else text.count("\n", 0, at) + 1
+
+
+def _line_of_long_number(text: str) -> int | None:
+    digits = re.compile(r"[+-]?[0-9_]+")
+    return next((line for piece, line in tokens(text) if len(piece) > 1000 and digits.fullmatch(piece)), None)
+
+
+def _too_wide(found: dict[str, Any]) -> Iterator[KeyPath]:
+    """Where whole numbers stand that no other program would take either."""
+    inside: list[tuple[KeyPath, Any]] = [((), found)]
+    while inside:
+        path, value = inside.pop()
+        if isinstance(value, dict):
+            inside += (((*path, key), one) for key, one in value.items())
+        elif isinstance(value, list):
+            inside += (((*path, at), one) for at, one in enumerate(value))
+        elif isinstance(value, int) and not -(2 ** (_WIDEST - 1)) <= value < 2 ** (_WIDEST - 1):
+            yield path
 
 
 def _deep(found: dict[str, Any]) -> bool:
@@ -80,8 +127,10 @@ def checked(found: dict[str, Any], book: Book) -> raw.File:
     try:
         return raw.File.model_validate(found)
     except ValidationError as error:
-        for one in error.errors(include_url=False):
+        for one in error.errors(include_url=False)[:MOST_TOLD]:
             _report(one, found, book)
+        if error.error_count() > MOST_TOLD:
+            book.close(error.error_count())
         return _pruned(copy.deepcopy(found), error)
 
 
@@ -146,8 +195,12 @@ def words(one: ErrorDetails) -> Wrong:
     return Wrong(_TYPES.get(kind, one["msg"][:1].lower() + one["msg"][1:]))
 
 
-def _too_deep(file: str) -> Mistake:
-    return Mistake(file, None, "", "tables or lists are nested too deeply")
+def _too_deep(file: str, line: int | None = None) -> Mistake:
+    return Mistake(file, line, "", "tables or lists are nested too deeply")
+
+
+def _too_long(file: str, line: int | None) -> Mistake:
+    return Mistake(file, line, "", f"a whole number of more than {_WIDEST} bits")
 
 
 def _syntax(message: str, text: str, file: str) -> Mistake:

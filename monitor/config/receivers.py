@@ -2,7 +2,9 @@
 
 import dataclasses
 import pkgutil
+import ssl
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import alerting.notifiers
@@ -10,10 +12,13 @@ from alerting.model import Route
 from checks.codes import CODES
 from monitor import names
 from monitor.config import raw
-from monitor.config.errors import Book, Wrong, known, near, quoted
+from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
+from monitor.config.files import check_kind, reason
 from monitor.config.secrets import Place
 from monitor.config.settings import settings, severity
 from monitor.ports import Notifier
+
+LONGEST_PATTERN = 1024
 
 
 def kinds() -> tuple[str, ...]:
@@ -53,9 +58,25 @@ def receivers(book: Book, file: raw.File, place: Place) -> tuple[dict[str, Notif
             continue
         made = settings(book, path, notifier(kind), table, place, extra=("type",))
         if made is not None:
+            _check_certificates(book, path, made)
             built[name] = made
             types[name] = kind
     return built, types
+
+
+def _check_certificates(book: Book, path: KeyPath, receiver: Notifier) -> None:
+    """Those to trust instead of the system's are there; without them nothing could ever be delivered."""
+    file: Path | None = getattr(receiver, "ca_file", None)
+    if file is None:
+        return
+    where = (*path, "ca_file")
+    try:
+        check_kind(file)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError:
+        book.mistake(where, f"{quoted(str(file))}: holds no certificate in PEM format")
+    except OSError as error:
+        book.mistake(where, f"{quoted(str(file))}: {reason(error)}")
 
 
 def routes(book: Book, file: raw.File, defined: tuple[str, ...]) -> tuple[Route, ...]:
@@ -103,6 +124,8 @@ def pattern(text: str) -> str:
     """A shell glob (``*``, ``?``, ``[abc]``, ``[!abc]``) in lower case. Raises Wrong."""
     if not text:
         raise Wrong("an empty pattern matches nothing", '"*" matches everything')
+    if len(text) > LONGEST_PATTERN:
+        raise Wrong(f"longer than {LONGEST_PATTERN} characters")
     rest = text
     while "[" in rest:
         before, _, after = rest.partition("[")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from monitor import names
 from monitor.config.errors import near, quoted
+from monitor.config.files import open_file
 
 FORMATS = ("names", "csv", "jsonl")
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -184,7 +185,7 @@ def _some(rows: Iterator[tuple[list[str], int]]) -> Iterator[list[tuple[list[str
 def _blocks(path: Path, tell: Tell) -> Iterator[tuple[int, list[str]]]:
     """The lines of a file, many at a time, and the number of the first of them."""
     line, tail = 1, b""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         for block in chain(iter(lambda: file.read(BLOCK), b""), (b"\n",)):
             whole, end, rest = (tail + block).rpartition(b"\n")
             if not end and len(rest) > LONGEST_LINE:

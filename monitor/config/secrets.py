@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from alerting.model import Secret
 from monitor.config.errors import Book, KeyPath, Wrong, quoted
+from monitor.config.files import open_file, reason
 
 LARGEST = 64 * 1024
 WAYS = ("", "_file", "_env", "_credential")
@@ -90,12 +91,11 @@ def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> S
 
 def _from_file(book: Book, where: KeyPath, file: Path, *, credential: bool) -> Secret | None:
     try:
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             mode = os.fstat(opened.fileno()).st_mode
             octets = opened.read(LARGEST + 1)
     except OSError as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or type(error).__name__
-        book.mistake(where, f"{quoted(str(file))}: {reason}")
+        book.mistake(where, f"{quoted(str(file))}: {reason(error)}")
         return None
     if len(octets) > LARGEST:
         book.mistake(where, f"{quoted(str(file))}: larger than {LARGEST // 1024} kB: that is not a secret")

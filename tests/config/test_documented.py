@@ -16,6 +16,7 @@ from monitor.config.load import load, parse
 from monitor.config.model import Config
 from monitor.config.receivers import kinds, notifier
 from monitor.config.settings import keys
+from tests.alerting.certificates import certified
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.toml"
@@ -31,7 +32,8 @@ def uncommented(text: str) -> str:
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A directory with the secret files that examples name."""
-    for name in ("xfr.key", "token", "smtp.pw", "hook.token", "ca.pem"):
+    certified(tmp_path, "mail.example.com")
+    for name in ("xfr.key", "token", "smtp.pw", "hook.token"):
         (tmp_path / name).write_text("aGVsbG8gd29ybGQ=\n")
         (tmp_path / name).chmod(0o600)
     (tmp_path / "zones.d").mkdir()

@@ -20,7 +20,7 @@ def headline(incident: Incident, news: News | None = None) -> str:
     if news is News.IMPROVED and incident.change is not None:
         return f"{subject(incident)}: {_better(incident.change)}"
     if incident.unserved:
-        return f"{subject(incident, len(incident.unserved))}: {UNSERVED}"
+        return _unserved(incident)
     first = min(incident.lines, key=gravity, default=None)
     if first is None:
         return f"{subject(incident)}: nothing is known of it"
@@ -44,12 +44,11 @@ def changes(incident: Incident) -> Sequence[str]:
 
 def _changes(incident: Incident, change: Change) -> Iterator[str]:
     if change.unserved:
-        which = "" if incident.cause.kind == "zone" else f" for {_zones(change.unserved)}"
-        yield f"No server is left that answers{which}."
+        yield f"No server is left that answers for {_named(incident.unserved[:NAMED], change.unserved)}."
     if change.severity is not None and change.severity < incident.severity:
         yield f"It is {incident.severity} now; it was {_a(change.severity)}."
     if change.more_zones:
-        named = shown_zones(change.named_zones[:NAMED], change.more_zones)
+        named = _named(change.named_zones[:NAMED], change.more_zones)
         yield f"{_zones(change.more_zones)} more than before: {named}."
     if change.servers:
         yield f"Also at {listed(map(plain, change.servers), 5)}."
@@ -63,6 +62,19 @@ def _changes(incident: Incident, change: Change) -> Iterator[str]:
         yield f"{_back(change)}."
     if change.servers_back:
         yield f"{listed(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back."
+
+
+def _unserved(incident: Incident) -> str:
+    """The zones that nobody serves, and through whom that came about."""
+    zones, cause = incident.unserved, incident.cause
+    about = shown_zone(zones[0]) if len(zones) == 1 else _zones(len(zones))
+    last = f"; the last was {plain(cause.name)}" if cause.kind == "server" else ""
+    return f"{about}: {UNSERVED}{last}"
+
+
+def _named(zones: Iterable[str], count: int) -> str:
+    """Zones within a sentence: without the final dot, which looks like its end."""
+    return shown_zones((zone.rstrip(".") or zone for zone in zones), count)
 
 
 def _better(change: Change) -> str:
@@ -112,7 +124,7 @@ def shown_zones(names: Iterable[str], count: int) -> str:
     """The first few of ``count`` zones, and how many more there are."""
     named = [shown_zone(name) for name in names]
     more = count - len(named)
-    return ", ".join(named) + (f" and {thousands(more)} more" if more > 0 else "")
+    return f"{', '.join(named)} and {thousands(more)} more" if more > 0 else listed(named, len(named))
 
 
 def plain(text: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from alerting.catalogue import CATALOGUE
 from alerting.catalogue.dig import dig
 from alerting.catalogue.entry import Entry
+from alerting.headline import shown_zones
 from alerting.model import Incident, Line
 from checks.model import Health
 from checks.words import span
@@ -106,8 +107,8 @@ class IncidentRow:
     more_lines: int
     back: int
     """Zones that were in it and are well again, while it is open."""
-    unserved: int
-    """Zones that no server answers for."""
+    unserved: str
+    """The first of the zones that no server answers for, and how many more there are."""
     summary: str
 
 
@@ -257,7 +258,7 @@ def incident_row(incident: Incident, now: datetime, lines: int = 3, zones: int =
         lines=tuple(_line(line, now) for line in incident.lines[:lines]),
         more_lines=max(0, len(incident.lines) - lines),
         back=len(incident.past_zones) if over is None else 0,
-        unserved=len(incident.unserved),
+        unserved=shown_zones((z.rstrip(".") or z for z in incident.unserved[:lines]), len(incident.unserved)),
         summary=" · ".join(dict.fromkeys(title(line.code) for line in incident.lines)),
     )
 

@@ -150,7 +150,7 @@ async def test_the_last_server_of_a_zone_is_told_at_once_and_what_is_back_too(tm
         assert on.hook.kinds() == ["incident.opened", "incident.worsened", "incident.resolved"]
         first, second, last = (said for _, said in on.hook.heard)
         assert first["title"] == on.box.subjects[0]
-        assert "No server is left that answers." in second["text"]
+        assert "No server is left that answers for example.net." in second["text"]
         data = last["data"]
         assert began <= datetime.fromisoformat(data["began_at"]) <= datetime.fromisoformat(data["opened_at"])
         assert datetime.fromisoformat(data["ended_at"]) <= datetime.fromisoformat(data["resolved_at"]) <= ended

@@ -12,17 +12,23 @@ import structlog
 from monitor.app import Service
 from monitor.config.model import Config
 from monitor.ports import StoreError
+from monitor.web.listening import CannotListen
 
 log = structlog.get_logger(__name__)
 
 FAILED = 1
+
+MISCONFIGURED = 78
+"""sysexits(3): only another configuration helps, so nobody need try again."""
 
 COLLECT = (20_000, 20, 100)
 """How many new objects, and collections of the young, make a collection of the next older ones."""
 
 
 async def serve(config: Config, load: Callable[[], Config]) -> int:
-    """Run until SIGTERM or SIGINT; SIGHUP reloads. 0 after a wanted end, 1 when a part failed or would not start."""
+    """Run until SIGTERM or SIGINT; SIGHUP reloads. 0 after a wanted end, 1 when a part failed or would not
+    start, 78 when it never can as it is configured.
+    """
     service = Service(config, load)
     loop = asyncio.get_running_loop()
     wanted, running, early = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -47,6 +53,9 @@ async def serve(config: Config, load: Callable[[], Config]) -> int:
     try:
         if not await started(service, wanted):
             return 0
+    except CannotListen as error:
+        log.critical("cannot start", error=f"service.listen: {error}")
+        return MISCONFIGURED if error.lasting else FAILED
     except (StoreError, OSError) as error:
         log.critical("cannot start", error=str(error))
         return FAILED

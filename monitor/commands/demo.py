@@ -44,6 +44,7 @@ def command(names: tuple[str, ...], keep: bool, listen: str) -> int:
     from monitor.logs import set_up
     from monitor.pair.control import ControlError
     from monitor.pair.faults import UnknownFault
+    from monitor.web.listening import CannotListen
 
     try:
         faults = [scene(name) for name in names or SCENES]
@@ -55,6 +56,8 @@ def command(names: tuple[str, ...], keep: bool, listen: str) -> int:
         return asyncio.run(perform(Console(highlight=False), faults, keep=keep, listen=listen))
     except ConfigError as error:
         raise click.BadParameter(error.mistakes[0].text, param_hint="--listen") from None
+    except CannotListen as error:
+        raise Failure(f"--listen: {error}") from None
     except ControlError as error:
         raise Failure(str(error)) from None
     except asyncio.CancelledError:

@@ -81,12 +81,18 @@ def run(
     import asyncio
 
     from monitor import clock, logs
+    from monitor.config import addresses
+    from monitor.config.errors import Wrong
     from monitor.pair.control import ControlError
     from monitor.pair.faults import UnknownFault
     from monitor.pair.serve import Options, serve
     from monitor.pair.template import Timers
     from monitor.pair.zonedata import BadZone
 
+    try:
+        addresses.listen(listen)
+    except Wrong as error:
+        raise click.BadParameter(f"{error.text}; {error.hint}", param_hint="--listen") from None
     timers = Timers(refresh=refresh, retry=retry, expire=expire)
     options = Options(directory, zones, ipv6=ipv6, timers=timers, broken=broken, listen=listen)
     logs.set_up(level="warning")  # that a broken pair fails is no news

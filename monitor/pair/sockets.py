@@ -12,12 +12,20 @@ class NotLoopback(ValueError):
 
 
 def bind_both(host: str) -> tuple[socket.socket, socket.socket]:
-    """A UDP and a TCP socket, bound to one port that the system chose, TCP not listening yet."""
+    """A UDP and a TCP socket, bound to one port that the system chose, TCP not listening yet.
+
+    Raises NotLoopback, or OSError where there is no such address, as on a machine without IPv6.
+    """
     address = ipaddress.ip_address(host)
     if not address.is_loopback:
         raise NotLoopback(f"{host} is not a loopback address")
     for _ in range(_TRIES):
-        tcp = bind_tcp(host, 0)
+        try:
+            tcp = bind_tcp(host, 0)
+        except OSError as error:
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise OSError(f"this machine has no address {host}") from error
+            raise
         udp = socket.socket(_family(host), socket.SOCK_DGRAM)
         try:
             udp.bind((host, tcp.getsockname()[1]))

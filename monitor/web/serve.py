@@ -14,8 +14,8 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from monitor.web.crowd import Busy, Crowd
+from monitor.web.listening import BACKLOG, listening
 
-BACKLOG = 256
 KEEP_ALIVE = 15
 GRACE = 0.5
 """Seconds running requests have to end when the service stops."""
@@ -110,10 +110,10 @@ class WebServer:
         self.address = self._wanted
 
     async def start(self) -> None:
-        """Raises OSError when the address cannot be had."""
-        listening = await _listen(*self._wanted)
-        self.address = listening.getsockname()[:2]
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]), name="web")
+        """Raises CannotListen when the address cannot be had."""
+        sock = await listening(*self._wanted)
+        self.address = sock.getsockname()[:2]
+        self._serving = asyncio.create_task(self._server.serve(sockets=[sock]), name="web")
         up = asyncio.create_task(self._server.up.wait())
         await asyncio.wait({self._serving, up}, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
@@ -128,16 +128,6 @@ class WebServer:
             await self._serving
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
-
-
-async def _listen(host: str, port: int) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, _, _, _, address = found[0]
-    both = family == socket.AF_INET6 and host == "::" and socket.has_dualstack_ipv6()
-    listening = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    listening.setblocking(False)
-    return listening
 
 
 def _config(app: Starlette, limits: Limits, crowd: Crowd) -> uvicorn.Config:

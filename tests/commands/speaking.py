@@ -5,7 +5,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from monitor.__main__ import main
 
 PATIENCE = 60.0
+SOAWATCH = (sys.executable, "-m", "monitor")
 SPOKEN = {name: value for name, value in os.environ.items() if not name.startswith(("SOAWATCH_CONFIG", "NO_COLOR"))}
 
 
@@ -59,11 +60,14 @@ def _read(stream: io.TextIOWrapper) -> str:
 
 @asynccontextmanager
 async def process(
-    *arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    *arguments: object,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    inside: Sequence[str] = (),
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """``soawatch arguments`` as a process with pipes; it does not outlive the block."""
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "monitor", *map(str, arguments),
+        *inside, *SOAWATCH, *map(str, arguments),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={**SPOKEN, "PYTHONPATH": str(Path(__file__).parents[2]), **(env or {})}, cwd=cwd,
     )  # fmt: skip
@@ -75,9 +79,14 @@ async def process(
             await started.communicate()
 
 
-async def run(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Said:
-    """``soawatch arguments`` as a process, to its end."""
-    async with process(*arguments, env=env, cwd=cwd) as started, asyncio.timeout(PATIENCE):
+async def run(
+    *arguments: object,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    inside: Sequence[str] = (),
+) -> Said:
+    """``soawatch arguments`` as a process, to its end; ``inside`` is a command that runs it, such as unshare(1)."""
+    async with process(*arguments, env=env, cwd=cwd, inside=inside) as started, asyncio.timeout(PATIENCE):
         out, err = await started.communicate()
         assert started.returncode is not None
         return Said(started.returncode, out.decode(), err.decode())

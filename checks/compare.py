@@ -16,6 +16,8 @@ from checks.model import Address, Observation, Outcome, Query, Round, Server, Sh
 from checks.serials import behind, newest
 from checks.words import listed, short
 
+PROPAGATING = "a change is propagating"
+
 MACHINES = "different machines answer at this address, and which version this one has is not known"
 
 
@@ -219,7 +221,7 @@ def _against(
     elif late(zone, ledger, copy, now):
         yield Difference(copy, wanted, same_serial=False, text=f"{text}; it is on {copy.serial}, they on {reference}")
     else:
-        yield Unsure(copy.server.name, copy.address, str(wanted), "a change is propagating")
+        yield Unsure(copy.server.name, copy.address, str(wanted), PROPAGATING)
 
 
 def _across(
@@ -238,7 +240,7 @@ def _across(
         if own.same == first.same:
             continue
         if fresh or not (own.tied and first.tied):
-            why = "a change is propagating" if fresh else MACHINES
+            why = PROPAGATING if fresh else MACHINES
             yield Unsure(copy.server.name, copy.address, str(wanted), why)
         else:
             text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, group {groups[0]!r} has {first}"
@@ -246,8 +248,5 @@ def _across(
 
 
 def _fresh(zone: Zone, space: Space | None, now: datetime) -> bool:
-    """Whether the reference came while we watched, and no longer than max_lag ago."""
-    if space is None or not space.versions:
-        return False
-    last = space.versions[-1]
-    return last.absent is not None and now - last.seen <= zone.max_lag
+    """Whether the reference may be no older than max_lag: it was first seen no longer ago, be it only at a start."""
+    return space is not None and bool(space.versions) and now - space.versions[-1].seen <= zone.max_lag

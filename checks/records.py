@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.compare import MACHINES, Copy, Difference, ask, copies, differences, late, leading, usual
+from checks.compare import MACHINES, PROPAGATING, Copy, Difference, ask, copies, differences, late, leading, usual
 from checks.history import Ledger
 from checks.model import Finding, Observation, Query, Round, Undecided, Unsure, WantedRecord, Zone
 from checks.words import listed, short
@@ -102,7 +102,7 @@ def _expected(
             text = f"{copy.server.name} ({copy.address}) has {content} for {record}, expected is {expected}"
             yield Finding("record-unexpected", text, copy.server.name, copy.address, str(record))
         else:
-            yield Unsure(copy.server.name, copy.address, str(record), "a change is propagating")
+            yield Unsure(copy.server.name, copy.address, str(record), PROPAGATING)
 
 
 def _ttls(zone: Zone, ledger: Ledger, every: list[Copy], record: WantedRecord) -> Iterator[Finding]:

@@ -14,6 +14,8 @@ import click
               show_envvar=True, help="Where servers, records, rules and the service's memory are.")  # fmt: skip
 @click.option("--moment", type=click.FloatRange(0.1, 60), default=3.0, show_default=True,
               help="Seconds between two looks, when one is not enough.")  # fmt: skip
+@click.option("--strict", is_flag=True,
+              help="Nothing is well while a change is in motion: UNKNOWN, or exit status 1.")  # fmt: skip
 @click.option("--json", "form", flag_value="json", help="The result as JSON, as in the API.")
 @click.option(
     "--nagios",
@@ -21,12 +23,16 @@ import click
     flag_value="nagios",
     help="One line with perfdata. Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, also for wrong usage.",
 )
-def command(zone: str, servers: tuple[str, ...], config: Path | None, moment: float, form: str | None) -> int:
+def command(
+    zone: str, servers: tuple[str, ...], config: Path | None, moment: float, strict: bool, form: str | None
+) -> int:
     """Look at ZONE on all its nameservers, now.
 
-    One look has no memory, and a difference may be a change on its way: where something is not as it should be the
-    servers are asked again after a moment, and what moved meanwhile is called "in motion" and is no problem. With
-    a configuration whose service runs, its memory is used: then how late a server is is known, and judged as there.
+    One look has no memory: a server that is behind may be so since a moment ago, which max_lag (10 minutes, unless
+    the configuration says otherwise) allows. So a difference in version is "in motion" and no problem, but with
+    --strict. Where something is not as it should be the servers are asked again after a moment, before anybody is
+    accused. With a configuration whose service runs, its memory is used: then since when a server is behind is
+    known, and judged as there.
 
     Exit status: 0 all is well, 1 a problem was found or nothing could be told, 2 wrong usage, 78 wrong configuration.
 
@@ -40,7 +46,7 @@ def command(zone: str, servers: tuple[str, ...], config: Path | None, moment: fl
 
     from monitor.commands import nagios, tell
     from monitor.commands.reading import zone_wanted
-    from monitor.oneshot import look
+    from monitor.oneshot.look import look
 
     what = zone_wanted(zone, servers, config)
 
@@ -48,7 +54,7 @@ def command(zone: str, servers: tuple[str, ...], config: Path | None, moment: fl
         if form is None:
             click.echo(f"One look is not enough; looking again in {moment:g} s …", err=True)
 
-    asked = asyncio.run(look(what, moment, again))
+    asked = asyncio.run(look(what, moment, again, strict=strict))
     if form == "nagios":
         line, status = nagios.line(asked)
         click.echo(line)

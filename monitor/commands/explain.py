@@ -44,6 +44,6 @@ def command(subject: str, config: Path | None, servers: tuple[str, ...], moment:
 
     from monitor.commands.reading import zone_wanted
     from monitor.commands.story import zone_text
-    from monitor.oneshot import look
+    from monitor.oneshot.look import look
 
     click.echo(zone_text(asyncio.run(look(zone_wanted(subject, servers, config), moment))))

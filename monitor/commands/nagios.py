@@ -7,7 +7,7 @@ from checks.model import Health
 from checks.words import counted
 from monitor import plain
 from monitor.commands.tell import summary
-from monitor.oneshot import Asked
+from monitor.oneshot.look import Asked
 
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 UNKNOWN = 3
@@ -30,12 +30,13 @@ def text(asked: Asked, status: int) -> str:
         more = len(asked.findings) - MOST
         told = "; ".join(f.text for f in asked.findings[:MOST])
         return f"{told}; and {more} more" if more > 0 else told
-    if status == UNKNOWN:
+    if status == UNKNOWN and asked.picture.health is Health.UNKNOWN:
         whys = asked.problems or tuple(dict.fromkeys(v.why for v in asked.verdicts.values() if v.why))
         return "; ".join(whys[:MOST]) or "nothing could be checked"
     addresses = len(asked.picture.addresses)
-    if "motion" in (moving := summary(asked)):
-        return f"{counted(addresses, 'address')}: {moving}, to {asked.picture.reference_serial}"
+    if asked.moving:
+        told = "; ".join(f.text for f in asked.moving[:MOST])
+        return f"{counted(addresses, 'address')}: {summary(asked)}, to {served(asked)}: {told}"
     return f"{counted(addresses, 'address')} {'serves' if addresses == 1 else 'serve'} {served(asked)}"
 
 

@@ -12,7 +12,7 @@ from monitor.config.model import Config
 from monitor.names import BadName
 
 if TYPE_CHECKING:
-    from monitor.oneshot import Wanted
+    from monitor.oneshot.subject import Wanted
 
 
 def read(path: Path, *, raw: bool = False) -> Config:
@@ -27,7 +27,7 @@ def read(path: Path, *, raw: bool = False) -> Config:
 
 def zone_wanted(zone: str, servers: Sequence[str], config: Path | None) -> "Wanted":
     """What a command that looks at one zone was asked for. Mistakes end it with status 78 or 2."""
-    from monitor.oneshot import wanted
+    from monitor.oneshot.subject import wanted
 
     try:
         return wanted(zone, servers, config)

@@ -8,7 +8,7 @@ from checks.model import Finding, Observation
 from checks.words import listed, short, span
 from monitor import plain
 from monitor.commands.tell import heading
-from monitor.oneshot import Asked
+from monitor.oneshot.look import Asked
 
 
 def zone_text(asked: Asked) -> str:

@@ -11,7 +11,7 @@ from alerting.model import Severity
 from checks.model import Health
 from checks.words import counted, span
 from monitor import names, plain
-from monitor.oneshot import Asked
+from monitor.oneshot.look import Asked
 from monitor.status import AddressStatus
 from monitor.web.shapes import zone_data
 
@@ -61,12 +61,11 @@ def heading(asked: Asked) -> str:
 
 
 def summary(asked: Asked) -> str:
-    moving = bool(asked.moving) or any(a.state == "propagating" for a in asked.picture.addresses)
-    if asked.health is Health.UNKNOWN:
-        return "cannot tell"
     if asked.health is Health.BAD:
         return counted(len(asked.findings), "finding")
-    well = "a change is in motion" if moving else "all is well"
+    if asked.picture.health is Health.UNKNOWN:
+        return "cannot tell"
+    well = "a change is in motion" if asked.moving else "all is well"
     return f"{well}; {counted(len(asked.findings), 'remark')}" if asked.findings else well
 
 
@@ -142,6 +141,7 @@ def as_data(asked: Asked) -> dict[str, Any]:
     assert at is not None  # noqa: S101 - a picture that was just drawn has a time
     return {
         **zone_data(asked.picture, at),
+        "health": str(asked.health),
         "looks": len(asked.looks),
         "memory": asked.memory or None,
         "in_motion": [{"code": f.code, "server": f.server, "text": f.text} for f in asked.moving],

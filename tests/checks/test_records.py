@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from checks.compare import Content
+from checks.compare import PROPAGATING, Content
 from checks.history import Ledger
 from checks.judge import judge
 from checks.model import Health, Observation, Outcome, Round, RrSet, Shape, Undecided, Verdict, WantedRecord, Zone
@@ -181,6 +181,19 @@ def test_what_the_ledger_has_not_seen_yet_is_in_motion() -> None:
     gives = {"ns1": "11 b", "ns2": "10 a"}
     before = known(PAIR, {"ns1": "10 a", "ns2": "10 a"}, 60)
     assert said(judge(Records(), PAIR, reading(PAIR, gives), before)) == set()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "found"), [(0, set()), (9, set()), (11, {"record-differs ns2", "record-differs ns3"})]
+)
+def test_groups_that_differ_at_a_first_look_may_have_a_change_on_its_way(minutes: int, found: set[str]) -> None:
+    """The kind: who begins to look knows of no version since when it is there, so nobody is late within max_lag."""
+    gives = {"ns1": "10 a", "ns2": "77 b", "ns3": "77 b"}
+    begun = story(PROVIDERS, {name: token.partition(" ")[0] for name, token in gives.items()})[-1].ledger
+    assert all(space.versions[-1].absent is None for space in begun.spaces)
+    verdict = judge(Records(), PROVIDERS, replace(reading(PROVIDERS, gives), at=NOON + minutes * MINUTE), begun)
+    assert said(verdict) == found
+    assert {unsure.why for unsure in verdict.unsure} == (set() if found else {PROPAGATING})
 
 
 def test_nothing_decided_is_unknown() -> None:

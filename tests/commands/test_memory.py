@@ -32,7 +32,7 @@ async def test_the_memory_of_a_service(tmp_path: Path) -> None:
         await an_old_memory_is_not_believed(pair, config)
         (tmp_path / "soawatch.db").write_bytes(b"this is no database" * 1000)
         said = await say("check", ZONE, "-c", config, "--json", "--moment", "0.1")
-        assert said.status == 1
+        assert said.status == 0
         assert said.data["memory"] is None
         assert "looking without memory" in said.data["problems"][0]
         config.write_text(text.replace("[service]", f'[service]\ndatabase = "{"x" * 300}.db"'))
@@ -66,11 +66,10 @@ async def lagging_is_judged_as_the_service_does(pair: Pair, service: Running, co
     (finding,) = said.data["findings"]
     assert finding["code"] == "serial-late"
     assert "longer than max_lag" in finding["text"]
-    assert "at two looks" not in finding["text"]
 
 
 async def an_old_memory_is_not_believed(pair: Pair, config: Path) -> None:
-    """A service that has not looked for long would take every difference for a new one."""
+    """Of what came since a service looked last it knows nothing: without it, a difference is in motion."""
     config.write_text(config.read_text().replace('max_lag  = "100ms"', 'max_lag  = "1h"'))
     past = (now() - timedelta(days=3)).isoformat()
     with sqlite3.connect(config.with_name("soawatch.db")) as conn:
@@ -80,9 +79,9 @@ async def an_old_memory_is_not_believed(pair: Pair, config: Path) -> None:
         assert at, body
         conn.execute("update ledgers set body = replace(body, ?, ?)", (f'"at":"{at}"', f'"at":"{past}"'))
     said = await say("check", ZONE, "-c", config, "--json", "--moment", "0.1")
-    assert said.status == 1
+    assert said.status == 0
     assert said.data["memory"] is None
-    assert [f["code"] for f in said.data["findings"]] == ["serial-late"]
+    assert [f["code"] for f in said.data["in_motion"]] == ["serial-late"]
     assert "its memory is not used" in said.data["problems"][0]
 
 

@@ -1,0 +1,1 @@
+"""One zone, looked at now, without a service."""

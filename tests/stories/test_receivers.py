@@ -149,3 +149,22 @@ def causes(on: Scene, kind: str = "incident.opened") -> set[str]:
 
 def resolved(on: Scene) -> set[str]:
     return causes(on, "incident.resolved")
+
+
+async def test_who_comes_in_the_place_of_one_who_is_removed_hears_that_it_is_open_and_that_it_is_over(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path) as on, mailbox() as box, running(on.config) as service:
+        await service.up()
+        await until(lambda: well(service))
+        on.pair.break_("transfer-open")
+        await until(lambda: on.hook.kinds() == ["incident.opened"])
+        on.write(on.text.replace(on.hook.toml(), MAIL.format(port=box.port)))
+        service.signal(signal.SIGHUP)
+        await until(lambda: len(box.mails) == 1)
+        on.pair.mend()
+        await until(lambda: len(box.mails) == 2)
+        service.signal(signal.SIGTERM)
+        assert await service.ended() == 0
+    assert on.hook.kinds() == ["incident.opened"]
+    assert [subject.partition("]")[0] for subject in box.subjects] == ["[FIRING warning", "[RESOLVED"]

@@ -29,24 +29,3 @@ async def test_an_hourly_check_tells_when_grace_ends_and_when_settle_ends(tmp_pa
             assert await service.ended() == 0
     opened, resolved = on.hook.heard[0][1], on.hook.heard[-1][1]
     assert opened["data"]["id"] == resolved["data"]["id"]
-
-
-async def test_a_reload_that_shortens_grace_counts_from_the_first_bad_look(tmp_path: Path) -> None:
-    async with scene(tmp_path) as on:
-        on.pair.break_("transfer-open")
-        text = re.sub(r'transfer   = "\w+"', 'transfer = "1h"', on.text)
-        on.write(text.replace('grace  = "1s"', 'grace = "50m"'))
-        async with running(on.config) as service:
-            await service.up()
-            await until(lambda: found(service))
-            assert on.hook.heard == []
-            on.write(text)
-            service.signal(signal.SIGHUP)
-            await until(lambda: on.hook.kinds() == ["incident.opened"])
-            service.signal(signal.SIGTERM)
-            assert await service.ended() == 0
-
-
-async def found(service: object) -> bool:
-    zones = [await service.get(f"api/v1/zones/{name}") for name in ZONES]  # type: ignore[attr-defined]
-    return all(any(each["code"] == "transfer-open" for each in zone["findings"]) for zone in zones)

@@ -35,7 +35,7 @@ class Addressing:
                 if now is not None:
                     log.info("receiver renamed", before=name, now=now)
                 elif name in owed:
-                    log.warning("receiver gone", receiver=name, owed="is told to those who are to hear of it now")
+                    log.warning("receiver gone", receiver=name, owed="goes to whoever is to hear of it now")
             destinations = sealed(config.receivers, self._destinations)
             if moved or destinations != self._destinations:
                 await self._judging.readdress(moved, destinations)

@@ -24,13 +24,12 @@ from monitor.pipeline import (
     finish,
     handle,
     look,
-    rechecks,
     release,
     reminders,
 )
 from monitor.ports import Commit, Heard, Now, Sweep
 from monitor.quiet import Moves, scouts, settled_anew, unsettle
-from monitor.rechecks import Rechecks
+from monitor.rechecks import Rechecks, rechecks
 from monitor.record import Record, merge
 from monitor.status import PROPAGATION_BOUNDS, Histogram, Status, ZoneStatus
 from monitor.still import Change, change_to

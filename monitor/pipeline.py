@@ -9,7 +9,7 @@ from alerting.incidents import Kept, review, update
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Severity, Transition
 from alerting.news import Rules
 from alerting.severity import severity_of
-from alerting.state import apply, recheck, waits_until, withdraw
+from alerting.state import apply, recheck, withdraw
 from checks.check import Check
 from checks.history import Ledger, Propagation, RunChange
 from checks.judge import judge
@@ -264,20 +264,6 @@ def release(memory: Memory, plan: Plan, now: datetime, gone: Iterable[str] | Non
         memory.put(over)
         draft.touched.add(alert.key.zone)
     return conclude(memory, draft, plan, now, anew=True), draft
-
-
-def rechecks(memory: Memory, plan: Plan, now: datetime) -> dict[Look, datetime | None]:
-    """When to look again at what waits for the end of grace or settle, by the rules of this plan; at once where it
-    is over already. Alerts that a shorter cadence looks at soon enough are not in it.
-    """
-    found: dict[Look, datetime | None] = {}
-    for key, alert in memory.standing.items():
-        cadence = plan.cadence.get(key.check)
-        end = None if cadence is None else waits_until(alert, cadence, plan.policy)
-        if end is not None:
-            look = (key.check, key.zone)
-            found[look] = min(max(end, now), found.get(look) or max(end, now))
-    return found
 
 
 def watched(key: AlertKey, plan: Plan) -> bool:

@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from monitor.pipeline import Look
+from alerting.state import waits_until
+from monitor.memory import Memory
+from monitor.pipeline import Look, Plan
 
 
 class Rechecks:
@@ -45,3 +47,17 @@ class Rechecks:
                 del self._at[look]
                 come[look[0]].append(look[1])
         return come
+
+
+def rechecks(memory: Memory, plan: Plan, now: datetime) -> dict[Look, datetime | None]:
+    """When to look again at what waits for the end of grace or settle, by the rules of this plan; at once where it
+    is over already. Alerts that a shorter cadence looks at soon enough are not in it.
+    """
+    found: dict[Look, datetime | None] = {}
+    for key, alert in memory.standing.items():
+        cadence = plan.cadence.get(key.check)
+        end = None if cadence is None else waits_until(alert, cadence, plan.policy)
+        if end is not None:
+            look = (key.check, key.zone)
+            found[look] = min(max(end, now), found.get(look) or max(end, now))
+    return found

@@ -74,6 +74,8 @@ class MemoryStore:
             if row.settled is None and row.telling.receiver in commit.readdressed:
                 to = commit.readdressed[row.telling.receiver]
                 self._outbox[id_] = replace(row, telling=replace(row.telling, receiver=to))
+        counted = {to: self._counts.pop(name) for name, to in commit.readdressed.items() if name in self._counts}
+        self._counts = {name: replace(count, receiver=name) for name, count in counted.items()} | self._counts
         if commit.destinations is not None:
             self._destinations = dict(commit.destinations)
         for telling in commit.tellings:

@@ -52,13 +52,23 @@ def add(conn: sqlite3.Connection, tellings: Iterable[Telling]) -> None:
 
 
 def readdress(conn: sqlite3.Connection, to: Mapping[str, str]) -> None:
-    """What waits for one receiver waits for another from now on; all at once, for two may have changed places."""
+    """What waits for one receiver waits for another from now on, and its counts go along; all at once, for two may
+    have changed places.
+    """
     waiting = [
         (now, seq)
         for name, now in to.items()
         for (seq,) in conn.execute("select seq from outbox where state = 'waiting' and receiver = ?", (name,))
     ]
     conn.executemany("update outbox set receiver = ? where seq = ?", waiting)
+    columns = "delivered, given_up, last_delivered, last_error, last_error_at, permanent"
+    counted = [
+        (now, *row)
+        for name, now in to.items()
+        for row in conn.execute(f"select {columns} from receivers where receiver = ?", (name,))  # noqa: S608
+    ]
+    conn.executemany("delete from receivers where receiver = ?", ((name,) for name in to))
+    conn.executemany(f"insert or ignore into receivers (receiver, {columns}) values (?, ?, ?, ?, ?, ?, ?)", counted)  # noqa: S608
 
 
 def claim(conn: sqlite3.Connection, now: datetime, lease: float, most: int, busy: Iterable[str]) -> Sequence[Claimed]:

@@ -68,6 +68,8 @@ async def test_what_waits_follows_receivers_that_changed_their_names_all_at_once
         row.telling.id: row.telling.receiver for _ in range(2) for row in await store.claim(at(3), lease=0, most=9)
     }
     assert waiting == {"a": "b", "b": "a", "c": "d"}
+    counts = {row.receiver: (row.pending, row.delivered) for row in await store.outbox()}
+    assert counts == {"a": (2, 0), "b": (1, 1), "d": (1, 0)}, "what was counted goes along"
     for name in waiting:
         await store.settle(Settled(name, at(4)))
     assert [row.telling.receiver for row in await store.claim(at(5), lease=0, most=9)] == ["a"]

@@ -258,6 +258,19 @@ async def test_what_the_old_one_says_after_a_reload_is_no_word_about_the_new_one
         await until(lambda: new.got == ["a"])
 
 
+async def test_after_a_restart_under_another_name_trouble_is_known_and_tried_at_once(store, clock):
+    await put(store, telling("a", "hook"))
+    async with delivering(store, {"hook": Receiver(no("401", permanent=True))}, clock) as deliverer:
+        await until(lambda: deliverer.counts() == {("hook", "rejected"): 1})
+        await idle(deliverer, store, clock)
+    await store.commit(Commit(readdressed={"hook": "duty"}))
+    duty = Deaf()
+    async with delivering(store, {"duty": duty}, clock) as deliverer:
+        await until(lambda: duty.asked == ["a"])
+        assert deliverer.failing(clock()) == {"duty": "duty rejects what it is told: 401"}
+        duty.released.set()
+
+
 async def test_trouble_follows_a_receiver_to_its_new_name_and_ends_with_it(store, clock):
     hook = Receiver(*[no("401", permanent=True)] * 9)
     await put(store, telling("a", "hook"))

@@ -140,6 +140,9 @@ async def test_texts_that_name_it_become_the_title_of_their_code() -> None:
 
 async def test_whoever_has_the_token_sees_the_whole() -> None:
     async with client(await stage(leaky(), token=True, public=True)) as http:
+        ours = await http.get("/incidents", headers={"Authorization": "Bearer correct-horse-battery"})
+        assert "oncall: mx.example.com refuses for good: dns@example.com" in ours.text
+        assert "/var/lib/soawatch.toml" in ours.text
         assert HIDDEN not in (await http.get("/servers")).text
         from_owner = await http.get("/servers", headers={"Authorization": "Bearer correct-horse-battery"})
         assert HIDDEN in from_owner.text

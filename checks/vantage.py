@@ -1,10 +1,18 @@
-"""Is it us? What the monitor hears over each address family, so that a blind vantage accuses nobody."""
+"""Is it us? What the monitor hears over each address family, so that a blind vantage accuses nobody.
+
+The monitor is *dark* over a family when nothing at all comes back over it, and that cannot be blamed on the servers:
+
+- where anything comes back over the other family, one server is enough, as long as it is not one that is silent over
+  the other family too: that one is dead itself, and says nothing about the family;
+- where nothing comes back over any family, it takes two servers: one alone may well be dead.
+"""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from checks.model import Address, Family, Outcome, Round
+from checks.words import listed
 
 Heard = Mapping[tuple[str, Address], bool]
 _NOTHING: Heard = MappingProxyType({})
@@ -16,6 +24,8 @@ class Vantage:
 
     heard: Heard = field(default_factory=lambda: _NOTHING)
     dark: tuple[Family, ...] = ()
+    silent: Mapping[Family, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """The servers that are asked in vain over each family that is dark."""
 
 
 def hear(vantage: Vantage, round: Round) -> Vantage:
@@ -45,19 +55,45 @@ def keep(vantage: Vantage, places: Container[tuple[str, Address]]) -> Vantage:
 
 
 def _vantage(heard: dict[tuple[str, Address], bool]) -> Vantage:
+    alive: dict[Family, set[str]] = {family: set() for family in Family}
     silent: dict[Family, set[str]] = {family: set() for family in Family}
-    alive: set[Family] = set()
     for (server, address), answered in heard.items():
-        if answered:
-            alive.add(address.family)
-        else:
-            silent[address.family].add(server)
-    dark = tuple(family for family in Family if family not in alive and len(silent[family]) > 1)
-    return Vantage(MappingProxyType(heard), dark)
+        (alive if answered else silent)[address.family].add(server)
+    dark = {
+        family: tuple(sorted(silent[family]))
+        for family in Family
+        if not alive[family] and _ours(silent[family], *_elsewhere(family, alive, silent))
+    }
+    return Vantage(MappingProxyType(heard), tuple(dark), MappingProxyType(dark))
+
+
+def _elsewhere(
+    family: Family, alive: Mapping[Family, set[str]], silent: Mapping[Family, set[str]]
+) -> tuple[set[str], set[str]]:
+    """The servers that are heard over another family, and those that are not though they are asked there."""
+    others = [other for other in Family if other is not family]
+    well = set[str]().union(*(alive[other] for other in others))
+    return well, set[str]().union(*(silent[other] for other in others)) - well
+
+
+def _ours(silent: set[str], well: set[str], dead: set[str]) -> bool:
+    """Whether the silence of these servers over a family is the monitor's own trouble."""
+    return bool(silent - dead) if well else len(silent) > 1
+
+
+def account(vantage: Vantage, family: Family) -> str:
+    """What is known of a family that the monitor is dark over, in a sentence."""
+    servers = vantage.silent[family]
+    others = [other for other in Family if other is not family and other not in vantage.dark]
+    works = f", while {listed(others)} works" if others and any(vantage.heard.values()) else ""
+    if len(servers) == 1:
+        alone = f"nothing answers over {family}, where only {servers[0]} is asked{works}"
+        return f"{alone}: either this monitor is cut off there, or that server is; nobody is accused"
+    return f"no server answers over {family} ({len(servers)} are asked){works}: most likely this monitor is cut off"
 
 
 def blind(vantage: Vantage) -> tuple[Family, ...]:
-    """The families over which at least two servers were asked, and the latest word of every address was silence."""
+    """The families over which the latest word of every address is silence, and that is most likely our own trouble."""
     return vantage.dark
 
 

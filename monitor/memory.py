@@ -86,10 +86,18 @@ class Memory:
         return [alert for alerts in self.by_zone.get(zone, {}).values() for alert in alerts.values()]
 
     def explained(self, zone: str) -> bool:
-        """We are blind, or something is known to be wrong with it: that is why a check can say nothing of it."""
-        return bool(blind(self.vantage)) or any(
+        """We are blind over a family that it is served over, or something is known to be wrong with it: that is why a
+        check can say nothing of it.
+        """
+        return self._unseen(zone) or any(
             alert.severity >= Severity.WARNING and alert.key.code != NOT_CHECKED for alert in self.of_zone(zone)
         )
+
+    def _unseen(self, zone: str) -> bool:
+        dark, roll = blind(self.vantage), self.still.roll
+        if not dark or zone not in roll:
+            return bool(dark)
+        return any(address.family in dark for _, address in roll.template(zone).places())
 
     def saying(self, verdict: Verdict) -> int:
         """The number of what a verdict without findings says; UNSAID when there is no number left for it."""

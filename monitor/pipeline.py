@@ -17,7 +17,7 @@ from checks.ledger import changes, see
 from checks.model import Finding, Health, Round, Verdict, Zone
 from checks.roll import Roll
 from checks.soa_serial import SoaSerial
-from checks.vantage import blind, excuse, hear
+from checks.vantage import account, blind, excuse, hear
 from checks.vantage import keep as keep_heard
 from monitor.memory import REMEMBERED, Memory
 from monitor.picture import DECISIVE, Glance, glance, picture
@@ -189,10 +189,7 @@ def own_verdict(memory: Memory, now: datetime) -> Verdict:
     """What is wrong with the monitor itself: it is blind over an address family, cannot write its database, was given
     a configuration that it cannot take, or has receivers that take nothing.
     """
-    findings = [
-        Finding(BLIND, f"no server answers over {family}: most likely this monitor is cut off", subject=family)
-        for family in blind(memory.vantage)
-    ]
+    findings = [Finding(BLIND, account(memory.vantage, family), subject=family) for family in blind(memory.vantage)]
     if memory.store_error:
         findings.append(Finding("store-failing", f"the database takes no changes: {memory.store_error}"))
     if memory.config_error:

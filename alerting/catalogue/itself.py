@@ -20,14 +20,17 @@ ENTRIES = (
     ),
     Entry(
         "vantage-blind",
-        "Over this address family no server at all answers the monitor any more. This is most likely the monitor's "
-        "own network: it accuses nobody, and the state of all zones stays as it was.",
+        "Over this address family nothing at all answers the monitor. Where the other family works, or where at least "
+        "two servers are asked, this is most likely the monitor's own network: it accuses nobody over this family, and "
+        "what it knew of these addresses stays as it was. Where only one server has an address of this family, that "
+        "server may be dead there as well; the text says so.",
         (
-            "The network, the default route or the IPv6 uplink of the monitor's machine is down.",
+            "The network, the default route or the IPv6 uplink of the monitor's machine is down, or it never had one.",
             "A firewall beside the monitor drops port 53 outward.",
             "The provider of the monitor filters DNS.",
         ),
-        "See from the monitor's machine whether anything at all can be reached over this address family.",
+        "See from the monitor's machine whether anything at all can be reached over this address family. A machine "
+        "that is to have no IPv6 watches IPv4 addresses only: list those of each server in [servers.NAME].",
         SELF,
         ("dig @a.root-servers.net . SOA +norecurse -4", "dig @a.root-servers.net . SOA +norecurse -6"),
     ),

@@ -32,12 +32,18 @@ def text(asked: Asked, status: int) -> str:
         return f"{told}; and {more} more" if more > 0 else told
     if status == UNKNOWN and asked.picture.health is Health.UNKNOWN:
         whys = asked.problems or tuple(dict.fromkeys(v.why for v in asked.verdicts.values() if v.why))
-        return "; ".join(whys[:MOST]) or "nothing could be checked"
-    addresses = len(asked.picture.addresses)
+        return "; ".join((*asked.blind, *whys)[:MOST]) or "nothing could be checked"
+    return "; ".join((well(asked), *asked.blind))
+
+
+def well(asked: Asked) -> str:
+    """How many addresses serve which version; what is in motion."""
+    serving = sum(a.serial is not None for a in asked.picture.addresses)
+    addresses = counted(serving, "address")
     if asked.moving:
         told = "; ".join(f.text for f in asked.moving[:MOST])
-        return f"{counted(addresses, 'address')}: {summary(asked)}, to {served(asked)}: {told}"
-    return f"{counted(addresses, 'address')} {'serves' if addresses == 1 else 'serve'} {served(asked)}"
+        return f"{addresses}: {summary(asked)}, to {served(asked)}: {told}"
+    return f"{addresses} {'serves' if serving == 1 else 'serve'} {served(asked)}"
 
 
 def served(asked: Asked) -> str:

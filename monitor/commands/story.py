@@ -27,6 +27,8 @@ def _zone_lines(asked: Asked) -> Iterator[str]:
             yield from [f"  {observed(seen)}" for seen in round.seen] or ["  nothing was asked"]
             if number == len(asked.looks):
                 yield from (f"  → {text}" for text in judged(asked, round.check))
+    for blind in asked.blind:
+        yield f"not judged: {blind}"
     for finding in asked.moving:
         yield f"in motion, so nobody is accused: {finding.text}"
     if asked.findings:

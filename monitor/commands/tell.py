@@ -42,6 +42,8 @@ def table(asked: Asked) -> None:
         say(f"note: {problem}", "yellow")
     if not asked.picture.addresses:
         say("To name servers yourself: --server NAME=ADDRESS", "dim")
+    for blind in asked.blind:
+        say(f"not judged: {blind}", "yellow")
     for finding in asked.findings:
         severity = asked.severity(finding)
         say(f"{severity} {finding.code}: ", SEVERITY_COLORS[severity], finding.text)
@@ -145,5 +147,6 @@ def as_data(asked: Asked) -> dict[str, Any]:
         "looks": len(asked.looks),
         "memory": asked.memory or None,
         "in_motion": [{"code": f.code, "server": f.server, "text": f.text} for f in asked.moving],
+        "blind": list(asked.blind),
         "problems": list(asked.problems),
     }

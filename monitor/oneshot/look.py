@@ -12,7 +12,7 @@ from checks.history import Ledger
 from checks.judge import judge
 from checks.ledger import see
 from checks.model import Finding, Health, Round, Verdict, Zone
-from checks.vantage import Vantage, excuse, hear
+from checks.vantage import Vantage, account, excuse, hear
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.oneshot.motion import in_motion, moved
@@ -33,7 +33,7 @@ MOMENT = 3.0
 class Asked:
     """What the looks came to. ``memory`` says whose ledger was used; ``moving`` may be a change on its way.
 
-    ``strict``: what is in motion is not called good.
+    ``strict``: it is not called good while anything is in motion, or could not be judged.
     """
 
     zone: Zone
@@ -46,6 +46,8 @@ class Asked:
     moving: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
     watched: bool = False
+    blind: tuple[str, ...] = ()
+    """What is known of each address family over which nothing answers, so nobody is accused over it."""
     strict: bool = False
 
     @property
@@ -56,7 +58,8 @@ class Asked:
     @property
     def health(self) -> Health:
         health = self.picture.health
-        return Health.UNKNOWN if self.strict and self.moving and health is Health.GOOD else health
+        open_ = self.strict and (self.moving or self.blind)
+        return Health.UNKNOWN if open_ and health is Health.GOOD else health
 
     @property
     def worst(self) -> Severity | None:
@@ -147,7 +150,8 @@ def concluded(
         for f in v.findings
     ]  # fmt: skip
     drawn = picture(zone, ledger, verdicts, alerts, None, at)
-    return Asked(zone, config, looks, verdicts, ledger, drawn, memory, moving)
+    blind = tuple(account(judged[2], family) for family in judged[2].dark)
+    return Asked(zone, config, looks, verdicts, ledger, drawn, memory, moving, blind=blind)
 
 
 def without(excused: tuple[Finding, ...], verdict: Verdict) -> Verdict:

@@ -4,13 +4,18 @@ import pytest
 
 from checks.history import Ledger
 from checks.judge import judge
-from checks.model import Health, Outcome, Round, TransferResult, Zone
+from checks.model import Family, Health, Outcome, Round, TransferResult, Zone
 from checks.reachable import Reachable
-from checks.vantage import Vantage, blind, excuse, hear, keep
+from checks.vantage import Vantage, account, blind, excuse, hear, keep
 from tests.checks.build import NOON, gather, look, looked, pulled, query, seen, server, zone
 
 DUAL = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
 SINGLE6 = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2")
+SINGLE4 = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "2001:db8::2"))
+ONLY6 = zone(server("ns1", "192.0.2.1"), server("ns2", "2001:db8::2"))
+THREE = zone(*DUAL.servers, server("ns3", "192.0.2.3"))
+LONELY = zone(DUAL.servers[0])
+TWICE6 = zone(server("ns1", "192.0.2.1", "2001:db8::1", "2001:db8::11"))
 TWO_EACH = zone(server("ns1", "192.0.2.1", "192.0.2.11"), "ns2")
 
 
@@ -21,6 +26,7 @@ def heard(zone: Zone, *looks: dict[str, str]) -> Vantage:
     return vantage
 
 
+BOTH_DEAD = {"ns1": "-", "ns1/1": "-", "ns2": "-", "ns2/1": "-"}
 ALL = {"ns1": "10", "ns1/1": "10", "ns2": "10", "ns2/1": "10"}
 ROWS: list[tuple[str, Zone, list[dict[str, str]], tuple[str, ...]]] = [
     ("all answer", DUAL, [ALL], ()),
@@ -34,7 +40,18 @@ ROWS: list[tuple[str, Zone, list[dict[str, str]], tuple[str, ...]]] = [
     ("garbage came back", DUAL, [ALL | {"ns1/1": "-", "ns2/1": "malformed"}], ()),
     ("something else came back", DUAL, [ALL | {"ns1/1": "-", "ns2/1": "mismatched"}], ()),
     ("an error came back", DUAL, [ALL | {"ns1/1": "-", "ns2/1": "REFUSED"}], ()),
-    ("only one server has IPv6", SINGLE6, [{"ns1": "10", "ns1/1": "-", "ns2": "10"}], ()),
+    ("one IPv6 address in all, and IPv4 works", SINGLE6, [{"ns1": "10", "ns1/1": "-", "ns2": "10"}], ("ipv6",)),
+    ("one IPv6 address in all, no route to it", SINGLE6, [{"ns1": "10", "ns1/1": "?", "ns2": "10"}], ("ipv6",)),
+    ("one IPv4 address in all, and IPv6 works", SINGLE4, [{"ns1": "-", "ns1/1": "10", "ns2": "10"}], ("ipv4",)),
+    ("a server that has nothing but IPv6", ONLY6, [{"ns1": "10", "ns2": "-"}], ("ipv6",)),
+    ("it answered before", ONLY6, [{"ns1": "10", "ns2": "10"}, {"ns1": "10", "ns2": "-"}], ("ipv6",)),
+    ("the only server with IPv6 is dead itself", SINGLE6, [{"ns1": "-", "ns1/1": "-", "ns2": "10"}], ()),
+    ("both that have IPv6 are dead themselves", THREE, [{**BOTH_DEAD, "ns3": "10"}], ()),
+    ("one of them is dead, the other is heard over IPv4", THREE, [{**BOTH_DEAD, "ns2": "10"}], ("ipv6",)),
+    ("all three are dead, so IPv4 does not work either", THREE, [{**BOTH_DEAD, "ns3": "-"}], ("ipv4", "ipv6")),
+    ("one server with both families is dead, and there is no other", LONELY, [{"ns1": "-", "ns1/1": "-"}], ()),
+    ("one server, dead over IPv6", LONELY, [{"ns1": "10", "ns1/1": "-"}], ("ipv6",)),
+    ("another IPv6 address of the same server answers", TWICE6, [{"ns1": "10", "ns1/1": "-", "ns1/2": "10"}], ()),
     ("two addresses of one server are one server", TWO_EACH, [{"ns1": "-", "ns1/1": "-"}], ()),
     ("every address counts", TWO_EACH, [{"ns1": "-", "ns1/1": "10", "ns2": "-"}], ()),
     ("the latest word counts", DUAL, [ALL, dict.fromkeys(ALL, "-")], ("ipv4", "ipv6")),
@@ -45,6 +62,39 @@ ROWS: list[tuple[str, Zone, list[dict[str, str]], tuple[str, ...]]] = [
 @pytest.mark.parametrize(("title", "where", "looks", "expected"), ROWS, ids=[title for title, *_ in ROWS])
 def test_row(title: str, where: Zone, looks: list[dict[str, str]], expected: tuple[str, ...]) -> None:
     assert blind(heard(where, *looks)) == expected
+
+
+ACCOUNTS = [
+    (
+        SINGLE6, {"ns1": "10", "ns1/1": "-", "ns2": "10"},
+        (
+            "nothing answers over ipv6, where only ns1 is asked, while ipv4 works: "
+            "either this monitor is cut off there, or that server is; nobody is accused"
+        ),
+    ),
+    (
+        DUAL, ALL | {"ns1/1": "-", "ns2/1": "?"},
+        "no server answers over ipv6 (2 are asked), while ipv4 works: most likely this monitor is cut off",
+    ),
+    (DUAL, dict.fromkeys(ALL, "-"), "no server answers over ipv6 (2 are asked): most likely this monitor is cut off"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("where", "tokens", "words"), ACCOUNTS)
+def test_what_is_said_of_a_dark_family(where: Zone, tokens: dict[str, str], words: str) -> None:
+    assert account(heard(where, tokens), Family.IPV6) == words
+
+
+def test_the_one_server_of_a_family_that_is_dead_is_accused_as_soon_as_another_of_that_family_answers() -> None:
+    """The kind: whose fault silence is turns on who else is heard over that family, in whatever zone."""
+    tokens = {"ns1": "10", "ns1/1": "-", "ns2": "10"}
+    vantage = heard(SINGLE6, tokens)
+    assert blind(vantage) == ("ipv6",)
+    other = zone(server("ns9", "2001:db8::9"), name="other.example.")
+    seeing = hear(vantage, looked(other, {"ns9": "10"}, NOON))
+    assert blind(seeing) == ()
+    round = looked(SINGLE6, tokens, NOON)
+    assert excuse(seeing, round) is round
 
 
 def test_nothing_new_is_the_very_same_object() -> None:

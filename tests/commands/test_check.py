@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 
 import dns.edns
@@ -214,6 +215,63 @@ async def test_a_dead_server_and_one_that_is_well(pair: Pair) -> None:
     assert said.out.startswith("SOAWATCH CRITICAL - pair.example. ns1 (127.0.0.1:1) cannot be reached")
     assert f"ns2/{pair.secondary.address} lag" in perfdata(said)
     assert not any(label.startswith("ns1") for label in perfdata(said))
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """Over IPv6 nobody ever says anything: every packet and every connection is taken, and that is all."""
+    with (
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as tcp,
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp,
+    ):
+        tcp.bind(("::1", 0))
+        tcp.listen(128)
+        udp.bind(("::1", tcp.getsockname()[1]))
+        yield f"[::1]:{udp.getsockname()[1]}"
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> list[str]:
+    """A configuration that waits little for those who say nothing."""
+    config = tmp_path / "quick.toml"
+    config.write_text(f'[probe]\ntimeout = "100ms"\nattempts = 2\n{UNWATCHED}')
+    return ["-c", str(config), "--moment", MOMENT]
+
+
+async def test_over_a_family_in_which_nothing_answers_nobody_is_accused(
+    pair: Pair, deaf: str, quick: list[str]
+) -> None:
+    """The kind: silence over a family of which nothing is heard, while another works, is no word about a server."""
+    asked = [*both(pair), f"--server=ns1={deaf}", *quick]
+    said = await say("check", ZONE, *asked)
+    assert (said.status, said.out.splitlines()[0]) == (0, "pair.example.: all is well")
+    assert "not judged: nothing answers over ipv6, where only ns1 is asked, while ipv4 works" in said.out
+    said = await say("check", ZONE, *asked, "--nagios")
+    assert said.status == 0
+    assert said.out.startswith("SOAWATCH OK - pair.example. 2 addresses serve 1000; nothing answers over ipv6, where ")
+    assert not any("::1" in label for label in perfdata(said))
+    said = await say("check", ZONE, *asked, "--strict", "--json")
+    assert (said.status, said.data["health"], len(said.data["blind"])) == (1, "unknown", 1)
+    pair.break_("dead", "ns2")
+    said = await say("check", ZONE, *asked, "--nagios")
+    assert said.status == 2
+    assert said.out.startswith(f"SOAWATCH CRITICAL - pair.example. ns2 ({pair.secondary.address}) cannot be reached")
+    assert "::1" not in said.out
+
+
+async def test_a_server_that_is_dead_over_both_families_is_accused_of_both(
+    pair: Pair, deaf: str, quick: list[str]
+) -> None:
+    said = await say("check", ZONE, both(pair)[0], "--server=ns2=127.0.0.1:1", f"--server=ns2={deaf}", *quick, "--json")
+    assert said.status == 1
+    assert said.data["blind"] != []  # a closed port is a word: ns2's machine lives, and its IPv6 may be ours
+    pair.break_("dead", "ns2")
+    said = await say("check", ZONE, *both(pair), f"--server=ns2={deaf}", *quick, "--json")
+    assert [(f["code"], f["address"]) for f in said.data["findings"]] == [
+        ("server-unreachable", str(pair.secondary.address)),
+        ("server-unreachable", deaf),
+    ]
+    assert said.data["blind"] == []
 
 
 async def test_nobody_answers() -> None:

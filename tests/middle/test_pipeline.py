@@ -12,6 +12,7 @@ from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.memory import Memory
 from monitor.pipeline import SELF, Plan, draw, handle, release, reminders
+from monitor.still import change_to
 from tests.checks.build import NOON, QUICK, looked, server, zone
 from tests.middle.build import AT_ONCE, looks, minute, plan, reached
 
@@ -215,6 +216,24 @@ def test_blind_over_one_family_only_that_is_not_judged() -> None:
     assert codes(memory) == {"vantage-blind"}
     assert kinds(told) == [(News.OPENED, "vantage local")]
     assert {key.subject for key in memory.standing} == {"ipv6"}
+
+
+def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unknown_is_told() -> None:
+    """The kind: a monitor without IPv6, which is dark for good, must neither accuse nor be silent about the rest."""
+    watched = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2"))
+    other = zone(server("ns1", "192.0.2.1"), server("ns2", "192.0.2.2"), name="other.example.")
+    memory, rules = Memory(), plan(watched, other, checks=BOTH)
+    memory.use(change_to(memory.still, rules.zones).still)
+    rules = replace(rules, zones=memory.still.roll)
+    told: list[Telling] = []
+    for number in range(30):
+        tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-"}
+        told += heard(memory, [looked(watched, tokens, minute(number))], rules, number)
+        told += heard(memory, [looks(other, minute(number), ns1="REFUSED", ns2="REFUSED")], rules, number)
+    (blind,) = [alert for key, alert in memory.standing.items() if key.code == "vantage-blind"]
+    assert blind.text.startswith("nothing answers over ipv6, where only ns1 is asked, while ipv4 works")
+    assert {(key.zone, key.code) for key in memory.standing} == {("", "vantage-blind"), (other.name, NOT_CHECKED)}
+    assert not {key.server for key in memory.standing} - {None}
 
 
 def test_one_silent_server_is_accused() -> None:

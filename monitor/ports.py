@@ -198,6 +198,18 @@ class StoreError(Exception):
     """The database cannot be used; the sentence says why and what to do."""
 
 
+class StoreUnavailable(StoreError):
+    """The disk does not take or give it now, and may do so later: it is full, mounted read-only, or failing."""
+
+
+class StoreMisplaced(StoreError):
+    """The configuration names a place that cannot hold the database: trying again would not mend it."""
+
+
+class StoreBlank(StoreError):
+    """Nothing of the database is left to be read: it can be made anew from what is remembered only."""
+
+
 class Store(Protocol):
     """The record. All calls are coroutines; none blocks the loop. Times are aware UTC."""
 

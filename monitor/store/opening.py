@@ -8,10 +8,12 @@ from pathlib import Path
 
 import structlog
 
-from monitor.ports import Now, StoreError
+from monitor.config.permissions import denial
+from monitor.ports import Now, StoreError, StoreMisplaced, StoreUnavailable
 from monitor.store import packing, schema, session
 from monitor.store.codec import stamp
 from monitor.store.failing import RESTORE, transaction
+from monitor.store.files import FORBIDDEN, PRIVATE, UNAVAILABLE, beside, make_private, sync_directory, tighten
 from monitor.store.session import Lock
 
 log = structlog.get_logger(__name__)
@@ -21,21 +23,18 @@ _BUSY_MS = 5000
 _SYNC_FULL = 2
 
 
-def beside(path: Path, suffix: str) -> Path:
-    """A companion file: NAME.lock, NAME.mark …"""
-    return path.with_name(path.name + suffix)
-
-
 def take_lock(path: Path) -> Lock:
     """Held until it is closed; the system lets go of it when the process dies."""
     _check_directory(path)
     file = beside(path, ".lock")
     try:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     except OSError as error:
-        raise StoreError(
-            f"{path}: {file.name} cannot be written beside it ({error.strerror}): "
-            "the service needs to write in the directory of its database"
+        if error.errno in UNAVAILABLE:
+            raise StoreUnavailable(f"{path}: {file.name} cannot be written beside it ({error.strerror})") from error
+        raise StoreMisplaced(
+            f"{path}: {file.name} cannot be written beside it ({error.strerror}): the service needs to "
+            f"write in the directory of its database. {denial(path.absolute().parent)}"
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,7 +88,9 @@ def open_database(path: Path, lock: Lock, now: Now) -> sqlite3.Connection:
         # Whoever had taken up a telling is dead, for we have the lock: it need not wait for the lease to run out.
         conn.execute("update outbox set lease = null where state = 'waiting' and lease is not null")
         if not mark.exists():
+            make_private(mark)
             mark.write_text(f"{path.name} is a database of soawatch; this file tells when it has been lost.\n")
+        tighten(path)
     except BaseException:
         conn.close()
         raise
@@ -118,7 +119,7 @@ def check(conn: sqlite3.Connection, path: Path, *, thorough: bool = True) -> Non
     """Ours, not newer than us and, if ``thorough``, whole on every page. Raises StoreError."""
     (application,) = conn.execute("pragma application_id").fetchone()
     if application != schema.APPLICATION:
-        raise StoreError(
+        raise StoreMisplaced(
             f"{path}: this is a SQLite database, but of another application. "
             "Name another file as service.database, or move this one away"
         )
@@ -139,9 +140,9 @@ def check(conn: sqlite3.Connection, path: Path, *, thorough: bool = True) -> Non
 def _check_directory(path: Path) -> None:
     directory = path.absolute().parent
     if not directory.is_dir():
-        raise StoreError(f"{path}: there is no directory {directory}: create it, or change service.database")
+        raise StoreMisplaced(f"{path}: there is no directory {directory}: create it, or change service.database")
     if path.is_dir():
-        raise StoreError(f"{path}: this is a directory: service.database has to name a file in it")
+        raise StoreMisplaced(f"{path}: this is a directory: service.database has to name a file in it")
 
 
 def _check_file(path: Path, mark: Path) -> None:
@@ -149,9 +150,9 @@ def _check_file(path: Path, mark: Path) -> None:
         with path.open("rb") as file:
             start = file.read(len(_HEADER))
     except OSError as error:
-        raise StoreError(
-            f"{path}: the database cannot be read ({error.strerror}): look at its owner and mode"
-        ) from error
+        if error.errno not in FORBIDDEN:
+            raise
+        raise StoreMisplaced(f"{path}: the database cannot be read ({error.strerror}). {denial(path)}") from error
     if not start:
         was = "it has lost its content" if mark.exists() else "soawatch never leaves an empty one"
         raise StoreError(
@@ -165,6 +166,7 @@ def _check_file(path: Path, mark: Path) -> None:
 def _create(path: Path, now: Now) -> None:
     """Made under another name and moved into place, so that a kill never leaves half a database under this one."""
     new = beside(path, ".new")
+    make_private(new)
     try:
         conn = connect(new)
         try:
@@ -176,7 +178,7 @@ def _create(path: Path, now: Now) -> None:
         new.rename(path)
     finally:
         new.unlink(missing_ok=True)
-    _sync_directory(path)
+    sync_directory(path)
 
 
 def _migrate(conn: sqlite3.Connection, path: Path) -> None:
@@ -187,13 +189,14 @@ def _migrate(conn: sqlite3.Connection, path: Path) -> None:
         part.unlink(missing_ok=True)
         copy(conn, part)
         part.replace(kept)
-        _sync_directory(path)
+        sync_directory(path)
         log.info("migrating the database", path=str(path), version=version, to=schema.newest(), backup=str(kept))
     schema.migrate(conn)
 
 
 def copy(conn: sqlite3.Connection, to: Path) -> None:
     """A whole, compact copy as of now, on the disk when this returns; nothing is left behind when it fails."""
+    make_private(to)
     try:
         conn.execute("vacuum into ?", (str(to),))
         with contextlib.closing(sqlite3.connect(to, isolation_level=None)) as made:
@@ -223,12 +226,4 @@ def copy_new(conn: sqlite3.Connection, to: Path) -> None:
         raise StoreError(f"{to}: a file is there already: name another one, or remove it") from error
     finally:
         part.unlink(missing_ok=True)
-    _sync_directory(to)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(to)

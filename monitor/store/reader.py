@@ -8,6 +8,7 @@ from checks.history import Ledger
 from monitor.ports import StoreError
 from monitor.store import history, opening
 from monitor.store.failing import told
+from monitor.store.files import beside
 
 
 class Reader:
@@ -63,7 +64,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         conn.execute("select count(*) from sqlite_master").fetchone()
     except sqlite3.OperationalError:
         conn.close()
-        wal = opening.beside(path, "-wal")
+        wal = beside(path, "-wal")
         if wal.exists() and wal.stat().st_size:
             raise
         # No service runs and we may not write here, so that SQLite cannot make its -shm: read the file as it lies.

@@ -219,7 +219,7 @@ async def test_a_file_that_may_not_be_written(ordinary):
     (ordinary / "soawatch.db").chmod(0o400)
     said = await refusal(ordinary / "soawatch.db")
     assert "cannot be written" in said
-    assert "owner and mode" in said
+    assert "mode 0400; this runs as" in said
 
 
 async def test_a_command_that_may_only_read_reads(ordinary):

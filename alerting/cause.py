@@ -20,7 +20,7 @@ REFUSED = "configuration-refused"
 FAILING = "receiver-failing"
 """Of a receiver, whose name is the subject: it is a cause of its own, for it is the others who are to hear of it."""
 
-OWN = frozenset({BLIND, "store-failing", REFUSED})
+OWN = frozenset({BLIND, "store-failing", REFUSED, "database-recreated"})
 """What the monitor says of itself."""
 
 BEHIND = frozenset({"serial-late", "serial-overdue", "serial-stuck", "expiry-near", "expiry-imminent", "zone-expired"})

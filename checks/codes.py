@@ -50,6 +50,7 @@ _ALL = (
     Code("store-failing", "critical", "The monitor cannot write its database"),
     Code("receiver-failing", "critical", "A receiver does not take what it is told"),
     Code("configuration-refused", "warning", "The monitor was given a configuration that it cannot take"),
+    Code("database-recreated", "warning", "The monitor's database was deleted while it ran"),
 )
 
 CODES: Mapping[str, Code] = MappingProxyType({code.name: code for code in _ALL})

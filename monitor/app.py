@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from alerting.message import render
-from alerting.model import Notification, Telling
+from alerting.model import Incident, Notification, Telling
 from monitor import direct
 from monitor.addressing import Addressing
 from monitor.asking import Asking
@@ -31,7 +31,7 @@ from monitor.record import Record
 from monitor.schedule import Schedule
 from monitor.sources import Topology, resolve
 from monitor.status import Measures, Status, SweepStatus
-from monitor.store.sqlite import SqliteStore
+from monitor.store.durable import DurableStore
 from monitor.web.app import build
 from monitor.web.context import Settings, WebContext
 from monitor.web.serve import WebServer
@@ -94,12 +94,13 @@ class Service:
             propagation=dict(self._judging.propagation),
             failures=dict(self._judging.failures),
             deaths=self._asking.deaths,
+            recreated=recreated.count if (recreated := self._record.recreated) else 0,
             rounds={"judged": self._judging.judged, "quiet": self._judging.quiet},
         )
 
     async def start(self) -> None:
         async with contextlib.AsyncExitStack() as opened:
-            self._store = await SqliteStore.open(self.config.service.database, now)
+            self._store = await DurableStore.open(self.config.service.database, now)
             opened.push_async_callback(self._store.close)
             await self._wire()
             opened.push_async_callback(self._asking.stop)
@@ -119,7 +120,7 @@ class Service:
     async def _wire(self) -> None:
         config, started = self.config, now()
         remembered = await self._store.restore()
-        past = await self._store.incidents(most=50)
+        past = await self._past()
         self._found = await resolve(config, recall(remembered.ledgers, config), started)
         complain(self._found.problems)
         plan = plan_of(config, self._found)
@@ -152,6 +153,13 @@ class Service:
             Settings(service.token, service.public, config.max_zones, service.url),
         )  # fmt: skip
         self._web = WebServer(build(context), *service.listen, self._stopping)
+
+    async def _past(self) -> Sequence[Incident]:
+        try:
+            return await self._store.incidents(most=50)
+        except StoreError as error:
+            log.warning("incidents cannot be read", error=str(error))
+            return ()
 
     async def stop(self) -> None:
         """In a few seconds: nothing new is asked, what was seen is judged, what is being sent ends or is kept."""
@@ -278,7 +286,8 @@ class Service:
         try:
             status = await self._deliverer.status()
         except StoreError as error:
-            log.warning("outbox cannot be read", error=str(error))
+            if self._record.failing is None:  # otherwise it has been said
+                log.warning("outbox cannot be read", error=str(error))
             return
         if status != self._judging.status.receivers:
             pending = sum(receiver.pending for receiver in status.values())

@@ -9,7 +9,8 @@ import structlog
 
 from alerting.incidents import Book
 from alerting.model import Incident
-from checks.history import Propagation
+from checks.history import Ledger, Propagation, RunChange
+from checks.ledger import changes
 from checks.vantage import blind
 from monitor.board import Board
 from monitor.destinations import Sealed, Successors, follow
@@ -163,16 +164,19 @@ class Judging:
             self.moved(moves)
 
     async def remind(self) -> None:
-        """Say again what is still open after a while; try again to write what waits for the disk."""
+        """Say again what is still open after a while; try again to write what waits for the disk, and whether it would
+        take anything at all.
+        """
         async with self._turn:
             at = self._now()
+            await self._record.verify()
             self._look_at_ourselves(at)
             commit, draft = handle(self._memory, (), self.plan, at)
             await self._keep(merge(commit, reminders(self._memory, self.plan, at)), draft, at)
 
     def _look_at_ourselves(self, at: datetime) -> None:
         memory = self._memory
-        memory.store_error = self._record.error
+        memory.store_error, memory.recreated = self._record.error, self._record.recreated
         memory.config_error = next(iter(self.status.config_error.splitlines()), "")
         memory.failing = self.failing(at)
 
@@ -184,7 +188,8 @@ class Judging:
     async def finish(self) -> None:
         """Try once more to write what waits for the disk."""
         async with self._turn:
-            if not await self._record.commit(Commit(), at_once=True):
+            await self._record.verify()
+            if not await self._record.commit(Commit(), whole=await self._whole(), at_once=True):
                 log.error(
                     "ended while the disk takes nothing", lost="what was decided since", since=self._record.failing
                 )
@@ -202,11 +207,30 @@ class Judging:
         self.rechecks.note(draft.rechecks, at, asyncio.get_running_loop().time())
         self.quiet += draft.quiet
         self.judged += draft.judged
-        kept = await self._record.commit(commit)
+        kept = await self._record.commit(commit, whole=await self._whole())
         self.moved(draft.moves)
         await self._show_zones(commit, draft, at)
         if kept and commit.tellings:
             self._told()
+
+    async def _whole(self) -> Commit | None:
+        """Everything that is remembered, where nothing else is left of it. Only while it is our turn."""
+        if not self._record.wants_whole:
+            return None
+        ledgers: list[Ledger] = []
+        runs: list[RunChange] = []
+        for number, name in enumerate(list(self._memory.ledgers)):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            ledgers.append(self._memory.ledgers[name])
+            runs += changes(Ledger(name), ledgers[-1])[0]
+        incidents = {**self.status.incidents, **self._memory.book.incidents}
+        return Commit(
+            tuple(ledgers),
+            tuple(runs),
+            alerts=tuple(self._memory.standing.values()),
+            incidents=tuple(incidents.values()),
+        )
 
     async def _show_zones(self, commit: Commit, draft: Draft, at: datetime) -> None:
         before, board, plan = self.status, self._board, self.plan

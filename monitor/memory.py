@@ -10,7 +10,7 @@ from checks.model import Health, Verdict
 from checks.roll import Roll
 from checks.vantage import Vantage, blind
 from monitor.ledgers import Ledgers
-from monitor.ports import Remembered
+from monitor.ports import Recreated, Remembered
 from monitor.still import ANSWERING, UNSAID, Still, micros, moment
 
 REMEMBERED = "soa-serial"
@@ -46,6 +46,8 @@ class Memory:
     """Why the configuration was refused when it was last read again; empty when it was not."""
     failing: Mapping[str, str] = field(default_factory=dict)
     """Receivers that are in trouble, and what it is."""
+    recreated: Recreated | None = None
+    """When the database had to be made anew last."""
 
     def __post_init__(self) -> None:
         self.ledgers = Ledgers()

@@ -108,6 +108,11 @@ class Families:
                 status.config_loaded.timestamp(),
             )
         yield _gauge("soawatch_store_up", "1: the database takes what is to be kept.", status.store_ok)
+        yield _counter(
+            "soawatch_database_recreated",
+            "How often the files of the database were deleted or overwritten under the running service, and made anew.",
+            self.measures.recreated,
+        )
         yield _gauges(
             "soawatch_vantage_blind",
             "1: nothing at all answers the monitor over this address family, so it accuses nobody.",

@@ -19,6 +19,7 @@ from checks.roll import Roll
 from checks.soa_serial import SoaSerial
 from checks.vantage import account, blind, excuse, hear
 from checks.vantage import keep as keep_heard
+from checks.words import moment
 from monitor.memory import REMEMBERED, Memory
 from monitor.picture import DECISIVE, Glance, glance, picture
 from monitor.ports import Commit, Heard, Lull
@@ -27,6 +28,9 @@ from monitor.status import ZoneStatus
 
 SELF = ""
 """The zone of the monitor's own alerts."""
+
+TELL_FOR = timedelta(hours=1)
+"""How long it is a finding that the database had to be made anew: what deletes it may do so again."""
 
 Look = tuple[str, str]
 """A check, and the zone that it looks at."""
@@ -197,6 +201,10 @@ def own_verdict(memory: Memory, now: datetime) -> Verdict:
             Finding(REFUSED, f"the configuration is refused, and the one before goes on: {memory.config_error}")
         )
     findings += [Finding(FAILING, text, subject=name) for name, text in memory.failing.items()]
+    anew = memory.recreated
+    if anew is not None and now - anew.at < TELL_FOR:
+        text = f"the files of the database were lost at {moment(anew.at)} and are made anew {anew.how}"
+        findings.append(Finding("database-recreated", text))
     return Verdict(SELF, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
 
 

@@ -194,6 +194,17 @@ class OutboxCount:
     permanent: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Recreated:
+    """That the database's files were deleted or overwritten under the running service: when they were made anew the
+    last time, what from, and how often that happened since the start.
+    """
+
+    at: datetime
+    how: str
+    count: int
+
+
 class StoreError(Exception):
     """The database cannot be used; the sentence says why and what to do."""
 
@@ -212,6 +223,19 @@ class StoreBlank(StoreError):
 
 class Store(Protocol):
     """The record. All calls are coroutines; none blocks the loop. Times are aware UTC."""
+
+    @property
+    def recreated(self) -> Recreated | None:
+        """When the files were deleted and made anew last; None: never since it was opened."""
+        ...
+
+    async def verify(self) -> None:
+        """StoreError while changes cannot be kept where they are looked for; mends what can be mended."""
+        ...
+
+    async def rewrite(self, whole: Commit) -> None:
+        """After StoreBlank: begin anew with this, and what the outbox still owes."""
+        ...
 
     async def restore(self) -> Remembered: ...
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from alerting.model import Telling
-from monitor.ports import Commit, Now, Store, StoreError, Sweep
+from monitor.ports import Commit, Now, Recreated, Store, StoreBlank, StoreError, Sweep
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,16 @@ def _readdressed(commit: Commit, to: Mapping[str, str]) -> Commit:
     return replace(commit, tellings=tellings, readdressed={**to, **known})
 
 
+def anew(whole: Commit, waiting: Commit) -> Commit:
+    """What an empty database is given: everything as it was at some moment, and what has waited since before that.
+
+    Of an address that has changed in what waits, the run that lasts is the last one there.
+    """
+    changed = {(run.zone, run.server, run.address) for run in waiting.runs}
+    lasting = tuple(run for run in whole.runs if (run.zone, run.server, run.address) not in changed)
+    return replace(merge(whole, waiting), runs=waiting.runs + lasting)
+
+
 class Record:
     """Writes commits to the store; while that fails they are merged and tried again with a later one.
 
@@ -67,13 +77,39 @@ class Record:
         self._sweeps: tuple[Sweep, ...] = ()
         self._turn = asyncio.Lock()
         self._tried: datetime | None = None
+        self._whole: Commit | None = None
+        self._blank = False
         self.failing: datetime | None = None
         self.error = ""
 
-    async def commit(self, commit: Commit, *, at_once: bool = False) -> bool:
-        """Whether everything decided so far is on disk. ``at_once``: try, though it was refused a moment ago."""
+    @property
+    def recreated(self) -> Recreated | None:
+        """When the database had to be made anew last."""
+        return self._store.recreated
+
+    @property
+    def wants_whole(self) -> bool:
+        """Whether the next commit is to come with everything that is remembered: nothing else is left of it."""
+        return self._blank and self._whole is None
+
+    async def commit(self, commit: Commit, *, whole: Commit | None = None, at_once: bool = False) -> bool:
+        """Whether everything decided so far is on disk. ``at_once``: try, though it was refused a moment ago.
+
+        ``whole`` is everything as it is after the commit, where that is wanted.
+        """
         self._waiting = merge(self._waiting, commit)
-        return await self._written(at_once=at_once)
+        self._whole = whole or self._whole
+        return await self._written(at_once=at_once or whole is not None)
+
+    async def verify(self) -> bool:
+        """Whether the database is where the next start looks for it, found out though nothing need be written."""
+        async with self._turn:
+            try:
+                await self._store.verify()
+            except StoreError as error:
+                self._fail(error)
+                return False
+        return self.failing is None or await asyncio.shield(asyncio.create_task(self._write()))
 
     async def sweep(self, row: Sweep) -> bool:
         """Keep that a sweep ran, after what was decided in it: alone it would say that nothing had changed."""
@@ -89,28 +125,32 @@ class Record:
 
     async def _write(self) -> bool:
         async with self._turn:
-            whole, self._waiting = self._waiting, Commit()
+            waiting, self._waiting = self._waiting, Commit()
             try:
-                if not whole.empty:
-                    await self._store.commit(whole)
-                    whole = Commit()
+                if self._whole is not None:
+                    await self._store.rewrite(anew(self._whole, waiting))
+                elif not waiting.empty:
+                    await self._store.commit(waiting)
+                waiting, self._whole, self._blank = Commit(), None, False
                 while self._sweeps:
                     await self._store.sweep(self._sweeps[0])
                     self._sweeps = self._sweeps[1:]
             except StoreError as error:
-                self._waiting = merge(whole, self._waiting)
-                self._fail(str(error))
+                self._waiting = merge(waiting, self._waiting)
+                self._fail(error)
                 return False
             if self.failing is not None:
                 log.info("store works again", failing_since=self.failing.isoformat())
             self._tried, self.failing, self.error = None, None, ""
             return True
 
-    def _fail(self, why: str) -> None:
-        self.error, self._tried = why, self._now()
+    def _fail(self, why: StoreError) -> None:
+        self._blank = isinstance(why, StoreBlank)
+        told, self.error, self._tried = self.error, str(why), self._now()
         if self.failing is None:
             self.failing = self._tried
-            log.error("store failing", error=why, kept="in memory until the disk takes it")
+        if told != self.error:
+            log.error("store failing", error=self.error, kept="in memory until the disk takes it")
 
     @property
     def tellings(self) -> tuple[Telling, ...]:

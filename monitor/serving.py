@@ -11,7 +11,7 @@ import structlog
 
 from monitor.app import Service
 from monitor.config.model import Config
-from monitor.ports import StoreError
+from monitor.ports import StoreError, StoreMisplaced
 from monitor.web.listening import CannotListen
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ async def serve(config: Config, load: Callable[[], Config]) -> int:
         return MISCONFIGURED if error.lasting else FAILED
     except (StoreError, OSError) as error:
         log.critical("cannot start", error=str(error))
-        return FAILED
+        return MISCONFIGURED if isinstance(error, StoreMisplaced) else FAILED
     calm()
     running.set()
     if early.is_set():

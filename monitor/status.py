@@ -261,5 +261,7 @@ class Measures:
     """Check → how often it could not judge a zone because of a bug of its own."""
     rounds: Mapping[str, int] = field(default_factory=dict)
     """"judged" and "quiet" → rounds that were judged, and those that said nothing new and were passed over."""
+    recreated: int = 0
+    """How often the database's files were deleted or overwritten under the service, and made anew."""
     deaths: int = 0
     """Processes that ask for us, died, and were started again."""

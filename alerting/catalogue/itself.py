@@ -39,11 +39,15 @@ ENTRIES = (
         "The monitor cannot write its database. It goes on looking and telling from memory; what it learns now is lost "
         "if it stops.",
         (
-            "The disk is full.",
+            "The disk, or a quota on it, is full.",
             "The file system has become read-only, or the file belongs to somebody else.",
+            "Another file was moved or copied over the database while the monitor runs; it is never written over.",
+            "The directory of the database was removed, or another disk was mounted there.",
             "The disk, or the file, is damaged.",
         ),
-        "Make room on the disk, and see that its directory can be written. The monitor tries again by itself.",
+        "Make room on the disk, see that its directory can be written, and move away what stands in the place of the "
+        "database. The monitor tries again by itself, and then writes all that it remembers. To go on from a backup "
+        "that was put there, restart it instead.",
         SELF,
         ("df -h .",),
     ),
@@ -73,5 +77,19 @@ ENTRIES = (
         "'soawatch check-config FILE' shows every mistake there is. Correct them and reload.",
         SELF,
         ("soawatch check-config /etc/soawatch/soawatch.toml",),
+    ),
+    Entry(
+        "database-recreated",
+        "The files of the monitor's database were deleted, or one of them, while it was running. It has made them anew "
+        "and says from what; that is told for an hour, because whatever deletes them may do so again.",
+        (
+            "A cleaning job, or the deployment of a configuration, removes what it does not know.",
+            "Somebody has removed -wal, -shm or .lock: they are parts of the database as long as the monitor runs.",
+            "Somebody wanted to begin with an empty database, and did not stop the monitor first.",
+        ),
+        "Find out who deletes files there, and leave the database's directory to the monitor alone. To begin with an "
+        "empty history, stop the monitor before the files are removed.",
+        SELF,
+        ("ls -l .",),
     ),
 )

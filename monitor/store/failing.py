@@ -13,6 +13,7 @@ RESTORE = (
     "Stop the service, move it and the files beside it (-wal, -shm) away, put a backup in its place, and start again."
 )
 
+_NO_ROOM = "the disk is full, or mounted read-only; nothing of this was written. Make room, or mount it for writing."
 _LATER = (
     ("SQLITE_FULL", "the disk is full, or the file may not grow; nothing of this was written. Make room."),
     (
@@ -38,11 +39,11 @@ def sentence(error: sqlite3.Error, path: Path | str) -> StoreError:
     name = getattr(error, "sqlite_errorname", None) or ""
     for start, text in _LATER:
         if name.startswith(start):
-            return StoreUnavailable(f"{path}: {text} ({error})")
+            return StoreUnavailable(f"{path}: {_NO_ROOM if disk_refuses(Path(path)) else text} ({error})")
     for start, text in _CLOSED:
         if name.startswith(start):
             if disk_refuses(Path(path)):
-                return StoreUnavailable(f"{path}: {text} The disk is full, or mounted read-only. ({error})")
+                return StoreUnavailable(f"{path}: {_NO_ROOM} ({error})")
             return StoreMisplaced(f"{path}: {text} {denial(Path(path))}. ({error})")
     for start, text in _OTHERS:
         if name.startswith(start):
@@ -62,7 +63,7 @@ def told(path: Path | str) -> Iterator[None]:
     except OSError as error:
         text = f"{path}: {error.strerror or error}"
         if error.errno in UNAVAILABLE:
-            raise StoreUnavailable(text) from error
+            raise StoreUnavailable(f"{text}. {_NO_ROOM}" if disk_refuses(Path(path)) else text) from error
         raise (
             StoreMisplaced(f"{text}. {denial(Path(path))}") if error.errno in FORBIDDEN else StoreError(text)
         ) from error

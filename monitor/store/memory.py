@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from alerting.model import Alert, AlertKey, Incident, Phase, Telling
 from checks.history import Ledger, Propagation, RunChange
-from monitor.ports import Claimed, Commit, Now, OutboxCount, Remembered, RunRow, Settled, StoreError, Sweep
+from monitor.ports import Claimed, Commit, Now, OutboxCount, Recreated, Remembered, RunRow, Settled, StoreError, Sweep
 
 T = TypeVar("T")
 
@@ -40,6 +40,13 @@ class MemoryStore:
         self._counts: dict[str, OutboxCount] = {}
         self._destinations: dict[str, str] = {}
         self._closed = False
+        self.recreated: Recreated | None = None
+
+    async def verify(self) -> None:
+        self._check_open()
+
+    async def rewrite(self, whole: Commit) -> None:
+        raise StoreError("the record in memory is never lost while it is open")
 
     async def restore(self) -> Remembered:
         self._check_open()

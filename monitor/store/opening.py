@@ -4,13 +4,14 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
 from monitor.config.permissions import denial
 from monitor.ports import Now, StoreError, StoreMisplaced, StoreUnavailable
-from monitor.store import packing, schema, session
+from monitor.store import packing, rescue, schema, session
 from monitor.store.codec import stamp
 from monitor.store.failing import RESTORE, transaction
 from monitor.store.files import FORBIDDEN, PRIVATE, UNAVAILABLE, beside, make_private, sync_directory, tighten
@@ -63,10 +64,24 @@ def _read_lock(descriptor: int) -> tuple[str, str]:
     return pid.strip() or "unknown", token.strip()
 
 
-def open_database(path: Path, lock: Lock, now: Now) -> sqlite3.Connection:
-    """The writer's connection, checked, migrated and set up. Raises StoreError."""
+def left_token(path: Path) -> str:
+    """What a service that did not end in order has left in NAME.lock, for who cannot take the lock."""
+    try:
+        descriptor = os.open(beside(path, ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return ""
+    try:
+        return _read_lock(descriptor)[1]
+    finally:
+        os.close(descriptor)
+
+
+def open_database(path: Path, lock: Lock, now: Now) -> tuple[sqlite3.Connection, str]:
+    """The writer's connection, checked, migrated and set up, and the session's token. Raises StoreError."""
     for left in (".new", ".new-journal"):
         beside(path, left).unlink(missing_ok=True)
+    if rescue.finish(path):
+        log.warning("the database was gone, and is taken from what was kept aside", path=str(path))
     mark = beside(path, ".mark")
     if not path.exists():
         if mark.exists():
@@ -76,7 +91,7 @@ def open_database(path: Path, lock: Lock, now: Now) -> sqlite3.Connection:
             )
         _create(path, now)
     _check_file(path, mark)
-    session.check_log(path, lock)
+    session.check_log(path, lock.before)
     had_log = beside(path, "-wal").exists()
     conn = connect(path)
     try:
@@ -84,7 +99,7 @@ def open_database(path: Path, lock: Lock, now: Now) -> sqlite3.Connection:
         _migrate(conn, path)
         conn.execute("pragma journal_mode = wal")
         packing.pack_old(conn)
-        session.begin(conn, path, lock, now, had_log=had_log)
+        token = session.begin(conn, path, lock, now, had_log=had_log)
         # Whoever had taken up a telling is dead, for we have the lock: it need not wait for the lease to run out.
         conn.execute("update outbox set lease = null where state = 'waiting' and lease is not null")
         if not mark.exists():
@@ -94,7 +109,7 @@ def open_database(path: Path, lock: Lock, now: Now) -> sqlite3.Connection:
     except BaseException:
         conn.close()
         raise
-    return conn
+    return conn, token
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -166,19 +181,22 @@ def _check_file(path: Path, mark: Path) -> None:
 def _create(path: Path, now: Now) -> None:
     """Made under another name and moved into place, so that a kill never leaves half a database under this one."""
     new = beside(path, ".new")
-    make_private(new)
     try:
-        conn = connect(new)
-        try:
-            schema.migrate(conn)
-            with transaction(conn):
-                conn.execute("insert into meta (key, value) values ('created', ?)", (stamp(now()),))
-        finally:
-            conn.close()
+        make(new, now)
         new.rename(path)
     finally:
         new.unlink(missing_ok=True)
     sync_directory(path)
+
+
+def make(new: Path, now: Now, fill: Callable[[sqlite3.Connection], None] = lambda conn: None) -> None:
+    """A database with nothing in it but what ``fill`` writes, on the disk when this returns. Raises StoreError."""
+    make_private(new)
+    with contextlib.closing(connect(new)) as conn:
+        schema.migrate(conn)
+        with transaction(conn):
+            conn.execute("insert into meta (key, value) values ('created', ?)", (stamp(now()),))
+            fill(conn)
 
 
 def _migrate(conn: sqlite3.Connection, path: Path) -> None:

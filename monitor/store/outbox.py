@@ -105,6 +105,18 @@ def _next(conn: sqlite3.Connection, receiver: str, now: datetime) -> tuple[Telli
             settle(conn, Settled(id_, now, "given up: the row cannot be read back", permanent=True))
 
 
+def waiting(conn: sqlite3.Connection) -> Sequence[Telling]:
+    """All that is owed, eldest first, but for rows that cannot be read back."""
+    found = []
+    rows = conn.execute("select id, receiver, news, at, body from outbox where state = 'waiting' order by seq")
+    for id_, receiver, news, at, body in rows:
+        try:
+            found.append(Telling(id_, receiver, News(news), decode(Incident, body), moment(at)))
+        except UNREADABLE:
+            continue  # taken up, it is given up: see _next
+    return found
+
+
 def settle(conn: sqlite3.Connection, settled: Settled) -> None:
     """Marks the row, and keeps count per receiver beyond the row's own life. A row settled before stays as it is."""
     row = conn.execute("select receiver from outbox where id = ? and state = 'waiting'", (settled.id,)).fetchone()

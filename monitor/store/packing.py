@@ -18,6 +18,11 @@ def pack_old(conn: sqlite3.Connection) -> None:
             _pack_some(conn, row[0])
 
 
+def unfinished(conn: sqlite3.Connection) -> bool:
+    """Whether some of them are not packed yet."""
+    return conn.execute(_FROM).fetchone() is not None
+
+
 def _pack_some(conn: sqlite3.Connection, after: str) -> None:
     rows = conn.execute(
         "select zone, body from ledgers where zone > ? order by zone limit ?", (after, _MANY)

@@ -39,19 +39,23 @@ class Lock:
         os.close(self.descriptor)
 
 
-def check_log(path: Path, lock: Lock) -> None:
-    """Before anything opens the database. Raises StoreError when its -wal file is another one's."""
+def check_log(path: Path, before: str) -> None:
+    """Before anything opens the database. Raises StoreError when its -wal file is another one's.
+
+    ``before`` is the token a service has left in NAME.lock that did not end in order.
+    """
     log_file = path.with_name(path.name + "-wal")
-    if not lock.before or not log_file.exists() or not log_file.stat().st_size:
+    if not before or not log_file.exists() or not log_file.stat().st_size:
         return
-    if _token_of_the_file_alone(path) != lock.before:
+    if token_of_the_file_alone(path) != before:
         raise StoreError(
             f"{path}: this is not the database that was here before, but {log_file.name} is still the one of that, and "
             f"would destroy it. Move {log_file.name} and {path.name}-shm away, and start again"
         )
 
 
-def begin(conn: sqlite3.Connection, path: Path, lock: Lock, now: Now, *, had_log: bool) -> None:
+def begin(conn: sqlite3.Connection, path: Path, lock: Lock, now: Now, *, had_log: bool) -> str:
+    """The token of this session; empty where it is not certain to be in the file itself."""
     row = conn.execute(_GET).fetchone()
     if row is not None and row[0] == lock.before and not had_log:
         log.warning(
@@ -67,8 +71,10 @@ def begin(conn: sqlite3.Connection, path: Path, lock: Lock, now: Now, *, had_log
         (token,),
     )
     (busy, *_) = conn.execute("pragma wal_checkpoint(truncate)").fetchone()
-    if not busy:  # otherwise a command is reading just now, and the token may not be in the file itself yet
-        lock.note(token)
+    if busy:  # a command is reading just now, and the token may not be in the file itself yet
+        return ""
+    lock.note(token)
+    return token
 
 
 def end(conn: sqlite3.Connection, lock: Lock) -> None:
@@ -82,7 +88,8 @@ def forget(conn: sqlite3.Connection) -> None:
     conn.execute("delete from meta where key = 'session'")
 
 
-def _token_of_the_file_alone(path: Path) -> str | None:
+def token_of_the_file_alone(path: Path) -> str | None:
+    """As it lies there, without what a -wal beside it would add. Raises sqlite3.Error."""
     uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as conn:
         row = conn.execute(_GET).fetchone()

@@ -13,17 +13,20 @@ from typing import TypeVar
 
 import structlog
 
-from alerting.model import Incident
+from alerting.model import Incident, Telling
 from checks.history import Propagation
-from monitor.ports import Claimed, Commit, Now, OutboxCount, Remembered, RunRow, Settled, StoreError, Sweep
-from monitor.store import history, opening, outbox, session, words, writing
+from monitor.ports import Claimed, Commit, Now, OutboxCount, Remembered, RunRow, Settled, StoreBlank, StoreError, Sweep
+from monitor.store import history, opening, outbox, rescue, session, words, writing
 from monitor.store.failing import told, transaction
+from monitor.store.history import last_look
+from monitor.store.identity import Loss, OpenFiles
 from monitor.store.session import Lock
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 _READERS = 2
+_UNREADABLE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
 _STEP = 250
 """Rows that are taken away in one go: each is in pages of its own, and meanwhile nothing else is written."""
 
@@ -38,6 +41,7 @@ class SqliteStore:
         lock: Lock,
         writer: sqlite3.Connection,
         readers: Iterable[sqlite3.Connection],
+        files: OpenFiles,
         thread: ThreadPoolExecutor,
     ) -> None:
         """Use ``open``."""
@@ -45,6 +49,7 @@ class SqliteStore:
         self._now = now
         self._lock = lock
         self._conn = writer
+        self._files = files
         self._writer = thread
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
@@ -53,6 +58,8 @@ class SqliteStore:
         self._packer = words.packer(writer)
         """The writer's own: that of the memory grows on its own."""
         self._closed = False
+        self._retired = False
+        """What would be written now would not be in the file that is opened next."""
 
     @classmethod
     async def open(cls, path: str | Path, now: Now) -> "SqliteStore":
@@ -70,11 +77,16 @@ class SqliteStore:
             path = Path(name).resolve()  # however it is called: one file, one lock
             lock = opening.take_lock(path)
             opened.callback(lock.close)
-            writer = opening.open_database(path, lock, now)
+            writer, token = opening.open_database(path, lock, now)
+            files = OpenFiles(path, token, lock.descriptor)
+            opened.callback(files.close)
             opened.callback(writer.close)
             readers = [opened.enter_context(contextlib.closing(opening.connect_reader(path))) for _ in range(_READERS)]
+            for reader in readers:
+                last_look(reader)  # SQLite opens its files at the first look, and these are the right ones
+            files.check()
             opened.pop_all()  # from now on it is close that closes them
-            return cls(path, now, lock, writer, readers, thread)
+            return cls(path, now, lock, writer, readers, files, thread)
 
     async def restore(self) -> Remembered:
         return await self._read(history.remembered)
@@ -88,10 +100,14 @@ class SqliteStore:
 
     async def claim(self, now: datetime, *, lease: float, most: int, busy: Iterable[str] = ()) -> Sequence[Claimed]:
         skipped = frozenset(busy)
-        return await self._write(lambda conn: outbox.claim(conn, now, lease, most, skipped))
+        return await self._write(lambda conn: outbox.claim(conn, now, lease, most, skipped), even_lost=True)
 
     async def settle(self, settled: Settled) -> None:
-        await self._write(lambda conn: outbox.settle(conn, settled))
+        await self._write(lambda conn: outbox.settle(conn, settled), even_lost=True)
+
+    async def waiting(self) -> Sequence[Telling]:
+        """All that the outbox owes, eldest first."""
+        return await self._read(outbox.waiting)
 
     async def hasten(self, receivers: Collection[str], now: datetime) -> None:
         if receivers:
@@ -132,29 +148,98 @@ class SqliteStore:
         """A compact copy as of now, made beside all else. Refuses to replace a file."""
         await self._read(lambda conn: opening.copy_new(conn, Path(path)))
 
+    async def verify(self) -> None:
+        """Raises Lost when what is open is not what is at the path, as every write does; nothing else is looked at."""
+        await self._on_writer(lambda conn: self._files.check())
+
+    async def put_back(self) -> None:
+        """A whole copy of what is open gets the place of the database, where that is free. Raises StoreError.
+
+        Afterwards this store is to be abandoned, and the path opened anew.
+        """
+        await self._on_writer(self._put_back)
+
+    def _put_back(self, conn: sqlite3.Connection) -> None:
+        if self._files.overwritten:
+            raise StoreBlank(f"{self._path}: nothing is left to be copied")
+        made = rescue.part(self._path)
+        try:
+            opening.copy(conn, made)
+        except sqlite3.DatabaseError as error:
+            if (getattr(error, "sqlite_errorname", None) or "").startswith(_UNREADABLE):
+                raise StoreBlank(f"{self._path}: what is left of the database cannot be read ({error})") from error
+            raise
+        rescue.put_back(self._path, made)
+        self._retired = True
+
+    async def set_aside(self) -> str:
+        """A whole copy of what is open, from which the next start goes on when the place is free; its path."""
+        return await self._on_writer(self._set_aside)
+
+    def _set_aside(self, conn: sqlite3.Connection) -> str:
+        made = rescue.part(self._path)
+        opening.copy(conn, made)
+        return str(rescue.set_aside(self._path, made))
+
+    async def merge_log(self) -> None:
+        """What is in a -wal file that has lost its name is moved into the database. Raises StoreError.
+
+        Afterwards this store is to be abandoned, and the path opened anew.
+        """
+        await self._on_writer(self._merge_log)
+
+    def _merge_log(self, conn: sqlite3.Connection) -> None:
+        self._files.token = ""
+        session.end(conn, self._lock)
+        (busy, *_) = conn.execute("pragma wal_checkpoint(truncate)").fetchone()
+        if busy:
+            raise StoreError(f"{self._path}: another program is reading it; it is tried again")
+        self._retired = True
+
+    async def abandon(self) -> None:
+        """Let go of what is open and leave what is at the path as it is. May be called twice."""
+        await self._end(in_order=False)
+
     async def close(self) -> None:
         """Ends what was asked for before, then lets go of the file. May be called twice."""
+        await self._end(in_order=True)
+
+    async def _end(self, *, in_order: bool) -> None:
         if not self._closed:
             self._closed = True
-            await asyncio.get_running_loop().run_in_executor(None, self._close)
+            await asyncio.get_running_loop().run_in_executor(None, partial(self._close, in_order=in_order))
 
-    def _close(self) -> None:
+    def _close(self, *, in_order: bool) -> None:
         self._readers.shutdown()
         self._writer.shutdown()
         try:
             while not self._idle.empty():
                 self._idle.get().close()
-            session.end(self._conn, self._lock)
-        except (sqlite3.Error, OSError) as error:  # a full disk; nothing that was committed is at stake
+            if in_order and self._files.loss() is not Loss.LOG:
+                self._files.check()
+            if in_order:
+                session.end(self._conn, self._lock)
+        except (sqlite3.Error, OSError, StoreError) as error:  # nothing that was committed is at stake
             log.warning("the database could not be marked as closed", path=str(self._path), error=str(error))
         finally:
-            self._conn.close()  # the last to close it writes the -wal back and removes it
+            # The last to close it writes the -wal back and removes it, unless the file has another name, or none.
+            self._conn.close()
+            self._files.close()
             self._lock.close()
 
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _write(self, work: Callable[[sqlite3.Connection], T], *, even_lost: bool = False) -> T:
+        """``even_lost``: also into a file that has lost its name, from which it is copied when it gets one again."""
+
         def in_transaction(conn: sqlite3.Connection) -> T:
-            with transaction(conn):
-                return work(conn)
+            if self._retired:
+                raise StoreError(f"{self._path}: the database is being opened anew")
+            if not even_lost or self._files.loss() is Loss.OVERWRITTEN:
+                self._files.check()
+            try:
+                with transaction(conn):
+                    return work(conn)
+            finally:
+                self._files.note()
 
         return await self._on_writer(in_transaction)
 

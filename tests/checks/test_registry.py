@@ -12,7 +12,14 @@ from checks.check import Check
 from checks.codes import CODES
 from checks.registry import CHECKS
 
-PIPELINE = {"not-checked", "vantage-blind", "store-failing", "receiver-failing", "configuration-refused"}
+PIPELINE = {
+    "not-checked",
+    "vantage-blind",
+    "store-failing",
+    "receiver-failing",
+    "configuration-refused",
+    "database-recreated",
+}
 """Codes of the monitor itself: no check says them."""
 
 

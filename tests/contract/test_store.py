@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from alerting.model import News, Phase
 from monitor.ports import Commit, RunRow, Settled, Store, StoreError
+from monitor.store.durable import DurableStore
 from monitor.store.memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import (
@@ -26,13 +28,15 @@ from tests.store.specimens import (
 )  # fmt: skip
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "durable"])
 async def store(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Store]:
-    store = (
-        MemoryStore(lambda: NOON)
-        if request.param == "memory"
-        else await SqliteStore.open(tmp_path / "s.db", lambda: NOON)
-    )
+    match request.param:
+        case "memory":
+            store: Store = MemoryStore(lambda: NOON)
+        case "sqlite":
+            store = cast("Store", await SqliteStore.open(tmp_path / "s.db", lambda: NOON))
+        case _:
+            store = await DurableStore.open(tmp_path / "s.db", lambda: NOON)
     yield store
     await store.close()
 

@@ -67,10 +67,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: Path) -> AsyncIterator[Running]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "monitor", "run", "-c", str(config), stderr=asyncio.subprocess.PIPE
-    )
+async def running(config: Path, *command: str) -> AsyncIterator[Running]:
+    """``command``: instead of the usual one."""
+    usual = (sys.executable, "-m", "monitor", "run", "-c", str(config))
+    process = await asyncio.create_subprocess_exec(*(command or usual), stderr=asyncio.subprocess.PIPE)
     service = Running(process)
     try:
         yield service

@@ -150,7 +150,8 @@ async def test_without_ipv6_only_ipv6_is_not_judged(tmp_path: Path, addresses: i
 async def test_a_disk_that_takes_nothing_stops_nothing_and_is_told_past_the_outbox() -> None:
     async with stage() as on:
         await ready(on)
-        store = on.service._store
+        store = on.service._store._store
+        assert store is not None
         await store._on_writer(lambda conn: conn.execute("pragma query_only = 1"))
         on.pair.break_("transfer-open")
         await until(lambda: kinds(on).count("incident.opened") == 2)

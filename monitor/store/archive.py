@@ -1,0 +1,74 @@
+"""What can be read of a database that cannot be written now: for a start on a full, failing or read-only disk."""
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from monitor.ports import StoreError, StoreUnavailable
+from monitor.store import opening, packing, schema, session
+from monitor.store.failing import told
+from monitor.store.files import beside
+
+_SCRATCH = (None, "/dev/shm")  # noqa: S108  a directory of our own is made in it
+"""Where a copy may be made: the usual place, and memory where that is full as well."""
+
+
+def open_archive(path: Path) -> sqlite3.Connection | None:
+    """A connection to all that is in the database at ``path``; None where there is none. Raises StoreError.
+
+    What was committed last may lie in the -wal, which SQLite reads only where it may write, and an older database has
+    to be migrated to be understood: then a copy is read, which is removed at once and ends with the connection.
+    """
+    with told(path):
+        if not path.exists():
+            if beside(path, ".mark").exists():
+                raise StoreError(f"{path}: the database is gone, though there was one here")
+            return None
+        log = beside(path, "-wal")
+        if log.exists() and log.stat().st_size:
+            session.check_log(path, opening.left_token(path))
+            return _copied(path)
+        conn = opening.connect_reader(path, immutable=True)
+        try:
+            opening.check(conn, path)
+            current = schema.version(conn) == schema.newest() and not packing.unfinished(conn)
+        except BaseException:
+            conn.close()
+            raise
+        if current:
+            return conn
+        conn.close()
+        return _copied(path)
+
+
+def _copied(path: Path) -> sqlite3.Connection:
+    refused: OSError | sqlite3.Error | None = None
+    for place in _SCRATCH:
+        try:
+            with tempfile.TemporaryDirectory(prefix="soawatch-", dir=place) as directory:
+                return _open_copy(path, Path(directory) / path.name)
+        except (OSError, sqlite3.OperationalError) as error:
+            refused = error
+    raise StoreUnavailable(
+        f"{path}: there is no room anywhere for the copy that it is read from ({refused})"
+    ) from refused
+
+
+def _open_copy(path: Path, copy: Path) -> sqlite3.Connection:
+    for suffix in ("", "-wal"):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(beside(path, suffix), beside(copy, suffix))
+    conn = opening.connect(copy)
+    try:
+        opening.check(conn, path)
+        schema.migrate(conn)
+        packing.pack_old(conn)
+        conn.execute("pragma journal_mode = delete")  # all of it in one file, which lives as long as it is open
+        conn.execute("pragma query_only = 1")
+        conn.execute("select count(*) from sqlite_master").fetchone()
+    except BaseException:
+        conn.close()
+        raise
+    return conn

@@ -11,7 +11,14 @@ from checks.serials import newer, newest
 SERVING = "answered"
 """The state of an address that serves a version; every other state is an outcome, or an rcode in lower case."""
 
+_OUTCOMES = frozenset(Outcome)
+
 SECOND_LOOK = 2
+
+
+def refuses(state: str) -> bool:
+    """Whether the address answered that it has no version of the zone: its state is an rcode."""
+    return state not in _OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)

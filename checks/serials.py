@@ -47,6 +47,19 @@ def newest(serials: Iterable[int]) -> int | None:
     return best
 
 
+def above(served: Iterable[int]) -> int | None:
+    """The least serial that is newer than each of these, so that every server takes it; None when there is none.
+
+    There is none where two of them cannot be ordered, or where the newest is all but half the circle ahead.
+    """
+    some = set(served)
+    top = newest(some)
+    if top is None:
+        return None
+    step = (top + 1) % SPAN
+    return step if all(newer(step, serial) for serial in some) else None
+
+
 def path(current: int, wanted: int) -> tuple[int, ...]:
     """The serials to publish, one after the other, to bring secondaries from ``current`` to ``wanted``.
 

@@ -9,7 +9,7 @@ from checks.classify import DEAD
 from checks.history import Ledger, Space, Standing
 from checks.looks import SERVING
 from checks.model import Address, Finding, Observation, Query, Round, Server, Soa, Transport, Undecided, Unsure, Zone
-from checks.serials import behind, newer, path, unordered
+from checks.serials import above, behind, newer, path, unordered
 from checks.versions import newer_than
 from checks.words import counted, listed, moment, span
 
@@ -26,8 +26,8 @@ class SoaSerial:
     One finding of lateness per address, the first that holds:
 
     =================  ===================================================================================
-    serial-stuck       late by more than max_lag, and ``stuck_after`` or more newer versions came by meanwhile.
-                       max_lag is the floor: in a busy zone two versions come by before one NOTIFY is heeded
+    serial-stuck       late by more than max_lag, and its own version has not moved for as long while ``stuck_after`` or
+                       more newer ones came by. Who takes every version late is late, never stuck
     serial-overdue     late by more than refresh + retry + cadence: the zone's own promise. Where that is
                        shorter than max_lag it holds all the same; where it is longer, serial-late comes first
     serial-late        late by more than max_lag
@@ -91,12 +91,15 @@ class SoaSerial:
             space = spaces[standing.group]
             if standing.state != SERVING or standing.serial is None:
                 yield Unsure(standing.server, standing.address, why=f"serves no version now: {standing.state}")
+            elif space.doubt is not None and standing.serial == space.doubt.serial != space.reference:
+                why = f"serves {standing.serial}, as its primary does at a first look; a second one will tell"
+                yield Unsure(standing.server, standing.address, why=why)
             elif standing.doubt is not None:
                 why = f"serves {standing.doubt.serial} at a first look; a second one will tell"
                 yield Unsure(standing.server, standing.address, why=why)
             else:
                 if standing.serial != space.reference:
-                    yield from self._other(zone, round, space, standing, standing.serial)
+                    yield from self._other(zone, round, ledger, space, standing)
                 if standing.expires is not None and space.soa is not None:
                     yield from self._expiry(standing, standing.expires, space.soa, round)
         for space in ledger.spaces:
@@ -119,16 +122,18 @@ class SoaSerial:
         )
 
     def _other(
-        self, zone: Zone, round: Round, space: Space, standing: Standing, serial: int
+        self, zone: Zone, round: Round, ledger: Ledger, space: Space, standing: Standing
     ) -> Iterator[Finding | Unsure]:
-        reference = space.reference
+        reference, serial = space.reference, standing.serial
+        if serial is None:
+            return
         if reference is None:
             text = f"serves {serial}; no serial of this zone is newer than all others"
             yield _finding("serial-unordered", standing, text)
         elif behind(reference, serial) is not None:
             yield from self._late(zone, round, space, standing, reference)
         elif newer(serial, reference) and _has_primary(zone, space):
-            yield _ahead(standing, serial, reference)
+            yield _ahead(zone, ledger, space, standing)
         else:
             yield _unordered(standing, serial, reference)
 
@@ -136,12 +141,15 @@ class SoaSerial:
         serial = standing.serial if standing.serial is not None else reference
         later = newer_than(serial, reference, space.versions)
         lag = round.at - later[0].seen
+        missed = sum(version.seen > standing.since for version in later)
+        still = round.at - standing.since
         text = (
             f"is {span(lag)} behind: it serves {serial}, {counted(standing.passed, 'version')} before {reference}, "
             f"since {moment(later[0].seen)}"
         )
-        if lag > zone.max_lag and standing.passed >= self.stuck_after:
-            yield _finding("serial-stuck", standing, f"{text}; newer versions come by and it takes none")
+        if min(lag, still) > zone.max_lag and missed >= self.stuck_after:
+            taken = f"newer versions come by and it has taken none for {span(still)}"
+            yield _finding("serial-stuck", standing, f"{text}; {taken}")
         elif space.soa is not None and lag > _promise(space.soa, round):
             reason = f"longer than the zone's refresh and retry allow ({span(_promise(space.soa, round))})"
             yield _finding("serial-overdue", standing, f"{text}; {reason}")
@@ -181,28 +189,46 @@ def _has_primary(zone: Zone, space: Space) -> bool:
     return primary is not None and primary.group == space.group
 
 
-def _ahead(standing: Standing, serial: int, reference: int) -> Finding:
+def _ahead(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> Finding:
+    """With what ends it, as far as that is known: a serial to publish only where every server would take it."""
+    serial, reference = standing.serial, space.reference
     text = f"serves {serial}, newer than its primary's {reference}, and will take nothing until that is passed"
-    return _finding("serial-ahead", standing, f"{text}. {_cure(serial, reference)}")
+    if not _shared(zone, ledger, space, standing):
+        hint = (
+            "If it signs the zone or gets it from elsewhere, its serials are its own: give it a group of its own. "
+            "Otherwise transfer the zone afresh there"
+        )
+        return _finding("serial-ahead", standing, f"{text}. {hint}")
+    return _finding("serial-ahead", standing, f"{text}. Transfer the zone afresh there{_forward(ledger, space)}")
+
+
+def _shared(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> bool:
+    """Whether its serials are known to be its primary's: the primary had them, or other secondaries do follow it."""
+    return space.regressed is not None or any(
+        other.serial == space.reference and other.server not in (zone.primary, standing.server)
+        for other in ledger.standings
+        if other.group == space.group
+    )
+
+
+def _forward(ledger: Ledger, space: Space) -> str:
+    """The serials to publish instead, each of which every server takes as things stand; "" where that is not known."""
+    served = [s.serial if s.state == SERVING else None for s in ledger.standings if s.group == space.group]
+    known = [serial for serial in (*served, space.reference) if serial is not None]
+    step = above(known) if len(known) == len(served) + 1 else None
+    if step is None or space.reference is None:
+        return ""
+    back = listed(path(step, space.reference))
+    return (
+        f"; or publish a serial newer than all that are served, such as {step}. To count on from {space.reference} "
+        f"after that, set the serial to {back}, each once all servers have the one before"
+    )
 
 
 def _unordered(standing: Standing, serial: int, reference: int) -> Finding:
     why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
     text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}"
-    if not unordered(serial, reference):
-        return _finding("serial-unordered", standing, f"{text}. {_cure(serial, reference)}")
-    # One more than the server's would be older than the reference for everybody else: half the circle in two steps.
-    first, then = (serial - 1) % 2**32, (serial + 1) % 2**32
-    cure = f"Set the serial to {first}, and once all others have that to {then}, or transfer the zone afresh there"
-    return _finding("serial-unordered", standing, f"{text}. {cure}")
-
-
-def _cure(serial: int, reference: int) -> str:
-    steps = path(serial, reference)
-    return (
-        f"Publish a serial newer than {serial}, or transfer the zone afresh there; to come back to "
-        f"{reference} set the serial to {listed(steps)}, each once all servers have the one before"
-    )
+    return _finding("serial-unordered", standing, f"{text}. Transfer the zone afresh there")
 
 
 def _regressed(zone: Zone, space: Space, ledger: Ledger) -> Finding:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from checks.history import Space, Standing, Version
-from checks.looks import SERVING, Look, expiry, heed, stand
+from checks.looks import SERVING, Look, expiry, heed, refuses, stand
 from checks.model import Address, Observation, Server, Soa, Zone
 from checks.serials import behind, newer, newest
 from checks.versions import line, newer_than
@@ -182,6 +182,8 @@ def _finish(
     expires, estimated = None, False
     if look.server.name == zone.primary:
         synced = None
+    elif refuses(standing.state):
+        expires = None  # nothing is served there that could come to its end
     else:
         expires, estimated = expiry(standing, synced, before, look.seen, after.soa)
     return Standing(

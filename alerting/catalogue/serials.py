@@ -38,8 +38,8 @@ ENTRIES = (
     ),
     Entry(
         "serial-stuck",
-        "The server has stayed on one version while at least two newer ones came by. It does not follow slowly: it "
-        "does not follow at all, and will stop serving the zone when that expires.",
+        "The server has stayed on one version for longer than max_lag while at least two newer ones came by. It does "
+        "not follow slowly: it takes none of them, and will stop serving the zone when that expires.",
         (
             "The transfer is refused, or its TSIG key differs.",
             "The zone was turned into a primary (or its primary's address is wrong) on this server.",
@@ -58,6 +58,7 @@ ENTRIES = (
             "The primary was restored from a backup, or its serial was lowered.",
             "The zone was edited on the secondary.",
             "The server takes the zone from another primary than the one that is configured here.",
+            "The server signs the zone, with serials of its own: then it needs a group of its own here.",
             "A serial was mistyped once (one digit too many) and corrected only on the primary.",
         ),
         "Decide which content is right. Then let the secondary take the zone again, or raise the primary's serial.",

@@ -3,14 +3,18 @@
 The zone's budgets: max_lag 10 min; refresh 1 h + retry 10 min + cadence 1 min = 71 min; expire 7 d.
 """
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from checks.history import Ledger
 from checks.ledger import see
 from checks.model import Finding, Health, Undecided, Unsure, Zone
+from checks.serials import newer
 from checks.soa_serial import SoaSerial
 from tests.checks.build import MINUTE, NOON, QUICK, SOA, Page, gather, look, query, seen, server, story, zone
 
@@ -53,8 +57,18 @@ STORIES: list[tuple[str, Zone, dict[str, str], dict[int, str]]] = [
         "moving, but ever later: the oldest version it lacks decides",
         PAIR,
         {"ns1": " ".join(map(str, range(10, 60))), "ns2": "10*14 " + " ".join(map(str, range(12, 48)))},
-        {12: STUCK},
+        {12: STUCK, 14: LATE},
     ),
+    (
+        "takes every version, each of them late",
+        PAIR,
+        {
+            "ns1": " ".join(f"{n}*7" for n in range(10, 30)),
+            "ns2": "9*12 " + " ".join(f"{n}*7" for n in range(10, 28)) + " 28*2",
+        },
+        {look: said for n in range(9, 28) for look, said in ((7 * n - 52, LATE), (7 * n - 51, ""))},
+    ),
+    ("changes as it took one", PAIR, {"ns1": "10 11*20 12 13 14*9", "ns2": "10*14 11*18"}, {12: LATE, 14: ""}),
     ("wrap around zero", PAIR, {"ns1": "4294967290 5*30", "ns2": "4294967290*2 5*29"}, {}),
     ("wrap around zero, never arrives", PAIR, {"ns1": "4294967290 5*20", "ns2": "4294967290*21"}, {12: LATE}),
     ("behind from the first look on", PAIR, {"ns1": "10*15", "ns2": "9*15"}, {11: LATE}),
@@ -248,8 +262,14 @@ def test_texts_say_how_late_since_when_and_what_it_means() -> None:
     ahead = story(PAIR, {"ns1": "10*3", "ns2": "10 12*2"})[-1].verdict.findings[0]
     assert ahead.text == (
         "ns2 (192.0.2.2) serves 12, newer than its primary's 10, and will take nothing until that is passed. "
-        "Publish a serial newer than 12, or transfer the zone afresh there; to come back to 10 set the serial "
-        "to 2147483659 and 10, each once all servers have the one before"
+        "If it signs the zone or gets it from elsewhere, its serials are its own: give it a group of its own. "
+        "Otherwise transfer the zone afresh there"
+    )
+    ahead = story(THREE, {"ns1": "10*3", "ns2": "10 12*2", "ns3": "10*3"})[-1].verdict.findings[0]
+    assert ahead.text == (
+        "ns2 (192.0.2.2) serves 12, newer than its primary's 10, and will take nothing until that is passed. "
+        "Transfer the zone afresh there; or publish a serial newer than all that are served, such as 13. To count on "
+        "from 10 after that, set the serial to 2147483660 and 10, each once all servers have the one before"
     )
     back = story(PAIR, {"ns1": "10 9*2", "ns2": "10*3"})[-1].verdict.findings[0]
     assert back.text == "ns1 is the primary and went back from 10 to 9; ahead of it: ns2 (192.0.2.2)"
@@ -394,3 +414,84 @@ def test_a_ledger_without_a_soa_still_knows_max_lag() -> None:
     bare = replace(page.ledger, spaces=(replace(page.ledger.spaces[0], soa=None),))
     said = list(SoaSerial().judge(PAIR, page.round, bare))
     assert [one.code for one in said if isinstance(one, Finding)] == ["serial-late"]
+
+
+# --- what is advised where serials are not in order ---
+
+SERIALS = st.integers(0, 2**32 - 1)
+
+
+def advised(text: str) -> list[int]:
+    """The serials that a finding says to publish, in their order."""
+    first = re.search(r"such as (\d+)", text)
+    then = re.search(r"set the serial to ([\d, and]+), each", text)
+    return [int(number) for part in (first, then) if part for number in re.findall(r"\d+", part[1])]
+
+
+@given(SERIALS, st.integers(1, 2**31 - 1), st.integers(0, 3), st.booleans())
+def test_every_server_takes_every_serial_that_is_advised(reference: int, ahead: int, healthy: int, back: bool) -> None:
+    """The kind: a cure that only some take. Ahead by anything, beside any number of servers that are in sync."""
+    names = ["ns2", *(f"ns{n}" for n in range(3, 3 + healthy))]
+    top = (reference + ahead) % 2**32
+    shown = {"ns1": f"{top} {reference}*3" if back else f"{reference}*4"}
+    shown |= {"ns2": f"{top}*4"} | dict.fromkeys(names[1:], f"{reference}*4")
+    findings = story(zone("ns1", *names), shown)[-1].verdict.findings
+    (text,) = [each.text for each in findings if each.code == "serial-ahead" and each.server == "ns2"]
+    served = [reference, top, *[reference] * healthy]
+    for serial in advised(text):
+        assert all(newer(serial, each) for each in served)
+        served = [serial] * len(served)
+    known = healthy > 0 or back
+    assert bool(advised(text)) is (known and ahead < 2**31 - 1)
+    assert advised(text)[-1:] in ([], [reference])
+    assert ("group of its own" in text) is not known
+
+
+@pytest.mark.parametrize("state", ["-*3", "REFUSED*3", "?*3"])
+def test_where_not_every_server_is_known_no_serial_is_advised(state: str) -> None:
+    shown = {"ns1": "10*4", "ns2": "10 12*3", "ns3": "10*4", "ns4": f"10 {state}"}
+    (found,) = story(zone("ns1", "ns2", "ns3", "ns4"), shown)[-1].verdict.findings
+    assert found.text.endswith("Transfer the zone afresh there")
+
+
+def test_what_another_group_serves_is_no_part_of_the_advice() -> None:
+    """Serials of another space are neither compared nor led anywhere."""
+    signed = zone(server("ns1"), server("ns2"), server("ns3"), server("ns4", group="signer"), primary="ns1")
+    shown = {"ns1": "10*4", "ns2": "10 12*3", "ns3": "10*4", "ns4": "1794000000*4"}
+    (found,) = story(signed, shown)[-1].verdict.findings
+    assert "such as 13." in found.text
+
+
+def test_a_signer_behind_an_unsigned_primary_is_told_of_groups_and_of_no_serial() -> None:
+    (found,) = story(PAIR, {"ns1": "10*4", "ns2": "1794000000*4"})[-1].verdict.findings
+    assert advised(found.text) == []
+    assert "give it a group of its own" in found.text
+
+
+HALF_A_CIRCLE_ON = 12 + 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("primary", "secondary"),
+    [
+        (f"10*3 {HALF_A_CIRCLE_ON}*4 10*3", f"12*3 {HALF_A_CIRCLE_ON}*4 10*3"),
+        (f"10*3 {HALF_A_CIRCLE_ON}*4 10*3", f"12*3 12 {HALF_A_CIRCLE_ON}*4 10*2"),
+        (f"10*3 13*3 {13 + 2**31 - 1}*3 10*3", f"12*3 13*3 {13 + 2**31 - 1}*3 10*3"),
+    ],
+    ids=["at once", "a look later", "as advised"],
+)
+def test_while_a_serial_is_led_around_the_circle_nobody_is_late(primary: str, secondary: str) -> None:
+    """The kind: a secondary that serves just what its primary serves, at the look at which that seems to go back."""
+    said = {page.said for page in story(zone(max_lag=timedelta(0)), {"ns1": primary, "ns2": secondary})}
+    assert not any("late" in each or "overdue" in each or "stuck" in each for each in said), said
+
+
+@pytest.mark.parametrize("rcode", ["REFUSED", "SERVFAIL", "NOTAUTH", "NXDOMAIN"])
+def test_where_nothing_is_served_nothing_counts_down(rcode: str) -> None:
+    """The kind: an end told of a copy that is not there; told by EXPIRE or estimated. Silence is another matter."""
+    for ns2 in (f"10 {rcode}*3", f"10~{WEEK // 3} {rcode}*3"):
+        pages = story(PAIR, {"ns1": "10*4", "ns2": ns2})
+        assert pages[-1].ledger.standings[1].expires is None
+        assert "expiry" not in pages[-1].said
+    silent = story(PAIR, {"ns1": "10*4", "ns2": f"10~{WEEK // 3} -*3"})[-1].ledger.standings[1]
+    assert silent.expires is not None

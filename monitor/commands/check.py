@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+IN_TIME = 8.0
+"""Seconds that a look for Nagios may take: NRPE gives up after ten."""
+
 
 @click.command()
 @click.argument("zone")
@@ -14,8 +17,11 @@ import click
               show_envvar=True, help="Where servers, records, rules and the service's memory are.")  # fmt: skip
 @click.option("--moment", type=click.FloatRange(0.1, 60), default=3.0, show_default=True,
               help="Seconds between two looks, when one is not enough.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0.1, 3600), metavar="SECONDS",
+              help="End within so many seconds; what has not come back by then is unknown.  "
+                   f"[default: {IN_TIME:g} with --nagios, else none]")  # fmt: skip
 @click.option("--strict", is_flag=True,
-              help="Nothing is well while a change is in motion: UNKNOWN, or exit status 1.")  # fmt: skip
+              help="Nothing is well while a change is in motion or a family is dark: UNKNOWN or status 1.")  # fmt: skip
 @click.option("--json", "form", flag_value="json", help="The result as JSON, as in the API.")
 @click.option(
     "--nagios",
@@ -24,7 +30,13 @@ import click
     help="One line with perfdata. Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, also for wrong usage.",
 )
 def command(
-    zone: str, servers: tuple[str, ...], config: Path | None, moment: float, strict: bool, form: str | None
+    zone: str,
+    servers: tuple[str, ...],
+    config: Path | None,
+    moment: float,
+    timeout: float | None,
+    strict: bool,
+    form: str | None,
 ) -> int:
     """Look at ZONE on all its nameservers, now.
 
@@ -54,7 +66,9 @@ def command(
         if form is None:
             click.echo(f"One look is not enough; looking again in {moment:g} s …", err=True)
 
-    asked = asyncio.run(look(what, moment, again, strict=strict))
+    if timeout is None and form == "nagios":
+        timeout = IN_TIME
+    asked = asyncio.run(look(what, moment, again, strict=strict, timeout=timeout))
     if form == "nagios":
         line, status = nagios.line(asked)
         click.echo(line)

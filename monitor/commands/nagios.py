@@ -28,11 +28,11 @@ def line(asked: Asked) -> tuple[str, int]:
 def text(asked: Asked, status: int) -> str:
     if asked.findings:
         more = len(asked.findings) - MOST
-        told = "; ".join(f.text for f in asked.findings[:MOST])
-        return f"{told}; and {more} more" if more > 0 else told
-    if status == UNKNOWN and asked.picture.health is Health.UNKNOWN:
+        told = [f.text for f in asked.findings[:MOST]]
+        return "; ".join((*told, *([f"and {more} more"] if more > 0 else ()), *asked.unknown[:MOST]))
+    if status == UNKNOWN and (asked.unknown or asked.picture.health is Health.UNKNOWN):
         whys = asked.problems or tuple(dict.fromkeys(v.why for v in asked.verdicts.values() if v.why))
-        return "; ".join((*asked.blind, *whys)[:MOST]) or "nothing could be checked"
+        return "; ".join((*asked.unknown, *asked.blind, *whys)[:MOST]) or "nothing could be checked"
     return "; ".join((well(asked), *asked.blind))
 
 

@@ -29,6 +29,8 @@ def _zone_lines(asked: Asked) -> Iterator[str]:
                 yield from (f"  → {text}" for text in judged(asked, round.check))
     for blind in asked.blind:
         yield f"not judged: {blind}"
+    for why in asked.unknown:
+        yield f"not known: {why}"
     for finding in asked.moving:
         yield f"in motion, so nobody is accused: {finding.text}"
     if asked.findings:

@@ -49,7 +49,7 @@ def table(asked: Asked) -> None:
         say(f"{severity} {finding.code}: ", SEVERITY_COLORS[severity], finding.text)
     for finding in asked.moving:
         say("in motion: ", "cyan", finding.text)
-    for why in unknowns(asked):
+    for why in (*asked.unknown, *unknowns(asked)):
         say(f"unknown: {why}", "yellow")
     if asked.findings:
         console.print()
@@ -65,7 +65,7 @@ def heading(asked: Asked) -> str:
 def summary(asked: Asked) -> str:
     if asked.health is Health.BAD:
         return counted(len(asked.findings), "finding")
-    if asked.picture.health is Health.UNKNOWN:
+    if asked.picture.health is Health.UNKNOWN or asked.unknown:
         return "cannot tell"
     well = "a change is in motion" if asked.moving else "all is well"
     return f"{well}; {counted(len(asked.findings), 'remark')}" if asked.findings else well
@@ -148,5 +148,6 @@ def as_data(asked: Asked) -> dict[str, Any]:
         "memory": asked.memory or None,
         "in_motion": [{"code": f.code, "server": f.server, "text": f.text} for f in asked.moving],
         "blind": list(asked.blind),
+        "unknown": list(asked.unknown),
         "problems": list(asked.problems),
     }

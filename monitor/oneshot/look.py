@@ -15,15 +15,15 @@ from checks.model import Finding, Health, Round, Verdict, Zone
 from checks.vantage import Vantage, account, excuse, hear
 from monitor.clock import now
 from monitor.config.model import Config
+from monitor.oneshot.deadline import Deadline, InTime, unknown
 from monitor.oneshot.motion import in_motion, moved
 from monitor.oneshot.remembered import remembered
 from monitor.oneshot.subject import Wanted
 from monitor.picture import picture
-from monitor.ports import Prober
 from monitor.probe.dns import DnsProber
 from monitor.sources import resolve
 from monitor.status import ZoneStatus
-from monitor.sweep import one_round
+from monitor.sweep import Ask, one_round
 
 MOMENT = 3.0
 """Seconds between the two looks."""
@@ -48,6 +48,8 @@ class Asked:
     watched: bool = False
     blind: tuple[str, ...] = ()
     """What is known of each address family over which nothing answers, so nobody is accused over it."""
+    unknown: tuple[str, ...] = ()
+    """What had not come back when the time was over."""
     strict: bool = False
 
     @property
@@ -58,7 +60,7 @@ class Asked:
     @property
     def health(self) -> Health:
         health = self.picture.health
-        open_ = self.strict and (self.moving or self.blind)
+        open_ = self.unknown or (self.strict and (self.moving or self.blind))
         return Health.UNKNOWN if open_ and health is Health.GOOD else health
 
     @property
@@ -70,34 +72,51 @@ class Asked:
 
 
 async def look(
-    what: Wanted, moment: float = MOMENT, again: Callable[[], None] = lambda: None, *, strict: bool = False
+    what: Wanted,
+    moment: float = MOMENT,
+    again: Callable[[], None] = lambda: None,
+    *,
+    strict: bool = False,
+    timeout: float | None = None,
 ) -> Asked:
-    """Ask the zone everything, twice where once is not enough. ``again`` is called before the second look."""
-    found = await resolve(what.config, None, now())
+    """Ask the zone everything, twice where once is not enough. ``again`` is called before the second look.
+
+    It ends within ``timeout`` seconds, whatever is silent; without one, when all has been heard or given up.
+    """
+    deadline = Deadline.of(timeout)
+    found = await resolve(deadline.hurried(what.config), None, now())
     zone = found.zones[what.zone]
     memory = await remembered(what, now())
     prober = DnsProber(what.config.probe, what.config.keys, now)
     try:
-        looks = [await rounds(what.config, zone, prober)]
+        asking = InTime(prober, deadline.first())
+        looks = [await rounds(what.config, zone, asking)]
         said = [judged_by(zone, what.config, memory.ledger, looks[0], Vantage())]
-        if differences(said[0][0].values()) or doubtful(said[0][1]):
+        if differences(said[0][0].values()) or doubtful(said[0][1]) or asking.cut:
             again()
-            await asyncio.sleep(moment)
-            looks.append(await rounds(what.config, zone, prober))
+            await asyncio.sleep(deadline.moment(moment))
+            asking = InTime(prober, deadline.end, looks[0])
+            looks.append(await rounds(what.config, zone, asking))
             said.append(judged_by(zone, what.config, said[0][1], looks[1], said[0][2]))
     finally:
         await prober.close()
     excused = () if memory.of or len(said) == 1 else moved(said[0][:2], said[1][:2])
     drawn = concluded(zone, what.config, tuple(looks), said[-1], memory.of, excused)
-    return replace(drawn, problems=(*what.notes, *found.problems, *memory.notes), watched=what.watched, strict=strict)
+    return replace(
+        drawn,
+        problems=(*what.notes, *found.problems, *memory.notes),
+        watched=what.watched,
+        unknown=unknown(asking.cut, looks[-1], deadline),
+        strict=strict,
+    )
 
 
 Judged = tuple[dict[str, Verdict], Ledger, Vantage]
 
 
-async def rounds(config: Config, zone: Zone, prober: Prober) -> tuple[Round, ...]:
+async def rounds(config: Config, zone: Zone, probe: Ask) -> tuple[Round, ...]:
     checks = [check for check in config.checks.values() if check.applies(zone)]
-    done = await asyncio.gather(*(one_round(check, zone, prober, cadence(config, check), now) for check in checks))
+    done = await asyncio.gather(*(one_round(check, zone, probe, cadence(config, check), now) for check in checks))
     return tuple(done)
 
 

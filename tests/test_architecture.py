@@ -4,10 +4,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("checks", "alerting", "monitor")
@@ -49,16 +51,54 @@ def test_every_module_says_what_it_is_for() -> None:
     assert not mute
 
 
-def test_the_lock_pins_every_dependency_by_hash_and_names_no_address() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-test.lock"])
+def test_a_lock_pins_by_hash_and_names_no_address(name: str) -> None:
+    lock = (ROOT / name).read_text()
     assert not re.search(r"https?://|file://|--index|--find-links", lock)
-    pins = dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", lock, flags=re.MULTILINE))
-    assert lock.count("--hash=sha256:") > len(pins)
+    pinned = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]
+    assert len(pinned) == len(pins(name))
+    assert all("--hash=sha256:" in each for each in pinned)
+
+
+def test_what_running_needs_is_locked_and_nothing_else() -> None:
+    """Whoever installs the service gets no browser driver, type checker or test runner."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for line in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
+    locked = pins("requirements.lock")
+    for line in project["dependencies"]:
         wanted = Requirement(line)
-        assert wanted.name.lower() in pins, f"{wanted.name} is not in requirements.lock"
-        assert wanted.specifier.contains(pins[wanted.name.lower()]), line
+        assert wanted.specifier.contains(locked[wanted.name]), line
+    elsewhere = {"colorama"}  # needed by click on Windows only
+    assert set(locked) - elsewhere == needed(project["dependencies"])
+
+
+def test_the_lock_of_the_tests_has_what_running_needs_in_the_same_versions() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    locked = pins("requirements-test.lock")
+    assert pins("requirements.lock").items() <= locked.items()
+    for line in project["optional-dependencies"]["test"]:
+        wanted = Requirement(line)
+        assert wanted.specifier.contains(locked[wanted.name]), line
+
+
+def pins(name: str) -> dict[str, str]:
+    """Package → version."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", (ROOT / name).read_text(), flags=re.MULTILINE))
+
+
+def needed(requirements: list[str]) -> set[str]:
+    """The names of packages that these need on this machine, as the packages that are installed say themselves."""
+    found: set[str] = set()
+    asked: set[tuple[str, str]] = set()
+    open_ends = [Requirement(line) for line in requirements]
+    while open_ends:
+        one = open_ends.pop()
+        name = canonicalize_name(one.name)
+        found.add(name)
+        for extra in {"", *one.extras} - {extra for other, extra in asked if other == name}:
+            asked.add((name, extra))
+            inner = map(Requirement, distribution(name).requires or ())
+            open_ends += [each for each in inner if each.marker is None or each.marker.evaluate({"extra": extra})]
+    return found
 
 
 def test_nobody_is_named_by_the_words_we_do_not_use() -> None:

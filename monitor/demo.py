@@ -1,33 +1,22 @@
 """What does soawatch notice, and how fast? The bundled pair is broken and mended while the service watches it."""
 
 import asyncio
-import contextlib
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from alerting.model import Phase, Severity
 from alerting.severity import severity_of
 from checks.model import Health
-from monitor.app import Service
-from monitor.clock import monotonic, now
-from monitor.config.load import parse
+from monitor.clock import monotonic
+from monitor.demo_stage import CONFIG, PATIENCE, QUIET, ZONES, Hook, Stage, server_names, stage
 from monitor.pair import faults
-from monitor.pair.config_text import zone_entry
-from monitor.pair.control import Control
 from monitor.pair.fault import Fault
 from monitor.pair.pair import Pair
-from monitor.pair.template import Timers
 from monitor.status import FindingStatus, Status
-from monitor.web.serve import WebServer
+
+__all__ = ["AT_ONCE", "CONFIG", "SCENES", "Hook", "Noticed", "Stage", "play", "play_all", "ready", "scene",
+           "server_names", "stage", "standing", "sum_up", "well"]  # fmt: skip
 
 SCENES = (
     "frozen",
@@ -49,46 +38,11 @@ SCENES = (
 )
 """The faults that are played, in this order. Those without codes must be ridden out in silence."""
 
-ZONES = ("alpha.example.", "beta.example.", "gamma.example.")
-TIMERS = Timers(refresh=5, retry=2, expire=600, minimum=5)
-PATIENCE = 30.0
-"""Seconds within which a fault must be noticed, and its end too."""
-QUIET = 5.0
-"""Seconds that a fault which harms nobody is watched for."""
-SECRET = "whsec_ZGVtby1kZW1vLWRlbW8tZGVtby1kZW1vLWRlbW8="  # noqa: S105 - of a receiver that lives as long as the demo
+AT_ONCE = len(ZONES)
+"""Faults that are played at one time, each on a pair of its own, so that none explains or hides another."""
 
-CONFIG = """
-[service]
-listen   = "{listen}"
-database = "demo.db"
-vantage  = "demo"
-[cadence]
-reachable  = "1500ms"
-soa-serial = "1500ms"
-soa-fields = "1500ms"
-ns-set     = "1500ms"
-records    = "1500ms"
-transfer   = "1500ms"
-[probe]
-timeout  = "700ms"
-attempts = 2
-transfer = {{ deadline = "3s" }}
-[keys.xfr]
-algorithm   = "hmac-sha256"
-secret_file = "xfr.key"
-[servers.ns1]
-addresses = ["{primary}"]
-[servers.ns2]
-addresses = ["{secondary}"]
-[alerting]
-grace  = "1s"
-settle = "1s"
-[receivers.hook]
-type          = "webhook"
-url           = "http://{hook}/told"
-secret_file   = "hook.key"
-allow_private = true
-"""
+Progress = Callable[[str], None]
+Hear = Callable[[int, "str | Noticed"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,99 +74,13 @@ def news(fault: Fault) -> bool:
     return any(severity_of(code, {}) > Severity.INFO for code in fault.codes)
 
 
-@dataclass(slots=True)
-class Hook:
-    """A receiver that verifies what it hears and remembers when it heard it."""
+async def play(stage: Stage, fault: Fault, progress: Progress = lambda text: None, pair: Pair | None = None) -> Noticed:
+    """Break, watch, mend, watch. ``progress`` hears each thing as it is noticed.
 
-    heard: list[tuple[str, float]] = field(default_factory=list)
-
-    async def told(self, request: Request) -> Response:
-        try:
-            said = Webhook(SECRET).verify(await request.body(), dict(request.headers))
-        except WebhookVerificationError:
-            return Response(status_code=401)
-        self.heard.append((said["type"], monotonic()))
-        return Response(status_code=204)
-
-    def since(self, start: float, kind: str) -> float | None:
-        return next((at - start for said, at in self.heard if said == kind and at >= start), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Pair and service, running. ``directory`` holds configuration and database while the demo lasts."""
-
-    pair: Pair
-    service: Service
-    hook: Hook
-    directory: Path
-
-    @property
-    def page(self) -> str:
-        host, port = self.service.address
-        return f"http://{host}:{port}/"
-
-
-@contextlib.asynccontextmanager
-async def stage(listen: str = "127.0.0.1:0", more: str = "", *, controlled: bool = False) -> AsyncIterator[Stage]:
-    """Pair, receiver and service, all on loopback; all gone afterwards. ``more`` is added to the configuration.
-
-    ``controlled``: the pair obeys ``soawatch pair`` in the stage's directory. Raises ConfigError for a ``listen``
-    that the service does not take, ControlError where the directory's name is too long for a socket, OSError.
+    Broken is the stage's first pair unless ``pair`` is another; what is noticed elsewhere meanwhile does not count.
     """
-    with tempfile.TemporaryDirectory(prefix="soawatch-demo-") as name:
-        directory = Path(name)
-        stopping = asyncio.Event()
-        hook = Hook()
-        server = WebServer(Starlette(routes=[Route("/told", hook.told, methods=["POST"])]), "127.0.0.1", 0, stopping)
-        await server.start()
-        try:
-            async with Pair(ZONES, now=now, timers=TIMERS) as pair:
-                await pair.in_sync(timeout=PATIENCE)
-                write_secret(directory / "xfr.key", pair.key.secret.reveal())
-                write_secret(directory / "hook.key", SECRET)
-                text = (
-                    CONFIG.format(
-                        listen=listen,
-                        primary=pair.primary.address,
-                        secondary=pair.secondary.address,
-                        hook="{}:{}".format(*server.address),
-                    )
-                    + more
-                    + "".join(zone_entry(zone, "ns1", "ns2", "xfr") for zone in ZONES)
-                )
-                path = directory / "demo.toml"
-                path.write_text(text)
-                config = parse(text, path, {})
-                service = Service(config, lambda: config)
-                await service.start()
-                try:
-                    async with obeying(pair, directory) if controlled else contextlib.nullcontext():
-                        yield Stage(pair, service, hook, directory)
-                finally:
-                    await service.stop()
-        finally:
-            stopping.set()
-            await server.stop()
-
-
-@contextlib.asynccontextmanager
-async def obeying(pair: Pair, directory: Path) -> AsyncIterator[None]:
-    control = Control(pair, directory)
-    await control.start()
-    try:
-        yield
-    finally:
-        await control.close()
-
-
-def write_secret(path: Path, secret: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(secret + "\n")
-
-
-async def play(stage: Stage, fault: Fault, progress: Callable[[str], None] = lambda text: None) -> Noticed:
-    """Break, watch, mend, watch. ``progress`` hears each thing as it is noticed."""
+    broken = pair or stage.pair
+    zones = broken.zones if len(stage.pairs) > 1 else ()
     start = monotonic()
     codes: dict[str, float] = {}
     texts: dict[str, str] = {}
@@ -221,41 +89,69 @@ async def play(stage: Stage, fault: Fault, progress: Callable[[str], None] = lam
 
     def look() -> bool:
         nonlocal heard
-        for finding in standing(stage.service.status):
+        for finding in standing(stage.service.status, zones):
             if finding.code not in codes:
                 codes[finding.code] = monotonic() - start
                 texts[finding.code] = finding.text
                 progress(f"{codes[finding.code]:4.1f} s  {finding.code}: {finding.text}")
             if finding.phase is Phase.FIRING:
                 fired.add(finding.code)
-        if heard is None and (heard := stage.hook.since(start, "incident.opened")) is not None:
+        if heard is None and (heard := stage.hook.since(start, "incident.opened", zones)) is not None:
             progress(f"{heard:4.1f} s  the receiver was told")
         found = bool(fault.codes) and set(fault.codes) <= fired
         return found and (heard is not None or not news(fault))
 
-    stage.pair.break_(fault.name)
+    broken.break_(fault.name)
     if fault.change:
-        for zone in stage.pair.zones:
-            stage.pair.change(zone)
+        for zone in broken.zones:
+            broken.change(zone)
     await until(look, PATIENCE if fault.codes else QUIET)
     mended = monotonic()
-    stage.pair.mend(fault.name)
-    settled = await until(lambda: well(stage.service.status), PATIENCE)
-    resolved = stage.hook.since(mended, "incident.resolved")
+    broken.mend(fault.name)
+    settled = await until(lambda: well(stage.service.status, zones), PATIENCE)
+    resolved = stage.hook.since(mended, "incident.resolved", zones)
     if heard is not None and settled:
-        await until(lambda: stage.hook.since(mended, "incident.resolved") is not None, 5.0)
-        resolved = stage.hook.since(mended, "incident.resolved")
+        await until(lambda: stage.hook.since(mended, "incident.resolved", zones) is not None, 5.0)
+        resolved = stage.hook.since(mended, "incident.resolved", zones)
     return Noticed(fault, codes, frozenset(fired), texts, heard, resolved)
 
 
-def standing(status: Status) -> Iterable[FindingStatus]:
-    """Findings that stand now, and not those that are only waiting to be believed gone."""
-    return (f for name in status.zones for f in status.zones[name].findings if f.phase in (Phase.PENDING, Phase.FIRING))
+async def play_all(stage: Stage, faults: Sequence[Fault], hear: Hear) -> list[Noticed]:
+    """Each fault on a pair that is free, as many at a time as there are pairs; what came of them, in their order.
+
+    ``hear`` is told when the fault of that index begins (nothing), each thing as it is noticed, and what came of it.
+    """
+    free: asyncio.Queue[Pair] = asyncio.Queue()
+    for pair in stage.pairs:
+        free.put_nowait(pair)
+
+    async def one(index: int, fault: Fault) -> Noticed:
+        pair = await free.get()
+        try:
+            noticed = await play(stage, fault, lambda text: hear(index, text), pair)
+        finally:
+            free.put_nowait(pair)
+        hear(index, noticed)
+        return noticed
+
+    async with asyncio.TaskGroup() as playing:
+        tasks = [playing.create_task(one(index, fault)) for index, fault in enumerate(faults)]
+    return [task.result() for task in tasks]
 
 
-def well(status: Status) -> bool:
-    nothing_open = all(incident.phase == "resolved" for incident in status.incidents.values())
-    return nothing_open and status.zones.tally()[Health.GOOD] == len(status.zones)
+def standing(status: Status, zones: Collection[str] = ()) -> Iterable[FindingStatus]:
+    """Findings that stand now in these zones, or in any, and not those that only wait to be believed gone."""
+    names = zones or status.zones
+    return (f for name in names for f in status.zones[name].findings if f.phase in (Phase.PENDING, Phase.FIRING))
+
+
+def well(status: Status, zones: Collection[str] = ()) -> bool:
+    """Nothing is open, and all is good, in these zones or in any."""
+    unsettled = (each for each in status.incidents.values() if each.phase != "resolved")
+    if not zones:
+        return not any(unsettled) and status.zones.tally()[Health.GOOD] == len(status.zones)
+    named = any(not set(zones).isdisjoint((*each.zones, *each.past_zones)) for each in unsettled)
+    return not named and all(status.zones[name].health is Health.GOOD for name in zones)
 
 
 async def until(condition: Callable[[], bool], patience: float) -> bool:

@@ -30,7 +30,7 @@ def test_the_readme_names_every_command() -> None:
 
 def test_the_two_commands_stand_in_the_readme_to_the_letter() -> None:
     readme = (ROOT / "README.md").read_text()
-    for name, end in (("demo", "soawatch demo"), ("tests", "pytest")):
+    for name, end in (("demo", "--no-dev soawatch demo"), ("tests", "pytest")):
         section = readme.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
         commands = [line for line in section.splitlines() if line and not line.startswith("```")]
         assert len(commands) == 1

@@ -5,11 +5,16 @@ import re
 import signal
 import tempfile
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import httpx
 import pytest
+from rich.console import Console
 
+from monitor.commands.demo import Programme
+from monitor.demo import Noticed
+from monitor.pair.faults import FAULTS
 from tests.commands.speaking import process, run, say
 from tests.commands.terminal import terminal
 
@@ -41,6 +46,41 @@ async def test_it_notices_what_it_is_shown_and_leaves_nothing_behind(scratch: Pa
     assert said.plain
     assert list(scratch.iterdir()) == []
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_of_faults_that_are_played_at_once_each_is_told_whole_and_in_order(scratch: Path) -> None:
+    """Each has a primary and a secondary of its own: none hides, explains or takes the blame for another."""
+    played = {
+        "serial-ahead": "serial-ahead",
+        "lossy": "",
+        "lame": "zone-not-served",
+        "record-changed": "content-differs",
+    }
+    said = await run("demo", *(word for name in played for word in ("--only", name)), env={"TMPDIR": str(scratch)})
+    assert said.status == 0, said
+    parts = re.split(r"^ \d\. ", said.out, flags=re.MULTILINE)[1:]
+    assert [re.search(r"\((\S+)\)$", part, re.MULTILINE)[1] for part in parts] == list(played)
+    for part, code in zip(parts, played.values(), strict=True):
+        assert set(re.findall(r"^ +\d+\.\d s  (\S+): ", part, re.MULTILINE)) == ({code} if code else set()), part
+        assert ("nothing was raised" in part) == (not code)
+    assert said.out.splitlines()[-2:] == [
+        "1 of 1 harmless faults were ridden out in silence.",
+        "demo: 3 of 3 faults noticed",
+    ]
+
+
+def test_what_is_said_of_a_later_fault_waits_for_its_turn() -> None:
+    faults = [FAULTS[name] for name in ("lame", "dead", "lossy")]
+    over = [Noticed(fault, {}, frozenset(fault.codes), {}, 1.0 if fault.codes else None, 2.0) for fault in faults]
+    console = Console(file=StringIO(), width=80)
+    with console.status("") as status:
+        programme = Programme(console, status, faults)
+        for index, said in ((2, over[2]), (1, "b"), (0, "a"), (1, "c"), (0, over[0]), (1, "d"), (1, over[1])):
+            programme.hear(index, said)
+    lines = [line.strip() for line in console.file.getvalue().splitlines() if line.strip()]
+    assert [line[:2] if line[0].isdigit() else line[:6] for line in lines] == [
+        "1.", "a", "mended", "2.", "b", "c", "d", "mended", "3.", "nothin",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -40,6 +40,9 @@ FEEDS_NOTHING = BEHIND | {
 OUT_OF_SERVICE = (FEEDS_NOTHING - BEHIND - {"tcp-unreachable"}) | {"zone-expired"}
 """What a resolver that asks this address gets no use of: it has to ask another."""
 
+SILENCED = OUT_OF_SERVICE - {"no-answer", "malformed-answer"}
+"""Where this is so nothing is known of what the address would serve: what was found before is history."""
+
 AHEAD, WENT_BACK = "serial-ahead", "serial-regressed"
 """Those that are ahead of a primary which went back have stood still: it is the one that moved."""
 
@@ -61,6 +64,9 @@ FAMILIES: Mapping[str, str] = {
 
 FOLLOWS_FROM_SERVICE = frozenset({REPLICATION, TRANSFERS})
 """What a server that does not answer as it should brings with it: it neither takes zones nor gives them."""
+
+OF_CONTENT = frozenset({REPLICATION, NUMBERING, RECORDS, "soa-fields-differ", "ns-set-differs", "ttl-differs"})
+"""Troubles that lie in what an address serves."""
 
 MOST = 0.5
 """A server is at fault when more than this share of its zones has such alerts there; the monitor itself, when it

@@ -8,7 +8,7 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from alerting.cause import FOLLOWS_FROM_SERVICE, SERVICE, family, fold
-from alerting.lines import lines_of
+from alerting.lines import current, lines_of
 from alerting.model import (
     OPEN,
     RESOLVED,
@@ -92,7 +92,7 @@ def update(
     changes, tellings = [], []
     for name, incident in list(after.items()):
         if not (anew or name in moved or incident is not book.incidents.get(name)) and _as_it_was(
-            incident, members[name].standing, unserved[name], now
+            incident, current(members[name].standing), unserved[name], now
         ):
             continue
         done, news = _go_on(incident, members[name], unserved[name], unwatched, rules, now)
@@ -220,7 +220,7 @@ def _go_on(
     """The incident as it is by now, and what is told of it."""
     fresh = _as_of_now(incident, members, unserved, unwatched, now)
     if members.standing:
-        return announce(fresh, Firing.of(members.standing, rules.cadence), rules, now)
+        return announce(fresh, Firing.of(current(members.standing), rules.cadence), rules, now)
     ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
     ended = max([ended, *(line.ended for line in fresh.lines if line.ended is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended), now)
@@ -234,7 +234,7 @@ def _as_of_now(
     now: datetime,
 ) -> Incident:
     """What is bad now, out of the alerts; what is not any more becomes past."""
-    standing = members.standing
+    standing = current(members.standing)
     known = [alert for alert in standing if alert.phase is not Phase.PENDING]
     zones = tuple(sorted({alert.key.zone for alert in standing if alert.key.zone}))
     servers = tuple(sorted({alert.key.server for alert in standing if alert.key.server}))

@@ -1,11 +1,13 @@
 """The lines of an incident: its findings, folded, the gravest first."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from alerting.cause import OF_CONTENT, SILENCED, family
 from alerting.model import Alert, AlertKey, Line, Phase, Severity
+from checks.model import Address
 
 MOST_LINES = 20
 """Lines kept beside those that are critical and stand, which are all kept."""
@@ -49,6 +51,28 @@ def lines_of(
         if where not in known and where not in found
     ]
     return _kept(sorted(lines, key=gravity))
+
+
+def current(alerts: Sequence[Alert]) -> Sequence[Alert]:
+    """Those of an incident's alerts that say what is so now.
+
+    What was found in what an address served is history once it does not serve the zone any more, or is silent.
+    """
+    silenced: dict[tuple[str, str | None, Address | None], datetime] = {}
+    for alert in alerts:
+        if alert.key.code in SILENCED and alert.phase is Phase.FIRING:
+            silenced[alert.key.zone, alert.key.server, alert.key.address] = alert.bad_since or alert.since
+    if not silenced:
+        return alerts
+    return [alert for alert in alerts if not _silenced(alert, silenced)]
+
+
+def _silenced(alert: Alert, silenced: Mapping[tuple[str, str | None, Address | None], datetime]) -> bool:
+    key = alert.key
+    if key.code in SILENCED or family(key.code) not in OF_CONTENT:
+        return False
+    since = silenced.get((key.zone, key.server, key.address))
+    return since is not None and since > (alert.bad_since or alert.since)
 
 
 def gravity(line: Line) -> tuple[object, ...]:

@@ -402,8 +402,37 @@ def test_the_subject_is_the_newest_of_the_gravest_and_counts_what_has_it() -> No
 def test_what_is_served_no_more_is_named_before_how_late_it_was() -> None:
     desk = on([A], "ns1", "ns2")
     desk.fire(alert(A, "serial-overdue", "ns2", at=1, text="ns2 is 10 min behind"))
-    desk.fire(alert(A, "zone-expired", "ns2", at=5, text="ns2 has no valid copy: SERVFAIL"))
+    expired = alert(A, "zone-expired", "ns2", at=5, text="ns2 has no valid copy: SERVFAIL")
+    desk.fire(expired)
     assert headline(desk.only) == "a.example.: ns2 has no valid copy"
+    assert [(line.code, line.ended is None) for line in desk.only.lines] == [
+        ("zone-expired", True),
+        ("serial-overdue", False),
+    ]
+    assert (desk.only.findings, desk.only.codes) == (1, ("zone-expired",))
+    desk.end(expired)
+    assert [(line.code, line.ended is None) for line in desk.only.lines] == [
+        ("serial-overdue", True),
+        ("zone-expired", False),
+    ]
+
+
+@pytest.mark.parametrize("code", ["serial-late", "serial-ahead", "record-differs", "soa-fields-differ", "expiry-near"])
+@pytest.mark.parametrize("gone", ["zone-not-served", "server-unreachable", "bad-rcode", "not-authoritative"])
+def test_what_was_found_in_what_an_address_served_is_history_once_it_serves_nothing(code: str, gone: str) -> None:
+    desk = on([A], "ns1", "ns2", "ns3")
+    desk.fire(alert(A, code, "ns2"), alert(A, code, "ns3"), alert(A, "transfer-open", "ns2"))
+    desk.fire(alert(A, gone, "ns2", at=3))
+    assert desk.only.codes == tuple(sorted({code, gone, "transfer-open"}))
+    assert {(line.code, line.server) for line in desk.only.lines if line.ended} == {(code, "ns2")}
+
+
+@pytest.mark.parametrize("code", ["no-answer", "tcp-unreachable"])
+def test_what_an_address_still_shows_over_another_transport_is_no_history(code: str) -> None:
+    desk = on([A], "ns1", "ns2")
+    desk.fire(alert(A, "serial-late", "ns2"))
+    desk.fire(alert(A, code, "ns2", at=3))
+    assert desk.only.findings == 2
 
 
 # --- another cause is another incident ---

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 from standardwebhooks import Webhook
 
+from alerting.destinations import IpAddress, refusal
 from alerting.model import DeliveryError, Secret
 from alerting.trust import Trust
 
@@ -24,15 +25,9 @@ PASSING = frozenset({408, 425, 429})
 MOST_WAIT = 86_400.0
 """Seconds; a longer Retry-After is cut to this."""
 
-METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200")))
-"""Where clouds hand out credentials to whoever asks from inside: never a receiver."""
-
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Trusts nobody: without any the transport would make one for each connection, also for those that use none."""
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
@@ -91,18 +86,6 @@ def signature(secret: Secret, id: str, at: datetime, body: str) -> dict[str, str
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": Webhook(secret.reveal()).sign(id, at, body),
     }
-
-
-def refusal(address: IpAddress, *, allow_private: bool) -> str | None:
-    """Why an address may not be connected to; None if it may."""
-    inner = _inside(address)
-    if inner in METADATA or inner.is_link_local:
-        return "a link-local or metadata address"
-    if inner.is_multicast or inner.is_unspecified:
-        return "not the address of one machine"
-    if not inner.is_global and not allow_private:
-        return "a private or loopback address (allow_private = true would permit it)"
-    return None
 
 
 def retry_after(answer: httpx.Response, sent_at: datetime | None) -> float | None:
@@ -205,15 +188,6 @@ def _judge(answer: httpx.Response, url: httpx.URL, sent_at: datetime | None) -> 
     if 300 <= status < 400:
         said += ", a redirect, which is not followed"
     raise DeliveryError(said, permanent=not passing, retry_after=retry_after(answer, sent_at) if passing else None)
-
-
-def _inside(address: IpAddress) -> IpAddress:
-    """The IPv4 address that an IPv6 address stands for, if it does: mapped, 6to4, NAT64."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _reason(error: Exception) -> str:

@@ -13,10 +13,11 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from alerting.destinations import refusal
 from alerting.message import render
 from alerting.model import DeliveryError, Secret
 from alerting.notifiers.webhook import Notifier
-from alerting.post import MOST_WAIT, Resolve, post, refusal, remembering, retry_after
+from alerting.post import MOST_WAIT, Resolve, post, remembering, retry_after
 from alerting.trust import Trust
 from tests.alerting.certificates import certified
 from tests.alerting.hookserver import (
@@ -256,6 +257,15 @@ async def test_what_is_no_answer_is_tried_again_with_the_same_id(server: HookSer
 
 # --- where nothing is sent ---
 
+LOCAL_TRANSLATION = [
+    "64:ff9b:1::7f00:1",
+    "64:ff9b:1:7f00:0:100::",  # 127.0.0.1 behind a prefix of 48 bits
+    "64:ff9b:1:7f:0:1::",  # … of 56
+    "64:ff9b:1:0:7f:0:100:0",  # … of 64
+    "64:ff9b:1:abcd::127.0.0.1",
+    "64:ff9b:1::9.9.9.9",
+]
+"""All of it is inside one network (RFC 8215), whatever it is translated to."""
 PRIVATE = [
     "127.0.0.1",
     "10.1.2.3",
@@ -269,7 +279,28 @@ PRIVATE = [
     "::ffff:127.0.0.1",
     "::ffff:10.0.0.1",
     "64:ff9b::7f00:1",
+    "64:ff9b::10.0.0.1",
     "2002:7f00:1::",
+    "2002:a00:1::1",
+    *LOCAL_TRANSLATION,
+    "::127.0.0.1",  # IPv4-compatible
+    "::10.1.2.3",
+    "::9.9.9.9",
+    "::ffff:0:127.0.0.1",  # IPv4-translated
+    "::ffff:0:192.168.1.1",
+    "::ffff:0:9.9.9.9",
+    "2001:0:7f00:1::",  # Teredo, by its server
+    "2001:0:909:909:0:ffff:80ff:fffe",  # … by its client, 127.0.0.1, whose bits are turned
+    "2001:0:909:909:0:ffff:f6f6:f6f6",
+    "2620:fe::5efe:127.0.0.1",  # ISATAP
+    "2620:fe::200:5efe:10.0.0.1",
+    "fec0::1",
+    "100::1",
+    "2001:db8::1",
+    "3fff::1",
+    "5f00::1",
+    "4000::1",
+    "fd00::5efe:9.9.9.9",
 ]
 NEVER = [
     "169.254.169.254",
@@ -279,14 +310,35 @@ NEVER = [
     "100.100.100.200",
     "::ffff:169.254.169.254",
     "64:ff9b::a9fe:a9fe",
+    "64:ff9b::6464:64c8",
+    "64:ff9b:1::169.254.169.254",
+    "64:ff9b:1:a9fe:a9:fe00::",
+    "64:ff9b:1:a9:fe:a9fe::",
+    "64:ff9b:1:0:a9:fea9:fe00:0",
+    "64:ff9b:1::100.100.100.200",
     "2002:a9fe:a9fe::",
+    "::169.254.169.254",
+    "::ffff:0:169.254.169.254",
+    "::ffff:0:100.100.100.200",
+    "2001:0:a9fe:a9fe::",
+    "2001:0:909:909:0:ffff:5601:5601",
+    "2620:fe::5efe:169.254.169.254",
+    "64:ff9b::e000:1",
     "0.0.0.0",
     "::",
     "224.0.0.1",
     "ff02::1",
     "::ffff:0.0.0.0",
 ]
-PUBLIC = ["9.9.9.9", "2620:fe::fe", "::ffff:9.9.9.9", "64:ff9b::909:909", "2002:909:909::1"]
+PUBLIC = [
+    "9.9.9.9",
+    "2620:fe::fe",
+    "::ffff:9.9.9.9",
+    "64:ff9b::909:909",
+    "2002:909:909::1",
+    "2620:fe::5efe:9.9.9.9",
+    "2620:fe::7f00:1",  # octets as of a loopback address that mean nothing in this place
+]
 
 
 @pytest.mark.parametrize("address", PRIVATE)
@@ -322,6 +374,18 @@ async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_tha
     assert server.requests[0].headers["host"] == f"rebind.test:{server.port}"
     with pytest.raises(KeyError):
         await resolve("rebind.test", 80)
+
+
+@pytest.mark.parametrize("inside", ["64:ff9b:1::7f00:1", "64:ff9b::7f00:1", "::127.0.0.1", "::ffff:0:127.0.0.1"])
+async def test_a_name_that_resolves_to_an_address_with_a_private_one_inside_gets_nothing(
+    server: HookServer, inside: str
+) -> None:
+    """IPv6 addresses that a translator or a tunnel takes to an IPv4 one: every kind, judged like the one inside."""
+    url = Secret(f"http://inside.test:{server.port}/x")
+    with pytest.raises(DeliveryError, match="a private or loopback address") as caught:
+        await post(url, b"{}", {}, resolve=names(inside_test=[inside]))
+    assert caught.value.permanent
+    assert server.requests == []
 
 
 async def test_a_name_with_private_addresses_only_is_refused_for_good(server: HookServer) -> None:

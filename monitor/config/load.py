@@ -22,8 +22,9 @@ from monitor.config.lists import Lists
 from monitor.config.model import Config, Probe, Resolver, Service, TransferLimits
 from monitor.config.receivers import receivers, routes
 from monitor.config.secrets import Place, secret
-from monitor.config.servers import servers
+from monitor.config.servers import server_paths, servers
 from monitor.config.settings import settings, severity
+from monitor.config.upstreams import check_upstreams
 from monitor.config.zones import Around
 
 __all__ = ["ConfigError", "load", "parse"]
@@ -48,6 +49,7 @@ def parse(text: str, path: Path, env: Mapping[str, str]) -> Config:
     around = Around(servers(book, file, written_servers), written_keys)
     notifiers, kinds = receivers(book, file, place)
     watched, listed = Lists(book, around, place).read(file)
+    check_upstreams(book, server_paths(written_servers), around.servers, watched)
     config = Config(
         path=path,
         service=_service(book, file, place),

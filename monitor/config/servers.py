@@ -1,6 +1,7 @@
 """Which nameservers are there?"""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from checks.model import Address
 from monitor import names
@@ -20,6 +21,15 @@ def server_name(text: str) -> str:
     if not name or len(name) > 253 or any(c.isspace() or not c.isprintable() or c in "*?/\\\"'=,<>&#%" for c in name):
         raise Wrong(f"{quoted(text)} cannot be the name of a server", "letters, digits, dots, hyphens, underscores")
     return name
+
+
+def server_paths(written: tuple[str, ...]) -> dict[str, KeyPath]:
+    """Name → where the file has it, for all names that are right."""
+    found: dict[str, KeyPath] = {}
+    for text in written:
+        with suppress(Wrong):
+            found.setdefault(server_name(text), ("servers", text))
+    return found
 
 
 def servers(book: Book, file: raw.File, written: tuple[str, ...]) -> dict[str, ServerEntry]:

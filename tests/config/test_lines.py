@@ -129,9 +129,9 @@ algorithm = "hmac-sha256"
 secret_env = "KEY"
 [servers.ns1]
 addresses = ["192.0.2.1"]
-upstream = ["ns2"]
 [servers.ns2]
 host = "ns2.example.net"
+upstream = ["ns1"]
 [[zones]]
 name = "example.com"
 servers = ["ns1", "ns2", "192.0.2.7"]

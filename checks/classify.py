@@ -32,6 +32,9 @@ _NO_COPY = ("14", "24")
 DEAD = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
 """Outcomes that say something of the way to the server and nothing of the zone."""
 
+UNUSABLE = frozenset({Outcome.MALFORMED, Outcome.MISMATCHED})
+"""Outcomes of an address that sends something, and nothing that a resolver could use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

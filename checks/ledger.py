@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from checks.history import Ledger, Propagation, RunChange, Space, Standing, Version
 from checks.looks import SERVING, Look, begin, tick, word
-from checks.model import Address, Observation, Round, Soa, Zone
+from checks.model import Address, Observation, Outcome, Round, Soa, Zone
 from checks.serials import behind, newer
 from checks.spaces import Seen, learn, still
 from checks.versions import newer_than
@@ -60,13 +60,22 @@ def long_way(ledger: Ledger, zone: Zone, seen: Seen, round: Round) -> Ledger:
 
 
 def latest(round: Round) -> Seen:
-    """One observation per address. Silence does not undo what was said over another transport."""
+    """One observation per address. Silence does not undo what was said over another transport, nor does what cannot
+    be used undo what can.
+    """
     latest: dict[tuple[str, Address], Observation] = {}
     for seen in round.seen:
         key = (seen.query.server, seen.query.address)
-        if key not in latest or not seen.outcome.silent:
+        before = latest.get(key)
+        if before is None or _weight(seen) >= _weight(before):
             latest[key] = seen
     return latest
+
+
+def _weight(seen: Observation) -> int:
+    if seen.outcome is Outcome.ANSWERED:
+        return 3
+    return 0 if seen.outcome.silent else 1 if seen.outcome is Outcome.REFUSED_CONNECTION else 2
 
 
 def _looks(ledger: Ledger, zone: Zone, seen: Seen) -> list[Look]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.classify import DEAD, fault
+from checks.classify import DEAD, UNUSABLE, fault
 from checks.history import Ledger
 from checks.model import Finding, Observation, Outcome, Query, Round, Transport, Unsure, Zone
 
@@ -30,13 +30,14 @@ class Reachable:
 
     ==================  ================================================================================
     server-unreachable  neither UDP nor TCP brought anything
-    no-answer           UDP is dead, TCP answers: UDP/53 is filtered
+    no-answer           UDP is dead, TCP answers
     tcp-unreachable     UDP answers, TCP is dead (dropped, reset or prohibited): a firewall
     zone-not-served     REFUSED, NOTAUTH, NXDOMAIN, no SOA at the apex, or a referral
     zone-expired        SERVFAIL from a secondary, or with EDE 14 or 24 from anybody (RFC 8914)
     not-authoritative   an answer with AA=0
     bad-rcode           another error
-    malformed-answer    what cannot be understood, does not fit the question, or is always truncated
+    malformed-answer    what cannot be understood, does not fit the question, or is always truncated; over UDP even
+                        where TCP is fine: nearly all resolvers ask over UDP, and throw such answers away
     ==================  ================================================================================
     """
 
@@ -83,12 +84,11 @@ def _faults(udp: Observation, tcp: Observation, *, primary: bool) -> Iterator[tu
         yield "server-unreachable", f"cannot be reached: {_UDP_DEAD[udp.outcome]}, {_TCP_DEAD[tcp.outcome]}"
         return
     if udp_dead:
-        yield "no-answer", f"answers over TCP only: {_UDP_DEAD[udp.outcome]}, so UDP port 53 is filtered"
+        text = f"answers over TCP only: {_UDP_DEAD[udp.outcome]}"
+        yield "no-answer", f"{text}; look for a filter of UDP port 53, and for a limit on the rate of answers"
     if tcp_dead:
-        yield (
-            "tcp-unreachable",
-            f"answers over UDP only: {_TCP_DEAD[tcp.outcome]}; look at the firewall for TCP port 53",
-        )
+        only = "answers over UDP only: " if udp.outcome not in UNUSABLE else "does not answer over TCP: "
+        yield "tcp-unreachable", f"{only}{_TCP_DEAD[tcp.outcome]}; look at the firewall for TCP port 53"
     by_udp = None if tcp_dead and udp.outcome is Outcome.TRUNCATED_ONLY else fault(udp, primary=primary)
     by_tcp = fault(tcp, primary=primary)
     if by_udp is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from checks.classify import DEAD
+from checks.classify import DEAD, UNUSABLE
 from checks.history import Ledger, Space, Standing
 from checks.looks import SERVING
 from checks.model import Address, Finding, Observation, Query, Round, Server, Soa, Transport, Undecided, Unsure, Zone
@@ -18,7 +18,8 @@ from checks.words import counted, listed, moment, span
 class SoaSerial:
     """Objective: every address serves the reference of its group, or comes to it within its budget.
 
-    Steps: 1. Ask every secondary for the SOA over UDP (with NSID and EXPIRE); where UDP is dead, over TCP.
+    Steps: 1. Ask every secondary for the SOA over UDP (with NSID and EXPIRE); where UDP brings
+    nothing that can be used, over TCP.
     2. Then the primary, last, so that no secondary looks ahead of it only because of the order of asking.
     3. The ledger takes in the round. 4. Judge each address by the ledger; what does not answer with a
     version now is unsure. A difference within the budgets is propagation and no finding.
@@ -76,7 +77,7 @@ class SoaSerial:
             dead = [
                 (server, address)
                 for server, address in places
-                if asked[server.name, address, Transport.UDP].outcome in DEAD
+                if asked[server.name, address, Transport.UDP].outcome in DEAD | UNUSABLE
                 and (server.name, address, Transport.TCP) not in asked
             ]
             if dead and self.tcp_when_silent:

@@ -15,6 +15,9 @@ transition, whatever time has passed until it is due. So such a round is not mad
 here: the time of the look, and what the vantage has heard. The ticks of the addresses (rtt, EXPIRE) are written by
 the canvass. Where every address serves its version and no alert stands, it is never due.
 
+A zone does not stand still where an address told its version over TCP, because UDP brought nothing that can be used:
+the canvass asks over UDP only, and that UDP is as dead as it was says nothing of the version.
+
 A round that comes back of a silent address rests on more than its zone: on the vantage, which may be blind or no
 longer; on TCP, which soa-serial tries where UDP is dead; and, where the verdict is unknown, on alerts of other
 checks, which explain it. So when what the vantage is blind over changes, no zone with silent addresses stands still
@@ -30,7 +33,7 @@ from alerting.model import Policy
 from alerting.state import due
 from checks.history import Ledger
 from checks.looks import SERVING
-from checks.model import Address, Health, Round, Verdict, Zone
+from checks.model import Address, Health, Outcome, Round, Transport, Verdict, Zone
 from checks.packed import audible
 from checks.roll import Roll
 from checks.soa_serial import SoaSerial
@@ -83,7 +86,12 @@ def settle(
     number = still.roll.number(name)
     row = memory.ledgers.row(name)
     said = UNSAID
-    if row is not None and not (verdict.failed or verdict.findings) and _renewed(ledger, round):
+    if (
+        row is not None
+        and not (verdict.failed or verdict.findings)
+        and _renewed(ledger, round)
+        and not _told_by_tcp(round)
+    ):
         said = _fit(memory, number, row, ledger, verdict, check, policy, round.cadence)
     still.said[number] = said
     if row is None or said == UNSAID:
@@ -128,6 +136,11 @@ def _renewed(ledger: Ledger, round: Round) -> bool:
         or (standing.server, standing.address) in gave
         for standing in ledger.standings
     )
+
+
+def _told_by_tcp(round: Round) -> bool:
+    """Whether an address told its version only when it was asked over TCP."""
+    return any(seen.query.transport is Transport.TCP and seen.outcome is Outcome.ANSWERED for seen in round.seen)
 
 
 def pass_over(memory: Memory, moves: Moves, lull: Lull) -> int:

@@ -155,11 +155,12 @@ pdns_control show overload-drops""",
     Entry(
         "malformed-answer",
         "What came back is not a DNS answer to the question: it cannot be parsed, or its id, question or records "
-        "belong to something else. Resolvers discard such answers.",
+        "belong to something else. Resolvers discard such answers, and nearly all of them ask over UDP first: one whose every "
+        "answer over UDP is like that is as good as dead for them, even if its TCP is fine.",
         (
             "A middlebox or a load balancer rewrites DNS packets.",
             "Something other than a nameserver listens on the port.",
-            "Somebody forges answers to the monitor's queries.",
+            "Somebody on the way answers in the server's place, and its own answers do not arrive.",
         ),
         "Capture the packets on the server and at the monitor and compare; a difference shows the middlebox.",
         CAPTURE,

@@ -1,22 +1,33 @@
 """What has come back for those who asked?"""
 
 import asyncio
+from enum import Enum, auto
 
 from checks.model import Observation
+
+
+class Doubted(Enum):
+    """Why queries are asked anew."""
+
+    NOT = auto()
+    """They are asked for the first time, or what was heard could not be told at a glance."""
+    FORGED = auto()
+    """Strays came: TCP is asked first, and then whether UDP brings anything that can be used."""
+    TRUNCATED = auto()
+    """UDP has answered, and not whole: TCP is asked (RFC 7766 section 5)."""
 
 
 class Call:
     """The observations of one call of the prober, until they are fetched."""
 
-    __slots__ = ("_done", "_woken", "forged", "left", "over")
+    __slots__ = ("_done", "_woken", "doubt", "left", "over")
 
-    def __init__(self, *, forged: bool = False) -> None:
+    def __init__(self, doubt: Doubted = Doubted.NOT) -> None:
         self._done: list[Observation] = []
         self._woken: asyncio.Future[None] | None = None
         self.left = 0
         """Queries that have no observation yet."""
-        self.forged = forged
-        """UDP is not to be believed where TCP can tell."""
+        self.doubt = doubt
         self.over = False
         """Nobody waits for the rest."""
 

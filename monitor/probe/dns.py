@@ -9,7 +9,7 @@ from itertools import islice
 from checks.model import Observation, Query
 from monitor.config.model import Probe
 from monitor.ports import Key, Now
-from monitor.probe.call import Call
+from monitor.probe.call import Call, Doubted
 from monitor.probe.counts import Counts
 from monitor.probe.exchange import Exchange
 from monitor.probe.lane import Turn
@@ -45,9 +45,9 @@ class DnsProber:
         async for batch in self.ask(queries):
             yield batch
 
-    async def ask(self, queries: Iterable[Query], *, forged: bool = False) -> AsyncIterator[Sequence[Observation]]:
-        """``forged``: somebody has answered these for the server, or not whole, over UDP; TCP is asked first."""
-        call = Call(forged=forged)
+    async def ask(self, queries: Iterable[Query], doubt: Doubted = Doubted.NOT) -> AsyncIterator[Sequence[Observation]]:
+        """``doubt``: what there is to be doubted in what was heard of these over UDP already."""
+        call = Call(doubt)
         try:
             source = iter(queries)
             while chunk := list(islice(source, _CHUNK)):

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import MappingProxyType
 
 from checks.model import Address, Outcome, Transport
@@ -20,6 +21,9 @@ BURST = 64
 
 FEW = 3
 """Stray packets beside which a right answer is still believed, when TCP cannot tell."""
+
+FLOOD = 16
+"""Stray packets for each asking, above which the right answer may have been lost among them."""
 
 PAUSE = 0.2
 """Seconds until a closed port is tried again."""
@@ -39,9 +43,9 @@ class Ear:
     """
 
     __slots__ = (
-        "_address", "_asks", "_buffer", "_loop", "_signer", "_sockets", "_woken",
-        "answer", "discarded", "edns", "evidence", "failure", "garbage", "malformed",
-        "rtt", "sent", "size", "strange", "trouble", "why",
+        "_address", "_asks", "_buffer", "_loop", "_odd", "_signer", "_sockets", "_woken",
+        "answer", "begun", "discarded", "edns", "evidence", "failure", "garbage", "malformed",
+        "rtt", "sent", "size", "strange", "trouble", "until", "wait", "waited", "why",
     )  # fmt: skip
 
     def __init__(self, sockets: Sockets, address: Address, signer: Signer | None, buffer: bytearray) -> None:
@@ -52,11 +56,17 @@ class Ear:
         self._buffer = buffer
         self._asks: dict[socket.socket, tuple[Ask, float]] = {}
         self._woken: asyncio.Future[None] | None = None
+        self._odd: set[Ask] = set()
+        """Askings to which anything came that cannot be used."""
         self.answer: Answer | None = None
         self.edns = True
         self.rtt = 0.0
         self.size = 0
         self.sent = 0
+        self.begun = 0
+        """Askings, those included that could not be sent."""
+        self.wait = self.waited = self.until = 0.0
+        """Seconds to wait after the latest asking, and after all of them; when that of the latest are over."""
         self.discarded = 0
         self.strange = 0
         self.garbage = 0
@@ -89,6 +99,21 @@ class Ear:
     def open(self) -> bool:
         """Whether anything can be heard at all."""
         return bool(self._asks)
+
+    @property
+    def odd(self) -> int:
+        """To how many askings anything came that cannot be used."""
+        return len(self._odd)
+
+    @property
+    def strays(self) -> int:
+        """Packets that do not belong to what was asked."""
+        return self.strange + self.garbage
+
+    @property
+    def flooded(self) -> bool:
+        """Whether so many strays came that a right answer may have been lost among them."""
+        return self.strays > FLOOD * max(1, self.sent)
 
     async def listen(self, seconds: float) -> None:
         """Until something is heard, or for so long."""
@@ -147,71 +172,95 @@ class Ear:
             except Malformed as reason:
                 if not reading.cut(wire):
                     self.malformed += 1
-                    self._discard(wire, str(reason))
+                    self._discard(wire, ask, str(reason))
                     return
                 found = reading.stump(wire)
             trouble = self._signer.reader(ask).follow(wire, found.tsig) if self._signer is not None else None
             if trouble is not None and not found.error and not found.truncated:
                 self.strange += 1
-                self._discard(wire, trouble.text)
+                self._discard(wire, ask, trouble.text)
             elif self.answer is None:
                 self.answer, self.trouble, self.edns = found, trouble, ask.edns
                 self.rtt, self.size = monotonic() - sent, len(wire)
         elif kind is Fit.STRANGE:
             self.strange += 1
-            self._discard(wire, "another id or question than was asked")
+            self._discard(wire, ask, "another id or question than was asked")
         else:
             self.garbage += 1
-            self._discard(wire, "shorter than a header")
+            self._discard(wire, ask, "shorter than a header")
 
-    def _discard(self, wire: bytes, why: str) -> None:
+    def _discard(self, wire: bytes, ask: Ask, why: str) -> None:
         self.discarded += 1
+        self._odd.add(ask)
         if not self.evidence:
             self.evidence = wire[:64]
         self.why = why
 
 
-async def over_udp(ear: Ear, write: Write, waits: Iterable[float]) -> Found:
+async def over_udp(ear: Ear, write: Write, waits: Iterator[float]) -> Found:
     """Asks until something is heard. ``waits`` are the seconds to wait after each asking.
 
-    As soon as anything strange is heard, it says MISMATCHED, for TCP to tell; the ear goes on listening.
+    As soon as anything strange is heard, it says MISMATCHED, for TCP to tell; the ear goes on listening, and
+    ``patiently`` goes on asking.
     """
-    total = before = 0.0
-    for number, wait in enumerate(waits):
-        if number and not ear.open:
+    failure = await _ask(ear, write, waits, patient=False)
+    return failure or concluded(ear)
+
+
+async def patiently(ear: Ear, write: Write, waits: Iterator[float]) -> None:
+    """Goes on from where ``over_udp`` came to, past whatever is strange, until a right answer is heard or no asking is
+    left: only then is it known what somebody who discards strays gets (RFC 5452 section 9.1).
+    """
+    await _ask(ear, write, waits, patient=True)
+
+
+async def _ask(ear: Ear, write: Write, waits: Iterator[float], *, patient: bool) -> Failure | None:
+    """A failure is our own system's."""
+    await _heard(ear, patient=patient)
+    while ear.answer is None and (patient or not ear.strays):
+        wait = next(waits, None)
+        if wait is None:
+            break
+        if ear.begun and not ear.open:
             refused = ear.failure is not None and ear.failure.outcome is Outcome.REFUSED_CONNECTION
-            await asyncio.sleep(min(before, PAUSE) if refused else before)
-        before = wait
-        total += wait
-        failure = await ear.send(write(number), wait)
+            await asyncio.sleep(min(ear.wait, PAUSE) if refused else ear.wait)
+        ear.wait = wait
+        ear.waited += wait
+        failure = await ear.send(write(ear.begun), wait)
+        ear.begun += 1
         if failure is not None:
             if failure.outcome is Outcome.UNASKED:
                 return failure
             ear.failure = failure
-        broken = ear.malformed
-        until = monotonic() + wait
-        while ear.open and ear.answer is None and not ear.strange and not ear.garbage and ear.malformed == broken:
-            left = until - monotonic()
-            if left <= 0:
-                break
-            await ear.listen(left)
-        if ear.strange or ear.garbage or ear.answer is not None:
-            break
-    if ear.failure is None:
-        ear.failure = Failure(Outcome.TIMEOUT, f"no answer to {ear.sent} askings within {total:g} s")
-    return concluded(ear)
+        ear.until = monotonic() + wait
+        await _heard(ear, patient=patient)
+    return None
+
+
+async def _heard(ear: Ear, *, patient: bool) -> None:
+    """Until the latest asking has waited for long enough, or there is no need to."""
+    broken = ear.malformed
+    while ear.open and ear.answer is None and ear.malformed == broken and (patient or not ear.strays):
+        left = ear.until - monotonic()
+        if left <= 0:
+            return
+        await ear.listen(left)
 
 
 def concluded(ear: Ear, most: int = 0) -> Found:
-    """What was heard so far; an answer among more than ``most`` strays is not believed."""
-    if ear.answer is not None and ear.strange + ear.garbage <= most:
+    """What was heard so far; an answer among more than ``most`` strays is not believed.
+
+    What came to one asking of several, and to no other, is a stray: it does not make silence anything else.
+    """
+    if ear.answer is not None and ear.strays <= most:
         why, proof = ear.why, ear.evidence
         return Heard(ear.answer, ear.rtt, Transport.UDP, ear.size, ear.discarded, ear.trouble, ear.edns, why, proof)
-    if ear.strange:
-        return Failure(Outcome.MISMATCHED, ear.why, ear.discarded, ear.evidence)
-    if ear.malformed or ear.garbage:
-        return Failure(Outcome.MALFORMED, ear.why, ear.discarded, ear.evidence)
-    return ear.failure or Failure(Outcome.TIMEOUT, "no answer")
+    if ear.answer is not None or ear.odd >= min(2, ear.sent) > 0:
+        outcome = Outcome.MISMATCHED if ear.strange else Outcome.MALFORMED
+        often = f", at {ear.odd} of {ear.sent} askings" if ear.sent > 1 else ""
+        return Failure(outcome, f"{ear.why}{often}", ear.discarded, ear.evidence)
+    failure = ear.failure or Failure(Outcome.TIMEOUT, f"no answer to {ear.sent} askings within {ear.waited:g} s")
+    return replace(failure, discarded=ear.discarded, evidence=ear.evidence)
 
 
 def _wake(woken: asyncio.Future[None]) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.config.model import Probe
 from monitor.ports import Key, Now
-from monitor.probe.ear import FEW, Ear, Write, concluded, over_udp
+from monitor.probe.call import Doubted
+from monitor.probe.ear import FEW, Ear, Write, concluded, over_udp, patiently
 from monitor.probe.found import Failure, Found, Heard
 from monitor.probe.lane import Lane, Turn
 from monitor.probe.question import AXFR, Ask, Question, ask, question
@@ -26,6 +27,7 @@ PLAIN_FROM = 3
 """The asking, over UDP, from which on EDNS is left out: something on the way may drop what it does not know."""
 
 _NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
+_UNUSABLE = frozenset({Outcome.MISMATCHED, Outcome.MALFORMED})
 
 LONGEST_SILENCE = 15.0
 """Seconds that a server may keep silent within a whole transfer."""
@@ -73,22 +75,28 @@ class Exchange:
         write = _writer(asked, signer, edns=edns)
         if turn.query.transport is Transport.TCP:
             return await self._over_tcp(turn, write, signer, turn.patience)
-        if turn.call.forged:
-            told = await self._instead(turn, write, signer)
-            if isinstance(told, Heard):
-                return told
+        waits = turn.waits()
+        told = await self._instead(turn, write, signer) if self._instead_first(turn) else None
+        if isinstance(told, Heard) and turn.call.doubt is Doubted.TRUNCATED:
+            return told
         ear = Ear(self._sockets, turn.query.address, signer, self._buffer)
         try:
-            found = await over_udp(ear, write, turn.waits())
-            if isinstance(found, Heard) and found.answer.truncated:
-                again = await self._instead(turn, write, signer)
-                return _whole(found, again)
-            if not ear.strange and not ear.garbage:
-                return found
-            again = await self._instead(turn, write, signer)
-            return _settled(ear, again)
+            found = await over_udp(ear, write, waits)
+            if told is None:
+                if isinstance(found, Heard) and found.answer.truncated:
+                    return _whole(found, await self._instead(turn, write, signer))
+                if not ear.strays or (turn.lane.garbled and ear.answer is None):
+                    return found
+                told = await self._instead(turn, write, signer)
+            if not ear.flooded:
+                await patiently(ear, write, waits)
+            return _settled(ear, told)
         finally:
             ear.close()
+
+    def _instead_first(self, turn: Turn) -> bool:
+        """Whether TCP is asked before UDP is asked anew."""
+        return turn.call.doubt is Doubted.TRUNCATED or (turn.call.doubt is Doubted.FORGED and not turn.lane.garbled)
 
     async def _instead(self, turn: Turn, write: Write, signer: Signer | None) -> Found:
         """Over TCP what UDP could not tell."""
@@ -233,22 +241,28 @@ def _whole(short: Heard, again: Found) -> Found:
     return Failure(Outcome.TRUNCATED_ONLY, detail, short.discarded, again.evidence, short.answer)
 
 
-def _settled(ear: Ear, again: Found) -> Found:
-    """TCP has the word; without it, a right answer is believed beside a stray or two, but not out of a flood."""
-    if isinstance(again, Heard):
-        return replace(again, discarded=ear.discarded, evidence=ear.evidence, why=ear.why)
+def _settled(ear: Ear, told: Found) -> Found:
+    """TCP has the word about the zone, and none about UDP: where no asking brought anything that can be used, UDP has
+    failed, whatever TCP says. Without TCP a right answer is believed beside a stray or two, but not out of a flood.
+    """
+    if isinstance(told, Heard):
+        if ear.answer is not None or ear.flooded:
+            return replace(told, discarded=ear.discarded, evidence=ear.evidence, why=ear.why)
+        return concluded(ear)
     heard = concluded(ear, FEW)
     if isinstance(heard, Heard):
-        return _whole(heard, again) if heard.answer.truncated else heard
-    if again.outcome is Outcome.UNASKED:
-        return again
-    return replace(heard, detail=f"{heard.detail}; over TCP: {again.detail}")
+        return _whole(heard, told) if heard.answer.truncated else heard
+    if told.outcome is Outcome.UNASKED:
+        return told
+    return replace(heard, detail=f"{heard.detail}; over TCP: {told.detail}")
 
 
 def _remember(lane: Lane, outcome: Outcome) -> None:
     """Is anybody there? What we could not ask says nothing about that."""
     if outcome in _NOBODY:
         lane.missed()
+    elif outcome in _UNUSABLE:
+        lane.unusable()
     elif outcome is not Outcome.UNASKED:
         lane.heard()
 

@@ -8,6 +8,7 @@ from monitor.clock import monotonic
 from monitor.probe import answer as complete
 from monitor.probe import wire as usual
 from monitor.probe.answer import Answer, Fit
+from monitor.probe.call import Doubted
 from monitor.probe.columns import ANSWER, Known
 from monitor.probe.counts import Counts
 from monitor.probe.exchange import NO_EDNS
@@ -36,8 +37,7 @@ class Doubt:
     load: Load
     ref: int
     query: Query
-    forged: bool
-    """UDP is not to be believed where TCP can tell."""
+    doubted: Doubted = Doubted.NOT
     stray: bytes | None = None
     """What was thrown away, and why."""
     why: str = ""
@@ -133,13 +133,13 @@ class Hearing:
         query = load.query(name)
         answer = usual.told(wire, load.text(query), found) if found is not None else None
         if answer is None:
-            doubt = Doubt(load, ref, query, forged=False)
+            doubt = Doubt(load, ref, query)
             answer = self._read(wire, doubt)
             if answer is None or answer.truncated:
                 self._hand_over(doubt)
                 return
         if port.edns and answer.rcode in NO_EDNS:
-            self._hand_over(Doubt(load, ref, query, forged=False))
+            self._hand_over(Doubt(load, ref, query))
             return
         self._remember(ref, wire, found, port)
         self._counts.answered(gate.server, rtt, 1)
@@ -154,16 +154,18 @@ class Hearing:
         fit = complete.fit(wire, Ask(asked, int.from_bytes(wire[:2], "big"), b"", edns=True))
         if fit is not Fit.RIGHT:
             self._counts.discard(doubt.load.server)
-            doubt.forged, doubt.stray, doubt.why = True, wire, OTHER if fit is Fit.STRANGE else SHORT
+            doubt.doubted, doubt.stray, doubt.why = Doubted.FORGED, wire, OTHER if fit is Fit.STRANGE else SHORT
             return None
         try:
             answer = complete.read(wire, asked)
         except Malformed:
-            doubt.forged = complete.cut(wire)
-            if not doubt.forged:
+            if complete.cut(wire):
+                doubt.doubted = Doubted.TRUNCATED
+            else:
                 self._counts.discard(doubt.load.server)
             return None
-        doubt.forged = answer.truncated
+        if answer.truncated:
+            doubt.doubted = Doubted.TRUNCATED
         return answer
 
     def _remember(self, ref: int, wire: bytes, found: usual.Outline | None, port: Port) -> None:
@@ -224,4 +226,4 @@ class Hearing:
             load = load.load
         port.gate.busy -= 1
         why = OTHER if len(wire) >= HEADER.size else SHORT
-        self._hand_over(Doubt(load, ref, load.query(name), True, wire, why))
+        self._hand_over(Doubt(load, ref, load.query(name), Doubted.FORGED, wire, why))

@@ -106,6 +106,7 @@ class Lane:
 
     __slots__ = (
         "_attempts",
+        "_garbled",
         "_misses",
         "_slots",
         "_timeout",
@@ -130,7 +131,7 @@ class Lane:
         )
         self._attempts = max(1, probe.attempts)
         self._timeout = probe.timeout
-        self._misses = 0
+        self._misses = self._garbled = 0
 
     @property
     def silent(self) -> bool:
@@ -151,8 +152,20 @@ class Lane:
     def timeout(self) -> float:
         return self._timeout
 
+    @property
+    def garbled(self) -> bool:
+        """Whether nothing that it sends can be used, as of late: all but a few queries are given up at the first stray
+        instead of waiting for something better.
+        """
+        return self._garbled >= AFTER_MISSES and self.busy > SCOUTS
+
     def heard(self) -> None:
+        self._misses = self._garbled = 0
+
+    def unusable(self) -> None:
+        """Something came back, and nothing of it could be used."""
         self._misses = 0
+        self._garbled += 1
 
     def missed(self) -> None:
         self._misses += 1

@@ -53,8 +53,10 @@ def failed(query: Query, failure: Failure, at: datetime) -> Observation:
 
 
 def settled(seen: Observation, stray: bytes | None, why: str) -> Observation:
-    """What the other prober saw, after a packet was thrown away here."""
-    if stray is None:
+    """What the other prober saw, after a packet was thrown away here. Of silence that packet says nothing: it need not
+    have been meant for this query.
+    """
+    if stray is None or seen.outcome.silent:
         return seen
     detail = seen.detail if why in seen.detail else "; ".join(filter(None, (seen.detail, why)))
     return replace(

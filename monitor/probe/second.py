@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from monitor.probe.call import Doubted
 from monitor.probe.dns import DnsProber
 from monitor.probe.hearing import Doubt
 from monitor.probe.says import settled
@@ -18,10 +19,10 @@ class Second:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ask(self, doubts: list[Doubt]) -> None:
-        for forged in (False, True):
-            some = [doubt for doubt in doubts if doubt.forged is forged]
+        for why in Doubted:
+            some = [doubt for doubt in doubts if doubt.doubted is why]
             if some:
-                task = asyncio.get_running_loop().create_task(self._ask(some, forged=forged))
+                task = asyncio.get_running_loop().create_task(self._ask(some, why))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -29,9 +30,9 @@ class Second:
         """To be called once the other prober is closed: all of its observations are there soon."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _ask(self, doubts: list[Doubt], *, forged: bool) -> None:
+    async def _ask(self, doubts: list[Doubt], why: Doubted) -> None:
         whose = {id(doubt.query): doubt for doubt in doubts}
-        async for batch in self._dns.ask([doubt.query for doubt in doubts], forged=forged):
+        async for batch in self._dns.ask([doubt.query for doubt in doubts], why):
             for seen in batch:
                 doubt = whose[id(seen.query)]
                 doubt.load.tray.odd.append((doubt.ref, settled(seen, doubt.stray, doubt.why)))

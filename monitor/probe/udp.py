@@ -25,7 +25,8 @@ outcome is. What was asked without EDNS, or told by the other prober, has no pri
 **What the other prober is asked to tell:** what does not fit the question, or is not well formed, or is truncated, or
 comes of not knowing EDNS. A stray packet casts doubt upon the query that has the same question and is in flight from
 the same port, or, when it is no response to one question, upon all of them, and the port is closed. Doubted queries
-are asked anew over TCP, and over UDP only where TCP says nothing.
+are asked anew: over TCP, which has the word about the zone, and over UDP, each from ports of its own, to tell whether
+anything comes that can be used (``Exchange``).
 
 **What bounds it:** a window per address (``gate.WINDOW``; more where nobody answers, as it is nobody's buffer that
 fills then), the rate of each server, shared with the other prober, half of all descriptors, and SHARE seconds of work

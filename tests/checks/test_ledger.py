@@ -10,9 +10,9 @@ import pytest
 
 from checks.history import Doubt, Ledger, Propagation, RunChange, Space, Standing, Version
 from checks.ledger import LEFT, behind_since, changes, lag, see, space_of, standing_of
-from checks.model import Address, Zone
+from checks.model import Address, Transport, Zone
 from checks.versions import MOST
-from tests.checks.build import MINUTE, NOON, SOA, gather, look, looked, server, story, zone
+from tests.checks.build import MINUTE, NOON, SOA, gather, look, looked, query, seen, server, story, zone
 
 PAIR = zone()
 THREE = zone("ns1", "ns2", "ns3")
@@ -361,6 +361,27 @@ def test_one_word_per_address_even_if_it_was_asked_twice() -> None:
     silent = looked(PAIR, {"ns2": "-"}, NOON)
     both = gather(PAIR, "soa-serial", *first.seen, *again.seen, *silent.seen)
     assert [standing.serial for standing in see(Ledger(PAIR.name), PAIR, both).standings] == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("udp", "tcp", "state"),
+    [
+        ("mismatched", "10", "answered"),
+        ("malformed", "10", "answered"),
+        ("mismatched", "REFUSED", "refused"),
+        ("malformed", "-", "malformed"),
+        ("mismatched", "refused-connection", "mismatched"),
+        ("malformed", "mismatched", "mismatched"),
+        ("-", "refused-connection", "refused-connection"),
+        ("refused-connection", "-", "refused-connection"),
+    ],
+)
+def test_what_an_address_stands_at_is_the_best_that_either_transport_brought(udp: str, tcp: str, state: str) -> None:
+    """The kind: UDP that cannot be used, and TCP with a word of its own, or none."""
+    query_ = query(PAIR, "ns2")
+    every = [seen(query_, udp), seen(replace(query_, transport=Transport.TCP), tcp), seen(query(PAIR, "ns1"), 10)]
+    ledger = see(Ledger(PAIR.name), PAIR, gather(PAIR, "soa-serial", *every))
+    assert ledger.standings[1].state == state
 
 
 def test_a_zone_with_no_servers_is_an_empty_ledger() -> None:

@@ -110,6 +110,9 @@ BOTH: list[tuple[str, Observation, Observation, set[str]]] = [
     ("refused on both", udp("REFUSED"), tcp("REFUSED"), {"zone-not-served"}),
     ("fine over UDP, refused over TCP", udp("10"), tcp("REFUSED"), {"zone-not-served"}),
     ("garbage over UDP, fine over TCP", udp("malformed"), tcp("10"), {"malformed-answer"}),
+    ("strays over UDP, fine over TCP", udp("mismatched"), tcp("10"), {"malformed-answer"}),
+    ("strays over UDP, TCP dead", udp("mismatched"), tcp("-"), {"malformed-answer", "tcp-unreachable"}),
+    ("strays over UDP, expired over TCP", udp("mismatched"), tcp("SERVFAIL"), {"malformed-answer", "zone-expired"}),
     ("one thing over UDP, another over TCP", udp("REFUSED"), tcp("SERVFAIL"), {"zone-not-served", "zone-expired"}),
 ]
 

@@ -371,6 +371,12 @@ def test_the_primary_is_asked_last_and_silence_over_udp_is_asked_again_over_tcp(
     ]
 
 
+@pytest.mark.parametrize("udp", ["mismatched", "malformed", "-", "unreachable", "refused-connection"])
+def test_of_what_brings_nothing_usable_over_udp_tcp_tells_the_serial(udp: str) -> None:
+    answers = {("ns1", "udp"): "10", ("ns2", "udp"): udp, ("ns2", "tcp"): "10"}
+    assert asked(PAIR, SoaSerial(), answers) == [[("ns2", "udp")], [("ns2", "tcp")], [("ns1", "udp")]]
+
+
 def test_who_answers_or_could_not_be_asked_is_not_asked_again() -> None:
     answers = {("ns1", "udp"): "10", ("ns2", "udp"): "?", ("ns3", "udp"): "REFUSED"}
     assert asked(THREE, SoaSerial(), answers) == [[("ns2", "udp"), ("ns3", "udp")], [("ns1", "udp")]]

@@ -11,7 +11,7 @@ import pytest
 from alerting.cause import Topology
 from alerting.model import Policy
 from checks.history import Ledger
-from checks.model import Health, Observation, Round, Verdict, Zone
+from checks.model import Health, Observation, Round, Transport, Verdict, Zone
 from checks.reachable import Reachable
 from checks.roll import Roll
 from checks.soa_serial import SoaSerial
@@ -19,7 +19,7 @@ from monitor.memory import Memory
 from monitor.pipeline import Draft, Plan, handle, reminders
 from monitor.ports import Commit, Heard, Lull
 from monitor.quiet import Moves, scouts
-from monitor.still import GOOD, UNSAID, Still, change_to, micros
+from monitor.still import ANSWERING, GOOD, RESTLESS, UNSAID, Still, change_to, micros
 from tests.checks.build import QUICK, query, seen, server, zone
 from tests.middle.build import MINUTE, minute
 
@@ -234,6 +234,28 @@ def test_zones_that_nobody_has_ever_served_stand_still_too() -> None:
         ("z0.example.", "not-checked", "firing"),
         ("z1.example.", "not-checked", "firing"),
     }
+
+
+@pytest.mark.parametrize("udp", ["-", "refused-connection", "malformed", "mismatched"])
+def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
+    """UDP that brings nothing which can be used stays so whatever the server serves: its sameness is no version's.
+
+    The kind: an address whose word comes another way than the one the canvass asks. Were it called quiet, it could
+    take another version, or lose the zone, unseen.
+    """
+    pair = zone(name="z0.example.")
+    rules, memory = plan([pair]), Memory()
+    memory.use(change_to(memory.still, rules.zones).still)
+    for number, transport in enumerate((Transport.TCP, Transport.TCP, Transport.UDP)):
+        by_tcp = [seen(query(pair, "ns2", transport=Transport.TCP), "10")] if transport is Transport.TCP else []
+        token = udp if by_tcp else "10"
+        every = [seen(query(pair, "ns2"), token), *by_tcp, seen(query(pair, "ns1"), "10")]
+        at = minute(number)
+        round = Round(pair.name, "soa-serial", at, MINUTE, tuple(replace(one, at=at) for one in every))
+        _, draft = handle(memory, [round], rules, at)
+        assert memory.ledgers[pair.name].standings[1].state == "answered"
+        assert memory.still.fit[0] == (RESTLESS if by_tcp else ANSWERING)
+        assert bool(draft.moves.armed) is not bool(by_tcp)
 
 
 def compare(chance: random.Random, world: World, looks: int, beside: float = 0.3) -> tuple[list[int], int, Memory]:

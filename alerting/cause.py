@@ -29,6 +29,7 @@ BEHIND = frozenset({"serial-late", "serial-overdue", "serial-stuck", "expiry-nea
 FEEDS_NOTHING = BEHIND | {
     "server-unreachable",
     "no-answer",
+    "unexpected-source",
     "tcp-unreachable",
     "zone-not-served",
     "bad-rcode",

@@ -18,6 +18,9 @@ _ALL = (
     # reachable
     Code("server-unreachable", "critical", "The server answers neither over UDP nor over TCP"),
     Code("no-answer", "warning", "The server does not answer over UDP, but does over TCP"),
+    Code("rate-limited", "info", "The server limits how often it answers the monitor over UDP"),
+    Code("unexpected-source", "warning", "Answers over UDP come from another address than the one that was asked"),
+    Code("edns-broken", "warning", "The server answers well only when it is asked without EDNS"),
     Code("tcp-unreachable", "warning", "UDP/53 answers, TCP/53 does not: a firewall"),
     Code("zone-not-served", "critical", "The server does not serve the zone"),
     Code("zone-expired", "critical", "The server has the zone but no valid copy: expired, or never loaded"),

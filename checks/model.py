@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from checks.owners import HERE, absolute, relative, replaced
+
 
 class Transport(StrEnum):
     UDP = "udp"
@@ -99,14 +101,10 @@ class Zone:
         return Zone(name, self.servers, self.primary, self.max_lag, belonging(self.records, name), self.transfers)
 
 
-HERE = "\0"
-"""Stands for the zone's name in records that are not bound to any zone; nothing printable, so it is in no rdata."""
-
-
 def alike(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
     """The records of a zone, written without its name: equal for all zones that want the same, each of itself."""
     return tuple(
-        WantedRecord(relative(wanted.name, zone), wanted.type, _replaced(wanted.expect, zone, HERE), wanted.ttl)
+        WantedRecord(relative(wanted.name, zone), wanted.type, replaced(wanted.expect, zone, HERE), wanted.ttl)
         for wanted in records
     )
 
@@ -114,32 +112,9 @@ def alike(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, .
 def belonging(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
     """The inverse of ``alike``."""
     return tuple(
-        WantedRecord(absolute(wanted.name, zone), wanted.type, _replaced(wanted.expect, HERE, zone), wanted.ttl)
+        WantedRecord(absolute(wanted.name, zone), wanted.type, replaced(wanted.expect, HERE, zone), wanted.ttl)
         for wanted in records
     )
-
-
-def _replaced(rdata: tuple[str, ...] | None, what: str, by: str) -> tuple[str, ...] | None:
-    """The root is in every name, and so nothing to be found again."""
-    return rdata if not rdata or "." in (what, by) else tuple(text.replace(what, by) for text in rdata)
-
-
-def relative(name: str, zone: str) -> str:
-    """An absolute name as seen from a zone, without final dot, "" for the zone itself; as it is if it is elsewhere."""
-    if name == zone:
-        return ""
-    end = "." if zone == "." else f".{zone}"
-    inside = name.endswith(end) and "\\" not in name
-    return name.removesuffix(end) if inside else name
-
-
-def absolute(name: str, zone: str) -> str:
-    """The inverse of ``relative``."""
-    if name.endswith("."):
-        return name
-    if not name:
-        return zone
-    return f"{name}." if zone == "." else f"{name}.{zone}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +122,8 @@ class Query:
     """One question to one address. ``key`` names a TSIG key of the configuration; the prober holds the secret.
 
     ``qtype`` "AXFR" asks for a transfer: permission is read off the first message unless ``whole``.
-    ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314).
+    ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314). ``anywhere`` asks over UDP without EDNS,
+    and takes an answer from whatever address it comes.
     """
 
     zone: str
@@ -159,6 +135,7 @@ class Query:
     key: str | None = None
     whole: bool = False
     identify: bool = False
+    anywhere: bool = False
 
 
 class Outcome(StrEnum):
@@ -244,7 +221,9 @@ class Observation:
 
     ``at`` is when the answer came or the prober gave up; ``rtt`` is in seconds. ``transport`` is the one that
     gave the answer in the end (a truncated UDP answer is asked again over TCP). ``discarded`` counts packets
-    thrown away on the way: wrong id, question or source, or garbage before a good answer.
+    thrown away on the way: wrong id, question or source, or garbage before a good answer. ``without_edns`` is what came
+    of the question with EDNS (an rcode, or words) where only the one without it got this answer; ``source`` who
+    answers in place of the one asked; ``limited``: truncated answers came lately where short ones would have done.
     """
 
     query: Query
@@ -269,6 +248,9 @@ class Observation:
     detail: str = ""
     evidence: str = ""
     """The first 64 octets of what could not be understood, in hex."""
+    without_edns: str = ""
+    source: str = ""
+    limited: bool = False
 
     @property
     def server(self) -> str:

@@ -1,13 +1,13 @@
 """Does every address of every server answer for the zone, over UDP and over TCP?"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
 from checks.classify import DEAD, UNUSABLE, fault
 from checks.history import Ledger
-from checks.model import Finding, Observation, Outcome, Query, Round, Transport, Unsure, Zone
+from checks.model import Address, Finding, Observation, Outcome, Query, Round, Server, Transport, Unsure, Zone
 
 _UDP_DEAD = {
     Outcome.TIMEOUT: "no answer over UDP",
@@ -21,16 +21,32 @@ _TCP_DEAD = {
 }
 
 
+NOTHING = "no answer"
+"""What comes of EDNS where it is dropped."""
+
+_EDNS = {
+    NOTHING: "gives no answer to a question with EDNS, and answers it without: it is dropped, there or on the way",
+    "FORMERR": "does not know EDNS (it says {}), and answers without",
+    "NOTIMP": "does not know EDNS (it says {}), and answers without",
+}
+_EDNS_ERROR = "answers a question with EDNS with {}, and the same question without it well"
+
+
 @dataclass(frozen=True, slots=True)
 class Reachable:
     """Objective: every address answers the apex SOA question over UDP and TCP, with authority (RFC 7766, RFC 1034).
 
-    Steps: 1. Ask each address for the SOA over UDP and over TCP; each address is judged on its own. 2. An
-    address that the monitor could not ask is unsure. 3. Compare the two transports. 4. Classify what was answered.
+    Steps: 1. Ask each address for the SOA over UDP and over TCP; each address is judged on its own. 2. Where UDP is
+    silent, ask once more without EDNS (RFC 6891), and take an answer from whatever address. 3. Where only the question
+    without EDNS is answered, ask with it again: that is believed at the second look. 4. An address that the monitor
+    could not ask is unsure. 5. Compare the two transports. 6. Classify what was answered, with EDNS or without.
 
     ==================  ================================================================================
     server-unreachable  neither UDP nor TCP brought anything
     no-answer           UDP is dead, TCP answers
+    rate-limited        UDP is silent, and has just sent truncated answers in place of short ones
+    unexpected-source   the answer to a UDP question comes from another address than the one asked
+    edns-broken         only questions without EDNS are answered, or answered well; what is said to them counts
     tcp-unreachable     UDP answers, TCP is dead (dropped, reset or prohibited): a firewall
     zone-not-served     REFUSED, NOTAUTH, NXDOMAIN, no SOA at the apex, or a referral
     zone-expired        SERVFAIL from a secondary, or with EDE 14 or 24 from anybody (RFC 8914)
@@ -45,6 +61,9 @@ class Reachable:
     codes: ClassVar[tuple[str, ...]] = (
         "server-unreachable",
         "no-answer",
+        "rate-limited",
+        "unexpected-source",
+        "edns-broken",
         "tcp-unreachable",
         "zone-not-served",
         "zone-expired",
@@ -58,40 +77,131 @@ class Reachable:
         return any(server.addresses for server in zone.servers)
 
     def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
-        if seen:
-            return ()
-        return [
-            Query(zone.name, server.name, address, zone.name, "SOA", transport, identify=transport is Transport.UDP)
-            for server, address in zone.places()
-            for transport in Transport
-        ]
+        if not seen:
+            return [
+                _query(zone, server, address, transport) for server, address in zone.places() for transport in Transport
+            ]
+        looks = _looks(seen)
+        queries: list[Query] = []
+        for server, address in zone.places():
+            look = looks.get((server.name, address), AddressLook())
+            asked = _query(zone, server, address, Transport.UDP)
+            if look.lost:
+                queries.append(replace(asked, identify=False, anywhere=True))
+            elif look.udp_in_doubt:
+                queries.append(asked)
+            if _in_doubt(look.tcp):
+                queries.append(_query(zone, server, address, Transport.TCP))
+        return queries
 
     def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
-        found = {(o.query.server, o.query.address, o.query.transport): o for o in round.seen}
+        looks = _looks(round.seen)
         for server, address in zone.places():
-            udp = found.get((server.name, address, Transport.UDP))
-            tcp = found.get((server.name, address, Transport.TCP))
-            if udp is None or tcp is None or Outcome.UNASKED in (udp.outcome, tcp.outcome):
+            look = looks.get((server.name, address), AddressLook())
+            if not look.whole:
                 yield Unsure(server.name, address, why="the monitor could not ask")
                 continue
-            for code, text in _faults(udp, tcp, primary=server.name == zone.primary):
+            for code, text in _faults(look, primary=server.name == zone.primary):
                 yield Finding(code, f"{server.name} ({address}) {text}", server.name, address)
 
 
-def _faults(udp: Observation, tcp: Observation, *, primary: bool) -> Iterator[tuple[str, str]]:
-    udp_dead, tcp_dead = udp.outcome in DEAD, tcp.outcome in DEAD
-    if udp_dead and tcp_dead:
-        yield "server-unreachable", f"cannot be reached: {_UDP_DEAD[udp.outcome]}, {_TCP_DEAD[tcp.outcome]}"
-        return
-    if udp_dead:
-        text = f"answers over TCP only: {_UDP_DEAD[udp.outcome]}"
-        yield "no-answer", f"{text}; look for a filter of UDP port 53, and for a limit on the rate of answers"
+@dataclass(slots=True)
+class AddressLook:
+    """What one address said at this look: at its first and second asking over each transport, and from anywhere."""
+
+    udp: list[Observation] = field(default_factory=list)
+    tcp: list[Observation] = field(default_factory=list)
+    anywhere: Observation | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the monitor could ask over both transports."""
+        asked = [*self.udp[-1:], *self.tcp[-1:]]
+        return len(asked) == len(Transport) and all(seen.outcome is not Outcome.UNASKED for seen in asked)
+
+    @property
+    def lost(self) -> bool:
+        """UDP is silent, with EDNS at least, and where its answers go is still to be found out."""
+        if len(self.udp) != 1 or self.anywhere is not None:
+            return False
+        return self.udp[0].outcome is Outcome.TIMEOUT or self.udp[0].without_edns == NOTHING
+
+    @property
+    def limited(self) -> bool:
+        """Silence may be for this: the address answers less often than it is asked."""
+        return self.anywhere is not None and self.anywhere.limited
+
+    @property
+    def udp_in_doubt(self) -> bool:
+        """Only without EDNS was anything to be had over UDP, at the one look there was, and no limit explains it."""
+        return len(self.udp) == 1 and (_in_doubt(self.udp) or (self.plain is not None and not self.limited))
+
+    @property
+    def plain(self) -> Observation | None:
+        """An answer from the right address to the question without EDNS, where UDP is silent to all with it."""
+        found = self.anywhere
+        if found is None or found.outcome is not Outcome.ANSWERED:
+            return None
+        return found if all(seen.outcome is Outcome.TIMEOUT for seen in self.udp) else None
+
+    def without_edns(self) -> str:
+        """What comes of EDNS, where it was the same at two looks over one transport; "" where all is well with it."""
+        for seen in (self.udp, self.tcp):
+            without = {one.without_edns for one in seen} if len(seen) > 1 else {""}
+            if "" not in without and not (self.limited and NOTHING in without):
+                return seen[-1].without_edns
+        return NOTHING if len(self.udp) > 1 and self.plain is not None else ""
+
+
+def _in_doubt(seen: list[Observation]) -> bool:
+    return len(seen) == 1 and bool(seen[0].without_edns)
+
+
+def _looks(seen: Iterable[Observation]) -> dict[tuple[str, Address], AddressLook]:
+    looks: dict[tuple[str, Address], AddressLook] = {}
+    for one in seen:
+        look = looks.setdefault((one.query.server, one.query.address), AddressLook())
+        if one.query.anywhere:
+            look.anywhere = one
+        else:
+            (look.udp if one.query.transport is Transport.UDP else look.tcp).append(one)
+    return looks
+
+
+def _query(zone: Zone, server: Server, address: Address, transport: Transport) -> Query:
+    return Query(zone.name, server.name, address, zone.name, "SOA", transport, identify=transport is Transport.UDP)
+
+
+def _faults(look: AddressLook, *, primary: bool) -> Iterator[tuple[str, str]]:
+    udp, tcp = look.plain or look.udp[-1], look.tcp[-1]
+    source = look.anywhere.source if look.anywhere is not None else ""
+    tcp_dead = tcp.outcome in DEAD
+    if udp.outcome in DEAD:
+        yield _silence(look, udp, tcp, source)
+        if tcp_dead and not source:
+            return
     if tcp_dead:
-        only = "answers over UDP only: " if udp.outcome not in UNUSABLE else "does not answer over TCP: "
+        only = "does not answer over TCP: " if source or udp.outcome in UNUSABLE else "answers over UDP only: "
         yield "tcp-unreachable", f"{only}{_TCP_DEAD[tcp.outcome]}; look at the firewall for TCP port 53"
+    if without := look.without_edns():
+        yield "edns-broken", _EDNS.get(without, _EDNS_ERROR).format(without)
     by_udp = None if tcp_dead and udp.outcome is Outcome.TRUNCATED_ONLY else fault(udp, primary=primary)
     by_tcp = fault(tcp, primary=primary)
     if by_udp is not None:
         yield by_udp.code, by_udp.text
     if by_tcp is not None and (by_udp is None or by_tcp.code != by_udp.code):
         yield by_tcp.code, f"{by_tcp.text}, over TCP"
+
+
+def _silence(look: AddressLook, udp: Observation, tcp: Observation, source: str) -> tuple[str, str]:
+    """What there is to be said of UDP that brings nothing; ``source`` is where its answers come from all the same."""
+    if source:
+        text = f"is asked over UDP, and the answers come from {source}"
+        return "unexpected-source", f"{text}: resolvers throw them away; look at its source address, and the routing"
+    if tcp.outcome in DEAD:
+        return "server-unreachable", f"cannot be reached: {_UDP_DEAD[udp.outcome]}, {_TCP_DEAD[tcp.outcome]}"
+    if look.limited:
+        text = "limits the rate of its answers over UDP: truncated ones came in place of short ones, and now none"
+        return "rate-limited", f"{text}. It is asked more slowly; leave the monitor out of the limit"
+    text = f"answers over TCP only: {_UDP_DEAD[udp.outcome]}"
+    return "no-answer", f"{text}; look for a filter of UDP port 53, and for a limit on the rate of answers"

@@ -52,6 +52,10 @@ def _random(query: Asked) -> bytes:
     return random.Random(query.id).randbytes(120)
 
 
+def _noise(query: Asked) -> bytes:
+    return query.wire[:2] + b"\x84\0\0\1\0\2\0\3\0\4\x80" + _random(query)
+
+
 def _plain_only(rcode: int) -> Udp:
     """Knows no EDNS."""
 
@@ -93,7 +97,7 @@ UDP: dict[str, Udp] = {
     "noise": _with(_random),
     "empty": _with(lambda q: b""),
     "five octets": _with(lambda q: q.wire[:2] + b"\x84\0\0"),
-    "noise under our id": _with(lambda q: q.wire[:2] + b"\x84\0\0\1\0\2\0\3\0\4\x80" + _random(q)),
+    "noise under our id": _with(_noise),
     "pointer loop": _with(lambda q: _octets(q, struct.pack("!H", 0xC000 | 12 + len(q.question)))),
     "forward pointer": _with(lambda q: _octets(q, b"\xc0\xff" + bytes(10))),
     "label of 64": _with(lambda q: _octets(q, b"\x40" + bytes(80))),
@@ -123,6 +127,12 @@ UDP: dict[str, Udp] = {
     "notimp to EDNS": _plain_only(NOTIMP),
     "badvers": _plain_only(BADVERS),
     "formerr always": _with(lambda q: reply(q, rcode=FORMERR, aa=False)),
+    "servfail to EDNS": _plain_only(SERVFAIL),
+    "refused to EDNS": _plain_only(REFUSED),
+    "notauth to EDNS": _plain_only(NOTAUTH),
+    "noise to EDNS": _with(
+        lambda q: good(q) if not q.edns else q.wire[:2] + b"\x84\0\0\1\0\2\0\3\0\4\x80" + _random(q)
+    ),
     "EDNS dropped": lambda query: [] if query.edns else [good(query)],
     # lame, and odd
     "aa=0": _with(lambda q: reply(q, [soa()], aa=False)),
@@ -195,6 +205,18 @@ async def drip(query: Asked, connection: Connection) -> None:
         await asyncio.sleep(0.02)
 
 
+async def _plain_only_tcp(query: Asked, connection: Connection) -> None:
+    """Says nothing to what it does not know."""
+    if not query.edns:
+        await connection.send(good(query))
+    await connection.stall()
+
+
+async def _closes_on_edns(query: Asked, connection: Connection) -> None:
+    if not query.edns:
+        await connection.send(good(query))
+
+
 TCP: dict[str, Tcp] = {
     "right": _sends(good),
     "reset": _reset,
@@ -205,13 +227,17 @@ TCP: dict[str, Tcp] = {
     "half": _half,
     "drip": drip,
     "wrong id": _sends(forged),
-    "noise under our id": _sends(lambda q: q.wire[:2] + b"\x84\0\0\1\0\2\0\3\0\4\x80" + _random(q)),
+    "noise under our id": _sends(_noise),
     "refused": _sends(lambda q: reply(q, rcode=REFUSED, aa=False, additional=[opt((15, b"\0\x12"))])),
     "notauth": _sends(lambda q: reply(q, rcode=NOTAUTH, aa=False)),
     "notauth with aa": _sends(lambda q: reply(q, rcode=NOTAUTH)),
     "servfail": _sends(lambda q: reply(q, rcode=SERVFAIL, aa=False)),
     "notimp": _sends(lambda q: reply(q, rcode=NOTIMP, aa=False)),
     "truncated": _sends(lambda q: reply(q, tc=True)),
+    "servfail to EDNS": _sends(lambda q: good(q) if not q.edns else reply(q, rcode=SERVFAIL, aa=False)),
+    "refused to EDNS": _sends(lambda q: good(q) if not q.edns else reply(q, rcode=REFUSED, aa=False)),
+    "EDNS dropped": _plain_only_tcp,
+    "closed on EDNS": _closes_on_edns,
 }
 
 

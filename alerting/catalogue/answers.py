@@ -27,6 +27,78 @@ ss -ltn 'sport = :53'
 pdns_control show tcp-queries""",
 )
 
+RATE_CURE = Cure(
+    bind="""\
+# named.conf: is rate-limit in force? Leave the monitor out of it
+rate-limit { responses-per-second 20; exempt-clients { 192.0.2.9; }; };
+rndc reconfig""",
+    knot="""\
+# knot.conf: is mod-rrl in force? Leave the monitor out of it
+mod-rrl:
+  - id: default
+    rate-limit: 20
+    whitelist: 192.0.2.9
+knotc reload""",
+    nsd="""\
+# nsd.conf: does rrl-ratelimit bite? NSD has no list of exempt addresses, but rates of its own per zone:
+server:
+    rrl-ratelimit: 200
+    rrl-whitelist-ratelimit: 2000
+zone:
+    name: {zone}
+    rrl-whitelist: positive""",
+    powerdns="""\
+# PowerDNS has no rate limit of its own: look at dnsdist in front of it, and at
+pdns_control show udp-queries
+pdns_control show overload-drops""",
+)
+
+SOURCE_CURE = Cure(
+    bind="""\
+# named.conf: BIND binds each address of its own accord, unless it is told not to. Which has it bound?
+ss -lunp 'sport = :53'
+# after an address was added, it looks for it only every interface-interval minutes
+rndc scan""",
+    knot="""\
+# knot.conf: each address by name
+server:
+    listen: [ 192.0.2.2@53, 2001:db8::2@53 ]
+# then restart, and see what it has bound
+ss -lunp 'sport = :53'""",
+    nsd="""\
+# nsd.conf: each address by name; on the wildcard address the system picks the sender
+server:
+    ip-address: 192.0.2.2
+    ip-address: 2001:db8::2
+# then restart, and see what it has bound
+ss -lunp 'sport = :53'""",
+    powerdns="""\
+# pdns.conf, then restart: each address by name
+local-address=192.0.2.2, 2001:db8::2
+# and see what it has bound
+ss -lunp 'sport = :53'""",
+)
+
+EDNS_CURE = Cure(
+    bind="""\
+# BIND 9 knows EDNS and cannot be told not to answer it. Does it answer on its own machine?
+dig @127.0.0.1 {zone} SOA +norecurse +edns=0
+# dig there, and from elsewhere: what only works there is lost on the way
+dig @192.0.2.2 {zone} SOA +norecurse +edns=0""",
+    knot="""\
+# Knot DNS knows EDNS. Does it answer on its own machine, and from elsewhere?
+kdig @127.0.0.1 {zone} SOA +edns=0
+kdig @192.0.2.2 {zone} SOA +edns=0""",
+    nsd="""\
+# NSD knows EDNS. Does it answer on its own machine, and from elsewhere?
+dig @127.0.0.1 {zone} SOA +norecurse +edns=0
+dig @192.0.2.2 {zone} SOA +norecurse +edns=0""",
+    powerdns="""\
+# PowerDNS knows EDNS. Does it answer on its own machine, and from elsewhere? Look at dnsdist between the two
+dig @127.0.0.1 {zone} SOA +norecurse +edns=0
+dig @192.0.2.2 {zone} SOA +norecurse +edns=0""",
+)
+
 ENTRIES = (
     Entry(
         "server-unreachable",
@@ -52,32 +124,48 @@ ENTRIES = (
             "The server is overloaded: its UDP receive buffer overflows.",
         ),
         "Look for UDP/53 in the firewall at the server and on the way, then at the server's rate limits.",
-        Cure(
-            bind="""\
-# named.conf: is rate-limit in force? Leave the monitor out of it
-rate-limit { responses-per-second 20; exempt-clients { 192.0.2.9; }; };
-rndc reconfig""",
-            knot="""\
-# knot.conf: is mod-rrl in force? Leave the monitor out of it
-mod-rrl:
-  - id: default
-    rate-limit: 20
-    whitelist: 192.0.2.9
-knotc reload""",
-            nsd="""\
-# nsd.conf: does rrl-ratelimit bite? NSD has no list of exempt addresses, but rates of its own per zone:
-server:
-    rrl-ratelimit: 200
-    rrl-whitelist-ratelimit: 2000
-zone:
-    name: {zone}
-    rrl-whitelist: positive""",
-            powerdns="""\
-# PowerDNS has no rate limit of its own: look at dnsdist in front of it, and at
-pdns_control show udp-queries
-pdns_control show overload-drops""",
-        ),
+        RATE_CURE,
         (UDP, TCP),
+    ),
+    Entry(
+        "rate-limited",
+        "The server has sent truncated answers in place of short ones, which is how response rate limiting bids a "
+        "resolver come again over TCP, and then nothing over UDP. Those who ask less often are answered. soawatch asks "
+        "it more slowly for a while.",
+        (
+            "Response rate limiting (RRL) is in force, and the monitor asks for the same more often than it allows.",
+            "Others behind the monitor's address or network are limited together with it.",
+        ),
+        "Leave the monitor's address out of the limit, or lower probe.max_qps_per_server.",
+        RATE_CURE,
+        (UDP, TCP),
+    ),
+    Entry(
+        "unexpected-source",
+        "The server answers over UDP, but its answers come from another address or port than the one that was asked. "
+        "Resolvers throw such answers away: for them it is as good as dead (RFC 5452 section 9.1).",
+        (
+            "The server listens on the wildcard address of a machine with several, and the system picks the sender.",
+            "The answers go out another way than the questions came in, and are translated there (NAT, VPN).",
+            "Another machine answers in the server's place.",
+        ),
+        "Let the nameserver listen on each of its addresses by name, then look at address translation on the way back.",
+        SOURCE_CURE,
+        (UDP, TCP),
+    ),
+    Entry(
+        "edns-broken",
+        "Questions with EDNS (RFC 6891) are dropped or answered with an error, while the same question without it is "
+        "answered well. Resolvers lose time on it, or give up; DNSSEC, NSID and large answers do not work. All else "
+        "that is said of the server is from its answers without EDNS.",
+        (
+            "A firewall or load balancer on the way drops or mangles what it does not know.",
+            "The server, or a proxy before it, is older than EDNS or has it switched off.",
+            "The service behind a load balancer is reached only by questions of a certain shape.",
+        ),
+        "Ask from the server's own network: if EDNS works there, look at what lies between; else update the server.",
+        EDNS_CURE,
+        (UDP, "dig @{address} -p {port} {zone} SOA +norecurse +noedns"),
     ),
     Entry(
         "tcp-unreachable",
@@ -155,8 +243,8 @@ pdns_control show overload-drops""",
     Entry(
         "malformed-answer",
         "What came back is not a DNS answer to the question: it cannot be parsed, or its id, question or records "
-        "belong to something else. Resolvers discard such answers, and nearly all of them ask over UDP first: one whose every "
-        "answer over UDP is like that is as good as dead for them, even if its TCP is fine.",
+        "belong to something else. Resolvers discard such answers, and nearly all of them ask over UDP first: a server "
+        "whose every answer over UDP is like that is as good as dead for them, even if its TCP is fine.",
         (
             "A middlebox or a load balancer rewrites DNS packets.",
             "Something other than a nameserver listens on the port.",

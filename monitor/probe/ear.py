@@ -253,8 +253,11 @@ def concluded(ear: Ear, most: int = 0) -> Found:
     What came to one asking of several, and to no other, is a stray: it does not make silence anything else.
     """
     if ear.answer is not None and ear.strays <= most:
-        why, proof = ear.why, ear.evidence
-        return Heard(ear.answer, ear.rtt, Transport.UDP, ear.size, ear.discarded, ear.trouble, ear.edns, why, proof)
+        without = "" if ear.edns else ear.why if ear.malformed else "no answer"
+        return Heard(
+            ear.answer, ear.rtt, Transport.UDP, ear.size, ear.discarded, ear.trouble, ear.edns, without, ear.why,
+            ear.evidence,
+        )  # fmt: skip
     if ear.answer is not None or ear.odd >= min(2, ear.sent) > 0:
         outcome = Outcome.MISMATCHED if ear.strange else Outcome.MALFORMED
         often = f", at {ear.odd} of {ear.sent} askings" if ear.sent > 1 else ""

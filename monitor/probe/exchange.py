@@ -6,6 +6,7 @@ from dataclasses import replace
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.config.model import Probe
 from monitor.ports import Key, Now
+from monitor.probe.anywhere import anywhere
 from monitor.probe.call import Doubted
 from monitor.probe.ear import FEW, Ear, Write, concluded, over_udp, patiently
 from monitor.probe.found import Failure, Found, Heard
@@ -25,6 +26,11 @@ IN_MOTION = frozenset({TransferResult.SERIAL_MOVED, TransferResult.RESET, Transf
 
 PLAIN_FROM = 3
 """The asking, over UDP, from which on EDNS is left out: something on the way may drop what it does not know."""
+
+SHORT = 512
+"""Octets that fit into a datagram whatever is agreed on (RFC 1035 section 2.3.4): no reason to truncate."""
+
+_NOTHING = "no answer"
 
 _NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
 _UNUSABLE = frozenset({Outcome.MISMATCHED, Outcome.MALFORMED})
@@ -55,18 +61,34 @@ class Exchange:
             return self.unasked(query, str(reason))
         if asked.type == AXFR:
             return await self._transfer(turn, asked, signer)
+        if query.anywhere:
+            return await self._anywhere(turn, asked)
         found = await self._ask(turn, asked, signer, edns=True)
-        note = ""
-        if isinstance(found, Heard) and found.answer.rcode in NO_EDNS and found.edns:
-            turn.again()
-            plain = await self._ask(turn, asked, signer, edns=False)
-            if isinstance(plain, Heard):
-                note = f"asked without EDNS after {found.answer.rcode}"
-                found = replace(plain, discarded=plain.discarded + found.discarded)
-        elif isinstance(found, Heard) and not found.edns:
-            note = "no answer when asked with EDNS"
+        if isinstance(found, Heard) and found.edns and found.answer.error:
+            found = await self._plain(turn, asked, signer, found)
         _remember(turn.lane, _outcome(found))
-        return self._seen(query, found, note)
+        return self._seen(query, found)
+
+    async def _plain(self, turn: Turn, asked: Question, signer: Signer | None, found: Heard) -> Heard:
+        """An error may be meant for EDNS: the question without it tells (RFC 6891 section 7). Without EDNS any answer
+        counts beside an error that says so, and beside another error one that is none.
+        """
+        rcode = found.answer.rcode
+        if rcode not in NO_EDNS and signer is not None:
+            return found
+        turn.again()
+        plain = await self._ask(turn, asked, signer, edns=False)
+        if not isinstance(plain, Heard) or plain.answer.rcode == rcode:
+            return found
+        if plain.answer.error and rcode not in NO_EDNS:
+            return found
+        return replace(plain, discarded=plain.discarded + found.discarded, without_edns=rcode)
+
+    async def _anywhere(self, turn: Turn, asked: Question) -> Observation:
+        found = await anywhere(self._sockets, turn.query.address, _writer(asked, None, edns=False), turn.twice())
+        _remember(turn.lane, _outcome(found))
+        seen = self._seen(turn.query, found)
+        return replace(seen, limited=turn.limits.lately(turn.query))
 
     def unasked(self, query: Query, why: str) -> Observation:
         return Observation(query, Outcome.UNASKED, self._now(), detail=bounded(why))
@@ -78,13 +100,16 @@ class Exchange:
         waits = turn.waits()
         told = await self._instead(turn, write, signer) if self._instead_first(turn) else None
         if isinstance(told, Heard) and turn.call.doubt is Doubted.TRUNCATED:
+            _limited(turn, told)
             return told
         ear = Ear(self._sockets, turn.query.address, signer, self._buffer)
         try:
             found = await over_udp(ear, write, waits)
             if told is None:
                 if isinstance(found, Heard) and found.answer.truncated:
-                    return _whole(found, await self._instead(turn, write, signer))
+                    told = await self._instead(turn, write, signer)
+                    _limited(turn, told)
+                    return _whole(found, told)
                 if not ear.strays or (turn.lane.garbled and ear.answer is None):
                     return found
                 told = await self._instead(turn, write, signer)
@@ -107,12 +132,17 @@ class Exchange:
 
     async def _over_tcp(self, turn: Turn, write: Write, signer: Signer | None, patience: float) -> Found:
         """A connection that is taken and then dropped is tried once more: a server that reloads, as NSD does for
-        each new version of any of its zones, drops what it has just taken.
+        each new version of any of its zones, drops what it has just taken. One on which nothing at all is said is tried
+        once more without EDNS.
         """
         found = await over_tcp(self._sockets, turn.query.address, write(0), signer, patience)
         if isinstance(found, Failure) and found.dropped:
             turn.again()
             found = await over_tcp(self._sockets, turn.query.address, write(0), signer, patience)
+        if isinstance(found, Failure) and found.mute and write(0).edns:
+            turn.again()
+            plain = await over_tcp(self._sockets, turn.query.address, write(PLAIN_FROM), signer, turn.lane.timeout)
+            found = replace(plain, without_edns=_NOTHING) if isinstance(plain, Heard) else found
         return found
 
     async def _transfer(self, turn: Turn, asked: Question, signer: Signer | None) -> Observation:
@@ -159,7 +189,7 @@ class Exchange:
             self._signers[name] = Signer(self._keys[name], lambda: self._now().timestamp())
         return self._signers[name]
 
-    def _seen(self, query: Query, found: Found, note: str = "") -> Observation:
+    def _seen(self, query: Query, found: Found) -> Observation:
         at = self._now()
         if isinstance(found, Failure):
             short = found.answer
@@ -173,8 +203,10 @@ class Exchange:
                 discarded=found.discarded,
                 detail=bounded(found.detail),
                 evidence=evidence(found.evidence),
+                source=found.source,
             )
         answer, trouble = found.answer, found.trouble
+        note = f"asked without EDNS: with it, {found.without_edns}" if found.without_edns else ""
         said = [note, trouble.text if trouble is not None else "", found.why]
         return Observation(
             query,
@@ -196,6 +228,7 @@ class Exchange:
             octets=found.size,
             detail=bounded("; ".join(one for one in said if one)),
             evidence=evidence(found.evidence),
+            without_edns=found.without_edns,
         )
 
     def _pulled(self, query: Query, ended: Ended) -> Observation:
@@ -229,6 +262,13 @@ def _writer(asked: Question, signer: Signer | None, *, edns: bool) -> Write:
         return signer.sign(one) if signer is not None else one
 
     return write
+
+
+def _limited(turn: Turn, told: Found) -> None:
+    """A truncated answer where the whole one would have fit into any datagram is how a rate is limited."""
+    if isinstance(told, Heard) and told.size <= SHORT:
+        turn.limits.note(turn.query)
+        turn.lane.bucket.limited()
 
 
 def _whole(short: Heard, again: Found) -> Found:

@@ -21,6 +21,8 @@ class Heard:
     trouble: Trouble | None = None
     edns: bool = True
     """Whether it was asked with EDNS."""
+    without_edns: str = ""
+    """What came of asking with EDNS, where this was asked without."""
     why: str = ""
     """Why what was discarded was."""
     evidence: bytes = b""
@@ -38,6 +40,10 @@ class Failure:
     """A truncated one, where there was one."""
     dropped: bool = False
     """The connection was taken, then closed or reset without a whole answer."""
+    mute: bool = False
+    """The connection was taken, and nothing at all was said on it."""
+    source: str = ""
+    """Who answered in place of the one that was asked."""
 
 
 Found = Heard | Failure

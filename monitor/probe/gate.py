@@ -21,6 +21,9 @@ SILENT_WINDOW = 16384
 ONCE = -1
 """The attempt of a query that is asked only once."""
 
+PLAIN = -2
+"""The attempt of one that is asked without EDNS, for its answer with EDNS was an error."""
+
 
 class Gate:
     """Loads that wait, trials that are due, ports that are open, and whether anybody is there."""
@@ -63,7 +66,7 @@ class Gate:
         return ONCE if self.attempts == 1 or (self.silent and self.busy >= SCOUTS) else 0
 
     def wait(self, attempt: int) -> float:
-        return self._timeout if attempt == ONCE else self._waits[attempt]
+        return self._timeout if attempt < 0 else self._waits[attempt]
 
     def timeout(self, attempt: int) -> Failure:
         """What is said of a query that was given up after this asking."""
@@ -76,7 +79,7 @@ class Gate:
         return failure
 
     def last(self, attempt: int) -> bool:
-        return attempt == ONCE or attempt + 1 >= self.attempts
+        return attempt < 0 or attempt + 1 >= self.attempts
 
     def room(self) -> int:
         if self.silent:

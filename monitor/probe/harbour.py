@@ -3,7 +3,7 @@
 import select
 import socket
 
-from monitor.probe.gate import Gate
+from monitor.probe.gate import PLAIN, Gate
 from monitor.probe.port import Port
 from monitor.probe.sockets import Sockets
 
@@ -35,7 +35,7 @@ class Harbour:
         if len(self._open) >= self._most:
             raise BlockingIOError
         sock = self._sockets.take(gate.address, socket.SOCK_DGRAM)
-        port = Port(sock, gate, attempt, gate.wait(attempt), attempt < PLAIN_FROM, now)
+        port = Port(sock, gate, attempt, gate.wait(attempt), attempt != PLAIN and attempt < PLAIN_FROM, now)
         try:
             port.connect(family, place)
         except OSError:
@@ -56,7 +56,7 @@ class Harbour:
         if port.flight or port.late or port.closed:
             return
         gate = port.gate
-        if not port.room(now) or not (gate.again if port.attempt > 0 else gate.loads):
+        if not port.room(now) or not (gate.again if port.attempt > 0 or port.attempt == PLAIN else gate.loads):
             self.close(port)
 
     def close(self, port: Port) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from checks.model import Query
+from checks.model import Observation, Query
 from monitor.clock import monotonic
 from monitor.probe import answer as complete
 from monitor.probe import wire as usual
@@ -12,6 +13,7 @@ from monitor.probe.call import Doubted
 from monitor.probe.columns import ANSWER, Known
 from monitor.probe.counts import Counts
 from monitor.probe.exchange import NO_EDNS
+from monitor.probe.gate import PLAIN, Gate
 from monitor.probe.harbour import Harbour
 from monitor.probe.port import Entry, Port
 from monitor.probe.question import SOA, Ask, question
@@ -115,12 +117,14 @@ class Hearing:
         """An answer, if it is one, that is not octet for octet what was expected."""
         ref, name, sent, load = entry
         gate, rtt = port.gate, now - sent
+        trial: Trial | None = None
         if isinstance(load, Trial):
-            if load.over:
+            trial = load
+            if trial.over:
                 return
-            ref = load.ref
-            self._silence.end(load)
-            load = load.load
+            ref = trial.ref
+            self._silence.end(trial)
+            load = trial.load
         gate.busy -= 1
         gate.heard()
         found = usual.outline(wire, name + load.kind.section) if load.kind.rtype == SOA else None
@@ -130,21 +134,45 @@ class Hearing:
             load.same.append(ref)
             load.wires.append(wire)
             return
-        query = load.query(name)
+        query = load.query(name) if trial is None else trial.query
         answer = usual.told(wire, load.text(query), found) if found is not None else None
+        doubt = Doubt(load, ref, query)
         if answer is None:
-            doubt = Doubt(load, ref, query)
             answer = self._read(wire, doubt)
-            if answer is None or answer.truncated:
-                self._hand_over(doubt)
-                return
-        if port.edns and answer.rcode in NO_EDNS:
-            self._hand_over(Doubt(load, ref, query))
-            return
-        self._remember(ref, wire, found, port)
-        self._counts.answered(gate.server, rtt, 1)
-        note = "" if port.edns else "no answer when asked with EDNS"
-        load.tray.odd.append((ref, said(query, answer, rtt, self._known.at, len(wire), note)))
+        if trial is not None and trial.held is not None and (answer is None or answer.error):
+            trial.held()
+        elif answer is None or answer.truncated or (port.edns and answer.rcode in NO_EDNS) or port.attempt == PLAIN:
+            self._hand_over(doubt)
+        elif port.edns and answer.error:
+            held = partial(self._put, load, ref, wire, found, said(query, answer, rtt, self._known.at, len(wire)))
+            self._without_edns(gate, load, name, ref, query, held)
+        elif not port.edns:
+            self._known.columns.unclear(ref)  # the next time it is asked with EDNS first
+            self._counts.answered(gate.server, rtt, 1)
+            load.tray.odd.append((ref, said(query, answer, rtt, self._known.at, len(wire), "no answer")))
+        else:
+            self._put(load, ref, wire, found, said(query, answer, rtt, self._known.at, len(wire)))
+
+    def _put(self, load: Load, ref: int, wire: bytes, found: usual.Outline | None, seen: Observation) -> None:
+        """Tells an answer to a question with EDNS, and remembers by what it is known again."""
+        if found is not None:
+            head = usual.head(wire, found) if found.soa else 0
+            self._known.columns.answered(ref, usual.whole(wire, found.cut), head, found.cut)
+        else:
+            self._known.columns.answered(ref, usual.whole(wire, 0), 0, 0)
+        self._counts.answered(load.server, seen.rtt or 0.0, 1)
+        load.tray.odd.append((ref, seen))
+
+    def _without_edns(
+        self, gate: Gate, load: Load, name: bytes, ref: int, query: Query, held: Callable[[], None]
+    ) -> None:
+        """An error may be meant for EDNS: it is told unless the question without it gets something better."""
+        trial = Trial(load, name, ref, gate)
+        trial.attempt = PLAIN
+        trial.hold(query, held)
+        load.tray.trials.add(trial)
+        gate.again.append(trial)
+        gate.busy += 1
 
     def _read(self, wire: bytes, doubt: Doubt) -> Answer | None:
         """What the complete reader says; None where the other prober is to hear it for itself."""
@@ -167,15 +195,6 @@ class Hearing:
         if answer.truncated:
             doubt.doubted = Doubted.TRUNCATED
         return answer
-
-    def _remember(self, ref: int, wire: bytes, found: usual.Outline | None, port: Port) -> None:
-        if not port.edns:
-            self._known.columns.unclear(ref)  # the next time it is asked with EDNS first
-        elif found is not None:
-            head = usual.head(wire, found) if found.soa else 0
-            self._known.columns.answered(ref, usual.whole(wire, found.cut), head, found.cut)
-        else:
-            self._known.columns.answered(ref, usual.whole(wire, 0), 0, 0)
 
     def _same(self, ref: int, wire: bytes, found: usual.Outline) -> bool:
         columns = self._known.columns
@@ -218,12 +237,13 @@ class Hearing:
 
     def _disturbed(self, port: Port, entry: Entry, wire: bytes) -> None:
         ref, name, _, load = entry
+        query: Query | None = None
         if isinstance(load, Trial):
             if load.over:
                 return
-            ref = load.ref
+            ref, query = load.ref, load.query
             self._silence.end(load)
             load = load.load
         port.gate.busy -= 1
         why = OTHER if len(wire) >= HEADER.size else SHORT
-        self._hand_over(Doubt(load, ref, load.query(name), Doubted.FORGED, wire, why))
+        self._hand_over(Doubt(load, ref, query or load.query(name), Doubted.FORGED, wire, why))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -10,6 +10,7 @@ from checks.model import Query, Transport
 from monitor.clock import monotonic
 from monitor.config.model import Probe
 from monitor.probe.call import Call
+from monitor.probe.limits import Limits
 
 AFTER_MISSES = 5
 """Queries in a row that nothing came back for, each asked ``attempts`` times, until an address counts as silent."""
@@ -20,6 +21,12 @@ SCOUTS = 4
 MOST_PER_ADDRESS = 64
 """Questions in flight to one address: well under the ~250 small packets that a server's default buffer holds."""
 
+SLOWEST = 1 / 64
+"""The part of its rate that a server is still asked at that limits its answers."""
+
+AGAIN, EASE = 1.0, 60.0
+"""Seconds until such a server can slow us down further, and until we try twice as much again."""
+
 KNOCKS = 16
 """Connections tried at once at a silent address that is to transfer zones."""
 
@@ -28,27 +35,44 @@ class Bucket:
     """A token bucket: ``rate`` a second, a burst of at most a tenth of that. What is due anyway may go into debt.
 
     Those who take many at once leave half to those who wait for one (``wanted``), and the last one to whose turn it is.
-    What is taken from it is taken from the bucket ``above`` it, too.
+    What is taken from it is taken from the bucket ``above`` it, too. When the server says that this is too much
+    (``limited``), half as much is asked, down to a SLOWEST part, and twice as much again after each EASE.
     """
 
-    __slots__ = ("_above", "_burst", "_rate", "_then", "_tokens", "_took", "_wanted")
+    __slots__ = ("_above", "_burst", "_clock", "_part", "_rate", "_slowed", "_then", "_tokens", "_took", "_wanted")
 
-    def __init__(self, rate: float, above: "Bucket | None" = None) -> None:
-        self._rate = rate
+    def __init__(self, rate: float, above: "Bucket | None" = None, *, clock: Callable[[], float] = monotonic) -> None:
+        self._rate, self._clock = rate, clock
         self._above = above
         self._burst = min(100.0, max(1.0, rate / 10))
         self._tokens = self._burst
-        self._then = monotonic()
+        self._then = clock()
         self._took = False
         """Whether the latest were taken many at once."""
         self._wanted = 0
+        self._part, self._slowed = 1.0, clock() - EASE
+        """What part of the rate is taken, and since when."""
+
+    @property
+    def part(self) -> float:
+        """Of the rate, that is asked for now: less than 1 of a server that limits its answers."""
+        return self._part
+
+    def limited(self) -> None:
+        """The server gives less than it is asked for. What is said of one burst is said once."""
+        now = self._clock()
+        if now - self._slowed >= AGAIN:
+            self._part, self._slowed = max(SLOWEST, self._part / 2), now
 
     def wait(self) -> float:
         """Seconds until there is a token; 0.0 when there is one."""
-        now = monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._then) * self._rate)
+        now = self._clock()
+        if self._part < 1 and now - self._slowed >= EASE:
+            self._part, self._slowed = min(1.0, self._part * 2), now
+        rate = self._rate * self._part
+        self._tokens = min(max(1.0, self._burst * self._part), self._tokens + (now - self._then) * rate)
         self._then = now
-        wait = 0.0 if self._tokens >= 1 else (1 - self._tokens) / self._rate
+        wait = 0.0 if self._tokens >= 1 else (1 - self._tokens) / rate
         return wait if self._above is None else max(wait, self._above.wait())
 
     def wanted(self, lines: int) -> None:
@@ -193,6 +217,7 @@ class Turn:
     attempts: int
     tcp: Lane
     """How the same address does over TCP, which may have to tell what UDP cannot."""
+    limits: Limits
 
     @property
     def patience(self) -> float:
@@ -211,6 +236,13 @@ class Turn:
             if number > 1:
                 self.again()
             yield first * number
+
+    def twice(self) -> Iterator[float]:
+        """The same for what is asked twice, and has the patience of one asking."""
+        for number in range(2):
+            if number:
+                self.again()
+            yield self.lane.timeout / 2
 
     def again(self) -> None:
         """Asking more than once counts against the server's rate, but is not held back by it."""

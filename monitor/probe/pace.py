@@ -7,6 +7,7 @@ from checks.model import Address, Query
 from monitor.config.model import Probe
 from monitor.probe.call import Call
 from monitor.probe.lane import Bucket, Lane, Pool, Turn, Way, way
+from monitor.probe.limits import Limits
 
 TICK = 0.02
 """Seconds between two wakings for one server's rate: a few queries each time cost less than one."""
@@ -24,6 +25,7 @@ class Pace:
         self._transfers = Pool(max(16, most // 4))
         self._pools = (self._silent, self._awake, self._transfers)
         self._whole = None if probe.max_qps is None else Bucket(probe.max_qps)
+        self._limits = Limits()
         self._buckets: dict[str, Bucket] = {}
         self._transferring: dict[str, asyncio.Semaphore] = {}
         self._lanes: dict[tuple[str, Address, Way], Lane] = {}
@@ -88,7 +90,7 @@ class Pace:
             return
         lane.bucket.spend()
         query, call = lane.line.popleft()
-        turn = Turn(query, call, lane, pool, lane.attempts, self._lane(query, Way.TCP))
+        turn = Turn(query, call, lane, pool, lane.attempts, self._lane(query, Way.TCP), self._limits)
         lane.busy += 1
         pool.busy += 1
         self._start(turn)

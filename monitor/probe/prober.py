@@ -85,7 +85,7 @@ class Probing:
 
     def _simple(self, query: Query) -> Question | None:
         """What the engine can ask; the other prober says what is wrong with the rest."""
-        if query.transport is not Transport.UDP or query.key is not None:
+        if query.transport is not Transport.UDP or query.key is not None or query.anywhere:
             return None
         try:
             self._dns.sockets.endpoint(query.address)

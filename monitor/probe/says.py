@@ -12,7 +12,7 @@ from monitor.probe.question import question
 from monitor.probe.text import bounded, evidence
 
 
-def said(query: Query, answer: Answer, rtt: float, at: datetime, size: int, note: str = "") -> Observation:
+def said(query: Query, answer: Answer, rtt: float, at: datetime, size: int, without_edns: str = "") -> Observation:
     """Of an answer over UDP to the very query, with nothing strange about it."""
     options = answer.options
     return Observation(
@@ -31,7 +31,8 @@ def said(query: Query, answer: Answer, rtt: float, at: datetime, size: int, note
         options.ede,
         records=answer.records,
         octets=size,
-        detail=note,
+        detail=f"asked without EDNS: with it, {without_edns}" if without_edns else "",
+        without_edns=without_edns,
     )
 
 

@@ -57,15 +57,21 @@ class Silence:
         """It could not be sent again."""
         self.end(trial)
         gate.busy -= 1
-        self._failed(trial.load, trial.name, trial.ref, failure)
+        if trial.held is not None:
+            trial.held()
+        else:
+            self._failed(trial.load, trial.name, trial.ref, failure)
 
     def forget(self, tray: Tray) -> list[tuple[Load, bytes, int]]:
-        """Takes out what is in flight for it, and says what that is."""
+        """Takes out what is in flight for it, and says what that is. What has an answer already is told."""
         found: list[tuple[Load, bytes, int]] = []
         for trial in [*tray.trials]:
             self.end(trial)
             trial.gate.busy -= 1
-            found.append((trial.load, trial.name, trial.ref))
+            if trial.held is not None:
+                trial.held()
+            else:
+                found.append((trial.load, trial.name, trial.ref))
         for port in self._harbour.all():
             for number, (ref, name, _, load) in [*port.flight.items()]:
                 if isinstance(load, Load) and load.tray is tray:
@@ -105,6 +111,9 @@ class Silence:
             if failure is None:
                 failure = gate.timeout(port.attempt)
             gate.busy -= 1
+            if trial is not None and trial.held is not None:
+                trial.held()
+                return None
             self._failed(load, name, ref, failure)
             if failure.outcome in _NOBODY:
                 gate.missed()

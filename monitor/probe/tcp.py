@@ -29,6 +29,7 @@ class Broken(Exception):
     def __init__(self, how: str, phase: str) -> None:
         super().__init__(f"{phase}: {_WORDS[how]}")
         self.how = how
+        self.mute = phase == "first octet"
 
 
 class Stream:
@@ -140,7 +141,7 @@ def _understood(wire: bytes, ask: Ask, signer: Signer | None, rtt: float) -> Fou
 
 def _broken(broken: Broken) -> Failure:
     outcome = Outcome.TIMEOUT if broken.how == "timeout" else Outcome.REFUSED_CONNECTION
-    return Failure(outcome, str(broken), dropped=broken.how != "timeout")
+    return Failure(outcome, str(broken), dropped=broken.how != "timeout", mute=broken.mute)
 
 
 async def _connected(

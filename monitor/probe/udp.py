@@ -22,8 +22,10 @@ this, too, means an equal Observation, but for the same three and ``octets``.
 Only what is armed is called the same, at most until it is odd. An armed address that is silent is the same while the
 outcome is. What was asked without EDNS, or told by the other prober, has no print, and is odd each time.
 
+An error that comes to a question with EDNS is told once the same question without it has not got anything better.
+
 **What the other prober is asked to tell:** what does not fit the question, or is not well formed, or is truncated, or
-comes of not knowing EDNS. A stray packet casts doubt upon the query that has the same question and is in flight from
+comes of EDNS. A stray packet casts doubt upon the query that has the same question and is in flight from
 the same port, or, when it is no response to one question, upon all of them, and the port is closed. Doubted queries
 are asked anew: over TCP, which has the word about the zone, and over UDP, each from ports of its own, to tell whether
 anything comes that can be used (``Exchange``).
@@ -212,6 +214,7 @@ class Engine:
         for port in ready:
             if not port.closed:
                 drain(port)
+                self._list(port.gate)
             if monotonic() > stop:
                 return True
         return False

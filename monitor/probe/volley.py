@@ -1,6 +1,6 @@
 """What is asked for the engine's callers, and what has come back of it?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, groupby
@@ -113,13 +113,27 @@ class Load:
 
 
 class Trial:
-    """One query that is asked more than once. ``askings`` are the places where an answer may still come in."""
+    """One query that is asked more than once. ``askings`` are the places where an answer may still come in.
 
-    __slots__ = ("askings", "attempt", "failure", "gate", "load", "name", "over", "ref")
+    ``held`` puts down an answer that has come already and is an error: it stands unless the question gets a better one
+    without EDNS. Then ``query`` is what it answers.
+    """
+
+    __slots__ = ("_query", "askings", "attempt", "failure", "gate", "held", "load", "name", "over", "ref")
 
     def __init__(self, load: Load, name: bytes, ref: int, gate: "Gate") -> None:
         self.load, self.name, self.ref, self.gate = load, name, ref, gate
         self.askings: list[tuple[Port, bytes]] = []
         self.attempt = 0
         self.failure: Failure | None = None
+        self.held: Callable[[], None] | None = None
+        self._query: Query | None = None
         self.over = False
+
+    def hold(self, query: Query, held: Callable[[], None]) -> None:
+        self._query, self.held = query, held
+
+    @property
+    def query(self) -> Query:
+        """To be asked for once, as from its load, unless one is held."""
+        return self._query if self._query is not None else self.load.query(self.name)

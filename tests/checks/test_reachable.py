@@ -7,7 +7,7 @@ import pytest
 from checks.classify import DEAD, Fault, fault
 from checks.history import Ledger
 from checks.judge import judge
-from checks.model import Health, Observation, Outcome, Shape, Transport, Unsure, Zone
+from checks.model import Health, Observation, Outcome, Query, Shape, Transport, Unsure, Zone
 from checks.reachable import Reachable
 from tests.checks.build import NOON, gather, query, seen, server, zone
 
@@ -185,3 +185,118 @@ def test_it_asks_every_address_over_both_transports_once() -> None:
     assert check.applies(PAIR)
     assert not check.applies(Zone("example.com."))
     assert judge(check, PAIR, gather(PAIR, "reachable", at=NOON), EMPTY).health is Health.UNKNOWN
+
+
+# --- a second look: EDNS, another source, limits ---
+
+
+def drop(said: str = "no answer", token: str = "10", **fields: object) -> tuple[str, dict[str, object]]:
+    """Answered only without EDNS; ``said`` is what came of it with EDNS."""
+    return token, {"without_edns": said, **fields}
+
+
+def elsewhere(source: str = "192.0.2.77") -> tuple[str, dict[str, object]]:
+    return "mismatched", {"source": source, "detail": f"answers come from {source}"}
+
+
+Said = str | tuple[str, dict[str, object]]
+LIMITED: Said = ("-", {"limited": True})
+
+# what ns2 says over UDP and TCP each time it is asked, and to a question without EDNS whose answer may come from
+# anywhere → what is found
+LOOKS: list[tuple[str, list[Said], list[Said], Said | None, set[str]]] = [
+    ("EDNS dropped, an answer at the last asking", [drop(), drop()], ["10"], "10", {"edns-broken"}),
+    ("EDNS dropped at every asking", ["-", "-"], ["10"], "10", {"edns-broken"}),
+    ("EDNS dropped over both", ["-", "-"], [drop(), drop()], "10", {"edns-broken"}),
+    ("EDNS dropped over TCP only", ["10"], [drop(), drop()], None, {"edns-broken"}),
+    ("SERVFAIL to EDNS", [drop("SERVFAIL"), drop("SERVFAIL")], ["10"], None, {"edns-broken"}),
+    ("REFUSED to EDNS, over both", [drop("REFUSED")] * 2, [drop("REFUSED")] * 2, None, {"edns-broken"}),
+    ("FORMERR to EDNS", [drop("FORMERR"), drop("FORMERR")], ["10"], None, {"edns-broken"}),
+    ("FORMERR to EDNS, and lame", [drop("FORMERR", "REFUSED")] * 2, ["REFUSED"], None,
+     {"edns-broken", "zone-not-served"}),
+    ("EDNS dropped, and no authority", ["-", "-"], ["10"], ("10", {"authoritative": False}),
+     {"edns-broken", "not-authoritative"}),
+    ("EDNS dropped, TCP dead", [drop(), drop()], ["-"], "10", {"edns-broken", "tcp-unreachable"}),
+    ("EDNS dropped at every asking, TCP dead", ["-", "-"], ["-"], "10", {"edns-broken", "tcp-unreachable"}),
+    ("two lost packets", [drop(), "10"], ["10"], "10", set()),
+    ("all lost, and then not", ["-", "10"], ["10"], "10", set()),
+    ("a reload in the middle", [drop("SERVFAIL"), "10"], ["10"], None, set()),
+    ("a reload in the middle, over TCP", ["10"], [drop("SERVFAIL"), "10"], None, set()),
+    ("gone in the middle", [drop(), "-"], ["10"], "-", {"no-answer"}),
+    ("another source", ["-"], ["10"], elsewhere(), {"unexpected-source"}),
+    ("another source, and TCP dead", ["-"], ["-"], elsewhere(), {"unexpected-source", "tcp-unreachable"}),
+    ("another source, and expired over TCP", ["-"], ["SERVFAIL"], elsewhere(), {"unexpected-source", "zone-expired"}),
+    ("another port", ["-"], ["10"], elsewhere("192.0.2.2:5353"), {"unexpected-source"}),
+    ("strays from anywhere", ["-"], ["10"], "mismatched", {"no-answer"}),
+    ("limited", ["-"], ["10"], LIMITED, {"rate-limited"}),
+    ("limited, and what is dropped is what has EDNS", [drop(), drop()], ["10"], ("10", {"limited": True}), set()),
+    ("limited, and once answered", ["-"], ["10"], ("10", {"limited": True}), set()),
+    ("limited and dead", ["-"], ["-"], LIMITED, {"server-unreachable"}),
+    ("limited and expired", ["-"], ["SERVFAIL"], LIMITED, {"rate-limited", "zone-expired"}),
+    ("silent", ["-"], ["10"], "-", {"no-answer"}),
+    ("dead", ["-"], ["-"], "-", {"server-unreachable"}),
+    ("silent, and then not to be asked", ["-"], ["10"], "?", {"no-answer"}),
+    ("answered without EDNS, and then not to be asked", ["-", "?"], ["10"], "10", set()),
+]  # fmt: skip
+
+
+def told(asked: Query, said: Said) -> Observation:
+    token, fields = said if isinstance(said, tuple) else (said, {})
+    return seen(asked, token, **fields)
+
+
+def look(zone: Zone, udp: list[Said], tcp: list[Said], anywhere: Said | None) -> tuple[Observation, ...]:
+    """The check asks until it wants nothing more; whatever it asks of ns2 there must be an answer to, and none over."""
+    left = {"udp": [*udp], "tcp": [*tcp], "anywhere": [] if anywhere is None else [anywhere]}
+    so_far: tuple[Observation, ...] = ()
+    while queries := tuple(Reachable().ask(zone, so_far)):
+        for asked in queries:
+            kind = "anywhere" if asked.anywhere else asked.transport.value
+            so_far += (told(asked, left[kind].pop(0) if asked.server == "ns2" else "10"),)
+    assert not any(left.values()), left
+    return so_far
+
+
+@pytest.mark.parametrize(("title", "by_udp", "by_tcp", "anywhere", "expected"), LOOKS, ids=[look[0] for look in LOOKS])
+def test_looks(title: str, by_udp: list[Said], by_tcp: list[Said], anywhere: Said | None, expected: set[str]) -> None:
+    verdict = judge(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, by_udp, by_tcp, anywhere)), EMPTY)
+    assert {finding.code for finding in verdict.findings} == expected
+    assert len(verdict.findings) == len(expected)
+    assert {finding.server for finding in verdict.findings} <= {"ns2"}
+    for finding in verdict.findings:
+        only = "answers over UDP only" in finding.text
+        assert not only or not expected & {"unexpected-source", "no-answer", "malformed-answer"}
+
+
+def text(udp: list[Said], tcp: list[Said], anywhere: Said | None) -> str:
+    verdict = judge(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, udp, tcp, anywhere)), EMPTY)
+    return verdict.findings[0].text
+
+
+def test_words_for_what_a_second_look_finds() -> None:
+    ns2 = "ns2 (192.0.2.2)"
+    assert text(["-"], ["10"], elsewhere()) == (
+        f"{ns2} is asked over UDP, and the answers come from 192.0.2.77: resolvers throw them away; "
+        "look at its source address, and the routing"
+    )
+    assert text([drop("SERVFAIL")] * 2, ["10"], None) == (
+        f"{ns2} answers a question with EDNS with SERVFAIL, and the same question without it well"
+    )
+    assert text([drop("FORMERR")] * 2, ["10"], None) == (
+        f"{ns2} does not know EDNS (it says FORMERR), and answers without"
+    )
+    assert text(["-", "-"], ["10"], "10").startswith(f"{ns2} gives no answer to a question with EDNS")
+    assert "truncated ones came in place of short ones" in text(["-"], ["10"], LIMITED)
+    assert "filter" not in text(["-"], ["10"], LIMITED)
+
+
+def test_of_many_addresses_only_those_in_doubt_are_asked_again() -> None:
+    """IPv6 is dead, IPv4 is well; another server knows no EDNS: each address has its own second look."""
+    dual = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2")
+    first = list(Reachable().ask(dual, ()))
+    answers = {"192.0.2.1": ("10", "10"), "2001:db8::1": ("-", "-"), "192.0.2.2": (drop("FORMERR"), drop("FORMERR"))}
+    so_far = tuple(told(q, answers[q.address.host][q.transport is Transport.TCP]) for q in first)
+    again = [(q.address.host, q.transport.value, q.anywhere, q.identify) for q in Reachable().ask(dual, so_far)]
+    assert again == [
+        ("2001:db8::1", "udp", True, False), ("192.0.2.2", "udp", False, True), ("192.0.2.2", "tcp", False, False),
+    ]  # fmt: skip

@@ -87,7 +87,7 @@ def check(seen: Observation, wanted: dict[str, Any]) -> None:
 
 
 GOOD = {"outcome": Outcome.ANSWERED, "rcode": "NOERROR", "serial": SERIAL, "shape": Shape.RECORDS}
-CLEAN = {**GOOD, "transport": Transport.UDP, "discarded": 0, "detail": "", "evidence": ""}
+CLEAN = {**GOOD, "transport": Transport.UDP, "discarded": 0, "detail": "", "evidence": "", "without_edns": ""}
 BY_TCP = {**GOOD, "transport": Transport.TCP}
 NO_DATA = {"outcome": Outcome.ANSWERED, "serial": None, "soa": None, "answer": None}
 
@@ -153,11 +153,15 @@ WITH_TCP: dict[str, dict[str, Any]] = {
     "nxdomain": NO_DATA | {"rcode": "NXDOMAIN", "shape": Shape.NODATA},
     "rcode 11": NO_DATA | {"rcode": "DSOTYPENI"},
     "rcode 14": NO_DATA | {"rcode": "RCODE14"},
-    "formerr to EDNS": GOOD | {"transport": Transport.UDP, "detail": "asked without EDNS after FORMERR"},
-    "notimp to EDNS": GOOD | {"detail": "asked without EDNS after NOTIMP"},
-    "badvers": GOOD | {"detail": "asked without EDNS after BADVERS"},
+    "formerr to EDNS": GOOD | {"transport": Transport.UDP, "without_edns": "FORMERR"},
+    "notimp to EDNS": GOOD | {"without_edns": "NOTIMP"},
+    "badvers": GOOD | {"without_edns": "BADVERS"},
     "formerr always": NO_DATA | {"rcode": "FORMERR"},
-    "EDNS dropped": GOOD | {"detail": "no answer when asked with EDNS"},
+    "servfail to EDNS": GOOD | {"transport": Transport.UDP, "without_edns": "SERVFAIL"},
+    "refused to EDNS": GOOD | {"transport": Transport.UDP, "without_edns": "REFUSED"},
+    "notauth to EDNS": GOOD | {"transport": Transport.UDP, "without_edns": "NOTAUTH"},
+    "noise to EDNS": GOOD | {"transport": Transport.UDP, "discarded": 2},
+    "EDNS dropped": GOOD | {"without_edns": "no answer", "detail": "asked without EDNS: with it, no answer"},
     # lame, and odd
     "aa=0": {"outcome": Outcome.ANSWERED, "authoritative": False, "serial": None, "shape": Shape.RECORDS},
     "nodata": NO_DATA | {"rcode": "NOERROR", "shape": Shape.NODATA},
@@ -218,6 +222,10 @@ OVER_TCP: dict[str, dict[str, Any]] = {
     "servfail": NO_DATA | {"rcode": "SERVFAIL"},
     "notimp": NO_DATA | {"rcode": "NOTIMP"},
     "truncated": NO_DATA | {"rcode": "NOERROR", "shape": Shape.NODATA},
+    "servfail to EDNS": BY_TCP | {"without_edns": "SERVFAIL"},
+    "refused to EDNS": BY_TCP | {"without_edns": "REFUSED"},
+    "EDNS dropped": BY_TCP | {"without_edns": "no answer"},
+    "closed on EDNS": BY_TCP | {"without_edns": "no answer"},
 }
 
 

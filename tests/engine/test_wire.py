@@ -71,7 +71,7 @@ def try_many(count: int) -> Counter[bool]:
 
 
 def test_of_mutated_packets_it_says_what_the_complete_reader_says_or_nothing() -> None:
-    told = try_many(6_000)
+    told = try_many(7_000)
     print(told)
     assert told[True] > 500
     assert told[False] > 2000

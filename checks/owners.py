@@ -1,0 +1,27 @@
+"""How is a name written as seen from a zone, so that zones that are watched alike share what is written?"""
+
+HERE = "\0"
+"""Stands for the zone's name in records that are not bound to any zone; nothing printable, so it is in no rdata."""
+
+
+def replaced(rdata: tuple[str, ...] | None, what: str, by: str) -> tuple[str, ...] | None:
+    """The root is in every name, and so nothing to be found again."""
+    return rdata if not rdata or "." in (what, by) else tuple(text.replace(what, by) for text in rdata)
+
+
+def relative(name: str, zone: str) -> str:
+    """An absolute name as seen from a zone, without final dot, "" for the zone itself; as it is if it is elsewhere."""
+    if name == zone:
+        return ""
+    end = "." if zone == "." else f".{zone}"
+    inside = name.endswith(end) and "\\" not in name
+    return name.removesuffix(end) if inside else name
+
+
+def absolute(name: str, zone: str) -> str:
+    """The inverse of ``relative``."""
+    if name.endswith("."):
+        return name
+    if not name:
+        return zone
+    return f"{name}." if zone == "." else f"{name}.{zone}"

@@ -1,0 +1,156 @@
+"""An error, or silence, may be meant for EDNS: the same question without it tells (RFC 6891 section 7).
+
+The kind: a server, or something before it, that answers well only when it is asked without EDNS. Its neighbours: an
+error that is meant, over either transport, from one zone of many, under rate limits, and while a worker is ended.
+"""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from checks.model import Outcome, Query, Transport
+from monitor.clock import now
+from tests.contract.probers import prober_of
+from tests.contract.test_prober_wire import HOSTS, PATIENT, QUICK, see
+from tests.engine.asking import arm, engine, hear, volley
+from tests.misbehaviour import UDP
+from tests.nameserver import (
+    FORMERR,
+    REFUSED,
+    SERIAL,
+    SERVFAIL,
+    Asked,
+    Connection,
+    Nameserver,
+    Tcp,
+    Udp,
+    good,
+    opt,
+    reply,
+)
+
+MEANT = {"REFUSED": REFUSED, "SERVFAIL": SERVFAIL}
+
+
+def refusing(rcode: int) -> Udp:
+    return lambda query: [reply(query, rcode=rcode, aa=False, additional=[opt((15, b"\0\x14"))] if query.edns else [])]
+
+
+def refusing_tcp(rcode: int) -> Tcp:
+    async def tcp(query: Asked, connection: Connection) -> None:
+        await connection.send(next(iter(refusing(rcode)(query))))
+        await connection.stall()
+
+    return tcp
+
+
+@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("words", MEANT)
+async def test_an_error_that_is_meant_is_asked_for_twice_and_keeps_what_it_said(
+    words: str, host: str, transport: Transport
+) -> None:
+    async with Nameserver(refusing(MEANT[words]), refusing_tcp(MEANT[words]), host) as server:
+        prober = prober_of(PATIENT, {}, now)
+        query = Query("example.net.", "ns1", server.address, "example.net.", "SOA", transport)
+        (seen,) = [one async for batch in prober([query]) for one in batch]
+        await prober.close()
+    assert (seen.rcode, seen.ede, seen.without_edns) == (words, ("20 Not Authoritative",), "")
+    asked = server.asked if transport is Transport.UDP else server.asked_tcp
+    assert [one.edns for one in asked] == [True, False]
+
+
+async def test_one_that_knows_no_edns_and_refuses_is_told_by_what_it_says_without() -> None:
+    seen = await see(lambda q: [reply(q, rcode=FORMERR if q.edns else REFUSED, aa=False)], None)
+    assert (seen.rcode, seen.without_edns) == ("REFUSED", "FORMERR")
+
+
+async def test_of_two_errors_the_first_counts_where_neither_speaks_of_edns() -> None:
+    seen = await see(lambda q: [reply(q, rcode=SERVFAIL if q.edns else REFUSED, aa=False)], None)
+    assert (seen.rcode, seen.without_edns) == ("SERVFAIL", "")
+
+
+async def test_an_error_to_edns_and_silence_without_is_an_error() -> None:
+    seen = await see(lambda q: [reply(q, rcode=SERVFAIL, aa=False)] if q.edns else [], None, probe=QUICK)
+    assert (seen.outcome, seen.rcode, seen.without_edns) == (Outcome.ANSWERED, "SERVFAIL", "")
+
+
+async def test_one_zone_of_many() -> None:
+    """The zones are at one address; what is so of one is not said of the others."""
+
+    def udp(query: Asked) -> list[bytes]:
+        return [reply(query, rcode=SERVFAIL, aa=False) if query.edns and query.name[2] == 51 else good(query)]
+
+    async with Nameserver(udp) as server:
+        prober = prober_of(PATIENT, {}, now)
+        names = [f"z{number}.example.net." for number in range(9)]
+        queries = [Query(name, "ns1", server.address, name, "SOA", identify=True) for name in names]
+        seen = {one.query.qname: one async for batch in prober(queries) for one in batch}
+        await prober.close()
+    assert {one.serial for one in seen.values()} == {SERIAL}
+    assert [name for name, one in seen.items() if one.without_edns] == ["z3.example.net."]
+
+
+# --- the engine ---
+
+COUNT = 40
+
+
+@pytest.mark.parametrize("words", MEANT)
+async def test_an_error_that_is_meant_is_known_again_and_costs_one_question(words: str) -> None:
+    async with Nameserver(refusing(MEANT[words])) as server, engine(COUNT) as one:
+        _, odd = await hear(one, [volley(server.address, COUNT)])
+        assert {(seen.rcode, seen.ede) for seen in odd.values()} == {(words, ("20 Not Authoritative",))}
+        assert len(server.asked) == 2 * COUNT
+        arm(one, range(COUNT))
+        same, odd = await hear(one, [volley(server.address, COUNT)])
+        assert (len(same), odd) == (COUNT, {})
+        assert len(server.asked) == 3 * COUNT
+        counts = one.counts()
+        assert counts.queries == {("ns1", "udp", "answered"): 2 * COUNT}
+        assert counts.in_flight == counts.waiting == 0
+
+
+@pytest.mark.parametrize("words", ["servfail to EDNS", "refused to EDNS", "EDNS dropped", "formerr to EDNS"])
+async def test_what_was_asked_without_edns_does_not_stand_still(words: str) -> None:
+    async with Nameserver(UDP[words]) as server, engine(COUNT, QUICK) as one:
+        for _ in range(2):
+            same, odd = await hear(one, [volley(server.address, COUNT)])
+            assert not same
+            assert {seen.serial for seen in odd.values()} == {SERIAL}
+            assert all(seen.without_edns for seen in odd.values())
+            arm(one, range(COUNT))
+
+
+async def test_an_answer_that_waits_for_a_better_one_is_told_when_it_ends() -> None:
+    """Held while the question without EDNS is out, it has come all the same: it is neither lost nor unasked."""
+
+    def udp(query: Asked) -> list[bytes]:
+        return [reply(query, rcode=REFUSED, aa=False)] if query.edns else []
+
+    async with Nameserver(udp) as server, engine(COUNT) as one:
+        task = asyncio.create_task(hear(one, [volley(server.address, COUNT)]))
+        while len(server.asked) < 2 * COUNT:
+            await asyncio.sleep(0.005)
+        await one.close()
+        _, odd = await task
+        assert {seen.rcode for seen in odd.values()} == {"REFUSED"}
+        assert one.counts().in_flight == 0
+
+
+async def test_a_closed_port_in_between_leaves_the_answer_that_came() -> None:
+    def udp(query: Asked) -> list[bytes]:
+        if not query.edns:
+            return [b""]  # a stray casts doubt on it, and closes the port
+        return [reply(query, rcode=REFUSED, aa=False)]
+
+    async with Nameserver(udp) as server, engine(4, QUICK) as one:
+        _, odd = await hear(one, [volley(server.address, 4)])
+        assert {seen.rcode for seen in odd.values()} == {"REFUSED"}
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+async def test_however_often_it_may_be_asked_it_is_asked_without_as_well(attempts: int) -> None:
+    seen = await see(UDP["refused to EDNS"], None, probe=replace(PATIENT, attempts=attempts))
+    assert (seen.serial, seen.without_edns) == (SERIAL, "REFUSED")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from monitor.commands.failure import Failure
-from monitor.commands.run import CONFIG
+from monitor.commands.options import CONFIG
 
 
 @click.command()
@@ -23,7 +23,7 @@ def command(to: Path, config: Path) -> None:
     from monitor.store.reader import open_reader
 
     async def copy() -> None:
-        reader = await open_reader(read(config).service.database)
+        reader = await open_reader(read(config, elsewhere=True).service.database)
         try:
             await reader.backup(str(to))
         finally:

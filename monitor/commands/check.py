@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from monitor.commands.options import FILE
+
 IN_TIME = 8.0
 """Seconds that a look for Nagios may take: NRPE gives up after ten."""
 
@@ -13,7 +15,7 @@ IN_TIME = 8.0
 @click.option("--server", "servers", multiple=True, metavar="NAME=ADDRESS[:PORT]",
               help="Ask this server; may be given more than once. Without it the zone's NS set is asked. "
                    "A NAME alone is a server of the configuration.")  # fmt: skip
-@click.option("-c", "--config", "config", type=click.Path(dir_okay=False, path_type=Path), envvar="SOAWATCH_CONFIG",
+@click.option("-c", "--config", "config", type=FILE, envvar="SOAWATCH_CONFIG",
               show_envvar=True, help="Where servers, records, rules and the service's memory are.")  # fmt: skip
 @click.option("--moment", type=click.FloatRange(0.1, 60), default=3.0, show_default=True,
               help="Seconds between two looks, when one is not enough.")  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from monitor.commands.listing import Listing, show
+from monitor.commands.options import FILE
 
 if TYPE_CHECKING:
     from checks.check import Check
@@ -38,7 +39,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), envvar="SOAWATCH_CONFIG")
+@click.argument("file", type=FILE, envvar="SOAWATCH_CONFIG")
 @click.option("--json", "as_json", is_flag=True, help="Print it for a program.")
 @click.option("--resolve", "look", is_flag=True, help="Find servers and addresses that are given by name only.")
 @click.option(
@@ -47,19 +48,21 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     is_flag=True,
     help=f"Show all zones and servers, not only the first {SHOWN}; with --json, {TOLD} zones.",
 )
+@click.option("-q", "--quiet", is_flag=True, help="Print only what is wrong or unwise.")
 @click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
               help="Print the JSON Schema of the file, for editors.")  # fmt: skip
 @click.pass_context
-def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everything: bool) -> None:
+def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everything: bool, quiet: bool) -> None:
     """Read the configuration FILE and print what was understood.
 
     Nothing is asked over the network unless --resolve is given. Ends with 78 when there are mistakes; all of them
-    are printed, each with its line.
+    are printed, each with its line. A credential that only systemd gives to the service is noted, and not looked at;
+    ExecReload of the shipped unit looks at it where it is.
     """
     from monitor.config.load import ConfigError, load
 
     try:
-        config = load(file, os.environ)
+        config = load(file, os.environ, elsewhere=True)
     except ConfigError as error:
         _refuse(error, as_json=as_json)
         ctx.exit(78)
@@ -70,8 +73,12 @@ def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everythin
         return
     for warning in config.warnings:
         click.echo(f"warning: {warning}", err=True)
+    for note in config.notes:
+        click.echo(f"note: {note}", err=True)
     for problem in topology.problems if topology else ():
         click.echo(f"problem: {problem}", err=True)
+    if quiet:
+        return
     most = None if everything else SHOWN
     show(tables(understood(config, topology, most), most))
     count = len(config.warnings)
@@ -138,6 +145,7 @@ def understood(config: "Config", topology: "Topology | None" = None, most: int |
         "max_queries_per_second_per_server": config.probe.max_qps_per_server,
         "max_queries_per_second": config.probe.max_qps,
         "warnings": list(config.warnings),
+        "notes": list(config.notes),
         "problems": list(topology.problems) if topology else [],
     }
 

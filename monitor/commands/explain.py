@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from monitor.commands.failure import Failure
+from monitor.commands.options import FILE
 
 
 def _codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -15,7 +16,7 @@ def _codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 @click.command()
 @click.argument("subject", metavar="CODE|ZONE", shell_complete=_codes)
-@click.option("-c", "--config", "config", type=click.Path(dir_okay=False, path_type=Path), envvar="SOAWATCH_CONFIG",
+@click.option("-c", "--config", "config", type=FILE, envvar="SOAWATCH_CONFIG",
               show_envvar=True, help="The configuration, to explain a zone that is watched.")  # fmt: skip
 @click.option("--server", "servers", multiple=True, metavar="NAME=ADDRESS[:PORT]",
               help="Ask this server of the zone; may be given more than once.")  # fmt: skip

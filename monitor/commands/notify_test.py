@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from monitor.commands.failure import Failure
-from monitor.commands.run import CONFIG
+from monitor.commands.options import CONFIG
 
 
 @click.command()

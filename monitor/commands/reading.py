@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from monitor.oneshot.subject import Wanted
 
 
-def read(path: Path, *, raw: bool = False) -> Config:
-    """The configuration. Mistakes end the command with status 78, each on a line; ``raw`` lets ConfigError through."""
+def read(path: Path, *, raw: bool = False, elsewhere: bool = False) -> Config:
+    """The configuration. Mistakes end the command with status 78, each on a line; ``raw`` lets ConfigError through.
+
+    ``elsewhere``: credentials that only the service has are none; for a command that uses no secret.
+    """
     try:
-        return load(path, os.environ)
+        return load(path, os.environ, elsewhere=elsewhere)
     except ConfigError as error:
         if raw:
             raise

@@ -4,11 +4,7 @@ from pathlib import Path
 
 import click
 
-CONFIG = click.option(
-    "-c", "--config", "config",
-    type=click.Path(dir_okay=False, path_type=Path), envvar="SOAWATCH_CONFIG", show_envvar=True, required=True,
-    help="The configuration file (TOML).",
-)  # fmt: skip
+from monitor.commands.options import CONFIG
 
 
 @click.command()

@@ -58,12 +58,13 @@ class Wrong(ValueError):
 
 @dataclass(slots=True)
 class Book:
-    """Collects the mistakes and warnings of one file while it is read."""
+    """Collects the mistakes, warnings and notes of one file while it is read."""
 
     file: str
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[Mistake] = field(default_factory=list)
+    notes: list[Mistake] = field(default_factory=list)
     _touched: set[KeyPath] = field(default_factory=set)
 
     def mistake(self, path: KeyPath, text: str, hint: str = "") -> None:
@@ -96,6 +97,10 @@ class Book:
 
     def warn(self, path: KeyPath, text: str, hint: str = "") -> None:
         self.warnings.append(Mistake(self.file, self.line(path), shown(self._there(path)), text, hint))
+
+    def note(self, path: KeyPath, text: str) -> None:
+        """What could not be looked at here, and is nobody's mistake."""
+        self.notes.append(Mistake(self.file, self.line(path), shown(self._there(path)), text))
 
     def line(self, path: KeyPath) -> int | None:
         """The line of the key, or of the nearest table around it."""

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from monitor.config.permissions import denial
+
 _KINDS = {
     stat.S_IFDIR: "a directory, not a file",
     stat.S_IFIFO: "a pipe, not a file",
@@ -45,8 +47,13 @@ def other_kind(path: Path) -> str:
 
 
 def reason(error: OSError) -> str:
-    """Why a file cannot be had."""
-    return "no such file" if isinstance(error, FileNotFoundError) else error.strerror or type(error).__name__
+    """Why a file cannot be had; where that is not allowed, what is in the way and who we are."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    text = error.strerror or type(error).__name__
+    if isinstance(error, PermissionError) and isinstance(error.filename, str | os.PathLike):
+        return f"{text}: {denial(Path(error.filename))}"
+    return text
 
 
 def _refuse_other_kinds(found: os.stat_result) -> None:

@@ -10,7 +10,7 @@ from monitor import names
 from monitor.config import raw, reading, rows
 from monitor.config.census import Build, Census, Options
 from monitor.config.errors import Book, KeyPath, Mistake, Wrong, quoted, shown
-from monitor.config.files import check_kind
+from monitor.config.files import check_kind, reason
 from monitor.config.model import Listed, ZoneEntry
 from monitor.config.secrets import Place
 from monitor.config.zones import Around, entry_of, zones
@@ -107,7 +107,7 @@ class Lists:
                 self.book.mistake(where, f"there is no file in {quoted(written)}")
             return [_readable(one) for one in found]
         except OSError as error:
-            self.book.mistake(where, f"{quoted(written)} cannot be read: {error.strerror or type(error).__name__}")
+            self.book.mistake(where, f"{quoted(written)} cannot be read: {reason(error)}")
         except Wrong as error:
             self.book.wrong(where, error)
         return []
@@ -159,7 +159,7 @@ class Lists:
                     else:
                         self.census.add(batch.names, batch.kinds)
             except OSError as error:
-                sheet.tell(None, "", f"cannot be read: {error.strerror or type(error).__name__}", "")
+                sheet.tell(None, "", f"cannot be read: {reason(error)}", "")
             if not sheet.count and not sheet.told:
                 sheet.tell(None, "", "names no zone", "was it cut short? take it away if it is meant to be empty")
 

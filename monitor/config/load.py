@@ -30,22 +30,24 @@ from monitor.config.zones import Around
 __all__ = ["ConfigError", "load", "parse"]
 
 
-def load(path: Path, env: Mapping[str, str]) -> Config:
+def load(path: Path, env: Mapping[str, str], *, elsewhere: bool = False) -> Config:
     """The configuration in the file ``path``; ``env`` is the environment that ``*_env`` keys refer to.
 
-    Raises ConfigError with every mistake there is. Reads the file, and the lists of zones and secret files it names.
+    ``elsewhere``: it is for a service that has credentials which are not here; where they are to be, something stands
+    that is good for nothing. Raises ConfigError with every mistake there is. Reads the file, and the lists of zones
+    and secret files it names.
     """
-    return parse(reading.text_of(path), path, env)
+    return parse(reading.text_of(path), path, env, elsewhere=elsewhere)
 
 
-def parse(text: str, path: Path, env: Mapping[str, str]) -> Config:
+def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = False) -> Config:
     """The same from text; ``path`` is what it is called, and where relative paths start from."""
     found, book = reading.document(text, str(path))
     written_servers = tuple(_names(found, "servers"))
     written_keys = tuple(_names(found, "keys"))
     written_receivers = tuple(_names(found, "receivers"))
     file = reading.checked(found, book)
-    place = Place(path.absolute().parent, env)
+    place = Place(path.absolute().parent, env, elsewhere)
     around = Around(servers(book, file, written_servers), written_keys)
     notifiers, kinds = receivers(book, file, place)
     watched, listed = Lists(book, around, place).read(file)
@@ -72,7 +74,7 @@ def parse(text: str, path: Path, env: Mapping[str, str]) -> Config:
     _check_patience(book, config)
     book.close()
     advise(book, config, around.places)
-    return replace(config, warnings=book.advice())
+    return replace(config, warnings=book.advice(), notes=tuple(map(str, book.notes)))
 
 
 def _names(found: Mapping[str, Any], section: str) -> tuple[str, ...]:

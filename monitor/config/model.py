@@ -134,3 +134,5 @@ class Config:
     """Above this many zones /metrics has per-zone series only for those that are not good."""
     warnings: tuple[str, ...] = ()
     """What is allowed but unwise, each with file and line."""
+    notes: tuple[str, ...] = ()
+    """What could not be looked at, each with file and line."""

@@ -1,5 +1,6 @@
 """Where is the secret?"""
 
+import base64
 import os
 import re
 import stat
@@ -14,6 +15,9 @@ from monitor.config.errors import Book, KeyPath, Wrong, quoted
 from monitor.config.files import open_file, reason
 
 LARGEST = 64 * 1024
+_STAND_IN = base64.b64encode(b"the credential is not here to be read").decode()
+"""For a secret that is not looked at: long enough, and base64, as a TSIG key has to be."""
+_STAND_IN_URL = "https://credential.invalid/"
 WAYS = ("", "_file", "_env", "_credential")
 
 
@@ -23,6 +27,8 @@ class Place:
 
     directory: Path
     env: Mapping[str, str]
+    elsewhere: bool = False
+    """Credentials that are not here are where the service runs: not a mistake, but a note. Nothing is sent then."""
 
     def path(self, text: str) -> Path:
         """A path as the file means it: relative to its directory, ``~/`` is home. Raises Wrong."""
@@ -79,12 +85,15 @@ def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> S
     if way == "_file":
         file = book.parsed(where, text, place.path)
         return None if file is None else _from_file(book, where, file, credential=False)
-    directory = place.env.get("CREDENTIALS_DIRECTORY")
-    if directory is None:
-        book.mistake(where, "there are no credentials here", "systemd sets CREDENTIALS_DIRECTORY for LoadCredential=")
-        return None
     if "/" in text or text in (".", "..") or not text or not text.isprintable():
         book.mistake(where, f"{quoted(text)} is not the name of a credential")
+        return None
+    directory = place.env.get("CREDENTIALS_DIRECTORY")
+    if directory is None:
+        if place.elsewhere:
+            book.note(where, f"the credential {quoted(text)} is not looked at: only the service has it")
+            return Secret(_STAND_IN_URL if "url" in str(where[-1]) else _STAND_IN)
+        book.mistake(where, "there are no credentials here", "systemd sets CREDENTIALS_DIRECTORY for LoadCredential=")
         return None
     return _from_file(book, where, Path(directory) / text, credential=True)
 

@@ -96,8 +96,8 @@ async def test_the_rules_speak_of_metrics_that_exist(deployed: Path) -> None:
 async def test_systemd_takes_the_unit(deployed: Path) -> None:
     analyze = program("systemd-analyze", package="systemd")
     unit = deployed / "soawatch.service"
-    assert unit.read_text().count("/usr/local/bin/soawatch") == 1
-    unit.write_text(unit.read_text().replace("/usr/local/bin/soawatch", "/bin/true"))
+    assert unit.read_text().count("/opt/soawatch/bin/soawatch") == 2
+    unit.write_text(unit.read_text().replace("/opt/soawatch/bin/soawatch", "/bin/true"))
     checked = subprocess.run(
         [analyze, "verify", "--man=no", unit], capture_output=True, text=True, timeout=60, check=False
     )

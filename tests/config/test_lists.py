@@ -157,7 +157,7 @@ def test_a_mistake_is_told_with_its_file_and_line(tmp_path: Path, file: str, tex
 
 
 SECTIONS = [
-    ('[[lists]]\nfile = "none.txt"\n', '7: lists[0].file: "none.txt" cannot be read: No such file or directory'),
+    ('[[lists]]\nfile = "none.txt"\n', '7: lists[0].file: "none.txt" cannot be read: no such file'),
     ('[[lists]]\nfile = "d"\n', '7: lists[0].file: "d" is a directory (write directory = "…")'),
     ('[[lists]]\ndirectory = "a.txt"\n', '7: lists[0].directory: "a.txt" cannot be read: Not a directory'),
     ('[[lists]]\ndirectory = "d"\n', '7: lists[0].directory: there is no file in "d"'),

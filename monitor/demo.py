@@ -27,6 +27,7 @@ SCENES = (
     "skewed-clock",
     "truncated-transfer",
     "lame",
+    "last-server",
     "expired",
     "not-authoritative",
     "record-changed",
@@ -59,6 +60,8 @@ class Noticed:
     texts: dict[str, str]
     told: float | None
     resolved: float | None
+    last: float | None = None
+    """When the receiver heard that no server is left, where the fault spreads to the last one."""
 
     @property
     def as_expected(self) -> bool:
@@ -66,7 +69,8 @@ class Noticed:
         if not self.fault.codes:
             return not self.fired and self.told is None
         heard = self.told is not None and self.resolved is not None
-        return set(self.fault.codes) <= self.fired and heard is news(self.fault)
+        spread = self.last is not None or not self.fault.spreads_to
+        return set(self.fault.codes) <= self.fired and heard is news(self.fault) and spread
 
 
 def news(fault: Fault) -> bool:
@@ -106,6 +110,14 @@ async def play(stage: Stage, fault: Fault, progress: Progress = lambda text: Non
         for zone in broken.zones:
             broken.change(zone)
     await until(look, PATIENCE if fault.codes else QUIET)
+    last: float | None = None
+    if fault.spreads_to:
+        progress(f"{monotonic() - start:4.1f} s  now {fault.spreads_to} too, the last server that is left")
+        broken.break_(fault.name, fault.spreads_to)
+        await until(lambda: stage.hook.of_the_last(start, broken.zones) is not None, PATIENCE)
+        last = stage.hook.of_the_last(start, broken.zones)
+        if last is not None:
+            progress(f"{last:4.1f} s  the receiver was told that no server is left that answers")
     mended = monotonic()
     broken.mend(fault.name)
     settled = await until(lambda: well(stage.service.status, zones), PATIENCE)
@@ -113,7 +125,7 @@ async def play(stage: Stage, fault: Fault, progress: Progress = lambda text: Non
     if heard is not None and settled:
         await until(lambda: stage.hook.since(mended, "incident.resolved", zones) is not None, 5.0)
         resolved = stage.hook.since(mended, "incident.resolved", zones)
-    return Noticed(fault, codes, frozenset(fired), texts, heard, resolved)
+    return Noticed(fault, codes, frozenset(fired), texts, heard, resolved, last)
 
 
 async def play_all(stage: Stage, faults: Sequence[Fault], hear: Hear) -> list[Noticed]:

@@ -89,6 +89,8 @@ class Heard:
     at: float
     incident: str
     zones: frozenset[str]
+    unserved: frozenset[str] = frozenset()
+    """Zones that no server answers for, as it was told."""
 
 
 @dataclass(slots=True)
@@ -108,13 +110,19 @@ class Hook:
         except WebhookVerificationError:
             return Response(status_code=401)
         data = said["data"]
-        self.told.append(Heard(said["type"], monotonic(), data["id"], frozenset(data["zones"])))
+        zones, unserved = frozenset(data["zones"]), frozenset(data["unserved_zones"])
+        self.told.append(Heard(said["type"], monotonic(), data["id"], zones, unserved))
         return Response(status_code=204)
 
     def since(self, start: float, kind: str, zones: Collection[str] = ()) -> float | None:
         """Seconds from ``start`` until it was told so of an incident that began in one of these zones, or in any."""
         wanted = {each.incident for each in self.told if not zones or not each.zones.isdisjoint(zones)}
         found = (each for each in self.told if each.kind == kind and each.at >= start and each.incident in wanted)
+        return next((each.at - start for each in found), None)
+
+    def of_the_last(self, start: float, zones: Collection[str]) -> float | None:
+        """Seconds from ``start`` until it was told that no server is left that answers for all of these zones."""
+        found = (each for each in self.told if each.at >= start and each.unserved.issuperset(zones))
         return next((each.at - start for each in found), None)
 
 

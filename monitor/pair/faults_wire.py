@@ -78,6 +78,15 @@ WIRE = (
         condition=Condition.ABSENT,
     ),
     row(
+        "last-server",
+        "ns2",
+        "zone-not-served",
+        "Refuses questions about the zones; in the demo the primary does so too, once that has been told.",
+        "The zones are lost on the secondary, and a while later on the last server that has them.",
+        spreads_to="ns1",
+        condition=Condition.ABSENT,
+    ),
+    row(
         "not-authoritative",
         "ns2",
         "not-authoritative",

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.demo import Noticed, news, play, ready, scene, stage
 from monitor.pair.faults import FAULTS
-from tests.stories.mailbox import mailbox
+from tests.stories.mailbox import Mailbox, mailbox
 
 AT_ONCE = 6
 
@@ -35,12 +35,16 @@ class Story:
     subjects: tuple[str, ...]
 
 
+def opened(box: Mailbox) -> int:
+    return sum("FIRING" in subject for subject in box.subjects)
+
+
 async def tell(name: str) -> Story:
     async with mailbox() as box, stage(more=MAIL.format(port=box.port)) as on:
         await ready(on)
         noticed = await play(on, scene(name))
         async with asyncio.timeout(15):
-            while noticed.told is not None and not any("RESOLVED" in subject for subject in box.subjects):
+            while noticed.told is not None and sum("RESOLVED" in subject for subject in box.subjects) < opened(box):
                 await asyncio.sleep(0.05)
         return Story(noticed, tuple(said for said, _ in on.hook.heard), tuple(box.subjects))
 
@@ -74,8 +78,10 @@ def test_a_fault_is_found_told_and_seen_to_end(stories: Mapping[str, Story | Bas
     assert max(noticed.codes.values()) < FINDING
     assert story.heard[0] == "incident.opened"
     assert story.heard[-1] == "incident.resolved"
-    assert story.heard.count("incident.opened") == story.heard.count("incident.resolved") == 1
-    assert set(story.heard[1:-1]) <= {"incident.worsened"}
+    incidents = 2 if fault.spreads_to else 1
+    assert story.heard.count("incident.opened") == story.heard.count("incident.resolved") == incidents
+    assert set(story.heard[1:-1]) <= {"incident.worsened", "incident.opened", "incident.resolved"}
+    assert any("no server is left that answers" in subject for subject in story.subjects) is bool(fault.spreads_to)
     assert noticed.resolved is not None
     opened, ended = story.subjects[0], story.subjects[-1]
     assert opened.startswith("[FIRING"), opened

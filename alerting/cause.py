@@ -190,18 +190,22 @@ def _own_troubles(codes: Mapping[Place, set[str]], roots: Mapping[Place, Place])
 
 
 def _grouped(troubles: Mapping[str, set[Place]], topology: Topology) -> Mapping[Trouble, set[Place]]:
-    """The places whose trouble is their server's: several zones have it there, and more zones than the zone has
-    servers with it; or most zones of the server do.
+    """The places whose trouble is their server's: most of its zones have it there; or several do, and more than the
+    zone has servers with it, those not counted that are failing anyway.
     """
     grouped: dict[Trouble, set[Place]] = {}
     for name, places in troubles.items():
         zones_at: dict[str, set[Place]] = defaultdict(set)
         for place in places:
             zones_at[place[1]].add(place)
-        servers_of = Counter(zone for zone, _ in places)
+        failing = {
+            server
+            for server, here in zones_at.items()
+            if len(here) >= AT_LEAST and len(here) > MOST * topology.served.get(server, 0)
+        }
+        servers_of = Counter(zone for zone, server in places if server not in failing)
         for server, here in zones_at.items():
-            most = len(here) > MOST * topology.served.get(server, 0)
-            group = here if most else {place for place in here if len(here) > servers_of[place[0]]}
+            group = here if server in failing else {place for place in here if len(here) > servers_of[place[0]]}
             if len(group) >= AT_LEAST:
                 grouped[server, name] = group
     return grouped

@@ -50,6 +50,14 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Zones of an incident that no server answers for, and those of them of which it is ``certain``."""
+
+    zones: tuple[str, ...] = ()
+    certain: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Members:
     """The alerts of an incident: those that are not OK, pending ones of its cause included, and those just over."""
 
@@ -86,13 +94,13 @@ def update(
         placed = {alert.key: alert for alert in joined}
         grave = [placed.get(alert.key, alert) for alert in grave]
     members = _members(after, grave, changed, causes)
-    unserved = _unserved(grave, rules)
+    unserved = _unserved(members, grave, rules)
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
     moved = {alert.incident for alert in (*changed, *joined)}
     changes, tellings = [], []
     for name, incident in list(after.items()):
         if not (anew or name in moved or incident is not book.incidents.get(name)) and _as_it_was(
-            incident, current(members[name].standing), unserved[name], now
+            incident, current(members[name].standing), unserved[name].zones, now
         ):
             continue
         done, news = _go_on(incident, members[name], unserved[name], unwatched, rules, now)
@@ -201,26 +209,34 @@ def _as_it_was(incident: Incident, standing: Sequence[Alert], unserved: tuple[st
     )
 
 
-def _unserved(grave: Iterable[Alert], rules: Rules) -> Mapping[str, tuple[str, ...]]:
-    """Incident → the zones that no server answers for since the latest alert of them is in it."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for zone, alert in unserved_zones(grave, rules.topology).items():
-        found[alert.incident or ""].append(zone)
-    return defaultdict(tuple, {name: tuple(sorted(zones)) for name, zones in found.items()})
+def _unserved(members: Mapping[str, Members], grave: Iterable[Alert], rules: Rules) -> Mapping[str, Lost]:
+    """Incident → the zones that no server answers for, where the latest of the alerts that make it so is in it.
+
+    As soon as that is certain of one of them those count too whose last alert is still in its grace.
+    """
+    lost = unserved_zones(grave, rules.topology)
+    found: dict[str, Lost] = defaultdict(Lost)
+    for name, incident in members.items() if lost else ():
+        here = {a.key: a.key.zone for a in incident.standing if a.key.zone in lost}
+        zones = sorted(zone for key, zone in here.items() if lost[zone].latest.key == key)
+        certain = frozenset(zone for zone in zones if lost[zone].certain)
+        if certain:
+            found[name] = Lost(tuple(zones), certain)
+    return found
 
 
 def _go_on(
     incident: Incident,
     members: Members,
-    unserved: tuple[str, ...],
+    lost: Lost,
     unwatched: Collection[AlertKey],
     rules: Rules,
     now: datetime,
 ) -> tuple[Incident, list[Telling]]:
     """The incident as it is by now, and what is told of it."""
-    fresh = _as_of_now(incident, members, unserved, unwatched, now)
+    fresh = _as_of_now(incident, members, lost.zones, unwatched, now)
     if members.standing:
-        return announce(fresh, Firing.of(current(members.standing), rules.cadence), rules, now)
+        return announce(fresh, Firing.of(current(members.standing), rules.cadence, lost.certain), rules, now)
     ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
     ended = max([ended, *(line.ended for line in fresh.lines if line.ended is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended), now)

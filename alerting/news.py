@@ -70,9 +70,13 @@ class Firing:
     codes: frozenset[str] = frozenset()
     patience: timedelta = timedelta(0)
     more_to_come: bool = False
+    unserved: frozenset[str] = frozenset()
+    """Zones of which it is certain that no server answers for them."""
 
     @classmethod
-    def of(cls, alerts: Collection[Alert], cadence: Mapping[str, timedelta]) -> "Firing":
+    def of(
+        cls, alerts: Collection[Alert], cadence: Mapping[str, timedelta], unserved: frozenset[str] = frozenset()
+    ) -> "Firing":
         """``alerts`` are all of the incident that are not OK."""
         firing = [alert for alert in alerts if alert.phase is Phase.FIRING]
         telling = [alert for alert in firing if alert.key.code not in CONSEQUENCES] or firing
@@ -85,6 +89,7 @@ class Firing:
             codes=codes,
             patience=max((_patience(cadence.get(a.key.check)) for a in firing), default=timedelta(0)),
             more_to_come=any(a.severity > gravest or a.key.code not in codes | CONSEQUENCES for a in pending),
+            unserved=unserved,
         )
 
 
@@ -146,7 +151,9 @@ def _patience(cadence: timedelta | None) -> timedelta:
 def _news(incident: Incident, told: Told, firing: Firing, policy: Policy, now: datetime) -> News | None:
     """What those hear who know of it already."""
     update_at = told.at + _pause(incident)
-    if incident.severity > told.severity or _grew(incident.unserved, told.unserved):
+    if incident.severity > told.severity:
+        return News.WORSENED
+    if _grew(firing.unserved, told.unserved) and _urgent_at(told) <= now:
         return News.WORSENED
     if _grown(told, firing) and update_at <= now:
         return News.WORSENED
@@ -156,6 +163,11 @@ def _news(incident: Incident, told: Told, firing: Firing, policy: Policy, now: d
     if policy.remind and told.at + policy.remind <= now and firing.codes:
         return News.REMINDED
     return None
+
+
+def _urgent_at(told: Told) -> datetime:
+    """The first zone that no server answers for is told at once; where one was told more follow a minute later."""
+    return told.at + GROUP_WAIT if told.unserved else told.at
 
 
 def _pause(incident: Incident) -> timedelta:
@@ -198,6 +210,8 @@ def _due_at(
     when = [told.at + policy.remind] if policy.remind and firing.codes else []
     if _grown(told, firing):
         when.append(update_at)
+    if _grew(firing.unserved, told.unserved):
+        when.append(_urgent_at(told))
     if not incident.recovering:
         if incident.severity < told.severity or not set(incident.receivers) <= set(matching):
             when.append(calm_at)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from alerting.cause import Topology
-from alerting.headline import changes, headline
+from alerting.headline import UNSERVED, changes, headline
 from alerting.incidents import update
 from alerting.message import render
 from alerting.model import Alert, Change, News, Phase, Policy, Route, Severity, Telling
@@ -99,6 +99,41 @@ def test_zones_of_three_dead_servers_are_told_as_unserved_once_by_the_last_of_th
     desk.end(*down(names, "ns3", at=1))
     assert ear.subjects() == ["[RESOLVED] ns3, 200 zones: ns3 cannot be reached"]
     assert not any(i.unserved for i in desk.book.incidents.values())
+
+
+@pytest.mark.parametrize("grace", [True, False])
+def test_zones_that_lose_their_last_server_one_after_the_other_are_one_message_or_two(grace: bool) -> None:
+    """A sweep meets the zones of the last server one by one; with a grace all are on their way when the first fires."""
+    names = zones(200)
+    desk = on(names, "ns1", "ns2")
+    ear = Ear(desk)
+    desk.cadence = {DEAD: timedelta(minutes=1)}
+    desk.fire(*down(names, "ns2", at=-5))
+    ear.subjects()
+    if grace:
+        desk.move(Phase.PENDING, *down(names, "ns1", at=1))
+    start = desk.at = 2 if grace else 1
+    for number, name in enumerate(names):
+        desk.at = start + 0.9 * number / len(names)
+        desk.take(desk_batch(desk, *down([name], "ns1", at=1)))
+    desk.wait(30)
+    heard = ear.subjects()
+    assert heard[-1] == f"[{'FIRING' if grace else 'WORSE'} critical] 200 zones: {UNSERVED}; the last was ns1"
+    assert len(heard) == (1 if grace else 2)
+
+
+def test_a_zone_that_might_be_lost_is_no_news_before_that_is_certain() -> None:
+    names = zones(3)
+    desk = on(names, "ns1", "ns2")
+    desk.fire(*down(names, "ns2"))
+    desk.fire(*down(names[:1], "ns1", at=1))
+    lost = desk.book.incidents.values()
+    assert [each.unserved for each in lost] == [(), (names[0],)]
+    desk.at = 40
+    assert desk.move(Phase.PENDING, *down(names[1:], "ns1", at=40)) == []
+    assert desk.wait(2) == []
+    assert desk.end(*down(names[1:], "ns1")) == []
+    assert desk.wait(2) == []
 
 
 def test_a_hidden_server_and_a_late_one_do_not_count_as_left_or_gone() -> None:

@@ -34,6 +34,9 @@ SCENES = (
     "serial-ahead",
     "serial-back",
     "forged",
+    "strays",
+    "elsewhere",
+    "edns-servfail",
     "garbage",
     "dead",
 )

@@ -54,6 +54,19 @@ class Wire(StrEnum):
     CLEAN = "clean"
     GARBAGE = "garbage"
     FORGED = "forged"
+    STRAYS = "strays"
+    """Over UDP, answers under another id than was asked."""
+    ELSEWHERE = "elsewhere"
+    """Over UDP, answers from another address than was asked."""
+
+
+class Edns(StrEnum):
+    """What becomes of a question with EDNS (RFC 6891)."""
+
+    KNOWN = "known"
+    DROPPED = "dropped"
+    SERVFAIL = "servfail"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ class Conduct:
     tcp: Tcp = Tcp.OPEN
     udp: bool = True
     wire: Wire = Wire.CLEAN
+    edns: Edns = Edns.KNOWN
     delay: float = 0.0
     loss: float = 0.0
     skew: float = 0.0

@@ -100,12 +100,23 @@ class Endpoint:
             for packet in packets:
                 self._send_from_elsewhere(false(packet), peer)
             return [each for packet in packets for each in (*forged(packet, self._dice), packet)]
+        if conduct.wire is Wire.STRAYS:
+            return [each for packet in packets for each in forged(packet, self._dice)[:1]]
+        if conduct.wire is Wire.ELSEWHERE:
+            for packet in packets:
+                self._send_from_elsewhere(packet, peer, sockets.other_host(self.address.host))
+            return []
         return packets
 
-    def _send_from_elsewhere(self, packet: bytes, peer: tuple[str, int]) -> None:
-        """From another port than the one that was asked, as a forger off the path does who has guessed the id."""
+    def _send_from_elsewhere(self, packet: bytes, peer: tuple[str, int], host: str = "") -> None:
+        """From another port than the one that was asked, as a forger off the path does who has guessed the id.
+
+        Or from another ``host``, as a machine with several addresses does that picks the wrong one.
+        """
         with socket.socket(self._udp_socket.family, socket.SOCK_DGRAM) as other, contextlib.suppress(OSError):
             other.setblocking(False)
+            if host:
+                other.bind((host, 0))  # a port of its own, as the system has it: of ours another may be using it there
             other.sendto(packet, peer)
 
     def _send_later(self, packets: list[bytes], peer: tuple[str, int], delay: float) -> None:

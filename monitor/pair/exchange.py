@@ -12,7 +12,7 @@ from dns.rdatatype import RdataType
 
 from monitor.pair import tsig
 from monitor.pair.answer import answer, unknown_version, upward
-from monitor.pair.conduct import Answers, Conduct, Stream
+from monitor.pair.conduct import Answers, Conduct, Edns, Stream
 from monitor.pair.holding import Zones
 from monitor.pair.render import render
 from monitor.pair.request import PAYLOAD, Request, bare, read, reply
@@ -23,6 +23,8 @@ _PLAIN = 512
 _MOST = 65_535
 _NO_TRANSFER = {Answers.SERVFAIL: Rcode.SERVFAIL, Answers.UPWARD: Rcode.NOTAUTH}
 """Who answers so does not give the zone away either."""
+
+_NO_EDNS = {Edns.SERVFAIL: Rcode.SERVFAIL, Edns.REFUSED: Rcode.REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ def exchange(wire: bytes, position: Position, peer: str, *, udp: bool) -> Reply:
         return Reply("badly-signed", [_seal(reply(request, Rcode.NOTAUTH), signed, position.now, limit)])
     if request.message.edns > 0:
         return Reply("query", [_seal(unknown_version(request, position.nsid), signed, position.now, limit)])
+    if request.opcode == Opcode.QUERY and request.message.edns == 0 and position.conduct.edns is not Edns.KNOWN:
+        return _without_edns(request, position, signed, limit)
     if request.opcode == Opcode.NOTIFY:
         message, notified = _hear(request, position, peer, signed)
         return Reply("notify", [_seal(message, signed, position.now, limit)], notified=notified)
@@ -74,6 +78,14 @@ def exchange(wire: bytes, position: Position, peer: str, *, udp: bool) -> Reply:
         return _transfer(request, position, signed, udp=udp)
     message = _colour(answer(request, position.zones, position.nsid), position.conduct)
     return Reply("query", [_seal(message, signed, position.now, limit)])
+
+
+def _without_edns(request: Request, position: Position, signed: Signed | None, limit: int) -> Reply:
+    """What one says, or does not, that cannot bear EDNS."""
+    rcode = _NO_EDNS.get(position.conduct.edns)
+    if rcode is None:
+        return Reply("dropped")
+    return Reply("query", [_seal(reply(request, rcode), signed, position.now, limit)])
 
 
 def _limit(request: Request, *, udp: bool) -> int:

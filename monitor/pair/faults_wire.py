@@ -1,6 +1,6 @@
 """Which faults lie in how a server is reached, and in how it answers?"""
 
-from monitor.pair.conduct import Answers, Condition, Tcp, Wire
+from monitor.pair.conduct import Answers, Condition, Edns, Tcp, Wire
 from monitor.pair.fault import row
 
 WIRE = (
@@ -68,6 +68,46 @@ WIRE = (
         "Each UDP answer comes after a burst of forgeries: wrong ids, another port, a false serial.",
         "Somebody forges answers: a monitor must not believe one of them.",
         wire=Wire.FORGED,
+    ),
+    row(
+        "strays",
+        "ns2",
+        "malformed-answer",
+        "Answers over UDP under another id than was asked; TCP is as it should be.",
+        "Something before the secondary mangles UDP: resolvers throw away all it says, though its TCP is fine.",
+        wire=Wire.STRAYS,
+    ),
+    row(
+        "elsewhere",
+        "ns2",
+        "unexpected-source",
+        "Answers over UDP from another address than the one that was asked.",
+        "The secondary has several addresses, and answers from the wrong one.",
+        wire=Wire.ELSEWHERE,
+    ),
+    row(
+        "edns-dropped",
+        "ns2",
+        "edns-broken",
+        "Answers nothing to questions with EDNS.",
+        "A firewall before the secondary drops what it does not know: EDNS.",
+        edns=Edns.DROPPED,
+    ),
+    row(
+        "edns-servfail",
+        "ns2",
+        "edns-broken",
+        "Answers SERVFAIL to questions with EDNS.",
+        "The secondary fails on EDNS: the zone is there, for those who ask without.",
+        edns=Edns.SERVFAIL,
+    ),
+    row(
+        "edns-refused",
+        "ns2",
+        "edns-broken",
+        "Answers REFUSED to questions with EDNS.",
+        "The secondary refuses EDNS, and serves the zone to those who ask without.",
+        edns=Edns.REFUSED,
     ),
     row(
         "lame",

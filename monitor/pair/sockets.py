@@ -53,5 +53,13 @@ def bind_tcp(host: str, port: int) -> socket.socket:
     return tcp
 
 
+def other_host(host: str) -> str:
+    """Another loopback address than this one; of IPv6 there is none other (RFC 4291 section 2.5.3)."""
+    if ":" in host:
+        return host
+    here = ipaddress.IPv4Address(host)
+    return str(here + 1 if (here + 1).is_loopback and int(here) & 0xFF < 0xFE else here - 1)
+
+
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 from checks.model import Address, Outcome, Transport
@@ -28,7 +27,7 @@ async def anywhere(sockets: Sockets, address: Address, write: Callable[[int], As
     (RFC 5452 section 9.1). That is believed only once two askings have been answered from there, each under an id and
     to a port that nobody can have guessed.
     """
-    sources: Counter[Place] = Counter()
+    sources: dict[str, list[int]] = {}
     asked, waited = 0, 0.0
     for number, wait in enumerate(waits):
         found = await _asking(sockets, address, write(number), wait)
@@ -36,11 +35,12 @@ async def anywhere(sockets: Sockets, address: Address, write: Callable[[int], As
         if isinstance(found, Heard) or (isinstance(found, Failure) and found.outcome is Outcome.UNASKED):
             return found
         if not isinstance(found, Failure):
-            sources[found] += 1
-    for place, times in sources.items():
-        if times > 1:
-            source = str(Address(*place))
-            return Failure(Outcome.MISMATCHED, f"answers come from {source}", times, source=source)
+            host, port = found
+            sources.setdefault(host, []).append(port)
+    for host, ports in sources.items():
+        if len(ports) > 1:
+            source = _called(host, ports, address)
+            return Failure(Outcome.MISMATCHED, f"answers come from {source}", len(ports), source=source)
     return Failure(Outcome.TIMEOUT, f"no answer to {asked} askings within {waited:g} s, from any address")
 
 
@@ -73,6 +73,13 @@ async def _asking(sockets: Sockets, address: Address, ask: Ask, wait: float) -> 
         return ours(error, "send")
     finally:
         sockets.close(sock)
+
+
+def _called(host: str, ports: list[int], address: Address) -> str:
+    """The port is said where it is always the same one; where it never is, somebody translates ports (NAT)."""
+    if len(set(ports)) == 1:
+        return str(Address(host, ports[0]))
+    return f"{host}, from ever another port" if _host(host) == _host(address.host) else host
 
 
 def _same(source: tuple[str, int], place: tuple[str, int] | tuple[str, int, int, int]) -> bool:

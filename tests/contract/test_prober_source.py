@@ -56,6 +56,30 @@ async def test_answers_from_another_address_or_port_are_told_as_that(host: str, 
     assert not any(one.edns for one in server.asked[-2:])
 
 
+@pytest.mark.parametrize(
+    ("asked", "answers", "source"),
+    [
+        ("127.0.0.1", "127.0.0.7", "127.0.0.7"),
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1, from ever another port"),
+        ("::1", "::1", "::1, from ever another port"),
+    ],
+)
+async def test_a_source_whose_port_is_ever_another_is_told_by_its_address(
+    asked: str, answers: str, source: str, kind: str
+) -> None:
+    """Translation of ports on the way back gives each answer one of its own."""
+    with other(answers) as one, other(answers) as two:
+        times = iter(range(100))
+
+        def udp(query: Asked) -> list[bytes]:
+            (one, two)[next(times) % 2].sendto(good(query), (asked, server.sources[-1]))
+            return []
+
+        async with Nameserver(udp, host=asked) as server:
+            seen = await ask(server)
+    assert (seen.outcome, seen.source) == (Outcome.MISMATCHED, source)
+
+
 async def test_an_answer_from_the_right_address_is_one_and_is_asked_for_without_edns(kind: str) -> None:
     async with Nameserver(lambda query: [] if query.edns else [good(query)]) as server:
         seen = await ask(server)

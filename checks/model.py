@@ -121,7 +121,7 @@ def belonging(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecor
 class Query:
     """One question to one address. ``key`` names a TSIG key of the configuration; the prober holds the secret.
 
-    ``qtype`` "AXFR" asks for a transfer: permission is read off the first message unless ``whole``.
+    ``qtype`` "AXFR" asks for a transfer: permission is read off the first record that is not the SOA, unless ``whole``.
     ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314). ``anywhere`` asks over UDP without EDNS,
     and takes an answer from whatever address it comes.
     """

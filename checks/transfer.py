@@ -39,7 +39,7 @@ _FAILURE = {
     TransferResult.RCODE: "the server answers with an error",
     TransferResult.RESET: "the connection was closed or reset",
     TransferResult.TIMEOUT: "it did not come to an end in time",
-    TransferResult.EMPTY: "the answer is empty",
+    TransferResult.EMPTY: "it gives no record but the zone's SOA, if that",
     TransferResult.TRUNCATED: "it broke off before its end",
     TransferResult.MALFORMED: "it cannot be understood",
     TransferResult.SERIAL_MOVED: "it ends with another SOA than it began with",
@@ -53,13 +53,14 @@ _WITHHELD = frozenset({*_PERMISSION, TransferResult.RCODE, TransferResult.RESET,
 class Transfer:
     """Objective: the transfer matrix holds: server x key x expectation, for every address.
 
-    Steps: 1. Ask each address for AXFR over TCP with the key of each rule (permission is read off the first
-    message unless ``whole``), and beside it for the SOA over TCP. 2. Without an answer to the SOA there is no TCP,
-    and without a valid one the zone is not served: the rule is unsure, for a refusal proves nothing then. 3. Compare
-    with the expectation. The rule for server "*" is for all servers that no other rule with the same key names.
+    Steps: 1. Ask each address for AXFR over TCP with the key of each rule (permission is read off the first record
+    that is not the zone's SOA, unless ``whole``), and beside it for the SOA over TCP. 2. Without an answer to the SOA
+    there is no TCP, and without a valid one the zone is not served: the rule is unsure, for a refusal proves nothing
+    then. 3. Compare with the expectation. The rule for server "*" is for all servers that no other rule with the same
+    key names.
 
     ================  =====================================================================================
-    transfer-open     must be refused, and records were given
+    transfer-open     must be refused, and records other than the zone's SOA were given
     transfer-refused  must be allowed, and was denied: REFUSED, NOTAUTH, BADKEY, BADSIG, BADTIME, BADALG
     transfer-failed   must be allowed, was begun or not denied, and did not come to a good end
     ================  =====================================================================================
@@ -124,7 +125,7 @@ def _row(
     if axfr is None or result is None or soa is None:
         return Unsure(server.name, address, subject(rule), "no TCP, or the monitor could not ask")
     who = f"{server.name} ({address})"
-    if rule.expect is Expectation.REFUSED and (result is TransferResult.ALLOWED or axfr.records > 1):
+    if rule.expect is Expectation.REFUSED and _given(axfr):
         text = f"{who} gives the zone away to anyone with {_with(rule)}"
         return Finding("transfer-open", text, server.name, address, subject(rule))
     if result is TransferResult.ALLOWED:
@@ -140,6 +141,13 @@ def _row(
     does = "refuses the transfer" if result in _PERMISSION else "fails at the transfer"
     text = f"{who} {does} with {_with(rule)}: {reason}"
     return Finding(code, text, server.name, address, subject(rule))
+
+
+def _given(axfr: Observation) -> bool:
+    """Whether more came than the zone's SOA, which whoever may ask has anyway."""
+    if axfr.transfer is TransferResult.ALLOWED:
+        return True
+    return axfr.transfer is not TransferResult.EMPTY and axfr.records > 1
 
 
 def _with(rule: TransferRule) -> str:
@@ -165,7 +173,7 @@ def _reason(rule: TransferRule, axfr: Observation, result: TransferResult) -> st
     reason = _FAILURE[result]
     if result is TransferResult.RCODE and axfr.rcode is not None:
         reason = f"{reason} ({axfr.rcode})"
-    if axfr.records:
+    if axfr.records and result is not TransferResult.EMPTY:
         reason = f"{reason}, after {counted(axfr.records, 'record')}"
     if result is TransferResult.TIMEOUT and axfr.rtt is not None:
         reason = f"{reason} ({span(axfr.rtt)})"

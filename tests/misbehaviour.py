@@ -296,12 +296,48 @@ async def _reset_it(connection: Connection) -> None:
     connection.reset()
 
 
+async def _refused_later(connection: Connection) -> None:
+    query = connection.query
+    assert query is not None
+    await connection.send(reply(query, rcode=REFUSED, question=b""))
+
+
+def failing_once(then: Tcp, rcode: int = SERVFAIL) -> Tcp:
+    """As a server that is loading, or has too many transfers under way."""
+    times = iter(range(1000))
+
+    async def tcp(query: Asked, connection: Connection) -> None:
+        if next(times):
+            await then(query, connection)
+        else:
+            await connection.send(reply(query, rcode=rcode, aa=False))
+
+    return tcp
+
+
+def _plain_only_transfer(then: Tcp) -> Tcp:
+    async def tcp(query: Asked, connection: Connection) -> None:
+        if query.edns:
+            await connection.send(reply(query, rcode=FORMERR, aa=False))
+        else:
+            await then(query, connection)
+
+    return tcp
+
+
 TRANSFERS: dict[str, Callable[[], Tcp]] = {
     "whole": lambda: transfer(lambda _: zone()),
     "whole, aa=0": lambda: transfer(lambda _: zone(), aa=False),
     "whole, in one message": lambda: transfer(lambda _: [[soa(), rr(name("a.example.net."), A, b"\xc0\0\2\1"), soa()]]),
     "whole, SOA alone first and last": lambda: transfer(lambda _: [[soa()], *zone()[1:-1], [soa(owner=APEX)]]),
     "soa only": lambda: transfer(lambda _: [[soa(), soa()]]),
+    "soa only, in two messages": lambda: transfer(lambda _: [[soa()], [soa(owner=APEX)]]),
+    "soa alone": lambda: transfer(lambda _: [[soa()]]),
+    "soa alone, then empty messages": lambda: transfer(lambda _: [[soa()], [], []]),
+    "soa alone, then silence": lambda: transfer(lambda _: [[soa()]], Connection.stall),
+    "soa alone, then reset": lambda: transfer(lambda _: [[soa()]], _reset_it),
+    "soa alone, then refused": lambda: transfer(lambda _: [[soa()]], _refused_later),
+    "soa alone once": lambda: transfer(lambda time: [[soa()]] if time == 0 else zone()),
     "empty": lambda: transfer(lambda _: [[]]),
     "no SOA first": lambda: transfer(lambda _: [[rr(b"\xc0\x0c", A, b"\xc0\0\2\1"), soa()]]),
     "SOA of another zone": lambda: transfer(lambda _: [[soa(owner=name("example.org."))]]),
@@ -317,6 +353,8 @@ TRANSFERS: dict[str, Callable[[], Tcp]] = {
     "no final SOA, then reset": lambda: transfer(lambda _: zone()[:-1], _reset_it),
     "serial moved": lambda: transfer(lambda _: zone(last=SERIAL + 1)),
     "serial moved once": lambda: transfer(lambda time: zone(last=SERIAL + 1 if time == 0 else SERIAL)),
+    "servfail once": lambda: failing_once(transfer(lambda _: zone())),
+    "formerr to EDNS, then servfail once": lambda: _plain_only_transfer(failing_once(transfer(lambda _: zone()))),
     "dropped once": lambda: once_dropped(transfer(lambda _: zone())),
     "no final SOA once": lambda: transfer(lambda time: zone()[:-1] if time == 0 else zone()),
     "final mname": lambda: transfer(lambda _: zone(mname=name("ns2.example.net."))),

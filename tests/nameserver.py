@@ -46,6 +46,8 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self.query: Asked | None = None
+        """The query it came with."""
 
     async def send(self, wire: bytes) -> None:
         await self.raw(struct.pack("!H", len(wire)) + wire)
@@ -205,6 +207,7 @@ class Nameserver:
                 length = struct.unpack("!H", await reader.readexactly(2))[0]
                 query = asked(await reader.readexactly(length))
                 self.asked_tcp.append(query)
+                connection.query = query
                 assert self._tcp is not None
                 await self._tcp(query, connection)
         finally:

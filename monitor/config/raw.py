@@ -136,7 +136,7 @@ class Transfer(Table):
     expect: Literal["allowed", "refused"] | None = Needed
     key: str | None = None
     whole: bool | None = None
-    """Pull the zone to its end, not only its first message."""
+    """Pull the zone to its end, not only to the first record that is not its SOA."""
 
 
 WantedRecord = Annotated[Record, BeforeValidator(spelled, json_schema_input_type=str | Record)]

@@ -1,5 +1,6 @@
 """What became of this one query? Chooses the way it is asked, and says it as an observation."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -21,8 +22,20 @@ from monitor.probe.tsig import Signer
 NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
 """What servers say that do not know EDNS (RFC 6891 section 7)."""
 
-IN_MOTION = frozenset({TransferResult.SERIAL_MOVED, TransferResult.RESET, TransferResult.TRUNCATED})
-"""How a transfer ends when the zone changes or the server reloads under it; once more tells that from a fault."""
+PASSING = frozenset(
+    {
+        TransferResult.SERIAL_MOVED,
+        TransferResult.RESET,
+        TransferResult.TRUNCATED,
+        TransferResult.EMPTY,
+        TransferResult.SERVFAIL,
+    }
+)
+"""How a transfer ends when the zone changes or the server reloads under it, or when it has too many transfers under
+way (BIND says SERVFAIL beyond ``transfers-out``); once more tells that from a fault."""
+
+BREATH = 0.25
+"""What is waited before that, as a share of ``probe.timeout``: half a second by default."""
 
 PLAIN_FROM = 3
 """The asking, over UDP, from which on EDNS is left out: something on the way may drop what it does not know."""
@@ -152,32 +165,36 @@ class Exchange:
                 _remember(turn.lane, door.outcome)
                 return self._seen(turn.query, door)
             door.close()
-        async with turn.lane.transfers:
-            ended = await self._pull(turn, asked, signer, edns=True)
-            if isinstance(ended, Ended) and ended.answer is not None and ended.answer.rcode in NO_EDNS:
-                turn.again()
-                ended = await self._pull(turn, asked, signer, edns=False)
-            elif isinstance(ended, Ended) and ended.transfer in IN_MOTION:
-                turn.again()
-                ended = await self._pull(turn, asked, signer, edns=True)
+        edns = True
+        ended = await self._pull(turn, asked, signer, edns=edns)
+        if isinstance(ended, Ended) and ended.answer is not None and ended.answer.rcode in NO_EDNS:
+            edns = False
+            turn.again()
+            ended = await self._pull(turn, asked, signer, edns=edns)
+        if isinstance(ended, Ended) and ended.transfer in PASSING:
+            await asyncio.sleep(turn.lane.timeout * BREATH)
+            turn.again()
+            ended = await self._pull(turn, asked, signer, edns=edns)
         _remember(turn.lane, ended.outcome)
         if isinstance(ended, Failure):
             return self._seen(turn.query, ended)
         return self._pulled(turn.query, ended)
 
     async def _pull(self, turn: Turn, asked: Question, signer: Signer | None, *, edns: bool) -> Ended | Failure:
-        stream = await connect(self._sockets, turn.query.address, turn.patience)
-        if isinstance(stream, Failure):
-            return stream
-        try:
-            one = _writer(asked, signer, edns=edns)(0)
-            reader = signer.reader(one) if signer is not None else None
-            transfer = Transfer(stream, one, reader, self._settings.transfer)
-            if turn.query.whole:
-                return await transfer.whole(max(turn.patience, LONGEST_SILENCE))
-            return await transfer.permission(turn.patience)
-        finally:
-            stream.close()
+        """Once, over a connection of its own, when it is this server's turn to transfer."""
+        async with turn.lane.transfers:
+            stream = await connect(self._sockets, turn.query.address, turn.patience)
+            if isinstance(stream, Failure):
+                return stream
+            try:
+                one = _writer(asked, signer, edns=edns)(0)
+                reader = signer.reader(one) if signer is not None else None
+                transfer = Transfer(stream, one, reader, self._settings.transfer)
+                if turn.query.whole:
+                    return await transfer.whole(max(turn.patience, LONGEST_SILENCE))
+                return await transfer.permission(turn.patience)
+            finally:
+                stream.close()
 
     def _signer(self, name: str | None) -> Signer | None:
         """Raises ValueError when there is no such key, or it cannot be used."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from checks.model import Outcome, Shape, Soa, TransferResult
+from checks.words import counted
 from monitor.clock import monotonic
 from monitor.config.model import TransferLimits
 from monitor.probe import answer as reading
@@ -35,6 +36,9 @@ _TSIG = MappingProxyType(
 _BROKEN = MappingProxyType(
     {"timeout": TransferResult.TIMEOUT, "reset": TransferResult.RESET, "closed": TransferResult.TRUNCATED}
 )
+
+_FRAME = 2
+"""Records of a transfer that are the zone's SOA: the first and the last (RFC 5936 section 2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +87,23 @@ class Transfer:
         self._records = 0
 
     async def permission(self, patience: float) -> Ended:
-        """Reads the first message only, whole within ``patience`` seconds."""
+        """Reads up to the first record beside the zone's SOA, within ``patience`` seconds.
+
+        A SOA alone gives nothing away: whoever may ask has it. PowerDNS sends it in a message of its own.
+        """
         until = self._loop.time() + patience
         try:
             await self._stream.send(self._ask.wire, until)
-            wire = await self._stream.message(until, patience)
+            while True:
+                ended = self._take(await self._stream.message(until, patience))
+                if ended is not None:
+                    return ended
+                if self._records > 1:
+                    return self._ended(TransferResult.ALLOWED)
+                if over := self._over():
+                    return self._ended(TransferResult.LIMIT, over)
         except Broken as broken:
             return self._broken(broken)
-        return self._take(wire) or self._ended(TransferResult.ALLOWED)
 
     async def whole(self, patience: float) -> Ended:
         """Reads to the final SOA, or to one of the limits; the server may keep silent for ``patience`` seconds."""
@@ -158,7 +171,9 @@ class Transfer:
     def _go_on(self, wire: bytes, outline: Outline) -> Ended | None:
         if outline.header.rcode:
             rcode = reading.rcode_text(outline.header.rcode)
-            return self._ended(_RCODES.get(rcode, TransferResult.RCODE), f"{rcode} after {self._records} records")
+            return self._ended(
+                _RCODES.get(rcode, TransferResult.RCODE), f"{rcode} after {counted(self._records, 'record')}"
+            )
         trouble = self._follow(wire, outline)
         if trouble is not None:
             return self._refused(None, trouble)
@@ -176,7 +191,7 @@ class Transfer:
     def _finished(self, last: Soa, left: int) -> Ended:
         first = self._answer.soa if self._answer is not None else None
         if left:
-            return self._ended(TransferResult.MALFORMED, f"{left} records after the final SOA")
+            return self._ended(TransferResult.MALFORMED, f"{counted(left, 'record')} after the final SOA")
         if self._reader is not None and self._reader.open:
             return self._ended(TransferResult.UNSIGNED, "the last message is not signed")
         if first is None or first.serial != last.serial:
@@ -184,6 +199,8 @@ class Transfer:
             return self._ended(TransferResult.SERIAL_MOVED, moved)
         if replace(first, ttl=0) != replace(last, ttl=0):
             return self._ended(TransferResult.MALFORMED, "the first and the last SOA differ")
+        if self._records == _FRAME:
+            return self._ended(TransferResult.EMPTY, "the zone's SOA twice, and nothing else")
         return self._ended(TransferResult.ALLOWED)
 
     def _refused(self, answer: Answer | None, trouble: Trouble | None) -> Ended:
@@ -217,13 +234,17 @@ class Transfer:
         if self._answer is not None:
             outcome = Outcome.ANSWERED
         ended = replace(self._ended(TransferResult.MALFORMED, detail), outcome=outcome, evidence=wire[:64])
-        return replace(ended, detail=f"{detail}, after {self._records} records") if self._records else ended
+        if not self._records:
+            return ended
+        return replace(ended, detail=f"{detail}, after {counted(self._records, 'record')}")
 
     def _broken(self, broken: Broken) -> Ended:
         if self._answer is not None:
             if broken.how == "timeout" and self._loop.time() >= self._until:
                 return self._ended(TransferResult.LIMIT, self._over())
-            return self._ended(_BROKEN[broken.how], f"{broken}, after {self._records} records")
+            if broken.how == "closed" and self._records == 1:
+                return self._ended(TransferResult.EMPTY, "the zone's SOA alone, then closed")
+            return self._ended(_BROKEN[broken.how], f"{broken}, after {counted(self._records, 'record')}")
         if broken.how == "timeout":
             return replace(self._ended(TransferResult.TIMEOUT, str(broken)), outcome=Outcome.TIMEOUT)
         # a server that slams the door without a word refuses; nothing of a transfer has been seen

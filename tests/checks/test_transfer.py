@@ -58,6 +58,12 @@ ENDINGS: list[tuple[TransferResult, int, str, str]] = [
     (R.RCODE, 0, FAILED, FINE),
     (R.RESET, 0, FAILED, FINE),
     (R.EMPTY, 0, FAILED, FINE),
+    (R.EMPTY, 1, FAILED, FINE),  # the SOA alone
+    (R.EMPTY, 2, FAILED, FINE),  # the SOA twice
+    (R.RESET, 1, FAILED, FINE),
+    (R.REFUSED, 1, REFUSED, FINE),
+    (R.REFUSED, 2, REFUSED, GIVEN),
+    (R.TIMEOUT, 1, FAILED, UNSURE),
     (R.SERVFAIL, 0, FAILED, UNSURE),
     (R.TIMEOUT, 0, FAILED, UNSURE),
     (R.MALFORMED, 0, FAILED, UNSURE),
@@ -126,6 +132,7 @@ TEXTS: list[tuple[TransferRule, TransferResult, dict[str, object], str]] = [
     (OPEN, R.TRUNCATED, {"records": 1}, f"{FAILS} no key: it broke off before its end, after 1 record"),
     (OPEN, R.TIMEOUT, {"records": 7, "rtt": 60.0},
      f"{FAILS} no key: it did not come to an end in time, after 7 records (1 min)"),
+    (OPEN, R.EMPTY, {"records": 2}, f"{FAILS} no key: it gives no record but the zone's SOA, if that"),
     (OPEN, R.TIMEOUT, {"rtt": None}, f"{FAILS} no key: it did not come to an end in time"),
 ]  # fmt: skip
 

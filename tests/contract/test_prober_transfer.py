@@ -9,6 +9,7 @@ import pytest
 from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import monotonic, now
 from monitor.config.model import Probe, TransferLimits
+from monitor.probe.exchange import BREATH
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import CLOSED, check, clean
 from tests.misbehaviour import TCP, TRANSFERS, drip
@@ -28,11 +29,21 @@ from tests.nameserver import (
 )
 from tests.signing import KEY
 
-PATIENT = Probe(timeout=2, attempts=3, max_qps_per_server=1e6)
+PATIENT = Probe(timeout=1, attempts=3, max_qps_per_server=1e6)
 QUICK = Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6, transfer=TransferLimits(deadline=0.6))
 """For what ends only when patience, or a limit, does."""
 
-NEVER = frozenset({"stall", "length, then silence", "drip", "endless", "no final SOA, then silence"})
+NEVER = frozenset(
+    {
+        "stall",
+        "length, then silence",
+        "drip",
+        "endless",
+        "no final SOA, then silence",
+        "soa alone, then silence",
+        "right",
+    }
+)
 
 
 def patience(name: str) -> Probe:
@@ -57,21 +68,34 @@ async def ask(address: Address, probe: Probe = PATIENT, **how: Any) -> Observati
 
 ALLOWED = {"outcome": Outcome.ANSWERED, "transfer": TransferResult.ALLOWED, "transport": Transport.TCP}
 ENDED = {"outcome": Outcome.ANSWERED, "transport": Transport.TCP}
+EMPTY = ENDED | {"transfer": TransferResult.EMPTY}
 
-# what is known once the first message has been read
+# what is known once a record beside the SOA has been read
 GIVEN = (
     "whole",
     "whole, in one message",
     "whole, SOA alone first and last",
-    "soa only",
     "no final SOA",
     "no final SOA, then silence",
     "serial moved",
     "endless",
     "dropped once",
+    "servfail once",
+    "formerr to EDNS, then servfail once",
+    "soa alone once",
 )
+NOTHING_GIVEN: dict[str, dict[str, Any]] = {
+    "soa only": EMPTY | {"records": 2, "detail": "the zone's SOA twice, and nothing else"},
+    "soa only, in two messages": EMPTY | {"records": 2},
+    "soa alone": EMPTY | {"records": 1, "detail": "the zone's SOA alone, then closed"},
+    "soa alone, then empty messages": EMPTY | {"records": 1},
+    "soa alone, then silence": ENDED | {"transfer": TransferResult.TIMEOUT, "records": 1},
+    "soa alone, then reset": ENDED | {"transfer": TransferResult.RESET, "records": 1},
+    "soa alone, then refused": ENDED | {"transfer": TransferResult.REFUSED, "detail": "REFUSED after 1 record"},
+}
 PERMISSION: dict[str, dict[str, Any]] = {
     **dict.fromkeys(GIVEN, ALLOWED),
+    **NOTHING_GIVEN,
     "whole, aa=0": ALLOWED | {"authoritative": False},
     "empty": ENDED | {"transfer": TransferResult.EMPTY},
     "no SOA first": ENDED | {"transfer": TransferResult.MALFORMED},
@@ -84,6 +108,7 @@ async def test_permission(name: str) -> None:
     check(await pull(TRANSFERS[name](), patience(name)), PERMISSION[name])
 
 
+ADDRESS = rr(b"\xc0\x0c", A, b"\xc0\0\2\1")
 MALFORMED = ENDED | {"transfer": TransferResult.MALFORMED}
 
 WHOLE: dict[str, dict[str, Any]] = {
@@ -91,7 +116,11 @@ WHOLE: dict[str, dict[str, Any]] = {
     "whole, aa=0": ALLOWED | {"records": 32, "serial": None},
     "whole, in one message": ALLOWED | {"records": 3},
     "whole, SOA alone first and last": ALLOWED | {"records": 12},
-    "soa only": ALLOWED | {"records": 2},
+    **NOTHING_GIVEN,
+    "soa alone, then silence": ENDED | {"transfer": TransferResult.LIMIT, "records": 1},
+    "soa alone once": ALLOWED,
+    "servfail once": ALLOWED,
+    "formerr to EDNS, then servfail once": ALLOWED,
     "empty": ENDED | {"transfer": TransferResult.EMPTY, "records": 0},
     "no SOA first": MALFORMED | {"detail": "the first record is not a SOA"},
     "SOA of another zone": MALFORMED | {"detail": "the first record is the SOA of another zone"},
@@ -109,7 +138,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "dropped once": ALLOWED,
     "no final SOA once": ALLOWED,
     "final mname": MALFORMED | {"detail": "the first and the last SOA differ"},
-    "records after the final SOA": MALFORMED | {"detail": "1 records after the final SOA"},
+    "records after the final SOA": MALFORMED | {"detail": "1 record after the final SOA"},
     "messages after the final SOA": ALLOWED | {"records": 32},
     "broken message": MALFORMED | {"records": 21},
     "endless": ENDED | {"transfer": TransferResult.LIMIT},
@@ -145,7 +174,7 @@ UNANSWERED: dict[str, dict[str, Any]] = {
     "noise under our id": {"outcome": Outcome.MALFORMED, "transfer": TransferResult.MALFORMED},
     "truncated": ENDED | {"transfer": TransferResult.EMPTY},
     "half": {"outcome": Outcome.REFUSED_CONNECTION, "transfer": TransferResult.RESET},
-    "right": ALLOWED,
+    "right": ENDED | {"transfer": TransferResult.TIMEOUT, "records": 1},  # the answer to another question
 }
 
 
@@ -159,17 +188,35 @@ async def test_without_tcp_nothing_is_known_of_the_transfer() -> None:
 
 
 async def test_a_transfer_is_always_asked_over_tcp() -> None:
-    async with Nameserver(lambda query: [good(query)], answering) as server:
+    async with Nameserver(lambda query: [good(query)], TRANSFERS["whole"]()) as server:
         await ask(server.address)
         assert (len(server.asked), len(server.asked_tcp)) == (0, 1)
 
 
-async def test_permission_leaves_after_the_first_message() -> None:
+async def test_a_server_that_fails_for_good_is_asked_twice_and_no_more() -> None:
+    """A passing trouble is told from a lasting one by asking once more, after a little; the kind is every ending that
+    a reload, or a limit on transfers under way, brings about.
+    """
+    for name in ("servfail", "empty", "soa alone", "no final SOA", "closed at once"):
+        async with Nameserver(None, TCP[name] if name in TCP else TRANSFERS[name]()) as server:
+            before = monotonic()
+            seen = await ask(server.address, whole=True)
+            assert seen.transfer is not TransferResult.ALLOWED
+            assert len(server.asked_tcp) == 2, name
+            assert monotonic() - before >= PATIENT.timeout * BREATH
+    for name in ("refused", "notauth", "notimp", "wrong id"):  # a refusal is an answer, not an accident
+        async with Nameserver(None, TCP[name]) as server:
+            await ask(server.address)
+            assert len(server.asked_tcp) == (2 if name == "notimp" else 1), name  # the other one without EDNS
+
+
+async def test_permission_leaves_with_the_first_record_beside_the_soa() -> None:
     """The zone is not taken where only the right to take it is asked for."""
     gone = asyncio.Event()
 
     async def tcp(query: Asked, connection: Connection) -> None:
         await connection.send(reply(query, [soa()]))
+        await connection.send(reply(query, [ADDRESS]))
         await connection.stall()
         gone.set()
 

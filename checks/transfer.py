@@ -1,5 +1,6 @@
 """Is the zone transfer given to those who must have it, and to nobody else?"""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,7 @@ from checks.model import (
     Unsure,
     Zone,
 )
+from checks.serials import newer
 from checks.words import counted, span
 
 _PERMISSION = {
@@ -39,12 +41,14 @@ _FAILURE = {
     TransferResult.RCODE: "the server answers with an error",
     TransferResult.RESET: "the connection was closed or reset",
     TransferResult.TIMEOUT: "it did not come to an end in time",
-    TransferResult.EMPTY: "it gives no record but the zone's SOA, if that",
+    TransferResult.EMPTY: "it gives nothing but the zone's SOA, if that",
     TransferResult.TRUNCATED: "it broke off before its end",
-    TransferResult.MALFORMED: "it cannot be understood",
+    TransferResult.MALFORMED: "it is malformed",
     TransferResult.SERIAL_MOVED: "it ends with another SOA than it began with",
     TransferResult.LIMIT: "it went beyond the monitor's limits",
 }
+_TOLD = frozenset({TransferResult.EMPTY, TransferResult.MALFORMED, TransferResult.SERIAL_MOVED})
+"""Failures of which the prober says what is wrong, at which record, and which secondaries would refuse it."""
 _WITHHELD = frozenset({*_PERMISSION, TransferResult.RCODE, TransferResult.RESET, TransferResult.EMPTY})
 """Endings that give nothing away and leave no doubt about it, while the server does serve the zone over TCP."""
 
@@ -56,8 +60,9 @@ class Transfer:
     Steps: 1. Ask each address for AXFR over TCP with the key of each rule (permission is read off the first record
     that is not the zone's SOA, unless ``whole``), and beside it for the SOA over TCP. 2. Without an answer to the SOA
     there is no TCP, and without a valid one the zone is not served: the rule is unsure, for a refusal proves nothing
-    then. 3. Compare with the expectation. The rule for server "*" is for all servers that no other rule with the same
-    key names.
+    then. 3. A zone whose serial is older (RFC 1982) than the SOA beside it is asked for once more, after that SOA was
+    seen; older again, the transfer has failed. 4. Compare with the expectation. The rule for server "*" is for all
+    servers that no other rule with the same key names.
 
     ================  =====================================================================================
     transfer-open     must be refused, and records other than the zone's SOA were given
@@ -75,7 +80,7 @@ class Transfer:
 
     def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen:
-            return ()
+            return _again(seen)
         rows = list(_matrix(zone))
         whole = {(server.name, address, rule.key): False for server, address, rule in rows}
         for server, address, rule in rows:
@@ -98,6 +103,24 @@ class Transfer:
         if len(unsure) == len(said):
             raise Undecided(unsure[0].why if unsure else "there are no rules")
         yield from (one for one in said if one is not None)
+
+
+def _again(seen: tuple[Observation, ...]) -> list[Query]:
+    """The transfers of an older serial than the SOA had before: a zone that changed meanwhile has its serial now."""
+    times = Counter(one.query for one in seen)
+    soas = {(one.server, one.address): one for one in seen if one.query.qtype == "SOA"}
+    return [
+        one.query
+        for one in seen
+        if one.query.qtype == "AXFR" and times[one.query] == 1 and _older(soas.get((one.server, one.address)), one)
+    ]
+
+
+def _older(soa: Observation | None, axfr: Observation) -> bool:
+    """Whether the zone that is given is older than the one that is answered for."""
+    if soa is None or soa.serial is None or axfr.soa is None or axfr.transfer is not TransferResult.ALLOWED:
+        return False
+    return newer(soa.serial, axfr.soa.serial)
 
 
 def _matrix(zone: Zone) -> Iterator[tuple[Server, Address, TransferRule]]:
@@ -128,6 +151,9 @@ def _row(
     if rule.expect is Expectation.REFUSED and _given(axfr):
         text = f"{who} gives the zone away to anyone with {_with(rule)}"
         return Finding("transfer-open", text, server.name, address, subject(rule))
+    if _older(soa, axfr):
+        text = f"{who} gives an old zone with {_with(rule)}: {_serials(soa, axfr)}"
+        return Finding("transfer-failed", text, server.name, address, subject(rule))
     if result is TransferResult.ALLOWED:
         return None
     if doubt := _no_proof(zone, server, soa):
@@ -141,6 +167,12 @@ def _row(
     does = "refuses the transfer" if result in _PERMISSION else "fails at the transfer"
     text = f"{who} {does} with {_with(rule)}: {reason}"
     return Finding(code, text, server.name, address, subject(rule))
+
+
+def _serials(soa: Observation, axfr: Observation) -> str:
+    """Real secondaries keep what they have, or take what they get; none comes to what the SOA says."""
+    given = axfr.soa.serial if axfr.soa is not None else None
+    return f"serial {given}, twice, where its SOA says {soa.serial}; whoever transfers from it stays behind"
 
 
 def _given(axfr: Observation) -> bool:
@@ -171,6 +203,8 @@ def _reason(rule: TransferRule, axfr: Observation, result: TransferResult) -> st
     if result in _PERMISSION:
         return _PERMISSION[result]
     reason = _FAILURE[result]
+    if result in _TOLD and axfr.detail:
+        return f"{reason}: {axfr.detail}"
     if result is TransferResult.RCODE and axfr.rcode is not None:
         reason = f"{reason} ({axfr.rcode})"
     if axfr.records and result is not TransferResult.EMPTY:

@@ -247,10 +247,11 @@ APEX = name("example.net.")
 
 
 def zone(messages: int = 3, each: int = 10, last: int = SERIAL, mname: bytes | None = None) -> list[list[bytes]]:
-    """A whole zone, from SOA to SOA."""
+    """A whole zone, from SOA to SOA; the second record is the NS that a zone must have."""
     body = [
         [rr(name(f"h{m}-{n}.example.net."), A, bytes((192, 0, 2, n))) for n in range(each)] for m in range(messages)
     ]
+    body[0][0] = _ns(APEX)
     return [[soa(), *body[0]], *body[1:-1], [*body[-1], soa(last, APEX, mname)]]
 
 
@@ -315,12 +316,16 @@ def failing_once(then: Tcp, rcode: int = SERVFAIL) -> Tcp:
     return tcp
 
 
-def _plain_only_transfer(then: Tcp) -> Tcp:
+def _plain_only_transfer(then: Tcp, rcode: int | None = FORMERR) -> Tcp:
+    """Knows no EDNS, and says so by this rcode, or by nothing."""
+
     async def tcp(query: Asked, connection: Connection) -> None:
-        if query.edns:
-            await connection.send(reply(query, rcode=FORMERR, aa=False))
-        else:
+        if not query.edns:
             await then(query, connection)
+        elif rcode is None:
+            await connection.stall()
+        else:
+            await connection.send(reply(query, rcode=rcode, aa=False))
 
     return tcp
 
@@ -328,8 +333,10 @@ def _plain_only_transfer(then: Tcp) -> Tcp:
 TRANSFERS: dict[str, Callable[[], Tcp]] = {
     "whole": lambda: transfer(lambda _: zone()),
     "whole, aa=0": lambda: transfer(lambda _: zone(), aa=False),
-    "whole, in one message": lambda: transfer(lambda _: [[soa(), rr(name("a.example.net."), A, b"\xc0\0\2\1"), soa()]]),
-    "whole, SOA alone first and last": lambda: transfer(lambda _: [[soa()], *zone()[1:-1], [soa(owner=APEX)]]),
+    "whole, in one message": lambda: transfer(lambda _: [[soa(), _ns(APEX), soa()]]),
+    "whole, SOA alone first and last": lambda: transfer(
+        lambda _: [[soa()], [_ns(APEX)], *zone()[1:-1], [soa(owner=APEX)]]
+    ),
     "soa only": lambda: transfer(lambda _: [[soa(), soa()]]),
     "soa only, in two messages": lambda: transfer(lambda _: [[soa()], [soa(owner=APEX)]]),
     "soa alone": lambda: transfer(lambda _: [[soa()]]),
@@ -355,6 +362,8 @@ TRANSFERS: dict[str, Callable[[], Tcp]] = {
     "serial moved once": lambda: transfer(lambda time: zone(last=SERIAL + 1 if time == 0 else SERIAL)),
     "servfail once": lambda: failing_once(transfer(lambda _: zone())),
     "formerr to EDNS, then servfail once": lambda: _plain_only_transfer(failing_once(transfer(lambda _: zone()))),
+    "servfail to EDNS": lambda: _plain_only_transfer(transfer(lambda _: zone()), SERVFAIL),
+    "silence to EDNS": lambda: _plain_only_transfer(transfer(lambda _: zone()), None),
     "dropped once": lambda: once_dropped(transfer(lambda _: zone())),
     "no final SOA once": lambda: transfer(lambda time: zone()[:-1] if time == 0 else zone()),
     "final mname": lambda: transfer(lambda _: zone(mname=name("ns2.example.net."))),

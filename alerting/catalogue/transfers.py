@@ -24,15 +24,23 @@ ENTRIES = (
     ),
     Entry(
         "transfer-failed",
-        "The server begins to give the zone away, or at least accepts the connection, and does not get to the end. "
-        "Secondaries keep their old copy, and try again until it expires.",
+        "The server begins to give the zone away, or at least accepts the connection, and does not get to a good end; "
+        "or what it gives is a zone that secondaries refuse, or an older one than it answers with. Secondaries keep "
+        "their old copy, and try again until it expires.",
         (
             "The connection is reset or times out on the way: firewall, MTU, a slow or overloaded server.",
             "The server cannot read its own copy of the zone: not loaded, broken, or expired.",
             "The answer is not signed, or not fully, although the question was.",
+            (
+                "A record in it is broken, of another class, or beside a CNAME, or there is no NS record at its name: "
+                "the text says which, and which secondaries refuse the whole zone for it."
+            ),
+            "The copy that it transfers from is another than the one it answers from, and older.",
             "The zone is larger than the limits set for the monitor under [probe].",
         ),
-        "Transfer the zone by hand and see where it stops; the log of the server says what it sees.",
+        "Where the text names a record and the software that would refuse it, mend the record at the server where the "
+        "zone is kept. Otherwise transfer the zone by hand and see where it stops; the log of the server says what it "
+        "sees.",
         Cure(
             bind="""\
 # the server's log: journalctl -u named | grep transfer. named.conf, if many transfers run at once

@@ -184,14 +184,7 @@ def _shape(
     cuts = [r.owner for r in authorities if r.type == NS and r.rclass == IN]
     if not cuts or authoritative or any(r.type == SOA for r in authorities):
         return Shape.NODATA
-    return Shape.UPWARD if any(c != question.zone and _under(question.zone, c) for c in cuts) else Shape.REFERRAL
-
-
-def _under(name: bytes, zone: bytes) -> bool:
-    """At or below; both in lower case on the wire, so that labels can be cut off from the left."""
-    while len(name) > len(zone):
-        name = name[name[0] + 1 :]
-    return name == zone
+    return Shape.UPWARD if any(c != question.zone and walk.under(question.zone, c) for c in cuts) else Shape.REFERRAL
 
 
 def _check(wire: bytes, found: Record) -> None:

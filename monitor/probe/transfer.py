@@ -11,6 +11,7 @@ from monitor.config.model import TransferLimits
 from monitor.probe import answer as reading
 from monitor.probe import walk
 from monitor.probe.answer import Answer, Fit
+from monitor.probe.checkzone import CheckZone, Refusal
 from monitor.probe.question import SOA, Ask
 from monitor.probe.tcp import Broken, Stream
 from monitor.probe.tsig import Reader, Trouble
@@ -57,11 +58,12 @@ class Ended:
 
 
 class Transfer:
-    """One transfer in progress. Nothing of the zone is kept but its SOA."""
+    """One transfer in progress. Nothing of the zone is kept but its SOA and a few owners."""
 
     __slots__ = (
         "_answer",
         "_ask",
+        "_check",
         "_limits",
         "_loop",
         "_messages",
@@ -85,6 +87,7 @@ class Transfer:
         self._rtt: float | None = None
         self._messages = 0
         self._records = 0
+        self._check: CheckZone | None = None
 
     async def permission(self, patience: float) -> Ended:
         """Reads up to the first record beside the zone's SOA, within ``patience`` seconds.
@@ -106,7 +109,11 @@ class Transfer:
             return self._broken(broken)
 
     async def whole(self, patience: float) -> Ended:
-        """Reads to the final SOA, or to one of the limits; the server may keep silent for ``patience`` seconds."""
+        """Reads to the final SOA, or to one of the limits; the server may keep silent for ``patience`` seconds.
+
+        A zone that comes to its end and that secondaries would refuse is MALFORMED.
+        """
+        self._check = CheckZone(self._ask.question.name)
         try:
             await self._stream.send(self._ask.wire, min(self._until, self._loop.time() + patience))
             while True:
@@ -181,27 +188,41 @@ class Transfer:
 
     def _count(self, wire: bytes, outline: Outline, soas: tuple[tuple[int, int], ...]) -> Ended | None:
         """Counts the message's records; the next SOA of the zone is the last record (RFC 5936 section 2.2)."""
-        self._records += outline.header.answers
-        for number, start in soas:
-            last = self._soa(wire, start)
-            if last is not None:
-                return self._finished(last, left=outline.header.answers - number - 1)
-        return None
+        answers = outline.header.answers
+        self._records += answers
+        final, number = None, answers
+        for index, start in soas:
+            final = self._soa(wire, start)
+            if final is not None:
+                number = index + 1
+                break
+        refusal = self._check.message(wire, outline.header, number) if self._check is not None else None
+        if refusal is not None:
+            return self._ended(TransferResult.MALFORMED, str(refusal))
+        return self._finished(final, left=answers - number) if final is not None else None
 
     def _finished(self, last: Soa, left: int) -> Ended:
         first = self._answer.soa if self._answer is not None else None
         if left:
-            return self._ended(TransferResult.MALFORMED, f"{counted(left, 'record')} after the final SOA")
+            return self._refusal(f"{counted(left, 'record')} after the final SOA", "BIND and NSD")
         if self._reader is not None and self._reader.open:
             return self._ended(TransferResult.UNSIGNED, "the last message is not signed")
         if first is None or first.serial != last.serial:
-            moved = f"begun with serial {first.serial if first else '?'}, ended with {last.serial}"
-            return self._ended(TransferResult.SERIAL_MOVED, moved)
+            moved = Refusal(
+                f"begun with serial {first.serial if first else '?'}, ended with {last.serial}", "BIND and NSD"
+            )
+            return self._ended(TransferResult.SERIAL_MOVED, str(moved))
         if replace(first, ttl=0) != replace(last, ttl=0):
-            return self._ended(TransferResult.MALFORMED, "the first and the last SOA differ")
+            return self._refusal("the first and the last SOA differ", "BIND")
         if self._records == _FRAME:
-            return self._ended(TransferResult.EMPTY, "the zone's SOA twice, and nothing else")
+            return self._ended(TransferResult.EMPTY, str(Refusal("the zone's SOA twice, and nothing else", "BIND")))
+        refusal = self._check.end() if self._check is not None else None
+        if refusal is not None:
+            return self._ended(TransferResult.MALFORMED, str(refusal))
         return self._ended(TransferResult.ALLOWED)
+
+    def _refusal(self, text: str, by: str) -> Ended:
+        return self._ended(TransferResult.MALFORMED, str(Refusal(text, by)))
 
     def _refused(self, answer: Answer | None, trouble: Trouble | None) -> Ended:
         """Typed by the TSIG error where there is one, otherwise by the rcode: an error may well come unsigned."""

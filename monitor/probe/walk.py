@@ -8,7 +8,8 @@ HEADER = Struct("!HHHHHH")
 FIXED = Struct("!HHIH")
 """Type, class, TTL and length of rdata (RFC 1035 section 4.1.3)."""
 
-MOST_POINTERS = 16
+MOST_POINTERS = 127
+"""As many as a name has labels (RFC 1035 section 2.3.4): names that lie one below the other may be written so."""
 
 SOA, OPT, TSIG = 6, 41, 250
 
@@ -110,6 +111,13 @@ def name(wire: bytes, start: int, limit: int) -> tuple[bytes, int]:
         raise Malformed("a name is longer than 255 octets")
     parts.append(b"\0")
     return b"".join(parts).lower(), position + 1 if after < 0 else after
+
+
+def under(name: bytes, zone: bytes) -> bool:
+    """At or below; both in lower case on the wire, so that labels can be cut off from the left."""
+    while len(name) > len(zone):
+        name = name[name[0] + 1 :]
+    return name == zone
 
 
 def record(wire: bytes, start: int, first: bytes = b"") -> Record:

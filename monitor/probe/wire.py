@@ -17,6 +17,9 @@ A, NS, AAAA, IN = 1, 2, 28, 1
 
 UNUSUAL = -1
 
+MOST_POINTERS = 16
+"""That a usual name is written with."""
+
 _TIMERS = Struct("!IIIII")
 _OPTION = Struct("!HH")
 _NOTHING = edns.Options()
@@ -194,8 +197,8 @@ def _pass(wire: bytes, start: int, limit: int, known: dict[int, int]) -> int:
     pointers. A pointer to anywhere else is unusual: what is left keeps to all that ``walk.name`` asks for.
     """
     if start + 2 <= limit and wire[start] >= 192:
-        hops = known.get((wire[start] & 63) << 8 | wire[start + 1], walk.MOST_POINTERS) & 31
-        return start + 2 if hops < walk.MOST_POINTERS else UNUSUAL
+        hops = known.get((wire[start] & 63) << 8 | wire[start + 1], MOST_POINTERS) & 31
+        return start + 2 if hops < MOST_POINTERS else UNUSUAL
     position = start
     labels: list[int] = []
     while True:
@@ -213,7 +216,7 @@ def _pass(wire: bytes, start: int, limit: int, known: dict[int, int]) -> int:
         if length < 192 or position + 2 > limit:
             return UNUSUAL
         there = known.get((length & 63) << 8 | wire[position + 1])
-        if there is None or there & 31 >= walk.MOST_POINTERS:
+        if there is None or there & 31 >= MOST_POINTERS:
             return UNUSUAL
         position += 2
         told = there + 1

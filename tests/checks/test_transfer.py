@@ -19,7 +19,7 @@ from checks.model import (
     Zone,
 )
 from checks.transfer import Transfer
-from tests.checks.build import gather, pulled, query, seen, server, zone
+from tests.checks.build import SOA, gather, pulled, query, seen, server, zone
 
 OPEN = TransferRule("ns1", Expectation.ALLOWED)
 KEYED = TransferRule("ns1", Expectation.ALLOWED, key="xfr")
@@ -132,7 +132,10 @@ TEXTS: list[tuple[TransferRule, TransferResult, dict[str, object], str]] = [
     (OPEN, R.TRUNCATED, {"records": 1}, f"{FAILS} no key: it broke off before its end, after 1 record"),
     (OPEN, R.TIMEOUT, {"records": 7, "rtt": 60.0},
      f"{FAILS} no key: it did not come to an end in time, after 7 records (1 min)"),
-    (OPEN, R.EMPTY, {"records": 2}, f"{FAILS} no key: it gives no record but the zone's SOA, if that"),
+    (OPEN, R.EMPTY, {"records": 2}, f"{FAILS} no key: it gives nothing but the zone's SOA, if that"),
+    (OPEN, R.MALFORMED, {"records": 9, "detail": "w.example. MX: no name; BIND would refuse the zone"},
+     f"{FAILS} no key: it is malformed: w.example. MX: no name; BIND would refuse the zone"),
+    (OPEN, R.MALFORMED, {"records": 1}, f"{FAILS} no key: it is malformed, after 1 record"),
     (OPEN, R.TIMEOUT, {"rtt": None}, f"{FAILS} no key: it did not come to an end in time"),
 ]  # fmt: skip
 
@@ -216,3 +219,69 @@ def test_it_applies_where_a_rule_meets_an_address() -> None:
     assert not Transfer().applies(matrix(TransferRule("ns9", Expectation.REFUSED)))
     none = judge(Transfer(), zone(), gather(zone(), "transfer"), Ledger("example.com."))
     assert (none.health, none.why) == (Health.UNKNOWN, "there are no rules")
+
+
+# --- a zone that is older than the SOA says ---
+
+WHEN = replace(OPEN, whole=True)
+
+
+def given(where: Zone, serial: int | None, result: TransferResult = R.ALLOWED, key: str | None = None) -> Observation:
+    asked = query(where, "ns1", "AXFR", transport=Transport.TCP, key=key, whole=True)
+    return pulled(asked, result, soa=replace(SOA, serial=serial) if serial is not None else None, records=9)
+
+
+def story(soa: str, *serials: int | None, rule: TransferRule = WHEN) -> tuple[int, Verdict]:
+    """What the check asks again after the first look, and what it says after all of them."""
+    where = matrix(rule)
+    beside = seen(query(where, "ns1", transport=Transport.TCP), soa)
+    first = (beside, given(where, serials[0]))
+    every = (beside, *(given(where, serial) for serial in serials))
+    assert list(Transfer().ask(where, (*every, *every))) == []
+    found = judge(Transfer(), where, gather(where, "transfer", *every), Ledger(where.name))
+    return len(list(Transfer().ask(where, first))), found
+
+
+OLDER = [
+    # what the SOA says, what is given first, and then → asked again, findings
+    ("12", (12,), 0, ""),
+    ("12", (13,), 0, ""),  # it changed between the two questions
+    ("12", (11, 12), 1, ""),  # and here, too, the other way round
+    ("12", (11, 13), 1, ""),
+    ("12", (11, 11), 1, FAILED),
+    ("12", (9, 10), 1, FAILED),
+    ("5", (4294967290, 4294967290), 1, FAILED),  # older by RFC 1982, though the greater number
+    ("4294967290", (5,), 0, ""),
+    ("10", (2147483658,), 0, ""),  # exactly 2^31 apart: neither is older
+    ("12", (None,), 0, ""),
+    ("-", (11,), 0, ""),
+    ("REFUSED", (11,), 0, ""),
+]
+
+
+@pytest.mark.parametrize(("soa", "serials", "again", "codes"), OLDER)
+def test_a_zone_older_than_the_soa_beside_it(soa: str, serials: tuple[int | None, ...], again: int, codes: str) -> None:
+    """The kind is a server that answers with one version and gives away another: nobody gets what it announces.
+
+    One look proves nothing, for the zone may change between two questions; the second transfer comes after the SOA.
+    """
+    asked, found = story(soa, *serials)
+    assert (asked, word(found)) == (again, codes)
+
+
+def test_it_says_both_serials() -> None:
+    _, found = story("12", 9, 9)
+    assert found.findings[0].text == (
+        "ns1 (192.0.2.1) gives an old zone with no key: serial 9, twice, where its SOA says 12; "
+        "whoever transfers from it stays behind"
+    )
+
+
+def test_an_old_zone_that_must_not_be_given_is_given_all_the_same() -> None:
+    assert word(story("12", 9, 9, rule=CLOSED)[1]) == GIVEN
+
+
+def test_a_transfer_that_fails_is_not_asked_again_for_its_serial() -> None:
+    where = matrix(WHEN)
+    beside = seen(query(where, "ns1", transport=Transport.TCP), "12")
+    assert list(Transfer().ask(where, (beside, given(where, 9, R.TRUNCATED)))) == []

@@ -33,9 +33,10 @@ def take_lock(path: Path) -> Lock:
     except OSError as error:
         if error.errno in UNAVAILABLE:
             raise StoreUnavailable(f"{path}: {file.name} cannot be written beside it ({error.strerror})") from error
+        need = "" if file.exists() else ": the service needs to write in the directory of its database"
+        there = denial(file if file.exists() else path.absolute().parent)
         raise StoreMisplaced(
-            f"{path}: {file.name} cannot be written beside it ({error.strerror}): the service needs to "
-            f"write in the directory of its database. {denial(path.absolute().parent)}"
+            f"{path}: {file.name} cannot be written beside it ({error.strerror}){need}. {there}"
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

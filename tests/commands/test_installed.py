@@ -127,6 +127,13 @@ async def test_it_starts_reads_its_configuration_and_keeps_its_record(
     assert (kept.stat().st_uid, kept.stat().st_mode & 0o777) == (61184, 0o600)
 
 
+def test_the_readme_installs_where_the_unit_looks(service: dict[str, list[str]]) -> None:
+    install = (ROOT / "README.md").read_text().partition("<!-- install -->")[2].partition("<!-- /install -->")[0]
+    program = Path(shlex.split(service["ExecStart"][0])[0])
+    assert f"python3 -m venv {program.parents[1]}\n" in install
+    assert f"{program} deploy-files deploy\n" in install
+
+
 def test_a_reload_checks_first_with_the_credentials(service: dict[str, list[str]], place: Path) -> None:
     check, hup = service["ExecReload"]
     assert hup == "/bin/kill -HUP $MAINPID"

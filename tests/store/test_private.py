@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.ports import Commit
+from monitor.ports import Commit, StoreMisplaced
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NOON, ledger
@@ -73,6 +73,23 @@ async def test_what_an_older_version_left_open_to_all_is_closed_and_said(tmp_pat
     with capture_logs() as logs:
         await (await opened(tmp_path / "s.db")).close()
     assert logs == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+async def test_files_that_root_once_left_there_are_named_with_their_owner():
+    """Somebody tried the service as root before it was started as a user of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o777)
+        await (await opened(directory / "s.db")).close()
+        os.seteuid(65534)
+        try:
+            with pytest.raises(
+                StoreMisplaced, match=r"s\.db\.lock belongs to root:root, mode 0600; this runs as nobody"
+            ):
+                await opened(directory / "s.db")
+        finally:
+            os.seteuid(0)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")

@@ -30,6 +30,19 @@ class Secret:
         return "<secret>"
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a notifier finds in its own settings. ``fatal``: nothing could ever be delivered; else only unwise.
+
+    ``setting`` is the field, with dots for one inside another; ``text`` and ``hint`` never repeat a secret.
+    """
+
+    setting: str
+    text: str
+    hint: str = ""
+    fatal: bool = True
+
+
 class Severity(IntEnum):
     INFO = 1
     WARNING = 2

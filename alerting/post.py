@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 from alerting.destinations import IpAddress, refusal
 from alerting.model import DeliveryError, Secret
 from alerting.trust import Trust
+from alerting.urls import BadUrl, parsed
 
 DEADLINE = 10.0
 """Seconds for one attempt, from looking up the name to the answer's headers."""
@@ -104,12 +105,9 @@ def retry_after(answer: httpx.Response, sent_at: datetime | None) -> float | Non
 
 def _parsed(url: Secret) -> httpx.URL:
     try:
-        wanted = httpx.URL(url.reveal())
-    except httpx.InvalidURL:
-        raise DeliveryError("the URL is not valid", permanent=True) from None
-    if wanted.scheme not in ("http", "https") or not wanted.host:
-        raise DeliveryError("the URL is not one of http or https", permanent=True)
-    return wanted
+        return parsed(url.reveal())
+    except BadUrl as error:
+        raise DeliveryError(f"the URL {error.text}", permanent=True) from None
 
 
 def _place(url: httpx.URL) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alerting.model import Alert, AlertKey, Incident, Notification, Secret, Telling, Transition
+from alerting.model import Alert, AlertKey, Incident, Notification, Remark, Secret, Telling, Transition
 from checks.history import Ledger, Propagation, RunChange
 from checks.model import Observation, Query, Round, Zone
 from checks.roll import Roll
@@ -76,6 +76,10 @@ class Notifier(Protocol):
     """Hands one notification over, or raises DeliveryError. It may be asked twice with the same id."""
 
     async def send(self, notification: Notification) -> None: ...
+
+    def review(self) -> Iterable[Remark]:
+        """What is wrong or unwise in its settings, as far as can be told without the network."""
+        ...
 
     def destination(self) -> Secret:
         """Where it leads: equal for two that tell the same people, whatever they are called. Only to be compared."""

@@ -4,9 +4,9 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -18,8 +18,9 @@ from typing import Literal
 import aiosmtplib
 import idna
 
-from alerting.model import DeliveryError, News, Notification, Secret
+from alerting.model import DeliveryError, News, Notification, Remark, Secret
 from alerting.trust import Trust
+from alerting.urls import address_in, host_fault
 from checks.words import span
 
 FAREWELL = 2.0
@@ -60,6 +61,33 @@ class Smtp:
         if self.password is not None and self.tls == "none":
             raise ValueError("a password is not sent in clear: tls must be starttls or tls")
 
+    def review(self) -> Iterator[Remark]:
+        """Whether there can be a server like this."""
+        if wrong := _host_remark(self.host):
+            yield wrong
+        if self.port is not None and not 0 < self.port < 65536:
+            yield Remark("port", f"{self.port} is not a port", "a number from 1 to 65535")
+        if self.helo is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f.:IPv]{1,60}\]", self.helo):
+            yield Remark("helo", "is neither a host name nor an address in brackets", 'for example "mon.example.net"')
+        if self.username is not None and not self.username.isprintable():
+            yield Remark("username", "holds a control character")
+
+
+def _host_remark(host: str) -> Remark | None:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", host):
+        return Remark("host", "is a URL, not a host", "the name alone; port and tls have keys of their own")
+    if re.fullmatch(r"\[.*\]", host):
+        return Remark("host", "is an address in brackets", "write it without them")
+    name, colon, port = host.rpartition(":")
+    if colon and ":" not in name and port.isdigit():
+        return Remark("host", "holds a port", f"write host and port = {port[:5]}")
+    if wrong := host_fault(host):
+        return Remark("host", wrong)
+    address = address_in(host)
+    if address is not None and (address.is_unspecified or address.is_multicast):
+        return Remark("host", "is not the address of one machine")
+    return None
+
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
@@ -86,6 +114,10 @@ class Notifier:
             raise ValueError("to names nobody")
         for address in (*self.to, *filter(None, (self.from_, self.reply_to))):
             _mailbox(address)
+
+    def review(self) -> Iterator[Remark]:
+        for remark in self.smtp.review():
+            yield replace(remark, setting=f"smtp.{remark.setting}")
 
     async def send(self, notification: Notification) -> None:
         mail = written(notification, self)

@@ -3,14 +3,19 @@
 import binascii
 import json
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from alerting.model import Notification, Secret
+from alerting.model import Notification, Remark, Secret
 from alerting.post import post, remembering, signature
 from alerting.trust import Trust
+from alerting.urls import BadUrl, forbidden, parsed
+from checks.words import counted
+
+SHORTEST_SECRET = 10
+"""Octets: 80 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,16 @@ class Notifier:
         object.__setattr__(self, "_trust", Trust(self.ca_file))
         if self.secret is not None:
             _check(self.secret)
+
+    def review(self) -> Iterator[Remark]:
+        """Where the URL leads, as far as can be told without looking up its name, and whether the secrets can serve."""
+        yield from _url_remarks(self.url, allow_private=self.allow_private)
+        if self.token is not None:
+            yield from _token_remarks(self.token)
+        if self.secret is not None and (octets := len(_decoded(self.secret))) < SHORTEST_SECRET:
+            hint = "make one with: openssl rand -base64 32"
+            text = f"the secret has {counted(octets, 'octet')}: so few can be found by trying"
+            yield Remark("secret", text, hint, fatal=False)
 
     async def send(self, notification: Notification) -> None:
         at = notification.sent_at or notification.at
@@ -78,11 +93,35 @@ def payload(notification: Notification) -> str:
     )
 
 
+def _url_remarks(url: Secret, *, allow_private: bool) -> Iterator[Remark]:
+    try:
+        wanted = parsed(url.reveal())
+    except BadUrl as error:
+        yield Remark("url", error.text, error.hint)
+        return
+    why = forbidden(wanted, allow_private=allow_private)
+    if why is not None:
+        yield Remark("url", f"leads to {why}")
+
+
+def _token_remarks(token: Secret) -> Iterator[Remark]:
+    """What a header can hold (RFC 9110 section 5.5, RFC 6750 section 2.1)."""
+    text = token.reveal()
+    if not (text.isascii() and text.isprintable()):
+        yield Remark("token", "cannot be sent in a header: it holds something beyond printable ASCII")
+    elif text != text.strip():
+        yield Remark("token", "begins or ends with a space, which does not arrive")
+
+
 def _check(secret: Secret) -> None:
+    if not _decoded(secret):
+        raise ValueError("a webhook secret is whsec_ and base64; make one with: openssl rand -base64 32")
+
+
+def _decoded(secret: Secret) -> bytes:
+    """The octets of a secret; none where it is not base64."""
     text = secret.reveal().removeprefix("whsec_")
     try:
-        usable = bool(b64decode(text + "=" * (-len(text) % 4), validate=True))
+        return b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        usable = False
-    if not usable:
-        raise ValueError("a webhook secret is whsec_ and base64; make one with: openssl rand -base64 32")
+        return b""

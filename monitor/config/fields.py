@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
 
+from alerting import urls
 from checks.model import Address
 from monitor.config import addresses, durations
 from monitor.config.errors import Wrong, quoted
@@ -38,9 +39,16 @@ def _label(value: object) -> str:
 
 
 def _page_url(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
-        return value
-    raise Wrong("must be the address of a page, without a password", 'write for example "https://dns.example.net/"')
+    example = 'write for example "https://dns.example.net/"'
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise Wrong("must be the address of a page, without a password", example)
+    try:
+        url = urls.parsed(value)
+    except urls.BadUrl as error:
+        raise Wrong(error.text, example) from None
+    if why := urls.forbidden(url, allow_private=True):
+        raise Wrong(f"leads to {why}", example)
+    return value
 
 
 Label = Annotated[str, BeforeValidator(_label, json_schema_input_type=str)]

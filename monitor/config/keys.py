@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from alerting.model import Secret
+from checks.words import counted
 from monitor import names
 from monitor.config import raw
 from monitor.config.errors import Book, KeyPath, known, near, quoted
@@ -27,6 +28,9 @@ ALGORITHMS = {
 DEFAULT = "hmac-sha256"
 DEPRECATED = ("hmac-md5", "hmac-sha1")
 
+SHORTEST = 10
+"""Octets: 80 bits, which is also the least that is left of a digest (RFC 8945 section 5.2.2.1)."""
+
 _CLAUSE = re.compile(r'key\s+"?(?P<name>[^"\s{]+)"?\s*\{(?P<body>[^}]*)\}\s*;?')
 _STATEMENT = re.compile(r'(?P<word>algorithm|secret)\s+"?(?P<value>[^"\s;]+)"?\s*;')
 
@@ -45,7 +49,7 @@ def keys(book: Book, file: raw.File, place: Place) -> dict[str, Key]:
     for name, table in file.keys.items():
         path = ("keys", name)
         given = {key: getattr(table, key) for key in ("secret", "secret_file", "secret_env", "secret_credential")}
-        text = secret(book, path, "secret", given, place, required=True)
+        text = secret(book, path, "secret", given, place, required=True, lines=True)
         wire_name = _wire_name(book, path, name, table.name)
         clause = None if text is None else _clause(text.reveal())
         algorithm = _algorithm(book, path, table.algorithm, clause)
@@ -108,4 +112,7 @@ def _decoded(book: Book, path: KeyPath, text: Secret, given: dict[str, object]) 
     if not octets:
         book.mistake(where, "the secret is empty")
         return None
+    if len(octets) < SHORTEST:
+        said = f"the secret has {counted(len(octets), 'octet')}: so few can be found by trying"
+        book.warn(where, said, "RFC 8945 section 8 asks for as many as the digest has: tsig-keygen makes such")
     return Secret(squeezed)

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from alerting.model import Policy, Severity
+from alerting.model import Policy, Secret, Severity
 from checks.check import Check
 from checks.codes import CODES
 from checks.registry import CHECKS
+from checks.words import counted
 from monitor.config import addresses, raw, reading
 from monitor.config.advice import advise
 from monitor.config.durations import written
@@ -28,6 +29,9 @@ from monitor.config.upstreams import check_upstreams
 from monitor.config.zones import Around
 
 __all__ = ["ConfigError", "load", "parse"]
+
+SHORTEST_TOKEN = 10
+"""Characters."""
 
 
 def load(path: Path, env: Mapping[str, str], *, elsewhere: bool = False) -> Config:
@@ -104,6 +108,7 @@ def _service(book: Book, file: raw.File, place: Place) -> Service:
         given.pop(key, None)
     secrets = {key: getattr(table, key) for key in ("token", "token_file", "token_env", "token_credential")}
     token = secret(book, ("service",), "token", secrets, place, required=False)
+    _check_token(book, token, next((key for key, value in secrets.items() if value is not None), "token"))
     if "database" in given and ("://" in given["database"] or given["database"] == ":memory:"):
         book.mistake(("service", "database"), "must be a file", "the record is kept in SQLite")
     database = book.parsed(("service", "database"), given.pop("database", str(Service().database)), place.path)
@@ -116,6 +121,18 @@ def _service(book: Book, file: raw.File, place: Place) -> Service:
         hint = 'set token_file = "…", or public = true if anyone may read it'
         book.mistake(where, f"{host} can be reached by others, who need no token", hint)
     return service
+
+
+def _check_token(book: Book, token: Secret | None, key: str) -> None:
+    """Whether it can be sent in a header, and is not soon guessed."""
+    if token is None:
+        return
+    text, where = token.reveal(), ("service", key)
+    if text != text.strip():
+        book.mistake(where, "begins or ends with a space, which does not arrive in a header")
+    elif len(text) < SHORTEST_TOKEN:
+        said = f"the token has {counted(len(text), 'character')}: so few can be guessed"
+        book.warn(where, said, "make one with: openssl rand -hex 20")
 
 
 def _probe(book: Book, file: raw.File) -> Probe:

@@ -3,6 +3,7 @@
 import dataclasses
 import pkgutil
 import ssl
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from monitor.config import raw
 from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
 from monitor.config.files import check_kind, reason
 from monitor.config.secrets import Place
+from monitor.config.secrets import keys as secret_keys
 from monitor.config.settings import settings, severity
 from monitor.ports import Notifier
 
@@ -58,10 +60,23 @@ def receivers(book: Book, file: raw.File, place: Place) -> tuple[dict[str, Notif
             continue
         made = settings(book, path, notifier(kind), table, place, extra=("type",))
         if made is not None:
+            _review(book, path, made, table)
             _check_certificates(book, path, made)
             built[name] = made
             types[name] = kind
     return built, types
+
+
+def _review(book: Book, path: KeyPath, receiver: Notifier, table: Mapping[str, Any]) -> None:
+    """What the receiver says of its own settings, each at the key that gave it."""
+    for remark in receiver.review():
+        *tables, field = remark.setting.split(".")
+        inside: Any = table
+        for name in tables:
+            inside = inside[name]
+        key = next((key for key in secret_keys(field) if key in inside), field)
+        tell = book.mistake if remark.fatal else book.warn
+        tell((*path, *tables, key), remark.text, remark.hint)
 
 
 def _check_certificates(book: Book, path: KeyPath, receiver: Notifier) -> None:

@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from alerting.model import Secret
+from alerting.urls import exposed
 from monitor.config.errors import Book, KeyPath, Wrong, quoted
 from monitor.config.files import open_file, reason
 
@@ -45,11 +47,19 @@ def keys(field: str) -> tuple[str, ...]:
 
 
 def secret(
-    book: Book, path: KeyPath, field: str, table: Mapping[str, object], place: Place, *, required: bool
+    book: Book,
+    path: KeyPath,
+    field: str,
+    table: Mapping[str, object],
+    place: Place,
+    *,
+    required: bool,
+    lines: bool = False,
 ) -> Secret | None:
     """The secret that exactly one of the keys ``x``, ``x_file``, ``x_env``, ``x_credential`` of the table gives.
 
-    One line end at the end of a file does not count. Mistakes and warnings go to the book, which never sees the text.
+    One line end at the end of a file or variable does not count. Others are mistakes unless it may have ``lines``, and
+    so are other control characters. Mistakes and warnings go to the book, which never sees the text.
     """
     given = [key for key in keys(field) if table.get(key) is not None]
     if not given:
@@ -67,21 +77,32 @@ def secret(
         book.mistake(where, "must be text in quotes")
         return None
     if key == field:
-        if not text.startswith(("http://", "https://")):
-            advice = f"{field}_file, {field}_env or {field}_credential keep it out"
-            book.warn(where, "a secret stands in the file", advice)
-        return _held(book, where, text)
-    return _fetched(book, where, key.removeprefix(field), text, place)
+        _warn_of_plain(book, where, text)
+        found: str | None = text
+    else:
+        found = _fetched(book, where, key.removeprefix(field), text, place)
+    return None if found is None else _held(book, where, found, lines=lines)
 
 
-def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> Secret | None:
+def _warn_of_plain(book: Book, where: KeyPath, text: str) -> None:
+    """Of what stands in the file itself; a URL is a secret only if there is one in it."""
+    what = "a secret"
+    if text.startswith(("http://", "https://")):
+        what = exposed(text) and f"{exposed(text)} in the URL"
+    if what:
+        field = where[-1]
+        advice = f"{field}_file, {field}_env or {field}_credential keep it out"
+        book.warn(where, f"{what} stands in the file", advice)
+
+
+def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> str | None:
     if way == "_env":
         if text not in place.env:
             # The secret itself may stand here by mistake: only what looks like a variable is repeated.
             name = quoted(text) if re.fullmatch("[A-Z_][A-Z0-9_]*", text) else "named here"
             book.mistake(where, f"the environment variable {name} is not set")
             return None
-        return _held(book, where, place.env[text])
+        return _without_end(place.env[text])
     if way == "_file":
         file = book.parsed(where, text, place.path)
         return None if file is None else _from_file(book, where, file, credential=False)
@@ -92,13 +113,13 @@ def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> S
     if directory is None:
         if place.elsewhere:
             book.note(where, f"the credential {quoted(text)} is not looked at: only the service has it")
-            return Secret(_STAND_IN_URL if "url" in str(where[-1]) else _STAND_IN)
+            return _STAND_IN_URL if "url" in str(where[-1]) else _STAND_IN
         book.mistake(where, "there are no credentials here", "systemd sets CREDENTIALS_DIRECTORY for LoadCredential=")
         return None
     return _from_file(book, where, Path(directory) / text, credential=True)
 
 
-def _from_file(book: Book, where: KeyPath, file: Path, *, credential: bool) -> Secret | None:
+def _from_file(book: Book, where: KeyPath, file: Path, *, credential: bool) -> str | None:
     try:
         with open_file(file) as opened:
             mode = os.fstat(opened.fileno()).st_mode
@@ -112,15 +133,26 @@ def _from_file(book: Book, where: KeyPath, file: Path, *, credential: bool) -> S
     if not credential and mode & (stat.S_IRGRP | stat.S_IROTH):
         book.warn(where, f"{quoted(str(file))} can be read by others (mode {stat.S_IMODE(mode):04o})", "chmod 600")
     try:
-        text = octets.decode("utf-8")
+        text = octets.decode("utf-8-sig")
     except UnicodeDecodeError:
         book.mistake(where, f"{quoted(str(file))}: not UTF-8")
         return None
-    return _held(book, where, text.removesuffix("\n").removesuffix("\r"))
+    return _without_end(text)
 
 
-def _held(book: Book, where: KeyPath, text: str) -> Secret | None:
+def _without_end(text: str) -> str:
+    """Editors end the last line, and so does ``echo`` where it fills a variable."""
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _held(book: Book, where: KeyPath, text: str, *, lines: bool) -> Secret | None:
     if not text.strip():
         book.mistake(where, "the secret is empty")
+        return None
+    if not lines and ("\n" in text or "\r" in text):
+        book.mistake(where, "the secret has more than one line", "one line end at its end is left out, no other")
+        return None
+    if not lines and any(unicodedata.category(char) == "Cc" for char in text):
+        book.mistake(where, "the secret holds a control character")
         return None
     return Secret(text)

@@ -1,0 +1,142 @@
+"""Can something be sent to this URL or host at all, and is anything in the URL that nobody should read?"""
+
+import re
+import socket
+from collections.abc import Iterator
+from difflib import get_close_matches
+from ipaddress import IPv4Address, ip_address
+from itertools import pairwise
+from urllib.parse import parse_qsl
+
+import httpx
+import idna
+
+from alerting.destinations import IpAddress, refusal
+
+EXAMPLE = 'write for example "https://hooks.example.com/dns"'
+SCHEMES = ("http", "https")
+LONGEST = 8000
+"""Characters; servers take no longer ones (RFC 9112 section 3)."""
+
+SECRETIVE = frozenset(
+    {"access_token", "api_key", "apikey", "auth", "code", "key", "passwd", "password", "pwd", "secret", "sig"}
+    | {"signature", "token"}
+)
+"""Parameters whose values are not for everybody."""
+
+TOKEN_FROM = 12
+"""Letters and digits in a row that may be a token …"""
+MIXED_FROM = 3
+"""… if small letters, capitals and digits follow each other so many times …"""
+WORD_TO = 24
+"""… or if they are more than any word has."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,15}):/")
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+
+
+class BadUrl(ValueError):
+    """Nothing can be sent there; ``text`` says why without repeating the URL, ``hint`` what may be meant."""
+
+    def __init__(self, text: str, hint: str = EXAMPLE) -> None:
+        super().__init__(text)
+        self.text = text
+        self.hint = hint
+
+
+def parsed(text: str) -> httpx.URL:
+    """A URL of http or https with a host that can be looked up. Raises BadUrl."""
+    if len(text) > LONGEST:
+        raise BadUrl(f"is longer than {LONGEST} characters")
+    if any(char.isspace() or not char.isprintable() for char in text):
+        raise BadUrl("is not a URL: it holds a space or a control character")
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        raise BadUrl("is not a URL: it begins with neither http:// nor https://")
+    if scheme[1].lower() not in SCHEMES:
+        raise BadUrl("is not a URL of http or https", _scheme_meant(scheme[1]))
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        raise BadUrl("is not a URL: the host or the port cannot be one") from None
+    if not url.host:
+        raise BadUrl("names no host")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise BadUrl("names a port that is not one, from 1 to 65535")
+    if wrong := host_fault(url.host):
+        raise BadUrl(f"names a host that {wrong}")
+    return url
+
+
+def _scheme_meant(scheme: str) -> str:
+    meant = get_close_matches(scheme.lower(), SCHEMES, n=1)
+    return f"did you mean {meant[0]}://?" if meant else EXAMPLE
+
+
+def host_fault(host: str) -> str:
+    """Why neither an address nor a name can be written like this; empty where one can."""
+    if address_in(host) is not None:
+        return ""
+    name = host.removesuffix(".")
+    if not name.isascii():
+        try:
+            name = idna.encode(name, uts46=True).decode("ascii")
+        except (idna.IDNAError, UnicodeError):
+            return "is no internationalised name"
+    if len(name) > 253:
+        return "is longer than a name can be"
+    labels = name.split(".")
+    if not all(map(_LABEL.fullmatch, labels)):
+        return "is neither a name nor an address"
+    if labels[-1].isdigit():
+        return "is no address"
+    return ""
+
+
+def address_in(host: str) -> IpAddress | None:
+    """The address that a host is, in any spelling the system takes (``127.1``, ``0x7f000001``); None for a name.
+
+    ``localhost`` and what ends in it are loopback wherever they are looked up (RFC 6761 section 6.3).
+    """
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return IPv4Address("127.0.0.1")
+    try:
+        return ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host)) if re.fullmatch(r"[0-9A-Fa-fxX.]+", host) else None
+    except OSError:
+        return None
+
+
+def forbidden(url: httpx.URL, *, allow_private: bool) -> str | None:
+    """Why the address that stands in a URL may not be connected to; None if it may, or if a name stands there."""
+    address = address_in(url.host)
+    return None if address is None else refusal(address, allow_private=allow_private)
+
+
+def exposed(text: str) -> str:
+    """What in this URL is not for everybody, as far as can be seen; empty for nothing, and for what is no URL."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return ""
+    if url.userinfo:
+        return "a user or password"
+    for name, value in parse_qsl(url.query.decode("ascii", "replace")):
+        if value and name.lower().replace("-", "_") in SECRETIVE:
+            return "a token"
+    return "what looks like a token" if any(map(_like_a_token, _pieces(url))) else ""
+
+
+def _pieces(url: httpx.URL) -> Iterator[str]:
+    for part in (*url.path.split("/"), *(value for _, value in parse_qsl(url.query.decode("ascii", "replace")))):
+        yield from re.split(r"[^A-Za-z0-9]+", part)
+
+
+def _like_a_token(piece: str) -> bool:
+    kinds = ["0" if char.isdigit() else "A" if char.isupper() else "a" for char in piece]
+    changes = sum(one != other for one, other in pairwise(kinds))
+    return len(piece) > WORD_TO or (len(piece) >= TOKEN_FROM and changes >= MIXED_FROM)

@@ -101,7 +101,7 @@ def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) ->
     what else came in addition, or is over, in messages that come less and less often. Who heard of it only because of
     a part that is over hears that it is resolved.
     """
-    matching = route(incident, rules.routes, rules.receivers)
+    matching = _matching(incident, rules)
     told = incident.told
     if told is None:
         ready = _ready_at(incident, firing)
@@ -115,13 +115,17 @@ def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) ->
     for name in incident.receivers:
         if name in matching or name not in rules.receivers:
             to |= {name: news} if news is not None else {}
-        elif _calm(incident, now):
+        elif _eased_at(incident, told) <= now and not incident.recovering:
             to[name] = News.RESOLVED
     if firing.codes:
         to |= {name: News.OPENED for name in matching if name not in incident.receivers}
     if not to:
-        return replace(incident, due_at=_due_at(incident, told, firing, rules.policy, matching)), []
+        return replace(incident, due_at=_due_at(incident, told, firing, rules)), []
     return _tell(incident, news, to, firing, rules, now)
+
+
+def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
+    return route(incident, rules.routes, rules.receivers)
 
 
 def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[Telling]]:
@@ -157,8 +161,8 @@ def _news(incident: Incident, told: Told, firing: Firing, policy: Policy, now: d
         return News.WORSENED
     if _grown(told, firing) and update_at <= now:
         return News.WORSENED
-    less = incident.severity < told.severity
-    if (less or (_shrunk(incident, told) and update_at <= now)) and _calm(incident, now):
+    eased = incident.severity < told.severity or (_shrunk(incident, told) and update_at <= now)
+    if eased and _eased_at(incident, told) <= now and not incident.recovering:
         return News.IMPROVED
     if policy.remind and told.at + policy.remind <= now and firing.codes:
         return News.REMINDED
@@ -196,27 +200,28 @@ def _shrunk(incident: Incident, told: Told) -> bool:
     )
 
 
-def _calm(incident: Incident, now: datetime) -> bool:
-    """Nothing is about to be over, nor has it just been: what is left is what stays."""
-    return not incident.recovering and (incident.eased_at is None or incident.eased_at + CALM <= now)
+def _eased_at(incident: Incident, told: Told) -> datetime:
+    """From when on it may be told that a part is over, if nothing recovers then: nothing has ended just now, and not
+    every few minutes, should that part come and go.
+    """
+    calm_at = (incident.eased_at or told.at) + CALM
+    return max(calm_at, told.at + _pause(incident)) if incident.updates > 1 else calm_at
 
 
-def _due_at(
-    incident: Incident, told: Told, firing: Firing, policy: Policy, matching: Collection[str]
-) -> datetime | None:
+def _due_at(incident: Incident, told: Told, firing: Firing, rules: Rules) -> datetime | None:
     """When there will be something to tell although nothing changes."""
-    update_at = told.at + _pause(incident)
-    calm_at = max(incident.eased_at + CALM, told.at) if incident.eased_at is not None else update_at
+    policy, update_at, eased_at = rules.policy, told.at + _pause(incident), _eased_at(incident, told)
     when = [told.at + policy.remind] if policy.remind and firing.codes else []
     if _grown(told, firing):
         when.append(update_at)
     if _grew(firing.unserved, told.unserved):
         when.append(_urgent_at(told))
     if not incident.recovering:
-        if incident.severity < told.severity or not set(incident.receivers) <= set(matching):
-            when.append(calm_at)
+        released = set(incident.receivers).intersection(rules.receivers)
+        if incident.severity < told.severity or released.difference(_matching(incident, rules)):
+            when.append(eased_at)
         elif _shrunk(incident, told):
-            when.append(max(calm_at, update_at))
+            when.append(max(eased_at, update_at))
     return min(when, default=None)
 
 
@@ -239,7 +244,7 @@ def _tell(
         updates=updates,
         eased_at=incident.eased_at if told is before else None,
     )
-    done = replace(done, due_at=_due_at(done, told, firing, rules.policy, done.receivers))
+    done = replace(done, due_at=_due_at(done, told, firing, rules))
     shown = _shown(done)
     over = replace(shown, phase=RESOLVED, ended_at=incident.eased_at or now, resolved_at=now, goes_on=True)
     return done, [_telling(over if each is News.RESOLVED else shown, each, name, now) for name, each in to.items()]

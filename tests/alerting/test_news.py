@@ -360,6 +360,21 @@ def test_a_critical_part_that_flickers_releases_nobody() -> None:
         assert desk.move(Phase.FIRING, critical) == []
 
 
+def test_a_critical_part_that_comes_and_goes_pages_less_and_less_often() -> None:
+    """Critical for five minutes, over for five, beside a warning that stays, for six hours."""
+    desk = on([A], "ns1", "ns2", "ns3")
+    desk.routes, desk.receivers = PAGED, ("chat", "pager")
+    warning, critical = alert(A, "serial-late", "ns3"), alert(A, "serial-overdue", "ns2")
+    desk.fire(warning)
+    heard = []
+    for _ in range(36):
+        heard += desk.fire(critical) + desk.wait(4) + desk.end(critical) + desk.wait(4)
+    assert 4 <= len([each for each in heard if each.startswith("pager")]) <= 20
+    heard += desk.wait(70)
+    assert heard[-1] == f"pager: resolved zone {A}"
+    assert desk.only.receivers == ("chat",)
+
+
 def test_a_server_of_a_zone_that_is_back_is_told() -> None:
     desk = on([A], "ns1", "ns2", "ns3")
     ear = Ear(desk)
@@ -540,7 +555,8 @@ def test_a_route_that_no_longer_matches_releases_who_heard_by_it() -> None:
     desk.routes = (Route(("first",)),)
     desk.fire(*down([A], "ns2"))
     desk.routes = (Route(("other",)),)
-    assert anew(desk) == [f"first: resolved zone {A}", f"other: opened zone {A}"]
+    assert anew(desk) == [f"other: opened zone {A}"]
+    assert desk.wait(2) == [f"first: resolved zone {A}"]
 
 
 def test_a_receiver_that_is_no_longer_configured_keeps_what_it_is_owed() -> None:

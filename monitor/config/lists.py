@@ -82,7 +82,7 @@ class Lists:
         paths = self._paths(section, table)
         plain = self._learn_defaults(section, table)
         for path in paths:
-            form = table.format or rows.SUFFIXES.get(path.suffix.lower(), "names")
+            form = table.format or rows.SUFFIXES.get(path.suffix.lower()) or rows.recognised(path)
             yield Sheet(path, form, section, table, plain, self.book)
 
     def _paths(self, section: KeyPath, table: raw.ZoneList) -> list[Path]:

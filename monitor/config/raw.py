@@ -166,7 +166,7 @@ class ZoneList(Options):
     """One name in each line, or CSV, or JSON lines; relative to this file."""
     directory: str | None = None
     """Every file in it."""
-    format: Literal["names", "csv", "jsonl"] | None = None
+    format: Literal["names", "csv", "jsonl", "bind", "knot", "nsd"] | None = None
     """Without it the suffix says: .csv, .jsonl or .ndjson, else names."""
 
 

@@ -7,18 +7,22 @@ one, and options are handed on once for each way they are written, not for each 
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from monitor import names
+from monitor.config import listings
 from monitor.config.errors import near, quoted
 from monitor.config.files import open_file
+from monitor.config.listings import LISTINGS, PROGRAMS, Listing, is_count
 
-FORMATS = ("names", "csv", "jsonl")
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 COLUMNS = ("name", "servers", "primary", "max_lag", "records", "transfer")
 """What may stand in a CSV file; servers with spaces between them, records with semicolons."""
+
+_SEVERAL = f"one name in each line, or what {PROGRAMS} print; other keys need CSV or JSON lines"
 
 BLOCK = 256 * 1024
 LONGEST_LINE = 64 * 1024
@@ -44,11 +48,60 @@ def batches(path: Path, form: str, tell: Tell, learn: Learn, plain: int) -> Iter
     """The zones of a file; ``plain`` is what no options are called. Mistakes are told and left out."""
     if form == "csv":
         return _from_csv(path, tell, learn, plain)
-    return _from_json(path, tell, learn, plain) if form == "jsonl" else _from_names(path, tell)
+    if form == "jsonl":
+        return _from_json(path, tell, learn, plain)
+    return _from_listing(path, LISTINGS[form], tell) if form in LISTINGS else _from_names(path, tell)
+
+
+def recognised(path: Path) -> str:
+    """The format of a file that nobody has named: a nameserver's own listing, or names."""
+    with suppress(OSError):  # it will be told when the file is read
+        first = next(_blocks(path, lambda *_: None), (1, []))[1]
+        return listings.recognised(first) or "names"
+    return "names"
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Lines that are wrong in one way, told as one mistake: what is not the file that is meant has thousands."""
+
+    line: int = 0
+    text: str = ""
+    hint: str = ""
+    more: int = -1
+
+    def add(self, line: int, text: str, hint: str) -> None:
+        self.more += 1
+        if not self.more:
+            self.line, self.text, self.hint = line, text, hint
+
+    def tell(self, tell: Tell) -> None:
+        if self.more >= 0:
+            as_well = "1 more line is alike" if self.more == 1 else f"{self.more} more lines are alike"
+            tell(self.line, "", f"{self.text}; {as_well}" if self.more else self.text, self.hint)
+
+
+def _from_listing(path: Path, listing: Listing, tell: Tell) -> Iterator[Batch]:
+    """A nameserver's own list. A zone in several views is one."""
+    seen: set[str] = set()
+    alike = _Alike()
+    for first, lines in _blocks(path, tell):
+        found, places = [], []
+        for number, line in enumerate(lines, first):
+            text = listing.name(line.rstrip())
+            if text is None:
+                alike.add(number, f"{quoted(line.strip())}: not a line of {listing.program}", "")
+            elif text and (name := _name(text, number, tell)) is not None and name not in seen:
+                seen.add(name)
+                found.append(name)
+                places.append(number)
+        yield Batch(found, places)
+    alike.tell(tell)
 
 
 def _from_names(path: Path, tell: Tell) -> Iterator[Batch]:
     """One name in each line; the usual ones are taken together."""
+    alike = _Alike()
     for first, lines in _blocks(path, tell):
         if all(map(names.plain, lines)):
             yield Batch([line if line[-1] == "." else line + "." for line in lines], range(first, first + len(lines)))
@@ -58,10 +111,15 @@ def _from_names(path: Path, tell: Tell) -> Iterator[Batch]:
             text = line.strip()
             if "#" in text:
                 text = "" if text[0] == "#" else text.partition(" #")[0].partition("\t#")[0].rstrip()
-            if text and (name := _name(text, number, tell)) is not None:
+            if not text or is_count(text):
+                continue
+            if len(text.split()) > 1:
+                alike.add(number, f"{quoted(text)}: not a domain name: holds a space or a control character", _SEVERAL)
+            elif (name := _name(text, number, tell)) is not None:
                 found.append(name)
                 places.append(number)
         yield Batch(found, places)
+    alike.tell(tell)
 
 
 def _from_csv(path: Path, tell: Tell, learn: Learn, plain: int) -> Iterator[Batch]:
@@ -167,8 +225,7 @@ def _name(text: str, line: int, tell: Tell) -> str | None:
     try:
         return names.parse(text)
     except names.BadName as error:
-        several = "one name in each line; other keys need CSV or JSON lines" if len(text.split()) > 1 else ""
-        tell(line, "", f"{quoted(text)}: {error.reason}", error.hint or several)
+        tell(line, "", f"{quoted(text)}: {error.reason}", error.hint)
         return None
 
 

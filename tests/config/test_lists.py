@@ -106,13 +106,28 @@ def test_a_list_may_be_of_another_format_than_its_suffix_says(tmp_path: Path) ->
     assert (list(config.zones), config.lists[0].format) == (["a.example."], "csv")
 
 
+SEVERAL = (
+    "(one name in each line, or what named-checkconf -l, knotc zone-status, nsd-control zonestatus print; "
+    "other keys need CSV or JSON lines)"
+)
 ROWS = [
     ("a.txt", "a.example\na..b\n", '2: "a..b": not a domain name: a DNS label is empty'),
     (
         "a.txt", "a.example ns1\n",
-        ('1: "a.example ns1": not a domain name: holds a space or a control character '
-        "(one name in each line; other keys need CSV or JSON lines)"),
+        f'1: "a.example ns1": not a domain name: holds a space or a control character {SEVERAL}',
     ),
+    (
+        "a.txt", "# ours\nb.example\n" + "a.example ns1\n" * 50,
+        ('3: "a.example ns1": not a domain name: holds a space or a control character; 49 more lines are alike '
+         f"{SEVERAL}"),
+    ),
+    ("a.txt", "[a.example.] role: master\n[b.example.]\n", '2: "[b.example.]": not a line of knotc zone-status'),
+    (
+        "a.txt", "a.example. IN _default primary\nerror: broken\nerror: pipe\n",
+        '2: "error: broken": not a line of named-checkconf -l; 1 more line is alike',
+    ),
+    ("a.txt", "zone:\ta..b\n", '1: "a..b": not a domain name: a DNS label is empty'),
+    ("a.txt", ". IN _default hint\n", " names no zone (was it cut short? take it away if it is meant to be empty)"),
     ("a.txt", "192.0.2.0/24\n", ('1: "192.0.2.0/24": an address, not a domain name '
      '(the reverse zone is called 2.0.192.in-addr.arpa.)')),
     ("a.txt", b"a.example\n\xff.example\n", "2: not UTF-8"),
@@ -167,8 +182,8 @@ SECTIONS = [
         "8: lists[0].directory: given together with file (one of them is enough)",
     ),
     ('[[lists]]\nfile = "a.txt"\nname = "a"\n', "8: lists[0].name: unknown key"),
-    ('[[lists]]\nfile = "a.txt"\nformat = "cvs"\n', ('8: lists[0].format: must be "names", "csv" or "jsonl" '
-     '(did you mean "csv"?)')),
+    ('[[lists]]\nfile = "a.txt"\nformat = "cvs"\n', ('8: lists[0].format: must be "names", '
+     '"csv", "jsonl", "bind", "knot" or "nsd" (did you mean "csv"?)')),
     ('[[lists]]\nfile = "a.txt"\nservers = "ns3"\n', ('8: lists[0].servers: no server is called "ns3" '
      '(did you mean "ns2"?)')),
 ]  # fmt: skip
@@ -243,10 +258,7 @@ def test_many_names_over_many_blocks_and_their_lines(tmp_path: Path) -> None:
     config = read(tmp_path, a_list("a.txt"), a_txt="\n".join(names))
     assert list(config.zones) == sorted(f"{name}." for name in names)
     assert mistakes(tmp_path, a_list("a.txt"), a_txt="\n".join([*names, "a b"])) == [
-        (
-            'a.txt:60001: "a b": not a domain name: holds a space or a control character '
-            "(one name in each line; other keys need CSV or JSON lines)"
-        )
+        (f'a.txt:60001: "a b": not a domain name: holds a space or a control character {SEVERAL}')
     ]
     assert mistakes(tmp_path, a_list("a.txt"), a_txt="\n".join([*names, names[41_000]])) == [
         f"a.txt:60001: zone {names[41_000]}. is there twice (first on line 41001 of a.txt)"
@@ -266,3 +278,54 @@ def test_read_again_only_what_was_edited_differs(tmp_path: Path) -> None:
     assert (list(parted.gone), list(parted.fresh)) == (["z0007.example."], ["new.example.", "z9999.example."])
     slower = read(tmp_path, a_list("b.csv") + a_list("a.txt", 'max_lag = "1h"\n'), a_txt="\n".join(edited), b_csv=rows)
     assert list(difference(after.zones, slower.zones).fresh) == sorted(f"{name}." for name in edited)
+
+
+LISTINGS = [
+    (
+        "bind",
+        "example.test. IN _default primary\nold.test IN _ slave\n. IN _default hint\nfwd.test IN _default forward\n",
+        ["example.test.", "old.test."],
+    ),
+    (
+        "bind",  # in several views; a view may be called anything
+        "example.test IN internal primary\nexample.test IN the outside secondary\nchaos.test CH _default primary\n\n",
+        ["example.test."],
+    ),
+    ("bind", "0/25.2.0.192.in-addr.arpa IN v primary\n", ["0/25.2.0.192.in-addr.arpa."]),
+    (
+        "knot",
+        "# by cron\n\n[example.test.] role: master | serial: 1\r\n[late.test.] role: slave | serial: - \n\n",
+        ["example.test.", "late.test."],
+    ),
+    (
+        "nsd",
+        'zone:\texample.test\n\tpattern: all\n\tstate: master\nzone:\tlate.test.\n\twait: "32 sec between attempts"\n',
+        ["example.test.", "late.test."],
+    ),
+    ("names", "example.test\nlate.test\nAll zonecount: 2\n", ["example.test.", "late.test."]),
+    ("names", "late.test\nslave zonecount:1\n", ["late.test."]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "text", "names"), LISTINGS)
+def test_what_a_nameserver_prints_is_read_as_it_is(tmp_path: Path, form: str, text: str, names: list[str]) -> None:
+    """The kind is every listing of zones that a nameserver's own tool makes; the real ones are in tests/real."""
+    config = read(tmp_path, a_list("a.txt"), a_txt=text)
+    assert (list(config.zones), config.lists[0].format) == (names, form)
+    named = read(tmp_path, a_list("a.csv", f'format = "{form}"\n'), a_csv=text)
+    assert list(named.zones) == names
+
+
+def test_a_listing_in_the_wrong_format_is_one_mistake(tmp_path: Path) -> None:
+    text = "example.test. IN _default primary\n" * 100
+    (mistake,) = mistakes(tmp_path, a_list("a.txt", 'format = "names"\n'), a_txt=text)
+    assert mistake.startswith('a.txt:1: "example.test. IN _default primary": not a domain name')
+    (mistake,) = mistakes(tmp_path, a_list("a.txt", 'format = "knot"\n'), a_txt=text)
+    assert mistake.endswith("not a line of knotc zone-status; 99 more lines are alike")
+
+
+def test_a_listing_over_many_blocks(tmp_path: Path) -> None:
+    names = [f"z{n:05}.example" for n in range(20_000)]
+    text = "".join(f"[{name}.] role: master | serial: {n}\n" for n, name in enumerate(names))
+    assert len(text) > 2 * BLOCK
+    assert list(read(tmp_path, a_list("a.txt"), a_txt=text).zones) == [f"{name}." for name in names]

@@ -1,0 +1,71 @@
+"""How nameservers themselves list the zones that they have: which name stands in which line.
+
+``named-checkconf -l`` (BIND), ``knotc zone-status`` (Knot) and ``nsd-control zonestatus`` (NSD). What
+``pdnsutil list-all-zones`` (PowerDNS) prints are names, one in each line, and maybe their count.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from re import Pattern
+from types import MappingProxyType
+
+_BIND_SERVES = frozenset({"primary", "master", "secondary", "slave"})
+"""Types of zones that named has data of its own for, and answers with authority."""
+
+PROGRAMS = "named-checkconf -l, knotc zone-status, nsd-control zonestatus"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One software's: ``zone`` finds a name in its lines, ``aside`` are lines without one that belong to it."""
+
+    program: str
+    zone: Pattern[str]
+    aside: Pattern[str]
+
+    def name(self, line: str) -> str | None:
+        """The zone in this line; "" when it has none, or one that is not served; None when it is no such line."""
+        found = self.zone.fullmatch(line)
+        if found is None:
+            return "" if self.aside.fullmatch(line) else None
+        served = found.groupdict().get("kind") in (None, *_BIND_SERVES) and found.groupdict().get("rclass") in (
+            None,
+            "IN",
+        )
+        return found["name"] if served else ""
+
+
+LISTINGS: Mapping[str, Listing] = MappingProxyType(
+    {
+        "bind": Listing(
+            "named-checkconf -l",
+            re.compile(
+                r"(?P<name>\S+) (?P<rclass>IN|CH|HS) \S.* (?P<kind>primary|master|secondary|slave|mirror|hint|stub|"
+                r"static-stub|forward|redirect|delegation-only)"
+            ),
+            re.compile(r"\s*(#.*)?"),
+        ),
+        "knot": Listing(
+            "knotc zone-status", re.compile(r"\[(?P<name>\S+)\] [a-z][a-z -]*: .*"), re.compile(r"\s*(#.*)?")
+        ),
+        "nsd": Listing(
+            "nsd-control zonestatus",
+            re.compile(r"zone:\s+(?P<name>\S+)"),
+            re.compile(r"\s*(#.*)?|\s+[a-z][a-z-]*: .*"),
+        ),
+    }
+)
+
+_COUNT = re.compile(r"[A-Za-z]+ zonecount: *[0-9]+")
+
+
+def is_count(line: str) -> bool:
+    """The last line of ``pdnsutil list-all-zones``, "All zonecount: 5"."""
+    return _COUNT.fullmatch(line) is not None
+
+
+def recognised(lines: Iterable[str]) -> str | None:
+    """Whose listing this is, by the first line that is not empty and no comment; None: nobody's that we know."""
+    first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
+    return next((form for form, listing in LISTINGS.items() if listing.zone.fullmatch(first)), None)

@@ -39,6 +39,8 @@ _ALL = (
     # soa-fields, ns-set, records
     Code("soa-fields-differ", "warning", "Equal serials, but other SOA fields differ"),
     Code("ns-set-differs", "warning", "The servers disagree about the zone's NS records"),
+    Code("ns-unresolvable", "warning", "A nameserver's name in the NS set has no address"),
+    Code("unwatched-server", "warning", "A nameserver of the NS set is not watched"),
     Code("record-differs", "warning", "A chosen record is not the same on all servers"),
     Code("record-unexpected", "critical", "A chosen record is not what it is expected to be"),
     Code("content-differs", "critical", "Equal serials, but a chosen record differs"),

@@ -107,14 +107,14 @@ def _copy(server: Server, address: Address, wanted: tuple[WantedRecord, ...], se
     contents: dict[WantedRecord, Content] = {}
     for record in wanted:
         found = asked.get((record.name, record.type))
-        content = _content(found) if found is not None else None
+        content = content_of(found) if found is not None else None
         if found is not None and content is not None:
             tied = found.nsid is None or None in machines or found.nsid in machines
             contents[record] = content if tied else replace(content, tied=False)
     return Copy(server, address, soas[0].serial, contents)
 
 
-def _content(seen: Observation) -> Content | None:
+def content_of(seen: Observation) -> Content | None:
     """None: it is not known what the address has."""
     if seen.outcome is not Outcome.ANSWERED or seen.rcode not in ("NOERROR", "NXDOMAIN"):
         return None

@@ -84,6 +84,10 @@ class Zone:
     max_lag: timedelta = timedelta(minutes=10)
     records: tuple[WantedRecord, ...] = ()
     transfers: tuple[TransferRule, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Names in the NS set, without final dot, that are meant to be watched by nobody; "*": whoever they are."""
+    discovered: bool = False
+    """Its servers are those of its NS set."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -94,11 +98,17 @@ class Zone:
 
     def nameless(self) -> "Zone":
         """The zone but for its name, equal for all zones that are watched alike; its records' names are relative."""
-        return Zone("", self.servers, self.primary, self.max_lag, alike(self.records, self.name), self.transfers)
+        records = alike(self.records, self.name)
+        return Zone(
+            "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered
+        )
 
     def named(self, name: str) -> "Zone":
         """The nameless zone under this name."""
-        return Zone(name, self.servers, self.primary, self.max_lag, belonging(self.records, name), self.transfers)
+        records = belonging(self.records, name)
+        return Zone(
+            name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered
+        )
 
 
 def alike(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:

@@ -1,47 +1,193 @@
-"""Do all servers name the same nameservers for the zone?"""
+"""Do all servers name the same nameservers for the zone, and can all of those be found, and are they watched?"""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import ClassVar
 
-from checks.compare import Difference, ask, copies, differences
+from checks.compare import Copy, Difference, ask, content_of, copies, differences, leading, usual
 from checks.history import Ledger
-from checks.model import Finding, Observation, Query, Round, Undecided, Unsure, WantedRecord, Zone
+from checks.model import Finding, Observation, Query, Round, Server, Undecided, Unsure, WantedRecord, Zone
+from checks.words import listed
+
+BEYOND = frozenset({"ns-unresolvable", "unwatched-server"})
+"""Codes of findings at servers that need not be any of the zone's."""
+
+ANYBODY = "*"
+
+ALONE = "fewer than two addresses answer, so there is nothing to compare"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a host name resolves to: its ``addresses``, or ``why`` it has none.
+
+    ``certain``: the resolver said so, and not that it does not know; or it has not known for long what it knows of
+    others.
+    """
+
+    addresses: tuple[str, ...] = ()
+    why: str = ""
+    certain: bool = True
+
+
+_NOTHING: Mapping[str, Resolution] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class NsSet:
-    """Objective: the NS RRset at the apex is the same at every address (RFC 1034 section 4.2.2), TTL apart.
+    """Objective: the NS RRset at the apex is the same at every address (RFC 1034 section 4.2.2), TTL apart; each
+    name in it has an address, and is a server that is watched.
 
-    Steps: those of the check *records*, for the one RRset: SOA, NS, SOA again; addresses that are off their
-    group's reference within max_lag are unsure, since a change may be propagating; groups are compared too.
+    Steps: 1. Those of the check *records*, for the one RRset: SOA, NS, SOA again; addresses that are off their
+    group's reference within max_lag are unsure, since a change may be propagating; groups are compared too. Where a
+    zone has but one address it is only asked for the RRset. 2. Each name that those on the reference give is looked
+    for among the zone's servers: by name (a server called ns1 is ns1.example.com, if no other name in the set begins
+    so), then by what it resolves to. 3. A name that a resolver could not tell anything of is unsure, unless every
+    server of the zone is another name of the set. Servers that are hidden, or ignored by name, are nobody's concern.
 
-    ==============  ==============================================
-    ns-set-differs  an address has another NS RRset than its peers
-    ==============  ==============================================
+    ================  ==========================================================================================
+    ns-set-differs    an address has another NS RRset than its peers
+    ns-unresolvable   a name in the NS set does not exist or has no address, or has not resolved for an hour
+                      though others have
+    unwatched-server  a name in the NS set is none of the zone's servers. Not where these come from the NS set
+    ================  ==========================================================================================
     """
 
+    names: Mapping[str, Resolution] = field(
+        default_factory=lambda: _NOTHING, compare=False, repr=False, metadata={"given": True}
+    )
+    """What names of servers resolve to, without final dot: of the zone's own, and of those met in NS sets."""
+    full: bool = field(default=False, compare=False, repr=False, metadata={"given": True})
+    """Nothing is found out of further names: nothing is said of them, be it that they are not known."""
+
     name: ClassVar[str] = "ns-set"
-    codes: ClassVar[tuple[str, ...]] = ("ns-set-differs",)
+    codes: ClassVar[tuple[str, ...]] = ("ns-set-differs", "ns-unresolvable", "unwatched-server")
     cadence: ClassVar[timedelta] = timedelta(minutes=5)
 
     def applies(self, zone: Zone) -> bool:
-        return sum(len(server.addresses) for server in zone.servers) > 1
+        several = sum(len(server.addresses) for server in zone.servers) > 1
+        return several or (bool(zone.servers) and ANYBODY not in zone.ignored)
 
     def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
-        return ask(zone, (_apex(zone),), seen)
+        places = list(zone.places())
+        if len(places) != 1:
+            return ask(zone, (_apex(zone),), seen)
+        server, address = places[0]
+        return () if seen else [Query(zone.name, server.name, address, zone.name, "NS", identify=True)]
 
     def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
         wanted = _apex(zone)
         every = copies(zone, (wanted,), round)
-        if sum(wanted in copy.contents for copy in every) < 2:
-            raise Undecided("fewer than two addresses answer, so there is nothing to compare")
-        for one in differences(zone, ledger, every, wanted, round.at):
-            if isinstance(one, Difference):
-                yield Finding("ns-set-differs", one.text, one.copy.server.name, one.copy.address)
+        given = _given(zone, round, ledger, every)
+        lost = [_unresolvable(server.name, found) for server, found in self._lost(zone)]
+        if not given and not (zone.discovered and lost):
+            raise Undecided("no address gives a set of NS records that can be believed")
+        yield from lost
+        if len(every) > 1:
+            yield from _compared(zone, round, ledger, every)
+        yield from self._named(zone, given)
+
+    def _lost(self, zone: Zone) -> Iterator[tuple[Server, Resolution]]:
+        """The zone's own servers whose names lead nowhere."""
+        for server in zone.servers:
+            found = self.names.get(server.name)
+            if found is not None and found.certain and not found.addresses:
+                yield server, found
+
+    def _named(self, zone: Zone, given: frozenset[str]) -> Iterator[Finding | Unsure]:
+        """What is to be said of the names in the NS set that are not those of the zone's servers."""
+        strange = strangers(zone, given)
+        hosts = {address.host for _, address in zone.places()}
+        open_ = [name for name in strange if not hosts.intersection(self._addresses(name))]
+        met = {server.name for server in zone.servers if _is_met(server, given, strange, self.names)}
+        left = [server for server in zone.servers if not server.hidden and server.name not in met]
+        for name in open_:
+            found = self.names.get(name)
+            if found is not None and found.certain and not found.addresses:
+                yield _unresolvable(name, found)
+            if zone.discovered or (found is None and self.full):
+                continue
+            if found is None or (left and not found.addresses):
+                yield Unsure(name, why="whether it is watched under another name is not known")
             else:
-                yield Unsure(one.server, one.address, why=one.why)
+                yield _unwatched(name, found)
+
+    def _addresses(self, name: str) -> tuple[str, ...]:
+        found = self.names.get(name)
+        return found.addresses if found is not None else ()
+
+
+def names_given(zone: Zone, round: Round) -> frozenset[str]:
+    """Every name in an NS set of this round that is not, by its name alone, one of the zone's servers."""
+    given = frozenset(name for seen in round.seen if seen.query.qtype == "NS" for name in _rdata(seen))
+    return frozenset(strangers(zone, given))
+
+
+def strangers(zone: Zone, given: frozenset[str]) -> list[str]:
+    """The names that are neither called like one of the zone's servers nor ignored."""
+    if ANYBODY in zone.ignored:
+        return []
+    first = Counter(name.partition(".")[0] for name in given)
+    called = {server.name.lower() for server in zone.servers}
+    return sorted(
+        name
+        for name in given.difference(zone.ignored)
+        if name not in called and not ((label := name.partition(".")[0]) in called and first[label] == 1)
+    )
+
+
+def _is_met(server: Server, given: frozenset[str], strange: list[str], names: Mapping[str, Resolution]) -> bool:
+    """Whether the server is one of the NS set, by its name or by its address."""
+    known = given.difference(strange)
+    if any(server.name.lower() in (name, name.partition(".")[0]) for name in known):
+        return True
+    own = {address.host for address in server.addresses}
+    return any(name in names and own.intersection(names[name].addresses) for name in strange)
+
+
+def _given(zone: Zone, round: Round, ledger: Ledger, every: list[Copy]) -> frozenset[str]:
+    """The NS set of the zone, as those on its reference give it."""
+    if len(every) == 1:
+        return frozenset(name for seen in round.seen if seen.query.qtype == "NS" for name in _rdata(seen))
+    wanted = _apex(zone)
+    lead = [peers for peers in leading(zone, ledger, every, wanted).values() if peers]
+    return frozenset(_plain(text) for peers in lead for text in usual(zone, peers, wanted).rdata)
+
+
+def _rdata(seen: Observation) -> Iterator[str]:
+    content = content_of(seen)
+    if content is not None and not content.instead:
+        yield from map(_plain, content.rdata)
+
+
+def _plain(text: str) -> str:
+    """As names of servers are written: in lower case, without final dot."""
+    return text.lower().removesuffix(".")
+
+
+def _compared(zone: Zone, round: Round, ledger: Ledger, every: list[Copy]) -> Iterator[Finding | Unsure]:
+    wanted = _apex(zone)
+    if sum(wanted in copy.contents for copy in every) < 2:
+        compared_only = None if ANYBODY in zone.ignored else ""  # otherwise something is said of the names all the same
+        yield from (Unsure(copy.server.name, copy.address, compared_only, ALONE) for copy in every)
+        return
+    for one in differences(zone, ledger, every, wanted, round.at):
+        if isinstance(one, Difference):
+            yield Finding("ns-set-differs", one.text, one.copy.server.name, one.copy.address)
+        else:
+            yield Unsure(one.server, one.address, why=one.why)
+
+
+def _unresolvable(name: str, found: Resolution) -> Finding:
+    return Finding("ns-unresolvable", f"{name} is a nameserver of the zone, but {found.why}", name)
+
+
+def _unwatched(name: str, found: Resolution) -> Finding:
+    where = f" ({listed(found.addresses)})" if found.addresses else f" ({found.why})"
+    return Finding("unwatched-server", f"{name}{where} is in the NS set, but not among the servers watched", name)
 
 
 def _apex(zone: Zone) -> WantedRecord:

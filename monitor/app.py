@@ -29,7 +29,7 @@ from monitor.ports import Heard, StoreError, Sweep
 from monitor.recall import recall
 from monitor.record import Record
 from monitor.schedule import Schedule
-from monitor.sources import Topology, resolve
+from monitor.sources import Met, Topology, meet, resolve
 from monitor.status import Measures, Status, SweepStatus
 from monitor.store.durable import DurableStore
 from monitor.web.app import build
@@ -70,6 +70,7 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = contextlib.AsyncExitStack()
         self._published = self._judged = 0
+        self._met = Met()
         self._progress = asyncio.Condition()
         self._telling: asyncio.Task[None] | None = None
 
@@ -206,12 +207,20 @@ class Service:
         async with self._changing:
             await self._take(self.config, await resolve(self.config, self._found, now()))
 
+    async def _meet(self, names: frozenset[str]) -> None:
+        """Find out where the servers are that NS sets name, and that are not listed under that name."""
+        async with self._changing:
+            found = await meet(self.config, self._found, names, now())
+            if found is not self._found and not self._stopping.is_set():
+                await self._take(self.config, found)
+
     async def _take(self, config: Config, found: Topology) -> None:
         """Judge by the new plan first, and only then ask by it: no round is of a zone that is not known yet."""
         complain(problem for problem in found.problems if problem not in self._found.problems)
         plan = plan_of(config, found)
+        other = plan != self._judging.plan or found.names != self._found.names
         self._found = found
-        change = await self._judging.replan(plan) if plan != self._judging.plan else self._judging.unchanged
+        change = await self._judging.replan(plan) if other else self._judging.unchanged
         self.config = config
         self._asking.use(config, self._judging.plan, change)
 
@@ -232,6 +241,8 @@ class Service:
         if swept is None:
             return
         await self._caught_up()
+        if names := self._met.taken():
+            await self._meet(names)
         finished, missed = now(), self._schedule.missed.get(name, 0)
         self._show_sweep(SweepStatus(name, swept.started, finished, swept.zones, swept.queries, missed, cadence))
         if swept.zones:
@@ -250,6 +261,7 @@ class Service:
             self._show_sweep(replace(sweep, missed=self._schedule.missed[name]))
 
     async def _publish(self, *heard: Heard) -> None:
+        self._met.note(heard, self._judging.plan.zones, self._found)
         await self._bus.publish(*heard)
         self._published += len(heard)
 

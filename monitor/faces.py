@@ -62,13 +62,12 @@ class Face:
     zones: int = 0
 
     def at_server(self, name: str) -> Tone | None:
-        """How grave it is there; None: these zones are not served there."""
+        """How grave it is there; None: these zones are not served there, and nothing is said of it."""
         tones = [state_tone(state) for (server, _), state in zip(self.lineup.places, self.states, strict=True)
                  if server == name]  # fmt: skip
-        if not tones:
-            return None
-        grave = [severity_tone(m.severity) for m in self.marks if m.server == name and m.severity >= Severity.WARNING]
-        return min(tones + grave)
+        least = Severity.WARNING if tones else Severity.INFO
+        tones += [severity_tone(m.severity) for m in self.marks if m.server == name and m.severity >= least]
+        return min(tones, default=None)
 
     def has(self, code: str, server: str) -> bool:
         return any(mark.code == code and mark.server == server for mark in self.marks)
@@ -144,7 +143,9 @@ class Faces:
         return found
 
     def servers(self) -> Mapping[str, ServerTally]:
-        """Every server that has an address, by name. Tallied anew only when something has changed."""
+        """Every server that has an address, or of which something was found, by name. Tallied anew only when something
+        has changed.
+        """
         if self._servers is None:
             self._servers = self._tally()
         return self._servers
@@ -159,9 +160,12 @@ class Faces:
                     tally.addresses |= dict.fromkeys(addresses)
             for (name, _), state in zip(face.lineup.places, face.states, strict=True):
                 found[name].states[state] += face.zones
+            served = {name for name, addresses in face.lineup.servers if addresses}
+            for name in {mark.server for mark in face.marks if mark.server is not None} - served:
+                found.setdefault(name, _Tally()).zones += face.zones
             for mark in face.marks:
-                if mark.server is not None and (at := found.get(mark.server)) is not None:
-                    at.mark(mark, face)
+                if mark.server is not None:
+                    found[mark.server].mark(mark, face)
         return {name: found[name].told() for name in sorted(found)}
 
     def _face(self, lineup: Lineup, health: Health, states: tuple[str, ...], marks: tuple[Mark, ...]) -> Face:

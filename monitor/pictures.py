@@ -44,7 +44,8 @@ class Pictures:
         return Counter(map(_tone, self._zones.values()))
 
     def servers(self) -> Mapping[str, ServerTally]:
-        return {name: self._server(name) for name in sorted({a.server for _, a in self._addresses()})}
+        found = {f.server for zone in self._zones.values() for f in zone.findings if f.server is not None}
+        return {name: self._server(name) for name in sorted({a.server for _, a in self._addresses()} | found)}
 
     def places(self) -> Set[tuple[str, Address, bool]]:
         return {(a.server, a.address, a.hidden) for zone in self._whole.values() for a in zone.addresses}
@@ -63,7 +64,7 @@ class Pictures:
         return found[first : first + most], len(found)
 
     async def at_server(self, server: str, first: int, most: int) -> tuple[list[ZoneStatus], int]:
-        here = {zone.name: zone for zone, a in self._addresses() if a.server == server}
+        here = {zone.name: zone for zone in self._zones.values() if _is_at(zone, server)}
         found = sorted(here.values(), key=lambda zone: _tone_at(zone, server))
         return found[first : first + most], len(found)
 
@@ -80,12 +81,13 @@ class Pictures:
     def _server(self, name: str) -> ServerTally:
         here = [(zone, address) for zone, address in self._addresses() if address.server == name]
         codes: dict[str, list[tuple[str, FindingStatus]]] = {}
-        for zone in {zone.name: zone for zone, _ in here}.values():
+        zones = [zone for zone in self._zones.values() if _is_at(zone, name)]
+        for zone in zones:
             for finding in _found(zone, name):
                 codes.setdefault(finding.code, []).append((zone.name, finding))
         return ServerTally(
             addresses=tuple(dict.fromkeys(address.address for _, address in here)),
-            zones=len({zone.name for zone, _ in here}),
+            zones=len(zones),
             states=Counter(address.state for _, address in here),
             codes={
                 code: CodeTally(
@@ -103,8 +105,13 @@ def _tone(zone: ZoneStatus) -> Tone:
 
 
 def _tone_at(zone: ZoneStatus, server: str) -> Tone:
-    grave = [severity_tone(f.severity) for f in _found(zone, server) if f.severity >= Severity.WARNING]
-    return min([*grave, *(state_tone(a.state) for a in zone.addresses if a.server == server)])
+    tones = [state_tone(a.state) for a in zone.addresses if a.server == server]
+    least = Severity.WARNING if tones else Severity.INFO
+    return min([*tones, *(severity_tone(f.severity) for f in _found(zone, server) if f.severity >= least)])
+
+
+def _is_at(zone: ZoneStatus, server: str) -> bool:
+    return any(a.server == server for a in zone.addresses) or bool(_found(zone, server))
 
 
 def _found(zone: ZoneStatus, server: str) -> list[FindingStatus]:

@@ -15,6 +15,7 @@ from checks.history import Ledger, Propagation, RunChange
 from checks.judge import judge
 from checks.ledger import changes, see
 from checks.model import Finding, Health, Round, Verdict, Zone
+from checks.ns_set import BEYOND
 from checks.roll import Roll
 from checks.soa_serial import SoaSerial
 from checks.vantage import account, blind, excuse, hear
@@ -279,7 +280,9 @@ def watched(key: AlertKey, plan: Plan) -> bool:
     if key.server is None:
         return True
     server = plan.zones[key.zone].server(key.server)
-    return server is not None and (key.address is None or key.address in server.addresses)
+    if server is None:
+        return key.code in BEYOND
+    return key.address is None or key.address in server.addresses
 
 
 def applies(plan: Plan, check: str, zone: str) -> bool:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerting.cause import Topology as Causes
+from checks.check import Check
+from checks.ns_set import NsSet
 from monitor.config.model import Config
 from monitor.pipeline import Plan
-from monitor.sources import Topology
+from monitor.sources import MOST_MET, Topology
 
 CHORES: Mapping[str, timedelta] = {
     "remind": timedelta(seconds=5),
@@ -23,7 +25,7 @@ FIXED = ("listen", "database", "vantage", "token", "public", "url")
 def plan_of(config: Config, found: Topology) -> Plan:
     return Plan(
         zones=found.zones,
-        checks={name: check for name, check in config.checks.items() if config.cadence[name]},
+        checks=with_names({name: check for name, check in config.checks.items() if config.cadence[name]}, found),
         topology=Causes.of(found.zones, config.service.vantage),
         policy=config.policy,
         severity=config.severity,
@@ -31,6 +33,15 @@ def plan_of(config: Config, found: Topology) -> Plan:
         receivers=tuple(config.receivers),
         cadence={name: every for name, every in config.cadence.items() if every},
     )
+
+
+def with_names(checks: Mapping[str, Check], found: Topology) -> Mapping[str, Check]:
+    """The checks; the one that looks at NS sets knows what names resolve to."""
+    full = len(found.met) >= MOST_MET
+    return {
+        name: replace(check, names=found.names, full=full) if isinstance(check, NsSet) else check
+        for name, check in checks.items()
+    }
 
 
 def cadences(config: Config) -> dict[str, timedelta]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from checks.history import Ledger
 from checks.roll import Roll
 from monitor.config.model import Config
-from monitor.sources import Asked, Known, Topology
+from monitor.resolver import Asked
+from monitor.sources import Known, Topology
 
 SOME = 20
 """Ledgers of zones alike that are asked where their servers are."""

@@ -1,36 +1,28 @@
 """Which zones are on which servers, at which addresses, now that names have been resolved?"""
 
-import asyncio
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-import dns.asyncresolver
-import dns.exception
-import dns.name
-import dns.nameserver
-import dns.rcode
-import dns.rdatatype
-import dns.resolver
-
-from checks.model import Address, Server, Zone
+from checks.model import Address, Round, Server, Zone
+from checks.ns_set import NsSet, Resolution, names_given
 from checks.roll import Roll
+from checks.words import moment
 from monitor import names
 from monitor.config import addresses
 from monitor.config.errors import Wrong
-from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
+from monitor.config.model import Config, ServerEntry, ZoneEntry
+from monitor.ports import Heard
+from monitor.resolver import NOT_ASKED, Asked, Lookups
 
-Asked = tuple[str, str]
-"""What the resolver is asked: a name with its final dot, and a type: "NS", "A" or "AAAA"."""
-
-IN_FLIGHT = 32
-SILENT_ENOUGH = 2 * IN_FLIGHT
-"""So many questions in a row without any answer, and the resolver is not asked the rest."""
-NOT_ASKED = "not asked, because the resolver does not answer"
 MOST = 32
 """Servers of a zone, and addresses of a server, that are believed to be meant."""
 MOST_PROBLEMS = 100
+MOST_MET = 10_000
+"""Names met in NS sets that are resolved; of others nothing is said."""
+FOR_LONG = timedelta(hours=1)
+"""A name that has not resolved for so long, though others have, is not our resolver's trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +37,17 @@ class Known:
 class Topology:
     """The zones with their servers, the servers with their addresses, and sentences on what could not be found.
 
-    ``known`` is what names resolved to when they last did; it outlives a resolver that fails.
+    ``known`` is what names resolved to when they last did; it outlives a resolver that fails. ``names`` are those of
+    servers, and those ``met`` in NS sets, without final dot; ``failing`` says since when nothing can be told of one.
     """
 
     zones: Roll[Zone]
     servers: Mapping[str, Server]
     problems: tuple[str, ...] = ()
     known: Mapping[Asked, Known] = field(default_factory=dict)
+    names: Mapping[str, Resolution] = field(default_factory=dict)
+    met: frozenset[str] = frozenset()
+    failing: Mapping[str, datetime] = field(default_factory=dict)
 
 
 async def resolve(config: Config, previous: Topology | None, now: datetime) -> Topology:
@@ -61,20 +57,60 @@ async def resolve(config: Config, previous: Topology | None, now: datetime) -> T
     What cannot be resolved keeps what ``previous`` knew; a zone of which nothing is known has no servers.
     Zones whose servers are given are not walked. Where all is as it was, the zones are those of ``previous``.
     """
-    look = _Look(config.resolver, {} if previous is None else previous.known, now)
+    before = previous or Topology(Roll.of(()), {})
+    lookups = Lookups(config.resolver)
+    look = _Look(lookups, before, now)
     unserved = [config.zones.names[number] for number in _unserved(config.zones)]
-    await look.ask((name, "NS") for name in unserved)
+    await lookups.ask((name, "NS") for name in unserved)
     called = _called(config)
     discovered = {zone: tuple(dict.fromkeys(called.get(n, n) for n in look.ns_set(zone))) for zone in unserved}
     entries = dict(_entries(config, discovered.values()))
     hosts = dict.fromkeys(entry.host for entry in entries.values() if entry.host and not entry.addresses)
-    await look.ask((host, rdtype) for host in hosts for rdtype in ("A", "AAAA"))
+    await lookups.ask((host, rdtype) for host in (*hosts, *map(_dotted, before.met)) for rdtype in ("A", "AAAA"))
     resolved = {host: look.addresses(host) for host in hosts}
     servers = {name: _server(entry, resolved) for name, entry in entries.items()}
     zones = look.zones(config.zones, discovered, servers)
     if previous is not None and previous.zones == zones:
         zones = previous.zones
-    return Topology(zones, servers, look.told(), look.kept)
+    names = {host.removesuffix("."): look.resolution(host) for host in (*hosts, *map(_dotted, before.met))}
+    names |= {name: names[entry.host.removesuffix(".")] for name, entry in entries.items() if entry.host in hosts}
+    return Topology(zones, servers, look.told(), look.kept, names, before.met, look.failing)
+
+
+async def meet(config: Config, found: Topology, met: Iterable[str], now: datetime) -> Topology:
+    """The topology with what these names resolve to, met in NS sets and written without final dot. Never raises.
+
+    Those that are known already are not asked again; nor are those of which there are too many.
+    """
+    fresh = sorted(set(met).difference(found.names, found.met))[: MOST_MET - len(found.met)]
+    if not fresh:
+        return found
+    lookups = Lookups(config.resolver)
+    await lookups.ask((_dotted(name), rdtype) for name in fresh for rdtype in ("A", "AAAA"))
+    look = _Look(lookups, found, now)
+    names = {**found.names, **{name: look.resolution(_dotted(name)) for name in fresh}}
+    return replace(found, names=names, met=found.met.union(fresh), failing={**found.failing, **look.failing})
+
+
+class Met:
+    """The names of servers that are met in NS sets, and of which the topology knows nothing."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def note(self, heard: Iterable[Heard], zones: Roll[Zone], known: Topology) -> None:
+        for one in heard:
+            if isinstance(one, Round) and one.check == NsSet.name and (zone := zones.get(one.zone)) is not None:
+                self._names.update(names_given(zone, one).difference(known.names))
+
+    def taken(self) -> frozenset[str]:
+        """Those that have been met since the last time."""
+        names, self._names = frozenset(self._names), set()
+        return names
+
+
+def _dotted(name: str) -> str:
+    return f"{name}."
 
 
 def _unserved(zones: Roll[ZoneEntry]) -> Iterator[int]:
@@ -102,7 +138,10 @@ def _entries(config: Config, ns_sets: Iterable[tuple[str, ...]]) -> Iterator[tup
 def _zone(entry: ZoneEntry, listed: Iterable[str], servers: Mapping[str, Server]) -> Zone:
     """What zones are that are written alike; a primary that is not in the NS set is hidden, and one of them."""
     found = tuple(servers[name] for name in listed)
-    return Zone("", found, entry.primary, entry.max_lag, entry.records, entry.transfers)
+    return Zone(
+        "", found, entry.primary, entry.max_lag, entry.records, entry.transfers, entry.ignored,
+        discovered=not entry.servers,
+    )  # fmt: skip
 
 
 def _server(entry: ServerEntry, resolved: Mapping[str, tuple[str, ...]]) -> Server:
@@ -111,61 +150,18 @@ def _server(entry: ServerEntry, resolved: Mapping[str, tuple[str, ...]]) -> Serv
 
 
 class _Look:
-    """One look at the resolver: what it answered, what it did not, and what is kept from before."""
+    """What the resolver's answers come to, and what is kept from before where there is none."""
 
-    def __init__(self, settings: Resolver, known: Mapping[Asked, Known], now: datetime) -> None:
-        self.settings = settings
-        self.known = known
+    def __init__(self, lookups: Lookups, before: Topology, now: datetime) -> None:
+        self.lookups = lookups
+        self.answers, self.failures = lookups.answers, lookups.failures
+        self.known = before.known
+        self.failing: dict[str, datetime] = {}
+        """Host → since when the resolver has told nothing of it."""
+        self._failed_before = before.failing
         self.now = now
         self.kept: dict[Asked, Known] = {}
         self.problems: list[str] = []
-        self.answers: dict[Asked, tuple[str, ...]] = {}
-        self.failures: dict[Asked, str] = {}
-        self.silent = 0
-        self.unasked = 0
-
-    async def ask(self, wanted: Iterable[Asked]) -> None:
-        """Puts the questions, each once, ``IN_FLIGHT`` at a time."""
-        each = dict.fromkeys(wanted)
-        if not each:
-            return
-        try:
-            resolver = _resolver(self.settings)
-        except (dns.exception.DNSException, OSError, ValueError) as error:
-            self.failures.update(dict.fromkeys(each, f"there is no resolver: {_words(error)}"))
-            return
-        questions = iter(each)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(IN_FLIGHT, len(each))):
-                group.create_task(self._work(resolver, questions))
-
-    async def _work(self, resolver: dns.asyncresolver.Resolver, questions: Iterator[Asked]) -> None:
-        for question in questions:
-            if self.silent >= SILENT_ENOUGH:
-                self.unasked += 1
-                self.failures[question] = NOT_ASKED
-            else:
-                await self._put(resolver, question)
-
-    async def _put(self, resolver: dns.asyncresolver.Resolver, question: Asked) -> None:
-        """One question to the resolver; its end is in ``answers`` or in ``failures``."""
-        name, rdtype = question
-        try:
-            answer = await resolver.resolve(dns.name.from_text(name), rdtype, search=False, raise_on_no_answer=False)
-        except dns.resolver.NXDOMAIN:
-            self.silent = 0
-            self.answers[question] = ()
-        except dns.resolver.NoNameservers as error:
-            rcode = _rcode(error)
-            self.silent = 0 if rcode else self.silent + 1
-            self.failures[question] = f"the resolver says {rcode}" if rcode else "the resolver does not answer"
-        except (dns.exception.DNSException, OSError) as error:
-            self.silent += 1
-            timeout = isinstance(error, dns.exception.Timeout)
-            self.failures[question] = "the resolver does not answer" if timeout else _words(error)
-        else:
-            self.silent = 0
-            self.answers[question] = _values(answer)
 
     def ns_set(self, zone: str) -> tuple[str, ...]:
         """The names of the zone's servers, as server names are written: without final dot."""
@@ -196,6 +192,20 @@ class _Look:
                 self._settled(question, fresh)
         self._tell_about(host, pair, some=some, has_any=bool(found))
         return tuple(found[:MOST])
+
+    def resolution(self, host: str) -> Resolution:
+        """What has become of a host name. What cannot be told of it now is certain once that has lasted for long."""
+        pair = ((host, "A"), (host, "AAAA"))
+        found = tuple(dict.fromkeys(text for question in pair for text in self._usable(question)))[:MOST]
+        failure = next((self.failures[question] for question in pair if question in self.failures), "")
+        if found or not failure:
+            gone = not found and self.lookups.missing.intersection(pair)
+            return Resolution(found, "" if found else "there is no such name" if gone else "it has no address")
+        since = self.failing[host] = self._failed_before.get(host, self.now)
+        old = tuple(text for question in pair if question in self.known for text in self.known[question].values)
+        if self.answers and self.now - since >= FOR_LONG:
+            return Resolution((), f"has not resolved since {moment(since)}: {failure}")
+        return Resolution(old, failure, certain=False)
 
     def _tell_about(self, host: str, pair: tuple[Asked, ...], *, some: bool, has_any: bool) -> None:
         reasons = list(dict.fromkeys(self.failures[question] for question in pair if question in self.failures))
@@ -238,7 +248,8 @@ class _Look:
         kinds, found = array("I", entries.kinds), dict[tuple[int, tuple[str, ...]], int]()
         for number in _unserved(entries):
             kind, name = entries.kinds[number], entries.names[number]
-            listed, entry = discovered[name], entries.templates[kind]
+            entry = entries.templates[kind]
+            listed = tuple(one for one in discovered[name] if one not in entry.ignored)
             if listed and entry.primary is not None and entry.primary not in listed:
                 listed = (*listed, entry.primary)
             if entry.transfers and listed:
@@ -256,37 +267,8 @@ class _Look:
     def told(self) -> tuple[str, ...]:
         """The problems, each once; one sentence stands for what was not even asked."""
         told = [text for text in dict.fromkeys(self.problems) if NOT_ASKED not in text]
-        if self.unasked:
-            told.insert(0, f"the resolver does not answer; {self.unasked} questions were not put to it")
+        if self.lookups.unasked:
+            told.insert(0, f"the resolver does not answer; {self.lookups.unasked} questions were not put to it")
         if len(told) > MOST_PROBLEMS:
             told[MOST_PROBLEMS:] = [f"and {len(told) - MOST_PROBLEMS} more names do not resolve"]
         return tuple(told)
-
-
-def _resolver(settings: Resolver) -> dns.asyncresolver.Resolver:
-    """The system's resolver, or the one that is configured. Raises DNSException where the system has none."""
-    resolver = dns.asyncresolver.Resolver(configure=not settings.addresses)
-    if settings.addresses:
-        resolver.nameservers = [dns.nameserver.Do53Nameserver(a.host, a.port) for a in settings.addresses]
-    resolver.lifetime = settings.timeout
-    resolver.timeout = min(2.0, settings.timeout)
-    return resolver
-
-
-def _values(answer: dns.resolver.Answer) -> tuple[str, ...]:
-    if answer.rrset is None:
-        return ()
-    if answer.rrset.rdtype == dns.rdatatype.NS:
-        return tuple(rdata.target.canonicalize().to_text() for rdata in answer.rrset)
-    return tuple(rdata.address for rdata in answer.rrset)
-
-
-def _rcode(error: dns.resolver.NoNameservers) -> str:
-    """The rcode with which a resolver gave up; empty when none of them answered at all."""
-    responses = [response for *_, response in error.kwargs.get("errors", ()) if response is not None]
-    return dns.rcode.to_text(responses[-1].rcode()) if responses else ""
-
-
-def _words(error: Exception) -> str:
-    text = str(error).rstrip(".") or type(error).__name__
-    return text[:1].lower() + text[1:]

@@ -1,6 +1,6 @@
 """What do the codes mean that say that servers answer differently?"""
 
-from alerting.catalogue.cures import RELOAD
+from alerting.catalogue.cures import RELOAD, SELF
 from alerting.catalogue.entry import Cure, Entry
 
 SOA = "dig @{address} -p {port} {zone} SOA +norecurse"
@@ -55,6 +55,36 @@ ENTRIES = (
         ),
         "Compare the NS sets below, and make the primary's the one that the registry has.",
         RELOAD,
+        ("dig @{address} -p {port} {zone} NS +norecurse",),
+    ),
+    Entry(
+        "ns-unresolvable",
+        "The zone names a nameserver whose name does not exist or has no address. Resolvers lose time on it, or ask "
+        "the others more; if its domain can be registered by anybody, that somebody can answer for the zone.",
+        (
+            "The server was taken away, or renamed, and the NS record was left behind.",
+            "The name is mistyped, or lacks its final dot in the zone file and so ends in the zone's name twice.",
+            "An address stands where a name must be.",
+            "The domain that the name belongs to has expired, or its own nameservers do not answer.",
+            "The monitor asks a resolver that does not know the name, as with names inside a company: see [resolver].",
+        ),
+        "Give the name its A and AAAA records again, or take it out of the NS set here and at the registry. "
+        "If it is nobody's concern here, name it in ignore_servers.",
+        RELOAD,
+        ("dig @{address} -p {port} {zone} NS +norecurse", "dig {zone} NS +trace"),
+    ),
+    Entry(
+        "unwatched-server",
+        "The zone names a nameserver that is not among those that are watched: what it serves, and whether it answers, "
+        "is not known here, though every resolver asks it.",
+        (
+            "A nameserver was added to the zone, and not to the monitor's configuration.",
+            "A provider's nameserver, or an old one, is still in the NS set.",
+            "The server is watched at another address than its name resolves to, as behind NAT.",
+        ),
+        "Add it to the zone's servers, or leave servers out to have them found from the NS set. "
+        "If it is not to be watched, name it in ignore_servers.",
+        SELF,
         ("dig @{address} -p {port} {zone} NS +norecurse",),
     ),
     Entry(

@@ -151,7 +151,7 @@ def understood(config: "Config", topology: "Topology | None" = None, most: int |
 
 
 def _settings(check: "Check") -> dict[str, Any]:
-    return {one.name: getattr(check, one.name) for one in fields(cast("Any", check))}
+    return {one.name: getattr(check, one.name) for one in fields(cast("Any", check)) if not one.metadata.get("given")}
 
 
 def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:

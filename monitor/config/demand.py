@@ -89,7 +89,7 @@ def as_written(config: Config) -> Roll[Zone]:
 
 def _zone(config: Config, entry: ZoneEntry) -> Zone:
     servers = tuple(_server(config.servers[name]) for name in entry.servers)
-    return Zone(entry.name, servers, entry.primary, entry.max_lag, entry.records, entry.transfers)
+    return Zone(entry.name, servers, entry.primary, entry.max_lag, entry.records, entry.transfers, entry.ignored)
 
 
 def _server(entry: ServerEntry) -> Server:

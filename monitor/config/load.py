@@ -26,7 +26,7 @@ from monitor.config.secrets import Place, secret
 from monitor.config.servers import server_paths, servers
 from monitor.config.settings import settings, severity
 from monitor.config.upstreams import check_upstreams
-from monitor.config.zones import Around
+from monitor.config.zones import Around, ignored
 
 __all__ = ["ConfigError", "load", "parse"]
 
@@ -52,7 +52,8 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     written_receivers = tuple(_names(found, "receivers"))
     file = reading.checked(found, book)
     place = Place(path.absolute().parent, env, elsewhere)
-    around = Around(servers(book, file, written_servers), written_keys)
+    unwanted = tuple(name for _, name in ignored(book, ("ignore_servers",), file.ignore_servers or ()))
+    around = Around(servers(book, file, written_servers), written_keys, ignored=unwanted)
     notifiers, kinds = receivers(book, file, place)
     watched, listed = Lists(book, around, place).read(file)
     check_upstreams(book, server_paths(written_servers), around.servers, watched)

@@ -76,15 +76,18 @@ class ZoneEntry:
     max_lag: timedelta = timedelta(minutes=10)
     records: tuple[WantedRecord, ...] = ()
     transfers: tuple[TransferRule, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Names in its NS set that are not to be watched, without final dot; "*": none that is not listed."""
 
     def nameless(self) -> "ZoneEntry":
         """The entry but for its name, equal for all zones that are written alike."""
-        return ZoneEntry("", self.servers, self.primary, self.max_lag, alike(self.records, self.name), self.transfers)
+        records = alike(self.records, self.name)
+        return ZoneEntry("", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored)
 
     def named(self, name: str) -> "ZoneEntry":
         """The nameless entry under this name."""
         records = belonging(self.records, name)
-        return ZoneEntry(name, self.servers, self.primary, self.max_lag, records, self.transfers)
+        return ZoneEntry(name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored)
 
 
 @dataclass(frozen=True, slots=True)

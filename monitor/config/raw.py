@@ -153,6 +153,8 @@ class Options(Table):
     records: Items[WantedRecord] | None = None
     transfer: Items[Annotated[Transfer, BeforeValidator(expected, json_schema_input_type=str | Transfer)]] | None = None
     """"refused" alone: at every server, without a key."""
+    ignore_servers: Items[str] | None = None
+    """Names in the NS set that are not to be watched; "*": none that is not listed."""
 
 
 class Zone(Options):
@@ -204,6 +206,8 @@ class File(Table):
     """A name alone is a zone with nothing but a name."""
     lists: list[ZoneList | None] = []
     """Zones by the hundred thousand, in files of their own."""
+    ignore_servers: Items[str] | None = None
+    """Names in NS sets that are not to be watched, whichever zone names them."""
     severity: dict[str, str | None] = {}
     alerting: Alerting = Alerting()
     receivers: dict[str, dict[str, Any]] = {}

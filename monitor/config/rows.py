@@ -19,8 +19,8 @@ from monitor.config.files import open_file
 from monitor.config.listings import LISTINGS, PROGRAMS, Listing, is_count
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-COLUMNS = ("name", "servers", "primary", "max_lag", "records", "transfer")
-"""What may stand in a CSV file; servers with spaces between them, records with semicolons."""
+COLUMNS = ("name", "servers", "primary", "max_lag", "records", "transfer", "ignore_servers")
+"""What may stand in a CSV file; names of servers with spaces between them, records with semicolons."""
 
 _SEVERAL = f"one name in each line, or what {PROGRAMS} print; other keys need CSV or JSON lines"
 
@@ -176,7 +176,7 @@ def _of_cells(columns: Sequence[str], cells: Sequence[str]) -> dict[str, object]
     """Options as a table; what is empty is not given."""
     table: dict[str, object] = {}
     for column, cell in zip(columns, map(str.strip, cells), strict=True):
-        if cell and column == "servers":
+        if cell and column in ("servers", "ignore_servers"):
             table[column] = cell.split()
         elif cell and column == "records":
             table[column] = [record.strip() for record in cell.split(";") if record.strip()]

@@ -7,7 +7,7 @@ the types, the defaults the defaults. Nothing here knows any of them.
 import dataclasses
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -35,7 +35,7 @@ def settings(
         book.mistake(path, "must be a table")
         return None
     hints = get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
+    fields = {field.name: field for field in _fields(cls)}
     _refuse_unknown(book, path, table, (*keys(cls), *extra))
     given: dict[str, Any] = {}
     for name, field in fields.items():
@@ -56,11 +56,15 @@ def keys(cls: type[Any]) -> tuple[str, ...]:
     """The keys that may stand in the table of ``cls``."""
     hints = get_type_hints(cls)
     found: list[str] = []
-    for field in dataclasses.fields(cls):
-        if field.init:
-            key = _key(field.name)
-            found.extend(secrets.keys(key) if _core(hints[field.name]) is Secret else (key,))
+    for field in _fields(cls):
+        key = _key(field.name)
+        found.extend(secrets.keys(key) if _core(hints[field.name]) is Secret else (key,))
     return tuple(found)
+
+
+def _fields(cls: type[Any]) -> Iterator["dataclasses.Field[Any]"]:
+    """Those that are settings: not what the service itself hands in."""
+    return (field for field in dataclasses.fields(cls) if field.init and not field.metadata.get("given"))
 
 
 def _key(field: str) -> str:

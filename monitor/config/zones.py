@@ -1,6 +1,6 @@
 """Which zones are watched, on which servers, and what is expected of them?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ class Around:
     keys: tuple[str, ...]
     places: dict[str, KeyPath] = field(default_factory=dict)
     """Zone name → where it was first written."""
+    ignored: tuple[str, ...] = ()
+    """Names that are not to be watched in whichever NS set they are."""
 
 
 def zones(book: Book, file: raw.File, around: Around) -> Iterator[ZoneEntry]:
@@ -44,6 +46,7 @@ def entry_of(book: Book, path: KeyPath, table: raw.Options, name: str, around: A
         primary=_primary(book, path, table, servers, around),
         records=_records(book, path, table, name),
         transfers=_transfers(book, path, table, servers, around),
+        ignored=tuple(dict.fromkeys((*around.ignored, *_ignored(book, path, table, servers)))),
         **optional,
     )
 
@@ -98,6 +101,35 @@ def _primary(book: Book, path: KeyPath, table: raw.Options, servers: tuple[str, 
     if not table.servers:
         return _server(book, where, table.primary, around)
     return _of_the_zone(book, where, table.primary, servers, around, "a hidden primary is listed as well")
+
+
+def ignored(book: Book, path: KeyPath, names_given: Iterable[str | None]) -> Iterator[tuple[KeyPath, str]]:
+    """Names of servers as they are in NS sets, each with its place; "*" stands for all."""
+    for at, text in enumerate(names_given):
+        where = (*path, at)
+        if text == "*":
+            yield where, text
+        elif text is not None and (name := book.parsed(where, text, _full_name)) is not None:
+            yield where, name
+
+
+def _full_name(text: str) -> str:
+    """A host name, without final dot. Raises Wrong."""
+    hint = 'write the full name, as it is in the NS records: "ns2.example.net"; "*" for all that are not listed'
+    try:
+        name = names.host(text).removesuffix(".")
+    except names.BadName as error:
+        raise Wrong(f"{quoted(text)}: {error.reason}", error.hint or hint) from None
+    if "." not in name:
+        raise Wrong(f"{quoted(text)} is not a full name", hint)
+    return name
+
+
+def _ignored(book: Book, path: KeyPath, table: raw.Options, servers: tuple[str, ...]) -> Iterator[str]:
+    for where, name in ignored(book, (*path, "ignore_servers"), table.ignore_servers or ()):
+        if name in servers:
+            book.mistake(where, f"{quoted(name)} is among the servers of the zone", "leave it out there, or here")
+        yield name
 
 
 def _of_the_zone(

@@ -1,7 +1,7 @@
 """How does one zone stand, right now, without a service? Asked, asked again after a moment, and judged."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from checks.history import Ledger
 from checks.judge import judge
 from checks.ledger import see
 from checks.model import Finding, Health, Round, Verdict, Zone
+from checks.ns_set import NsSet, names_given
 from checks.vantage import Vantage, account, excuse, hear
 from monitor.clock import now
 from monitor.config.model import Config
@@ -20,8 +21,9 @@ from monitor.oneshot.motion import in_motion, moved
 from monitor.oneshot.remembered import remembered
 from monitor.oneshot.subject import Wanted
 from monitor.picture import picture
+from monitor.plan import with_names
 from monitor.probe.dns import DnsProber
-from monitor.sources import resolve
+from monitor.sources import Topology, meet, resolve
 from monitor.status import ZoneStatus
 from monitor.sweep import Ask, one_round
 
@@ -49,7 +51,7 @@ class Asked:
     blind: tuple[str, ...] = ()
     """What is known of each address family over which nothing answers, so nobody is accused over it."""
     unknown: tuple[str, ...] = ()
-    """What had not come back when the time was over."""
+    """What had not come back when the time was over, and who was not asked at all."""
     strict: bool = False
 
     @property
@@ -84,20 +86,23 @@ async def look(
     It ends within ``timeout`` seconds, whatever is silent; without one, when all has been heard or given up.
     """
     deadline = Deadline.of(timeout)
-    found = await resolve(deadline.hurried(what.config), None, now())
+    hurried = deadline.hurried(what.config)
+    found = await resolve(hurried, None, now())
     zone = found.zones[what.zone]
     memory = await remembered(what, now())
     prober = DnsProber(what.config.probe, what.config.keys, now)
     try:
         asking = InTime(prober, deadline.first())
         looks = [await rounds(what.config, zone, asking)]
-        said = [judged_by(zone, what.config, memory.ledger, looks[0], Vantage())]
+        found = await meet(hurried, found, strange(zone, looks[0]), now())
+        config = replace(what.config, checks=with_names(what.config.checks, found))
+        said = [judged_by(zone, config, memory.ledger, looks[0], Vantage())]
         if differences(said[0][0].values()) or doubtful(said[0][1]) or asking.cut:
             again()
             await asyncio.sleep(deadline.moment(moment))
             asking = InTime(prober, deadline.end, looks[0])
             looks.append(await rounds(what.config, zone, asking))
-            said.append(judged_by(zone, what.config, said[0][1], looks[1], said[0][2]))
+            said.append(judged_by(zone, config, said[0][1], looks[1], said[0][2]))
     finally:
         await prober.close()
     excused = () if memory.of or len(said) == 1 else moved(said[0][:2], said[1][:2])
@@ -106,9 +111,22 @@ async def look(
         drawn,
         problems=(*what.notes, *found.problems, *memory.notes),
         watched=what.watched,
-        unknown=unknown(asking.cut, looks[-1], deadline),
+        unknown=(*unresolved(zone, found), *unknown(asking.cut, looks[-1], deadline)),
         strict=strict,
     )
+
+
+def strange(zone: Zone, seen: Sequence[Round]) -> frozenset[str]:
+    """The names in its NS sets that are not those of its servers."""
+    return frozenset().union(*(names_given(zone, round) for round in seen if round.check == NsSet.name))
+
+
+def unresolved(zone: Zone, found: Topology) -> Iterator[str]:
+    """Its servers of which nothing could be told but that the resolver fails: nobody has asked them anything."""
+    for server in zone.servers:
+        resolution = found.names.get(server.name)
+        if not server.addresses and resolution is not None and not resolution.certain:
+            yield f"{server.name} was not asked, because its name could not be resolved: {resolution.why}"
 
 
 Judged = tuple[dict[str, Verdict], Ledger, Vantage]

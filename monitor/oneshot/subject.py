@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from checks.ns_set import ANYBODY
 from checks.registry import CHECKS
 from checks.roll import Roll
 from monitor.config.addresses import address
@@ -43,7 +44,10 @@ def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
 
 
 def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:
-    """A configuration for somebody who has none. A name without an address is one of the ``known`` servers."""
+    """A configuration for somebody who has none. A name without an address is one of the ``known`` servers.
+
+    Who names servers wants to know of these, and of no others that the NS set may have.
+    """
     entries: dict[str, ServerEntry] = {}
     for text in servers:
         if text in known:
@@ -55,7 +59,7 @@ def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) ->
         entry = entries.get(name, ServerEntry(name))
         entries[name] = replace(entry, addresses=(*entry.addresses, found))
     return Config(
-        zones=Roll.of((ZoneEntry(zone, tuple(entries)),)),
+        zones=Roll.of((ZoneEntry(zone, tuple(entries), ignored=(ANYBODY,) if entries else ()),)),
         servers=entries,
         checks={name: check() for name, check in CHECKS.items()},
         cadence={name: check.cadence for name, check in CHECKS.items()},

@@ -360,6 +360,62 @@ async def test_the_servers_of_an_ns_set(pair: Pair, tmp_path: Path) -> None:
         assert [(a["server"], a["address"]) for a in said.data["addresses"]] == [("ns1.pair.example", "127.0.0.123")]
 
 
+async def test_a_name_in_the_ns_set_that_leads_nowhere(pair: Pair, tmp_path: Path) -> None:
+    """A fact is a finding; what the resolver cannot tell is unknown, and neither well nor anybody's fault."""
+    known = {(ZONE, "NS"): ["ns1.pair.example.", "gone.example."], ("ns2.pair.example.", "A"): ["127.0.0.1"]}
+    words = "gone.example is a nameserver of the zone, but "
+    async with resolving(known) as resolver:
+        config = tmp_path / "soawatch.toml"
+        config.write_text(
+            f'[resolver]\naddresses = ["{resolver.address}"]\n'
+            f'[servers."ns1.pair.example"]\naddresses = ["{pair.primary.address}"]\n{UNWATCHED}'
+        )
+        arguments = ("check", ZONE, "-c", config, "--moment", MOMENT)
+        said = await say(*arguments)
+        assert said.status == 1
+        assert f"warning ns-unresolvable: {words}there is no such name" in said.out
+        said = await say(*arguments, "--nagios")
+        assert said.status == 1
+        assert said.out.startswith(f"SOAWATCH WARNING - {ZONE} {words}there is no such name")
+        resolver.data["gone.example.", "TXT"] = ["x"]
+        said = await say(*arguments, "--json")
+        assert [(f["code"], f["server"]) for f in said.data["findings"]] == [("ns-unresolvable", "gone.example")]
+        assert "it has no address" in said.data["findings"][0]["text"]
+        resolver.servfail.add("gone.example.")
+        said = await say(*arguments, "--json")
+        assert (said.status, said.data["health"], said.data["findings"]) == (1, "unknown", [])
+        assert said.data["unknown"] == [
+            "gone.example was not asked, because its name could not be resolved: the resolver says SERVFAIL"
+        ]
+        said = await say(*arguments, "--nagios")
+        assert said.status == 3
+        assert "gone.example was not asked" in said.out
+
+
+async def test_a_server_of_the_ns_set_that_nobody_listed(pair: Pair, tmp_path: Path) -> None:
+    """Not where servers are named on the command line: then these are meant, and no others."""
+    async with resolving({("ns2.pair.example.", "A"): ["127.0.0.9"]}) as resolver:
+        config = tmp_path / "soawatch.toml"
+        text = (
+            f'[resolver]\naddresses = ["{resolver.address}"]\n[servers.ns1]\naddresses = ["{pair.primary.address}"]\n'
+            f'[[zones]]\nname = "{ZONE}"\nservers = ["ns1"]\n'
+        )
+        config.write_text(text)
+        arguments = ("check", ZONE, "-c", config, "--moment", MOMENT)
+        said = await say(*arguments)
+        assert said.status == 1
+        assert "warning unwatched-server: ns2.pair.example (127.0.0.9) is in the NS set, but not among" in said.out
+        said = await say(*arguments, "--nagios")
+        assert said.status == 1
+        assert (await say(*arguments, "--server", "ns1")).status == 0
+        assert (await say("check", ZONE, both(pair)[0], "--moment", MOMENT)).status == 0
+        resolver.data["ns2.pair.example.", "A"] = ["127.0.0.1"]  # another name of the one that is listed
+        assert (await say(*arguments)).status == 0
+        resolver.data["ns2.pair.example.", "A"] = ["127.0.0.9"]
+        config.write_text(f'{text}ignore_servers = ["ns2.pair.example"]\n')
+        assert (await say(*arguments)).status == 0
+
+
 async def test_with_a_configuration_its_rules_are_checked(pair: Pair, tmp_path: Path) -> None:
     config = pair.write(tmp_path)
     assert (await say("check", ZONE, "-c", config)).status == 0

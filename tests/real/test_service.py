@@ -17,6 +17,7 @@ from tests.stories.running import Running, running, until
 LATE, OPEN, CLOSED, EDITED = ZONES = ("late.test.", "open.test.", "closed.test.", "edited.test.")
 
 CONFIG = """
+ignore_servers = ["*"]
 [service]
 listen = "127.0.0.1:0"
 database = "soawatch.db"

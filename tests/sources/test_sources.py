@@ -12,7 +12,8 @@ from checks.model import Address, Expectation, TransferRule
 from checks.roll import Roll
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
 from monitor.recall import SOME, recall
-from monitor.sources import MOST_PROBLEMS, SILENT_ENOUGH, resolve
+from monitor.resolver import SILENT_ENOUGH
+from monitor.sources import MOST_PROBLEMS, resolve
 from tests.sources.resolver import FakeResolver, resolving
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

@@ -30,7 +30,7 @@ nsd-control force_transfer {zone}
 # on the primary: announce it again (nsd.conf: notify: 192.0.2.2 xfr in the zone)
 nsd-control notify {zone}""",
     powerdns="""\
-# on the secondary (pdns.conf: secondary=yes; before 4.5: slave=yes)
+# on the secondary (pdns.conf: secondary=yes; before 4.5: slave=yes): take the whole zone again
 pdns_control retrieve {zone}
 # on the primary (pdns.conf: primary=yes; before 4.5: master=yes), announce it again
 pdns_control notify {zone}
@@ -129,61 +129,66 @@ pdns_control rping
 journalctl -u pdns""",
 )
 
+_AFRESH = "# on the server that is ahead: take the whole zone again, whatever the serial says"
+
+_ABOVE = """\
+# where that server is not yours, on the primary: a serial that is newer than all that are served, and every server
+# takes it (where there is one, the finding names it)."""
+
+_LOWER = """\
+# only if it must be lower than that after all: two more in the same way, each once all servers have the one before
+#   1. add 2147483647 (modulo 4294967296)
+#   2. set the serial you want; to go back by exactly one, go back by two here, and then up"""
+
 SERIAL = Cure(
-    bind="""\
-# where the server that is ahead is yours: let it forget what it has
-rndc retransfer {zone}
-# else, on the primary: a serial above the highest that is served, and all servers follow
-rndc freeze {zone}        # only if the zone is dynamic; edit the SOA in the file, then
-rndc thaw {zone}          # or, if it is not dynamic: rndc reload {zone}
-# only if it must become lower again, two steps from there, in the same way:
-#   1. add 2147483647 (modulo 4294967296), and wait until every server serves that
-#   2. set the serial you want, which is newer than that by RFC 1982""",
-    knot="""\
-# where the server that is ahead is yours: let it forget what it has
-knotc zone-retransfer {zone}
-# else, on the primary: a serial above the highest that is served, and all servers follow
-knotc -b zone-freeze {zone} && knotc -b zone-flush {zone}   # edit the SOA in the zone file, then
-knotc zone-reload {zone} && knotc zone-thaw {zone}
-# only if it must become lower again, two steps from there, in the same way:
-#   1. add 2147483647 (modulo 4294967296), and wait until every server serves that
-#   2. set the serial you want, which is newer than that by RFC 1982""",
-    nsd="""\
-# where the server that is ahead is yours: let it forget what it has
-nsd-control force_transfer {zone}
-# else, on the primary: write a serial above the highest that is served into the zone file
-nsd-control reload {zone}
-# only if it must become lower again, two steps from there, in the same way:
-#   1. add 2147483647 (modulo 4294967296), and wait until every server serves that
-#   2. set the serial you want, which is newer than that by RFC 1982""",
-    powerdns="""\
-# where the server that is ahead is yours: let it forget what it has
-pdnsutil delete-zone {zone} && pdnsutil create-secondary-zone {zone} 192.0.2.1
-pdns_control retrieve {zone}
-# else, on the primary: a serial above the highest that is served, and all servers follow
-pdnsutil edit-zone {zone}
-pdns_control notify {zone}
-# only if it must become lower again, two steps from there, in the same way:
-#   1. add 2147483647 (modulo 4294967296), and wait until every server serves that
-#   2. set the serial you want, which is newer than that by RFC 1982""",
+    bind=f"""\
+{_AFRESH}
+rndc retransfer {{zone}}
+{_ABOVE} Edit the SOA in the file, then
+rndc reload {{zone}}
+# if the zone is dynamic, before the edit
+rndc freeze {{zone}}
+# and after it
+rndc thaw {{zone}}
+{_LOWER}""",
+    knot=f"""\
+{_AFRESH}
+knotc zone-retransfer {{zone}}
+{_ABOVE} Before the edit of the zone file (without the purge, older changes that
+# the journal holds come back together with a serial that was there before)
+knotc -b zone-freeze {{zone}} && knotc -b -f zone-flush {{zone}} && knotc -b -f zone-purge {{zone}} +journal
+# and after it
+knotc zone-reload {{zone}} && knotc zone-thaw {{zone}}
+{_LOWER}""",
+    nsd=f"""\
+{_AFRESH}
+nsd-control force_transfer {{zone}}
+{_ABOVE} Edit the SOA in the file, then
+nsd-control reload {{zone}}
+{_LOWER}""",
+    powerdns=f"""\
+{_AFRESH}
+pdns_control retrieve {{zone}}
+{_ABOVE} Edit the SOA
+pdnsutil edit-zone {{zone}}
+pdns_control notify {{zone}}
+{_LOWER}""",
 )
 
-_OURS = "# where the server across is yours: let it forget what it has"
+_OURS = "# on the server that is across: take the whole zone again, whatever the serial says"
 
 _ACROSS = """\
-# where it is not yours, no single serial is newer for all servers. Two steps on the primary, from its serial P:
-#   1. publish P + 2147483647 (modulo 4294967296), and wait until those that served P serve that
+# where that server is not yours and exactly 2147483648 from the primary's serial P, no single serial is newer for all.
+# Two steps on the primary:
+#   1. publish P + 2147483647 (modulo 4294967296), and wait until those that served P serve that; the one across stays,
+#      for it is ahead of that by one
 #   2. publish P + 2147483649 (modulo 4294967296): newer for them, and for the one across"""
 
 ACROSS = Cure(
     bind=f"{_OURS}\nrndc retransfer {{zone}}\n{_ACROSS}",
     knot=f"{_OURS}\nknotc zone-retransfer {{zone}}\n{_ACROSS}",
     nsd=f"{_OURS}\nnsd-control force_transfer {{zone}}\n{_ACROSS}",
-    powerdns=f"""\
-{_OURS}
-pdnsutil delete-zone {{zone}} && pdnsutil create-secondary-zone {{zone}} 192.0.2.1
-pdns_control retrieve {{zone}}
-{_ACROSS}""",
+    powerdns=f"{_OURS}\npdns_control retrieve {{zone}}\n{_ACROSS}",
 )
 
 RELOAD = Cure(

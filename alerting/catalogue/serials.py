@@ -75,14 +75,16 @@ ENTRIES = (
             "Two machines answer as the primary, and one of them is behind.",
             "The zone was recreated, and counts from 1 again.",
         ),
-        "Raise the serial above the one that was served before; if it must be lower, go down in two steps.",
+        "Raise the serial above the one that was served before, or have every secondary take the zone again. If it "
+        "must be lower on servers that are not yours, lead it around the circle.",
         SERIAL,
         (SOA,),
     ),
     Entry(
         "serial-unordered",
         "Two servers have serials that are exactly 2147483648 apart. RFC 1982 leaves undefined which of them is newer, "
-        "and implementations differ: some will transfer, some will not, and neither can be relied upon.",
+        "and implementations differ: as secondaries Knot DNS and NSD mostly take such a version, BIND and PowerDNS "
+        "stay where they are.",
         (
             "A step of the two-step way to lower a serial was 2147483648 instead of 2147483647.",
             "A serial was set by hand to a value from another way of counting.",

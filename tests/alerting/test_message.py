@@ -133,7 +133,7 @@ NSD
 
 PowerDNS
 
-    # on the secondary (pdns.conf: secondary=yes; before 4.5: slave=yes)
+    # on the secondary (pdns.conf: secondary=yes; before 4.5: slave=yes): take the whole zone again
     pdns_control retrieve example.org
     # on the primary (pdns.conf: primary=yes; before 4.5: master=yes), announce it again
     pdns_control notify example.org

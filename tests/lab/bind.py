@@ -5,7 +5,7 @@ from pathlib import Path
 
 from checks.model import Address
 from monitor.ports import Key
-from tests.lab.model import Duty, Setup, filename
+from tests.lab.model import XFR, Duty, Setup, filename
 from tests.lab.process import Process
 from tests.lab.writing import rewrite
 from tests.require import program
@@ -34,10 +34,16 @@ options {{
     min-retry-time 1;
     interface-interval 0;
 }};
-controls {{ }};
+controls {{ inet {control} port {port} allow {{ 127.0.0.1; }} keys {{ "{key}"; }}; }};
 """
 # The rates and the delay keep a NOTIFY from waiting seconds for its turn; the least times let a test expire a zone.
 # The eleventh transfer at once would get SERVFAIL, and some secondaries are slow to ask again after that.
+
+RNDC = """\
+options {{ default-server {control}; default-port {port}; default-key "{key}"; }};
+"""
+CONTROL = "127.0.0.2"
+"""Where it takes orders: its own port again, at another address of loopback, so that it needs no second one."""
 
 
 def _key(key: Key) -> str:
@@ -53,6 +59,8 @@ def _zone(duty: Duty) -> str:
     may = "any;" if duty.everyone else " ".join(f'key "{key.wire_name}";' for key in duty.allow) or "none;"
     told = " ".join(_at(address) for address in duty.notify)
     common = f"allow-transfer {{ {may} }}; also-notify {{ {told} }};"
+    if duty.dynamic:
+        common += f' allow-update {{ key "{XFR.wire_name}"; }};'
     if duty.upstream is None:
         return f'zone "{duty.zone}" {{ type primary; file "{filename(duty.zone)}"; {common} }};\n'
     upstream = f"primaries {{ {_at(duty.upstream, duty.upstream_key)} }};"
@@ -60,7 +68,11 @@ def _zone(duty: Duty) -> str:
 
 
 def write(setup: Setup, room: Path) -> None:
-    head = CONFIG.format(room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host)
+    port, key = setup.ipv4.port, XFR.wire_name
+    head = CONFIG.format(
+        room=room, name=setup.name, port=port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host, control=CONTROL, key=key
+    )
+    rewrite(room / "rndc.conf", _key(XFR) + RNDC.format(control=CONTROL, port=port, key=key))
     for duty in setup.duties:
         if duty.content is not None:
             rewrite(room / filename(duty.zone), duty.content.text())
@@ -77,3 +89,7 @@ def command(room: Path) -> list[str]:
 
 def reload(process: Process, room: Path) -> None:
     process.hang_up()
+
+
+def orders(room: Path) -> dict[str, list[str]]:
+    return {"rndc": [program("rndc", package="bind9"), "-c", str(room / "rndc.conf")]}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from checks.model import Address
 from monitor.ports import Key
-from tests.lab.model import Duty, Setup, filename
+from tests.lab.model import XFR, Duty, Setup, filename
 from tests.lab.process import Process
 from tests.lab.writing import rewrite
 from tests.require import program
@@ -37,6 +37,9 @@ ANYBODY = """\
   - id: everyone
     address: [ 0.0.0.0/0, ::/0 ]
     action: transfer
+  - id: updates
+    key: {updater}
+    action: update
 """
 # A rule with a key does not match an unsigned request, and one without does not match a signed one.
 
@@ -66,13 +69,14 @@ def _acls(setup: Setup) -> str:
     signed = "".join(
         f"  - id: {key.name}\n    key: {key.wire_name}\n    action: [ transfer, notify ]\n" for key in setup.keys
     )
-    return "acl:\n" + ANYBODY + signed
+    return "acl:\n" + ANYBODY.format(updater=XFR.wire_name) + signed
 
 
 def _zone(duty: Duty) -> str:
     rules = [*(["everyone"] if duty.everyone else []), *(key.name for key in duty.allow), "told"]
+    rules += ["updates"] if duty.dynamic else []
     lines = [f"  - domain: {duty.zone}", f"    file: {filename(duty.zone)}", f"    acl: [ {', '.join(rules)} ]"]
-    lines.append("    zonefile-sync: -1")
+    lines.append(f"    zonefile-sync: {0 if duty.dynamic else -1}")
     if duty.upstream is not None:
         lines.append(f"    master: {_remote_id(duty.upstream, duty.upstream_key)}")
     if duty.notify:
@@ -95,3 +99,7 @@ def command(room: Path) -> list[str]:
 
 def reload(process: Process, room: Path) -> None:
     process.hang_up()
+
+
+def orders(room: Path) -> dict[str, list[str]]:
+    return {"knotc": [program("knotc", package="knot"), "-c", str(room / "knot.conf")]}

@@ -74,7 +74,8 @@ class Duty:
     """What a server does for one zone: as a primary it has ``content``, as a secondary an ``upstream``.
 
     ``allow`` are the keys that transfers are given with; ``everyone`` gives them without one. ``upstream_key``
-    signs its own transfers. ``notify`` are the addresses told of each new version.
+    signs its own transfers. ``notify`` are the addresses told of each new version. ``dynamic``: it takes
+    updates signed with XFR (RFC 2136) and writes its own zone file; BIND and Knot only.
     """
 
     zone: str
@@ -84,6 +85,7 @@ class Duty:
     allow: tuple[Key, ...] = (XFR,)
     everyone: bool = False
     notify: tuple[Address, ...] = ()
+    dynamic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

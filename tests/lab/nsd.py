@@ -75,6 +75,9 @@ def command(room: Path) -> list[str]:
 
 def reload(process: Process, room: Path) -> None:
     """``reconfig`` takes up zones, keys and access lists; ``reload`` the zone files."""
-    control = program("nsd-control", package="nsd")
     for verb in ("reconfig", "reload"):
-        subprocess.run([control, "-c", str(room / "nsd.conf"), verb], check=True, capture_output=True, timeout=10)
+        subprocess.run([*orders(room)["nsd-control"], verb], check=True, capture_output=True, timeout=10)
+
+
+def orders(room: Path) -> dict[str, list[str]]:
+    return {"nsd-control": [program("nsd-control", package="nsd"), "-c", str(room / "nsd.conf")]}

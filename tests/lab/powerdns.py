@@ -140,3 +140,9 @@ def command(room: Path) -> list[str]:
 
 def reload(process: Process, room: Path) -> None:
     """Nothing to do: it reads its database for every answer."""
+
+
+def orders(room: Path) -> dict[str, list[str]]:
+    return {
+        name: [program(name, package="pdns-server"), f"--config-dir={room}"] for name in ("pdns_control", "pdnsutil")
+    }

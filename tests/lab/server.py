@@ -33,6 +33,10 @@ class Driver(Protocol):
 
     def reload(self, process: Process, room: Path) -> None: ...
 
+    def orders(self, room: Path) -> dict[str, list[str]]:
+        """The programs that give it orders while it runs, each with what leads it to this server and no other."""
+        ...
+
 
 SOFTWARE: dict[str, Driver] = {"bind": bind, "knot": knot, "nsd": nsd, "powerdns": powerdns}
 
@@ -77,9 +81,12 @@ class Server:
 
     # --- what it does ---
 
-    def serve(self, content: Content, *, allow: tuple[Key, ...] = (XFR,), everyone: bool = False) -> None:
+    def serve(
+        self, content: Content, *, allow: tuple[Key, ...] = (XFR,), everyone: bool = False, dynamic: bool = False
+    ) -> None:
         """Be a primary for a zone and give it to whoever has one of the keys in ``allow``."""
-        self._take(self.setup.with_duty(Duty(content.zone, content, allow=allow, everyone=everyone)))
+        duty = Duty(content.zone, content, allow=allow, everyone=everyone, dynamic=dynamic)
+        self._take(self.setup.with_duty(duty))
 
     def follow(
         self,
@@ -107,9 +114,17 @@ class Server:
         """No longer serve the zone at all, as if it had been taken out of the configuration."""
         self._take(self.setup.without(zone))
 
-    def put(self, content: Content) -> None:
-        """Have another version of a zone it is primary for, whatever its serial."""
-        self._change(content.zone, content=content)
+    def put(self, *contents: Content) -> None:
+        """Have other versions of zones it is primary for, whatever their serials, all at once."""
+        setup = self.setup
+        for content in contents:
+            setup = setup.with_duty(replace(setup.duty(content.zone), content=content))
+        self._take(setup)
+
+    def edit(self, content: Content) -> None:
+        """Write another version of a zone where it reads it, and leave it to orders when it does."""
+        self.setup = self.setup.with_duty(replace(self.setup.duty(content.zone), content=content))
+        self.driver.write(self.setup, self.room)
 
     def bump(self, zone: str, *records: str) -> int:
         """Raise the zone's serial by one, with ``records`` added; the new serial."""

@@ -30,6 +30,8 @@ _DEEP_KEY = re.compile(
 _LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{16}")
 _WIDEST = 64
 """Bits of a whole number, its sign included (TOML 1.0, "Integer")."""
+TOO_DEEP = "tables or lists are nested too deeply"
+TOO_WIDE = f"a whole number of more than {_WIDEST} bits"
 _TYPES = {
     "string_type": "must be text in quotes",
     "int_type": "must be a whole number",
@@ -80,11 +82,17 @@ def document(text: str, file: str) -> tuple[dict[str, Any], Book]:
     if _deep(found):
         raise ConfigError([_too_deep(file)])
     book = Book(file, Lines(text))
-    if _LONG_NUMBER.search(text):
-        for path in _too_wide(found):
-            book.mistake(path, f"must be a whole number of at most {_WIDEST} bits")
-        book.close()
+    for path in _too_wide(found, text):
+        book.mistake(path, f"must be a whole number of at most {_WIDEST} bits")
+    book.close()
     return found, book
+
+
+def unfit(row: dict[str, Any], text: str) -> str:
+    """Why a row of a list, read from ``text``, is no more to be looked at than such a document; empty if it is."""
+    if text.count("[") + text.count("{") > DEEPEST and _deep(row):
+        return TOO_DEEP
+    return TOO_WIDE if any(_too_wide(row, text)) else ""
 
 
 def _deep_key(text: str) -> int | None:
@@ -100,9 +108,9 @@ def _line_of_long_number(text: str) -> int | None:
     return next((line for piece, line in tokens(text) if len(piece) > 1000 and digits.fullmatch(piece)), None)
 
 
-def _too_wide(found: dict[str, Any]) -> Iterator[KeyPath]:
-    """Where whole numbers stand that no other program would take either."""
-    inside: list[tuple[KeyPath, Any]] = [((), found)]
+def _too_wide(found: dict[str, Any], text: str) -> Iterator[KeyPath]:
+    """Where whole numbers stand that no other program would take either; ``text`` is what was read."""
+    inside: list[tuple[KeyPath, Any]] = [((), found)] if _LONG_NUMBER.search(text) else []
     while inside:
         path, value = inside.pop()
         if isinstance(value, dict):
@@ -196,11 +204,11 @@ def words(one: ErrorDetails) -> Wrong:
 
 
 def _too_deep(file: str, line: int | None = None) -> Mistake:
-    return Mistake(file, line, "", "tables or lists are nested too deeply")
+    return Mistake(file, line, "", TOO_DEEP)
 
 
 def _too_long(file: str, line: int | None) -> Mistake:
-    return Mistake(file, line, "", f"a whole number of more than {_WIDEST} bits")
+    return Mistake(file, line, "", TOO_WIDE)
 
 
 def _syntax(message: str, text: str, file: str) -> Mistake:

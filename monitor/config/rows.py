@@ -17,6 +17,7 @@ from monitor.config import listings
 from monitor.config.errors import near, quoted
 from monitor.config.files import open_file
 from monitor.config.listings import LISTINGS, PROGRAMS, Listing, is_count
+from monitor.config.reading import unfit
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 COLUMNS = ("name", "servers", "primary", "max_lag", "records", "transfer", "ignore_servers")
@@ -217,6 +218,9 @@ def _row(line: str, number: int, tell: Tell) -> dict[str, object] | None:
         return None
     if not isinstance(row, dict):
         tell(number, "", "must be a JSON object", 'write {"name": "example.com"}')
+        return None
+    if why := unfit(row, line):
+        tell(number, "", why, "")
         return None
     return row
 

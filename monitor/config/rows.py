@@ -25,6 +25,9 @@ COLUMNS = ("name", "servers", "primary", "max_lag", "records", "transfer", "igno
 
 _SEVERAL = f"one name in each line, or what {PROGRAMS} print; other keys need CSV or JSON lines"
 
+MOST_COLUMNS = 64
+"""Of a file that is looked at more closely."""
+
 BLOCK = 256 * 1024
 LONGEST_LINE = 64 * 1024
 AT_ONCE = 4096
@@ -156,6 +159,9 @@ def _from_csv(path: Path, tell: Tell, learn: Learn, plain: int) -> Iterator[Batc
 
 def _sound_columns(columns: list[str], tell: Tell) -> bool:
     """Whether the first line names columns that there are, each once, and the one that must be there."""
+    if len(columns) > MOST_COLUMNS:
+        tell(1, "", f"has {len(columns)} columns", f"there is {', '.join(COLUMNS)}")
+        return False
     wrong = [
         (f"unknown column {quoted(column)}", near(column, COLUMNS) or f"there is {', '.join(COLUMNS)}")
         for column in dict.fromkeys(columns)

@@ -107,12 +107,12 @@ def test_long_lines_that_mean_something_are_read(text: str) -> None:
 
 def test_of_very_many_mistakes_some_are_told_and_the_others_counted() -> None:
     for text in (
-        "".join(f"k{n} = 1\n" for n in range(20_000)),
-        f'{ZONE}[[zones]]\nname = "a.example"\nservers = [' + ", ".join(f'"x{n}"' for n in range(20_001)) + "]\n",
+        "".join(f"k{n} = 1\n" for n in range(5_000)),
+        f'{ZONE}[[zones]]\nname = "a.example"\nservers = [' + ", ".join(f'"x{n}"' for n in range(5_001)) + "]\n",
     ):
         told = refused(text)
         assert len(told) == MOST_TOLD + 1
-        assert told[-1] in ("c.toml: and 19500 more mistakes", "c.toml: and 19501 more mistakes")
+        assert told[-1] in ("c.toml: and 4500 more mistakes", "c.toml: and 4501 more mistakes")
 
 
 @pytest.mark.parametrize("text", ["a" * 1021, "ü" * 100_000, "." * 100_000, "a." * 100_000])
@@ -144,9 +144,10 @@ def test_the_longest_name_can_be_written_with_every_octet_escaped() -> None:
         ("z.jsonl", '{"name": "a.example", "servers": ["' + "a" * 50_000 + '"]}', "1: servers[0]: "),
         ("z.csv", "name,max_lag\na.example," + "9" * 50_000 + "s", "2: max_lag: longer than ten years"),
         ("z.csv", 'name\n"' + "x\n" * 100_000, "65538: not CSV: "),
-        ("z.csv", ",".join(f"c{n}" for n in range(9000)), "1: unknown column"),
+        ("z.csv", ",".join(f"c{n}" for n in range(9000)), "1: has 9000 columns"),
+        ("z.csv", ",".join(f"c{n}" for n in range(64)), "1: unknown column"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_rows_of_lists_that_nobody_writes(tmp_path: Path, name: str, row: str, told: str) -> None:
     (tmp_path / name).write_text(f"{row}\n" * 30)

@@ -234,11 +234,16 @@ TCP: dict[str, Tcp] = {
     "servfail": _sends(lambda q: reply(q, rcode=SERVFAIL, aa=False)),
     "notimp": _sends(lambda q: reply(q, rcode=NOTIMP, aa=False)),
     "truncated": _sends(lambda q: reply(q, tc=True)),
+}
+
+
+PLAIN_TCP: dict[str, Tcp] = {
     "servfail to EDNS": _sends(lambda q: good(q) if not q.edns else reply(q, rcode=SERVFAIL, aa=False)),
     "refused to EDNS": _sends(lambda q: good(q) if not q.edns else reply(q, rcode=REFUSED, aa=False)),
     "EDNS dropped": _plain_only_tcp,
     "closed on EDNS": _closes_on_edns,
 }
+"""Those that answer well only without EDNS."""
 
 
 # --- transfers: each is the records of each message; all but the first come without a question to point to ---

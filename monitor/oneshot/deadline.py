@@ -61,8 +61,9 @@ class Deadline:
 class InTime:
     """Asks as ``probe`` does, until a time of the loop. ``before`` is what an earlier look brought.
 
-    Who was silent then, for as long as a server is waited for, and says nothing now either, is silent. Of everything
-    else that has not come back, nothing is known: it is ``cut``, and counts as not asked.
+    Who was silent then, for as long as a server is waited for, or said nothing that could be used, or only without
+    EDNS, and says nothing now, is so still. Of everything else that has not come back, nothing is known: it is
+    ``cut``, and counts as not asked.
     """
 
     def __init__(self, probe: Ask, until: float | None, before: Iterable[Round] = ()) -> None:
@@ -97,7 +98,10 @@ class InTime:
 
 
 def _waited(seen: Observation) -> bool:
-    return seen.outcome.silent and seen.outcome is not Outcome.UNASKED
+    """Whether it took all the time that there is for a server."""
+    if seen.outcome is Outcome.ANSWERED:
+        return bool(seen.without_edns)
+    return seen.outcome is not Outcome.UNASKED
 
 
 def unknown(cut: Iterable[Query], look: Iterable[Round], deadline: Deadline) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class Ear:
 
     __slots__ = (
         "_address", "_asks", "_buffer", "_loop", "_odd", "_signer", "_sockets", "_woken",
-        "answer", "begun", "discarded", "edns", "evidence", "failure", "garbage", "malformed",
+        "answer", "begun", "discarded", "edns", "evidence", "failure", "first", "garbage", "malformed",
         "rtt", "sent", "size", "strange", "trouble", "until", "wait", "waited", "why",
     )  # fmt: skip
 
@@ -65,8 +65,8 @@ class Ear:
         self.sent = 0
         self.begun = 0
         """Askings, those included that could not be sent."""
-        self.wait = self.waited = self.until = 0.0
-        """Seconds to wait after the latest asking, and after all of them; when that of the latest are over."""
+        self.first = self.wait = self.waited = self.until = 0.0
+        """Seconds to wait after the first asking, the latest, and all; when those after the latest are over."""
         self.discarded = 0
         self.strange = 0
         self.garbage = 0
@@ -209,13 +209,17 @@ async def over_udp(ear: Ear, write: Write, waits: Iterator[float]) -> Found:
 
 async def patiently(ear: Ear, write: Write, waits: Iterator[float]) -> None:
     """Goes on from where ``over_udp`` came to, past whatever is strange, until a right answer is heard or no asking is
-    left: only then is it known what somebody who discards strays gets (RFC 5452 section 9.1).
+    left: only then is it known what somebody who discards strays gets (RFC 5452 section 9.1). As somebody is there, no
+    asking is waited for any longer than the first.
     """
     await _ask(ear, write, waits, patient=True)
 
 
 async def _ask(ear: Ear, write: Write, waits: Iterator[float], *, patient: bool) -> Failure | None:
     """A failure is our own system's."""
+    first = ear.first
+    if patient:
+        ear.until = min(ear.until, monotonic() + first)
     await _heard(ear, patient=patient)
     while ear.answer is None and (patient or not ear.strays):
         wait = next(waits, None)
@@ -225,6 +229,7 @@ async def _ask(ear: Ear, write: Write, waits: Iterator[float], *, patient: bool)
             refused = ear.failure is not None and ear.failure.outcome is Outcome.REFUSED_CONNECTION
             await asyncio.sleep(min(ear.wait, PAUSE) if refused else ear.wait)
         ear.wait = wait
+        ear.first = first = ear.first or wait
         ear.waited += wait
         failure = await ear.send(write(ear.begun), wait)
         ear.begun += 1
@@ -232,7 +237,7 @@ async def _ask(ear: Ear, write: Write, waits: Iterator[float], *, patient: bool)
             if failure.outcome is Outcome.UNASKED:
                 return failure
             ear.failure = failure
-        ear.until = monotonic() + wait
+        ear.until = monotonic() + (min(wait, first) if patient else wait)
         await _heard(ear, patient=patient)
     return None
 

@@ -145,17 +145,21 @@ class Exchange:
 
     async def _over_tcp(self, turn: Turn, write: Write, signer: Signer | None, patience: float) -> Found:
         """A connection that is taken and then dropped is tried once more: a server that reloads, as NSD does for
-        each new version of any of its zones, drops what it has just taken. One on which nothing at all is said is tried
-        once more without EDNS.
+        each new version of any of its zones, drops what it has just taken. Where nothing at all is said on one, it is
+        asked without EDNS on another.
         """
-        found = await over_tcp(self._sockets, turn.query.address, write(0), signer, patience)
+        first, place, plain = write(0), turn.query.address, write(PLAIN_FROM)
+        instead = (plain, turn.lane.timeout / 2) if first.edns else None
+        found = await over_tcp(self._sockets, place, first, signer, patience, instead)
         if isinstance(found, Failure) and found.dropped:
             turn.again()
-            found = await over_tcp(self._sockets, turn.query.address, write(0), signer, patience)
-        if isinstance(found, Failure) and found.mute and write(0).edns:
+            found = await over_tcp(self._sockets, place, write(0), signer, patience)
+        if isinstance(found, Failure) and found.dropped and found.mute and first.edns:
+            without = await over_tcp(self._sockets, place, plain, signer, patience)
+            found = without if isinstance(without, Heard) else found
+        if isinstance(found, Heard) and first.edns and not found.edns:
             turn.again()
-            plain = await over_tcp(self._sockets, turn.query.address, write(PLAIN_FROM), signer, turn.lane.timeout)
-            found = replace(plain, without_edns=_NOTHING) if isinstance(plain, Heard) else found
+            return replace(found, without_edns=_NOTHING)
         return found
 
     async def _transfer(self, turn: Turn, asked: Question, signer: Signer | None) -> Observation:

@@ -4,8 +4,10 @@ import asyncio
 import errno
 import os
 import socket
+from collections.abc import Coroutine
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 from checks.model import Address, Outcome, Transport
 from monitor.clock import monotonic
@@ -105,21 +107,67 @@ async def connect(sockets: Sockets, address: Address, patience: float) -> Stream
     return Stream(sockets, sock)
 
 
-async def over_tcp(sockets: Sockets, address: Address, ask: Ask, signer: Signer | None, patience: float) -> Found:
-    """Asks once over a fresh connection; connecting and answering have ``patience`` seconds each."""
-    loop = asyncio.get_running_loop()
+async def over_tcp(
+    sockets: Sockets,
+    address: Address,
+    ask: Ask,
+    signer: Signer | None,
+    patience: float,
+    instead: tuple[Ask, float] | None = None,
+) -> Found:
+    """Asks once over a fresh connection; connecting and answering have ``patience`` seconds each.
+
+    ``instead``: a question that is asked over another connection when after so many seconds nothing at all has been
+    said on the first. The first answer is taken.
+    """
     stream = await connect(sockets, address, patience)
     if isinstance(stream, Failure):
         return stream
+    try:
+        if instead is None:
+            return await _asked(stream, ask, signer, patience)
+        plain, after = instead
+        later = asyncio.get_running_loop().time() + after
+        return await _hedged(
+            stream, _asked(stream, ask, signer, patience), over_tcp(sockets, address, plain, signer, patience), later
+        )
+    finally:
+        stream.close()
+
+
+async def _hedged(
+    stream: Stream, first: Coroutine[Any, Any, Found], second: Coroutine[Any, Any, Found], later: float
+) -> Found:
+    """What the first comes to; from ``later`` on (the loop's clock) also an answer to the second, if the stream has
+    brought nothing at all until then.
+    """
+    tasks = [asyncio.ensure_future(first)]
+    try:
+        await asyncio.wait(tasks, timeout=later - asyncio.get_running_loop().time())
+        if not tasks[0].done() and not stream.octets:
+            tasks.append(asyncio.ensure_future(second))
+        while not tasks[0].done():
+            await asyncio.wait([task for task in tasks if not task.done()], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks[1:]:
+                if task.done() and isinstance(task.result(), Heard):
+                    return task.result()
+        return tasks[0].result()
+    finally:
+        if len(tasks) == 1:
+            second.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _asked(stream: Stream, ask: Ask, signer: Signer | None, patience: float) -> Found:
     sent = monotonic()
-    until = loop.time() + patience
+    until = asyncio.get_running_loop().time() + patience
     try:
         await stream.send(ask.wire, until)
         wire = await stream.message(until, patience)
     except Broken as broken:
         return _broken(broken)
-    finally:
-        stream.close()
     return _understood(wire, ask, signer, monotonic() - sent)
 
 

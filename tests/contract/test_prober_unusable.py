@@ -124,7 +124,7 @@ async def test_such_an_address_is_believed_again_as_soon_as_it_answers() -> None
 
     names = [f"z{number}.example.net." for number in range(40)]
     async with Nameserver(udp, answering) as server:
-        prober = prober_of(QUICK, {}, now)
+        prober = prober_of(SLOW, {}, now)
         queries = [Query(name, "ns1", server.address, name, "SOA") for name in names]
         for expected in (Outcome.MISMATCHED, Outcome.ANSWERED):
             mended = expected is Outcome.ANSWERED

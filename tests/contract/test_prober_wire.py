@@ -13,7 +13,7 @@ from monitor.clock import now
 from monitor.config.model import Probe
 from monitor.probe.port import LIFE
 from tests.contract.probers import prober_of
-from tests.misbehaviour import SCRIPT, TCP, UDP, drip, once_dropped
+from tests.misbehaviour import PLAIN_TCP, SCRIPT, TCP, UDP, drip, once_dropped
 from tests.nameserver import (
     FORGED,
     SERIAL,
@@ -222,16 +222,30 @@ OVER_TCP: dict[str, dict[str, Any]] = {
     "servfail": NO_DATA | {"rcode": "SERVFAIL"},
     "notimp": NO_DATA | {"rcode": "NOTIMP"},
     "truncated": NO_DATA | {"rcode": "NOERROR", "shape": Shape.NODATA},
-    "servfail to EDNS": BY_TCP | {"without_edns": "SERVFAIL"},
-    "refused to EDNS": BY_TCP | {"without_edns": "REFUSED"},
-    "EDNS dropped": BY_TCP | {"without_edns": "no answer"},
-    "closed on EDNS": BY_TCP | {"without_edns": "no answer"},
 }
 
 
 @pytest.mark.parametrize("name", TCP)
 async def test_over_tcp(name: str) -> None:
     check(await see(None, TCP[name], probe=patience(name), transport=Transport.TCP), OVER_TCP[name])
+
+
+@pytest.mark.parametrize("name", PLAIN_TCP)
+async def test_over_tcp_to_one_that_answers_well_only_without_edns(name: str) -> None:
+    said = {"servfail to EDNS": "SERVFAIL", "refused to EDNS": "REFUSED"}.get(name, "no answer")
+    seen = await see(None, PLAIN_TCP[name], probe=Probe(timeout=0.4, attempts=3), transport=Transport.TCP)
+    check(seen, BY_TCP | {"without_edns": said})
+
+
+async def test_one_that_is_slow_over_tcp_is_asked_without_edns_as_well_and_its_first_answer_counts() -> None:
+    async def slow(query: Asked, connection: Connection) -> None:
+        await asyncio.sleep(0.4)
+        await connection.send(good(query))
+
+    async with Nameserver(None, slow) as server:
+        seen = await ask(server.address, Probe(timeout=0.4, attempts=3), transport=Transport.TCP)
+        assert [query.edns for query in server.asked_tcp] == [True, False]
+    check(seen, BY_TCP | {"without_edns": "", "detail": ""})
 
 
 @pytest.mark.parametrize("transport", Transport)

@@ -27,6 +27,7 @@ from monitor.ports import (
     Remembered,
     RunRow,
     Settled,
+    StoreBlank,
     StoreError,
     StoreUnavailable,
     Sweep,
@@ -104,6 +105,8 @@ class DurableStore:
         self._owed |= {telling.id: telling for telling in commit.tellings}
         if commit.destinations is not None:
             self._destinations = commit.destinations
+        with contextlib.suppress(StoreError):  # deleted meanwhile, and not to be mended: whoever looks next says so
+            await self.verify()
 
     async def sweep(self, row: Sweep) -> None:
         await self._attempt(lambda store: store.sweep(row))
@@ -149,8 +152,9 @@ class DurableStore:
             try:
                 store = await SqliteStore.open(self._path, self._now)
             except StoreError as error:
-                self._why = error
-                raise
+                gone = self._kept and not await asyncio.to_thread(self._path.exists)
+                self._why = StoreBlank(f"{self._path}: nothing is left of the database") if gone else error
+                raise self._why from error
             if self._unread:
                 await store.close()
                 self._why = StoreError(

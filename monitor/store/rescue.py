@@ -51,12 +51,20 @@ def finish(path: Path) -> bool:
                 "a database that had lost its place is kept aside: remove it, or move the other one away to use it",
                 path=str(rescued),
             )
-            return False
     else:
         for old in ("-wal", "-shm"):
             beside(path, old).unlink(missing_ok=True)
         os.link(rescued, path)  # unlike a rename it fails when somebody else was quicker
-    sync_directory(path)
-    rescued.unlink()
-    sync_directory(path)
-    return True
+        sync_directory(path)
+        return True
+    return False
+
+
+def done(path: Path) -> None:
+    """It is open under its own name, so it need not have another one. Until then whoever deletes it once more has
+    deleted one of two names.
+    """
+    rescued = beside(path, ".rescued")
+    if rescued.exists() and path.samefile(rescued):
+        rescued.unlink()
+        sync_directory(path)

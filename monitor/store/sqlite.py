@@ -85,6 +85,7 @@ class SqliteStore:
             for reader in readers:
                 last_look(reader)  # SQLite opens its files at the first look, and these are the right ones
             files.check()
+            rescue.done(path)
             opened.pop_all()  # from now on it is close that closes them
             return cls(path, now, lock, writer, readers, files, thread)
 

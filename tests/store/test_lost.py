@@ -374,3 +374,18 @@ async def test_killed_at_any_step_of_it_the_next_start_has_all_or_says_that_it_i
     assert found[-1]
     assert found == sorted(found)
     assert found.count(True) > 2
+
+
+async def test_deleted_once_more_before_it_was_open_again_it_is_written_from_memory(store, path, clock):
+    """The moment between the two: the old one is let go of, the new one gone before anybody had it open."""
+    assert store._store is not None
+    await store._store.abandon()
+    store._store = None
+    for suffix in ("", "-wal", "-shm"):
+        beside(path, suffix).unlink(missing_ok=True)
+    clock.at += timedelta(minutes=2)
+    with pytest.raises(StoreBlank):
+        await store.commit(LATER)
+    await store.rewrite(FIRST)
+    await store.commit(LATER)
+    assert [each.pending for each in await store.outbox()] == [3]

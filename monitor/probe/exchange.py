@@ -98,7 +98,12 @@ class Exchange:
         return replace(plain, discarded=plain.discarded + found.discarded, without_edns=rcode)
 
     async def _anywhere(self, turn: Turn, asked: Question) -> Observation:
-        found = await anywhere(self._sockets, turn.query.address, _writer(asked, None, edns=False), turn.twice())
+        write = _writer(asked, None, edns=False)
+        found = await anywhere(self._sockets, turn.query.address, write, turn.twice())
+        if isinstance(found, Heard) and found.answer.truncated:
+            told = await self._instead(turn, write, None)
+            _limited(turn, told)
+            found = _whole(found, told)
         _remember(turn.lane, _outcome(found))
         seen = self._seen(turn.query, found)
         return replace(seen, limited=turn.limits.lately(turn.query))

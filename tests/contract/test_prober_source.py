@@ -104,6 +104,16 @@ async def test_what_is_not_an_answer_comes_from_nowhere(kind: str) -> None:
     assert seen.detail == "no answer to 2 askings within 0.4 s, from any address"
 
 
+async def test_a_truncated_answer_is_made_whole_over_tcp_here_too(kind: str) -> None:
+    """It is empty, and must not be taken for a denial."""
+    async with Nameserver(slips, answering) as server:
+        seen = await ask(server)
+    assert (seen.serial, seen.transport, seen.limited) == (SERIAL, Transport.TCP, True)
+    async with Nameserver(slips) as server:
+        seen = await ask(server)
+    assert (seen.outcome, seen.serial) == (Outcome.TRUNCATED_ONLY, None)
+
+
 async def test_silence_everywhere_is_silence(kind: str) -> None:
     async with Nameserver(lambda query: []) as server:
         seen = await ask(server)

@@ -33,6 +33,7 @@ options {{
     min-refresh-time 1;
     min-retry-time 1;
     interface-interval 0;
+    {limit}
 }};
 controls {{ inet {control} port {port} allow {{ 127.0.0.1; }} keys {{ "{key}"; }}; }};
 """
@@ -69,9 +70,11 @@ def _zone(duty: Duty) -> str:
 
 def write(setup: Setup, room: Path) -> None:
     port, key = setup.ipv4.port, XFR.wire_name
+    limit = f"rate-limit {{ responses-per-second {setup.rate}; slip 2; }};" if setup.rate else ""
     head = CONFIG.format(
-        room=room, name=setup.name, port=port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host, control=CONTROL, key=key
-    )
+        room=room, name=setup.name, port=port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host, control=CONTROL, key=key,
+        limit=limit,
+    )  # fmt: skip
     rewrite(room / "rndc.conf", _key(XFR) + RNDC.format(control=CONTROL, port=port, key=key))
     for duty in setup.duties:
         if duty.content is not None:

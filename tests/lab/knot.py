@@ -9,6 +9,13 @@ from tests.lab.process import Process
 from tests.lab.writing import rewrite
 from tests.require import program
 
+LIMIT = """\
+mod-rrl:
+  - id: default
+    rate-limit: {rate}
+    slip: 2
+"""
+
 CONFIG = """\
 server:
     rundir: "{room}"
@@ -86,10 +93,14 @@ def _zone(duty: Duty) -> str:
 
 def write(setup: Setup, room: Path) -> None:
     head = CONFIG.format(room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host)
+    if setup.rate:
+        head += LIMIT.format(rate=setup.rate)
     for duty in setup.duties:
         if duty.content is not None:
             rewrite(room / filename(duty.zone), duty.content.text())
-    zones = "template:\n  - id: default\n    storage: " + f'"{room}"\n' + "zone:\n" + "".join(map(_zone, setup.duties))
+    limited = "    global-module: mod-rrl/default\n" if setup.rate else ""
+    template = f'template:\n  - id: default\n    storage: "{room}"\n{limited}'
+    zones = template + "zone:\n" + "".join(map(_zone, setup.duties))
     rewrite(room / "knot.conf", head + _keys(setup) + _remotes(setup) + _acls(setup) + zones)
 
 

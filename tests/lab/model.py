@@ -96,6 +96,8 @@ class Setup:
     ipv4: Address
     ipv6: Address
     duties: tuple[Duty, ...] = ()
+    rate: int = 0
+    """Equal answers a second, to anybody; every other one above that is truncated and the rest dropped. 0: no limit."""
 
     @property
     def addresses(self) -> tuple[Address, Address]:

@@ -24,7 +24,8 @@ server:
     database: ""
     identity: "{name}"
     nsid: "ascii_{name}"
-    rrl-ratelimit: 0
+    rrl-ratelimit: {rate}
+    rrl-slip: 2
     rrl-whitelist-ratelimit: 0
     verbosity: 1
 remote-control:
@@ -62,7 +63,9 @@ def _zone(duty: Duty) -> str:
 
 
 def write(setup: Setup, room: Path) -> None:
-    head = CONFIG.format(room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host)
+    head = CONFIG.format(
+        room=room, name=setup.name, port=setup.ipv4.port, ipv4=setup.ipv4.host, ipv6=setup.ipv6.host, rate=setup.rate
+    )
     for duty in setup.duties:
         if duty.content is not None:
             rewrite(room / filename(duty.zone), duty.content.text())

@@ -110,6 +110,10 @@ class Server:
             if notify:
                 primary.tell(self.at(over), *zones)
 
+    def limit(self, rate: int) -> None:
+        """Limit the rate of equal answers over UDP; to be said before it starts."""
+        self.setup = replace(self.setup, rate=rate)
+
     def drop(self, zone: str) -> None:
         """No longer serve the zone at all, as if it had been taken out of the configuration."""
         self._take(self.setup.without(zone))

@@ -1,5 +1,6 @@
 """What can be asked of soawatch on the command line?"""
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -89,7 +90,11 @@ def main(argv: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a terminal may not know "ü" or "≥"
     arguments = sys.argv[1:] if argv is None else argv
-    sys.exit(_for_nagios(arguments) if "--nagios" in arguments else _for_people(arguments))
+    try:
+        status = _for_nagios(arguments) if "--nagios" in arguments else _for_people(arguments)
+    finally:
+        _let_go()
+    sys.exit(status)
 
 
 def _for_people(arguments: list[str]) -> int:
@@ -129,7 +134,24 @@ def _for_nagios(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> Any:
-    return soawatch.main(arguments, prog_name="soawatch", standalone_mode=False)
+    returned = soawatch.main(arguments, prog_name="soawatch", standalone_mode=False)
+    sys.stdout.flush()
+    return returned
+
+
+def _let_go() -> None:
+    """What a stream still holds that cannot be written, on a full disk or into a closed pipe, is dropped.
+
+    Otherwise Python tries again at its end, and that it fails becomes the status: 120, whatever was to be told.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
 
 
 def _status(returned: Any) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.__main__ import COMMANDS
-from tests.commands.speaking import process, python, run, say
+from tests.commands.speaking import SPOKEN, process, python, run, say
 
 HEAVY = {
     "dns",
@@ -119,19 +119,40 @@ async def test_a_reader_that_has_read_enough_is_no_error(arguments: tuple[str, .
     assert piped.returncode in (0, 1)
 
 
-async def test_a_full_disk_is_a_sentence_and_to_nagios_unknown() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+async def test_a_full_disk_is_a_sentence_and_to_nagios_unknown(unbuffered: str) -> None:
+    """The kind is a result that cannot be written: the status says so, whether or not Python holds it back first
+    (PYTHONUNBUFFERED), and never is 120, which is Python's own.
+    """
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     for more, status in ((), 1), (("--nagios",), 3):
-        with Path("/dev/full").open("w") as full:
-            writing = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "monitor", "check", "a.example", "--server", "x=127.0.0.1:1", "--moment", "0.1",
-                *more, stdout=full, stderr=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-            _, err = await writing.communicate()
-        assert writing.returncode == status
+        written, err = await into("/dev/full", "check", "a.example", "--server", "x=127.0.0.1:1", "--moment", "0.1",
+                                  *more, env={"PYTHONUNBUFFERED": unbuffered})  # fmt: skip
+        assert written == status
         assert b"Traceback" not in err
+        assert b"ignored" not in err
         assert (b"soawatch: [Errno 28]" in err) is not bool(more)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [("--help",), ("--version",), ("explain", "serial-late"), ("completion", "bash")])
+async def test_whatever_cannot_be_written_is_told_by_the_status(command: tuple[str, ...], unbuffered: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    status, err = await into("/dev/full", *command, env={"PYTHONUNBUFFERED": unbuffered})
+    assert (status, err) == (1, b"soawatch: [Errno 28] No space left on device\n")
+
+
+async def into(place: str, *arguments: str, env: dict[str, str]) -> tuple[int | None, bytes]:
+    """``soawatch arguments`` with its result going to this place: the status, and what it said on stderr."""
+    with Path(place).open("w") as out:
+        writing = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "monitor", *arguments, stdout=out, stderr=asyncio.subprocess.PIPE,
+            env={**SPOKEN, **env},
+        )  # fmt: skip
+        _, err = await writing.communicate()
+    return writing.returncode, err
 
 
 async def test_a_terminal_without_our_letters_gets_escapes() -> None:

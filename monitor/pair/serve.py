@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,9 +46,10 @@ async def serve(options: Options, out: Callable[[str], None], *, now: Now) -> No
             for name in options.broken:
                 pair.break_(name)
             pair.write(options.directory, listen=options.listen)
-            for line in _greeting(pair, options):
-                out(line)
-            await _ended()
+            with _told_to_end() as ended:
+                for line in _greeting(pair, options):
+                    out(line)
+                await ended.wait()
         finally:
             await control.close()
 
@@ -78,14 +80,16 @@ def _greeting(pair: Pair, options: Options) -> list[str]:
     return lines
 
 
-async def _ended() -> None:
+@contextmanager
+def _told_to_end() -> Iterator[asyncio.Event]:
+    """Set by SIGINT or SIGTERM; in place before anybody can read that it runs."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
     for each in signals:
         loop.add_signal_handler(each, ended.set)
     try:
-        await ended.wait()
+        yield ended
     finally:
         for each in signals:
             loop.remove_signal_handler(each)

@@ -184,3 +184,25 @@ async def test_nobody_listens_where_systemd_was_said_to_be(config: Path) -> None
         service.terminate()
         await service.communicate()
     assert service.returncode == 0
+
+
+BACKGROUND = ("bash", "-c", "trap '' INT QUIT HUP; exec \"$@\"", "bash")
+"""As a script starts what it puts into the background, under nohup: all three are ignored, and that is inherited."""
+
+
+async def test_what_a_script_started_in_the_background_ends_at_sigterm(config: Path, tmp_path: Path) -> None:
+    """The kind is a start with signals ignored; each command that lasts ends at SIGTERM, in order where it has one."""
+    looking = ("check", "example.com", "--server", "ns1=127.0.0.1:1", "--moment", "60")
+    lasting: list[tuple[tuple[object, ...], str, str, int]] = [
+        (("run", "-c", config), "stderr", '"running"', 0),
+        (("pair", "run", "-d", tmp_path / "pair"), "stdout", "soawatch run -c", 0),
+        (looking, "stderr", "looking again", -signal.SIGTERM),
+    ]
+    for arguments, stream, words, status in lasting:
+        async with process(*arguments, inside=BACKGROUND) as started, asyncio.timeout(60):
+            while words not in (line := (await getattr(started, stream).readline()).decode()):
+                assert line, f"{words} was not said"
+            started.send_signal(signal.SIGTERM)
+            _, err = await started.communicate()
+        assert started.returncode == status, (arguments, err)
+        assert b"Traceback" not in err

@@ -1,10 +1,10 @@
 """How does a look end in time? What has not come back by then is not known, and is said so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from checks.model import Address, Observation, Outcome, Query, Round
+from checks.model import Address, Family, Observation, Outcome, Query, Round
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.sweep import Ask
@@ -18,6 +18,8 @@ SHARE = 0.25
 
 MOMENT = 0.3
 """The share of what is left that the moment between two looks may take."""
+
+LATE = "no word in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class InTime:
         if query in self._before:
             return self._before[query]
         self.cut.append(query)
-        return Observation(query, Outcome.UNASKED, now(), detail="no word in time")
+        return Observation(query, Outcome.UNASKED, now(), detail=LATE)
 
 
 def _waited(seen: Observation) -> bool:
@@ -118,6 +120,17 @@ def unknown(cut: Iterable[Query], look: Iterable[Round], deadline: Deadline) -> 
         else f"{what} from {server} ({address}) takes longer than {deadline.seconds:g} s"
         for server, address, what in open_
     )
+
+
+def unasked(look: Iterable[Round], dark: Collection[Family]) -> tuple[str, ...]:
+    """Whom the monitor itself could not ask, as where there is no route to one network, but over a dark family."""
+    whys = {
+        (seen.server, seen.address): seen.detail
+        for round in look
+        for seen in round.seen
+        if seen.outcome is Outcome.UNASKED and seen.detail != LATE and seen.address.family not in dark
+    }
+    return tuple(f"{server} ({address}) could not be asked: {why}" for (server, address), why in whys.items())
 
 
 def _thing(query: Query) -> tuple[str, Address, str, str, str]:

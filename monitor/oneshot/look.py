@@ -16,7 +16,7 @@ from checks.ns_set import NsSet, names_given
 from checks.vantage import Vantage, account, excuse, hear
 from monitor.clock import now
 from monitor.config.model import Config
-from monitor.oneshot.deadline import Deadline, InTime, unknown
+from monitor.oneshot.deadline import Deadline, InTime, unasked, unknown
 from monitor.oneshot.motion import in_motion, moved
 from monitor.oneshot.remembered import remembered
 from monitor.oneshot.subject import Wanted
@@ -111,7 +111,11 @@ async def look(
         drawn,
         problems=(*what.notes, *found.problems, *memory.notes),
         watched=what.watched,
-        unknown=(*unresolved(zone, found), *unknown(asking.cut, looks[-1], deadline)),
+        unknown=(
+            *unresolved(zone, found),
+            *unasked(looks[-1], said[-1][2].dark),
+            *unknown(asking.cut, looks[-1], deadline),
+        ),
         strict=strict,
     )
 

@@ -36,6 +36,13 @@ def test_what_several_zones_have_at_one_server_is_that_servers(bad: int, cause: 
     assert causes(alerts)[A, "ns2", "server-unreachable"] == cause
 
 
+@pytest.mark.parametrize("code", ["unwatched-server", "ns-unresolvable"])
+def test_a_name_in_many_ns_sets_is_one_cause_though_no_zone_is_watched_there(code: str) -> None:
+    alerts = [alert(name, code, "ns9.example.net") for name in (A, B, C)]
+    assert set(causes(alerts).values()) == {"server ns9.example.net"}
+    assert set(causes(alerts[:1]).values()) == {f"zone {A}"}
+
+
 def test_a_server_with_one_zone_is_that_zones_trouble() -> None:
     lonely = Topology.of([zone(A, "ns1", "ns2"), zone(B, "ns1")])
     assert causes([alert(A, "server-unreachable", "ns2")], lonely) == {(A, "ns2", "server-unreachable"): f"zone {A}"}

@@ -274,6 +274,21 @@ async def test_a_server_that_is_dead_over_both_families_is_accused_of_both(
     assert said.data["blind"] == []
 
 
+async def test_whom_the_monitor_itself_could_not_ask_is_unknown(pair: Pair, quick: list[str]) -> None:
+    """One network that there is no way to, while others answer; from loopback there is none to others."""
+    config = Path(quick[1])
+    config.write_text(config.read_text().replace("[probe]", '[probe]\nsource = ["127.0.0.1"]'))
+    asked = [*both(pair), "--server=ns3=192.0.2.9", *quick]
+    said = await say("check", ZONE, *asked)
+    assert (said.status, said.out.splitlines()[0]) == (1, "pair.example.: cannot tell")
+    assert "unknown: ns3 (192.0.2.9) could not be asked: " in said.out
+    said = await say("check", ZONE, *asked, "--nagios")
+    assert said.status == 3
+    assert said.out.startswith("SOAWATCH UNKNOWN - pair.example. ns3 (192.0.2.9) could not be asked: ")
+    pair.break_("lame", "ns2")
+    assert (await say("check", ZONE, *asked, "--nagios")).status == 2
+
+
 async def test_nobody_answers() -> None:
     said = await say("check", ZONE, "--server=ns1=127.0.0.1:1", "--server=ns2=[::1]:1", "--moment", MOMENT)
     assert said.status == 1

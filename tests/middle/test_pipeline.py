@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from alerting.model import NOT_CHECKED, News, Phase, Policy, Telling
+import pytest
+
+from alerting.model import NOT_CHECKED, AlertKey, News, Phase, Policy, Telling
 from checks.check import Check
 from checks.history import Ledger
 from checks.model import Address, Round, Zone
+from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
+from monitor import pipeline
 from monitor.memory import Memory
 from monitor.pipeline import SELF, Plan, draw, handle, release, reminders
 from monitor.still import change_to
@@ -234,6 +238,16 @@ def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unkno
     assert blind.text.startswith("nothing answers over ipv6, where only ns1 is asked, while ipv4 works")
     assert {(key.zone, key.code) for key in memory.standing} == {("", "vantage-blind"), (other.name, NOT_CHECKED)}
     assert not {key.server for key in memory.standing} - {None}
+
+
+@pytest.mark.parametrize(
+    ("code", "stays"), [("unwatched-server", True), ("ns-unresolvable", True), ("serial-late", False)]
+)
+def test_what_is_said_of_a_server_that_is_none_of_the_zones_outlives_a_new_plan(code: str, *, stays: bool) -> None:
+    key = AlertKey("example.com.", "ns-set" if stays else "soa-serial", code, "ns9.example.net")
+    rules = plan(zone(), checks=(NsSet(), SoaSerial()))
+    assert pipeline.watched(key, rules) is stays
+    assert not pipeline.watched(replace(key, zone="other.example."), rules)
 
 
 def test_one_silent_server_is_accused() -> None:

@@ -136,13 +136,14 @@ class Hearing:
             return
         query = load.query(name) if trial is None else trial.query
         answer = usual.told(wire, load.text(query), found) if found is not None else None
-        doubt = Doubt(load, ref, query)
+        doubt: Doubt | None = None
         if answer is None:
+            doubt = Doubt(load, ref, query)
             answer = self._read(wire, doubt)
         if trial is not None and trial.held is not None and (answer is None or answer.error):
             trial.held()
         elif answer is None or answer.truncated or (port.edns and answer.rcode in NO_EDNS) or port.attempt == PLAIN:
-            self._hand_over(doubt)
+            self._hand_over(doubt or Doubt(load, ref, query))
         elif port.edns and answer.error:
             held = partial(self._put, load, ref, wire, found, said(query, answer, rtt, self._known.at, len(wire)))
             self._without_edns(gate, load, name, ref, query, held)

@@ -38,6 +38,8 @@ class Stream(StrEnum):
     ENDLESS = "endless"
     TRUNCATED = "truncated"
     UNSIGNED = "unsigned"
+    MALFORMED = "malformed"
+    """With a record that no secondary takes."""
 
 
 class Tcp(StrEnum):

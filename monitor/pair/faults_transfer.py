@@ -76,4 +76,12 @@ TRANSFER = (
         "Something between takes the signatures off the primary's transfers.",
         stream=Stream.UNSIGNED,
     ),
+    row(
+        "malformed-transfer",
+        "ns1",
+        "transfer-failed",
+        "Sends a zone to its end, with an A record of seven octets in it.",
+        "A broken record gets into the primary's zone: every secondary refuses the whole of it.",
+        stream=Stream.MALFORMED,
+    ),
 )

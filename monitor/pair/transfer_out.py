@@ -9,7 +9,7 @@ import dns.rdataclass
 from dns.edns import EDECode, EDEOption
 from dns.message import Message
 from dns.rcode import Rcode
-from dns.rdata import from_text
+from dns.rdata import GenericRdata, from_text
 from dns.rdatatype import RdataType
 
 from monitor.pair import tsig, zonedata
@@ -97,7 +97,15 @@ def bent(rrs: Iterable[Rr], stream: Stream) -> Iterable[Rr]:
         return list(rrs)[:-1]
     if stream is Stream.ENDLESS:
         return _endless(list(rrs)[:-1])
+    if stream is Stream.MALFORMED:
+        return _malformed(list(rrs))
     return rrs
+
+
+def _malformed(rrs: list[Rr]) -> list[Rr]:
+    origin, ttl, _ = rrs[0]
+    broken = GenericRdata(dns.rdataclass.IN, RdataType.A, b"\xc0\0\2\1\0\0\0")
+    return [*rrs[:-1], (origin.__class__((b"broken", *origin.labels)), ttl, broken), rrs[-1]]
 
 
 _FILLING = " and so on" * 20

@@ -112,7 +112,7 @@ async def test_the_serial_wraps() -> None:
         assert pair.serial(ZONE, "ns2") == (1000 + 2 * (2**31 - 1) + 1000) % 2**32 == 1998
 
 
-@pytest.mark.parametrize("stream", ["truncated-transfer", "unsigned-transfer"])
+@pytest.mark.parametrize("stream", ["truncated-transfer", "unsigned-transfer", "malformed-transfer"])
 async def test_a_broken_transfer_leaves_the_copy_as_it_was(stream: str) -> None:
     async with Pair([ZONE], now=now, timers=HOURS) as pair:
         await pair.in_sync()

@@ -91,6 +91,7 @@ async def test_steps_lead_from_one_version_to_the_next(pair: Pair) -> None:
         ("skewed-clock", dns.tsig.PeerBadTime),
         ("truncated-transfer", EOFError),
         ("unsigned-transfer", dns.exception.FormError),
+        ("malformed-transfer", dns.exception.FormError),
         ("lame", dns.xfr.TransferError),
         ("servfail", dns.xfr.TransferError),
         ("tcp-dead", ConnectionRefusedError),

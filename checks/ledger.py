@@ -159,10 +159,15 @@ def standing_of(ledger: Ledger, server: str, address: Address) -> Standing | Non
 
 
 def behind_since(ledger: Ledger, server: str, address: Address) -> datetime | None:
-    """First sight of the oldest version newer than the one the address serves, or served last; None if none is."""
+    """First sight of the oldest version newer than the one the address serves, or served last; None if none is.
+
+    None, too, while its primary seems to have gone back to that very version: then it is in step with it.
+    """
     standing = standing_of(ledger, server, address)
     space = space_of(ledger, standing.group) if standing is not None else None
     if standing is None or standing.serial is None or space is None or space.reference is None:
+        return None
+    if space.doubt is not None and space.doubt.serial == standing.serial:
         return None
     later = newer_than(standing.serial, space.reference, space.versions)
     return later[0].seen if later else None

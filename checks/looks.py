@@ -55,9 +55,10 @@ def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, 
     """What the address is believed to serve after this look.
 
     Believed at once: the reference, the same as before, anything newer. Only at the second look that the same
-    identity (NSID) answers in a row: older than before (or 2^31 away from it); and, if ``ahead_is_odd``, newer than
-    the reference, unless that was believed already. A primary that has come to the doubtful version meanwhile
-    answers the doubt: then the address is merely quick.
+    identity (NSID) answers in a row: older than before (or 2^31 away from it); if ``ahead_is_odd``, newer than the
+    reference, unless that was believed already; and a step onward from there that ends behind the reference: the
+    address was led around the circle, by a primary that is about to be seen doing so. A primary that has come to
+    the doubtful version meanwhile answers the doubt: then the address is merely quick.
     Until then the address stands where it stood, so that anycast in motion changes nothing. Where the identity
     changes at every look, it is believed once nothing else was seen for the whole of ``patience``.
     """
@@ -74,7 +75,8 @@ def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, 
         return _serve(look, seen, serial, Doubt(serial, seen.nsid, 1, seen.at) if ahead else None)
     onward = serial == before.serial or newer(serial, before.serial)
     known_ahead = before.doubt is None and _beyond(reference, before.serial)
-    if serial == reference or (onward and (not ahead or known_ahead)):
+    around = known_ahead and not _beyond(reference, serial)
+    if serial == reference or (onward and not around and (not ahead or known_ahead)):
         return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
     doubt = before.doubt
     if doubt is None or (ahead and not _beyond(reference, doubt.serial)):

@@ -100,7 +100,7 @@ class SoaSerial:
                 yield Unsure(standing.server, standing.address, why=why)
             else:
                 if standing.serial != space.reference:
-                    yield from self._other(zone, round, ledger, space, standing)
+                    yield from self._other(zone, round, ledger, space, standing, standing.serial)
                 if standing.expires is not None and space.soa is not None:
                     yield from self._expiry(standing, standing.expires, space.soa, round)
         for space in ledger.spaces:
@@ -123,11 +123,9 @@ class SoaSerial:
         )
 
     def _other(
-        self, zone: Zone, round: Round, ledger: Ledger, space: Space, standing: Standing
+        self, zone: Zone, round: Round, ledger: Ledger, space: Space, standing: Standing, serial: int
     ) -> Iterator[Finding | Unsure]:
-        reference, serial = space.reference, standing.serial
-        if serial is None:
-            return
+        reference = space.reference
         if reference is None:
             text = f"serves {serial}; no serial of this zone is newer than all others"
             yield _finding("serial-unordered", standing, text)
@@ -136,7 +134,7 @@ class SoaSerial:
         elif newer(serial, reference) and _has_primary(zone, space):
             yield _ahead(zone, ledger, space, standing)
         else:
-            yield _unordered(standing, serial, reference)
+            yield _unordered(zone, space, standing, serial, reference)
 
     def _late(self, zone: Zone, round: Round, space: Space, standing: Standing, reference: int) -> Iterator[Finding]:
         serial = standing.serial if standing.serial is not None else reference
@@ -191,21 +189,31 @@ def _has_primary(zone: Zone, space: Space) -> bool:
 
 
 def _ahead(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> Finding:
-    """With what ends it, as far as that is known: a serial to publish only where every server would take it."""
+    """With what ends it, as far as that is known: a serial to publish only where every server would take it.
+
+    Where the primary was never seen with that serial the two may count apart, and nothing leads from one way of
+    counting to another. Where nobody else follows the primary either, nothing speaks against it.
+    """
     serial, reference = standing.serial, space.reference
-    text = f"serves {serial}, newer than its primary's {reference}, and will take nothing until that is passed"
-    if not _shared(zone, ledger, space, standing):
-        hint = (
-            "If it signs the zone or gets it from elsewhere, its serials are its own: give it a group of its own. "
-            "Otherwise transfer the zone afresh there"
-        )
-        return _finding("serial-ahead", standing, f"{text}. {hint}")
-    return _finding("serial-ahead", standing, f"{text}. Transfer the zone afresh there{_forward(ledger, space)}")
+    text = (
+        f"serves {serial}, newer than its primary's {reference}; as a secondary it takes nothing until that is passed"
+    )
+    if _had(space, serial):
+        return _finding("serial-ahead", standing, f"{text}. Transfer the zone afresh there{_forward(ledger, space)}")
+    forward = _forward(ledger, space) if _followed(zone, ledger, space, standing) else ""
+    apart = "If it signs the zone, or gets it from elsewhere, its serials are its own: set another group for it and for"
+    cure = f"{apart} who follows it. Otherwise transfer the zone afresh there{forward}"
+    return _finding("serial-ahead", standing, f"{text}. {cure}")
 
 
-def _shared(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> bool:
-    """Whether its serials are known to be its primary's: the primary had them, or other secondaries do follow it."""
-    return space.regressed is not None or any(
+def _had(space: Space, serial: int | None) -> bool:
+    """Whether the primary itself was seen with that version, or with a newer one, before it went back."""
+    return space.regressed is not None and serial is not None and behind(space.regressed.serial, serial) is not None
+
+
+def _followed(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> bool:
+    """Whether another secondary of the group serves what the primary serves."""
+    return any(
         other.serial == space.reference and other.server not in (zone.primary, standing.server)
         for other in ledger.standings
         if other.group == space.group
@@ -214,9 +222,10 @@ def _shared(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> boo
 
 def _forward(ledger: Ledger, space: Space) -> str:
     """The serials to publish instead, each of which every server takes as things stand; "" where that is not known."""
-    served = [s.serial if s.state == SERVING else None for s in ledger.standings if s.group == space.group]
-    known = [serial for serial in (*served, space.reference) if serial is not None]
-    step = above(known) if len(known) == len(served) + 1 else None
+    group = [standing for standing in ledger.standings if standing.group == space.group]
+    sure = space.doubt is None and all(one.state == SERVING and one.doubt is None for one in group)
+    known = [serial for serial in (*(one.serial for one in group), space.reference) if serial is not None]
+    step = above(known) if sure else None
     if step is None or space.reference is None:
         return ""
     back = listed(path(step, space.reference))
@@ -226,10 +235,11 @@ def _forward(ledger: Ledger, space: Space) -> str:
     )
 
 
-def _unordered(standing: Standing, serial: int, reference: int) -> Finding:
+def _unordered(zone: Zone, space: Space, standing: Standing, serial: int, reference: int) -> Finding:
     why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
-    text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}"
-    return _finding("serial-unordered", standing, f"{text}. Transfer the zone afresh there")
+    cure = ". Transfer the zone afresh there" if _has_primary(zone, space) else ""
+    text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}{cure}"
+    return _finding("serial-unordered", standing, text)
 
 
 def _regressed(zone: Zone, space: Space, ledger: Ledger) -> Finding:

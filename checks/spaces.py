@@ -182,15 +182,22 @@ def _finish(
     expires, estimated = None, False
     if look.server.name == zone.primary:
         synced = None
-    elif refuses(standing.state):
-        expires = None  # nothing is served there that could come to its end
-    else:
+    elif not _holds_none(standing, before):
         expires, estimated = expiry(standing, synced, before, look.seen, after.soa)
     return Standing(
         standing.server, standing.address, standing.group, standing.serial, standing.since, standing.state,
         standing.changed, synced, passed, standing.nsid, standing.doubt, standing.looked, expires, estimated,
         standing.rtt,
     )  # fmt: skip
+
+
+def _holds_none(standing: Standing, before: Standing | None) -> bool:
+    """Whether there is no copy whose end could be counted down to: it said so, and has been silent since if not."""
+    if standing.state == SERVING:
+        return False
+    if refuses(standing.state):
+        return True
+    return before is not None and before.state != SERVING and before.synced is not None and before.expires is None
 
 
 def _in_sync(standing: Standing, space: Space) -> bool:

@@ -7,6 +7,11 @@ SOA = "dig @{address} -p {port} {zone} SOA +norecurse +nsid"
 EXPIRE = "dig @{address} -p {port} {zone} SOA +norecurse +expire"
 TRANSFER = "dig @{address} -p {port} {zone} AXFR{key} | head -1"
 
+_APART = (
+    "The server signs the zone, or gets it from elsewhere, and has serials of its own: then it, and who follows it, "
+    "need another group (a setting of servers)."
+)
+
 ENTRIES = (
     Entry(
         "serial-late",
@@ -17,6 +22,7 @@ ENTRIES = (
             "The transfer fails: refused, wrong TSIG key, TCP/53 closed between the two.",
             "The primary publishes faster, or in larger zones, than the secondary can follow.",
             "max_lag is shorter than the zone's own refresh, and the zone does not use NOTIFY.",
+            _APART,
         ),
         "Have the secondary ask its primary now; its log tells why it did not do so by itself.",
         FETCH,
@@ -31,6 +37,7 @@ ENTRIES = (
             "The secondary does not reach the primary: address changed, TCP/53 closed, primary hidden and down.",
             "The TSIG key or secret differs, or a clock is off by more than five minutes.",
             "The secondary rejects the new version: it is broken, too large, or its journal does not fit.",
+            _APART,
         ),
         "Read the secondary's log for the transfer, and try the transfer by hand from the secondary.",
         FETCH,
@@ -45,6 +52,7 @@ ENTRIES = (
             "The zone was turned into a primary (or its primary's address is wrong) on this server.",
             "The server cannot write its zone or journal: disk full, permissions, read-only.",
             "A load balancer or an anycast site in front of it shows a machine that is not updated.",
+            _APART,
         ),
         "Take the whole zone again on that server, and read in its log why the transfers before did not work.",
         FETCH,
@@ -52,13 +60,13 @@ ENTRIES = (
     ),
     Entry(
         "serial-ahead",
-        "The server serves a newer version (RFC 1982) than the zone's primary. It will take nothing from the primary "
-        "until the primary's serial has passed its own: changes are lost on it in silence.",
+        "The server serves a newer version (RFC 1982) than the zone's primary. As a secondary it takes nothing from "
+        "the primary until the primary's serial has passed its own: changes are lost on it in silence.",
         (
             "The primary was restored from a backup, or its serial was lowered.",
             "The zone was edited on the secondary.",
             "The server takes the zone from another primary than the one that is configured here.",
-            "The server signs the zone, with serials of its own: then it needs a group of its own here.",
+            _APART,
             "A serial was mistyped once (one digit too many) and corrected only on the primary.",
         ),
         "Decide which content is right. Then let the secondary take the zone again, or raise the primary's serial.",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.serials import HALF, SPAN, behind, distance, newer, newest, path, unordered
+from checks.serials import HALF, SPAN, above, behind, distance, newer, newest, path, unordered
 
 serial = st.integers(0, SPAN - 1)
 
@@ -47,6 +47,24 @@ def test_order(a: int, b: int, is_newer: bool, steps: int | None) -> None:
 )
 def test_newest(serials: list[int], expected: int | None) -> None:
     assert newest(serials) == expected
+
+
+@pytest.mark.parametrize(
+    ("served", "expected"),
+    [
+        ([10], 11),
+        ([SPAN - 1], 0),
+        ([10, 12, 10], 13),
+        ([SPAN - 1, 3], 4),
+        ([10, 10 + HALF - 2], 10 + HALF - 1),
+        ([10, 10 + HALF - 1], None),
+        ([10, 10 + HALF], None),
+        ([0, 1500000000, 3000000000], None),
+        ([], None),
+    ],
+)
+def test_the_least_serial_that_all_take(served: list[int], expected: int | None) -> None:
+    assert above(served) == expected
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,9 @@ class SoaSerial:
     One finding of lateness per address, the first that holds:
 
     =================  ===================================================================================
-    serial-stuck       late by more than max_lag, and its own version has not moved for as long while ``stuck_after`` or
-                       more newer ones came by. Who takes every version late is late, never stuck
+    serial-stuck       ``stuck_after`` or more newer versions came by while its own has not moved, and that for longer
+                       than max_lag and than refresh + cadence: it must have asked, NOTIFY or not. Who takes versions
+                       late, every one or some, is late and never stuck
     serial-overdue     late by more than refresh + retry + cadence: the zone's own promise. Where that is
                        shorter than max_lag it holds all the same; where it is longer, serial-late comes first
     serial-late        late by more than max_lag
@@ -146,7 +147,7 @@ class SoaSerial:
             f"is {span(lag)} behind: it serves {serial}, {counted(standing.passed, 'version')} before {reference}, "
             f"since {moment(later[0].seen)}"
         )
-        if min(lag, still) > zone.max_lag and missed >= self.stuck_after:
+        if space.soa is not None and missed >= self.stuck_after and min(lag, still) > _stuck(zone, space.soa, round):
             taken = f"newer versions come by and it has taken none for {span(still)}"
             yield _finding("serial-stuck", standing, f"{text}; {taken}")
         elif space.soa is not None and lag > _promise(space.soa, round):
@@ -173,6 +174,13 @@ class SoaSerial:
 def _promise(soa: Soa, round: Round) -> timedelta:
     """By when a secondary must have refreshed, and we must have seen it."""
     return timedelta(seconds=soa.refresh + soa.retry) + round.cadence
+
+
+def _stuck(zone: Zone, soa: Soa, round: Round) -> timedelta:
+    """How long a version may stay while newer ones come by. Up to then its server may wait for the refresh: no NOTIFY
+    reaches it.
+    """
+    return max(zone.max_lag, timedelta(seconds=soa.refresh) + round.cadence)
 
 
 def _query(zone: Zone, server: Server, address: Address, transport: Transport) -> Query:

@@ -45,8 +45,9 @@ ENTRIES = (
     ),
     Entry(
         "serial-stuck",
-        "The server has stayed on one version for longer than max_lag while at least two newer ones came by. It does "
-        "not follow slowly: it takes none of them, and will stop serving the zone when that expires.",
+        "The server has stayed on one version while at least two newer ones came by, for longer than max_lag and than "
+        "the SOA's refresh: even without any NOTIFY it must have asked its primary meanwhile. It does not follow "
+        "slowly, it takes none of them; a secondary that gets nothing stops serving the zone when that expires.",
         (
             "The transfer is refused, or its TSIG key differs.",
             "The zone was turned into a primary (or its primary's address is wrong) on this server.",

@@ -34,12 +34,12 @@ STORIES: list[tuple[str, Zone, dict[str, str], dict[int, str]]] = [
     ("arrives just within max_lag", PAIR, {"ns1": "10 11*30", "ns2": "10*12 11*19"}, {}),
     ("arrives just after max_lag", PAIR, {"ns1": "10 11*30", "ns2": "10*13 11*18"}, {12: LATE, 13: ""}),
     ("never arrives", PAIR, {"ns1": "10 11*90", "ns2": "10*91"}, {12: LATE, 73: OVERDUE}),
-    ("two changes never arrive", PAIR, {"ns1": "10 11 12*40", "ns2": "10*42"}, {12: STUCK}),
+    ("two changes never arrive", PAIR, {"ns1": "10 11 12*70", "ns2": "10*72"}, {12: LATE, 63: STUCK}),
     (
         "a second change comes while late",
         PAIR,
-        {"ns1": "10 11*20 12*20", "ns2": "10*41"},
-        {12: LATE, 21: STUCK},
+        {"ns1": "10 11*20 12*50", "ns2": "10*71"},
+        {12: LATE, 63: STUCK},
     ),
     (
         "a busy zone, always one look behind",
@@ -50,14 +50,14 @@ STORIES: list[tuple[str, Zone, dict[str, str], dict[int, str]]] = [
     (
         "a busy zone, one secondary frozen",
         THREE,
-        {"ns1": " ".join(map(str, range(10, 60))), "ns2": "10*50", "ns3": " ".join(map(str, range(10, 60)))},
-        {12: STUCK},
+        {"ns1": " ".join(map(str, range(10, 80))), "ns2": "10*70", "ns3": " ".join(map(str, range(10, 80)))},
+        {12: LATE, 63: STUCK},
     ),
     (
         "moving, but ever later: the oldest version it lacks decides",
         PAIR,
         {"ns1": " ".join(map(str, range(10, 60))), "ns2": "10*14 " + " ".join(map(str, range(12, 48)))},
-        {12: STUCK, 14: LATE},
+        {12: LATE},
     ),
     (
         "takes every version, each of them late",
@@ -67,6 +67,18 @@ STORIES: list[tuple[str, Zone, dict[str, str], dict[int, str]]] = [
             "ns2": "9*12 " + " ".join(f"{n}*7" for n in range(10, 28)) + " 28*2",
         },
         {look: said for n in range(9, 28) for look, said in ((7 * n - 52, LATE), (7 * n - 51, ""))},
+    ),
+    (
+        "takes some versions only, at each refresh: no NOTIFY reaches it",
+        PAIR,
+        {"ns1": " ".join(f"{n}*5" for n in range(10, 46)), "ns2": "10*60 22*60 34*60"},
+        {16: LATE, 60: "", 76: LATE, 120: "", 136: LATE},
+    ),
+    (
+        "stuck after a while: it took versions, and now takes none",
+        PAIR,
+        {"ns1": " ".join(f"{n}*5" for n in range(10, 35)), "ns2": "10*6 11*5 12*5 13*109"},
+        {31: LATE, 82: STUCK},
     ),
     ("changes as it took one", PAIR, {"ns1": "10 11*20 12 13 14*9", "ns2": "10*14 11*18"}, {12: LATE, 14: ""}),
     ("wrap around zero", PAIR, {"ns1": "4294967290 5*30", "ns2": "4294967290*2 5*29"}, {}),

@@ -15,7 +15,7 @@ ROWS: list[tuple[str, Zone, dict[str, str], str]] = [
     ("propagating", PAIR, {"ns1": "10 11*3", "ns2": "10*4"}, "propagating"),
     ("late", PAIR, {"ns1": "10 11*15", "ns2": "10*16"}, "late"),
     ("overdue", PAIR, {"ns1": "10 11*80", "ns2": "10*81"}, "overdue"),
-    ("stuck", PAIR, {"ns1": "10 11 12*15", "ns2": "10*17"}, "stuck"),
+    ("stuck", PAIR, {"ns1": "10 11 12*65", "ns2": "10*67"}, "stuck"),
     ("ahead at a first look", PAIR, {"ns1": "10*2", "ns2": "10 12"}, "propagating"),
     ("ahead from the start, at a first look", PAIR, {"ns1": "10", "ns2": "12"}, "propagating"),
     ("ahead", PAIR, {"ns1": "10*3", "ns2": "10 12*2"}, "ahead"),

@@ -20,6 +20,7 @@ __all__ = ["AT_ONCE", "CONFIG", "SCENES", "Hook", "Noticed", "Stage", "play", "p
 
 SCENES = (
     "frozen",
+    "slow-follower",
     "lossy",
     "tcp-dead",
     "transfer-open",

@@ -98,6 +98,8 @@ class Conduct:
     """It neither refreshes nor listens to NOTIFY."""
     deaf: bool = False
     """It does not listen to NOTIFY, but refreshes."""
+    behind: float = 0.0
+    """How long after it fetched a version it begins to serve it, once it has fallen behind."""
     expire_share: float = 1.0
     """How much of its real EXPIRE it admits to."""
     serial_shift: int = 0

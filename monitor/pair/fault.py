@@ -24,6 +24,7 @@ class Fault:
     story: str
     sets: Mapping[str, Any]
     change: bool = False
+    changes: float = 0.0
     spreads_to: str = ""
 
 
@@ -35,8 +36,9 @@ def row(
     story: str,
     *,
     change: bool = False,
+    changes: float = 0.0,
     spreads_to: str = "",
     **sets: Any,
 ) -> Fault:
     """A row of a table: codes as words, fields of the conduct as arguments."""
-    return Fault(name, does, server, tuple(codes.split()), story, MappingProxyType(sets), change, spreads_to)
+    return Fault(name, does, server, tuple(codes.split()), story, MappingProxyType(sets), change, changes, spreads_to)

@@ -26,6 +26,15 @@ ZONE = (
         deaf=True,
     ),
     row(
+        "slow-follower",
+        "ns2",
+        "serial-late",
+        "Serves each version, but falls behind by more than five seconds, while the zone changes all the time.",
+        "The zone changes again and again, and the secondary follows, but late: it is never stuck, and never in step.",
+        changes=0.7,
+        behind=5.6,
+    ),
+    row(
         "secondary-wrong-key",
         "ns2",
         "serial-late serial-overdue",

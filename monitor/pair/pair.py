@@ -73,6 +73,7 @@ class Pair:
         self._copies = Secondary(self.secondary, self.primary.holdings)
         self._active: dict[str, list[str]] = {"ns1": [], "ns2": []}
         self._telling: set[asyncio.Task[bool]] = set()
+        self._changing: asyncio.Task[None] | None = None
 
     # --- life ---
 
@@ -87,6 +88,7 @@ class Pair:
         self._copies.start(self._upstream)
 
     async def close(self) -> None:
+        self._change_every(0.0)
         for telling in self._telling:
             telling.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)
@@ -211,6 +213,20 @@ class Pair:
         if misled and not server.conduct.disguised:
             self._copies.doubt_all()
         self._copies.nudge_all()
+        rhythms = (faults.fault(name).changes for names in self._active.values() for name in names)
+        self._change_every(min((seconds for seconds in rhythms if seconds), default=0.0))
+
+    def _change_every(self, seconds: float) -> None:
+        """Give every zone a new serial again and again, so many seconds apart; 0 ends it."""
+        if self._changing is not None:
+            self._changing.cancel()
+        self._changing = asyncio.create_task(self._change_all(seconds)) if seconds else None
+
+    async def _change_all(self, seconds: float) -> None:
+        while True:
+            for zone in self.zones:
+                self.change(zone)
+            await asyncio.sleep(seconds)
 
     # --- the secondary's side ---
 

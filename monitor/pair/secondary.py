@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 from dns.name import Name
 
 from monitor.pair import zonedata
 from monitor.pair.ask import NoAnswer
+from monitor.pair.conduct import Conduct
 from monitor.pair.holding import Holding
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.upstream import Upstream, fetch, poll
@@ -17,6 +18,20 @@ log = structlog.get_logger(__name__)
 
 UNLOADED_RETRY = 1.0
 """Seconds between attempts at a zone that was never loaded: it has no SOA that could say."""
+
+SLOWER = 0.8
+"""Seconds by which each version waits longer than the one before, where a secondary falls behind; so what it serves
+moves from the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """The newest version that a secondary has fetched and does not serve yet, and how long it will wait."""
+
+    copy: Holding
+    delay: float
+    conduct: Conduct
+    """Under which it was fetched: what was begun before a fault, or under one, is not finished under another."""
 
 
 class Secondary:
@@ -29,6 +44,8 @@ class Secondary:
         self._doubted: set[Name] = set()
         self._moved = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
+        self._waiting: dict[Name, list[asyncio.Task[None]]] = {}
+        self._late: dict[Name, Late] = {}
         for zone in self._wakes:
             server.hold(Holding(zone, expires=0.0))
 
@@ -37,9 +54,10 @@ class Secondary:
         self._tasks = [asyncio.create_task(self._keep(zone, upstream)) for zone in self._wakes]
 
     async def close(self) -> None:
-        for task in self._tasks:
+        tasks = [*self._tasks, *(task for tasks in self._waiting.values() for task in tasks)]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def nudge(self, zone: Name) -> None:
         """Look now: a NOTIFY came, or a fault was switched on or off."""
@@ -82,7 +100,12 @@ class Secondary:
 
     async def _look(self, zone: Name, upstream: Callable[[], Upstream]) -> float:
         """One look at the primary, and how many seconds until the next: refresh, or retry after a failure."""
-        held, conduct, doubted = self.server.holdings[zone], self.server.conduct, zone in self._doubted
+        conduct, doubted = self.server.conduct, zone in self._doubted
+        late = self._late.get(zone)
+        if late is not None and (doubted or late.conduct is not conduct):
+            self._forget(zone)
+            late = None
+        held = late.copy if late is not None else self.server.holdings[zone]
         try:
             kept = await (_fetched_afresh(held, upstream()) if doubted else _brought_up(held, upstream()))
         except NoAnswer as reason:
@@ -95,12 +118,35 @@ class Secondary:
             return self._retry(held)
         if self.server.conduct is not conduct:  # what was begun before a fault must not be finished under it
             return 0.0
-        self.server.hold(kept)
+        if not conduct.behind or doubted or kept.data in (None, self.server.holdings[zone].data):
+            await self._serve(kept)
+        elif kept.data is not held.data:
+            self._serve_later(Late(kept, min(conduct.behind, (late.delay if late else 0.0) + SLOWER), conduct))
         if doubted:
             self._doubted.discard(zone)
+        return self._unloaded_retry if kept.data is None else float(kept.data.soa.refresh)
+
+    async def _serve(self, kept: Holding) -> None:
+        self.server.hold(kept)
         async with self._moved:
             self._moved.notify_all()
-        return self._unloaded_retry if kept.data is None else float(kept.data.soa.refresh)
+
+    def _serve_later(self, late: Late) -> None:
+        async def wait() -> None:
+            await asyncio.sleep(late.delay)
+            if self.server.conduct is late.conduct:
+                await self._serve(late.copy)
+
+        zone = late.copy.origin
+        self._late[zone] = late
+        waiting = [task for task in self._waiting.get(zone, ()) if not task.done()]
+        self._waiting[zone] = [*waiting, asyncio.create_task(wait())]
+
+    def _forget(self, zone: Name) -> None:
+        """What was fetched and is not served yet never will be."""
+        del self._late[zone]
+        for task in self._waiting.pop(zone, ()):
+            task.cancel()
 
     def _retry(self, held: Holding) -> float:
         return self._unloaded_retry if held.data is None else float(held.data.soa.retry)

@@ -153,3 +153,30 @@ async def test_forgeries_do_not_fool_the_secondary() -> None:
         pair.change(ZONE)
         await pair.in_sync()
         assert pair.serial(ZONE, "ns2") == 1001
+
+
+async def test_a_slow_follower_serves_later_and_later_versions_and_never_the_newest_until_it_is_mended() -> None:
+    """The zone changes by itself meanwhile, and stops when the fault is over."""
+    async with Pair([ZONE], now=now, timers=HOURS) as pair:
+        await pair.in_sync()
+        pair.break_("slow-follower")
+        served: list[int] = []
+
+        def moved() -> bool:
+            serial = pair.serial(ZONE, "ns2")
+            assert serial is not None
+            if served[-1:] != [serial]:
+                served.append(serial)
+            return len(served) == 5
+
+        await until(moved, 20)
+        assert served == sorted(served)
+        newest = pair.serial(ZONE)
+        assert newest is not None
+        assert newest - served[-1] >= 4
+        pair.mend("slow-follower")
+        last = pair.serial(ZONE)
+        await pair.in_sync()
+        assert (pair.serial(ZONE), pair.serial(ZONE, "ns2")) == (last, last)
+        pair.break_("slow-follower")
+        await until(lambda: pair.serial(ZONE) != last)

@@ -11,9 +11,13 @@ from alerting.severity import severity_of
 from checks.history import Ledger
 from checks.ledger import see
 from checks.model import Finding, Health, Verdict
+from monitor.commands.tell import expiry_text
 from monitor.picture import DECISIVE, glance, picture
+from monitor.series import series
 from monitor.status import ZoneStatus
-from tests.checks.build import NOON, look, zone
+from monitor.web.rows import address_row
+from monitor.web.shapes import zone_data
+from tests.checks.build import NOON, look, story, zone
 from tests.middle.build import minute
 
 ZONE = zone()
@@ -145,3 +149,28 @@ def test_the_verdict_is_on_the_right_address() -> None:
 
 def test_a_time_is_never_ahead_of_now() -> None:
     assert drawn([alert("serial-late", at=99)], at=5).since == minute(5)
+
+
+ENDS = [
+    (f"{served} {after}", told)
+    for served in ("10", "10~3600")
+    for after, told in (
+        ("REFUSED*3", False),
+        ("SERVFAIL - ?", False),
+        ("- NOTAUTH -", False),
+        ("-*3", True),
+        ("REFUSED - 10~3600", True),
+    )
+]
+
+
+@pytest.mark.parametrize(("ns2", "told"), ENDS)
+def test_of_a_zone_that_is_not_served_no_face_shows_an_end(ns2: str, told: bool) -> None:
+    """The kind: a countdown of a copy that is not there, in metrics, the API, on the page or on a terminal."""
+    page = story(ZONE, {"ns1": "10*4", "ns2": ns2})[-1]
+    drawn = picture(ZONE, page.ledger, {}, [], None, page.at)
+    metrics, data, secondary = series([drawn], page.at), zone_data(drawn, page.at), drawn.addresses[1]
+    row = address_row(drawn, secondary, page.at)
+    assert ("soawatch_zone_expiry_timestamp_seconds{" in metrics) is told
+    assert (data["addresses"][1]["expires_at"] is not None) is told
+    assert (bool(row.expires), bool(row.expires_at), bool(expiry_text(secondary))) == (told, told, told)

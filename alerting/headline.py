@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from alerting.letters import letters
 from alerting.lines import gravity
-from alerting.model import RESOLVED, Change, Incident, News, Severity
+from alerting.model import RESOLVED, Change, Incident, Line, News, Severity
 from checks.words import listed
 
 UNSERVED = "no server is left that answers"
@@ -21,20 +21,28 @@ def headline(incident: Incident, news: News | None = None) -> str:
         return f"{subject(incident)}: {_better(incident.change)}"
     if incident.unserved:
         return _unserved(incident)
-    first = min(incident.lines, key=gravity, default=None)
+    over = incident.phase == RESOLVED
+    first = min(incident.lines, key=_told_first if over else gravity, default=None)
     if first is None:
         return f"{subject(incident)}: nothing is known of it"
-    zones = first.zones if incident.phase != RESOLVED else max(first.zones, len(incident.past_zones))
-    return f"{subject(incident, zones)}: {clause(plain(first.text))}"
+    zone = shown_zone(first.zone) if first.zones == 1 and first.zone else ""
+    return f"{subject(incident, first.zones, zone)}: {clause(plain(first.text))}"
 
 
-def subject(incident: Incident, zones: int = 1) -> str:
-    """Whom or what it is about, and how many zones that are."""
+def _told_first(line: Line) -> tuple[object, ...]:
+    """Of what is over the gravest, and of that what was about the most zones."""
+    return -line.severity, -line.zones, line.since.timestamp(), line.code
+
+
+def subject(incident: Incident, zones: int = 1, zone: str = "") -> str:
+    """Whom or what it is about, and how many zones that are, or which ``zone``."""
     cause = incident.cause
     if cause.kind == "zone":
         return shown_zone(cause.name)
     name = "the monitor" if cause.kind == "vantage" else plain(cause.name)
-    return name if zones <= 1 else f"{name}, {thousands(zones)} zones"
+    if zones > 1:
+        return f"{name}, {thousands(zones)} zones"
+    return f"{name}, {zone}" if zone and cause.kind == "server" else name
 
 
 def changes(incident: Incident) -> Sequence[str]:
@@ -51,7 +59,7 @@ def _changes(incident: Incident, change: Change) -> Iterator[str]:
         named = _named(change.named_zones[:NAMED], change.more_zones)
         yield f"{_zones(change.more_zones)} more than before: {named}."
     if change.servers:
-        yield f"Also at {listed(map(plain, change.servers), 5)}."
+        yield f"It is bad at {listed(map(plain, change.servers), 5)} too."
     if change.codes:
         yield f"New: {listed(change.codes, 10)}."
     if change.severity is not None and change.severity > incident.severity:
@@ -60,6 +68,8 @@ def _changes(incident: Incident, change: Change) -> Iterator[str]:
         yield f"{_zones(change.served_again)} that no server answered for {_has(change.served_again)} one again."
     if change.back:
         yield f"{_back(change)}."
+    if change.left:
+        yield f"{_zones(change.left)} {_is(change.left)} no longer monitored."
     if change.servers_back:
         yield f"{listed(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back."
 

@@ -259,15 +259,17 @@ def _as_of_now(
     severity = Severity.CRITICAL if unserved else severity
     eased = severity < incident.severity or not set(incident.zones) <= set(zones)
     eased = eased or not set(incident.servers) <= set(servers)
+    left = {a.key.zone for a in members.over if a.key in unwatched}.union(incident.left_zones).difference(zones)
     return replace(
         incident,
+        left_zones=tuple(sorted(left)),
         severity=severity,
         worst=max(incident.worst, severity),
         began_at=min([incident.began_at, *(alert.bad_since or alert.since for alert in standing)]),
         zones=zones,
         servers=servers,
         codes=codes,
-        past_zones=_past(incident.past_zones, incident.zones, zones),
+        past_zones=_past(incident.past_zones, incident.zones, left.union(zones)),
         past_servers=_past(incident.past_servers, incident.servers, servers),
         past_codes=_past(incident.past_codes, incident.codes, codes),
         findings=len(standing),
@@ -278,6 +280,6 @@ def _as_of_now(
     )
 
 
-def _past(past: tuple[str, ...], before: tuple[str, ...], now: tuple[str, ...]) -> tuple[str, ...]:
+def _past(past: tuple[str, ...], before: tuple[str, ...], now: Collection[str]) -> tuple[str, ...]:
     """What was there before and is not now."""
     return tuple(sorted({*past, *before}.difference(now)))

@@ -39,7 +39,8 @@ def lines_of(
     gone: dict[Place, list[Alert]] = defaultdict(list)
     for alert in over:
         gone[_place(alert)].append(alert)
-    lines = [_line(alerts) for alerts in found.values()]
+    was = {(line.code, line.server, line.address): line for line in before}
+    lines = [_grown(_line(alerts), was.get(where)) for where, alerts in found.items()]
     for line in before:
         where = (line.code, line.server, line.address)
         if where not in found:
@@ -78,6 +79,12 @@ def _silenced(alert: Alert, silenced: Mapping[tuple[str, str | None, Address | N
 def gravity(line: Line) -> tuple[object, ...]:
     """What stands before what ended, the grave before the light, of those the newest first."""
     return line.ended is not None, -line.severity, -line.since.timestamp(), line.code, line.server or "", line.zone
+
+
+def _grown(line: Line, before: Line | None) -> Line:
+    """With the most that it ever was about."""
+    count, zones = before.most if before is not None else (0, 0)
+    return replace(line, most=(max(count, line.count), max(zones, line.zones)))
 
 
 def _kept(lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -124,4 +131,6 @@ def _ended(line: Line, alerts: Sequence[Alert], unwatched: Collection[AlertKey],
         return line
     at = max((alert.good_since or alert.since for alert in alerts), default=now)
     left = bool(alerts) and all(alert.key in unwatched for alert in alerts) and not line.text.endswith(UNWATCHED)
-    return replace(line, ended=at, text=line.text + UNWATCHED if left else line.text)
+    count, zones = line.most
+    text = line.text + UNWATCHED if left else line.text
+    return replace(line, ended=at, text=text, count=max(count, line.count), zones=max(zones, line.zones))

@@ -66,6 +66,7 @@ def render(telling: Telling, url: str | None = None, now: datetime | None = None
         "standing": () if incident.goes_on else lines[:MOST_PAST] if over else standing,
         "past": () if over else [line for line in lines if line.ended is not None][:MOST_PAST],
         "over": over,
+        "unwatched": over and bool(incident.left_zones) and not incident.past_zones,
         "goes_on": incident.goes_on,
         "ended": ended,
         "lasted": span(ended - incident.began_at),
@@ -98,16 +99,18 @@ def as_data(incident: Incident) -> dict[str, object]:
     While it is open, what is counted is what is bad now; of one that is over it is what was.
     """
     open_ = incident.phase != RESOLVED
-    zones = incident.zones if open_ else tuple(sorted({*incident.zones, *incident.past_zones}))
+    past = {*incident.zones, *incident.past_zones, *incident.left_zones}
+    zones = incident.zones if open_ else tuple(sorted(past))
     return {
         "id": incident.id,
         "cause": str(incident.cause),
-        "severity": str(incident.severity),
+        "severity": str(incident.severity if open_ or incident.goes_on else incident.worst),
         "worst_severity": str(incident.worst),
         "phase": incident.phase,
         "zones": list(zones[:MOST_ZONES]),
         "zone_count": len(zones),
-        "zones_back": len(incident.past_zones) if open_ else len(zones),
+        "zones_back": len(incident.past_zones),
+        "zones_left": len(incident.left_zones),
         "unserved_zones": list(incident.unserved[:MOST_ZONES]),
         "unserved_zone_count": len(incident.unserved),
         "servers": list(incident.servers if open_ else sorted({*incident.servers, *incident.past_servers})),

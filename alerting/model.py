@@ -157,6 +157,8 @@ class Line:
     count: int = 1
     zones: int = 1
     sample: tuple[str, ...] = ()
+    most: tuple[int, ...] = (1, 1)
+    """The most findings, and zones, that it ever was about: what it says once none of them is bad any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,8 @@ class Change:
     named_zones: tuple[str, ...] = ()
     back: int = 0
     """Zones that were told as bad and are not any more."""
+    left: int = 0
+    """Zones that were told as bad and are no longer monitored."""
     servers: tuple[str, ...] = ()
     servers_back: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
@@ -225,6 +229,8 @@ class Incident:
     past_zones: tuple[str, ...] = ()
     past_servers: tuple[str, ...] = ()
     past_codes: tuple[str, ...] = ()
+    left_zones: tuple[str, ...] = ()
+    """Zones that are no longer monitored: whether they are well nobody knows."""
     worst: Severity = Severity.INFO
     """How severe it ever was."""
     told: Told | None = None

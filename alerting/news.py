@@ -131,7 +131,9 @@ def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
 def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[Telling]]:
     """The resolved incident is told to exactly those who heard that it opened."""
     done = replace(incident, news=incident.news + 1, change=None, due_at=None)
-    shown = _shown(done)
+    told = incident.told.codes if incident.told is not None else ()
+    known = tuple(line for line in done.lines if line.code in told)
+    shown = _shown(replace(done, lines=known or done.lines))
     return done, [_telling(shown, News.RESOLVED, name, now) for name in done.receivers]
 
 
@@ -161,7 +163,7 @@ def _news(incident: Incident, told: Told, firing: Firing, policy: Policy, now: d
         return News.WORSENED
     if _grown(told, firing) and update_at <= now:
         return News.WORSENED
-    eased = incident.severity < told.severity or (_shrunk(incident, told) and update_at <= now)
+    eased = incident.severity < told.severity or _shrunk(incident, told)
     if eased and _eased_at(incident, told) <= now and not incident.recovering:
         return News.IMPROVED
     if policy.remind and told.at + policy.remind <= now and firing.codes:
@@ -194,7 +196,7 @@ def _grew(names: Iterable[str], before: Iterable[str]) -> bool:
 def _shrunk(incident: Incident, told: Told) -> bool:
     """Fewer zones or servers are bad than was told. How much the monitor itself cannot check is no news."""
     return incident.cause.kind != "vantage" and (
-        _grew(told.zones, incident.zones)
+        _grew(told.zones, (*incident.zones, *incident.left_zones))
         or _grew(told.servers, incident.servers)
         or _grew(told.unserved, incident.unserved)
     )
@@ -218,10 +220,9 @@ def _due_at(incident: Incident, told: Told, firing: Firing, rules: Rules) -> dat
         when.append(_urgent_at(told))
     if not incident.recovering:
         released = set(incident.receivers).intersection(rules.receivers)
-        if incident.severity < told.severity or released.difference(_matching(incident, rules)):
+        eased = incident.severity < told.severity or _shrunk(incident, told)
+        if eased or released.difference(_matching(incident, rules)):
             when.append(eased_at)
-        elif _shrunk(incident, told):
-            when.append(max(eased_at, update_at))
     return min(when, default=None)
 
 
@@ -258,7 +259,8 @@ def _change(told: Told, incident: Incident) -> Change:
         zones=len(told.zones),
         more_zones=len(more),
         named_zones=tuple(more[:FEW]),
-        back=len(known - now),
+        back=len(known.difference(now, incident.left_zones)),
+        left=len(known.intersection(incident.left_zones)),
         servers=tuple(sorted(set(incident.servers).difference(told.servers)))[:FEW],
         servers_back=tuple(sorted(set(told.servers).difference(incident.servers)))[:FEW],
         codes=tuple(sorted(set(incident.codes).difference(told.codes))),

@@ -26,6 +26,8 @@ class Vantage:
     dark: tuple[Family, ...] = ()
     silent: Mapping[Family, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """The servers that are asked in vain over each family that is dark."""
+    by: Mapping[tuple[str, Address], str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    """The zone by whose answer each of them was heard: only its own silence speaks against that. "" is any zone."""
 
 
 def hear(vantage: Vantage, round: Round) -> Vantage:
@@ -37,24 +39,33 @@ def hear(vantage: Vantage, round: Round) -> Vantage:
     for seen in round.seen:
         key = (seen.query.server, seen.query.address)
         news[key] = not seen.outcome.silent or news.get(key, False)
-    return note(vantage, news)
+    return note(vantage, news, round.zone)
 
 
-def note(vantage: Vantage, news: Heard) -> Vantage:
-    """What is known once each of these has been heard, or not; the very same object while nothing changed."""
-    heard = vantage.heard
-    if all(heard.get(key) is answered for key, answered in news.items()):
-        return vantage
-    return _vantage({**heard, **news})
+def note(vantage: Vantage, news: Heard, zone: str = "") -> Vantage:
+    """What is known once each of these has been heard, or not, by a look at this zone; the very same object while
+    nothing changed.
+
+    A server that is silent about one zone only has been heard all the same: about the zone that it answered for.
+    """
+    heard, by = vantage.heard, vantage.by
+    told = {
+        key: answered
+        for key, answered in news.items()
+        if heard.get(key) is not answered and (answered or by.get(key, zone) in (zone, ""))
+    }
+    return _vantage({**heard, **told}, {**by, **dict.fromkeys(told, zone)}) if told else vantage
 
 
 def keep(vantage: Vantage, places: Container[tuple[str, Address]]) -> Vantage:
     """Only what was heard of these servers' addresses; the others are watched no more and prove nothing."""
     kept = {place: answered for place, answered in vantage.heard.items() if place in places}
-    return vantage if len(kept) == len(vantage.heard) else _vantage(kept)
+    if len(kept) == len(vantage.heard) and not any(vantage.by.values()):
+        return vantage
+    return _vantage(kept, dict.fromkeys(kept, ""))  # the zone that was answered for may be gone
 
 
-def _vantage(heard: dict[tuple[str, Address], bool]) -> Vantage:
+def _vantage(heard: dict[tuple[str, Address], bool], by: dict[tuple[str, Address], str]) -> Vantage:
     alive: dict[Family, set[str]] = {family: set() for family in Family}
     silent: dict[Family, set[str]] = {family: set() for family in Family}
     for (server, address), answered in heard.items():
@@ -64,7 +75,7 @@ def _vantage(heard: dict[tuple[str, Address], bool]) -> Vantage:
         for family in Family
         if not alive[family] and _ours(silent[family], *_elsewhere(family, alive, silent))
     }
-    return Vantage(MappingProxyType(heard), tuple(dark), MappingProxyType(dark))
+    return Vantage(MappingProxyType(heard), tuple(dark), MappingProxyType(dark), MappingProxyType(by))
 
 
 def _elsewhere(

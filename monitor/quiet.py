@@ -165,7 +165,7 @@ def pass_over(memory: Memory, moves: Moves, lull: Lull) -> int:
             continue
         key = (kinds[number], voice[number] if way == SILENT else _EVERYBODY)
         if key not in known:
-            vantage = note(memory.vantage, _heard(memory, number))
+            vantage = note(memory.vantage, _heard(memory, number), still.roll.names[number])
             if vantage is not memory.vantage:
                 known.clear()
                 if blind(vantage) != blind(memory.vantage):

@@ -10,7 +10,7 @@ from alerting.cause import Topology
 from alerting.headline import UNSERVED, changes, headline
 from alerting.incidents import update
 from alerting.message import render
-from alerting.model import Alert, Change, News, Phase, Policy, Route, Severity, Telling
+from alerting.model import Alert, Change, News, Phase, Policy, Reason, Route, Severity, Telling, Transition
 from checks.model import Address, Server, Zone
 from tests.alerting.stories import ADDRESSES, alert, minute, zone
 from tests.alerting.test_incidents import Desk, said
@@ -97,7 +97,7 @@ def test_zones_of_three_dead_servers_are_told_as_unserved_once_by_the_last_of_th
     assert ear.subjects() == ["[FIRING critical] 200 zones: no server is left that answers; the last was ns1"]
     assert [len(i.unserved) for i in desk.book.incidents.values()] == [0, 0, 200]
     desk.end(*down(names, "ns3", at=1))
-    assert ear.subjects() == ["[RESOLVED] ns3, 200 zones: ns3 cannot be reached"]
+    assert ear.subjects()[0] == "[RESOLVED] ns3, 200 zones: ns3 cannot be reached"
     assert not any(i.unserved for i in desk.book.incidents.values())
 
 
@@ -298,7 +298,7 @@ def test_all_but_one_zone_back_is_told_as_such() -> None:
     assert len(desk.only.past_zones) == 29
     desk.at = 20 + 241
     desk.wait(1)
-    assert ear.subjects() == ["[STILL critical] ns2: ns2 cannot be reached"]
+    assert ear.subjects() == ["[STILL critical] ns2, z000.example.: ns2 cannot be reached"]
 
 
 def test_zones_that_come_back_one_after_the_other_are_told_once_at_the_end() -> None:
@@ -600,7 +600,7 @@ def test_a_receiver_that_is_no_longer_configured_keeps_what_it_is_owed() -> None
             [
                 "No server is left that answers for a.example and b.example.",
                 "5 zones more than before: a.example, b.example, c.example and 2 more.",
-                "Also at ns3.",
+                "It is bad at ns3 too.",
                 "New: transfer-failed.",
             ],
             "ns2: a server answers again",
@@ -624,7 +624,7 @@ def test_what_became_critical_is_said_and_a_zones_last_server_without_a_count() 
     assert list(changes(desk.only)) == [
         "No server is left that answers for a.example.",
         "It is critical now; it was a warning.",
-        "Also at ns2.",
+        "It is bad at ns2 too.",
     ]
 
 
@@ -633,3 +633,81 @@ def test_what_a_blind_monitor_can_check_again_is_no_news() -> None:
     desk.fire(alert("", "vantage-blind", subject="ipv4"), *(alert(n, "not-checked") for n in (A, B, C)))
     assert desk.end(alert(A, "not-checked")) == []
     assert desk.wait(30) == []
+
+
+# --- what is over is told as it was ---
+
+
+def test_the_end_of_many_zones_counts_all_of_them_though_they_ended_one_by_one() -> None:
+    """The kind: only the last batch to end is counted, and the subject takes its count from something else."""
+    names = zones(90)
+    desk = on(names, "ns1", "ns2")
+    desk.fire(*down(names, "ns2", "zone-not-served"), *down(names[:2], "ns2", "tcp-unreachable"))
+    for each in down(names[:-1], "ns2", "zone-not-served") + down(names[:2], "ns2", "tcp-unreachable"):
+        desk.at -= 0.99
+        desk.change(replace(each, phase=Phase.OK, good_since=minute(desk.at)))
+    kept = desk.change(replace(down(names[-1:], "ns2", "zone-not-served")[0], phase=Phase.OK, good_since=minute(9)))
+    (told,) = kept.tellings
+    data = render(told).data
+    assert data["zone_count"] == data["zones_back"] == 90
+    assert data["finding_count"] == 92
+    assert [(f["code"], f["zone_count"]) for f in data["findings"]] == [  # type: ignore[attr-defined]
+        ("zone-not-served", 90),
+        ("tcp-unreachable", 2),
+    ]
+    assert render(told).subject == "[RESOLVED] ns2, 90 zones: ns2 has zone-not-served"
+
+
+def test_a_server_incident_of_which_one_zone_is_grave_names_that_zone() -> None:
+    names = zones(20)
+    desk = on(names, "ns1", "ns2")
+    desk.fire(*down(names, "ns2", "tcp-unreachable"), *down(names[:1], "ns2", "zone-not-served"))
+    assert headline(desk.only) == "ns2, z000.example.: ns2 has zone-not-served"
+
+
+def test_zones_that_leave_the_configuration_are_not_called_well() -> None:
+    names = zones(13)
+    desk = on(names, "ns1", "ns2")
+    ear = Ear(desk)
+    desk.fire(*down(names, "ns2"))
+    ear.subjects()
+
+    def leave(these: list[str]) -> None:
+        gone = [replace(each, phase=Phase.OK, good_since=minute(desk.at)) for each in down(these, "ns2")]
+        left = [Transition(each.key, Phase.FIRING, Phase.OK, Reason.WITHDRAWN, minute(desk.at)) for each in gone]
+        desk.change(*gone, transitions=left)
+
+    leave(names[:7])
+    desk.wait(30)
+    assert ear.subjects() == []
+    assert (desk.only.past_zones, len(desk.only.left_zones), len(desk.only.zones)) == ((), 7, 6)
+    leave(names[7:])
+    (told,) = ear.tellings
+    note = render(told)
+    assert "It is over" not in note.text
+    assert "It is no longer monitored" in note.text
+    assert note.summary.endswith("No longer monitored.")
+    assert (note.data["zones_back"], note.data["zones_left"]) == (0, 13)
+
+
+def test_some_back_and_some_no_longer_monitored_are_told_apart() -> None:
+    names = zones(10)
+    desk = on(names, "ns1", "ns2")
+    ear = Ear(desk)
+    desk.fire(*down(names, "ns2"))
+    gone = replace(down(names[:1], "ns2")[0], phase=Phase.OK, good_since=minute(2))
+    desk.change(gone, transitions=[Transition(gone.key, Phase.FIRING, Phase.OK, Reason.WITHDRAWN, minute(2))])
+    desk.end(*down(names[1:5], "ns2"))
+    desk.wait(2)
+    assert ear.subjects()[-1] == "[BETTER critical] ns2: 4 of 10 zones are back"
+    assert list(changes(desk.only)) == ["4 of 10 zones are back.", "1 zone is no longer monitored."]
+
+
+def test_the_end_names_what_was_told_and_not_what_came_after() -> None:
+    desk = on([A], "ns1", "ns2")
+    ear = Ear(desk)
+    desk.fire(alert(A, "zone-not-served", "ns2", text="ns2 refuses"))
+    desk.fire(*down([A], "ns2", at=2))
+    desk.end(alert(A, "zone-not-served", "ns2", text="ns2 refuses"))
+    desk.end(*down([A], "ns2", at=2))
+    assert ear.subjects()[-1] == "[RESOLVED] a.example.: ns2 refuses"

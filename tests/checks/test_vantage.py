@@ -144,7 +144,7 @@ def test_addresses_that_left_prove_nothing_any_more() -> None:
     assert blind(vantage) == ()
     assert blind(keep(vantage, {ns1, ns2, ns3})) == ("ipv4",)
     assert blind(keep(vantage, {ns1, old})) == ()
-    assert keep(vantage, {ns1, ns2, ns3, old}) is vantage
+    assert keep(vantage, {ns1, ns2, ns3, old}) == vantage
 
 
 def test_a_blind_monitor_finds_nothing_wrong_and_nothing_right() -> None:
@@ -154,3 +154,36 @@ def test_a_blind_monitor_finds_nothing_wrong_and_nothing_right() -> None:
     vantage = hear(Vantage(), round)
     assert judge(Reachable(), pair, round, Ledger(pair.name)).health is Health.BAD
     assert judge(Reachable(), pair, excuse(vantage, round), Ledger(pair.name)).health is Health.UNKNOWN
+
+
+@pytest.mark.parametrize("others", [1, 4, 29])
+def test_servers_that_drop_one_zone_only_are_heard_and_accused(others: int) -> None:
+    """The kind: the silence of one zone outweighs the answers of all others, and nobody is ever told of it."""
+    names = [f"z{n}.example." for n in range(others)]
+    bad = zone("ns1", "ns2", "ns3", name="dropped.example.")
+    vantage = Vantage()
+    for _ in range(5):
+        for name in names:
+            vantage = hear(
+                vantage, looked(zone("ns1", "ns2", "ns3", name=name), dict.fromkeys(("ns1", "ns2", "ns3"), "10"), NOON)
+            )
+        silent = looked(bad, dict.fromkeys(("ns1", "ns2", "ns3"), "-"), NOON)
+        vantage = hear(vantage, silent)
+        assert blind(vantage) == ()
+        assert excuse(vantage, silent) is silent
+
+
+def test_a_monitor_that_is_cut_off_is_blind_once_the_zone_it_heard_last_is_silent_too() -> None:
+    zones = [zone("ns1", "ns2", name=f"z{n}.example.") for n in range(4)]
+    vantage = Vantage()
+    for one in zones:
+        vantage = hear(vantage, looked(one, {"ns1": "10", "ns2": "10"}, NOON))
+    for one in reversed(zones):
+        vantage = hear(vantage, looked(one, {"ns1": "-", "ns2": "-"}, NOON))
+    assert blind(vantage) == ("ipv4",)
+    gone = keep(hear(Vantage(), looked(zones[0], {"ns1": "10", "ns2": "10"}, NOON)), set(vantage.heard))
+    assert blind(hear(gone, looked(zones[1], {"ns1": "-", "ns2": "-"}, NOON))) == ("ipv4",)
+
+
+def test_keeping_what_was_heard_of_nobody_changes_nothing() -> None:
+    assert keep(Vantage(), set()) == Vantage()

@@ -84,7 +84,7 @@ async def test_a_private_address_that_is_not_allowed(tmp_path: Path) -> None:
     async with receiver() as hook:
         text = hook.toml().replace("allow_private = true", "allow_private = false")
         said = await say("notify-test", "hook", "-c", configured(tmp_path, text))
-        assert said.status == 1
+        assert said.status == 78
         assert "allow_private" in said.err
         assert hook.heard == []
 

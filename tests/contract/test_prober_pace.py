@@ -12,7 +12,7 @@ from monitor.status import DURATION_BOUNDS
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import CLOSED
 from tests.misbehaviour import UDP
-from tests.nameserver import Asked, Connection, Nameserver, answering, good, reply, soa
+from tests.nameserver import TXT, Asked, Connection, Nameserver, answering, good, reply, rr, soa
 
 
 def right(query: Asked) -> list[bytes]:
@@ -231,7 +231,7 @@ async def test_transfers_have_slots_of_their_own() -> None:
     """All that may be in flight is, and a transfer is asked all the same."""
 
     async def tcp(query: Asked, connection: Connection) -> None:
-        await connection.send(reply(query, [soa()]))
+        await connection.send(reply(query, [soa(), rr(query.name, TXT, b"\x01x")]))
 
     async with Nameserver(silent) as dead, Nameserver(None, tcp) as giving:
         prober = prober_of(Probe(timeout=5, max_in_flight=8, max_qps_per_server=1e6), {}, now)

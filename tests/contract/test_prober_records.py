@@ -97,7 +97,8 @@ async def test_a_very_long_record_is_cut_and_still_told_apart() -> None:
 
 async def test_a_transfer_is_asked_for_again_without_edns() -> None:
     async def tcp(query: Asked, connection: Connection) -> None:
-        await connection.send(reply(query, [soa()]) if not query.edns else reply(query, rcode=FORMERR, aa=False))
+        given = [soa(), rr(query.name, TXT, b"\x01x")]
+        await connection.send(reply(query, rcode=FORMERR, aa=False) if query.edns else reply(query, given))
 
     async with Nameserver(None, tcp) as server:
         seen = await ask(server.address, qtype="AXFR")

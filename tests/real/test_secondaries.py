@@ -6,12 +6,19 @@ When a new version of a server takes or refuses something else, this is the test
 from collections import Counter
 from contextlib import AsyncExitStack
 
+from tests.lab.orders import order
 from tests.lab.server import SOFTWARE
 from tests.lab.topology import Lab
 from tests.lab.waiting import eventually
 from tests.nameserver import Asked, Connection, Nameserver, asked, reply
 from tests.refused import CASES, NAMES, SERIAL, soa, zone
 
+AFRESH = {
+    "bind": "rndc retransfer {}",
+    "knot": "knotc zone-retransfer {}",
+    "nsd": "nsd-control force_transfer {}",
+    "powerdns": "pdns_control retrieve {}",
+}
 INITIALS = dict(zip(SOFTWARE, NAMES, strict=True))
 ZONES = {f"z{number}.test.": name for number, name in enumerate(CASES)}
 
@@ -65,10 +72,24 @@ async def test_each_zone_is_taken_and_refused_by_those_that_the_table_names() ->
             seconds=40,
         )
         right = {name: case.takes for name, case in CASES.items()}
+        asked_again: set[tuple[str, str]] = set()
+
+        def settled() -> bool:
+            """Who has not taken a zone yet that it takes may have lost its first attempt, and BIND waits long then."""
+            now = takes(lab)
+            names = {name: served for served, name in ZONES.items()}
+            for one in lab.servers:
+                for name, served in names.items():
+                    letter = INITIALS[one.software]
+                    if letter in right[name] and letter not in now[name] and (one.name, name) not in asked_again:
+                        asked_again.add((one.name, name))
+                        order(one, AFRESH[one.software].format(served))
+            return now == right
+
         await eventually(
-            lambda: takes(lab) == right,
+            settled,
             lambda: f"case, who takes it: {dict(takes(lab).items() - right.items())}",
-            seconds=20,
+            seconds=40,
         )
 
 

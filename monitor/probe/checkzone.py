@@ -28,9 +28,6 @@ _BESIDE_CNAME = frozenset({RdataType.RRSIG, RdataType.NSEC})
 _ONCE_BESIDE_CNAME = frozenset({RdataType.KEY, RdataType.SIG, RdataType.NXT})
 """Types it might have before that (RFC 2181 section 10.1), and for BIND still may."""
 
-_HASHED = frozenset({RdataType.NSEC3, RdataType.RRSIG})
-"""What stands at the hash of a name, and so below the apex whatever is there (RFC 5155 section 3)."""
-
 _BASE32HEX = frozenset(b"0123456789abcdefghijklmnopqrstuv")
 
 _META = frozenset({0, int(RdataType.OPT), *range(128, 256)})
@@ -54,7 +51,7 @@ class Refusal:
 class CheckZone:
     """Takes the messages of one transfer in order. ``zone`` is the wire name of its apex, in lower case."""
 
-    __slots__ = ("_cname", "_delegated", "_dname", "_others", "_outside", "_owner", "_served", "_under", "_zone")
+    __slots__ = ("_cname", "_delegated", "_dname", "_others", "_owner", "_served", "_under", "_zone")
 
     def __init__(self, zone: bytes) -> None:
         self._zone = zone
@@ -62,13 +59,11 @@ class CheckZone:
         """Whether the apex has an NS record."""
         self._under = b""
         """The owner of the last DNAME."""
-        self._begin(zone)
+        self._begin(b"")
 
     def _begin(self, owner: bytes) -> None:
         """What was seen of this owner so far: nothing."""
         self._owner = owner
-        self._outside = not walk.under(owner, self._zone)
-        """Of such only the form is looked at: everybody passes them over."""
         self._cname: bytes | None = None
         self._dname: bytes | None = None
         self._others = ""
@@ -116,10 +111,6 @@ class CheckZone:
             return Refusal(f"{_title(record)}: no type that a zone may hold", BIND)
         if (why := rdata.refused(wire, record)) is not None:
             return Refusal(f"{_title(record)}: {why[0]}", why[1])
-        if record.owner != self._owner:
-            self._begin(record.owner)
-        if self._outside:
-            return None
         return self._misplaced(record) or self._beside_others(wire, record)
 
     def _misplaced(self, record: Record) -> Refusal | None:
@@ -136,8 +127,10 @@ class CheckZone:
 
     def _beside_others(self, wire: bytes, record: Record) -> Refusal | None:
         """Which records may stand together (RFC 1034 section 3.6.2, RFC 6672 sections 2.3 and 2.4)."""
-        if self._under and record.type not in _HASHED and _below(record.owner, self._under):
-            return Refusal(f"{_title(record)} below the DNAME of {_name(self._under)}", "Knot")
+        if record.owner != self._owner:
+            self._begin(record.owner)
+            if self._under and _below(record.owner, self._under):
+                return Refusal(f"{_title(record)} below the DNAME of {_name(self._under)}", "Knot")
         if record.type in (_CNAME, _DNAME) and self._second(wire, record):
             return Refusal(f"{_title(record)}: two that differ", _BOTH)
         if record.type != _CNAME and record.type not in _BESIDE_CNAME:

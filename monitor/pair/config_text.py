@@ -87,6 +87,7 @@ name     = "{zone}"
 servers  = ["{primary}", "{secondary}"]
 primary  = "{primary}"
 max_lag  = "3s"
+ignore_servers = ["*"]  # no resolver knows the names in the pair's NS sets
 records  = [{records}]
 transfer = [
   {{ server = "{primary}", key = "{key}", expect = "allowed", whole = true }},

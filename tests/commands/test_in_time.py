@@ -70,7 +70,7 @@ async def test_who_was_waited_for_as_long_as_always_is_judged(
 ) -> None:
     for fault in faults:
         pair.break_(fault, "ns2")
-    said = await within(2, "-c", config, *both(pair), "--timeout", "2", "--nagios")
+    said = await within(6, "-c", config, *both(pair), "--timeout", "6", "--nagios")
     assert said.status == status, said.out
     assert words in said.out
 

@@ -175,6 +175,8 @@ class RollCall:
     async def _chunk(self, chunk: Chunk, group: asyncio.TaskGroup) -> None:
         first, back = chunk.numbers[0], 0
         try:
+            if self._ground.over:  # while there was no room for it: the canvass has other refs by now
+                return
             async for returns in self._ground.canvass.ask(chunk):
                 back += len(returns.quiet) + len(returns.odd)
                 if first in self._young and back > self._young[first][1]:

@@ -4,6 +4,7 @@ import asyncio
 from array import array
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
+from weakref import WeakSet
 
 from checks.model import Address, Observation, Outcome
 from monitor.canvass import Chunk, Layout, Place, Returns, Ticks
@@ -25,18 +26,19 @@ class Here:
         self._engine = engine
         self._now = now
         self._layouts: Sequence[Layout] = ()
+        self._under_way: WeakSet[_Asked] = WeakSet()
 
     def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+        for asked in self._under_way:
+            asked.end()
         self._layouts = layouts
         self._engine.use(ticks, was)
 
-    async def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+    def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+        """By the plan that is in use at the call, whenever the first of the returns is waited for."""
         asked = _Asked(self._engine, self._layouts, chunk, self._now)
-        try:
-            async for returns in asked.returns():
-                yield returns
-        finally:
-            await asked.close()
+        self._under_way.add(asked)
+        return asked.all()
 
     def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
         self._engine.arm(refs, floors)
@@ -76,21 +78,35 @@ class _Asked:
         self._heard: asyncio.Queue[tuple[Asking, Heard] | None] = asyncio.Queue()
         self._pumps: set[asyncio.Task[None]] = set()
         self._queries = self._answered = 0
+        self._over = False
+        """There is another plan: the engine's refs are no longer ours, nor are those of what has been heard already."""
 
-    async def returns(self) -> AsyncIterator[Returns]:
+    async def all(self) -> AsyncIterator[Returns]:
+        if self._over:
+            return
+        try:
+            async for returns in self._returned():
+                yield returns
+        finally:
+            for pump in self._pumps:
+                pump.cancel()
+            await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    def end(self) -> None:
+        self._over = True
+        self._heard.put_nowait(None)
+
+    async def _returned(self) -> AsyncIterator[Returns]:
         self._first = self._ask(self._opening())
         while self._pumps or not self._heard.empty():
             heard = await self._heard.get()
+            if self._over:
+                return
             if heard is None:
                 continue
             done = self._take(*heard)
             if complete := self._primaries(done):
                 yield self._returns(complete)
-
-    async def close(self) -> None:
-        for pump in self._pumps:
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
 
     # --- asking ---
 

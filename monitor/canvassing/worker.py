@@ -6,7 +6,7 @@ It is started by the service, talks to it over its standard input and output, an
 import asyncio
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 from monitor.canvass import Layout, Returns, Ticks
 from monitor.canvassing.here import Here
@@ -46,7 +46,8 @@ class Worker:
     def _take(self, message: object) -> None:
         match message:
             case Ask():
-                task = asyncio.create_task(self._ask(message))
+                # Called here and not in the task: what is read next may be another plan.
+                task = asyncio.create_task(self._ask(message, self._canvass.ask(message.chunk)))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             case Use(layouts, size, was):
@@ -59,10 +60,10 @@ class Worker:
             case _:
                 raise TypeError(f"the service says what no worker understands: {type(message).__name__}")
 
-    async def _ask(self, ask: Ask) -> None:
+    async def _ask(self, ask: Ask, every: AsyncIterator[Returns]) -> None:
         chunk = ask.chunk
         refs = dict(zip(chunk.numbers, zip(chunk.refs, chunk.layouts, strict=True), strict=True))
-        async for returns in self._canvass.ask(chunk):
+        async for returns in every:
             await self._say(self._back(ask.number, returns, (refs[number] for number in returns.quiet)))
         await self._say(Done(ask.number))
 

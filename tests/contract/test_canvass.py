@@ -210,6 +210,28 @@ async def test_what_is_known_goes_on_under_another_plan(way: int) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+async def test_under_a_plan_of_fewer_zones_what_was_heard_before_is_of_no_use_and_does_no_harm(way: int) -> None:
+    async with world(way, 4000) as on:
+        asked = aiter(on.canvass.ask(on.chunk(range(4000))))
+        heard = await anext(asked)
+        assert len(heard.quiet) + len(heard.odd) < 4000
+        async with asyncio.timeout(20):
+            while sum(on.canvass.counts().queries.values()) < 4000:
+                await asyncio.sleep(0.01)
+        on.count = 3
+        on.use(array("q", range(6)))
+        async with asyncio.timeout(5):
+            async for _ in asked:
+                pass
+            before = on.canvass.ask(on.chunk(range(3)))  # asked under this plan, first waited for under another
+            on.use()
+            assert [returns async for returns in before] == [] or way > 1
+        await on.ask()
+        on.arm()
+        assert (await on.ask())[0] == {0, 1, 2}
+
+
+@pytest.mark.parametrize("way", WAYS)
 async def test_a_dead_server_holds_up_no_zone_that_it_does_not_serve(way: int) -> None:
     def nothing(query: Asked) -> Iterable[bytes]:
         return ()

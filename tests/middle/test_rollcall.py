@@ -221,6 +221,23 @@ async def test_another_roll_ends_it_and_tells_who_was_being_asked() -> None:
     assert order.places[order.after(reached)] > reached
 
 
+async def test_what_waits_for_room_while_another_roll_comes_is_not_asked_any_more() -> None:
+    stage = Stage(zones(20))
+    order = Order(stage.roll, CHECK)
+    first = stage.roll.names[order.numbers[0]]
+    stage.crier.held[first] = let = asyncio.Event()
+    whole = stage.call(wide=10)
+    async with asyncio.timeout(5):
+        while len(stage.quiet) < 9:
+            await asyncio.sleep(0.001)
+    assert len(stage.crier.asked) == 10
+    left = stage.ground.leave()
+    assert len(left) == 11
+    let.set()
+    swept = await whole
+    assert len(stage.crier.asked) == swept.zones == 10  # type: ignore[attr-defined]
+
+
 # --- dead over UDP ---
 
 

@@ -126,10 +126,12 @@ def _good_since(alerts: Iterable[Alert]) -> datetime | None:
 
 
 def _ended(line: Line, alerts: Sequence[Alert], unwatched: Collection[AlertKey], now: datetime) -> Line:
-    """Of what never came out of its grace it is only known that it is good now."""
+    """Of what never came out of its grace it is only known that it is good now. What was history before it was
+    good (``current``) ended as it became that.
+    """
     if line.ended is not None and not alerts:
         return line
-    at = max((alert.good_since or alert.since for alert in alerts), default=now)
+    at = line.ended or max((alert.good_since or alert.since for alert in alerts), default=now)
     left = bool(alerts) and all(alert.key in unwatched for alert in alerts) and not line.text.endswith(UNWATCHED)
     count, zones = line.most
     text = line.text + UNWATCHED if left else line.text

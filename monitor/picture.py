@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from alerting.lines import current
 from alerting.model import NOT_CHECKED, Alert, Phase, Severity
 from checks.history import Ledger, Standing
 from checks.ledger import behind_since
@@ -20,7 +21,7 @@ def picture(
     zone: Zone,
     ledger: Ledger | None,
     verdicts: Mapping[str, Verdict],
-    alerts: Iterable[Alert],
+    alerts: Collection[Alert],
     since: datetime | None,
     now: datetime,
     decisive: Collection[str] = DECISIVE,
@@ -40,7 +41,7 @@ def picture(
         checks=tuple(CheckStatus(v.check, v.at, v.health, v.why) for _, v in sorted(verdicts.items())),
         primary=zone.primary,
         timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
-        since=since if since is not None else began(health, findings, now),
+        since=since if since is not None else began(health, alerts, now),
     )
 
 
@@ -75,12 +76,13 @@ def glance(
         states = tuple(
             address_state(zone, ledger, known.get((server.name, address)), said) for server, address in zone.places()
         )
-    return Glance(health, states, findings, began(health, findings, now))
+    return Glance(health, states, findings, began(health, alerts, now))
 
 
-def standing_findings(alerts: Iterable[Alert]) -> tuple[FindingStatus, ...]:
-    """What is found of a zone, the gravest first."""
-    told = (finding(a) for a in alerts if not (a.key.code == NOT_CHECKED and a.phase is Phase.PENDING))
+def standing_findings(alerts: Collection[Alert]) -> tuple[FindingStatus, ...]:
+    """What is found of a zone now, the gravest first; not what a server served before it went silent."""
+    standing = current(tuple(alerts))
+    told = (finding(a) for a in standing if not (a.key.code == NOT_CHECKED and a.phase is Phase.PENDING))
     return tuple(sorted(told, key=lambda f: (-f.severity, f.since, f.code)))
 
 
@@ -91,7 +93,7 @@ def health_of(
 
     That something could not be checked for long is a finding about the monitor: it makes the zone unknown, not bad.
     """
-    if any(weighs(f) for f in findings):
+    if any(weighs(f.severity, f.code) for f in findings):
         return Health.BAD
     spoken = [verdict.health for name in decisive if (verdict := verdicts.get(name)) is not None]
     if not decisive or len(spoken) < len(decisive) or Health.UNKNOWN in spoken:
@@ -99,14 +101,18 @@ def health_of(
     return Health.UNKNOWN if any(f.code == NOT_CHECKED for f in findings) else Health.GOOD
 
 
-def weighs(finding: FindingStatus) -> bool:
+def weighs(severity: Severity, code: str) -> bool:
     """Whether it says something bad of the zone."""
-    return finding.severity >= Severity.WARNING and finding.code != NOT_CHECKED
+    return severity >= Severity.WARNING and code != NOT_CHECKED
 
 
-def began(health: Health, findings: Iterable[FindingStatus], now: datetime) -> datetime:
-    """Since when it is so, where nobody has seen it become so: after a restart the findings know."""
-    return min([now, *(f.since for f in findings if weighs(f))]) if health is Health.BAD else now
+def began(health: Health, alerts: Iterable[Alert], now: datetime) -> datetime:
+    """Since when it is so, where nobody has seen it become so: after a restart the alerts know, those too that are
+    about what was served before.
+    """
+    if health is not Health.BAD:
+        return now
+    return min([now, *(a.bad_since or a.since for a in alerts if weighs(a.severity, a.key.code))])
 
 
 def finding(alert: Alert) -> FindingStatus:

@@ -477,6 +477,19 @@ def test_what_was_found_in_what_an_address_served_is_history_once_it_serves_noth
     assert {(line.code, line.server) for line in desk.only.lines if line.ended} == {(code, "ns2")}
 
 
+def test_what_was_history_ended_when_it_became_that_and_not_when_the_server_came_back() -> None:
+    desk = on([A], "ns1", "ns2")
+    late, gone = alert(A, "serial-late", "ns2", at=1), alert(A, "zone-expired", "ns2", at=5)
+    desk.fire(late)
+    desk.fire(gone)
+    (ended,) = [line.ended for line in desk.only.lines if line.code == "serial-late"]
+    desk.wait(30)
+    back = minute(desk.at + 1)
+    kept = desk.change(*(replace(a, phase=Phase.OK, since=back, good_since=back) for a in (late, gone)))
+    (over,) = kept.incidents
+    assert {line.code: line.ended for line in over.lines}["serial-late"] == ended
+
+
 @pytest.mark.parametrize("code", ["no-answer", "tcp-unreachable"])
 def test_what_an_address_still_shows_over_another_transport_is_no_history(code: str) -> None:
     desk = on([A], "ns1", "ns2")

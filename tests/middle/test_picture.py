@@ -151,6 +151,18 @@ def test_a_time_is_never_ahead_of_now() -> None:
     assert drawn([alert("serial-late", at=99)], at=5).since == minute(5)
 
 
+@pytest.mark.parametrize("gone", ["zone-expired", "zone-not-served", "server-unreachable"])
+@pytest.mark.parametrize("before", ["serial-late", "serial-stuck", "record-differs"])
+def test_what_was_served_before_is_no_finding_on_any_face_once_nothing_is(gone: str, before: str) -> None:
+    """The kind: "is 10 s behind, it serves …" beside "SERVFAIL", in the API, on the page and in metrics."""
+    for phase, codes in ((Phase.FIRING, [gone]), (Phase.PENDING, sorted([gone, before]))):
+        zone = drawn([alert(before, at=0), alert(gone, phase, at=3)], at=5)
+        assert sorted(f.code for f in zone.findings) == codes
+        assert zone.since == minute(0), "bad all the time"
+        assert sorted(f["code"] for f in zone_data(zone, minute(5))["findings"]) == codes
+        assert (f'code="{before}"' in series([zone], minute(5))) is (before in codes)
+
+
 ENDS = [
     (f"{served} {after}", told)
     for served in ("10", "10~3600")

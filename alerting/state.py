@@ -24,6 +24,9 @@ LATE = timedelta(minutes=30)
 
 NO_TIME = timedelta(0)
 
+FIRST_PAUSE = timedelta(seconds=10)
+"""What fires is looked at again no sooner, however short settle is."""
+
 NEAR = 10
 """A recheck that comes less than one part in so many of a cadence before the next regular look is left to that."""
 
@@ -127,28 +130,36 @@ def due(verdict: Verdict, alerts: Mapping[AlertKey, Alert], policy: Policy) -> d
 
 
 def recheck(alerts: Iterable[Alert], at: datetime, cadence: timedelta, policy: Policy) -> datetime | None:
-    """When to look again before the next regular look, because grace or settle end before it; None: no need.
+    """When to look again before the next regular look, because grace or settle end before it, or to see whether what
+    was told is over; None: no need.
 
     ``alerts`` are those of one zone and check after the look at ``at``, which is made every ``cadence``. A cadence that
     is no longer than the wait itself is quick enough. Where the wait is over and the look decided nothing, the next is
-    as far away as it has waited by then: the pauses double, until the cadence is shorter. Nobody hears of severity
-    info, so nothing is looked at again for it.
+    as far away as it has waited by then: the pauses double, until the cadence is shorter. So do those between looks at
+    what fires, the first of which is as long as settle: its end is seen before it has lasted twice as long. Nobody
+    hears of severity info, so nothing is looked at again for it.
     """
-    soon = [
-        end if at < end else at + (at - alert.since)
-        for alert in alerts
-        if (end := waits_until(alert, cadence, policy)) is not None
-    ]
-    first = min(soon, default=None)
+    first = min((when for alert in alerts if (when := next_look(alert, at, cadence, policy)) is not None), default=None)
     return first if first is not None and first < at + cadence - cadence / NEAR else None
 
 
-def waits_until(alert: Alert, cadence: timedelta, policy: Policy) -> datetime | None:
-    """When the grace or settle of an alert ends, if its cadence is longer than that; None if it waits for nothing."""
-    name = _WAITS.get(alert.phase)
-    if name is None or alert.severity is Severity.INFO:
+def next_look(alert: Alert, at: datetime, cadence: timedelta, policy: Policy) -> datetime | None:
+    """When to look at an alert again after ``at``, if its cadence is longer than its wait; None if it waits for
+    nothing.
+    """
+    end = waits_until(alert, cadence, policy)
+    if end is None:
         return None
-    wait: timedelta = getattr(_patient(alert.key, policy), name)
+    return end if at < end else at + (at - alert.since)
+
+
+def waits_until(alert: Alert, cadence: timedelta, policy: Policy) -> datetime | None:
+    """When the grace or settle of an alert ends, or the first pause after it fired; None as in ``next_look``."""
+    if alert.phase is Phase.OK or alert.severity is Severity.INFO:
+        return None
+    wait: timedelta = getattr(_patient(alert.key, policy), _WAITS.get(alert.phase, "settle"))
+    if alert.phase is Phase.FIRING:
+        wait = max(wait, FIRST_PAUSE)
     return alert.since + wait if cadence > wait else None
 
 

@@ -6,9 +6,10 @@ By the monotonic clock: whoever sets the other one neither hastens nor holds up 
 import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from alerting.state import waits_until
+from alerting.model import Alert, Phase, Policy
+from alerting.state import next_look, waits_until
 from monitor.memory import Memory
 from monitor.pipeline import Look, Plan
 
@@ -50,14 +51,23 @@ class Rechecks:
 
 
 def rechecks(memory: Memory, plan: Plan, now: datetime) -> dict[Look, datetime | None]:
-    """When to look again at what waits for the end of grace or settle, by the rules of this plan; at once where it
-    is over already. Alerts that a shorter cadence looks at soon enough are not in it.
+    """When to look again at what waits for the end of grace or settle, by the rules of this plan, at once where it
+    is over already; and at what fires. Alerts that a shorter cadence looks at soon enough are not in it.
     """
     found: dict[Look, datetime | None] = {}
     for key, alert in memory.standing.items():
-        cadence = plan.cadence.get(key.check)
-        end = None if cadence is None else waits_until(alert, cadence, plan.policy)
-        if end is not None:
+        when = _when(alert, plan.cadence.get(key.check), plan.policy, now)
+        if when is not None:
             look = (key.check, key.zone)
-            found[look] = min(max(end, now), found.get(look) or max(end, now))
+            found[look] = min(when, found.get(look) or when)
     return found
+
+
+def _when(alert: Alert, cadence: timedelta | None, policy: Policy, now: datetime) -> datetime | None:
+    if cadence is None:
+        return None
+    if alert.phase is Phase.FIRING:
+        again = next_look(alert, now, cadence, policy)
+        return again if again is not None and again < now + cadence else None
+    end = waits_until(alert, cadence, policy)
+    return max(end, now) if end is not None else None

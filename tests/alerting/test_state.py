@@ -326,7 +326,12 @@ HOUR, SLOW = timedelta(hours=1), timedelta(minutes=5)
         ("+", HOUR, None),
         ("-", HOUR, 2),
         ("--", HOUR, 1),
-        ("---", HOUR, None),
+        ("---", HOUR, 2),
+        ("----", HOUR, 1),
+        ("-----", HOUR, 2),
+        ("-" * 9, HOUR, 6),
+        ("-" * 9, SLOW, None),
+        ("---", timedelta(minutes=2), None),
         ("---+", HOUR, 2),
         ("---++", HOUR, 1),
         ("---+++", HOUR, None),
@@ -341,7 +346,7 @@ HOUR, SLOW = timedelta(hours=1), timedelta(minutes=5)
 )
 def test_grace_and_settle_end_by_the_clock(looks: str, cadence: timedelta, after: float | None) -> None:
     """The kind: whatever waits, pending, recovering or not checked, is looked at again when its wait is over, unless
-    the regular look comes soon enough.
+    the regular look comes soon enough; and whatever fires, in pauses that double, for it may be over.
     """
     alerts = told({at: SAID[sign] for at, sign in enumerate(looks)})
     now = minute(len(looks) - 1)
@@ -357,6 +362,17 @@ def test_a_recheck_that_decides_nothing_comes_again_at_doubled_pauses_until_the_
     assert looks == [4, 8, 16, 32, 64]
 
 
+@pytest.mark.parametrize(("settle", "looks"), [(2, [2, 4, 8, 16, 32, 64]), (0, [1 / 6, 1 / 3, 2 / 3, 4 / 3, 8 / 3])])
+def test_what_fires_is_looked_at_in_pauses_that_double(settle: float, looks: list[float]) -> None:
+    firing, policy = replace(NEW, phase=Phase.FIRING), Policy(timedelta(0), timedelta(minutes=settle))
+    at, found = START, []
+    while (again := recheck([firing], at, HOUR, policy)) is not None:
+        found.append((again - START) / timedelta(minutes=1))
+        at = again
+    assert found[: len(looks)] == pytest.approx(looks)
+    assert len(found) <= 10
+
+
 def test_nobody_hears_of_info_so_nobody_is_asked_again_for_it() -> None:
     assert recheck([replace(NEW, phase=Phase.PENDING, severity=Severity.INFO)], START, HOUR, POLICY) is None
 
@@ -364,6 +380,7 @@ def test_nobody_hears_of_info_so_nobody_is_asked_again_for_it() -> None:
 def test_the_first_wait_that_ends_decides() -> None:
     alerts = [replace(NEW, phase=phase, since=minute(at)) for phase, at in ((Phase.PENDING, 1), (Phase.RECOVERING, 0))]
     assert recheck(alerts, minute(1), HOUR, POLICY) == minute(2)
+    assert recheck([replace(NEW, phase=Phase.FIRING, since=minute(-9)), *alerts], minute(1), HOUR, POLICY) == minute(2)
 
 
 @given(st.text(alphabet="+-?", min_size=1, max_size=12), st.integers(3, 400), st.integers(0, 5), st.integers(0, 5))

@@ -65,12 +65,26 @@ async def test_bad_for_two_minutes_means_that_and_so_does_good_for_three() -> No
     assert on.heard == ["incident.opened"]
     began = {line.since for i in on.status.incidents.values() for line in i.lines}
     assert began == {minute(60)}, "it began when it was first seen bad, not when that was believed"
-    assert on.wanted() == {}
+    assert on.wanted() == {WHERE: 3}, "it may be over soon"
     await on.look(one, 120, ns1="10", ns2="10", ns3="10")
     assert on.wanted() == {WHERE: 3}
     await on.look(one, 123, ns1="10", ns2="10", ns3="10")
     assert on.heard == ["incident.opened", "incident.resolved"]
     assert on.wanted() == {}
+
+
+async def test_the_end_of_what_fires_is_seen_long_before_the_next_regular_look() -> None:
+    one = zone("ns1", "ns2", "ns3")
+    on = Slow(one)
+    for at in (0, 2, 5, 11, 23, 47):
+        await on.look(one, at, ns1="10", ns2="10", ns3="-")
+    assert on.wanted() == {WHERE: 45}
+    await on.look(one, 60, ns1="10", ns2="10", ns3="-")
+    assert on.wanted() == {}, "the regular look comes before the pause is over"
+    await on.look(one, 120, ns1="10", ns2="10", ns3="10")
+    assert on.wanted() == {WHERE: 3}
+    await on.look(one, 121, ns1="10", ns2="10", ns3="-")
+    assert on.wanted() == {WHERE: 3}, "bad again: the pauses begin anew"
 
 
 async def test_a_blip_is_looked_at_once_more_and_then_no_more() -> None:
@@ -148,17 +162,30 @@ async def test_a_reload_that_changes_grace_or_cadence_counts_anew() -> None:
     assert on.wanted() == {}
 
 
+async def test_a_reload_forgets_no_look_at_what_fires_and_makes_no_rush_of_them() -> None:
+    one = zone("ns1", "ns2", "ns3")
+    on = Slow(one)
+    for at in (0, 2):
+        await on.look(one, at, ns1="10", ns2="10", ns3="-")
+    hourly = {"reachable": HOURLY, "soa-serial": HOURLY}
+    anew = replace(plan(one, checks=(SoaSerial(), Reachable()), policy=POLICY), cadence=hourly)
+    for at, wanted in ((4, {WHERE: 1}), (20, {WHERE: 18}), (70, {})):
+        on.now.at = minute(at)
+        await on.judging.replan(replace(anew, policy=replace(POLICY, remind=timedelta(minutes=100 + at))))
+        assert on.wanted() == wanted
+
+
 async def test_after_a_restart_the_first_look_decides_or_says_when() -> None:
     """Cadences begin anew with a look at once, and what was pending on the disk still is."""
     one = zone("ns1", "ns2", "ns3")
     on = Slow(one)
     await on.look(one, 0, ns1="10", ns2="10", ns3="-")
-    for at, wanted in ((1.0, {WHERE: 1}), (30.0, {})):
+    for at, wanted in ((1.0, {WHERE: 1}), (30.0, {WHERE: 3})):
         again = Slow(one)
         again.judging._memory = Memory.of(await on.disk.kept.restore())
         await again.look(one, at, ns1="10", ns2="10", ns3="-")
         assert again.wanted() == wanted
-        assert again.heard == ([] if wanted else ["incident.opened"])
+        assert again.heard == ([] if at < 2 else ["incident.opened"])
 
 
 async def test_a_clock_set_back_holds_up_nothing() -> None:

@@ -14,7 +14,7 @@ from alerting.catalogue.entry import Entry
 from alerting.headline import changes, headline, plain, plain_block, shown_zone, shown_zones, thousands
 from alerting.lines import gravity
 from alerting.model import RESOLVED, Incident, Line, News, Notification, Telling
-from checks.words import moment, span
+from checks.words import instant, span
 
 TAGS = {
     News.OPENED: "FIRING {severity}",
@@ -215,6 +215,6 @@ _TEMPLATES.filters |= {
     "plain_block": plain_block,
     "zone": shown_zone,
     "zones": shown_zones,
-    "moment": moment,
+    "instant": instant,
     "thousands": thousands,
 }

@@ -38,8 +38,10 @@ class Reachable:
 
     Steps: 1. Ask each address for the SOA over UDP and over TCP; each address is judged on its own. 2. Where UDP is
     silent, ask once more without EDNS (RFC 6891), and take an answer from whatever address. 3. Where only the question
-    without EDNS is answered, ask with it again: that is believed at the second look. 4. An address that the monitor
-    could not ask is unsure. 5. Compare the two transports. 6. Classify what was answered, with EDNS or without.
+    without EDNS is answered, ask with it again: that is believed at the second look. 4. Where one transport answers
+    and the other is dead, ask over the first once more: it may have answered before all was dead. 5. An address that
+    the monitor could not ask is unsure. 6. Compare the two transports. 7. Classify what was answered, with EDNS or
+    without.
 
     ==================  ================================================================================
     server-unreachable  neither UDP nor TCP brought anything
@@ -88,9 +90,9 @@ class Reachable:
             asked = _query(zone, server, address, Transport.UDP)
             if look.lost:
                 queries.append(replace(asked, identify=False, anywhere=True))
-            elif look.udp_in_doubt:
+            elif look.udp_in_doubt or look.only(look.udp, look.tcp):
                 queries.append(asked)
-            if _in_doubt(look.tcp):
+            if _in_doubt(look.tcp) or look.only(look.tcp, look.udp):
                 queries.append(_query(zone, server, address, Transport.TCP))
         return queries
 
@@ -135,6 +137,13 @@ class AddressLook:
     def udp_in_doubt(self) -> bool:
         """Only without EDNS was anything to be had over UDP, at the one look there was, and no limit explains it."""
         return len(self.udp) == 1 and (_in_doubt(self.udp) or (self.plain is not None and not self.limited))
+
+    @staticmethod
+    def only(answered: list[Observation], dead: list[Observation]) -> bool:
+        """The one was heard at its only look, of which nobody knows whether it was before the other died."""
+        if len(answered) != 1 or not dead or dead[-1].outcome not in DEAD:
+            return False
+        return answered[0].outcome not in DEAD and answered[0].outcome is not Outcome.UNASKED
 
     @property
     def plain(self) -> Observation | None:

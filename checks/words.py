@@ -31,6 +31,11 @@ def moment(when: datetime) -> str:
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def instant(when: datetime) -> str:
+    """A point in time to the second, as logs have it: "2026-11-20 12:03:07 UTC"."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def listed(words: Iterable[object], most: int = 5) -> str:
     """ "a", "a and b", "a, b and c", "a, b, c, d, e and 7 more"."""
     all_ = [str(word) for word in words]

@@ -84,7 +84,7 @@ WHAT IS WRONG
 
 * serial-late (warning) example.org. at ns2 (192.0.2.2)
   ns2 (192.0.2.2) is 22 min behind: serves 41, the newest is 43
-  since 2026-11-20 10:00 UTC
+  since 2026-11-20 10:00:00 UTC
 
 WHAT IT MEANS
 
@@ -152,13 +152,13 @@ soawatch, incident 20261120T100000-3f9a2c (zone example.org.)
 RESOLVED_TEXT = """\
 example.org.: ns2 (192.0.2.2) is 22 min behind
 
-It is over. It began 2026-11-20 10:00 UTC, ended 2026-11-20 10:31 UTC and lasted 31 min.
+It is over. It began 2026-11-20 10:00:00 UTC, ended 2026-11-20 10:31:00 UTC and lasted 31 min.
 
 WHAT WAS WRONG
 
 * serial-late (warning) example.org. at ns2 (192.0.2.2)
   ns2 (192.0.2.2) is 22 min behind: serves 41, the newest is 43
-  since 2026-11-20 10:00 UTC, until 2026-11-20 10:31 UTC
+  since 2026-11-20 10:00:00 UTC, until 2026-11-20 10:31:00 UTC
 
 --\x20
 soawatch, incident 20261120T100000-3f9a2c (zone example.org.)
@@ -203,7 +203,7 @@ def test_a_server_that_fails_for_thousands_of_zones_is_one_line_with_a_count() -
 
 def test_a_reminder_says_for_how_long() -> None:
     note = render(telling(INCIDENT, News.REMINDED, 242))
-    assert "It is still so, 4 h 2 min after it began (2026-11-20 10:00 UTC).\n" in note.text
+    assert "It is still so, 4 h 2 min after it began (2026-11-20 10:00:00 UTC).\n" in note.text
     assert "It is still so, 4 h 2 min after" in note.html
 
 
@@ -216,7 +216,7 @@ def test_a_specimen_says_that_nothing_is_wrong() -> None:
 def test_what_is_late_says_so() -> None:
     assert "message is late" not in render(telling(), None, minute(11)).text
     late = render(telling(), None, minute(12))
-    assert "This message is late: what it says became true at 2026-11-20 10:02 UTC.\n" in late.text
+    assert "This message is late: what it says became true at 2026-11-20 10:02:00 UTC.\n" in late.text
     assert "This message is late" in late.html
     assert (late.at, late.sent_at) == (minute(2), minute(12))
 

@@ -402,7 +402,8 @@ def test_an_incident_began_at_the_first_bad_look_and_ended_at_the_first_good_one
     assert (over.began_at, over.opened_at) == (minute(10), minute(12))
     assert (over.ended_at, over.resolved_at) == (minute(13), minute(15))
     assert (
-        "It began 2026-11-20 10:10 UTC, ended 2026-11-20 10:13 UTC and lasted 3 min." in render(kept.tellings[0]).text
+        "It began 2026-11-20 10:10:00 UTC, ended 2026-11-20 10:13:00 UTC and lasted 3 min."
+        in render(kept.tellings[0]).text
     )
 
 

@@ -206,7 +206,7 @@ LIMITED: Said = ("-", {"limited": True})
 # anywhere → what is found
 LOOKS: list[tuple[str, list[Said], list[Said], Said | None, set[str]]] = [
     ("EDNS dropped, an answer at the last asking", [drop(), drop()], ["10"], "10", {"edns-broken"}),
-    ("EDNS dropped at every asking", ["-", "-"], ["10"], "10", {"edns-broken"}),
+    ("EDNS dropped at every asking", ["-", "-"], ["10", "10"], "10", {"edns-broken"}),
     ("EDNS dropped over both", ["-", "-"], [drop(), drop()], "10", {"edns-broken"}),
     ("EDNS dropped over TCP only", ["10"], [drop(), drop()], None, {"edns-broken"}),
     ("SERVFAIL to EDNS", [drop("SERVFAIL"), drop("SERVFAIL")], ["10"], None, {"edns-broken"}),
@@ -214,29 +214,37 @@ LOOKS: list[tuple[str, list[Said], list[Said], Said | None, set[str]]] = [
     ("FORMERR to EDNS", [drop("FORMERR"), drop("FORMERR")], ["10"], None, {"edns-broken"}),
     ("FORMERR to EDNS, and lame", [drop("FORMERR", "REFUSED")] * 2, ["REFUSED"], None,
      {"edns-broken", "zone-not-served"}),
-    ("EDNS dropped, and no authority", ["-", "-"], ["10"], ("10", {"authoritative": False}),
+    ("EDNS dropped, and no authority", ["-", "-"], ["10", "10"], ("10", {"authoritative": False}),
      {"edns-broken", "not-authoritative"}),
     ("EDNS dropped, TCP dead", [drop(), drop()], ["-"], "10", {"edns-broken", "tcp-unreachable"}),
     ("EDNS dropped at every asking, TCP dead", ["-", "-"], ["-"], "10", {"edns-broken", "tcp-unreachable"}),
     ("two lost packets", [drop(), "10"], ["10"], "10", set()),
-    ("all lost, and then not", ["-", "10"], ["10"], "10", set()),
+    ("all lost, and then not", ["-", "10"], ["10", "10"], "10", set()),
     ("a reload in the middle", [drop("SERVFAIL"), "10"], ["10"], None, set()),
     ("a reload in the middle, over TCP", ["10"], [drop("SERVFAIL"), "10"], None, set()),
-    ("gone in the middle", [drop(), "-"], ["10"], "-", {"no-answer"}),
-    ("another source", ["-"], ["10"], elsewhere(), {"unexpected-source"}),
+    ("gone in the middle", [drop(), "-"], ["10", "10"], "-", {"no-answer"}),
+    ("another source", ["-"], ["10", "10"], elsewhere(), {"unexpected-source"}),
     ("another source, and TCP dead", ["-"], ["-"], elsewhere(), {"unexpected-source", "tcp-unreachable"}),
-    ("another source, and expired over TCP", ["-"], ["SERVFAIL"], elsewhere(), {"unexpected-source", "zone-expired"}),
-    ("another port", ["-"], ["10"], elsewhere("192.0.2.2:5353"), {"unexpected-source"}),
-    ("strays from anywhere", ["-"], ["10"], "mismatched", {"no-answer"}),
-    ("limited", ["-"], ["10"], LIMITED, {"rate-limited"}),
+    ("another source, and expired over TCP", ["-"], ["SERVFAIL"] * 2, elsewhere(),
+     {"unexpected-source", "zone-expired"}),
+    ("another port", ["-"], ["10", "10"], elsewhere("192.0.2.2:5353"), {"unexpected-source"}),
+    ("strays from anywhere", ["-"], ["10", "10"], "mismatched", {"no-answer"}),
+    ("limited", ["-"], ["10", "10"], LIMITED, {"rate-limited"}),
     ("limited, and what is dropped is what has EDNS", [drop(), drop()], ["10"], ("10", {"limited": True}), set()),
-    ("limited, and once answered", ["-"], ["10"], ("10", {"limited": True}), set()),
+    ("limited, and once answered", ["-"], ["10", "10"], ("10", {"limited": True}), set()),
     ("limited and dead", ["-"], ["-"], LIMITED, {"server-unreachable"}),
-    ("limited and expired", ["-"], ["SERVFAIL"], LIMITED, {"rate-limited", "zone-expired"}),
-    ("silent", ["-"], ["10"], "-", {"no-answer"}),
+    ("limited and expired", ["-"], ["SERVFAIL"] * 2, LIMITED, {"rate-limited", "zone-expired"}),
+    ("silent", ["-"], ["10", "10"], "-", {"no-answer"}),
     ("dead", ["-"], ["-"], "-", {"server-unreachable"}),
-    ("silent, and then not to be asked", ["-"], ["10"], "?", {"no-answer"}),
-    ("answered without EDNS, and then not to be asked", ["-", "?"], ["10"], "10", set()),
+    ("it died once it had answered over TCP", ["-"], ["10", "-"], "-", {"server-unreachable"}),
+    ("the same, and its port is closed", ["refused-connection"], ["10", "refused-connection"], None,
+     {"server-unreachable"}),
+    ("it died once it had answered over UDP", ["10", "-"], ["-"], None, {"server-unreachable"}),
+    ("it came back once it was silent over TCP", ["10", "10"], ["-"], None, {"tcp-unreachable"}),
+    ("lame over UDP, dead over TCP", ["REFUSED", "REFUSED"], ["-"], None, {"zone-not-served", "tcp-unreachable"}),
+    ("silent, and then TCP not to be asked", ["-"], ["10", "?"], "-", set()),
+    ("silent, and then not to be asked", ["-"], ["10", "10"], "?", {"no-answer"}),
+    ("answered without EDNS, and then not to be asked", ["-", "?"], ["10", "10"], "10", set()),
 ]  # fmt: skip
 
 
@@ -275,7 +283,7 @@ def text(udp: list[Said], tcp: list[Said], anywhere: Said | None) -> str:
 
 def test_words_for_what_a_second_look_finds() -> None:
     ns2 = "ns2 (192.0.2.2)"
-    assert text(["-"], ["10"], elsewhere()) == (
+    assert text(["-"], ["10", "10"], elsewhere()) == (
         f"{ns2} is asked over UDP, and the answers come from 192.0.2.77: resolvers throw them away; "
         "look at its source address, and the routing"
     )
@@ -285,9 +293,9 @@ def test_words_for_what_a_second_look_finds() -> None:
     assert text([drop("FORMERR")] * 2, ["10"], None) == (
         f"{ns2} does not know EDNS (it says FORMERR), and answers without"
     )
-    assert text(["-", "-"], ["10"], "10").startswith(f"{ns2} gives no answer to a question with EDNS")
-    assert "truncated ones came in place of short ones" in text(["-"], ["10"], LIMITED)
-    assert "filter" not in text(["-"], ["10"], LIMITED)
+    assert text(["-", "-"], ["10", "10"], "10").startswith(f"{ns2} gives no answer to a question with EDNS")
+    assert "truncated ones came in place of short ones" in text(["-"], ["10", "10"], LIMITED)
+    assert "filter" not in text(["-"], ["10", "10"], LIMITED)
 
 
 def test_of_many_addresses_only_those_in_doubt_are_asked_again() -> None:

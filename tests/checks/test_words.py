@@ -6,7 +6,7 @@ import pytest
 
 from checks.history import Version
 from checks.versions import line, newer_than
-from checks.words import counted, listed, moment, short, span
+from checks.words import counted, instant, listed, moment, short, span
 from tests.checks.build import MINUTE, NOON
 
 
@@ -34,10 +34,11 @@ def test_span(length: float | timedelta, text: str) -> None:
     assert span(length) == text
 
 
-def test_moment_is_in_utc() -> None:
+def test_moments_are_in_utc() -> None:
     there = datetime(2026, 11, 20, 14, 3, 59, tzinfo=timezone(timedelta(hours=2)))
     assert moment(there) == "2026-11-20 12:03 UTC"
     assert moment(there.astimezone(UTC)) == "2026-11-20 12:03 UTC"
+    assert instant(there) == instant(there.astimezone(UTC)) == "2026-11-20 12:03:59 UTC"
 
 
 def test_listed_and_counted() -> None:

@@ -118,7 +118,7 @@ class AddressLook:
     @property
     def whole(self) -> bool:
         """Whether the monitor could ask over both transports."""
-        asked = [*self.udp[-1:], *self.tcp[-1:]]
+        asked = [*_heard(self.udp)[-1:], *_heard(self.tcp)[-1:]]
         return len(asked) == len(Transport) and all(seen.outcome is not Outcome.UNASKED for seen in asked)
 
     @property
@@ -162,6 +162,18 @@ class AddressLook:
         return NOTHING if len(self.udp) > 1 and self.plain is not None else ""
 
 
+def _heard(seen: list[Observation]) -> list[Observation]:
+    """Without a second look at a good answer that could not be made: the answer stands."""
+    if (
+        len(seen) > 1
+        and seen[-1].outcome is Outcome.UNASKED
+        and seen[0].outcome not in DEAD
+        and not _in_doubt(seen[:1])
+    ):
+        return seen[:1]
+    return seen
+
+
 def _in_doubt(seen: list[Observation]) -> bool:
     return len(seen) == 1 and bool(seen[0].without_edns)
 
@@ -182,7 +194,7 @@ def _query(zone: Zone, server: Server, address: Address, transport: Transport) -
 
 
 def _faults(look: AddressLook, *, primary: bool) -> Iterator[tuple[str, str]]:
-    udp, tcp = look.plain or look.udp[-1], look.tcp[-1]
+    udp, tcp = look.plain or _heard(look.udp)[-1], _heard(look.tcp)[-1]
     source = look.anywhere.source if look.anywhere is not None else ""
     tcp_dead = tcp.outcome in DEAD
     if udp.outcome in DEAD:

@@ -242,7 +242,9 @@ LOOKS: list[tuple[str, list[Said], list[Said], Said | None, set[str]]] = [
     ("it died once it had answered over UDP", ["10", "-"], ["-"], None, {"server-unreachable"}),
     ("it came back once it was silent over TCP", ["10", "10"], ["-"], None, {"tcp-unreachable"}),
     ("lame over UDP, dead over TCP", ["REFUSED", "REFUSED"], ["-"], None, {"zone-not-served", "tcp-unreachable"}),
-    ("silent, and then TCP not to be asked", ["-"], ["10", "?"], "-", set()),
+    ("silent, and then TCP not to be asked", ["-"], ["10", "?"], "-", {"no-answer"}),
+    ("dead over TCP, and then UDP not to be asked", ["10", "?"], ["-"], None, {"tcp-unreachable"}),
+    ("lame over UDP, and then not to be asked", ["REFUSED", "?"], ["-"], None, {"zone-not-served", "tcp-unreachable"}),
     ("silent, and then not to be asked", ["-"], ["10", "10"], "?", {"no-answer"}),
     ("answered without EDNS, and then not to be asked", ["-", "?"], ["10", "10"], "10", set()),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
@@ -126,10 +126,13 @@ def _handlers(look: Look) -> dict[int | type[Exception], ExceptionHandler]:
         own = "" if error.detail == HTTPStatus(error.status_code).phrase else error.detail
         return look.problem(request.scope, error.status_code, error.headers or {}, own)
 
+    def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # nobody hears it: the client went away before it had said all
+
     def store(request: Request, error: Exception) -> Response:
         return look.problem(request.scope, 503, {})
 
     def bug(request: Request, error: Exception) -> Response:
         return look.problem(request.scope, 500, {**HEADERS, "Cache-Control": "no-store"})  # it is sent past the guard
 
-    return {HTTPException: http, StoreError: store, Exception: bug}
+    return {HTTPException: http, ClientDisconnect: gone, StoreError: store, Exception: bug}

@@ -62,6 +62,11 @@ class _Patient(H11Protocol):
     def leave(self) -> None:
         self.transport.abort()
 
+    def ending(self) -> None:
+        """The service stops: the rest of a body is not waited for."""
+        if self.conn.their_state is h11.SEND_BODY:
+            self.transport.abort()
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self.crowd.rest(self)
@@ -123,6 +128,9 @@ class WebServer:
     async def stop(self) -> None:
         """Ends open streams, lets running requests finish for a moment, and closes every connection."""
         self._stopping.set()
+        for connection in list(self._server.server_state.connections):
+            if isinstance(connection, _Patient):
+                connection.ending()
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving

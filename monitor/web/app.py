@@ -107,8 +107,9 @@ class Entry:
         client, now = behind(request.scope), self._context.now()
         if wait := self._attempts.wait(client, now):
             return self._look.bare("login.html", 429, {"Retry-After": str(wait)}, wrong=True, wait=wait, next=back)
-        if not same(form.get("token", "").encode(), token.reveal()):
-            self._attempts.wrong(client, now)
+        given = form.get("token", "").encode()
+        if not same(given, token.reveal()):
+            self._attempts.wrong(client, given, now)
             return self._look.bare("login.html", 401, {}, wrong=True, wait=0, next=back)
         response = RedirectResponse(back if _OWN_PATH.fullmatch(back) else "/", 303)
         admit(response, self._context.settings, token, self._context.now())

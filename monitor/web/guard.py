@@ -87,16 +87,17 @@ class Guard:
         """What the sender may see, and for how many seconds the token that came along is not looked at."""
         settings, now = self.context.settings, self.context.now()
         if settings.token is None:
-            return view_of(headers, settings, now), 0
+            return (View.PUBLIC if settings.public else View.WHOLE), 0
         others = View.PUBLIC if settings.public else None
-        if bearer(headers) is None:
+        given = bearer(headers)
+        if given is None:
             return (View.WHOLE if entered(headers, settings.token, now) else others), 0
         client = behind(scope)
         if wait := self.attempts.wait(client, now):
             return others, wait
-        if known(headers, settings.token, now):
+        if same(given, settings.token.reveal()):
             return View.WHOLE, 0
-        self.attempts.wrong(client, now)
+        self.attempts.wrong(client, given, now)
         return others, 0
 
 
@@ -120,15 +121,6 @@ def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
     return guarded
 
 
-def view_of(headers: Headers, settings: Settings, now: datetime) -> View | None:
-    """What the sender may see; None: nothing."""
-    if settings.token is None:
-        return View.PUBLIC if settings.public else View.WHOLE
-    if known(headers, settings.token, now):
-        return View.WHOLE
-    return View.PUBLIC if settings.public else None
-
-
 def ours(headers: Headers, url: str | None) -> bool:
     """Whether the name in the Host header (RFC 9110 section 7.2) is one that leads here.
 
@@ -143,12 +135,6 @@ def ours(headers: Headers, url: str | None) -> bool:
     except ValueError:
         return False
     return True
-
-
-def known(headers: Headers, token: Secret, now: datetime) -> bool:
-    """Whether the token comes with the request: as a bearer, or as the cookie of the form."""
-    given = bearer(headers)
-    return entered(headers, token, now) if given is None else same(given, token.reveal())
 
 
 def bearer(headers: Headers) -> bytes | None:

@@ -254,6 +254,8 @@ class Observation:
     skew: float | None = None
     """Seconds the server's clock is ahead of ours, from a BADTIME error (RFC 8945 section 5.2.3)."""
     records: int = 0
+    given: int = 0
+    """Those of the records of a transfer that are not the zone's SOA, which whoever may ask has anyway."""
     octets: int = 0
     detail: str = ""
     evidence: str = ""

@@ -159,7 +159,7 @@ def _row(
     if doubt := _no_proof(zone, server, soa):
         return Unsure(server.name, address, subject(rule), doubt)
     if rule.expect is Expectation.REFUSED:
-        if result in _WITHHELD:
+        if result in _WITHHELD or _only_soas(axfr):
             return None
         return Unsure(server.name, address, subject(rule), _FAILURE[result])
     reason = _reason(rule, axfr, result)
@@ -177,9 +177,13 @@ def _serials(soa: Observation, axfr: Observation) -> str:
 
 def _given(axfr: Observation) -> bool:
     """Whether more came than the zone's SOA, which whoever may ask has anyway."""
-    if axfr.transfer is TransferResult.ALLOWED:
-        return True
-    return axfr.transfer is not TransferResult.EMPTY and axfr.records > 1
+    return axfr.transfer is TransferResult.ALLOWED or axfr.given > 0
+
+
+def _only_soas(axfr: Observation) -> bool:
+    """It came to an end, if a strange one, and of the zone there was nothing but its SOA in it."""
+    ended = axfr.transfer in (TransferResult.SERIAL_MOVED, TransferResult.MALFORMED)
+    return ended and axfr.records > 1 and not axfr.given
 
 
 def _with(rule: TransferRule) -> str:

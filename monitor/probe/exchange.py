@@ -32,7 +32,7 @@ PASSING = frozenset(
     }
 )
 """How a transfer ends when the zone changes or the server reloads under it, or when it has too many transfers under
-way (BIND says SERVFAIL beyond ``transfers-out``); once more, without EDNS, tells that from a fault."""
+way (BIND says SERVFAIL beyond ``transfers-out``); once more tells that from a fault."""
 
 BREATH = 0.25
 """What is waited before that, as a share of ``probe.timeout``: half a second by default."""
@@ -175,30 +175,28 @@ class Exchange:
                 return self._seen(turn.query, door)
             door.close()
         patience = max(turn.patience, LONGEST_SILENCE) if turn.query.whole else turn.patience
-        ended = await self._pull(turn, asked, signer, patience, edns=True)
-        if isinstance(ended, Ended) and ended.answer is not None and ended.answer.rcode in NO_EDNS:
-            turn.again()
-            ended = await self._pull(turn, asked, signer, patience, edns=False)
+        ended = await self._pull(turn, asked, signer, patience)
         if isinstance(ended, Ended) and (ended.transfer in PASSING or ended.outcome is Outcome.TIMEOUT):
             mute = ended.outcome is Outcome.TIMEOUT
             await asyncio.sleep(turn.lane.timeout * BREATH)
             turn.again()
-            ended = await self._pull(turn, asked, signer, turn.lane.timeout if mute else patience, edns=False)
+            ended = await self._pull(turn, asked, signer, turn.lane.timeout if mute else patience)
         _remember(turn.lane, ended.outcome)
         if isinstance(ended, Failure):
             return self._seen(turn.query, ended)
         return self._pulled(turn.query, ended)
 
-    async def _pull(
-        self, turn: Turn, asked: Question, signer: Signer | None, patience: float, *, edns: bool
-    ) -> Ended | Failure:
-        """Once, over a connection of its own, when it is this server's turn to transfer."""
+    async def _pull(self, turn: Turn, asked: Question, signer: Signer | None, patience: float) -> Ended | Failure:
+        """Once, over a connection of its own, when it is this server's turn to transfer.
+
+        Without EDNS, as BIND, NSD and PowerDNS do: what is refused only for that would be given to them.
+        """
         async with turn.lane.transfers:
             stream = await connect(self._sockets, turn.query.address, turn.patience)
             if isinstance(stream, Failure):
                 return stream
             try:
-                one = _writer(asked, signer, edns=edns)(0)
+                one = _writer(asked, signer, edns=False)(0)
                 reader = signer.reader(one) if signer is not None else None
                 transfer = Transfer(stream, one, reader, self._settings.transfer)
                 return await (transfer.whole(patience) if turn.query.whole else transfer.permission(patience))
@@ -273,6 +271,7 @@ class Exchange:
             transfer=ended.transfer,
             skew=ended.skew,
             records=ended.records,
+            given=ended.given,
             octets=ended.octets,
             discarded=int(bool(ended.evidence)),
             detail=bounded(ended.detail),

@@ -15,7 +15,7 @@ from monitor.probe.checkzone import CheckZone, Refusal
 from monitor.probe.question import SOA, Ask
 from monitor.probe.tcp import Broken, Stream
 from monitor.probe.tsig import Reader, Trouble
-from monitor.probe.walk import Malformed, Outline
+from monitor.probe.walk import Malformed, Outline, Record
 
 _RCODES = MappingProxyType(
     {
@@ -53,6 +53,7 @@ class Ended:
     rtt: float | None = None
     skew: float | None = None
     records: int = 0
+    given: int = 0
     octets: int = 0
     evidence: bytes = b""
 
@@ -64,6 +65,7 @@ class Transfer:
         "_answer",
         "_ask",
         "_check",
+        "_given",
         "_limits",
         "_loop",
         "_messages",
@@ -86,7 +88,7 @@ class Transfer:
         self._answer: Answer | None = None
         self._rtt: float | None = None
         self._messages = 0
-        self._records = 0
+        self._records = self._given = 0
         self._check: CheckZone | None = None
 
     async def permission(self, patience: float) -> Ended:
@@ -101,7 +103,7 @@ class Transfer:
                 ended = self._take(await self._stream.message(until, patience))
                 if ended is not None:
                     return ended
-                if self._records > 1:
+                if self._given:
                     return self._ended(TransferResult.ALLOWED)
                 if over := self._over():
                     return self._ended(TransferResult.LIMIT, over)
@@ -173,7 +175,7 @@ class Transfer:
         if soa is None:
             return self._ended(TransferResult.MALFORMED, "the first record is the SOA of another zone")
         self._answer = replace(answer, shape=Shape.RECORDS, soa=soa)
-        return self._count(wire, outline, outline.soas[1:])
+        return self._count(wire, outline, outline.soas[1:], begun=1)
 
     def _go_on(self, wire: bytes, outline: Outline) -> Ended | None:
         if outline.header.rcode:
@@ -186,10 +188,16 @@ class Transfer:
             return self._refused(None, trouble)
         return self._count(wire, outline, outline.soas)
 
-    def _count(self, wire: bytes, outline: Outline, soas: tuple[tuple[int, int], ...]) -> Ended | None:
-        """Counts the message's records; the next SOA of the zone is the last record (RFC 5936 section 2.2)."""
+    def _count(
+        self, wire: bytes, outline: Outline, soas: tuple[tuple[int, int], ...], *, begun: int = 0
+    ) -> Ended | None:
+        """Counts the message's records; the next SOA of the zone is the last record (RFC 5936 section 2.2).
+
+        ``begun``: so many records of it are the SOA that a transfer begins with.
+        """
         answers = outline.header.answers
         self._records += answers
+        self._given += answers - begun - sum(self._apex(walk.record(wire, start)) for _, start in soas)
         final, number = None, answers
         for index, start in soas:
             final = self._soa(wire, start)
@@ -243,13 +251,16 @@ class Transfer:
     def _soa(self, wire: bytes, start: int) -> Soa | None:
         """The SOA at ``start``, when it is that of the zone."""
         record = walk.record(wire, start)
-        if record.owner != self._ask.question.name or record.type != SOA:
-            return None
-        return reading.soa(wire, record)
+        return reading.soa(wire, record) if self._apex(record) else None
+
+    def _apex(self, record: Record) -> bool:
+        return record.owner == self._ask.question.name and record.type == SOA
 
     def _ended(self, transfer: TransferResult, detail: str = "", skew: float | None = None) -> Ended:
         octets = self._stream.octets
-        return Ended(Outcome.ANSWERED, transfer, detail, self._answer, self._rtt, skew, self._records, octets)
+        return Ended(
+            Outcome.ANSWERED, transfer, detail, self._answer, self._rtt, skew, self._records, self._given, octets
+        )
 
     def _unread(self, outcome: Outcome, detail: str, wire: bytes) -> Ended:
         if self._answer is not None:

@@ -35,7 +35,9 @@ def matrix(*rules: TransferRule, servers: tuple[str | Server, ...] = ("ns1",)) -
 def tried(where: Zone, rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object) -> Round:
     beside = seen(query(where, "ns1", transport=Transport.TCP), soa)
     asked = query(where, "ns1", "AXFR", transport=Transport.TCP, key=rule.key)
-    ended = seen(asked, "-") if result is None else pulled(asked, result, **fields)
+    records = fields.get("records", 0)
+    given = 0 if result is R.EMPTY or not isinstance(records, int) else max(0, records - 1)
+    ended = seen(asked, "-") if result is None else pulled(asked, result, **{"given": given, **fields})
     return gather(where, "transfer", beside, ended)
 
 
@@ -90,6 +92,22 @@ def test_ending(result: TransferResult, records: int, allowed: str, refused: str
     assert word(verdict(KEYED, result, records=records)) == allowed
     assert word(verdict(CLOSED, result, records=records)) == refused
     assert word(verdict(WRONG, result, records=records)) == refused
+
+
+@pytest.mark.parametrize(
+    ("result", "records", "refused"),
+    [
+        (R.SERIAL_MOVED, 2, FINE),
+        (R.MALFORMED, 2, FINE),
+        (R.MALFORMED, 3, FINE),
+        (R.MALFORMED, 1, UNSURE),  # what follows could not be read
+        (R.TIMEOUT, 3, UNSURE),
+        (R.LIMIT, 90, UNSURE),
+    ],
+)
+def test_whoever_gives_soas_and_no_more_gives_nothing_away(result: TransferResult, records: int, refused: str) -> None:
+    assert word(verdict(CLOSED, result, records=records, given=0)) == refused
+    assert word(verdict(OPEN, result, records=records, given=0)) == FAILED
 
 
 def test_every_ending_has_its_row() -> None:

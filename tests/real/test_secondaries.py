@@ -10,7 +10,7 @@ from tests.lab.orders import order
 from tests.lab.server import SOFTWARE
 from tests.lab.topology import Lab
 from tests.lab.waiting import eventually
-from tests.nameserver import Asked, Connection, Nameserver, asked, reply
+from tests.nameserver import REFUSED, Asked, Connection, Nameserver, asked, reply
 from tests.refused import CASES, NAMES, SERIAL, soa, zone
 
 AFRESH = {
@@ -22,12 +22,16 @@ AFRESH = {
 INITIALS = dict(zip(SOFTWARE, NAMES, strict=True))
 ZONES = {f"z{number}.test.": name for number, name in enumerate(CASES)}
 
+EDNS_REFUSED = "plain.test."
+
 
 class Primary:
     """Serves every zone, one after the other over a connection, and counts who came to transfer which."""
 
     def __init__(self) -> None:
         self.transfers: Counter[str] = Counter()
+        self.edns: set[bool] = set()
+        """Whether EDNS came with what asked to transfer the zone that is refused to EDNS."""
         self.serial = SERIAL
         self.nameserver = Nameserver(lambda query: [reply(query, [soa(self.serial)])], self._tcp)
 
@@ -43,10 +47,14 @@ class Primary:
     async def _transfer(self, query: Asked, connection: Connection) -> None:
         name = query.name[1 : 1 + query.name[0]].decode().lower() + ".test."
         self.transfers[name] += 1
-        if name in ZONES:
+        if name == EDNS_REFUSED:
+            self.edns.add(query.edns)
+        if name == EDNS_REFUSED and query.edns:
+            await connection.send(reply(query, rcode=REFUSED, aa=False))
+        elif name in ZONES:
             await CASES[ZONES[name]].script(query, connection)
         else:
-            await zone(serial=STALE[name] if self.serial != SERIAL else SERIAL)(query, connection)
+            await zone(serial=STALE.get(name, SERIAL) if self.serial != SERIAL else SERIAL)(query, connection)
 
 
 def takes(lab: Lab) -> dict[str, str]:
@@ -131,3 +139,21 @@ async def test_nobody_gets_what_the_soa_promises_from_a_transfer_of_an_older_ser
 
         await eventually(asked_again, lambda: f"{ {s: p.transfers for s, p in primaries.items()} }", seconds=40)
         await eventually(lambda: kept() == KEPT, lambda: f"serials kept: {kept()}", seconds=10)
+
+
+async def test_most_ask_for_a_transfer_without_edns_and_get_what_is_refused_only_with_it() -> None:
+    """So must whoever finds out whether a zone is given away."""
+    primaries = {software: Primary() for software in SOFTWARE}
+    asked_for: dict[str, set[bool]] = {software: set() for software in SOFTWARE}
+    async with AsyncExitStack() as stack:
+        lab = await stack.enter_async_context(Lab())
+        for software, primary in primaries.items():
+            primary.edns = asked_for[software]
+            await stack.enter_async_context(primary.nameserver)
+            lab.server(software, software).follow(primary.nameserver.address, EDNS_REFUSED, key=None, notify=False)
+        await lab.started()
+        await eventually(lambda: all(asked_for.values()), lambda: f"{asked_for}", seconds=40)
+        assert asked_for == {"bind": {False}, "knot": {True}, "nsd": {False}, "powerdns": {False}}
+        takes_it = [one for one in lab.servers if not asked_for[one.software] & {True}]
+        for server in takes_it:
+            await eventually(lambda s=server: s.serial(EDNS_REFUSED) == SERIAL, f"{server!r} has it", seconds=20)

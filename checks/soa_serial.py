@@ -11,7 +11,7 @@ from checks.looks import SERVING
 from checks.model import Address, Finding, Observation, Query, Round, Server, Soa, Transport, Undecided, Unsure, Zone
 from checks.serials import above, behind, newer, path, unordered
 from checks.versions import newer_than
-from checks.words import counted, listed, moment, span
+from checks.words import counted, instant, listed, moment, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class SoaSerial:
         still = round.at - standing.since
         text = (
             f"is {span(lag)} behind: it serves {serial}, {counted(standing.passed, 'version')} before {reference}, "
-            f"since {moment(later[0].seen)}"
+            f"since {instant(later[0].seen)}"
         )
         if space.soa is not None and missed >= self.stuck_after and min(lag, still) > _stuck(zone, space.soa, round):
             taken = f"newer versions come by and it has taken none for {span(still)}"

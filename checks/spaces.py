@@ -105,11 +105,18 @@ def _taken_over(space: Space, looks: list[Look], stood: list[Standing]) -> int |
     fresh = {
         standing.serial
         for look, standing in zip(looks, stood, strict=True)
-        if standing.serial is not None and (look.before is None or look.before.serial != standing.serial)
+        if standing.serial is not None and not _showed(look.before, standing.serial)
     }
     reference = space.reference
     top = newest(serial for serial in fresh if reference is None or newer(serial, reference))
     return top if top is not None else reference
+
+
+def _showed(before: Standing | None, serial: int) -> bool:
+    """Whether it was there at the look before, believed or not."""
+    if before is None:
+        return False
+    return serial == before.serial or (before.doubt is not None and serial == before.doubt.serial)
 
 
 def _newest_served(space: Space, stood: list[Standing]) -> int | None:
@@ -124,13 +131,16 @@ def _newest_served(space: Space, stood: list[Standing]) -> int | None:
 def _versions(
     space: Space, looks: list[Look], stood: list[Standing], reference: int | None, last: datetime | None, at: datetime
 ) -> tuple[Version, ...]:
+    """What was served ahead of the reference, and is passed by it later, never was a version: the primary had none of
+    it, and nobody who did not take it is behind for that.
+    """
     if reference is None:
         return ()
     arrivals: dict[int, datetime] = {}
     for look, standing in zip(looks, stood, strict=True):
         if look.version is not None:
             serial, seen = look.version
-            if serial in (standing.serial, reference):
+            if serial == reference or (serial == standing.serial and not _showed(look.before, serial)):
                 arrivals[serial] = min(arrivals.get(serial, seen.at), seen.at)
     arrivals.setdefault(reference, at)
     served = [standing.serial for standing in stood if standing.serial is not None]

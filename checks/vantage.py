@@ -11,11 +11,18 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from checks.model import Address, Family, Outcome, Round
+from checks.model import Address, Family, Observation, Outcome, Round, Transport
 from checks.words import listed
 
-Heard = Mapping[tuple[str, Address], bool]
+Place = tuple[str, Address]
+"""A server and one of its addresses."""
+
+Heard = Mapping[Place, bool]
 _NOTHING: Heard = MappingProxyType({})
+
+ANYWHERE = "anywhere"
+WAYS = (Transport.TCP.value, ANYWHERE, Transport.UDP.value)
+"""The ways in which something may come back, those first that the fewest checks ask in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,10 @@ class Vantage:
     dark: tuple[Family, ...] = ()
     silent: Mapping[Family, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """The servers that are asked in vain over each family that is dark."""
-    by: Mapping[tuple[str, Address], str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
-    """The zone by whose answer each of them was heard: only its own silence speaks against that. "" is any zone."""
+    by: Mapping[Place, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    """The zone by whose answer each of them was heard, and the way it came: only silence about that zone, in that way,
+    speaks against it. "" is any zone.
+    """
 
 
 def hear(vantage: Vantage, round: Round) -> Vantage:
@@ -35,37 +44,68 @@ def hear(vantage: Vantage, round: Round) -> Vantage:
 
     Anything that came back proves that the network carries: a refused connection as well as a garbled answer.
     """
-    news: dict[tuple[str, Address], bool] = {}
+    came: dict[Place, set[str]] = {}
+    asked: dict[Place, set[str]] = {}
     for seen in round.seen:
-        key = (seen.query.server, seen.query.address)
-        news[key] = not seen.outcome.silent or news.get(key, False)
-    return note(vantage, news, round.zone)
+        place, way = (seen.query.server, seen.query.address), _way(seen)
+        asked.setdefault(place, set()).add(way)
+        if not seen.outcome.silent:
+            came.setdefault(place, set()).add(way)
+    heard, by = vantage.heard, vantage.by
+    told = {
+        place: place in came
+        for place, ways in asked.items()
+        if heard.get(place) is not (place in came)
+        and (place in came or _speaks_against(by.get(place), round.zone, ways))
+    }
+    return (
+        _told(vantage, told, {place: (round.zone, _best(came.get(place, ()))) for place in told}) if told else vantage
+    )
 
 
 def note(vantage: Vantage, news: Heard, zone: str = "") -> Vantage:
-    """What is known once each of these has been heard, or not, by a look at this zone; the very same object while
-    nothing changed.
+    """What is known once each of these has been heard over UDP, or not in any way, by a look at this zone; the very
+    same object while nothing changed.
 
     A server that is silent about one zone only has been heard all the same: about the zone that it answered for.
     """
     heard, by = vantage.heard, vantage.by
     told = {
-        key: answered
-        for key, answered in news.items()
-        if heard.get(key) is not answered and (answered or by.get(key, zone) in (zone, ""))
+        place: answered
+        for place, answered in news.items()
+        if heard.get(place) is not answered and (answered or _speaks_against(by.get(place), zone, WAYS))
     }
-    return _vantage({**heard, **told}, {**by, **dict.fromkeys(told, zone)}) if told else vantage
+    return _told(vantage, told, dict.fromkeys(told, (zone, Transport.UDP.value))) if told else vantage
 
 
-def keep(vantage: Vantage, places: Container[tuple[str, Address]]) -> Vantage:
+def _way(seen: Observation) -> str:
+    return ANYWHERE if seen.query.anywhere else seen.query.transport.value
+
+
+def _best(ways: Container[str]) -> str:
+    """The way that is spoken against by the fewest checks: not all ask over TCP."""
+    return next((way for way in WAYS if way in ways), Transport.UDP.value)
+
+
+def _speaks_against(by: tuple[str, str] | None, zone: str, ways: Container[str]) -> bool:
+    """Whether silence about a zone, asked in these ways, counts against what was heard of an address before."""
+    return by is None or (by[0] in (zone, "") and by[1] in ways)
+
+
+def _told(vantage: Vantage, told: Heard, by: Mapping[Place, tuple[str, str]]) -> Vantage:
+    return _vantage({**vantage.heard, **told}, {**vantage.by, **by})
+
+
+def keep(vantage: Vantage, places: Container[Place]) -> Vantage:
     """Only what was heard of these servers' addresses; the others are watched no more and prove nothing."""
     kept = {place: answered for place, answered in vantage.heard.items() if place in places}
-    if len(kept) == len(vantage.heard) and not any(vantage.by.values()):
+    if len(kept) == len(vantage.heard) and not any(zone for zone, _ in vantage.by.values()):
         return vantage
-    return _vantage(kept, dict.fromkeys(kept, ""))  # the zone that was answered for may be gone
+    # the zone that was answered for may be gone
+    return _vantage(kept, {place: ("", way) for place, (_, way) in vantage.by.items() if place in kept})
 
 
-def _vantage(heard: dict[tuple[str, Address], bool], by: dict[tuple[str, Address], str]) -> Vantage:
+def _vantage(heard: dict[Place, bool], by: dict[Place, tuple[str, str]]) -> Vantage:
     alive: dict[Family, set[str]] = {family: set() for family in Family}
     silent: dict[Family, set[str]] = {family: set() for family in Family}
     for (server, address), answered in heard.items():

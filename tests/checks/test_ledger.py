@@ -98,6 +98,27 @@ def test_passed_counts_the_versions_that_came_by() -> None:
     assert [page.ledger.standings[1].passed for page in pages] == [0, 1, 1, 2, 3, 1]
 
 
+@pytest.mark.parametrize(
+    ("ns1", "ns2"),
+    [
+        ("10 10 10 16 16 16", "10 15 15 15 16 16"),  # passed by the primary while it is still served
+        ("10 10 10 16 16 16", "10 15 15 15 15 15"),  # and ever after
+        ("10 10 10 16 16 16", "10 15 15 - 15 16"),  # silent meanwhile
+        ("10 10 - 16 16 16", "10 15 15 15 16 16"),
+        ("10 9 9 16 16 16", "10 10 10 10 16 16"),  # the primary went back before
+        ("10 10 16 16 16 16", "10 15 15 15 16 16"),  # passed before it was believed to be ahead
+        ("10 10 10 16 16 16", "10 15 15~2 15~2 16 16"),
+    ],
+)
+def test_a_serial_that_was_ahead_of_the_primary_never_was_a_version(ns1: str, ns2: str) -> None:
+    """Whoever stays on 10 has missed one version, not two: being passed by two is what is called stuck."""
+    pages = story(zone("ns1", "ns2", "ns3"), {"ns1": ns1, "ns2": ns2, "ns3": "10*6"})
+    assert [version.serial for version in pages[-1].ledger.spaces[0].versions][-1] == 16
+    assert {s.server: s.passed for s in pages[-1].ledger.standings}["ns3"] == 1
+    assert [s.reference for page in pages for s in page.ledger.spaces if s.reference == 15] == []
+    assert "serial-stuck" not in {finding.code for page in pages for finding in page.verdict.findings}
+
+
 def test_synced_is_the_last_look_in_sync() -> None:
     pages = story(PAIR, {"ns1": "10*5 11*5 - 11", "ns2": "10*8 11*4"})
     assert [page.ledger.standings[1].synced for page in pages[4:]] == [

@@ -268,7 +268,7 @@ def test_a_zone_may_wish_for_less() -> None:
 def test_texts_say_how_late_since_when_and_what_it_means() -> None:
     late = story(PAIR, {"ns1": "10 11*15", "ns2": "10*16"})[-1].verdict.findings[0]
     assert late.text == (
-        "ns2 (192.0.2.2) is 14 min behind: it serves 10, 1 version before 11, since 2026-11-20 12:01 UTC; "
+        "ns2 (192.0.2.2) is 14 min behind: it serves 10, 1 version before 11, since 2026-11-20 12:01:00 UTC; "
         "longer than max_lag (10 min)"
     )
     back = story(PAIR, {"ns1": "10 9*2", "ns2": "10*3"})[-1].verdict.findings[0]
@@ -301,7 +301,7 @@ def test_the_text_says_what_ends_it_as_far_as_that_is_known() -> None:
 def test_where_no_lag_is_allowed_the_text_says_so() -> None:
     late = story(zone(max_lag=timedelta(0)), {"ns1": "10 11*2", "ns2": "10*3"})[-1].verdict.findings[0]
     assert late.text.endswith(
-        "is 1 min behind: it serves 10, 1 version before 11, since 2026-11-20 12:01 UTC; and no lag is allowed"
+        "is 1 min behind: it serves 10, 1 version before 11, since 2026-11-20 12:01:00 UTC; and no lag is allowed"
     )
 
 

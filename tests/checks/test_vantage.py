@@ -1,10 +1,12 @@
 """Is it us? Who answers over which family → over which the monitor is blind."""
 
+from dataclasses import replace
+
 import pytest
 
 from checks.history import Ledger
 from checks.judge import judge
-from checks.model import Family, Health, Outcome, Round, TransferResult, Zone
+from checks.model import Family, Health, Outcome, Round, TransferResult, Transport, Zone
 from checks.reachable import Reachable
 from checks.vantage import Vantage, account, blind, excuse, hear, keep
 from tests.checks.build import NOON, gather, look, looked, pulled, query, seen, server, zone
@@ -107,6 +109,20 @@ def test_an_address_that_answers_over_one_transport_answers() -> None:
     first = looked(DUAL, {"ns1": "10", "ns2": "-"}, NOON)
     second = looked(DUAL, {"ns1": "-", "ns2": "-"}, NOON)
     assert blind(hear(Vantage(), gather(DUAL, "reachable", *first.seen, *second.seen))) == ()
+
+
+@pytest.mark.parametrize("came", ["tcp", "anywhere"])
+def test_silence_over_udp_says_nothing_against_what_came_another_way(came: str) -> None:
+    """The kind: a check that asks over UDP alone, about the one IPv6 server, whose UDP is dead and whose TCP is not."""
+    alive = {"ns1": "10", "ns2": "-"}
+    by = query(ONLY6, "ns2", transport=Transport.TCP if came == "tcp" else Transport.UDP)
+    answer = seen(replace(by, anywhere=came == "anywhere"), "10" if came == "tcp" else "mismatched")
+    every = gather(ONLY6, "reachable", *looked(ONLY6, alive, NOON).seen, answer)
+    for first in (every, looked(ONLY6, alive, NOON)):
+        vantage = hear(hear(hear(Vantage(), first), every), looked(ONLY6, alive, NOON))
+        assert blind(vantage) == ()
+    silent = gather(ONLY6, "reachable", *looked(ONLY6, alive, NOON).seen, seen(answer.query, "-"))
+    assert blind(hear(vantage, silent)) == ("ipv6",)
 
 
 def test_silence_over_a_blind_family_becomes_unasked_and_the_rest_stays() -> None:

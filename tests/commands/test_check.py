@@ -238,6 +238,24 @@ def quick(tmp_path: Path) -> list[str]:
     return ["-c", str(config), "--moment", MOMENT]
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("udp-dead", "answers over TCP only"), ("elsewhere", "answers come from ")],
+)
+async def test_what_comes_back_over_tcp_or_from_elsewhere_is_heard_in_its_family(
+    pair: Pair, quick: list[str], fault: str, words: str
+) -> None:
+    """One IPv6 server beside one of IPv4: its UDP is dead, and no check that asks over UDP alone hears it."""
+    async with Pair([ZONE], now=now, hosts=("::1",)) as other:
+        await other.in_sync()
+        other.break_(fault, "ns2")
+        servers = [f"--server=ns1={pair.primary.address}", f"--server=ns2={other.secondary.address}"]
+        said = await say("check", ZONE, *servers, *quick)
+    assert said.status == 1, said.out
+    assert words in said.out
+    assert "not judged" not in said.out
+
+
 async def test_over_a_family_in_which_nothing_answers_nobody_is_accused(
     pair: Pair, deaf: str, quick: list[str]
 ) -> None:

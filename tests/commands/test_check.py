@@ -283,7 +283,8 @@ async def test_a_server_that_is_dead_over_both_families_is_accused_of_both(
     said = await say("check", ZONE, both(pair)[0], "--server=ns2=127.0.0.1:1", f"--server=ns2={deaf}", *quick, "--json")
     assert said.status == 1
     assert said.data["blind"] != []  # a closed port is a word: ns2's machine lives, and its IPv6 may be ours
-    pair.break_("dead", "ns2")
+    pair.break_("udp-dead", "ns2")
+    pair.break_("tcp-silent", "ns2")
     said = await say("check", ZONE, *both(pair), f"--server=ns2={deaf}", *quick, "--json")
     assert [(f["code"], f["address"]) for f in said.data["findings"]] == [
         ("server-unreachable", str(pair.secondary.address)),

@@ -111,7 +111,7 @@ CHANGES: dict[str, Callable[[Server], None]] = {
 async def test_whatever_changes_is_odd(words: str, shuffle: bool) -> None:
     said = Server()
     said.shuffle = shuffle
-    async with Nameserver(said) as server, engine(COUNT, QUICK) as one:
+    async with Nameserver(said) as server, engine(COUNT, replace(QUICK, timeout=0.3)) as one:
         await hear(one, [volley(server.address, COUNT)])
         arm(one, range(COUNT), floor=1000)
         same, _ = await hear(one, [volley(server.address, COUNT)])
@@ -157,7 +157,8 @@ async def test_a_silent_address_is_quiet_while_it_stays_so() -> None:
     said = Server()
     said.silent = True
     ticks = Ticks.of(COUNT)
-    async with Nameserver(said) as server, engine(COUNT, QUICK) as one:
+    # In the end so many answers must come in time, and they are made in the same thread.
+    async with Nameserver(said) as server, engine(COUNT, replace(QUICK, timeout=0.5)) as one:
         one.use(ticks)
         _, odd = await hear(one, [volley(server.address, COUNT)])
         assert {seen.outcome for seen in odd.values()} == {Outcome.TIMEOUT}
@@ -212,7 +213,7 @@ async def test_a_port_that_failed_is_closed_though_answers_may_still_come_to_it(
 
 async def test_what_is_the_same_can_be_had_whole() -> None:
     said = Server()
-    async with Nameserver(said) as server, engine(COUNT, QUICK) as one:
+    async with Nameserver(said) as server, engine(COUNT, replace(QUICK, timeout=0.3)) as one:
         _, odd = await hear(one, [volley(server.address, COUNT)])
         arm(one, range(COUNT))
         asking = one.ask([volley(server.address, COUNT)])

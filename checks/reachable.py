@@ -21,11 +21,12 @@ _TCP_DEAD = {
 }
 
 
-NOTHING = "no answer"
-"""What comes of EDNS where it is dropped."""
+NOTHING, MANGLED = "no answer", "an answer that cannot be used"
+"""What comes of EDNS where it is lost, or mangled."""
 
 _EDNS = {
-    NOTHING: "gives no answer to a question with EDNS, and answers it without: it is dropped, there or on the way",
+    NOTHING: "gives no answer to a question with EDNS, and answers it without: it is lost, there or on the way",
+    MANGLED: "answers a question with EDNS with what cannot be used, and the same question without it well",
     "FORMERR": "does not know EDNS (it says {}), and answers without",
     "NOTIMP": "does not know EDNS (it says {}), and answers without",
 }

@@ -155,9 +155,9 @@ ENTRIES = (
     ),
     Entry(
         "edns-broken",
-        "Questions with EDNS (RFC 6891) are dropped or answered with an error, while the same question without it is "
-        "answered well. Resolvers lose time on it, or give up; DNSSEC, NSID and large answers do not work. All else "
-        "that is said of the server is from its answers without EDNS.",
+        "Questions with EDNS (RFC 6891) are lost, or answered with an error or with what cannot be used, while the "
+        "same question without it is answered well. Resolvers lose time on it, or give up; DNSSEC, NSID and large "
+        "answers do not work. All else that is said of the server is from its answers without EDNS.",
         (
             "A firewall or load balancer on the way drops or mangles what it does not know.",
             "The server, or a proxy before it, is older than EDNS or has it switched off.",

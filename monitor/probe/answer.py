@@ -65,6 +65,10 @@ class Answer:
     def error(self) -> bool:
         return self.rcode not in ("NOERROR", "NXDOMAIN")
 
+    def fails(self, *, apex: bool) -> bool:
+        """An error, or no such name where there must be one: at the ``apex`` of a zone."""
+        return self.error or (apex and self.rcode == "NXDOMAIN")
+
 
 def fit(wire: bytes, ask: Ask) -> Fit:
     """By header and question only. An error may come without a question section (NSD's TSIG errors do)."""

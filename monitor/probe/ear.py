@@ -28,6 +28,9 @@ FLOOD = 16
 PAUSE = 0.2
 """Seconds until a closed port is tried again."""
 
+NOTHING, UNUSABLE = "no answer", "an answer that cannot be used"
+"""What may come of a question with EDNS, in words (``Observation.without_edns``)."""
+
 # Without it the system keeps to itself what routers say of a host (ip(7), IP_RECVERR); Python does not name them.
 _TELL = MappingProxyType({socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)})
 
@@ -114,6 +117,13 @@ class Ear:
     def flooded(self) -> bool:
         """Whether so many strays came that a right answer may have been lost among them."""
         return self.strays > FLOOD * max(1, self.sent)
+
+    @property
+    def without_edns(self) -> str:
+        """What came of asking with EDNS, where only the question without it got an answer."""
+        if self.answer is None or self.edns:
+            return ""
+        return UNUSABLE if self.odd else NOTHING
 
     async def listen(self, seconds: float) -> None:
         """Until something is heard, or for so long."""
@@ -258,10 +268,9 @@ def concluded(ear: Ear, most: int = 0) -> Found:
     What came to one asking of several, and to no other, is a stray: it does not make silence anything else.
     """
     if ear.answer is not None and ear.strays <= most:
-        without = "" if ear.edns else ear.why if ear.malformed else "no answer"
         return Heard(
-            ear.answer, ear.rtt, Transport.UDP, ear.size, ear.discarded, ear.trouble, ear.edns, without, ear.why,
-            ear.evidence,
+            ear.answer, ear.rtt, Transport.UDP, ear.size, ear.discarded, ear.trouble, ear.edns, ear.without_edns,
+            ear.why, ear.evidence,
         )  # fmt: skip
     if ear.answer is not None or ear.odd >= min(2, ear.sent) > 0:
         outcome = Outcome.MISMATCHED if ear.strange else Outcome.MALFORMED

@@ -9,7 +9,7 @@ from monitor.config.model import Probe
 from monitor.ports import Key, Now
 from monitor.probe.anywhere import anywhere
 from monitor.probe.call import Doubted
-from monitor.probe.ear import FEW, Ear, Write, concluded, over_udp, patiently
+from monitor.probe.ear import FEW, NOTHING, Ear, Write, concluded, over_udp, patiently
 from monitor.probe.found import Failure, Found, Heard
 from monitor.probe.lane import Lane, Turn
 from monitor.probe.question import AXFR, Ask, Question, ask, question
@@ -43,8 +43,6 @@ PLAIN_FROM = 3
 SHORT = 512
 """Octets that fit into a datagram whatever is agreed on (RFC 1035 section 2.3.4): no reason to truncate."""
 
-_NOTHING = "no answer"
-
 _NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
 _UNUSABLE = frozenset({Outcome.MISMATCHED, Outcome.MALFORMED})
 
@@ -77,7 +75,8 @@ class Exchange:
         if query.anywhere:
             return await self._anywhere(turn, asked)
         found = await self._ask(turn, asked, signer, edns=True)
-        if isinstance(found, Heard) and found.edns and found.answer.error:
+        apex = query.qname == query.zone
+        if isinstance(found, Heard) and found.edns and found.answer.fails(apex=apex):
             found = await self._plain(turn, asked, signer, found)
         _remember(turn.lane, _outcome(found))
         return self._seen(query, found)
@@ -164,7 +163,7 @@ class Exchange:
             found = without if isinstance(without, Heard) else found
         if isinstance(found, Heard) and first.edns and not found.edns:
             turn.again()
-            return replace(found, without_edns=_NOTHING)
+            return replace(found, without_edns=NOTHING)
         return found
 
     async def _transfer(self, turn: Turn, asked: Question, signer: Signer | None) -> Observation:
@@ -312,14 +311,15 @@ def _settled(ear: Ear, told: Found) -> Found:
     """
     if isinstance(told, Heard):
         if ear.answer is not None or ear.flooded:
-            return replace(told, discarded=ear.discarded, evidence=ear.evidence, why=ear.why)
+            without = ear.without_edns
+            return replace(told, discarded=ear.discarded, evidence=ear.evidence, why=ear.why, without_edns=without)
         return concluded(ear)
     heard = concluded(ear, FEW)
     if isinstance(heard, Heard):
         return _whole(heard, told) if heard.answer.truncated else heard
     if told.outcome is Outcome.UNASKED:
         return told
-    return replace(heard, detail=f"{heard.detail}; over TCP: {told.detail}")
+    return replace(heard, detail=f"{heard.detail}; nothing that can be used over TCP")
 
 
 def _remember(lane: Lane, outcome: Outcome) -> None:

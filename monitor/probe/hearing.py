@@ -140,11 +140,12 @@ class Hearing:
         if answer is None:
             doubt = Doubt(load, ref, query)
             answer = self._read(wire, doubt)
-        if trial is not None and trial.held is not None and (answer is None or answer.error):
+        fails = answer is not None and answer.fails(apex=query.qname == query.zone)
+        if trial is not None and trial.held is not None and (answer is None or fails):
             trial.held()
         elif answer is None or answer.truncated or (port.edns and answer.rcode in NO_EDNS) or port.attempt == PLAIN:
             self._hand_over(doubt or Doubt(load, ref, query))
-        elif port.edns and answer.error:
+        elif port.edns and fails:
             held = partial(self._put, load, ref, wire, found, said(query, answer, rtt, self._known.at, len(wire)))
             self._without_edns(gate, load, name, ref, query, held)
         elif not port.edns:

@@ -8,7 +8,7 @@ from checks.classify import DEAD, Fault, fault
 from checks.history import Ledger
 from checks.judge import judge
 from checks.model import Health, Observation, Outcome, Query, Shape, Transport, Unsure, Zone
-from checks.reachable import Reachable
+from checks.reachable import MANGLED, Reachable
 from tests.checks.build import NOON, gather, query, seen, server, zone
 
 PAIR = zone()
@@ -211,6 +211,7 @@ LOOKS: list[tuple[str, list[Said], list[Said], Said | None, set[str]]] = [
     ("EDNS dropped over TCP only", ["10"], [drop(), drop()], None, {"edns-broken"}),
     ("SERVFAIL to EDNS", [drop("SERVFAIL"), drop("SERVFAIL")], ["10"], None, {"edns-broken"}),
     ("REFUSED to EDNS, over both", [drop("REFUSED")] * 2, [drop("REFUSED")] * 2, None, {"edns-broken"}),
+    ("what cannot be used to EDNS", [drop(MANGLED), drop(MANGLED)], ["10"], None, {"edns-broken"}),
     ("FORMERR to EDNS", [drop("FORMERR"), drop("FORMERR")], ["10"], None, {"edns-broken"}),
     ("FORMERR to EDNS, and lame", [drop("FORMERR", "REFUSED")] * 2, ["REFUSED"], None,
      {"edns-broken", "zone-not-served"}),
@@ -294,6 +295,9 @@ def test_words_for_what_a_second_look_finds() -> None:
     )
     assert text([drop("FORMERR")] * 2, ["10"], None) == (
         f"{ns2} does not know EDNS (it says FORMERR), and answers without"
+    )
+    assert text([drop(MANGLED)] * 2, ["10"], None) == (
+        f"{ns2} answers a question with EDNS with what cannot be used, and the same question without it well"
     )
     assert text(["-", "-"], ["10", "10"], "10").startswith(f"{ns2} gives no answer to a question with EDNS")
     assert "truncated ones came in place of short ones" in text(["-"], ["10", "10"], LIMITED)

@@ -14,9 +14,10 @@ from monitor.clock import now
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import HOSTS, PATIENT, QUICK, see
 from tests.engine.asking import arm, engine, hear, volley
-from tests.misbehaviour import UDP
+from tests.misbehaviour import TCP, UDP
 from tests.nameserver import (
     FORMERR,
+    NXDOMAIN,
     REFUSED,
     SERIAL,
     SERVFAIL,
@@ -28,6 +29,7 @@ from tests.nameserver import (
     good,
     opt,
     reply,
+    soa,
 )
 
 MEANT = {"REFUSED": REFUSED, "SERVFAIL": SERVFAIL}
@@ -69,6 +71,51 @@ async def test_one_that_knows_no_edns_and_refuses_is_told_by_what_it_says_withou
 async def test_of_two_errors_the_first_counts_where_neither_speaks_of_edns() -> None:
     seen = await see(lambda q: [reply(q, rcode=SERVFAIL if q.edns else REFUSED, aa=False)], None)
     assert (seen.rcode, seen.without_edns) == ("SERVFAIL", "")
+
+
+UNUSABLE: dict[str, Udp] = {
+    "another id": lambda q: [reply(q, [soa()], id=q.id ^ 1)],
+    "no response": lambda q: [q.wire],
+    "five octets": lambda q: [q.wire[:5]],
+    "half a message": lambda q: [good(q)[:40]],
+    "garbage": lambda q: [b"\xff" * 40],
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("alive", [True, False], ids=["tcp", "no tcp"])
+@pytest.mark.parametrize("words", UNUSABLE)
+async def test_answers_to_edns_that_cannot_be_used_are_told_beside_a_good_one_without(
+    words: str, alive: bool, host: str
+) -> None:
+    """Resolvers throw them away, as they do nothing else with silence; TCP, and the plain question, are well."""
+
+    def udp(query: Asked) -> list[bytes]:
+        return list(UNUSABLE[words](query)) if query.edns else [good(query)]
+
+    seen = await see(udp, TCP["right"] if alive else None, host=host, probe=replace(PATIENT, timeout=0.4))
+    assert (seen.serial, seen.without_edns) == (SERIAL, "an answer that cannot be used")
+
+
+async def test_one_stray_beside_a_right_answer_to_edns_is_no_word_about_edns() -> None:
+    seen = await see(lambda q: [reply(q, [soa()], id=q.id ^ 1), good(q)], TCP["right"])
+    assert (seen.serial, seen.without_edns) == (SERIAL, "")
+
+
+async def test_at_the_apex_no_such_name_is_an_error_and_elsewhere_an_answer() -> None:
+    def udp(query: Asked) -> list[bytes]:
+        return [reply(query, rcode=NXDOMAIN) if query.edns else good(query)]
+
+    seen = await see(udp, None)
+    assert (seen.serial, seen.without_edns) == (SERIAL, "NXDOMAIN")
+    async with Nameserver(lambda q: [reply(q, rcode=NXDOMAIN)]) as server:
+        prober = prober_of(PATIENT, {}, now)
+        for name, times in (("example.net.", 2), ("www.example.net.", 1)):
+            server.asked.clear()
+            query = Query("example.net.", "ns1", server.address, name, "SOA")
+            (seen,) = [one async for batch in prober([query]) for one in batch]
+            assert (seen.rcode, seen.without_edns, len(server.asked)) == ("NXDOMAIN", "", times)
+        await prober.close()
 
 
 async def test_an_error_to_edns_and_silence_without_is_an_error() -> None:

@@ -27,8 +27,8 @@ def open_archive(path: Path) -> sqlite3.Connection | None:
                 raise StoreError(f"{path}: the database is gone, though there was one here")
             return None
         log = beside(path, "-wal")
-        if log.exists() and log.stat().st_size:
-            session.check_log(path, opening.left_token(path))
+        strange = session.log_is_strange(path, opening.left_token(path))
+        if log.exists() and log.stat().st_size and not strange:
             return _copied(path)
         conn = opening.connect_reader(path, immutable=True)
         try:
@@ -40,15 +40,16 @@ def open_archive(path: Path) -> sqlite3.Connection | None:
         if current:
             return conn
         conn.close()
-        return _copied(path)
+        return _copied(path, log=not strange)
 
 
-def _copied(path: Path) -> sqlite3.Connection:
+def _copied(path: Path, *, log: bool = True) -> sqlite3.Connection:
+    """``log``: its -wal file is its own."""
     refused: OSError | sqlite3.Error | None = None
     for place in _SCRATCH:
         try:
             with tempfile.TemporaryDirectory(prefix="soawatch-", dir=place) as directory:
-                return _open_copy(path, Path(directory) / path.name)
+                return _open_copy(path, Path(directory) / path.name, log=log)
         except (OSError, sqlite3.OperationalError) as error:
             refused = error
     raise StoreUnavailable(
@@ -56,8 +57,8 @@ def _copied(path: Path) -> sqlite3.Connection:
     ) from refused
 
 
-def _open_copy(path: Path, copy: Path) -> sqlite3.Connection:
-    for suffix in ("", "-wal"):
+def _open_copy(path: Path, copy: Path, *, log: bool) -> sqlite3.Connection:
+    for suffix in ("", "-wal") if log else ("",):
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(beside(path, suffix), beside(copy, suffix))
     conn = opening.connect(copy)

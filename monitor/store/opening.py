@@ -92,7 +92,8 @@ def open_database(path: Path, lock: Lock, now: Now) -> tuple[sqlite3.Connection,
             )
         _create(path, now)
     _check_file(path, mark)
-    session.check_log(path, lock.before)
+    if session.log_is_strange(path, lock.before):
+        session.set_log_aside(path)
     had_log = beside(path, "-wal").exists()
     conn = connect(path)
     try:

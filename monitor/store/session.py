@@ -6,6 +6,7 @@ every service writes a token of its own into the database and, once it is there 
 """
 
 import contextlib
+import itertools
 import os
 import secrets
 import sqlite3
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import structlog
 
-from monitor.ports import Now, StoreError
+from monitor.ports import Now
 from monitor.store.codec import stamp
+from monitor.store.files import beside, sync_directory
 
 log = structlog.get_logger(__name__)
 
@@ -39,19 +41,39 @@ class Lock:
         os.close(self.descriptor)
 
 
-def check_log(path: Path, before: str) -> None:
-    """Before anything opens the database. Raises StoreError when its -wal file is another one's.
+def log_is_strange(path: Path, before: str) -> bool:
+    """Whether the -wal file is that of the database which was here before: it would destroy this one.
 
-    ``before`` is the token a service has left in NAME.lock that did not end in order.
+    To be asked before anything opens the database. ``before`` is the token a service has left in NAME.lock that did
+    not end in order. Raises sqlite3.Error.
     """
-    log_file = path.with_name(path.name + "-wal")
+    log_file = beside(path, "-wal")
     if not before or not log_file.exists() or not log_file.stat().st_size:
-        return
-    if token_of_the_file_alone(path) != before:
-        raise StoreError(
-            f"{path}: this is not the database that was here before, but {log_file.name} is still the one of that, and "
-            f"would destroy it. Move {log_file.name} and {path.name}-shm away, and start again"
-        )
+        return False
+    return token_of_the_file_alone(path) != before
+
+
+def set_log_aside(path: Path) -> None:
+    """Out of the way of a database that it does not belong to, and not deleted: it may be wanted with its own.
+
+    Where a backup was put in the place of a database that was lost, or of one whose service was killed. The -shm is
+    no more than an index of it. Raises OSError.
+    """
+    log_file = beside(path, "-wal")
+    kept = beside(path, ".strange-wal")
+    for number in itertools.count(2):
+        if not kept.exists():
+            break
+        kept = beside(path, f".strange-wal.{number}")
+    log_file.rename(kept)
+    beside(path, "-shm").unlink(missing_ok=True)
+    sync_directory(path)
+    log.warning(
+        "this is not the database that was here before, and the -wal file beside it was of that one: it is kept aside, "
+        "and can be removed",
+        path=str(path),
+        kept=str(kept),
+    )
 
 
 def begin(conn: sqlite3.Connection, path: Path, lock: Lock, now: Now, *, had_log: bool) -> str:

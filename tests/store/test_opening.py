@@ -286,22 +286,35 @@ async def test_a_lost_wal_is_told(path):
     assert logs == []
 
 
-async def test_a_backup_put_beside_the_wal_of_the_database_before_is_not_mixed_with_it(path):
+@pytest.mark.parametrize("how", ["over it", "after it was deleted", "none, and the mark removed"])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_backup_put_beside_the_wal_of_the_database_before_is_not_mixed_with_it(path, how, times):
+    """What is said to be done after a loss leads to a service that runs: the -wal of the one that was lost is kept."""
     await filled(path)
     reader = await open_reader(path)
     copy = path.with_name("copy.db")
     await reader.backup(str(copy))
     await reader.close()
-    killed_service(path)
-    path.write_bytes(copy.read_bytes())
-    said = await refusal(path)
-    assert "Move soawatch.db-wal and soawatch.db-shm away" in said
-    assert path.read_bytes() == copy.read_bytes()
-    for name in ("soawatch.db-wal", "soawatch.db-shm"):
-        path.with_name(name).unlink()
-    store = await opened(path)
-    assert len((await store.restore()).ledgers) == 200
-    await store.close()
+    for number in range(1, times + 1):
+        killed_service(path)
+        wal = path.with_name("soawatch.db-wal").read_bytes()
+        path.unlink()
+        if how != "over it":
+            assert "Put a backup in its place" in await refusal(path)
+        if how.startswith("none"):
+            path.with_name("soawatch.db.mark").unlink()
+        else:
+            path.write_bytes(copy.read_bytes())
+        kept = path.with_name("soawatch.db.strange-wal" if number == 1 else f"soawatch.db.strange-wal.{number}")
+        with capture_logs() as logs:
+            store = await opened(path)
+        assert len((await store.restore()).ledgers) == (0 if how.startswith("none") else 200)
+        await store.close()
+        assert kept.read_bytes() == wal
+        assert [entry["kept"] for entry in logs if "kept" in entry] == [str(kept)]
+        with capture_logs() as logs:
+            await (await opened(path)).close()
+        assert logs == []
 
 
 def test_killed_at_any_moment_of_a_start_the_next_start_takes_it_for_what_it_is(path):

@@ -102,15 +102,30 @@ class Lists:
         try:
             if key == "file":
                 return [_readable(path)]
-            found = sorted(one for one in path.iterdir() if one.is_file() and not _aside(one.name))
+            # What leads nowhere, or is no file, is a mistake: its zones would leave the watch without a word.
+            found = sorted(one for one in path.iterdir() if not one.is_dir() and not _aside(one.name))
             if not found:
                 self.book.mistake(where, f"there is no file in {quoted(written)}")
-            return [_readable(one) for one in found]
         except OSError as error:
             self.book.mistake(where, f"{quoted(written)} cannot be read: {reason(error)}")
+            return []
         except Wrong as error:
             self.book.wrong(where, error)
-        return []
+            return []
+        return [one for one in found if self._usable(where, one)]
+
+    def _usable(self, where: KeyPath, path: Path) -> bool:
+        """Whether one of a directory's files can be read as a list."""
+        try:
+            _readable(path)
+        except OSError as error:
+            leads = f", which leads to {quoted(str(path.readlink()))}," if path.is_symlink() else ""
+            self.book.mistake(where, f"{quoted(path.name)}{leads} cannot be read: {reason(error)}")
+        except Wrong as error:
+            self.book.wrong(where, error)
+        else:
+            return True
+        return False
 
     def _learn_defaults(self, section: KeyPath, table: raw.ZoneList) -> int:
         def build(name: str) -> ZoneEntry:

@@ -23,6 +23,7 @@ SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 COLUMNS = ("name", "servers", "primary", "max_lag", "records", "transfer", "ignore_servers")
 """What may stand in a CSV file; names of servers with spaces between them, records with semicolons."""
 
+_TABLE = 'name the columns in its first line and write format = "csv"'
 _SEVERAL = f"one name in each line, or what {PROGRAMS} print; other keys need CSV or JSON lines"
 
 MOST_COLUMNS = 64
@@ -117,7 +118,9 @@ def _from_names(path: Path, tell: Tell) -> Iterator[Batch]:
                 text = "" if text[0] == "#" else text.partition(" #")[0].partition("\t#")[0].rstrip()
             if not text or is_count(text):
                 continue
-            if len(text.split()) > 1:
+            if "," in text:
+                alike.add(number, f"{quoted(text)}: not a domain name, but like a row of a table", _TABLE)
+            elif len(text.split()) > 1:
                 alike.add(number, f"{quoted(text)}: not a domain name: holds a space or a control character", _SEVERAL)
             elif (name := _name(text, number, tell)) is not None:
                 found.append(name)

@@ -1,6 +1,7 @@
 """Zones from files beside the configuration: what they come to, and how what is wrong with them is told."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,21 @@ def test_a_directory_is_as_many_lists_as_it_has_files(tmp_path: Path) -> None:
     assert config.zones["a.example."].servers == ()
 
 
+def test_what_is_in_a_directory_and_no_file_takes_no_zone_out_of_watch_in_silence(tmp_path: Path) -> None:
+    """A link to an export that was moved away; a pipe. Directories in it, and what editors leave, are nobody's list."""
+    where = tmp_path / "zones.d"
+    (where / "more").mkdir(parents=True)
+    (where / "a").write_text("a.example\n")
+    (where / "b").symlink_to("../b.txt")
+    (where / "c~").symlink_to("nowhere")
+    os.mkfifo(where / "p")
+    told = mistakes(tmp_path, '[[lists]]\ndirectory = "zones.d"\nservers = ["ns1", "ns2"]\n')
+    assert [each.partition(": ")[2] for each in told] == [
+        'lists[0].directory: "b", which leads to "../b.txt", cannot be read: no such file',
+        'lists[0].directory: "p" cannot be read: a pipe, not a file',
+    ]
+
+
 def test_a_list_may_be_of_another_format_than_its_suffix_says(tmp_path: Path) -> None:
     config = read(tmp_path, a_list("a.txt", 'format = "csv"\n'), a_txt="name\na.example\n")
     assert (list(config.zones), config.lists[0].format) == (["a.example."], "csv")
@@ -125,6 +141,11 @@ ROWS = [
     (
         "a.txt", "a.example. IN _default primary\nerror: broken\nerror: pipe\n",
         '2: "error: broken": not a line of named-checkconf -l; 1 more line is alike',
+    ),
+    (
+        "a.txt", "name,servers\na.example,ns1\nb.example,\n",
+        ('1: "name,servers": not a domain name, but like a row of a table; 2 more lines are alike '
+         '(name the columns in its first line and write format = "csv")'),
     ),
     ("a.txt", "zone:\ta..b\n", '1: "a..b": not a domain name: a DNS label is empty'),
     ("a.txt", ". IN _default hint\n", " names no zone (was it cut short? take it away if it is meant to be empty)"),

@@ -245,12 +245,13 @@ def test_what_a_configuration_names_is_no_file(
     assert f"{kind}, not a file" in line
 
 
-def test_a_pipe_among_lists_is_left_out_like_everything_that_is_no_file(tmp_path: Path) -> None:
+def test_a_pipe_among_lists_is_refused_and_nobody_waits_for_it(tmp_path: Path) -> None:
     lists = directory(tmp_path / "lists")
     pipe(lists / "odd.txt")
     (lists / "zones.txt").write_text("example.com\n")
     (tmp_path / "c.toml").write_text('[[lists]]\ndirectory = "lists"\n')
-    assert list(load(tmp_path / "c.toml", {}).zones) == ["example.com."]
+    with pytest.raises(ConfigError, match=r'"odd\.txt" cannot be read: a pipe, not a file'):
+        load(tmp_path / "c.toml", {})
 
 
 def test_a_database_in_a_directory_that_nobody_may_enter_or_that_is_not_there_is_for_the_service_to_tell() -> None:

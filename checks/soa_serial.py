@@ -1,7 +1,7 @@
 """Is every address on the zone's newest version, and how late is it if not?"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -47,9 +47,9 @@ class SoaSerial:
     =================  ===================================================================================
     """
 
-    stuck_after: int = 2
-    expiry_near: float = 0.5
-    expiry_imminent: float = 0.25
+    stuck_after: int = field(default=2, metadata={"bounds": {"ge": 1}})
+    expiry_near: float = field(default=0.5, metadata={"bounds": {"gt": 0, "le": 1}})
+    expiry_imminent: float = field(default=0.25, metadata={"bounds": {"gt": 0, "le": 1}})
     tcp_when_silent: bool = True
 
     name: ClassVar[str] = "soa-serial"
@@ -64,6 +64,11 @@ class SoaSerial:
         "expiry-near",
     )
     cadence: ClassVar[timedelta] = timedelta(seconds=60)
+
+    def __post_init__(self) -> None:
+        if self.expiry_imminent > self.expiry_near:
+            order = f"{self.expiry_imminent:g} is more than expiry_near, {self.expiry_near:g}"
+            raise ValueError(f"expiry_imminent comes after expiry_near, so it must not be more: {order}")
 
     def applies(self, zone: Zone) -> bool:
         return any(server.addresses for server in zone.servers)

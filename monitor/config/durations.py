@@ -1,6 +1,7 @@
 """How long is "1h30m"?"""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 from monitor.config.errors import LONGEST_SHOWN, Wrong, quoted
@@ -51,6 +52,19 @@ def duration_or_zero(value: object) -> timedelta:
 def duration_or_off(value: object) -> timedelta:
     """The same, "off" is zero, and "0s" is not allowed."""
     return timedelta() if value == "off" else duration(value)
+
+
+def at_least(shortest: str, or_off: bool = False) -> Callable[[object], timedelta]:
+    """Reads a length of time that would make no sense if it were shorter."""
+    least = duration(shortest)
+
+    def read(value: object) -> timedelta:
+        length = duration_or_off(value) if or_off else duration(value)
+        if length < least and not (or_off and not length):
+            raise Wrong(f"must be at least {shortest}, got {value}")
+        return length
+
+    return read
 
 
 def written(length: timedelta) -> str:

@@ -54,6 +54,16 @@ def _page_url(value: object) -> str:
 Label = Annotated[str, BeforeValidator(_label, json_schema_input_type=str)]
 PageUrl = Annotated[str, BeforeValidator(_page_url, json_schema_input_type=str)]
 Duration = Annotated[timedelta, BeforeValidator(durations.duration, json_schema_input_type=str)]
+AnswerTime = Annotated[timedelta, BeforeValidator(durations.at_least("10ms"), json_schema_input_type=str)]
+"""With less nobody is heard, and everybody accused of silence."""
+TransferTime = Annotated[timedelta, BeforeValidator(durations.at_least("100ms"), json_schema_input_type=str)]
+"""With less no transfer comes to its end."""
+LookupPause = Annotated[timedelta, BeforeValidator(durations.at_least("10s"), json_schema_input_type=str)]
+"""With less the resolver is asked without a pause."""
+Retention = Annotated[timedelta, BeforeValidator(durations.at_least("1h"), json_schema_input_type=str)]
+"""With less there is no history."""
+RemindPause = Annotated[timedelta, BeforeValidator(durations.at_least("1m", or_off=True), json_schema_input_type=str)]
+"""With less, receivers are flooded."""
 DurationOrZero = Annotated[timedelta, BeforeValidator(durations.duration_or_zero, json_schema_input_type=str)]
 DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, json_schema_input_type=str)]
 AddressText = Annotated[Address, BeforeValidator(addresses.address, json_schema_input_type=str)]

@@ -180,7 +180,7 @@ def _severity(book: Book, file: raw.File) -> dict[str, Severity]:
 
 
 def _check_patience(book: Book, config: Config) -> None:
-    """Something is asked at all, and a server that is silent is given up before it is time to ask again."""
+    """Something is asked at all, and whoever is silent is given up before it is time to ask again."""
     if not any(config.cadence.values()) and book.sound("cadence"):
         book.mistake(("cadence",), "every check is off: nothing would be watched")
     patience = timedelta(seconds=config.probe.timeout * config.probe.attempts)
@@ -188,3 +188,7 @@ def _check_patience(book: Book, config: Config) -> None:
         if every and patience > every and book.sound("probe") and book.sound("cadence"):
             text = f"{config.probe.attempts} attempts of {config.probe.timeout:g}s take {written(patience)}"
             book.mistake(("cadence", name), f"{quoted(written(every))} is too often: {text}")
+    lookup = timedelta(seconds=config.resolver.timeout)
+    if lookup > config.resolver.interval and book.sound("resolver"):
+        text = f"{written(lookup)} is longer than interval, {written(config.resolver.interval)}"
+        book.mistake(("resolver", "timeout"), f"{text}: names would be looked up again before that is over")

@@ -13,16 +13,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from monitor.config.errors import near, quoted
 from monitor.config.fields import (
     AddressText,
+    AnswerTime,
     Duration,
     DurationOrOff,
     DurationOrZero,
     Items,
     Label,
     ListenText,
+    LookupPause,
     PageUrl,
     Port,
+    RemindPause,
+    Retention,
     ServerAddress,
     SourceText,
+    TransferTime,
     expected,
     named,
 )
@@ -51,14 +56,14 @@ class Service(Table):
     """Anyone may read the page; hidden servers are left out."""
     url: PageUrl | None = None
     """How people reach the page; notifications link to it."""
-    retention: Duration | None = None
+    retention: Retention | None = None
     """How long closed history is kept."""
     log_format: Literal["auto", "console", "json"] | None = None
     """"auto" is console on a terminal and JSON elsewhere."""
 
 
 class TransferLimits(Table):
-    deadline: Duration | None = None
+    deadline: TransferTime | None = None
     """How long one transfer may take."""
     max_octets: Annotated[int, Field(ge=65536)] | None = None
     max_messages: Annotated[int, Field(ge=1)] | None = None
@@ -66,12 +71,12 @@ class TransferLimits(Table):
 
 
 class Probe(Table):
-    timeout: Duration | None = None
+    timeout: AnswerTime | None = None
     """How long to wait for one answer."""
     attempts: Annotated[int, Field(ge=1, le=10)] | None = None
     """How often to ask before a server counts as silent."""
-    max_qps_per_server: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    max_qps: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_qps_per_server: Annotated[float, Field(ge=0.01, allow_inf_nan=False)] | None = None
+    max_qps: Annotated[float, Field(ge=0.01, allow_inf_nan=False)] | None = None
     """Questions a second to all servers together; without it there is no such limit."""
     max_in_flight: Annotated[int, Field(ge=1, le=20000)] | None = None
     """Questions without answer at one time, over all servers; the engine that asks for serials has its own measure."""
@@ -86,8 +91,8 @@ class Probe(Table):
 class Resolver(Table):
     addresses: Items[AddressText] | None = None
     """Who resolves the names of servers and NS sets; without it the system's resolver."""
-    interval: Duration | None = None
-    timeout: Duration | None = None
+    interval: LookupPause | None = None
+    timeout: AnswerTime | None = None
 
 
 class Metrics(Table):
@@ -177,7 +182,7 @@ class Alerting(Table):
     """Bad for this long before it fires."""
     settle: DurationOrZero | None = None
     """Good for this long before it resolves."""
-    remind: DurationOrOff | None = None
+    remind: RemindPause | None = None
     """How often an open incident is told again; "off": once is enough."""
 
 

@@ -1,7 +1,8 @@
 """How does a table of the file become the dataclass whose fields are its settings?
 
 Checks and notifiers describe their settings themselves: the fields of the dataclass are the keys, the annotations
-the types, the defaults the defaults. Nothing here knows any of them.
+the types, the defaults the defaults, and what its metadata calls ``bounds`` (ge, gt, le, lt) the numbers that make
+sense. Nothing here knows any of them.
 """
 
 import dataclasses
@@ -40,7 +41,8 @@ def settings(
     given: dict[str, Any] = {}
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        value = _value(book, path, _key(name), hints[name], table, place, required=required)
+        hint = _within(field, hints[name])
+        value = _value(book, path, _key(name), hint, table, place, required=required)
         if value is not None:
             given[name] = value
     if not book.sound(*path):
@@ -70,6 +72,11 @@ def _fields(cls: type[Any]) -> Iterator["dataclasses.Field[Any]"]:
 def _key(field: str) -> str:
     """A field that would be a word of Python carries an underscore: ``from_`` is written ``from``."""
     return field.removesuffix("_")
+
+
+def _within(field: "dataclasses.Field[Any]", hint: Any) -> Any:
+    bounds = field.metadata.get("bounds")
+    return hint if bounds is None else Annotated[_spelled(hint), Field(**bounds)]
 
 
 def _refuse_unknown(book: Book, path: KeyPath, table: Mapping[str, object], allowed: tuple[str, ...]) -> None:
@@ -120,7 +127,7 @@ def _core(hint: Any) -> Any:
 def _spelled(hint: Any) -> Any:
     """The annotation with those types replaced that the file spells in its own way."""
     if hint is timedelta:
-        return Annotated[timedelta, BeforeValidator(durations.duration_or_zero)]
+        return Annotated[timedelta, BeforeValidator(durations.duration)]
     if hint is Address:
         return Annotated[Any, BeforeValidator(addresses.address)]
     if hint is Severity:

@@ -552,3 +552,9 @@ def test_where_nothing_is_served_nothing_counts_down(rcode: str) -> None:
     assert again.expires is not None
     silent = story(PAIR, {"ns1": "10*4", "ns2": f"10~{WEEK // 3} -*3"})[-1].ledger.standings[1]
     assert silent.expires is not None
+
+
+def test_imminent_is_not_before_near() -> None:
+    assert SoaSerial(expiry_near=0.25, expiry_imminent=0.25).expiry_near == 0.25
+    with pytest.raises(ValueError, match=r"0\.6 is more than expiry_near, 0\.5"):
+        SoaSerial(expiry_imminent=0.6)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor import plain
+from monitor.clock import monotonic, process_age
 from monitor.commands.failure import Failure
 
 if TYPE_CHECKING:
@@ -90,16 +91,17 @@ def main(argv: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a terminal may not know "ü" or "≥"
     arguments = sys.argv[1:] if argv is None else argv
+    begun = monotonic() - (process_age() if argv is None else 0.0)
     try:
-        status = _for_nagios(arguments) if "--nagios" in arguments else _for_people(arguments)
+        status = (_for_nagios if "--nagios" in arguments else _for_people)(arguments, begun)
     finally:
         _let_go()
     sys.exit(status)
 
 
-def _for_people(arguments: list[str]) -> int:
+def _for_people(arguments: list[str], begun: float) -> int:
     try:
-        return _status(_run(arguments))
+        return _status(_run(arguments, begun))
     except click.Abort:
         click.echo("interrupted", err=True)
         return INTERRUPTED
@@ -114,10 +116,10 @@ def _for_people(arguments: list[str]) -> int:
         return 1
 
 
-def _for_nagios(arguments: list[str]) -> int:
+def _for_nagios(arguments: list[str], begun: float) -> int:
     """Whatever keeps the question from being answered is UNKNOWN: 1 and 2 would accuse the zone."""
     try:
-        return _status(_run(arguments))
+        return _status(_run(arguments, begun))
     except click.Abort:
         why = "interrupted"
     except Failure as failure:
@@ -133,8 +135,9 @@ def _for_nagios(arguments: list[str]) -> int:
     return 3
 
 
-def _run(arguments: list[str]) -> Any:
-    returned = soawatch.main(arguments, prog_name="soawatch", standalone_mode=False)
+def _run(arguments: list[str], begun: float) -> Any:
+    """``begun``: when the process began, by the monotonic clock, for a command that has to end in time."""
+    returned = soawatch.main(arguments, prog_name="soawatch", standalone_mode=False, obj=begun)
     sys.stdout.flush()
     return returned
 

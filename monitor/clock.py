@@ -1,7 +1,9 @@
 """What time is it? The only module that reads a clock."""
 
+import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 
 def now() -> datetime:
@@ -12,3 +14,12 @@ def now() -> datetime:
 def monotonic() -> float:
     """Seconds that never go back; for intervals."""
     return time.monotonic()
+
+
+def process_age() -> float:
+    """Seconds since this process began (proc(5), field starttime); 0.0 where the system does not tell."""
+    try:
+        began = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - began)
+    except (OSError, ValueError, IndexError, AttributeError):
+        return 0.0

@@ -58,6 +58,7 @@ def command(
     import asyncio
     import json
 
+    from monitor.clock import monotonic
     from monitor.commands import nagios, tell
     from monitor.commands.reading import zone_wanted
     from monitor.oneshot.look import look
@@ -70,7 +71,8 @@ def command(
 
     if timeout is None and form == "nagios":
         timeout = IN_TIME
-    asked = asyncio.run(look(what, moment, again, strict=strict, timeout=timeout))
+    begun: float = click.get_current_context().find_root().obj
+    asked = asyncio.run(look(what, moment, again, strict=strict, timeout=timeout, spent=monotonic() - begun))
     if form == "nagios":
         line, status = nagios.line(asked)
         click.echo(line)

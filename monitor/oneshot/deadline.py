@@ -1,7 +1,7 @@
 """How does a look end in time? What has not come back by then is not known, and is said so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from checks.model import Address, Family, Observation, Outcome, Query, Round
@@ -9,7 +9,7 @@ from monitor.clock import now
 from monitor.config.model import Config
 from monitor.sweep import Ask
 
-FIRST = 0.8
+FIRST = 0.9
 """The share of the time that the first look may take: enough for the whole patience with a server that is silent,
 where the rest is as it is by default (8 s in all, 6 s of patience)."""
 
@@ -30,8 +30,9 @@ class Deadline:
     begun: float
 
     @classmethod
-    def of(cls, seconds: float | None) -> "Deadline":
-        return cls(seconds, asyncio.get_running_loop().time())
+    def of(cls, seconds: float | None, spent: float = 0.0) -> "Deadline":
+        """``spent`` are seconds that are over already: whoever started us does not know what we do first."""
+        return cls(seconds, asyncio.get_running_loop().time() - spent)
 
     @property
     def end(self) -> float | None:
@@ -73,9 +74,13 @@ class InTime:
         self._until = until
         self._before = {seen.query: seen for round in before for seen in round.seen if _waited(seen)}
         self.cut: list[Query] = []
+        self.unasked: set[Query] = set()
+        """Those that were cut for there was no time left to ask them."""
 
     async def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
         waiting = list(queries)
+        if self._late():
+            self.unasked.update(waiting)
         answers = self._probe(waiting)
         while waiting and not self._late():
             try:
@@ -106,20 +111,29 @@ def _waited(seen: Observation) -> bool:
     return seen.outcome is not Outcome.UNASKED
 
 
-def unknown(cut: Iterable[Query], look: Iterable[Round], deadline: Deadline) -> tuple[str, ...]:
+def unknown(asking: InTime, look: Iterable[Round], deadline: Deadline) -> tuple[str, ...]:
     """What was cut, in sentences; nothing of which another check of this look knows all the same."""
     known = {_thing(seen.query) for round in look for seen in round.seen if seen.outcome is not Outcome.UNASKED}
-    open_: Mapping[tuple[str, Address, str], None] = dict.fromkeys(
-        (query.server, query.address, "a zone transfer" if query.qtype == "AXFR" else query.transport.upper())
-        for query in cut
-        if _thing(query) not in known
-    )
-    return tuple(
-        f"{server} ({address}) has said nothing over {what} within {deadline.seconds:g} s, and may be slow or dead"
-        if what != "a zone transfer"
-        else f"{what} from {server} ({address}) takes longer than {deadline.seconds:g} s"
-        for server, address, what in open_
-    )
+    open_: dict[tuple[str, Address, str], bool] = {}
+    for query in asking.cut:
+        if _thing(query) not in known:
+            what = "a zone transfer" if query.qtype == "AXFR" else query.transport.upper()
+            thing = (query.server, query.address, what)
+            open_[thing] = open_.get(thing, False) or query not in asking.unasked
+    return tuple(_open(*thing, deadline, asked=asked) for thing, asked in open_.items())
+
+
+def _open(server: str, address: Address, what: str, deadline: Deadline, *, asked: bool) -> str:
+    who = f"{server} ({address})"
+    if not asked:
+        return (
+            f"{who} was not asked over {what}: the {deadline.seconds:g} s were over"
+            if what in ("UDP", "TCP")
+            else (f"{what} from {who} was not asked for: the {deadline.seconds:g} s were over")
+        )
+    if what in ("UDP", "TCP"):
+        return f"{who} has said nothing over {what} within {deadline.seconds:g} s, and may be slow or dead"
+    return f"{what} from {who} takes longer than {deadline.seconds:g} s"
 
 
 def unasked(look: Iterable[Round], dark: Collection[Family]) -> tuple[str, ...]:

@@ -80,12 +80,14 @@ async def look(
     *,
     strict: bool = False,
     timeout: float | None = None,
+    spent: float = 0.0,
 ) -> Asked:
     """Ask the zone everything, twice where once is not enough. ``again`` is called before the second look.
 
-    It ends within ``timeout`` seconds, whatever is silent; without one, when all has been heard or given up.
+    It ends within ``timeout`` seconds, of which so many are ``spent`` already, whatever is silent; without one, when
+    all has been heard or given up.
     """
-    deadline = Deadline.of(timeout)
+    deadline = Deadline.of(timeout, spent)
     hurried = deadline.hurried(what.config)
     found = await resolve(hurried, None, now())
     zone = found.zones[what.zone]
@@ -114,7 +116,7 @@ async def look(
         unknown=(
             *unresolved(zone, found),
             *unasked(looks[-1], said[-1][2].dark),
-            *unknown(asking.cut, looks[-1], deadline),
+            *unknown(asking, looks[-1], deadline),
         ),
         strict=strict,
     )

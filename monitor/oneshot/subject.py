@@ -40,7 +40,9 @@ def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
         note = () if servers else (f"{show(name)} is not in {config}; the servers of its NS set are asked",)
         entries = alone.servers if servers else whole.servers
         return Wanted(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
-    return Wanted(replace(whole, zones=Roll.of((entry,))), name, whole.service.database, watched=True)
+    own = {server: whole.servers[server] for server in entry.servers} or whole.servers
+    only = replace(whole, zones=Roll.of((entry,)), servers=own)  # names of other zones' servers would cost time
+    return Wanted(only, name, whole.service.database, watched=True)
 
 
 def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.clock import now
 from monitor.pair.pair import Pair
-from tests.commands.speaking import Said, say
+from tests.commands.speaking import Said, run, say
 from tests.sources.resolver import resolving
 
 ZONE = "pair.example."
@@ -124,3 +124,21 @@ async def test_a_resolver_that_is_silent_is_not_waited_for_either(tmp_path: Path
         said = await within(1, "-c", config, "--timeout", "1", "--nagios")
     assert said.status == 3
     assert "the resolver does not answer" in said.out
+
+
+async def test_the_time_counts_from_the_beginning_of_the_process(pair: Pair) -> None:
+    """NRPE does not know what a program does before it begins: what is loaded takes a second where much is going on."""
+    pair.break_("tcp-silent")
+    begun = time.monotonic()
+    said = await run("check", ZONE, *both(pair), "--timeout", "3", "--nagios")
+    assert time.monotonic() - begun < 3 + 1
+    assert said.status in (1, 3), said.out
+
+
+async def test_servers_of_other_zones_are_not_looked_for(pair: Pair, config: Path) -> None:
+    """A resolver that says nothing of them takes its time for each name; nobody has asked about them."""
+    others = "".join(f'[servers.other{n}]\nhost = "other{n}.invalid"\n' for n in range(40))
+    config.write_text(f'{config.read_text()}\n{others}[resolver]\naddresses = ["127.0.0.1:1"]\ntimeout = "2s"\n')
+    said = await within(6, "-c", config, "--timeout", "6", "--nagios")
+    assert said.status == 0, said.out
+    assert "other" not in said.out + said.err

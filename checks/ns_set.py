@@ -107,7 +107,8 @@ class NsSet:
         for name in open_:
             found = self.names.get(name)
             if found is not None and found.certain and not found.addresses:
-                yield _unresolvable(name, found)
+                yield _unresolvable(name, found)  # there is nobody to be watched
+                continue
             if zone.discovered or (found is None and self.full):
                 continue
             if found is None or (left and not found.addresses):
@@ -164,8 +165,8 @@ def _rdata(seen: Observation) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """As names of servers are written: in lower case, without final dot."""
-    return text.lower().removesuffix(".")
+    """As names of servers are written: in lower case, without final dot but for the root, which some name there."""
+    return text.lower().removesuffix(".") or "."
 
 
 def _compared(zone: Zone, round: Round, ledger: Ledger, every: list[Copy]) -> Iterator[Finding | Unsure]:

@@ -110,7 +110,7 @@ class Met:
 
 
 def _dotted(name: str) -> str:
-    return f"{name}."
+    return name if name == "." else f"{name}."
 
 
 def _unserved(zones: Roll[ZoneEntry]) -> Iterator[int]:

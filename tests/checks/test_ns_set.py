@@ -43,7 +43,7 @@ ROWS: list[tuple[str, Zone, str, dict[str, Resolution], set[str]]] = [
     ("it is not known yet where it is", ONE, BOTH, {}, set()),
     ("it cannot be known, and the listed one is another", ONE, BOTH, {"ns2.example.com": FAILS}, MISSING),
     ("it is known from before", ONE, BOTH, {"ns2.example.com": LATE}, set()),
-    ("it does not exist", ONE, BOTH, {"ns2.example.com": GONE}, MISSING | LOST),
+    ("it does not exist", ONE, BOTH, {"ns2.example.com": GONE}, LOST),
     ("it is to be ignored", IGNORING, BOTH, {"ns2.example.com": ELSEWHERE}, set()),
     ("it is to be ignored, and does not exist", IGNORING, BOTH, {"ns2.example.com": GONE}, set()),
     ("all are to be ignored", replace(ONE, ignored=("*",)), BOTH, {"ns2.example.com": GONE}, set()),
@@ -99,9 +99,11 @@ def test_the_words() -> None:
     (found,) = judge(NsSet(names=names), ONE, reading(ONE, BOTH), Ledger(ONE.name)).findings
     assert found.text == "ns2.example.com (203.0.113.9) is in the NS set, but not among the servers watched"
     names = {"ns2.example.com": GONE}
-    lost, unwatched = judge(NsSet(names=names), ONE, reading(ONE, BOTH), Ledger(ONE.name)).findings
+    (lost,) = judge(NsSet(names=names), ONE, reading(ONE, BOTH), Ledger(ONE.name)).findings
     assert lost.text == "ns2.example.com is a nameserver of the zone, but there is no such name"
-    assert unwatched.text.startswith("ns2.example.com (there is no such name) is in the NS set, but not")
+    given = reading(ONE, "ns1.example.com.+.")
+    (root,) = judge(NsSet(names={".": BARE}), ONE, given, Ledger(ONE.name)).findings
+    assert (root.server, root.text) == (".", ". is a nameserver of the zone, but it has no address")
 
 
 def test_what_is_not_known_yet_stays_as_it_was() -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from alerting.letters import letters
-from alerting.lines import gravity
+from alerting.incident_lines import gravity
 from alerting.model import RESOLVED, Change, Incident, Line, News, Severity
-from checks.words import listed
+from alerting.unicode_names import letters
+from checks.common.text import listed
 
 UNSERVED = "no server is left that answers"
 

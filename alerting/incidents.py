@@ -7,8 +7,8 @@ from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
 
-from alerting.cause import FOLLOWS_FROM_SERVICE, SERVICE, family, fold
-from alerting.lines import current, lines_of
+from alerting.incident_lines import current, lines_of
+from alerting.incident_news import Firing, Rules, announce, announce_end
 from alerting.model import (
     OPEN,
     RESOLVED,
@@ -22,7 +22,7 @@ from alerting.model import (
     Telling,
     Transition,
 )
-from alerting.news import Firing, Rules, announce, announce_end
+from alerting.root_cause import FOLLOWS_FROM_SERVICE, SERVICE, family, fold
 from alerting.unserved import unserved_zones
 
 RELATED = FOLLOWS_FROM_SERVICE | {SERVICE}

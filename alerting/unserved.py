@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from alerting.cause import OUT_OF_SERVICE, Topology
 from alerting.model import Alert, Phase
+from alerting.root_cause import OUT_OF_SERVICE, Topology
 from checks.model import Address, Zone
 
 BAD = frozenset({Phase.PENDING, Phase.FIRING})

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import httpx
 import idna
 
-from alerting.destinations import IpAddress, refusal
+from alerting.blocked_addresses import IpAddress, refusal
 
 EXAMPLE = 'write for example "https://hooks.example.com/dns"'
 SCHEMES = ("http", "https")

@@ -19,16 +19,16 @@ from typing import Any, TextIO
 import structlog
 
 from checks.model import Address, Observation, Outcome, Query
-from monitor.canvass import Ticks
-from monitor.canvassing.wire_names import wire_names
+from monitor.cli.configuration import read
+from monitor.cli.logging import set_up
 from monitor.clock import now
-from monitor.commands.reading import read
-from monitor.config.model import Probe
-from monitor.logs import set_up
-from monitor.probe.dns import DnsProber
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.bulk.engine import Volley
+from monitor.probe.client.client import DnsProber
+from monitor.probe.message.bulk_names import wire_names
 from monitor.probe.prober import Probing
-from monitor.probe.udp import Volley
-from monitor.serving import serve
+from monitor.probe.settings import Probe
+from monitor.service.runner import serve
 
 UNPACED = Probe(max_qps_per_server=1e9)
 

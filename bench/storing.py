@@ -18,10 +18,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from checks.history import Ledger
-from checks.ledger import changes, see
 from checks.model import Address, Observation, Outcome, Query, Round, Server, Shape, Soa, Transport, Zone
-from monitor.ports import Commit, Sweep
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import changes, see
+from monitor.state.ports import Commit, Sweep
 from monitor.store.sqlite import SqliteStore
 
 Row = tuple[str, str, str]

@@ -7,10 +7,10 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import ClassVar
 
-from checks.compare import Copy, Difference, ask, content_of, copies, differences, leading, usual
-from checks.history import Ledger
+from checks.common.rrset_compare import Copy, Difference, ask, content_of, copies, differences, leading, usual
+from checks.common.text import listed
 from checks.model import Finding, Observation, Query, Round, Server, Undecided, Unsure, WantedRecord, Zone
-from checks.words import listed
+from checks.zone_state.model import Ledger
 
 BEYOND = frozenset({"ns-unresolvable", "unwatched-server"})
 """Codes of findings at servers that need not be any of the zone's."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.classify import DEAD, UNUSABLE, fault
-from checks.history import Ledger
+from checks.common.response_faults import DEAD, UNUSABLE, fault
 from checks.model import Address, Finding, Observation, Outcome, Query, Round, Server, Transport, Unsure, Zone
+from checks.zone_state.model import Ledger
 
 _UDP_DEAD = {
     Outcome.TIMEOUT: "no answer over UDP",

@@ -5,10 +5,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.compare import MACHINES, PROPAGATING, Copy, Difference, ask, copies, differences, late, leading, usual
-from checks.history import Ledger
+from checks.common.rrset_compare import (
+    MACHINES,
+    PROPAGATING,
+    Copy,
+    Difference,
+    ask,
+    copies,
+    differences,
+    late,
+    leading,
+    usual,
+)
+from checks.common.text import listed, short
 from checks.model import Finding, Observation, Query, Round, Undecided, Unsure, WantedRecord, Zone
-from checks.words import listed, short
+from checks.zone_state.model import Ledger
 
 
 @dataclass(frozen=True, slots=True)

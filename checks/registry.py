@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from checks.check import Check
+from checks.base import Check
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records

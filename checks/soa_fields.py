@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.history import Ledger
+from checks.common.text import listed, short
 from checks.model import Finding, Observation, Query, Round, Soa, Unsure, Zone
-from checks.words import listed, short
+from checks.zone_state.model import Ledger
 
 _FIELDS = ("mname", "rname", "refresh", "retry", "expire", "minimum")
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from checks.classify import DEAD, UNUSABLE
-from checks.history import Ledger, Space, Standing
-from checks.looks import SERVING
+from checks.common.response_faults import DEAD, UNUSABLE
+from checks.common.serial import above, behind, newer, path, unordered
+from checks.common.text import counted, instant, listed, moment, span
+from checks.common.versions import newer_than
 from checks.model import Address, Finding, Observation, Query, Round, Server, Soa, Transport, Undecided, Unsure, Zone
-from checks.serials import above, behind, newer, path, unordered
-from checks.versions import newer_than
-from checks.words import counted, instant, listed, moment, span
+from checks.zone_state.address import SERVING
+from checks.zone_state.model import Ledger, Space, Standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.classify import fault
-from checks.history import Ledger
+from checks.common.response_faults import fault
+from checks.common.serial import newer
+from checks.common.text import counted, span
 from checks.model import (
     Address,
     Expectation,
@@ -24,8 +25,7 @@ from checks.model import (
     Unsure,
     Zone,
 )
-from checks.serials import newer
-from checks.words import counted, span
+from checks.zone_state.model import Ledger
 
 _PERMISSION = {
     TransferResult.REFUSED: "not allowed (REFUSED)",

@@ -9,8 +9,8 @@ PAGE = ROOT / "docs" / "findings.md"
 
 sys.path.insert(0, str(ROOT))
 
-from alerting.catalogue import CATALOGUE  # noqa: E402  the project need not be installed to write its documents
-from alerting.catalogue.entry import Entry  # noqa: E402
+from alerting.runbook import CATALOGUE  # noqa: E402  the project need not be installed to write its documents
+from alerting.runbook.entry import Entry  # noqa: E402
 from checks.codes import CODES, Code  # noqa: E402
 
 HEAD = """\

@@ -2,8 +2,11 @@
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+
+Now = Callable[[], datetime]
 
 
 def now() -> datetime:

@@ -13,7 +13,7 @@ import dns.rdtypes.ANY.TSIG
 import dns.tsig
 
 from alerting.model import Secret
-from monitor.ports import Key
+from monitor.probe.types import Key
 from tests.nameserver import Asked
 
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.__main__ import COMMANDS
+from monitor.cli.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]

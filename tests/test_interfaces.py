@@ -18,14 +18,14 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from starlette.routing import Route
 
-from alerting.message import as_data, render
 from alerting.model import Cause, News, Secret, Severity
 from alerting.notifiers.webhook import Notifier
+from alerting.render import as_data, render
 from checks.model import Health, Outcome, Transport
-from checks.states import STATES
-from monitor import metrics
-from monitor.metrics import tell
+from checks.zone_state.address_status import STATES
+from monitor.web import metrics
 from monitor.web.app import build
+from monitor.web.metrics import tell
 from tests.alerting.hookserver import Request, hookserver
 from tests.contract.test_notifiers import TELLING
 from tests.web.ask import client
@@ -89,7 +89,7 @@ def test_every_metric_is_described_and_no_other() -> None:
 
 def test_no_metric_is_left_that_only_some_state_shows() -> None:
     """Those that are named in the program are those that the state above has shown."""
-    sources = [Path(metrics.__file__), Path(metrics.__file__).with_name("series.py")]
+    sources = [Path(metrics.__file__), Path(metrics.__file__).with_name("zone_metrics.py")]
     named = {name for source in sources for name in re.findall(r'"(soawatch_\w+)"', source.read_text())}
     shown = {name.removesuffix("_total").removesuffix("_info") for name in emitted()}
     assert named == shown

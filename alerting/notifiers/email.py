@@ -19,9 +19,9 @@ import aiosmtplib
 import idna
 
 from alerting.model import DeliveryError, News, Notification, Remark, Secret
-from alerting.trust import Trust
+from alerting.tls_trust import Trust
 from alerting.urls import address_in, host_fault
-from checks.words import span
+from checks.common.text import span
 
 FAREWELL = 2.0
 """Seconds that a server may take to say goodbye."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from alerting.http import post, remembering, signature
 from alerting.model import Notification, Remark, Secret
-from alerting.post import post, remembering, signature
-from alerting.trust import Trust
+from alerting.tls_trust import Trust
 from alerting.urls import BadUrl, forbidden, parsed
-from checks.words import counted
+from checks.common.text import counted
 
 SHORTEST_SECRET = 10
 """Octets: 80 bits."""

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import translate
 
 from checks.model import Address
-from checks.roll import Roll
-from monitor.config.demand import demands, total
+from checks.model.zone_table import Roll
 from monitor.config.durations import written
 from monitor.config.errors import Book, KeyPath, quoted
+from monitor.config.load_estimate import demands, total
 from monitor.config.model import Config, ZoneEntry
 
 CASES = (("records", "records"), ("transfer", "transfers"))

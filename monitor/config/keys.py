@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 
 from alerting.model import Secret
-from checks.words import counted
-from monitor import names
-from monitor.config import raw
+from checks.common.text import counted
+from monitor.config import file_model as raw
 from monitor.config.errors import Book, KeyPath, known, near, quoted
 from monitor.config.secrets import Place, secret
-from monitor.ports import Key
+from monitor.probe.message import names
+from monitor.probe.types import Key
 
 ALGORITHMS = {
     "hmac-md5": "hmac-md5.sig-alg.reg.int",

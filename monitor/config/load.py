@@ -9,24 +9,27 @@ from typing import Any
 from pydantic import BaseModel
 
 from alerting.model import Policy, Secret, Severity
-from checks.check import Check
+from checks.base import Check
 from checks.codes import CODES
+from checks.common.text import counted
 from checks.registry import CHECKS
-from checks.words import counted
-from monitor.config import addresses, raw, reading
+from monitor.config import addresses
+from monitor.config import file_model as raw
+from monitor.config import toml_reader as reading
 from monitor.config.advice import advise
 from monitor.config.durations import written
 from monitor.config.errors import Book, ConfigError, near, quoted
 from monitor.config.files import other_kind
 from monitor.config.keys import keys
-from monitor.config.lists import Lists
-from monitor.config.model import Config, Probe, Resolver, Service, TransferLimits
+from monitor.config.model import Config, Resolver, Service
 from monitor.config.receivers import receivers, routes
 from monitor.config.secrets import Place, secret
 from monitor.config.servers import server_paths, servers
 from monitor.config.settings import settings, severity
-from monitor.config.upstreams import check_upstreams
+from monitor.config.transfer_circles import check_upstreams
+from monitor.config.zone_lists import Lists
 from monitor.config.zones import Around, ignored
+from monitor.probe.settings import Probe, TransferLimits
 
 __all__ = ["ConfigError", "load", "parse"]
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from alerting.model import Policy, Route, Secret, Severity
-from checks.check import Check
+from alerting.notifier import Notifier
+from checks.base import Check
 from checks.model import Address, TransferRule, WantedRecord, alike, belonging
-from checks.roll import Roll
-from monitor.ports import Key, Notifier
+from checks.model.zone_table import Roll
+from monitor.probe.settings import Probe
+from monitor.probe.types import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,33 +26,6 @@ class Service:
     url: str | None = None
     retention: timedelta = timedelta(days=90)
     log_format: str = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class TransferLimits:
-    """Where a transfer is ended by us: seconds, octets, messages and records."""
-
-    deadline: float = 60.0
-    octets: int = 100_000_000
-    messages: int = 100_000
-    records: int = 5_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """How questions are asked. ``timeout`` is per attempt, in seconds; ``source`` are addresses to ask from."""
-
-    timeout: float = 2.0
-    attempts: int = 3
-    max_qps_per_server: float = 200.0
-    max_in_flight: int = 256
-    transfers_per_server: int = 2
-    transfer: TransferLimits = TransferLimits()
-    source: tuple[str, ...] = ()
-    workers: int = 1
-    """Processes that ask for serials, each for its share of the zones; 1: the service itself asks."""
-    max_qps: float | None = None
-    """Questions a second to all servers together; None for no limit."""
 
 
 @dataclass(frozen=True, slots=True)

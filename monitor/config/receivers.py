@@ -10,15 +10,15 @@ from typing import Any
 
 import alerting.notifiers
 from alerting.model import Route
+from alerting.notifier import Notifier
 from checks.codes import CODES
-from monitor import names
-from monitor.config import raw
+from monitor.config import file_model as raw
 from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
 from monitor.config.files import check_kind, reason
 from monitor.config.secrets import Place
 from monitor.config.secrets import keys as secret_keys
 from monitor.config.settings import settings, severity
-from monitor.ports import Notifier
+from monitor.probe.message import names
 
 LONGEST_PATTERN = 1024
 
@@ -95,7 +95,7 @@ def _check_certificates(book: Book, path: KeyPath, receiver: Notifier) -> None:
 
 
 def routes(book: Book, file: raw.File, defined: tuple[str, ...]) -> tuple[Route, ...]:
-    """The routes as written; where there is none, every receiver hears everything (alerting/route.py).
+    """The routes as written; where there is none, every receiver hears everything (alerting/routing.py).
 
     ``defined`` are the names of all receivers of the file, also of those in which there is a mistake.
     """

@@ -6,8 +6,8 @@ import dns.exception
 import dns.rdatatype
 
 from checks.model import WantedRecord
-from monitor import canonical, names
 from monitor.config.errors import Wrong, near, quoted
+from monitor.probe.message import canonical, names
 
 _META = frozenset({"ANY", "AXFR", "IXFR", "OPT", "TSIG", "TKEY", "MAILA", "MAILB", "NONE", "TYPE0"})
 _COMMON = (

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from checks.model import Address
-from monitor import names
-from monitor.config import addresses, raw
+from monitor.config import addresses
+from monitor.config import file_model as raw
 from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
 from monitor.config.model import ServerEntry
+from monitor.probe.message import names
 
 
 def server_name(text: str) -> str:

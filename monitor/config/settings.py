@@ -19,8 +19,8 @@ from alerting.model import Secret, Severity
 from checks.model import Address
 from monitor.config import addresses, durations, secrets
 from monitor.config.errors import Book, KeyPath, Wrong, near, quoted
-from monitor.config.reading import words
 from monitor.config.secrets import Place
+from monitor.config.toml_reader import words
 
 T = TypeVar("T")
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checks.model import Expectation, TransferRule, WantedRecord
-from monitor import names
-from monitor.config import raw, records
+from monitor.config import file_model as raw
+from monitor.config import records
 from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.config.servers import reference
+from monitor.probe.message import names
 
 LARGEST_HINT = 12
 

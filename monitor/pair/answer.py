@@ -11,10 +11,10 @@ from dns.rcode import Rcode
 from dns.rdataset import Rdataset
 from dns.rdatatype import RdataType
 
-from monitor.pair.conduct import Condition
-from monitor.pair.holding import Served, Zones
+from monitor.pair.behaviour import Condition
 from monitor.pair.render import rrset
 from monitor.pair.request import Request, reply
+from monitor.pair.zone_copy import Served, Zones
 from monitor.pair.zonedata import ZoneData
 
 _CHAIN = 8

@@ -6,9 +6,9 @@ import dns.name
 from dns.rdatatype import RdataType
 
 from monitor.pair.nameserver import Nameserver
-from monitor.pair.template import MAIL
+from monitor.pair.zone_template import MAIL
 from monitor.pair.zonedata import ZoneData
-from monitor.ports import Key
+from monitor.probe.types import Key
 
 RECORDS = f'"www A", {{ name = "mail", type = "A", expect = ["{MAIL}"] }}'
 """What is watched of the zones that come with the pair."""

@@ -12,9 +12,9 @@ import structlog
 
 from checks.model import Address
 from monitor.pair import sockets
-from monitor.pair.conduct import Conduct, Tcp, Wire
+from monitor.pair.behaviour import Conduct, Tcp, Wire
 from monitor.pair.exchange import Reply
-from monitor.pair.mischief import false, forged, garbage
+from monitor.pair.forged_packets import false, forged, garbage
 
 log = structlog.get_logger(__name__)
 

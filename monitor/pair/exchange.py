@@ -12,12 +12,12 @@ from dns.rdatatype import RdataType
 
 from monitor.pair import tsig
 from monitor.pair.answer import answer, unknown_version, upward
-from monitor.pair.conduct import Answers, Conduct, Edns, Stream
-from monitor.pair.holding import Zones
+from monitor.pair.behaviour import Answers, Conduct, Edns, Stream
 from monitor.pair.render import render
 from monitor.pair.request import PAYLOAD, Request, bare, read, reply
 from monitor.pair.transfer_out import Refusal, bent, pages, permit, records, refuse
 from monitor.pair.tsig import BadTsig, Keys, Signed
+from monitor.pair.zone_copy import Zones
 
 _PLAIN = 512
 _MOST = 65_535

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from monitor.pair.conduct import Conduct
+from monitor.pair.behaviour import Conduct
 from monitor.pair.fault import Fault
 from monitor.pair.faults_transfer import TRANSFER
 from monitor.pair.faults_wire import WIRE

@@ -1,6 +1,6 @@
 """Which faults lie in how a zone is handed over?"""
 
-from monitor.pair.conduct import Stream, Transfers
+from monitor.pair.behaviour import Stream, Transfers
 from monitor.pair.fault import row
 
 TRANSFER = (

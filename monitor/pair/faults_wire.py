@@ -1,6 +1,6 @@
 """Which faults lie in how a server is reached, and in how it answers?"""
 
-from monitor.pair.conduct import Answers, Condition, Edns, Tcp, Wire
+from monitor.pair.behaviour import Answers, Condition, Edns, Tcp, Wire
 from monitor.pair.fault import row
 
 WIRE = (

@@ -1,6 +1,6 @@
 """Which faults lie in the zone that a server holds?"""
 
-from monitor.pair.conduct import Condition
+from monitor.pair.behaviour import Condition
 from monitor.pair.fault import row
 
 CHANGED_RECORD = "www 300 A 192.0.2.66"

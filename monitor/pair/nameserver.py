@@ -11,14 +11,15 @@ from dns.name import Name
 from dns.rcode import Rcode
 
 from checks.model import Address
-from monitor.pair import holding as holdings
+from monitor.clock import Now
 from monitor.pair import tsig
-from monitor.pair.conduct import Conduct
+from monitor.pair import zone_copy as holdings
+from monitor.pair.behaviour import Conduct
 from monitor.pair.endpoint import IDLE, Endpoint
 from monitor.pair.exchange import Position, Reply, exchange
-from monitor.pair.holding import Holding, Served
 from monitor.pair.request import HEADER, bare
-from monitor.ports import Key, Now
+from monitor.pair.zone_copy import Holding, Served
+from monitor.probe.types import Key
 
 log = structlog.get_logger(__name__)
 

@@ -15,8 +15,9 @@ from dns.rcode import to_text as rcode_text
 from dns.rdatatype import RdataType
 
 from checks.model import Address
-from monitor.pair import ask, tsig
-from monitor.pair.ask import NoAnswer
+from monitor.pair import client as ask
+from monitor.pair import tsig
+from monitor.pair.client import NoAnswer
 from monitor.pair.zonedata import ZoneData
 
 log = structlog.get_logger(__name__)

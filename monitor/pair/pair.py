@@ -13,17 +13,18 @@ import dns.tsig
 from dns.name import Name
 
 from alerting.model import Secret
-from monitor import names
+from monitor.clock import Now
 from monitor.pair import faults, tsig, zonedata
 from monitor.pair.config_text import config_text
-from monitor.pair.holding import Holding
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.notify import notify
 from monitor.pair.secondary import Secondary
-from monitor.pair.template import Timers, zone_text
 from monitor.pair.upstream import Upstream
+from monitor.pair.zone_copy import Holding
+from monitor.pair.zone_template import Timers, zone_text
 from monitor.pair.zonedata import BadZone
-from monitor.ports import Key, Now
+from monitor.probe.message import names
+from monitor.probe.types import Key
 
 CLIENT_KEY = "xfr"
 _PEER_KEY = "between-servers"

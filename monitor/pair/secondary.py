@@ -8,11 +8,11 @@ import structlog
 from dns.name import Name
 
 from monitor.pair import zonedata
-from monitor.pair.ask import NoAnswer
-from monitor.pair.conduct import Conduct
-from monitor.pair.holding import Holding
+from monitor.pair.behaviour import Conduct
+from monitor.pair.client import NoAnswer
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.upstream import Upstream, fetch, poll
+from monitor.pair.zone_copy import Holding
 
 log = structlog.get_logger(__name__)
 

@@ -14,11 +14,11 @@ from dns.rdatatype import RdataType
 
 from monitor.pair import tsig, zonedata
 from monitor.pair.answer import WHY
-from monitor.pair.conduct import Condition, Stream, Transfers
-from monitor.pair.holding import Served, Zones
+from monitor.pair.behaviour import Condition, Stream, Transfers
 from monitor.pair.render import Page
 from monitor.pair.request import Request, reply
 from monitor.pair.tsig import Signed
+from monitor.pair.zone_copy import Served, Zones
 from monitor.pair.zonedata import Rr, ZoneData
 
 _LONGEST = 65_535

@@ -15,7 +15,7 @@ from dns.name import Name
 from dns.rcode import Rcode
 from dns.rdtypes.ANY.TSIG import TSIG
 
-from monitor.ports import Key
+from monitor.probe.types import Key
 
 FUDGE = 300
 _RECORD = struct.Struct("!HHI")

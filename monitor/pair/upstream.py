@@ -21,8 +21,9 @@ from dns.rcode import to_text as rcode_text
 from dns.rdatatype import RdataType
 
 from checks.model import Address
-from monitor.pair import ask, tsig, zonedata
-from monitor.pair.ask import NoAnswer
+from monitor.pair import client as ask
+from monitor.pair import tsig, zonedata
+from monitor.pair.client import NoAnswer
 from monitor.pair.request import PAYLOAD
 from monitor.pair.zonedata import ZoneData
 

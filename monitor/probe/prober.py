@@ -5,16 +5,17 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import islice
 
 from checks.model import Address, Observation, Query, Transport
-from monitor.config.model import Probe
-from monitor.ports import Key, Now
-from monitor.probe.asked import Asking
-from monitor.probe.call import Call
-from monitor.probe.dns import DnsProber
-from monitor.probe.question import AXFR, Question, question
-from monitor.probe.sockets import Unasked
-from monitor.probe.udp import Engine
-from monitor.probe.volley import Kind, Volley
-from monitor.status import ProbeCounts
+from monitor.clock import Now
+from monitor.probe.bulk.batches import Kind, Volley
+from monitor.probe.bulk.call import Asking
+from monitor.probe.bulk.engine import Engine
+from monitor.probe.client.client import DnsProber
+from monitor.probe.client.result_stream import Call
+from monitor.probe.client.sockets import Unasked
+from monitor.probe.message.request import AXFR, Question, question
+from monitor.probe.settings import Probe
+from monitor.probe.stats import ProbeCounts
+from monitor.probe.types import Key
 
 _CHUNK = 500
 """Queries taken from the caller before everybody else has a turn."""

@@ -6,9 +6,11 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from monitor.ports import StoreError, StoreUnavailable
-from monitor.store import opening, packing, schema, session
-from monitor.store.failing import told
+from monitor.state.ports import StoreError, StoreUnavailable
+from monitor.store import legacy_packing as packing
+from monitor.store import open as opening
+from monitor.store import schema, session
+from monitor.store.errors import told
 from monitor.store.files import beside
 
 _SCRATCH = (None, "/dev/shm")  # noqa: S108  a directory of our own is made in it

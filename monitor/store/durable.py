@@ -17,11 +17,11 @@ from typing import TypeVar
 import structlog
 
 from alerting.model import Incident, Telling
-from checks.history import Propagation
-from monitor.ports import (
+from checks.zone_state.model import Propagation
+from monitor.clock import Now
+from monitor.state.ports import (
     Claimed,
     Commit,
-    Now,
     OutboxCount,
     Recreated,
     Remembered,
@@ -32,9 +32,12 @@ from monitor.ports import (
     StoreUnavailable,
     Sweep,
 )
-from monitor.store import history, opening, outbox, rescue, words, writing
+from monitor.store import history, outbox, rescue
+from monitor.store import intern_table as words
+from monitor.store import open as opening
+from monitor.store import writer as writing
 from monitor.store.archive import open_archive
-from monitor.store.failing import told
+from monitor.store.errors import told
 from monitor.store.identity import Loss, Lost
 from monitor.store.sqlite import SqliteStore
 

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from alerting.model import Alert, Incident
-from checks.history import Ledger, Propagation
 from checks.model import Address
-from checks.packed import Packer
-from monitor.ledgers import Ledgers
-from monitor.ports import Remembered, RunRow, StoreError
-from monitor.store import words
+from checks.zone_state.codec import Packer
+from checks.zone_state.model import Ledger, Propagation
+from monitor.state.ports import Remembered, RunRow, StoreError
+from monitor.state.zone_states import Ledgers
+from monitor.store import intern_table as words
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
 from monitor.store.outbox import DESTINATIONS
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from monitor.ports import StoreError
+from monitor.state.ports import StoreError
 from monitor.store import schema, session
 from monitor.store.files import beside
 

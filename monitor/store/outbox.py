@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from alerting.model import Incident, News, Telling
-from monitor.ports import Claimed, OutboxCount, Settled
+from monitor.state.ports import Claimed, OutboxCount, Settled
 from monitor.store.codec import UNREADABLE, decode, encode, moment, moment_or_none, stamp
 
 DESTINATIONS = "destinations"

@@ -4,10 +4,11 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-from checks.history import Ledger
-from monitor.ports import StoreError
-from monitor.store import history, opening
-from monitor.store.failing import told
+from checks.zone_state.model import Ledger
+from monitor.state.ports import StoreError
+from monitor.store import history
+from monitor.store import open as opening
+from monitor.store.errors import told
 from monitor.store.files import beside
 
 

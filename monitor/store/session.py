@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from monitor.ports import Now
+from monitor.clock import Now
 from monitor.store.codec import stamp
 from monitor.store.files import beside, sync_directory
 

@@ -14,10 +14,14 @@ from typing import TypeVar
 import structlog
 
 from alerting.model import Incident, Telling
-from checks.history import Propagation
-from monitor.ports import Claimed, Commit, Now, OutboxCount, Remembered, RunRow, Settled, StoreBlank, StoreError, Sweep
-from monitor.store import history, opening, outbox, rescue, session, words, writing
-from monitor.store.failing import told, transaction
+from checks.zone_state.model import Propagation
+from monitor.clock import Now
+from monitor.state.ports import Claimed, Commit, OutboxCount, Remembered, RunRow, Settled, StoreBlank, StoreError, Sweep
+from monitor.store import history, outbox, rescue, session
+from monitor.store import intern_table as words
+from monitor.store import open as opening
+from monitor.store import writer as writing
+from monitor.store.errors import told, transaction
 from monitor.store.history import last_look
 from monitor.store.identity import Loss, OpenFiles
 from monitor.store.session import Lock

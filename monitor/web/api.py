@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alerting.message import as_data
+from alerting.render import as_data
 from checks.model import Health
+from monitor.web.api_schema import servers_data, zone_data, zone_summary
 from monitor.web.context import WebContext
-from monitor.web.lookup import find_zone
+from monitor.web.page_models import healths
 from monitor.web.paging import whole
-from monitor.web.shapes import servers_data, zone_data, zone_summary
-from monitor.web.shown import Shown
-from monitor.web.views import healths
+from monitor.web.snapshot import Shown
+from monitor.web.zone_lookup import find_zone
 
 MOST = 1000
 

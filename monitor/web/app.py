@@ -11,19 +11,19 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from monitor.ports import StoreError
+from monitor.state.ports import StoreError
 from monitor.web.api import Api
-from monitor.web.attempts import Attempts
-from monitor.web.clients import behind
+from monitor.web.auth import COOKIE, HEADERS, Guard, admit, read_form, same
+from monitor.web.client_address import behind
 from monitor.web.context import Settings, View, WebContext
 from monitor.web.events import Events
-from monitor.web.guard import COOKIE, HEADERS, Guard, admit, read_form, same
-from monitor.web.look import Look
+from monitor.web.login_attempts import Attempts
+from monitor.web.metrics_endpoint import Scrape
+from monitor.web.page_models import standing_still
 from monitor.web.pages import Pages
-from monitor.web.scrape import Scrape
-from monitor.web.shown import Shown
+from monitor.web.snapshot import Shown
 from monitor.web.static import load
-from monitor.web.views import standing_still
+from monitor.web.templating import Look
 
 __all__ = ["Settings", "View", "WebContext", "build"]
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alerting.model import Secret
-from monitor.ports import Now, Store
-from monitor.status import Measures, Status
-from monitor.web.watchers import Watchers
+from monitor.clock import Now
+from monitor.state.ports import Store
+from monitor.state.status import Measures, Status
+from monitor.web.event_hub import Watchers
 
 
 class View(StrEnum):

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from monitor.web.context import WebContext
-from monitor.web.watchers import Ticks, TooMany
+from monitor.web.event_hub import Ticks, TooMany
 
 PING = 15.0
 """Seconds between comments that keep proxies from closing a quiet stream."""

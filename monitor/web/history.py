@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from checks.words import span
-from monitor.ports import RunRow
-from monitor.web.words import clock, many
+from checks.common.text import span
+from monitor.state.ports import RunRow
+from monitor.web.formatting import clock, many
 
 SPANS: dict[str, timedelta] = {
     "10m": timedelta(minutes=10),

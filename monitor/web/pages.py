@@ -11,20 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from alerting.catalogue import CATALOGUE
 from alerting.model import Incident
+from alerting.runbook import CATALOGUE
 from checks.codes import CODES
 from checks.model import Health
-from monitor.ports import RunRow, StoreError
-from monitor.status import Status, ZoneStatus
+from monitor.state.ports import RunRow, StoreError
+from monitor.state.status import Status, ZoneStatus
 from monitor.web.context import WebContext
 from monitor.web.history import SPANS, Picture, draw, fitting
-from monitor.web.look import Look
-from monitor.web.lookup import find_zone
-from monitor.web.paging import page, page_of
-from monitor.web.rows import code_path, finding_rows, incident_row
-from monitor.web.shown import Shown
-from monitor.web.views import (
+from monitor.web.page_models import (
     address_rows,
     check_rows,
     healths,
@@ -34,6 +29,11 @@ from monitor.web.views import (
     server_rows,
     zone_rows,
 )
+from monitor.web.paging import page, page_of
+from monitor.web.row_models import code_path, finding_rows, incident_row
+from monitor.web.snapshot import Shown
+from monitor.web.templating import Look
+from monitor.web.zone_lookup import find_zone
 
 log = structlog.get_logger(__name__)
 

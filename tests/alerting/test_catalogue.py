@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.catalogue import CATALOGUE, explain
-from alerting.catalogue.dig import dig
-from alerting.catalogue.entry import SERVERS
+from alerting.runbook import CATALOGUE, explain
+from alerting.runbook.commands import dig
+from alerting.runbook.entry import SERVERS
 from checks.codes import CODES
+from checks.common.serial import newer, unordered
 from checks.registry import CHECKS
-from checks.serials import newer, unordered
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 

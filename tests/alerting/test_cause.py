@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.cause import FAMILIES, FEEDS_NOTHING, OUT_OF_SERVICE, Topology, fold
 from alerting.model import Alert, Cause, Phase, Severity
+from alerting.root_cause import FAMILIES, FEEDS_NOTHING, OUT_OF_SERVICE, Topology, fold
 from checks.codes import CODES
 from checks.model import Server, Zone
-from checks.roll import Roll
+from checks.model.zone_table import Roll
 from tests.alerting.stories import alert, server, zone
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from alerting.message import render
 from alerting.model import DeliveryError, News, Notification, Secret
 from alerting.notifiers.email import Notifier, Smtp, one_line, written
+from alerting.render import render
 from tests.alerting.certificates import certified
 from tests.alerting.mailserver import MailServer, mailserver
 from tests.alerting.stories import minute

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.cause import Topology
+from alerting.incident_news import Rules, telling_id
 from alerting.incidents import Book, Kept, incident_id, review, update
 from alerting.model import (
     Alert,
@@ -25,7 +25,7 @@ from alerting.model import (
     Told,
     Transition,
 )
-from alerting.news import Rules, telling_id
+from alerting.root_cause import Topology
 from checks.model import Server, Zone
 from tests.alerting.stories import START, alert, minute, zone
 

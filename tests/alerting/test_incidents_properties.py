@@ -8,12 +8,12 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.cause import Topology
+from alerting.alert_state import apply, withdraw
+from alerting.incident_news import Rules
 from alerting.incidents import Book, Kept, review, update
 from alerting.model import Alert, AlertKey, Incident, Line, News, Phase, Policy, Route, Severity, Telling
-from alerting.news import Rules
-from alerting.route import route
-from alerting.state import apply, withdraw
+from alerting.root_cause import Topology
+from alerting.routing import route
 from checks.model import Finding
 from monitor.store.codec import decode, encode
 from tests.alerting.stories import START, finding, verdict, zone

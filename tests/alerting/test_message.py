@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.message import as_data, headline, link, plain, render, shown_zone
 from alerting.model import Cause, Incident, Line, News, Severity, Telling
+from alerting.render import as_data, headline, link, plain, render, shown_zone
 from tests.alerting.stories import START, minute
 
 IDN = "xn--bcher-kva.example."

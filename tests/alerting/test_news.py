@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from alerting.cause import Topology
 from alerting.headline import UNSERVED, changes, headline
 from alerting.incidents import update
-from alerting.message import render
 from alerting.model import Alert, Change, News, Phase, Policy, Reason, Route, Severity, Telling, Transition
+from alerting.render import render
+from alerting.root_cause import Topology
 from checks.model import Address, Server, Zone
 from tests.alerting.stories import ADDRESSES, alert, minute, zone
 from tests.alerting.test_incidents import Desk, said

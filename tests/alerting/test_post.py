@@ -13,12 +13,12 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from alerting.destinations import refusal
-from alerting.message import render
+from alerting.blocked_addresses import refusal
+from alerting.http import MOST_WAIT, Resolve, post, remembering, retry_after
 from alerting.model import DeliveryError, Secret
 from alerting.notifiers.webhook import Notifier
-from alerting.post import MOST_WAIT, Resolve, post, remembering, retry_after
-from alerting.trust import Trust
+from alerting.render import render
+from alerting.tls_trust import Trust
 from tests.alerting.certificates import certified
 from tests.alerting.hookserver import (
     Behaviour,

@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alerting.cause import Topology
 from alerting.model import Alert, Incident, News, Policy, Severity, Telling, Transition
-from checks.check import Check
-from checks.history import Ledger
+from alerting.root_cause import Topology
+from checks.base import Check
 from checks.model import Address, Observation, Outcome, Query, Round, Server, Shape, Soa, Transport, Zone
 from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
-from monitor.memory import Memory
-from monitor.pipeline import Plan, handle, reminders
-from monitor.ports import Remembered
+from checks.zone_state.model import Ledger
+from monitor.state.memory import Memory
+from monitor.state.pipeline import Plan, handle, reminders
+from monitor.state.ports import Remembered
 from monitor.store.codec import decode, encode
 from tests.alerting.stories import START
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from alerting.model import Cause, Incident, Route, Severity
-from alerting.route import route
+from alerting.routing import route
 from tests.alerting.stories import START
 
 INCIDENT = Incident(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerting.alert_state import MOVES, advance, apply, due, recheck, withdraw
 from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Severity
-from alerting.state import MOVES, advance, apply, due, recheck, withdraw
 from checks.model import Finding, Health, Unsure
 from tests.alerting.stories import ADDRESSES, SIGNS, START, finding, key, minute, verdict
 

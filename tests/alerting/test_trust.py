@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from alerting.model import DeliveryError, Secret
+from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
-from alerting.trust import Trust
-from monitor.ports import Notifier
+from alerting.tls_trust import Trust
 from tests.alerting.certificates import certified
 from tests.alerting.hookserver import hookserver
 from tests.alerting.mailserver import mailserver

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from checks.model import Address, Server, Zone
-from checks.roll import Roll
-from monitor.board import Board
-from monitor.status import ZoneStatus
+from checks.model.zone_table import Roll
+from monitor.state.status import ZoneStatus
+from monitor.state.zone_index import Board
 from tests.web.build import NOW
 
 

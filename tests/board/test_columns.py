@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.columns import MISS, alike, first_of, masked, nth, places, ranked, select
+from monitor.state.column_search import MISS, alike, first_of, masked, nth, places, ranked, select
 
 columns = st.one_of(
     st.lists(st.sampled_from([0, 1, 2, MISS]), max_size=400).map(bytes),

@@ -5,9 +5,9 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.columns import MISS
-from monitor.names import unicode
-from monitor.seek import KEPT, SLICE, Seek, wanted
+from monitor.probe.message.names import unicode
+from monitor.state.column_search import MISS
+from monitor.state.search import KEPT, SLICE, Seek, wanted
 
 NAMES = ("bank.example.", "xn--bcher-kva.example.", "xn--fiqs8s.", "zz.", "2.0.192.in-addr.arpa.")
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from checks.model import Health
-from monitor.status import Status
+from monitor.state.status import Status
 from monitor.web.context import View
-from monitor.web.shown import Shown
+from monitor.web.snapshot import Shown
 from tests.board.build import board_of
 from tests.web.ask import client
 from tests.web.build import HIDDEN, NAMES, SERVERS, TOKEN, bad, finding, pictures, stage, status, troubled, zone

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from alerting.model import Severity
 from checks.codes import CODES
 from checks.model import Address, Health, Server, Zone
-from checks.roll import Roll, difference
-from checks.states import STATES
-from monitor.board import Board
-from monitor.names import unicode
-from monitor.pictures import Pictures
-from monitor.status import AddressStatus, ServerTally, Zones, ZoneStatus
-from monitor.web.veil import public_zone, veil
+from checks.model.zone_table import Roll, difference
+from checks.zone_state.address_status import STATES
+from monitor.probe.message.names import unicode
+from monitor.state.drawn_zones import Pictures
+from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus
+from monitor.state.zone_index import Board
+from monitor.web.redaction import public_zone, veil
 from tests.web.build import NOW, ago, finding
 
 SERVERS = (

@@ -9,10 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from checks.check import Check
-from checks.history import Ledger
-from checks.judge import judge
-from checks.ledger import lag, see
+from checks.base import Check
+from checks.evaluation import judge
 from checks.model import (
     Address,
     Health,
@@ -30,6 +28,8 @@ from checks.model import (
     Zone,
 )
 from checks.soa_serial import SoaSerial
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import lag, see
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from checks.history import Ledger
-from checks.judge import judge
-from checks.ledger import see
+from checks.evaluation import judge
 from checks.model import Round
 from checks.soa_serial import SoaSerial
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import see
 from tests.checks.build import NOON, gather, query, seen, server, zone
 from tests.checks.test_ledger import rebuilt
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.history import Ledger
-from checks.judge import judge
+from checks.evaluation import judge
 from checks.model import Finding, Health, Observation, Query, Round, Undecided, Unsure, Verdict, Zone
+from checks.zone_state.model import Ledger
 from tests.checks.build import NOON, look, zone
 
 PAIR = zone()

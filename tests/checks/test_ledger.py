@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from checks.history import Doubt, Ledger, Propagation, RunChange, Space, Standing, Version
-from checks.ledger import LEFT, behind_since, changes, lag, see, space_of, standing_of
+from checks.common.versions import MOST
 from checks.model import Address, Transport, Zone
-from checks.versions import MOST
+from checks.zone_state.model import Doubt, Ledger, Propagation, RunChange, Space, Standing, Version
+from checks.zone_state.update import LEFT, behind_since, changes, lag, see, space_of, standing_of
 from tests.checks.build import MINUTE, NOON, SOA, gather, look, looked, query, seen, server, story, zone
 
 PAIR = zone()

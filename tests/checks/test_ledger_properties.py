@@ -6,13 +6,13 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.history import Ledger
-from checks.judge import judge
-from checks.ledger import changes, lag, see
+from checks.common.serial import behind
+from checks.common.versions import MOST
+from checks.evaluation import judge
 from checks.model import Health, Zone
-from checks.serials import behind
 from checks.soa_serial import SoaSerial
-from checks.versions import MOST
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import changes, lag, see
 from tests.checks.build import MINUTE, NOON, looked, server, zone
 from tests.checks.test_ledger import rebuilt
 

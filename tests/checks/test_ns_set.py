@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from checks.history import Ledger
-from checks.judge import judge
+from checks.evaluation import judge
 from checks.model import Health, Round, Server, Verdict, WantedRecord, Zone
 from checks.ns_set import NsSet, Resolution, names_given
+from checks.zone_state.model import Ledger
 from tests.checks.build import gather, has, query, seen, server, zone
 from tests.checks.test_records import NOW, known, read
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from checks.history import Doubt, Ledger, Space, Standing, Version
-from checks.judge import judge
-from checks.ledger import see
+from checks.evaluation import judge
 from checks.model import Address, Outcome, Soa, Zone
-from checks.packed import Packer
 from checks.soa_serial import SoaSerial
-from checks.wordbook import Word, Words
-from monitor.store.words import text, word
+from checks.zone_state.codec import Packer
+from checks.zone_state.intern_table import Word, Words
+from checks.zone_state.model import Doubt, Ledger, Space, Standing, Version
+from checks.zone_state.update import see
+from monitor.store.intern_table import text, word
 from tests.checks.build import MINUTE, NOON, SOA, codes, looked, server, story, zone
 from tests.checks.test_ledger_properties import looks, zones
 
@@ -189,7 +189,7 @@ def test_zones_that_are_alike_share_their_words_though_their_soa_has_their_name(
 
 
 def test_words_that_are_full_take_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checks.wordbook.MOST_WORDS", 1)
+    monkeypatch.setattr("checks.zone_state.intern_table.MOST_WORDS", 1)
     assert Packer().pack(STILL) is None
 
 

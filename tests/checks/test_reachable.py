@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from checks.classify import DEAD, Fault, fault
-from checks.history import Ledger
-from checks.judge import judge
+from checks.common.response_faults import DEAD, Fault, fault
+from checks.evaluation import judge
 from checks.model import Health, Observation, Outcome, Query, Shape, Transport, Unsure, Zone
 from checks.reachable import MANGLED, Reachable
+from checks.zone_state.model import Ledger
 from tests.checks.build import NOON, gather, query, seen, server, zone
 
 PAIR = zone()

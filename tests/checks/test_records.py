@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from checks.compare import PROPAGATING, Content
-from checks.history import Ledger
-from checks.judge import judge
+from checks.common.rrset_compare import PROPAGATING, Content
+from checks.evaluation import judge
 from checks.model import Health, Observation, Outcome, Round, RrSet, Shape, Undecided, Verdict, WantedRecord, Zone
 from checks.ns_set import ALONE, NsSet
 from checks.records import Records
+from checks.zone_state.model import Ledger
 from tests.checks.build import MINUTE, NOON, gather, has, query, seen, server, story, zone
 
 WWW = WantedRecord("www.example.com.", "A")

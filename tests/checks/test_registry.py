@@ -8,7 +8,7 @@ from textwrap import indent
 
 import pytest
 
-from checks.check import Check
+from checks.base import Check
 from checks.codes import CODES
 from checks.registry import CHECKS
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.model import Address, Expectation, Server, TransferRule, WantedRecord, Zone
-from checks.roll import Roll, difference
+from checks.model.zone_table import Roll, difference
 
 NS1, NS2 = Server("ns1", (Address("192.0.2.1"),)), Server("ns2", (Address("192.0.2.2"), Address("2001:db8::2")))
 

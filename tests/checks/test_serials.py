@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.serials import HALF, SPAN, above, behind, distance, newer, newest, path, unordered
+from checks.common.serial import HALF, SPAN, above, behind, distance, newer, newest, path, unordered
 
 serial = st.integers(0, SPAN - 1)
 

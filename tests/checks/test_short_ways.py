@@ -7,9 +7,9 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.history import Ledger
-from checks.ledger import latest, long_way, quiet, see
 from checks.model import Address, Round, Soa, Zone
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import latest, long_way, quiet, see
 from tests.checks.build import MINUTE, NOON, SOA, looked, places, server, zone
 from tests.checks.test_ledger_properties import GROUPS, NAMED, UNNAMED, looks, zones
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from checks.history import Ledger
-from checks.judge import judge
+from checks.evaluation import judge
 from checks.model import Health, Observation, Soa, Zone
 from checks.soa_fields import SoaFields
+from checks.zone_state.model import Ledger
 from tests.checks.build import SOA, codes, gather, query, seen, server, zone
 
 TRIO = zone("ns1", "ns2", "ns3", primary=None)

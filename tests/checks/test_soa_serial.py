@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.history import Ledger
-from checks.ledger import see
+from checks.common.serial import newer
 from checks.model import Finding, Health, Undecided, Unsure, Zone
-from checks.serials import newer
 from checks.soa_serial import SoaSerial
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import see
 from tests.checks.build import MINUTE, NOON, QUICK, SOA, Page, gather, look, query, seen, server, story, zone
 
 PAIR = zone()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from checks.history import Ledger
 from checks.model import Finding, Zone
-from checks.states import address_state
+from checks.zone_state.address_status import address_state
+from checks.zone_state.model import Ledger
 from tests.checks.build import SOA, story, zone
 
 PAIR = zone()

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.history import Ledger
-from checks.judge import judge
+from checks.evaluation import judge
 from checks.model import (
     Expectation,
     Health,
@@ -19,6 +18,7 @@ from checks.model import (
     Zone,
 )
 from checks.transfer import Transfer
+from checks.zone_state.model import Ledger
 from tests.checks.build import SOA, gather, pulled, query, seen, server, zone
 
 OPEN = TransferRule("ns1", Expectation.ALLOWED)

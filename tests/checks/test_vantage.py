@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from checks.history import Ledger
-from checks.judge import judge
+from checks.evaluation import judge
 from checks.model import Family, Health, Outcome, Round, TransferResult, Transport, Zone
 from checks.reachable import Reachable
-from checks.vantage import Vantage, account, blind, excuse, hear, keep
+from checks.zone_state.connectivity import Vantage, account, blind, excuse, hear, keep
+from checks.zone_state.model import Ledger
 from tests.checks.build import NOON, gather, look, looked, pulled, query, seen, server, zone
 
 DUAL = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))

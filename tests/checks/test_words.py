@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from checks.history import Version
-from checks.versions import line, newer_than
-from checks.words import counted, instant, listed, moment, short, span
+from checks.common.text import counted, instant, listed, moment, short, span
+from checks.common.versions import line, newer_than
+from checks.zone_state.model import Version
 from tests.checks.build import MINUTE, NOON
 
 

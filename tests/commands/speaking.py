@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monitor.__main__ import main
+from monitor.cli.main import main
 
 PATIENCE = 60.0
 SOAWATCH = (sys.executable, "-m", "monitor")

@@ -12,15 +12,15 @@ import dns.rcode
 import pytest
 
 from checks.model import Health
+from monitor.cli import nagios
+from monitor.cli.output import as_data, heading
+from monitor.cli.zone_check.look import Asked, look
+from monitor.cli.zone_check.target import wanted
+from monitor.cli.zone_report import zone_text
 from monitor.clock import now
-from monitor.commands import nagios
-from monitor.commands.story import zone_text
-from monitor.commands.tell import as_data, heading
-from monitor.names import unicode
-from monitor.oneshot.look import Asked, look
-from monitor.oneshot.subject import wanted
 from monitor.pair.pair import Pair
-from monitor.pair.template import Timers
+from monitor.pair.zone_template import Timers
+from monitor.probe.message.names import unicode
 from tests import nameserver
 from tests.commands.speaking import Said, run, say
 from tests.commands.terminal import terminal

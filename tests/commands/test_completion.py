@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.__main__ import COMMANDS
+from monitor.cli.main import COMMANDS
 from monitor.pair.faults import FAULTS
 from tests.commands.speaking import SPOKEN, say
 from tests.require import program

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from rich.console import Console
 
-from monitor.commands.demo import Programme
-from monitor.demo import Noticed
+from monitor.cli.demo import Programme
+from monitor.cli.demo_runner import Noticed
 from monitor.pair.faults import FAULTS
 from tests.commands.speaking import process, run, say
 from tests.commands.terminal import terminal

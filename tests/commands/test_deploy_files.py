@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.metrics import Told, render
-from monitor.pictures import Pictures
-from monitor.status import Measures, Status
+from monitor.state.drawn_zones import Pictures
+from monitor.state.status import Measures, Status
+from monitor.web.metrics import Told, render
 from tests.commands.speaking import say
 from tests.require import program
 

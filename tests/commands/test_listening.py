@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.web.listening import CannotListen, listening
+from monitor.web.listener import CannotListen, listening
 from tests.commands.speaking import Said, run, say
 from tests.commands.test_run import ZONE
 from tests.require import program

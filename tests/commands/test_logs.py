@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from monitor import plain
+from checks.common import one_line as plain
 from tests.commands.speaking import python
 
 SAID = r"""
 import logging, sys
 import structlog
-from monitor.logs import set_up
+from monitor.cli.logging import set_up
 
 set_up(sys.argv[1], "debug")
 log = structlog.get_logger("here")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.__main__ import COMMANDS
+from monitor.cli.main import COMMANDS
 from tests.commands.speaking import SPOKEN, process, python, run, say
 
 HEAVY = {
@@ -93,9 +93,8 @@ async def test_no_mistake_of_ours_is_a_warning_to_nagios(arguments: tuple[str, .
 
 
 async def test_a_defect_is_unknown_to_nagios_and_a_traceback_to_people() -> None:
-    broken = (
-        "import sys\nsys.modules['monitor.oneshot.look'] = None\nfrom monitor.__main__ import main\nmain(sys.argv[1:])"
-    )
+    absent = "import sys\nsys.modules['monitor.cli.zone_check.look'] = None\n"
+    broken = f"{absent}from monitor.__main__ import main\nmain(sys.argv[1:])"
     said = await python(broken, "check", "example.com", "--nagios")
     assert said.status == 3
     assert said.out.startswith("SOAWATCH UNKNOWN - a defect of soawatch: ModuleNotFoundError")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitor.clock import now
 from monitor.pair.pair import Pair
-from monitor.pair.template import Timers
+from monitor.pair.zone_template import Timers
 from tests.commands.speaking import say
 from tests.stories.running import Running, running, until
 

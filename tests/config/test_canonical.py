@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.model import RrSet
-from monitor import canonical
+from monitor.probe.message import canonical
 
 ZONE = "example.com."
 

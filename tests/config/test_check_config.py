@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from monitor.commands.check_config import SHOWN, TOLD, command
+from monitor.cli.check_config import SHOWN, TOLD, command
 from tests.sources.resolver import resolving
 
 GOOD = """

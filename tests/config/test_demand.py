@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from checks.model import Address, Server, Zone
-from checks.roll import Roll
-from monitor.config.demand import demand
+from checks.model.zone_table import Roll
 from monitor.config.load import parse
+from monitor.config.load_estimate import demand
 from monitor.config.model import Config
 
 HERE = Path("config.toml")

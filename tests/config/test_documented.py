@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from checks.registry import CHECKS
-from monitor.config import raw, secrets
+from monitor.config import file_model as raw
+from monitor.config import secrets
 from monitor.config.keys import ALGORITHMS
 from monitor.config.load import load, parse
 from monitor.config.model import Config

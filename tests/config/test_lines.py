@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config.lines import lines
 from monitor.config.load import ConfigError, parse
+from monitor.config.toml_lines import lines
 
 DOCUMENT = r'''a = 1 # [x]
 [b.c]

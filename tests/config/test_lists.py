@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.model import Expectation, TransferRule, WantedRecord
-from checks.roll import difference
-from monitor.config.lists import MOST_MISTAKES
+from checks.model.zone_table import difference
 from monitor.config.load import ConfigError, load
 from monitor.config.model import Config
-from monitor.config.rows import BLOCK, LONGEST_LINE
+from monitor.config.zone_lists import MOST_MISTAKES
+from monitor.config.zone_rows import BLOCK, LONGEST_LINE
 
 SERVERS = """
 [servers.ns1]

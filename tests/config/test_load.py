@@ -10,7 +10,8 @@ from checks.model import Address, Expectation, TransferRule, WantedRecord
 from checks.registry import CHECKS
 from monitor.config.errors import Mistake
 from monitor.config.load import ConfigError, load, parse
-from monitor.config.model import Config, Probe, Resolver, Service, TransferLimits, ZoneEntry
+from monitor.config.model import Config, Resolver, Service, ZoneEntry
+from monitor.probe.settings import Probe, TransferLimits
 
 HERE = Path("/etc/soawatch/config.toml")
 

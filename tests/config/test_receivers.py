@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from monitor.commands.check_config import command
+from monitor.cli.check_config import command
 from monitor.config.load import ConfigError, parse
 from monitor.config.model import Config
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from checks.codes import CODES
 from checks.registry import CHECKS
-from monitor.config import raw
+from monitor.config import file_model as raw
+from monitor.config.json_schema import schema
 from monitor.config.receivers import kinds
-from monitor.config.schema import schema
 
 SCHEMA = schema()
 

@@ -6,7 +6,7 @@ from time import process_time
 import pytest
 
 from monitor.config.load import ConfigError, parse
-from monitor.config.upstreams import circles
+from monitor.config.transfer_circles import circles
 
 
 def servers(**upstreams: str) -> str:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.model import Address
-from monitor import names
 from monitor.config.addresses import address, listen
 from monitor.config.durations import (
     duration,
@@ -18,6 +17,7 @@ from monitor.config.durations import (
     written,
 )
 from monitor.config.errors import Wrong, quoted, shown
+from monitor.probe.message import names
 
 HOUR = timedelta(hours=1)
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from monitor.config.model import Probe
-from monitor.ports import Key, Now
-from monitor.probe.dns import DnsProber
+from monitor.clock import Now
+from monitor.probe.client.client import DnsProber
 from monitor.probe.prober import Probing
+from monitor.probe.settings import Probe
+from monitor.probe.types import Key
 
 PROBERS: dict[str, type[DnsProber] | type[Probing]] = {"dnspython": DnsProber, "engine": Probing}
 

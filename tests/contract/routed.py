@@ -8,7 +8,7 @@ from pathlib import Path
 
 from checks.model import Address, Query, Transport
 from monitor.clock import now
-from monitor.config.model import Probe
+from monitor.probe.settings import Probe
 from tests.contract.probers import chosen, prober_of
 
 OURS = """

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from checks.model import Round
-from monitor.bus.local import LocalBus
-from monitor.ports import Bus, BusClosed
+from monitor.service.queue import LocalBus
+from monitor.state.ports import Bus, BusClosed
 from tests.store.specimens import NOON
 
 SIZE = 3

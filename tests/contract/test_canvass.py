@@ -12,12 +12,15 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from checks.model import Observation, Outcome
-from monitor.canvass import Canvass, Chunk, Layout, Place, Ticks
-from monitor.canvassing.build import canvass
-from monitor.canvassing.workers import Workers
 from monitor.clock import now
-from monitor.config.model import Config, Probe
+from monitor.config.model import Config
+from monitor.polling.bulk import Canvass, Chunk
+from monitor.polling.bulk_factory import canvass
+from monitor.polling.workers.pool import Workers
+from monitor.probe.bulk.address_metrics import Ticks
 from monitor.probe.prober import Probing
+from monitor.probe.settings import Probe
+from monitor.state.columns import Layout, Place
 from tests.nameserver import Asked, Nameserver, good, name, opt, reply, soa
 
 QUICK = Probe(timeout=0.2, attempts=2, max_qps_per_server=1e6)
@@ -335,7 +338,7 @@ async def test_workers_end_when_the_service_does() -> None:
 
 
 async def test_no_worker_knows_more_than_it_needs() -> None:
-    code = "import monitor.canvassing.worker, sys; print(*sorted(sys.modules))"
+    code = "import monitor.polling.workers.main, sys; print(*sorted(sys.modules))"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     loaded = {module.partition(".")[0] for module in output.decode().split()}

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import alerting.notifiers
-from alerting.message import render
 from alerting.model import Cause, DeliveryError, Incident, Line, News, Notification, Secret, Severity, Telling
+from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
-from monitor.ports import Notifier
+from alerting.render import render
 from tests.alerting.certificates import certified
 from tests.alerting.hookserver import hookserver, reply, silence
 from tests.alerting.mailserver import mailserver

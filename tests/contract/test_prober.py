@@ -9,8 +9,8 @@ import pytest
 
 from checks.model import Address, Observation, Outcome, Query
 from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.ports import Prober
+from monitor.probe.settings import Probe
+from monitor.probe.types import Prober
 from tests.contract.probers import prober_of
 from tests.fakes import FakeProber
 from tests.misbehaviour import TCP, UDP

@@ -4,7 +4,7 @@ import pytest
 
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import now
-from monitor.config.model import Probe
+from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.misbehaviour import TCP, transfer, zone
 from tests.nameserver import SERIAL, ZONE, Asked, Connection, Nameserver, Tcp

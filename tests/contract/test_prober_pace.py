@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import monotonic, now
-from monitor.config.model import Probe
-from monitor.ports import Prober
-from monitor.status import DURATION_BOUNDS
+from monitor.probe.settings import Probe
+from monitor.probe.stats import DURATION_BOUNDS
+from monitor.probe.types import Prober
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import CLOSED
 from tests.misbehaviour import UDP

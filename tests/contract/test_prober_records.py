@@ -8,8 +8,8 @@ import pytest
 from alerting.model import Secret
 from checks.model import Observation, Outcome, Query, Shape, TransferResult
 from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.ports import Key
+from monitor.probe.settings import Probe
+from monitor.probe.types import Key
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_transfer import ALLOWED
 from tests.contract.test_prober_tsig import all_signed, signing

@@ -9,8 +9,8 @@ import pytest
 
 from checks.model import Address, Outcome, Query, Transport
 from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.probe.sockets import ours, theirs
+from monitor.probe.client.sockets import ours, theirs
+from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_pace import gather, queries, right
 from tests.nameserver import Nameserver, answering

@@ -8,9 +8,9 @@ import pytest
 
 from checks.model import Address, Observation, Outcome, Query, Transport
 from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.probe.dns import DnsProber
-from monitor.probe.lane import AGAIN, EASE, SLOWEST, Bucket
+from monitor.probe.client.client import DnsProber
+from monitor.probe.client.target_queue import AGAIN, EASE, SLOWEST, Bucket
+from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.nameserver import FORGED, SERIAL, TXT, ZONE, Asked, Connection, Nameserver, answering, good, reply, rr, soa
 

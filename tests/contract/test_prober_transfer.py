@@ -8,8 +8,8 @@ import pytest
 
 from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import monotonic, now
-from monitor.config.model import Probe, TransferLimits
-from monitor.probe.exchange import BREATH
+from monitor.probe.client.exchange import BREATH
+from monitor.probe.settings import Probe, TransferLimits
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import CLOSED, check, clean
 from tests.misbehaviour import TCP, TRANSFERS, drip

@@ -12,8 +12,8 @@ import pytest
 
 from checks.model import Observation, Outcome, Query, Transport
 from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.probe.lane import AFTER_MISSES, SCOUTS
+from monitor.probe.client.target_queue import AFTER_MISSES, SCOUTS
+from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import HOSTS, QUICK, see
 from tests.misbehaviour import UDP

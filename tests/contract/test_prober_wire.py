@@ -10,8 +10,8 @@ import pytest
 
 from checks.model import Address, Observation, Outcome, Query, Shape, Transport
 from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.probe.port import LIFE
+from monitor.probe.bulk.target import LIFE
+from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.misbehaviour import PLAIN_TCP, SCRIPT, TCP, UDP, drip, once_dropped
 from tests.nameserver import (

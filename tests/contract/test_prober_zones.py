@@ -6,13 +6,13 @@ tests/real/test_secondaries.py; here the same zones are pulled by the prober.
 
 import pytest
 
-from checks.history import Ledger
-from checks.judge import judge
+from checks.evaluation import judge
 from checks.model import Expectation, Outcome, Server, TransferResult, TransferRule, Zone
 from checks.transfer import Transfer
+from checks.zone_state.model import Ledger
 from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.sweep import one_round
+from monitor.polling.sweep import one_round
+from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_transfer import pull
 from tests.nameserver import AXFR, SOA, ZONE, Asked, Connection, Nameserver, reply

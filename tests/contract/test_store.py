@@ -7,9 +7,9 @@ from typing import cast
 import pytest
 
 from alerting.model import News, Phase
-from monitor.ports import Commit, RunRow, Settled, Store, StoreError
+from monitor.state.ports import Commit, RunRow, Settled, Store, StoreError
 from monitor.store.durable import DurableStore
-from monitor.store.memory import MemoryStore
+from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import (
     NOON,

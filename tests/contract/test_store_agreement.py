@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerting.model import Phase
-from monitor.ports import Commit, Settled, Store
-from monitor.store.memory import MemoryStore
+from monitor.state.ports import Commit, Settled, Store
+from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NS1, NS2, alert, at, incident, ledger, propagation, run, sweep, telling, transition
 

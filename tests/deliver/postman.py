@@ -14,9 +14,9 @@ from pathlib import Path
 
 from alerting.model import News, Notification, Secret
 from monitor.clock import now
-from monitor.deliver import Deliverer
-from monitor.patience import Patience
-from monitor.ports import Commit
+from monitor.service.dispatcher import Deliverer
+from monitor.service.retry_policy import Patience
+from monitor.state.ports import Commit
 from monitor.store.sqlite import SqliteStore
 from tests.deliver.receivers import render
 from tests.store.specimens import telling

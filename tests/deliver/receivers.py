@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from alerting.model import DeliveryError, Notification, Secret, Telling
-from monitor.deliver import Deliverer
-from monitor.patience import Patience
-from monitor.ports import Store, StoreError
+from monitor.service.dispatcher import Deliverer
+from monitor.service.retry_policy import Patience
+from monitor.state.ports import Store, StoreError
 from tests.store.specimens import NOON
 
 QUICK = Patience(look=0.01)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.patience import Failure, Patience, decide
-from monitor.ports import Claimed, Settled
+from monitor.service.retry_policy import Failure, Patience, decide
+from monitor.state.ports import Claimed, Settled
 from tests.store.specimens import at, telling
 
 HOUR, DAY = 3600.0, 86400.0

@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerting.model import DeliveryError, News, Telling
-from monitor.deliver import Deliverer
-from monitor.patience import Patience
-from monitor.ports import Commit, Store
-from monitor.status import ReceiverStatus
+from monitor.service.dispatcher import Deliverer
+from monitor.service.retry_policy import Patience
+from monitor.state.ports import Commit, Store
+from monitor.state.status import ReceiverStatus
 from monitor.store.sqlite import SqliteStore
 from tests.deliver.receivers import QUICK, Clock, Deaf, Failing, Receiver, delivering, idle, no, render, until
 from tests.store.specimens import at, telling

@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from checks.model import Address, Observation
-from monitor.canvass import Ticks
-from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.ports import Now
-from monitor.probe.question import wire_name
-from monitor.probe.udp import Engine, Volley
+from monitor.clock import Now, now
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.bulk.engine import Engine, Volley
+from monitor.probe.message.request import wire_name
+from monitor.probe.settings import Probe
 
 QUICK = Probe(timeout=0.1, attempts=3, max_qps_per_server=1e6)
 PATIENT = Probe(timeout=2, attempts=3, max_qps_per_server=1e6)

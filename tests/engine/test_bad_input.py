@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.model import Address, Observation, Outcome, Transport
-from monitor.canvass import Ticks
 from monitor.clock import now
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.bulk.engine import Engine
 from monitor.probe.prober import Probing
-from monitor.probe.udp import Engine
 from tests.contract.test_prober_wire import clean
 from tests.engine.asking import PATIENT, QUICK, arm, engine, hear, volley
 from tests.misbehaviour import UDP

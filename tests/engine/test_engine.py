@@ -13,22 +13,21 @@ from pathlib import Path
 import pytest
 
 from checks.model import Address, Outcome, Query, Transport
-from monitor.canvass import Ticks
 from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.probe.columns import Known
-from monitor.probe.counts import Counts
-from monitor.probe.dns import DnsProber
-from monitor.probe.gate import Gate
-from monitor.probe.harbour import Harbour
-from monitor.probe.lane import Bucket
-from monitor.probe.port import LIFE, Port
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.bulk.batches import Kind
+from monitor.probe.bulk.engine import Asking, Engine, Volley
+from monitor.probe.bulk.fingerprints import Known
+from monitor.probe.bulk.sender import Sending
+from monitor.probe.bulk.socket_pool import Harbour
+from monitor.probe.bulk.target import LIFE, Gate, Load, Port, Tray
+from monitor.probe.bulk.timeouts import Silence
+from monitor.probe.client.client import DnsProber
+from monitor.probe.client.sockets import Sockets
+from monitor.probe.client.target_queue import Bucket
 from monitor.probe.prober import Probing
-from monitor.probe.sending import Sending
-from monitor.probe.silence import Silence
-from monitor.probe.sockets import Sockets
-from monitor.probe.udp import Asking, Engine, Volley
-from monitor.probe.volley import Kind, Load, Tray
+from monitor.probe.settings import Probe
+from monitor.probe.stats import Counts
 from tests.contract.test_prober_wire import CLOSED
 from tests.engine.asking import PATIENT, QUICK, arm, engine, hear, moved, names, volley
 from tests.nameserver import NS, SERIAL, A, Asked, Nameserver, answering, good, name, opt, reply, rr, soa

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.model import Query, Shape
-from monitor.probe import answer as complete
-from monitor.probe import wire as usual
-from monitor.probe.question import Ask, ask, question
+from monitor.probe.message import response as complete
+from monitor.probe.message import soa_response as usual
+from monitor.probe.message.request import Ask, ask, question
 from tests.fuzz.mutate import dice, generated, mutants, mutate
 from tests.fuzz.test_prober import NOWHERE, agree, as_nsd, as_records, wires
 from tests.misbehaviour import UDP

@@ -18,10 +18,11 @@ import pytest
 
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import now
-from monitor.config.model import Probe, TransferLimits
-from monitor.probe import answer, walk
-from monitor.probe.question import Ask, ask, question
-from monitor.probe.walk import Malformed
+from monitor.probe.message import response as answer
+from monitor.probe.message import wire as walk
+from monitor.probe.message.request import Ask, ask, question
+from monitor.probe.message.wire import Malformed
+from monitor.probe.settings import Probe, TransferLimits
 from tests.contract.probers import PROBERS
 from tests.contract.test_prober_wire import clean
 from tests.fuzz.mutate import dice, generated, mutants, mutate

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from checks.model import Address
-from monitor.ports import Key
+from monitor.probe.types import Key
 from tests.lab.model import XFR, Duty, Setup, filename
 from tests.lab.process import Process
 from tests.lab.writing import rewrite

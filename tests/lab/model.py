@@ -8,7 +8,7 @@ import dns.zone
 
 from alerting.model import Secret
 from checks.model import Address
-from monitor.ports import Key
+from monitor.probe.types import Key
 
 XFR = Key("xfr", "xfr-key.", "hmac-sha256", Secret("c29hd2F0Y2ggbGFiOiB0cmFuc2ZlcnMgYWxsb3dlZCE="))
 """The key that zones are given out with unless a test says otherwise."""

@@ -16,7 +16,7 @@ import dns.rdataclass
 import dns.rdatatype
 
 from checks.model import Address, Family, Transport
-from monitor.ports import Key
+from monitor.probe.types import Key
 from tests.lab import bind, knot, nsd, powerdns
 from tests.lab.model import XFR, Content, Duty, Setup, tsig
 from tests.lab.ports import reserve

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from checks.model import Family
-from monitor.ports import Key
+from monitor.probe.types import Key
 from tests.lab.model import XFR, Content
 from tests.lab.server import Server
 

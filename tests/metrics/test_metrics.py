@@ -16,10 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 from alerting.model import Phase
 from checks.model import Health
-from monitor.metrics import render, tell
-from monitor.status import Measures, Status
+from monitor.state.status import Measures, Status
 from monitor.web.app import build
-from monitor.web.serve import WebServer
+from monitor.web.metrics import render, tell
+from monitor.web.server import WebServer
 from tests.require import program
 from tests.web.build import NOW, SERIAL, SERVERS, ago, bad, finding, measures, stage, status, troubled, zone
 

@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alerting.cause import Topology
 from alerting.model import Policy
-from checks.check import Check
+from alerting.root_cause import Topology
+from checks.base import Check
 from checks.model import Observation, Query, Round, Zone
+from checks.model.zone_table import Roll
 from checks.reachable import Reachable
-from checks.roll import Roll
 from checks.soa_serial import SoaSerial
-from monitor.memory import Memory
-from monitor.pipeline import Plan
-from monitor.ports import Commit, StoreError, Sweep
-from monitor.store.memory import MemoryStore
+from monitor.state.memory import Memory
+from monitor.state.pipeline import Plan
+from monitor.state.ports import Commit, StoreError, Sweep
+from monitor.store.in_memory import MemoryStore
 from tests.checks.build import NOON, looked, seen, zone
 
 AT_ONCE = Policy(timedelta(0), timedelta(0), timedelta(hours=4))

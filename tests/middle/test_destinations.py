@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from alerting.model import Secret
+from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
-from monitor.destinations import follow, sealed, successors
-from monitor.ports import Notifier
+from monitor.state.receiver_identity import follow, sealed, successors
 
 
 def hook(place: str, **more: object) -> Notifier:

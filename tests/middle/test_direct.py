@@ -3,9 +3,9 @@
 import asyncio
 
 from alerting.model import Telling
-from monitor.direct import tell
-from monitor.ports import Commit
-from monitor.record import Record
+from monitor.service.direct_dispatch import tell
+from monitor.state.ports import Commit
+from monitor.state.write_buffer import Record
 from tests.middle.build import Clock, FullDisk
 from tests.store.specimens import incident, telling
 

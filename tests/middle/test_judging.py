@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alerting.model import Policy
-from checks.check import Check
+from checks.base import Check
 from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.judging import RECENT, Judging, observed, recent
-from monitor.memory import Memory
-from monitor.pictures import Pictures
-from monitor.ports import Sweep
-from monitor.record import Record
-from monitor.status import PROPAGATION_BOUNDS, Status
+from monitor.state.drawn_zones import Pictures
+from monitor.state.evaluator import RECENT, Judging, observed, recent
+from monitor.state.memory import Memory
+from monitor.state.ports import Sweep
+from monitor.state.status import PROPAGATION_BOUNDS, Status
+from monitor.state.write_buffer import Record
 from tests.checks.build import NOON, QUICK, looked, zone
 from tests.middle.build import Clock, FullDisk, looks, minute, plan, reached
 from tests.store.specimens import incident

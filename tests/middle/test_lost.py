@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from alerting.model import Policy
-from monitor.judging import Judging
-from monitor.memory import Memory
-from monitor.pictures import Pictures
-from monitor.pipeline import TELL_FOR
-from monitor.ports import Commit
-from monitor.record import Record, anew
-from monitor.status import Status
+from monitor.state.drawn_zones import Pictures
+from monitor.state.evaluator import Judging
+from monitor.state.memory import Memory
+from monitor.state.pipeline import TELL_FOR
+from monitor.state.ports import Commit
+from monitor.state.status import Status
+from monitor.state.write_buffer import Record, anew
 from monitor.store.durable import DurableStore
 from tests.checks.build import NOON, QUICK, looked, zone
 from tests.middle.build import AT_ONCE, Clock, minute, plan, reached

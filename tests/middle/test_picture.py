@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Severity
 from alerting.severity import severity_of
-from checks.history import Ledger
-from checks.ledger import see
 from checks.model import Finding, Health, Verdict
-from monitor.commands.tell import expiry_text
-from monitor.picture import DECISIVE, glance, picture
-from monitor.series import series
-from monitor.status import ZoneStatus
-from monitor.web.rows import address_row
-from monitor.web.shapes import zone_data
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import see
+from monitor.cli.output import expiry_text
+from monitor.state.status import ZoneStatus
+from monitor.state.zone_status import DECISIVE, glance, picture
+from monitor.web.api_schema import zone_data
+from monitor.web.row_models import address_row
+from monitor.web.zone_metrics import series
 from tests.checks.build import NOON, look, story, zone
 from tests.middle.build import minute
 

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 
 from alerting.model import NOT_CHECKED, AlertKey, News, Phase, Policy, Telling
-from checks.check import Check
-from checks.history import Ledger
+from checks.base import Check
 from checks.model import Address, Round, Zone
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor import pipeline
-from monitor.memory import Memory
-from monitor.pipeline import SELF, Plan, draw, handle, release, reminders
-from monitor.still import change_to
+from checks.zone_state.model import Ledger
+from monitor.state import pipeline
+from monitor.state.columns import change_to
+from monitor.state.memory import Memory
+from monitor.state.pipeline import SELF, Plan, draw, handle, release, reminders
 from tests.checks.build import NOON, QUICK, looked, server, zone
 from tests.middle.build import AT_ONCE, looks, minute, plan, reached
 

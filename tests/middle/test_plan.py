@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from checks.roll import Roll
+from checks.model.zone_table import Roll
 from monitor.config.load import parse
 from monitor.config.model import Config
-from monitor.plan import CHORES, as_started, cadences, plan_of
-from monitor.sources import Topology
+from monitor.polling.discovery import Topology
+from monitor.service.plan import CHORES, as_started, cadences, plan_of
 from tests.checks.build import zone
 
 TEXT = """

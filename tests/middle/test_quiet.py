@@ -8,18 +8,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alerting.cause import Topology
 from alerting.model import Policy
-from checks.history import Ledger
+from alerting.root_cause import Topology
 from checks.model import Health, Observation, Round, Transport, Verdict, Zone
+from checks.model.zone_table import Roll
 from checks.reachable import Reachable
-from checks.roll import Roll
 from checks.soa_serial import SoaSerial
-from monitor.memory import Memory
-from monitor.pipeline import Draft, Plan, handle, reminders
-from monitor.ports import Commit, Heard, Lull
-from monitor.quiet import Moves, scouts
-from monitor.still import ANSWERING, GOOD, RESTLESS, UNSAID, Still, change_to, micros
+from checks.zone_state.model import Ledger
+from monitor.state.columns import ANSWERING, GOOD, RESTLESS, UNSAID, Still, change_to, micros
+from monitor.state.fast_path import Moves, scouts
+from monitor.state.memory import Memory
+from monitor.state.pipeline import Draft, Plan, handle, reminders
+from monitor.state.ports import Commit, Heard, Lull
 from tests.checks.build import QUICK, query, seen, server, zone
 from tests.middle.build import MINUTE, minute
 

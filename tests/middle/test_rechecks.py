@@ -15,8 +15,8 @@ from alerting.model import Phase, Policy
 from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.memory import Memory
-from monitor.rechecks import Rechecks
+from monitor.state.memory import Memory
+from monitor.state.rechecks import Rechecks
 from tests.checks.build import NOON, looked, zone
 from tests.middle.build import minute, plan, reached
 from tests.middle.test_judging import Bench

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.model import AlertKey, Phase
-from checks.history import Ledger
-from checks.ledger import changes, see
-from monitor import record
-from monitor.ports import Commit, Sweep
-from monitor.record import AGAIN, Record, merge
-from monitor.store.memory import MemoryStore
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import changes, see
+from monitor.state import write_buffer as record
+from monitor.state.ports import Commit, Sweep
+from monitor.state.write_buffer import AGAIN, Record, merge
+from monitor.store.in_memory import MemoryStore
 from tests.checks.build import NOON, look, zone
 from tests.middle.build import Clock, FullDisk, minute
 from tests.store.specimens import alert, incident, propagation, telling, transition

@@ -13,10 +13,10 @@ from alerting.model import Incident, Policy, Telling
 from checks.model import Round
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.memory import Memory
-from monitor.pipeline import Plan, handle, reminders
-from monitor.ports import Sweep
-from monitor.store.memory import MemoryStore
+from monitor.state.memory import Memory
+from monitor.state.pipeline import Plan, handle, reminders
+from monitor.state.ports import Sweep
+from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
 from tests.checks.build import QUICK, looked, places, server, zone
 from tests.middle.build import Clock, minute, plan, reached

@@ -8,16 +8,17 @@ from dataclasses import replace
 import pytest
 
 from checks.model import Observation, Outcome, Query, Round, Transport, Zone
-from checks.roll import Roll
+from checks.model.zone_table import Roll
 from checks.soa_serial import SoaSerial
-from monitor.bus.local import LocalBus
-from monitor.canvass import Canvass, Chunk, Layout, Returns, Ticks
 from monitor.clock import monotonic, now
-from monitor.order import Order, place
-from monitor.ports import BusClosed, Heard, Lull
-from monitor.rollcall import AFTER_MISSES, SCOUTS, Ground, RollCall
-from monitor.status import ProbeCounts
-from monitor.still import Still
+from monitor.polling.bulk import Canvass, Chunk, Returns
+from monitor.polling.schedule_order import Order, place
+from monitor.polling.serial_sweep import AFTER_MISSES, SCOUTS, Ground, RollCall
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.stats import ProbeCounts
+from monitor.service.queue import LocalBus
+from monitor.state.columns import Layout, Still
+from monitor.state.ports import BusClosed, Heard, Lull
 from tests.checks.build import query, seen, server, zone
 from tests.middle.build import MINUTE
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import clock
-from monitor.schedule import Every, Schedule
+from monitor.service.scheduler import Every, Schedule
 from tests.checks.build import NOON
 
 HOUR = timedelta(hours=1)

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from checks.model import Zone
-from checks.roll import Roll
-from monitor.still import ANSWERING, SILENT, Still, change_to, micros, moment
+from checks.model.zone_table import Roll
+from monitor.state.columns import ANSWERING, SILENT, Still, change_to, micros, moment
 from tests.checks.build import NOON, server, zone
 
 SERVERS = (server("ns1"), server("ns2", "192.0.2.2", "2001:db8::2"), server("ns3"))

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.check import Check
+from checks.base import Check
 from checks.model import Round, Server, WantedRecord, Zone
+from checks.model.zone_table import Roll
 from checks.records import Records
-from checks.roll import Roll
 from checks.soa_serial import SoaSerial
-from monitor.bus.local import LocalBus
 from monitor.clock import monotonic, now
-from monitor.order import Order, place
-from monitor.ports import BusClosed
-from monitor.sweep import SPREAD, one_round, sweep, window
+from monitor.polling.schedule_order import Order, place
+from monitor.polling.sweep import SPREAD, one_round, sweep, window
+from monitor.service.queue import LocalBus
+from monitor.state.ports import BusClosed
 from tests.checks.build import zone
 from tests.middle.build import MINUTE, Waiting
 

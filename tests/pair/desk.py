@@ -8,11 +8,12 @@ import dns.rdatatype
 import dns.tsig
 from dns.message import Message
 
-from monitor.pair import holding, zonedata
-from monitor.pair.conduct import Conduct
+from monitor.pair import zone_copy as holding
+from monitor.pair import zonedata
+from monitor.pair.behaviour import Conduct
 from monitor.pair.exchange import Position, Reply, exchange
-from monitor.pair.holding import Holding
-from monitor.pair.template import zone_text
+from monitor.pair.zone_copy import Holding
+from monitor.pair.zone_template import zone_text
 from monitor.pair.zonedata import ZoneData
 
 NOW = 1_800_000_000

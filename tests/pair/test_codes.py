@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from checks.history import Ledger
-from checks.judge import judge
-from checks.ledger import see
+from checks.evaluation import judge
 from checks.model import Zone
-from checks.vantage import Vantage, excuse, hear
+from checks.zone_state.connectivity import Vantage, excuse, hear
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import see
 from monitor import clock
 from monitor.config.load import parse
 from monitor.config.model import Config
 from monitor.pair.faults import FAULTS
 from monitor.pair.pair import Pair
-from monitor.probe.dns import DnsProber
-from monitor.sources import resolve
-from monitor.sweep import one_round
+from monitor.polling.discovery import resolve
+from monitor.polling.sweep import one_round
+from monitor.probe.client.client import DnsProber
 
 ZONE = "pair.example."
 LOOKS = (1, 5, 9)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from monitor.cli.pair import command
 from monitor.clock import now
-from monitor.commands.pair import command
 from monitor.pair.control import SOCKET, Control, ControlError, control, obey
 from monitor.pair.faults import FAULTS
 from monitor.pair.pair import Pair
-from monitor.pair.serve import Options, serve
+from monitor.pair.runner import Options, serve
 
 ZONE = "pair.example."
 
@@ -173,7 +173,7 @@ async def test_the_list_of_faults_says_what_each_does() -> None:
 
 async def test_it_runs_in_the_foreground_until_it_is_told_to_end(tmp_path: Path) -> None:
     directory = tmp_path / "p"
-    code = "from monitor.commands.pair import command; command()"
+    code = "from monitor.cli.pair import command; command()"
     process = await asyncio.create_subprocess_exec(
         *(
             sys.executable,

@@ -15,7 +15,7 @@ from dns.message import Message
 from dns.rcode import Rcode
 
 from monitor.pair import tsig
-from monitor.pair.conduct import Answers, Condition, Conduct, Stream, Transfers
+from monitor.pair.behaviour import Answers, Condition, Conduct, Stream, Transfers
 from tests.pair.desk import KEY, NOW, ORIGIN, data, held, one, position, query, said, summary
 
 SOA = query("pair.example.", "SOA").to_wire()

@@ -12,11 +12,11 @@ from checks.codes import CODES
 from monitor.clock import now
 from monitor.config.load import load, parse
 from monitor.pair import faults, tsig
-from monitor.pair.conduct import Conduct
+from monitor.pair.behaviour import Conduct
 from monitor.pair.fault import Fault
 from monitor.pair.faults import FAULTS, UnknownFault
 from monitor.pair.pair import Pair, UnknownServer
-from monitor.pair.template import Timers, zone_text
+from monitor.pair.zone_template import Timers, zone_text
 from monitor.pair.zonedata import BadZone
 from tests.pair.client import ask, transfer
 

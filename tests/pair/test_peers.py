@@ -15,8 +15,8 @@ from monitor.pair.nameserver import Nameserver
 from monitor.pair.notify import notify
 from monitor.pair.pair import Pair
 from monitor.pair.secondary import Secondary
-from monitor.pair.template import Timers
 from monitor.pair.upstream import Upstream
+from monitor.pair.zone_template import Timers
 from tests.lab.model import GUEST, XFR, Content
 from tests.lab.server import SOFTWARE
 from tests.lab.topology import Lab

@@ -8,7 +8,7 @@ from dns.rcode import Rcode
 
 from monitor.clock import now
 from monitor.pair.pair import Pair
-from monitor.pair.template import Timers
+from monitor.pair.zone_template import Timers
 from tests.pair.client import ask
 
 ZONE = "pair.example."

@@ -13,7 +13,7 @@ import pytest
 from monitor.clock import now
 from monitor.pair import tsig
 from monitor.pair.pair import Pair
-from monitor.pair.template import Timers, zone_text
+from monitor.pair.zone_template import Timers, zone_text
 from tests.pair.client import ask, transfer
 from tests.require import program
 

@@ -17,7 +17,7 @@ from dns.rcode import Rcode
 from checks.model import Address
 from monitor.clock import now
 from monitor.pair import tsig
-from monitor.pair.ask import NoAnswer
+from monitor.pair.client import NoAnswer
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.notify import notify
 from monitor.pair.pair import Pair

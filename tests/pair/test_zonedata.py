@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.pair import zonedata
-from monitor.pair.conduct import Condition, Conduct
-from monitor.pair.holding import JOURNAL, Holding, disguise, serve
+from monitor.pair.behaviour import Condition, Conduct
+from monitor.pair.zone_copy import JOURNAL, Holding, disguise, serve
 from monitor.pair.zonedata import BadZone
 from tests.pair.desk import ORIGIN, data
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import now
-from monitor.config.model import Probe
-from monitor.ports import Prober
-from monitor.probe.dns import DnsProber
+from monitor.probe.client.client import DnsProber
+from monitor.probe.settings import Probe
+from monitor.probe.types import Prober
 from tests.lab.server import SOFTWARE
 from tests.lab.topology import Lab
 from tests.real.keys import KEYS

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from alerting.model import Secret
-from monitor.ports import Key
+from monitor.probe.types import Key
 from tests.lab.model import GUEST, XFR
 
 STRANGER = Key("stranger", "stranger-key.", "hmac-sha256", XFR.secret)

@@ -15,12 +15,12 @@ import dns.rcode
 import dns.update
 import pytest
 
-from alerting.catalogue import explain
-from alerting.catalogue.entry import SERVERS, Cure
+from alerting.runbook import explain
+from alerting.runbook.entry import SERVERS, Cure
+from checks.common.serial import HALF, SPAN, path
 from checks.model import Health, Zone
 from checks.model import Server as Watched
-from checks.serials import HALF, SPAN, path
-from monitor.ports import Prober
+from monitor.probe.types import Prober
 from tests.lab.model import XFR, Content, tsig
 from tests.lab.orders import order
 from tests.lab.server import SOFTWARE, Server

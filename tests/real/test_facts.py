@@ -18,7 +18,7 @@ import dns.rdatatype
 import pytest
 
 from checks.model import Transport
-from monitor.ports import Key
+from monitor.probe.types import Key
 from tests.lab.model import GUEST, XFR, Content, tsig
 from tests.lab.server import SOFTWARE, Server
 from tests.lab.topology import Lab

@@ -8,14 +8,14 @@ import asyncio
 
 import pytest
 
-from checks.history import Ledger
-from checks.judge import judge
+from checks.evaluation import judge
 from checks.model import Outcome, Query, Server, Transport, Zone
 from checks.reachable import Reachable
+from checks.zone_state.model import Ledger
 from monitor.clock import now
-from monitor.config.model import Probe
+from monitor.polling.sweep import one_round
 from monitor.probe.prober import Probing
-from monitor.sweep import one_round
+from monitor.probe.settings import Probe
 from tests.lab.model import Content
 from tests.lab.topology import Lab
 

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import dns.rdata
 import pytest
 
-from monitor.probe import rdata, walk
+from monitor.probe.message import rdata
+from monitor.probe.message import wire as walk
 from tests.require import program
 
 SEEDS = (

@@ -7,8 +7,8 @@ import pytest
 
 from checks.model import Health, Outcome, Query, Shape, Transport, WantedRecord, Zone
 from checks.model import Server as Watched
-from monitor.canonical import canonical, ordered
-from monitor.ports import Prober
+from monitor.probe.message.canonical import canonical, ordered
+from monitor.probe.types import Prober
 from tests.lab.model import Content
 from tests.lab.server import SOFTWARE, Server
 from tests.lab.topology import Lab

@@ -9,7 +9,7 @@ import dns.zone
 import pytest
 
 from checks.model import Query, TransferResult, Transport
-from monitor.ports import Prober
+from monitor.probe.types import Prober
 from tests.lab.model import XFR, Content
 from tests.lab.topology import Lab
 from tests.real.world import ask

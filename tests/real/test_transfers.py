@@ -6,9 +6,9 @@ import pytest
 
 from checks.model import Expectation, Health, Outcome, Query, TransferResult, TransferRule, Transport
 from monitor.clock import monotonic, now
-from monitor.config.model import Probe, TransferLimits
-from monitor.ports import Key, Prober
-from monitor.probe.dns import DnsProber
+from monitor.probe.client.client import DnsProber
+from monitor.probe.settings import Probe, TransferLimits
+from monitor.probe.types import Key, Prober
 from tests.lab.model import GUEST, XFR, Content
 from tests.lab.server import SOFTWARE, Server
 from tests.lab.topology import Lab

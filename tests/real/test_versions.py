@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from checks.ledger import behind_since, lag
 from checks.model import Family, Health, Outcome, Query, Transport, WantedRecord
+from checks.zone_state.update import behind_since, lag
 from monitor.clock import monotonic
-from monitor.ports import Prober
+from monitor.probe.types import Prober
 from tests.lab.model import XFR
 from tests.real.world import BACK, BUSY, HALF, HELD, LATE, MOVED, ROUND, SIX, SYNC, Watch, World, ask, codes
 

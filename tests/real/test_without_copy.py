@@ -9,9 +9,9 @@ import pytest
 
 from checks.model import Health, Outcome, Query, TransferResult, Transport
 from monitor.clock import monotonic, now
-from monitor.config.model import Probe
-from monitor.ports import Prober
-from monitor.probe.dns import DnsProber
+from monitor.probe.client.client import DnsProber
+from monitor.probe.settings import Probe
+from monitor.probe.types import Prober
 from tests.lab.model import GUEST, XFR, Content
 from tests.lab.server import SOFTWARE, Server
 from tests.lab.topology import Lab

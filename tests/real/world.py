@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from checks.history import Ledger
-from checks.judge import judge
-from checks.ledger import see
+from checks.evaluation import judge
 from checks.model import Family, Observation, Query, Round, TransferRule, Verdict, WantedRecord, Zone
 from checks.model import Server as Watched
 from checks.registry import CHECKS
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import see
 from monitor.clock import now
-from monitor.ports import Prober
-from monitor.sweep import one_round
+from monitor.polling.sweep import one_round
+from monitor.probe.types import Prober
 from tests.lab.model import GUEST, Content
 from tests.lab.server import SOFTWARE, Server
 from tests.lab.topology import Lab

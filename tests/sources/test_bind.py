@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.model import Address, Family
-from checks.roll import Roll
+from checks.model.zone_table import Roll
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
-from monitor.sources import MOST, resolve
+from monitor.polling.discovery import MOST, resolve
 from tests.lab.model import Content
 from tests.lab.server import Server
 from tests.lab.topology import Lab

@@ -11,8 +11,8 @@ import pytest
 
 from checks.ns_set import Resolution
 from monitor.config.model import ZoneEntry
-from monitor.plan import plan_of
-from monitor.sources import FOR_LONG, MOST_MET, Met, Topology, meet, resolve
+from monitor.polling.discovery import FOR_LONG, MOST_MET, Met, Topology, meet, resolve
+from monitor.service.plan import plan_of
 from tests.checks.build import NOON as SEEN
 from tests.checks.build import gather, has, query, zone
 from tests.sources.resolver import FakeResolver, resolving

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from checks.history import Ledger, Standing
 from checks.model import Address, Expectation, TransferRule
-from checks.roll import Roll
+from checks.model.zone_table import Roll
+from checks.zone_state.model import Ledger, Standing
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
-from monitor.recall import SOME, recall
-from monitor.resolver import SILENT_ENOUGH
-from monitor.sources import MOST_PROBLEMS, resolve
+from monitor.polling.discovery import MOST_PROBLEMS, resolve
+from monitor.polling.known_servers import SOME, recall
+from monitor.polling.resolver import SILENT_ENOUGH
 from tests.sources.resolver import FakeResolver, resolving
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

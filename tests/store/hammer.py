@@ -9,7 +9,7 @@ import sqlite3
 import sys
 from dataclasses import replace
 
-from monitor.ports import Commit, Settled
+from monitor.state.ports import Commit, Settled
 from monitor.store.codec import stamp
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NOON, alert, at, incident, ledger, run, telling, transition

@@ -15,7 +15,7 @@ from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
-from monitor.ports import Commit, StoreError
+from monitor.state.ports import Commit, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NOON, alert, incident, ledger, telling

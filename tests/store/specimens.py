@@ -16,9 +16,9 @@ from alerting.model import (
     Telling,
     Transition,
 )  # fmt: skip
-from checks.history import Doubt, Ledger, Propagation, RunChange, Space, Standing, Version
 from checks.model import Address, Soa
-from monitor.ports import Sweep
+from checks.zone_state.model import Doubt, Ledger, Propagation, RunChange, Space, Standing, Version
+from monitor.state.ports import Sweep
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NS1, NS2 = Address("192.0.2.1"), Address("2001:db8::2", 5353)

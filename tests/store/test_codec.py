@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerting.model import Alert, AlertKey, Incident, Severity
-from checks.history import Ledger
 from checks.model import Address
+from checks.zone_state.model import Ledger
 from monitor.store.codec import decode, encode, moment, stamp
 from tests.store.specimens import NOON, alert, at, incident, key, ledger
 

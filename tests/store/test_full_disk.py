@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.ports import Commit, Settled, StoreError
+from monitor.state.ports import Commit, Settled, StoreError
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NOON, alert, at, incident, ledger, run, telling, transition
 

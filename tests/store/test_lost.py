@@ -17,9 +17,9 @@ from typing import NoReturn
 
 import pytest
 
-from monitor.ports import Commit, Settled, StoreBlank, StoreError
+from monitor.state.ports import Commit, Settled, StoreBlank, StoreError
 from monitor.store.durable import DurableStore
-from monitor.store.opening import connect
+from monitor.store.open import connect
 from tests.store.specimens import NOON, alert, at, incident, key, ledger, propagation, run, telling, transition
 
 FILES = ("", "-wal", "-shm", ".lock", ".mark")

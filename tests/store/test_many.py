@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from checks.history import Ledger
-from monitor.ports import Commit, Store, StoreError
+from checks.zone_state.model import Ledger
+from monitor.state.ports import Commit, Store, StoreError
 from monitor.store.codec import encode
-from monitor.store.failing import transaction
-from monitor.store.opening import connect
-from monitor.store.packing import _pack_some
+from monitor.store.errors import transaction
+from monitor.store.legacy_packing import _pack_some
+from monitor.store.open import connect
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NS1, NS2, at, incident, ledger, run, sweep
@@ -148,7 +148,7 @@ async def test_what_an_older_version_wrote_is_packed_once_also_after_a_kill_half
     conn.execute("insert into meta values ('packed up to', '')")
     conn.commit()
     conn.close()
-    monkeypatch.setattr("monitor.store.packing._MANY", 3)
+    monkeypatch.setattr("monitor.store.legacy_packing._MANY", 3)
     killed = connect(path)
     with transaction(killed):
         _pack_some(killed, "")

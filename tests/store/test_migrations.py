@@ -12,9 +12,9 @@ import pytest
 from sqlite_utils import Database
 
 from alerting.model import Severity, Told
-from monitor.ports import Commit
+from monitor.state.ports import Commit
 from monitor.store import schema
-from monitor.store.opening import connect
+from monitor.store.open import connect
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NOON, alert, ledger, telling
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from monitor.ports import StoreError, StoreMisplaced, StoreUnavailable
+from monitor.state.ports import StoreError, StoreMisplaced, StoreUnavailable
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
 from tests.require import program

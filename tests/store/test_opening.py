@@ -17,7 +17,7 @@ from typing import NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.ports import Commit, StoreError
+from monitor.state.ports import Commit, StoreError
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NOON, alert, key, ledger, telling
@@ -246,7 +246,7 @@ async def test_what_a_dead_service_had_taken_up_is_free_at_once(path):
 SERVICE = """
 import asyncio, sys
 from monitor.clock import now
-from monitor.ports import Commit
+from monitor.state.ports import Commit
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import ledger
 async def main():

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.ports import Commit, StoreMisplaced
+from monitor.state.ports import Commit, StoreMisplaced
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NOON, ledger

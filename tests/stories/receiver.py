@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.web.serve import WebServer
+from monitor.web.server import WebServer
 
 SECRET = "whsec_dGhpcy1pcy1vbmx5LWZvci10aGUtdGVzdHMtb2Ytc29hd2F0Y2g="
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from monitor.demo import Noticed, news, play, ready, scene, stage
+from monitor.cli.demo_runner import Noticed, news, play, ready, scene, stage
 from monitor.pair.faults import FAULTS
 from tests.stories.mailbox import Mailbox, mailbox
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from monitor.cli.demo_runner import CONFIG
 from monitor.clock import now
-from monitor.demo import CONFIG
 from monitor.pair.config_text import zone_entry
 from monitor.pair.pair import Pair
-from monitor.pair.template import Timers
+from monitor.pair.zone_template import Timers
 from tests.stories.receiver import Receiver, receiver
 from tests.stories.running import running, until
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from monitor.app import Service
 from monitor.clock import now
 from monitor.config.load import parse
 from monitor.pair.pair import Pair
+from monitor.service.service import Service
 from tests.sources.resolver import resolving
 from tests.stories.running import until
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from monitor.app import Service
+from monitor.cli.demo_runner import Stage, ready, stage, standing, well
 from monitor.clock import monotonic, now
 from monitor.config.load import parse
-from monitor.demo import Stage, ready, stage, standing, well
 from monitor.pair.pair import Pair
-from monitor.pair.template import Timers
+from monitor.pair.zone_template import Timers
+from monitor.service.service import Service
 from tests.stories.running import until
 
 

@@ -7,25 +7,24 @@ from datetime import UTC, datetime, timedelta
 
 from alerting.model import Cause, Incident, Line, Phase, Secret, Severity
 from checks.codes import CODES
-from checks.history import RunChange
 from checks.model import Address, Health
-from monitor.pictures import Pictures
-from monitor.ports import Commit
-from monitor.status import (
+from checks.zone_state.model import RunChange
+from monitor.probe.stats import Histogram, ProbeCounts
+from monitor.state.drawn_zones import Pictures
+from monitor.state.ports import Commit
+from monitor.state.status import (
     AddressStatus,
     CheckStatus,
     FindingStatus,
-    Histogram,
     Measures,
-    ProbeCounts,
     ReceiverStatus,
     Status,
     SweepStatus,
     ZoneStatus,
 )
-from monitor.store.memory import MemoryStore
+from monitor.store.in_memory import MemoryStore
 from monitor.web.app import Settings, WebContext
-from monitor.web.watchers import Watchers
+from monitor.web.event_hub import Watchers
 
 NOW = datetime(2026, 11, 20, 10, 24, 30, tzinfo=UTC)
 HIDDEN = "hush-primary"

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.web.app import build
-from monitor.web.attempts import EVERY, FREE, KEPT, MOST, PERIOD, Attempts
+from monitor.web.login_attempts import EVERY, FREE, KEPT, MOST, PERIOD, Attempts
 from tests.web.build import NOW, TOKEN, Stage, stage, troubled
 from tests.web.test_serve import served
 

@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
-from monitor.pictures import Pictures
-from monitor.status import Status
+from monitor.state.drawn_zones import Pictures
+from monitor.state.status import Status
 from monitor.web.app import build
-from monitor.web.serve import WebServer
+from monitor.web.server import WebServer
 from tests.require import program
 from tests.web.build import TOKEN, Stage, stage, status, troubled
 from tests.web.test_hostile import hostile

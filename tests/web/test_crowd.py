@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from monitor.web.clients import behind, client_of, is_local
-from monitor.web.crowd import ALWAYS, Busy, Crowd
+from monitor.web.client_address import behind, client_of, is_local
+from monitor.web.connection_limits import ALWAYS, Busy, Crowd
 
 SHARE, MOST = 4, 10
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.ports import RunRow
+from monitor.state.ports import RunRow
 from monitor.web.history import SPANS, draw, fitting
 from tests.web.build import NOW, ago
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from alerting.model import Cause
-from checks.history import RunChange
 from checks.model import Address
-from monitor.ports import Commit
-from monitor.status import CheckStatus, ReceiverStatus
+from checks.zone_state.model import RunChange
+from monitor.state.ports import Commit
+from monitor.state.status import CheckStatus, ReceiverStatus
 from monitor.web.context import View
-from monitor.web.scrape import KEPT, Scrape
-from monitor.web.shown import Shown
+from monitor.web.metrics_endpoint import KEPT, Scrape
+from monitor.web.snapshot import Shown
 from tests.web.ask import client
 from tests.web.build import NOW, Stage, address, ago, bad, finding, incident, line, measures, stage, status, zone
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from checks.model import Health
-from monitor.ports import Commit
-from monitor.status import ReceiverStatus
-from monitor.web.views import headline
+from monitor.state.ports import Commit
+from monitor.state.status import ReceiverStatus
+from monitor.web.page_models import headline
 from tests.web.ask import client
 from tests.web.build import NOW, PAST, SERVERS, ago, bad, change, finding, stage, status, troubled, zone
 

@@ -6,12 +6,12 @@ import pytest
 
 from alerting.model import Cause, Severity
 from checks.model import Address, Health
-from monitor.pictures import Pictures
-from monitor.ports import Commit
-from monitor.status import CheckStatus, ReceiverStatus, Status
+from monitor.state.drawn_zones import Pictures
+from monitor.state.ports import Commit
+from monitor.state.status import CheckStatus, ReceiverStatus, Status
 from monitor.web.context import View
-from monitor.web.shown import Shown
-from monitor.web.veil import Veil, public, veil
+from monitor.web.redaction import Veil, public, veil
+from monitor.web.snapshot import Shown
 from tests.web.ask import client
 from tests.web.build import (
     HIDDEN,

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from monitor.web.app import build
+from monitor.web.event_hub import TooMany, Watchers
 from monitor.web.events import Events
-from monitor.web.serve import Limits, WebServer
-from monitor.web.watchers import TooMany, Watchers
+from monitor.web.server import Limits, WebServer
 from tests.web.build import Stage, measures, stage, status, troubled, zone
 
 DEADLINE = 5.0

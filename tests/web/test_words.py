@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.web.words import clock, iso, many, milliseconds, since, until
+from monitor.web.formatting import clock, iso, many, milliseconds, since, until
 from tests.web.build import NOW, ago
 
 CLOCKS = [

@@ -1,0 +1,210 @@
+"""How is a signed document handed to an HTTP receiver, and what does its answer mean?"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+from standardwebhooks import Webhook
+
+from alerting.blocked_addresses import IpAddress, refusal
+from alerting.model import DeliveryError, Secret
+from alerting.tls_trust import Trust
+from alerting.urls import BadUrl, parsed
+
+DEADLINE = 10.0
+"""Seconds for one attempt, from looking up the name to the answer's headers."""
+
+PASSING = frozenset({408, 425, 429})
+"""Refusals that say: later. So does every 5xx."""
+
+MOST_WAIT = 86_400.0
+"""Seconds; a longer Retry-After is cut to this."""
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Trusts nobody: without any the transport would make one for each connection, also for those that use none."""
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """The addresses of a host name as the system knows them, in the order to try them."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def remembering(known: dict[str, Sequence[str]], resolve: Resolve = resolve) -> Resolve:
+    """A resolver that falls back on what it found the last time: the zone that is down may be the receiver's own."""
+
+    async def found(host: str, port: int) -> Sequence[str]:
+        try:
+            known[host] = await resolve(host, port)
+        except OSError:
+            if host not in known:
+                raise
+        return known[host]
+
+    return found
+
+
+async def post(
+    url: Secret,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    allow_private: bool = False,
+    trust: Trust | None = None,
+    sent_at: datetime | None = None,
+    deadline: float = DEADLINE,
+    resolve: Resolve = resolve,
+) -> None:
+    """Hands ``body`` over; DeliveryError if it was not taken. Over http nobody is trusted, and nothing read for it.
+
+    The name is looked up once, every address is checked, and the connection goes to a checked address, so that a
+    name that points elsewhere a moment later gains nothing. Redirects are not followed and proxies of the environment
+    are not used. Of the answer only status and headers are read: a body that never ends costs nothing.
+    """
+    wanted = _parsed(url)
+    try:
+        async with asyncio.timeout(deadline):
+            addresses = await _addresses(wanted, allow_private, resolve)
+            tls = await (trust or Trust()).context() if wanted.scheme == "https" else _NO_TLS
+            answer = await _first_that_connects(wanted, addresses, body, headers, tls, deadline)
+    except TimeoutError:
+        raise DeliveryError(f"{_place(wanted)} did not answer within {deadline:g} s") from None
+    _judge(answer, wanted, sent_at)
+
+
+def signature(secret: Secret, id: str, at: datetime, body: str) -> dict[str, str]:
+    """The headers of Standard Webhooks 1.0: HMAC-SHA256 over id, time and body."""
+    return {
+        "webhook-id": id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(secret.reveal()).sign(id, at, body),
+    }
+
+
+def retry_after(answer: httpx.Response, sent_at: datetime | None) -> float | None:
+    """Seconds until the receiver wants to be asked again (RFC 9110 section 10.2.3): a number, or a date.
+
+    A date is measured against the receiver's own Date header where it has one, else against ``sent_at``.
+    """
+    said = answer.headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdigit():
+        return min(float(said[:9]), MOST_WAIT)
+    until, since = _date(said), _date(answer.headers.get("date", "")) or sent_at
+    if until is None or since is None:
+        return None
+    return min(max(0.0, (until - since).total_seconds()), MOST_WAIT)
+
+
+def _parsed(url: Secret) -> httpx.URL:
+    try:
+        return parsed(url.reveal())
+    except BadUrl as error:
+        raise DeliveryError(f"the URL {error.text}", permanent=True) from None
+
+
+def _place(url: httpx.URL) -> str:
+    """What may be said of a URL: not its user, path or query, which hold tokens."""
+    port = f":{url.port}" if url.port is not None else ""
+    return f"{url.scheme}://{url.raw_host.decode('ascii')}{port}"
+
+
+async def _addresses(url: httpx.URL, allow_private: bool, resolve: Resolve) -> list[IpAddress]:
+    host = url.raw_host.decode("ascii")
+    try:
+        texts = await resolve(host, url.port or (443 if url.scheme == "https" else 80))
+    except (OSError, UnicodeError):
+        raise DeliveryError(f"the name of {_place(url)} cannot be resolved") from None
+    found = [ipaddress.ip_address(text.partition("%")[0]) for text in texts]
+    fit = [address for address in found if refusal(address, allow_private=allow_private) is None]
+    if fit:
+        return fit
+    why = refusal(found[0], allow_private=allow_private) if found else None
+    if why is None:
+        raise DeliveryError(f"the name of {_place(url)} has no address")
+    raise DeliveryError(f"{_place(url)} is {why}", permanent=True)
+
+
+async def _first_that_connects(
+    url: httpx.URL,
+    addresses: Sequence[IpAddress],
+    body: bytes,
+    headers: Mapping[str, str],
+    tls: ssl.SSLContext,
+    deadline: float,
+) -> httpx.Response:
+    """One attempt per address until one takes the connection; after that the answer is the answer.
+
+    An address that swallows packets gets its share of the time, so that the next one has some.
+    """
+    failed = "no address"
+    patience = {"connect": deadline / len(addresses), "read": deadline, "write": deadline, "pool": deadline}
+    host = url.raw_host.decode("ascii")
+    # The transport without the client around it: a client logs every URL with its path and query.
+    async with httpx.AsyncHTTPTransport(verify=tls, trust_env=False) as transport:
+        for address in addresses:
+            request = httpx.Request(
+                "POST",
+                url.copy_with(host=str(address), fragment=None),
+                headers={"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity", **_login(url), **headers},
+                content=body,
+                extensions={"sni_hostname": host, "timeout": patience},
+            )
+            try:
+                answer = await transport.handle_async_request(request)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failed = _reason(error)
+                continue
+            except httpx.HTTPError as error:
+                raise DeliveryError(f"{_place(url)}: {_reason(error)}") from None
+            await answer.aclose()
+            return answer
+    raise DeliveryError(f"{_place(url)} cannot be reached: {failed}")
+
+
+def _login(url: httpx.URL) -> dict[str, str]:
+    """User and password in front of the host become Basic authentication (RFC 7617)."""
+    if not url.userinfo:
+        return {}
+    pair = f"{url.username}:{url.password}".encode()
+    return {"Authorization": f"Basic {b64encode(pair).decode('ascii')}"}
+
+
+def _judge(answer: httpx.Response, url: httpx.URL, sent_at: datetime | None) -> None:
+    status = answer.status_code
+    if 200 <= status < 300:
+        return
+    passing = status in PASSING or status >= 500
+    said = f"{_place(url)} answered {status}"
+    if 300 <= status < 400:
+        said += ", a redirect, which is not followed"
+    raise DeliveryError(said, permanent=not passing, retry_after=retry_after(answer, sent_at) if passing else None)
+
+
+def _reason(error: Exception) -> str:
+    """The kind of trouble; a certificate's is worth its sentence, which names no path."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not accepted ({cause.verify_message})"
+        if isinstance(cause, ssl.SSLError):
+            return "TLS failed"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo is not None else None

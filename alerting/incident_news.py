@@ -1,0 +1,278 @@
+"""What must be told of an incident, to whom, and when."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from alerting.model import (
+    NOT_CHECKED,
+    RESOLVED,
+    Alert,
+    Change,
+    Incident,
+    News,
+    Phase,
+    Policy,
+    Route,
+    Severity,
+    Telling,
+    Told,
+)
+from alerting.root_cause import Topology
+from alerting.routing import route
+
+CONSEQUENCES = frozenset({NOT_CHECKED})
+"""What follows from anything that keeps the monitor from looking: in an open incident it is no news."""
+
+GROUP_WAIT = timedelta(minutes=1)
+"""The longest that the first word of an incident waits for what belongs to it."""
+
+SHORT_WAIT = timedelta(seconds=10)
+"""How long it waits where a round of the check would take longer than that."""
+
+UPDATE = timedelta(minutes=5)
+"""The shortest time between two messages of one incident, but for what cannot wait; it doubles with each …"""
+
+MOST_UPDATE = timedelta(hours=1)
+"""… up to this."""
+
+CALM = timedelta(minutes=1)
+"""So long nothing more must have ended before it is told that a part is over."""
+
+FEW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says of incidents: who feeds whom, and who hears what, how often.
+
+    ``receivers`` are all that there are; ``cadence`` is how often each check comes, by name.
+    """
+
+    topology: Topology = field(default_factory=Topology)
+    routes: Sequence[Route] = ()
+    receivers: Sequence[str] = ()
+    policy: Policy = field(default_factory=Policy)
+    cadence: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """What of an incident is bad now and has come out of its grace.
+
+    ``patience`` is how long its first word waits for its checks to get round; ``more_to_come``: something graver, or
+    of another code, is bad too, but still in its grace.
+    """
+
+    zones: frozenset[str] = frozenset()
+    servers: frozenset[str] = frozenset()
+    codes: frozenset[str] = frozenset()
+    patience: timedelta = timedelta(0)
+    more_to_come: bool = False
+    unserved: frozenset[str] = frozenset()
+    """Zones of which it is certain that no server answers for them."""
+
+    @classmethod
+    def of(
+        cls, alerts: Collection[Alert], cadence: Mapping[str, timedelta], unserved: frozenset[str] = frozenset()
+    ) -> "Firing":
+        """``alerts`` are all of the incident that are not OK."""
+        firing = [alert for alert in alerts if alert.phase is Phase.FIRING]
+        telling = [alert for alert in firing if alert.key.code not in CONSEQUENCES] or firing
+        codes = frozenset(alert.key.code for alert in telling)
+        gravest = max((alert.severity for alert in firing), default=Severity.INFO)
+        pending = (alert for alert in alerts if alert.phase is Phase.PENDING)
+        return cls(
+            zones=frozenset(alert.key.zone for alert in telling if alert.key.zone),
+            servers=frozenset(alert.key.server for alert in telling if alert.key.server is not None),
+            codes=codes,
+            patience=max((_patience(cadence.get(a.key.check)) for a in firing), default=timedelta(0)),
+            more_to_come=any(a.severity > gravest or a.key.code not in codes | CONSEQUENCES for a in pending),
+            unserved=unserved,
+        )
+
+
+def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) -> tuple[Incident, list[Telling]]:
+    """The open incident with what is told of it now, and the tellings.
+
+    Who hears of it for the first time hears that it opened, as long as anything is bad. The first word waits a little
+    for what belongs to it. A higher severity, and a zone that no server answers for any more, are told at once;
+    what else came in addition, or is over, in messages that come less and less often. Who heard of it only because of
+    a part that is over hears that it is resolved.
+    """
+    matching = _matching(incident, rules)
+    told = incident.told
+    if told is None:
+        ready = _ready_at(incident, firing)
+        if not (matching and firing.codes):
+            return replace(incident, due_at=None), []
+        if now < ready and not incident.unserved:
+            return replace(incident, due_at=ready), []
+        return _tell(incident, None, dict.fromkeys(matching, News.OPENED), firing, rules, now)
+    news = _news(incident, told, firing, rules.policy, now)
+    to: dict[str, News] = {}
+    for name in incident.receivers:
+        if name in matching or name not in rules.receivers:
+            to |= {name: news} if news is not None else {}
+        elif _eased_at(incident, told) <= now and not incident.recovering:
+            to[name] = News.RESOLVED
+    if firing.codes:
+        to |= {name: News.OPENED for name in matching if name not in incident.receivers}
+    if not to:
+        return replace(incident, due_at=_due_at(incident, told, firing, rules)), []
+    return _tell(incident, news, to, firing, rules, now)
+
+
+def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
+    return route(incident, rules.routes, rules.receivers)
+
+
+def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[Telling]]:
+    """The resolved incident is told to exactly those who heard that it opened."""
+    done = replace(incident, news=incident.news + 1, change=None, due_at=None)
+    told = incident.told.codes if incident.told is not None else ()
+    known = tuple(line for line in done.lines if line.code in told)
+    shown = _shown(replace(done, lines=known or done.lines))
+    return done, [_telling(shown, News.RESOLVED, name, now) for name in done.receivers]
+
+
+def telling_id(incident: Incident, receiver: str) -> str:
+    """Unique to incident, piece of news and receiver; without dots, which separate the parts of a signature."""
+    return f"{incident.id}-{incident.news}-{sha256(receiver.encode()).hexdigest()[:8]}"
+
+
+def _ready_at(incident: Incident, firing: Firing) -> datetime:
+    """When the first word may go out: each zone had its turn, and what is bad of other codes is out of its grace."""
+    latest = incident.opened_at + GROUP_WAIT
+    return latest if firing.more_to_come else min(latest, incident.began_at + firing.patience)
+
+
+def _patience(cadence: timedelta | None) -> timedelta:
+    if cadence is None:
+        return timedelta(0)
+    return cadence if cadence <= GROUP_WAIT else SHORT_WAIT
+
+
+def _news(incident: Incident, told: Told, firing: Firing, policy: Policy, now: datetime) -> News | None:
+    """What those hear who know of it already."""
+    update_at = told.at + _pause(incident)
+    if incident.severity > told.severity:
+        return News.WORSENED
+    if _grew(firing.unserved, told.unserved) and _urgent_at(told) <= now:
+        return News.WORSENED
+    if _grown(told, firing) and update_at <= now:
+        return News.WORSENED
+    eased = incident.severity < told.severity or _shrunk(incident, told)
+    if eased and _eased_at(incident, told) <= now and not incident.recovering:
+        return News.IMPROVED
+    if policy.remind and told.at + policy.remind <= now and firing.codes:
+        return News.REMINDED
+    return None
+
+
+def _urgent_at(told: Told) -> datetime:
+    """The first zone that no server answers for is told at once; where one was told more follow a minute later."""
+    return told.at + GROUP_WAIT if told.unserved else told.at
+
+
+def _pause(incident: Incident) -> timedelta:
+    return min(UPDATE * (1 << min(incident.updates, 10)), MOST_UPDATE)
+
+
+def _grown(told: Told, firing: Firing) -> bool:
+    """More zones, servers or codes are bad than was told."""
+    return bool(
+        firing.zones.difference(told.zones)
+        or firing.servers.difference(told.servers)
+        or firing.codes.difference(told.codes)
+    )
+
+
+def _grew(names: Iterable[str], before: Iterable[str]) -> bool:
+    return bool(set(names).difference(before))
+
+
+def _shrunk(incident: Incident, told: Told) -> bool:
+    """Fewer zones or servers are bad than was told. How much the monitor itself cannot check is no news."""
+    return incident.cause.kind != "vantage" and (
+        _grew(told.zones, (*incident.zones, *incident.left_zones))
+        or _grew(told.servers, incident.servers)
+        or _grew(told.unserved, incident.unserved)
+    )
+
+
+def _eased_at(incident: Incident, told: Told) -> datetime:
+    """From when on it may be told that a part is over, if nothing recovers then: nothing has ended just now, and not
+    every few minutes, should that part come and go.
+    """
+    calm_at = (incident.eased_at or told.at) + CALM
+    return max(calm_at, told.at + _pause(incident)) if incident.updates > 1 else calm_at
+
+
+def _due_at(incident: Incident, told: Told, firing: Firing, rules: Rules) -> datetime | None:
+    """When there will be something to tell although nothing changes."""
+    policy, update_at, eased_at = rules.policy, told.at + _pause(incident), _eased_at(incident, told)
+    when = [told.at + policy.remind] if policy.remind and firing.codes else []
+    if _grown(told, firing):
+        when.append(update_at)
+    if _grew(firing.unserved, told.unserved):
+        when.append(_urgent_at(told))
+    if not incident.recovering:
+        released = set(incident.receivers).intersection(rules.receivers)
+        eased = incident.severity < told.severity or _shrunk(incident, told)
+        if eased or released.difference(_matching(incident, rules)):
+            when.append(eased_at)
+    return min(when, default=None)
+
+
+def _tell(
+    incident: Incident, news: News | None, to: Mapping[str, News], firing: Firing, rules: Rules, now: datetime
+) -> tuple[Incident, list[Telling]]:
+    """What was told becomes what is known, unless only newcomers were told."""
+    before, told, updates = incident.told, incident.told, incident.updates
+    if told is None or news is not None:
+        afresh = told is None or news is News.REMINDED or now - told.at >= 2 * _pause(incident)
+        updates = 0 if news in (None, News.REMINDED) else 1 if afresh else updates + 1
+        told = Told(now, incident.severity, incident.zones, incident.servers, incident.codes, incident.unserved)
+    heard = dict.fromkeys((*incident.receivers, *to))
+    done = replace(
+        incident,
+        receivers=tuple(name for name in heard if to.get(name) is not News.RESOLVED),
+        news=incident.news + 1,
+        change=_change(before, incident) if before is not None else None,
+        told=told,
+        updates=updates,
+        eased_at=incident.eased_at if told is before else None,
+    )
+    done = replace(done, due_at=_due_at(done, told, firing, rules))
+    shown = _shown(done)
+    over = replace(shown, phase=RESOLVED, ended_at=incident.eased_at or now, resolved_at=now, goes_on=True)
+    return done, [_telling(over if each is News.RESOLVED else shown, each, name, now) for name, each in to.items()]
+
+
+def _change(told: Told, incident: Incident) -> Change:
+    known, now = set(told.zones), set(incident.zones)
+    more = sorted(now - known)
+    return Change(
+        severity=told.severity if told.severity is not incident.severity else None,
+        zones=len(told.zones),
+        more_zones=len(more),
+        named_zones=tuple(more[:FEW]),
+        back=len(known.difference(now, incident.left_zones)),
+        left=len(known.intersection(incident.left_zones)),
+        servers=tuple(sorted(set(incident.servers).difference(told.servers)))[:FEW],
+        servers_back=tuple(sorted(set(told.servers).difference(incident.servers)))[:FEW],
+        codes=tuple(sorted(set(incident.codes).difference(told.codes))),
+        unserved=len(set(incident.unserved).difference(told.unserved)),
+        served_again=len(set(told.unserved).difference(incident.unserved)),
+    )
+
+
+def _shown(incident: Incident) -> Incident:
+    """As its receivers see it: without what is kept only to know what they know."""
+    return replace(incident, told=None, due_at=None)
+
+
+def _telling(incident: Incident, news: News, receiver: str, now: datetime) -> Telling:
+    return Telling(telling_id(incident, receiver), receiver, news, incident, now)

@@ -1,0 +1,220 @@
+"""Notifications: what is told of an incident, in the words of a mail and as data."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from alerting.headline import changes, headline, plain, plain_block, shown_zone, shown_zones, thousands
+from alerting.incident_lines import gravity
+from alerting.model import RESOLVED, Incident, Line, News, Notification, Telling
+from alerting.runbook import CATALOGUE
+from alerting.runbook.commands import dig
+from alerting.runbook.entry import Entry
+from checks.common.text import instant, span
+
+TAGS = {
+    News.OPENED: "FIRING {severity}",
+    News.REMINDED: "STILL {severity}",
+    News.WORSENED: "WORSE {severity}",
+    News.IMPROVED: "BETTER {severity}",
+    News.RESOLVED: "RESOLVED",
+    News.TEST: "TEST",
+}
+
+UPDATES = frozenset({News.REMINDED, News.WORSENED, News.IMPROVED})
+"""News for those who know of it already."""
+
+MOST_SUBJECT = 180
+MOST_ZONES = 1000
+MOST_CODES = 3
+MOST_DIG = 6
+MOST_PAST = 10
+
+_MORE_LINES = re.compile("\n{3,}")
+
+DELAYED = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A code of the incident, as its receivers need it."""
+
+    code: str
+    meaning: str
+    advice: str
+
+
+def render(telling: Telling, url: str | None = None, now: datetime | None = None) -> Notification:
+    """The notification for one telling. ``url`` is where people reach the page; ``now`` when it is sent."""
+    incident, at = telling.incident, now or telling.at
+    lines = sorted(incident.lines, key=gravity)
+    standing = [line for line in lines if line.ended is None]
+    codes = _codes(standing)
+    over = incident.phase == RESOLVED
+    ended = incident.ended_at or incident.resolved_at or telling.at
+    tag = TAGS[telling.news].format(severity=incident.severity)
+    words = {
+        "news": telling.news,
+        "incident": incident,
+        "headline": headline(incident, telling.news),
+        "tag": tag,
+        "changes": changes(incident) if telling.news in UPDATES else (),
+        "standing": () if incident.goes_on else lines[:MOST_PAST] if over else standing,
+        "past": () if over else [line for line in lines if line.ended is not None][:MOST_PAST],
+        "over": over,
+        "unwatched": over and bool(incident.left_zones) and not incident.past_zones,
+        "goes_on": incident.goes_on,
+        "ended": ended,
+        "lasted": span(ended - incident.began_at),
+        "explained": [Explained(e.code, e.meaning, e.advice) for e in codes],
+        "cures": codes[0].cure.blocks(_bare(standing[0].zone)) if codes else (),
+        "dig": _dig(standing),
+        "link": link(incident, url),
+        "delayed": at - telling.at >= DELAYED,
+        "at": telling.at,
+    }
+    return Notification(
+        id=telling.id,
+        news=telling.news,
+        at=telling.at,
+        incident=incident.id,
+        thread=incident.id,
+        subject=_cut(f"[{tag}] {words['headline']}"),
+        text=_MORE_LINES.sub("\n\n", _TEMPLATES.get_template("incident.txt").render(words)),
+        html=_TEMPLATES.get_template("incident.html").render(words),
+        data=as_data(incident),
+        summary=_TEMPLATES.get_template("summary.txt").render(words).strip(),
+        link=link(incident, url),
+        sent_at=at,
+    )
+
+
+def as_data(incident: Incident) -> dict[str, object]:
+    """The incident as the API and webhooks show it: JSON values only, times in RFC 3339, zones capped at 1000.
+
+    While it is open, what is counted is what is bad now; of one that is over it is what was.
+    """
+    open_ = incident.phase != RESOLVED
+    past = {*incident.zones, *incident.past_zones, *incident.left_zones}
+    zones = incident.zones if open_ else tuple(sorted(past))
+    return {
+        "id": incident.id,
+        "cause": str(incident.cause),
+        "severity": str(incident.severity if open_ or incident.goes_on else incident.worst),
+        "worst_severity": str(incident.worst),
+        "phase": incident.phase,
+        "zones": list(zones[:MOST_ZONES]),
+        "zone_count": len(zones),
+        "zones_back": len(incident.past_zones),
+        "zones_left": len(incident.left_zones),
+        "unserved_zones": list(incident.unserved[:MOST_ZONES]),
+        "unserved_zone_count": len(incident.unserved),
+        "servers": list(incident.servers if open_ else sorted({*incident.servers, *incident.past_servers})),
+        "began_at": _stamp(incident.began_at),
+        "ended_at": _stamp(incident.ended_at),
+        "opened_at": _stamp(incident.opened_at),
+        "resolved_at": _stamp(incident.resolved_at),
+        "finding_count": incident.findings if open_ else sum(line.count for line in incident.lines),
+        "recovering_count": incident.recovering,
+        "findings": [_finding(line) for line in incident.lines],
+    }
+
+
+def _finding(line: Line) -> dict[str, object]:
+    """Findings that differ only in their zone are one, with how many there are."""
+    return {
+        "code": line.code,
+        "severity": str(line.severity),
+        "zone": line.zone,
+        "zones": list(line.sample or (line.zone,)),
+        "zone_count": line.zones,
+        "count": line.count,
+        "server": line.server,
+        "address": line.address,
+        "text": line.text,
+        "since": _stamp(line.since),
+        "ended": _stamp(line.ended),
+    }
+
+
+def link(incident: Incident, url: str | None) -> str | None:
+    """Where the page shows it."""
+    if not url:
+        return None
+    if incident.cause.kind == "zone":
+        return f"{url.rstrip('/')}/zones/{quote(incident.cause.name, safe='')}"
+    if incident.cause.kind == "server":
+        return f"{url.rstrip('/')}/servers/{quote(incident.cause.name, safe='')}"
+    return f"{url.rstrip('/')}/incidents"
+
+
+def _codes(lines: Iterable[Line]) -> list[Entry]:
+    seen = dict.fromkeys(line.code for line in lines)
+    return [CATALOGUE[code] for code in seen if code in CATALOGUE][:MOST_CODES]
+
+
+def _dig(lines: Iterable[Line]) -> list[str]:
+    """The lines that show the first finding of each code."""
+    first: dict[str, Line] = {}
+    for line in lines:
+        first.setdefault(line.code, line)
+    said = [text for line in first.values() if line.code in CATALOGUE for text in _dig_line(line)]
+    return [plain(text) for text in dict.fromkeys(said)][:MOST_DIG]
+
+
+def _dig_line(line: Line) -> tuple[str, ...]:
+    host, port = _split(line.address)
+    return dig(CATALOGUE[line.code], line.zone, host, port, key=_key_file(line.subject), record=line.subject)
+
+
+def _key_file(subject: str) -> str:
+    """A place for the key of a row of the transfer matrix ("key xfr, must be allowed"): dig reads it from a file."""
+    name = subject.partition(",")[0].removeprefix("key ")
+    return f"{name}.key" if subject.startswith("key ") else ""
+
+
+def _split(address: str | None) -> tuple[str | None, int]:
+    """The text form of an address, taken apart: 192.0.2.1, 192.0.2.1:5353, 2001:db8::1, [2001:db8::1]:5353."""
+    if address is None:
+        return None, 53
+    if address.startswith("["):
+        host, _, port = address[1:].partition("]:")
+        return host, int(port)
+    host, colon, port = address.partition(":")
+    if colon and ":" not in port:
+        return host, int(port)
+    return address, 53
+
+
+def _bare(zone: str) -> str:
+    return plain(zone.rstrip(".") or zone)
+
+
+def _cut(subject: str) -> str:
+    return subject if len(subject) <= MOST_SUBJECT else f"{subject[: MOST_SUBJECT - 1]}…"
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at is not None else None
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("alerting"),
+    autoescape=select_autoescape(enabled_extensions=("html",)),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_TEMPLATES.filters |= {
+    "plain": plain,
+    "plain_block": plain_block,
+    "zone": shown_zone,
+    "zones": shown_zones,
+    "instant": instant,
+    "thousands": thousands,
+}

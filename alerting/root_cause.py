@@ -1,0 +1,247 @@
+"""Which one trouble stands behind many alerts.
+
+From the widest to the narrowest: the monitor's own vantage, a server, a zone. What several zones have in common at one
+server is that server's; what one zone has at several servers is that zone's. A secondary that lags because what it
+transfers from is gone, or lags itself, shares the cause of that one.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase, Severity
+from checks.model import Zone
+from checks.model.zone_table import Roll
+
+BLIND = "vantage-blind"
+
+REFUSED = "configuration-refused"
+
+FAILING = "receiver-failing"
+"""Of a receiver, whose name is the subject: it is a cause of its own, for it is the others who are to hear of it."""
+
+OWN = frozenset({BLIND, "store-failing", REFUSED, "database-recreated"})
+"""What the monitor says of itself."""
+
+BEHIND = frozenset({"serial-late", "serial-overdue", "serial-stuck", "expiry-near", "expiry-imminent", "zone-expired"})
+"""What happens to a server that cannot get the zone from where it transfers it; it hands the same on."""
+
+FEEDS_NOTHING = BEHIND | {
+    "server-unreachable",
+    "no-answer",
+    "unexpected-source",
+    "tcp-unreachable",
+    "zone-not-served",
+    "bad-rcode",
+    "not-authoritative",
+    "malformed-answer",
+}
+"""What keeps others from transferring from a server. Transfers need TCP (RFC 5936 section 4.1)."""
+
+OUT_OF_SERVICE = (FEEDS_NOTHING - BEHIND - {"tcp-unreachable"}) | {"zone-expired"}
+"""What a resolver that asks this address gets no use of: it has to ask another."""
+
+SILENCED = OUT_OF_SERVICE - {"no-answer", "malformed-answer"}
+"""Where this is so nothing is known of what the address would serve: what was found before is history."""
+
+AHEAD, WENT_BACK = "serial-ahead", "serial-regressed"
+"""Those that are ahead of a primary which went back have stood still: it is the one that moved."""
+
+SERVICE = "service"
+REPLICATION = "replication"
+TRANSFERS = "transfers"
+NUMBERING = "numbering"
+RECORDS = "records"
+
+FAMILIES: Mapping[str, str] = {
+    **dict.fromkeys(FEEDS_NOTHING, SERVICE),
+    "edns-broken": SERVICE,
+    **dict.fromkeys(BEHIND, REPLICATION),
+    **dict.fromkeys(("transfer-refused", "transfer-failed"), TRANSFERS),
+    **dict.fromkeys((AHEAD, WENT_BACK, "serial-unordered"), NUMBERING),
+    **dict.fromkeys(("record-differs", "record-unexpected", "content-differs"), RECORDS),
+}
+"""Codes that are signs of one trouble; each of the others is a family of its own."""
+
+FOLLOWS_FROM_SERVICE = frozenset({REPLICATION, TRANSFERS})
+"""What a server that does not answer as it should brings with it: it neither takes zones nor gives them."""
+
+OF_CONTENT = frozenset({REPLICATION, NUMBERING, RECORDS, "soa-fields-differ", "ns-set-differs", "ttl-differs"})
+"""Troubles that lie in what an address serves."""
+
+MOST = 0.5
+"""A server is at fault when more than this share of its zones has such alerts there; the monitor itself, when it
+could not check more than this share of all zones."""
+
+AT_LEAST = 2
+"""So many zones are a group."""
+
+Place = tuple[str, str]
+"""A zone at a server."""
+
+Trouble = tuple[str, str]
+"""A server and a family of codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Who serves which zone, and from whom it gets it. Made once per configuration by ``of``."""
+
+    zones: Mapping[str, Zone] = field(default_factory=dict)
+    served: Mapping[str, int] = field(default_factory=dict)
+    """Server → in how many zones it is listed."""
+    vantage: str = "local"
+
+    @classmethod
+    def of(cls, zones: Roll[Zone] | Iterable[Zone], vantage: str = "local") -> "Topology":
+        """Zones that are watched alike are counted, not walked."""
+        known = zones if isinstance(zones, Roll) else Roll.of(zones)
+        served: Counter[str] = Counter()
+        for zone, count in zip(known.templates, known.alike(), strict=True):
+            for name in {server.name for server in zone.servers} if count else ():
+                served[name] += count
+        return cls(known, served, vantage)
+
+    def alike(self, zone: str) -> Zone | None:
+        """The zone, or one that is served alike: its name may be empty."""
+        if isinstance(self.zones, Roll):
+            return self.zones.template(zone) if zone in self.zones else None
+        return self.zones.get(zone)
+
+    def feeders(self, zone: str, server: str) -> tuple[str, ...]:
+        """Where a server gets the zone from: its upstream, else the zone's primary; () for the primary itself."""
+        known = self.alike(zone)
+        if known is None or known.primary == server:
+            return ()
+        entry = known.server(server)
+        if entry is not None and entry.upstream:
+            return tuple(name for name in entry.upstream if name != server)
+        return (known.primary,) if known.primary else ()
+
+
+def family(code: str) -> str:
+    """The trouble that a code is a sign of."""
+    return FAMILIES.get(code, code)
+
+
+def fold(alerts: Iterable[Alert], topology: Topology) -> Mapping[AlertKey, Cause]:
+    """The cause of each alert that stands. Pending ones count too: so it begins.
+
+    Alerts of severity info have no cause: they open no incident and explain nothing.
+    """
+    standing = [a for a in alerts if a.phase is not Phase.OK and a.severity is not Severity.INFO]
+    codes: dict[Place, set[str]] = defaultdict(set)
+    for key in (alert.key for alert in standing):
+        if key.server is not None:
+            codes[key.zone, key.server].add(key.code)
+    roots = {place: _root(place, codes, topology, ()) for place, found in codes.items() if found & BEHIND}
+    roots |= {
+        place: above
+        for place, found in codes.items()
+        if AHEAD in found and (above := _left_behind(place, codes, topology)) is not None
+    }
+    grouped = _grouped(_own_troubles(codes, roots), topology)
+    own = OWN | {NOT_CHECKED} if _sees_little(standing, topology) else OWN
+    causes = {}
+    for key in (alert.key for alert in standing):
+        if key.code in own:
+            causes[key] = Cause("vantage", topology.vantage)
+        elif key.code == FAILING:
+            causes[key] = Cause("receiver", key.subject)
+        elif key.server is None:
+            causes[key] = Cause("zone", key.zone)
+        else:
+            root = _blamed(key.code, (key.zone, key.server), roots)
+            families = _families(key.code, codes[root], above=root != (key.zone, key.server))
+            at_fault = _belongs(root, families, grouped, topology)
+            causes[key] = Cause("server", root[1]) if at_fault else Cause("zone", key.zone)
+    return causes
+
+
+def _root(place: Place, codes: Mapping[Place, set[str]], topology: Topology, via: tuple[str, ...]) -> Place:
+    """Up the road of transfers, from one that lags to the one that it all begins with.
+
+    A server with several upstreams is explained only when all of them fail it. ``via`` ends circles.
+    """
+    zone, server = place
+    feeders = topology.feeders(zone, server)
+    if not feeders or not all(codes.get((zone, feeder), set()) & FEEDS_NOTHING for feeder in feeders):
+        return place
+    above = (zone, feeders[0])
+    if feeders[0] in via or not codes[above] & BEHIND:
+        return above
+    return _root(above, codes, topology, (*via, server))
+
+
+def _left_behind(place: Place, codes: Mapping[Place, set[str]], topology: Topology) -> Place | None:
+    """The primary that went back, for one that is ahead of it because of that."""
+    zone, server = place
+    return next(((zone, up) for up in topology.feeders(zone, server) if WENT_BACK in codes.get((zone, up), ())), None)
+
+
+def _own_troubles(codes: Mapping[Place, set[str]], roots: Mapping[Place, Place]) -> Mapping[str, set[Place]]:
+    """Family → the places that have it, where nothing above explains it."""
+    places: dict[str, set[Place]] = defaultdict(set)
+    for place, found in codes.items():
+        unexplained = found if roots.get(place, place) == place else found - BEHIND - {AHEAD}
+        for name in set(map(family, unexplained)):
+            places[name].add(place)
+    return places
+
+
+def _grouped(troubles: Mapping[str, set[Place]], topology: Topology) -> Mapping[Trouble, set[Place]]:
+    """The places whose trouble is their server's: most of its zones have it there; or several do, and more than the
+    zone has servers with it, those not counted that are failing anyway.
+    """
+    grouped: dict[Trouble, set[Place]] = {}
+    for name, places in troubles.items():
+        zones_at: dict[str, set[Place]] = defaultdict(set)
+        for place in places:
+            zones_at[place[1]].add(place)
+        failing = {
+            server
+            for server, here in zones_at.items()
+            if len(here) >= AT_LEAST and len(here) > MOST * topology.served.get(server, 0)
+        }
+        servers_of = Counter(zone for zone, server in places if server not in failing)
+        for server, here in zones_at.items():
+            group = here if server in failing else {place for place in here if len(here) > servers_of[place[0]]}
+            if len(group) >= AT_LEAST:
+                grouped[server, name] = group
+    return grouped
+
+
+def _belongs(
+    place: Place, families: Collection[str], grouped: Mapping[Trouble, set[Place]], topology: Topology
+) -> bool:
+    """Whether what a place has of these families is its server's trouble, or follows from one."""
+    server = place[1]
+    if any(place in grouped.get((server, name), ()) for name in families):
+        return True
+    down = grouped.get((server, SERVICE), set())
+    return not FOLLOWS_FROM_SERVICE.isdisjoint(families) and (
+        place in down or len(down) > MOST * topology.served.get(server, 0)
+    )
+
+
+def _blamed(code: str, place: Place, roots: Mapping[Place, Place]) -> Place:
+    """Where a code at a place begins: above, if it is one that comes from above."""
+    return roots.get(place, place) if code in BEHIND or code == AHEAD else place
+
+
+def _families(code: str, at_root: Collection[str], *, above: bool) -> Collection[str]:
+    """The trouble that a code is a sign of where it begins: its own, or what its root ``above`` has."""
+    if not above:
+        return {family(code)}
+    return {NUMBERING} if code == AHEAD else set(map(family, FEEDS_NOTHING.intersection(at_root)))
+
+
+def _sees_little(standing: Iterable[Alert], topology: Topology) -> bool:
+    """We are blind, or most zones could not be checked: the trouble is ours, not theirs."""
+    unseen = set()
+    for key in (alert.key for alert in standing):
+        if key.code == BLIND:
+            return True
+        if key.code == NOT_CHECKED:
+            unseen.add(key.zone)
+    return len(unseen) >= AT_LEAST and len(unseen) > MOST * len(topology.zones)

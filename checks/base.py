@@ -1,0 +1,28 @@
+"""What is a check? Settings as fields, two pure verbs."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import ClassVar, Protocol
+
+from checks.model import Finding, Observation, Query, Round, Unsure, Zone
+from checks.zone_state.model import Ledger
+
+
+class Check(Protocol):
+    """Settings as fields, two pure verbs. The class docstring is its specification."""
+
+    name: ClassVar[str]
+    codes: ClassVar[tuple[str, ...]]
+    cadence: ClassVar[timedelta]
+
+    def applies(self, zone: Zone) -> bool:
+        """Whether there is anything to check for this zone; if not it is not swept, and no verdict is given."""
+        ...
+
+    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+        """What it still wants to know; called again with what has been seen until it wants nothing more."""
+        ...
+
+    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterable[Finding | Unsure]:
+        """What the answers mean. Raises Undecided when nothing can be said of the whole zone."""
+        ...

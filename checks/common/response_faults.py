@@ -1,0 +1,85 @@
+"""What is wrong with an answer to the apex SOA question, if anything?
+
+By rcode, authority, shape and extended error (RFC 8914) together, never by rcode alone: the four common servers
+say the same thing differently, and different things alike.
+"""
+
+from dataclasses import dataclass
+
+from checks.common.text import listed
+from checks.model import Observation, Outcome, Shape
+
+_NOT_SERVED = {
+    "REFUSED": "refuses: not configured for the zone (PowerDNS also says so of one that never loaded)",
+    "NOTAUTH": "says that it is not authoritative for the zone",
+    "NXDOMAIN": "says that the zone's own name does not exist",
+}
+_SHAPES = {
+    Shape.NODATA: ("zone-not-served", "says that the zone's own name has no SOA record"),
+    Shape.REFERRAL: ("zone-not-served", "refers to other servers, below or beside it"),
+    Shape.UPWARD: ("zone-not-served", "refers upwards, to the root or a parent: a lame delegation"),
+    Shape.CNAME: ("malformed-answer", "answers with a CNAME at the apex, which must not be"),
+    Shape.OTHER: ("malformed-answer", "answers with records of another owner, class or type"),
+}
+_USELESS = {
+    Outcome.MALFORMED: "sends an answer that cannot be understood",
+    Outcome.MISMATCHED: "sends answers that do not fit the question",
+    Outcome.TRUNCATED_ONLY: "sends nothing but truncated answers",
+}
+_NO_COPY = ("14", "24")
+"""EDE Not Ready and Invalid Data: what NSD and Knot say of a zone that never loaded or has expired."""
+
+DEAD = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
+"""Outcomes that say something of the way to the server and nothing of the zone."""
+
+UNUSABLE = frozenset({Outcome.MALFORMED, Outcome.MISMATCHED})
+"""Outcomes of an address that sends something, and nothing that a resolver could use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A code of checks/codes.py, and a predicate in words: "the server …"."""
+
+    code: str
+    text: str
+
+
+def fault(seen: Observation, *, primary: bool) -> Fault | None:
+    """What an answer to the apex SOA question is guilty of; None for a good one, and for DEAD or UNASKED.
+
+    SERVFAIL from a secondary means that it has no valid copy (BIND says no more than that); from the zone's
+    primary it means that only with an extended error to say so.
+    """
+    if seen.outcome in DEAD or seen.outcome is Outcome.UNASKED:
+        return None
+    if seen.outcome is Outcome.ANSWERED:
+        found = _answered(seen, primary=primary)
+    else:
+        text = _USELESS[seen.outcome]
+        found = Fault("malformed-answer", f"{text}: {seen.detail}" if seen.detail else text)
+    if found is not None and seen.ede:
+        return Fault(found.code, f"{found.text} (extended error {listed(seen.ede)})")
+    return found
+
+
+def _answered(seen: Observation, *, primary: bool) -> Fault | None:
+    rcode = seen.rcode or "no rcode"
+    if text := _NOT_SERVED.get(rcode):
+        return Fault("zone-not-served", f"{text} ({rcode})")
+    if rcode == "SERVFAIL":
+        if _no_copy(seen) or not primary:
+            return Fault("zone-expired", "has no valid copy of the zone: expired, or never loaded (SERVFAIL)")
+        return Fault("bad-rcode", "is the primary and fails to answer (SERVFAIL)")
+    if rcode != "NOERROR":
+        return Fault("bad-rcode", f"answers with the error {rcode}")
+    if seen.shape in _SHAPES:
+        return Fault(*_SHAPES[seen.shape])
+    if seen.soa is None:
+        return Fault("malformed-answer", "answers without the SOA record that was asked for")
+    if not seen.authoritative:
+        return Fault("not-authoritative", "answers without authority (AA=0): a resolver or forwarder")
+    return None
+
+
+def _no_copy(seen: Observation) -> bool:
+    return any(text.split(" ", 1)[0] in _NO_COPY for text in seen.ede)

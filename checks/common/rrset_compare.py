@@ -1,0 +1,252 @@
+"""Do all addresses give the same for an RRset, as far as their versions of the zone can be compared?
+
+An answer is tied to a version by asking the SOA before and after it. If the serial moved in between it is tied to
+nothing and left out. If it came from a machine behind that address (NSID) of which no SOA was seen, it may show that
+all is well, but accuses nobody.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from checks.common.serial import behind, newest
+from checks.common.text import listed, short
+from checks.model import Address, Observation, Outcome, Query, Round, Server, Shape, Unsure, WantedRecord, Zone
+from checks.zone_state.model import Ledger, Space
+from checks.zone_state.update import lag, space_of, standing_of
+
+PROPAGATING = "a change is propagating"
+
+MACHINES = "different machines answer at this address, and which version this one has is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an address has for an RRset: rdata in canonical form, nothing at all, or a delegation or CNAME instead.
+
+    No such name and no such type count as the same nothing: servers disagree about empty non-terminals.
+    """
+
+    rdata: tuple[str, ...]
+    ttl: int | None = None
+    instead: str = ""
+    tied: bool = True
+    """Given by a machine whose SOA was seen too."""
+
+    @property
+    def same(self) -> tuple[str, tuple[str, ...]]:
+        return (self.instead, self.rdata)
+
+    def __str__(self) -> str:
+        words = listed(map(short, self.rdata), most=4) if self.rdata else self.instead or "nothing"
+        return f"{self.instead} to {words}" if self.instead and self.rdata else words
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What one address has, tied to the version it served meanwhile; ``why`` there is no such version."""
+
+    server: Server
+    address: Address
+    serial: int | None
+    contents: Mapping[WantedRecord, Content]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One address has something else than its peers. ``same_serial``: although it is on the same version."""
+
+    copy: Copy
+    wanted: WantedRecord
+    same_serial: bool
+    text: str
+
+
+def ask(zone: Zone, wanted: Iterable[WantedRecord], seen: tuple[Observation, ...]) -> list[Query]:
+    """SOA of every address; then the records of those that serve a version; then their SOA again."""
+    if not seen:
+        return [_query(zone, server, address, zone.name, "SOA") for server, address in zone.places()]
+    serving = {(o.server, o.address) for o in seen if o.query.qtype == "SOA" and o.serial is not None}
+    places = [(server, address) for server, address in zone.places() if (server.name, address) in serving]
+    if not any(o.query.qtype != "SOA" for o in seen):
+        return [
+            _query(zone, server, address, record.name, record.type) for server, address in places for record in wanted
+        ]
+    times = Counter((o.server, o.address) for o in seen if o.query.qtype == "SOA")
+    return [
+        _query(zone, server, address, zone.name, "SOA")
+        for server, address in places
+        if times[server.name, address] == 1
+    ]
+
+
+def _query(zone: Zone, server: Server, address: Address, name: str, type_: str) -> Query:
+    return Query(zone.name, server.name, address, name, type_, identify=True)
+
+
+def copies(zone: Zone, wanted: Iterable[WantedRecord], round: Round) -> list[Copy]:
+    every = tuple(wanted)
+    table: dict[tuple[str, Address], list[Observation]] = {}
+    for seen in round.seen:
+        table.setdefault((seen.server, seen.address), []).append(seen)
+    return [_copy(server, address, every, table.get((server.name, address), ())) for server, address in zone.places()]
+
+
+def _copy(server: Server, address: Address, wanted: tuple[WantedRecord, ...], seen: Iterable[Observation]) -> Copy:
+    every = tuple(seen)
+    soas = [o for o in every if o.query.qtype == "SOA"]
+    serials = {o.serial for o in soas}
+    if len(soas) < 2 or None in serials:
+        return Copy(server, address, None, {}, "serves no version now")
+    if len(serials) > 1:
+        return Copy(server, address, None, {}, "the zone moved while it was read")
+    machines = {o.nsid for o in soas}
+    asked = {(o.query.qname, o.query.qtype): o for o in every}
+    contents: dict[WantedRecord, Content] = {}
+    for record in wanted:
+        found = asked.get((record.name, record.type))
+        content = content_of(found) if found is not None else None
+        if found is not None and content is not None:
+            tied = found.nsid is None or None in machines or found.nsid in machines
+            contents[record] = content if tied else replace(content, tied=False)
+    return Copy(server, address, soas[0].serial, contents)
+
+
+def content_of(seen: Observation) -> Content | None:
+    """None: it is not known what the address has."""
+    if seen.outcome is not Outcome.ANSWERED or seen.rcode not in ("NOERROR", "NXDOMAIN"):
+        return None
+    if seen.rcode == "NOERROR" and seen.shape is Shape.REFERRAL:
+        return Content((), instead="a delegation")
+    if not seen.authoritative:
+        return None
+    if seen.rcode == "NOERROR" and seen.shape is Shape.CNAME:
+        return Content(seen.answer.rdata if seen.answer is not None else (), instead="a CNAME")
+    if seen.rcode == "NXDOMAIN" or seen.shape is Shape.NODATA:
+        return Content(())
+    if seen.shape is Shape.RECORDS and seen.answer is not None:
+        return Content(seen.answer.rdata, seen.answer.ttl)
+    return None
+
+
+def leading(zone: Zone, ledger: Ledger, every: Iterable[Copy], wanted: WantedRecord) -> dict[str, list[Copy]]:
+    """Per group the copies on its reference that have something for the record: the only ones to be believed.
+
+    The reference is the ledger's if anybody was on it while reading, otherwise the newest that was read.
+    The group of the primary comes first.
+    """
+    groups: dict[str, list[Copy]] = {}
+    for copy in sorted(every, key=lambda copy: copy.server.name != zone.primary):
+        if copy.serial is not None and wanted in copy.contents:
+            groups.setdefault(copy.server.group, []).append(copy)
+    return {group: _on_reference(space_of(ledger, group), members) for group, members in groups.items()}
+
+
+def _on_reference(space: Space | None, members: list[Copy]) -> list[Copy]:
+    serials = [copy.serial for copy in members if copy.serial is not None]
+    reference = space.reference if space is not None and space.reference in serials else newest(serials)
+    return [copy for copy in members if copy.serial == reference]
+
+
+def usual(zone: Zone, peers: list[Copy], wanted: WantedRecord) -> Content:
+    """What the primary has, if it is among the peers; otherwise what most have."""
+    for copy in peers:
+        if copy.server.name == zone.primary:
+            return copy.contents[wanted]
+    most = Counter(copy.contents[wanted].same for copy in peers).most_common(1)[0][0]
+    return next(copy.contents[wanted] for copy in peers if copy.contents[wanted].same == most)
+
+
+def late(zone: Zone, ledger: Ledger, copy: Copy, now: datetime) -> bool:
+    """Whether a copy off the reference can no longer be excused by propagation: behind beyond max_lag, or ahead."""
+    standing = standing_of(ledger, copy.server.name, copy.address)
+    space = space_of(ledger, copy.server.group)
+    if standing is None or space is None or standing.serial != copy.serial or standing.doubt is not None:
+        return False
+    if space.reference is not None and standing.serial is not None and behind(space.reference, standing.serial) is None:
+        return True
+    since = lag(ledger, copy.server.name, copy.address, now)
+    return since is not None and since > zone.max_lag
+
+
+def differences(
+    zone: Zone, ledger: Ledger, every: list[Copy], wanted: WantedRecord, now: datetime
+) -> Iterator[Difference | Unsure]:
+    """Addresses that have another content than their group's usual one, and groups that differ from the first."""
+    subject = str(wanted)
+    lead = leading(zone, ledger, every, wanted)
+    first: Content | None = None
+    first_group = ""
+    for copy in every:
+        if copy.serial is None:
+            yield Unsure(copy.server.name, copy.address, why=copy.why)
+        elif wanted not in copy.contents:
+            yield Unsure(copy.server.name, copy.address, subject, "no usable answer for the record")
+    for group, peers in lead.items():
+        if not peers:
+            members = (copy for copy in every if copy.server.group == group and wanted in copy.contents)
+            yield from (Unsure(c.server.name, c.address, subject, "serials cannot be ordered") for c in members)
+            continue
+        mine = usual(zone, peers, wanted)
+        for copy in every:
+            if copy.server.group == group and wanted in copy.contents:
+                yield from _against(zone, ledger, copy, peers, mine, wanted, now)
+        if first is None:
+            first, first_group = mine, group
+        elif mine.same != first.same:
+            yield from _across(zone, ledger, (first_group, group), first, peers, wanted, now)
+
+
+def _against(
+    zone: Zone,
+    ledger: Ledger,
+    copy: Copy,
+    peers: list[Copy],
+    mine: Content,
+    wanted: WantedRecord,
+    now: datetime,
+) -> Iterator[Difference | Unsure]:
+    own = copy.contents[wanted]
+    if own.same == mine.same:
+        return
+    if not (own.tied and mine.tied):
+        yield Unsure(copy.server.name, copy.address, str(wanted), MACHINES)
+        return
+    reference = peers[0].serial
+    text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, others {mine}"
+    if copy.serial == reference:
+        yield Difference(copy, wanted, same_serial=True, text=f"{text}, all on serial {copy.serial}")
+    elif late(zone, ledger, copy, now):
+        yield Difference(copy, wanted, same_serial=False, text=f"{text}; it is on {copy.serial}, they on {reference}")
+    else:
+        yield Unsure(copy.server.name, copy.address, str(wanted), PROPAGATING)
+
+
+def _across(
+    zone: Zone,
+    ledger: Ledger,
+    groups: tuple[str, str],
+    first: Content,
+    peers: list[Copy],
+    wanted: WantedRecord,
+    now: datetime,
+) -> Iterator[Difference | Unsure]:
+    """Serials of two groups cannot be compared; a difference counts once neither has changed for max_lag."""
+    fresh = any(_fresh(zone, space_of(ledger, group), now) for group in groups)
+    for copy in peers:
+        own = copy.contents[wanted]
+        if own.same == first.same:
+            continue
+        if fresh or not (own.tied and first.tied):
+            why = PROPAGATING if fresh else MACHINES
+            yield Unsure(copy.server.name, copy.address, str(wanted), why)
+        else:
+            text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, group {groups[0]!r} has {first}"
+            yield Difference(copy, wanted, same_serial=False, text=text)
+
+
+def _fresh(zone: Zone, space: Space | None, now: datetime) -> bool:
+    """Whether the reference may be no older than max_lag: it was first seen no longer ago, be it only at a start."""
+    return space is not None and bool(space.versions) and now - space.versions[-1].seen <= zone.max_lag

@@ -1,0 +1,341 @@
+"""What is asked, what came back, and what it means: the values everything else passes around."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from checks.model.relative_names import HERE, absolute, relative, replaced
+
+
+class Transport(StrEnum):
+    UDP = "udp"
+    TCP = "tcp"
+
+
+class Family(StrEnum):
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """One address of a nameserver; each is observed on its own. The text form is that of the configuration."""
+
+    host: str
+    port: int = 53
+
+    @property
+    def family(self) -> Family:
+        return Family.IPV6 if ":" in self.host else Family.IPV4
+
+    def __str__(self) -> str:
+        if self.port == 53:
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A nameserver. ``group`` names the serial space it shares; ``upstream`` where it transfers from."""
+
+    name: str
+    addresses: tuple[Address, ...] = ()
+    hidden: bool = False
+    group: str = ""
+    upstream: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRecord:
+    """An RRset to compare. ``name`` is absolute; ``expect`` holds canonical rdata, or None: any, but the same."""
+
+    name: str
+    type: str
+    expect: tuple[str, ...] | None = None
+    ttl: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.type}"
+
+
+class Expectation(StrEnum):
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRule:
+    """One row of the transfer matrix. ``server`` is a name or "*"; ``whole`` pulls the zone to its end."""
+
+    server: str
+    expect: Expectation
+    key: str | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A zone to watch. ``name`` is absolute, lower case, A-labels, with the final dot."""
+
+    name: str
+    servers: tuple[Server, ...] = ()
+    primary: str | None = None
+    max_lag: timedelta = timedelta(minutes=10)
+    records: tuple[WantedRecord, ...] = ()
+    transfers: tuple[TransferRule, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Names in the NS set, without final dot, that are meant to be watched by nobody; "*": whoever they are."""
+    discovered: bool = False
+    """Its servers are those of its NS set."""
+
+    def server(self, name: str) -> Server | None:
+        return next((s for s in self.servers if s.name == name), None)
+
+    def places(self) -> Iterator[tuple[Server, Address]]:
+        """Every address of every server, in order."""
+        return ((server, address) for server in self.servers for address in server.addresses)
+
+    def nameless(self) -> "Zone":
+        """The zone but for its name, equal for all zones that are watched alike; its records' names are relative."""
+        records = alike(self.records, self.name)
+        return Zone(
+            "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered
+        )
+
+    def named(self, name: str) -> "Zone":
+        """The nameless zone under this name."""
+        records = belonging(self.records, name)
+        return Zone(
+            name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered
+        )
+
+
+def alike(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
+    """The records of a zone, written without its name: equal for all zones that want the same, each of itself."""
+    return tuple(
+        WantedRecord(relative(wanted.name, zone), wanted.type, replaced(wanted.expect, zone, HERE), wanted.ttl)
+        for wanted in records
+    )
+
+
+def belonging(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
+    """The inverse of ``alike``."""
+    return tuple(
+        WantedRecord(absolute(wanted.name, zone), wanted.type, replaced(wanted.expect, HERE, zone), wanted.ttl)
+        for wanted in records
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question to one address. ``key`` names a TSIG key of the configuration; the prober holds the secret.
+
+    ``qtype`` "AXFR" asks for a transfer: permission is read off the first record that is not the SOA, unless ``whole``.
+    ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314). ``anywhere`` asks over UDP without EDNS,
+    and takes an answer from whatever address it comes.
+    """
+
+    zone: str
+    server: str
+    address: Address
+    qname: str
+    qtype: str
+    transport: Transport = Transport.UDP
+    key: str | None = None
+    whole: bool = False
+    identify: bool = False
+    anywhere: bool = False
+
+
+class Outcome(StrEnum):
+    """What became of a query: a closed set. An rcode is part of an answer, not an outcome."""
+
+    ANSWERED = "answered"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    REFUSED_CONNECTION = "refused-connection"
+    TRUNCATED_ONLY = "truncated-only"
+    MALFORMED = "malformed"
+    MISMATCHED = "mismatched"
+    UNASKED = "unasked"
+    """The monitor itself could not ask (no descriptor, local firewall, no route, blind): accuses nobody."""
+
+    @property
+    def silent(self) -> bool:
+        """Nothing at all came back from the other side."""
+        return self in (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.UNASKED)
+
+
+class Shape(StrEnum):
+    """What the sections of an answer amount to, seen from the question."""
+
+    RECORDS = "records"
+    NODATA = "nodata"
+    REFERRAL = "referral"
+    UPWARD = "upward"
+    CNAME = "cname"
+    OTHER = "other"
+    """Records were there, but for another owner, class or type."""
+
+
+class TransferResult(StrEnum):
+    """How a transfer ended; all but ALLOWED are typed reasons."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    NOTAUTH = "notauth"
+    BADKEY = "badkey"
+    BADSIG = "badsig"
+    BADTIME = "badtime"
+    BADALG = "badalg"
+    UNSIGNED = "unsigned"
+    SERVFAIL = "servfail"
+    RCODE = "rcode"
+    """Another rcode (FORMERR, NOTIMP …); ``Observation.rcode`` has it."""
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    MALFORMED = "malformed"
+    SERIAL_MOVED = "serial-moved"
+    LIMIT = "limit"
+    """One of our own limits on time, octets, messages or records ended it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Soa:
+    serial: int
+    mname: str
+    rname: str
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RrSet:
+    """An RRset in canonical form (RFC 4034 section 6): rdata as escaped presentation text, sorted."""
+
+    name: str
+    type: str
+    ttl: int
+    rdata: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What became of one query. Text fields are printable ASCII, escaped, and of bounded length.
+
+    ``at`` is when the answer came or the prober gave up; ``rtt`` is in seconds. ``transport`` is the one that
+    gave the answer in the end (a truncated UDP answer is asked again over TCP). ``discarded`` counts packets
+    thrown away on the way: wrong id, question or source, or garbage before a good answer. ``without_edns`` is what came
+    of the question with EDNS (an rcode, or words) where only the one without it got this answer; ``source`` who
+    answers in place of the one asked; ``limited``: truncated answers came lately where short ones would have done.
+    """
+
+    query: Query
+    outcome: Outcome
+    at: datetime
+    rtt: float | None = None
+    transport: Transport | None = None
+    rcode: str | None = None
+    authoritative: bool = False
+    shape: Shape | None = None
+    soa: Soa | None = None
+    answer: RrSet | None = None
+    nsid: str | None = None
+    expire: int | None = None
+    ede: tuple[str, ...] = ()
+    discarded: int = 0
+    transfer: TransferResult | None = None
+    skew: float | None = None
+    """Seconds the server's clock is ahead of ours, from a BADTIME error (RFC 8945 section 5.2.3)."""
+    records: int = 0
+    given: int = 0
+    """Those of the records of a transfer that are not the zone's SOA, which whoever may ask has anyway."""
+    octets: int = 0
+    detail: str = ""
+    evidence: str = ""
+    """The first 64 octets of what could not be understood, in hex."""
+    without_edns: str = ""
+    source: str = ""
+    limited: bool = False
+
+    @property
+    def server(self) -> str:
+        return self.query.server
+
+    @property
+    def address(self) -> Address:
+        return self.query.address
+
+    @property
+    def serial(self) -> int | None:
+        """The serial of an authoritative, positive SOA answer; nothing else counts as serving a version."""
+        if self.soa is None or not self.authoritative or self.rcode != "NOERROR":
+            return None
+        return self.soa.serial if self.outcome is Outcome.ANSWERED else None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One check's observations of one zone. ``at`` is when it was complete, ``cadence`` how often it comes."""
+
+    zone: str
+    check: str
+    at: datetime
+    cadence: timedelta
+    seen: tuple[Observation, ...]
+    vantage: str = "local"
+
+
+class Health(StrEnum):
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is so. ``code`` is stable; ``subject`` tells apart findings of one code at one address."""
+
+    code: str
+    text: str
+    server: str | None = None
+    address: Address | None = None
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """What a check could not decide: a whole server, one of its addresses, or one subject there."""
+
+    server: str
+    address: Address | None = None
+    subject: str | None = None
+    why: str = ""
+
+    def covers(self, server: str | None, address: Address | None, subject: str) -> bool:
+        return self.server == server and self.address in (None, address) and self.subject in (None, subject)
+
+
+class Undecided(Exception):
+    """Raised by a check that can say nothing about the whole zone this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check says of one zone at one time. UNKNOWN as a whole: nothing was decided."""
+
+    zone: str
+    check: str
+    at: datetime
+    health: Health
+    findings: tuple[Finding, ...] = ()
+    unsure: tuple[Unsure, ...] = ()
+    why: str = ""
+    failed: bool = False
+    """A defect of the check itself, not of any server."""

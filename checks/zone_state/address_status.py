@@ -1,0 +1,53 @@
+"""In one word, how is an address doing?"""
+
+from collections.abc import Iterable
+
+from checks.common.serial import behind, newer
+from checks.model import Finding, Outcome, Zone
+from checks.zone_state.address import SERVING
+from checks.zone_state.model import Ledger, Standing
+from checks.zone_state.update import space_of
+
+STATES = (
+    "unknown", "in-sync", "propagating", "late", "overdue", "stuck", "ahead", "unordered", "silent", "not-served",
+)  # fmt: skip
+"""All there are."""
+
+_BY_CODE = {
+    "serial-stuck": "stuck",
+    "serial-overdue": "overdue",
+    "serial-late": "late",
+    "serial-ahead": "ahead",
+    "serial-unordered": "unordered",
+}
+_SILENT = frozenset({Outcome.TIMEOUT.value, Outcome.UNREACHABLE.value, Outcome.REFUSED_CONNECTION.value})
+_OPEN = frozenset(
+    {Outcome.UNASKED.value, Outcome.MALFORMED.value, Outcome.MISMATCHED.value, Outcome.TRUNCATED_ONLY.value}
+)
+
+
+def address_state(zone: Zone, ledger: Ledger, standing: Standing | None, findings: Iterable[Finding]) -> str:
+    """in-sync, propagating, late, overdue, stuck, ahead, unordered, silent, not-served or unknown.
+
+    ``findings`` are those of the check soa-serial, of any address. What is not yet a finding (a version on its
+    way, something believed only at a second look) is "propagating". "silent": nothing listens or
+    answers there; "not-served": it answers, but with no version of the zone; "unknown": not looked at, or
+    nothing that could be understood came back.
+    """
+    if standing is None or standing.state in _OPEN:
+        return "unknown"
+    if standing.state in _SILENT:
+        return "silent"
+    if standing.state != SERVING or standing.serial is None:
+        return "not-served"
+    for finding in findings:
+        if (finding.server, finding.address) == (standing.server, standing.address) and finding.code in _BY_CODE:
+            return _BY_CODE[finding.code]
+    space = space_of(ledger, standing.group)
+    if space is None or space.reference is None:
+        return "unknown"
+    if standing.serial == space.reference and standing.doubt is None:
+        return "in-sync"
+    if behind(space.reference, standing.serial) is None and not newer(standing.serial, space.reference):
+        return "unordered"
+    return "propagating"

@@ -1,0 +1,169 @@
+"""Is it us? What the monitor hears over each address family, so that a blind vantage accuses nobody.
+
+The monitor is *dark* over a family when nothing at all comes back over it, and that cannot be blamed on the servers:
+
+- where anything comes back over the other family, one server is enough, as long as it is not one that is silent over
+  the other family too: that one is dead itself, and says nothing about the family;
+- where nothing comes back over any family, it takes two servers: one alone may well be dead.
+"""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from checks.common.text import listed
+from checks.model import Address, Family, Observation, Outcome, Round, Transport
+
+Place = tuple[str, Address]
+"""A server and one of its addresses."""
+
+Heard = Mapping[Place, bool]
+_NOTHING: Heard = MappingProxyType({})
+
+ANYWHERE = "anywhere"
+WAYS = (Transport.TCP.value, ANYWHERE, Transport.UDP.value)
+"""The ways in which something may come back, those first that the fewest checks ask in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """Per server and address: did the latest observation bring anything at all? And what follows from that."""
+
+    heard: Heard = field(default_factory=lambda: _NOTHING)
+    dark: tuple[Family, ...] = ()
+    silent: Mapping[Family, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """The servers that are asked in vain over each family that is dark."""
+    by: Mapping[Place, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    """The zone by whose answer each of them was heard, and the way it came: only silence about that zone, in that way,
+    speaks against it. "" is any zone.
+    """
+
+
+def hear(vantage: Vantage, round: Round) -> Vantage:
+    """What is known after this round; the very same object while nothing changed, as in nearly every round.
+
+    Anything that came back proves that the network carries: a refused connection as well as a garbled answer.
+    """
+    came: dict[Place, set[str]] = {}
+    asked: dict[Place, set[str]] = {}
+    for seen in round.seen:
+        place, way = (seen.query.server, seen.query.address), _way(seen)
+        asked.setdefault(place, set()).add(way)
+        if not seen.outcome.silent:
+            came.setdefault(place, set()).add(way)
+    heard, by = vantage.heard, vantage.by
+    told = {
+        place: place in came
+        for place, ways in asked.items()
+        if heard.get(place) is not (place in came)
+        and (place in came or _speaks_against(by.get(place), round.zone, ways))
+    }
+    return (
+        _told(vantage, told, {place: (round.zone, _best(came.get(place, ()))) for place in told}) if told else vantage
+    )
+
+
+def note(vantage: Vantage, news: Heard, zone: str = "") -> Vantage:
+    """What is known once each of these has been heard over UDP, or not in any way, by a look at this zone; the very
+    same object while nothing changed.
+
+    A server that is silent about one zone only has been heard all the same: about the zone that it answered for.
+    """
+    heard, by = vantage.heard, vantage.by
+    told = {
+        place: answered
+        for place, answered in news.items()
+        if heard.get(place) is not answered and (answered or _speaks_against(by.get(place), zone, WAYS))
+    }
+    return _told(vantage, told, dict.fromkeys(told, (zone, Transport.UDP.value))) if told else vantage
+
+
+def _way(seen: Observation) -> str:
+    return ANYWHERE if seen.query.anywhere else seen.query.transport.value
+
+
+def _best(ways: Container[str]) -> str:
+    """The way that is spoken against by the fewest checks: not all ask over TCP."""
+    return next((way for way in WAYS if way in ways), Transport.UDP.value)
+
+
+def _speaks_against(by: tuple[str, str] | None, zone: str, ways: Container[str]) -> bool:
+    """Whether silence about a zone, asked in these ways, counts against what was heard of an address before."""
+    return by is None or (by[0] in (zone, "") and by[1] in ways)
+
+
+def _told(vantage: Vantage, told: Heard, by: Mapping[Place, tuple[str, str]]) -> Vantage:
+    return _vantage({**vantage.heard, **told}, {**vantage.by, **by})
+
+
+def keep(vantage: Vantage, places: Container[Place]) -> Vantage:
+    """Only what was heard of these servers' addresses; the others are watched no more and prove nothing."""
+    kept = {place: answered for place, answered in vantage.heard.items() if place in places}
+    if len(kept) == len(vantage.heard) and not any(zone for zone, _ in vantage.by.values()):
+        return vantage
+    # the zone that was answered for may be gone
+    return _vantage(kept, {place: ("", way) for place, (_, way) in vantage.by.items() if place in kept})
+
+
+def _vantage(heard: dict[Place, bool], by: dict[Place, tuple[str, str]]) -> Vantage:
+    alive: dict[Family, set[str]] = {family: set() for family in Family}
+    silent: dict[Family, set[str]] = {family: set() for family in Family}
+    for (server, address), answered in heard.items():
+        (alive if answered else silent)[address.family].add(server)
+    dark = {
+        family: tuple(sorted(silent[family]))
+        for family in Family
+        if not alive[family] and _ours(silent[family], *_elsewhere(family, alive, silent))
+    }
+    return Vantage(MappingProxyType(heard), tuple(dark), MappingProxyType(dark), MappingProxyType(by))
+
+
+def _elsewhere(
+    family: Family, alive: Mapping[Family, set[str]], silent: Mapping[Family, set[str]]
+) -> tuple[set[str], set[str]]:
+    """The servers that are heard over another family, and those that are not though they are asked there."""
+    others = [other for other in Family if other is not family]
+    well = set[str]().union(*(alive[other] for other in others))
+    return well, set[str]().union(*(silent[other] for other in others)) - well
+
+
+def _ours(silent: set[str], well: set[str], dead: set[str]) -> bool:
+    """Whether the silence of these servers over a family is the monitor's own trouble."""
+    return bool(silent - dead) if well else len(silent) > 1
+
+
+def account(vantage: Vantage, family: Family) -> str:
+    """What is known of a family that the monitor is dark over, in a sentence."""
+    servers = vantage.silent[family]
+    others = [other for other in Family if other is not family and other not in vantage.dark]
+    works = f", while {listed(others)} works" if others and any(vantage.heard.values()) else ""
+    if len(servers) == 1:
+        alone = f"nothing answers over {family}, where only {servers[0]} is asked{works}"
+        return f"{alone}: either this monitor is cut off there, or that server is; nobody is accused"
+    return f"no server answers over {family} ({len(servers)} are asked){works}: most likely this monitor is cut off"
+
+
+def blind(vantage: Vantage) -> tuple[Family, ...]:
+    """The families over which the latest word of every address is silence, and that is most likely our own trouble."""
+    return vantage.dark
+
+
+def excuse(vantage: Vantage, round: Round) -> Round:
+    """The round with silence over a blind family turned into UNASKED: it says nothing about the servers."""
+    dark = vantage.dark
+    if not dark or not any(seen.outcome.silent and seen.address.family in dark for seen in round.seen):
+        return round
+    return replace(
+        round,
+        seen=tuple(
+            replace(
+                seen,
+                outcome=Outcome.UNASKED,
+                transfer=None,
+                detail=f"no server at all answers the monitor over {seen.address.family.value}",
+            )
+            if seen.outcome.silent and seen.address.family in dark
+            else seen
+            for seen in round.seen
+        ),
+    )

@@ -1,0 +1,219 @@
+"""What does a round teach about one serial space: its reference, its versions, and each address in it?
+
+The reference is the primary's serial, where a primary is named, is in that group and answers. While it is silent
+its last known serial stays, unless another address goes on to a newer one. A primary that never answered anybody
+(hidden, and closed to us) is as good as none: then the newest serial anyone serves counts, silent ones by what they
+served last.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from checks.common.serial import behind, newer, newest
+from checks.common.versions import line, newer_than
+from checks.model import Address, Observation, Server, Soa, Zone
+from checks.zone_state.address import SERVING, Look, expiry, heed, refuses, stand
+from checks.zone_state.model import Space, Standing, Version
+
+_PATIENCE = 3
+"""A doubt that no second look of the same identity settles lasts for max_lag, and for so many looks at least."""
+
+Seen = Mapping[tuple[str, Address], Observation]
+
+
+def still(space: Space, zone: Zone, seen: Seen, standings: Iterable[Standing]) -> bool:
+    """Whether the reference, its timers and who is in sync with it stay what they are, if no address' run has ended."""
+    if space.doubt is not None or (space.soa is None and space.reference is not None):
+        return False
+    server = _primary(space, zone)
+    primary = server.name if server is not None else None
+    ours = [one for one in standings if one.group == space.group]
+    reference, known = space.reference, {version.serial for version in space.versions}
+    served = {one.serial for one in ours if one.serial is not None}
+    if reference is not None and any(behind(reference, one) for one in served - known):
+        return False
+    if server is None or all(one.serial is None for one in ours if one.server == primary):
+        same = all(one == reference or (reference is not None and behind(reference, one)) for one in served)
+        return same and _settled(space, ours, primary, confirmed=True)
+    heard = (seen.get((server.name, address)) for address in server.addresses)
+    shown = {look.serial for look in heard if look is not None and look.serial is not None}
+    if shown and (newest(shown) != reference or _timers(space, zone, seen) is not None):
+        return False
+    return _settled(space, ours, primary, confirmed=bool(shown))
+
+
+def _settled(space: Space, standings: Iterable[Standing], primary: str | None, *, confirmed: bool) -> bool:
+    """Whether all that serve the reference stand as they should while the primary says so, or (not) is silent."""
+    return all(
+        one.synced is None and one.expires is None
+        if one.server == primary
+        else (one.synced is None) is confirmed or not _in_sync(one, space)
+        for one in standings
+    )
+
+
+def _primary(space: Space, zone: Zone) -> Server | None:
+    server = zone.server(zone.primary) if zone.primary is not None else None
+    return server if server is not None and server.group == space.group else None
+
+
+def _timers(space: Space, zone: Zone, seen: Seen) -> Soa | None:
+    """The SOA the primary gives with the reference, if it is another than the space has (TTL apart)."""
+    server = _primary(space, zone)
+    if server is None:
+        return None
+    for address in server.addresses:
+        look = seen.get((server.name, address))
+        if look is not None and look.serial == space.reference and look.soa is not None:
+            same = look.soa == space.soa or (
+                space.soa is not None and replace(look.soa, ttl=0) == replace(space.soa, ttl=0)
+            )
+            return None if same else look.soa
+    return None
+
+
+def learn(
+    space: Space, zone: Zone, looks: list[Look], at: datetime, last: datetime | None, cadence: timedelta
+) -> tuple[Space, dict[tuple[str, Address], Standing]]:
+    """The space and its standings after these looks at its addresses; ``last`` is when they were looked at before."""
+    primary = [look for look in looks if look.server.name == zone.primary]
+    voice = any(look.serial is not None or (look.before and look.before.serial is not None) for look in primary)
+    patience = max(zone.max_lag, _PATIENCE * cadence)
+    heard = heed(space, primary, patience)
+    reference = heard.reference if heard is not None else space.reference
+    stood = [stand(look, reference, at, patience, ahead_is_odd=heard is not None) for look in looks]
+    if heard is None:
+        reference = _taken_over(space, looks, stood) if voice else _newest_served(space, stood)
+    confirmed = not voice or any(look.serial == reference for look in primary)
+    after = Space(
+        space.group,
+        reference,
+        _soa(space, reference, zone, looks),
+        _versions(space, looks, stood, reference, last, at),
+        heard.doubt if heard is not None else space.doubt,
+        _regressed(space, reference, stood, stepped=heard is not None and heard.stepped),
+    )
+    return after, {
+        (look.server.name, look.address): _finish(standing, look, space, after, zone, last, confirmed=confirmed)
+        for look, standing in zip(looks, stood, strict=True)
+    }
+
+
+def _taken_over(space: Space, looks: list[Look], stood: list[Standing]) -> int | None:
+    """With the primary silent: the last reference, or a newer version that somebody went on to since the last look."""
+    fresh = {
+        standing.serial
+        for look, standing in zip(looks, stood, strict=True)
+        if standing.serial is not None and not _showed(look.before, standing.serial)
+    }
+    reference = space.reference
+    top = newest(serial for serial in fresh if reference is None or newer(serial, reference))
+    return top if top is not None else reference
+
+
+def _showed(before: Standing | None, serial: int) -> bool:
+    """Whether it was there at the look before, believed or not."""
+    if before is None:
+        return False
+    return serial == before.serial or (before.doubt is not None and serial == before.doubt.serial)
+
+
+def _newest_served(space: Space, stood: list[Standing]) -> int | None:
+    """With no primary: the newest anyone serves. Where that is undefined, the last reference while it is served."""
+    served = {standing.serial for standing in stood if standing.serial is not None}
+    if not served:
+        return space.reference
+    top = newest(served)
+    return top if top is not None or space.reference not in served else space.reference
+
+
+def _versions(
+    space: Space, looks: list[Look], stood: list[Standing], reference: int | None, last: datetime | None, at: datetime
+) -> tuple[Version, ...]:
+    """What was served ahead of the reference, and is passed by it later, never was a version: the primary had none of
+    it, and nobody who did not take it is behind for that.
+    """
+    if reference is None:
+        return ()
+    arrivals: dict[int, datetime] = {}
+    for look, standing in zip(looks, stood, strict=True):
+        if look.version is not None:
+            serial, seen = look.version
+            if serial == reference or (serial == standing.serial and not _showed(look.before, serial)):
+                arrivals[serial] = min(arrivals.get(serial, seen.at), seen.at)
+    arrivals.setdefault(reference, at)
+    served = [standing.serial for standing in stood if standing.serial is not None]
+    return line(reference, _past(space.versions, at), arrivals, last, served)
+
+
+def _past(versions: Iterable[Version], at: datetime) -> Iterable[Version]:
+    """Nothing was first seen in the future: that is what a clock set back leaves behind."""
+    return (replace(version, seen=at) if version.seen > at else version for version in versions)
+
+
+def _regressed(space: Space, reference: int | None, stood: list[Standing], *, stepped: bool) -> Version | None:
+    """The version the primary went back from, while an address is ahead and the reference has not come by it again."""
+    regressed = space.regressed
+    if stepped:
+        regressed = next((version for version in space.versions if version.serial == space.reference), regressed)
+    if regressed is None or reference is None or behind(reference, regressed.serial) is not None:
+        return None
+    ahead = (s.serial is not None and behind(reference, s.serial) is None for s in stood)
+    return regressed if any(ahead) else None
+
+
+def _soa(space: Space, reference: int | None, zone: Zone, looks: list[Look]) -> Soa | None:
+    if reference is None:
+        return None
+    given = [look.seen for look in looks if look.seen is not None and look.serial == reference]
+    if reference == space.reference and space.soa is not None:
+        seen = {(look.query.server, look.query.address): look for look in given}
+        return _timers(space, zone, seen) or space.soa
+    ranked = sorted(given, key=lambda look: look.query.server != zone.primary)
+    return ranked[0].soa if ranked else space.soa
+
+
+def _finish(
+    standing: Standing, look: Look, space: Space, after: Space, zone: Zone, last: datetime | None, *, confirmed: bool
+) -> Standing:
+    """What an address' standing owes to the reference: versions that came by, last in sync, when it expires."""
+    before = look.before
+    passed = 0
+    if standing.serial is not None and after.reference is not None:
+        passed = len(newer_than(standing.serial, after.reference, after.versions))
+    synced = standing.synced
+    if confirmed and _in_sync(standing, after):
+        synced = None
+    elif synced is None and before is not None and _in_sync(before, space):
+        synced = max((moment for moment in (before.looked, last) if moment is not None), default=before.since)
+    elif synced is None and _in_sync(standing, after):
+        synced = standing.looked  # it came to the reference while the primary was silent
+    expires, estimated = None, False
+    if look.server.name == zone.primary:
+        synced = None
+    elif not _holds_none(standing, before):
+        expires, estimated = expiry(standing, synced, before, look.seen, after.soa)
+    return Standing(
+        standing.server, standing.address, standing.group, standing.serial, standing.since, standing.state,
+        standing.changed, synced, passed, standing.nsid, standing.doubt, standing.looked, expires, estimated,
+        standing.rtt,
+    )  # fmt: skip
+
+
+def _holds_none(standing: Standing, before: Standing | None) -> bool:
+    """Whether there is no copy whose end could be counted down to: it said so, and has been silent since if not."""
+    if standing.state == SERVING:
+        return False
+    if refuses(standing.state):
+        return True
+    return before is not None and before.state != SERVING and before.synced is not None and before.expires is None
+
+
+def _in_sync(standing: Standing, space: Space) -> bool:
+    return (
+        standing.state == SERVING
+        and standing.doubt is None
+        and standing.serial is not None
+        and standing.serial == space.reference
+    )

@@ -1,1 +1,0 @@
-"""How rounds travel from those who ask to those who judge."""

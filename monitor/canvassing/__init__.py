@@ -1,1 +1,0 @@
-"""Asks very many zones for their serials: here, or in processes beside."""

@@ -1,0 +1,85 @@
+"""soawatch check: one zone, looked at now."""
+
+from pathlib import Path
+
+import click
+
+from monitor.cli.options import FILE
+
+IN_TIME = 8.0
+"""Seconds that a look for Nagios may take: NRPE gives up after ten."""
+
+
+@click.command()
+@click.argument("zone")
+@click.option("--server", "servers", multiple=True, metavar="NAME=ADDRESS[:PORT]",
+              help="Ask this server; may be given more than once. Without it the zone's NS set is asked. "
+                   "A NAME alone is a server of the configuration.")  # fmt: skip
+@click.option("-c", "--config", "config", type=FILE, envvar="SOAWATCH_CONFIG",
+              show_envvar=True, help="Where servers, records, rules and the service's memory are.")  # fmt: skip
+@click.option("--moment", type=click.FloatRange(0.1, 60), default=3.0, show_default=True,
+              help="Seconds between two looks, when one is not enough.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0.1, 3600), metavar="SECONDS",
+              help="End within so many seconds; what has not come back by then is unknown.  "
+                   f"[default: {IN_TIME:g} with --nagios, else none]")  # fmt: skip
+@click.option("--strict", is_flag=True,
+              help="Nothing is well while a change is in motion or a family is dark: UNKNOWN or status 1.")  # fmt: skip
+@click.option("--json", "form", flag_value="json", help="The result as JSON, as in the API.")
+@click.option(
+    "--nagios",
+    "form",
+    flag_value="nagios",
+    help="One line with perfdata. Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, also for wrong usage.",
+)
+def command(
+    zone: str,
+    servers: tuple[str, ...],
+    config: Path | None,
+    moment: float,
+    timeout: float | None,
+    strict: bool,
+    form: str | None,
+) -> int:
+    """Look at ZONE on all its nameservers, now.
+
+    One look has no memory: a server that is behind may be so since a moment ago, which max_lag (10 minutes, unless
+    the configuration says otherwise) allows. So a difference in version is "in motion" and no problem, but with
+    --strict. Where something is not as it should be the servers are asked again after a moment, before anybody is
+    accused. With a configuration whose service runs, its memory is used: then since when a server is behind is
+    known, and judged as there.
+
+    Exit status: 0 all is well, 1 a problem was found or nothing could be told, 2 wrong usage, 78 wrong configuration.
+
+    \b
+    soawatch check example.com
+    soawatch check example.com --server ns1=192.0.2.1 --server ns2='[2001:db8::2]:5353'
+    soawatch check example.com -c soawatch.toml --nagios
+    """
+    import asyncio
+    import json
+
+    from monitor.cli import nagios
+    from monitor.cli import output as tell
+    from monitor.cli.configuration import zone_wanted
+    from monitor.cli.zone_check.look import look
+    from monitor.clock import monotonic
+
+    what = zone_wanted(zone, servers, config)
+
+    def again() -> None:
+        if form is None:
+            click.echo(f"One look is not enough; looking again in {moment:g} s …", err=True)
+
+    if timeout is None and form == "nagios":
+        timeout = IN_TIME
+    begun: float = click.get_current_context().find_root().obj
+    asked = asyncio.run(look(what, moment, again, strict=strict, timeout=timeout, spent=monotonic() - begun))
+    if form == "nagios":
+        line, status = nagios.line(asked)
+        click.echo(line)
+        return status
+    if form == "json":
+        click.echo(json.dumps(tell.as_data(asked), indent=2))
+    else:
+        tell.table(asked)
+    return 0 if asked.health.value == "good" else 1

@@ -1,0 +1,52 @@
+"""soawatch notify-test: does this receiver hear us?"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from monitor.cli.errors import Failure
+from monitor.cli.options import CONFIG
+
+
+@click.command()
+@click.argument("receiver")
+@CONFIG
+def command(receiver: str, config: Path) -> None:
+    """Send a specimen of a notification to RECEIVER, and say what became of it."""
+    import asyncio
+
+    from alerting.model import Cause, DeliveryError, Incident, Line, News, Severity, Telling
+    from alerting.render import render
+    from monitor.cli.configuration import read
+    from monitor.clock import now
+
+    settings = read(config)
+    if receiver not in settings.receivers:
+        known = ", ".join(sorted(settings.receivers)) or "none is configured"
+        raise Failure(f"there is no receiver {receiver!r}; the receivers are: {known}", 2)
+    at = now()
+    since = at - timedelta(minutes=22)
+    line = Line(
+        "serial-late", Severity.WARNING, "example.com.", "ns2", "198.51.100.2",
+        "ns2 is 22 min behind: it serves 2026112001, the newest is 2026112003", since,
+    )  # fmt: skip
+    incident = Incident(
+        f"{at:%Y%m%dT%H%M%S}-test", Cause("zone", "example.com."), Severity.WARNING, "open", ("example.com.",),
+        ("ns2",), opened_at=at, began_at=since, lines=(line,), findings=1, codes=("serial-late",),
+        receivers=(receiver,), news=1, worst=Severity.WARNING,
+    )  # fmt: skip
+    telling = Telling(f"{incident.id}-1-{receiver}", receiver, News.TEST, incident, at)
+
+    async def send() -> None:
+        async with asyncio.timeout(60):
+            await settings.receivers[receiver].send(render(telling, settings.service.url, at))
+
+    try:
+        asyncio.run(send())
+    except DeliveryError as error:
+        again = "" if error.permanent else " (trying again may help)"
+        raise Failure(f"{receiver} did not take it: {error.reason}{again}") from None
+    except TimeoutError:
+        raise Failure(f"{receiver} did not take it within a minute") from None
+    click.echo(f"{receiver} took it.")

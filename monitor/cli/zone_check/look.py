@@ -1,0 +1,204 @@
+"""How does one zone stand, right now, without a service? Asked, asked again after a moment, and judged."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from alerting.model import Alert, AlertKey, Phase, Severity
+from alerting.severity import severity_of
+from checks.base import Check
+from checks.evaluation import judge
+from checks.model import Finding, Health, Round, Verdict, Zone
+from checks.ns_set import NsSet, names_given
+from checks.zone_state.connectivity import Vantage, account, excuse, hear
+from checks.zone_state.model import Ledger
+from checks.zone_state.update import see
+from monitor.cli.zone_check.deadline import Deadline, InTime, unasked, unknown
+from monitor.cli.zone_check.in_motion import in_motion, moved
+from monitor.cli.zone_check.service_memory import remembered
+from monitor.cli.zone_check.target import Wanted
+from monitor.clock import now
+from monitor.config.model import Config
+from monitor.polling.discovery import Topology, meet, resolve
+from monitor.polling.sweep import Ask, one_round
+from monitor.probe.client.client import DnsProber
+from monitor.service.plan import with_names
+from monitor.state.status import ZoneStatus
+from monitor.state.zone_status import picture
+
+MOMENT = 3.0
+"""Seconds between the two looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the looks came to. ``memory`` says whose ledger was used; ``moving`` may be a change on its way.
+
+    ``strict``: it is not called good while anything is in motion, or could not be judged.
+    """
+
+    zone: Zone
+    config: Config
+    looks: tuple[tuple[Round, ...], ...]
+    verdicts: Mapping[str, Verdict]
+    ledger: Ledger
+    picture: ZoneStatus
+    memory: str = ""
+    moving: tuple[Finding, ...] = ()
+    problems: tuple[str, ...] = ()
+    watched: bool = False
+    blind: tuple[str, ...] = ()
+    """What is known of each address family over which nothing answers, so nobody is accused over it."""
+    unknown: tuple[str, ...] = ()
+    """What had not come back when the time was over, and who was not asked at all."""
+    strict: bool = False
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        found = (f for v in self.verdicts.values() for f in v.findings)
+        return tuple(sorted(found, key=lambda f: (-self.severity(f), f.code, f.server or "")))
+
+    @property
+    def health(self) -> Health:
+        health = self.picture.health
+        open_ = self.unknown or (self.strict and (self.moving or self.blind))
+        return Health.UNKNOWN if open_ and health is Health.GOOD else health
+
+    @property
+    def worst(self) -> Severity | None:
+        return max((self.severity(f) for f in self.findings), default=None)
+
+    def severity(self, finding: Finding) -> Severity:
+        return severity_of(finding.code, self.config.severity)
+
+
+async def look(
+    what: Wanted,
+    moment: float = MOMENT,
+    again: Callable[[], None] = lambda: None,
+    *,
+    strict: bool = False,
+    timeout: float | None = None,
+    spent: float = 0.0,
+) -> Asked:
+    """Ask the zone everything, twice where once is not enough. ``again`` is called before the second look.
+
+    It ends within ``timeout`` seconds, of which so many are ``spent`` already, whatever is silent; without one, when
+    all has been heard or given up.
+    """
+    deadline = Deadline.of(timeout, spent)
+    hurried = deadline.hurried(what.config)
+    found = await resolve(hurried, None, now())
+    zone = found.zones[what.zone]
+    memory = await remembered(what, now())
+    prober = DnsProber(what.config.probe, what.config.keys, now)
+    try:
+        asking = InTime(prober, deadline.first())
+        looks = [await rounds(what.config, zone, asking)]
+        found = await meet(hurried, found, strange(zone, looks[0]), now())
+        config = replace(what.config, checks=with_names(what.config.checks, found))
+        said = [judged_by(zone, config, memory.ledger, looks[0], Vantage())]
+        if differences(said[0][0].values()) or doubtful(said[0][1]) or asking.cut:
+            again()
+            await asyncio.sleep(deadline.moment(moment))
+            asking = InTime(prober, deadline.end, looks[0])
+            looks.append(await rounds(what.config, zone, asking))
+            said.append(judged_by(zone, config, said[0][1], looks[1], said[0][2]))
+    finally:
+        await prober.close()
+    excused = () if memory.of or len(said) == 1 else moved(said[0][:2], said[1][:2])
+    drawn = concluded(zone, what.config, tuple(looks), said[-1], memory.of, excused)
+    return replace(
+        drawn,
+        problems=(*what.notes, *found.problems, *memory.notes),
+        watched=what.watched,
+        unknown=(
+            *unresolved(zone, found),
+            *unasked(looks[-1], said[-1][2].dark),
+            *unknown(asking, looks[-1], deadline),
+        ),
+        strict=strict,
+    )
+
+
+def strange(zone: Zone, seen: Sequence[Round]) -> frozenset[str]:
+    """The names in its NS sets that are not those of its servers."""
+    return frozenset().union(*(names_given(zone, round) for round in seen if round.check == NsSet.name))
+
+
+def unresolved(zone: Zone, found: Topology) -> Iterator[str]:
+    """Its servers of which nothing could be told but that the resolver fails: nobody has asked them anything."""
+    for server in zone.servers:
+        resolution = found.names.get(server.name)
+        if not server.addresses and resolution is not None and not resolution.certain:
+            yield f"{server.name} was not asked, because its name could not be resolved: {resolution.why}"
+
+
+Judged = tuple[dict[str, Verdict], Ledger, Vantage]
+
+
+async def rounds(config: Config, zone: Zone, probe: Ask) -> tuple[Round, ...]:
+    checks = [check for check in config.checks.values() if check.applies(zone)]
+    done = await asyncio.gather(*(one_round(check, zone, probe, cadence(config, check), now) for check in checks))
+    return tuple(done)
+
+
+def cadence(config: Config, check: Check) -> timedelta:
+    return config.cadence.get(check.name) or check.cadence
+
+
+def judged_by(zone: Zone, config: Config, ledger: Ledger, seen: Sequence[Round], vantage: Vantage) -> Judged:
+    """The verdicts over one look; the ledger remembers it first, so that all checks know the serials."""
+    for round in seen:
+        vantage = hear(vantage, round)
+    excused = [excuse(vantage, round) for round in seen]
+    for round in excused:
+        if round.check == "soa-serial":
+            ledger = see(ledger, zone, round)
+    verdicts = {round.check: judge(config.checks[round.check], zone, round, ledger) for round in excused}
+    return verdicts, ledger, vantage
+
+
+def differences(verdicts: Iterable[Verdict]) -> list[Finding]:
+    return [f for v in verdicts for f in v.findings]
+
+
+def doubtful(ledger: Ledger) -> bool:
+    """Servers do not serve the same version, or something was seen that one look cannot settle."""
+    spaces = {space.group: space.reference for space in ledger.spaces}
+    return any(
+        s.doubt is not None or (s.serial is not None and s.serial != spaces.get(s.group)) for s in ledger.standings
+    ) or any(space.doubt is not None for space in ledger.spaces)
+
+
+def concluded(
+    zone: Zone,
+    config: Config,
+    looks: tuple[tuple[Round, ...], ...],
+    judged: Judged,
+    memory: str,
+    excused: tuple[Finding, ...],
+) -> Asked:
+    """What the last look comes to. ``excused`` findings are differences that a change explains."""
+    at, ledger = now(), judged[1]
+    verdicts = {name: without(excused, verdict) for name, verdict in judged[0].items()}
+    moving = (*excused, *in_motion(zone, ledger, verdicts.values(), at, memory))
+    alerts = [
+        Alert(
+            AlertKey(zone.name, v.check, f.code, f.server, f.address, f.subject), Phase.PENDING, at,
+            severity_of(f.code, config.severity), f.text, bad_since=at,
+        )
+        for v in verdicts.values()
+        for f in v.findings
+    ]  # fmt: skip
+    drawn = picture(zone, ledger, verdicts, alerts, None, at)
+    blind = tuple(account(judged[2], family) for family in judged[2].dark)
+    return Asked(zone, config, looks, verdicts, ledger, drawn, memory, moving, blind=blind)
+
+
+def without(excused: tuple[Finding, ...], verdict: Verdict) -> Verdict:
+    """The verdict without what is excused; good where nothing else was found."""
+    left = tuple(f for f in verdict.findings if f not in excused)
+    health = Health.GOOD if verdict.findings and not left else verdict.health
+    return replace(verdict, findings=left, health=health)

@@ -1,0 +1,51 @@
+"""What does the service remember of a zone, and is that fit to judge by?"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from checks.common.text import moment as when
+from checks.registry import CHECKS
+from checks.zone_state.model import Ledger
+from monitor.cli.zone_check.target import Wanted
+from monitor.state.ports import StoreError
+from monitor.store.reader import open_reader
+
+STALE = 3
+"""Cadences after which a service that has not looked again does not run, and its memory is old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A ledger to begin with, whose it is (empty: nobody's), and why it is not the service's."""
+
+    ledger: Ledger
+    of: str = ""
+    notes: tuple[str, ...] = ()
+
+
+async def remembered(what: Wanted, at: datetime) -> Remembered:
+    """The service's ledger of the zone, where there is one that is kept up to date.
+
+    The ledger of a service that stands still says nothing of what came since: it would take every difference for a
+    new one, and whoever it last saw in sync long ago for one that is about to expire.
+    """
+    nothing = Ledger(what.zone)
+    if what.database is None:
+        return Remembered(nothing)
+    try:
+        if not what.database.exists():
+            return Remembered(nothing)
+        reader = await open_reader(what.database)
+        try:
+            ledger = await reader.ledger(what.zone)
+        finally:
+            await reader.close()
+    except (StoreError, OSError) as error:
+        return Remembered(nothing, notes=(f"looking without memory: {error}",))
+    if ledger is None or ledger.at is None:
+        return Remembered(nothing)
+    every = what.config.cadence.get("soa-serial") or CHECKS["soa-serial"].cadence
+    if at - ledger.at > STALE * every + timedelta(seconds=what.config.probe.timeout * what.config.probe.attempts):
+        note = f"the service last looked {when(ledger.at)}, so its memory is not used"
+        return Remembered(nothing, notes=(note,))
+    return Remembered(ledger, str(what.database))

@@ -1,0 +1,68 @@
+"""Which zone is to be looked at, on which servers, and where is what the service remembers of it?"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from checks.model.zone_table import Roll
+from checks.ns_set import ANYBODY
+from checks.registry import CHECKS
+from monitor.config.addresses import address
+from monitor.config.load import load
+from monitor.config.model import Config, ServerEntry, ZoneEntry
+from monitor.probe.message.names import parse, show
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to look at: a configuration that holds just this zone, and where to find what the service remembers.
+
+    ``watched``: the zone is one of the configuration's own. ``notes`` are for whoever asked.
+    """
+
+    config: Config
+    zone: str
+    database: Path | None = None
+    watched: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
+    """What ``check ZONE`` means. Raises ConfigError, BadName, and ValueError for a bad NAME=ADDRESS."""
+    name = parse(zone)
+    if config is None:
+        return Wanted(bare(name, servers, {}), name)
+    whole = load(config, os.environ)
+    entry = whole.zones.get(name)
+    if servers or entry is None:
+        alone = bare(name, servers, whole.servers)
+        note = () if servers else (f"{show(name)} is not in {config}; the servers of its NS set are asked",)
+        entries = alone.servers if servers else whole.servers
+        return Wanted(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
+    own = {server: whole.servers[server] for server in entry.servers} or whole.servers
+    only = replace(whole, zones=Roll.of((entry,)), servers=own)  # names of other zones' servers would cost time
+    return Wanted(only, name, whole.service.database, watched=True)
+
+
+def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:
+    """A configuration for somebody who has none. A name without an address is one of the ``known`` servers.
+
+    Who names servers wants to know of these, and of no others that the NS set may have.
+    """
+    entries: dict[str, ServerEntry] = {}
+    for text in servers:
+        if text in known:
+            entries[text] = known[text]
+            continue
+        name, _, where = text.rpartition("=")
+        found = address(where)
+        name = name or str(found)
+        entry = entries.get(name, ServerEntry(name))
+        entries[name] = replace(entry, addresses=(*entry.addresses, found))
+    return Config(
+        zones=Roll.of((ZoneEntry(zone, tuple(entries), ignored=(ANYBODY,) if entries else ()),)),
+        servers=entries,
+        checks={name: check() for name, check in CHECKS.items()},
+        cadence={name: check.cadence for name, check in CHECKS.items()},
+    )

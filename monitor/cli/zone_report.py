@@ -1,0 +1,94 @@
+"""How is it told why a zone stands as it does: what was asked, what came back, and who would hear of it?"""
+
+from collections.abc import Iterator
+
+from alerting.model import Cause, Incident, Severity
+from alerting.routing import route
+from checks.common import one_line as plain
+from checks.common.text import listed, short, span
+from checks.model import Finding, Observation
+from monitor.cli.output import heading
+from monitor.cli.zone_check.look import Asked
+
+
+def zone_text(asked: Asked) -> str:
+    """Every question, what came back, what each check made of it, and who would hear of it."""
+    return "\n".join(map(plain.one_line, _zone_lines(asked)))
+
+
+def _zone_lines(asked: Asked) -> Iterator[str]:
+    yield heading(asked)
+    for problem in asked.problems:
+        yield f"note: {problem}"
+    for number, rounds in enumerate(asked.looks, 1):
+        for round in rounds:
+            yield ""
+            yield f"{round.check}, look {number}, {round.at:%H:%M:%S} UTC"
+            yield from [f"  {observed(seen)}" for seen in round.seen] or ["  nothing was asked"]
+            if number == len(asked.looks):
+                yield from (f"  → {text}" for text in judged(asked, round.check))
+    for blind in asked.blind:
+        yield f"not judged: {blind}"
+    for why in asked.unknown:
+        yield f"not known: {why}"
+    for finding in asked.moving:
+        yield f"in motion, so nobody is accused: {finding.text}"
+    if asked.findings:
+        yield ""
+        yield "who hears of it"
+        yield from (f"  {text}" for text in heard(asked))
+
+
+def observed(seen: Observation) -> str:
+    query = seen.query
+    key = f" with key {query.key}" if query.key else ""
+    asked = f"{query.server} {query.address} {query.qname} {query.qtype} {query.transport}{key}"
+    got = [seen.outcome.value]
+    got += [seen.rcode] if seen.rcode else []
+    got += ["AA"] if seen.authoritative else []
+    got += [f"serial {seen.soa.serial}"] if seen.soa else []
+    got += [short(", ".join(seen.answer.rdata))] if seen.answer and not seen.soa else []
+    got += [f"transfer {seen.transfer}"] if seen.transfer else []
+    got += [f"NSID {seen.nsid}"] if seen.nsid else []
+    got += [f"EXPIRE {seen.expire}"] if seen.expire is not None else []
+    got += [f"EDE {text}" for text in seen.ede]
+    got += [f"{seen.discarded} discarded"] if seen.discarded else []
+    got += [f"{seen.rtt * 1000:.1f} ms"] if seen.rtt is not None else []
+    got += [seen.detail] if seen.detail and seen.detail != seen.rcode else []
+    return f"{asked}: {', '.join(got)}"
+
+
+def judged(asked: Asked, check: str) -> Iterator[str]:
+    verdict = asked.verdicts[check]
+    yield verdict.health.value + (f": {verdict.why}" if verdict.why else "")
+    for finding in verdict.findings:
+        yield f"{asked.severity(finding)} {finding.code}: {finding.text}"
+    for unsure in verdict.unsure:
+        yield f"unsure of {unsure.server}{f' {unsure.address}' if unsure.address else ''}: {unsure.why}"
+
+
+def heard(asked: Asked) -> Iterator[str]:
+    """For each finding its receivers, were it an incident of its own."""
+    if not asked.watched:
+        yield "nobody: the zone is not in a configuration"
+        return
+    config = asked.config
+    for finding in asked.findings:
+        about = f"{finding.code}{f' at {finding.server}' if finding.server else ''}"
+        receivers = route(incident(asked, finding), config.routes, tuple(config.receivers))
+        if asked.severity(finding) is Severity.INFO:
+            yield f"{about}: nobody; what is of severity info is only shown"
+        elif not config.receivers:
+            yield f"{about}: nobody; there are no receivers"
+        elif not receivers:
+            yield f"{about}: nobody; no route matches"
+        else:
+            yield f"{about}: {listed(receivers, 20)}, once it has stood for {span(config.policy.grace)}"
+
+
+def incident(asked: Asked, finding: Finding) -> Incident:
+    at = max(round.at for rounds in asked.looks for round in rounds)
+    return Incident(
+        "", Cause("zone", asked.zone.name), asked.severity(finding), "open", (asked.zone.name,),
+        tuple(filter(None, (finding.server,))), opened_at=at, began_at=at, codes=(finding.code,),
+    )  # fmt: skip

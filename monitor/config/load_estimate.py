@@ -1,0 +1,105 @@
+"""How many questions a second does this configuration put to each server?"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from checks.base import Check
+from checks.model import Address, Observation, Outcome, Query, RrSet, Server, Shape, Soa, TransferResult, Zone
+from checks.model.zone_table import Roll
+from monitor.config.model import Config, ServerEntry, ZoneEntry
+
+UNRESOLVED = (Address("192.0.2.1"), Address("2001:db8::1"))
+"""Stand for the addresses of a server that is known by name only: one of each family."""
+
+MOST_STEPS = 10
+_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
+_SOA = Soa(1, "ns.", "hostmaster.", 7200, 3600, 1209600, 3600)
+
+
+def demand(config: Config, found: Roll[Zone] | None = None) -> dict[str, float]:
+    """Server → queries a second while all is well: every question is answered at the first attempt.
+
+    ``found`` are zones with the servers they really have; without them they are taken from the configuration,
+    where zones whose servers are yet to be found count for nothing.
+    """
+    return total(demands(config, found))
+
+
+def total(shares: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """Over all checks, for each server."""
+    rates: dict[str, float] = {}
+    for (server, _), rate in shares.items():
+        rates[server] = rates.get(server, 0.0) + rate
+    return rates
+
+
+def demands(config: Config, found: Roll[Zone] | None = None) -> dict[tuple[str, str], float]:
+    """The same for each server and check."""
+    zones = as_written(config) if found is None else found
+    alike: Counter[Zone] = Counter()
+    for template, count in zip(zones.templates, zones.alike(), strict=True):
+        if count:
+            alike[_shape(template)] += count
+    shares: dict[tuple[str, str], float] = {}
+    for shape, count in alike.items():
+        for name, check in config.checks.items():
+            every = config.cadence.get(name, check.cadence)
+            if every and check.applies(shape):
+                for query in _questions(check, shape):
+                    at = query.server, name
+                    shares[at] = shares.get(at, 0.0) + count / every.total_seconds()
+    return shares
+
+
+def _questions(check: Check, zone: Zone) -> list[Query]:
+    """All a check asks of a zone that is well; it is asked again until it wants nothing more."""
+    asked: list[Query] = []
+    for _ in range(MOST_STEPS):
+        more = list(check.ask(zone, tuple(_answered(query) for query in asked)))
+        if not more:
+            break
+        asked += more
+    return asked
+
+
+def _answered(query: Query) -> Observation:
+    """What a server that is well answers."""
+    return Observation(
+        query,
+        Outcome.ANSWERED,
+        _ONCE,
+        rtt=0.0,
+        transport=query.transport,
+        rcode="NOERROR",
+        authoritative=True,
+        shape=Shape.RECORDS,
+        soa=_SOA if query.qtype in ("SOA", "AXFR") else None,
+        answer=RrSet(query.qname, query.qtype, 0, ()),
+        transfer=TransferResult.ALLOWED if query.qtype == "AXFR" else None,
+    )
+
+
+def as_written(config: Config) -> Roll[Zone]:
+    """The zones as far as the configuration alone tells; two stand-ins are the addresses of a host name."""
+    zones = config.zones
+    return Roll(zones.names, zones.kinds, [_zone(config, entry) for entry in zones.templates])
+
+
+def _zone(config: Config, entry: ZoneEntry) -> Zone:
+    servers = tuple(_server(config.servers[name]) for name in entry.servers)
+    return Zone(entry.name, servers, entry.primary, entry.max_lag, entry.records, entry.transfers, entry.ignored)
+
+
+def _server(entry: ServerEntry) -> Server:
+    return Server(entry.name, entry.addresses or UNRESOLVED, entry.hidden, entry.group, entry.upstream)
+
+
+def _shape(zone: Zone) -> Zone:
+    """A template of zones under a name, without what makes it unlike others but costs no other questions."""
+    records = tuple(
+        replace(record, name=f"{at}.", expect=None if record.expect is None else ())
+        for at, record in enumerate(zone.records)
+    )
+    return replace(zone, name="example.", records=records, max_lag=timedelta(0))

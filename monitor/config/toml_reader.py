@@ -1,0 +1,221 @@
+"""Is the file TOML, and does it hold only what may stand in it?"""
+
+import copy
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from monitor.config import file_model as raw
+from monitor.config.errors import MOST_TOLD, Book, ConfigError, KeyPath, Mistake, Wrong, near, quoted
+from monitor.config.files import open_file, reason
+from monitor.config.toml_lines import Lines, tokens
+
+LARGEST = 10 * 1024 * 1024
+DEEPEST = 16
+"""Tables and lists inside each other; nothing that means something comes near."""
+_DEEP_KEY = re.compile(
+    r"""
+      "{3}(?:\\.|[^\\])*?"{3,5} | '{3}.*?'{3,5} | \#[^\n]*
+    | (?P<deep> (?:(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')[ \t]*\.[ \t]*){DEEPEST,} )
+    | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | [A-Za-z0-9_-]+
+    """.replace("DEEPEST", str(DEEPEST)),
+    re.VERBOSE | re.DOTALL,
+)
+"""A dotted key of more parts, outside of strings and comments."""
+_LONG_NUMBER = re.compile(r"[0-9A-Fa-f_]{16}")
+_WIDEST = 64
+"""Bits of a whole number, its sign included (TOML 1.0, "Integer")."""
+TOO_DEEP = "tables or lists are nested too deeply"
+TOO_WIDE = f"a whole number of more than {_WIDEST} bits"
+_TYPES = {
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
+_BOUNDS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
+_COMPARED = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
+
+
+def text_of(path: Path) -> str:
+    """What the file says. Raises ConfigError when it cannot be had."""
+    try:
+        with open_file(path) as file:
+            octets = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise ConfigError([Mistake(str(path), None, "", "no such file")]) from None
+    except OSError as error:
+        raise ConfigError([Mistake(str(path), None, "", f"cannot be read: {reason(error)}")]) from None
+    if len(octets) > LARGEST:
+        raise ConfigError([Mistake(str(path), None, "", f"larger than {LARGEST // 1024 // 1024} MB")])
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Mistake(str(path), line, "", "not UTF-8")]) from None
+
+
+def document(text: str, file: str) -> tuple[dict[str, Any], Book]:
+    """The TOML document and a book that knows its lines. Raises ConfigError at the first error of syntax."""
+    if (line := _deep_key(text)) is not None:
+        raise ConfigError([_too_deep(file, line)])
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax(str(error), text, file)]) from None
+    except ValueError:  # a decimal number of more digits than Python turns into one
+        raise ConfigError([_too_long(file, _line_of_long_number(text))]) from None
+    except RecursionError:
+        raise ConfigError([_too_deep(file)]) from None
+    if _deep(found):
+        raise ConfigError([_too_deep(file)])
+    book = Book(file, Lines(text))
+    for path in _too_wide(found, text):
+        book.mistake(path, f"must be a whole number of at most {_WIDEST} bits")
+    book.close()
+    return found, book
+
+
+def unfit(row: dict[str, Any], text: str) -> str:
+    """Why a row of a list, read from ``text``, is no more to be looked at than such a document; empty if it is."""
+    if text.count("[") + text.count("{") > DEEPEST and _deep(row):
+        return TOO_DEEP
+    return TOO_WIDE if any(_too_wide(row, text)) else ""
+
+
+def _deep_key(text: str) -> int | None:
+    """The line of a dotted key that is too deep: the parser's time grows with the square of its parts."""
+    if all(line.count(".") <= 2 * DEEPEST for line in text.split("\n")):
+        return None
+    at = next((match.start() for match in _DEEP_KEY.finditer(text) if match.lastgroup), None)
+    return None if at is None else text.count("\n", 0, at) + 1
+
+
+def _line_of_long_number(text: str) -> int | None:
+    digits = re.compile(r"[+-]?[0-9_]+")
+    return next((line for piece, line in tokens(text) if len(piece) > 1000 and digits.fullmatch(piece)), None)
+
+
+def _too_wide(found: dict[str, Any], text: str) -> Iterator[KeyPath]:
+    """Where whole numbers stand that no other program would take either; ``text`` is what was read."""
+    inside: list[tuple[KeyPath, Any]] = [((), found)] if _LONG_NUMBER.search(text) else []
+    while inside:
+        path, value = inside.pop()
+        if isinstance(value, dict):
+            inside += (((*path, key), one) for key, one in value.items())
+        elif isinstance(value, list):
+            inside += (((*path, at), one) for at, one in enumerate(value))
+        elif isinstance(value, int) and not -(2 ** (_WIDEST - 1)) <= value < 2 ** (_WIDEST - 1):
+            yield path
+
+
+def _deep(found: dict[str, Any]) -> bool:
+    """Whether something has a path of more than ``DEEPEST`` parts."""
+    level: list[Any] = [found]
+    for _ in range(DEEPEST):
+        inside = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [one for each in inside for one in each if isinstance(one, dict | list)]
+    return any(level)
+
+
+def checked(found: dict[str, Any], book: Book) -> raw.File:
+    """The document as far as it is right; everything wrong is in the book, and left out of what is returned."""
+    try:
+        return raw.File.model_validate(found)
+    except ValidationError as error:
+        for one in error.errors(include_url=False)[:MOST_TOLD]:
+            _report(one, found, book)
+        if error.error_count() > MOST_TOLD:
+            book.close(error.error_count())
+        return _pruned(copy.deepcopy(found), error)
+
+
+def _pruned(found: dict[str, Any], error: ValidationError) -> raw.File:
+    """Takes out what is wrong until the rest is right; each pass takes out something, or what was around it."""
+    for _ in range(DEEPEST):
+        for one in error.errors(include_url=False, include_context=False, include_input=False):
+            _take_out(found, one["loc"])
+        try:
+            return raw.File.model_validate(found)
+        except ValidationError as again:
+            error = again
+    return raw.File()
+
+
+def _take_out(found: dict[str, Any], loc: KeyPath) -> None:
+    path = _existing(found, loc)
+    if not path:
+        return
+    inside: Any = found
+    for part in path[:-1]:
+        inside = inside[part]
+    if isinstance(inside, list):
+        inside[int(path[-1])] = None
+    else:
+        inside.pop(path[-1], None)
+
+
+def _existing(found: Any, loc: KeyPath) -> KeyPath:
+    """The part of ``loc`` that is really there: pydantic also names what it made of a value."""
+    for depth, part in enumerate(loc):
+        inside = isinstance(found, dict) and part in found
+        if not inside and not (isinstance(found, list) and isinstance(part, int) and part < len(found)):
+            return loc[:depth]
+        found = found[part]
+    return loc
+
+
+def _report(one: ErrorDetails, found: Mapping[str, Any], book: Book) -> None:
+    path = _existing(found, one["loc"])
+    if one["type"] == "extra_forbidden":
+        book.mistake(path, "unknown key", raw.meant(str(path[-1]), path[:-1]))
+        return
+    wrong = words(one)
+    if len(path) == 1 and not wrong.hint:
+        wrong = Wrong(wrong.text, f"write {raw.header(str(path[0]))}")
+    book.wrong(path, wrong)
+
+
+def words(one: ErrorDetails) -> Wrong:
+    """What pydantic found, as a sentence about the file. Values are shown only where they cannot be secret."""
+    kind, context = one["type"], one.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, Wrong):
+        return cause
+    if kind in _BOUNDS:
+        name = _BOUNDS[kind]
+        return Wrong(f"must be {_COMPARED[name]} {context[name]}, got {quoted(str(one['input']))}".replace('"', ""))
+    if kind in ("literal_error", "enum"):
+        allowed = str(context["expected"]).replace("'", '"')
+        return Wrong(f"must be {allowed}", near(str(one["input"]), re.findall(r'"([^"]*)"', allowed)))
+    return Wrong(_TYPES.get(kind, one["msg"][:1].lower() + one["msg"][1:]))
+
+
+def _too_deep(file: str, line: int | None = None) -> Mistake:
+    return Mistake(file, line, "", TOO_DEEP)
+
+
+def _too_long(file: str, line: int | None) -> Mistake:
+    return Mistake(file, line, "", TOO_WIDE)
+
+
+def _syntax(message: str, text: str, file: str) -> Mistake:
+    """tomllib says "… (at line 2, column 8)" or "… (at end of document)"."""
+    reason, _, place = message.rpartition(" (at ")
+    numbers = [int(word) for word in place.replace(",", " ").replace(")", " ").split() if word.isdigit()]
+    line = numbers[0] if numbers else max(1, len(text.splitlines()))
+    where = f", column {numbers[1]}" if len(numbers) > 1 else " at the end of the file"
+    hint = "is a closing quote missing?" if reason.startswith("Illegal character '\\n'") else ""
+    return Mistake(file, line, "", f"not TOML: {reason[:1].lower()}{reason[1:]}{where}", hint)

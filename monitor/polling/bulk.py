@@ -1,0 +1,91 @@
+"""How are very many zones asked for their serial at once? In columns in, in columns out: the seam of the fast road.
+
+What is asked, and in which order, is what ``checks.soa_serial`` asks of each zone: every secondary for the SOA over
+UDP, with NSID and EXPIRE, then the primary. A zone whose every address says what it said before is *quiet*:
+it comes back as a number and nothing else. Of any other the observations come back, for the road to judge.
+"""
+
+from array import array
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from checks.model import Observation
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.stats import ProbeCounts
+from monitor.state.columns import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Zones to be asked now, in columns of one length.
+
+    ``numbers`` tells the zones apart, ``names`` are absolute and in lower case, ``layouts`` are indices of the
+    layouts in use, and ``refs`` are those of the zones' first addresses: an address' ref is that plus its
+    place in the layout, unique among all zones and the same at every asking.
+    """
+
+    numbers: "array[int]"
+    names: Sequence[str]
+    layouts: "array[int]"
+    refs: "array[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """Zones of a chunk whose every address has been heard, or given up.
+
+    ``quiet`` are the numbers of those that are as they were; ``odd`` are the others with an observation for each
+    place in the order of asking (secondaries first). ``queries`` and ``answered`` count all of them.
+    """
+
+    at: datetime
+    quiet: "array[int]"
+    odd: Sequence[tuple[int, tuple[Observation, ...]]] = ()
+    queries: int = 0
+    answered: int = 0
+
+
+class Canvass(Protocol):
+    """Asks many; keeps of each address just enough to tell whether it says the same again.
+
+    Only what has been armed is ever called quiet: what a zone said at its last odd return is what counts as the same,
+    once the judge has said that there is nothing more to it. Being odd disarms a zone's addresses, all of them.
+    """
+
+    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+        """Another plan: ``was`` ("q") has for each ref the one the same address of the same zone had before, or -1.
+
+        None: nothing of before holds. Chunks asked before are no longer of use to anybody, and end soon.
+        """
+        ...
+
+    def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+        """Each zone of the chunk is in exactly one of the returns, soon after its last address was heard or given up.
+
+        Never raises. A dead server holds up no zone that it does not serve. Zones are never asked twice at once.
+        """
+        ...
+
+    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+        """From now on these addresses are quiet while they say what they said at their last odd return.
+
+        ``floors``: an EXPIRE below so many seconds is odd all the same. A silent address is quiet while it stays so.
+        """
+        ...
+
+    def disarm(self, refs: Sequence[int]) -> None:
+        """Whatever these addresses say next is odd."""
+        ...
+
+    def counts(self) -> ProbeCounts: ...
+
+    @property
+    def deaths(self) -> int:
+        """How often a process that asks has died."""
+        ...
+
+    async def close(self) -> None:
+        """What is in flight ends as UNASKED, soon."""
+        ...

@@ -1,0 +1,274 @@
+"""Which zones are on which servers, at which addresses, now that names have been resolved?"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from checks.common.text import moment
+from checks.model import Address, Round, Server, Zone
+from checks.model.zone_table import Roll
+from checks.ns_set import NsSet, Resolution, names_given
+from monitor.config import addresses
+from monitor.config.errors import Wrong
+from monitor.config.model import Config, ServerEntry, ZoneEntry
+from monitor.polling.resolver import NOT_ASKED, Asked, Lookups
+from monitor.probe.message import names
+from monitor.state.ports import Heard
+
+MOST = 32
+"""Servers of a zone, and addresses of a server, that are believed to be meant."""
+MOST_PROBLEMS = 100
+MOST_MET = 10_000
+"""Names met in NS sets that are resolved; of others nothing is said."""
+FOR_LONG = timedelta(hours=1)
+"""A name that has not resolved for so long, though others have, is not our resolver's trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the resolver said, and when it said so."""
+
+    values: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The zones with their servers, the servers with their addresses, and sentences on what could not be found.
+
+    ``known`` is what names resolved to when they last did; it outlives a resolver that fails. ``names`` are those of
+    servers, and those ``met`` in NS sets, without final dot; ``failing`` says since when nothing can be told of one.
+    """
+
+    zones: Roll[Zone]
+    servers: Mapping[str, Server]
+    problems: tuple[str, ...] = ()
+    known: Mapping[Asked, Known] = field(default_factory=dict)
+    names: Mapping[str, Resolution] = field(default_factory=dict)
+    met: frozenset[str] = frozenset()
+    failing: Mapping[str, datetime] = field(default_factory=dict)
+
+
+async def resolve(config: Config, previous: Topology | None, now: datetime) -> Topology:
+    """The topology that the configuration means. Never raises: what cannot be found is a problem in the result.
+
+    A server given by addresses costs no question. Host names are asked for A and AAAA, zones without servers for NS.
+    What cannot be resolved keeps what ``previous`` knew; a zone of which nothing is known has no servers.
+    Zones whose servers are given are not walked. Where all is as it was, the zones are those of ``previous``.
+    """
+    before = previous or Topology(Roll.of(()), {})
+    lookups = Lookups(config.resolver)
+    look = _Look(lookups, before, now)
+    unserved = [config.zones.names[number] for number in _unserved(config.zones)]
+    await lookups.ask((name, "NS") for name in unserved)
+    called = _called(config)
+    discovered = {zone: tuple(dict.fromkeys(called.get(n, n) for n in look.ns_set(zone))) for zone in unserved}
+    entries = dict(_entries(config, discovered.values()))
+    hosts = dict.fromkeys(entry.host for entry in entries.values() if entry.host and not entry.addresses)
+    await lookups.ask((host, rdtype) for host in (*hosts, *map(_dotted, before.met)) for rdtype in ("A", "AAAA"))
+    resolved = {host: look.addresses(host) for host in hosts}
+    servers = {name: _server(entry, resolved) for name, entry in entries.items()}
+    zones = look.zones(config.zones, discovered, servers)
+    if previous is not None and previous.zones == zones:
+        zones = previous.zones
+    names = {host.removesuffix("."): look.resolution(host) for host in (*hosts, *map(_dotted, before.met))}
+    names |= {name: names[entry.host.removesuffix(".")] for name, entry in entries.items() if entry.host in hosts}
+    return Topology(zones, servers, look.told(), look.kept, names, before.met, look.failing)
+
+
+async def meet(config: Config, found: Topology, met: Iterable[str], now: datetime) -> Topology:
+    """The topology with what these names resolve to, met in NS sets and written without final dot. Never raises.
+
+    Those that are known already are not asked again; nor are those of which there are too many.
+    """
+    fresh = sorted(set(met).difference(found.names, found.met))[: MOST_MET - len(found.met)]
+    if not fresh:
+        return found
+    lookups = Lookups(config.resolver)
+    await lookups.ask((_dotted(name), rdtype) for name in fresh for rdtype in ("A", "AAAA"))
+    look = _Look(lookups, found, now)
+    names = {**found.names, **{name: look.resolution(_dotted(name)) for name in fresh}}
+    return replace(found, names=names, met=found.met.union(fresh), failing={**found.failing, **look.failing})
+
+
+class Met:
+    """The names of servers that are met in NS sets, and of which the topology knows nothing."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def note(self, heard: Iterable[Heard], zones: Roll[Zone], known: Topology) -> None:
+        for one in heard:
+            if isinstance(one, Round) and one.check == NsSet.name and (zone := zones.get(one.zone)) is not None:
+                self._names.update(names_given(zone, one).difference(known.names))
+
+    def taken(self) -> frozenset[str]:
+        """Those that have been met since the last time."""
+        names, self._names = frozenset(self._names), set()
+        return names
+
+
+def _dotted(name: str) -> str:
+    return name if name == "." else f"{name}."
+
+
+def _unserved(zones: Roll[ZoneEntry]) -> Iterator[int]:
+    """The numbers of the zones whose servers are to be found."""
+    kinds = {kind for kind, entry in enumerate(zones.templates) if not entry.servers}
+    return (number for number, kind in enumerate(zones.kinds) if kind in kinds) if kinds else iter(())
+
+
+def _called(config: Config) -> dict[str, str]:
+    """Host name, as an NS record gives it → the name of the configured server with that host."""
+    return {entry.host.removesuffix("."): name for name, entry in config.servers.items() if entry.host} | {
+        name: name for name in config.servers
+    }
+
+
+def _entries(config: Config, ns_sets: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ServerEntry]]:
+    """The servers of the configuration, and those that NS sets brought; one that is configured is not brought again."""
+    yield from config.servers.items()
+    for ns_set in ns_sets:
+        for name in ns_set:
+            if name not in config.servers:
+                yield name, ServerEntry(name, host=f"{name}.")
+
+
+def _zone(entry: ZoneEntry, listed: Iterable[str], servers: Mapping[str, Server]) -> Zone:
+    """What zones are that are written alike; a primary that is not in the NS set is hidden, and one of them."""
+    found = tuple(servers[name] for name in listed)
+    return Zone(
+        "", found, entry.primary, entry.max_lag, entry.records, entry.transfers, entry.ignored,
+        discovered=not entry.servers,
+    )  # fmt: skip
+
+
+def _server(entry: ServerEntry, resolved: Mapping[str, tuple[str, ...]]) -> Server:
+    found = entry.addresses or tuple(Address(ip, entry.port) for ip in resolved.get(entry.host or "", ()))
+    return Server(entry.name, found, entry.hidden, entry.group, entry.upstream)
+
+
+class _Look:
+    """What the resolver's answers come to, and what is kept from before where there is none."""
+
+    def __init__(self, lookups: Lookups, before: Topology, now: datetime) -> None:
+        self.lookups = lookups
+        self.answers, self.failures = lookups.answers, lookups.failures
+        self.known = before.known
+        self.failing: dict[str, datetime] = {}
+        """Host → since when the resolver has told nothing of it."""
+        self._failed_before = before.failing
+        self.now = now
+        self.kept: dict[Asked, Known] = {}
+        self.problems: list[str] = []
+
+    def ns_set(self, zone: str) -> tuple[str, ...]:
+        """The names of the zone's servers, as server names are written: without final dot."""
+        question = (zone, "NS")
+        found, trouble = [], self.failures.get(question, "there is no such zone, or it has no NS records")
+        for name in self.answers.get(question, ()):
+            try:
+                found.append(names.host(name).removesuffix("."))
+            except names.BadName as error:
+                self.problems.append(f"{names.show(zone)}: NS {name}: {error.reason}")
+        if len(found) > MOST:
+            self.problems.append(f"{names.show(zone)} has {len(found)} NS records; the first {MOST} are watched")
+        values = self._settled(question, tuple(sorted(found)[:MOST]))
+        if not found:
+            self.problems.append(f"the servers of {names.show(zone)} cannot be found: {trouble}{self._since(question)}")
+        return values
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        """All addresses of a host: what was answered, and for a family that was not, what was known."""
+        pair = ((host, "A"), (host, "AAAA"))
+        some = any(self.answers.get(question) for question in pair)
+        found: list[str] = []
+        for question in pair:
+            fresh = self._usable(question)
+            gone = some and question in self.answers
+            found += fresh if gone or fresh else self._settled(question, ())
+            if fresh:
+                self._settled(question, fresh)
+        self._tell_about(host, pair, some=some, has_any=bool(found))
+        return tuple(found[:MOST])
+
+    def resolution(self, host: str) -> Resolution:
+        """What has become of a host name. What cannot be told of it now is certain once that has lasted for long."""
+        pair = ((host, "A"), (host, "AAAA"))
+        found = tuple(dict.fromkeys(text for question in pair for text in self._usable(question)))[:MOST]
+        failure = next((self.failures[question] for question in pair if question in self.failures), "")
+        if found or not failure:
+            gone = not found and self.lookups.missing.intersection(pair)
+            return Resolution(found, "" if found else "there is no such name" if gone else "it has no address")
+        since = self.failing[host] = self._failed_before.get(host, self.now)
+        old = tuple(text for question in pair if question in self.known for text in self.known[question].values)
+        if self.answers and self.now - since >= FOR_LONG:
+            return Resolution((), f"has not resolved since {moment(since)}: {failure}")
+        return Resolution(old, failure, certain=False)
+
+    def _tell_about(self, host: str, pair: tuple[Asked, ...], *, some: bool, has_any: bool) -> None:
+        reasons = list(dict.fromkeys(self.failures[question] for question in pair if question in self.failures))
+        if reasons or not some:
+            reason = reasons[0] if reasons else "there is no such name, or it has no address"
+            since = next((text for question in pair if (text := self._since(question))), "")
+            self.problems.append(f"{host.removesuffix('.')} does not resolve: {reason}{since if has_any else ''}")
+
+    def _usable(self, question: Asked) -> tuple[str, ...]:
+        """The addresses among the answers that can be those of a server."""
+        found = []
+        for text in self.answers.get(question, ()):
+            try:
+                found.append(str(addresses.ip(text)))
+            except Wrong as error:
+                self.problems.append(f"{question[0].removesuffix('.')}: {error.text}")
+        return tuple(sorted(found))
+
+    def _settled(self, question: Asked, fresh: tuple[str, ...]) -> tuple[str, ...]:
+        """What is kept of a question: the fresh answer, else what was known."""
+        known = Known(fresh, self.now) if fresh else self.known.get(question)
+        if known is None:
+            return ()
+        self.kept[question] = known
+        return known.values
+
+    def _since(self, question: Asked) -> str:
+        known = self.kept.get(question)
+        return (
+            "" if known is None or known.at == self.now else f"; what was known {known.at:%Y-%m-%d %H:%M} UTC is used"
+        )
+
+    def zones(
+        self, entries: Roll[ZoneEntry], discovered: Mapping[str, tuple[str, ...]], servers: Mapping[str, Server]
+    ) -> Roll[Zone]:
+        """The zones with their servers: of those that are written alike, also those that were found alike are."""
+        templates = [_zone(entry, entry.servers, servers) for entry in entries.templates]
+        if not discovered:
+            return Roll(entries.names, entries.kinds, templates)
+        kinds, found = array("I", entries.kinds), dict[tuple[int, tuple[str, ...]], int]()
+        for number in _unserved(entries):
+            kind, name = entries.kinds[number], entries.names[number]
+            entry = entries.templates[kind]
+            listed = tuple(one for one in discovered[name] if one not in entry.ignored)
+            if listed and entry.primary is not None and entry.primary not in listed:
+                listed = (*listed, entry.primary)
+            if entry.transfers and listed:
+                self._tell_of_rules(name, entry, listed)
+            kinds[number] = found.setdefault((kind, listed), len(templates))
+            if kinds[number] == len(templates):
+                templates.append(_zone(entry, listed, servers))
+        return Roll(entries.names, kinds, templates)
+
+    def _tell_of_rules(self, zone: str, entry: ZoneEntry, listed: tuple[str, ...]) -> None:
+        for rule in entry.transfers:
+            if rule.server != "*" and rule.server not in listed:
+                self.problems.append(f"{names.show(zone)}: {rule.server} of a transfer rule is not in the NS set")
+
+    def told(self) -> tuple[str, ...]:
+        """The problems, each once; one sentence stands for what was not even asked."""
+        told = [text for text in dict.fromkeys(self.problems) if NOT_ASKED not in text]
+        if self.lookups.unasked:
+            told.insert(0, f"the resolver does not answer; {self.lookups.unasked} questions were not put to it")
+        if len(told) > MOST_PROBLEMS:
+            told[MOST_PROBLEMS:] = [f"and {len(told) - MOST_PROBLEMS} more names do not resolve"]
+        return tuple(told)

@@ -1,0 +1,55 @@
+"""Where did the servers stand when the service last ran? For a start while the resolver is dead."""
+
+from collections.abc import Iterator, Mapping
+
+from checks.model.zone_table import Roll
+from checks.zone_state.model import Ledger
+from monitor.config.model import Config
+from monitor.polling.discovery import Known, Topology
+from monitor.polling.resolver import Asked
+
+SOME = 20
+"""Ledgers of zones alike that are asked where their servers are."""
+
+
+def recall(ledgers: Mapping[str, Ledger], config: Config) -> Topology:
+    """What names resolved to when the ledgers were written, for a start while the resolver is dead.
+
+    Only those ledgers are looked at that know of something to be resolved, and only some of those of zones alike:
+    where all servers are given by addresses, none.
+    """
+    known: dict[Asked, Known] = {}
+    for name in _worth_recalling(config):
+        ledger = ledgers.get(name)
+        if ledger is None:
+            continue
+        at = ledger.at or max((standing.changed for standing in ledger.standings), default=None)
+        if at is None:
+            continue
+        known[ledger.zone, "NS"] = Known(tuple(sorted({standing.server for standing in ledger.standings})), at)
+        for standing in ledger.standings:
+            entry = config.servers.get(standing.server)  # a ledger knows a server by its name there, not by its host
+            host = (entry.host if entry else None) or f"{standing.server}."
+            question = (host, "AAAA" if ":" in standing.address.host else "A")
+            before = known.get(question, Known((), at))
+            values = dict.fromkeys((*before.values, standing.address.host))
+            known[question] = Known(tuple(values), max(before.at, at))
+    return Topology(Roll.of(()), {}, (), known)
+
+
+def _worth_recalling(config: Config) -> Iterator[str]:
+    """The zones whose servers are to be found, and some of each kind of those on servers that are to be resolved."""
+    zones = config.zones
+    hosted = {name for name, entry in config.servers.items() if entry.host and not entry.addresses}
+    unserved = {kind for kind, entry in enumerate(zones.templates) if not entry.servers}
+    left = {
+        kind: SOME for kind, entry in enumerate(zones.templates) if kind not in unserved and hosted & {*entry.servers}
+    }
+    if not unserved and not left:
+        return
+    for name, kind in zip(zones.names, zones.kinds, strict=True):
+        if kind in unserved:
+            yield name
+        elif left.get(kind, 0):
+            left[kind] -= 1
+            yield name

@@ -1,0 +1,231 @@
+"""Which zones of a chunk say what they said before? The canvass on the engine of this very process."""
+
+import asyncio
+from array import array
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from weakref import WeakSet
+
+from checks.model import Address, Observation, Outcome
+from monitor.clock import Now
+from monitor.polling.bulk import Chunk, Returns
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.bulk.batches import Heard, Volley
+from monitor.probe.bulk.call import Asking
+from monitor.probe.bulk.engine import Engine
+from monitor.probe.message.bulk_names import wire_names
+from monitor.probe.stats import ProbeCounts
+from monitor.state.columns import Layout, Place
+
+Groups = dict[tuple[str, Address], tuple[list[bytes], list[int]]]
+"""Server and address → names and refs to be asked there."""
+
+
+class Here:
+    """A Canvass. The engine is the caller's, who closes it."""
+
+    def __init__(self, engine: Engine, now: Now) -> None:
+        self._engine = engine
+        self._now = now
+        self._layouts: Sequence[Layout] = ()
+        self._under_way: WeakSet[_Asked] = WeakSet()
+
+    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+        for asked in self._under_way:
+            asked.end()
+        self._layouts = layouts
+        self._engine.use(ticks, was)
+
+    def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+        """By the plan that is in use at the call, whenever the first of the returns is waited for."""
+        asked = _Asked(self._engine, self._layouts, chunk, self._now)
+        self._under_way.add(asked)
+        return asked.all()
+
+    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+        self._engine.arm(refs, floors)
+
+    def disarm(self, refs: Sequence[int]) -> None:
+        self._engine.disarm(refs)
+
+    def counts(self) -> ProbeCounts:
+        return self._engine.counts()
+
+    @property
+    def deaths(self) -> int:
+        """It lives and dies with the service."""
+        return 0
+
+    async def close(self) -> None:
+        """Nothing is held here; what is in flight ends with the engine."""
+
+
+class _Asked:
+    """One chunk under way. Its zones are known here by their place in the chunk."""
+
+    def __init__(self, engine: Engine, layouts: Sequence[Layout], chunk: Chunk, now: Now) -> None:
+        self._engine, self._layouts, self._chunk, self._now = engine, layouts, chunk, now
+        self._names = wire_names(chunk.names)
+        self._owner: dict[int, int] = {}
+        """Ref → zone."""
+        self._left = [0] * len(chunk.numbers)
+        """Addresses that have not been heard yet, in this turn of the zone."""
+        self._last: dict[int, tuple[Place, ...]] = {}
+        """Layout → its primary's addresses, where there are others to be asked before."""
+        self._turns: dict[int, Asking] = {}
+        """Zone → the call in which its primary is asked, once its turn has come."""
+        self._odd: dict[int, Observation] = {}
+        self._loud: set[int] = set()
+        """Zones with an odd address."""
+        self._heard: asyncio.Queue[tuple[Asking, Heard] | None] = asyncio.Queue()
+        self._pumps: set[asyncio.Task[None]] = set()
+        self._queries = self._answered = 0
+        self._over = False
+        """There is another plan: the engine's refs are no longer ours, nor are those of what has been heard already."""
+
+    async def all(self) -> AsyncIterator[Returns]:
+        if self._over:
+            return
+        try:
+            async for returns in self._returned():
+                yield returns
+        finally:
+            for pump in self._pumps:
+                pump.cancel()
+            await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    def end(self) -> None:
+        self._over = True
+        self._heard.put_nowait(None)
+
+    async def _returned(self) -> AsyncIterator[Returns]:
+        self._first = self._ask(self._opening())
+        while self._pumps or not self._heard.empty():
+            heard = await self._heard.get()
+            if self._over:
+                return
+            if heard is None:
+                continue
+            done = self._take(*heard)
+            if complete := self._primaries(done):
+                yield self._returns(complete)
+
+    # --- asking ---
+
+    def _opening(self) -> Groups:
+        """Everybody but the primaries; a zone that has nobody else begins with its primary."""
+        groups: Groups = defaultdict(lambda: ([], []))
+        kinds: dict[int, list[int]] = defaultdict(list)
+        for zone, kind in enumerate(self._chunk.layouts):
+            kinds[kind].append(zone)
+        for kind, zones in kinds.items():
+            places = list(enumerate(self._layouts[kind]))
+            first = [(offset, place) for offset, place in places if not place.primary]
+            if first and len(first) < len(places):
+                self._last[kind] = tuple(self._layouts[kind])
+            self._add(groups, zones, first or places)
+        return groups
+
+    def _add(self, groups: Groups, zones: Sequence[int], places: Iterable[tuple[int, Place]]) -> None:
+        names = [self._names[zone] for zone in zones]
+        starts = self._chunk.refs
+        count = 0
+        for offset, place in places:
+            refs = [starts[zone] + offset for zone in zones]
+            self._owner.update(zip(refs, zones, strict=True))
+            group = groups[place.server, place.address]
+            group[0].extend(names)
+            group[1].extend(refs)
+            count += 1
+        for zone in zones:
+            self._left[zone] = count
+
+    def _ask(self, groups: Groups) -> Asking:
+        volleys = [Volley(server, address, names, refs) for (server, address), (names, refs) in groups.items()]
+        asking = self._engine.ask(volleys)
+        pump = asyncio.create_task(self._pump(asking))
+        self._pumps.add(pump)
+        pump.add_done_callback(self._ended)
+        return asking
+
+    async def _pump(self, asking: Asking) -> None:
+        try:
+            async for heard in asking:
+                self._heard.put_nowait((asking, heard))
+        finally:
+            await asking.aclose()
+
+    def _ended(self, pump: asyncio.Task[None]) -> None:
+        self._pumps.discard(pump)
+        self._heard.put_nowait(None)
+
+    # --- hearing ---
+
+    def _take(self, asking: Asking, heard: Heard) -> list[int]:
+        """The zones of which nobody is left to be heard in this turn."""
+        owner, left, done = self._owner, self._left, []
+        for ref in heard.same:
+            zone = owner[ref]
+            left[zone] -= 1
+            if not left[zone]:
+                done.append(zone)
+        for ref, seen in heard.odd:
+            zone = owner[ref]
+            self._odd[ref] = seen
+            self._loud.add(zone)
+            self._answered += seen.outcome is Outcome.ANSWERED
+            left[zone] -= 1
+            if not left[zone]:
+                done.append(zone)
+        self._queries += len(heard.same) + len(heard.odd)
+        self._answered += len(heard.same)
+        if asking.tray.silent:
+            self._answered -= sum(ref in asking.tray.silent for ref in heard.same)
+        return done
+
+    def _primaries(self, done: Iterable[int]) -> list[int]:
+        """Asks the primaries of zones whose other addresses have been heard; which zones are complete."""
+        if not self._last:
+            return list(done)
+        complete: list[int] = []
+        kinds: dict[int, list[int]] = defaultdict(list)
+        for zone in done:
+            kind = self._chunk.layouts[zone]
+            if kind in self._last and zone not in self._turns:
+                kinds[kind].append(zone)
+            else:
+                complete.append(zone)
+        if kinds:
+            groups: Groups = defaultdict(lambda: ([], []))
+            for kind, zones in kinds.items():
+                self._add(groups, zones, [(n, place) for n, place in enumerate(self._last[kind]) if place.primary])
+            asking = self._ask(groups)
+            for zones in kinds.values():
+                self._turns.update(dict.fromkeys(zones, asking))
+        return complete
+
+    def _returns(self, zones: Sequence[int]) -> Returns:
+        numbers = self._chunk.numbers
+        loud = self._loud
+        if loud:
+            quiet = array("I", (numbers[zone] for zone in zones if zone not in loud))
+            odd = [(numbers[zone], self._seen(zone)) for zone in zones if zone in loud]
+        else:
+            quiet, odd = array("I", map(numbers.__getitem__, zones)), []
+        queries, answered = self._queries, self._answered
+        self._queries = self._answered = 0
+        return Returns(self._now(), quiet, odd, queries, answered)
+
+    def _seen(self, zone: int) -> tuple[Observation, ...]:
+        """What all its addresses said, in the order of asking. Odd together: none of them is armed any more."""
+        start, layout = self._chunk.refs[zone], self._layouts[self._chunk.layouts[zone]]
+        self._engine.disarm(range(start, start + len(layout)))
+        order = sorted(range(len(layout)), key=lambda offset: layout[offset].primary)
+        return tuple(self._observation(zone, start + offset, primary=layout[offset].primary) for offset in order)
+
+    def _observation(self, zone: int, ref: int, *, primary: bool) -> Observation:
+        odd = self._odd.pop(ref, None)
+        if odd is not None:
+            return odd
+        asking = self._turns.get(zone, self._first) if primary else self._first
+        return asking.observation(ref)

@@ -1,0 +1,231 @@
+"""Who is being asked now? The sweeps under way, and what a new plan changes for them."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from checks.base import Check
+from checks.model import Observation, Query, Zone
+from checks.soa_serial import SoaSerial
+from monitor.clock import Now
+from monitor.config.model import Config
+from monitor.polling.bulk import Canvass
+from monitor.polling.bulk_factory import canvass
+from monitor.polling.schedule_order import Order
+from monitor.polling.serial_sweep import Ground, Publish, RollCall
+from monitor.polling.sweep import Swept, sweep, window
+from monitor.probe.prober import Probing
+from monitor.probe.stats import ProbeCounts
+from monitor.state.columns import Change, Still
+from monitor.state.fast_path import Moves
+from monitor.state.pipeline import Plan
+from monitor.state.ports import BusClosed
+
+log = structlog.get_logger(__name__)
+
+MANY = 5000
+"""Zones that are put in order beside the event loop."""
+
+AGAIN = 200.0
+"""Zones a second that are asked once more between two sweeps; more of them are spread over so much longer."""
+
+IDLE = 0.1
+"""Seconds between two looks at whether an old prober has anything left to do."""
+
+
+class Asking:
+    """Asks the zones of the present plan, and gives each round to ``publish``.
+
+    A sweep that lasts an hour does not hold on to what was configured when it began: each zone is asked as it is
+    when its turn comes, by the prober of that time.
+    """
+
+    def __init__(self, config: Config, plan: Plan, still: Still, publish: Publish, now: Now) -> None:
+        self._config, self._plan = config, plan
+        self._publish = publish
+        self._now = now
+        self._prober = Probing(config.probe, config.keys, now)
+        self._canvass = canvass(config, now, self._prober)
+        self._canvass.use(still.layouts, still.ticks)
+        self._ground = self._grounds(still)
+        self._retiring: set[Probing] = set()
+        self._buried = 0
+        self._orders: dict[str, Order] = {}
+        self._sweeps: dict[str, asyncio.Task[Swept | None]] = {}
+        self._beside: set[asyncio.Task[Any]] = set()
+        self._swept: set[str] = set()
+
+    def counts(self) -> ProbeCounts:
+        return self._canvass.counts()
+
+    @property
+    def deaths(self) -> int:
+        """Of processes that asked, since the service started."""
+        return self._buried + self._canvass.deaths
+
+    async def sweep(self, name: str) -> Swept | None:
+        """Ask all zones by this check; the first time as fast as may be, then spread over the cadence.
+
+        None when it was broken off, or when the check is not wanted any more.
+        """
+        check = self._plan.checks.get(name)
+        if check is None:
+            return None
+        cadence, probe = self._config.cadence[name], self._config.probe
+        over = window(cadence, probe.timeout * probe.attempts) if name in self._swept else 0.0
+        task = asyncio.create_task(self._ask(check, None, cadence, over))
+        self._sweeps[name] = task
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+            if self._sweeps.get(name) is task:
+                del self._sweeps[name]
+        swept = None if task.cancelled() else task.result()
+        if swept is not None:
+            self._swept.add(name)
+        return swept
+
+    def use(self, config: Config, plan: Plan, change: Change) -> None:
+        """Ask by these from now on. What is new or has changed is asked at once, beside the sweeps.
+
+        A sweep of a check that changed, or comes in another cadence, is broken off: it would keep the next from
+        starting. The old prober ends what it has begun.
+        """
+        before, old = self._config, self._plan
+        self._config, self._plan = config, plan
+        fresh = [
+            *change.fresh,
+            *self._settle_on(change, anew=(config.probe, config.keys) != (before.probe, before.keys)),
+        ]
+        for name, task in self._sweeps.items():
+            if plan.checks.get(name) != old.checks.get(name) or config.cadence[name] != before.cadence[name]:
+                task.cancel()
+        for name, check in plan.checks.items():
+            if check != old.checks.get(name):
+                self._orders.pop(name, None)
+                self._run(self._ask(check, None, config.cadence[name], 0.0))
+            elif fresh:
+                self._run(self._ask(check, fresh, config.cadence[name], 0.0))
+        self._swept = {name for name in plan.checks if name in self._swept or name not in old.checks}
+
+    def again(self, name: str, zones: Sequence[str]) -> None:
+        """Ask these zones once more by this check, beside the sweeps: politely, and capped per server as they are."""
+        check = self._plan.checks.get(name)
+        if check is not None:
+            self._run(self._ask(check, zones, self._config.cadence[name], len(zones) / AGAIN))
+
+    def _settle_on(self, change: Change, *, anew: bool) -> list[str]:
+        """Another ground under the sweeps, where it is needed; the zones whose asking that breaks off."""
+        still = change.still
+        if anew:
+            self._run(self._retire(self._prober, self._canvass))
+            self._buried += self._canvass.deaths
+            self._prober = Probing(self._config.probe, self._config.keys, self._now)
+            self._canvass = canvass(self._config, self._now, self._prober)
+            self._canvass.use(still.layouts, still.ticks)
+        elif still is not self._ground.still:
+            self._canvass.use(still.layouts, still.ticks, change.refs)
+        else:
+            return []
+        self._orders.clear()
+        asked = self._ground.leave()
+        self._ground = self._grounds(still)
+        return asked
+
+    def moved(self, moves: Moves) -> None:
+        """These zones stand still from now on, or no longer. Of another roll's zones nothing is known here."""
+        still = self._ground.still
+        if moves.roll is not still.roll:
+            return
+        if moves.disarmed:
+            self._canvass.disarm([ref for number in moves.disarmed for ref in still.places(number)])
+        if moves.armed:
+            refs = [ref for number in moves.armed for ref in still.places(number)]
+            self._canvass.arm(refs, [floor for floors in moves.armed.values() for floor in floors])
+
+    async def stop(self) -> None:
+        """What is in flight ends as not asked, and is not published; nothing is asked after this."""
+        tasks = [*self._sweeps.values(), *self._beside]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._canvass.close()
+        await asyncio.gather(*(prober.close() for prober in (self._prober, *self._retiring)))
+
+    def _grounds(self, still: Still) -> Ground:
+        vantage = self._config.service.vantage
+        return Ground(still, self._canvass, self._probe, self._publish, self._current, self._now, vantage)
+
+    async def _ask(self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float) -> Swept | None:
+        """All zones, or some only."""
+        swept = None
+        try:
+            if isinstance(check, SoaSerial):
+                swept = await self._call(check, only, cadence, over)
+            else:
+                swept = await sweep(
+                    check, await self._order(check, only), self._probe, self._publish,
+                    cadence=cadence, over=over, now=self._now, vantage=self._config.service.vantage,
+                    current=self._current,
+                )  # fmt: skip
+        except* BusClosed:
+            log.debug("sweep broken off", check=check.name)
+        return swept
+
+    async def _call(self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float) -> Swept:
+        """The sweep of soa-serial; when there is another roll meanwhile it goes on there, where it was."""
+        begin, after = asyncio.get_running_loop().time(), -1.0
+        whole: Swept | None = None
+        while True:
+            order = await self._order(check, only)
+            ground = self._ground
+            call = RollCall(ground, check, cadence, after=after)
+            part = await call.sweep(order, over, begin)
+            whole = part if whole is None else whole.with_(part)
+            after = call.reached
+            if not ground.over:
+                return whole
+
+    async def _order(self, check: Check, only: Sequence[str] | None) -> Order:
+        roll = self._plan.zones
+        known = self._orders.get(check.name) if only is None else None
+        if known is None or known.roll is not roll:
+            many = len(roll if only is None else only) > MANY
+            known = await asyncio.to_thread(Order, roll, check, only) if many else Order(roll, check, only)
+            if only is None:
+                self._orders[check.name] = known
+        return known
+
+    def _current(self, zone: str) -> Zone | None:
+        return self._plan.zones.get(zone)
+
+    def _probe(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
+        return self._prober(queries)
+
+    async def _retire(self, prober: Probing, canvass: Canvass) -> None:
+        """Closed at once it would call unasked what it is asking; so it has as long as its questions may take."""
+        self._retiring.add(prober)
+        limits = self._config.probe
+        for _ in range(math.ceil((limits.transfer.deadline + limits.timeout * limits.attempts) / IDLE)):
+            counts = canvass.counts()
+            if not counts.in_flight + counts.waiting:
+                break
+            await asyncio.sleep(IDLE)
+        await canvass.close()
+        await prober.close()
+        self._retiring.discard(prober)
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._beside.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("asking failed", error=repr(error), exc_info=error)

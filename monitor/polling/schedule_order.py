@@ -1,0 +1,44 @@
+"""In which order are the zones of a roll asked, and when does each have its turn?"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from checks.base import Check
+from checks.model import Zone
+from checks.model.zone_table import Roll
+
+
+def place(zone: str, check: str) -> float:
+    """Where in a sweep a zone has its turn, 0 ≤ place < 1: always the same, and even over many zones."""
+    digest = blake2b(f"{check} {zone}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
+class Order:
+    """The zones that a check applies to, by their turn: ``numbers`` ("I") in the roll and ``places`` ("d")."""
+
+    __slots__ = ("numbers", "places", "roll")
+
+    def __init__(self, roll: Roll[Zone], check: Check, only: Iterable[str] | None = None) -> None:
+        """Takes some time with very many zones. ``only``: of these zones, as far as they are on the roll."""
+        applies = [check.applies(template.named("example.")) for template in roll.templates]
+        numbers = range(len(roll)) if only is None else [roll.number(name) for name in only if name in roll]
+        asked = array("I", (number for number in numbers if applies[roll.kinds[number]]))
+        places = array("d", (place(roll.names[number], check.name) for number in asked))
+        turns = sorted(range(len(asked)), key=places.__getitem__)
+        self.roll = roll
+        self.numbers = array("I", map(asked.__getitem__, turns))
+        self.places = array("d", map(places.__getitem__, turns))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def after(self, place: float) -> int:
+        """Where those begin that have their turn after ``place``."""
+        return bisect_right(self.places, place)
+
+    def due(self, first: int, until: float, most: int) -> int:
+        """Where those end, from ``first`` on, whose places are before ``until``; at least one, at most so many."""
+        return bisect_left(self.places, until, first + 1, max(first + 1, min(len(self), first + most)))

@@ -1,0 +1,294 @@
+"""All zones are called, and each says which serial it has: which must be judged, and which can be passed over?
+
+This is the sweep of soa-serial. The canvass asks what the check asks, in the check's order; only where an address is
+dead over UDP it does not know how to go on, and the check is asked what it still wants to know.
+"""
+
+import asyncio
+import contextlib
+from array import array
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from checks.base import Check
+from checks.common.response_faults import DEAD
+from checks.model import Address, Observation, Outcome, Query, Round, Zone
+from monitor.clock import Now
+from monitor.polling.bulk import Canvass, Chunk, Returns
+from monitor.polling.schedule_order import Order
+from monitor.polling.sweep import Ask, Current, Swept
+from monitor.state.columns import Still
+from monitor.state.ports import Heard, Lull
+
+Publish = Callable[..., Awaitable[None]]
+"""Takes what was heard, in this order."""
+
+CHUNK = 250
+"""Zones handed to the canvass at once."""
+
+TICK = 0.02
+"""Seconds of zones that are handed over together when a sweep is spread over its cadence."""
+
+WIDE = 50_000
+"""Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
+
+AHEAD = 6
+"""Chunks under way of which most has not come back; there is no hurry to ask more …"""
+
+SOON = 0.1
+"""… unless they are out for so many seconds: then it is their servers that are slow, and not we."""
+
+FOLLOWED = 256
+"""Zones at once of which more is asked than the canvass did: others wait, and mostly need not be asked any more."""
+
+TCP_AT_ONCE = 64
+"""Questions over TCP to one address that is dead over UDP."""
+
+AFTER_MISSES = 5
+"""So many of these in a row in vain, and the address is dead over TCP too: for most zones it is not tried any more …"""
+
+SCOUTS = 4
+"""… but for as many as that at once."""
+
+
+class Door:
+    """How an address that is dead over UDP does over TCP."""
+
+    __slots__ = ("busy", "misses", "room")
+
+    def __init__(self) -> None:
+        self.room = asyncio.Semaphore(TCP_AT_ONCE)
+        self.busy = self.misses = 0
+
+    @property
+    def shut(self) -> bool:
+        return self.misses >= AFTER_MISSES and self.busy >= SCOUTS
+
+
+@dataclass(slots=True)
+class Ground:
+    """What the sweeps of one roll have in common. ``busy`` marks the zones that are being asked, by number."""
+
+    still: Still
+    canvass: Canvass
+    probe: Ask
+    publish: Publish
+    current: Current
+    now: Now
+    vantage: str = "local"
+    over: bool = False
+    """There is another roll, or another canvass: nothing is asked here any more."""
+    busy: bytearray = field(default_factory=bytearray)
+    doors: defaultdict[Address, Door] = field(default_factory=lambda: defaultdict(Door))
+
+    def __post_init__(self) -> None:
+        self.busy = bytearray(len(self.still.roll))
+
+    def leave(self) -> list[str]:
+        """Ask nothing here any more; the zones that were being asked."""
+        self.over = True
+        names = self.still.roll.names
+        return [names[number] for number, busy in enumerate(self.busy) if busy] if any(self.busy) else []
+
+    def chunk(self, numbers: Sequence[int]) -> Chunk:
+        """These zones for the canvass, but those that are being asked already."""
+        roll, refs, busy = self.still.roll, self.still.refs, self.busy
+        idle = array("I", (number for number in numbers if not busy[number]))
+        for number in idle:
+            busy[number] = 1
+        return Chunk(
+            idle,
+            [roll.names[number] for number in idle],
+            array("I", (roll.kinds[number] for number in idle)),
+            array("I", (refs[number] for number in idle)),
+        )
+
+
+class RollCall:
+    """One sweep of the zones of a roll."""
+
+    def __init__(
+        self, ground: Ground, check: Check, cadence: timedelta, *, after: float = -1.0, wide: int = WIDE
+    ) -> None:
+        """``after`` is the place in the order up to which an earlier ground has come."""
+        self._ground, self._check, self._cadence = ground, check, cadence
+        self._wide, self._under_way = wide, 0
+        self._room = asyncio.Event()
+        self._blocked = 0
+        """Chunks whose rounds the judge has no room for."""
+        self._waiting: deque[tuple[int, Zone, tuple[Observation, ...]]] = deque()
+        self._followed = 0
+        self._young: dict[int, tuple[float, int]] = {}
+        """Chunk, by its first zone → since when it is out, and how many zones must come back for it to be half done."""
+        self.reached = after
+        self._asked = self._queries = self._answered = 0
+
+    async def sweep(self, order: Order, over: float, begin: float) -> Swept:
+        """Call each zone at its place of the ``over`` seconds from ``begin`` on, by the loop's clock.
+
+        What becomes of it is published as soon as that is known. It ends early when its ground is over.
+        """
+        clock, started = asyncio.get_running_loop().time, self._ground.now()
+        first = order.after(self.reached)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while first < len(order) and not self._ground.over:
+                    if (wait := begin + order.places[first] * over - clock()) > 0:
+                        await asyncio.sleep(wait)
+                        continue
+                    last = order.due(first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK, self._wide))
+                    self.reached = order.places[last - 1]
+                    chunk = self._ground.chunk(order.numbers[first:last])
+                    first = last
+                    if chunk.numbers:
+                        await self._enter(chunk)
+                        group.create_task(self._chunk(chunk, group))
+        finally:
+            self._leave(number for number, _, _ in self._waiting)
+        return Swept(self._asked, self._queries, self._answered, started, self._ground.now())
+
+    async def _enter(self, chunk: Chunk) -> None:
+        """Wait until there is room for it: here, on the way, and with the judge."""
+        zones, clock = len(chunk.numbers), asyncio.get_running_loop().time
+        while self._blocked or (self._under_way and self._under_way + zones > self._wide):
+            self._room.clear()
+            await self._room.wait()
+        while len(self._young) >= AHEAD:
+            first, (since, _) = next(iter(self._young.items()))
+            if (left := since + SOON - clock()) <= 0:
+                del self._young[first]
+                break
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), left)
+        self._under_way += zones
+        self._young[chunk.numbers[0]] = (clock(), zones // 2)
+
+    def _leave(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            if self._ground.busy[number]:
+                self._ground.busy[number] = 0
+                self._under_way -= 1
+        self._room.set()
+
+    async def _chunk(self, chunk: Chunk, group: asyncio.TaskGroup) -> None:
+        first, back = chunk.numbers[0], 0
+        try:
+            if self._ground.over:  # while there was no room for it: the canvass has other refs by now
+                return
+            async for returns in self._ground.canvass.ask(chunk):
+                back += len(returns.quiet) + len(returns.odd)
+                if first in self._young and back > self._young[first][1]:
+                    del self._young[first]
+                await self._take(returns, group)
+        finally:
+            self._young.pop(first, None)
+            left = [number for number in chunk.numbers if self._ground.busy[number] == 1]
+            self._leave(left)
+
+    async def _take(self, returns: Returns, group: asyncio.TaskGroup) -> None:
+        """Publish the lull and the rounds that are complete; go on asking for the others."""
+        ground = self._ground
+        heard: list[Heard] = []
+        done = list(returns.quiet)
+        if done:
+            lull = Lull(self._check.name, returns.at, self._cadence, returns.quiet, ground.still.roll, ground.vantage)
+            heard.append(lull)
+        for number, seen in returns.odd:
+            zone = ground.still.roll.at(number)
+            if not self._wanted(zone, seen):
+                done.append(number)
+                self._add(heard, zone, seen)
+            else:
+                ground.busy[number] = 2
+                self._waiting.append((number, zone, seen))
+        self._queries += returns.queries
+        self._answered += returns.answered
+        await self._done(done, heard)
+        await self._go_on(group)
+
+    async def _done(self, numbers: Sequence[int], heard: list[Heard]) -> None:
+        self._asked += len(numbers)
+        self._leave(numbers)
+        if heard:
+            await self._publish(heard)
+
+    async def _go_on(self, group: asyncio.TaskGroup) -> None:
+        """Follow the zones that wait for it, as far as there is room; those of which nothing is wanted now are done."""
+        while True:
+            done: list[int] = []
+            heard: list[Heard] = []
+            while self._waiting and self._followed < FOLLOWED and len(done) < CHUNK:
+                number, zone, seen = self._waiting.popleft()
+                if wanted := self._wanted(zone, seen):
+                    self._followed += 1
+                    group.create_task(self._follow(number, zone, seen, wanted, group))
+                else:
+                    done.append(number)
+                    self._add(heard, zone, seen)
+            if not done:
+                return
+            await self._done(done, heard)
+
+    async def _publish(self, heard: list[Heard]) -> None:
+        """Nothing more is asked while the judge is behind."""
+        self._blocked += 1
+        try:
+            await self._ground.publish(*heard)
+        finally:
+            self._blocked -= 1
+            self._room.set()
+
+    def _add(self, heard: list[Heard], zone: Zone, seen: tuple[Observation, ...]) -> None:
+        """Its round, unless the zone has changed while it was asked: it was asked of another zone than there is now."""
+        ground = self._ground
+        if ground.current(zone.name) == zone:
+            heard.append(Round(zone.name, self._check.name, ground.now(), self._cadence, seen, ground.vantage))
+
+    def _wanted(self, zone: Zone, seen: tuple[Observation, ...]) -> list[Query]:
+        """What the check still wants to know, and is worth asking: of an address that is dead altogether, it is not."""
+        return [query for query in self._check.ask(zone, seen) if not self._ground.doors[query.address].shut]
+
+    async def _follow(
+        self, number: int, zone: Zone, seen: tuple[Observation, ...], wanted: list[Query], group: asyncio.TaskGroup
+    ) -> None:
+        try:
+            while wanted:
+                async with asyncio.TaskGroup() as few:
+                    asking = [few.create_task(self._knock(query, seen)) for query in wanted]
+                answers = tuple(answer for task in asking if (answer := task.result()) is not None)
+                seen += answers
+                self._queries += len(answers)
+                self._answered += sum(answer.outcome is Outcome.ANSWERED for answer in answers)
+                wanted = self._wanted(zone, seen) if answers else []
+            heard: list[Heard] = []
+            self._add(heard, zone, seen)
+            self._asked += 1
+        finally:
+            self._leave((number,))
+            self._followed -= 1
+        if heard:
+            await self._publish(heard)
+        await self._go_on(group)
+
+    async def _knock(self, query: Query, before: Sequence[Observation]) -> Observation | None:
+        """Asks when there is room; None where it has turned out meanwhile that nobody is there.
+
+        Nobody is there if nothing comes back, or no more than came back ``before``.
+        """
+        door = self._ground.doors[query.address]
+        same = {one.outcome for one in before if one.query.address == query.address and one.outcome in DEAD}
+        async with door.room:
+            if door.shut:
+                return None
+            door.busy += 1
+            try:
+                async for batch in self._ground.probe((query,)):
+                    for seen in batch:
+                        door.misses = door.misses + 1 if seen.outcome.silent or seen.outcome in same else 0
+                        return seen
+            finally:
+                door.busy -= 1
+        return None

@@ -1,0 +1,112 @@
+"""One check asks its zones once, spread over time: what does each answer?"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from checks.base import Check
+from checks.model import Observation, Outcome, Query, Round, Zone
+from monitor.clock import Now
+from monitor.polling.schedule_order import Order
+
+Ask = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]
+"""What a Prober does when it is called."""
+
+Publish = Callable[[Round], Awaitable[None]]
+
+Current = Callable[[str], Zone | None]
+"""The zone of that name as it is to be watched now; None when it is not any more."""
+
+SPREAD = 0.8
+"""The share of a cadence that a sweep is spread over; the rest is left for answers that take their time."""
+
+WIDE = 1024
+"""Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep came to. ``zones`` were asked, by ``queries``, of which ``answered`` got an answer."""
+
+    zones: int
+    queries: int
+    answered: int
+    started: datetime
+    finished: datetime
+
+    def with_(self, more: "Swept") -> "Swept":
+        """This sweep, and how it went on."""
+        return Swept(
+            self.zones + more.zones,
+            self.queries + more.queries,
+            self.answered + more.answered,
+            self.started,
+            more.finished,
+        )
+
+
+def window(cadence: timedelta, patience: float) -> float:
+    """Seconds to spread a sweep over, such that it ends within its cadence though its last zone is silent."""
+    seconds = cadence.total_seconds()
+    return max(0.0, min(SPREAD * seconds, seconds - patience))
+
+
+async def one_round(
+    check: Check, zone: Zone, probe: Ask, cadence: timedelta, now: Now, vantage: str = "local"
+) -> Round:
+    """Ask until the check wants nothing more; an empty round when there is nobody to ask."""
+    seen: tuple[Observation, ...] = ()
+    while queries := tuple(check.ask(zone, seen)):
+        async for batch in probe(queries):
+            seen = (*seen, *batch)
+    return Round(zone.name, check.name, now(), cadence, seen, vantage)
+
+
+async def sweep(
+    check: Check,
+    order: Order,
+    probe: Ask,
+    publish: Publish,
+    *,
+    cadence: timedelta,
+    over: float,
+    now: Now,
+    wide: int = WIDE,
+    vantage: str = "local",
+    current: Current | None = None,
+) -> Swept:
+    """Ask every zone of the order, and publish its round as soon as it is complete.
+
+    Zones have their turn at a stable place of the ``over`` seconds; at most ``wide`` are under way at once, and
+    publishing waits when the judge is behind, so nothing piles up. A zone is asked as it is when its turn comes,
+    and what changed while it was asked is not published: it was asked of another zone than there is now.
+    """
+    known = current or order.roll.get
+    room = asyncio.Semaphore(wide)
+    started, begin = now(), asyncio.get_running_loop().time()
+    asked = queries = answered = 0
+
+    async def turn(name: str) -> None:
+        nonlocal asked, queries, answered
+        try:
+            zone = known(name)
+            if zone is None or not check.applies(zone):
+                return
+            round = await one_round(check, zone, probe, cadence, now, vantage)
+            if known(name) != zone:
+                return
+            await publish(round)
+        finally:
+            room.release()
+        asked += 1
+        queries += len(round.seen)
+        answered += sum(seen.outcome is Outcome.ANSWERED for seen in round.seen)
+
+    async with asyncio.TaskGroup() as group:
+        for at, number in zip(order.places, order.numbers, strict=True):
+            if (wait := begin + at * over - asyncio.get_running_loop().time()) > 0:
+                await asyncio.sleep(wait)
+            await room.acquire()
+            group.create_task(turn(order.roll.names[number]))
+    return Swept(asked, queries, answered, started, now())

@@ -1,0 +1,119 @@
+"""A process that asks for its share of the zones, and says what is odd: one of ``probe.workers``.
+
+It is started by the service, talks to it over its standard input and output, and ends when the service does.
+"""
+
+import asyncio
+import sys
+from array import array
+from collections.abc import AsyncIterator, Iterable
+
+from monitor.clock import now
+from monitor.polling.bulk import Returns
+from monitor.polling.local_prober import Here
+from monitor.polling.workers.messages import (
+    Arm,
+    Ask,
+    Back,
+    Begin,
+    Counted,
+    Disarm,
+    Done,
+    FromWorker,
+    Use,
+    read,
+    written,
+)
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.prober import Probing
+from monitor.state.columns import Layout
+
+COUNT_EVERY = 1.0
+"""Seconds between two tellings of what was counted."""
+
+
+class Worker:
+    """One canvass, and the service at the other end of the pipes."""
+
+    def __init__(self, begin: Begin, out: asyncio.StreamWriter) -> None:
+        self._prober = Probing(begin.settings, {}, now)
+        self._canvass = Here(self._prober.engine, now)
+        self._out = out
+        self._layouts: tuple[Layout, ...] = ()
+        self._ticks = Ticks()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, source: asyncio.StreamReader) -> None:
+        """Until the service is gone."""
+        counting = asyncio.create_task(self._count())
+        try:
+            while True:
+                self._take(await read(source))
+        except EOFError:
+            return
+        finally:
+            for task in (counting, *self._tasks):
+                task.cancel()
+            await asyncio.gather(counting, *self._tasks, return_exceptions=True)
+            await self._prober.close()
+
+    def _take(self, message: object) -> None:
+        match message:
+            case Ask():
+                # Called here and not in the task: what is read next may be another plan.
+                task = asyncio.create_task(self._ask(message, self._canvass.ask(message.chunk)))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            case Use(layouts, size, was):
+                self._layouts, self._ticks = tuple(layouts), Ticks.of(size)
+                self._canvass.use(self._layouts, self._ticks, was)
+            case Arm(refs, floors):
+                self._canvass.arm(refs, floors)
+            case Disarm(refs):
+                self._canvass.disarm(refs)
+            case _:
+                raise TypeError(f"the service says what no worker understands: {type(message).__name__}")
+
+    async def _ask(self, ask: Ask, every: AsyncIterator[Returns]) -> None:
+        chunk = ask.chunk
+        refs = dict(zip(chunk.numbers, zip(chunk.refs, chunk.layouts, strict=True), strict=True))
+        async for returns in every:
+            await self._say(self._back(ask.number, returns, (refs[number] for number in returns.quiet)))
+        await self._say(Done(ask.number))
+
+    def _back(self, number: int, returns: Returns, places: Iterable[tuple[int, int]]) -> Back:
+        rtts, expires = array("f"), array("q")
+        for ref, layout in places:
+            end = ref + len(self._layouts[layout])
+            rtts += self._ticks.rtts[ref:end]
+            expires += self._ticks.expires[ref:end]
+        some = expires if any(expires) else None
+        return Back(number, returns.at, returns.quiet, rtts, some, returns.odd, returns.queries, returns.answered)
+
+    async def _count(self) -> None:
+        while True:
+            await asyncio.sleep(COUNT_EVERY)
+            await self._say(Counted(self._canvass.counts()))
+
+    async def _say(self, message: FromWorker) -> None:
+        self._out.write(written(message))
+        await self._out.drain()
+
+
+async def main() -> None:
+    loop = asyncio.get_running_loop()
+    source = asyncio.StreamReader(limit=2**26)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(source), sys.stdin.buffer)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
+    out = asyncio.StreamWriter(transport, protocol, None, loop)
+    try:
+        begin = await read(source)
+    except EOFError:
+        return
+    if not isinstance(begin, Begin):
+        raise TypeError("the service does not say how to begin")
+    await Worker(begin, out).serve(source)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

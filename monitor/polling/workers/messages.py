@@ -1,0 +1,97 @@
+"""What do the service and its workers say to each other? Pickles with their length before them, over pipes.
+
+Both ends are this very program under one user, and nobody else has the pipes: so pickles are safe here. Settings go
+this way too, never on a command line or into an environment, where others could read them.
+"""
+
+import asyncio
+import pickle
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from struct import Struct
+
+from checks.model import Observation
+from monitor.polling.bulk import Chunk
+from monitor.probe.settings import Probe
+from monitor.probe.stats import ProbeCounts
+from monitor.state.columns import Layout
+
+_LENGTH = Struct("<Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    settings: Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """``size`` refs; ``was`` is that of Canvass.use."""
+
+    layouts: Sequence[Layout]
+    size: int
+    was: "array[int] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    number: int
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    refs: "array[int]"
+    floors: "array[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    refs: "array[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Zones of an Ask. ``rtts`` and ``expires`` are those of the quiet ones' addresses, one zone after the other."""
+
+    number: int
+    at: datetime
+    quiet: "array[int]"
+    rtts: "array[float]"
+    expires: "array[int] | None"
+    """None: nobody says when it stops serving."""
+    odd: Sequence[tuple[int, tuple[Observation, ...]]]
+    queries: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """All zones of an Ask have come back."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    counts: ProbeCounts
+
+
+ToWorker = Begin | Use | Ask | Arm | Disarm
+FromWorker = Back | Done | Counted
+
+
+def written(message: ToWorker | FromWorker) -> bytes:
+    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(body)) + body
+
+
+async def read(stream: asyncio.StreamReader) -> object:
+    """The next message. Raises EOFError when the other end is gone."""
+    try:
+        (length,) = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
+        return pickle.loads(await stream.readexactly(length))  # noqa: S301 - from ourselves
+    except (asyncio.IncompleteReadError, ConnectionError):
+        raise EOFError from None

@@ -1,0 +1,101 @@
+"""How do several processes share the asking? The canvass whose zones are spread over ``probe.workers`` of them."""
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from zlib import crc32
+
+from monitor.clock import Now
+from monitor.polling.bulk import Chunk, Returns
+from monitor.polling.workers.process import Share
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.settings import Probe
+from monitor.probe.stats import ProbeCounts, total
+from monitor.state.columns import Layout
+
+
+class Workers:
+    """A Canvass. A zone is always asked by the same worker, told by its name, so that what that one remembers counts.
+
+    Each has its share of the rates. Those that die are started again, know nothing, and are asked again for
+    what they owe: that comes back odd, once, and is blamed on nobody. ``beside`` counts what else is asked.
+    """
+
+    def __init__(self, settings: Probe, now: Now, beside: Callable[[], ProbeCounts] = ProbeCounts) -> None:
+        self._many = settings.workers
+        share = replace(
+            settings,
+            max_qps_per_server=settings.max_qps_per_server / self._many,
+            max_qps=None if settings.max_qps is None else settings.max_qps / self._many,
+            workers=1,
+        )
+        self._shares = [Share(share, now) for _ in range(self._many)]
+        self._beside = beside
+        self._owners = bytearray()
+        """Ref → which worker asks there."""
+        self._layouts: Sequence[Layout] = ()
+
+    @property
+    def pids(self) -> list[int | None]:
+        return [share.pid for share in self._shares]
+
+    @property
+    def deaths(self) -> int:
+        return sum(share.deaths for share in self._shares)
+
+    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+        owners = bytearray(len(ticks.rtts))
+        for ref, past in enumerate(was or ()):
+            if past >= 0:
+                owners[ref] = self._owners[past]
+        self._layouts, self._owners = layouts, owners
+        for share in self._shares:
+            share.use(layouts, ticks, was)
+
+    async def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+        heard: asyncio.Queue[Returns | None] = asyncio.Queue()
+        parts = [(share, part) for share, part in zip(self._shares, self._parted(chunk), strict=True) if part.numbers]
+        for share, part in parts:
+            share.ask(part, heard.put_nowait)
+        left = len(parts)
+        while left:
+            returns = await heard.get()
+            if returns is None:
+                left -= 1
+            else:
+                yield returns
+
+    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+        owners = self._owners
+        for owner, share in enumerate(self._shares):
+            mine = [place for place, ref in enumerate(refs) if owners[ref] == owner]
+            if mine:
+                share.arm(array("I", (refs[place] for place in mine)), array("I", (floors[place] for place in mine)))
+
+    def disarm(self, refs: Sequence[int]) -> None:
+        owners = self._owners
+        for owner, share in enumerate(self._shares):
+            mine = array("I", (ref for ref in refs if owners[ref] == owner))
+            if mine:
+                share.disarm(mine)
+
+    def counts(self) -> ProbeCounts:
+        return total(self._beside(), *(share.counts for share in self._shares))
+
+    async def close(self) -> None:
+        await asyncio.gather(*(share.close() for share in self._shares))
+
+    def _parted(self, chunk: Chunk) -> list[Chunk]:
+        """What each worker is to ask."""
+        parts = [Chunk(array("I"), [], array("I"), array("I")) for _ in self._shares]
+        sizes = [len(layout) for layout in self._layouts]
+        for number, name, layout, ref in zip(chunk.numbers, chunk.names, chunk.layouts, chunk.refs, strict=True):
+            owner = crc32(name.encode()) % self._many
+            part = parts[owner]
+            part.numbers.append(number)
+            part.names.append(name)  # type: ignore[attr-defined]  # a list, made above
+            part.layouts.append(layout)
+            part.refs.append(ref)
+            self._owners[ref : ref + sizes[layout]] = bytes((owner,)) * sizes[layout]
+        return parts

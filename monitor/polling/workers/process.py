@@ -1,0 +1,218 @@
+"""One process that asks, as the service sees it: started again when it dies, and asked again for what it owes."""
+
+import asyncio
+import contextlib
+import sys
+from array import array
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from checks.model import Observation, Outcome, Query
+from monitor.clock import Now
+from monitor.polling.bulk import Chunk, Returns
+from monitor.polling.workers.messages import Arm, Ask, Back, Begin, Counted, Disarm, Done, ToWorker, Use, read, written
+from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.settings import Probe
+from monitor.probe.stats import ProbeCounts, total
+from monitor.state.columns import Layout
+
+log = structlog.get_logger(__name__)
+
+PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before it is started again, by how often in a row it died without having brought anything back."""
+
+GIVE_UP = 4
+"""After so many deaths in a row, what it owes comes back unasked, for the sweep to go on."""
+
+PARTING = 2.0
+"""Seconds it has to end by itself."""
+
+
+class Owed:
+    """A chunk that has not come back as a whole. ``left`` is the place of each missing zone in it."""
+
+    __slots__ = ("back", "chunk", "left")
+
+    def __init__(self, chunk: Chunk, back: Callable[[Returns | None], None]) -> None:
+        self.chunk, self.back = chunk, back
+        self.left = {number: place for place, number in enumerate(chunk.numbers)}
+
+    def rest(self) -> Chunk:
+        places = list(self.left.values())
+        chunk = self.chunk
+        return Chunk(
+            array("I", (chunk.numbers[place] for place in places)),
+            [chunk.names[place] for place in places],
+            array("I", (chunk.layouts[place] for place in places)),
+            array("I", (chunk.refs[place] for place in places)),
+        )
+
+
+class Share:
+    """The zones of one worker process. It runs until ``close``."""
+
+    def __init__(self, settings: Probe, now: Now, program: Sequence[str] = ()) -> None:
+        self._settings, self._now = settings, now
+        self._program = tuple(program) or (sys.executable, "-m", "monitor.polling.workers.main")
+        self._layouts: Sequence[Layout] = ()
+        self._ticks = Ticks()
+        self._owed: dict[int, Owed] = {}
+        self._asked = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._gone, self._latest = ProbeCounts(), ProbeCounts()
+        self._closed = False
+        self.deaths = 0
+        self._task = asyncio.create_task(self._live())
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def counts(self) -> ProbeCounts:
+        """Of all the processes it had so far."""
+        return total(self._gone, self._latest)
+
+    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None") -> None:
+        self._layouts, self._ticks = layouts, ticks
+        owed, self._owed = self._owed, {}
+        self._say(Use(layouts, len(ticks.rtts), was))
+        for one in owed.values():
+            one.back(None)
+
+    def ask(self, chunk: Chunk, back: Callable[[Returns | None], None]) -> None:
+        """``back`` is told of zones as they come back, and None at the end."""
+        self._asked += 1
+        self._owed[self._asked] = Owed(chunk, back)
+        self._say(Ask(self._asked, chunk))
+
+    def arm(self, refs: "array[int]", floors: "array[int]") -> None:
+        self._say(Arm(refs, floors))
+
+    def disarm(self, refs: "array[int]") -> None:
+        self._say(Disarm(refs))
+
+    async def close(self) -> None:
+        """What is owed comes back unasked."""
+        self._closed = True
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._end()
+        self._unasked("the monitor is stopping")
+
+    # --- the process ---
+
+    def _say(self, message: ToWorker) -> None:
+        """To the process, if there is one: a new one is told all that counts when it begins."""
+        process = self._process
+        if process is not None and process.stdin is not None and not process.stdin.is_closing():
+            process.stdin.write(written(message))
+
+    async def _live(self) -> None:
+        failed = 0
+        while True:
+            await asyncio.sleep(PAUSES[min(failed, len(PAUSES) - 1)])
+            try:
+                brought = await self._run()
+            except OSError as error:
+                brought = False
+                log.error("worker cannot be started", error=str(error))  # noqa: TRY400 - the system's word is all
+            failed = 1 if brought else failed + 1
+            self.deaths += 1
+            self._gone, self._latest = total(self._gone, self._latest, idle=True), ProbeCounts()
+            log.warning(
+                "worker died", deaths=self.deaths, zones_to_ask_again=sum(len(o.left) for o in self._owed.values())
+            )
+            if failed >= GIVE_UP:
+                self._unasked("the process that asks cannot be kept alive")
+
+    async def _run(self) -> bool:
+        """One process from start to death; whether it brought anything back. What is owed is asked again."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self._program, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            limit=2**26, start_new_session=True,
+        )  # fmt: skip
+        try:
+            self._say(Begin(self._settings))
+            self._say(Use(self._layouts, len(self._ticks.rtts), None))
+            for number, owed in self._owed.items():
+                self._say(Ask(number, owed.rest()))
+            return await self._listen(process)
+        finally:
+            await self._end()
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> bool:
+        brought = False
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        while True:
+            try:
+                message = await read(process.stdout)
+            except EOFError:
+                return brought
+            match message:
+                case Back():
+                    brought = True
+                    self._back(message)
+                case Done(number):
+                    self._done(number)
+                case Counted(counts):
+                    self._latest = counts
+
+    async def _end(self) -> None:
+        """Its input ends, and so does it; or it is made to."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), PARTING)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    # --- what comes back ---
+
+    def _back(self, message: Back) -> None:
+        owed = self._owed.get(message.number)
+        if owed is None:
+            return  # asked under another plan
+        chunk, place = owed.chunk, 0
+        rtts, expires = self._ticks.rtts, self._ticks.expires
+        for number in message.quiet:
+            at = owed.left.pop(number)
+            ref, size = chunk.refs[at], len(self._layouts[chunk.layouts[at]])
+            rtts[ref : ref + size] = message.rtts[place : place + size]
+            if message.expires is not None:
+                expires[ref : ref + size] = message.expires[place : place + size]
+            place += size
+        for number, _ in message.odd:
+            del owed.left[number]
+        owed.back(Returns(message.at, message.quiet, message.odd, message.queries, message.answered))
+
+    def _done(self, number: int) -> None:
+        owed = self._owed.pop(number, None)
+        if owed is not None:
+            owed.back(None)
+
+    def _unasked(self, why: str) -> None:
+        """All that is owed: it accuses nobody."""
+        owed, self._owed = self._owed, {}
+        for one in owed.values():
+            rest = one.rest()
+            at = self._now()
+            odd = [
+                (number, tuple(
+                    Observation(
+                        Query(name, place.server, place.address, name, "SOA", identify=True),
+                        Outcome.UNASKED, at, detail=why,
+                    )
+                    for place in sorted(self._layouts[layout], key=lambda place: place.primary)
+                ))
+                for number, name, layout in zip(rest.numbers, rest.names, rest.layouts, strict=True)
+            ]  # fmt: skip
+            if odd:
+                one.back(Returns(at, array("I"), odd, sum(len(seen) for _, seen in odd), 0))
+            one.back(None)

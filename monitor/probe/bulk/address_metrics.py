@@ -1,0 +1,28 @@
+"""What moves at every look though nothing changes: round-trip time and EXPIRE of every address, in columns."""
+
+from array import array
+from dataclasses import dataclass, field
+
+
+def _floats() -> "array[float]":
+    return array("f")
+
+
+def _longs() -> "array[int]":
+    return array("q")
+
+
+@dataclass(slots=True)
+class Ticks:
+    """What moves at every look though nothing changes, by ref: the canvass writes it of quiet zones, others read.
+
+    ``rtts`` ("f") in seconds, negative where nothing came back; ``expires`` ("q") when the address says it stops
+    serving (EDNS EXPIRE, RFC 7314), in microseconds since 1970, 0 where it does not say.
+    """
+
+    rtts: "array[float]" = field(default_factory=_floats)
+    expires: "array[int]" = field(default_factory=_longs)
+
+    @classmethod
+    def of(cls, size: int) -> "Ticks":
+        return cls(array("f", bytes(4 * size)), array("q", bytes(8 * size)))

@@ -1,0 +1,284 @@
+"""Does this server give the zone away, and if not, why not? AXFR (RFC 5936), read message by message."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from checks.common.text import counted
+from checks.model import Outcome, Shape, Soa, TransferResult
+from monitor.clock import monotonic
+from monitor.probe.client.checkzone import CheckZone, Refusal
+from monitor.probe.client.tcp import Broken, Stream
+from monitor.probe.message import response as reading
+from monitor.probe.message import wire as walk
+from monitor.probe.message.request import SOA, Ask
+from monitor.probe.message.response import Answer, Fit
+from monitor.probe.message.tsig import Reader, Trouble
+from monitor.probe.message.wire import Malformed, Outline, Record
+from monitor.probe.settings import TransferLimits
+
+_RCODES = MappingProxyType(
+    {
+        "REFUSED": TransferResult.REFUSED,
+        "NOTAUTH": TransferResult.NOTAUTH,
+        "SERVFAIL": TransferResult.SERVFAIL,
+    }
+)
+_TSIG = MappingProxyType(
+    {
+        "BADKEY": TransferResult.BADKEY,
+        "BADSIG": TransferResult.BADSIG,
+        "BADTIME": TransferResult.BADTIME,
+        "BADALG": TransferResult.BADALG,
+        "BADTRUNC": TransferResult.BADALG,
+        "UNSIGNED": TransferResult.UNSIGNED,
+    }
+)
+_BROKEN = MappingProxyType(
+    {"timeout": TransferResult.TIMEOUT, "reset": TransferResult.RESET, "closed": TransferResult.TRUNCATED}
+)
+
+_FRAME = 2
+"""Records of a transfer that are the zone's SOA: the first and the last (RFC 5936 section 2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a transfer ended, and how much of it came. ``outcome`` is ANSWERED once a message of it could be read."""
+
+    outcome: Outcome
+    transfer: TransferResult
+    detail: str = ""
+    answer: Answer | None = None
+    rtt: float | None = None
+    skew: float | None = None
+    records: int = 0
+    given: int = 0
+    octets: int = 0
+    evidence: bytes = b""
+
+
+class Transfer:
+    """One transfer in progress. Nothing of the zone is kept but its SOA and a few owners."""
+
+    __slots__ = (
+        "_answer",
+        "_ask",
+        "_check",
+        "_given",
+        "_limits",
+        "_loop",
+        "_messages",
+        "_reader",
+        "_records",
+        "_rtt",
+        "_started",
+        "_stream",
+        "_until",
+    )
+
+    def __init__(self, stream: Stream, ask: Ask, reader: Reader | None, limits: TransferLimits) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stream = stream
+        self._ask = ask
+        self._reader = reader
+        self._limits = limits
+        self._started = monotonic()
+        self._until = self._loop.time() + limits.deadline
+        self._answer: Answer | None = None
+        self._rtt: float | None = None
+        self._messages = 0
+        self._records = self._given = 0
+        self._check: CheckZone | None = None
+
+    async def permission(self, patience: float) -> Ended:
+        """Reads up to the first record beside the zone's SOA, within ``patience`` seconds.
+
+        A SOA alone gives nothing away: whoever may ask has it. PowerDNS sends it in a message of its own.
+        """
+        until = self._loop.time() + patience
+        try:
+            await self._stream.send(self._ask.wire, until)
+            while True:
+                ended = self._take(await self._stream.message(until, patience))
+                if ended is not None:
+                    return ended
+                if self._given:
+                    return self._ended(TransferResult.ALLOWED)
+                if over := self._over():
+                    return self._ended(TransferResult.LIMIT, over)
+        except Broken as broken:
+            return self._broken(broken)
+
+    async def whole(self, patience: float) -> Ended:
+        """Reads to the final SOA, or to one of the limits; the server may keep silent for ``patience`` seconds.
+
+        A zone that comes to its end and that secondaries would refuse is MALFORMED.
+        """
+        self._check = CheckZone(self._ask.question.name)
+        try:
+            await self._stream.send(self._ask.wire, min(self._until, self._loop.time() + patience))
+            while True:
+                over = self._over()
+                if over:
+                    return self._ended(TransferResult.LIMIT, over)
+                ended = self._take(await self._stream.message(self._until, patience))
+                if ended is not None:
+                    return ended
+                await asyncio.sleep(0)  # a fast server must not keep everybody else waiting
+        except Broken as broken:
+            return self._broken(broken)
+
+    def _over(self) -> str:
+        """Which of our own limits is used up."""
+        limits = self._limits
+        if self._loop.time() >= self._until:
+            return f"not finished within {limits.deadline:g} s"
+        if self._stream.octets > limits.octets:
+            return f"more than {limits.octets} octets"
+        if self._messages >= limits.messages:
+            return f"more than {limits.messages} messages"
+        if self._records > limits.records:
+            return f"more than {limits.records} records"
+        return ""
+
+    def _take(self, wire: bytes) -> Ended | None:
+        """One message; None: it is good, and more may follow."""
+        kind = reading.fit(wire, self._ask) if self._answer is None else reading.fit_later(wire, self._ask)
+        if kind is Fit.STRANGE:
+            return self._unread(Outcome.MISMATCHED, "a message with another id or question than was asked", wire)
+        try:
+            outline = walk.outline(wire)
+            self._messages += 1
+            if self._answer is None:
+                return self._open(wire, outline)
+            return self._go_on(wire, outline)
+        except Malformed as reason:
+            return self._unread(Outcome.MALFORMED, str(reason), wire)
+
+    def _open(self, wire: bytes, outline: Outline) -> Ended | None:
+        """The first message decides whether there is a transfer at all."""
+        head = outline.header
+        if head.answers and not head.rcode:
+            answer = Answer("NOERROR", head.authoritative, head.truncated, Shape.OTHER)
+        else:
+            answer = reading.read(wire, self._ask.question)
+        self._answer, self._rtt = answer, monotonic() - self._started
+        trouble = self._follow(wire, outline)
+        if answer.error or trouble is not None:
+            return self._refused(answer, trouble)
+        if not head.answers:
+            return self._ended(TransferResult.EMPTY, f"{answer.rcode}, but no record")
+        if not outline.soas or outline.soas[0][0] != 0:
+            return self._ended(TransferResult.MALFORMED, "the first record is not a SOA")
+        soa = self._soa(wire, outline.soas[0][1])
+        if soa is None:
+            return self._ended(TransferResult.MALFORMED, "the first record is the SOA of another zone")
+        self._answer = replace(answer, shape=Shape.RECORDS, soa=soa)
+        return self._count(wire, outline, outline.soas[1:], begun=1)
+
+    def _go_on(self, wire: bytes, outline: Outline) -> Ended | None:
+        if outline.header.rcode:
+            rcode = reading.rcode_text(outline.header.rcode)
+            return self._ended(
+                _RCODES.get(rcode, TransferResult.RCODE), f"{rcode} after {counted(self._records, 'record')}"
+            )
+        trouble = self._follow(wire, outline)
+        if trouble is not None:
+            return self._refused(None, trouble)
+        return self._count(wire, outline, outline.soas)
+
+    def _count(
+        self, wire: bytes, outline: Outline, soas: tuple[tuple[int, int], ...], *, begun: int = 0
+    ) -> Ended | None:
+        """Counts the message's records; the next SOA of the zone is the last record (RFC 5936 section 2.2).
+
+        ``begun``: so many records of it are the SOA that a transfer begins with.
+        """
+        answers = outline.header.answers
+        self._records += answers
+        self._given += answers - begun - sum(self._apex(walk.record(wire, start)) for _, start in soas)
+        final, number = None, answers
+        for index, start in soas:
+            final = self._soa(wire, start)
+            if final is not None:
+                number = index + 1
+                break
+        refusal = self._check.message(wire, outline.header, number) if self._check is not None else None
+        if refusal is not None:
+            return self._ended(TransferResult.MALFORMED, str(refusal))
+        return self._finished(final, left=answers - number) if final is not None else None
+
+    def _finished(self, last: Soa, left: int) -> Ended:
+        first = self._answer.soa if self._answer is not None else None
+        if left:
+            return self._refusal(f"{counted(left, 'record')} after the final SOA", "BIND and NSD")
+        if self._reader is not None and self._reader.open:
+            return self._ended(TransferResult.UNSIGNED, "the last message is not signed")
+        if first is None or first.serial != last.serial:
+            moved = Refusal(
+                f"begun with serial {first.serial if first else '?'}, ended with {last.serial}", "BIND and NSD"
+            )
+            return self._ended(TransferResult.SERIAL_MOVED, str(moved))
+        if replace(first, ttl=0) != replace(last, ttl=0):
+            return self._refusal("the first and the last SOA differ", "BIND")
+        if self._records == _FRAME:
+            return self._ended(TransferResult.EMPTY, str(Refusal("the zone's SOA twice, and nothing else", "BIND")))
+        refusal = self._check.end() if self._check is not None else None
+        if refusal is not None:
+            return self._ended(TransferResult.MALFORMED, str(refusal))
+        return self._ended(TransferResult.ALLOWED)
+
+    def _refusal(self, text: str, by: str) -> Ended:
+        return self._ended(TransferResult.MALFORMED, str(Refusal(text, by)))
+
+    def _refused(self, answer: Answer | None, trouble: Trouble | None) -> Ended:
+        """Typed by the TSIG error where there is one, otherwise by the rcode: an error may well come unsigned."""
+        failed = answer is not None and answer.error
+        if trouble is not None and not (failed and trouble.error in ("", "UNSIGNED")):
+            result = _TSIG.get(trouble.error, TransferResult.RCODE) if trouble.error else TransferResult.MALFORMED
+            return self._ended(result, trouble.text, skew=trouble.skew)
+        rcode = answer.rcode if answer is not None else ""
+        detail = f"{rcode}; {trouble.text}" if trouble is not None else rcode
+        return self._ended(_RCODES.get(rcode, TransferResult.RCODE), detail)
+
+    def _follow(self, wire: bytes, outline: Outline) -> Trouble | None:
+        if self._reader is None:
+            return None
+        tsig = walk.record(wire, outline.tsig) if outline.tsig is not None else None
+        return self._reader.follow(wire, tsig)
+
+    def _soa(self, wire: bytes, start: int) -> Soa | None:
+        """The SOA at ``start``, when it is that of the zone."""
+        record = walk.record(wire, start)
+        return reading.soa(wire, record) if self._apex(record) else None
+
+    def _apex(self, record: Record) -> bool:
+        return record.owner == self._ask.question.name and record.type == SOA
+
+    def _ended(self, transfer: TransferResult, detail: str = "", skew: float | None = None) -> Ended:
+        octets = self._stream.octets
+        return Ended(
+            Outcome.ANSWERED, transfer, detail, self._answer, self._rtt, skew, self._records, self._given, octets
+        )
+
+    def _unread(self, outcome: Outcome, detail: str, wire: bytes) -> Ended:
+        if self._answer is not None:
+            outcome = Outcome.ANSWERED
+        ended = replace(self._ended(TransferResult.MALFORMED, detail), outcome=outcome, evidence=wire[:64])
+        if not self._records:
+            return ended
+        return replace(ended, detail=f"{detail}, after {counted(self._records, 'record')}")
+
+    def _broken(self, broken: Broken) -> Ended:
+        if self._answer is not None:
+            if broken.how == "timeout" and self._loop.time() >= self._until:
+                return self._ended(TransferResult.LIMIT, self._over())
+            if broken.how == "closed" and self._records == 1:
+                return self._ended(TransferResult.EMPTY, "the zone's SOA alone, then closed")
+            return self._ended(_BROKEN[broken.how], f"{broken}, after {counted(self._records, 'record')}")
+        if broken.how == "timeout":
+            return replace(self._ended(TransferResult.TIMEOUT, str(broken)), outcome=Outcome.TIMEOUT)
+        # a server that slams the door without a word refuses; nothing of a transfer has been seen
+        ended = self._ended(TransferResult.RESET, str(broken))
+        return replace(ended, outcome=Outcome.REFUSED_CONNECTION)

@@ -1,0 +1,107 @@
+"""What became of these queries? The prober on dnspython, with sockets of its own."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import islice
+
+from checks.model import Observation, Query
+from monitor.clock import Now
+from monitor.probe.client.exchange import Exchange
+from monitor.probe.client.rate_limiter import Pace
+from monitor.probe.client.result_stream import Call, Doubted
+from monitor.probe.client.sockets import Sockets
+from monitor.probe.client.target_queue import Turn
+from monitor.probe.settings import Probe
+from monitor.probe.stats import Counts, ProbeCounts
+from monitor.probe.types import Key
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 500
+"""Queries taken from the caller before everybody else has a turn."""
+
+
+class DnsProber:
+    """The Prober of monitor.ports. It belongs to one event loop; many may call it at once, and it must be closed.
+
+    A caller that stops listening gives up what was not yet asked.
+    """
+
+    def __init__(self, settings: Probe, keys: Mapping[str, Key], now: Now, *, descriptors: int | None = None) -> None:
+        """``descriptors``: most sockets open at once; by default what the process may open, less some for the rest.
+
+        Raises Unasked when ``settings.source`` holds what is not an address.
+        """
+        self.sockets = Sockets(settings.source, descriptors)
+        self.pace = Pace(settings, self._start)
+        self.tally = Counts()
+        self._exchange = Exchange(settings, keys, now, self.sockets)
+        self._tasks: set[asyncio.Task[Observation]] = set()
+        self._closed = False
+
+    async def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
+        async for batch in self.ask(queries):
+            yield batch
+
+    async def ask(self, queries: Iterable[Query], doubt: Doubted = Doubted.NOT) -> AsyncIterator[Sequence[Observation]]:
+        """``doubt``: what there is to be doubted in what was heard of these over UDP already."""
+        call = Call(doubt)
+        try:
+            source = iter(queries)
+            while chunk := list(islice(source, _CHUNK)):
+                self._take(chunk, call)
+                await asyncio.sleep(0)
+            while batch := await call.batch():
+                yield batch
+        finally:
+            call.over = True
+
+    async def close(self) -> None:
+        """What waits, or is in flight, ends as UNASKED; so does what is asked later."""
+        self._closed = True
+        for query, call in self.pace.empty():
+            self._finish(query, call, None)
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def counts(self) -> ProbeCounts:
+        """A copy of what was counted so far."""
+        return self.tally.copy(self.pace.busy, self.pace.waiting + self.sockets.waiting)
+
+    def _take(self, queries: Iterable[Query], call: Call) -> None:
+        for query in queries:
+            call.left += 1
+            if self._closed:
+                self._finish(query, call, None)
+            else:
+                self.pace.put(query, call)
+        self.pace.go()
+
+    def _start(self, turn: Turn) -> None:
+        task = asyncio.get_running_loop().create_task(self._observe(turn))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._ended, turn))
+
+    async def _observe(self, turn: Turn) -> Observation:
+        query = turn.query
+        try:
+            return await self._exchange.observe(turn)
+        except Exception as fault:
+            log.exception("the prober failed at %s %s", query.qname, query.qtype)
+            return self._exchange.unasked(query, f"a fault of the prober itself: {type(fault).__name__}")
+
+    def _ended(self, turn: Turn, task: asyncio.Task[Observation]) -> None:
+        self._tasks.discard(task)
+        self._finish(turn.query, turn.call, None if task.cancelled() else task.result())
+        self.pace.done(turn)
+
+    def _finish(self, query: Query, call: Call, seen: Observation | None) -> None:
+        """Without an observation it is one that the end of the prober cut off."""
+        if seen is None:
+            seen = self._exchange.unasked(query, "the monitor is stopping")
+        self.tally.note(seen)
+        call.put(seen)

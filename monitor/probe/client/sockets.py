@@ -1,0 +1,164 @@
+"""Where do sockets come from, and what is it that keeps us from having one?"""
+
+import asyncio
+import errno
+import resource
+import socket
+from collections import deque
+
+from checks.model import Address, Outcome
+from monitor.probe.client.observations import Failure
+from monitor.probe.message.text import system
+
+Endpoint = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+"""Address family and socket address."""
+
+SPARE = 128
+"""Descriptors left to the rest of the process."""
+
+_FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_CLOSED = frozenset({errno.ECONNREFUSED})
+_RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED})
+_UNREACHED = frozenset(
+    {
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+        errno.ENETDOWN,
+        errno.EACCES,
+        errno.EPROTO,
+        errno.ENOPROTOOPT,
+    }
+)
+
+
+class Unasked(Exception):
+    """We could not ask: the reason is on our side, and accuses nobody."""
+
+
+class Sockets:
+    """Opens sockets, as many as there may be, and no more. When there are none left, one waits for another to close."""
+
+    def __init__(self, source: tuple[str, ...] = (), most: int | None = None) -> None:
+        self._source = dict(map(_place, source))
+        self._most = most if most is not None else _allowance()
+        self._open = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._endpoints: dict[Address, Endpoint] = {}
+
+    @property
+    def most(self) -> int:
+        """How many may be open at once."""
+        return self._most
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    async def open(self, address: Address, kind: socket.SocketKind, patience: float) -> socket.socket:
+        """Waits up to ``patience`` seconds for a free descriptor. Raises Unasked."""
+        try:
+            return self.take(address, kind)
+        except BlockingIOError:
+            pass
+        try:
+            async with asyncio.timeout(patience):
+                while True:
+                    await self._turn()
+                    try:
+                        return self.take(address, kind)
+                    except BlockingIOError:
+                        continue
+        except TimeoutError:
+            raise Unasked(f"no descriptor became free within {patience:g} s") from None
+
+    def take(self, address: Address, kind: socket.SocketKind) -> socket.socket:
+        """A non-blocking socket, bound where configured. Raises BlockingIOError when there is none now, or Unasked."""
+        if self._open >= self._most:
+            raise BlockingIOError
+        family, _ = self.endpoint(address)
+        try:
+            sock = socket.socket(family, kind | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise BlockingIOError from None
+            raise Unasked(f"socket: {system(error)}") from None
+        self._open += 1
+        source = self._source.get(family)
+        if source is not None:
+            try:
+                sock.bind(source)
+            except OSError as error:
+                self.close(sock)
+                raise Unasked(f"cannot ask from {source[0]}: {system(error)}") from None
+        return sock
+
+    def close(self, sock: socket.socket) -> None:
+        sock.close()
+        self._open -= 1
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                break
+
+    def endpoint(self, address: Address) -> Endpoint:
+        """Raises Unasked when the host is not an address: names are never resolved here."""
+        known = self._endpoints.get(address)
+        if known is None:
+            known = self._endpoints[address] = _endpoint(address.host, address.port)
+        return known
+
+    async def _turn(self) -> None:
+        """Until a socket of ours closes, or for a moment: others of this process, or of the system, hold some too."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await asyncio.wait((turn,), timeout=0.05)
+        finally:
+            if not turn.done():
+                self._waiting.remove(turn)
+
+
+def ours(error: OSError, phase: str) -> Failure:
+    """An error of our own system, before anything left it."""
+    if error.errno in _CLOSED:
+        return Failure(Outcome.REFUSED_CONNECTION, f"{phase}: {system(error)}")
+    return Failure(Outcome.UNASKED, f"{phase}: {system(error)}")
+
+
+def theirs(error: OSError, phase: str) -> Failure:
+    """An error that the network, or the other side, reported."""
+    if error.errno in _CLOSED:
+        return Failure(Outcome.REFUSED_CONNECTION, f"{phase}: {system(error)}")
+    if error.errno in _RESET:
+        return Failure(Outcome.REFUSED_CONNECTION, f"{phase}: reset after connect")
+    if error.errno in _UNREACHED:
+        return Failure(Outcome.UNREACHABLE, f"{phase}: {system(error)}")
+    if error.errno == errno.ETIMEDOUT:
+        return Failure(Outcome.TIMEOUT, f"{phase}: {system(error)}")
+    return Failure(Outcome.UNASKED, f"{phase}: {system(error)}")
+
+
+def _endpoint(host: str, port: int) -> Endpoint:
+    if not 0 <= port < 65536:
+        raise Unasked(f"{port} is not a port")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError, OverflowError):
+        raise Unasked(f"{host} is not an address") from None
+    family, _, _, _, place = found[0]
+    if family == socket.AF_INET6:
+        return family, (str(place[0]), port, int(place[2]), int(place[3])) if len(place) == 4 else (host, port, 0, 0)
+    return family, (str(place[0]), port)
+
+
+def _place(source: str) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]:
+    return _endpoint(source, 0)
+
+
+def _allowance() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return 4096
+    return max(8, min(4096, soft - min(SPARE, soft // 2)))

@@ -1,0 +1,228 @@
+"""What comes back over TCP, and how far did it come?"""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Coroutine
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from checks.model import Address, Outcome, Transport
+from monitor.clock import monotonic
+from monitor.probe.client.observations import Failure, Found, Heard
+from monitor.probe.client.sockets import Sockets, Unasked, ours, theirs
+from monitor.probe.message import response as reading
+from monitor.probe.message.request import Ask
+from monitor.probe.message.response import Fit
+from monitor.probe.message.tsig import Signer
+from monitor.probe.message.wire import Malformed
+
+_CHUNK = 65536
+
+
+_WORDS = MappingProxyType({"timeout": "timed out", "closed": "closed after connect", "reset": "reset after connect"})
+
+
+class Broken(Exception):
+    """The connection gave no message. ``how`` is one of "timeout", "closed", "reset"; the sentence names the phase."""
+
+    def __init__(self, how: str, phase: str) -> None:
+        super().__init__(f"{phase}: {_WORDS[how]}")
+        self.how = how
+        self.mute = phase == "first octet"
+
+
+class Stream:
+    """Messages with a length before each (RFC 1035 section 4.2.2), over one connection."""
+
+    __slots__ = ("_buffer", "_loop", "_sock", "_sockets", "octets")
+
+    def __init__(self, sockets: Sockets, sock: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sockets = sockets
+        self._sock: socket.socket = sock
+        self._buffer = bytearray()
+        self.octets = 0
+        """Received so far, lengths included."""
+
+    async def send(self, wire: bytes, until: float) -> None:
+        try:
+            async with asyncio.timeout_at(until):
+                await self._loop.sock_sendall(self._sock, len(wire).to_bytes(2, "big") + wire)
+        except TimeoutError:
+            raise Broken("timeout", "sending") from None
+        except OSError:
+            raise Broken("reset", "sending") from None
+
+    async def message(self, until: float, patience: float) -> bytes:
+        """The next message, whole by ``until`` (the loop's clock), with no silence longer than ``patience`` seconds.
+
+        Raises Broken.
+        """
+        await self._fill(2, until, patience)
+        length = self._buffer[0] << 8 | self._buffer[1]
+        await self._fill(2 + length, until, patience)
+        wire = bytes(memoryview(self._buffer)[2 : 2 + length])
+        del self._buffer[: 2 + length]
+        return wire
+
+    async def _fill(self, need: int, until: float, patience: float) -> None:
+        while len(self._buffer) < need:
+            try:
+                async with asyncio.timeout_at(min(until, self._loop.time() + patience)):
+                    octets = await self._loop.sock_recv(self._sock, _CHUNK)
+            except TimeoutError:
+                raise Broken("timeout", self._phase) from None
+            except OSError:
+                raise Broken("reset", self._phase) from None
+            if not octets:
+                raise Broken("closed", self._phase)
+            self._buffer += octets
+            self.octets += len(octets)
+
+    @property
+    def _phase(self) -> str:
+        return "body" if self._buffer else "first octet"
+
+    def close(self) -> None:
+        self._sockets.close(self._sock)
+
+
+async def connect(sockets: Sockets, address: Address, patience: float) -> Stream | Failure:
+    """A connection within ``patience`` seconds, or why there is none."""
+    try:
+        sock = await sockets.open(address, socket.SOCK_STREAM, patience)
+    except Unasked as reason:
+        return Failure(Outcome.UNASKED, str(reason))
+    try:
+        failure = await _connected(sock, sockets.endpoint(address)[1], patience)
+    except BaseException:
+        sockets.close(sock)
+        raise
+    if failure is not None:
+        sockets.close(sock)
+        return failure
+    return Stream(sockets, sock)
+
+
+async def over_tcp(
+    sockets: Sockets,
+    address: Address,
+    ask: Ask,
+    signer: Signer | None,
+    patience: float,
+    instead: tuple[Ask, float] | None = None,
+) -> Found:
+    """Asks once over a fresh connection; connecting and answering have ``patience`` seconds each.
+
+    ``instead``: a question that is asked over another connection when after so many seconds nothing at all has been
+    said on the first. The first answer is taken.
+    """
+    stream = await connect(sockets, address, patience)
+    if isinstance(stream, Failure):
+        return stream
+    try:
+        if instead is None:
+            return await _asked(stream, ask, signer, patience)
+        plain, after = instead
+        later = asyncio.get_running_loop().time() + after
+        return await _hedged(
+            stream, _asked(stream, ask, signer, patience), over_tcp(sockets, address, plain, signer, patience), later
+        )
+    finally:
+        stream.close()
+
+
+async def _hedged(
+    stream: Stream, first: Coroutine[Any, Any, Found], second: Coroutine[Any, Any, Found], later: float
+) -> Found:
+    """What the first comes to; from ``later`` on (the loop's clock) also an answer to the second, if the stream has
+    brought nothing at all until then.
+    """
+    tasks = [asyncio.ensure_future(first)]
+    try:
+        await asyncio.wait(tasks, timeout=later - asyncio.get_running_loop().time())
+        if not tasks[0].done() and not stream.octets:
+            tasks.append(asyncio.ensure_future(second))
+        while not tasks[0].done():
+            await asyncio.wait([task for task in tasks if not task.done()], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks[1:]:
+                if task.done() and isinstance(task.result(), Heard):
+                    return task.result()
+        return tasks[0].result()
+    finally:
+        if len(tasks) == 1:
+            second.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _asked(stream: Stream, ask: Ask, signer: Signer | None, patience: float) -> Found:
+    sent = monotonic()
+    until = asyncio.get_running_loop().time() + patience
+    try:
+        await stream.send(ask.wire, until)
+        wire = await stream.message(until, patience)
+    except Broken as broken:
+        return _broken(broken)
+    return _understood(wire, ask, signer, monotonic() - sent)
+
+
+def _understood(wire: bytes, ask: Ask, signer: Signer | None, rtt: float) -> Found:
+    match reading.fit(wire, ask):
+        case Fit.GARBAGE:
+            return Failure(Outcome.MALFORMED, f"a message of {len(wire)} octets over TCP", 1, wire[:64])
+        case Fit.STRANGE:
+            return Failure(Outcome.MISMATCHED, "another id or question than was asked, over TCP", 1, wire[:64])
+    try:
+        found = reading.read(wire, ask.question)
+    except Malformed as reason:
+        return Failure(Outcome.MALFORMED, f"over TCP: {reason}", 1, wire[:64])
+    trouble = signer.reader(ask).follow(wire, found.tsig) if signer is not None else None
+    if trouble is not None and not found.error:
+        return Failure(Outcome.MISMATCHED, f"over TCP: {trouble.text}", 1, wire[:64])
+    return Heard(replace(found, truncated=False), rtt, Transport.TCP, len(wire), 0, trouble, ask.edns)
+
+
+def _broken(broken: Broken) -> Failure:
+    outcome = Outcome.TIMEOUT if broken.how == "timeout" else Outcome.REFUSED_CONNECTION
+    return Failure(outcome, str(broken), dropped=broken.how != "timeout", mute=broken.mute)
+
+
+async def _connected(
+    sock: socket.socket, place: tuple[str, int] | tuple[str, int, int, int], patience: float
+) -> Failure | None:
+    try:
+        code = sock.connect_ex(place)
+    except OSError as error:
+        return ours(error, "connect")
+    if code not in (0, errno.EINPROGRESS):
+        return ours(_error(code), "connect")
+    if code:
+        loop = asyncio.get_running_loop()
+        writable: asyncio.Future[None] = loop.create_future()
+        loop.add_writer(sock.fileno(), _done, writable)
+        try:
+            async with asyncio.timeout(patience):
+                await writable
+        except TimeoutError:
+            return Failure(Outcome.TIMEOUT, f"connect: no answer within {patience:g} s")
+        finally:
+            loop.remove_writer(sock.fileno())
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            return theirs(_error(code), "connect")
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return None
+
+
+def _error(code: int) -> OSError:
+    return OSError(code, os.strerror(code))
+
+
+def _done(writable: asyncio.Future[None]) -> None:
+    if not writable.done():
+        writable.set_result(None)

@@ -1,0 +1,90 @@
+"""Does an answer come that a connected socket does not get to see, and from where?"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+
+from checks.model import Address, Outcome, Transport
+from monitor.clock import monotonic
+from monitor.probe.client.observations import Failure, Found, Heard
+from monitor.probe.client.sockets import Sockets, Unasked, ours
+from monitor.probe.message import response as reading
+from monitor.probe.message.request import Ask
+from monitor.probe.message.response import Fit
+from monitor.probe.message.wire import Malformed
+
+_ROOM = 65535
+
+Place = tuple[str, int]
+"""Host and port."""
+
+
+async def anywhere(sockets: Sockets, address: Address, write: Callable[[int], Ask], waits: Iterator[float]) -> Found:
+    """Asks over UDP and takes the answer from whatever address it comes. ``waits`` as for ``over_udp``.
+
+    An answer from the address that was asked is an answer. From another one it is MISMATCHED: resolvers throw it away
+    (RFC 5452 section 9.1). That is believed only once two askings have been answered from there, each under an id and
+    to a port that nobody can have guessed.
+    """
+    sources: dict[str, list[int]] = {}
+    asked, waited = 0, 0.0
+    for number, wait in enumerate(waits):
+        found = await _asking(sockets, address, write(number), wait)
+        asked, waited = asked + 1, waited + wait
+        if isinstance(found, Heard) or (isinstance(found, Failure) and found.outcome is Outcome.UNASKED):
+            return found
+        if not isinstance(found, Failure):
+            host, port = found
+            sources.setdefault(host, []).append(port)
+    for host, ports in sources.items():
+        if len(ports) > 1:
+            source = _called(host, ports, address)
+            return Failure(Outcome.MISMATCHED, f"answers come from {source}", len(ports), source=source)
+    return Failure(Outcome.TIMEOUT, f"no answer to {asked} askings within {waited:g} s, from any address")
+
+
+async def _asking(sockets: Sockets, address: Address, ask: Ask, wait: float) -> Found | Place:
+    """One asking, from a socket that is not connected; the place is where the answer came from, if from elsewhere."""
+    loop = asyncio.get_running_loop()
+    try:
+        sock = await sockets.open(address, socket.SOCK_DGRAM, wait)
+    except Unasked as reason:
+        return Failure(Outcome.UNASKED, str(reason))
+    place = sockets.endpoint(address)[1]
+    try:
+        sock.sendto(ask.wire, place)
+        sent = monotonic()
+        async with asyncio.timeout(wait):
+            while True:
+                wire, source = await loop.sock_recvfrom(sock, _ROOM)
+                if reading.fit(wire, ask) is not Fit.RIGHT:
+                    continue
+                if not _same(source, place):
+                    return source[0].partition("%")[0], source[1]
+                try:
+                    found = reading.read(wire, ask.question)
+                except Malformed:
+                    continue
+                return Heard(found, monotonic() - sent, Transport.UDP, len(wire), edns=False)
+    except TimeoutError:
+        return Failure(Outcome.TIMEOUT, "no answer")
+    except OSError as error:
+        return ours(error, "send")
+    finally:
+        sockets.close(sock)
+
+
+def _called(host: str, ports: list[int], address: Address) -> str:
+    """The port is said where it is always the same one; where it never is, somebody translates ports (NAT)."""
+    if len(set(ports)) == 1:
+        return str(Address(host, ports[0]))
+    return f"{host}, from ever another port" if _host(host) == _host(address.host) else host
+
+
+def _same(source: tuple[str, int], place: tuple[str, int] | tuple[str, int, int, int]) -> bool:
+    return source[1] == place[1] and _host(source[0]) == _host(place[0])
+
+
+def _host(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(text.partition("%")[0])

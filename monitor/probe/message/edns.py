@@ -1,0 +1,93 @@
+"""What does the OPT record of an answer say? (RFC 6891)"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from monitor.probe.message.text import bounded, identity, printable
+from monitor.probe.message.wire import Malformed
+
+NSID, EXPIRE, EDE = 3, 9, 15
+
+MOST_ERRORS = 8
+"""Extended errors kept of one answer."""
+
+# RFC 8914 section 4 and the IANA registry of extended DNS error codes
+_ERRORS = MappingProxyType(
+    dict(
+        enumerate(
+            (
+                "Other",
+                "Unsupported DNSKEY Algorithm",
+                "Unsupported DS Digest Type",
+                "Stale Answer",
+                "Forged Answer",
+                "DNSSEC Indeterminate",
+                "DNSSEC Bogus",
+                "Signature Expired",
+                "Signature Not Yet Valid",
+                "DNSKEY Missing",
+                "RRSIGs Missing",
+                "No Zone Key Bit Set",
+                "NSEC Missing",
+                "Cached Error",
+                "Not Ready",
+                "Blocked",
+                "Censored",
+                "Filtered",
+                "Prohibited",
+                "Stale NXDOMAIN Answer",
+                "Not Authoritative",
+                "Not Supported",
+                "No Reachable Authority",
+                "Network Error",
+                "Invalid Data",
+                "Signature Expired before Valid",
+                "Too Early",
+                "Unsupported NSEC3 Iterations Value",
+                "Unable to conform to policy",
+                "Synthesized",
+            )
+        )
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``expire`` is in seconds (RFC 7314); ``ede`` like ``24 Invalid Data: Zone has expired`` (RFC 8914)."""
+
+    nsid: str | None = None
+    expire: int | None = None
+    ede: tuple[str, ...] = ()
+
+
+def options(rdata: bytes) -> Options:
+    """Options that we do not ask for, or that make no sense, are passed over; raises Malformed when they do not fit."""
+    nsid: str | None = None
+    expire: int | None = None
+    ede: list[str] = []
+    position, end = 0, len(rdata)
+    while position < end:
+        if position + 4 > end:
+            raise Malformed("an EDNS option runs out of its record")
+        code = rdata[position] << 8 | rdata[position + 1]
+        start = position + 4
+        position = start + (rdata[position + 2] << 8 | rdata[position + 3])
+        if position > end:
+            raise Malformed("an EDNS option is longer than its record")
+        data = rdata[start:position]
+        if code == NSID:
+            nsid = identity(data)
+        elif code == EXPIRE and len(data) == 4:
+            expire = int.from_bytes(data, "big")
+        elif code == EDE and len(data) >= 2 and len(ede) < MOST_ERRORS:
+            ede.append(_error(data))
+    return Options(nsid, expire, tuple(ede))
+
+
+def _error(data: bytes) -> str:
+    code = int.from_bytes(data[:2], "big")
+    said = printable(data[2:].rstrip(b"\0"))
+    known = _ERRORS.get(code)
+    text = f"{code} {known}" if known else f"{code}"
+    return bounded(f"{text}: {said}" if said else text)

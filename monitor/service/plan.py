@@ -1,0 +1,58 @@
+"""What does a configuration mean for the parts that run?"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from alerting.root_cause import Topology as Causes
+from checks.base import Check
+from checks.ns_set import NsSet
+from monitor.config.model import Config
+from monitor.polling.discovery import MOST_MET, Topology
+from monitor.state.pipeline import Plan
+
+CHORES: Mapping[str, timedelta] = {
+    "remind": timedelta(seconds=5),
+    "receivers": timedelta(seconds=5),
+    "prune": timedelta(minutes=10),
+}
+"""What the clock calls for beside the checks; "resolve" comes as often as the configuration says."""
+
+FIXED = ("listen", "database", "vantage", "token", "public", "url")
+"""Keys of [service] that a reload cannot change."""
+
+
+def plan_of(config: Config, found: Topology) -> Plan:
+    return Plan(
+        zones=found.zones,
+        checks=with_names({name: check for name, check in config.checks.items() if config.cadence[name]}, found),
+        topology=Causes.of(found.zones, config.service.vantage),
+        policy=config.policy,
+        severity=config.severity,
+        routes=config.routes,
+        receivers=tuple(config.receivers),
+        cadence={name: every for name, every in config.cadence.items() if every},
+    )
+
+
+def with_names(checks: Mapping[str, Check], found: Topology) -> Mapping[str, Check]:
+    """The checks; the one that looks at NS sets knows what names resolve to."""
+    full = len(found.met) >= MOST_MET
+    return {
+        name: replace(check, names=found.names, full=full) if isinstance(check, NsSet) else check
+        for name, check in checks.items()
+    }
+
+
+def cadences(config: Config) -> dict[str, timedelta]:
+    checks = {name: config.cadence[name] for name in config.checks if config.cadence[name]}
+    return {**checks, **CHORES, "resolve": config.resolver.interval}
+
+
+def as_started(config: Config, before: Config) -> tuple[Config, list[str]]:
+    """The configuration with what only a restart can change as it was, and the names of what differs there."""
+    kept = {name: getattr(before.service, name) for name in FIXED}
+    differ = [name for name, value in kept.items() if getattr(config.service, name) != value]
+    if config.max_zones != before.max_zones:
+        differ.append("max_zones")
+    return replace(config, service=replace(config.service, **kept), max_zones=before.max_zones), differ

@@ -1,0 +1,44 @@
+"""How do rounds travel within one process? Through a queue that makes the askers wait when the judge is behind."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from monitor.state.ports import BusClosed, Heard
+
+
+class LocalBus:
+    """A Bus. It holds at most ``maxsize`` rounds; those of one publisher stay in order."""
+
+    def __init__(self, maxsize: int = 1000) -> None:
+        if maxsize < 1:
+            raise ValueError(f"a bus holds at least one round, not {maxsize}")
+        self._maxsize = maxsize
+        self._waiting: deque[Heard] = deque()
+        self._changed = asyncio.Condition()
+        self._closed = False
+
+    def __len__(self) -> int:
+        """Rounds that wait for the judge."""
+        return len(self._waiting)
+
+    async def publish(self, *heard: Heard) -> None:
+        """Many at once wait once, and may then be more than ``maxsize`` by their number."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._closed or len(self._waiting) < self._maxsize)
+            if self._closed:
+                raise BusClosed
+            self._waiting.extend(heard)
+            self._changed.notify_all()
+
+    async def take(self, most: int) -> Sequence[Heard]:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._closed or self._waiting)
+            taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            self._changed.notify_all()
+            return taken
+
+    async def close(self) -> None:
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()

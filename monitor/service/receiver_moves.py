@@ -1,0 +1,62 @@
+"""What is owed stays owed to the right ones when receivers come, go, and get other names."""
+
+import contextlib
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import structlog
+
+from alerting.incident_news import telling_id
+from alerting.model import News, Telling
+from alerting.routing import route
+from monitor.config.model import Config
+from monitor.service.dispatcher import Deliverer
+from monitor.state.evaluator import Judging
+from monitor.state.ports import Store, StoreError
+from monitor.state.receiver_identity import Sealed, follow, sealed, successors
+
+log = structlog.get_logger(__name__)
+
+
+class Addressing:
+    """Brings each new configuration's receivers to the deliverer; ``before`` is what is kept of those of before."""
+
+    def __init__(self, store: Store, judging: Judging, deliverer: Deliverer, before: Sealed) -> None:
+        self._store, self._judging, self._deliverer = store, judging, deliverer
+        self._destinations = before
+        deliverer.instead = self._instead
+
+    async def use(self, config: Config) -> None:
+        """Find the receivers of before under their new names; nothing is sent until all is owed to the right ones."""
+        owed = await self._owed()
+        async with self._deliverer.halted():
+            moved = successors(self._destinations, config.receivers, owed)
+            for name, now in moved.items():
+                if now is not None:
+                    log.info("receiver renamed", before=name, now=now)
+                elif name in owed:
+                    log.warning("receiver gone", receiver=name, owed="goes to whoever is to hear of it now")
+            destinations = sealed(config.receivers, self._destinations)
+            if moved or destinations != self._destinations:
+                await self._judging.readdress(moved, destinations)
+            self._destinations = destinations
+            self._deliverer.use(config.receivers, config.kinds, moved)
+
+    async def _owed(self) -> Collection[str]:
+        """Who has heard that something is open, or waits in the outbox."""
+        heard = {name for i in self._judging.status.incidents.values() if i.resolved_at is None for name in i.receivers}
+        with contextlib.suppress(StoreError):  # whoever is owed nothing else is found when his turn comes
+            heard |= {row.receiver for row in await self._store.outbox() if row.pending}
+        return heard
+
+    def _instead(self, telling: Telling) -> Sequence[Telling]:
+        """The end of an incident, owed to one who is gone: for those who are to hear of it now, and have not yet.
+
+        Of what is still open they hear on their own, as everybody does who comes later.
+        """
+        incident, plan = telling.incident, self._judging.plan
+        if telling.news is not News.RESOLVED:
+            return ()
+        heard = follow(incident.receivers, self._deliverer.moved)
+        names = (name for name in route(incident, plan.routes, plan.receivers) if name not in heard)
+        return [replace(telling, id=telling_id(incident, name), receiver=name) for name in names]

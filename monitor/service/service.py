@@ -1,0 +1,332 @@
+"""The service: its parts made, joined, started and stopped; the only file that knows them all."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+
+from alerting.model import Incident, Notification, Telling
+from alerting.render import render
+from monitor.clock import now
+from monitor.config.errors import ConfigError
+from monitor.config.model import Config
+from monitor.polling.discovery import Met, Topology, meet, resolve
+from monitor.polling.known_servers import recall
+from monitor.polling.poller import Asking
+from monitor.service import direct_dispatch as direct
+from monitor.service.dispatcher import Deliverer
+from monitor.service.plan import as_started, cadences, plan_of
+from monitor.service.queue import LocalBus
+from monitor.service.receiver_moves import Addressing
+from monitor.service.retention import prune
+from monitor.service.retry_policy import Patience
+from monitor.service.scheduler import Schedule
+from monitor.state.drawn_zones import Pictures
+from monitor.state.evaluator import Judging
+from monitor.state.memory import REMEMBERED, Memory
+from monitor.state.ports import Heard, StoreError, Sweep
+from monitor.state.status import Measures, Status, SweepStatus
+from monitor.state.write_buffer import Record
+from monitor.store.durable import DurableStore
+from monitor.web.app import build
+from monitor.web.context import Settings, WebContext
+from monitor.web.event_hub import Watchers
+from monitor.web.server import WebServer
+
+log = structlog.get_logger(__name__)
+
+BATCH = 1000
+"""Rounds judged and written at once."""
+
+LINGER = 0.05
+"""Seconds between two batches that were not full: many small commits become one."""
+
+RECHECK = 1.0
+"""Seconds between two looks at whether a grace or settle has ended meanwhile."""
+
+PARTING = 3.0
+"""Seconds that the end of the service leaves to what is being judged and sent."""
+
+
+class Service:
+    """Watch, judge, deliver and show, in one process on one SQLite file.
+
+    ``load`` reads the configuration again for ``reload``. ``start`` raises StoreError or OSError when the database
+    or the port cannot be had; nothing is left running then.
+    """
+
+    def __init__(self, config: Config, load: Callable[[], Config]) -> None:
+        self.config = config
+        self._load = load
+        self._bus = LocalBus(1000)
+        self._stopping = asyncio.Event()
+        self._watchers = Watchers()
+        self._schedule = Schedule(self._tick, self._show_missed)
+        self._changing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open = contextlib.AsyncExitStack()
+        self._published = self._judged = 0
+        self._met = Met()
+        self._progress = asyncio.Condition()
+        self._telling: asyncio.Task[None] | None = None
+
+    @property
+    def status(self) -> Status:
+        return replace(self._judging.status, heartbeat=self._schedule.heartbeat)
+
+    @property
+    def stopping(self) -> asyncio.Event:
+        """Set when the service stops, or when one of its parts has failed."""
+        return self._stopping
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where page, API and /metrics are."""
+        return self._web.address
+
+    def measures(self) -> Measures:
+        return Measures(
+            probe=self._asking.counts(),
+            notifications=self._deliverer.counts(),
+            propagation=dict(self._judging.propagation),
+            failures=dict(self._judging.failures),
+            deaths=self._asking.deaths,
+            recreated=recreated.count if (recreated := self._record.recreated) else 0,
+            rounds={"judged": self._judging.judged, "quiet": self._judging.quiet},
+        )
+
+    async def start(self) -> None:
+        async with contextlib.AsyncExitStack() as opened:
+            self._store = await DurableStore.open(self.config.service.database, now)
+            opened.push_async_callback(self._store.close)
+            await self._wire()
+            opened.push_async_callback(self._asking.stop)
+            await self._web.start()
+            opened.push_async_callback(self._web.stop)
+            self._open = opened.pop_all()
+        self._run("judge", self._judge())
+        self._run("deliver", self._deliverer.run())
+        self._run("recheck", self._recheck())
+        self._schedule.start(cadences(self.config), later=frozenset({"resolve"}))
+        host, port = self.address
+        caution(self.config)
+        log.info(
+            "running", page=f"http://{host}:{port}/", zones=len(self._judging.plan.zones), version=version("soawatch")
+        )
+
+    async def _wire(self) -> None:
+        config, started = self.config, now()
+        remembered = await self._store.restore()
+        past = await self._past()
+        self._found = await resolve(config, recall(remembered.ledgers, config), started)
+        complain(self._found.problems)
+        plan = plan_of(config, self._found)
+        self._deliverer = Deliverer(
+            self._store, config.receivers, self._render, now, kinds=config.kinds, patience=Patience(parting=PARTING)
+        )
+        self._record = Record(self._store, now)
+        self._judging = Judging(
+            memory=Memory.of(remembered),
+            plan=plan,
+            status=Status(
+                version("soawatch"), config.service.vantage, started, started, Pictures(), config_loaded=started,
+                incidents={i.id: i for i in (*past, *remembered.incidents.values())},
+            ),
+            record=self._record,
+            now=now,
+            changed=self._watchers.tell,
+            told=self._deliverer.poke,
+        )  # fmt: skip
+        self._judging.failing = self._deliverer.failing
+        self._addressing = Addressing(self._store, self._judging, self._deliverer, remembered.destinations)
+        await self._addressing.use(config)
+        change = await self._judging.replan(plan, first=True)
+        self._asking = Asking(config, self._judging.plan, change.still, self._publish, now)
+        self._judging.moved = self._asking.moved
+        await self._receivers()
+        service = config.service
+        context = WebContext(
+            lambda: self.status, self.measures, self._store, self._watchers, now, self._stopping,
+            Settings(service.token, service.public, config.max_zones, service.url),
+        )  # fmt: skip
+        self._web = WebServer(build(context), *service.listen, self._stopping)
+
+    async def _past(self) -> Sequence[Incident]:
+        try:
+            return await self._store.incidents(most=50)
+        except StoreError as error:
+            log.warning("incidents cannot be read", error=str(error))
+            return ()
+
+    async def stop(self) -> None:
+        """In a few seconds: nothing new is asked, what was seen is judged, what is being sent ends or is kept."""
+        log.info("stopping")
+        self._stopping.set()
+        await self._schedule.stop()
+        await self._asking.stop()
+        await self._bus.close()
+        parting = asyncio.create_task(self._deliverer.stop())
+        await asyncio.wait({parting, *self._tasks}, timeout=PARTING + 1)
+        left = {parting, *self._tasks}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._judging.finish()
+        await self._open.aclose()
+        log.info("stopped")
+
+    async def reload(self) -> bool:
+        """Take the configuration anew. A bad one is refused, the old one goes on, and Status says so."""
+        async with self._changing:
+            try:
+                config = await asyncio.to_thread(self._load)
+            except ConfigError as error:
+                # Not a failure of ours: what is wrong with the file is the whole story.
+                log.error("configuration refused", mistakes=len(error.mistakes), first=str(error.mistakes[0]))  # noqa: TRY400
+                self._judging.show(config_ok=False, config_error=str(error))
+                return False
+            config, kept = as_started(config, self.config)
+            if kept:
+                log.warning("these keys need a restart", keys=kept)
+            found = await resolve(config, self._found, now())
+            if self._stopping.is_set():
+                return False
+            await self._addressing.use(config)
+            await self._take(config, found)
+            self._schedule.plan(cadences(config))
+            self._judging.show(config_ok=True, config_error="", config_loaded=now())
+            caution(config)
+            log.info("configuration loaded", zones=len(self._judging.plan.zones))
+            return True
+
+    async def _resolve(self) -> None:
+        async with self._changing:
+            await self._take(self.config, await resolve(self.config, self._found, now()))
+
+    async def _meet(self, names: frozenset[str]) -> None:
+        """Find out where the servers are that NS sets name, and that are not listed under that name."""
+        async with self._changing:
+            found = await meet(self.config, self._found, names, now())
+            if found is not self._found and not self._stopping.is_set():
+                await self._take(self.config, found)
+
+    async def _take(self, config: Config, found: Topology) -> None:
+        """Judge by the new plan first, and only then ask by it: no round is of a zone that is not known yet."""
+        complain(problem for problem in found.problems if problem not in self._found.problems)
+        plan = plan_of(config, found)
+        other = plan != self._judging.plan or found.names != self._found.names
+        self._found = found
+        change = await self._judging.replan(plan) if other else self._judging.unchanged
+        self.config = config
+        self._asking.use(config, self._judging.plan, change)
+
+    def _render(self, telling: Telling) -> Notification:
+        return render(telling, self.config.service.url, now())
+
+    async def _tick(self, name: str) -> None:
+        chore = {"remind": self._remind, "receivers": self._receivers, "prune": self._prune, "resolve": self._resolve}
+        await (chore[name]() if name in chore else self._sweep(name))
+
+    async def _sweep(self, name: str) -> None:
+        cadence = self.config.cadence[name]
+        if name not in self._judging.status.sweeps:
+            self._show_sweep(SweepStatus(name, now(), None, 0, 0, 0, cadence))
+        if name == REMEMBERED:
+            await self._judging.scout()
+        swept = await self._asking.sweep(name)
+        if swept is None:
+            return
+        await self._caught_up()
+        if names := self._met.taken():
+            await self._meet(names)
+        finished, missed = now(), self._schedule.missed.get(name, 0)
+        self._show_sweep(SweepStatus(name, swept.started, finished, swept.zones, swept.queries, missed, cadence))
+        if swept.zones:
+            vantage = self.config.service.vantage
+            await self._judging.swept(
+                Sweep(name, swept.started, finished, swept.zones, swept.queries, swept.answered, vantage)
+            )
+        if not self._judging.status.ready and (name == REMEMBERED or REMEMBERED not in self._judging.plan.checks):
+            self._judging.show(ready=True)
+
+    def _show_sweep(self, status: SweepStatus) -> None:
+        self._judging.show(sweeps={**self._judging.status.sweeps, status.check: status})
+
+    def _show_missed(self, name: str) -> None:
+        if (sweep := self._judging.status.sweeps.get(name)) is not None:
+            self._show_sweep(replace(sweep, missed=self._schedule.missed[name]))
+
+    async def _publish(self, *heard: Heard) -> None:
+        self._met.note(heard, self._judging.plan.zones, self._found)
+        await self._bus.publish(*heard)
+        self._published += len(heard)
+
+    async def _caught_up(self) -> None:
+        """What has been published so far is judged and kept."""
+        target = self._published
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._judged >= target)
+
+    async def _judge(self) -> None:
+        while rounds := await self._bus.take(BATCH):
+            await self._judging.take(rounds)
+            async with self._progress:
+                self._judged += len(rounds)
+                self._progress.notify_all()
+            if len(rounds) < BATCH and not self._stopping.is_set():
+                await asyncio.sleep(LINGER)
+
+    async def _recheck(self) -> None:
+        """Look again where grace or settle end between two looks."""
+        now = asyncio.get_running_loop().time
+        while not self._stopping.is_set():
+            for name, zones in self._judging.rechecks.due(now()).items():
+                self._asking.again(name, zones)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), RECHECK)
+
+    async def _remind(self) -> None:
+        await self._judging.remind()
+        if self._record.tellings and self._telling not in self._tasks:
+            self._telling = self._run("tell directly", direct.tell(self._record, self._deliverer.tell))
+
+    async def _receivers(self) -> None:
+        try:
+            status = await self._deliverer.status()
+        except StoreError as error:
+            if self._record.failing is None:  # otherwise it has been said
+                log.warning("outbox cannot be read", error=str(error))
+            return
+        if status != self._judging.status.receivers:
+            pending = sum(receiver.pending for receiver in status.values())
+            self._judging.show(receivers=status, outbox_pending=pending)
+
+    async def _prune(self) -> None:
+        await prune(self._store, self.config.service.retention, now)
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A part that dies takes the service with it: better restarted than half alive."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("part failed", part=task.get_name(), error=repr(error), exc_info=error)
+            self._stopping.set()
+
+
+def caution(config: Config) -> None:
+    for warning in config.warnings:
+        log.warning("configuration", warning=warning)
+
+
+def complain(problems: Iterable[str]) -> None:
+    for problem in problems:
+        log.warning("not resolved", problem=problem)

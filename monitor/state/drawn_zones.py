@@ -1,0 +1,118 @@
+"""What is shown of a few zones whose pictures have been drawn already?"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from datetime import datetime
+
+from alerting.model import Severity
+from checks.model import Address, Health
+from monitor.state.level import Tone, severity_tone, state_tone, tone_of
+from monitor.state.status import AddressStatus, CodeTally, FindingStatus, ServerTally, Veiling, ZoneStatus
+
+
+class Pictures:
+    """The same answers as a board gives, from a picture of each zone: for small uses, and to hold the board to."""
+
+    def __init__(self, zones: Iterable[ZoneStatus] = (), veiling: Veiling | None = None) -> None:
+        self._whole = {zone.name: zone for zone in sorted(zones, key=lambda zone: zone.name)}
+        self._zones = {name: veiling(zone) if veiling else zone for name, zone in self._whole.items()}
+
+    @property
+    def looked(self) -> datetime | None:
+        return max((a.looked for _, a in self._addresses() if a.looked), default=None)
+
+    def __len__(self) -> int:
+        return len(self._zones)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._zones)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._zones
+
+    def __getitem__(self, name: str) -> ZoneStatus:
+        return self._zones[name]
+
+    def get(self, name: str) -> ZoneStatus | None:
+        return self._zones.get(name)
+
+    def tally(self) -> Mapping[Health, int]:
+        counts = Counter(zone.health for zone in self._zones.values())
+        return {health: counts[health] for health in Health}
+
+    def tones(self) -> Mapping[Tone, int]:
+        return Counter(map(_tone, self._zones.values()))
+
+    def servers(self) -> Mapping[str, ServerTally]:
+        found = {f.server for zone in self._zones.values() for f in zone.findings if f.server is not None}
+        return {name: self._server(name) for name in sorted({a.server for _, a in self._addresses()} | found)}
+
+    def places(self) -> Set[tuple[str, Address, bool]]:
+        return {(a.server, a.address, a.hidden) for zone in self._whole.values() for a in zone.addresses}
+
+    async def part(
+        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
+    ) -> tuple[list[ZoneStatus], int]:
+        wanted = text.strip().casefold()
+        found = [
+            zone
+            for zone in self._zones.values()
+            if zone.health in healths and (wanted in zone.name or wanted in zone.unicode.casefold())
+        ]
+        if not by_name:
+            found.sort(key=_tone)
+        return found[first : first + most], len(found)
+
+    async def at_server(self, server: str, first: int, most: int) -> tuple[list[ZoneStatus], int]:
+        here = {zone.name: zone for zone in self._zones.values() if _is_at(zone, server)}
+        found = sorted(here.values(), key=lambda zone: _tone_at(zone, server))
+        return found[first : first + most], len(found)
+
+    async def with_code(self, server: str, code: str) -> ZoneStatus | None:
+        found = [(f.since, zone.name) for zone in self._zones.values() for f in _found(zone, server) if f.code == code]
+        return self._zones[min(found)[1]] if found else None
+
+    def veiled(self, veiling: Veiling) -> "Pictures":
+        return Pictures(self._whole.values(), veiling)
+
+    def _addresses(self) -> Iterator[tuple[ZoneStatus, AddressStatus]]:
+        return ((zone, address) for zone in self._zones.values() for address in zone.addresses)
+
+    def _server(self, name: str) -> ServerTally:
+        here = [(zone, address) for zone, address in self._addresses() if address.server == name]
+        codes: dict[str, list[tuple[str, FindingStatus]]] = {}
+        zones = [zone for zone in self._zones.values() if _is_at(zone, name)]
+        for zone in zones:
+            for finding in _found(zone, name):
+                codes.setdefault(finding.code, []).append((zone.name, finding))
+        return ServerTally(
+            addresses=tuple(dict.fromkeys(address.address for _, address in here)),
+            zones=len(zones),
+            states=Counter(address.state for _, address in here),
+            codes={
+                code: CodeTally(
+                    len({zone for zone, _ in found}),
+                    max(finding.severity for _, finding in found),
+                    min(finding.since for _, finding in found),
+                )
+                for code, found in codes.items()
+            },
+        )
+
+
+def _tone(zone: ZoneStatus) -> Tone:
+    return tone_of(zone.health, (a.state for a in zone.addresses), (f.severity for f in zone.findings))
+
+
+def _tone_at(zone: ZoneStatus, server: str) -> Tone:
+    tones = [state_tone(a.state) for a in zone.addresses if a.server == server]
+    least = Severity.WARNING if tones else Severity.INFO
+    return min([*tones, *(severity_tone(f.severity) for f in _found(zone, server) if f.severity >= least)])
+
+
+def _is_at(zone: ZoneStatus, server: str) -> bool:
+    return any(a.server == server for a in zone.addresses) or bool(_found(zone, server))
+
+
+def _found(zone: ZoneStatus, server: str) -> list[FindingStatus]:
+    return [finding for finding in zone.findings if finding.server == server]

@@ -1,0 +1,270 @@
+"""What stands now? The one place where rounds become memory, record and Status."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from alerting.incidents import Book
+from alerting.model import Incident
+from checks.zone_state.connectivity import blind
+from checks.zone_state.model import Ledger, Propagation, RunChange
+from checks.zone_state.update import changes
+from monitor.clock import Now
+from monitor.probe.stats import Histogram
+from monitor.state.columns import Change, change_to
+from monitor.state.fast_path import Moves, scouts, settled_anew, unsettle
+from monitor.state.memory import REMEMBERED, Memory
+from monitor.state.pipeline import SELF, Draft, Plan, absorb, decisive, draw, finish, handle, look, release, reminders
+from monitor.state.ports import Commit, Heard, Sweep
+from monitor.state.receiver_identity import Sealed, Successors, follow
+from monitor.state.rechecks import Rechecks, rechecks
+from monitor.state.status import PROPAGATION_BOUNDS, Status, ZoneStatus
+from monitor.state.write_buffer import Record, merge
+from monitor.state.zone_index import Board
+
+log = structlog.get_logger(__name__)
+
+SLICE = 100
+"""Rounds judged, or zones looked at for the page, before everybody else has a turn …"""
+
+TURN = 0.01
+"""… or less, if that many take longer than so many seconds: a server that dies makes each of its zones dear."""
+
+_FEW = 10
+
+RECENT = 50
+"""Resolved incidents that Status still shows."""
+
+
+class Judging:
+    """Owns memory, plan and Status. ``changed`` is called after each new Status, ``told`` when the outbox got rows.
+
+    Everything that moves the memory goes through here, one thing at a time: rounds, a new plan, reminders. What a step
+    decided goes to the record before anybody is waited for, so the record never holds the second without the first.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        plan: Plan,
+        status: Status,
+        record: Record,
+        now: Now,
+        changed: Callable[[], None],
+        told: Callable[[], None],
+    ) -> None:
+        self.plan = plan
+        self.moved: Callable[[Moves], None] = lambda moves: None
+        """Hears which zones came to stand still, and which do no longer."""
+        self.failing: Callable[[datetime], Mapping[str, str]] = lambda now: {}
+        """Receivers that are in trouble, and what it is."""
+        self.rechecks = Rechecks()
+        self.failures: dict[str, int] = {}
+        self.propagation: dict[str, Histogram] = {}
+        self.quiet = self.judged = 0
+        self._memory = memory
+        self._record = record
+        self._now = now
+        self._changed, self._told = changed, told
+        self._turn = asyncio.Lock()
+        self._slice = SLICE
+        if memory.still.roll is not plan.zones:
+            memory.use(change_to(memory.still, plan.zones).still)
+        self._board = Board(plan.zones, self._draw)
+        self.status = replace(status, zones=self._board.zones())
+
+    async def take(self, heard: Sequence[Heard]) -> None:
+        """Judge a batch of rounds, keep and show what came of it."""
+        async with self._turn:
+            at = self._now()
+            self._look_at_ourselves(at)
+            first, draft = 0, Draft(Moves(self._memory.still.roll))
+            while first < len(heard):
+                some = heard[first : first + self._slice]
+                self._absorb(some, draft)
+                first += len(some)
+                await asyncio.sleep(0)
+            await self._keep(finish(self._memory, draft, self.plan, at), draft, at)
+
+    def _absorb(self, heard: Sequence[Heard], draft: Draft) -> None:
+        """One slice; the next is as large as fits into a turn."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        absorb(self._memory, draft, heard, self.plan)
+        took = (clock() - begun) / max(1, len(heard))
+        self._slice = max(_FEW, min(SLICE, int(TURN / took))) if took else SLICE
+
+    @property
+    def unchanged(self) -> Change:
+        """The columns as they are, under the same roll."""
+        return Change(self._memory.still)
+
+    async def replan(self, plan: Plan, *, first: bool = False) -> Change:
+        """Watch this from now on; what is no longer in it is let go, and its alerts are withdrawn.
+
+        ``first``: the memory is from the disk, and may hold what no plan has had since.
+        """
+        async with self._turn:
+            at, before = self._now(), self.plan
+            change = await asyncio.to_thread(change_to, self._memory.still, plan.zones)
+            plan = replace(plan, zones=change.still.roll)
+            self._memory.use(change.still)
+            self.plan = plan
+            commit, draft = release(self._memory, plan, at, None if first else change.gone)
+            if change.was is not None:
+                self._board.use(change.still.roll, change.was)
+            if plan.checks.get(REMEMBERED) != before.checks.get(REMEMBERED):
+                settled_anew(self._memory, draft.moves)
+            elif (plan.policy, plan.severity) != (before.policy, before.severity):
+                unsettle(self._memory, draft.moves)
+            draft.touched |= self._memory.by_zone.keys()
+            draft.touched.update(change.fresh)
+            if (plan.policy, plan.cadence) != (before.policy, before.cadence):
+                self.rechecks.clear()
+                draft.rechecks |= rechecks(self._memory, plan, at)
+            if decisive(plan) != decisive(before):
+                draft.touched |= set(plan.zones)
+            await self._keep(commit, draft, at)
+            return change
+
+    async def readdress(self, moved: Successors, destinations: Sealed) -> None:
+        """Receivers have other names, or are gone: whoever leads where they led is told what they would have been.
+
+        An incident that only those heard of who are gone is told anew to those who are to hear of it now.
+        """
+        async with self._turn:
+            changed = {
+                incident.id: replace(incident, receivers=follow(incident.receivers, moved))
+                for incident in self._memory.book.incidents.values()
+                if not moved.keys().isdisjoint(incident.receivers)
+            }
+            self._memory.book = Book({**self._memory.book.incidents, **changed})
+            to = {name: now for name, now in moved.items() if now is not None}
+            commit = Commit(incidents=tuple(changed.values()), readdressed=to, destinations=destinations)
+            await self._keep(commit, Draft(Moves(self._memory.still.roll)), self._now())
+
+    async def scout(self) -> None:
+        """Before a sweep: a few zones of which nothing new is expected are asked whole."""
+        async with self._turn:
+            moves = Moves(self._memory.still.roll)
+            scouts(self._memory, moves)
+            self.moved(moves)
+
+    async def remind(self) -> None:
+        """Say again what is still open after a while; try again to write what waits for the disk, and whether it would
+        take anything at all.
+        """
+        async with self._turn:
+            at = self._now()
+            await self._record.verify()
+            self._look_at_ourselves(at)
+            commit, draft = handle(self._memory, (), self.plan, at)
+            await self._keep(merge(commit, reminders(self._memory, self.plan, at)), draft, at)
+
+    def _look_at_ourselves(self, at: datetime) -> None:
+        memory = self._memory
+        memory.store_error, memory.recreated = self._record.error, self._record.recreated
+        memory.config_error = next(iter(self.status.config_error.splitlines()), "")
+        memory.failing = self.failing(at)
+
+    async def swept(self, row: Sweep) -> None:
+        """Keep that a sweep ran."""
+        await self._record.sweep(row)
+        self._show_record()
+
+    async def finish(self) -> None:
+        """Try once more to write what waits for the disk."""
+        async with self._turn:
+            await self._record.verify()
+            if not await self._record.commit(Commit(), whole=await self._whole(), at_once=True):
+                log.error(
+                    "ended while the disk takes nothing", lost="what was decided since", since=self._record.failing
+                )
+
+    def show(self, **changes: object) -> None:
+        """Swap in a Status with these fields changed."""
+        self.status = replace(self.status, at=self._now(), **changes)  # type: ignore[arg-type]
+        self._changed()
+
+    async def _keep(self, commit: Commit, draft: Draft, at: datetime) -> None:
+        for check in draft.failed:
+            self.failures[check] = self.failures.get(check, 0) + 1
+            log.error("check failed", check=check)
+        self._count(commit.propagations)
+        self.rechecks.note(draft.rechecks, at, asyncio.get_running_loop().time())
+        self.quiet += draft.quiet
+        self.judged += draft.judged
+        kept = await self._record.commit(commit, whole=await self._whole())
+        self.moved(draft.moves)
+        await self._show_zones(commit, draft, at)
+        if kept and commit.tellings:
+            self._told()
+
+    async def _whole(self) -> Commit | None:
+        """Everything that is remembered, where nothing else is left of it. Only while it is our turn."""
+        if not self._record.wants_whole:
+            return None
+        ledgers: list[Ledger] = []
+        runs: list[RunChange] = []
+        for number, name in enumerate(list(self._memory.ledgers)):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            ledgers.append(self._memory.ledgers[name])
+            runs += changes(Ledger(name), ledgers[-1])[0]
+        incidents = {**self.status.incidents, **self._memory.book.incidents}
+        return Commit(
+            tuple(ledgers),
+            tuple(runs),
+            alerts=tuple(self._memory.standing.values()),
+            incidents=tuple(incidents.values()),
+        )
+
+    async def _show_zones(self, commit: Commit, draft: Draft, at: datetime) -> None:
+        before, board, plan = self.status, self._board, self.plan
+        for number, name in enumerate(draft.touched - {SELF}):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            if name in plan.zones:
+                seen = look(self._memory, plan, name, at)
+                board.note(name, seen.health, seen.states, seen.findings, seen.began)
+        if draft.quiet or draft.judged:
+            board.heard(at)
+        zones = board.zones()
+        dark = tuple(str(family) for family in blind(self._memory.vantage))
+        if zones is not before.zones or draft.quiet or commit.incidents or dark != before.blind:
+            incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
+            self.show(zones=zones, incidents=incidents, blind=dark)
+        self._show_record()
+
+    def _draw(self, name: str) -> ZoneStatus:
+        """The picture of a zone, for the board."""
+        return draw(self._memory, self.plan, name, self._board.since(name), self._now())
+
+    def _show_record(self) -> None:
+        record = self._record
+        if self.status.store_ok is not (record.failing is None) or self.status.store_error != record.error:
+            self.show(store_ok=record.failing is None, store_error=record.error)
+
+    def _count(self, propagations: Iterable[Propagation]) -> None:
+        for one in propagations:
+            self.propagation[one.server] = observed(self.propagation.get(one.server), one.seconds)
+
+
+def recent(before: Mapping[str, Incident], changed: Iterable[Incident]) -> Mapping[str, Incident]:
+    """The open incidents and the latest resolved ones."""
+    known = {**before, **{incident.id: incident for incident in changed}}
+    over = sorted((i for i in known.values() if i.resolved_at is not None), key=lambda i: i.resolved_at or i.opened_at)
+    for incident in over[:-RECENT]:
+        del known[incident.id]
+    return known
+
+
+def observed(histogram: Histogram | None, seconds: float) -> Histogram:
+    """The histogram with one more propagation time in it."""
+    before = histogram or Histogram((0,) * (len(PROPAGATION_BOUNDS) + 1), 0.0, 0)
+    place = next((i for i, bound in enumerate(PROPAGATION_BOUNDS) if seconds <= bound), len(PROPAGATION_BOUNDS))
+    buckets = tuple(n + (i == place) for i, n in enumerate(before.buckets))
+    return Histogram(buckets, before.total + seconds, before.count + 1)

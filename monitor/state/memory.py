@@ -1,0 +1,157 @@
+"""What has the judge in mind between rounds?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from alerting.incidents import Book
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Severity
+from checks.model import Health, Verdict
+from checks.model.zone_table import Roll
+from checks.zone_state.connectivity import Vantage, blind
+from monitor.state.columns import ANSWERING, UNSAID, Still, micros, moment
+from monitor.state.ports import Recreated, Remembered
+from monitor.state.zone_states import Ledgers
+
+REMEMBERED = "soa-serial"
+"""The check whose rounds the ledger is made of."""
+
+_T = TypeVar("_T")
+
+_MANY = 255
+"""Numbers that fit into a column of octets."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """All of it but the verdicts survives a restart. ``still`` are the columns of the roll that is watched."""
+
+    still: Still = field(default_factory=lambda: Still(Roll.of(())))
+    ledgers: Ledgers = field(init=False)
+    standing: dict[AlertKey, Alert] = field(default_factory=dict)
+    """Every alert that is not OK."""
+    by_zone: dict[str, dict[str, dict[AlertKey, Alert]]] = field(default_factory=dict)
+    """The same, by zone and check."""
+    verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
+    """By zone and check, where there is more to say than the columns hold."""
+    book: Book = field(default_factory=Book)
+    vantage: Vantage = field(default_factory=Vantage)
+    sayings: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
+    """What verdicts say of zones that stand still, and why, by ``still.said``."""
+    voices: list[tuple[bool, ...]] = field(default_factory=lambda: [()])
+    """Of which addresses of a zone that is SILENT anything was heard, by ``still.voice``; 0 is nobody's."""
+    store_error: str = ""
+    """Why the last commit was refused; empty when it was not."""
+    config_error: str = ""
+    """Why the configuration was refused when it was last read again; empty when it was not."""
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Receivers that are in trouble, and what it is."""
+    recreated: Recreated | None = None
+    """When the database had to be made anew last."""
+
+    def __post_init__(self) -> None:
+        self.ledgers = Ledgers()
+        self.ledgers.still = self.still
+
+    @classmethod
+    def of(cls, remembered: Remembered) -> "Memory":
+        memory = cls(book=Book(dict(remembered.incidents)))
+        memory.ledgers = Ledgers.of(remembered.ledgers)
+        memory.ledgers.still = memory.still
+        for alert in remembered.alerts.values():
+            memory.put(alert)
+        return memory
+
+    def use(self, still: Still) -> None:
+        """Another roll's columns."""
+        self.still = still
+        self.ledgers.still = still
+
+    def put(self, alert: Alert) -> None:
+        """Keep an alert as it is now; one that is OK is forgotten."""
+        key = alert.key
+        if not alert.quiet:
+            self.standing[key] = alert
+            self.by_zone.setdefault(key.zone, {}).setdefault(key.check, {})[key] = alert
+        elif self.standing.pop(key, None) is not None:
+            checks = self.by_zone[key.zone]
+            del checks[key.check][key]
+            if not checks[key.check]:
+                del checks[key.check]
+            if not checks:
+                del self.by_zone[key.zone]
+
+    def of_check(self, zone: str, check: str) -> Mapping[AlertKey, Alert]:
+        return self.by_zone.get(zone, {}).get(check, {})
+
+    def of_zone(self, zone: str) -> list[Alert]:
+        return [alert for alerts in self.by_zone.get(zone, {}).values() for alert in alerts.values()]
+
+    def explained(self, zone: str) -> bool:
+        """We are blind over a family that it is served over, or something is known to be wrong with it: that is why a
+        check can say nothing of it.
+        """
+        return self._unseen(zone) or any(
+            alert.severity >= Severity.WARNING and alert.key.code != NOT_CHECKED for alert in self.of_zone(zone)
+        )
+
+    def _unseen(self, zone: str) -> bool:
+        dark, roll = blind(self.vantage), self.still.roll
+        if not dark or zone not in roll:
+            return bool(dark)
+        return any(address.family in dark for _, address in roll.template(zone).places())
+
+    def saying(self, verdict: Verdict) -> int:
+        """The number of what a verdict without findings says; UNSAID when there is no number left for it."""
+        return _number_of(self.sayings, (verdict.health, verdict.why))
+
+    def voice(self, audible: tuple[bool, ...]) -> int:
+        """The number of who was heard; 0 when there is none left for it."""
+        return _number_of(self.voices, audible)
+
+    def answering(self, zone: str) -> bool:
+        """Whether the zone stands still and every address serves its version."""
+        return zone in self.still.roll and self.still.fit[self.still.roll.number(zone)] == ANSWERING
+
+    def heed(self, verdict: Verdict) -> None:
+        """Keep what a check says of a zone: as a time, where that is all."""
+        still, name, check = self.still, verdict.zone, verdict.check
+        plain = verdict.health is Health.GOOD and not (verdict.findings or verdict.unsure or verdict.why)
+        if check != REMEMBERED and name in still.roll:
+            still.note_plain(check, still.roll.number(name), micros(verdict.at) if plain else 0)
+            if plain:
+                self.forget(name, check)
+                return
+        self.verdicts.setdefault(name, {})[check] = verdict
+
+    def forget(self, name: str, check: str) -> None:
+        verdicts = self.verdicts.get(name)
+        if verdicts is not None and verdicts.pop(check, None) is not None and not verdicts:
+            del self.verdicts[name]
+
+    def verdicts_on(self, name: str) -> Mapping[str, Verdict]:
+        """What each check last said of a zone."""
+        found = dict(self.verdicts.get(name, {}))
+        still = self.still
+        if name not in still.roll:
+            return found
+        number = still.roll.number(name)
+        for check, column in still.plain.items():
+            if column[number]:
+                found.setdefault(check, Verdict(name, check, moment(column[number]), Health.GOOD))
+        said = still.said[number]
+        if said != UNSAID and REMEMBERED not in found:
+            health, why = self.sayings[said]
+            found[REMEMBERED] = Verdict(name, REMEMBERED, moment(still.looked[number]), health, why=why)
+        return found
+
+
+def _number_of(table: list[_T], value: _T) -> int:
+    """Tables are short: a few ways in which servers fail."""
+    try:
+        return table.index(value, 1)
+    except ValueError:
+        if len(table) > _MANY:
+            return 0
+    table.append(value)
+    return len(table) - 1

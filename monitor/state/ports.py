@@ -1,0 +1,250 @@
+"""The seams: what may be swapped for another implementation, and what each must keep to."""
+
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from alerting.model import Alert, AlertKey, Incident, Telling, Transition
+from checks.model import Round, Zone
+from checks.model.zone_table import Roll
+from checks.zone_state.model import Ledger, Propagation, RunChange
+
+
+class BusClosed(Exception):
+    """Nobody takes rounds any more: the service is stopping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lull:
+    """A round each of many zones, in which every address said what it had said before.
+
+    ``numbers`` are the zones' numbers in ``roll``, typecode "I"; ``at`` is when the last of them was complete.
+    """
+
+    check: str
+    at: datetime
+    cadence: timedelta
+    numbers: "array[int]"
+    roll: Roll[Zone]
+    vantage: str = "local"
+
+
+Heard = Round | Lull
+"""What travels from those who ask to those who judge."""
+
+
+class Bus(Protocol):
+    """Carries rounds from those who ask to those who judge; publishing waits when the judge is behind."""
+
+    async def publish(self, *heard: Heard) -> None:
+        """In this order. Raises BusClosed once it is closed, also for those who were waiting."""
+        ...
+
+    async def take(self, most: int) -> Sequence[Heard]:
+        """At least one of what was published, at most ``most``; waits for the first; empty once closed and drained."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One row says that a sweep ran: what did not change in it was as before."""
+
+    check: str
+    started: datetime
+    finished: datetime
+    zones: int
+    queries: int
+    answered: int
+    vantage: str = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that one batch of rounds changed: kept whole or not at all."""
+
+    ledgers: tuple[Ledger, ...] = ()
+    runs: tuple[RunChange, ...] = ()
+    propagations: tuple[Propagation, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    """An alert back in phase OK is forgotten by the store."""
+    transitions: tuple[Transition, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    tellings: tuple[Telling, ...] = ()
+    dropped_zones: tuple[str, ...] = ()
+    """Zones no longer monitored: their ledgers go, their history stays until retention takes it.
+
+    One that also has a ledger here has come back since, and begins anew with it.
+    """
+    readdressed: Mapping[str, str] = field(default_factory=dict)
+    """Receiver → who is owed now what that one is owed in the outbox; at once for all, before ``tellings``."""
+    destinations: Mapping[str, str] | None = None
+    """What is kept of where each receiver leads; None: as before."""
+
+    @property
+    def empty(self) -> bool:
+        return not (
+            self.ledgers
+            or self.runs
+            or self.propagations
+            or self.alerts
+            or self.transitions
+            or self.incidents
+            or self.tellings
+            or self.dropped_zones
+            or self.readdressed
+            or self.destinations is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a restart needs, exactly as it was last committed."""
+
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
+    """The open ones."""
+    destinations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row of the outbox taken as a lease: until ``lease`` it is nobody else's."""
+
+    telling: Telling
+    attempt: int
+    lease: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How an attempt ended. ``again`` is when to try next; None with ``error``: given up; None without: done.
+
+    ``in_part``: done, but some of the receiver's addresses were refused for good, as ``error`` says.
+    """
+
+    id: str
+    at: datetime
+    error: str = ""
+    permanent: bool = False
+    again: datetime | None = None
+    in_part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as history keeps it; ``until`` is None while it lasts."""
+
+    zone: str
+    server: str
+    address: str
+    serial: int | None
+    state: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxCount:
+    receiver: str
+    pending: int
+    delivered: int
+    given_up: int
+    oldest: datetime | None
+    last_delivered: datetime | None
+    last_error: str
+    last_error_at: datetime | None
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recreated:
+    """That the database's files were deleted or overwritten under the running service: when they were made anew the
+    last time, what from, and how often that happened since the start.
+    """
+
+    at: datetime
+    how: str
+    count: int
+
+
+class StoreError(Exception):
+    """The database cannot be used; the sentence says why and what to do."""
+
+
+class StoreUnavailable(StoreError):
+    """The disk does not take or give it now, and may do so later: it is full, mounted read-only, or failing."""
+
+
+class StoreMisplaced(StoreError):
+    """The configuration names a place that cannot hold the database: trying again would not mend it."""
+
+
+class StoreBlank(StoreError):
+    """Nothing of the database is left to be read: it can be made anew from what is remembered only."""
+
+
+class Store(Protocol):
+    """The record. All calls are coroutines; none blocks the loop. Times are aware UTC."""
+
+    @property
+    def recreated(self) -> Recreated | None:
+        """When the files were deleted and made anew last; None: never since it was opened."""
+        ...
+
+    async def verify(self) -> None:
+        """StoreError while changes cannot be kept where they are looked for; mends what can be mended."""
+        ...
+
+    async def rewrite(self, whole: Commit) -> None:
+        """After StoreBlank: begin anew with this, and what the outbox still owes."""
+        ...
+
+    async def restore(self) -> Remembered: ...
+
+    async def commit(self, commit: Commit) -> None:
+        """All of it in one durable transaction, or StoreError and none of it."""
+        ...
+
+    async def sweep(self, row: Sweep) -> None: ...
+
+    async def claim(self, now: datetime, *, lease: float, most: int, busy: Iterable[str] = ()) -> Sequence[Claimed]:
+        """Due rows whose elders of the same receiver and incident are all settled; receivers in ``busy`` skipped.
+
+        At most one row per receiver: what it is owed besides waits until that one is settled or its lease is over.
+        """
+        ...
+
+    async def settle(self, settled: Settled) -> None: ...
+
+    async def hasten(self, receivers: Collection[str], now: datetime) -> None:
+        """What waits for these is due now: something about them was mended."""
+        ...
+
+    async def outbox(self) -> Sequence[OutboxCount]: ...
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest waiting row of the outbox is due; None when there is none."""
+        ...
+
+    async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]: ...
+
+    async def incidents(
+        self, *, most: int = 100, before: datetime | None = None, zone: str | None = None
+    ) -> Sequence[Incident]:
+        """Newest first, open and resolved."""
+        ...
+
+    async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]: ...
+
+    async def prune(self, before: datetime, most: int = 1000) -> int:
+        """Takes at most ``most`` rows of closed history older than ``before``; how many went."""
+        ...
+
+    async def backup(self, path: str) -> None: ...
+
+    async def close(self) -> None: ...

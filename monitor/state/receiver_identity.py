@@ -1,0 +1,60 @@
+"""Receivers told apart by where they lead: one that is called otherwise now is still owed what it was owed.
+
+What is kept of a destination is a salted hash: it can be compared, and gives away neither token nor address.
+"""
+
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+
+from alerting.notifier import Notifier
+
+Sealed = Mapping[str, str]
+"""Receiver → salt and hash of its destination."""
+
+Successors = Mapping[str, str | None]
+"""Receiver of before → who has its destination now, under whatever name; None: nobody."""
+
+
+def sealed(receivers: Mapping[str, Notifier], before: Sealed) -> Sealed:
+    """What is to be kept of these; equal to ``before`` where nothing has changed."""
+    return {
+        name: before[name]
+        if name in before and _leads(before[name], notifier)
+        else _seal(notifier, secrets.token_hex(8))
+        for name, notifier in receivers.items()
+    }
+
+
+def successors(before: Sealed, receivers: Mapping[str, Notifier], owed: Iterable[str] = ()) -> Successors:
+    """Of everybody who was a receiver, or is ``owed`` something, and is not the same any more: who is it now?
+
+    A name that leads elsewhere passes on what it owes to the one with its old destination, if there is one; where
+    there is none the name decides, for then it was its address that was changed.
+    """
+    found: dict[str, str | None] = {}
+    for name in dict.fromkeys((*before, *owed)):
+        seal, notifier = before.get(name), receivers.get(name)
+        if notifier is not None and (seal is None or _leads(seal, notifier)):
+            continue
+        heir = None if seal is None else next((each for each in receivers if _leads(seal, receivers[each])), None)
+        if heir is not None or notifier is None:
+            found[name] = heir
+    return found
+
+
+def follow(names: Iterable[str], moved: Successors) -> tuple[str, ...]:
+    """These receivers as they are called now, without those that are gone; each once."""
+    now = (moved.get(name, name) for name in names)
+    return tuple(dict.fromkeys(name for name in now if name is not None))
+
+
+def _seal(notifier: Notifier, salt: str) -> str:
+    text = f"{type(notifier).__module__} {notifier.destination().reveal()}"
+    return f"{salt} {hmac.new(salt.encode(), text.encode(), sha256).hexdigest()}"
+
+
+def _leads(seal: str, notifier: Notifier) -> bool:
+    """Whether the notifier leads where the seal was made for."""
+    return hmac.compare_digest(_seal(notifier, seal.partition(" ")[0]), seal)

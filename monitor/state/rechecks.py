@@ -1,0 +1,73 @@
+"""Which zones are to be looked at again before their next regular look, and when?
+
+By the monotonic clock: whoever sets the other one neither hastens nor holds up anything.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from alerting.alert_state import next_look, waits_until
+from alerting.model import Alert, Phase, Policy
+from monitor.state.memory import Memory
+from monitor.state.pipeline import Look, Plan
+
+
+class Rechecks:
+    """One appointment at most for a zone and check; a regular look that comes before it makes it anew, or ends it."""
+
+    def __init__(self) -> None:
+        self._at: dict[Look, float] = {}
+        self._next: list[tuple[float, Look]] = []
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def note(self, wanted: Mapping[Look, datetime | None], now: datetime, monotonic: float) -> None:
+        """Take these; None ends one. ``now`` and ``monotonic`` (seconds) are the same moment by the two clocks."""
+        for look, when in wanted.items():
+            if when is None:
+                self._at.pop(look, None)
+                continue
+            at = monotonic + (when - now).total_seconds()
+            if self._at.get(look) != at:
+                self._at[look] = at
+                heapq.heappush(self._next, (at, look))
+
+    def clear(self) -> None:
+        self._at.clear()
+        self._next.clear()
+
+    def due(self, monotonic: float) -> Mapping[str, Sequence[str]]:
+        """The zones whose time has come, by check. They are forgotten: their rounds say what is next."""
+        come: dict[str, list[str]] = defaultdict(list)
+        while self._next and self._next[0][0] <= monotonic:
+            at, look = heapq.heappop(self._next)
+            if self._at.get(look) == at:
+                del self._at[look]
+                come[look[0]].append(look[1])
+        return come
+
+
+def rechecks(memory: Memory, plan: Plan, now: datetime) -> dict[Look, datetime | None]:
+    """When to look again at what waits for the end of grace or settle, by the rules of this plan, at once where it
+    is over already; and at what fires. Alerts that a shorter cadence looks at soon enough are not in it.
+    """
+    found: dict[Look, datetime | None] = {}
+    for key, alert in memory.standing.items():
+        when = _when(alert, plan.cadence.get(key.check), plan.policy, now)
+        if when is not None:
+            look = (key.check, key.zone)
+            found[look] = min(when, found.get(look) or when)
+    return found
+
+
+def _when(alert: Alert, cadence: timedelta | None, policy: Policy, now: datetime) -> datetime | None:
+    if cadence is None:
+        return None
+    if alert.phase is Phase.FIRING:
+        again = next_look(alert, now, cadence, policy)
+        return again if again is not None and again < now + cadence else None
+    end = waits_until(alert, cadence, policy)
+    return max(end, now) if end is not None else None

@@ -1,0 +1,238 @@
+"""What is shown: one immutable picture of everything, swapped in by one assignment."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from alerting.model import Incident, Phase, Severity
+from checks.model import Address, Health
+from monitor.probe.stats import Histogram, ProbeCounts
+from monitor.state.level import Tone
+
+
+@dataclass(frozen=True, slots=True)
+class AddressStatus:
+    """One address of one zone. ``state`` is one of in-sync, propagating, late, overdue, stuck, ahead, unordered,
+    silent, not-served, unknown. ``behind_since``: first sight of the oldest version newer than the served one.
+    """
+
+    server: str
+    address: Address
+    hidden: bool
+    primary: bool
+    serial: int | None
+    state: str
+    outcome: str
+    """The last round's outcome, or the rcode in lower case when it was not NOERROR."""
+    rtt: float | None
+    since: datetime | None
+    behind_since: datetime | None
+    looked: datetime | None
+    expires: datetime | None = None
+    estimated: bool = False
+    nsid: str | None = None
+    group: str = ""
+
+    def lag(self, now: datetime) -> timedelta | None:
+        """None when it is not known: the address is not serving anything now."""
+        if self.serial is None:
+            return None
+        return now - self.behind_since if self.behind_since is not None else timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingStatus:
+    code: str
+    severity: Severity
+    server: str | None
+    address: Address | None
+    text: str
+    since: datetime
+    phase: Phase
+    check: str
+    incident: str | None = None
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStatus:
+    """When a check last spoke of a zone, and what it could not tell."""
+
+    check: str
+    at: datetime
+    health: Health
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneStatus:
+    name: str
+    unicode: str
+    health: Health
+    references: Mapping[str, int | None]
+    """Serial space (group) → its reference; the ungrouped space is ""."""
+    addresses: tuple[AddressStatus, ...] = ()
+    findings: tuple[FindingStatus, ...] = ()
+    checks: tuple[CheckStatus, ...] = ()
+    primary: str | None = None
+    timers: tuple[int, int, int, int] | None = None
+    """refresh, retry, expire, minimum of the reference, in seconds."""
+    since: datetime | None = None
+    """Since when the health is what it is."""
+
+    @property
+    def reference_serial(self) -> int | None:
+        return next(iter(self.references.values()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTally:
+    """One code at one server: how many zones have it there, how grave it is at worst, since when any zone has it."""
+
+    zones: int
+    severity: Severity
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTally:
+    """A server over all its zones; ``states`` of its addresses there (in-sync → so many …), ``codes`` found there."""
+
+    addresses: tuple[Address, ...]
+    zones: int
+    states: Mapping[str, int]
+    codes: Mapping[str, CodeTally]
+
+
+Veiling = Callable[[ZoneStatus], ZoneStatus]
+"""Takes from a picture what strangers may not see."""
+
+
+class Zones(Protocol):
+    """All zones, by name, in the order of names. Their pictures are drawn when they are asked for, as of that moment
+    and on the event loop only; everything else is tallied, and costs nothing for a zone that is well.
+    """
+
+    @property
+    def looked(self) -> datetime | None:
+        """When anything was last heard of any zone."""
+        ...
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __contains__(self, name: object, /) -> bool: ...
+    def __getitem__(self, name: str, /) -> ZoneStatus: ...
+    def get(self, name: str, /) -> ZoneStatus | None: ...
+
+    def tally(self) -> Mapping[Health, int]: ...
+
+    def tones(self) -> Mapping[Tone, int]:
+        """How many zones look how grave; only tones that some zone has."""
+        ...
+
+    def servers(self) -> Mapping[str, ServerTally]:
+        """All servers that have an address, in the order of their names."""
+        ...
+
+    def places(self) -> Set[tuple[str, Address, bool]]:
+        """Every address of every server, and whether it is hidden there."""
+        ...
+
+    async def part(
+        self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
+    ) -> tuple[list[ZoneStatus], int]:
+        """Of the zones of these healths whose name, in either form, holds the text: ``most`` from the ``first`` on,
+        and how many there are in all; the worst first, then by name, or all ``by_name``.
+        """
+        ...
+
+    async def at_server(self, server: str, first: int, most: int) -> tuple[list[ZoneStatus], int]:
+        """The zones of a server, those first that are worst there, then by name; and how many there are in all."""
+        ...
+
+    async def with_code(self, server: str, code: str) -> ZoneStatus | None:
+        """A zone that has this code at this server; None where none has it any more."""
+        ...
+
+    def veiled(self, veiling: Veiling) -> "Zones":
+        """The same as strangers may see it: no server that is hidden anywhere, no trouble of such a server alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStatus:
+    check: str
+    started: datetime
+    finished: datetime | None
+    zones: int
+    queries: int
+    missed: int
+    """Sweeps that did not start because the one before was still running."""
+    cadence: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverStatus:
+    name: str
+    kind: str
+    pending: int = 0
+    delivered: int = 0
+    last_delivered: datetime | None = None
+    last_error: str = ""
+    last_error_at: datetime | None = None
+    permanent: bool = False
+
+    @property
+    def in_part(self) -> bool:
+        """What it took last did not reach all of its addresses."""
+        return bool(self.last_error) and self.last_error_at == self.last_delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    version: str
+    vantage: str
+    started: datetime
+    at: datetime
+    zones: Zones
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
+    """Open ones, and the latest resolved ones."""
+    sweeps: Mapping[str, SweepStatus] = field(default_factory=dict)
+    receivers: Mapping[str, ReceiverStatus] = field(default_factory=dict)
+    outbox_pending: int = 0
+    blind: tuple[str, ...] = ()
+    """Address families over which nothing at all answers the monitor."""
+    config_ok: bool = True
+    config_loaded: datetime | None = None
+    config_error: str = ""
+    store_ok: bool = True
+    store_error: str = ""
+    ready: bool = False
+    heartbeat: datetime | None = None
+    """When the scheduler last ticked."""
+
+
+PROPAGATION_BOUNDS: tuple[float, ...] = (
+    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0,
+)  # fmt: skip
+"""Upper bounds, in seconds, of the buckets of propagation times; one more bucket has no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is counted, beside what is seen: all that /metrics tells and Status does not hold. Counts only grow."""
+
+    probe: ProbeCounts = ProbeCounts()
+    notifications: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(receiver, outcome) → attempts to deliver; outcomes are "delivered", "retried", "rejected", "given-up"."""
+    propagation: Mapping[str, Histogram] = field(default_factory=dict)
+    """Server → how long versions took to reach it; the buckets are those of PROPAGATION_BOUNDS."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Check → how often it could not judge a zone because of a bug of its own."""
+    rounds: Mapping[str, int] = field(default_factory=dict)
+    """"judged" and "quiet" → rounds that were judged, and those that said nothing new and were passed over."""
+    recreated: int = 0
+    """How often the database's files were deleted or overwritten under the service, and made anew."""
+    deaths: int = 0
+    """Processes that ask for us, died, and were started again."""

@@ -1,0 +1,172 @@
+"""How does one zone look now? From ledger, verdicts and alerts to what is shown."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerting.incident_lines import current
+from alerting.model import NOT_CHECKED, Alert, Phase, Severity
+from checks.model import Finding, Health, Verdict, Zone
+from checks.zone_state.address_status import address_state
+from checks.zone_state.model import Ledger, Standing
+from checks.zone_state.update import behind_since
+from monitor.probe.message.names import unicode
+from monitor.state.status import AddressStatus, CheckStatus, FindingStatus, ZoneStatus
+
+DECISIVE = ("reachable", "soa-serial")
+"""The checks without whose word nobody can say that a zone is well, unless they are switched off."""
+
+
+def picture(
+    zone: Zone,
+    ledger: Ledger | None,
+    verdicts: Mapping[str, Verdict],
+    alerts: Collection[Alert],
+    since: datetime | None,
+    now: datetime,
+    decisive: Collection[str] = DECISIVE,
+) -> ZoneStatus:
+    """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known."""
+    findings = standing_findings(alerts)
+    health = health_of(findings, verdicts, decisive)
+    spaces = ledger.spaces if ledger else ()
+    soa = next((s.soa for s in spaces if s.soa), None)
+    return ZoneStatus(
+        name=zone.name,
+        unicode=unicode(zone.name),
+        health=health,
+        references={space.group: space.reference for space in spaces},
+        addresses=addresses(zone, ledger, verdicts),
+        findings=findings,
+        checks=tuple(CheckStatus(v.check, v.at, v.health, v.why) for _, v in sorted(verdicts.items())),
+        primary=zone.primary,
+        timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
+        since=since if since is not None else began(health, alerts, now),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a picture comes to: health, the state of each address, what was found, since when it may be so."""
+
+    health: Health
+    states: tuple[str, ...]
+    findings: tuple[FindingStatus, ...]
+    began: datetime
+
+
+def glance(
+    zone: Zone,
+    ledger: Ledger | None,
+    verdicts: Mapping[str, Verdict],
+    alerts: Collection[Alert],
+    now: datetime,
+    decisive: Collection[str] = DECISIVE,
+    *,
+    well: bool = False,
+) -> Glance:
+    """The same as ``picture`` says, for a tenth of what that costs. ``well``: all addresses are known to be in sync."""
+    findings = standing_findings(alerts) if alerts else ()
+    health = health_of(findings, verdicts, decisive)
+    said = [f for v in verdicts.values() for f in v.findings]
+    if ledger is None:
+        states = ("in-sync" if well else "unknown",) * sum(len(server.addresses) for server in zone.servers)
+    else:
+        known = {(s.server, s.address): s for s in ledger.standings}
+        states = tuple(
+            address_state(zone, ledger, known.get((server.name, address)), said) for server, address in zone.places()
+        )
+    return Glance(health, states, findings, began(health, alerts, now))
+
+
+def standing_findings(alerts: Collection[Alert]) -> tuple[FindingStatus, ...]:
+    """What is found of a zone now, the gravest first; not what a server served before it went silent."""
+    standing = current(tuple(alerts))
+    told = (finding(a) for a in standing if not (a.key.code == NOT_CHECKED and a.phase is Phase.PENDING))
+    return tuple(sorted(told, key=lambda f: (-f.severity, f.since, f.code)))
+
+
+def health_of(
+    findings: Collection[FindingStatus], verdicts: Mapping[str, Verdict], decisive: Collection[str] = DECISIVE
+) -> Health:
+    """Bad as long as something of weight stands; good only when the decisive checks have said so, and none is missing.
+
+    That something could not be checked for long is a finding about the monitor: it makes the zone unknown, not bad.
+    """
+    if any(weighs(f.severity, f.code) for f in findings):
+        return Health.BAD
+    spoken = [verdict.health for name in decisive if (verdict := verdicts.get(name)) is not None]
+    if not decisive or len(spoken) < len(decisive) or Health.UNKNOWN in spoken:
+        return Health.UNKNOWN
+    return Health.UNKNOWN if any(f.code == NOT_CHECKED for f in findings) else Health.GOOD
+
+
+def weighs(severity: Severity, code: str) -> bool:
+    """Whether it says something bad of the zone."""
+    return severity >= Severity.WARNING and code != NOT_CHECKED
+
+
+def began(health: Health, alerts: Iterable[Alert], now: datetime) -> datetime:
+    """Since when it is so, where nobody has seen it become so: after a restart the alerts know, those too that are
+    about what was served before.
+    """
+    if health is not Health.BAD:
+        return now
+    return min([now, *(a.bad_since or a.since for a in alerts if weighs(a.severity, a.key.code))])
+
+
+def finding(alert: Alert) -> FindingStatus:
+    return FindingStatus(
+        code=alert.key.code,
+        severity=alert.severity,
+        server=alert.key.server,
+        address=alert.key.address,
+        text=alert.text,
+        since=alert.bad_since or alert.since,
+        phase=alert.phase,
+        check=alert.key.check,
+        incident=alert.incident,
+        subject=alert.key.subject,
+    )
+
+
+def addresses(zone: Zone, ledger: Ledger | None, verdicts: Mapping[str, Verdict]) -> tuple[AddressStatus, ...]:
+    known = {(s.server, s.address): s for s in ledger.standings} if ledger else {}
+    findings = [f for v in verdicts.values() for f in v.findings]
+    return tuple(
+        address_status(zone, ledger, known.get((server.name, address)), findings, server.name, i)
+        for server in zone.servers
+        for i, address in enumerate(server.addresses)
+    )
+
+
+def address_status(
+    zone: Zone, ledger: Ledger | None, standing: Standing | None, findings: list[Finding], name: str, index: int
+) -> AddressStatus:
+    server = zone.server(name)
+    assert server is not None  # noqa: S101 - the name comes from the zone itself
+    address = server.addresses[index]
+    if ledger is None or standing is None:
+        return AddressStatus(
+            server=name, address=address, hidden=server.hidden, primary=name == zone.primary, serial=None,
+            state="unknown", outcome="unknown", rtt=None, since=None, behind_since=None, looked=None,
+            group=server.group,
+        )  # fmt: skip
+    answering = standing.state == "answered"
+    return AddressStatus(
+        server=name,
+        address=address,
+        hidden=server.hidden,
+        primary=name == zone.primary,
+        serial=standing.serial if answering else None,
+        state=address_state(zone, ledger, standing, findings),
+        outcome=standing.state,
+        rtt=standing.rtt,
+        since=standing.changed,
+        behind_since=behind_since(ledger, name, address) if answering else None,
+        looked=standing.looked,
+        expires=standing.expires,
+        estimated=standing.estimated,
+        nsid=standing.nsid,
+        group=server.group,
+    )

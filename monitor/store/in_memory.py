@@ -1,0 +1,260 @@
+"""The record for as long as the process lives: for one-shot commands and tests."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from alerting.model import Alert, AlertKey, Incident, Phase, Telling
+from checks.zone_state.model import Ledger, Propagation, RunChange
+from monitor.clock import Now
+from monitor.state.ports import Claimed, Commit, OutboxCount, Recreated, Remembered, RunRow, Settled, StoreError, Sweep
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    telling: Telling
+    due: datetime
+    lease: datetime | None = None
+    attempts: int = 0
+    settled: datetime | None = None
+
+    def leased(self, now: datetime) -> bool:
+        return self.settled is None and self.lease is not None and self.lease > now
+
+
+class MemoryStore:
+    """A Store that forgets everything when it is closed."""
+
+    def __init__(self, now: Now) -> None:
+        self._now = now
+        self._ledgers: dict[str, Ledger] = {}
+        self._runs: list[RunRow] = []
+        self._sweeps: list[Sweep] = []
+        self._propagations: list[Propagation] = []
+        self._alerts: dict[AlertKey, Alert] = {}
+        self._transitions: list[datetime] = []
+        self._incidents: dict[str, Incident] = {}
+        self._outbox: dict[str, _Row] = {}
+        self._counts: dict[str, OutboxCount] = {}
+        self._destinations: dict[str, str] = {}
+        self._closed = False
+        self.recreated: Recreated | None = None
+
+    async def verify(self) -> None:
+        self._check_open()
+
+    async def rewrite(self, whole: Commit) -> None:
+        raise StoreError("the record in memory is never lost while it is open")
+
+    async def restore(self) -> Remembered:
+        self._check_open()
+        look = max((each.started for each in self._sweeps if each.check == "soa-serial"), default=None)
+        return Remembered(
+            ledgers={zone: _as_looked(each, look) for zone, each in self._ledgers.items()},
+            alerts=dict(self._alerts),
+            incidents={id_: each for id_, each in self._incidents.items() if each.phase == "open"},
+            destinations=dict(self._destinations),
+        )
+
+    async def commit(self, commit: Commit) -> None:
+        self._check_open()
+        for zone in commit.dropped_zones:
+            self._ledgers.pop(zone, None)
+            self._end_runs(zone, self._now())
+        for ledger in {each.zone: each for each in commit.ledgers}.values():
+            self._ledgers[ledger.zone] = ledger
+            standing = {(each.server, str(each.address)) for each in ledger.standings}
+            self._end_runs(ledger.zone, ledger.at or self._now(), staying=standing)
+        for run in commit.runs:
+            self._change_run(run)
+        self._propagations += commit.propagations
+        for alert in commit.alerts:
+            if alert.phase is Phase.OK:
+                self._alerts.pop(alert.key, None)
+            else:
+                self._alerts[alert.key] = alert
+        self._transitions += [each.at for each in commit.transitions]
+        self._incidents |= {each.id: each for each in commit.incidents}
+        for id_, row in self._outbox.items():
+            if row.settled is None and row.telling.receiver in commit.readdressed:
+                to = commit.readdressed[row.telling.receiver]
+                self._outbox[id_] = replace(row, telling=replace(row.telling, receiver=to))
+        counted = {to: self._counts.pop(name) for name, to in commit.readdressed.items() if name in self._counts}
+        self._counts = {name: replace(count, receiver=name) for name, count in counted.items()} | self._counts
+        if commit.destinations is not None:
+            self._destinations = dict(commit.destinations)
+        for telling in commit.tellings:
+            self._outbox.setdefault(telling.id, _Row(telling, telling.at))
+
+    async def sweep(self, row: Sweep) -> None:
+        self._check_open()
+        self._sweeps.append(row)
+
+    async def claim(self, now: datetime, *, lease: float, most: int, busy: Iterable[str] = ()) -> Sequence[Claimed]:
+        self._check_open()
+        taken = set(busy) | {row.telling.receiver for row in self._outbox.values() if row.leased(now)}
+        claimed: list[Claimed] = []
+        for row in self._claimable():
+            if len(claimed) < most and row.due <= now and row.telling.receiver not in taken:
+                until = now + timedelta(seconds=lease)
+                taken.add(row.telling.receiver)
+                self._outbox[row.telling.id] = replace(row, lease=until, attempts=row.attempts + 1)
+                claimed.append(Claimed(row.telling, row.attempts + 1, until))
+        return claimed
+
+    async def settle(self, settled: Settled) -> None:
+        self._check_open()
+        row = self._outbox.get(settled.id)
+        if row is None or row.settled is not None:
+            return
+        done = settled.again is None
+        self._outbox[settled.id] = replace(
+            row, lease=None, due=settled.again or row.due, settled=settled.at if done else None
+        )
+        self._count(row.telling.receiver, settled)
+
+    async def hasten(self, receivers: Collection[str], now: datetime) -> None:
+        self._check_open()
+        for id_, row in self._outbox.items():
+            if row.settled is None and row.telling.receiver in receivers:
+                self._outbox[id_] = replace(row, due=min(row.due, now))
+
+    async def outbox(self) -> Sequence[OutboxCount]:
+        self._check_open()
+        waiting: dict[str, list[datetime]] = {}
+        for row in self._outbox.values():
+            if row.settled is None:
+                waiting.setdefault(row.telling.receiver, []).append(row.telling.at)
+        return [
+            replace(
+                self._counts.get(name, _nothing(name)),
+                pending=len(waiting.get(name, ())),
+                oldest=min(waiting.get(name, ()), default=None),
+            )
+            for name in sorted(waiting.keys() | self._counts.keys())
+        ]
+
+    async def next_due(self) -> datetime | None:
+        self._check_open()
+        return min((max(row.due, row.lease or row.due) for row in self._claimable()), default=None)
+
+    async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]:
+        self._check_open()
+        rows = [row for row in self._runs if row.zone == zone and (row.until is None or row.until >= since)]
+        return sorted(rows, key=lambda row: row.since)[-most:]
+
+    async def incidents(
+        self, *, most: int = 100, before: datetime | None = None, zone: str | None = None
+    ) -> Sequence[Incident]:
+        self._check_open()
+        found = [
+            each
+            for each in self._incidents.values()
+            if (before is None or each.opened_at < before) and (zone is None or zone in (*each.zones, *each.past_zones))
+        ]
+        return sorted(found, key=lambda each: (each.opened_at, each.id), reverse=True)[:most]
+
+    async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
+        self._check_open()
+        return sorted((p for p in self._propagations if p.zone == zone and p.at >= since), key=lambda p: p.at)
+
+    async def prune(self, before: datetime, most: int = 1000) -> int:
+        self._check_open()
+        left = most
+        self._runs, left = _keep(self._runs, lambda row: row.until is None or row.until >= before, left)
+        self._propagations, left = _keep(self._propagations, lambda each: each.at >= before, left)
+        self._transitions, left = _keep(self._transitions, lambda at: at >= before, left)
+        rows, left = _keep(list(self._outbox.items()), lambda i: i[1].settled is None or i[1].settled >= before, left)
+        self._outbox = dict(rows)
+        last = {each.check: each.started for each in sorted(self._sweeps, key=lambda each: each.started)}
+        self._sweeps, left = _keep(
+            self._sweeps, lambda each: each.finished >= before or each.started == last[each.check], left
+        )
+        incidents, left = _keep(
+            list(self._incidents.items()),
+            lambda item: item[1].phase == "open" or item[1].resolved_at is None or item[1].resolved_at >= before,
+            left,
+        )
+        self._incidents = dict(incidents)
+        return most - left
+
+    async def backup(self, path: str) -> None:
+        self._check_open()
+        raise StoreError(f"{path}: there is nothing to back up: the record is kept in memory only")
+
+    async def close(self) -> None:
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the record in memory has been closed")
+
+    def _change_run(self, run: RunChange) -> None:
+        address = str(run.address)
+        for number, row in enumerate(self._runs):
+            if row.until is None and (row.zone, row.server, row.address) == (run.zone, run.server, address):
+                self._runs[number] = replace(row, until=max(row.since, run.since))
+        self._runs.append(RunRow(run.zone, run.server, address, run.serial, run.state, run.since, None))
+
+    def _end_runs(self, zone: str, at: datetime, staying: Collection[tuple[str, str]] = ()) -> None:
+        for number, row in enumerate(self._runs):
+            if row.zone == zone and row.until is None and (row.server, row.address) not in staying:
+                self._runs[number] = replace(row, until=max(row.since, at))
+
+    def _claimable(self) -> list[_Row]:
+        """Waiting rows without a waiting elder, eldest first."""
+        told: set[tuple[str, str]] = set()
+        rows = []
+        for row in self._outbox.values():
+            who = (row.telling.receiver, row.telling.incident.id)
+            if row.settled is None and who not in told:
+                told.add(who)
+                rows.append(row)
+        return rows
+
+    def _count(self, receiver: str, settled: Settled) -> None:
+        count = self._counts.get(receiver, _nothing(receiver))
+        if settled.in_part:
+            count = replace(
+                count,
+                delivered=count.delivered + 1,
+                last_delivered=settled.at,
+                last_error=settled.error,
+                last_error_at=settled.at,
+                permanent=False,
+            )
+        elif settled.error:
+            count = replace(
+                count,
+                last_error=settled.error,
+                last_error_at=settled.at,
+                permanent=settled.permanent,
+                given_up=count.given_up + (settled.again is None),
+            )
+        elif settled.again is None:
+            count = replace(count, delivered=count.delivered + 1, last_delivered=settled.at, permanent=False)
+        self._counts[receiver] = count
+
+
+def _nothing(receiver: str) -> OutboxCount:
+    return OutboxCount(receiver, 0, 0, 0, None, None, "", None, permanent=False)
+
+
+def _keep(rows: list[T], stays: Callable[[T], bool], most: int) -> tuple[list[T], int]:
+    """Without the first ``most`` rows that need not stay; how many more could have gone."""
+    kept, left = [], most
+    for row in rows:
+        if left and not stays(row):
+            left -= 1
+        else:
+            kept.append(row)
+    return kept, left
+
+
+def _as_looked(ledger: Ledger, look: datetime | None) -> Ledger:
+    if look is None or (ledger.at is not None and ledger.at >= look):
+        return ledger
+    return replace(ledger, at=look)

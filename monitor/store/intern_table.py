@@ -1,0 +1,56 @@
+"""What do packed ledgers refer to by number? The table of words, written and read with them."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from checks.model import Address, Soa
+from checks.zone_state.codec import Packer
+from checks.zone_state.intern_table import Layout, Word, Words
+from monitor.state.ports import StoreError
+from monitor.store.codec import UNREADABLE, decode, encode
+
+
+def packer(conn: sqlite3.Connection) -> Packer:
+    """One that knows all words there are. Raises StoreError when they do not make sense."""
+    rows = conn.execute("select number, body from words order by number").fetchall()
+    try:
+        if [number for number, _ in rows] != list(range(len(rows))):
+            raise ValueError("numbers are missing")
+        return Packer(Words(word(body) for _, body in rows))
+    except UNREADABLE as error:
+        raise StoreError(
+            "the table words cannot be read: it has been changed by another program, or by a newer soawatch. "
+            "Put a backup in the place of the database"
+        ) from error
+
+
+def add(conn: sqlite3.Connection, words: Words) -> None:
+    """Keep those that are new, inside the caller's transaction."""
+    (kept,) = conn.execute("select count(*) from words").fetchone()
+    fresh = enumerate(words.values[kept:], kept)
+    conn.executemany("insert into words (number, body) values (?, ?)", ((n, text(value)) for n, value in fresh))
+
+
+def text(value: Word) -> str:
+    if isinstance(value, Soa):
+        return json.dumps({"soa": json.loads(encode(value))}, separators=(",", ":"))
+    if isinstance(value, str):
+        return json.dumps({"text": value}, separators=(",", ":"))
+    groups, places = value
+    listed = [[server, address.host, address.port, group] for server, address, group in places]
+    return json.dumps({"groups": groups, "places": listed}, separators=(",", ":"))
+
+
+def word(body: str) -> Word:
+    """The inverse of ``text``. Raises one of UNREADABLE."""
+    found = json.loads(body)
+    if "soa" in found:
+        return decode(Soa, json.dumps(found["soa"]))
+    if "text" in found:
+        return str(found["text"])
+    return _layout(found["groups"], found["places"])
+
+
+def _layout(groups: Iterable[str], places: Iterable[tuple[str, str, int, str]]) -> Layout:
+    return tuple(groups), tuple((server, Address(host, port), group) for server, host, port, group in places)

@@ -1,0 +1,91 @@
+"""What does the JSON API say? The shapes other programs rely on; keys are added, never taken away or renamed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from monitor.state.status import AddressStatus, FindingStatus, ServerTally, ZoneStatus
+from monitor.web.formatting import iso
+from monitor.web.page_models import server_row
+
+Json = dict[str, Any]
+
+
+def zone_summary(zone: ZoneStatus) -> Json:
+    return {
+        "name": zone.name,
+        "unicode": zone.unicode,
+        "health": zone.health.value,
+        "since": iso(zone.since),
+        "reference_serial": zone.reference_serial,
+        "addresses": len(zone.addresses),
+        "findings": sorted({finding.code for finding in zone.findings}),
+    }
+
+
+def zone_data(zone: ZoneStatus, now: datetime) -> Json:
+    return {
+        "name": zone.name,
+        "unicode": zone.unicode,
+        "health": zone.health.value,
+        "since": iso(zone.since),
+        "primary": zone.primary,
+        "reference_serial": zone.reference_serial,
+        "references": dict(zone.references),
+        "timers": dict(zip(("refresh", "retry", "expire", "minimum"), zone.timers, strict=True))
+        if zone.timers
+        else None,
+        "addresses": [_address(address, now) for address in zone.addresses],
+        "findings": [_finding(finding) for finding in zone.findings],
+        "checks": [{"check": c.check, "at": iso(c.at), "health": c.health.value, "why": c.why} for c in zone.checks],
+    }
+
+
+def _address(address: AddressStatus, now: datetime) -> Json:
+    lag = address.lag(now)
+    return {
+        "server": address.server,
+        "address": str(address.address),
+        "serial": address.serial,
+        "lag_seconds": None if lag is None else max(0, round(lag.total_seconds())),
+        "state": address.state,
+        "outcome": address.outcome,
+        "rtt_ms": None if address.rtt is None else round(address.rtt * 1000, 3),
+        "expires_at": iso(address.expires),
+        "expires_estimated": address.estimated,
+        "primary": address.primary,
+        "hidden": address.hidden,
+        "group": address.group,
+        "nsid": address.nsid,
+        "since": iso(address.since),
+        "looked_at": iso(address.looked),
+    }
+
+
+def _finding(finding: FindingStatus) -> Json:
+    return {
+        "code": finding.code,
+        "severity": str(finding.severity),
+        "server": finding.server,
+        "address": None if finding.address is None else str(finding.address),
+        "text": finding.text,
+        "since": iso(finding.since),
+        "subject": finding.subject,
+        "check": finding.check,
+        "phase": finding.phase.value,
+        "incident": finding.incident,
+    }
+
+
+def servers_data(servers: Mapping[str, ServerTally]) -> Sequence[Json]:
+    rows = (server_row(name, tally) for name, tally in servers.items())
+    return [
+        {
+            "name": row.name,
+            "addresses": list(row.addresses),
+            "zones": row.zones,
+            "in_sync": row.in_sync,
+            "says": row.says,
+        }
+        for row in rows
+    ]

@@ -1,0 +1,189 @@
+"""Who is asking, may they see it, and is the request one that can be answered at all?"""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from alerting.model import Secret
+from monitor.web.client_address import behind
+from monitor.web.context import Settings, View, WebContext
+from monitor.web.login_attempts import Attempts
+
+COOKIE = "soawatch"
+LASTS = timedelta(days=30)
+FORM = 4096
+"""Octets the one form may have; nothing else may have a body."""
+READS = ("GET", "HEAD")
+FORMS = ("/login", "/logout")
+OPEN = ("/healthz", "/readyz", "/login", "/logout", "/static/")
+"""What strangers may always ask for; none of it tells anything of a zone."""
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+Refuse = Callable[[Scope, int, Mapping[str, str]], Response]
+
+
+class Guard:
+    """ASGI middleware before all routes: it writes the security headers, refuses bodies and other methods, and puts
+    a View into the state of each request that may pass. ``refuse`` makes the answer to one that may not.
+
+    ``attempts`` slows whoever sends wrong tokens in a header; a cookie is no guess that could ever be right.
+    """
+
+    def __init__(self, app: ASGIApp, context: WebContext, refuse: Refuse, attempts: Attempts) -> None:
+        self.app = app
+        self.context = context
+        self.attempts = attempts
+        self.refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        guarded = _with_headers(send)
+        refused = self._refused(scope)
+        if refused is None:
+            await self.app(scope, receive, guarded)
+            return
+        status, headers = refused
+        await self.refuse(scope, status, headers)(scope, receive, guarded)
+
+    def _refused(self, scope: Scope) -> tuple[int, dict[str, str]] | None:
+        form = scope["method"] == "POST" and scope["path"] in FORMS
+        if scope["method"] not in READS and not form:
+            return 405, {"Allow": "GET, HEAD", "Connection": "close"}
+        headers = Headers(scope=scope)
+        if _octets(headers) > (FORM if form else 0):
+            return 413, {"Connection": "close"}
+        view, wait = self._view(scope, headers)
+        if self.context.settings.token is None and view is View.WHOLE and not ours(headers, self.context.settings.url):
+            return 421, {"Connection": "close"}
+        if wait and not scope["path"].startswith(OPEN):
+            return 429, {"Retry-After": str(wait)}
+        if view is None and not scope["path"].startswith(OPEN):
+            return 401, {"WWW-Authenticate": 'Bearer realm="soawatch"'}
+        scope.setdefault("state", {})["view"] = view or View.PUBLIC
+        return None
+
+    def _view(self, scope: Scope, headers: Headers) -> tuple[View | None, int]:
+        """What the sender may see, and for how many seconds the token that came along is not looked at."""
+        settings, now = self.context.settings, self.context.now()
+        if settings.token is None:
+            return (View.PUBLIC if settings.public else View.WHOLE), 0
+        others = View.PUBLIC if settings.public else None
+        given = bearer(headers)
+        if given is None:
+            return (View.WHOLE if entered(headers, settings.token, now) else others), 0
+        client = behind(scope)
+        if wait := self.attempts.wait(client, now):
+            return others, wait
+        if same(given, settings.token.reveal()):
+            return View.WHOLE, 0
+        self.attempts.wrong(client, given, now)
+        return others, 0
+
+
+def _octets(headers: Headers) -> int:
+    """How long the body says it is; one that does not say counts as too long."""
+    if "transfer-encoding" in headers:
+        return FORM + 1
+    length = headers.get("content-length", "0")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else FORM + 1
+
+
+def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return guarded
+
+
+def ours(headers: Headers, url: str | None) -> bool:
+    """Whether the name in the Host header (RFC 9110 section 7.2) is one that leads here.
+
+    A loopback port asks for no token, and every page in the operator's browser can reach it under a name of its own
+    that resolves to 127.0.0.1. Such a name is refused: only addresses, localhost and the host of ``url`` are ours.
+    """
+    try:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        if host == "localhost" or (url is not None and host == urlsplit(url).hostname):
+            return True
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def bearer(headers: Headers) -> bytes | None:
+    """What is sent as the token in a header (RFC 6750 section 2.1)."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    return given.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else None
+
+
+def entered(headers: Headers, token: Secret, now: datetime) -> bool:
+    """Whether the cookie of the form comes with the request."""
+    cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+    return any(name == COOKIE and _genuine(value, token, now) for name, _, value in cookies)
+
+
+def same(given: bytes, secret: str) -> bool:
+    """Takes as long for a near miss as for a far one."""
+    return hmac.compare_digest(given, secret.encode())
+
+
+def ticket(token: Secret, until: datetime) -> str:
+    """What the cookie holds: not the token, but a proof, good until then, that somebody knew it."""
+    expiry = str(int(until.timestamp()))
+    return (
+        f"{expiry}.{hmac.new(token.reveal().encode(), f'soawatch page {expiry}'.encode(), hashlib.sha256).hexdigest()}"
+    )
+
+
+def _genuine(value: str, token: Secret, now: datetime) -> bool:
+    expiry = value.partition(".")[0]
+    if not (expiry.isascii() and expiry.isdigit() and len(expiry) <= 11 and int(expiry) > now.timestamp()):
+        return False
+    return same(value.encode(), ticket(token, datetime.fromtimestamp(int(expiry), now.tzinfo)))
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of the one form; the guard has found it short enough."""
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        return {name: values[0] for name, values in parse_qs(body, max_num_fields=4).items()}
+    except ValueError:
+        return {}
+
+
+def admit(response: Response, settings: Settings, token: Secret, now: datetime) -> None:
+    response.set_cookie(
+        COOKIE,
+        ticket(token, now + LASTS),
+        max_age=int(LASTS.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=(settings.url or "").startswith("https:"),
+    )

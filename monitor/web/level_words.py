@@ -1,0 +1,32 @@
+"""Which word stands beside which tone?"""
+
+from collections.abc import Iterable
+
+from alerting.model import Phase, Severity
+from monitor.state.level import MOVING, Tone, tone_of
+from monitor.state.status import AddressStatus, FindingStatus, ZoneStatus
+
+_PHASE = {Phase.PENDING: "new, not alerted yet", Phase.FIRING: "alerted", Phase.RECOVERING: "clearing", Phase.OK: ""}
+
+
+def zone_tone(zone: ZoneStatus) -> Tone:
+    return tone_of(zone.health, (a.state for a in zone.addresses), (f.severity for f in zone.findings))
+
+
+def zone_word(tone: Tone) -> str:
+    return {Tone.GOOD: "Well", Tone.BUSY: "Propagating"}.get(tone, tone.name.capitalize())
+
+
+def state_word(state: str) -> str:
+    """``in-sync`` → ``In sync``"""
+    return state.replace("-", " ").capitalize()
+
+
+def phase_word(finding: FindingStatus) -> str:
+    if finding.severity is Severity.INFO:
+        return "for information"
+    return _PHASE[finding.phase]
+
+
+def propagating(addresses: Iterable[AddressStatus]) -> int:
+    return sum(a.state == MOVING for a in addresses)

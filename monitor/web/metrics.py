@@ -1,0 +1,246 @@
+"""What does Prometheus read? The families of the service, made from one Status whenever somebody asks."""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from alerting.model import Severity
+from checks.model import Family, Health
+from monitor.probe.stats import DURATION_BOUNDS, Histogram
+from monitor.state.status import PROPAGATION_BOUNDS, Measures, Status, Zones, ZoneStatus
+from monitor.web.zone_metrics import series
+
+Labels = tuple[str, ...]
+Samples = Iterable[tuple[Labels, float]]
+
+END = b"# EOF\n"
+"""The last line of OpenMetrics; the other format has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of the zones: of all in numbers, and of some, whose pictures these are, in series of their own."""
+
+    health: Mapping[Health, int]
+    zones: Sequence[ZoneStatus] = ()
+    left_out: int = 0
+
+
+async def tell(zones: Zones, most: int) -> Told:
+    """All zones get series of their own as long as there are at most so many; above that those that are not good do,
+    the worst first, and of them as many. Draws on the event loop, some pictures at a time.
+    """
+    chosen = tuple(Health) if len(zones) <= most else (Health.BAD, Health.UNKNOWN)
+    pictures, _ = await zones.part("", chosen, 0, most, by_name=len(zones) <= most)
+    return Told(zones.tally(), pictures, max(0, len(zones) - len(pictures)))
+
+
+def render(status: Status, told: Told, measures: Measures, now: datetime, accept: str = "") -> tuple[bytes, str]:
+    """The page of /metrics and its content type: Prometheus text, or OpenMetrics where ``accept`` asks for it.
+
+    Pure and slow (some microseconds a sample): to be called in a thread.
+    """
+    encode, content_type = _encoder(accept)
+    text, zones = encode(Families(status, told, measures)), series(told.zones, now).encode()
+    if not text.endswith(END):
+        return text + zones, content_type
+    return text.removesuffix(END) + zones + END, content_type
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """As prometheus_client negotiates, but a version that is no version gets plain text instead of a TypeError."""
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):
+        return generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """A prometheus_client collector of all but single zones, over values that do not change."""
+
+    status: Status
+    told: Told
+    measures: Measures
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._service()
+        yield from self._alerting()
+        yield from self._asking()
+        yield from self._zones()
+
+    def _service(self) -> Iterator[Metric]:
+        status = self.status
+        yield InfoMetricFamily(
+            "soawatch_build",
+            "What is running; always 1.",
+            value={"version": status.version, "python": platform.python_version()},
+        )
+        yield _gauge("soawatch_start_time_seconds", "When the service started.", status.started.timestamp())
+        yield _gauge(
+            "soawatch_config_last_reload_successful",
+            "1: the configuration file is in force as it is.",
+            status.config_ok,
+        )
+        if status.config_loaded is not None:
+            yield _gauge(
+                "soawatch_config_last_reload_success_timestamp_seconds",
+                "When a configuration was last taken over.",
+                status.config_loaded.timestamp(),
+            )
+        yield _gauge("soawatch_store_up", "1: the database takes what is to be kept.", status.store_ok)
+        yield _counter(
+            "soawatch_database_recreated",
+            "How often the files of the database were deleted or overwritten under the running service, and made anew.",
+            self.measures.recreated,
+        )
+        yield _gauges(
+            "soawatch_vantage_blind",
+            "1: nothing at all answers the monitor over this address family, so it accuses nobody.",
+            ("family",),
+            (((family.value,), family.value in status.blind) for family in Family),
+        )
+
+    def _alerting(self) -> Iterator[Metric]:
+        status, measures = self.status, self.measures
+        opened = [i.severity for i in status.incidents.values() if i.phase == "open"]
+        yield _gauges(
+            "soawatch_incidents_open",
+            "Incidents that are open now.",
+            ("severity",),
+            (((str(severity),), opened.count(severity)) for severity in Severity),
+        )
+        yield _counters(
+            "soawatch_notifications",
+            "Attempts to hand a notification to a receiver, by how they ended.",
+            ("receiver", "outcome"),
+            measures.notifications.items(),
+        )
+        yield _gauge("soawatch_outbox_pending", "Notifications that wait to be delivered.", status.outbox_pending)
+
+    def _asking(self) -> Iterator[Metric]:
+        measures, sweeps = self.measures, self.status.sweeps.values()
+        finished = [(s.check, s.started, s.finished) for s in sweeps if s.finished is not None]
+        yield _gauges(
+            "soawatch_sweep_duration_seconds",
+            "How long the last complete sweep took.",
+            ("check",),
+            (((check,), (end - start).total_seconds()) for check, start, end in finished),
+        )
+        yield _gauges(
+            "soawatch_last_sweep_timestamp_seconds",
+            "When the last complete sweep ended.",
+            ("check",),
+            (((check,), end.timestamp()) for check, _, end in finished),
+        )
+        yield _counters(
+            "soawatch_sweeps_missed",
+            "Sweeps that did not start because the one before was still running.",
+            ("check",),
+            (((s.check,), s.missed) for s in sweeps),
+        )
+        yield _counters(
+            "soawatch_check_failures",
+            "Zones a check could not judge because of a bug of its own.",
+            ("check",),
+            (((check,), count) for check, count in measures.failures.items()),
+        )
+        yield _counters(
+            "soawatch_rounds",
+            "Rounds by what they took: judged, or quiet, where every address said what it had said before.",
+            ("kind",),
+            (((kind,), count) for kind, count in measures.rounds.items()),
+        )
+        yield from self._probing()
+
+    def _probing(self) -> Iterator[Metric]:
+        probe = self.measures.probe
+        yield _counters(
+            "soawatch_queries",
+            "Queries by what became of them.",
+            ("server", "transport", "outcome"),
+            probe.queries.items(),
+        )
+        yield _histograms(
+            "soawatch_query_duration_seconds",
+            "How long answers took; what was not answered has no duration.",
+            ("server", "transport"),
+            DURATION_BOUNDS,
+            probe.durations.items(),
+        )
+        yield _counters(
+            "soawatch_answers_discarded",
+            "Packets thrown away: wrong id, wrong question, wrong source, or not to be understood.",
+            ("server",),
+            (((server,), count) for server, count in probe.discarded.items()),
+        )
+        yield _counter(
+            "soawatch_worker_deaths",
+            "Processes that ask for us, died, and were started again; what they had asked was asked anew.",
+            self.measures.deaths,
+        )
+        yield _histograms(
+            "soawatch_propagation_seconds",
+            "How long a new version took from its first sight anywhere to this server.",
+            ("server",),
+            PROPAGATION_BOUNDS,
+            (((server,), histogram) for server, histogram in self.measures.propagation.items()),
+        )
+
+    def _zones(self) -> Iterator[Metric]:
+        told = self.told
+        yield _gauges(
+            "soawatch_zones",
+            "Watched zones by health.",
+            ("health",),
+            (((kind.value,), told.health.get(kind, 0)) for kind in Health),
+        )
+        yield _gauge(
+            "soawatch_metrics_zones_left_out",
+            "Zones without series of their own here, because there are more than metrics.max_zones.",
+            told.left_out,
+        )
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=float(value))
+
+
+def _gauges(name: str, text: str, labels: Labels, samples: Samples) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, float(value))
+    return family
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=float(value))
+
+
+def _counters(name: str, text: str, labels: Labels, samples: Samples) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, float(value))
+    return family
+
+
+def _histograms(
+    name: str, text: str, labels: Labels, bounds: tuple[float, ...], series: Iterable[tuple[Labels, Histogram]]
+) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=labels)
+    les = [*map(str, bounds), "+Inf"]
+    for values, histogram in series:
+        family.add_metric(values, list(zip(les, accumulate(histogram.buckets), strict=True)), histogram.total)
+    return family

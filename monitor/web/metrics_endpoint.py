@@ -1,0 +1,64 @@
+"""How do many scrapes at once cost one rendering, and none of it the event loop?"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitor.state.status import Status
+from monitor.web.context import View, WebContext
+from monitor.web.metrics import render, tell
+from monitor.web.snapshot import Shown, same
+
+FRESH = timedelta(seconds=1)
+KEPT = 8
+"""Renderings that are kept, for as many views and formats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """One text under way or done, and of what and when it is."""
+
+    status: Status
+    at: datetime
+    text: asyncio.Task[tuple[bytes, str]]
+
+    def serves(self, status: Status, now: datetime) -> bool:
+        """Whoever asks while it is under way shares it; once done it lasts a second, or until the picture changes."""
+        if not self.text.done():
+            return True
+        return same(self.status, status) and now - self.at < FRESH and self.text.exception() is None
+
+
+class Scrape:
+    """The endpoint of /metrics. The latest renderings are kept, one for each view and format."""
+
+    def __init__(self, context: WebContext, shown: Shown) -> None:
+        self._context = context
+        self._shown = shown
+        self._made: dict[tuple[View, str], Rendering] = {}
+
+    async def serve(self, request: Request) -> Response:
+        view: View = request.state.view
+        accept = request.headers.get("accept", "")[:1000]
+        key = (view, accept)
+        now, status = self._context.now(), self._shown.status(view)
+        made = self._made.get(key)
+        if made is None or not made.serves(status, now):
+            made = Rendering(status, now, asyncio.create_task(self._render(view, status, now, accept)))
+            self._keep(key, made)
+        body, content_type = await asyncio.shield(made.text)
+        return Response(body, headers={"Content-Type": content_type})
+
+    async def _render(self, view: View, status: Status, now: datetime, accept: str) -> tuple[bytes, str]:
+        """The pictures it takes are drawn here; what takes long, the text, is made in a thread."""
+        told = await tell(status.zones, self._context.settings.max_zones)
+        return await asyncio.to_thread(render, status, told, self._shown.measures(view), now, accept)
+
+    def _keep(self, key: tuple[View, str], made: Rendering) -> None:
+        self._made.pop(key, None)
+        self._made[key] = made
+        while len(self._made) > KEPT:
+            del self._made[next(iter(self._made))]

@@ -1,0 +1,53 @@
+"""Which picture does this request see? What is made from a Status is made once, and kept until the next one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+
+from alerting.model import Incident
+from monitor.state.ports import RunRow
+from monitor.state.status import Measures, ServerTally, Status
+from monitor.web.context import View, WebContext
+from monitor.web.redaction import Parted, public, public_incident, public_measures, public_runs
+
+TICKING = "heartbeat"
+"""The one field of a Status that moves though nothing else does."""
+
+
+def same(one: Status, other: Status) -> bool:
+    """Whether both show the same: one was made from the other, and nothing but the heartbeat was replaced."""
+    return one is other or all(
+        getattr(one, part.name) is getattr(other, part.name) for part in fields(Status) if part.name != TICKING
+    )
+
+
+class Shown:
+    """Every page, the API and the metrics take what they show from here, so that nothing goes past the veil."""
+
+    def __init__(self, context: WebContext) -> None:
+        self._context = context
+        self._parted: Parted | None = None
+
+    def _now(self) -> Parted:
+        status = self._context.status()
+        if self._parted is None or not same(self._parted.whole, status):
+            self._parted = public(status, self._parted)
+        return self._parted
+
+    def status(self, view: View) -> Status:
+        status = self._context.status()
+        return status if view is View.WHOLE else replace(self._now().public, heartbeat=status.heartbeat)
+
+    def measures(self, view: View) -> Measures:
+        measures = self._context.measures()
+        return measures if view is View.WHOLE else public_measures(measures, self._now().veil)
+
+    def runs(self, view: View, rows: Sequence[RunRow]) -> Sequence[RunRow]:
+        return rows if view is View.WHOLE else public_runs(rows, self._now().veil)
+
+    def incidents(self, view: View, kept: Sequence[Incident]) -> list[Incident]:
+        if view is View.WHOLE:
+            return list(kept)
+        return [shown for i in kept if (shown := public_incident(i, self._now().veil)) is not None]
+
+    def servers(self, view: View) -> Mapping[str, ServerTally]:
+        return self.status(view).zones.servers()

@@ -1,0 +1,67 @@
+"""What does Prometheus read of single zones? Written by hand: there may be tens of thousands of lines."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from alerting.model import Phase
+from checks.model import Health
+from monitor.state.status import AddressStatus, ZoneStatus
+
+STANDING = (Phase.PENDING, Phase.FIRING)
+"""A finding that is on its way out stands no longer, though its alert has not settled yet."""
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
+
+
+def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
+    """Gauges as the text formats of Prometheus and OpenMetrics both have them: without the end that one wants."""
+    healthy, found, serials, lags, expiries = (
+        _family("soawatch_zone_healthy", "1: all is well; 0: it is not; absent: it cannot be told."),
+        _family("soawatch_finding", "1 while the finding stands."),
+        _family("soawatch_zone_serial", "SOA serial this address serves; absent while it serves none."),
+        _family(
+            "soawatch_zone_lag_seconds",
+            "How long this address has been behind the reference; absent while it serves no version.",
+        ),
+        _family(
+            "soawatch_zone_expiry_timestamp_seconds",
+            "When this address stops serving the zone unless it hears from its primary; absent where not known.",
+        ),
+    )
+    for zone in zones:
+        name = _quoted(zone.name)
+        if zone.health is not Health.UNKNOWN:
+            healthy.append(f"soawatch_zone_healthy{{zone={name}}} {int(zone.health is Health.GOOD)}\n")
+        found += _findings(zone, name)
+        for address in zone.addresses:
+            labels = f'{{zone={name},server={_quoted(address.server)},address="{address.address}"}}'
+            if address.serial is not None:
+                serials.append(f"soawatch_zone_serial{labels} {address.serial}\n")
+            if (lag := _lag(address, now)) is not None:
+                lags.append(f"soawatch_zone_lag_seconds{labels} {lag}\n")
+            if address.expires is not None:
+                at = address.expires.timestamp()
+                expiries.append(f"soawatch_zone_expiry_timestamp_seconds{labels} {at}\n")
+    return "".join(line for family in (healthy, found, serials, lags, expiries) for line in family)
+
+
+def _family(name: str, text: str) -> list[str]:
+    return [f"# HELP {name} {text}\n# TYPE {name} gauge\n"]
+
+
+def _findings(zone: ZoneStatus, name: str) -> Iterator[str]:
+    """One line for each set of labels: several addresses or subjects of a server share it."""
+    labels = {(f.server or "", f.code, str(f.severity)): None for f in zone.findings if f.phase in STANDING}
+    for server, code, severity in labels:
+        yield (
+            f'soawatch_finding{{zone={name},server={_quoted(server)},code={_quoted(code)},severity="{severity}"}} 1\n'
+        )
+
+
+def _quoted(text: str) -> str:
+    return f'"{text.translate(_ESCAPES)}"'
+
+
+def _lag(address: AddressStatus, now: datetime) -> float | None:
+    lag = address.lag(now)
+    return None if lag is None else max(0.0, lag.total_seconds())

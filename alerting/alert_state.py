@@ -1,4 +1,4 @@
-"""Does a finding stand long enough to be an alert, and has it been gone long enough to be over?
+"""The state machine of an alert: grace before it fires, settle before it is resolved.
 
     OK --bad--> PENDING --bad for grace--> FIRING --good--> RECOVERING --good for settle--> OK
                    `--good--> OK              ^------bad------'

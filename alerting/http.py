@@ -1,4 +1,4 @@
-"""How is a signed document handed to an HTTP receiver, and what does its answer mean?"""
+"""Sends a signed document to an HTTP receiver, and says what its answer means."""
 
 import asyncio
 import ipaddress

@@ -1,4 +1,4 @@
-"""Who must hear of an incident?"""
+"""Routes: which receivers hear of an incident."""
 
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase

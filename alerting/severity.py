@@ -1,4 +1,4 @@
-"""How severe is a code, for this operator?"""
+"""The severity of a code: the operator's, or else the default."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How is a label of a domain name read by people?"""
+"""Labels of domain names as people read them (IDNA)."""
 
 import idna
 

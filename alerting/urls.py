@@ -1,4 +1,4 @@
-"""Can something be sent to this URL or host at all, and is anything in the URL that nobody should read?"""
+"""Refuses URLs and hosts that nothing can be sent to, and finds secrets in URLs that nobody should read."""
 
 import re
 import socket

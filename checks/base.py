@@ -1,4 +1,4 @@
-"""What is a check? Settings as fields, two pure verbs."""
+"""The Check protocol: settings as fields, two pure verbs."""
 
 from collections.abc import Iterable
 from datetime import timedelta

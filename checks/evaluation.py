@@ -1,4 +1,4 @@
-"""What does one check say of one zone, when all that can go wrong with saying it has been taken in?"""
+"""Runs one check over one zone's poll, and turns all that can go wrong with that into its verdict."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Do all servers name the same nameservers for the zone, and can all of those be found, and are they watched?"""
+"""The check ns-set: all servers name the same nameservers, and all of those can be found and are watched."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

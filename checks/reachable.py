@@ -1,4 +1,4 @@
-"""Does every address of every server answer for the zone, over UDP and over TCP?"""
+"""The check reachable: every address of every server answers for the zone, over UDP and over TCP."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Are chosen records the same on all servers, and what they are expected to be?"""
+"""The check records: chosen records are the same on all servers, and what they are expected to be."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

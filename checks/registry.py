@@ -1,4 +1,4 @@
-"""Which checks are there?"""
+"""The registry of checks."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Do servers on the same version give the same SOA?"""
+"""The check soa-fields: servers on the same version give the same SOA."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Is every address on the zone's newest version, and how late is it if not?"""
+"""The check soa-serial: every address is on the zone's newest version, or how late it is."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

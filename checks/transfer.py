@@ -1,4 +1,4 @@
-"""Is the zone transfer given to those who must have it, and to nobody else?"""
+"""The check transfer: the zone is given to those who must have it, and to nobody else."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

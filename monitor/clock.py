@@ -1,4 +1,4 @@
-"""What time is it? The only module that reads a clock."""
+"""The clock: the only module that reads one."""
 
 import os
 import time

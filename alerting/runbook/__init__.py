@@ -1,4 +1,4 @@
-"""What does each code mean, where does it come from, and what mends it?"""
+"""The runbook: what each code means, where it comes from, and what mends it."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""What do the codes mean that say how a server answers?"""
+"""Runbook entries of the codes that say how a server answers."""
 
 from alerting.runbook.entry import Cure, Entry
 from alerting.runbook.fixes import CAPTURE, FETCH, LISTEN, SERVE

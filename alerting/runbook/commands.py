@@ -1,4 +1,4 @@
-"""Which command lines show a finding?"""
+"""Command lines that show a finding."""
 
 from shlex import quote
 

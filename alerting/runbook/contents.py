@@ -1,4 +1,4 @@
-"""What do the codes mean that say that servers answer differently?"""
+"""Runbook entries of the codes that say that servers answer differently."""
 
 from alerting.runbook.entry import Cure, Entry
 from alerting.runbook.fixes import RELOAD, SELF

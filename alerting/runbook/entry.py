@@ -1,4 +1,4 @@
-"""What does the catalogue say of a code?"""
+"""What the runbook holds of one code."""
 
 from dataclasses import dataclass, fields
 

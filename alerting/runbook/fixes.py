@@ -1,4 +1,4 @@
-"""Which cures serve more than one code?"""
+"""Fixes that serve more than one code."""
 
 from alerting.runbook.entry import Cure
 

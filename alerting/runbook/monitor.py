@@ -1,4 +1,4 @@
-"""What do the codes mean that the monitor says of itself?"""
+"""Runbook entries of the codes that the monitor says of itself."""
 
 from alerting.runbook.entry import Entry
 from alerting.runbook.fixes import SELF

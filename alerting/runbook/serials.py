@@ -1,4 +1,4 @@
-"""What do the codes mean that say which version a server serves?"""
+"""Runbook entries of the codes that say which version a server serves."""
 
 from alerting.runbook.entry import Cure, Entry
 from alerting.runbook.fixes import ACROSS, FETCH, SERIAL

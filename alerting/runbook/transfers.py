@@ -1,4 +1,4 @@
-"""What do the codes mean that say who may have a whole zone?"""
+"""Runbook entries of the codes that say who may have a whole zone."""
 
 from alerting.runbook.entry import Cure, Entry
 from alerting.runbook.fixes import ALLOW, DENY

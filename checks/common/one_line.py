@@ -1,4 +1,4 @@
-"""What of a text may go to a terminal, or into a line of a log?"""
+"""Escapes text for a terminal, or for a line of a log."""
 
 
 def one_line(text: str) -> str:

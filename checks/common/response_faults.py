@@ -1,4 +1,4 @@
-"""What is wrong with an answer to the apex SOA question, if anything?
+"""Classifies what is wrong with an answer to the apex SOA question, if anything.
 
 By rcode, authority, shape and extended error (RFC 8914) together, never by rcode alone: the four common servers
 say the same thing differently, and different things alike.

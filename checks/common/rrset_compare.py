@@ -1,4 +1,4 @@
-"""Do all addresses give the same for an RRset, as far as their versions of the zone can be compared?
+"""Compares an RRset over all addresses, as far as their versions of the zone can be compared.
 
 An answer is tied to a version by asking the SOA before and after it. If the serial moved in between it is tied to
 nothing and left out. If it came from a machine behind that address (NSID) of which no SOA was seen, it may show that

@@ -1,4 +1,4 @@
-"""Which of two serials is newer? Serial number arithmetic, RFC 1982 with SERIAL_BITS = 32."""
+"""Serial number arithmetic (RFC 1982 with SERIAL_BITS = 32): which of two serials is newer."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""How are times, durations and lists said in plain words?"""
+"""Times, durations and lists in plain words."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Which versions of a serial space still matter, and in which order did they come?"""
+"""The versions of a serial group that still matter, in the order in which they came."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which zones are there? A hundred thousand of them need hardly more than their names: most are served alike."""
+"""All zones in a table. A hundred thousand need hardly more than their names: most are served alike."""
 
 from array import array
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""What does one look at one address make of what it stood at, and what one at the primary of the reference?"""
+"""Updates the state of one address by one look at it, and of the reference by one at the primary."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""In one word, how is an address doing?"""
+"""The status of an address in one word."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""How is the ledger of a zone that stands still kept in some fifty octets?
+"""Packs the ledger of a zone that stands still into some fifty octets.
 
 It stands still when nothing is in doubt, each space has one version and a reference (or none, as nobody has ever served
 any), and every address either serves its reference or serves nothing: then only what ticks will change until something

@@ -1,4 +1,4 @@
-"""Is it us? What the monitor hears over each address family, so that a blind vantage accuses nobody.
+"""What the monitor hears over each address family, so that one which is offline accuses nobody.
 
 The monitor is *dark* over a family when nothing at all comes back over it, and that cannot be blamed on the servers:
 

@@ -1,4 +1,4 @@
-"""What have many ledgers in common, so that each of them need only have its number?"""
+"""Interns what many ledgers have in common, so that each of them need only have its number."""
 
 from collections.abc import Iterable
 from threading import Lock

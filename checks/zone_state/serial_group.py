@@ -1,4 +1,4 @@
-"""What does a round teach about one serial space: its reference, its versions, and each address in it?
+"""Updates one serial group by a poll: its reference, its versions, and each address in it.
 
 The reference is the primary's serial, where a primary is named, is in that group and answers. While it is silent
 its last known serial stays, unless another address goes on to a newer one. A primary that never answered anybody

@@ -1,4 +1,4 @@
-"""Who has served which version of a zone since when, and how late does that make each address?"""
+"""The ledger of a zone: who has served which version since when, and how late that makes each address."""
 
 from datetime import datetime, timedelta
 

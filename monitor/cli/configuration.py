@@ -1,4 +1,4 @@
-"""What does the configuration say, or how does the command end when it says nothing sensible?"""
+"""Reads the configuration for a command, which ends when it cannot be used."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What does soawatch notice, and how fast? The bundled pair is broken and mended while the service watches it."""
+"""The demo: the bundled pair is broken and mended while the service watches it."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence

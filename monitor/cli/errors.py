@@ -1,4 +1,4 @@
-"""How does a command end when it cannot do what it was asked?"""
+"""Ends a command that cannot do what it was asked."""
 
 
 class Failure(Exception):

@@ -1,4 +1,4 @@
-"""What does a code mean, in plain text?"""
+"""What a code means, in plain text."""
 
 from textwrap import fill, indent
 

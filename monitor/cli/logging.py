@@ -1,4 +1,4 @@
-"""How does the log look? Lines for people on a terminal, JSON for machines; always on stderr, always escaped."""
+"""The log: lines for people on a terminal, JSON for machines; always on stderr, always escaped."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What can be asked of soawatch on the command line?"""
+"""The command line: all commands of soawatch."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What do Nagios, Icinga and their like read of a look at a zone? (Monitoring Plugins Development Guidelines)"""
+"""Plugin output for Nagios, Icinga and their like (Monitoring Plugins Development Guidelines)."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""How do commands take a file of the configuration?"""
+"""Options that several commands have in common."""
 
 from pathlib import Path
 

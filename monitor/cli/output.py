@@ -1,4 +1,4 @@
-"""How is a look at a zone told to people, and to programs?"""
+"""Prints a look at a zone for people, and for programs."""
 
 import os
 from collections.abc import Iterator

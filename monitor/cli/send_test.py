@@ -1,4 +1,4 @@
-"""soawatch notify-test: does this receiver hear us?"""
+"""soawatch notify-test: sends a test notification to a receiver."""
 
 from datetime import timedelta
 from pathlib import Path

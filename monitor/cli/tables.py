@@ -1,4 +1,4 @@
-"""How does a command print what it found, table by table?"""
+"""Prints tables on a terminal."""
 
 import sys
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""How is it told why a zone stands as it does: what was asked, what came back, and who would hear of it?"""
+"""Tells why a zone stands as it does: what was asked, what came back, and who would hear of it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Which address is written here?"""
+"""Reads addresses with ports."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""What is allowed but hardly meant?"""
+"""Warns of what is allowed but hardly meant."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping

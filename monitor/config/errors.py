@@ -1,4 +1,4 @@
-"""What is wrong with the configuration, where, and what was perhaps meant?"""
+"""Mistakes in the configuration: what is wrong, where, and what was perhaps meant."""
 
 import difflib
 import json

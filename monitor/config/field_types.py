@@ -1,4 +1,4 @@
-"""What forms may a value of the file take?"""
+"""The types of values that the file may hold."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What may stand in the file, key by key, before names are resolved and defaults filled in?
+"""The file as pydantic models, key by key, before names are resolved and defaults filled in.
 
 A field left out is None and gets its default where the configuration is built (monitor/config/model.py and the
 dataclasses of checks and notifiers). A field or an element of a list is also None once it was found wrong and

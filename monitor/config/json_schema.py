@@ -1,4 +1,4 @@
-"""What would an editor have to know to complete and check the file?"""
+"""The JSON schema by which editors complete and check the file."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which TSIG keys are there?"""
+"""Reads the TSIG keys."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""What does the configuration say?"""
+"""Loads the configuration."""
 
 from collections.abc import Mapping
 from dataclasses import replace

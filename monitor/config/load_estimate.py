@@ -1,4 +1,4 @@
-"""How many questions a second does this configuration put to each server?"""
+"""Estimates how many questions a second the configuration puts to each server."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Whose is a file that may not be read or written, and who are we? What an operator needs to know to mend it."""
+"""Owner, mode and user of a file that may not be read or written: what an operator needs to know to mend it."""
 
 import grp
 import os

@@ -1,4 +1,4 @@
-"""Who is to be told, and of what?"""
+"""Reads the receivers, and the routes to them."""
 
 import dataclasses
 import pkgutil

@@ -1,4 +1,4 @@
-"""Which records are to be compared, and what should they say?"""
+"""Reads the records that are to be compared, and what they should say."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Where is the secret?"""
+"""Reads secrets: written in the file, in a file of their own, in the environment, or handed over as a credential."""
 
 import base64
 import os

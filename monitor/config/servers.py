@@ -1,4 +1,4 @@
-"""Which nameservers are there?"""
+"""Reads the nameservers."""
 
 from collections.abc import Mapping
 from contextlib import suppress

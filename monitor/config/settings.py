@@ -1,4 +1,4 @@
-"""How does a table of the file become the dataclass whose fields are its settings?
+"""Turns a table of the file into the dataclass whose fields are its settings.
 
 Checks and notifiers describe their settings themselves: the fields of the dataclass are the keys, the annotations
 the types, the defaults the defaults, and what its metadata calls ``bounds`` (ge, gt, le, lt) the numbers that make

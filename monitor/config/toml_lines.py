@@ -1,4 +1,4 @@
-"""On which line of the file does a key stand?"""
+"""Finds the line of the file on which a key stands."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Is the file TOML, and does it hold only what may stand in it?"""
+"""Reads the file as TOML, and refuses what may not stand in it."""
 
 import copy
 import re

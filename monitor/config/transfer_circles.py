@@ -1,4 +1,4 @@
-"""Do transfers go in a circle? What a zone is transferred from must end at a server that has it from nobody."""
+"""Refuses transfers in a circle: what a zone is transferred from must end at a server that has it from nobody."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Which zones are there in all, those of the configuration and those of its lists, and how is each written?"""
+"""All zones, those of the configuration and those of its lists, and how each is written."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Which zones do the lists name, files beside the configuration that may hold hundreds of thousands?"""
+"""Reads lists of zones, files beside the configuration that may hold hundreds of thousands."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress

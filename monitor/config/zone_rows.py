@@ -1,4 +1,4 @@
-"""Which names stand in a file of zones, and which options beside them?
+"""Reads the rows of a file of zones: names, and options beside them.
 
 There may be hundreds of thousands: files are read in blocks, names that need no looking at are not looked at one by
 one, and options are handed on once for each way they are written, not for each row.

@@ -1,4 +1,4 @@
-"""Which zones are watched, on which servers, and what is expected of them?"""
+"""Reads the zones: on which servers they are watched, and what is expected of them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

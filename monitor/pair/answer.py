@@ -1,4 +1,4 @@
-"""What does an authoritative server answer to this question? (RFC 1034 section 4.3.2, RFC 4592)"""
+"""Answers a question as an authoritative server does (RFC 1034 section 4.3.2, RFC 4592)."""
 
 import dns.flags
 import dns.name

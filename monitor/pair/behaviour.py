@@ -1,4 +1,4 @@
-"""How does a server behave? The settings that a fault changes."""
+"""The behaviour of a server: the settings that a fault changes."""
 
 from dataclasses import dataclass
 from enum import StrEnum

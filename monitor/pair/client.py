@@ -1,4 +1,4 @@
-"""How does one server ask another? One question over UDP, or one over TCP with as many messages as come."""
+"""Asks another server: one question over UDP, or one over TCP with as many messages as come."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable

@@ -1,4 +1,4 @@
-"""Which configuration of soawatch watches this pair?"""
+"""The configuration of a soawatch that watches the pair."""
 
 from collections.abc import Iterable
 

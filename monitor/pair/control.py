@@ -1,4 +1,4 @@
-"""How is a running pair told to break, to mend and to change? One line of JSON each way, over a local socket."""
+"""The control socket by which a running pair is broken, mended and changed: one line of JSON each way."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""How does a nameserver speak on one address? UDP and TCP on the same port, faults of the wire included."""
+"""A nameserver on one address: UDP and TCP on the same port, faults of the wire included."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What goes back for one packet that came in? Everything between the octets, and no socket."""
+"""Replies to one packet: everything between the octets, and no socket."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace

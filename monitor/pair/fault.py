@@ -1,4 +1,4 @@
-"""What is a fault?"""
+"""A fault that can be switched on and off."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

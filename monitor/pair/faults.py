@@ -1,4 +1,4 @@
-"""Which faults of an operator's life can the pair play, and what should soawatch say of each?"""
+"""The table of faults that the pair can play, and what soawatch should say of each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

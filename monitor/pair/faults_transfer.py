@@ -1,4 +1,4 @@
-"""Which faults lie in how a zone is handed over?"""
+"""Faults in how a zone is handed over."""
 
 from monitor.pair.behaviour import Stream, Transfers
 from monitor.pair.fault import row

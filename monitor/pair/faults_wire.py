@@ -1,4 +1,4 @@
-"""Which faults lie in how a server is reached, and in how it answers?"""
+"""Faults in how a server is reached, and in how it answers."""
 
 from monitor.pair.behaviour import Answers, Condition, Edns, Tcp, Wire
 from monitor.pair.fault import row

@@ -1,4 +1,4 @@
-"""Which faults lie in the zone that a server holds?"""
+"""Faults in the zone that a server holds."""
 
 from monitor.pair.behaviour import Condition
 from monitor.pair.fault import row

@@ -1,4 +1,4 @@
-"""What does a server, or somebody in its place, send that it should not?"""
+"""Packets that a server, or somebody in its place, should not send."""
 
 import random
 import struct

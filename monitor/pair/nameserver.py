@@ -1,4 +1,4 @@
-"""What is one nameserver: the zones it holds, the keys it knows, how it behaves, where it listens?"""
+"""A nameserver: the zones it holds, the keys it knows, how it behaves, where it listens."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""How is a secondary told that its zone has changed? (RFC 1996)"""
+"""Sends NOTIFY to secondaries (RFC 1996)."""
 
 import secrets
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How do a primary and its secondary run together, and how are they broken and mended?"""
+"""A primary and its secondary, run together, broken and mended."""
 
 import asyncio
 import base64

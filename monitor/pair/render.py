@@ -1,4 +1,4 @@
-"""How does an answer become octets that fit?"""
+"""Renders an answer into octets that fit."""
 
 import dns.exception
 import dns.flags

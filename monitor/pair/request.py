@@ -1,4 +1,4 @@
-"""What does this packet ask, and what can be said about it before any zone is looked at?"""
+"""Reads a request, and says what can be said of it before any zone is looked at."""
 
 import struct
 from dataclasses import dataclass

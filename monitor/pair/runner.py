@@ -1,4 +1,4 @@
-"""How does a pair run in the foreground, for people to try soawatch, or their own tools, on it?"""
+"""Runs a pair in the foreground, for people to try soawatch, or their own tools, on it."""
 
 import asyncio
 import signal

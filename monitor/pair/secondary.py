@@ -1,4 +1,4 @@
-"""When does a secondary look at its primary, and what becomes of its copy? (RFC 1034 section 4.3.5, RFC 7314)"""
+"""A secondary: when it looks at its primary, and what becomes of its copy (RFC 1034 section 4.3.5, RFC 7314)."""
 
 import asyncio
 from collections.abc import Callable, Iterable

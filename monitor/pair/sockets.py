@@ -1,4 +1,4 @@
-"""Which port is free for UDP and TCP at once, on loopback and nowhere else?"""
+"""Finds a port that is free for UDP and TCP at once, on loopback and nowhere else."""
 
 import errno
 import ipaddress

@@ -1,4 +1,4 @@
-"""Who is given the zone, and in which messages? (RFC 5936, RFC 1995)"""
+"""Gives zones away: to whom, and in which messages (RFC 5936, RFC 1995)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

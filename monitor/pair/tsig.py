@@ -1,4 +1,4 @@
-"""Is this message signed by someone we know, and how is our answer signed? (RFC 8945)"""
+"""Verifies and signs messages (TSIG, RFC 8945)."""
 
 import struct
 from collections.abc import Mapping

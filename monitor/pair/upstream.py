@@ -1,4 +1,4 @@
-"""What does the primary have, and how is its zone fetched? (RFC 1034 section 4.3.5, RFC 5936, RFC 1995)"""
+"""Asks the primary what it has, and fetches its zone (RFC 1034 section 4.3.5, RFC 5936, RFC 1995)."""
 
 import contextlib
 import secrets

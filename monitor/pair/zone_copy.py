@@ -1,4 +1,4 @@
-"""What does a server hold of a zone, and what of that does it serve right now?"""
+"""A server's copy of a zone, and what of that it serves right now."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

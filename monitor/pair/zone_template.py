@@ -1,4 +1,4 @@
-"""What is in a zone of the pair's own?"""
+"""The template of the pair's own zones."""
 
 from dataclasses import dataclass
 

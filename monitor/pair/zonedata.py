@@ -1,4 +1,4 @@
-"""What is in one version of a zone, and how does it differ from another?"""
+"""One version of a zone, and how it differs from another."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

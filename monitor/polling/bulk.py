@@ -1,4 +1,4 @@
-"""How are very many zones asked for their serial at once? In columns in, in columns out: the seam of the fast road.
+"""BulkProber's seam: very many zones asked for their serial at once, in columns in, in columns out.
 
 What is asked, and in which order, is what ``checks.soa_serial`` asks of each zone: every secondary for the SOA over
 UDP, with NSID and EXPIRE, then the primary. A zone whose every address says what it said before is *quiet*:

@@ -1,4 +1,4 @@
-"""Who asks for the serials: this process, or others beside it?"""
+"""Chooses who asks for the serials: this process, or workers beside it."""
 
 from monitor.clock import Now
 from monitor.config.model import Config

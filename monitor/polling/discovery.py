@@ -1,4 +1,4 @@
-"""Which zones are on which servers, at which addresses, now that names have been resolved?"""
+"""Resolves which zones are on which servers, at which addresses."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping

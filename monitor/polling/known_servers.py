@@ -1,4 +1,4 @@
-"""Where did the servers stand when the service last ran? For a start while the resolver is dead."""
+"""Where the servers stood when the service last ran, for a start while the resolver is dead."""
 
 from collections.abc import Iterator, Mapping
 

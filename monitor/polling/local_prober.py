@@ -1,4 +1,4 @@
-"""Which zones of a chunk say what they said before? The canvass on the engine of this very process."""
+"""The bulk prober on the engine of this very process."""
 
 import asyncio
 from array import array

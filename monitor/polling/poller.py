@@ -1,4 +1,4 @@
-"""Who is being asked now? The sweeps under way, and what a new plan changes for them."""
+"""Asks the zones of the present plan: the sweeps under way, and what a new plan changes for them."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""What does the resolver say of these names?"""
+"""Asks the resolver for addresses and NS sets."""
 
 import asyncio
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""In which order are the zones of a roll asked, and when does each have its turn?"""
+"""The order in which the zones of a table are asked, and when each has its turn."""
 
 from array import array
 from bisect import bisect_left, bisect_right

@@ -1,4 +1,4 @@
-"""All zones are called, and each says which serial it has: which must be judged, and which can be passed over?
+"""The sweep of soa-serial: every zone says which serial it has, and only what changed is judged.
 
 This is the sweep of soa-serial. The canvass asks what the check asks, in the check's order; only where an address is
 dead over UDP it does not know how to go on, and the check is asked what it still wants to know.

@@ -1,4 +1,4 @@
-"""One check asks its zones once, spread over time: what does each answer?"""
+"""The sweep of any other check: its zones are asked once, spread over time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence

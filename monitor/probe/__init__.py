@@ -1,1 +1,1 @@
-"""What does this address answer? Asks the network and says what became of every question."""
+"""Asks nameservers, and says what became of every question."""

@@ -1,4 +1,4 @@
-"""What became of these queries? The prober of the service: short questions over few ports, the rest by the other."""
+"""The prober of the service: short questions by the engine, the rest by the client."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence

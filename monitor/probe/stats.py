@@ -1,4 +1,4 @@
-"""How much was asked, and how long did it take?"""
+"""Counts what was asked, and how long it took."""
 
 from bisect import bisect_left
 from collections import Counter

@@ -1,4 +1,4 @@
-"""How do receivers hear of it while the disk takes no outbox? Straight from memory, each in order and on its own."""
+"""Tells receivers straight from memory while the disk takes no outbox, each in order and on its own."""
 
 import asyncio
 from collections import defaultdict

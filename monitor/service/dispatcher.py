@@ -1,5 +1,4 @@
-"""Who takes up what the outbox holds, and what becomes of it? At least once, in order per incident, one at a time
-per receiver, so that a receiver that hangs delays nobody else."""
+"""Delivers the outbox: at least once, in order per incident; a receiver that hangs delays nobody else."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What does a configuration mean for the parts that run?"""
+"""The plan: what a configuration means for the parts that run."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How do rounds travel within one process? Through a queue that makes the askers wait when the judge is behind."""
+"""The queue between those who ask and the evaluator; it makes them wait when that one is behind."""
 
 import asyncio
 from collections import deque

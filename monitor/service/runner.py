@@ -1,4 +1,4 @@
-"""How does a service live until a signal ends it?"""
+"""Runs a service until a signal ends it."""
 
 import asyncio
 import gc

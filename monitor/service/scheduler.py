@@ -1,4 +1,4 @@
-"""When is it time? A handful of jobs, one per check, never one per zone."""
+"""The scheduler: a handful of jobs, one per check, never one per zone."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Where in a long column is what is asked for? A column has an octet for each zone, and none is looked at in Python."""
+"""Searches long columns that have an octet for each zone, none of which is looked at in Python."""
 
 from array import array
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Which zones stand still? What is known of them, in columns: a few octets each instead of objects.
+"""What is known of zones that stand still, in columns: a few octets each instead of objects.
 
 A zone stands still when the road has found nothing pending about it: it is *fit* to be passed over while it says the
 same. What that takes is in ``fast_path``; here are only the columns, by the zone's number in the roll of the plan.

@@ -1,4 +1,4 @@
-"""What is shown of a few zones whose pictures have been drawn already?"""
+"""The status of a few zones that has been made already."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set

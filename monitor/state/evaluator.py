@@ -1,4 +1,4 @@
-"""What stands now? The one place where rounds become memory, record and Status."""
+"""The evaluator: the one place where polls become memory, commits and Status."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""When need a round not be judged? The one shortcut of the road, whole.
+"""The fast path: which polls need not be evaluated.
 
 A zone *stands still* when the road has just judged a round of ``soa-serial`` and
 

@@ -1,4 +1,4 @@
-"""How grave does something look? One scale for zones, addresses, findings and incidents."""
+"""Levels: one scale of gravity for zones, addresses, findings and incidents."""
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""What has the judge in mind between rounds?"""
+"""What the evaluator remembers between polls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Which zones are to be looked at again before their next regular look, and when?
+"""Zones that are to be looked at again before their next regular look, and when.
 
 By the monotonic clock: whoever sets the other one neither hastens nor holds up anything.
 """

@@ -1,4 +1,4 @@
-"""Which of very many names hold what somebody typed? Found in a thread, and remembered for the next page."""
+"""Searches very many names in a thread, and remembers what was found for the next page."""
 
 import asyncio
 from array import array

@@ -1,4 +1,4 @@
-"""What do very many zones have in common, as they are shown? Each combination is kept once, with how many have it."""
+"""Groups of zones that are shown alike: each combination is kept once, with how many have it."""
 
 from array import array
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Is it kept? Commits that wait in memory, in order, while the disk does not take them."""
+"""Commits that wait in memory, in order, while the disk does not take them."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How is each zone, in a few octets? What is shown of very many zones, without a picture of any."""
+"""The index of all zones in a few octets each: what is shown of very many, without an object for any."""
 
 import asyncio
 from array import array

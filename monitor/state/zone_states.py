@@ -1,4 +1,4 @@
-"""Who serves which version of each zone? Half a million ledgers, of which nearly all stand still."""
+"""The ledgers of all zones: half a million, of which nearly all stand still."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace

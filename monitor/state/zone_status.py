@@ -1,4 +1,4 @@
-"""How does one zone look now? From ledger, verdicts and alerts to what is shown."""
+"""The status of one zone, from ledger, verdicts and alerts."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass

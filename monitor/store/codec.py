@@ -1,4 +1,4 @@
-"""How is a value written as text, so that it is read back exactly?
+"""Writes values as text, so that they are read back exactly.
 
 Values are the frozen dataclasses of ``checks.model`` and ``alerting.model``. A field that is None is left out
 where its absence means None; a field the text does not have gets its default, so that a newer version reads

@@ -1,4 +1,4 @@
-"""What does it mean when SQLite refuses, and what is the operator to do?"""
+"""What it means when SQLite refuses, and what the operator is to do."""
 
 import sqlite3
 from collections.abc import Iterator

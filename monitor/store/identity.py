@@ -1,4 +1,4 @@
-"""Are the files at the path still those that are open?
+"""Notices when the files at the path are no longer those that are open.
 
 SQLite goes on writing to a file that was removed, or that another one was moved over, and notices nothing: all of it is
 lost when the process ends. So before each transaction the names are looked up again (stat(2): a few microseconds).

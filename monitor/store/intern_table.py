@@ -1,4 +1,4 @@
-"""What do packed ledgers refer to by number? The table of words, written and read with them."""
+"""The table of words that packed ledgers refer to by number."""
 
 import json
 import sqlite3

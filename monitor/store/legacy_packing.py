@@ -1,4 +1,4 @@
-"""How do the ledgers of an older database come to be packed?"""
+"""Packs the ledgers of an older database."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""Is this file our database, whole, of an age we know, and nobody else's just now?"""
+"""Opens a file that is our database, whole, of an age we know, and nobody else's just now."""
 
 import contextlib
 import fcntl

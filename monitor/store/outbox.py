@@ -1,4 +1,4 @@
-"""Who has yet to be told, who is telling them, and how did it end?"""
+"""The outbox: who has yet to be told, who is telling them, and how it ended."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence

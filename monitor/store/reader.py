@@ -1,4 +1,4 @@
-"""What does the service remember of a zone? Read beside it by a command, which changes nothing and waits for nobody."""
+"""Reads what the service remembers of a zone, beside it: changes nothing and waits for nobody."""
 
 import asyncio
 import sqlite3

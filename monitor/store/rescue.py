@@ -1,4 +1,4 @@
-"""How does a database that was taken from under the service come back to its place, whole at every moment?
+"""Brings a database that was taken from under the service back to its place, whole at every moment.
 
 It is made whole as NAME.rescued first; then whatever the old one left beside it goes, and it gets its name, unless
 another file has got it meanwhile. Killed in between, the next start goes on from there.

@@ -1,4 +1,4 @@
-"""What tables are there, and how does an older database become one of ours?
+"""The tables, and how an older database becomes one of ours.
 
 Times are text, UTC, to the microsecond. Columns are what is searched or pruned by; ``body`` is the whole value as
 ``codec`` writes it. A change is a new function at the end of this file: those that are there are never edited.

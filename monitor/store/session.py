@@ -1,4 +1,4 @@
-"""Did the service before us end in order, and is the -wal file beside the database its own?
+"""Tells whether the service before us ended in order, and whether the -wal file beside the database is its own.
 
 What was committed last lies in NAME-wal until SQLite moves it into the database. SQLite takes whatever it finds there:
 it misses no file that is gone, and lays the pages of an old one over a backup that was put in the database's place. So

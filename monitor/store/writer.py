@@ -1,4 +1,4 @@
-"""How is one batch of changes written?"""
+"""Writes one batch of changes."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""Which JSON answers which path? The shapes are in shapes.py."""
+"""The routes of the JSON API. The shapes are in api_schema.py."""
 
 from collections.abc import Sequence
 from datetime import datetime

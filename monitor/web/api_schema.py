@@ -1,4 +1,4 @@
-"""What does the JSON API say? The shapes other programs rely on; keys are added, never taken away or renamed."""
+"""The shapes of the JSON API that other programs rely on; keys are added, never taken away or renamed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Who is asking, may they see it, and is the request one that can be answered at all?"""
+"""Lets in who may see it, and refuses requests that cannot be answered at all."""
 
 import hashlib
 import hmac

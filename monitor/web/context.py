@@ -1,4 +1,4 @@
-"""What does the web need from the rest of the service, and who may see how much?"""
+"""What the web needs from the rest of the service, and who may see how much."""
 
 import asyncio
 from collections.abc import Callable

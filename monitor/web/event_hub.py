@@ -1,4 +1,4 @@
-"""Who looks at a page right now, and is it told that something changed?"""
+"""Tells whoever looks at a page that something changed."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How does an open page hear that something changed? A stream of server-sent events, and nothing in it but ticks."""
+"""Server-sent events for open pages, and nothing in them but ticks."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""How are times and numbers written on a page?"""
+"""Times and numbers as they are written on a page."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Who served which version when? A picture of lanes, one for each address, as plain numbers a template can draw."""
+"""The history of a zone as lanes, one for each address: plain numbers that a template can draw."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

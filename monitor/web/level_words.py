@@ -1,4 +1,4 @@
-"""Which word stands beside which tone?"""
+"""The word that stands beside each level."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What does Prometheus read? The families of the service, made from one Status whenever somebody asks."""
+"""The metrics that Prometheus reads, made from one Status whenever somebody asks."""
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

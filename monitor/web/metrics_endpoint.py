@@ -1,4 +1,4 @@
-"""How do many scrapes at once cost one rendering, and none of it the event loop?"""
+"""The endpoint /metrics: many scrapes at once cost one rendering, and none of it the event loop."""
 
 import asyncio
 from dataclasses import dataclass

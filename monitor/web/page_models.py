@@ -1,4 +1,4 @@
-"""What does each page say? From a Status to plain values for the templates; nothing here knows of HTTP or HTML."""
+"""What each page says, from a Status to plain values for the templates; nothing here knows of HTTP or HTML."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace

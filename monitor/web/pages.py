@@ -1,4 +1,4 @@
-"""Which page answers which path? Thin: the views say what is on it, the templates how it looks."""
+"""The routes of the pages. Thin: the models say what is on them, the templates how it looks."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Which part of a long list is shown?"""
+"""The part of a long list that is shown."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What may strangers see? One function takes away all that tells of a hidden server."""
+"""Takes away all that tells strangers of a hidden server."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""How does one zone, address, finding or incident read? Plain values for templates; nothing here knows of HTML."""
+"""Zones, addresses, findings and incidents as plain values for templates; nothing here knows of HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

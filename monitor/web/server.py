@@ -1,4 +1,4 @@
-"""How is the application served in our own event loop, and how does it stop at once?"""
+"""Serves the application in our own event loop, and stops it at once."""
 
 import asyncio
 import contextlib

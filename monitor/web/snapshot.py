@@ -1,4 +1,4 @@
-"""Which picture does this request see? What is made from a Status is made once, and kept until the next one."""
+"""The Status that a request sees. What is made from it is made once, and kept until the next one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace

@@ -1,4 +1,4 @@
-"""Which files come with the pages? Read once, each under a path that changes when it does."""
+"""The files that come with the pages, read once, each under a path that changes when it does."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How does a page become HTML? Templates with everything escaped, and what all pages have in common."""
+"""Renders pages: templates with everything escaped, and what all pages have in common."""
 
 from collections.abc import Mapping
 from pathlib import Path

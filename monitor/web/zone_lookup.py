@@ -1,4 +1,4 @@
-"""Which zone is meant by what stands in a path?"""
+"""Finds the zone that is meant by what stands in a path."""
 
 from monitor.probe.message.names import BadName, parse
 from monitor.state.status import Status, ZoneStatus

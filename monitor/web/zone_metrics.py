@@ -1,4 +1,4 @@
-"""What does Prometheus read of single zones? Written by hand: there may be tens of thousands of lines."""
+"""The metrics of single zones, written by hand: there may be tens of thousands of lines."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime

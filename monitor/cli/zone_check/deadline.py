@@ -1,4 +1,4 @@
-"""How does a look end in time? What has not come back by then is not known, and is said so."""
+"""Ends a look in time. What has not come back by then is not known, and is said so."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""How does one zone stand, right now, without a service? Asked, asked again after a moment, and judged."""
+"""Looks at one zone without a service: asks, asks again after a moment, and judges."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

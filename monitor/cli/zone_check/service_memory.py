@@ -1,4 +1,4 @@
-"""What does the service remember of a zone, and is that fit to judge by?"""
+"""What the service remembers of a zone, if that is fit to judge by."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

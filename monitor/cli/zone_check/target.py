@@ -1,4 +1,4 @@
-"""Which zone is to be looked at, on which servers, and where is what the service remembers of it?"""
+"""The zone to be looked at, its servers, and where the service remembers it."""
 
 import os
 from collections.abc import Mapping, Sequence

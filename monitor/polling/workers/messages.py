@@ -1,4 +1,4 @@
-"""What do the service and its workers say to each other? Pickles with their length before them, over pipes.
+"""Messages between the service and its workers: pickles with their length before them, over pipes.
 
 Both ends are this very program under one user, and nobody else has the pipes: so pickles are safe here. Settings go
 this way too, never on a command line or into an environment, where others could read them.

@@ -1,4 +1,4 @@
-"""How do several processes share the asking? The canvass whose zones are spread over ``probe.workers`` of them."""
+"""The bulk prober whose zones are spread over ``probe.workers`` processes."""
 
 import asyncio
 from array import array

@@ -1,4 +1,4 @@
-"""What is asked for the engine's callers, and what has come back of it?"""
+"""Batches of questions for the engine, and of what has come back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What has come back of one call of the engine?"""
+"""One call of the engine, and what has come back of it."""
 
 import asyncio
 from bisect import bisect_right

@@ -1,4 +1,4 @@
-"""Which of very many addresses say something else than before? The engine: many questions from few ports.
+"""The engine: asks very many addresses from few ports, and tells which say something else than before.
 
 Each address has a gate, with a window of queries in flight and its server's rate. Queries go out in groups from a
 port that is random, connected (so that the system drops what comes from elsewhere) and soon replaced, each under a

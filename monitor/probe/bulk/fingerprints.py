@@ -1,4 +1,4 @@
-"""What did each address say when it was last listened to closely? Some thirty octets of each, by ref."""
+"""What each address said when it was last read closely: some thirty octets of each, by slot."""
 
 from array import array
 from collections.abc import Iterable, Sequence

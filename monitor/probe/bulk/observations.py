@@ -1,4 +1,4 @@
-"""How is what the engine heard written down? As the dnspython prober would."""
+"""Writes down what the engine received, as the dnspython prober would."""
 
 from dataclasses import replace
 from datetime import datetime

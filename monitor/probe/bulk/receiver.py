@@ -1,4 +1,4 @@
-"""Does this address say what it said before? Every octet that comes in over UDP for the engine passes here."""
+"""Receives every octet that comes in over UDP for the engine, and tells what is unchanged."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

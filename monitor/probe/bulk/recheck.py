@@ -1,4 +1,4 @@
-"""What does the other prober say of what could not be told at a glance?"""
+"""Has the other prober ask again what could not be told at a glance."""
 
 import asyncio
 from collections.abc import Callable

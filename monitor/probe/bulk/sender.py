@@ -1,4 +1,4 @@
-"""What may go out now, and from which port?"""
+"""Sends what may go out now."""
 
 from collections.abc import Callable
 from itertools import repeat

@@ -1,4 +1,4 @@
-"""Which ports are open, and on which of them has something come in?"""
+"""The sockets that are open, and those in which something has come in."""
 
 import select
 import socket

@@ -1,4 +1,4 @@
-"""How is one address of one server doing, and what is there to ask it?"""
+"""One address of one server: its sockets, what is in flight to it, and what there is to ask it."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What has not come back, and is it to be asked once more?"""
+"""Gives up what has not come back, or has it asked once more."""
 
 from collections.abc import Callable
 

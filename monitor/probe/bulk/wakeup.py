@@ -1,4 +1,4 @@
-"""When is the engine to have its next turn?"""
+"""Schedules the engine's next turn."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Does this server give the zone away, and if not, why not? AXFR (RFC 5936), read message by message."""
+"""AXFR (RFC 5936), read message by message: whether a server gives the zone away, and if not, why not."""
 
 import asyncio
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What became of these queries? The prober on dnspython, with sockets of its own."""
+"""The prober for any question, with sockets of its own."""
 
 import asyncio
 import logging

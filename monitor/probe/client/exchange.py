@@ -1,4 +1,4 @@
-"""What became of this one query? Chooses the way it is asked, and says it as an observation."""
+"""Asks one query in the way that suits it, and says what became of it as an observation."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What came of asking once?"""
+"""What came of asking once."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which addresses limit how often they answer?
+"""Notices addresses that limit how often they answer.
 
 Response rate limiting puts a truncated answer in the place of some of those that it drops ("slip"), for a resolver to
 come again over TCP: what is dropped in the same period is dropped for the same reason.

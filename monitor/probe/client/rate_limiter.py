@@ -1,4 +1,4 @@
-"""Who may be asked now? Keeps the rate of every server, and lets a silent one hold up nobody else."""
+"""Keeps the rate of every server, and lets a silent one hold up nobody else."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What has come back for those who asked?"""
+"""The stream of results for those who asked."""
 
 import asyncio
 from enum import Enum, auto

@@ -1,4 +1,4 @@
-"""Where do sockets come from, and what is it that keeps us from having one?"""
+"""Opens sockets, and says what keeps us from having one."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""How is one address asked: how fast, how many at once, how patiently?"""
+"""The queue of one address: how fast it is asked, how many at once, how patiently."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""What comes back over TCP, and how far did it come?"""
+"""DNS over TCP: what comes back, and how far it came."""
 
 import asyncio
 import errno

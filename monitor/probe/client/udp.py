@@ -1,4 +1,4 @@
-"""What comes back over UDP, and does it belong to what was asked?"""
+"""DNS over UDP: what comes back, and whether it belongs to what was asked."""
 
 import asyncio
 import socket

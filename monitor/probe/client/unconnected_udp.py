@@ -1,4 +1,4 @@
-"""Does an answer come that a connected socket does not get to see, and from where?"""
+"""Listens on an unconnected socket for answers that come from elsewhere, and from where."""
 
 import asyncio
 import ipaddress

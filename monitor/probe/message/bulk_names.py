@@ -1,4 +1,4 @@
-"""How are the names of very many zones written as octets, quickly?"""
+"""Encodes the names of very many zones, quickly."""
 
 from collections.abc import Iterable
 

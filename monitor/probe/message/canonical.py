@@ -1,4 +1,4 @@
-"""How is a record written so that two writings of the same record are the same text?"""
+"""The canonical text of a record: two writings of the same record are the same text."""
 
 import hashlib
 from collections.abc import Iterable

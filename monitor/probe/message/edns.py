@@ -1,4 +1,4 @@
-"""What does the OPT record of an answer say? (RFC 6891)"""
+"""Reads the OPT record of an answer (RFC 6891)."""
 
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""What is this domain name called on the wire, and what do people call it?"""
+"""Domain names as they are on the wire, and as people read them."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""What is asked, as octets? One question, and one asking of it under a random id."""
+"""Writes requests: one question, and one asking of it under a random id."""
 
 import functools
 import re

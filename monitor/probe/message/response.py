@@ -1,4 +1,4 @@
-"""What does this answer say? Octets in, values out."""
+"""Reads responses: octets in, values out."""
 
 import functools
 import hashlib

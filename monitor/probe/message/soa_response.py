@@ -1,4 +1,4 @@
-"""What does this answer to a question for a SOA say, if it is one of the usual? Octets in; declines whatever is not.
+"""The quick reader of the usual answers to a question for a SOA: octets in; declines whatever is not usual.
 
 Two readers, and one rule: ``response.read`` knows all there is to know and follows dnspython; this one
 knows one SOA record, or none, beside NS records, addresses and EDNS, and says of those exactly the same or nothing.

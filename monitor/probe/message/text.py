@@ -1,4 +1,4 @@
-"""How is text from strangers written down? As printable ASCII of bounded length, and nothing else."""
+"""Text from strangers as printable ASCII of bounded length, and nothing else."""
 
 LONGEST = 255
 """Characters of one text field; what is longer ends in an ellipsis."""

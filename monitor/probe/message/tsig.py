@@ -1,4 +1,4 @@
-"""Is this signed as it should be? TSIG (RFC 8945) over raw messages, with dnspython's cryptography."""
+"""Signs and verifies raw messages (TSIG, RFC 8945) with dnspython's cryptography."""
 
 import binascii
 import struct

@@ -1,4 +1,4 @@
-"""Where in these octets is what? Walks over a message without making values of it, as strictly as dnspython."""
+"""Walks over a message without making values of it, as strictly as dnspython."""
 
 from dataclasses import dataclass
 from struct import Struct

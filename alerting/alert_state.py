@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Policy, Reason, Severity, Transition
 from alerting.severity import severity_of
-from checks.model import Finding, Health, Verdict
+from checks.model import CheckResult, Finding, Health
 
 PATIENCE = timedelta(minutes=10)
 """A check that can say nothing is given at least this long. How often it comes is not known here: a check
@@ -32,7 +32,7 @@ NEAR = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class TransitionRule:
     """One row of the table: where to, after how long in the phase before (a field of Policy), and what is said."""
 
     to: Phase
@@ -40,14 +40,14 @@ class Move:
     reason: Reason | None = None
 
 
-MOVES: Mapping[tuple[Phase, Health], Move] = MappingProxyType(
+MOVES: Mapping[tuple[Phase, Health], TransitionRule] = MappingProxyType(
     {
-        (Phase.OK, Health.BAD): Move(Phase.PENDING),
-        (Phase.PENDING, Health.GOOD): Move(Phase.OK),
-        (Phase.PENDING, Health.BAD): Move(Phase.FIRING, "grace", Reason.FIRED),
-        (Phase.FIRING, Health.GOOD): Move(Phase.RECOVERING),
-        (Phase.RECOVERING, Health.BAD): Move(Phase.FIRING),
-        (Phase.RECOVERING, Health.GOOD): Move(Phase.OK, "settle", Reason.RESOLVED),
+        (Phase.OK, Health.BAD): TransitionRule(Phase.PENDING),
+        (Phase.PENDING, Health.GOOD): TransitionRule(Phase.OK),
+        (Phase.PENDING, Health.BAD): TransitionRule(Phase.FIRING, "grace", Reason.FIRED),
+        (Phase.FIRING, Health.GOOD): TransitionRule(Phase.RECOVERING),
+        (Phase.RECOVERING, Health.BAD): TransitionRule(Phase.FIRING),
+        (Phase.RECOVERING, Health.GOOD): TransitionRule(Phase.OK, "settle", Reason.RESOLVED),
     }
 )
 
@@ -87,7 +87,7 @@ def withdraw(alert: Alert, at: datetime) -> tuple[Alert, Transition | None]:
 
 
 def apply(
-    verdict: Verdict, alerts: Mapping[AlertKey, Alert], severity: Mapping[str, Severity], policy: Policy
+    verdict: CheckResult, alerts: Mapping[AlertKey, Alert], severity: Mapping[str, Severity], policy: Policy
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """What a verdict makes of the alerts of its zone and check.
 
@@ -113,7 +113,7 @@ def apply(
     return tuple(touched), tuple(transitions)
 
 
-def due(verdict: Verdict, alerts: Mapping[AlertKey, Alert], policy: Policy) -> datetime | None:
+def due(verdict: CheckResult, alerts: Mapping[AlertKey, Alert], policy: Policy) -> datetime | None:
     """When the same verdict, said again and again, next moves one of ``alerts``; None when it never does.
 
     ``alerts`` are those of this zone and check that are not OK, after the verdict was applied to them.
@@ -175,7 +175,7 @@ def _moved(alert: Alert, to: Phase, at: datetime) -> Alert:
     return replace(alert, phase=to, since=at, good_since=alert.good_since or at)
 
 
-def _present(verdict: Verdict) -> Iterator[tuple[AlertKey, Finding]]:
+def _present(verdict: CheckResult) -> Iterator[tuple[AlertKey, Finding]]:
     if verdict.health is Health.UNKNOWN:
         key = AlertKey(verdict.zone, verdict.check, NOT_CHECKED, subject=verdict.check)
         why = f": {verdict.why}" if verdict.why else ""
@@ -185,7 +185,7 @@ def _present(verdict: Verdict) -> Iterator[tuple[AlertKey, Finding]]:
         yield AlertKey(verdict.zone, verdict.check, found.code, found.server, found.address, found.subject), found
 
 
-def _health(key: AlertKey, finding: Finding | None, verdict: Verdict) -> Health:
+def _health(key: AlertKey, finding: Finding | None, verdict: CheckResult) -> Health:
     if finding is not None:
         return Health.BAD
     if key.code == NOT_CHECKED:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from alerting.incident_lines import gravity
-from alerting.model import RESOLVED, Change, Incident, Line, News, Severity
+from alerting.model import RESOLVED, Change, Incident, IncidentEvent, IncidentFinding, Severity
 from alerting.unicode_names import letters
-from checks.common.text import listed
+from checks.common.text import enumerated
 
 UNSERVED = "no server is left that answers"
 
@@ -13,11 +13,11 @@ NAMED = 3
 """Zones named in a sentence that counts them."""
 
 
-def headline(incident: Incident, news: News | None = None) -> str:
+def headline(incident: Incident, news: IncidentEvent | None = None) -> str:
     """What it is about and the newest of the gravest that is wrong, in one line; or what is better by now."""
     if incident.goes_on:
         return f"{subject(incident)}: what you were told of is over"
-    if news is News.IMPROVED and incident.change is not None:
+    if news is IncidentEvent.IMPROVED and incident.change is not None:
         return f"{subject(incident)}: {_better(incident.change)}"
     if incident.unserved:
         return _unserved(incident)
@@ -29,7 +29,7 @@ def headline(incident: Incident, news: News | None = None) -> str:
     return f"{subject(incident, first.zones, zone)}: {clause(plain(first.text))}"
 
 
-def _told_first(line: Line) -> tuple[object, ...]:
+def _told_first(line: IncidentFinding) -> tuple[object, ...]:
     """Of what is over the gravest, and of that what was about the most zones."""
     return -line.severity, -line.zones, line.since.timestamp(), line.code
 
@@ -59,9 +59,9 @@ def _changes(incident: Incident, change: Change) -> Iterator[str]:
         named = _named(change.named_zones[:NAMED], change.more_zones)
         yield f"{_zones(change.more_zones)} more than before: {named}."
     if change.servers:
-        yield f"It is bad at {listed(map(plain, change.servers), 5)} too."
+        yield f"It is bad at {enumerated(map(plain, change.servers), 5)} too."
     if change.codes:
-        yield f"New: {listed(change.codes, 10)}."
+        yield f"New: {enumerated(change.codes, 10)}."
     if change.severity is not None and change.severity > incident.severity:
         yield f"The {change.severity} part is over; what is left is {_a(incident.severity)}."
     if change.served_again:
@@ -71,7 +71,7 @@ def _changes(incident: Incident, change: Change) -> Iterator[str]:
     if change.left:
         yield f"{_zones(change.left)} {_is(change.left)} no longer monitored."
     if change.servers_back:
-        yield f"{listed(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back."
+        yield f"{enumerated(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back."
 
 
 def _unserved(incident: Incident) -> str:
@@ -94,7 +94,7 @@ def _better(change: Change) -> str:
     if change.severity is not None:
         return f"the {change.severity} part is over"
     if change.servers_back:
-        return f"{listed(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back"
+        return f"{enumerated(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back"
     return "a server answers again"
 
 
@@ -134,7 +134,7 @@ def shown_zones(names: Iterable[str], count: int) -> str:
     """The first few of ``count`` zones, and how many more there are."""
     named = [shown_zone(name) for name in names]
     more = count - len(named)
-    return f"{', '.join(named)} and {thousands(more)} more" if more > 0 else listed(named, len(named))
+    return f"{', '.join(named)} and {thousands(more)} more" if more > 0 else enumerated(named, len(named))
 
 
 def plain(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from alerting.model import Alert, AlertKey, Line, Phase, Severity
+from alerting.model import Alert, AlertKey, IncidentFinding, Phase, Severity
 from alerting.root_cause import OF_CONTENT, SILENCED, family
 from checks.model import Address
 
@@ -22,12 +22,12 @@ Place = tuple[str, str | None, str | None]
 
 
 def lines_of(
-    before: Sequence[Line],
+    before: Sequence[IncidentFinding],
     standing: Iterable[Alert],
     over: Iterable[Alert],
     unwatched: Collection[AlertKey],
     now: datetime,
-) -> tuple[Line, ...]:
+) -> tuple[IncidentFinding, ...]:
     """The lines of an incident whose alerts in ``standing`` are not OK, and those in ``over`` just became so.
 
     A line of which nothing stands any more is kept as it was and says since when; ``unwatched`` are the alerts that
@@ -76,18 +76,18 @@ def _silenced(alert: Alert, silenced: Mapping[tuple[str, str | None, Address | N
     return since is not None and since > (alert.bad_since or alert.since)
 
 
-def gravity(line: Line) -> tuple[object, ...]:
+def gravity(line: IncidentFinding) -> tuple[object, ...]:
     """What stands before what ended, the grave before the light, of those the newest first."""
     return line.ended is not None, -line.severity, -line.since.timestamp(), line.code, line.server or "", line.zone
 
 
-def _grown(line: Line, before: Line | None) -> Line:
+def _grown(line: IncidentFinding, before: IncidentFinding | None) -> IncidentFinding:
     """With the most that it ever was about."""
     count, zones = before.most if before is not None else (0, 0)
     return replace(line, most=(max(count, line.count), max(zones, line.zones)))
 
 
-def _kept(lines: Sequence[Line]) -> tuple[Line, ...]:
+def _kept(lines: Sequence[IncidentFinding]) -> tuple[IncidentFinding, ...]:
     """Nothing that is critical and stands is ever left out."""
     grave = [line for line in lines if line.ended is None and line.severity is Severity.CRITICAL]
     return (*grave, *lines[len(grave) : len(grave) + MOST_LINES])
@@ -98,11 +98,11 @@ def _place(alert: Alert) -> Place:
     return key.code, key.server, str(key.address) if key.address is not None else None
 
 
-def _line(alerts: Sequence[Alert]) -> Line:
+def _line(alerts: Sequence[Alert]) -> IncidentFinding:
     """One line for alerts of one place; it speaks for the first of those that are bad now, the gravest before."""
     first = min(alerts, key=lambda a: (a.phase is Phase.RECOVERING, -a.severity, a.bad_since or a.since, a.key.zone))
     key, zones = first.key, sorted({alert.key.zone for alert in alerts})
-    return Line(
+    return IncidentFinding(
         code=key.code,
         severity=max(alert.severity for alert in alerts),
         zone=key.zone,
@@ -125,7 +125,9 @@ def _good_since(alerts: Iterable[Alert]) -> datetime | None:
     return max(known) if len(known) == len(since) else None
 
 
-def _ended(line: Line, alerts: Sequence[Alert], unwatched: Collection[AlertKey], now: datetime) -> Line:
+def _ended(
+    line: IncidentFinding, alerts: Sequence[Alert], unwatched: Collection[AlertKey], now: datetime
+) -> IncidentFinding:
     """Of what never came out of its grace it is only known that it is good now. What was history before it was
     good (``current``) ended as it became that.
     """

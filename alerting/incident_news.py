@@ -11,15 +11,15 @@ from alerting.model import (
     Alert,
     Change,
     Incident,
-    News,
+    IncidentEvent,
+    OutboxMessage,
     Phase,
     Policy,
     Route,
     Severity,
-    Telling,
     Told,
 )
-from alerting.root_cause import Topology
+from alerting.root_cause import DependencyGraph
 from alerting.routing import route
 
 CONSEQUENCES = frozenset({NOT_CHECKED})
@@ -50,7 +50,7 @@ class Rules:
     ``receivers`` are all that there are; ``cadence`` is how often each check comes, by name.
     """
 
-    topology: Topology = field(default_factory=Topology)
+    topology: DependencyGraph = field(default_factory=DependencyGraph)
     routes: Sequence[Route] = ()
     receivers: Sequence[str] = ()
     policy: Policy = field(default_factory=Policy)
@@ -93,7 +93,7 @@ class Firing:
         )
 
 
-def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) -> tuple[Incident, list[Telling]]:
+def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) -> tuple[Incident, list[OutboxMessage]]:
     """The open incident with what is told of it now, and the tellings.
 
     Who hears of it for the first time hears that it opened, as long as anything is bad. The first word waits a little
@@ -109,16 +109,16 @@ def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) ->
             return replace(incident, due_at=None), []
         if now < ready and not incident.unserved:
             return replace(incident, due_at=ready), []
-        return _tell(incident, None, dict.fromkeys(matching, News.OPENED), firing, rules, now)
+        return _tell(incident, None, dict.fromkeys(matching, IncidentEvent.OPENED), firing, rules, now)
     news = _news(incident, told, firing, rules.policy, now)
-    to: dict[str, News] = {}
+    to: dict[str, IncidentEvent] = {}
     for name in incident.receivers:
         if name in matching or name not in rules.receivers:
             to |= {name: news} if news is not None else {}
         elif _eased_at(incident, told) <= now and not incident.recovering:
-            to[name] = News.RESOLVED
+            to[name] = IncidentEvent.RESOLVED
     if firing.codes:
-        to |= {name: News.OPENED for name in matching if name not in incident.receivers}
+        to |= {name: IncidentEvent.OPENED for name in matching if name not in incident.receivers}
     if not to:
         return replace(incident, due_at=_due_at(incident, told, firing, rules)), []
     return _tell(incident, news, to, firing, rules, now)
@@ -128,13 +128,13 @@ def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
     return route(incident, rules.routes, rules.receivers)
 
 
-def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[Telling]]:
+def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[OutboxMessage]]:
     """The resolved incident is told to exactly those who heard that it opened."""
     done = replace(incident, news=incident.news + 1, change=None, due_at=None)
     told = incident.told.codes if incident.told is not None else ()
     known = tuple(line for line in done.lines if line.code in told)
     shown = _shown(replace(done, lines=known or done.lines))
-    return done, [_telling(shown, News.RESOLVED, name, now) for name in done.receivers]
+    return done, [_telling(shown, IncidentEvent.RESOLVED, name, now) for name in done.receivers]
 
 
 def telling_id(incident: Incident, receiver: str) -> str:
@@ -154,20 +154,20 @@ def _patience(cadence: timedelta | None) -> timedelta:
     return cadence if cadence <= GROUP_WAIT else SHORT_WAIT
 
 
-def _news(incident: Incident, told: Told, firing: Firing, policy: Policy, now: datetime) -> News | None:
+def _news(incident: Incident, told: Told, firing: Firing, policy: Policy, now: datetime) -> IncidentEvent | None:
     """What those hear who know of it already."""
     update_at = told.at + _pause(incident)
     if incident.severity > told.severity:
-        return News.WORSENED
+        return IncidentEvent.WORSENED
     if _grew(firing.unserved, told.unserved) and _urgent_at(told) <= now:
-        return News.WORSENED
+        return IncidentEvent.WORSENED
     if _grown(told, firing) and update_at <= now:
-        return News.WORSENED
+        return IncidentEvent.WORSENED
     eased = incident.severity < told.severity or _shrunk(incident, told)
     if eased and _eased_at(incident, told) <= now and not incident.recovering:
-        return News.IMPROVED
+        return IncidentEvent.IMPROVED
     if policy.remind and told.at + policy.remind <= now and firing.codes:
-        return News.REMINDED
+        return IncidentEvent.REMINDED
     return None
 
 
@@ -227,18 +227,23 @@ def _due_at(incident: Incident, told: Told, firing: Firing, rules: Rules) -> dat
 
 
 def _tell(
-    incident: Incident, news: News | None, to: Mapping[str, News], firing: Firing, rules: Rules, now: datetime
-) -> tuple[Incident, list[Telling]]:
+    incident: Incident,
+    news: IncidentEvent | None,
+    to: Mapping[str, IncidentEvent],
+    firing: Firing,
+    rules: Rules,
+    now: datetime,
+) -> tuple[Incident, list[OutboxMessage]]:
     """What was told becomes what is known, unless only newcomers were told."""
     before, told, updates = incident.told, incident.told, incident.updates
     if told is None or news is not None:
-        afresh = told is None or news is News.REMINDED or now - told.at >= 2 * _pause(incident)
-        updates = 0 if news in (None, News.REMINDED) else 1 if afresh else updates + 1
+        afresh = told is None or news is IncidentEvent.REMINDED or now - told.at >= 2 * _pause(incident)
+        updates = 0 if news in (None, IncidentEvent.REMINDED) else 1 if afresh else updates + 1
         told = Told(now, incident.severity, incident.zones, incident.servers, incident.codes, incident.unserved)
     heard = dict.fromkeys((*incident.receivers, *to))
     done = replace(
         incident,
-        receivers=tuple(name for name in heard if to.get(name) is not News.RESOLVED),
+        receivers=tuple(name for name in heard if to.get(name) is not IncidentEvent.RESOLVED),
         news=incident.news + 1,
         change=_change(before, incident) if before is not None else None,
         told=told,
@@ -248,7 +253,9 @@ def _tell(
     done = replace(done, due_at=_due_at(done, told, firing, rules))
     shown = _shown(done)
     over = replace(shown, phase=RESOLVED, ended_at=incident.eased_at or now, resolved_at=now, goes_on=True)
-    return done, [_telling(over if each is News.RESOLVED else shown, each, name, now) for name, each in to.items()]
+    return done, [
+        _telling(over if each is IncidentEvent.RESOLVED else shown, each, name, now) for name, each in to.items()
+    ]
 
 
 def _change(told: Told, incident: Incident) -> Change:
@@ -274,5 +281,5 @@ def _shown(incident: Incident) -> Incident:
     return replace(incident, told=None, due_at=None)
 
 
-def _telling(incident: Incident, news: News, receiver: str, now: datetime) -> Telling:
-    return Telling(telling_id(incident, receiver), receiver, news, incident, now)
+def _telling(incident: Incident, news: IncidentEvent, receiver: str, now: datetime) -> OutboxMessage:
+    return OutboxMessage(telling_id(incident, receiver), receiver, news, incident, now)

@@ -16,13 +16,13 @@ from alerting.model import (
     AlertKey,
     Cause,
     Incident,
+    OutboxMessage,
     Phase,
     Reason,
     Severity,
-    Telling,
     Transition,
 )
-from alerting.root_cause import FOLLOWS_FROM_SERVICE, SERVICE, family, fold
+from alerting.root_cause import FOLLOWS_FROM_SERVICE, SERVICE, family, root_causes
 from alerting.unserved import unserved_zones
 
 RELATED = FOLLOWS_FROM_SERVICE | {SERVICE}
@@ -33,20 +33,20 @@ Causes = Mapping[AlertKey, Cause]
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class OpenIncidents:
     """The open incidents, by id. Which alerts are in one is written on the alerts."""
 
     incidents: Mapping[str, Incident] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class IncidentUpdate:
     """What a batch made of the book. ``alerts`` are those whose ``incident`` was set; all is to be committed."""
 
-    book: Book
+    book: OpenIncidents
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
-    tellings: tuple[Telling, ...] = ()
+    tellings: tuple[OutboxMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Members:
 
 
 def update(
-    book: Book,
+    book: OpenIncidents,
     standing: Standing,
     changed: Sequence[Alert],
     transitions: Iterable[Transition],
@@ -74,7 +74,7 @@ def update(
     now: datetime,
     *,
     anew: bool = False,
-) -> Kept:
+) -> IncidentUpdate:
     """Alerts that fire join the incident of their cause; one without alerts is resolved; what must be told is told.
 
     ``standing`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
@@ -84,9 +84,9 @@ def update(
     grave = [alert for alert in standing.values() if alert.severity > Severity.INFO]
     joining = [a for a in grave if a.phase is not Phase.PENDING and a.incident not in book.incidents]
     if not (book.incidents or joining):
-        return Kept(book)
+        return IncidentUpdate(book)
     pending = any(alert.phase is Phase.PENDING for alert in grave)
-    causes = fold(grave, rules.topology) if joining or pending else {}
+    causes = root_causes(grave, rules.topology) if joining or pending else {}
     wider = _widened(book, grave, joining, causes)
     joined = _assigned(wider, grave, joining, causes, now)
     after = dict(wider.incidents) | _opened(wider, joined, causes, now)
@@ -112,13 +112,15 @@ def update(
             changes.append(done)
         tellings += news
     left = (a for a in standing.values() if a.severity <= Severity.INFO and a.incident is not None)
-    return Kept(Book(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(tellings))
+    return IncidentUpdate(
+        OpenIncidents(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(tellings)
+    )
 
 
-def review(book: Book, standing: Standing, rules: Rules, now: datetime) -> Kept:
+def review(book: OpenIncidents, standing: Standing, rules: Rules, now: datetime) -> IncidentUpdate:
     """What is to be told because time has passed: waited for, growing, over in part, or to be told again."""
     if not any(incident.due_at is not None and incident.due_at <= now for incident in book.incidents.values()):
-        return Kept(book)
+        return IncidentUpdate(book)
     return update(book, standing, (), (), rules, now)
 
 
@@ -127,7 +129,7 @@ def incident_id(cause: Cause, opened_at: datetime) -> str:
     return f"{opened_at:%Y%m%dT%H%M%S}-{sha256(f'{cause} {opened_at.isoformat()}'.encode()).hexdigest()[:12]}"
 
 
-def _widened(book: Book, grave: Iterable[Alert], joining: Iterable[Alert], causes: Causes) -> Book:
+def _widened(book: OpenIncidents, grave: Iterable[Alert], joining: Iterable[Alert], causes: Causes) -> OpenIncidents:
     """An incident of a zone becomes that of a server when all that is in it turns out to be that server's."""
     wanted = {causes[alert.key] for alert in joining if causes[alert.key].kind == "server"}
     wanted -= {incident.cause for incident in book.incidents.values()}
@@ -142,11 +144,11 @@ def _widened(book: Book, grave: Iterable[Alert], joining: Iterable[Alert], cause
         if len(held[name]) == 1 and held[name] <= wanted:
             wider[name] = replace(book.incidents[name], cause=held[name].pop())
             wanted.discard(wider[name].cause)
-    return Book({**book.incidents, **wider})
+    return OpenIncidents({**book.incidents, **wider})
 
 
 def _assigned(
-    book: Book, grave: Iterable[Alert], joining: Sequence[Alert], causes: Causes, now: datetime
+    book: OpenIncidents, grave: Iterable[Alert], joining: Sequence[Alert], causes: Causes, now: datetime
 ) -> tuple[Alert, ...]:
     """To each alert its incident: the open one of its cause; else the one that holds a related alert of the same
     zone at the same server, for that is most likely the same trouble; else a new one.
@@ -167,13 +169,13 @@ def _assigned(
     return tuple(joined)
 
 
-def _places(book: Book, grave: Iterable[Alert]) -> Mapping[tuple[str, str | None], str | None]:
+def _places(book: OpenIncidents, grave: Iterable[Alert]) -> Mapping[tuple[str, str | None], str | None]:
     """In which incident what is wrong with a zone at a server is."""
     held = (alert for alert in grave if alert.incident in book.incidents and family(alert.key.code) in RELATED)
     return {(a.key.zone, a.key.server): a.incident for a in held if a.key.server is not None}
 
 
-def _opened(book: Book, joined: Iterable[Alert], causes: Causes, now: datetime) -> dict[str, Incident]:
+def _opened(book: OpenIncidents, joined: Iterable[Alert], causes: Causes, now: datetime) -> dict[str, Incident]:
     opened: dict[str, Incident] = {}
     for alert in joined:
         name = alert.incident or ""
@@ -232,7 +234,7 @@ def _go_on(
     unwatched: Collection[AlertKey],
     rules: Rules,
     now: datetime,
-) -> tuple[Incident, list[Telling]]:
+) -> tuple[Incident, list[OutboxMessage]]:
     """The incident as it is by now, and what is told of it."""
     fresh = _as_of_now(incident, members, lost.zones, unwatched, now)
     if members.standing:

@@ -137,7 +137,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class IncidentFinding:
     """Findings of one incident that differ in nothing but their zone and subject, as the incident tells of them.
 
     ``zone`` is the first of ``zones`` zones, ``sample`` are the first few; ``count`` counts findings. ``text`` and
@@ -220,7 +220,7 @@ class Incident:
     began_at: datetime
     ended_at: datetime | None = None
     resolved_at: datetime | None = None
-    lines: tuple[Line, ...] = ()
+    lines: tuple[IncidentFinding, ...] = ()
     findings: int = 0
     recovering: int = 0
     codes: tuple[str, ...] = ()
@@ -246,7 +246,7 @@ class Incident:
     """As told to one receiver: what concerned it is over, and the rest is not."""
 
 
-class News(StrEnum):
+class IncidentEvent(StrEnum):
     """Why a receiver hears of an incident; the ``type`` of the webhook."""
 
     OPENED = "incident.opened"
@@ -269,12 +269,12 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class OutboxMessage:
     """One piece of news for one receiver: a row of the outbox. The id is stable over every retry."""
 
     id: str
     receiver: str
-    news: News
+    news: IncidentEvent
     incident: Incident
     at: datetime
 
@@ -289,7 +289,7 @@ class Notification:
     """
 
     id: str
-    news: News
+    news: IncidentEvent
     at: datetime
     incident: str
     thread: str

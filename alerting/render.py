@@ -10,22 +10,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from alerting.headline import changes, headline, plain, plain_block, shown_zone, shown_zones, thousands
 from alerting.incident_lines import gravity
-from alerting.model import RESOLVED, Incident, Line, News, Notification, Telling
+from alerting.model import RESOLVED, Incident, IncidentEvent, IncidentFinding, Notification, OutboxMessage
 from alerting.runbook import CATALOGUE
 from alerting.runbook.commands import dig
-from alerting.runbook.entry import Entry
-from checks.common.text import instant, span
+from alerting.runbook.entry import RunbookEntry
+from checks.common.text import format_duration, instant
 
 TAGS = {
-    News.OPENED: "FIRING {severity}",
-    News.REMINDED: "STILL {severity}",
-    News.WORSENED: "WORSE {severity}",
-    News.IMPROVED: "BETTER {severity}",
-    News.RESOLVED: "RESOLVED",
-    News.TEST: "TEST",
+    IncidentEvent.OPENED: "FIRING {severity}",
+    IncidentEvent.REMINDED: "STILL {severity}",
+    IncidentEvent.WORSENED: "WORSE {severity}",
+    IncidentEvent.IMPROVED: "BETTER {severity}",
+    IncidentEvent.RESOLVED: "RESOLVED",
+    IncidentEvent.TEST: "TEST",
 }
 
-UPDATES = frozenset({News.REMINDED, News.WORSENED, News.IMPROVED})
+UPDATES = frozenset({IncidentEvent.REMINDED, IncidentEvent.WORSENED, IncidentEvent.IMPROVED})
 """News for those who know of it already."""
 
 MOST_SUBJECT = 180
@@ -48,7 +48,7 @@ class Explained:
     advice: str
 
 
-def render(telling: Telling, url: str | None = None, now: datetime | None = None) -> Notification:
+def render(telling: OutboxMessage, url: str | None = None, now: datetime | None = None) -> Notification:
     """The notification for one telling. ``url`` is where people reach the page; ``now`` when it is sent."""
     incident, at = telling.incident, now or telling.at
     lines = sorted(incident.lines, key=gravity)
@@ -69,7 +69,7 @@ def render(telling: Telling, url: str | None = None, now: datetime | None = None
         "unwatched": over and bool(incident.left_zones) and not incident.past_zones,
         "goes_on": incident.goes_on,
         "ended": ended,
-        "lasted": span(ended - incident.began_at),
+        "lasted": format_duration(ended - incident.began_at),
         "explained": [Explained(e.code, e.meaning, e.advice) for e in codes],
         "cures": codes[0].cure.blocks(_bare(standing[0].zone)) if codes else (),
         "dig": _dig(standing),
@@ -124,7 +124,7 @@ def as_data(incident: Incident) -> dict[str, object]:
     }
 
 
-def _finding(line: Line) -> dict[str, object]:
+def _finding(line: IncidentFinding) -> dict[str, object]:
     """Findings that differ only in their zone are one, with how many there are."""
     return {
         "code": line.code,
@@ -152,21 +152,21 @@ def link(incident: Incident, url: str | None) -> str | None:
     return f"{url.rstrip('/')}/incidents"
 
 
-def _codes(lines: Iterable[Line]) -> list[Entry]:
+def _codes(lines: Iterable[IncidentFinding]) -> list[RunbookEntry]:
     seen = dict.fromkeys(line.code for line in lines)
     return [CATALOGUE[code] for code in seen if code in CATALOGUE][:MOST_CODES]
 
 
-def _dig(lines: Iterable[Line]) -> list[str]:
+def _dig(lines: Iterable[IncidentFinding]) -> list[str]:
     """The lines that show the first finding of each code."""
-    first: dict[str, Line] = {}
+    first: dict[str, IncidentFinding] = {}
     for line in lines:
         first.setdefault(line.code, line)
     said = [text for line in first.values() if line.code in CATALOGUE for text in _dig_line(line)]
     return [plain(text) for text in dict.fromkeys(said)][:MOST_DIG]
 
 
-def _dig_line(line: Line) -> tuple[str, ...]:
+def _dig_line(line: IncidentFinding) -> tuple[str, ...]:
     host, port = _split(line.address)
     return dig(CATALOGUE[line.code], line.zone, host, port, key=_key_file(line.subject), record=line.subject)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase, Severity
 from checks.model import Zone
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 
 BLIND = "vantage-blind"
 
@@ -84,7 +84,7 @@ Trouble = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Topology:
+class DependencyGraph:
     """Who serves which zone, and from whom it gets it. Made once per configuration by ``of``."""
 
     zones: Mapping[str, Zone] = field(default_factory=dict)
@@ -93,9 +93,9 @@ class Topology:
     vantage: str = "local"
 
     @classmethod
-    def of(cls, zones: Roll[Zone] | Iterable[Zone], vantage: str = "local") -> "Topology":
+    def of(cls, zones: ZoneTable[Zone] | Iterable[Zone], vantage: str = "local") -> "DependencyGraph":
         """Zones that are watched alike are counted, not walked."""
-        known = zones if isinstance(zones, Roll) else Roll.of(zones)
+        known = zones if isinstance(zones, ZoneTable) else ZoneTable.of(zones)
         served: Counter[str] = Counter()
         for zone, count in zip(known.templates, known.alike(), strict=True):
             for name in {server.name for server in zone.servers} if count else ():
@@ -104,7 +104,7 @@ class Topology:
 
     def alike(self, zone: str) -> Zone | None:
         """The zone, or one that is served alike: its name may be empty."""
-        if isinstance(self.zones, Roll):
+        if isinstance(self.zones, ZoneTable):
             return self.zones.template(zone) if zone in self.zones else None
         return self.zones.get(zone)
 
@@ -124,7 +124,7 @@ def family(code: str) -> str:
     return FAMILIES.get(code, code)
 
 
-def fold(alerts: Iterable[Alert], topology: Topology) -> Mapping[AlertKey, Cause]:
+def root_causes(alerts: Iterable[Alert], topology: DependencyGraph) -> Mapping[AlertKey, Cause]:
     """The cause of each alert that stands. Pending ones count too: so it begins.
 
     Alerts of severity info have no cause: they open no incident and explain nothing.
@@ -158,7 +158,7 @@ def fold(alerts: Iterable[Alert], topology: Topology) -> Mapping[AlertKey, Cause
     return causes
 
 
-def _root(place: Place, codes: Mapping[Place, set[str]], topology: Topology, via: tuple[str, ...]) -> Place:
+def _root(place: Place, codes: Mapping[Place, set[str]], topology: DependencyGraph, via: tuple[str, ...]) -> Place:
     """Up the road of transfers, from one that lags to the one that it all begins with.
 
     A server with several upstreams is explained only when all of them fail it. ``via`` ends circles.
@@ -173,7 +173,7 @@ def _root(place: Place, codes: Mapping[Place, set[str]], topology: Topology, via
     return _root(above, codes, topology, (*via, server))
 
 
-def _left_behind(place: Place, codes: Mapping[Place, set[str]], topology: Topology) -> Place | None:
+def _left_behind(place: Place, codes: Mapping[Place, set[str]], topology: DependencyGraph) -> Place | None:
     """The primary that went back, for one that is ahead of it because of that."""
     zone, server = place
     return next(((zone, up) for up in topology.feeders(zone, server) if WENT_BACK in codes.get((zone, up), ())), None)
@@ -189,7 +189,7 @@ def _own_troubles(codes: Mapping[Place, set[str]], roots: Mapping[Place, Place])
     return places
 
 
-def _grouped(troubles: Mapping[str, set[Place]], topology: Topology) -> Mapping[Trouble, set[Place]]:
+def _grouped(troubles: Mapping[str, set[Place]], topology: DependencyGraph) -> Mapping[Trouble, set[Place]]:
     """The places whose trouble is their server's: most of its zones have it there; or several do, and more than the
     zone has servers with it, those not counted that are failing anyway.
     """
@@ -212,7 +212,7 @@ def _grouped(troubles: Mapping[str, set[Place]], topology: Topology) -> Mapping[
 
 
 def _belongs(
-    place: Place, families: Collection[str], grouped: Mapping[Trouble, set[Place]], topology: Topology
+    place: Place, families: Collection[str], grouped: Mapping[Trouble, set[Place]], topology: DependencyGraph
 ) -> bool:
     """Whether what a place has of these families is its server's trouble, or follows from one."""
     server = place[1]
@@ -236,7 +236,7 @@ def _families(code: str, at_root: Collection[str], *, above: bool) -> Collection
     return {NUMBERING} if code == AHEAD else set(map(family, FEEDS_NOTHING.intersection(at_root)))
 
 
-def _sees_little(standing: Iterable[Alert], topology: Topology) -> bool:
+def _sees_little(standing: Iterable[Alert], topology: DependencyGraph) -> bool:
     """We are blind, or most zones could not be checked: the trouble is ours, not theirs."""
     unseen = set()
     for key in (alert.key for alert in standing):

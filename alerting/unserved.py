@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from alerting.model import Alert, Phase
-from alerting.root_cause import OUT_OF_SERVICE, Topology
+from alerting.root_cause import OUT_OF_SERVICE, DependencyGraph
 from checks.model import Address, Zone
 
 BAD = frozenset({Phase.PENDING, Phase.FIRING})
@@ -24,7 +24,7 @@ class Unserved:
     certain: bool
 
 
-def unserved_zones(alerts: Iterable[Alert], topology: Topology) -> Mapping[str, Unserved]:
+def unserved_zones(alerts: Iterable[Alert], topology: DependencyGraph) -> Mapping[str, Unserved]:
     """The zones of which every address of every server has an alert that it is of no use.
 
     Hidden servers are not counted where there are others: no resolver asks them. What recovers counts as good.

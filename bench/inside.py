@@ -22,11 +22,11 @@ from checks.model import Address, Observation, Outcome, Query
 from monitor.cli.configuration import read
 from monitor.cli.logging import set_up
 from monitor.clock import now
-from monitor.probe.bulk.address_metrics import Ticks
-from monitor.probe.bulk.engine import Volley
-from monitor.probe.client.client import DnsProber
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.engine import QueryBatch
+from monitor.probe.client.client import DnsClient
 from monitor.probe.message.bulk_names import wire_names
-from monitor.probe.prober import Probing
+from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
 from monitor.service.runner import serve
 
@@ -122,11 +122,11 @@ class Sweeps:
 async def engine(zones: Sequence[str], addresses: Sequence[Address], sweeps: int) -> dict[str, Any]:
     """The first sweep reads every answer; the others tell that they are the same."""
     count, places = len(zones), len(addresses)
-    prober = Probing(UNPACED, {}, now)
-    prober.engine.use(Ticks.of(count * places))
+    prober = ServiceProber(UNPACED, {}, now)
+    prober.engine.use(AddressMetrics.of(count * places))
     names = wire_names(zones)
     volleys = [
-        Volley(f"ns{place + 1}", address, names, range(place, count * places, places))
+        QueryBatch(f"ns{place + 1}", address, names, range(place, count * places, places))
         for place, address in enumerate(addresses)
     ]
     measured, serials = Sweeps(count * places), Serials()
@@ -146,7 +146,7 @@ async def engine(zones: Sequence[str], addresses: Sequence[Address], sweeps: int
 
 async def prober(zones: Sequence[str], addresses: Sequence[Address], sweeps: int) -> dict[str, Any]:
     """dnspython asks and reads, every time."""
-    prober = DnsProber(UNPACED, {}, now)
+    prober = DnsClient(UNPACED, {}, now)
     queries = [
         Query(zone, f"ns{place}", address, zone, "SOA", identify=True)
         for zone in zones

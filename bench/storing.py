@@ -18,9 +18,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from checks.model import Address, Observation, Outcome, Query, Round, Server, Shape, Soa, Transport, Zone
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import changes, see
+from checks.model import Address, Observation, Outcome, Query, Server, Shape, Soa, Transport, Zone, ZonePoll
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import changes, updated
 from monitor.state.ports import Commit, Sweep
 from monitor.store.sqlite import SqliteStore
 
@@ -165,12 +165,12 @@ def _first_looks(count: int) -> Iterator[Commit]:
         yield _commit(range(first, min(first + BATCH, count)), 1, known=None, at=START)
 
 
-def _commit(numbers: Sequence[int], serial: int, *, known: list[Ledger] | None, at: datetime) -> Commit:
+def _commit(numbers: Sequence[int], serial: int, *, known: list[ZoneState] | None, at: datetime) -> Commit:
     ledgers, runs, arrivals = [], [], []
     for place, number in enumerate(numbers):
         zone = Zone(_name(number), SERVERS, "ns1")
-        before = known[place] if known is not None else Ledger(zone.name)
-        after = see(before, zone, _round(zone, serial, at + timedelta(microseconds=number)))
+        before = known[place] if known is not None else ZoneState(zone.name)
+        after = updated(before, zone, _round(zone, serial, at + timedelta(microseconds=number)))
         began, arrived = changes(before, after)
         ledgers.append(after)
         runs += began
@@ -178,7 +178,7 @@ def _commit(numbers: Sequence[int], serial: int, *, known: list[Ledger] | None, 
     return Commit(ledgers=tuple(ledgers), runs=tuple(runs), propagations=tuple(arrivals))
 
 
-def _round(zone: Zone, serial: int, at: datetime) -> Round:
+def _round(zone: Zone, serial: int, at: datetime) -> ZonePoll:
     soa = Soa(serial, "ns1.example.net.", f"hostmaster.{zone.name}", 3600, 600, 604800, 300, 3600)
     seen = tuple(
         Observation(
@@ -187,7 +187,7 @@ def _round(zone: Zone, serial: int, at: datetime) -> Round:
         )
         for server, address in zone.places()
     )  # fmt: skip
-    return Round(zone.name, "soa-serial", at + timedelta(milliseconds=2), MINUTE, seen)
+    return ZonePoll(zone.name, "soa-serial", at + timedelta(milliseconds=2), MINUTE, seen)
 
 
 def _name(number: int) -> str:

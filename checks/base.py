@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
-from checks.model import Finding, Observation, Query, Round, Unsure, Zone
-from checks.zone_state.model import Ledger
+from checks.model import Finding, Inconclusive, Observation, Query, Zone, ZonePoll
+from checks.zone_state.model import ZoneState
 
 
 class Check(Protocol):
@@ -23,6 +23,6 @@ class Check(Protocol):
         """What it still wants to know; called again with what has been seen until it wants nothing more."""
         ...
 
-    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterable[Finding | Unsure]:
+    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterable[Finding | Inconclusive]:
         """What the answers mean. Raises Undecided when nothing can be said of the whole zone."""
         ...

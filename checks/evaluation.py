@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from checks.base import Check
-from checks.model import Finding, Health, Round, Undecided, Unsure, Verdict, Zone
-from checks.zone_state.model import Ledger
+from checks.model import CheckInconclusive, CheckResult, Finding, Health, Inconclusive, Zone, ZonePoll
+from checks.zone_state.model import ZoneState
 
 
-def judge(check: Check, zone: Zone, round: Round, ledger: Ledger) -> Verdict:
+def judge(check: Check, zone: Zone, round: ZonePoll, ledger: ZoneState) -> CheckResult:
     """The check's findings as a verdict.
 
     BAD whenever there are findings, of whatever severity: severity is policy and is not known here. GOOD only if
@@ -18,21 +18,21 @@ def judge(check: Check, zone: Zone, round: Round, ledger: Ledger) -> Verdict:
     """
     try:
         said = tuple(check.judge(zone, round, ledger))
-    except Undecided as undecided:
+    except CheckInconclusive as undecided:
         return _unknown(check, zone, round, str(undecided) or "undecided")
     except Exception as defect:  # noqa: BLE001 - the one place where a defect in a check is contained
         return replace(_unknown(check, zone, round, f"check failed: {type(defect).__name__}: {defect}"), failed=True)
     findings = tuple(sorted(_distinct(one for one in said if isinstance(one, Finding)), key=_place))
-    unsure = tuple(dict.fromkeys(one for one in said if isinstance(one, Unsure)))
+    unsure = tuple(dict.fromkeys(one for one in said if isinstance(one, Inconclusive)))
     if not findings and _nothing_decided(round, unsure):
         why = unsure[0].why if unsure else "nothing was asked"
         return _unknown(check, zone, round, why, unsure)
     health = Health.BAD if findings else Health.GOOD
-    return Verdict(zone.name, check.name, round.at, health, findings, unsure)
+    return CheckResult(zone.name, check.name, round.at, health, findings, unsure)
 
 
-def _unknown(check: Check, zone: Zone, round: Round, why: str, unsure: tuple[Unsure, ...] = ()) -> Verdict:
-    return Verdict(zone.name, check.name, round.at, Health.UNKNOWN, (), unsure, why)
+def _unknown(check: Check, zone: Zone, round: ZonePoll, why: str, unsure: tuple[Inconclusive, ...] = ()) -> CheckResult:
+    return CheckResult(zone.name, check.name, round.at, Health.UNKNOWN, (), unsure, why)
 
 
 def _distinct(findings: Iterable[Finding]) -> Iterable[Finding]:
@@ -47,6 +47,6 @@ def _place(finding: Finding) -> tuple[str, str, str, str]:
     return (finding.server or "", str(finding.address or ""), finding.code, finding.subject)
 
 
-def _nothing_decided(round: Round, unsure: tuple[Unsure, ...]) -> bool:
+def _nothing_decided(round: ZonePoll, unsure: tuple[Inconclusive, ...]) -> bool:
     whole = [one for one in unsure if one.subject is None]
     return all(any(one.covers(seen.query.server, seen.query.address, "") for one in whole) for seen in round.seen)

@@ -8,9 +8,19 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from checks.common.rrset_compare import Copy, Difference, ask, content_of, copies, differences, leading, usual
-from checks.common.text import listed
-from checks.model import Finding, Observation, Query, Round, Server, Undecided, Unsure, WantedRecord, Zone
-from checks.zone_state.model import Ledger
+from checks.common.text import enumerated
+from checks.model import (
+    CheckInconclusive,
+    Finding,
+    Inconclusive,
+    Observation,
+    Query,
+    Server,
+    WantedRecord,
+    Zone,
+    ZonePoll,
+)
+from checks.zone_state.model import ZoneState
 
 BEYOND = frozenset({"ns-unresolvable", "unwatched-server"})
 """Codes of findings at servers that need not be any of the zone's."""
@@ -78,13 +88,13 @@ class NsSet:
         server, address = places[0]
         return () if seen else [Query(zone.name, server.name, address, zone.name, "NS", identify=True)]
 
-    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
         wanted = _apex(zone)
         every = copies(zone, (wanted,), round)
         given = _given(zone, round, ledger, every)
         lost = [_unresolvable(server.name, found) for server, found in self._lost(zone)]
         if not given and not (zone.discovered and lost):
-            raise Undecided("no address gives a set of NS records that can be believed")
+            raise CheckInconclusive("no address gives a set of NS records that can be believed")
         yield from lost
         if len(every) > 1:
             yield from _compared(zone, round, ledger, every)
@@ -97,7 +107,7 @@ class NsSet:
             if found is not None and found.certain and not found.addresses:
                 yield server, found
 
-    def _named(self, zone: Zone, given: frozenset[str]) -> Iterator[Finding | Unsure]:
+    def _named(self, zone: Zone, given: frozenset[str]) -> Iterator[Finding | Inconclusive]:
         """What is to be said of the names in the NS set that are not those of the zone's servers."""
         strange = strangers(zone, given)
         hosts = {address.host for _, address in zone.places()}
@@ -112,7 +122,7 @@ class NsSet:
             if zone.discovered or (found is None and self.full):
                 continue
             if found is None or (left and not found.addresses):
-                yield Unsure(name, why="whether it is watched under another name is not known")
+                yield Inconclusive(name, why="whether it is watched under another name is not known")
             else:
                 yield _unwatched(name, found)
 
@@ -121,7 +131,7 @@ class NsSet:
         return found.addresses if found is not None else ()
 
 
-def names_given(zone: Zone, round: Round) -> frozenset[str]:
+def names_given(zone: Zone, round: ZonePoll) -> frozenset[str]:
     """Every name in an NS set of this round that is not, by its name alone, one of the zone's servers."""
     given = frozenset(name for seen in round.seen if seen.query.qtype == "NS" for name in _rdata(seen))
     return frozenset(strangers(zone, given))
@@ -149,7 +159,7 @@ def _is_met(server: Server, given: frozenset[str], strange: list[str], names: Ma
     return any(name in names and own.intersection(names[name].addresses) for name in strange)
 
 
-def _given(zone: Zone, round: Round, ledger: Ledger, every: list[Copy]) -> frozenset[str]:
+def _given(zone: Zone, round: ZonePoll, ledger: ZoneState, every: list[Copy]) -> frozenset[str]:
     """The NS set of the zone, as those on its reference give it."""
     if len(every) == 1:
         return frozenset(name for seen in round.seen if seen.query.qtype == "NS" for name in _rdata(seen))
@@ -169,17 +179,17 @@ def _plain(text: str) -> str:
     return text.lower().removesuffix(".") or "."
 
 
-def _compared(zone: Zone, round: Round, ledger: Ledger, every: list[Copy]) -> Iterator[Finding | Unsure]:
+def _compared(zone: Zone, round: ZonePoll, ledger: ZoneState, every: list[Copy]) -> Iterator[Finding | Inconclusive]:
     wanted = _apex(zone)
     if sum(wanted in copy.contents for copy in every) < 2:
         compared_only = None if ANYBODY in zone.ignored else ""  # otherwise something is said of the names all the same
-        yield from (Unsure(copy.server.name, copy.address, compared_only, ALONE) for copy in every)
+        yield from (Inconclusive(copy.server.name, copy.address, compared_only, ALONE) for copy in every)
         return
     for one in differences(zone, ledger, every, wanted, round.at):
         if isinstance(one, Difference):
             yield Finding("ns-set-differs", one.text, one.copy.server.name, one.copy.address)
         else:
-            yield Unsure(one.server, one.address, why=one.why)
+            yield Inconclusive(one.server, one.address, why=one.why)
 
 
 def _unresolvable(name: str, found: Resolution) -> Finding:
@@ -187,7 +197,7 @@ def _unresolvable(name: str, found: Resolution) -> Finding:
 
 
 def _unwatched(name: str, found: Resolution) -> Finding:
-    where = f" ({listed(found.addresses)})" if found.addresses else f" ({found.why})"
+    where = f" ({enumerated(found.addresses)})" if found.addresses else f" ({found.why})"
     return Finding("unwatched-server", f"{name}{where} is in the NS set, but not among the servers watched", name)
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.common.response_faults import DEAD, UNUSABLE, fault
-from checks.model import Address, Finding, Observation, Outcome, Query, Round, Server, Transport, Unsure, Zone
-from checks.zone_state.model import Ledger
+from checks.model import Address, Finding, Inconclusive, Observation, Outcome, Query, Server, Transport, Zone, ZonePoll
+from checks.zone_state.model import ZoneState
 
 _UDP_DEAD = {
     Outcome.TIMEOUT: "no answer over UDP",
@@ -97,12 +97,12 @@ class Reachable:
                 queries.append(_query(zone, server, address, Transport.TCP))
         return queries
 
-    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
         looks = _looks(round.seen)
         for server, address in zone.places():
             look = looks.get((server.name, address), AddressLook())
             if not look.whole:
-                yield Unsure(server.name, address, why="the monitor could not ask")
+                yield Inconclusive(server.name, address, why="the monitor could not ask")
                 continue
             for code, text in _faults(look, primary=server.name == zone.primary):
                 yield Finding(code, f"{server.name} ({address}) {text}", server.name, address)

@@ -17,9 +17,9 @@ from checks.common.rrset_compare import (
     leading,
     usual,
 )
-from checks.common.text import listed, short
-from checks.model import Finding, Observation, Query, Round, Undecided, Unsure, WantedRecord, Zone
-from checks.zone_state.model import Ledger
+from checks.common.text import enumerated, truncate
+from checks.model import CheckInconclusive, Finding, Inconclusive, Observation, Query, WantedRecord, Zone, ZonePoll
+from checks.zone_state.model import ZoneState
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,19 @@ class Records:
     def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         return ask(zone, _wanted(zone), seen)
 
-    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
         wanted = _wanted(zone)
         every = copies(zone, wanted, round)
-        said: list[Finding | Unsure] = []
+        said: list[Finding | Inconclusive] = []
         for record in wanted:
             said.extend(_compared(zone, ledger, every, record, round))
             said.extend(_expected(zone, ledger, every, record, round))
             if record.ttl:
                 said.extend(_ttls(zone, ledger, every, record))
         if not any(isinstance(one, Finding) for one in said) and not _decided(every, wanted, said):
-            raise Undecided(next((one.why for one in said if isinstance(one, Unsure)), "nothing was asked"))
+            raise CheckInconclusive(
+                next((one.why for one in said if isinstance(one, Inconclusive)), "nothing was asked")
+            )
         yield from said
 
 
@@ -70,8 +72,8 @@ def _wanted(zone: Zone) -> tuple[WantedRecord, ...]:
     return tuple(record for record in zone.records if record.type != "SOA")
 
 
-def _decided(every: list[Copy], wanted: tuple[WantedRecord, ...], said: list[Finding | Unsure]) -> bool:
-    unsure = [one for one in said if isinstance(one, Unsure)]
+def _decided(every: list[Copy], wanted: tuple[WantedRecord, ...], said: list[Finding | Inconclusive]) -> bool:
+    unsure = [one for one in said if isinstance(one, Inconclusive)]
     return any(
         not any(one.covers(copy.server.name, copy.address, str(record)) for one in unsure)
         for copy in every
@@ -80,8 +82,8 @@ def _decided(every: list[Copy], wanted: tuple[WantedRecord, ...], said: list[Fin
 
 
 def _compared(
-    zone: Zone, ledger: Ledger, every: list[Copy], record: WantedRecord, round: Round
-) -> Iterator[Finding | Unsure]:
+    zone: Zone, ledger: ZoneState, every: list[Copy], record: WantedRecord, round: ZonePoll
+) -> Iterator[Finding | Inconclusive]:
     for one in differences(zone, ledger, every, record, round.at):
         if isinstance(one, Difference):
             code = "content-differs" if one.same_serial else "record-differs"
@@ -91,12 +93,12 @@ def _compared(
     having = [copy for copy in every if record in copy.contents]
     if len(having) == 1 and record.expect is None:
         copy = having[0]
-        yield Unsure(copy.server.name, copy.address, str(record), "nobody else answers to compare with")
+        yield Inconclusive(copy.server.name, copy.address, str(record), "nobody else answers to compare with")
 
 
 def _expected(
-    zone: Zone, ledger: Ledger, every: list[Copy], record: WantedRecord, round: Round
-) -> Iterator[Finding | Unsure]:
+    zone: Zone, ledger: ZoneState, every: list[Copy], record: WantedRecord, round: ZonePoll
+) -> Iterator[Finding | Inconclusive]:
     """An address on the way to a newer version is given the time to get there first."""
     if record.expect is None:
         return
@@ -107,16 +109,16 @@ def _expected(
         if content is None or (not content.instead and tuple(sorted(content.rdata)) == expect):
             continue
         if not content.tied:
-            yield Unsure(copy.server.name, copy.address, str(record), MACHINES)
+            yield Inconclusive(copy.server.name, copy.address, str(record), MACHINES)
         elif (copy.server.name, copy.address) in settled or late(zone, ledger, copy, round.at):
-            expected = listed(map(short, expect), most=4) if expect else "nothing"
+            expected = enumerated(map(truncate, expect), most=4) if expect else "nothing"
             text = f"{copy.server.name} ({copy.address}) has {content} for {record}, expected is {expected}"
             yield Finding("record-unexpected", text, copy.server.name, copy.address, str(record))
         else:
-            yield Unsure(copy.server.name, copy.address, str(record), PROPAGATING)
+            yield Inconclusive(copy.server.name, copy.address, str(record), PROPAGATING)
 
 
-def _ttls(zone: Zone, ledger: Ledger, every: list[Copy], record: WantedRecord) -> Iterator[Finding]:
+def _ttls(zone: Zone, ledger: ZoneState, every: list[Copy], record: WantedRecord) -> Iterator[Finding]:
     for peers in leading(zone, ledger, every, record).values():
         if not peers:
             continue

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.common.text import listed, short
-from checks.model import Finding, Observation, Query, Round, Soa, Unsure, Zone
-from checks.zone_state.model import Ledger
+from checks.common.text import enumerated, truncate
+from checks.model import Finding, Inconclusive, Observation, Query, Soa, Zone, ZonePoll
+from checks.zone_state.model import ZoneState
 
 _FIELDS = ("mname", "rname", "refresh", "retry", "expire", "minimum")
 
@@ -38,24 +38,23 @@ class SoaFields:
             return ()
         return [Query(zone.name, server.name, address, zone.name, "SOA") for server, address in zone.places()]
 
-    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
         groups = {server.name: server.group for server in zone.servers}
         alike: dict[tuple[str, int], list[Observation]] = {}
         for seen in round.seen:
             if seen.serial is None:
-                yield Unsure(seen.server, seen.address, why="serves no version now")
+                yield Inconclusive(seen.server, seen.address, why="serves no version now")
             else:
                 alike.setdefault((groups.get(seen.server, ""), seen.serial), []).append(seen)
         for (_, serial), peers in alike.items():
             if len(peers) == 1:
-                yield Unsure(peers[0].server, peers[0].address, why=f"nobody else is on {serial} to compare with")
+                yield Inconclusive(peers[0].server, peers[0].address, why=f"nobody else is on {serial} to compare with")
                 continue
             usual = _usual(zone, peers)
             for seen in peers:
                 if seen.soa is not None and (other := _differences(seen.soa, usual)):
-                    text = (
-                        f"{seen.server} ({seen.address}) has serial {serial} like others, but {listed(other, most=6)}"
-                    )
+                    differs = enumerated(other, most=6)
+                    text = f"{seen.server} ({seen.address}) has serial {serial} like others, but {differs}"
                     yield Finding("soa-fields-differ", text, seen.server, seen.address)
 
 
@@ -71,7 +70,7 @@ def _usual(zone: Zone, peers: list[Observation]) -> tuple[str | int, ...]:
 
 def _differences(soa: Soa, usual: tuple[str | int, ...]) -> list[str]:
     return [
-        f"{field} {short(str(mine))} instead of {short(str(theirs))}"
+        f"{field} {truncate(str(mine))} instead of {truncate(str(theirs))}"
         for field, mine, theirs in zip(_FIELDS, _values(soa), usual, strict=True)
         if mine != theirs
     ]

@@ -7,11 +7,23 @@ from typing import ClassVar
 
 from checks.common.response_faults import DEAD, UNUSABLE
 from checks.common.serial import above, behind, newer, path, unordered
-from checks.common.text import counted, instant, listed, moment, span
+from checks.common.text import enumerated, format_duration, format_time, instant, plural
 from checks.common.versions import newer_than
-from checks.model import Address, Finding, Observation, Query, Round, Server, Soa, Transport, Undecided, Unsure, Zone
+from checks.model import (
+    Address,
+    CheckInconclusive,
+    Finding,
+    Inconclusive,
+    Observation,
+    Query,
+    Server,
+    Soa,
+    Transport,
+    Zone,
+    ZonePoll,
+)
 from checks.zone_state.address import SERVING
-from checks.zone_state.model import Ledger, Space, Standing
+from checks.zone_state.model import AddressState, SerialGroup, ZoneState
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +102,20 @@ class SoaSerial:
                 return [_query(zone, server, address, Transport.TCP) for server, address in dead]
         return ()
 
-    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
         spaces = {space.group: space for space in ledger.spaces}
         if not ledger.standings:
-            raise Undecided("nothing is known of the zone yet")
+            raise CheckInconclusive("nothing is known of the zone yet")
         for standing in ledger.standings:
             space = spaces[standing.group]
             if standing.state != SERVING or standing.serial is None:
-                yield Unsure(standing.server, standing.address, why=f"serves no version now: {standing.state}")
+                yield Inconclusive(standing.server, standing.address, why=f"serves no version now: {standing.state}")
             elif space.doubt is not None and standing.serial == space.doubt.serial != space.reference:
                 why = f"serves {standing.serial}, as its primary does at a first look; a second one will tell"
-                yield Unsure(standing.server, standing.address, why=why)
+                yield Inconclusive(standing.server, standing.address, why=why)
             elif standing.doubt is not None:
                 why = f"serves {standing.doubt.serial} at a first look; a second one will tell"
-                yield Unsure(standing.server, standing.address, why=why)
+                yield Inconclusive(standing.server, standing.address, why=why)
             else:
                 if standing.serial != space.reference:
                     yield from self._other(zone, round, ledger, space, standing, standing.serial)
@@ -113,7 +125,7 @@ class SoaSerial:
             if space.regressed is not None:
                 yield _regressed(zone, space, ledger)
 
-    def due(self, ledger: Ledger) -> datetime | None:
+    def due(self, ledger: ZoneState) -> datetime | None:
         """When time alone will bring a finding about a ledger that packs (checks.packed); None if it never will.
 
         What counts down by EDNS EXPIRE is not in it: that is told anew at each look.
@@ -129,8 +141,8 @@ class SoaSerial:
         )
 
     def _other(
-        self, zone: Zone, round: Round, ledger: Ledger, space: Space, standing: Standing, serial: int
-    ) -> Iterator[Finding | Unsure]:
+        self, zone: Zone, round: ZonePoll, ledger: ZoneState, space: SerialGroup, standing: AddressState, serial: int
+    ) -> Iterator[Finding | Inconclusive]:
         reference = space.reference
         if reference is None:
             text = f"serves {serial}; no serial of this zone is newer than all others"
@@ -142,46 +154,51 @@ class SoaSerial:
         else:
             yield _unordered(zone, space, standing, serial, reference)
 
-    def _late(self, zone: Zone, round: Round, space: Space, standing: Standing, reference: int) -> Iterator[Finding]:
+    def _late(
+        self, zone: Zone, round: ZonePoll, space: SerialGroup, standing: AddressState, reference: int
+    ) -> Iterator[Finding]:
         serial = standing.serial if standing.serial is not None else reference
         later = newer_than(serial, reference, space.versions)
         lag = round.at - later[0].seen
         missed = sum(version.seen > standing.since for version in later)
         still = round.at - standing.since
         text = (
-            f"is {span(lag)} behind: it serves {serial}, {counted(standing.passed, 'version')} before {reference}, "
+            f"is {format_duration(lag)} behind: it serves {serial}, "
+            f"{plural(standing.passed, 'version')} before {reference}, "
             f"since {instant(later[0].seen)}"
         )
         if space.soa is not None and missed >= self.stuck_after and min(lag, still) > _stuck(zone, space.soa, round):
-            taken = f"newer versions come by and it has taken none for {span(still)}"
+            taken = f"newer versions come by and it has taken none for {format_duration(still)}"
             yield _finding("serial-stuck", standing, f"{text}; {taken}")
         elif space.soa is not None and lag > _promise(space.soa, round):
-            reason = f"longer than the zone's refresh and retry allow ({span(_promise(space.soa, round))})"
+            reason = f"longer than the zone's refresh and retry allow ({format_duration(_promise(space.soa, round))})"
             yield _finding("serial-overdue", standing, f"{text}; {reason}")
         elif lag > zone.max_lag:
-            allowed = f"longer than max_lag ({span(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
+            allowed = (
+                f"longer than max_lag ({format_duration(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
+            )
             yield _finding("serial-late", standing, f"{text}; {allowed}")
 
-    def _expiry(self, standing: Standing, expires: datetime, soa: Soa, round: Round) -> Iterator[Finding]:
+    def _expiry(self, standing: AddressState, expires: datetime, soa: Soa, round: ZonePoll) -> Iterator[Finding]:
         left, expire = expires - round.at, timedelta(seconds=soa.expire)
         imminent = left <= expire * self.expiry_imminent
         if left > expire * self.expiry_near or (expire - left <= _promise(soa, round) and not imminent):
             return
         code = "expiry-imminent" if imminent else "expiry-near"
-        stops = f"stops serving the zone at {moment(expires)}, in {span(left)}"
+        stops = f"stops serving the zone at {format_time(expires)}, in {format_duration(left)}"
         if left <= timedelta(0):
-            stops = f"should have stopped serving the zone at {moment(expires)}"
+            stops = f"should have stopped serving the zone at {format_time(expires)}"
         source = "estimated from when it was last in sync" if standing.estimated else "by its own EXPIRE count"
-        text = f"has not refreshed and {stops} ({source}; the SOA's expire is {span(expire)})"
+        text = f"has not refreshed and {stops} ({source}; the SOA's expire is {format_duration(expire)})"
         yield _finding(code, standing, text)
 
 
-def _promise(soa: Soa, round: Round) -> timedelta:
+def _promise(soa: Soa, round: ZonePoll) -> timedelta:
     """By when a secondary must have refreshed, and we must have seen it."""
     return timedelta(seconds=soa.refresh + soa.retry) + round.cadence
 
 
-def _stuck(zone: Zone, soa: Soa, round: Round) -> timedelta:
+def _stuck(zone: Zone, soa: Soa, round: ZonePoll) -> timedelta:
     """How long a version may stay while newer ones come by. Up to then its server may wait for the refresh: no NOTIFY
     reaches it.
     """
@@ -192,16 +209,16 @@ def _query(zone: Zone, server: Server, address: Address, transport: Transport) -
     return Query(zone.name, server.name, address, zone.name, "SOA", transport, identify=True)
 
 
-def _finding(code: str, standing: Standing, text: str) -> Finding:
+def _finding(code: str, standing: AddressState, text: str) -> Finding:
     return Finding(code, f"{standing.server} ({standing.address}) {text}", standing.server, standing.address)
 
 
-def _has_primary(zone: Zone, space: Space) -> bool:
+def _has_primary(zone: Zone, space: SerialGroup) -> bool:
     primary = zone.server(zone.primary) if zone.primary is not None else None
     return primary is not None and primary.group == space.group
 
 
-def _ahead(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> Finding:
+def _ahead(zone: Zone, ledger: ZoneState, space: SerialGroup, standing: AddressState) -> Finding:
     """With what ends it, as far as that is known: a serial to publish only where every server would take it.
 
     Where the primary was never seen with that serial the two may count apart, and nothing leads from one way of
@@ -219,12 +236,12 @@ def _ahead(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> Find
     return _finding("serial-ahead", standing, f"{text}. {cure}")
 
 
-def _had(space: Space, serial: int | None) -> bool:
+def _had(space: SerialGroup, serial: int | None) -> bool:
     """Whether the primary itself was seen with that version, or with a newer one, before it went back."""
     return space.regressed is not None and serial is not None and behind(space.regressed.serial, serial) is not None
 
 
-def _followed(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> bool:
+def _followed(zone: Zone, ledger: ZoneState, space: SerialGroup, standing: AddressState) -> bool:
     """Whether another secondary of the group serves what the primary serves."""
     return any(
         other.serial == space.reference and other.server not in (zone.primary, standing.server)
@@ -233,7 +250,7 @@ def _followed(zone: Zone, ledger: Ledger, space: Space, standing: Standing) -> b
     )
 
 
-def _forward(ledger: Ledger, space: Space) -> str:
+def _forward(ledger: ZoneState, space: SerialGroup) -> str:
     """The serials to publish instead, each of which every server takes as things stand; "" where that is not known."""
     group = [standing for standing in ledger.standings if standing.group == space.group]
     sure = space.doubt is None and all(one.state == SERVING and one.doubt is None for one in group)
@@ -241,21 +258,21 @@ def _forward(ledger: Ledger, space: Space) -> str:
     step = above(known) if sure else None
     if step is None or space.reference is None:
         return ""
-    back = listed(path(step, space.reference))
+    back = enumerated(path(step, space.reference))
     return (
         f"; or publish a serial newer than all that are served, such as {step}. To count on from {space.reference} "
         f"after that, set the serial to {back}, each once all servers have the one before"
     )
 
 
-def _unordered(zone: Zone, space: Space, standing: Standing, serial: int, reference: int) -> Finding:
+def _unordered(zone: Zone, space: SerialGroup, standing: AddressState, serial: int, reference: int) -> Finding:
     why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
     cure = ". Transfer the zone afresh there" if _has_primary(zone, space) else ""
     text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}{cure}"
     return _finding("serial-unordered", standing, text)
 
 
-def _regressed(zone: Zone, space: Space, ledger: Ledger) -> Finding:
+def _regressed(zone: Zone, space: SerialGroup, ledger: ZoneState) -> Finding:
     was = space.regressed.serial if space.regressed is not None else None
     ahead = [
         f"{s.server} ({s.address})"
@@ -265,5 +282,7 @@ def _regressed(zone: Zone, space: Space, ledger: Ledger) -> Finding:
         and space.reference is not None
         and behind(space.reference, s.serial) is None
     ]
-    text = f"{zone.primary} is the primary and went back from {was} to {space.reference}; ahead of it: {listed(ahead)}"
+    text = (
+        f"{zone.primary} is the primary and went back from {was} to {space.reference}; ahead of it: {enumerated(ahead)}"
+    )
     return Finding("serial-regressed", text, zone.primary)

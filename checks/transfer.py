@@ -8,24 +8,24 @@ from typing import ClassVar
 
 from checks.common.response_faults import fault
 from checks.common.serial import newer
-from checks.common.text import counted, span
+from checks.common.text import format_duration, plural
 from checks.model import (
     Address,
+    CheckInconclusive,
     Expectation,
     Finding,
+    Inconclusive,
     Observation,
     Outcome,
     Query,
-    Round,
     Server,
     TransferResult,
     TransferRule,
     Transport,
-    Undecided,
-    Unsure,
     Zone,
+    ZonePoll,
 )
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 
 _PERMISSION = {
     TransferResult.REFUSED: "not allowed (REFUSED)",
@@ -92,16 +92,16 @@ class Transfer:
             for (name, address, key), all_of_it in whole.items()
         ]
 
-    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterator[Finding | Unsure]:
+    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
         seen = {(o.query.server, o.query.address, o.query.qtype, o.query.key): o for o in round.seen}
-        said: list[Finding | Unsure | None] = []
+        said: list[Finding | Inconclusive | None] = []
         for server, address, rule in _matrix(zone):
             soa = seen.get((server.name, address, "SOA", None))
             axfr = seen.get((server.name, address, "AXFR", rule.key))
             said.append(_row(zone, server, address, rule, soa, axfr))
-        unsure = [one for one in said if isinstance(one, Unsure)]
+        unsure = [one for one in said if isinstance(one, Inconclusive)]
         if len(unsure) == len(said):
-            raise Undecided(unsure[0].why if unsure else "there are no rules")
+            raise CheckInconclusive(unsure[0].why if unsure else "there are no rules")
         yield from (one for one in said if one is not None)
 
 
@@ -143,10 +143,10 @@ def _row(
     rule: TransferRule,
     soa: Observation | None,
     axfr: Observation | None,
-) -> Finding | Unsure | None:
+) -> Finding | Inconclusive | None:
     result = axfr.transfer if axfr is not None else None
     if axfr is None or result is None or soa is None:
-        return Unsure(server.name, address, subject(rule), "no TCP, or the monitor could not ask")
+        return Inconclusive(server.name, address, subject(rule), "no TCP, or the monitor could not ask")
     who = f"{server.name} ({address})"
     if rule.expect is Expectation.REFUSED and _given(axfr):
         text = f"{who} gives the zone away to anyone with {_with(rule)}"
@@ -157,11 +157,11 @@ def _row(
     if result is TransferResult.ALLOWED:
         return None
     if doubt := _no_proof(zone, server, soa):
-        return Unsure(server.name, address, subject(rule), doubt)
+        return Inconclusive(server.name, address, subject(rule), doubt)
     if rule.expect is Expectation.REFUSED:
         if result in _WITHHELD or _only_soas(axfr):
             return None
-        return Unsure(server.name, address, subject(rule), _FAILURE[result])
+        return Inconclusive(server.name, address, subject(rule), _FAILURE[result])
     reason = _reason(rule, axfr, result)
     code = "transfer-refused" if result in _PERMISSION else "transfer-failed"
     does = "refuses the transfer" if result in _PERMISSION else "fails at the transfer"
@@ -212,7 +212,7 @@ def _reason(rule: TransferRule, axfr: Observation, result: TransferResult) -> st
     if result is TransferResult.RCODE and axfr.rcode is not None:
         reason = f"{reason} ({axfr.rcode})"
     if axfr.records and result is not TransferResult.EMPTY:
-        reason = f"{reason}, after {counted(axfr.records, 'record')}"
+        reason = f"{reason}, after {plural(axfr.records, 'record')}"
     if result is TransferResult.TIMEOUT and axfr.rtt is not None:
-        reason = f"{reason} ({span(axfr.rtt)})"
+        reason = f"{reason} ({format_duration(axfr.rtt)})"
     return reason

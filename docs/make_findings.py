@@ -10,7 +10,7 @@ PAGE = ROOT / "docs" / "findings.md"
 sys.path.insert(0, str(ROOT))
 
 from alerting.runbook import CATALOGUE  # noqa: E402  the project need not be installed to write its documents
-from alerting.runbook.entry import Entry  # noqa: E402
+from alerting.runbook.entry import RunbookEntry  # noqa: E402
 from checks.codes import CODES, Code  # noqa: E402
 
 HEAD = """\
@@ -46,7 +46,7 @@ def _row(code: Code) -> str:
     return f"| [{code.name}](#{code.name}) | {code.severity} | {code.title} |\n"
 
 
-def _section(code: Code, entry: Entry) -> Iterator[str]:
+def _section(code: Code, entry: RunbookEntry) -> Iterator[str]:
     yield f"\n## {code.name}\n\n**{code.title}.** Severity: {code.severity}.\n\n{entry.meaning}\n"
     yield "\nCauses, the most likely first:\n\n"
     yield from (f"{number}. {cause}\n" for number, cause in enumerate(entry.causes, 1))

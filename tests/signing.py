@@ -13,13 +13,13 @@ import dns.rdtypes.ANY.TSIG
 import dns.tsig
 
 from alerting.model import Secret
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 from tests.nameserver import Asked
 
 SECRET = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 OTHER_SECRET = base64.b64encode(b"another secret, another secret!!").decode()
 
-KEY = Key("xfr", "xfr.example.net.", "hmac-sha256", Secret(SECRET))
+KEY = TsigKey("xfr", "xfr.example.net.", "hmac-sha256", Secret(SECRET))
 
 
 class Pen:

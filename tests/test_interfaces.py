@@ -18,7 +18,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from starlette.routing import Route
 
-from alerting.model import Cause, News, Secret, Severity
+from alerting.model import Cause, IncidentEvent, Secret, Severity
 from alerting.notifiers.webhook import Notifier
 from alerting.render import as_data, render
 from checks.model import Health, Outcome, Transport
@@ -175,7 +175,7 @@ def test_the_states_of_an_address_are_named() -> None:
 SECRET = "whsec_" + b64encode(b"a secret of the webhook").decode()
 
 
-async def delivered(news: News) -> Request:
+async def delivered(news: IncidentEvent) -> Request:
     """What really arrives."""
     telling = replace(TELLING, news=news)
     async with hookserver() as server:
@@ -188,7 +188,7 @@ async def delivered(news: News) -> Request:
 
 
 async def test_what_arrives_at_a_webhook_is_what_is_described() -> None:
-    request = await delivered(News.OPENED)
+    request = await delivered(IncidentEvent.OPENED)
     agrees("webhook.md", "Body", request.json)
     check_incident(request.json["data"])
     ours = {
@@ -201,18 +201,18 @@ async def test_what_arrives_at_a_webhook_is_what_is_described() -> None:
 
 async def test_every_type_of_news_is_described_and_no_other() -> None:
     text = section("webhook.md", "News")
-    assert set(re.findall(r"^\| `(incident\.\w+)`", text, re.MULTILINE)) == {str(news) for news in News}
+    assert set(re.findall(r"^\| `(incident\.\w+)`", text, re.MULTILINE)) == {str(news) for news in IncidentEvent}
 
 
 async def test_the_example_is_of_the_shape_that_arrives() -> None:
     (block,) = re.findall(r"```json\n(.*?)```", (DOCS / "webhook.md").read_text(), re.DOTALL)
-    example, real = json.loads(block), (await delivered(News.OPENED)).json
+    example, real = json.loads(block), (await delivered(IncidentEvent.OPENED)).json
     assert list(example) == list(real)
     check_incident(example["data"])
 
 
-@pytest.mark.parametrize("news", [News.OPENED, News.RESOLVED])
-async def test_the_verification_in_the_document_verifies_and_refuses(news: News) -> None:
+@pytest.mark.parametrize("news", [IncidentEvent.OPENED, IncidentEvent.RESOLVED])
+async def test_the_verification_in_the_document_verifies_and_refuses(news: IncidentEvent) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "webhook.md").read_text(), re.DOTALL)
     names: dict[str, Any] = {}
     exec(block, names)

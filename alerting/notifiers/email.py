@@ -18,10 +18,10 @@ from typing import Literal
 import aiosmtplib
 import idna
 
-from alerting.model import DeliveryError, News, Notification, Remark, Secret
+from alerting.model import DeliveryError, IncidentEvent, Notification, Remark, Secret
 from alerting.tls_trust import Trust
 from alerting.urls import address_in, host_fault
-from checks.common.text import span
+from checks.common.text import format_duration
 
 FAREWELL = 2.0
 """Seconds that a server may take to say goodbye."""
@@ -158,7 +158,7 @@ def written(notification: Notification, settings: Notifier) -> EmailMessage:
     mail["X-Auto-Response-Suppress"] = "All"
     if settings.reply_to is not None:
         mail["Reply-To"] = _mailbox(settings.reply_to)
-    if notification.news is News.TEST:
+    if notification.news is IncidentEvent.TEST:
         mail["X-Soawatch-Test"] = "yes"
     mail.set_content(_no_nul(notification.text), cte="quoted-printable")
     mail.add_alternative(_no_nul(notification.html), subtype="html", cte="quoted-printable")
@@ -248,7 +248,7 @@ def _failure(settings: Notifier, error: Exception) -> DeliveryError:
         case aiosmtplib.SMTPResponseException():
             return DeliveryError(f"{place} {_answered(error)}", permanent=_final(error))
         case TimeoutError():
-            return DeliveryError(f"{place} did not finish within {span(settings.timeout)}")
+            return DeliveryError(f"{place} did not finish within {format_duration(settings.timeout)}")
         case aiosmtplib.SMTPServerDisconnected():
             return DeliveryError(f"{place} closed the connection")
         case OSError():

@@ -12,7 +12,7 @@ from alerting.http import post, remembering, signature
 from alerting.model import Notification, Remark, Secret
 from alerting.tls_trust import Trust
 from alerting.urls import BadUrl, forbidden, parsed
-from checks.common.text import counted
+from checks.common.text import plural
 
 SHORTEST_SECRET = 10
 """Octets: 80 bits."""
@@ -49,7 +49,7 @@ class Notifier:
             yield from _token_remarks(self.token)
         if self.secret is not None and (octets := len(_decoded(self.secret))) < SHORTEST_SECRET:
             hint = "make one with: openssl rand -base64 32"
-            text = f"the secret has {counted(octets, 'octet')}: so few can be found by trying"
+            text = f"the secret has {plural(octets, 'octet')}: so few can be found by trying"
             yield Remark("secret", text, hint, fatal=False)
 
     async def send(self, notification: Notification) -> None:

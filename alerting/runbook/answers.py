@@ -1,6 +1,6 @@
 """Runbook entries of the codes that say how a server answers."""
 
-from alerting.runbook.entry import Cure, Entry
+from alerting.runbook.entry import Cure, RunbookEntry
 from alerting.runbook.fixes import CAPTURE, FETCH, LISTEN, SERVE
 
 UDP = "dig @{address} -p {port} {zone} SOA +norecurse +nsid"
@@ -100,7 +100,7 @@ dig @192.0.2.2 {zone} SOA +norecurse +edns=0""",
 )
 
 ENTRIES = (
-    Entry(
+    RunbookEntry(
         "server-unreachable",
         "The server answers neither over UDP nor over TCP, after several attempts. Resolvers lose time on it or go "
         "elsewhere; if it is the primary, its secondaries can no longer refresh.",
@@ -114,7 +114,7 @@ ENTRIES = (
         LISTEN,
         (UDP, TCP),
     ),
-    Entry(
+    RunbookEntry(
         "no-answer",
         "The server is silent over UDP but answers over TCP. Nearly all resolvers ask over UDP first: for them it is "
         "as good as dead.",
@@ -127,7 +127,7 @@ ENTRIES = (
         RATE_CURE,
         (UDP, TCP),
     ),
-    Entry(
+    RunbookEntry(
         "rate-limited",
         "The server has sent truncated answers in place of short ones, which is how response rate limiting bids a "
         "resolver come again over TCP, and then nothing over UDP. Those who ask less often are answered. soawatch asks "
@@ -140,7 +140,7 @@ ENTRIES = (
         RATE_CURE,
         (UDP, TCP),
     ),
-    Entry(
+    RunbookEntry(
         "unexpected-source",
         "The server answers over UDP, but its answers come from another address or port than the one that was asked. "
         "Resolvers throw such answers away: for them it is as good as dead (RFC 5452 section 9.1).",
@@ -153,7 +153,7 @@ ENTRIES = (
         SOURCE_CURE,
         (UDP, TCP),
     ),
-    Entry(
+    RunbookEntry(
         "edns-broken",
         "Questions with EDNS (RFC 6891) are lost, or answered with an error or with what cannot be used, while the "
         "same question without it is answered well. Resolvers lose time on it, or give up; DNSSEC, NSID and large "
@@ -167,7 +167,7 @@ ENTRIES = (
         EDNS_CURE,
         (UDP, "dig @{address} -p {port} {zone} SOA +norecurse +noedns"),
     ),
-    Entry(
+    RunbookEntry(
         "tcp-unreachable",
         "The server answers over UDP and not over TCP. Every answer that does not fit a datagram is lost for "
         "resolvers, and no secondary can transfer a zone from it (RFC 7766, RFC 9210: TCP is not optional).",
@@ -180,7 +180,7 @@ ENTRIES = (
         TCP_CURE,
         (TCP, UDP),
     ),
-    Entry(
+    RunbookEntry(
         "zone-not-served",
         "The server answers, but says that it does not serve the zone: it refuses, refers to elsewhere, or denies "
         "that the name exists. Resolvers that come here by delegation are turned away (a lame delegation).",
@@ -194,7 +194,7 @@ ENTRIES = (
         SERVE,
         (UDP,),
     ),
-    Entry(
+    RunbookEntry(
         "zone-expired",
         "The server has the zone in its configuration but no valid copy of it: its copy is older than the SOA's expire "
         "(RFC 1034 section 4.3.5), or was never fetched. It answers SERVFAIL until it can transfer again. PowerDNS "
@@ -209,7 +209,7 @@ ENTRIES = (
         FETCH,
         (UDP, "dig @{address} -p {port} {zone} AXFR{key} | head"),
     ),
-    Entry(
+    RunbookEntry(
         "not-authoritative",
         "The server answers, but without the authoritative bit: the answer comes from a cache or a forwarder, and may "
         "be as old as the TTL. Resolvers take the delegation to it for lame.",
@@ -222,7 +222,7 @@ ENTRIES = (
         SERVE,
         (UDP, "dig @{address} -p {port} version.bind TXT CH"),
     ),
-    Entry(
+    RunbookEntry(
         "bad-rcode",
         "The server answers the question for the zone's SOA with an error that says neither 'not served' nor "
         "'expired', such as FORMERR or NOTIMP.",
@@ -240,7 +240,7 @@ ENTRIES = (
         ),
         (UDP, "dig @{address} -p {port} {zone} SOA +norecurse +noedns"),
     ),
-    Entry(
+    RunbookEntry(
         "malformed-answer",
         "What came back is not a DNS answer to the question: it cannot be parsed, or its id, question or records "
         "belong to something else. Resolvers discard such answers, and nearly all of them ask over UDP first: a server "

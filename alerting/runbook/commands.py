@@ -2,14 +2,14 @@
 
 from shlex import quote
 
-from alerting.runbook.entry import Entry
+from alerting.runbook.entry import RunbookEntry
 
 ANYWHERE = "SERVER"
 """Stands where a finding is about the zone as a whole: the line is to be run for each of its servers."""
 
 
 def dig(
-    entry: Entry, zone: str, address: str | None = None, port: int = 53, key: str = "", record: str = ""
+    entry: RunbookEntry, zone: str, address: str | None = None, port: int = 53, key: str = "", record: str = ""
 ) -> tuple[str, ...]:
     """The entry's lines for one place, safe to paste into a shell.
 

@@ -1,6 +1,6 @@
 """Runbook entries of the codes that say that servers answer differently."""
 
-from alerting.runbook.entry import Cure, Entry
+from alerting.runbook.entry import Cure, RunbookEntry
 from alerting.runbook.fixes import RELOAD, SELF
 
 SOA = "dig @{address} -p {port} {zone} SOA +norecurse"
@@ -31,7 +31,7 @@ pdns_control retrieve {zone}""",
 )
 
 ENTRIES = (
-    Entry(
+    RunbookEntry(
         "soa-fields-differ",
         "Servers serve the same serial with different SOA fields (mname, rname or the timers). One serial stands for "
         "one content: somebody changed the zone without raising it, and it will never be transferred.",
@@ -44,7 +44,7 @@ ENTRIES = (
         RELOAD,
         (SOA,),
     ),
-    Entry(
+    RunbookEntry(
         "ns-set-differs",
         "The servers give different NS records for the zone. Which nameservers a resolver uses from then on depends "
         "on which one it asked.",
@@ -57,7 +57,7 @@ ENTRIES = (
         RELOAD,
         ("dig @{address} -p {port} {zone} NS +norecurse",),
     ),
-    Entry(
+    RunbookEntry(
         "ns-unresolvable",
         "The zone names a nameserver whose name does not exist or has no address. Resolvers lose time on it, or ask "
         "the others more; if its domain can be registered by anybody, that somebody can answer for the zone.",
@@ -73,7 +73,7 @@ ENTRIES = (
         RELOAD,
         ("dig @{address} -p {port} {zone} NS +norecurse", "dig {zone} NS +trace"),
     ),
-    Entry(
+    RunbookEntry(
         "unwatched-server",
         "The zone names a nameserver that is not among those that are watched: what it serves, and whether it answers, "
         "is not known here, though every resolver asks it.",
@@ -87,7 +87,7 @@ ENTRIES = (
         SELF,
         ("dig @{address} -p {port} {zone} NS +norecurse",),
     ),
-    Entry(
+    RunbookEntry(
         "record-differs",
         "A record that is watched is not the same on all servers, and their serials differ or belong to providers "
         "that count apart. Visitors get one or the other.",
@@ -100,7 +100,7 @@ ENTRIES = (
         RELOAD,
         (RECORD,),
     ),
-    Entry(
+    RunbookEntry(
         "record-unexpected",
         "A record that is watched is not what the configuration says it must be. If nobody changed it on purpose, "
         "take it for a mistake in a deployment or for an attack, until you know better.",
@@ -113,7 +113,7 @@ ENTRIES = (
         RELOAD,
         (RECORD,),
     ),
-    Entry(
+    RunbookEntry(
         "content-differs",
         "Two servers serve the same serial with different data. Every comparison of serials says that all is well, "
         "and no refresh will ever mend it.",
@@ -127,7 +127,7 @@ ENTRIES = (
         SIGNED,
         (SOA, RECORD),
     ),
-    Entry(
+    RunbookEntry(
         "ttl-differs",
         "A record that is watched has the same data on all servers but not the same TTL. Nothing is broken; a planned "
         "change may take effect later than you think.",

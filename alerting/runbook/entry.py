@@ -25,7 +25,7 @@ class Cure:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RunbookEntry:
     """A code explained. ``causes`` come in order of likelihood, ``advice`` is what to do first on any software.
 
     ``dig`` are lines that show the finding; they hold {zone}, {address}, {port}, {key} (an option or nothing)

@@ -1,10 +1,10 @@
 """Runbook entries of the codes that the monitor says of itself."""
 
-from alerting.runbook.entry import Entry
+from alerting.runbook.entry import RunbookEntry
 from alerting.runbook.fixes import SELF
 
 ENTRIES = (
-    Entry(
+    RunbookEntry(
         "not-checked",
         "The monitor has not been able to decide anything about this for a while: neither that it is well, nor that "
         "it is not. What it showed before still stands, but is getting old.",
@@ -18,7 +18,7 @@ ENTRIES = (
         SELF,
         ("dig @{address} -p {port} {zone} SOA +norecurse",),
     ),
-    Entry(
+    RunbookEntry(
         "vantage-blind",
         "Over this address family nothing at all answers the monitor. Where the other family works, or where at least "
         "two servers are asked, this is most likely the monitor's own network: it accuses nobody over this family, and "
@@ -34,7 +34,7 @@ ENTRIES = (
         SELF,
         ("dig @a.root-servers.net . SOA +norecurse -4", "dig @a.root-servers.net . SOA +norecurse -6"),
     ),
-    Entry(
+    RunbookEntry(
         "store-failing",
         "The monitor cannot write its database. It goes on looking and telling from memory; what it learns now is lost "
         "if it stops.",
@@ -51,7 +51,7 @@ ENTRIES = (
         SELF,
         ("df -h .",),
     ),
-    Entry(
+    RunbookEntry(
         "receiver-failing",
         "A receiver rejects what it is told, has taken nothing for ten minutes, or some of its addresses are refused. "
         "It is told to the other receivers; what this one is owed waits for it, for a day.",
@@ -66,7 +66,7 @@ ENTRIES = (
         SELF,
         ("soawatch notify-test NAME",),
     ),
-    Entry(
+    RunbookEntry(
         "configuration-refused",
         "The monitor was told to read its configuration again, and cannot take it. The one before goes on: nothing of "
         "what was changed counts, not even the parts in which there is no mistake.",
@@ -78,7 +78,7 @@ ENTRIES = (
         SELF,
         ("soawatch check-config /etc/soawatch/soawatch.toml",),
     ),
-    Entry(
+    RunbookEntry(
         "database-recreated",
         "The files of the monitor's database were deleted, or one of them, while it was running. It has made them anew "
         "and says from what; that is told for an hour, because whatever deletes them may do so again.",

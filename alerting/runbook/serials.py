@@ -1,6 +1,6 @@
 """Runbook entries of the codes that say which version a server serves."""
 
-from alerting.runbook.entry import Cure, Entry
+from alerting.runbook.entry import Cure, RunbookEntry
 from alerting.runbook.fixes import ACROSS, FETCH, SERIAL
 
 SOA = "dig @{address} -p {port} {zone} SOA +norecurse +nsid"
@@ -13,7 +13,7 @@ _APART = (
 )
 
 ENTRIES = (
-    Entry(
+    RunbookEntry(
         "serial-late",
         "The server has been serving an older version than the newest one for longer than max_lag. The lag counts "
         "from when a newer version was first seen anywhere. Visitors get old or new data, as chance has it.",
@@ -28,7 +28,7 @@ ENTRIES = (
         FETCH,
         (SOA,),
     ),
-    Entry(
+    RunbookEntry(
         "serial-overdue",
         "The server has been behind for longer than the zone itself promises: refresh and retry (RFC 1035 section "
         "3.3.13) have gone by, so that even without any NOTIFY it should have the new version.",
@@ -43,7 +43,7 @@ ENTRIES = (
         FETCH,
         (SOA, TRANSFER),
     ),
-    Entry(
+    RunbookEntry(
         "serial-stuck",
         "The server has stayed on one version while at least two newer ones came by, for longer than max_lag and than "
         "the SOA's refresh: even without any NOTIFY it must have asked its primary meanwhile. It does not follow "
@@ -59,7 +59,7 @@ ENTRIES = (
         FETCH,
         (SOA, TRANSFER),
     ),
-    Entry(
+    RunbookEntry(
         "serial-ahead",
         "The server serves a newer version (RFC 1982) than the zone's primary. As a secondary it takes nothing from "
         "the primary until the primary's serial has passed its own: changes are lost on it in silence.",
@@ -74,7 +74,7 @@ ENTRIES = (
         SERIAL,
         (SOA,),
     ),
-    Entry(
+    RunbookEntry(
         "serial-regressed",
         "The primary's serial went back: what it serves now is older, by RFC 1982, than what it served before. "
         "Secondaries that have the higher serial will not take the zone any more.",
@@ -89,7 +89,7 @@ ENTRIES = (
         SERIAL,
         (SOA,),
     ),
-    Entry(
+    RunbookEntry(
         "serial-unordered",
         "Two servers have serials that are exactly 2147483648 apart. RFC 1982 leaves undefined which of them is newer, "
         "and implementations differ: as secondaries Knot DNS and NSD mostly take such a version, BIND and PowerDNS "
@@ -102,7 +102,7 @@ ENTRIES = (
         ACROSS,
         (SOA,),
     ),
-    Entry(
+    RunbookEntry(
         "expiry-near",
         "The secondary has not been in step with its primary for at least half of the SOA's expire. When the rest has "
         "gone by it stops serving the zone (RFC 1035 section 3.3.13). The date comes from the server itself where it "
@@ -116,7 +116,7 @@ ENTRIES = (
         FETCH,
         (EXPIRE,),
     ),
-    Entry(
+    RunbookEntry(
         "expiry-imminent",
         "Less than a quarter of the SOA's expire is left before the secondary stops serving the zone. BIND, Knot DNS "
         "and NSD will answer SERVFAIL from then on; PowerDNS does not expire zones and goes on with the old copy.",

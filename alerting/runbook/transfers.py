@@ -1,13 +1,13 @@
 """Runbook entries of the codes that say who may have a whole zone."""
 
-from alerting.runbook.entry import Cure, Entry
+from alerting.runbook.entry import Cure, RunbookEntry
 from alerting.runbook.fixes import ALLOW, DENY
 
 AXFR = "dig @{address} -p {port} {zone} AXFR{key} | head"
 SOA = "dig @{address} -p {port} {zone} SOA +norecurse"
 
 ENTRIES = (
-    Entry(
+    RunbookEntry(
         "transfer-refused",
         "The server does not give the zone to somebody who must have it. The reason is in the text: 'refused' and "
         "'notauth' are about the list of addresses and keys, 'badkey' about the key's name or algorithm, 'badsig' "
@@ -22,7 +22,7 @@ ENTRIES = (
         ALLOW,
         (AXFR, SOA),
     ),
-    Entry(
+    RunbookEntry(
         "transfer-failed",
         "The server begins to give the zone away, or at least accepts the connection, and does not get to a good end; "
         "or what it gives is a zone that secondaries refuse, or an older one than it answers with. Secondaries keep "
@@ -64,7 +64,7 @@ pdnsutil check-zone {zone}""",
         ),
         (AXFR,),
     ),
-    Entry(
+    RunbookEntry(
         "transfer-open",
         "The server gives the whole zone to somebody who must not have it, here to the monitor. Whoever asks learns "
         "every name in it: machines, customers, test systems.",

@@ -6,7 +6,7 @@ say the same thing differently, and different things alike.
 
 from dataclasses import dataclass
 
-from checks.common.text import listed
+from checks.common.text import enumerated
 from checks.model import Observation, Outcome, Shape
 
 _NOT_SERVED = {
@@ -37,14 +37,14 @@ UNUSABLE = frozenset({Outcome.MALFORMED, Outcome.MISMATCHED})
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ResponseFault:
     """A code of checks/codes.py, and a predicate in words: "the server …"."""
 
     code: str
     text: str
 
 
-def fault(seen: Observation, *, primary: bool) -> Fault | None:
+def fault(seen: Observation, *, primary: bool) -> ResponseFault | None:
     """What an answer to the apex SOA question is guilty of; None for a good one, and for DEAD or UNASKED.
 
     SERVFAIL from a secondary means that it has no valid copy (BIND says no more than that); from the zone's
@@ -56,28 +56,28 @@ def fault(seen: Observation, *, primary: bool) -> Fault | None:
         found = _answered(seen, primary=primary)
     else:
         text = _USELESS[seen.outcome]
-        found = Fault("malformed-answer", f"{text}: {seen.detail}" if seen.detail else text)
+        found = ResponseFault("malformed-answer", f"{text}: {seen.detail}" if seen.detail else text)
     if found is not None and seen.ede:
-        return Fault(found.code, f"{found.text} (extended error {listed(seen.ede)})")
+        return ResponseFault(found.code, f"{found.text} (extended error {enumerated(seen.ede)})")
     return found
 
 
-def _answered(seen: Observation, *, primary: bool) -> Fault | None:
+def _answered(seen: Observation, *, primary: bool) -> ResponseFault | None:
     rcode = seen.rcode or "no rcode"
     if text := _NOT_SERVED.get(rcode):
-        return Fault("zone-not-served", f"{text} ({rcode})")
+        return ResponseFault("zone-not-served", f"{text} ({rcode})")
     if rcode == "SERVFAIL":
         if _no_copy(seen) or not primary:
-            return Fault("zone-expired", "has no valid copy of the zone: expired, or never loaded (SERVFAIL)")
-        return Fault("bad-rcode", "is the primary and fails to answer (SERVFAIL)")
+            return ResponseFault("zone-expired", "has no valid copy of the zone: expired, or never loaded (SERVFAIL)")
+        return ResponseFault("bad-rcode", "is the primary and fails to answer (SERVFAIL)")
     if rcode != "NOERROR":
-        return Fault("bad-rcode", f"answers with the error {rcode}")
+        return ResponseFault("bad-rcode", f"answers with the error {rcode}")
     if seen.shape in _SHAPES:
-        return Fault(*_SHAPES[seen.shape])
+        return ResponseFault(*_SHAPES[seen.shape])
     if seen.soa is None:
-        return Fault("malformed-answer", "answers without the SOA record that was asked for")
+        return ResponseFault("malformed-answer", "answers without the SOA record that was asked for")
     if not seen.authoritative:
-        return Fault("not-authoritative", "answers without authority (AA=0): a resolver or forwarder")
+        return ResponseFault("not-authoritative", "answers without authority (AA=0): a resolver or forwarder")
     return None
 
 

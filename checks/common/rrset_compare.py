@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checks.common.serial import behind, newest
-from checks.common.text import listed, short
-from checks.model import Address, Observation, Outcome, Query, Round, Server, Shape, Unsure, WantedRecord, Zone
-from checks.zone_state.model import Ledger, Space
+from checks.common.text import enumerated, truncate
+from checks.model import Address, Inconclusive, Observation, Outcome, Query, Server, Shape, WantedRecord, Zone, ZonePoll
+from checks.zone_state.model import SerialGroup, ZoneState
 from checks.zone_state.update import lag, space_of, standing_of
 
 PROPAGATING = "a change is propagating"
@@ -39,7 +39,7 @@ class Content:
         return (self.instead, self.rdata)
 
     def __str__(self) -> str:
-        words = listed(map(short, self.rdata), most=4) if self.rdata else self.instead or "nothing"
+        words = enumerated(map(truncate, self.rdata), most=4) if self.rdata else self.instead or "nothing"
         return f"{self.instead} to {words}" if self.instead and self.rdata else words
 
 
@@ -86,7 +86,7 @@ def _query(zone: Zone, server: Server, address: Address, name: str, type_: str) 
     return Query(zone.name, server.name, address, name, type_, identify=True)
 
 
-def copies(zone: Zone, wanted: Iterable[WantedRecord], round: Round) -> list[Copy]:
+def copies(zone: Zone, wanted: Iterable[WantedRecord], round: ZonePoll) -> list[Copy]:
     every = tuple(wanted)
     table: dict[tuple[str, Address], list[Observation]] = {}
     for seen in round.seen:
@@ -131,7 +131,7 @@ def content_of(seen: Observation) -> Content | None:
     return None
 
 
-def leading(zone: Zone, ledger: Ledger, every: Iterable[Copy], wanted: WantedRecord) -> dict[str, list[Copy]]:
+def leading(zone: Zone, ledger: ZoneState, every: Iterable[Copy], wanted: WantedRecord) -> dict[str, list[Copy]]:
     """Per group the copies on its reference that have something for the record: the only ones to be believed.
 
     The reference is the ledger's if anybody was on it while reading, otherwise the newest that was read.
@@ -144,7 +144,7 @@ def leading(zone: Zone, ledger: Ledger, every: Iterable[Copy], wanted: WantedRec
     return {group: _on_reference(space_of(ledger, group), members) for group, members in groups.items()}
 
 
-def _on_reference(space: Space | None, members: list[Copy]) -> list[Copy]:
+def _on_reference(space: SerialGroup | None, members: list[Copy]) -> list[Copy]:
     serials = [copy.serial for copy in members if copy.serial is not None]
     reference = space.reference if space is not None and space.reference in serials else newest(serials)
     return [copy for copy in members if copy.serial == reference]
@@ -159,7 +159,7 @@ def usual(zone: Zone, peers: list[Copy], wanted: WantedRecord) -> Content:
     return next(copy.contents[wanted] for copy in peers if copy.contents[wanted].same == most)
 
 
-def late(zone: Zone, ledger: Ledger, copy: Copy, now: datetime) -> bool:
+def late(zone: Zone, ledger: ZoneState, copy: Copy, now: datetime) -> bool:
     """Whether a copy off the reference can no longer be excused by propagation: behind beyond max_lag, or ahead."""
     standing = standing_of(ledger, copy.server.name, copy.address)
     space = space_of(ledger, copy.server.group)
@@ -172,8 +172,8 @@ def late(zone: Zone, ledger: Ledger, copy: Copy, now: datetime) -> bool:
 
 
 def differences(
-    zone: Zone, ledger: Ledger, every: list[Copy], wanted: WantedRecord, now: datetime
-) -> Iterator[Difference | Unsure]:
+    zone: Zone, ledger: ZoneState, every: list[Copy], wanted: WantedRecord, now: datetime
+) -> Iterator[Difference | Inconclusive]:
     """Addresses that have another content than their group's usual one, and groups that differ from the first."""
     subject = str(wanted)
     lead = leading(zone, ledger, every, wanted)
@@ -181,13 +181,13 @@ def differences(
     first_group = ""
     for copy in every:
         if copy.serial is None:
-            yield Unsure(copy.server.name, copy.address, why=copy.why)
+            yield Inconclusive(copy.server.name, copy.address, why=copy.why)
         elif wanted not in copy.contents:
-            yield Unsure(copy.server.name, copy.address, subject, "no usable answer for the record")
+            yield Inconclusive(copy.server.name, copy.address, subject, "no usable answer for the record")
     for group, peers in lead.items():
         if not peers:
             members = (copy for copy in every if copy.server.group == group and wanted in copy.contents)
-            yield from (Unsure(c.server.name, c.address, subject, "serials cannot be ordered") for c in members)
+            yield from (Inconclusive(c.server.name, c.address, subject, "serials cannot be ordered") for c in members)
             continue
         mine = usual(zone, peers, wanted)
         for copy in every:
@@ -201,18 +201,18 @@ def differences(
 
 def _against(
     zone: Zone,
-    ledger: Ledger,
+    ledger: ZoneState,
     copy: Copy,
     peers: list[Copy],
     mine: Content,
     wanted: WantedRecord,
     now: datetime,
-) -> Iterator[Difference | Unsure]:
+) -> Iterator[Difference | Inconclusive]:
     own = copy.contents[wanted]
     if own.same == mine.same:
         return
     if not (own.tied and mine.tied):
-        yield Unsure(copy.server.name, copy.address, str(wanted), MACHINES)
+        yield Inconclusive(copy.server.name, copy.address, str(wanted), MACHINES)
         return
     reference = peers[0].serial
     text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, others {mine}"
@@ -221,18 +221,18 @@ def _against(
     elif late(zone, ledger, copy, now):
         yield Difference(copy, wanted, same_serial=False, text=f"{text}; it is on {copy.serial}, they on {reference}")
     else:
-        yield Unsure(copy.server.name, copy.address, str(wanted), PROPAGATING)
+        yield Inconclusive(copy.server.name, copy.address, str(wanted), PROPAGATING)
 
 
 def _across(
     zone: Zone,
-    ledger: Ledger,
+    ledger: ZoneState,
     groups: tuple[str, str],
     first: Content,
     peers: list[Copy],
     wanted: WantedRecord,
     now: datetime,
-) -> Iterator[Difference | Unsure]:
+) -> Iterator[Difference | Inconclusive]:
     """Serials of two groups cannot be compared; a difference counts once neither has changed for max_lag."""
     fresh = any(_fresh(zone, space_of(ledger, group), now) for group in groups)
     for copy in peers:
@@ -241,12 +241,12 @@ def _across(
             continue
         if fresh or not (own.tied and first.tied):
             why = PROPAGATING if fresh else MACHINES
-            yield Unsure(copy.server.name, copy.address, str(wanted), why)
+            yield Inconclusive(copy.server.name, copy.address, str(wanted), why)
         else:
             text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, group {groups[0]!r} has {first}"
             yield Difference(copy, wanted, same_serial=False, text=text)
 
 
-def _fresh(zone: Zone, space: Space | None, now: datetime) -> bool:
+def _fresh(zone: Zone, space: SerialGroup | None, now: datetime) -> bool:
     """Whether the reference may be no older than max_lag: it was first seen no longer ago, be it only at a start."""
     return space is not None and bool(space.versions) and now - space.versions[-1].seen <= zone.max_lag

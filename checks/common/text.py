@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def span(length: timedelta | float) -> str:
+def format_duration(length: timedelta | float) -> str:
     """A duration in its two greatest units: "45 s", "22 min", "3 h 5 min", "2 d 4 h". Never negative.
 
     From ten minutes up seconds are left out; nobody acts on them.
@@ -26,7 +26,7 @@ def span(length: timedelta | float) -> str:
     return "0 s"
 
 
-def moment(when: datetime) -> str:
+def format_time(when: datetime) -> str:
     """A point in time to the minute: "2026-11-20 12:03 UTC"."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
@@ -36,7 +36,7 @@ def instant(when: datetime) -> str:
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def listed(words: Iterable[object], most: int = 5) -> str:
+def enumerated(words: Iterable[object], most: int = 5) -> str:
     """ "a", "a and b", "a, b and c", "a, b, c, d, e and 7 more"."""
     all_ = [str(word) for word in words]
     if len(all_) > most:
@@ -46,11 +46,11 @@ def listed(words: Iterable[object], most: int = 5) -> str:
     return f"{', '.join(all_[:-1])} and {all_[-1]}"
 
 
-def short(text: str, most: int = 100) -> str:
+def truncate(text: str, most: int = 100) -> str:
     """The text, or its beginning with the number of characters left out: a TXT record may have thousands."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text) - most} more)"
 
 
-def counted(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
     """ "1 version", "3 versions"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"

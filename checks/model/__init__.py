@@ -281,7 +281,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class ZonePoll:
     """One check's observations of one zone. ``at`` is when it was complete, ``cadence`` how often it comes."""
 
     zone: str
@@ -310,7 +310,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsure:
+class Inconclusive:
     """What a check could not decide: a whole server, one of its addresses, or one subject there."""
 
     server: str
@@ -322,12 +322,12 @@ class Unsure:
         return self.server == server and self.address in (None, address) and self.subject in (None, subject)
 
 
-class Undecided(Exception):
+class CheckInconclusive(Exception):
     """Raised by a check that can say nothing about the whole zone this time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """What one check says of one zone at one time. UNKNOWN as a whole: nothing was decided."""
 
     zone: str
@@ -335,7 +335,7 @@ class Verdict:
     at: datetime
     health: Health
     findings: tuple[Finding, ...] = ()
-    unsure: tuple[Unsure, ...] = ()
+    unsure: tuple[Inconclusive, ...] = ()
     why: str = ""
     failed: bool = False
     """A defect of the check itself, not of any server."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import accumulate, repeat
 from typing import Protocol, TypeVar, overload
 
-Named = TypeVar("Named", bound="Alike")
+Named = TypeVar("Named", bound="Templated")
 D = TypeVar("D")
 
 
-class Alike(Protocol):
+class Templated(Protocol):
     """A value with a name that can be told apart from the rest of it: a zone, or a zone as it is written."""
 
     @property
@@ -27,7 +27,7 @@ class Alike(Protocol):
         ...
 
 
-class Roll(Mapping[str, Named]):
+class ZoneTable(Mapping[str, Named]):
     """Values by name, in the order of their names; each is made when it is looked at.
 
     A zone's number is its place in that order. Nothing in a roll ever changes: another plan has another roll.
@@ -42,7 +42,7 @@ class Roll(Mapping[str, Named]):
         self.templates = tuple(templates)
 
     @classmethod
-    def of(cls, values: Iterable[Named]) -> "Roll[Named]":
+    def of(cls, values: Iterable[Named]) -> "ZoneTable[Named]":
         """Of values in any order; the last of a name counts."""
         numbers: dict[Named, int] = {}
         kind = {value.name: numbers.setdefault(value.nameless(), len(numbers)) for value in values}
@@ -108,7 +108,7 @@ class Roll(Mapping[str, Named]):
         return len(self.names)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Roll):
+        if not isinstance(other, ZoneTable):
             return Mapping.__eq__(self, other)
         if self.names != other.names:
             return False
@@ -123,7 +123,7 @@ class Roll(Mapping[str, Named]):
 class Values(ValuesView[Named]):
     """What a roll holds, in order: nothing is looked up to go through it."""
 
-    _mapping: Roll[Named]
+    _mapping: ZoneTable[Named]
 
     def __iter__(self) -> Iterator[Named]:
         roll = self._mapping
@@ -133,14 +133,14 @@ class Values(ValuesView[Named]):
 class Items(ItemsView[str, Named]):
     """The same with the names."""
 
-    _mapping: Roll[Named]
+    _mapping: ZoneTable[Named]
 
     def __iter__(self) -> Iterator[tuple[str, Named]]:
         return zip(self._mapping.names, Values(self._mapping), strict=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
+class TableDiff:
     """What one roll has and another has not. ``fresh`` came or changed; ``was`` ("q") has each number before, or -1."""
 
     gone: Sequence[str]
@@ -148,7 +148,7 @@ class Parted:
     was: "array[int]"
 
 
-def difference(old: Roll[Named], new: Roll[Named]) -> Parted:
+def difference(old: ZoneTable[Named], new: ZoneTable[Named]) -> TableDiff:
     """From one roll to another; a value that changed is fresh, and has its number before all the same.
 
     Both are walked side by side, in strides over what they have in common: a plan and the next differ in little.
@@ -174,7 +174,7 @@ def difference(old: Roll[Named], new: Roll[Named]) -> Parted:
             was.append(-1)
             now += 1
     was.extend(repeat(-1, len(new.names) - now))
-    return Parted(gone + old.names[past:], fresh + new.names[now:], was)
+    return TableDiff(gone + old.names[past:], fresh + new.names[now:], was)
 
 
 def _in_common(some: Sequence[str], at: int, others: Sequence[str], there: int) -> int:
@@ -192,7 +192,7 @@ def _in_common(some: Sequence[str], at: int, others: Sequence[str], there: int) 
 
 
 def _changed(
-    past: "array[int]", before: Sequence[int], new: Roll[Named], numbers: range, after: Sequence[int]
+    past: "array[int]", before: Sequence[int], new: ZoneTable[Named], numbers: range, after: Sequence[int]
 ) -> Iterable[str]:
     """The names of those that are of another kind than they were; ``before`` and ``after`` make kinds comparable."""
     kinds = new.kinds[numbers.start : numbers.stop]

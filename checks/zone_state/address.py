@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from checks.common.serial import newer, newest
 from checks.model import Address, Observation, Outcome, Server, Soa
-from checks.zone_state.model import Doubt, Space, Standing
+from checks.zone_state.model import AddressState, SerialGroup, UnconfirmedSerial
 
 SERVING = "answered"
 """The state of an address that serves a version; every other state is an outcome, or an rcode in lower case."""
@@ -22,12 +22,12 @@ def refuses(state: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AddressUpdate:
     """An address of a space, what it stood at before, and what was seen of it now."""
 
     server: Server
     address: Address
-    before: Standing | None
+    before: AddressState | None
     seen: Observation | None
 
     @property
@@ -51,7 +51,9 @@ def word(seen: Observation) -> str:
     return (seen.rcode or "noerror").lower()
 
 
-def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, *, ahead_is_odd: bool) -> Standing:
+def stand(
+    look: AddressUpdate, reference: int | None, at: datetime, patience: timedelta, *, ahead_is_odd: bool
+) -> AddressState:
     """What the address is believed to serve after this look.
 
     Believed at once: the reference, the same as before, anything newer. Only at the second look that the same
@@ -72,7 +74,7 @@ def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, 
         return _silence(before or _unseen(look, word(seen), seen.at), seen)
     ahead = ahead_is_odd and _beyond(reference, serial)
     if before is None or before.serial is None:
-        return _serve(look, seen, serial, Doubt(serial, seen.nsid, 1, seen.at) if ahead else None)
+        return _serve(look, seen, serial, UnconfirmedSerial(serial, seen.nsid, 1, seen.at) if ahead else None)
     onward = serial == before.serial or newer(serial, before.serial)
     known_ahead = before.doubt is None and _beyond(reference, before.serial)
     around = known_ahead and not _beyond(reference, serial)
@@ -80,10 +82,10 @@ def stand(look: Look, reference: int | None, at: datetime, patience: timedelta, 
         return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
     doubt = before.doubt
     if doubt is None or (ahead and not _beyond(reference, doubt.serial)):
-        doubt = Doubt(serial, seen.nsid, 0, seen.at)
+        doubt = UnconfirmedSerial(serial, seen.nsid, 0, seen.at)
     again = doubt.nsid == seen.nsid and doubt.looks + 1 >= SECOND_LOOK
     if not again and seen.at - doubt.since < patience:
-        return replace(_answer(before, seen), doubt=Doubt(serial, seen.nsid, 1, doubt.since))
+        return replace(_answer(before, seen), doubt=UnconfirmedSerial(serial, seen.nsid, 1, doubt.since))
     return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
 
 
@@ -91,12 +93,12 @@ def _beyond(reference: int | None, serial: int) -> bool:
     return reference is not None and newer(serial, reference)
 
 
-def _unseen(look: Look, state: str, at: datetime) -> Standing:
-    return Standing(look.server.name, look.address, look.server.group, None, at, state, at)
+def _unseen(look: AddressUpdate, state: str, at: datetime) -> AddressState:
+    return AddressState(look.server.name, look.address, look.server.group, None, at, state, at)
 
 
-def _serve(look: Look, seen: Observation, serial: int, doubt: Doubt | None) -> Standing:
-    return Standing(
+def _serve(look: AddressUpdate, seen: Observation, serial: int, doubt: UnconfirmedSerial | None) -> AddressState:
+    return AddressState(
         server=look.server.name,
         address=look.address,
         group=look.server.group,
@@ -112,12 +114,12 @@ def _serve(look: Look, seen: Observation, serial: int, doubt: Doubt | None) -> S
     )
 
 
-def _answer(before: Standing, seen: Observation) -> Standing:
+def _answer(before: AddressState, seen: Observation) -> AddressState:
     changed = before.changed if before.state == SERVING else seen.at
     return replace(before, state=SERVING, changed=changed, doubt=None, looked=seen.at, rtt=seen.rtt)
 
 
-def _silence(before: Standing, seen: Observation) -> Standing:
+def _silence(before: AddressState, seen: Observation) -> AddressState:
     """The serial stays the last known one, and so does a doubt about it: a look that saw nothing decides nothing."""
     state = word(seen)
     if state == before.state:
@@ -125,7 +127,7 @@ def _silence(before: Standing, seen: Observation) -> Standing:
     return replace(before, state=state, changed=seen.at, looked=seen.at, rtt=seen.rtt)
 
 
-def tick(standing: Standing, seen: Observation, *, secondary: bool) -> Standing:
+def tick(standing: AddressState, seen: Observation, *, secondary: bool) -> AddressState:
     """The same standing after a look that found nothing new. Written out, because replace() takes twice as long."""
     expires, estimated = standing.expires, standing.estimated
     if seen.serial is not None:
@@ -133,7 +135,7 @@ def tick(standing: Standing, seen: Observation, *, secondary: bool) -> Standing:
             expires, estimated = seen.at + timedelta(seconds=seen.expire), False
         elif standing.synced is None:
             expires, estimated = None, False  # it is in sync and tells no more: a count told earlier has ended
-    return Standing(
+    return AddressState(
         standing.server,
         standing.address,
         standing.group,
@@ -152,12 +154,12 @@ def tick(standing: Standing, seen: Observation, *, secondary: bool) -> Standing:
     )
 
 
-def begin(server: Server, address: Address, seen: Observation, *, secondary: bool) -> Standing:
+def begin(server: Server, address: Address, seen: Observation, *, secondary: bool) -> AddressState:
     """The standing of an address that shows its version, the reference, at the first look."""
     at, expires = seen.at, None
     if secondary and seen.expire is not None:
         expires = at + timedelta(seconds=seen.expire)
-    return Standing(
+    return AddressState(
         server.name, address, server.group, seen.serial, at, SERVING, at, None, 0, seen.nsid, None, at, expires,
         False, seen.rtt,
     )  # fmt: skip
@@ -168,11 +170,11 @@ class Heard:
     """What the primary's answers make of the reference. ``stepped``: it went back, and that is believed now."""
 
     reference: int | None
-    doubt: Doubt | None
+    doubt: UnconfirmedSerial | None
     stepped: bool = False
 
 
-def heed(space: Space, looks: Iterable[Look], patience: timedelta) -> Heard | None:
+def heed(space: SerialGroup, looks: Iterable[AddressUpdate], patience: timedelta) -> Heard | None:
     """The reference as the primary's own addresses (``looks``) have it; None when none of them answers.
 
     Forward is believed at once. Back (or to the undefined distance of 2^31) is believed at the second look at
@@ -200,25 +202,27 @@ def heed(space: Space, looks: Iterable[Look], patience: timedelta) -> Heard | No
     return Heard(space.reference, doubt)
 
 
-def _went_back(before: Standing | None, serial: int) -> bool:
+def _went_back(before: AddressState | None, serial: int) -> bool:
     return before is not None and before.serial not in (None, serial)
 
 
-def _knew_newer(before: Standing | None, serial: int) -> bool:
+def _knew_newer(before: AddressState | None, serial: int) -> bool:
     known = before.serial if before is not None else None
     return known is not None and newer(known, serial)
 
 
-def _deepen(doubt: Doubt | None, before: Standing | None, seen: Observation, serial: int) -> Doubt:
+def _deepen(
+    doubt: UnconfirmedSerial | None, before: AddressState | None, seen: Observation, serial: int
+) -> UnconfirmedSerial:
     """``nsid`` is the identity that showed the reference; only its looks are counted."""
     if doubt is None:
         identity = before.nsid if before is not None and before.serial is not None else seen.nsid
-        return Doubt(serial, identity, int(seen.nsid == identity), seen.at)
+        return UnconfirmedSerial(serial, identity, int(seen.nsid == identity), seen.at)
     return replace(doubt, serial=serial, looks=doubt.looks + (seen.nsid == doubt.nsid))
 
 
 def expiry(
-    now: Standing, synced: datetime | None, before: Standing | None, seen: Observation | None, soa: Soa | None
+    now: AddressState, synced: datetime | None, before: AddressState | None, seen: Observation | None, soa: Soa | None
 ) -> tuple[datetime | None, bool]:
     """When a secondary stops serving, and whether that is only estimated.
 

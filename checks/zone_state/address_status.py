@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from checks.common.serial import behind, newer
 from checks.model import Finding, Outcome, Zone
 from checks.zone_state.address import SERVING
-from checks.zone_state.model import Ledger, Standing
+from checks.zone_state.model import AddressState, ZoneState
 from checks.zone_state.update import space_of
 
 STATES = (
@@ -26,7 +26,7 @@ _OPEN = frozenset(
 )
 
 
-def address_state(zone: Zone, ledger: Ledger, standing: Standing | None, findings: Iterable[Finding]) -> str:
+def address_state(zone: Zone, ledger: ZoneState, standing: AddressState | None, findings: Iterable[Finding]) -> str:
     """in-sync, propagating, late, overdue, stuck, ahead, unordered, silent, not-served or unknown.
 
     ``findings`` are those of the check soa-serial, of any address. What is not yet a finding (a version on its

@@ -20,8 +20,8 @@ from struct import error as StructError  # noqa: N812 - it is a class
 
 from checks.model import Outcome, Soa
 from checks.zone_state.address import SERVING
-from checks.zone_state.intern_table import HERE, Words
-from checks.zone_state.model import Ledger, Space, Standing, Version
+from checks.zone_state.intern_table import HERE, InternTable
+from checks.zone_state.model import AddressState, SerialGroup, Version, ZoneState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -46,16 +46,16 @@ _SERIAL_OF = Struct("<I")
 _INAUDIBLE = frozenset(outcome.value for outcome in Outcome if outcome.silent)
 
 
-class Packer:
+class ZoneStateCodec:
     """Ledgers to rows and back, by one table of words."""
 
     __slots__ = ("_serving", "words")
 
-    def __init__(self, words: Words | None = None) -> None:
-        self.words = words if words is not None else Words()
+    def __init__(self, words: InternTable | None = None) -> None:
+        self.words = words if words is not None else InternTable()
         self._serving = self.words.number(SERVING)
 
-    def pack(self, ledger: Ledger) -> bytes | None:
+    def pack(self, ledger: ZoneState) -> bytes | None:
         """None when the ledger does not stand still, or has never been looked at."""
         spaces, standings = ledger.spaces, ledger.standings
         if ledger.at is None or self.words.full:
@@ -83,7 +83,7 @@ class Packer:
         parts += map(self._standing, standings)
         return b"".join(parts)
 
-    def _short(self, ledger: Ledger, flags: int) -> bytes | None:
+    def _short(self, ledger: ZoneState, flags: int) -> bytes | None:
         """The row of nearly every zone; None where a span does not fit."""
         numbers = [0, self._number_of(ledger), _micros(ledger.at or _EPOCH)]
         versions: dict[str, Version] = {}
@@ -115,7 +115,7 @@ class Packer:
             numbers += stops
         return _shape(flags, len(ledger.spaces), len(nsids)).pack(*numbers)
 
-    def unpack(self, zone: str, row: bytes) -> Ledger:
+    def unpack(self, zone: str, row: bytes) -> ZoneState:
         """The ledger that was packed, but for what ticks."""
         flags, layout, looked = _HEAD.unpack_from(row)
         at = _moment(looked)
@@ -124,14 +124,14 @@ class Packer:
             return self._unpack_long(zone, row, at)
         count = len(places)
         numbers = _shape(flags, len(groups), count).unpack(row)
-        spaces: dict[str, Space] = {}
+        spaces: dict[str, SerialGroup] = {}
         first: dict[str, datetime] = {}
         place = 3
         for group in groups:
             serial, soa, seen, absent = numbers[place : place + 4]
             first[group] = moment = _moment(seen)
             version = Version(serial, None if absent == _UNKNOWN else moment - timedelta(0, 0, absent), moment)
-            spaces[group] = Space(group, serial, self._soa_of(soa, serial, zone), (version,))
+            spaces[group] = SerialGroup(group, serial, self._soa_of(soa, serial, zone), (version,))
             place += 4
         spans = numbers[place : place + count]
         place += count
@@ -141,12 +141,12 @@ class Packer:
         for (server, address, group), span, nsid, stop in zip(places, spans, nsids, stops, strict=True):
             since = first[group] + timedelta(0, 0, span) if span else first[group]
             standings.append(
-                Standing(
+                AddressState(
                     server, address, group, spaces[group].reference, since, SERVING, since, None, 0,
                     self.words.text_of(nsid - 1) if nsid else None, None, at, None if stop == _NEVER else _moment(stop),
                 )
             )  # fmt: skip
-        return Ledger(zone, tuple(spaces.values()), tuple(standings), at)
+        return ZoneState(zone, tuple(spaces.values()), tuple(standings), at)
 
     def sound(self, row: bytes) -> bool:
         """Whether it is a row by these words: what is kept may have been changed by somebody else."""
@@ -183,11 +183,11 @@ class Packer:
             least[group] = 0 if soa == _UNKNOWN else int(self.words.soa_of(soa).expire * near) + 61
         return tuple(least[group] for _, _, group in places)
 
-    def _number_of(self, ledger: Ledger) -> int:
+    def _number_of(self, ledger: ZoneState) -> int:
         groups = tuple([space.group for space in ledger.spaces])
         return self.words.number((groups, tuple([(s.server, s.address, s.group) for s in ledger.standings])))
 
-    def _soa_number(self, space: Space, zone: str) -> int:
+    def _soa_number(self, space: SerialGroup, zone: str) -> int:
         soa = space.soa
         assert soa is not None  # noqa: S101 - _settled has seen to it
         mname = soa.mname.removesuffix(zone) + HERE if soa.mname.endswith(zone) else soa.mname
@@ -200,14 +200,14 @@ class Packer:
         rname = rest.rname[:-1] + zone if rest.rname.endswith(HERE) else rest.rname
         return Soa(serial, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
 
-    def _space(self, space: Space, zone: str) -> bytes:
+    def _space(self, space: SerialGroup, zone: str) -> bytes:
         if not space.versions:
             return _LONG_SPACE.pack(0, _UNKNOWN, 0, 0)
         version = space.versions[0]
         absent = _NEVER if version.absent is None else _micros(version.absent)
         return _LONG_SPACE.pack(version.serial, self._soa_number(space, zone), _micros(version.seen), absent)
 
-    def _standing(self, standing: Standing) -> bytes:
+    def _standing(self, standing: AddressState) -> bytes:
         flags, rest = 0, b""
         if standing.state != SERVING and standing.serial is not None:
             flags, rest = flags | _SERIAL, rest + _SERIAL_OF.pack(standing.serial)
@@ -221,19 +221,19 @@ class Packer:
         state = self.words.number(standing.state)
         return _STANDING.pack(flags, state, _micros(standing.since), _micros(standing.changed), nsid) + rest
 
-    def _unpack_long(self, zone: str, row: bytes, at: datetime) -> Ledger:
+    def _unpack_long(self, zone: str, row: bytes, at: datetime) -> ZoneState:
         groups, places = self.words.layout_of(_HEAD.unpack_from(row)[1])
-        spaces: dict[str, Space] = {}
+        spaces: dict[str, SerialGroup] = {}
         position = _HEAD.size
         for group in groups:
             serial, soa, seen, absent = _LONG_SPACE.unpack_from(row, position)
             if soa == _UNKNOWN:
-                spaces[group] = Space(group, None, None)
+                spaces[group] = SerialGroup(group, None, None)
             else:
                 version = Version(serial, None if absent == _NEVER else _moment(absent), _moment(seen))
-                spaces[group] = Space(group, serial, self._soa_of(soa, serial, zone), (version,))
+                spaces[group] = SerialGroup(group, serial, self._soa_of(soa, serial, zone), (version,))
             position += _LONG_SPACE.size
-        standings: list[Standing] = []
+        standings: list[AddressState] = []
         for server, address, group in places:
             flags, state, since, changed, nsid = _STANDING.unpack_from(row, position)
             position += _STANDING.size
@@ -247,16 +247,16 @@ class Packer:
             if flags & _STOPS:
                 expires, position = _moment(_LONG.unpack_from(row, position)[0]), position + _LONG.size
             standings.append(
-                Standing(
+                AddressState(
                     server, address, group, serial, _moment(since), self.words.text_of(state), _moment(changed), synced,
                     nsid=self.words.text_of(nsid - 1) if nsid else None, looked=at, expires=expires,
                     estimated=bool(flags & _ESTIMATED),
                 )
             )  # fmt: skip
-        return Ledger(zone, tuple(spaces.values()), tuple(standings), at)
+        return ZoneState(zone, tuple(spaces.values()), tuple(standings), at)
 
 
-def audible(ledger: Ledger) -> tuple[bool, ...]:
+def audible(ledger: ZoneState) -> tuple[bool, ...]:
     """Of which addresses, in order, anything at all was heard at the last look."""
     return tuple([standing.state not in _INAUDIBLE for standing in ledger.standings])
 
@@ -268,7 +268,7 @@ def _shape(flags: int, spaces: int, places: int) -> Struct:
     return Struct(f"<BIq{'IIqI' * spaces}{places + nsids}I{stops}q")
 
 
-def _settled(space: Space) -> bool:
+def _settled(space: SerialGroup) -> bool:
     reference = space.reference
     if reference is None:
         return space.soa is None and not space.versions and space.doubt is None and space.regressed is None

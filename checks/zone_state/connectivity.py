@@ -11,8 +11,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from checks.common.text import listed
-from checks.model import Address, Family, Observation, Outcome, Round, Transport
+from checks.common.text import enumerated
+from checks.model import Address, Family, Observation, Outcome, Transport, ZonePoll
 
 Place = tuple[str, Address]
 """A server and one of its addresses."""
@@ -26,7 +26,7 @@ WAYS = (Transport.TCP.value, ANYWHERE, Transport.UDP.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Vantage:
+class Connectivity:
     """Per server and address: did the latest observation bring anything at all? And what follows from that."""
 
     heard: Heard = field(default_factory=lambda: _NOTHING)
@@ -39,7 +39,7 @@ class Vantage:
     """
 
 
-def hear(vantage: Vantage, round: Round) -> Vantage:
+def hear(vantage: Connectivity, round: ZonePoll) -> Connectivity:
     """What is known after this round; the very same object while nothing changed, as in nearly every round.
 
     Anything that came back proves that the network carries: a refused connection as well as a garbled answer.
@@ -63,7 +63,7 @@ def hear(vantage: Vantage, round: Round) -> Vantage:
     )
 
 
-def note(vantage: Vantage, news: Heard, zone: str = "") -> Vantage:
+def note(vantage: Connectivity, news: Heard, zone: str = "") -> Connectivity:
     """What is known once each of these has been heard over UDP, or not in any way, by a look at this zone; the very
     same object while nothing changed.
 
@@ -92,11 +92,11 @@ def _speaks_against(by: tuple[str, str] | None, zone: str, ways: Container[str])
     return by is None or (by[0] in (zone, "") and by[1] in ways)
 
 
-def _told(vantage: Vantage, told: Heard, by: Mapping[Place, tuple[str, str]]) -> Vantage:
+def _told(vantage: Connectivity, told: Heard, by: Mapping[Place, tuple[str, str]]) -> Connectivity:
     return _vantage({**vantage.heard, **told}, {**vantage.by, **by})
 
 
-def keep(vantage: Vantage, places: Container[Place]) -> Vantage:
+def keep(vantage: Connectivity, places: Container[Place]) -> Connectivity:
     """Only what was heard of these servers' addresses; the others are watched no more and prove nothing."""
     kept = {place: answered for place, answered in vantage.heard.items() if place in places}
     if len(kept) == len(vantage.heard) and not any(zone for zone, _ in vantage.by.values()):
@@ -105,7 +105,7 @@ def keep(vantage: Vantage, places: Container[Place]) -> Vantage:
     return _vantage(kept, {place: ("", way) for place, (_, way) in vantage.by.items() if place in kept})
 
 
-def _vantage(heard: dict[Place, bool], by: dict[Place, tuple[str, str]]) -> Vantage:
+def _vantage(heard: dict[Place, bool], by: dict[Place, tuple[str, str]]) -> Connectivity:
     alive: dict[Family, set[str]] = {family: set() for family in Family}
     silent: dict[Family, set[str]] = {family: set() for family in Family}
     for (server, address), answered in heard.items():
@@ -115,7 +115,7 @@ def _vantage(heard: dict[Place, bool], by: dict[Place, tuple[str, str]]) -> Vant
         for family in Family
         if not alive[family] and _ours(silent[family], *_elsewhere(family, alive, silent))
     }
-    return Vantage(MappingProxyType(heard), tuple(dark), MappingProxyType(dark), MappingProxyType(by))
+    return Connectivity(MappingProxyType(heard), tuple(dark), MappingProxyType(dark), MappingProxyType(by))
 
 
 def _elsewhere(
@@ -132,23 +132,23 @@ def _ours(silent: set[str], well: set[str], dead: set[str]) -> bool:
     return bool(silent - dead) if well else len(silent) > 1
 
 
-def account(vantage: Vantage, family: Family) -> str:
+def account(vantage: Connectivity, family: Family) -> str:
     """What is known of a family that the monitor is dark over, in a sentence."""
     servers = vantage.silent[family]
     others = [other for other in Family if other is not family and other not in vantage.dark]
-    works = f", while {listed(others)} works" if others and any(vantage.heard.values()) else ""
+    works = f", while {enumerated(others)} works" if others and any(vantage.heard.values()) else ""
     if len(servers) == 1:
         alone = f"nothing answers over {family}, where only {servers[0]} is asked{works}"
         return f"{alone}: either this monitor is cut off there, or that server is; nobody is accused"
     return f"no server answers over {family} ({len(servers)} are asked){works}: most likely this monitor is cut off"
 
 
-def blind(vantage: Vantage) -> tuple[Family, ...]:
+def blind(vantage: Connectivity) -> tuple[Family, ...]:
     """The families over which the latest word of every address is silence, and that is most likely our own trouble."""
     return vantage.dark
 
 
-def excuse(vantage: Vantage, round: Round) -> Round:
+def excuse(vantage: Connectivity, round: ZonePoll) -> ZonePoll:
     """The round with silence over a blind family turned into UNASKED: it says nothing about the servers."""
     dark = vantage.dark
     if not dark or not any(seen.outcome.silent and seen.address.family in dark for seen in round.seen):

@@ -21,7 +21,7 @@ MOST_WORDS = 1_000_000
 """Where nothing is alike, nothing is gained: then a ledger does not pack."""
 
 
-class Words:
+class InternTable:
     """What rows refer to by number. It only ever grows: a number once given is kept.
 
     Threads may share one: who has a number from it will find that value, and all before it.

@@ -16,7 +16,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class UnconfirmedSerial:
     """Something seen that is believed only at a second look on the same address and identity."""
 
     serial: int
@@ -26,7 +26,7 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AddressState:
     """What one address serves, since when. Fields that tick with every look do not take part in ``==``.
 
     ``serial`` is the version it last served (kept while it is silent), ``since`` the first look at it.
@@ -48,7 +48,7 @@ class Standing:
     passed: int = 0
     """Versions newer than the served one that came by since."""
     nsid: str | None = None
-    doubt: Doubt | None = None
+    doubt: UnconfirmedSerial | None = None
     looked: datetime | None = field(default=None, compare=False)
     expires: datetime | None = field(default=None, compare=False)
     estimated: bool = field(default=False, compare=False)
@@ -56,7 +56,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class SerialGroup:
     """One serial space of a zone: its versions in RFC 1982 order and the reference among them."""
 
     group: str
@@ -64,25 +64,25 @@ class Space:
     soa: Soa | None
     """The reference's SOA: its timers are the zone's own promise."""
     versions: tuple[Version, ...] = ()
-    doubt: Doubt | None = None
+    doubt: UnconfirmedSerial | None = None
     """A primary that seems to have stepped back, until it is believed."""
     regressed: Version | None = None
     """The version the primary stepped back from, while that matters to somebody."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class ZoneState:
     """Who served which version of one zone since when. Equal ledgers need not be written again."""
 
     zone: str
-    spaces: tuple[Space, ...] = ()
-    standings: tuple[Standing, ...] = ()
+    spaces: tuple[SerialGroup, ...] = ()
+    standings: tuple[AddressState, ...] = ()
     at: datetime | None = field(default=None, compare=False)
     """The last look."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunChange:
+class StateChange:
     """An address' run ended and another began: a row of history."""
 
     zone: str

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from checks.common.serial import behind, newer, newest
 from checks.common.versions import line, newer_than
 from checks.model import Address, Observation, Server, Soa, Zone
-from checks.zone_state.address import SERVING, Look, expiry, heed, refuses, stand
-from checks.zone_state.model import Space, Standing, Version
+from checks.zone_state.address import SERVING, AddressUpdate, expiry, heed, refuses, stand
+from checks.zone_state.model import AddressState, SerialGroup, Version
 
 _PATIENCE = 3
 """A doubt that no second look of the same identity settles lasts for max_lag, and for so many looks at least."""
@@ -22,7 +22,7 @@ _PATIENCE = 3
 Seen = Mapping[tuple[str, Address], Observation]
 
 
-def still(space: Space, zone: Zone, seen: Seen, standings: Iterable[Standing]) -> bool:
+def still(space: SerialGroup, zone: Zone, seen: Seen, standings: Iterable[AddressState]) -> bool:
     """Whether the reference, its timers and who is in sync with it stay what they are, if no address' run has ended."""
     if space.doubt is not None or (space.soa is None and space.reference is not None):
         return False
@@ -43,7 +43,7 @@ def still(space: Space, zone: Zone, seen: Seen, standings: Iterable[Standing]) -
     return _settled(space, ours, primary, confirmed=bool(shown))
 
 
-def _settled(space: Space, standings: Iterable[Standing], primary: str | None, *, confirmed: bool) -> bool:
+def _settled(space: SerialGroup, standings: Iterable[AddressState], primary: str | None, *, confirmed: bool) -> bool:
     """Whether all that serve the reference stand as they should while the primary says so, or (not) is silent."""
     return all(
         one.synced is None and one.expires is None
@@ -53,12 +53,12 @@ def _settled(space: Space, standings: Iterable[Standing], primary: str | None, *
     )
 
 
-def _primary(space: Space, zone: Zone) -> Server | None:
+def _primary(space: SerialGroup, zone: Zone) -> Server | None:
     server = zone.server(zone.primary) if zone.primary is not None else None
     return server if server is not None and server.group == space.group else None
 
 
-def _timers(space: Space, zone: Zone, seen: Seen) -> Soa | None:
+def _timers(space: SerialGroup, zone: Zone, seen: Seen) -> Soa | None:
     """The SOA the primary gives with the reference, if it is another than the space has (TTL apart)."""
     server = _primary(space, zone)
     if server is None:
@@ -74,8 +74,8 @@ def _timers(space: Space, zone: Zone, seen: Seen) -> Soa | None:
 
 
 def learn(
-    space: Space, zone: Zone, looks: list[Look], at: datetime, last: datetime | None, cadence: timedelta
-) -> tuple[Space, dict[tuple[str, Address], Standing]]:
+    space: SerialGroup, zone: Zone, looks: list[AddressUpdate], at: datetime, last: datetime | None, cadence: timedelta
+) -> tuple[SerialGroup, dict[tuple[str, Address], AddressState]]:
     """The space and its standings after these looks at its addresses; ``last`` is when they were looked at before."""
     primary = [look for look in looks if look.server.name == zone.primary]
     voice = any(look.serial is not None or (look.before and look.before.serial is not None) for look in primary)
@@ -86,7 +86,7 @@ def learn(
     if heard is None:
         reference = _taken_over(space, looks, stood) if voice else _newest_served(space, stood)
     confirmed = not voice or any(look.serial == reference for look in primary)
-    after = Space(
+    after = SerialGroup(
         space.group,
         reference,
         _soa(space, reference, zone, looks),
@@ -100,7 +100,7 @@ def learn(
     }
 
 
-def _taken_over(space: Space, looks: list[Look], stood: list[Standing]) -> int | None:
+def _taken_over(space: SerialGroup, looks: list[AddressUpdate], stood: list[AddressState]) -> int | None:
     """With the primary silent: the last reference, or a newer version that somebody went on to since the last look."""
     fresh = {
         standing.serial
@@ -112,14 +112,14 @@ def _taken_over(space: Space, looks: list[Look], stood: list[Standing]) -> int |
     return top if top is not None else reference
 
 
-def _showed(before: Standing | None, serial: int) -> bool:
+def _showed(before: AddressState | None, serial: int) -> bool:
     """Whether it was there at the look before, believed or not."""
     if before is None:
         return False
     return serial == before.serial or (before.doubt is not None and serial == before.doubt.serial)
 
 
-def _newest_served(space: Space, stood: list[Standing]) -> int | None:
+def _newest_served(space: SerialGroup, stood: list[AddressState]) -> int | None:
     """With no primary: the newest anyone serves. Where that is undefined, the last reference while it is served."""
     served = {standing.serial for standing in stood if standing.serial is not None}
     if not served:
@@ -129,7 +129,12 @@ def _newest_served(space: Space, stood: list[Standing]) -> int | None:
 
 
 def _versions(
-    space: Space, looks: list[Look], stood: list[Standing], reference: int | None, last: datetime | None, at: datetime
+    space: SerialGroup,
+    looks: list[AddressUpdate],
+    stood: list[AddressState],
+    reference: int | None,
+    last: datetime | None,
+    at: datetime,
 ) -> tuple[Version, ...]:
     """What was served ahead of the reference, and is passed by it later, never was a version: the primary had none of
     it, and nobody who did not take it is behind for that.
@@ -152,7 +157,9 @@ def _past(versions: Iterable[Version], at: datetime) -> Iterable[Version]:
     return (replace(version, seen=at) if version.seen > at else version for version in versions)
 
 
-def _regressed(space: Space, reference: int | None, stood: list[Standing], *, stepped: bool) -> Version | None:
+def _regressed(
+    space: SerialGroup, reference: int | None, stood: list[AddressState], *, stepped: bool
+) -> Version | None:
     """The version the primary went back from, while an address is ahead and the reference has not come by it again."""
     regressed = space.regressed
     if stepped:
@@ -163,7 +170,7 @@ def _regressed(space: Space, reference: int | None, stood: list[Standing], *, st
     return regressed if any(ahead) else None
 
 
-def _soa(space: Space, reference: int | None, zone: Zone, looks: list[Look]) -> Soa | None:
+def _soa(space: SerialGroup, reference: int | None, zone: Zone, looks: list[AddressUpdate]) -> Soa | None:
     if reference is None:
         return None
     given = [look.seen for look in looks if look.seen is not None and look.serial == reference]
@@ -175,8 +182,15 @@ def _soa(space: Space, reference: int | None, zone: Zone, looks: list[Look]) -> 
 
 
 def _finish(
-    standing: Standing, look: Look, space: Space, after: Space, zone: Zone, last: datetime | None, *, confirmed: bool
-) -> Standing:
+    standing: AddressState,
+    look: AddressUpdate,
+    space: SerialGroup,
+    after: SerialGroup,
+    zone: Zone,
+    last: datetime | None,
+    *,
+    confirmed: bool,
+) -> AddressState:
     """What an address' standing owes to the reference: versions that came by, last in sync, when it expires."""
     before = look.before
     passed = 0
@@ -194,14 +208,14 @@ def _finish(
         synced = None
     elif not _holds_none(standing, before):
         expires, estimated = expiry(standing, synced, before, look.seen, after.soa)
-    return Standing(
+    return AddressState(
         standing.server, standing.address, standing.group, standing.serial, standing.since, standing.state,
         standing.changed, synced, passed, standing.nsid, standing.doubt, standing.looked, expires, estimated,
         standing.rtt,
     )  # fmt: skip
 
 
-def _holds_none(standing: Standing, before: Standing | None) -> bool:
+def _holds_none(standing: AddressState, before: AddressState | None) -> bool:
     """Whether there is no copy whose end could be counted down to: it said so, and has been silent since if not."""
     if standing.state == SERVING:
         return False
@@ -210,7 +224,7 @@ def _holds_none(standing: Standing, before: Standing | None) -> bool:
     return before is not None and before.state != SERVING and before.synced is not None and before.expires is None
 
 
-def _in_sync(standing: Standing, space: Space) -> bool:
+def _in_sync(standing: AddressState, space: SerialGroup) -> bool:
     return (
         standing.state == SERVING
         and standing.doubt is None

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from checks.common.serial import behind, newer
 from checks.common.versions import newer_than
-from checks.model import Address, Observation, Outcome, Round, Soa, Zone
-from checks.zone_state.address import SERVING, Look, begin, tick, word
-from checks.zone_state.model import Ledger, Propagation, RunChange, Space, Standing, Version
+from checks.model import Address, Observation, Outcome, Soa, Zone, ZonePoll
+from checks.zone_state.address import SERVING, AddressUpdate, begin, tick, word
+from checks.zone_state.model import AddressState, Propagation, SerialGroup, StateChange, Version, ZoneState
 from checks.zone_state.serial_group import Seen, learn, still
 
 TEACHER = "soa-serial"
@@ -19,7 +19,7 @@ _LATE = 10
 """A round older than the last by up to so many cadences came late; older still, and the clock was set back."""
 
 
-def see(ledger: Ledger, zone: Zone, round: Round) -> Ledger:
+def updated(ledger: ZoneState, zone: Zone, round: ZonePoll) -> ZoneState:
     """The ledger after this round; equal (``==``) to the one before if nothing changed.
 
     Rounds of other checks, and repeated or late ones, teach nothing.
@@ -31,22 +31,22 @@ def see(ledger: Ledger, zone: Zone, round: Round) -> Ledger:
     seen = latest(round)
     ticked = quiet(ledger, zone, seen)
     if ticked is not None:
-        return Ledger(ledger.zone, ledger.spaces, ticked, round.at)
+        return ZoneState(ledger.zone, ledger.spaces, ticked, round.at)
     first = _first(ledger, zone, seen)
     if first is not None:
-        return Ledger(zone.name, *first, round.at)
+        return ZoneState(zone.name, *first, round.at)
     return long_way(ledger, zone, seen, round)
 
 
-def long_way(ledger: Ledger, zone: Zone, seen: Seen, round: Round) -> Ledger:
+def long_way(ledger: ZoneState, zone: Zone, seen: Seen, round: ZonePoll) -> ZoneState:
     """What any look teaches; each short way leads to the same where it leads at all."""
     looks = _looks(ledger, zone, seen)
     old = {space.group: space for space in ledger.spaces}
-    spaces: list[Space] = []
-    standings: dict[tuple[str, Address], Standing] = {}
+    spaces: list[SerialGroup] = []
+    standings: dict[tuple[str, Address], AddressState] = {}
     for group in dict.fromkeys(server.group for server in zone.servers):
         space, stood = learn(
-            old.get(group) or Space(group, None, None),
+            old.get(group) or SerialGroup(group, None, None),
             zone,
             [look for look in looks if look.server.group == group],
             round.at,
@@ -56,10 +56,10 @@ def long_way(ledger: Ledger, zone: Zone, seen: Seen, round: Round) -> Ledger:
         spaces.append(space)
         standings.update(stood)
     ordered = tuple(standings[look.server.name, look.address] for look in looks)
-    return Ledger(zone.name, tuple(spaces), ordered, round.at)
+    return ZoneState(zone.name, tuple(spaces), ordered, round.at)
 
 
-def latest(round: Round) -> Seen:
+def latest(round: ZonePoll) -> Seen:
     """One observation per address. Silence does not undo what was said over another transport, nor does what cannot
     be used undo what can.
     """
@@ -78,16 +78,16 @@ def _weight(seen: Observation) -> int:
     return 0 if seen.outcome.silent else 1 if seen.outcome is Outcome.REFUSED_CONNECTION else 2
 
 
-def _looks(ledger: Ledger, zone: Zone, seen: Seen) -> list[Look]:
+def _looks(ledger: ZoneState, zone: Zone, seen: Seen) -> list[AddressUpdate]:
     before = {(standing.server, standing.address): standing for standing in ledger.standings}
     return [
-        Look(server, address, before.get((server.name, address)), seen.get((server.name, address)))
+        AddressUpdate(server, address, before.get((server.name, address)), seen.get((server.name, address)))
         for server in zone.servers
         for address in server.addresses
     ]
 
 
-def quiet(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[Standing, ...] | None:
+def quiet(ledger: ZoneState, zone: Zone, seen: Seen) -> tuple[AddressState, ...] | None:
     """The short way, for nearly every round: all addresses looked at, no run ended, nothing in doubt, none new or gone.
 
     Then nothing can change but what ticks. None: something else has, or may have; go the long way.
@@ -97,7 +97,7 @@ def quiet(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[Standing, ...] | None
     places = [(server, address) for server in zone.servers for address in server.addresses]
     if len(places) != len(ledger.standings):
         return None
-    ticked: list[Standing] = []
+    ticked: list[AddressState] = []
     for standing, (server, address) in zip(ledger.standings, places, strict=True):
         if standing.server != server.name or standing.group != server.group or standing.address != address:
             return None
@@ -111,14 +111,16 @@ def quiet(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[Standing, ...] | None
     return tuple(ticked)
 
 
-def _first(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[tuple[Space, ...], tuple[Standing, ...]] | None:
+def _first(
+    ledger: ZoneState, zone: Zone, seen: Seen
+) -> tuple[tuple[SerialGroup, ...], tuple[AddressState, ...]] | None:
     """The short way for the first look at a zone that is well: all addresses of a group answer with one version.
 
     Then that is the reference, and nothing is in doubt. None: go the long way.
     """
     if ledger.standings or ledger.spaces:
         return None
-    standings: list[Standing] = []
+    standings: list[AddressState] = []
     shown: dict[str, tuple[int, datetime, Soa | None]] = {}
     for server in zone.servers:
         group, leads = server.group, server.name == zone.primary
@@ -142,23 +144,23 @@ def _first(ledger: Ledger, zone: Zone, seen: Seen) -> tuple[tuple[Space, ...], t
     return tuple(spaces), tuple(standings)
 
 
-def _born(group: str, serial: int, first: datetime, soa: Soa | None, absent: datetime | None) -> Space:
-    return Space(group, serial, soa, (Version(serial, absent, first),))
+def _born(group: str, serial: int, first: datetime, soa: Soa | None, absent: datetime | None) -> SerialGroup:
+    return SerialGroup(group, serial, soa, (Version(serial, absent, first),))
 
 
-def _led(standings: list[Standing], primary: str) -> bool:
+def _led(standings: list[AddressState], primary: str) -> bool:
     return any(standing.server == primary for standing in standings)
 
 
-def space_of(ledger: Ledger, group: str) -> Space | None:
+def space_of(ledger: ZoneState, group: str) -> SerialGroup | None:
     return next((space for space in ledger.spaces if space.group == group), None)
 
 
-def standing_of(ledger: Ledger, server: str, address: Address) -> Standing | None:
+def standing_of(ledger: ZoneState, server: str, address: Address) -> AddressState | None:
     return next((s for s in ledger.standings if s.server == server and s.address == address), None)
 
 
-def behind_since(ledger: Ledger, server: str, address: Address) -> datetime | None:
+def behind_since(ledger: ZoneState, server: str, address: Address) -> datetime | None:
     """First sight of the oldest version newer than the one the address serves, or served last; None if none is.
 
     None, too, while its primary seems to have gone back to that very version: then it is in step with it.
@@ -173,7 +175,7 @@ def behind_since(ledger: Ledger, server: str, address: Address) -> datetime | No
     return later[0].seen if later else None
 
 
-def lag(ledger: Ledger, server: str, address: Address, now: datetime) -> timedelta | None:
+def lag(ledger: ZoneState, server: str, address: Address, now: datetime) -> timedelta | None:
     """How late the address is; zero when it serves the reference, or is ahead of it.
 
     None when it is not known: it does not answer with a version now, there is no reference, or its serial
@@ -193,7 +195,7 @@ def lag(ledger: Ledger, server: str, address: Address, now: datetime) -> timedel
     return timedelta(0)
 
 
-def changes(before: Ledger, after: Ledger) -> tuple[tuple[RunChange, ...], tuple[Propagation, ...]]:
+def changes(before: ZoneState, after: ZoneState) -> tuple[tuple[StateChange, ...], tuple[Propagation, ...]]:
     """What history keeps of a look: runs that began, and versions that reached an address.
 
     A version's arrival is timed only where the address went forward to it and answered at the look before:
@@ -202,21 +204,21 @@ def changes(before: Ledger, after: Ledger) -> tuple[tuple[RunChange, ...], tuple
     if after == before:
         return (), ()
     old = {(standing.server, standing.address): standing for standing in before.standings}
-    runs: list[RunChange] = []
+    runs: list[StateChange] = []
     arrivals: list[Propagation] = []
     for now in after.standings:
         was = old.pop((now.server, now.address), None)
         if was is None or (was.serial, was.state) != (now.serial, now.state):
-            runs.append(RunChange(after.zone, now.server, now.address, now.serial, now.state, now.changed))
+            runs.append(StateChange(after.zone, now.server, now.address, now.serial, now.state, now.changed))
         if was is not None and was.state == SERVING and (arrival := _arrival(was, now, after)):
             arrivals.append(arrival)
     at = after.at
     if at is not None:
-        runs.extend(RunChange(after.zone, was.server, was.address, None, LEFT, at) for was in old.values())
+        runs.extend(StateChange(after.zone, was.server, was.address, None, LEFT, at) for was in old.values())
     return tuple(runs), tuple(arrivals)
 
 
-def _arrival(was: Standing, now: Standing, after: Ledger) -> Propagation | None:
+def _arrival(was: AddressState, now: AddressState, after: ZoneState) -> Propagation | None:
     if was.serial is None or now.serial is None or not newer(now.serial, was.serial):
         return None
     space = space_of(after, now.group)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from checks.model import Zone
     from monitor.config.errors import ConfigError
     from monitor.config.model import Config
-    from monitor.polling.discovery import Topology
+    from monitor.polling.discovery import DiscoveredZones
 
 SHOWN = 50
 """Zones and servers shown to people without --all …"""
@@ -92,7 +92,7 @@ def _refuse(error: "ConfigError", *, as_json: bool) -> None:
         click.echo(str(mistake), err=True)
 
 
-def _resolved(config: "Config") -> "Topology":
+def _resolved(config: "Config") -> "DiscoveredZones":
     import asyncio
 
     from monitor.clock import now
@@ -101,7 +101,7 @@ def _resolved(config: "Config") -> "Topology":
     return asyncio.run(resolve(config, None, now()))
 
 
-def understood(config: "Config", topology: "Topology | None" = None, most: int | None = None) -> dict[str, Any]:
+def understood(config: "Config", topology: "DiscoveredZones | None" = None, most: int | None = None) -> dict[str, Any]:
     """The configuration as plain data, without secrets; with ``topology`` what was found for names.
 
     Of the zones the first ``most``, None: all; they are counted in ``zones_total``.
@@ -169,7 +169,7 @@ def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:
     }
 
 
-def _servers(config: "Config", topology: "Topology | None", rates: dict[str, float]) -> Iterator[dict[str, Any]]:
+def _servers(config: "Config", topology: "DiscoveredZones | None", rates: dict[str, float]) -> Iterator[dict[str, Any]]:
     """The servers of the configuration, and with a topology those that were found."""
     found = topology.servers if topology else {}
     for name in dict.fromkeys((*config.servers, *found)):

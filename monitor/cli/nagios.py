@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alerting.model import Severity
 from checks.common import one_line as plain
-from checks.common.text import counted
+from checks.common.text import plural
 from checks.model import Health
 from monitor.cli.output import summary
 from monitor.cli.zone_check.look import Asked
@@ -39,7 +39,7 @@ def text(asked: Asked, status: int) -> str:
 def well(asked: Asked) -> str:
     """How many addresses serve which version; what is in motion."""
     serving = sum(a.serial is not None for a in asked.picture.addresses)
-    addresses = counted(serving, "address")
+    addresses = plural(serving, "address")
     if asked.moving:
         told = "; ".join(f.text for f in asked.moving[:MOST])
         return f"{addresses}: {summary(asked)}, to {served(asked)}: {told}"

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from alerting.model import Severity
 from checks.common import one_line as plain
-from checks.common.text import counted, span
+from checks.common.text import format_duration, plural
 from checks.model import Health
 from monitor.cli.zone_check.look import Asked
 from monitor.probe.message import names
@@ -65,11 +65,11 @@ def heading(asked: Asked) -> str:
 
 def summary(asked: Asked) -> str:
     if asked.health is Health.BAD:
-        return counted(len(asked.findings), "finding")
+        return plural(len(asked.findings), "finding")
     if asked.picture.health is Health.UNKNOWN or asked.unknown:
         return "cannot tell"
     well = "a change is in motion" if asked.moving else "all is well"
-    return f"{well}; {counted(len(asked.findings), 'remark')}" if asked.findings else well
+    return f"{well}; {plural(len(asked.findings), 'remark')}" if asked.findings else well
 
 
 def unknowns(asked: Asked) -> Iterator[str]:
@@ -125,7 +125,7 @@ def expiry_text(address: AddressStatus) -> str:
     if address.expires is None or address.looked is None or address.primary:
         return ""
     left = address.expires - address.looked
-    when = f"in {span(left)}" if left.total_seconds() > 0 else "now"
+    when = f"in {format_duration(left)}" if left.total_seconds() > 0 else "now"
     return f"{when} (estimated)" if address.estimated else when
 
 
@@ -135,7 +135,7 @@ def lag_text(asked: Asked, address: AddressStatus) -> str:
         return ""
     if not lag:
         return "0"
-    return span(lag) if asked.memory else f"≥ {span(lag)}"
+    return format_duration(lag) if asked.memory else f"≥ {format_duration(lag)}"
 
 
 def as_data(asked: Asked) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def command(receiver: str, config: Path) -> None:
     """Send a specimen of a notification to RECEIVER, and say what became of it."""
     import asyncio
 
-    from alerting.model import Cause, DeliveryError, Incident, Line, News, Severity, Telling
+    from alerting.model import Cause, DeliveryError, Incident, IncidentEvent, IncidentFinding, OutboxMessage, Severity
     from alerting.render import render
     from monitor.cli.configuration import read
     from monitor.clock import now
@@ -27,7 +27,7 @@ def command(receiver: str, config: Path) -> None:
         raise Failure(f"there is no receiver {receiver!r}; the receivers are: {known}", 2)
     at = now()
     since = at - timedelta(minutes=22)
-    line = Line(
+    line = IncidentFinding(
         "serial-late", Severity.WARNING, "example.com.", "ns2", "198.51.100.2",
         "ns2 is 22 min behind: it serves 2026112001, the newest is 2026112003", since,
     )  # fmt: skip
@@ -36,7 +36,7 @@ def command(receiver: str, config: Path) -> None:
         ("ns2",), opened_at=at, began_at=since, lines=(line,), findings=1, codes=("serial-late",),
         receivers=(receiver,), news=1, worst=Severity.WARNING,
     )  # fmt: skip
-    telling = Telling(f"{incident.id}-1-{receiver}", receiver, News.TEST, incident, at)
+    telling = OutboxMessage(f"{incident.id}-1-{receiver}", receiver, IncidentEvent.TEST, incident, at)
 
     async def send() -> None:
         async with asyncio.timeout(60):

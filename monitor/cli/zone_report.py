@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from alerting.model import Cause, Incident, Severity
 from alerting.routing import route
 from checks.common import one_line as plain
-from checks.common.text import listed, short, span
+from checks.common.text import enumerated, format_duration, truncate
 from checks.model import Finding, Observation
 from monitor.cli.output import heading
 from monitor.cli.zone_check.look import Asked
@@ -47,7 +47,7 @@ def observed(seen: Observation) -> str:
     got += [seen.rcode] if seen.rcode else []
     got += ["AA"] if seen.authoritative else []
     got += [f"serial {seen.soa.serial}"] if seen.soa else []
-    got += [short(", ".join(seen.answer.rdata))] if seen.answer and not seen.soa else []
+    got += [truncate(", ".join(seen.answer.rdata))] if seen.answer and not seen.soa else []
     got += [f"transfer {seen.transfer}"] if seen.transfer else []
     got += [f"NSID {seen.nsid}"] if seen.nsid else []
     got += [f"EXPIRE {seen.expire}"] if seen.expire is not None else []
@@ -83,7 +83,7 @@ def heard(asked: Asked) -> Iterator[str]:
         elif not receivers:
             yield f"{about}: nobody; no route matches"
         else:
-            yield f"{about}: {listed(receivers, 20)}, once it has stood for {span(config.policy.grace)}"
+            yield f"{about}: {enumerated(receivers, 20)}, once it has stood for {format_duration(config.policy.grace)}"
 
 
 def incident(asked: Asked, finding: Finding) -> Incident:

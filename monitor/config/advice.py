@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import translate
 
 from checks.model import Address
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.config.durations import written
 from monitor.config.errors import Book, KeyPath, quoted
 from monitor.config.load_estimate import demands, total
@@ -82,7 +82,7 @@ def _budgets(book: Book, config: Config, places: Mapping[str, KeyPath]) -> None:
             book.warn(("lists",), f"the max_lag of {name} and those like it, {text}")
 
 
-def _of_kinds(zones: Roll[ZoneEntry], kinds: Collection[int]) -> Iterator[str]:
+def _of_kinds(zones: ZoneTable[ZoneEntry], kinds: Collection[int]) -> Iterator[str]:
     """The names of the zones that are written in one of these ways."""
     return (name for name, kind in zip(zones.names, zones.kinds, strict=True) if kind in kinds) if kinds else iter(())
 

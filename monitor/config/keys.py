@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 
 from alerting.model import Secret
-from checks.common.text import counted
+from checks.common.text import plural
 from monitor.config import file_model as raw
 from monitor.config.errors import Book, KeyPath, known, near, quoted
 from monitor.config.secrets import Place, secret
 from monitor.probe.message import names
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 ALGORITHMS = {
     "hmac-md5": "hmac-md5.sig-alg.reg.int",
@@ -43,9 +43,9 @@ class Clause:
     secret: str
 
 
-def keys(book: Book, file: raw.File, place: Place) -> dict[str, Key]:
+def keys(book: Book, file: raw.File, place: Place) -> dict[str, TsigKey]:
     """The keys of the file by name; those with mistakes are left out."""
-    found: dict[str, Key] = {}
+    found: dict[str, TsigKey] = {}
     for name, table in file.keys.items():
         path = ("keys", name)
         given = {key: getattr(table, key) for key in ("secret", "secret_file", "secret_env", "secret_credential")}
@@ -57,7 +57,7 @@ def keys(book: Book, file: raw.File, place: Place) -> dict[str, Key]:
             continue
         inner = _decoded(book, path, text if clause is None else Secret(clause.secret), given)
         if inner is not None:
-            found[name] = Key(name, wire_name, ALGORITHMS[algorithm], inner)
+            found[name] = TsigKey(name, wire_name, ALGORITHMS[algorithm], inner)
     return found
 
 
@@ -113,6 +113,6 @@ def _decoded(book: Book, path: KeyPath, text: Secret, given: dict[str, object]) 
         book.mistake(where, "the secret is empty")
         return None
     if len(octets) < SHORTEST:
-        said = f"the secret has {counted(len(octets), 'octet')}: so few can be found by trying"
+        said = f"the secret has {plural(len(octets), 'octet')}: so few can be found by trying"
         book.warn(where, said, "RFC 8945 section 8 asks for as many as the digest has: tsig-keygen makes such")
     return Secret(squeezed)

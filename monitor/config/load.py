@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from alerting.model import Policy, Secret, Severity
 from checks.base import Check
 from checks.codes import CODES
-from checks.common.text import counted
+from checks.common.text import plural
 from checks.registry import CHECKS
 from monitor.config import addresses
 from monitor.config import file_model as raw
@@ -135,7 +135,7 @@ def _check_token(book: Book, token: Secret | None, key: str) -> None:
     if text != text.strip():
         book.mistake(where, "begins or ends with a space, which does not arrive in a header")
     elif len(text) < SHORTEST_TOKEN:
-        said = f"the token has {counted(len(text), 'character')}: so few can be guessed"
+        said = f"the token has {plural(len(text), 'character')}: so few can be guessed"
         book.warn(where, said, "make one with: openssl rand -hex 20")
 
 

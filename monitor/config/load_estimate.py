@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from checks.base import Check
 from checks.model import Address, Observation, Outcome, Query, RrSet, Server, Shape, Soa, TransferResult, Zone
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 
 UNRESOLVED = (Address("192.0.2.1"), Address("2001:db8::1"))
@@ -18,7 +18,7 @@ _ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 _SOA = Soa(1, "ns.", "hostmaster.", 7200, 3600, 1209600, 3600)
 
 
-def demand(config: Config, found: Roll[Zone] | None = None) -> dict[str, float]:
+def demand(config: Config, found: ZoneTable[Zone] | None = None) -> dict[str, float]:
     """Server → queries a second while all is well: every question is answered at the first attempt.
 
     ``found`` are zones with the servers they really have; without them they are taken from the configuration,
@@ -35,7 +35,7 @@ def total(shares: Mapping[tuple[str, str], float]) -> dict[str, float]:
     return rates
 
 
-def demands(config: Config, found: Roll[Zone] | None = None) -> dict[tuple[str, str], float]:
+def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[str, str], float]:
     """The same for each server and check."""
     zones = as_written(config) if found is None else found
     alike: Counter[Zone] = Counter()
@@ -81,10 +81,10 @@ def _answered(query: Query) -> Observation:
     )
 
 
-def as_written(config: Config) -> Roll[Zone]:
+def as_written(config: Config) -> ZoneTable[Zone]:
     """The zones as far as the configuration alone tells; two stand-ins are the addresses of a host name."""
     zones = config.zones
-    return Roll(zones.names, zones.kinds, [_zone(config, entry) for entry in zones.templates])
+    return ZoneTable(zones.names, zones.kinds, [_zone(config, entry) for entry in zones.templates])
 
 
 def _zone(config: Config, entry: ZoneEntry) -> Zone:

@@ -9,9 +9,9 @@ from alerting.model import Policy, Route, Secret, Severity
 from alerting.notifier import Notifier
 from checks.base import Check
 from checks.model import Address, TransferRule, WantedRecord, alike, belonging
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.probe.settings import Probe
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ class Listed:
     zones: int
 
 
-def no_zones() -> Roll[ZoneEntry]:
-    return Roll.of(())
+def no_zones() -> ZoneTable[ZoneEntry]:
+    return ZoneTable.of(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ class Config:
     cadence: Mapping[str, timedelta] = field(default_factory=dict)
     """Check name → how often; every registered check has an entry. A cadence of zero switches it off."""
     checks: Mapping[str, Check] = field(default_factory=dict)
-    keys: Mapping[str, Key] = field(default_factory=dict)
+    keys: Mapping[str, TsigKey] = field(default_factory=dict)
     servers: Mapping[str, ServerEntry] = field(default_factory=dict)
-    zones: Roll[ZoneEntry] = field(default_factory=no_zones)
+    zones: ZoneTable[ZoneEntry] = field(default_factory=no_zones)
     lists: tuple[Listed, ...] = ()
     """The files beside the configuration that some of the zones are from."""
     severity: Mapping[str, Severity] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.config.errors import Book, KeyPath, quoted
 from monitor.config.model import ServerEntry, ZoneEntry
 
@@ -13,7 +13,7 @@ Circle = tuple[str, ...]
 
 
 def check_upstreams(
-    book: Book, paths: Mapping[str, KeyPath], servers: Mapping[str, ServerEntry], zones: Roll[ZoneEntry]
+    book: Book, paths: Mapping[str, KeyPath], servers: Mapping[str, ServerEntry], zones: ZoneTable[ZoneEntry]
 ) -> None:
     """Every circle of upstreams is a mistake, and so is one that a zone closes, whose primary has an upstream.
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.config import file_model as raw
 from monitor.config.model import ZoneEntry
 from monitor.probe.message import names
@@ -74,7 +74,7 @@ class Census:
     def add_alike(self, zones: Sequence[str], kind: int) -> None:
         self.add(zones, repeat(kind))
 
-    def roll(self) -> Roll[ZoneEntry]:
+    def roll(self) -> ZoneTable[ZoneEntry]:
         """All of them. Those that their options do not fit like the others are built one by one."""
         entries: dict[ZoneEntry, int] = {}
         number = [entries.setdefault(entry, len(entries)) for entry in self._entries]
@@ -82,10 +82,10 @@ class Census:
         single = {name: self._options[kinds[name]].build(name).nameless() for name in self._unlike()}
         names = sorted(kinds)
         found = array("I", map(number.__getitem__, map(kinds.__getitem__, names)))
-        roll = Roll(names, found, tuple(entries))
+        roll = ZoneTable(names, found, tuple(entries))
         for name, entry in single.items():
             found[roll.number(name)] = entries.setdefault(entry, len(entries))
-        return Roll(names, found, tuple(entries)) if single else roll
+        return ZoneTable(names, found, tuple(entries)) if single else roll
 
     def _unlike(self) -> Iterator[str]:
         for kind, options in self._options.items():

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.config import file_model as raw
 from monitor.config import toml_reader as reading
 from monitor.config import zone_rows as rows
@@ -61,7 +61,7 @@ class Lists:
     census: Census = field(default_factory=Census)
     sheets: list[Sheet] = field(default_factory=list)
 
-    def read(self, file: raw.File) -> tuple[Roll[ZoneEntry], tuple[Listed, ...]]:
+    def read(self, file: raw.File) -> tuple[ZoneTable[ZoneEntry], tuple[Listed, ...]]:
         for entry in zones(self.book, file, self.around):
             self.census.add_alike((entry.name,), self._number(entry))
         for index, table in enumerate(file.lists):
@@ -74,7 +74,7 @@ class Lists:
         listed = tuple(Listed(sheet.path, sheet.form, sheet.count) for sheet in self.sheets)
         with suppress(Enough):
             return self.census.roll(), listed
-        return Roll.of(()), listed
+        return ZoneTable.of(()), listed
 
     def _number(self, entry: ZoneEntry) -> int:
         return self.census.learn(entry.nameless())

@@ -8,14 +8,19 @@ from dns.rdatatype import RdataType
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.zone_template import MAIL
 from monitor.pair.zonedata import ZoneData
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 RECORDS = f'"www A", {{ name = "mail", type = "A", expect = ["{MAIL}"] }}'
 """What is watched of the zones that come with the pair."""
 
 
 def config_text(
-    zones: Iterable[ZoneData], servers: tuple[Nameserver, Nameserver], key: Key, *, listen: str, key_file: str | None
+    zones: Iterable[ZoneData],
+    servers: tuple[Nameserver, Nameserver],
+    key: TsigKey,
+    *,
+    listen: str,
+    key_file: str | None,
 ) -> str:
     """A configuration on a fast clock: it looks every second or two, and alerts within a few.
 

@@ -19,7 +19,7 @@ from monitor.pair.endpoint import IDLE, Endpoint
 from monitor.pair.exchange import Position, Reply, exchange
 from monitor.pair.request import HEADER, bare
 from monitor.pair.zone_copy import Holding, Served
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class Nameserver:
         *,
         now: Now,
         hosts: Sequence[str] = ("127.0.0.1",),
-        clients: Mapping[str, Key] | None = None,
+        clients: Mapping[str, TsigKey] | None = None,
         peers: Iterable[dns.tsig.Key] = (),
         upstreams: frozenset[str] = frozenset(),
         on_notify: Callable[[Name], None] = lambda zone: None,

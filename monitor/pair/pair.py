@@ -24,7 +24,7 @@ from monitor.pair.zone_copy import Holding
 from monitor.pair.zone_template import Timers, zone_text
 from monitor.pair.zonedata import BadZone
 from monitor.probe.message import names
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 CLIENT_KEY = "xfr"
 _PEER_KEY = "between-servers"
@@ -50,7 +50,7 @@ class Pair:
         now: Now,
         timers: Timers | None = None,
         hosts: Sequence[str] = ("127.0.0.1",),
-        key: Key | None = None,
+        key: TsigKey | None = None,
         seed: int = 0,
     ) -> None:
         self.key = key or new_key(CLIENT_KEY)
@@ -243,9 +243,9 @@ class Pair:
         return Upstream(self.primary.address, key, self.secondary.clock)
 
 
-def new_key(name: str) -> Key:
+def new_key(name: str) -> TsigKey:
     """A key with a random secret (RFC 8945 section 8 asks for as many octets as the digest has)."""
-    return Key(name, f"{name}.", _ALGORITHM, Secret(base64.b64encode(secrets.token_bytes(32)).decode()))
+    return TsigKey(name, f"{name}.", _ALGORITHM, Secret(base64.b64encode(secrets.token_bytes(32)).decode()))
 
 
 def _origin(zone: str) -> Name:

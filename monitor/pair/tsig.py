@@ -15,7 +15,7 @@ from dns.name import Name
 from dns.rcode import Rcode
 from dns.rdtypes.ANY.TSIG import TSIG
 
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 FUDGE = 300
 _RECORD = struct.Struct("!HHI")
@@ -40,12 +40,12 @@ class Signed:
     error: Rcode = Rcode.NOERROR
 
 
-def keyring(keys: Mapping[str, Key]) -> dict[Name, dns.tsig.Key]:
+def keyring(keys: Mapping[str, TsigKey]) -> dict[Name, dns.tsig.Key]:
     """The keys of a configuration as dnspython wants them."""
     return {key.name: key for key in map(usable, keys.values())}
 
 
-def usable(key: Key) -> dns.tsig.Key:
+def usable(key: TsigKey) -> dns.tsig.Key:
     return dns.tsig.Key(dns.name.from_text(key.wire_name), key.secret.reveal(), key.algorithm)
 
 

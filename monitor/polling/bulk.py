@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Protocol
 
 from checks.model import Observation
-from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.stats import ProbeCounts
-from monitor.state.columns import Layout
+from monitor.state.columns import AddressLayout
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ZoneChunk:
     """Zones to be asked now, in columns of one length.
 
     ``numbers`` tells the zones apart, ``names`` are absolute and in lower case, ``layouts`` are indices of the
@@ -33,7 +33,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Returns:
+class ChunkResult:
     """Zones of a chunk whose every address has been heard, or given up.
 
     ``quiet`` are the numbers of those that are as they were; ``odd`` are the others with an observation for each
@@ -47,21 +47,21 @@ class Returns:
     answered: int = 0
 
 
-class Canvass(Protocol):
+class BulkProber(Protocol):
     """Asks many; keeps of each address just enough to tell whether it says the same again.
 
     Only what has been armed is ever called quiet: what a zone said at its last odd return is what counts as the same,
     once the judge has said that there is nothing more to it. Being odd disarms a zone's addresses, all of them.
     """
 
-    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
         """Another plan: ``was`` ("q") has for each ref the one the same address of the same zone had before, or -1.
 
         None: nothing of before holds. Chunks asked before are no longer of use to anybody, and end soon.
         """
         ...
 
-    def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+    def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
         """Each zone of the chunk is in exactly one of the returns, soon after its last address was heard or given up.
 
         Never raises. A dead server holds up no zone that it does not serve. Zones are never asked twice at once.

@@ -2,14 +2,14 @@
 
 from monitor.clock import Now
 from monitor.config.model import Config
-from monitor.polling.bulk import Canvass
-from monitor.polling.local_prober import Here
-from monitor.polling.workers.pool import Workers
-from monitor.probe.prober import Probing
+from monitor.polling.bulk import BulkProber
+from monitor.polling.local_prober import LocalBulkProber
+from monitor.polling.workers.pool import WorkerPool
+from monitor.probe.prober import ServiceProber
 
 
-def canvass(config: Config, now: Now, prober: Probing) -> Canvass:
+def canvass(config: Config, now: Now, prober: ServiceProber) -> BulkProber:
     """By ``probe.workers``. It does not own the prober."""
     if config.probe.workers > 1:
-        return Workers(config.probe, now, prober.counts)
-    return Here(prober.engine, now)
+        return WorkerPool(config.probe, now, prober.counts)
+    return LocalBulkProber(prober.engine, now)

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from checks.common.text import moment
-from checks.model import Address, Round, Server, Zone
-from checks.model.zone_table import Roll
+from checks.common.text import format_time
+from checks.model import Address, Server, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
 from checks.ns_set import NsSet, Resolution, names_given
 from monitor.config import addresses
 from monitor.config.errors import Wrong
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 from monitor.polling.resolver import NOT_ASKED, Asked, Lookups
 from monitor.probe.message import names
-from monitor.state.ports import Heard
+from monitor.state.ports import PollMessage
 
 MOST = 32
 """Servers of a zone, and addresses of a server, that are believed to be meant."""
@@ -34,14 +34,14 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Topology:
+class DiscoveredZones:
     """The zones with their servers, the servers with their addresses, and sentences on what could not be found.
 
     ``known`` is what names resolved to when they last did; it outlives a resolver that fails. ``names`` are those of
     servers, and those ``met`` in NS sets, without final dot; ``failing`` says since when nothing can be told of one.
     """
 
-    zones: Roll[Zone]
+    zones: ZoneTable[Zone]
     servers: Mapping[str, Server]
     problems: tuple[str, ...] = ()
     known: Mapping[Asked, Known] = field(default_factory=dict)
@@ -50,14 +50,14 @@ class Topology:
     failing: Mapping[str, datetime] = field(default_factory=dict)
 
 
-async def resolve(config: Config, previous: Topology | None, now: datetime) -> Topology:
+async def resolve(config: Config, previous: DiscoveredZones | None, now: datetime) -> DiscoveredZones:
     """The topology that the configuration means. Never raises: what cannot be found is a problem in the result.
 
     A server given by addresses costs no question. Host names are asked for A and AAAA, zones without servers for NS.
     What cannot be resolved keeps what ``previous`` knew; a zone of which nothing is known has no servers.
     Zones whose servers are given are not walked. Where all is as it was, the zones are those of ``previous``.
     """
-    before = previous or Topology(Roll.of(()), {})
+    before = previous or DiscoveredZones(ZoneTable.of(()), {})
     lookups = Lookups(config.resolver)
     look = _Look(lookups, before, now)
     unserved = [config.zones.names[number] for number in _unserved(config.zones)]
@@ -74,10 +74,10 @@ async def resolve(config: Config, previous: Topology | None, now: datetime) -> T
         zones = previous.zones
     names = {host.removesuffix("."): look.resolution(host) for host in (*hosts, *map(_dotted, before.met))}
     names |= {name: names[entry.host.removesuffix(".")] for name, entry in entries.items() if entry.host in hosts}
-    return Topology(zones, servers, look.told(), look.kept, names, before.met, look.failing)
+    return DiscoveredZones(zones, servers, look.told(), look.kept, names, before.met, look.failing)
 
 
-async def meet(config: Config, found: Topology, met: Iterable[str], now: datetime) -> Topology:
+async def meet(config: Config, found: DiscoveredZones, met: Iterable[str], now: datetime) -> DiscoveredZones:
     """The topology with what these names resolve to, met in NS sets and written without final dot. Never raises.
 
     Those that are known already are not asked again; nor are those of which there are too many.
@@ -98,9 +98,9 @@ class Met:
     def __init__(self) -> None:
         self._names: set[str] = set()
 
-    def note(self, heard: Iterable[Heard], zones: Roll[Zone], known: Topology) -> None:
+    def note(self, heard: Iterable[PollMessage], zones: ZoneTable[Zone], known: DiscoveredZones) -> None:
         for one in heard:
-            if isinstance(one, Round) and one.check == NsSet.name and (zone := zones.get(one.zone)) is not None:
+            if isinstance(one, ZonePoll) and one.check == NsSet.name and (zone := zones.get(one.zone)) is not None:
                 self._names.update(names_given(zone, one).difference(known.names))
 
     def taken(self) -> frozenset[str]:
@@ -113,7 +113,7 @@ def _dotted(name: str) -> str:
     return name if name == "." else f"{name}."
 
 
-def _unserved(zones: Roll[ZoneEntry]) -> Iterator[int]:
+def _unserved(zones: ZoneTable[ZoneEntry]) -> Iterator[int]:
     """The numbers of the zones whose servers are to be found."""
     kinds = {kind for kind, entry in enumerate(zones.templates) if not entry.servers}
     return (number for number, kind in enumerate(zones.kinds) if kind in kinds) if kinds else iter(())
@@ -152,7 +152,7 @@ def _server(entry: ServerEntry, resolved: Mapping[str, tuple[str, ...]]) -> Serv
 class _Look:
     """What the resolver's answers come to, and what is kept from before where there is none."""
 
-    def __init__(self, lookups: Lookups, before: Topology, now: datetime) -> None:
+    def __init__(self, lookups: Lookups, before: DiscoveredZones, now: datetime) -> None:
         self.lookups = lookups
         self.answers, self.failures = lookups.answers, lookups.failures
         self.known = before.known
@@ -204,7 +204,7 @@ class _Look:
         since = self.failing[host] = self._failed_before.get(host, self.now)
         old = tuple(text for question in pair if question in self.known for text in self.known[question].values)
         if self.answers and self.now - since >= FOR_LONG:
-            return Resolution((), f"has not resolved since {moment(since)}: {failure}")
+            return Resolution((), f"has not resolved since {format_time(since)}: {failure}")
         return Resolution(old, failure, certain=False)
 
     def _tell_about(self, host: str, pair: tuple[Asked, ...], *, some: bool, has_any: bool) -> None:
@@ -239,12 +239,12 @@ class _Look:
         )
 
     def zones(
-        self, entries: Roll[ZoneEntry], discovered: Mapping[str, tuple[str, ...]], servers: Mapping[str, Server]
-    ) -> Roll[Zone]:
+        self, entries: ZoneTable[ZoneEntry], discovered: Mapping[str, tuple[str, ...]], servers: Mapping[str, Server]
+    ) -> ZoneTable[Zone]:
         """The zones with their servers: of those that are written alike, also those that were found alike are."""
         templates = [_zone(entry, entry.servers, servers) for entry in entries.templates]
         if not discovered:
-            return Roll(entries.names, entries.kinds, templates)
+            return ZoneTable(entries.names, entries.kinds, templates)
         kinds, found = array("I", entries.kinds), dict[tuple[int, tuple[str, ...]], int]()
         for number in _unserved(entries):
             kind, name = entries.kinds[number], entries.names[number]
@@ -257,7 +257,7 @@ class _Look:
             kinds[number] = found.setdefault((kind, listed), len(templates))
             if kinds[number] == len(templates):
                 templates.append(_zone(entry, listed, servers))
-        return Roll(entries.names, kinds, templates)
+        return ZoneTable(entries.names, kinds, templates)
 
     def _tell_of_rules(self, zone: str, entry: ZoneEntry, listed: tuple[str, ...]) -> None:
         for rule in entry.transfers:

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 
-from checks.model.zone_table import Roll
-from checks.zone_state.model import Ledger
+from checks.model.zone_table import ZoneTable
+from checks.zone_state.model import ZoneState
 from monitor.config.model import Config
-from monitor.polling.discovery import Known, Topology
+from monitor.polling.discovery import DiscoveredZones, Known
 from monitor.polling.resolver import Asked
 
 SOME = 20
 """Ledgers of zones alike that are asked where their servers are."""
 
 
-def recall(ledgers: Mapping[str, Ledger], config: Config) -> Topology:
+def recall(ledgers: Mapping[str, ZoneState], config: Config) -> DiscoveredZones:
     """What names resolved to when the ledgers were written, for a start while the resolver is dead.
 
     Only those ledgers are looked at that know of something to be resolved, and only some of those of zones alike:
@@ -34,7 +34,7 @@ def recall(ledgers: Mapping[str, Ledger], config: Config) -> Topology:
             before = known.get(question, Known((), at))
             values = dict.fromkeys((*before.values, standing.address.host))
             known[question] = Known(tuple(values), max(before.at, at))
-    return Topology(Roll.of(()), {}, (), known)
+    return DiscoveredZones(ZoneTable.of(()), {}, (), known)
 
 
 def _worth_recalling(config: Config) -> Iterator[str]:

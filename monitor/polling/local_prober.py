@@ -8,35 +8,35 @@ from weakref import WeakSet
 
 from checks.model import Address, Observation, Outcome
 from monitor.clock import Now
-from monitor.polling.bulk import Chunk, Returns
-from monitor.probe.bulk.address_metrics import Ticks
-from monitor.probe.bulk.batches import Heard, Volley
-from monitor.probe.bulk.call import Asking
-from monitor.probe.bulk.engine import Engine
+from monitor.polling.bulk import ChunkResult, ZoneChunk
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.batches import BatchUpdate, QueryBatch
+from monitor.probe.bulk.call import BulkCall
+from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.message.bulk_names import wire_names
 from monitor.probe.stats import ProbeCounts
-from monitor.state.columns import Layout, Place
+from monitor.state.columns import AddressLayout, Endpoint
 
 Groups = dict[tuple[str, Address], tuple[list[bytes], list[int]]]
 """Server and address → names and refs to be asked there."""
 
 
-class Here:
+class LocalBulkProber:
     """A Canvass. The engine is the caller's, who closes it."""
 
-    def __init__(self, engine: Engine, now: Now) -> None:
+    def __init__(self, engine: BulkEngine, now: Now) -> None:
         self._engine = engine
         self._now = now
-        self._layouts: Sequence[Layout] = ()
+        self._layouts: Sequence[AddressLayout] = ()
         self._under_way: WeakSet[_Asked] = WeakSet()
 
-    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
         for asked in self._under_way:
             asked.end()
         self._layouts = layouts
         self._engine.use(ticks, was)
 
-    def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+    def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
         """By the plan that is in use at the call, whenever the first of the returns is waited for."""
         asked = _Asked(self._engine, self._layouts, chunk, self._now)
         self._under_way.add(asked)
@@ -63,27 +63,27 @@ class Here:
 class _Asked:
     """One chunk under way. Its zones are known here by their place in the chunk."""
 
-    def __init__(self, engine: Engine, layouts: Sequence[Layout], chunk: Chunk, now: Now) -> None:
+    def __init__(self, engine: BulkEngine, layouts: Sequence[AddressLayout], chunk: ZoneChunk, now: Now) -> None:
         self._engine, self._layouts, self._chunk, self._now = engine, layouts, chunk, now
         self._names = wire_names(chunk.names)
         self._owner: dict[int, int] = {}
         """Ref → zone."""
         self._left = [0] * len(chunk.numbers)
         """Addresses that have not been heard yet, in this turn of the zone."""
-        self._last: dict[int, tuple[Place, ...]] = {}
+        self._last: dict[int, tuple[Endpoint, ...]] = {}
         """Layout → its primary's addresses, where there are others to be asked before."""
-        self._turns: dict[int, Asking] = {}
+        self._turns: dict[int, BulkCall] = {}
         """Zone → the call in which its primary is asked, once its turn has come."""
         self._odd: dict[int, Observation] = {}
         self._loud: set[int] = set()
         """Zones with an odd address."""
-        self._heard: asyncio.Queue[tuple[Asking, Heard] | None] = asyncio.Queue()
+        self._heard: asyncio.Queue[tuple[BulkCall, BatchUpdate] | None] = asyncio.Queue()
         self._pumps: set[asyncio.Task[None]] = set()
         self._queries = self._answered = 0
         self._over = False
         """There is another plan: the engine's refs are no longer ours, nor are those of what has been heard already."""
 
-    async def all(self) -> AsyncIterator[Returns]:
+    async def all(self) -> AsyncIterator[ChunkResult]:
         if self._over:
             return
         try:
@@ -98,7 +98,7 @@ class _Asked:
         self._over = True
         self._heard.put_nowait(None)
 
-    async def _returned(self) -> AsyncIterator[Returns]:
+    async def _returned(self) -> AsyncIterator[ChunkResult]:
         self._first = self._ask(self._opening())
         while self._pumps or not self._heard.empty():
             heard = await self._heard.get()
@@ -126,7 +126,7 @@ class _Asked:
             self._add(groups, zones, first or places)
         return groups
 
-    def _add(self, groups: Groups, zones: Sequence[int], places: Iterable[tuple[int, Place]]) -> None:
+    def _add(self, groups: Groups, zones: Sequence[int], places: Iterable[tuple[int, Endpoint]]) -> None:
         names = [self._names[zone] for zone in zones]
         starts = self._chunk.refs
         count = 0
@@ -140,15 +140,15 @@ class _Asked:
         for zone in zones:
             self._left[zone] = count
 
-    def _ask(self, groups: Groups) -> Asking:
-        volleys = [Volley(server, address, names, refs) for (server, address), (names, refs) in groups.items()]
+    def _ask(self, groups: Groups) -> BulkCall:
+        volleys = [QueryBatch(server, address, names, refs) for (server, address), (names, refs) in groups.items()]
         asking = self._engine.ask(volleys)
         pump = asyncio.create_task(self._pump(asking))
         self._pumps.add(pump)
         pump.add_done_callback(self._ended)
         return asking
 
-    async def _pump(self, asking: Asking) -> None:
+    async def _pump(self, asking: BulkCall) -> None:
         try:
             async for heard in asking:
                 self._heard.put_nowait((asking, heard))
@@ -161,7 +161,7 @@ class _Asked:
 
     # --- hearing ---
 
-    def _take(self, asking: Asking, heard: Heard) -> list[int]:
+    def _take(self, asking: BulkCall, heard: BatchUpdate) -> list[int]:
         """The zones of which nobody is left to be heard in this turn."""
         owner, left, done = self._owner, self._left, []
         for ref in heard.same:
@@ -204,7 +204,7 @@ class _Asked:
                 self._turns.update(dict.fromkeys(zones, asking))
         return complete
 
-    def _returns(self, zones: Sequence[int]) -> Returns:
+    def _returns(self, zones: Sequence[int]) -> ChunkResult:
         numbers = self._chunk.numbers
         loud = self._loud
         if loud:
@@ -214,7 +214,7 @@ class _Asked:
             quiet, odd = array("I", map(numbers.__getitem__, zones)), []
         queries, answered = self._queries, self._answered
         self._queries = self._answered = 0
-        return Returns(self._now(), quiet, odd, queries, answered)
+        return ChunkResult(self._now(), quiet, odd, queries, answered)
 
     def _seen(self, zone: int) -> tuple[Observation, ...]:
         """What all its addresses said, in the order of asking. Odd together: none of them is armed any more."""

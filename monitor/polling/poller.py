@@ -13,16 +13,16 @@ from checks.model import Observation, Query, Zone
 from checks.soa_serial import SoaSerial
 from monitor.clock import Now
 from monitor.config.model import Config
-from monitor.polling.bulk import Canvass
+from monitor.polling.bulk import BulkProber
 from monitor.polling.bulk_factory import canvass
 from monitor.polling.schedule_order import Order
-from monitor.polling.serial_sweep import Ground, Publish, RollCall
-from monitor.polling.sweep import Swept, sweep, window
-from monitor.probe.prober import Probing
+from monitor.polling.serial_sweep import Publish, SerialSweep, SweepContext
+from monitor.polling.sweep import SweepResult, sweep, window
+from monitor.probe.prober import ServiceProber
 from monitor.probe.stats import ProbeCounts
-from monitor.state.columns import Change, Still
-from monitor.state.fast_path import Moves
-from monitor.state.pipeline import Plan
+from monitor.state.columns import Change, ZoneColumns
+from monitor.state.fast_path import FastPathChanges
+from monitor.state.pipeline import MonitoringPlan
 from monitor.state.ports import BusClosed
 
 log = structlog.get_logger(__name__)
@@ -37,25 +37,25 @@ IDLE = 0.1
 """Seconds between two looks at whether an old prober has anything left to do."""
 
 
-class Asking:
+class Poller:
     """Asks the zones of the present plan, and gives each round to ``publish``.
 
     A sweep that lasts an hour does not hold on to what was configured when it began: each zone is asked as it is
     when its turn comes, by the prober of that time.
     """
 
-    def __init__(self, config: Config, plan: Plan, still: Still, publish: Publish, now: Now) -> None:
+    def __init__(self, config: Config, plan: MonitoringPlan, still: ZoneColumns, publish: Publish, now: Now) -> None:
         self._config, self._plan = config, plan
         self._publish = publish
         self._now = now
-        self._prober = Probing(config.probe, config.keys, now)
+        self._prober = ServiceProber(config.probe, config.keys, now)
         self._canvass = canvass(config, now, self._prober)
         self._canvass.use(still.layouts, still.ticks)
         self._ground = self._grounds(still)
-        self._retiring: set[Probing] = set()
+        self._retiring: set[ServiceProber] = set()
         self._buried = 0
         self._orders: dict[str, Order] = {}
-        self._sweeps: dict[str, asyncio.Task[Swept | None]] = {}
+        self._sweeps: dict[str, asyncio.Task[SweepResult | None]] = {}
         self._beside: set[asyncio.Task[Any]] = set()
         self._swept: set[str] = set()
 
@@ -67,7 +67,7 @@ class Asking:
         """Of processes that asked, since the service started."""
         return self._buried + self._canvass.deaths
 
-    async def sweep(self, name: str) -> Swept | None:
+    async def sweep(self, name: str) -> SweepResult | None:
         """Ask all zones by this check; the first time as fast as may be, then spread over the cadence.
 
         None when it was broken off, or when the check is not wanted any more.
@@ -90,7 +90,7 @@ class Asking:
             self._swept.add(name)
         return swept
 
-    def use(self, config: Config, plan: Plan, change: Change) -> None:
+    def use(self, config: Config, plan: MonitoringPlan, change: Change) -> None:
         """Ask by these from now on. What is new or has changed is asked at once, beside the sweeps.
 
         A sweep of a check that changed, or comes in another cadence, is broken off: it would keep the next from
@@ -125,7 +125,7 @@ class Asking:
         if anew:
             self._run(self._retire(self._prober, self._canvass))
             self._buried += self._canvass.deaths
-            self._prober = Probing(self._config.probe, self._config.keys, self._now)
+            self._prober = ServiceProber(self._config.probe, self._config.keys, self._now)
             self._canvass = canvass(self._config, self._now, self._prober)
             self._canvass.use(still.layouts, still.ticks)
         elif still is not self._ground.still:
@@ -137,7 +137,7 @@ class Asking:
         self._ground = self._grounds(still)
         return asked
 
-    def moved(self, moves: Moves) -> None:
+    def moved(self, moves: FastPathChanges) -> None:
         """These zones stand still from now on, or no longer. Of another roll's zones nothing is known here."""
         still = self._ground.still
         if moves.roll is not still.roll:
@@ -157,11 +157,13 @@ class Asking:
         await self._canvass.close()
         await asyncio.gather(*(prober.close() for prober in (self._prober, *self._retiring)))
 
-    def _grounds(self, still: Still) -> Ground:
+    def _grounds(self, still: ZoneColumns) -> SweepContext:
         vantage = self._config.service.vantage
-        return Ground(still, self._canvass, self._probe, self._publish, self._current, self._now, vantage)
+        return SweepContext(still, self._canvass, self._probe, self._publish, self._current, self._now, vantage)
 
-    async def _ask(self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float) -> Swept | None:
+    async def _ask(
+        self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float
+    ) -> SweepResult | None:
         """All zones, or some only."""
         swept = None
         try:
@@ -177,14 +179,14 @@ class Asking:
             log.debug("sweep broken off", check=check.name)
         return swept
 
-    async def _call(self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float) -> Swept:
+    async def _call(self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float) -> SweepResult:
         """The sweep of soa-serial; when there is another roll meanwhile it goes on there, where it was."""
         begin, after = asyncio.get_running_loop().time(), -1.0
-        whole: Swept | None = None
+        whole: SweepResult | None = None
         while True:
             order = await self._order(check, only)
             ground = self._ground
-            call = RollCall(ground, check, cadence, after=after)
+            call = SerialSweep(ground, check, cadence, after=after)
             part = await call.sweep(order, over, begin)
             whole = part if whole is None else whole.with_(part)
             after = call.reached
@@ -207,7 +209,7 @@ class Asking:
     def _probe(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
         return self._prober(queries)
 
-    async def _retire(self, prober: Probing, canvass: Canvass) -> None:
+    async def _retire(self, prober: ServiceProber, canvass: BulkProber) -> None:
         """Closed at once it would call unasked what it is asking; so it has as long as its questions may take."""
         self._retiring.add(prober)
         limits = self._config.probe

@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from checks.base import Check
 from checks.model import Zone
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 
 
 def place(zone: str, check: str) -> float:
@@ -21,7 +21,7 @@ class Order:
 
     __slots__ = ("numbers", "places", "roll")
 
-    def __init__(self, roll: Roll[Zone], check: Check, only: Iterable[str] | None = None) -> None:
+    def __init__(self, roll: ZoneTable[Zone], check: Check, only: Iterable[str] | None = None) -> None:
         """Takes some time with very many zones. ``only``: of these zones, as far as they are on the roll."""
         applies = [check.applies(template.named("example.")) for template in roll.templates]
         numbers = range(len(roll)) if only is None else [roll.number(name) for name in only if name in roll]

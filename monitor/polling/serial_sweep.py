@@ -14,46 +14,46 @@ from datetime import timedelta
 
 from checks.base import Check
 from checks.common.response_faults import DEAD
-from checks.model import Address, Observation, Outcome, Query, Round, Zone
+from checks.model import Address, Observation, Outcome, Query, Zone, ZonePoll
 from monitor.clock import Now
-from monitor.polling.bulk import Canvass, Chunk, Returns
+from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
 from monitor.polling.schedule_order import Order
-from monitor.polling.sweep import Ask, Current, Swept
-from monitor.state.columns import Still
-from monitor.state.ports import Heard, Lull
+from monitor.polling.sweep import Ask, Current, SweepResult
+from monitor.state.columns import ZoneColumns
+from monitor.state.ports import PollMessage, UnchangedZones
 
 Publish = Callable[..., Awaitable[None]]
 """Takes what was heard, in this order."""
 
-CHUNK = 250
+CHUNK_SIZE = 250
 """Zones handed to the canvass at once."""
 
 TICK = 0.02
 """Seconds of zones that are handed over together when a sweep is spread over its cadence."""
 
-WIDE = 50_000
+MAX_ZONES_IN_FLIGHT = 50_000
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
 
-AHEAD = 6
+MAX_CHUNKS_AHEAD = 6
 """Chunks under way of which most has not come back; there is no hurry to ask more …"""
 
 SOON = 0.1
 """… unless they are out for so many seconds: then it is their servers that are slow, and not we."""
 
-FOLLOWED = 256
+MAX_FOLLOW_UPS = 256
 """Zones at once of which more is asked than the canvass did: others wait, and mostly need not be asked any more."""
 
 TCP_AT_ONCE = 64
 """Questions over TCP to one address that is dead over UDP."""
 
-AFTER_MISSES = 5
+FAILURE_THRESHOLD = 5
 """So many of these in a row in vain, and the address is dead over TCP too: for most zones it is not tried any more …"""
 
-SCOUTS = 4
+HALF_OPEN_PROBES = 4
 """… but for as many as that at once."""
 
 
-class Door:
+class CircuitBreaker:
     """How an address that is dead over UDP does over TCP."""
 
     __slots__ = ("busy", "misses", "room")
@@ -64,15 +64,15 @@ class Door:
 
     @property
     def shut(self) -> bool:
-        return self.misses >= AFTER_MISSES and self.busy >= SCOUTS
+        return self.misses >= FAILURE_THRESHOLD and self.busy >= HALF_OPEN_PROBES
 
 
 @dataclass(slots=True)
-class Ground:
+class SweepContext:
     """What the sweeps of one roll have in common. ``busy`` marks the zones that are being asked, by number."""
 
-    still: Still
-    canvass: Canvass
+    still: ZoneColumns
+    canvass: BulkProber
     probe: Ask
     publish: Publish
     current: Current
@@ -81,7 +81,7 @@ class Ground:
     over: bool = False
     """There is another roll, or another canvass: nothing is asked here any more."""
     busy: bytearray = field(default_factory=bytearray)
-    doors: defaultdict[Address, Door] = field(default_factory=lambda: defaultdict(Door))
+    doors: defaultdict[Address, CircuitBreaker] = field(default_factory=lambda: defaultdict(CircuitBreaker))
 
     def __post_init__(self) -> None:
         self.busy = bytearray(len(self.still.roll))
@@ -92,13 +92,13 @@ class Ground:
         names = self.still.roll.names
         return [names[number] for number, busy in enumerate(self.busy) if busy] if any(self.busy) else []
 
-    def chunk(self, numbers: Sequence[int]) -> Chunk:
+    def chunk(self, numbers: Sequence[int]) -> ZoneChunk:
         """These zones for the canvass, but those that are being asked already."""
         roll, refs, busy = self.still.roll, self.still.refs, self.busy
         idle = array("I", (number for number in numbers if not busy[number]))
         for number in idle:
             busy[number] = 1
-        return Chunk(
+        return ZoneChunk(
             idle,
             [roll.names[number] for number in idle],
             array("I", (roll.kinds[number] for number in idle)),
@@ -106,11 +106,17 @@ class Ground:
         )
 
 
-class RollCall:
+class SerialSweep:
     """One sweep of the zones of a roll."""
 
     def __init__(
-        self, ground: Ground, check: Check, cadence: timedelta, *, after: float = -1.0, wide: int = WIDE
+        self,
+        ground: SweepContext,
+        check: Check,
+        cadence: timedelta,
+        *,
+        after: float = -1.0,
+        wide: int = MAX_ZONES_IN_FLIGHT,
     ) -> None:
         """``after`` is the place in the order up to which an earlier ground has come."""
         self._ground, self._check, self._cadence = ground, check, cadence
@@ -125,7 +131,7 @@ class RollCall:
         self.reached = after
         self._asked = self._queries = self._answered = 0
 
-    async def sweep(self, order: Order, over: float, begin: float) -> Swept:
+    async def sweep(self, order: Order, over: float, begin: float) -> SweepResult:
         """Call each zone at its place of the ``over`` seconds from ``begin`` on, by the loop's clock.
 
         What becomes of it is published as soon as that is known. It ends early when its ground is over.
@@ -138,7 +144,9 @@ class RollCall:
                     if (wait := begin + order.places[first] * over - clock()) > 0:
                         await asyncio.sleep(wait)
                         continue
-                    last = order.due(first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK, self._wide))
+                    last = order.due(
+                        first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK_SIZE, self._wide)
+                    )
                     self.reached = order.places[last - 1]
                     chunk = self._ground.chunk(order.numbers[first:last])
                     first = last
@@ -147,15 +155,15 @@ class RollCall:
                         group.create_task(self._chunk(chunk, group))
         finally:
             self._leave(number for number, _, _ in self._waiting)
-        return Swept(self._asked, self._queries, self._answered, started, self._ground.now())
+        return SweepResult(self._asked, self._queries, self._answered, started, self._ground.now())
 
-    async def _enter(self, chunk: Chunk) -> None:
+    async def _enter(self, chunk: ZoneChunk) -> None:
         """Wait until there is room for it: here, on the way, and with the judge."""
         zones, clock = len(chunk.numbers), asyncio.get_running_loop().time
         while self._blocked or (self._under_way and self._under_way + zones > self._wide):
             self._room.clear()
             await self._room.wait()
-        while len(self._young) >= AHEAD:
+        while len(self._young) >= MAX_CHUNKS_AHEAD:
             first, (since, _) = next(iter(self._young.items()))
             if (left := since + SOON - clock()) <= 0:
                 del self._young[first]
@@ -173,7 +181,7 @@ class RollCall:
                 self._under_way -= 1
         self._room.set()
 
-    async def _chunk(self, chunk: Chunk, group: asyncio.TaskGroup) -> None:
+    async def _chunk(self, chunk: ZoneChunk, group: asyncio.TaskGroup) -> None:
         first, back = chunk.numbers[0], 0
         try:
             if self._ground.over:  # while there was no room for it: the canvass has other refs by now
@@ -188,13 +196,15 @@ class RollCall:
             left = [number for number in chunk.numbers if self._ground.busy[number] == 1]
             self._leave(left)
 
-    async def _take(self, returns: Returns, group: asyncio.TaskGroup) -> None:
+    async def _take(self, returns: ChunkResult, group: asyncio.TaskGroup) -> None:
         """Publish the lull and the rounds that are complete; go on asking for the others."""
         ground = self._ground
-        heard: list[Heard] = []
+        heard: list[PollMessage] = []
         done = list(returns.quiet)
         if done:
-            lull = Lull(self._check.name, returns.at, self._cadence, returns.quiet, ground.still.roll, ground.vantage)
+            lull = UnchangedZones(
+                self._check.name, returns.at, self._cadence, returns.quiet, ground.still.roll, ground.vantage
+            )
             heard.append(lull)
         for number, seen in returns.odd:
             zone = ground.still.roll.at(number)
@@ -209,7 +219,7 @@ class RollCall:
         await self._done(done, heard)
         await self._go_on(group)
 
-    async def _done(self, numbers: Sequence[int], heard: list[Heard]) -> None:
+    async def _done(self, numbers: Sequence[int], heard: list[PollMessage]) -> None:
         self._asked += len(numbers)
         self._leave(numbers)
         if heard:
@@ -219,8 +229,8 @@ class RollCall:
         """Follow the zones that wait for it, as far as there is room; those of which nothing is wanted now are done."""
         while True:
             done: list[int] = []
-            heard: list[Heard] = []
-            while self._waiting and self._followed < FOLLOWED and len(done) < CHUNK:
+            heard: list[PollMessage] = []
+            while self._waiting and self._followed < MAX_FOLLOW_UPS and len(done) < CHUNK_SIZE:
                 number, zone, seen = self._waiting.popleft()
                 if wanted := self._wanted(zone, seen):
                     self._followed += 1
@@ -232,7 +242,7 @@ class RollCall:
                 return
             await self._done(done, heard)
 
-    async def _publish(self, heard: list[Heard]) -> None:
+    async def _publish(self, heard: list[PollMessage]) -> None:
         """Nothing more is asked while the judge is behind."""
         self._blocked += 1
         try:
@@ -241,11 +251,11 @@ class RollCall:
             self._blocked -= 1
             self._room.set()
 
-    def _add(self, heard: list[Heard], zone: Zone, seen: tuple[Observation, ...]) -> None:
+    def _add(self, heard: list[PollMessage], zone: Zone, seen: tuple[Observation, ...]) -> None:
         """Its round, unless the zone has changed while it was asked: it was asked of another zone than there is now."""
         ground = self._ground
         if ground.current(zone.name) == zone:
-            heard.append(Round(zone.name, self._check.name, ground.now(), self._cadence, seen, ground.vantage))
+            heard.append(ZonePoll(zone.name, self._check.name, ground.now(), self._cadence, seen, ground.vantage))
 
     def _wanted(self, zone: Zone, seen: tuple[Observation, ...]) -> list[Query]:
         """What the check still wants to know, and is worth asking: of an address that is dead altogether, it is not."""
@@ -263,7 +273,7 @@ class RollCall:
                 self._queries += len(answers)
                 self._answered += sum(answer.outcome is Outcome.ANSWERED for answer in answers)
                 wanted = self._wanted(zone, seen) if answers else []
-            heard: list[Heard] = []
+            heard: list[PollMessage] = []
             self._add(heard, zone, seen)
             self._asked += 1
         finally:

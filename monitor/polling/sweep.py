@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from checks.base import Check
-from checks.model import Observation, Outcome, Query, Round, Zone
+from checks.model import Observation, Outcome, Query, Zone, ZonePoll
 from monitor.clock import Now
 from monitor.polling.schedule_order import Order
 
 Ask = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]
 """What a Prober does when it is called."""
 
-Publish = Callable[[Round], Awaitable[None]]
+Publish = Callable[[ZonePoll], Awaitable[None]]
 
 Current = Callable[[str], Zone | None]
 """The zone of that name as it is to be watched now; None when it is not any more."""
@@ -26,7 +26,7 @@ WIDE = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """What a sweep came to. ``zones`` were asked, by ``queries``, of which ``answered`` got an answer."""
 
     zones: int
@@ -35,9 +35,9 @@ class Swept:
     started: datetime
     finished: datetime
 
-    def with_(self, more: "Swept") -> "Swept":
+    def with_(self, more: "SweepResult") -> "SweepResult":
         """This sweep, and how it went on."""
-        return Swept(
+        return SweepResult(
             self.zones + more.zones,
             self.queries + more.queries,
             self.answered + more.answered,
@@ -52,15 +52,15 @@ def window(cadence: timedelta, patience: float) -> float:
     return max(0.0, min(SPREAD * seconds, seconds - patience))
 
 
-async def one_round(
+async def poll_zone(
     check: Check, zone: Zone, probe: Ask, cadence: timedelta, now: Now, vantage: str = "local"
-) -> Round:
+) -> ZonePoll:
     """Ask until the check wants nothing more; an empty round when there is nobody to ask."""
     seen: tuple[Observation, ...] = ()
     while queries := tuple(check.ask(zone, seen)):
         async for batch in probe(queries):
             seen = (*seen, *batch)
-    return Round(zone.name, check.name, now(), cadence, seen, vantage)
+    return ZonePoll(zone.name, check.name, now(), cadence, seen, vantage)
 
 
 async def sweep(
@@ -75,7 +75,7 @@ async def sweep(
     wide: int = WIDE,
     vantage: str = "local",
     current: Current | None = None,
-) -> Swept:
+) -> SweepResult:
     """Ask every zone of the order, and publish its round as soon as it is complete.
 
     Zones have their turn at a stable place of the ``over`` seconds; at most ``wide`` are under way at once, and
@@ -93,7 +93,7 @@ async def sweep(
             zone = known(name)
             if zone is None or not check.applies(zone):
                 return
-            round = await one_round(check, zone, probe, cadence, now, vantage)
+            round = await poll_zone(check, zone, probe, cadence, now, vantage)
             if known(name) != zone:
                 return
             await publish(round)
@@ -109,4 +109,4 @@ async def sweep(
                 await asyncio.sleep(wait)
             await room.acquire()
             group.create_task(turn(order.roll.names[number]))
-    return Swept(asked, queries, answered, started, now())
+    return SweepResult(asked, queries, answered, started, now())

@@ -6,16 +6,16 @@ from itertools import islice
 
 from checks.model import Address, Observation, Query, Transport
 from monitor.clock import Now
-from monitor.probe.bulk.batches import Kind, Volley
-from monitor.probe.bulk.call import Asking
-from monitor.probe.bulk.engine import Engine
-from monitor.probe.client.client import DnsProber
-from monitor.probe.client.result_stream import Call
+from monitor.probe.bulk.batches import QueryBatch, QueryTemplate
+from monitor.probe.bulk.call import BulkCall
+from monitor.probe.bulk.engine import BulkEngine
+from monitor.probe.client.client import DnsClient
+from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.client.sockets import Unasked
 from monitor.probe.message.request import AXFR, Question, question
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeCounts
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 _CHUNK = 500
 """Queries taken from the caller before everybody else has a turn."""
@@ -23,21 +23,23 @@ _CHUNK = 500
 _Group = tuple[str, Address, str, bool]
 
 
-class Probing:
+class ServiceProber:
     """The Prober of monitor.ports. What goes over UDP without a key is asked by ``engine``, all else by DnsProber.
 
     They share descriptors, rates and counts. It belongs to one event loop, and must be closed.
     """
 
-    def __init__(self, settings: Probe, keys: Mapping[str, Key], now: Now, *, descriptors: int | None = None) -> None:
+    def __init__(
+        self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None
+    ) -> None:
         """Raises Unasked when ``settings.source`` holds what is not an address."""
-        self._dns = DnsProber(settings, keys, now, descriptors=descriptors)
-        self.engine = Engine(settings, now, dns=self._dns)
+        self._dns = DnsClient(settings, keys, now, descriptors=descriptors)
+        self.engine = BulkEngine(settings, now, dns=self._dns)
         """For those who ask very many the same."""
-        self._kinds: dict[tuple[str, bool], Kind] = {}
+        self._kinds: dict[tuple[str, bool], QueryTemplate] = {}
 
     async def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
-        call = Call()
+        call = ResultStream()
         pumps: list[asyncio.Task[None]] = []
         try:
             source = iter(queries)
@@ -60,7 +62,7 @@ class Probing:
         """Of both together."""
         return self.engine.counts()
 
-    def _ask(self, queries: Sequence[Query], call: Call) -> list[asyncio.Task[None]]:
+    def _ask(self, queries: Sequence[Query], call: ResultStream) -> list[asyncio.Task[None]]:
         groups: dict[_Group, dict[bytes, list[Query]]] = {}
         others: list[Query] = []
         for query in queries:
@@ -79,7 +81,7 @@ class Probing:
             loads = []
             for (server, address, qtype, identify), waiting in groups.items():
                 names = [name for name, same in waiting.items() for _ in same]
-                volley = Volley(server, address, names, [-1] * len(names))
+                volley = QueryBatch(server, address, names, [-1] * len(names))
                 loads.append((volley, self._kind(qtype, identify=identify), waiting))
             pumps.append(loop.create_task(_heard(self.engine.ask_also(loads), call)))
         return pumps
@@ -95,20 +97,20 @@ class Probing:
             return None
         return asked if asked.type != AXFR else None
 
-    def _kind(self, qtype: str, *, identify: bool) -> Kind:
+    def _kind(self, qtype: str, *, identify: bool) -> QueryTemplate:
         kind = self._kinds.get((qtype, identify))
         if kind is None:
-            kind = self._kinds[qtype, identify] = Kind(qtype, identify=identify)
+            kind = self._kinds[qtype, identify] = QueryTemplate(qtype, identify=identify)
         return kind
 
 
-async def _pump(batches: AsyncIterator[Sequence[Observation]], call: Call) -> None:
+async def _pump(batches: AsyncIterator[Sequence[Observation]], call: ResultStream) -> None:
     async for batch in batches:
         for seen in batch:
             call.put(seen)
 
 
-async def _heard(asking: Asking, call: Call) -> None:
+async def _heard(asking: BulkCall, call: ResultStream) -> None:
     try:
         async for heard in asking:
             for _, seen in heard.odd:

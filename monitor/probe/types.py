@@ -9,7 +9,7 @@ from checks.model import Observation, Query
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class TsigKey:
     """A TSIG key (RFC 8945). ``name`` is as in the configuration, ``wire_name`` as servers know it."""
 
     name: str

@@ -4,16 +4,16 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 
-from alerting.model import Telling
-from monitor.state.write_buffer import Record
+from alerting.model import OutboxMessage
+from monitor.state.write_buffer import WriteBuffer
 
-Send = Callable[[Telling], Awaitable[bool]]
+Send = Callable[[OutboxMessage], Awaitable[bool]]
 """Whether the receiver took it."""
 
 
-async def tell(record: Record, send: Send) -> None:
+async def tell(record: WriteBuffer, send: Send) -> None:
     """Send what waits, once; what is not taken goes back and waits for the next time, or for the disk."""
-    waiting: dict[str, list[Telling]] = defaultdict(list)
+    waiting: dict[str, list[OutboxMessage]] = defaultdict(list)
     for telling in record.tellings:
         waiting[telling.receiver].append(telling)
     async with asyncio.TaskGroup() as group:
@@ -21,8 +21,8 @@ async def tell(record: Record, send: Send) -> None:
             group.create_task(_one_receiver(record, tellings, send))
 
 
-async def _one_receiver(record: Record, tellings: Iterable[Telling], send: Send) -> None:
-    refused: list[Telling] = []
+async def _one_receiver(record: WriteBuffer, tellings: Iterable[OutboxMessage], send: Send) -> None:
+    refused: list[OutboxMessage] = []
     try:
         for telling in tellings:
             if any(telling.incident.id == one.incident.id for one in refused):

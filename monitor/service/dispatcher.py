@@ -13,10 +13,10 @@ from pathlib import Path
 
 import structlog
 
-from alerting.model import DeliveryError, Notification, Telling
+from alerting.model import DeliveryError, Notification, OutboxMessage
 from alerting.notifier import Notifier
 from monitor.clock import Now
-from monitor.service.retry_policy import PATIENT, Failure, Patience, Trouble, decide, pause
+from monitor.service.retry_policy import PATIENT, Failure, RetryPolicy, Trouble, decide, pause
 from monitor.state.ports import Claimed, Commit, Settled, Store, StoreError
 from monitor.state.receiver_identity import Successors, follow
 from monitor.state.status import ReceiverStatus
@@ -24,22 +24,22 @@ from monitor.state.status import ReceiverStatus
 log = structlog.get_logger(__name__)
 
 
-class Deliverer:
+class Dispatcher:
     """Sends what is due until it is stopped. ``render`` puts a telling in words; ``dice`` gives numbers in [0, 1)."""
 
     def __init__(
         self,
         store: Store,
         receivers: Mapping[str, Notifier],
-        render: Callable[[Telling], Notification],
+        render: Callable[[OutboxMessage], Notification],
         now: Now,
         *,
         kinds: Mapping[str, str] | None = None,
-        patience: Patience = PATIENT,
+        patience: RetryPolicy = PATIENT,
         dice: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
-        self.instead: Callable[[Telling], Sequence[Telling]] = lambda telling: ()
+        self.instead: Callable[[OutboxMessage], Sequence[OutboxMessage]] = lambda telling: ()
         """What others are told in place of a telling whose receiver is gone, and nobody leads there any more."""
         self.moved: Successors = {}
         """Receivers of before who are called otherwise now."""
@@ -128,7 +128,7 @@ class Deliverer:
         self.poke()
         await self._part(self._patience.parting)
 
-    async def tell(self, telling: Telling) -> bool:
+    async def tell(self, telling: OutboxMessage) -> bool:
         """Past the outbox, for as long as that cannot be written: whether its receiver took it."""
         notifier = self._notifier(telling.receiver)
         failure = Failure("no longer a receiver") if notifier is None else await self._send(telling, notifier)
@@ -258,7 +258,7 @@ class Deliverer:
             else:
                 break
 
-    async def _send(self, telling: Telling, notifier: Notifier) -> Failure | None:
+    async def _send(self, telling: OutboxMessage, notifier: Notifier) -> Failure | None:
         limit = asyncio.timeout(self._patience.deadline)
         done, refused = self._done.get(telling.id, (frozenset(), ""))
         try:

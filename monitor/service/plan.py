@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from alerting.root_cause import Topology as Causes
+from alerting.root_cause import DependencyGraph as Causes
 from checks.base import Check
 from checks.ns_set import NsSet
 from monitor.config.model import Config
-from monitor.polling.discovery import MOST_MET, Topology
-from monitor.state.pipeline import Plan
+from monitor.polling.discovery import MOST_MET, DiscoveredZones
+from monitor.state.pipeline import MonitoringPlan
 
 CHORES: Mapping[str, timedelta] = {
     "remind": timedelta(seconds=5),
@@ -22,8 +22,8 @@ FIXED = ("listen", "database", "vantage", "token", "public", "url")
 """Keys of [service] that a reload cannot change."""
 
 
-def plan_of(config: Config, found: Topology) -> Plan:
-    return Plan(
+def plan_of(config: Config, found: DiscoveredZones) -> MonitoringPlan:
+    return MonitoringPlan(
         zones=found.zones,
         checks=with_names({name: check for name, check in config.checks.items() if config.cadence[name]}, found),
         topology=Causes.of(found.zones, config.service.vantage),
@@ -35,7 +35,7 @@ def plan_of(config: Config, found: Topology) -> Plan:
     )
 
 
-def with_names(checks: Mapping[str, Check], found: Topology) -> Mapping[str, Check]:
+def with_names(checks: Mapping[str, Check], found: DiscoveredZones) -> Mapping[str, Check]:
     """The checks; the one that looks at NS sets knows what names resolve to."""
     full = len(found.met) >= MOST_MET
     return {

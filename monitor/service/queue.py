@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from monitor.state.ports import BusClosed, Heard
+from monitor.state.ports import BusClosed, PollMessage
 
 
 class LocalBus:
@@ -14,7 +14,7 @@ class LocalBus:
         if maxsize < 1:
             raise ValueError(f"a bus holds at least one round, not {maxsize}")
         self._maxsize = maxsize
-        self._waiting: deque[Heard] = deque()
+        self._waiting: deque[PollMessage] = deque()
         self._changed = asyncio.Condition()
         self._closed = False
 
@@ -22,7 +22,7 @@ class LocalBus:
         """Rounds that wait for the judge."""
         return len(self._waiting)
 
-    async def publish(self, *heard: Heard) -> None:
+    async def publish(self, *heard: PollMessage) -> None:
         """Many at once wait once, and may then be more than ``maxsize`` by their number."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._closed or len(self._waiting) < self._maxsize)
@@ -31,7 +31,7 @@ class LocalBus:
             self._waiting.extend(heard)
             self._changed.notify_all()
 
-    async def take(self, most: int) -> Sequence[Heard]:
+    async def take(self, most: int) -> Sequence[PollMessage]:
         async with self._changed:
             await self._changed.wait_for(lambda: self._closed or self._waiting)
             taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]

@@ -7,11 +7,11 @@ from dataclasses import replace
 import structlog
 
 from alerting.incident_news import telling_id
-from alerting.model import News, Telling
+from alerting.model import IncidentEvent, OutboxMessage
 from alerting.routing import route
 from monitor.config.model import Config
-from monitor.service.dispatcher import Deliverer
-from monitor.state.evaluator import Judging
+from monitor.service.dispatcher import Dispatcher
+from monitor.state.evaluator import Evaluator
 from monitor.state.ports import Store, StoreError
 from monitor.state.receiver_identity import Sealed, follow, sealed, successors
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 class Addressing:
     """Brings each new configuration's receivers to the deliverer; ``before`` is what is kept of those of before."""
 
-    def __init__(self, store: Store, judging: Judging, deliverer: Deliverer, before: Sealed) -> None:
+    def __init__(self, store: Store, judging: Evaluator, deliverer: Dispatcher, before: Sealed) -> None:
         self._store, self._judging, self._deliverer = store, judging, deliverer
         self._destinations = before
         deliverer.instead = self._instead
@@ -49,13 +49,13 @@ class Addressing:
             heard |= {row.receiver for row in await self._store.outbox() if row.pending}
         return heard
 
-    def _instead(self, telling: Telling) -> Sequence[Telling]:
+    def _instead(self, telling: OutboxMessage) -> Sequence[OutboxMessage]:
         """The end of an incident, owed to one who is gone: for those who are to hear of it now, and have not yet.
 
         Of what is still open they hear on their own, as everybody does who comes later.
         """
         incident, plan = telling.incident, self._judging.plan
-        if telling.news is not News.RESOLVED:
+        if telling.news is not IncidentEvent.RESOLVED:
             return ()
         heard = follow(incident.receivers, self._deliverer.moved)
         names = (name for name in route(incident, plan.routes, plan.receivers) if name not in heard)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from checks.common.text import span
+from checks.common.text import format_duration
 from monitor.state.ports import Claimed, Settled
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long things may take and when they are tried again; all in seconds."""
 
     deadline: float = 30.0
@@ -34,7 +34,7 @@ class Patience:
             raise ValueError(f"a lease of {self.lease} s must be longer than the deadline of {self.deadline} s")
 
 
-PATIENT = Patience()
+PATIENT = RetryPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ class Trouble:
         if self.failure.permanent:
             return f"{name} rejects what it is told: {reason}"
         if now - self.since >= LASTING:
-            return f"{name} has taken nothing for {span(now - self.since)}: {reason}"
+            return f"{name} has taken nothing for {format_duration(now - self.since)}: {reason}"
         return None
 
 
-def decide(claimed: Claimed, failure: Failure | None, now: datetime, patience: Patience, die: float) -> Settled:
+def decide(claimed: Claimed, failure: Failure | None, now: datetime, patience: RetryPolicy, die: float) -> Settled:
     """What becomes of a row after an attempt; ``die`` in [0, 1) spreads the next one.
 
     A passing failure is tried again between ``soonest`` and a bound that doubles with each attempt, a permanent one

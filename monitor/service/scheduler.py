@@ -41,7 +41,7 @@ class Every:
 BaseTrigger.register(Every)
 
 
-class Schedule:
+class Scheduler:
     """Calls ``tick(name)`` for each cadence; a tick that is still running when the next is due makes that one missed.
 
     APScheduler plans by the wall clock. Set forward, it makes every job due at once, and each runs once. Set back,

@@ -9,32 +9,32 @@ from typing import Any
 
 import structlog
 
-from alerting.model import Incident, Notification, Telling
+from alerting.model import Incident, Notification, OutboxMessage
 from alerting.render import render
 from monitor.clock import now
 from monitor.config.errors import ConfigError
 from monitor.config.model import Config
-from monitor.polling.discovery import Met, Topology, meet, resolve
+from monitor.polling.discovery import DiscoveredZones, Met, meet, resolve
 from monitor.polling.known_servers import recall
-from monitor.polling.poller import Asking
+from monitor.polling.poller import Poller
 from monitor.service import direct_dispatch as direct
-from monitor.service.dispatcher import Deliverer
+from monitor.service.dispatcher import Dispatcher
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import LocalBus
 from monitor.service.receiver_moves import Addressing
 from monitor.service.retention import prune
-from monitor.service.retry_policy import Patience
-from monitor.service.scheduler import Schedule
-from monitor.state.drawn_zones import Pictures
-from monitor.state.evaluator import Judging
-from monitor.state.memory import REMEMBERED, Memory
-from monitor.state.ports import Heard, StoreError, Sweep
+from monitor.service.retry_policy import RetryPolicy
+from monitor.service.scheduler import Scheduler
+from monitor.state.drawn_zones import DrawnZones
+from monitor.state.evaluator import Evaluator
+from monitor.state.memory import REMEMBERED, MonitorState
+from monitor.state.ports import PollMessage, StoreError, Sweep
 from monitor.state.status import Measures, Status, SweepStatus
-from monitor.state.write_buffer import Record
+from monitor.state.write_buffer import WriteBuffer
 from monitor.store.durable import DurableStore
 from monitor.web.app import build
 from monitor.web.context import Settings, WebContext
-from monitor.web.event_hub import Watchers
+from monitor.web.event_hub import EventHub
 from monitor.web.server import WebServer
 
 log = structlog.get_logger(__name__)
@@ -64,8 +64,8 @@ class Service:
         self._load = load
         self._bus = LocalBus(1000)
         self._stopping = asyncio.Event()
-        self._watchers = Watchers()
-        self._schedule = Schedule(self._tick, self._show_missed)
+        self._watchers = EventHub()
+        self._schedule = Scheduler(self._tick, self._show_missed)
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = contextlib.AsyncExitStack()
@@ -125,15 +125,15 @@ class Service:
         self._found = await resolve(config, recall(remembered.ledgers, config), started)
         complain(self._found.problems)
         plan = plan_of(config, self._found)
-        self._deliverer = Deliverer(
-            self._store, config.receivers, self._render, now, kinds=config.kinds, patience=Patience(parting=PARTING)
+        self._deliverer = Dispatcher(
+            self._store, config.receivers, self._render, now, kinds=config.kinds, patience=RetryPolicy(parting=PARTING)
         )
-        self._record = Record(self._store, now)
-        self._judging = Judging(
-            memory=Memory.of(remembered),
+        self._record = WriteBuffer(self._store, now)
+        self._judging = Evaluator(
+            memory=MonitorState.of(remembered),
             plan=plan,
             status=Status(
-                version("soawatch"), config.service.vantage, started, started, Pictures(), config_loaded=started,
+                version("soawatch"), config.service.vantage, started, started, DrawnZones(), config_loaded=started,
                 incidents={i.id: i for i in (*past, *remembered.incidents.values())},
             ),
             record=self._record,
@@ -145,7 +145,7 @@ class Service:
         self._addressing = Addressing(self._store, self._judging, self._deliverer, remembered.destinations)
         await self._addressing.use(config)
         change = await self._judging.replan(plan, first=True)
-        self._asking = Asking(config, self._judging.plan, change.still, self._publish, now)
+        self._asking = Poller(config, self._judging.plan, change.still, self._publish, now)
         self._judging.moved = self._asking.moved
         await self._receivers()
         service = config.service
@@ -214,7 +214,7 @@ class Service:
             if found is not self._found and not self._stopping.is_set():
                 await self._take(self.config, found)
 
-    async def _take(self, config: Config, found: Topology) -> None:
+    async def _take(self, config: Config, found: DiscoveredZones) -> None:
         """Judge by the new plan first, and only then ask by it: no round is of a zone that is not known yet."""
         complain(problem for problem in found.problems if problem not in self._found.problems)
         plan = plan_of(config, found)
@@ -224,7 +224,7 @@ class Service:
         self.config = config
         self._asking.use(config, self._judging.plan, change)
 
-    def _render(self, telling: Telling) -> Notification:
+    def _render(self, telling: OutboxMessage) -> Notification:
         return render(telling, self.config.service.url, now())
 
     async def _tick(self, name: str) -> None:
@@ -260,7 +260,7 @@ class Service:
         if (sweep := self._judging.status.sweeps.get(name)) is not None:
             self._show_sweep(replace(sweep, missed=self._schedule.missed[name]))
 
-    async def _publish(self, *heard: Heard) -> None:
+    async def _publish(self, *heard: PollMessage) -> None:
         self._met.note(heard, self._judging.plan.zones, self._found)
         await self._bus.publish(*heard)
         self._published += len(heard)

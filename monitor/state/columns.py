@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from checks.model import Address, Zone
-from checks.model.zone_table import Roll, difference
-from monitor.probe.bulk.address_metrics import Ticks
+from checks.model.zone_table import ZoneTable, difference
+from monitor.probe.bulk.address_metrics import AddressMetrics
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Endpoint:
     """One address of a zone; those of the primary are asked when all others have been heard."""
 
     server: str
@@ -23,7 +23,7 @@ class Place:
     primary: bool = False
 
 
-Layout = tuple[Place, ...]
+AddressLayout = tuple[Endpoint, ...]
 """The addresses of a zone, in the order of ``Zone.places``. Most zones share theirs with many others."""
 
 
@@ -50,17 +50,17 @@ def moment(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
 
 
-class Still:
+class ZoneColumns:
     """The columns of one roll. All are changed by the judge only, but ``ticks``, which the canvass writes."""
 
     __slots__ = ("due", "fit", "layouts", "looked", "plain", "refs", "roll", "said", "ticks", "turn", "voice")
 
-    def __init__(self, roll: Roll[Zone]) -> None:
+    def __init__(self, roll: ZoneTable[Zone]) -> None:
         self.roll = roll
-        self.layouts: tuple[Layout, ...] = tuple(layout(template) for template in roll.templates)
+        self.layouts: tuple[AddressLayout, ...] = tuple(layout(template) for template in roll.templates)
         self.refs = roll.starts([len(each) for each in self.layouts])
         """Where each zone's addresses begin in ``ticks``; one more for the end."""
-        self.ticks = Ticks.of(self.refs[-1])
+        self.ticks = AddressMetrics.of(self.refs[-1])
         self.fit = bytearray(len(roll))
         self.said = bytearray(len(roll))
         self.voice = bytearray(len(roll))
@@ -109,7 +109,7 @@ class Still:
                 yield found
                 found = self.fit.find(fit, found + 1, end)
 
-    def carry(self, old: "Still", was: "array[int]") -> "array[int]":
+    def carry(self, old: "ZoneColumns", was: "array[int]") -> "array[int]":
         """Takes over what is known of zones that are as they were; which ref each ref had ("q"), or -1.
 
         ``was`` has each number's number before, or -1.
@@ -130,7 +130,7 @@ class Still:
                     self._take(old, number, before, 1, refs)
         return refs
 
-    def _take(self, old: "Still", number: int, past: int, size: int, refs: "array[int]") -> None:
+    def _take(self, old: "ZoneColumns", number: int, past: int, size: int, refs: "array[int]") -> None:
         """So many zones, one after the other here and there."""
         end, then = number + size, past + size
         self.fit[number:end], self.said[number:end] = old.fit[past:then], old.said[past:then]
@@ -144,16 +144,16 @@ class Still:
         self.ticks.expires[here] = old.ticks.expires[there]
 
 
-def layout(zone: Zone) -> Layout:
-    return tuple(Place(server.name, address, server.name == zone.primary) for server, address in zone.places())
+def layout(zone: Zone) -> AddressLayout:
+    return tuple(Endpoint(server.name, address, server.name == zone.primary) for server, address in zone.places())
 
 
-def heard(zone: Layout) -> Iterator[tuple[str, Address]]:
+def heard(zone: AddressLayout) -> Iterator[tuple[str, Address]]:
     """What the vantage calls the addresses of a layout."""
     return ((place.server, place.address) for place in zone)
 
 
-def _same(new: Still, old: Still) -> list[int]:
+def _same(new: ZoneColumns, old: ZoneColumns) -> list[int]:
     """For each template its number before, -1 for one that is new."""
     known = {template: kind for kind, template in enumerate(old.roll.templates)}
     return [known.get(template, -1) for template in new.roll.templates]
@@ -173,18 +173,18 @@ class Change:
     ``was`` has for each number the number before or -1, ``refs`` the same for each ref; None when the roll is the same.
     """
 
-    still: Still
+    still: ZoneColumns
     gone: Sequence[str] = ()
     fresh: Sequence[str] = ()
     was: "array[int] | None" = None
     refs: "array[int] | None" = None
 
 
-def change_to(old: Still, roll: Roll[Zone]) -> Change:
+def change_to(old: ZoneColumns, roll: ZoneTable[Zone]) -> Change:
     """Takes some time with very many zones; touches nothing but what it makes."""
     if roll is old.roll or roll == old.roll:
         return Change(old)
     parted = difference(old.roll, roll)
-    still = Still(roll)
+    still = ZoneColumns(roll)
     refs = still.carry(old, parted.was)
     return Change(still, parted.gone, parted.fresh, parted.was, refs)

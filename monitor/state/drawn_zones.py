@@ -6,11 +6,11 @@ from datetime import datetime
 
 from alerting.model import Severity
 from checks.model import Address, Health
-from monitor.state.level import Tone, severity_tone, state_tone, tone_of
+from monitor.state.level import Level, severity_tone, state_tone, tone_of
 from monitor.state.status import AddressStatus, CodeTally, FindingStatus, ServerTally, Veiling, ZoneStatus
 
 
-class Pictures:
+class DrawnZones:
     """The same answers as a board gives, from a picture of each zone: for small uses, and to hold the board to."""
 
     def __init__(self, zones: Iterable[ZoneStatus] = (), veiling: Veiling | None = None) -> None:
@@ -40,7 +40,7 @@ class Pictures:
         counts = Counter(zone.health for zone in self._zones.values())
         return {health: counts[health] for health in Health}
 
-    def tones(self) -> Mapping[Tone, int]:
+    def tones(self) -> Mapping[Level, int]:
         return Counter(map(_tone, self._zones.values()))
 
     def servers(self) -> Mapping[str, ServerTally]:
@@ -72,8 +72,8 @@ class Pictures:
         found = [(f.since, zone.name) for zone in self._zones.values() for f in _found(zone, server) if f.code == code]
         return self._zones[min(found)[1]] if found else None
 
-    def veiled(self, veiling: Veiling) -> "Pictures":
-        return Pictures(self._whole.values(), veiling)
+    def veiled(self, veiling: Veiling) -> "DrawnZones":
+        return DrawnZones(self._whole.values(), veiling)
 
     def _addresses(self) -> Iterator[tuple[ZoneStatus, AddressStatus]]:
         return ((zone, address) for zone in self._zones.values() for address in zone.addresses)
@@ -100,11 +100,11 @@ class Pictures:
         )
 
 
-def _tone(zone: ZoneStatus) -> Tone:
+def _tone(zone: ZoneStatus) -> Level:
     return tone_of(zone.health, (a.state for a in zone.addresses), (f.severity for f in zone.findings))
 
 
-def _tone_at(zone: ZoneStatus, server: str) -> Tone:
+def _tone_at(zone: ZoneStatus, server: str) -> Level:
     tones = [state_tone(a.state) for a in zone.addresses if a.server == server]
     least = Severity.WARNING if tones else Severity.INFO
     return min([*tones, *(severity_tone(f.severity) for f in _found(zone, server) if f.severity >= least)])

@@ -7,23 +7,35 @@ from datetime import datetime
 
 import structlog
 
-from alerting.incidents import Book
+from alerting.incidents import OpenIncidents
 from alerting.model import Incident
 from checks.zone_state.connectivity import blind
-from checks.zone_state.model import Ledger, Propagation, RunChange
+from checks.zone_state.model import Propagation, StateChange, ZoneState
 from checks.zone_state.update import changes
 from monitor.clock import Now
 from monitor.probe.stats import Histogram
 from monitor.state.columns import Change, change_to
-from monitor.state.fast_path import Moves, scouts, settled_anew, unsettle
-from monitor.state.memory import REMEMBERED, Memory
-from monitor.state.pipeline import SELF, Draft, Plan, absorb, decisive, draw, finish, handle, look, release, reminders
-from monitor.state.ports import Commit, Heard, Sweep
+from monitor.state.fast_path import FastPathChanges, scouts, settled_anew, unsettle
+from monitor.state.memory import REMEMBERED, MonitorState
+from monitor.state.pipeline import (
+    SELF,
+    MonitoringPlan,
+    PendingCommit,
+    absorb,
+    decisive,
+    draw,
+    finish,
+    handle,
+    look,
+    release,
+    reminders,
+)
+from monitor.state.ports import Commit, PollMessage, Sweep
 from monitor.state.receiver_identity import Sealed, Successors, follow
 from monitor.state.rechecks import Rechecks, rechecks
 from monitor.state.status import PROPAGATION_BOUNDS, Status, ZoneStatus
-from monitor.state.write_buffer import Record, merge
-from monitor.state.zone_index import Board
+from monitor.state.write_buffer import WriteBuffer, merge
+from monitor.state.zone_index import ZoneIndex
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +51,7 @@ RECENT = 50
 """Resolved incidents that Status still shows."""
 
 
-class Judging:
+class Evaluator:
     """Owns memory, plan and Status. ``changed`` is called after each new Status, ``told`` when the outbox got rows.
 
     Everything that moves the memory goes through here, one thing at a time: rounds, a new plan, reminders. What a step
@@ -48,16 +60,16 @@ class Judging:
 
     def __init__(
         self,
-        memory: Memory,
-        plan: Plan,
+        memory: MonitorState,
+        plan: MonitoringPlan,
         status: Status,
-        record: Record,
+        record: WriteBuffer,
         now: Now,
         changed: Callable[[], None],
         told: Callable[[], None],
     ) -> None:
         self.plan = plan
-        self.moved: Callable[[Moves], None] = lambda moves: None
+        self.moved: Callable[[FastPathChanges], None] = lambda moves: None
         """Hears which zones came to stand still, and which do no longer."""
         self.failing: Callable[[datetime], Mapping[str, str]] = lambda now: {}
         """Receivers that are in trouble, and what it is."""
@@ -73,15 +85,15 @@ class Judging:
         self._slice = SLICE
         if memory.still.roll is not plan.zones:
             memory.use(change_to(memory.still, plan.zones).still)
-        self._board = Board(plan.zones, self._draw)
+        self._board = ZoneIndex(plan.zones, self._draw)
         self.status = replace(status, zones=self._board.zones())
 
-    async def take(self, heard: Sequence[Heard]) -> None:
+    async def take(self, heard: Sequence[PollMessage]) -> None:
         """Judge a batch of rounds, keep and show what came of it."""
         async with self._turn:
             at = self._now()
             self._look_at_ourselves(at)
-            first, draft = 0, Draft(Moves(self._memory.still.roll))
+            first, draft = 0, PendingCommit(FastPathChanges(self._memory.still.roll))
             while first < len(heard):
                 some = heard[first : first + self._slice]
                 self._absorb(some, draft)
@@ -89,7 +101,7 @@ class Judging:
                 await asyncio.sleep(0)
             await self._keep(finish(self._memory, draft, self.plan, at), draft, at)
 
-    def _absorb(self, heard: Sequence[Heard], draft: Draft) -> None:
+    def _absorb(self, heard: Sequence[PollMessage], draft: PendingCommit) -> None:
         """One slice; the next is as large as fits into a turn."""
         clock = asyncio.get_running_loop().time
         begun = clock()
@@ -102,7 +114,7 @@ class Judging:
         """The columns as they are, under the same roll."""
         return Change(self._memory.still)
 
-    async def replan(self, plan: Plan, *, first: bool = False) -> Change:
+    async def replan(self, plan: MonitoringPlan, *, first: bool = False) -> Change:
         """Watch this from now on; what is no longer in it is let go, and its alerts are withdrawn.
 
         ``first``: the memory is from the disk, and may hold what no plan has had since.
@@ -141,15 +153,15 @@ class Judging:
                 for incident in self._memory.book.incidents.values()
                 if not moved.keys().isdisjoint(incident.receivers)
             }
-            self._memory.book = Book({**self._memory.book.incidents, **changed})
+            self._memory.book = OpenIncidents({**self._memory.book.incidents, **changed})
             to = {name: now for name, now in moved.items() if now is not None}
             commit = Commit(incidents=tuple(changed.values()), readdressed=to, destinations=destinations)
-            await self._keep(commit, Draft(Moves(self._memory.still.roll)), self._now())
+            await self._keep(commit, PendingCommit(FastPathChanges(self._memory.still.roll)), self._now())
 
     async def scout(self) -> None:
         """Before a sweep: a few zones of which nothing new is expected are asked whole."""
         async with self._turn:
-            moves = Moves(self._memory.still.roll)
+            moves = FastPathChanges(self._memory.still.roll)
             scouts(self._memory, moves)
             self.moved(moves)
 
@@ -189,7 +201,7 @@ class Judging:
         self.status = replace(self.status, at=self._now(), **changes)  # type: ignore[arg-type]
         self._changed()
 
-    async def _keep(self, commit: Commit, draft: Draft, at: datetime) -> None:
+    async def _keep(self, commit: Commit, draft: PendingCommit, at: datetime) -> None:
         for check in draft.failed:
             self.failures[check] = self.failures.get(check, 0) + 1
             log.error("check failed", check=check)
@@ -207,13 +219,13 @@ class Judging:
         """Everything that is remembered, where nothing else is left of it. Only while it is our turn."""
         if not self._record.wants_whole:
             return None
-        ledgers: list[Ledger] = []
-        runs: list[RunChange] = []
+        ledgers: list[ZoneState] = []
+        runs: list[StateChange] = []
         for number, name in enumerate(list(self._memory.ledgers)):
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
             ledgers.append(self._memory.ledgers[name])
-            runs += changes(Ledger(name), ledgers[-1])[0]
+            runs += changes(ZoneState(name), ledgers[-1])[0]
         incidents = {**self.status.incidents, **self._memory.book.incidents}
         return Commit(
             tuple(ledgers),
@@ -222,7 +234,7 @@ class Judging:
             incidents=tuple(incidents.values()),
         )
 
-    async def _show_zones(self, commit: Commit, draft: Draft, at: datetime) -> None:
+    async def _show_zones(self, commit: Commit, draft: PendingCommit, at: datetime) -> None:
         before, board, plan = self.status, self._board, self.plan
         for number, name in enumerate(draft.touched - {SELF}):
             if number % SLICE == SLICE - 1:

@@ -31,16 +31,16 @@ from datetime import timedelta
 
 from alerting.alert_state import due
 from alerting.model import Policy
-from checks.model import Address, Health, Outcome, Round, Transport, Verdict, Zone
-from checks.model.zone_table import Roll
+from checks.model import Address, CheckResult, Health, Outcome, Transport, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
 from checks.zone_state.address import SERVING
 from checks.zone_state.codec import audible
 from checks.zone_state.connectivity import blind, note
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from monitor.state.columns import ANSWERING, EPOCH, GOOD, RESTLESS, SILENT, UNSAID, heard, micros
-from monitor.state.memory import REMEMBERED, Memory
-from monitor.state.ports import Lull
+from monitor.state.memory import REMEMBERED, MonitorState
+from monitor.state.ports import UnchangedZones
 
 SCOUTS = 4
 """Zones of each kind with silent addresses that are asked whole at each sweep …"""
@@ -56,12 +56,12 @@ _SOON = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
-class Moves:
+class FastPathChanges:
     """Which zones began to stand still, by number, with the seconds of EXPIRE that each address must have left; and
     which ended. The canvass is told.
     """
 
-    roll: Roll[Zone]
+    roll: ZoneTable[Zone]
     armed: dict[int, tuple[int, ...]] = field(default_factory=dict)
     disarmed: set[int] = field(default_factory=set)
 
@@ -76,7 +76,13 @@ class Moves:
 
 
 def settle(
-    memory: Memory, moves: Moves, round: Round, ledger: Ledger, verdict: Verdict, check: SoaSerial, policy: Policy
+    memory: MonitorState,
+    moves: FastPathChanges,
+    round: ZonePoll,
+    ledger: ZoneState,
+    verdict: CheckResult,
+    check: SoaSerial,
+    policy: Policy,
 ) -> None:
     """After a round of soa-serial was judged, and its alerts moved: does the zone stand still now?
 
@@ -105,7 +111,8 @@ def settle(
 
 
 def _fit(
-    memory: Memory, number: int, row: bytes, ledger: Ledger, verdict: Verdict, check: SoaSerial, policy: Policy,
+    memory: MonitorState, number: int, row: bytes, ledger: ZoneState, verdict: CheckResult, check: SoaSerial,
+    policy: Policy,
     cadence: timedelta,
 ) -> int:  # fmt: skip
     """Notes in what way the zone is fit to be passed over; what is said of it then, UNSAID when it is not fit."""
@@ -126,7 +133,7 @@ def _fit(
     return memory.saying(verdict)
 
 
-def _renewed(ledger: Ledger, round: Round) -> bool:
+def _renewed(ledger: ZoneState, round: ZonePoll) -> bool:
     """Whether no address serves on with an EXPIRE that it gave earlier and does not give any more: that runs down."""
     gave = {(seen.query.server, seen.query.address) for seen in round.seen if seen.expire is not None}
     return all(
@@ -138,12 +145,12 @@ def _renewed(ledger: Ledger, round: Round) -> bool:
     )
 
 
-def _told_by_tcp(round: Round) -> bool:
+def _told_by_tcp(round: ZonePoll) -> bool:
     """Whether an address told its version only when it was asked over TCP."""
     return any(seen.query.transport is Transport.TCP and seen.outcome is Outcome.ANSWERED for seen in round.seen)
 
 
-def pass_over(memory: Memory, moves: Moves, lull: Lull) -> int:
+def pass_over(memory: MonitorState, moves: FastPathChanges, lull: UnchangedZones) -> int:
     """Take in rounds that were not made; how many.
 
     A zone that does not stand still counts as not looked at: it was a near miss between a round on the road and the
@@ -183,7 +190,7 @@ def pass_over(memory: Memory, moves: Moves, lull: Lull) -> int:
     return taken
 
 
-def _heard(memory: Memory, number: int) -> Mapping[tuple[str, Address], bool]:
+def _heard(memory: MonitorState, number: int) -> Mapping[tuple[str, Address], bool]:
     """Of which addresses anything was heard at the last look on the road, and so at this one."""
     still = memory.still
     places = heard(still.layouts[still.roll.kinds[number]])
@@ -193,14 +200,14 @@ def _heard(memory: Memory, number: int) -> Mapping[tuple[str, Address], bool]:
     return dict(zip(places, voice, strict=True))
 
 
-def unsettle(memory: Memory, moves: Moves) -> None:
+def unsettle(memory: MonitorState, moves: FastPathChanges) -> None:
     """The vantage is blind over something else, a silent address has been heard of, or there are other rules for
     alerts: nothing silent stands still.
     """
     moves.disarm(memory.still.restless(fit=SILENT))
 
 
-def wake(memory: Memory, moves: Moves, names: Iterable[str]) -> None:
+def wake(memory: MonitorState, moves: FastPathChanges, names: Iterable[str]) -> None:
     """Alerts of these zones changed: one that explains why a check can say nothing may have come, or gone."""
     still = memory.still
     for name in names:
@@ -211,7 +218,7 @@ def wake(memory: Memory, moves: Moves, names: Iterable[str]) -> None:
                 moves.disarm((number,))
 
 
-def heard_of(memory: Memory, round: Round) -> bool:
+def heard_of(memory: MonitorState, round: ZonePoll) -> bool:
     """Whether the round brings word of an address that was silent when it was last heard of."""
     before = memory.vantage.heard
     return any(
@@ -219,7 +226,7 @@ def heard_of(memory: Memory, round: Round) -> bool:
     )
 
 
-def scouts(memory: Memory, moves: Moves) -> None:
+def scouts(memory: MonitorState, moves: FastPathChanges) -> None:
     """Before a sweep: a few of each kind of zone with silent addresses are to be asked whole."""
     still = memory.still
     sent = [0] * len(still.layouts)
@@ -233,7 +240,7 @@ def scouts(memory: Memory, moves: Moves) -> None:
                 break
 
 
-def settled_anew(memory: Memory, moves: Moves) -> None:
+def settled_anew(memory: MonitorState, moves: FastPathChanges) -> None:
     """soa-serial itself has changed: whatever it said, it must say again."""
     for way in (ANSWERING, SILENT):
         moves.disarm(memory.still.restless(fit=way))

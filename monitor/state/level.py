@@ -7,7 +7,7 @@ from alerting.model import Severity
 from checks.model import Health
 
 
-class Tone(IntEnum):
+class Level(IntEnum):
     """In order: the gravest comes first. Each has its colour and its icon; the word beside it is the view's."""
 
     CRITICAL = 0
@@ -21,47 +21,47 @@ class Tone(IntEnum):
         return self.name.lower()
 
 
-OF: Mapping[Tone, Health] = {
-    Tone.CRITICAL: Health.BAD,
-    Tone.WARNING: Health.BAD,
-    Tone.UNKNOWN: Health.UNKNOWN,
-    Tone.BUSY: Health.GOOD,
-    Tone.GOOD: Health.GOOD,
+OF: Mapping[Level, Health] = {
+    Level.CRITICAL: Health.BAD,
+    Level.WARNING: Health.BAD,
+    Level.UNKNOWN: Health.UNKNOWN,
+    Level.BUSY: Health.GOOD,
+    Level.GOOD: Health.GOOD,
 }
 """The tones a zone can have, the gravest first, and the health each tells."""
 
 MOVING = "propagating"
 """The state of an address that a new version has yet to reach."""
 
-_SEVERITY = {Severity.CRITICAL: Tone.CRITICAL, Severity.WARNING: Tone.WARNING, Severity.INFO: Tone.NOTE}
+_SEVERITY = {Severity.CRITICAL: Level.CRITICAL, Severity.WARNING: Level.WARNING, Severity.INFO: Level.NOTE}
 _STATE = {
-    "in-sync": Tone.GOOD,
-    MOVING: Tone.BUSY,
-    "late": Tone.WARNING,
-    "overdue": Tone.CRITICAL,
-    "stuck": Tone.CRITICAL,
-    "ahead": Tone.CRITICAL,
-    "unordered": Tone.CRITICAL,
-    "silent": Tone.CRITICAL,
-    "not-served": Tone.CRITICAL,
+    "in-sync": Level.GOOD,
+    MOVING: Level.BUSY,
+    "late": Level.WARNING,
+    "overdue": Level.CRITICAL,
+    "stuck": Level.CRITICAL,
+    "ahead": Level.CRITICAL,
+    "unordered": Level.CRITICAL,
+    "silent": Level.CRITICAL,
+    "not-served": Level.CRITICAL,
 }
 
 
-def severity_tone(severity: Severity) -> Tone:
+def severity_tone(severity: Severity) -> Level:
     return _SEVERITY[severity]
 
 
-def state_tone(state: str) -> Tone:
+def state_tone(state: str) -> Level:
     """Of an address. States that are not known here, like the one of an address not yet looked at, are unknown."""
-    return _STATE.get(state, Tone.UNKNOWN)
+    return _STATE.get(state, Level.UNKNOWN)
 
 
-def tone_of(health: Health, states: Iterable[str], severities: Iterable[Severity]) -> Tone:
+def tone_of(health: Health, states: Iterable[str], severities: Iterable[Severity]) -> Level:
     """Of a zone. A good one is busy while a version is still on its way; a bad one is as bad as its worst finding."""
     if health is Health.UNKNOWN:
-        return Tone.UNKNOWN
+        return Level.UNKNOWN
     if health is Health.GOOD:
-        return Tone.BUSY if MOVING in states else Tone.GOOD
+        return Level.BUSY if MOVING in states else Level.GOOD
     return severity_tone(max([Severity.WARNING, *severities]))
 
 

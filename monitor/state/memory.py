@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from alerting.incidents import Book
+from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Severity
-from checks.model import Health, Verdict
-from checks.model.zone_table import Roll
-from checks.zone_state.connectivity import Vantage, blind
-from monitor.state.columns import ANSWERING, UNSAID, Still, micros, moment
+from checks.model import CheckResult, Health
+from checks.model.zone_table import ZoneTable
+from checks.zone_state.connectivity import Connectivity, blind
+from monitor.state.columns import ANSWERING, UNSAID, ZoneColumns, micros, moment
 from monitor.state.ports import Recreated, Remembered
-from monitor.state.zone_states import Ledgers
+from monitor.state.zone_states import ZoneStates
 
 REMEMBERED = "soa-serial"
 """The check whose rounds the ledger is made of."""
@@ -23,19 +23,19 @@ _MANY = 255
 
 
 @dataclass(slots=True)
-class Memory:
+class MonitorState:
     """All of it but the verdicts survives a restart. ``still`` are the columns of the roll that is watched."""
 
-    still: Still = field(default_factory=lambda: Still(Roll.of(())))
-    ledgers: Ledgers = field(init=False)
+    still: ZoneColumns = field(default_factory=lambda: ZoneColumns(ZoneTable.of(())))
+    ledgers: ZoneStates = field(init=False)
     standing: dict[AlertKey, Alert] = field(default_factory=dict)
     """Every alert that is not OK."""
     by_zone: dict[str, dict[str, dict[AlertKey, Alert]]] = field(default_factory=dict)
     """The same, by zone and check."""
-    verdicts: dict[str, dict[str, Verdict]] = field(default_factory=dict)
+    verdicts: dict[str, dict[str, CheckResult]] = field(default_factory=dict)
     """By zone and check, where there is more to say than the columns hold."""
-    book: Book = field(default_factory=Book)
-    vantage: Vantage = field(default_factory=Vantage)
+    book: OpenIncidents = field(default_factory=OpenIncidents)
+    vantage: Connectivity = field(default_factory=Connectivity)
     sayings: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
     """What verdicts say of zones that stand still, and why, by ``still.said``."""
     voices: list[tuple[bool, ...]] = field(default_factory=lambda: [()])
@@ -50,19 +50,19 @@ class Memory:
     """When the database had to be made anew last."""
 
     def __post_init__(self) -> None:
-        self.ledgers = Ledgers()
+        self.ledgers = ZoneStates()
         self.ledgers.still = self.still
 
     @classmethod
-    def of(cls, remembered: Remembered) -> "Memory":
-        memory = cls(book=Book(dict(remembered.incidents)))
-        memory.ledgers = Ledgers.of(remembered.ledgers)
+    def of(cls, remembered: Remembered) -> "MonitorState":
+        memory = cls(book=OpenIncidents(dict(remembered.incidents)))
+        memory.ledgers = ZoneStates.of(remembered.ledgers)
         memory.ledgers.still = memory.still
         for alert in remembered.alerts.values():
             memory.put(alert)
         return memory
 
-    def use(self, still: Still) -> None:
+    def use(self, still: ZoneColumns) -> None:
         """Another roll's columns."""
         self.still = still
         self.ledgers.still = still
@@ -101,7 +101,7 @@ class Memory:
             return bool(dark)
         return any(address.family in dark for _, address in roll.template(zone).places())
 
-    def saying(self, verdict: Verdict) -> int:
+    def saying(self, verdict: CheckResult) -> int:
         """The number of what a verdict without findings says; UNSAID when there is no number left for it."""
         return _number_of(self.sayings, (verdict.health, verdict.why))
 
@@ -113,7 +113,7 @@ class Memory:
         """Whether the zone stands still and every address serves its version."""
         return zone in self.still.roll and self.still.fit[self.still.roll.number(zone)] == ANSWERING
 
-    def heed(self, verdict: Verdict) -> None:
+    def heed(self, verdict: CheckResult) -> None:
         """Keep what a check says of a zone: as a time, where that is all."""
         still, name, check = self.still, verdict.zone, verdict.check
         plain = verdict.health is Health.GOOD and not (verdict.findings or verdict.unsure or verdict.why)
@@ -129,7 +129,7 @@ class Memory:
         if verdicts is not None and verdicts.pop(check, None) is not None and not verdicts:
             del self.verdicts[name]
 
-    def verdicts_on(self, name: str) -> Mapping[str, Verdict]:
+    def verdicts_on(self, name: str) -> Mapping[str, CheckResult]:
         """What each check last said of a zone."""
         found = dict(self.verdicts.get(name, {}))
         still = self.still
@@ -138,11 +138,11 @@ class Memory:
         number = still.roll.number(name)
         for check, column in still.plain.items():
             if column[number]:
-                found.setdefault(check, Verdict(name, check, moment(column[number]), Health.GOOD))
+                found.setdefault(check, CheckResult(name, check, moment(column[number]), Health.GOOD))
         said = still.said[number]
         if said != UNSAID and REMEMBERED not in found:
             health, why = self.sayings[said]
-            found[REMEMBERED] = Verdict(name, REMEMBERED, moment(still.looked[number]), health, why=why)
+            found[REMEMBERED] = CheckResult(name, REMEMBERED, moment(still.looked[number]), health, why=why)
         return found
 
 

@@ -6,26 +6,26 @@ from datetime import datetime, timedelta
 
 from alerting.alert_state import apply, recheck, withdraw
 from alerting.incident_news import Rules
-from alerting.incidents import Kept, review, update
+from alerting.incidents import IncidentUpdate, review, update
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Severity, Transition
-from alerting.root_cause import BLIND, FAILING, REFUSED, Topology
+from alerting.root_cause import BLIND, FAILING, REFUSED, DependencyGraph
 from alerting.severity import severity_of
 from checks.base import Check
-from checks.common.text import moment
+from checks.common.text import format_time
 from checks.evaluation import judge
-from checks.model import Finding, Health, Round, Verdict, Zone
-from checks.model.zone_table import Roll
+from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
 from checks.ns_set import BEYOND
 from checks.soa_serial import SoaSerial
 from checks.zone_state.connectivity import account, blind, excuse, hear
 from checks.zone_state.connectivity import keep as keep_heard
-from checks.zone_state.model import Ledger, Propagation, RunChange
-from checks.zone_state.update import changes, see
-from monitor.state.fast_path import Moves, heard_of, pass_over, settle, unsettle, wake
-from monitor.state.memory import REMEMBERED, Memory
-from monitor.state.ports import Commit, Heard, Lull
+from checks.zone_state.model import Propagation, StateChange, ZoneState
+from checks.zone_state.update import changes, updated
+from monitor.state.fast_path import FastPathChanges, heard_of, pass_over, settle, unsettle, wake
+from monitor.state.memory import REMEMBERED, MonitorState
+from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from monitor.state.status import ZoneStatus
-from monitor.state.zone_status import DECISIVE, Glance, glance, picture
+from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, picture, summarise
 
 SELF = ""
 """The zone of the monitor's own alerts."""
@@ -38,13 +38,13 @@ Look = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MonitoringPlan:
     """What is watched, and by which rules: swapped whole when the configuration or the addresses change."""
 
-    zones: Roll[Zone] = field(default_factory=lambda: Roll.of(()))
+    zones: ZoneTable[Zone] = field(default_factory=lambda: ZoneTable.of(()))
     checks: Mapping[str, Check] = field(default_factory=dict)
     """Those that are on."""
-    topology: Topology = field(default_factory=Topology)
+    topology: DependencyGraph = field(default_factory=DependencyGraph)
     policy: Policy = field(default_factory=Policy)
     severity: Mapping[str, Severity] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
@@ -58,12 +58,12 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Draft:
+class PendingCommit:
     """A commit in the making, the zones whose picture it changes, and which came to stand still, or do no longer."""
 
-    moves: Moves
-    ledgers: dict[str, Ledger] = field(default_factory=dict)
-    runs: list[RunChange] = field(default_factory=list)
+    moves: FastPathChanges
+    ledgers: dict[str, ZoneState] = field(default_factory=dict)
+    runs: list[StateChange] = field(default_factory=list)
     propagations: list[Propagation] = field(default_factory=list)
     alerts: dict[AlertKey, Alert] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
@@ -79,18 +79,20 @@ class Draft:
     """Rounds of soa-serial that were judged."""
 
 
-def handle(memory: Memory, heard: Sequence[Heard], plan: Plan, now: datetime) -> tuple[Commit, Draft]:
+def handle(
+    memory: MonitorState, heard: Sequence[PollMessage], plan: MonitoringPlan, now: datetime
+) -> tuple[Commit, PendingCommit]:
     """Remember, judge, advance, fold. A round of what is not in the plan any more is dropped."""
-    draft = Draft(Moves(memory.still.roll))
+    draft = PendingCommit(FastPathChanges(memory.still.roll))
     absorb(memory, draft, heard, plan)
     return finish(memory, draft, plan, now), draft
 
 
-def absorb(memory: Memory, draft: Draft, heard: Sequence[Heard], plan: Plan) -> None:
+def absorb(memory: MonitorState, draft: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan) -> None:
     """Remember, judge and advance what was heard: a part of a batch, so that others have their turn in between."""
     dark = blind(memory.vantage)
     for one in heard:
-        if isinstance(one, Lull):
+        if isinstance(one, UnchangedZones):
             if one.check in plan.checks:
                 draft.quiet += pass_over(memory, draft.moves, one)
         else:
@@ -100,7 +102,7 @@ def absorb(memory: Memory, draft: Draft, heard: Sequence[Heard], plan: Plan) -> 
             unsettle(memory, draft.moves)
 
 
-def finish(memory: Memory, draft: Draft, plan: Plan, now: datetime) -> Commit:
+def finish(memory: MonitorState, draft: PendingCommit, plan: MonitoringPlan, now: datetime) -> Commit:
     """What the monitor has to say of itself, and then what the whole batch comes to."""
     before = len(draft.transitions)
     advance(memory, draft, own_verdict(memory, now), plan)
@@ -110,7 +112,7 @@ def finish(memory: Memory, draft: Draft, plan: Plan, now: datetime) -> Commit:
     return conclude(memory, draft, plan, now)
 
 
-def pardon(memory: Memory, draft: Draft, dark: str, now: datetime) -> None:
+def pardon(memory: MonitorState, draft: PendingCommit, dark: str, now: datetime) -> None:
     """Who was accused as we went blind over a family, and not yet convicted, is not accused: that was us already."""
     for alert in [a for a in memory.standing.values() if a.phase is Phase.PENDING]:
         if alert.key.address is not None and alert.key.address.family.value == dark:
@@ -120,7 +122,7 @@ def pardon(memory: Memory, draft: Draft, dark: str, now: datetime) -> None:
             draft.touched.add(alert.key.zone)
 
 
-def take_in(memory: Memory, draft: Draft, round: Round, plan: Plan) -> None:
+def take_in(memory: MonitorState, draft: PendingCommit, round: ZonePoll, plan: MonitoringPlan) -> None:
     """One round: heard, remembered, judged; and does its zone stand still now?"""
     zone, check = plan.zones.get(round.zone), plan.checks.get(round.check)
     if zone is None or check is None or not check.applies(zone) or not still_there(zone, round):
@@ -145,7 +147,9 @@ def take_in(memory: Memory, draft: Draft, round: Round, plan: Plan) -> None:
     draft.judged += check.name == REMEMBERED
 
 
-def verdict_on(memory: Memory, draft: Draft, check: Check, zone: Zone, round: Round) -> tuple[Verdict, Ledger | None]:
+def verdict_on(
+    memory: MonitorState, draft: PendingCommit, check: Check, zone: Zone, round: ZonePoll
+) -> tuple[CheckResult, ZoneState | None]:
     """What the check says, and the ledger it said it by.
 
     A defect in remembering is contained as one in judging is: one zone must not end it all.
@@ -154,21 +158,21 @@ def verdict_on(memory: Memory, draft: Draft, check: Check, zone: Zone, round: Ro
         ledger = remember(memory, draft, zone, round)
     except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
         why = f"check failed: {type(defect).__name__}: {defect}"
-        return Verdict(zone.name, check.name, round.at, Health.UNKNOWN, why=why, failed=True), None
+        return CheckResult(zone.name, check.name, round.at, Health.UNKNOWN, why=why, failed=True), None
     return judge(check, zone, round, ledger), ledger
 
 
-def still_there(zone: Zone, round: Round) -> bool:
+def still_there(zone: Zone, round: ZonePoll) -> bool:
     """Whether the zone still is where it was asked: who has left it is not accused any more."""
     places = {(server.name, address) for server, address in zone.places()}
     return all((seen.query.server, seen.query.address) in places for seen in round.seen)
 
 
-def remember(memory: Memory, draft: Draft, zone: Zone, round: Round) -> Ledger:
-    before = memory.ledgers.get(zone.name) or Ledger(zone.name)
+def remember(memory: MonitorState, draft: PendingCommit, zone: Zone, round: ZonePoll) -> ZoneState:
+    before = memory.ledgers.get(zone.name) or ZoneState(zone.name)
     if round.check != REMEMBERED:
         return before
-    after = see(before, zone, round)
+    after = updated(before, zone, round)
     memory.ledgers[zone.name] = after
     if after != before:
         draft.ledgers[zone.name] = after
@@ -178,7 +182,7 @@ def remember(memory: Memory, draft: Draft, zone: Zone, round: Round) -> Ledger:
     return after
 
 
-def advance(memory: Memory, draft: Draft, verdict: Verdict, plan: Plan) -> None:
+def advance(memory: MonitorState, draft: PendingCommit, verdict: CheckResult, plan: MonitoringPlan) -> None:
     if verdict.health is Health.UNKNOWN and not verdict.failed and memory.explained(verdict.zone):
         return
     standing = dict(memory.of_check(verdict.zone, verdict.check))
@@ -190,7 +194,7 @@ def advance(memory: Memory, draft: Draft, verdict: Verdict, plan: Plan) -> None:
     draft.transitions += transitions
 
 
-def own_verdict(memory: Memory, now: datetime) -> Verdict:
+def own_verdict(memory: MonitorState, now: datetime) -> CheckResult:
     """What is wrong with the monitor itself: it is blind over an address family, cannot write its database, was given
     a configuration that it cannot take, or has receivers that take nothing.
     """
@@ -204,15 +208,17 @@ def own_verdict(memory: Memory, now: datetime) -> Verdict:
     findings += [Finding(FAILING, text, subject=name) for name, text in memory.failing.items()]
     anew = memory.recreated
     if anew is not None and now - anew.at < TELL_FOR:
-        text = f"the files of the database were lost at {moment(anew.at)} and are made anew {anew.how}"
+        text = f"the files of the database were lost at {format_time(anew.at)} and are made anew {anew.how}"
         findings.append(Finding("database-recreated", text))
-    return Verdict(SELF, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
+    return CheckResult(SELF, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
 
 
-def conclude(memory: Memory, draft: Draft, plan: Plan, now: datetime, *, anew: bool = False) -> Commit:
+def conclude(
+    memory: MonitorState, draft: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
+) -> Commit:
     """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved."""
     wake(memory, draft.moves, (key.zone for key in draft.alerts if key.check != REMEMBERED))
-    kept = Kept(memory.book)
+    kept = IncidentUpdate(memory.book)
     if draft.alerts or anew:
         changed = tuple(draft.alerts.values())
         kept = update(memory.book, memory.standing, changed, draft.transitions, plan.rules, now, anew=anew)
@@ -233,7 +239,7 @@ def conclude(memory: Memory, draft: Draft, plan: Plan, now: datetime, *, anew: b
     )
 
 
-def reminders(memory: Memory, plan: Plan, now: datetime) -> Commit:
+def reminders(memory: MonitorState, plan: MonitoringPlan, now: datetime) -> Commit:
     """What is told only because time has passed."""
     kept = review(memory.book, memory.standing, plan.rules, now)
     memory.book = kept.book
@@ -242,12 +248,14 @@ def reminders(memory: Memory, plan: Plan, now: datetime) -> Commit:
     return Commit(alerts=kept.alerts, incidents=kept.incidents, tellings=kept.tellings)
 
 
-def release(memory: Memory, plan: Plan, now: datetime, gone: Iterable[str] | None = None) -> tuple[Commit, Draft]:
+def release(
+    memory: MonitorState, plan: MonitoringPlan, now: datetime, gone: Iterable[str] | None = None
+) -> tuple[Commit, PendingCommit]:
     """Let go of what the plan no longer holds: zones, servers, addresses and checks, and the alerts about them.
 
     ``gone`` are the zones that left, where that is known; otherwise all ledgers are looked through.
     """
-    draft = Draft(Moves(memory.still.roll))
+    draft = PendingCommit(FastPathChanges(memory.still.roll))
     left = [name for name in (memory.ledgers if gone is None else gone) if name not in plan.zones]
     draft.dropped = tuple(sorted(name for name in left if memory.ledgers.pop(name, None) is not None))
     memory.verdicts = {
@@ -272,7 +280,7 @@ def release(memory: Memory, plan: Plan, now: datetime, gone: Iterable[str] | Non
     return conclude(memory, draft, plan, now, anew=True), draft
 
 
-def watched(key: AlertKey, plan: Plan) -> bool:
+def watched(key: AlertKey, plan: MonitoringPlan) -> bool:
     if key.zone == SELF:
         return True
     if not applies(plan, key.check, key.zone):
@@ -285,24 +293,24 @@ def watched(key: AlertKey, plan: Plan) -> bool:
     return key.address is None or key.address in server.addresses
 
 
-def applies(plan: Plan, check: str, zone: str) -> bool:
+def applies(plan: MonitoringPlan, check: str, zone: str) -> bool:
     """Whether the plan has this check look at this zone."""
     return zone in plan.zones and check in plan.checks and plan.checks[check].applies(plan.zones[zone])
 
 
-def decisive(plan: Plan) -> tuple[str, ...]:
+def decisive(plan: MonitoringPlan) -> tuple[str, ...]:
     """The checks without whose word no zone of this plan is called well."""
-    return tuple(name for name in DECISIVE if name in plan.checks) or tuple(plan.checks)
+    return tuple(name for name in HEALTH_CHECKS if name in plan.checks) or tuple(plan.checks)
 
 
-def draw(memory: Memory, plan: Plan, name: str, since: datetime | None, now: datetime) -> ZoneStatus:
+def draw(memory: MonitorState, plan: MonitoringPlan, name: str, since: datetime | None, now: datetime) -> ZoneStatus:
     """The picture of a zone as it is now; its health is what it is ``since`` then."""
     verdicts, alerts = memory.verdicts_on(name), memory.of_zone(name)
     return picture(plan.zones[name], memory.ledgers.get(name), verdicts, alerts, since, now, decisive(plan))
 
 
-def look(memory: Memory, plan: Plan, name: str, now: datetime) -> Glance:
+def look(memory: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -> ZoneSummary:
     """How the zone is, without a picture of it."""
     verdicts, alerts, zone = memory.verdicts_on(name), memory.of_zone(name), plan.zones[name]
     well = memory.answering(name)  # then nobody need look into its ledger
-    return glance(zone, None if well else memory.ledgers.get(name), verdicts, alerts, now, decisive(plan), well=well)
+    return summarise(zone, None if well else memory.ledgers.get(name), verdicts, alerts, now, decisive(plan), well=well)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alerting.model import Alert, AlertKey, Incident, Telling, Transition
-from checks.model import Round, Zone
-from checks.model.zone_table import Roll
-from checks.zone_state.model import Ledger, Propagation, RunChange
+from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Transition
+from checks.model import Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
+from checks.zone_state.model import Propagation, StateChange, ZoneState
 
 
 class BusClosed(Exception):
@@ -17,7 +17,7 @@ class BusClosed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Lull:
+class UnchangedZones:
     """A round each of many zones, in which every address said what it had said before.
 
     ``numbers`` are the zones' numbers in ``roll``, typecode "I"; ``at`` is when the last of them was complete.
@@ -27,22 +27,22 @@ class Lull:
     at: datetime
     cadence: timedelta
     numbers: "array[int]"
-    roll: Roll[Zone]
+    roll: ZoneTable[Zone]
     vantage: str = "local"
 
 
-Heard = Round | Lull
+PollMessage = ZonePoll | UnchangedZones
 """What travels from those who ask to those who judge."""
 
 
 class Bus(Protocol):
     """Carries rounds from those who ask to those who judge; publishing waits when the judge is behind."""
 
-    async def publish(self, *heard: Heard) -> None:
+    async def publish(self, *heard: PollMessage) -> None:
         """In this order. Raises BusClosed once it is closed, also for those who were waiting."""
         ...
 
-    async def take(self, most: int) -> Sequence[Heard]:
+    async def take(self, most: int) -> Sequence[PollMessage]:
         """At least one of what was published, at most ``most``; waits for the first; empty once closed and drained."""
         ...
 
@@ -66,14 +66,14 @@ class Sweep:
 class Commit:
     """Everything that one batch of rounds changed: kept whole or not at all."""
 
-    ledgers: tuple[Ledger, ...] = ()
-    runs: tuple[RunChange, ...] = ()
+    ledgers: tuple[ZoneState, ...] = ()
+    runs: tuple[StateChange, ...] = ()
     propagations: tuple[Propagation, ...] = ()
     alerts: tuple[Alert, ...] = ()
     """An alert back in phase OK is forgotten by the store."""
     transitions: tuple[Transition, ...] = ()
     incidents: tuple[Incident, ...] = ()
-    tellings: tuple[Telling, ...] = ()
+    tellings: tuple[OutboxMessage, ...] = ()
     dropped_zones: tuple[str, ...] = ()
     """Zones no longer monitored: their ledgers go, their history stays until retention takes it.
 
@@ -104,7 +104,7 @@ class Commit:
 class Remembered:
     """What a restart needs, exactly as it was last committed."""
 
-    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    ledgers: Mapping[str, ZoneState] = field(default_factory=dict)
     alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     """The open ones."""
@@ -115,7 +115,7 @@ class Remembered:
 class Claimed:
     """A row of the outbox taken as a lease: until ``lease`` it is nobody else's."""
 
-    telling: Telling
+    telling: OutboxMessage
     attempt: int
     lease: datetime
 

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from alerting.alert_state import next_look, waits_until
 from alerting.model import Alert, Phase, Policy
-from monitor.state.memory import Memory
-from monitor.state.pipeline import Look, Plan
+from monitor.state.memory import MonitorState
+from monitor.state.pipeline import Look, MonitoringPlan
 
 
 class Rechecks:
@@ -50,7 +50,7 @@ class Rechecks:
         return come
 
 
-def rechecks(memory: Memory, plan: Plan, now: datetime) -> dict[Look, datetime | None]:
+def rechecks(memory: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[Look, datetime | None]:
     """When to look again at what waits for the end of grace or settle, by the rules of this plan, at once where it
     is over already; and at what fires. Alerts that a shorter cadence looks at soon enough are not in it.
     """

@@ -20,7 +20,7 @@ def wanted(text: str) -> str:
     return text.strip().casefold()
 
 
-class Seek:
+class NameSearch:
     """Names that never change, searched in both of their forms; one search at a time, for each takes all it can get."""
 
     def __init__(self, names: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 from alerting.model import Incident, Phase, Severity
 from checks.model import Address, Health
 from monitor.probe.stats import Histogram, ProbeCounts
-from monitor.state.level import Tone
+from monitor.state.level import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Zones(Protocol):
 
     def tally(self) -> Mapping[Health, int]: ...
 
-    def tones(self) -> Mapping[Tone, int]:
+    def tones(self) -> Mapping[Level, int]:
         """How many zones look how grave; only tones that some zone has."""
         ...
 

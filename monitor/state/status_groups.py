@@ -8,7 +8,7 @@ from datetime import datetime
 
 from alerting.model import Severity
 from checks.model import Address, Health, Zone
-from monitor.state.level import Tone, left_over, severity_tone, state_tone, tone_of
+from monitor.state.level import Level, left_over, severity_tone, state_tone, tone_of
 from monitor.state.status import CodeTally, FindingStatus, ServerTally
 
 UNKNOWN = "unknown"
@@ -16,26 +16,26 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lineup:
+class ServerLayout:
     """Where some zones are served; there is one of each, and two are the same only if they are one."""
 
     servers: tuple[tuple[str, tuple[Address, ...]], ...]
     places: tuple[tuple[str, Address], ...]
 
 
-def lineups(templates: Iterable[Zone]) -> list[Lineup]:
+def lineups(templates: Iterable[Zone]) -> list[ServerLayout]:
     """The lineup of each template, in their order."""
-    known: dict[tuple[tuple[str, tuple[Address, ...]], ...], Lineup] = {}
+    known: dict[tuple[tuple[str, tuple[Address, ...]], ...], ServerLayout] = {}
     found = []
     for template in templates:
         servers = tuple((server.name, server.addresses) for server in template.servers)
         places = tuple((server.name, address) for server, address in template.places())
-        found.append(known.setdefault(servers, Lineup(servers, places)))
+        found.append(known.setdefault(servers, ServerLayout(servers, places)))
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class FindingKey:
     """A finding but for its words and its time: what, how grave, and where."""
 
     code: str
@@ -44,7 +44,7 @@ class Mark:
 
 
 @dataclass(slots=True, eq=False)
-class Face:
+class StatusGroup:
     """How some zones look: where they are served, their health, the states of their addresses, what was found.
 
     ``tone`` is how grave that is, ``told`` how grave it looks to strangers. ``since``: for each mark, since when it has
@@ -52,16 +52,16 @@ class Face:
     """
 
     number: int
-    lineup: Lineup
+    lineup: ServerLayout
     health: Health
     states: tuple[str, ...]
-    marks: tuple[Mark, ...]
-    tone: Tone
-    told: Tone
-    since: dict[Mark, datetime] = field(default_factory=dict)
+    marks: tuple[FindingKey, ...]
+    tone: Level
+    told: Level
+    since: dict[FindingKey, datetime] = field(default_factory=dict)
     zones: int = 0
 
-    def at_server(self, name: str) -> Tone | None:
+    def at_server(self, name: str) -> Level | None:
         """How grave it is there; None: these zones are not served there, and nothing is said of it."""
         tones = [state_tone(state) for (server, _), state in zip(self.lineup.places, self.states, strict=True)
                  if server == name]  # fmt: skip
@@ -77,32 +77,34 @@ class Face:
         return min(at for mark, at in self.since.items() if mark.code == code and mark.server == server)
 
 
-class Faces:
+class StatusGroups:
     """All faces that some zone has. ``all`` has them by number; one that no zone has any more waits for another."""
 
     def __init__(self, hidden: Collection[str]) -> None:
         """``hidden``: servers that strangers know nothing of."""
         self.hidden = frozenset(hidden)
-        self.all: list[Face] = []
+        self.all: list[StatusGroup] = []
         self._free: list[int] = []
-        self._known: dict[tuple[Lineup, Health, tuple[str, ...], tuple[Mark, ...]], Face] = {}
+        self._known: dict[tuple[ServerLayout, Health, tuple[str, ...], tuple[FindingKey, ...]], StatusGroup] = {}
         self._servers: Mapping[str, ServerTally] | None = None
 
-    def of(self, lineup: Lineup, health: Health, states: tuple[str, ...], findings: Sequence[FindingStatus]) -> Face:
+    def of(
+        self, lineup: ServerLayout, health: Health, states: tuple[str, ...], findings: Sequence[FindingStatus]
+    ) -> StatusGroup:
         if not findings:
             return self._face(lineup, health, states, ())
-        since: dict[Mark, datetime] = {}
+        since: dict[FindingKey, datetime] = {}
         for finding in findings:
-            mark = Mark(finding.code, finding.severity, finding.server)
+            mark = FindingKey(finding.code, finding.severity, finding.server)
             since[mark] = min(finding.since, since.get(mark, finding.since))
         marks = tuple(sorted(since, key=lambda mark: (-mark.severity, mark.code, mark.server or "")))
         return self._heard(self._face(lineup, health, states, marks), since)
 
-    def unknown(self, lineup: Lineup) -> Face:
+    def unknown(self, lineup: ServerLayout) -> StatusGroup:
         """Of a zone of which nothing was noted yet."""
         return self._face(lineup, Health.UNKNOWN, (UNKNOWN,) * len(lineup.places), ())
 
-    def moved(self, old: Face, lineup: Lineup) -> Face:
+    def moved(self, old: StatusGroup, lineup: ServerLayout) -> StatusGroup:
         """The same elsewhere: addresses that were there before are as they were, and servers that left take along what
         was found there.
         """
@@ -113,7 +115,7 @@ class Faces:
         marks = tuple(mark for mark in old.marks if mark in since)
         return self._heard(self._face(lineup, old.health, states, marks), since)
 
-    def swap(self, before: Face, after: Face) -> None:
+    def swap(self, before: StatusGroup, after: StatusGroup) -> None:
         """A zone that had the one has the other now."""
         after.zones += 1
         before.zones -= 1
@@ -129,15 +131,15 @@ class Faces:
             if not face.zones:
                 self._drop(face)
 
-    def _drop(self, face: Face) -> None:
+    def _drop(self, face: StatusGroup) -> None:
         del self._known[face.lineup, face.health, face.states, face.marks]
         self._free.append(face.number)
 
-    def worn(self) -> list[Face]:
+    def worn(self) -> list[StatusGroup]:
         return [face for face in self.all if face.zones]
 
-    def tones(self, *, told: bool) -> Mapping[Tone, int]:
-        found: Counter[Tone] = Counter()
+    def tones(self, *, told: bool) -> Mapping[Level, int]:
+        found: Counter[Level] = Counter()
         for face in self.worn():
             found[face.told if told else face.tone] += face.zones
         return found
@@ -168,13 +170,17 @@ class Faces:
                     found[mark.server].mark(mark, face)
         return {name: found[name].told() for name in sorted(found)}
 
-    def _face(self, lineup: Lineup, health: Health, states: tuple[str, ...], marks: tuple[Mark, ...]) -> Face:
+    def _face(
+        self, lineup: ServerLayout, health: Health, states: tuple[str, ...], marks: tuple[FindingKey, ...]
+    ) -> StatusGroup:
         key = (lineup, health, states, marks)
         face = self._known.get(key)
         if face is None:
             number = self._free.pop() if self._free else len(self.all)
             tone = tone_of(health, states, (mark.severity for mark in marks))
-            face = Face(number, lineup, health, states, marks, tone, self._told(tone, lineup, health, states, marks))
+            face = StatusGroup(
+                number, lineup, health, states, marks, tone, self._told(tone, lineup, health, states, marks)
+            )
             self._known[key] = face
             if number == len(self.all):
                 self.all.append(face)
@@ -183,15 +189,15 @@ class Faces:
         return face
 
     def _told(
-        self, tone: Tone, lineup: Lineup, health: Health, states: tuple[str, ...], marks: tuple[Mark, ...]
-    ) -> Tone:
+        self, tone: Level, lineup: ServerLayout, health: Health, states: tuple[str, ...], marks: tuple[FindingKey, ...]
+    ) -> Level:
         if not self.hidden:
             return tone
         left = [mark.severity for mark in marks if mark.server not in self.hidden]
         seen = [s for (server, _), s in zip(lineup.places, states, strict=True) if server not in self.hidden]
         return tone_of(left_over(health, len(marks), left), seen, left)
 
-    def _heard(self, face: Face, since: Mapping[Mark, datetime]) -> Face:
+    def _heard(self, face: StatusGroup, since: Mapping[FindingKey, datetime]) -> StatusGroup:
         for mark, at in since.items():
             known = face.since.get(mark)
             if known is None or at < known:
@@ -209,7 +215,7 @@ class _Tally:
     states: Counter[str] = field(default_factory=Counter)
     codes: dict[str, CodeTally] = field(default_factory=dict)
 
-    def mark(self, mark: Mark, face: Face) -> None:
+    def mark(self, mark: FindingKey, face: StatusGroup) -> None:
         """One of the face's marks; a code that is there at two severities counts the zone once."""
         since, known = face.since[mark], self.codes.get(mark.code)
         if known is None:

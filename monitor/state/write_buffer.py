@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from alerting.model import Telling
+from alerting.model import OutboxMessage
 from monitor.clock import Now
 from monitor.state.ports import Commit, Recreated, Store, StoreBlank, StoreError, Sweep
 
@@ -64,7 +64,7 @@ def anew(whole: Commit, waiting: Commit) -> Commit:
     return replace(merge(whole, waiting), runs=waiting.runs + lasting)
 
 
-class Record:
+class WriteBuffer:
     """Writes commits to the store; while that fails they are merged and tried again with a later one.
 
     ``failing`` is since when nothing could be written, ``error`` why. Nothing that was decided is lost unless the
@@ -154,11 +154,11 @@ class Record:
             log.error("store failing", error=self.error, kept="in memory until the disk takes it")
 
     @property
-    def tellings(self) -> tuple[Telling, ...]:
+    def tellings(self) -> tuple[OutboxMessage, ...]:
         """What would be in the outbox, had the disk taken it; empty while the disk works."""
         return self._waiting.tellings if self.failing is not None else ()
 
-    async def take(self, telling: Telling) -> bool:
+    async def take(self, telling: OutboxMessage) -> bool:
         """Whether it still waits for the disk; then it is the caller's, to be told or to be given back."""
         async with self._turn:
             rest = tuple(one for one in self._waiting.tellings if one.id != telling.id)
@@ -166,6 +166,6 @@ class Record:
             self._waiting = replace(self._waiting, tellings=rest)
             return mine
 
-    def give_back(self, telling: Telling) -> None:
+    def give_back(self, telling: OutboxMessage) -> None:
         """It did not reach its receiver: it is in the outbox as soon as there is one."""
         self._waiting = merge(Commit(tellings=(telling,)), self._waiting)

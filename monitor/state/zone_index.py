@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, S
 from datetime import datetime
 
 from checks.model import Address, Health, Zone
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.state.column_search import MISS, alike, first_of, masked, ranked, select
 from monitor.state.columns import micros, moment
-from monitor.state.level import OF, Tone
-from monitor.state.search import Seek, wanted
+from monitor.state.level import OF, Level
+from monitor.state.search import NameSearch, wanted
 from monitor.state.status import FindingStatus, ServerTally, Veiling, ZoneStatus
-from monitor.state.status_groups import Face, Faces, lineups
+from monitor.state.status_groups import StatusGroup, StatusGroups, lineups
 
 Draw = Callable[[str], ZoneStatus]
 
@@ -20,26 +20,26 @@ SLICE = 25
 """Pictures drawn before everybody else has a turn."""
 
 
-class Board:
+class ZoneIndex:
     """The columns, by the zone's number in the roll: 14 octets for a zone, and none for an address.
 
     A zone's *face* is all that is tallied of it; most zones share theirs with very many others.
     """
 
-    def __init__(self, roll: Roll[Zone], draw: Draw) -> None:
+    def __init__(self, roll: ZoneTable[Zone], draw: Draw) -> None:
         """``draw`` makes the picture of a zone as it is now; it is called on the event loop only."""
         self.draw = draw
         self.looked: datetime | None = None
-        self._zones: BoardZones | None = None
+        self._zones: ZoneView | None = None
         self._lay(roll)
         unknown = [self.faces.unknown(each).number for each in self._lineups]
         self._wear(array("I", map(unknown.__getitem__, roll.kinds)), array("q", bytes(8 * len(roll))))
 
-    def _lay(self, roll: Roll[Zone]) -> None:
+    def _lay(self, roll: ZoneTable[Zone]) -> None:
         self.roll = roll
-        self.seek = Seek(roll.names)
+        self.seek = NameSearch(roll.names)
         servers = [server for template in roll.templates for server in template.servers]
-        self.faces = Faces({server.name for server in servers if server.hidden})
+        self.faces = StatusGroups({server.name for server in servers if server.hidden})
         self.places = frozenset((server.name, at, server.hidden) for server in servers for at in server.addresses)
         self._lineups = lineups(roll.templates)
 
@@ -56,7 +56,7 @@ class Board:
             self.told = bytearray(map([face.told for face in faces].__getitem__, worn))
         self._zones = None
 
-    def use(self, roll: Roll[Zone], was: "array[int]") -> None:
+    def use(self, roll: ZoneTable[Zone], was: "array[int]") -> None:
         """Another plan; ``was`` ("q") has each zone's number before, or -1: such a zone is unknown until it is noted.
 
         What was noted of a zone goes on; an address that it did not have before is unknown.
@@ -90,7 +90,7 @@ class Board:
             self._change(number, before, face)
         self._zones = None
 
-    def _change(self, number: int, before: Face, face: Face) -> None:
+    def _change(self, number: int, before: StatusGroup, face: StatusGroup) -> None:
         self.faces.swap(before, face)
         self.worn[number] = face.number
         self.tones[number] = face.tone
@@ -107,17 +107,17 @@ class Board:
         at = self._since[self.roll.number(name)]
         return moment(at) if at else None
 
-    def zones(self) -> "BoardZones":
+    def zones(self) -> "ZoneView":
         """Another object whenever something was noted or heard since the last call."""
         if self._zones is None:
-            self._zones = BoardZones(self)
+            self._zones = ZoneView(self)
         return self._zones
 
 
-class BoardZones:
+class ZoneView:
     """What Status has of the zones: always as they are, whenever it was made."""
 
-    def __init__(self, board: Board, veiling: Veiling | None = None) -> None:
+    def __init__(self, board: ZoneIndex, veiling: Veiling | None = None) -> None:
         self._board = board
         self._veiling = veiling
 
@@ -147,7 +147,7 @@ class BoardZones:
         tones = self.tones()
         return {health: sum(n for tone, n in tones.items() if OF[tone] is health) for health in Health}
 
-    def tones(self) -> Mapping[Tone, int]:
+    def tones(self) -> Mapping[Level, int]:
         return self._board.faces.tones(told=self._veiling is not None)
 
     def servers(self) -> Mapping[str, ServerTally]:
@@ -179,7 +179,7 @@ class BoardZones:
         tones = [face.at_server(server) for face in self._board.faces.all]
         ranks = [MISS if tone is None else int(tone) for tone in tones]
         column = await asyncio.to_thread(ranked, self._board.worn[:], ranks)
-        numbers, total = select(column, list(Tone), first, most)
+        numbers, total = select(column, list(Level), first, most)
         return await self._drawn(roll, numbers), total
 
     async def with_code(self, server: str, code: str) -> ZoneStatus | None:
@@ -189,10 +189,10 @@ class BoardZones:
         oldest = min(faces, key=lambda face: face.since_when(code, server))
         return self[self._board.roll.names[first_of(self._board.worn, oldest.number)]]
 
-    def veiled(self, veiling: Veiling) -> "BoardZones":
-        return BoardZones(self._board, veiling)
+    def veiled(self, veiling: Veiling) -> "ZoneView":
+        return ZoneView(self._board, veiling)
 
-    async def _drawn(self, roll: Roll[Zone], numbers: Sequence[int]) -> list[ZoneStatus]:
+    async def _drawn(self, roll: ZoneTable[Zone], numbers: Sequence[int]) -> list[ZoneStatus]:
         """The pictures, some at a time; a zone that is watched no longer by then has none."""
         found = []
         for place, number in enumerate(numbers):

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from datetime import datetime
 
-from checks.zone_state.codec import Packer
-from checks.zone_state.model import Ledger, Standing
-from monitor.state.columns import Still, micros, moment
+from checks.zone_state.codec import ZoneStateCodec
+from checks.zone_state.model import AddressState, ZoneState
+from monitor.state.columns import ZoneColumns, micros, moment
 
 
-class Ledgers(MutableMapping[str, Ledger]):
+class ZoneStates(MutableMapping[str, ZoneState]):
     """Ledgers by zone: one that stands still is kept packed, and made again when it is looked at.
 
     What ticks meanwhile is in the columns: a ledger comes out as it would be had each look been written into it.
@@ -19,21 +19,21 @@ class Ledgers(MutableMapping[str, Ledger]):
 
     def __init__(
         self,
-        packer: Packer | None = None,
+        packer: ZoneStateCodec | None = None,
         rows: dict[str, bytes] | None = None,
-        whole: dict[str, Ledger] | None = None,
+        whole: dict[str, ZoneState] | None = None,
         looked: datetime | None = None,
     ) -> None:
         """The dicts become its own; no zone is in both. What is packed has been ``looked`` at since, or then."""
-        self.packer = packer if packer is not None else Packer()
-        self.still: Still | None = None
+        self.packer = packer if packer is not None else ZoneStateCodec()
+        self.still: ZoneColumns | None = None
         """The columns of the roll that is watched. Only zones that are on it are packed anew."""
         self._rows = {} if rows is None else rows
         self._whole = {} if whole is None else whole
         self._looked = looked
 
     @classmethod
-    def of(cls, ledgers: Mapping[str, Ledger]) -> "Ledgers":
+    def of(cls, ledgers: Mapping[str, ZoneState]) -> "ZoneStates":
         return ledgers if isinstance(ledgers, cls) else cls(whole=dict(ledgers))
 
     def row(self, name: str) -> bytes | None:
@@ -43,11 +43,11 @@ class Ledgers(MutableMapping[str, Ledger]):
     def __repr__(self) -> str:
         return repr(dict(self))
 
-    def __getitem__(self, name: str) -> Ledger:
+    def __getitem__(self, name: str) -> ZoneState:
         whole = self._whole.get(name)
         return whole if whole is not None else self._ticked(name, self.packer.unpack(name, self._rows[name]))
 
-    def __setitem__(self, name: str, ledger: Ledger) -> None:
+    def __setitem__(self, name: str, ledger: ZoneState) -> None:
         still = self.still
         row = self.packer.pack(ledger) if still is not None and name in still.roll else None
         if row is None:
@@ -73,7 +73,7 @@ class Ledgers(MutableMapping[str, Ledger]):
     def __len__(self) -> int:
         return len(self._rows) + len(self._whole)
 
-    def _ticked(self, name: str, ledger: Ledger) -> Ledger:
+    def _ticked(self, name: str, ledger: ZoneState) -> ZoneState:
         still, number = self.still, -1
         if still is not None and name in still.roll:
             number = still.roll.number(name)
@@ -93,10 +93,10 @@ class Ledgers(MutableMapping[str, Ledger]):
             _moved(standing, at, ticks.rtts[ref], ticks.expires[ref])
             for standing, ref in zip(ledger.standings, refs, strict=True)
         )
-        return Ledger(ledger.zone, ledger.spaces, standings, at)
+        return ZoneState(ledger.zone, ledger.spaces, standings, at)
 
 
-def _tick(still: Still, name: str, ledger: Ledger) -> None:
+def _tick(still: ZoneColumns, name: str, ledger: ZoneState) -> None:
     """Into the columns with what a row does not hold."""
     number = still.roll.number(name)
     still.looked[number] = micros(ledger.at) if ledger.at is not None else 0
@@ -105,12 +105,12 @@ def _tick(still: Still, name: str, ledger: Ledger) -> None:
         still.ticks.expires[ref] = 0 if standing.expires is None else micros(standing.expires)
 
 
-def _moved(one: Standing, at: datetime, rtt: float, expires: int) -> Standing:
+def _moved(one: AddressState, at: datetime, rtt: float, expires: int) -> AddressState:
     """Written out, because replace() takes three times as long."""
     until = one.expires
     if expires and until is not None and not one.estimated:
         until = moment(expires)
-    return Standing(
+    return AddressState(
         one.server, one.address, one.group, one.serial, one.since, one.state, one.changed, one.synced, one.passed,
         one.nsid, one.doubt, at, until, one.estimated, rtt if rtt >= 0 else None,
     )  # fmt: skip

@@ -6,25 +6,25 @@ from datetime import datetime
 
 from alerting.incident_lines import current
 from alerting.model import NOT_CHECKED, Alert, Phase, Severity
-from checks.model import Finding, Health, Verdict, Zone
+from checks.model import CheckResult, Finding, Health, Zone
 from checks.zone_state.address_status import address_state
-from checks.zone_state.model import Ledger, Standing
+from checks.zone_state.model import AddressState, ZoneState
 from checks.zone_state.update import behind_since
 from monitor.probe.message.names import unicode
 from monitor.state.status import AddressStatus, CheckStatus, FindingStatus, ZoneStatus
 
-DECISIVE = ("reachable", "soa-serial")
+HEALTH_CHECKS = ("reachable", "soa-serial")
 """The checks without whose word nobody can say that a zone is well, unless they are switched off."""
 
 
 def picture(
     zone: Zone,
-    ledger: Ledger | None,
-    verdicts: Mapping[str, Verdict],
+    ledger: ZoneState | None,
+    verdicts: Mapping[str, CheckResult],
     alerts: Collection[Alert],
     since: datetime | None,
     now: datetime,
-    decisive: Collection[str] = DECISIVE,
+    decisive: Collection[str] = HEALTH_CHECKS,
 ) -> ZoneStatus:
     """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known."""
     findings = standing_findings(alerts)
@@ -46,7 +46,7 @@ def picture(
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class ZoneSummary:
     """What a picture comes to: health, the state of each address, what was found, since when it may be so."""
 
     health: Health
@@ -55,16 +55,16 @@ class Glance:
     began: datetime
 
 
-def glance(
+def summarise(
     zone: Zone,
-    ledger: Ledger | None,
-    verdicts: Mapping[str, Verdict],
+    ledger: ZoneState | None,
+    verdicts: Mapping[str, CheckResult],
     alerts: Collection[Alert],
     now: datetime,
-    decisive: Collection[str] = DECISIVE,
+    decisive: Collection[str] = HEALTH_CHECKS,
     *,
     well: bool = False,
-) -> Glance:
+) -> ZoneSummary:
     """The same as ``picture`` says, for a tenth of what that costs. ``well``: all addresses are known to be in sync."""
     findings = standing_findings(alerts) if alerts else ()
     health = health_of(findings, verdicts, decisive)
@@ -76,7 +76,7 @@ def glance(
         states = tuple(
             address_state(zone, ledger, known.get((server.name, address)), said) for server, address in zone.places()
         )
-    return Glance(health, states, findings, began(health, alerts, now))
+    return ZoneSummary(health, states, findings, began(health, alerts, now))
 
 
 def standing_findings(alerts: Collection[Alert]) -> tuple[FindingStatus, ...]:
@@ -87,13 +87,13 @@ def standing_findings(alerts: Collection[Alert]) -> tuple[FindingStatus, ...]:
 
 
 def health_of(
-    findings: Collection[FindingStatus], verdicts: Mapping[str, Verdict], decisive: Collection[str] = DECISIVE
+    findings: Collection[FindingStatus], verdicts: Mapping[str, CheckResult], decisive: Collection[str] = HEALTH_CHECKS
 ) -> Health:
     """Bad as long as something of weight stands; good only when the decisive checks have said so, and none is missing.
 
     That something could not be checked for long is a finding about the monitor: it makes the zone unknown, not bad.
     """
-    if any(weighs(f.severity, f.code) for f in findings):
+    if any(is_failing(f.severity, f.code) for f in findings):
         return Health.BAD
     spoken = [verdict.health for name in decisive if (verdict := verdicts.get(name)) is not None]
     if not decisive or len(spoken) < len(decisive) or Health.UNKNOWN in spoken:
@@ -101,7 +101,7 @@ def health_of(
     return Health.UNKNOWN if any(f.code == NOT_CHECKED for f in findings) else Health.GOOD
 
 
-def weighs(severity: Severity, code: str) -> bool:
+def is_failing(severity: Severity, code: str) -> bool:
     """Whether it says something bad of the zone."""
     return severity >= Severity.WARNING and code != NOT_CHECKED
 
@@ -112,7 +112,7 @@ def began(health: Health, alerts: Iterable[Alert], now: datetime) -> datetime:
     """
     if health is not Health.BAD:
         return now
-    return min([now, *(a.bad_since or a.since for a in alerts if weighs(a.severity, a.key.code))])
+    return min([now, *(a.bad_since or a.since for a in alerts if is_failing(a.severity, a.key.code))])
 
 
 def finding(alert: Alert) -> FindingStatus:
@@ -130,7 +130,7 @@ def finding(alert: Alert) -> FindingStatus:
     )
 
 
-def addresses(zone: Zone, ledger: Ledger | None, verdicts: Mapping[str, Verdict]) -> tuple[AddressStatus, ...]:
+def addresses(zone: Zone, ledger: ZoneState | None, verdicts: Mapping[str, CheckResult]) -> tuple[AddressStatus, ...]:
     known = {(s.server, s.address): s for s in ledger.standings} if ledger else {}
     findings = [f for v in verdicts.values() for f in v.findings]
     return tuple(
@@ -141,7 +141,7 @@ def addresses(zone: Zone, ledger: Ledger | None, verdicts: Mapping[str, Verdict]
 
 
 def address_status(
-    zone: Zone, ledger: Ledger | None, standing: Standing | None, findings: list[Finding], name: str, index: int
+    zone: Zone, ledger: ZoneState | None, standing: AddressState | None, findings: list[Finding], name: str, index: int
 ) -> AddressStatus:
     server = zone.server(name)
     assert server is not None  # noqa: S101 - the name comes from the zone itself

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import structlog
 
-from alerting.model import Incident, Telling
+from alerting.model import Incident, OutboxMessage
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.state.ports import (
@@ -67,7 +67,7 @@ class DurableStore:
         """There is a database, and nothing of it could be read."""
         self._kept = False
         """There was one, and it has been open here."""
-        self._owed: dict[str, Telling] = {}
+        self._owed: dict[str, OutboxMessage] = {}
         """What waits in the outbox, for when that cannot be read any more …"""
         self._destinations: Mapping[str, str] = {}
         """… and where its receivers lead."""
@@ -300,6 +300,6 @@ class DurableStore:
         self._reading.shutdown()
 
 
-def _readdressed(telling: Telling, commit: Commit) -> Telling:
+def _readdressed(telling: OutboxMessage, commit: Commit) -> OutboxMessage:
     """As the commit leaves it in the outbox, where receivers may have been given other names."""
     return replace(telling, receiver=commit.readdressed.get(telling.receiver, telling.receiver))

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from alerting.model import Alert, Incident
 from checks.model import Address
-from checks.zone_state.codec import Packer
-from checks.zone_state.model import Ledger, Propagation
+from checks.zone_state.codec import ZoneStateCodec
+from checks.zone_state.model import Propagation, ZoneState
 from monitor.state.ports import Remembered, RunRow, StoreError
-from monitor.state.zone_states import Ledgers
+from monitor.state.zone_states import ZoneStates
 from monitor.store import intern_table as words
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
 from monitor.store.outbox import DESTINATIONS
@@ -51,11 +51,11 @@ def remembered(conn: sqlite3.Connection) -> Remembered:
     conn.execute("begin")
     try:
         look = last_look(conn)
-        whole = _decoded(Ledger, "ledgers", conn.execute("select zone, body from ledgers"))
+        whole = _decoded(ZoneState, "ledgers", conn.execute("select zone, body from ledgers"))
         packer = words.packer(conn)
         rows = dict(conn.execute("select zone, row from packed"))
         _check(packer, rows)
-        ledgers = Ledgers(packer, rows, {each.zone: _as_looked(each, look) for each in whole}, look)
+        ledgers = ZoneStates(packer, rows, {each.zone: _as_looked(each, look) for each in whole}, look)
         alerts = _decoded(Alert, "alerts", conn.execute("select key, body from alerts"))
         open_ones = conn.execute("select id, body from incidents where phase = 'open' order by opened_at, id")
         return Remembered(
@@ -73,14 +73,14 @@ def _destinations(conn: sqlite3.Connection) -> dict[str, str]:
     return {} if row is None else json.loads(row[0])
 
 
-def ledger(conn: sqlite3.Connection, zone: str) -> Ledger | None:
+def ledger(conn: sqlite3.Connection, zone: str) -> ZoneState | None:
     row = conn.execute("select row from packed where zone = ?", (zone,)).fetchone()
     if row is not None:
         packer = words.packer(conn)
         _check(packer, {zone: row[0]})
         return _as_looked(packer.unpack(zone, row[0]), last_look(conn))
     rows = conn.execute("select zone, body from ledgers where zone = ?", (zone,))
-    found = next(_decoded(Ledger, "ledgers", rows), None)
+    found = next(_decoded(ZoneState, "ledgers", rows), None)
     return None if found is None else _as_looked(found, last_look(conn))
 
 
@@ -165,7 +165,7 @@ def _decoded(kind: type[T], table: str, rows: Iterable[tuple[str, str]]) -> Iter
             raise _unreadable(name, table) from error
 
 
-def _check(packer: Packer, rows: Mapping[str, bytes]) -> None:
+def _check(packer: ZoneStateCodec, rows: Mapping[str, bytes]) -> None:
     """They are decoded only when somebody looks at them: what is wrong with one is to be known before."""
     for zone, row in rows.items():
         if not packer.sound(row):
@@ -179,7 +179,7 @@ def _unreadable(name: str, table: str) -> StoreError:
     )
 
 
-def _as_looked(ledger: Ledger, look: datetime | None) -> Ledger:
+def _as_looked(ledger: ZoneState, look: datetime | None) -> ZoneState:
     """A ledger is written when it changes; a later sweep that changed nothing has looked at it all the same."""
     if look is None or (ledger.at is not None and ledger.at >= look):
         return ledger

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from alerting.model import Alert, AlertKey, Incident, Phase, Telling
-from checks.zone_state.model import Ledger, Propagation, RunChange
+from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Phase
+from checks.zone_state.model import Propagation, StateChange, ZoneState
 from monitor.clock import Now
 from monitor.state.ports import Claimed, Commit, OutboxCount, Recreated, Remembered, RunRow, Settled, StoreError, Sweep
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    telling: Telling
+    telling: OutboxMessage
     due: datetime
     lease: datetime | None = None
     attempts: int = 0
@@ -30,7 +30,7 @@ class MemoryStore:
 
     def __init__(self, now: Now) -> None:
         self._now = now
-        self._ledgers: dict[str, Ledger] = {}
+        self._ledgers: dict[str, ZoneState] = {}
         self._runs: list[RunRow] = []
         self._sweeps: list[Sweep] = []
         self._propagations: list[Propagation] = []
@@ -192,7 +192,7 @@ class MemoryStore:
         if self._closed:
             raise StoreError("the record in memory has been closed")
 
-    def _change_run(self, run: RunChange) -> None:
+    def _change_run(self, run: StateChange) -> None:
         address = str(run.address)
         for number, row in enumerate(self._runs):
             if row.until is None and (row.zone, row.server, row.address) == (run.zone, run.server, address):
@@ -254,7 +254,7 @@ def _keep(rows: list[T], stays: Callable[[T], bool], most: int) -> tuple[list[T]
     return kept, left
 
 
-def _as_looked(ledger: Ledger, look: datetime | None) -> Ledger:
+def _as_looked(ledger: ZoneState, look: datetime | None) -> ZoneState:
     if look is None or (ledger.at is not None and ledger.at >= look):
         return ledger
     return replace(ledger, at=look)

@@ -5,19 +5,19 @@ import sqlite3
 from collections.abc import Iterable
 
 from checks.model import Address, Soa
-from checks.zone_state.codec import Packer
-from checks.zone_state.intern_table import Layout, Word, Words
+from checks.zone_state.codec import ZoneStateCodec
+from checks.zone_state.intern_table import InternTable, Layout, Word
 from monitor.state.ports import StoreError
 from monitor.store.codec import UNREADABLE, decode, encode
 
 
-def packer(conn: sqlite3.Connection) -> Packer:
+def packer(conn: sqlite3.Connection) -> ZoneStateCodec:
     """One that knows all words there are. Raises StoreError when they do not make sense."""
     rows = conn.execute("select number, body from words order by number").fetchall()
     try:
         if [number for number, _ in rows] != list(range(len(rows))):
             raise ValueError("numbers are missing")
-        return Packer(Words(word(body) for _, body in rows))
+        return ZoneStateCodec(InternTable(word(body) for _, body in rows))
     except UNREADABLE as error:
         raise StoreError(
             "the table words cannot be read: it has been changed by another program, or by a newer soawatch. "
@@ -25,7 +25,7 @@ def packer(conn: sqlite3.Connection) -> Packer:
         ) from error
 
 
-def add(conn: sqlite3.Connection, words: Words) -> None:
+def add(conn: sqlite3.Connection, words: InternTable) -> None:
     """Keep those that are new, inside the caller's transaction."""
     (kept,) = conn.execute("select count(*) from words").fetchone()
     fresh = enumerate(words.values[kept:], kept)

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from monitor.store import intern_table as words
 from monitor.store import writer as writing
 from monitor.store.codec import UNREADABLE, decode
@@ -42,8 +42,8 @@ def _pack_some(conn: sqlite3.Connection, after: str) -> None:
     conn.execute("update meta set value = ? where key = 'packed up to'", (rows[-1][0],))
 
 
-def _read(body: str) -> Ledger | None:
+def _read(body: str) -> ZoneState | None:
     try:
-        return decode(Ledger, body)
+        return decode(ZoneState, body)
     except UNREADABLE:
         return None  # restoring says so, and what to do

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from alerting.model import Incident, News, Telling
+from alerting.model import Incident, IncidentEvent, OutboxMessage
 from monitor.state.ports import Claimed, OutboxCount, Settled
 from monitor.store.codec import UNREADABLE, decode, encode, moment, moment_or_none, stamp
 
@@ -31,7 +31,7 @@ _NEXT_DUE = f"""
 """  # noqa: S608  both parts are constants
 
 
-def add(conn: sqlite3.Connection, tellings: Iterable[Telling]) -> None:
+def add(conn: sqlite3.Connection, tellings: Iterable[OutboxMessage]) -> None:
     """A telling that is already there is not added again: the same commit may be tried twice."""
     conn.executemany(
         "insert into outbox (id, receiver, incident, news, at, body, due) values (?, ?, ?, ?, ?, ?, ?) "
@@ -92,7 +92,7 @@ def claim(conn: sqlite3.Connection, now: datetime, lease: float, most: int, busy
     return claimed
 
 
-def _next(conn: sqlite3.Connection, receiver: str, now: datetime) -> tuple[Telling, int] | None:
+def _next(conn: sqlite3.Connection, receiver: str, now: datetime) -> tuple[OutboxMessage, int] | None:
     """The eldest row that may be sent, and the how-manieth attempt that is. One that cannot be read blocks nobody."""
     while True:
         row = conn.execute(_CLAIMABLE, (receiver, stamp(now), stamp(now))).fetchone()
@@ -100,18 +100,18 @@ def _next(conn: sqlite3.Connection, receiver: str, now: datetime) -> tuple[Telli
             return None
         id_, news, at, body, attempts = row
         try:
-            return Telling(id_, receiver, News(news), decode(Incident, body), moment(at)), attempts + 1
+            return OutboxMessage(id_, receiver, IncidentEvent(news), decode(Incident, body), moment(at)), attempts + 1
         except UNREADABLE:
             settle(conn, Settled(id_, now, "given up: the row cannot be read back", permanent=True))
 
 
-def waiting(conn: sqlite3.Connection) -> Sequence[Telling]:
+def waiting(conn: sqlite3.Connection) -> Sequence[OutboxMessage]:
     """All that is owed, eldest first, but for rows that cannot be read back."""
     found = []
     rows = conn.execute("select id, receiver, news, at, body from outbox where state = 'waiting' order by seq")
     for id_, receiver, news, at, body in rows:
         try:
-            found.append(Telling(id_, receiver, News(news), decode(Incident, body), moment(at)))
+            found.append(OutboxMessage(id_, receiver, IncidentEvent(news), decode(Incident, body), moment(at)))
         except UNREADABLE:
             continue  # taken up, it is given up: see _next
     return found

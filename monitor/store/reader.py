@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from monitor.state.ports import StoreError
 from monitor.store import history
 from monitor.store import open as opening
@@ -19,7 +19,7 @@ class Reader:
         self._path = path
         self._conn = conn
 
-    async def ledger(self, zone: str) -> Ledger | None:
+    async def ledger(self, zone: str) -> ZoneState | None:
         """The zone by its absolute name, as last committed; None when the service does not know it."""
         return await asyncio.to_thread(self._ledger, zone)
 
@@ -30,7 +30,7 @@ class Reader:
     async def close(self) -> None:
         await asyncio.to_thread(self._conn.close)
 
-    def _ledger(self, zone: str) -> Ledger | None:
+    def _ledger(self, zone: str) -> ZoneState | None:
         with told(self._path):
             return history.ledger(self._conn, zone)
 

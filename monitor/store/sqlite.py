@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from alerting.model import Incident, Telling
+from alerting.model import Incident, OutboxMessage
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.state.ports import Claimed, Commit, OutboxCount, Remembered, RunRow, Settled, StoreBlank, StoreError, Sweep
@@ -110,7 +110,7 @@ class SqliteStore:
     async def settle(self, settled: Settled) -> None:
         await self._write(lambda conn: outbox.settle(conn, settled), even_lost=True)
 
-    async def waiting(self) -> Sequence[Telling]:
+    async def waiting(self) -> Sequence[OutboxMessage]:
         """All that the outbox owes, eldest first."""
         return await self._read(outbox.waiting)
 

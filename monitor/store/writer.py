@@ -5,8 +5,8 @@ import sqlite3
 from datetime import datetime
 
 from alerting.model import Alert, AlertKey, Incident, Phase, Transition
-from checks.zone_state.codec import Packer
-from checks.zone_state.model import Ledger, Propagation, RunChange
+from checks.zone_state.codec import ZoneStateCodec
+from checks.zone_state.model import Propagation, StateChange, ZoneState
 from monitor.state.ports import Commit, Sweep
 from monitor.store import intern_table as words
 from monitor.store.codec import encode, stamp, stamp_or_none
@@ -23,7 +23,7 @@ _ONE = "where zone = ? and server = ? and address = ?"
 _LISTED = "where zone in (select value from json_each(?))"
 
 
-def write(conn: sqlite3.Connection, commit: Commit, now: datetime, packer: Packer) -> None:
+def write(conn: sqlite3.Connection, commit: Commit, now: datetime, packer: ZoneStateCodec) -> None:
     """All parts, inside the caller's transaction."""
     _drop(conn, commit.dropped_zones, now)
     _ledgers(conn, commit.ledgers, now, packer)
@@ -53,7 +53,7 @@ def alert_key(key: AlertKey) -> str:
     return encode(key)
 
 
-def _ledgers(conn: sqlite3.Connection, written: tuple[Ledger, ...], now: datetime, packer: Packer) -> None:
+def _ledgers(conn: sqlite3.Connection, written: tuple[ZoneState, ...], now: datetime, packer: ZoneStateCodec) -> None:
     whole: list[tuple[str, str, str]] = []
     packed: list[tuple[str, bytes]] = []
     for each in {ledger.zone: ledger for ledger in written}.values():  # the last word on a zone counts
@@ -98,7 +98,7 @@ def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: d
     return set(found).difference(left)
 
 
-def _runs(conn: sqlite3.Connection, runs: tuple[RunChange, ...], standing: set[Who]) -> None:
+def _runs(conn: sqlite3.Connection, runs: tuple[StateChange, ...], standing: set[Who]) -> None:
     """In their order: a commit that holds several runs of an address is written in as many steps."""
     waiting = [(each.zone, each.server, str(each.address), each.serial, each.state, stamp(each.since)) for each in runs]
     while waiting:

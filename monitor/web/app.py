@@ -13,12 +13,12 @@ from starlette.types import ExceptionHandler
 
 from monitor.state.ports import StoreError
 from monitor.web.api import Api
-from monitor.web.auth import COOKIE, HEADERS, Guard, admit, read_form, same
+from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, admit, read_form, same
 from monitor.web.client_address import behind
 from monitor.web.context import Settings, View, WebContext
 from monitor.web.events import Events
 from monitor.web.login_attempts import Attempts
-from monitor.web.metrics_endpoint import Scrape
+from monitor.web.metrics_endpoint import MetricsEndpoint
 from monitor.web.page_models import standing_still
 from monitor.web.pages import Pages
 from monitor.web.snapshot import Shown
@@ -41,7 +41,7 @@ def build(context: WebContext) -> Starlette:
         routes=[
             *Pages(context, shown, look).routes(),
             *Api(context, shown).routes(),
-            Route("/metrics", Scrape(context, shown).serve),
+            Route("/metrics", MetricsEndpoint(context, shown).serve),
             Route("/events", Events(context)),
             Route("/healthz", Health(context).alive),
             Route("/readyz", Health(context).ready),
@@ -50,7 +50,7 @@ def build(context: WebContext) -> Starlette:
             Route("/logout", entry.leave, methods=["POST"]),
             Route("/static/{path:path}", static.serve),
         ],
-        middleware=[Middleware(Guard, context=context, refuse=look.problem, attempts=attempts)],
+        middleware=[Middleware(AuthMiddleware, context=context, refuse=look.problem, attempts=attempts)],
         exception_handlers=_handlers(look),
     )
     app.router.redirect_slashes = False  # it would build a link from the Host header

@@ -41,7 +41,7 @@ HEADERS: Mapping[str, str] = {
 Refuse = Callable[[Scope, int, Mapping[str, str]], Response]
 
 
-class Guard:
+class AuthMiddleware:
     """ASGI middleware before all routes: it writes the security headers, refuses bodies and other methods, and puts
     a View into the state of each request that may pass. ``refuse`` makes the answer to one that may not.
 

@@ -9,7 +9,7 @@ from alerting.model import Secret
 from monitor.clock import Now
 from monitor.state.ports import Store
 from monitor.state.status import Measures, Status
-from monitor.web.event_hub import Watchers
+from monitor.web.event_hub import EventHub
 
 
 class View(StrEnum):
@@ -40,7 +40,7 @@ class WebContext:
     status: Callable[[], Status]
     measures: Callable[[], Measures]
     store: Store
-    watchers: Watchers
+    watchers: EventHub
     now: Now
     stopping: asyncio.Event
     settings: Settings = Settings()

@@ -29,7 +29,7 @@ class Ticks:
         return True
 
 
-class Watchers:
+class EventHub:
     """All open streams. ``tell`` is called from the event loop after each new Status and never waits."""
 
     def __init__(self, most: int = 256) -> None:

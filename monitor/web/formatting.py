@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from checks.common.text import span
+from checks.common.text import format_duration
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -18,12 +18,12 @@ def clock(at: datetime, now: datetime) -> str:
 
 def since(at: datetime, now: datetime) -> str:
     """``since 10:02 UTC (22 min)``"""
-    return f"since {clock(at, now)} ({span(now - at)})"
+    return f"since {clock(at, now)} ({format_duration(now - at)})"
 
 
 def until(at: datetime, now: datetime) -> str:
     """``in 3 d 2 h``, or ``5 min ago`` once it is over."""
-    return f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
+    return f"{format_duration(now - at)} ago" if at <= now else f"in {format_duration(at - now)}"
 
 
 def iso(at: datetime | None) -> str | None:

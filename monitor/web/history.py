@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from checks.common.text import span
+from checks.common.text import format_duration
 from monitor.state.ports import RunRow
 from monitor.web.formatting import clock, many
 
@@ -90,7 +90,7 @@ def draw(
         lanes=tuple(lanes),
         marks=tuple(_marks(start, now)),
         births=tuple(_births(kept, start, now)),
-        title=f"Versions of {zone} over the last {span(length)}",
+        title=f"Versions of {zone} over the last {format_duration(length)}",
         description=_describe(kept, len(lanes)),
         rows=tuple(sorted(within, key=lambda r: r.since, reverse=True)[:_MOST]),
         left_out=max(0, len(within) - _MOST),
@@ -125,7 +125,7 @@ def _segment(run: RunRow, shades: dict[int, str], start: datetime, now: datetime
     label = str(run.serial) if answered else run.state
     shade = shades[run.serial] if answered and run.serial is not None else "gap"
     until = "now" if run.until is None else clock(run.until, now)
-    lasted = span((run.until or now) - run.since)
+    lasted = format_duration((run.until or now) - run.since)
     return Segment(
         x=min(x, 100 - _SLIVER),
         width=width,

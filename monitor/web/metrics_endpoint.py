@@ -32,7 +32,7 @@ class Rendering:
         return same(self.status, status) and now - self.at < FRESH and self.text.exception() is None
 
 
-class Scrape:
+class MetricsEndpoint:
     """The endpoint of /metrics. The latest renderings are kept, one for each view and format."""
 
     def __init__(self, context: WebContext, shown: Shown) -> None:

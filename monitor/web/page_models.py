@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerting.model import Incident, Severity
-from checks.common.text import span
+from checks.common.text import format_duration
 from checks.model import Health
 from monitor.probe.stats import DURATION_BOUNDS, Histogram
-from monitor.state.level import MOVING, Tone, severity_tone, state_tone
+from monitor.state.level import MOVING, Level, severity_tone, state_tone
 from monitor.state.status import ServerTally, Status, Zones, ZoneStatus
 from monitor.web.formatting import clock, many, milliseconds, number
 from monitor.web.level_words import state_word
@@ -25,7 +25,7 @@ Durations = Mapping[tuple[str, str], Histogram]
 class Headline:
     """Is everything well? One line, and one more beneath it."""
 
-    tone: Tone
+    tone: Level
     text: str
     detail: str
 
@@ -34,7 +34,7 @@ class Headline:
 class Notice:
     """Something about the monitor itself."""
 
-    tone: Tone
+    tone: Level
     text: str
 
 
@@ -44,7 +44,7 @@ class ServerRow:
     path: str
     addresses: tuple[str, ...]
     zones: int
-    tone: Tone
+    tone: Level
     word: str
     in_sync: int
     places: int
@@ -59,20 +59,20 @@ def headline(status: Status, now: datetime, *, public: bool = False) -> Headline
     total, bad, unknown = len(status.zones), health[Health.BAD], health[Health.UNKNOWN]
     detail = _detail(status.zones)
     if not total:
-        return Headline(Tone.UNKNOWN, "No zones are watched yet", "Zones are named in the configuration file.")
+        return Headline(Level.UNKNOWN, "No zones are watched yet", "Zones are named in the configuration file.")
     if standing_still(status, now):
         return Headline(
-            Tone.CRITICAL, "The monitor has stopped looking", f"This picture is of {clock(status.at, now)}."
+            Level.CRITICAL, "The monitor has stopped looking", f"This picture is of {clock(status.at, now)}."
         )
     if bad:
         call = ("has trouble" if bad == 1 else "have trouble") if public else ("needs you" if bad == 1 else "need you")
         return Headline(min(status.zones.tones()), f"{number(bad)} of {many(total, 'zone')} {call}", detail)
     if unknown == total:
         text = "Looking for the first time …" if not status.ready else "Nothing can be told just now"
-        return Headline(Tone.UNKNOWN, text, detail)
+        return Headline(Level.UNKNOWN, text, detail)
     if unknown:
-        return Headline(Tone.UNKNOWN, f"{number(unknown)} of {many(total, 'zone')} cannot be told", detail)
-    return Headline(Tone.GOOD, "The zone is well" if total == 1 else f"All {many(total, 'zone')} are well", detail)
+        return Headline(Level.UNKNOWN, f"{number(unknown)} of {many(total, 'zone')} cannot be told", detail)
+    return Headline(Level.GOOD, "The zone is well" if total == 1 else f"All {many(total, 'zone')} are well", detail)
 
 
 def _detail(zones: Zones) -> str:
@@ -99,24 +99,24 @@ def notices(status: Status, now: datetime) -> list[Notice]:
     if status.blind:
         families = " and ".join(sorted(_family(name) for name in status.blind))
         found.append(
-            Notice(Tone.CRITICAL, f"The monitor is blind over {families}: nothing answers it, so it accuses nobody.")
+            Notice(Level.CRITICAL, f"The monitor is blind over {families}: nothing answers it, so it accuses nobody.")
         )
     if not status.store_ok:
-        found.append(Notice(Tone.CRITICAL, _sentence("The database cannot be written", status.store_error)))
+        found.append(Notice(Level.CRITICAL, _sentence("The database cannot be written", status.store_error)))
     if not status.config_ok:
         found.append(
             Notice(
-                Tone.WARNING, _sentence("The configuration file was refused; the old one goes on", status.config_error)
+                Level.WARNING, _sentence("The configuration file was refused; the old one goes on", status.config_error)
             )
         )
     for receiver in status.receivers.values():
         if receiver.last_error and (receiver.pending or receiver.permanent):
             waiting = f"{many(receiver.pending, 'notification')} waiting" if receiver.pending else "given up"
             text = f"Receiver {receiver.name} does not take notifications ({waiting})"
-            found.append(Notice(Tone.WARNING, _sentence(text, receiver.last_error)))
+            found.append(Notice(Level.WARNING, _sentence(text, receiver.last_error)))
         elif receiver.in_part:
             text = f"Receiver {receiver.name} does not reach all of its addresses"
-            found.append(Notice(Tone.WARNING, _sentence(text, receiver.last_error)))
+            found.append(Notice(Level.WARNING, _sentence(text, receiver.last_error)))
     return found
 
 
@@ -151,7 +151,7 @@ def address_rows(zone: ZoneStatus, now: datetime, at: str | None = None) -> list
 @dataclass(frozen=True, slots=True)
 class CheckRow:
     name: str
-    tone: Tone
+    tone: Level
     word: str
     at: str
     why: str
@@ -160,12 +160,13 @@ class CheckRow:
 def check_rows(zone: ZoneStatus, now: datetime) -> list[CheckRow]:
     """Which checks have spoken of the zone, when, and what they could not tell."""
     tones = {
-        Health.GOOD: (Tone.GOOD, "Good"),
-        Health.BAD: (Tone.WARNING, "Bad"),
-        Health.UNKNOWN: (Tone.UNKNOWN, "Unknown"),
+        Health.GOOD: (Level.GOOD, "Good"),
+        Health.BAD: (Level.WARNING, "Bad"),
+        Health.UNKNOWN: (Level.UNKNOWN, "Unknown"),
     }
     return [
-        CheckRow(c.check, *tones[c.health], f"{c.at:%H:%M:%S} UTC ({span(now - c.at)} ago)", c.why) for c in zone.checks
+        CheckRow(c.check, *tones[c.health], f"{c.at:%H:%M:%S} UTC ({format_duration(now - c.at)} ago)", c.why)
+        for c in zone.checks
     ]
 
 
@@ -173,14 +174,14 @@ def server_row(name: str, tally: ServerTally, durations: Durations | None = None
     """One server in a line: how many of its zones are in sync, and what is wrong with the others and with itself."""
     tones = [state_tone(state) for state, count in tally.states.items() if count]
     tones += [severity_tone(code.severity) for code in tally.codes.values() if code.severity >= Severity.WARNING]
-    worst = min(tones, default=Tone.UNKNOWN)
+    worst = min(tones, default=Level.UNKNOWN)
     return ServerRow(
         name=name,
         path=server_path(name),
         addresses=tuple(map(str, tally.addresses)),
         zones=tally.zones,
         tone=worst,
-        word={Tone.GOOD: "In sync", Tone.BUSY: "Propagating"}.get(worst, worst.name.capitalize()),
+        word={Level.GOOD: "In sync", Level.BUSY: "Propagating"}.get(worst, worst.name.capitalize()),
         in_sync=tally.states.get("in-sync", 0),
         places=sum(tally.states.values()),
         says=_says(tally),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
-from alerting.model import Incident, Line
+from alerting.model import Incident, IncidentFinding
 from checks.codes import CODES
 from checks.model import Address
 from monitor.state.level import left_over
@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Veil:
+class Redaction:
     """Names and addresses that must not be seen, and the servers that may be. Built from a whole Status."""
 
     names: frozenset[str]
@@ -60,13 +60,13 @@ def _canonical(host: str) -> str:
         return host
 
 
-def veil(places: Set[tuple[str, Address, bool]]) -> Veil:
+def veil(places: Set[tuple[str, Address, bool]]) -> Redaction:
     """From every address of every server, and whether it is hidden there: a server hidden anywhere is hidden."""
     hidden = {server for server, _, is_hidden in places if is_hidden}
     taken = frozenset(_canonical(where.host) for _, where, is_hidden in places if is_hidden)
     open_ = frozenset(_canonical(where.host) for _, where, is_hidden in places if not is_hidden)
     shared = {str(where) for _, where, is_hidden in places if is_hidden and _canonical(where.host) in open_}
-    return Veil(
+    return Redaction(
         names=frozenset(server.lower().rstrip(".") for server in hidden) | (shared - open_),
         addresses=taken - open_,
         visible=frozenset(server for server, _, _ in places) - hidden,
@@ -79,7 +79,7 @@ class Parted:
 
     whole: Status
     places: Set[tuple[str, Address, bool]]
-    veil: Veil
+    veil: Redaction
     public: Status
 
 
@@ -101,7 +101,7 @@ def public(status: Status, before: Parted | None = None) -> Parted:
     return Parted(status, places, cover, left)
 
 
-def public_zone(zone: ZoneStatus, cover: Veil) -> ZoneStatus:
+def public_zone(zone: ZoneStatus, cover: Redaction) -> ZoneStatus:
     addresses = tuple(
         a if a.nsid is None or not cover.covers(a.nsid) else replace(a, nsid=None)
         for a in zone.addresses
@@ -120,7 +120,7 @@ def public_zone(zone: ZoneStatus, cover: Veil) -> ZoneStatus:
     )
 
 
-def _finding(finding: FindingStatus, cover: Veil) -> FindingStatus | None:
+def _finding(finding: FindingStatus, cover: Redaction) -> FindingStatus | None:
     if finding.server is not None and finding.server not in cover.visible:
         return None
     subject = "" if cover.covers(finding.subject) else finding.subject
@@ -128,7 +128,7 @@ def _finding(finding: FindingStatus, cover: Veil) -> FindingStatus | None:
     return replace(finding, text=text, subject=subject)
 
 
-def public_incident(incident: Incident, cover: Veil) -> Incident | None:
+def public_incident(incident: Incident, cover: Redaction) -> Incident | None:
     """None when it is about hidden servers only. A past one loses its texts: who was hidden then is not known now."""
     if incident.cause.kind == "server" and incident.cause.name not in cover.visible:
         return None
@@ -154,17 +154,17 @@ def public_incident(incident: Incident, cover: Veil) -> Incident | None:
     )
 
 
-def _may_show(line: Line, cover: Veil) -> bool:
+def _may_show(line: IncidentFinding, cover: Redaction) -> bool:
     if line.server is not None and line.server not in cover.visible:
         return False
     return line.address is None or not cover.covers(line.address)
 
 
-def public_runs(rows: Iterable[RunRow], cover: Veil) -> Sequence[RunRow]:
+def public_runs(rows: Iterable[RunRow], cover: Redaction) -> Sequence[RunRow]:
     return [row for row in rows if row.server in cover.visible and not cover.covers(row.address)]
 
 
-def public_measures(measures: Measures, cover: Veil) -> Measures:
+def public_measures(measures: Measures, cover: Redaction) -> Measures:
     """Counts of visible servers only, and none of receivers."""
     probe = measures.probe
     return replace(

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from alerting.headline import shown_zones
-from alerting.model import Incident, Line
+from alerting.model import Incident, IncidentFinding
 from alerting.runbook import CATALOGUE
 from alerting.runbook.commands import dig
-from alerting.runbook.entry import Entry
-from checks.common.text import span
+from alerting.runbook.entry import RunbookEntry
+from checks.common.text import format_duration
 from checks.model import Health
 from monitor.probe.message.names import unicode
-from monitor.state.level import Tone, severity_tone, state_tone
+from monitor.state.level import Level, severity_tone, state_tone
 from monitor.state.status import AddressStatus, FindingStatus, ZoneStatus
 from monitor.web.formatting import clock, many, milliseconds, since, until
 from monitor.web.level_words import phase_word, propagating, state_word, zone_tone, zone_word
@@ -25,7 +25,7 @@ class ZoneRow:
     name: str
     unicode: str
     path: str
-    tone: Tone
+    tone: Level
     word: str
     serial: int | None
     since: str
@@ -44,7 +44,7 @@ class AddressRow:
     address: str
     port: int
     roles: tuple[str, ...]
-    tone: Tone
+    tone: Level
     word: str
     since: str
     serial: int | None
@@ -59,7 +59,7 @@ class AddressRow:
 @dataclass(frozen=True, slots=True)
 class FindingRow:
     code: str
-    tone: Tone
+    tone: Level
     severity: str
     meaning: str
     text: str
@@ -77,7 +77,7 @@ class FindingRow:
 @dataclass(frozen=True, slots=True)
 class LineRow:
     code: str
-    tone: Tone
+    tone: Level
     severity: str
     text: str
     zone: str
@@ -92,7 +92,7 @@ class LineRow:
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
     id: str
-    tone: Tone
+    tone: Level
     severity: str
     kind: str
     name: str
@@ -134,7 +134,7 @@ def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
         says = f"{worst.server}: {says}"
     if not worst and moving:
         says = f"{many(moving, 'address', 'addresses')} still to follow"
-    if not worst and grave is Tone.UNKNOWN:
+    if not worst and grave is Level.UNKNOWN:
         says = next((c.why for c in zone.checks if c.health is Health.UNKNOWN and c.why), "Not looked at yet")
     return ZoneRow(
         name=zone.name,
@@ -150,10 +150,10 @@ def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
     )
 
 
-def _zone_since(zone: ZoneStatus, grave: Tone, now: datetime) -> str:
+def _zone_since(zone: ZoneStatus, grave: Level, now: datetime) -> str:
     """Since when its health is what it is; of a version on its way, since when it is."""
     moving = [a.behind_since for a in zone.addresses if a.state == "propagating" and a.behind_since]
-    at = min(moving) if grave is Tone.BUSY and moving else zone.since
+    at = min(moving) if grave is Level.BUSY and moving else zone.since
     return since(at, now) if at else ""
 
 
@@ -183,7 +183,7 @@ def address_row(zone: ZoneStatus, address: AddressStatus, now: datetime) -> Addr
 
 def lag(address: AddressStatus, now: datetime) -> str:
     behind = address.lag(now)
-    return span(behind) if behind is not None and behind > timedelta(0) else ""
+    return format_duration(behind) if behind is not None and behind > timedelta(0) else ""
 
 
 def _since(address: AddressStatus, now: datetime) -> str:
@@ -229,7 +229,7 @@ def finding_row(zone: str, alike: Sequence[FindingStatus], now: datetime) -> Fin
     )
 
 
-def _dig(entry: Entry, zone: str, finding: FindingStatus) -> tuple[str, ...]:
+def _dig(entry: RunbookEntry, zone: str, finding: FindingStatus) -> tuple[str, ...]:
     """The lines that show it; a row of the transfer matrix ("key xfr, must be allowed") names its key."""
     at, subject = finding.address, finding.subject
     key = f"{subject.partition(',')[0].removeprefix('key ')}.key" if subject.startswith("key ") else ""
@@ -244,13 +244,13 @@ def incident_row(incident: Incident, now: datetime, lines: int = 3, zones: int =
     about = incident.zones or incident.past_zones
     return IncidentRow(
         id=incident.id,
-        tone=severity_tone(incident.severity) if over is None else Tone.GOOD,
+        tone=severity_tone(incident.severity) if over is None else Level.GOOD,
         severity=str(incident.severity if over is None else incident.worst).capitalize(),
         kind=kind,
         name=unicode(name) if kind == "zone" else name,
         path=path(name) if path else "",
         opened=since(incident.began_at, now) if over is None else since(incident.began_at, now).partition(" (")[0],
-        lasted=span((incident.ended_at or over or now) - incident.began_at),
+        lasted=format_duration((incident.ended_at or over or now) - incident.began_at),
         open=over is None,
         zones=tuple((unicode(z), zone_path(z)) for z in about[:zones]),
         more_zones=max(0, len(about) - zones),
@@ -263,7 +263,7 @@ def incident_row(incident: Incident, now: datetime, lines: int = 3, zones: int =
     )
 
 
-def _line(line: Line, now: datetime) -> LineRow:
+def _line(line: IncidentFinding, now: datetime) -> LineRow:
     return LineRow(
         code=line.code,
         tone=severity_tone(line.severity),

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Scope
 
-from monitor.state.level import Tone
+from monitor.state.level import Level
 from monitor.web.context import View, WebContext
 from monitor.web.events import mark
 from monitor.web.formatting import number
@@ -54,7 +54,7 @@ class Look:
         common = {
             "title": title,
             "headline": says,
-            "well": says.tone in (Tone.GOOD, Tone.BUSY),
+            "well": says.tone in (Level.GOOD, Level.BUSY),
             "notices": notices(status, now),
             "vantage": status.vantage,
             "version": status.version,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from alerting.model import Alert, AlertKey, Phase, Severity
 from alerting.severity import severity_of
-from checks.model import Address, Finding, Health, Server, Unsure, Verdict, Zone
+from checks.model import Address, CheckResult, Finding, Health, Inconclusive, Server, Zone
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
@@ -59,7 +59,12 @@ def finding(code: str, server: str | None = None, text: str = "", subject: str =
 
 
 def verdict(
-    zone: str, at: float, *findings: Finding, check: str = "soa-serial", unsure: Iterable[Unsure] = (), why: str = ""
-) -> Verdict:
+    zone: str,
+    at: float,
+    *findings: Finding,
+    check: str = "soa-serial",
+    unsure: Iterable[Inconclusive] = (),
+    why: str = "",
+) -> CheckResult:
     health = Health.UNKNOWN if why else Health.BAD if findings else Health.GOOD
-    return Verdict(zone, check, minute(at), health, findings, tuple(unsure), why)
+    return CheckResult(zone, check, minute(at), health, findings, tuple(unsure), why)

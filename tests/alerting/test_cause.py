@@ -5,20 +5,20 @@ from dataclasses import replace
 import pytest
 
 from alerting.model import Alert, Cause, Phase, Severity
-from alerting.root_cause import FAMILIES, FEEDS_NOTHING, OUT_OF_SERVICE, Topology, fold
+from alerting.root_cause import FAMILIES, FEEDS_NOTHING, OUT_OF_SERVICE, DependencyGraph, root_causes
 from checks.codes import CODES
 from checks.model import Server, Zone
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from tests.alerting.stories import alert, server, zone
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
 
-FOUR = Topology.of([zone(name, "ns1", "ns2", "ns3") for name in (A, B, C, D)])
+FOUR = DependencyGraph.of([zone(name, "ns1", "ns2", "ns3") for name in (A, B, C, D)])
 """Four zones on three servers; ns1 is the primary of all of them."""
 
 
-def causes(alerts: list[Alert], topology: Topology = FOUR) -> dict[tuple[str, str | None, str], str]:
-    return {(k.zone, k.server, k.code): str(cause) for k, cause in fold(alerts, topology).items()}
+def causes(alerts: list[Alert], topology: DependencyGraph = FOUR) -> dict[tuple[str, str | None, str], str]:
+    return {(k.zone, k.server, k.code): str(cause) for k, cause in root_causes(alerts, topology).items()}
 
 
 def test_one_alert_is_its_zones() -> None:
@@ -44,7 +44,7 @@ def test_a_name_in_many_ns_sets_is_one_cause_though_no_zone_is_watched_there(cod
 
 
 def test_a_server_with_one_zone_is_that_zones_trouble() -> None:
-    lonely = Topology.of([zone(A, "ns1", "ns2"), zone(B, "ns1")])
+    lonely = DependencyGraph.of([zone(A, "ns1", "ns2"), zone(B, "ns1")])
     assert causes([alert(A, "server-unreachable", "ns2")], lonely) == {(A, "ns2", "server-unreachable"): f"zone {A}"}
 
 
@@ -111,10 +111,14 @@ def test_each_receiver_that_takes_nothing_is_a_cause_of_its_own() -> None:
     """Not the vantage's: who hears of it is another, and two of them are two troubles."""
     alerts = [alert("", "receiver-failing", subject=name) for name in ("hook", "post")]
     alerts += [alert("", "configuration-refused"), alert("", "store-failing")]
-    assert sorted(map(str, fold(alerts, CHAIN).values())) == ["receiver hook", "receiver post", *["vantage local"] * 2]
+    assert sorted(map(str, root_causes(alerts, CHAIN).values())) == [
+        "receiver hook",
+        "receiver post",
+        *["vantage local"] * 2,
+    ]
 
 
-CHAIN = Topology.of(
+CHAIN = DependencyGraph.of(
     [zone(n, "ns1", "ns2", "ns3", upstream={"ns3": ("ns2",)}) for n in (A, B, C)] + [zone(D, "ns1", "ns2", "ns3")]
 )
 """ns1 feeds ns2, which feeds ns3; for zone d ns1 feeds both."""
@@ -132,7 +136,7 @@ def test_the_cause_is_sought_up_to_the_top() -> None:
 
 
 def test_a_server_with_two_upstreams_is_explained_only_when_both_fail_it() -> None:
-    both = Topology.of([zone(n, "ns1", "ns2", "ns3", upstream={"ns3": ("ns1", "ns2")}) for n in (A, B, C)])
+    both = DependencyGraph.of([zone(n, "ns1", "ns2", "ns3", upstream={"ns3": ("ns1", "ns2")}) for n in (A, B, C)])
     lags = [alert(name, "serial-stuck", "ns3") for name in (A, B, C)]
     one = [alert(name, "server-unreachable", "ns1") for name in (A, B, C)]
     two = [alert(name, "server-unreachable", "ns2") for name in (A, B, C)]
@@ -141,7 +145,7 @@ def test_a_server_with_two_upstreams_is_explained_only_when_both_fail_it() -> No
 
 
 def test_servers_that_feed_each_other_in_a_circle_end() -> None:
-    circle = Topology.of(
+    circle = DependencyGraph.of(
         [zone(A, "ns2", "ns3", primary=None, upstream={"ns2": ("ns3",), "ns3": ("ns2",)}), zone(B, "ns2", "ns3")]
     )
     alerts = [alert(A, "serial-stuck", "ns2"), alert(A, "serial-stuck", "ns3")]
@@ -154,8 +158,8 @@ def test_who_feeds_whom() -> None:
     assert CHAIN.feeders(A, "ns1") == ()
     assert CHAIN.feeders(A, "ns9") == ("ns1",)
     assert CHAIN.feeders("unknown.", "ns2") == ()
-    assert Topology.of([zone(A, "ns2", primary=None)]).feeders(A, "ns2") == ()
-    assert Topology.of([zone(A, "ns2", upstream={"ns2": ("ns2",)})]).feeders(A, "ns2") == ()
+    assert DependencyGraph.of([zone(A, "ns2", primary=None)]).feeders(A, "ns2") == ()
+    assert DependencyGraph.of([zone(A, "ns2", upstream={"ns2": ("ns2",)})]).feeders(A, "ns2") == ()
 
 
 def test_transfers_that_fail_where_tcp_is_dead_are_the_same_trouble() -> None:
@@ -188,7 +192,7 @@ def test_when_most_zones_are_not_checked_the_trouble_is_ours() -> None:
 @pytest.mark.parametrize("code", ["zone-not-served", "serial-late", "transfer-refused", "record-differs", "new-code"])
 def test_any_share_of_a_servers_zones_is_one_group(share: int, code: str) -> None:
     names = [f"z{n}.example." for n in range(100)]
-    topology = Topology.of([zone(name, "ns1", "ns2", "ns3") for name in names])
+    topology = DependencyGraph.of([zone(name, "ns1", "ns2", "ns3") for name in names])
     alerts = [alert(name, code, "ns2") for name in names[:share]]
     assert set(causes(alerts, topology).values()) == {"server ns2"}
 
@@ -201,13 +205,13 @@ def test_what_one_zone_has_at_several_servers_is_that_zones() -> None:
 
 def test_of_zones_that_are_bad_at_two_servers_each_server_is_a_group() -> None:
     names = [f"z{n}.example." for n in range(100)]
-    topology = Topology.of([zone(name, "ns1", "ns2", "ns3") for name in names])
+    topology = DependencyGraph.of([zone(name, "ns1", "ns2", "ns3") for name in names])
     alerts = [alert(name, "zone-not-served", each) for name in names[:45] for each in ("ns2", "ns3")]
     assert set(causes(alerts, topology).values()) == {"server ns2", "server ns3"}
 
 
 def test_two_servers_that_fail_for_all_of_few_zones_are_at_fault_each() -> None:
-    both = Topology.of([zone(name, "ns1", "ns2", "ns3") for name in (A, B)])
+    both = DependencyGraph.of([zone(name, "ns1", "ns2", "ns3") for name in (A, B)])
     alerts = [alert(name, "server-unreachable", each) for name in (A, B) for each in ("ns1", "ns2", "ns3")]
     assert set(causes(alerts, both).values()) == {"server ns1", "server ns2", "server ns3"}
 
@@ -228,7 +232,7 @@ def test_a_primary_that_is_cut_off_does_not_explain_a_serial_that_went_back() ->
 
 
 def test_a_server_that_does_not_serve_a_few_zones_explains_their_transfers_and_no_others() -> None:
-    many = Topology.of([zone(f"z{n}.example.", "ns1", "ns2") for n in range(100)])
+    many = DependencyGraph.of([zone(f"z{n}.example.", "ns1", "ns2") for n in range(100)])
     alerts = [alert(f"z{n}.example.", code, "ns2") for n in range(3) for code in ("zone-not-served", "transfer-failed")]
     alerts.append(alert("z9.example.", "serial-late", "ns2"))
     found = causes(alerts, many)
@@ -238,7 +242,7 @@ def test_a_server_that_does_not_serve_a_few_zones_explains_their_transfers_and_n
 
 def test_what_lags_behind_a_server_that_lags_shares_its_cause() -> None:
     lags = [alert(name, "serial-late", each, at=10) for name in (A, B) for each in ("ns2", "ns3")]
-    assert {str(cause) for cause in fold(lags, CHAIN).values()} == {"server ns2"}
+    assert {str(cause) for cause in root_causes(lags, CHAIN).values()} == {"server ns2"}
 
 
 def test_one_that_is_ahead_of_a_primary_that_went_back_stood_still() -> None:
@@ -249,23 +253,23 @@ def test_one_that_is_ahead_of_a_primary_that_went_back_stood_still() -> None:
 
 
 def test_nothing_has_no_cause() -> None:
-    assert fold([], FOUR) == {}
-    assert fold([], Topology()) == {}
+    assert root_causes([], FOUR) == {}
+    assert root_causes([], DependencyGraph()) == {}
 
 
 def test_a_server_listed_twice_in_a_zone_serves_it_once() -> None:
     twice = zone(A, "ns1", "ns2")
     twice = replace(twice, servers=(*twice.servers, server("ns2")))
-    assert Topology.of([twice]).served == {"ns1": 1, "ns2": 1}
+    assert DependencyGraph.of([twice]).served == {"ns1": 1, "ns2": 1}
 
 
 def test_zones_of_a_roll_are_counted_by_kind_as_they_would_be_one_by_one() -> None:
     zones = [zone(name, "ns1", "ns2") for name in (A, B, C)] + [zone(D, "ns2", "ns3", primary=None)]
-    roll = Roll.of(zones)
-    unused = Roll(roll.names, roll.kinds, (*roll.templates, Zone("", (Server("ns4"),))))
+    roll = ZoneTable.of(zones)
+    unused = ZoneTable(roll.names, roll.kinds, (*roll.templates, Zone("", (Server("ns4"),))))
     expected = {"ns1": 3, "ns2": 4, "ns3": 1}
     for known in (zones, roll, unused):
-        topology = Topology.of(known)
+        topology = DependencyGraph.of(known)
         assert topology.served == expected
         assert topology.zones == {one.name: one for one in zones}
         assert topology.feeders(A, "ns2") == ("ns1",)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alerting.model import DeliveryError, News, Notification, Secret
+from alerting.model import DeliveryError, IncidentEvent, Notification, Secret
 from alerting.notifiers.email import Notifier, Smtp, one_line, written
 from alerting.render import render
 from tests.alerting.certificates import certified
@@ -69,7 +69,7 @@ async def test_the_mail_as_it_arrives(opened: AsyncExitStack) -> None:
 
 async def test_a_specimen_says_so_in_a_header_too(opened: AsyncExitStack) -> None:
     server = await opened.enter_async_context(mailserver())
-    await notifier(server).send(render(replace(TELLING, news=News.TEST)))
+    await notifier(server).send(render(replace(TELLING, news=IncidentEvent.TEST)))
     assert server.taken[0].mail["X-Soawatch-Test"] == "yes"
     assert server.taken[0].mail["From"] == "soawatch@example.com"
 

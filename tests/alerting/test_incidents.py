@@ -7,50 +7,50 @@ from datetime import timedelta
 import pytest
 
 from alerting.incident_news import Rules, telling_id
-from alerting.incidents import Book, Kept, incident_id, review, update
+from alerting.incidents import IncidentUpdate, OpenIncidents, incident_id, review, update
 from alerting.model import (
     Alert,
     AlertKey,
     Cause,
     Change,
     Incident,
-    Line,
-    News,
+    IncidentEvent,
+    IncidentFinding,
+    OutboxMessage,
     Phase,
     Policy,
     Reason,
     Route,
     Severity,
-    Telling,
     Told,
     Transition,
 )
-from alerting.root_cause import Topology
+from alerting.root_cause import DependencyGraph
 from checks.model import Server, Zone
 from tests.alerting.stories import START, alert, minute, zone
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
 
 
-FOUR = Topology.of([zone(name, "ns1", "ns2", "ns3") for name in (A, B, C, D)])
+FOUR = DependencyGraph.of([zone(name, "ns1", "ns2", "ns3") for name in (A, B, C, D)])
 
 
 @dataclass
 class Desk:
     """Keeps the book through a story: what changes goes in, what is told comes out."""
 
-    topology: Topology = field(
-        default_factory=lambda: Topology.of([zone(n, "ns1", "ns2", "ns3") for n in (A, B, C, D)])
+    topology: DependencyGraph = field(
+        default_factory=lambda: DependencyGraph.of([zone(n, "ns1", "ns2", "ns3") for n in (A, B, C, D)])
     )
     routes: tuple[Route, ...] = ()
     receivers: tuple[str, ...] = ("oncall",)
     policy: Policy = field(default_factory=Policy)
     cadence: dict[str, timedelta] = field(default_factory=dict)
-    book: Book = field(default_factory=Book)
+    book: OpenIncidents = field(default_factory=OpenIncidents)
     standing: dict[AlertKey, Alert] = field(default_factory=dict)
     at: float = 0
 
-    def change(self, *changed: Alert, transitions: Iterable[Transition] = ()) -> Kept:
+    def change(self, *changed: Alert, transitions: Iterable[Transition] = ()) -> IncidentUpdate:
         """One batch, a minute after the one before."""
         self.at += 1
         known = [
@@ -68,7 +68,7 @@ class Desk:
             heard += said(self.take(review(self.book, self.standing, self.rules, minute(self.at))))
         return heard
 
-    def take(self, kept: Kept) -> Kept:
+    def take(self, kept: IncidentUpdate) -> IncidentUpdate:
         for each in kept.alerts:
             self.put(each)
         self.book = kept.book
@@ -100,7 +100,7 @@ class Desk:
         return incident
 
 
-def said(kept: Kept) -> list[str]:
+def said(kept: IncidentUpdate) -> list[str]:
     return [f"{t.receiver}: {t.news.removeprefix('incident.')} {t.incident.cause}" for t in kept.tellings]
 
 
@@ -123,7 +123,7 @@ def test_an_alert_that_fires_opens_an_incident_and_one_that_ends_resolves_it() -
         servers=("ns2",),
         opened_at=minute(1),
         began_at=START,
-        lines=(Line("serial-late", Severity.WARNING, A, "ns2", "192.0.2.2", "ns2 has serial-late", START),),
+        lines=(IncidentFinding("serial-late", Severity.WARNING, A, "ns2", "192.0.2.2", "ns2 has serial-late", START),),
         findings=1,
         worst=Severity.WARNING,
         told=Told(minute(1), Severity.WARNING, (A,), ("ns2",), ("serial-late",)),
@@ -146,14 +146,14 @@ def test_an_alert_that_fires_opens_an_incident_and_one_that_ends_resolves_it() -
 def test_what_is_pending_opens_nothing() -> None:
     desk = Desk()
     assert desk.move(Phase.PENDING, LATE) == []
-    assert desk.book == Book()
+    assert desk.book == OpenIncidents()
 
 
 def test_what_is_only_information_opens_nothing_and_nobody_hears_of_it() -> None:
     desk = Desk()
     assert desk.fire(alert(A, "ttl-differs", "ns2")) == []
     assert desk.end(alert(A, "ttl-differs", "ns2")) == []
-    assert desk.book == Book()
+    assert desk.book == OpenIncidents()
 
 
 def test_what_becomes_graver_than_information_opens_one() -> None:
@@ -360,7 +360,7 @@ def test_an_alert_of_an_incident_nobody_knows_is_taken_for_a_new_one() -> None:
 def test_after_a_restart_the_book_goes_on_where_it_was() -> None:
     desk = Desk()
     desk.fire(LATE)
-    again = Desk(book=Book(dict(desk.book.incidents)), standing=dict(desk.standing), at=100)
+    again = Desk(book=OpenIncidents(dict(desk.book.incidents)), standing=dict(desk.standing), at=100)
     assert again.fire(LATE) == []
     assert again.end(LATE) == [f"oncall: resolved zone {A}"]
 
@@ -444,7 +444,7 @@ def test_what_is_told_again_says_how_late_it_is_by_now() -> None:
     desk.put(replace(desk.standing[LATE.key], text="4 h behind"))
     kept = review(desk.book, desk.standing, desk.rules, minute(500))
     assert [line.text for telling in kept.tellings for line in telling.incident.lines] == ["4 h behind"]
-    assert review(desk.book, {}, desk.rules, minute(2)) == Kept(desk.book)
+    assert review(desk.book, {}, desk.rules, minute(2)) == IncidentUpdate(desk.book)
 
 
 # --- many ---
@@ -452,7 +452,7 @@ def test_what_is_told_again_says_how_late_it_is_by_now() -> None:
 
 def many(count: int, code: str = "server-unreachable") -> tuple[Desk, list[Alert]]:
     names = [f"z{n:05d}.example." for n in range(count)]
-    return Desk(topology=Topology.of([zone(name, "ns1", "ns2") for name in names])), [
+    return Desk(topology=DependencyGraph.of([zone(name, "ns1", "ns2") for name in names])), [
         alert(name, code, "ns2") for name in names
     ]
 
@@ -467,7 +467,7 @@ def test_ten_thousand_alerts_of_one_server_are_one_telling() -> None:
 
 
 def test_ten_thousand_troubles_of_their_own_are_as_many_incidents() -> None:
-    desk = Desk(topology=Topology())
+    desk = Desk(topology=DependencyGraph())
     assert len(desk.fire(*(alert(f"z{n}.example.", "serial-unordered") for n in range(10_000)))) == 10_000
     assert len(desk.book.incidents) == 10_000
 
@@ -486,14 +486,18 @@ def test_names_are_short_sortable_and_unique() -> None:
 
 def test_every_telling_has_a_name_of_its_own_without_dots() -> None:
     desk = Desk(receivers=("a", "b.c"))
-    tellings: list[Telling] = list(desk.change(LATE).tellings)
+    tellings: list[OutboxMessage] = list(desk.change(LATE).tellings)
     tellings += desk.change(OVERDUE).tellings
     tellings += review(desk.book, desk.standing, desk.rules, minute(1000)).tellings
     ids = [telling.id for telling in tellings]
     assert len(ids) == len(set(ids)) == 6
     assert not any("." in each for each in ids)
     assert ids[0] == telling_id(tellings[0].incident, "a")
-    assert [telling.news for telling in tellings[::2]] == [News.OPENED, News.WORSENED, News.REMINDED]
+    assert [telling.news for telling in tellings[::2]] == [
+        IncidentEvent.OPENED,
+        IncidentEvent.WORSENED,
+        IncidentEvent.REMINDED,
+    ]
 
 
 @pytest.mark.parametrize("phase", [Phase.FIRING, Phase.RECOVERING])
@@ -505,21 +509,21 @@ def test_a_batch_that_changes_nothing_tells_nothing(phase: Phase) -> None:
     assert kept.tellings == ()
     assert desk.only.recovering == (phase is Phase.RECOVERING)
     assert replace(desk.only, recovering=0, due_at=before.due_at) == before
-    assert desk.change() == Kept(desk.book)
+    assert desk.change() == IncidentUpdate(desk.book)
 
 
 def test_the_first_word_of_a_dead_server_counts_all_its_zones() -> None:
     """Its zones are swept one after the other: when the first alert fires the others are still pending."""
     zones = [f"z{number}.example." for number in range(40)]
-    topology = Topology.of(Zone(name, (Server("ns1"), Server("ns2")), "ns1") for name in zones)
+    topology = DependencyGraph.of(Zone(name, (Server("ns1"), Server("ns2")), "ns1") for name in zones)
     keys = [AlertKey(name, "reachable", "server-unreachable", "ns2") for name in zones]
     first = Alert(keys[0], Phase.FIRING, START, Severity.CRITICAL, "ns2 cannot be reached")
     rest = [Alert(key, Phase.PENDING, START, Severity.CRITICAL, "ns2 cannot be reached") for key in keys[1:]]
     elsewhere = AlertKey(zones[7], "soa-serial", "serial-late", "ns1")
     rest.append(Alert(elsewhere, Phase.PENDING, START, Severity.WARNING, "ns1 is behind"))
     rules = Rules(topology, receivers=["oncall"])
-    kept = update(Book(), {a.key: a for a in (first, *rest)}, [first], [], rules, START)
-    assert [t.news for t in kept.tellings] == [News.OPENED]
+    kept = update(OpenIncidents(), {a.key: a for a in (first, *rest)}, [first], [], rules, START)
+    assert [t.news for t in kept.tellings] == [IncidentEvent.OPENED]
     told = kept.tellings[0].incident
     assert told.zones == tuple(sorted(zones))
     assert told.findings == sum(line.count for line in told.lines) == len(zones)

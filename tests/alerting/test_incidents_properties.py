@@ -10,9 +10,20 @@ from hypothesis import strategies as st
 
 from alerting.alert_state import apply, withdraw
 from alerting.incident_news import Rules
-from alerting.incidents import Book, Kept, review, update
-from alerting.model import Alert, AlertKey, Incident, Line, News, Phase, Policy, Route, Severity, Telling
-from alerting.root_cause import Topology
+from alerting.incidents import IncidentUpdate, OpenIncidents, review, update
+from alerting.model import (
+    Alert,
+    AlertKey,
+    Incident,
+    IncidentEvent,
+    IncidentFinding,
+    OutboxMessage,
+    Phase,
+    Policy,
+    Route,
+    Severity,
+)
+from alerting.root_cause import DependencyGraph
 from alerting.routing import route
 from checks.model import Finding
 from monitor.store.codec import decode, encode
@@ -21,7 +32,7 @@ from tests.alerting.stories import START, finding, verdict, zone
 ZONES = ("a.example.", "b.example.", "c.example.", "d.example.")
 CODES = ("server-unreachable", "serial-late", "serial-overdue", "transfer-open", "ttl-differs")
 SERVERS = ("ns1", "ns2", "ns3")
-TOPOLOGY = Topology.of([zone(name, *SERVERS) for name in ZONES])
+TOPOLOGY = DependencyGraph.of([zone(name, *SERVERS) for name in ZONES])
 POLICY = Policy(grace=timedelta(minutes=1), settle=timedelta(minutes=1), remind=timedelta(minutes=10))
 RECEIVERS = ("all", "pager", "b-team", "ns3-team")
 ROUTES = (
@@ -51,8 +62,8 @@ class Life:
     """A monitor that keeps only what the store keeps, and everything it ever told."""
 
     standing: dict[AlertKey, Alert] = field(default_factory=dict)
-    book: Book = field(default_factory=Book)
-    told: list[Telling] = field(default_factory=list)
+    book: OpenIncidents = field(default_factory=OpenIncidents)
+    told: list[OutboxMessage] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     minute: int = 0
 
@@ -91,7 +102,7 @@ class Life:
         moved = [each for each in transitions if each is not None]
         self.take(update(self.book, self.standing, changed, moved, RULES, self.now))
 
-    def take(self, kept: Kept) -> None:
+    def take(self, kept: IncidentUpdate) -> None:
         for alert in kept.alerts:
             self.put(alert)
         self.book = kept.book
@@ -107,7 +118,7 @@ class Life:
     def restart(self) -> None:
         alerts = [decode(Alert, encode(alert)) for alert in self.standing.values()]
         self.standing = {alert.key: alert for alert in alerts}
-        self.book = Book({name: decode(Incident, encode(each)) for name, each in self.book.incidents.items()})
+        self.book = OpenIncidents({name: decode(Incident, encode(each)) for name, each in self.book.incidents.items()})
 
 
 def holds(life: Life) -> None:
@@ -121,17 +132,18 @@ def holds(life: Life) -> None:
     assert len({incident.cause for incident in life.book.incidents.values()}) == len(life.book.incidents)
     ids = [telling.id for telling in life.told]
     assert len(ids) == len(set(ids))
-    heard: dict[tuple[str, str], list[News]] = defaultdict(list)
+    heard: dict[tuple[str, str], list[IncidentEvent]] = defaultdict(list)
     for telling in life.told:
         heard[telling.incident.id, telling.receiver].append(telling.news)
     for (incident, receiver), news in heard.items():
         assert all(
-            (before is News.RESOLVED) == (each is News.OPENED) for before, each in pairwise([News.RESOLVED, *news])
+            (before is IncidentEvent.RESOLVED) == (each is IncidentEvent.OPENED)
+            for before, each in pairwise([IncidentEvent.RESOLVED, *news])
         )
         if incident in life.ended:
-            assert news[-1] is News.RESOLVED
+            assert news[-1] is IncidentEvent.RESOLVED
         else:
-            assert (news[-1] is not News.RESOLVED) == (receiver in life.book.incidents[incident].receivers)
+            assert (news[-1] is not IncidentEvent.RESOLVED) == (receiver in life.book.incidents[incident].receivers)
     for incident in life.book.incidents.values():
         members = [a for a in life.standing.values() if a.incident == incident.id]
         known = {receiver for name, receiver in heard if name == incident.id}
@@ -149,7 +161,7 @@ def holds(life: Life) -> None:
         assert incident.began_at <= incident.opened_at
 
 
-def stands(line: Line, members: list[Alert]) -> bool:
+def stands(line: IncidentFinding, members: list[Alert]) -> bool:
     """Recovering alerts stand, though their line says since when they are good."""
     return any((a.key.code, a.key.server) == (line.code, line.server) for a in members)
 

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.model import Cause, Incident, Line, News, Severity, Telling
+from alerting.model import Cause, Incident, IncidentEvent, IncidentFinding, OutboxMessage, Severity
 from alerting.render import as_data, headline, link, plain, render, shown_zone
 from tests.alerting.stories import START, minute
 
 IDN = "xn--bcher-kva.example."
 
-BEHIND = Line(
+BEHIND = IncidentFinding(
     "serial-late",
     Severity.WARNING,
     "example.org.",
@@ -73,8 +73,8 @@ OVER = replace(
 )
 
 
-def telling(incident: Incident = INCIDENT, news: News = News.OPENED, at: float = 2) -> Telling:
-    return Telling(f"{incident.id}-{incident.news}-0011aabb", "oncall", news, incident, minute(at))
+def telling(incident: Incident = INCIDENT, news: IncidentEvent = IncidentEvent.OPENED, at: float = 2) -> OutboxMessage:
+    return OutboxMessage(f"{incident.id}-{incident.news}-0011aabb", "oncall", news, incident, minute(at))
 
 
 OPENED_TEXT = """\
@@ -173,7 +173,7 @@ def test_what_is_read_when_it_opens() -> None:
 
 
 def test_what_is_read_when_it_is_over() -> None:
-    note = render(telling(OVER, News.RESOLVED, 33))
+    note = render(telling(OVER, IncidentEvent.RESOLVED, 33))
     assert note.subject == "[RESOLVED] example.org.: ns2 (192.0.2.2) is 22 min behind"
     assert note.text == RESOLVED_TEXT
 
@@ -181,13 +181,13 @@ def test_what_is_read_when_it_is_over() -> None:
 @pytest.mark.parametrize(
     ("news", "tag"),
     [
-        (News.OPENED, "[FIRING critical] "),
-        (News.REMINDED, "[STILL critical] "),
-        (News.WORSENED, "[WORSE critical] "),
-        (News.TEST, "[TEST] "),
+        (IncidentEvent.OPENED, "[FIRING critical] "),
+        (IncidentEvent.REMINDED, "[STILL critical] "),
+        (IncidentEvent.WORSENED, "[WORSE critical] "),
+        (IncidentEvent.TEST, "[TEST] "),
     ],
 )
-def test_the_subject_says_first_what_kind_of_news_it_is(news: News, tag: str) -> None:
+def test_the_subject_says_first_what_kind_of_news_it_is(news: IncidentEvent, tag: str) -> None:
     assert render(telling(DOWN, news)).subject.startswith(tag)
 
 
@@ -202,13 +202,13 @@ def test_a_server_that_fails_for_thousands_of_zones_is_one_line_with_a_count() -
 
 
 def test_a_reminder_says_for_how_long() -> None:
-    note = render(telling(INCIDENT, News.REMINDED, 242))
+    note = render(telling(INCIDENT, IncidentEvent.REMINDED, 242))
     assert "It is still so, 4 h 2 min after it began (2026-11-20 10:00:00 UTC).\n" in note.text
     assert "It is still so, 4 h 2 min after" in note.html
 
 
 def test_a_specimen_says_that_nothing_is_wrong() -> None:
-    note = render(telling(news=News.TEST))
+    note = render(telling(news=IncidentEvent.TEST))
     assert "This is a specimen. Nothing is wrong" in note.text
     assert "This is a specimen. Nothing is wrong" in note.html
 
@@ -325,12 +325,12 @@ def test_the_html_asks_nothing_of_anybody_and_keeps_to_the_readers_colours() -> 
 
 
 def test_the_html_says_what_the_text_says() -> None:
-    for told in (telling(), telling(OVER, News.RESOLVED, 33), telling(DOWN, News.WORSENED)):
+    for told in (telling(), telling(OVER, IncidentEvent.RESOLVED, 33), telling(DOWN, IncidentEvent.WORSENED)):
         note = render(told, "https://dns.example.com")
         for line in told.incident.lines:
             assert plain(line.text) in note.html
             assert plain(line.text) in note.text
-        assert ("It is over." in note.html) == (told.news is News.RESOLVED)
+        assert ("It is over." in note.html) == (told.news is IncidentEvent.RESOLVED)
         assert "soawatch, incident 20261120T100000-3f9a2c" in note.html
 
 

@@ -8,9 +8,20 @@ import pytest
 
 from alerting.headline import UNSERVED, changes, headline
 from alerting.incidents import update
-from alerting.model import Alert, Change, News, Phase, Policy, Reason, Route, Severity, Telling, Transition
+from alerting.model import (
+    Alert,
+    Change,
+    IncidentEvent,
+    OutboxMessage,
+    Phase,
+    Policy,
+    Reason,
+    Route,
+    Severity,
+    Transition,
+)
 from alerting.render import render
-from alerting.root_cause import Topology
+from alerting.root_cause import DependencyGraph
 from checks.model import Address, Server, Zone
 from tests.alerting.stories import ADDRESSES, alert, minute, zone
 from tests.alerting.test_incidents import Desk, said
@@ -25,7 +36,7 @@ def zones(count: int) -> list[str]:
 
 
 def on(names: list[str], *servers: str) -> Desk:
-    return Desk(topology=Topology.of([zone(name, *servers) for name in names]))
+    return Desk(topology=DependencyGraph.of([zone(name, *servers) for name in names]))
 
 
 def down(names: list[str], server: str, code: str = DEAD, at: float = 0) -> list[Alert]:
@@ -38,7 +49,7 @@ class Ear:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.tellings: list[Telling] = []
+        self.tellings: list[OutboxMessage] = []
         take = desk.take
 
         def heard(kept):  # type: ignore[no-untyped-def]
@@ -138,7 +149,7 @@ def test_a_zone_that_might_be_lost_is_no_news_before_that_is_certain() -> None:
 
 def test_a_hidden_server_and_a_late_one_do_not_count_as_left_or_gone() -> None:
     hidden = Zone(A, (Server("ns1", (ADDRESSES["ns1"],), hidden=True), Server("ns2", (ADDRESSES["ns2"],))), "ns1")
-    desk = Desk(topology=Topology.of([hidden]))
+    desk = Desk(topology=DependencyGraph.of([hidden]))
     desk.fire(*down([A], "ns2"))
     assert desk.only.unserved == (A,)
     desk = on([A], "ns1", "ns2")
@@ -149,7 +160,7 @@ def test_a_hidden_server_and_a_late_one_do_not_count_as_left_or_gone() -> None:
 def test_a_server_is_gone_only_with_all_of_its_addresses() -> None:
     first, second = Address("192.0.2.1"), Address("2001:db8::1")
     both = Zone(A, (Server("ns1", (first, second)),), "ns1")
-    desk = Desk(topology=Topology.of([both]))
+    desk = Desk(topology=DependencyGraph.of([both]))
     four = alert(A, DEAD, "ns1")
     desk.fire(four)
     assert desk.only.unserved == ()
@@ -164,7 +175,7 @@ def test_what_recovers_serves_again_and_zones_that_left_the_plan_are_not_counted
     assert desk.only.unserved == (A,)
     desk.move(Phase.RECOVERING, replace(gone, good_since=minute(3)))
     assert desk.only.unserved == ()
-    desk.topology = Topology()
+    desk.topology = DependencyGraph()
     desk.move(Phase.FIRING, gone)
     assert desk.only.unserved == ()
 
@@ -339,7 +350,7 @@ def test_when_the_critical_part_is_over_the_pager_is_released_and_the_severity_c
     tellings = list(ear.tellings)
     assert ear.subjects("chat") == ["[BETTER warning] a.example.: the critical part is over"]
     (released,) = [each for each in tellings if each.receiver == "pager"]
-    assert released.news is News.RESOLVED
+    assert released.news is IncidentEvent.RESOLVED
     shown = render(released)
     assert shown.subject == "[RESOLVED] a.example.: what you were told of is over"
     assert "The rest goes on: warning, 1 zone." in shown.text
@@ -422,7 +433,7 @@ def test_what_is_counted_and_listed_in_one_body_is_the_same() -> None:
 
 def test_the_gravest_stands_first_alike_is_folded_and_nothing_critical_is_cut() -> None:
     names = zones(300)
-    many = Topology.of([zone(name, "ns1", "ns2", "ns3") for name in names])
+    many = DependencyGraph.of([zone(name, "ns1", "ns2", "ns3") for name in names])
     desk = Desk(topology=many)
     codes = [f"made-up-{n:02d}" for n in range(30)]
     soft = [alert(names[0], code, "ns2", severity=Severity.WARNING) for code in codes]
@@ -627,7 +638,7 @@ def test_what_changed_is_said_in_sentences(change: Change, sentences: list[str],
     desk.fire(*down([A, B], "ns2", "serial-late"))
     incident = replace(desk.only, change=change, unserved=(A, B)[: change.unserved])
     assert list(changes(incident)) == sentences
-    assert headline(incident, News.IMPROVED) == subject
+    assert headline(incident, IncidentEvent.IMPROVED) == subject
     assert list(changes(desk.only)) == []
 
 

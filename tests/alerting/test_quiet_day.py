@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alerting.model import Alert, Incident, News, Policy, Severity, Telling, Transition
-from alerting.root_cause import Topology
+from alerting.model import Alert, Incident, IncidentEvent, OutboxMessage, Policy, Severity, Transition
+from alerting.root_cause import DependencyGraph
 from checks.base import Check
-from checks.model import Address, Observation, Outcome, Query, Round, Server, Shape, Soa, Transport, Zone
+from checks.model import Address, Observation, Outcome, Query, Server, Shape, Soa, Transport, Zone, ZonePoll
 from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
-from checks.zone_state.model import Ledger
-from monitor.state.memory import Memory
-from monitor.state.pipeline import Plan, handle, reminders
+from checks.zone_state.model import ZoneState
+from monitor.state.memory import MonitorState
+from monitor.state.pipeline import MonitoringPlan, handle, reminders
 from monitor.state.ports import Remembered
 from monitor.store.codec import decode, encode
 from tests.alerting.stories import START
@@ -115,7 +115,7 @@ class Watch:
     """What became of the day."""
 
     transitions: list[Transition] = field(default_factory=list)
-    tellings: list[Telling] = field(default_factory=list)
+    tellings: list[OutboxMessage] = field(default_factory=list)
     rounds: int = 0
     lost: int = 0
     pending: int = 0
@@ -157,11 +157,11 @@ def calendar(zones: list[Zone], dice: random.Random) -> Iterator[Turn]:
             last = second
 
 
-def restarted(memory: Memory) -> Memory:
+def restarted(memory: MonitorState) -> MonitorState:
     """What a restart leaves: the ledgers, alerts and open incidents, as text on a disk."""
-    return Memory.of(
+    return MonitorState.of(
         Remembered(
-            ledgers={name: decode(Ledger, encode(each)) for name, each in memory.ledgers.items()},
+            ledgers={name: decode(ZoneState, encode(each)) for name, each in memory.ledgers.items()},
             alerts={each.key: each for each in (decode(Alert, encode(a)) for a in memory.standing.values())},
             incidents={name: decode(Incident, encode(each)) for name, each in memory.book.incidents.items()},
         )
@@ -182,14 +182,14 @@ def look(turn: Turn, servers: Nameservers) -> tuple[tuple[Observation, ...], dat
 def live(servers: Nameservers, dice: random.Random) -> Watch:
     watched = zones()
     print(f"seed {SEED}: {servers.plan(watched)} changes")
-    plan = Plan(
+    plan = MonitoringPlan(
         zones={zone.name: zone for zone in watched},
         checks={check.name: check for check, _ in CHECKS},
-        topology=Topology.of(watched),
+        topology=DependencyGraph.of(watched),
         policy=Policy(),
         receivers=("oncall",),
     )
-    memory, watch = Memory(), Watch()
+    memory, watch = MonitorState(), Watch()
     for turn in calendar(watched, dice):
         if turn.afresh:
             memory = restarted(memory)
@@ -197,7 +197,7 @@ def live(servers: Nameservers, dice: random.Random) -> Watch:
         seen, at = look(turn, servers)
         watch.rounds += 1
         watch.lost += sum(each.outcome is Outcome.TIMEOUT for each in seen)
-        round = Round(turn.zone.name, turn.check.name, at, turn.cadence, seen)
+        round = ZonePoll(turn.zone.name, turn.check.name, at, turn.cadence, seen)
         commit, _ = handle(memory, [round], plan, at)
         watch.transitions += commit.transitions
         watch.tellings += commit.tellings
@@ -224,7 +224,7 @@ def test_the_same_day_with_one_frozen_secondary_is_one_incident() -> None:
     watch = live(Nameservers(dice, frozen="ns3"), dice)
     heard = [(telling.news, str(telling.incident.cause)) for telling in watch.tellings]
     print(f"{len(watch.transitions)} transitions; heard: {heard}")
-    assert [news for news, _ in heard].count(News.OPENED) == 1
+    assert [news for news, _ in heard].count(IncidentEvent.OPENED) == 1
     assert heard[-1][1] == "server ns3"
     assert {telling.incident.id for telling in watch.tellings} == {watch.tellings[0].incident.id}
     assert {transition.key.server for transition in watch.transitions} == {"ns3"}
@@ -236,6 +236,6 @@ def test_the_same_day_with_one_frozen_secondary_is_one_incident() -> None:
     noon = START + DAY / 2
     assert noon < watch.tellings[0].at < noon + timedelta(minutes=45)
     news = [each for each, _ in heard]
-    assert news.count(News.WORSENED) <= 3, "once per code, and once from a zone to the server"
-    assert 2 <= news.count(News.REMINDED) <= 3, "every four hours of the twelve that are left"
-    assert news.count(News.RESOLVED) == 0
+    assert news.count(IncidentEvent.WORSENED) <= 3, "once per code, and once from a zone to the server"
+    assert 2 <= news.count(IncidentEvent.REMINDED) <= 3, "every four hours of the twelve that are left"
+    assert news.count(IncidentEvent.RESOLVED) == 0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from alerting.alert_state import MOVES, advance, apply, due, recheck, withdraw
 from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Severity
-from checks.model import Finding, Health, Unsure
+from checks.model import Finding, Health, Inconclusive
 from tests.alerting.stories import ADDRESSES, SIGNS, START, finding, key, minute, verdict
 
 POLICY = Policy(grace=timedelta(minutes=2), settle=timedelta(minutes=2))
@@ -168,7 +168,7 @@ def told(looks: dict[float, object], alerts: dict[AlertKey, Alert] | None = None
     return alerts
 
 
-def behind(*servers: str, unsure: tuple[Unsure, ...] = (), text: str = "") -> object:
+def behind(*servers: str, unsure: tuple[Inconclusive, ...] = (), text: str = "") -> object:
     return lambda at: verdict("example.org.", at, *(finding("serial-late", s, text) for s in servers), unsure=unsure)
 
 
@@ -220,7 +220,7 @@ def test_fired_and_resolved_come_with_the_verdict() -> None:
 def test_only_what_was_decided_is_good() -> None:
     """ns2 and ns3 were late; now ns2 is silent, ns3 has caught up."""
     alerts = told({0: behind("ns2", "ns3"), 1: behind("ns2", "ns3"), 2: behind("ns2", "ns3")})
-    unsure = (Unsure("ns2", why="silent"),)
+    unsure = (Inconclusive("ns2", why="silent"),)
     alerts = told({3: behind(unsure=unsure)}, alerts)
     assert {each.key.server: each.phase for each in alerts.values()} == {
         "ns2": Phase.FIRING,
@@ -231,7 +231,7 @@ def test_only_what_was_decided_is_good() -> None:
 def test_an_unsure_subject_covers_that_subject_only() -> None:
     found = [finding("record-differs", "ns2", subject=each) for each in ("www A", "www AAAA")]
     alerts = told({at: lambda at: verdict("example.org.", at, *found) for at in range(3)})
-    unsure = [Unsure("ns2", ADDRESSES["ns2"], "www A")]
+    unsure = [Inconclusive("ns2", ADDRESSES["ns2"], "www A")]
     alerts = told({3: lambda at: verdict("example.org.", at, unsure=unsure)}, alerts)
     assert {each.key.subject: each.phase for each in alerts.values()} == {
         "www A": Phase.FIRING,
@@ -242,7 +242,7 @@ def test_an_unsure_subject_covers_that_subject_only() -> None:
 def test_a_finding_about_the_whole_zone_is_good_when_it_is_gone() -> None:
     whole = Finding("serial-unordered", "1 and 2147483649 have no order")
     alerts = told({at: lambda at: verdict("example.org.", at, whole) for at in range(3)})
-    alerts = told({3: behind(unsure=(Unsure("ns2"),))}, alerts)
+    alerts = told({3: behind(unsure=(Inconclusive("ns2"),))}, alerts)
     assert [each.phase for each in alerts.values()] == [Phase.RECOVERING]
 
 
@@ -278,7 +278,7 @@ SAID = {
     "+": behind(),
     "-": behind("ns2"),
     "=": behind("ns2", "ns3"),
-    "~": behind("ns3", unsure=(Unsure("ns2", ADDRESSES["ns2"]),)),
+    "~": behind("ns3", unsure=(Inconclusive("ns2", ADDRESSES["ns2"]),)),
     "?": blind,
 }
 

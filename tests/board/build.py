@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 
 from checks.model import Address, Server, Zone
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.state.status import ZoneStatus
-from monitor.state.zone_index import Board
+from monitor.state.zone_index import ZoneIndex
 from tests.web.build import NOW
 
 
-def board_of(pictures: Iterable[ZoneStatus]) -> Board:
+def board_of(pictures: Iterable[ZoneStatus]) -> ZoneIndex:
     seen = {picture.name: picture for picture in pictures}
-    board = Board(Roll.of(zone_of(picture) for picture in seen.values()), seen.__getitem__)
+    board = ZoneIndex(ZoneTable.of(zone_of(picture) for picture in seen.values()), seen.__getitem__)
     for picture in seen.values():
         note(board, picture)
     looked = [a.looked for picture in seen.values() for a in picture.addresses if a.looked]
@@ -20,7 +20,7 @@ def board_of(pictures: Iterable[ZoneStatus]) -> Board:
     return board
 
 
-def note(board: Board, picture: ZoneStatus) -> None:
+def note(board: ZoneIndex, picture: ZoneStatus) -> None:
     states = [address.state for address in picture.addresses]
     board.note(picture.name, picture.health, states, picture.findings, picture.since or NOW)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitor.probe.message.names import unicode
 from monitor.state.column_search import MISS
-from monitor.state.search import KEPT, SLICE, Seek, wanted
+from monitor.state.search import KEPT, SLICE, NameSearch, wanted
 
 NAMES = ("bank.example.", "xn--bcher-kva.example.", "xn--fiqs8s.", "zz.", "2.0.192.in-addr.arpa.")
 
@@ -15,20 +15,20 @@ NAMES = ("bank.example.", "xn--bcher-kva.example.", "xn--fiqs8s.", "zz.", "2.0.1
 @given(st.text(alphabet="abü中.xn-2zZ ", min_size=1, max_size=4))
 def test_a_mask_tells_who_holds_the_text(text: str) -> None:
     sought = wanted(text)
-    mask = asyncio.run(Seek(NAMES).mask(sought))
+    mask = asyncio.run(NameSearch(NAMES).mask(sought))
     holds = [sought in name or sought in unicode(name).casefold() for name in NAMES]
     assert mask == bytes(0 if there else MISS for there in holds)
 
 
 async def test_long_lists_are_searched_to_their_end() -> None:
     names = [f"z{number:06}." for number in range(SLICE + 1)]
-    mask = await Seek(names).mask(names[-1])
+    mask = await NameSearch(names).mask(names[-1])
     assert mask.count(0) == 1
     assert mask[-1] == 0
 
 
 async def test_the_latest_answers_are_remembered() -> None:
-    seek = Seek(NAMES)
+    seek = NameSearch(NAMES)
     first = await seek.mask("a")
     for number in range(KEPT - 1):
         await seek.mask(str(number))
@@ -40,7 +40,7 @@ async def test_the_latest_answers_are_remembered() -> None:
 
 
 async def test_many_at_once_are_answered_one_after_the_other() -> None:
-    seek = Seek(NAMES)
+    seek = NameSearch(NAMES)
     one, other, again = await asyncio.gather(seek.mask("zz"), seek.mask("bank"), seek.mask("zz"))
     assert (one.find(0), other.find(0)) == (3, 0)
     assert again is one

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from alerting.model import Severity
 from checks.codes import CODES
 from checks.model import Address, Health, Server, Zone
-from checks.model.zone_table import Roll, difference
+from checks.model.zone_table import ZoneTable, difference
 from checks.zone_state.address_status import STATES
 from monitor.probe.message.names import unicode
-from monitor.state.drawn_zones import Pictures
+from monitor.state.drawn_zones import DrawnZones
 from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus
-from monitor.state.zone_index import Board
+from monitor.state.zone_index import ZoneIndex
 from monitor.web.redaction import public_zone, veil
 from tests.web.build import NOW, ago, finding
 
@@ -33,7 +33,7 @@ FOUND = ("serial-overdue", "no-answer", "tcp-unreachable", "ttl-differs", "trans
 
 lineups = st.lists(st.sampled_from(SERVERS), max_size=3, unique_by=lambda server: server.name).map(tuple)
 plans = st.dictionaries(st.sampled_from(NAMES), lineups).map(
-    lambda zones: Roll.of(Zone(name, servers) for name, servers in zones.items())
+    lambda zones: ZoneTable.of(Zone(name, servers) for name, servers in zones.items())
 )
 
 
@@ -71,16 +71,16 @@ def unknown(zone: Zone) -> ZoneStatus:
 class Both:
     """A board, and the pictures it draws from."""
 
-    def __init__(self, roll: Roll[Zone]) -> None:
+    def __init__(self, roll: ZoneTable[Zone]) -> None:
         self.seen = {name: unknown(roll[name]) for name in roll}
-        self.board = Board(roll, lambda name: self.seen[name])
+        self.board = ZoneIndex(roll, lambda name: self.seen[name])
 
     def note(self, picture: ZoneStatus) -> None:
         self.seen[picture.name] = picture
         states = [address.state for address in picture.addresses]
         self.board.note(picture.name, picture.health, states, picture.findings, NOW)
 
-    def use(self, roll: Roll[Zone]) -> None:
+    def use(self, roll: ZoneTable[Zone]) -> None:
         change = difference(self.board.roll, roll)
         for zone in map(roll.__getitem__, roll):
             before = self.seen.get(zone.name)
@@ -96,9 +96,9 @@ class Both:
         self.board.use(roll, change.was)
 
     def agree(self) -> None:
-        asyncio.run(alike(self.board.zones(), Pictures(self.seen.values())))
+        asyncio.run(alike(self.board.zones(), DrawnZones(self.seen.values())))
         veiling = partial(public_zone, cover=veil(self.board.zones().places()))
-        asyncio.run(alike(self.board.zones().veiled(veiling), Pictures(self.seen.values()).veiled(veiling)))
+        asyncio.run(alike(self.board.zones().veiled(veiling), DrawnZones(self.seen.values()).veiled(veiling)))
 
 
 async def alike(board: Zones, drawn: Zones) -> None:
@@ -127,7 +127,7 @@ def told(servers: Mapping[str, ServerTally]) -> object:
 
 
 @given(plans, st.data())
-def test_a_board_says_what_its_pictures_say(roll: Roll[Zone], data: st.DataObject) -> None:
+def test_a_board_says_what_its_pictures_say(roll: ZoneTable[Zone], data: st.DataObject) -> None:
     both = Both(roll)
     both.agree()
     for _ in range(data.draw(st.integers(0, 6)) if len(roll) else 0):
@@ -141,8 +141,8 @@ def test_a_board_says_what_its_pictures_say(roll: Roll[Zone], data: st.DataObjec
     both.agree()
 
 
-def roll(*names: str, servers: Iterable[Server] = SERVERS[1:3]) -> Roll[Zone]:
-    return Roll.of(Zone(name, tuple(servers)) for name in names)
+def roll(*names: str, servers: Iterable[Server] = SERVERS[1:3]) -> ZoneTable[Zone]:
+    return ZoneTable.of(Zone(name, tuple(servers)) for name in names)
 
 
 def test_since_when_it_is_so_moves_with_the_health_alone() -> None:

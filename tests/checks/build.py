@@ -13,23 +13,23 @@ from checks.base import Check
 from checks.evaluation import judge
 from checks.model import (
     Address,
+    CheckResult,
     Health,
     Observation,
     Outcome,
     Query,
-    Round,
     RrSet,
     Server,
     Shape,
     Soa,
     TransferResult,
     Transport,
-    Verdict,
     Zone,
+    ZonePoll,
 )
 from checks.soa_serial import SoaSerial
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import lag, see
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import lag, updated
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -109,8 +109,8 @@ def pulled(asked: Query, result: TransferResult, at: datetime = NOON, **fields: 
 
 def gather(
     zone: Zone, check: str, *observations: Observation, at: datetime = NOON, cadence: timedelta = MINUTE
-) -> Round:
-    return Round(zone.name, check, at, cadence, observations)
+) -> ZonePoll:
+    return ZonePoll(zone.name, check, at, cadence, observations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,9 @@ class Page:
     """One look of a story: the round, the ledger after it, and what soa-serial says."""
 
     at: datetime
-    round: Round
-    ledger: Ledger
-    verdict: Verdict
+    round: ZonePoll
+    ledger: ZoneState
+    verdict: CheckResult
 
     @property
     def codes(self) -> set[tuple[str, str | None]]:
@@ -148,14 +148,14 @@ def places(zone: Zone) -> Mapping[str, tuple[str, int]]:
     }
 
 
-def look(zone: Zone, at: datetime, soa: Soa = SOA, cadence: timedelta = MINUTE, **tokens: str | int) -> Round:
+def look(zone: Zone, at: datetime, soa: Soa = SOA, cadence: timedelta = MINUTE, **tokens: str | int) -> ZonePoll:
     """A round of soa-serial in which each address does what its token says."""
     return looked(zone, tokens, at, soa, cadence)
 
 
 def looked(
     zone: Zone, tokens: Mapping[str, str | int], at: datetime, soa: Soa = SOA, cadence: timedelta = MINUTE
-) -> Round:
+) -> ZonePoll:
     names = places(zone)
     order = sorted(tokens, key=lambda name: names[name][0] == zone.primary)
     every = (
@@ -173,19 +173,19 @@ def story(
     soa: Soa = SOA,
     start: datetime = NOON,
     every: timedelta = MINUTE,
-    ledger: Ledger | None = None,
+    ledger: ZoneState | None = None,
     check: Check | None = None,
 ) -> list[Page]:
     """One page per look. ``does`` holds the tokens of each address; ``10*3`` is three looks at 10."""
     columns = {name: list(_tokens(text)) for name, text in does.items()}
     length = max(len(column) for column in columns.values())
     assert all(len(column) == length for column in columns.values()), {n: len(c) for n, c in columns.items()}
-    known = ledger or Ledger(zone.name)
+    known = ledger or ZoneState(zone.name)
     pages = []
     for number in range(length):
         at = start + number * every
         round = looked(zone, {name: column[number] for name, column in columns.items()}, at, soa, every)
-        known = see(known, zone, round)
+        known = updated(known, zone, round)
         pages.append(Page(at, round, known, judge(check or SoaSerial(), zone, round, known)))
     return pages
 
@@ -196,5 +196,5 @@ def _tokens(text: str) -> Iterator[str]:
         yield from [one] * int(times or 1)
 
 
-def codes(verdict: Verdict) -> set[tuple[str, str | None]]:
+def codes(verdict: CheckResult) -> set[tuple[str, str | None]]:
     return {(finding.code, finding.server) for finding in verdict.findings}

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from checks.evaluation import judge
-from checks.model import Round
+from checks.model import ZonePoll
 from checks.soa_serial import SoaSerial
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import see
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import updated
 from tests.checks.build import NOON, gather, query, seen, server, zone
 from tests.checks.test_ledger import rebuilt
 
@@ -77,7 +77,7 @@ def day(weather: Weather, seed: int) -> set[tuple[str, str | None]]:
     def serves(name: str, machine: int, at: datetime) -> int:
         return farm[name][machine].serves(NOON if name == weather.frozen else at)
 
-    ledger, said = Ledger(where.name), set()
+    ledger, said = ZoneState(where.name), set()
     for number in range(DAY):
         at = NOON + number * LOOK + timedelta(seconds=rng.uniform(0, 3))
         observations = []
@@ -87,8 +87,8 @@ def day(weather: Weather, seed: int) -> set[tuple[str, str | None]]:
             token = f"{serves(one.name, machine, at)}" + (f"@m{machine}" if weather.named else "")
             asked = query(where, one.name, place=one.addresses.index(address), identify=True)
             observations.append(seen(asked, "-" if rng.random() < weather.loss else token, at))
-        round: Round = gather(where, "soa-serial", *observations, at=at, cadence=LOOK)
-        ledger = see(rebuilt(ledger) if rng.random() < 0.01 else ledger, where, round)
+        round: ZonePoll = gather(where, "soa-serial", *observations, at=at, cadence=LOOK)
+        ledger = updated(rebuilt(ledger) if rng.random() < 0.01 else ledger, where, round)
         said |= {(finding.code, finding.server) for finding in judge(SoaSerial(), where, round, ledger).findings}
     return said
 

@@ -6,8 +6,18 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.evaluation import judge
-from checks.model import Finding, Health, Observation, Query, Round, Undecided, Unsure, Verdict, Zone
-from checks.zone_state.model import Ledger
+from checks.model import (
+    CheckInconclusive,
+    CheckResult,
+    Finding,
+    Health,
+    Inconclusive,
+    Observation,
+    Query,
+    Zone,
+    ZonePoll,
+)
+from checks.zone_state.model import ZoneState
 from tests.checks.build import NOON, look, zone
 
 PAIR = zone()
@@ -18,7 +28,7 @@ NS1, NS2 = (one.addresses[0] for one in PAIR.servers)
 class Says:
     """A check that says what the test wants."""
 
-    what: Callable[[], Iterable[Finding | Unsure]]
+    what: Callable[[], Iterable[Finding | Inconclusive]]
 
     name: ClassVar[str] = "says"
     codes: ClassVar[tuple[str, ...]] = ()
@@ -30,22 +40,22 @@ class Says:
     def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         return ()
 
-    def judge(self, zone: Zone, round: Round, ledger: Ledger) -> Iterable[Finding | Unsure]:
+    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterable[Finding | Inconclusive]:
         return self.what()
 
 
-def judged(*what: Finding | Unsure) -> Verdict:
-    return judge(Says(lambda: what), PAIR, look(PAIR, NOON, ns1=10, ns2=10), Ledger(PAIR.name))
+def judged(*what: Finding | Inconclusive) -> CheckResult:
+    return judge(Says(lambda: what), PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name))
 
 
 def test_nothing_to_say_is_good() -> None:
-    assert judged() == Verdict("example.com.", "says", NOON, Health.GOOD)
+    assert judged() == CheckResult("example.com.", "says", NOON, Health.GOOD)
 
 
 def test_any_finding_is_bad_whatever_its_severity() -> None:
     info = Finding("ttl-differs", "text", "ns2", NS2)
     assert judged(info).health is Health.BAD
-    assert judged(info, Unsure("ns1"), Unsure("ns2")).health is Health.BAD
+    assert judged(info, Inconclusive("ns1"), Inconclusive("ns2")).health is Health.BAD
 
 
 def test_findings_are_told_once_and_in_order() -> None:
@@ -62,37 +72,37 @@ def test_findings_are_told_once_and_in_order() -> None:
 
 
 def test_unsure_of_everything_is_unknown_unsure_of_something_is_not() -> None:
-    one, other = Unsure("ns1", NS1, why="silent"), Unsure("ns2", why="gone")
+    one, other = Inconclusive("ns1", NS1, why="silent"), Inconclusive("ns2", why="gone")
     assert judged(one, one).unsure == (one,)
     assert judged(one).health is Health.GOOD
-    assert judged(one, other) == Verdict("example.com.", "says", NOON, Health.UNKNOWN, (), (one, other), "silent")
-    assert judged(one, Unsure("ns2", NS2, "www A")).health is Health.GOOD
+    assert judged(one, other) == CheckResult("example.com.", "says", NOON, Health.UNKNOWN, (), (one, other), "silent")
+    assert judged(one, Inconclusive("ns2", NS2, "www A")).health is Health.GOOD
 
 
 def test_nothing_asked_is_unknown() -> None:
-    empty = Round(PAIR.name, "says", NOON, timedelta(minutes=1), ())
-    verdict = judge(Says(lambda: ()), PAIR, empty, Ledger(PAIR.name))
+    empty = ZonePoll(PAIR.name, "says", NOON, timedelta(minutes=1), ())
+    verdict = judge(Says(lambda: ()), PAIR, empty, ZoneState(PAIR.name))
     assert (verdict.health, verdict.why) == (Health.UNKNOWN, "nothing was asked")
 
 
-def undecided(*why: str) -> Iterator[Finding | Unsure]:
+def undecided(*why: str) -> Iterator[Finding | Inconclusive]:
     yield Finding("a", "said before it was undecided")
-    raise Undecided(*why)
+    raise CheckInconclusive(*why)
 
 
-def broken() -> Iterator[Finding | Unsure]:
+def broken() -> Iterator[Finding | Inconclusive]:
     yield Finding("a", "said before it broke")
     raise KeyError("ns7")
 
 
 def test_undecided_is_unknown() -> None:
     round = look(PAIR, NOON, ns1=10, ns2=10)
-    verdict = judge(Says(lambda: undecided("no serial")), PAIR, round, Ledger(PAIR.name))
-    assert verdict == Verdict("example.com.", "says", NOON, Health.UNKNOWN, (), (), "no serial")
-    assert judge(Says(undecided), PAIR, round, Ledger(PAIR.name)).why == "undecided"
+    verdict = judge(Says(lambda: undecided("no serial")), PAIR, round, ZoneState(PAIR.name))
+    assert verdict == CheckResult("example.com.", "says", NOON, Health.UNKNOWN, (), (), "no serial")
+    assert judge(Says(undecided), PAIR, round, ZoneState(PAIR.name)).why == "undecided"
 
 
 def test_a_defect_accuses_nobody_and_is_marked() -> None:
-    verdict = judge(Says(broken), PAIR, look(PAIR, NOON, ns1=10, ns2=10), Ledger(PAIR.name))
+    verdict = judge(Says(broken), PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name))
     assert (verdict.health, verdict.findings, verdict.failed) == (Health.UNKNOWN, (), True)
     assert verdict.why == "check failed: KeyError: 'ns7'"

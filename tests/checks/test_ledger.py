@@ -10,8 +10,16 @@ import pytest
 
 from checks.common.versions import MOST
 from checks.model import Address, Transport, Zone
-from checks.zone_state.model import Doubt, Ledger, Propagation, RunChange, Space, Standing, Version
-from checks.zone_state.update import LEFT, behind_since, changes, lag, see, space_of, standing_of
+from checks.zone_state.model import (
+    AddressState,
+    Propagation,
+    SerialGroup,
+    StateChange,
+    UnconfirmedSerial,
+    Version,
+    ZoneState,
+)
+from checks.zone_state.update import LEFT, behind_since, changes, lag, space_of, standing_of, updated
 from tests.checks.build import MINUTE, NOON, SOA, gather, look, looked, query, seen, server, story, zone
 
 PAIR = zone()
@@ -52,7 +60,7 @@ def test_lag_is_unknown_while_silent_and_right_again_afterwards() -> None:
 
 
 def test_lag_is_unknown_where_nothing_is_known() -> None:
-    empty = Ledger(PAIR.name)
+    empty = ZoneState(PAIR.name)
     assert lag(empty, "ns1", NS1, NOON) is None
     assert behind_since(empty, "ns1", NS1) is None
     page = story(PAIR, {"ns1": "-", "ns2": "-"})[0]
@@ -157,18 +165,18 @@ def test_no_estimate_without_a_soa_or_a_sync() -> None:
 
 
 def test_the_soa_is_the_primarys_and_follows_its_timers_without_a_new_serial() -> None:
-    ledger = see(Ledger(PAIR.name), PAIR, look(PAIR, NOON, ns2=10, ns1=10))
-    ttl = see(ledger, PAIR, look(PAIR, after(1), replace(SOA, ttl=7), ns2=10, ns1=10))
+    ledger = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns2=10, ns1=10))
+    ttl = updated(ledger, PAIR, look(PAIR, after(1), replace(SOA, ttl=7), ns2=10, ns1=10))
     assert ttl == ledger
-    slower = see(ledger, PAIR, look(PAIR, after(1), replace(SOA, refresh=7200), ns2=10, ns1=10))
+    slower = updated(ledger, PAIR, look(PAIR, after(1), replace(SOA, refresh=7200), ns2=10, ns1=10))
     assert slower.spaces[0].soa == replace(SOA, serial=10, refresh=7200)
     bare = replace(ledger, spaces=(replace(ledger.spaces[0], soa=None),))
-    assert see(bare, PAIR, look(PAIR, after(1), ns2=10, ns1=10)) == ledger
+    assert updated(bare, PAIR, look(PAIR, after(1), ns2=10, ns1=10)) == ledger
 
 
 def test_the_soa_without_a_primary_is_that_of_the_first_to_serve_the_reference() -> None:
     equals = zone(primary=None)
-    ledger = see(Ledger(PAIR.name), equals, look(equals, NOON, ns1=9, ns2=10))
+    ledger = updated(ZoneState(PAIR.name), equals, look(equals, NOON, ns1=9, ns2=10))
     assert ledger.spaces[0].soa == replace(SOA, serial=10)
 
 
@@ -204,15 +212,15 @@ def test_a_quiet_look_still_ticks() -> None:
 
 
 def test_rounds_of_other_checks_teach_nothing() -> None:
-    ledger = see(Ledger(PAIR.name), PAIR, look(PAIR, NOON, ns1=10, ns2=10))
+    ledger = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=10, ns2=10))
     other = replace(look(PAIR, after(1), ns1=11, ns2=11), check="reachable")
-    assert see(ledger, PAIR, other) is ledger
+    assert updated(ledger, PAIR, other) is ledger
 
 
 def test_repeated_and_late_rounds_teach_nothing() -> None:
-    ledger = see(Ledger(PAIR.name), PAIR, look(PAIR, NOON, ns1=11, ns2=10))
-    assert see(ledger, PAIR, look(PAIR, NOON, ns1=11, ns2=11)) is ledger
-    assert see(ledger, PAIR, look(PAIR, after(-5), ns1=10, ns2=10)) is ledger
+    ledger = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=11, ns2=10))
+    assert updated(ledger, PAIR, look(PAIR, NOON, ns1=11, ns2=11)) is ledger
+    assert updated(ledger, PAIR, look(PAIR, after(-5), ns1=10, ns2=10)) is ledger
 
 
 def test_a_clock_set_back_does_not_make_it_deaf_nor_versions_come_from_the_future() -> None:
@@ -222,14 +230,14 @@ def test_a_clock_set_back_does_not_make_it_deaf_nor_versions_come_from_the_futur
     assert [page.lag(PAIR, "ns2") for page in pages[1:]] == [0 * MINUTE, MINUTE, 2 * MINUTE]
 
 
-def rebuilt(ledger: Ledger) -> Ledger:
+def rebuilt(ledger: ZoneState) -> ZoneState:
     """Through JSON and back, as a store does it."""
     text = json.dumps(asdict(ledger), default=lambda value: value.isoformat())
-    return build(Ledger, json.loads(text))
+    return build(ZoneState, json.loads(text))
 
 
-NESTED: dict[str, Any] = {"spaces": Space, "standings": Standing, "versions": Version, "address": Address}
-NESTED |= {"doubt": Doubt, "regressed": Version, "soa": type(SOA)}
+NESTED: dict[str, Any] = {"spaces": SerialGroup, "standings": AddressState, "versions": Version, "address": Address}
+NESTED |= {"doubt": UnconfirmedSerial, "regressed": Version, "soa": type(SOA)}
 TIMES = {"at", "since", "changed", "synced", "looked", "expires", "absent", "seen"}
 
 
@@ -286,30 +294,30 @@ def test_a_frozen_secondary_of_a_busy_zone_keeps_the_ledger_short_and_its_lag_ri
 
 def test_what_left_the_zone_leaves_the_ledger_and_history_is_told() -> None:
     before = story(THREE, {"ns1": "10", "ns2": "10", "ns3": "7"})[0].ledger
-    now = see(before, PAIR, look(PAIR, after(1), ns1=10, ns2=10))
+    now = updated(before, PAIR, look(PAIR, after(1), ns1=10, ns2=10))
     assert [standing.server for standing in now.standings] == ["ns1", "ns2"]
     assert [version.serial for version in now.spaces[0].versions] == [10]
     assert changes(before, now)[0] == (
-        RunChange("example.com.", "ns3", THREE.servers[2].addresses[0], None, LEFT, after(1)),
+        StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], None, LEFT, after(1)),
     )
 
 
 def test_an_address_that_joins_is_seen_afresh() -> None:
     before = story(PAIR, {"ns1": "10", "ns2": "10"})[0].ledger
-    now = see(before, THREE, look(THREE, after(1), ns1=10, ns2=10, ns3=10))
+    now = updated(before, THREE, look(THREE, after(1), ns1=10, ns2=10, ns3=10))
     assert changes(before, now) == (
-        (RunChange("example.com.", "ns3", THREE.servers[2].addresses[0], 10, "answered", after(1)),),
+        (StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], 10, "answered", after(1)),),
         (),
     )
     swapped = zone("ns1", server("ns2", "192.0.2.77"))
-    moved = see(before, swapped, look(swapped, after(1), ns1=10, ns2=10))
+    moved = updated(before, swapped, look(swapped, after(1), ns1=10, ns2=10))
     assert [str(standing.address) for standing in moved.standings] == ["192.0.2.1", "192.0.2.77"]
 
 
 def test_a_server_that_changes_its_group_keeps_its_history() -> None:
     before = story(PAIR, {"ns1": "10", "ns2": "10"})[0].ledger
     apart = zone("ns1", server("ns2", group="b"))
-    now = see(before, apart, look(apart, after(1), ns1=10, ns2=10))
+    now = updated(before, apart, look(apart, after(1), ns1=10, ns2=10))
     assert [(s.group, s.since) for s in now.standings] == [("", NOON), ("b", NOON)]
     assert [space.group for space in now.spaces] == ["", "b"]
     assert space_of(now, "b") is now.spaces[1]
@@ -325,10 +333,10 @@ def test_nothing_served_means_no_reference() -> None:
 def test_an_answer_without_authority_is_no_version() -> None:
     lame = look(PAIR, NOON, ns1=10, ns2=10)
     lame = replace(lame, seen=tuple(replace(seen, authoritative=seen.server == "ns1") for seen in lame.seen))
-    standing = see(Ledger(PAIR.name), PAIR, lame).standings[1]
+    standing = updated(ZoneState(PAIR.name), PAIR, lame).standings[1]
     assert (standing.serial, standing.state) == (None, "noerror")
     bare = replace(lame, seen=tuple(replace(seen, rcode=None) for seen in lame.seen))
-    assert see(Ledger(PAIR.name), PAIR, bare).standings[1].state == "noerror"
+    assert updated(ZoneState(PAIR.name), PAIR, bare).standings[1].state == "noerror"
 
 
 # --- history ---
@@ -341,15 +349,15 @@ def test_runs_and_arrivals() -> None:
     name, up = "example.com.", "answered"
     assert told == [
         (
-            (RunChange(name, "ns1", NS1, 11, up, after(1)), RunChange(name, "ns3", ns3, 10, "timeout", after(1))),
+            (StateChange(name, "ns1", NS1, 11, up, after(1)), StateChange(name, "ns3", ns3, 10, "timeout", after(1))),
             (Propagation(name, "ns1", NS1, 11, 0.0, after(1)),),
         ),
         (
-            (RunChange(name, "ns2", NS2, 11, "answered", after(2)),),
+            (StateChange(name, "ns2", NS2, 11, "answered", after(2)),),
             (Propagation(name, "ns2", NS2, 11, 60.0, after(2)),),
         ),
         (  # when it came to ns3, which was silent, nobody knows
-            (RunChange(name, "ns2", NS2, 11, "timeout", after(3)), RunChange(name, "ns3", ns3, 11, up, after(3))),
+            (StateChange(name, "ns2", NS2, 11, "timeout", after(3)), StateChange(name, "ns3", ns3, 11, up, after(3))),
             (),
         ),
     ]  # fmt: skip
@@ -357,7 +365,7 @@ def test_runs_and_arrivals() -> None:
 
 def test_the_first_look_starts_runs_and_times_nothing() -> None:
     page = story(PAIR, {"ns1": "10", "ns2": "9"})[0]
-    runs, arrivals = changes(Ledger(PAIR.name), page.ledger)
+    runs, arrivals = changes(ZoneState(PAIR.name), page.ledger)
     assert [(run.server, run.serial) for run in runs] == [("ns1", 10), ("ns2", 9)]
     assert arrivals == ()
 
@@ -373,7 +381,7 @@ def test_going_back_or_ahead_is_no_arrival() -> None:
 
 def test_leaving_before_any_look_says_nothing() -> None:
     ledger = story(PAIR, {"ns1": "10", "ns2": "10"})[0].ledger
-    assert changes(ledger, Ledger(PAIR.name)) == ((), ())
+    assert changes(ledger, ZoneState(PAIR.name)) == ((), ())
 
 
 def test_one_word_per_address_even_if_it_was_asked_twice() -> None:
@@ -381,7 +389,7 @@ def test_one_word_per_address_even_if_it_was_asked_twice() -> None:
     again = looked(PAIR, {"ns2": 10}, NOON)
     silent = looked(PAIR, {"ns2": "-"}, NOON)
     both = gather(PAIR, "soa-serial", *first.seen, *again.seen, *silent.seen)
-    assert [standing.serial for standing in see(Ledger(PAIR.name), PAIR, both).standings] == [10, 10]
+    assert [standing.serial for standing in updated(ZoneState(PAIR.name), PAIR, both).standings] == [10, 10]
 
 
 @pytest.mark.parametrize(
@@ -401,13 +409,13 @@ def test_what_an_address_stands_at_is_the_best_that_either_transport_brought(udp
     """The kind: UDP that cannot be used, and TCP with a word of its own, or none."""
     query_ = query(PAIR, "ns2")
     every = [seen(query_, udp), seen(replace(query_, transport=Transport.TCP), tcp), seen(query(PAIR, "ns1"), 10)]
-    ledger = see(Ledger(PAIR.name), PAIR, gather(PAIR, "soa-serial", *every))
+    ledger = updated(ZoneState(PAIR.name), PAIR, gather(PAIR, "soa-serial", *every))
     assert ledger.standings[1].state == state
 
 
 def test_a_zone_with_no_servers_is_an_empty_ledger() -> None:
     nobody = Zone("example.com.")
-    assert see(Ledger(nobody.name), nobody, gather(nobody, "soa-serial")) == Ledger(nobody.name)
+    assert updated(ZoneState(nobody.name), nobody, gather(nobody, "soa-serial")) == ZoneState(nobody.name)
 
 
 def test_naming_or_unnaming_the_primary_counts_from_the_next_look_on() -> None:

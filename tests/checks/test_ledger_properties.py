@@ -11,8 +11,8 @@ from checks.common.versions import MOST
 from checks.evaluation import judge
 from checks.model import Health, Zone
 from checks.soa_serial import SoaSerial
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import changes, lag, see
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import changes, lag, updated
 from tests.checks.build import MINUTE, NOON, looked, server, zone
 from tests.checks.test_ledger import rebuilt
 
@@ -34,11 +34,11 @@ zones = st.sampled_from([NAMED, UNNAMED, GROUPS])
 @settings(max_examples=150, deadline=None)
 @given(zones, st.lists(looks, min_size=1, max_size=12))
 def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
-    ledger = Ledger(zone.name)
+    ledger = ZoneState(zone.name)
     for number, tokens in enumerate(history):
         at = NOON + number * MINUTE
         round = looked(zone, tokens, at)
-        before, ledger = ledger, see(ledger, zone, round)
+        before, ledger = ledger, updated(ledger, zone, round)
         for standing in ledger.standings:
             late = lag(ledger, standing.server, standing.address, at)
             assert late is None or late >= timedelta(0)
@@ -61,25 +61,25 @@ def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
         again = rebuilt(ledger)
         assert again == ledger
         following = looked(zone, tokens, at + MINUTE)
-        assert see(again, zone, following) == see(ledger, zone, following)
+        assert updated(again, zone, following) == updated(ledger, zone, following)
 
 
 @settings(max_examples=100, deadline=None)
 @given(zones, st.lists(looks, min_size=1, max_size=6), st.integers(2, 4))
 def test_the_same_again_and_again_comes_to_rest(zone: Zone, history: list[dict[str, str]], more: int) -> None:
     """After max_lag and a few looks more: doubts are over, nothing is written any more."""
-    ledger = Ledger(zone.name)
+    ledger = ZoneState(zone.name)
     at = NOON
     for tokens in history:
         at += MINUTE
-        ledger = see(ledger, zone, looked(zone, tokens, at))
+        ledger = updated(ledger, zone, looked(zone, tokens, at))
     still = {name: token if "~" not in token else token.partition("~")[0] for name, token in history[-1].items()}
     for _ in range(20):
         at += MINUTE
-        ledger = see(ledger, zone, looked(zone, still, at))
+        ledger = updated(ledger, zone, looked(zone, still, at))
     for _ in range(more):
         at += MINUTE
-        following = see(ledger, zone, looked(zone, still, at))
+        following = updated(ledger, zone, looked(zone, still, at))
         assert following == ledger
         ledger = following
 
@@ -96,7 +96,7 @@ healthy = st.lists(
 def test_lost_polls_make_no_lag_and_healthy_churn_no_finding(days: list[tuple[bool, ...]], serial: int) -> None:
     """The zone may change at every look, each secondary is at most one look behind, any poll may be lost."""
     every = zone("ns1", "ns2", "ns3")
-    whole, lossy = Ledger(every.name), Ledger(every.name)
+    whole, lossy = ZoneState(every.name), ZoneState(every.name)
     before = serial
     for number, (changes_now, lost1, lost2, lost3, slow2, slow3) in enumerate(days):
         at = NOON + number * MINUTE
@@ -104,8 +104,8 @@ def test_lost_polls_make_no_lag_and_healthy_churn_no_finding(days: list[tuple[bo
         serves = {"ns1": serial, "ns2": before if slow2 else serial, "ns3": before if slow3 else serial}
         lost = {"ns1": lost1, "ns2": lost2, "ns3": lost3}
         round = looked(every, {n: "-" if lost[n] else s for n, s in serves.items()}, at)
-        whole = see(whole, every, looked(every, serves, at))
-        lossy = see(lossy, every, round)
+        whole = updated(whole, every, looked(every, serves, at))
+        lossy = updated(lossy, every, round)
         for name in serves:
             found = every.server(name)
             assert found is not None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.model import Address, Family, Outcome, Unsure, WantedRecord
+from checks.model import Address, Family, Inconclusive, Outcome, WantedRecord
 from tests.checks.build import query, seen, server, zone
 
 
@@ -34,12 +34,12 @@ def test_only_an_authoritative_positive_answer_is_a_version() -> None:
 
 def test_unsure_covers_what_it_names_and_all_below() -> None:
     one, other = Address("192.0.2.1"), Address("192.0.2.2")
-    assert Unsure("ns1").covers("ns1", one, "www A")
-    assert Unsure("ns1", one).covers("ns1", one, "")
-    assert not Unsure("ns1", one).covers("ns1", other, "")
-    assert Unsure("ns1", one, "www A").covers("ns1", one, "www A")
-    assert not Unsure("ns1", one, "www A").covers("ns1", one, "")
-    assert not Unsure("ns1").covers("ns2", one, "")
+    assert Inconclusive("ns1").covers("ns1", one, "www A")
+    assert Inconclusive("ns1", one).covers("ns1", one, "")
+    assert not Inconclusive("ns1", one).covers("ns1", other, "")
+    assert Inconclusive("ns1", one, "www A").covers("ns1", one, "www A")
+    assert not Inconclusive("ns1", one, "www A").covers("ns1", one, "")
+    assert not Inconclusive("ns1").covers("ns2", one, "")
 
 
 def test_a_zone_knows_its_servers_and_places() -> None:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from checks.evaluation import judge
-from checks.model import Health, Round, Server, Verdict, WantedRecord, Zone
+from checks.model import CheckResult, Health, Server, WantedRecord, Zone, ZonePoll
 from checks.ns_set import NsSet, Resolution, names_given
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from tests.checks.build import gather, has, query, seen, server, zone
 from tests.checks.test_records import NOW, known, read
 
@@ -68,11 +68,11 @@ ROWS: list[tuple[str, Zone, str, dict[str, Resolution], set[str]]] = [
 ]  # fmt: skip
 
 
-def said(verdict: Verdict) -> set[str]:
+def said(verdict: CheckResult) -> set[str]:
     return {f"{finding.code} {finding.server}" for finding in verdict.findings}
 
 
-def reading(where: Zone, text: str) -> Round:
+def reading(where: Zone, text: str) -> ZonePoll:
     """What all addresses give; one alone is asked for nothing but the RRset."""
     every = [one for name, _ in _addresses(where) for one in read(where, name, f"10 {text}", NS)]
     if len(_addresses(where)) == 1:
@@ -87,7 +87,7 @@ def _addresses(where: Zone) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("title", "where", "text", "names", "expected"), ROWS, ids=[row[0] for row in ROWS])
 def test_row(title: str, where: Zone, text: str, names: dict[str, Resolution], expected: set[str]) -> None:
     gives = {name: "10" for name, _ in _addresses(where)}
-    ledger = known(where, gives, 60) if len(gives) > 1 else Ledger(where.name)
+    ledger = known(where, gives, 60) if len(gives) > 1 else ZoneState(where.name)
     verdict = judge(NsSet(names=names), where, reading(where, text), ledger)
     assert said(verdict) == expected
     assert verdict.health is (Health.BAD if expected else Health.GOOD)
@@ -96,28 +96,28 @@ def test_row(title: str, where: Zone, text: str, names: dict[str, Resolution], e
 
 def test_the_words() -> None:
     names = {"ns2.example.com": ELSEWHERE}
-    (found,) = judge(NsSet(names=names), ONE, reading(ONE, BOTH), Ledger(ONE.name)).findings
+    (found,) = judge(NsSet(names=names), ONE, reading(ONE, BOTH), ZoneState(ONE.name)).findings
     assert found.text == "ns2.example.com (203.0.113.9) is in the NS set, but not among the servers watched"
     names = {"ns2.example.com": GONE}
-    (lost,) = judge(NsSet(names=names), ONE, reading(ONE, BOTH), Ledger(ONE.name)).findings
+    (lost,) = judge(NsSet(names=names), ONE, reading(ONE, BOTH), ZoneState(ONE.name)).findings
     assert lost.text == "ns2.example.com is a nameserver of the zone, but there is no such name"
     given = reading(ONE, "ns1.example.com.+.")
-    (root,) = judge(NsSet(names={".": BARE}), ONE, given, Ledger(ONE.name)).findings
+    (root,) = judge(NsSet(names={".": BARE}), ONE, given, ZoneState(ONE.name)).findings
     assert (root.server, root.text) == (".", ". is a nameserver of the zone, but it has no address")
 
 
 def test_what_is_not_known_yet_stays_as_it_was() -> None:
-    verdict = judge(NsSet(), ONE, reading(ONE, BOTH), Ledger(ONE.name))
+    verdict = judge(NsSet(), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
     assert [(one.server, one.address) for one in verdict.unsure] == [("ns2.example.com", None)]
-    verdict = judge(NsSet(full=True), ONE, reading(ONE, BOTH), Ledger(ONE.name))
+    verdict = judge(NsSet(full=True), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
     assert (verdict.health, verdict.unsure) == (Health.GOOD, ())  # it will never be known: nothing is to be kept
 
 
 def test_a_zone_without_any_address_is_told_why() -> None:
     names = {"ns1.example.com": GONE, "ns2.example.com": BARE}
-    verdict = judge(NsSet(names=names), NOBODY, gather(NOBODY, "ns-set"), Ledger(NOBODY.name))
+    verdict = judge(NsSet(names=names), NOBODY, gather(NOBODY, "ns-set"), ZoneState(NOBODY.name))
     assert said(verdict) == {"ns-unresolvable ns1.example.com", "ns-unresolvable ns2.example.com"}
-    failing = judge(NsSet(names={"ns1.example.com": FAILS}), NOBODY, gather(NOBODY, "ns-set"), Ledger(NOBODY.name))
+    failing = judge(NsSet(names={"ns1.example.com": FAILS}), NOBODY, gather(NOBODY, "ns-set"), ZoneState(NOBODY.name))
     assert failing.health is Health.UNKNOWN
 
 
@@ -125,7 +125,7 @@ def test_a_name_that_leads_somewhere_again_is_good_though_nobody_is_there() -> N
     """There is one answer and so nothing to compare, but the names in it are judged."""
     where = zone("ns1.example.com", "ns2.example.com", primary=None, discovered=True)
     round = gather(where, "ns-set", *read(where, "ns1.example.com", f"10 {BOTH}", NS))
-    verdict = judge(NsSet(names={"ns2.example.com": ELSEWHERE}), where, round, Ledger(where.name))
+    verdict = judge(NsSet(names={"ns2.example.com": ELSEWHERE}), where, round, ZoneState(where.name))
     assert verdict.health is Health.GOOD
     assert not any(unsure.covers("ns2.example.com", None, "") for unsure in verdict.unsure)
 
@@ -136,16 +136,18 @@ def test_what_leads_nowhere_is_told_though_the_others_do_not_answer() -> None:
     )
     silent = [seen(query(three, name), "-") for name in ("ns1.example.com", "ns3.example.com", "ns4.example.com")]
     round = gather(three, "ns-set", *silent)
-    verdict = judge(NsSet(names={"ns2.example.com": GONE}), three, round, Ledger(three.name))
+    verdict = judge(NsSet(names={"ns2.example.com": GONE}), three, round, ZoneState(three.name))
     assert said(verdict) == LOST
     assert {one.server for one in verdict.unsure} == {"ns1.example.com", "ns3.example.com", "ns4.example.com"}
-    assert judge(NsSet(names={"ns2": GONE}), PAIR, gather(PAIR, "ns-set"), Ledger(PAIR.name)).health is Health.UNKNOWN
+    assert (
+        judge(NsSet(names={"ns2": GONE}), PAIR, gather(PAIR, "ns-set"), ZoneState(PAIR.name)).health is Health.UNKNOWN
+    )
 
 
 @pytest.mark.parametrize("token", ["-", "REFUSED"])
 def test_without_a_believable_set_nothing_is_said_of_it(token: str) -> None:
     asked = query(ONE, "ns1", "NS")
-    verdict = judge(NsSet(), ONE, gather(ONE, "ns-set", seen(asked, token)), Ledger(ONE.name))
+    verdict = judge(NsSet(), ONE, gather(ONE, "ns-set", seen(asked, token)), ZoneState(ONE.name))
     assert verdict.health is Health.UNKNOWN
 
 

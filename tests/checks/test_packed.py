@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from checks.evaluation import judge
 from checks.model import Address, Outcome, Soa, Zone
 from checks.soa_serial import SoaSerial
-from checks.zone_state.codec import Packer
-from checks.zone_state.intern_table import Word, Words
-from checks.zone_state.model import Doubt, Ledger, Space, Standing, Version
-from checks.zone_state.update import see
+from checks.zone_state.codec import ZoneStateCodec
+from checks.zone_state.intern_table import InternTable, Word
+from checks.zone_state.model import AddressState, SerialGroup, UnconfirmedSerial, Version, ZoneState
+from checks.zone_state.update import updated
 from monitor.store.intern_table import text, word
 from tests.checks.build import MINUTE, NOON, SOA, codes, looked, server, story, zone
 from tests.checks.test_ledger_properties import looks, zones
@@ -29,10 +29,10 @@ TEXTS = st.none() | st.text(max_size=8)
 
 
 @st.composite
-def standings(draw: st.DrawFn, space: Space, place: tuple[str, Address]) -> Standing:
+def standings(draw: st.DrawFn, space: SerialGroup, place: tuple[str, Address]) -> AddressState:
     since = space.versions[0].seen + draw(SPANS) if space.versions else draw(MOMENTS)
     serving = bool(space.versions) and draw(st.integers(0, 3)) > 0
-    return Standing(
+    return AddressState(
         *place,
         space.group,
         space.reference if serving else draw(st.none() | SERIALS),
@@ -49,43 +49,43 @@ def standings(draw: st.DrawFn, space: Space, place: tuple[str, Address]) -> Stan
 
 
 @st.composite
-def ledgers(draw: st.DrawFn) -> Ledger:
+def ledgers(draw: st.DrawFn) -> ZoneState:
     spaces = []
     for group in draw(st.sampled_from([("",), ("a", "b"), ()])):
         if draw(st.integers(0, 3)) == 0:
-            spaces.append(Space(group, None, None))
+            spaces.append(SerialGroup(group, None, None))
             continue
         serial, first = draw(SERIALS), draw(MOMENTS.filter(lambda at: at.year > 1970 and at.year < 2199))
         timers = draw(st.tuples(*[st.integers(0, 2**31 - 1)] * 5))
         absent = draw(st.none() | SPANS.map(lambda span, first=first: first - span) | MOMENTS)
         version = Version(serial, absent, first)
-        spaces.append(Space(group, serial, Soa(serial, draw(NAMES), draw(NAMES), *timers), (version,)))
+        spaces.append(SerialGroup(group, serial, Soa(serial, draw(NAMES), draw(NAMES), *timers), (version,)))
     at = [("ns1", Address("192.0.2.1")), ("ns2", Address("2001:db8::2", 5353)), ("ns2", Address("192.0.2.2"))]
     stood = [draw(standings(draw(st.sampled_from(spaces)), place)) for place in at] if spaces else []
-    return Ledger(draw(st.sampled_from(["a.example.", "."])), tuple(spaces), tuple(stood), draw(MOMENTS))
+    return ZoneState(draw(st.sampled_from(["a.example.", "."])), tuple(spaces), tuple(stood), draw(MOMENTS))
 
 
-def kept(ledger: Ledger) -> Ledger:
+def kept(ledger: ZoneState) -> ZoneState:
     """As it is documented to come back: what ticks at every look is the last look's."""
     return replace(ledger, standings=tuple(replace(s, looked=ledger.at, rtt=None) for s in ledger.standings))
 
 
-def whole(ledger: Ledger | None) -> str:
+def whole(ledger: ZoneState | None) -> str:
     """All fields, also those that do not take part in ==."""
     return repr(ledger)
 
 
-def copied(words: Words) -> Words:
+def copied(words: InternTable) -> InternTable:
     """As they come back from the disk."""
-    return Words([word(text(value)) for value in words.values])
+    return InternTable([word(text(value)) for value in words.values])
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(ledgers(), min_size=1, max_size=4))
-def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several: list[Ledger]) -> None:
-    packer = Packer()
+def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several: list[ZoneState]) -> None:
+    packer = ZoneStateCodec()
     rows = [packer.pack(ledger) for ledger in several]
-    again = Packer(copied(packer.words))
+    again = ZoneStateCodec(copied(packer.words))
     for ledger, row in zip(several, rows, strict=True):
         assert row is not None
         assert whole(packer.unpack(ledger.zone, row)) == whole(again.unpack(ledger.zone, row)) == whole(kept(ledger))
@@ -106,10 +106,10 @@ def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several:
 def test_of_any_history_what_packs_comes_back_and_stands_still(
     zone: Zone, history: list[dict[str, str]], later: timedelta
 ) -> None:
-    packer, ledger = Packer(), Ledger(zone.name)
+    packer, ledger = ZoneStateCodec(), ZoneState(zone.name)
     for number, tokens in enumerate(history):
         at = NOON + number * MINUTE
-        ledger = see(ledger, zone, looked(zone, tokens, at))
+        ledger = updated(ledger, zone, looked(zone, tokens, at))
         row = packer.pack(ledger)
         if row is None:
             continue
@@ -117,7 +117,7 @@ def test_of_any_history_what_packs_comes_back_and_stands_still(
         check = SoaSerial()
         verdict = judge(check, zone, looked(zone, tokens, at), ledger)
         again = looked(zone, tokens, at + MINUTE + later)
-        after = see(packer.unpack(zone.name, row), zone, again)
+        after = updated(packer.unpack(zone.name, row), zone, again)
         gave = {(seen.query.server, seen.query.address) for seen in again.seen if seen.expire is not None}
         counted = {
             (s.server, s.address)
@@ -134,7 +134,7 @@ def test_of_any_history_what_packs_comes_back_and_stands_still(
 @settings(max_examples=60, deadline=None)
 @given(st.integers(61, 10_000_000), st.integers(0, 59), st.floats(0.01, 0.99))
 def test_nothing_is_found_of_an_address_whose_count_is_not_below_its_floor(expire: int, took: int, near: float) -> None:
-    nearby, packer, check = zone(), Packer(), SoaSerial(expiry_near=near, expiry_imminent=near / 2)
+    nearby, packer, check = zone(), ZoneStateCodec(), SoaSerial(expiry_near=near, expiry_imminent=near / 2)
     soa = replace(SOA, expire=expire)
     first = story(nearby, {"ns1": "10", "ns2": f"10~{expire}"}, soa=soa)[0].ledger
     row = packer.pack(first)
@@ -144,7 +144,7 @@ def test_nothing_is_found_of_an_address_whose_count_is_not_below_its_floor(expir
     at = NOON + MINUTE
     seen = looked(nearby, {"ns1": "10", "ns2": f"10~{floor}"}, at, soa)
     ended = replace(seen, at=at + timedelta(seconds=took))
-    assert not judge(check, nearby, ended, see(first, nearby, ended)).findings
+    assert not judge(check, nearby, ended, updated(first, nearby, ended)).findings
 
 
 STILL = story(zone(), {"ns1": "10", "ns2": "10"})[0].ledger
@@ -155,30 +155,30 @@ OLDER = Version(9, None, NOON - MINUTE)
 @pytest.mark.parametrize(
     "ledger",
     [
-        Ledger("example.com."),
+        ZoneState("example.com."),
         replace(STILL, at=None),
         replace(STILL, spaces=(replace(SPACE, reference=None),)),
-        replace(STILL, spaces=(Space("", None, None),)),
-        replace(STILL, spaces=(Space("", None, None, doubt=Doubt(9, None, 1, NOON)),), standings=()),
+        replace(STILL, spaces=(SerialGroup("", None, None),)),
+        replace(STILL, spaces=(SerialGroup("", None, None, doubt=UnconfirmedSerial(9, None, 1, NOON)),), standings=()),
         replace(STILL, spaces=(replace(SPACE, soa=None),)),
         replace(STILL, spaces=(replace(SPACE, soa=replace(SOA, serial=9)),)),
         replace(STILL, spaces=(replace(SPACE, versions=(OLDER, *SPACE.versions)),)),
         replace(STILL, spaces=(replace(SPACE, versions=(OLDER,)),)),
-        replace(STILL, spaces=(replace(SPACE, doubt=Doubt(9, None, 1, NOON)),)),
+        replace(STILL, spaces=(replace(SPACE, doubt=UnconfirmedSerial(9, None, 1, NOON)),)),
         replace(STILL, spaces=(replace(SPACE, regressed=OLDER),)),
         replace(STILL, spaces=()),
-        replace(STILL, standings=(FIRST, replace(SECOND, doubt=Doubt(9, None, 1, NOON)))),
+        replace(STILL, standings=(FIRST, replace(SECOND, doubt=UnconfirmedSerial(9, None, 1, NOON)))),
         replace(STILL, standings=(FIRST, replace(SECOND, serial=9))),
         replace(STILL, standings=(FIRST, replace(SECOND, passed=1))),
     ],
 )
-def test_what_is_in_motion_does_not_pack(ledger: Ledger) -> None:
-    assert Packer().pack(STILL) is not None
-    assert Packer().pack(ledger) is None
+def test_what_is_in_motion_does_not_pack(ledger: ZoneState) -> None:
+    assert ZoneStateCodec().pack(STILL) is not None
+    assert ZoneStateCodec().pack(ledger) is None
 
 
 def test_zones_that_are_alike_share_their_words_though_their_soa_has_their_name() -> None:
-    packer = Packer()
+    packer = ZoneStateCodec()
     rows = []
     for name in ("a.example.", "b.example."):
         soa = replace(SOA, rname=f"hostmaster.{name}")
@@ -190,11 +190,11 @@ def test_zones_that_are_alike_share_their_words_though_their_soa_has_their_name(
 
 def test_words_that_are_full_take_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("checks.zone_state.intern_table.MOST_WORDS", 1)
-    assert Packer().pack(STILL) is None
+    assert ZoneStateCodec().pack(STILL) is None
 
 
 def test_a_word_keeps_its_number() -> None:
-    words = Words()
+    words = InternTable()
     several: list[Word] = [SOA, "answered", ((), ()), "x"]
     numbers = [words.number(word) for word in several]
     assert [words.number(word) for word in reversed(several)] == numbers[::-1]
@@ -204,28 +204,28 @@ def test_a_word_keeps_its_number() -> None:
 def test_silence_of_every_kind_is_inaudible() -> None:
     for outcome in Outcome:
         stood = replace(SECOND, state=outcome.value, serial=10)
-        row = Packer().pack(replace(STILL, standings=(FIRST, stood)))
+        row = ZoneStateCodec().pack(replace(STILL, standings=(FIRST, stood)))
         assert row is not None
-        packer = Packer()
+        packer = ZoneStateCodec()
         packer.pack(replace(STILL, standings=(FIRST, stood)))
         assert packer.audible(row) == (True, not outcome.silent)
 
 
 def test_a_row_by_other_words_is_not_sound() -> None:
-    packer = Packer()
+    packer = ZoneStateCodec()
     row = packer.pack(STILL)
     silent = packer.pack(replace(STILL, standings=(FIRST, replace(SECOND, state="timeout"))))
     assert row is not None
     assert silent is not None
     for words in ([], ["answered", "x"], ["answered", "x", ((), ())], [*packer.words.values[:2], "x"]):
-        other = Packer(Words(words))
+        other = ZoneStateCodec(InternTable(words))
         assert not other.sound(row)
         assert not other.sound(silent)
     assert not packer.sound(b"")
 
 
 def test_threads_agree_on_the_numbers() -> None:
-    words, start = Words(), threading.Barrier(4)
+    words, start = InternTable(), threading.Barrier(4)
     found: list[list[int]] = []
 
     def add() -> None:

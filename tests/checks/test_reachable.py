@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from checks.common.response_faults import DEAD, Fault, fault
+from checks.common.response_faults import DEAD, ResponseFault, fault
 from checks.evaluation import judge
-from checks.model import Health, Observation, Outcome, Query, Shape, Transport, Unsure, Zone
+from checks.model import Health, Inconclusive, Observation, Outcome, Query, Shape, Transport, Zone
 from checks.reachable import MANGLED, Reachable
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from tests.checks.build import NOON, gather, query, seen, server, zone
 
 PAIR = zone()
-EMPTY = Ledger(PAIR.name)
+EMPTY = ZoneState(PAIR.name)
 
 
 def udp(token: str, name: str = "ns2", **fields: object) -> Observation:
@@ -79,7 +79,7 @@ def test_every_outcome_is_classified() -> None:
 
 def test_texts_keep_what_the_server_said_of_itself() -> None:
     expired = udp("SERVFAIL", ede=("24 Invalid Data: Zone has expired",))
-    assert fault(expired, primary=False) == Fault(
+    assert fault(expired, primary=False) == ResponseFault(
         "zone-expired",
         "has no valid copy of the zone: expired, or never loaded (SERVFAIL) "
         "(extended error 24 Invalid Data: Zone has expired)",
@@ -88,7 +88,7 @@ def test_texts_keep_what_the_server_said_of_itself() -> None:
     assert refused is not None
     assert "PowerDNS also says so of one that never loaded" in refused.text
     garbled = fault(udp("malformed", detail="compression loop"), primary=False)
-    assert garbled == Fault("malformed-answer", "sends an answer that cannot be understood: compression loop")
+    assert garbled == ResponseFault("malformed-answer", "sends an answer that cannot be understood: compression loop")
 
 
 # --- both transports ---
@@ -152,7 +152,7 @@ def test_what_could_not_be_asked_accuses_nobody(observations: tuple[Observation,
     round = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), *observations)
     verdict = judge(Reachable(), PAIR, round, EMPTY)
     assert verdict.findings == ()
-    assert verdict.unsure == (Unsure("ns2", PAIR.servers[1].addresses[0], why="the monitor could not ask"),)
+    assert verdict.unsure == (Inconclusive("ns2", PAIR.servers[1].addresses[0], why="the monitor could not ask"),)
     assert verdict.health is Health.GOOD
 
 

@@ -10,10 +10,21 @@ import pytest
 
 from checks.common.rrset_compare import PROPAGATING, Content
 from checks.evaluation import judge
-from checks.model import Health, Observation, Outcome, Round, RrSet, Shape, Undecided, Verdict, WantedRecord, Zone
+from checks.model import (
+    CheckInconclusive,
+    CheckResult,
+    Health,
+    Observation,
+    Outcome,
+    RrSet,
+    Shape,
+    WantedRecord,
+    Zone,
+    ZonePoll,
+)
 from checks.ns_set import ALONE, NsSet
 from checks.records import Records
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from tests.checks.build import MINUTE, NOON, gather, has, query, seen, server, story, zone
 
 WWW = WantedRecord("www.example.com.", "A")
@@ -44,12 +55,12 @@ def read(where: Zone, name: str, token: str, wanted: WantedRecord) -> list[Obser
     return [seen(soa, first), record, seen(soa, last or first)]
 
 
-def reading(where: Zone, gives: dict[str, str], wanted: WantedRecord = WWW, check: str = "records") -> Round:
+def reading(where: Zone, gives: dict[str, str], wanted: WantedRecord = WWW, check: str = "records") -> ZonePoll:
     every = [one for name, token in gives.items() for one in read(where, name, token, wanted)]
     return gather(where, check, *every, at=NOW)
 
 
-def known(where: Zone, gives: dict[str, str], late: float) -> Ledger:
+def known(where: Zone, gives: dict[str, str], late: float) -> ZoneState:
     """A ledger in which all stood on the lowest serial, and what is newer came ``late`` minutes ago."""
     serials = {name: token.partition(" ")[0].partition(">")[0].partition("@")[0] for name, token in gives.items()}
     versions = {n: s if s.isdigit() else "10" for n, s in serials.items()}
@@ -62,7 +73,7 @@ def known(where: Zone, gives: dict[str, str], late: float) -> Ledger:
     return story(where, {name: f"{low[name]} {versions[name]}*2" for name in versions}, start=start)[-1].ledger
 
 
-def said(verdict: Verdict) -> set[str]:
+def said(verdict: CheckResult) -> set[str]:
     return {f"{finding.code} {finding.server}" for finding in verdict.findings}
 
 
@@ -160,7 +171,7 @@ def test_providers_are_given_time_to_follow_each_other() -> None:
 
 
 def test_without_a_ledger_differing_versions_are_in_motion_and_equal_ones_are_not() -> None:
-    empty = Ledger(PAIR.name)
+    empty = ZoneState(PAIR.name)
     assert said(judge(Records(), PAIR, reading(PAIR, {"ns1": "11 b", "ns2": "10 a"}), empty)) == set()
     assert said(judge(Records(), PAIR, reading(PAIR, {"ns1": "10 b", "ns2": "10 a"}), empty)) == {"content-differs ns2"}
     providers = judge(Records(), PROVIDERS, reading(PROVIDERS, {"ns1": "1 a", "ns2": "9 b", "ns3": "9 b"}), empty)
@@ -170,10 +181,10 @@ def test_without_a_ledger_differing_versions_are_in_motion_and_equal_ones_are_no
 def test_serials_that_cannot_be_ordered_and_no_reference() -> None:
     where = replace(PAIR, primary=None)
     gives = {"ns1": "1 a", "ns2": "2147483649 b"}
-    verdict = judge(Records(), where, reading(where, gives), Ledger(PAIR.name))
+    verdict = judge(Records(), where, reading(where, gives), ZoneState(PAIR.name))
     assert (verdict.health, verdict.why) == (Health.UNKNOWN, "serials cannot be ordered")
     wanting = replace(where, records=(EXPECTED,))
-    verdict = judge(Records(), wanting, reading(wanting, gives, EXPECTED), Ledger(PAIR.name))
+    verdict = judge(Records(), wanting, reading(wanting, gives, EXPECTED), ZoneState(PAIR.name))
     assert verdict.health is Health.UNKNOWN
 
 
@@ -202,8 +213,8 @@ def test_nothing_decided_is_unknown() -> None:
     assert (verdict.health, verdict.why) == (Health.UNKNOWN, "no usable answer for the record")
     alone = judge(Records(), PAIR, reading(PAIR, {"ns1": "10 a"}), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
     assert alone.health is Health.UNKNOWN
-    with pytest.raises(Undecided, match="serves no version"):
-        list(Records().judge(PAIR, gather(PAIR, "records"), Ledger(PAIR.name)))
+    with pytest.raises(CheckInconclusive, match="serves no version"):
+        list(Records().judge(PAIR, gather(PAIR, "records"), ZoneState(PAIR.name)))
 
 
 def test_one_address_with_an_expectation_is_enough() -> None:
@@ -290,12 +301,12 @@ def test_unusable_answers_say_nothing(fields: dict[str, object]) -> None:
         replace(one, **fields) if one.server == "ns2" and one.query.qtype == "A" else one  # type: ignore[arg-type]
         for one in round.seen
     )
-    verdict = judge(Records(), THREE, replace(round, seen=odd), Ledger(THREE.name))
+    verdict = judge(Records(), THREE, replace(round, seen=odd), ZoneState(THREE.name))
     assert verdict.health is Health.GOOD
     assert ("ns2", "no usable answer for the record") in {(one.server, one.why) for one in verdict.unsure}
 
 
-def from_elsewhere(round: Round, name: str) -> Round:
+def from_elsewhere(round: ZonePoll, name: str) -> ZonePoll:
     """The same, but the record came from a machine of which no SOA was seen."""
     return replace(
         round,
@@ -317,8 +328,8 @@ def test_a_machine_whose_version_is_not_known_is_not_accused(
 ) -> None:
     where = replace(where, records=(wanted,))
     round = reading(where, gives, wanted)
-    assert "ns2" in {finding.server for finding in judge(Records(), where, round, Ledger(where.name)).findings}
-    verdict = judge(Records(), where, from_elsewhere(round, "ns2"), Ledger(where.name))
+    assert "ns2" in {finding.server for finding in judge(Records(), where, round, ZoneState(where.name)).findings}
+    verdict = judge(Records(), where, from_elsewhere(round, "ns2"), ZoneState(where.name))
     assert verdict.health is Health.GOOD
     assert {one.why for one in verdict.unsure} <= {
         "different machines answer at this address, and which version this one has is not known"
@@ -354,9 +365,9 @@ def test_ns_set(title: str, where: Zone, gives: dict[str, str], late: float, exp
 
 def test_ns_set_needs_two_answers() -> None:
     half = reading(PAIR, {"ns1": "10 x.", "ns2": "10 -"}, NS)
-    verdict = judge(NsSet(), replace(PAIR, ignored=("*",)), half, Ledger(PAIR.name))
+    verdict = judge(NsSet(), replace(PAIR, ignored=("*",)), half, ZoneState(PAIR.name))
     assert (verdict.health, verdict.why) == (Health.UNKNOWN, ALONE)
-    verdict = judge(NsSet(), PAIR, half, Ledger(PAIR.name))  # of the names something can be said
+    verdict = judge(NsSet(), PAIR, half, ZoneState(PAIR.name))  # of the names something can be said
     assert verdict.health is Health.GOOD
     assert all(any(one.covers(s.name, a, "") for one in verdict.unsure) for s, a in PAIR.places())
     assert NsSet().applies(PAIR)

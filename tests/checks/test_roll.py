@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.model import Address, Expectation, Server, TransferRule, WantedRecord, Zone
-from checks.model.zone_table import Roll, difference
+from checks.model.zone_table import ZoneTable, difference
 
 NS1, NS2 = Server("ns1", (Address("192.0.2.1"),)), Server("ns2", (Address("192.0.2.2"), Address("2001:db8::2")))
 
@@ -68,7 +68,7 @@ def test_zones_that_want_the_same_of_themselves_are_alike() -> None:
         )
         return Zone(name, (NS1,), records=records)
 
-    roll = Roll.of([one("a.example."), one("b.example."), one("longer.test.")])
+    roll = ZoneTable.of([one("a.example."), one("b.example."), one("longer.test.")])
     assert len(roll.templates) == 1
     assert roll["longer.test."] == one("longer.test.")
     assert roll.template("a.example.").name == ""
@@ -77,7 +77,7 @@ def test_zones_that_want_the_same_of_themselves_are_alike() -> None:
 @given(several)
 def test_a_roll_is_a_dict_in_the_order_of_its_names(given_zones: list[Zone]) -> None:
     naive = {zone.name: zone for zone in given_zones}
-    roll = Roll.of(given_zones)
+    roll = ZoneTable.of(given_zones)
     assert roll == naive
     assert dict(roll) == naive
     assert list(roll) == sorted(naive)
@@ -92,7 +92,7 @@ def test_a_roll_is_a_dict_in_the_order_of_its_names(given_zones: list[Zone]) -> 
 
 
 def test_what_is_not_in_a_roll() -> None:
-    roll = Roll.of([Zone("b."), Zone("d.")])
+    roll = ZoneTable.of([Zone("b."), Zone("d.")])
     for name in ("a.", "c.", "e.", ""):
         assert name not in roll
         assert roll.get(name) is None
@@ -105,18 +105,18 @@ def test_what_is_not_in_a_roll() -> None:
 
 
 def test_places_are_laid_out_by_template() -> None:
-    roll = Roll.of([Zone("a.", (NS1,)), Zone("b.", (NS1, NS2)), Zone("c.", (NS1,))])
+    roll = ZoneTable.of([Zone("a.", (NS1,)), Zone("b.", (NS1, NS2)), Zone("c.", (NS1,))])
     sizes = [sum(1 for _ in template.places()) for template in roll.templates]
     assert roll.starts(sizes) == array("I", [0, 1, 4, 5])
 
 
 @given(several, several)
 def test_rolls_are_equal_when_they_hold_the_same_however_that_is_laid_down(one: list[Zone], two: list[Zone]) -> None:
-    some, other = Roll.of(one), Roll.of(two)
+    some, other = ZoneTable.of(one), ZoneTable.of(two)
     assert (some == other) == (dict(some) == dict(other))
-    doubled = Roll(some.names, array("I", (kind + len(some.templates) for kind in some.kinds)), some.templates * 2)
+    doubled = ZoneTable(some.names, array("I", (kind + len(some.templates) for kind in some.kinds)), some.templates * 2)
     assert doubled == some
-    assert some == Roll.of(reversed(list(some.values())))
+    assert some == ZoneTable.of(reversed(list(some.values())))
 
 
 def naive(old: Mapping[str, Zone], new: Mapping[str, Zone]) -> tuple[list[str], list[str], list[int]]:
@@ -126,7 +126,7 @@ def naive(old: Mapping[str, Zone], new: Mapping[str, Zone]) -> tuple[list[str], 
     return gone, fresh, [before.get(name, -1) for name in sorted(new)]
 
 
-def agrees(old: Roll[Zone], new: Roll[Zone]) -> None:
+def agrees(old: ZoneTable[Zone], new: ZoneTable[Zone]) -> None:
     parted = difference(old, new)
     gone, fresh, was = naive(old, new)
     assert (list(parted.gone), list(parted.fresh), list(parted.was)) == (gone, fresh, was)
@@ -135,11 +135,11 @@ def agrees(old: Roll[Zone], new: Roll[Zone]) -> None:
 
 @given(several, several)
 def test_the_difference_of_any_two_rolls(one: list[Zone], two: list[Zone]) -> None:
-    old, new = Roll.of(one), Roll.of(two)
+    old, new = ZoneTable.of(one), ZoneTable.of(two)
     agrees(old, new)
-    agrees(old, Roll.of([*one, *two]))
+    agrees(old, ZoneTable.of([*one, *two]))
     agrees(old, old)
-    agrees(Roll(old.names, array("I", (kind + len(old.templates) for kind in old.kinds)), old.templates * 2), new)
+    agrees(ZoneTable(old.names, array("I", (kind + len(old.templates) for kind in old.kinds)), old.templates * 2), new)
 
 
 @given(
@@ -160,6 +160,6 @@ def test_the_difference_of_long_rolls_that_have_most_in_common(
         for n, zone in enumerate(plain.values())
         if n not in left
     ]
-    old, new = Roll.of(before), Roll.of(reversed(after) if reordered else after)
+    old, new = ZoneTable.of(before), ZoneTable.of(reversed(after) if reordered else after)
     agrees(old, new)
     agrees(new, old)

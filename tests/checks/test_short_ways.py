@@ -7,9 +7,9 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.model import Address, Round, Soa, Zone
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import latest, long_way, quiet, see
+from checks.model import Address, Soa, Zone, ZonePoll
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import latest, long_way, quiet, updated
 from tests.checks.build import MINUTE, NOON, SOA, looked, places, server, zone
 from tests.checks.test_ledger_properties import GROUPS, NAMED, UNNAMED, looks, zones
 
@@ -20,7 +20,7 @@ WELL = st.sampled_from(["10", "10", "10", "10@a", "10~3600", "11", "-", "."])
 MILLISECONDS = st.integers(0, 3).map(lambda number: timedelta(milliseconds=number))
 
 
-def scattered(draw: st.DrawFn, zone: Zone, round: Round) -> Round:
+def scattered(draw: st.DrawFn, zone: Zone, round: ZonePoll) -> ZonePoll:
     """Each address heard at its own time, with a SOA of its own; those of another transport are there twice."""
     seen = []
     for one in round.seen:
@@ -34,8 +34,8 @@ def scattered(draw: st.DrawFn, zone: Zone, round: Round) -> Round:
 def test_a_first_look_at_a_zone_that_is_well(data: st.DataObject, nearby: Zone) -> None:
     tokens = {name: data.draw(WELL) for name in places(nearby)}
     round = data.draw(st.composite(scattered)(nearby, looked(nearby, tokens, NOON)))
-    for ledger in (Ledger(nearby.name), Ledger(nearby.name, at=NOON - MINUTE)):
-        assert repr(see(ledger, nearby, round)) == repr(long_way(ledger, nearby, latest(round), round))
+    for ledger in (ZoneState(nearby.name), ZoneState(nearby.name, at=NOON - MINUTE)):
+        assert repr(updated(ledger, nearby, round)) == repr(long_way(ledger, nearby, latest(round), round))
 
 
 tokens = st.sampled_from(
@@ -50,12 +50,12 @@ alikes = st.sampled_from([NAMED, UNNAMED, GROUPS, TWICE, ELSEWHERE, EMPTY, repla
 EVERY = ("ns1", "ns1/1", "ns2", "ns2/1", "ns3")
 
 
-def same_at_each_look(history: Iterable[tuple[Zone, dict[str, str]]]) -> Ledger:
-    ledger = Ledger(NAMED.name)
+def same_at_each_look(history: Iterable[tuple[Zone, dict[str, str]]]) -> ZoneState:
+    ledger = ZoneState(NAMED.name)
     for number, (nearby, does) in enumerate(history):
         known = {name: does[name] for name in places(nearby)}
         round = looked(nearby, known, NOON + number * MINUTE)
-        short, long = see(ledger, nearby, round), long_way(ledger, nearby, latest(round), round)
+        short, long = updated(ledger, nearby, round), long_way(ledger, nearby, latest(round), round)
         assert short == long
         assert [(s.looked, s.expires, s.estimated, s.rtt) for s in short.standings] == [
             (s.looked, s.expires, s.estimated, s.rtt) for s in long.standings
@@ -113,13 +113,13 @@ def test_a_primary_that_never_answered_keeps_nobody_from_the_short_way() -> None
 
 
 def test_the_reference_takes_the_timers_of_the_primarys_first_address() -> None:
-    def told(name: str, place: int, refresh: int, at: int) -> Round:
+    def told(name: str, place: int, refresh: int, at: int) -> ZonePoll:
         soa: Soa = replace(SOA, refresh=refresh)
         return looked(TWICE, {f"{name}/{place}" if place else name: "10"}, NOON + timedelta(seconds=at), soa)
 
     rounds = [told("ns2", 0, 1, 2), told("ns3", 0, 2, 5), told("ns1", 1, 3, 4), told("ns1", 0, 4, 3)]
     whole = replace(rounds[0], seen=tuple(seen for round in rounds for seen in round.seen))
-    spaces = see(Ledger(TWICE.name), TWICE, whole).spaces
+    spaces = updated(ZoneState(TWICE.name), TWICE, whole).spaces
     assert [(space.group, space.soa and space.soa.refresh) for space in spaces] == [("", 4), ("b", 2)]
     assert spaces[0].versions[0].seen == NOON + timedelta(seconds=2)
     assert TWICE.servers[0].addresses[1] == Address("2001:db8::1")

@@ -7,7 +7,7 @@ import pytest
 from checks.evaluation import judge
 from checks.model import Health, Observation, Soa, Zone
 from checks.soa_fields import SoaFields
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from tests.checks.build import SOA, codes, gather, query, seen, server, zone
 
 TRIO = zone("ns1", "ns2", "ns3", primary=None)
@@ -42,20 +42,20 @@ ROWS: list[tuple[str, Zone, tuple[Observation, ...], set[str]]] = [
 
 @pytest.mark.parametrize(("title", "where", "seen_", "expected"), ROWS, ids=[title for title, *_ in ROWS])
 def test_row(title: str, where: Zone, seen_: tuple[Observation, ...], expected: set[str]) -> None:
-    verdict = judge(SoaFields(), where, gather(where, "soa-fields", *seen_), Ledger(where.name))
+    verdict = judge(SoaFields(), where, gather(where, "soa-fields", *seen_), ZoneState(where.name))
     assert codes(verdict) == {(D, name) for name in expected}
 
 
 def test_text_says_what_differs() -> None:
     round = gather(NAMED, "soa-fields", gives("ns1"), gives("ns2", retry=5, mname="a."), gives("ns3"))
-    assert judge(SoaFields(), NAMED, round, Ledger(NAMED.name)).findings[0].text == (
+    assert judge(SoaFields(), NAMED, round, ZoneState(NAMED.name)).findings[0].text == (
         "ns2 (192.0.2.2) has serial 10 like others, but mname a. instead of ns1.example.com. and retry 5 instead of 600"
     )
 
 
 def test_alone_on_a_version_is_unsure_and_all_alone_is_unknown() -> None:
     round = gather(NAMED, "soa-fields", gives("ns1", "11"), gives("ns2"), gives("ns3", "REFUSED"))
-    verdict = judge(SoaFields(), NAMED, round, Ledger(NAMED.name))
+    verdict = judge(SoaFields(), NAMED, round, ZoneState(NAMED.name))
     assert verdict.health is Health.UNKNOWN
     assert sorted(one.why for one in verdict.unsure) == [
         "nobody else is on 10 to compare with",

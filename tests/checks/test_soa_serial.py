@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.common.serial import newer
-from checks.model import Finding, Health, Undecided, Unsure, Zone
+from checks.model import CheckInconclusive, Finding, Health, Inconclusive, Zone
 from checks.soa_serial import SoaSerial
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import see
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import updated
 from tests.checks.build import MINUTE, NOON, QUICK, SOA, Page, gather, look, query, seen, server, story, zone
 
 PAIR = zone()
@@ -410,7 +410,7 @@ def test_an_answer_over_tcp_counts_like_one_over_udp() -> None:
         replace(query(PAIR, "ns2"), transport=next(iter(SoaSerial().ask(PAIR, ()))).transport),
     )
     one = gather(PAIR, "soa-serial", seen(udp, "-"), seen(tcp, "10"), seen(query(PAIR, "ns1"), "10"))
-    assert [s.serial for s in see(Ledger(PAIR.name), PAIR, one).standings] == [10, 10]
+    assert [s.serial for s in updated(ZoneState(PAIR.name), PAIR, one).standings] == [10, 10]
 
 
 def test_a_zone_without_addresses_is_not_for_it() -> None:
@@ -422,14 +422,16 @@ def test_a_zone_without_addresses_is_not_for_it() -> None:
 
 
 def test_undecided_before_anything_is_known() -> None:
-    with pytest.raises(Undecided, match="nothing is known"):
-        list(SoaSerial().judge(PAIR, look(PAIR, NOON, ns1=10, ns2=10), Ledger(PAIR.name)))
+    with pytest.raises(CheckInconclusive, match="nothing is known"):
+        list(SoaSerial().judge(PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name)))
 
 
 def test_one_silent_address_leaves_the_others_judged() -> None:
     page = story(PAIR, {"ns1": "10", "ns2": "-"})[-1]
     assert page.verdict.health is Health.GOOD
-    assert page.verdict.unsure == (Unsure("ns2", PAIR.servers[1].addresses[0], why="serves no version now: timeout"),)
+    assert page.verdict.unsure == (
+        Inconclusive("ns2", PAIR.servers[1].addresses[0], why="serves no version now: timeout"),
+    )
 
 
 def test_a_first_look_is_unsure() -> None:

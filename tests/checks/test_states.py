@@ -4,7 +4,7 @@ import pytest
 
 from checks.model import Finding, Zone
 from checks.zone_state.address_status import address_state
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from tests.checks.build import SOA, story, zone
 
 PAIR = zone()
@@ -43,7 +43,7 @@ def test_without_findings_or_ledger() -> None:
     page = story(PAIR, {"ns1": "1", "ns2": "2147483649"})[-1]
     assert address_state(PAIR, page.ledger, page.ledger.standings[1], ()) == "unordered"
     assert address_state(PAIR, page.ledger, None, ()) == "unknown"
-    assert address_state(PAIR, Ledger(PAIR.name), page.ledger.standings[0], ()) == "unknown"
+    assert address_state(PAIR, ZoneState(PAIR.name), page.ledger.standings[0], ()) == "unknown"
     other = Finding("serial-late", "", "ns1", PAIR.servers[0].addresses[0])
     same = story(PAIR, {"ns1": "10", "ns2": "10"})[-1]
     assert address_state(PAIR, same.ledger, same.ledger.standings[1], (other,)) == "in-sync"

@@ -6,19 +6,19 @@ import pytest
 
 from checks.evaluation import judge
 from checks.model import (
+    CheckResult,
     Expectation,
     Health,
     Observation,
-    Round,
     Server,
     TransferResult,
     TransferRule,
     Transport,
-    Verdict,
     Zone,
+    ZonePoll,
 )
 from checks.transfer import Transfer
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from tests.checks.build import SOA, gather, pulled, query, seen, server, zone
 
 OPEN = TransferRule("ns1", Expectation.ALLOWED)
@@ -32,7 +32,9 @@ def matrix(*rules: TransferRule, servers: tuple[str | Server, ...] = ("ns1",)) -
     return zone(*servers, transfers=rules)
 
 
-def tried(where: Zone, rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object) -> Round:
+def tried(
+    where: Zone, rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object
+) -> ZonePoll:
     beside = seen(query(where, "ns1", transport=Transport.TCP), soa)
     asked = query(where, "ns1", "AXFR", transport=Transport.TCP, key=rule.key)
     records = fields.get("records", 0)
@@ -41,9 +43,9 @@ def tried(where: Zone, rule: TransferRule, result: TransferResult | None, soa: s
     return gather(where, "transfer", beside, ended)
 
 
-def verdict(rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object) -> Verdict:
+def verdict(rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object) -> CheckResult:
     where = matrix(rule)
-    return judge(Transfer(), where, tried(where, rule, result, soa, **fields), Ledger(where.name))
+    return judge(Transfer(), where, tried(where, rule, result, soa, **fields), ZoneState(where.name))
 
 
 REFUSED, FAILED, GIVEN, UNSURE, FINE = "transfer-refused", "transfer-failed", "transfer-open", "?", ""
@@ -80,7 +82,7 @@ ENDINGS: list[tuple[TransferResult, int, str, str]] = [
 ]
 
 
-def word(found: Verdict) -> str:
+def word(found: CheckResult) -> str:
     if found.health is Health.UNKNOWN:
         return UNSURE
     return ", ".join(finding.code for finding in found.findings)
@@ -214,7 +216,7 @@ def test_each_row_is_judged_on_its_own() -> None:
         ("ns1", None): R.ALLOWED,
         ("ns2", None): R.REFUSED,
     }
-    found = judge(Transfer(), where, gather(where, "transfer", *observations(where, results)), Ledger(where.name))
+    found = judge(Transfer(), where, gather(where, "transfer", *observations(where, results)), ZoneState(where.name))
     assert [(f.code, f.server, f.subject) for f in found.findings] == [
         ("transfer-open", "ns1", "no key, must be refused"),
         ("transfer-refused", "ns1", "key xfr, must be allowed"),
@@ -224,7 +226,7 @@ def test_each_row_is_judged_on_its_own() -> None:
 def test_a_row_that_was_not_answered_is_unsure_and_the_others_stand() -> None:
     where = matrix(KEYED, ANYONE, servers=("ns1", "ns2"))
     results = {("ns1", "xfr"): R.ALLOWED, ("ns1", None): R.REFUSED, ("ns2", None): R.TIMEOUT}
-    found = judge(Transfer(), where, gather(where, "transfer", *observations(where, results)), Ledger(where.name))
+    found = judge(Transfer(), where, gather(where, "transfer", *observations(where, results)), ZoneState(where.name))
     assert found.health is Health.GOOD
     assert [(one.server, one.subject, one.why) for one in found.unsure] == [
         ("ns2", "no key, must be refused", "it did not come to an end in time")
@@ -235,7 +237,7 @@ def test_it_applies_where_a_rule_meets_an_address() -> None:
     assert Transfer().applies(matrix(ANYONE))
     assert not Transfer().applies(zone())
     assert not Transfer().applies(matrix(TransferRule("ns9", Expectation.REFUSED)))
-    none = judge(Transfer(), zone(), gather(zone(), "transfer"), Ledger("example.com."))
+    none = judge(Transfer(), zone(), gather(zone(), "transfer"), ZoneState("example.com."))
     assert (none.health, none.why) == (Health.UNKNOWN, "there are no rules")
 
 
@@ -249,14 +251,14 @@ def given(where: Zone, serial: int | None, result: TransferResult = R.ALLOWED, k
     return pulled(asked, result, soa=replace(SOA, serial=serial) if serial is not None else None, records=9)
 
 
-def story(soa: str, *serials: int | None, rule: TransferRule = WHEN) -> tuple[int, Verdict]:
+def story(soa: str, *serials: int | None, rule: TransferRule = WHEN) -> tuple[int, CheckResult]:
     """What the check asks again after the first look, and what it says after all of them."""
     where = matrix(rule)
     beside = seen(query(where, "ns1", transport=Transport.TCP), soa)
     first = (beside, given(where, serials[0]))
     every = (beside, *(given(where, serial) for serial in serials))
     assert list(Transfer().ask(where, (*every, *every))) == []
-    found = judge(Transfer(), where, gather(where, "transfer", *every), Ledger(where.name))
+    found = judge(Transfer(), where, gather(where, "transfer", *every), ZoneState(where.name))
     return len(list(Transfer().ask(where, first))), found
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from checks.evaluation import judge
-from checks.model import Family, Health, Outcome, Round, TransferResult, Transport, Zone
+from checks.model import Family, Health, Outcome, TransferResult, Transport, Zone, ZonePoll
 from checks.reachable import Reachable
-from checks.zone_state.connectivity import Vantage, account, blind, excuse, hear, keep
-from checks.zone_state.model import Ledger
+from checks.zone_state.connectivity import Connectivity, account, blind, excuse, hear, keep
+from checks.zone_state.model import ZoneState
 from tests.checks.build import NOON, gather, look, looked, pulled, query, seen, server, zone
 
 DUAL = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
@@ -21,8 +21,8 @@ TWICE6 = zone(server("ns1", "192.0.2.1", "2001:db8::1", "2001:db8::11"))
 TWO_EACH = zone(server("ns1", "192.0.2.1", "192.0.2.11"), "ns2")
 
 
-def heard(zone: Zone, *looks: dict[str, str]) -> Vantage:
-    vantage = Vantage()
+def heard(zone: Zone, *looks: dict[str, str]) -> Connectivity:
+    vantage = Connectivity()
     for tokens in looks:
         vantage = hear(vantage, looked(zone, tokens, NOON))
     return vantage
@@ -108,7 +108,7 @@ def test_nothing_new_is_the_very_same_object() -> None:
 def test_an_address_that_answers_over_one_transport_answers() -> None:
     first = looked(DUAL, {"ns1": "10", "ns2": "-"}, NOON)
     second = looked(DUAL, {"ns1": "-", "ns2": "-"}, NOON)
-    assert blind(hear(Vantage(), gather(DUAL, "reachable", *first.seen, *second.seen))) == ()
+    assert blind(hear(Connectivity(), gather(DUAL, "reachable", *first.seen, *second.seen))) == ()
 
 
 @pytest.mark.parametrize("came", ["tcp", "anywhere"])
@@ -119,7 +119,7 @@ def test_silence_over_udp_says_nothing_against_what_came_another_way(came: str) 
     answer = seen(replace(by, anywhere=came == "anywhere"), "10" if came == "tcp" else "mismatched")
     every = gather(ONLY6, "reachable", *looked(ONLY6, alive, NOON).seen, answer)
     for first in (every, looked(ONLY6, alive, NOON)):
-        vantage = hear(hear(hear(Vantage(), first), every), looked(ONLY6, alive, NOON))
+        vantage = hear(hear(hear(Connectivity(), first), every), looked(ONLY6, alive, NOON))
         assert blind(vantage) == ()
     silent = gather(ONLY6, "reachable", *looked(ONLY6, alive, NOON).seen, seen(answer.query, "-"))
     assert blind(hear(vantage, silent)) == ("ipv6",)
@@ -143,7 +143,7 @@ def test_silence_over_a_blind_family_becomes_unasked_and_the_rest_stays() -> Non
 def test_a_seeing_vantage_excuses_nothing() -> None:
     round = looked(DUAL, ALL | {"ns1": "-"}, NOON)
     assert excuse(heard(DUAL, ALL), round) is round
-    answered: Round = look(DUAL, NOON, ns1=10)
+    answered: ZonePoll = look(DUAL, NOON, ns1=10)
     assert excuse(heard(DUAL, ALL | {"ns1/1": "-", "ns2/1": "-"}), answered) is answered
 
 
@@ -167,9 +167,9 @@ def test_a_blind_monitor_finds_nothing_wrong_and_nothing_right() -> None:
     pair = zone()
     every = [seen(q, "-") for q in Reachable().ask(pair, ())]
     round = gather(pair, "reachable", *every)
-    vantage = hear(Vantage(), round)
-    assert judge(Reachable(), pair, round, Ledger(pair.name)).health is Health.BAD
-    assert judge(Reachable(), pair, excuse(vantage, round), Ledger(pair.name)).health is Health.UNKNOWN
+    vantage = hear(Connectivity(), round)
+    assert judge(Reachable(), pair, round, ZoneState(pair.name)).health is Health.BAD
+    assert judge(Reachable(), pair, excuse(vantage, round), ZoneState(pair.name)).health is Health.UNKNOWN
 
 
 @pytest.mark.parametrize("others", [1, 4, 29])
@@ -177,7 +177,7 @@ def test_servers_that_drop_one_zone_only_are_heard_and_accused(others: int) -> N
     """The kind: the silence of one zone outweighs the answers of all others, and nobody is ever told of it."""
     names = [f"z{n}.example." for n in range(others)]
     bad = zone("ns1", "ns2", "ns3", name="dropped.example.")
-    vantage = Vantage()
+    vantage = Connectivity()
     for _ in range(5):
         for name in names:
             vantage = hear(
@@ -191,15 +191,15 @@ def test_servers_that_drop_one_zone_only_are_heard_and_accused(others: int) -> N
 
 def test_a_monitor_that_is_cut_off_is_blind_once_the_zone_it_heard_last_is_silent_too() -> None:
     zones = [zone("ns1", "ns2", name=f"z{n}.example.") for n in range(4)]
-    vantage = Vantage()
+    vantage = Connectivity()
     for one in zones:
         vantage = hear(vantage, looked(one, {"ns1": "10", "ns2": "10"}, NOON))
     for one in reversed(zones):
         vantage = hear(vantage, looked(one, {"ns1": "-", "ns2": "-"}, NOON))
     assert blind(vantage) == ("ipv4",)
-    gone = keep(hear(Vantage(), looked(zones[0], {"ns1": "10", "ns2": "10"}, NOON)), set(vantage.heard))
+    gone = keep(hear(Connectivity(), looked(zones[0], {"ns1": "10", "ns2": "10"}, NOON)), set(vantage.heard))
     assert blind(hear(gone, looked(zones[1], {"ns1": "-", "ns2": "-"}, NOON))) == ("ipv4",)
 
 
 def test_keeping_what_was_heard_of_nobody_changes_nothing() -> None:
-    assert keep(Vantage(), set()) == Vantage()
+    assert keep(Connectivity(), set()) == Connectivity()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from checks.common.text import counted, instant, listed, moment, short, span
+from checks.common.text import enumerated, format_duration, format_time, instant, plural, truncate
 from checks.common.versions import line, newer_than
 from checks.zone_state.model import Version
 from tests.checks.build import MINUTE, NOON
@@ -31,22 +31,22 @@ from tests.checks.build import MINUTE, NOON
     ],
 )
 def test_span(length: float | timedelta, text: str) -> None:
-    assert span(length) == text
+    assert format_duration(length) == text
 
 
 def test_moments_are_in_utc() -> None:
     there = datetime(2026, 11, 20, 14, 3, 59, tzinfo=timezone(timedelta(hours=2)))
-    assert moment(there) == "2026-11-20 12:03 UTC"
-    assert moment(there.astimezone(UTC)) == "2026-11-20 12:03 UTC"
+    assert format_time(there) == "2026-11-20 12:03 UTC"
+    assert format_time(there.astimezone(UTC)) == "2026-11-20 12:03 UTC"
     assert instant(there) == instant(there.astimezone(UTC)) == "2026-11-20 12:03:59 UTC"
 
 
 def test_listed_and_counted() -> None:
-    assert [listed("abcdefg"[:n], most=3) for n in range(6)] == [
+    assert [enumerated("abcdefg"[:n], most=3) for n in range(6)] == [
         "", "a", "a and b", "a, b and c", "a, b, c and 1 more", "a, b, c and 2 more",
     ]  # fmt: skip
-    assert counted(2, "address") == "2 addresses"
-    assert (counted(1, "version"), counted(3, "version"), counted(0, "record")) == (
+    assert plural(2, "address") == "2 addresses"
+    assert (plural(1, "version"), plural(3, "version"), plural(0, "record")) == (
         "1 version",
         "3 versions",
         "0 records",
@@ -54,8 +54,8 @@ def test_listed_and_counted() -> None:
 
 
 def test_short() -> None:
-    assert short("x" * 100) == "x" * 100
-    assert short("x" * 101) == "x" * 100 + "... (1 more)"
+    assert truncate("x" * 100) == "x" * 100
+    assert truncate("x" * 101) == "x" * 100 + "... (1 more)"
 
 
 def test_line_orders_by_distance_across_the_wrap_and_drops_the_withdrawn() -> None:

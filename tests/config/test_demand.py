@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from checks.model import Address, Server, Zone
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.config.load import parse
 from monitor.config.load_estimate import demand
 from monitor.config.model import Config
@@ -47,7 +47,7 @@ def test_a_host_name_counts_for_two_addresses_until_it_is_resolved() -> None:
     config = read('[[zones]]\nname = "a.example"\nservers = "ns1.example.net"\n')
     assert demand(config) == pytest.approx({"ns1.example.net": 0.2})
     found = Zone("a.example.", (Server("ns1.example.net", (Address("192.0.2.1"),)),))
-    assert demand(config, Roll.of([found])) == pytest.approx({"ns1.example.net": 0.1})
+    assert demand(config, ZoneTable.of([found])) == pytest.approx({"ns1.example.net": 0.1})
 
 
 def test_a_zone_whose_servers_are_yet_to_be_found_counts_for_nothing() -> None:

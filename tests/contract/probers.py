@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 
 from monitor.clock import Now
-from monitor.probe.client.client import DnsProber
-from monitor.probe.prober import Probing
+from monitor.probe.client.client import DnsClient
+from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
-PROBERS: dict[str, type[DnsProber] | type[Probing]] = {"dnspython": DnsProber, "engine": Probing}
+PROBERS: dict[str, type[DnsClient] | type[ServiceProber]] = {"dnspython": DnsClient, "engine": ServiceProber}
 
 chosen = ["dnspython"]
 """The one that is tried now is the last."""
 
 
 def prober_of(
-    settings: Probe, keys: Mapping[str, Key], now: Now, *, descriptors: int | None = None
-) -> DnsProber | Probing:
+    settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None
+) -> DnsClient | ServiceProber:
     return PROBERS[chosen[-1]](settings, keys, now, descriptors=descriptors)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from checks.model import Round
+from checks.model import ZonePoll
 from monitor.service.queue import LocalBus
 from monitor.state.ports import Bus, BusClosed
 from tests.store.specimens import NOON
@@ -21,8 +21,8 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     await bus.close()
 
 
-def one(number: int) -> Round:
-    return Round(f"zone{number}.example.", "soa-serial", NOON, timedelta(seconds=60), ())
+def one(number: int) -> ZonePoll:
+    return ZonePoll(f"zone{number}.example.", "soa-serial", NOON, timedelta(seconds=60), ())
 
 
 async def settled(task: asyncio.Task) -> bool:
@@ -61,7 +61,7 @@ async def test_many_who_ask_and_one_who_judges_lose_nothing(bus):
         for number in range(start, start + 100):
             await bus.publish(one(number))
 
-    taken: list[Round] = []
+    taken: list[ZonePoll] = []
     async with asyncio.TaskGroup() as group:
         for start in (0, 1000, 2000):
             group.create_task(ask(start))

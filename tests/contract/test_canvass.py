@@ -14,13 +14,13 @@ import pytest
 from checks.model import Observation, Outcome
 from monitor.clock import now
 from monitor.config.model import Config
-from monitor.polling.bulk import Canvass, Chunk
+from monitor.polling.bulk import BulkProber, ZoneChunk
 from monitor.polling.bulk_factory import canvass
-from monitor.polling.workers.pool import Workers
-from monitor.probe.bulk.address_metrics import Ticks
-from monitor.probe.prober import Probing
+from monitor.polling.workers.pool import WorkerPool
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
-from monitor.state.columns import Layout, Place
+from monitor.state.columns import AddressLayout, Endpoint
 from tests.nameserver import Asked, Nameserver, good, name, opt, reply, soa
 
 QUICK = Probe(timeout=0.2, attempts=2, max_qps_per_server=1e6)
@@ -32,22 +32,22 @@ WAYS = [1, 2]
 class World:
     """A canvass, two servers of the same zones, and what it was told of them."""
 
-    canvass: Canvass
+    canvass: BulkProber
     ns1: Nameserver
     ns2: Nameserver
-    layouts: tuple[Layout, ...]
+    layouts: tuple[AddressLayout, ...]
     count: int
-    ticks: Ticks = field(default_factory=Ticks)
+    ticks: AddressMetrics = field(default_factory=AddressMetrics)
     serials: dict[bytes, int] = field(default_factory=dict)
 
     def use(self, was: "array[int] | None" = None) -> None:
-        self.ticks = Ticks.of(2 * self.count)
+        self.ticks = AddressMetrics.of(2 * self.count)
         self.canvass.use(self.layouts, self.ticks, was)
 
-    def chunk(self, numbers: Iterable[int]) -> Chunk:
+    def chunk(self, numbers: Iterable[int]) -> ZoneChunk:
         some = list(numbers)
         names = [f"z{number}.example.net." for number in some]
-        return Chunk(array("I", some), names, array("I", [0] * len(some)), array("I", (2 * n for n in some)))
+        return ZoneChunk(array("I", some), names, array("I", [0] * len(some)), array("I", (2 * n for n in some)))
 
     async def ask(self, numbers: Iterable[int] | None = None) -> tuple[set[int], dict[int, Sequence[Observation]]]:
         """Quiet and odd zones; each exactly once."""
@@ -80,11 +80,11 @@ async def world(
     async with AsyncExitStack() as open_:
         ns1 = await open_.enter_async_context(Nameserver(udp1 or serve))
         ns2 = await open_.enter_async_context(Nameserver(udp2 or serve))
-        prober = Probing(settings, {}, now)
+        prober = ServiceProber(settings, {}, now)
         open_.push_async_callback(prober.close)
         made = canvass(Config(probe=settings), now, prober)
         open_.push_async_callback(made.close)
-        layout = (Place("ns1", ns1.address, primary), Place("ns2", ns2.address))
+        layout = (Endpoint("ns1", ns1.address, primary), Endpoint("ns2", ns2.address))
         one = World(made, ns1, ns2, (layout,), count, serials=serials)
         one.use()
         yield one
@@ -240,7 +240,7 @@ async def test_a_dead_server_holds_up_no_zone_that_it_does_not_serve(way: int) -
         return ()
 
     async with world(way, 200, PATIENT, udp2=nothing) as on:
-        alone = (Place("ns1", on.ns1.address, True),)
+        alone = (Endpoint("ns1", on.ns1.address, True),)
         on.layouts = (*on.layouts, alone)
         on.use()
         chunk = on.chunk(range(200))
@@ -281,7 +281,7 @@ async def test_at_the_end_nothing_is_blamed_on_the_servers(way: int) -> None:
         async with asyncio.timeout(20):
             while len(on.ns2.asked) < 20:
                 await asyncio.sleep(0.01)
-        if isinstance(on.canvass, Workers):
+        if isinstance(on.canvass, WorkerPool):
             await on.canvass.close()
             _, odd = await task
             assert {o.outcome for seen in odd.values() for o in seen} == {Outcome.UNASKED}
@@ -304,7 +304,7 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
             yield good(query, 7)
 
     async with world(2, 600, replace(PATIENT, timeout=20), udp1=first) as on:
-        assert isinstance(on.canvass, Workers)
+        assert isinstance(on.canvass, WorkerPool)
         await on.ask()
         on.arm()
         before = [*on.canvass.pids]
@@ -328,7 +328,7 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
 
 async def test_workers_end_when_the_service_does() -> None:
     async with world(2) as on:
-        assert isinstance(on.canvass, Workers)
+        assert isinstance(on.canvass, WorkerPool)
         await on.ask()
         pids = [pid for pid in on.canvass.pids if pid is not None]
         assert len(pids) == 2

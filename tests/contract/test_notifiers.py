@@ -14,7 +14,17 @@ from pathlib import Path
 import pytest
 
 import alerting.notifiers
-from alerting.model import Cause, DeliveryError, Incident, Line, News, Notification, Secret, Severity, Telling
+from alerting.model import (
+    Cause,
+    DeliveryError,
+    Incident,
+    IncidentEvent,
+    IncidentFinding,
+    Notification,
+    OutboxMessage,
+    Secret,
+    Severity,
+)
 from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
 from alerting.render import render
@@ -33,10 +43,10 @@ SIGNING = "whsec_" + b64encode(b"a secret of the webhook").decode()
 PATH, QUERY, LOGIN = "path-of-the-hook", "query-of-the-hook", "login-of-the-hook"
 SECRETS = (PASSWORD, TOKEN, SIGNING, SIGNING.removeprefix("whsec_"), PATH, QUERY, LOGIN)
 
-TELLING = Telling(
+TELLING = OutboxMessage(
     "20261120T100000-3f9a2c-1-0011aabb",
     "oncall",
-    News.OPENED,
+    IncidentEvent.OPENED,
     Incident(
         "20261120T100000-3f9a2c",
         Cause("zone", "example.org."),
@@ -46,7 +56,11 @@ TELLING = Telling(
         ("ns2",),
         opened_at=START,
         began_at=START,
-        lines=(Line("serial-overdue", Severity.CRITICAL, "example.org.", "ns2", "192.0.2.2", "ns2 is late", START),),
+        lines=(
+            IncidentFinding(
+                "serial-overdue", Severity.CRITICAL, "example.org.", "ns2", "192.0.2.2", "ns2 is late", START
+            ),
+        ),
         findings=1,
     ),
     START,
@@ -135,15 +149,15 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
         yield made
 
 
-def news(kind: News = News.OPENED) -> Notification:
+def news(kind: IncidentEvent = IncidentEvent.OPENED) -> Notification:
     incident = TELLING.incident
-    if kind is News.RESOLVED:
+    if kind is IncidentEvent.RESOLVED:
         incident = replace(incident, phase="resolved", resolved_at=minute(31))
     return render(replace(TELLING, news=kind, incident=incident), "https://dns.example.com", minute(1))
 
 
-@pytest.mark.parametrize("kind", News)
-async def test_it_hands_over(rig: Rig, kind: News) -> None:
+@pytest.mark.parametrize("kind", IncidentEvent)
+async def test_it_hands_over(rig: Rig, kind: IncidentEvent) -> None:
     await rig.notifier.send(news(kind))
     ((id, text),) = rig.taken()
     assert TELLING.id in id

@@ -9,7 +9,7 @@ from alerting.model import Secret
 from checks.model import Observation, Outcome, Query, Shape, TransferResult
 from monitor.clock import now
 from monitor.probe.settings import Probe
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_transfer import ALLOWED
 from tests.contract.test_prober_tsig import all_signed, signing
@@ -125,9 +125,9 @@ async def test_a_server_that_was_deaf_gives_its_zone_again() -> None:
 
 
 KEYS = {
-    "an algorithm of no name": Key("k", "k.", "hmac-rot13", Secret(SECRET)),
-    "a secret that is not base64": Key("k", "k.", "hmac-sha256", Secret("not base64 !")),
-    "a name that is none": Key("k", "k..", "hmac-sha256", Secret(SECRET)),
+    "an algorithm of no name": TsigKey("k", "k.", "hmac-rot13", Secret(SECRET)),
+    "a secret that is not base64": TsigKey("k", "k.", "hmac-sha256", Secret("not base64 !")),
+    "a name that is none": TsigKey("k", "k..", "hmac-sha256", Secret(SECRET)),
 }
 
 
@@ -150,7 +150,7 @@ async def test_a_key_that_cannot_be_used_asks_nothing_and_says_nothing_secret(wo
 )
 async def test_every_algorithm_signs(algorithm: str) -> None:
     wire = "HMAC-MD5.SIG-ALG.REG.INT" if algorithm == "hmac-md5" else algorithm
-    prober = prober_of(Probe(), {"k": Key("k", "xfr.example.net", algorithm, Secret(SECRET))}, now)
+    prober = prober_of(Probe(), {"k": TsigKey("k", "xfr.example.net", algorithm, Secret(SECRET))}, now)
     async with Nameserver(None, signing(all_signed, algorithm=wire)) as server:
         query = Query(ZONE, "ns1", server.address, ZONE, "AXFR", key="k", whole=True)
         (seen,) = [one async for batch in prober([query]) for one in batch]

@@ -8,8 +8,8 @@ import pytest
 
 from checks.model import Address, Observation, Outcome, Query, Transport
 from monitor.clock import now
-from monitor.probe.client.client import DnsProber
-from monitor.probe.client.target_queue import AGAIN, EASE, SLOWEST, Bucket
+from monitor.probe.client.client import DnsClient
+from monitor.probe.client.target_queue import AGAIN, EASE, SLOWEST, TokenBucket
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.nameserver import FORGED, SERIAL, TXT, ZONE, Asked, Connection, Nameserver, answering, good, reply, rr, soa
@@ -163,7 +163,7 @@ async def test_an_answer_that_did_not_fit_is_no_limit(kind: str) -> None:
 async def test_a_server_that_limits_is_asked_more_slowly_by_both_probers(kind: str) -> None:
     async with Nameserver(slips, answering) as server:
         prober = prober_of(Probe(max_qps_per_server=200), {}, now)
-        dns = prober if isinstance(prober, DnsProber) else prober._dns
+        dns = prober if isinstance(prober, DnsClient) else prober._dns
         bucket = dns.pace.bucket("ns1")
         assert bucket.part == 1.0
         queries = [Query(f"z{n}.example.net.", "ns1", server.address, f"z{n}.example.net.", "SOA") for n in range(8)]
@@ -176,7 +176,7 @@ async def test_a_server_that_limits_is_asked_more_slowly_by_both_probers(kind: s
 
 def test_a_bucket_goes_down_by_halves_and_comes_back_by_doubles() -> None:
     times = [0.0]
-    bucket = Bucket(100, clock=lambda: times[0])
+    bucket = TokenBucket(100, clock=lambda: times[0])
 
     def taken(seconds: float) -> float:
         count = 0

@@ -12,7 +12,7 @@ import pytest
 
 from checks.model import Observation, Outcome, Query, Transport
 from monitor.clock import now
-from monitor.probe.client.target_queue import AFTER_MISSES, SCOUTS
+from monitor.probe.client.target_queue import FAILURE_THRESHOLD, HALF_OPEN_PROBES
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import HOSTS, QUICK, see
@@ -113,7 +113,7 @@ async def test_very_many_zones_of_such_an_address_do_not_wait_for_each_other(wor
         took = asyncio.get_running_loop().time() - start
     assert {one.outcome for one in seen} == {Outcome.MISMATCHED if words == "wrong id" else Outcome.MALFORMED}
     patience = probe.timeout * probe.attempts
-    assert took < patience * many / (SCOUTS + AFTER_MISSES)
+    assert took < patience * many / (HALF_OPEN_PROBES + FAILURE_THRESHOLD)
 
 
 async def test_such_an_address_is_believed_again_as_soon_as_it_answers() -> None:

@@ -9,9 +9,9 @@ import pytest
 from checks.evaluation import judge
 from checks.model import Expectation, Outcome, Server, TransferResult, TransferRule, Zone
 from checks.transfer import Transfer
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from monitor.clock import now
-from monitor.polling.sweep import one_round
+from monitor.polling.sweep import poll_zone
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_transfer import pull
@@ -93,9 +93,9 @@ async def test_a_zone_older_than_the_soa_is_asked_for_twice_and_told() -> None:
             rule = TransferRule("ns1", Expectation.ALLOWED, whole=whole)
             where = Zone(ZONE, (Server("ns1", (server.address,)),), transfers=(rule,))
             check = Transfer()
-            round = await one_round(check, where, prober, check.cadence, now)
+            round = await poll_zone(check, where, prober, check.cadence, now)
             await prober.close()
         assert [query.type for query in server.asked_tcp].count(AXFR) == 2
-        (finding,) = judge(check, where, round, Ledger(ZONE)).findings
+        (finding,) = judge(check, where, round, ZoneState(ZONE)).findings
         assert finding.code == "transfer-failed"
         assert f"serial {SERIAL - 1}, twice, where its SOA says {SERIAL}" in finding.text

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from alerting.model import News, Phase
+from alerting.model import IncidentEvent, Phase
 from monitor.state.ports import Commit, RunRow, Settled, Store, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.in_memory import MemoryStore
@@ -274,7 +274,7 @@ async def test_the_same_telling_is_not_put_in_twice(store):
 
 
 async def test_resolved_never_overtakes_opened(store):
-    await store.commit(Commit(tellings=(telling("opened"), telling("resolved", news=News.RESOLVED))))
+    await store.commit(Commit(tellings=(telling("opened"), telling("resolved", news=IncidentEvent.RESOLVED))))
     assert await claimed(store, 0) == ["opened"]
     await store.settle(Settled("opened", at(1), "451 come back", again=at(100)))
     assert await claimed(store, 50) == []
@@ -286,7 +286,7 @@ async def test_resolved_never_overtakes_opened(store):
 
 
 async def test_what_was_given_up_stands_in_nobodys_way(store):
-    await store.commit(Commit(tellings=(telling("opened"), telling("resolved", news=News.RESOLVED))))
+    await store.commit(Commit(tellings=(telling("opened"), telling("resolved", news=IncidentEvent.RESOLVED))))
     await store.claim(at(0), lease=60, most=9)
     await store.settle(Settled("opened", at(1), "404", permanent=True))
     assert await claimed(store, 1) == ["resolved"]

@@ -12,10 +12,10 @@ import signal
 import sys
 from pathlib import Path
 
-from alerting.model import News, Notification, Secret
+from alerting.model import IncidentEvent, Notification, Secret
 from monitor.clock import now
-from monitor.service.dispatcher import Deliverer
-from monitor.service.retry_policy import Patience
+from monitor.service.dispatcher import Dispatcher
+from monitor.service.retry_policy import RetryPolicy
 from monitor.state.ports import Commit
 from monitor.store.sqlite import SqliteStore
 from tests.deliver.receivers import render
@@ -43,7 +43,7 @@ def both(number: int, names: list[str]) -> Commit:
         tellings=tuple(
             telling(f"{receiver}/{number}/{news.value}", receiver, about=f"i{number}", news=news)
             for receiver in names
-            for news in (News.OPENED, News.RESOLVED)
+            for news in (IncidentEvent.OPENED, IncidentEvent.RESOLVED)
         )
     )
 
@@ -51,7 +51,7 @@ def both(number: int, names: list[str]) -> Commit:
 async def work(database: str, sink: Path, number: int, names: list[str], fatal: str) -> None:
     store = await SqliteStore.open(database, now)
     receivers = {name: Sink(sink, fatal) for name in names}
-    deliverer = Deliverer(store, receivers, render, now, patience=Patience(look=0.01))
+    deliverer = Dispatcher(store, receivers, render, now, patience=RetryPolicy(look=0.01))
     running = asyncio.create_task(deliverer.run())
     rows = sum(row.pending + row.delivered + row.given_up for row in await store.outbox())
     for each in range(rows // (2 * len(names)), number):  # the rest of them, if it has been killed before

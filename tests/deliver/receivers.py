@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from alerting.model import DeliveryError, Notification, Secret, Telling
-from monitor.service.dispatcher import Deliverer
-from monitor.service.retry_policy import Patience
+from alerting.model import DeliveryError, Notification, OutboxMessage, Secret
+from monitor.service.dispatcher import Dispatcher
+from monitor.service.retry_policy import RetryPolicy
 from monitor.state.ports import Store, StoreError
 from tests.store.specimens import NOON
 
-QUICK = Patience(look=0.01)
+QUICK = RetryPolicy(look=0.01)
 
 
 class Clock:
@@ -93,15 +93,15 @@ def no(reason: str = "451 come back later", **more) -> DeliveryError:
     return DeliveryError(reason, **more)
 
 
-def render(telling: Telling) -> Notification:
+def render(telling: OutboxMessage) -> Notification:
     return Notification(
         telling.id, telling.news, telling.at, telling.incident.id, telling.incident.id, "subject", "text", "html", {}
     )
 
 
 @asynccontextmanager
-async def delivering(store, receivers, clock, patience: Patience = QUICK, **more):
-    deliverer = Deliverer(store, receivers, render, clock, patience=patience, dice=lambda: 0.5, **more)
+async def delivering(store, receivers, clock, patience: RetryPolicy = QUICK, **more):
+    deliverer = Dispatcher(store, receivers, render, clock, patience=patience, dice=lambda: 0.5, **more)
     running = asyncio.create_task(deliverer.run())
     try:
         yield deliverer
@@ -117,7 +117,7 @@ async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         await asyncio.sleep(0.002)
 
 
-async def idle(deliverer: Deliverer, store: Store, clock: Clock, seconds: float = 20.0) -> None:
+async def idle(deliverer: Dispatcher, store: Store, clock: Clock, seconds: float = 20.0) -> None:
     """Nothing is due, and nothing is being sent or written down."""
     end = time.monotonic() + seconds
     while deliverer._sending or ((due := await store.next_due()) is not None and due <= clock()):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.service.retry_policy import Failure, Patience, decide
+from monitor.service.retry_policy import Failure, RetryPolicy, decide
 from monitor.state.ports import Claimed, Settled
 from tests.store.specimens import at, telling
 
@@ -15,7 +15,7 @@ TELLING = telling("t1")
 
 
 def again(attempt: int, failure: Failure | None, now: float = 0.0, die: float = 0.5, **more) -> Settled:
-    return decide(Claimed(TELLING, attempt, at(now + 60)), failure, at(now), replace(Patience(), **more), die)
+    return decide(Claimed(TELLING, attempt, at(now + 60)), failure, at(now), replace(RetryPolicy(), **more), die)
 
 
 def test_a_yes_is_the_end_of_it():
@@ -79,4 +79,4 @@ def test_whatever_happens_it_is_tried_again_later_and_within_the_day_or_given_up
 
 def test_a_lease_must_outlast_a_sending():
     with pytest.raises(ValueError, match="longer than the deadline"):
-        Patience(deadline=60.0, lease=60.0)
+        RetryPolicy(deadline=60.0, lease=60.0)

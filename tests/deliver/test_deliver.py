@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from alerting.model import DeliveryError, News, Telling
-from monitor.service.dispatcher import Deliverer
-from monitor.service.retry_policy import Patience
+from alerting.model import DeliveryError, IncidentEvent, OutboxMessage
+from monitor.service.dispatcher import Dispatcher
+from monitor.service.retry_policy import RetryPolicy
 from monitor.state.ports import Commit, Store
 from monitor.state.status import ReceiverStatus
 from monitor.store.sqlite import SqliteStore
@@ -48,7 +48,7 @@ async def test_everyone_is_told_once(store, clock):
 async def test_what_is_put_in_while_it_runs_is_taken_up_when_poked(store, clock):
     oncall = Receiver()
     watched = Failing(store)
-    async with delivering(watched, {"oncall": oncall}, clock, Patience(look=60.0)) as deliverer:
+    async with delivering(watched, {"oncall": oncall}, clock, RetryPolicy(look=60.0)) as deliverer:
         await until(lambda: "next_due" in watched.calls)
         await put(store, telling("a"))
         deliverer.poke()
@@ -62,7 +62,7 @@ async def test_it_wakes_by_itself_when_something_becomes_due(store, clock):
     oncall = Receiver()
     await put(store, telling("a", seconds=0.05))
     watched = Failing(store)
-    async with delivering(watched, {"oncall": oncall}, clock, Patience(look=60.0)):
+    async with delivering(watched, {"oncall": oncall}, clock, RetryPolicy(look=60.0)):
         await until(lambda: "next_due" in watched.calls)
         clock.pass_by(0.05)  # it waits 50 ms, by the clock it saw before
         await until(lambda: oncall.got == ["a"])
@@ -116,7 +116,7 @@ async def test_a_passing_failure_is_tried_again_with_the_same_id_until_it_is_tak
 
 async def test_resolved_waits_for_opened_and_other_incidents_do_not(store, clock):
     oncall = Receiver(no(), no())
-    await put(store, telling("opened"), telling("resolved", news=News.RESOLVED))
+    await put(store, telling("opened"), telling("resolved", news=IncidentEvent.RESOLVED))
     async with delivering(store, {"oncall": oncall}, clock) as deliverer:
         await until(lambda: len(oncall.asked) == 1)
         await idle(deliverer, store, clock)
@@ -194,7 +194,7 @@ async def test_who_has_it_is_left_out_of_the_next_attempt_also_after_a_reload(st
 
 async def test_past_the_outbox_it_is_the_same(store, clock):
     post = Receiver(part("a"), DeliveryError(REFUSED, permanent=True, done=["a", "b"], refused=REFUSED))
-    deliverer = Deliverer(store, {"post": post}, render, clock)
+    deliverer = Dispatcher(store, {"post": post}, render, clock)
     assert not await deliverer.tell(telling("1", "post"))
     assert await deliverer.tell(telling("1", "post"))
     assert post.done == [frozenset(), {"a"}]
@@ -326,10 +326,10 @@ async def test_what_is_owed_to_a_receiver_that_left_the_configuration_is_given_u
 async def test_the_end_that_is_owed_to_one_who_left_is_told_to_others_and_all_the_rest_is_not(store, clock):
     oncall = Receiver()
 
-    def instead(owed: Telling) -> list[Telling]:
-        return [replace(owed, id=f"{owed.id}-oncall", receiver="oncall")] if owed.news is News.RESOLVED else []
+    def instead(owed: OutboxMessage) -> list[OutboxMessage]:
+        return [replace(owed, id=f"{owed.id}-oncall", receiver="oncall")] if owed.news is IncidentEvent.RESOLVED else []
 
-    await put(store, telling("a", "gone"), telling("b", "gone", news=News.RESOLVED))
+    await put(store, telling("a", "gone"), telling("b", "gone", news=IncidentEvent.RESOLVED))
     broken = Failing(store, commit=1)
     async with delivering(broken, {}, clock) as deliverer:
         deliverer.instead = instead
@@ -344,7 +344,7 @@ async def test_what_is_owed_under_the_old_name_goes_to_the_one_who_bears_the_new
     """What could not be readdressed, because the disk was full: on its way, in the outbox or from memory."""
     hook = Receiver()
     await put(store, telling("a", "first"))
-    deliverer = Deliverer(store, {}, render, clock)
+    deliverer = Dispatcher(store, {}, render, clock)
     deliverer.use({"second": Receiver()}, moved={"first": "second"})
     deliverer.use({"third": hook}, moved={"second": "third", "other": None})
     assert await deliverer.tell(telling("b", "first"))
@@ -490,7 +490,7 @@ async def test_stopping_does_not_wait_for_ever_and_what_was_not_sent_is_kept(sto
 async def test_cancelling_breaks_off_what_is_being_sent(store, clock):
     deaf = Deaf()
     await put(store, telling("a", "deaf"))
-    deliverer = Deliverer(store, {"deaf": deaf}, render, clock)
+    deliverer = Dispatcher(store, {"deaf": deaf}, render, clock)
     running = asyncio.create_task(deliverer.run())
     await until(lambda: deaf.asked == ["a"])
     running.cancel()
@@ -522,7 +522,7 @@ async def test_a_restart_with_a_full_outbox_tells_the_rest_in_order_and_nothing_
 
 async def test_while_there_is_no_outbox_it_is_told_past_it(store, clock):
     oncall = Receiver(no(), None, RuntimeError("a defect"))
-    deliverer = Deliverer(store, {"oncall": oncall}, render, clock)
+    deliverer = Dispatcher(store, {"oncall": oncall}, render, clock)
     told = [await deliverer.tell(telling(id, receiver)) for id, receiver in (("a", "oncall"),) * 3 + (("b", "gone"),)]
     assert told == [False, True, False, False]
     assert oncall.got == ["a"]

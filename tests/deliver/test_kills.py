@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from alerting.model import News
+from alerting.model import IncidentEvent
 
 SEED = 20260301
 RECEIVERS = ("oncall", "hook")
-OPENED, RESOLVED = News.OPENED.value, News.RESOLVED.value
+OPENED, RESOLVED = IncidentEvent.OPENED.value, IncidentEvent.RESOLVED.value
 
 
 def postman(directory: Path, number: int, receivers: str = ",".join(RECEIVERS), fatal: str = "") -> subprocess.Popen:

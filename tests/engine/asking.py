@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from checks.model import Address, Observation
 from monitor.clock import Now, now
-from monitor.probe.bulk.address_metrics import Ticks
-from monitor.probe.bulk.engine import Engine, Volley
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.engine import BulkEngine, QueryBatch
 from monitor.probe.message.request import wire_name
 from monitor.probe.settings import Probe
 
@@ -20,21 +20,23 @@ def names(count: int) -> list[bytes]:
     return [wire_name(f"z{number}.example.net.") for number in range(count)]
 
 
-def volley(address: Address, count: int, first: int = 0, server: str = "ns1") -> Volley:
-    return Volley(server, address, names(count), range(first, first + count))
+def volley(address: Address, count: int, first: int = 0, server: str = "ns1") -> QueryBatch:
+    return QueryBatch(server, address, names(count), range(first, first + count))
 
 
 @asynccontextmanager
-async def engine(size: int, probe: Probe = PATIENT, clock: Now = now, *, whole: bool = True) -> AsyncIterator[Engine]:
-    one = Engine(probe, clock, whole=whole)
-    one.use(Ticks.of(size))
+async def engine(
+    size: int, probe: Probe = PATIENT, clock: Now = now, *, whole: bool = True
+) -> AsyncIterator[BulkEngine]:
+    one = BulkEngine(probe, clock, whole=whole)
+    one.use(AddressMetrics.of(size))
     try:
         yield one
     finally:
         await one.close()
 
 
-async def hear(one: Engine, volleys: Sequence[Volley]) -> tuple[set[int], dict[int, Observation]]:
+async def hear(one: BulkEngine, volleys: Sequence[QueryBatch]) -> tuple[set[int], dict[int, Observation]]:
     """Each ref exactly once, as the same or as odd."""
     same: list[int] = []
     odd: list[tuple[int, Observation]] = []
@@ -48,7 +50,7 @@ async def hear(one: Engine, volleys: Sequence[Volley]) -> tuple[set[int], dict[i
     return set(same), dict(odd)
 
 
-def arm(one: Engine, refs: Iterable[int], floor: int = 0) -> None:
+def arm(one: BulkEngine, refs: Iterable[int], floor: int = 0) -> None:
     refs = list(refs)
     one.arm(refs, [floor] * len(refs))
 

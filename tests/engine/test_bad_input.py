@@ -15,9 +15,9 @@ import pytest
 
 from checks.model import Address, Observation, Outcome, Transport
 from monitor.clock import now
-from monitor.probe.bulk.address_metrics import Ticks
-from monitor.probe.bulk.engine import Engine
-from monitor.probe.prober import Probing
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.engine import BulkEngine
+from monitor.probe.prober import ServiceProber
 from tests.contract.test_prober_wire import clean
 from tests.engine.asking import PATIENT, QUICK, arm, engine, hear, volley
 from tests.misbehaviour import UDP
@@ -245,8 +245,8 @@ async def test_without_descriptors_it_waits_then_says_so_and_then_goes_on() -> N
 async def test_few_descriptors_are_enough_for_many_addresses() -> None:
     """And all are asked, though not at once: a thousand addresses, and no more than four ports at a time."""
     async with Nameserver(lambda query: [good(query)]) as server:
-        one = Engine(PATIENT, now, descriptors=8)
-        one.use(Ticks.of(200))
+        one = BulkEngine(PATIENT, now, descriptors=8)
+        one.use(AddressMetrics.of(200))
         volleys = [volley(server.address, 2, 2 * number, f"ns{number}") for number in range(100)]
         _, odd = await hear(one, volleys)
         await one.close()
@@ -264,8 +264,8 @@ async def test_a_fault_of_our_own_is_said_and_nobody_waits_for_ever(caplog: pyte
         return now()
 
     async with Nameserver(lambda query: []) as server:
-        one = Engine(PATIENT, broken)
-        one.use(Ticks.of(5))
+        one = BulkEngine(PATIENT, broken)
+        one.use(AddressMetrics.of(5))
         _, odd = await hear(one, [volley(server.address, 5)])
         assert {(seen.outcome, seen.detail) for seen in odd.values()} == {
             (Outcome.UNASKED, "a fault of the prober itself: ArithmeticError")
@@ -277,8 +277,8 @@ async def test_a_fault_of_our_own_is_said_and_nobody_waits_for_ever(caplog: pyte
 
 async def test_the_prober_of_the_service_counts_both_ways_of_asking() -> None:
     async with Nameserver(SERVERS["a forged answer before each"], answering) as server:
-        prober = Probing(PATIENT, {}, now)
-        prober.engine.use(Ticks.of(3))
+        prober = ServiceProber(PATIENT, {}, now)
+        prober.engine.use(AddressMetrics.of(3))
         _, odd = await hear(prober.engine, [volley(server.address, 3)])
         counts = prober.counts()
         await prober.close()

@@ -14,18 +14,18 @@ import pytest
 
 from checks.model import Address, Outcome, Query, Transport
 from monitor.clock import now
-from monitor.probe.bulk.address_metrics import Ticks
-from monitor.probe.bulk.batches import Kind
-from monitor.probe.bulk.engine import Asking, Engine, Volley
-from monitor.probe.bulk.fingerprints import Known
-from monitor.probe.bulk.sender import Sending
-from monitor.probe.bulk.socket_pool import Harbour
-from monitor.probe.bulk.target import LIFE, Gate, Load, Port, Tray
-from monitor.probe.bulk.timeouts import Silence
-from monitor.probe.client.client import DnsProber
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.batches import QueryTemplate
+from monitor.probe.bulk.engine import BulkCall, BulkEngine, QueryBatch
+from monitor.probe.bulk.fingerprints import FingerprintTable
+from monitor.probe.bulk.sender import Sender
+from monitor.probe.bulk.socket_pool import SocketPool
+from monitor.probe.bulk.target import LIFE, BatchResult, PendingBatch, PooledSocket, Target
+from monitor.probe.bulk.timeouts import TimeoutHandler
+from monitor.probe.client.client import DnsClient
 from monitor.probe.client.sockets import Sockets
-from monitor.probe.client.target_queue import Bucket
-from monitor.probe.prober import Probing
+from monitor.probe.client.target_queue import TokenBucket
+from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
 from monitor.probe.stats import Counts
 from tests.contract.test_prober_wire import CLOSED
@@ -66,7 +66,7 @@ async def test_at_first_everything_is_odd_and_whole() -> None:
         same, odd = await hear(one, [volley(server.address, COUNT)])
         assert not same
         assert {seen.serial for seen in odd.values()} == {SERIAL}
-        prober = DnsProber(PATIENT, {}, now)
+        prober = DnsClient(PATIENT, {}, now)
         (wanted,) = [seen async for batch in prober([odd[7].query]) for seen in batch]
         await prober.close()
         assert replace(odd[7], at=wanted.at, rtt=wanted.rtt) == wanted
@@ -140,7 +140,7 @@ async def test_an_expire_that_counts_down_is_the_same_and_is_told_by_the_ticks(s
     said.shuffle = shuffle
     at = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
     async with Nameserver(said) as server, engine(COUNT, clock=lambda: at) as one:
-        ticks = Ticks.of(COUNT)
+        ticks = AddressMetrics.of(COUNT)
         one.use(ticks)
         await hear(one, [volley(server.address, COUNT)])
         arm(one, range(COUNT), floor=1000)
@@ -155,7 +155,7 @@ async def test_an_expire_that_counts_down_is_the_same_and_is_told_by_the_ticks(s
 async def test_a_silent_address_is_quiet_while_it_stays_so() -> None:
     said = Server()
     said.silent = True
-    ticks = Ticks.of(COUNT)
+    ticks = AddressMetrics.of(COUNT)
     # In the end so many answers must come in time, and they are made in the same thread.
     async with Nameserver(said) as server, engine(COUNT, replace(QUICK, timeout=0.5)) as one:
         one.use(ticks)
@@ -236,12 +236,12 @@ async def test_another_plan_keeps_what_is_known() -> None:
     async with Nameserver(said) as server, engine(4) as one:
         await hear(one, [volley(server.address, 4)])
         arm(one, range(4))
-        one.use(Ticks.of(6), moved(3, 2, -1, 1, -1, 0))
+        one.use(AddressMetrics.of(6), moved(3, 2, -1, 1, -1, 0))
         order = [3, 2, 5, 1, 4, 0]
-        asked = Volley("ns1", server.address, [names(6)[number] for number in order], range(6))
+        asked = QueryBatch("ns1", server.address, [names(6)[number] for number in order], range(6))
         same, _ = await hear(one, [asked])
         assert same == {0, 1, 3, 5}
-        one.use(Ticks.of(6))
+        one.use(AddressMetrics.of(6))
         same, _ = await hear(one, [asked])
         assert not same
 
@@ -251,12 +251,12 @@ async def test_of_very_many_too(shift: int) -> None:
     """Where whole stretches keep their order, they are carried over at once."""
     said, many = Server(), 9000
     async with Nameserver(said) as server, engine(many) as one:
-        await hear(one, [Volley("ns1", server.address, names(many)[::100], range(0, many, 100))])
+        await hear(one, [QueryBatch("ns1", server.address, names(many)[::100], range(0, many, 100))])
         arm(one, range(many))
         was = moved(*(range(shift, many)), *([-1] * shift))
-        one.use(Ticks.of(many), was)
+        one.use(AddressMetrics.of(many), was)
         refs = [ref - shift for ref in range(0, many, 100) if ref >= shift]
-        asked = Volley("ns1", server.address, [names(many)[ref + shift] for ref in refs], refs)
+        asked = QueryBatch("ns1", server.address, [names(many)[ref + shift] for ref in refs], refs)
         same, _ = await hear(one, [asked])
         assert same == set(refs)
 
@@ -269,7 +269,7 @@ async def test_another_plan_ends_what_is_being_asked_and_nothing_of_it_is_writte
         waiting = asyncio.create_task(_all(asking))
         while not server.asked:
             await asyncio.sleep(0.001)
-        ticks = Ticks.of(1)
+        ticks = AddressMetrics.of(1)
         one.use(ticks)
         assert await asyncio.wait_for(waiting, 1) == 0
         said.silent = False
@@ -277,7 +277,7 @@ async def test_another_plan_ends_what_is_being_asked_and_nothing_of_it_is_writte
         assert len(ticks.rtts) == 1
 
 
-async def _all(asking: Asking) -> int:
+async def _all(asking: BulkCall) -> int:
     return sum([len(heard.odd) + len(heard.same) async for heard in asking])
 
 
@@ -353,9 +353,9 @@ async def test_rates_hold_for_both_probers_together() -> None:
         return [good(query)]
 
     async with Nameserver(note, answering) as server:
-        dns = DnsProber(probe, {}, now)
-        one = Engine(probe, now, dns=dns)
-        one.use(Ticks.of(40))
+        dns = DnsClient(probe, {}, now)
+        one = BulkEngine(probe, now, dns=dns)
+        one.use(AddressMetrics.of(40))
         before = loop.time()
         _, odd = await hear(one, [volley(server.address, 30)])
         again = [seen async for batch in dns([seen.query for seen in odd.values()]) for seen in batch]
@@ -376,9 +376,9 @@ async def test_a_rate_for_all_servers_holds_for_all_and_for_both_probers_togethe
         return [good(query)]
 
     async with Nameserver(note) as first, Nameserver(note, answering) as second:
-        dns = DnsProber(probe, {}, now)
-        one = Engine(probe, now, dns=dns)
-        one.use(Ticks.of(40))
+        dns = DnsClient(probe, {}, now)
+        one = BulkEngine(probe, now, dns=dns)
+        one.use(AddressMetrics.of(40))
         before = loop.time()
         _, odd = await hear(one, [volley(first.address, 15), volley(second.address, 15, 15, "ns2")])
         again = [seen async for batch in dns([seen.query for seen in odd.values()]) for seen in batch]
@@ -408,7 +408,7 @@ async def test_ports_are_renewed_and_ids_are_spread() -> None:
 async def test_ids_are_as_random_as_can_be_even_when_drawn_one_by_one() -> None:
     """What is drawn must not depend on how a set or a dict orders it."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    port = Port(sock, Gate("ns1", Address("127.0.0.1"), Bucket(1), QUICK, whole=True), 0, 1.0, True, 0.0)
+    port = PooledSocket(sock, Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, whole=True), 0, 1.0, True, 0.0)
     ids = [number for _ in range(4000) for number in port.ids(1)]
     sock.close()
     assert len(set(ids)) > 0.95 * len(ids)
@@ -419,9 +419,14 @@ async def test_ids_are_as_random_as_can_be_even_when_drawn_one_by_one() -> None:
 
 async def test_ids_in_use_are_not_drawn() -> None:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    port = Port(sock, Gate("ns1", Address("127.0.0.1"), Bucket(1), QUICK, whole=True), 0, 1.0, True, 0.0)
+    port = PooledSocket(sock, Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, whole=True), 0, 1.0, True, 0.0)
     everything = {number.to_bytes(2, "big") for number in range(65536)}
-    entry = (0, b"", 0.0, Load(Volley("ns1", Address("127.0.0.1"), [b"\0"], [0]), Tray(), Kind()))
+    entry = (
+        0,
+        b"",
+        0.0,
+        PendingBatch(QueryBatch("ns1", Address("127.0.0.1"), [b"\0"], [0]), BatchResult(), QueryTemplate()),
+    )
     port.flight = dict.fromkeys(sorted(everything)[:60000], entry)
     for _ in range(50):
         assert not {*port.ids(1)} & port.flight.keys()
@@ -443,7 +448,7 @@ async def test_ports_are_closed_when_there_is_nothing_to_ask() -> None:
 async def test_names_of_any_length_and_zones_of_any_kind() -> None:
     odd_names = [b"\0", b"\2\xff.\3net\0", (b"\x3f" + b"x" * 63) * 3 + b"\x3d" + b"y" * 61 + b"\0", *names(50)]
     async with Nameserver(lambda query: [good(query)]) as server, engine(len(odd_names)) as one:
-        asked = Volley("ns1", server.address, odd_names, range(len(odd_names)))
+        asked = QueryBatch("ns1", server.address, odd_names, range(len(odd_names)))
         _, odd = await hear(one, [asked])
         assert {seen.serial for seen in odd.values()} == {SERIAL}
         assert odd[0].query.qname == "."
@@ -466,8 +471,8 @@ async def test_very_many_questions_leave_room_for_a_few_others() -> None:
     probe = Probe(max_qps_per_server=200)
     many = 1000
     async with Nameserver(lambda query: [good(query)], answering) as server:
-        prober = Probing(probe, {}, now)
-        prober.engine.use(Ticks.of(many))
+        prober = ServiceProber(probe, {}, now)
+        prober.engine.use(AddressMetrics.of(many))
         asking = asyncio.create_task(hear(prober.engine, [volley(server.address, many)]))
         while len(server.asked) < 30:
             await asyncio.sleep(0.005)
@@ -487,19 +492,19 @@ async def test_very_many_questions_leave_room_for_a_few_others() -> None:
 
 def test_where_the_system_cannot_cut_packets_they_are_sent_one_by_one() -> None:
     """It refuses to where checksums are left out (SO_NO_CHECK): that is remembered of the address."""
-    silence = Silence(Known(), Counts(), Harbour(Sockets((), 8)), lambda *_: None)
-    sending = Sending(Harbour(Sockets((), 8)), silence, lambda *_: None)
-    gate = Gate("ns1", Address("127.0.0.1"), Bucket(1), QUICK, whole=True)
+    silence = TimeoutHandler(FingerprintTable(), Counts(), SocketPool(Sockets((), 8)), lambda *_: None)
+    sending = Sender(SocketPool(Sockets((), 8)), silence, lambda *_: None)
+    gate = Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, whole=True)
     kind = socket.AF_INET, socket.SOCK_DGRAM
     with socket.socket(*kind) as there, socket.socket(*kind) as us:
         there.bind(("127.0.0.1", 0))
         us.connect(there.getsockname())
-        port = Port(us, gate, 0, 1.0, True, 0.0)
+        port = PooledSocket(us, gate, 0, 1.0, True, 0.0)
         for off in (0, 1):
             us.setsockopt(socket.SOL_SOCKET, 11, off)
             ids = port.ids(5)
-            assert sending._send(gate, port, ids, names(5), Kind().tail) == (5, None)
+            assert sending._send(gate, port, ids, names(5), QueryTemplate().tail) == (5, None)
             assert gate.whole is not bool(off)
             packets = [there.recv(512) for _ in range(5)]
             assert [packet[:2] for packet in packets] == ids
-            assert {packet[12:] for packet in packets} == {one + Kind().tail for one in names(5)}
+            assert {packet[12:] for packet in packets} == {one + QueryTemplate().tail for one in names(5)}

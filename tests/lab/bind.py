@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from checks.model import Address
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 from tests.lab.model import XFR, Duty, Setup, filename
 from tests.lab.process import Process
 from tests.lab.writing import rewrite
@@ -47,11 +47,11 @@ CONTROL = "127.0.0.2"
 """Where it takes orders: its own port again, at another address of loopback, so that it needs no second one."""
 
 
-def _key(key: Key) -> str:
+def _key(key: TsigKey) -> str:
     return f'key "{key.wire_name}" {{ algorithm {key.algorithm}; secret "{key.secret.reveal()}"; }};\n'
 
 
-def _at(address: Address, key: Key | None = None) -> str:
+def _at(address: Address, key: TsigKey | None = None) -> str:
     signed = f' key "{key.wire_name}"' if key else ""
     return f"{address.host} port {address.port}{signed};"
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from checks.model import Address
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 from tests.lab.model import XFR, Duty, Setup, filename
 from tests.lab.process import Process
 from tests.lab.writing import rewrite
@@ -51,7 +51,7 @@ ANYBODY = """\
 # A rule with a key does not match an unsigned request, and one without does not match a signed one.
 
 
-def _remote_id(address: Address, key: Key | None) -> str:
+def _remote_id(address: Address, key: TsigKey | None) -> str:
     family = "v6" if ":" in address.host else "v4"
     return f"{family}-{address.port}" + (f"-{key.name}" if key else "")
 

@@ -8,11 +8,11 @@ import dns.zone
 
 from alerting.model import Secret
 from checks.model import Address
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
-XFR = Key("xfr", "xfr-key.", "hmac-sha256", Secret("c29hd2F0Y2ggbGFiOiB0cmFuc2ZlcnMgYWxsb3dlZCE="))
+XFR = TsigKey("xfr", "xfr-key.", "hmac-sha256", Secret("c29hd2F0Y2ggbGFiOiB0cmFuc2ZlcnMgYWxsb3dlZCE="))
 """The key that zones are given out with unless a test says otherwise."""
-GUEST = Key("guest", "guest-key.", "hmac-sha256", Secret("c29hd2F0Y2ggbGFiOiBrbm93biwgbm90IGFsbG93ZWQ="))
+GUEST = TsigKey("guest", "guest-key.", "hmac-sha256", Secret("c29hd2F0Y2ggbGFiOiBrbm93biwgbm90IGFsbG93ZWQ="))
 """A key every lab server knows, and no zone is given out with unless a test says so."""
 
 
@@ -29,7 +29,7 @@ SHORT = (
 )
 
 
-def tsig(key: Key) -> dns.tsig.Key:
+def tsig(key: TsigKey) -> dns.tsig.Key:
     return dns.tsig.Key(dns.name.from_text(key.wire_name), key.secret.reveal(), dns.name.from_text(key.algorithm))
 
 
@@ -81,8 +81,8 @@ class Duty:
     zone: str
     content: Content | None = None
     upstream: Address | None = None
-    upstream_key: Key | None = None
-    allow: tuple[Key, ...] = (XFR,)
+    upstream_key: TsigKey | None = None
+    allow: tuple[TsigKey, ...] = (XFR,)
     everyone: bool = False
     notify: tuple[Address, ...] = ()
     dynamic: bool = False
@@ -118,7 +118,7 @@ class Setup:
         return replace(self, duties=tuple(duty for duty in self.duties if duty.zone != zone))
 
     @property
-    def keys(self) -> tuple[Key, ...]:
+    def keys(self) -> tuple[TsigKey, ...]:
         """Every key it knows: the two of the lab, and those of its duties."""
         keys = dict.fromkeys((XFR, GUEST))
         for duty in self.duties:
@@ -128,9 +128,9 @@ class Setup:
         return tuple(keys)
 
     @property
-    def remotes(self) -> tuple[tuple[Address, Key | None], ...]:
+    def remotes(self) -> tuple[tuple[Address, TsigKey | None], ...]:
         """Every other server named in a duty, with the key used towards it; each pair once."""
-        pairs: dict[tuple[Address, Key | None], None] = {}
+        pairs: dict[tuple[Address, TsigKey | None], None] = {}
         for duty in self.duties:
             if duty.upstream is not None:
                 pairs[duty.upstream, duty.upstream_key] = None

@@ -16,7 +16,7 @@ import dns.rdataclass
 import dns.rdatatype
 
 from checks.model import Address, Family, Transport
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 from tests.lab import bind, knot, nsd, powerdns
 from tests.lab.model import XFR, Content, Duty, Setup, tsig
 from tests.lab.ports import reserve
@@ -82,7 +82,7 @@ class Server:
     # --- what it does ---
 
     def serve(
-        self, content: Content, *, allow: tuple[Key, ...] = (XFR,), everyone: bool = False, dynamic: bool = False
+        self, content: Content, *, allow: tuple[TsigKey, ...] = (XFR,), everyone: bool = False, dynamic: bool = False
     ) -> None:
         """Be a primary for a zone and give it to whoever has one of the keys in ``allow``."""
         duty = Duty(content.zone, content, allow=allow, everyone=everyone, dynamic=dynamic)
@@ -92,9 +92,9 @@ class Server:
         self,
         primary: "Server | Address",
         *zones: str,
-        key: Key | None = XFR,
+        key: TsigKey | None = XFR,
         notify: bool = True,
-        allow: tuple[Key, ...] = (XFR,),
+        allow: tuple[TsigKey, ...] = (XFR,),
         over: Family = Family.IPV4,
     ) -> None:
         """Be a secondary of ``primary`` for ``zones``, asking with ``key``; with ``notify`` it is told of changes.
@@ -136,7 +136,7 @@ class Server:
         self.put(replace(content, records=(*content.records, *records)))
         return content.serial
 
-    def allow(self, zone: str, *keys: Key, everyone: bool = False) -> None:
+    def allow(self, zone: str, *keys: TsigKey, everyone: bool = False) -> None:
         """Give transfers of the zone to these keys only; to nobody if none is named."""
         self._change(zone, allow=keys, everyone=everyone)
 
@@ -242,7 +242,7 @@ class Server:
         *,
         transport: Transport = Transport.UDP,
         family: Family = Family.IPV4,
-        key: Key | None = None,
+        key: TsigKey | None = None,
         timeout: float = 2.0,
         **options: Any,
     ) -> dns.message.Message:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from checks.model import Family
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 from tests.lab.model import XFR, Content
 from tests.lab.server import Server
 
@@ -45,7 +45,7 @@ class Lab:
         *,
         of: Server,
         zones: tuple[str, ...] | None = None,
-        key: Key | None = XFR,
+        key: TsigKey | None = XFR,
         notify: bool = True,
         over: Family = Family.IPV4,
         name: str | None = None,

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alerting.model import Policy
-from alerting.root_cause import Topology
+from alerting.root_cause import DependencyGraph
 from checks.base import Check
-from checks.model import Observation, Query, Round, Zone
-from checks.model.zone_table import Roll
+from checks.model import Observation, Query, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.memory import Memory
-from monitor.state.pipeline import Plan
+from monitor.state.memory import MonitorState
+from monitor.state.pipeline import MonitoringPlan
 from monitor.state.ports import Commit, StoreError, Sweep
 from monitor.store.in_memory import MemoryStore
 from tests.checks.build import NOON, looked, seen, zone
@@ -22,12 +22,12 @@ AT_ONCE = Policy(timedelta(0), timedelta(0), timedelta(hours=4))
 MINUTE = timedelta(minutes=1)
 
 
-def plan(*zones: Zone, checks: Iterable[Check] = (SoaSerial(),), policy: Policy = AT_ONCE) -> Plan:
+def plan(*zones: Zone, checks: Iterable[Check] = (SoaSerial(),), policy: Policy = AT_ONCE) -> MonitoringPlan:
     every = zones or (zone(),)
-    return Plan(
-        zones=Roll.of(every),
+    return MonitoringPlan(
+        zones=ZoneTable.of(every),
         checks={check.name: check for check in checks},
-        topology=Topology.of(every),
+        topology=DependencyGraph.of(every),
         policy=policy,
         receivers=("hook",),
     )
@@ -37,13 +37,13 @@ def minute(number: float) -> datetime:
     return NOON + number * MINUTE
 
 
-def reached(zone: Zone, at: datetime, **tokens: str) -> Round:
+def reached(zone: Zone, at: datetime, **tokens: str) -> ZonePoll:
     """A round of reachable: each server does over both transports what its token says."""
     every = [seen(query, tokens[query.server], at) for query in Reachable().ask(zone, ())]
-    return Round(zone.name, "reachable", at, MINUTE, tuple(every))
+    return ZonePoll(zone.name, "reachable", at, MINUTE, tuple(every))
 
 
-def looks(zone: Zone, at: datetime, **tokens: str | int) -> Round:
+def looks(zone: Zone, at: datetime, **tokens: str | int) -> ZonePoll:
     return looked(zone, tokens, at)
 
 
@@ -114,6 +114,6 @@ class Waiting:
             self.under_way -= 1
 
 
-def forget(memory: Memory) -> None:
+def forget(memory: MonitorState) -> None:
     """What a memory and its restart may differ in: verdicts are given anew."""
     memory.verdicts.clear()

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from alerting.model import Telling
+from alerting.model import OutboxMessage
 from monitor.service.direct_dispatch import tell
 from monitor.state.ports import Commit
-from monitor.state.write_buffer import Record
+from monitor.state.write_buffer import WriteBuffer
 from tests.middle.build import Clock, FullDisk
 from tests.store.specimens import incident, telling
 
@@ -18,7 +18,7 @@ class Receivers:
         self.refusing: set[str] = set()
         self.hanging: set[str] = set()
 
-    async def send(self, telling: Telling) -> bool:
+    async def send(self, telling: OutboxMessage) -> bool:
         await asyncio.sleep(0)
         if telling.receiver in self.hanging:
             await asyncio.Event().wait()
@@ -28,10 +28,10 @@ class Receivers:
         return True
 
 
-async def waiting(*tellings: Telling) -> tuple[Record, FullDisk, Clock]:
+async def waiting(*tellings: OutboxMessage) -> tuple[WriteBuffer, FullDisk, Clock]:
     now = Clock()
     disk = FullDisk(now)
-    record = Record(disk, now)
+    record = WriteBuffer(disk, now)
     disk.full = True
     await record.commit(Commit(incidents=(incident("i1"), incident("i2")), tellings=tellings))
     return record, disk, now
@@ -52,7 +52,7 @@ async def test_each_is_told_once_and_not_written_to_be_told_again() -> None:
 
 async def test_while_the_disk_works_that_is_the_outboxs_business() -> None:
     now = Clock()
-    record = Record(FullDisk(now), now)
+    record = WriteBuffer(FullDisk(now), now)
     await record.commit(Commit(incidents=(incident("i1"),), tellings=(telling("t1", "hook"),)))
     receivers = Receivers()
     await tell(record, receivers.send)
@@ -81,7 +81,7 @@ async def test_the_end_of_an_incident_is_not_told_before_its_beginning() -> None
     receivers = Receivers()
     refused = iter([False])
 
-    async def send(telling: Telling) -> bool:
+    async def send(telling: OutboxMessage) -> bool:
         return next(refused, True) and await receivers.send(telling)
 
     await tell(record, send)
@@ -107,7 +107,7 @@ async def test_when_the_disk_works_again_meanwhile_the_outbox_has_the_rest() -> 
     record, disk, now = await waiting(telling("t1", "mail", about="i1"), telling("t2", "mail", about="i2"))
     receivers = Receivers()
 
-    async def send(telling: Telling) -> bool:
+    async def send(telling: OutboxMessage) -> bool:
         taken = await receivers.send(telling)
         disk.full = False
         now.pass_(minutes=1)

@@ -10,12 +10,12 @@ from checks.base import Check
 from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.drawn_zones import Pictures
-from monitor.state.evaluator import RECENT, Judging, observed, recent
-from monitor.state.memory import Memory
+from monitor.state.drawn_zones import DrawnZones
+from monitor.state.evaluator import RECENT, Evaluator, observed, recent
+from monitor.state.memory import MonitorState
 from monitor.state.ports import Sweep
 from monitor.state.status import PROPAGATION_BOUNDS, Status
-from monitor.state.write_buffer import Record
+from monitor.state.write_buffer import WriteBuffer
 from tests.checks.build import NOON, QUICK, looked, zone
 from tests.middle.build import Clock, FullDisk, looks, minute, plan, reached
 from tests.store.specimens import incident
@@ -30,12 +30,12 @@ class Bench:
         self.now = Clock()
         self.disk = FullDisk(self.now)
         self.changed = self.told = 0
-        self.record = Record(self.disk, self.now)
+        self.record = WriteBuffer(self.disk, self.now)
         self.plan = plan(*zones, checks=checks, **({"policy": policy} if policy else {}))
-        self.judging = Judging(
-            Memory(),
+        self.judging = Evaluator(
+            MonitorState(),
             self.plan,
-            Status("1", "local", NOON, NOON, Pictures()),
+            Status("1", "local", NOON, NOON, DrawnZones()),
             self.record,
             self.now,
             self.change,

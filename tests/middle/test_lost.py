@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from alerting.model import Policy
-from monitor.state.drawn_zones import Pictures
-from monitor.state.evaluator import Judging
-from monitor.state.memory import Memory
+from monitor.state.drawn_zones import DrawnZones
+from monitor.state.evaluator import Evaluator
+from monitor.state.memory import MonitorState
 from monitor.state.pipeline import TELL_FOR
 from monitor.state.ports import Commit
 from monitor.state.status import Status
-from monitor.state.write_buffer import Record, anew
+from monitor.state.write_buffer import WriteBuffer, anew
 from monitor.store.durable import DurableStore
 from tests.checks.build import NOON, QUICK, looked, zone
 from tests.middle.build import AT_ONCE, Clock, minute, plan, reached
@@ -27,10 +27,10 @@ class Desk:
 
     def __init__(self, store: DurableStore, now: Clock, policy: Policy = AT_ONCE) -> None:
         self.store, self.now = store, now
-        self.record = Record(store, now)
-        status = Status("1", "local", NOON, NOON, Pictures())
+        self.record = WriteBuffer(store, now)
+        status = Status("1", "local", NOON, NOON, DrawnZones())
         watched = plan(zone(), checks=BOTH, policy=policy)
-        self.judging = Judging(Memory(), watched, status, self.record, now, lambda: None, lambda: None)
+        self.judging = Evaluator(MonitorState(), watched, status, self.record, now, lambda: None, lambda: None)
 
     async def look(self, at: float, **tokens: str) -> None:
         self.now.at, one = minute(at), zone()

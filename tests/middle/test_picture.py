@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Severity
 from alerting.severity import severity_of
-from checks.model import Finding, Health, Verdict
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import see
+from checks.model import CheckResult, Finding, Health
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import updated
 from monitor.cli.output import expiry_text
 from monitor.state.status import ZoneStatus
-from monitor.state.zone_status import DECISIVE, glance, picture
+from monitor.state.zone_status import HEALTH_CHECKS, picture, summarise
 from monitor.web.api_schema import zone_data
 from monitor.web.row_models import address_row
 from monitor.web.zone_metrics import series
@@ -29,15 +29,15 @@ def alert(code: str, phase: Phase = Phase.FIRING, at: float = 0, check: str = "s
     return Alert(key, phase, minute(at), severity_of(code, {}), code, bad_since=minute(at))
 
 
-def said(check: str, health: Health) -> Verdict:
-    return Verdict(ZONE.name, check, NOON, health)
+def said(check: str, health: Health) -> CheckResult:
+    return CheckResult(ZONE.name, check, NOON, health)
 
 
 def drawn(
     alerts: list[Alert],
     since: datetime | None = None,
     at: float = 5,
-    decisive: tuple[str, ...] = DECISIVE,
+    decisive: tuple[str, ...] = HEALTH_CHECKS,
     **verdicts: Health,
 ) -> ZoneStatus:
     every = {name.replace("_", "-"): said(name.replace("_", "-"), health) for name, health in verdicts.items()}
@@ -97,11 +97,11 @@ def test_it_tells_since_when() -> None:
 
 
 def test_a_glance_says_what_the_picture_says() -> None:
-    ledger = see(Ledger(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    ledger = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     for alerts in ([], [alert("serial-late", at=-3)], [alert("ttl-differs"), alert("serial-stuck", at=-9)]):
         for said_of in ({}, {"soa-serial": said("soa-serial", GOOD), "reachable": said("reachable", GOOD)}):
             whole = picture(ZONE, ledger, said_of, alerts, None, NOON)
-            quick = glance(ZONE, ledger, said_of, alerts, NOON)
+            quick = summarise(ZONE, ledger, said_of, alerts, NOON)
             assert quick.health is whole.health
             assert quick.began == whole.since
             assert quick.states == tuple(address.state for address in whole.addresses)
@@ -121,7 +121,7 @@ def test_the_gravest_comes_first_then_the_oldest() -> None:
 
 def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
     three = zone("ns1", "ns2", "ns3")
-    ledger = see(Ledger(three.name), three, look(three, NOON, ns1=11, ns2=10))
+    ledger = updated(ZoneState(three.name), three, look(three, NOON, ns1=11, ns2=10))
     drawn = picture(three, ledger, {}, [], None, NOON)
     assert [(a.server, a.serial, a.state) for a in drawn.addresses] == [
         ("ns1", 11, "in-sync"),
@@ -133,16 +133,16 @@ def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
 
 
 def test_what_is_silent_serves_nothing_now() -> None:
-    ledger = see(Ledger(ZONE.name), ZONE, look(ZONE, NOON, ns1=10, ns2=10))
-    ledger = see(ledger, ZONE, look(ZONE, minute(1), ns1=10, ns2="-"))
+    ledger = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=10, ns2=10))
+    ledger = updated(ledger, ZONE, look(ZONE, minute(1), ns1=10, ns2="-"))
     silent = picture(ZONE, ledger, {}, [], None, minute(1)).addresses[1]
     assert (silent.serial, silent.state, silent.lag(minute(1))) == (None, "silent", None)
 
 
 def test_the_verdict_is_on_the_right_address() -> None:
-    ledger = see(Ledger(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    ledger = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     late = Finding("serial-late", "late", "ns2", ZONE.servers[1].addresses[0])
-    verdict = Verdict(ZONE.name, "soa-serial", NOON, BAD, (late,))
+    verdict = CheckResult(ZONE.name, "soa-serial", NOON, BAD, (late,))
     states = [a.state for a in picture(ZONE, ledger, {"soa-serial": verdict}, [], None, NOON).addresses]
     assert states == ["in-sync", "late"]
 

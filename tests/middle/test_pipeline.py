@@ -6,39 +6,41 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.model import NOT_CHECKED, AlertKey, News, Phase, Policy, Telling
+from alerting.model import NOT_CHECKED, AlertKey, IncidentEvent, OutboxMessage, Phase, Policy
 from checks.base import Check
-from checks.model import Address, Round, Zone
+from checks.model import Address, Zone, ZonePoll
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from monitor.state import pipeline
 from monitor.state.columns import change_to
-from monitor.state.memory import Memory
-from monitor.state.pipeline import SELF, Plan, draw, handle, release, reminders
+from monitor.state.memory import MonitorState
+from monitor.state.pipeline import SELF, MonitoringPlan, draw, handle, release, reminders
 from tests.checks.build import NOON, QUICK, looked, server, zone
 from tests.middle.build import AT_ONCE, looks, minute, plan, reached
 
 BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
 
 
-def heard(memory: Memory, rounds: list[Round], plan: Plan, at: float = 0) -> list[Telling]:
+def heard(memory: MonitorState, rounds: list[ZonePoll], plan: MonitoringPlan, at: float = 0) -> list[OutboxMessage]:
     commit, _ = handle(memory, rounds, plan, minute(at))
     return list(commit.tellings)
 
 
-def kinds(tellings: list[Telling]) -> list[tuple[News, str]]:
+def kinds(tellings: list[OutboxMessage]) -> list[tuple[IncidentEvent, str]]:
     return [(telling.news, str(telling.incident.cause)) for telling in tellings]
 
 
-def codes(memory: Memory) -> set[str]:
+def codes(memory: MonitorState) -> set[str]:
     return {key.code for key in memory.standing}
 
 
-def stuck(zone: Zone, memory: Memory, plan: Plan, *, at: float = 0, more: Mapping[str, str] = {}) -> list[Telling]:
+def stuck(
+    zone: Zone, memory: MonitorState, plan: MonitoringPlan, *, at: float = 0, more: Mapping[str, str] = {}
+) -> list[OutboxMessage]:
     """ns2 stays where it is while two versions come by."""
-    told: list[Telling] = []
+    told: list[OutboxMessage] = []
     for number, serial in enumerate((10, 11, 12, 12, 12, 12, 12, 12)):
         tokens = {"ns1": serial, "ns2": 10, **more}
         told += heard(memory, [looked(zone, tokens, minute(at + number), QUICK)], plan, at + number)
@@ -50,7 +52,7 @@ def stuck(zone: Zone, memory: Memory, plan: Plan, *, at: float = 0, more: Mappin
 
 def test_rounds_of_what_is_not_watched_are_dropped() -> None:
     one, other = zone(), zone(name="other.example.")
-    memory = Memory()
+    memory = MonitorState()
     commit, draft = handle(memory, [looks(other, NOON, ns1=10, ns2=10)], plan(one), NOON)
     assert commit.empty
     assert not draft.touched
@@ -61,7 +63,7 @@ def test_rounds_of_what_is_not_watched_are_dropped() -> None:
 
 def test_a_round_that_asked_a_server_which_has_left_accuses_nobody() -> None:
     before, after = zone("ns1", "ns2", "ns3"), zone("ns1", "ns2")
-    memory = Memory()
+    memory = MonitorState()
     round = reached(before, NOON, ns1="10", ns2="10", ns3="-")
     assert heard(memory, [round], plan(after, checks=BOTH)) == []
     assert not memory.standing
@@ -71,13 +73,13 @@ def test_a_round_that_asked_a_server_which_has_left_accuses_nobody() -> None:
 def test_nor_does_one_that_asked_an_old_address() -> None:
     before = zone("ns1", server("ns2", "192.0.2.2"))
     after = zone("ns1", server("ns2", "192.0.2.22"))
-    memory = Memory()
+    memory = MonitorState()
     commit, _ = handle(memory, [looks(before, NOON, ns1=10, ns2=10)], plan(after), NOON)
     assert commit.empty
 
 
 def test_a_late_round_changes_nothing() -> None:
-    memory, watched = Memory(), zone()
+    memory, watched = MonitorState(), zone()
     heard(memory, [looks(watched, minute(2), ns1=11, ns2=11)], plan(watched), 2)
     before = memory.ledgers[watched.name]
     commit, _ = handle(memory, [looks(watched, minute(1), ns1=10, ns2=10)], plan(watched), minute(2))
@@ -86,7 +88,7 @@ def test_a_late_round_changes_nothing() -> None:
 
 
 def test_a_quiet_round_costs_no_write() -> None:
-    memory, watched = Memory(), zone()
+    memory, watched = MonitorState(), zone()
     heard(memory, [looks(watched, NOON, ns1=10, ns2=10)], plan(watched))
     for number in range(1, 5):
         rounds = [looks(watched, minute(number), ns1=10, ns2=10)]
@@ -99,16 +101,16 @@ def test_a_quiet_round_costs_no_write() -> None:
 
 
 def test_a_stuck_server_is_told_of_once_reminded_of_and_resolved() -> None:
-    memory, watched = Memory(), zone()
+    memory, watched = MonitorState(), zone()
     rules = plan(watched, policy=replace(AT_ONCE, remind=timedelta(hours=1)))
-    assert kinds(stuck(watched, memory, rules)) == [(News.OPENED, "zone example.com.")]
+    assert kinds(stuck(watched, memory, rules)) == [(IncidentEvent.OPENED, "zone example.com.")]
     assert reminders(memory, rules, minute(30)).empty
     again = reminders(memory, rules, minute(90))
-    assert [t.news for t in again.tellings] == [News.REMINDED]
+    assert [t.news for t in again.tellings] == [IncidentEvent.REMINDED]
     assert again.incidents
     assert reminders(memory, rules, minute(91)).empty
     told = heard(memory, [looks(watched, minute(92), ns1=12, ns2=12)], rules, 92)
-    assert [t.news for t in told] == [News.RESOLVED]
+    assert [t.news for t in told] == [IncidentEvent.RESOLVED]
     assert not memory.standing
     assert not memory.by_zone
     assert not memory.book.incidents
@@ -118,13 +120,13 @@ def test_a_stuck_server_is_told_of_once_reminded_of_and_resolved() -> None:
 
 
 def test_a_zone_that_leaves_takes_all_that_was_known_of_it_along() -> None:
-    memory, one, other = Memory(), zone(), zone(name="other.example.")
+    memory, one, other = MonitorState(), zone(), zone(name="other.example.")
     both = plan(one, other, checks=BOTH)
     stuck(one, memory, both)
     heard(memory, [looks(other, minute(9), ns1=10, ns2=10), reached(one, minute(9), ns1="10", ns2="10")], both, 9)
     commit, _ = release(memory, plan(other, checks=BOTH), minute(10))
     assert commit.dropped_zones == (one.name,)
-    assert [t.news for t in commit.tellings] == [News.RESOLVED]
+    assert [t.news for t in commit.tellings] == [IncidentEvent.RESOLVED]
     assert set(memory.ledgers) == {other.name}
     assert memory.verdicts_on(other.name)
     assert not memory.verdicts_on(one.name)
@@ -135,18 +137,18 @@ def test_a_zone_that_leaves_takes_all_that_was_known_of_it_along() -> None:
 def test_a_server_that_leaves_takes_its_alerts_and_what_was_heard_of_it_along() -> None:
     three = zone("ns1", "ns2", "ns3")
     two = zone("ns1", "ns3")
-    memory = Memory()
+    memory = MonitorState()
     stuck(three, memory, plan(three), more={"ns3": 12})
     assert {key.server for key in memory.standing} == {"ns2"}
     commit, _ = release(memory, plan(two), minute(10))
-    assert [t.news for t in commit.tellings] == [News.RESOLVED]
+    assert [t.news for t in commit.tellings] == [IncidentEvent.RESOLVED]
     assert not memory.standing
     gone = ("ns2", Address("192.0.2.2"))
     assert gone not in memory.vantage.heard
 
 
 def test_a_check_that_is_switched_off_withdraws_what_it_said_and_is_not_quoted_any_more() -> None:
-    memory, watched = Memory(), zone()
+    memory, watched = MonitorState(), zone()
     both = plan(watched, checks=BOTH)
     heard(memory, [reached(watched, NOON, ns1="10", ns2="-"), looks(watched, NOON, ns1=10, ns2=10)], both)
     assert any(key.check == "reachable" for key in memory.standing)
@@ -159,7 +161,7 @@ def test_a_check_that_is_switched_off_withdraws_what_it_said_and_is_not_quoted_a
 
 
 def test_what_stays_is_left_alone() -> None:
-    memory, watched = Memory(), zone()
+    memory, watched = MonitorState(), zone()
     rules = plan(watched, checks=BOTH)
     stuck(watched, memory, rules)
     before = dict(memory.standing)
@@ -172,17 +174,17 @@ def test_what_stays_is_left_alone() -> None:
 
 
 def test_nothing_can_be_said_for_long_that_is_an_alert_about_the_monitor() -> None:
-    memory, watched = Memory(), zone("ns1")
+    memory, watched = MonitorState(), zone("ns1")
     rules = plan(watched)
-    told: list[Telling] = []
+    told: list[OutboxMessage] = []
     for number in range(15):
         told += heard(memory, [looks(watched, minute(number), ns1="?")], rules, number)
     assert codes(memory) == {NOT_CHECKED}
-    assert [t.news for t in told] == [News.OPENED]
+    assert [t.news for t in told] == [IncidentEvent.OPENED]
 
 
 def test_what_is_known_to_be_wrong_explains_what_cannot_be_checked() -> None:
-    memory, watched = Memory(), zone()
+    memory, watched = MonitorState(), zone()
     rules = plan(watched, checks=BOTH)
     for number in range(15):
         rounds = [
@@ -194,10 +196,10 @@ def test_what_is_known_to_be_wrong_explains_what_cannot_be_checked() -> None:
 
 
 def test_blind_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> None:
-    memory = Memory()
+    memory = MonitorState()
     zones = [zone(name=f"z{number}.example.") for number in range(20)]
     rules = plan(*zones, checks=BOTH)
-    told: list[Telling] = []
+    told: list[OutboxMessage] = []
     for number in range(60):
         token = "10" if number in (0, 59) else "-"
         for one in zones:
@@ -205,20 +207,20 @@ def test_blind_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> None:
             told += heard(memory, [looks(one, minute(number), ns1=token, ns2=token)], rules, number)
         if 1 <= number < 59:
             assert codes(memory) == {"vantage-blind"}
-    assert kinds(told) == [(News.OPENED, "vantage local"), (News.RESOLVED, "vantage local")]
+    assert kinds(told) == [(IncidentEvent.OPENED, "vantage local"), (IncidentEvent.RESOLVED, "vantage local")]
     assert not memory.standing
 
 
 def test_blind_over_one_family_only_that_is_not_judged() -> None:
     watched = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
-    memory = Memory()
+    memory = MonitorState()
     rules = plan(watched)
-    told: list[Telling] = []
+    told: list[OutboxMessage] = []
     for number in range(30):
         tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-", "ns2/1": "-"}
         told += heard(memory, [looked(watched, tokens, minute(number))], rules, number)
     assert codes(memory) == {"vantage-blind"}
-    assert kinds(told) == [(News.OPENED, "vantage local")]
+    assert kinds(told) == [(IncidentEvent.OPENED, "vantage local")]
     assert {key.subject for key in memory.standing} == {"ipv6"}
 
 
@@ -226,10 +228,10 @@ def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unkno
     """The kind: a monitor without IPv6, which is dark for good, must neither accuse nor be silent about the rest."""
     watched = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2"))
     other = zone(server("ns1", "192.0.2.1"), server("ns2", "192.0.2.2"), name="other.example.")
-    memory, rules = Memory(), plan(watched, other, checks=BOTH)
+    memory, rules = MonitorState(), plan(watched, other, checks=BOTH)
     memory.use(change_to(memory.still, rules.zones).still)
     rules = replace(rules, zones=memory.still.roll)
-    told: list[Telling] = []
+    told: list[OutboxMessage] = []
     for number in range(30):
         tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-"}
         told += heard(memory, [looked(watched, tokens, minute(number))], rules, number)
@@ -251,14 +253,14 @@ def test_what_is_said_of_a_server_that_is_none_of_the_zones_outlives_a_new_plan(
 
 
 def test_one_silent_server_is_accused() -> None:
-    memory, watched = Memory(), zone()
+    memory, watched = MonitorState(), zone()
     told = heard(memory, [reached(watched, NOON, ns1="10", ns2="-")], plan(watched, checks=BOTH))
     assert [cause for _, cause in kinds(told)] == ["zone example.com."]
     assert {key.server for key in memory.standing} == {"ns2"}
 
 
 def test_a_defect_of_a_check_is_counted_even_while_we_are_blind() -> None:
-    memory, watched = Memory(), zone()
+    memory, watched = MonitorState(), zone()
     rules = plan(watched, checks=(SoaSerial(), Broken()))  # type: ignore[arg-type]
     heard(memory, [looks(watched, NOON, ns1="-", ns2="-")], rules)
     round = replace(looks(watched, NOON, ns1=10), check="broken")
@@ -269,9 +271,9 @@ def test_a_defect_of_a_check_is_counted_even_while_we_are_blind() -> None:
 
 def test_a_defect_in_remembering_one_zone_ends_nothing() -> None:
     """A ledger that cannot be reckoned with (its time has no zone) stands for any defect there."""
-    memory, one, two = Memory(), zone(name="one.example."), zone(name="two.example.")
+    memory, one, two = MonitorState(), zone(name="one.example."), zone(name="two.example.")
     rules = plan(one, two)
-    memory.ledgers[one.name] = Ledger(one.name, at=NOON.replace(tzinfo=None))
+    memory.ledgers[one.name] = ZoneState(one.name, at=NOON.replace(tzinfo=None))
     _, draft = handle(memory, [looks(z, NOON, ns1=10, ns2=10) for z in (one, two)], rules, NOON)
     assert draft.failed == ["soa-serial"]
     assert {key.zone for key in memory.standing if key.code == NOT_CHECKED} == {one.name}
@@ -289,7 +291,7 @@ class Broken:
     def ask(self, _zone: Zone, _seen: object) -> list[object]:
         return []
 
-    def judge(self, _zone: Zone, _round: Round, _ledger: Ledger) -> list[object]:
+    def judge(self, _zone: Zone, _round: ZonePoll, _ledger: ZoneState) -> list[object]:
         raise ZeroDivisionError
 
 
@@ -297,19 +299,19 @@ class Broken:
 
 
 def test_a_disk_that_takes_nothing_is_an_incident_of_ours_and_has_an_end() -> None:
-    memory, watched = Memory(), zone()
+    memory, watched = MonitorState(), zone()
     rules = plan(watched, policy=Policy(timedelta(minutes=2), timedelta(minutes=2)))
-    told: list[Telling] = []
+    told: list[OutboxMessage] = []
     for number in range(20):
         memory.store_error = "the disk is full" if 1 <= number < 9 else ""
         told += heard(memory, [], rules, number)
-    assert kinds(told) == [(News.OPENED, "vantage local"), (News.RESOLVED, "vantage local")]
+    assert kinds(told) == [(IncidentEvent.OPENED, "vantage local"), (IncidentEvent.RESOLVED, "vantage local")]
     assert [t.at for t in told] == [minute(3), minute(11)]
     assert "the disk is full" in told[0].incident.lines[0].text
 
 
 def test_our_own_alerts_are_not_a_zone() -> None:
-    memory = Memory(store_error="full")
+    memory = MonitorState(store_error="full")
     watched = zone()
     _, draft = handle(memory, [], plan(watched), NOON)
     assert draft.touched == {SELF}

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.config.load import parse
 from monitor.config.model import Config
-from monitor.polling.discovery import Topology
+from monitor.polling.discovery import DiscoveredZones
 from monitor.service.plan import CHORES, as_started, cadences, plan_of
 from tests.checks.build import zone
 
@@ -30,7 +30,7 @@ def config(text: str = TEXT) -> Config:
 
 
 def test_a_check_that_is_off_is_neither_in_the_plan_nor_scheduled() -> None:
-    plan = plan_of(config(), Topology(Roll.of((zone(),)), {}))
+    plan = plan_of(config(), DiscoveredZones(ZoneTable.of((zone(),)), {}))
     assert "records" in config().checks
     assert "records" not in plan.checks
     assert "soa-serial" in plan.checks
@@ -39,9 +39,11 @@ def test_a_check_that_is_off_is_neither_in_the_plan_nor_scheduled() -> None:
 
 
 def test_equal_configurations_make_equal_plans() -> None:
-    found = Topology(Roll.of((zone(),)), {}, known={("ns1.", "A"): None})  # type: ignore[dict-item]
-    assert plan_of(config(), found) == plan_of(config(), Topology(Roll.of((zone(),)), {}, problems=("other",)))
-    assert plan_of(config(), found) != plan_of(config(), Topology(Roll.of((zone("ns1"),)), {}))
+    found = DiscoveredZones(ZoneTable.of((zone(),)), {}, known={("ns1.", "A"): None})  # type: ignore[dict-item]
+    assert plan_of(config(), found) == plan_of(
+        config(), DiscoveredZones(ZoneTable.of((zone(),)), {}, problems=("other",))
+    )
+    assert plan_of(config(), found) != plan_of(config(), DiscoveredZones(ZoneTable.of((zone("ns1"),)), {}))
 
 
 def test_what_needs_a_restart_stays_as_it_was_and_is_named() -> None:

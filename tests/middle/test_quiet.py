@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 import pytest
 
 from alerting.model import Policy
-from alerting.root_cause import Topology
-from checks.model import Health, Observation, Round, Transport, Verdict, Zone
-from checks.model.zone_table import Roll
+from alerting.root_cause import DependencyGraph
+from checks.model import CheckResult, Health, Observation, Transport, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from checks.zone_state.model import Ledger
-from monitor.state.columns import ANSWERING, GOOD, RESTLESS, UNSAID, Still, change_to, micros
-from monitor.state.fast_path import Moves, scouts
-from monitor.state.memory import Memory
-from monitor.state.pipeline import Draft, Plan, handle, reminders
-from monitor.state.ports import Commit, Heard, Lull
+from checks.zone_state.model import ZoneState
+from monitor.state.columns import ANSWERING, GOOD, RESTLESS, UNSAID, ZoneColumns, change_to, micros
+from monitor.state.fast_path import FastPathChanges, scouts
+from monitor.state.memory import MonitorState
+from monitor.state.pipeline import MonitoringPlan, PendingCommit, handle, reminders
+from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from tests.checks.build import QUICK, query, seen, server, zone
 from tests.middle.build import MINUTE, minute
 
@@ -98,7 +98,7 @@ def said(looks: Sequence[Observation]) -> object:
 class Caller:
     """A canvass by the letter of its docstring."""
 
-    still: Still
+    still: ZoneColumns
     last: dict[int, object] = field(default_factory=dict)
     floors: dict[int, Sequence[int]] = field(default_factory=dict)
 
@@ -118,49 +118,49 @@ class Caller:
             self.still.ticks.expires[ref] = micros(one.at) + one.expire * 10**6 if one.expire is not None else 0
         return True
 
-    def move(self, moves: Moves) -> None:
+    def move(self, moves: FastPathChanges) -> None:
         for number in moves.disarmed:
             self.floors.pop(number, None)
         self.floors.update(moves.armed)
 
 
-def plan(watched: Sequence[Zone]) -> Plan:
-    return Plan(
-        zones=Roll.of(watched),
+def plan(watched: Sequence[Zone]) -> MonitoringPlan:
+    return MonitoringPlan(
+        zones=ZoneTable.of(watched),
         checks={"soa-serial": CHECK, "reachable": Reachable()},
-        topology=Topology.of(watched),
+        topology=DependencyGraph.of(watched),
         policy=POLICY,
         receivers=("hook",),
     )
 
 
 def shortcut(
-    memory: Memory,
-    rules: Plan,
+    memory: MonitorState,
+    rules: MonitoringPlan,
     caller: Caller,
-    rounds: list[Round],
-    others: tuple[list[Round], list[Round]],
+    rounds: list[ZonePoll],
+    others: tuple[list[ZonePoll], list[ZonePoll]],
     at: datetime,
     chance: random.Random,
-) -> tuple[Commit, Draft, set[str]]:
+) -> tuple[Commit, PendingCommit, set[str]]:
     """The commit, the draft, and the zones that were called quiet when they no longer stood still: near misses."""
-    heard: list[Heard] = [*others[0]]
+    heard: list[PollMessage] = [*others[0]]
     for one in rounds:
         number = rules.zones.number(one.zone)
         if not caller.quiet(number, one.seen):
             heard.append(one)
-        elif heard and isinstance(last := heard[-1], Lull) and chance.random() < 0.8:
+        elif heard and isinstance(last := heard[-1], UnchangedZones) and chance.random() < 0.8:
             last.numbers.append(number)
         else:
-            heard.append(Lull("soa-serial", one.at, MINUTE, array("I", [number]), rules.zones))
+            heard.append(UnchangedZones("soa-serial", one.at, MINUTE, array("I", [number]), rules.zones))
     commit, draft = handle(memory, [*heard, *others[1]], rules, at)
     caller.move(draft.moves)
-    called = [number for one in heard if isinstance(one, Lull) for number in one.numbers]
+    called = [number for one in heard if isinstance(one, UnchangedZones) for number in one.numbers]
     missed = {rules.zones.names[number] for number in called if memory.still.looked[number] != micros(at)}
     return commit, draft, missed
 
 
-def ticking(ledger: Ledger) -> object:
+def ticking(ledger: ZoneState) -> object:
     """What does not take part in ``==`` but is judged by."""
     return ledger.at, [(s.expires, s.estimated, s.rtt is None) for s in ledger.standings]
 
@@ -244,28 +244,30 @@ def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
     take another version, or lose the zone, unseen.
     """
     pair = zone(name="z0.example.")
-    rules, memory = plan([pair]), Memory()
+    rules, memory = plan([pair]), MonitorState()
     memory.use(change_to(memory.still, rules.zones).still)
     for number, transport in enumerate((Transport.TCP, Transport.TCP, Transport.UDP)):
         by_tcp = [seen(query(pair, "ns2", transport=Transport.TCP), "10")] if transport is Transport.TCP else []
         token = udp if by_tcp else "10"
         every = [seen(query(pair, "ns2"), token), *by_tcp, seen(query(pair, "ns1"), "10")]
         at = minute(number)
-        round = Round(pair.name, "soa-serial", at, MINUTE, tuple(replace(one, at=at) for one in every))
+        round = ZonePoll(pair.name, "soa-serial", at, MINUTE, tuple(replace(one, at=at) for one in every))
         _, draft = handle(memory, [round], rules, at)
         assert memory.ledgers[pair.name].standings[1].state == "answered"
         assert memory.still.fit[0] == (RESTLESS if by_tcp else ANSWERING)
         assert bool(draft.moves.armed) is not bool(by_tcp)
 
 
-def compare(chance: random.Random, world: World, looks: int, beside: float = 0.3) -> tuple[list[int], int, Memory]:
+def compare(
+    chance: random.Random, world: World, looks: int, beside: float = 0.3
+) -> tuple[list[int], int, MonitorState]:
     """How many rounds were passed over at each minute, how many near misses there were, and what is known at the end.
 
     ``beside`` is how likely each minute has scouts, and rounds of another check.
     """
     watched = world.zones
     rules = plan(watched)
-    whole, quick = Memory(), Memory()
+    whole, quick = MonitorState(), MonitorState()
     quick.use(change_to(quick.still, rules.zones).still)
     caller = Caller(quick.still)
     passed: list[int] = []
@@ -273,14 +275,14 @@ def compare(chance: random.Random, world: World, looks: int, beside: float = 0.3
     for number in range(looks):
         at = minute(number)
         world.pass_()
-        rounds = [Round(one.name, "soa-serial", at, MINUTE, world.looks(one, at)) for one in watched]
+        rounds = [ZonePoll(one.name, "soa-serial", at, MINUTE, world.looks(one, at)) for one in watched]
         chance.shuffle(rounds)
-        others: tuple[list[Round], list[Round]] = ([], [])
+        others: tuple[list[ZonePoll], list[ZonePoll]] = ([], [])
         if chance.random() < beside:
             for each in rounds:
                 chance.choice(others).append(replace(each, check="reachable"))
         if chance.random() < beside:
-            moves = Moves(rules.zones)
+            moves = FastPathChanges(rules.zones)
             scouts(quick, moves)
             caller.move(moves)
         other, draft, missed = shortcut(quick, rules, caller, rounds, others, at, chance)
@@ -306,11 +308,13 @@ def compare(chance: random.Random, world: World, looks: int, beside: float = 0.3
 
 
 def test_there_are_more_ways_to_fail_than_numbers_for_them() -> None:
-    memory = Memory()
-    numbers = [memory.saying(Verdict("a.", "soa-serial", minute(0), Health.UNKNOWN, why=f"{n}")) for n in range(300)]
+    memory = MonitorState()
+    numbers = [
+        memory.saying(CheckResult("a.", "soa-serial", minute(0), Health.UNKNOWN, why=f"{n}")) for n in range(300)
+    ]
     assert len(set(numbers[:254])) == 254
     assert set(numbers[254:]) == {UNSAID}
-    assert memory.saying(Verdict("a.", "soa-serial", minute(0), Health.GOOD)) == GOOD
+    assert memory.saying(CheckResult("a.", "soa-serial", minute(0), Health.GOOD)) == GOOD
     voices = [memory.voice(tuple(bit == "1" for bit in f"{n:09b}")) for n in range(300)]
     assert len(set(voices[:255])) == 255
     assert set(voices[255:]) == {0}

@@ -15,7 +15,7 @@ from alerting.model import Phase, Policy
 from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.memory import Memory
+from monitor.state.memory import MonitorState
 from monitor.state.rechecks import Rechecks
 from tests.checks.build import NOON, looked, zone
 from tests.middle.build import minute, plan, reached
@@ -182,7 +182,7 @@ async def test_after_a_restart_the_first_look_decides_or_says_when() -> None:
     await on.look(one, 0, ns1="10", ns2="10", ns3="-")
     for at, wanted in ((1.0, {WHERE: 1}), (30.0, {WHERE: 3})):
         again = Slow(one)
-        again.judging._memory = Memory.of(await on.disk.kept.restore())
+        again.judging._memory = MonitorState.of(await on.disk.kept.restore())
         await again.look(one, at, ns1="10", ns2="10", ns3="-")
         assert again.wanted() == wanted
         assert again.heard == ([] if at < 2 else ["incident.opened"])

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.model import AlertKey, Phase
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import changes, see
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import changes, updated
 from monitor.state import write_buffer as record
 from monitor.state.ports import Commit, Sweep
-from monitor.state.write_buffer import AGAIN, Record, merge
+from monitor.state.write_buffer import AGAIN, WriteBuffer, merge
 from monitor.store.in_memory import MemoryStore
 from tests.checks.build import NOON, look, zone
 from tests.middle.build import Clock, FullDisk, minute
@@ -39,16 +39,16 @@ def one(number: int) -> Commit:
 @st.composite
 def histories(draw: st.DrawFn) -> list[Commit]:
     """Commits as the judge makes them: each look changes a ledger, zones leave and come back, alerts come and go."""
-    ledgers: dict[str, Ledger] = {}
+    ledgers: dict[str, ZoneState] = {}
     commits = []
     for number in range(draw(st.integers(1, 12))):
         name = draw(st.sampled_from(NAMES))
         kind = draw(st.sampled_from(["look", "look", "look", "drop", "alert", "news", "names"]))
         if kind == "look":
             watched = zone(name=name)
-            before = ledgers.get(name, Ledger(name))
+            before = ledgers.get(name, ZoneState(name))
             serials = {server: draw(st.integers(10, 12)) for server in ("ns1", "ns2")}
-            after = see(before, watched, look(watched, minute(number), **serials))
+            after = updated(before, watched, look(watched, minute(number), **serials))
             runs, arrivals = changes(before, after)
             if after != before:
                 commits.append(Commit(ledgers=(after,), runs=runs, propagations=arrivals))
@@ -111,7 +111,9 @@ async def test_it_does_not_matter_which_were_merged(commits: list[Commit], cut: 
 
 
 def test_a_zone_that_left_and_came_back_stays() -> None:
-    back = see(Ledger("a.example."), zone(name="a.example."), look(zone(name="a.example."), NOON, ns1=10, ns2=10))
+    back = updated(
+        ZoneState("a.example."), zone(name="a.example."), look(zone(name="a.example."), NOON, ns1=10, ns2=10)
+    )
     merged = merge(Commit(dropped_zones=("a.example.", "b.example.")), Commit(ledgers=(back,)))
     assert merged.ledgers == (back,)
     assert merge(merged, Commit(dropped_zones=("a.example.",))).ledgers == ()
@@ -134,7 +136,7 @@ def test_history_that_nobody_takes_has_an_end_but_news_have_not() -> None:
 async def test_what_was_refused_is_written_whole_and_once_when_there_is_room() -> None:
     now = Clock()
     disk = FullDisk(now)
-    kept = Record(disk, now)
+    kept = WriteBuffer(disk, now)
     assert await kept.commit(one(1))
     disk.full = True
     for number in (2, 3, 4):
@@ -155,7 +157,7 @@ async def test_what_was_refused_is_written_whole_and_once_when_there_is_room() -
 async def test_a_refusing_disk_is_left_alone_for_a_while() -> None:
     now = Clock()
     disk = FullDisk(now)
-    kept = Record(disk, now)
+    kept = WriteBuffer(disk, now)
     disk.full = True
     for number in range(100):
         await kept.commit(one(number))
@@ -170,7 +172,7 @@ async def test_a_refusing_disk_is_left_alone_for_a_while() -> None:
 async def test_a_clock_set_back_does_not_make_it_wait_for_an_hour() -> None:
     now = Clock()
     disk = FullDisk(now)
-    kept = Record(disk, now)
+    kept = WriteBuffer(disk, now)
     disk.full = True
     await kept.commit(one(1))
     disk.full = False
@@ -181,7 +183,7 @@ async def test_a_clock_set_back_does_not_make_it_wait_for_an_hour() -> None:
 async def test_a_sweep_is_kept_after_what_was_decided_in_it() -> None:
     now = Clock()
     disk = FullDisk(now)
-    kept = Record(disk, now)
+    kept = WriteBuffer(disk, now)
     disk.full = True
     await kept.commit(one(1))
     assert not await kept.sweep(row(1))
@@ -195,7 +197,7 @@ async def test_a_sweep_is_kept_after_what_was_decided_in_it() -> None:
 async def test_a_disk_that_is_full_is_noticed_on_a_quiet_day_too() -> None:
     now = Clock()
     disk = FullDisk(now)
-    kept = Record(disk, now)
+    kept = WriteBuffer(disk, now)
     disk.full = True
     assert await kept.commit(Commit())
     assert not await kept.sweep(row(1))
@@ -205,7 +207,7 @@ async def test_a_disk_that_is_full_is_noticed_on_a_quiet_day_too() -> None:
 async def test_whoever_waits_may_be_cancelled_and_it_is_written_once() -> None:
     now = Clock()
     disk = FullDisk(now)
-    kept = Record(disk, now)
+    kept = WriteBuffer(disk, now)
     waits = asyncio.create_task(kept.commit(one(1)))
     while not disk.tries:
         await asyncio.sleep(0)
@@ -222,7 +224,7 @@ async def test_whatever_the_disk_does_everything_is_written_once_and_in_order(
 ) -> None:
     now = Clock()
     disk = FullDisk(now)
-    kept = Record(disk, now)
+    kept = WriteBuffer(disk, now)
     for number, (full, cancelled, seconds) in enumerate(days):
         disk.full = full
         now.pass_(seconds=seconds)

@@ -9,12 +9,12 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.model import Incident, Policy, Telling
-from checks.model import Round
+from alerting.model import Incident, OutboxMessage, Policy
+from checks.model import ZonePoll
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.memory import Memory
-from monitor.state.pipeline import Plan, handle, reminders
+from monitor.state.memory import MonitorState
+from monitor.state.pipeline import MonitoringPlan, handle, reminders
 from monitor.state.ports import Sweep
 from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
@@ -22,7 +22,7 @@ from tests.checks.build import QUICK, looked, places, server, zone
 from tests.middle.build import Clock, minute, plan, reached
 
 ZONES = (zone(name="a.example."), zone("ns1", server("ns2", "192.0.2.2", "2001:db8::2"), "ns3", name="b.example."))
-RULES: Plan = plan(
+RULES: MonitoringPlan = plan(
     *ZONES,
     checks=(SoaSerial(), Reachable()),
     policy=Policy(timedelta(minutes=1), timedelta(minutes=1), timedelta(minutes=7)),
@@ -56,8 +56,8 @@ def histories(draw: st.DrawFn) -> list[Look]:
 
 @dataclass
 class Life:
-    tellings: list[Telling] = field(default_factory=list)
-    memory: Memory = field(default_factory=Memory)
+    tellings: list[OutboxMessage] = field(default_factory=list)
+    memory: MonitorState = field(default_factory=MonitorState)
 
 
 async def lived(looks: list[Look], *, restarts: bool) -> Life:
@@ -68,7 +68,7 @@ async def lived(looks: list[Look], *, restarts: bool) -> Life:
         now.at = minute(number)
         if restarts and look.afresh:
             vantage = life.memory.vantage
-            life.memory = Memory.of(await store.restore())
+            life.memory = MonitorState.of(await store.restore())
             life.memory.vantage = (
                 vantage  # what is heard is learnt anew with the first round; here it is the last one's
             )
@@ -81,7 +81,7 @@ async def lived(looks: list[Look], *, restarts: bool) -> Life:
     return life
 
 
-def rounds(look: Look, at: datetime) -> Iterator[Round]:
+def rounds(look: Look, at: datetime) -> Iterator[ZonePoll]:
     for watched, does in zip(ZONES, look.tokens, strict=True):
         tokens = dict(zip(PLACES, does, strict=True))
         own = {name: tokens[name] for name in places(watched)}
@@ -116,7 +116,7 @@ def test_the_disk_brings_back_exactly_what_was_committed(tmp_path: Path) -> None
     async def through_sqlite() -> None:
         now = Clock()
         store = await SqliteStore.open(tmp_path / "s.db", now)
-        memory = Memory()
+        memory = MonitorState()
         tokens = [("10", "10"), ("11", "10"), ("12", "10"), ("12", "10"), ("12", "-"), ("13", "-")]
         for number, (first, second) in enumerate(tokens):
             now.at = minute(number)
@@ -126,7 +126,7 @@ def test_the_disk_brings_back_exactly_what_was_committed(tmp_path: Path) -> None
             await store.commit(commit)
         await store.close()
         store = await SqliteStore.open(tmp_path / "s.db", now)
-        back = Memory.of(await store.restore())
+        back = MonitorState.of(await store.restore())
         await store.close()
         assert memory.standing
         assert back.standing == memory.standing

@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from checks.model import Observation, Outcome, Query, Round, Transport, Zone
-from checks.model.zone_table import Roll
+from checks.model import Observation, Outcome, Query, Transport, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
-from monitor.polling.bulk import Canvass, Chunk, Returns
+from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
 from monitor.polling.schedule_order import Order, place
-from monitor.polling.serial_sweep import AFTER_MISSES, SCOUTS, Ground, RollCall
-from monitor.probe.bulk.address_metrics import Ticks
+from monitor.polling.serial_sweep import FAILURE_THRESHOLD, HALF_OPEN_PROBES, SerialSweep, SweepContext
+from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.stats import ProbeCounts
 from monitor.service.queue import LocalBus
-from monitor.state.columns import Layout, Still
-from monitor.state.ports import BusClosed, Heard, Lull
+from monitor.state.columns import AddressLayout, ZoneColumns
+from monitor.state.ports import BusClosed, PollMessage, UnchangedZones
 from tests.checks.build import query, seen, server, zone
 from tests.middle.build import MINUTE
 
@@ -29,14 +29,16 @@ SERVERS = (server("ns1"), server("ns2"))
 class Crier:
     """A canvass that knows which zones are quiet and what the others say; ``held`` zones wait to be let go."""
 
-    def __init__(self, roll: Roll[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = (), how: str = "-") -> None:
+    def __init__(
+        self, roll: ZoneTable[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = (), how: str = "-"
+    ) -> None:
         self.roll = roll
         self.odd, self.dead, self.how = set(odd), set(dead), how
         self.asked: list[str] = []
         self.held: dict[str, asyncio.Event] = {}
         self.widest = self.under_way = 0
 
-    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
         raise AssertionError("nobody asks for that here")
 
     def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
@@ -55,7 +57,7 @@ class Crier:
     async def close(self) -> None:
         return
 
-    async def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
+    async def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
         self.asked += chunk.names
         self.under_way += len(chunk.numbers)
         self.widest = max(self.widest, self.under_way)
@@ -67,13 +69,13 @@ class Crier:
                 await self.held[self.roll.names[number]].wait()
                 yield self._returns([number])
 
-    def _returns(self, numbers: Sequence[int]) -> Returns:
+    def _returns(self, numbers: Sequence[int]) -> ChunkResult:
         self.under_way -= len(numbers)
         loud = self.odd | self.dead
         names = self.roll.names
         odd = [(number, self._looks(self.roll.at(number))) for number in numbers if names[number] in loud]
         quiet = array("I", (number for number in numbers if names[number] not in loud))
-        return Returns(now(), quiet, odd, 2 * len(numbers), 2 * len(numbers))
+        return ChunkResult(now(), quiet, odd, 2 * len(numbers), 2 * len(numbers))
 
     def _looks(self, zone: Zone) -> tuple[Observation, ...]:
         token = {"ns1": "10", "ns2": self.how if zone.name in self.dead else "10"}
@@ -104,31 +106,31 @@ def zones(count: int) -> list[Zone]:
 
 class Stage:
     def __init__(self, every: Sequence[Zone], *, token: str = "10", how: str = "-", **said: Iterable[str]) -> None:
-        self.roll = Roll.of(every)
-        self.heard: list[Heard] = []
+        self.roll = ZoneTable.of(every)
+        self.heard: list[PollMessage] = []
         self.knocker = Knocker(token)
         self.crier = Crier(self.roll, how=how, **said)
         self.current = {one.name: one for one in every}
-        canvass: Canvass = self.crier
-        self.ground = Ground(
-            Still(self.roll), canvass, self.knocker, self.publish, lambda name: self.current.get(name), now
+        canvass: BulkProber = self.crier
+        self.ground = SweepContext(
+            ZoneColumns(self.roll), canvass, self.knocker, self.publish, lambda name: self.current.get(name), now
         )
 
-    async def publish(self, *heard: Heard) -> None:
+    async def publish(self, *heard: PollMessage) -> None:
         self.heard += heard
 
     def call(self, over: float = 0.0, **options: float) -> "asyncio.Task[object]":
-        call = RollCall(self.ground, CHECK, MINUTE, **options)  # type: ignore[arg-type]
+        call = SerialSweep(self.ground, CHECK, MINUTE, **options)  # type: ignore[arg-type]
         begin = asyncio.get_running_loop().time()
         return asyncio.create_task(call.sweep(Order(self.roll, CHECK), over, begin))
 
     @property
     def quiet(self) -> list[str]:
-        return [self.roll.names[n] for one in self.heard if isinstance(one, Lull) for n in one.numbers]
+        return [self.roll.names[n] for one in self.heard if isinstance(one, UnchangedZones) for n in one.numbers]
 
     @property
-    def rounds(self) -> list[Round]:
-        return [one for one in self.heard if isinstance(one, Round)]
+    def rounds(self) -> list[ZonePoll]:
+        return [one for one in self.heard if isinstance(one, ZonePoll)]
 
 
 async def test_each_zone_comes_back_once_as_a_number_or_as_a_round() -> None:
@@ -146,9 +148,9 @@ async def test_turns_come_at_their_place() -> None:
     came: dict[str, float] = {}
     begin = monotonic()
 
-    async def publish(*heard: Heard) -> None:
+    async def publish(*heard: PollMessage) -> None:
         for one in heard:
-            assert isinstance(one, Lull)
+            assert isinstance(one, UnchangedZones)
             came.update(dict.fromkeys((stage.roll.names[n] for n in one.numbers), monotonic() - begin))
 
     stage.ground.publish = publish
@@ -205,7 +207,7 @@ async def test_what_changed_while_it_was_asked_is_not_published() -> None:
 async def test_another_roll_ends_it_and_tells_who_was_being_asked() -> None:
     stage = Stage(zones(40))
     stage.crier.held["z3.example."] = let = asyncio.Event()
-    call = RollCall(stage.ground, CHECK, MINUTE)
+    call = SerialSweep(stage.ground, CHECK, MINUTE)
     order = Order(stage.roll, CHECK)
     whole = asyncio.create_task(call.sweep(order, 60.0, asyncio.get_running_loop().time() - 30.0))
     async with asyncio.timeout(5):
@@ -259,13 +261,13 @@ async def test_an_address_dead_over_both_is_not_knocked_at_for_every_zone() -> N
     stage = Stage(every, token="-", dead=[one.name for one in every])
     await stage.call()
     assert len(stage.rounds) == 1000
-    assert AFTER_MISSES <= len(stage.knocker.asked) < 500
+    assert FAILURE_THRESHOLD <= len(stage.knocker.asked) < 500
     stage.heard.clear()
     stage.knocker.asked.clear()
     stage.knocker.widest = 0
     await stage.call()
     assert len(stage.rounds) == 1000
-    assert 0 < stage.knocker.widest <= SCOUTS
+    assert 0 < stage.knocker.widest <= HALF_OPEN_PROBES
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import clock
-from monitor.service.scheduler import Every, Schedule
+from monitor.service.scheduler import Every, Scheduler
 from tests.checks.build import NOON
 
 HOUR = timedelta(hours=1)
@@ -45,7 +45,7 @@ class Ticks:
 
 
 @asynccontextmanager
-async def scheduled(schedule: Schedule, **cadences: float) -> AsyncIterator[Schedule]:
+async def scheduled(schedule: Scheduler, **cadences: float) -> AsyncIterator[Scheduler]:
     schedule.start(seconds(**cadences))
     try:
         yield schedule
@@ -59,14 +59,14 @@ def seconds(**cadences: float) -> dict[str, timedelta]:
 
 async def test_jobs_run_at_once_and_then_in_their_cadence() -> None:
     ticks = Ticks()
-    async with scheduled(Schedule(ticks), often=0.05, seldom=3600):
+    async with scheduled(Scheduler(ticks), often=0.05, seldom=3600):
         await ticks.until("often", 4)
         assert ticks.came.count("seldom") == 1
 
 
 async def test_what_may_wait_runs_one_cadence_later() -> None:
     ticks = Ticks()
-    schedule = Schedule(ticks)
+    schedule = Scheduler(ticks)
     schedule.start(seconds(now=3600, later=3600), later=frozenset({"later"}))
     await ticks.until("now", 1)
     assert ticks.came == ["now"]
@@ -76,7 +76,7 @@ async def test_what_may_wait_runs_one_cadence_later() -> None:
 async def test_a_tick_that_overruns_makes_the_next_ones_missed_and_they_do_not_pile_up() -> None:
     ticks, told = Ticks(), []
     ticks.held["slow"] = asyncio.Event()
-    async with scheduled(Schedule(ticks, told.append), slow=0.05) as schedule:
+    async with scheduled(Scheduler(ticks, told.append), slow=0.05) as schedule:
         async with asyncio.timeout(10):
             while schedule.missed.get("slow", 0) < 3:
                 await asyncio.sleep(0.005)
@@ -90,13 +90,13 @@ async def test_a_tick_that_overruns_makes_the_next_ones_missed_and_they_do_not_p
 async def test_a_tick_that_fails_is_not_the_last() -> None:
     ticks = Ticks()
     ticks.broken.add("poor")
-    async with scheduled(Schedule(ticks), poor=0.05):
+    async with scheduled(Scheduler(ticks), poor=0.05):
         await ticks.until("poor", 3)
 
 
 async def test_a_new_plan_takes_jobs_away_and_leaves_the_others_their_time() -> None:
     ticks = Ticks()
-    async with scheduled(Schedule(ticks), stays=3600, goes=0.05, slower=0.05) as schedule:
+    async with scheduled(Scheduler(ticks), stays=3600, goes=0.05, slower=0.05) as schedule:
         await ticks.until("goes", 2)
         schedule.plan(seconds(stays=3600, slower=3600, new=0.05))
         before = len(ticks.came)
@@ -107,14 +107,14 @@ async def test_a_new_plan_takes_jobs_away_and_leaves_the_others_their_time() -> 
 
 async def test_it_beats() -> None:
     ticks = Ticks()
-    async with scheduled(Schedule(ticks), any=3600) as schedule:
+    async with scheduled(Scheduler(ticks), any=3600) as schedule:
         first = await beat(schedule)
         async with asyncio.timeout(10):
             while await beat(schedule) == first:
                 await asyncio.sleep(0.05)
 
 
-async def beat(schedule: Schedule) -> datetime:
+async def beat(schedule: Scheduler) -> datetime:
     async with asyncio.timeout(10):
         while schedule.heartbeat is None:
             await asyncio.sleep(0.005)
@@ -124,7 +124,7 @@ async def beat(schedule: Schedule) -> datetime:
 async def test_stopped_it_cancels_what_runs_and_begins_nothing() -> None:
     ticks = Ticks()
     ticks.held["slow"] = asyncio.Event()
-    schedule = Schedule(ticks)
+    schedule = Scheduler(ticks)
     schedule.start(seconds(slow=3600, often=0.05))
     await ticks.until("often", 1)
     await schedule.stop()
@@ -140,7 +140,7 @@ async def test_stopped_it_cancels_what_runs_and_begins_nothing() -> None:
 async def test_a_clock_set_back_does_not_stop_the_jobs() -> None:
     """The clock is set back by a little more than the cadence: the jobs follow it, and are due at once."""
     ticks, moved = Ticks(), timedelta(0)
-    schedule = Schedule(ticks, now=lambda: clock.now() + moved)
+    schedule = Scheduler(ticks, now=lambda: clock.now() + moved)
     async with scheduled(schedule, hourly=3600):
         await ticks.until("hourly", 1)
         await beat(schedule)
@@ -151,7 +151,7 @@ async def test_a_clock_set_back_does_not_stop_the_jobs() -> None:
 @pytest.mark.parametrize("by", [timedelta(seconds=4), timedelta(seconds=-4)])
 async def test_a_clock_that_is_slewed_moves_no_job(by: timedelta) -> None:
     ticks, moved = Ticks(), timedelta(0)
-    schedule = Schedule(ticks, now=lambda: clock.now() + moved)
+    schedule = Scheduler(ticks, now=lambda: clock.now() + moved)
     async with scheduled(schedule, hourly=3600, often=0.5):
         first = await beat(schedule)
         moved = by

@@ -8,19 +8,21 @@ from datetime import timedelta
 import pytest
 
 from checks.model import Zone
-from checks.model.zone_table import Roll
-from monitor.state.columns import ANSWERING, SILENT, Still, change_to, micros, moment
+from checks.model.zone_table import ZoneTable
+from monitor.state.columns import ANSWERING, SILENT, ZoneColumns, change_to, micros, moment
 from tests.checks.build import NOON, server, zone
 
 SERVERS = (server("ns1"), server("ns2", "192.0.2.2", "2001:db8::2"), server("ns3"))
 
 
-def some(chance: random.Random, names: list[str]) -> Roll[Zone]:
+def some(chance: random.Random, names: list[str]) -> ZoneTable[Zone]:
     layouts = [SERVERS[:2], SERVERS[1:], SERVERS, SERVERS[:1]]
-    return Roll.of(zone(*chance.choice(layouts[: chance.choice((1, 4))]), name=name, primary="ns1") for name in names)
+    return ZoneTable.of(
+        zone(*chance.choice(layouts[: chance.choice((1, 4))]), name=name, primary="ns1") for name in names
+    )
 
 
-def known(still: Still) -> Mapping[str, object]:
+def known(still: ZoneColumns) -> Mapping[str, object]:
     """What the columns say of each zone, and of each of its addresses."""
     return {
         name: (
@@ -32,8 +34,8 @@ def known(still: Still) -> Mapping[str, object]:
     }  # fmt: skip
 
 
-def filled(roll: Roll[Zone], chance: random.Random) -> Still:
-    still = Still(roll)
+def filled(roll: ZoneTable[Zone], chance: random.Random) -> ZoneColumns:
+    still = ZoneColumns(roll)
     for number in range(len(roll)):
         still.fit[number], still.said[number] = chance.randrange(3), chance.randrange(3)
         still.looked[number], still.due[number] = chance.randrange(1, 10**9), chance.randrange(1, 10**9)
@@ -53,7 +55,7 @@ def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> 
     zones = {name: before.roll.get(name) or zone(*SERVERS, name=name) for name in later}
     for name in chance.sample(later, min(2, len(later))):
         zones[name] = replace(zones[name], servers=SERVERS[2:])
-    change = change_to(before, Roll.of(zones.values()))
+    change = change_to(before, ZoneTable.of(zones.values()))
     was, now = known(before), known(change.still)
     assert change.refs is not None
     for number, name in enumerate(change.still.roll.names):
@@ -70,8 +72,8 @@ def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> 
 
 
 def test_the_same_roll_keeps_its_columns() -> None:
-    still = Still(Roll.of([zone()]))
-    assert change_to(still, Roll.of([zone()])).still is still
+    still = ZoneColumns(ZoneTable.of([zone()]))
+    assert change_to(still, ZoneTable.of([zone()])).still is still
 
 
 def test_times_are_kept_to_the_microsecond() -> None:
@@ -80,7 +82,7 @@ def test_times_are_kept_to_the_microsecond() -> None:
 
 
 def test_some_come_by_turns_and_no_more_than_are_wanted() -> None:
-    still = Still(Roll.of(zone(*SERVERS, name=f"z{number}.example.") for number in range(10)))
+    still = ZoneColumns(ZoneTable.of(zone(*SERVERS, name=f"z{number}.example.") for number in range(10)))
     for number in (1, 4, 7, 9):
         still.fit[number] = SILENT
     assert list(still.some(fit=SILENT, most=3)) == [1, 4, 7]

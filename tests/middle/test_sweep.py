@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.base import Check
-from checks.model import Round, Server, WantedRecord, Zone
-from checks.model.zone_table import Roll
+from checks.model import Server, WantedRecord, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
 from checks.records import Records
 from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
 from monitor.polling.schedule_order import Order, place
-from monitor.polling.sweep import SPREAD, one_round, sweep, window
+from monitor.polling.sweep import SPREAD, poll_zone, sweep, window
 from monitor.service.queue import LocalBus
 from monitor.state.ports import BusClosed
 from tests.checks.build import zone
@@ -32,7 +32,7 @@ def zones(count: int) -> list:
 
 
 def turns(zones: Iterable[Zone], check: Check = CHECK) -> Order:
-    return Order(Roll.of(zones), check)
+    return Order(ZoneTable.of(zones), check)
 
 
 def test_turns_are_spread_evenly_and_stay_where_they_are() -> None:
@@ -55,7 +55,7 @@ def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float)
 
 
 async def test_each_zone_is_asked_once_and_its_round_is_whole() -> None:
-    rounds: list[Round] = []
+    rounds: list[ZonePoll] = []
     every = zones(50)
     swept = await sweep(CHECK, turns(every), Waiting(WELL, now), taker(rounds), cadence=MINUTE, over=0, now=now)
     assert sorted(r.zone for r in rounds) == sorted(z.name for z in every)
@@ -63,8 +63,8 @@ async def test_each_zone_is_asked_once_and_its_round_is_whole() -> None:
     assert (swept.zones, swept.queries, swept.answered) == (50, 100, 100)
 
 
-def taker(rounds: list[Round]):
-    async def take(round: Round) -> None:
+def taker(rounds: list[ZonePoll]):
+    async def take(round: ZonePoll) -> None:
         rounds.append(round)
 
     return take
@@ -74,7 +74,7 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
     came: dict[str, float] = {}
     begin = monotonic()
 
-    async def take(round: Round) -> None:
+    async def take(round: ZonePoll) -> None:
         came[round.zone] = monotonic() - begin
 
     await sweep(CHECK, turns(zones(40)), Waiting(WELL, now), take, cadence=MINUTE, over=0.5, now=now)
@@ -84,7 +84,7 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
 
 
 async def test_a_silent_zone_delays_no_other() -> None:
-    rounds: list[Round] = []
+    rounds: list[ZonePoll] = []
     answer = asyncio.Event()
     prober = Waiting(WELL, now, {"z3.example.": answer})
     whole = asyncio.create_task(
@@ -153,7 +153,7 @@ async def test_broken_off_it_leaves_nothing_behind() -> None:
 
 async def test_zones_that_the_check_does_not_apply_to_are_not_asked() -> None:
     with_records = zone(name="a.example.", records=(WantedRecord("www.a.example.", "A"),))
-    rounds: list[Round] = []
+    rounds: list[ZonePoll] = []
     swept = await sweep(
         Records(),
         turns([with_records, zone()], Records()),
@@ -170,9 +170,9 @@ async def test_zones_that_the_check_does_not_apply_to_are_not_asked() -> None:
 async def test_a_zone_is_asked_as_it_is_when_its_turn_comes() -> None:
     first, second = sorted(zones(2), key=lambda z: place(z.name, "soa-serial"))
     known = {first.name: first, second.name: second}
-    rounds: list[Round] = []
+    rounds: list[ZonePoll] = []
 
-    async def take(round: Round) -> None:
+    async def take(round: ZonePoll) -> None:
         rounds.append(round)
         known[second.name] = replace(second, servers=second.servers[:1])
 
@@ -188,7 +188,7 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
     known = {z.name: z for z in (left, changed, stays)}
     answer = asyncio.Event()
     prober = Waiting(WELL, now, dict.fromkeys(known, answer))
-    rounds: list[Round] = []
+    rounds: list[ZonePoll] = []
     whole = asyncio.create_task(
         sweep(
             CHECK, turns([left, changed, stays]), prober, taker(rounds),
@@ -207,5 +207,5 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
 
 async def test_with_nobody_to_ask_the_round_is_empty() -> None:
     nobody = replace(zone(), servers=())
-    round = await one_round(CHECK, nobody, Waiting({}, now), MINUTE, now)
+    round = await poll_zone(CHECK, nobody, Waiting({}, now), MINUTE, now)
     assert round.seen == ()

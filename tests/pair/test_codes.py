@@ -12,17 +12,17 @@ import pytest
 
 from checks.evaluation import judge
 from checks.model import Zone
-from checks.zone_state.connectivity import Vantage, excuse, hear
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import see
+from checks.zone_state.connectivity import Connectivity, excuse, hear
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import updated
 from monitor import clock
 from monitor.config.load import parse
 from monitor.config.model import Config
 from monitor.pair.faults import FAULTS
 from monitor.pair.pair import Pair
 from monitor.polling.discovery import resolve
-from monitor.polling.sweep import one_round
-from monitor.probe.client.client import DnsProber
+from monitor.polling.sweep import poll_zone
+from monitor.probe.client.client import DnsClient
 
 ZONE = "pair.example."
 LOOKS = (1, 5, 9)
@@ -38,8 +38,8 @@ class Monitor:
 
     config: Config
     ahead: float = 0.0
-    ledger: Ledger = field(default_factory=lambda: Ledger(ZONE))
-    vantage: Vantage = field(default_factory=Vantage)
+    ledger: ZoneState = field(default_factory=lambda: ZoneState(ZONE))
+    vantage: Connectivity = field(default_factory=Connectivity)
 
     def now(self) -> datetime:
         return clock.now() + timedelta(seconds=self.ahead)
@@ -47,11 +47,11 @@ class Monitor:
     async def look(self) -> set[str]:
         """The codes of one look by every check."""
         zone: Zone = (await resolve(self.config, None, self.now())).zones.at(0)
-        prober = DnsProber(self.config.probe, self.config.keys, self.now)
+        prober = DnsClient(self.config.probe, self.config.keys, self.now)
         try:
             rounds = await asyncio.gather(
                 *(
-                    one_round(check, zone, prober, self.config.cadence[check.name], self.now)
+                    poll_zone(check, zone, prober, self.config.cadence[check.name], self.now)
                     for check in self.config.checks.values()
                 )
             )
@@ -59,7 +59,7 @@ class Monitor:
             await prober.close()
         for each in rounds:
             self.vantage = hear(self.vantage, each)
-            self.ledger = see(self.ledger, zone, excuse(self.vantage, each))
+            self.ledger = updated(self.ledger, zone, excuse(self.vantage, each))
         return {
             finding.code
             for each in rounds

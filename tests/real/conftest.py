@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import now
-from monitor.probe.client.client import DnsProber
+from monitor.probe.client.client import DnsClient
 from monitor.probe.settings import Probe
 from monitor.probe.types import Prober
 from tests.lab.server import SOFTWARE
@@ -37,7 +37,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 @pytest.fixture
 async def probe() -> AsyncIterator[Prober]:
-    probe = DnsProber(Probe(), KEYS, now)
+    probe = DnsClient(Probe(), KEYS, now)
     yield probe
     await probe.close()
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 from alerting.model import Secret
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 from tests.lab.model import GUEST, XFR
 
-STRANGER = Key("stranger", "stranger-key.", "hmac-sha256", XFR.secret)
+STRANGER = TsigKey("stranger", "stranger-key.", "hmac-sha256", XFR.secret)
 """A name that no server knows."""
-WRONG_SECRET = Key("wrong-secret", XFR.wire_name, "hmac-sha256", Secret("bm90IHRoZSBzZWNyZXQgYXQgYWxsLCBub3QgaXQgISE="))
-WRONG_ALGORITHM = Key("wrong-algorithm", XFR.wire_name, "hmac-sha512", XFR.secret)
+WRONG_SECRET = TsigKey(
+    "wrong-secret", XFR.wire_name, "hmac-sha256", Secret("bm90IHRoZSBzZWNyZXQgYXQgYWxsLCBub3QgaXQgISE=")
+)
+WRONG_ALGORITHM = TsigKey("wrong-algorithm", XFR.wire_name, "hmac-sha512", XFR.secret)
 
-KEYS: Mapping[str, Key] = {key.name: key for key in (XFR, GUEST, STRANGER, WRONG_SECRET, WRONG_ALGORITHM)}
+KEYS: Mapping[str, TsigKey] = {key.name: key for key in (XFR, GUEST, STRANGER, WRONG_SECRET, WRONG_ALGORITHM)}

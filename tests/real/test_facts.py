@@ -18,7 +18,7 @@ import dns.rdatatype
 import pytest
 
 from checks.model import Transport
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 from tests.lab.model import GUEST, XFR, Content, tsig
 from tests.lab.server import SOFTWARE, Server
 from tests.lab.topology import Lab
@@ -32,7 +32,7 @@ class Asked:
     zone: str
     qtype: str = "SOA"
     transport: Transport = Transport.TCP
-    key: Key | None = None
+    key: TsigKey | None = None
 
 
 QUESTIONS = {

@@ -11,10 +11,10 @@ import pytest
 from checks.evaluation import judge
 from checks.model import Outcome, Query, Server, Transport, Zone
 from checks.reachable import Reachable
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from monitor.clock import now
-from monitor.polling.sweep import one_round
-from monitor.probe.prober import Probing
+from monitor.polling.sweep import poll_zone
+from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
 from tests.lab.model import Content
 from tests.lab.topology import Lab
@@ -32,17 +32,17 @@ async def test_a_server_that_limits_its_answers_is_not_taken_for_filtered(softwa
         server.serve(Content(ZONE, serial=7))
         lab.start()
         zone = Zone(ZONE, (Server("limits", (server.ipv4,)),))
-        prober = Probing(PROBE, {}, now)
+        prober = ServiceProber(PROBE, {}, now)
         check = Reachable()
         queries = [Query(ZONE, "limits", server.ipv4, ZONE, "SOA", identify=True)] * 30
         found: set[str] = set()
         cut = 0
         for _ in range(2):
-            rounds = asyncio.gather(*(one_round(check, zone, prober, check.cadence, now) for _ in range(4)))
+            rounds = asyncio.gather(*(poll_zone(check, zone, prober, check.cadence, now) for _ in range(4)))
             async for batch in prober(queries):
                 cut += sum(seen.outcome is Outcome.ANSWERED and seen.transport is Transport.TCP for seen in batch)
             for round in await rounds:
-                found |= {finding.code for finding in judge(check, zone, round, Ledger(ZONE)).findings}
+                found |= {finding.code for finding in judge(check, zone, round, ZoneState(ZONE)).findings}
         part = prober._dns.pace.bucket("limits").part
         await prober.close()
     assert cut > 0, "nothing was truncated: the limit was not reached"

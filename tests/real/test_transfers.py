@@ -6,9 +6,9 @@ import pytest
 
 from checks.model import Expectation, Health, Outcome, Query, TransferResult, TransferRule, Transport
 from monitor.clock import monotonic, now
-from monitor.probe.client.client import DnsProber
+from monitor.probe.client.client import DnsClient
 from monitor.probe.settings import Probe, TransferLimits
-from monitor.probe.types import Key, Prober
+from monitor.probe.types import Prober, TsigKey
 from tests.lab.model import GUEST, XFR, Content
 from tests.lab.server import SOFTWARE, Server
 from tests.lab.topology import Lab
@@ -54,7 +54,7 @@ async def test_a_skewed_clock_is_named_and_measured(world: World, minutes: int) 
     def wrong() -> datetime:
         return now() + timedelta(minutes=minutes)
 
-    skewed = DnsProber(Probe(), KEYS, wrong)
+    skewed = DnsClient(Probe(), KEYS, wrong)
     try:
         for server in world.servers:
             for seen in await ask(skewed, *axfr(server, SYNC, XFR.name)):
@@ -104,7 +104,7 @@ async def test_a_transfer_pulled_whole_is_good(world: World, probe: Prober) -> N
 
 
 async def test_a_transfer_that_passes_our_limits_is_ended_by_us(world: World) -> None:
-    few = DnsProber(Probe(transfer=TransferLimits(records=BIG_COUNT // 4)), KEYS, now)
+    few = DnsClient(Probe(transfer=TransferLimits(records=BIG_COUNT // 4)), KEYS, now)
     try:
         for server in world.servers:
             for seen in await ask(few, *axfr(server, BIG, XFR.name, whole=True)):
@@ -144,9 +144,9 @@ async def settled(watch: Watch, expected: dict[str, set[str]]) -> None:
 ALGORITHMS = ("hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512")
 
 
-def keys_of_all_kinds(wrong: bool = False) -> dict[str, Key]:
+def keys_of_all_kinds(wrong: bool = False) -> dict[str, TsigKey]:
     secret = XFR.secret if not wrong else GUEST.secret
-    return {kind: Key(kind, f"{kind}-key.", kind, secret) for kind in ALGORITHMS}
+    return {kind: TsigKey(kind, f"{kind}-key.", kind, secret) for kind in ALGORITHMS}
 
 
 @pytest.mark.parametrize("software", SOFTWARE)
@@ -159,7 +159,7 @@ async def test_every_algorithm_signs_what_every_server_verifies(software: str) -
         server.serve(content, allow=tuple(right.values()))
         await lab.started()
         for keys, expected in ((right, ALLOWED), (wrong, NOTAUTH if software == "powerdns" else BADSIG)):
-            probe = DnsProber(Probe(), keys, now)
+            probe = DnsClient(Probe(), keys, now)
             queries = [Query(BIG, server.name, server.ipv4, BIG, "AXFR", Transport.TCP, key, True) for key in keys]
             for seen in await ask(probe, *queries):
                 assert seen.transfer is expected, seen

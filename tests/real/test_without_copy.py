@@ -9,7 +9,7 @@ import pytest
 
 from checks.model import Health, Outcome, Query, TransferResult, Transport
 from monitor.clock import monotonic, now
-from monitor.probe.client.client import DnsProber
+from monitor.probe.client.client import DnsClient
 from monitor.probe.settings import Probe
 from monitor.probe.types import Prober
 from tests.lab.model import GUEST, XFR, Content
@@ -99,7 +99,7 @@ async def test_a_zone_nobody_serves(world: World, probe: Prober) -> None:
 
 async def test_a_server_that_is_dead_and_one_that_hangs(world: World) -> None:
     dead, hung = world.named("knot"), world.named("powerdns")
-    impatient = DnsProber(Probe(timeout=0.2), KEYS, now)
+    impatient = DnsClient(Probe(timeout=0.2), KEYS, now)
     watch = Watch(impatient, world.zone(SYNC))
     dead.stop()
     hung.pause()

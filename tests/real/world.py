@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from checks.evaluation import judge
-from checks.model import Family, Observation, Query, Round, TransferRule, Verdict, WantedRecord, Zone
+from checks.model import CheckResult, Family, Observation, Query, TransferRule, WantedRecord, Zone, ZonePoll
 from checks.model import Server as Watched
 from checks.registry import CHECKS
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import see
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import updated
 from monitor.clock import now
-from monitor.polling.sweep import one_round
+from monitor.polling.sweep import poll_zone
 from monitor.probe.types import Prober
 from tests.lab.model import GUEST, Content
 from tests.lab.server import SOFTWARE, Server
@@ -91,24 +91,24 @@ class Watch:
         self.probe = probe
         self.zone = zone
         self.cadence = cadence
-        self.ledger = Ledger(zone.name)
+        self.ledger = ZoneState(zone.name)
         self.seen: tuple[Observation, ...] = ()
 
-    async def look(self, check: str, *, after: timedelta = NO_TIME) -> Verdict:
+    async def look(self, check: str, *, after: timedelta = NO_TIME) -> CheckResult:
         """What the check says now, or would say ``after`` some time if the servers still answered the same."""
         one = CHECKS[check]()
-        asked = await one_round(one, self.zone, self.probe, self.cadence or one.cadence, now)
+        asked = await poll_zone(one, self.zone, self.probe, self.cadence or one.cadence, now)
         done = shifted(asked, after)
         self.seen = done.seen
-        self.ledger = see(self.ledger, self.zone, done)
+        self.ledger = updated(self.ledger, self.zone, done)
         return judge(one, self.zone, done, self.ledger)
 
 
-def shifted(round: Round, by: timedelta) -> Round:
+def shifted(round: ZonePoll, by: timedelta) -> ZonePoll:
     return replace(round, at=round.at + by, seen=tuple(replace(seen, at=seen.at + by) for seen in round.seen))
 
 
-def codes(verdict: Verdict) -> dict[str, set[str]]:
+def codes(verdict: CheckResult) -> dict[str, set[str]]:
     """Server → codes found at any of its addresses; a finding without a server stands under "zone"."""
     found: dict[str, set[str]] = {}
     for finding in verdict.findings:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.model import Address, Family
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
 from monitor.polling.discovery import MOST, resolve
 from tests.lab.model import Content
@@ -38,7 +38,7 @@ def bind() -> Iterator[Server]:
 
 
 def config(resolver: Address, *zones: ZoneEntry, **servers: ServerEntry) -> Config:
-    return Config(zones=Roll.of(zones), servers=servers, resolver=Resolver((resolver,), timeout=5.0))
+    return Config(zones=ZoneTable.of(zones), servers=servers, resolver=Resolver((resolver,), timeout=5.0))
 
 
 @pytest.mark.parametrize("family", list(Family))

@@ -11,7 +11,7 @@ import pytest
 
 from checks.ns_set import Resolution
 from monitor.config.model import ZoneEntry
-from monitor.polling.discovery import FOR_LONG, MOST_MET, Met, Topology, meet, resolve
+from monitor.polling.discovery import FOR_LONG, MOST_MET, DiscoveredZones, Met, meet, resolve
 from monitor.service.plan import plan_of
 from tests.checks.build import NOON as SEEN
 from tests.checks.build import gather, has, query, zone
@@ -22,7 +22,9 @@ NS2 = "ns2.example.net"
 LONG = NOON + FOR_LONG
 
 
-async def found(resolver: FakeResolver, before: Topology | None = None, *, at: timedelta = timedelta(0)) -> Resolution:
+async def found(
+    resolver: FakeResolver, before: DiscoveredZones | None = None, *, at: timedelta = timedelta(0)
+) -> Resolution:
     topology = await resolve(hurried(config(resolver, ZoneEntry("example.com."))), before, NOON + at)
     return topology.names[NS2]
 
@@ -106,7 +108,7 @@ async def test_names_met_in_ns_sets_are_resolved_once_and_then_as_often_as_the_o
 async def test_there_is_an_end_to_the_names_that_are_met() -> None:
     async with resolving({}) as resolver:
         here = config(resolver)
-        full = Topology(
+        full = DiscoveredZones(
             (await resolve(here, None, NOON)).zones, {}, met=frozenset(f"{n}.example" for n in range(MOST_MET))
         )
         assert await meet(here, full, ("one.more.example",), NOON) is full
@@ -119,7 +121,7 @@ def test_only_what_no_server_is_called_is_met() -> None:
     round = gather(watched, "ns-set", has(asked, "ns1.example.com.", "ns2.example.com.", "ns3.example.com."), at=SEEN)
     met = Met()
     zones = {watched.name: watched}
-    met.note([round, replace(round, zone="other."), replace(round, check="records")], zones, Topology(None, {}))  # type: ignore[arg-type]
+    met.note([round, replace(round, zone="other."), replace(round, check="records")], zones, DiscoveredZones(None, {}))  # type: ignore[arg-type]
     assert met.taken() == {"ns3.example.com"}
     assert met.taken() == frozenset()
 

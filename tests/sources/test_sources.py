@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from checks.model import Address, Expectation, TransferRule
-from checks.model.zone_table import Roll
-from checks.zone_state.model import Ledger, Standing
+from checks.model.zone_table import ZoneTable
+from checks.zone_state.model import AddressState, ZoneState
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
 from monitor.polling.discovery import MOST_PROBLEMS, resolve
 from monitor.polling.known_servers import SOME, recall
@@ -30,7 +30,7 @@ DATA = {
 
 def config(resolver: FakeResolver, *zones: ZoneEntry, **servers: ServerEntry) -> Config:
     named = {name.replace("_", "."): entry for name, entry in servers.items()}
-    return Config(zones=Roll.of(zones), servers=named, resolver=Resolver((resolver.address,), timeout=5.0))
+    return Config(zones=ZoneTable.of(zones), servers=named, resolver=Resolver((resolver.address,), timeout=5.0))
 
 
 def hurried(config: Config) -> Config:
@@ -193,15 +193,17 @@ async def test_names_that_left_the_configuration_are_forgotten() -> None:
         here = config(resolver, ZoneEntry("example.com."))
         before = await resolve(here, None, NOON)
         after = await resolve(
-            replace(here, zones=Roll.of((ZoneEntry("a.", ("ns1",)),)), servers={"ns1": hosted("ns1.example.net.")}),
+            replace(
+                here, zones=ZoneTable.of((ZoneEntry("a.", ("ns1",)),)), servers={"ns1": hosted("ns1.example.net.")}
+            ),
             before,
             LATER,
         )
     assert {name for name, _ in after.known} == {"ns1.example.net."}
 
 
-def standing(server: str, address: Address) -> Standing:
-    return Standing(server, address, "", 1, NOON, "answered", NOON)
+def standing(server: str, address: Address) -> AddressState:
+    return AddressState(server, address, "", 1, NOON, "answered", NOON)
 
 
 async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_ledgers_know() -> None:
@@ -210,7 +212,7 @@ async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_ledgers_
         here = config(resolver, ZoneEntry("example.com."), ZoneEntry("a.", ("first",)), first=first)
         alive = await resolve(here, None, NOON)
         ledgers = {
-            name: Ledger(name, (), tuple(standing(server.name, address) for server, address in zone.places()), NOON)
+            name: ZoneState(name, (), tuple(standing(server.name, address) for server, address in zone.places()), NOON)
             for name, zone in alive.zones.items()
         }
         resolver.dead = True
@@ -219,10 +221,10 @@ async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_ledgers_
     assert all("what was known 2026-05-01 12:00 UTC is used" in text for text in again.problems)
 
 
-class Remembered(dict[str, Ledger]):
+class Remembered(dict[str, ZoneState]):
     """Ledgers that say which of them were looked at."""
 
-    def __init__(self, ledgers: Iterable[Ledger]) -> None:
+    def __init__(self, ledgers: Iterable[ZoneState]) -> None:
         super().__init__({ledger.zone: ledger for ledger in ledgers})
         self.looked: list[str] = []
 
@@ -232,9 +234,9 @@ class Remembered(dict[str, Ledger]):
 
 
 def test_nothing_is_recalled_from_nothing() -> None:
-    here = Config(zones=Roll.of([ZoneEntry("a.")]))
+    here = Config(zones=ZoneTable.of([ZoneEntry("a.")]))
     assert recall({}, here).known == {}
-    assert recall({"a.": Ledger("a.")}, here).known == {}
+    assert recall({"a.": ZoneState("a.")}, here).known == {}
 
 
 def test_only_ledgers_that_know_what_is_to_be_resolved_are_looked_at() -> None:
@@ -244,10 +246,10 @@ def test_only_ledgers_that_know_what_is_to_be_resolved_are_looked_at() -> None:
     unsure = [ZoneEntry(f"u{n}.", ("given", "named")) for n in range(100)]
     found = [ZoneEntry("f1."), ZoneEntry("f2.")]
     at = (standing("given", Address("192.0.2.1")), standing("named", Address("2001:db8::7")))
-    ledgers = Remembered(Ledger(entry.name, (), at, NOON) for entry in (*sure, *unsure, *found))
-    assert recall(ledgers, Config(zones=Roll.of(sure), servers=servers)).known == {}
+    ledgers = Remembered(ZoneState(entry.name, (), at, NOON) for entry in (*sure, *unsure, *found))
+    assert recall(ledgers, Config(zones=ZoneTable.of(sure), servers=servers)).known == {}
     assert ledgers.looked == []
-    known = recall(ledgers, Config(zones=Roll.of([*sure, *unsure, *found]), servers=servers)).known
+    known = recall(ledgers, Config(zones=ZoneTable.of([*sure, *unsure, *found]), servers=servers)).known
     assert ledgers.looked == ["f1.", "f2.", *(name for name in sorted(entry.name for entry in unsure))][: 2 + SOME]
     assert known["named.example.", "AAAA"].values == ("2001:db8::7",)
     assert known["f1.", "NS"].values == ("given", "named")
@@ -257,7 +259,7 @@ async def test_zones_that_are_as_they_were_are_the_same_roll() -> None:
     async with resolving(DATA) as resolver:
         here = config(resolver, ZoneEntry("example.com."), ZoneEntry("a.", ("ns1",)), ns1=hosted("ns1.example.net."))
         before = await resolve(here, None, NOON)
-        again = await resolve(replace(here, zones=Roll.of(here.zones.values())), before, LATER)
+        again = await resolve(replace(here, zones=ZoneTable.of(here.zones.values())), before, LATER)
         assert again.zones is before.zones
         resolver.data["ns1.example.net.", "A"] = ["192.0.2.77"]
         moved = await resolve(here, before, LATER)

@@ -8,16 +8,24 @@ from alerting.model import (
     AlertKey,
     Cause,
     Incident,
-    Line,
-    News,
+    IncidentEvent,
+    IncidentFinding,
+    OutboxMessage,
     Phase,
     Reason,
     Severity,
-    Telling,
     Transition,
 )  # fmt: skip
 from checks.model import Address, Soa
-from checks.zone_state.model import Doubt, Ledger, Propagation, RunChange, Space, Standing, Version
+from checks.zone_state.model import (
+    AddressState,
+    Propagation,
+    SerialGroup,
+    StateChange,
+    UnconfirmedSerial,
+    Version,
+    ZoneState,
+)
 from monitor.state.ports import Sweep
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -28,17 +36,21 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def ledger(zone: str = "example.com.", serial: int = 7, seconds: float = 0.0) -> Ledger:
+def ledger(zone: str = "example.com.", serial: int = 7, seconds: float = 0.0) -> ZoneState:
     soa = Soa(serial, "ns1.example.com.", "dns.example.com.", 3600, 900, 604800, 300, 3600)
     versions = (Version(serial - 1, None, at(-60)), Version(serial, at(-1.5), at(0.000001)))
-    return Ledger(
+    return ZoneState(
         zone,
-        spaces=(Space("", serial, soa, versions, Doubt(serial - 3, "ns1.fra", 1, at(3)), versions[0]),),
+        spaces=(
+            SerialGroup("", serial, soa, versions, UnconfirmedSerial(serial - 3, "ns1.fra", 1, at(3)), versions[0]),
+        ),
         standings=(
-            Standing(
+            AddressState(
                 "ns1", NS1, "", serial, at(-60), "answered", at(0.25), nsid="ns1.fra", looked=at(seconds), rtt=0.1
             ),
-            Standing("ns2", NS2, "", None, at(-60), "timeout", at(-60), at(-30), 2, expires=at(9000), estimated=True),
+            AddressState(
+                "ns2", NS2, "", None, at(-60), "timeout", at(-60), at(-30), 2, expires=at(9000), estimated=True
+            ),
         ),
         at=at(seconds),
     )
@@ -46,8 +58,8 @@ def ledger(zone: str = "example.com.", serial: int = 7, seconds: float = 0.0) ->
 
 def run(
     serial: int | None, seconds: float, *, zone: str = "example.com.", server: str = "ns1", address=NS1
-) -> RunChange:
-    return RunChange(zone, server, address, serial, "answered" if serial is not None else "timeout", at(seconds))
+) -> StateChange:
+    return StateChange(zone, server, address, serial, "answered" if serial is not None else "timeout", at(seconds))
 
 
 def key(zone: str = "example.com.", code: str = "serial-late", server: str | None = "ns2") -> AlertKey:
@@ -67,7 +79,7 @@ def transition(seconds: float = 0.0, zone: str = "example.com.", server: str | N
 def incident(
     id: str = "i1", seconds: float = 0.0, *, zones=("example.com.",), resolved: float | None = None
 ) -> Incident:
-    line = Line("serial-late", Severity.WARNING, zones[0], "ns2", str(NS2), "22 min behind", at(seconds))
+    line = IncidentFinding("serial-late", Severity.WARNING, zones[0], "ns2", str(NS2), "22 min behind", at(seconds))
     opened = Incident(
         id, Cause("server", "ns2"), Severity.CRITICAL, "open", tuple(zones), ("ns2",), at(seconds), at(seconds),
         lines=(line,), findings=1,
@@ -75,8 +87,10 @@ def incident(
     return opened if resolved is None else replace(opened, phase="resolved", resolved_at=at(resolved))
 
 
-def telling(id: str, receiver: str = "oncall", seconds: float = 0.0, *, about: str = "i1", news=News.OPENED) -> Telling:
-    return Telling(id, receiver, news, incident(about, seconds), at(seconds))
+def telling(
+    id: str, receiver: str = "oncall", seconds: float = 0.0, *, about: str = "i1", news=IncidentEvent.OPENED
+) -> OutboxMessage:
+    return OutboxMessage(id, receiver, news, incident(about, seconds), at(seconds))
 
 
 def propagation(seconds: float, zone: str = "example.com.", serial: int = 7) -> Propagation:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alerting.model import Alert, AlertKey, Incident, Severity
 from checks.model import Address
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from monitor.store.codec import decode, encode, moment, stamp
 from tests.store.specimens import NOON, alert, at, incident, key, ledger
 
@@ -42,7 +42,7 @@ def anything(kind: Any) -> st.SearchStrategy:
     return st.sampled_from(list(kind))
 
 
-@pytest.mark.parametrize("kind", [Ledger, Alert, Incident, AlertKey, Address])
+@pytest.mark.parametrize("kind", [ZoneState, Alert, Incident, AlertKey, Address])
 def test_every_value_comes_back_as_it_was(kind):
     @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(anything(kind))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from monitor.state.ports import Commit, Store, StoreError
 from monitor.store.codec import encode
 from monitor.store.errors import transaction
@@ -26,7 +26,7 @@ async def opened(path: Path) -> SqliteStore:
     return await SqliteStore.open(path, lambda: at(20))
 
 
-def still(zone: str, serial: int = 7, seconds: float = 0.0) -> Ledger:
+def still(zone: str, serial: int = 7, seconds: float = 0.0) -> ZoneState:
     """One that packs."""
     moved = ledger(zone, serial, seconds)
     space, (first, second) = moved.spaces[0], moved.standings

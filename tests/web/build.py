@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from alerting.model import Cause, Incident, Line, Phase, Secret, Severity
+from alerting.model import Cause, Incident, IncidentFinding, Phase, Secret, Severity
 from checks.codes import CODES
 from checks.model import Address, Health
-from checks.zone_state.model import RunChange
+from checks.zone_state.model import StateChange
 from monitor.probe.stats import Histogram, ProbeCounts
-from monitor.state.drawn_zones import Pictures
+from monitor.state.drawn_zones import DrawnZones
 from monitor.state.ports import Commit
 from monitor.state.status import (
     AddressStatus,
@@ -24,7 +24,7 @@ from monitor.state.status import (
 )
 from monitor.store.in_memory import MemoryStore
 from monitor.web.app import Settings, WebContext
-from monitor.web.event_hub import Watchers
+from monitor.web.event_hub import EventHub
 
 NOW = datetime(2026, 11, 20, 10, 24, 30, tzinfo=UTC)
 HIDDEN = "hush-primary"
@@ -91,7 +91,9 @@ def bad(zone: ZoneStatus, *findings: FindingStatus) -> ZoneStatus:
     return replace(zone, health=Health.BAD, findings=findings, since=min(f.since for f in findings))
 
 
-def incident(name: str, cause: Cause, severity: Severity, lines: tuple[Line, ...], **what: object) -> Incident:
+def incident(
+    name: str, cause: Cause, severity: Severity, lines: tuple[IncidentFinding, ...], **what: object
+) -> Incident:
     start = Incident(
         id=name, cause=cause, severity=severity, phase="open", zones=tuple(dict.fromkeys(x.zone for x in lines)),
         servers=tuple(dict.fromkeys(x.server for x in lines if x.server)), opened_at=ago(minutes=20),
@@ -100,8 +102,8 @@ def incident(name: str, cause: Cause, severity: Severity, lines: tuple[Line, ...
     return replace(start, **what)
 
 
-def line(code: str, zone: str, server: str | None, address: str | None, text: str, **what: object) -> Line:
-    start = Line(code, Severity.parse(CODES[code].severity), zone, server, address, text, ago(minutes=22))
+def line(code: str, zone: str, server: str | None, address: str | None, text: str, **what: object) -> IncidentFinding:
+    start = IncidentFinding(code, Severity.parse(CODES[code].severity), zone, server, address, text, ago(minutes=22))
     return replace(start, **what)
 
 
@@ -117,7 +119,7 @@ def status(zones: Iterable[ZoneStatus] | None = None, **what: object) -> Status:
     """All is well, unless it is told otherwise."""
     chosen = [zone(name, UNICODE.get(name, "")) for name in NAMES] if zones is None else zones
     start = Status(
-        version="0.1.0", vantage="fra1", started=ago(days=12), at=ago(seconds=2), zones=Pictures(chosen),
+        version="0.1.0", vantage="fra1", started=ago(days=12), at=ago(seconds=2), zones=DrawnZones(chosen),
         sweeps={
             "soa-serial": SweepStatus("soa-serial", ago(seconds=72), ago(seconds=12), 12, 72, 3, timedelta(seconds=60)),
             "transfer": SweepStatus("transfer", ago(seconds=5), None, 12, 24, 0, timedelta(hours=1)),
@@ -205,7 +207,7 @@ PAST = incident(
 )  # fmt: skip
 
 
-def runs() -> tuple[RunChange, ...]:
+def runs() -> tuple[StateChange, ...]:
     """A day of example.com: ns2 stays behind, ns3 was silent for a while, and is quick otherwise."""
     hours = {2026112003: 30.0, 2026112004: 17.0, 2026112005: 11.3, 2026112006: 6.0, 2026112007: 1.33}
     steps = [(timedelta(hours=before), serial) for serial, before in hours.items()]
@@ -215,11 +217,11 @@ def runs() -> tuple[RunChange, ...]:
         for where in addresses:
             for before, serial in steps if server != "ns2" else steps[:-1]:
                 since = NOW - before + timedelta(seconds=delays[server])
-                made.append(RunChange("example.com.", server, where, serial, "answered", since))
+                made.append(StateChange("example.com.", server, where, serial, "answered", since))
     gone = SERVERS["ns3.anycast.example.net"][0]
-    made.append(RunChange("example.com.", "ns3.anycast.example.net", gone, 2026112005, "timeout", ago(hours=9)))
+    made.append(StateChange("example.com.", "ns3.anycast.example.net", gone, 2026112005, "timeout", ago(hours=9)))
     made.append(
-        RunChange("example.com.", "ns3.anycast.example.net", gone, 2026112005, "answered", ago(hours=7, minutes=10))
+        StateChange("example.com.", "ns3.anycast.example.net", gone, 2026112005, "answered", ago(hours=7, minutes=10))
     )
     return tuple(sorted(made, key=lambda run: run.since))
 
@@ -239,7 +241,7 @@ class Stage:
     settings: Settings = field(default_factory=Settings)
     measures: Measures = field(default_factory=measures)
     now: datetime = NOW
-    watchers: Watchers = field(default_factory=Watchers)
+    watchers: EventHub = field(default_factory=EventHub)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def context(self) -> WebContext:

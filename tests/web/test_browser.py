@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
-from monitor.state.drawn_zones import Pictures
+from monitor.state.drawn_zones import DrawnZones
 from monitor.state.status import Status
 from monitor.web.app import build
 from monitor.web.server import WebServer
@@ -117,7 +117,7 @@ SCENES = [
 def few() -> Status:
     seen = troubled()
     names = ("example.com.", "shop.example.", "lab.example.", "dyn.example.", "xn--bcher-kva.example.")
-    return replace(seen, zones=Pictures(seen.zones[name] for name in names))
+    return replace(seen, zones=DrawnZones(seen.zones[name] for name in names))
 
 
 @pytest.mark.parametrize(("size", "scheme", "judged"), SCENES, ids=[f"{row[0][0]} {row[1]}" for row in SCENES])

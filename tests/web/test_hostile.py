@@ -11,11 +11,11 @@ from starlette.requests import Request
 
 from alerting.model import Cause
 from checks.model import Address
-from checks.zone_state.model import RunChange
+from checks.zone_state.model import StateChange
 from monitor.state.ports import Commit
 from monitor.state.status import CheckStatus, ReceiverStatus
 from monitor.web.context import View
-from monitor.web.metrics_endpoint import KEPT, Scrape
+from monitor.web.metrics_endpoint import KEPT, MetricsEndpoint
 from monitor.web.snapshot import Shown
 from tests.web.ask import client
 from tests.web.build import NOW, Stage, address, ago, bad, finding, incident, line, measures, stage, status, zone
@@ -58,8 +58,8 @@ async def hostile() -> Stage:
     )  # fmt: skip
     made = await stage(seen)
     runs = (
-        RunChange("example.com.", EVIL, where, 7, "answered", ago(hours=3)),
-        RunChange("example.com.", EVIL, where, None, EVIL, ago(hours=1)),
+        StateChange("example.com.", EVIL, where, 7, "answered", ago(hours=3)),
+        StateChange("example.com.", EVIL, where, None, EVIL, ago(hours=1)),
     )
     await made.store.commit(Commit(runs=runs, incidents=(replace(told, phase="resolved", resolved_at=NOW),)))
     made.measures = replace(measures(), notifications={(EVIL, EVIL): 1}, failures={EVIL: 1})
@@ -157,7 +157,7 @@ async def test_a_bug_is_a_plain_page_without_a_trace() -> None:
 
 async def test_ever_new_formats_do_not_fill_the_memory() -> None:
     context = (await stage(status())).context()
-    scrape = Scrape(context, Shown(context))
+    scrape = MetricsEndpoint(context, Shown(context))
     for number in range(3 * KEPT):
         accept = f"application/openmetrics-text;version=1.0.{number}".encode()
         scope = {"type": "http", "method": "GET", "headers": [(b"accept", accept)], "state": {"view": View.WHOLE}}

@@ -6,11 +6,11 @@ import pytest
 
 from alerting.model import Cause, Severity
 from checks.model import Address, Health
-from monitor.state.drawn_zones import Pictures
+from monitor.state.drawn_zones import DrawnZones
 from monitor.state.ports import Commit
 from monitor.state.status import CheckStatus, ReceiverStatus, Status
 from monitor.web.context import View
-from monitor.web.redaction import Veil, public, veil
+from monitor.web.redaction import Redaction, public, veil
 from monitor.web.snapshot import Shown
 from tests.web.ask import client
 from tests.web.build import (
@@ -83,7 +83,7 @@ def leaky() -> Status:
     )
     return replace(
         seen,
-        zones=Pictures(zones.values()),
+        zones=DrawnZones(zones.values()),
         incidents={**seen.incidents, told.id: told, receiver.id: receiver},
         receivers={"oncall": ReceiverStatus("oncall", "email", last_error=f"{HIDDEN} refused", pending=2)},
         store_ok=False,
@@ -176,11 +176,11 @@ COVERED = [
 
 @pytest.mark.parametrize(("name", "text", "covered"), COVERED)
 def test_names_are_found_whole(name: str, text: str, covered: bool) -> None:
-    assert Veil(frozenset({name}), frozenset(), frozenset()).covers(text) is covered
+    assert Redaction(frozenset({name}), frozenset(), frozenset()).covers(text) is covered
 
 
 def test_an_address_that_begins_alike_is_not_hidden() -> None:
-    cover = Veil(frozenset(), frozenset({"192.0.2.1"}), frozenset())
+    cover = Redaction(frozenset(), frozenset({"192.0.2.1"}), frozenset())
     assert not cover.covers("192.0.2.10 is late; 192.0.2.11:53 too, and 1192.0.2.1 is none")
     assert cover.covers("192.0.2.1 is late")
 
@@ -210,7 +210,7 @@ def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
 def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only_when_they_changed() -> None:
     first = public(leaky())
     changed = bad(zone("example.org."), finding("no-answer", f"not {HIDDEN}", "ns1"))
-    zones = Pictures([*pictures(first.whole).values(), changed])
+    zones = DrawnZones([*pictures(first.whole).values(), changed])
     second = public(replace(first.whole, zones=zones), first)
     assert second.veil is first.veil
     assert second.public.incidents is first.public.incidents
@@ -218,7 +218,7 @@ def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only
         "The server does not answer over UDP, but does over TCP"
     )
     all_hidden = replace(zone("c."), addresses=tuple(replace(a, hidden=True) for a in zone("c.").addresses))
-    third = public(replace(first.whole, zones=Pictures([changed, all_hidden])), second)
+    third = public(replace(first.whole, zones=DrawnZones([changed, all_hidden])), second)
     assert third.public.zones["example.org."].addresses == (), "a server that is hidden anywhere is hidden"
     assert third.public.incidents.keys() < second.public.incidents.keys()
 
@@ -230,6 +230,6 @@ async def test_a_heartbeat_alone_makes_nothing_anew() -> None:
     seen.status = replace(seen.status, heartbeat=NOW)
     assert shown.status(View.PUBLIC).zones is first.zones
     assert shown.status(View.PUBLIC).heartbeat == NOW
-    seen.status = replace(seen.status, zones=Pictures())
+    seen.status = replace(seen.status, zones=DrawnZones())
     assert list(shown.status(View.PUBLIC).zones) == []
     assert shown.servers(View.PUBLIC) == {}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from monitor.web.app import build
-from monitor.web.event_hub import TooMany, Watchers
+from monitor.web.event_hub import EventHub, TooMany
 from monitor.web.events import Events
 from monitor.web.server import Limits, WebServer
 from tests.web.build import Stage, measures, stage, status, troubled, zone
@@ -167,7 +167,7 @@ async def test_a_watcher_that_leaves_is_forgotten() -> None:
 
 async def test_there_are_only_so_many_streams() -> None:
     seen = await stage(status())
-    seen.watchers = Watchers(most=1)
+    seen.watchers = EventHub(most=1)
     async with served(seen) as (_, http), http.stream("GET", "/events") as answer:
         await until(lines(answer), "event: ")
         second = await http.get("/events")
@@ -175,7 +175,7 @@ async def test_there_are_only_so_many_streams() -> None:
 
 
 async def test_ticks_do_not_pile_up() -> None:
-    watchers = Watchers(most=1)
+    watchers = EventHub(most=1)
     with watchers.subscribe() as ticks:
         with pytest.raises(TooMany), watchers.subscribe():
             pass

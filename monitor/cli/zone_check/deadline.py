@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from checks.model import Address, Family, Observation, Outcome, Query, Round
+from checks.model import Address, Family, Observation, Outcome, Query, ZonePoll
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.polling.sweep import Ask
@@ -69,7 +69,7 @@ class InTime:
     ``cut``, and counts as not asked.
     """
 
-    def __init__(self, probe: Ask, until: float | None, before: Iterable[Round] = ()) -> None:
+    def __init__(self, probe: Ask, until: float | None, before: Iterable[ZonePoll] = ()) -> None:
         self._probe = probe
         self._until = until
         self._before = {seen.query: seen for round in before for seen in round.seen if _waited(seen)}
@@ -111,7 +111,7 @@ def _waited(seen: Observation) -> bool:
     return seen.outcome is not Outcome.UNASKED
 
 
-def unknown(asking: InTime, look: Iterable[Round], deadline: Deadline) -> tuple[str, ...]:
+def unknown(asking: InTime, look: Iterable[ZonePoll], deadline: Deadline) -> tuple[str, ...]:
     """What was cut, in sentences; nothing of which another check of this look knows all the same."""
     known = {_thing(seen.query) for round in look for seen in round.seen if seen.outcome is not Outcome.UNASKED}
     open_: dict[tuple[str, Address, str], bool] = {}
@@ -136,7 +136,7 @@ def _open(server: str, address: Address, what: str, deadline: Deadline, *, asked
     return f"{what} from {who} takes longer than {deadline.seconds:g} s"
 
 
-def unasked(look: Iterable[Round], dark: Collection[Family]) -> tuple[str, ...]:
+def unasked(look: Iterable[ZonePoll], dark: Collection[Family]) -> tuple[str, ...]:
     """Whom the monitor itself could not ask, as where there is no route to one network, but over a dark family."""
     whys = {
         (seen.server, seen.address): seen.detail

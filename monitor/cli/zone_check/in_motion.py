@@ -5,10 +5,10 @@ from datetime import datetime
 
 from checks.common.rrset_compare import PROPAGATING
 from checks.common.serial import behind
-from checks.common.text import span
-from checks.model import Address, Finding, Verdict, Zone
+from checks.common.text import format_duration
+from checks.model import Address, CheckResult, Finding, Zone
 from checks.zone_state.address import SERVING
-from checks.zone_state.model import Ledger, Space, Standing
+from checks.zone_state.model import AddressState, SerialGroup, ZoneState
 from checks.zone_state.update import lag, space_of
 
 CONTENT = frozenset({"record-differs", "content-differs", "ns-set-differs", "soa-fields-differ", "ttl-differs"})
@@ -17,7 +17,9 @@ CONTENT = frozenset({"record-differs", "content-differs", "ns-set-differs", "soa
 _DIFFERS: Mapping[str, str] = {"records": "record-differs", "ns-set": "ns-set-differs"}
 
 
-def in_motion(zone: Zone, ledger: Ledger, verdicts: Iterable[Verdict], now: datetime, memory: str) -> Iterator[Finding]:
+def in_motion(
+    zone: Zone, ledger: ZoneState, verdicts: Iterable[CheckResult], now: datetime, memory: str
+) -> Iterator[Finding]:
     """Differences that are none yet: behind within max_lag, ahead at a first look, other records meanwhile.
 
     Without ``memory`` nobody knows since when a server is behind, only for how long that was seen: each of these
@@ -45,23 +47,31 @@ def in_motion(zone: Zone, ledger: Ledger, verdicts: Iterable[Verdict], now: date
                 yield Finding(code, f"{text}; {_allowed(zone)}", unsure.server, unsure.address, unsure.subject or "")
 
 
-def _of(zone: Zone, ledger: Ledger, space: Space, standing: Standing, now: datetime, memory: str) -> Iterator[Finding]:
+def _of(
+    zone: Zone, ledger: ZoneState, space: SerialGroup, standing: AddressState, now: datetime, memory: str
+) -> Iterator[Finding]:
     where = f"{standing.server} ({standing.address})"
     if standing.doubt is not None:
         text = f"{where} serves {standing.doubt.serial} where {space.reference} was expected; one more look would tell"
         yield Finding("serial-ahead", text, standing.server, standing.address)
     elif space.reference is not None and standing.serial is not None and behind(space.reference, standing.serial):
         late = lag(ledger, standing.server, standing.address, now)
-        known = f"{span(late)} behind" if memory and late is not None else "for how long is not known without memory"
+        known = (
+            f"{format_duration(late)} behind"
+            if memory and late is not None
+            else "for how long is not known without memory"
+        )
         text = f"{where} serves {standing.serial} and others {space.reference}, {known}; {_allowed(zone)}"
         yield Finding("serial-late", text, standing.server, standing.address)
 
 
 def _allowed(zone: Zone) -> str:
-    return f"max_lag allows {span(zone.max_lag)}"
+    return f"max_lag allows {format_duration(zone.max_lag)}"
 
 
-def moved(one: tuple[Mapping[str, Verdict], Ledger], two: tuple[Mapping[str, Verdict], Ledger]) -> tuple[Finding, ...]:
+def moved(
+    one: tuple[Mapping[str, CheckResult], ZoneState], two: tuple[Mapping[str, CheckResult], ZoneState]
+) -> tuple[Finding, ...]:
     """Contents that differ at the second of two looks, between which some address took another version."""
     before = {(s.server, s.address): s.serial for s in one[1].standings}
     if all(before.get((s.server, s.address), s.serial) == s.serial for s in two[1].standings):

@@ -9,20 +9,20 @@ from alerting.model import Alert, AlertKey, Phase, Severity
 from alerting.severity import severity_of
 from checks.base import Check
 from checks.evaluation import judge
-from checks.model import Finding, Health, Round, Verdict, Zone
+from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
 from checks.ns_set import NsSet, names_given
-from checks.zone_state.connectivity import Vantage, account, excuse, hear
-from checks.zone_state.model import Ledger
-from checks.zone_state.update import see
+from checks.zone_state.connectivity import Connectivity, account, excuse, hear
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import updated
 from monitor.cli.zone_check.deadline import Deadline, InTime, unasked, unknown
 from monitor.cli.zone_check.in_motion import in_motion, moved
 from monitor.cli.zone_check.service_memory import remembered
 from monitor.cli.zone_check.target import Wanted
 from monitor.clock import now
 from monitor.config.model import Config
-from monitor.polling.discovery import Topology, meet, resolve
-from monitor.polling.sweep import Ask, one_round
-from monitor.probe.client.client import DnsProber
+from monitor.polling.discovery import DiscoveredZones, meet, resolve
+from monitor.polling.sweep import Ask, poll_zone
+from monitor.probe.client.client import DnsClient
 from monitor.service.plan import with_names
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import picture
@@ -40,9 +40,9 @@ class Asked:
 
     zone: Zone
     config: Config
-    looks: tuple[tuple[Round, ...], ...]
-    verdicts: Mapping[str, Verdict]
-    ledger: Ledger
+    looks: tuple[tuple[ZonePoll, ...], ...]
+    verdicts: Mapping[str, CheckResult]
+    ledger: ZoneState
     picture: ZoneStatus
     memory: str = ""
     moving: tuple[Finding, ...] = ()
@@ -92,13 +92,13 @@ async def look(
     found = await resolve(hurried, None, now())
     zone = found.zones[what.zone]
     memory = await remembered(what, now())
-    prober = DnsProber(what.config.probe, what.config.keys, now)
+    prober = DnsClient(what.config.probe, what.config.keys, now)
     try:
         asking = InTime(prober, deadline.first())
         looks = [await rounds(what.config, zone, asking)]
         found = await meet(hurried, found, strange(zone, looks[0]), now())
         config = replace(what.config, checks=with_names(what.config.checks, found))
-        said = [judged_by(zone, config, memory.ledger, looks[0], Vantage())]
+        said = [judged_by(zone, config, memory.ledger, looks[0], Connectivity())]
         if differences(said[0][0].values()) or doubtful(said[0][1]) or asking.cut:
             again()
             await asyncio.sleep(deadline.moment(moment))
@@ -122,12 +122,12 @@ async def look(
     )
 
 
-def strange(zone: Zone, seen: Sequence[Round]) -> frozenset[str]:
+def strange(zone: Zone, seen: Sequence[ZonePoll]) -> frozenset[str]:
     """The names in its NS sets that are not those of its servers."""
     return frozenset().union(*(names_given(zone, round) for round in seen if round.check == NsSet.name))
 
 
-def unresolved(zone: Zone, found: Topology) -> Iterator[str]:
+def unresolved(zone: Zone, found: DiscoveredZones) -> Iterator[str]:
     """Its servers of which nothing could be told but that the resolver fails: nobody has asked them anything."""
     for server in zone.servers:
         resolution = found.names.get(server.name)
@@ -135,12 +135,12 @@ def unresolved(zone: Zone, found: Topology) -> Iterator[str]:
             yield f"{server.name} was not asked, because its name could not be resolved: {resolution.why}"
 
 
-Judged = tuple[dict[str, Verdict], Ledger, Vantage]
+Judged = tuple[dict[str, CheckResult], ZoneState, Connectivity]
 
 
-async def rounds(config: Config, zone: Zone, probe: Ask) -> tuple[Round, ...]:
+async def rounds(config: Config, zone: Zone, probe: Ask) -> tuple[ZonePoll, ...]:
     checks = [check for check in config.checks.values() if check.applies(zone)]
-    done = await asyncio.gather(*(one_round(check, zone, probe, cadence(config, check), now) for check in checks))
+    done = await asyncio.gather(*(poll_zone(check, zone, probe, cadence(config, check), now) for check in checks))
     return tuple(done)
 
 
@@ -148,23 +148,23 @@ def cadence(config: Config, check: Check) -> timedelta:
     return config.cadence.get(check.name) or check.cadence
 
 
-def judged_by(zone: Zone, config: Config, ledger: Ledger, seen: Sequence[Round], vantage: Vantage) -> Judged:
+def judged_by(zone: Zone, config: Config, ledger: ZoneState, seen: Sequence[ZonePoll], vantage: Connectivity) -> Judged:
     """The verdicts over one look; the ledger remembers it first, so that all checks know the serials."""
     for round in seen:
         vantage = hear(vantage, round)
     excused = [excuse(vantage, round) for round in seen]
     for round in excused:
         if round.check == "soa-serial":
-            ledger = see(ledger, zone, round)
+            ledger = updated(ledger, zone, round)
     verdicts = {round.check: judge(config.checks[round.check], zone, round, ledger) for round in excused}
     return verdicts, ledger, vantage
 
 
-def differences(verdicts: Iterable[Verdict]) -> list[Finding]:
+def differences(verdicts: Iterable[CheckResult]) -> list[Finding]:
     return [f for v in verdicts for f in v.findings]
 
 
-def doubtful(ledger: Ledger) -> bool:
+def doubtful(ledger: ZoneState) -> bool:
     """Servers do not serve the same version, or something was seen that one look cannot settle."""
     spaces = {space.group: space.reference for space in ledger.spaces}
     return any(
@@ -175,7 +175,7 @@ def doubtful(ledger: Ledger) -> bool:
 def concluded(
     zone: Zone,
     config: Config,
-    looks: tuple[tuple[Round, ...], ...],
+    looks: tuple[tuple[ZonePoll, ...], ...],
     judged: Judged,
     memory: str,
     excused: tuple[Finding, ...],
@@ -197,7 +197,7 @@ def concluded(
     return Asked(zone, config, looks, verdicts, ledger, drawn, memory, moving, blind=blind)
 
 
-def without(excused: tuple[Finding, ...], verdict: Verdict) -> Verdict:
+def without(excused: tuple[Finding, ...], verdict: CheckResult) -> CheckResult:
     """The verdict without what is excused; good where nothing else was found."""
     left = tuple(f for f in verdict.findings if f not in excused)
     health = Health.GOOD if verdict.findings and not left else verdict.health

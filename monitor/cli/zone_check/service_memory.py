@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from checks.common.text import moment as when
+from checks.common.text import format_time as when
 from checks.registry import CHECKS
-from checks.zone_state.model import Ledger
+from checks.zone_state.model import ZoneState
 from monitor.cli.zone_check.target import Wanted
 from monitor.state.ports import StoreError
 from monitor.store.reader import open_reader
@@ -18,7 +18,7 @@ STALE = 3
 class Remembered:
     """A ledger to begin with, whose it is (empty: nobody's), and why it is not the service's."""
 
-    ledger: Ledger
+    ledger: ZoneState
     of: str = ""
     notes: tuple[str, ...] = ()
 
@@ -29,7 +29,7 @@ async def remembered(what: Wanted, at: datetime) -> Remembered:
     The ledger of a service that stands still says nothing of what came since: it would take every difference for a
     new one, and whoever it last saw in sync long ago for one that is about to expire.
     """
-    nothing = Ledger(what.zone)
+    nothing = ZoneState(what.zone)
     if what.database is None:
         return Remembered(nothing)
     try:

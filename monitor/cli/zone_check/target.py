@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from checks.model.zone_table import Roll
+from checks.model.zone_table import ZoneTable
 from checks.ns_set import ANYBODY
 from checks.registry import CHECKS
 from monitor.config.addresses import address
@@ -41,7 +41,7 @@ def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
         entries = alone.servers if servers else whole.servers
         return Wanted(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
     own = {server: whole.servers[server] for server in entry.servers} or whole.servers
-    only = replace(whole, zones=Roll.of((entry,)), servers=own)  # names of other zones' servers would cost time
+    only = replace(whole, zones=ZoneTable.of((entry,)), servers=own)  # names of other zones' servers would cost time
     return Wanted(only, name, whole.service.database, watched=True)
 
 
@@ -61,7 +61,7 @@ def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) ->
         entry = entries.get(name, ServerEntry(name))
         entries[name] = replace(entry, addresses=(*entry.addresses, found))
     return Config(
-        zones=Roll.of((ZoneEntry(zone, tuple(entries), ignored=(ANYBODY,) if entries else ()),)),
+        zones=ZoneTable.of((ZoneEntry(zone, tuple(entries), ignored=(ANYBODY,) if entries else ()),)),
         servers=entries,
         checks={name: check() for name, check in CHECKS.items()},
         cadence={name: check.cadence for name, check in CHECKS.items()},

@@ -9,8 +9,8 @@ from array import array
 from collections.abc import AsyncIterator, Iterable
 
 from monitor.clock import now
-from monitor.polling.bulk import Returns
-from monitor.polling.local_prober import Here
+from monitor.polling.bulk import ChunkResult
+from monitor.polling.local_prober import LocalBulkProber
 from monitor.polling.workers.messages import (
     Arm,
     Ask,
@@ -24,9 +24,9 @@ from monitor.polling.workers.messages import (
     read,
     written,
 )
-from monitor.probe.bulk.address_metrics import Ticks
-from monitor.probe.prober import Probing
-from monitor.state.columns import Layout
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.prober import ServiceProber
+from monitor.state.columns import AddressLayout
 
 COUNT_EVERY = 1.0
 """Seconds between two tellings of what was counted."""
@@ -36,11 +36,11 @@ class Worker:
     """One canvass, and the service at the other end of the pipes."""
 
     def __init__(self, begin: Begin, out: asyncio.StreamWriter) -> None:
-        self._prober = Probing(begin.settings, {}, now)
-        self._canvass = Here(self._prober.engine, now)
+        self._prober = ServiceProber(begin.settings, {}, now)
+        self._canvass = LocalBulkProber(self._prober.engine, now)
         self._out = out
-        self._layouts: tuple[Layout, ...] = ()
-        self._ticks = Ticks()
+        self._layouts: tuple[AddressLayout, ...] = ()
+        self._ticks = AddressMetrics()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, source: asyncio.StreamReader) -> None:
@@ -65,7 +65,7 @@ class Worker:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             case Use(layouts, size, was):
-                self._layouts, self._ticks = tuple(layouts), Ticks.of(size)
+                self._layouts, self._ticks = tuple(layouts), AddressMetrics.of(size)
                 self._canvass.use(self._layouts, self._ticks, was)
             case Arm(refs, floors):
                 self._canvass.arm(refs, floors)
@@ -74,14 +74,14 @@ class Worker:
             case _:
                 raise TypeError(f"the service says what no worker understands: {type(message).__name__}")
 
-    async def _ask(self, ask: Ask, every: AsyncIterator[Returns]) -> None:
+    async def _ask(self, ask: Ask, every: AsyncIterator[ChunkResult]) -> None:
         chunk = ask.chunk
         refs = dict(zip(chunk.numbers, zip(chunk.refs, chunk.layouts, strict=True), strict=True))
         async for returns in every:
             await self._say(self._back(ask.number, returns, (refs[number] for number in returns.quiet)))
         await self._say(Done(ask.number))
 
-    def _back(self, number: int, returns: Returns, places: Iterable[tuple[int, int]]) -> Back:
+    def _back(self, number: int, returns: ChunkResult, places: Iterable[tuple[int, int]]) -> Back:
         rtts, expires = array("f"), array("q")
         for ref, layout in places:
             end = ref + len(self._layouts[layout])

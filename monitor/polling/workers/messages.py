@@ -13,10 +13,10 @@ from datetime import datetime
 from struct import Struct
 
 from checks.model import Observation
-from monitor.polling.bulk import Chunk
+from monitor.polling.bulk import ZoneChunk
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeCounts
-from monitor.state.columns import Layout
+from monitor.state.columns import AddressLayout
 
 _LENGTH = Struct("<Q")
 
@@ -30,7 +30,7 @@ class Begin:
 class Use:
     """``size`` refs; ``was`` is that of Canvass.use."""
 
-    layouts: Sequence[Layout]
+    layouts: Sequence[AddressLayout]
     size: int
     was: "array[int] | None"
 
@@ -38,7 +38,7 @@ class Use:
 @dataclass(frozen=True, slots=True)
 class Ask:
     number: int
-    chunk: Chunk
+    chunk: ZoneChunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ from dataclasses import replace
 from zlib import crc32
 
 from monitor.clock import Now
-from monitor.polling.bulk import Chunk, Returns
-from monitor.polling.workers.process import Share
-from monitor.probe.bulk.address_metrics import Ticks
+from monitor.polling.bulk import ChunkResult, ZoneChunk
+from monitor.polling.workers.process import WorkerProcess
+from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeCounts, total
-from monitor.state.columns import Layout
+from monitor.state.columns import AddressLayout
 
 
-class Workers:
+class WorkerPool:
     """A Canvass. A zone is always asked by the same worker, told by its name, so that what that one remembers counts.
 
     Each has its share of the rates. Those that die are started again, know nothing, and are asked again for
@@ -30,11 +30,11 @@ class Workers:
             max_qps=None if settings.max_qps is None else settings.max_qps / self._many,
             workers=1,
         )
-        self._shares = [Share(share, now) for _ in range(self._many)]
+        self._shares = [WorkerProcess(share, now) for _ in range(self._many)]
         self._beside = beside
         self._owners = bytearray()
         """Ref → which worker asks there."""
-        self._layouts: Sequence[Layout] = ()
+        self._layouts: Sequence[AddressLayout] = ()
 
     @property
     def pids(self) -> list[int | None]:
@@ -44,7 +44,7 @@ class Workers:
     def deaths(self) -> int:
         return sum(share.deaths for share in self._shares)
 
-    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None" = None) -> None:
+    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
         owners = bytearray(len(ticks.rtts))
         for ref, past in enumerate(was or ()):
             if past >= 0:
@@ -53,8 +53,8 @@ class Workers:
         for share in self._shares:
             share.use(layouts, ticks, was)
 
-    async def ask(self, chunk: Chunk) -> AsyncIterator[Returns]:
-        heard: asyncio.Queue[Returns | None] = asyncio.Queue()
+    async def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
+        heard: asyncio.Queue[ChunkResult | None] = asyncio.Queue()
         parts = [(share, part) for share, part in zip(self._shares, self._parted(chunk), strict=True) if part.numbers]
         for share, part in parts:
             share.ask(part, heard.put_nowait)
@@ -86,9 +86,9 @@ class Workers:
     async def close(self) -> None:
         await asyncio.gather(*(share.close() for share in self._shares))
 
-    def _parted(self, chunk: Chunk) -> list[Chunk]:
+    def _parted(self, chunk: ZoneChunk) -> list[ZoneChunk]:
         """What each worker is to ask."""
-        parts = [Chunk(array("I"), [], array("I"), array("I")) for _ in self._shares]
+        parts = [ZoneChunk(array("I"), [], array("I"), array("I")) for _ in self._shares]
         sizes = [len(layout) for layout in self._layouts]
         for number, name, layout, ref in zip(chunk.numbers, chunk.names, chunk.layouts, chunk.refs, strict=True):
             owner = crc32(name.encode()) % self._many

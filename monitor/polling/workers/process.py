@@ -10,12 +10,12 @@ import structlog
 
 from checks.model import Observation, Outcome, Query
 from monitor.clock import Now
-from monitor.polling.bulk import Chunk, Returns
+from monitor.polling.bulk import ChunkResult, ZoneChunk
 from monitor.polling.workers.messages import Arm, Ask, Back, Begin, Counted, Disarm, Done, ToWorker, Use, read, written
-from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeCounts, total
-from monitor.state.columns import Layout
+from monitor.state.columns import AddressLayout
 
 log = structlog.get_logger(__name__)
 
@@ -29,19 +29,19 @@ PARTING = 2.0
 """Seconds it has to end by itself."""
 
 
-class Owed:
+class PendingChunk:
     """A chunk that has not come back as a whole. ``left`` is the place of each missing zone in it."""
 
     __slots__ = ("back", "chunk", "left")
 
-    def __init__(self, chunk: Chunk, back: Callable[[Returns | None], None]) -> None:
+    def __init__(self, chunk: ZoneChunk, back: Callable[[ChunkResult | None], None]) -> None:
         self.chunk, self.back = chunk, back
         self.left = {number: place for place, number in enumerate(chunk.numbers)}
 
-    def rest(self) -> Chunk:
+    def rest(self) -> ZoneChunk:
         places = list(self.left.values())
         chunk = self.chunk
-        return Chunk(
+        return ZoneChunk(
             array("I", (chunk.numbers[place] for place in places)),
             [chunk.names[place] for place in places],
             array("I", (chunk.layouts[place] for place in places)),
@@ -49,15 +49,15 @@ class Owed:
         )
 
 
-class Share:
+class WorkerProcess:
     """The zones of one worker process. It runs until ``close``."""
 
     def __init__(self, settings: Probe, now: Now, program: Sequence[str] = ()) -> None:
         self._settings, self._now = settings, now
         self._program = tuple(program) or (sys.executable, "-m", "monitor.polling.workers.main")
-        self._layouts: Sequence[Layout] = ()
-        self._ticks = Ticks()
-        self._owed: dict[int, Owed] = {}
+        self._layouts: Sequence[AddressLayout] = ()
+        self._ticks = AddressMetrics()
+        self._owed: dict[int, PendingChunk] = {}
         self._asked = 0
         self._process: asyncio.subprocess.Process | None = None
         self._gone, self._latest = ProbeCounts(), ProbeCounts()
@@ -74,17 +74,17 @@ class Share:
         """Of all the processes it had so far."""
         return total(self._gone, self._latest)
 
-    def use(self, layouts: Sequence[Layout], ticks: Ticks, was: "array[int] | None") -> None:
+    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None") -> None:
         self._layouts, self._ticks = layouts, ticks
         owed, self._owed = self._owed, {}
         self._say(Use(layouts, len(ticks.rtts), was))
         for one in owed.values():
             one.back(None)
 
-    def ask(self, chunk: Chunk, back: Callable[[Returns | None], None]) -> None:
+    def ask(self, chunk: ZoneChunk, back: Callable[[ChunkResult | None], None]) -> None:
         """``back`` is told of zones as they come back, and None at the end."""
         self._asked += 1
-        self._owed[self._asked] = Owed(chunk, back)
+        self._owed[self._asked] = PendingChunk(chunk, back)
         self._say(Ask(self._asked, chunk))
 
     def arm(self, refs: "array[int]", floors: "array[int]") -> None:
@@ -190,7 +190,7 @@ class Share:
             place += size
         for number, _ in message.odd:
             del owed.left[number]
-        owed.back(Returns(message.at, message.quiet, message.odd, message.queries, message.answered))
+        owed.back(ChunkResult(message.at, message.quiet, message.odd, message.queries, message.answered))
 
     def _done(self, number: int) -> None:
         owed = self._owed.pop(number, None)
@@ -214,5 +214,5 @@ class Share:
                 for number, name, layout in zip(rest.numbers, rest.names, rest.layouts, strict=True)
             ]  # fmt: skip
             if odd:
-                one.back(Returns(at, array("I"), odd, sum(len(seen) for _, seen in odd), 0))
+                one.back(ChunkResult(at, array("I"), odd, sum(len(seen) for _, seen in odd), 0))
             one.back(None)

@@ -13,7 +13,7 @@ def _longs() -> "array[int]":
 
 
 @dataclass(slots=True)
-class Ticks:
+class AddressMetrics:
     """What moves at every look though nothing changes, by ref: the canvass writes it of quiet zones, others read.
 
     ``rtts`` ("f") in seconds, negative where nothing came back; ``expires`` ("q") when the address says it stops
@@ -24,5 +24,5 @@ class Ticks:
     expires: "array[int]" = field(default_factory=_longs)
 
     @classmethod
-    def of(cls, size: int) -> "Ticks":
+    def of(cls, size: int) -> "AddressMetrics":
         return cls(array("f", bytes(4 * size)), array("q", bytes(8 * size)))

@@ -15,7 +15,7 @@ PLAIN = b"\0\0\0\1\0\0\0\0\0\0"
 
 
 @dataclass(slots=True)
-class Volley:
+class QueryBatch:
     """One question to one address for each of many zones.
 
     ``names`` are wire names in lower case, uncompressed; ``refs`` what the caller knows each by: an index into the
@@ -29,7 +29,7 @@ class Volley:
 
 
 @dataclass(slots=True)
-class Heard:
+class BatchUpdate:
     """A batch: ``same`` are refs that say what they said, ``odd`` what all others say."""
 
     same: list[int]
@@ -37,7 +37,7 @@ class Heard:
     at: datetime
 
 
-class Kind:
+class QueryTemplate:
     """What is asked of all names of a load."""
 
     __slots__ = ("identify", "qtype", "rtype", "section", "tail")

@@ -6,20 +6,20 @@ from collections.abc import Callable
 from datetime import datetime
 
 from checks.model import Observation
-from monitor.probe.bulk.address_metrics import Ticks
-from monitor.probe.bulk.batches import Heard
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.batches import BatchUpdate
 from monitor.probe.bulk.observations import failed, understood
-from monitor.probe.bulk.target import Load, Tray
+from monitor.probe.bulk.target import BatchResult, PendingBatch
 
 
-class Asking:
+class BulkCall:
     """Batches, as they come; whoever does not read them to the end closes it."""
 
-    def __init__(self, ticks: Ticks, stop: Callable[["Asking"], None], *, by_ref: bool) -> None:
+    def __init__(self, ticks: AddressMetrics, stop: Callable[["BulkCall"], None], *, by_ref: bool) -> None:
         """``by_ref``: it is of no use any more once there are other refs."""
         self.by_ref = by_ref
-        self.tray = Tray()
-        self.loads: list[Load] = []
+        self.tray = BatchResult()
+        self.loads: list[PendingBatch] = []
         self.missing = 0
         """Those that have not been told."""
         self._stop = stop
@@ -27,15 +27,15 @@ class Asking:
         self._told = 0
         self._marks: list[int] = []
         self._times: list[datetime] = []
-        self._ready: list[Heard] = []
+        self._ready: list[BatchUpdate] = []
         self._woken: asyncio.Future[None] | None = None
         self._places: dict[int, int] = {}
-        self._names: dict[int, tuple[Load, bytes]] = {}
+        self._names: dict[int, tuple[PendingBatch, bytes]] = {}
 
-    def __aiter__(self) -> "Asking":
+    def __aiter__(self) -> "BulkCall":
         return self
 
-    async def __anext__(self) -> Heard:
+    async def __anext__(self) -> BatchUpdate:
         while not self._ready:
             if self.tray.over or not self.missing:
                 raise StopAsyncIteration
@@ -72,7 +72,7 @@ class Asking:
         count = len(self.tray.same)
         if count == self._told and not self.tray.odd:
             return
-        self._ready.append(Heard(self.tray.same[self._told :], self.tray.odd, at))
+        self._ready.append(BatchUpdate(self.tray.same[self._told :], self.tray.odd, at))
         self._marks.append(count)
         self._times.append(at)
         self.missing -= count - self._told + len(self.tray.odd)

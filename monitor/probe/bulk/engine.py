@@ -46,23 +46,23 @@ from itertools import count
 
 from checks.model import Address, Outcome, Query
 from monitor.clock import Now, monotonic
-from monitor.probe.bulk.address_metrics import Ticks
-from monitor.probe.bulk.batches import Heard, Kind, Volley
-from monitor.probe.bulk.call import Asking
-from monitor.probe.bulk.fingerprints import Known
-from monitor.probe.bulk.receiver import Hearing
-from monitor.probe.bulk.recheck import Second
-from monitor.probe.bulk.sender import Sending
-from monitor.probe.bulk.socket_pool import Harbour
-from monitor.probe.bulk.target import Gate, Load, Port, Trial
-from monitor.probe.bulk.timeouts import Silence
-from monitor.probe.bulk.wakeup import Waking
-from monitor.probe.client.client import DnsProber
-from monitor.probe.client.observations import Failure
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.batches import BatchUpdate, QueryBatch, QueryTemplate
+from monitor.probe.bulk.call import BulkCall
+from monitor.probe.bulk.fingerprints import FingerprintTable
+from monitor.probe.bulk.receiver import Receiver
+from monitor.probe.bulk.recheck import Rechecker
+from monitor.probe.bulk.sender import Sender
+from monitor.probe.bulk.socket_pool import SocketPool
+from monitor.probe.bulk.target import PendingBatch, PooledSocket, Retry, Target
+from monitor.probe.bulk.timeouts import TimeoutHandler
+from monitor.probe.bulk.wakeup import Wakeup
+from monitor.probe.client.client import DnsClient
+from monitor.probe.client.observations import QueryFailure
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeCounts
 
-__all__ = ["Asking", "Engine", "Heard", "Volley"]
+__all__ = ["BatchUpdate", "BulkCall", "BulkEngine", "QueryBatch"]
 
 SHARE = 0.004
 """Seconds of work before everybody else has a turn."""
@@ -75,7 +75,7 @@ FEW = 8
 
 NEVER, SLACK = math.inf, 0.0002
 
-STOPPING = Failure(Outcome.UNASKED, "the monitor is stopping")
+STOPPING = QueryFailure(Outcome.UNASKED, "the monitor is stopping")
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ BEAT, REST, PATIENT = 0.001, 0.005, 4
 """Seconds between two turns while there is much in flight, and once nothing came in so many turns."""
 
 
-class Engine:
+class BulkEngine:
     """Belongs to one event loop; many may ask at once; it must be closed."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Engine:
         now: Now,
         *,
         descriptors: int | None = None,
-        dns: DnsProber | None = None,
+        dns: DnsClient | None = None,
         whole: bool = True,
     ) -> None:
         """``dns`` is asked what cannot be told at a glance, and shares rates, descriptors and counts; by default one
@@ -100,21 +100,21 @@ class Engine:
         """
         self._settings, self._now, self._whole = settings, now, whole
         self._own = dns is None
-        self._dns = dns or DnsProber(settings, {}, now, descriptors=descriptors)
-        self._harbour = Harbour(self._dns.sockets)
-        self._known = Known()
-        self._silence = Silence(self._known, self._dns.tally, self._harbour, self._later)
-        self._hearing = Hearing(self._known, self._dns.tally, self._harbour, self._silence)
-        self._sending = Sending(self._harbour, self._silence, self._expiring)
-        self._second = Second(self._dns, self._seconded)
-        self._waking = Waking(self._turn, self._harbour.descriptor)
-        self._gates: dict[tuple[str, Address], Gate] = {}
-        self._active: deque[Gate] = deque()
-        self._lines: dict[float, deque[tuple[float, Port, float]]] = {}
-        self._due: list[tuple[float, int, Trial, Gate]] = []
+        self._dns = dns or DnsClient(settings, {}, now, descriptors=descriptors)
+        self._harbour = SocketPool(self._dns.sockets)
+        self._known = FingerprintTable()
+        self._silence = TimeoutHandler(self._known, self._dns.tally, self._harbour, self._later)
+        self._hearing = Receiver(self._known, self._dns.tally, self._harbour, self._silence)
+        self._sending = Sender(self._harbour, self._silence, self._expiring)
+        self._second = Rechecker(self._dns, self._seconded)
+        self._waking = Wakeup(self._turn, self._harbour.descriptor)
+        self._gates: dict[tuple[str, Address], Target] = {}
+        self._active: deque[Target] = deque()
+        self._lines: dict[float, deque[tuple[float, PooledSocket, float]]] = {}
+        self._due: list[tuple[float, int, Retry, Target]] = []
         self._number = count()
-        self._askings: set[Asking] = set()
-        self._soa = Kind()
+        self._askings: set[BulkCall] = set()
+        self._soa = QueryTemplate()
         self._told = 0.0
         self._idle = 0
         """Turns in which nothing came in."""
@@ -122,26 +122,29 @@ class Engine:
 
     # --- what callers do ---
 
-    def use(self, ticks: Ticks, was: "array[int] | None" = None) -> None:
+    def use(self, ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
         """Other refs from now on: ``was`` has the old one for each new one, or -1. Ends what is being asked."""
         for asking in [asking for asking in self._askings if asking.by_ref]:
             self._abandon(asking)
         self._known.use(ticks, was)
 
-    def ask(self, volleys: Sequence[Volley]) -> Asking:
+    def ask(self, volleys: Sequence[QueryBatch]) -> BulkCall:
         """Each ref of the volleys is in exactly one batch, as same or as odd."""
         return self.ask_also([(volley, self._soa, None) for volley in volleys], by_ref=True)
 
     def ask_also(
-        self, volleys: Iterable[tuple[Volley, Kind, dict[bytes, list[Query]] | None]], *, by_ref: bool = False
-    ) -> Asking:
+        self,
+        volleys: Iterable[tuple[QueryBatch, QueryTemplate, dict[bytes, list[Query]] | None]],
+        *,
+        by_ref: bool = False,
+    ) -> BulkCall:
         """The same for other kinds of questions, and for queries that have no ref (-1): all are odd."""
-        asking = Asking(self._known.ticks, self._abandon, by_ref=by_ref)
+        asking = BulkCall(self._known.ticks, self._abandon, by_ref=by_ref)
         self._askings.add(asking)
         for volley, kind, queries in volleys:
             if not volley.names:
                 continue
-            load = Load(volley, asking.tray, kind, queries)
+            load = PendingBatch(volley, asking.tray, kind, queries)
             asking.loads.append(load)
             asking.missing += len(load.names)
             gate = self._gate(volley.server, volley.address)
@@ -188,7 +191,7 @@ class Engine:
             self._once()
         except Exception as fault:
             log.exception("the engine failed")
-            failure = Failure(Outcome.UNASKED, f"a fault of the prober itself: {type(fault).__name__}")
+            failure = QueryFailure(Outcome.UNASKED, f"a fault of the prober itself: {type(fault).__name__}")
             for asking in [*self._askings]:
                 self._drop(asking, failure)
 
@@ -235,7 +238,7 @@ class Engine:
 
     def _send(self, stop: float) -> float:
         """A group of each gate in turn. Seconds until there may be more to send."""
-        waiting: list[Gate] = []
+        waiting: list[Target] = []
         wait = NEVER
         while self._active:
             gate = self._active.popleft()
@@ -298,28 +301,28 @@ class Engine:
     def _busy(self) -> int:
         return sum(gate.busy for gate in self._gates.values())
 
-    def _gate(self, server: str, address: Address) -> Gate:
+    def _gate(self, server: str, address: Address) -> Target:
         gate = self._gates.get((server, address))
         if gate is None:
             bucket = self._dns.pace.bucket(server)
-            gate = self._gates[server, address] = Gate(server, address, bucket, self._settings, whole=self._whole)
+            gate = self._gates[server, address] = Target(server, address, bucket, self._settings, whole=self._whole)
         return gate
 
-    def _list(self, gate: Gate) -> None:
+    def _list(self, gate: Target) -> None:
         if not gate.listed and (gate.loads or gate.again):
             gate.listed = True
             self._active.append(gate)
 
-    def _expiring(self, port: Port, now: float) -> None:
+    def _expiring(self, port: PooledSocket, now: float) -> None:
         line = self._lines.get(port.wait)
         if line is None:
             line = self._lines[port.wait] = deque()
         line.append((now + port.wait, port, now))
 
-    def _later(self, trial: Trial, port: Port, pause: float) -> None:
+    def _later(self, trial: Retry, port: PooledSocket, pause: float) -> None:
         heapq.heappush(self._due, (monotonic() + pause, next(self._number), trial, port.gate))
 
-    def _abandon(self, asking: Asking) -> None:
+    def _abandon(self, asking: BulkCall) -> None:
         """Nobody waits for it any more: its slots are free."""
         self._askings.discard(asking)
         asking.tray.over = True
@@ -328,7 +331,7 @@ class Engine:
         self._silence.forget(asking.tray)
         asking.wake()
 
-    def _drop(self, asking: Asking, failure: Failure) -> None:
+    def _drop(self, asking: BulkCall, failure: QueryFailure) -> None:
         """All that is not told yet is unasked."""
         for load, name, ref in self._silence.forget(asking.tray):
             self._silence.unasked(load, name, ref, failure)

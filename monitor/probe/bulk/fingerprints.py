@@ -7,7 +7,7 @@ from itertools import compress
 from types import MappingProxyType
 
 from checks.model import Outcome
-from monitor.probe.bulk.address_metrics import Ticks
+from monitor.probe.bulk.address_metrics import AddressMetrics
 
 NOTHING, ANSWER = 0, 1
 UNARMED = -1
@@ -93,14 +93,14 @@ def code(outcome: Outcome) -> int:
     return _CODES.get(outcome, NOTHING)
 
 
-class Known:
+class FingerprintTable:
     """What is known of all, and what time it is."""
 
     __slots__ = ("at", "columns", "micro", "now", "ticks")
 
     def __init__(self) -> None:
         self.columns = Columns()
-        self.ticks = Ticks()
+        self.ticks = AddressMetrics()
         self.at = _EPOCH
         self.micro = 0
         """The same in microseconds since 1970."""
@@ -112,7 +112,7 @@ class Known:
         self.at, self.now = at, now
         self.micro = round((at - _EPOCH).total_seconds() * 1e6)
 
-    def use(self, ticks: Ticks, was: "array[int] | None") -> None:
+    def use(self, ticks: AddressMetrics, was: "array[int] | None") -> None:
         size = len(ticks.rtts)
         self.columns = Columns(size) if was is None else self.columns.carried(size, was)
         self.ticks = ticks

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from checks.model import Observation, Outcome, Query, Transport
-from monitor.probe.client.observations import Failure
+from monitor.probe.client.observations import QueryFailure
 from monitor.probe.message import response as complete
 from monitor.probe.message import soa_response as usual
 from monitor.probe.message.request import question
@@ -42,7 +42,7 @@ def understood(query: Query, wire: bytes, rtt: float, at: datetime) -> Observati
     return said(query, usual.read(wire, asked) or complete.read(wire, asked), rtt, at, len(wire))
 
 
-def failed(query: Query, failure: Failure, at: datetime) -> Observation:
+def failed(query: Query, failure: QueryFailure, at: datetime) -> Observation:
     return Observation(
         query,
         failure.outcome,

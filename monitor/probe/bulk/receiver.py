@@ -6,11 +6,11 @@ from functools import partial
 
 from checks.model import Observation, Query
 from monitor.clock import monotonic
-from monitor.probe.bulk.fingerprints import ANSWER, Known
+from monitor.probe.bulk.fingerprints import ANSWER, FingerprintTable
 from monitor.probe.bulk.observations import said
-from monitor.probe.bulk.socket_pool import Harbour
-from monitor.probe.bulk.target import PLAIN, Entry, Gate, Load, Port, Trial
-from monitor.probe.bulk.timeouts import Silence
+from monitor.probe.bulk.socket_pool import SocketPool
+from monitor.probe.bulk.target import PLAIN, Entry, PendingBatch, PooledSocket, Retry, Target
+from monitor.probe.bulk.timeouts import TimeoutHandler
 from monitor.probe.client.exchange import NO_EDNS
 from monitor.probe.client.result_stream import Doubted
 from monitor.probe.client.sockets import theirs
@@ -34,7 +34,7 @@ OTHER, SHORT = "another id or question than was asked", "shorter than a header"
 class Doubt:
     """For the other prober to tell: whose query it is, and by which ref it is known there."""
 
-    load: Load
+    load: PendingBatch
     ref: int
     query: Query
     doubted: Doubted = Doubted.NOT
@@ -43,17 +43,17 @@ class Doubt:
     why: str = ""
 
 
-class Hearing:
+class Receiver:
     """Takes in what comes."""
 
-    def __init__(self, known: Known, counts: Counts, harbour: Harbour, silence: Silence) -> None:
+    def __init__(self, known: FingerprintTable, counts: Counts, harbour: SocketPool, silence: TimeoutHandler) -> None:
         self._known = known
         self._counts = counts
         self._harbour = harbour
         self._silence = silence
         self.doubts: list[Doubt] = []
 
-    def drain(self, port: Port) -> None:  # noqa: C901  # unrolled: a call per packet costs as much as all this
+    def drain(self, port: PooledSocket) -> None:  # noqa: C901  # unrolled: a call per packet costs as much as all this
         """Everything that waits at one port. The loop for which all the rest is built: see monitor.probe.udp."""
         columns, ticks, micro = self._known.columns, self._known.ticks, self._known.micro
         prints, cuts, floors = columns.prints, columns.cuts, columns.floors
@@ -61,7 +61,7 @@ class Hearing:
         take, recv = port.flight.pop, port.recv
         now = monotonic()
         then, rtt, count, total = -1.0, 0.0, 0, 0
-        whose: Load | Trial | None = None
+        whose: PendingBatch | Retry | None = None
         same: Callable[[int], None] = list[int]().append
         kept: Callable[[bytes], None] = list[bytes]().append
         for _ in range(MOST):
@@ -111,12 +111,12 @@ class Hearing:
 
     # --- what is not as it was ---
 
-    def _odd(self, port: Port, entry: Entry, wire: bytes, now: float) -> None:
+    def _odd(self, port: PooledSocket, entry: Entry, wire: bytes, now: float) -> None:
         """An answer, if it is one, that is not octet for octet what was expected."""
         ref, name, sent, load = entry
         gate, rtt = port.gate, now - sent
-        trial: Trial | None = None
-        if isinstance(load, Trial):
+        trial: Retry | None = None
+        if isinstance(load, Retry):
             trial = load
             if trial.over:
                 return
@@ -153,7 +153,7 @@ class Hearing:
         else:
             self._put(load, ref, wire, found, said(query, answer, rtt, self._known.at, len(wire)))
 
-    def _put(self, load: Load, ref: int, wire: bytes, found: usual.Outline | None, seen: Observation) -> None:
+    def _put(self, load: PendingBatch, ref: int, wire: bytes, found: usual.Outline | None, seen: Observation) -> None:
         """Tells an answer to a question with EDNS, and remembers by what it is known again."""
         if found is not None:
             head = usual.head(wire, found) if found.soa else 0
@@ -164,10 +164,10 @@ class Hearing:
         load.tray.odd.append((ref, seen))
 
     def _without_edns(
-        self, gate: Gate, load: Load, name: bytes, ref: int, query: Query, held: Callable[[], None]
+        self, gate: Target, load: PendingBatch, name: bytes, ref: int, query: Query, held: Callable[[], None]
     ) -> None:
         """An error may be meant for EDNS: it is told unless the question without it gets something better."""
-        trial = Trial(load, name, ref, gate)
+        trial = Retry(load, name, ref, gate)
         trial.attempt = PLAIN
         trial.hold(query, held)
         load.tray.trials.add(trial)
@@ -214,7 +214,7 @@ class Hearing:
         self._known.columns.unclear(doubt.ref)
         self.doubts.append(doubt)
 
-    def _stray(self, port: Port, wire: bytes, now: float) -> None:
+    def _stray(self, port: PooledSocket, wire: bytes, now: float) -> None:
         """Nobody waits for this here: it is late, or comes twice, or is forged."""
         known = port.late.get(wire[:2])
         if known is not None:
@@ -235,10 +235,10 @@ class Hearing:
         if not nearly:
             self._harbour.close(port)
 
-    def _disturbed(self, port: Port, entry: Entry, wire: bytes) -> None:
+    def _disturbed(self, port: PooledSocket, entry: Entry, wire: bytes) -> None:
         ref, name, _, load = entry
         query: Query | None = None
-        if isinstance(load, Trial):
+        if isinstance(load, Retry):
             if load.over:
                 return
             ref, query = load.ref, load.query

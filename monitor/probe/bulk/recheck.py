@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from monitor.probe.bulk.observations import settled
 from monitor.probe.bulk.receiver import Doubt
-from monitor.probe.client.client import DnsProber
+from monitor.probe.client.client import DnsClient
 from monitor.probe.client.result_stream import Doubted
 
 
-class Second:
+class Rechecker:
     """Asks anew, and puts what is seen where the first answer would have gone."""
 
-    def __init__(self, dns: DnsProber, heard: Callable[[], None]) -> None:
+    def __init__(self, dns: DnsClient, heard: Callable[[], None]) -> None:
         """``heard`` is told whenever something was put there."""
         self._dns = dns
         self._heard = heard

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from itertools import repeat
 
 from checks.model import Outcome
-from monitor.probe.bulk.socket_pool import Harbour
-from monitor.probe.bulk.target import CLUMP, GROUP, LATER, ONCE, WHOLE_NOT, Gate, Load, Port, Trial
-from monitor.probe.bulk.timeouts import Silence
-from monitor.probe.client.observations import Failure
+from monitor.probe.bulk.socket_pool import SocketPool
+from monitor.probe.bulk.target import CLUMP, GROUP, LATER, ONCE, WHOLE_NOT, PendingBatch, PooledSocket, Retry, Target
+from monitor.probe.bulk.timeouts import TimeoutHandler
+from monitor.probe.client.observations import QueryFailure
 from monitor.probe.client.sockets import Unasked, ours, theirs
-from monitor.probe.client.target_queue import SCOUTS
+from monitor.probe.client.target_queue import HALF_OPEN_PROBES
 
 SOON, REST = 0.001, 0.01
 """Seconds until a gate is looked at again: when answers are awaited, and at most for its server's rate."""
@@ -18,16 +18,18 @@ LATEST = 4
 """Ports that are tried for room before another is opened."""
 
 
-class Sending:
+class Sender:
     """Sends what a gate has, as far as its window, its server's rate and the system allow."""
 
-    def __init__(self, harbour: Harbour, silence: Silence, expire: Callable[[Port, float], None]) -> None:
+    def __init__(
+        self, harbour: SocketPool, silence: TimeoutHandler, expire: Callable[[PooledSocket, float], None]
+    ) -> None:
         """``expire`` is told of the ports that something was sent from, and when."""
         self._harbour = harbour
         self._silence = silence
         self._expire = expire
 
-    def feed(self, gate: Gate, now: float) -> float:
+    def feed(self, gate: Target, now: float) -> float:
         """Sends one group and all trials that are due. Seconds until it is worth coming again; 0.0: at once."""
         while gate.again:
             if not self._again(gate, gate.again[0], now):
@@ -47,7 +49,7 @@ class Sending:
         attempt = gate.attempt
         most = min(room, GROUP, self._run(load))
         if gate.silent and attempt != ONCE:
-            most = min(most, SCOUTS - gate.busy)
+            most = min(most, HALF_OPEN_PROBES - gate.busy)
         count = gate.bucket.take(most)
         if not count:
             return max(SOON, min(REST, gate.bucket.wait()))
@@ -57,16 +59,16 @@ class Sending:
             gate.bucket.back(count - went)
         return 0.0 if went else SOON
 
-    def _run(self, load: Load) -> int:
+    def _run(self, load: PendingBatch) -> int:
         while load.ends[-1] <= load.next:
             load.ends.pop()
         return load.ends[-1] - load.next
 
-    def _group(self, gate: Gate, load: Load, attempt: int, most: int, now: float) -> int:
+    def _group(self, gate: Target, load: PendingBatch, attempt: int, most: int, now: float) -> int:
         """How many of a load have gone, or have come to their end."""
         start = load.next
         port = self._port(gate, attempt, now)
-        if isinstance(port, Failure):
+        if isinstance(port, QueryFailure):
             for place in range(start, start + most):
                 self._silence.unasked(load, load.names[place], load.refs[place], port)
             load.next = start + most
@@ -91,7 +93,7 @@ class Sending:
         return sent
 
     def _send(
-        self, gate: Gate, port: Port, ids: list[bytes], names: list[bytes], tail: bytes
+        self, gate: Target, port: PooledSocket, ids: list[bytes], names: list[bytes], tail: bytes
     ) -> tuple[int, OSError | None]:
         if gate.whole and port.edns and len(ids) > 1:
             try:
@@ -104,7 +106,7 @@ class Sending:
                 return len(ids), None
         return port.send(ids, names, tail)
 
-    def _trouble(self, gate: Gate, port: Port, load: Load, error: OSError, now: float) -> int:
+    def _trouble(self, gate: Target, port: PooledSocket, load: PendingBatch, error: OSError, now: float) -> int:
         """The next of the load could not be sent. Says how many have come to their end by that."""
         if error.errno in LATER:
             if gate.starved is None:
@@ -120,7 +122,7 @@ class Sending:
         self._silence.unasked(load, load.names[place], load.refs[place], ours(error, "send"))
         return 1
 
-    def _again(self, gate: Gate, trial: Trial, now: float) -> bool:
+    def _again(self, gate: Target, trial: Retry, now: float) -> bool:
         """Whether a trial need not be kept any longer: it was sent, or has ended."""
         if trial.over:
             return True
@@ -128,7 +130,7 @@ class Sending:
         port = self._port(gate, trial.attempt, now)
         if port is None:
             return False
-        if isinstance(port, Failure):
+        if isinstance(port, QueryFailure):
             failure = port
         else:
             (number,) = port.ids(1)
@@ -149,7 +151,7 @@ class Sending:
         self._silence.untried(trial, gate, failure)
         return True
 
-    def _port(self, gate: Gate, attempt: int, now: float) -> Port | Failure | None:
+    def _port(self, gate: Target, attempt: int, now: float) -> PooledSocket | QueryFailure | None:
         """The latest that has room, or a fresh one. None: there is no descriptor now."""
         for port in gate.ports.get(attempt, [])[-LATEST:]:
             if port.room(now) > 0:
@@ -160,13 +162,13 @@ class Sending:
         try:
             return self._harbour.open(gate, attempt, now)
         except Unasked as reason:
-            return Failure(Outcome.UNASKED, str(reason))
+            return QueryFailure(Outcome.UNASKED, str(reason))
         except BlockingIOError:
             if gate.starved is None:
                 gate.starved = now
             patience = gate.wait(ONCE)
             if now - gate.starved < patience:
                 return None
-            return Failure(Outcome.UNASKED, f"no descriptor became free within {patience:g} s")
+            return QueryFailure(Outcome.UNASKED, f"no descriptor became free within {patience:g} s")
         except OSError as error:
             return ours(error, "send")

@@ -10,15 +10,15 @@ from struct import Struct
 from types import MappingProxyType
 
 from checks.model import Address, Observation, Outcome, Query
-from monitor.probe.bulk.batches import HEAD, Kind, Volley
+from monitor.probe.bulk.batches import HEAD, QueryBatch, QueryTemplate
 from monitor.probe.bulk.batches import PLAIN as PLAIN_HEAD
-from monitor.probe.client.observations import Failure
-from monitor.probe.client.target_queue import AFTER_MISSES, MOST_PER_ADDRESS, SCOUTS, Bucket
+from monitor.probe.client.observations import QueryFailure
+from monitor.probe.client.target_queue import FAILURE_THRESHOLD, HALF_OPEN_PROBES, MOST_PER_ADDRESS, TokenBucket
 from monitor.probe.message.request import name_text, question
 from monitor.probe.settings import Probe
 
 
-class Tray:
+class BatchResult:
     """What comes in for one call: ``wires`` is what each of the ``same`` said, b"" if nothing; then ``silent`` has why.
 
     ``trials`` are those under way; ``over`` says that nobody waits any more.
@@ -30,19 +30,25 @@ class Tray:
         self.same: list[int] = []
         self.wires: list[bytes] = []
         self.odd: list[tuple[int, Observation]] = []
-        self.silent: dict[int, Failure] = {}
-        self.trials: set[Trial] = set()
+        self.silent: dict[int, QueryFailure] = {}
+        self.trials: set[Retry] = set()
         self.over = False
 
 
-class Load:
+class PendingBatch:
     """A volley under way. ``next`` is the first that has not been asked."""
 
     __slots__ = (
         "_queries", "address", "ends", "kind", "names", "next", "refs", "same", "server", "tray", "wires",
     )  # fmt: skip
 
-    def __init__(self, volley: Volley, tray: Tray, kind: Kind, queries: dict[bytes, list[Query]] | None = None) -> None:
+    def __init__(
+        self,
+        volley: QueryBatch,
+        tray: BatchResult,
+        kind: QueryTemplate,
+        queries: dict[bytes, list[Query]] | None = None,
+    ) -> None:
         """``queries`` are those to be answered, by name, where they are not the zones' own."""
         self.server, self.address, self.kind, self.tray = volley.server, volley.address, kind, tray
         self.names, self.refs = list(volley.names), list(volley.refs)
@@ -71,7 +77,7 @@ class Load:
         return query.qname if self._queries is None else question(query).text
 
 
-class Trial:
+class Retry:
     """One query that is asked more than once. ``askings`` are the places where an answer may still come in.
 
     ``held`` puts down an answer that has come already and is an error: it stands unless the question gets a better one
@@ -80,11 +86,11 @@ class Trial:
 
     __slots__ = ("_query", "askings", "attempt", "failure", "gate", "held", "load", "name", "over", "ref")
 
-    def __init__(self, load: Load, name: bytes, ref: int, gate: "Gate") -> None:
+    def __init__(self, load: PendingBatch, name: bytes, ref: int, gate: "Target") -> None:
         self.load, self.name, self.ref, self.gate = load, name, ref, gate
-        self.askings: list[tuple[Port, bytes]] = []
+        self.askings: list[tuple[PooledSocket, bytes]] = []
         self.attempt = 0
-        self.failure: Failure | None = None
+        self.failure: QueryFailure | None = None
         self.held: Callable[[], None] | None = None
         self._query: Query | None = None
         self.over = False
@@ -98,7 +104,7 @@ class Trial:
         return self._query if self._query is not None else self.load.query(self.name)
 
 
-Entry = tuple[int, bytes, float, Load | Trial]
+Entry = tuple[int, bytes, float, PendingBatch | Retry]
 """Ref (-1 of a trial, which has its own), name, when it was asked, and for whom."""
 
 
@@ -142,19 +148,19 @@ LATER = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
 """What it says when it has no room just now."""
 
 
-class Port:
+class PooledSocket:
     """A connected socket under a random port, and its queries by id. ``late`` are asked again, and may answer yet."""
 
     __slots__ = ("asked", "attempt", "closed", "edns", "flight", "gate", "late", "recv", "sock", "until", "wait")
 
-    def __init__(self, sock: socket.socket, gate: "Gate", attempt: int, wait: float, edns: bool, now: float) -> None:
+    def __init__(self, sock: socket.socket, gate: "Target", attempt: int, wait: float, edns: bool, now: float) -> None:
         """``attempt`` is the asking that it is for, from 0 on."""
         self.sock = sock
         self.recv = sock.recv
         self.gate = gate
         self.attempt, self.wait, self.edns = attempt, wait, edns
         self.flight: dict[bytes, Entry] = {}
-        self.late: dict[bytes, tuple[float, Trial]] = {}
+        self.late: dict[bytes, tuple[float, Retry]] = {}
         self.asked = 0
         self.until = now + SECONDS
         self.closed = False
@@ -218,7 +224,7 @@ PLAIN = -2
 """The attempt of one that is asked without EDNS, for its answer with EDNS was an error."""
 
 
-class Gate:
+class Target:
     """Loads that wait, trials that are due, ports that are open, and whether anybody is there."""
 
     __slots__ = (
@@ -226,7 +232,7 @@ class Gate:
         "heard_ever", "listed", "loads", "ports", "server", "starved", "whole",
     )  # fmt: skip
 
-    def __init__(self, server: str, address: Address, bucket: Bucket, probe: Probe, *, whole: bool) -> None:
+    def __init__(self, server: str, address: Address, bucket: TokenBucket, probe: Probe, *, whole: bool) -> None:
         """``whole``: packets may be handed to the system many at a time."""
         self.server, self.address, self.bucket = server, address, bucket
         self.whole = whole
@@ -234,10 +240,10 @@ class Gate:
         first = probe.timeout * 2 / (self.attempts + 1)
         self._waits = tuple(first * number for number in range(1, self.attempts + 1))
         self._timeout = probe.timeout
-        self._timeouts: dict[int, Failure] = {}
-        self.loads: deque[Load] = deque()
-        self.again: deque[Trial] = deque()
-        self.ports: dict[int, list[Port]] = {}
+        self._timeouts: dict[int, QueryFailure] = {}
+        self.loads: deque[PendingBatch] = deque()
+        self.again: deque[Retry] = deque()
+        self.ports: dict[int, list[PooledSocket]] = {}
         """Those still sent from, by attempt."""
         self.busy = 0
         """Queries asked and not yet answered or given up."""
@@ -251,24 +257,24 @@ class Gate:
 
     @property
     def silent(self) -> bool:
-        return self._misses >= AFTER_MISSES
+        return self._misses >= FAILURE_THRESHOLD
 
     @property
     def attempt(self) -> int:
         """How the next query is asked: once, or as the first of several askings."""
-        return ONCE if self.attempts == 1 or (self.silent and self.busy >= SCOUTS) else 0
+        return ONCE if self.attempts == 1 or (self.silent and self.busy >= HALF_OPEN_PROBES) else 0
 
     def wait(self, attempt: int) -> float:
         return self._timeout if attempt < 0 else self._waits[attempt]
 
-    def timeout(self, attempt: int) -> Failure:
+    def timeout(self, attempt: int) -> QueryFailure:
         """What is said of a query that was given up after this asking."""
         failure = self._timeouts.get(attempt)
         if failure is None:
             asked = 1 if attempt == ONCE else attempt + 1
             patience = self._timeout if attempt == ONCE else sum(self._waits[: attempt + 1])
             text = f"no answer to {asked} askings within {patience:g} s"
-            failure = self._timeouts[attempt] = Failure(Outcome.TIMEOUT, text)
+            failure = self._timeouts[attempt] = QueryFailure(Outcome.TIMEOUT, text)
         return failure
 
     def last(self, attempt: int) -> bool:

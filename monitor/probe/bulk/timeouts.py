@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from checks.model import Outcome
-from monitor.probe.bulk.fingerprints import Known, code
+from monitor.probe.bulk.fingerprints import FingerprintTable, code
 from monitor.probe.bulk.observations import failed
-from monitor.probe.bulk.socket_pool import Harbour
-from monitor.probe.bulk.target import Entry, Gate, Load, Port, Tray, Trial
-from monitor.probe.client.observations import Failure
+from monitor.probe.bulk.socket_pool import SocketPool
+from monitor.probe.bulk.target import BatchResult, Entry, PendingBatch, PooledSocket, Retry, Target
+from monitor.probe.client.observations import QueryFailure
 from monitor.probe.stats import Counts
 
 PAUSE = 0.2
@@ -16,11 +16,15 @@ PAUSE = 0.2
 _NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
 
 
-class Silence:
+class TimeoutHandler:
     """Ends what nothing came of, or begins a trial of it."""
 
     def __init__(
-        self, known: Known, counts: Counts, harbour: Harbour, later: Callable[[Trial, Port, float], None]
+        self,
+        known: FingerprintTable,
+        counts: Counts,
+        harbour: SocketPool,
+        later: Callable[[Retry, PooledSocket, float], None],
     ) -> None:
         """``later`` is told of a trial whose port failed, and in how many seconds it may be asked again."""
         self._known = known
@@ -28,7 +32,7 @@ class Silence:
         self._harbour = harbour
         self._later = later
 
-    def give_up(self, port: Port, until: float, now: float) -> None:
+    def give_up(self, port: PooledSocket, until: float, now: float) -> None:
         """What was asked before that, and is still not answered."""
         flight = port.flight
         while flight:
@@ -47,11 +51,11 @@ class Silence:
             self._harbour.retire(port)
         self._harbour.rest(port, now)
 
-    def unasked(self, load: Load, name: bytes, ref: int, failure: Failure) -> None:
+    def unasked(self, load: PendingBatch, name: bytes, ref: int, failure: QueryFailure) -> None:
         """It could not even be sent."""
         self._failed(load, name, ref, failure)
 
-    def untried(self, trial: Trial, gate: Gate, failure: Failure) -> None:
+    def untried(self, trial: Retry, gate: Target, failure: QueryFailure) -> None:
         """It could not be sent again."""
         self.end(trial)
         gate.busy -= 1
@@ -60,9 +64,9 @@ class Silence:
         else:
             self._failed(trial.load, trial.name, trial.ref, failure)
 
-    def forget(self, tray: Tray) -> list[tuple[Load, bytes, int]]:
+    def forget(self, tray: BatchResult) -> list[tuple[PendingBatch, bytes, int]]:
         """Takes out what is in flight for it, and says what that is. What has an answer already is told."""
-        found: list[tuple[Load, bytes, int]] = []
+        found: list[tuple[PendingBatch, bytes, int]] = []
         for trial in [*tray.trials]:
             self.end(trial)
             trial.gate.busy -= 1
@@ -72,14 +76,14 @@ class Silence:
                 found.append((trial.load, trial.name, trial.ref))
         for port in self._harbour.all():
             for number, (ref, name, _, load) in [*port.flight.items()]:
-                if isinstance(load, Load) and load.tray is tray:
+                if isinstance(load, PendingBatch) and load.tray is tray:
                     del port.flight[number]
                     port.gate.busy -= 1
                     found.append((load, name, ref))
             self._harbour.rest(port, self._known.now)
         return found
 
-    def broken(self, port: Port, failure: Failure, now: float) -> None:
+    def broken(self, port: PooledSocket, failure: QueryFailure, now: float) -> None:
         """The network says that nobody is there; it does not say to which of the queries."""
         entries = [*port.flight.values()]
         port.flight.clear()
@@ -91,11 +95,11 @@ class Silence:
         port.late.clear()  # asked again already, and from elsewhere
         self._harbour.close(port)  # an error that is still queued would make it readable for ever
 
-    def _trial(self, port: Port, entry: Entry, failure: Failure | None = None) -> Trial | None:
+    def _trial(self, port: PooledSocket, entry: Entry, failure: QueryFailure | None = None) -> Retry | None:
         """What is to be asked again; None when that was the last time, or it is over."""
         ref, name, _, load = entry
-        trial: Trial | None = None
-        if isinstance(load, Trial):
+        trial: Retry | None = None
+        if isinstance(load, Retry):
             trial, load = load, load.load
             if trial.over:
                 return None
@@ -117,13 +121,13 @@ class Silence:
                 gate.missed()
             return None
         if trial is None:
-            trial = Trial(load, name, ref, gate)
+            trial = Retry(load, name, ref, gate)
             load.tray.trials.add(trial)
             trial.failure = failure
         trial.attempt = port.attempt + 1
         return trial
 
-    def _failed(self, load: Load, name: bytes, ref: int, failure: Failure) -> None:
+    def _failed(self, load: PendingBatch, name: bytes, ref: int, failure: QueryFailure) -> None:
         columns = self._known.columns
         if ref >= 0 and columns.armed[ref] and columns.expected[ref] == code(failure.outcome):
             self._known.ticks.rtts[ref], self._known.ticks.expires[ref] = -1.0, 0
@@ -137,7 +141,7 @@ class Silence:
         self._counts.note(seen)
         load.tray.odd.append((ref, seen))
 
-    def end(self, trial: Trial) -> None:
+    def end(self, trial: Retry) -> None:
         """Wherever else an answer to it may come in, it is not waited for any more."""
         trial.over = True
         trial.load.tray.trials.discard(trial)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-class Waking:
+class Wakeup:
     """One timer, and one descriptor that is listened to only while it is worth it."""
 
     def __init__(self, turn: Callable[[], None], descriptor: int) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from checks.common.text import counted
+from checks.common.text import plural
 from checks.model import Outcome, Shape, Soa, TransferResult
 from monitor.clock import monotonic
 from monitor.probe.client.checkzone import CheckZone, Refusal
@@ -181,7 +181,7 @@ class Transfer:
         if outline.header.rcode:
             rcode = reading.rcode_text(outline.header.rcode)
             return self._ended(
-                _RCODES.get(rcode, TransferResult.RCODE), f"{rcode} after {counted(self._records, 'record')}"
+                _RCODES.get(rcode, TransferResult.RCODE), f"{rcode} after {plural(self._records, 'record')}"
             )
         trouble = self._follow(wire, outline)
         if trouble is not None:
@@ -212,7 +212,7 @@ class Transfer:
     def _finished(self, last: Soa, left: int) -> Ended:
         first = self._answer.soa if self._answer is not None else None
         if left:
-            return self._refusal(f"{counted(left, 'record')} after the final SOA", "BIND and NSD")
+            return self._refusal(f"{plural(left, 'record')} after the final SOA", "BIND and NSD")
         if self._reader is not None and self._reader.open:
             return self._ended(TransferResult.UNSIGNED, "the last message is not signed")
         if first is None or first.serial != last.serial:
@@ -268,7 +268,7 @@ class Transfer:
         ended = replace(self._ended(TransferResult.MALFORMED, detail), outcome=outcome, evidence=wire[:64])
         if not self._records:
             return ended
-        return replace(ended, detail=f"{detail}, after {counted(self._records, 'record')}")
+        return replace(ended, detail=f"{detail}, after {plural(self._records, 'record')}")
 
     def _broken(self, broken: Broken) -> Ended:
         if self._answer is not None:
@@ -276,7 +276,7 @@ class Transfer:
                 return self._ended(TransferResult.LIMIT, self._over())
             if broken.how == "closed" and self._records == 1:
                 return self._ended(TransferResult.EMPTY, "the zone's SOA alone, then closed")
-            return self._ended(_BROKEN[broken.how], f"{broken}, after {counted(self._records, 'record')}")
+            return self._ended(_BROKEN[broken.how], f"{broken}, after {plural(self._records, 'record')}")
         if broken.how == "timeout":
             return replace(self._ended(TransferResult.TIMEOUT, str(broken)), outcome=Outcome.TIMEOUT)
         # a server that slams the door without a word refuses; nothing of a transfer has been seen

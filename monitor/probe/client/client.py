@@ -9,13 +9,13 @@ from itertools import islice
 from checks.model import Observation, Query
 from monitor.clock import Now
 from monitor.probe.client.exchange import Exchange
-from monitor.probe.client.rate_limiter import Pace
-from monitor.probe.client.result_stream import Call, Doubted
+from monitor.probe.client.rate_limiter import RateLimiter
+from monitor.probe.client.result_stream import Doubted, ResultStream
 from monitor.probe.client.sockets import Sockets
-from monitor.probe.client.target_queue import Turn
+from monitor.probe.client.target_queue import QueryAttempt
 from monitor.probe.settings import Probe
 from monitor.probe.stats import Counts, ProbeCounts
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 log = logging.getLogger(__name__)
 
@@ -23,19 +23,21 @@ _CHUNK = 500
 """Queries taken from the caller before everybody else has a turn."""
 
 
-class DnsProber:
+class DnsClient:
     """The Prober of monitor.ports. It belongs to one event loop; many may call it at once, and it must be closed.
 
     A caller that stops listening gives up what was not yet asked.
     """
 
-    def __init__(self, settings: Probe, keys: Mapping[str, Key], now: Now, *, descriptors: int | None = None) -> None:
+    def __init__(
+        self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None
+    ) -> None:
         """``descriptors``: most sockets open at once; by default what the process may open, less some for the rest.
 
         Raises Unasked when ``settings.source`` holds what is not an address.
         """
         self.sockets = Sockets(settings.source, descriptors)
-        self.pace = Pace(settings, self._start)
+        self.pace = RateLimiter(settings, self._start)
         self.tally = Counts()
         self._exchange = Exchange(settings, keys, now, self.sockets)
         self._tasks: set[asyncio.Task[Observation]] = set()
@@ -47,7 +49,7 @@ class DnsProber:
 
     async def ask(self, queries: Iterable[Query], doubt: Doubted = Doubted.NOT) -> AsyncIterator[Sequence[Observation]]:
         """``doubt``: what there is to be doubted in what was heard of these over UDP already."""
-        call = Call(doubt)
+        call = ResultStream(doubt)
         try:
             source = iter(queries)
             while chunk := list(islice(source, _CHUNK)):
@@ -72,7 +74,7 @@ class DnsProber:
         """A copy of what was counted so far."""
         return self.tally.copy(self.pace.busy, self.pace.waiting + self.sockets.waiting)
 
-    def _take(self, queries: Iterable[Query], call: Call) -> None:
+    def _take(self, queries: Iterable[Query], call: ResultStream) -> None:
         for query in queries:
             call.left += 1
             if self._closed:
@@ -81,12 +83,12 @@ class DnsProber:
                 self.pace.put(query, call)
         self.pace.go()
 
-    def _start(self, turn: Turn) -> None:
+    def _start(self, turn: QueryAttempt) -> None:
         task = asyncio.get_running_loop().create_task(self._observe(turn))
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, turn))
 
-    async def _observe(self, turn: Turn) -> Observation:
+    async def _observe(self, turn: QueryAttempt) -> Observation:
         query = turn.query
         try:
             return await self._exchange.observe(turn)
@@ -94,12 +96,12 @@ class DnsProber:
             log.exception("the prober failed at %s %s", query.qname, query.qtype)
             return self._exchange.unasked(query, f"a fault of the prober itself: {type(fault).__name__}")
 
-    def _ended(self, turn: Turn, task: asyncio.Task[Observation]) -> None:
+    def _ended(self, turn: QueryAttempt, task: asyncio.Task[Observation]) -> None:
         self._tasks.discard(task)
         self._finish(turn.query, turn.call, None if task.cancelled() else task.result())
         self.pace.done(turn)
 
-    def _finish(self, query: Query, call: Call, seen: Observation | None) -> None:
+    def _finish(self, query: Query, call: ResultStream, seen: Observation | None) -> None:
         """Without an observation it is one that the end of the prober cut off."""
         if seen is None:
             seen = self._exchange.unasked(query, "the monitor is stopping")

@@ -7,18 +7,18 @@ from dataclasses import replace
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import Now
 from monitor.probe.client.axfr import Ended, Transfer
-from monitor.probe.client.observations import Failure, Found, Heard
+from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
 from monitor.probe.client.result_stream import Doubted
 from monitor.probe.client.sockets import Sockets, Unasked
-from monitor.probe.client.target_queue import Lane, Turn
+from monitor.probe.client.target_queue import QueryAttempt, TargetQueue
 from monitor.probe.client.tcp import connect, over_tcp
-from monitor.probe.client.udp import FEW, NOTHING, Ear, Write, concluded, over_udp, patiently
+from monitor.probe.client.udp import FEW, NOTHING, UdpExchange, Write, conclude, patiently, query_udp
 from monitor.probe.client.unconnected_udp import anywhere
 from monitor.probe.message.request import AXFR, Ask, Question, ask, question
 from monitor.probe.message.text import bounded, evidence
 from monitor.probe.message.tsig import Signer
 from monitor.probe.settings import Probe
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
 """What servers say that do not know EDNS (RFC 6891 section 7)."""
@@ -54,7 +54,7 @@ LONGEST_SILENCE = 15.0
 class Exchange:
     """Asks one query at a time; holds nothing of any of them."""
 
-    def __init__(self, settings: Probe, keys: Mapping[str, Key], now: Now, sockets: Sockets) -> None:
+    def __init__(self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, sockets: Sockets) -> None:
         self._settings = settings
         self._keys = keys
         self._now = now
@@ -62,7 +62,7 @@ class Exchange:
         self._signers: dict[str, Signer] = {}
         self._buffer = bytearray(65535)
 
-    async def observe(self, turn: Turn) -> Observation:
+    async def observe(self, turn: QueryAttempt) -> Observation:
         """Exactly one observation, whatever happens on the network."""
         query = turn.query
         try:
@@ -77,12 +77,12 @@ class Exchange:
             return await self._anywhere(turn, asked)
         found = await self._ask(turn, asked, signer, edns=True)
         apex = query.qname == query.zone
-        if isinstance(found, Heard) and found.edns and found.answer.fails(apex=apex):
+        if isinstance(found, Response) and found.edns and found.answer.fails(apex=apex):
             found = await self._plain(turn, asked, signer, found)
         _remember(turn.lane, _outcome(found))
         return self._seen(query, found)
 
-    async def _plain(self, turn: Turn, asked: Question, signer: Signer | None, found: Heard) -> Heard:
+    async def _plain(self, turn: QueryAttempt, asked: Question, signer: Signer | None, found: Response) -> Response:
         """An error may be meant for EDNS: the question without it tells (RFC 6891 section 7). Without EDNS any answer
         counts beside an error that says so, and beside another error one that is none.
         """
@@ -91,16 +91,16 @@ class Exchange:
             return found
         turn.again()
         plain = await self._ask(turn, asked, signer, edns=False)
-        if not isinstance(plain, Heard) or plain.answer.rcode == rcode:
+        if not isinstance(plain, Response) or plain.answer.rcode == rcode:
             return found
         if plain.answer.error and rcode not in NO_EDNS:
             return found
         return replace(plain, discarded=plain.discarded + found.discarded, without_edns=rcode)
 
-    async def _anywhere(self, turn: Turn, asked: Question) -> Observation:
+    async def _anywhere(self, turn: QueryAttempt, asked: Question) -> Observation:
         write = _writer(asked, None, edns=False)
         found = await anywhere(self._sockets, turn.query.address, write, turn.twice())
-        if isinstance(found, Heard) and found.answer.truncated:
+        if isinstance(found, Response) and found.answer.truncated:
             told = await self._instead(turn, write, None)
             _limited(turn, told)
             found = _whole(found, told)
@@ -111,20 +111,20 @@ class Exchange:
     def unasked(self, query: Query, why: str) -> Observation:
         return Observation(query, Outcome.UNASKED, self._now(), detail=bounded(why))
 
-    async def _ask(self, turn: Turn, asked: Question, signer: Signer | None, *, edns: bool) -> Found:
+    async def _ask(self, turn: QueryAttempt, asked: Question, signer: Signer | None, *, edns: bool) -> ExchangeResult:
         write = _writer(asked, signer, edns=edns)
         if turn.query.transport is Transport.TCP:
             return await self._over_tcp(turn, write, signer, turn.patience)
         waits = turn.waits()
         told = await self._instead(turn, write, signer) if self._instead_first(turn) else None
-        if isinstance(told, Heard) and turn.call.doubt is Doubted.TRUNCATED:
+        if isinstance(told, Response) and turn.call.doubt is Doubted.TRUNCATED:
             _limited(turn, told)
             return told
-        ear = Ear(self._sockets, turn.query.address, signer, self._buffer)
+        ear = UdpExchange(self._sockets, turn.query.address, signer, self._buffer)
         try:
-            found = await over_udp(ear, write, waits)
+            found = await query_udp(ear, write, waits)
             if told is None:
-                if isinstance(found, Heard) and found.answer.truncated:
+                if isinstance(found, Response) and found.answer.truncated:
                     told = await self._instead(turn, write, signer)
                     _limited(turn, told)
                     return _whole(found, told)
@@ -137,18 +137,20 @@ class Exchange:
         finally:
             ear.close()
 
-    def _instead_first(self, turn: Turn) -> bool:
+    def _instead_first(self, turn: QueryAttempt) -> bool:
         """Whether TCP is asked before UDP is asked anew."""
         return turn.call.doubt is Doubted.TRUNCATED or (turn.call.doubt is Doubted.FORGED and not turn.lane.garbled)
 
-    async def _instead(self, turn: Turn, write: Write, signer: Signer | None) -> Found:
+    async def _instead(self, turn: QueryAttempt, write: Write, signer: Signer | None) -> ExchangeResult:
         """Over TCP what UDP could not tell."""
         turn.again()
         found = await self._over_tcp(turn, write, signer, turn.instead)
         _remember(turn.tcp, _outcome(found))
         return found
 
-    async def _over_tcp(self, turn: Turn, write: Write, signer: Signer | None, patience: float) -> Found:
+    async def _over_tcp(
+        self, turn: QueryAttempt, write: Write, signer: Signer | None, patience: float
+    ) -> ExchangeResult:
         """A connection that is taken and then dropped is tried once more: a server that reloads, as NSD does for
         each new version of any of its zones, drops what it has just taken. Where nothing at all is said on one, it is
         asked without EDNS on another.
@@ -156,21 +158,21 @@ class Exchange:
         first, place, plain = write(0), turn.query.address, write(PLAIN_FROM)
         instead = (plain, turn.lane.timeout / 2) if first.edns else None
         found = await over_tcp(self._sockets, place, first, signer, patience, instead)
-        if isinstance(found, Failure) and found.dropped:
+        if isinstance(found, QueryFailure) and found.dropped:
             turn.again()
             found = await over_tcp(self._sockets, place, write(0), signer, patience)
-        if isinstance(found, Failure) and found.dropped and found.mute and first.edns:
+        if isinstance(found, QueryFailure) and found.dropped and found.mute and first.edns:
             without = await over_tcp(self._sockets, place, plain, signer, patience)
-            found = without if isinstance(without, Heard) else found
-        if isinstance(found, Heard) and first.edns and not found.edns:
+            found = without if isinstance(without, Response) else found
+        if isinstance(found, Response) and first.edns and not found.edns:
             turn.again()
             return replace(found, without_edns=NOTHING)
         return found
 
-    async def _transfer(self, turn: Turn, asked: Question, signer: Signer | None) -> Observation:
+    async def _transfer(self, turn: QueryAttempt, asked: Question, signer: Signer | None) -> Observation:
         if turn.lane.silent:  # knock before taking a turn from those who answer
             door = await connect(self._sockets, turn.query.address, turn.patience)
-            if isinstance(door, Failure):
+            if isinstance(door, QueryFailure):
                 _remember(turn.lane, door.outcome)
                 return self._seen(turn.query, door)
             door.close()
@@ -182,18 +184,20 @@ class Exchange:
             turn.again()
             ended = await self._pull(turn, asked, signer, turn.lane.timeout if mute else patience)
         _remember(turn.lane, ended.outcome)
-        if isinstance(ended, Failure):
+        if isinstance(ended, QueryFailure):
             return self._seen(turn.query, ended)
         return self._pulled(turn.query, ended)
 
-    async def _pull(self, turn: Turn, asked: Question, signer: Signer | None, patience: float) -> Ended | Failure:
+    async def _pull(
+        self, turn: QueryAttempt, asked: Question, signer: Signer | None, patience: float
+    ) -> Ended | QueryFailure:
         """Once, over a connection of its own, when it is this server's turn to transfer.
 
         Without EDNS, as BIND, NSD and PowerDNS do: what is refused only for that would be given to them.
         """
         async with turn.lane.transfers:
             stream = await connect(self._sockets, turn.query.address, turn.patience)
-            if isinstance(stream, Failure):
+            if isinstance(stream, QueryFailure):
                 return stream
             try:
                 one = _writer(asked, signer, edns=False)(0)
@@ -213,9 +217,9 @@ class Exchange:
             self._signers[name] = Signer(self._keys[name], lambda: self._now().timestamp())
         return self._signers[name]
 
-    def _seen(self, query: Query, found: Found) -> Observation:
+    def _seen(self, query: Query, found: ExchangeResult) -> Observation:
         at = self._now()
-        if isinstance(found, Failure):
+        if isinstance(found, QueryFailure):
             short = found.answer
             return Observation(
                 query,
@@ -289,41 +293,41 @@ def _writer(asked: Question, signer: Signer | None, *, edns: bool) -> Write:
     return write
 
 
-def _limited(turn: Turn, told: Found) -> None:
+def _limited(turn: QueryAttempt, told: ExchangeResult) -> None:
     """A truncated answer where the whole one would have fit into any datagram is how a rate is limited."""
-    if isinstance(told, Heard) and told.size <= SHORT:
+    if isinstance(told, Response) and told.size <= SHORT:
         turn.limits.note(turn.query)
         turn.lane.bucket.limited()
 
 
-def _whole(short: Heard, again: Found) -> Found:
+def _whole(short: Response, again: ExchangeResult) -> ExchangeResult:
     """What TC=1 hid (RFC 7766 section 5)."""
-    if isinstance(again, Heard):
+    if isinstance(again, Response):
         return replace(again, discarded=short.discarded)
     if again.outcome is Outcome.UNASKED:
         return again
     detail = f"truncated over UDP; over TCP: {again.detail}"
-    return Failure(Outcome.TRUNCATED_ONLY, detail, short.discarded, again.evidence, short.answer)
+    return QueryFailure(Outcome.TRUNCATED_ONLY, detail, short.discarded, again.evidence, short.answer)
 
 
-def _settled(ear: Ear, told: Found) -> Found:
+def _settled(ear: UdpExchange, told: ExchangeResult) -> ExchangeResult:
     """TCP has the word about the zone, and none about UDP: where no asking brought anything that can be used, UDP has
     failed, whatever TCP says. Without TCP a right answer is believed beside a stray or two, but not out of a flood.
     """
-    if isinstance(told, Heard):
+    if isinstance(told, Response):
         if ear.answer is not None or ear.flooded:
             without = ear.without_edns
             return replace(told, discarded=ear.discarded, evidence=ear.evidence, why=ear.why, without_edns=without)
-        return concluded(ear)
-    heard = concluded(ear, FEW)
-    if isinstance(heard, Heard):
+        return conclude(ear)
+    heard = conclude(ear, FEW)
+    if isinstance(heard, Response):
         return _whole(heard, told) if heard.answer.truncated else heard
     if told.outcome is Outcome.UNASKED:
         return told
     return replace(heard, detail=f"{heard.detail}; nothing that can be used over TCP")
 
 
-def _remember(lane: Lane, outcome: Outcome) -> None:
+def _remember(lane: TargetQueue, outcome: Outcome) -> None:
     """Is anybody there? What we could not ask says nothing about that."""
     if outcome in _NOBODY:
         lane.missed()
@@ -333,5 +337,5 @@ def _remember(lane: Lane, outcome: Outcome) -> None:
         lane.heard()
 
 
-def _outcome(found: Found) -> Outcome:
-    return Outcome.ANSWERED if isinstance(found, Heard) else found.outcome
+def _outcome(found: ExchangeResult) -> Outcome:
+    return Outcome.ANSWERED if isinstance(found, Response) else found.outcome

@@ -8,7 +8,7 @@ from monitor.probe.message.tsig import Trouble
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Response:
     """An answer. ``rtt`` is in seconds. ``trouble`` is what is wrong with its signature: errors often have none, and
     count all the same (RFC 8945 section 5.3.2); data does not.
     """
@@ -29,7 +29,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class QueryFailure:
     """No answer that can be used. ``evidence`` are octets that could not be understood."""
 
     outcome: Outcome
@@ -46,4 +46,4 @@ class Failure:
     """Who answered in place of the one that was asked."""
 
 
-Found = Heard | Failure
+ExchangeResult = Response | QueryFailure

@@ -17,7 +17,7 @@ class Doubted(Enum):
     """UDP has answered, and not whole: TCP is asked (RFC 7766 section 5)."""
 
 
-class Call:
+class ResultStream:
     """The observations of one call of the prober, until they are fetched."""
 
     __slots__ = ("_done", "_woken", "doubt", "left", "over")

@@ -7,7 +7,7 @@ import socket
 from collections import deque
 
 from checks.model import Address, Outcome
-from monitor.probe.client.observations import Failure
+from monitor.probe.client.observations import QueryFailure
 from monitor.probe.message.text import system
 
 Endpoint = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
@@ -120,24 +120,24 @@ class Sockets:
                 self._waiting.remove(turn)
 
 
-def ours(error: OSError, phase: str) -> Failure:
+def ours(error: OSError, phase: str) -> QueryFailure:
     """An error of our own system, before anything left it."""
     if error.errno in _CLOSED:
-        return Failure(Outcome.REFUSED_CONNECTION, f"{phase}: {system(error)}")
-    return Failure(Outcome.UNASKED, f"{phase}: {system(error)}")
+        return QueryFailure(Outcome.REFUSED_CONNECTION, f"{phase}: {system(error)}")
+    return QueryFailure(Outcome.UNASKED, f"{phase}: {system(error)}")
 
 
-def theirs(error: OSError, phase: str) -> Failure:
+def theirs(error: OSError, phase: str) -> QueryFailure:
     """An error that the network, or the other side, reported."""
     if error.errno in _CLOSED:
-        return Failure(Outcome.REFUSED_CONNECTION, f"{phase}: {system(error)}")
+        return QueryFailure(Outcome.REFUSED_CONNECTION, f"{phase}: {system(error)}")
     if error.errno in _RESET:
-        return Failure(Outcome.REFUSED_CONNECTION, f"{phase}: reset after connect")
+        return QueryFailure(Outcome.REFUSED_CONNECTION, f"{phase}: reset after connect")
     if error.errno in _UNREACHED:
-        return Failure(Outcome.UNREACHABLE, f"{phase}: {system(error)}")
+        return QueryFailure(Outcome.UNREACHABLE, f"{phase}: {system(error)}")
     if error.errno == errno.ETIMEDOUT:
-        return Failure(Outcome.TIMEOUT, f"{phase}: {system(error)}")
-    return Failure(Outcome.UNASKED, f"{phase}: {system(error)}")
+        return QueryFailure(Outcome.TIMEOUT, f"{phase}: {system(error)}")
+    return QueryFailure(Outcome.UNASKED, f"{phase}: {system(error)}")
 
 
 def _endpoint(host: str, port: int) -> Endpoint:

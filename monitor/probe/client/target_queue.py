@@ -9,13 +9,13 @@ from enum import Enum, auto
 from checks.model import Query, Transport
 from monitor.clock import monotonic
 from monitor.probe.client.rate_limit_detection import Limits
-from monitor.probe.client.result_stream import Call
+from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.settings import Probe
 
-AFTER_MISSES = 5
+FAILURE_THRESHOLD = 5
 """Queries in a row that nothing came back for, each asked ``attempts`` times, until an address counts as silent."""
 
-SCOUTS = 4
+HALF_OPEN_PROBES = 4
 """Queries to a silent address that are asked patiently all the same, as it may only have become slow."""
 
 MOST_PER_ADDRESS = 64
@@ -31,7 +31,7 @@ KNOCKS = 16
 """Connections tried at once at a silent address that is to transfer zones."""
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket: ``rate`` a second, a burst of at most a tenth of that. What is due anyway may go into debt.
 
     Those who take many at once leave half to those who wait for one (``wanted``), and the last one to whose turn it is.
@@ -41,7 +41,9 @@ class Bucket:
 
     __slots__ = ("_above", "_burst", "_clock", "_part", "_rate", "_slowed", "_then", "_tokens", "_took", "_wanted")
 
-    def __init__(self, rate: float, above: "Bucket | None" = None, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, rate: float, above: "TokenBucket | None" = None, *, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._rate, self._clock = rate, clock
         self._above = above
         self._burst = min(100.0, max(1.0, rate / 10))
@@ -121,7 +123,7 @@ def way(query: Query) -> Way:
     return Way.TCP if query.transport is Transport.TCP else Way.UDP
 
 
-class Lane:
+class TargetQueue:
     """What is to be asked of one address in one way.
 
     While an address is silent, all but a few queries are asked once instead of ``attempts`` times, and they wait in a
@@ -142,12 +144,12 @@ class Lane:
         "transfers",
     )
 
-    def __init__(self, bucket: Bucket, transfers: asyncio.Semaphore, probe: Probe, way: Way) -> None:
+    def __init__(self, bucket: TokenBucket, transfers: asyncio.Semaphore, probe: Probe, way: Way) -> None:
         self.bucket = bucket
         self.transfers = transfers
         """Turns to transfer from this server, from whichever of its addresses."""
         self.transfer = way is Way.TRANSFER
-        self.line: deque[tuple[Query, Call]] = deque()
+        self.line: deque[tuple[Query, ResultStream]] = deque()
         self.busy = 0
         self.listed = False
         self._slots = max(
@@ -159,7 +161,7 @@ class Lane:
 
     @property
     def silent(self) -> bool:
-        return self._misses >= AFTER_MISSES
+        return self._misses >= FAILURE_THRESHOLD
 
     @property
     def full(self) -> bool:
@@ -170,7 +172,7 @@ class Lane:
     @property
     def attempts(self) -> int:
         """How often the next query may be asked."""
-        return 1 if self.silent and self.busy >= SCOUTS else self._attempts
+        return 1 if self.silent and self.busy >= HALF_OPEN_PROBES else self._attempts
 
     @property
     def timeout(self) -> float:
@@ -181,7 +183,7 @@ class Lane:
         """Whether nothing that it sends can be used, as of late: all but a few queries are given up at the first stray
         instead of waiting for something better.
         """
-        return self._garbled >= AFTER_MISSES and self.busy > SCOUTS
+        return self._garbled >= FAILURE_THRESHOLD and self.busy > HALF_OPEN_PROBES
 
     def heard(self) -> None:
         self._misses = self._garbled = 0
@@ -203,19 +205,19 @@ class Pool:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.busy = 0
-        self.ready: deque[Lane] = deque()
+        self.ready: deque[TargetQueue] = deque()
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class QueryAttempt:
     """One query whose time has come, to be asked at most ``attempts`` times."""
 
     query: Query
-    call: Call
-    lane: Lane
+    call: ResultStream
+    lane: TargetQueue
     pool: Pool
     attempts: int
-    tcp: Lane
+    tcp: TargetQueue
     """How the same address does over TCP, which may have to tell what UDP cannot."""
     limits: Limits
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from checks.model import Address, Outcome, Transport
 from monitor.clock import monotonic
-from monitor.probe.client.observations import Failure, Found, Heard
+from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
 from monitor.probe.client.sockets import Sockets, Unasked, ours, theirs
 from monitor.probe.message import response as reading
 from monitor.probe.message.request import Ask
@@ -90,12 +90,12 @@ class Stream:
         self._sockets.close(self._sock)
 
 
-async def connect(sockets: Sockets, address: Address, patience: float) -> Stream | Failure:
+async def connect(sockets: Sockets, address: Address, patience: float) -> Stream | QueryFailure:
     """A connection within ``patience`` seconds, or why there is none."""
     try:
         sock = await sockets.open(address, socket.SOCK_STREAM, patience)
     except Unasked as reason:
-        return Failure(Outcome.UNASKED, str(reason))
+        return QueryFailure(Outcome.UNASKED, str(reason))
     try:
         failure = await _connected(sock, sockets.endpoint(address)[1], patience)
     except BaseException:
@@ -114,14 +114,14 @@ async def over_tcp(
     signer: Signer | None,
     patience: float,
     instead: tuple[Ask, float] | None = None,
-) -> Found:
+) -> ExchangeResult:
     """Asks once over a fresh connection; connecting and answering have ``patience`` seconds each.
 
     ``instead``: a question that is asked over another connection when after so many seconds nothing at all has been
     said on the first. The first answer is taken.
     """
     stream = await connect(sockets, address, patience)
-    if isinstance(stream, Failure):
+    if isinstance(stream, QueryFailure):
         return stream
     try:
         if instead is None:
@@ -136,8 +136,11 @@ async def over_tcp(
 
 
 async def _hedged(
-    stream: Stream, first: Coroutine[Any, Any, Found], second: Coroutine[Any, Any, Found], later: float
-) -> Found:
+    stream: Stream,
+    first: Coroutine[Any, Any, ExchangeResult],
+    second: Coroutine[Any, Any, ExchangeResult],
+    later: float,
+) -> ExchangeResult:
     """What the first comes to; from ``later`` on (the loop's clock) also an answer to the second, if the stream has
     brought nothing at all until then.
     """
@@ -149,7 +152,7 @@ async def _hedged(
         while not tasks[0].done():
             await asyncio.wait([task for task in tasks if not task.done()], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks[1:]:
-                if task.done() and isinstance(task.result(), Heard):
+                if task.done() and isinstance(task.result(), Response):
                     return task.result()
         return tasks[0].result()
     finally:
@@ -160,7 +163,7 @@ async def _hedged(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _asked(stream: Stream, ask: Ask, signer: Signer | None, patience: float) -> Found:
+async def _asked(stream: Stream, ask: Ask, signer: Signer | None, patience: float) -> ExchangeResult:
     sent = monotonic()
     until = asyncio.get_running_loop().time() + patience
     try:
@@ -171,30 +174,30 @@ async def _asked(stream: Stream, ask: Ask, signer: Signer | None, patience: floa
     return _understood(wire, ask, signer, monotonic() - sent)
 
 
-def _understood(wire: bytes, ask: Ask, signer: Signer | None, rtt: float) -> Found:
+def _understood(wire: bytes, ask: Ask, signer: Signer | None, rtt: float) -> ExchangeResult:
     match reading.fit(wire, ask):
         case Fit.GARBAGE:
-            return Failure(Outcome.MALFORMED, f"a message of {len(wire)} octets over TCP", 1, wire[:64])
+            return QueryFailure(Outcome.MALFORMED, f"a message of {len(wire)} octets over TCP", 1, wire[:64])
         case Fit.STRANGE:
-            return Failure(Outcome.MISMATCHED, "another id or question than was asked, over TCP", 1, wire[:64])
+            return QueryFailure(Outcome.MISMATCHED, "another id or question than was asked, over TCP", 1, wire[:64])
     try:
         found = reading.read(wire, ask.question)
     except Malformed as reason:
-        return Failure(Outcome.MALFORMED, f"over TCP: {reason}", 1, wire[:64])
+        return QueryFailure(Outcome.MALFORMED, f"over TCP: {reason}", 1, wire[:64])
     trouble = signer.reader(ask).follow(wire, found.tsig) if signer is not None else None
     if trouble is not None and not found.error:
-        return Failure(Outcome.MISMATCHED, f"over TCP: {trouble.text}", 1, wire[:64])
-    return Heard(replace(found, truncated=False), rtt, Transport.TCP, len(wire), 0, trouble, ask.edns)
+        return QueryFailure(Outcome.MISMATCHED, f"over TCP: {trouble.text}", 1, wire[:64])
+    return Response(replace(found, truncated=False), rtt, Transport.TCP, len(wire), 0, trouble, ask.edns)
 
 
-def _broken(broken: Broken) -> Failure:
+def _broken(broken: Broken) -> QueryFailure:
     outcome = Outcome.TIMEOUT if broken.how == "timeout" else Outcome.REFUSED_CONNECTION
-    return Failure(outcome, str(broken), dropped=broken.how != "timeout", mute=broken.mute)
+    return QueryFailure(outcome, str(broken), dropped=broken.how != "timeout", mute=broken.mute)
 
 
 async def _connected(
     sock: socket.socket, place: tuple[str, int] | tuple[str, int, int, int], patience: float
-) -> Failure | None:
+) -> QueryFailure | None:
     try:
         code = sock.connect_ex(place)
     except OSError as error:
@@ -209,7 +212,7 @@ async def _connected(
             async with asyncio.timeout(patience):
                 await writable
         except TimeoutError:
-            return Failure(Outcome.TIMEOUT, f"connect: no answer within {patience:g} s")
+            return QueryFailure(Outcome.TIMEOUT, f"connect: no answer within {patience:g} s")
         finally:
             loop.remove_writer(sock.fileno())
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

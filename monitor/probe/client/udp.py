@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from checks.model import Address, Outcome, Transport
 from monitor.clock import monotonic
-from monitor.probe.client.observations import Failure, Found, Heard
+from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
 from monitor.probe.client.sockets import Sockets, Unasked, ours, theirs
 from monitor.probe.message import response as reading
 from monitor.probe.message.request import Ask
@@ -38,7 +38,7 @@ Write = Callable[[int], Ask]
 """Writes the question for its nth asking, each time under a fresh id."""
 
 
-class Ear:
+class UdpExchange:
     """Listens for the answer to one question, on the sockets of all its askings.
 
     Each asking has its own socket, connected, so that the system drops what comes from elsewhere, its own random
@@ -77,14 +77,14 @@ class Ear:
         self.why = ""
         self.evidence = b""
         self.trouble: Trouble | None = None
-        self.failure: Failure | None = None
+        self.failure: QueryFailure | None = None
 
-    async def send(self, ask: Ask, patience: float) -> Failure | None:
+    async def send(self, ask: Ask, patience: float) -> QueryFailure | None:
         """Asks once more, from a fresh port; a failure is our own system's."""
         try:
             sock = await self._socket(patience)
         except Unasked as reason:
-            return Failure(Outcome.UNASKED, str(reason))
+            return QueryFailure(Outcome.UNASKED, str(reason))
         family, place = self._sockets.endpoint(self._address)
         try:
             sock.setsockopt(*_TELL[family], 1)
@@ -207,25 +207,25 @@ class Ear:
         self.why = why
 
 
-async def over_udp(ear: Ear, write: Write, waits: Iterator[float]) -> Found:
+async def query_udp(ear: UdpExchange, write: Write, waits: Iterator[float]) -> ExchangeResult:
     """Asks until something is heard. ``waits`` are the seconds to wait after each asking.
 
     As soon as anything strange is heard, it says MISMATCHED, for TCP to tell; the ear goes on listening, and
     ``patiently`` goes on asking.
     """
     failure = await _ask(ear, write, waits, patient=False)
-    return failure or concluded(ear)
+    return failure or conclude(ear)
 
 
-async def patiently(ear: Ear, write: Write, waits: Iterator[float]) -> None:
-    """Goes on from where ``over_udp`` came to, past whatever is strange, until a right answer is heard or no asking is
+async def patiently(ear: UdpExchange, write: Write, waits: Iterator[float]) -> None:
+    """Goes on from where ``query_udp`` came to, past whatever is strange, until a right answer is heard or no asking is
     left: only then is it known what somebody who discards strays gets (RFC 5452 section 9.1). As somebody is there, no
     asking is waited for any longer than the first.
     """
     await _ask(ear, write, waits, patient=True)
 
 
-async def _ask(ear: Ear, write: Write, waits: Iterator[float], *, patient: bool) -> Failure | None:
+async def _ask(ear: UdpExchange, write: Write, waits: Iterator[float], *, patient: bool) -> QueryFailure | None:
     """A failure is our own system's."""
     first = ear.first
     if patient:
@@ -252,7 +252,7 @@ async def _ask(ear: Ear, write: Write, waits: Iterator[float], *, patient: bool)
     return None
 
 
-async def _heard(ear: Ear, *, patient: bool) -> None:
+async def _heard(ear: UdpExchange, *, patient: bool) -> None:
     """Until the latest asking has waited for long enough, or there is no need to."""
     broken = ear.malformed
     while ear.open and ear.answer is None and ear.malformed == broken and (patient or not ear.strays):
@@ -262,21 +262,21 @@ async def _heard(ear: Ear, *, patient: bool) -> None:
         await ear.listen(left)
 
 
-def concluded(ear: Ear, most: int = 0) -> Found:
+def conclude(ear: UdpExchange, most: int = 0) -> ExchangeResult:
     """What was heard so far; an answer among more than ``most`` strays is not believed.
 
     What came to one asking of several, and to no other, is a stray: it does not make silence anything else.
     """
     if ear.answer is not None and ear.strays <= most:
-        return Heard(
+        return Response(
             ear.answer, ear.rtt, Transport.UDP, ear.size, ear.discarded, ear.trouble, ear.edns, ear.without_edns,
             ear.why, ear.evidence,
         )  # fmt: skip
     if ear.answer is not None or ear.odd >= min(2, ear.sent) > 0:
         outcome = Outcome.MISMATCHED if ear.strange else Outcome.MALFORMED
         often = f", at {ear.odd} of {ear.sent} askings" if ear.sent > 1 else ""
-        return Failure(outcome, f"{ear.why}{often}", ear.discarded, ear.evidence)
-    failure = ear.failure or Failure(Outcome.TIMEOUT, f"no answer to {ear.sent} askings within {ear.waited:g} s")
+        return QueryFailure(outcome, f"{ear.why}{often}", ear.discarded, ear.evidence)
+    failure = ear.failure or QueryFailure(Outcome.TIMEOUT, f"no answer to {ear.sent} askings within {ear.waited:g} s")
     return replace(failure, discarded=ear.discarded, evidence=ear.evidence)
 
 

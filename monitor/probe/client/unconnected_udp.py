@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from checks.model import Address, Outcome, Transport
 from monitor.clock import monotonic
-from monitor.probe.client.observations import Failure, Found, Heard
+from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
 from monitor.probe.client.sockets import Sockets, Unasked, ours
 from monitor.probe.message import response as reading
 from monitor.probe.message.request import Ask
@@ -20,7 +20,9 @@ Place = tuple[str, int]
 """Host and port."""
 
 
-async def anywhere(sockets: Sockets, address: Address, write: Callable[[int], Ask], waits: Iterator[float]) -> Found:
+async def anywhere(
+    sockets: Sockets, address: Address, write: Callable[[int], Ask], waits: Iterator[float]
+) -> ExchangeResult:
     """Asks over UDP and takes the answer from whatever address it comes. ``waits`` as for ``over_udp``.
 
     An answer from the address that was asked is an answer. From another one it is MISMATCHED: resolvers throw it away
@@ -32,25 +34,25 @@ async def anywhere(sockets: Sockets, address: Address, write: Callable[[int], As
     for number, wait in enumerate(waits):
         found = await _asking(sockets, address, write(number), wait)
         asked, waited = asked + 1, waited + wait
-        if isinstance(found, Heard) or (isinstance(found, Failure) and found.outcome is Outcome.UNASKED):
+        if isinstance(found, Response) or (isinstance(found, QueryFailure) and found.outcome is Outcome.UNASKED):
             return found
-        if not isinstance(found, Failure):
+        if not isinstance(found, QueryFailure):
             host, port = found
             sources.setdefault(host, []).append(port)
     for host, ports in sources.items():
         if len(ports) > 1:
             source = _called(host, ports, address)
-            return Failure(Outcome.MISMATCHED, f"answers come from {source}", len(ports), source=source)
-    return Failure(Outcome.TIMEOUT, f"no answer to {asked} askings within {waited:g} s, from any address")
+            return QueryFailure(Outcome.MISMATCHED, f"answers come from {source}", len(ports), source=source)
+    return QueryFailure(Outcome.TIMEOUT, f"no answer to {asked} askings within {waited:g} s, from any address")
 
 
-async def _asking(sockets: Sockets, address: Address, ask: Ask, wait: float) -> Found | Place:
+async def _asking(sockets: Sockets, address: Address, ask: Ask, wait: float) -> ExchangeResult | Place:
     """One asking, from a socket that is not connected; the place is where the answer came from, if from elsewhere."""
     loop = asyncio.get_running_loop()
     try:
         sock = await sockets.open(address, socket.SOCK_DGRAM, wait)
     except Unasked as reason:
-        return Failure(Outcome.UNASKED, str(reason))
+        return QueryFailure(Outcome.UNASKED, str(reason))
     place = sockets.endpoint(address)[1]
     try:
         sock.sendto(ask.wire, place)
@@ -66,9 +68,9 @@ async def _asking(sockets: Sockets, address: Address, ask: Ask, wait: float) -> 
                     found = reading.read(wire, ask.question)
                 except Malformed:
                     continue
-                return Heard(found, monotonic() - sent, Transport.UDP, len(wire), edns=False)
+                return Response(found, monotonic() - sent, Transport.UDP, len(wire), edns=False)
     except TimeoutError:
-        return Failure(Outcome.TIMEOUT, "no answer")
+        return QueryFailure(Outcome.TIMEOUT, "no answer")
     except OSError as error:
         return ours(error, "send")
     finally:

@@ -17,7 +17,7 @@ import dns.tsig
 
 from monitor.probe.message.request import Ask
 from monitor.probe.message.wire import Malformed, Record
-from monitor.probe.types import Key
+from monitor.probe.types import TsigKey
 
 FUDGE = 300
 MOST_UNSIGNED = 99
@@ -55,7 +55,7 @@ class Signer:
 
     __slots__ = ("_key", "_seconds")
 
-    def __init__(self, key: Key, seconds: Seconds) -> None:
+    def __init__(self, key: TsigKey, seconds: Seconds) -> None:
         """Raises ValueError when the key cannot be used; the sentence does not quote the secret."""
         algorithm = _NAMES.get(key.algorithm.lower().removesuffix("."))
         if algorithm is None:

@@ -16,7 +16,7 @@ from checks.codes import CODES, Code  # noqa: E402
 HEAD = """\
 # Findings
 
-<!-- Made from alerting/catalogue by docs/make_findings.py: change it there. -->
+<!-- Made from alerting/runbook by docs/make_findings.py: change it there. -->
 
 Every finding has a code that does not change. Codes are in notifications, on the page, in the API and in the labels
 of the metrics; `soawatch explain CODE` prints what stands here. Severities are defaults: `[severity]` in the

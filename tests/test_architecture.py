@@ -1,9 +1,11 @@
 """The house keeps its rules: style, types, layers, the size of a file, pinned dependencies."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -29,6 +31,60 @@ def test_gate(command: list[str]) -> None:
     program = Path(sys.executable).parent / command[0]
     done = subprocess.run([str(program), *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def modules() -> dict[str, Path]:
+    """Dotted name → file."""
+    files = (path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sorted(files)
+    }
+
+
+def imports() -> dict[str, set[str]]:
+    """Module → the modules of ours that it imports, wherever in the file."""
+    known, found = modules(), {}
+    for name, path in known.items():
+        found[name] = set[str]()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                whole = {f"{node.module}.{each.name}" for each in node.names}
+                found[name] |= (whole & known.keys()) or ({node.module} & known.keys())
+    return found
+
+
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[: 2 if module.startswith("monitor.") else 1])
+
+
+def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
+    try:
+        list(TopologicalSorter(arrows).static_order())
+    except CycleError as error:
+        return [error.args[1]]
+    return []
+
+
+def test_no_module_of_the_monitor_is_without_a_room() -> None:
+    loose = {name for name, path in modules().items() if path.parent == ROOT / "monitor"}
+    assert loose == {"monitor", "monitor.__main__", "monitor.clock"}
+    rooms = {room_of(name) for name in modules()} - {"monitor", "monitor.__main__"}
+    assert len(rooms) <= 16
+
+
+def test_no_import_goes_in_a_circle_between_rooms_or_inside_one() -> None:
+    known = imports()
+    assert circles(known) == []
+    rooms: dict[str, set[str]] = {}
+    for name, others in known.items():
+        rooms.setdefault(room_of(name), set()).update({room_of(other) for other in others} - {room_of(name)})
+    assert circles(rooms) == []
+
+
+def test_a_module_says_what_it_is_and_asks_no_riddle() -> None:
+    said = {name: ast.get_docstring(ast.parse(path.read_text())) or "" for name, path in modules().items()}
+    riddles = [name for name, text in said.items() if "?" in text.partition("\n")[0]]
+    assert riddles == []
 
 
 def test_no_file_outgrows_one_reading() -> None:

@@ -1,4 +1,4 @@
-"""How long is "1h30m"?"""
+"""Durations as people write them: "1h30m"."""
 
 import re
 from collections.abc import Callable

@@ -19,10 +19,12 @@ LONGEST = 8000
 """Characters; servers take no longer ones (RFC 9112 section 3)."""
 
 SECRETIVE = frozenset(
-    {"access_token", "api_key", "apikey", "auth", "code", "key", "passwd", "password", "pwd", "secret", "sig"}
-    | {"signature", "token"}
+    {"accesstoken", "apikey", "auth", "authtoken", "code", "key", "pass", "passwd", "password", "pw", "pwd", "secret"}
+    | {"sig", "signature", "token"}
 )
-"""Parameters whose values are not for everybody."""
+"""Parameters whose values are not for everybody, in small letters and without marks between them."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 TOKEN_FROM = 12
 """Letters and digits in a row that may be a token …"""
@@ -125,15 +127,20 @@ def exposed(text: str) -> str:
         return ""
     if url.userinfo:
         return "a user or password"
-    for name, value in parse_qsl(url.query.decode("ascii", "replace")):
-        if value and name.lower().replace("-", "_") in SECRETIVE:
-            return "a token"
-    return "what looks like a token" if any(map(_like_a_token, _pieces(url))) else ""
+    given = list(_parameters(url))
+    if any(value and re.sub(r"[_-]", "", name.lower()) in SECRETIVE for name, value in given):
+        return "a token"
+    parts = [*url.path.split("/"), *(value for _, value in given)]
+    pieces = (piece for part in parts for piece in re.split(r"[^A-Za-z0-9]+", part))
+    found = any(map(_UUID.fullmatch, parts)) or any(map(_like_a_token, pieces))
+    return "what looks like a token" if found else ""
 
 
-def _pieces(url: httpx.URL) -> Iterator[str]:
-    for part in (*url.path.split("/"), *(value for _, value in parse_qsl(url.query.decode("ascii", "replace")))):
-        yield from re.split(r"[^A-Za-z0-9]+", part)
+def _parameters(url: httpx.URL) -> Iterator[tuple[str, str]]:
+    """In the query, in the fragment, and in segments of the path (RFC 3986 section 3.3)."""
+    in_path = "&".join(part for segment in url.path.split("/") for part in segment.split(";")[1:])
+    for text in (url.query.decode("ascii", "replace"), url.fragment, in_path):
+        yield from parse_qsl(text)
 
 
 def _like_a_token(piece: str) -> bool:

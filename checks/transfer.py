@@ -146,7 +146,8 @@ def _row(
 ) -> Finding | Inconclusive | None:
     result = axfr.transfer if axfr is not None else None
     if axfr is None or result is None or soa is None:
-        return Inconclusive(server.name, address, subject(rule), "no TCP, or the monitor could not ask")
+        unasked = axfr is not None and axfr.outcome is Outcome.UNASKED and axfr.detail
+        return Inconclusive(server.name, address, subject(rule), unasked or "no TCP, or the monitor could not ask")
     who = f"{server.name} ({address})"
     if rule.expect is Expectation.REFUSED and _given(axfr):
         text = f"{who} gives the zone away to anyone with {_with(rule)}"

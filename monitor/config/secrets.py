@@ -87,12 +87,17 @@ def secret(
 def _warn_of_plain(book: Book, where: KeyPath, text: str) -> None:
     """Of what stands in the file itself; a URL is a secret only if there is one in it."""
     what = "a secret"
-    if text.startswith(("http://", "https://")):
+    if text.lower().startswith(("http://", "https://")):
         what = exposed(text) and f"{exposed(text)} in the URL"
     if what:
         field = where[-1]
         advice = f"{field}_file, {field}_env or {field}_credential keep it out"
         book.warn(where, f"{what} stands in the file", advice)
+
+
+def is_here(secret: Secret) -> bool:
+    """Whether it was read, and is not that of a credential which only the service has."""
+    return secret.reveal() not in (_STAND_IN, _STAND_IN_URL)
 
 
 def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> str | None:

@@ -23,6 +23,9 @@ SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 COLUMNS = ("name", "servers", "primary", "max_lag", "records", "transfer", "ignore_servers")
 """What may stand in a CSV file; names of servers with spaces between them, records with semicolons."""
 
+_MARKS = frozenset(',;|"')
+"""What stands between the cells of a table, or around them, and in no name."""
+
 _TABLE = 'name the columns in its first line and write format = "csv"'
 _SEVERAL = f"one name in each line, or what {PROGRAMS} print; other keys need CSV or JSON lines"
 
@@ -118,7 +121,7 @@ def _from_names(path: Path, tell: Tell) -> Iterator[Batch]:
                 text = "" if text[0] == "#" else text.partition(" #")[0].partition("\t#")[0].rstrip()
             if not text or is_count(text):
                 continue
-            if "," in text:
+            if not _MARKS.isdisjoint(text):
                 alike.add(number, f"{quoted(text)}: not a domain name, but like a row of a table", _TABLE)
             elif len(text.split()) > 1:
                 alike.add(number, f"{quoted(text)}: not a domain name: holds a space or a control character", _SEVERAL)

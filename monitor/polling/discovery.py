@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from checks.common.text import format_time
+from checks.common.text import enumerated, format_time
 from checks.model import Address, Server, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import NsSet, Resolution, names_given
@@ -199,13 +199,18 @@ class _Look:
         found = tuple(dict.fromkeys(text for question in pair for text in self._usable(question)))[:MOST]
         failure = next((self.failures[question] for question in pair if question in self.failures), "")
         if found or not failure:
-            gone = not found and self.lookups.missing.intersection(pair)
-            return Resolution(found, "" if found else "there is no such name" if gone else "it has no address")
+            return Resolution(found, "" if found else self._why_none(pair))
         since = self.failing[host] = self._failed_before.get(host, self.now)
         old = tuple(text for question in pair if question in self.known for text in self.known[question].values)
         if self.answers and self.now - since >= FOR_LONG:
             return Resolution((), f"has not resolved since {format_time(since)}: {failure}")
         return Resolution(old, failure, certain=False)
+
+    def _why_none(self, pair: tuple[Asked, ...]) -> str:
+        """Why a name that the resolver knows about leads to no server."""
+        if useless := [text for question in pair for text in self.answers.get(question, ())]:
+            return f"it has no address of a server, but {enumerated(sorted(useless))}"
+        return "there is no such name" if self.lookups.missing.intersection(pair) else "it has no address"
 
     def _tell_about(self, host: str, pair: tuple[Asked, ...], *, some: bool, has_any: bool) -> None:
         reasons = list(dict.fromkeys(self.failures[question] for question in pair if question in self.failures))

@@ -151,6 +151,17 @@ def test_an_address_in_a_url_is_judged_like_one_that_is_looked_up(url: str, priv
         ("https://alerts.example.com/integrations/nameservers2026?severity=critical&token=", ""),
         ("https://example.com/internationalisation/v2/webhooks", ""),
         ("https://[x]/?token=abc", ""),
+        ("https://webhook.site/550e8400-e29b-41d4-a716-446655440000", "what looks like a token"),
+        ("https://hooks.example.com/x?id=550E8400-E29B-41D4-A716-446655440000", "what looks like a token"),
+        ("https://hooks.example.com/x?pass=abc", "a token"),
+        ("https://hooks.example.com/x?pw=abc", "a token"),
+        ("https://hooks.example.com/x?authToken=abc", "a token"),
+        ("https://hooks.example.com/x?API-Key=abc", "a token"),
+        ("https://hooks.example.com/x;token=abc", "a token"),
+        ("https://hooks.example.com/x#token=abcdef", "a token"),
+        ("https://hooks.example.com/x;v=1#part", ""),
+        ("https://hooks.example.com/2026-11-26-dns-zones", ""),
+        ("HTTPS://hooks.example.com/x", ""),
     ],
 )
 def test_what_in_a_url_is_not_for_everybody(url: str, what: str) -> None:

@@ -2,10 +2,13 @@
 in their place. In the service, and in ExecReload of its unit, they are read as before.
 """
 
+import re
 from pathlib import Path
 
 import pytest
 
+from monitor.clock import now
+from monitor.pair.pair import Pair
 from tests.commands.speaking import say
 
 CONFIG = """
@@ -91,8 +94,6 @@ async def test_where_they_are_they_are_read(config: Path, tmp_path: Path, monkey
     "words",
     [
         ("run", "-c"),
-        ("check", "example.com", "-c"),
-        ("explain", "example.com", "-c"),
         ("notify-test", "hook", "-c"),
     ],
     ids=lambda words: words[0],
@@ -101,6 +102,32 @@ async def test_what_would_use_them_is_refused_without_them(config: Path, words: 
     said = await say(*words, config)
     assert said.status == 78
     assert "there are no credentials here" in said.err
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--nagios"])
+async def test_a_look_needs_none_and_tries_no_transfer_with_a_key_that_is_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """The server would be accused of refusing what was signed with something that stands in the key's place."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    async with Pair(["pair.example."], now=now) as pair:
+        await pair.in_sync()
+        text = pair.write(tmp_path).read_text()
+        path = tmp_path / "credentials.toml"
+        path.write_text(
+            re.sub(r'secret_file = ".*"', 'secret_credential = "xfr-key"', text)
+            + '[receivers.hook]\ntype = "webhook"\nurl_credential = "hook-url"\n'
+        )
+        assert "xfr-key" in path.read_text()
+        said = await say("check", "pair.example", "-c", path, *([form] if form else []))
+        tried = sum(server.tally["axfr"] for server in pair.servers)
+    assert said.status == 0, said.out
+    assert "BADSIG" not in said.out
+    assert tried <= 2 * len(pair.servers), "without a key only"
+    if not form:
+        assert "no transfer is tried with key xfr: only the service has its credential" in said.out + said.err
+        said = await say("explain", "pair.example", "-c", path)
+        assert said.status == 0, said.err
 
 
 async def test_a_backup_needs_none(config: Path, tmp_path: Path) -> None:

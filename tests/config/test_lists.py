@@ -142,6 +142,8 @@ ROWS = [
         "a.txt", "a.example. IN _default primary\nerror: broken\nerror: pipe\n",
         '2: "error: broken": not a line of named-checkconf -l; 1 more line is alike',
     ),
+    ("a.txt", "a.example;ns1\n", ('1: "a.example;ns1": not a domain name, but like a row of a table '
+     '(name the columns in its first line and write format = "csv")')),
     (
         "a.txt", "name,servers\na.example,ns1\nb.example,\n",
         ('1: "name,servers": not a domain name, but like a row of a table; 2 more lines are alike '

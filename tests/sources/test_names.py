@@ -40,6 +40,8 @@ async def test_nxdomain_and_no_address_are_facts() -> None:
         assert await found(resolver) == Resolution(why="there is no such name")
         resolver.data["ns2.example.net.", "TXT"] = ["x"]
         assert await found(resolver) == Resolution(why="it has no address")
+        resolver.data["ns2.example.net.", "A"] = ["0.0.0.0", "224.0.0.1"]
+        assert await found(resolver) == Resolution(why="it has no address of a server, but 0.0.0.0 and 224.0.0.1")
 
 
 async def test_a_fact_is_one_at_once_though_the_old_addresses_are_asked_on() -> None:

@@ -11,6 +11,7 @@ from checks.registry import CHECKS
 from monitor.config.addresses import address
 from monitor.config.load import load
 from monitor.config.model import Config, ServerEntry, ZoneEntry
+from monitor.config.secrets import is_here
 from monitor.probe.message.names import parse, show
 
 
@@ -33,7 +34,7 @@ def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
     name = parse(zone)
     if config is None:
         return Wanted(bare(name, servers, {}), name)
-    whole = load(config, os.environ)
+    whole = load(config, os.environ, elsewhere=True)
     entry = whole.zones.get(name)
     if servers or entry is None:
         alone = bare(name, servers, whole.servers)
@@ -41,8 +42,13 @@ def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
         entries = alone.servers if servers else whole.servers
         return Wanted(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
     own = {server: whole.servers[server] for server in entry.servers} or whole.servers
-    only = replace(whole, zones=ZoneTable.of((entry,)), servers=own)  # names of other zones' servers would cost time
-    return Wanted(only, name, whole.service.database, watched=True)
+    missing = {key.name for key in whole.keys.values() if not is_here(key.secret)}
+    tried = tuple(rule for rule in entry.transfers if rule.key not in missing)
+    left = dict.fromkeys(rule.key for rule in entry.transfers if rule.key in missing)
+    notes = tuple(f"no transfer is tried with key {key}: only the service has its credential" for key in left)
+    zones = ZoneTable.of((replace(entry, transfers=tried),))
+    only = replace(whole, zones=zones, servers=own)  # names of other zones' servers would cost time
+    return Wanted(only, name, whole.service.database, watched=True, notes=notes)
 
 
 def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:

@@ -7,7 +7,7 @@ import pytest
 from checks.evaluation import judge
 from checks.model import Family, Health, Outcome, TransferResult, Transport, Zone, ZonePoll
 from checks.reachable import Reachable
-from checks.zone_state.connectivity import Connectivity, account, blind, excuse, hear, keep
+from checks.zone_state.connectivity import Connectivity, account, blind, excuse, hear, keep, note
 from checks.zone_state.model import ZoneState
 from tests.checks.build import NOON, gather, look, looked, pulled, query, seen, server, zone
 
@@ -123,6 +123,15 @@ def test_silence_over_udp_says_nothing_against_what_came_another_way(came: str) 
         assert blind(vantage) == ()
     silent = gather(ONLY6, "reachable", *looked(ONLY6, alive, NOON).seen, seen(answer.query, "-"))
     assert blind(hear(vantage, silent)) == ("ipv6",)
+
+
+def test_what_is_told_of_zones_that_stand_still_counts_as_heard_over_udp_or_not_at_all() -> None:
+    place, zone_ = ("ns2", ONLY6.servers[1].addresses[0]), ONLY6.name
+    seeing = note(heard(ONLY6, {"ns1": "10"}), {place: True}, zone_)
+    assert blind(seeing) == ()
+    assert note(seeing, {place: True}, zone_) is seeing
+    assert note(seeing, {place: False}, "other.example.") is seeing, "that one is silent about another zone"
+    assert blind(note(seeing, {place: False}, zone_)) == ("ipv6",)
 
 
 def test_silence_over_a_blind_family_becomes_unasked_and_the_rest_stays() -> None:

@@ -3,6 +3,7 @@
 The kind: a question without an answer, be it to a server or to the resolver, over whichever transport.
 """
 
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -142,3 +143,20 @@ async def test_servers_of_other_zones_are_not_looked_for(pair: Pair, config: Pat
     said = await within(6, "-c", config, "--timeout", "6", "--nagios")
     assert said.status == 0, said.out
     assert "other" not in said.out + said.err
+
+
+async def test_a_resolver_that_is_asked_for_very_many_names_and_says_nothing_ends_it_in_time(tmp_path: Path) -> None:
+    """A zone without listed servers: any server of the configuration may be one of its NS set."""
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with silent:
+        silent.bind(("127.0.0.1", 0))
+        hosts = "".join(f'[servers.s{n}]\nhost = "s{n}.example.net"\n' for n in range(300))
+        path = tmp_path / "many.toml"
+        path.write_text(
+            f'{hosts}[[zones]]\nname = "pair.example"\n'
+            f'[resolver]\naddresses = ["127.0.0.1:{silent.getsockname()[1]}"]\ntimeout = "2s"\n'
+        )
+        said = await within(4, "-c", path, "--timeout", "4", "--nagios")
+    assert said.status == 3, said.out
+    assert said.out.startswith("SOAWATCH UNKNOWN - ")
+    assert "s1." not in said.out

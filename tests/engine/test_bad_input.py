@@ -76,7 +76,7 @@ async def test_what_is_disturbed_goes_over_tcp(words: str) -> None:
 @pytest.mark.parametrize("words", UDP)
 async def test_of_what_a_server_may_send_nothing_becomes_quiet_but_what_was_believed(words: str) -> None:
     """Armed after one look: at the next look either nothing is said of it, or the same as before."""
-    async with Nameserver(UDP[words], answering) as server, engine(4, QUICK) as one:
+    async with Nameserver(UDP[words], answering) as server, engine(4, replace(QUICK, timeout=0.3)) as one:
         _, before = await hear(one, [volley(server.address, 4)])
         arm(one, range(4))
         asking = one.ask([volley(server.address, 4)])
@@ -231,12 +231,12 @@ def no_descriptors() -> Iterator[None]:
 
 
 async def test_without_descriptors_it_waits_then_says_so_and_then_goes_on() -> None:
-    async with Nameserver(lambda query: [good(query)]) as server, engine(COUNT, QUICK) as one:
+    async with Nameserver(lambda query: [good(query)]) as server, engine(COUNT, replace(QUICK, timeout=0.3)) as one:
         await hear(one, [volley(server.address, COUNT)])
         with no_descriptors():
             _, odd = await hear(one, [volley(server.address, COUNT)])
         assert {(seen.outcome, seen.detail) for seen in odd.values()} == {
-            (Outcome.UNASKED, "no descriptor became free within 0.1 s")
+            (Outcome.UNASKED, "no descriptor became free within 0.3 s")
         }
         _, odd = await hear(one, [volley(server.address, COUNT)])
         assert {seen.outcome for seen in odd.values()} == {Outcome.ANSWERED}

@@ -19,6 +19,12 @@ SHARE = 0.25
 MOMENT = 0.3
 """The share of what is left that the moment between two looks may take."""
 
+RESOLVING = 0.75
+"""The share of what is left that all that has to be resolved first may take, however many names that are …"""
+
+MEETING = 0.5
+"""… and that further names of the NS set may take, of which then no more is known."""
+
 LATE = "no word in time"
 
 
@@ -41,6 +47,14 @@ class Deadline:
     def first(self) -> float | None:
         """When the first look ends."""
         return self._part(FIRST)
+
+    def resolving(self) -> float | None:
+        """When it must be known where the servers are."""
+        return self._part(RESOLVING)
+
+    def meeting(self) -> float | None:
+        """When no more is waited for further names."""
+        return self._part(MEETING)
 
     def moment(self, wanted: float) -> float:
         """Seconds between two looks, such that something is left for the second one."""

@@ -1,6 +1,7 @@
 """Looks at one zone without a service: asks, asks again after a moment, and judges."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -85,18 +86,24 @@ async def look(
     """Ask the zone everything, twice where once is not enough. ``again`` is called before the second look.
 
     It ends within ``timeout`` seconds, of which so many are ``spent`` already, whatever is silent; without one, when
-    all has been heard or given up.
+    all has been heard or given up. Raises TimeoutError where by then it is not known where the servers are.
     """
     deadline = Deadline.of(timeout, spent)
     hurried = deadline.hurried(what.config)
-    found = await resolve(hurried, None, now())
+    try:
+        async with asyncio.timeout_at(deadline.resolving()):
+            found = await resolve(hurried, None, now())
+    except TimeoutError:
+        raise TimeoutError(f"the resolver has not said within {timeout:g} s where the servers are") from None
     zone = found.zones[what.zone]
     memory = await remembered(what, now())
     prober = DnsClient(what.config.probe, what.config.keys, now)
     try:
         asking = InTime(prober, deadline.first())
         looks = [await rounds(what.config, zone, asking)]
-        found = await meet(hurried, found, strange(zone, looks[0]), now())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline.meeting()):
+                found = await meet(hurried, found, strange(zone, looks[0]), now())
         config = replace(what.config, checks=with_names(what.config.checks, found))
         said = [judged_by(zone, config, memory.ledger, looks[0], Connectivity())]
         if differences(said[0][0].values()) or doubtful(said[0][1]) or asking.cut:

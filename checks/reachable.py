@@ -6,7 +6,20 @@ from datetime import timedelta
 from typing import ClassVar
 
 from checks.common.response_faults import DEAD, UNUSABLE, fault
-from checks.model import Address, Finding, Inconclusive, Observation, Outcome, Query, Server, Transport, Zone, ZonePoll
+from checks.model import (
+    MANGLED,
+    NO_ANSWER,
+    Address,
+    Finding,
+    Inconclusive,
+    Observation,
+    Outcome,
+    Query,
+    Server,
+    Transport,
+    Zone,
+    ZonePoll,
+)
 from checks.zone_state.model import ZoneState
 
 _UDP_DEAD = {
@@ -21,11 +34,8 @@ _TCP_DEAD = {
 }
 
 
-NOTHING, MANGLED = "no answer", "an answer that cannot be used"
-"""What comes of EDNS where it is lost, or mangled."""
-
 _EDNS = {
-    NOTHING: "gives no answer to a question with EDNS, and answers it without: it is lost, there or on the way",
+    NO_ANSWER: "gives no answer to a question with EDNS, and answers it without: it is lost, there or on the way",
     MANGLED: "answers a question with EDNS with what cannot be used, and the same question without it well",
     "FORMERR": "does not know EDNS (it says {}), and answers without",
     "NOTIMP": "does not know EDNS (it says {}), and answers without",
@@ -127,7 +137,7 @@ class AddressLook:
         """UDP is silent, with EDNS at least, and where its answers go is still to be found out."""
         if len(self.udp) != 1 or self.anywhere is not None:
             return False
-        return self.udp[0].outcome is Outcome.TIMEOUT or self.udp[0].without_edns == NOTHING
+        return self.udp[0].outcome is Outcome.TIMEOUT or self.udp[0].without_edns == NO_ANSWER
 
     @property
     def limited(self) -> bool:
@@ -158,9 +168,9 @@ class AddressLook:
         """What comes of EDNS, where it was the same at two looks over one transport; "" where all is well with it."""
         for seen in (self.udp, self.tcp):
             without = {one.without_edns for one in seen} if len(seen) > 1 else {""}
-            if "" not in without and not (self.limited and NOTHING in without):
+            if "" not in without and not (self.limited and NO_ANSWER in without):
                 return seen[-1].without_edns
-        return NOTHING if len(self.udp) > 1 and self.plain is not None else ""
+        return NO_ANSWER if len(self.udp) > 1 and self.plain is not None else ""
 
 
 def _heard(seen: list[Observation]) -> list[Observation]:

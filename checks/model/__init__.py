@@ -225,6 +225,10 @@ class RrSet:
     rdata: tuple[str, ...]
 
 
+NO_ANSWER, MANGLED = "no answer", "an answer that cannot be used"
+"""What may have come of a question with EDNS, where it was no rcode (``Observation.without_edns``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What became of one query. Text fields are printable ASCII, escaped, and of bounded length.

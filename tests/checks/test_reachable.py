@@ -6,8 +6,8 @@ import pytest
 
 from checks.common.response_faults import DEAD, ResponseFault, fault
 from checks.evaluation import judge
-from checks.model import Health, Inconclusive, Observation, Outcome, Query, Shape, Transport, Zone
-from checks.reachable import MANGLED, Reachable
+from checks.model import MANGLED, Health, Inconclusive, Observation, Outcome, Query, Shape, Transport, Zone
+from checks.reachable import Reachable
 from checks.zone_state.model import ZoneState
 from tests.checks.build import NOON, gather, query, seen, server, zone
 

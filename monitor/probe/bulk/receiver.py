@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from checks.model import Observation, Query
+from checks.model import NO_ANSWER, Observation, Query
 from monitor.clock import monotonic
 from monitor.probe.bulk.fingerprints import ANSWER, FingerprintTable
 from monitor.probe.bulk.observations import said
@@ -149,7 +149,7 @@ class Receiver:
         elif not port.edns:
             self._known.columns.unclear(ref)  # the next time it is asked with EDNS first
             self._counts.answered(gate.server, rtt, 1)
-            load.tray.odd.append((ref, said(query, answer, rtt, self._known.at, len(wire), "no answer")))
+            load.tray.odd.append((ref, said(query, answer, rtt, self._known.at, len(wire), NO_ANSWER)))
         else:
             self._put(load, ref, wire, found, said(query, answer, rtt, self._known.at, len(wire)))
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from checks.model import Observation, Outcome, Query, TransferResult, Transport
+from checks.model import NO_ANSWER, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import Now
 from monitor.probe.client.axfr import Ended, Transfer
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
@@ -12,7 +12,7 @@ from monitor.probe.client.result_stream import Doubted
 from monitor.probe.client.sockets import Sockets, Unasked
 from monitor.probe.client.target_queue import QueryAttempt, TargetQueue
 from monitor.probe.client.tcp import connect, over_tcp
-from monitor.probe.client.udp import FEW, NOTHING, UdpExchange, Write, conclude, patiently, query_udp
+from monitor.probe.client.udp import FEW, UdpExchange, Write, conclude, patiently, query_udp
 from monitor.probe.client.unconnected_udp import anywhere
 from monitor.probe.message.request import AXFR, Ask, Question, ask, question
 from monitor.probe.message.text import bounded, evidence
@@ -166,7 +166,7 @@ class Exchange:
             found = without if isinstance(without, Response) else found
         if isinstance(found, Response) and first.edns and not found.edns:
             turn.again()
-            return replace(found, without_edns=NOTHING)
+            return replace(found, without_edns=NO_ANSWER)
         return found
 
     async def _transfer(self, turn: QueryAttempt, asked: Question, signer: Signer | None) -> Observation:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import MappingProxyType
 
-from checks.model import Address, Outcome, Transport
+from checks.model import MANGLED, NO_ANSWER, Address, Outcome, Transport
 from monitor.clock import monotonic
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
 from monitor.probe.client.sockets import Sockets, Unasked, ours, theirs
@@ -27,9 +27,6 @@ FLOOD = 16
 
 PAUSE = 0.2
 """Seconds until a closed port is tried again."""
-
-NOTHING, UNUSABLE = "no answer", "an answer that cannot be used"
-"""What may come of a question with EDNS, in words (``Observation.without_edns``)."""
 
 # Without it the system keeps to itself what routers say of a host (ip(7), IP_RECVERR); Python does not name them.
 _TELL = MappingProxyType({socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)})
@@ -123,7 +120,7 @@ class UdpExchange:
         """What came of asking with EDNS, where only the question without it got an answer."""
         if self.answer is None or self.edns:
             return ""
-        return UNUSABLE if self.odd else NOTHING
+        return MANGLED if self.odd else NO_ANSWER
 
     async def listen(self, seconds: float) -> None:
         """Until something is heard, or for so long."""

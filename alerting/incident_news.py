@@ -79,13 +79,13 @@ class Firing:
     ) -> "Firing":
         """``alerts`` are all of the incident that are not OK."""
         firing = [alert for alert in alerts if alert.phase is Phase.FIRING]
-        telling = [alert for alert in firing if alert.key.code not in CONSEQUENCES] or firing
-        codes = frozenset(alert.key.code for alert in telling)
+        message = [alert for alert in firing if alert.key.code not in CONSEQUENCES] or firing
+        codes = frozenset(alert.key.code for alert in message)
         gravest = max((alert.severity for alert in firing), default=Severity.INFO)
         pending = (alert for alert in alerts if alert.phase is Phase.PENDING)
         return cls(
-            zones=frozenset(alert.key.zone for alert in telling if alert.key.zone),
-            servers=frozenset(alert.key.server for alert in telling if alert.key.server is not None),
+            zones=frozenset(alert.key.zone for alert in message if alert.key.zone),
+            servers=frozenset(alert.key.server for alert in message if alert.key.server is not None),
             codes=codes,
             patience=max((_patience(cadence.get(a.key.check)) for a in firing), default=timedelta(0)),
             more_to_come=any(a.severity > gravest or a.key.code not in codes | CONSEQUENCES for a in pending),
@@ -137,7 +137,7 @@ def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[Outb
     return done, [_telling(shown, IncidentEvent.RESOLVED, name, now) for name in done.receivers]
 
 
-def telling_id(incident: Incident, receiver: str) -> str:
+def message_id(incident: Incident, receiver: str) -> str:
     """Unique to incident, piece of news and receiver; without dots, which separate the parts of a signature."""
     return f"{incident.id}-{incident.news}-{sha256(receiver.encode()).hexdigest()[:8]}"
 
@@ -282,4 +282,4 @@ def _shown(incident: Incident) -> Incident:
 
 
 def _telling(incident: Incident, news: IncidentEvent, receiver: str, now: datetime) -> OutboxMessage:
-    return OutboxMessage(telling_id(incident, receiver), receiver, news, incident, now)
+    return OutboxMessage(message_id(incident, receiver), receiver, news, incident, now)

@@ -46,7 +46,7 @@ class IncidentUpdate:
     book: OpenIncidents
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
-    tellings: tuple[OutboxMessage, ...] = ()
+    messages: tuple[OutboxMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def update(
     unserved = _unserved(members, grave, rules)
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
     moved = {alert.incident for alert in (*changed, *joined)}
-    changes, tellings = [], []
+    changes, messages = [], []
     for name, incident in list(after.items()):
         if not (anew or name in moved or incident is not book.incidents.get(name)) and _as_it_was(
             incident, current(members[name].standing), unserved[name].zones, now
@@ -110,10 +110,10 @@ def update(
             after[name] = done
         if done != book.incidents.get(name):
             changes.append(done)
-        tellings += news
+        messages += news
     left = (a for a in standing.values() if a.severity <= Severity.INFO and a.incident is not None)
     return IncidentUpdate(
-        OpenIncidents(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(tellings)
+        OpenIncidents(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(messages)
     )
 
 

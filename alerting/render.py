@@ -48,21 +48,21 @@ class Explained:
     advice: str
 
 
-def render(telling: OutboxMessage, url: str | None = None, now: datetime | None = None) -> Notification:
+def render(message: OutboxMessage, url: str | None = None, now: datetime | None = None) -> Notification:
     """The notification for one telling. ``url`` is where people reach the page; ``now`` when it is sent."""
-    incident, at = telling.incident, now or telling.at
+    incident, at = message.incident, now or message.at
     lines = sorted(incident.lines, key=gravity)
     standing = [line for line in lines if line.ended is None]
     codes = _codes(standing)
     over = incident.phase == RESOLVED
-    ended = incident.ended_at or incident.resolved_at or telling.at
-    tag = TAGS[telling.news].format(severity=incident.severity)
+    ended = incident.ended_at or incident.resolved_at or message.at
+    tag = TAGS[message.news].format(severity=incident.severity)
     words = {
-        "news": telling.news,
+        "news": message.news,
         "incident": incident,
-        "headline": headline(incident, telling.news),
+        "headline": headline(incident, message.news),
         "tag": tag,
-        "changes": changes(incident) if telling.news in UPDATES else (),
+        "changes": changes(incident) if message.news in UPDATES else (),
         "standing": () if incident.goes_on else lines[:MOST_PAST] if over else standing,
         "past": () if over else [line for line in lines if line.ended is not None][:MOST_PAST],
         "over": over,
@@ -74,13 +74,13 @@ def render(telling: OutboxMessage, url: str | None = None, now: datetime | None 
         "cures": codes[0].cure.blocks(_bare(standing[0].zone)) if codes else (),
         "dig": _dig(standing),
         "link": link(incident, url),
-        "delayed": at - telling.at >= DELAYED,
-        "at": telling.at,
+        "delayed": at - message.at >= DELAYED,
+        "at": message.at,
     }
     return Notification(
-        id=telling.id,
-        news=telling.news,
-        at=telling.at,
+        id=message.id,
+        news=message.news,
+        at=message.at,
         incident=incident.id,
         thread=incident.id,
         subject=_cut(f"[{tag}] {words['headline']}"),

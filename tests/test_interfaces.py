@@ -177,11 +177,11 @@ SECRET = "whsec_" + b64encode(b"a secret of the webhook").decode()
 
 async def delivered(news: IncidentEvent) -> Request:
     """What really arrives."""
-    telling = replace(TELLING, news=news)
+    message = replace(TELLING, news=news)
     async with hookserver() as server:
         url = Secret(f"http://127.0.0.1:{server.port}/dns")
         await Notifier(url, secret=Secret(SECRET), token=Secret("the token"), allow_private=True).send(
-            render(telling, "https://dns.example.com", TELLING.at)
+            render(message, "https://dns.example.com", TELLING.at)
         )
     (request,) = server.requests
     return request

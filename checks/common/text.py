@@ -1,4 +1,4 @@
-"""Times, durations and lists in plain words."""
+"""Text for people: times, durations, lists, and the one escaping of what strangers wrote."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -54,3 +54,18 @@ def truncate(text: str, most: int = 100) -> str:
 def plural(number: int, noun: str) -> str:
     """ "1 version", "3 versions"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def one_line(text: str) -> str:
+    """Printable characters only: a line stays a line, and a terminal has nothing to obey.
+
+    Control characters, line ends, and what changes the direction of writing are written as escapes.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def escape_lines(text: str) -> str:
+    """The same for each line of a text that may have several."""
+    return "\n".join(map(one_line, text.expandtabs().split("\n")))

@@ -7,7 +7,7 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from checks.common import one_line as plain
+from checks.common.text import escape_lines, one_line
 
 QUIET = ("apscheduler", "uvicorn", "httpx", "httpcore", "aiosmtplib", "asyncio")
 """Libraries whose news is ours to tell."""
@@ -56,5 +56,5 @@ def printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     """No value brings control characters into a log: a line stays a line, a terminal stays as it is."""
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = plain.lines(value) if key == TRACEBACK else plain.one_line(value)
+            event[key] = escape_lines(value) if key == TRACEBACK else one_line(value)
     return event

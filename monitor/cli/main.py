@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from checks.common import one_line as plain
+from checks.common.text import escape_lines, one_line
 from monitor.cli.errors import Failure
 from monitor.clock import monotonic, process_age
 
@@ -109,13 +109,13 @@ def _for_people(arguments: list[str], begun: float) -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except Failure as failure:
-        click.echo(f"soawatch: {plain.lines(str(failure))}", err=True)
+        click.echo(f"soawatch: {escape_lines(str(failure))}", err=True)
         return failure.status
     except click.ClickException as mistake:
         mistake.show()
         return mistake.exit_code
     except OSError as error:
-        click.echo(f"soawatch: {plain.one_line(str(error))}", err=True)
+        click.echo(f"soawatch: {one_line(str(error))}", err=True)
         return 1
 
 
@@ -134,7 +134,7 @@ def _for_nagios(arguments: list[str], begun: float) -> int:
     except Exception as defect:  # noqa: BLE001 - a traceback's status, 1, would be a WARNING about the zone
         why = f"a defect of soawatch: {type(defect).__name__}: {defect}"
     with suppress(OSError):  # what cannot be told is no WARNING either
-        click.echo(f"SOAWATCH UNKNOWN - {plain.one_line(why).replace('|', '/')}")
+        click.echo(f"SOAWATCH UNKNOWN - {one_line(why).replace('|', '/')}")
     return 3
 
 

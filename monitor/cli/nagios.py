@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from alerting.model import Severity
-from checks.common import one_line as plain
-from checks.common.text import plural
+from checks.common.text import one_line, plural
 from checks.model import Health
 from monitor.cli.output import summary
 from monitor.cli.zone_check.look import Asked
@@ -53,7 +52,7 @@ def served(asked: Asked) -> str:
 
 def spoken(text: str) -> str:
     """One line without the sign that begins perfdata, and without what a page that shows it would take for HTML."""
-    return plain.one_line(text).replace("|", "/").replace("<", "(").replace(">", ")")
+    return one_line(text).replace("|", "/").replace("<", "(").replace(">", ")")
 
 
 def perfdata(asked: Asked) -> Iterator[str]:

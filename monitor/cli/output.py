@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from alerting.model import Severity
-from checks.common import one_line as plain
-from checks.common.text import format_duration, plural
+from checks.common.text import format_duration, one_line, plural
 from checks.model import Health
 from monitor.cli.zone_check.look import Asked
 from monitor.probe.message import names
@@ -34,7 +33,7 @@ def table(asked: Asked) -> None:
     console = Console(highlight=False, soft_wrap=True, no_color=bool(os.environ.get("NO_COLOR")) or None)
 
     def say(text: str, style: str = "", more: str = "") -> None:
-        console.print(Text(plain.one_line(text), style=style).append(plain.one_line(more), style="default"))
+        console.print(Text(one_line(text), style=style).append(one_line(more), style="default"))
 
     say(heading(asked), "bold")
     for line in servers(asked, console.width if console.is_terminal else None):
@@ -118,7 +117,7 @@ def cells(asked: Asked, a: AddressStatus) -> tuple[str, ...]:
         "" if a.rtt is None else f"{a.rtt * 1000:.1f} ms",
         expiry_text(a),
     )
-    return tuple(map(plain.one_line, found))
+    return tuple(map(one_line, found))
 
 
 def expiry_text(address: AddressStatus) -> str:

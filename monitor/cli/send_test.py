@@ -36,11 +36,11 @@ def command(receiver: str, config: Path) -> None:
         ("ns2",), opened_at=at, began_at=since, lines=(line,), findings=1, codes=("serial-late",),
         receivers=(receiver,), news=1, worst=Severity.WARNING,
     )  # fmt: skip
-    telling = OutboxMessage(f"{incident.id}-1-{receiver}", receiver, IncidentEvent.TEST, incident, at)
+    message = OutboxMessage(f"{incident.id}-1-{receiver}", receiver, IncidentEvent.TEST, incident, at)
 
     async def send() -> None:
         async with asyncio.timeout(60):
-            await settings.receivers[receiver].send(render(telling, settings.service.url, at))
+            await settings.receivers[receiver].send(render(message, settings.service.url, at))
 
     try:
         asyncio.run(send())

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from alerting.model import Cause, Incident, Severity
 from alerting.routing import route
-from checks.common import one_line as plain
-from checks.common.text import enumerated, format_duration, truncate
+from checks.common.text import enumerated, format_duration, one_line, truncate
 from checks.model import Finding, Observation
 from monitor.cli.output import heading
 from monitor.cli.zone_check.look import Asked
@@ -13,7 +12,7 @@ from monitor.cli.zone_check.look import Asked
 
 def zone_text(asked: Asked) -> str:
     """Every question, what came back, what each check made of it, and who would hear of it."""
-    return "\n".join(map(plain.one_line, _zone_lines(asked)))
+    return "\n".join(map(one_line, _zone_lines(asked)))
 
 
 def _zone_lines(asked: Asked) -> Iterator[str]:

@@ -6,30 +6,30 @@ from dataclasses import replace
 
 import structlog
 
-from alerting.incident_news import telling_id
+from alerting.dispatcher import Dispatcher
+from alerting.incident_news import message_id
 from alerting.model import IncidentEvent, OutboxMessage
+from alerting.receiver_identity import Sealed, follow, sealed, successors
 from alerting.routing import route
 from monitor.config.model import Config
-from monitor.service.dispatcher import Dispatcher
 from monitor.state.evaluator import Evaluator
 from monitor.state.ports import Store, StoreError
-from monitor.state.receiver_identity import Sealed, follow, sealed, successors
 
 log = structlog.get_logger(__name__)
 
 
 class Addressing:
-    """Brings each new configuration's receivers to the deliverer; ``before`` is what is kept of those of before."""
+    """Brings each new configuration's receivers to the dispatcher; ``before`` is what is kept of those of before."""
 
-    def __init__(self, store: Store, judging: Evaluator, deliverer: Dispatcher, before: Sealed) -> None:
-        self._store, self._judging, self._deliverer = store, judging, deliverer
+    def __init__(self, store: Store, judging: Evaluator, dispatcher: Dispatcher, before: Sealed) -> None:
+        self._store, self._judging, self._dispatcher = store, judging, dispatcher
         self._destinations = before
-        deliverer.instead = self._instead
+        dispatcher.replacements = self._replacements
 
     async def use(self, config: Config) -> None:
         """Find the receivers of before under their new names; nothing is sent until all is owed to the right ones."""
         owed = await self._owed()
-        async with self._deliverer.halted():
+        async with self._dispatcher.paused():
             moved = successors(self._destinations, config.receivers, owed)
             for name, now in moved.items():
                 if now is not None:
@@ -40,23 +40,23 @@ class Addressing:
             if moved or destinations != self._destinations:
                 await self._judging.readdress(moved, destinations)
             self._destinations = destinations
-            self._deliverer.use(config.receivers, config.kinds, moved)
+            self._dispatcher.use(config.receivers, config.kinds, moved)
 
     async def _owed(self) -> Collection[str]:
         """Who has heard that something is open, or waits in the outbox."""
         heard = {name for i in self._judging.status.incidents.values() if i.resolved_at is None for name in i.receivers}
         with contextlib.suppress(StoreError):  # whoever is owed nothing else is found when his turn comes
-            heard |= {row.receiver for row in await self._store.outbox() if row.pending}
+            heard |= {each.name for each in await self._store.receivers() if each.pending}
         return heard
 
-    def _instead(self, telling: OutboxMessage) -> Sequence[OutboxMessage]:
+    def _replacements(self, message: OutboxMessage) -> Sequence[OutboxMessage]:
         """The end of an incident, owed to one who is gone: for those who are to hear of it now, and have not yet.
 
         Of what is still open they hear on their own, as everybody does who comes later.
         """
-        incident, plan = telling.incident, self._judging.plan
-        if telling.news is not IncidentEvent.RESOLVED:
+        incident, plan = message.incident, self._judging.plan
+        if message.news is not IncidentEvent.RESOLVED:
             return ()
-        heard = follow(incident.receivers, self._deliverer.moved)
+        heard = follow(incident.receivers, self._dispatcher.moved)
         names = (name for name in route(incident, plan.routes, plan.receivers) if name not in heard)
-        return [replace(telling, id=telling_id(incident, name), receiver=name) for name in names]
+        return [replace(message, id=message_id(incident, name), receiver=name) for name in names]

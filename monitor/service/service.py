@@ -9,21 +9,21 @@ from typing import Any
 
 import structlog
 
+from alerting.direct_dispatch import dispatch_directly
+from alerting.dispatcher import Dispatcher
 from alerting.model import Incident, Notification, OutboxMessage
 from alerting.render import render
+from alerting.retry_policy import RetryPolicy
 from monitor.clock import now
 from monitor.config.errors import ConfigError
 from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, Met, meet, resolve
 from monitor.polling.known_servers import recall
 from monitor.polling.poller import Poller
-from monitor.service import direct_dispatch as direct
-from monitor.service.dispatcher import Dispatcher
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import LocalBus
 from monitor.service.receiver_moves import Addressing
 from monitor.service.retention import prune
-from monitor.service.retry_policy import RetryPolicy
 from monitor.service.scheduler import Scheduler
 from monitor.state.drawn_zones import DrawnZones
 from monitor.state.evaluator import Evaluator
@@ -72,7 +72,7 @@ class Service:
         self._published = self._judged = 0
         self._met = Met()
         self._progress = asyncio.Condition()
-        self._telling: asyncio.Task[None] | None = None
+        self._direct_dispatch: asyncio.Task[None] | None = None
 
     @property
     def status(self) -> Status:
@@ -91,7 +91,7 @@ class Service:
     def measures(self) -> Measures:
         return Measures(
             probe=self._asking.counts(),
-            notifications=self._deliverer.counts(),
+            notifications=self._dispatcher.counts(),
             propagation=dict(self._judging.propagation),
             failures=dict(self._judging.failures),
             deaths=self._asking.deaths,
@@ -109,7 +109,7 @@ class Service:
             opened.push_async_callback(self._web.stop)
             self._open = opened.pop_all()
         self._run("judge", self._judge())
-        self._run("deliver", self._deliverer.run())
+        self._run("deliver", self._dispatcher.run())
         self._run("recheck", self._recheck())
         self._schedule.start(cadences(self.config), later=frozenset({"resolve"}))
         host, port = self.address
@@ -125,8 +125,13 @@ class Service:
         self._found = await resolve(config, recall(remembered.ledgers, config), started)
         complain(self._found.problems)
         plan = plan_of(config, self._found)
-        self._deliverer = Dispatcher(
-            self._store, config.receivers, self._render, now, kinds=config.kinds, patience=RetryPolicy(parting=PARTING)
+        self._dispatcher = Dispatcher(
+            self._store,
+            config.receivers,
+            self._render,
+            now,
+            kinds=config.kinds,
+            policy=RetryPolicy(drain_timeout=PARTING),
         )
         self._record = WriteBuffer(self._store, now)
         self._judging = Evaluator(
@@ -139,10 +144,10 @@ class Service:
             record=self._record,
             now=now,
             changed=self._watchers.tell,
-            told=self._deliverer.poke,
+            told=self._dispatcher.wake,
         )  # fmt: skip
-        self._judging.failing = self._deliverer.failing
-        self._addressing = Addressing(self._store, self._judging, self._deliverer, remembered.destinations)
+        self._judging.failing = self._dispatcher.failing
+        self._addressing = Addressing(self._store, self._judging, self._dispatcher, remembered.destinations)
         await self._addressing.use(config)
         change = await self._judging.replan(plan, first=True)
         self._asking = Poller(config, self._judging.plan, change.still, self._publish, now)
@@ -169,7 +174,7 @@ class Service:
         await self._schedule.stop()
         await self._asking.stop()
         await self._bus.close()
-        parting = asyncio.create_task(self._deliverer.stop())
+        parting = asyncio.create_task(self._dispatcher.stop())
         await asyncio.wait({parting, *self._tasks}, timeout=PARTING + 1)
         left = {parting, *self._tasks}
         for task in left:
@@ -224,8 +229,8 @@ class Service:
         self.config = config
         self._asking.use(config, self._judging.plan, change)
 
-    def _render(self, telling: OutboxMessage) -> Notification:
-        return render(telling, self.config.service.url, now())
+    def _render(self, message: OutboxMessage) -> Notification:
+        return render(message, self.config.service.url, now())
 
     async def _tick(self, name: str) -> None:
         chore = {"remind": self._remind, "receivers": self._receivers, "prune": self._prune, "resolve": self._resolve}
@@ -291,12 +296,14 @@ class Service:
 
     async def _remind(self) -> None:
         await self._judging.remind()
-        if self._record.tellings and self._telling not in self._tasks:
-            self._telling = self._run("tell directly", direct.tell(self._record, self._deliverer.tell))
+        if self._record.messages and self._direct_dispatch not in self._tasks:
+            self._direct_dispatch = self._run(
+                "tell directly", dispatch_directly(self._record, self._dispatcher.send_directly)
+            )
 
     async def _receivers(self) -> None:
         try:
-            status = await self._deliverer.status()
+            status = await self._dispatcher.status()
         except StoreError as error:
             if self._record.failing is None:  # otherwise it has been said
                 log.warning("outbox cannot be read", error=str(error))

@@ -9,6 +9,7 @@ import structlog
 
 from alerting.incidents import OpenIncidents
 from alerting.model import Incident
+from alerting.receiver_identity import Sealed, Successors, follow
 from checks.zone_state.connectivity import blind
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from checks.zone_state.update import changes
@@ -31,7 +32,6 @@ from monitor.state.pipeline import (
     reminders,
 )
 from monitor.state.ports import Commit, PollMessage, Sweep
-from monitor.state.receiver_identity import Sealed, Successors, follow
 from monitor.state.rechecks import Rechecks, rechecks
 from monitor.state.status import PROPAGATION_BOUNDS, Status, ZoneStatus
 from monitor.state.write_buffer import WriteBuffer, merge
@@ -212,7 +212,7 @@ class Evaluator:
         kept = await self._record.commit(commit, whole=await self._whole())
         self.moved(draft.moves)
         await self._show_zones(commit, draft, at)
-        if kept and commit.tellings:
+        if kept and commit.messages:
             self._told()
 
     async def _whole(self) -> Commit | None:

@@ -234,7 +234,7 @@ def conclude(
         alerts=tuple(draft.alerts.values()),
         transitions=tuple(draft.transitions),
         incidents=kept.incidents,
-        tellings=kept.tellings,
+        messages=kept.messages,
         dropped_zones=draft.dropped,
     )
 
@@ -245,7 +245,7 @@ def reminders(memory: MonitorState, plan: MonitoringPlan, now: datetime) -> Comm
     memory.book = kept.book
     for alert in kept.alerts:
         memory.put(alert)
-    return Commit(alerts=kept.alerts, incidents=kept.incidents, tellings=kept.tellings)
+    return Commit(alerts=kept.alerts, incidents=kept.incidents, messages=kept.messages)
 
 
 def release(

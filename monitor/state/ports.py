@@ -1,12 +1,13 @@
 """The seams: what may be swapped for another implementation, and what each must keep to."""
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Transition
+from alerting.outbox import Outbox, OutboxError
 from checks.model import Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import Propagation, StateChange, ZoneState
@@ -73,14 +74,14 @@ class Commit:
     """An alert back in phase OK is forgotten by the store."""
     transitions: tuple[Transition, ...] = ()
     incidents: tuple[Incident, ...] = ()
-    tellings: tuple[OutboxMessage, ...] = ()
+    messages: tuple[OutboxMessage, ...] = ()
     dropped_zones: tuple[str, ...] = ()
     """Zones no longer monitored: their ledgers go, their history stays until retention takes it.
 
     One that also has a ledger here has come back since, and begins anew with it.
     """
     readdressed: Mapping[str, str] = field(default_factory=dict)
-    """Receiver → who is owed now what that one is owed in the outbox; at once for all, before ``tellings``."""
+    """Receiver → who is owed now what that one is owed in the outbox; at once for all, before ``messages``."""
     destinations: Mapping[str, str] | None = None
     """What is kept of where each receiver leads; None: as before."""
 
@@ -93,7 +94,7 @@ class Commit:
             or self.alerts
             or self.transitions
             or self.incidents
-            or self.tellings
+            or self.messages
             or self.dropped_zones
             or self.readdressed
             or self.destinations is not None
@@ -112,30 +113,6 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A row of the outbox taken as a lease: until ``lease`` it is nobody else's."""
-
-    telling: OutboxMessage
-    attempt: int
-    lease: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """How an attempt ended. ``again`` is when to try next; None with ``error``: given up; None without: done.
-
-    ``in_part``: done, but some of the receiver's addresses were refused for good, as ``error`` says.
-    """
-
-    id: str
-    at: datetime
-    error: str = ""
-    permanent: bool = False
-    again: datetime | None = None
-    in_part: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class RunRow:
     """A run as history keeps it; ``until`` is None while it lasts."""
 
@@ -149,19 +126,6 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxCount:
-    receiver: str
-    pending: int
-    delivered: int
-    given_up: int
-    oldest: datetime | None
-    last_delivered: datetime | None
-    last_error: str
-    last_error_at: datetime | None
-    permanent: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Recreated:
     """That the database's files were deleted or overwritten under the running service: when they were made anew the
     last time, what from, and how often that happened since the start.
@@ -172,7 +136,7 @@ class Recreated:
     count: int
 
 
-class StoreError(Exception):
+class StoreError(OutboxError):
     """The database cannot be used; the sentence says why and what to do."""
 
 
@@ -188,7 +152,7 @@ class StoreBlank(StoreError):
     """Nothing of the database is left to be read: it can be made anew from what is remembered only."""
 
 
-class Store(Protocol):
+class Store(Outbox, Protocol):
     """The record. All calls are coroutines; none blocks the loop. Times are aware UTC."""
 
     @property
@@ -211,25 +175,6 @@ class Store(Protocol):
         ...
 
     async def sweep(self, row: Sweep) -> None: ...
-
-    async def claim(self, now: datetime, *, lease: float, most: int, busy: Iterable[str] = ()) -> Sequence[Claimed]:
-        """Due rows whose elders of the same receiver and incident are all settled; receivers in ``busy`` skipped.
-
-        At most one row per receiver: what it is owed besides waits until that one is settled or its lease is over.
-        """
-        ...
-
-    async def settle(self, settled: Settled) -> None: ...
-
-    async def hasten(self, receivers: Collection[str], now: datetime) -> None:
-        """What waits for these is due now: something about them was mended."""
-        ...
-
-    async def outbox(self) -> Sequence[OutboxCount]: ...
-
-    async def next_due(self) -> datetime | None:
-        """When the earliest waiting row of the outbox is due; None when there is none."""
-        ...
 
     async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]: ...
 

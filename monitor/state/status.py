@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerting.model import Incident, Phase, Severity
+from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
 from monitor.probe.stats import Histogram, ProbeCounts
 from monitor.state.level import Level
@@ -170,23 +171,6 @@ class SweepStatus:
     missed: int
     """Sweeps that did not start because the one before was still running."""
     cadence: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiverStatus:
-    name: str
-    kind: str
-    pending: int = 0
-    delivered: int = 0
-    last_delivered: datetime | None = None
-    last_error: str = ""
-    last_error_at: datetime | None = None
-    permanent: bool = False
-
-    @property
-    def in_part(self) -> bool:
-        """What it took last did not reach all of its addresses."""
-        return bool(self.last_error) and self.last_error_at == self.last_delivered
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def merge(older: Commit, newer: Commit) -> Commit:
         alerts=tuple(({x.key: x for x in older.alerts} | {x.key: x for x in newer.alerts}).values()),
         transitions=(older.transitions + newer.transitions)[-MOST:],
         incidents=tuple(({x.id: x for x in older.incidents} | {x.id: x for x in newer.incidents}).values()),
-        tellings=older.tellings + newer.tellings,
+        messages=older.messages + newer.messages,
         dropped_zones=tuple(dict.fromkeys(older.dropped_zones + newer.dropped_zones)),
         readdressed=older.readdressed,
         destinations=newer.destinations if newer.destinations is not None else older.destinations,
@@ -50,8 +50,8 @@ def merge(older: Commit, newer: Commit) -> Commit:
 def _readdressed(commit: Commit, to: Mapping[str, str]) -> Commit:
     """The commit after it, too, was readdressed: what is in the outbox goes to the last in the row."""
     known = {name: to.get(now, now) for name, now in commit.readdressed.items()}
-    tellings = tuple(replace(one, receiver=to.get(one.receiver, one.receiver)) for one in commit.tellings)
-    return replace(commit, tellings=tellings, readdressed={**to, **known})
+    messages = tuple(replace(one, receiver=to.get(one.receiver, one.receiver)) for one in commit.messages)
+    return replace(commit, messages=messages, readdressed={**to, **known})
 
 
 def anew(whole: Commit, waiting: Commit) -> Commit:
@@ -154,18 +154,18 @@ class WriteBuffer:
             log.error("store failing", error=self.error, kept="in memory until the disk takes it")
 
     @property
-    def tellings(self) -> tuple[OutboxMessage, ...]:
+    def messages(self) -> tuple[OutboxMessage, ...]:
         """What would be in the outbox, had the disk taken it; empty while the disk works."""
-        return self._waiting.tellings if self.failing is not None else ()
+        return self._waiting.messages if self.failing is not None else ()
 
-    async def take(self, telling: OutboxMessage) -> bool:
+    async def take(self, message: OutboxMessage) -> bool:
         """Whether it still waits for the disk; then it is the caller's, to be told or to be given back."""
         async with self._turn:
-            rest = tuple(one for one in self._waiting.tellings if one.id != telling.id)
-            mine = len(rest) < len(self._waiting.tellings)
-            self._waiting = replace(self._waiting, tellings=rest)
+            rest = tuple(one for one in self._waiting.messages if one.id != message.id)
+            mine = len(rest) < len(self._waiting.messages)
+            self._waiting = replace(self._waiting, messages=rest)
             return mine
 
-    def give_back(self, telling: OutboxMessage) -> None:
+    def requeue(self, message: OutboxMessage) -> None:
         """It did not reach its receiver: it is in the outbox as soon as there is one."""
-        self._waiting = merge(Commit(tellings=(telling,)), self._waiting)
+        self._waiting = merge(Commit(messages=(message,)), self._waiting)

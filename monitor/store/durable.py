@@ -17,16 +17,14 @@ from typing import TypeVar
 import structlog
 
 from alerting.model import Incident, OutboxMessage
+from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.state.ports import (
-    Claimed,
     Commit,
-    OutboxCount,
     Recreated,
     Remembered,
     RunRow,
-    Settled,
     StoreBlank,
     StoreError,
     StoreUnavailable,
@@ -104,8 +102,8 @@ class DurableStore:
 
     async def commit(self, commit: Commit) -> None:
         await self._attempt(lambda store: store.commit(commit))
-        self._owed = {id_: _readdressed(telling, commit) for id_, telling in self._owed.items()}
-        self._owed |= {telling.id: telling for telling in commit.tellings}
+        self._owed = {id_: _readdressed(message, commit) for id_, message in self._owed.items()}
+        self._owed |= {message.id: message for message in commit.messages}
         if commit.destinations is not None:
             self._destinations = commit.destinations
         with contextlib.suppress(StoreError):  # deleted meanwhile, and not to be mended: whoever looks next says so
@@ -121,10 +119,10 @@ class DurableStore:
     async def rewrite(self, whole: Commit) -> None:
         """After StoreBlank: a new database that holds this, and what waits in the outbox."""
         async with self._turn:
-            owed = {id_: _readdressed(telling, whole) for id_, telling in self._owed.items()}
-            owed |= {telling.id: telling for telling in whole.tellings}
+            owed = {id_: _readdressed(message, whole) for id_, message in self._owed.items()}
+            owed |= {message.id: message for message in whole.messages}
             known = self._destinations if whole.destinations is None else whole.destinations
-            await asyncio.to_thread(self._make, replace(whole, tellings=tuple(owed.values()), destinations=known))
+            await asyncio.to_thread(self._make, replace(whole, messages=tuple(owed.values()), destinations=known))
             self._owed = owed
             await self._open_anew("from memory; its history is lost")
 
@@ -213,16 +211,19 @@ class DurableStore:
 
     # --- what is owed ---
 
-    async def claim(self, now: datetime, *, lease: float, most: int, busy: Iterable[str] = ()) -> Sequence[Claimed]:
-        return await self._open_one().claim(now, lease=lease, most=most, busy=busy)
+    async def enqueue(self, messages: Sequence[OutboxMessage]) -> None:
+        await self.commit(Commit(messages=tuple(messages)))
 
-    async def settle(self, settled: Settled) -> None:
-        await self._open_one().settle(settled)
-        if settled.again is None:
-            self._owed.pop(settled.id, None)
+    async def lease(self, now: datetime, *, duration: float, limit: int, busy: Iterable[str] = ()) -> Sequence[Lease]:
+        return await self._open_one().lease(now, duration=duration, limit=limit, busy=busy)
 
-    async def hasten(self, receivers: Collection[str], now: datetime) -> None:
-        await self._open_one().hasten(receivers, now)
+    async def settle(self, result: DeliveryResult) -> None:
+        await self._open_one().settle(result)
+        if result.again is None:
+            self._owed.pop(result.id, None)
+
+    async def expedite(self, receivers: Collection[str], now: datetime) -> None:
+        await self._open_one().expedite(receivers, now)
 
     async def next_due(self) -> datetime | None:
         return await self._open_one().next_due()
@@ -237,15 +238,15 @@ class DurableStore:
     async def restore(self) -> Remembered:
         if self._store is None:
             return Remembered() if self._unread else await self._from_archive(history.remembered, Remembered())
-        self._owed = {telling.id: telling for telling in await self._store.waiting()}
+        self._owed = {message.id: message for message in await self._store.waiting()}
         remembered = await self._store.restore()
         self._destinations = remembered.destinations
         return remembered
 
-    async def outbox(self) -> Sequence[OutboxCount]:
+    async def receivers(self) -> Sequence[ReceiverStatus]:
         if self._store is None:
-            return await self._from_archive(outbox.counts, ())
-        return await self._store.outbox()
+            return await self._from_archive(outbox.receivers, ())
+        return await self._store.receivers()
 
     async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]:
         if self._store is None:
@@ -300,6 +301,6 @@ class DurableStore:
         self._reading.shutdown()
 
 
-def _readdressed(telling: OutboxMessage, commit: Commit) -> OutboxMessage:
+def _readdressed(message: OutboxMessage, commit: Commit) -> OutboxMessage:
     """As the commit leaves it in the outbox, where receivers may have been given other names."""
-    return replace(telling, receiver=commit.readdressed.get(telling.receiver, telling.receiver))
+    return replace(message, receiver=commit.readdressed.get(message.receiver, message.receiver))

@@ -6,16 +6,17 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Phase
+from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from monitor.clock import Now
-from monitor.state.ports import Claimed, Commit, OutboxCount, Recreated, Remembered, RunRow, Settled, StoreError, Sweep
+from monitor.state.ports import Commit, Recreated, Remembered, RunRow, StoreError, Sweep
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    telling: OutboxMessage
+    message: OutboxMessage
     due: datetime
     lease: datetime | None = None
     attempts: int = 0
@@ -38,7 +39,7 @@ class MemoryStore:
         self._transitions: list[datetime] = []
         self._incidents: dict[str, Incident] = {}
         self._outbox: dict[str, _Row] = {}
-        self._counts: dict[str, OutboxCount] = {}
+        self._counts: dict[str, ReceiverStatus] = {}
         self._destinations: dict[str, str] = {}
         self._closed = False
         self.recreated: Recreated | None = None
@@ -79,33 +80,36 @@ class MemoryStore:
         self._transitions += [each.at for each in commit.transitions]
         self._incidents |= {each.id: each for each in commit.incidents}
         for id_, row in self._outbox.items():
-            if row.settled is None and row.telling.receiver in commit.readdressed:
-                to = commit.readdressed[row.telling.receiver]
-                self._outbox[id_] = replace(row, telling=replace(row.telling, receiver=to))
+            if row.settled is None and row.message.receiver in commit.readdressed:
+                to = commit.readdressed[row.message.receiver]
+                self._outbox[id_] = replace(row, message=replace(row.message, receiver=to))
         counted = {to: self._counts.pop(name) for name, to in commit.readdressed.items() if name in self._counts}
-        self._counts = {name: replace(count, receiver=name) for name, count in counted.items()} | self._counts
+        self._counts = {name: replace(count, name=name) for name, count in counted.items()} | self._counts
         if commit.destinations is not None:
             self._destinations = dict(commit.destinations)
-        for telling in commit.tellings:
-            self._outbox.setdefault(telling.id, _Row(telling, telling.at))
+        for message in commit.messages:
+            self._outbox.setdefault(message.id, _Row(message, message.at))
 
     async def sweep(self, row: Sweep) -> None:
         self._check_open()
         self._sweeps.append(row)
 
-    async def claim(self, now: datetime, *, lease: float, most: int, busy: Iterable[str] = ()) -> Sequence[Claimed]:
-        self._check_open()
-        taken = set(busy) | {row.telling.receiver for row in self._outbox.values() if row.leased(now)}
-        claimed: list[Claimed] = []
-        for row in self._claimable():
-            if len(claimed) < most and row.due <= now and row.telling.receiver not in taken:
-                until = now + timedelta(seconds=lease)
-                taken.add(row.telling.receiver)
-                self._outbox[row.telling.id] = replace(row, lease=until, attempts=row.attempts + 1)
-                claimed.append(Claimed(row.telling, row.attempts + 1, until))
-        return claimed
+    async def enqueue(self, messages: Sequence[OutboxMessage]) -> None:
+        await self.commit(Commit(messages=tuple(messages)))
 
-    async def settle(self, settled: Settled) -> None:
+    async def lease(self, now: datetime, *, duration: float, limit: int, busy: Iterable[str] = ()) -> Sequence[Lease]:
+        self._check_open()
+        taken = set(busy) | {row.message.receiver for row in self._outbox.values() if row.leased(now)}
+        leases: list[Lease] = []
+        for row in self._without_elder():
+            if len(leases) < limit and row.due <= now and row.message.receiver not in taken:
+                until = now + timedelta(seconds=duration)
+                taken.add(row.message.receiver)
+                self._outbox[row.message.id] = replace(row, lease=until, attempts=row.attempts + 1)
+                leases.append(Lease(row.message, row.attempts + 1, until))
+        return leases
+
+    async def settle(self, settled: DeliveryResult) -> None:
         self._check_open()
         row = self._outbox.get(settled.id)
         if row is None or row.settled is not None:
@@ -114,23 +118,23 @@ class MemoryStore:
         self._outbox[settled.id] = replace(
             row, lease=None, due=settled.again or row.due, settled=settled.at if done else None
         )
-        self._count(row.telling.receiver, settled)
+        self._count(row.message.receiver, settled)
 
-    async def hasten(self, receivers: Collection[str], now: datetime) -> None:
+    async def expedite(self, receivers: Collection[str], now: datetime) -> None:
         self._check_open()
         for id_, row in self._outbox.items():
-            if row.settled is None and row.telling.receiver in receivers:
+            if row.settled is None and row.message.receiver in receivers:
                 self._outbox[id_] = replace(row, due=min(row.due, now))
 
-    async def outbox(self) -> Sequence[OutboxCount]:
+    async def receivers(self) -> Sequence[ReceiverStatus]:
         self._check_open()
         waiting: dict[str, list[datetime]] = {}
         for row in self._outbox.values():
             if row.settled is None:
-                waiting.setdefault(row.telling.receiver, []).append(row.telling.at)
+                waiting.setdefault(row.message.receiver, []).append(row.message.at)
         return [
             replace(
-                self._counts.get(name, _nothing(name)),
+                self._counts.get(name, ReceiverStatus(name)),
                 pending=len(waiting.get(name, ())),
                 oldest=min(waiting.get(name, ()), default=None),
             )
@@ -139,7 +143,7 @@ class MemoryStore:
 
     async def next_due(self) -> datetime | None:
         self._check_open()
-        return min((max(row.due, row.lease or row.due) for row in self._claimable()), default=None)
+        return min((max(row.due, row.lease or row.due) for row in self._without_elder()), default=None)
 
     async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]:
         self._check_open()
@@ -204,19 +208,19 @@ class MemoryStore:
             if row.zone == zone and row.until is None and (row.server, row.address) not in staying:
                 self._runs[number] = replace(row, until=max(row.since, at))
 
-    def _claimable(self) -> list[_Row]:
+    def _without_elder(self) -> list[_Row]:
         """Waiting rows without a waiting elder, eldest first."""
         told: set[tuple[str, str]] = set()
         rows = []
         for row in self._outbox.values():
-            who = (row.telling.receiver, row.telling.incident.id)
+            who = (row.message.receiver, row.message.incident.id)
             if row.settled is None and who not in told:
                 told.add(who)
                 rows.append(row)
         return rows
 
-    def _count(self, receiver: str, settled: Settled) -> None:
-        count = self._counts.get(receiver, _nothing(receiver))
+    def _count(self, receiver: str, settled: DeliveryResult) -> None:
+        count = self._counts.get(receiver, ReceiverStatus(receiver))
         if settled.in_part:
             count = replace(
                 count,
@@ -237,10 +241,6 @@ class MemoryStore:
         elif settled.again is None:
             count = replace(count, delivered=count.delivered + 1, last_delivered=settled.at, permanent=False)
         self._counts[receiver] = count
-
-
-def _nothing(receiver: str) -> OutboxCount:
-    return OutboxCount(receiver, 0, 0, 0, None, None, "", None, permanent=False)
 
 
 def _keep(rows: list[T], stays: Callable[[T], bool], most: int) -> tuple[list[T], int]:

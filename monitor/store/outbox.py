@@ -1,11 +1,11 @@
-"""The outbox: who has yet to be told, who is telling them, and how it ended."""
+"""The outbox: who has yet to be told, who is sending to them, and how it ended."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from alerting.model import Incident, IncidentEvent, OutboxMessage
-from monitor.state.ports import Claimed, OutboxCount, Settled
+from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from monitor.store.codec import UNREADABLE, decode, encode, moment, moment_or_none, stamp
 
 DESTINATIONS = "destinations"
@@ -20,7 +20,7 @@ _NO_ELDER = """
     )
 """
 
-_CLAIMABLE = f"""
+_SENDABLE = f"""
     select id, news, at, body, attempts from outbox
     where state = 'waiting' and receiver = ? and due <= ? and (lease is null or lease <= ?) and {_NO_ELDER}
     order by seq limit 1
@@ -31,8 +31,8 @@ _NEXT_DUE = f"""
 """  # noqa: S608  both parts are constants
 
 
-def add(conn: sqlite3.Connection, tellings: Iterable[OutboxMessage]) -> None:
-    """A telling that is already there is not added again: the same commit may be tried twice."""
+def add(conn: sqlite3.Connection, messages: Iterable[OutboxMessage]) -> None:
+    """A message that is already there is not added again: the same commit may be tried twice."""
     conn.executemany(
         "insert into outbox (id, receiver, incident, news, at, body, due) values (?, ?, ?, ?, ?, ?, ?) "
         "on conflict (id) do nothing",
@@ -46,7 +46,7 @@ def add(conn: sqlite3.Connection, tellings: Iterable[OutboxMessage]) -> None:
                 encode(each.incident),
                 stamp(each.at),
             )
-            for each in tellings
+            for each in messages
         ),
     )
 
@@ -71,38 +71,38 @@ def readdress(conn: sqlite3.Connection, to: Mapping[str, str]) -> None:
     conn.executemany(f"insert or ignore into receivers (receiver, {columns}) values (?, ?, ?, ?, ?, ?, ?)", counted)  # noqa: S608
 
 
-def claim(conn: sqlite3.Connection, now: datetime, lease: float, most: int, busy: Iterable[str]) -> Sequence[Claimed]:
+def lease(conn: sqlite3.Connection, now: datetime, duration: float, limit: int, busy: Iterable[str]) -> Sequence[Lease]:
     """At most one row per receiver: the next one waits until that is settled or its lease has run out."""
     skipped = set(busy)
     waiting = conn.execute(
         "select receiver from outbox where state = 'waiting' group by receiver order by min(seq)"
     ).fetchall()
-    until = now + timedelta(seconds=lease)
-    claimed: list[Claimed] = []
+    until = now + timedelta(seconds=duration)
+    leases: list[Lease] = []
     for (receiver,) in waiting:
-        if len(claimed) >= most:
+        if len(leases) >= limit:
             break
         if receiver in skipped or _leased(conn, receiver, now):
             continue
         row = _next(conn, receiver, now)
         if row is not None:
-            telling, attempts = row
-            conn.execute("update outbox set lease = ?, attempts = ? where id = ?", (stamp(until), attempts, telling.id))
-            claimed.append(Claimed(telling, attempts, until))
-    return claimed
+            message, attempts = row
+            conn.execute("update outbox set lease = ?, attempts = ? where id = ?", (stamp(until), attempts, message.id))
+            leases.append(Lease(message, attempts, until))
+    return leases
 
 
 def _next(conn: sqlite3.Connection, receiver: str, now: datetime) -> tuple[OutboxMessage, int] | None:
     """The eldest row that may be sent, and the how-manieth attempt that is. One that cannot be read blocks nobody."""
     while True:
-        row = conn.execute(_CLAIMABLE, (receiver, stamp(now), stamp(now))).fetchone()
+        row = conn.execute(_SENDABLE, (receiver, stamp(now), stamp(now))).fetchone()
         if row is None:
             return None
         id_, news, at, body, attempts = row
         try:
             return OutboxMessage(id_, receiver, IncidentEvent(news), decode(Incident, body), moment(at)), attempts + 1
         except UNREADABLE:
-            settle(conn, Settled(id_, now, "given up: the row cannot be read back", permanent=True))
+            settle(conn, DeliveryResult(id_, now, "given up: the row cannot be read back", permanent=True))
 
 
 def waiting(conn: sqlite3.Connection) -> Sequence[OutboxMessage]:
@@ -117,33 +117,33 @@ def waiting(conn: sqlite3.Connection) -> Sequence[OutboxMessage]:
     return found
 
 
-def settle(conn: sqlite3.Connection, settled: Settled) -> None:
+def settle(conn: sqlite3.Connection, result: DeliveryResult) -> None:
     """Marks the row, and keeps count per receiver beyond the row's own life. A row settled before stays as it is."""
-    row = conn.execute("select receiver from outbox where id = ? and state = 'waiting'", (settled.id,)).fetchone()
+    row = conn.execute("select receiver from outbox where id = ? and state = 'waiting'", (result.id,)).fetchone()
     if row is None:
         return
-    at = stamp(settled.at)
-    if settled.again is not None:
+    at = stamp(result.at)
+    if result.again is not None:
         conn.execute(
             "update outbox set due = ?, lease = null, error = ? where id = ?",
-            (stamp(settled.again), settled.error, settled.id),
+            (stamp(result.again), result.error, result.id),
         )
     else:
         conn.execute(
             "update outbox set state = ?, lease = null, error = ?, settled = ? where id = ?",
-            ("given-up" if settled.error and not settled.in_part else "delivered", settled.error, at, settled.id),
+            ("given-up" if result.error and not result.in_part else "delivered", result.error, at, result.id),
         )
-    _count(conn, row[0], settled, at)
+    _count(conn, row[0], result, at)
 
 
-def hasten(conn: sqlite3.Connection, receivers: Iterable[str], now: datetime) -> None:
+def expedite(conn: sqlite3.Connection, receivers: Iterable[str], now: datetime) -> None:
     conn.executemany(
         "update outbox set due = ?1 where state = 'waiting' and receiver = ?2 and due > ?1",
         ((stamp(now), name) for name in receivers),
     )
 
 
-def counts(conn: sqlite3.Connection) -> Sequence[OutboxCount]:
+def receivers(conn: sqlite3.Connection) -> Sequence[ReceiverStatus]:
     """One per receiver that ever had or has a row, by name."""
     rows = conn.execute(
         "select receiver, sum(pending), max(delivered), max(given_up), max(oldest), max(last_delivered), "
@@ -156,9 +156,9 @@ def counts(conn: sqlite3.Connection) -> Sequence[OutboxCount]:
         ") group by receiver order by receiver"
     )
     return [
-        OutboxCount(
-            receiver, pending, delivered, given_up,
-            moment_or_none(oldest), moment_or_none(last), error, moment_or_none(error_at), bool(permanent),
+        ReceiverStatus(
+            receiver, "", pending, delivered, moment_or_none(last), error, moment_or_none(error_at), bool(permanent),
+            given_up, moment_or_none(oldest),
         )
         for receiver, pending, delivered, given_up, oldest, last, error, error_at, permanent in rows
     ]  # fmt: skip
@@ -176,21 +176,21 @@ def _leased(conn: sqlite3.Connection, receiver: str, now: datetime) -> bool:
     return row is not None
 
 
-def _count(conn: sqlite3.Connection, receiver: str, settled: Settled, at: str) -> None:
+def _count(conn: sqlite3.Connection, receiver: str, result: DeliveryResult, at: str) -> None:
     conn.execute("insert into receivers (receiver) values (?) on conflict (receiver) do nothing", (receiver,))
-    if settled.in_part:
+    if result.in_part:
         conn.execute(
             "update receivers set delivered = delivered + 1, last_delivered = ?, last_error = ?, last_error_at = ?, "
             "permanent = 0 where receiver = ?",
-            (at, settled.error, at, receiver),
+            (at, result.error, at, receiver),
         )
-    elif settled.error:
+    elif result.error:
         conn.execute(
             "update receivers set last_error = ?, last_error_at = ?, permanent = ?, given_up = given_up + ? "
             "where receiver = ?",
-            (settled.error, at, settled.permanent, settled.again is None, receiver),
+            (result.error, at, result.permanent, result.again is None, receiver),
         )
-    elif settled.again is None:
+    elif result.again is None:
         conn.execute(
             "update receivers set delivered = delivered + 1, last_delivered = ?, permanent = 0 where receiver = ?",
             (at, receiver),

@@ -14,9 +14,10 @@ from typing import TypeVar
 import structlog
 
 from alerting.model import Incident, OutboxMessage
+from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
-from monitor.state.ports import Claimed, Commit, OutboxCount, Remembered, RunRow, Settled, StoreBlank, StoreError, Sweep
+from monitor.state.ports import Commit, Remembered, RunRow, StoreBlank, StoreError, Sweep
 from monitor.store import history, outbox, rescue, session
 from monitor.store import intern_table as words
 from monitor.store import open as opening
@@ -103,23 +104,26 @@ class SqliteStore:
     async def sweep(self, row: Sweep) -> None:
         await self._write(lambda conn: writing.write_sweep(conn, row))
 
-    async def claim(self, now: datetime, *, lease: float, most: int, busy: Iterable[str] = ()) -> Sequence[Claimed]:
-        skipped = frozenset(busy)
-        return await self._write(lambda conn: outbox.claim(conn, now, lease, most, skipped), even_lost=True)
+    async def enqueue(self, messages: Sequence[OutboxMessage]) -> None:
+        await self.commit(Commit(messages=tuple(messages)))
 
-    async def settle(self, settled: Settled) -> None:
-        await self._write(lambda conn: outbox.settle(conn, settled), even_lost=True)
+    async def lease(self, now: datetime, *, duration: float, limit: int, busy: Iterable[str] = ()) -> Sequence[Lease]:
+        skipped = frozenset(busy)
+        return await self._write(lambda conn: outbox.lease(conn, now, duration, limit, skipped), even_lost=True)
+
+    async def settle(self, result: DeliveryResult) -> None:
+        await self._write(lambda conn: outbox.settle(conn, result), even_lost=True)
 
     async def waiting(self) -> Sequence[OutboxMessage]:
         """All that the outbox owes, eldest first."""
         return await self._read(outbox.waiting)
 
-    async def hasten(self, receivers: Collection[str], now: datetime) -> None:
+    async def expedite(self, receivers: Collection[str], now: datetime) -> None:
         if receivers:
-            await self._write(lambda conn: outbox.hasten(conn, receivers, now))
+            await self._write(lambda conn: outbox.expedite(conn, receivers, now))
 
-    async def outbox(self) -> Sequence[OutboxCount]:
-        return await self._read(outbox.counts)
+    async def receivers(self) -> Sequence[ReceiverStatus]:
+        return await self._read(outbox.receivers)
 
     async def next_due(self) -> datetime | None:
         return await self._read(outbox.next_due)

@@ -34,7 +34,7 @@ def write(conn: sqlite3.Connection, commit: Commit, now: datetime, packer: ZoneS
     _transitions(conn, commit.transitions)
     _incidents(conn, commit.incidents)
     readdress(conn, commit.readdressed)
-    add(conn, commit.tellings)
+    add(conn, commit.messages)
     if commit.destinations is not None:
         conn.execute(
             "replace into meta (key, value) values (?, ?)", (DESTINATIONS, json.dumps(dict(commit.destinations)))

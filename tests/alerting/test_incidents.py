@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.incident_news import Rules, telling_id
+from alerting.incident_news import Rules, message_id
 from alerting.incidents import IncidentUpdate, OpenIncidents, incident_id, review, update
 from alerting.model import (
     Alert,
@@ -101,7 +101,7 @@ class Desk:
 
 
 def said(kept: IncidentUpdate) -> list[str]:
-    return [f"{t.receiver}: {t.news.removeprefix('incident.')} {t.incident.cause}" for t in kept.tellings]
+    return [f"{t.receiver}: {t.news.removeprefix('incident.')} {t.incident.cause}" for t in kept.messages]
 
 
 LATE = alert(A, "serial-late", "ns2")
@@ -443,7 +443,7 @@ def test_what_is_told_again_says_how_late_it_is_by_now() -> None:
     desk.fire(replace(LATE, text="11 min behind"))
     desk.put(replace(desk.standing[LATE.key], text="4 h behind"))
     kept = review(desk.book, desk.standing, desk.rules, minute(500))
-    assert [line.text for telling in kept.tellings for line in telling.incident.lines] == ["4 h behind"]
+    assert [line.text for message in kept.messages for line in message.incident.lines] == ["4 h behind"]
     assert review(desk.book, {}, desk.rules, minute(2)) == IncidentUpdate(desk.book)
 
 
@@ -486,14 +486,14 @@ def test_names_are_short_sortable_and_unique() -> None:
 
 def test_every_telling_has_a_name_of_its_own_without_dots() -> None:
     desk = Desk(receivers=("a", "b.c"))
-    tellings: list[OutboxMessage] = list(desk.change(LATE).tellings)
-    tellings += desk.change(OVERDUE).tellings
-    tellings += review(desk.book, desk.standing, desk.rules, minute(1000)).tellings
-    ids = [telling.id for telling in tellings]
+    messages: list[OutboxMessage] = list(desk.change(LATE).messages)
+    messages += desk.change(OVERDUE).messages
+    messages += review(desk.book, desk.standing, desk.rules, minute(1000)).messages
+    ids = [message.id for message in messages]
     assert len(ids) == len(set(ids)) == 6
     assert not any("." in each for each in ids)
-    assert ids[0] == telling_id(tellings[0].incident, "a")
-    assert [telling.news for telling in tellings[::2]] == [
+    assert ids[0] == message_id(messages[0].incident, "a")
+    assert [message.news for message in messages[::2]] == [
         IncidentEvent.OPENED,
         IncidentEvent.WORSENED,
         IncidentEvent.REMINDED,
@@ -506,7 +506,7 @@ def test_a_batch_that_changes_nothing_tells_nothing(phase: Phase) -> None:
     desk.fire(LATE)
     before = desk.only
     kept = desk.change(replace(LATE, phase=phase))
-    assert kept.tellings == ()
+    assert kept.messages == ()
     assert desk.only.recovering == (phase is Phase.RECOVERING)
     assert replace(desk.only, recovering=0, due_at=before.due_at) == before
     assert desk.change() == IncidentUpdate(desk.book)
@@ -523,7 +523,7 @@ def test_the_first_word_of_a_dead_server_counts_all_its_zones() -> None:
     rest.append(Alert(elsewhere, Phase.PENDING, START, Severity.WARNING, "ns1 is behind"))
     rules = Rules(topology, receivers=["oncall"])
     kept = update(OpenIncidents(), {a.key: a for a in (first, *rest)}, [first], [], rules, START)
-    assert [t.news for t in kept.tellings] == [IncidentEvent.OPENED]
-    told = kept.tellings[0].incident
+    assert [t.news for t in kept.messages] == [IncidentEvent.OPENED]
+    told = kept.messages[0].incident
     assert told.zones == tuple(sorted(zones))
     assert told.findings == sum(line.count for line in told.lines) == len(zones)

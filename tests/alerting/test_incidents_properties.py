@@ -106,7 +106,7 @@ class Life:
         for alert in kept.alerts:
             self.put(alert)
         self.book = kept.book
-        self.told += kept.tellings
+        self.told += kept.messages
         self.ended |= {incident.id for incident in kept.incidents if incident.phase == "resolved"}
 
     def put(self, alert: Alert) -> None:
@@ -130,11 +130,11 @@ def holds(life: Life) -> None:
             assert alert.incident is None
     assert not life.ended & life.book.incidents.keys()
     assert len({incident.cause for incident in life.book.incidents.values()}) == len(life.book.incidents)
-    ids = [telling.id for telling in life.told]
+    ids = [message.id for message in life.told]
     assert len(ids) == len(set(ids))
     heard: dict[tuple[str, str], list[IncidentEvent]] = defaultdict(list)
-    for telling in life.told:
-        heard[telling.incident.id, telling.receiver].append(telling.news)
+    for message in life.told:
+        heard[message.incident.id, message.receiver].append(message.news)
     for (incident, receiver), news in heard.items():
         assert all(
             (before is IncidentEvent.RESOLVED) == (each is IncidentEvent.OPENED)

@@ -73,7 +73,7 @@ OVER = replace(
 )
 
 
-def telling(incident: Incident = INCIDENT, news: IncidentEvent = IncidentEvent.OPENED, at: float = 2) -> OutboxMessage:
+def message(incident: Incident = INCIDENT, news: IncidentEvent = IncidentEvent.OPENED, at: float = 2) -> OutboxMessage:
     return OutboxMessage(f"{incident.id}-{incident.news}-0011aabb", "oncall", news, incident, minute(at))
 
 
@@ -166,14 +166,14 @@ soawatch, incident 20261120T100000-3f9a2c (zone example.org.)
 
 
 def test_what_is_read_when_it_opens() -> None:
-    note = render(telling(), "https://dns.example.com/")
+    note = render(message(), "https://dns.example.com/")
     assert note.subject == ("[FIRING warning] example.org.: ns2 (192.0.2.2) is 22 min behind")
     assert note.text == OPENED_TEXT
-    assert (note.id, note.thread, note.at, note.sent_at) == (telling().id, INCIDENT.id, minute(2), minute(2))
+    assert (note.id, note.thread, note.at, note.sent_at) == (message().id, INCIDENT.id, minute(2), minute(2))
 
 
 def test_what_is_read_when_it_is_over() -> None:
-    note = render(telling(OVER, IncidentEvent.RESOLVED, 33))
+    note = render(message(OVER, IncidentEvent.RESOLVED, 33))
     assert note.subject == "[RESOLVED] example.org.: ns2 (192.0.2.2) is 22 min behind"
     assert note.text == RESOLVED_TEXT
 
@@ -188,11 +188,11 @@ def test_what_is_read_when_it_is_over() -> None:
     ],
 )
 def test_the_subject_says_first_what_kind_of_news_it_is(news: IncidentEvent, tag: str) -> None:
-    assert render(telling(DOWN, news)).subject.startswith(tag)
+    assert render(message(DOWN, news)).subject.startswith(tag)
 
 
 def test_a_server_that_fails_for_thousands_of_zones_is_one_line_with_a_count() -> None:
-    note = render(telling(DOWN), "https://dns.example.com")
+    note = render(message(DOWN), "https://dns.example.com")
     assert note.subject.startswith("[FIRING critical] ns2, 10\u00a0000 zones: ns2 (192.0.2.2) cannot be reached")
     assert "* server-unreachable (critical) 10\u00a0000 zones at ns2 (192.0.2.2)\n" in note.text
     assert "z00003.example., z00004.example. and 9\u00a0995 more\n  for example: ns2" in note.text
@@ -202,20 +202,20 @@ def test_a_server_that_fails_for_thousands_of_zones_is_one_line_with_a_count() -
 
 
 def test_a_reminder_says_for_how_long() -> None:
-    note = render(telling(INCIDENT, IncidentEvent.REMINDED, 242))
+    note = render(message(INCIDENT, IncidentEvent.REMINDED, 242))
     assert "It is still so, 4 h 2 min after it began (2026-11-20 10:00:00 UTC).\n" in note.text
     assert "It is still so, 4 h 2 min after" in note.html
 
 
 def test_a_specimen_says_that_nothing_is_wrong() -> None:
-    note = render(telling(news=IncidentEvent.TEST))
+    note = render(message(news=IncidentEvent.TEST))
     assert "This is a specimen. Nothing is wrong" in note.text
     assert "This is a specimen. Nothing is wrong" in note.html
 
 
 def test_what_is_late_says_so() -> None:
-    assert "message is late" not in render(telling(), None, minute(11)).text
-    late = render(telling(), None, minute(12))
+    assert "message is late" not in render(message(), None, minute(11)).text
+    late = render(message(), None, minute(12))
     assert "This message is late: what it says became true at 2026-11-20 10:02:00 UTC.\n" in late.text
     assert "This message is late" in late.html
     assert (late.at, late.sent_at) == (minute(2), minute(12))
@@ -224,7 +224,7 @@ def test_what_is_late_says_so() -> None:
 def test_what_stands_comes_before_what_ended_and_the_grave_before_the_light() -> None:
     ended = replace(BEHIND, code="zone-expired", severity=Severity.CRITICAL, text="was expired", ended=minute(1))
     grave = replace(BEHIND, code="serial-overdue", severity=Severity.CRITICAL, text="is overdue", since=minute(1))
-    note = render(telling(replace(INCIDENT, lines=(ended, BEHIND, grave), findings=3)))
+    note = render(message(replace(INCIDENT, lines=(ended, BEHIND, grave), findings=3)))
     assert note.subject == "[FIRING warning] example.org.: is overdue"
     order = ["* serial-overdue", "* serial-late", "NO LONGER", "* zone-expired"]
     assert sorted(order, key=note.text.index) == order
@@ -232,15 +232,15 @@ def test_what_stands_comes_before_what_ended_and_the_grave_before_the_light() ->
 
 def test_what_ended_is_listed_and_no_longer_explained() -> None:
     ended = replace(BEHIND, code="zone-expired", severity=Severity.CRITICAL, text="was expired", ended=minute(1))
-    text = render(telling(replace(INCIDENT, lines=(ended, BEHIND), findings=2))).text
+    text = render(message(replace(INCIDENT, lines=(ended, BEHIND), findings=2))).text
     assert text.count("zone-expired") == 1
     assert text.count("serial-late") == 3
-    assert "SEE FOR YOURSELF" not in render(telling(replace(INCIDENT, lines=(ended,)))).text
+    assert "SEE FOR YOURSELF" not in render(message(replace(INCIDENT, lines=(ended,)))).text
 
 
 def test_a_zone_in_other_letters_is_shown_in_both_forms() -> None:
     incident = replace(INCIDENT, cause=Cause("zone", IDN), zones=(IDN,), lines=(replace(BEHIND, zone=IDN),))
-    note = render(telling(incident), "https://dns.example.com")
+    note = render(message(incident), "https://dns.example.com")
     assert note.subject.startswith(f"[FIRING warning] {IDN} (bücher.example.): ns2")
     assert f"* serial-late (warning) {IDN} (bücher.example.) at ns2" in note.text
     assert f"dig @192.0.2.2 {IDN} SOA" in note.text
@@ -258,7 +258,7 @@ def test_a_key_and_a_record_are_in_the_line_that_shows_it() -> None:
     )
     record = replace(BEHIND, code="record-differs", subject="www.example.org. AAAA", address="2001:db8::2")
     open_ = replace(BEHIND, code="transfer-open", subject="no key, must be refused", address="192.0.2.2:5353")
-    text = render(telling(replace(INCIDENT, lines=(transfer, record, open_)))).text
+    text = render(message(replace(INCIDENT, lines=(transfer, record, open_)))).text
     assert "    dig @2001:db8::2 -p 5353 example.org. AXFR -k xfr.key | head\n" in text
     assert "    dig @2001:db8::2 www.example.org. AAAA +norecurse +nsid\n" in text
     assert "    dig @192.0.2.2 -p 5353 example.org. AXFR | head\n" in text
@@ -267,7 +267,7 @@ def test_a_key_and_a_record_are_in_the_line_that_shows_it() -> None:
 def test_an_incident_about_no_place_names_the_monitor() -> None:
     line = replace(BEHIND, code="vantage-blind", zone="", server=None, address=None, text="no server answers over ipv6")
     incident = replace(INCIDENT, cause=Cause("vantage", "local"), zones=(), servers=(), lines=(line,))
-    note = render(telling(incident), "https://dns.example.com")
+    note = render(message(incident), "https://dns.example.com")
     assert note.subject == "[FIRING warning] the monitor: no server answers over ipv6"
     assert "* vantage-blind (warning)\n  no server answers over ipv6\n" in note.text
     assert "https://dns.example.com/incidents\n" in note.text
@@ -275,27 +275,27 @@ def test_an_incident_about_no_place_names_the_monitor() -> None:
 
 def test_a_finding_about_the_zone_as_a_whole_names_no_server() -> None:
     line = replace(BEHIND, code="serial-unordered", server=None, address=None)
-    assert "* serial-unordered (warning) example.org.\n" in render(telling(replace(INCIDENT, lines=(line,)))).text
+    assert "* serial-unordered (warning) example.org.\n" in render(message(replace(INCIDENT, lines=(line,)))).text
 
 
 def test_a_finding_about_all_addresses_of_a_server_names_none() -> None:
     line = replace(BEHIND, address=None)
-    assert "* serial-late (warning) example.org. at ns2\n" in render(telling(replace(INCIDENT, lines=(line,)))).text
+    assert "* serial-late (warning) example.org. at ns2\n" in render(message(replace(INCIDENT, lines=(line,)))).text
 
 
 def test_a_code_that_is_not_explained_is_told_all_the_same() -> None:
-    note = render(telling(replace(INCIDENT, lines=(replace(BEHIND, code="from-a-newer-version"),))))
+    note = render(message(replace(INCIDENT, lines=(replace(BEHIND, code="from-a-newer-version"),))))
     assert "* from-a-newer-version (warning)" in note.text
     assert "WHAT IT MEANS" not in note.text
 
 
 def test_an_incident_of_which_nothing_is_known_is_told_all_the_same() -> None:
     assert headline(replace(INCIDENT, lines=())) == "example.org.: nothing is known of it"
-    assert render(telling(replace(INCIDENT, lines=(), findings=0))).text
+    assert render(message(replace(INCIDENT, lines=(), findings=0))).text
 
 
 def test_a_long_subject_is_cut() -> None:
-    note = render(telling(replace(INCIDENT, lines=(replace(BEHIND, text="x" * 1000),))))
+    note = render(message(replace(INCIDENT, lines=(replace(BEHIND, text="x" * 1000),))))
     assert len(note.subject) == 180
     assert note.subject.endswith("x…")
 
@@ -306,7 +306,7 @@ HOSTILE = "<script>alert(1)</script>\" onmouseover='x' {{ 7 * 7 }} {% raw %}\r\n
 def test_hostile_words_stay_words() -> None:
     line = replace(BEHIND, text=HOSTILE, server=HOSTILE, subject=HOSTILE, zone=HOSTILE, address="192.0.2.2")
     incident = replace(INCIDENT, cause=Cause("server", HOSTILE), zones=(HOSTILE,), servers=(HOSTILE,), lines=(line,))
-    note = render(telling(incident), "https://dns.example.com")
+    note = render(message(incident), "https://dns.example.com")
     assert "<script" not in note.html
     assert "onmouseover='" not in note.html
     assert "49" not in note.html.replace("#2e9e5b", "")
@@ -316,7 +316,7 @@ def test_hostile_words_stay_words() -> None:
 
 
 def test_the_html_asks_nothing_of_anybody_and_keeps_to_the_readers_colours() -> None:
-    html = render(telling(DOWN), "https://dns.example.com").html
+    html = render(message(DOWN), "https://dns.example.com").html
     assert 'content="light dark"' in html
     for word in ("<img", "<script", "<link", "@import", "url(", "src=", "background", "color:#fff", "color:#000"):
         assert word not in html
@@ -325,7 +325,7 @@ def test_the_html_asks_nothing_of_anybody_and_keeps_to_the_readers_colours() -> 
 
 
 def test_the_html_says_what_the_text_says() -> None:
-    for told in (telling(), telling(OVER, IncidentEvent.RESOLVED, 33), telling(DOWN, IncidentEvent.WORSENED)):
+    for told in (message(), message(OVER, IncidentEvent.RESOLVED, 33), message(DOWN, IncidentEvent.WORSENED)):
         note = render(told, "https://dns.example.com")
         for line in told.incident.lines:
             assert plain(line.text) in note.html
@@ -400,5 +400,5 @@ def test_of_very_many_zones_the_first_are_named_and_all_are_counted() -> None:
 
 
 def test_a_delay_counts_from_when_it_became_true() -> None:
-    at = telling()
+    at = message()
     assert render(at, None, at.at + timedelta(minutes=9, seconds=59)).text == render(at).text

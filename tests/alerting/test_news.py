@@ -49,18 +49,18 @@ class Ear:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.tellings: list[OutboxMessage] = []
+        self.messages: list[OutboxMessage] = []
         take = desk.take
 
         def heard(kept):  # type: ignore[no-untyped-def]
-            self.tellings += kept.tellings
+            self.messages += kept.messages
             return take(kept)
 
         desk.take = heard  # type: ignore[method-assign]
 
     def subjects(self, receiver: str = "oncall") -> list[str]:
-        new, self.tellings = [t for t in self.tellings if t.receiver == receiver], []
-        return [render(telling).subject for telling in new]
+        new, self.messages = [t for t in self.messages if t.receiver == receiver], []
+        return [render(message).subject for message in new]
 
 
 # --- a zone loses its servers one after the other ---
@@ -347,9 +347,9 @@ def test_when_the_critical_part_is_over_the_pager_is_released_and_the_severity_c
     assert desk.end(critical) == []
     assert desk.only.severity is Severity.WARNING
     desk.wait(2)
-    tellings = list(ear.tellings)
+    messages = list(ear.messages)
     assert ear.subjects("chat") == ["[BETTER warning] a.example.: the critical part is over"]
-    (released,) = [each for each in tellings if each.receiver == "pager"]
+    (released,) = [each for each in messages if each.receiver == "pager"]
     assert released.news is IncidentEvent.RESOLVED
     shown = render(released)
     assert shown.subject == "[RESOLVED] a.example.: what you were told of is over"
@@ -414,7 +414,7 @@ def test_an_incident_began_at_the_first_bad_look_and_ended_at_the_first_good_one
     assert (over.ended_at, over.resolved_at) == (minute(13), minute(15))
     assert (
         "It began 2026-11-20 10:10:00 UTC, ended 2026-11-20 10:13:00 UTC and lasted 3 min."
-        in render(kept.tellings[0]).text
+        in render(kept.messages[0]).text
     )
 
 
@@ -423,7 +423,7 @@ def test_what_is_counted_and_listed_in_one_body_is_the_same() -> None:
     desk = on(names, "ns1", "ns2")
     desk.move(Phase.PENDING, *down(names[1:], "ns2"))
     kept = desk.change(*down(names[:1], "ns2"))
-    data = render(kept.tellings[0]).data
+    data = render(kept.messages[0]).data
     assert data["zone_count"] == data["finding_count"] == 21
     assert [(f["zone_count"], f["count"]) for f in data["findings"]] == [(21, 21)]  # type: ignore[attr-defined]
 
@@ -447,7 +447,7 @@ def test_the_gravest_stands_first_alike_is_folded_and_nothing_critical_is_cut() 
     desk.fire(*down(names[:21], "ns2", "tcp-unreachable"))
     desk.fire(*down(names[:2], "ns2", "zone-expired"))
     desk.wait(5)
-    told = ear.tellings[-1]
+    told = ear.messages[-1]
     text = render(told).text
     assert text.index("* zone-expired (critical) 2 zones at ns2") < text.index(
         "* tcp-unreachable (warning) 21 zones at ns2"
@@ -672,7 +672,7 @@ def test_the_end_of_many_zones_counts_all_of_them_though_they_ended_one_by_one()
         desk.at -= 0.99
         desk.change(replace(each, phase=Phase.OK, good_since=minute(desk.at)))
     kept = desk.change(replace(down(names[-1:], "ns2", "zone-not-served")[0], phase=Phase.OK, good_since=minute(9)))
-    (told,) = kept.tellings
+    (told,) = kept.messages
     data = render(told).data
     assert data["zone_count"] == data["zones_back"] == 90
     assert data["finding_count"] == 92
@@ -707,7 +707,7 @@ def test_zones_that_leave_the_configuration_are_not_called_well() -> None:
     assert ear.subjects() == []
     assert (desk.only.past_zones, len(desk.only.left_zones), len(desk.only.zones)) == ((), 7, 6)
     leave(names[7:])
-    (told,) = ear.tellings
+    (told,) = ear.messages
     note = render(told)
     assert "It is over" not in note.text
     assert "It is no longer monitored" in note.text

@@ -115,7 +115,7 @@ class Watch:
     """What became of the day."""
 
     transitions: list[Transition] = field(default_factory=list)
-    tellings: list[OutboxMessage] = field(default_factory=list)
+    messages: list[OutboxMessage] = field(default_factory=list)
     rounds: int = 0
     lost: int = 0
     pending: int = 0
@@ -200,10 +200,10 @@ def live(servers: Nameservers, dice: random.Random) -> Watch:
         round = ZonePoll(turn.zone.name, turn.check.name, at, turn.cadence, seen)
         commit, _ = handle(memory, [round], plan, at)
         watch.transitions += commit.transitions
-        watch.tellings += commit.tellings
+        watch.messages += commit.messages
         watch.pending = max(watch.pending, len(memory.standing))
         if watch.rounds % 1000 == 0:
-            watch.tellings += reminders(memory, plan, at).tellings
+            watch.messages += reminders(memory, plan, at).messages
     return watch
 
 
@@ -216,25 +216,25 @@ def test_a_quiet_day_raises_no_alert() -> None:
     assert watch.lost > 50, "the day was too quiet to prove anything"
     assert watch.pending > 0, "nothing ever looked odd: the day was too quiet to prove anything"
     assert watch.transitions == []
-    assert watch.tellings == []
+    assert watch.messages == []
 
 
 def test_the_same_day_with_one_frozen_secondary_is_one_incident() -> None:
     dice = random.Random(SEED)
     watch = live(Nameservers(dice, frozen="ns3"), dice)
-    heard = [(telling.news, str(telling.incident.cause)) for telling in watch.tellings]
+    heard = [(message.news, str(message.incident.cause)) for message in watch.messages]
     print(f"{len(watch.transitions)} transitions; heard: {heard}")
     assert [news for news, _ in heard].count(IncidentEvent.OPENED) == 1
     assert heard[-1][1] == "server ns3"
-    assert {telling.incident.id for telling in watch.tellings} == {watch.tellings[0].incident.id}
+    assert {message.incident.id for message in watch.messages} == {watch.messages[0].incident.id}
     assert {transition.key.server for transition in watch.transitions} == {"ns3"}
     codes = {transition.key.code for transition in watch.transitions}
     assert codes <= {"serial-late", "serial-overdue", "serial-stuck"}
-    last = watch.tellings[-1].incident
+    last = watch.messages[-1].incident
     assert last.severity is Severity.CRITICAL
     assert len(last.zones) == ZONES
     noon = START + DAY / 2
-    assert noon < watch.tellings[0].at < noon + timedelta(minutes=45)
+    assert noon < watch.messages[0].at < noon + timedelta(minutes=45)
     news = [each for each, _ in heard]
     assert news.count(IncidentEvent.WORSENED) <= 3, "once per code, and once from a zone to the server"
     assert 2 <= news.count(IncidentEvent.REMINDED) <= 3, "every four hours of the twelve that are left"

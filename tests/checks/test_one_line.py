@@ -2,7 +2,7 @@
 
 import pytest
 
-from checks.common.one_line import lines, one_line
+from checks.common.text import escape_lines, one_line
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_a_line_stays_a_line(text: str, shown: str) -> None:
 
 
 def test_lines_stay_lines_and_tabs_become_spaces() -> None:
-    assert lines("a\tb\nc\x07") == "a       b\nc\\x07"
+    assert escape_lines("a\tb\nc\x07") == "a       b\nc\\x07"

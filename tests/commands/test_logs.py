@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from checks.common import one_line as plain
+from checks.common.text import escape_lines, one_line
 from tests.commands.speaking import python
 
 SAID = r"""
@@ -67,8 +67,8 @@ async def test_json_is_one_object_a_line() -> None:
     ],
 )
 def test_one_line(text: str, shown: str) -> None:
-    assert plain.one_line(text) == shown
+    assert one_line(text) == shown
 
 
 def test_lines_stay_lines() -> None:
-    assert plain.lines("a\tb\n\x1b[31mc\n") == "a       b\n\\x1b[31mc\n"
+    assert escape_lines("a\tb\n\x1b[31mc\n") == "a       b\n\\x1b[31mc\n"

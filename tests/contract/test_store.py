@@ -7,7 +7,8 @@ from typing import cast
 import pytest
 
 from alerting.model import IncidentEvent, Phase
-from monitor.state.ports import Commit, RunRow, Settled, Store, StoreError
+from alerting.outbox import DeliveryResult
+from monitor.state.ports import Commit, RunRow, Store, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
@@ -20,10 +21,10 @@ from tests.store.specimens import (
     incident,
     key,
     ledger,
+    message,
     propagation,
     run,
     sweep,
-    telling,
     transition,
 )  # fmt: skip
 
@@ -42,73 +43,73 @@ async def store(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Store
 
 
 async def claimed(store: Store, seconds: float, **more) -> list[str]:
-    return [row.telling.id for row in await store.claim(at(seconds), lease=60, most=more.pop("most", 9), **more)]
+    return [row.message.id for row in await store.lease(at(seconds), duration=60, limit=more.pop("limit", 9), **more)]
 
 
 async def test_a_new_store_remembers_nothing(store):
     remembered = await store.restore()
     assert (remembered.ledgers, remembered.alerts, remembered.incidents) == ({}, {}, {})
     assert await store.next_due() is None
-    assert list(await store.outbox()) == []
-    assert list(await store.claim(NOON, lease=60, most=9)) == []
+    assert list(await store.receivers()) == []
+    assert list(await store.lease(NOON, duration=60, limit=9)) == []
     assert list(await store.incidents()) == []
     assert await store.prune(at(1e6)) == 0
 
 
 async def test_what_waits_follows_receivers_that_changed_their_names_all_at_once(store):
     """Two that changed places, one that has a new name; what is settled or said later stays where it is."""
-    await store.commit(Commit(tellings=(telling("done", "a"), telling("a", "a", about="i2"), telling("b", "b"))))
-    await store.commit(Commit(tellings=(telling("c", "c"),)))
-    await store.claim(at(1), lease=60, most=1)
-    await store.settle(Settled("done", at(2)))
+    await store.commit(Commit(messages=(message("done", "a"), message("a", "a", about="i2"), message("b", "b"))))
+    await store.commit(Commit(messages=(message("c", "c"),)))
+    await store.lease(at(1), duration=60, limit=1)
+    await store.settle(DeliveryResult("done", at(2)))
     await store.commit(
         Commit(
             readdressed={"a": "b", "b": "a", "c": "d"},
             destinations={"a": "1", "b": "2"},
-            tellings=(telling("new", "a", about="i3"),),
+            messages=(message("new", "a", about="i3"),),
         )
     )
     waiting = {
-        row.telling.id: row.telling.receiver for _ in range(2) for row in await store.claim(at(3), lease=0, most=9)
+        row.message.id: row.message.receiver for _ in range(2) for row in await store.lease(at(3), duration=0, limit=9)
     }
     assert waiting == {"a": "b", "b": "a", "c": "d"}
-    counts = {row.receiver: (row.pending, row.delivered) for row in await store.outbox()}
+    counts = {row.name: (row.pending, row.delivered) for row in await store.receivers()}
     assert counts == {"a": (2, 0), "b": (1, 1), "d": (1, 0)}, "what was counted goes along"
     for name in waiting:
-        await store.settle(Settled(name, at(4)))
-    assert [row.telling.receiver for row in await store.claim(at(5), lease=0, most=9)] == ["a"]
+        await store.settle(DeliveryResult(name, at(4)))
+    assert [row.message.receiver for row in await store.lease(at(5), duration=0, limit=9)] == ["a"]
     assert (await store.restore()).destinations == {"a": "1", "b": "2"}
     await store.commit(Commit(destinations={}))
     assert (await store.restore()).destinations == {}
 
 
 async def test_what_is_done_in_part_is_done_and_counted_with_its_reason(store):
-    await store.commit(Commit(tellings=(telling("a"),)))
+    await store.commit(Commit(messages=(message("a"),)))
     assert await claimed(store, 1) == ["a"]
-    await store.settle(Settled("a", at(2), "b is refused", in_part=True))
-    (row,) = await store.outbox()
+    await store.settle(DeliveryResult("a", at(2), "b is refused", in_part=True))
+    (row,) = await store.receivers()
     assert (row.pending, row.delivered, row.given_up, row.permanent) == (0, 1, 0, False)
     assert (row.last_delivered, row.last_error, row.last_error_at) == (at(2), "b is refused", at(2))
 
 
 async def test_what_waits_for_some_receivers_can_be_made_due(store):
-    await store.commit(Commit(tellings=(telling("a", "hook"), telling("b", "post"), telling("c", "post", about="i2"))))
-    await store.claim(at(1), lease=60, most=9)
-    await store.settle(Settled("a", at(2), "no", again=at(900)))
-    await store.settle(Settled("b", at(2), "no", again=at(900)))
-    await store.hasten([], at(3))
-    await store.hasten(["post", "nobody"], at(3))
+    await store.commit(Commit(messages=(message("a", "hook"), message("b", "post"), message("c", "post", about="i2"))))
+    await store.lease(at(1), duration=60, limit=9)
+    await store.settle(DeliveryResult("a", at(2), "no", again=at(900)))
+    await store.settle(DeliveryResult("b", at(2), "no", again=at(900)))
+    await store.expedite([], at(3))
+    await store.expedite(["post", "nobody"], at(3))
     assert sorted(await claimed(store, 3)) == ["b"]
     assert await claimed(store, 4) == []
     assert "a" in await claimed(store, 900)
 
 
 async def test_a_lease_is_kept_under_the_new_name(store):
-    await store.commit(Commit(tellings=(telling("a", "old"), telling("b", "old", about="i2"))))
+    await store.commit(Commit(messages=(message("a", "old"), message("b", "old", about="i2"))))
     assert await claimed(store, 1) == ["a"]
     await store.commit(Commit(readdressed={"old": "new"}))
     assert await claimed(store, 2) == []
-    await store.settle(Settled("a", at(3)))
+    await store.settle(DeliveryResult("a", at(3)))
     assert await claimed(store, 4) == ["b"]
 
 
@@ -244,97 +245,97 @@ async def test_propagations_come_back_in_order(store):
 
 
 async def test_a_telling_is_claimed_once_exactly_as_it_was_put_in(store):
-    await store.commit(Commit(tellings=(telling("t1"),)))
-    (row,) = await store.claim(at(0), lease=60, most=9)
-    assert (row.telling, row.attempt, row.lease) == (telling("t1"), 1, at(60))
+    await store.commit(Commit(messages=(message("t1"),)))
+    (row,) = await store.lease(at(0), duration=60, limit=9)
+    assert (row.message, row.attempt, row.until) == (message("t1"), 1, at(60))
     assert await claimed(store, 59) == []
     assert await store.next_due() == at(60)
 
 
 async def test_a_lease_that_ran_out_gives_it_to_the_next(store):
-    await store.commit(Commit(tellings=(telling("t1"),)))
-    await store.claim(at(0), lease=60, most=9)
-    (row,) = await store.claim(at(60), lease=60, most=9)
-    assert (row.telling.id, row.attempt, row.lease) == ("t1", 2, at(120))
+    await store.commit(Commit(messages=(message("t1"),)))
+    await store.lease(at(0), duration=60, limit=9)
+    (row,) = await store.lease(at(60), duration=60, limit=9)
+    assert (row.message.id, row.attempt, row.until) == ("t1", 2, at(120))
 
 
 async def test_nothing_is_claimed_before_it_is_due(store):
-    await store.commit(Commit(tellings=(telling("t1", seconds=10.0),)))
+    await store.commit(Commit(messages=(message("t1", seconds=10.0),)))
     assert await store.next_due() == at(10)
     assert await claimed(store, 9.999999) == []
     assert await claimed(store, 10) == ["t1"]
 
 
 async def test_the_same_telling_is_not_put_in_twice(store):
-    await store.commit(Commit(tellings=(telling("t1"), telling("t1"))))
-    await store.claim(at(0), lease=60, most=9)
-    await store.settle(Settled("t1", at(1)))
-    await store.commit(Commit(tellings=(telling("t1"),)))
+    await store.commit(Commit(messages=(message("t1"), message("t1"))))
+    await store.lease(at(0), duration=60, limit=9)
+    await store.settle(DeliveryResult("t1", at(1)))
+    await store.commit(Commit(messages=(message("t1"),)))
     assert await claimed(store, 99) == []
 
 
 async def test_resolved_never_overtakes_opened(store):
-    await store.commit(Commit(tellings=(telling("opened"), telling("resolved", news=IncidentEvent.RESOLVED))))
+    await store.commit(Commit(messages=(message("opened"), message("resolved", news=IncidentEvent.RESOLVED))))
     assert await claimed(store, 0) == ["opened"]
-    await store.settle(Settled("opened", at(1), "451 come back", again=at(100)))
+    await store.settle(DeliveryResult("opened", at(1), "451 come back", again=at(100)))
     assert await claimed(store, 50) == []
     assert await store.next_due() == at(100)
     assert await claimed(store, 100) == ["opened"]
-    await store.settle(Settled("opened", at(101)))
+    await store.settle(DeliveryResult("opened", at(101)))
     assert await store.next_due() == at(0)
     assert await claimed(store, 101) == ["resolved"]
 
 
 async def test_what_was_given_up_stands_in_nobodys_way(store):
-    await store.commit(Commit(tellings=(telling("opened"), telling("resolved", news=IncidentEvent.RESOLVED))))
-    await store.claim(at(0), lease=60, most=9)
-    await store.settle(Settled("opened", at(1), "404", permanent=True))
+    await store.commit(Commit(messages=(message("opened"), message("resolved", news=IncidentEvent.RESOLVED))))
+    await store.lease(at(0), duration=60, limit=9)
+    await store.settle(DeliveryResult("opened", at(1), "404", permanent=True))
     assert await claimed(store, 1) == ["resolved"]
 
 
 async def test_one_at_a_time_per_receiver_other_incidents_wait_their_turn(store):
-    await store.commit(Commit(tellings=(telling("a1"), telling("a2", about="i2"), telling("b1", "hook"))))
+    await store.commit(Commit(messages=(message("a1"), message("a2", about="i2"), message("b1", "hook"))))
     assert await claimed(store, 0) == ["a1", "b1"]
     assert await claimed(store, 1) == []
-    await store.settle(Settled("a1", at(2), "refused", again=at(100)))
+    await store.settle(DeliveryResult("a1", at(2), "refused", again=at(100)))
     assert await claimed(store, 2) == ["a2"]
 
 
 async def test_busy_receivers_are_passed_over_and_no_more_are_taken_than_asked_for(store):
-    await store.commit(Commit(tellings=tuple(telling(name, name) for name in ("a", "b", "c"))))
-    assert await claimed(store, 0, busy=["a"], most=1) == ["b"]
+    await store.commit(Commit(messages=tuple(message(name, name) for name in ("a", "b", "c"))))
+    assert await claimed(store, 0, busy=["a"], limit=1) == ["b"]
     assert await claimed(store, 0, busy=["a", "c"]) == []
     assert await claimed(store, 0) == ["a", "c"]
 
 
 async def test_how_it_stands_with_each_receiver(store):
-    await store.commit(Commit(tellings=(telling("a1", "a", 5), telling("a2", "a", 9), telling("b1", "b"))))
-    assert [(row.receiver, row.pending, row.oldest) for row in await store.outbox()] == [
+    await store.commit(Commit(messages=(message("a1", "a", 5), message("a2", "a", 9), message("b1", "b"))))
+    assert [(row.name, row.pending, row.oldest) for row in await store.receivers()] == [
         ("a", 2, at(5)),
         ("b", 1, at(0)),
     ]
-    await store.claim(at(9), lease=60, most=9)
-    await store.settle(Settled("a1", at(10)))
-    await store.settle(Settled("b1", at(11), "401 who are you", permanent=True, again=at(1800)))
-    a, b = await store.outbox()
+    await store.lease(at(9), duration=60, limit=9)
+    await store.settle(DeliveryResult("a1", at(10)))
+    await store.settle(DeliveryResult("b1", at(11), "401 who are you", permanent=True, again=at(1800)))
+    a, b = await store.receivers()
     assert (a.pending, a.delivered, a.last_delivered, a.last_error, a.oldest) == (1, 1, at(10), "", at(9))
     assert (b.pending, b.last_error, b.last_error_at, b.permanent) == (1, "401 who are you", at(11), True)
-    await store.settle(Settled("b1", at(12)))
-    b = (await store.outbox())[1]
+    await store.settle(DeliveryResult("b1", at(12)))
+    b = (await store.receivers())[1]
     assert (b.pending, b.delivered, b.given_up, b.permanent, b.oldest) == (0, 1, 0, False, None)
 
 
 async def test_settling_twice_counts_once(store):
-    await store.commit(Commit(tellings=(telling("t1"),)))
-    await store.claim(at(0), lease=60, most=9)
+    await store.commit(Commit(messages=(message("t1"),)))
+    await store.lease(at(0), duration=60, limit=9)
     for settled in (
-        Settled("t1", at(1)),
-        Settled("t1", at(2)),
-        Settled("t1", at(3), "late", again=at(4)),
-        Settled("?", at(5)),
+        DeliveryResult("t1", at(1)),
+        DeliveryResult("t1", at(2)),
+        DeliveryResult("t1", at(3), "late", again=at(4)),
+        DeliveryResult("?", at(5)),
     ):
         await store.settle(settled)
-    (row,) = await store.outbox()
+    (row,) = await store.receivers()
     assert (row.delivered, row.pending, row.last_delivered, row.last_error) == (1, 0, at(1), "")
 
 
@@ -350,13 +351,13 @@ async def test_retention_takes_closed_history_in_small_steps_and_nothing_that_is
             alerts=(alert(seconds=-900),),
             transitions=(transition(-900),),
             incidents=(incident("old", -900, resolved=-800), incident("open", -900)),
-            tellings=(telling("done", seconds=-900), telling("waits", "hook", -900)),
+            messages=(message("done", seconds=-900), message("waits", "hook", -900)),
         )
     )
     await store.sweep(sweep(-900))
     await store.sweep(sweep(-800))
-    await store.claim(at(-900), lease=1, most=9, busy=["hook"])
-    await store.settle(Settled("done", at(-890)))
+    await store.lease(at(-900), duration=1, limit=9, busy=["hook"])
+    await store.settle(DeliveryResult("done", at(-890)))
     gone = []
     while not gone or gone[-1]:
         gone.append(await store.prune(at(0), most=2))
@@ -368,7 +369,7 @@ async def test_retention_takes_closed_history_in_small_steps_and_nothing_that_is
     assert (len(remembered.ledgers), len(remembered.alerts), list(remembered.incidents)) == (1, 1, ["open"])
     assert remembered.ledgers["example.com."].at == at(0)
     assert await claimed(store, 0) == ["waits"]
-    assert {row.receiver: row.delivered for row in await store.outbox()} == {"hook": 0, "oncall": 1}
+    assert {row.name: row.delivered for row in await store.receivers()} == {"hook": 0, "oncall": 1}
 
 
 async def test_retention_leaves_what_is_younger(store):

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerting.model import Phase
-from monitor.state.ports import Commit, Settled, Store
+from alerting.outbox import DeliveryResult
+from monitor.state.ports import Commit, Store
 from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NS1, NS2, alert, at, incident, ledger, propagation, run, sweep, telling, transition
+from tests.store.specimens import NS1, NS2, alert, at, incident, ledger, message, propagation, run, sweep, transition
 
 ZONES = ("a.example.", "b.example.")
 SECONDS = st.integers(0, 40).map(lambda tenths: tenths / 4)
@@ -43,10 +44,10 @@ def incidents(draw):
 
 
 @st.composite
-def tellings(draw):
+def messages(draw):
     name = draw(st.integers(0, 12))
     receiver, about = draw(st.sampled_from(["oncall", "hook"])), draw(st.sampled_from("pq"))
-    return telling(f"t{name}", receiver, draw(SECONDS), about=about)
+    return message(f"t{name}", receiver, draw(SECONDS), about=about)
 
 
 COMMITS = st.builds(
@@ -57,7 +58,7 @@ COMMITS = st.builds(
     alerts=few(st.builds(alert, st.sampled_from(Phase), SECONDS, zone=st.sampled_from(ZONES))),
     transitions=few(st.builds(transition, SECONDS, st.sampled_from(ZONES))),
     incidents=few(incidents()),
-    tellings=few(tellings()),
+    messages=few(messages()),
     dropped_zones=st.sampled_from([(), (), (), ZONES[:1]]),
 )
 CLAIMS = st.tuples(st.just("claim"), SECONDS, st.integers(1, 3), st.sampled_from([(), ("hook",)]))
@@ -78,10 +79,10 @@ async def take(store: Store, step) -> object:
         case Commit():
             return await store.commit(step)
         case ("claim", now, most, busy):
-            return sorted(repr(row) for row in await store.claim(at(now), lease=2.5, most=most, busy=busy))
+            return sorted(repr(row) for row in await store.lease(at(now), duration=2.5, limit=most, busy=busy))
         case ("settle", number, now, error, again):
             later = None if again is None else at(again)
-            return await store.settle(Settled(f"t{number}", at(now), error, permanent=bool(error), again=later))
+            return await store.settle(DeliveryResult(f"t{number}", at(now), error, permanent=bool(error), again=later))
         case ("sweep", now, check):
             return await store.sweep(sweep(now, check))
         case ("prune", before, _):
@@ -99,7 +100,7 @@ async def told(store: Store) -> object:
         {zone: repr(each) for zone, each in remembered.ledgers.items()},
         {key: repr(each) for key, each in remembered.alerts.items()},
         remembered.incidents,
-        list(await store.outbox()),
+        list(await store.receivers()),
         await store.next_due(),
         [(sorted(map(repr, await store.runs(zone, at(2))))) for zone in ZONES],
         [list(await store.incidents(zone=zone, before=at(8))) for zone in (*ZONES, None)],

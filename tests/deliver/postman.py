@@ -12,14 +12,14 @@ import signal
 import sys
 from pathlib import Path
 
+from alerting.dispatcher import Dispatcher
 from alerting.model import IncidentEvent, Notification, Secret
+from alerting.retry_policy import RetryPolicy
 from monitor.clock import now
-from monitor.service.dispatcher import Dispatcher
-from monitor.service.retry_policy import RetryPolicy
 from monitor.state.ports import Commit
 from monitor.store.sqlite import SqliteStore
 from tests.deliver.receivers import render
-from tests.store.specimens import telling
+from tests.store.specimens import message
 
 
 class Sink:
@@ -40,8 +40,8 @@ class Sink:
 
 def both(number: int, names: list[str]) -> Commit:
     return Commit(
-        tellings=tuple(
-            telling(f"{receiver}/{number}/{news.value}", receiver, about=f"i{number}", news=news)
+        messages=tuple(
+            message(f"{receiver}/{number}/{news.value}", receiver, about=f"i{number}", news=news)
             for receiver in names
             for news in (IncidentEvent.OPENED, IncidentEvent.RESOLVED)
         )
@@ -51,16 +51,16 @@ def both(number: int, names: list[str]) -> Commit:
 async def work(database: str, sink: Path, number: int, names: list[str], fatal: str) -> None:
     store = await SqliteStore.open(database, now)
     receivers = {name: Sink(sink, fatal) for name in names}
-    deliverer = Dispatcher(store, receivers, render, now, patience=RetryPolicy(look=0.01))
-    running = asyncio.create_task(deliverer.run())
-    rows = sum(row.pending + row.delivered + row.given_up for row in await store.outbox())
+    dispatcher = Dispatcher(store, receivers, render, now, policy=RetryPolicy(poll_interval=0.01))
+    running = asyncio.create_task(dispatcher.run())
+    rows = sum(row.pending + row.delivered + row.given_up for row in await store.receivers())
     for each in range(rows // (2 * len(names)), number):  # the rest of them, if it has been killed before
         await store.commit(both(each, names))
-        deliverer.poke()
+        dispatcher.wake()
     print("committed", flush=True)
-    while any(row.pending for row in await store.outbox()):
+    while any(row.pending for row in await store.receivers()):
         await asyncio.sleep(0.005)
-    await deliverer.stop()
+    await dispatcher.stop()
     await running
     await store.close()
 

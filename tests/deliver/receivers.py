@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from alerting.dispatcher import Dispatcher
 from alerting.model import DeliveryError, Notification, OutboxMessage, Secret
-from monitor.service.dispatcher import Dispatcher
-from monitor.service.retry_policy import RetryPolicy
+from alerting.retry_policy import RetryPolicy
 from monitor.state.ports import Store, StoreError
 from tests.store.specimens import NOON
 
-QUICK = RetryPolicy(look=0.01)
+QUICK = RetryPolicy(poll_interval=0.01)
 
 
 class Clock:
@@ -93,20 +93,20 @@ def no(reason: str = "451 come back later", **more) -> DeliveryError:
     return DeliveryError(reason, **more)
 
 
-def render(telling: OutboxMessage) -> Notification:
+def render(message: OutboxMessage) -> Notification:
     return Notification(
-        telling.id, telling.news, telling.at, telling.incident.id, telling.incident.id, "subject", "text", "html", {}
+        message.id, message.news, message.at, message.incident.id, message.incident.id, "subject", "text", "html", {}
     )
 
 
 @asynccontextmanager
-async def delivering(store, receivers, clock, patience: RetryPolicy = QUICK, **more):
-    deliverer = Dispatcher(store, receivers, render, clock, patience=patience, dice=lambda: 0.5, **more)
-    running = asyncio.create_task(deliverer.run())
+async def delivering(store, receivers, clock, policy: RetryPolicy = QUICK, **more):
+    dispatcher = Dispatcher(store, receivers, render, clock, policy=policy, random_fraction=lambda: 0.5, **more)
+    running = asyncio.create_task(dispatcher.run())
     try:
-        yield deliverer
+        yield dispatcher
     finally:
-        await deliverer.stop()
+        await dispatcher.stop()
         await asyncio.wait_for(running, 5)
 
 
@@ -117,9 +117,9 @@ async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         await asyncio.sleep(0.002)
 
 
-async def idle(deliverer: Dispatcher, store: Store, clock: Clock, seconds: float = 20.0) -> None:
+async def idle(dispatcher: Dispatcher, store: Store, clock: Clock, seconds: float = 20.0) -> None:
     """Nothing is due, and nothing is being sent or written down."""
     end = time.monotonic() + seconds
-    while deliverer._sending or ((due := await store.next_due()) is not None and due <= clock()):
+    while dispatcher._sending or ((due := await store.next_due()) is not None and due <= clock()):
         assert time.monotonic() < end, "it does not come to rest"
         await asyncio.sleep(0.002)

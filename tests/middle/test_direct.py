@@ -2,12 +2,12 @@
 
 import asyncio
 
+from alerting.direct_dispatch import dispatch_directly
 from alerting.model import OutboxMessage
-from monitor.service.direct_dispatch import tell
 from monitor.state.ports import Commit
 from monitor.state.write_buffer import WriteBuffer
 from tests.middle.build import Clock, FullDisk
-from tests.store.specimens import incident, telling
+from tests.store.specimens import incident, message
 
 
 class Receivers:
@@ -18,102 +18,102 @@ class Receivers:
         self.refusing: set[str] = set()
         self.hanging: set[str] = set()
 
-    async def send(self, telling: OutboxMessage) -> bool:
+    async def send(self, message: OutboxMessage) -> bool:
         await asyncio.sleep(0)
-        if telling.receiver in self.hanging:
+        if message.receiver in self.hanging:
             await asyncio.Event().wait()
-        if telling.receiver in self.refusing:
+        if message.receiver in self.refusing:
             return False
-        self.took.append(telling.id)
+        self.took.append(message.id)
         return True
 
 
-async def waiting(*tellings: OutboxMessage) -> tuple[WriteBuffer, FullDisk, Clock]:
+async def waiting(*messages: OutboxMessage) -> tuple[WriteBuffer, FullDisk, Clock]:
     now = Clock()
     disk = FullDisk(now)
     record = WriteBuffer(disk, now)
     disk.full = True
-    await record.commit(Commit(incidents=(incident("i1"), incident("i2")), tellings=tellings))
+    await record.commit(Commit(incidents=(incident("i1"), incident("i2")), messages=messages))
     return record, disk, now
 
 
 async def test_each_is_told_once_and_not_written_to_be_told_again() -> None:
-    record, disk, now = await waiting(telling("t1", "mail"), telling("t2", "hook"))
+    record, disk, now = await waiting(message("t1", "mail"), message("t2", "hook"))
     receivers = Receivers()
-    await tell(record, receivers.send)
-    await tell(record, receivers.send)
+    await dispatch_directly(record, receivers.send)
+    await dispatch_directly(record, receivers.send)
     assert sorted(receivers.took) == ["t1", "t2"]
     disk.full = False
     now.pass_(minutes=1)
     await record.commit(Commit())
-    assert [c.tellings for c in disk.commits] == [()]
+    assert [c.messages for c in disk.commits] == [()]
     assert [len(c.incidents) for c in disk.commits] == [2]
 
 
 async def test_while_the_disk_works_that_is_the_outboxs_business() -> None:
     now = Clock()
     record = WriteBuffer(FullDisk(now), now)
-    await record.commit(Commit(incidents=(incident("i1"),), tellings=(telling("t1", "hook"),)))
+    await record.commit(Commit(incidents=(incident("i1"),), messages=(message("t1", "hook"),)))
     receivers = Receivers()
-    await tell(record, receivers.send)
+    await dispatch_directly(record, receivers.send)
     assert receivers.took == []
 
 
 async def test_what_is_not_taken_goes_to_the_outbox_in_its_old_order() -> None:
     record, disk, now = await waiting(
-        telling("t1", "mail", about="i1"), telling("t2", "mail", about="i1"), telling("t3", "mail", about="i2")
+        message("t1", "mail", about="i1"), message("t2", "mail", about="i1"), message("t3", "mail", about="i2")
     )
     receivers = Receivers()
     receivers.refusing.add("mail")
-    await tell(record, receivers.send)
-    assert [t.id for t in record.tellings] == ["t1", "t3", "t2"]
+    await dispatch_directly(record, receivers.send)
+    assert [t.id for t in record.messages] == ["t1", "t3", "t2"]
     disk.full = False
     now.pass_(minutes=1)
     await record.commit(Commit())
     (commit,) = disk.commits
-    order = [t.id for t in commit.tellings]
+    order = [t.id for t in commit.messages]
     assert sorted(order) == ["t1", "t2", "t3"]
     assert order.index("t1") < order.index("t2")
 
 
 async def test_the_end_of_an_incident_is_not_told_before_its_beginning() -> None:
-    record, _, _ = await waiting(telling("t1", "mail", about="i1"), telling("t2", "mail", about="i1"))
+    record, _, _ = await waiting(message("t1", "mail", about="i1"), message("t2", "mail", about="i1"))
     receivers = Receivers()
     refused = iter([False])
 
-    async def send(telling: OutboxMessage) -> bool:
-        return next(refused, True) and await receivers.send(telling)
+    async def send(message: OutboxMessage) -> bool:
+        return next(refused, True) and await receivers.send(message)
 
-    await tell(record, send)
+    await dispatch_directly(record, send)
     assert receivers.took == []
-    await tell(record, send)
+    await dispatch_directly(record, send)
     assert receivers.took == ["t1", "t2"]
 
 
 async def test_a_receiver_that_hangs_holds_up_nobody_else_and_loses_nothing() -> None:
-    record, _, _ = await waiting(telling("t1", "mail"), telling("t2", "hook"))
+    record, _, _ = await waiting(message("t1", "mail"), message("t2", "hook"))
     receivers = Receivers()
     receivers.hanging.add("mail")
-    telling_them = asyncio.create_task(tell(record, receivers.send))
+    telling_them = asyncio.create_task(dispatch_directly(record, receivers.send))
     async with asyncio.timeout(5):
         while receivers.took != ["t2"]:
             await asyncio.sleep(0)
     telling_them.cancel()
     await asyncio.gather(telling_them, return_exceptions=True)
-    assert [t.id for t in record.tellings] == ["t1"]
+    assert [t.id for t in record.messages] == ["t1"]
 
 
 async def test_when_the_disk_works_again_meanwhile_the_outbox_has_the_rest() -> None:
-    record, disk, now = await waiting(telling("t1", "mail", about="i1"), telling("t2", "mail", about="i2"))
+    record, disk, now = await waiting(message("t1", "mail", about="i1"), message("t2", "mail", about="i2"))
     receivers = Receivers()
 
-    async def send(telling: OutboxMessage) -> bool:
-        taken = await receivers.send(telling)
+    async def send(message: OutboxMessage) -> bool:
+        taken = await receivers.send(message)
         disk.full = False
         now.pass_(minutes=1)
         await record.commit(Commit())
         return taken
 
-    await tell(record, send)
+    await dispatch_directly(record, send)
     assert receivers.took == ["t1"]
-    assert [[t.id for t in c.tellings] for c in disk.commits] == [["t2"]]
+    assert [[t.id for t in c.messages] for c in disk.commits] == [["t2"]]

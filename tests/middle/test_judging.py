@@ -111,13 +111,13 @@ async def test_a_full_disk_stops_no_check_is_shown_and_everything_is_written_onc
     assert on.told == 0
     codes = {line.code for i in on.status.incidents.values() for line in i.lines}
     assert "store-failing" in codes
-    waiting = {t.id for t in on.record.tellings}
+    waiting = {t.id for t in on.record.messages}
     assert len(waiting) >= 2
     on.disk.full = False
     await on.look(one, 3, ns1="11", ns2="11")
     assert on.status.store_ok
     assert on.status.store_error == ""
-    written = [t.id for c in on.disk.commits for t in c.tellings]
+    written = [t.id for c in on.disk.commits for t in c.messages]
     assert waiting <= set(written)
     assert len(written) == len(set(written))
     await on.look(one, 4, ns1="11", ns2="11")
@@ -134,7 +134,7 @@ async def test_store_failing_is_told_once_however_long_it_lasts() -> None:
     for number in range(1, 60):
         on.now.at = minute(number)
         await on.judging.remind()
-    assert [t.news for t in on.record.tellings] == ["incident.opened"]
+    assert [t.news for t in on.record.messages] == ["incident.opened"]
 
 
 async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_told_once_and_so_is_their_end() -> None:
@@ -152,14 +152,14 @@ async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_tol
     for number in range(40, 60):
         on.now.at = minute(number)
         await on.judging.remind()
-    tellings = [t for c in on.disk.commits for t in c.tellings]
-    told = sorted((str(t.incident.cause), t.receiver, t.news.value) for t in tellings)
+    messages = [t for c in on.disk.commits for t in c.messages]
+    told = sorted((str(t.incident.cause), t.receiver, t.news.value) for t in messages)
     assert told == [
         ("receiver hook", "post", "incident.opened"),
         ("receiver hook", "post", "incident.resolved"),
         *(("vantage local", name, f"incident.{what}") for name in ("hook", "post") for what in ("opened", "resolved")),
     ]
-    texts = {line.code: line.text for t in tellings for line in t.incident.lines}
+    texts = {line.code: line.text for t in messages for line in t.incident.lines}
     assert texts == {
         "receiver-failing": "hook rejects what it is told: 410 gone",
         "configuration-refused": "the configuration is refused, and the one before goes on: soawatch.toml:7: no unit",

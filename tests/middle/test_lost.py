@@ -62,7 +62,7 @@ async def test_overwritten_and_moved_away_all_that_is_remembered_is_written_anew
     desk = Desk(store, now)
     await desk.look(0, ns1="10", ns2="10")
     await desk.look(1, ns1="10", ns2="-")
-    owed = {each.telling.id for each in await store.claim(minute(1), lease=60, most=9)}
+    owed = {each.message.id for each in await store.lease(minute(1), duration=60, limit=9)}
     foreign(tmp_path / "other")
     shutil.copyfile(tmp_path / "other", path)
     await desk.remind(2)

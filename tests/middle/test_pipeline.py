@@ -25,11 +25,11 @@ BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
 
 def heard(memory: MonitorState, rounds: list[ZonePoll], plan: MonitoringPlan, at: float = 0) -> list[OutboxMessage]:
     commit, _ = handle(memory, rounds, plan, minute(at))
-    return list(commit.tellings)
+    return list(commit.messages)
 
 
-def kinds(tellings: list[OutboxMessage]) -> list[tuple[IncidentEvent, str]]:
-    return [(telling.news, str(telling.incident.cause)) for telling in tellings]
+def kinds(messages: list[OutboxMessage]) -> list[tuple[IncidentEvent, str]]:
+    return [(message.news, str(message.incident.cause)) for message in messages]
 
 
 def codes(memory: MonitorState) -> set[str]:
@@ -106,7 +106,7 @@ def test_a_stuck_server_is_told_of_once_reminded_of_and_resolved() -> None:
     assert kinds(stuck(watched, memory, rules)) == [(IncidentEvent.OPENED, "zone example.com.")]
     assert reminders(memory, rules, minute(30)).empty
     again = reminders(memory, rules, minute(90))
-    assert [t.news for t in again.tellings] == [IncidentEvent.REMINDED]
+    assert [t.news for t in again.messages] == [IncidentEvent.REMINDED]
     assert again.incidents
     assert reminders(memory, rules, minute(91)).empty
     told = heard(memory, [looks(watched, minute(92), ns1=12, ns2=12)], rules, 92)
@@ -126,7 +126,7 @@ def test_a_zone_that_leaves_takes_all_that_was_known_of_it_along() -> None:
     heard(memory, [looks(other, minute(9), ns1=10, ns2=10), reached(one, minute(9), ns1="10", ns2="10")], both, 9)
     commit, _ = release(memory, plan(other, checks=BOTH), minute(10))
     assert commit.dropped_zones == (one.name,)
-    assert [t.news for t in commit.tellings] == [IncidentEvent.RESOLVED]
+    assert [t.news for t in commit.messages] == [IncidentEvent.RESOLVED]
     assert set(memory.ledgers) == {other.name}
     assert memory.verdicts_on(other.name)
     assert not memory.verdicts_on(one.name)
@@ -141,7 +141,7 @@ def test_a_server_that_leaves_takes_its_alerts_and_what_was_heard_of_it_along() 
     stuck(three, memory, plan(three), more={"ns3": 12})
     assert {key.server for key in memory.standing} == {"ns2"}
     commit, _ = release(memory, plan(two), minute(10))
-    assert [t.news for t in commit.tellings] == [IncidentEvent.RESOLVED]
+    assert [t.news for t in commit.messages] == [IncidentEvent.RESOLVED]
     assert not memory.standing
     gone = ("ns2", Address("192.0.2.2"))
     assert gone not in memory.vantage.heard

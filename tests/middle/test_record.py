@@ -15,7 +15,7 @@ from monitor.state.write_buffer import AGAIN, WriteBuffer, merge
 from monitor.store.in_memory import MemoryStore
 from tests.checks.build import NOON, look, zone
 from tests.middle.build import Clock, FullDisk, minute
-from tests.store.specimens import alert, incident, propagation, telling, transition
+from tests.store.specimens import alert, incident, message, propagation, transition
 
 CALLED = ("oncall", "hook", "pager")
 NAMES = ("a.example.", "b.example.")
@@ -29,7 +29,7 @@ def one(number: int) -> Commit:
     return Commit(
         transitions=(transition(number),),
         incidents=(incident(f"i{number}"),),
-        tellings=(telling(f"t{number}", about=f"i{number}"),),
+        messages=(message(f"t{number}", about=f"i{number}"),),
     )
 
 
@@ -64,7 +64,7 @@ def histories(draw: st.DrawFn) -> list[Commit]:
             commits.append(
                 Commit(
                     incidents=(replace(incident("i1"), news=number),),
-                    tellings=(telling(f"t{number}", draw(st.sampled_from(CALLED)), about="i1"),),
+                    messages=(message(f"t{number}", draw(st.sampled_from(CALLED)), about="i1"),),
                 )
             )
         elif kind == "names":
@@ -83,11 +83,11 @@ async def kept(commits: list[Commit]) -> tuple[object, ...]:
     runs = [[run for run in await store.runs(name, NOON) if run.until is None or name not in gone] for name in NAMES]
     arrivals = [await store.propagations(name, NOON) for name in NAMES]
     told = []
-    while claimed := await store.claim(minute(100), lease=0, most=99, busy=()):
+    while claimed := await store.lease(minute(100), duration=0, limit=99, busy=()):
         for each in claimed:
-            if each.telling in told:
+            if each.message in told:
                 return remembered, runs, arrivals, told
-            told.append(each.telling)
+            told.append(each.message)
     return remembered, runs, arrivals, told
 
 
@@ -121,13 +121,13 @@ def test_a_zone_that_left_and_came_back_stays() -> None:
 
 def test_history_that_nobody_takes_has_an_end_but_news_have_not() -> None:
     number = record.MOST // 2 + 50
-    half = Commit(propagations=tuple(propagation(n) for n in range(number)), tellings=(telling("t1"),))
+    half = Commit(propagations=tuple(propagation(n) for n in range(number)), messages=(message("t1"),))
     whole = Commit()
     for _ in range(3):
         whole = merge(whole, half)
     assert len(whole.propagations) == record.MOST
     assert whole.propagations[-1] == propagation(number - 1)
-    assert len(whole.tellings) == 3
+    assert len(whole.messages) == 3
 
 
 # --- a disk that refuses ---
@@ -143,13 +143,13 @@ async def test_what_was_refused_is_written_whole_and_once_when_there_is_room() -
         assert not await kept.commit(one(number))
     assert kept.failing == NOON
     assert "full" in kept.error
-    assert [t.id for t in kept.tellings] == ["t2", "t3", "t4"]
+    assert [t.id for t in kept.messages] == ["t2", "t3", "t4"]
     disk.full = False
     now.pass_(seconds=6)
     assert await kept.commit(one(5))
     assert kept.failing is None
     assert kept.error == ""
-    assert [[t.id for t in c.tellings] for c in disk.commits] == [["t1"], ["t2", "t3", "t4", "t5"]]
+    assert [[t.id for t in c.messages] for c in disk.commits] == [["t1"], ["t2", "t3", "t4", "t5"]]
     assert await kept.commit(Commit())
     assert len(disk.commits) == 2
 
@@ -215,7 +215,7 @@ async def test_whoever_waits_may_be_cancelled_and_it_is_written_once() -> None:
     await asyncio.gather(waits, return_exceptions=True)
     assert waits.cancelled()
     assert await kept.commit(one(2))
-    assert [[t.id for t in c.tellings] for c in disk.commits] == [["t1"], ["t2"]]
+    assert [[t.id for t in c.messages] for c in disk.commits] == [["t1"], ["t2"]]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 7)), max_size=25))
@@ -235,7 +235,7 @@ async def test_whatever_the_disk_does_everything_is_written_once_and_in_order(
         await asyncio.gather(waits, return_exceptions=True)
     disk.full = False
     assert await kept.commit(Commit(), at_once=True)
-    written = [t.id for c in disk.commits for t in c.tellings]
+    written = [t.id for c in disk.commits for t in c.messages]
     asked = [f"t{number}" for number in range(len(days))]
     assert written == [each for each in asked if each in written]
     never_begun = {asked[n] for n, (_, cancelled, _) in enumerate(days) if cancelled}

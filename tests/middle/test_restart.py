@@ -56,7 +56,7 @@ def histories(draw: st.DrawFn) -> list[Look]:
 
 @dataclass
 class Life:
-    tellings: list[OutboxMessage] = field(default_factory=list)
+    messages: list[OutboxMessage] = field(default_factory=list)
     memory: MonitorState = field(default_factory=MonitorState)
 
 
@@ -77,7 +77,7 @@ async def lived(looks: list[Look], *, restarts: bool) -> Life:
         again = reminders(life.memory, RULES, now())
         await store.commit(again)
         await store.sweep(Sweep("soa-serial", now(), now(), 2, 6, 6))
-        life.tellings += [*commit.tellings, *again.tellings]
+        life.messages += [*commit.messages, *again.messages]
     return life
 
 
@@ -96,8 +96,8 @@ def rounds(look: Look, at: datetime) -> Iterator[ZonePoll]:
 @settings(max_examples=100)
 async def test_with_and_without_restarts_the_same_is_told(looks: list[Look]) -> None:
     through, again = await lived(looks, restarts=False), await lived(looks, restarts=True)
-    assert [(t.id, t.news, t.at, wordless(t.incident)) for t in again.tellings] == [
-        (t.id, t.news, t.at, wordless(t.incident)) for t in through.tellings
+    assert [(t.id, t.news, t.at, wordless(t.incident)) for t in again.messages] == [
+        (t.id, t.news, t.at, wordless(t.incident)) for t in through.messages
     ]
     assert again.memory.standing == through.memory.standing
     assert again.memory.by_zone == through.memory.by_zone

@@ -9,10 +9,11 @@ import sqlite3
 import sys
 from dataclasses import replace
 
-from monitor.state.ports import Commit, Settled
+from alerting.outbox import DeliveryResult
+from monitor.state.ports import Commit
 from monitor.store.codec import stamp
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, at, incident, ledger, run, telling, transition
+from tests.store.specimens import NOON, alert, at, incident, ledger, message, run, transition
 
 
 def change(number: int) -> Commit:
@@ -22,7 +23,7 @@ def change(number: int) -> Commit:
         alerts=(replace(alert(seconds=number), incident=f"i{number}"),),
         transitions=(transition(number),),
         incidents=(incident(f"i{number}", number),),
-        tellings=(telling(f"t{number}", seconds=number, about=f"i{number}"),),
+        messages=(message(f"t{number}", seconds=number, about=f"i{number}"),),
     )
 
 
@@ -34,9 +35,9 @@ async def hammer(path: str) -> None:
         await store.commit(change(number))
         print("committed", number, flush=True)
         if number % 3 == 0:
-            for claimed in await store.claim(at(number), lease=60, most=1):
-                await store.settle(Settled(claimed.telling.id, at(number)))
-                print("settled", claimed.telling.id[1:], flush=True)
+            for claimed in await store.lease(at(number), duration=60, limit=1):
+                await store.settle(DeliveryResult(claimed.message.id, at(number)))
+                print("settled", claimed.message.id[1:], flush=True)
 
 
 def check(path: str, committed: int, settled: set[int]) -> int:

@@ -18,13 +18,13 @@ from pathlib import Path
 from monitor.state.ports import Commit, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, incident, ledger, telling
+from tests.store.specimens import NOON, alert, incident, ledger, message
 from tests.store.test_migrations import of_version
 
 FIRST = Commit(
-    ledgers=(ledger("a.example."),), alerts=(alert(),), incidents=(incident("i1"),), tellings=(telling("t1"),)
+    ledgers=(ledger("a.example."),), alerts=(alert(),), incidents=(incident("i1"),), messages=(message("t1"),)
 )
-LATER = Commit(ledgers=(ledger("b.example."),), incidents=(incident("i2"),), tellings=(telling("t2"),))
+LATER = Commit(ledgers=(ledger("b.example."),), incidents=(incident("i2"),), messages=(message("t2"),))
 
 
 async def none(path: Path) -> None:
@@ -97,7 +97,7 @@ async def scenario(disk: Path, before: str, trouble: str) -> dict[str, object]:
         "alerts": len(remembered.alerts),
         "incidents": sorted(remembered.incidents),
         "past": [each.id for each in await store.incidents()],
-        "owed": sum(count.pending for count in await store.outbox()),
+        "owed": sum(count.pending for count in await store.receivers()),
         "refused": [],
     }
     refused: list[str] = []

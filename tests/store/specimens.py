@@ -87,7 +87,7 @@ def incident(
     return opened if resolved is None else replace(opened, phase="resolved", resolved_at=at(resolved))
 
 
-def telling(
+def message(
     id: str, receiver: str = "oncall", seconds: float = 0.0, *, about: str = "i1", news=IncidentEvent.OPENED
 ) -> OutboxMessage:
     return OutboxMessage(id, receiver, news, incident(about, seconds), at(seconds))

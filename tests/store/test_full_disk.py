@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.state.ports import Commit, Settled, StoreError
+from alerting.outbox import DeliveryResult
+from monitor.state.ports import Commit, StoreError
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, at, incident, ledger, run, telling, transition
+from tests.store.specimens import NOON, alert, at, incident, ledger, message, run, transition
 
 
 def may_grow(store: SqliteStore, pages: int) -> None:
@@ -29,7 +30,7 @@ def everything(number: int, zones: int) -> Commit:
         alerts=tuple(alert(zone=name) for name in names),
         transitions=(transition(number),),
         incidents=(incident(f"i{number}", zones=tuple(names)),),
-        tellings=(telling(f"t{number}", about=f"i{number}"),),
+        messages=(message(f"t{number}", about=f"i{number}"),),
     )
 
 
@@ -75,9 +76,9 @@ async def test_what_is_there_is_still_told_while_nothing_can_be_added(store):
     may_grow(store, pages(store))
     with pytest.raises(StoreError):
         await store.commit(everything(2, 500))
-    (row,) = await store.claim(NOON, lease=60, most=9)
-    await store.settle(Settled(row.telling.id, at(1)))
-    assert [each.delivered for each in await store.outbox()] == [1]
+    (row,) = await store.lease(NOON, duration=60, limit=9)
+    await store.settle(DeliveryResult(row.message.id, at(1)))
+    assert [each.delivered for each in await store.receivers()] == [1]
 
 
 async def test_it_can_be_closed_and_opened_while_the_disk_is_full(store, tmp_path):

@@ -17,10 +17,11 @@ from typing import NoReturn
 
 import pytest
 
-from monitor.state.ports import Commit, Settled, StoreBlank, StoreError
+from alerting.outbox import DeliveryResult
+from monitor.state.ports import Commit, StoreBlank, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.open import connect
-from tests.store.specimens import NOON, alert, at, incident, key, ledger, propagation, run, telling, transition
+from tests.store.specimens import NOON, alert, at, incident, key, ledger, message, propagation, run, transition
 
 FILES = ("", "-wal", "-shm", ".lock", ".mark")
 FIRST = Commit(
@@ -30,9 +31,9 @@ FIRST = Commit(
     alerts=(alert(),),
     transitions=(transition(1),),
     incidents=(incident("i1"), incident("i2", 1, resolved=2.0)),
-    tellings=(telling("t1"), telling("t2", about="i2")),
+    messages=(message("t1"), message("t2", about="i2")),
 )
-LATER = Commit(ledgers=(ledger("a.example.", serial=8),), incidents=(incident("i3"),), tellings=(telling("t3"),))
+LATER = Commit(ledgers=(ledger("a.example.", serial=8),), incidents=(incident("i3"),), messages=(message("t3"),))
 
 
 class Clock:
@@ -96,7 +97,7 @@ async def check_all_is_there(path: Path, *, later: bool = True) -> None:
     assert [row.serial for row in await again.runs("a.example.", NOON - timedelta(1))] == [7]
     assert len(await again.propagations("example.com.", NOON - timedelta(1))) == 1
     assert [each.id for each in await again.incidents() if each.phase == "resolved"] == ["i2"]
-    assert [count.pending for count in await again.outbox()] == [3 if later else 2]
+    assert [count.pending for count in await again.receivers()] == [3 if later else 2]
     await again.close()
 
 
@@ -164,13 +165,13 @@ async def test_nothing_was_touched_and_nothing_is_made_anew(store, path):
 
 
 async def test_what_was_claimed_when_it_was_deleted_is_not_sent_by_two(store, path):
-    (one,) = await store.claim(at(1), lease=60, most=9)
+    (one,) = await store.lease(at(1), duration=60, limit=9)
     path.unlink()
     await store.verify()
-    await store.settle(Settled(one.telling.id, at(2)))
-    assert [each.delivered for each in await store.outbox()] == [1]
-    (two,) = await store.claim(at(3), lease=60, most=9)
-    assert two.telling.id != one.telling.id
+    await store.settle(DeliveryResult(one.message.id, at(2)))
+    assert [each.delivered for each in await store.receivers()] == [1]
+    (two,) = await store.lease(at(3), duration=60, limit=9)
+    assert two.message.id != one.message.id
 
 
 async def test_a_directory_that_is_gone_is_waited_for(store, path, tmp_path):
@@ -237,8 +238,8 @@ async def test_moved_away_again_it_goes_on_with_all_that_was_there(store, path, 
     moved_over(path, tmp_path / "other")
     with pytest.raises(StoreError):
         await store.commit(LATER)
-    (one,) = await store.claim(at(1), lease=60, most=9)  # what is owed is sent meanwhile
-    await store.settle(Settled(one.telling.id, at(2), "later", again=at(30)))
+    (one,) = await store.lease(at(1), duration=60, limit=9)  # what is owed is sent meanwhile
+    await store.settle(DeliveryResult(one.message.id, at(2), "later", again=at(30)))
     path.rename(tmp_path / "other")
     await store.commit(LATER)
     assert (tmp_path / "other").read_bytes() == content
@@ -269,13 +270,13 @@ async def test_ended_while_another_file_is_there_what_was_committed_is_kept_asid
 @pytest.mark.parametrize("put", [copied_into])
 async def test_what_was_overwritten_is_written_from_memory_when_the_place_is_free(store, path, tmp_path, put):
     """Nothing can be read of it any more. What waits in the outbox is known; the rest must be given."""
-    (one,) = await store.claim(at(1), lease=60, most=9)
+    (one,) = await store.lease(at(1), duration=60, limit=9)
     content = foreign(tmp_path / "other")
     put(path, tmp_path / "other")
     with pytest.raises(StoreError):
-        await store.settle(Settled(one.telling.id, at(2)))
+        await store.settle(DeliveryResult(one.message.id, at(2)))
     with pytest.raises(StoreError):
-        await store.claim(at(1), lease=60, most=9)
+        await store.lease(at(1), duration=60, limit=9)
     path.rename(tmp_path / "other")
     with pytest.raises(StoreBlank):
         await store.commit(LATER)
@@ -283,12 +284,12 @@ async def test_what_was_overwritten_is_written_from_memory_when_the_place_is_fre
         await store.verify()
     assert not path.exists()
     await store.rewrite(Commit(ledgers=(ledger("a.example.", serial=8),), incidents=(incident("i1"),)))
-    await store.settle(Settled(one.telling.id, at(2)))
+    await store.settle(DeliveryResult(one.message.id, at(2)))
     assert (tmp_path / "other").read_bytes() == content
     again = await DurableStore.open(as_a_kill_leaves_it(path, tmp_path / "killed"), lambda: at(60))
     assert list((await again.restore()).ledgers) == ["a.example."]
     assert list((await again.restore()).incidents) == ["i1"]
-    assert [(count.pending, count.delivered) for count in await again.outbox()] == [(1, 1)]
+    assert [(count.pending, count.delivered) for count in await again.receivers()] == [(1, 1)]
     await again.close()
 
 
@@ -388,4 +389,4 @@ async def test_deleted_once_more_before_it_was_open_again_it_is_written_from_mem
         await store.commit(LATER)
     await store.rewrite(FIRST)
     await store.commit(LATER)
-    assert [each.pending for each in await store.outbox()] == [3]
+    assert [each.pending for each in await store.receivers()] == [3]

@@ -16,7 +16,7 @@ from monitor.state.ports import Commit
 from monitor.store import schema
 from monitor.store.open import connect
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, ledger, telling
+from tests.store.specimens import NOON, alert, ledger, message
 
 VERSIONS = range(1, schema.newest() + 1)
 
@@ -47,8 +47,8 @@ def shape(path: Path) -> set[tuple[str, str]]:
 async def check_it_is_of_today(path: Path, like: Path) -> None:
     store = await SqliteStore.open(path, lambda: NOON)
     assert list((await store.restore()).ledgers) == ["old.example."]
-    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), tellings=(telling("t1"),)))
-    assert len(await store.claim(NOON, lease=9, most=9)) == 1
+    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), messages=(message("t1"),)))
+    assert len(await store.lease(NOON, duration=9, limit=9)) == 1
     await store.close()
     assert shape(path) == shape(like)
     conn = sqlite3.connect(path)
@@ -196,6 +196,6 @@ async def test_an_open_incident_of_an_older_version_goes_on_and_its_receivers_ke
     assert known.told == Told(
         NOON + timedelta(minutes=5), Severity.CRITICAL, ("a.",), ("ns2",), ("server-unreachable",)
     )
-    (claimed,) = await store.claim(NOON, lease=9, most=9)
-    assert (claimed.telling.incident.zones, claimed.telling.incident.told) == (("a.",), None)
+    (claimed,) = await store.lease(NOON, duration=9, limit=9)
+    assert (claimed.message.incident.zones, claimed.message.incident.told) == (("a.",), None)
     await store.close()

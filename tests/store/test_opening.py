@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from monitor.state.ports import Commit, StoreError
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, key, ledger, telling
+from tests.store.specimens import NOON, alert, key, ledger, message
 
 
 async def opened(path: Path) -> SqliteStore:
@@ -234,12 +234,12 @@ async def test_a_command_that_may_only_read_reads(ordinary):
 
 async def test_what_a_dead_service_had_taken_up_is_free_at_once(path):
     store = await opened(path)
-    await store.commit(Commit(tellings=(telling("t1"),)))
-    assert len(await store.claim(NOON, lease=3600, most=9)) == 1
+    await store.commit(Commit(messages=(message("t1"),)))
+    assert len(await store.lease(NOON, duration=3600, limit=9)) == 1
     await store.close()
     store = await opened(path)
-    (row,) = await store.claim(NOON, lease=3600, most=9)
-    assert (row.telling, row.attempt) == (telling("t1"), 2)
+    (row,) = await store.lease(NOON, duration=3600, limit=9)
+    assert (row.message, row.attempt) == (message("t1"), 2)
     await store.close()
 
 
@@ -362,15 +362,15 @@ async def test_a_row_that_cannot_be_read_back_is_a_sentence(path):
 
 async def test_a_telling_that_cannot_be_read_back_keeps_nobody_from_being_told(path):
     store = await opened(path)
-    await store.commit(Commit(tellings=(telling("t1"), telling("t2"), telling("t3"))))
+    await store.commit(Commit(messages=(message("t1"), message("t2"), message("t3"))))
     conn = sqlite3.connect(path)
     conn.execute("update outbox set body = '[]' where id = 't1'")
     conn.execute("update outbox set news = 'gossip' where id = 't2'")
     conn.commit()
     conn.close()
-    (row,) = await store.claim(NOON, lease=9, most=9)
-    assert row.telling == telling("t3")
-    (count,) = await store.outbox()
+    (row,) = await store.lease(NOON, duration=9, limit=9)
+    assert row.message == message("t3")
+    (count,) = await store.receivers()
     assert (count.given_up, count.last_error) == (2, "given up: the row cannot be read back")
     await store.close()
 
@@ -439,7 +439,7 @@ async def test_a_command_beside_a_newer_service_says_so(path):
 
 async def test_a_backup_is_whole_and_opens_as_a_database(path):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), tellings=(telling("t1"),)))
+    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), messages=(message("t1"),)))
     copy = path.with_name("copy.db")
     await store.backup(str(copy))
     await store.commit(Commit(dropped_zones=("example.com.",)))
@@ -450,7 +450,7 @@ async def test_a_backup_is_whole_and_opens_as_a_database(path):
     remembered = await restored.restore()
     assert remembered.ledgers == {"example.com.": ledger()}
     assert list(remembered.alerts) == [key()]
-    assert [row.telling.id for row in await restored.claim(NOON, lease=9, most=9)] == ["t1"]
+    assert [row.message.id for row in await restored.lease(NOON, duration=9, limit=9)] == ["t1"]
     await restored.close()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from alerting.model import Cause, Incident, IncidentFinding, Phase, Secret, Severity
+from alerting.outbox import ReceiverStatus
 from checks.codes import CODES
 from checks.model import Address, Health
 from checks.zone_state.model import StateChange
@@ -17,7 +18,6 @@ from monitor.state.status import (
     CheckStatus,
     FindingStatus,
     Measures,
-    ReceiverStatus,
     Status,
     SweepStatus,
     ZoneStatus,

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from alerting.model import Cause
+from alerting.outbox import ReceiverStatus
 from checks.model import Address
 from checks.zone_state.model import StateChange
 from monitor.state.ports import Commit
-from monitor.state.status import CheckStatus, ReceiverStatus
+from monitor.state.status import CheckStatus
 from monitor.web.context import View
 from monitor.web.metrics_endpoint import KEPT, MetricsEndpoint
 from monitor.web.snapshot import Shown

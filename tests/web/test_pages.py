@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from alerting.outbox import ReceiverStatus
 from checks.model import Health
 from monitor.state.ports import Commit
-from monitor.state.status import ReceiverStatus
 from monitor.web.page_models import headline
 from tests.web.ask import client
 from tests.web.build import NOW, PAST, SERVERS, ago, bad, change, finding, stage, status, troubled, zone

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from alerting.model import Cause, Severity
+from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
 from monitor.state.drawn_zones import DrawnZones
 from monitor.state.ports import Commit
-from monitor.state.status import CheckStatus, ReceiverStatus, Status
+from monitor.state.status import CheckStatus, Status
 from monitor.web.context import View
 from monitor.web.redaction import Redaction, public, veil
 from monitor.web.snapshot import Shown

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alerting.outbox import DeliveryResult, Lease
 from checks.common.text import format_duration
-from monitor.state.ports import Claimed, Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,19 +14,19 @@ class RetryPolicy:
     deadline: float = 30.0
     """A whole sending, from asking the notifier until it has said yes."""
     lease: float = 60.0
-    """How long a claimed row is ours. Longer than the deadline, or somebody else would send it too."""
-    soonest: float = 5.0
-    latest: float = 900.0
+    """How long a leased message is ours. Longer than the deadline, or somebody else would send it too."""
+    min_delay: float = 5.0
+    max_delay: float = 900.0
     """A passing failure is tried again between these, at random under a bound that doubles each time."""
-    rejected: float = 1800.0
+    rejected_delay: float = 1800.0
     """A permanent failure is tried again after this: an operator may mend it meanwhile."""
-    give_up: float = 86400.0
+    give_up_after: float = 86400.0
     """From when it was to be told."""
-    look: float = 5.0
+    poll_interval: float = 5.0
     """The outbox is looked at so often even when nobody says that there is something in it."""
-    at_once: int = 16
+    concurrency: int = 16
     """Receivers that are sent to at the same time."""
-    parting: float = 5.0
+    drain_timeout: float = 5.0
     """How long ``stop`` waits for those that are being sent."""
 
     def __post_init__(self) -> None:
@@ -34,7 +34,7 @@ class RetryPolicy:
             raise ValueError(f"a lease of {self.lease} s must be longer than the deadline of {self.deadline} s")
 
 
-PATIENT = RetryPolicy()
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Failure:
     """Some of its addresses have it, and the others are refused for good."""
 
 
-LASTING = timedelta(minutes=10)
+TROUBLE_AFTER = timedelta(minutes=10)
 """A receiver that takes nothing for so long is in trouble, though each failure alone would pass."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ReceiverTrouble:
     """What keeps a receiver, since when, from taking what it is sent."""
 
     since: datetime
@@ -66,33 +66,36 @@ class Trouble:
             return f"not all addresses of {name} are told: {reason}"
         if self.failure.permanent:
             return f"{name} rejects what it is told: {reason}"
-        if now - self.since >= LASTING:
+        if now - self.since >= TROUBLE_AFTER:
             return f"{name} has taken nothing for {format_duration(now - self.since)}: {reason}"
         return None
 
 
-def decide(claimed: Claimed, failure: Failure | None, now: datetime, patience: RetryPolicy, die: float) -> Settled:
-    """What becomes of a row after an attempt; ``die`` in [0, 1) spreads the next one.
+def next_attempt(
+    lease: Lease, failure: Failure | None, now: datetime, policy: RetryPolicy, random_fraction: float
+) -> DeliveryResult:
+    """What becomes of a row after an attempt; ``random_fraction`` in [0, 1) spreads the next one.
 
-    A passing failure is tried again between ``soonest`` and a bound that doubles with each attempt, a permanent one
-    after ``rejected``, neither before the receiver wants it. The last attempt is at ``give_up``, whatever was asked.
+    A passing failure is tried again between ``min_delay`` and a bound that doubles with each attempt, a permanent one
+    after ``rejected_delay``, neither before the receiver wants it. The last attempt is at ``give_up_after``,
+    whatever was asked.
     """
-    telling = claimed.telling
+    message = lease.message
     if failure is None:
-        return Settled(telling.id, now)
+        return DeliveryResult(message.id, now)
     if failure.in_part:
-        return Settled(telling.id, now, failure.reason, in_part=True)
-    end = telling.at + timedelta(seconds=patience.give_up)
+        return DeliveryResult(message.id, now, failure.reason, in_part=True)
+    end = message.at + timedelta(seconds=policy.give_up_after)
     if now >= end:
-        return Settled(telling.id, now, f"given up: {failure.reason}", failure.permanent)
+        return DeliveryResult(message.id, now, f"given up: {failure.reason}", failure.permanent)
     if failure.permanent:
-        delay = patience.rejected
+        delay = policy.rejected_delay
     else:
-        bound = min(patience.latest, patience.soonest * 2.0 ** min(claimed.attempt, 30))
-        delay = patience.soonest + die * max(0.0, bound - patience.soonest)
-    delay = min(max(delay, failure.retry_after or 0.0), patience.give_up)
+        bound = min(policy.max_delay, policy.min_delay * 2.0 ** min(lease.attempt, 30))
+        delay = policy.min_delay + random_fraction * max(0.0, bound - policy.min_delay)
+    delay = min(max(delay, failure.retry_after or 0.0), policy.give_up_after)
     again = min(now + timedelta(seconds=delay), end)
-    return Settled(telling.id, now, failure.reason, failure.permanent, again)
+    return DeliveryResult(message.id, now, failure.reason, failure.permanent, again)
 
 
 def pause(failures: int) -> float:

@@ -7,7 +7,7 @@ import pytest
 from alerting.model import Secret
 from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
-from monitor.state.receiver_identity import follow, sealed, successors
+from alerting.receiver_identity import follow, sealed, successors
 
 
 def hook(place: str, **more: object) -> Notifier:

@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.service.retry_policy import Failure, RetryPolicy, decide
-from monitor.state.ports import Claimed, Settled
-from tests.store.specimens import at, telling
+from alerting.outbox import DeliveryResult, Lease
+from alerting.retry_policy import Failure, RetryPolicy, next_attempt
+from tests.store.specimens import at, message
 
 HOUR, DAY = 3600.0, 86400.0
-TELLING = telling("t1")
+TELLING = message("t1")
 
 
-def again(attempt: int, failure: Failure | None, now: float = 0.0, die: float = 0.5, **more) -> Settled:
-    return decide(Claimed(TELLING, attempt, at(now + 60)), failure, at(now), replace(RetryPolicy(), **more), die)
+def again(attempt: int, failure: Failure | None, now: float = 0.0, die: float = 0.5, **more) -> DeliveryResult:
+    return next_attempt(Lease(TELLING, attempt, at(now + 60)), failure, at(now), replace(RetryPolicy(), **more), die)
 
 
 def test_a_yes_is_the_end_of_it():
-    assert again(3, None, 10.0) == Settled("t1", at(10))
+    assert again(3, None, 10.0) == DeliveryResult("t1", at(10))
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,13 @@ def test_a_yes_is_the_end_of_it():
     ],
 )  # fmt: skip
 def test_a_passing_failure_is_tried_again_at_random_under_a_bound_that_doubles(attempt, die, seconds):
-    assert again(attempt, Failure("451"), die=die) == Settled("t1", at(0), "451", again=at(seconds))
+    assert again(attempt, Failure("451"), die=die) == DeliveryResult("t1", at(0), "451", again=at(seconds))
 
 
 def test_a_permanent_failure_is_tried_again_slowly_and_marked():
-    assert again(1, Failure("401", permanent=True)) == Settled("t1", at(0), "401", permanent=True, again=at(1800))
+    assert again(1, Failure("401", permanent=True)) == DeliveryResult(
+        "t1", at(0), "401", permanent=True, again=at(1800)
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,11 +56,11 @@ def test_what_the_receiver_asks_for_is_obeyed(failure, seconds):
 @pytest.mark.parametrize("failure", [Failure("451"), Failure("401", permanent=True), Failure("429", retry_after=9e9)])
 def test_it_is_given_up_a_day_after_it_was_to_be_told_and_not_before_a_last_attempt(failure):
     assert again(50, failure, DAY - 1.0).again == at(DAY)
-    assert again(51, failure, DAY) == Settled("t1", at(DAY), f"given up: {failure.reason}", failure.permanent)
+    assert again(51, failure, DAY) == DeliveryResult("t1", at(DAY), f"given up: {failure.reason}", failure.permanent)
 
 
 def test_how_long_is_for_the_operator_to_say():
-    assert again(1, Failure("451"), HOUR, give_up=HOUR).again is None
+    assert again(1, Failure("451"), HOUR, give_up_after=HOUR).again is None
 
 
 @given(

@@ -87,7 +87,7 @@ def withdraw(alert: Alert, at: datetime) -> tuple[Alert, Transition | None]:
 
 
 def apply(
-    verdict: CheckResult, alerts: Mapping[AlertKey, Alert], severity: Mapping[str, Severity], policy: Policy
+    result: CheckResult, alerts: Mapping[AlertKey, Alert], severity: Mapping[str, Severity], policy: Policy
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """What a verdict makes of the alerts of its zone and check.
 
@@ -96,34 +96,34 @@ def apply(
     is absent is good if the verdict decided it, and unknown if the verdict is unknown or unsure of that place.
     A verdict that is unknown as a whole is a finding of its own, ``not-checked``, about the monitor.
     """
-    if not alerts and verdict.health is Health.GOOD and not verdict.findings:
+    if not alerts and result.health is Health.GOOD and not result.findings:
         return (), ()
-    found = dict(_present(verdict))
+    found = dict(_present(result))
     touched, transitions = [], []
     for key in [*alerts, *(key for key in found if key not in alerts)]:
-        alert = alerts.get(key) or Alert(key, Phase.OK, verdict.at, severity_of(key.code, severity), "")
-        if late(alert, verdict.at):
+        alert = alerts.get(key) or Alert(key, Phase.OK, result.at, severity_of(key.code, severity), "")
+        if late(alert, result.at):
             continue
         if finding := found.get(key):
             alert = replace(alert, text=finding.text, severity=severity_of(key.code, severity))
-        alert, transition = advance(alert, _health(key, finding, verdict), verdict.at, _patient(key, policy))
+        alert, transition = advance(alert, _health(key, finding, result), result.at, _patient(key, policy))
         touched.append(alert)
         if transition is not None:
             transitions.append(transition)
     return tuple(touched), tuple(transitions)
 
 
-def due(verdict: CheckResult, alerts: Mapping[AlertKey, Alert], policy: Policy) -> datetime | None:
+def due(result: CheckResult, alerts: Mapping[AlertKey, Alert], policy: Policy) -> datetime | None:
     """When the same verdict, said again and again, next moves one of ``alerts``; None when it never does.
 
     ``alerts`` are those of this zone and check that are not OK, after the verdict was applied to them.
     """
-    found = dict(_present(verdict))
+    found = dict(_present(result))
     return min(
         (
             alert.since + (getattr(_patient(key, policy), move.after) if move.after else NO_TIME)
             for key, alert in alerts.items()
-            if (move := MOVES.get((alert.phase, _health(key, found.get(key), verdict)))) is not None
+            if (move := MOVES.get((alert.phase, _health(key, found.get(key), result)))) is not None
         ),
         default=None,
     )
@@ -175,24 +175,24 @@ def _moved(alert: Alert, to: Phase, at: datetime) -> Alert:
     return replace(alert, phase=to, since=at, good_since=alert.good_since or at)
 
 
-def _present(verdict: CheckResult) -> Iterator[tuple[AlertKey, Finding]]:
-    if verdict.health is Health.UNKNOWN:
-        key = AlertKey(verdict.zone, verdict.check, NOT_CHECKED, subject=verdict.check)
-        why = f": {verdict.why}" if verdict.why else ""
-        yield key, Finding(NOT_CHECKED, f"{verdict.check} could not be checked{why}", subject=verdict.check)
+def _present(result: CheckResult) -> Iterator[tuple[AlertKey, Finding]]:
+    if result.health is Health.UNKNOWN:
+        key = AlertKey(result.zone, result.check, NOT_CHECKED, subject=result.check)
+        why = f": {result.why}" if result.why else ""
+        yield key, Finding(NOT_CHECKED, f"{result.check} could not be checked{why}", subject=result.check)
         return
-    for found in verdict.findings:
-        yield AlertKey(verdict.zone, verdict.check, found.code, found.server, found.address, found.subject), found
+    for found in result.findings:
+        yield AlertKey(result.zone, result.check, found.code, found.server, found.address, found.subject), found
 
 
-def _health(key: AlertKey, finding: Finding | None, verdict: CheckResult) -> Health:
+def _health(key: AlertKey, finding: Finding | None, result: CheckResult) -> Health:
     if finding is not None:
         return Health.BAD
     if key.code == NOT_CHECKED:
         return Health.GOOD
-    if verdict.health is Health.UNKNOWN:
+    if result.health is Health.UNKNOWN:
         return Health.UNKNOWN
-    if key.server is not None and any(u.covers(key.server, key.address, key.subject) for u in verdict.unsure):
+    if key.server is not None and any(u.covers(key.server, key.address, key.subject) for u in result.unsure):
         return Health.UNKNOWN
     return Health.GOOD
 

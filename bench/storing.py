@@ -98,7 +98,7 @@ async def _restored(store: SqliteStore, count: int) -> list[Row]:
     began, cpu, before = time.perf_counter(), time.process_time(), _resident()
     remembered = await store.restore()
     wall, spent, grown = time.perf_counter() - began, time.process_time() - cpu, _resident() - before
-    assert len(remembered.ledgers) == count
+    assert len(remembered.zone_states) == count
     del remembered
     gc.collect()
     tracemalloc.start()
@@ -107,7 +107,7 @@ async def _restored(store: SqliteStore, count: int) -> list[Row]:
     tracemalloc.stop()
     name = _name(count // 2)
     began = time.perf_counter()
-    assert remembered.ledgers[name].zone == name
+    assert remembered.zone_states[name].zone == name
     one = time.perf_counter() - began
     return [
         (f"restored, {count} zones", f"{wall:.2f} s, {spent:.2f} s CPU", "3 s"),
@@ -123,14 +123,14 @@ async def _restored(store: SqliteStore, count: int) -> list[Row]:
 async def _changed(store: SqliteStore, path: Path, count: int) -> list[Row]:
     """One zone in a hundred has another serial everywhere."""
     numbers = range(0, count, 100)
-    known = (await store.restore()).ledgers
+    known = (await store.restore()).zone_states
     commit = _commit(numbers, 2, known=[known[_name(number)] for number in numbers], at=START + timedelta(days=2))
     before, began, cpu = _size(path), time.perf_counter(), time.process_time()
     await store.commit(commit)
     wall, spent, size = time.perf_counter() - began, time.process_time() - cpu, _size(path) - before
     return [
         (
-            f"1 % changed, committed: {len(commit.ledgers)} zones, {len(commit.runs)} runs",
+            f"1 % changed, committed: {len(commit.zone_states)} zones, {len(commit.runs)} runs",
             f"{wall:.3f} s, {spent:.3f} s CPU",
             "well under 1 s",
         ),
@@ -166,16 +166,16 @@ def _first_looks(count: int) -> Iterator[Commit]:
 
 
 def _commit(numbers: Sequence[int], serial: int, *, known: list[ZoneState] | None, at: datetime) -> Commit:
-    ledgers, runs, arrivals = [], [], []
+    zone_states, runs, arrivals = [], [], []
     for place, number in enumerate(numbers):
         zone = Zone(_name(number), SERVERS, "ns1")
         before = known[place] if known is not None else ZoneState(zone.name)
         after = updated(before, zone, _round(zone, serial, at + timedelta(microseconds=number)))
         began, arrived = changes(before, after)
-        ledgers.append(after)
+        zone_states.append(after)
         runs += began
         arrivals += arrived
-    return Commit(ledgers=tuple(ledgers), runs=tuple(runs), propagations=tuple(arrivals))
+    return Commit(zone_states=tuple(zone_states), runs=tuple(runs), propagations=tuple(arrivals))
 
 
 def _round(zone: Zone, serial: int, at: datetime) -> ZonePoll:

@@ -23,6 +23,6 @@ class Check(Protocol):
         """What it still wants to know; called again with what has been seen until it wants nothing more."""
         ...
 
-    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterable[Finding | Inconclusive]:
+    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Finding | Inconclusive]:
         """What the answers mean. Raises Undecided when nothing can be said of the whole zone."""
         ...

@@ -8,7 +8,7 @@ from checks.model import CheckInconclusive, CheckResult, Finding, Health, Inconc
 from checks.zone_state.model import ZoneState
 
 
-def judge(check: Check, zone: Zone, round: ZonePoll, ledger: ZoneState) -> CheckResult:
+def judge(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> CheckResult:
     """The check's findings as a verdict.
 
     BAD whenever there are findings, of whatever severity: severity is policy and is not known here. GOOD only if
@@ -17,22 +17,22 @@ def judge(check: Check, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Check
     check accuses no server, and its ``why`` begins with "check failed".
     """
     try:
-        said = tuple(check.judge(zone, round, ledger))
+        said = tuple(check.judge(zone, poll, zone_state))
     except CheckInconclusive as undecided:
-        return _unknown(check, zone, round, str(undecided) or "undecided")
+        return _unknown(check, zone, poll, str(undecided) or "undecided")
     except Exception as defect:  # noqa: BLE001 - the one place where a defect in a check is contained
-        return replace(_unknown(check, zone, round, f"check failed: {type(defect).__name__}: {defect}"), failed=True)
+        return replace(_unknown(check, zone, poll, f"check failed: {type(defect).__name__}: {defect}"), failed=True)
     findings = tuple(sorted(_distinct(one for one in said if isinstance(one, Finding)), key=_place))
     unsure = tuple(dict.fromkeys(one for one in said if isinstance(one, Inconclusive)))
-    if not findings and _nothing_decided(round, unsure):
+    if not findings and _nothing_decided(poll, unsure):
         why = unsure[0].why if unsure else "nothing was asked"
-        return _unknown(check, zone, round, why, unsure)
+        return _unknown(check, zone, poll, why, unsure)
     health = Health.BAD if findings else Health.GOOD
-    return CheckResult(zone.name, check.name, round.at, health, findings, unsure)
+    return CheckResult(zone.name, check.name, poll.at, health, findings, unsure)
 
 
-def _unknown(check: Check, zone: Zone, round: ZonePoll, why: str, unsure: tuple[Inconclusive, ...] = ()) -> CheckResult:
-    return CheckResult(zone.name, check.name, round.at, Health.UNKNOWN, (), unsure, why)
+def _unknown(check: Check, zone: Zone, poll: ZonePoll, why: str, unsure: tuple[Inconclusive, ...] = ()) -> CheckResult:
+    return CheckResult(zone.name, check.name, poll.at, Health.UNKNOWN, (), unsure, why)
 
 
 def _distinct(findings: Iterable[Finding]) -> Iterable[Finding]:
@@ -47,6 +47,6 @@ def _place(finding: Finding) -> tuple[str, str, str, str]:
     return (finding.server or "", str(finding.address or ""), finding.code, finding.subject)
 
 
-def _nothing_decided(round: ZonePoll, unsure: tuple[Inconclusive, ...]) -> bool:
+def _nothing_decided(poll: ZonePoll, unsure: tuple[Inconclusive, ...]) -> bool:
     whole = [one for one in unsure if one.subject is None]
-    return all(any(one.covers(seen.query.server, seen.query.address, "") for one in whole) for seen in round.seen)
+    return all(any(one.covers(seen.query.server, seen.query.address, "") for one in whole) for seen in poll.seen)

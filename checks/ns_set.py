@@ -88,16 +88,16 @@ class NsSet:
         server, address = places[0]
         return () if seen else [Query(zone.name, server.name, address, zone.name, "NS", identify=True)]
 
-    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         wanted = _apex(zone)
-        every = copies(zone, (wanted,), round)
-        given = _given(zone, round, ledger, every)
+        every = copies(zone, (wanted,), poll)
+        given = _given(zone, poll, zone_state, every)
         lost = [_unresolvable(server.name, found) for server, found in self._lost(zone)]
         if not given and not (zone.discovered and lost):
             raise CheckInconclusive("no address gives a set of NS records that can be believed")
         yield from lost
         if len(every) > 1:
-            yield from _compared(zone, round, ledger, every)
+            yield from _compared(zone, poll, zone_state, every)
         yield from self._named(zone, given)
 
     def _lost(self, zone: Zone) -> Iterator[tuple[Server, Resolution]]:
@@ -131,9 +131,9 @@ class NsSet:
         return found.addresses if found is not None else ()
 
 
-def names_given(zone: Zone, round: ZonePoll) -> frozenset[str]:
+def names_given(zone: Zone, poll: ZonePoll) -> frozenset[str]:
     """Every name in an NS set of this round that is not, by its name alone, one of the zone's servers."""
-    given = frozenset(name for seen in round.seen if seen.query.qtype == "NS" for name in _rdata(seen))
+    given = frozenset(name for seen in poll.seen if seen.query.qtype == "NS" for name in _rdata(seen))
     return frozenset(strangers(zone, given))
 
 
@@ -159,12 +159,12 @@ def _is_met(server: Server, given: frozenset[str], strange: list[str], names: Ma
     return any(name in names and own.intersection(names[name].addresses) for name in strange)
 
 
-def _given(zone: Zone, round: ZonePoll, ledger: ZoneState, every: list[Copy]) -> frozenset[str]:
+def _given(zone: Zone, poll: ZonePoll, zone_state: ZoneState, every: list[Copy]) -> frozenset[str]:
     """The NS set of the zone, as those on its reference give it."""
     if len(every) == 1:
-        return frozenset(name for seen in round.seen if seen.query.qtype == "NS" for name in _rdata(seen))
+        return frozenset(name for seen in poll.seen if seen.query.qtype == "NS" for name in _rdata(seen))
     wanted = _apex(zone)
-    lead = [peers for peers in leading(zone, ledger, every, wanted).values() if peers]
+    lead = [peers for peers in leading(zone, zone_state, every, wanted).values() if peers]
     return frozenset(_plain(text) for peers in lead for text in usual(zone, peers, wanted).rdata)
 
 
@@ -179,13 +179,13 @@ def _plain(text: str) -> str:
     return text.lower().removesuffix(".") or "."
 
 
-def _compared(zone: Zone, round: ZonePoll, ledger: ZoneState, every: list[Copy]) -> Iterator[Finding | Inconclusive]:
+def _compared(zone: Zone, poll: ZonePoll, zone_state: ZoneState, every: list[Copy]) -> Iterator[Finding | Inconclusive]:
     wanted = _apex(zone)
     if sum(wanted in copy.contents for copy in every) < 2:
         compared_only = None if ANYBODY in zone.ignored else ""  # otherwise something is said of the names all the same
         yield from (Inconclusive(copy.server.name, copy.address, compared_only, ALONE) for copy in every)
         return
-    for one in differences(zone, ledger, every, wanted, round.at):
+    for one in differences(zone, zone_state, every, wanted, poll.at):
         if isinstance(one, Difference):
             yield Finding("ns-set-differs", one.text, one.copy.server.name, one.copy.address)
         else:

@@ -107,8 +107,8 @@ class Reachable:
                 queries.append(_query(zone, server, address, Transport.TCP))
         return queries
 
-    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
-        looks = _looks(round.seen)
+    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+        looks = _looks(poll.seen)
         for server, address in zone.places():
             look = looks.get((server.name, address), AddressLook())
             if not look.whole:

@@ -51,15 +51,15 @@ class Records:
     def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         return ask(zone, _wanted(zone), seen)
 
-    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         wanted = _wanted(zone)
-        every = copies(zone, wanted, round)
+        every = copies(zone, wanted, poll)
         said: list[Finding | Inconclusive] = []
         for record in wanted:
-            said.extend(_compared(zone, ledger, every, record, round))
-            said.extend(_expected(zone, ledger, every, record, round))
+            said.extend(_compared(zone, zone_state, every, record, poll))
+            said.extend(_expected(zone, zone_state, every, record, poll))
             if record.ttl:
-                said.extend(_ttls(zone, ledger, every, record))
+                said.extend(_ttls(zone, zone_state, every, record))
         if not any(isinstance(one, Finding) for one in said) and not _decided(every, wanted, said):
             raise CheckInconclusive(
                 next((one.why for one in said if isinstance(one, Inconclusive)), "nothing was asked")
@@ -82,9 +82,9 @@ def _decided(every: list[Copy], wanted: tuple[WantedRecord, ...], said: list[Fin
 
 
 def _compared(
-    zone: Zone, ledger: ZoneState, every: list[Copy], record: WantedRecord, round: ZonePoll
+    zone: Zone, zone_state: ZoneState, every: list[Copy], record: WantedRecord, poll: ZonePoll
 ) -> Iterator[Finding | Inconclusive]:
-    for one in differences(zone, ledger, every, record, round.at):
+    for one in differences(zone, zone_state, every, record, poll.at):
         if isinstance(one, Difference):
             code = "content-differs" if one.same_serial else "record-differs"
             yield Finding(code, one.text, one.copy.server.name, one.copy.address, str(record))
@@ -97,20 +97,20 @@ def _compared(
 
 
 def _expected(
-    zone: Zone, ledger: ZoneState, every: list[Copy], record: WantedRecord, round: ZonePoll
+    zone: Zone, zone_state: ZoneState, every: list[Copy], record: WantedRecord, poll: ZonePoll
 ) -> Iterator[Finding | Inconclusive]:
     """An address on the way to a newer version is given the time to get there first."""
     if record.expect is None:
         return
     expect = tuple(sorted(record.expect))
-    settled = {(c.server.name, c.address) for peers in leading(zone, ledger, every, record).values() for c in peers}
+    settled = {(c.server.name, c.address) for peers in leading(zone, zone_state, every, record).values() for c in peers}
     for copy in every:
         content = copy.contents.get(record)
         if content is None or (not content.instead and tuple(sorted(content.rdata)) == expect):
             continue
         if not content.tied:
             yield Inconclusive(copy.server.name, copy.address, str(record), MACHINES)
-        elif (copy.server.name, copy.address) in settled or late(zone, ledger, copy, round.at):
+        elif (copy.server.name, copy.address) in settled or late(zone, zone_state, copy, poll.at):
             expected = enumerated(map(truncate, expect), most=4) if expect else "nothing"
             text = f"{copy.server.name} ({copy.address}) has {content} for {record}, expected is {expected}"
             yield Finding("record-unexpected", text, copy.server.name, copy.address, str(record))
@@ -118,8 +118,8 @@ def _expected(
             yield Inconclusive(copy.server.name, copy.address, str(record), PROPAGATING)
 
 
-def _ttls(zone: Zone, ledger: ZoneState, every: list[Copy], record: WantedRecord) -> Iterator[Finding]:
-    for peers in leading(zone, ledger, every, record).values():
+def _ttls(zone: Zone, zone_state: ZoneState, every: list[Copy], record: WantedRecord) -> Iterator[Finding]:
+    for peers in leading(zone, zone_state, every, record).values():
         if not peers:
             continue
         mine = usual(zone, peers, record)

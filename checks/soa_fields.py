@@ -38,10 +38,10 @@ class SoaFields:
             return ()
         return [Query(zone.name, server.name, address, zone.name, "SOA") for server, address in zone.places()]
 
-    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         groups = {server.name: server.group for server in zone.servers}
         alike: dict[tuple[str, int], list[Observation]] = {}
-        for seen in round.seen:
+        for seen in poll.seen:
             if seen.serial is None:
                 yield Inconclusive(seen.server, seen.address, why="serves no version now")
             else:

@@ -102,187 +102,217 @@ class SoaSerial:
                 return [_query(zone, server, address, Transport.TCP) for server, address in dead]
         return ()
 
-    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
-        spaces = {space.group: space for space in ledger.spaces}
-        if not ledger.standings:
+    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+        serial_groups = {serial_group.group: serial_group for serial_group in zone_state.serial_groups}
+        if not zone_state.address_states:
             raise CheckInconclusive("nothing is known of the zone yet")
-        for standing in ledger.standings:
-            space = spaces[standing.group]
-            if standing.state != SERVING or standing.serial is None:
-                yield Inconclusive(standing.server, standing.address, why=f"serves no version now: {standing.state}")
-            elif space.doubt is not None and standing.serial == space.doubt.serial != space.reference:
-                why = f"serves {standing.serial}, as its primary does at a first look; a second one will tell"
-                yield Inconclusive(standing.server, standing.address, why=why)
-            elif standing.doubt is not None:
-                why = f"serves {standing.doubt.serial} at a first look; a second one will tell"
-                yield Inconclusive(standing.server, standing.address, why=why)
+        for address_state in zone_state.address_states:
+            serial_group = serial_groups[address_state.group]
+            if address_state.state != SERVING or address_state.serial is None:
+                yield Inconclusive(
+                    address_state.server, address_state.address, why=f"serves no version now: {address_state.state}"
+                )
+            elif (
+                serial_group.doubt is not None
+                and address_state.serial == serial_group.doubt.serial != serial_group.reference
+            ):
+                why = f"serves {address_state.serial}, as its primary does at a first look; a second one will tell"
+                yield Inconclusive(address_state.server, address_state.address, why=why)
+            elif address_state.doubt is not None:
+                why = f"serves {address_state.doubt.serial} at a first look; a second one will tell"
+                yield Inconclusive(address_state.server, address_state.address, why=why)
             else:
-                if standing.serial != space.reference:
-                    yield from self._other(zone, round, ledger, space, standing, standing.serial)
-                if standing.expires is not None and space.soa is not None:
-                    yield from self._expiry(standing, standing.expires, space.soa, round)
-        for space in ledger.spaces:
-            if space.regressed is not None:
-                yield _regressed(zone, space, ledger)
+                if address_state.serial != serial_group.reference:
+                    yield from self._other(zone, poll, zone_state, serial_group, address_state, address_state.serial)
+                if address_state.expires is not None and serial_group.soa is not None:
+                    yield from self._expiry(address_state, address_state.expires, serial_group.soa, poll)
+        for serial_group in zone_state.serial_groups:
+            if serial_group.regressed is not None:
+                yield _regressed(zone, serial_group, zone_state)
 
-    def due(self, ledger: ZoneState) -> datetime | None:
+    def due(self, zone_state: ZoneState) -> datetime | None:
         """When time alone will bring a finding about a ledger that packs (checks.packed); None if it never will.
 
         What counts down by EDNS EXPIRE is not in it: that is told anew at each look.
         """
-        expire = {space.group: space.soa.expire for space in ledger.spaces if space.soa is not None}
+        expire = {
+            serial_group.group: serial_group.soa.expire
+            for serial_group in zone_state.serial_groups
+            if serial_group.soa is not None
+        }
         return min(
             (
-                standing.expires - timedelta(seconds=expire[standing.group] * self.expiry_near)
-                for standing in ledger.standings
-                if standing.estimated and standing.expires is not None and standing.state == SERVING
+                address_state.expires - timedelta(seconds=expire[address_state.group] * self.expiry_near)
+                for address_state in zone_state.address_states
+                if address_state.estimated and address_state.expires is not None and address_state.state == SERVING
             ),
             default=None,
         )
 
     def _other(
-        self, zone: Zone, round: ZonePoll, ledger: ZoneState, space: SerialGroup, standing: AddressState, serial: int
+        self,
+        zone: Zone,
+        poll: ZonePoll,
+        zone_state: ZoneState,
+        serial_group: SerialGroup,
+        address_state: AddressState,
+        serial: int,
     ) -> Iterator[Finding | Inconclusive]:
-        reference = space.reference
+        reference = serial_group.reference
         if reference is None:
             text = f"serves {serial}; no serial of this zone is newer than all others"
-            yield _finding("serial-unordered", standing, text)
+            yield _finding("serial-unordered", address_state, text)
         elif behind(reference, serial) is not None:
-            yield from self._late(zone, round, space, standing, reference)
-        elif newer(serial, reference) and _has_primary(zone, space):
-            yield _ahead(zone, ledger, space, standing)
+            yield from self._late(zone, poll, serial_group, address_state, reference)
+        elif newer(serial, reference) and _has_primary(zone, serial_group):
+            yield _ahead(zone, zone_state, serial_group, address_state)
         else:
-            yield _unordered(zone, space, standing, serial, reference)
+            yield _unordered(zone, serial_group, address_state, serial, reference)
 
     def _late(
-        self, zone: Zone, round: ZonePoll, space: SerialGroup, standing: AddressState, reference: int
+        self, zone: Zone, poll: ZonePoll, serial_group: SerialGroup, address_state: AddressState, reference: int
     ) -> Iterator[Finding]:
-        serial = standing.serial if standing.serial is not None else reference
-        later = newer_than(serial, reference, space.versions)
-        lag = round.at - later[0].seen
-        missed = sum(version.seen > standing.since for version in later)
-        still = round.at - standing.since
+        serial = address_state.serial if address_state.serial is not None else reference
+        later = newer_than(serial, reference, serial_group.versions)
+        lag = poll.at - later[0].seen
+        missed = sum(version.seen > address_state.since for version in later)
+        is_steady = poll.at - address_state.since
         text = (
             f"is {format_duration(lag)} behind: it serves {serial}, "
-            f"{plural(standing.passed, 'version')} before {reference}, "
+            f"{plural(address_state.passed, 'version')} before {reference}, "
             f"since {instant(later[0].seen)}"
         )
-        if space.soa is not None and missed >= self.stuck_after and min(lag, still) > _stuck(zone, space.soa, round):
-            taken = f"newer versions come by and it has taken none for {format_duration(still)}"
-            yield _finding("serial-stuck", standing, f"{text}; {taken}")
-        elif space.soa is not None and lag > _promise(space.soa, round):
-            reason = f"longer than the zone's refresh and retry allow ({format_duration(_promise(space.soa, round))})"
-            yield _finding("serial-overdue", standing, f"{text}; {reason}")
+        if (
+            serial_group.soa is not None
+            and missed >= self.stuck_after
+            and min(lag, is_steady) > _stuck(zone, serial_group.soa, poll)
+        ):
+            taken = f"newer versions come by and it has taken none for {format_duration(is_steady)}"
+            yield _finding("serial-stuck", address_state, f"{text}; {taken}")
+        elif serial_group.soa is not None and lag > _promise(serial_group.soa, poll):
+            reason = (
+                f"longer than the zone's refresh and retry allow ({format_duration(_promise(serial_group.soa, poll))})"
+            )
+            yield _finding("serial-overdue", address_state, f"{text}; {reason}")
         elif lag > zone.max_lag:
             allowed = (
                 f"longer than max_lag ({format_duration(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
             )
-            yield _finding("serial-late", standing, f"{text}; {allowed}")
+            yield _finding("serial-late", address_state, f"{text}; {allowed}")
 
-    def _expiry(self, standing: AddressState, expires: datetime, soa: Soa, round: ZonePoll) -> Iterator[Finding]:
-        left, expire = expires - round.at, timedelta(seconds=soa.expire)
+    def _expiry(self, address_state: AddressState, expires: datetime, soa: Soa, poll: ZonePoll) -> Iterator[Finding]:
+        left, expire = expires - poll.at, timedelta(seconds=soa.expire)
         imminent = left <= expire * self.expiry_imminent
-        if left > expire * self.expiry_near or (expire - left <= _promise(soa, round) and not imminent):
+        if left > expire * self.expiry_near or (expire - left <= _promise(soa, poll) and not imminent):
             return
         code = "expiry-imminent" if imminent else "expiry-near"
         stops = f"stops serving the zone at {format_time(expires)}, in {format_duration(left)}"
         if left <= timedelta(0):
             stops = f"should have stopped serving the zone at {format_time(expires)}"
-        source = "estimated from when it was last in sync" if standing.estimated else "by its own EXPIRE count"
+        source = "estimated from when it was last in sync" if address_state.estimated else "by its own EXPIRE count"
         text = f"has not refreshed and {stops} ({source}; the SOA's expire is {format_duration(expire)})"
-        yield _finding(code, standing, text)
+        yield _finding(code, address_state, text)
 
 
-def _promise(soa: Soa, round: ZonePoll) -> timedelta:
+def _promise(soa: Soa, poll: ZonePoll) -> timedelta:
     """By when a secondary must have refreshed, and we must have seen it."""
-    return timedelta(seconds=soa.refresh + soa.retry) + round.cadence
+    return timedelta(seconds=soa.refresh + soa.retry) + poll.cadence
 
 
-def _stuck(zone: Zone, soa: Soa, round: ZonePoll) -> timedelta:
+def _stuck(zone: Zone, soa: Soa, poll: ZonePoll) -> timedelta:
     """How long a version may stay while newer ones come by. Up to then its server may wait for the refresh: no NOTIFY
     reaches it.
     """
-    return max(zone.max_lag, timedelta(seconds=soa.refresh) + round.cadence)
+    return max(zone.max_lag, timedelta(seconds=soa.refresh) + poll.cadence)
 
 
 def _query(zone: Zone, server: Server, address: Address, transport: Transport) -> Query:
     return Query(zone.name, server.name, address, zone.name, "SOA", transport, identify=True)
 
 
-def _finding(code: str, standing: AddressState, text: str) -> Finding:
-    return Finding(code, f"{standing.server} ({standing.address}) {text}", standing.server, standing.address)
+def _finding(code: str, address_state: AddressState, text: str) -> Finding:
+    return Finding(
+        code, f"{address_state.server} ({address_state.address}) {text}", address_state.server, address_state.address
+    )
 
 
-def _has_primary(zone: Zone, space: SerialGroup) -> bool:
+def _has_primary(zone: Zone, serial_group: SerialGroup) -> bool:
     primary = zone.server(zone.primary) if zone.primary is not None else None
-    return primary is not None and primary.group == space.group
+    return primary is not None and primary.group == serial_group.group
 
 
-def _ahead(zone: Zone, ledger: ZoneState, space: SerialGroup, standing: AddressState) -> Finding:
+def _ahead(zone: Zone, zone_state: ZoneState, serial_group: SerialGroup, address_state: AddressState) -> Finding:
     """With what ends it, as far as that is known: a serial to publish only where every server would take it.
 
     Where the primary was never seen with that serial the two may count apart, and nothing leads from one way of
     counting to another. Where nobody else follows the primary either, nothing speaks against it.
     """
-    serial, reference = standing.serial, space.reference
+    serial, reference = address_state.serial, serial_group.reference
     text = (
         f"serves {serial}, newer than its primary's {reference}; as a secondary it takes nothing until that is passed"
     )
-    if _had(space, serial):
-        return _finding("serial-ahead", standing, f"{text}. Transfer the zone afresh there{_forward(ledger, space)}")
-    forward = _forward(ledger, space) if _followed(zone, ledger, space, standing) else ""
+    if _had(serial_group, serial):
+        return _finding(
+            "serial-ahead", address_state, f"{text}. Transfer the zone afresh there{_forward(zone_state, serial_group)}"
+        )
+    forward = _forward(zone_state, serial_group) if _followed(zone, zone_state, serial_group, address_state) else ""
     apart = "If it signs the zone, or gets it from elsewhere, its serials are its own: set another group for it and for"
     cure = f"{apart} who follows it. Otherwise transfer the zone afresh there{forward}"
-    return _finding("serial-ahead", standing, f"{text}. {cure}")
+    return _finding("serial-ahead", address_state, f"{text}. {cure}")
 
 
-def _had(space: SerialGroup, serial: int | None) -> bool:
+def _had(serial_group: SerialGroup, serial: int | None) -> bool:
     """Whether the primary itself was seen with that version, or with a newer one, before it went back."""
-    return space.regressed is not None and serial is not None and behind(space.regressed.serial, serial) is not None
+    return (
+        serial_group.regressed is not None
+        and serial is not None
+        and behind(serial_group.regressed.serial, serial) is not None
+    )
 
 
-def _followed(zone: Zone, ledger: ZoneState, space: SerialGroup, standing: AddressState) -> bool:
+def _followed(zone: Zone, zone_state: ZoneState, serial_group: SerialGroup, address_state: AddressState) -> bool:
     """Whether another secondary of the group serves what the primary serves."""
     return any(
-        other.serial == space.reference and other.server not in (zone.primary, standing.server)
-        for other in ledger.standings
-        if other.group == space.group
+        other.serial == serial_group.reference and other.server not in (zone.primary, address_state.server)
+        for other in zone_state.address_states
+        if other.group == serial_group.group
     )
 
 
-def _forward(ledger: ZoneState, space: SerialGroup) -> str:
+def _forward(zone_state: ZoneState, serial_group: SerialGroup) -> str:
     """The serials to publish instead, each of which every server takes as things stand; "" where that is not known."""
-    group = [standing for standing in ledger.standings if standing.group == space.group]
-    sure = space.doubt is None and all(one.state == SERVING and one.doubt is None for one in group)
-    known = [serial for serial in (*(one.serial for one in group), space.reference) if serial is not None]
+    group = [address_state for address_state in zone_state.address_states if address_state.group == serial_group.group]
+    sure = serial_group.doubt is None and all(one.state == SERVING and one.doubt is None for one in group)
+    known = [serial for serial in (*(one.serial for one in group), serial_group.reference) if serial is not None]
     step = above(known) if sure else None
-    if step is None or space.reference is None:
+    if step is None or serial_group.reference is None:
         return ""
-    back = enumerated(path(step, space.reference))
+    back = enumerated(path(step, serial_group.reference))
     return (
-        f"; or publish a serial newer than all that are served, such as {step}. To count on from {space.reference} "
-        f"after that, set the serial to {back}, each once all servers have the one before"
+        f"; or publish a serial newer than all that are served, such as {step}. To count on from "
+        f"{serial_group.reference} after that, set the serial to {back}, each once all servers have the one before"
     )
 
 
-def _unordered(zone: Zone, space: SerialGroup, standing: AddressState, serial: int, reference: int) -> Finding:
+def _unordered(
+    zone: Zone, serial_group: SerialGroup, address_state: AddressState, serial: int, reference: int
+) -> Finding:
     why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
-    cure = ". Transfer the zone afresh there" if _has_primary(zone, space) else ""
+    cure = ". Transfer the zone afresh there" if _has_primary(zone, serial_group) else ""
     text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}{cure}"
-    return _finding("serial-unordered", standing, text)
+    return _finding("serial-unordered", address_state, text)
 
 
-def _regressed(zone: Zone, space: SerialGroup, ledger: ZoneState) -> Finding:
-    was = space.regressed.serial if space.regressed is not None else None
+def _regressed(zone: Zone, serial_group: SerialGroup, zone_state: ZoneState) -> Finding:
+    was = serial_group.regressed.serial if serial_group.regressed is not None else None
     ahead = [
         f"{s.server} ({s.address})"
-        for s in ledger.standings
-        if s.group == space.group
+        for s in zone_state.address_states
+        if s.group == serial_group.group
         and s.serial is not None
-        and space.reference is not None
-        and behind(space.reference, s.serial) is None
+        and serial_group.reference is not None
+        and behind(serial_group.reference, s.serial) is None
     ]
-    text = (
-        f"{zone.primary} is the primary and went back from {was} to {space.reference}; ahead of it: {enumerated(ahead)}"
-    )
+    now = serial_group.reference
+    text = f"{zone.primary} is the primary and went back from {was} to {now}; ahead of it: {enumerated(ahead)}"
     return Finding("serial-regressed", text, zone.primary)

@@ -92,8 +92,8 @@ class Transfer:
             for (name, address, key), all_of_it in whole.items()
         ]
 
-    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterator[Finding | Inconclusive]:
-        seen = {(o.query.server, o.query.address, o.query.qtype, o.query.key): o for o in round.seen}
+    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+        seen = {(o.query.server, o.query.address, o.query.qtype, o.query.key): o for o in poll.seen}
         said: list[Finding | Inconclusive | None] = []
         for server, address, rule in _matrix(zone):
             soa = seen.get((server.name, address, "SOA", None))

@@ -86,10 +86,10 @@ def _query(zone: Zone, server: Server, address: Address, name: str, type_: str) 
     return Query(zone.name, server.name, address, name, type_, identify=True)
 
 
-def copies(zone: Zone, wanted: Iterable[WantedRecord], round: ZonePoll) -> list[Copy]:
+def copies(zone: Zone, wanted: Iterable[WantedRecord], poll: ZonePoll) -> list[Copy]:
     every = tuple(wanted)
     table: dict[tuple[str, Address], list[Observation]] = {}
-    for seen in round.seen:
+    for seen in poll.seen:
         table.setdefault((seen.server, seen.address), []).append(seen)
     return [_copy(server, address, every, table.get((server.name, address), ())) for server, address in zone.places()]
 
@@ -131,7 +131,7 @@ def content_of(seen: Observation) -> Content | None:
     return None
 
 
-def leading(zone: Zone, ledger: ZoneState, every: Iterable[Copy], wanted: WantedRecord) -> dict[str, list[Copy]]:
+def leading(zone: Zone, zone_state: ZoneState, every: Iterable[Copy], wanted: WantedRecord) -> dict[str, list[Copy]]:
     """Per group the copies on its reference that have something for the record: the only ones to be believed.
 
     The reference is the ledger's if anybody was on it while reading, otherwise the newest that was read.
@@ -141,12 +141,14 @@ def leading(zone: Zone, ledger: ZoneState, every: Iterable[Copy], wanted: Wanted
     for copy in sorted(every, key=lambda copy: copy.server.name != zone.primary):
         if copy.serial is not None and wanted in copy.contents:
             groups.setdefault(copy.server.group, []).append(copy)
-    return {group: _on_reference(space_of(ledger, group), members) for group, members in groups.items()}
+    return {group: _on_reference(space_of(zone_state, group), members) for group, members in groups.items()}
 
 
-def _on_reference(space: SerialGroup | None, members: list[Copy]) -> list[Copy]:
+def _on_reference(serial_group: SerialGroup | None, members: list[Copy]) -> list[Copy]:
     serials = [copy.serial for copy in members if copy.serial is not None]
-    reference = space.reference if space is not None and space.reference in serials else newest(serials)
+    reference = (
+        serial_group.reference if serial_group is not None and serial_group.reference in serials else newest(serials)
+    )
     return [copy for copy in members if copy.serial == reference]
 
 
@@ -159,24 +161,33 @@ def usual(zone: Zone, peers: list[Copy], wanted: WantedRecord) -> Content:
     return next(copy.contents[wanted] for copy in peers if copy.contents[wanted].same == most)
 
 
-def late(zone: Zone, ledger: ZoneState, copy: Copy, now: datetime) -> bool:
+def late(zone: Zone, zone_state: ZoneState, copy: Copy, now: datetime) -> bool:
     """Whether a copy off the reference can no longer be excused by propagation: behind beyond max_lag, or ahead."""
-    standing = standing_of(ledger, copy.server.name, copy.address)
-    space = space_of(ledger, copy.server.group)
-    if standing is None or space is None or standing.serial != copy.serial or standing.doubt is not None:
+    address_state = standing_of(zone_state, copy.server.name, copy.address)
+    serial_group = space_of(zone_state, copy.server.group)
+    if (
+        address_state is None
+        or serial_group is None
+        or address_state.serial != copy.serial
+        or address_state.doubt is not None
+    ):
         return False
-    if space.reference is not None and standing.serial is not None and behind(space.reference, standing.serial) is None:
+    if (
+        serial_group.reference is not None
+        and address_state.serial is not None
+        and behind(serial_group.reference, address_state.serial) is None
+    ):
         return True
-    since = lag(ledger, copy.server.name, copy.address, now)
+    since = lag(zone_state, copy.server.name, copy.address, now)
     return since is not None and since > zone.max_lag
 
 
 def differences(
-    zone: Zone, ledger: ZoneState, every: list[Copy], wanted: WantedRecord, now: datetime
+    zone: Zone, zone_state: ZoneState, every: list[Copy], wanted: WantedRecord, now: datetime
 ) -> Iterator[Difference | Inconclusive]:
     """Addresses that have another content than their group's usual one, and groups that differ from the first."""
     subject = str(wanted)
-    lead = leading(zone, ledger, every, wanted)
+    lead = leading(zone, zone_state, every, wanted)
     first: Content | None = None
     first_group = ""
     for copy in every:
@@ -192,16 +203,16 @@ def differences(
         mine = usual(zone, peers, wanted)
         for copy in every:
             if copy.server.group == group and wanted in copy.contents:
-                yield from _against(zone, ledger, copy, peers, mine, wanted, now)
+                yield from _against(zone, zone_state, copy, peers, mine, wanted, now)
         if first is None:
             first, first_group = mine, group
         elif mine.same != first.same:
-            yield from _across(zone, ledger, (first_group, group), first, peers, wanted, now)
+            yield from _across(zone, zone_state, (first_group, group), first, peers, wanted, now)
 
 
 def _against(
     zone: Zone,
-    ledger: ZoneState,
+    zone_state: ZoneState,
     copy: Copy,
     peers: list[Copy],
     mine: Content,
@@ -218,7 +229,7 @@ def _against(
     text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, others {mine}"
     if copy.serial == reference:
         yield Difference(copy, wanted, same_serial=True, text=f"{text}, all on serial {copy.serial}")
-    elif late(zone, ledger, copy, now):
+    elif late(zone, zone_state, copy, now):
         yield Difference(copy, wanted, same_serial=False, text=f"{text}; it is on {copy.serial}, they on {reference}")
     else:
         yield Inconclusive(copy.server.name, copy.address, str(wanted), PROPAGATING)
@@ -226,7 +237,7 @@ def _against(
 
 def _across(
     zone: Zone,
-    ledger: ZoneState,
+    zone_state: ZoneState,
     groups: tuple[str, str],
     first: Content,
     peers: list[Copy],
@@ -234,7 +245,7 @@ def _across(
     now: datetime,
 ) -> Iterator[Difference | Inconclusive]:
     """Serials of two groups cannot be compared; a difference counts once neither has changed for max_lag."""
-    fresh = any(_fresh(zone, space_of(ledger, group), now) for group in groups)
+    fresh = any(_fresh(zone, space_of(zone_state, group), now) for group in groups)
     for copy in peers:
         own = copy.contents[wanted]
         if own.same == first.same:
@@ -247,6 +258,10 @@ def _across(
             yield Difference(copy, wanted, same_serial=False, text=text)
 
 
-def _fresh(zone: Zone, space: SerialGroup | None, now: datetime) -> bool:
+def _fresh(zone: Zone, serial_group: SerialGroup | None, now: datetime) -> bool:
     """Whether the reference may be no older than max_lag: it was first seen no longer ago, be it only at a start."""
-    return space is not None and bool(space.versions) and now - space.versions[-1].seen <= zone.max_lag
+    return (
+        serial_group is not None
+        and bool(serial_group.versions)
+        and now - serial_group.versions[-1].seen <= zone.max_lag
+    )

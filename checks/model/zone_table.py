@@ -33,12 +33,12 @@ class ZoneTable(Mapping[str, Named]):
     A zone's number is its place in that order. Nothing in a roll ever changes: another plan has another roll.
     """
 
-    __slots__ = ("kinds", "names", "templates")
+    __slots__ = ("names", "template_ids", "templates")
 
-    def __init__(self, names: list[str], kinds: "array[int]", templates: Sequence[Named]) -> None:
-        """``names`` are sorted and each is there once; ``kinds`` (typecode "I") says which template is whose."""
+    def __init__(self, names: list[str], template_ids: "array[int]", templates: Sequence[Named]) -> None:
+        """``names`` are sorted and each is there once; ``template_ids`` (typecode "I") says which template is whose."""
         self.names = names
-        self.kinds = kinds
+        self.template_ids = template_ids
         self.templates = tuple(templates)
 
     @classmethod
@@ -58,15 +58,15 @@ class ZoneTable(Mapping[str, Named]):
 
     def at(self, number: int) -> Named:
         """The value of that number."""
-        return self.templates[self.kinds[number]].named(self.names[number])
+        return self.templates[self.template_ids[number]].named(self.names[number])
 
     def template(self, name: str) -> Named:
         """What the value of that name is but for its name. Raises KeyError."""
-        return self.templates[self.kinds[self.number(name)]]
+        return self.templates[self.template_ids[self.number(name)]]
 
     def alike(self) -> Sequence[int]:
         """How many there are of each template, in their order."""
-        counts = Counter(self.kinds)
+        counts = Counter(self.template_ids)
         return [counts[kind] for kind in range(len(self.templates))]
 
     def starts(self, sizes: Sequence[int]) -> "array[int]":
@@ -74,7 +74,7 @@ class ZoneTable(Mapping[str, Named]):
 
         ``sizes`` says how many places each template has.
         """
-        return array("I", accumulate((sizes[kind] for kind in self.kinds), initial=0))
+        return array("I", accumulate((sizes[kind] for kind in self.template_ids), initial=0))
 
     def __getitem__(self, name: str) -> Named:
         return self.at(self.number(name))
@@ -113,8 +113,8 @@ class ZoneTable(Mapping[str, Named]):
         if self.names != other.names:
             return False
         if self.templates == other.templates:
-            return bool(self.kinds == other.kinds)
-        pairs = set(zip(self.kinds, other.kinds, strict=True))
+            return bool(self.template_ids == other.template_ids)
+        pairs = set(zip(self.template_ids, other.template_ids, strict=True))
         return all(self.templates[mine] == other.templates[theirs] for mine, theirs in pairs)
 
     __hash__ = None  # type: ignore[assignment]
@@ -126,8 +126,11 @@ class Values(ValuesView[Named]):
     _mapping: ZoneTable[Named]
 
     def __iter__(self) -> Iterator[Named]:
-        roll = self._mapping
-        return (roll.templates[kind].named(name) for kind, name in zip(roll.kinds, roll.names, strict=True))
+        zone_table = self._mapping
+        return (
+            zone_table.templates[kind].named(name)
+            for kind, name in zip(zone_table.template_ids, zone_table.names, strict=True)
+        )
 
 
 class Items(ItemsView[str, Named]):
@@ -163,7 +166,7 @@ def difference(old: ZoneTable[Named], new: ZoneTable[Named]) -> TableDiff:
     while past < len(old.names) and now < len(new.names):
         if stride := _in_common(old.names, past, new.names, now):
             was.extend(range(past, past + stride))
-            fresh += _changed(old.kinds[past : past + stride], before, new, range(now, now + stride), after)
+            fresh += _changed(old.template_ids[past : past + stride], before, new, range(now, now + stride), after)
             past += stride
             now += stride
         elif old.names[past] < new.names[now]:
@@ -195,9 +198,11 @@ def _changed(
     past: "array[int]", before: Sequence[int], new: ZoneTable[Named], numbers: range, after: Sequence[int]
 ) -> Iterable[str]:
     """The names of those that are of another kind than they were; ``before`` and ``after`` make kinds comparable."""
-    kinds = new.kinds[numbers.start : numbers.stop]
-    if before == after[: len(before)] and past == kinds:
+    template_ids = new.template_ids[numbers.start : numbers.stop]
+    if before == after[: len(before)] and past == template_ids:
         return ()
     return (
-        new.names[number] for number, was, now in zip(numbers, past, kinds, strict=True) if before[was] != after[now]
+        new.names[number]
+        for number, was, now in zip(numbers, past, template_ids, strict=True)
+        if before[was] != after[now]
     )

@@ -109,44 +109,44 @@ def _serve(look: AddressUpdate, seen: Observation, serial: int, doubt: Unconfirm
         synced=look.before.synced if look.before is not None else None,
         nsid=seen.nsid,
         doubt=doubt,
-        looked=seen.at,
+        checked_at=seen.at,
         rtt=seen.rtt,
     )
 
 
 def _answer(before: AddressState, seen: Observation) -> AddressState:
     changed = before.changed if before.state == SERVING else seen.at
-    return replace(before, state=SERVING, changed=changed, doubt=None, looked=seen.at, rtt=seen.rtt)
+    return replace(before, state=SERVING, changed=changed, doubt=None, checked_at=seen.at, rtt=seen.rtt)
 
 
 def _silence(before: AddressState, seen: Observation) -> AddressState:
     """The serial stays the last known one, and so does a doubt about it: a look that saw nothing decides nothing."""
     state = word(seen)
     if state == before.state:
-        return replace(before, looked=seen.at, rtt=seen.rtt)
-    return replace(before, state=state, changed=seen.at, looked=seen.at, rtt=seen.rtt)
+        return replace(before, checked_at=seen.at, rtt=seen.rtt)
+    return replace(before, state=state, changed=seen.at, checked_at=seen.at, rtt=seen.rtt)
 
 
-def tick(standing: AddressState, seen: Observation, *, secondary: bool) -> AddressState:
+def tick(address_state: AddressState, seen: Observation, *, secondary: bool) -> AddressState:
     """The same standing after a look that found nothing new. Written out, because replace() takes twice as long."""
-    expires, estimated = standing.expires, standing.estimated
+    expires, estimated = address_state.expires, address_state.estimated
     if seen.serial is not None:
         if secondary and seen.expire is not None:
             expires, estimated = seen.at + timedelta(seconds=seen.expire), False
-        elif standing.synced is None:
+        elif address_state.synced is None:
             expires, estimated = None, False  # it is in sync and tells no more: a count told earlier has ended
     return AddressState(
-        standing.server,
-        standing.address,
-        standing.group,
-        standing.serial,
-        standing.since,
-        standing.state,
-        standing.changed,
-        standing.synced,
-        standing.passed,
-        standing.nsid,
-        standing.doubt,
+        address_state.server,
+        address_state.address,
+        address_state.group,
+        address_state.serial,
+        address_state.since,
+        address_state.state,
+        address_state.changed,
+        address_state.synced,
+        address_state.passed,
+        address_state.nsid,
+        address_state.doubt,
         seen.at,
         expires,
         estimated,
@@ -174,7 +174,7 @@ class Heard:
     stepped: bool = False
 
 
-def heed(space: SerialGroup, looks: Iterable[AddressUpdate], patience: timedelta) -> Heard | None:
+def heed(serial_group: SerialGroup, looks: Iterable[AddressUpdate], patience: timedelta) -> Heard | None:
     """The reference as the primary's own addresses (``looks``) have it; None when none of them answers.
 
     Forward is believed at once. Back (or to the undefined distance of 2^31) is believed at the second look at
@@ -189,17 +189,17 @@ def heed(space: SerialGroup, looks: Iterable[AddressUpdate], patience: timedelta
         return None
     serial = newest(shown for shown, _, _ in spoke)
     if serial is None:
-        return Heard(space.reference, space.doubt)
-    if space.reference is None or serial == space.reference or newer(serial, space.reference):
+        return Heard(serial_group.reference, serial_group.doubt)
+    if serial_group.reference is None or serial == serial_group.reference or newer(serial, serial_group.reference):
         return Heard(serial, None)
     _, seen, before = next(one for one in spoke if one[0] == serial)
     silent = (look.before for look in every if look.serial is None)
     if not _went_back(before, serial) and any(_knew_newer(one, serial) for one in silent):
-        return Heard(space.reference, None)
-    doubt = _deepen(space.doubt, before, seen, serial)
+        return Heard(serial_group.reference, None)
+    doubt = _deepen(serial_group.doubt, before, seen, serial)
     if doubt.looks >= SECOND_LOOK or seen.at - doubt.since >= patience:
         return Heard(serial, None, stepped=any(_knew_newer(look.before, serial) for look in every))
-    return Heard(space.reference, doubt)
+    return Heard(serial_group.reference, doubt)
 
 
 def _went_back(before: AddressState | None, serial: int) -> bool:

@@ -26,7 +26,9 @@ _OPEN = frozenset(
 )
 
 
-def address_state(zone: Zone, ledger: ZoneState, standing: AddressState | None, findings: Iterable[Finding]) -> str:
+def address_state(
+    zone: Zone, zone_state: ZoneState, address_state: AddressState | None, findings: Iterable[Finding]
+) -> str:
     """in-sync, propagating, late, overdue, stuck, ahead, unordered, silent, not-served or unknown.
 
     ``findings`` are those of the check soa-serial, of any address. What is not yet a finding (a version on its
@@ -34,20 +36,25 @@ def address_state(zone: Zone, ledger: ZoneState, standing: AddressState | None, 
     answers there; "not-served": it answers, but with no version of the zone; "unknown": not looked at, or
     nothing that could be understood came back.
     """
-    if standing is None or standing.state in _OPEN:
+    if address_state is None or address_state.state in _OPEN:
         return "unknown"
-    if standing.state in _SILENT:
+    if address_state.state in _SILENT:
         return "silent"
-    if standing.state != SERVING or standing.serial is None:
+    if address_state.state != SERVING or address_state.serial is None:
         return "not-served"
     for finding in findings:
-        if (finding.server, finding.address) == (standing.server, standing.address) and finding.code in _BY_CODE:
+        if (finding.server, finding.address) == (
+            address_state.server,
+            address_state.address,
+        ) and finding.code in _BY_CODE:
             return _BY_CODE[finding.code]
-    space = space_of(ledger, standing.group)
-    if space is None or space.reference is None:
+    serial_group = space_of(zone_state, address_state.group)
+    if serial_group is None or serial_group.reference is None:
         return "unknown"
-    if standing.serial == space.reference and standing.doubt is None:
+    if address_state.serial == serial_group.reference and address_state.doubt is None:
         return "in-sync"
-    if behind(space.reference, standing.serial) is None and not newer(standing.serial, space.reference):
+    if behind(serial_group.reference, address_state.serial) is None and not newer(
+        address_state.serial, serial_group.reference
+    ):
         return "unordered"
     return "propagating"

@@ -1,9 +1,9 @@
-"""Packs the ledger of a zone that stands still into some fifty octets.
+"""Packs the state of a steady zone into some fifty octets.
 
-It stands still when nothing is in doubt, each space has one version and a reference (or none, as nobody has ever served
-any), and every address either serves its reference or serves nothing: then only what ticks will change until something
-happens. What ticks at every look is not in a row: ``looked`` comes back as the ledger's ``at``, and ``rtt`` as None.
-All else comes back as it was.
+It is steady when nothing is in doubt, each serial group has one version and a reference (or none, as nobody has ever
+served any), and every address either serves its reference or serves nothing: then only times change until something
+happens. What changes at every poll is not in a row: ``checked_at`` comes back as the state's ``at``, and ``rtt`` as
+None. All else comes back as it was.
 
 Time alone can bring soa-serial to a finding about such a ledger in one way only, by ``expires`` of an address that
 serves: there is no lag (all serve the reference), no doubt and nothing regressed. An estimate (the primary is silent)
@@ -55,53 +55,53 @@ class ZoneStateCodec:
         self.words = words if words is not None else InternTable()
         self._serving = self.words.number(SERVING)
 
-    def pack(self, ledger: ZoneState) -> bytes | None:
+    def pack(self, zone_state: ZoneState) -> bytes | None:
         """None when the ledger does not stand still, or has never been looked at."""
-        spaces, standings = ledger.spaces, ledger.standings
-        if ledger.at is None or self.words.full:
+        serial_groups, address_states = zone_state.serial_groups, zone_state.address_states
+        if zone_state.at is None or self.words.full:
             return None
         references: dict[str, Version | None] = {}
         flags = _ANSWERING | _SHORT
-        for space in spaces:
-            if not _settled(space):
+        for serial_group in serial_groups:
+            if not _settled(serial_group):
                 return None
-            references[space.group] = space.versions[0] if space.versions else None
-            if not space.versions:
+            references[serial_group.group] = serial_group.versions[0] if serial_group.versions else None
+            if not serial_group.versions:
                 flags = 0
-        for standing in standings:
-            if standing.group not in references or standing.doubt is not None or standing.passed:
+        for address_state in address_states:
+            if address_state.group not in references or address_state.doubt is not None or address_state.passed:
                 return None
-            if standing.state != SERVING or standing.synced is not None or standing.estimated:
+            if address_state.state != SERVING or address_state.synced is not None or address_state.estimated:
                 flags = 0
-            version = references[standing.group]
-            if standing.state == SERVING and (version is None or standing.serial != version.serial):
+            version = references[address_state.group]
+            if address_state.state == SERVING and (version is None or address_state.serial != version.serial):
                 return None
-        if flags and (row := self._short(ledger, flags)) is not None:
+        if flags and (row := self._short(zone_state, flags)) is not None:
             return row
-        parts = [_HEAD.pack(flags & ~_SHORT, self._number_of(ledger), _micros(ledger.at))]
-        parts += [self._space(space, ledger.zone) for space in spaces]
-        parts += map(self._standing, standings)
+        parts = [_HEAD.pack(flags & ~_SHORT, self._number_of(zone_state), _micros(zone_state.at))]
+        parts += [self._space(serial_group, zone_state.zone) for serial_group in serial_groups]
+        parts += map(self._standing, address_states)
         return b"".join(parts)
 
-    def _short(self, ledger: ZoneState, flags: int) -> bytes | None:
+    def _short(self, zone_state: ZoneState, flags: int) -> bytes | None:
         """The row of nearly every zone; None where a span does not fit."""
-        numbers = [0, self._number_of(ledger), _micros(ledger.at or _EPOCH)]
+        numbers = [0, self._number_of(zone_state), _micros(zone_state.at or _EPOCH)]
         versions: dict[str, Version] = {}
-        for space in ledger.spaces:
-            version = versions[space.group] = space.versions[0]
+        for serial_group in zone_state.serial_groups:
+            version = versions[serial_group.group] = serial_group.versions[0]
             absent = _UNKNOWN if version.absent is None else _micros(version.seen, version.absent)
             if not 0 <= absent < _UNKNOWN + (version.absent is None):
                 return None
-            numbers += (version.serial, self._soa_number(space, ledger.zone), _micros(version.seen), absent)
+            numbers += (version.serial, self._soa_number(serial_group, zone_state.zone), _micros(version.seen), absent)
         nsids: list[int] = []
         stops: list[int] = []
-        for standing in ledger.standings:
-            since = standing.since
-            after = _micros(since, versions[standing.group].seen)
-            if not 0 <= after < _UNKNOWN or (standing.changed is not since and standing.changed != since):
+        for address_state in zone_state.address_states:
+            since = address_state.since
+            after = _micros(since, versions[address_state.group].seen)
+            if not 0 <= after < _UNKNOWN or (address_state.changed is not since and address_state.changed != since):
                 return None
             numbers.append(after)
-            nsid, expires = standing.nsid, standing.expires
+            nsid, expires = address_state.nsid, address_state.expires
             if nsid is not None:
                 flags |= _NSIDS
             if expires is not None:
@@ -113,40 +113,40 @@ class ZoneStateCodec:
             numbers += nsids
         if flags & _EXPIRES:
             numbers += stops
-        return _shape(flags, len(ledger.spaces), len(nsids)).pack(*numbers)
+        return _shape(flags, len(zone_state.serial_groups), len(nsids)).pack(*numbers)
 
     def unpack(self, zone: str, row: bytes) -> ZoneState:
         """The ledger that was packed, but for what ticks."""
-        flags, layout, looked = _HEAD.unpack_from(row)
-        at = _moment(looked)
+        flags, layout, checked_at = _HEAD.unpack_from(row)
+        at = _moment(checked_at)
         groups, places = self.words.layout_of(layout)
         if not flags & _SHORT:
             return self._unpack_long(zone, row, at)
         count = len(places)
         numbers = _shape(flags, len(groups), count).unpack(row)
-        spaces: dict[str, SerialGroup] = {}
+        serial_groups: dict[str, SerialGroup] = {}
         first: dict[str, datetime] = {}
         place = 3
         for group in groups:
             serial, soa, seen, absent = numbers[place : place + 4]
             first[group] = moment = _moment(seen)
             version = Version(serial, None if absent == _UNKNOWN else moment - timedelta(0, 0, absent), moment)
-            spaces[group] = SerialGroup(group, serial, self._soa_of(soa, serial, zone), (version,))
+            serial_groups[group] = SerialGroup(group, serial, self._soa_of(soa, serial, zone), (version,))
             place += 4
         spans = numbers[place : place + count]
         place += count
         nsids: Iterable[int] = numbers[place : place + count] if flags & _NSIDS else (0,) * count
         stops: Iterable[int] = numbers[-count:] if flags & _EXPIRES else (_NEVER,) * count
-        standings = []
+        address_states = []
         for (server, address, group), span, nsid, stop in zip(places, spans, nsids, stops, strict=True):
             since = first[group] + timedelta(0, 0, span) if span else first[group]
-            standings.append(
+            address_states.append(
                 AddressState(
-                    server, address, group, spaces[group].reference, since, SERVING, since, None, 0,
+                    server, address, group, serial_groups[group].reference, since, SERVING, since, None, 0,
                     self.words.text_of(nsid - 1) if nsid else None, None, at, None if stop == _NEVER else _moment(stop),
                 )
             )  # fmt: skip
-        return ZoneState(zone, tuple(spaces.values()), tuple(standings), at)
+        return ZoneState(zone, tuple(serial_groups.values()), tuple(address_states), at)
 
     def sound(self, row: bytes) -> bool:
         """Whether it is a row by these words: what is kept may have been changed by somebody else."""
@@ -154,7 +154,7 @@ class ZoneStateCodec:
         try:
             flags, layout, _ = _HEAD.unpack_from(row)
             if not flags & _SHORT:
-                return bool(self.unpack("", row).spaces)
+                return bool(self.unpack("", row).serial_groups)
             groups, places = self.words.layout_of(layout)
             numbers = _shape(flags, len(groups), len(places)).unpack(row)
             return all(isinstance(values[soa], Soa) for soa in numbers[4 : 3 + 4 * len(groups) : 4])
@@ -176,19 +176,19 @@ class ZoneStateCodec:
         """
         flags, layout, _ = _HEAD.unpack_from(row)
         groups, places = self.words.layout_of(layout)
-        space = _SPACE if flags & _SHORT else _LONG_SPACE
+        serial_group = _SPACE if flags & _SHORT else _LONG_SPACE
         least: dict[str, int] = {}
         for number, group in enumerate(groups):
-            soa = space.unpack_from(row, _HEAD.size + space.size * number)[1]
+            soa = serial_group.unpack_from(row, _HEAD.size + serial_group.size * number)[1]
             least[group] = 0 if soa == _UNKNOWN else int(self.words.soa_of(soa).expire * near) + 61
         return tuple(least[group] for _, _, group in places)
 
-    def _number_of(self, ledger: ZoneState) -> int:
-        groups = tuple([space.group for space in ledger.spaces])
-        return self.words.number((groups, tuple([(s.server, s.address, s.group) for s in ledger.standings])))
+    def _number_of(self, zone_state: ZoneState) -> int:
+        groups = tuple([serial_group.group for serial_group in zone_state.serial_groups])
+        return self.words.number((groups, tuple([(s.server, s.address, s.group) for s in zone_state.address_states])))
 
-    def _soa_number(self, space: SerialGroup, zone: str) -> int:
-        soa = space.soa
+    def _soa_number(self, serial_group: SerialGroup, zone: str) -> int:
+        soa = serial_group.soa
         assert soa is not None  # noqa: S101 - _settled has seen to it
         mname = soa.mname.removesuffix(zone) + HERE if soa.mname.endswith(zone) else soa.mname
         rname = soa.rname.removesuffix(zone) + HERE if soa.rname.endswith(zone) else soa.rname
@@ -200,44 +200,44 @@ class ZoneStateCodec:
         rname = rest.rname[:-1] + zone if rest.rname.endswith(HERE) else rest.rname
         return Soa(serial, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
 
-    def _space(self, space: SerialGroup, zone: str) -> bytes:
-        if not space.versions:
+    def _space(self, serial_group: SerialGroup, zone: str) -> bytes:
+        if not serial_group.versions:
             return _LONG_SPACE.pack(0, _UNKNOWN, 0, 0)
-        version = space.versions[0]
+        version = serial_group.versions[0]
         absent = _NEVER if version.absent is None else _micros(version.absent)
-        return _LONG_SPACE.pack(version.serial, self._soa_number(space, zone), _micros(version.seen), absent)
+        return _LONG_SPACE.pack(version.serial, self._soa_number(serial_group, zone), _micros(version.seen), absent)
 
-    def _standing(self, standing: AddressState) -> bytes:
+    def _standing(self, address_state: AddressState) -> bytes:
         flags, rest = 0, b""
-        if standing.state != SERVING and standing.serial is not None:
-            flags, rest = flags | _SERIAL, rest + _SERIAL_OF.pack(standing.serial)
-        if standing.synced is not None:
-            flags, rest = flags | _SYNCED, rest + _LONG.pack(_micros(standing.synced))
-        if standing.expires is not None:
-            flags, rest = flags | _STOPS, rest + _LONG.pack(_micros(standing.expires))
-        if standing.estimated:
+        if address_state.state != SERVING and address_state.serial is not None:
+            flags, rest = flags | _SERIAL, rest + _SERIAL_OF.pack(address_state.serial)
+        if address_state.synced is not None:
+            flags, rest = flags | _SYNCED, rest + _LONG.pack(_micros(address_state.synced))
+        if address_state.expires is not None:
+            flags, rest = flags | _STOPS, rest + _LONG.pack(_micros(address_state.expires))
+        if address_state.estimated:
             flags |= _ESTIMATED
-        nsid = 0 if standing.nsid is None else self.words.number(standing.nsid) + 1
-        state = self.words.number(standing.state)
-        return _STANDING.pack(flags, state, _micros(standing.since), _micros(standing.changed), nsid) + rest
+        nsid = 0 if address_state.nsid is None else self.words.number(address_state.nsid) + 1
+        state = self.words.number(address_state.state)
+        return _STANDING.pack(flags, state, _micros(address_state.since), _micros(address_state.changed), nsid) + rest
 
     def _unpack_long(self, zone: str, row: bytes, at: datetime) -> ZoneState:
         groups, places = self.words.layout_of(_HEAD.unpack_from(row)[1])
-        spaces: dict[str, SerialGroup] = {}
+        serial_groups: dict[str, SerialGroup] = {}
         position = _HEAD.size
         for group in groups:
             serial, soa, seen, absent = _LONG_SPACE.unpack_from(row, position)
             if soa == _UNKNOWN:
-                spaces[group] = SerialGroup(group, None, None)
+                serial_groups[group] = SerialGroup(group, None, None)
             else:
                 version = Version(serial, None if absent == _NEVER else _moment(absent), _moment(seen))
-                spaces[group] = SerialGroup(group, serial, self._soa_of(soa, serial, zone), (version,))
+                serial_groups[group] = SerialGroup(group, serial, self._soa_of(soa, serial, zone), (version,))
             position += _LONG_SPACE.size
-        standings: list[AddressState] = []
+        address_states: list[AddressState] = []
         for server, address, group in places:
             flags, state, since, changed, nsid = _STANDING.unpack_from(row, position)
             position += _STANDING.size
-            serial = spaces[group].reference if state == self._serving else None
+            serial = serial_groups[group].reference if state == self._serving else None
             synced = expires = None
             if flags & _SERIAL:
                 (serial,) = _SERIAL_OF.unpack_from(row, position)
@@ -246,39 +246,44 @@ class ZoneStateCodec:
                 synced, position = _moment(_LONG.unpack_from(row, position)[0]), position + _LONG.size
             if flags & _STOPS:
                 expires, position = _moment(_LONG.unpack_from(row, position)[0]), position + _LONG.size
-            standings.append(
+            address_states.append(
                 AddressState(
                     server, address, group, serial, _moment(since), self.words.text_of(state), _moment(changed), synced,
-                    nsid=self.words.text_of(nsid - 1) if nsid else None, looked=at, expires=expires,
+                    nsid=self.words.text_of(nsid - 1) if nsid else None, checked_at=at, expires=expires,
                     estimated=bool(flags & _ESTIMATED),
                 )
             )  # fmt: skip
-        return ZoneState(zone, tuple(spaces.values()), tuple(standings), at)
+        return ZoneState(zone, tuple(serial_groups.values()), tuple(address_states), at)
 
 
-def audible(ledger: ZoneState) -> tuple[bool, ...]:
+def audible(zone_state: ZoneState) -> tuple[bool, ...]:
     """Of which addresses, in order, anything at all was heard at the last look."""
-    return tuple([standing.state not in _INAUDIBLE for standing in ledger.standings])
+    return tuple([address_state.state not in _INAUDIBLE for address_state in zone_state.address_states])
 
 
 @cache
-def _shape(flags: int, spaces: int, places: int) -> Struct:
+def _shape(flags: int, serial_groups: int, places: int) -> Struct:
     nsids = places if flags & _NSIDS else 0
     stops = places if flags & _EXPIRES else 0
-    return Struct(f"<BIq{'IIqI' * spaces}{places + nsids}I{stops}q")
+    return Struct(f"<BIq{'IIqI' * serial_groups}{places + nsids}I{stops}q")
 
 
-def _settled(space: SerialGroup) -> bool:
-    reference = space.reference
+def _settled(serial_group: SerialGroup) -> bool:
+    reference = serial_group.reference
     if reference is None:
-        return space.soa is None and not space.versions and space.doubt is None and space.regressed is None
+        return (
+            serial_group.soa is None
+            and not serial_group.versions
+            and serial_group.doubt is None
+            and serial_group.regressed is None
+        )
     return (
-        space.soa is not None
-        and space.soa.serial == reference
-        and len(space.versions) == 1
-        and space.versions[0].serial == reference
-        and space.doubt is None
-        and space.regressed is None
+        serial_group.soa is not None
+        and serial_group.soa.serial == reference
+        and len(serial_group.versions) == 1
+        and serial_group.versions[0].serial == reference
+        and serial_group.doubt is None
+        and serial_group.regressed is None
     )
 
 

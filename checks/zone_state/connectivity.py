@@ -39,14 +39,14 @@ class Connectivity:
     """
 
 
-def hear(vantage: Connectivity, round: ZonePoll) -> Connectivity:
+def hear(vantage: Connectivity, poll: ZonePoll) -> Connectivity:
     """What is known after this round; the very same object while nothing changed, as in nearly every round.
 
     Anything that came back proves that the network carries: a refused connection as well as a garbled answer.
     """
     came: dict[Place, set[str]] = {}
     asked: dict[Place, set[str]] = {}
-    for seen in round.seen:
+    for seen in poll.seen:
         place, way = (seen.query.server, seen.query.address), _way(seen)
         asked.setdefault(place, set()).add(way)
         if not seen.outcome.silent:
@@ -56,11 +56,9 @@ def hear(vantage: Connectivity, round: ZonePoll) -> Connectivity:
         place: place in came
         for place, ways in asked.items()
         if heard.get(place) is not (place in came)
-        and (place in came or _speaks_against(by.get(place), round.zone, ways))
+        and (place in came or _speaks_against(by.get(place), poll.zone, ways))
     }
-    return (
-        _told(vantage, told, {place: (round.zone, _best(came.get(place, ()))) for place in told}) if told else vantage
-    )
+    return _told(vantage, told, {place: (poll.zone, _best(came.get(place, ()))) for place in told}) if told else vantage
 
 
 def note(vantage: Connectivity, news: Heard, zone: str = "") -> Connectivity:
@@ -148,13 +146,13 @@ def blind(vantage: Connectivity) -> tuple[Family, ...]:
     return vantage.dark
 
 
-def excuse(vantage: Connectivity, round: ZonePoll) -> ZonePoll:
+def excuse(vantage: Connectivity, poll: ZonePoll) -> ZonePoll:
     """The round with silence over a blind family turned into UNASKED: it says nothing about the servers."""
     dark = vantage.dark
-    if not dark or not any(seen.outcome.silent and seen.address.family in dark for seen in round.seen):
-        return round
+    if not dark or not any(seen.outcome.silent and seen.address.family in dark for seen in poll.seen):
+        return poll
     return replace(
-        round,
+        poll,
         seen=tuple(
             replace(
                 seen,
@@ -164,6 +162,6 @@ def excuse(vantage: Connectivity, round: ZonePoll) -> ZonePoll:
             )
             if seen.outcome.silent and seen.address.family in dark
             else seen
-            for seen in round.seen
+            for seen in poll.seen
         ),
     )

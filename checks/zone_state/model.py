@@ -49,7 +49,7 @@ class AddressState:
     """Versions newer than the served one that came by since."""
     nsid: str | None = None
     doubt: UnconfirmedSerial | None = None
-    looked: datetime | None = field(default=None, compare=False)
+    checked_at: datetime | None = field(default=None, compare=False)
     expires: datetime | None = field(default=None, compare=False)
     estimated: bool = field(default=False, compare=False)
     rtt: float | None = field(default=None, compare=False)
@@ -75,8 +75,8 @@ class ZoneState:
     """Who served which version of one zone since when. Equal ledgers need not be written again."""
 
     zone: str
-    spaces: tuple[SerialGroup, ...] = ()
-    standings: tuple[AddressState, ...] = ()
+    serial_groups: tuple[SerialGroup, ...] = ()
+    address_states: tuple[AddressState, ...] = ()
     at: datetime | None = field(default=None, compare=False)
     """The last look."""
 

@@ -22,92 +22,101 @@ _PATIENCE = 3
 Seen = Mapping[tuple[str, Address], Observation]
 
 
-def still(space: SerialGroup, zone: Zone, seen: Seen, standings: Iterable[AddressState]) -> bool:
+def is_steady(serial_group: SerialGroup, zone: Zone, seen: Seen, address_states: Iterable[AddressState]) -> bool:
     """Whether the reference, its timers and who is in sync with it stay what they are, if no address' run has ended."""
-    if space.doubt is not None or (space.soa is None and space.reference is not None):
+    if serial_group.doubt is not None or (serial_group.soa is None and serial_group.reference is not None):
         return False
-    server = _primary(space, zone)
+    server = _primary(serial_group, zone)
     primary = server.name if server is not None else None
-    ours = [one for one in standings if one.group == space.group]
-    reference, known = space.reference, {version.serial for version in space.versions}
+    ours = [one for one in address_states if one.group == serial_group.group]
+    reference, known = serial_group.reference, {version.serial for version in serial_group.versions}
     served = {one.serial for one in ours if one.serial is not None}
     if reference is not None and any(behind(reference, one) for one in served - known):
         return False
     if server is None or all(one.serial is None for one in ours if one.server == primary):
         same = all(one == reference or (reference is not None and behind(reference, one)) for one in served)
-        return same and _settled(space, ours, primary, confirmed=True)
+        return same and _settled(serial_group, ours, primary, confirmed=True)
     heard = (seen.get((server.name, address)) for address in server.addresses)
     shown = {look.serial for look in heard if look is not None and look.serial is not None}
-    if shown and (newest(shown) != reference or _timers(space, zone, seen) is not None):
+    if shown and (newest(shown) != reference or _timers(serial_group, zone, seen) is not None):
         return False
-    return _settled(space, ours, primary, confirmed=bool(shown))
+    return _settled(serial_group, ours, primary, confirmed=bool(shown))
 
 
-def _settled(space: SerialGroup, standings: Iterable[AddressState], primary: str | None, *, confirmed: bool) -> bool:
+def _settled(
+    serial_group: SerialGroup, address_states: Iterable[AddressState], primary: str | None, *, confirmed: bool
+) -> bool:
     """Whether all that serve the reference stand as they should while the primary says so, or (not) is silent."""
     return all(
         one.synced is None and one.expires is None
         if one.server == primary
-        else (one.synced is None) is confirmed or not _in_sync(one, space)
-        for one in standings
+        else (one.synced is None) is confirmed or not _in_sync(one, serial_group)
+        for one in address_states
     )
 
 
-def _primary(space: SerialGroup, zone: Zone) -> Server | None:
+def _primary(serial_group: SerialGroup, zone: Zone) -> Server | None:
     server = zone.server(zone.primary) if zone.primary is not None else None
-    return server if server is not None and server.group == space.group else None
+    return server if server is not None and server.group == serial_group.group else None
 
 
-def _timers(space: SerialGroup, zone: Zone, seen: Seen) -> Soa | None:
+def _timers(serial_group: SerialGroup, zone: Zone, seen: Seen) -> Soa | None:
     """The SOA the primary gives with the reference, if it is another than the space has (TTL apart)."""
-    server = _primary(space, zone)
+    server = _primary(serial_group, zone)
     if server is None:
         return None
     for address in server.addresses:
         look = seen.get((server.name, address))
-        if look is not None and look.serial == space.reference and look.soa is not None:
-            same = look.soa == space.soa or (
-                space.soa is not None and replace(look.soa, ttl=0) == replace(space.soa, ttl=0)
+        if look is not None and look.serial == serial_group.reference and look.soa is not None:
+            same = look.soa == serial_group.soa or (
+                serial_group.soa is not None and replace(look.soa, ttl=0) == replace(serial_group.soa, ttl=0)
             )
             return None if same else look.soa
     return None
 
 
 def learn(
-    space: SerialGroup, zone: Zone, looks: list[AddressUpdate], at: datetime, last: datetime | None, cadence: timedelta
+    serial_group: SerialGroup,
+    zone: Zone,
+    looks: list[AddressUpdate],
+    at: datetime,
+    last: datetime | None,
+    cadence: timedelta,
 ) -> tuple[SerialGroup, dict[tuple[str, Address], AddressState]]:
     """The space and its standings after these looks at its addresses; ``last`` is when they were looked at before."""
     primary = [look for look in looks if look.server.name == zone.primary]
     voice = any(look.serial is not None or (look.before and look.before.serial is not None) for look in primary)
     patience = max(zone.max_lag, _PATIENCE * cadence)
-    heard = heed(space, primary, patience)
-    reference = heard.reference if heard is not None else space.reference
+    heard = heed(serial_group, primary, patience)
+    reference = heard.reference if heard is not None else serial_group.reference
     stood = [stand(look, reference, at, patience, ahead_is_odd=heard is not None) for look in looks]
     if heard is None:
-        reference = _taken_over(space, looks, stood) if voice else _newest_served(space, stood)
+        reference = _taken_over(serial_group, looks, stood) if voice else _newest_served(serial_group, stood)
     confirmed = not voice or any(look.serial == reference for look in primary)
     after = SerialGroup(
-        space.group,
+        serial_group.group,
         reference,
-        _soa(space, reference, zone, looks),
-        _versions(space, looks, stood, reference, last, at),
-        heard.doubt if heard is not None else space.doubt,
-        _regressed(space, reference, stood, stepped=heard is not None and heard.stepped),
+        _soa(serial_group, reference, zone, looks),
+        _versions(serial_group, looks, stood, reference, last, at),
+        heard.doubt if heard is not None else serial_group.doubt,
+        _regressed(serial_group, reference, stood, stepped=heard is not None and heard.stepped),
     )
     return after, {
-        (look.server.name, look.address): _finish(standing, look, space, after, zone, last, confirmed=confirmed)
-        for look, standing in zip(looks, stood, strict=True)
+        (look.server.name, look.address): _finish(
+            address_state, look, serial_group, after, zone, last, confirmed=confirmed
+        )
+        for look, address_state in zip(looks, stood, strict=True)
     }
 
 
-def _taken_over(space: SerialGroup, looks: list[AddressUpdate], stood: list[AddressState]) -> int | None:
+def _taken_over(serial_group: SerialGroup, looks: list[AddressUpdate], stood: list[AddressState]) -> int | None:
     """With the primary silent: the last reference, or a newer version that somebody went on to since the last look."""
     fresh = {
-        standing.serial
-        for look, standing in zip(looks, stood, strict=True)
-        if standing.serial is not None and not _showed(look.before, standing.serial)
+        address_state.serial
+        for look, address_state in zip(looks, stood, strict=True)
+        if address_state.serial is not None and not _showed(look.before, address_state.serial)
     }
-    reference = space.reference
+    reference = serial_group.reference
     top = newest(serial for serial in fresh if reference is None or newer(serial, reference))
     return top if top is not None else reference
 
@@ -119,17 +128,17 @@ def _showed(before: AddressState | None, serial: int) -> bool:
     return serial == before.serial or (before.doubt is not None and serial == before.doubt.serial)
 
 
-def _newest_served(space: SerialGroup, stood: list[AddressState]) -> int | None:
+def _newest_served(serial_group: SerialGroup, stood: list[AddressState]) -> int | None:
     """With no primary: the newest anyone serves. Where that is undefined, the last reference while it is served."""
-    served = {standing.serial for standing in stood if standing.serial is not None}
+    served = {address_state.serial for address_state in stood if address_state.serial is not None}
     if not served:
-        return space.reference
+        return serial_group.reference
     top = newest(served)
-    return top if top is not None or space.reference not in served else space.reference
+    return top if top is not None or serial_group.reference not in served else serial_group.reference
 
 
 def _versions(
-    space: SerialGroup,
+    serial_group: SerialGroup,
     looks: list[AddressUpdate],
     stood: list[AddressState],
     reference: int | None,
@@ -142,14 +151,14 @@ def _versions(
     if reference is None:
         return ()
     arrivals: dict[int, datetime] = {}
-    for look, standing in zip(looks, stood, strict=True):
+    for look, address_state in zip(looks, stood, strict=True):
         if look.version is not None:
             serial, seen = look.version
-            if serial == reference or (serial == standing.serial and not _showed(look.before, serial)):
+            if serial == reference or (serial == address_state.serial and not _showed(look.before, serial)):
                 arrivals[serial] = min(arrivals.get(serial, seen.at), seen.at)
     arrivals.setdefault(reference, at)
-    served = [standing.serial for standing in stood if standing.serial is not None]
-    return line(reference, _past(space.versions, at), arrivals, last, served)
+    served = [address_state.serial for address_state in stood if address_state.serial is not None]
+    return line(reference, _past(serial_group.versions, at), arrivals, last, served)
 
 
 def _past(versions: Iterable[Version], at: datetime) -> Iterable[Version]:
@@ -158,33 +167,35 @@ def _past(versions: Iterable[Version], at: datetime) -> Iterable[Version]:
 
 
 def _regressed(
-    space: SerialGroup, reference: int | None, stood: list[AddressState], *, stepped: bool
+    serial_group: SerialGroup, reference: int | None, stood: list[AddressState], *, stepped: bool
 ) -> Version | None:
     """The version the primary went back from, while an address is ahead and the reference has not come by it again."""
-    regressed = space.regressed
+    regressed = serial_group.regressed
     if stepped:
-        regressed = next((version for version in space.versions if version.serial == space.reference), regressed)
+        regressed = next(
+            (version for version in serial_group.versions if version.serial == serial_group.reference), regressed
+        )
     if regressed is None or reference is None or behind(reference, regressed.serial) is not None:
         return None
     ahead = (s.serial is not None and behind(reference, s.serial) is None for s in stood)
     return regressed if any(ahead) else None
 
 
-def _soa(space: SerialGroup, reference: int | None, zone: Zone, looks: list[AddressUpdate]) -> Soa | None:
+def _soa(serial_group: SerialGroup, reference: int | None, zone: Zone, looks: list[AddressUpdate]) -> Soa | None:
     if reference is None:
         return None
     given = [look.seen for look in looks if look.seen is not None and look.serial == reference]
-    if reference == space.reference and space.soa is not None:
+    if reference == serial_group.reference and serial_group.soa is not None:
         seen = {(look.query.server, look.query.address): look for look in given}
-        return _timers(space, zone, seen) or space.soa
+        return _timers(serial_group, zone, seen) or serial_group.soa
     ranked = sorted(given, key=lambda look: look.query.server != zone.primary)
-    return ranked[0].soa if ranked else space.soa
+    return ranked[0].soa if ranked else serial_group.soa
 
 
 def _finish(
-    standing: AddressState,
+    address_state: AddressState,
     look: AddressUpdate,
-    space: SerialGroup,
+    serial_group: SerialGroup,
     after: SerialGroup,
     zone: Zone,
     last: datetime | None,
@@ -194,40 +205,40 @@ def _finish(
     """What an address' standing owes to the reference: versions that came by, last in sync, when it expires."""
     before = look.before
     passed = 0
-    if standing.serial is not None and after.reference is not None:
-        passed = len(newer_than(standing.serial, after.reference, after.versions))
-    synced = standing.synced
-    if confirmed and _in_sync(standing, after):
+    if address_state.serial is not None and after.reference is not None:
+        passed = len(newer_than(address_state.serial, after.reference, after.versions))
+    synced = address_state.synced
+    if confirmed and _in_sync(address_state, after):
         synced = None
-    elif synced is None and before is not None and _in_sync(before, space):
-        synced = max((moment for moment in (before.looked, last) if moment is not None), default=before.since)
-    elif synced is None and _in_sync(standing, after):
-        synced = standing.looked  # it came to the reference while the primary was silent
+    elif synced is None and before is not None and _in_sync(before, serial_group):
+        synced = max((moment for moment in (before.checked_at, last) if moment is not None), default=before.since)
+    elif synced is None and _in_sync(address_state, after):
+        synced = address_state.checked_at  # it came to the reference while the primary was silent
     expires, estimated = None, False
     if look.server.name == zone.primary:
         synced = None
-    elif not _holds_none(standing, before):
-        expires, estimated = expiry(standing, synced, before, look.seen, after.soa)
+    elif not _holds_none(address_state, before):
+        expires, estimated = expiry(address_state, synced, before, look.seen, after.soa)
     return AddressState(
-        standing.server, standing.address, standing.group, standing.serial, standing.since, standing.state,
-        standing.changed, synced, passed, standing.nsid, standing.doubt, standing.looked, expires, estimated,
-        standing.rtt,
+        address_state.server, address_state.address, address_state.group, address_state.serial, address_state.since,
+        address_state.state, address_state.changed, synced, passed, address_state.nsid, address_state.doubt,
+        address_state.checked_at, expires, estimated, address_state.rtt,
     )  # fmt: skip
 
 
-def _holds_none(standing: AddressState, before: AddressState | None) -> bool:
+def _holds_none(address_state: AddressState, before: AddressState | None) -> bool:
     """Whether there is no copy whose end could be counted down to: it said so, and has been silent since if not."""
-    if standing.state == SERVING:
+    if address_state.state == SERVING:
         return False
-    if refuses(standing.state):
+    if refuses(address_state.state):
         return True
     return before is not None and before.state != SERVING and before.synced is not None and before.expires is None
 
 
-def _in_sync(standing: AddressState, space: SerialGroup) -> bool:
+def _in_sync(address_state: AddressState, serial_group: SerialGroup) -> bool:
     return (
-        standing.state == SERVING
-        and standing.doubt is None
-        and standing.serial is not None
-        and standing.serial == space.reference
+        address_state.state == SERVING
+        and address_state.doubt is None
+        and address_state.serial is not None
+        and address_state.serial == serial_group.reference
     )

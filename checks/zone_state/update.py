@@ -7,7 +7,7 @@ from checks.common.versions import newer_than
 from checks.model import Address, Observation, Outcome, Soa, Zone, ZonePoll
 from checks.zone_state.address import SERVING, AddressUpdate, begin, tick, word
 from checks.zone_state.model import AddressState, Propagation, SerialGroup, StateChange, Version, ZoneState
-from checks.zone_state.serial_group import Seen, learn, still
+from checks.zone_state.serial_group import Seen, is_steady, learn
 
 TEACHER = "soa-serial"
 """The check whose rounds the ledger learns from: the only one that asks the primary last."""
@@ -19,52 +19,52 @@ _LATE = 10
 """A round older than the last by up to so many cadences came late; older still, and the clock was set back."""
 
 
-def updated(ledger: ZoneState, zone: Zone, round: ZonePoll) -> ZoneState:
+def updated(zone_state: ZoneState, zone: Zone, poll: ZonePoll) -> ZoneState:
     """The ledger after this round; equal (``==``) to the one before if nothing changed.
 
     Rounds of other checks, and repeated or late ones, teach nothing.
     """
-    if round.check != TEACHER:
-        return ledger
-    if ledger.at is not None and timedelta(0) <= ledger.at - round.at <= _LATE * round.cadence:
-        return ledger
-    seen = latest(round)
-    ticked = quiet(ledger, zone, seen)
+    if poll.check != TEACHER:
+        return zone_state
+    if zone_state.at is not None and timedelta(0) <= zone_state.at - poll.at <= _LATE * poll.cadence:
+        return zone_state
+    seen = latest(poll)
+    ticked = quiet(zone_state, zone, seen)
     if ticked is not None:
-        return ZoneState(ledger.zone, ledger.spaces, ticked, round.at)
-    first = _first(ledger, zone, seen)
+        return ZoneState(zone_state.zone, zone_state.serial_groups, ticked, poll.at)
+    first = _first(zone_state, zone, seen)
     if first is not None:
-        return ZoneState(zone.name, *first, round.at)
-    return long_way(ledger, zone, seen, round)
+        return ZoneState(zone.name, *first, poll.at)
+    return long_way(zone_state, zone, seen, poll)
 
 
-def long_way(ledger: ZoneState, zone: Zone, seen: Seen, round: ZonePoll) -> ZoneState:
+def long_way(zone_state: ZoneState, zone: Zone, seen: Seen, poll: ZonePoll) -> ZoneState:
     """What any look teaches; each short way leads to the same where it leads at all."""
-    looks = _looks(ledger, zone, seen)
-    old = {space.group: space for space in ledger.spaces}
-    spaces: list[SerialGroup] = []
-    standings: dict[tuple[str, Address], AddressState] = {}
+    looks = _looks(zone_state, zone, seen)
+    old = {serial_group.group: serial_group for serial_group in zone_state.serial_groups}
+    serial_groups: list[SerialGroup] = []
+    address_states: dict[tuple[str, Address], AddressState] = {}
     for group in dict.fromkeys(server.group for server in zone.servers):
-        space, stood = learn(
+        serial_group, stood = learn(
             old.get(group) or SerialGroup(group, None, None),
             zone,
             [look for look in looks if look.server.group == group],
-            round.at,
-            ledger.at,
-            round.cadence,
+            poll.at,
+            zone_state.at,
+            poll.cadence,
         )
-        spaces.append(space)
-        standings.update(stood)
-    ordered = tuple(standings[look.server.name, look.address] for look in looks)
-    return ZoneState(zone.name, tuple(spaces), ordered, round.at)
+        serial_groups.append(serial_group)
+        address_states.update(stood)
+    ordered = tuple(address_states[look.server.name, look.address] for look in looks)
+    return ZoneState(zone.name, tuple(serial_groups), ordered, poll.at)
 
 
-def latest(round: ZonePoll) -> Seen:
+def latest(poll: ZonePoll) -> Seen:
     """One observation per address. Silence does not undo what was said over another transport, nor does what cannot
     be used undo what can.
     """
     latest: dict[tuple[str, Address], Observation] = {}
-    for seen in round.seen:
+    for seen in poll.seen:
         key = (seen.query.server, seen.query.address)
         before = latest.get(key)
         if before is None or _weight(seen) >= _weight(before):
@@ -78,8 +78,10 @@ def _weight(seen: Observation) -> int:
     return 0 if seen.outcome.silent else 1 if seen.outcome is Outcome.REFUSED_CONNECTION else 2
 
 
-def _looks(ledger: ZoneState, zone: Zone, seen: Seen) -> list[AddressUpdate]:
-    before = {(standing.server, standing.address): standing for standing in ledger.standings}
+def _looks(zone_state: ZoneState, zone: Zone, seen: Seen) -> list[AddressUpdate]:
+    before = {
+        (address_state.server, address_state.address): address_state for address_state in zone_state.address_states
+    }
     return [
         AddressUpdate(server, address, before.get((server.name, address)), seen.get((server.name, address)))
         for server in zone.servers
@@ -87,40 +89,46 @@ def _looks(ledger: ZoneState, zone: Zone, seen: Seen) -> list[AddressUpdate]:
     ]
 
 
-def quiet(ledger: ZoneState, zone: Zone, seen: Seen) -> tuple[AddressState, ...] | None:
+def quiet(zone_state: ZoneState, zone: Zone, seen: Seen) -> tuple[AddressState, ...] | None:
     """The short way, for nearly every round: all addresses looked at, no run ended, nothing in doubt, none new or gone.
 
     Then nothing can change but what ticks. None: something else has, or may have; go the long way.
     """
-    if not all(still(space, zone, seen, ledger.standings) for space in ledger.spaces):
+    if not all(
+        is_steady(serial_group, zone, seen, zone_state.address_states) for serial_group in zone_state.serial_groups
+    ):
         return None
     places = [(server, address) for server in zone.servers for address in server.addresses]
-    if len(places) != len(ledger.standings):
+    if len(places) != len(zone_state.address_states):
         return None
     ticked: list[AddressState] = []
-    for standing, (server, address) in zip(ledger.standings, places, strict=True):
-        if standing.server != server.name or standing.group != server.group or standing.address != address:
+    for address_state, (server, address) in zip(zone_state.address_states, places, strict=True):
+        if (
+            address_state.server != server.name
+            or address_state.group != server.group
+            or address_state.address != address
+        ):
             return None
         look = seen.get((server.name, address))
-        if look is None or standing.doubt is not None or word(look) != standing.state:
+        if look is None or address_state.doubt is not None or word(look) != address_state.state:
             return None
         serial = look.serial
-        if serial is not None and serial != standing.serial:
+        if serial is not None and serial != address_state.serial:
             return None
-        ticked.append(tick(standing, look, secondary=server.name != zone.primary))
+        ticked.append(tick(address_state, look, secondary=server.name != zone.primary))
     return tuple(ticked)
 
 
 def _first(
-    ledger: ZoneState, zone: Zone, seen: Seen
+    zone_state: ZoneState, zone: Zone, seen: Seen
 ) -> tuple[tuple[SerialGroup, ...], tuple[AddressState, ...]] | None:
     """The short way for the first look at a zone that is well: all addresses of a group answer with one version.
 
     Then that is the reference, and nothing is in doubt. None: go the long way.
     """
-    if ledger.standings or ledger.spaces:
+    if zone_state.address_states or zone_state.serial_groups:
         return None
-    standings: list[AddressState] = []
+    address_states: list[AddressState] = []
     shown: dict[str, tuple[int, datetime, Soa | None]] = {}
     for server in zone.servers:
         group, leads = server.group, server.name == zone.primary
@@ -134,63 +142,65 @@ def _first(
             elif known[0] != serial:
                 return None
             elif leads or look.at < known[1]:
-                soa = look.soa if leads and not _led(standings, server.name) else known[2]
+                soa = look.soa if leads and not _led(address_states, server.name) else known[2]
                 shown[group] = serial, min(look.at, known[1]), soa
-            standings.append(begin(server, address, look, secondary=not leads))
+            address_states.append(begin(server, address, look, secondary=not leads))
     groups = dict.fromkeys([server.group for server in zone.servers])
     if len(shown) != len(groups):
         return None
-    spaces = [_born(group, *shown[group], ledger.at) for group in groups]
-    return tuple(spaces), tuple(standings)
+    serial_groups = [_born(group, *shown[group], zone_state.at) for group in groups]
+    return tuple(serial_groups), tuple(address_states)
 
 
 def _born(group: str, serial: int, first: datetime, soa: Soa | None, absent: datetime | None) -> SerialGroup:
     return SerialGroup(group, serial, soa, (Version(serial, absent, first),))
 
 
-def _led(standings: list[AddressState], primary: str) -> bool:
-    return any(standing.server == primary for standing in standings)
+def _led(address_states: list[AddressState], primary: str) -> bool:
+    return any(address_state.server == primary for address_state in address_states)
 
 
-def space_of(ledger: ZoneState, group: str) -> SerialGroup | None:
-    return next((space for space in ledger.spaces if space.group == group), None)
+def space_of(zone_state: ZoneState, group: str) -> SerialGroup | None:
+    return next((serial_group for serial_group in zone_state.serial_groups if serial_group.group == group), None)
 
 
-def standing_of(ledger: ZoneState, server: str, address: Address) -> AddressState | None:
-    return next((s for s in ledger.standings if s.server == server and s.address == address), None)
+def standing_of(zone_state: ZoneState, server: str, address: Address) -> AddressState | None:
+    return next((s for s in zone_state.address_states if s.server == server and s.address == address), None)
 
 
-def behind_since(ledger: ZoneState, server: str, address: Address) -> datetime | None:
+def behind_since(zone_state: ZoneState, server: str, address: Address) -> datetime | None:
     """First sight of the oldest version newer than the one the address serves, or served last; None if none is.
 
     None, too, while its primary seems to have gone back to that very version: then it is in step with it.
     """
-    standing = standing_of(ledger, server, address)
-    space = space_of(ledger, standing.group) if standing is not None else None
-    if standing is None or standing.serial is None or space is None or space.reference is None:
+    address_state = standing_of(zone_state, server, address)
+    serial_group = space_of(zone_state, address_state.group) if address_state is not None else None
+    if address_state is None or address_state.serial is None or serial_group is None or serial_group.reference is None:
         return None
-    if space.doubt is not None and space.doubt.serial == standing.serial:
+    if serial_group.doubt is not None and serial_group.doubt.serial == address_state.serial:
         return None
-    later = newer_than(standing.serial, space.reference, space.versions)
+    later = newer_than(address_state.serial, serial_group.reference, serial_group.versions)
     return later[0].seen if later else None
 
 
-def lag(ledger: ZoneState, server: str, address: Address, now: datetime) -> timedelta | None:
+def lag(zone_state: ZoneState, server: str, address: Address, now: datetime) -> timedelta | None:
     """How late the address is; zero when it serves the reference, or is ahead of it.
 
     None when it is not known: it does not answer with a version now, there is no reference, or its serial
     cannot be ordered against it.
     """
-    standing = standing_of(ledger, server, address)
-    space = space_of(ledger, standing.group) if standing is not None else None
-    if standing is None or standing.state != SERVING or standing.serial is None:
+    address_state = standing_of(zone_state, server, address)
+    serial_group = space_of(zone_state, address_state.group) if address_state is not None else None
+    if address_state is None or address_state.state != SERVING or address_state.serial is None:
         return None
-    if space is None or space.reference is None:
+    if serial_group is None or serial_group.reference is None:
         return None
-    since = behind_since(ledger, server, address)
+    since = behind_since(zone_state, server, address)
     if since is not None:
         return max(timedelta(0), now - since)
-    if behind(space.reference, standing.serial) is None and not newer(standing.serial, space.reference):
+    if behind(serial_group.reference, address_state.serial) is None and not newer(
+        address_state.serial, serial_group.reference
+    ):
         return None
     return timedelta(0)
 
@@ -203,10 +213,10 @@ def changes(before: ZoneState, after: ZoneState) -> tuple[tuple[StateChange, ...
     """
     if after == before:
         return (), ()
-    old = {(standing.server, standing.address): standing for standing in before.standings}
+    old = {(address_state.server, address_state.address): address_state for address_state in before.address_states}
     runs: list[StateChange] = []
     arrivals: list[Propagation] = []
-    for now in after.standings:
+    for now in after.address_states:
         was = old.pop((now.server, now.address), None)
         if was is None or (was.serial, was.state) != (now.serial, now.state):
             runs.append(StateChange(after.zone, now.server, now.address, now.serial, now.state, now.changed))
@@ -221,8 +231,10 @@ def changes(before: ZoneState, after: ZoneState) -> tuple[tuple[StateChange, ...
 def _arrival(was: AddressState, now: AddressState, after: ZoneState) -> Propagation | None:
     if was.serial is None or now.serial is None or not newer(now.serial, was.serial):
         return None
-    space = space_of(after, now.group)
-    version = next((v for v in space.versions if v.serial == now.serial), None) if space is not None else None
+    serial_group = space_of(after, now.group)
+    version = (
+        next((v for v in serial_group.versions if v.serial == now.serial), None) if serial_group is not None else None
+    )
     if version is None:
         return None
     seconds = max(0.0, (now.since - version.seen).total_seconds())

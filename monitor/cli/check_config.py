@@ -120,7 +120,7 @@ def understood(config: "Config", topology: "DiscoveredZones | None" = None, most
         "database": str(service.database),
         "zones": [
             _zone(zones.at(number), named=bool(config.zones.templates[kind].servers))
-            for number, kind in enumerate(config.zones.kinds[:most])
+            for number, kind in enumerate(config.zones.template_ids[:most])
         ],
         "zones_total": len(zones),
         "lists": [{"file": str(each.path), "format": each.format, "zones": each.zones} for each in config.lists],

@@ -30,7 +30,7 @@ def text(asked: Asked, status: int) -> str:
         told = [f.text for f in asked.findings[:MOST]]
         return "; ".join((*told, *([f"and {more} more"] if more > 0 else ()), *asked.unknown[:MOST]))
     if status == UNKNOWN and (asked.unknown or asked.picture.health is Health.UNKNOWN):
-        whys = asked.problems or tuple(dict.fromkeys(v.why for v in asked.verdicts.values() if v.why))
+        whys = asked.problems or tuple(dict.fromkeys(v.why for v in asked.results.values() if v.why))
         return "; ".join((*asked.unknown, *asked.blind, *whys)[:MOST]) or "nothing could be checked"
     return "; ".join((well(asked), *asked.blind))
 
@@ -62,7 +62,7 @@ def perfdata(asked: Asked) -> Iterator[str]:
     critical = timers[0] + timers[1] if timers else ""
     for a in asked.picture.addresses:
         label = spoken(f"{a.server}/{a.address}").replace("'", "").replace("=", "_")
-        lag = a.lag(a.looked) if a.looked is not None else None
+        lag = a.lag(a.checked_at) if a.checked_at is not None else None
         if lag is not None:
             yield f"'{label} lag'={lag.total_seconds():.3f}s;{warn:g};{critical};0;"
         if a.rtt is not None:

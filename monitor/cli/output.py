@@ -76,9 +76,9 @@ def unknowns(asked: Asked) -> Iterator[str]:
     if asked.findings or not asked.picture.addresses:
         return
     reasons: dict[str, list[str]] = {}
-    for verdict in asked.verdicts.values():
-        if verdict.health is Health.UNKNOWN:
-            reasons.setdefault(verdict.why, []).append(verdict.check)
+    for result in asked.results.values():
+        if result.health is Health.UNKNOWN:
+            reasons.setdefault(result.why, []).append(result.check)
     for why, checks in reasons.items():
         yield f"{why} ({', '.join(checks)})"
 
@@ -121,15 +121,15 @@ def cells(asked: Asked, a: AddressStatus) -> tuple[str, ...]:
 
 
 def expiry_text(address: AddressStatus) -> str:
-    if address.expires is None or address.looked is None or address.primary:
+    if address.expires is None or address.checked_at is None or address.primary:
         return ""
-    left = address.expires - address.looked
+    left = address.expires - address.checked_at
     when = f"in {format_duration(left)}" if left.total_seconds() > 0 else "now"
     return f"{when} (estimated)" if address.estimated else when
 
 
 def lag_text(asked: Asked, address: AddressStatus) -> str:
-    lag = address.lag(address.looked) if address.looked is not None else None
+    lag = address.lag(address.checked_at) if address.checked_at is not None else None
     if lag is None:
         return ""
     if not lag:
@@ -139,7 +139,7 @@ def lag_text(asked: Asked, address: AddressStatus) -> str:
 
 def as_data(asked: Asked) -> dict[str, Any]:
     """As in the API's /api/v1/zones/{zone}, with what only a one-shot look knows beside it."""
-    at = max((r.at for rounds in asked.looks for r in rounds), default=asked.picture.since)
+    at = max((r.at for polls in asked.looks for r in polls), default=asked.picture.since)
     assert at is not None  # noqa: S101 - a picture that was just drawn has a time
     return {
         **zone_data(asked.picture, at),

@@ -19,13 +19,13 @@ def _zone_lines(asked: Asked) -> Iterator[str]:
     yield heading(asked)
     for problem in asked.problems:
         yield f"note: {problem}"
-    for number, rounds in enumerate(asked.looks, 1):
-        for round in rounds:
+    for number, polls in enumerate(asked.looks, 1):
+        for poll in polls:
             yield ""
-            yield f"{round.check}, look {number}, {round.at:%H:%M:%S} UTC"
-            yield from [f"  {observed(seen)}" for seen in round.seen] or ["  nothing was asked"]
+            yield f"{poll.check}, look {number}, {poll.at:%H:%M:%S} UTC"
+            yield from [f"  {observed(seen)}" for seen in poll.seen] or ["  nothing was asked"]
             if number == len(asked.looks):
-                yield from (f"  → {text}" for text in judged(asked, round.check))
+                yield from (f"  → {text}" for text in judged(asked, poll.check))
     for blind in asked.blind:
         yield f"not judged: {blind}"
     for why in asked.unknown:
@@ -58,11 +58,11 @@ def observed(seen: Observation) -> str:
 
 
 def judged(asked: Asked, check: str) -> Iterator[str]:
-    verdict = asked.verdicts[check]
-    yield verdict.health.value + (f": {verdict.why}" if verdict.why else "")
-    for finding in verdict.findings:
+    result = asked.results[check]
+    yield result.health.value + (f": {result.why}" if result.why else "")
+    for finding in result.findings:
         yield f"{asked.severity(finding)} {finding.code}: {finding.text}"
-    for unsure in verdict.unsure:
+    for unsure in result.unsure:
         yield f"unsure of {unsure.server}{f' {unsure.address}' if unsure.address else ''}: {unsure.why}"
 
 
@@ -86,7 +86,7 @@ def heard(asked: Asked) -> Iterator[str]:
 
 
 def incident(asked: Asked, finding: Finding) -> Incident:
-    at = max(round.at for rounds in asked.looks for round in rounds)
+    at = max(poll.at for polls in asked.looks for poll in polls)
     return Incident(
         "", Cause("zone", asked.zone.name), asked.severity(finding), "open", (asked.zone.name,),
         tuple(filter(None, (finding.server,))), opened_at=at, began_at=at, codes=(finding.code,),

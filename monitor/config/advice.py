@@ -72,7 +72,7 @@ def _budgets(book: Book, config: Config, places: Mapping[str, KeyPath]) -> None:
     kinds = {kind for kind, zone in enumerate(config.zones.templates) if zone.max_lag < every}
     told: set[int] = set()
     for name in _of_kinds(config.zones, kinds):
-        kind = config.zones.kinds[config.zones.number(name)]
+        kind = config.zones.template_ids[config.zones.number(name)]
         lag = written(config.zones.templates[kind].max_lag)
         text = f"{lag} is shorter than the cadence of soa-serial, {written(every)}"
         if name in places:
@@ -84,7 +84,11 @@ def _budgets(book: Book, config: Config, places: Mapping[str, KeyPath]) -> None:
 
 def _of_kinds(zones: ZoneTable[ZoneEntry], kinds: Collection[int]) -> Iterator[str]:
     """The names of the zones that are written in one of these ways."""
-    return (name for name, kind in zip(zones.names, zones.kinds, strict=True) if kind in kinds) if kinds else iter(())
+    return (
+        (name for name, kind in zip(zones.names, zones.template_ids, strict=True) if kind in kinds)
+        if kinds
+        else iter(())
+    )
 
 
 def _routes(book: Book, config: Config) -> None:

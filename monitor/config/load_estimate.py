@@ -84,7 +84,7 @@ def _answered(query: Query) -> Observation:
 def as_written(config: Config) -> ZoneTable[Zone]:
     """The zones as far as the configuration alone tells; two stand-ins are the addresses of a host name."""
     zones = config.zones
-    return ZoneTable(zones.names, zones.kinds, [_zone(config, entry) for entry in zones.templates])
+    return ZoneTable(zones.names, zones.template_ids, [_zone(config, entry) for entry in zones.templates])
 
 
 def _zone(config: Config, entry: ZoneEntry) -> Zone:

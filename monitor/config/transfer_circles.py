@@ -35,7 +35,7 @@ def check_upstreams(
         follows = {name: written.get(name, (primary,)) for name in zone.servers if name != primary}
         for circle in circles({**written, **follows}, (primary,)):
             told.add(primary)
-            name = zones.names[zones.kinds.index(kind)]
+            name = zones.names[zones.template_ids.index(kind)]
             text = f"transfers of {name} go in a circle: {_steps(circle)}"
             _tell(book, paths, circle, text, f"{quoted(primary)} is the primary: leave its upstream out")
 

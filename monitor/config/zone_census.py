@@ -74,7 +74,7 @@ class Census:
     def add_alike(self, zones: Sequence[str], kind: int) -> None:
         self.add(zones, repeat(kind))
 
-    def roll(self) -> ZoneTable[ZoneEntry]:
+    def zone_table(self) -> ZoneTable[ZoneEntry]:
         """All of them. Those that their options do not fit like the others are built one by one."""
         entries: dict[ZoneEntry, int] = {}
         number = [entries.setdefault(entry, len(entries)) for entry in self._entries]
@@ -82,10 +82,10 @@ class Census:
         single = {name: self._options[kinds[name]].build(name).nameless() for name in self._unlike()}
         names = sorted(kinds)
         found = array("I", map(number.__getitem__, map(kinds.__getitem__, names)))
-        roll = ZoneTable(names, found, tuple(entries))
+        zone_table = ZoneTable(names, found, tuple(entries))
         for name, entry in single.items():
-            found[roll.number(name)] = entries.setdefault(entry, len(entries))
-        return ZoneTable(names, found, tuple(entries)) if single else roll
+            found[zone_table.number(name)] = entries.setdefault(entry, len(entries))
+        return ZoneTable(names, found, tuple(entries)) if single else zone_table
 
     def _unlike(self) -> Iterator[str]:
         for kind, options in self._options.items():

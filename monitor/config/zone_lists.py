@@ -73,7 +73,7 @@ class Lists:
             self._tell_doubled()
         listed = tuple(Listed(sheet.path, sheet.form, sheet.count) for sheet in self.sheets)
         with suppress(Enough):
-            return self.census.roll(), listed
+            return self.census.zone_table(), listed
         return ZoneTable.of(()), listed
 
     def _number(self, entry: ZoneEntry) -> int:

@@ -54,7 +54,9 @@ class BulkProber(Protocol):
     once the judge has said that there is nothing more to it. Being odd disarms a zone's addresses, all of them.
     """
 
-    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
+    def use(
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
+    ) -> None:
         """Another plan: ``was`` ("q") has for each ref the one the same address of the same zone had before, or -1.
 
         None: nothing of before holds. Chunks asked before are no longer of use to anybody, and end soon.

@@ -115,8 +115,10 @@ def _dotted(name: str) -> str:
 
 def _unserved(zones: ZoneTable[ZoneEntry]) -> Iterator[int]:
     """The numbers of the zones whose servers are to be found."""
-    kinds = {kind for kind, entry in enumerate(zones.templates) if not entry.servers}
-    return (number for number, kind in enumerate(zones.kinds) if kind in kinds) if kinds else iter(())
+    template_ids = {kind for kind, entry in enumerate(zones.templates) if not entry.servers}
+    return (
+        (number for number, kind in enumerate(zones.template_ids) if kind in template_ids) if template_ids else iter(())
+    )
 
 
 def _called(config: Config) -> dict[str, str]:
@@ -249,20 +251,20 @@ class _Look:
         """The zones with their servers: of those that are written alike, also those that were found alike are."""
         templates = [_zone(entry, entry.servers, servers) for entry in entries.templates]
         if not discovered:
-            return ZoneTable(entries.names, entries.kinds, templates)
-        kinds, found = array("I", entries.kinds), dict[tuple[int, tuple[str, ...]], int]()
+            return ZoneTable(entries.names, entries.template_ids, templates)
+        template_ids, found = array("I", entries.template_ids), dict[tuple[int, tuple[str, ...]], int]()
         for number in _unserved(entries):
-            kind, name = entries.kinds[number], entries.names[number]
+            kind, name = entries.template_ids[number], entries.names[number]
             entry = entries.templates[kind]
             listed = tuple(one for one in discovered[name] if one not in entry.ignored)
             if listed and entry.primary is not None and entry.primary not in listed:
                 listed = (*listed, entry.primary)
             if entry.transfers and listed:
                 self._tell_of_rules(name, entry, listed)
-            kinds[number] = found.setdefault((kind, listed), len(templates))
-            if kinds[number] == len(templates):
+            template_ids[number] = found.setdefault((kind, listed), len(templates))
+            if template_ids[number] == len(templates):
                 templates.append(_zone(entry, listed, servers))
-        return ZoneTable(entries.names, kinds, templates)
+        return ZoneTable(entries.names, template_ids, templates)
 
     def _tell_of_rules(self, zone: str, entry: ZoneEntry, listed: tuple[str, ...]) -> None:
         for rule in entry.transfers:

@@ -12,7 +12,7 @@ SOME = 20
 """Ledgers of zones alike that are asked where their servers are."""
 
 
-def recall(ledgers: Mapping[str, ZoneState], config: Config) -> DiscoveredZones:
+def recall(zone_states: Mapping[str, ZoneState], config: Config) -> DiscoveredZones:
     """What names resolved to when the ledgers were written, for a start while the resolver is dead.
 
     Only those ledgers are looked at that know of something to be resolved, and only some of those of zones alike:
@@ -20,19 +20,23 @@ def recall(ledgers: Mapping[str, ZoneState], config: Config) -> DiscoveredZones:
     """
     known: dict[Asked, Known] = {}
     for name in _worth_recalling(config):
-        ledger = ledgers.get(name)
-        if ledger is None:
+        zone_state = zone_states.get(name)
+        if zone_state is None:
             continue
-        at = ledger.at or max((standing.changed for standing in ledger.standings), default=None)
+        at = zone_state.at or max((address_state.changed for address_state in zone_state.address_states), default=None)
         if at is None:
             continue
-        known[ledger.zone, "NS"] = Known(tuple(sorted({standing.server for standing in ledger.standings})), at)
-        for standing in ledger.standings:
-            entry = config.servers.get(standing.server)  # a ledger knows a server by its name there, not by its host
-            host = (entry.host if entry else None) or f"{standing.server}."
-            question = (host, "AAAA" if ":" in standing.address.host else "A")
+        known[zone_state.zone, "NS"] = Known(
+            tuple(sorted({address_state.server for address_state in zone_state.address_states})), at
+        )
+        for address_state in zone_state.address_states:
+            entry = config.servers.get(
+                address_state.server
+            )  # a ledger knows a server by its name there, not by its host
+            host = (entry.host if entry else None) or f"{address_state.server}."
+            question = (host, "AAAA" if ":" in address_state.address.host else "A")
             before = known.get(question, Known((), at))
-            values = dict.fromkeys((*before.values, standing.address.host))
+            values = dict.fromkeys((*before.values, address_state.address.host))
             known[question] = Known(tuple(values), max(before.at, at))
     return DiscoveredZones(ZoneTable.of(()), {}, (), known)
 
@@ -47,7 +51,7 @@ def _worth_recalling(config: Config) -> Iterator[str]:
     }
     if not unserved and not left:
         return
-    for name, kind in zip(zones.names, zones.kinds, strict=True):
+    for name, kind in zip(zones.names, zones.template_ids, strict=True):
         if kind in unserved:
             yield name
         elif left.get(kind, 0):

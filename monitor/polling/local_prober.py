@@ -30,11 +30,13 @@ class LocalBulkProber:
         self._layouts: Sequence[AddressLayout] = ()
         self._under_way: WeakSet[_Asked] = WeakSet()
 
-    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
+    def use(
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
+    ) -> None:
         for asked in self._under_way:
             asked.end()
         self._layouts = layouts
-        self._engine.use(ticks, was)
+        self._engine.use(address_metrics, was)
 
     def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
         """By the plan that is in use at the call, whenever the first of the returns is waited for."""
@@ -115,10 +117,10 @@ class _Asked:
     def _opening(self) -> Groups:
         """Everybody but the primaries; a zone that has nobody else begins with its primary."""
         groups: Groups = defaultdict(lambda: ([], []))
-        kinds: dict[int, list[int]] = defaultdict(list)
+        template_ids: dict[int, list[int]] = defaultdict(list)
         for zone, kind in enumerate(self._chunk.layouts):
-            kinds[kind].append(zone)
-        for kind, zones in kinds.items():
+            template_ids[kind].append(zone)
+        for kind, zones in template_ids.items():
             places = list(enumerate(self._layouts[kind]))
             first = [(offset, place) for offset, place in places if not place.primary]
             if first and len(first) < len(places):
@@ -188,19 +190,19 @@ class _Asked:
         if not self._last:
             return list(done)
         complete: list[int] = []
-        kinds: dict[int, list[int]] = defaultdict(list)
+        template_ids: dict[int, list[int]] = defaultdict(list)
         for zone in done:
             kind = self._chunk.layouts[zone]
             if kind in self._last and zone not in self._turns:
-                kinds[kind].append(zone)
+                template_ids[kind].append(zone)
             else:
                 complete.append(zone)
-        if kinds:
+        if template_ids:
             groups: Groups = defaultdict(lambda: ([], []))
-            for kind, zones in kinds.items():
+            for kind, zones in template_ids.items():
                 self._add(groups, zones, [(n, place) for n, place in enumerate(self._last[kind]) if place.primary])
             asking = self._ask(groups)
-            for zones in kinds.values():
+            for zones in template_ids.values():
                 self._turns.update(dict.fromkeys(zones, asking))
         return complete
 

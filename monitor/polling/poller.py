@@ -44,14 +44,14 @@ class Poller:
     when its turn comes, by the prober of that time.
     """
 
-    def __init__(self, config: Config, plan: MonitoringPlan, still: ZoneColumns, publish: Publish, now: Now) -> None:
+    def __init__(self, config: Config, plan: MonitoringPlan, columns: ZoneColumns, publish: Publish, now: Now) -> None:
         self._config, self._plan = config, plan
         self._publish = publish
         self._now = now
         self._prober = ServiceProber(config.probe, config.keys, now)
         self._canvass = canvass(config, now, self._prober)
-        self._canvass.use(still.layouts, still.ticks)
-        self._ground = self._grounds(still)
+        self._canvass.use(columns.layouts, columns.address_metrics)
+        self._ground = self._grounds(columns)
         self._retiring: set[ServiceProber] = set()
         self._buried = 0
         self._orders: dict[str, Order] = {}
@@ -121,32 +121,32 @@ class Poller:
 
     def _settle_on(self, change: Change, *, anew: bool) -> list[str]:
         """Another ground under the sweeps, where it is needed; the zones whose asking that breaks off."""
-        still = change.still
+        columns = change.columns
         if anew:
             self._run(self._retire(self._prober, self._canvass))
             self._buried += self._canvass.deaths
             self._prober = ServiceProber(self._config.probe, self._config.keys, self._now)
             self._canvass = canvass(self._config, self._now, self._prober)
-            self._canvass.use(still.layouts, still.ticks)
-        elif still is not self._ground.still:
-            self._canvass.use(still.layouts, still.ticks, change.refs)
+            self._canvass.use(columns.layouts, columns.address_metrics)
+        elif columns is not self._ground.columns:
+            self._canvass.use(columns.layouts, columns.address_metrics, change.refs)
         else:
             return []
         self._orders.clear()
         asked = self._ground.leave()
-        self._ground = self._grounds(still)
+        self._ground = self._grounds(columns)
         return asked
 
-    def moved(self, moves: FastPathChanges) -> None:
+    def moved(self, path_changes: FastPathChanges) -> None:
         """These zones stand still from now on, or no longer. Of another roll's zones nothing is known here."""
-        still = self._ground.still
-        if moves.roll is not still.roll:
+        columns = self._ground.columns
+        if path_changes.zone_table is not columns.zone_table:
             return
-        if moves.disarmed:
-            self._canvass.disarm([ref for number in moves.disarmed for ref in still.places(number)])
-        if moves.armed:
-            refs = [ref for number in moves.armed for ref in still.places(number)]
-            self._canvass.arm(refs, [floor for floors in moves.armed.values() for floor in floors])
+        if path_changes.disarmed:
+            self._canvass.disarm([ref for number in path_changes.disarmed for ref in columns.places(number)])
+        if path_changes.armed:
+            refs = [ref for number in path_changes.armed for ref in columns.places(number)]
+            self._canvass.arm(refs, [floor for floors in path_changes.armed.values() for floor in floors])
 
     async def stop(self) -> None:
         """What is in flight ends as not asked, and is not published; nothing is asked after this."""
@@ -157,9 +157,9 @@ class Poller:
         await self._canvass.close()
         await asyncio.gather(*(prober.close() for prober in (self._prober, *self._retiring)))
 
-    def _grounds(self, still: ZoneColumns) -> SweepContext:
+    def _grounds(self, columns: ZoneColumns) -> SweepContext:
         vantage = self._config.service.vantage
-        return SweepContext(still, self._canvass, self._probe, self._publish, self._current, self._now, vantage)
+        return SweepContext(columns, self._canvass, self._probe, self._publish, self._current, self._now, vantage)
 
     async def _ask(
         self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float
@@ -194,11 +194,11 @@ class Poller:
                 return whole
 
     async def _order(self, check: Check, only: Sequence[str] | None) -> Order:
-        roll = self._plan.zones
+        zone_table = self._plan.zones
         known = self._orders.get(check.name) if only is None else None
-        if known is None or known.roll is not roll:
-            many = len(roll if only is None else only) > MANY
-            known = await asyncio.to_thread(Order, roll, check, only) if many else Order(roll, check, only)
+        if known is None or known.zone_table is not zone_table:
+            many = len(zone_table if only is None else only) > MANY
+            known = await asyncio.to_thread(Order, zone_table, check, only) if many else Order(zone_table, check, only)
             if only is None:
                 self._orders[check.name] = known
         return known

@@ -19,16 +19,18 @@ def place(zone: str, check: str) -> float:
 class Order:
     """The zones that a check applies to, by their turn: ``numbers`` ("I") in the roll and ``places`` ("d")."""
 
-    __slots__ = ("numbers", "places", "roll")
+    __slots__ = ("numbers", "places", "zone_table")
 
-    def __init__(self, roll: ZoneTable[Zone], check: Check, only: Iterable[str] | None = None) -> None:
+    def __init__(self, zone_table: ZoneTable[Zone], check: Check, only: Iterable[str] | None = None) -> None:
         """Takes some time with very many zones. ``only``: of these zones, as far as they are on the roll."""
-        applies = [check.applies(template.named("example.")) for template in roll.templates]
-        numbers = range(len(roll)) if only is None else [roll.number(name) for name in only if name in roll]
-        asked = array("I", (number for number in numbers if applies[roll.kinds[number]]))
-        places = array("d", (place(roll.names[number], check.name) for number in asked))
+        applies = [check.applies(template.named("example.")) for template in zone_table.templates]
+        numbers = (
+            range(len(zone_table)) if only is None else [zone_table.number(name) for name in only if name in zone_table]
+        )
+        asked = array("I", (number for number in numbers if applies[zone_table.template_ids[number]]))
+        places = array("d", (place(zone_table.names[number], check.name) for number in asked))
         turns = sorted(range(len(asked)), key=places.__getitem__)
-        self.roll = roll
+        self.zone_table = zone_table
         self.numbers = array("I", map(asked.__getitem__, turns))
         self.places = array("d", map(places.__getitem__, turns))
 

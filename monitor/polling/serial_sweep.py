@@ -71,7 +71,7 @@ class CircuitBreaker:
 class SweepContext:
     """What the sweeps of one roll have in common. ``busy`` marks the zones that are being asked, by number."""
 
-    still: ZoneColumns
+    columns: ZoneColumns
     canvass: BulkProber
     probe: Ask
     publish: Publish
@@ -84,24 +84,24 @@ class SweepContext:
     doors: defaultdict[Address, CircuitBreaker] = field(default_factory=lambda: defaultdict(CircuitBreaker))
 
     def __post_init__(self) -> None:
-        self.busy = bytearray(len(self.still.roll))
+        self.busy = bytearray(len(self.columns.zone_table))
 
     def leave(self) -> list[str]:
         """Ask nothing here any more; the zones that were being asked."""
         self.over = True
-        names = self.still.roll.names
+        names = self.columns.zone_table.names
         return [names[number] for number, busy in enumerate(self.busy) if busy] if any(self.busy) else []
 
     def chunk(self, numbers: Sequence[int]) -> ZoneChunk:
         """These zones for the canvass, but those that are being asked already."""
-        roll, refs, busy = self.still.roll, self.still.refs, self.busy
+        zone_table, refs, busy = self.columns.zone_table, self.columns.refs, self.busy
         idle = array("I", (number for number in numbers if not busy[number]))
         for number in idle:
             busy[number] = 1
         return ZoneChunk(
             idle,
-            [roll.names[number] for number in idle],
-            array("I", (roll.kinds[number] for number in idle)),
+            [zone_table.names[number] for number in idle],
+            array("I", (zone_table.template_ids[number] for number in idle)),
             array("I", (refs[number] for number in idle)),
         )
 
@@ -202,12 +202,12 @@ class SerialSweep:
         heard: list[PollMessage] = []
         done = list(returns.quiet)
         if done:
-            lull = UnchangedZones(
-                self._check.name, returns.at, self._cadence, returns.quiet, ground.still.roll, ground.vantage
+            unchanged = UnchangedZones(
+                self._check.name, returns.at, self._cadence, returns.quiet, ground.columns.zone_table, ground.vantage
             )
-            heard.append(lull)
+            heard.append(unchanged)
         for number, seen in returns.odd:
-            zone = ground.still.roll.at(number)
+            zone = ground.columns.zone_table.at(number)
             if not self._wanted(zone, seen):
                 done.append(number)
                 self._add(heard, zone, seen)

@@ -82,7 +82,7 @@ async def sweep(
     publishing waits when the judge is behind, so nothing piles up. A zone is asked as it is when its turn comes,
     and what changed while it was asked is not published: it was asked of another zone than there is now.
     """
-    known = current or order.roll.get
+    known = current or order.zone_table.get
     room = asyncio.Semaphore(wide)
     started, begin = now(), asyncio.get_running_loop().time()
     asked = queries = answered = 0
@@ -93,20 +93,20 @@ async def sweep(
             zone = known(name)
             if zone is None or not check.applies(zone):
                 return
-            round = await poll_zone(check, zone, probe, cadence, now, vantage)
+            poll = await poll_zone(check, zone, probe, cadence, now, vantage)
             if known(name) != zone:
                 return
-            await publish(round)
+            await publish(poll)
         finally:
             room.release()
         asked += 1
-        queries += len(round.seen)
-        answered += sum(seen.outcome is Outcome.ANSWERED for seen in round.seen)
+        queries += len(poll.seen)
+        answered += sum(seen.outcome is Outcome.ANSWERED for seen in poll.seen)
 
     async with asyncio.TaskGroup() as group:
         for at, number in zip(order.places, order.numbers, strict=True):
             if (wait := begin + at * over - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
             await room.acquire()
-            group.create_task(turn(order.roll.names[number]))
+            group.create_task(turn(order.zone_table.names[number]))
     return SweepResult(asked, queries, answered, started, now())

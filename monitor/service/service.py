@@ -96,7 +96,7 @@ class Service:
             failures=dict(self._judging.failures),
             deaths=self._asking.deaths,
             recreated=recreated.count if (recreated := self._record.recreated) else 0,
-            rounds={"judged": self._judging.judged, "quiet": self._judging.quiet},
+            polls={"judged": self._judging.judged, "quiet": self._judging.quiet},
         )
 
     async def start(self) -> None:
@@ -122,7 +122,7 @@ class Service:
         config, started = self.config, now()
         remembered = await self._store.restore()
         past = await self._past()
-        self._found = await resolve(config, recall(remembered.ledgers, config), started)
+        self._found = await resolve(config, recall(remembered.zone_states, config), started)
         complain(self._found.problems)
         plan = plan_of(config, self._found)
         self._dispatcher = Dispatcher(
@@ -150,7 +150,7 @@ class Service:
         self._addressing = Addressing(self._store, self._judging, self._dispatcher, remembered.destinations)
         await self._addressing.use(config)
         change = await self._judging.replan(plan, first=True)
-        self._asking = Poller(config, self._judging.plan, change.still, self._publish, now)
+        self._asking = Poller(config, self._judging.plan, change.columns, self._publish, now)
         self._judging.moved = self._asking.moved
         await self._receivers()
         service = config.service
@@ -277,12 +277,12 @@ class Service:
             await self._progress.wait_for(lambda: self._judged >= target)
 
     async def _judge(self) -> None:
-        while rounds := await self._bus.take(BATCH):
-            await self._judging.take(rounds)
+        while polls := await self._bus.take(BATCH):
+            await self._judging.take(polls)
             async with self._progress:
-                self._judged += len(rounds)
+                self._judged += len(polls)
                 self._progress.notify_all()
-            if len(rounds) < BATCH and not self._stopping.is_set():
+            if len(polls) < BATCH and not self._stopping.is_set():
                 await asyncio.sleep(LINGER)
 
     async def _recheck(self) -> None:

@@ -33,7 +33,7 @@ _TICK = timedelta(microseconds=1)
 _BLOCK = 4096
 """Zones whose columns are copied at once, where they are still one after the other."""
 
-RESTLESS, ANSWERING, SILENT = 0, 1, 2
+FULL_POLL, STEADY_UP, STEADY_SILENT = 0, 1, 2
 """How a zone is fit: not at all; every address serves a version; some address does not, and that is old news."""
 
 UNSAID, GOOD = 0, 1
@@ -51,63 +51,75 @@ def moment(micros: int) -> datetime:
 
 
 class ZoneColumns:
-    """The columns of one roll. All are changed by the judge only, but ``ticks``, which the canvass writes."""
+    """The columns of one roll. All are changed by the judge only, but ``address_metrics``, which the canvass writes."""
 
-    __slots__ = ("due", "fit", "layouts", "looked", "plain", "refs", "roll", "said", "ticks", "turn", "voice")
+    __slots__ = (
+        "address_metrics",
+        "checked_at",
+        "due",
+        "layouts",
+        "mode",
+        "ok_at",
+        "reachability_id",
+        "refs",
+        "said",
+        "turn",
+        "zone_table",
+    )
 
-    def __init__(self, roll: ZoneTable[Zone]) -> None:
-        self.roll = roll
-        self.layouts: tuple[AddressLayout, ...] = tuple(layout(template) for template in roll.templates)
-        self.refs = roll.starts([len(each) for each in self.layouts])
-        """Where each zone's addresses begin in ``ticks``; one more for the end."""
-        self.ticks = AddressMetrics.of(self.refs[-1])
-        self.fit = bytearray(len(roll))
-        self.said = bytearray(len(roll))
-        self.voice = bytearray(len(roll))
+    def __init__(self, zone_table: ZoneTable[Zone]) -> None:
+        self.zone_table = zone_table
+        self.layouts: tuple[AddressLayout, ...] = tuple(layout(template) for template in zone_table.templates)
+        self.refs = zone_table.starts([len(each) for each in self.layouts])
+        """Where each zone's addresses begin in ``address_metrics``; one more for the end."""
+        self.address_metrics = AddressMetrics.of(self.refs[-1])
+        self.mode = bytearray(len(zone_table))
+        self.said = bytearray(len(zone_table))
+        self.reachability_id = bytearray(len(zone_table))
         """Of which of its addresses anything was heard, of a zone that is SILENT: ``monitor.state.memory``."""
-        self.due = array("q", bytes(8 * len(roll)))
+        self.due = array("q", bytes(8 * len(zone_table)))
         """When a zone that is SILENT must be judged again, though it says the same; 0 for never."""
-        self.looked = array("q", bytes(8 * len(roll)))
+        self.checked_at = array("q", bytes(8 * len(zone_table)))
         """When it was last found as it was; 0 for a zone of which its ledger says that."""
         self.turn = 0
         """Where ``some`` goes on."""
-        self.plain: dict[str, array[int]] = {}
+        self.ok_at: dict[str, array[int]] = {}
         """Check → when it last found a zone well and had nothing more to say; 0 where it said more, or nothing."""
 
     def places(self, number: int) -> range:
         """The refs of a zone's addresses."""
         return range(self.refs[number], self.refs[number + 1])
 
-    def note_plain(self, check: str, number: int, at: int) -> None:
-        column = self.plain.get(check)
+    def note_ok(self, check: str, number: int, at: int) -> None:
+        column = self.ok_at.get(check)
         if column is None:
             if not at:
                 return
-            column = self.plain[check] = array("q", bytes(8 * len(self.roll)))
+            column = self.ok_at[check] = array("q", bytes(8 * len(self.zone_table)))
         column[number] = at
 
-    def keep_plain(self, checks: Container[str]) -> None:
+    def keep_ok_at(self, checks: Container[str]) -> None:
         """Only what these checks have said."""
-        self.plain = {name: column for name, column in self.plain.items() if name in checks}
+        self.ok_at = {name: column for name, column in self.ok_at.items() if name in checks}
 
-    def restless(self, *, fit: int) -> list[int]:
+    def restless(self, *, mode: int) -> list[int]:
         """Makes all zones restless that were fit in that way; which they were."""
-        numbers = list(_all(self.fit, fit))
+        numbers = list(_all(self.mode, mode))
         for number in numbers:
-            self.fit[number] = RESTLESS
+            self.mode[number] = FULL_POLL
         return numbers
 
-    def some(self, *, fit: int, most: int) -> Iterator[int]:
+    def some(self, *, mode: int, most: int) -> Iterator[int]:
         """Zones that are fit in that way, at most so many: round and round, going on after the one that was last."""
         first = self.turn
-        for start, end in ((first, len(self.fit)), (0, first)):
-            found = self.fit.find(fit, start, end)
+        for start, end in ((first, len(self.mode)), (0, first)):
+            found = self.mode.find(mode, start, end)
             while found >= 0:
                 if not most:
                     return
                 most, self.turn = most - 1, found + 1
                 yield found
-                found = self.fit.find(fit, found + 1, end)
+                found = self.mode.find(mode, found + 1, end)
 
     def carry(self, old: "ZoneColumns", was: "array[int]") -> "array[int]":
         """Takes over what is known of zones that are as they were; which ref each ref had ("q"), or -1.
@@ -117,31 +129,35 @@ class ZoneColumns:
         refs = array("q", b"\xff" * (8 * self.refs[-1]))
         alike = _same(self, old)
         unchanged = alike[: len(old.layouts)] == list(range(min(len(alike), len(old.layouts))))
-        self.plain = {name: array("q", bytes(8 * len(self.roll))) for name in old.plain}
+        self.ok_at = {name: array("q", bytes(8 * len(self.zone_table))) for name in old.ok_at}
         for start in range(0, len(was), _BLOCK):
             past = was[start : start + _BLOCK]
             first, size = past[0], len(past)
             whole = unchanged and first >= 0 and past == array("q", range(first, first + size))
-            if whole and self.roll.kinds[start : start + size] == old.roll.kinds[first : first + size]:
+            if (
+                whole
+                and self.zone_table.template_ids[start : start + size]
+                == old.zone_table.template_ids[first : first + size]
+            ):
                 self._take(old, start, first, size, refs)
                 continue
             for number, before in enumerate(past, start):
-                if before >= 0 and alike[self.roll.kinds[number]] == old.roll.kinds[before]:
+                if before >= 0 and alike[self.zone_table.template_ids[number]] == old.zone_table.template_ids[before]:
                     self._take(old, number, before, 1, refs)
         return refs
 
     def _take(self, old: "ZoneColumns", number: int, past: int, size: int, refs: "array[int]") -> None:
         """So many zones, one after the other here and there."""
         end, then = number + size, past + size
-        self.fit[number:end], self.said[number:end] = old.fit[past:then], old.said[past:then]
-        self.looked[number:end], self.due[number:end] = old.looked[past:then], old.due[past:then]
-        self.voice[number:end] = old.voice[past:then]
-        for name, column in self.plain.items():
-            column[number:end] = old.plain[name][past:then]
+        self.mode[number:end], self.said[number:end] = old.mode[past:then], old.said[past:then]
+        self.checked_at[number:end], self.due[number:end] = old.checked_at[past:then], old.due[past:then]
+        self.reachability_id[number:end] = old.reachability_id[past:then]
+        for name, column in self.ok_at.items():
+            column[number:end] = old.ok_at[name][past:then]
         here, there = slice(self.refs[number], self.refs[end]), slice(old.refs[past], old.refs[then])
         refs[here] = array("q", range(there.start, there.stop))
-        self.ticks.rtts[here] = old.ticks.rtts[there]
-        self.ticks.expires[here] = old.ticks.expires[there]
+        self.address_metrics.rtts[here] = old.address_metrics.rtts[there]
+        self.address_metrics.expires[here] = old.address_metrics.expires[there]
 
 
 def layout(zone: Zone) -> AddressLayout:
@@ -155,8 +171,8 @@ def heard(zone: AddressLayout) -> Iterator[tuple[str, Address]]:
 
 def _same(new: ZoneColumns, old: ZoneColumns) -> list[int]:
     """For each template its number before, -1 for one that is new."""
-    known = {template: kind for kind, template in enumerate(old.roll.templates)}
-    return [known.get(template, -1) for template in new.roll.templates]
+    known = {template: kind for kind, template in enumerate(old.zone_table.templates)}
+    return [known.get(template, -1) for template in new.zone_table.templates]
 
 
 def _all(column: bytearray, value: int) -> Iterator[int]:
@@ -173,18 +189,18 @@ class Change:
     ``was`` has for each number the number before or -1, ``refs`` the same for each ref; None when the roll is the same.
     """
 
-    still: ZoneColumns
+    columns: ZoneColumns
     gone: Sequence[str] = ()
     fresh: Sequence[str] = ()
     was: "array[int] | None" = None
     refs: "array[int] | None" = None
 
 
-def change_to(old: ZoneColumns, roll: ZoneTable[Zone]) -> Change:
+def change_to(old: ZoneColumns, zone_table: ZoneTable[Zone]) -> Change:
     """Takes some time with very many zones; touches nothing but what it makes."""
-    if roll is old.roll or roll == old.roll:
+    if zone_table is old.zone_table or zone_table == old.zone_table:
         return Change(old)
-    parted = difference(old.roll, roll)
-    still = ZoneColumns(roll)
-    refs = still.carry(old, parted.was)
-    return Change(still, parted.gone, parted.fresh, parted.was, refs)
+    parted = difference(old.zone_table, zone_table)
+    columns = ZoneColumns(zone_table)
+    refs = columns.carry(old, parted.was)
+    return Change(columns, parted.gone, parted.fresh, parted.was, refs)

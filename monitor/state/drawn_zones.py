@@ -18,8 +18,8 @@ class DrawnZones:
         self._zones = {name: veiling(zone) if veiling else zone for name, zone in self._whole.items()}
 
     @property
-    def looked(self) -> datetime | None:
-        return max((a.looked for _, a in self._addresses() if a.looked), default=None)
+    def checked_at(self) -> datetime | None:
+        return max((a.checked_at for _, a in self._addresses() if a.checked_at), default=None)
 
     def __len__(self) -> int:
         return len(self._zones)

@@ -69,7 +69,7 @@ class Evaluator:
         told: Callable[[], None],
     ) -> None:
         self.plan = plan
-        self.moved: Callable[[FastPathChanges], None] = lambda moves: None
+        self.moved: Callable[[FastPathChanges], None] = lambda path_changes: None
         """Hears which zones came to stand still, and which do no longer."""
         self.failing: Callable[[datetime], Mapping[str, str]] = lambda now: {}
         """Receivers that are in trouble, and what it is."""
@@ -83,8 +83,8 @@ class Evaluator:
         self._changed, self._told = changed, told
         self._turn = asyncio.Lock()
         self._slice = SLICE
-        if memory.still.roll is not plan.zones:
-            memory.use(change_to(memory.still, plan.zones).still)
+        if memory.columns.zone_table is not plan.zones:
+            memory.use(change_to(memory.columns, plan.zones).columns)
         self._board = ZoneIndex(plan.zones, self._draw)
         self.status = replace(status, zones=self._board.zones())
 
@@ -93,26 +93,26 @@ class Evaluator:
         async with self._turn:
             at = self._now()
             self._look_at_ourselves(at)
-            first, draft = 0, PendingCommit(FastPathChanges(self._memory.still.roll))
+            first, pending = 0, PendingCommit(FastPathChanges(self._memory.columns.zone_table))
             while first < len(heard):
                 some = heard[first : first + self._slice]
-                self._absorb(some, draft)
+                self._absorb(some, pending)
                 first += len(some)
                 await asyncio.sleep(0)
-            await self._keep(finish(self._memory, draft, self.plan, at), draft, at)
+            await self._keep(finish(self._memory, pending, self.plan, at), pending, at)
 
-    def _absorb(self, heard: Sequence[PollMessage], draft: PendingCommit) -> None:
+    def _absorb(self, heard: Sequence[PollMessage], pending: PendingCommit) -> None:
         """One slice; the next is as large as fits into a turn."""
         clock = asyncio.get_running_loop().time
         begun = clock()
-        absorb(self._memory, draft, heard, self.plan)
+        absorb(self._memory, pending, heard, self.plan)
         took = (clock() - begun) / max(1, len(heard))
         self._slice = max(_FEW, min(SLICE, int(TURN / took))) if took else SLICE
 
     @property
     def unchanged(self) -> Change:
         """The columns as they are, under the same roll."""
-        return Change(self._memory.still)
+        return Change(self._memory.columns)
 
     async def replan(self, plan: MonitoringPlan, *, first: bool = False) -> Change:
         """Watch this from now on; what is no longer in it is let go, and its alerts are withdrawn.
@@ -121,25 +121,25 @@ class Evaluator:
         """
         async with self._turn:
             at, before = self._now(), self.plan
-            change = await asyncio.to_thread(change_to, self._memory.still, plan.zones)
-            plan = replace(plan, zones=change.still.roll)
-            self._memory.use(change.still)
+            change = await asyncio.to_thread(change_to, self._memory.columns, plan.zones)
+            plan = replace(plan, zones=change.columns.zone_table)
+            self._memory.use(change.columns)
             self.plan = plan
-            commit, draft = release(self._memory, plan, at, None if first else change.gone)
+            commit, pending = release(self._memory, plan, at, None if first else change.gone)
             if change.was is not None:
-                self._board.use(change.still.roll, change.was)
+                self._board.use(change.columns.zone_table, change.was)
             if plan.checks.get(REMEMBERED) != before.checks.get(REMEMBERED):
-                settled_anew(self._memory, draft.moves)
+                settled_anew(self._memory, pending.path_changes)
             elif (plan.policy, plan.severity) != (before.policy, before.severity):
-                unsettle(self._memory, draft.moves)
-            draft.touched |= self._memory.by_zone.keys()
-            draft.touched.update(change.fresh)
+                unsettle(self._memory, pending.path_changes)
+            pending.touched |= self._memory.by_zone.keys()
+            pending.touched.update(change.fresh)
             if (plan.policy, plan.cadence) != (before.policy, before.cadence):
                 self.rechecks.clear()
-                draft.rechecks |= rechecks(self._memory, plan, at)
+                pending.rechecks |= rechecks(self._memory, plan, at)
             if decisive(plan) != decisive(before):
-                draft.touched |= set(plan.zones)
-            await self._keep(commit, draft, at)
+                pending.touched |= set(plan.zones)
+            await self._keep(commit, pending, at)
             return change
 
     async def readdress(self, moved: Successors, destinations: Sealed) -> None:
@@ -156,14 +156,14 @@ class Evaluator:
             self._memory.book = OpenIncidents({**self._memory.book.incidents, **changed})
             to = {name: now for name, now in moved.items() if now is not None}
             commit = Commit(incidents=tuple(changed.values()), readdressed=to, destinations=destinations)
-            await self._keep(commit, PendingCommit(FastPathChanges(self._memory.still.roll)), self._now())
+            await self._keep(commit, PendingCommit(FastPathChanges(self._memory.columns.zone_table)), self._now())
 
     async def scout(self) -> None:
         """Before a sweep: a few zones of which nothing new is expected are asked whole."""
         async with self._turn:
-            moves = FastPathChanges(self._memory.still.roll)
-            scouts(self._memory, moves)
-            self.moved(moves)
+            path_changes = FastPathChanges(self._memory.columns.zone_table)
+            scouts(self._memory, path_changes)
+            self.moved(path_changes)
 
     async def remind(self) -> None:
         """Say again what is still open after a while; try again to write what waits for the disk, and whether it would
@@ -173,8 +173,8 @@ class Evaluator:
             at = self._now()
             await self._record.verify()
             self._look_at_ourselves(at)
-            commit, draft = handle(self._memory, (), self.plan, at)
-            await self._keep(merge(commit, reminders(self._memory, self.plan, at)), draft, at)
+            commit, pending = handle(self._memory, (), self.plan, at)
+            await self._keep(merge(commit, reminders(self._memory, self.plan, at)), pending, at)
 
     def _look_at_ourselves(self, at: datetime) -> None:
         memory = self._memory
@@ -201,17 +201,17 @@ class Evaluator:
         self.status = replace(self.status, at=self._now(), **changes)  # type: ignore[arg-type]
         self._changed()
 
-    async def _keep(self, commit: Commit, draft: PendingCommit, at: datetime) -> None:
-        for check in draft.failed:
+    async def _keep(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:
+        for check in pending.failed:
             self.failures[check] = self.failures.get(check, 0) + 1
             log.error("check failed", check=check)
         self._count(commit.propagations)
-        self.rechecks.note(draft.rechecks, at, asyncio.get_running_loop().time())
-        self.quiet += draft.quiet
-        self.judged += draft.judged
+        self.rechecks.note(pending.rechecks, at, asyncio.get_running_loop().time())
+        self.quiet += pending.quiet
+        self.judged += pending.judged
         kept = await self._record.commit(commit, whole=await self._whole())
-        self.moved(draft.moves)
-        await self._show_zones(commit, draft, at)
+        self.moved(pending.path_changes)
+        await self._show_zones(commit, pending, at)
         if kept and commit.messages:
             self._told()
 
@@ -219,34 +219,34 @@ class Evaluator:
         """Everything that is remembered, where nothing else is left of it. Only while it is our turn."""
         if not self._record.wants_whole:
             return None
-        ledgers: list[ZoneState] = []
+        zone_states: list[ZoneState] = []
         runs: list[StateChange] = []
-        for number, name in enumerate(list(self._memory.ledgers)):
+        for number, name in enumerate(list(self._memory.zone_states)):
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-            ledgers.append(self._memory.ledgers[name])
-            runs += changes(ZoneState(name), ledgers[-1])[0]
+            zone_states.append(self._memory.zone_states[name])
+            runs += changes(ZoneState(name), zone_states[-1])[0]
         incidents = {**self.status.incidents, **self._memory.book.incidents}
         return Commit(
-            tuple(ledgers),
+            tuple(zone_states),
             tuple(runs),
             alerts=tuple(self._memory.standing.values()),
             incidents=tuple(incidents.values()),
         )
 
-    async def _show_zones(self, commit: Commit, draft: PendingCommit, at: datetime) -> None:
+    async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:
         before, board, plan = self.status, self._board, self.plan
-        for number, name in enumerate(draft.touched - {SELF}):
+        for number, name in enumerate(pending.touched - {SELF}):
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
             if name in plan.zones:
                 seen = look(self._memory, plan, name, at)
                 board.note(name, seen.health, seen.states, seen.findings, seen.began)
-        if draft.quiet or draft.judged:
+        if pending.quiet or pending.judged:
             board.heard(at)
         zones = board.zones()
         dark = tuple(str(family) for family in blind(self._memory.vantage))
-        if zones is not before.zones or draft.quiet or commit.incidents or dark != before.blind:
+        if zones is not before.zones or pending.quiet or commit.incidents or dark != before.blind:
             incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
             self.show(zones=zones, incidents=incidents, blind=dark)
         self._show_record()

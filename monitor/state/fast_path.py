@@ -38,7 +38,7 @@ from checks.zone_state.address import SERVING
 from checks.zone_state.codec import audible
 from checks.zone_state.connectivity import blind, note
 from checks.zone_state.model import ZoneState
-from monitor.state.columns import ANSWERING, EPOCH, GOOD, RESTLESS, SILENT, UNSAID, heard, micros
+from monitor.state.columns import EPOCH, FULL_POLL, GOOD, STEADY_SILENT, STEADY_UP, UNSAID, heard, micros
 from monitor.state.memory import REMEMBERED, MonitorState
 from monitor.state.ports import UnchangedZones
 
@@ -61,7 +61,7 @@ class FastPathChanges:
     which ended. The canvass is told.
     """
 
-    roll: ZoneTable[Zone]
+    zone_table: ZoneTable[Zone]
     armed: dict[int, tuple[int, ...]] = field(default_factory=dict)
     disarmed: set[int] = field(default_factory=set)
 
@@ -77,170 +77,181 @@ class FastPathChanges:
 
 def settle(
     memory: MonitorState,
-    moves: FastPathChanges,
-    round: ZonePoll,
-    ledger: ZoneState,
-    verdict: CheckResult,
+    path_changes: FastPathChanges,
+    poll: ZonePoll,
+    zone_state: ZoneState,
+    result: CheckResult,
     check: SoaSerial,
     policy: Policy,
 ) -> None:
     """After a round of soa-serial was judged, and its alerts moved: does the zone stand still now?
 
-    ``ledger`` is the one that it left.
+    ``zone_state`` is the one that it left.
     """
-    still, name = memory.still, round.zone
-    number = still.roll.number(name)
-    row = memory.ledgers.row(name)
+    columns, name = memory.columns, poll.zone
+    number = columns.zone_table.number(name)
+    row = memory.zone_states.row(name)
     said = UNSAID
     if (
         row is not None
-        and not (verdict.failed or verdict.findings)
-        and _renewed(ledger, round)
-        and not _told_by_tcp(round)
+        and not (result.failed or result.findings)
+        and _renewed(zone_state, poll)
+        and not _told_by_tcp(poll)
     ):
-        said = _fit(memory, number, row, ledger, verdict, check, policy, round.cadence)
-    still.said[number] = said
+        said = _fit(memory, number, row, zone_state, result, check, policy, poll.cadence)
+    columns.said[number] = said
     if row is None or said == UNSAID:
-        if still.fit[number] != RESTLESS:
-            moves.disarm((number,))
-        still.fit[number] = RESTLESS
+        if columns.mode[number] != FULL_POLL:
+            path_changes.disarm((number,))
+        columns.mode[number] = FULL_POLL
         return
-    still.looked[number] = micros(verdict.at)
+    columns.checked_at[number] = micros(result.at)
     memory.forget(name, REMEMBERED)
-    moves.arm(number, memory.ledgers.packer.floors(row, check.expiry_near))
+    path_changes.arm(number, memory.zone_states.packer.floors(row, check.expiry_near))
 
 
 def _fit(
-    memory: MonitorState, number: int, row: bytes, ledger: ZoneState, verdict: CheckResult, check: SoaSerial,
+    memory: MonitorState, number: int, row: bytes, zone_state: ZoneState, result: CheckResult, check: SoaSerial,
     policy: Policy,
     cadence: timedelta,
 ) -> int:  # fmt: skip
     """Notes in what way the zone is fit to be passed over; what is said of it then, UNSAID when it is not fit."""
-    still, packer = memory.still, memory.ledgers.packer
-    alerts = memory.of_check(verdict.zone, REMEMBERED)
-    if not alerts and packer.answering(row) and verdict.health is Health.GOOD:
-        still.fit[number], still.due[number] = ANSWERING, 0
+    columns, packer = memory.columns, memory.zone_states.packer
+    alerts = memory.of_check(result.zone, REMEMBERED)
+    if not alerts and packer.answering(row) and result.health is Health.GOOD:
+        columns.mode[number], columns.due[number] = STEADY_UP, 0
         return GOOD
-    when = [check.due(ledger)]
-    if verdict.health is Health.GOOD or not memory.explained(verdict.zone):
-        when.append(due(verdict, alerts, policy))
+    when = [check.due(zone_state)]
+    if result.health is Health.GOOD or not memory.explained(result.zone):
+        when.append(due(result, alerts, policy))
     first = min((moment for moment in when if moment is not None), default=None)
-    if first is not None and first - _SOON <= verdict.at + cadence:
+    if first is not None and first - _SOON <= result.at + cadence:
         return UNSAID  # the next look is on the road: passed over, it would be due, and cost one more
-    still.fit[number] = SILENT
-    still.due[number] = 0 if first is None else micros(first - _SOON)
-    still.voice[number] = memory.voice(audible(ledger))
-    return memory.saying(verdict)
+    columns.mode[number] = STEADY_SILENT
+    columns.due[number] = 0 if first is None else micros(first - _SOON)
+    columns.reachability_id[number] = memory.reachability_id(audible(zone_state))
+    return memory.saying(result)
 
 
-def _renewed(ledger: ZoneState, round: ZonePoll) -> bool:
+def _renewed(zone_state: ZoneState, poll: ZonePoll) -> bool:
     """Whether no address serves on with an EXPIRE that it gave earlier and does not give any more: that runs down."""
-    gave = {(seen.query.server, seen.query.address) for seen in round.seen if seen.expire is not None}
+    gave = {(seen.query.server, seen.query.address) for seen in poll.seen if seen.expire is not None}
     return all(
-        standing.expires is None
-        or standing.estimated
-        or standing.state != SERVING
-        or (standing.server, standing.address) in gave
-        for standing in ledger.standings
+        address_state.expires is None
+        or address_state.estimated
+        or address_state.state != SERVING
+        or (address_state.server, address_state.address) in gave
+        for address_state in zone_state.address_states
     )
 
 
-def _told_by_tcp(round: ZonePoll) -> bool:
+def _told_by_tcp(poll: ZonePoll) -> bool:
     """Whether an address told its version only when it was asked over TCP."""
-    return any(seen.query.transport is Transport.TCP and seen.outcome is Outcome.ANSWERED for seen in round.seen)
+    return any(seen.query.transport is Transport.TCP and seen.outcome is Outcome.ANSWERED for seen in poll.seen)
 
 
-def pass_over(memory: MonitorState, moves: FastPathChanges, lull: UnchangedZones) -> int:
+def pass_over(memory: MonitorState, path_changes: FastPathChanges, unchanged: UnchangedZones) -> int:
     """Take in rounds that were not made; how many.
 
     A zone that does not stand still counts as not looked at: it was a near miss between a round on the road and the
     next asking, and is asked whole next time. So is one that would be due before it is asked again.
     """
-    still = memory.still
-    if lull.roll is not still.roll:
+    columns = memory.columns
+    if unchanged.zone_table is not columns.zone_table:
         return 0
-    fit, due, looked, kinds, voice = still.fit, still.due, still.looked, still.roll.kinds, still.voice
-    at = micros(lull.at)
-    following = at + micros(EPOCH + lull.cadence)
+    mode, due, checked_at, template_ids, reachability_id = (
+        columns.mode,
+        columns.due,
+        columns.checked_at,
+        columns.zone_table.template_ids,
+        columns.reachability_id,
+    )
+    at = micros(unchanged.at)
+    following = at + micros(EPOCH + unchanged.cadence)
     known: set[tuple[int, int]] = set()
     taken = 0
-    for number in lull.numbers:
-        way = fit[number]
-        if way == RESTLESS or (way == SILENT and 0 < due[number] <= at):
-            fit[number] = RESTLESS
-            moves.disarm((number,))
+    for number in unchanged.numbers:
+        way = mode[number]
+        if way == FULL_POLL or (way == STEADY_SILENT and 0 < due[number] <= at):
+            mode[number] = FULL_POLL
+            path_changes.disarm((number,))
             continue
-        key = (kinds[number], voice[number] if way == SILENT else _EVERYBODY)
+        key = (template_ids[number], reachability_id[number] if way == STEADY_SILENT else _EVERYBODY)
         if key not in known:
-            vantage = note(memory.vantage, _heard(memory, number), still.roll.names[number])
+            vantage = note(memory.vantage, _heard(memory, number), columns.zone_table.names[number])
             if vantage is not memory.vantage:
                 known.clear()
                 if blind(vantage) != blind(memory.vantage):
-                    unsettle(memory, moves)
-                    if way == SILENT:  # by its own word something else is to be made of its silence
+                    unsettle(memory, path_changes)
+                    if way == STEADY_SILENT:  # by its own word something else is to be made of its silence
                         continue
                 memory.vantage = vantage
             if key[1]:
                 known.add(key)
-        looked[number] = at
+        checked_at[number] = at
         taken += 1
-        if way == SILENT and 0 < due[number] <= following:
-            fit[number] = RESTLESS
-            moves.disarm((number,))
+        if way == STEADY_SILENT and 0 < due[number] <= following:
+            mode[number] = FULL_POLL
+            path_changes.disarm((number,))
     return taken
 
 
 def _heard(memory: MonitorState, number: int) -> Mapping[tuple[str, Address], bool]:
     """Of which addresses anything was heard at the last look on the road, and so at this one."""
-    still = memory.still
-    places = heard(still.layouts[still.roll.kinds[number]])
-    if still.fit[number] == ANSWERING:
+    columns = memory.columns
+    places = heard(columns.layouts[columns.zone_table.template_ids[number]])
+    if columns.mode[number] == STEADY_UP:
         return dict.fromkeys(places, True)
-    voice = memory.voices[still.voice[number]] or audible(memory.ledgers[still.roll.names[number]])
-    return dict(zip(places, voice, strict=True))
+    reachability_id = memory.reachability_patterns[columns.reachability_id[number]] or audible(
+        memory.zone_states[columns.zone_table.names[number]]
+    )
+    return dict(zip(places, reachability_id, strict=True))
 
 
-def unsettle(memory: MonitorState, moves: FastPathChanges) -> None:
+def unsettle(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """The vantage is blind over something else, a silent address has been heard of, or there are other rules for
     alerts: nothing silent stands still.
     """
-    moves.disarm(memory.still.restless(fit=SILENT))
+    path_changes.disarm(memory.columns.restless(mode=STEADY_SILENT))
 
 
-def wake(memory: MonitorState, moves: FastPathChanges, names: Iterable[str]) -> None:
+def wake(memory: MonitorState, path_changes: FastPathChanges, names: Iterable[str]) -> None:
     """Alerts of these zones changed: one that explains why a check can say nothing may have come, or gone."""
-    still = memory.still
+    columns = memory.columns
     for name in names:
-        if name in still.roll:
-            number = still.roll.number(name)
-            if still.fit[number] == SILENT and memory.sayings[still.said[number]][0] is Health.UNKNOWN:
-                still.fit[number] = RESTLESS
-                moves.disarm((number,))
+        if name in columns.zone_table:
+            number = columns.zone_table.number(name)
+            if (
+                columns.mode[number] == STEADY_SILENT
+                and memory.steady_results[columns.said[number]][0] is Health.UNKNOWN
+            ):
+                columns.mode[number] = FULL_POLL
+                path_changes.disarm((number,))
 
 
-def heard_of(memory: MonitorState, round: ZonePoll) -> bool:
+def heard_of(memory: MonitorState, poll: ZonePoll) -> bool:
     """Whether the round brings word of an address that was silent when it was last heard of."""
     before = memory.vantage.heard
     return any(
-        not seen.outcome.silent and before.get((seen.query.server, seen.query.address)) is False for seen in round.seen
+        not seen.outcome.silent and before.get((seen.query.server, seen.query.address)) is False for seen in poll.seen
     )
 
 
-def scouts(memory: MonitorState, moves: FastPathChanges) -> None:
+def scouts(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """Before a sweep: a few of each kind of zone with silent addresses are to be asked whole."""
-    still = memory.still
-    sent = [0] * len(still.layouts)
-    for number in still.some(fit=SILENT, most=LOOKED_AT):
-        kind = still.roll.kinds[number]
+    columns = memory.columns
+    sent = [0] * len(columns.layouts)
+    for number in columns.some(mode=STEADY_SILENT, most=LOOKED_AT):
+        kind = columns.zone_table.template_ids[number]
         if sent[kind] < SCOUTS:
             sent[kind] += 1
-            still.fit[number] = RESTLESS
-            moves.disarm((number,))
+            columns.mode[number] = FULL_POLL
+            path_changes.disarm((number,))
             if min(sent) == SCOUTS:
                 break
 
 
-def settled_anew(memory: MonitorState, moves: FastPathChanges) -> None:
+def settled_anew(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """soa-serial itself has changed: whatever it said, it must say again."""
-    for way in (ANSWERING, SILENT):
-        moves.disarm(memory.still.restless(fit=way))
+    for way in (STEADY_UP, STEADY_SILENT):
+        path_changes.disarm(memory.columns.restless(mode=way))

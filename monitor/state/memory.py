@@ -9,7 +9,7 @@ from alerting.model import NOT_CHECKED, Alert, AlertKey, Severity
 from checks.model import CheckResult, Health
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, blind
-from monitor.state.columns import ANSWERING, UNSAID, ZoneColumns, micros, moment
+from monitor.state.columns import STEADY_UP, UNSAID, ZoneColumns, micros, moment
 from monitor.state.ports import Recreated, Remembered
 from monitor.state.zone_states import ZoneStates
 
@@ -24,22 +24,22 @@ _MANY = 255
 
 @dataclass(slots=True)
 class MonitorState:
-    """All of it but the verdicts survives a restart. ``still`` are the columns of the roll that is watched."""
+    """All of it but the verdicts survives a restart. ``columns`` are the columns of the roll that is watched."""
 
-    still: ZoneColumns = field(default_factory=lambda: ZoneColumns(ZoneTable.of(())))
-    ledgers: ZoneStates = field(init=False)
+    columns: ZoneColumns = field(default_factory=lambda: ZoneColumns(ZoneTable.of(())))
+    zone_states: ZoneStates = field(init=False)
     standing: dict[AlertKey, Alert] = field(default_factory=dict)
     """Every alert that is not OK."""
     by_zone: dict[str, dict[str, dict[AlertKey, Alert]]] = field(default_factory=dict)
     """The same, by zone and check."""
-    verdicts: dict[str, dict[str, CheckResult]] = field(default_factory=dict)
+    results: dict[str, dict[str, CheckResult]] = field(default_factory=dict)
     """By zone and check, where there is more to say than the columns hold."""
     book: OpenIncidents = field(default_factory=OpenIncidents)
     vantage: Connectivity = field(default_factory=Connectivity)
-    sayings: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
-    """What verdicts say of zones that stand still, and why, by ``still.said``."""
-    voices: list[tuple[bool, ...]] = field(default_factory=lambda: [()])
-    """Of which addresses of a zone that is SILENT anything was heard, by ``still.voice``; 0 is nobody's."""
+    steady_results: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
+    """What verdicts say of zones that stand still, and why, by ``columns.said``."""
+    reachability_patterns: list[tuple[bool, ...]] = field(default_factory=lambda: [()])
+    """Of which addresses of a zone that is SILENT anything was heard, by ``columns.reachability_id``; 0 is nobody's."""
     store_error: str = ""
     """Why the last commit was refused; empty when it was not."""
     config_error: str = ""
@@ -50,22 +50,22 @@ class MonitorState:
     """When the database had to be made anew last."""
 
     def __post_init__(self) -> None:
-        self.ledgers = ZoneStates()
-        self.ledgers.still = self.still
+        self.zone_states = ZoneStates()
+        self.zone_states.columns = self.columns
 
     @classmethod
     def of(cls, remembered: Remembered) -> "MonitorState":
         memory = cls(book=OpenIncidents(dict(remembered.incidents)))
-        memory.ledgers = ZoneStates.of(remembered.ledgers)
-        memory.ledgers.still = memory.still
+        memory.zone_states = ZoneStates.of(remembered.zone_states)
+        memory.zone_states.columns = memory.columns
         for alert in remembered.alerts.values():
             memory.put(alert)
         return memory
 
-    def use(self, still: ZoneColumns) -> None:
+    def use(self, columns: ZoneColumns) -> None:
         """Another roll's columns."""
-        self.still = still
-        self.ledgers.still = still
+        self.columns = columns
+        self.zone_states.columns = columns
 
     def put(self, alert: Alert) -> None:
         """Keep an alert as it is now; one that is OK is forgotten."""
@@ -96,53 +96,53 @@ class MonitorState:
         )
 
     def _unseen(self, zone: str) -> bool:
-        dark, roll = blind(self.vantage), self.still.roll
-        if not dark or zone not in roll:
+        dark, zone_table = blind(self.vantage), self.columns.zone_table
+        if not dark or zone not in zone_table:
             return bool(dark)
-        return any(address.family in dark for _, address in roll.template(zone).places())
+        return any(address.family in dark for _, address in zone_table.template(zone).places())
 
-    def saying(self, verdict: CheckResult) -> int:
+    def saying(self, result: CheckResult) -> int:
         """The number of what a verdict without findings says; UNSAID when there is no number left for it."""
-        return _number_of(self.sayings, (verdict.health, verdict.why))
+        return _number_of(self.steady_results, (result.health, result.why))
 
-    def voice(self, audible: tuple[bool, ...]) -> int:
+    def reachability_id(self, audible: tuple[bool, ...]) -> int:
         """The number of who was heard; 0 when there is none left for it."""
-        return _number_of(self.voices, audible)
+        return _number_of(self.reachability_patterns, audible)
 
     def answering(self, zone: str) -> bool:
         """Whether the zone stands still and every address serves its version."""
-        return zone in self.still.roll and self.still.fit[self.still.roll.number(zone)] == ANSWERING
+        return zone in self.columns.zone_table and self.columns.mode[self.columns.zone_table.number(zone)] == STEADY_UP
 
-    def heed(self, verdict: CheckResult) -> None:
+    def heed(self, result: CheckResult) -> None:
         """Keep what a check says of a zone: as a time, where that is all."""
-        still, name, check = self.still, verdict.zone, verdict.check
-        plain = verdict.health is Health.GOOD and not (verdict.findings or verdict.unsure or verdict.why)
-        if check != REMEMBERED and name in still.roll:
-            still.note_plain(check, still.roll.number(name), micros(verdict.at) if plain else 0)
-            if plain:
+        columns, name, check = self.columns, result.zone, result.check
+        ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.why)
+        if check != REMEMBERED and name in columns.zone_table:
+            columns.note_ok(check, columns.zone_table.number(name), micros(result.at) if ok_at else 0)
+            if ok_at:
                 self.forget(name, check)
                 return
-        self.verdicts.setdefault(name, {})[check] = verdict
+        self.results.setdefault(name, {})[check] = result
 
     def forget(self, name: str, check: str) -> None:
-        verdicts = self.verdicts.get(name)
-        if verdicts is not None and verdicts.pop(check, None) is not None and not verdicts:
-            del self.verdicts[name]
+        results = self.results.get(name)
+        if results is not None and results.pop(check, None) is not None and not results:
+            del self.results[name]
 
     def verdicts_on(self, name: str) -> Mapping[str, CheckResult]:
         """What each check last said of a zone."""
-        found = dict(self.verdicts.get(name, {}))
-        still = self.still
-        if name not in still.roll:
+        found = dict(self.results.get(name, {}))
+        columns = self.columns
+        if name not in columns.zone_table:
             return found
-        number = still.roll.number(name)
-        for check, column in still.plain.items():
+        number = columns.zone_table.number(name)
+        for check, column in columns.ok_at.items():
             if column[number]:
                 found.setdefault(check, CheckResult(name, check, moment(column[number]), Health.GOOD))
-        said = still.said[number]
+        said = columns.said[number]
         if said != UNSAID and REMEMBERED not in found:
-            health, why = self.sayings[said]
-            found[REMEMBERED] = CheckResult(name, REMEMBERED, moment(still.looked[number]), health, why=why)
+            health, why = self.steady_results[said]
+            found[REMEMBERED] = CheckResult(name, REMEMBERED, moment(columns.checked_at[number]), health, why=why)
         return found
 
 

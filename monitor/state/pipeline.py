@@ -61,8 +61,8 @@ class MonitoringPlan:
 class PendingCommit:
     """A commit in the making, the zones whose picture it changes, and which came to stand still, or do no longer."""
 
-    moves: FastPathChanges
-    ledgers: dict[str, ZoneState] = field(default_factory=dict)
+    path_changes: FastPathChanges
+    zone_states: dict[str, ZoneState] = field(default_factory=dict)
     runs: list[StateChange] = field(default_factory=list)
     propagations: list[Propagation] = field(default_factory=list)
     alerts: dict[AlertKey, Alert] = field(default_factory=dict)
@@ -83,115 +83,115 @@ def handle(
     memory: MonitorState, heard: Sequence[PollMessage], plan: MonitoringPlan, now: datetime
 ) -> tuple[Commit, PendingCommit]:
     """Remember, judge, advance, fold. A round of what is not in the plan any more is dropped."""
-    draft = PendingCommit(FastPathChanges(memory.still.roll))
-    absorb(memory, draft, heard, plan)
-    return finish(memory, draft, plan, now), draft
+    pending = PendingCommit(FastPathChanges(memory.columns.zone_table))
+    absorb(memory, pending, heard, plan)
+    return finish(memory, pending, plan, now), pending
 
 
-def absorb(memory: MonitorState, draft: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan) -> None:
+def absorb(memory: MonitorState, pending: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan) -> None:
     """Remember, judge and advance what was heard: a part of a batch, so that others have their turn in between."""
     dark = blind(memory.vantage)
     for one in heard:
         if isinstance(one, UnchangedZones):
             if one.check in plan.checks:
-                draft.quiet += pass_over(memory, draft.moves, one)
+                pending.quiet += pass_over(memory, pending.path_changes, one)
         else:
-            take_in(memory, draft, one, plan)
+            take_in(memory, pending, one, plan)
         if blind(memory.vantage) != dark:
             dark = blind(memory.vantage)
-            unsettle(memory, draft.moves)
+            unsettle(memory, pending.path_changes)
 
 
-def finish(memory: MonitorState, draft: PendingCommit, plan: MonitoringPlan, now: datetime) -> Commit:
+def finish(memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime) -> Commit:
     """What the monitor has to say of itself, and then what the whole batch comes to."""
-    before = len(draft.transitions)
-    advance(memory, draft, own_verdict(memory, now), plan)
-    for moved in draft.transitions[before:]:
+    before = len(pending.transitions)
+    advance(memory, pending, own_verdict(memory, now), plan)
+    for moved in pending.transitions[before:]:
         if moved.key.code == BLIND and moved.after is Phase.FIRING:
-            pardon(memory, draft, moved.key.subject, now)
-    return conclude(memory, draft, plan, now)
+            pardon(memory, pending, moved.key.subject, now)
+    return conclude(memory, pending, plan, now)
 
 
-def pardon(memory: MonitorState, draft: PendingCommit, dark: str, now: datetime) -> None:
+def pardon(memory: MonitorState, pending: PendingCommit, dark: str, now: datetime) -> None:
     """Who was accused as we went blind over a family, and not yet convicted, is not accused: that was us already."""
     for alert in [a for a in memory.standing.values() if a.phase is Phase.PENDING]:
         if alert.key.address is not None and alert.key.address.family.value == dark:
             over, _ = withdraw(alert, now)
-            draft.alerts[alert.key] = over
+            pending.alerts[alert.key] = over
             memory.put(over)
-            draft.touched.add(alert.key.zone)
+            pending.touched.add(alert.key.zone)
 
 
-def take_in(memory: MonitorState, draft: PendingCommit, round: ZonePoll, plan: MonitoringPlan) -> None:
+def take_in(memory: MonitorState, pending: PendingCommit, poll: ZonePoll, plan: MonitoringPlan) -> None:
     """One round: heard, remembered, judged; and does its zone stand still now?"""
-    zone, check = plan.zones.get(round.zone), plan.checks.get(round.check)
-    if zone is None or check is None or not check.applies(zone) or not still_there(zone, round):
+    zone, check = plan.zones.get(poll.zone), plan.checks.get(poll.check)
+    if zone is None or check is None or not check.applies(zone) or not still_there(zone, poll):
         return
-    if heard_of(memory, round):
-        unsettle(memory, draft.moves)
-    memory.vantage = hear(memory.vantage, round)
-    verdict, ledger = verdict_on(memory, draft, check, zone, excuse(memory.vantage, round))
-    memory.heed(verdict)
-    if verdict.failed:
-        draft.failed.append(check.name)
+    if heard_of(memory, poll):
+        unsettle(memory, pending.path_changes)
+    memory.vantage = hear(memory.vantage, poll)
+    result, zone_state = verdict_on(memory, pending, check, zone, excuse(memory.vantage, poll))
+    memory.heed(result)
+    if result.failed:
+        pending.failed.append(check.name)
     waited = bool(memory.of_check(zone.name, check.name))
-    advance(memory, draft, verdict, plan)
+    advance(memory, pending, result, plan)
     standing = memory.of_check(zone.name, check.name)
     if waited or standing:
-        again = recheck(standing.values(), verdict.at, round.cadence, plan.policy)
-        draft.rechecks[check.name, zone.name] = again
-    learned = ledger is not None and ledger.at == round.at
-    if ledger is not None and learned and isinstance(check, SoaSerial) and memory.still.roll is plan.zones:
-        settle(memory, draft.moves, round, ledger, verdict, check, plan.policy)
-    draft.touched.add(zone.name)
-    draft.judged += check.name == REMEMBERED
+        again = recheck(standing.values(), result.at, poll.cadence, plan.policy)
+        pending.rechecks[check.name, zone.name] = again
+    learned = zone_state is not None and zone_state.at == poll.at
+    if zone_state is not None and learned and isinstance(check, SoaSerial) and memory.columns.zone_table is plan.zones:
+        settle(memory, pending.path_changes, poll, zone_state, result, check, plan.policy)
+    pending.touched.add(zone.name)
+    pending.judged += check.name == REMEMBERED
 
 
 def verdict_on(
-    memory: MonitorState, draft: PendingCommit, check: Check, zone: Zone, round: ZonePoll
+    memory: MonitorState, pending: PendingCommit, check: Check, zone: Zone, poll: ZonePoll
 ) -> tuple[CheckResult, ZoneState | None]:
     """What the check says, and the ledger it said it by.
 
     A defect in remembering is contained as one in judging is: one zone must not end it all.
     """
     try:
-        ledger = remember(memory, draft, zone, round)
+        zone_state = remember(memory, pending, zone, poll)
     except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
         why = f"check failed: {type(defect).__name__}: {defect}"
-        return CheckResult(zone.name, check.name, round.at, Health.UNKNOWN, why=why, failed=True), None
-    return judge(check, zone, round, ledger), ledger
+        return CheckResult(zone.name, check.name, poll.at, Health.UNKNOWN, why=why, failed=True), None
+    return judge(check, zone, poll, zone_state), zone_state
 
 
-def still_there(zone: Zone, round: ZonePoll) -> bool:
+def still_there(zone: Zone, poll: ZonePoll) -> bool:
     """Whether the zone still is where it was asked: who has left it is not accused any more."""
     places = {(server.name, address) for server, address in zone.places()}
-    return all((seen.query.server, seen.query.address) in places for seen in round.seen)
+    return all((seen.query.server, seen.query.address) in places for seen in poll.seen)
 
 
-def remember(memory: MonitorState, draft: PendingCommit, zone: Zone, round: ZonePoll) -> ZoneState:
-    before = memory.ledgers.get(zone.name) or ZoneState(zone.name)
-    if round.check != REMEMBERED:
+def remember(memory: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll) -> ZoneState:
+    before = memory.zone_states.get(zone.name) or ZoneState(zone.name)
+    if poll.check != REMEMBERED:
         return before
-    after = updated(before, zone, round)
-    memory.ledgers[zone.name] = after
+    after = updated(before, zone, poll)
+    memory.zone_states[zone.name] = after
     if after != before:
-        draft.ledgers[zone.name] = after
+        pending.zone_states[zone.name] = after
         runs, propagations = changes(before, after)
-        draft.runs += runs
-        draft.propagations += propagations
+        pending.runs += runs
+        pending.propagations += propagations
     return after
 
 
-def advance(memory: MonitorState, draft: PendingCommit, verdict: CheckResult, plan: MonitoringPlan) -> None:
-    if verdict.health is Health.UNKNOWN and not verdict.failed and memory.explained(verdict.zone):
+def advance(memory: MonitorState, pending: PendingCommit, result: CheckResult, plan: MonitoringPlan) -> None:
+    if result.health is Health.UNKNOWN and not result.failed and memory.explained(result.zone):
         return
-    standing = dict(memory.of_check(verdict.zone, verdict.check))
-    touched, transitions = apply(verdict, standing, plan.severity, plan.policy)
+    standing = dict(memory.of_check(result.zone, result.check))
+    touched, transitions = apply(result, standing, plan.severity, plan.policy)
     for alert in touched:
         if alert != standing.get(alert.key):
-            draft.alerts[alert.key] = alert
+            pending.alerts[alert.key] = alert
         memory.put(alert)
-    draft.transitions += transitions
+    pending.transitions += transitions
 
 
 def own_verdict(memory: MonitorState, now: datetime) -> CheckResult:
@@ -214,28 +214,28 @@ def own_verdict(memory: MonitorState, now: datetime) -> CheckResult:
 
 
 def conclude(
-    memory: MonitorState, draft: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
+    memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
 ) -> Commit:
     """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved."""
-    wake(memory, draft.moves, (key.zone for key in draft.alerts if key.check != REMEMBERED))
+    wake(memory, pending.path_changes, (key.zone for key in pending.alerts if key.check != REMEMBERED))
     kept = IncidentUpdate(memory.book)
-    if draft.alerts or anew:
-        changed = tuple(draft.alerts.values())
-        kept = update(memory.book, memory.standing, changed, draft.transitions, plan.rules, now, anew=anew)
+    if pending.alerts or anew:
+        changed = tuple(pending.alerts.values())
+        kept = update(memory.book, memory.standing, changed, pending.transitions, plan.rules, now, anew=anew)
     memory.book = kept.book
     for alert in kept.alerts:
-        draft.alerts[alert.key] = alert
+        pending.alerts[alert.key] = alert
         memory.put(alert)
-        draft.touched.add(alert.key.zone)
+        pending.touched.add(alert.key.zone)
     return Commit(
-        ledgers=tuple(draft.ledgers.values()),
-        runs=tuple(draft.runs),
-        propagations=tuple(draft.propagations),
-        alerts=tuple(draft.alerts.values()),
-        transitions=tuple(draft.transitions),
+        zone_states=tuple(pending.zone_states.values()),
+        runs=tuple(pending.runs),
+        propagations=tuple(pending.propagations),
+        alerts=tuple(pending.alerts.values()),
+        transitions=tuple(pending.transitions),
         incidents=kept.incidents,
         messages=kept.messages,
-        dropped_zones=draft.dropped,
+        dropped_zones=pending.dropped,
     )
 
 
@@ -255,29 +255,29 @@ def release(
 
     ``gone`` are the zones that left, where that is known; otherwise all ledgers are looked through.
     """
-    draft = PendingCommit(FastPathChanges(memory.still.roll))
-    left = [name for name in (memory.ledgers if gone is None else gone) if name not in plan.zones]
-    draft.dropped = tuple(sorted(name for name in left if memory.ledgers.pop(name, None) is not None))
-    memory.verdicts = {
-        name: {check: verdict for check, verdict in verdicts.items() if applies(plan, check, name)}
-        for name, verdicts in memory.verdicts.items()
+    pending = PendingCommit(FastPathChanges(memory.columns.zone_table))
+    left = [name for name in (memory.zone_states if gone is None else gone) if name not in plan.zones]
+    pending.dropped = tuple(sorted(name for name in left if memory.zone_states.pop(name, None) is not None))
+    memory.results = {
+        name: {check: result for check, result in results.items() if applies(plan, check, name)}
+        for name, results in memory.results.items()
         if name in plan.zones
     }
-    memory.still.keep_plain(plan.checks)
+    memory.columns.keep_ok_at(plan.checks)
     places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.places()}
     memory.vantage = keep_heard(memory.vantage, places)
     for alert in list(memory.standing.values()):
         if not watched(alert.key, plan):
             over, transition = withdraw(alert, now)
-            draft.transitions += [transition] if transition is not None else []
+            pending.transitions += [transition] if transition is not None else []
         elif (severity := severity_of(alert.key.code, plan.severity)) is not alert.severity:
             over = replace(alert, severity=severity)
         else:
             continue
-        draft.alerts[alert.key] = over
+        pending.alerts[alert.key] = over
         memory.put(over)
-        draft.touched.add(alert.key.zone)
-    return conclude(memory, draft, plan, now, anew=True), draft
+        pending.touched.add(alert.key.zone)
+    return conclude(memory, pending, plan, now, anew=True), pending
 
 
 def watched(key: AlertKey, plan: MonitoringPlan) -> bool:
@@ -305,12 +305,14 @@ def decisive(plan: MonitoringPlan) -> tuple[str, ...]:
 
 def draw(memory: MonitorState, plan: MonitoringPlan, name: str, since: datetime | None, now: datetime) -> ZoneStatus:
     """The picture of a zone as it is now; its health is what it is ``since`` then."""
-    verdicts, alerts = memory.verdicts_on(name), memory.of_zone(name)
-    return picture(plan.zones[name], memory.ledgers.get(name), verdicts, alerts, since, now, decisive(plan))
+    results, alerts = memory.verdicts_on(name), memory.of_zone(name)
+    return picture(plan.zones[name], memory.zone_states.get(name), results, alerts, since, now, decisive(plan))
 
 
 def look(memory: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -> ZoneSummary:
     """How the zone is, without a picture of it."""
-    verdicts, alerts, zone = memory.verdicts_on(name), memory.of_zone(name), plan.zones[name]
+    results, alerts, zone = memory.verdicts_on(name), memory.of_zone(name), plan.zones[name]
     well = memory.answering(name)  # then nobody need look into its ledger
-    return summarise(zone, None if well else memory.ledgers.get(name), verdicts, alerts, now, decisive(plan), well=well)
+    return summarise(
+        zone, None if well else memory.zone_states.get(name), results, alerts, now, decisive(plan), well=well
+    )

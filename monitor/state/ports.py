@@ -21,14 +21,14 @@ class BusClosed(Exception):
 class UnchangedZones:
     """A round each of many zones, in which every address said what it had said before.
 
-    ``numbers`` are the zones' numbers in ``roll``, typecode "I"; ``at`` is when the last of them was complete.
+    ``numbers`` are the zones' numbers in ``zone_table``, typecode "I"; ``at`` is when the last of them was complete.
     """
 
     check: str
     at: datetime
     cadence: timedelta
     numbers: "array[int]"
-    roll: ZoneTable[Zone]
+    zone_table: ZoneTable[Zone]
     vantage: str = "local"
 
 
@@ -67,7 +67,7 @@ class Sweep:
 class Commit:
     """Everything that one batch of rounds changed: kept whole or not at all."""
 
-    ledgers: tuple[ZoneState, ...] = ()
+    zone_states: tuple[ZoneState, ...] = ()
     runs: tuple[StateChange, ...] = ()
     propagations: tuple[Propagation, ...] = ()
     alerts: tuple[Alert, ...] = ()
@@ -88,7 +88,7 @@ class Commit:
     @property
     def empty(self) -> bool:
         return not (
-            self.ledgers
+            self.zone_states
             or self.runs
             or self.propagations
             or self.alerts
@@ -105,7 +105,7 @@ class Commit:
 class Remembered:
     """What a restart needs, exactly as it was last committed."""
 
-    ledgers: Mapping[str, ZoneState] = field(default_factory=dict)
+    zone_states: Mapping[str, ZoneState] = field(default_factory=dict)
     alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     """The open ones."""

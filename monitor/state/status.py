@@ -29,7 +29,7 @@ class AddressStatus:
     rtt: float | None
     since: datetime | None
     behind_since: datetime | None
-    looked: datetime | None
+    checked_at: datetime | None
     expires: datetime | None = None
     estimated: bool = False
     nsid: str | None = None
@@ -116,7 +116,7 @@ class Zones(Protocol):
     """
 
     @property
-    def looked(self) -> datetime | None:
+    def checked_at(self) -> datetime | None:
         """When anything was last heard of any zone."""
         ...
 
@@ -214,7 +214,7 @@ class Measures:
     """Server → how long versions took to reach it; the buckets are those of PROPAGATION_BOUNDS."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Check → how often it could not judge a zone because of a bug of its own."""
-    rounds: Mapping[str, int] = field(default_factory=dict)
+    polls: Mapping[str, int] = field(default_factory=dict)
     """"judged" and "quiet" → rounds that were judged, and those that said nothing new and were passed over."""
     recreated: int = 0
     """How often the database's files were deleted or overwritten under the service, and made anew."""

@@ -31,10 +31,10 @@ def merge(older: Commit, newer: Commit) -> Commit:
     if newer.readdressed:
         older = _readdressed(older, newer.readdressed)
     gone = set(newer.dropped_zones)
-    ledgers = {x.zone: x for x in older.ledgers if x.zone not in gone} | {x.zone: x for x in newer.ledgers}
+    zone_states = {x.zone: x for x in older.zone_states if x.zone not in gone} | {x.zone: x for x in newer.zone_states}
     runs = tuple(run for run in older.runs if run.zone not in gone) if gone else older.runs
     return Commit(
-        ledgers=tuple(ledgers.values()),
+        zone_states=tuple(zone_states.values()),
         runs=(runs + newer.runs)[-MOST:],
         propagations=(older.propagations + newer.propagations)[-MOST:],
         alerts=tuple(({x.key: x for x in older.alerts} | {x.key: x for x in newer.alerts}).values()),

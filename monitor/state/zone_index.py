@@ -26,22 +26,24 @@ class ZoneIndex:
     A zone's *face* is all that is tallied of it; most zones share theirs with very many others.
     """
 
-    def __init__(self, roll: ZoneTable[Zone], draw: Draw) -> None:
+    def __init__(self, zone_table: ZoneTable[Zone], draw: Draw) -> None:
         """``draw`` makes the picture of a zone as it is now; it is called on the event loop only."""
         self.draw = draw
-        self.looked: datetime | None = None
+        self.checked_at: datetime | None = None
         self._zones: ZoneView | None = None
-        self._lay(roll)
+        self._lay(zone_table)
         unknown = [self.faces.unknown(each).number for each in self._lineups]
-        self._wear(array("I", map(unknown.__getitem__, roll.kinds)), array("q", bytes(8 * len(roll))))
+        self._wear(
+            array("I", map(unknown.__getitem__, zone_table.template_ids)), array("q", bytes(8 * len(zone_table)))
+        )
 
-    def _lay(self, roll: ZoneTable[Zone]) -> None:
-        self.roll = roll
-        self.seek = NameSearch(roll.names)
-        servers = [server for template in roll.templates for server in template.servers]
+    def _lay(self, zone_table: ZoneTable[Zone]) -> None:
+        self.zone_table = zone_table
+        self.seek = NameSearch(zone_table.names)
+        servers = [server for template in zone_table.templates for server in template.servers]
         self.faces = StatusGroups({server.name for server in servers if server.hidden})
         self.places = frozenset((server.name, at, server.hidden) for server in servers for at in server.addresses)
-        self._lineups = lineups(roll.templates)
+        self._lineups = lineups(zone_table.templates)
 
     def _wear(self, worn: "array[int]", since: "array[int]") -> None:
         """These are the numbers of all zones' faces now. No face may be in use that no zone has."""
@@ -56,16 +58,16 @@ class ZoneIndex:
             self.told = bytearray(map([face.told for face in faces].__getitem__, worn))
         self._zones = None
 
-    def use(self, roll: ZoneTable[Zone], was: "array[int]") -> None:
+    def use(self, zone_table: ZoneTable[Zone], was: "array[int]") -> None:
         """Another plan; ``was`` ("q") has each zone's number before, or -1: such a zone is unknown until it is noted.
 
         What was noted of a zone goes on; an address that it did not have before is unknown.
         """
         before, worn, since = self.faces.all, self.worn, self._since
-        self._lay(roll)
+        self._lay(zone_table)
         known: dict[tuple[int, int], int] = {}
         now = array("I")
-        for kind, past in zip(roll.kinds, was, strict=True):
+        for kind, past in zip(zone_table.template_ids, was, strict=True):
             old = worn[past] if past >= 0 else -1
             number = known.get((kind, old))
             if number is None:
@@ -81,11 +83,11 @@ class ZoneIndex:
         """How a zone is now. ``states`` are those of its addresses in the order of ``Zone.places``; since when it is
         so is when it ``began`` if its health was another before.
         """
-        number = self.roll.number(name)
+        number = self.zone_table.number(name)
         before = self.faces.all[self.worn[number]]
         if not self._since[number] or before.health is not health:
             self._since[number] = micros(began)
-        face = self.faces.of(self._lineups[self.roll.kinds[number]], health, tuple(states), findings)
+        face = self.faces.of(self._lineups[self.zone_table.template_ids[number]], health, tuple(states), findings)
         if face is not before:
             self._change(number, before, face)
         self._zones = None
@@ -99,12 +101,12 @@ class ZoneIndex:
 
     def heard(self, at: datetime) -> None:
         """Some zones were heard of, though maybe nothing new: their pictures are others from now on."""
-        self.looked = at
+        self.checked_at = at
         self._zones = None
 
     def since(self, name: str) -> datetime | None:
         """Since when the zone's health is what it is; None while it has not been noted."""
-        at = self._since[self.roll.number(name)]
+        at = self._since[self.zone_table.number(name)]
         return moment(at) if at else None
 
     def zones(self) -> "ZoneView":
@@ -122,26 +124,26 @@ class ZoneView:
         self._veiling = veiling
 
     @property
-    def looked(self) -> datetime | None:
-        return self._board.looked
+    def checked_at(self) -> datetime | None:
+        return self._board.checked_at
 
     def __len__(self) -> int:
-        return len(self._board.roll)
+        return len(self._board.zone_table)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._board.roll)
+        return iter(self._board.zone_table)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._board.roll
+        return name in self._board.zone_table
 
     def __getitem__(self, name: str) -> ZoneStatus:
-        if name not in self._board.roll:
+        if name not in self._board.zone_table:
             raise KeyError(name)
         zone = self._board.draw(name)
         return zone if self._veiling is None else self._veiling(zone)
 
     def get(self, name: str) -> ZoneStatus | None:
-        return self[name] if name in self._board.roll else None
+        return self[name] if name in self._board.zone_table else None
 
     def tally(self) -> Mapping[Health, int]:
         tones = self.tones()
@@ -162,9 +164,11 @@ class ZoneView:
     async def part(
         self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
     ) -> tuple[list[ZoneStatus], int]:
-        roll, chosen = self._board.roll, [tone for tone, health in OF.items() if health in healths]
+        zone_table, chosen = self._board.zone_table, [tone for tone, health in OF.items() if health in healths]
         mask = await self._board.seek.mask(wanted(text)) if wanted(text) else None
-        if roll is not self._board.roll:  # there is another plan since: the mask is of names that are no more
+        if (
+            zone_table is not self._board.zone_table
+        ):  # there is another plan since: the mask is of names that are no more
             return await self.part(text, healths, first, most, by_name=by_name)
         column: bytes | bytearray = self._board.tones if self._veiling is None else self._board.told
         if by_name:
@@ -172,32 +176,32 @@ class ZoneView:
         if mask is not None:
             column = masked(column, mask)
         numbers, total = select(column, [0] if by_name else chosen, first, most)
-        return await self._drawn(roll, numbers), total
+        return await self._drawn(zone_table, numbers), total
 
     async def at_server(self, server: str, first: int, most: int) -> tuple[list[ZoneStatus], int]:
-        roll = self._board.roll
+        zone_table = self._board.zone_table
         tones = [face.at_server(server) for face in self._board.faces.all]
         ranks = [MISS if tone is None else int(tone) for tone in tones]
         column = await asyncio.to_thread(ranked, self._board.worn[:], ranks)
         numbers, total = select(column, list(Level), first, most)
-        return await self._drawn(roll, numbers), total
+        return await self._drawn(zone_table, numbers), total
 
     async def with_code(self, server: str, code: str) -> ZoneStatus | None:
         faces = [face for face in self._board.faces.worn() if face.has(code, server)]
         if not faces:
             return None
         oldest = min(faces, key=lambda face: face.since_when(code, server))
-        return self[self._board.roll.names[first_of(self._board.worn, oldest.number)]]
+        return self[self._board.zone_table.names[first_of(self._board.worn, oldest.number)]]
 
     def veiled(self, veiling: Veiling) -> "ZoneView":
         return ZoneView(self._board, veiling)
 
-    async def _drawn(self, roll: ZoneTable[Zone], numbers: Sequence[int]) -> list[ZoneStatus]:
+    async def _drawn(self, zone_table: ZoneTable[Zone], numbers: Sequence[int]) -> list[ZoneStatus]:
         """The pictures, some at a time; a zone that is watched no longer by then has none."""
         found = []
         for place, number in enumerate(numbers):
             if place % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-            if (zone := self.get(roll.names[number])) is not None:
+            if (zone := self.get(zone_table.names[number])) is not None:
                 found.append(zone)
         return found

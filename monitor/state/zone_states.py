@@ -15,26 +15,26 @@ class ZoneStates(MutableMapping[str, ZoneState]):
     What ticks meanwhile is in the columns: a ledger comes out as it would be had each look been written into it.
     """
 
-    __slots__ = ("_looked", "_rows", "_whole", "packer", "still")
+    __slots__ = ("_looked", "_rows", "_whole", "columns", "packer")
 
     def __init__(
         self,
         packer: ZoneStateCodec | None = None,
         rows: dict[str, bytes] | None = None,
         whole: dict[str, ZoneState] | None = None,
-        looked: datetime | None = None,
+        checked_at: datetime | None = None,
     ) -> None:
-        """The dicts become its own; no zone is in both. What is packed has been ``looked`` at since, or then."""
+        """The dicts become its own; no zone is in both. What is packed has been ``checked_at`` at since, or then."""
         self.packer = packer if packer is not None else ZoneStateCodec()
-        self.still: ZoneColumns | None = None
+        self.columns: ZoneColumns | None = None
         """The columns of the roll that is watched. Only zones that are on it are packed anew."""
         self._rows = {} if rows is None else rows
         self._whole = {} if whole is None else whole
-        self._looked = looked
+        self._looked = checked_at
 
     @classmethod
-    def of(cls, ledgers: Mapping[str, ZoneState]) -> "ZoneStates":
-        return ledgers if isinstance(ledgers, cls) else cls(whole=dict(ledgers))
+    def of(cls, zone_states: Mapping[str, ZoneState]) -> "ZoneStates":
+        return zone_states if isinstance(zone_states, cls) else cls(whole=dict(zone_states))
 
     def row(self, name: str) -> bytes | None:
         """The packed ledger of a zone that stands still."""
@@ -47,17 +47,17 @@ class ZoneStates(MutableMapping[str, ZoneState]):
         whole = self._whole.get(name)
         return whole if whole is not None else self._ticked(name, self.packer.unpack(name, self._rows[name]))
 
-    def __setitem__(self, name: str, ledger: ZoneState) -> None:
-        still = self.still
-        row = self.packer.pack(ledger) if still is not None and name in still.roll else None
+    def __setitem__(self, name: str, zone_state: ZoneState) -> None:
+        columns = self.columns
+        row = self.packer.pack(zone_state) if columns is not None and name in columns.zone_table else None
         if row is None:
             self._rows.pop(name, None)
-            self._whole[name] = ledger
+            self._whole[name] = zone_state
         else:
             self._whole.pop(name, None)
             self._rows[name] = row
-            if still is not None:
-                _tick(still, name, ledger)
+            if columns is not None:
+                _tick(columns, name, zone_state)
 
     def __delitem__(self, name: str) -> None:
         if self._rows.pop(name, None) is None:
@@ -73,36 +73,36 @@ class ZoneStates(MutableMapping[str, ZoneState]):
     def __len__(self) -> int:
         return len(self._rows) + len(self._whole)
 
-    def _ticked(self, name: str, ledger: ZoneState) -> ZoneState:
-        still, number = self.still, -1
-        if still is not None and name in still.roll:
-            number = still.roll.number(name)
-        looked = still.looked[number] if still is not None and number >= 0 else 0
-        if still is None or not looked:
+    def _ticked(self, name: str, zone_state: ZoneState) -> ZoneState:
+        columns, number = self.columns, -1
+        if columns is not None and name in columns.zone_table:
+            number = columns.zone_table.number(name)
+        checked_at = columns.checked_at[number] if columns is not None and number >= 0 else 0
+        if columns is None or not checked_at:
             since = self._looked
             return (
-                replace(ledger, at=since)
-                if since is not None and ledger.at is not None and since > ledger.at
-                else ledger
+                replace(zone_state, at=since)
+                if since is not None and zone_state.at is not None and since > zone_state.at
+                else zone_state
             )
-        refs = still.places(number)
-        if len(refs) != len(ledger.standings):
-            return ledger
-        at, ticks = moment(looked), still.ticks
-        standings = tuple(
-            _moved(standing, at, ticks.rtts[ref], ticks.expires[ref])
-            for standing, ref in zip(ledger.standings, refs, strict=True)
+        refs = columns.places(number)
+        if len(refs) != len(zone_state.address_states):
+            return zone_state
+        at, address_metrics = moment(checked_at), columns.address_metrics
+        address_states = tuple(
+            _moved(address_state, at, address_metrics.rtts[ref], address_metrics.expires[ref])
+            for address_state, ref in zip(zone_state.address_states, refs, strict=True)
         )
-        return ZoneState(ledger.zone, ledger.spaces, standings, at)
+        return ZoneState(zone_state.zone, zone_state.serial_groups, address_states, at)
 
 
-def _tick(still: ZoneColumns, name: str, ledger: ZoneState) -> None:
+def _tick(columns: ZoneColumns, name: str, zone_state: ZoneState) -> None:
     """Into the columns with what a row does not hold."""
-    number = still.roll.number(name)
-    still.looked[number] = micros(ledger.at) if ledger.at is not None else 0
-    for standing, ref in zip(ledger.standings, still.places(number), strict=False):
-        still.ticks.rtts[ref] = -1.0 if standing.rtt is None else standing.rtt
-        still.ticks.expires[ref] = 0 if standing.expires is None else micros(standing.expires)
+    number = columns.zone_table.number(name)
+    columns.checked_at[number] = micros(zone_state.at) if zone_state.at is not None else 0
+    for address_state, ref in zip(zone_state.address_states, columns.places(number), strict=False):
+        columns.address_metrics.rtts[ref] = -1.0 if address_state.rtt is None else address_state.rtt
+        columns.address_metrics.expires[ref] = 0 if address_state.expires is None else micros(address_state.expires)
 
 
 def _moved(one: AddressState, at: datetime, rtt: float, expires: int) -> AddressState:

@@ -19,8 +19,8 @@ HEALTH_CHECKS = ("reachable", "soa-serial")
 
 def picture(
     zone: Zone,
-    ledger: ZoneState | None,
-    verdicts: Mapping[str, CheckResult],
+    zone_state: ZoneState | None,
+    results: Mapping[str, CheckResult],
     alerts: Collection[Alert],
     since: datetime | None,
     now: datetime,
@@ -28,17 +28,17 @@ def picture(
 ) -> ZoneStatus:
     """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known."""
     findings = standing_findings(alerts)
-    health = health_of(findings, verdicts, decisive)
-    spaces = ledger.spaces if ledger else ()
-    soa = next((s.soa for s in spaces if s.soa), None)
+    health = health_of(findings, results, decisive)
+    groups = zone_state.serial_groups if zone_state else ()
+    soa = next((s.soa for s in groups if s.soa), None)
     return ZoneStatus(
         name=zone.name,
         unicode=unicode(zone.name),
         health=health,
-        references={space.group: space.reference for space in spaces},
-        addresses=addresses(zone, ledger, verdicts),
+        references={group.group: group.reference for group in groups},
+        addresses=addresses(zone, zone_state, results),
         findings=findings,
-        checks=tuple(CheckStatus(v.check, v.at, v.health, v.why) for _, v in sorted(verdicts.items())),
+        checks=tuple(CheckStatus(v.check, v.at, v.health, v.why) for _, v in sorted(results.items())),
         primary=zone.primary,
         timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
         since=since if since is not None else began(health, alerts, now),
@@ -57,8 +57,8 @@ class ZoneSummary:
 
 def summarise(
     zone: Zone,
-    ledger: ZoneState | None,
-    verdicts: Mapping[str, CheckResult],
+    zone_state: ZoneState | None,
+    results: Mapping[str, CheckResult],
     alerts: Collection[Alert],
     now: datetime,
     decisive: Collection[str] = HEALTH_CHECKS,
@@ -67,14 +67,15 @@ def summarise(
 ) -> ZoneSummary:
     """The same as ``picture`` says, for a tenth of what that costs. ``well``: all addresses are known to be in sync."""
     findings = standing_findings(alerts) if alerts else ()
-    health = health_of(findings, verdicts, decisive)
-    said = [f for v in verdicts.values() for f in v.findings]
-    if ledger is None:
+    health = health_of(findings, results, decisive)
+    said = [f for v in results.values() for f in v.findings]
+    if zone_state is None:
         states = ("in-sync" if well else "unknown",) * sum(len(server.addresses) for server in zone.servers)
     else:
-        known = {(s.server, s.address): s for s in ledger.standings}
+        known = {(s.server, s.address): s for s in zone_state.address_states}
         states = tuple(
-            address_state(zone, ledger, known.get((server.name, address)), said) for server, address in zone.places()
+            address_state(zone, zone_state, known.get((server.name, address)), said)
+            for server, address in zone.places()
         )
     return ZoneSummary(health, states, findings, began(health, alerts, now))
 
@@ -87,7 +88,7 @@ def standing_findings(alerts: Collection[Alert]) -> tuple[FindingStatus, ...]:
 
 
 def health_of(
-    findings: Collection[FindingStatus], verdicts: Mapping[str, CheckResult], decisive: Collection[str] = HEALTH_CHECKS
+    findings: Collection[FindingStatus], results: Mapping[str, CheckResult], decisive: Collection[str] = HEALTH_CHECKS
 ) -> Health:
     """Bad as long as something of weight stands; good only when the decisive checks have said so, and none is missing.
 
@@ -95,7 +96,7 @@ def health_of(
     """
     if any(is_failing(f.severity, f.code) for f in findings):
         return Health.BAD
-    spoken = [verdict.health for name in decisive if (verdict := verdicts.get(name)) is not None]
+    spoken = [result.health for name in decisive if (result := results.get(name)) is not None]
     if not decisive or len(spoken) < len(decisive) or Health.UNKNOWN in spoken:
         return Health.UNKNOWN
     return Health.UNKNOWN if any(f.code == NOT_CHECKED for f in findings) else Health.GOOD
@@ -130,26 +131,33 @@ def finding(alert: Alert) -> FindingStatus:
     )
 
 
-def addresses(zone: Zone, ledger: ZoneState | None, verdicts: Mapping[str, CheckResult]) -> tuple[AddressStatus, ...]:
-    known = {(s.server, s.address): s for s in ledger.standings} if ledger else {}
-    findings = [f for v in verdicts.values() for f in v.findings]
+def addresses(
+    zone: Zone, zone_state: ZoneState | None, results: Mapping[str, CheckResult]
+) -> tuple[AddressStatus, ...]:
+    known = {(s.server, s.address): s for s in zone_state.address_states} if zone_state else {}
+    findings = [f for v in results.values() for f in v.findings]
     return tuple(
-        address_status(zone, ledger, known.get((server.name, address)), findings, server.name, i)
+        address_status(zone, zone_state, known.get((server.name, address)), findings, server.name, i)
         for server in zone.servers
         for i, address in enumerate(server.addresses)
     )
 
 
 def address_status(
-    zone: Zone, ledger: ZoneState | None, standing: AddressState | None, findings: list[Finding], name: str, index: int
+    zone: Zone,
+    zone_state: ZoneState | None,
+    standing: AddressState | None,
+    findings: list[Finding],
+    name: str,
+    index: int,
 ) -> AddressStatus:
     server = zone.server(name)
     assert server is not None  # noqa: S101 - the name comes from the zone itself
     address = server.addresses[index]
-    if ledger is None or standing is None:
+    if zone_state is None or standing is None:
         return AddressStatus(
             server=name, address=address, hidden=server.hidden, primary=name == zone.primary, serial=None,
-            state="unknown", outcome="unknown", rtt=None, since=None, behind_since=None, looked=None,
+            state="unknown", outcome="unknown", rtt=None, since=None, behind_since=None, checked_at=None,
             group=server.group,
         )  # fmt: skip
     answering = standing.state == "answered"
@@ -159,12 +167,12 @@ def address_status(
         hidden=server.hidden,
         primary=name == zone.primary,
         serial=standing.serial if answering else None,
-        state=address_state(zone, ledger, standing, findings),
+        state=address_state(zone, zone_state, standing, findings),
         outcome=standing.state,
         rtt=standing.rtt,
         since=standing.changed,
-        behind_since=behind_since(ledger, name, address) if answering else None,
-        looked=standing.looked,
+        behind_since=behind_since(zone_state, name, address) if answering else None,
+        checked_at=standing.checked_at,
         expires=standing.expires,
         estimated=standing.estimated,
         nsid=standing.nsid,

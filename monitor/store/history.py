@@ -55,11 +55,11 @@ def remembered(conn: sqlite3.Connection) -> Remembered:
         packer = words.packer(conn)
         rows = dict(conn.execute("select zone, row from packed"))
         _check(packer, rows)
-        ledgers = ZoneStates(packer, rows, {each.zone: _as_looked(each, look) for each in whole}, look)
+        zone_states = ZoneStates(packer, rows, {each.zone: _as_looked(each, look) for each in whole}, look)
         alerts = _decoded(Alert, "alerts", conn.execute("select key, body from alerts"))
         open_ones = conn.execute("select id, body from incidents where phase = 'open' order by opened_at, id")
         return Remembered(
-            ledgers=ledgers,
+            zone_states=zone_states,
             alerts={each.key: each for each in alerts},
             incidents={each.id: each for each in _decoded(Incident, "incidents", open_ones)},
             destinations=_destinations(conn),
@@ -73,7 +73,7 @@ def _destinations(conn: sqlite3.Connection) -> dict[str, str]:
     return {} if row is None else json.loads(row[0])
 
 
-def ledger(conn: sqlite3.Connection, zone: str) -> ZoneState | None:
+def zone_state(conn: sqlite3.Connection, zone: str) -> ZoneState | None:
     row = conn.execute("select row from packed where zone = ?", (zone,)).fetchone()
     if row is not None:
         packer = words.packer(conn)
@@ -179,8 +179,8 @@ def _unreadable(name: str, table: str) -> StoreError:
     )
 
 
-def _as_looked(ledger: ZoneState, look: datetime | None) -> ZoneState:
+def _as_looked(zone_state: ZoneState, look: datetime | None) -> ZoneState:
     """A ledger is written when it changes; a later sweep that changed nothing has looked at it all the same."""
-    if look is None or (ledger.at is not None and ledger.at >= look):
-        return ledger
-    return replace(ledger, at=look)
+    if look is None or (zone_state.at is not None and zone_state.at >= look):
+        return zone_state
+    return replace(zone_state, at=look)

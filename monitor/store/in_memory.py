@@ -54,7 +54,7 @@ class MemoryStore:
         self._check_open()
         look = max((each.started for each in self._sweeps if each.check == "soa-serial"), default=None)
         return Remembered(
-            ledgers={zone: _as_looked(each, look) for zone, each in self._ledgers.items()},
+            zone_states={zone: _as_looked(each, look) for zone, each in self._ledgers.items()},
             alerts=dict(self._alerts),
             incidents={id_: each for id_, each in self._incidents.items() if each.phase == "open"},
             destinations=dict(self._destinations),
@@ -65,10 +65,10 @@ class MemoryStore:
         for zone in commit.dropped_zones:
             self._ledgers.pop(zone, None)
             self._end_runs(zone, self._now())
-        for ledger in {each.zone: each for each in commit.ledgers}.values():
-            self._ledgers[ledger.zone] = ledger
-            standing = {(each.server, str(each.address)) for each in ledger.standings}
-            self._end_runs(ledger.zone, ledger.at or self._now(), staying=standing)
+        for zone_state in {each.zone: each for each in commit.zone_states}.values():
+            self._ledgers[zone_state.zone] = zone_state
+            address_state = {(each.server, str(each.address)) for each in zone_state.address_states}
+            self._end_runs(zone_state.zone, zone_state.at or self._now(), staying=address_state)
         for run in commit.runs:
             self._change_run(run)
         self._propagations += commit.propagations
@@ -254,7 +254,7 @@ def _keep(rows: list[T], stays: Callable[[T], bool], most: int) -> tuple[list[T]
     return kept, left
 
 
-def _as_looked(ledger: ZoneState, look: datetime | None) -> ZoneState:
-    if look is None or (ledger.at is not None and ledger.at >= look):
-        return ledger
-    return replace(ledger, at=look)
+def _as_looked(zone_state: ZoneState, look: datetime | None) -> ZoneState:
+    if look is None or (zone_state.at is not None and zone_state.at >= look):
+        return zone_state
+    return replace(zone_state, at=look)

@@ -34,8 +34,8 @@ def _pack_some(conn: sqlite3.Connection, after: str) -> None:
     packer = words.packer(conn)
     packed = []
     for zone, body in rows:
-        ledger = _read(body)
-        if ledger is not None and ledger.zone == zone and (packed_row := packer.pack(ledger)) is not None:
+        zone_state = _read(body)
+        if zone_state is not None and zone_state.zone == zone and (packed_row := packer.pack(zone_state)) is not None:
             packed.append((zone, packed_row))
     words.add(conn, packer.words)
     writing.put_packed(conn, packed)

@@ -19,7 +19,7 @@ class Reader:
         self._path = path
         self._conn = conn
 
-    async def ledger(self, zone: str) -> ZoneState | None:
+    async def zone_state(self, zone: str) -> ZoneState | None:
         """The zone by its absolute name, as last committed; None when the service does not know it."""
         return await asyncio.to_thread(self._ledger, zone)
 
@@ -32,7 +32,7 @@ class Reader:
 
     def _ledger(self, zone: str) -> ZoneState | None:
         with told(self._path):
-            return history.ledger(self._conn, zone)
+            return history.zone_state(self._conn, zone)
 
     def _backup(self, to: Path) -> None:
         with told(self._path):

@@ -160,7 +160,7 @@ def _outbox(db: Database) -> None:
 def _packed(db: Database) -> None:
     """Ledgers of zones that stand still, as checks.packed writes them; the words that their rows refer to by number.
 
-    A zone's ledger is here or in ``ledgers``, never in both. What is there now moves when it is written the next time.
+    A zone's ledger is here or in ``zone_states``, never in both. What is there now moves when it is next written.
     """
     db.execute("create table packed (zone text primary key, row blob not null) strict, without rowid")
     db.execute("create table words (number integer primary key, body text not null) strict")
@@ -188,7 +188,7 @@ def _open_runs(db: Database) -> None:
 
 @STEPS(name="0006_pack_old")
 def _pack_old(db: Database) -> None:
-    """What stands still in ``ledgers`` is to be packed, as ``packing`` does in small steps after this one."""
+    """What stands still in ``zone_states`` is to be packed, as ``packing`` does in small steps after this one."""
     db.execute("insert into meta (key, value) values ('packed up to', '')")
 
 

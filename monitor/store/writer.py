@@ -26,9 +26,9 @@ _LISTED = "where zone in (select value from json_each(?))"
 def write(conn: sqlite3.Connection, commit: Commit, now: datetime, packer: ZoneStateCodec) -> None:
     """All parts, inside the caller's transaction."""
     _drop(conn, commit.dropped_zones, now)
-    _ledgers(conn, commit.ledgers, now, packer)
-    standing = _end_runs_of_those_who_left(conn, commit, now)
-    _runs(conn, commit.runs, standing)
+    _ledgers(conn, commit.zone_states, now, packer)
+    address_state = _end_runs_of_those_who_left(conn, commit, now)
+    _runs(conn, commit.runs, address_state)
     _propagations(conn, commit.propagations)
     _alerts(conn, commit.alerts)
     _transitions(conn, commit.transitions)
@@ -56,7 +56,7 @@ def alert_key(key: AlertKey) -> str:
 def _ledgers(conn: sqlite3.Connection, written: tuple[ZoneState, ...], now: datetime, packer: ZoneStateCodec) -> None:
     whole: list[tuple[str, str, str]] = []
     packed: list[tuple[str, bytes]] = []
-    for each in {ledger.zone: ledger for ledger in written}.values():  # the last word on a zone counts
+    for each in {zone_state.zone: zone_state for zone_state in written}.values():  # the last word on a zone counts
         row = packer.pack(each)
         if row is None:
             whole.append((each.zone, stamp(each.at or now), encode(each)))
@@ -84,33 +84,33 @@ def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: d
 
     Whose runs are open of the zones of this commit, so that nobody searches for what a new zone does not have.
     """
-    ledgers = {each.zone: each for each in commit.ledgers}
-    zones = ledgers.keys() | {run.zone for run in commit.runs}
+    zone_states = {each.zone: each for each in commit.zone_states}
+    zones = zone_states.keys() | {run.zone for run in commit.runs}
     found = conn.execute(
         "select zone, server, address from open_runs where zone in (select value from json_each(?))",
         (json.dumps(list(zones)),),
     ).fetchall()
-    touched = [ledgers[zone] for zone in {who[0] for who in found} if zone in ledgers]
-    stay = {(each.zone, one.server, str(one.address)) for each in touched for one in each.standings}
-    left = [who for who in found if who not in stay and who[0] in ledgers]
-    conn.executemany(_END + _ONE, [(stamp(ledgers[who[0]].at or now), *who) for who in left])
+    touched = [zone_states[zone] for zone in {who[0] for who in found} if zone in zone_states]
+    stay = {(each.zone, one.server, str(one.address)) for each in touched for one in each.address_states}
+    left = [who for who in found if who not in stay and who[0] in zone_states]
+    conn.executemany(_END + _ONE, [(stamp(zone_states[who[0]].at or now), *who) for who in left])
     conn.executemany("delete from open_runs where zone = ? and server = ? and address = ?", left)
     return set(found).difference(left)
 
 
-def _runs(conn: sqlite3.Connection, runs: tuple[StateChange, ...], standing: set[Who]) -> None:
+def _runs(conn: sqlite3.Connection, runs: tuple[StateChange, ...], address_state: set[Who]) -> None:
     """In their order: a commit that holds several runs of an address is written in as many steps."""
     waiting = [(each.zone, each.server, str(each.address), each.serial, each.state, stamp(each.since)) for each in runs]
     while waiting:
         first: dict[Who, tuple[str, str, str, int | None, str, str]] = {}
         later = [row for row in waiting if first.setdefault(row[:3], row) is not row]
-        conn.executemany(_END + _ONE, [(row[5], *who) for who, row in first.items() if who in standing])
+        conn.executemany(_END + _ONE, [(row[5], *who) for who, row in first.items() if who in address_state])
         conn.executemany(
             "replace into open_runs (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)",
             first.values(),
         )
         waiting = later
-        standing |= first.keys()
+        address_state |= first.keys()
 
 
 def _propagations(conn: sqlite3.Connection, propagations: tuple[Propagation, ...]) -> None:

@@ -58,7 +58,7 @@ def _address(address: AddressStatus, now: datetime) -> Json:
         "group": address.group,
         "nsid": address.nsid,
         "since": iso(address.since),
-        "looked_at": iso(address.looked),
+        "looked_at": iso(address.checked_at),
     }
 
 

@@ -47,17 +47,17 @@ class EventHub:
 
     def tell(self) -> None:
         self._number += 1
-        for ticks in self._watching:
-            ticks.ring()
+        for address_metrics in self._watching:
+            address_metrics.ring()
 
     @contextmanager
     def subscribe(self) -> Iterator[Ticks]:
         """The ticks from now on. Raises TooMany."""
         if len(self._watching) >= self._most:
             raise TooMany
-        ticks = Ticks()
-        self._watching.add(ticks)
+        address_metrics = Ticks()
+        self._watching.add(address_metrics)
         try:
-            yield ticks
+            yield address_metrics
         finally:
-            self._watching.discard(ticks)
+            self._watching.discard(address_metrics)

@@ -161,7 +161,7 @@ class Families:
             "soawatch_rounds",
             "Rounds by what they took: judged, or quiet, where every address said what it had said before.",
             ("kind",),
-            (((kind,), count) for kind, count in measures.rounds.items()),
+            (((kind,), count) for kind, count in measures.polls.items()),
         )
         yield from self._probing()
 

@@ -83,8 +83,8 @@ def _detail(zones: Zones) -> str:
         parts.append(f"{many(health[Health.UNKNOWN], 'zone')} cannot be told")
     if moving := sum(tally.states.get(MOVING, 0) for tally in servers.values()):
         parts.append(f"a new version has {many(moving, 'address', 'addresses')} still to reach")
-    if zones.looked is not None:
-        parts.append(f"last looked {zones.looked:%H:%M:%S} UTC")
+    if zones.checked_at is not None:
+        parts.append(f"last looked {zones.checked_at:%H:%M:%S} UTC")
     return " · ".join(parts)
 
 

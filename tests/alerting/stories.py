@@ -58,7 +58,7 @@ def finding(code: str, server: str | None = None, text: str = "", subject: str =
     return Finding(code, text or f"{server} has {code}", server, ADDRESSES.get(server or ""), subject)
 
 
-def verdict(
+def result(
     zone: str,
     at: float,
     *findings: Finding,

@@ -265,10 +265,10 @@ def test_a_server_listed_twice_in_a_zone_serves_it_once() -> None:
 
 def test_zones_of_a_roll_are_counted_by_kind_as_they_would_be_one_by_one() -> None:
     zones = [zone(name, "ns1", "ns2") for name in (A, B, C)] + [zone(D, "ns2", "ns3", primary=None)]
-    roll = ZoneTable.of(zones)
-    unused = ZoneTable(roll.names, roll.kinds, (*roll.templates, Zone("", (Server("ns4"),))))
+    zone_table = ZoneTable.of(zones)
+    unused = ZoneTable(zone_table.names, zone_table.template_ids, (*zone_table.templates, Zone("", (Server("ns4"),))))
     expected = {"ns1": 3, "ns2": 4, "ns3": 1}
-    for known in (zones, roll, unused):
+    for known in (zones, zone_table, unused):
         topology = DependencyGraph.of(known)
         assert topology.served == expected
         assert topology.zones == {one.name: one for one in zones}

@@ -27,7 +27,7 @@ from alerting.root_cause import DependencyGraph
 from alerting.routing import route
 from checks.model import Finding
 from monitor.store.codec import decode, encode
-from tests.alerting.stories import START, finding, verdict, zone
+from tests.alerting.stories import START, finding, result, zone
 
 ZONES = ("a.example.", "b.example.", "c.example.", "d.example.")
 CODES = ("server-unreachable", "serial-late", "serial-overdue", "transfer-open", "ttl-differs")
@@ -90,7 +90,7 @@ class Life:
         changed, transitions = [], []
         for name, findings in said.items():
             known = {alert.key: alert for alert in self.of(name)}
-            spoken = verdict(name, self.minute, *(findings or ()), why="blind" if findings is None else "")
+            spoken = result(name, self.minute, *(findings or ()), why="blind" if findings is None else "")
             touched, moved = apply(spoken, known, {}, POLICY)
             changed += [alert for alert in touched if alert != known.get(alert.key)]
             transitions += moved

@@ -116,7 +116,7 @@ class Watch:
 
     transitions: list[Transition] = field(default_factory=list)
     messages: list[OutboxMessage] = field(default_factory=list)
-    rounds: int = 0
+    polls: int = 0
     lost: int = 0
     pending: int = 0
     restarts: int = 0
@@ -161,7 +161,7 @@ def restarted(memory: MonitorState) -> MonitorState:
     """What a restart leaves: the ledgers, alerts and open incidents, as text on a disk."""
     return MonitorState.of(
         Remembered(
-            ledgers={name: decode(ZoneState, encode(each)) for name, each in memory.ledgers.items()},
+            zone_states={name: decode(ZoneState, encode(each)) for name, each in memory.zone_states.items()},
             alerts={each.key: each for each in (decode(Alert, encode(a)) for a in memory.standing.values())},
             incidents={name: decode(Incident, encode(each)) for name, each in memory.book.incidents.items()},
         )
@@ -195,14 +195,14 @@ def live(servers: Nameservers, dice: random.Random) -> Watch:
             memory = restarted(memory)
             watch.restarts += 1
         seen, at = look(turn, servers)
-        watch.rounds += 1
+        watch.polls += 1
         watch.lost += sum(each.outcome is Outcome.TIMEOUT for each in seen)
-        round = ZonePoll(turn.zone.name, turn.check.name, at, turn.cadence, seen)
-        commit, _ = handle(memory, [round], plan, at)
+        poll = ZonePoll(turn.zone.name, turn.check.name, at, turn.cadence, seen)
+        commit, _ = handle(memory, [poll], plan, at)
         watch.transitions += commit.transitions
         watch.messages += commit.messages
         watch.pending = max(watch.pending, len(memory.standing))
-        if watch.rounds % 1000 == 0:
+        if watch.polls % 1000 == 0:
             watch.messages += reminders(memory, plan, at).messages
     return watch
 
@@ -210,8 +210,8 @@ def live(servers: Nameservers, dice: random.Random) -> Watch:
 def test_a_quiet_day_raises_no_alert() -> None:
     dice = random.Random(SEED)
     watch = live(Nameservers(dice), dice)
-    print(f"{watch.rounds} rounds, {watch.lost} questions without an answer, at most {watch.pending} alerts pending")
-    assert watch.rounds > 20_000
+    print(f"{watch.polls} rounds, {watch.lost} questions without an answer, at most {watch.pending} alerts pending")
+    assert watch.polls > 20_000
     assert watch.restarts == RESTARTS
     assert watch.lost > 50, "the day was too quiet to prove anything"
     assert watch.pending > 0, "nothing ever looked odd: the day was too quiet to prove anything"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from alerting.alert_state import MOVES, advance, apply, due, recheck, withdraw
 from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Severity
 from checks.model import Finding, Health, Inconclusive
-from tests.alerting.stories import ADDRESSES, SIGNS, START, finding, key, minute, verdict
+from tests.alerting.stories import ADDRESSES, SIGNS, START, finding, key, minute, result
 
 POLICY = Policy(grace=timedelta(minutes=2), settle=timedelta(minutes=2))
 KEY = key("example.org.", "serial-late", "ns2", check="soa-serial")
@@ -169,15 +169,15 @@ def told(looks: dict[float, object], alerts: dict[AlertKey, Alert] | None = None
 
 
 def behind(*servers: str, unsure: tuple[Inconclusive, ...] = (), text: str = "") -> object:
-    return lambda at: verdict("example.org.", at, *(finding("serial-late", s, text) for s in servers), unsure=unsure)
+    return lambda at: result("example.org.", at, *(finding("serial-late", s, text) for s in servers), unsure=unsure)
 
 
 def blind(at: float) -> object:
-    return verdict("example.org.", at, why="nobody answered")
+    return result("example.org.", at, why="nobody answered")
 
 
 def test_a_quiet_zone_is_done_at_once() -> None:
-    assert apply(verdict("example.org.", 0), {}, {}, POLICY) == ((), ())
+    assert apply(result("example.org.", 0), {}, {}, POLICY) == ((), ())
 
 
 def test_a_finding_becomes_an_alert_with_its_words_and_severity() -> None:
@@ -198,13 +198,13 @@ def test_the_operator_says_how_severe_a_code_is() -> None:
 
 
 def test_a_code_nobody_knows_is_a_warning() -> None:
-    touched, _ = apply(verdict("example.org.", 0, finding("new-code", "ns2")), {}, {}, POLICY)
+    touched, _ = apply(result("example.org.", 0, finding("new-code", "ns2")), {}, {}, POLICY)
     assert [alert.severity for alert in touched] == [Severity.WARNING]
 
 
 def test_findings_are_told_apart_by_server_address_and_subject() -> None:
     found = (finding("record-differs", "ns2", subject="www A"), finding("record-differs", "ns2", subject="www AAAA"))
-    touched, _ = apply(verdict("example.org.", 0, *found), {}, {}, POLICY)
+    touched, _ = apply(result("example.org.", 0, *found), {}, {}, POLICY)
     assert {alert.key.subject for alert in touched} == {"www A", "www AAAA"}
 
 
@@ -230,9 +230,9 @@ def test_only_what_was_decided_is_good() -> None:
 
 def test_an_unsure_subject_covers_that_subject_only() -> None:
     found = [finding("record-differs", "ns2", subject=each) for each in ("www A", "www AAAA")]
-    alerts = told({at: lambda at: verdict("example.org.", at, *found) for at in range(3)})
+    alerts = told({at: lambda at: result("example.org.", at, *found) for at in range(3)})
     unsure = [Inconclusive("ns2", ADDRESSES["ns2"], "www A")]
-    alerts = told({3: lambda at: verdict("example.org.", at, unsure=unsure)}, alerts)
+    alerts = told({3: lambda at: result("example.org.", at, unsure=unsure)}, alerts)
     assert {each.key.subject: each.phase for each in alerts.values()} == {
         "www A": Phase.FIRING,
         "www AAAA": Phase.RECOVERING,
@@ -241,7 +241,7 @@ def test_an_unsure_subject_covers_that_subject_only() -> None:
 
 def test_a_finding_about_the_whole_zone_is_good_when_it_is_gone() -> None:
     whole = Finding("serial-unordered", "1 and 2147483649 have no order")
-    alerts = told({at: lambda at: verdict("example.org.", at, whole) for at in range(3)})
+    alerts = told({at: lambda at: result("example.org.", at, whole) for at in range(3)})
     alerts = told({3: behind(unsure=(Inconclusive("ns2"),))}, alerts)
     assert [each.phase for each in alerts.values()] == [Phase.RECOVERING]
 

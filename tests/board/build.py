@@ -14,9 +14,9 @@ def board_of(pictures: Iterable[ZoneStatus]) -> ZoneIndex:
     board = ZoneIndex(ZoneTable.of(zone_of(picture) for picture in seen.values()), seen.__getitem__)
     for picture in seen.values():
         note(board, picture)
-    looked = [a.looked for picture in seen.values() for a in picture.addresses if a.looked]
-    if looked:
-        board.heard(max(looked))
+    checked_at = [a.checked_at for picture in seen.values() for a in picture.addresses if a.checked_at]
+    if checked_at:
+        board.heard(max(checked_at))
     return board
 
 

@@ -67,7 +67,7 @@ async def test_a_zone_that_goes_while_a_page_is_drawn_is_left_out() -> None:
     board, fewer = board_of(pictures), board_of(pictures[:40])
     part = asyncio.create_task(board.zones().part("z", list(Health), 0, 60))
     await asyncio.sleep(0)
-    board.use(fewer.roll, array("q", range(40)))
+    board.use(fewer.zone_table, array("q", range(40)))
     found, total = await part
     assert [one.name for one in found] == [one.name for one in pictures[:40]]
     assert total in (40, 60)

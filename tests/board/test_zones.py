@@ -57,7 +57,7 @@ def shown(zone: Zone, health: Health, states: Sequence[str], findings: Sequence[
     addresses = tuple(
         AddressStatus(
             server=server.name, address=address, hidden=server.hidden, primary=False, serial=1, state=state,
-            outcome="answered", rtt=None, since=None, behind_since=None, looked=NOW,
+            outcome="answered", rtt=None, since=None, behind_since=None, checked_at=NOW,
         )
         for (server, address), state in zip(zone.places(), states, strict=True)
     )  # fmt: skip
@@ -71,18 +71,18 @@ def unknown(zone: Zone) -> ZoneStatus:
 class Both:
     """A board, and the pictures it draws from."""
 
-    def __init__(self, roll: ZoneTable[Zone]) -> None:
-        self.seen = {name: unknown(roll[name]) for name in roll}
-        self.board = ZoneIndex(roll, lambda name: self.seen[name])
+    def __init__(self, zone_table: ZoneTable[Zone]) -> None:
+        self.seen = {name: unknown(zone_table[name]) for name in zone_table}
+        self.board = ZoneIndex(zone_table, lambda name: self.seen[name])
 
     def note(self, picture: ZoneStatus) -> None:
         self.seen[picture.name] = picture
         states = [address.state for address in picture.addresses]
         self.board.note(picture.name, picture.health, states, picture.findings, NOW)
 
-    def use(self, roll: ZoneTable[Zone]) -> None:
-        change = difference(self.board.roll, roll)
-        for zone in map(roll.__getitem__, roll):
+    def use(self, zone_table: ZoneTable[Zone]) -> None:
+        change = difference(self.board.zone_table, zone_table)
+        for zone in map(zone_table.__getitem__, zone_table):
             before = self.seen.get(zone.name)
             if before is None:
                 self.seen[zone.name] = unknown(zone)
@@ -92,8 +92,8 @@ class Both:
             here = {None, *(server.name for server, _ in zone.places())}
             left = [one for one in before.findings if one.server in here]
             self.seen[zone.name] = shown(zone, before.health, states, left)
-        self.seen = {name: self.seen[name] for name in roll}
-        self.board.use(roll, change.was)
+        self.seen = {name: self.seen[name] for name in zone_table}
+        self.board.use(zone_table, change.was)
 
     def agree(self) -> None:
         asyncio.run(alike(self.board.zones(), DrawnZones(self.seen.values())))
@@ -127,12 +127,12 @@ def told(servers: Mapping[str, ServerTally]) -> object:
 
 
 @given(plans, st.data())
-def test_a_board_says_what_its_pictures_say(roll: ZoneTable[Zone], data: st.DataObject) -> None:
-    both = Both(roll)
+def test_a_board_says_what_its_pictures_say(zone_table: ZoneTable[Zone], data: st.DataObject) -> None:
+    both = Both(zone_table)
     both.agree()
-    for _ in range(data.draw(st.integers(0, 6)) if len(roll) else 0):
-        name = data.draw(st.sampled_from(list(roll)))
-        both.note(data.draw(pictures(roll[name])))
+    for _ in range(data.draw(st.integers(0, 6)) if len(zone_table) else 0):
+        name = data.draw(st.sampled_from(list(zone_table)))
+        both.note(data.draw(pictures(zone_table[name])))
     both.agree()
     both.use(other := data.draw(plans))
     both.agree()
@@ -141,12 +141,12 @@ def test_a_board_says_what_its_pictures_say(roll: ZoneTable[Zone], data: st.Data
     both.agree()
 
 
-def roll(*names: str, servers: Iterable[Server] = SERVERS[1:3]) -> ZoneTable[Zone]:
+def zone_table(*names: str, servers: Iterable[Server] = SERVERS[1:3]) -> ZoneTable[Zone]:
     return ZoneTable.of(Zone(name, tuple(servers)) for name in names)
 
 
 def test_since_when_it_is_so_moves_with_the_health_alone() -> None:
-    both = Both(roll("a.", "b."))
+    both = Both(zone_table("a.", "b."))
     board, good = both.board, ("in-sync",) * 3
     assert board.since("a.") is None
     board.note("a.", Health.GOOD, good, (), ago(minutes=9))
@@ -154,28 +154,28 @@ def test_since_when_it_is_so_moves_with_the_health_alone() -> None:
     assert board.since("a.") == ago(minutes=9)
     board.note("a.", Health.BAD, good, (finding("no-answer", "x", "ns1"),), ago(minutes=30))
     assert board.since("a.") == ago(minutes=30), "the findings know better than the clock"
-    both.use(roll("0.", "a."))
+    both.use(zone_table("0.", "a."))
     assert board.since("a.") == ago(minutes=30)
     assert board.since("0.") is None
 
 
 def test_identity_tells_change() -> None:
-    board = Both(roll("a.")).board
+    board = Both(zone_table("a.")).board
     first = board.zones()
     assert board.zones() is first
     board.heard(NOW)
     second = board.zones()
     assert second is not first
-    assert second.looked == NOW
+    assert second.checked_at == NOW
     board.note("a.", Health.GOOD, ("in-sync",) * 3, (), NOW)
     assert board.zones() is not second
-    board.use(roll("b."), array("q", [-1]))
+    board.use(zone_table("b."), array("q", [-1]))
     assert list(board.zones()) == ["b."]
 
 
 def test_a_hundred_thousand_zones_that_are_alike_have_one_face() -> None:
     names = [f"z{number:06}." for number in range(100_000)]
-    both = Both(roll(*names))
+    both = Both(zone_table(*names))
     for name in names[::2]:
         both.board.note(name, Health.GOOD, ("in-sync",) * 3, (), NOW)
     worn = both.board.faces.worn()
@@ -187,7 +187,7 @@ def test_a_hundred_thousand_zones_that_are_alike_have_one_face() -> None:
 
 
 def test_a_server_has_had_a_code_since_any_zone_had_it() -> None:
-    both = Both(roll("a.", "b."))
+    both = Both(zone_table("a.", "b."))
     states = ("in-sync",) * 3
     for name, minutes in (("a.", 5), ("b.", 50)):
         both.board.note(name, Health.BAD, states, (finding("no-answer", "x", "ns1", since=ago(minutes=minutes)),), NOW)

@@ -118,25 +118,25 @@ class Page:
     """One look of a story: the round, the ledger after it, and what soa-serial says."""
 
     at: datetime
-    round: ZonePoll
-    ledger: ZoneState
-    verdict: CheckResult
+    poll: ZonePoll
+    zone_state: ZoneState
+    result: CheckResult
 
     @property
     def codes(self) -> set[tuple[str, str | None]]:
-        return {(finding.code, finding.server) for finding in self.verdict.findings}
+        return {(finding.code, finding.server) for finding in self.result.findings}
 
     @property
     def said(self) -> str:
         """Codes and servers in few words: "serial-late ns2"; "?" when nothing could be decided."""
-        if self.verdict.health is Health.UNKNOWN:
+        if self.result.health is Health.UNKNOWN:
             return "?"
         return ", ".join(sorted(f"{code} {name}" for code, name in self.codes))
 
     def lag(self, zone: Zone, name: str, place: int = 0) -> timedelta | None:
         found = zone.server(name)
         assert found is not None
-        return lag(self.ledger, name, found.addresses[place], self.at)
+        return lag(self.zone_state, name, found.addresses[place], self.at)
 
 
 def places(zone: Zone) -> Mapping[str, tuple[str, int]]:
@@ -150,10 +150,10 @@ def places(zone: Zone) -> Mapping[str, tuple[str, int]]:
 
 def look(zone: Zone, at: datetime, soa: Soa = SOA, cadence: timedelta = MINUTE, **tokens: str | int) -> ZonePoll:
     """A round of soa-serial in which each address does what its token says."""
-    return looked(zone, tokens, at, soa, cadence)
+    return checked_at(zone, tokens, at, soa, cadence)
 
 
-def looked(
+def checked_at(
     zone: Zone, tokens: Mapping[str, str | int], at: datetime, soa: Soa = SOA, cadence: timedelta = MINUTE
 ) -> ZonePoll:
     names = places(zone)
@@ -173,20 +173,20 @@ def story(
     soa: Soa = SOA,
     start: datetime = NOON,
     every: timedelta = MINUTE,
-    ledger: ZoneState | None = None,
+    zone_state: ZoneState | None = None,
     check: Check | None = None,
 ) -> list[Page]:
     """One page per look. ``does`` holds the tokens of each address; ``10*3`` is three looks at 10."""
     columns = {name: list(_tokens(text)) for name, text in does.items()}
     length = max(len(column) for column in columns.values())
     assert all(len(column) == length for column in columns.values()), {n: len(c) for n, c in columns.items()}
-    known = ledger or ZoneState(zone.name)
+    known = zone_state or ZoneState(zone.name)
     pages = []
     for number in range(length):
         at = start + number * every
-        round = looked(zone, {name: column[number] for name, column in columns.items()}, at, soa, every)
-        known = updated(known, zone, round)
-        pages.append(Page(at, round, known, judge(check or SoaSerial(), zone, round, known)))
+        poll = checked_at(zone, {name: column[number] for name, column in columns.items()}, at, soa, every)
+        known = updated(known, zone, poll)
+        pages.append(Page(at, poll, known, judge(check or SoaSerial(), zone, poll, known)))
     return pages
 
 
@@ -196,5 +196,5 @@ def _tokens(text: str) -> Iterator[str]:
         yield from [one] * int(times or 1)
 
 
-def codes(verdict: CheckResult) -> set[tuple[str, str | None]]:
-    return {(finding.code, finding.server) for finding in verdict.findings}
+def codes(result: CheckResult) -> set[tuple[str, str | None]]:
+    return {(finding.code, finding.server) for finding in result.findings}

@@ -77,7 +77,7 @@ def day(weather: Weather, seed: int) -> set[tuple[str, str | None]]:
     def serves(name: str, machine: int, at: datetime) -> int:
         return farm[name][machine].serves(NOON if name == weather.frozen else at)
 
-    ledger, said = ZoneState(where.name), set()
+    zone_state, said = ZoneState(where.name), set()
     for number in range(DAY):
         at = NOON + number * LOOK + timedelta(seconds=rng.uniform(0, 3))
         observations = []
@@ -87,9 +87,9 @@ def day(weather: Weather, seed: int) -> set[tuple[str, str | None]]:
             token = f"{serves(one.name, machine, at)}" + (f"@m{machine}" if weather.named else "")
             asked = query(where, one.name, place=one.addresses.index(address), identify=True)
             observations.append(seen(asked, "-" if rng.random() < weather.loss else token, at))
-        round: ZonePoll = gather(where, "soa-serial", *observations, at=at, cadence=LOOK)
-        ledger = updated(rebuilt(ledger) if rng.random() < 0.01 else ledger, where, round)
-        said |= {(finding.code, finding.server) for finding in judge(SoaSerial(), where, round, ledger).findings}
+        poll: ZonePoll = gather(where, "soa-serial", *observations, at=at, cadence=LOOK)
+        zone_state = updated(rebuilt(zone_state) if rng.random() < 0.01 else zone_state, where, poll)
+        said |= {(finding.code, finding.server) for finding in judge(SoaSerial(), where, poll, zone_state).findings}
     return said
 
 

@@ -40,7 +40,7 @@ class Says:
     def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         return ()
 
-    def judge(self, zone: Zone, round: ZonePoll, ledger: ZoneState) -> Iterable[Finding | Inconclusive]:
+    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Finding | Inconclusive]:
         return self.what()
 
 
@@ -81,8 +81,8 @@ def test_unsure_of_everything_is_unknown_unsure_of_something_is_not() -> None:
 
 def test_nothing_asked_is_unknown() -> None:
     empty = ZonePoll(PAIR.name, "says", NOON, timedelta(minutes=1), ())
-    verdict = judge(Says(lambda: ()), PAIR, empty, ZoneState(PAIR.name))
-    assert (verdict.health, verdict.why) == (Health.UNKNOWN, "nothing was asked")
+    result = judge(Says(lambda: ()), PAIR, empty, ZoneState(PAIR.name))
+    assert (result.health, result.why) == (Health.UNKNOWN, "nothing was asked")
 
 
 def undecided(*why: str) -> Iterator[Finding | Inconclusive]:
@@ -96,13 +96,13 @@ def broken() -> Iterator[Finding | Inconclusive]:
 
 
 def test_undecided_is_unknown() -> None:
-    round = look(PAIR, NOON, ns1=10, ns2=10)
-    verdict = judge(Says(lambda: undecided("no serial")), PAIR, round, ZoneState(PAIR.name))
-    assert verdict == CheckResult("example.com.", "says", NOON, Health.UNKNOWN, (), (), "no serial")
-    assert judge(Says(undecided), PAIR, round, ZoneState(PAIR.name)).why == "undecided"
+    poll = look(PAIR, NOON, ns1=10, ns2=10)
+    result = judge(Says(lambda: undecided("no serial")), PAIR, poll, ZoneState(PAIR.name))
+    assert result == CheckResult("example.com.", "says", NOON, Health.UNKNOWN, (), (), "no serial")
+    assert judge(Says(undecided), PAIR, poll, ZoneState(PAIR.name)).why == "undecided"
 
 
 def test_a_defect_accuses_nobody_and_is_marked() -> None:
-    verdict = judge(Says(broken), PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name))
-    assert (verdict.health, verdict.findings, verdict.failed) == (Health.UNKNOWN, (), True)
-    assert verdict.why == "check failed: KeyError: 'ns7'"
+    result = judge(Says(broken), PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name))
+    assert (result.health, result.findings, result.failed) == (Health.UNKNOWN, (), True)
+    assert result.why == "check failed: KeyError: 'ns7'"

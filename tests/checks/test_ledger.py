@@ -20,7 +20,7 @@ from checks.zone_state.model import (
     ZoneState,
 )
 from checks.zone_state.update import LEFT, behind_since, changes, lag, space_of, standing_of, updated
-from tests.checks.build import MINUTE, NOON, SOA, gather, look, looked, query, seen, server, story, zone
+from tests.checks.build import MINUTE, NOON, SOA, checked_at, gather, look, query, seen, server, story, zone
 
 PAIR = zone()
 THREE = zone("ns1", "ns2", "ns3")
@@ -37,8 +37,8 @@ def after(minutes: float) -> datetime:
 def test_lag_counts_from_first_sight_of_the_oldest_version_missed() -> None:
     pages = story(PAIR, {"ns1": "10 11 12 13", "ns2": "10*4"})
     assert [page.lag(PAIR, "ns2") for page in pages] == [0 * MINUTE, 0 * MINUTE, MINUTE, 2 * MINUTE]
-    assert behind_since(pages[-1].ledger, "ns2", NS2) == after(1)
-    assert behind_since(pages[-1].ledger, "ns1", NS1) is None
+    assert behind_since(pages[-1].zone_state, "ns2", NS2) == after(1)
+    assert behind_since(pages[-1].zone_state, "ns1", NS1) is None
 
 
 def test_lag_shrinks_when_it_takes_an_older_one_of_the_missed_versions() -> None:
@@ -49,7 +49,7 @@ def test_lag_shrinks_when_it_takes_an_older_one_of_the_missed_versions() -> None
 def test_an_in_between_version_seen_late_existed_by_the_time_its_successor_was_seen() -> None:
     pages = story(PAIR, {"ns1": "10 10 20*6", "ns2": "10*5 15*3"})
     assert [page.lag(PAIR, "ns2") for page in pages[4:]] == [2 * MINUTE, 3 * MINUTE, 4 * MINUTE, 5 * MINUTE]
-    versions = pages[-1].ledger.spaces[0].versions
+    versions = pages[-1].zone_state.serial_groups[0].versions
     assert [(v.serial, v.absent, v.seen) for v in versions] == [(15, after(1), after(2)), (20, after(1), after(2))]
 
 
@@ -65,7 +65,7 @@ def test_lag_is_unknown_where_nothing_is_known() -> None:
     assert behind_since(empty, "ns1", NS1) is None
     page = story(PAIR, {"ns1": "-", "ns2": "-"})[0]
     assert page.lag(PAIR, "ns2") is None
-    assert behind_since(page.ledger, "ns2", NS2) is None
+    assert behind_since(page.zone_state, "ns2", NS2) is None
     apart = story(PAIR, {"ns1": "1", "ns2": "2147483649"})[0]
     assert apart.lag(PAIR, "ns2") is None
     circle = story(zone(primary=None), {"ns1": "1", "ns2": "2147483649"})[0]
@@ -77,17 +77,17 @@ def test_lag_is_zero_for_who_is_ahead() -> None:
 
 
 def test_lag_is_never_negative_even_if_asked_about_the_past() -> None:
-    ledger = story(PAIR, {"ns1": "10 11", "ns2": "10*2"})[-1].ledger
-    assert lag(ledger, "ns2", NS2, NOON) == timedelta(0)
+    zone_state = story(PAIR, {"ns1": "10 11", "ns2": "10*2"})[-1].zone_state
+    assert lag(zone_state, "ns2", NS2, NOON) == timedelta(0)
 
 
 def test_a_primary_that_steps_back_invents_no_lag() -> None:
     pages = story(PAIR, {"ns1": "10*60 8*5", "ns2": "10*65"})
     assert {page.lag(PAIR, name) for page in pages for name in ("ns1", "ns2")} == {timedelta(0)}
-    space = pages[-1].ledger.spaces[0]
-    assert space.reference == 8
-    assert [version.serial for version in space.versions] == [8]
-    assert space.regressed == Version(10, None, NOON)
+    serial_group = pages[-1].zone_state.serial_groups[0]
+    assert serial_group.reference == 8
+    assert [version.serial for version in serial_group.versions] == [8]
+    assert serial_group.regressed == Version(10, None, NOON)
 
 
 # --- standing and synced ---
@@ -95,15 +95,20 @@ def test_a_primary_that_steps_back_invents_no_lag() -> None:
 
 def test_standing_keeps_since_when() -> None:
     pages = story(PAIR, {"ns1": "10 11 11 11", "ns2": "10 10 11@fra -"})
-    standing = standing_of(pages[-1].ledger, "ns2", NS2)
-    assert standing is not None
-    assert (standing.serial, standing.since, standing.state, standing.changed) == (11, after(2), "timeout", after(3))
-    assert (standing.nsid, standing.synced, standing.looked) == ("fra", after(2), after(3))
+    address_state = standing_of(pages[-1].zone_state, "ns2", NS2)
+    assert address_state is not None
+    assert (address_state.serial, address_state.since, address_state.state, address_state.changed) == (
+        11,
+        after(2),
+        "timeout",
+        after(3),
+    )
+    assert (address_state.nsid, address_state.synced, address_state.checked_at) == ("fra", after(2), after(3))
 
 
 def test_passed_counts_the_versions_that_came_by() -> None:
     pages = story(PAIR, {"ns1": "10 11 11 12 13 13", "ns2": "10*5 12"})
-    assert [page.ledger.standings[1].passed for page in pages] == [0, 1, 1, 2, 3, 1]
+    assert [page.zone_state.address_states[1].passed for page in pages] == [0, 1, 1, 2, 3, 1]
 
 
 @pytest.mark.parametrize(
@@ -121,29 +126,29 @@ def test_passed_counts_the_versions_that_came_by() -> None:
 def test_a_serial_that_was_ahead_of_the_primary_never_was_a_version(ns1: str, ns2: str) -> None:
     """Whoever stays on 10 has missed one version, not two: being passed by two is what is called stuck."""
     pages = story(zone("ns1", "ns2", "ns3"), {"ns1": ns1, "ns2": ns2, "ns3": "10*6"})
-    assert [version.serial for version in pages[-1].ledger.spaces[0].versions][-1] == 16
-    assert {s.server: s.passed for s in pages[-1].ledger.standings}["ns3"] == 1
-    assert [s.reference for page in pages for s in page.ledger.spaces if s.reference == 15] == []
-    assert "serial-stuck" not in {finding.code for page in pages for finding in page.verdict.findings}
+    assert [version.serial for version in pages[-1].zone_state.serial_groups[0].versions][-1] == 16
+    assert {s.server: s.passed for s in pages[-1].zone_state.address_states}["ns3"] == 1
+    assert [s.reference for page in pages for s in page.zone_state.serial_groups if s.reference == 15] == []
+    assert "serial-stuck" not in {finding.code for page in pages for finding in page.result.findings}
 
 
 def test_synced_is_the_last_look_in_sync() -> None:
     pages = story(PAIR, {"ns1": "10*5 11*5 - 11", "ns2": "10*8 11*4"})
-    assert [page.ledger.standings[1].synced for page in pages[4:]] == [
+    assert [page.zone_state.address_states[1].synced for page in pages[4:]] == [
         None, after(4), after(4), after(4), None, None, after(9), None,
     ]  # fmt: skip
 
 
 def test_synced_after_a_restart_is_not_older_than_the_last_sweep() -> None:
     quiet = story(PAIR, {"ns1": "10*5", "ns2": "10*5"})
-    restored = replace(quiet[0].ledger, at=quiet[-1].at)  # written at the first look, swept until the last
-    page = story(PAIR, {"ns1": "11", "ns2": "10"}, ledger=restored, start=after(60))[0]
-    assert page.ledger.standings[1].synced == after(4)
+    restored = replace(quiet[0].zone_state, at=quiet[-1].at)  # written at the first look, swept until the last
+    page = story(PAIR, {"ns1": "11", "ns2": "10"}, zone_state=restored, start=after(60))[0]
+    assert page.zone_state.address_states[1].synced == after(4)
 
 
 def test_expires_by_edns_is_kept_through_silence_and_lateness() -> None:
     pages = story(PAIR, {"ns1": "10*2 11*3", "ns2": "10~3600*2 - 10 11"})
-    assert [(p.ledger.standings[1].expires, p.ledger.standings[1].estimated) for p in pages] == [
+    assert [(p.zone_state.address_states[1].expires, p.zone_state.address_states[1].estimated) for p in pages] == [
         (after(60), False), (after(61), False), (after(61), False), (after(61), False), (None, False),
     ]  # fmt: skip
 
@@ -151,33 +156,33 @@ def test_expires_by_edns_is_kept_through_silence_and_lateness() -> None:
 def test_expires_is_estimated_from_the_last_sync_or_the_last_version_taken() -> None:
     pages = story(PAIR, {"ns1": "10*2 11 12 12", "ns2": "10*4 11"})
     week = timedelta(seconds=SOA.expire)
-    assert [(p.ledger.standings[1].expires, p.ledger.standings[1].estimated) for p in pages] == [
+    assert [(p.zone_state.address_states[1].expires, p.zone_state.address_states[1].estimated) for p in pages] == [
         (None, False), (None, False), (after(1) + week, True), (after(1) + week, True), (after(4) + week, True),
     ]  # fmt: skip
 
 
 def test_no_estimate_without_a_soa_or_a_sync() -> None:
-    assert story(PAIR, {"ns1": "10*3", "ns2": "9*3"})[-1].ledger.standings[1].expires is None
-    ledger = story(PAIR, {"ns1": "10", "ns2": "10"})[0].ledger
-    bare = replace(ledger, spaces=(replace(ledger.spaces[0], soa=None),))
-    page = story(PAIR, {"ns1": "-", "ns2": "-"}, ledger=bare, start=after(1))[0]
-    assert (page.ledger.standings[1].synced, page.ledger.standings[1].expires) == (NOON, None)
+    assert story(PAIR, {"ns1": "10*3", "ns2": "9*3"})[-1].zone_state.address_states[1].expires is None
+    zone_state = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
+    bare = replace(zone_state, serial_groups=(replace(zone_state.serial_groups[0], soa=None),))
+    page = story(PAIR, {"ns1": "-", "ns2": "-"}, zone_state=bare, start=after(1))[0]
+    assert (page.zone_state.address_states[1].synced, page.zone_state.address_states[1].expires) == (NOON, None)
 
 
 def test_the_soa_is_the_primarys_and_follows_its_timers_without_a_new_serial() -> None:
-    ledger = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns2=10, ns1=10))
-    ttl = updated(ledger, PAIR, look(PAIR, after(1), replace(SOA, ttl=7), ns2=10, ns1=10))
-    assert ttl == ledger
-    slower = updated(ledger, PAIR, look(PAIR, after(1), replace(SOA, refresh=7200), ns2=10, ns1=10))
-    assert slower.spaces[0].soa == replace(SOA, serial=10, refresh=7200)
-    bare = replace(ledger, spaces=(replace(ledger.spaces[0], soa=None),))
-    assert updated(bare, PAIR, look(PAIR, after(1), ns2=10, ns1=10)) == ledger
+    zone_state = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns2=10, ns1=10))
+    ttl = updated(zone_state, PAIR, look(PAIR, after(1), replace(SOA, ttl=7), ns2=10, ns1=10))
+    assert ttl == zone_state
+    slower = updated(zone_state, PAIR, look(PAIR, after(1), replace(SOA, refresh=7200), ns2=10, ns1=10))
+    assert slower.serial_groups[0].soa == replace(SOA, serial=10, refresh=7200)
+    bare = replace(zone_state, serial_groups=(replace(zone_state.serial_groups[0], soa=None),))
+    assert updated(bare, PAIR, look(PAIR, after(1), ns2=10, ns1=10)) == zone_state
 
 
 def test_the_soa_without_a_primary_is_that_of_the_first_to_serve_the_reference() -> None:
     equals = zone(primary=None)
-    ledger = updated(ZoneState(PAIR.name), equals, look(equals, NOON, ns1=9, ns2=10))
-    assert ledger.spaces[0].soa == replace(SOA, serial=10)
+    zone_state = updated(ZoneState(PAIR.name), equals, look(equals, NOON, ns1=9, ns2=10))
+    assert zone_state.serial_groups[0].soa == replace(SOA, serial=10)
 
 
 # --- equality, restart, repeats ---
@@ -201,44 +206,49 @@ QUIET = [
 @pytest.mark.parametrize(("title", "does"), QUIET, ids=[title for title, _ in QUIET])
 def test_a_quiet_round_leaves_the_ledger_equal(title: str, does: dict[str, str]) -> None:
     pages = story(PAIR, does)
-    assert pages[-1].ledger == pages[-2].ledger
-    assert pages[-1].ledger.at == pages[-1].at
-    assert changes(pages[-2].ledger, pages[-1].ledger) == ((), ())
+    assert pages[-1].zone_state == pages[-2].zone_state
+    assert pages[-1].zone_state.at == pages[-1].at
+    assert changes(pages[-2].zone_state, pages[-1].zone_state) == ((), ())
 
 
 def test_a_quiet_look_still_ticks() -> None:
-    standing = story(PAIR, {"ns1": "10*4", "ns2": "10~90*4"})[-1].ledger.standings[1]
-    assert (standing.looked, standing.rtt, standing.expires) == (after(3), 0.01, after(4.5))
+    address_state = story(PAIR, {"ns1": "10*4", "ns2": "10~90*4"})[-1].zone_state.address_states[1]
+    assert (address_state.checked_at, address_state.rtt, address_state.expires) == (after(3), 0.01, after(4.5))
 
 
 def test_rounds_of_other_checks_teach_nothing() -> None:
-    ledger = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=10, ns2=10))
+    zone_state = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=10, ns2=10))
     other = replace(look(PAIR, after(1), ns1=11, ns2=11), check="reachable")
-    assert updated(ledger, PAIR, other) is ledger
+    assert updated(zone_state, PAIR, other) is zone_state
 
 
 def test_repeated_and_late_rounds_teach_nothing() -> None:
-    ledger = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=11, ns2=10))
-    assert updated(ledger, PAIR, look(PAIR, NOON, ns1=11, ns2=11)) is ledger
-    assert updated(ledger, PAIR, look(PAIR, after(-5), ns1=10, ns2=10)) is ledger
+    zone_state = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=11, ns2=10))
+    assert updated(zone_state, PAIR, look(PAIR, NOON, ns1=11, ns2=11)) is zone_state
+    assert updated(zone_state, PAIR, look(PAIR, after(-5), ns1=10, ns2=10)) is zone_state
 
 
 def test_a_clock_set_back_does_not_make_it_deaf_nor_versions_come_from_the_future() -> None:
     year = timedelta(days=365)
-    ledger = story(PAIR, {"ns1": "10 11", "ns2": "10*2"}, start=NOON + year)[-1].ledger
-    pages = story(PAIR, {"ns1": "11 12*3", "ns2": "10*4"}, ledger=ledger)
+    zone_state = story(PAIR, {"ns1": "10 11", "ns2": "10*2"}, start=NOON + year)[-1].zone_state
+    pages = story(PAIR, {"ns1": "11 12*3", "ns2": "10*4"}, zone_state=zone_state)
     assert [page.lag(PAIR, "ns2") for page in pages[1:]] == [0 * MINUTE, MINUTE, 2 * MINUTE]
 
 
-def rebuilt(ledger: ZoneState) -> ZoneState:
+def rebuilt(zone_state: ZoneState) -> ZoneState:
     """Through JSON and back, as a store does it."""
-    text = json.dumps(asdict(ledger), default=lambda value: value.isoformat())
+    text = json.dumps(asdict(zone_state), default=lambda value: value.isoformat())
     return build(ZoneState, json.loads(text))
 
 
-NESTED: dict[str, Any] = {"spaces": SerialGroup, "standings": AddressState, "versions": Version, "address": Address}
+NESTED: dict[str, Any] = {
+    "serial_groups": SerialGroup,
+    "address_states": AddressState,
+    "versions": Version,
+    "address": Address,
+}
 NESTED |= {"doubt": UnconfirmedSerial, "regressed": Version, "soa": type(SOA)}
-TIMES = {"at", "since", "changed", "synced", "looked", "expires", "absent", "seen"}
+TIMES = {"at", "since", "changed", "synced", "checked_at", "expires", "absent", "seen"}
 
 
 def build(kind: Any, value: dict[str, Any]) -> Any:
@@ -260,17 +270,17 @@ def test_a_restart_neither_loses_nor_invents_lag() -> None:
     whole = story(PAIR, does)
     columns = {"ns1": "10*3 11*3 12*2", "ns2": "10*8"}
     first = story(PAIR, columns)[-1]
-    rest = story(PAIR, {"ns1": "12*18", "ns2": "10*12 12*6"}, ledger=rebuilt(first.ledger), start=after(8))
+    rest = story(PAIR, {"ns1": "12*18", "ns2": "10*12 12*6"}, zone_state=rebuilt(first.zone_state), start=after(8))
     assert [page.said for page in rest] == [page.said for page in whole[8:]]
     assert [page.lag(PAIR, "ns2") for page in rest] == [page.lag(PAIR, "ns2") for page in whole[8:]]
-    assert rest[-1].ledger == whole[-1].ledger
+    assert rest[-1].zone_state == whole[-1].zone_state
 
 
 def test_a_version_that_came_while_the_monitor_was_down_counts_from_its_first_look() -> None:
-    ledger = rebuilt(story(PAIR, {"ns1": "10", "ns2": "10"})[-1].ledger)
-    pages = story(PAIR, {"ns1": "11*3", "ns2": "10*3"}, ledger=replace(ledger, at=after(5)), start=after(300))
+    zone_state = rebuilt(story(PAIR, {"ns1": "10", "ns2": "10"})[-1].zone_state)
+    pages = story(PAIR, {"ns1": "11*3", "ns2": "10*3"}, zone_state=replace(zone_state, at=after(5)), start=after(300))
     assert [page.lag(PAIR, "ns2") for page in pages] == [0 * MINUTE, MINUTE, 2 * MINUTE]
-    assert pages[0].ledger.spaces[0].versions[-1] == Version(11, after(5), after(300))
+    assert pages[0].zone_state.serial_groups[0].versions[-1] == Version(11, after(5), after(300))
 
 
 # --- memory ---
@@ -278,14 +288,14 @@ def test_a_version_that_came_while_the_monitor_was_down_counts_from_its_first_lo
 
 def test_versions_nobody_is_behind_are_let_go() -> None:
     pages = story(THREE, {"ns1": "10 11 12 13 14", "ns2": "10 11 12 12 14", "ns3": "10 10 11 12 14"})
-    kept = [[version.serial for version in page.ledger.spaces[0].versions] for page in pages]
+    kept = [[version.serial for version in page.zone_state.serial_groups[0].versions] for page in pages]
     assert kept == [[10], [10, 11], [11, 12], [12, 13], [14]]
 
 
 def test_a_frozen_secondary_of_a_busy_zone_keeps_the_ledger_short_and_its_lag_right() -> None:
     many = 5 * MOST
     pages = story(PAIR, {"ns1": " ".join(str(serial) for serial in range(10, 10 + many)), "ns2": f"10*{many}"})
-    versions = pages[-1].ledger.spaces[0].versions
+    versions = pages[-1].zone_state.serial_groups[0].versions
     assert len(versions) == MOST
     assert [v.serial for v in versions[:3]] == [10, 11, 12]
     assert [v.serial for v in versions[-2:]] == [8 + many, 9 + many]
@@ -293,17 +303,17 @@ def test_a_frozen_secondary_of_a_busy_zone_keeps_the_ledger_short_and_its_lag_ri
 
 
 def test_what_left_the_zone_leaves_the_ledger_and_history_is_told() -> None:
-    before = story(THREE, {"ns1": "10", "ns2": "10", "ns3": "7"})[0].ledger
+    before = story(THREE, {"ns1": "10", "ns2": "10", "ns3": "7"})[0].zone_state
     now = updated(before, PAIR, look(PAIR, after(1), ns1=10, ns2=10))
-    assert [standing.server for standing in now.standings] == ["ns1", "ns2"]
-    assert [version.serial for version in now.spaces[0].versions] == [10]
+    assert [address_state.server for address_state in now.address_states] == ["ns1", "ns2"]
+    assert [version.serial for version in now.serial_groups[0].versions] == [10]
     assert changes(before, now)[0] == (
         StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], None, LEFT, after(1)),
     )
 
 
 def test_an_address_that_joins_is_seen_afresh() -> None:
-    before = story(PAIR, {"ns1": "10", "ns2": "10"})[0].ledger
+    before = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
     now = updated(before, THREE, look(THREE, after(1), ns1=10, ns2=10, ns3=10))
     assert changes(before, now) == (
         (StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], 10, "answered", after(1)),),
@@ -311,32 +321,36 @@ def test_an_address_that_joins_is_seen_afresh() -> None:
     )
     swapped = zone("ns1", server("ns2", "192.0.2.77"))
     moved = updated(before, swapped, look(swapped, after(1), ns1=10, ns2=10))
-    assert [str(standing.address) for standing in moved.standings] == ["192.0.2.1", "192.0.2.77"]
+    assert [str(address_state.address) for address_state in moved.address_states] == ["192.0.2.1", "192.0.2.77"]
 
 
 def test_a_server_that_changes_its_group_keeps_its_history() -> None:
-    before = story(PAIR, {"ns1": "10", "ns2": "10"})[0].ledger
+    before = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
     apart = zone("ns1", server("ns2", group="b"))
     now = updated(before, apart, look(apart, after(1), ns1=10, ns2=10))
-    assert [(s.group, s.since) for s in now.standings] == [("", NOON), ("b", NOON)]
-    assert [space.group for space in now.spaces] == ["", "b"]
-    assert space_of(now, "b") is now.spaces[1]
+    assert [(s.group, s.since) for s in now.address_states] == [("", NOON), ("b", NOON)]
+    assert [serial_group.group for serial_group in now.serial_groups] == ["", "b"]
+    assert space_of(now, "b") is now.serial_groups[1]
     assert space_of(now, "c") is None
 
 
 def test_nothing_served_means_no_reference() -> None:
-    ledger = story(PAIR, {"ns1": "-", "ns2": "REFUSED"})[0].ledger
-    assert (ledger.spaces[0].reference, ledger.spaces[0].versions, ledger.spaces[0].soa) == (None, (), None)
-    assert [standing.state for standing in ledger.standings] == ["timeout", "refused"]
+    zone_state = story(PAIR, {"ns1": "-", "ns2": "REFUSED"})[0].zone_state
+    assert (
+        zone_state.serial_groups[0].reference,
+        zone_state.serial_groups[0].versions,
+        zone_state.serial_groups[0].soa,
+    ) == (None, (), None)
+    assert [address_state.state for address_state in zone_state.address_states] == ["timeout", "refused"]
 
 
 def test_an_answer_without_authority_is_no_version() -> None:
     lame = look(PAIR, NOON, ns1=10, ns2=10)
     lame = replace(lame, seen=tuple(replace(seen, authoritative=seen.server == "ns1") for seen in lame.seen))
-    standing = updated(ZoneState(PAIR.name), PAIR, lame).standings[1]
-    assert (standing.serial, standing.state) == (None, "noerror")
+    address_state = updated(ZoneState(PAIR.name), PAIR, lame).address_states[1]
+    assert (address_state.serial, address_state.state) == (None, "noerror")
     bare = replace(lame, seen=tuple(replace(seen, rcode=None) for seen in lame.seen))
-    assert updated(ZoneState(PAIR.name), PAIR, bare).standings[1].state == "noerror"
+    assert updated(ZoneState(PAIR.name), PAIR, bare).address_states[1].state == "noerror"
 
 
 # --- history ---
@@ -344,7 +358,7 @@ def test_an_answer_without_authority_is_no_version() -> None:
 
 def test_runs_and_arrivals() -> None:
     pages = story(THREE, {"ns1": "10 11 11 11", "ns2": "10 10 11 -", "ns3": "10 - - 11"})
-    told = [changes(a.ledger, b.ledger) for a, b in pairwise(pages)]
+    told = [changes(a.zone_state, b.zone_state) for a, b in pairwise(pages)]
     ns3 = THREE.servers[2].addresses[0]
     name, up = "example.com.", "answered"
     assert told == [
@@ -365,31 +379,34 @@ def test_runs_and_arrivals() -> None:
 
 def test_the_first_look_starts_runs_and_times_nothing() -> None:
     page = story(PAIR, {"ns1": "10", "ns2": "9"})[0]
-    runs, arrivals = changes(ZoneState(PAIR.name), page.ledger)
+    runs, arrivals = changes(ZoneState(PAIR.name), page.zone_state)
     assert [(run.server, run.serial) for run in runs] == [("ns1", 10), ("ns2", 9)]
     assert arrivals == ()
 
 
 def test_going_back_or_ahead_is_no_arrival() -> None:
     pages = story(PAIR, {"ns1": "10 9 9 9", "ns2": "10 10 10 9"})
-    back = changes(pages[1].ledger, pages[2].ledger)
+    back = changes(pages[1].zone_state, pages[2].zone_state)
     assert [(run.server, run.serial) for run in back[0]] == [("ns1", 9)]
     assert back[1] == ()
     pages = story(PAIR, {"ns1": "10*3", "ns2": "10 12 12"})
-    assert changes(pages[1].ledger, pages[2].ledger)[1] == ()
+    assert changes(pages[1].zone_state, pages[2].zone_state)[1] == ()
 
 
 def test_leaving_before_any_look_says_nothing() -> None:
-    ledger = story(PAIR, {"ns1": "10", "ns2": "10"})[0].ledger
-    assert changes(ledger, ZoneState(PAIR.name)) == ((), ())
+    zone_state = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
+    assert changes(zone_state, ZoneState(PAIR.name)) == ((), ())
 
 
 def test_one_word_per_address_even_if_it_was_asked_twice() -> None:
     first = look(PAIR, NOON, ns1=10, ns2="-")
-    again = looked(PAIR, {"ns2": 10}, NOON)
-    silent = looked(PAIR, {"ns2": "-"}, NOON)
+    again = checked_at(PAIR, {"ns2": 10}, NOON)
+    silent = checked_at(PAIR, {"ns2": "-"}, NOON)
     both = gather(PAIR, "soa-serial", *first.seen, *again.seen, *silent.seen)
-    assert [standing.serial for standing in updated(ZoneState(PAIR.name), PAIR, both).standings] == [10, 10]
+    assert [address_state.serial for address_state in updated(ZoneState(PAIR.name), PAIR, both).address_states] == [
+        10,
+        10,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -409,8 +426,8 @@ def test_what_an_address_stands_at_is_the_best_that_either_transport_brought(udp
     """The kind: UDP that cannot be used, and TCP with a word of its own, or none."""
     query_ = query(PAIR, "ns2")
     every = [seen(query_, udp), seen(replace(query_, transport=Transport.TCP), tcp), seen(query(PAIR, "ns1"), 10)]
-    ledger = updated(ZoneState(PAIR.name), PAIR, gather(PAIR, "soa-serial", *every))
-    assert ledger.standings[1].state == state
+    zone_state = updated(ZoneState(PAIR.name), PAIR, gather(PAIR, "soa-serial", *every))
+    assert zone_state.address_states[1].state == state
 
 
 def test_a_zone_with_no_servers_is_an_empty_ledger() -> None:
@@ -420,12 +437,12 @@ def test_a_zone_with_no_servers_is_an_empty_ledger() -> None:
 
 def test_naming_or_unnaming_the_primary_counts_from_the_next_look_on() -> None:
     equals = zone(primary=None)
-    before = story(equals, {"ns1": "10*2", "ns2": "12*2"})[-1].ledger
-    assert before.spaces[0].reference == 12
-    named = story(PAIR, {"ns1": "10*3", "ns2": "12*3"}, ledger=before, start=after(2))[-1]
-    assert (named.ledger.spaces[0].reference, named.said) == (10, "serial-ahead ns2")
-    again = story(equals, {"ns1": "10", "ns2": "12"}, ledger=named.ledger, start=after(9))[-1]
-    assert (again.ledger.spaces[0].reference, again.said) == (12, "")
+    before = story(equals, {"ns1": "10*2", "ns2": "12*2"})[-1].zone_state
+    assert before.serial_groups[0].reference == 12
+    named = story(PAIR, {"ns1": "10*3", "ns2": "12*3"}, zone_state=before, start=after(2))[-1]
+    assert (named.zone_state.serial_groups[0].reference, named.said) == (10, "serial-ahead ns2")
+    again = story(equals, {"ns1": "10", "ns2": "12"}, zone_state=named.zone_state, start=after(9))[-1]
+    assert (again.zone_state.serial_groups[0].reference, again.said) == (12, "")
 
 
 def test_no_max_lag_at_all_still_takes_a_second_look() -> None:

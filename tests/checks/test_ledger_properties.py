@@ -13,7 +13,7 @@ from checks.model import Health, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import changes, lag, updated
-from tests.checks.build import MINUTE, NOON, looked, server, zone
+from tests.checks.build import MINUTE, NOON, checked_at, server, zone
 from tests.checks.test_ledger import rebuilt
 
 NAMED = zone("ns1", server("ns2", "192.0.2.2", "2001:db8::2"), "ns3")
@@ -34,54 +34,58 @@ zones = st.sampled_from([NAMED, UNNAMED, GROUPS])
 @settings(max_examples=150, deadline=None)
 @given(zones, st.lists(looks, min_size=1, max_size=12))
 def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
-    ledger = ZoneState(zone.name)
+    zone_state = ZoneState(zone.name)
     for number, tokens in enumerate(history):
         at = NOON + number * MINUTE
-        round = looked(zone, tokens, at)
-        before, ledger = ledger, updated(ledger, zone, round)
-        for standing in ledger.standings:
-            late = lag(ledger, standing.server, standing.address, at)
+        poll = checked_at(zone, tokens, at)
+        before, zone_state = zone_state, updated(zone_state, zone, poll)
+        for address_state in zone_state.address_states:
+            late = lag(zone_state, address_state.server, address_state.address, at)
             assert late is None or late >= timedelta(0)
-            assert standing.passed <= MOST
-        for space in ledger.spaces:
-            steps = [behind(space.reference, v.serial) for v in space.versions if space.reference is not None]
+            assert address_state.passed <= MOST
+        for serial_group in zone_state.serial_groups:
+            steps = [
+                behind(serial_group.reference, v.serial)
+                for v in serial_group.versions
+                if serial_group.reference is not None
+            ]
             assert None not in steps
             assert steps == sorted(steps, key=lambda n: -(n or 0))
             assert len(set(steps)) == len(steps) <= MOST
-            assert all(a.seen <= b.seen for a, b in zip(space.versions, space.versions[1:], strict=False))
-            assert all(v.absent is None or v.absent <= v.seen for v in space.versions)
-            assert (steps[-1:] == [0]) is (space.reference is not None)
-        runs, arrivals = changes(before, ledger)
+            assert all(a.seen <= b.seen for a, b in zip(serial_group.versions, serial_group.versions[1:], strict=False))
+            assert all(v.absent is None or v.absent <= v.seen for v in serial_group.versions)
+            assert (steps[-1:] == [0]) is (serial_group.reference is not None)
+        runs, arrivals = changes(before, zone_state)
         assert all(arrival.seconds >= 0 for arrival in arrivals)
-        assert (ledger == before) or runs or arrivals or before.standings
-        verdict = judge(SoaSerial(), zone, round, ledger)
-        assert not verdict.why.startswith("check failed")
-        assert {finding.code for finding in verdict.findings} <= set(SoaSerial.codes)
-        assert (verdict.health is Health.BAD) is bool(verdict.findings)
-        again = rebuilt(ledger)
-        assert again == ledger
-        following = looked(zone, tokens, at + MINUTE)
-        assert updated(again, zone, following) == updated(ledger, zone, following)
+        assert (zone_state == before) or runs or arrivals or before.address_states
+        result = judge(SoaSerial(), zone, poll, zone_state)
+        assert not result.why.startswith("check failed")
+        assert {finding.code for finding in result.findings} <= set(SoaSerial.codes)
+        assert (result.health is Health.BAD) is bool(result.findings)
+        again = rebuilt(zone_state)
+        assert again == zone_state
+        following = checked_at(zone, tokens, at + MINUTE)
+        assert updated(again, zone, following) == updated(zone_state, zone, following)
 
 
 @settings(max_examples=100, deadline=None)
 @given(zones, st.lists(looks, min_size=1, max_size=6), st.integers(2, 4))
 def test_the_same_again_and_again_comes_to_rest(zone: Zone, history: list[dict[str, str]], more: int) -> None:
     """After max_lag and a few looks more: doubts are over, nothing is written any more."""
-    ledger = ZoneState(zone.name)
+    zone_state = ZoneState(zone.name)
     at = NOON
     for tokens in history:
         at += MINUTE
-        ledger = updated(ledger, zone, looked(zone, tokens, at))
-    still = {name: token if "~" not in token else token.partition("~")[0] for name, token in history[-1].items()}
+        zone_state = updated(zone_state, zone, checked_at(zone, tokens, at))
+    is_steady = {name: token if "~" not in token else token.partition("~")[0] for name, token in history[-1].items()}
     for _ in range(20):
         at += MINUTE
-        ledger = updated(ledger, zone, looked(zone, still, at))
+        zone_state = updated(zone_state, zone, checked_at(zone, is_steady, at))
     for _ in range(more):
         at += MINUTE
-        following = updated(ledger, zone, looked(zone, still, at))
-        assert following == ledger
-        ledger = following
+        following = updated(zone_state, zone, checked_at(zone, is_steady, at))
+        assert following == zone_state
+        zone_state = following
 
 
 healthy = st.lists(
@@ -103,13 +107,13 @@ def test_lost_polls_make_no_lag_and_healthy_churn_no_finding(days: list[tuple[bo
         before, serial = serial, (serial + 1) % 2**32 if changes_now else serial
         serves = {"ns1": serial, "ns2": before if slow2 else serial, "ns3": before if slow3 else serial}
         lost = {"ns1": lost1, "ns2": lost2, "ns3": lost3}
-        round = looked(every, {n: "-" if lost[n] else s for n, s in serves.items()}, at)
-        whole = updated(whole, every, looked(every, serves, at))
-        lossy = updated(lossy, every, round)
+        poll = checked_at(every, {n: "-" if lost[n] else s for n, s in serves.items()}, at)
+        whole = updated(whole, every, checked_at(every, serves, at))
+        lossy = updated(lossy, every, poll)
         for name in serves:
             found = every.server(name)
             assert found is not None
             true = lag(whole, name, found.addresses[0], at)
             seen = lag(lossy, name, found.addresses[0], at)
             assert seen is None or true is None or seen <= true
-        assert judge(SoaSerial(), every, round, lossy).findings == ()
+        assert judge(SoaSerial(), every, poll, lossy).findings == ()

@@ -68,8 +68,8 @@ ROWS: list[tuple[str, Zone, str, dict[str, Resolution], set[str]]] = [
 ]  # fmt: skip
 
 
-def said(verdict: CheckResult) -> set[str]:
-    return {f"{finding.code} {finding.server}" for finding in verdict.findings}
+def said(result: CheckResult) -> set[str]:
+    return {f"{finding.code} {finding.server}" for finding in result.findings}
 
 
 def reading(where: Zone, text: str) -> ZonePoll:
@@ -87,11 +87,11 @@ def _addresses(where: Zone) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("title", "where", "text", "names", "expected"), ROWS, ids=[row[0] for row in ROWS])
 def test_row(title: str, where: Zone, text: str, names: dict[str, Resolution], expected: set[str]) -> None:
     gives = {name: "10" for name, _ in _addresses(where)}
-    ledger = known(where, gives, 60) if len(gives) > 1 else ZoneState(where.name)
-    verdict = judge(NsSet(names=names), where, reading(where, text), ledger)
-    assert said(verdict) == expected
-    assert verdict.health is (Health.BAD if expected else Health.GOOD)
-    assert all(finding.address is None for finding in verdict.findings)
+    zone_state = known(where, gives, 60) if len(gives) > 1 else ZoneState(where.name)
+    result = judge(NsSet(names=names), where, reading(where, text), zone_state)
+    assert said(result) == expected
+    assert result.health is (Health.BAD if expected else Health.GOOD)
+    assert all(finding.address is None for finding in result.findings)
 
 
 def test_the_words() -> None:
@@ -107,16 +107,16 @@ def test_the_words() -> None:
 
 
 def test_what_is_not_known_yet_stays_as_it_was() -> None:
-    verdict = judge(NsSet(), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
-    assert [(one.server, one.address) for one in verdict.unsure] == [("ns2.example.com", None)]
-    verdict = judge(NsSet(full=True), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
-    assert (verdict.health, verdict.unsure) == (Health.GOOD, ())  # it will never be known: nothing is to be kept
+    result = judge(NsSet(), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
+    assert [(one.server, one.address) for one in result.unsure] == [("ns2.example.com", None)]
+    result = judge(NsSet(full=True), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
+    assert (result.health, result.unsure) == (Health.GOOD, ())  # it will never be known: nothing is to be kept
 
 
 def test_a_zone_without_any_address_is_told_why() -> None:
     names = {"ns1.example.com": GONE, "ns2.example.com": BARE}
-    verdict = judge(NsSet(names=names), NOBODY, gather(NOBODY, "ns-set"), ZoneState(NOBODY.name))
-    assert said(verdict) == {"ns-unresolvable ns1.example.com", "ns-unresolvable ns2.example.com"}
+    result = judge(NsSet(names=names), NOBODY, gather(NOBODY, "ns-set"), ZoneState(NOBODY.name))
+    assert said(result) == {"ns-unresolvable ns1.example.com", "ns-unresolvable ns2.example.com"}
     failing = judge(NsSet(names={"ns1.example.com": FAILS}), NOBODY, gather(NOBODY, "ns-set"), ZoneState(NOBODY.name))
     assert failing.health is Health.UNKNOWN
 
@@ -124,10 +124,10 @@ def test_a_zone_without_any_address_is_told_why() -> None:
 def test_a_name_that_leads_somewhere_again_is_good_though_nobody_is_there() -> None:
     """There is one answer and so nothing to compare, but the names in it are judged."""
     where = zone("ns1.example.com", "ns2.example.com", primary=None, discovered=True)
-    round = gather(where, "ns-set", *read(where, "ns1.example.com", f"10 {BOTH}", NS))
-    verdict = judge(NsSet(names={"ns2.example.com": ELSEWHERE}), where, round, ZoneState(where.name))
-    assert verdict.health is Health.GOOD
-    assert not any(unsure.covers("ns2.example.com", None, "") for unsure in verdict.unsure)
+    poll = gather(where, "ns-set", *read(where, "ns1.example.com", f"10 {BOTH}", NS))
+    result = judge(NsSet(names={"ns2.example.com": ELSEWHERE}), where, poll, ZoneState(where.name))
+    assert result.health is Health.GOOD
+    assert not any(unsure.covers("ns2.example.com", None, "") for unsure in result.unsure)
 
 
 def test_what_leads_nowhere_is_told_though_the_others_do_not_answer() -> None:
@@ -135,10 +135,10 @@ def test_what_leads_nowhere_is_told_though_the_others_do_not_answer() -> None:
         FOUND, servers=(*FOUND.servers, server("ns3.example.com", "192.0.2.3"), server("ns4.example.com", "192.0.2.4"))
     )
     silent = [seen(query(three, name), "-") for name in ("ns1.example.com", "ns3.example.com", "ns4.example.com")]
-    round = gather(three, "ns-set", *silent)
-    verdict = judge(NsSet(names={"ns2.example.com": GONE}), three, round, ZoneState(three.name))
-    assert said(verdict) == LOST
-    assert {one.server for one in verdict.unsure} == {"ns1.example.com", "ns3.example.com", "ns4.example.com"}
+    poll = gather(three, "ns-set", *silent)
+    result = judge(NsSet(names={"ns2.example.com": GONE}), three, poll, ZoneState(three.name))
+    assert said(result) == LOST
+    assert {one.server for one in result.unsure} == {"ns1.example.com", "ns3.example.com", "ns4.example.com"}
     assert (
         judge(NsSet(names={"ns2": GONE}), PAIR, gather(PAIR, "ns-set"), ZoneState(PAIR.name)).health is Health.UNKNOWN
     )
@@ -147,18 +147,18 @@ def test_what_leads_nowhere_is_told_though_the_others_do_not_answer() -> None:
 @pytest.mark.parametrize("token", ["-", "REFUSED"])
 def test_without_a_believable_set_nothing_is_said_of_it(token: str) -> None:
     asked = query(ONE, "ns1", "NS")
-    verdict = judge(NsSet(), ONE, gather(ONE, "ns-set", seen(asked, token)), ZoneState(ONE.name))
-    assert verdict.health is Health.UNKNOWN
+    result = judge(NsSet(), ONE, gather(ONE, "ns-set", seen(asked, token)), ZoneState(ONE.name))
+    assert result.health is Health.UNKNOWN
 
 
 def test_a_server_that_lags_behind_may_name_whom_it_wants() -> None:
     """The set is that of the zone's newest version: who was just taken out of it is not missed."""
     gives = {"ns1": "11 ns1.example.com.+ns2.example.com.", "ns2": "10 old.example.com.+ns1.example.com."}
     every = [one for name, token in gives.items() for one in read(PAIR, name, token, NS)]
-    round = gather(PAIR, "ns-set", *every, at=NOW)
-    verdict = judge(NsSet(names={"old.example.com": ELSEWHERE}), PAIR, round, known(PAIR, gives, 1))
-    assert said(verdict) == set()
-    assert names_given(PAIR, round) == {"old.example.com"}
+    poll = gather(PAIR, "ns-set", *every, at=NOW)
+    result = judge(NsSet(names={"old.example.com": ELSEWHERE}), PAIR, poll, known(PAIR, gives, 1))
+    assert said(result) == set()
+    assert names_given(PAIR, poll) == {"old.example.com"}
 
 
 def test_a_single_address_is_asked_one_question_and_none_where_nobody_wants_to_know() -> None:

@@ -16,7 +16,7 @@ from checks.zone_state.intern_table import InternTable, Word
 from checks.zone_state.model import AddressState, SerialGroup, UnconfirmedSerial, Version, ZoneState
 from checks.zone_state.update import updated
 from monitor.store.intern_table import text, word
-from tests.checks.build import MINUTE, NOON, SOA, codes, looked, server, story, zone
+from tests.checks.build import MINUTE, NOON, SOA, checked_at, codes, server, story, zone
 from tests.checks.test_ledger_properties import looks, zones
 
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(
@@ -29,19 +29,19 @@ TEXTS = st.none() | st.text(max_size=8)
 
 
 @st.composite
-def standings(draw: st.DrawFn, space: SerialGroup, place: tuple[str, Address]) -> AddressState:
-    since = space.versions[0].seen + draw(SPANS) if space.versions else draw(MOMENTS)
-    serving = bool(space.versions) and draw(st.integers(0, 3)) > 0
+def address_states(draw: st.DrawFn, serial_group: SerialGroup, place: tuple[str, Address]) -> AddressState:
+    since = serial_group.versions[0].seen + draw(SPANS) if serial_group.versions else draw(MOMENTS)
+    serving = bool(serial_group.versions) and draw(st.integers(0, 3)) > 0
     return AddressState(
         *place,
-        space.group,
-        space.reference if serving else draw(st.none() | SERIALS),
+        serial_group.group,
+        serial_group.reference if serving else draw(st.none() | SERIALS),
         since,
         "answered" if serving else draw(st.sampled_from(["timeout", "unasked", "refused", "malformed"])),
         draw(st.just(since) | MOMENTS),
         draw(st.none() | MOMENTS) if not serving or draw(st.integers(0, 3)) == 0 else None,
         nsid=draw(TEXTS),
-        looked=draw(MOMENTS),
+        checked_at=draw(MOMENTS),
         expires=draw(st.none() | MOMENTS),
         estimated=(not serving or draw(st.integers(0, 3)) == 0) and draw(st.booleans()),
         rtt=draw(st.none() | st.just(0.1)),
@@ -49,30 +49,33 @@ def standings(draw: st.DrawFn, space: SerialGroup, place: tuple[str, Address]) -
 
 
 @st.composite
-def ledgers(draw: st.DrawFn) -> ZoneState:
-    spaces = []
+def zone_states(draw: st.DrawFn) -> ZoneState:
+    serial_groups = []
     for group in draw(st.sampled_from([("",), ("a", "b"), ()])):
         if draw(st.integers(0, 3)) == 0:
-            spaces.append(SerialGroup(group, None, None))
+            serial_groups.append(SerialGroup(group, None, None))
             continue
         serial, first = draw(SERIALS), draw(MOMENTS.filter(lambda at: at.year > 1970 and at.year < 2199))
         timers = draw(st.tuples(*[st.integers(0, 2**31 - 1)] * 5))
         absent = draw(st.none() | SPANS.map(lambda span, first=first: first - span) | MOMENTS)
         version = Version(serial, absent, first)
-        spaces.append(SerialGroup(group, serial, Soa(serial, draw(NAMES), draw(NAMES), *timers), (version,)))
+        serial_groups.append(SerialGroup(group, serial, Soa(serial, draw(NAMES), draw(NAMES), *timers), (version,)))
     at = [("ns1", Address("192.0.2.1")), ("ns2", Address("2001:db8::2", 5353)), ("ns2", Address("192.0.2.2"))]
-    stood = [draw(standings(draw(st.sampled_from(spaces)), place)) for place in at] if spaces else []
-    return ZoneState(draw(st.sampled_from(["a.example.", "."])), tuple(spaces), tuple(stood), draw(MOMENTS))
+    stood = [draw(address_states(draw(st.sampled_from(serial_groups)), place)) for place in at] if serial_groups else []
+    return ZoneState(draw(st.sampled_from(["a.example.", "."])), tuple(serial_groups), tuple(stood), draw(MOMENTS))
 
 
-def kept(ledger: ZoneState) -> ZoneState:
+def kept(zone_state: ZoneState) -> ZoneState:
     """As it is documented to come back: what ticks at every look is the last look's."""
-    return replace(ledger, standings=tuple(replace(s, looked=ledger.at, rtt=None) for s in ledger.standings))
+    return replace(
+        zone_state,
+        address_states=tuple(replace(s, checked_at=zone_state.at, rtt=None) for s in zone_state.address_states),
+    )
 
 
-def whole(ledger: ZoneState | None) -> str:
+def whole(zone_state: ZoneState | None) -> str:
     """All fields, also those that do not take part in ==."""
-    return repr(ledger)
+    return repr(zone_state)
 
 
 def copied(words: InternTable) -> InternTable:
@@ -81,24 +84,28 @@ def copied(words: InternTable) -> InternTable:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(ledgers(), min_size=1, max_size=4))
+@given(st.lists(zone_states(), min_size=1, max_size=4))
 def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several: list[ZoneState]) -> None:
     packer = ZoneStateCodec()
-    rows = [packer.pack(ledger) for ledger in several]
+    rows = [packer.pack(zone_state) for zone_state in several]
     again = ZoneStateCodec(copied(packer.words))
-    for ledger, row in zip(several, rows, strict=True):
+    for zone_state, row in zip(several, rows, strict=True):
         assert row is not None
-        assert whole(packer.unpack(ledger.zone, row)) == whole(again.unpack(ledger.zone, row)) == whole(kept(ledger))
-        assert again.pack(ledger) == row
+        assert (
+            whole(packer.unpack(zone_state.zone, row))
+            == whole(again.unpack(zone_state.zone, row))
+            == whole(kept(zone_state))
+        )
+        assert again.pack(zone_state) == row
         assert packer.sound(row)
         assert not packer.sound(row[:-1])
         assert packer.answering(row) is (
-            all(s.state == "answered" and s.synced is None and not s.estimated for s in ledger.standings)
-            and all(space.versions for space in ledger.spaces)
+            all(s.state == "answered" and s.synced is None and not s.estimated for s in zone_state.address_states)
+            and all(serial_group.versions for serial_group in zone_state.serial_groups)
         )
-        heard = tuple(s.state not in ("timeout", "unreachable", "unasked") for s in ledger.standings)
+        heard = tuple(s.state not in ("timeout", "unreachable", "unasked") for s in zone_state.address_states)
         assert packer.audible(row) == heard
-        assert len(packer.floors(row, 0.5)) == len(ledger.standings)
+        assert len(packer.floors(row, 0.5)) == len(zone_state.address_states)
 
 
 @settings(max_examples=150, deadline=None)
@@ -106,29 +113,29 @@ def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several:
 def test_of_any_history_what_packs_comes_back_and_stands_still(
     zone: Zone, history: list[dict[str, str]], later: timedelta
 ) -> None:
-    packer, ledger = ZoneStateCodec(), ZoneState(zone.name)
+    packer, zone_state = ZoneStateCodec(), ZoneState(zone.name)
     for number, tokens in enumerate(history):
         at = NOON + number * MINUTE
-        ledger = updated(ledger, zone, looked(zone, tokens, at))
-        row = packer.pack(ledger)
+        zone_state = updated(zone_state, zone, checked_at(zone, tokens, at))
+        row = packer.pack(zone_state)
         if row is None:
             continue
-        assert whole(packer.unpack(zone.name, row)) == whole(kept(ledger))
+        assert whole(packer.unpack(zone.name, row)) == whole(kept(zone_state))
         check = SoaSerial()
-        verdict = judge(check, zone, looked(zone, tokens, at), ledger)
-        again = looked(zone, tokens, at + MINUTE + later)
+        result = judge(check, zone, checked_at(zone, tokens, at), zone_state)
+        again = checked_at(zone, tokens, at + MINUTE + later)
         after = updated(packer.unpack(zone.name, row), zone, again)
         gave = {(seen.query.server, seen.query.address) for seen in again.seen if seen.expire is not None}
         counted = {
             (s.server, s.address)
-            for s in ledger.standings
+            for s in zone_state.address_states
             if s.expires is not None and s.state == "answered" and not s.estimated
         }
-        due = check.due(ledger)
+        due = check.due(zone_state)
         if counted <= gave and (due is None or again.at < due):
-            assert after == ledger
+            assert after == zone_state
             said = judge(check, zone, again, after)
-            assert (said.health, codes(said)) == (verdict.health, codes(verdict))
+            assert (said.health, codes(said)) == (result.health, codes(result))
 
 
 @settings(max_examples=60, deadline=None)
@@ -136,45 +143,49 @@ def test_of_any_history_what_packs_comes_back_and_stands_still(
 def test_nothing_is_found_of_an_address_whose_count_is_not_below_its_floor(expire: int, took: int, near: float) -> None:
     nearby, packer, check = zone(), ZoneStateCodec(), SoaSerial(expiry_near=near, expiry_imminent=near / 2)
     soa = replace(SOA, expire=expire)
-    first = story(nearby, {"ns1": "10", "ns2": f"10~{expire}"}, soa=soa)[0].ledger
+    first = story(nearby, {"ns1": "10", "ns2": f"10~{expire}"}, soa=soa)[0].zone_state
     row = packer.pack(first)
     assert row is not None
     floor = packer.floors(row, near)[1]
     assume(floor <= expire)
     at = NOON + MINUTE
-    seen = looked(nearby, {"ns1": "10", "ns2": f"10~{floor}"}, at, soa)
+    seen = checked_at(nearby, {"ns1": "10", "ns2": f"10~{floor}"}, at, soa)
     ended = replace(seen, at=at + timedelta(seconds=took))
     assert not judge(check, nearby, ended, updated(first, nearby, ended)).findings
 
 
-STILL = story(zone(), {"ns1": "10", "ns2": "10"})[0].ledger
-SPACE, (FIRST, SECOND) = STILL.spaces[0], STILL.standings
+STILL = story(zone(), {"ns1": "10", "ns2": "10"})[0].zone_state
+SPACE, (FIRST, SECOND) = STILL.serial_groups[0], STILL.address_states
 OLDER = Version(9, None, NOON - MINUTE)
 
 
 @pytest.mark.parametrize(
-    "ledger",
+    "zone_state",
     [
         ZoneState("example.com."),
         replace(STILL, at=None),
-        replace(STILL, spaces=(replace(SPACE, reference=None),)),
-        replace(STILL, spaces=(SerialGroup("", None, None),)),
-        replace(STILL, spaces=(SerialGroup("", None, None, doubt=UnconfirmedSerial(9, None, 1, NOON)),), standings=()),
-        replace(STILL, spaces=(replace(SPACE, soa=None),)),
-        replace(STILL, spaces=(replace(SPACE, soa=replace(SOA, serial=9)),)),
-        replace(STILL, spaces=(replace(SPACE, versions=(OLDER, *SPACE.versions)),)),
-        replace(STILL, spaces=(replace(SPACE, versions=(OLDER,)),)),
-        replace(STILL, spaces=(replace(SPACE, doubt=UnconfirmedSerial(9, None, 1, NOON)),)),
-        replace(STILL, spaces=(replace(SPACE, regressed=OLDER),)),
-        replace(STILL, spaces=()),
-        replace(STILL, standings=(FIRST, replace(SECOND, doubt=UnconfirmedSerial(9, None, 1, NOON)))),
-        replace(STILL, standings=(FIRST, replace(SECOND, serial=9))),
-        replace(STILL, standings=(FIRST, replace(SECOND, passed=1))),
+        replace(STILL, serial_groups=(replace(SPACE, reference=None),)),
+        replace(STILL, serial_groups=(SerialGroup("", None, None),)),
+        replace(
+            STILL,
+            serial_groups=(SerialGroup("", None, None, doubt=UnconfirmedSerial(9, None, 1, NOON)),),
+            address_states=(),
+        ),
+        replace(STILL, serial_groups=(replace(SPACE, soa=None),)),
+        replace(STILL, serial_groups=(replace(SPACE, soa=replace(SOA, serial=9)),)),
+        replace(STILL, serial_groups=(replace(SPACE, versions=(OLDER, *SPACE.versions)),)),
+        replace(STILL, serial_groups=(replace(SPACE, versions=(OLDER,)),)),
+        replace(STILL, serial_groups=(replace(SPACE, doubt=UnconfirmedSerial(9, None, 1, NOON)),)),
+        replace(STILL, serial_groups=(replace(SPACE, regressed=OLDER),)),
+        replace(STILL, serial_groups=()),
+        replace(STILL, address_states=(FIRST, replace(SECOND, doubt=UnconfirmedSerial(9, None, 1, NOON)))),
+        replace(STILL, address_states=(FIRST, replace(SECOND, serial=9))),
+        replace(STILL, address_states=(FIRST, replace(SECOND, passed=1))),
     ],
 )
-def test_what_is_in_motion_does_not_pack(ledger: ZoneState) -> None:
+def test_what_is_in_motion_does_not_pack(zone_state: ZoneState) -> None:
     assert ZoneStateCodec().pack(STILL) is not None
-    assert ZoneStateCodec().pack(ledger) is None
+    assert ZoneStateCodec().pack(zone_state) is None
 
 
 def test_zones_that_are_alike_share_their_words_though_their_soa_has_their_name() -> None:
@@ -183,7 +194,7 @@ def test_zones_that_are_alike_share_their_words_though_their_soa_has_their_name(
     for name in ("a.example.", "b.example."):
         soa = replace(SOA, rname=f"hostmaster.{name}")
         page = story(zone(server("ns1"), server("ns2"), name=name), {"ns1": "10", "ns2": "10"}, soa=soa)[0]
-        rows.append(packer.pack(page.ledger))
+        rows.append(packer.pack(page.zone_state))
     assert rows[0] == rows[1]
     assert len(rows[0] or b"") < 60
 
@@ -204,17 +215,17 @@ def test_a_word_keeps_its_number() -> None:
 def test_silence_of_every_kind_is_inaudible() -> None:
     for outcome in Outcome:
         stood = replace(SECOND, state=outcome.value, serial=10)
-        row = ZoneStateCodec().pack(replace(STILL, standings=(FIRST, stood)))
+        row = ZoneStateCodec().pack(replace(STILL, address_states=(FIRST, stood)))
         assert row is not None
         packer = ZoneStateCodec()
-        packer.pack(replace(STILL, standings=(FIRST, stood)))
+        packer.pack(replace(STILL, address_states=(FIRST, stood)))
         assert packer.audible(row) == (True, not outcome.silent)
 
 
 def test_a_row_by_other_words_is_not_sound() -> None:
     packer = ZoneStateCodec()
     row = packer.pack(STILL)
-    silent = packer.pack(replace(STILL, standings=(FIRST, replace(SECOND, state="timeout"))))
+    silent = packer.pack(replace(STILL, address_states=(FIRST, replace(SECOND, state="timeout"))))
     assert row is not None
     assert silent is not None
     for words in ([], ["answered", "x"], ["answered", "x", ((), ())], [*packer.words.values[:2], "x"]):

@@ -119,18 +119,18 @@ BOTH: list[tuple[str, Observation, Observation, set[str]]] = [
 
 @pytest.mark.parametrize(("title", "by_udp", "by_tcp", "expected"), BOTH, ids=[title for title, *_ in BOTH])
 def test_both_transports(title: str, by_udp: Observation, by_tcp: Observation, expected: set[str]) -> None:
-    round = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), by_udp, by_tcp)
-    verdict = judge(Reachable(), PAIR, round, EMPTY)
-    assert {finding.code for finding in verdict.findings} == expected
-    assert {finding.server for finding in verdict.findings} <= {"ns2"}
-    assert verdict.health is (Health.BAD if expected else Health.GOOD)
+    poll = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), by_udp, by_tcp)
+    result = judge(Reachable(), PAIR, poll, EMPTY)
+    assert {finding.code for finding in result.findings} == expected
+    assert {finding.server for finding in result.findings} <= {"ns2"}
+    assert result.health is (Health.BAD if expected else Health.GOOD)
 
 
 def test_drop_reset_and_prohibition_of_tcp_are_told_apart() -> None:
     texts = []
     for token in ("-", "refused-connection", "unreachable"):
-        round = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), udp("10"), tcp(token))
-        texts.append(judge(Reachable(), PAIR, round, EMPTY).findings[0].text)
+        poll = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), udp("10"), tcp(token))
+        texts.append(judge(Reachable(), PAIR, poll, EMPTY).findings[0].text)
     assert [next(word for word in ("dropped", "reset", "prohibited") if word in text) for text in texts] == [
         "dropped", "reset", "prohibited",
     ]  # fmt: skip
@@ -149,11 +149,11 @@ def test_drop_reset_and_prohibition_of_tcp_are_told_apart() -> None:
     ],
 )
 def test_what_could_not_be_asked_accuses_nobody(observations: tuple[Observation, ...]) -> None:
-    round = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), *observations)
-    verdict = judge(Reachable(), PAIR, round, EMPTY)
-    assert verdict.findings == ()
-    assert verdict.unsure == (Inconclusive("ns2", PAIR.servers[1].addresses[0], why="the monitor could not ask"),)
-    assert verdict.health is Health.GOOD
+    poll = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), *observations)
+    result = judge(Reachable(), PAIR, poll, EMPTY)
+    assert result.findings == ()
+    assert result.unsure == (Inconclusive("ns2", PAIR.servers[1].addresses[0], why="the monitor could not ask"),)
+    assert result.health is Health.GOOD
 
 
 def test_the_primary_is_judged_as_such_and_every_address_on_its_own() -> None:
@@ -270,18 +270,18 @@ def look(zone: Zone, udp: list[Said], tcp: list[Said], anywhere: Said | None) ->
 
 @pytest.mark.parametrize(("title", "by_udp", "by_tcp", "anywhere", "expected"), LOOKS, ids=[look[0] for look in LOOKS])
 def test_looks(title: str, by_udp: list[Said], by_tcp: list[Said], anywhere: Said | None, expected: set[str]) -> None:
-    verdict = judge(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, by_udp, by_tcp, anywhere)), EMPTY)
-    assert {finding.code for finding in verdict.findings} == expected
-    assert len(verdict.findings) == len(expected)
-    assert {finding.server for finding in verdict.findings} <= {"ns2"}
-    for finding in verdict.findings:
+    result = judge(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, by_udp, by_tcp, anywhere)), EMPTY)
+    assert {finding.code for finding in result.findings} == expected
+    assert len(result.findings) == len(expected)
+    assert {finding.server for finding in result.findings} <= {"ns2"}
+    for finding in result.findings:
         only = "answers over UDP only" in finding.text
         assert not only or not expected & {"unexpected-source", "no-answer", "malformed-answer"}
 
 
 def text(udp: list[Said], tcp: list[Said], anywhere: Said | None) -> str:
-    verdict = judge(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, udp, tcp, anywhere)), EMPTY)
-    return verdict.findings[0].text
+    result = judge(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, udp, tcp, anywhere)), EMPTY)
+    return result.findings[0].text
 
 
 def test_words_for_what_a_second_look_finds() -> None:

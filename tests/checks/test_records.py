@@ -70,11 +70,11 @@ def known(where: Zone, gives: dict[str, str], late: float) -> ZoneState:
         if (one := where.server(name)) is not None
     }
     start = NOW - timedelta(minutes=late) - MINUTE
-    return story(where, {name: f"{low[name]} {versions[name]}*2" for name in versions}, start=start)[-1].ledger
+    return story(where, {name: f"{low[name]} {versions[name]}*2" for name in versions}, start=start)[-1].zone_state
 
 
-def said(verdict: CheckResult) -> set[str]:
-    return {f"{finding.code} {finding.server}" for finding in verdict.findings}
+def said(result: CheckResult) -> set[str]:
+    return {f"{finding.code} {finding.server}" for finding in result.findings}
 
 
 ROWS: list[tuple[str, Zone, dict[str, str], float, set[str]]] = [
@@ -116,9 +116,9 @@ ROWS: list[tuple[str, Zone, dict[str, str], float, set[str]]] = [
 
 @pytest.mark.parametrize(("title", "where", "gives", "late", "expected"), ROWS, ids=[title for title, *_ in ROWS])
 def test_row(title: str, where: Zone, gives: dict[str, str], late: float, expected: set[str]) -> None:
-    verdict = judge(Records(), where, reading(where, gives), known(where, gives, late))
-    assert said(verdict) == expected
-    assert {finding.subject for finding in verdict.findings} <= {"www.example.com. A"}
+    result = judge(Records(), where, reading(where, gives), known(where, gives, late))
+    assert said(result) == expected
+    assert {finding.subject for finding in result.findings} <= {"www.example.com. A"}
 
 
 EXPECTATIONS: list[tuple[str, WantedRecord, dict[str, str], float, set[str]]] = [
@@ -144,8 +144,8 @@ EXPECTATIONS: list[tuple[str, WantedRecord, dict[str, str], float, set[str]]] = 
 )
 def test_expectation(title: str, wanted: WantedRecord, gives: dict[str, str], late: float, expected: set[str]) -> None:
     where = replace(PAIR, records=(wanted,))
-    verdict = judge(Records(), where, reading(where, gives, wanted), known(where, gives, late))
-    assert said(verdict) == expected
+    result = judge(Records(), where, reading(where, gives, wanted), known(where, gives, late))
+    assert said(result) == expected
 
 
 def test_a_ttl_may_be_of_no_interest() -> None:
@@ -157,14 +157,14 @@ def test_a_ttl_may_be_of_no_interest() -> None:
 def test_providers_are_given_time_to_follow_each_other() -> None:
     gives = {"ns1": "10 a", "ns2": "901 b", "ns3": "901 b"}
     one_later = {"ns1": "10 . .", "ns2": "900 901 901", "ns3": "900 901 901"}
-    early = story(PROVIDERS, one_later, start=NOW - 5 * MINUTE)[-1].ledger
-    verdict = judge(Records(), PROVIDERS, reading(PROVIDERS, gives), early)
-    assert said(verdict) == set()
-    assert {(one.server, one.why) for one in verdict.unsure} == {
+    early = story(PROVIDERS, one_later, start=NOW - 5 * MINUTE)[-1].zone_state
+    result = judge(Records(), PROVIDERS, reading(PROVIDERS, gives), early)
+    assert said(result) == set()
+    assert {(one.server, one.why) for one in result.unsure} == {
         ("ns2", "a change is propagating"),
         ("ns3", "a change is propagating"),
     }
-    later = story(PROVIDERS, one_later, start=NOW - 30 * MINUTE)[-1].ledger
+    later = story(PROVIDERS, one_later, start=NOW - 30 * MINUTE)[-1].zone_state
     assert said(judge(Records(), PROVIDERS, reading(PROVIDERS, gives), later)) == {
         "record-differs ns2", "record-differs ns3",
     }  # fmt: skip
@@ -181,11 +181,11 @@ def test_without_a_ledger_differing_versions_are_in_motion_and_equal_ones_are_no
 def test_serials_that_cannot_be_ordered_and_no_reference() -> None:
     where = replace(PAIR, primary=None)
     gives = {"ns1": "1 a", "ns2": "2147483649 b"}
-    verdict = judge(Records(), where, reading(where, gives), ZoneState(PAIR.name))
-    assert (verdict.health, verdict.why) == (Health.UNKNOWN, "serials cannot be ordered")
+    result = judge(Records(), where, reading(where, gives), ZoneState(PAIR.name))
+    assert (result.health, result.why) == (Health.UNKNOWN, "serials cannot be ordered")
     wanting = replace(where, records=(EXPECTED,))
-    verdict = judge(Records(), wanting, reading(wanting, gives, EXPECTED), ZoneState(PAIR.name))
-    assert verdict.health is Health.UNKNOWN
+    result = judge(Records(), wanting, reading(wanting, gives, EXPECTED), ZoneState(PAIR.name))
+    assert result.health is Health.UNKNOWN
 
 
 def test_what_the_ledger_has_not_seen_yet_is_in_motion() -> None:
@@ -200,17 +200,17 @@ def test_what_the_ledger_has_not_seen_yet_is_in_motion() -> None:
 def test_groups_that_differ_at_a_first_look_may_have_a_change_on_its_way(minutes: int, found: set[str]) -> None:
     """The kind: who begins to look knows of no version since when it is there, so nobody is late within max_lag."""
     gives = {"ns1": "10 a", "ns2": "77 b", "ns3": "77 b"}
-    begun = story(PROVIDERS, {name: token.partition(" ")[0] for name, token in gives.items()})[-1].ledger
-    assert all(space.versions[-1].absent is None for space in begun.spaces)
-    verdict = judge(Records(), PROVIDERS, replace(reading(PROVIDERS, gives), at=NOON + minutes * MINUTE), begun)
-    assert said(verdict) == found
-    assert {unsure.why for unsure in verdict.unsure} == (set() if found else {PROPAGATING})
+    begun = story(PROVIDERS, {name: token.partition(" ")[0] for name, token in gives.items()})[-1].zone_state
+    assert all(serial_group.versions[-1].absent is None for serial_group in begun.serial_groups)
+    result = judge(Records(), PROVIDERS, replace(reading(PROVIDERS, gives), at=NOON + minutes * MINUTE), begun)
+    assert said(result) == found
+    assert {unsure.why for unsure in result.unsure} == (set() if found else {PROPAGATING})
 
 
 def test_nothing_decided_is_unknown() -> None:
     gives = {"ns1": "10 -", "ns2": "10 -"}
-    verdict = judge(Records(), PAIR, reading(PAIR, gives), known(PAIR, gives, 60))
-    assert (verdict.health, verdict.why) == (Health.UNKNOWN, "no usable answer for the record")
+    result = judge(Records(), PAIR, reading(PAIR, gives), known(PAIR, gives, 60))
+    assert (result.health, result.why) == (Health.UNKNOWN, "no usable answer for the record")
     alone = judge(Records(), PAIR, reading(PAIR, {"ns1": "10 a"}), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
     assert alone.health is Health.UNKNOWN
     with pytest.raises(CheckInconclusive, match="serves no version"):
@@ -272,15 +272,15 @@ SHAPES: list[tuple[str, dict[str, object], str]] = [
 
 @pytest.mark.parametrize(("title", "fields", "words"), SHAPES, ids=[title for title, *_ in SHAPES])
 def test_what_stands_there_instead(title: str, fields: dict[str, object], words: str) -> None:
-    round = reading(PAIR, {"ns1": "10 a", "ns2": "10 b"})
+    poll = reading(PAIR, {"ns1": "10 a", "ns2": "10 b"})
     odd = tuple(
         replace(one, answer=None, **fields) if one.server == "ns2" and one.query.qtype == "A" and "answer" not in fields
         else replace(one, **fields) if one.server == "ns2" and one.query.qtype == "A"
         else one
-        for one in round.seen
+        for one in poll.seen
     )  # fmt: skip
-    verdict = judge(Records(), PAIR, replace(round, seen=odd), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
-    assert [finding.text for finding in verdict.findings] == [
+    result = judge(Records(), PAIR, replace(poll, seen=odd), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
+    assert [finding.text for finding in result.findings] == [
         f"ns2 (192.0.2.2) has {words} for www.example.com. A, others a, all on serial 10"
     ]
 
@@ -296,21 +296,21 @@ def test_what_stands_there_instead(title: str, fields: dict[str, object], words:
     ],
 )
 def test_unusable_answers_say_nothing(fields: dict[str, object]) -> None:
-    round = reading(THREE, {"ns1": "10 a", "ns2": "10 b", "ns3": "10 a"})
+    poll = reading(THREE, {"ns1": "10 a", "ns2": "10 b", "ns3": "10 a"})
     odd = tuple(
         replace(one, **fields) if one.server == "ns2" and one.query.qtype == "A" else one  # type: ignore[arg-type]
-        for one in round.seen
+        for one in poll.seen
     )
-    verdict = judge(Records(), THREE, replace(round, seen=odd), ZoneState(THREE.name))
-    assert verdict.health is Health.GOOD
-    assert ("ns2", "no usable answer for the record") in {(one.server, one.why) for one in verdict.unsure}
+    result = judge(Records(), THREE, replace(poll, seen=odd), ZoneState(THREE.name))
+    assert result.health is Health.GOOD
+    assert ("ns2", "no usable answer for the record") in {(one.server, one.why) for one in result.unsure}
 
 
-def from_elsewhere(round: ZonePoll, name: str) -> ZonePoll:
+def from_elsewhere(poll: ZonePoll, name: str) -> ZonePoll:
     """The same, but the record came from a machine of which no SOA was seen."""
     return replace(
-        round,
-        seen=tuple(replace(o, nsid="m1" if o.soa is not None else "m2") if o.server == name else o for o in round.seen),
+        poll,
+        seen=tuple(replace(o, nsid="m1" if o.soa is not None else "m2") if o.server == name else o for o in poll.seen),
     )
 
 
@@ -327,11 +327,11 @@ def test_a_machine_whose_version_is_not_known_is_not_accused(
     where: Zone, wanted: WantedRecord, gives: dict[str, str]
 ) -> None:
     where = replace(where, records=(wanted,))
-    round = reading(where, gives, wanted)
-    assert "ns2" in {finding.server for finding in judge(Records(), where, round, ZoneState(where.name)).findings}
-    verdict = judge(Records(), where, from_elsewhere(round, "ns2"), ZoneState(where.name))
-    assert verdict.health is Health.GOOD
-    assert {one.why for one in verdict.unsure} <= {
+    poll = reading(where, gives, wanted)
+    assert "ns2" in {finding.server for finding in judge(Records(), where, poll, ZoneState(where.name)).findings}
+    result = judge(Records(), where, from_elsewhere(poll, "ns2"), ZoneState(where.name))
+    assert result.health is Health.GOOD
+    assert {one.why for one in result.unsure} <= {
         "different machines answer at this address, and which version this one has is not known"
     }
 
@@ -359,16 +359,16 @@ NS_ROWS: list[tuple[str, Zone, dict[str, str], float, set[str]]] = [
 
 @pytest.mark.parametrize(("title", "where", "gives", "late", "expected"), NS_ROWS, ids=[row[0] for row in NS_ROWS])
 def test_ns_set(title: str, where: Zone, gives: dict[str, str], late: float, expected: set[str]) -> None:
-    verdict = judge(NsSet(), where, reading(where, gives, NS, "ns-set"), known(where, gives, late))
-    assert said(verdict) == expected
+    result = judge(NsSet(), where, reading(where, gives, NS, "ns-set"), known(where, gives, late))
+    assert said(result) == expected
 
 
 def test_ns_set_needs_two_answers() -> None:
     half = reading(PAIR, {"ns1": "10 x.", "ns2": "10 -"}, NS)
-    verdict = judge(NsSet(), replace(PAIR, ignored=("*",)), half, ZoneState(PAIR.name))
-    assert (verdict.health, verdict.why) == (Health.UNKNOWN, ALONE)
-    verdict = judge(NsSet(), PAIR, half, ZoneState(PAIR.name))  # of the names something can be said
-    assert verdict.health is Health.GOOD
-    assert all(any(one.covers(s.name, a, "") for one in verdict.unsure) for s, a in PAIR.places())
+    result = judge(NsSet(), replace(PAIR, ignored=("*",)), half, ZoneState(PAIR.name))
+    assert (result.health, result.why) == (Health.UNKNOWN, ALONE)
+    result = judge(NsSet(), PAIR, half, ZoneState(PAIR.name))  # of the names something can be said
+    assert result.health is Health.GOOD
+    assert all(any(one.covers(s.name, a, "") for one in result.unsure) for s, a in PAIR.places())
     assert NsSet().applies(PAIR)
     assert [(q.server, q.qtype) for q in NsSet().ask(PAIR, ())] == [("ns1", "SOA"), ("ns2", "SOA")]

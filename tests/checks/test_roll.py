@@ -68,53 +68,59 @@ def test_zones_that_want_the_same_of_themselves_are_alike() -> None:
         )
         return Zone(name, (NS1,), records=records)
 
-    roll = ZoneTable.of([one("a.example."), one("b.example."), one("longer.test.")])
-    assert len(roll.templates) == 1
-    assert roll["longer.test."] == one("longer.test.")
-    assert roll.template("a.example.").name == ""
+    zone_table = ZoneTable.of([one("a.example."), one("b.example."), one("longer.test.")])
+    assert len(zone_table.templates) == 1
+    assert zone_table["longer.test."] == one("longer.test.")
+    assert zone_table.template("a.example.").name == ""
 
 
 @given(several)
 def test_a_roll_is_a_dict_in_the_order_of_its_names(given_zones: list[Zone]) -> None:
     naive = {zone.name: zone for zone in given_zones}
-    roll = ZoneTable.of(given_zones)
-    assert roll == naive
-    assert dict(roll) == naive
-    assert list(roll) == sorted(naive)
-    assert list(roll.values()) == [naive[name] for name in sorted(naive)]
-    assert list(roll.items()) == sorted(naive.items(), key=lambda item: item[0])
-    assert len(roll) == len(roll.values()) == len(naive)
-    assert sum(roll.alike()) == len(naive)
-    for number, name in enumerate(roll.names):
-        assert (roll.number(name), roll.at(number), roll.get(name)) == (number, naive[name], naive[name])
-        assert name in roll
-        assert naive[name] in roll.values()
+    zone_table = ZoneTable.of(given_zones)
+    assert zone_table == naive
+    assert dict(zone_table) == naive
+    assert list(zone_table) == sorted(naive)
+    assert list(zone_table.values()) == [naive[name] for name in sorted(naive)]
+    assert list(zone_table.items()) == sorted(naive.items(), key=lambda item: item[0])
+    assert len(zone_table) == len(zone_table.values()) == len(naive)
+    assert sum(zone_table.alike()) == len(naive)
+    for number, name in enumerate(zone_table.names):
+        assert (zone_table.number(name), zone_table.at(number), zone_table.get(name)) == (
+            number,
+            naive[name],
+            naive[name],
+        )
+        assert name in zone_table
+        assert naive[name] in zone_table.values()
 
 
 def test_what_is_not_in_a_roll() -> None:
-    roll = ZoneTable.of([Zone("b."), Zone("d.")])
+    zone_table = ZoneTable.of([Zone("b."), Zone("d.")])
     for name in ("a.", "c.", "e.", ""):
-        assert name not in roll
-        assert roll.get(name) is None
-        assert roll.get(name, "none") == "none"
+        assert name not in zone_table
+        assert zone_table.get(name) is None
+        assert zone_table.get(name, "none") == "none"
         with pytest.raises(KeyError):
-            roll[name]
+            zone_table[name]
         with pytest.raises(KeyError):
-            roll.template(name)
-    assert 1 not in roll
+            zone_table.template(name)
+    assert 1 not in zone_table
 
 
 def test_places_are_laid_out_by_template() -> None:
-    roll = ZoneTable.of([Zone("a.", (NS1,)), Zone("b.", (NS1, NS2)), Zone("c.", (NS1,))])
-    sizes = [sum(1 for _ in template.places()) for template in roll.templates]
-    assert roll.starts(sizes) == array("I", [0, 1, 4, 5])
+    zone_table = ZoneTable.of([Zone("a.", (NS1,)), Zone("b.", (NS1, NS2)), Zone("c.", (NS1,))])
+    sizes = [sum(1 for _ in template.places()) for template in zone_table.templates]
+    assert zone_table.starts(sizes) == array("I", [0, 1, 4, 5])
 
 
 @given(several, several)
 def test_rolls_are_equal_when_they_hold_the_same_however_that_is_laid_down(one: list[Zone], two: list[Zone]) -> None:
     some, other = ZoneTable.of(one), ZoneTable.of(two)
     assert (some == other) == (dict(some) == dict(other))
-    doubled = ZoneTable(some.names, array("I", (kind + len(some.templates) for kind in some.kinds)), some.templates * 2)
+    doubled = ZoneTable(
+        some.names, array("I", (kind + len(some.templates) for kind in some.template_ids)), some.templates * 2
+    )
     assert doubled == some
     assert some == ZoneTable.of(reversed(list(some.values())))
 
@@ -139,7 +145,10 @@ def test_the_difference_of_any_two_rolls(one: list[Zone], two: list[Zone]) -> No
     agrees(old, new)
     agrees(old, ZoneTable.of([*one, *two]))
     agrees(old, old)
-    agrees(ZoneTable(old.names, array("I", (kind + len(old.templates) for kind in old.kinds)), old.templates * 2), new)
+    agrees(
+        ZoneTable(old.names, array("I", (kind + len(old.templates) for kind in old.template_ids)), old.templates * 2),
+        new,
+    )
 
 
 @given(

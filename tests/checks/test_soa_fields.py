@@ -42,22 +42,22 @@ ROWS: list[tuple[str, Zone, tuple[Observation, ...], set[str]]] = [
 
 @pytest.mark.parametrize(("title", "where", "seen_", "expected"), ROWS, ids=[title for title, *_ in ROWS])
 def test_row(title: str, where: Zone, seen_: tuple[Observation, ...], expected: set[str]) -> None:
-    verdict = judge(SoaFields(), where, gather(where, "soa-fields", *seen_), ZoneState(where.name))
-    assert codes(verdict) == {(D, name) for name in expected}
+    result = judge(SoaFields(), where, gather(where, "soa-fields", *seen_), ZoneState(where.name))
+    assert codes(result) == {(D, name) for name in expected}
 
 
 def test_text_says_what_differs() -> None:
-    round = gather(NAMED, "soa-fields", gives("ns1"), gives("ns2", retry=5, mname="a."), gives("ns3"))
-    assert judge(SoaFields(), NAMED, round, ZoneState(NAMED.name)).findings[0].text == (
+    poll = gather(NAMED, "soa-fields", gives("ns1"), gives("ns2", retry=5, mname="a."), gives("ns3"))
+    assert judge(SoaFields(), NAMED, poll, ZoneState(NAMED.name)).findings[0].text == (
         "ns2 (192.0.2.2) has serial 10 like others, but mname a. instead of ns1.example.com. and retry 5 instead of 600"
     )
 
 
 def test_alone_on_a_version_is_unsure_and_all_alone_is_unknown() -> None:
-    round = gather(NAMED, "soa-fields", gives("ns1", "11"), gives("ns2"), gives("ns3", "REFUSED"))
-    verdict = judge(SoaFields(), NAMED, round, ZoneState(NAMED.name))
-    assert verdict.health is Health.UNKNOWN
-    assert sorted(one.why for one in verdict.unsure) == [
+    poll = gather(NAMED, "soa-fields", gives("ns1", "11"), gives("ns2"), gives("ns3", "REFUSED"))
+    result = judge(SoaFields(), NAMED, poll, ZoneState(NAMED.name))
+    assert result.health is Health.UNKNOWN
+    assert sorted(one.why for one in result.unsure) == [
         "nobody else is on 10 to compare with",
         "nobody else is on 11 to compare with",
         "serves no version now",

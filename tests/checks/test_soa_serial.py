@@ -266,12 +266,12 @@ def test_a_zone_may_wish_for_less() -> None:
 
 
 def test_texts_say_how_late_since_when_and_what_it_means() -> None:
-    late = story(PAIR, {"ns1": "10 11*15", "ns2": "10*16"})[-1].verdict.findings[0]
+    late = story(PAIR, {"ns1": "10 11*15", "ns2": "10*16"})[-1].result.findings[0]
     assert late.text == (
         "ns2 (192.0.2.2) is 14 min behind: it serves 10, 1 version before 11, since 2026-11-20 12:01:00 UTC; "
         "longer than max_lag (10 min)"
     )
-    back = story(PAIR, {"ns1": "10 9*2", "ns2": "10*3"})[-1].verdict.findings[0]
+    back = story(PAIR, {"ns1": "10 9*2", "ns2": "10*3"})[-1].result.findings[0]
     assert back.text == "ns1 is the primary and went back from 10 to 9; ahead of it: ns2 (192.0.2.2)"
     assert back.address is None
 
@@ -294,12 +294,12 @@ def test_the_text_says_what_ends_it_as_far_as_that_is_known() -> None:
         (THREE, {"ns1": "10*3", "ns2": "10 12*2", "ns3": "10*3"}, f"{apart}{afresh}{publish}"),
         (PAIR, {"ns1": "12 10*3", "ns2": "12*4"}, f". T{afresh}{publish}"),
     ):
-        (found,) = [each for each in story(watched, shown)[-1].verdict.findings if each.server == "ns2"]
+        (found,) = [each for each in story(watched, shown)[-1].result.findings if each.server == "ns2"]
         assert found.text == f"{is_ahead}{cure}"
 
 
 def test_where_no_lag_is_allowed_the_text_says_so() -> None:
-    late = story(zone(max_lag=timedelta(0)), {"ns1": "10 11*2", "ns2": "10*3"})[-1].verdict.findings[0]
+    late = story(zone(max_lag=timedelta(0)), {"ns1": "10 11*2", "ns2": "10*3"})[-1].result.findings[0]
     assert late.text.endswith(
         "is 1 min behind: it serves 10, 1 version before 11, since 2026-11-20 12:01:00 UTC; and no lag is allowed"
     )
@@ -343,7 +343,7 @@ def test_a_dead_primary_makes_its_secondaries_expire_though_their_serials_agree(
     hours = timedelta(hours=1)
     pages = story(PAIR, {"ns1": "10*2 -*170", "ns2": "10*172"}, every=hours)
     assert heard(pages) == {85: "expiry-near ns2", 127: "expiry-imminent ns2"}  # 84 h and 126 h after hour 1
-    finding = pages[-1].verdict.findings[0]
+    finding = pages[-1].result.findings[0]
     assert finding.text == (
         "ns2 (192.0.2.2) has not refreshed and should have stopped serving the zone at 2026-11-27 13:00 UTC "
         "(estimated from when it was last in sync; the SOA's expire is 7 d)"
@@ -410,7 +410,7 @@ def test_an_answer_over_tcp_counts_like_one_over_udp() -> None:
         replace(query(PAIR, "ns2"), transport=next(iter(SoaSerial().ask(PAIR, ()))).transport),
     )
     one = gather(PAIR, "soa-serial", seen(udp, "-"), seen(tcp, "10"), seen(query(PAIR, "ns1"), "10"))
-    assert [s.serial for s in updated(ZoneState(PAIR.name), PAIR, one).standings] == [10, 10]
+    assert [s.serial for s in updated(ZoneState(PAIR.name), PAIR, one).address_states] == [10, 10]
 
 
 def test_a_zone_without_addresses_is_not_for_it() -> None:
@@ -428,21 +428,21 @@ def test_undecided_before_anything_is_known() -> None:
 
 def test_one_silent_address_leaves_the_others_judged() -> None:
     page = story(PAIR, {"ns1": "10", "ns2": "-"})[-1]
-    assert page.verdict.health is Health.GOOD
-    assert page.verdict.unsure == (
+    assert page.result.health is Health.GOOD
+    assert page.result.unsure == (
         Inconclusive("ns2", PAIR.servers[1].addresses[0], why="serves no version now: timeout"),
     )
 
 
 def test_a_first_look_is_unsure() -> None:
     page = story(PAIR, {"ns1": "10*2", "ns2": "10 12"})[-1]
-    assert page.verdict.unsure[0].why == "serves 12 at a first look; a second one will tell"
+    assert page.result.unsure[0].why == "serves 12 at a first look; a second one will tell"
 
 
 def test_a_ledger_without_a_soa_still_knows_max_lag() -> None:
     page = story(PAIR, {"ns1": "10 11*15", "ns2": "10*16"})[-1]
-    bare = replace(page.ledger, spaces=(replace(page.ledger.spaces[0], soa=None),))
-    said = list(SoaSerial().judge(PAIR, page.round, bare))
+    bare = replace(page.zone_state, serial_groups=(replace(page.zone_state.serial_groups[0], soa=None),))
+    said = list(SoaSerial().judge(PAIR, page.poll, bare))
     assert [one.code for one in said if isinstance(one, Finding)] == ["serial-late"]
 
 
@@ -465,7 +465,7 @@ def test_every_server_takes_every_serial_that_is_advised(reference: int, ahead: 
     top = (reference + ahead) % 2**32
     shown = {"ns1": f"{top} {reference}*3" if back else f"{reference}*4"}
     shown |= {"ns2": f"{top}*4"} | dict.fromkeys(names[1:], f"{reference}*4")
-    findings = story(zone("ns1", *names), shown)[-1].verdict.findings
+    findings = story(zone("ns1", *names), shown)[-1].result.findings
     (text,) = [each.text for each in findings if each.code == "serial-ahead" and each.server == "ns2"]
     served = [reference, top, *[reference] * healthy]
     for serial in advised(text):
@@ -481,7 +481,7 @@ def test_every_server_takes_every_serial_that_is_advised(reference: int, ahead: 
 def test_where_not_every_server_is_known_no_serial_is_advised(state: str) -> None:
     """It may have been led on meanwhile, or show something at a first look that is not believed yet."""
     shown = {"ns1": "10*4", "ns2": "10 12*3", "ns3": "10*4", "ns4": f"10 {state}"}
-    (found,) = story(zone("ns1", "ns2", "ns3", "ns4"), shown)[-1].verdict.findings
+    (found,) = story(zone("ns1", "ns2", "ns3", "ns4"), shown)[-1].result.findings
     assert found.text.endswith("transfer the zone afresh there")
 
 
@@ -489,7 +489,7 @@ def test_what_another_group_serves_is_no_part_of_the_advice() -> None:
     """Serials of another space are neither compared nor led anywhere."""
     signed = zone(server("ns1"), server("ns2"), server("ns3"), server("ns4", group="signer"), primary="ns1")
     shown = {"ns1": "10*4", "ns2": "10 12*3", "ns3": "10*4", "ns4": "1794000000*4"}
-    (found,) = story(signed, shown)[-1].verdict.findings
+    (found,) = story(signed, shown)[-1].result.findings
     assert "such as 13." in found.text
 
 
@@ -505,7 +505,7 @@ def test_what_another_group_serves_is_no_part_of_the_advice() -> None:
 )
 def test_a_signer_behind_an_unsigned_primary_is_told_of_groups(shown: dict[str, str]) -> None:
     """The kind: serials that count apart. Nobody is told without an "if" to take what the primary publishes."""
-    findings = story(THREE, shown)[-1].verdict.findings
+    findings = story(THREE, shown)[-1].result.findings
     texts = [found.text for found in findings if found.code == "serial-ahead"]
     assert texts
     for text in texts:
@@ -545,14 +545,14 @@ def test_where_nothing_is_served_nothing_counts_down(rcode: str) -> None:
     """
     for ns2 in (f"10 {rcode}*3", f"10~{WEEK // 3} {rcode}*3"):
         pages = story(PAIR, {"ns1": "10*4", "ns2": ns2})
-        assert pages[-1].ledger.standings[1].expires is None
+        assert pages[-1].zone_state.address_states[1].expires is None
         assert "expiry" not in pages[-1].said
     for ns2 in (f"10 {rcode}*3 -*3", f"10~{WEEK // 3} {rcode} - ? {rcode} -*2", f"- {rcode} -*5", f"10 - {rcode} -*4"):
         pages = story(PAIR, {"ns1": "10*5 -*2", "ns2": ns2})
-        assert pages[-1].ledger.standings[1].expires is None
-    again = story(PAIR, {"ns1": "10 11*7", "ns2": f"10 {rcode}*3 - 10*3"})[-1].ledger.standings[1]
+        assert pages[-1].zone_state.address_states[1].expires is None
+    again = story(PAIR, {"ns1": "10 11*7", "ns2": f"10 {rcode}*3 - 10*3"})[-1].zone_state.address_states[1]
     assert again.expires is not None
-    silent = story(PAIR, {"ns1": "10*4", "ns2": f"10~{WEEK // 3} -*3"})[-1].ledger.standings[1]
+    silent = story(PAIR, {"ns1": "10*4", "ns2": f"10~{WEEK // 3} -*3"})[-1].zone_state.address_states[1]
     assert silent.expires is not None
 
 

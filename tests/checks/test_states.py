@@ -36,14 +36,14 @@ ROWS: list[tuple[str, Zone, dict[str, str], str]] = [
 @pytest.mark.parametrize(("title", "where", "does", "expected"), ROWS, ids=[title for title, *_ in ROWS])
 def test_row(title: str, where: Zone, does: dict[str, str], expected: str) -> None:
     page = story(where, does)[-1]
-    assert address_state(where, page.ledger, page.ledger.standings[1], page.verdict.findings) == expected
+    assert address_state(where, page.zone_state, page.zone_state.address_states[1], page.result.findings) == expected
 
 
 def test_without_findings_or_ledger() -> None:
     page = story(PAIR, {"ns1": "1", "ns2": "2147483649"})[-1]
-    assert address_state(PAIR, page.ledger, page.ledger.standings[1], ()) == "unordered"
-    assert address_state(PAIR, page.ledger, None, ()) == "unknown"
-    assert address_state(PAIR, ZoneState(PAIR.name), page.ledger.standings[0], ()) == "unknown"
+    assert address_state(PAIR, page.zone_state, page.zone_state.address_states[1], ()) == "unordered"
+    assert address_state(PAIR, page.zone_state, None, ()) == "unknown"
+    assert address_state(PAIR, ZoneState(PAIR.name), page.zone_state.address_states[0], ()) == "unknown"
     other = Finding("serial-late", "", "ns1", PAIR.servers[0].addresses[0])
     same = story(PAIR, {"ns1": "10", "ns2": "10"})[-1]
-    assert address_state(PAIR, same.ledger, same.ledger.standings[1], (other,)) == "in-sync"
+    assert address_state(PAIR, same.zone_state, same.zone_state.address_states[1], (other,)) == "in-sync"

@@ -43,7 +43,7 @@ def tried(
     return gather(where, "transfer", beside, ended)
 
 
-def verdict(rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object) -> CheckResult:
+def check_result(rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object) -> CheckResult:
     where = matrix(rule)
     return judge(Transfer(), where, tried(where, rule, result, soa, **fields), ZoneState(where.name))
 
@@ -90,10 +90,10 @@ def word(found: CheckResult) -> str:
 
 @pytest.mark.parametrize(("result", "records", "allowed", "refused"), ENDINGS)
 def test_ending(result: TransferResult, records: int, allowed: str, refused: str) -> None:
-    assert word(verdict(OPEN, result, records=records)) == allowed
-    assert word(verdict(KEYED, result, records=records)) == allowed
-    assert word(verdict(CLOSED, result, records=records)) == refused
-    assert word(verdict(WRONG, result, records=records)) == refused
+    assert word(check_result(OPEN, result, records=records)) == allowed
+    assert word(check_result(KEYED, result, records=records)) == allowed
+    assert word(check_result(CLOSED, result, records=records)) == refused
+    assert word(check_result(WRONG, result, records=records)) == refused
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_ending(result: TransferResult, records: int, allowed: str, refused: str
     ],
 )
 def test_whoever_gives_soas_and_no_more_gives_nothing_away(result: TransferResult, records: int, refused: str) -> None:
-    assert word(verdict(CLOSED, result, records=records, given=0)) == refused
-    assert word(verdict(OPEN, result, records=records, given=0)) == FAILED
+    assert word(check_result(CLOSED, result, records=records, given=0)) == refused
+    assert word(check_result(OPEN, result, records=records, given=0)) == FAILED
 
 
 def test_every_ending_has_its_row() -> None:
@@ -124,17 +124,17 @@ def test_every_ending_has_its_row() -> None:
 def test_without_tcp_or_without_the_zone_a_refusal_proves_nothing(
     soa: str, rule: TransferRule, result: TransferResult
 ) -> None:
-    assert word(verdict(rule, result, soa)) == UNSURE
+    assert word(check_result(rule, result, soa)) == UNSURE
 
 
 def test_no_tcp_is_never_refused_and_therefore_good() -> None:
-    found = verdict(CLOSED, None, "-")
+    found = check_result(CLOSED, None, "-")
     assert (found.health, found.why) == (Health.UNKNOWN, "no TCP, or the monitor could not ask")
-    assert verdict(CLOSED, R.RESET, "refused-connection").why == "no TCP: refused-connection"
+    assert check_result(CLOSED, R.RESET, "refused-connection").why == "no TCP: refused-connection"
 
 
 def test_an_expired_zone_that_is_still_given_away_is_given_away() -> None:
-    assert word(verdict(CLOSED, R.ALLOWED, "SERVFAIL", records=9)) == GIVEN  # NSD 4.6
+    assert word(check_result(CLOSED, R.ALLOWED, "SERVFAIL", records=9)) == GIVEN  # NSD 4.6
 
 
 DENIES, FAILS = "refuses the transfer with", "fails at the transfer with"
@@ -162,13 +162,13 @@ TEXTS: list[tuple[TransferRule, TransferResult, dict[str, object], str]] = [
 
 @pytest.mark.parametrize(("rule", "result", "fields", "text"), TEXTS)
 def test_text(rule: TransferRule, result: TransferResult, fields: dict[str, object], text: str) -> None:
-    finding = verdict(rule, result, **fields).findings[0]
+    finding = check_result(rule, result, **fields).findings[0]
     assert finding.text == f"ns1 (192.0.2.1) {text}"
 
 
 def test_subjects_tell_rules_apart() -> None:
-    assert verdict(KEYED, R.BADKEY).findings[0].subject == "key xfr, must be allowed"
-    given = verdict(CLOSED, R.ALLOWED).findings[0]
+    assert check_result(KEYED, R.BADKEY).findings[0].subject == "key xfr, must be allowed"
+    given = check_result(CLOSED, R.ALLOWED).findings[0]
     assert given.subject == "no key, must be refused"
     assert given.text == "ns1 (192.0.2.1) gives the zone away to anyone with no key"
 

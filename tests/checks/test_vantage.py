@@ -9,7 +9,7 @@ from checks.model import Family, Health, Outcome, TransferResult, Transport, Zon
 from checks.reachable import Reachable
 from checks.zone_state.connectivity import Connectivity, account, blind, excuse, hear, keep, note
 from checks.zone_state.model import ZoneState
-from tests.checks.build import NOON, gather, look, looked, pulled, query, seen, server, zone
+from tests.checks.build import NOON, checked_at, gather, look, pulled, query, seen, server, zone
 
 DUAL = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
 SINGLE6 = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2")
@@ -24,7 +24,7 @@ TWO_EACH = zone(server("ns1", "192.0.2.1", "192.0.2.11"), "ns2")
 def heard(zone: Zone, *looks: dict[str, str]) -> Connectivity:
     vantage = Connectivity()
     for tokens in looks:
-        vantage = hear(vantage, looked(zone, tokens, NOON))
+        vantage = hear(vantage, checked_at(zone, tokens, NOON))
     return vantage
 
 
@@ -93,21 +93,21 @@ def test_the_one_server_of_a_family_that_is_dead_is_accused_as_soon_as_another_o
     vantage = heard(SINGLE6, tokens)
     assert blind(vantage) == ("ipv6",)
     other = zone(server("ns9", "2001:db8::9"), name="other.example.")
-    seeing = hear(vantage, looked(other, {"ns9": "10"}, NOON))
+    seeing = hear(vantage, checked_at(other, {"ns9": "10"}, NOON))
     assert blind(seeing) == ()
-    round = looked(SINGLE6, tokens, NOON)
-    assert excuse(seeing, round) is round
+    poll = checked_at(SINGLE6, tokens, NOON)
+    assert excuse(seeing, poll) is poll
 
 
 def test_nothing_new_is_the_very_same_object() -> None:
     vantage = heard(DUAL, ALL)
-    assert hear(vantage, looked(DUAL, ALL, NOON)) is vantage
-    assert hear(vantage, looked(DUAL, {"ns1": "REFUSED"}, NOON)) is vantage
+    assert hear(vantage, checked_at(DUAL, ALL, NOON)) is vantage
+    assert hear(vantage, checked_at(DUAL, {"ns1": "REFUSED"}, NOON)) is vantage
 
 
 def test_an_address_that_answers_over_one_transport_answers() -> None:
-    first = looked(DUAL, {"ns1": "10", "ns2": "-"}, NOON)
-    second = looked(DUAL, {"ns1": "-", "ns2": "-"}, NOON)
+    first = checked_at(DUAL, {"ns1": "10", "ns2": "-"}, NOON)
+    second = checked_at(DUAL, {"ns1": "-", "ns2": "-"}, NOON)
     assert blind(hear(Connectivity(), gather(DUAL, "reachable", *first.seen, *second.seen))) == ()
 
 
@@ -117,11 +117,11 @@ def test_silence_over_udp_says_nothing_against_what_came_another_way(came: str) 
     alive = {"ns1": "10", "ns2": "-"}
     by = query(ONLY6, "ns2", transport=Transport.TCP if came == "tcp" else Transport.UDP)
     answer = seen(replace(by, anywhere=came == "anywhere"), "10" if came == "tcp" else "mismatched")
-    every = gather(ONLY6, "reachable", *looked(ONLY6, alive, NOON).seen, answer)
-    for first in (every, looked(ONLY6, alive, NOON)):
-        vantage = hear(hear(hear(Connectivity(), first), every), looked(ONLY6, alive, NOON))
+    every = gather(ONLY6, "reachable", *checked_at(ONLY6, alive, NOON).seen, answer)
+    for first in (every, checked_at(ONLY6, alive, NOON)):
+        vantage = hear(hear(hear(Connectivity(), first), every), checked_at(ONLY6, alive, NOON))
         assert blind(vantage) == ()
-    silent = gather(ONLY6, "reachable", *looked(ONLY6, alive, NOON).seen, seen(answer.query, "-"))
+    silent = gather(ONLY6, "reachable", *checked_at(ONLY6, alive, NOON).seen, seen(answer.query, "-"))
     assert blind(hear(vantage, silent)) == ("ipv6",)
 
 
@@ -136,8 +136,8 @@ def test_what_is_told_of_zones_that_stand_still_counts_as_heard_over_udp_or_not_
 
 def test_silence_over_a_blind_family_becomes_unasked_and_the_rest_stays() -> None:
     tokens = ALL | {"ns1/1": "-", "ns2/1": "unreachable", "ns2": "-"}
-    round = looked(DUAL, tokens, NOON)
-    excused = excuse(heard(DUAL, tokens), round)
+    poll = checked_at(DUAL, tokens, NOON)
+    excused = excuse(heard(DUAL, tokens), poll)
     assert {(o.server, str(o.address)): o.outcome for o in excused.seen} == {
         ("ns1", "192.0.2.1"): Outcome.ANSWERED,
         ("ns1", "2001:db8::1"): Outcome.UNASKED,
@@ -150,8 +150,8 @@ def test_silence_over_a_blind_family_becomes_unasked_and_the_rest_stays() -> Non
 
 
 def test_a_seeing_vantage_excuses_nothing() -> None:
-    round = looked(DUAL, ALL | {"ns1": "-"}, NOON)
-    assert excuse(heard(DUAL, ALL), round) is round
+    poll = checked_at(DUAL, ALL | {"ns1": "-"}, NOON)
+    assert excuse(heard(DUAL, ALL), poll) is poll
     answered: ZonePoll = look(DUAL, NOON, ns1=10)
     assert excuse(heard(DUAL, ALL | {"ns1/1": "-", "ns2/1": "-"}), answered) is answered
 
@@ -175,10 +175,10 @@ def test_addresses_that_left_prove_nothing_any_more() -> None:
 def test_a_blind_monitor_finds_nothing_wrong_and_nothing_right() -> None:
     pair = zone()
     every = [seen(q, "-") for q in Reachable().ask(pair, ())]
-    round = gather(pair, "reachable", *every)
-    vantage = hear(Connectivity(), round)
-    assert judge(Reachable(), pair, round, ZoneState(pair.name)).health is Health.BAD
-    assert judge(Reachable(), pair, excuse(vantage, round), ZoneState(pair.name)).health is Health.UNKNOWN
+    poll = gather(pair, "reachable", *every)
+    vantage = hear(Connectivity(), poll)
+    assert judge(Reachable(), pair, poll, ZoneState(pair.name)).health is Health.BAD
+    assert judge(Reachable(), pair, excuse(vantage, poll), ZoneState(pair.name)).health is Health.UNKNOWN
 
 
 @pytest.mark.parametrize("others", [1, 4, 29])
@@ -190,9 +190,10 @@ def test_servers_that_drop_one_zone_only_are_heard_and_accused(others: int) -> N
     for _ in range(5):
         for name in names:
             vantage = hear(
-                vantage, looked(zone("ns1", "ns2", "ns3", name=name), dict.fromkeys(("ns1", "ns2", "ns3"), "10"), NOON)
+                vantage,
+                checked_at(zone("ns1", "ns2", "ns3", name=name), dict.fromkeys(("ns1", "ns2", "ns3"), "10"), NOON),
             )
-        silent = looked(bad, dict.fromkeys(("ns1", "ns2", "ns3"), "-"), NOON)
+        silent = checked_at(bad, dict.fromkeys(("ns1", "ns2", "ns3"), "-"), NOON)
         vantage = hear(vantage, silent)
         assert blind(vantage) == ()
         assert excuse(vantage, silent) is silent
@@ -202,12 +203,12 @@ def test_a_monitor_that_is_cut_off_is_blind_once_the_zone_it_heard_last_is_silen
     zones = [zone("ns1", "ns2", name=f"z{n}.example.") for n in range(4)]
     vantage = Connectivity()
     for one in zones:
-        vantage = hear(vantage, looked(one, {"ns1": "10", "ns2": "10"}, NOON))
+        vantage = hear(vantage, checked_at(one, {"ns1": "10", "ns2": "10"}, NOON))
     for one in reversed(zones):
-        vantage = hear(vantage, looked(one, {"ns1": "-", "ns2": "-"}, NOON))
+        vantage = hear(vantage, checked_at(one, {"ns1": "-", "ns2": "-"}, NOON))
     assert blind(vantage) == ("ipv4",)
-    gone = keep(hear(Connectivity(), looked(zones[0], {"ns1": "10", "ns2": "10"}, NOON)), set(vantage.heard))
-    assert blind(hear(gone, looked(zones[1], {"ns1": "-", "ns2": "-"}, NOON))) == ("ipv4",)
+    gone = keep(hear(Connectivity(), checked_at(zones[0], {"ns1": "10", "ns2": "10"}, NOON)), set(vantage.heard))
+    assert blind(hear(gone, checked_at(zones[1], {"ns1": "-", "ns2": "-"}, NOON))) == ("ipv4",)
 
 
 def test_keeping_what_was_heard_of_nobody_changes_nothing() -> None:

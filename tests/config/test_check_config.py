@@ -159,11 +159,11 @@ async def test_names_are_resolved_only_when_asked_for(tmp_path: Path) -> None:
         plain = await _run(str(file))
         assert resolver.asked == []
         assert "to be found from the NS set" in plain
-        looked = await _run("--resolve", str(file))
+        checked_at = await _run("--resolve", str(file))
         assert ("example.com.", "NS") in resolver.asked
-    assert "ns1.example.net (found)" in " ".join(looked.split())
-    assert "192.0.2.7" in looked
-    assert "b.example. none found in the NS set" in " ".join(looked.split())
+    assert "ns1.example.net (found)" in " ".join(checked_at.split())
+    assert "192.0.2.7" in checked_at
+    assert "b.example. none found in the NS set" in " ".join(checked_at.split())
 
 
 async def _run(*arguments: str) -> str:

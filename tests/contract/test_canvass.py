@@ -37,12 +37,12 @@ class World:
     ns2: Nameserver
     layouts: tuple[AddressLayout, ...]
     count: int
-    ticks: AddressMetrics = field(default_factory=AddressMetrics)
+    address_metrics: AddressMetrics = field(default_factory=AddressMetrics)
     serials: dict[bytes, int] = field(default_factory=dict)
 
     def use(self, was: "array[int] | None" = None) -> None:
-        self.ticks = AddressMetrics.of(2 * self.count)
-        self.canvass.use(self.layouts, self.ticks, was)
+        self.address_metrics = AddressMetrics.of(2 * self.count)
+        self.canvass.use(self.layouts, self.address_metrics, was)
 
     def chunk(self, numbers: Iterable[int]) -> ZoneChunk:
         some = list(numbers)
@@ -101,7 +101,7 @@ async def test_what_says_the_same_is_quiet_once_it_is_armed(way: int) -> None:
         quiet, odd = await on.ask()
         assert quiet == {0, 1}
         assert set(odd) == {2}
-        assert all(0 < rtt < 5 for rtt in on.ticks.rtts[:4])
+        assert all(0 < rtt < 5 for rtt in on.address_metrics.rtts[:4])
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -172,7 +172,7 @@ async def test_silence_is_odd_at_first_then_quiet_then_odd_when_it_ends(way: int
         assert [o.outcome for o in odd[0]] == [Outcome.TIMEOUT, Outcome.ANSWERED]
         on.arm()
         assert (await on.ask())[0] == {0}
-        assert on.ticks.rtts[1] < 0 < on.ticks.rtts[0]
+        assert on.address_metrics.rtts[1] < 0 < on.address_metrics.rtts[0]
         silent[0] = False
         _, odd = await on.ask()
         assert [o.serial for o in odd[0]] == [7, 7]
@@ -190,9 +190,9 @@ async def test_an_expire_is_read_at_every_look_and_below_the_floor_it_is_odd(way
         await on.ask()
         on.arm(floor=40_000)
         assert (await on.ask())[0] == {0}
-        first = on.ticks.expires[1]
+        first = on.address_metrics.expires[1]
         assert abs(first / 1e6 - (now().timestamp() + left[0])) < 5
-        assert on.ticks.expires[0] == 0
+        assert on.address_metrics.expires[0] == 0
         left[0] = 40_000
         _, odd = await on.ask()
         assert odd[0][0].expire == 39_999

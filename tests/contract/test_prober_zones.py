@@ -93,9 +93,9 @@ async def test_a_zone_older_than_the_soa_is_asked_for_twice_and_told() -> None:
             rule = TransferRule("ns1", Expectation.ALLOWED, whole=whole)
             where = Zone(ZONE, (Server("ns1", (server.address,)),), transfers=(rule,))
             check = Transfer()
-            round = await poll_zone(check, where, prober, check.cadence, now)
+            poll = await poll_zone(check, where, prober, check.cadence, now)
             await prober.close()
         assert [query.type for query in server.asked_tcp].count(AXFR) == 2
-        (finding,) = judge(check, where, round, ZoneState(ZONE)).findings
+        (finding,) = judge(check, where, poll, ZoneState(ZONE)).findings
         assert finding.code == "transfer-failed"
         assert f"serial {SERIAL - 1}, twice, where its SOA says {SERIAL}" in finding.text

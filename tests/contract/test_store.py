@@ -20,12 +20,12 @@ from tests.store.specimens import (
     at,
     incident,
     key,
-    ledger,
     message,
     propagation,
     run,
     sweep,
     transition,
+    zone_state,
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ async def claimed(store: Store, seconds: float, **more) -> list[str]:
 
 async def test_a_new_store_remembers_nothing(store):
     remembered = await store.restore()
-    assert (remembered.ledgers, remembered.alerts, remembered.incidents) == ({}, {}, {})
+    assert (remembered.zone_states, remembered.alerts, remembered.incidents) == ({}, {}, {})
     assert await store.next_due() is None
     assert list(await store.receivers()) == []
     assert list(await store.lease(NOON, duration=60, limit=9)) == []
@@ -114,19 +114,19 @@ async def test_a_lease_is_kept_under_the_new_name(store):
 
 
 async def test_what_was_committed_is_remembered_to_the_microsecond(store):
-    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), incidents=(incident(),)))
+    await store.commit(Commit(zone_states=(zone_state(),), alerts=(alert(),), incidents=(incident(),)))
     remembered = await store.restore()
-    assert repr(remembered.ledgers) == repr({"example.com.": ledger()})  # repr: also what == does not look at
+    assert repr(remembered.zone_states) == repr({"example.com.": zone_state()})  # repr: also what == does not look at
     assert repr(remembered.alerts) == repr({key(): alert()})
     assert remembered.incidents == {"i1": incident()}
 
 
 async def test_the_newest_word_on_a_ledger_an_alert_an_incident_counts(store):
-    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(Phase.PENDING),), incidents=(incident(),)))
+    await store.commit(Commit(zone_states=(zone_state(),), alerts=(alert(Phase.PENDING),), incidents=(incident(),)))
     newer = replace(incident(), zones=("b.example.", "c.example."), findings=2)
-    await store.commit(Commit(ledgers=(ledger(serial=8),), alerts=(alert(Phase.FIRING),), incidents=(newer,)))
+    await store.commit(Commit(zone_states=(zone_state(serial=8),), alerts=(alert(Phase.FIRING),), incidents=(newer,)))
     remembered = await store.restore()
-    assert remembered.ledgers["example.com."].spaces[0].reference == 8
+    assert remembered.zone_states["example.com."].serial_groups[0].reference == 8
     assert remembered.alerts[key()].phase is Phase.FIRING
     assert remembered.incidents == {"i1": newer}
     assert [each.id for each in await store.incidents(zone="example.com.")] == []
@@ -152,7 +152,7 @@ async def test_alerts_that_differ_in_one_part_of_their_key_are_kept_apart(store)
 
 
 @pytest.mark.parametrize(
-    ("swept", "looked"),
+    ("swept", "checked_at"),
     [
         pytest.param([], 0.0, id="no sweep: as written"),
         pytest.param([sweep(60.0)], 60.0, id="a quiet sweep looked at it since"),
@@ -162,13 +162,13 @@ async def test_alerts_that_differ_in_one_part_of_their_key_are_kept_apart(store)
         pytest.param([sweep(-60.0)], 0.0, id="a sweep from before it was written"),
     ],
 )
-async def test_a_restart_knows_when_a_ledger_was_last_looked_at(store, swept, looked):
-    await store.commit(Commit(ledgers=(ledger(),)))
+async def test_a_restart_knows_when_a_ledger_was_last_looked_at(store, swept, checked_at):
+    await store.commit(Commit(zone_states=(zone_state(),)))
     for row in swept:
         await store.sweep(row)
-    restored = (await store.restore()).ledgers["example.com."]
-    assert restored.at == at(looked)
-    assert restored == ledger()
+    restored = (await store.restore()).zone_states["example.com."]
+    assert restored.at == at(checked_at)
+    assert restored == zone_state()
 
 
 async def test_a_run_ends_when_the_next_begins(store):
@@ -197,31 +197,33 @@ async def test_a_run_never_ends_before_it_began_though_the_clock_was_put_back(st
 
 
 async def test_the_run_of_an_address_that_left_the_zone_ends(store):
-    await store.commit(Commit(ledgers=(ledger(),), runs=(run(7, 0.0), run(7, 0.0, server="ns2", address=NS2))))
-    left = replace(ledger(seconds=50.0), standings=ledger().standings[:1])
-    await store.commit(Commit(ledgers=(left,)))
+    await store.commit(Commit(zone_states=(zone_state(),), runs=(run(7, 0.0), run(7, 0.0, server="ns2", address=NS2))))
+    left = replace(zone_state(seconds=50.0), address_states=zone_state().address_states[:1])
+    await store.commit(Commit(zone_states=(left,)))
     assert {row.server: row.until for row in await store.runs("example.com.", at(0))} == {"ns1": None, "ns2": at(50)}
 
 
 async def test_of_two_words_on_a_zone_in_one_commit_the_last_counts(store):
     await store.commit(Commit(runs=(run(7, 0.0), run(7, 0.0, server="ns2", address=NS2))))
-    left = replace(ledger(), standings=ledger().standings[:1])
-    await store.commit(Commit(ledgers=(left, ledger(serial=8))))
-    assert (await store.restore()).ledgers["example.com."].spaces[0].reference == 8
+    left = replace(zone_state(), address_states=zone_state().address_states[:1])
+    await store.commit(Commit(zone_states=(left, zone_state(serial=8))))
+    assert (await store.restore()).zone_states["example.com."].serial_groups[0].reference == 8
     assert [row.until for row in await store.runs("example.com.", at(0))] == [None, None]
 
 
 async def test_a_dropped_zone_loses_its_ledger_and_keeps_its_history(store):
-    await store.commit(Commit(ledgers=(ledger(), ledger("other.example.")), runs=(run(7, -10.0),)))
+    await store.commit(Commit(zone_states=(zone_state(), zone_state("other.example.")), runs=(run(7, -10.0),)))
     await store.commit(Commit(dropped_zones=("example.com.",)))
-    assert list((await store.restore()).ledgers) == ["other.example."]
+    assert list((await store.restore()).zone_states) == ["other.example."]
     assert [row.until for row in await store.runs("example.com.", at(-99))] == [NOON]
 
 
 async def test_a_zone_that_was_dropped_and_came_back_while_the_disk_was_full_begins_anew(store):
-    await store.commit(Commit(ledgers=(ledger(),), runs=(run(7, -10.0),)))
-    await store.commit(Commit(ledgers=(ledger(serial=9),), runs=(run(9, 20.0),), dropped_zones=("example.com.",)))
-    assert (await store.restore()).ledgers == {"example.com.": ledger(serial=9)}
+    await store.commit(Commit(zone_states=(zone_state(),), runs=(run(7, -10.0),)))
+    await store.commit(
+        Commit(zone_states=(zone_state(serial=9),), runs=(run(9, 20.0),), dropped_zones=("example.com.",))
+    )
+    assert (await store.restore()).zone_states == {"example.com.": zone_state(serial=9)}
     assert [(row.serial, row.until) for row in await store.runs("example.com.", at(-99))] == [(7, NOON), (9, None)]
 
 
@@ -345,7 +347,7 @@ async def test_settling_twice_counts_once(store):
 async def test_retention_takes_closed_history_in_small_steps_and_nothing_that_is_open(store):
     await store.commit(
         Commit(
-            ledgers=(ledger(),),
+            zone_states=(zone_state(),),
             runs=(run(1, -900), run(2, -800), run(3, -700)),
             propagations=(propagation(-900),),
             alerts=(alert(seconds=-900),),
@@ -366,8 +368,8 @@ async def test_retention_takes_closed_history_in_small_steps_and_nothing_that_is
     assert [row.serial for row in await store.runs("example.com.", at(-9999))] == [3]
     assert [each.id for each in await store.incidents(zone="example.com.")] == ["open"]
     remembered = await store.restore()
-    assert (len(remembered.ledgers), len(remembered.alerts), list(remembered.incidents)) == (1, 1, ["open"])
-    assert remembered.ledgers["example.com."].at == at(0)
+    assert (len(remembered.zone_states), len(remembered.alerts), list(remembered.incidents)) == (1, 1, ["open"])
+    assert remembered.zone_states["example.com."].at == at(0)
     assert await claimed(store, 0) == ["waits"]
     assert {row.name: row.delivered for row in await store.receivers()} == {"hook": 0, "oncall": 1}
 
@@ -384,6 +386,6 @@ async def test_a_closed_store_says_so(store):
     await store.close()
     await store.close()
     with pytest.raises(StoreError, match="closed"):
-        await store.commit(Commit(ledgers=(ledger(),)))
+        await store.commit(Commit(zone_states=(zone_state(),)))
     with pytest.raises(StoreError, match="closed"):
         await store.restore()

@@ -13,7 +13,19 @@ from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit, Store
 from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NS1, NS2, alert, at, incident, ledger, message, propagation, run, sweep, transition
+from tests.store.specimens import (
+    NS1,
+    NS2,
+    alert,
+    at,
+    incident,
+    message,
+    propagation,
+    run,
+    sweep,
+    transition,
+    zone_state,
+)
 
 ZONES = ("a.example.", "b.example.")
 SECONDS = st.integers(0, 40).map(lambda tenths: tenths / 4)
@@ -24,9 +36,9 @@ def few(values: st.SearchStrategy) -> st.SearchStrategy:
 
 
 @st.composite
-def ledgers(draw):
-    made = ledger(draw(st.sampled_from(ZONES)), draw(st.integers(2, 9)), draw(SECONDS))
-    return replace(made, standings=made.standings[: draw(st.integers(0, 2))])
+def zone_states(draw):
+    made = zone_state(draw(st.sampled_from(ZONES)), draw(st.integers(2, 9)), draw(SECONDS))
+    return replace(made, address_states=made.address_states[: draw(st.integers(0, 2))])
 
 
 @st.composite
@@ -52,7 +64,7 @@ def messages(draw):
 
 COMMITS = st.builds(
     Commit,
-    ledgers=few(ledgers()),
+    zone_states=few(zone_states()),
     runs=few(runs()),
     propagations=few(st.builds(propagation, SECONDS, st.sampled_from(ZONES))),
     alerts=few(st.builds(alert, st.sampled_from(Phase), SECONDS, zone=st.sampled_from(ZONES))),
@@ -97,7 +109,7 @@ async def told(store: Store) -> object:
     """All that can be asked."""
     remembered = await store.restore()
     return (
-        {zone: repr(each) for zone, each in remembered.ledgers.items()},
+        {zone: repr(each) for zone, each in remembered.zone_states.items()},
         {key: repr(each) for key, each in remembered.alerts.items()},
         remembered.incidents,
         list(await store.receivers()),

@@ -140,31 +140,31 @@ async def test_an_expire_that_counts_down_is_the_same_and_is_told_by_the_ticks(s
     said.shuffle = shuffle
     at = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
     async with Nameserver(said) as server, engine(COUNT, clock=lambda: at) as one:
-        ticks = AddressMetrics.of(COUNT)
-        one.use(ticks)
+        address_metrics = AddressMetrics.of(COUNT)
+        one.use(address_metrics)
         await hear(one, [volley(server.address, COUNT)])
         arm(one, range(COUNT), floor=1000)
         said.expire, at = 4000, at + timedelta(seconds=1000)
         same, _ = await hear(one, [volley(server.address, COUNT)])
         assert len(same) == COUNT
         stops = (at + timedelta(seconds=4000) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-        assert set(ticks.expires) == {stops}
-        assert all(0 < rtt < 30 for rtt in ticks.rtts)
+        assert set(address_metrics.expires) == {stops}
+        assert all(0 < rtt < 30 for rtt in address_metrics.rtts)
 
 
 async def test_a_silent_address_is_quiet_while_it_stays_so() -> None:
     said = Server()
     said.silent = True
-    ticks = AddressMetrics.of(COUNT)
+    address_metrics = AddressMetrics.of(COUNT)
     # In the end so many answers must come in time, and they are made in the same thread.
     async with Nameserver(said) as server, engine(COUNT, replace(QUICK, timeout=0.5)) as one:
-        one.use(ticks)
+        one.use(address_metrics)
         _, odd = await hear(one, [volley(server.address, COUNT)])
         assert {seen.outcome for seen in odd.values()} == {Outcome.TIMEOUT}
         arm(one, range(COUNT))
         same, odd = await hear(one, [volley(server.address, COUNT)])
         assert (len(same), odd) == (COUNT, {})
-        assert set(ticks.rtts) == {-1.0}
+        assert set(address_metrics.rtts) == {-1.0}
         assert one.counts().queries == {("ns1", "udp", "timeout"): 2 * COUNT}
         said.silent = False
         same, odd = await hear(one, [volley(server.address, COUNT)])
@@ -269,12 +269,12 @@ async def test_another_plan_ends_what_is_being_asked_and_nothing_of_it_is_writte
         waiting = asyncio.create_task(_all(asking))
         while not server.asked:
             await asyncio.sleep(0.001)
-        ticks = AddressMetrics.of(1)
-        one.use(ticks)
+        address_metrics = AddressMetrics.of(1)
+        one.use(address_metrics)
         assert await asyncio.wait_for(waiting, 1) == 0
         said.silent = False
         assert one.counts().in_flight == one.counts().waiting == 0
-        assert len(ticks.rtts) == 1
+        assert len(address_metrics.rtts) == 1
 
 
 async def _all(asking: BulkCall) -> int:

@@ -16,7 +16,7 @@ from monitor.state.memory import MonitorState
 from monitor.state.pipeline import MonitoringPlan
 from monitor.state.ports import Commit, StoreError, Sweep
 from monitor.store.in_memory import MemoryStore
-from tests.checks.build import NOON, looked, seen, zone
+from tests.checks.build import NOON, checked_at, seen, zone
 
 AT_ONCE = Policy(timedelta(0), timedelta(0), timedelta(hours=4))
 MINUTE = timedelta(minutes=1)
@@ -44,7 +44,7 @@ def reached(zone: Zone, at: datetime, **tokens: str) -> ZonePoll:
 
 
 def looks(zone: Zone, at: datetime, **tokens: str | int) -> ZonePoll:
-    return looked(zone, tokens, at)
+    return checked_at(zone, tokens, at)
 
 
 class Clock:
@@ -116,4 +116,4 @@ class Waiting:
 
 def forget(memory: MonitorState) -> None:
     """What a memory and its restart may differ in: verdicts are given anew."""
-    memory.verdicts.clear()
+    memory.results.clear()

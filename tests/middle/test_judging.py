@@ -16,7 +16,7 @@ from monitor.state.memory import MonitorState
 from monitor.state.ports import Sweep
 from monitor.state.status import PROPAGATION_BOUNDS, Status
 from monitor.state.write_buffer import WriteBuffer
-from tests.checks.build import NOON, QUICK, looked, zone
+from tests.checks.build import NOON, QUICK, checked_at, zone
 from tests.middle.build import Clock, FullDisk, looks, minute, plan, reached
 from tests.store.specimens import incident
 
@@ -50,7 +50,7 @@ class Bench:
 
     async def look(self, zone: Zone, at: float, **tokens: str) -> None:
         self.now.at = minute(at)
-        await self.judging.take([looked(zone, tokens, self.now(), QUICK), reached(zone, self.now(), **tokens)])
+        await self.judging.take([checked_at(zone, tokens, self.now(), QUICK), reached(zone, self.now(), **tokens)])
 
     @property
     def status(self) -> Status:
@@ -65,7 +65,7 @@ async def test_what_was_judged_is_shown_and_kept() -> None:
     assert on.status.at == NOON
     assert on.changed == 1
     assert on.told == 0
-    assert [c.ledgers[0].zone for c in on.disk.commits] == [one.name]
+    assert [c.zone_states[0].zone for c in on.disk.commits] == [one.name]
     await on.look(one, 1, ns1="10", ns2="-")
     assert on.status.zones[one.name].health == "bad"
     assert [i.phase for i in on.status.incidents.values()] == ["open"]
@@ -93,7 +93,7 @@ async def test_a_new_plan_draws_what_came_and_forgets_what_went() -> None:
     assert on.status.zones[other.name].health == "unknown"
     assert [i.phase for i in on.status.incidents.values()] == ["resolved"]
     remembered = await on.disk.kept.restore()
-    assert not remembered.ledgers
+    assert not remembered.zone_states
     assert not remembered.alerts
     assert not remembered.incidents
 
@@ -124,7 +124,7 @@ async def test_a_full_disk_stops_no_check_is_shown_and_everything_is_written_onc
     remembered = await on.disk.kept.restore()
     assert not remembered.alerts
     assert not remembered.incidents
-    assert remembered.ledgers[one.name].spaces[0].reference == 11
+    assert remembered.zone_states[one.name].serial_groups[0].reference == 11
 
 
 async def test_store_failing_is_told_once_however_long_it_lasts() -> None:
@@ -194,7 +194,7 @@ async def test_at_the_end_it_is_tried_once_more() -> None:
     await on.look(zone(), 0, ns1="10", ns2="10")
     on.disk.full = False
     await on.judging.finish()
-    assert [c.ledgers[0].zone for c in on.disk.commits] == ["example.com."]
+    assert [c.zone_states[0].zone for c in on.disk.commits] == ["example.com."]
 
 
 async def test_who_is_cancelled_while_the_disk_works_loses_nothing() -> None:
@@ -218,9 +218,9 @@ async def test_one_thing_at_a_time() -> None:
         on.judging.take([looks(one, minute(1), ns1=11, ns2=11)]),
         on.judging.remind(),
     )
-    assert [bool(c.ledgers) for c in on.disk.commits] == [True, False]
+    assert [bool(c.zone_states) for c in on.disk.commits] == [True, False]
     assert on.disk.commits[-1].dropped_zones == (one.name,)
-    assert not (await on.disk.kept.restore()).ledgers
+    assert not (await on.disk.kept.restore()).zone_states
 
 
 async def test_blindness_is_shown() -> None:
@@ -255,7 +255,7 @@ def test_a_histogram_counts_each_time_in_one_bucket() -> None:
 
 def test_old_incidents_leave_open_ones_stay() -> None:
     many = {f"r{n}": incident(f"r{n}", n, resolved=n) for n in range(RECENT + 20)}
-    still = {f"o{n}": incident(f"o{n}", n) for n in range(200)}
-    left = recent({**many, **still}, [])
-    assert still.keys() <= left.keys()
-    assert set(left) - set(still) == {f"r{n}" for n in range(20, RECENT + 20)}
+    columns = {f"o{n}": incident(f"o{n}", n) for n in range(200)}
+    left = recent({**many, **columns}, [])
+    assert columns.keys() <= left.keys()
+    assert set(left) - set(columns) == {f"r{n}" for n in range(20, RECENT + 20)}

@@ -15,10 +15,10 @@ from monitor.state.ports import Commit
 from monitor.state.status import Status
 from monitor.state.write_buffer import WriteBuffer, anew
 from monitor.store.durable import DurableStore
-from tests.checks.build import NOON, QUICK, looked, zone
+from tests.checks.build import NOON, QUICK, checked_at, zone
 from tests.middle.build import AT_ONCE, Clock, minute, plan, reached
 from tests.middle.test_judging import BOTH
-from tests.store.specimens import at, ledger, run
+from tests.store.specimens import at, run, zone_state
 from tests.store.test_lost import foreign
 
 
@@ -34,7 +34,7 @@ class Desk:
 
     async def look(self, at: float, **tokens: str) -> None:
         self.now.at, one = minute(at), zone()
-        await self.judging.take([looked(one, tokens, self.now(), QUICK), reached(one, self.now(), **tokens)])
+        await self.judging.take([checked_at(one, tokens, self.now(), QUICK), reached(one, self.now(), **tokens)])
 
     async def remind(self, at: float) -> None:
         self.now.at = minute(at)
@@ -80,7 +80,7 @@ async def test_overwritten_and_moved_away_all_that_is_remembered_is_written_anew
         shutil.copyfile(each, killed / each.name)
     again = await DurableStore.open(killed / "s.db", now)
     remembered = await again.restore()
-    assert dict(remembered.ledgers) == {"example.com.": desk.judging._memory.ledgers["example.com."]}
+    assert dict(remembered.zone_states) == {"example.com.": desk.judging._memory.zone_states["example.com."]}
     assert dict(remembered.alerts) == desk.judging._memory.standing
     assert dict(remembered.incidents) == dict(desk.judging._memory.book.incidents)
     runs = {(row.server, row.serial, row.state) for row in await again.runs("example.com.", NOON) if row.until is None}
@@ -125,11 +125,14 @@ async def test_untouched_nothing_is_told(path):
 
 
 def test_of_an_address_that_changed_meanwhile_the_last_run_is_the_one_that_lasts():
-    whole = Commit(ledgers=(ledger("a.example.", serial=7),), runs=(run(7, 0, zone="a.example."), run(7, 0, zone="b.")))
+    whole = Commit(
+        zone_states=(zone_state("a.example.", serial=7),), runs=(run(7, 0, zone="a.example."), run(7, 0, zone="b."))
+    )
     waiting = Commit(
-        ledgers=(ledger("a.example.", serial=8),), runs=(run(7, 0, zone="a.example."), run(8, 5, zone="a.example."))
+        zone_states=(zone_state("a.example.", serial=8),),
+        runs=(run(7, 0, zone="a.example."), run(8, 5, zone="a.example.")),
     )
     both = anew(whole, waiting)
     assert both.runs == (*waiting.runs, run(7, 0, zone="b."))
-    assert both.ledgers == waiting.ledgers
+    assert both.zone_states == waiting.zone_states
     assert both.runs[1].since == at(5)

@@ -38,9 +38,9 @@ def drawn(
     since: datetime | None = None,
     at: float = 5,
     decisive: tuple[str, ...] = HEALTH_CHECKS,
-    **verdicts: Health,
+    **results: Health,
 ) -> ZoneStatus:
-    every = {name.replace("_", "-"): said(name.replace("_", "-"), health) for name, health in verdicts.items()}
+    every = {name.replace("_", "-"): said(name.replace("_", "-"), health) for name, health in results.items()}
     return picture(ZONE, None, every, alerts, since, minute(at), decisive)
 
 
@@ -62,9 +62,9 @@ HEALTHS = [
 ]
 
 
-@pytest.mark.parametrize(("_said", "alerts", "verdicts", "health"), HEALTHS, ids=[row[0] for row in HEALTHS])
-def test_health(_said: str, alerts: list[Alert], verdicts: dict[str, Health], health: Health) -> None:
-    assert drawn(alerts, **verdicts).health is health
+@pytest.mark.parametrize(("_said", "alerts", "results", "health"), HEALTHS, ids=[row[0] for row in HEALTHS])
+def test_health(_said: str, alerts: list[Alert], results: dict[str, Health], health: Health) -> None:
+    assert drawn(alerts, **results).health is health
 
 
 def test_a_check_that_is_switched_off_is_not_waited_for() -> None:
@@ -81,13 +81,13 @@ CODES = ("serial-late", "serial-stuck", "ttl-differs", "timer-advice", NOT_CHECK
     st.dictionaries(st.sampled_from(["reachable", "soa_serial", "records"]), st.sampled_from(Health)),
 )
 def test_good_only_when_it_is_known_bad_only_when_something_weighs(
-    standing: list[tuple[str, Phase]], verdicts: dict[str, Health]
+    standing: list[tuple[str, Phase]], results: dict[str, Health]
 ) -> None:
-    zone = drawn([alert(code, phase) for code, phase in standing], **verdicts)
+    zone = drawn([alert(code, phase) for code, phase in standing], **results)
     heavy = any(f.severity > Severity.INFO and f.code != NOT_CHECKED for f in zone.findings)
     assert (zone.health is BAD) == heavy
     if zone.health is GOOD:
-        assert all(verdicts.get(name) not in (None, UNKNOWN) for name in ("reachable", "soa_serial"))
+        assert all(results.get(name) not in (None, UNKNOWN) for name in ("reachable", "soa_serial"))
 
 
 def test_it_tells_since_when() -> None:
@@ -97,11 +97,11 @@ def test_it_tells_since_when() -> None:
 
 
 def test_a_glance_says_what_the_picture_says() -> None:
-    ledger = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    zone_state = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     for alerts in ([], [alert("serial-late", at=-3)], [alert("ttl-differs"), alert("serial-stuck", at=-9)]):
         for said_of in ({}, {"soa-serial": said("soa-serial", GOOD), "reachable": said("reachable", GOOD)}):
-            whole = picture(ZONE, ledger, said_of, alerts, None, NOON)
-            quick = summarise(ZONE, ledger, said_of, alerts, NOON)
+            whole = picture(ZONE, zone_state, said_of, alerts, None, NOON)
+            quick = summarise(ZONE, zone_state, said_of, alerts, NOON)
             assert quick.health is whole.health
             assert quick.began == whole.since
             assert quick.states == tuple(address.state for address in whole.addresses)
@@ -121,8 +121,8 @@ def test_the_gravest_comes_first_then_the_oldest() -> None:
 
 def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
     three = zone("ns1", "ns2", "ns3")
-    ledger = updated(ZoneState(three.name), three, look(three, NOON, ns1=11, ns2=10))
-    drawn = picture(three, ledger, {}, [], None, NOON)
+    zone_state = updated(ZoneState(three.name), three, look(three, NOON, ns1=11, ns2=10))
+    drawn = picture(three, zone_state, {}, [], None, NOON)
     assert [(a.server, a.serial, a.state) for a in drawn.addresses] == [
         ("ns1", 11, "in-sync"),
         ("ns2", 10, "propagating"),
@@ -133,17 +133,17 @@ def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
 
 
 def test_what_is_silent_serves_nothing_now() -> None:
-    ledger = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=10, ns2=10))
-    ledger = updated(ledger, ZONE, look(ZONE, minute(1), ns1=10, ns2="-"))
-    silent = picture(ZONE, ledger, {}, [], None, minute(1)).addresses[1]
+    zone_state = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=10, ns2=10))
+    zone_state = updated(zone_state, ZONE, look(ZONE, minute(1), ns1=10, ns2="-"))
+    silent = picture(ZONE, zone_state, {}, [], None, minute(1)).addresses[1]
     assert (silent.serial, silent.state, silent.lag(minute(1))) == (None, "silent", None)
 
 
 def test_the_verdict_is_on_the_right_address() -> None:
-    ledger = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    zone_state = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     late = Finding("serial-late", "late", "ns2", ZONE.servers[1].addresses[0])
-    verdict = CheckResult(ZONE.name, "soa-serial", NOON, BAD, (late,))
-    states = [a.state for a in picture(ZONE, ledger, {"soa-serial": verdict}, [], None, NOON).addresses]
+    result = CheckResult(ZONE.name, "soa-serial", NOON, BAD, (late,))
+    states = [a.state for a in picture(ZONE, zone_state, {"soa-serial": result}, [], None, NOON).addresses]
     assert states == ["in-sync", "late"]
 
 
@@ -180,7 +180,7 @@ ENDS = [
 def test_of_a_zone_that_is_not_served_no_face_shows_an_end(ns2: str, told: bool) -> None:
     """The kind: a countdown of a copy that is not there, in metrics, the API, on the page or on a terminal."""
     page = story(ZONE, {"ns1": "10*4", "ns2": ns2})[-1]
-    drawn = picture(ZONE, page.ledger, {}, [], None, page.at)
+    drawn = picture(ZONE, page.zone_state, {}, [], None, page.at)
     metrics, data, secondary = series([drawn], page.at), zone_data(drawn, page.at), drawn.addresses[1]
     row = address_row(drawn, secondary, page.at)
     assert ("soawatch_zone_expiry_timestamp_seconds{" in metrics) is told

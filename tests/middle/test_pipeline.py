@@ -17,18 +17,18 @@ from monitor.state import pipeline
 from monitor.state.columns import change_to
 from monitor.state.memory import MonitorState
 from monitor.state.pipeline import SELF, MonitoringPlan, draw, handle, release, reminders
-from tests.checks.build import NOON, QUICK, looked, server, zone
+from tests.checks.build import NOON, QUICK, checked_at, server, zone
 from tests.middle.build import AT_ONCE, looks, minute, plan, reached
 
 BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
 
 
-def heard(memory: MonitorState, rounds: list[ZonePoll], plan: MonitoringPlan, at: float = 0) -> list[OutboxMessage]:
-    commit, _ = handle(memory, rounds, plan, minute(at))
+def heard(memory: MonitorState, polls: list[ZonePoll], plan: MonitoringPlan, at: float = 0) -> list[OutboxMessage]:
+    commit, _ = handle(memory, polls, plan, minute(at))
     return list(commit.messages)
 
 
-def kinds(messages: list[OutboxMessage]) -> list[tuple[IncidentEvent, str]]:
+def template_ids(messages: list[OutboxMessage]) -> list[tuple[IncidentEvent, str]]:
     return [(message.news, str(message.incident.cause)) for message in messages]
 
 
@@ -43,7 +43,7 @@ def stuck(
     told: list[OutboxMessage] = []
     for number, serial in enumerate((10, 11, 12, 12, 12, 12, 12, 12)):
         tokens = {"ns1": serial, "ns2": 10, **more}
-        told += heard(memory, [looked(zone, tokens, minute(at + number), QUICK)], plan, at + number)
+        told += heard(memory, [checked_at(zone, tokens, minute(at + number), QUICK)], plan, at + number)
     return told
 
 
@@ -53,21 +53,21 @@ def stuck(
 def test_rounds_of_what_is_not_watched_are_dropped() -> None:
     one, other = zone(), zone(name="other.example.")
     memory = MonitorState()
-    commit, draft = handle(memory, [looks(other, NOON, ns1=10, ns2=10)], plan(one), NOON)
+    commit, pending = handle(memory, [looks(other, NOON, ns1=10, ns2=10)], plan(one), NOON)
     assert commit.empty
-    assert not draft.touched
+    assert not pending.touched
     commit, _ = handle(memory, [reached(one, NOON, ns1="-", ns2="10")], plan(one), NOON)
     assert commit.empty
-    assert not memory.verdicts
+    assert not memory.results
 
 
 def test_a_round_that_asked_a_server_which_has_left_accuses_nobody() -> None:
     before, after = zone("ns1", "ns2", "ns3"), zone("ns1", "ns2")
     memory = MonitorState()
-    round = reached(before, NOON, ns1="10", ns2="10", ns3="-")
-    assert heard(memory, [round], plan(after, checks=BOTH)) == []
+    poll = reached(before, NOON, ns1="10", ns2="10", ns3="-")
+    assert heard(memory, [poll], plan(after, checks=BOTH)) == []
     assert not memory.standing
-    assert heard(memory, [round], plan(before, checks=BOTH)) != []
+    assert heard(memory, [poll], plan(before, checks=BOTH)) != []
 
 
 def test_nor_does_one_that_asked_an_old_address() -> None:
@@ -81,20 +81,20 @@ def test_nor_does_one_that_asked_an_old_address() -> None:
 def test_a_late_round_changes_nothing() -> None:
     memory, watched = MonitorState(), zone()
     heard(memory, [looks(watched, minute(2), ns1=11, ns2=11)], plan(watched), 2)
-    before = memory.ledgers[watched.name]
+    before = memory.zone_states[watched.name]
     commit, _ = handle(memory, [looks(watched, minute(1), ns1=10, ns2=10)], plan(watched), minute(2))
     assert commit.empty
-    assert memory.ledgers[watched.name] == before
+    assert memory.zone_states[watched.name] == before
 
 
 def test_a_quiet_round_costs_no_write() -> None:
     memory, watched = MonitorState(), zone()
     heard(memory, [looks(watched, NOON, ns1=10, ns2=10)], plan(watched))
     for number in range(1, 5):
-        rounds = [looks(watched, minute(number), ns1=10, ns2=10)]
-        commit, draft = handle(memory, rounds, plan(watched), minute(number))
+        polls = [looks(watched, minute(number), ns1=10, ns2=10)]
+        commit, pending = handle(memory, polls, plan(watched), minute(number))
         assert commit.empty
-        assert draft.touched == {watched.name}
+        assert pending.touched == {watched.name}
 
 
 # --- what is told ---
@@ -103,7 +103,7 @@ def test_a_quiet_round_costs_no_write() -> None:
 def test_a_stuck_server_is_told_of_once_reminded_of_and_resolved() -> None:
     memory, watched = MonitorState(), zone()
     rules = plan(watched, policy=replace(AT_ONCE, remind=timedelta(hours=1)))
-    assert kinds(stuck(watched, memory, rules)) == [(IncidentEvent.OPENED, "zone example.com.")]
+    assert template_ids(stuck(watched, memory, rules)) == [(IncidentEvent.OPENED, "zone example.com.")]
     assert reminders(memory, rules, minute(30)).empty
     again = reminders(memory, rules, minute(90))
     assert [t.news for t in again.messages] == [IncidentEvent.REMINDED]
@@ -127,7 +127,7 @@ def test_a_zone_that_leaves_takes_all_that_was_known_of_it_along() -> None:
     commit, _ = release(memory, plan(other, checks=BOTH), minute(10))
     assert commit.dropped_zones == (one.name,)
     assert [t.news for t in commit.messages] == [IncidentEvent.RESOLVED]
-    assert set(memory.ledgers) == {other.name}
+    assert set(memory.zone_states) == {other.name}
     assert memory.verdicts_on(other.name)
     assert not memory.verdicts_on(one.name)
     assert not memory.standing
@@ -187,11 +187,11 @@ def test_what_is_known_to_be_wrong_explains_what_cannot_be_checked() -> None:
     memory, watched = MonitorState(), zone()
     rules = plan(watched, checks=BOTH)
     for number in range(15):
-        rounds = [
+        polls = [
             reached(watched, minute(number), ns1="REFUSED", ns2="REFUSED"),
             looks(watched, minute(number), ns1="REFUSED", ns2="REFUSED"),
         ]
-        heard(memory, rounds, rules, number)
+        heard(memory, polls, rules, number)
     assert NOT_CHECKED not in codes(memory)
 
 
@@ -207,7 +207,7 @@ def test_blind_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> None:
             told += heard(memory, [looks(one, minute(number), ns1=token, ns2=token)], rules, number)
         if 1 <= number < 59:
             assert codes(memory) == {"vantage-blind"}
-    assert kinds(told) == [(IncidentEvent.OPENED, "vantage local"), (IncidentEvent.RESOLVED, "vantage local")]
+    assert template_ids(told) == [(IncidentEvent.OPENED, "vantage local"), (IncidentEvent.RESOLVED, "vantage local")]
     assert not memory.standing
 
 
@@ -218,9 +218,9 @@ def test_blind_over_one_family_only_that_is_not_judged() -> None:
     told: list[OutboxMessage] = []
     for number in range(30):
         tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-", "ns2/1": "-"}
-        told += heard(memory, [looked(watched, tokens, minute(number))], rules, number)
+        told += heard(memory, [checked_at(watched, tokens, minute(number))], rules, number)
     assert codes(memory) == {"vantage-blind"}
-    assert kinds(told) == [(IncidentEvent.OPENED, "vantage local")]
+    assert template_ids(told) == [(IncidentEvent.OPENED, "vantage local")]
     assert {key.subject for key in memory.standing} == {"ipv6"}
 
 
@@ -229,12 +229,12 @@ def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unkno
     watched = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2"))
     other = zone(server("ns1", "192.0.2.1"), server("ns2", "192.0.2.2"), name="other.example.")
     memory, rules = MonitorState(), plan(watched, other, checks=BOTH)
-    memory.use(change_to(memory.still, rules.zones).still)
-    rules = replace(rules, zones=memory.still.roll)
+    memory.use(change_to(memory.columns, rules.zones).columns)
+    rules = replace(rules, zones=memory.columns.zone_table)
     told: list[OutboxMessage] = []
     for number in range(30):
         tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-"}
-        told += heard(memory, [looked(watched, tokens, minute(number))], rules, number)
+        told += heard(memory, [checked_at(watched, tokens, minute(number))], rules, number)
         told += heard(memory, [looks(other, minute(number), ns1="REFUSED", ns2="REFUSED")], rules, number)
     (blind,) = [alert for key, alert in memory.standing.items() if key.code == "vantage-blind"]
     assert blind.text.startswith("nothing answers over ipv6, where only ns1 is asked, while ipv4 works")
@@ -255,7 +255,7 @@ def test_what_is_said_of_a_server_that_is_none_of_the_zones_outlives_a_new_plan(
 def test_one_silent_server_is_accused() -> None:
     memory, watched = MonitorState(), zone()
     told = heard(memory, [reached(watched, NOON, ns1="10", ns2="-")], plan(watched, checks=BOTH))
-    assert [cause for _, cause in kinds(told)] == ["zone example.com."]
+    assert [cause for _, cause in template_ids(told)] == ["zone example.com."]
     assert {key.server for key in memory.standing} == {"ns2"}
 
 
@@ -263,9 +263,9 @@ def test_a_defect_of_a_check_is_counted_even_while_we_are_blind() -> None:
     memory, watched = MonitorState(), zone()
     rules = plan(watched, checks=(SoaSerial(), Broken()))  # type: ignore[arg-type]
     heard(memory, [looks(watched, NOON, ns1="-", ns2="-")], rules)
-    round = replace(looks(watched, NOON, ns1=10), check="broken")
-    _, draft = handle(memory, [round], rules, NOON)
-    assert draft.failed == ["broken"]
+    poll = replace(looks(watched, NOON, ns1=10), check="broken")
+    _, pending = handle(memory, [poll], rules, NOON)
+    assert pending.failed == ["broken"]
     assert NOT_CHECKED in codes(memory)
 
 
@@ -273,11 +273,11 @@ def test_a_defect_in_remembering_one_zone_ends_nothing() -> None:
     """A ledger that cannot be reckoned with (its time has no zone) stands for any defect there."""
     memory, one, two = MonitorState(), zone(name="one.example."), zone(name="two.example.")
     rules = plan(one, two)
-    memory.ledgers[one.name] = ZoneState(one.name, at=NOON.replace(tzinfo=None))
-    _, draft = handle(memory, [looks(z, NOON, ns1=10, ns2=10) for z in (one, two)], rules, NOON)
-    assert draft.failed == ["soa-serial"]
+    memory.zone_states[one.name] = ZoneState(one.name, at=NOON.replace(tzinfo=None))
+    _, pending = handle(memory, [looks(z, NOON, ns1=10, ns2=10) for z in (one, two)], rules, NOON)
+    assert pending.failed == ["soa-serial"]
     assert {key.zone for key in memory.standing if key.code == NOT_CHECKED} == {one.name}
-    assert memory.ledgers[two.name].standings
+    assert memory.zone_states[two.name].address_states
 
 
 class Broken:
@@ -305,7 +305,7 @@ def test_a_disk_that_takes_nothing_is_an_incident_of_ours_and_has_an_end() -> No
     for number in range(20):
         memory.store_error = "the disk is full" if 1 <= number < 9 else ""
         told += heard(memory, [], rules, number)
-    assert kinds(told) == [(IncidentEvent.OPENED, "vantage local"), (IncidentEvent.RESOLVED, "vantage local")]
+    assert template_ids(told) == [(IncidentEvent.OPENED, "vantage local"), (IncidentEvent.RESOLVED, "vantage local")]
     assert [t.at for t in told] == [minute(3), minute(11)]
     assert "the disk is full" in told[0].incident.lines[0].text
 
@@ -313,7 +313,7 @@ def test_a_disk_that_takes_nothing_is_an_incident_of_ours_and_has_an_end() -> No
 def test_our_own_alerts_are_not_a_zone() -> None:
     memory = MonitorState(store_error="full")
     watched = zone()
-    _, draft = handle(memory, [], plan(watched), NOON)
-    assert draft.touched == {SELF}
+    _, pending = handle(memory, [], plan(watched), NOON)
+    assert pending.touched == {SELF}
     assert memory.of_zone(SELF)[0].phase is Phase.FIRING
     assert release(memory, plan(watched), minute(1))[0].empty

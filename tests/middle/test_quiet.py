@@ -15,7 +15,7 @@ from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from monitor.state.columns import ANSWERING, GOOD, RESTLESS, UNSAID, ZoneColumns, change_to, micros
+from monitor.state.columns import FULL_POLL, GOOD, STEADY_UP, UNSAID, ZoneColumns, change_to, micros
 from monitor.state.fast_path import FastPathChanges, scouts
 from monitor.state.memory import MonitorState
 from monitor.state.pipeline import MonitoringPlan, PendingCommit, handle, reminders
@@ -98,7 +98,7 @@ def said(looks: Sequence[Observation]) -> object:
 class Caller:
     """A canvass by the letter of its docstring."""
 
-    still: ZoneColumns
+    columns: ZoneColumns
     last: dict[int, object] = field(default_factory=dict)
     floors: dict[int, Sequence[int]] = field(default_factory=dict)
 
@@ -113,15 +113,17 @@ class Caller:
             self.last[number] = said(looks)
             self.floors.pop(number, None)
             return False
-        for ref, one in zip(self.still.places(number), looks, strict=True):
-            self.still.ticks.rtts[ref] = -1.0 if one.rtt is None else one.rtt
-            self.still.ticks.expires[ref] = micros(one.at) + one.expire * 10**6 if one.expire is not None else 0
+        for ref, one in zip(self.columns.places(number), looks, strict=True):
+            self.columns.address_metrics.rtts[ref] = -1.0 if one.rtt is None else one.rtt
+            self.columns.address_metrics.expires[ref] = (
+                micros(one.at) + one.expire * 10**6 if one.expire is not None else 0
+            )
         return True
 
-    def move(self, moves: FastPathChanges) -> None:
-        for number in moves.disarmed:
+    def move(self, path_changes: FastPathChanges) -> None:
+        for number in path_changes.disarmed:
             self.floors.pop(number, None)
-        self.floors.update(moves.armed)
+        self.floors.update(path_changes.armed)
 
 
 def plan(watched: Sequence[Zone]) -> MonitoringPlan:
@@ -138,14 +140,14 @@ def shortcut(
     memory: MonitorState,
     rules: MonitoringPlan,
     caller: Caller,
-    rounds: list[ZonePoll],
+    polls: list[ZonePoll],
     others: tuple[list[ZonePoll], list[ZonePoll]],
     at: datetime,
     chance: random.Random,
 ) -> tuple[Commit, PendingCommit, set[str]]:
     """The commit, the draft, and the zones that were called quiet when they no longer stood still: near misses."""
     heard: list[PollMessage] = [*others[0]]
-    for one in rounds:
+    for one in polls:
         number = rules.zones.number(one.zone)
         if not caller.quiet(number, one.seen):
             heard.append(one)
@@ -153,16 +155,16 @@ def shortcut(
             last.numbers.append(number)
         else:
             heard.append(UnchangedZones("soa-serial", one.at, MINUTE, array("I", [number]), rules.zones))
-    commit, draft = handle(memory, [*heard, *others[1]], rules, at)
-    caller.move(draft.moves)
+    commit, pending = handle(memory, [*heard, *others[1]], rules, at)
+    caller.move(pending.path_changes)
     called = [number for one in heard if isinstance(one, UnchangedZones) for number in one.numbers]
-    missed = {rules.zones.names[number] for number in called if memory.still.looked[number] != micros(at)}
-    return commit, draft, missed
+    missed = {rules.zones.names[number] for number in called if memory.columns.checked_at[number] != micros(at)}
+    return commit, pending, missed
 
 
-def ticking(ledger: ZoneState) -> object:
+def ticking(zone_state: ZoneState) -> object:
     """What does not take part in ``==`` but is judged by."""
-    return ledger.at, [(s.expires, s.estimated, s.rtt is None) for s in ledger.standings]
+    return zone_state.at, [(s.expires, s.estimated, s.rtt is None) for s in zone_state.address_states]
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -245,17 +247,17 @@ def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
     """
     pair = zone(name="z0.example.")
     rules, memory = plan([pair]), MonitorState()
-    memory.use(change_to(memory.still, rules.zones).still)
+    memory.use(change_to(memory.columns, rules.zones).columns)
     for number, transport in enumerate((Transport.TCP, Transport.TCP, Transport.UDP)):
         by_tcp = [seen(query(pair, "ns2", transport=Transport.TCP), "10")] if transport is Transport.TCP else []
         token = udp if by_tcp else "10"
         every = [seen(query(pair, "ns2"), token), *by_tcp, seen(query(pair, "ns1"), "10")]
         at = minute(number)
-        round = ZonePoll(pair.name, "soa-serial", at, MINUTE, tuple(replace(one, at=at) for one in every))
-        _, draft = handle(memory, [round], rules, at)
-        assert memory.ledgers[pair.name].standings[1].state == "answered"
-        assert memory.still.fit[0] == (RESTLESS if by_tcp else ANSWERING)
-        assert bool(draft.moves.armed) is not bool(by_tcp)
+        poll = ZonePoll(pair.name, "soa-serial", at, MINUTE, tuple(replace(one, at=at) for one in every))
+        _, pending = handle(memory, [poll], rules, at)
+        assert memory.zone_states[pair.name].address_states[1].state == "answered"
+        assert memory.columns.mode[0] == (FULL_POLL if by_tcp else STEADY_UP)
+        assert bool(pending.path_changes.armed) is not bool(by_tcp)
 
 
 def compare(
@@ -268,35 +270,35 @@ def compare(
     watched = world.zones
     rules = plan(watched)
     whole, quick = MonitorState(), MonitorState()
-    quick.use(change_to(quick.still, rules.zones).still)
-    caller = Caller(quick.still)
+    quick.use(change_to(quick.columns, rules.zones).columns)
+    caller = Caller(quick.columns)
     passed: list[int] = []
     near = 0
     for number in range(looks):
         at = minute(number)
         world.pass_()
-        rounds = [ZonePoll(one.name, "soa-serial", at, MINUTE, world.looks(one, at)) for one in watched]
-        chance.shuffle(rounds)
+        polls = [ZonePoll(one.name, "soa-serial", at, MINUTE, world.looks(one, at)) for one in watched]
+        chance.shuffle(polls)
         others: tuple[list[ZonePoll], list[ZonePoll]] = ([], [])
         if chance.random() < beside:
-            for each in rounds:
+            for each in polls:
                 chance.choice(others).append(replace(each, check="reachable"))
         if chance.random() < beside:
-            moves = FastPathChanges(rules.zones)
-            scouts(quick, moves)
-            caller.move(moves)
-        other, draft, missed = shortcut(quick, rules, caller, rounds, others, at, chance)
-        road = [each for each in rounds if each.zone not in missed]
+            path_changes = FastPathChanges(rules.zones)
+            scouts(quick, path_changes)
+            caller.move(path_changes)
+        other, pending, missed = shortcut(quick, rules, caller, polls, others, at, chance)
+        road = [each for each in polls if each.zone not in missed]
         one, _ = handle(whole, [*others[0], *road, *others[1]], rules, at)
-        passed.append(draft.quiet)
+        passed.append(pending.quiet)
         near += len(missed)
         assert other == one
         for each in watched:
-            assert quick.ledgers[each.name] == whole.ledgers[each.name]
+            assert quick.zone_states[each.name] == whole.zone_states[each.name]
             if each.name in missed:
                 # Of a near miss the canvass has written a later EXPIRE than the road was told.
-                whole.ledgers[each.name] = quick.ledgers[each.name]
-            assert ticking(quick.ledgers[each.name]) == ticking(whole.ledgers[each.name])
+                whole.zone_states[each.name] = quick.zone_states[each.name]
+            assert ticking(quick.zone_states[each.name]) == ticking(whole.zone_states[each.name])
             mine, theirs = quick.verdicts_on(each.name)["soa-serial"], whole.verdicts_on(each.name)["soa-serial"]
             assert (mine.health, mine.findings, mine.at) == (theirs.health, theirs.findings, theirs.at)
         assert quick.standing == whole.standing
@@ -315,6 +317,6 @@ def test_there_are_more_ways_to_fail_than_numbers_for_them() -> None:
     assert len(set(numbers[:254])) == 254
     assert set(numbers[254:]) == {UNSAID}
     assert memory.saying(CheckResult("a.", "soa-serial", minute(0), Health.GOOD)) == GOOD
-    voices = [memory.voice(tuple(bit == "1" for bit in f"{n:09b}")) for n in range(300)]
-    assert len(set(voices[:255])) == 255
-    assert set(voices[255:]) == {0}
+    reachability_patterns = [memory.reachability_id(tuple(bit == "1" for bit in f"{n:09b}")) for n in range(300)]
+    assert len(set(reachability_patterns[:255])) == 255
+    assert set(reachability_patterns[255:]) == {0}

@@ -17,7 +17,7 @@ from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.state.memory import MonitorState
 from monitor.state.rechecks import Rechecks
-from tests.checks.build import NOON, looked, zone
+from tests.checks.build import NOON, checked_at, zone
 from tests.middle.build import minute, plan, reached
 from tests.middle.test_judging import Bench
 
@@ -39,7 +39,7 @@ class Slow(Bench):
 
     async def serials(self, zone: Zone, at: float, **tokens: str | int) -> None:
         self.now.at = minute(at)
-        await self.judging.take([replace(looked(zone, tokens, self.now()), cadence=self.every)])
+        await self.judging.take([replace(checked_at(zone, tokens, self.now()), cadence=self.every)])
 
     def wanted(self) -> Mapping[tuple[str, str], float]:
         """Minutes from now, by check and zone; whatever is asked for is forgotten."""
@@ -138,7 +138,7 @@ async def test_the_look_that_was_asked_for_is_judged_though_the_zone_seems_to_st
         await on.serials(one, 180, ns1=11, ns2=11)
         assert on.wanted() == {("soa-serial", one.name): 3}
         number = on.judging.plan.zones.number(one.name)
-        assert on.judging._memory.still.fit[number] == 0, "asked whole"
+        assert on.judging._memory.columns.mode[number] == 0, "asked whole"
         await on.serials(one, 183, ns1=11, ns2=11)
         assert on.heard == ["incident.opened", "incident.resolved"]
 

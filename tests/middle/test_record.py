@@ -39,22 +39,22 @@ def one(number: int) -> Commit:
 @st.composite
 def histories(draw: st.DrawFn) -> list[Commit]:
     """Commits as the judge makes them: each look changes a ledger, zones leave and come back, alerts come and go."""
-    ledgers: dict[str, ZoneState] = {}
+    zone_states: dict[str, ZoneState] = {}
     commits = []
     for number in range(draw(st.integers(1, 12))):
         name = draw(st.sampled_from(NAMES))
         kind = draw(st.sampled_from(["look", "look", "look", "drop", "alert", "news", "names"]))
         if kind == "look":
             watched = zone(name=name)
-            before = ledgers.get(name, ZoneState(name))
+            before = zone_states.get(name, ZoneState(name))
             serials = {server: draw(st.integers(10, 12)) for server in ("ns1", "ns2")}
             after = updated(before, watched, look(watched, minute(number), **serials))
             runs, arrivals = changes(before, after)
             if after != before:
-                commits.append(Commit(ledgers=(after,), runs=runs, propagations=arrivals))
-            ledgers[name] = after
-        elif kind == "drop" and name in ledgers:
-            del ledgers[name]
+                commits.append(Commit(zone_states=(after,), runs=runs, propagations=arrivals))
+            zone_states[name] = after
+        elif kind == "drop" and name in zone_states:
+            del zone_states[name]
             commits.append(Commit(dropped_zones=(name,)))
         elif kind == "alert":
             phase = draw(st.sampled_from(Phase))
@@ -114,9 +114,9 @@ def test_a_zone_that_left_and_came_back_stays() -> None:
     back = updated(
         ZoneState("a.example."), zone(name="a.example."), look(zone(name="a.example."), NOON, ns1=10, ns2=10)
     )
-    merged = merge(Commit(dropped_zones=("a.example.", "b.example.")), Commit(ledgers=(back,)))
-    assert merged.ledgers == (back,)
-    assert merge(merged, Commit(dropped_zones=("a.example.",))).ledgers == ()
+    merged = merge(Commit(dropped_zones=("a.example.", "b.example.")), Commit(zone_states=(back,)))
+    assert merged.zone_states == (back,)
+    assert merge(merged, Commit(dropped_zones=("a.example.",))).zone_states == ()
 
 
 def test_history_that_nobody_takes_has_an_end_but_news_have_not() -> None:

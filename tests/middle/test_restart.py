@@ -18,7 +18,7 @@ from monitor.state.pipeline import MonitoringPlan, handle, reminders
 from monitor.state.ports import Sweep
 from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
-from tests.checks.build import QUICK, looked, places, server, zone
+from tests.checks.build import QUICK, checked_at, places, server, zone
 from tests.middle.build import Clock, minute, plan, reached
 
 ZONES = (zone(name="a.example."), zone("ns1", server("ns2", "192.0.2.2", "2001:db8::2"), "ns3", name="b.example."))
@@ -72,7 +72,7 @@ async def lived(looks: list[Look], *, restarts: bool) -> Life:
             life.memory.vantage = (
                 vantage  # what is heard is learnt anew with the first round; here it is the last one's
             )
-        commit, _ = handle(life.memory, list(rounds(look, now())), RULES, now())
+        commit, _ = handle(life.memory, list(polls(look, now())), RULES, now())
         await store.commit(commit)
         again = reminders(life.memory, RULES, now())
         await store.commit(again)
@@ -81,11 +81,11 @@ async def lived(looks: list[Look], *, restarts: bool) -> Life:
     return life
 
 
-def rounds(look: Look, at: datetime) -> Iterator[ZonePoll]:
+def polls(look: Look, at: datetime) -> Iterator[ZonePoll]:
     for watched, does in zip(ZONES, look.tokens, strict=True):
         tokens = dict(zip(PLACES, does, strict=True))
         own = {name: tokens[name] for name in places(watched)}
-        yield looked(watched, own, at, QUICK)
+        yield checked_at(watched, own, at, QUICK)
         if look.reachable:
             yield reached(
                 watched, at, **{name: "-" if own[name] == "." else own[name] for name in own if "/" not in name}
@@ -101,7 +101,7 @@ async def test_with_and_without_restarts_the_same_is_told(looks: list[Look]) -> 
     ]
     assert again.memory.standing == through.memory.standing
     assert again.memory.by_zone == through.memory.by_zone
-    assert again.memory.ledgers == through.memory.ledgers
+    assert again.memory.zone_states == through.memory.zone_states
     assert list(map(wordless, again.memory.book.incidents.values())) == list(
         map(wordless, through.memory.book.incidents.values())
     )
@@ -120,9 +120,9 @@ def test_the_disk_brings_back_exactly_what_was_committed(tmp_path: Path) -> None
         tokens = [("10", "10"), ("11", "10"), ("12", "10"), ("12", "10"), ("12", "-"), ("13", "-")]
         for number, (first, second) in enumerate(tokens):
             now.at = minute(number)
-            rounds = [looked(ZONES[0], {"ns1": first, "ns2": second}, now(), QUICK)]
-            rounds.append(reached(ZONES[0], now(), ns1=first, ns2=second))
-            commit, _ = handle(memory, rounds, RULES, now())
+            polls = [checked_at(ZONES[0], {"ns1": first, "ns2": second}, now(), QUICK)]
+            polls.append(reached(ZONES[0], now(), ns1=first, ns2=second))
+            commit, _ = handle(memory, polls, RULES, now())
             await store.commit(commit)
         await store.close()
         store = await SqliteStore.open(tmp_path / "s.db", now)
@@ -131,12 +131,12 @@ def test_the_disk_brings_back_exactly_what_was_committed(tmp_path: Path) -> None
         assert memory.standing
         assert back.standing == memory.standing
         assert back.by_zone == memory.by_zone
-        assert back.ledgers == memory.ledgers
+        assert back.zone_states == memory.zone_states
         assert back.book.incidents == memory.book.incidents
         now.at = minute(len(tokens))
-        rounds = [looked(ZONES[0], {"ns1": "13", "ns2": "-"}, now(), QUICK)]
-        one, _ = handle(memory, rounds, RULES, now())
-        other, _ = handle(back, rounds, RULES, now())
+        polls = [checked_at(ZONES[0], {"ns1": "13", "ns2": "-"}, now(), QUICK)]
+        one, _ = handle(memory, polls, RULES, now())
+        other, _ = handle(back, polls, RULES, now())
         assert one == other
 
     asyncio.run(through_sqlite())

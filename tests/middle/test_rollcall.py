@@ -30,15 +30,17 @@ class Crier:
     """A canvass that knows which zones are quiet and what the others say; ``held`` zones wait to be let go."""
 
     def __init__(
-        self, roll: ZoneTable[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = (), how: str = "-"
+        self, zone_table: ZoneTable[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = (), how: str = "-"
     ) -> None:
-        self.roll = roll
+        self.zone_table = zone_table
         self.odd, self.dead, self.how = set(odd), set(dead), how
         self.asked: list[str] = []
         self.held: dict[str, asyncio.Event] = {}
         self.widest = self.under_way = 0
 
-    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
+    def use(
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
+    ) -> None:
         raise AssertionError("nobody asks for that here")
 
     def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
@@ -61,19 +63,19 @@ class Crier:
         self.asked += chunk.names
         self.under_way += len(chunk.numbers)
         self.widest = max(self.widest, self.under_way)
-        first = [number for number in chunk.numbers if self.roll.names[number] not in self.held]
+        first = [number for number in chunk.numbers if self.zone_table.names[number] not in self.held]
         await asyncio.sleep(0)
         yield self._returns(first)
         for number in chunk.numbers:
             if number not in first:
-                await self.held[self.roll.names[number]].wait()
+                await self.held[self.zone_table.names[number]].wait()
                 yield self._returns([number])
 
     def _returns(self, numbers: Sequence[int]) -> ChunkResult:
         self.under_way -= len(numbers)
         loud = self.odd | self.dead
-        names = self.roll.names
-        odd = [(number, self._looks(self.roll.at(number))) for number in numbers if names[number] in loud]
+        names = self.zone_table.names
+        odd = [(number, self._looks(self.zone_table.at(number))) for number in numbers if names[number] in loud]
         quiet = array("I", (number for number in numbers if names[number] not in loud))
         return ChunkResult(now(), quiet, odd, 2 * len(numbers), 2 * len(numbers))
 
@@ -106,14 +108,14 @@ def zones(count: int) -> list[Zone]:
 
 class Stage:
     def __init__(self, every: Sequence[Zone], *, token: str = "10", how: str = "-", **said: Iterable[str]) -> None:
-        self.roll = ZoneTable.of(every)
+        self.zone_table = ZoneTable.of(every)
         self.heard: list[PollMessage] = []
         self.knocker = Knocker(token)
-        self.crier = Crier(self.roll, how=how, **said)
+        self.crier = Crier(self.zone_table, how=how, **said)
         self.current = {one.name: one for one in every}
         canvass: BulkProber = self.crier
         self.ground = SweepContext(
-            ZoneColumns(self.roll), canvass, self.knocker, self.publish, lambda name: self.current.get(name), now
+            ZoneColumns(self.zone_table), canvass, self.knocker, self.publish, lambda name: self.current.get(name), now
         )
 
     async def publish(self, *heard: PollMessage) -> None:
@@ -122,23 +124,23 @@ class Stage:
     def call(self, over: float = 0.0, **options: float) -> "asyncio.Task[object]":
         call = SerialSweep(self.ground, CHECK, MINUTE, **options)  # type: ignore[arg-type]
         begin = asyncio.get_running_loop().time()
-        return asyncio.create_task(call.sweep(Order(self.roll, CHECK), over, begin))
+        return asyncio.create_task(call.sweep(Order(self.zone_table, CHECK), over, begin))
 
     @property
     def quiet(self) -> list[str]:
-        return [self.roll.names[n] for one in self.heard if isinstance(one, UnchangedZones) for n in one.numbers]
+        return [self.zone_table.names[n] for one in self.heard if isinstance(one, UnchangedZones) for n in one.numbers]
 
     @property
-    def rounds(self) -> list[ZonePoll]:
+    def polls(self) -> list[ZonePoll]:
         return [one for one in self.heard if isinstance(one, ZonePoll)]
 
 
 async def test_each_zone_comes_back_once_as_a_number_or_as_a_round() -> None:
     stage = Stage(zones(2500), odd=["z7.example.", "z77.example."])
     swept = await stage.call()
-    assert sorted(stage.quiet + [one.zone for one in stage.rounds]) == sorted(stage.roll.names)
-    assert {one.zone for one in stage.rounds} == {"z7.example.", "z77.example."}
-    assert all(len(one.seen) == 2 and one.check == "soa-serial" for one in stage.rounds)
+    assert sorted(stage.quiet + [one.zone for one in stage.polls]) == sorted(stage.zone_table.names)
+    assert {one.zone for one in stage.polls} == {"z7.example.", "z77.example."}
+    assert all(len(one.seen) == 2 and one.check == "soa-serial" for one in stage.polls)
     assert (swept.zones, swept.queries, swept.answered) == (2500, 5000, 5000)  # type: ignore[attr-defined]
     assert not any(stage.ground.busy)
 
@@ -151,7 +153,7 @@ async def test_turns_come_at_their_place() -> None:
     async def publish(*heard: PollMessage) -> None:
         for one in heard:
             assert isinstance(one, UnchangedZones)
-            came.update(dict.fromkeys((stage.roll.names[n] for n in one.numbers), monotonic() - begin))
+            came.update(dict.fromkeys((stage.zone_table.names[n] for n in one.numbers), monotonic() - begin))
 
     stage.ground.publish = publish
     await stage.call(over=0.5)
@@ -201,14 +203,14 @@ async def test_what_changed_while_it_was_asked_is_not_published() -> None:
     stage.current["z0.example."] = replace(stage.current["z0.example."], primary=None)
     del stage.current["z2.example."]
     await stage.call()
-    assert [one.zone for one in stage.rounds] == ["z1.example."]
+    assert [one.zone for one in stage.polls] == ["z1.example."]
 
 
 async def test_another_roll_ends_it_and_tells_who_was_being_asked() -> None:
     stage = Stage(zones(40))
     stage.crier.held["z3.example."] = let = asyncio.Event()
     call = SerialSweep(stage.ground, CHECK, MINUTE)
-    order = Order(stage.roll, CHECK)
+    order = Order(stage.zone_table, CHECK)
     whole = asyncio.create_task(call.sweep(order, 60.0, asyncio.get_running_loop().time() - 30.0))
     async with asyncio.timeout(5):
         while not stage.quiet:
@@ -226,8 +228,8 @@ async def test_another_roll_ends_it_and_tells_who_was_being_asked() -> None:
 
 async def test_what_waits_for_room_while_another_roll_comes_is_not_asked_any_more() -> None:
     stage = Stage(zones(20))
-    order = Order(stage.roll, CHECK)
-    first = stage.roll.names[order.numbers[0]]
+    order = Order(stage.zone_table, CHECK)
+    first = stage.zone_table.names[order.numbers[0]]
     stage.crier.held[first] = let = asyncio.Event()
     whole = stage.call(wide=10)
     async with asyncio.timeout(5):
@@ -247,7 +249,7 @@ async def test_what_waits_for_room_while_another_roll_comes_is_not_asked_any_mor
 async def test_what_is_dead_over_udp_is_asked_over_tcp() -> None:
     stage = Stage(zones(5), dead=["z1.example."])
     swept = await stage.call()
-    (one,) = stage.rounds
+    (one,) = stage.polls
     assert [(o.query.server, o.query.transport, o.outcome) for o in one.seen] == [
         ("ns2", Transport.UDP, Outcome.TIMEOUT),
         ("ns1", Transport.UDP, Outcome.ANSWERED),
@@ -260,13 +262,13 @@ async def test_an_address_dead_over_both_is_not_knocked_at_for_every_zone() -> N
     every = zones(1000)
     stage = Stage(every, token="-", dead=[one.name for one in every])
     await stage.call()
-    assert len(stage.rounds) == 1000
+    assert len(stage.polls) == 1000
     assert FAILURE_THRESHOLD <= len(stage.knocker.asked) < 500
     stage.heard.clear()
     stage.knocker.asked.clear()
     stage.knocker.widest = 0
     await stage.call()
-    assert len(stage.rounds) == 1000
+    assert len(stage.polls) == 1000
     assert 0 < stage.knocker.widest <= HALF_OPEN_PROBES
 
 
@@ -283,7 +285,7 @@ async def test_who_says_no_more_over_tcp_than_over_udp_is_gone(over_udp: str, ov
     every = zones(1000)
     stage = Stage(every, token=over_tcp, how=over_udp, dead=[one.name for one in every])
     await stage.call()
-    assert len(stage.rounds) == 1000
+    assert len(stage.polls) == 1000
     assert (len(stage.knocker.asked) < 500) is gone
 
 
@@ -318,7 +320,7 @@ async def test_as_soon_as_it_answers_it_is_asked_for_every_zone() -> None:
     await stage.call()
     stage.heard.clear()
     await stage.call()
-    assert all(len(one.seen) == 3 for one in stage.rounds)
+    assert all(len(one.seen) == 3 for one in stage.polls)
 
 
 async def test_it_ends_when_nobody_takes_rounds_any_more() -> None:

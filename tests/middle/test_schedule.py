@@ -58,56 +58,56 @@ def seconds(**cadences: float) -> dict[str, timedelta]:
 
 
 async def test_jobs_run_at_once_and_then_in_their_cadence() -> None:
-    ticks = Ticks()
-    async with scheduled(Scheduler(ticks), often=0.05, seldom=3600):
-        await ticks.until("often", 4)
-        assert ticks.came.count("seldom") == 1
+    address_metrics = Ticks()
+    async with scheduled(Scheduler(address_metrics), often=0.05, seldom=3600):
+        await address_metrics.until("often", 4)
+        assert address_metrics.came.count("seldom") == 1
 
 
 async def test_what_may_wait_runs_one_cadence_later() -> None:
-    ticks = Ticks()
-    schedule = Scheduler(ticks)
+    address_metrics = Ticks()
+    schedule = Scheduler(address_metrics)
     schedule.start(seconds(now=3600, later=3600), later=frozenset({"later"}))
-    await ticks.until("now", 1)
-    assert ticks.came == ["now"]
+    await address_metrics.until("now", 1)
+    assert address_metrics.came == ["now"]
     await schedule.stop()
 
 
 async def test_a_tick_that_overruns_makes_the_next_ones_missed_and_they_do_not_pile_up() -> None:
-    ticks, told = Ticks(), []
-    ticks.held["slow"] = asyncio.Event()
-    async with scheduled(Scheduler(ticks, told.append), slow=0.05) as schedule:
+    address_metrics, told = Ticks(), []
+    address_metrics.held["slow"] = asyncio.Event()
+    async with scheduled(Scheduler(address_metrics, told.append), slow=0.05) as schedule:
         async with asyncio.timeout(10):
             while schedule.missed.get("slow", 0) < 3:
                 await asyncio.sleep(0.005)
-        assert ticks.came == ["slow"]
+        assert address_metrics.came == ["slow"]
         assert told == ["slow"] * schedule.missed["slow"]
-        ticks.held.pop("slow").set()
-        await ticks.until("slow", 3)
-        assert ticks.most == 1
+        address_metrics.held.pop("slow").set()
+        await address_metrics.until("slow", 3)
+        assert address_metrics.most == 1
 
 
 async def test_a_tick_that_fails_is_not_the_last() -> None:
-    ticks = Ticks()
-    ticks.broken.add("poor")
-    async with scheduled(Scheduler(ticks), poor=0.05):
-        await ticks.until("poor", 3)
+    address_metrics = Ticks()
+    address_metrics.broken.add("poor")
+    async with scheduled(Scheduler(address_metrics), poor=0.05):
+        await address_metrics.until("poor", 3)
 
 
 async def test_a_new_plan_takes_jobs_away_and_leaves_the_others_their_time() -> None:
-    ticks = Ticks()
-    async with scheduled(Scheduler(ticks), stays=3600, goes=0.05, slower=0.05) as schedule:
-        await ticks.until("goes", 2)
+    address_metrics = Ticks()
+    async with scheduled(Scheduler(address_metrics), stays=3600, goes=0.05, slower=0.05) as schedule:
+        await address_metrics.until("goes", 2)
         schedule.plan(seconds(stays=3600, slower=3600, new=0.05))
-        before = len(ticks.came)
-        await ticks.until("new", 3)
-        assert set(ticks.came[before:]) == {"new"}
-        assert ticks.came.count("stays") == 1
+        before = len(address_metrics.came)
+        await address_metrics.until("new", 3)
+        assert set(address_metrics.came[before:]) == {"new"}
+        assert address_metrics.came.count("stays") == 1
 
 
 async def test_it_beats() -> None:
-    ticks = Ticks()
-    async with scheduled(Scheduler(ticks), any=3600) as schedule:
+    address_metrics = Ticks()
+    async with scheduled(Scheduler(address_metrics), any=3600) as schedule:
         first = await beat(schedule)
         async with asyncio.timeout(10):
             while await beat(schedule) == first:
@@ -122,44 +122,44 @@ async def beat(schedule: Scheduler) -> datetime:
 
 
 async def test_stopped_it_cancels_what_runs_and_begins_nothing() -> None:
-    ticks = Ticks()
-    ticks.held["slow"] = asyncio.Event()
-    schedule = Scheduler(ticks)
+    address_metrics = Ticks()
+    address_metrics.held["slow"] = asyncio.Event()
+    schedule = Scheduler(address_metrics)
     schedule.start(seconds(slow=3600, often=0.05))
-    await ticks.until("often", 1)
+    await address_metrics.until("often", 1)
     await schedule.stop()
     async with asyncio.timeout(5):
-        while ticks.running:
+        while address_metrics.running:
             await asyncio.sleep(0)
-    before = list(ticks.came)
+    before = list(address_metrics.came)
     for _ in range(50):
         await asyncio.sleep(0.002)
-    assert ticks.came == before
+    assert address_metrics.came == before
 
 
 async def test_a_clock_set_back_does_not_stop_the_jobs() -> None:
     """The clock is set back by a little more than the cadence: the jobs follow it, and are due at once."""
-    ticks, moved = Ticks(), timedelta(0)
-    schedule = Scheduler(ticks, now=lambda: clock.now() + moved)
+    address_metrics, moved = Ticks(), timedelta(0)
+    schedule = Scheduler(address_metrics, now=lambda: clock.now() + moved)
     async with scheduled(schedule, hourly=3600):
-        await ticks.until("hourly", 1)
+        await address_metrics.until("hourly", 1)
         await beat(schedule)
         moved = -timedelta(hours=1, seconds=5)
-        await ticks.until("hourly", 2)
+        await address_metrics.until("hourly", 2)
 
 
 @pytest.mark.parametrize("by", [timedelta(seconds=4), timedelta(seconds=-4)])
 async def test_a_clock_that_is_slewed_moves_no_job(by: timedelta) -> None:
-    ticks, moved = Ticks(), timedelta(0)
-    schedule = Scheduler(ticks, now=lambda: clock.now() + moved)
+    address_metrics, moved = Ticks(), timedelta(0)
+    schedule = Scheduler(address_metrics, now=lambda: clock.now() + moved)
     async with scheduled(schedule, hourly=3600, often=0.5):
         first = await beat(schedule)
         moved = by
         async with asyncio.timeout(10):
             while await beat(schedule) == first:
                 await asyncio.sleep(0.05)
-        await ticks.until("often", ticks.came.count("often") + 2)
-        assert ticks.came.count("hourly") == 1
+        await address_metrics.until("often", address_metrics.came.count("often") + 2)
+        assert address_metrics.came.count("hourly") == 1
 
 
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))

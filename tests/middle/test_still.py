@@ -9,7 +9,7 @@ import pytest
 
 from checks.model import Zone
 from checks.model.zone_table import ZoneTable
-from monitor.state.columns import ANSWERING, SILENT, ZoneColumns, change_to, micros, moment
+from monitor.state.columns import STEADY_SILENT, STEADY_UP, ZoneColumns, change_to, micros, moment
 from tests.checks.build import NOON, server, zone
 
 SERVERS = (server("ns1"), server("ns2", "192.0.2.2", "2001:db8::2"), server("ns3"))
@@ -22,28 +22,32 @@ def some(chance: random.Random, names: list[str]) -> ZoneTable[Zone]:
     )
 
 
-def known(still: ZoneColumns) -> Mapping[str, object]:
+def known(columns: ZoneColumns) -> Mapping[str, object]:
     """What the columns say of each zone, and of each of its addresses."""
+    metrics = columns.address_metrics
     return {
         name: (
-            still.fit[number], still.said[number], still.looked[number], still.due[number], still.voice[number],
-            still.plain["records"][number],
-            [(still.ticks.rtts[ref], still.ticks.expires[ref]) for ref in still.places(number)],
+            columns.mode[number], columns.said[number], columns.checked_at[number], columns.due[number],
+            columns.reachability_id[number], columns.ok_at["records"][number],
+            [(metrics.rtts[ref], metrics.expires[ref]) for ref in columns.places(number)],
         )
-        for number, name in enumerate(still.roll.names)
+        for number, name in enumerate(columns.zone_table.names)
     }  # fmt: skip
 
 
-def filled(roll: ZoneTable[Zone], chance: random.Random) -> ZoneColumns:
-    still = ZoneColumns(roll)
-    for number in range(len(roll)):
-        still.fit[number], still.said[number] = chance.randrange(3), chance.randrange(3)
-        still.looked[number], still.due[number] = chance.randrange(1, 10**9), chance.randrange(1, 10**9)
-        still.voice[number] = chance.randrange(256)
-        still.note_plain("records", number, chance.randrange(1, 10**9))
-        for ref in still.places(number):
-            still.ticks.rtts[ref], still.ticks.expires[ref] = float(chance.randrange(9)), chance.randrange(1, 10**9)
-    return still
+def filled(zone_table: ZoneTable[Zone], chance: random.Random) -> ZoneColumns:
+    columns = ZoneColumns(zone_table)
+    for number in range(len(zone_table)):
+        columns.mode[number], columns.said[number] = chance.randrange(3), chance.randrange(3)
+        columns.checked_at[number], columns.due[number] = chance.randrange(1, 10**9), chance.randrange(1, 10**9)
+        columns.reachability_id[number] = chance.randrange(256)
+        columns.note_ok("records", number, chance.randrange(1, 10**9))
+        for ref in columns.places(number):
+            columns.address_metrics.rtts[ref], columns.address_metrics.expires[ref] = (
+                float(chance.randrange(9)),
+                chance.randrange(1, 10**9),
+            )
+    return columns
 
 
 @pytest.mark.parametrize(("seed", "size"), [(seed, size) for seed in range(12) for size in (3, 60, 9000)])
@@ -52,19 +56,19 @@ def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> 
     names = [f"z{number}.example." for number in range(size)]
     before = filled(some(chance, names), chance)
     later = [name for name in names if chance.random() > 1 / size] + ["fresh.example."]
-    zones = {name: before.roll.get(name) or zone(*SERVERS, name=name) for name in later}
+    zones = {name: before.zone_table.get(name) or zone(*SERVERS, name=name) for name in later}
     for name in chance.sample(later, min(2, len(later))):
         zones[name] = replace(zones[name], servers=SERVERS[2:])
     change = change_to(before, ZoneTable.of(zones.values()))
-    was, now = known(before), known(change.still)
+    was, now = known(before), known(change.columns)
     assert change.refs is not None
-    for number, name in enumerate(change.still.roll.names):
-        same = before.roll.get(name) == zones[name]
+    for number, name in enumerate(change.columns.zone_table.names):
+        same = before.zone_table.get(name) == zones[name]
         assert (name in change.fresh) is not same
-        refs = [change.refs[ref] for ref in change.still.places(number)]
+        refs = [change.refs[ref] for ref in change.columns.places(number)]
         if same:
             assert now[name] == was[name]
-            assert refs == list(before.places(before.roll.number(name)))
+            assert refs == list(before.places(before.zone_table.number(name)))
         else:
             assert now[name] == (0, 0, 0, 0, 0, 0, [(0.0, 0)] * len(refs))
             assert set(refs) == {-1}
@@ -72,8 +76,8 @@ def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> 
 
 
 def test_the_same_roll_keeps_its_columns() -> None:
-    still = ZoneColumns(ZoneTable.of([zone()]))
-    assert change_to(still, ZoneTable.of([zone()])).still is still
+    columns = ZoneColumns(ZoneTable.of([zone()]))
+    assert change_to(columns, ZoneTable.of([zone()])).columns is columns
 
 
 def test_times_are_kept_to_the_microsecond() -> None:
@@ -82,13 +86,13 @@ def test_times_are_kept_to_the_microsecond() -> None:
 
 
 def test_some_come_by_turns_and_no_more_than_are_wanted() -> None:
-    still = ZoneColumns(ZoneTable.of(zone(*SERVERS, name=f"z{number}.example.") for number in range(10)))
+    columns = ZoneColumns(ZoneTable.of(zone(*SERVERS, name=f"z{number}.example.") for number in range(10)))
     for number in (1, 4, 7, 9):
-        still.fit[number] = SILENT
-    assert list(still.some(fit=SILENT, most=3)) == [1, 4, 7]
-    assert list(still.some(fit=SILENT, most=3)) == [9, 1, 4]
-    still.fit[7] = ANSWERING
-    assert list(still.some(fit=SILENT, most=9)) == [9, 1, 4]
-    assert list(still.some(fit=SILENT, most=0)) == []
-    assert next(still.some(fit=SILENT, most=9)) == 9
-    assert next(still.some(fit=SILENT, most=9)) == 1
+        columns.mode[number] = STEADY_SILENT
+    assert list(columns.some(mode=STEADY_SILENT, most=3)) == [1, 4, 7]
+    assert list(columns.some(mode=STEADY_SILENT, most=3)) == [9, 1, 4]
+    columns.mode[7] = STEADY_UP
+    assert list(columns.some(mode=STEADY_SILENT, most=9)) == [9, 1, 4]
+    assert list(columns.some(mode=STEADY_SILENT, most=0)) == []
+    assert next(columns.some(mode=STEADY_SILENT, most=9)) == 9
+    assert next(columns.some(mode=STEADY_SILENT, most=9)) == 1

@@ -55,17 +55,17 @@ def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float)
 
 
 async def test_each_zone_is_asked_once_and_its_round_is_whole() -> None:
-    rounds: list[ZonePoll] = []
+    polls: list[ZonePoll] = []
     every = zones(50)
-    swept = await sweep(CHECK, turns(every), Waiting(WELL, now), taker(rounds), cadence=MINUTE, over=0, now=now)
-    assert sorted(r.zone for r in rounds) == sorted(z.name for z in every)
-    assert {len(r.seen) for r in rounds} == {2}
+    swept = await sweep(CHECK, turns(every), Waiting(WELL, now), taker(polls), cadence=MINUTE, over=0, now=now)
+    assert sorted(r.zone for r in polls) == sorted(z.name for z in every)
+    assert {len(r.seen) for r in polls} == {2}
     assert (swept.zones, swept.queries, swept.answered) == (50, 100, 100)
 
 
-def taker(rounds: list[ZonePoll]):
-    async def take(round: ZonePoll) -> None:
-        rounds.append(round)
+def taker(polls: list[ZonePoll]):
+    async def take(poll: ZonePoll) -> None:
+        polls.append(poll)
 
     return take
 
@@ -74,8 +74,8 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
     came: dict[str, float] = {}
     begin = monotonic()
 
-    async def take(round: ZonePoll) -> None:
-        came[round.zone] = monotonic() - begin
+    async def take(poll: ZonePoll) -> None:
+        came[poll.zone] = monotonic() - begin
 
     await sweep(CHECK, turns(zones(40)), Waiting(WELL, now), take, cadence=MINUTE, over=0.5, now=now)
     for name, at in came.items():
@@ -84,16 +84,16 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
 
 
 async def test_a_silent_zone_delays_no_other() -> None:
-    rounds: list[ZonePoll] = []
+    polls: list[ZonePoll] = []
     answer = asyncio.Event()
     prober = Waiting(WELL, now, {"z3.example.": answer})
     whole = asyncio.create_task(
-        sweep(CHECK, turns(zones(20)), prober, taker(rounds), cadence=MINUTE, over=0, now=now, wide=2)
+        sweep(CHECK, turns(zones(20)), prober, taker(polls), cadence=MINUTE, over=0, now=now, wide=2)
     )
     async with asyncio.timeout(5):
-        while len(rounds) < 19:
+        while len(polls) < 19:
             await asyncio.sleep(0.001)
-    assert "z3.example." not in {r.zone for r in rounds}
+    assert "z3.example." not in {r.zone for r in polls}
     answer.set()
     assert (await whole).zones == 20
 
@@ -153,34 +153,34 @@ async def test_broken_off_it_leaves_nothing_behind() -> None:
 
 async def test_zones_that_the_check_does_not_apply_to_are_not_asked() -> None:
     with_records = zone(name="a.example.", records=(WantedRecord("www.a.example.", "A"),))
-    rounds: list[ZonePoll] = []
+    polls: list[ZonePoll] = []
     swept = await sweep(
         Records(),
         turns([with_records, zone()], Records()),
         Waiting(WELL, now),
-        taker(rounds),
+        taker(polls),
         cadence=MINUTE,
         over=0,
         now=now,
     )
-    assert [r.zone for r in rounds] == ["a.example."]
+    assert [r.zone for r in polls] == ["a.example."]
     assert swept.zones == 1
 
 
 async def test_a_zone_is_asked_as_it_is_when_its_turn_comes() -> None:
     first, second = sorted(zones(2), key=lambda z: place(z.name, "soa-serial"))
     known = {first.name: first, second.name: second}
-    rounds: list[ZonePoll] = []
+    polls: list[ZonePoll] = []
 
-    async def take(round: ZonePoll) -> None:
-        rounds.append(round)
+    async def take(poll: ZonePoll) -> None:
+        polls.append(poll)
         known[second.name] = replace(second, servers=second.servers[:1])
 
     prober = Waiting(WELL, now)
     await sweep(
         CHECK, turns([first, second]), prober, take, cadence=MINUTE, over=0.2, now=now, wide=1, current=known.get
     )
-    assert [len(r.seen) for r in rounds] == [2, 1]
+    assert [len(r.seen) for r in polls] == [2, 1]
 
 
 async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> None:
@@ -188,10 +188,10 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
     known = {z.name: z for z in (left, changed, stays)}
     answer = asyncio.Event()
     prober = Waiting(WELL, now, dict.fromkeys(known, answer))
-    rounds: list[ZonePoll] = []
+    polls: list[ZonePoll] = []
     whole = asyncio.create_task(
         sweep(
-            CHECK, turns([left, changed, stays]), prober, taker(rounds),
+            CHECK, turns([left, changed, stays]), prober, taker(polls),
             cadence=MINUTE, over=0, now=now, current=lambda name: known.get(name),
         )
     )  # fmt: skip
@@ -202,10 +202,10 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
     known[changed.name] = replace(changed, servers=(*changed.servers, Server("ns3")))
     answer.set()
     assert (await whole).zones == 1
-    assert [r.zone for r in rounds] == [stays.name]
+    assert [r.zone for r in polls] == [stays.name]
 
 
 async def test_with_nobody_to_ask_the_round_is_empty() -> None:
     nobody = replace(zone(), servers=())
-    round = await poll_zone(CHECK, nobody, Waiting({}, now), MINUTE, now)
-    assert round.seen == ()
+    poll = await poll_zone(CHECK, nobody, Waiting({}, now), MINUTE, now)
+    assert poll.seen == ()

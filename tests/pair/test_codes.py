@@ -38,7 +38,7 @@ class Monitor:
 
     config: Config
     ahead: float = 0.0
-    ledger: ZoneState = field(default_factory=lambda: ZoneState(ZONE))
+    zone_state: ZoneState = field(default_factory=lambda: ZoneState(ZONE))
     vantage: Connectivity = field(default_factory=Connectivity)
 
     def now(self) -> datetime:
@@ -49,7 +49,7 @@ class Monitor:
         zone: Zone = (await resolve(self.config, None, self.now())).zones.at(0)
         prober = DnsClient(self.config.probe, self.config.keys, self.now)
         try:
-            rounds = await asyncio.gather(
+            polls = await asyncio.gather(
                 *(
                     poll_zone(check, zone, prober, self.config.cadence[check.name], self.now)
                     for check in self.config.checks.values()
@@ -57,13 +57,15 @@ class Monitor:
             )
         finally:
             await prober.close()
-        for each in rounds:
+        for each in polls:
             self.vantage = hear(self.vantage, each)
-            self.ledger = updated(self.ledger, zone, excuse(self.vantage, each))
+            self.zone_state = updated(self.zone_state, zone, excuse(self.vantage, each))
         return {
             finding.code
-            for each in rounds
-            for finding in judge(self.config.checks[each.check], zone, excuse(self.vantage, each), self.ledger).findings
+            for each in polls
+            for finding in judge(
+                self.config.checks[each.check], zone, excuse(self.vantage, each), self.zone_state
+            ).findings
         }
 
 

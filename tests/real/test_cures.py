@@ -152,9 +152,9 @@ async def test_every_server_takes_every_serial_that_is_advised(field: Field, pro
     steps = {}
     for case in LED:
         await watches[case.zone].look("soa-serial")
-        verdict = await watches[case.zone].look("soa-serial", after=MINUTE)
-        assert codes(verdict)[case.ahead] == {"serial-ahead"}, case
-        (text,) = [finding.text for finding in verdict.findings if finding.code == "serial-ahead"]
+        result = await watches[case.zone].look("soa-serial", after=MINUTE)
+        assert codes(result)[case.ahead] == {"serial-ahead"}, case
+        (text,) = [finding.text for finding in result.findings if finding.code == "serial-ahead"]
         steps[case.zone] = advised(text)
     for case in LED:
         field.secondaries[case.ahead].thaw(case.zone)
@@ -164,12 +164,12 @@ async def test_every_server_takes_every_serial_that_is_advised(field: Field, pro
         field.publish(serials)
         field.arrived(LED, serials)
         for case in LED:
-            verdict = await watches[case.zone].look("soa-serial", after=(number + 2) * MINUTE)
-            assert verdict.findings == (), (case, number)
+            result = await watches[case.zone].look("soa-serial", after=(number + 2) * MINUTE)
+            assert result.findings == (), (case, number)
     assert set(serials.values()) == {LOW}
     for case in LED:
-        verdict = await watches[case.zone].look("soa-serial", after=30 * MINUTE)
-        assert (verdict.health, verdict.findings) == (Health.GOOD, ())
+        result = await watches[case.zone].look("soa-serial", after=30 * MINUTE)
+        assert (result.health, result.findings) == (Health.GOOD, ())
 
 
 async def test_a_fresh_transfer_brings_back_who_is_ahead_or_across(field: Field) -> None:
@@ -200,8 +200,8 @@ async def test_two_steps_lead_everybody_on_who_cannot_be_ordered(field: Field, p
     field.set_back(ACROSS)
     for case in ACROSS:
         await watches[case.zone].look("soa-serial")
-        verdict = await watches[case.zone].look("soa-serial", after=MINUTE)
-        assert codes(verdict)[case.ahead] == {"serial-unordered"}, case
+        result = await watches[case.zone].look("soa-serial", after=MINUTE)
+        assert codes(result)[case.ahead] == {"serial-unordered"}, case
     first, second = (LOW + HALF - 1) % SPAN, (LOW + HALF + 1) % SPAN
     field.publish({case.zone: first for case in ACROSS})
     field.arrived(ACROSS, {case.zone: first for case in ACROSS}, but_first=True)
@@ -212,10 +212,10 @@ async def test_two_steps_lead_everybody_on_who_cannot_be_ordered(field: Field, p
     field.publish({case.zone: second for case in ACROSS})
     field.arrived(ACROSS, {case.zone: second for case in ACROSS})
     for case in ACROSS:
-        verdict = await watches[case.zone].look("soa-serial", after=2 * MINUTE)
-        assert verdict.findings == (), case
-        verdict = await watches[case.zone].look("soa-serial", after=3 * MINUTE)
-        assert (verdict.health, verdict.findings) == (Health.GOOD, ()), case
+        result = await watches[case.zone].look("soa-serial", after=2 * MINUTE)
+        assert result.findings == (), case
+        result = await watches[case.zone].look("soa-serial", after=3 * MINUTE)
+        assert (result.health, result.findings) == (Health.GOOD, ()), case
 
 
 PUBLISHED = {

@@ -38,11 +38,11 @@ async def test_a_server_that_limits_its_answers_is_not_taken_for_filtered(softwa
         found: set[str] = set()
         cut = 0
         for _ in range(2):
-            rounds = asyncio.gather(*(poll_zone(check, zone, prober, check.cadence, now) for _ in range(4)))
+            polls = asyncio.gather(*(poll_zone(check, zone, prober, check.cadence, now) for _ in range(4)))
             async for batch in prober(queries):
                 cut += sum(seen.outcome is Outcome.ANSWERED and seen.transport is Transport.TCP for seen in batch)
-            for round in await rounds:
-                found |= {finding.code for finding in judge(check, zone, round, ZoneState(ZONE)).findings}
+            for poll in await polls:
+                found |= {finding.code for finding in judge(check, zone, poll, ZoneState(ZONE)).findings}
         part = prober._dns.pace.bucket("limits").part
         await prober.close()
     assert cut > 0, "nothing was truncated: the limit was not reached"

@@ -102,8 +102,8 @@ def zone(lab: Lab, *records: WantedRecord, primary: str | None = None) -> Zone:
 async def test_the_same_records_in_any_order_and_case_are_the_same(lab: Lab, probe: Prober) -> None:
     for check in ("records", "ns-set", "soa-fields", "soa-serial", "reachable"):
         watch = Watch(probe, zone(lab))
-        verdict = await watch.look(check)
-        assert (verdict.health, verdict.findings, verdict.unsure) == (Health.GOOD, (), ()), check
+        result = await watch.look(check)
+        assert (result.health, result.findings, result.unsure) == (Health.GOOD, (), ()), check
         assert {seen.outcome for seen in watch.seen} == {Outcome.ANSWERED}, check
 
 
@@ -167,11 +167,11 @@ async def test_another_ttl_on_one_server_is_no_other_record(lab: Lab, probe: Pro
     server.put(replace(content, ttl=content.ttl + 60))
     until(lambda: _ttl(server) == content.ttl + 60, "the longer TTL")
     try:
-        verdict = await watch.look("records")
+        result = await watch.look("records")
     finally:
         server.put(content)
         until(lambda: _ttl(server) == content.ttl, "the TTL as before")
-    assert codes(verdict) == {server.name: {"ttl-differs"}}
+    assert codes(result) == {server.name: {"ttl-differs"}}
 
 
 def _ttl(server: Server) -> int:

@@ -82,25 +82,25 @@ async def test_a_whole_zone_is_counted_right(world: World, probe: Prober) -> Non
 async def test_the_matrix_is_judged(world: World, probe: Prober) -> None:
     """What is allowed and given, refused and not given, is good; and each the other way round is not."""
     right = (TransferRule("*", Expectation.ALLOWED, XFR.name), TransferRule("*", Expectation.REFUSED))
-    verdict = await Watch(probe, world.zone(SYNC, transfers=right)).look("transfer")
-    assert verdict.health is Health.GOOD, verdict
+    result = await Watch(probe, world.zone(SYNC, transfers=right)).look("transfer")
+    assert result.health is Health.GOOD, result
 
     wrong = (
         TransferRule("*", Expectation.REFUSED, XFR.name),
         TransferRule("*", Expectation.ALLOWED),
         TransferRule("*", Expectation.ALLOWED, WRONG_SECRET.name),
     )
-    verdict = await Watch(probe, world.zone(SYNC, transfers=wrong)).look("transfer")
-    assert codes(verdict) == {server.name: {"transfer-open", "transfer-refused"} for server in world.servers}
-    assert {finding.address for finding in verdict.findings if finding.code == "transfer-refused"} >= {
+    result = await Watch(probe, world.zone(SYNC, transfers=wrong)).look("transfer")
+    assert codes(result) == {server.name: {"transfer-open", "transfer-refused"} for server in world.servers}
+    assert {finding.address for finding in result.findings if finding.code == "transfer-refused"} >= {
         address for server in world.servers for address in server.setup.addresses
     }
 
 
 async def test_a_transfer_pulled_whole_is_good(world: World, probe: Prober) -> None:
     rule = TransferRule("*", Expectation.ALLOWED, XFR.name, whole=True)
-    verdict = await Watch(probe, world.zone(BIG, transfers=(rule,))).look("transfer")
-    assert verdict.health is Health.GOOD, verdict
+    result = await Watch(probe, world.zone(BIG, transfers=(rule,))).look("transfer")
+    assert result.health is Health.GOOD, result
 
 
 async def test_a_transfer_that_passes_our_limits_is_ended_by_us(world: World) -> None:
@@ -116,9 +116,9 @@ async def test_a_transfer_that_passes_our_limits_is_ended_by_us(world: World) ->
 async def test_a_refusal_proves_nothing_where_the_zone_is_not_served(world: World, probe: Prober) -> None:
     """Every server refuses transfers of what it does not have, in the words in which it refuses strangers."""
     rule = TransferRule("*", Expectation.REFUSED)
-    verdict = await Watch(probe, world.zone(NEVER, *world.secondaries, transfers=(rule,))).look("transfer")
-    assert (verdict.health, verdict.findings) == (Health.UNKNOWN, ())
-    assert "not served" in verdict.why
+    result = await Watch(probe, world.zone(NEVER, *world.secondaries, transfers=(rule,))).look("transfer")
+    assert (result.health, result.findings) == (Health.UNKNOWN, ())
+    assert "not served" in result.why
 
 
 async def test_what_is_refused_and_then_given_away_is_seen_at_the_next_look(world: World, probe: Prober) -> None:

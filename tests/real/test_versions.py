@@ -22,8 +22,8 @@ FOUR_HOURS = timedelta(hours=4)
 async def test_five_servers_in_sync_are_good_in_every_respect(world: World, probe: Prober) -> None:
     watch = Watch(probe, world.zone(SYNC))
     for check in EVERY_CHECK_OF_AGREEMENT:
-        verdict = await watch.look(check)
-        assert (verdict.health, verdict.findings, verdict.unsure) == (Health.GOOD, (), ()), check
+        result = await watch.look(check)
+        assert (result.health, result.findings, result.unsure) == (Health.GOOD, (), ()), check
         assert all(seen.outcome is Outcome.ANSWERED for seen in watch.seen)
 
 
@@ -55,13 +55,13 @@ async def test_whoever_does_not_hear_of_a_change_is_late_and_catches_up(world: W
     assert codes(await watch.look("soa-serial")) == {}, "a difference that young is propagating"
     for secondary in world.secondaries:
         for address in secondary.setup.addresses:
-            late = lag(watch.ledger, secondary.name, address, watch.ledger.at)
+            late = lag(watch.zone_state, secondary.name, address, watch.zone_state.at)
             assert late is not None
             assert timedelta() <= late < timedelta(seconds=30)
-            assert behind_since(watch.ledger, secondary.name, address) is not None
+            assert behind_since(watch.zone_state, secondary.name, address) is not None
 
-    verdict = await watch.look("soa-serial", after=ELEVEN_MINUTES)
-    assert codes(verdict) == {name: {"serial-late"} for name in ALL_SECONDARIES}
+    result = await watch.look("soa-serial", after=ELEVEN_MINUTES)
+    assert codes(result) == {name: {"serial-late"} for name in ALL_SECONDARIES}
 
     second = world.primary.bump(LATE, "second A 192.0.2.2")
     world.primary.wait(LATE, second)
@@ -73,9 +73,9 @@ async def test_whoever_does_not_hear_of_a_change_is_late_and_catches_up(world: W
         secondary.thaw(LATE)
     for secondary in world.secondaries:
         secondary.catch_up(LATE, second)
-    verdict = await watch.look("soa-serial", after=FOUR_HOURS + ELEVEN_MINUTES)
-    assert (verdict.health, verdict.findings) == (Health.GOOD, ())
-    assert lag(watch.ledger, "nsd", world.named("nsd").ipv6, watch.ledger.at) == timedelta()
+    result = await watch.look("soa-serial", after=FOUR_HOURS + ELEVEN_MINUTES)
+    assert (result.health, result.findings) == (Health.GOOD, ())
+    assert lag(watch.zone_state, "nsd", world.named("nsd").ipv6, watch.zone_state.at) == timedelta()
 
 
 async def test_who_is_refused_the_transfer_is_late_until_it_is_let_in(world: World, probe: Prober) -> None:
@@ -86,14 +86,14 @@ async def test_who_is_refused_the_transfer_is_late_until_it_is_let_in(world: Wor
     serial = world.primary.bump(HELD, "new A 192.0.2.1")
     world.primary.wait(HELD, serial)
     assert codes(await watch.look("soa-serial")) == {}
-    verdict = await watch.look("soa-serial", after=ELEVEN_MINUTES)
-    assert codes(verdict) == {name: {"serial-late"} for name in ALL_SECONDARIES}
+    result = await watch.look("soa-serial", after=ELEVEN_MINUTES)
+    assert codes(result) == {name: {"serial-late"} for name in ALL_SECONDARIES}
 
     world.primary.allow(HELD, XFR)
     for secondary in world.secondaries:
         secondary.catch_up(HELD, serial)
-    verdict = await watch.look("soa-serial", after=2 * ELEVEN_MINUTES)
-    assert (verdict.health, verdict.findings) == (Health.GOOD, ())
+    result = await watch.look("soa-serial", after=2 * ELEVEN_MINUTES)
+    assert (result.health, result.findings) == (Health.GOOD, ())
 
 
 async def test_a_serial_that_goes_round_is_newer(world: World, probe: Prober) -> None:
@@ -104,11 +104,11 @@ async def test_a_serial_that_goes_round_is_newer(world: World, probe: Prober) ->
     for secondary in world.secondaries:
         secondary.catch_up(ROUND, 5)
     for after in (timedelta(), ELEVEN_MINUTES):
-        verdict = await watch.look("soa-serial", after=after)
-        assert (verdict.health, verdict.findings) == (Health.GOOD, ())
-    (space,) = watch.ledger.spaces
-    assert space.reference == 5
-    assert {standing.serial for standing in watch.ledger.standings} == {5}
+        result = await watch.look("soa-serial", after=after)
+        assert (result.health, result.findings) == (Health.GOOD, ())
+    (serial_group,) = watch.zone_state.serial_groups
+    assert serial_group.reference == 5
+    assert {address_state.serial for address_state in watch.zone_state.address_states} == {5}
 
 
 async def test_secondaries_that_transfer_over_ipv6_are_as_good(world: World, probe: Prober) -> None:
@@ -136,8 +136,8 @@ async def test_a_primary_that_goes_back_leaves_its_secondaries_ahead(world: Worl
     world.primary.put(replace(content, serial=content.serial + 1))
     for secondary in world.secondaries:
         secondary.catch_up(BACK, content.serial + 1)
-    verdict = await watch.look("soa-serial", after=timedelta(minutes=2))
-    assert (verdict.health, verdict.findings) == (Health.GOOD, ())
+    result = await watch.look("soa-serial", after=timedelta(minutes=2))
+    assert (result.health, result.findings) == (Health.GOOD, ())
 
 
 FOLLOW_HALF_WAY = {
@@ -162,8 +162,8 @@ async def test_a_step_of_half_the_circle_is_no_order_at_all(world: World, probe:
         if secondary.name in follow:
             secondary.catch_up(HALF, far)
     for minutes in range(3):
-        verdict = await watch.look("soa-serial", after=timedelta(minutes=minutes))
-    assert codes(verdict) == {name: {"serial-unordered"} for name in ALL_SECONDARIES if name not in follow}
+        result = await watch.look("soa-serial", after=timedelta(minutes=minutes))
+    assert codes(result) == {name: {"serial-unordered"} for name in ALL_SECONDARIES if name not in follow}
 
 
 async def test_a_record_that_changes_is_no_difference_until_it_should_have_arrived(world: World, probe: Prober) -> None:
@@ -186,8 +186,8 @@ async def test_a_record_that_changes_is_no_difference_until_it_should_have_arriv
     for secondary in world.secondaries:
         secondary.catch_up(MOVED, serial)
     await watch.look("soa-serial", after=2 * ELEVEN_MINUTES)
-    verdict = await watch.look("records", after=2 * ELEVEN_MINUTES)
-    assert (verdict.health, verdict.findings) == (Health.GOOD, ())
+    result = await watch.look("records", after=2 * ELEVEN_MINUTES)
+    assert (result.health, result.findings) == (Health.GOOD, ())
 
 
 async def test_a_zone_that_changes_all_the_time_gives_no_cause_for_alarm(world: World, probe: Prober) -> None:
@@ -201,13 +201,13 @@ async def test_a_zone_that_changes_all_the_time_gives_no_cause_for_alarm(world: 
         records = [record for record in content.records if not record.startswith("last ")]
         world.primary.put(replace(content, records=(*records, f"last TXT {content.serial}")))
         for check in ("soa-serial", "records", "soa-fields", "ns-set", "reachable"):
-            verdict = await watch.look(check)
-            assert verdict.findings == (), check
+            result = await watch.look(check)
+            assert result.findings == (), check
             looks += 1
     assert looks > 20
     last = world.primary.content(BUSY).serial
     for secondary in world.secondaries:
         secondary.catch_up(BUSY, last)
-    verdict = await watch.look("soa-serial", after=ELEVEN_MINUTES)
-    assert (verdict.health, verdict.findings) == (Health.GOOD, ())
+    result = await watch.look("soa-serial", after=ELEVEN_MINUTES)
+    assert (result.health, result.findings) == (Health.GOOD, ())
     assert (await watch.look("records", after=ELEVEN_MINUTES)).health is Health.GOOD

@@ -88,13 +88,13 @@ async def test_a_secondary_whose_key_is_let_in_at_last(world: World, probe: Prob
     for secondary in world.secondaries:
         await asyncio.to_thread(secondary.catch_up, LOCKED, 10)
     for check in ("reachable", "soa-serial", "soa-fields", "ns-set"):
-        verdict = await watch.look(check)
-        assert (verdict.health, verdict.findings) == (Health.GOOD, ()), check
+        result = await watch.look(check)
+        assert (result.health, result.findings) == (Health.GOOD, ()), check
 
 
 async def test_a_zone_nobody_serves(world: World, probe: Prober) -> None:
-    verdict = await Watch(probe, world.zone(ALIEN)).look("reachable")
-    assert codes(verdict) == {server.name: {"zone-not-served"} for server in world.servers}
+    result = await Watch(probe, world.zone(ALIEN)).look("reachable")
+    assert codes(result) == {server.name: {"zone-not-served"} for server in world.servers}
 
 
 async def test_a_server_that_is_dead_and_one_that_hangs(world: World) -> None:
@@ -104,12 +104,12 @@ async def test_a_server_that_is_dead_and_one_that_hangs(world: World) -> None:
     dead.stop()
     hung.pause()
     try:
-        verdict = await watch.look("reachable")
+        result = await watch.look("reachable")
     finally:
         hung.resume()
         dead.start()
-    assert verdict.health is Health.BAD
-    assert codes(verdict) == {dead.name: {"server-unreachable"}, hung.name: {"server-unreachable"}}
+    assert result.health is Health.BAD
+    assert codes(result) == {dead.name: {"server-unreachable"}, hung.name: {"server-unreachable"}}
     outcomes = {(seen.server, seen.query.transport, seen.outcome) for seen in watch.seen}
     assert (dead.name, Transport.TCP, Outcome.REFUSED_CONNECTION) in outcomes
     assert (hung.name, Transport.UDP, Outcome.TIMEOUT) in outcomes
@@ -145,7 +145,9 @@ async def test_a_copy_runs_out(probe: Prober) -> None:
                     for code in found:
                         if name != "primary" and code not in told[name]:
                             told[name].append(code)
-            estimated |= {standing.server for standing in watch.ledger.standings if standing.estimated}
+            estimated |= {
+                address_state.server for address_state in watch.zone_state.address_states if address_state.estimated
+            }
         assert any("expiry-near" in said for said in told.values())
         for said in told.values():
             if said[0] == "expiry-near":  # its two seconds may pass unseen where the machine is busy

@@ -91,7 +91,7 @@ class Watch:
         self.probe = probe
         self.zone = zone
         self.cadence = cadence
-        self.ledger = ZoneState(zone.name)
+        self.zone_state = ZoneState(zone.name)
         self.seen: tuple[Observation, ...] = ()
 
     async def look(self, check: str, *, after: timedelta = NO_TIME) -> CheckResult:
@@ -100,18 +100,18 @@ class Watch:
         asked = await poll_zone(one, self.zone, self.probe, self.cadence or one.cadence, now)
         done = shifted(asked, after)
         self.seen = done.seen
-        self.ledger = updated(self.ledger, self.zone, done)
-        return judge(one, self.zone, done, self.ledger)
+        self.zone_state = updated(self.zone_state, self.zone, done)
+        return judge(one, self.zone, done, self.zone_state)
 
 
-def shifted(round: ZonePoll, by: timedelta) -> ZonePoll:
-    return replace(round, at=round.at + by, seen=tuple(replace(seen, at=seen.at + by) for seen in round.seen))
+def shifted(poll: ZonePoll, by: timedelta) -> ZonePoll:
+    return replace(poll, at=poll.at + by, seen=tuple(replace(seen, at=seen.at + by) for seen in poll.seen))
 
 
-def codes(verdict: CheckResult) -> dict[str, set[str]]:
+def codes(result: CheckResult) -> dict[str, set[str]]:
     """Server → codes found at any of its addresses; a finding without a server stands under "zone"."""
     found: dict[str, set[str]] = {}
-    for finding in verdict.findings:
+    for finding in result.findings:
         found.setdefault(finding.server or "zone", set()).add(finding.code)
     return found
 

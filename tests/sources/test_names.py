@@ -120,10 +120,10 @@ async def test_there_is_an_end_to_the_names_that_are_met() -> None:
 def test_only_what_no_server_is_called_is_met() -> None:
     watched = zone("ns1", "ns2")
     asked = query(watched, "ns1", "NS")
-    round = gather(watched, "ns-set", has(asked, "ns1.example.com.", "ns2.example.com.", "ns3.example.com."), at=SEEN)
+    poll = gather(watched, "ns-set", has(asked, "ns1.example.com.", "ns2.example.com.", "ns3.example.com."), at=SEEN)
     met = Met()
     zones = {watched.name: watched}
-    met.note([round, replace(round, zone="other."), replace(round, check="records")], zones, DiscoveredZones(None, {}))  # type: ignore[arg-type]
+    met.note([poll, replace(poll, zone="other."), replace(poll, check="records")], zones, DiscoveredZones(None, {}))  # type: ignore[arg-type]
     assert met.taken() == {"ns3.example.com"}
     assert met.taken() == frozenset()
 

@@ -202,7 +202,7 @@ async def test_names_that_left_the_configuration_are_forgotten() -> None:
     assert {name for name, _ in after.known} == {"ns1.example.net."}
 
 
-def standing(server: str, address: Address) -> AddressState:
+def address_state(server: str, address: Address) -> AddressState:
     return AddressState(server, address, "", 1, NOON, "answered", NOON)
 
 
@@ -211,12 +211,14 @@ async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_ledgers_
         first = ServerEntry("first", host="ns1.example.net.")
         here = config(resolver, ZoneEntry("example.com."), ZoneEntry("a.", ("first",)), first=first)
         alive = await resolve(here, None, NOON)
-        ledgers = {
-            name: ZoneState(name, (), tuple(standing(server.name, address) for server, address in zone.places()), NOON)
+        zone_states = {
+            name: ZoneState(
+                name, (), tuple(address_state(server.name, address) for server, address in zone.places()), NOON
+            )
             for name, zone in alive.zones.items()
         }
         resolver.dead = True
-        again = await resolve(hurried(here), recall(ledgers, here), LATER)
+        again = await resolve(hurried(here), recall(zone_states, here), LATER)
     assert again.zones == alive.zones
     assert all("what was known 2026-05-01 12:00 UTC is used" in text for text in again.problems)
 
@@ -224,12 +226,12 @@ async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_ledgers_
 class Remembered(dict[str, ZoneState]):
     """Ledgers that say which of them were looked at."""
 
-    def __init__(self, ledgers: Iterable[ZoneState]) -> None:
-        super().__init__({ledger.zone: ledger for ledger in ledgers})
-        self.looked: list[str] = []
+    def __init__(self, zone_states: Iterable[ZoneState]) -> None:
+        super().__init__({zone_state.zone: zone_state for zone_state in zone_states})
+        self.checked_at: list[str] = []
 
     def get(self, name: str, default: object = None) -> Any:
-        self.looked.append(name)
+        self.checked_at.append(name)
         return super().get(name, default)
 
 
@@ -245,12 +247,14 @@ def test_only_ledgers_that_know_what_is_to_be_resolved_are_looked_at() -> None:
     sure = [ZoneEntry(f"s{n}.", ("given",)) for n in range(100)]
     unsure = [ZoneEntry(f"u{n}.", ("given", "named")) for n in range(100)]
     found = [ZoneEntry("f1."), ZoneEntry("f2.")]
-    at = (standing("given", Address("192.0.2.1")), standing("named", Address("2001:db8::7")))
-    ledgers = Remembered(ZoneState(entry.name, (), at, NOON) for entry in (*sure, *unsure, *found))
-    assert recall(ledgers, Config(zones=ZoneTable.of(sure), servers=servers)).known == {}
-    assert ledgers.looked == []
-    known = recall(ledgers, Config(zones=ZoneTable.of([*sure, *unsure, *found]), servers=servers)).known
-    assert ledgers.looked == ["f1.", "f2.", *(name for name in sorted(entry.name for entry in unsure))][: 2 + SOME]
+    at = (address_state("given", Address("192.0.2.1")), address_state("named", Address("2001:db8::7")))
+    zone_states = Remembered(ZoneState(entry.name, (), at, NOON) for entry in (*sure, *unsure, *found))
+    assert recall(zone_states, Config(zones=ZoneTable.of(sure), servers=servers)).known == {}
+    assert zone_states.checked_at == []
+    known = recall(zone_states, Config(zones=ZoneTable.of([*sure, *unsure, *found]), servers=servers)).known
+    assert (
+        zone_states.checked_at == ["f1.", "f2.", *(name for name in sorted(entry.name for entry in unsure))][: 2 + SOME]
+    )
     assert known["named.example.", "AAAA"].values == ("2001:db8::7",)
     assert known["f1.", "NS"].values == ("given", "named")
 

@@ -13,12 +13,12 @@ from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit
 from monitor.store.codec import stamp
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, at, incident, ledger, message, run, transition
+from tests.store.specimens import NOON, alert, at, incident, message, run, transition, zone_state
 
 
 def change(number: int) -> Commit:
     return Commit(
-        ledgers=(ledger(serial=number),),
+        zone_states=(zone_state(serial=number),),
         runs=(run(number, number),),
         alerts=(replace(alert(seconds=number), incident=f"i{number}"),),
         transitions=(transition(number),),
@@ -58,7 +58,7 @@ def check(path: str, committed: int, settled: set[int]) -> int:
     assert numbers("select cast(substr(id, 2) as integer) from incidents") == everyone
     assert numbers("select cast(substr(id, 2) as integer) from outbox") == everyone
     assert conn.execute("select json_extract(body, '$.incident') from alerts").fetchall() == [(f"i{last}",)]
-    assert numbers("select json_extract(body, '$.spaces[0].reference') from ledgers") == [last]
+    assert numbers("select json_extract(body, '$.serial_groups[0].reference') from ledgers") == [last]
     delivered = set(numbers("select cast(substr(id, 2) as integer) from outbox where state = 'delivered'"))
     assert settled <= delivered
     assert len(delivered - settled) <= 1, "more is marked as told than was told"

@@ -18,13 +18,13 @@ from pathlib import Path
 from monitor.state.ports import Commit, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, incident, ledger, message
+from tests.store.specimens import NOON, alert, incident, message, zone_state
 from tests.store.test_migrations import of_version
 
 FIRST = Commit(
-    ledgers=(ledger("a.example."),), alerts=(alert(),), incidents=(incident("i1"),), messages=(message("t1"),)
+    zone_states=(zone_state("a.example."),), alerts=(alert(),), incidents=(incident("i1"),), messages=(message("t1"),)
 )
-LATER = Commit(ledgers=(ledger("b.example."),), incidents=(incident("i2"),), messages=(message("t2"),))
+LATER = Commit(zone_states=(zone_state("b.example."),), incidents=(incident("i2"),), messages=(message("t2"),))
 
 
 async def none(path: Path) -> None:
@@ -93,7 +93,7 @@ async def scenario(disk: Path, before: str, trouble: str) -> dict[str, object]:
     store = await DurableStore.open(path, lambda: time[0])
     remembered = await store.restore()
     said: dict[str, object] = {
-        "ledgers": sorted(remembered.ledgers),
+        "ledgers": sorted(remembered.zone_states),
         "alerts": len(remembered.alerts),
         "incidents": sorted(remembered.incidents),
         "past": [each.id for each in await store.incidents()],
@@ -112,7 +112,7 @@ async def scenario(disk: Path, before: str, trouble: str) -> dict[str, object]:
     time[0] += timedelta(minutes=2)
     await store.commit(LATER)
     await store.verify()
-    said["after"] = sorted((await store.restore()).ledgers)
+    said["after"] = sorted((await store.restore()).zone_states)
     said["recreated"] = store.recreated is not None
     await store.close()
     with closing(sqlite3.connect(path)) as conn:

@@ -36,17 +36,17 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def ledger(zone: str = "example.com.", serial: int = 7, seconds: float = 0.0) -> ZoneState:
+def zone_state(zone: str = "example.com.", serial: int = 7, seconds: float = 0.0) -> ZoneState:
     soa = Soa(serial, "ns1.example.com.", "dns.example.com.", 3600, 900, 604800, 300, 3600)
     versions = (Version(serial - 1, None, at(-60)), Version(serial, at(-1.5), at(0.000001)))
     return ZoneState(
         zone,
-        spaces=(
+        serial_groups=(
             SerialGroup("", serial, soa, versions, UnconfirmedSerial(serial - 3, "ns1.fra", 1, at(3)), versions[0]),
         ),
-        standings=(
+        address_states=(
             AddressState(
-                "ns1", NS1, "", serial, at(-60), "answered", at(0.25), nsid="ns1.fra", looked=at(seconds), rtt=0.1
+                "ns1", NS1, "", serial, at(-60), "answered", at(0.25), nsid="ns1.fra", checked_at=at(seconds), rtt=0.1
             ),
             AddressState(
                 "ns2", NS2, "", None, at(-60), "timeout", at(-60), at(-30), 2, expires=at(9000), estimated=True

@@ -10,7 +10,7 @@ import pytest
 from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit, StoreError
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, at, incident, ledger, message, run, transition
+from tests.store.specimens import NOON, alert, at, incident, message, run, transition, zone_state
 
 
 def may_grow(store: SqliteStore, pages: int) -> None:
@@ -25,7 +25,7 @@ def pages(store: SqliteStore) -> int:
 def everything(number: int, zones: int) -> Commit:
     names = [f"zone{number}-{each}.example." for each in range(zones)]
     return Commit(
-        ledgers=tuple(ledger(name) for name in names),
+        zone_states=tuple(zone_state(name) for name in names),
         runs=tuple(run(7, 0.0, zone=name) for name in names),
         alerts=tuple(alert(zone=name) for name in names),
         transitions=(transition(number),),
@@ -87,7 +87,7 @@ async def test_it_can_be_closed_and_opened_while_the_disk_is_full(store, tmp_pat
     await store.close()
     again = await SqliteStore.open(tmp_path / "s.db", lambda: NOON)
     may_grow(again, pages(again))
-    assert len((await again.restore()).ledgers) == 20
+    assert len((await again.restore()).zone_states) == 20
     await again.close()
 
 
@@ -108,12 +108,12 @@ async def test_another_program_that_holds_the_lock_delays_and_loses_nothing(stor
     other.execute("begin immediate")
     writing = asyncio.create_task(store.commit(everything(1, 3)))
     reading = await store.restore()
-    assert reading.ledgers == {}
+    assert reading.zone_states == {}
     assert not writing.done()
     other.execute("rollback")
     other.close()
     await writing
-    assert len((await store.restore()).ledgers) == 3
+    assert len((await store.restore()).zone_states) == 3
 
 
 async def test_a_reader_that_stays_never_stands_in_the_way(store, tmp_path):
@@ -123,22 +123,22 @@ async def test_a_reader_that_stays_never_stands_in_the_way(store, tmp_path):
     await store.commit(everything(1, 3))
     assert other.execute("select count(*) from ledgers").fetchone() == (0,)
     other.close()
-    assert len((await store.restore()).ledgers) == 3
+    assert len((await store.restore()).zone_states) == 3
 
 
 async def test_the_loop_runs_on_while_a_great_commit_is_written(store):
-    ticks = 0
+    address_metrics = 0
 
     async def tick() -> None:
-        nonlocal ticks
+        nonlocal address_metrics
         while True:
-            ticks += 1
+            address_metrics += 1
             await asyncio.sleep(0.001)
 
     ticking = asyncio.create_task(tick())
     await store.commit(everything(1, 3000))
     ticking.cancel()
-    assert ticks > 5
+    assert address_metrics > 5
 
 
 async def test_a_value_that_cannot_be_kept_is_a_sentence_and_the_rest_goes_on(store):

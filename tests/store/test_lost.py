@@ -21,11 +21,11 @@ from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit, StoreBlank, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.open import connect
-from tests.store.specimens import NOON, alert, at, incident, key, ledger, message, propagation, run, transition
+from tests.store.specimens import NOON, alert, at, incident, key, message, propagation, run, transition, zone_state
 
 FILES = ("", "-wal", "-shm", ".lock", ".mark")
 FIRST = Commit(
-    ledgers=(ledger("a.example."), ledger("b.example.")),
+    zone_states=(zone_state("a.example."), zone_state("b.example.")),
     runs=(run(7, 0, zone="a.example."),),
     propagations=(propagation(1.0),),
     alerts=(alert(),),
@@ -33,7 +33,9 @@ FIRST = Commit(
     incidents=(incident("i1"), incident("i2", 1, resolved=2.0)),
     messages=(message("t1"), message("t2", about="i2")),
 )
-LATER = Commit(ledgers=(ledger("a.example.", serial=8),), incidents=(incident("i3"),), messages=(message("t3"),))
+LATER = Commit(
+    zone_states=(zone_state("a.example.", serial=8),), incidents=(incident("i3"),), messages=(message("t3"),)
+)
 
 
 class Clock:
@@ -90,8 +92,8 @@ async def check_all_is_there(path: Path, *, later: bool = True) -> None:
     """A start of today finds all that was committed, history and outbox with it."""
     again = await DurableStore.open(path, lambda: at(60))
     remembered = await again.restore()
-    assert sorted(remembered.ledgers) == ["a.example.", "b.example."]
-    assert remembered.ledgers["a.example."].spaces[0].reference == (8 if later else 7)
+    assert sorted(remembered.zone_states) == ["a.example.", "b.example."]
+    assert remembered.zone_states["a.example."].serial_groups[0].reference == (8 if later else 7)
     assert list(remembered.alerts) == [key()]
     assert sorted(remembered.incidents) == (["i1", "i3"] if later else ["i1"])
     assert [row.serial for row in await again.runs("a.example.", NOON - timedelta(1))] == [7]
@@ -283,11 +285,11 @@ async def test_what_was_overwritten_is_written_from_memory_when_the_place_is_fre
     with pytest.raises(StoreBlank):
         await store.verify()
     assert not path.exists()
-    await store.rewrite(Commit(ledgers=(ledger("a.example.", serial=8),), incidents=(incident("i1"),)))
+    await store.rewrite(Commit(zone_states=(zone_state("a.example.", serial=8),), incidents=(incident("i1"),)))
     await store.settle(DeliveryResult(one.message.id, at(2)))
     assert (tmp_path / "other").read_bytes() == content
     again = await DurableStore.open(as_a_kill_leaves_it(path, tmp_path / "killed"), lambda: at(60))
-    assert list((await again.restore()).ledgers) == ["a.example."]
+    assert list((await again.restore()).zone_states) == ["a.example."]
     assert list((await again.restore()).incidents) == ["i1"]
     assert [(count.pending, count.delivered) for count in await again.receivers()] == [(1, 1)]
     await again.close()

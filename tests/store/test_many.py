@@ -14,7 +14,7 @@ from monitor.store.legacy_packing import _pack_some
 from monitor.store.open import connect
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NS1, NS2, at, incident, ledger, run, sweep
+from tests.store.specimens import NS1, NS2, at, incident, run, sweep, zone_state
 
 
 @pytest.fixture
@@ -28,12 +28,12 @@ async def opened(path: Path) -> SqliteStore:
 
 def still(zone: str, serial: int = 7, seconds: float = 0.0) -> ZoneState:
     """One that packs."""
-    moved = ledger(zone, serial, seconds)
-    space, (first, second) = moved.spaces[0], moved.standings
+    moved = zone_state(zone, serial, seconds)
+    serial_group, (first, second) = moved.serial_groups[0], moved.address_states
     return replace(
         moved,
-        spaces=(replace(space, versions=space.versions[1:], doubt=None, regressed=None),),
-        standings=(first, replace(second, passed=0)),
+        serial_groups=(replace(serial_group, versions=serial_group.versions[1:], doubt=None, regressed=None),),
+        address_states=(first, replace(second, passed=0)),
     )
 
 
@@ -47,53 +47,58 @@ def count(path: Path, table: str) -> int:
 
 
 async def serials(store: Store) -> dict[str, int | None]:
-    return {zone: each.spaces[0].reference for zone, each in (await store.restore()).ledgers.items()}
+    return {zone: each.serial_groups[0].reference for zone, each in (await store.restore()).zone_states.items()}
 
 
 async def test_what_stands_still_is_kept_packed_and_comes_back_also_for_a_command(path):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(still("a.example."), ledger("b.example."))))
+    await store.commit(Commit(zone_states=(still("a.example."), zone_state("b.example."))))
     assert (count(path, "packed"), count(path, "ledgers")) == (1, 1)
     await store.close()
     store = await opened(path)
     assert await serials(store) == {"a.example.": 7, "b.example.": 7}
-    assert (await store.restore()).ledgers["a.example."] == still("a.example.")
+    assert (await store.restore()).zone_states["a.example."] == still("a.example.")
     reader = await open_reader(path)
-    assert await reader.ledger("a.example.") == still("a.example.")
-    assert await reader.ledger("b.example.") == ledger("b.example.")
+    assert await reader.zone_state("a.example.") == still("a.example.")
+    assert await reader.zone_state("b.example.") == zone_state("b.example.")
     await reader.close()
     await store.close()
 
 
 async def test_a_zone_that_comes_to_rest_or_is_stirred_is_kept_once(path):
     store = await opened(path)
-    for each in (ledger("a.example.", 5), still("a.example.", 6), ledger("a.example.", 7), still("a.example.", 8)):
-        await store.commit(Commit(ledgers=(each,)))
+    for each in (
+        zone_state("a.example.", 5),
+        still("a.example.", 6),
+        zone_state("a.example.", 7),
+        still("a.example.", 8),
+    ):
+        await store.commit(Commit(zone_states=(each,)))
         assert count(path, "packed") + count(path, "ledgers") == 1
-        assert (await store.restore()).ledgers["a.example."] == each
+        assert (await store.restore()).zone_states["a.example."] == each
     await store.close()
 
 
 async def test_words_of_a_commit_that_failed_are_written_with_the_next(path):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(still("a.example."),)))
+    await store.commit(Commit(zone_states=(still("a.example."),)))
     renamed = still("b.example.")
-    renamed = replace(renamed, standings=tuple(replace(one, server="elsewhere") for one in renamed.standings))
+    renamed = replace(renamed, address_states=tuple(replace(one, server="elsewhere") for one in renamed.address_states))
     bad = replace(run(1, 0), serial=2**70)
     with pytest.raises(Exception, match="cannot be kept"):
-        await store.commit(Commit(ledgers=(renamed,), runs=(bad,)))
-    await store.commit(Commit(ledgers=(renamed,)))
+        await store.commit(Commit(zone_states=(renamed,), runs=(bad,)))
+    await store.commit(Commit(zone_states=(renamed,)))
     await store.close()
     store = await opened(path)
-    assert (await store.restore()).ledgers["b.example."] == renamed
+    assert (await store.restore()).zone_states["b.example."] == renamed
     await store.close()
 
 
 async def test_a_later_sweep_has_looked_at_what_is_packed(path):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(still("a.example."),)))
+    await store.commit(Commit(zone_states=(still("a.example."),)))
     await store.sweep(sweep(60))
-    assert (await store.restore()).ledgers["a.example."].at == at(60)
+    assert (await store.restore()).zone_states["a.example."].at == at(60)
     await store.close()
 
 
@@ -102,7 +107,7 @@ async def test_many_zones_go_at_once_with_their_runs_ended(path):
     names = [f"z{number}.example." for number in range(3000)]
     await store.commit(
         Commit(
-            ledgers=tuple(still(name) for name in names),
+            zone_states=tuple(still(name) for name in names),
             runs=tuple(run(7, 0, zone=name, server=server, address=address) for name in names
                        for server, address in (("ns1", NS1), ("ns2", NS2))),
         )
@@ -127,7 +132,7 @@ async def test_what_finds_an_old_incident_by_its_zones_goes_with_it_whatever_its
 
 async def test_words_that_make_no_sense_are_a_sentence(path):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(still("a.example."),)))
+    await store.commit(Commit(zone_states=(still("a.example."),)))
     await store.close()
     conn = sqlite3.connect(path)
     conn.execute("delete from words where number = 0")
@@ -139,7 +144,7 @@ async def test_words_that_make_no_sense_are_a_sentence(path):
 
 async def test_what_an_older_version_wrote_is_packed_once_also_after_a_kill_half_way(path, monkeypatch):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(ledger("moving.example."),)))
+    await store.commit(Commit(zone_states=(zone_state("moving.example."),)))
     await store.close()
     names = [f"z{number}.example." for number in range(7)]
     conn = sqlite3.connect(path)
@@ -164,14 +169,16 @@ async def test_what_an_older_version_wrote_is_packed_once_also_after_a_kill_half
     conn.commit()
     conn.close()
     store = await opened(path)
-    remembered = (await store.restore()).ledgers
-    assert dict(remembered) == {name: still(name) for name in names} | {"moving.example.": ledger("moving.example.")}
+    remembered = (await store.restore()).zone_states
+    assert dict(remembered) == {name: still(name) for name in names} | {
+        "moving.example.": zone_state("moving.example.")
+    }
     await store.close()
 
 
 async def test_a_packed_row_that_cannot_be_read_is_a_sentence(path):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(still("a.example."), still("b.example."))))
+    await store.commit(Commit(zone_states=(still("a.example."), still("b.example."))))
     await store.close()
     conn = sqlite3.connect(path)
     conn.execute("update packed set row = substr(row, 1, 20) where zone = 'a.example.'")
@@ -182,7 +189,7 @@ async def test_a_packed_row_that_cannot_be_read_is_a_sentence(path):
         await store.restore()
     reader = await open_reader(path)
     with pytest.raises(StoreError, match=r"the row a\.example\. of the table packed"):
-        await reader.ledger("a.example.")
-    assert await reader.ledger("b.example.") == still("b.example.")
+        await reader.zone_state("a.example.")
+    assert await reader.zone_state("b.example.") == still("b.example.")
     await reader.close()
     await store.close()

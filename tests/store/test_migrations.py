@@ -16,7 +16,7 @@ from monitor.state.ports import Commit
 from monitor.store import schema
 from monitor.store.open import connect
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, ledger, message
+from tests.store.specimens import NOON, alert, message, zone_state
 
 VERSIONS = range(1, schema.newest() + 1)
 
@@ -46,8 +46,8 @@ def shape(path: Path) -> set[tuple[str, str]]:
 
 async def check_it_is_of_today(path: Path, like: Path) -> None:
     store = await SqliteStore.open(path, lambda: NOON)
-    assert list((await store.restore()).ledgers) == ["old.example."]
-    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), messages=(message("t1"),)))
+    assert list((await store.restore()).zone_states) == ["old.example."]
+    await store.commit(Commit(zone_states=(zone_state(),), alerts=(alert(),), messages=(message("t1"),)))
     assert len(await store.lease(NOON, duration=9, limit=9)) == 1
     await store.close()
     assert shape(path) == shape(like)
@@ -167,7 +167,7 @@ async def test_killed_while_a_new_database_is_made_the_next_start_makes_it(state
     migrate_killed(path.with_name("new.db.new"), statement)
     assert not path.exists()
     store = await SqliteStore.open(path, lambda: NOON)
-    await store.commit(Commit(ledgers=(ledger(),)))
+    await store.commit(Commit(zone_states=(zone_state(),)))
     await store.close()
     assert {each.name for each in tmp_path.iterdir()} == {"new.db", "new.db.lock", "new.db.mark"}
 

@@ -101,11 +101,11 @@ async def test_what_could_not_be_read_is_not_written_over_with_what_was_seen_sin
     clock = [NOON]
     store = DurableStore(path, lambda: clock[0])
     store._why, store._unread = StoreUnavailable("the disk fails"), True
-    assert (await store.restore()).ledgers == {}
+    assert (await store.restore()).zone_states == {}
     clock[0] += timedelta(minutes=2)
     with pytest.raises(StoreError, match="Restart the service, to go on from what it holds"):
         await store.commit(LATER)
     await store.close()
     again = await SqliteStore.open(path, lambda: NOON)
-    assert len((await again.restore()).ledgers) == 200
+    assert len((await again.restore()).zone_states) == 200
     await again.close()

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from monitor.state.ports import Commit, StoreError
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, alert, key, ledger, message
+from tests.store.specimens import NOON, alert, key, message, zone_state
 
 
 async def opened(path: Path) -> SqliteStore:
@@ -29,7 +29,9 @@ async def opened(path: Path) -> SqliteStore:
 
 async def filled(path: Path) -> None:
     store = await opened(path)
-    await store.commit(Commit(ledgers=tuple(ledger(f"zone{n}.example.") for n in range(200)), alerts=(alert(),)))
+    await store.commit(
+        Commit(zone_states=tuple(zone_state(f"zone{n}.example.") for n in range(200)), alerts=(alert(),))
+    )
     await store.close()
 
 
@@ -85,7 +87,7 @@ async def test_it_opens_again_as_often_as_one_likes(path):
     await filled(path)
     for _ in range(3):
         store = await opened(path)
-        assert len((await store.restore()).ledgers) == 200
+        assert len((await store.restore()).zone_states) == 200
         await store.close()
 
 
@@ -228,7 +230,7 @@ async def test_a_command_that_may_only_read_reads(ordinary):
         each.chmod(0o400)
     ordinary.chmod(0o500)
     reader = await open_reader(ordinary / "soawatch.db")
-    assert (await reader.ledger("zone7.example.")).zone == "zone7.example."
+    assert (await reader.zone_state("zone7.example.")).zone == "zone7.example."
     await reader.close()
 
 
@@ -248,10 +250,10 @@ import asyncio, sys
 from monitor.clock import now
 from monitor.state.ports import Commit
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import ledger
+from tests.store.specimens import zone_state
 async def main():
     store = await SqliteStore.open(sys.argv[1], now)
-    await store.commit(Commit(ledgers=(ledger(),)))
+    await store.commit(Commit(zone_states=(zone_state(),)))
     print("open", flush=True)
     await asyncio.Event().wait()
 asyncio.run(main())
@@ -268,7 +270,7 @@ async def test_a_crash_loses_nothing_and_is_nothing_to_speak_of(path):
     killed_service(path)
     with capture_logs() as logs:
         store = await opened(path)
-    assert list((await store.restore()).ledgers) == ["example.com."]
+    assert list((await store.restore()).zone_states) == ["example.com."]
     await store.close()
     assert logs == []
 
@@ -278,7 +280,7 @@ async def test_a_lost_wal_is_told(path):
     path.with_name("soawatch.db-wal").unlink()
     with capture_logs() as logs:
         store = await opened(path)
-    assert (await store.restore()).ledgers == {}
+    assert (await store.restore()).zone_states == {}
     await store.close()
     assert ["last changes are lost" in each["event"] for each in logs] == [True]
     with capture_logs() as logs:
@@ -308,7 +310,7 @@ async def test_a_backup_put_beside_the_wal_of_the_database_before_is_not_mixed_w
         kept = path.with_name("soawatch.db.strange-wal" if number == 1 else f"soawatch.db.strange-wal.{number}")
         with capture_logs() as logs:
             store = await opened(path)
-        assert len((await store.restore()).ledgers) == (0 if how.startswith("none") else 200)
+        assert len((await store.restore()).zone_states) == (0 if how.startswith("none") else 200)
         await store.close()
         assert kept.read_bytes() == wal
         assert [entry["kept"] for entry in logs if "kept" in entry] == [str(kept)]
@@ -344,7 +346,7 @@ def start_and_end_for_ever(path: Path) -> NoReturn:
 
 async def opens_whole(path: Path) -> None:
     store = await opened(path)
-    assert len((await store.restore()).ledgers) == 200
+    assert len((await store.restore()).zone_states) == 200
     await store.close()
 
 
@@ -388,12 +390,12 @@ async def test_a_database_by_another_name_is_the_same_database(path):
 
 async def test_a_command_reads_a_ledger_while_the_service_runs(path):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(ledger(),)))
+    await store.commit(Commit(zone_states=(zone_state(),)))
     reader = await open_reader(path)
-    assert await reader.ledger("example.com.") == ledger()
-    assert await reader.ledger("unknown.example.") is None
-    await store.commit(Commit(ledgers=(ledger(serial=8),)))
-    assert (await reader.ledger("example.com.")).spaces[0].reference == 8
+    assert await reader.zone_state("example.com.") == zone_state()
+    assert await reader.zone_state("unknown.example.") is None
+    await store.commit(Commit(zone_states=(zone_state(serial=8),)))
+    assert (await reader.zone_state("example.com.")).serial_groups[0].reference == 8
     await reader.close()
     await store.close()
 
@@ -402,7 +404,7 @@ async def test_a_command_reads_a_ledger_when_no_service_runs_and_leaves_nothing_
     await filled(path)
     before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
     reader = await open_reader(path)
-    assert (await reader.ledger("zone7.example.")).zone == "zone7.example."
+    assert (await reader.zone_state("zone7.example.")).zone == "zone7.example."
     await reader.close()
     after = {each.name: each.read_bytes() for each in path.parent.iterdir()}
     assert {name: after[name] for name in before} == before
@@ -439,7 +441,7 @@ async def test_a_command_beside_a_newer_service_says_so(path):
 
 async def test_a_backup_is_whole_and_opens_as_a_database(path):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(ledger(),), alerts=(alert(),), messages=(message("t1"),)))
+    await store.commit(Commit(zone_states=(zone_state(),), alerts=(alert(),), messages=(message("t1"),)))
     copy = path.with_name("copy.db")
     await store.backup(str(copy))
     await store.commit(Commit(dropped_zones=("example.com.",)))
@@ -448,7 +450,7 @@ async def test_a_backup_is_whole_and_opens_as_a_database(path):
         restored = await opened(copy)
     assert logs == []
     remembered = await restored.restore()
-    assert remembered.ledgers == {"example.com.": ledger()}
+    assert remembered.zone_states == {"example.com.": zone_state()}
     assert list(remembered.alerts) == [key()]
     assert [row.message.id for row in await restored.lease(NOON, duration=9, limit=9)] == ["t1"]
     await restored.close()
@@ -468,12 +470,12 @@ async def test_a_backup_never_replaces_a_file(path):
 
 async def test_a_command_makes_a_backup_beside_the_running_service(path):
     store = await opened(path)
-    await store.commit(Commit(ledgers=(ledger(),)))
+    await store.commit(Commit(zone_states=(zone_state(),)))
     reader = await open_reader(path)
     await reader.backup(str(path.with_name("copy.db")))
     await reader.close()
     await store.close()
     copy = await open_reader(path.with_name("copy.db"))
-    assert await copy.ledger("example.com.") == ledger()
+    assert await copy.zone_state("example.com.") == zone_state()
     await copy.close()
     assert not path.with_name("copy.db.part").exists()

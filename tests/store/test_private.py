@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from monitor.state.ports import Commit, StoreMisplaced
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
-from tests.store.specimens import NOON, ledger
+from tests.store.specimens import NOON, zone_state
 from tests.store.test_migrations import of_version
 
 
@@ -37,7 +37,7 @@ async def opened(path: Path) -> SqliteStore:
 
 async def test_whatever_is_made_is_its_owners_only(tmp_path, umask):
     store = await opened(tmp_path / "s.db")
-    await store.commit(Commit(ledgers=(ledger(),)))
+    await store.commit(Commit(zone_states=(zone_state(),)))
     await store.backup(str(tmp_path / "copy.db"))
     reader = await open_reader(tmp_path / "s.db")
     await reader.backup(str(tmp_path / "other.db"))

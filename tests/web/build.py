@@ -48,7 +48,8 @@ def ago(**span: float) -> datetime:
 def address(server: str, where: Address, **what: object) -> AddressStatus:
     start = AddressStatus(
         server=server, address=where, hidden=server == HIDDEN, primary=server == HIDDEN, serial=SERIAL,
-        state="in-sync", outcome="answered", rtt=0.0123, since=ago(hours=3), behind_since=None, looked=ago(seconds=12),
+        state="in-sync", outcome="answered", rtt=0.0123, since=ago(hours=3), behind_since=None,
+        checked_at=ago(seconds=12),
         expires=NOW + timedelta(days=6, hours=4), nsid=f"{server.partition('.')[0]}-fra",
     )  # fmt: skip
     return replace(start, **what)
@@ -194,7 +195,7 @@ def measures() -> Measures:
         notifications={("oncall", "delivered"): 4, ("oncall", "retried"): 1},
         propagation={"ns1": histogram, HIDDEN: histogram},
         failures={"records": 0},
-        rounds={"judged": 40, "quiet": 9000},
+        polls={"judged": 40, "quiet": 9000},
         deaths=1,
     )
 

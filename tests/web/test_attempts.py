@@ -172,17 +172,17 @@ async def test_guessing_beside_an_old_token_is_as_slow_as_without() -> None:
     not told from wrong ones meanwhile, and is not among those that are remembered as refused.
     """
     seen = await stage(troubled(), token=True)
-    looked, old = 0, guess()
+    checked_at, old = 0, guess()
     async with client(seen) as http:
         for second in range(3600):
             seen.now = NOW + timedelta(seconds=second)
             await http.get("/metrics", headers=bearer(old))
             for _ in range(2):
-                looked += (await http.get("/metrics", headers=bearer(guess()))).status_code == 401
+                checked_at += (await http.get("/metrics", headers=bearer(guess()))).status_code == 401
         assert (await http.get("/metrics", headers=bearer(guess()))).status_code == 429
         assert (await http.get("/metrics", headers=bearer(TOKEN))).status_code == 429
         assert (await http.get("/metrics", headers=bearer(old))).status_code == 429
-        assert looked <= FREE + timedelta(hours=1) / EVERY
+        assert checked_at <= FREE + timedelta(hours=1) / EVERY
         seen.now += EVERY * FREE
         assert (await http.get("/metrics", headers=bearer(TOKEN))).status_code == 200
 

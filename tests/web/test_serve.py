@@ -176,13 +176,13 @@ async def test_there_are_only_so_many_streams() -> None:
 
 async def test_ticks_do_not_pile_up() -> None:
     watchers = EventHub(most=1)
-    with watchers.subscribe() as ticks:
+    with watchers.subscribe() as address_metrics:
         with pytest.raises(TooMany), watchers.subscribe():
             pass
         for _ in range(1000):
             watchers.tell()
-        assert await ticks.wait(1.0)
-        assert not await ticks.wait(0.0)
+        assert await address_metrics.wait(1.0)
+        assert not await address_metrics.wait(0.0)
     assert watchers.number == 1000
     assert len(watchers) == 0
 

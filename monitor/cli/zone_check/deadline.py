@@ -86,7 +86,7 @@ class InTime:
     def __init__(self, probe: Ask, until: float | None, before: Iterable[ZonePoll] = ()) -> None:
         self._probe = probe
         self._until = until
-        self._before = {seen.query: seen for round in before for seen in round.seen if _waited(seen)}
+        self._before = {seen.query: seen for poll in before for seen in poll.seen if _waited(seen)}
         self.cut: list[Query] = []
         self.unasked: set[Query] = set()
         """Those that were cut for there was no time left to ask them."""
@@ -127,7 +127,7 @@ def _waited(seen: Observation) -> bool:
 
 def unknown(asking: InTime, look: Iterable[ZonePoll], deadline: Deadline) -> tuple[str, ...]:
     """What was cut, in sentences; nothing of which another check of this look knows all the same."""
-    known = {_thing(seen.query) for round in look for seen in round.seen if seen.outcome is not Outcome.UNASKED}
+    known = {_thing(seen.query) for poll in look for seen in poll.seen if seen.outcome is not Outcome.UNASKED}
     open_: dict[tuple[str, Address, str], bool] = {}
     for query in asking.cut:
         if _thing(query) not in known:
@@ -154,8 +154,8 @@ def unasked(look: Iterable[ZonePoll], dark: Collection[Family]) -> tuple[str, ..
     """Whom the monitor itself could not ask, as where there is no route to one network, but over a dark family."""
     whys = {
         (seen.server, seen.address): seen.detail
-        for round in look
-        for seen in round.seen
+        for poll in look
+        for seen in poll.seen
         if seen.outcome is Outcome.UNASKED and seen.detail != LATE and seen.address.family not in dark
     }
     return tuple(f"{server} ({address}) could not be asked: {why}" for (server, address), why in whys.items())

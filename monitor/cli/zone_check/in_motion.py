@@ -18,51 +18,61 @@ _DIFFERS: Mapping[str, str] = {"records": "record-differs", "ns-set": "ns-set-di
 
 
 def in_motion(
-    zone: Zone, ledger: ZoneState, verdicts: Iterable[CheckResult], now: datetime, memory: str
+    zone: Zone, zone_state: ZoneState, results: Iterable[CheckResult], now: datetime, memory: str
 ) -> Iterator[Finding]:
     """Differences that are none yet: behind within max_lag, ahead at a first look, other records meanwhile.
 
     Without ``memory`` nobody knows since when a server is behind, only for how long that was seen: each of these
     may be a change that was published a moment ago.
     """
-    said = tuple(verdicts)
-    accused = {(f.server, f.address) for verdict in said for f in verdict.findings if f.code.startswith("serial-")}
+    said = tuple(results)
+    accused = {(f.server, f.address) for result in said for f in result.findings if f.code.startswith("serial-")}
     moving: set[tuple[str, Address]] = set()
-    for standing in ledger.standings:
-        place = (standing.server, standing.address)
-        space = space_of(ledger, standing.group)
-        if space is not None and standing.state == SERVING and place not in accused:
-            for finding in _of(zone, ledger, space, standing, now, memory):
+    for address_state in zone_state.address_states:
+        place = (address_state.server, address_state.address)
+        serial_group = space_of(zone_state, address_state.group)
+        if serial_group is not None and address_state.state == SERVING and place not in accused:
+            for finding in _of(zone, zone_state, serial_group, address_state, now, memory):
                 moving.add(place)
                 yield finding
-    for verdict in said:
-        for unsure in verdict.unsure:
+    for result in said:
+        for unsure in result.unsure:
             if (
                 unsure.why == PROPAGATING
                 and unsure.address is not None
                 and (unsure.server, unsure.address) not in moving
             ):
                 text = f"{unsure.server} ({unsure.address}) has something else for {unsure.subject} than others"
-                code = _DIFFERS.get(verdict.check, "record-differs")
+                code = _DIFFERS.get(result.check, "record-differs")
                 yield Finding(code, f"{text}; {_allowed(zone)}", unsure.server, unsure.address, unsure.subject or "")
 
 
 def _of(
-    zone: Zone, ledger: ZoneState, space: SerialGroup, standing: AddressState, now: datetime, memory: str
+    zone: Zone,
+    zone_state: ZoneState,
+    serial_group: SerialGroup,
+    address_state: AddressState,
+    now: datetime,
+    memory: str,
 ) -> Iterator[Finding]:
-    where = f"{standing.server} ({standing.address})"
-    if standing.doubt is not None:
-        text = f"{where} serves {standing.doubt.serial} where {space.reference} was expected; one more look would tell"
-        yield Finding("serial-ahead", text, standing.server, standing.address)
-    elif space.reference is not None and standing.serial is not None and behind(space.reference, standing.serial):
-        late = lag(ledger, standing.server, standing.address, now)
+    where = f"{address_state.server} ({address_state.address})"
+    if address_state.doubt is not None:
+        serial, reference = address_state.doubt.serial, serial_group.reference
+        text = f"{where} serves {serial} where {reference} was expected; one more look would tell"
+        yield Finding("serial-ahead", text, address_state.server, address_state.address)
+    elif (
+        serial_group.reference is not None
+        and address_state.serial is not None
+        and behind(serial_group.reference, address_state.serial)
+    ):
+        late = lag(zone_state, address_state.server, address_state.address, now)
         known = (
             f"{format_duration(late)} behind"
             if memory and late is not None
             else "for how long is not known without memory"
         )
-        text = f"{where} serves {standing.serial} and others {space.reference}, {known}; {_allowed(zone)}"
-        yield Finding("serial-late", text, standing.server, standing.address)
+        text = f"{where} serves {address_state.serial} and others {serial_group.reference}, {known}; {_allowed(zone)}"
+        yield Finding("serial-late", text, address_state.server, address_state.address)
 
 
 def _allowed(zone: Zone) -> str:
@@ -73,7 +83,7 @@ def moved(
     one: tuple[Mapping[str, CheckResult], ZoneState], two: tuple[Mapping[str, CheckResult], ZoneState]
 ) -> tuple[Finding, ...]:
     """Contents that differ at the second of two looks, between which some address took another version."""
-    before = {(s.server, s.address): s.serial for s in one[1].standings}
-    if all(before.get((s.server, s.address), s.serial) == s.serial for s in two[1].standings):
+    before = {(s.server, s.address): s.serial for s in one[1].address_states}
+    if all(before.get((s.server, s.address), s.serial) == s.serial for s in two[1].address_states):
         return ()
-    return tuple(f for verdict in two[0].values() for f in verdict.findings if f.code in CONTENT)
+    return tuple(f for result in two[0].values() for f in result.findings if f.code in CONTENT)

@@ -42,8 +42,8 @@ class Asked:
     zone: Zone
     config: Config
     looks: tuple[tuple[ZonePoll, ...], ...]
-    verdicts: Mapping[str, CheckResult]
-    ledger: ZoneState
+    results: Mapping[str, CheckResult]
+    zone_state: ZoneState
     picture: ZoneStatus
     memory: str = ""
     moving: tuple[Finding, ...] = ()
@@ -57,7 +57,7 @@ class Asked:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        found = (f for v in self.verdicts.values() for f in v.findings)
+        found = (f for v in self.results.values() for f in v.findings)
         return tuple(sorted(found, key=lambda f: (-self.severity(f), f.code, f.server or "")))
 
     @property
@@ -100,17 +100,17 @@ async def look(
     prober = DnsClient(what.config.probe, what.config.keys, now)
     try:
         asking = InTime(prober, deadline.first())
-        looks = [await rounds(what.config, zone, asking)]
+        looks = [await polls(what.config, zone, asking)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline.meeting()):
                 found = await meet(hurried, found, strange(zone, looks[0]), now())
         config = replace(what.config, checks=with_names(what.config.checks, found))
-        said = [judged_by(zone, config, memory.ledger, looks[0], Connectivity())]
+        said = [judged_by(zone, config, memory.zone_state, looks[0], Connectivity())]
         if differences(said[0][0].values()) or doubtful(said[0][1]) or asking.cut:
             again()
             await asyncio.sleep(deadline.moment(moment))
             asking = InTime(prober, deadline.end, looks[0])
-            looks.append(await rounds(what.config, zone, asking))
+            looks.append(await polls(what.config, zone, asking))
             said.append(judged_by(zone, config, said[0][1], looks[1], said[0][2]))
     finally:
         await prober.close()
@@ -131,7 +131,7 @@ async def look(
 
 def strange(zone: Zone, seen: Sequence[ZonePoll]) -> frozenset[str]:
     """The names in its NS sets that are not those of its servers."""
-    return frozenset().union(*(names_given(zone, round) for round in seen if round.check == NsSet.name))
+    return frozenset().union(*(names_given(zone, poll) for poll in seen if poll.check == NsSet.name))
 
 
 def unresolved(zone: Zone, found: DiscoveredZones) -> Iterator[str]:
@@ -145,7 +145,7 @@ def unresolved(zone: Zone, found: DiscoveredZones) -> Iterator[str]:
 Judged = tuple[dict[str, CheckResult], ZoneState, Connectivity]
 
 
-async def rounds(config: Config, zone: Zone, probe: Ask) -> tuple[ZonePoll, ...]:
+async def polls(config: Config, zone: Zone, probe: Ask) -> tuple[ZonePoll, ...]:
     checks = [check for check in config.checks.values() if check.applies(zone)]
     done = await asyncio.gather(*(poll_zone(check, zone, probe, cadence(config, check), now) for check in checks))
     return tuple(done)
@@ -155,28 +155,31 @@ def cadence(config: Config, check: Check) -> timedelta:
     return config.cadence.get(check.name) or check.cadence
 
 
-def judged_by(zone: Zone, config: Config, ledger: ZoneState, seen: Sequence[ZonePoll], vantage: Connectivity) -> Judged:
+def judged_by(
+    zone: Zone, config: Config, zone_state: ZoneState, seen: Sequence[ZonePoll], vantage: Connectivity
+) -> Judged:
     """The verdicts over one look; the ledger remembers it first, so that all checks know the serials."""
-    for round in seen:
-        vantage = hear(vantage, round)
-    excused = [excuse(vantage, round) for round in seen]
-    for round in excused:
-        if round.check == "soa-serial":
-            ledger = updated(ledger, zone, round)
-    verdicts = {round.check: judge(config.checks[round.check], zone, round, ledger) for round in excused}
-    return verdicts, ledger, vantage
+    for poll in seen:
+        vantage = hear(vantage, poll)
+    excused = [excuse(vantage, poll) for poll in seen]
+    for poll in excused:
+        if poll.check == "soa-serial":
+            zone_state = updated(zone_state, zone, poll)
+    results = {poll.check: judge(config.checks[poll.check], zone, poll, zone_state) for poll in excused}
+    return results, zone_state, vantage
 
 
-def differences(verdicts: Iterable[CheckResult]) -> list[Finding]:
-    return [f for v in verdicts for f in v.findings]
+def differences(results: Iterable[CheckResult]) -> list[Finding]:
+    return [f for v in results for f in v.findings]
 
 
-def doubtful(ledger: ZoneState) -> bool:
+def doubtful(zone_state: ZoneState) -> bool:
     """Servers do not serve the same version, or something was seen that one look cannot settle."""
-    spaces = {space.group: space.reference for space in ledger.spaces}
+    serial_groups = {serial_group.group: serial_group.reference for serial_group in zone_state.serial_groups}
     return any(
-        s.doubt is not None or (s.serial is not None and s.serial != spaces.get(s.group)) for s in ledger.standings
-    ) or any(space.doubt is not None for space in ledger.spaces)
+        s.doubt is not None or (s.serial is not None and s.serial != serial_groups.get(s.group))
+        for s in zone_state.address_states
+    ) or any(serial_group.doubt is not None for serial_group in zone_state.serial_groups)
 
 
 def concluded(
@@ -188,24 +191,24 @@ def concluded(
     excused: tuple[Finding, ...],
 ) -> Asked:
     """What the last look comes to. ``excused`` findings are differences that a change explains."""
-    at, ledger = now(), judged[1]
-    verdicts = {name: without(excused, verdict) for name, verdict in judged[0].items()}
-    moving = (*excused, *in_motion(zone, ledger, verdicts.values(), at, memory))
+    at, zone_state = now(), judged[1]
+    results = {name: without(excused, result) for name, result in judged[0].items()}
+    moving = (*excused, *in_motion(zone, zone_state, results.values(), at, memory))
     alerts = [
         Alert(
             AlertKey(zone.name, v.check, f.code, f.server, f.address, f.subject), Phase.PENDING, at,
             severity_of(f.code, config.severity), f.text, bad_since=at,
         )
-        for v in verdicts.values()
+        for v in results.values()
         for f in v.findings
     ]  # fmt: skip
-    drawn = picture(zone, ledger, verdicts, alerts, None, at)
+    drawn = picture(zone, zone_state, results, alerts, None, at)
     blind = tuple(account(judged[2], family) for family in judged[2].dark)
-    return Asked(zone, config, looks, verdicts, ledger, drawn, memory, moving, blind=blind)
+    return Asked(zone, config, looks, results, zone_state, drawn, memory, moving, blind=blind)
 
 
-def without(excused: tuple[Finding, ...], verdict: CheckResult) -> CheckResult:
+def without(excused: tuple[Finding, ...], result: CheckResult) -> CheckResult:
     """The verdict without what is excused; good where nothing else was found."""
-    left = tuple(f for f in verdict.findings if f not in excused)
-    health = Health.GOOD if verdict.findings and not left else verdict.health
-    return replace(verdict, findings=left, health=health)
+    left = tuple(f for f in result.findings if f not in excused)
+    health = Health.GOOD if result.findings and not left else result.health
+    return replace(result, findings=left, health=health)

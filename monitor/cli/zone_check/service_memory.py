@@ -18,7 +18,7 @@ STALE = 3
 class Remembered:
     """A ledger to begin with, whose it is (empty: nobody's), and why it is not the service's."""
 
-    ledger: ZoneState
+    zone_state: ZoneState
     of: str = ""
     notes: tuple[str, ...] = ()
 
@@ -37,15 +37,15 @@ async def remembered(what: Wanted, at: datetime) -> Remembered:
             return Remembered(nothing)
         reader = await open_reader(what.database)
         try:
-            ledger = await reader.ledger(what.zone)
+            zone_state = await reader.zone_state(what.zone)
         finally:
             await reader.close()
     except (StoreError, OSError) as error:
         return Remembered(nothing, notes=(f"looking without memory: {error}",))
-    if ledger is None or ledger.at is None:
+    if zone_state is None or zone_state.at is None:
         return Remembered(nothing)
     every = what.config.cadence.get("soa-serial") or CHECKS["soa-serial"].cadence
-    if at - ledger.at > STALE * every + timedelta(seconds=what.config.probe.timeout * what.config.probe.attempts):
-        note = f"the service last looked {when(ledger.at)}, so its memory is not used"
+    if at - zone_state.at > STALE * every + timedelta(seconds=what.config.probe.timeout * what.config.probe.attempts):
+        note = f"the service last looked {when(zone_state.at)}, so its memory is not used"
         return Remembered(nothing, notes=(note,))
-    return Remembered(ledger, str(what.database))
+    return Remembered(zone_state, str(what.database))

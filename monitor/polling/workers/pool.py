@@ -44,14 +44,16 @@ class WorkerPool:
     def deaths(self) -> int:
         return sum(share.deaths for share in self._shares)
 
-    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
-        owners = bytearray(len(ticks.rtts))
+    def use(
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
+    ) -> None:
+        owners = bytearray(len(address_metrics.rtts))
         for ref, past in enumerate(was or ()):
             if past >= 0:
                 owners[ref] = self._owners[past]
         self._layouts, self._owners = layouts, owners
         for share in self._shares:
-            share.use(layouts, ticks, was)
+            share.use(layouts, address_metrics, was)
 
     async def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
         heard: asyncio.Queue[ChunkResult | None] = asyncio.Queue()

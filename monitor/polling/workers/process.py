@@ -74,10 +74,10 @@ class WorkerProcess:
         """Of all the processes it had so far."""
         return total(self._gone, self._latest)
 
-    def use(self, layouts: Sequence[AddressLayout], ticks: AddressMetrics, was: "array[int] | None") -> None:
-        self._layouts, self._ticks = layouts, ticks
+    def use(self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None") -> None:
+        self._layouts, self._ticks = layouts, address_metrics
         owed, self._owed = self._owed, {}
-        self._say(Use(layouts, len(ticks.rtts), was))
+        self._say(Use(layouts, len(address_metrics.rtts), was))
         for one in owed.values():
             one.back(None)
 

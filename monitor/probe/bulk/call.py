@@ -15,7 +15,7 @@ from monitor.probe.bulk.target import BatchResult, PendingBatch
 class BulkCall:
     """Batches, as they come; whoever does not read them to the end closes it."""
 
-    def __init__(self, ticks: AddressMetrics, stop: Callable[["BulkCall"], None], *, by_ref: bool) -> None:
+    def __init__(self, address_metrics: AddressMetrics, stop: Callable[["BulkCall"], None], *, by_ref: bool) -> None:
         """``by_ref``: it is of no use any more once there are other refs."""
         self.by_ref = by_ref
         self.tray = BatchResult()
@@ -23,7 +23,7 @@ class BulkCall:
         self.missing = 0
         """Those that have not been told."""
         self._stop = stop
-        self._ticks = ticks
+        self._ticks = address_metrics
         self._told = 0
         self._marks: list[int] = []
         self._times: list[datetime] = []

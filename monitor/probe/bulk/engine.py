@@ -122,11 +122,11 @@ class BulkEngine:
 
     # --- what callers do ---
 
-    def use(self, ticks: AddressMetrics, was: "array[int] | None" = None) -> None:
+    def use(self, address_metrics: AddressMetrics, was: "array[int] | None" = None) -> None:
         """Other refs from now on: ``was`` has the old one for each new one, or -1. Ends what is being asked."""
         for asking in [asking for asking in self._askings if asking.by_ref]:
             self._abandon(asking)
-        self._known.use(ticks, was)
+        self._known.use(address_metrics, was)
 
     def ask(self, volleys: Sequence[QueryBatch]) -> BulkCall:
         """Each ref of the volleys is in exactly one batch, as same or as odd."""
@@ -139,7 +139,7 @@ class BulkEngine:
         by_ref: bool = False,
     ) -> BulkCall:
         """The same for other kinds of questions, and for queries that have no ref (-1): all are odd."""
-        asking = BulkCall(self._known.ticks, self._abandon, by_ref=by_ref)
+        asking = BulkCall(self._known.address_metrics, self._abandon, by_ref=by_ref)
         self._askings.add(asking)
         for volley, kind, queries in volleys:
             if not volley.names:

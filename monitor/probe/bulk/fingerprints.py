@@ -96,11 +96,11 @@ def code(outcome: Outcome) -> int:
 class FingerprintTable:
     """What is known of all, and what time it is."""
 
-    __slots__ = ("at", "columns", "micro", "now", "ticks")
+    __slots__ = ("address_metrics", "at", "columns", "micro", "now")
 
     def __init__(self) -> None:
         self.columns = Columns()
-        self.ticks = AddressMetrics()
+        self.address_metrics = AddressMetrics()
         self.at = _EPOCH
         self.micro = 0
         """The same in microseconds since 1970."""
@@ -112,7 +112,7 @@ class FingerprintTable:
         self.at, self.now = at, now
         self.micro = round((at - _EPOCH).total_seconds() * 1e6)
 
-    def use(self, ticks: AddressMetrics, was: "array[int] | None") -> None:
-        size = len(ticks.rtts)
+    def use(self, address_metrics: AddressMetrics, was: "array[int] | None") -> None:
+        size = len(address_metrics.rtts)
         self.columns = Columns(size) if was is None else self.columns.carried(size, was)
-        self.ticks = ticks
+        self.address_metrics = address_metrics

@@ -55,9 +55,9 @@ class Receiver:
 
     def drain(self, port: PooledSocket) -> None:  # noqa: C901  # unrolled: a call per packet costs as much as all this
         """Everything that waits at one port. The loop for which all the rest is built: see monitor.probe.udp."""
-        columns, ticks, micro = self._known.columns, self._known.ticks, self._known.micro
+        columns, address_metrics, micro = self._known.columns, self._known.address_metrics, self._known.micro
         prints, cuts, floors = columns.prints, columns.cuts, columns.floors
-        rtts, expires = ticks.rtts, ticks.expires
+        rtts, expires = address_metrics.rtts, address_metrics.expires
         take, recv = port.flight.pop, port.recv
         now = monotonic()
         then, rtt, count, total = -1.0, 0.0, 0, 0
@@ -128,7 +128,7 @@ class Receiver:
         found = usual.outline(wire, name + load.kind.section) if load.kind.rtype == SOA else None
         if found is not None and port.edns and ref >= 0 and self._same(ref, wire, found):
             self._counts.answered(gate.server, rtt, 1)
-            self._known.ticks.rtts[ref] = rtt
+            self._known.address_metrics.rtts[ref] = rtt
             load.same.append(ref)
             load.wires.append(wire)
             return
@@ -203,10 +203,10 @@ class Receiver:
         if columns.heads[ref] != usual.head(wire, found):
             return False
         if not found.cut:
-            self._known.ticks.expires[ref] = 0
+            self._known.address_metrics.expires[ref] = 0
             return True
         left = int.from_bytes(wire[found.cut : found.cut + 4], "big")
-        self._known.ticks.expires[ref] = self._known.micro + left * 1_000_000
+        self._known.address_metrics.expires[ref] = self._known.micro + left * 1_000_000
         return left >= columns.floors[ref]
 
     def _hand_over(self, doubt: Doubt) -> None:

@@ -130,7 +130,7 @@ class TimeoutHandler:
     def _failed(self, load: PendingBatch, name: bytes, ref: int, failure: QueryFailure) -> None:
         columns = self._known.columns
         if ref >= 0 and columns.armed[ref] and columns.expected[ref] == code(failure.outcome):
-            self._known.ticks.rtts[ref], self._known.ticks.expires[ref] = -1.0, 0
+            self._known.address_metrics.rtts[ref], self._known.address_metrics.expires[ref] = -1.0, 0
             load.tray.silent[ref] = failure
             self._counts.failed(load.server, failure.outcome)
             load.same.append(ref)

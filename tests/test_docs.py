@@ -1,9 +1,12 @@
 """What the documents promise is there."""
 
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from monitor.cli.main import COMMANDS
 
@@ -28,13 +31,36 @@ def test_the_readme_names_every_command() -> None:
     assert not [name for name in COMMANDS if f"`soawatch {name}" not in readme]
 
 
+def commands_between(marker: str) -> list[str]:
+    """The lines of the README between two comments of that name, but for the fences."""
+    section = (ROOT / "README.md").read_text().partition(f"<!-- {marker} -->")[2].partition(f"<!-- /{marker} -->")[0]
+    return [line for line in section.splitlines() if line and not line.startswith("```")]
+
+
 def test_the_two_commands_stand_in_the_readme_to_the_letter() -> None:
-    readme = (ROOT / "README.md").read_text()
-    for name, end in (("demo", "--no-dev soawatch demo"), ("tests", "pytest")):
-        section = readme.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
-        commands = [line for line in section.splitlines() if line and not line.startswith("```")]
-        assert len(commands) == 1
-        assert commands[0].endswith(f".uv/bin/uv run {end}")
+    uv = "pip install -qU --target .uv uv && .uv/bin/uv"
+    assert commands_between("demo") == [f"{uv} run --no-dev soawatch demo"]
+    assert commands_between("tests") == [f"{uv} run pytest"]
+
+
+def test_the_demo_command_installs_what_running_needs_and_the_test_command_the_rest() -> None:
+    """``uv run`` adds the default groups to the dependencies, ``--no-dev`` leaves out the group "dev"."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["dependency-groups"] == {"dev": ["soawatch[test]"]}
+    assert project["tool"]["uv"]["default-groups"] == ["dev"]
+    tools = {Requirement(line).name for line in project["project"]["optional-dependencies"]["test"]}
+    assert {"mypy", "playwright", "pytest", "ruff"} <= tools
+    for_running = re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE)
+    assert tools.isdisjoint(for_running)
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    reading = re.search(
+        r"^command=\$\((sed .+) README\.md \| tail -n 1\)$", (ROOT / ".ci/run").read_text(), re.MULTILINE
+    )
+    assert reading
+    found = subprocess.run(f"{reading[1]} README.md", shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == commands_between("tests")
 
 
 def test_the_changelog_is_kept() -> None:

@@ -148,7 +148,7 @@ class ZoneStateCodec:
             )  # fmt: skip
         return ZoneState(zone, tuple(serial_groups.values()), tuple(address_states), at)
 
-    def sound(self, row: bytes) -> bool:
+    def is_valid(self, row: bytes) -> bool:
         """Whether it is a row by these words: what is kept may have been changed by somebody else."""
         values = self.words.values
         try:
@@ -165,9 +165,9 @@ class ZoneStateCodec:
         """Whether every address serves a version, and its primary has just said that it is the right one."""
         return bool(row[0] & _ANSWERING)
 
-    def audible(self, row: bytes) -> tuple[bool, ...]:
+    def reachable_addresses(self, row: bytes) -> tuple[bool, ...]:
         """Of which addresses, in order, anything at all was heard at the last look."""
-        return audible(self.unpack("", row))
+        return reachable_addresses(self.unpack("", row))
 
     def floors(self, row: bytes, near: float) -> tuple[int, ...]:
         """Seconds of EXPIRE that an address must have left for nothing to be found: a share ``near`` of the SOA's.
@@ -256,7 +256,7 @@ class ZoneStateCodec:
         return ZoneState(zone, tuple(serial_groups.values()), tuple(address_states), at)
 
 
-def audible(zone_state: ZoneState) -> tuple[bool, ...]:
+def reachable_addresses(zone_state: ZoneState) -> tuple[bool, ...]:
     """Of which addresses, in order, anything at all was heard at the last look."""
     return tuple([address_state.state not in _INAUDIBLE for address_state in zone_state.address_states])
 

@@ -29,7 +29,7 @@ def text(asked: Asked, status: int) -> str:
         more = len(asked.findings) - MOST
         told = [f.text for f in asked.findings[:MOST]]
         return "; ".join((*told, *([f"and {more} more"] if more > 0 else ()), *asked.unknown[:MOST]))
-    if status == UNKNOWN and (asked.unknown or asked.picture.health is Health.UNKNOWN):
+    if status == UNKNOWN and (asked.unknown or asked.status.health is Health.UNKNOWN):
         whys = asked.problems or tuple(dict.fromkeys(v.why for v in asked.results.values() if v.why))
         return "; ".join((*asked.unknown, *asked.blind, *whys)[:MOST]) or "nothing could be checked"
     return "; ".join((well(asked), *asked.blind))
@@ -37,7 +37,7 @@ def text(asked: Asked, status: int) -> str:
 
 def well(asked: Asked) -> str:
     """How many addresses serve which version; what is in motion."""
-    serving = sum(a.serial is not None for a in asked.picture.addresses)
+    serving = sum(a.serial is not None for a in asked.status.addresses)
     addresses = plural(serving, "address")
     if asked.moving:
         told = "; ".join(f.text for f in asked.moving[:MOST])
@@ -47,7 +47,7 @@ def well(asked: Asked) -> str:
 
 def served(asked: Asked) -> str:
     """The serial; one for each group of servers that counts on its own."""
-    return ", ".join(str(serial) for serial in dict.fromkeys(asked.picture.references.values()))
+    return ", ".join(str(serial) for serial in dict.fromkeys(asked.status.references.values()))
 
 
 def spoken(text: str) -> str:
@@ -58,9 +58,9 @@ def spoken(text: str) -> str:
 def perfdata(asked: Asked) -> Iterator[str]:
     """'label'=value[unit];warn;crit;min;max (guidelines, "Performance data"); what is not known is left out."""
     warn = asked.zone.max_lag.total_seconds()
-    timers = asked.picture.timers
+    timers = asked.status.timers
     critical = timers[0] + timers[1] if timers else ""
-    for a in asked.picture.addresses:
+    for a in asked.status.addresses:
         label = spoken(f"{a.server}/{a.address}").replace("'", "").replace("=", "_")
         lag = a.lag(a.checked_at) if a.checked_at is not None else None
         if lag is not None:

@@ -40,7 +40,7 @@ def table(asked: Asked) -> None:
         console.print(line)
     for problem in asked.problems:
         say(f"note: {problem}", "yellow")
-    if not asked.picture.addresses:
+    if not asked.status.addresses:
         say("To name servers yourself: --server NAME=ADDRESS", "dim")
     for blind in asked.blind:
         say(f"not judged: {blind}", "yellow")
@@ -65,7 +65,7 @@ def heading(asked: Asked) -> str:
 def summary(asked: Asked) -> str:
     if asked.health is Health.BAD:
         return plural(len(asked.findings), "finding")
-    if asked.picture.health is Health.UNKNOWN or asked.unknown:
+    if asked.status.health is Health.UNKNOWN or asked.unknown:
         return "cannot tell"
     well = "a change is in motion" if asked.moving else "all is well"
     return f"{well}; {plural(len(asked.findings), 'remark')}" if asked.findings else well
@@ -73,7 +73,7 @@ def summary(asked: Asked) -> str:
 
 def unknowns(asked: Asked) -> Iterator[str]:
     """What could not be judged, each reason once; nothing that follows from what was found, or from no servers."""
-    if asked.findings or not asked.picture.addresses:
+    if asked.findings or not asked.status.addresses:
         return
     reasons: dict[str, list[str]] = {}
     for result in asked.results.values():
@@ -85,7 +85,7 @@ def unknowns(asked: Asked) -> Iterator[str]:
 
 def servers(asked: Asked, width: int | None) -> Iterator[Text]:
     """The addresses in columns; with a ``width`` as many columns as there is room for."""
-    rows = [dict(zip(COLUMNS, cells(asked, a), strict=True)) for a in asked.picture.addresses]
+    rows = [dict(zip(COLUMNS, cells(asked, a), strict=True)) for a in asked.status.addresses]
     if not rows:
         return
     columns = {title: max(len(title), *(len(row[title]) for row in rows)) for title in COLUMNS}
@@ -93,7 +93,7 @@ def servers(asked: Asked, width: int | None) -> Iterator[Text]:
         if width is not None and sum(columns.values()) + GAP * (len(columns) - 1) > width:
             columns.pop(title)
     yield aligned({title: title for title in columns}, columns, "dim", "dim")
-    for address, row in zip(asked.picture.addresses, rows, strict=True):
+    for address, row in zip(asked.status.addresses, rows, strict=True):
         yield aligned(row, columns, "", COLORS.get(address.state, "red"))
 
 
@@ -139,10 +139,10 @@ def lag_text(asked: Asked, address: AddressStatus) -> str:
 
 def as_data(asked: Asked) -> dict[str, Any]:
     """As in the API's /api/v1/zones/{zone}, with what only a one-shot look knows beside it."""
-    at = max((r.at for polls in asked.looks for r in polls), default=asked.picture.since)
+    at = max((r.at for polls in asked.looks for r in polls), default=asked.status.since)
     assert at is not None  # noqa: S101 - a picture that was just drawn has a time
     return {
-        **zone_data(asked.picture, at),
+        **zone_data(asked.status, at),
         "health": str(asked.health),
         "looks": len(asked.looks),
         "memory": asked.memory or None,

@@ -18,11 +18,11 @@ from monitor.state.ports import Store, StoreError
 log = structlog.get_logger(__name__)
 
 
-class Addressing:
+class ReceiverMoves:
     """Brings each new configuration's receivers to the dispatcher; ``before`` is what is kept of those of before."""
 
-    def __init__(self, store: Store, judging: Evaluator, dispatcher: Dispatcher, before: Sealed) -> None:
-        self._store, self._judging, self._dispatcher = store, judging, dispatcher
+    def __init__(self, store: Store, evaluator: Evaluator, dispatcher: Dispatcher, before: Sealed) -> None:
+        self._store, self._evaluator, self._dispatcher = store, evaluator, dispatcher
         self._destinations = before
         dispatcher.replacements = self._replacements
 
@@ -38,13 +38,15 @@ class Addressing:
                     log.warning("receiver gone", receiver=name, owed="goes to whoever is to hear of it now")
             destinations = sealed(config.receivers, self._destinations)
             if moved or destinations != self._destinations:
-                await self._judging.readdress(moved, destinations)
+                await self._evaluator.readdress(moved, destinations)
             self._destinations = destinations
             self._dispatcher.use(config.receivers, config.kinds, moved)
 
     async def _owed(self) -> Collection[str]:
         """Who has heard that something is open, or waits in the outbox."""
-        heard = {name for i in self._judging.status.incidents.values() if i.resolved_at is None for name in i.receivers}
+        heard = {
+            name for i in self._evaluator.status.incidents.values() if i.resolved_at is None for name in i.receivers
+        }
         with contextlib.suppress(StoreError):  # whoever is owed nothing else is found when his turn comes
             heard |= {each.name for each in await self._store.receivers() if each.pending}
         return heard
@@ -54,7 +56,7 @@ class Addressing:
 
         Of what is still open they hear on their own, as everybody does who comes later.
         """
-        incident, plan = message.incident, self._judging.plan
+        incident, plan = message.incident, self._evaluator.plan
         if message.news is not IncidentEvent.RESOLVED:
             return ()
         heard = follow(incident.receivers, self._dispatcher.moved)

@@ -22,7 +22,7 @@ from monitor.polling.known_servers import recall
 from monitor.polling.poller import Poller
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import LocalBus
-from monitor.service.receiver_moves import Addressing
+from monitor.service.receiver_moves import ReceiverMoves
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
 from monitor.state.drawn_zones import DrawnZones
@@ -64,19 +64,19 @@ class Service:
         self._load = load
         self._bus = LocalBus(1000)
         self._stopping = asyncio.Event()
-        self._watchers = EventHub()
+        self._event_hub = EventHub()
         self._schedule = Scheduler(self._tick, self._show_missed)
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = contextlib.AsyncExitStack()
         self._published = self._judged = 0
-        self._met = Met()
+        self._met_names = Met()
         self._progress = asyncio.Condition()
         self._direct_dispatch: asyncio.Task[None] | None = None
 
     @property
     def status(self) -> Status:
-        return replace(self._judging.status, heartbeat=self._schedule.heartbeat)
+        return replace(self._evaluator.status, heartbeat=self._schedule.heartbeat)
 
     @property
     def stopping(self) -> asyncio.Event:
@@ -90,13 +90,13 @@ class Service:
 
     def measures(self) -> Measures:
         return Measures(
-            probe=self._asking.counts(),
+            probe=self._poller.counts(),
             notifications=self._dispatcher.counts(),
-            propagation=dict(self._judging.propagation),
-            failures=dict(self._judging.failures),
-            deaths=self._asking.deaths,
-            recreated=recreated.count if (recreated := self._record.recreated) else 0,
-            polls={"judged": self._judging.judged, "quiet": self._judging.quiet},
+            propagation=dict(self._evaluator.propagation),
+            failures=dict(self._evaluator.failures),
+            deaths=self._poller.deaths,
+            recreated=recreated.count if (recreated := self._write_buffer.recreated) else 0,
+            polls={"judged": self._evaluator.evaluated_polls, "quiet": self._evaluator.unchanged_polls},
         )
 
     async def start(self) -> None:
@@ -104,7 +104,7 @@ class Service:
             self._store = await DurableStore.open(self.config.service.database, now)
             opened.push_async_callback(self._store.close)
             await self._wire()
-            opened.push_async_callback(self._asking.stop)
+            opened.push_async_callback(self._poller.stop)
             await self._web.start()
             opened.push_async_callback(self._web.stop)
             self._open = opened.pop_all()
@@ -113,9 +113,9 @@ class Service:
         self._run("recheck", self._recheck())
         self._schedule.start(cadences(self.config), later=frozenset({"resolve"}))
         host, port = self.address
-        caution(self.config)
+        log_warnings(self.config)
         log.info(
-            "running", page=f"http://{host}:{port}/", zones=len(self._judging.plan.zones), version=version("soawatch")
+            "running", page=f"http://{host}:{port}/", zones=len(self._evaluator.plan.zones), version=version("soawatch")
         )
 
     async def _wire(self) -> None:
@@ -123,7 +123,7 @@ class Service:
         remembered = await self._store.restore()
         past = await self._past()
         self._found = await resolve(config, recall(remembered.zone_states, config), started)
-        complain(self._found.problems)
+        log_problems(self._found.problems)
         plan = plan_of(config, self._found)
         self._dispatcher = Dispatcher(
             self._store,
@@ -133,29 +133,29 @@ class Service:
             kinds=config.kinds,
             policy=RetryPolicy(drain_timeout=PARTING),
         )
-        self._record = WriteBuffer(self._store, now)
-        self._judging = Evaluator(
+        self._write_buffer = WriteBuffer(self._store, now)
+        self._evaluator = Evaluator(
             memory=MonitorState.of(remembered),
             plan=plan,
             status=Status(
                 version("soawatch"), config.service.vantage, started, started, DrawnZones(), config_loaded=started,
                 incidents={i.id: i for i in (*past, *remembered.incidents.values())},
             ),
-            record=self._record,
+            record=self._write_buffer,
             now=now,
-            changed=self._watchers.tell,
+            changed=self._event_hub.tell,
             told=self._dispatcher.wake,
         )  # fmt: skip
-        self._judging.failing = self._dispatcher.failing
-        self._addressing = Addressing(self._store, self._judging, self._dispatcher, remembered.destinations)
-        await self._addressing.use(config)
-        change = await self._judging.replan(plan, first=True)
-        self._asking = Poller(config, self._judging.plan, change.columns, self._publish, now)
-        self._judging.moved = self._asking.moved
+        self._evaluator.failing = self._dispatcher.failing
+        self._receiver_moves = ReceiverMoves(self._store, self._evaluator, self._dispatcher, remembered.destinations)
+        await self._receiver_moves.use(config)
+        change = await self._evaluator.replan(plan, first=True)
+        self._poller = Poller(config, self._evaluator.plan, change.columns, self._publish, now)
+        self._evaluator.moved = self._poller.moved
         await self._receivers()
         service = config.service
         context = WebContext(
-            lambda: self.status, self.measures, self._store, self._watchers, now, self._stopping,
+            lambda: self.status, self.measures, self._store, self._event_hub, now, self._stopping,
             Settings(service.token, service.public, config.max_zones, service.url),
         )  # fmt: skip
         self._web = WebServer(build(context), *service.listen, self._stopping)
@@ -172,7 +172,7 @@ class Service:
         log.info("stopping")
         self._stopping.set()
         await self._schedule.stop()
-        await self._asking.stop()
+        await self._poller.stop()
         await self._bus.close()
         parting = asyncio.create_task(self._dispatcher.stop())
         await asyncio.wait({parting, *self._tasks}, timeout=PARTING + 1)
@@ -180,7 +180,7 @@ class Service:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        await self._judging.finish()
+        await self._evaluator.finish()
         await self._open.aclose()
         log.info("stopped")
 
@@ -192,7 +192,7 @@ class Service:
             except ConfigError as error:
                 # Not a failure of ours: what is wrong with the file is the whole story.
                 log.error("configuration refused", mistakes=len(error.mistakes), first=str(error.mistakes[0]))  # noqa: TRY400
-                self._judging.show(config_ok=False, config_error=str(error))
+                self._evaluator.show(config_ok=False, config_error=str(error))
                 return False
             config, kept = as_started(config, self.config)
             if kept:
@@ -200,12 +200,12 @@ class Service:
             found = await resolve(config, self._found, now())
             if self._stopping.is_set():
                 return False
-            await self._addressing.use(config)
+            await self._receiver_moves.use(config)
             await self._take(config, found)
             self._schedule.plan(cadences(config))
-            self._judging.show(config_ok=True, config_error="", config_loaded=now())
-            caution(config)
-            log.info("configuration loaded", zones=len(self._judging.plan.zones))
+            self._evaluator.show(config_ok=True, config_error="", config_loaded=now())
+            log_warnings(config)
+            log.info("configuration loaded", zones=len(self._evaluator.plan.zones))
             return True
 
     async def _resolve(self) -> None:
@@ -221,13 +221,13 @@ class Service:
 
     async def _take(self, config: Config, found: DiscoveredZones) -> None:
         """Judge by the new plan first, and only then ask by it: no round is of a zone that is not known yet."""
-        complain(problem for problem in found.problems if problem not in self._found.problems)
+        log_problems(problem for problem in found.problems if problem not in self._found.problems)
         plan = plan_of(config, found)
-        other = plan != self._judging.plan or found.names != self._found.names
+        other = plan != self._evaluator.plan or found.names != self._found.names
         self._found = found
-        change = await self._judging.replan(plan) if other else self._judging.unchanged
+        change = await self._evaluator.replan(plan) if other else self._evaluator.no_change
         self.config = config
-        self._asking.use(config, self._judging.plan, change)
+        self._poller.use(config, self._evaluator.plan, change)
 
     def _render(self, message: OutboxMessage) -> Notification:
         return render(message, self.config.service.url, now())
@@ -238,35 +238,35 @@ class Service:
 
     async def _sweep(self, name: str) -> None:
         cadence = self.config.cadence[name]
-        if name not in self._judging.status.sweeps:
+        if name not in self._evaluator.status.sweeps:
             self._show_sweep(SweepStatus(name, now(), None, 0, 0, 0, cadence))
         if name == REMEMBERED:
-            await self._judging.scout()
-        swept = await self._asking.sweep(name)
+            await self._evaluator.select_for_full_poll()
+        swept = await self._poller.sweep(name)
         if swept is None:
             return
         await self._caught_up()
-        if names := self._met.taken():
+        if names := self._met_names.taken():
             await self._meet(names)
         finished, missed = now(), self._schedule.missed.get(name, 0)
         self._show_sweep(SweepStatus(name, swept.started, finished, swept.zones, swept.queries, missed, cadence))
         if swept.zones:
             vantage = self.config.service.vantage
-            await self._judging.swept(
+            await self._evaluator.record_sweep(
                 Sweep(name, swept.started, finished, swept.zones, swept.queries, swept.answered, vantage)
             )
-        if not self._judging.status.ready and (name == REMEMBERED or REMEMBERED not in self._judging.plan.checks):
-            self._judging.show(ready=True)
+        if not self._evaluator.status.ready and (name == REMEMBERED or REMEMBERED not in self._evaluator.plan.checks):
+            self._evaluator.show(ready=True)
 
     def _show_sweep(self, status: SweepStatus) -> None:
-        self._judging.show(sweeps={**self._judging.status.sweeps, status.check: status})
+        self._evaluator.show(sweeps={**self._evaluator.status.sweeps, status.check: status})
 
     def _show_missed(self, name: str) -> None:
-        if (sweep := self._judging.status.sweeps.get(name)) is not None:
+        if (sweep := self._evaluator.status.sweeps.get(name)) is not None:
             self._show_sweep(replace(sweep, missed=self._schedule.missed[name]))
 
     async def _publish(self, *heard: PollMessage) -> None:
-        self._met.note(heard, self._judging.plan.zones, self._found)
+        self._met_names.note(heard, self._evaluator.plan.zones, self._found)
         await self._bus.publish(*heard)
         self._published += len(heard)
 
@@ -278,7 +278,7 @@ class Service:
 
     async def _judge(self) -> None:
         while polls := await self._bus.take(BATCH):
-            await self._judging.take(polls)
+            await self._evaluator.process(polls)
             async with self._progress:
                 self._judged += len(polls)
                 self._progress.notify_all()
@@ -289,28 +289,28 @@ class Service:
         """Look again where grace or settle end between two looks."""
         now = asyncio.get_running_loop().time
         while not self._stopping.is_set():
-            for name, zones in self._judging.rechecks.due(now()).items():
-                self._asking.again(name, zones)
+            for name, zones in self._evaluator.rechecks.due(now()).items():
+                self._poller.again(name, zones)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RECHECK)
 
     async def _remind(self) -> None:
-        await self._judging.remind()
-        if self._record.messages and self._direct_dispatch not in self._tasks:
+        await self._evaluator.remind()
+        if self._write_buffer.messages and self._direct_dispatch not in self._tasks:
             self._direct_dispatch = self._run(
-                "tell directly", dispatch_directly(self._record, self._dispatcher.send_directly)
+                "tell directly", dispatch_directly(self._write_buffer, self._dispatcher.send_directly)
             )
 
     async def _receivers(self) -> None:
         try:
             status = await self._dispatcher.status()
         except StoreError as error:
-            if self._record.failing is None:  # otherwise it has been said
+            if self._write_buffer.failing is None:  # otherwise it has been said
                 log.warning("outbox cannot be read", error=str(error))
             return
-        if status != self._judging.status.receivers:
+        if status != self._evaluator.status.receivers:
             pending = sum(receiver.pending for receiver in status.values())
-            self._judging.show(receivers=status, outbox_pending=pending)
+            self._evaluator.show(receivers=status, outbox_pending=pending)
 
     async def _prune(self) -> None:
         await prune(self._store, self.config.service.retention, now)
@@ -329,11 +329,11 @@ class Service:
             self._stopping.set()
 
 
-def caution(config: Config) -> None:
+def log_warnings(config: Config) -> None:
     for warning in config.warnings:
         log.warning("configuration", warning=warning)
 
 
-def complain(problems: Iterable[str]) -> None:
+def log_problems(problems: Iterable[str]) -> None:
     for problem in problems:
         log.warning("not resolved", problem=problem)

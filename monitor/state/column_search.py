@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterable, Sequence
 
-MISS = 255
+EXCLUDED = 255
 """What stands in a column for a zone that is not asked for."""
 
 SLICE = 20_000
@@ -54,21 +54,21 @@ def select(column: Column, values: Sequence[int], first: int, most: int) -> tupl
     return found, total
 
 
-def alike(column: Column, values: Iterable[int]) -> bytes:
+def select_values(column: Column, values: Iterable[int]) -> bytes:
     """0 where one of the values stands, MISS elsewhere."""
-    table = bytearray([MISS]) * 256
+    table = bytearray([EXCLUDED]) * 256
     for value in values:
         table[value] = 0
     return bytes(column.translate(bytes(table)))
 
 
-def masked(column: Column, mask: bytes) -> bytes:
+def apply_mask(column: Column, mask: bytes) -> bytes:
     """The column where the mask is 0, MISS where it is MISS."""
     both = int.from_bytes(column, "little") | int.from_bytes(mask, "little")
     return both.to_bytes(len(column), "little")
 
 
-def ranked(indices: "array[int]", ranks: Sequence[int]) -> bytes:
+def rank_column(indices: "array[int]", ranks: Sequence[int]) -> bytes:
     """For each index its rank: made in slices, and meant for a thread."""
     found = bytearray()
     for start in range(0, len(indices), SLICE):

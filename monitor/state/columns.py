@@ -62,7 +62,7 @@ class ZoneColumns:
         "ok_at",
         "reachability_id",
         "refs",
-        "said",
+        "result_id",
         "turn",
         "zone_table",
     )
@@ -74,7 +74,7 @@ class ZoneColumns:
         """Where each zone's addresses begin in ``address_metrics``; one more for the end."""
         self.address_metrics = AddressMetrics.of(self.refs[-1])
         self.mode = bytearray(len(zone_table))
-        self.said = bytearray(len(zone_table))
+        self.result_id = bytearray(len(zone_table))
         self.reachability_id = bytearray(len(zone_table))
         """Of which of its addresses anything was heard, of a zone that is SILENT: ``monitor.state.memory``."""
         self.due = array("q", bytes(8 * len(zone_table)))
@@ -149,7 +149,7 @@ class ZoneColumns:
     def _take(self, old: "ZoneColumns", number: int, past: int, size: int, refs: "array[int]") -> None:
         """So many zones, one after the other here and there."""
         end, then = number + size, past + size
-        self.mode[number:end], self.said[number:end] = old.mode[past:then], old.said[past:then]
+        self.mode[number:end], self.result_id[number:end] = old.mode[past:then], old.result_id[past:then]
         self.checked_at[number:end], self.due[number:end] = old.checked_at[past:then], old.due[past:then]
         self.reachability_id[number:end] = old.reachability_id[past:then]
         for name, column in self.ok_at.items():

@@ -6,16 +6,16 @@ from datetime import datetime
 
 from alerting.model import Severity
 from checks.model import Address, Health
-from monitor.state.level import Level, severity_tone, state_tone, tone_of
-from monitor.state.status import AddressStatus, CodeTally, FindingStatus, ServerTally, Veiling, ZoneStatus
+from monitor.state.level import Level, level_of, severity_level, state_level
+from monitor.state.status import AddressStatus, CodeTally, FindingStatus, Redact, ServerTally, ZoneStatus
 
 
 class DrawnZones:
     """The same answers as a board gives, from a picture of each zone: for small uses, and to hold the board to."""
 
-    def __init__(self, zones: Iterable[ZoneStatus] = (), veiling: Veiling | None = None) -> None:
+    def __init__(self, zones: Iterable[ZoneStatus] = (), redact: Redact | None = None) -> None:
         self._whole = {zone.name: zone for zone in sorted(zones, key=lambda zone: zone.name)}
-        self._zones = {name: veiling(zone) if veiling else zone for name, zone in self._whole.items()}
+        self._zones = {name: redact(zone) if redact else zone for name, zone in self._whole.items()}
 
     @property
     def checked_at(self) -> datetime | None:
@@ -40,8 +40,8 @@ class DrawnZones:
         counts = Counter(zone.health for zone in self._zones.values())
         return {health: counts[health] for health in Health}
 
-    def tones(self) -> Mapping[Level, int]:
-        return Counter(map(_tone, self._zones.values()))
+    def levels(self) -> Mapping[Level, int]:
+        return Counter(map(_level, self._zones.values()))
 
     def servers(self) -> Mapping[str, ServerTally]:
         found = {f.server for zone in self._zones.values() for f in zone.findings if f.server is not None}
@@ -60,20 +60,20 @@ class DrawnZones:
             if zone.health in healths and (wanted in zone.name or wanted in zone.unicode.casefold())
         ]
         if not by_name:
-            found.sort(key=_tone)
+            found.sort(key=_level)
         return found[first : first + most], len(found)
 
     async def at_server(self, server: str, first: int, most: int) -> tuple[list[ZoneStatus], int]:
         here = {zone.name: zone for zone in self._zones.values() if _is_at(zone, server)}
-        found = sorted(here.values(), key=lambda zone: _tone_at(zone, server))
+        found = sorted(here.values(), key=lambda zone: _level_at(zone, server))
         return found[first : first + most], len(found)
 
     async def with_code(self, server: str, code: str) -> ZoneStatus | None:
         found = [(f.since, zone.name) for zone in self._zones.values() for f in _found(zone, server) if f.code == code]
         return self._zones[min(found)[1]] if found else None
 
-    def veiled(self, veiling: Veiling) -> "DrawnZones":
-        return DrawnZones(self._whole.values(), veiling)
+    def redacted(self, redact: Redact) -> "DrawnZones":
+        return DrawnZones(self._whole.values(), redact)
 
     def _addresses(self) -> Iterator[tuple[ZoneStatus, AddressStatus]]:
         return ((zone, address) for zone in self._zones.values() for address in zone.addresses)
@@ -100,14 +100,14 @@ class DrawnZones:
         )
 
 
-def _tone(zone: ZoneStatus) -> Level:
-    return tone_of(zone.health, (a.state for a in zone.addresses), (f.severity for f in zone.findings))
+def _level(zone: ZoneStatus) -> Level:
+    return level_of(zone.health, (a.state for a in zone.addresses), (f.severity for f in zone.findings))
 
 
-def _tone_at(zone: ZoneStatus, server: str) -> Level:
-    tones = [state_tone(a.state) for a in zone.addresses if a.server == server]
-    least = Severity.WARNING if tones else Severity.INFO
-    return min([*tones, *(severity_tone(f.severity) for f in _found(zone, server) if f.severity >= least)])
+def _level_at(zone: ZoneStatus, server: str) -> Level:
+    levels = [state_level(a.state) for a in zone.addresses if a.server == server]
+    least = Severity.WARNING if levels else Severity.INFO
+    return min([*levels, *(severity_level(f.severity) for f in _found(zone, server) if f.severity >= least)])
 
 
 def _is_at(zone: ZoneStatus, server: str) -> bool:

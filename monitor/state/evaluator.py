@@ -16,19 +16,19 @@ from checks.zone_state.update import changes
 from monitor.clock import Now
 from monitor.probe.stats import Histogram
 from monitor.state.columns import Change, change_to
-from monitor.state.fast_path import FastPathChanges, scouts, settled_anew, unsettle
+from monitor.state.fast_path import FastPathChanges, disable_all, disable_silent, pick_full_polls
 from monitor.state.memory import REMEMBERED, MonitorState
 from monitor.state.pipeline import (
-    SELF,
+    MONITOR,
     MonitoringPlan,
     PendingCommit,
-    absorb,
-    decisive,
+    deciding_checks,
     draw,
+    drop_unmonitored,
     finish,
-    handle,
     look,
-    release,
+    process,
+    process_batch,
     reminders,
 )
 from monitor.state.ports import Commit, PollMessage, Sweep
@@ -76,7 +76,7 @@ class Evaluator:
         self.rechecks = Rechecks()
         self.failures: dict[str, int] = {}
         self.propagation: dict[str, Histogram] = {}
-        self.quiet = self.judged = 0
+        self.unchanged_polls = self.evaluated_polls = 0
         self._memory = memory
         self._record = record
         self._now = now
@@ -88,7 +88,7 @@ class Evaluator:
         self._board = ZoneIndex(plan.zones, self._draw)
         self.status = replace(status, zones=self._board.zones())
 
-    async def take(self, heard: Sequence[PollMessage]) -> None:
+    async def process(self, heard: Sequence[PollMessage]) -> None:
         """Judge a batch of rounds, keep and show what came of it."""
         async with self._turn:
             at = self._now()
@@ -105,12 +105,12 @@ class Evaluator:
         """One slice; the next is as large as fits into a turn."""
         clock = asyncio.get_running_loop().time
         begun = clock()
-        absorb(self._memory, pending, heard, self.plan)
+        process_batch(self._memory, pending, heard, self.plan)
         took = (clock() - begun) / max(1, len(heard))
         self._slice = max(_FEW, min(SLICE, int(TURN / took))) if took else SLICE
 
     @property
-    def unchanged(self) -> Change:
+    def no_change(self) -> Change:
         """The columns as they are, under the same roll."""
         return Change(self._memory.columns)
 
@@ -125,19 +125,19 @@ class Evaluator:
             plan = replace(plan, zones=change.columns.zone_table)
             self._memory.use(change.columns)
             self.plan = plan
-            commit, pending = release(self._memory, plan, at, None if first else change.gone)
+            commit, pending = drop_unmonitored(self._memory, plan, at, None if first else change.gone)
             if change.was is not None:
                 self._board.use(change.columns.zone_table, change.was)
             if plan.checks.get(REMEMBERED) != before.checks.get(REMEMBERED):
-                settled_anew(self._memory, pending.path_changes)
+                disable_all(self._memory, pending.path_changes)
             elif (plan.policy, plan.severity) != (before.policy, before.severity):
-                unsettle(self._memory, pending.path_changes)
+                disable_silent(self._memory, pending.path_changes)
             pending.touched |= self._memory.by_zone.keys()
             pending.touched.update(change.fresh)
             if (plan.policy, plan.cadence) != (before.policy, before.cadence):
                 self.rechecks.clear()
                 pending.rechecks |= rechecks(self._memory, plan, at)
-            if decisive(plan) != decisive(before):
+            if deciding_checks(plan) != deciding_checks(before):
                 pending.touched |= set(plan.zones)
             await self._keep(commit, pending, at)
             return change
@@ -150,19 +150,19 @@ class Evaluator:
         async with self._turn:
             changed = {
                 incident.id: replace(incident, receivers=follow(incident.receivers, moved))
-                for incident in self._memory.book.incidents.values()
+                for incident in self._memory.open_incidents.incidents.values()
                 if not moved.keys().isdisjoint(incident.receivers)
             }
-            self._memory.book = OpenIncidents({**self._memory.book.incidents, **changed})
+            self._memory.open_incidents = OpenIncidents({**self._memory.open_incidents.incidents, **changed})
             to = {name: now for name, now in moved.items() if now is not None}
             commit = Commit(incidents=tuple(changed.values()), readdressed=to, destinations=destinations)
             await self._keep(commit, PendingCommit(FastPathChanges(self._memory.columns.zone_table)), self._now())
 
-    async def scout(self) -> None:
+    async def select_for_full_poll(self) -> None:
         """Before a sweep: a few zones of which nothing new is expected are asked whole."""
         async with self._turn:
             path_changes = FastPathChanges(self._memory.columns.zone_table)
-            scouts(self._memory, path_changes)
+            pick_full_polls(self._memory, path_changes)
             self.moved(path_changes)
 
     async def remind(self) -> None:
@@ -173,7 +173,7 @@ class Evaluator:
             at = self._now()
             await self._record.verify()
             self._look_at_ourselves(at)
-            commit, pending = handle(self._memory, (), self.plan, at)
+            commit, pending = process(self._memory, (), self.plan, at)
             await self._keep(merge(commit, reminders(self._memory, self.plan, at)), pending, at)
 
     def _look_at_ourselves(self, at: datetime) -> None:
@@ -182,7 +182,7 @@ class Evaluator:
         memory.config_error = next(iter(self.status.config_error.splitlines()), "")
         memory.failing = self.failing(at)
 
-    async def swept(self, row: Sweep) -> None:
+    async def record_sweep(self, row: Sweep) -> None:
         """Keep that a sweep ran."""
         await self._record.sweep(row)
         self._show_record()
@@ -207,8 +207,8 @@ class Evaluator:
             log.error("check failed", check=check)
         self._count(commit.propagations)
         self.rechecks.note(pending.rechecks, at, asyncio.get_running_loop().time())
-        self.quiet += pending.quiet
-        self.judged += pending.judged
+        self.unchanged_polls += pending.unchanged
+        self.evaluated_polls += pending.evaluated
         kept = await self._record.commit(commit, whole=await self._whole())
         self.moved(pending.path_changes)
         await self._show_zones(commit, pending, at)
@@ -226,27 +226,27 @@ class Evaluator:
                 await asyncio.sleep(0)
             zone_states.append(self._memory.zone_states[name])
             runs += changes(ZoneState(name), zone_states[-1])[0]
-        incidents = {**self.status.incidents, **self._memory.book.incidents}
+        incidents = {**self.status.incidents, **self._memory.open_incidents.incidents}
         return Commit(
             tuple(zone_states),
             tuple(runs),
-            alerts=tuple(self._memory.standing.values()),
+            alerts=tuple(self._memory.active_alerts.values()),
             incidents=tuple(incidents.values()),
         )
 
     async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:
         before, board, plan = self.status, self._board, self.plan
-        for number, name in enumerate(pending.touched - {SELF}):
+        for number, name in enumerate(pending.touched - {MONITOR}):
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
             if name in plan.zones:
                 seen = look(self._memory, plan, name, at)
                 board.note(name, seen.health, seen.states, seen.findings, seen.began)
-        if pending.quiet or pending.judged:
+        if pending.unchanged or pending.evaluated:
             board.heard(at)
         zones = board.zones()
         dark = tuple(str(family) for family in blind(self._memory.vantage))
-        if zones is not before.zones or pending.quiet or commit.incidents or dark != before.blind:
+        if zones is not before.zones or pending.unchanged or commit.incidents or dark != before.blind:
             incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
             self.show(zones=zones, incidents=incidents, blind=dark)
         self._show_record()

@@ -35,7 +35,7 @@ from checks.model import Address, CheckResult, Health, Outcome, Transport, Zone,
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
 from checks.zone_state.address import SERVING
-from checks.zone_state.codec import audible
+from checks.zone_state.codec import reachable_addresses
 from checks.zone_state.connectivity import blind, note
 from checks.zone_state.model import ZoneState
 from monitor.state.columns import EPOCH, FULL_POLL, GOOD, STEADY_SILENT, STEADY_UP, UNSAID, heard, micros
@@ -75,7 +75,7 @@ class FastPathChanges:
             self.disarmed.add(number)
 
 
-def settle(
+def enable_if_steady(
     memory: MonitorState,
     path_changes: FastPathChanges,
     poll: ZonePoll,
@@ -91,22 +91,22 @@ def settle(
     columns, name = memory.columns, poll.zone
     number = columns.zone_table.number(name)
     row = memory.zone_states.row(name)
-    said = UNSAID
+    result_id = UNSAID
     if (
         row is not None
         and not (result.failed or result.findings)
         and _renewed(zone_state, poll)
         and not _told_by_tcp(poll)
     ):
-        said = _fit(memory, number, row, zone_state, result, check, policy, poll.cadence)
-    columns.said[number] = said
-    if row is None or said == UNSAID:
+        result_id = _fit(memory, number, row, zone_state, result, check, policy, poll.cadence)
+    columns.result_id[number] = result_id
+    if row is None or result_id == UNSAID:
         if columns.mode[number] != FULL_POLL:
             path_changes.disarm((number,))
         columns.mode[number] = FULL_POLL
         return
     columns.checked_at[number] = micros(result.at)
-    memory.forget(name, REMEMBERED)
+    memory.drop_result(name, REMEMBERED)
     path_changes.arm(number, memory.zone_states.packer.floors(row, check.expiry_near))
 
 
@@ -122,15 +122,15 @@ def _fit(
         columns.mode[number], columns.due[number] = STEADY_UP, 0
         return GOOD
     when = [check.due(zone_state)]
-    if result.health is Health.GOOD or not memory.explained(result.zone):
+    if result.health is Health.GOOD or not memory.is_explained(result.zone):
         when.append(due(result, alerts, policy))
     first = min((moment for moment in when if moment is not None), default=None)
     if first is not None and first - _SOON <= result.at + cadence:
         return UNSAID  # the next look is on the road: passed over, it would be due, and cost one more
     columns.mode[number] = STEADY_SILENT
     columns.due[number] = 0 if first is None else micros(first - _SOON)
-    columns.reachability_id[number] = memory.reachability_id(audible(zone_state))
-    return memory.saying(result)
+    columns.reachability_id[number] = memory.reachability_id(reachable_addresses(zone_state))
+    return memory.steady_result_id(result)
 
 
 def _renewed(zone_state: ZoneState, poll: ZonePoll) -> bool:
@@ -150,7 +150,7 @@ def _told_by_tcp(poll: ZonePoll) -> bool:
     return any(seen.query.transport is Transport.TCP and seen.outcome is Outcome.ANSWERED for seen in poll.seen)
 
 
-def pass_over(memory: MonitorState, path_changes: FastPathChanges, unchanged: UnchangedZones) -> int:
+def apply_unchanged(memory: MonitorState, path_changes: FastPathChanges, unchanged: UnchangedZones) -> int:
     """Take in rounds that were not made; how many.
 
     A zone that does not stand still counts as not looked at: it was a near miss between a round on the road and the
@@ -182,7 +182,7 @@ def pass_over(memory: MonitorState, path_changes: FastPathChanges, unchanged: Un
             if vantage is not memory.vantage:
                 known.clear()
                 if blind(vantage) != blind(memory.vantage):
-                    unsettle(memory, path_changes)
+                    disable_silent(memory, path_changes)
                     if way == STEADY_SILENT:  # by its own word something else is to be made of its silence
                         continue
                 memory.vantage = vantage
@@ -202,20 +202,20 @@ def _heard(memory: MonitorState, number: int) -> Mapping[tuple[str, Address], bo
     places = heard(columns.layouts[columns.zone_table.template_ids[number]])
     if columns.mode[number] == STEADY_UP:
         return dict.fromkeys(places, True)
-    reachability_id = memory.reachability_patterns[columns.reachability_id[number]] or audible(
+    reachability_id = memory.reachability_patterns[columns.reachability_id[number]] or reachable_addresses(
         memory.zone_states[columns.zone_table.names[number]]
     )
     return dict(zip(places, reachability_id, strict=True))
 
 
-def unsettle(memory: MonitorState, path_changes: FastPathChanges) -> None:
+def disable_silent(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """The vantage is blind over something else, a silent address has been heard of, or there are other rules for
     alerts: nothing silent stands still.
     """
     path_changes.disarm(memory.columns.restless(mode=STEADY_SILENT))
 
 
-def wake(memory: MonitorState, path_changes: FastPathChanges, names: Iterable[str]) -> None:
+def disable_for(memory: MonitorState, path_changes: FastPathChanges, names: Iterable[str]) -> None:
     """Alerts of these zones changed: one that explains why a check can say nothing may have come, or gone."""
     columns = memory.columns
     for name in names:
@@ -223,13 +223,13 @@ def wake(memory: MonitorState, path_changes: FastPathChanges, names: Iterable[st
             number = columns.zone_table.number(name)
             if (
                 columns.mode[number] == STEADY_SILENT
-                and memory.steady_results[columns.said[number]][0] is Health.UNKNOWN
+                and memory.steady_results[columns.result_id[number]][0] is Health.UNKNOWN
             ):
                 columns.mode[number] = FULL_POLL
                 path_changes.disarm((number,))
 
 
-def heard_of(memory: MonitorState, poll: ZonePoll) -> bool:
+def is_reachable_again(memory: MonitorState, poll: ZonePoll) -> bool:
     """Whether the round brings word of an address that was silent when it was last heard of."""
     before = memory.vantage.heard
     return any(
@@ -237,7 +237,7 @@ def heard_of(memory: MonitorState, poll: ZonePoll) -> bool:
     )
 
 
-def scouts(memory: MonitorState, path_changes: FastPathChanges) -> None:
+def pick_full_polls(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """Before a sweep: a few of each kind of zone with silent addresses are to be asked whole."""
     columns = memory.columns
     sent = [0] * len(columns.layouts)
@@ -251,7 +251,7 @@ def scouts(memory: MonitorState, path_changes: FastPathChanges) -> None:
                 break
 
 
-def settled_anew(memory: MonitorState, path_changes: FastPathChanges) -> None:
+def disable_all(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """soa-serial itself has changed: whatever it said, it must say again."""
     for way in (STEADY_UP, STEADY_SILENT):
         path_changes.disarm(memory.columns.restless(mode=way))

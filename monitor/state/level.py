@@ -13,8 +13,8 @@ class Level(IntEnum):
     CRITICAL = 0
     WARNING = 1
     UNKNOWN = 2
-    BUSY = 3
-    NOTE = 4
+    PROPAGATING = 3
+    INFO = 4
     GOOD = 5
 
     def __str__(self) -> str:
@@ -25,7 +25,7 @@ OF: Mapping[Level, Health] = {
     Level.CRITICAL: Health.BAD,
     Level.WARNING: Health.BAD,
     Level.UNKNOWN: Health.UNKNOWN,
-    Level.BUSY: Health.GOOD,
+    Level.PROPAGATING: Health.GOOD,
     Level.GOOD: Health.GOOD,
 }
 """The tones a zone can have, the gravest first, and the health each tells."""
@@ -33,10 +33,10 @@ OF: Mapping[Level, Health] = {
 MOVING = "propagating"
 """The state of an address that a new version has yet to reach."""
 
-_SEVERITY = {Severity.CRITICAL: Level.CRITICAL, Severity.WARNING: Level.WARNING, Severity.INFO: Level.NOTE}
+_SEVERITY = {Severity.CRITICAL: Level.CRITICAL, Severity.WARNING: Level.WARNING, Severity.INFO: Level.INFO}
 _STATE = {
     "in-sync": Level.GOOD,
-    MOVING: Level.BUSY,
+    MOVING: Level.PROPAGATING,
     "late": Level.WARNING,
     "overdue": Level.CRITICAL,
     "stuck": Level.CRITICAL,
@@ -47,25 +47,25 @@ _STATE = {
 }
 
 
-def severity_tone(severity: Severity) -> Level:
+def severity_level(severity: Severity) -> Level:
     return _SEVERITY[severity]
 
 
-def state_tone(state: str) -> Level:
+def state_level(state: str) -> Level:
     """Of an address. States that are not known here, like the one of an address not yet looked at, are unknown."""
     return _STATE.get(state, Level.UNKNOWN)
 
 
-def tone_of(health: Health, states: Iterable[str], severities: Iterable[Severity]) -> Level:
+def level_of(health: Health, states: Iterable[str], severities: Iterable[Severity]) -> Level:
     """Of a zone. A good one is busy while a version is still on its way; a bad one is as bad as its worst finding."""
     if health is Health.UNKNOWN:
         return Level.UNKNOWN
     if health is Health.GOOD:
-        return Level.BUSY if MOVING in states else Level.GOOD
-    return severity_tone(max([Severity.WARNING, *severities]))
+        return Level.PROPAGATING if MOVING in states else Level.GOOD
+    return severity_level(max([Severity.WARNING, *severities]))
 
 
-def left_over(health: Health, before: int, left: Iterable[Severity]) -> Health:
+def health_after_redaction(health: Health, before: int, left: Iterable[Severity]) -> Health:
     """The health of a zone of whose findings (``before``) some may not be told: what cannot be told weighs nothing."""
     severities = list(left)
     if health is not Health.BAD or len(severities) == before or any(s >= Severity.WARNING for s in severities):

@@ -28,16 +28,16 @@ class MonitorState:
 
     columns: ZoneColumns = field(default_factory=lambda: ZoneColumns(ZoneTable.of(())))
     zone_states: ZoneStates = field(init=False)
-    standing: dict[AlertKey, Alert] = field(default_factory=dict)
+    active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
     """Every alert that is not OK."""
     by_zone: dict[str, dict[str, dict[AlertKey, Alert]]] = field(default_factory=dict)
     """The same, by zone and check."""
     results: dict[str, dict[str, CheckResult]] = field(default_factory=dict)
     """By zone and check, where there is more to say than the columns hold."""
-    book: OpenIncidents = field(default_factory=OpenIncidents)
+    open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     vantage: Connectivity = field(default_factory=Connectivity)
     steady_results: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
-    """What verdicts say of zones that stand still, and why, by ``columns.said``."""
+    """What verdicts say of zones that stand still, and why, by ``columns.result_id``."""
     reachability_patterns: list[tuple[bool, ...]] = field(default_factory=lambda: [()])
     """Of which addresses of a zone that is SILENT anything was heard, by ``columns.reachability_id``; 0 is nobody's."""
     store_error: str = ""
@@ -55,7 +55,7 @@ class MonitorState:
 
     @classmethod
     def of(cls, remembered: Remembered) -> "MonitorState":
-        memory = cls(book=OpenIncidents(dict(remembered.incidents)))
+        memory = cls(open_incidents=OpenIncidents(dict(remembered.incidents)))
         memory.zone_states = ZoneStates.of(remembered.zone_states)
         memory.zone_states.columns = memory.columns
         for alert in remembered.alerts.values():
@@ -71,9 +71,9 @@ class MonitorState:
         """Keep an alert as it is now; one that is OK is forgotten."""
         key = alert.key
         if not alert.quiet:
-            self.standing[key] = alert
+            self.active_alerts[key] = alert
             self.by_zone.setdefault(key.zone, {}).setdefault(key.check, {})[key] = alert
-        elif self.standing.pop(key, None) is not None:
+        elif self.active_alerts.pop(key, None) is not None:
             checks = self.by_zone[key.zone]
             del checks[key.check][key]
             if not checks[key.check]:
@@ -87,7 +87,7 @@ class MonitorState:
     def of_zone(self, zone: str) -> list[Alert]:
         return [alert for alerts in self.by_zone.get(zone, {}).values() for alert in alerts.values()]
 
-    def explained(self, zone: str) -> bool:
+    def is_explained(self, zone: str) -> bool:
         """We are blind over a family that it is served over, or something is known to be wrong with it: that is why a
         check can say nothing of it.
         """
@@ -101,30 +101,30 @@ class MonitorState:
             return bool(dark)
         return any(address.family in dark for _, address in zone_table.template(zone).places())
 
-    def saying(self, result: CheckResult) -> int:
+    def steady_result_id(self, result: CheckResult) -> int:
         """The number of what a verdict without findings says; UNSAID when there is no number left for it."""
         return _number_of(self.steady_results, (result.health, result.why))
 
-    def reachability_id(self, audible: tuple[bool, ...]) -> int:
+    def reachability_id(self, reachable: tuple[bool, ...]) -> int:
         """The number of who was heard; 0 when there is none left for it."""
-        return _number_of(self.reachability_patterns, audible)
+        return _number_of(self.reachability_patterns, reachable)
 
     def answering(self, zone: str) -> bool:
         """Whether the zone stands still and every address serves its version."""
         return zone in self.columns.zone_table and self.columns.mode[self.columns.zone_table.number(zone)] == STEADY_UP
 
-    def heed(self, result: CheckResult) -> None:
+    def store_result(self, result: CheckResult) -> None:
         """Keep what a check says of a zone: as a time, where that is all."""
         columns, name, check = self.columns, result.zone, result.check
         ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.why)
         if check != REMEMBERED and name in columns.zone_table:
             columns.note_ok(check, columns.zone_table.number(name), micros(result.at) if ok_at else 0)
             if ok_at:
-                self.forget(name, check)
+                self.drop_result(name, check)
                 return
         self.results.setdefault(name, {})[check] = result
 
-    def forget(self, name: str, check: str) -> None:
+    def drop_result(self, name: str, check: str) -> None:
         results = self.results.get(name)
         if results is not None and results.pop(check, None) is not None and not results:
             del self.results[name]
@@ -139,9 +139,9 @@ class MonitorState:
         for check, column in columns.ok_at.items():
             if column[number]:
                 found.setdefault(check, CheckResult(name, check, moment(column[number]), Health.GOOD))
-        said = columns.said[number]
-        if said != UNSAID and REMEMBERED not in found:
-            health, why = self.steady_results[said]
+        result_id = columns.result_id[number]
+        if result_id != UNSAID and REMEMBERED not in found:
+            health, why = self.steady_results[result_id]
             found[REMEMBERED] = CheckResult(name, REMEMBERED, moment(columns.checked_at[number]), health, why=why)
         return found
 

@@ -21,19 +21,26 @@ from checks.zone_state.connectivity import account, blind, excuse, hear
 from checks.zone_state.connectivity import keep as keep_heard
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from checks.zone_state.update import changes, updated
-from monitor.state.fast_path import FastPathChanges, heard_of, pass_over, settle, unsettle, wake
+from monitor.state.fast_path import (
+    FastPathChanges,
+    apply_unchanged,
+    disable_for,
+    disable_silent,
+    enable_if_steady,
+    is_reachable_again,
+)
 from monitor.state.memory import REMEMBERED, MonitorState
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from monitor.state.status import ZoneStatus
-from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, picture, summarise
+from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, summarise, zone_status
 
-SELF = ""
+MONITOR = ""
 """The zone of the monitor's own alerts."""
 
 TELL_FOR = timedelta(hours=1)
 """How long it is a finding that the database had to be made anew: what deletes it may do so again."""
 
-Look = tuple[str, str]
+CheckOfZone = tuple[str, str]
 """A check, and the zone that it looks at."""
 
 
@@ -71,50 +78,52 @@ class PendingCommit:
     touched: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
     """Checks that could not judge a zone because of a bug of their own."""
-    rechecks: dict[Look, datetime | None] = field(default_factory=dict)
+    rechecks: dict[CheckOfZone, datetime | None] = field(default_factory=dict)
     """When to look again before the next regular look, as the latest round has it; None: no more."""
-    quiet: int = 0
+    unchanged: int = 0
     """Rounds that were passed over."""
-    judged: int = 0
+    evaluated: int = 0
     """Rounds of soa-serial that were judged."""
 
 
-def handle(
+def process(
     memory: MonitorState, heard: Sequence[PollMessage], plan: MonitoringPlan, now: datetime
 ) -> tuple[Commit, PendingCommit]:
     """Remember, judge, advance, fold. A round of what is not in the plan any more is dropped."""
     pending = PendingCommit(FastPathChanges(memory.columns.zone_table))
-    absorb(memory, pending, heard, plan)
+    process_batch(memory, pending, heard, plan)
     return finish(memory, pending, plan, now), pending
 
 
-def absorb(memory: MonitorState, pending: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan) -> None:
+def process_batch(
+    memory: MonitorState, pending: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan
+) -> None:
     """Remember, judge and advance what was heard: a part of a batch, so that others have their turn in between."""
     dark = blind(memory.vantage)
     for one in heard:
         if isinstance(one, UnchangedZones):
             if one.check in plan.checks:
-                pending.quiet += pass_over(memory, pending.path_changes, one)
+                pending.unchanged += apply_unchanged(memory, pending.path_changes, one)
         else:
-            take_in(memory, pending, one, plan)
+            process_poll(memory, pending, one, plan)
         if blind(memory.vantage) != dark:
             dark = blind(memory.vantage)
-            unsettle(memory, pending.path_changes)
+            disable_silent(memory, pending.path_changes)
 
 
 def finish(memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime) -> Commit:
     """What the monitor has to say of itself, and then what the whole batch comes to."""
     before = len(pending.transitions)
-    advance(memory, pending, own_verdict(memory, now), plan)
+    advance(memory, pending, monitor_result(memory, now), plan)
     for moved in pending.transitions[before:]:
         if moved.key.code == BLIND and moved.after is Phase.FIRING:
-            pardon(memory, pending, moved.key.subject, now)
-    return conclude(memory, pending, plan, now)
+            withdraw_pending(memory, pending, moved.key.subject, now)
+    return build_commit(memory, pending, plan, now)
 
 
-def pardon(memory: MonitorState, pending: PendingCommit, dark: str, now: datetime) -> None:
+def withdraw_pending(memory: MonitorState, pending: PendingCommit, dark: str, now: datetime) -> None:
     """Who was accused as we went blind over a family, and not yet convicted, is not accused: that was us already."""
-    for alert in [a for a in memory.standing.values() if a.phase is Phase.PENDING]:
+    for alert in [a for a in memory.active_alerts.values() if a.phase is Phase.PENDING]:
         if alert.key.address is not None and alert.key.address.family.value == dark:
             over, _ = withdraw(alert, now)
             pending.alerts[alert.key] = over
@@ -122,32 +131,32 @@ def pardon(memory: MonitorState, pending: PendingCommit, dark: str, now: datetim
             pending.touched.add(alert.key.zone)
 
 
-def take_in(memory: MonitorState, pending: PendingCommit, poll: ZonePoll, plan: MonitoringPlan) -> None:
+def process_poll(memory: MonitorState, pending: PendingCommit, poll: ZonePoll, plan: MonitoringPlan) -> None:
     """One round: heard, remembered, judged; and does its zone stand still now?"""
     zone, check = plan.zones.get(poll.zone), plan.checks.get(poll.check)
-    if zone is None or check is None or not check.applies(zone) or not still_there(zone, poll):
+    if zone is None or check is None or not check.applies(zone) or not is_still_served(zone, poll):
         return
-    if heard_of(memory, poll):
-        unsettle(memory, pending.path_changes)
+    if is_reachable_again(memory, poll):
+        disable_silent(memory, pending.path_changes)
     memory.vantage = hear(memory.vantage, poll)
-    result, zone_state = verdict_on(memory, pending, check, zone, excuse(memory.vantage, poll))
-    memory.heed(result)
+    result, zone_state = check_result(memory, pending, check, zone, excuse(memory.vantage, poll))
+    memory.store_result(result)
     if result.failed:
         pending.failed.append(check.name)
     waited = bool(memory.of_check(zone.name, check.name))
     advance(memory, pending, result, plan)
-    standing = memory.of_check(zone.name, check.name)
-    if waited or standing:
-        again = recheck(standing.values(), result.at, poll.cadence, plan.policy)
+    active_alerts = memory.of_check(zone.name, check.name)
+    if waited or active_alerts:
+        again = recheck(active_alerts.values(), result.at, poll.cadence, plan.policy)
         pending.rechecks[check.name, zone.name] = again
     learned = zone_state is not None and zone_state.at == poll.at
     if zone_state is not None and learned and isinstance(check, SoaSerial) and memory.columns.zone_table is plan.zones:
-        settle(memory, pending.path_changes, poll, zone_state, result, check, plan.policy)
+        enable_if_steady(memory, pending.path_changes, poll, zone_state, result, check, plan.policy)
     pending.touched.add(zone.name)
-    pending.judged += check.name == REMEMBERED
+    pending.evaluated += check.name == REMEMBERED
 
 
-def verdict_on(
+def check_result(
     memory: MonitorState, pending: PendingCommit, check: Check, zone: Zone, poll: ZonePoll
 ) -> tuple[CheckResult, ZoneState | None]:
     """What the check says, and the ledger it said it by.
@@ -162,7 +171,7 @@ def verdict_on(
     return judge(check, zone, poll, zone_state), zone_state
 
 
-def still_there(zone: Zone, poll: ZonePoll) -> bool:
+def is_still_served(zone: Zone, poll: ZonePoll) -> bool:
     """Whether the zone still is where it was asked: who has left it is not accused any more."""
     places = {(server.name, address) for server, address in zone.places()}
     return all((seen.query.server, seen.query.address) in places for seen in poll.seen)
@@ -183,18 +192,18 @@ def remember(memory: MonitorState, pending: PendingCommit, zone: Zone, poll: Zon
 
 
 def advance(memory: MonitorState, pending: PendingCommit, result: CheckResult, plan: MonitoringPlan) -> None:
-    if result.health is Health.UNKNOWN and not result.failed and memory.explained(result.zone):
+    if result.health is Health.UNKNOWN and not result.failed and memory.is_explained(result.zone):
         return
-    standing = dict(memory.of_check(result.zone, result.check))
-    touched, transitions = apply(result, standing, plan.severity, plan.policy)
+    active_alerts = dict(memory.of_check(result.zone, result.check))
+    touched, transitions = apply(result, active_alerts, plan.severity, plan.policy)
     for alert in touched:
-        if alert != standing.get(alert.key):
+        if alert != active_alerts.get(alert.key):
             pending.alerts[alert.key] = alert
         memory.put(alert)
     pending.transitions += transitions
 
 
-def own_verdict(memory: MonitorState, now: datetime) -> CheckResult:
+def monitor_result(memory: MonitorState, now: datetime) -> CheckResult:
     """What is wrong with the monitor itself: it is blind over an address family, cannot write its database, was given
     a configuration that it cannot take, or has receivers that take nothing.
     """
@@ -210,19 +219,21 @@ def own_verdict(memory: MonitorState, now: datetime) -> CheckResult:
     if anew is not None and now - anew.at < TELL_FOR:
         text = f"the files of the database were lost at {format_time(anew.at)} and are made anew {anew.how}"
         findings.append(Finding("database-recreated", text))
-    return CheckResult(SELF, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
+    return CheckResult(MONITOR, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
 
 
-def conclude(
+def build_commit(
     memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
 ) -> Commit:
     """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved."""
-    wake(memory, pending.path_changes, (key.zone for key in pending.alerts if key.check != REMEMBERED))
-    kept = IncidentUpdate(memory.book)
+    disable_for(memory, pending.path_changes, (key.zone for key in pending.alerts if key.check != REMEMBERED))
+    kept = IncidentUpdate(memory.open_incidents)
     if pending.alerts or anew:
         changed = tuple(pending.alerts.values())
-        kept = update(memory.book, memory.standing, changed, pending.transitions, plan.rules, now, anew=anew)
-    memory.book = kept.book
+        kept = update(
+            memory.open_incidents, memory.active_alerts, changed, pending.transitions, plan.rules, now, anew=anew
+        )
+    memory.open_incidents = kept.book
     for alert in kept.alerts:
         pending.alerts[alert.key] = alert
         memory.put(alert)
@@ -241,14 +252,14 @@ def conclude(
 
 def reminders(memory: MonitorState, plan: MonitoringPlan, now: datetime) -> Commit:
     """What is told only because time has passed."""
-    kept = review(memory.book, memory.standing, plan.rules, now)
-    memory.book = kept.book
+    kept = review(memory.open_incidents, memory.active_alerts, plan.rules, now)
+    memory.open_incidents = kept.book
     for alert in kept.alerts:
         memory.put(alert)
     return Commit(alerts=kept.alerts, incidents=kept.incidents, messages=kept.messages)
 
 
-def release(
+def drop_unmonitored(
     memory: MonitorState, plan: MonitoringPlan, now: datetime, gone: Iterable[str] | None = None
 ) -> tuple[Commit, PendingCommit]:
     """Let go of what the plan no longer holds: zones, servers, addresses and checks, and the alerts about them.
@@ -266,7 +277,7 @@ def release(
     memory.columns.keep_ok_at(plan.checks)
     places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.places()}
     memory.vantage = keep_heard(memory.vantage, places)
-    for alert in list(memory.standing.values()):
+    for alert in list(memory.active_alerts.values()):
         if not watched(alert.key, plan):
             over, transition = withdraw(alert, now)
             pending.transitions += [transition] if transition is not None else []
@@ -277,11 +288,11 @@ def release(
         pending.alerts[alert.key] = over
         memory.put(over)
         pending.touched.add(alert.key.zone)
-    return conclude(memory, pending, plan, now, anew=True), pending
+    return build_commit(memory, pending, plan, now, anew=True), pending
 
 
 def watched(key: AlertKey, plan: MonitoringPlan) -> bool:
-    if key.zone == SELF:
+    if key.zone == MONITOR:
         return True
     if not applies(plan, key.check, key.zone):
         return False
@@ -298,7 +309,7 @@ def applies(plan: MonitoringPlan, check: str, zone: str) -> bool:
     return zone in plan.zones and check in plan.checks and plan.checks[check].applies(plan.zones[zone])
 
 
-def decisive(plan: MonitoringPlan) -> tuple[str, ...]:
+def deciding_checks(plan: MonitoringPlan) -> tuple[str, ...]:
     """The checks without whose word no zone of this plan is called well."""
     return tuple(name for name in HEALTH_CHECKS if name in plan.checks) or tuple(plan.checks)
 
@@ -306,7 +317,9 @@ def decisive(plan: MonitoringPlan) -> tuple[str, ...]:
 def draw(memory: MonitorState, plan: MonitoringPlan, name: str, since: datetime | None, now: datetime) -> ZoneStatus:
     """The picture of a zone as it is now; its health is what it is ``since`` then."""
     results, alerts = memory.verdicts_on(name), memory.of_zone(name)
-    return picture(plan.zones[name], memory.zone_states.get(name), results, alerts, since, now, decisive(plan))
+    return zone_status(
+        plan.zones[name], memory.zone_states.get(name), results, alerts, since, now, deciding_checks(plan)
+    )
 
 
 def look(memory: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -> ZoneSummary:
@@ -314,5 +327,5 @@ def look(memory: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -
     results, alerts, zone = memory.verdicts_on(name), memory.of_zone(name), plan.zones[name]
     well = memory.answering(name)  # then nobody need look into its ledger
     return summarise(
-        zone, None if well else memory.zone_states.get(name), results, alerts, now, decisive(plan), well=well
+        zone, None if well else memory.zone_states.get(name), results, alerts, now, deciding_checks(plan), well=well
     )

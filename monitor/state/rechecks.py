@@ -11,20 +11,20 @@ from datetime import datetime, timedelta
 from alerting.alert_state import next_look, waits_until
 from alerting.model import Alert, Phase, Policy
 from monitor.state.memory import MonitorState
-from monitor.state.pipeline import Look, MonitoringPlan
+from monitor.state.pipeline import CheckOfZone, MonitoringPlan
 
 
 class Rechecks:
     """One appointment at most for a zone and check; a regular look that comes before it makes it anew, or ends it."""
 
     def __init__(self) -> None:
-        self._at: dict[Look, float] = {}
-        self._next: list[tuple[float, Look]] = []
+        self._at: dict[CheckOfZone, float] = {}
+        self._next: list[tuple[float, CheckOfZone]] = []
 
     def __len__(self) -> int:
         return len(self._at)
 
-    def note(self, wanted: Mapping[Look, datetime | None], now: datetime, monotonic: float) -> None:
+    def note(self, wanted: Mapping[CheckOfZone, datetime | None], now: datetime, monotonic: float) -> None:
         """Take these; None ends one. ``now`` and ``monotonic`` (seconds) are the same moment by the two clocks."""
         for look, when in wanted.items():
             if when is None:
@@ -50,12 +50,12 @@ class Rechecks:
         return come
 
 
-def rechecks(memory: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[Look, datetime | None]:
+def rechecks(memory: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[CheckOfZone, datetime | None]:
     """When to look again at what waits for the end of grace or settle, by the rules of this plan, at once where it
     is over already; and at what fires. Alerts that a shorter cadence looks at soon enough are not in it.
     """
-    found: dict[Look, datetime | None] = {}
-    for key, alert in memory.standing.items():
+    found: dict[CheckOfZone, datetime | None] = {}
+    for key, alert in memory.active_alerts.items():
         when = _when(alert, plan.cadence.get(key.check), plan.policy, now)
         if when is not None:
             look = (key.check, key.zone)

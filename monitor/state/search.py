@@ -7,15 +7,15 @@ from itertools import repeat
 from operator import contains
 
 from monitor.probe.message.names import unicode
-from monitor.state.column_search import MISS, SLICE
+from monitor.state.column_search import EXCLUDED, SLICE
 
 KEPT = 8
 """Answers that are remembered; each has an octet for every name."""
 
-_FOUND = bytes([MISS, 0]) + bytes(254)
+_FOUND = bytes([EXCLUDED, 0]) + bytes(254)
 
 
-def wanted(text: str) -> str:
+def normalise_query(text: str) -> str:
     """What is looked for, whoever typed it."""
     return text.strip().casefold()
 

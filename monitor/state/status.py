@@ -106,7 +106,7 @@ class ServerTally:
     codes: Mapping[str, CodeTally]
 
 
-Veiling = Callable[[ZoneStatus], ZoneStatus]
+Redact = Callable[[ZoneStatus], ZoneStatus]
 """Takes from a picture what strangers may not see."""
 
 
@@ -128,7 +128,7 @@ class Zones(Protocol):
 
     def tally(self) -> Mapping[Health, int]: ...
 
-    def tones(self) -> Mapping[Level, int]:
+    def levels(self) -> Mapping[Level, int]:
         """How many zones look how grave; only tones that some zone has."""
         ...
 
@@ -156,7 +156,7 @@ class Zones(Protocol):
         """A zone that has this code at this server; None where none has it any more."""
         ...
 
-    def veiled(self, veiling: Veiling) -> "Zones":
+    def redacted(self, redact: Redact) -> "Zones":
         """The same as strangers may see it: no server that is hidden anywhere, no trouble of such a server alone."""
         ...
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from alerting.model import Severity
 from checks.model import Address, Health, Zone
-from monitor.state.level import Level, left_over, severity_tone, state_tone, tone_of
+from monitor.state.level import Level, health_after_redaction, level_of, severity_level, state_level
 from monitor.state.status import CodeTally, FindingStatus, ServerTally
 
 UNKNOWN = "unknown"
@@ -23,7 +23,7 @@ class ServerLayout:
     places: tuple[tuple[str, Address], ...]
 
 
-def lineups(templates: Iterable[Zone]) -> list[ServerLayout]:
+def layouts(templates: Iterable[Zone]) -> list[ServerLayout]:
     """The lineup of each template, in their order."""
     known: dict[tuple[tuple[str, tuple[Address, ...]], ...], ServerLayout] = {}
     found = []
@@ -47,30 +47,30 @@ class FindingKey:
 class StatusGroup:
     """How some zones look: where they are served, their health, the states of their addresses, what was found.
 
-    ``tone`` is how grave that is, ``told`` how grave it looks to strangers. ``since``: for each mark, since when it has
-    stood at any zone that got this face. ``zones``: how many have it now.
+    ``level`` is how grave that is, ``public_level`` how grave after redaction. ``since``: for each finding key, since
+    when it has stood at any zone that got into this group. ``zones``: how many are in it now.
     """
 
     number: int
-    lineup: ServerLayout
+    layout: ServerLayout
     health: Health
     states: tuple[str, ...]
-    marks: tuple[FindingKey, ...]
-    tone: Level
-    told: Level
+    finding_keys: tuple[FindingKey, ...]
+    level: Level
+    public_level: Level
     since: dict[FindingKey, datetime] = field(default_factory=dict)
     zones: int = 0
 
     def at_server(self, name: str) -> Level | None:
         """How grave it is there; None: these zones are not served there, and nothing is said of it."""
-        tones = [state_tone(state) for (server, _), state in zip(self.lineup.places, self.states, strict=True)
+        levels = [state_level(state) for (server, _), state in zip(self.layout.places, self.states, strict=True)
                  if server == name]  # fmt: skip
-        least = Severity.WARNING if tones else Severity.INFO
-        tones += [severity_tone(m.severity) for m in self.marks if m.server == name and m.severity >= least]
-        return min(tones, default=None)
+        least = Severity.WARNING if levels else Severity.INFO
+        levels += [severity_level(m.severity) for m in self.finding_keys if m.server == name and m.severity >= least]
+        return min(levels, default=None)
 
     def has(self, code: str, server: str) -> bool:
-        return any(mark.code == code and mark.server == server for mark in self.marks)
+        return any(mark.code == code and mark.server == server for mark in self.finding_keys)
 
     def since_when(self, code: str, server: str) -> datetime:
         """Since when the code has stood there; there must be one."""
@@ -89,31 +89,31 @@ class StatusGroups:
         self._servers: Mapping[str, ServerTally] | None = None
 
     def of(
-        self, lineup: ServerLayout, health: Health, states: tuple[str, ...], findings: Sequence[FindingStatus]
+        self, layout: ServerLayout, health: Health, states: tuple[str, ...], findings: Sequence[FindingStatus]
     ) -> StatusGroup:
         if not findings:
-            return self._face(lineup, health, states, ())
+            return self._group(layout, health, states, ())
         since: dict[FindingKey, datetime] = {}
         for finding in findings:
             mark = FindingKey(finding.code, finding.severity, finding.server)
             since[mark] = min(finding.since, since.get(mark, finding.since))
-        marks = tuple(sorted(since, key=lambda mark: (-mark.severity, mark.code, mark.server or "")))
-        return self._heard(self._face(lineup, health, states, marks), since)
+        finding_keys = tuple(sorted(since, key=lambda mark: (-mark.severity, mark.code, mark.server or "")))
+        return self._heard(self._group(layout, health, states, finding_keys), since)
 
-    def unknown(self, lineup: ServerLayout) -> StatusGroup:
+    def unknown(self, layout: ServerLayout) -> StatusGroup:
         """Of a zone of which nothing was noted yet."""
-        return self._face(lineup, Health.UNKNOWN, (UNKNOWN,) * len(lineup.places), ())
+        return self._group(layout, Health.UNKNOWN, (UNKNOWN,) * len(layout.places), ())
 
-    def moved(self, old: StatusGroup, lineup: ServerLayout) -> StatusGroup:
+    def moved(self, old: StatusGroup, layout: ServerLayout) -> StatusGroup:
         """The same elsewhere: addresses that were there before are as they were, and servers that left take along what
         was found there.
         """
-        known = dict(zip(old.lineup.places, old.states, strict=True))
-        states = tuple(known.get(place, UNKNOWN) for place in lineup.places)
-        here = {None, *(server for server, _ in lineup.places)}
+        known = dict(zip(old.layout.places, old.states, strict=True))
+        states = tuple(known.get(place, UNKNOWN) for place in layout.places)
+        here = {None, *(server for server, _ in layout.places)}
         since = {mark: at for mark, at in old.since.items() if mark.server in here}
-        marks = tuple(mark for mark in old.marks if mark in since)
-        return self._heard(self._face(lineup, old.health, states, marks), since)
+        finding_keys = tuple(mark for mark in old.finding_keys if mark in since)
+        return self._heard(self._group(layout, old.health, states, finding_keys), since)
 
     def swap(self, before: StatusGroup, after: StatusGroup) -> None:
         """A zone that had the one has the other now."""
@@ -123,25 +123,25 @@ class StatusGroups:
             self._drop(before)
         self._servers = None
 
-    def count(self, worn: "array[int]") -> None:
+    def count(self, group_ids: "array[int]") -> None:
         """All zones have these; faces that none of them has are dropped. For the beginning, when none is counted."""
-        for number, many in Counter(worn).items():
+        for number, many in Counter(group_ids).items():
             self.all[number].zones = many
-        for face in self.all:
-            if not face.zones:
-                self._drop(face)
+        for group in self.all:
+            if not group.zones:
+                self._drop(group)
 
-    def _drop(self, face: StatusGroup) -> None:
-        del self._known[face.lineup, face.health, face.states, face.marks]
-        self._free.append(face.number)
+    def _drop(self, group: StatusGroup) -> None:
+        del self._known[group.layout, group.health, group.states, group.finding_keys]
+        self._free.append(group.number)
 
-    def worn(self) -> list[StatusGroup]:
-        return [face for face in self.all if face.zones]
+    def group_ids(self) -> list[StatusGroup]:
+        return [group for group in self.all if group.zones]
 
-    def tones(self, *, told: bool) -> Mapping[Level, int]:
+    def levels(self, *, public_level: bool) -> Mapping[Level, int]:
         found: Counter[Level] = Counter()
-        for face in self.worn():
-            found[face.told if told else face.tone] += face.zones
+        for group in self.group_ids():
+            found[group.public_level if public_level else group.level] += group.zones
         return found
 
     def servers(self) -> Mapping[str, ServerTally]:
@@ -154,56 +154,67 @@ class StatusGroups:
 
     def _tally(self) -> Mapping[str, ServerTally]:
         found: dict[str, _Tally] = {}
-        for face in self.worn():
-            for name, addresses in face.lineup.servers:
+        for group in self.group_ids():
+            for name, addresses in group.layout.servers:
                 if addresses:
                     tally = found.setdefault(name, _Tally())
-                    tally.zones += face.zones
+                    tally.zones += group.zones
                     tally.addresses |= dict.fromkeys(addresses)
-            for (name, _), state in zip(face.lineup.places, face.states, strict=True):
-                found[name].states[state] += face.zones
-            served = {name for name, addresses in face.lineup.servers if addresses}
-            for name in {mark.server for mark in face.marks if mark.server is not None} - served:
-                found.setdefault(name, _Tally()).zones += face.zones
-            for mark in face.marks:
+            for (name, _), state in zip(group.layout.places, group.states, strict=True):
+                found[name].states[state] += group.zones
+            served = {name for name, addresses in group.layout.servers if addresses}
+            for name in {mark.server for mark in group.finding_keys if mark.server is not None} - served:
+                found.setdefault(name, _Tally()).zones += group.zones
+            for mark in group.finding_keys:
                 if mark.server is not None:
-                    found[mark.server].mark(mark, face)
-        return {name: found[name].told() for name in sorted(found)}
+                    found[mark.server].mark(mark, group)
+        return {name: found[name].public_level() for name in sorted(found)}
 
-    def _face(
-        self, lineup: ServerLayout, health: Health, states: tuple[str, ...], marks: tuple[FindingKey, ...]
+    def _group(
+        self, layout: ServerLayout, health: Health, states: tuple[str, ...], finding_keys: tuple[FindingKey, ...]
     ) -> StatusGroup:
-        key = (lineup, health, states, marks)
-        face = self._known.get(key)
-        if face is None:
+        key = (layout, health, states, finding_keys)
+        group = self._known.get(key)
+        if group is None:
             number = self._free.pop() if self._free else len(self.all)
-            tone = tone_of(health, states, (mark.severity for mark in marks))
-            face = StatusGroup(
-                number, lineup, health, states, marks, tone, self._told(tone, lineup, health, states, marks)
+            level = level_of(health, states, (mark.severity for mark in finding_keys))
+            group = StatusGroup(
+                number,
+                layout,
+                health,
+                states,
+                finding_keys,
+                level,
+                self._public_level(level, layout, health, states, finding_keys),
             )
-            self._known[key] = face
+            self._known[key] = group
             if number == len(self.all):
-                self.all.append(face)
+                self.all.append(group)
             else:
-                self.all[number] = face
-        return face
+                self.all[number] = group
+        return group
 
-    def _told(
-        self, tone: Level, lineup: ServerLayout, health: Health, states: tuple[str, ...], marks: tuple[FindingKey, ...]
+    def _public_level(
+        self,
+        level: Level,
+        layout: ServerLayout,
+        health: Health,
+        states: tuple[str, ...],
+        finding_keys: tuple[FindingKey, ...],
     ) -> Level:
         if not self.hidden:
-            return tone
-        left = [mark.severity for mark in marks if mark.server not in self.hidden]
-        seen = [s for (server, _), s in zip(lineup.places, states, strict=True) if server not in self.hidden]
-        return tone_of(left_over(health, len(marks), left), seen, left)
+            return level
+        left = [mark.severity for mark in finding_keys if mark.server not in self.hidden]
+        seen = [s for (server, _), s in zip(layout.places, states, strict=True) if server not in self.hidden]
+        return level_of(health_after_redaction(health, len(finding_keys), left), seen, left)
 
-    def _heard(self, face: StatusGroup, since: Mapping[FindingKey, datetime]) -> StatusGroup:
+    def _heard(self, group: StatusGroup, since: Mapping[FindingKey, datetime]) -> StatusGroup:
         for mark, at in since.items():
-            known = face.since.get(mark)
+            known = group.since.get(mark)
             if known is None or at < known:
-                face.since[mark] = at
+                group.since[mark] = at
                 self._servers = None
-        return face
+        return group
 
 
 @dataclass(slots=True)
@@ -215,18 +226,18 @@ class _Tally:
     states: Counter[str] = field(default_factory=Counter)
     codes: dict[str, CodeTally] = field(default_factory=dict)
 
-    def mark(self, mark: FindingKey, face: StatusGroup) -> None:
+    def mark(self, mark: FindingKey, group: StatusGroup) -> None:
         """One of the face's marks; a code that is there at two severities counts the zone once."""
-        since, known = face.since[mark], self.codes.get(mark.code)
+        since, known = group.since[mark], self.codes.get(mark.code)
         if known is None:
-            self.codes[mark.code] = CodeTally(face.zones, mark.severity, since)
+            self.codes[mark.code] = CodeTally(group.zones, mark.severity, since)
             return
-        first = next(m for m in face.marks if m.code == mark.code and m.server == mark.server)
+        first = next(m for m in group.finding_keys if m.code == mark.code and m.server == mark.server)
         self.codes[mark.code] = CodeTally(
-            known.zones + (face.zones if mark is first else 0),
+            known.zones + (group.zones if mark is first else 0),
             max(known.severity, mark.severity),
             min(known.since, since),
         )
 
-    def told(self) -> ServerTally:
+    def public_level(self) -> ServerTally:
         return ServerTally(tuple(self.addresses), self.zones, self.states, self.codes)

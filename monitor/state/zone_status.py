@@ -17,18 +17,18 @@ HEALTH_CHECKS = ("reachable", "soa-serial")
 """The checks without whose word nobody can say that a zone is well, unless they are switched off."""
 
 
-def picture(
+def zone_status(
     zone: Zone,
     zone_state: ZoneState | None,
     results: Mapping[str, CheckResult],
     alerts: Collection[Alert],
     since: datetime | None,
     now: datetime,
-    decisive: Collection[str] = HEALTH_CHECKS,
+    deciding_checks: Collection[str] = HEALTH_CHECKS,
 ) -> ZoneStatus:
     """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known."""
     findings = standing_findings(alerts)
-    health = health_of(findings, results, decisive)
+    health = health_of(findings, results, deciding_checks)
     groups = zone_state.serial_groups if zone_state else ()
     soa = next((s.soa for s in groups if s.soa), None)
     return ZoneStatus(
@@ -61,13 +61,13 @@ def summarise(
     results: Mapping[str, CheckResult],
     alerts: Collection[Alert],
     now: datetime,
-    decisive: Collection[str] = HEALTH_CHECKS,
+    deciding_checks: Collection[str] = HEALTH_CHECKS,
     *,
     well: bool = False,
 ) -> ZoneSummary:
-    """The same as ``picture`` says, for a tenth of what that costs. ``well``: all addresses are known to be in sync."""
+    """The same as of ``zone_status``, for a tenth of its cost. ``well``: all addresses are known to be in sync."""
     findings = standing_findings(alerts) if alerts else ()
-    health = health_of(findings, results, decisive)
+    health = health_of(findings, results, deciding_checks)
     said = [f for v in results.values() for f in v.findings]
     if zone_state is None:
         states = ("in-sync" if well else "unknown",) * sum(len(server.addresses) for server in zone.servers)
@@ -88,7 +88,9 @@ def standing_findings(alerts: Collection[Alert]) -> tuple[FindingStatus, ...]:
 
 
 def health_of(
-    findings: Collection[FindingStatus], results: Mapping[str, CheckResult], decisive: Collection[str] = HEALTH_CHECKS
+    findings: Collection[FindingStatus],
+    results: Mapping[str, CheckResult],
+    deciding_checks: Collection[str] = HEALTH_CHECKS,
 ) -> Health:
     """Bad as long as something of weight stands; good only when the decisive checks have said so, and none is missing.
 
@@ -96,8 +98,8 @@ def health_of(
     """
     if any(is_failing(f.severity, f.code) for f in findings):
         return Health.BAD
-    spoken = [result.health for name in decisive if (result := results.get(name)) is not None]
-    if not decisive or len(spoken) < len(decisive) or Health.UNKNOWN in spoken:
+    spoken = [result.health for name in deciding_checks if (result := results.get(name)) is not None]
+    if not deciding_checks or len(spoken) < len(deciding_checks) or Health.UNKNOWN in spoken:
         return Health.UNKNOWN
     return Health.UNKNOWN if any(f.code == NOT_CHECKED for f in findings) else Health.GOOD
 

@@ -168,7 +168,7 @@ def _decoded(kind: type[T], table: str, rows: Iterable[tuple[str, str]]) -> Iter
 def _check(packer: ZoneStateCodec, rows: Mapping[str, bytes]) -> None:
     """They are decoded only when somebody looks at them: what is wrong with one is to be known before."""
     for zone, row in rows.items():
-        if not packer.sound(row):
+        if not packer.is_valid(row):
             raise _unreadable(zone, "packed")
 
 

@@ -3,18 +3,18 @@
 from collections.abc import Iterable
 
 from alerting.model import Phase, Severity
-from monitor.state.level import MOVING, Level, tone_of
+from monitor.state.level import MOVING, Level, level_of
 from monitor.state.status import AddressStatus, FindingStatus, ZoneStatus
 
 _PHASE = {Phase.PENDING: "new, not alerted yet", Phase.FIRING: "alerted", Phase.RECOVERING: "clearing", Phase.OK: ""}
 
 
-def zone_tone(zone: ZoneStatus) -> Level:
-    return tone_of(zone.health, (a.state for a in zone.addresses), (f.severity for f in zone.findings))
+def zone_level(zone: ZoneStatus) -> Level:
+    return level_of(zone.health, (a.state for a in zone.addresses), (f.severity for f in zone.findings))
 
 
-def zone_word(tone: Level) -> str:
-    return {Level.GOOD: "Well", Level.BUSY: "Propagating"}.get(tone, tone.name.capitalize())
+def zone_word(level: Level) -> str:
+    return {Level.GOOD: "Well", Level.PROPAGATING: "Propagating"}.get(level, level.name.capitalize())
 
 
 def state_word(state: str) -> str:

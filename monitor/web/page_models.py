@@ -8,7 +8,7 @@ from alerting.model import Incident, Severity
 from checks.common.text import format_duration
 from checks.model import Health
 from monitor.probe.stats import DURATION_BOUNDS, Histogram
-from monitor.state.level import MOVING, Level, severity_tone, state_tone
+from monitor.state.level import MOVING, Level, severity_level, state_level
 from monitor.state.status import ServerTally, Status, Zones, ZoneStatus
 from monitor.web.formatting import clock, many, milliseconds, number
 from monitor.web.level_words import state_word
@@ -25,7 +25,7 @@ Durations = Mapping[tuple[str, str], Histogram]
 class Headline:
     """Is everything well? One line, and one more beneath it."""
 
-    tone: Level
+    level: Level
     text: str
     detail: str
 
@@ -34,7 +34,7 @@ class Headline:
 class Notice:
     """Something about the monitor itself."""
 
-    tone: Level
+    level: Level
     text: str
 
 
@@ -44,7 +44,7 @@ class ServerRow:
     path: str
     addresses: tuple[str, ...]
     zones: int
-    tone: Level
+    level: Level
     word: str
     in_sync: int
     places: int
@@ -66,7 +66,7 @@ def headline(status: Status, now: datetime, *, public: bool = False) -> Headline
         )
     if bad:
         call = ("has trouble" if bad == 1 else "have trouble") if public else ("needs you" if bad == 1 else "need you")
-        return Headline(min(status.zones.tones()), f"{number(bad)} of {many(total, 'zone')} {call}", detail)
+        return Headline(min(status.zones.levels()), f"{number(bad)} of {many(total, 'zone')} {call}", detail)
     if unknown == total:
         text = "Looking for the first time …" if not status.ready else "Nothing can be told just now"
         return Headline(Level.UNKNOWN, text, detail)
@@ -151,7 +151,7 @@ def address_rows(zone: ZoneStatus, now: datetime, at: str | None = None) -> list
 @dataclass(frozen=True, slots=True)
 class CheckRow:
     name: str
-    tone: Level
+    level: Level
     word: str
     at: str
     why: str
@@ -159,29 +159,29 @@ class CheckRow:
 
 def check_rows(zone: ZoneStatus, now: datetime) -> list[CheckRow]:
     """Which checks have spoken of the zone, when, and what they could not tell."""
-    tones = {
+    levels = {
         Health.GOOD: (Level.GOOD, "Good"),
         Health.BAD: (Level.WARNING, "Bad"),
         Health.UNKNOWN: (Level.UNKNOWN, "Unknown"),
     }
     return [
-        CheckRow(c.check, *tones[c.health], f"{c.at:%H:%M:%S} UTC ({format_duration(now - c.at)} ago)", c.why)
+        CheckRow(c.check, *levels[c.health], f"{c.at:%H:%M:%S} UTC ({format_duration(now - c.at)} ago)", c.why)
         for c in zone.checks
     ]
 
 
 def server_row(name: str, tally: ServerTally, durations: Durations | None = None) -> ServerRow:
     """One server in a line: how many of its zones are in sync, and what is wrong with the others and with itself."""
-    tones = [state_tone(state) for state, count in tally.states.items() if count]
-    tones += [severity_tone(code.severity) for code in tally.codes.values() if code.severity >= Severity.WARNING]
-    worst = min(tones, default=Level.UNKNOWN)
+    levels = [state_level(state) for state, count in tally.states.items() if count]
+    levels += [severity_level(code.severity) for code in tally.codes.values() if code.severity >= Severity.WARNING]
+    worst = min(levels, default=Level.UNKNOWN)
     return ServerRow(
         name=name,
         path=server_path(name),
         addresses=tuple(map(str, tally.addresses)),
         zones=tally.zones,
-        tone=worst,
-        word={Level.GOOD: "In sync", Level.BUSY: "Propagating"}.get(worst, worst.name.capitalize()),
+        level=worst,
+        word={Level.GOOD: "In sync", Level.PROPAGATING: "Propagating"}.get(worst, worst.name.capitalize()),
         in_sync=tally.states.get("in-sync", 0),
         places=sum(tally.states.values()),
         says=_says(tally),
@@ -215,7 +215,7 @@ def _median(name: str, durations: Durations) -> float | None:
 
 def server_rows(servers: Mapping[str, ServerTally], durations: Durations) -> list[ServerRow]:
     rows = (server_row(name, tally, durations) for name, tally in servers.items())
-    return sorted(rows, key=lambda row: (row.tone, row.name))
+    return sorted(rows, key=lambda row: (row.level, row.name))
 
 
 @dataclass(frozen=True, slots=True)

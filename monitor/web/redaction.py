@@ -9,7 +9,7 @@ from functools import partial
 from alerting.model import Incident, IncidentFinding
 from checks.codes import CODES
 from checks.model import Address
-from monitor.state.level import left_over
+from monitor.state.level import health_after_redaction
 from monitor.state.ports import RunRow
 from monitor.state.status import FindingStatus, Measures, Status, ZoneStatus
 
@@ -60,7 +60,7 @@ def _canonical(host: str) -> str:
         return host
 
 
-def veil(places: Set[tuple[str, Address, bool]]) -> Redaction:
+def redaction(places: Set[tuple[str, Address, bool]]) -> Redaction:
     """From every address of every server, and whether it is hidden there: a server hidden anywhere is hidden."""
     hidden = {server for server, _, is_hidden in places if is_hidden}
     taken = frozenset(_canonical(where.host) for _, where, is_hidden in places if is_hidden)
@@ -79,7 +79,7 @@ class Parted:
 
     whole: Status
     places: Set[tuple[str, Address, bool]]
-    veil: Redaction
+    redaction: Redaction
     public: Status
 
 
@@ -90,13 +90,13 @@ def public(status: Status, before: Parted | None = None) -> Parted:
     """
     places = status.zones.places()
     known = before if before is not None and (before.places is places or before.places == places) else None
-    cover = known.veil if known else veil(places)
+    cover = known.redaction if known else redaction(places)
     if known and known.whole.incidents is status.incidents:
         incidents = known.public.incidents
     else:
         shown = (public_incident(incident, cover) for incident in status.incidents.values())
         incidents = {incident.id: incident for incident in shown if incident is not None}
-    zones = status.zones.veiled(partial(public_zone, cover=cover))
+    zones = status.zones.redacted(partial(public_zone, cover=cover))
     left = replace(status, zones=zones, incidents=incidents, receivers={}, config_error="", store_error="")
     return Parted(status, places, cover, left)
 
@@ -113,7 +113,7 @@ def public_zone(zone: ZoneStatus, cover: Redaction) -> ZoneStatus:
         zone,
         addresses=addresses,
         findings=findings,
-        health=left_over(zone.health, len(zone.findings), (f.severity for f in findings)),
+        health=health_after_redaction(zone.health, len(zone.findings), (f.severity for f in findings)),
         references={group: serial for group, serial in zone.references.items() if group in groups},
         primary=zone.primary if zone.primary in cover.visible else None,
         checks=tuple(replace(check, why="") if cover.covers(check.why) else check for check in zone.checks),

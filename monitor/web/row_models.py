@@ -13,10 +13,10 @@ from alerting.runbook.entry import RunbookEntry
 from checks.common.text import format_duration
 from checks.model import Health
 from monitor.probe.message.names import unicode
-from monitor.state.level import Level, severity_tone, state_tone
+from monitor.state.level import Level, severity_level, state_level
 from monitor.state.status import AddressStatus, FindingStatus, ZoneStatus
 from monitor.web.formatting import clock, many, milliseconds, since, until
-from monitor.web.level_words import phase_word, propagating, state_word, zone_tone, zone_word
+from monitor.web.level_words import phase_word, propagating, state_word, zone_level, zone_word
 from monitor.web.redaction import title
 
 
@@ -25,7 +25,7 @@ class ZoneRow:
     name: str
     unicode: str
     path: str
-    tone: Level
+    level: Level
     word: str
     serial: int | None
     since: str
@@ -44,7 +44,7 @@ class AddressRow:
     address: str
     port: int
     roles: tuple[str, ...]
-    tone: Level
+    level: Level
     word: str
     since: str
     serial: int | None
@@ -59,7 +59,7 @@ class AddressRow:
 @dataclass(frozen=True, slots=True)
 class FindingRow:
     code: str
-    tone: Level
+    level: Level
     severity: str
     meaning: str
     text: str
@@ -77,7 +77,7 @@ class FindingRow:
 @dataclass(frozen=True, slots=True)
 class LineRow:
     code: str
-    tone: Level
+    level: Level
     severity: str
     text: str
     zone: str
@@ -92,7 +92,7 @@ class LineRow:
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
     id: str
-    tone: Level
+    level: Level
     severity: str
     kind: str
     name: str
@@ -126,7 +126,7 @@ def code_path(code: str) -> str:
 
 
 def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
-    grave = zone_tone(zone)
+    grave = zone_level(zone)
     moving = propagating(zone.addresses)
     worst = zone.findings[0] if zone.findings else None
     says = title(worst.code) if worst else ""
@@ -140,7 +140,7 @@ def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
         name=zone.name,
         unicode=zone.unicode if zone.unicode != zone.name else "",
         path=zone_path(zone.name),
-        tone=grave,
+        level=grave,
         word=zone_word(grave),
         serial=zone.reference_serial,
         since=_zone_since(zone, grave, now),
@@ -153,7 +153,7 @@ def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
 def _zone_since(zone: ZoneStatus, grave: Level, now: datetime) -> str:
     """Since when its health is what it is; of a version on its way, since when it is."""
     moving = [a.behind_since for a in zone.addresses if a.state == "propagating" and a.behind_since]
-    at = min(moving) if grave is Level.BUSY and moving else zone.since
+    at = min(moving) if grave is Level.PROPAGATING and moving else zone.since
     return since(at, now) if at else ""
 
 
@@ -168,7 +168,7 @@ def address_row(zone: ZoneStatus, address: AddressStatus, now: datetime) -> Addr
         address=address.address.host,
         port=address.address.port,
         roles=roles + ((f"group {address.group}",) if address.group else ()),
-        tone=state_tone(address.state),
+        level=state_level(address.state),
         word=state_word(address.state),
         since=_since(address, now),
         serial=address.serial,
@@ -213,7 +213,7 @@ def finding_row(zone: str, alike: Sequence[FindingStatus], now: datetime) -> Fin
     addresses = ", ".join(str(f.address) for f in alike if f.address)
     return FindingRow(
         code=finding.code,
-        tone=severity_tone(finding.severity),
+        level=severity_level(finding.severity),
         severity=str(finding.severity).capitalize(),
         meaning=title(finding.code),
         text=finding.text,
@@ -244,7 +244,7 @@ def incident_row(incident: Incident, now: datetime, lines: int = 3, zones: int =
     about = incident.zones or incident.past_zones
     return IncidentRow(
         id=incident.id,
-        tone=severity_tone(incident.severity) if over is None else Level.GOOD,
+        level=severity_level(incident.severity) if over is None else Level.GOOD,
         severity=str(incident.severity if over is None else incident.worst).capitalize(),
         kind=kind,
         name=unicode(name) if kind == "zone" else name,
@@ -266,7 +266,7 @@ def incident_row(incident: Incident, now: datetime, lines: int = 3, zones: int =
 def _line(line: IncidentFinding, now: datetime) -> LineRow:
     return LineRow(
         code=line.code,
-        tone=severity_tone(line.severity),
+        level=severity_level(line.severity),
         severity=str(line.severity).capitalize(),
         text=line.text,
         zone=line.zone,

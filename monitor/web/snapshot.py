@@ -39,15 +39,15 @@ class Shown:
 
     def measures(self, view: View) -> Measures:
         measures = self._context.measures()
-        return measures if view is View.WHOLE else public_measures(measures, self._now().veil)
+        return measures if view is View.WHOLE else public_measures(measures, self._now().redaction)
 
     def runs(self, view: View, rows: Sequence[RunRow]) -> Sequence[RunRow]:
-        return rows if view is View.WHOLE else public_runs(rows, self._now().veil)
+        return rows if view is View.WHOLE else public_runs(rows, self._now().redaction)
 
     def incidents(self, view: View, kept: Sequence[Incident]) -> list[Incident]:
         if view is View.WHOLE:
             return list(kept)
-        return [shown for i in kept if (shown := public_incident(i, self._now().veil)) is not None]
+        return [shown for i in kept if (shown := public_incident(i, self._now().redaction)) is not None]
 
     def servers(self, view: View) -> Mapping[str, ServerTally]:
         return self.status(view).zones.servers()

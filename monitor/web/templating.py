@@ -54,7 +54,7 @@ class Look:
         common = {
             "title": title,
             "headline": says,
-            "well": says.tone in (Level.GOOD, Level.BUSY),
+            "well": says.level in (Level.GOOD, Level.PROPAGATING),
             "notices": notices(status, now),
             "vantage": status.vantage,
             "version": status.version,

@@ -20,7 +20,7 @@ from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from monitor.state.memory import MonitorState
-from monitor.state.pipeline import MonitoringPlan, handle, reminders
+from monitor.state.pipeline import MonitoringPlan, process, reminders
 from monitor.state.ports import Remembered
 from monitor.store.codec import decode, encode
 from tests.alerting.stories import START
@@ -162,8 +162,8 @@ def restarted(memory: MonitorState) -> MonitorState:
     return MonitorState.of(
         Remembered(
             zone_states={name: decode(ZoneState, encode(each)) for name, each in memory.zone_states.items()},
-            alerts={each.key: each for each in (decode(Alert, encode(a)) for a in memory.standing.values())},
-            incidents={name: decode(Incident, encode(each)) for name, each in memory.book.incidents.items()},
+            alerts={each.key: each for each in (decode(Alert, encode(a)) for a in memory.active_alerts.values())},
+            incidents={name: decode(Incident, encode(each)) for name, each in memory.open_incidents.incidents.items()},
         )
     )
 
@@ -198,10 +198,10 @@ def live(servers: Nameservers, dice: random.Random) -> Watch:
         watch.polls += 1
         watch.lost += sum(each.outcome is Outcome.TIMEOUT for each in seen)
         poll = ZonePoll(turn.zone.name, turn.check.name, at, turn.cadence, seen)
-        commit, _ = handle(memory, [poll], plan, at)
+        commit, _ = process(memory, [poll], plan, at)
         watch.transitions += commit.transitions
         watch.messages += commit.messages
-        watch.pending = max(watch.pending, len(memory.standing))
+        watch.pending = max(watch.pending, len(memory.active_alerts))
         if watch.polls % 1000 == 0:
             watch.messages += reminders(memory, plan, at).messages
     return watch

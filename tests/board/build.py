@@ -1,4 +1,4 @@
-"""A board of zones whose pictures are there already."""
+"""A board of zones whose statuses are there already."""
 
 from collections.abc import Iterable
 
@@ -9,26 +9,26 @@ from monitor.state.zone_index import ZoneIndex
 from tests.web.build import NOW
 
 
-def board_of(pictures: Iterable[ZoneStatus]) -> ZoneIndex:
-    seen = {picture.name: picture for picture in pictures}
-    board = ZoneIndex(ZoneTable.of(zone_of(picture) for picture in seen.values()), seen.__getitem__)
-    for picture in seen.values():
-        note(board, picture)
-    checked_at = [a.checked_at for picture in seen.values() for a in picture.addresses if a.checked_at]
+def board_of(statuses: Iterable[ZoneStatus]) -> ZoneIndex:
+    seen = {zone_status.name: zone_status for zone_status in statuses}
+    zone_index = ZoneIndex(ZoneTable.of(zone_of(zone_status) for zone_status in seen.values()), seen.__getitem__)
+    for zone_status in seen.values():
+        note(zone_index, zone_status)
+    checked_at = [a.checked_at for zone_status in seen.values() for a in zone_status.addresses if a.checked_at]
     if checked_at:
-        board.heard(max(checked_at))
-    return board
+        zone_index.heard(max(checked_at))
+    return zone_index
 
 
-def note(board: ZoneIndex, picture: ZoneStatus) -> None:
-    states = [address.state for address in picture.addresses]
-    board.note(picture.name, picture.health, states, picture.findings, picture.since or NOW)
+def note(zone_index: ZoneIndex, zone_status: ZoneStatus) -> None:
+    states = [address.state for address in zone_status.addresses]
+    zone_index.note(zone_status.name, zone_status.health, states, zone_status.findings, zone_status.since or NOW)
 
 
-def zone_of(picture: ZoneStatus) -> Zone:
+def zone_of(zone_status: ZoneStatus) -> Zone:
     """The zone a picture is of, as far as it tells."""
     places: dict[tuple[str, bool], list[Address]] = {}
-    for one in picture.addresses:
+    for one in zone_status.addresses:
         places.setdefault((one.server, one.hidden), []).append(one.address)
     servers = tuple(Server(name, tuple(addresses), hidden=hidden) for (name, hidden), addresses in places.items())
-    return Zone(picture.name, servers, picture.primary)
+    return Zone(zone_status.name, servers, zone_status.primary)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.state.column_search import MISS, alike, first_of, masked, nth, places, ranked, select
+from monitor.state.column_search import EXCLUDED, apply_mask, first_of, nth, places, rank_column, select, select_values
 
 columns = st.one_of(
-    st.lists(st.sampled_from([0, 1, 2, MISS]), max_size=400).map(bytes),
+    st.lists(st.sampled_from([0, 1, 2, EXCLUDED]), max_size=400).map(bytes),
     st.tuples(st.integers(0, 300), st.integers(0, 300)).map(lambda sizes: bytes(sizes[0]) + b"\x01" * sizes[1]),
 )
 
@@ -33,9 +33,11 @@ def test_select(column: bytes, values: list[int], first: int, most: int) -> None
 
 @given(columns, st.data())
 def test_masks(column: bytes, data: st.DataObject) -> None:
-    mask = bytes(data.draw(st.lists(st.sampled_from([0, MISS]), min_size=len(column), max_size=len(column))))
-    assert masked(column, mask) == bytes(MISS if hide else there for there, hide in zip(column, mask, strict=True))
-    assert alike(column, [0, 2]) == bytes(0 if there in (0, 2) else MISS for there in column)
+    mask = bytes(data.draw(st.lists(st.sampled_from([0, EXCLUDED]), min_size=len(column), max_size=len(column))))
+    assert apply_mask(column, mask) == bytes(
+        EXCLUDED if hide else there for there, hide in zip(column, mask, strict=True)
+    )
+    assert select_values(column, [0, 2]) == bytes(0 if there in (0, 2) else EXCLUDED for there in column)
 
 
 @given(st.lists(st.sampled_from([0, 1, 255, 256, 257, 65536, 16777216]), max_size=50), st.sampled_from([0, 1, 256]))
@@ -50,4 +52,4 @@ def test_indices(indices: list[int], sought: int) -> None:
 
 def test_ranks_are_found_in_slices_of_a_long_column() -> None:
     column = array("I", [number % 3 for number in range(50_001)])
-    assert ranked(column, [7, 8, 9]) == bytes(7 + number % 3 for number in range(50_001))
+    assert rank_column(column, [7, 8, 9]) == bytes(7 + number % 3 for number in range(50_001))

@@ -1,4 +1,4 @@
-"""Do page, API and metrics say the same of a board as of all the pictures drawn beforehand?"""
+"""Do page, API and metrics say the same of a board as of all the statuses drawn beforehand?"""
 
 import asyncio
 from array import array
@@ -10,10 +10,10 @@ from checks.model import Health
 from monitor.state.status import Status
 from monitor.web.context import View
 from monitor.web.snapshot import Shown
-from tests.board.build import board_of
 from tests.web.ask import client
-from tests.web.build import HIDDEN, NAMES, SERVERS, TOKEN, bad, finding, pictures, stage, status, troubled, zone
+from tests.web.build import HIDDEN, NAMES, SERVERS, TOKEN, bad, finding, stage, status, statuses, troubled, zone
 from tests.web.test_public import leaky
+from tests.zone_index.build import board_of
 
 PATHS = (
     "/", "/?q=example&page=2", "/?q=B%C3%9CCHER", "/?health=bad", "/?health=good&q=s", "/servers", "/incidents",
@@ -28,18 +28,24 @@ PATHS = (
 @pytest.mark.parametrize("seen", [troubled(), leaky(), status()], ids=["troubled", "leaky", "well"])
 @pytest.mark.parametrize("owner", [True, False], ids=["owner", "stranger"])
 async def test_every_page_is_the_same(seen: Status, owner: bool) -> None:
-    boarded = replace(seen, zones=board_of(pictures(seen).values()).zones())
+    boarded = replace(seen, zones=board_of(statuses(seen).values()).zones())
     headers = {"Authorization": f"Bearer {TOKEN}"} if owner else {}
     drawn, on_board = await stage(seen, token=True, public=True), await stage(boarded, token=True, public=True)
     async with client(drawn, headers=headers) as one, client(on_board, headers=headers) as other:
         for path in PATHS:
-            wanted, got = await one.get(path), await other.get(path)
-            assert (got.status_code, got.text, got.headers) == (wanted.status_code, wanted.text, wanted.headers), path
+            normalise_query, got = await one.get(path), await other.get(path)
+            assert (got.status_code, got.text, got.headers) == (
+                normalise_query.status_code,
+                normalise_query.text,
+                normalise_query.headers,
+            ), path
 
 
 async def test_trouble_of_a_hidden_server_alone_shows_in_no_number() -> None:
-    board = board_of([bad(zone("a."), finding("tcp-unreachable", "no TCP", HIDDEN, SERVERS[HIDDEN][0])), zone("b.")])
-    seen = await stage(replace(status([]), zones=board.zones()), token=True, public=True)
+    zone_index = board_of(
+        [bad(zone("a."), finding("tcp-unreachable", "no TCP", HIDDEN, SERVERS[HIDDEN][0])), zone("b.")]
+    )
+    seen = await stage(replace(status([]), zones=zone_index.zones()), token=True, public=True)
     shown = Shown(seen.context())
     assert shown.status(View.WHOLE).zones.tally()[Health.BAD] == 1
     public = shown.status(View.PUBLIC).zones
@@ -52,8 +58,8 @@ async def test_trouble_of_a_hidden_server_alone_shows_in_no_number() -> None:
 
 
 async def test_others_have_their_turn_while_many_pictures_are_drawn() -> None:
-    board = board_of(zone(f"z{number:04}.", servers=["ns1"]) for number in range(1000))
-    part = asyncio.create_task(board.zones().part("", list(Health), 0, 1000))
+    zone_index = board_of(zone(f"z{number:04}.", servers=["ns1"]) for number in range(1000))
+    part = asyncio.create_task(zone_index.zones().part("", list(Health), 0, 1000))
     turns = 0
     while not part.done():
         await asyncio.sleep(0)
@@ -63,11 +69,11 @@ async def test_others_have_their_turn_while_many_pictures_are_drawn() -> None:
 
 
 async def test_a_zone_that_goes_while_a_page_is_drawn_is_left_out() -> None:
-    pictures = [zone(f"z{number:02}.", servers=["ns1"]) for number in range(60)]
-    board, fewer = board_of(pictures), board_of(pictures[:40])
-    part = asyncio.create_task(board.zones().part("z", list(Health), 0, 60))
+    statuses = [zone(f"z{number:02}.", servers=["ns1"]) for number in range(60)]
+    zone_index, fewer = board_of(statuses), board_of(statuses[:40])
+    part = asyncio.create_task(zone_index.zones().part("z", list(Health), 0, 60))
     await asyncio.sleep(0)
-    board.use(fewer.zone_table, array("q", range(40)))
+    zone_index.use(fewer.zone_table, array("q", range(40)))
     found, total = await part
-    assert [one.name for one in found] == [one.name for one in pictures[:40]]
+    assert [one.name for one in found] == [one.name for one in statuses[:40]]
     assert total in (40, 60)

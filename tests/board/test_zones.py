@@ -1,4 +1,4 @@
-"""Does a board, which holds a few octets for a zone, say of all zones what their pictures say?"""
+"""Does a board, which holds a few octets for a zone, say of all zones what their statuses say?"""
 
 import asyncio
 from array import array
@@ -18,7 +18,7 @@ from monitor.probe.message.names import unicode
 from monitor.state.drawn_zones import DrawnZones
 from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus
 from monitor.state.zone_index import ZoneIndex
-from monitor.web.redaction import public_zone, veil
+from monitor.web.redaction import public_zone, redaction
 from tests.web.build import NOW, ago, finding
 
 SERVERS = (
@@ -31,14 +31,14 @@ SERVERS = (
 NAMES = ("a.example.", "b.example.", "c.example.net.", "xn--bcher-kva.example.", "xn--fsqu00a.example.", "z.example.")
 FOUND = ("serial-overdue", "no-answer", "tcp-unreachable", "ttl-differs", "transfer-open")
 
-lineups = st.lists(st.sampled_from(SERVERS), max_size=3, unique_by=lambda server: server.name).map(tuple)
-plans = st.dictionaries(st.sampled_from(NAMES), lineups).map(
+layouts = st.lists(st.sampled_from(SERVERS), max_size=3, unique_by=lambda server: server.name).map(tuple)
+plans = st.dictionaries(st.sampled_from(NAMES), layouts).map(
     lambda zones: ZoneTable.of(Zone(name, servers) for name, servers in zones.items())
 )
 
 
 @st.composite
-def pictures(draw: st.DrawFn, zone: Zone) -> ZoneStatus:
+def statuses(draw: st.DrawFn, zone: Zone) -> ZoneStatus:
     states = [draw(st.sampled_from(STATES)) for _ in zone.places()]
     servers = [None, *(server.name for server in zone.servers if server.addresses)]
     found = draw(st.lists(st.tuples(st.sampled_from(FOUND), st.sampled_from(servers), st.sampled_from(Severity))))
@@ -69,19 +69,19 @@ def unknown(zone: Zone) -> ZoneStatus:
 
 
 class Both:
-    """A board, and the pictures it draws from."""
+    """A board, and the statuses it draws from."""
 
     def __init__(self, zone_table: ZoneTable[Zone]) -> None:
         self.seen = {name: unknown(zone_table[name]) for name in zone_table}
-        self.board = ZoneIndex(zone_table, lambda name: self.seen[name])
+        self.zone_index = ZoneIndex(zone_table, lambda name: self.seen[name])
 
-    def note(self, picture: ZoneStatus) -> None:
-        self.seen[picture.name] = picture
-        states = [address.state for address in picture.addresses]
-        self.board.note(picture.name, picture.health, states, picture.findings, NOW)
+    def note(self, zone_status: ZoneStatus) -> None:
+        self.seen[zone_status.name] = zone_status
+        states = [address.state for address in zone_status.addresses]
+        self.zone_index.note(zone_status.name, zone_status.health, states, zone_status.findings, NOW)
 
     def use(self, zone_table: ZoneTable[Zone]) -> None:
-        change = difference(self.board.zone_table, zone_table)
+        change = difference(self.zone_index.zone_table, zone_table)
         for zone in map(zone_table.__getitem__, zone_table):
             before = self.seen.get(zone.name)
             if before is None:
@@ -93,36 +93,40 @@ class Both:
             left = [one for one in before.findings if one.server in here]
             self.seen[zone.name] = shown(zone, before.health, states, left)
         self.seen = {name: self.seen[name] for name in zone_table}
-        self.board.use(zone_table, change.was)
+        self.zone_index.use(zone_table, change.was)
 
     def agree(self) -> None:
-        asyncio.run(alike(self.board.zones(), DrawnZones(self.seen.values())))
-        veiling = partial(public_zone, cover=veil(self.board.zones().places()))
-        asyncio.run(alike(self.board.zones().veiled(veiling), DrawnZones(self.seen.values()).veiled(veiling)))
+        asyncio.run(select_values(self.zone_index.zones(), DrawnZones(self.seen.values())))
+        redact = partial(public_zone, cover=redaction(self.zone_index.zones().places()))
+        asyncio.run(
+            select_values(self.zone_index.zones().redacted(redact), DrawnZones(self.seen.values()).redacted(redact))
+        )
 
 
-async def alike(board: Zones, drawn: Zones) -> None:
+async def select_values(zone_index: Zones, drawn: Zones) -> None:
     """Everything a page could ask has the same answer from both."""
-    assert (len(board), list(board)) == (len(drawn), list(drawn))
-    assert [board[name] for name in board] == [drawn[name] for name in drawn]
-    assert board.tally() == drawn.tally()
-    assert dict(board.tones()) == dict(drawn.tones())
-    assert told(board.servers()) == told(drawn.servers())
+    assert (len(zone_index), list(zone_index)) == (len(drawn), list(drawn))
+    assert [zone_index[name] for name in zone_index] == [drawn[name] for name in drawn]
+    assert zone_index.tally() == drawn.tally()
+    assert dict(zone_index.levels()) == dict(drawn.levels())
+    assert public_level(zone_index.servers()) == public_level(drawn.servers())
     for text in ("", "example.", "BÜCH", "fsqu", "例", "z"):
         for healths in (tuple(Health), (Health.BAD, Health.UNKNOWN), (Health.GOOD,)):
             for first, most, by_name in ((0, 100, False), (1, 2, False), (0, 100, True), (1, 2, True), (50, 1, True)):
                 asked = (text, healths, first, most)
-                assert await board.part(*asked, by_name=by_name) == await drawn.part(*asked, by_name=by_name), asked
+                assert await zone_index.part(*asked, by_name=by_name) == await drawn.part(*asked, by_name=by_name), (
+                    asked
+                )
     for server in ("ns1", "ns2", "nobody"):
         for first, most in ((0, 100), (1, 2)):
-            assert await board.at_server(server, first, most) == await drawn.at_server(server, first, most)
+            assert await zone_index.at_server(server, first, most) == await drawn.at_server(server, first, most)
         for code in FOUND:
-            one, other = await board.with_code(server, code), await drawn.with_code(server, code)
+            one, other = await zone_index.with_code(server, code), await drawn.with_code(server, code)
             assert (one is None) == (other is None)
             assert one is None or any(f.code == code and f.server == server for f in one.findings)
 
 
-def told(servers: Mapping[str, ServerTally]) -> object:
+def public_level(servers: Mapping[str, ServerTally]) -> object:
     return {name: replace(tally, addresses=tuple(sorted(tally.addresses))) for name, tally in servers.items()}
 
 
@@ -132,12 +136,12 @@ def test_a_board_says_what_its_pictures_say(zone_table: ZoneTable[Zone], data: s
     both.agree()
     for _ in range(data.draw(st.integers(0, 6)) if len(zone_table) else 0):
         name = data.draw(st.sampled_from(list(zone_table)))
-        both.note(data.draw(pictures(zone_table[name])))
+        both.note(data.draw(statuses(zone_table[name])))
     both.agree()
     both.use(other := data.draw(plans))
     both.agree()
     for name in other:
-        both.note(data.draw(pictures(other[name])))
+        both.note(data.draw(statuses(other[name])))
     both.agree()
 
 
@@ -147,54 +151,56 @@ def zone_table(*names: str, servers: Iterable[Server] = SERVERS[1:3]) -> ZoneTab
 
 def test_since_when_it_is_so_moves_with_the_health_alone() -> None:
     both = Both(zone_table("a.", "b."))
-    board, good = both.board, ("in-sync",) * 3
-    assert board.since("a.") is None
-    board.note("a.", Health.GOOD, good, (), ago(minutes=9))
-    board.note("a.", Health.GOOD, ("propagating", *good[1:]), (), ago(minutes=8))
-    assert board.since("a.") == ago(minutes=9)
-    board.note("a.", Health.BAD, good, (finding("no-answer", "x", "ns1"),), ago(minutes=30))
-    assert board.since("a.") == ago(minutes=30), "the findings know better than the clock"
+    zone_index, good = both.zone_index, ("in-sync",) * 3
+    assert zone_index.since("a.") is None
+    zone_index.note("a.", Health.GOOD, good, (), ago(minutes=9))
+    zone_index.note("a.", Health.GOOD, ("propagating", *good[1:]), (), ago(minutes=8))
+    assert zone_index.since("a.") == ago(minutes=9)
+    zone_index.note("a.", Health.BAD, good, (finding("no-answer", "x", "ns1"),), ago(minutes=30))
+    assert zone_index.since("a.") == ago(minutes=30), "the findings know better than the clock"
     both.use(zone_table("0.", "a."))
-    assert board.since("a.") == ago(minutes=30)
-    assert board.since("0.") is None
+    assert zone_index.since("a.") == ago(minutes=30)
+    assert zone_index.since("0.") is None
 
 
 def test_identity_tells_change() -> None:
-    board = Both(zone_table("a.")).board
-    first = board.zones()
-    assert board.zones() is first
-    board.heard(NOW)
-    second = board.zones()
+    zone_index = Both(zone_table("a.")).zone_index
+    first = zone_index.zones()
+    assert zone_index.zones() is first
+    zone_index.heard(NOW)
+    second = zone_index.zones()
     assert second is not first
     assert second.checked_at == NOW
-    board.note("a.", Health.GOOD, ("in-sync",) * 3, (), NOW)
-    assert board.zones() is not second
-    board.use(zone_table("b."), array("q", [-1]))
-    assert list(board.zones()) == ["b."]
+    zone_index.note("a.", Health.GOOD, ("in-sync",) * 3, (), NOW)
+    assert zone_index.zones() is not second
+    zone_index.use(zone_table("b."), array("q", [-1]))
+    assert list(zone_index.zones()) == ["b."]
 
 
 def test_a_hundred_thousand_zones_that_are_alike_have_one_face() -> None:
     names = [f"z{number:06}." for number in range(100_000)]
     both = Both(zone_table(*names))
     for name in names[::2]:
-        both.board.note(name, Health.GOOD, ("in-sync",) * 3, (), NOW)
-    worn = both.board.faces.worn()
-    assert sorted(face.zones for face in worn) == [50_000, 50_000]
+        both.zone_index.note(name, Health.GOOD, ("in-sync",) * 3, (), NOW)
+    group_ids = both.zone_index.groups.group_ids()
+    assert sorted(group.zones for group in group_ids) == [50_000, 50_000]
     for name in names[::2]:
-        both.board.note(name, Health.UNKNOWN, ("unknown",) * 3, (), NOW)
-    assert [face.zones for face in both.board.faces.worn()] == [100_000]
-    assert len(both.board.faces.all) == 2, "what no zone has any more is used again"
+        both.zone_index.note(name, Health.UNKNOWN, ("unknown",) * 3, (), NOW)
+    assert [group.zones for group in both.zone_index.groups.group_ids()] == [100_000]
+    assert len(both.zone_index.groups.all) == 2, "what no zone has any more is used again"
 
 
 def test_a_server_has_had_a_code_since_any_zone_had_it() -> None:
     both = Both(zone_table("a.", "b."))
     states = ("in-sync",) * 3
     for name, minutes in (("a.", 5), ("b.", 50)):
-        both.board.note(name, Health.BAD, states, (finding("no-answer", "x", "ns1", since=ago(minutes=minutes)),), NOW)
-    assert both.board.zones().servers()["ns1"].codes["no-answer"].since == ago(minutes=50)
-    assert both.board.zones().servers()["ns1"].codes["no-answer"].zones == 2
-    both.board.note("b.", Health.GOOD, states, (), NOW)
-    assert both.board.zones().servers()["ns1"].codes["no-answer"].zones == 1
+        both.zone_index.note(
+            name, Health.BAD, states, (finding("no-answer", "x", "ns1", since=ago(minutes=minutes)),), NOW
+        )
+    assert both.zone_index.zones().servers()["ns1"].codes["no-answer"].since == ago(minutes=50)
+    assert both.zone_index.zones().servers()["ns1"].codes["no-answer"].zones == 2
+    both.zone_index.note("b.", Health.GOOD, states, (), NOW)
+    assert both.zone_index.zones().servers()["ns1"].codes["no-answer"].zones == 1
 
 
 def test_the_codes_of_this_test_are_codes() -> None:

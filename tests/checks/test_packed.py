@@ -97,14 +97,14 @@ def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several:
             == whole(kept(zone_state))
         )
         assert again.pack(zone_state) == row
-        assert packer.sound(row)
-        assert not packer.sound(row[:-1])
+        assert packer.is_valid(row)
+        assert not packer.is_valid(row[:-1])
         assert packer.answering(row) is (
             all(s.state == "answered" and s.synced is None and not s.estimated for s in zone_state.address_states)
             and all(serial_group.versions for serial_group in zone_state.serial_groups)
         )
         heard = tuple(s.state not in ("timeout", "unreachable", "unasked") for s in zone_state.address_states)
-        assert packer.audible(row) == heard
+        assert packer.reachable_addresses(row) == heard
         assert len(packer.floors(row, 0.5)) == len(zone_state.address_states)
 
 
@@ -219,7 +219,7 @@ def test_silence_of_every_kind_is_inaudible() -> None:
         assert row is not None
         packer = ZoneStateCodec()
         packer.pack(replace(STILL, address_states=(FIRST, stood)))
-        assert packer.audible(row) == (True, not outcome.silent)
+        assert packer.reachable_addresses(row) == (True, not outcome.silent)
 
 
 def test_a_row_by_other_words_is_not_sound() -> None:
@@ -230,9 +230,9 @@ def test_a_row_by_other_words_is_not_sound() -> None:
     assert silent is not None
     for words in ([], ["answered", "x"], ["answered", "x", ((), ())], [*packer.words.values[:2], "x"]):
         other = ZoneStateCodec(InternTable(words))
-        assert not other.sound(row)
-        assert not other.sound(silent)
-    assert not packer.sound(b"")
+        assert not other.is_valid(row)
+        assert not other.is_valid(silent)
+    assert not packer.is_valid(b"")
 
 
 def test_threads_agree_on_the_numbers() -> None:

@@ -165,7 +165,7 @@ async def test_what_moves_between_the_looks_is_in_motion(pair: Pair) -> None:
     assert len(asked.looks) == 2
     assert asked.health is Health.GOOD
     assert asked.findings == ()
-    assert [a.serial for a in asked.picture.addresses] == [1001, 1001]
+    assert [a.serial for a in asked.status.addresses] == [1001, 1001]
     assert nagios.line(asked)[1] == 0
 
 
@@ -185,7 +185,7 @@ async def test_a_server_that_is_a_step_behind_at_both_looks_but_moves_is_in_moti
     pair.break_("frozen")
     pair.change(ZONE)
     asked = await meanwhile(pair, deed)
-    assert [a.serial for a in asked.picture.addresses] == [1002, 1001]
+    assert [a.serial for a in asked.status.addresses] == [1002, 1001]
     assert asked.health is Health.GOOD
     assert [f.code for f in asked.moving] == ["serial-late"]
     assert heading(asked) == "pair.example.: a change is in motion"

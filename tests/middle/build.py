@@ -114,6 +114,6 @@ class Waiting:
             self.under_way -= 1
 
 
-def forget(memory: MonitorState) -> None:
+def drop_result(memory: MonitorState) -> None:
     """What a memory and its restart may differ in: verdicts are given anew."""
     memory.results.clear()

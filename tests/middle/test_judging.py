@@ -50,7 +50,7 @@ class Bench:
 
     async def look(self, zone: Zone, at: float, **tokens: str) -> None:
         self.now.at = minute(at)
-        await self.judging.take([checked_at(zone, tokens, self.now(), QUICK), reached(zone, self.now(), **tokens)])
+        await self.judging.process([checked_at(zone, tokens, self.now(), QUICK), reached(zone, self.now(), **tokens)])
 
     @property
     def status(self) -> Status:
@@ -179,7 +179,7 @@ async def test_a_sweep_that_cannot_be_noted_is_a_failing_disk_too() -> None:
     on = Bench(zone())
     on.disk.full = True
     row = Sweep("soa-serial", NOON, NOON, 1, 2, 2)
-    await on.judging.swept(row)
+    await on.judging.record_sweep(row)
     assert not on.status.store_ok
     on.disk.full = False
     on.now.pass_(minutes=1)
@@ -199,7 +199,7 @@ async def test_at_the_end_it_is_tried_once_more() -> None:
 
 async def test_who_is_cancelled_while_the_disk_works_loses_nothing() -> None:
     on = Bench(zone())
-    taking = asyncio.create_task(on.judging.take([looks(zone(), NOON, ns1=10, ns2=10)]))
+    taking = asyncio.create_task(on.judging.process([looks(zone(), NOON, ns1=10, ns2=10)]))
     while not on.disk.tries:
         await asyncio.sleep(0)
     taking.cancel()
@@ -213,9 +213,9 @@ async def test_one_thing_at_a_time() -> None:
     on = Bench(one)
     empty = plan(zone(name="other.example."), checks=BOTH)
     await asyncio.gather(
-        on.judging.take([looks(one, NOON, ns1=10, ns2=10)]),
+        on.judging.process([looks(one, NOON, ns1=10, ns2=10)]),
         on.judging.replan(empty),
-        on.judging.take([looks(one, minute(1), ns1=11, ns2=11)]),
+        on.judging.process([looks(one, minute(1), ns1=11, ns2=11)]),
         on.judging.remind(),
     )
     assert [bool(c.zone_states) for c in on.disk.commits] == [True, False]

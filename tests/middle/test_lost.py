@@ -34,7 +34,7 @@ class Desk:
 
     async def look(self, at: float, **tokens: str) -> None:
         self.now.at, one = minute(at), zone()
-        await self.judging.take([checked_at(one, tokens, self.now(), QUICK), reached(one, self.now(), **tokens)])
+        await self.judging.process([checked_at(one, tokens, self.now(), QUICK), reached(one, self.now(), **tokens)])
 
     async def remind(self, at: float) -> None:
         self.now.at = minute(at)
@@ -81,8 +81,8 @@ async def test_overwritten_and_moved_away_all_that_is_remembered_is_written_anew
     again = await DurableStore.open(killed / "s.db", now)
     remembered = await again.restore()
     assert dict(remembered.zone_states) == {"example.com.": desk.judging._memory.zone_states["example.com."]}
-    assert dict(remembered.alerts) == desk.judging._memory.standing
-    assert dict(remembered.incidents) == dict(desk.judging._memory.book.incidents)
+    assert dict(remembered.alerts) == desk.judging._memory.active_alerts
+    assert dict(remembered.incidents) == dict(desk.judging._memory.open_incidents.incidents)
     runs = {(row.server, row.serial, row.state) for row in await again.runs("example.com.", NOON) if row.until is None}
     assert runs == {("ns1", 11, "answered"), ("ns2", 10, "timeout")}
     waiting = {each.id for each in await again._store.waiting()}

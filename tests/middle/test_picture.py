@@ -13,7 +13,7 @@ from checks.zone_state.model import ZoneState
 from checks.zone_state.update import updated
 from monitor.cli.output import expiry_text
 from monitor.state.status import ZoneStatus
-from monitor.state.zone_status import HEALTH_CHECKS, picture, summarise
+from monitor.state.zone_status import HEALTH_CHECKS, summarise, zone_status
 from monitor.web.api_schema import zone_data
 from monitor.web.row_models import address_row
 from monitor.web.zone_metrics import series
@@ -29,7 +29,7 @@ def alert(code: str, phase: Phase = Phase.FIRING, at: float = 0, check: str = "s
     return Alert(key, phase, minute(at), severity_of(code, {}), code, bad_since=minute(at))
 
 
-def said(check: str, health: Health) -> CheckResult:
+def result_id(check: str, health: Health) -> CheckResult:
     return CheckResult(ZONE.name, check, NOON, health)
 
 
@@ -37,11 +37,11 @@ def drawn(
     alerts: list[Alert],
     since: datetime | None = None,
     at: float = 5,
-    decisive: tuple[str, ...] = HEALTH_CHECKS,
+    deciding_checks: tuple[str, ...] = HEALTH_CHECKS,
     **results: Health,
 ) -> ZoneStatus:
-    every = {name.replace("_", "-"): said(name.replace("_", "-"), health) for name, health in results.items()}
-    return picture(ZONE, None, every, alerts, since, minute(at), decisive)
+    every = {name.replace("_", "-"): result_id(name.replace("_", "-"), health) for name, health in results.items()}
+    return zone_status(ZONE, None, every, alerts, since, minute(at), deciding_checks)
 
 
 HEALTHS = [
@@ -68,9 +68,9 @@ def test_health(_said: str, alerts: list[Alert], results: dict[str, Health], hea
 
 
 def test_a_check_that_is_switched_off_is_not_waited_for() -> None:
-    assert drawn([], decisive=("soa-serial",), soa_serial=GOOD).health is GOOD
-    assert drawn([], decisive=()).health is UNKNOWN
-    assert drawn([], decisive=(), soa_serial=GOOD).health is UNKNOWN
+    assert drawn([], deciding_checks=("soa-serial",), soa_serial=GOOD).health is GOOD
+    assert drawn([], deciding_checks=()).health is UNKNOWN
+    assert drawn([], deciding_checks=(), soa_serial=GOOD).health is UNKNOWN
 
 
 CODES = ("serial-late", "serial-stuck", "ttl-differs", "timer-advice", NOT_CHECKED, "transfer-open")
@@ -81,9 +81,9 @@ CODES = ("serial-late", "serial-stuck", "ttl-differs", "timer-advice", NOT_CHECK
     st.dictionaries(st.sampled_from(["reachable", "soa_serial", "records"]), st.sampled_from(Health)),
 )
 def test_good_only_when_it_is_known_bad_only_when_something_weighs(
-    standing: list[tuple[str, Phase]], results: dict[str, Health]
+    active_alerts: list[tuple[str, Phase]], results: dict[str, Health]
 ) -> None:
-    zone = drawn([alert(code, phase) for code, phase in standing], **results)
+    zone = drawn([alert(code, phase) for code, phase in active_alerts], **results)
     heavy = any(f.severity > Severity.INFO and f.code != NOT_CHECKED for f in zone.findings)
     assert (zone.health is BAD) == heavy
     if zone.health is GOOD:
@@ -99,8 +99,8 @@ def test_it_tells_since_when() -> None:
 def test_a_glance_says_what_the_picture_says() -> None:
     zone_state = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     for alerts in ([], [alert("serial-late", at=-3)], [alert("ttl-differs"), alert("serial-stuck", at=-9)]):
-        for said_of in ({}, {"soa-serial": said("soa-serial", GOOD), "reachable": said("reachable", GOOD)}):
-            whole = picture(ZONE, zone_state, said_of, alerts, None, NOON)
+        for said_of in ({}, {"soa-serial": result_id("soa-serial", GOOD), "reachable": result_id("reachable", GOOD)}):
+            whole = zone_status(ZONE, zone_state, said_of, alerts, None, NOON)
             quick = summarise(ZONE, zone_state, said_of, alerts, NOON)
             assert quick.health is whole.health
             assert quick.began == whole.since
@@ -122,7 +122,7 @@ def test_the_gravest_comes_first_then_the_oldest() -> None:
 def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
     three = zone("ns1", "ns2", "ns3")
     zone_state = updated(ZoneState(three.name), three, look(three, NOON, ns1=11, ns2=10))
-    drawn = picture(three, zone_state, {}, [], None, NOON)
+    drawn = zone_status(three, zone_state, {}, [], None, NOON)
     assert [(a.server, a.serial, a.state) for a in drawn.addresses] == [
         ("ns1", 11, "in-sync"),
         ("ns2", 10, "propagating"),
@@ -135,7 +135,7 @@ def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
 def test_what_is_silent_serves_nothing_now() -> None:
     zone_state = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=10, ns2=10))
     zone_state = updated(zone_state, ZONE, look(ZONE, minute(1), ns1=10, ns2="-"))
-    silent = picture(ZONE, zone_state, {}, [], None, minute(1)).addresses[1]
+    silent = zone_status(ZONE, zone_state, {}, [], None, minute(1)).addresses[1]
     assert (silent.serial, silent.state, silent.lag(minute(1))) == (None, "silent", None)
 
 
@@ -143,7 +143,7 @@ def test_the_verdict_is_on_the_right_address() -> None:
     zone_state = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     late = Finding("serial-late", "late", "ns2", ZONE.servers[1].addresses[0])
     result = CheckResult(ZONE.name, "soa-serial", NOON, BAD, (late,))
-    states = [a.state for a in picture(ZONE, zone_state, {"soa-serial": result}, [], None, NOON).addresses]
+    states = [a.state for a in zone_status(ZONE, zone_state, {"soa-serial": result}, [], None, NOON).addresses]
     assert states == ["in-sync", "late"]
 
 
@@ -180,7 +180,7 @@ ENDS = [
 def test_of_a_zone_that_is_not_served_no_face_shows_an_end(ns2: str, told: bool) -> None:
     """The kind: a countdown of a copy that is not there, in metrics, the API, on the page or on a terminal."""
     page = story(ZONE, {"ns1": "10*4", "ns2": ns2})[-1]
-    drawn = picture(ZONE, page.zone_state, {}, [], None, page.at)
+    drawn = zone_status(ZONE, page.zone_state, {}, [], None, page.at)
     metrics, data, secondary = series([drawn], page.at), zone_data(drawn, page.at), drawn.addresses[1]
     row = address_row(drawn, secondary, page.at)
     assert ("soawatch_zone_expiry_timestamp_seconds{" in metrics) is told

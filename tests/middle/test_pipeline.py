@@ -16,7 +16,7 @@ from checks.zone_state.model import ZoneState
 from monitor.state import pipeline
 from monitor.state.columns import change_to
 from monitor.state.memory import MonitorState
-from monitor.state.pipeline import SELF, MonitoringPlan, draw, handle, release, reminders
+from monitor.state.pipeline import MONITOR, MonitoringPlan, draw, drop_unmonitored, process, reminders
 from tests.checks.build import NOON, QUICK, checked_at, server, zone
 from tests.middle.build import AT_ONCE, looks, minute, plan, reached
 
@@ -24,7 +24,7 @@ BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
 
 
 def heard(memory: MonitorState, polls: list[ZonePoll], plan: MonitoringPlan, at: float = 0) -> list[OutboxMessage]:
-    commit, _ = handle(memory, polls, plan, minute(at))
+    commit, _ = process(memory, polls, plan, minute(at))
     return list(commit.messages)
 
 
@@ -33,7 +33,7 @@ def template_ids(messages: list[OutboxMessage]) -> list[tuple[IncidentEvent, str
 
 
 def codes(memory: MonitorState) -> set[str]:
-    return {key.code for key in memory.standing}
+    return {key.code for key in memory.active_alerts}
 
 
 def stuck(
@@ -53,10 +53,10 @@ def stuck(
 def test_rounds_of_what_is_not_watched_are_dropped() -> None:
     one, other = zone(), zone(name="other.example.")
     memory = MonitorState()
-    commit, pending = handle(memory, [looks(other, NOON, ns1=10, ns2=10)], plan(one), NOON)
+    commit, pending = process(memory, [looks(other, NOON, ns1=10, ns2=10)], plan(one), NOON)
     assert commit.empty
     assert not pending.touched
-    commit, _ = handle(memory, [reached(one, NOON, ns1="-", ns2="10")], plan(one), NOON)
+    commit, _ = process(memory, [reached(one, NOON, ns1="-", ns2="10")], plan(one), NOON)
     assert commit.empty
     assert not memory.results
 
@@ -66,7 +66,7 @@ def test_a_round_that_asked_a_server_which_has_left_accuses_nobody() -> None:
     memory = MonitorState()
     poll = reached(before, NOON, ns1="10", ns2="10", ns3="-")
     assert heard(memory, [poll], plan(after, checks=BOTH)) == []
-    assert not memory.standing
+    assert not memory.active_alerts
     assert heard(memory, [poll], plan(before, checks=BOTH)) != []
 
 
@@ -74,7 +74,7 @@ def test_nor_does_one_that_asked_an_old_address() -> None:
     before = zone("ns1", server("ns2", "192.0.2.2"))
     after = zone("ns1", server("ns2", "192.0.2.22"))
     memory = MonitorState()
-    commit, _ = handle(memory, [looks(before, NOON, ns1=10, ns2=10)], plan(after), NOON)
+    commit, _ = process(memory, [looks(before, NOON, ns1=10, ns2=10)], plan(after), NOON)
     assert commit.empty
 
 
@@ -82,7 +82,7 @@ def test_a_late_round_changes_nothing() -> None:
     memory, watched = MonitorState(), zone()
     heard(memory, [looks(watched, minute(2), ns1=11, ns2=11)], plan(watched), 2)
     before = memory.zone_states[watched.name]
-    commit, _ = handle(memory, [looks(watched, minute(1), ns1=10, ns2=10)], plan(watched), minute(2))
+    commit, _ = process(memory, [looks(watched, minute(1), ns1=10, ns2=10)], plan(watched), minute(2))
     assert commit.empty
     assert memory.zone_states[watched.name] == before
 
@@ -92,7 +92,7 @@ def test_a_quiet_round_costs_no_write() -> None:
     heard(memory, [looks(watched, NOON, ns1=10, ns2=10)], plan(watched))
     for number in range(1, 5):
         polls = [looks(watched, minute(number), ns1=10, ns2=10)]
-        commit, pending = handle(memory, polls, plan(watched), minute(number))
+        commit, pending = process(memory, polls, plan(watched), minute(number))
         assert commit.empty
         assert pending.touched == {watched.name}
 
@@ -111,9 +111,9 @@ def test_a_stuck_server_is_told_of_once_reminded_of_and_resolved() -> None:
     assert reminders(memory, rules, minute(91)).empty
     told = heard(memory, [looks(watched, minute(92), ns1=12, ns2=12)], rules, 92)
     assert [t.news for t in told] == [IncidentEvent.RESOLVED]
-    assert not memory.standing
+    assert not memory.active_alerts
     assert not memory.by_zone
-    assert not memory.book.incidents
+    assert not memory.open_incidents.incidents
 
 
 # --- what is let go ---
@@ -124,13 +124,13 @@ def test_a_zone_that_leaves_takes_all_that_was_known_of_it_along() -> None:
     both = plan(one, other, checks=BOTH)
     stuck(one, memory, both)
     heard(memory, [looks(other, minute(9), ns1=10, ns2=10), reached(one, minute(9), ns1="10", ns2="10")], both, 9)
-    commit, _ = release(memory, plan(other, checks=BOTH), minute(10))
+    commit, _ = drop_unmonitored(memory, plan(other, checks=BOTH), minute(10))
     assert commit.dropped_zones == (one.name,)
     assert [t.news for t in commit.messages] == [IncidentEvent.RESOLVED]
     assert set(memory.zone_states) == {other.name}
     assert memory.verdicts_on(other.name)
     assert not memory.verdicts_on(one.name)
-    assert not memory.standing
+    assert not memory.active_alerts
     assert not memory.by_zone
 
 
@@ -139,10 +139,10 @@ def test_a_server_that_leaves_takes_its_alerts_and_what_was_heard_of_it_along() 
     two = zone("ns1", "ns3")
     memory = MonitorState()
     stuck(three, memory, plan(three), more={"ns3": 12})
-    assert {key.server for key in memory.standing} == {"ns2"}
-    commit, _ = release(memory, plan(two), minute(10))
+    assert {key.server for key in memory.active_alerts} == {"ns2"}
+    commit, _ = drop_unmonitored(memory, plan(two), minute(10))
     assert [t.news for t in commit.messages] == [IncidentEvent.RESOLVED]
-    assert not memory.standing
+    assert not memory.active_alerts
     gone = ("ns2", Address("192.0.2.2"))
     assert gone not in memory.vantage.heard
 
@@ -151,10 +151,10 @@ def test_a_check_that_is_switched_off_withdraws_what_it_said_and_is_not_quoted_a
     memory, watched = MonitorState(), zone()
     both = plan(watched, checks=BOTH)
     heard(memory, [reached(watched, NOON, ns1="10", ns2="-"), looks(watched, NOON, ns1=10, ns2=10)], both)
-    assert any(key.check == "reachable" for key in memory.standing)
+    assert any(key.check == "reachable" for key in memory.active_alerts)
     only = plan(watched)
-    release(memory, only, minute(1))
-    assert not any(key.check == "reachable" for key in memory.standing)
+    drop_unmonitored(memory, only, minute(1))
+    assert not any(key.check == "reachable" for key in memory.active_alerts)
     assert set(memory.verdicts_on(watched.name)) == {"soa-serial"}
     shown = draw(memory, only, watched.name, None, minute(1))
     assert shown.health == "good"
@@ -164,10 +164,10 @@ def test_what_stays_is_left_alone() -> None:
     memory, watched = MonitorState(), zone()
     rules = plan(watched, checks=BOTH)
     stuck(watched, memory, rules)
-    before = dict(memory.standing)
-    commit, _ = release(memory, rules, minute(10))
+    before = dict(memory.active_alerts)
+    commit, _ = drop_unmonitored(memory, rules, minute(10))
     assert commit.empty
-    assert memory.standing == before
+    assert memory.active_alerts == before
 
 
 # --- what cannot be seen ---
@@ -208,7 +208,7 @@ def test_blind_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> None:
         if 1 <= number < 59:
             assert codes(memory) == {"vantage-blind"}
     assert template_ids(told) == [(IncidentEvent.OPENED, "vantage local"), (IncidentEvent.RESOLVED, "vantage local")]
-    assert not memory.standing
+    assert not memory.active_alerts
 
 
 def test_blind_over_one_family_only_that_is_not_judged() -> None:
@@ -221,7 +221,7 @@ def test_blind_over_one_family_only_that_is_not_judged() -> None:
         told += heard(memory, [checked_at(watched, tokens, minute(number))], rules, number)
     assert codes(memory) == {"vantage-blind"}
     assert template_ids(told) == [(IncidentEvent.OPENED, "vantage local")]
-    assert {key.subject for key in memory.standing} == {"ipv6"}
+    assert {key.subject for key in memory.active_alerts} == {"ipv6"}
 
 
 def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unknown_is_told() -> None:
@@ -236,10 +236,10 @@ def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unkno
         tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-"}
         told += heard(memory, [checked_at(watched, tokens, minute(number))], rules, number)
         told += heard(memory, [looks(other, minute(number), ns1="REFUSED", ns2="REFUSED")], rules, number)
-    (blind,) = [alert for key, alert in memory.standing.items() if key.code == "vantage-blind"]
+    (blind,) = [alert for key, alert in memory.active_alerts.items() if key.code == "vantage-blind"]
     assert blind.text.startswith("nothing answers over ipv6, where only ns1 is asked, while ipv4 works")
-    assert {(key.zone, key.code) for key in memory.standing} == {("", "vantage-blind"), (other.name, NOT_CHECKED)}
-    assert not {key.server for key in memory.standing} - {None}
+    assert {(key.zone, key.code) for key in memory.active_alerts} == {("", "vantage-blind"), (other.name, NOT_CHECKED)}
+    assert not {key.server for key in memory.active_alerts} - {None}
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_one_silent_server_is_accused() -> None:
     memory, watched = MonitorState(), zone()
     told = heard(memory, [reached(watched, NOON, ns1="10", ns2="-")], plan(watched, checks=BOTH))
     assert [cause for _, cause in template_ids(told)] == ["zone example.com."]
-    assert {key.server for key in memory.standing} == {"ns2"}
+    assert {key.server for key in memory.active_alerts} == {"ns2"}
 
 
 def test_a_defect_of_a_check_is_counted_even_while_we_are_blind() -> None:
@@ -264,7 +264,7 @@ def test_a_defect_of_a_check_is_counted_even_while_we_are_blind() -> None:
     rules = plan(watched, checks=(SoaSerial(), Broken()))  # type: ignore[arg-type]
     heard(memory, [looks(watched, NOON, ns1="-", ns2="-")], rules)
     poll = replace(looks(watched, NOON, ns1=10), check="broken")
-    _, pending = handle(memory, [poll], rules, NOON)
+    _, pending = process(memory, [poll], rules, NOON)
     assert pending.failed == ["broken"]
     assert NOT_CHECKED in codes(memory)
 
@@ -274,9 +274,9 @@ def test_a_defect_in_remembering_one_zone_ends_nothing() -> None:
     memory, one, two = MonitorState(), zone(name="one.example."), zone(name="two.example.")
     rules = plan(one, two)
     memory.zone_states[one.name] = ZoneState(one.name, at=NOON.replace(tzinfo=None))
-    _, pending = handle(memory, [looks(z, NOON, ns1=10, ns2=10) for z in (one, two)], rules, NOON)
+    _, pending = process(memory, [looks(z, NOON, ns1=10, ns2=10) for z in (one, two)], rules, NOON)
     assert pending.failed == ["soa-serial"]
-    assert {key.zone for key in memory.standing if key.code == NOT_CHECKED} == {one.name}
+    assert {key.zone for key in memory.active_alerts if key.code == NOT_CHECKED} == {one.name}
     assert memory.zone_states[two.name].address_states
 
 
@@ -313,7 +313,7 @@ def test_a_disk_that_takes_nothing_is_an_incident_of_ours_and_has_an_end() -> No
 def test_our_own_alerts_are_not_a_zone() -> None:
     memory = MonitorState(store_error="full")
     watched = zone()
-    _, pending = handle(memory, [], plan(watched), NOON)
-    assert pending.touched == {SELF}
-    assert memory.of_zone(SELF)[0].phase is Phase.FIRING
-    assert release(memory, plan(watched), minute(1))[0].empty
+    _, pending = process(memory, [], plan(watched), NOON)
+    assert pending.touched == {MONITOR}
+    assert memory.of_zone(MONITOR)[0].phase is Phase.FIRING
+    assert drop_unmonitored(memory, plan(watched), minute(1))[0].empty

@@ -16,9 +16,9 @@ from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from monitor.state.columns import FULL_POLL, GOOD, STEADY_UP, UNSAID, ZoneColumns, change_to, micros
-from monitor.state.fast_path import FastPathChanges, scouts
+from monitor.state.fast_path import FastPathChanges, pick_full_polls
 from monitor.state.memory import MonitorState
-from monitor.state.pipeline import MonitoringPlan, PendingCommit, handle, reminders
+from monitor.state.pipeline import MonitoringPlan, PendingCommit, process, reminders
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from tests.checks.build import QUICK, query, seen, server, zone
 from tests.middle.build import MINUTE, minute
@@ -89,7 +89,7 @@ class World:
         return tuple(seen(query(one, s.name), self.token(one.name, s.name), at, like) for s in one.servers)
 
 
-def said(looks: Sequence[Observation]) -> object:
+def result_id(looks: Sequence[Observation]) -> object:
     """What must be the same for a zone to be quiet: all but time, rtt and EXPIRE, but whether there is one."""
     return tuple(replace(o, at=minute(0), rtt=None, expire=None if o.expire is None else 0) for o in looks)
 
@@ -102,15 +102,15 @@ class Caller:
     last: dict[int, object] = field(default_factory=dict)
     floors: dict[int, Sequence[int]] = field(default_factory=dict)
 
-    def quiet(self, number: int, looks: Sequence[Observation]) -> bool:
+    def unchanged(self, number: int, looks: Sequence[Observation]) -> bool:
         """Whether the zone is as it was; if not, it is disarmed."""
         floors = self.floors.get(number)
-        same = floors is not None and said(looks) == self.last[number]
+        same = floors is not None and result_id(looks) == self.last[number]
         enough = same and floors is not None and all(
             o.expire is None or o.expire >= floor for o, floor in zip(looks, floors, strict=True)
         )  # fmt: skip
         if not enough:
-            self.last[number] = said(looks)
+            self.last[number] = result_id(looks)
             self.floors.pop(number, None)
             return False
         for ref, one in zip(self.columns.places(number), looks, strict=True):
@@ -149,13 +149,13 @@ def shortcut(
     heard: list[PollMessage] = [*others[0]]
     for one in polls:
         number = rules.zones.number(one.zone)
-        if not caller.quiet(number, one.seen):
+        if not caller.unchanged(number, one.seen):
             heard.append(one)
         elif heard and isinstance(last := heard[-1], UnchangedZones) and chance.random() < 0.8:
             last.numbers.append(number)
         else:
             heard.append(UnchangedZones("soa-serial", one.at, MINUTE, array("I", [number]), rules.zones))
-    commit, pending = handle(memory, [*heard, *others[1]], rules, at)
+    commit, pending = process(memory, [*heard, *others[1]], rules, at)
     caller.move(pending.path_changes)
     called = [number for one in heard if isinstance(one, UnchangedZones) for number in one.numbers]
     missed = {rules.zones.names[number] for number in called if memory.columns.checked_at[number] != micros(at)}
@@ -209,10 +209,10 @@ def test_under_a_dead_primary_a_zone_stands_still_until_its_end_is_near() -> Non
     passed, _, memory = compare(random.Random(1), Dying(zones(1) + zones(2)[1:], "ns1"), 10, beside=0)
     assert passed[:3] == [0, 2, 2]
     assert min(passed[5:]) == 2
-    assert not memory.standing
+    assert not memory.active_alerts
     passed, _, memory = compare(random.Random(1), Dying(zones(2)[1:], "ns1"), 24, beside=0)
     assert passed[-8:] == [0] * 8
-    assert {(key.code, key.server) for key in memory.standing} >= {("expiry-imminent", "ns3")}
+    assert {(key.code, key.server) for key in memory.active_alerts} >= {("expiry-imminent", "ns3")}
 
 
 def test_zones_of_servers_that_are_all_dead_stand_still_also_while_that_is_yet_to_be_told() -> None:
@@ -220,7 +220,7 @@ def test_zones_of_servers_that_are_all_dead_stand_still_also_while_that_is_yet_t
     elsewhere = zone(server("ns4"), name="elsewhere.example.", primary="ns4")
     passed, _, memory = compare(random.Random(1), Dying([*zones(2), elsewhere], "ns1", "ns2", "ns3"), 30, beside=0)
     assert [number for number, many in enumerate(passed) if many < 3 and number > 5] == [12, 13]
-    assert {(key.zone, key.code, alert.phase.value) for key, alert in memory.standing.items()} >= {
+    assert {(key.zone, key.code, alert.phase.value) for key, alert in memory.active_alerts.items()} >= {
         ("z0.example.", "not-checked", "firing"),
         ("z1.example.", "not-checked", "firing"),
     }
@@ -232,7 +232,7 @@ def test_zones_that_nobody_has_ever_served_stand_still_too() -> None:
     world.minute = 3
     passed, _, memory = compare(random.Random(1), world, 30, beside=0)
     assert passed[2:9] == [3] * 7
-    assert {(key.zone, key.code, alert.phase.value) for key, alert in memory.standing.items()} == {
+    assert {(key.zone, key.code, alert.phase.value) for key, alert in memory.active_alerts.items()} == {
         ("z0.example.", "not-checked", "firing"),
         ("z1.example.", "not-checked", "firing"),
     }
@@ -254,7 +254,7 @@ def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
         every = [seen(query(pair, "ns2"), token), *by_tcp, seen(query(pair, "ns1"), "10")]
         at = minute(number)
         poll = ZonePoll(pair.name, "soa-serial", at, MINUTE, tuple(replace(one, at=at) for one in every))
-        _, pending = handle(memory, [poll], rules, at)
+        _, pending = process(memory, [poll], rules, at)
         assert memory.zone_states[pair.name].address_states[1].state == "answered"
         assert memory.columns.mode[0] == (FULL_POLL if by_tcp else STEADY_UP)
         assert bool(pending.path_changes.armed) is not bool(by_tcp)
@@ -285,12 +285,12 @@ def compare(
                 chance.choice(others).append(replace(each, check="reachable"))
         if chance.random() < beside:
             path_changes = FastPathChanges(rules.zones)
-            scouts(quick, path_changes)
+            pick_full_polls(quick, path_changes)
             caller.move(path_changes)
         other, pending, missed = shortcut(quick, rules, caller, polls, others, at, chance)
         road = [each for each in polls if each.zone not in missed]
-        one, _ = handle(whole, [*others[0], *road, *others[1]], rules, at)
-        passed.append(pending.quiet)
+        one, _ = process(whole, [*others[0], *road, *others[1]], rules, at)
+        passed.append(pending.unchanged)
         near += len(missed)
         assert other == one
         for each in watched:
@@ -301,8 +301,8 @@ def compare(
             assert ticking(quick.zone_states[each.name]) == ticking(whole.zone_states[each.name])
             mine, theirs = quick.verdicts_on(each.name)["soa-serial"], whole.verdicts_on(each.name)["soa-serial"]
             assert (mine.health, mine.findings, mine.at) == (theirs.health, theirs.findings, theirs.at)
-        assert quick.standing == whole.standing
-        assert quick.book == whole.book
+        assert quick.active_alerts == whole.active_alerts
+        assert quick.open_incidents == whole.open_incidents
         assert quick.vantage.heard == whole.vantage.heard
         assert quick.vantage.dark == whole.vantage.dark
         assert reminders(quick, rules, at) == reminders(whole, rules, at)
@@ -312,11 +312,12 @@ def compare(
 def test_there_are_more_ways_to_fail_than_numbers_for_them() -> None:
     memory = MonitorState()
     numbers = [
-        memory.saying(CheckResult("a.", "soa-serial", minute(0), Health.UNKNOWN, why=f"{n}")) for n in range(300)
+        memory.steady_result_id(CheckResult("a.", "soa-serial", minute(0), Health.UNKNOWN, why=f"{n}"))
+        for n in range(300)
     ]
     assert len(set(numbers[:254])) == 254
     assert set(numbers[254:]) == {UNSAID}
-    assert memory.saying(CheckResult("a.", "soa-serial", minute(0), Health.GOOD)) == GOOD
+    assert memory.steady_result_id(CheckResult("a.", "soa-serial", minute(0), Health.GOOD)) == GOOD
     reachability_patterns = [memory.reachability_id(tuple(bit == "1" for bit in f"{n:09b}")) for n in range(300)]
     assert len(set(reachability_patterns[:255])) == 255
     assert set(reachability_patterns[255:]) == {0}

@@ -35,11 +35,11 @@ class Slow(Bench):
 
     async def look(self, zone: Zone, at: float, **tokens: str) -> None:
         self.now.at = minute(at)
-        await self.judging.take([replace(reached(zone, self.now(), **tokens), cadence=self.every)])
+        await self.judging.process([replace(reached(zone, self.now(), **tokens), cadence=self.every)])
 
     async def serials(self, zone: Zone, at: float, **tokens: str | int) -> None:
         self.now.at = minute(at)
-        await self.judging.take([replace(checked_at(zone, tokens, self.now()), cadence=self.every)])
+        await self.judging.process([replace(checked_at(zone, tokens, self.now()), cadence=self.every)])
 
     def wanted(self) -> Mapping[tuple[str, str], float]:
         """Minutes from now, by check and zone; whatever is asked for is forgotten."""
@@ -121,7 +121,7 @@ async def test_what_was_not_checked_has_its_own_patience() -> None:
     on = Slow(one, other)
     await on.serials(other, 0, ns3=10, ns4=10)
     await on.serials(one, 0, ns1="?", ns2="?")
-    (alert,) = on.judging._memory.standing.values()
+    (alert,) = on.judging._memory.active_alerts.values()
     assert (alert.key.code, alert.phase) == ("not-checked", Phase.PENDING)
     assert on.wanted() == {("soa-serial", one.name): 10}
 

@@ -14,7 +14,7 @@ from checks.model import ZonePoll
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.state.memory import MonitorState
-from monitor.state.pipeline import MonitoringPlan, handle, reminders
+from monitor.state.pipeline import MonitoringPlan, process, reminders
 from monitor.state.ports import Sweep
 from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
@@ -32,7 +32,7 @@ PLACES = ("ns1", "ns2", "ns2/1", "ns3")
 
 
 @dataclass(frozen=True)
-class Look:
+class CheckOfZone:
     """One minute: what each address of each zone does, and whether the monitor is started anew before it."""
 
     tokens: tuple[tuple[str, ...], ...]
@@ -41,7 +41,7 @@ class Look:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Look]:
+def histories(draw: st.DrawFn) -> list[CheckOfZone]:
     """Addresses mostly go on as they did: else nothing would ever last."""
     looks, tokens = [], [["10"] * len(PLACES) for _ in ZONES]
     for _ in range(draw(st.integers(1, 30))):
@@ -50,7 +50,7 @@ def histories(draw: st.DrawFn) -> list[Look]:
                 if draw(st.integers(0, 7)) == 0:
                     tokens[which][place] = draw(TOKENS)
         afresh = draw(st.integers(0, 3)) == 0
-        looks.append(Look(tuple(map(tuple, tokens)), draw(st.booleans()), afresh))
+        looks.append(CheckOfZone(tuple(map(tuple, tokens)), draw(st.booleans()), afresh))
     return looks
 
 
@@ -60,7 +60,7 @@ class Life:
     memory: MonitorState = field(default_factory=MonitorState)
 
 
-async def lived(looks: list[Look], *, restarts: bool) -> Life:
+async def lived(looks: list[CheckOfZone], *, restarts: bool) -> Life:
     now = Clock()
     store = MemoryStore(now)
     life = Life()
@@ -72,7 +72,7 @@ async def lived(looks: list[Look], *, restarts: bool) -> Life:
             life.memory.vantage = (
                 vantage  # what is heard is learnt anew with the first round; here it is the last one's
             )
-        commit, _ = handle(life.memory, list(polls(look, now())), RULES, now())
+        commit, _ = process(life.memory, list(polls(look, now())), RULES, now())
         await store.commit(commit)
         again = reminders(life.memory, RULES, now())
         await store.commit(again)
@@ -81,7 +81,7 @@ async def lived(looks: list[Look], *, restarts: bool) -> Life:
     return life
 
 
-def polls(look: Look, at: datetime) -> Iterator[ZonePoll]:
+def polls(look: CheckOfZone, at: datetime) -> Iterator[ZonePoll]:
     for watched, does in zip(ZONES, look.tokens, strict=True):
         tokens = dict(zip(PLACES, does, strict=True))
         own = {name: tokens[name] for name in places(watched)}
@@ -94,16 +94,16 @@ def polls(look: Look, at: datetime) -> Iterator[ZonePoll]:
 
 @given(histories())
 @settings(max_examples=100)
-async def test_with_and_without_restarts_the_same_is_told(looks: list[Look]) -> None:
+async def test_with_and_without_restarts_the_same_is_told(looks: list[CheckOfZone]) -> None:
     through, again = await lived(looks, restarts=False), await lived(looks, restarts=True)
     assert [(t.id, t.news, t.at, wordless(t.incident)) for t in again.messages] == [
         (t.id, t.news, t.at, wordless(t.incident)) for t in through.messages
     ]
-    assert again.memory.standing == through.memory.standing
+    assert again.memory.active_alerts == through.memory.active_alerts
     assert again.memory.by_zone == through.memory.by_zone
     assert again.memory.zone_states == through.memory.zone_states
-    assert list(map(wordless, again.memory.book.incidents.values())) == list(
-        map(wordless, through.memory.book.incidents.values())
+    assert list(map(wordless, again.memory.open_incidents.incidents.values())) == list(
+        map(wordless, through.memory.open_incidents.incidents.values())
     )
 
 
@@ -122,21 +122,21 @@ def test_the_disk_brings_back_exactly_what_was_committed(tmp_path: Path) -> None
             now.at = minute(number)
             polls = [checked_at(ZONES[0], {"ns1": first, "ns2": second}, now(), QUICK)]
             polls.append(reached(ZONES[0], now(), ns1=first, ns2=second))
-            commit, _ = handle(memory, polls, RULES, now())
+            commit, _ = process(memory, polls, RULES, now())
             await store.commit(commit)
         await store.close()
         store = await SqliteStore.open(tmp_path / "s.db", now)
         back = MonitorState.of(await store.restore())
         await store.close()
-        assert memory.standing
-        assert back.standing == memory.standing
+        assert memory.active_alerts
+        assert back.active_alerts == memory.active_alerts
         assert back.by_zone == memory.by_zone
         assert back.zone_states == memory.zone_states
-        assert back.book.incidents == memory.book.incidents
+        assert back.open_incidents.incidents == memory.open_incidents.incidents
         now.at = minute(len(tokens))
         polls = [checked_at(ZONES[0], {"ns1": "13", "ns2": "-"}, now(), QUICK)]
-        one, _ = handle(memory, polls, RULES, now())
-        other, _ = handle(back, polls, RULES, now())
+        one, _ = process(memory, polls, RULES, now())
+        other, _ = process(back, polls, RULES, now())
         assert one == other
 
     asyncio.run(through_sqlite())

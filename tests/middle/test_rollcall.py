@@ -76,8 +76,8 @@ class Crier:
         loud = self.odd | self.dead
         names = self.zone_table.names
         odd = [(number, self._looks(self.zone_table.at(number))) for number in numbers if names[number] in loud]
-        quiet = array("I", (number for number in numbers if names[number] not in loud))
-        return ChunkResult(now(), quiet, odd, 2 * len(numbers), 2 * len(numbers))
+        unchanged = array("I", (number for number in numbers if names[number] not in loud))
+        return ChunkResult(now(), unchanged, odd, 2 * len(numbers), 2 * len(numbers))
 
     def _looks(self, zone: Zone) -> tuple[Observation, ...]:
         token = {"ns1": "10", "ns2": self.how if zone.name in self.dead else "10"}
@@ -107,11 +107,11 @@ def zones(count: int) -> list[Zone]:
 
 
 class Stage:
-    def __init__(self, every: Sequence[Zone], *, token: str = "10", how: str = "-", **said: Iterable[str]) -> None:
+    def __init__(self, every: Sequence[Zone], *, token: str = "10", how: str = "-", **result_id: Iterable[str]) -> None:
         self.zone_table = ZoneTable.of(every)
         self.heard: list[PollMessage] = []
         self.knocker = Knocker(token)
-        self.crier = Crier(self.zone_table, how=how, **said)
+        self.crier = Crier(self.zone_table, how=how, **result_id)
         self.current = {one.name: one for one in every}
         canvass: BulkProber = self.crier
         self.ground = SweepContext(
@@ -127,7 +127,7 @@ class Stage:
         return asyncio.create_task(call.sweep(Order(self.zone_table, CHECK), over, begin))
 
     @property
-    def quiet(self) -> list[str]:
+    def unchanged(self) -> list[str]:
         return [self.zone_table.names[n] for one in self.heard if isinstance(one, UnchangedZones) for n in one.numbers]
 
     @property
@@ -138,7 +138,7 @@ class Stage:
 async def test_each_zone_comes_back_once_as_a_number_or_as_a_round() -> None:
     stage = Stage(zones(2500), odd=["z7.example.", "z77.example."])
     swept = await stage.call()
-    assert sorted(stage.quiet + [one.zone for one in stage.polls]) == sorted(stage.zone_table.names)
+    assert sorted(stage.unchanged + [one.zone for one in stage.polls]) == sorted(stage.zone_table.names)
     assert {one.zone for one in stage.polls} == {"z7.example.", "z77.example."}
     assert all(len(one.seen) == 2 and one.check == "soa-serial" for one in stage.polls)
     assert (swept.zones, swept.queries, swept.answered) == (2500, 5000, 5000)  # type: ignore[attr-defined]
@@ -167,19 +167,19 @@ async def test_what_is_slow_holds_up_nobody_else() -> None:
     stage.crier.held["z3.example."] = let = asyncio.Event()
     whole = stage.call()
     async with asyncio.timeout(5):
-        while len(stage.quiet) < 49:
+        while len(stage.unchanged) < 49:
             await asyncio.sleep(0.001)
-    assert "z3.example." not in stage.quiet
+    assert "z3.example." not in stage.unchanged
     let.set()
     await whole
-    assert "z3.example." in stage.quiet
+    assert "z3.example." in stage.unchanged
 
 
 async def test_no_more_than_so_many_zones_are_under_way() -> None:
     stage = Stage(zones(300))
     await stage.call(over=0.2, wide=10)
     assert stage.crier.widest <= 10
-    assert len(stage.quiet) == 300
+    assert len(stage.unchanged) == 300
 
 
 async def test_a_zone_that_is_being_asked_is_not_asked_again() -> None:
@@ -187,7 +187,7 @@ async def test_a_zone_that_is_being_asked_is_not_asked_again() -> None:
     stage.crier.held["z3.example."] = let = asyncio.Event()
     first = stage.call()
     async with asyncio.timeout(5):
-        while len(stage.quiet) < 19:
+        while len(stage.unchanged) < 19:
             await asyncio.sleep(0.001)
     await stage.call()
     assert stage.crier.asked.count("z3.example.") == 1
@@ -213,7 +213,7 @@ async def test_another_roll_ends_it_and_tells_who_was_being_asked() -> None:
     order = Order(stage.zone_table, CHECK)
     whole = asyncio.create_task(call.sweep(order, 60.0, asyncio.get_running_loop().time() - 30.0))
     async with asyncio.timeout(5):
-        while not stage.quiet:
+        while not stage.unchanged:
             await asyncio.sleep(0.001)
     reached = call.reached
     left = stage.ground.leave()
@@ -233,7 +233,7 @@ async def test_what_waits_for_room_while_another_roll_comes_is_not_asked_any_mor
     stage.crier.held[first] = let = asyncio.Event()
     whole = stage.call(wide=10)
     async with asyncio.timeout(5):
-        while len(stage.quiet) < 9:
+        while len(stage.unchanged) < 9:
             await asyncio.sleep(0.001)
     assert len(stage.crier.asked) == 10
     left = stage.ground.leave()

@@ -27,7 +27,7 @@ def known(columns: ZoneColumns) -> Mapping[str, object]:
     metrics = columns.address_metrics
     return {
         name: (
-            columns.mode[number], columns.said[number], columns.checked_at[number], columns.due[number],
+            columns.mode[number], columns.result_id[number], columns.checked_at[number], columns.due[number],
             columns.reachability_id[number], columns.ok_at["records"][number],
             [(metrics.rtts[ref], metrics.expires[ref]) for ref in columns.places(number)],
         )
@@ -38,7 +38,7 @@ def known(columns: ZoneColumns) -> Mapping[str, object]:
 def filled(zone_table: ZoneTable[Zone], chance: random.Random) -> ZoneColumns:
     columns = ZoneColumns(zone_table)
     for number in range(len(zone_table)):
-        columns.mode[number], columns.said[number] = chance.randrange(3), chance.randrange(3)
+        columns.mode[number], columns.result_id[number] = chance.randrange(3), chance.randrange(3)
         columns.checked_at[number], columns.due[number] = chance.randrange(1, 10**9), chance.randrange(1, 10**9)
         columns.reachability_id[number] = chance.randrange(256)
         columns.note_ok("records", number, chance.randrange(1, 10**9))

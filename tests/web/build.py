@@ -131,13 +131,13 @@ def status(zones: Iterable[ZoneStatus] | None = None, **what: object) -> Status:
     return replace(start, **what)
 
 
-def pictures(seen: Status) -> dict[str, ZoneStatus]:
+def statuses(seen: Status) -> dict[str, ZoneStatus]:
     return {name: seen.zones[name] for name in seen.zones}
 
 
 def troubled() -> Status:
     """Two zones are bad, one cannot be told, one has a version on its way; one incident of a zone, one of a server."""
-    zones = pictures(status())
+    zones = statuses(status())
     late = change(
         zones["example.com."], "ns2", serial=SERIAL - 1, state="overdue", behind_since=ago(hours=1, minutes=20)
     )

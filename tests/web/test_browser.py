@@ -178,7 +178,7 @@ async def test_it_is_live_and_disturbs_nobody(looking: Looking) -> None:
         await page.get_by_text("The same as a table").click()
         await page.evaluate("window.scrollTo(0, 400)")
         seen.show(status())
-        await page.locator(".headline.tone-good").wait_for()
+        await page.locator(".headline.level-good").wait_for()
         assert await page.locator("#d-history").get_attribute("open") is not None
         assert await page.evaluate("window.scrollY") == 400
     assert looking.complaints == []

@@ -11,7 +11,7 @@ from monitor.state.drawn_zones import DrawnZones
 from monitor.state.ports import Commit
 from monitor.state.status import CheckStatus, Status
 from monitor.web.context import View
-from monitor.web.redaction import Redaction, public, veil
+from monitor.web.redaction import Redaction, public, redaction
 from monitor.web.snapshot import Shown
 from tests.web.ask import client
 from tests.web.build import (
@@ -25,7 +25,7 @@ from tests.web.build import (
     bad,
     finding,
     line,
-    pictures,
+    statuses,
     stage,
     status,
     troubled,
@@ -55,7 +55,7 @@ PATHS = (
 def leaky() -> Status:
     """Every place that can hold a word about a hidden server holds one."""
     seen = troubled()
-    zones = pictures(seen)
+    zones = statuses(seen)
     texts = [finding("record-differs", text, "ns1", SERVERS["ns1"][0], subject=text) for text in LEAKS]
     own = [finding("tcp-unreachable", "no TCP", HIDDEN, where) for where in SERVERS[HIDDEN]]
     zones["example.net."] = replace(
@@ -191,7 +191,7 @@ def test_an_address_shared_with_a_visible_server_is_not_hidden() -> None:
     seen = status([zone("a.")])
     first, second, *_ = seen.zones["a."].addresses
     addresses = (replace(first, address=shared), replace(second, server="ns1", hidden=False, address=shared))
-    cover = veil(status([replace(seen.zones["a."], addresses=addresses)]).zones.places())
+    cover = redaction(status([replace(seen.zones["a."], addresses=addresses)]).zones.places())
     assert cover.addresses == frozenset()
     assert cover.names == {HIDDEN}
 
@@ -202,7 +202,7 @@ def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
         replace(first, address=Address("127.0.0.1", 5301)),
         replace(second, server="ns1", hidden=False, address=Address("127.0.0.1", 5302)),
     )
-    cover = veil(status([replace(zone("a."), addresses=addresses)]).zones.places())
+    cover = redaction(status([replace(zone("a."), addresses=addresses)]).zones.places())
     assert cover.covers("127.0.0.1:5301 is ahead")
     assert not cover.covers("127.0.0.1:5302 is late")
     assert not cover.covers("127.0.0.1 is late")
@@ -211,9 +211,9 @@ def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
 def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only_when_they_changed() -> None:
     first = public(leaky())
     changed = bad(zone("example.org."), finding("no-answer", f"not {HIDDEN}", "ns1"))
-    zones = DrawnZones([*pictures(first.whole).values(), changed])
+    zones = DrawnZones([*statuses(first.whole).values(), changed])
     second = public(replace(first.whole, zones=zones), first)
-    assert second.veil is first.veil
+    assert second.redaction is first.redaction
     assert second.public.incidents is first.public.incidents
     assert second.public.zones["example.org."].findings[0].text == (
         "The server does not answer over UDP, but does over TCP"

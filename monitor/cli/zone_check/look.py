@@ -26,7 +26,7 @@ from monitor.polling.sweep import Ask, poll_zone
 from monitor.probe.client.client import DnsClient
 from monitor.service.plan import with_names
 from monitor.state.status import ZoneStatus
-from monitor.state.zone_status import picture
+from monitor.state.zone_status import zone_status
 
 MOMENT = 3.0
 """Seconds between the two looks."""
@@ -44,7 +44,7 @@ class Asked:
     looks: tuple[tuple[ZonePoll, ...], ...]
     results: Mapping[str, CheckResult]
     zone_state: ZoneState
-    picture: ZoneStatus
+    status: ZoneStatus
     memory: str = ""
     moving: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Asked:
 
     @property
     def health(self) -> Health:
-        health = self.picture.health
+        health = self.status.health
         open_ = self.unknown or (self.strict and (self.moving or self.blind))
         return Health.UNKNOWN if open_ and health is Health.GOOD else health
 
@@ -202,7 +202,7 @@ def concluded(
         for v in results.values()
         for f in v.findings
     ]  # fmt: skip
-    drawn = picture(zone, zone_state, results, alerts, None, at)
+    drawn = zone_status(zone, zone_state, results, alerts, None, at)
     blind = tuple(account(judged[2], family) for family in judged[2].dark)
     return Asked(zone, config, looks, results, zone_state, drawn, memory, moving, blind=blind)
 

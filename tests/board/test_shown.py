@@ -10,10 +10,10 @@ from checks.model import Health
 from monitor.state.status import Status
 from monitor.web.context import View
 from monitor.web.snapshot import Shown
+from tests.board.build import board_of
 from tests.web.ask import client
 from tests.web.build import HIDDEN, NAMES, SERVERS, TOKEN, bad, finding, stage, status, statuses, troubled, zone
 from tests.web.test_public import leaky
-from tests.zone_index.build import board_of
 
 PATHS = (
     "/", "/?q=example&page=2", "/?q=B%C3%9CCHER", "/?health=bad", "/?health=good&q=s", "/servers", "/incidents",

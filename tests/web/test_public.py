@@ -25,9 +25,9 @@ from tests.web.build import (
     bad,
     finding,
     line,
-    statuses,
     stage,
     status,
+    statuses,
     troubled,
     zone,
 )

@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 from monitor.state.ports import StoreError, StoreUnavailable
-from monitor.store import legacy_packing as packing
 from monitor.store import open as opening
 from monitor.store import schema, session
 from monitor.store.errors import told
@@ -35,7 +34,7 @@ def open_archive(path: Path) -> sqlite3.Connection | None:
         conn = opening.connect_reader(path, immutable=True)
         try:
             opening.check(conn, path)
-            current = schema.version(conn) == schema.newest() and not packing.unfinished(conn)
+            current = schema.version(conn) == schema.newest()
         except BaseException:
             conn.close()
             raise
@@ -67,7 +66,6 @@ def _open_copy(path: Path, copy: Path, *, log: bool) -> sqlite3.Connection:
     try:
         opening.check(conn, path)
         schema.migrate(conn)
-        packing.pack_old(conn)
         conn.execute("pragma journal_mode = delete")  # all of it in one file, which lives as long as it is open
         conn.execute("pragma query_only = 1")
         conn.execute("select count(*) from sqlite_master").fetchone()

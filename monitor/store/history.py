@@ -23,10 +23,10 @@ _LAST_LOOK = "select max(started) from sweeps where \"check\" = 'soa-serial'"
 
 # Closed history only. The last sweep of each check stays: it says when the ledgers were last looked at.
 _PRUNING = (
-    "delete from runs where id in (select id from runs where until < ? limit ?)",
+    "delete from address_history where id in (select id from address_history where until < ? limit ?)",
     "delete from propagations where id in (select id from propagations where at < ? limit ?)",
     "delete from transitions where id in (select id from transitions where at < ? limit ?)",
-    "delete from outbox where seq in (select seq from outbox where state <> 'waiting' and settled < ? limit ?)",
+    "delete from outbox where seq in (select seq from outbox where state <> 'waiting' and settled_at < ? limit ?)",
     """delete from sweeps where id in (
         select id from sweeps where finished < ? and exists (
             select 1 from sweeps as later where later."check" = sweeps."check" and later.started > sweeps.started
@@ -51,9 +51,9 @@ def remembered(conn: sqlite3.Connection) -> Remembered:
     conn.execute("begin")
     try:
         look = last_look(conn)
-        whole = _decoded(ZoneState, "ledgers", conn.execute("select zone, body from ledgers"))
+        whole = _decoded(ZoneState, "zone_states", conn.execute("select zone, body from zone_states"))
         packer = words.packer(conn)
-        rows = dict(conn.execute("select zone, row from packed"))
+        rows = dict(conn.execute("select zone, row from packed_zone_states"))
         _check(packer, rows)
         zone_states = ZoneStates(packer, rows, {each.zone: _as_looked(each, look) for each in whole}, look)
         alerts = _decoded(Alert, "alerts", conn.execute("select key, body from alerts"))
@@ -74,13 +74,13 @@ def _destinations(conn: sqlite3.Connection) -> dict[str, str]:
 
 
 def zone_state(conn: sqlite3.Connection, zone: str) -> ZoneState | None:
-    row = conn.execute("select row from packed where zone = ?", (zone,)).fetchone()
+    row = conn.execute("select row from packed_zone_states where zone = ?", (zone,)).fetchone()
     if row is not None:
         packer = words.packer(conn)
         _check(packer, {zone: row[0]})
         return _as_looked(packer.unpack(zone, row[0]), last_look(conn))
-    rows = conn.execute("select zone, body from ledgers where zone = ?", (zone,))
-    found = next(_decoded(ZoneState, "ledgers", rows), None)
+    rows = conn.execute("select zone, body from zone_states where zone = ?", (zone,))
+    found = next(_decoded(ZoneState, "zone_states", rows), None)
     return None if found is None else _as_looked(found, last_look(conn))
 
 
@@ -93,9 +93,10 @@ def runs(conn: sqlite3.Connection, zone: str, since: datetime, most: int) -> Seq
     """Those that lasted into the time since ``since``, oldest first; the newest ``most`` if there are more."""
     rows = conn.execute(
         "select zone, server, address, serial, state, since, until from ("
-        "select zone, server, address, serial, state, since, until, id from runs where zone = ?1 and until >= ?2 "
-        "union all "
-        "select zone, server, address, serial, state, since, null, 9223372036854775807 from open_runs where zone = ?1"
+        "select zone, server, address, serial, state, since, until, id from address_history "
+        "where zone = ?1 and until >= ?2 union all "
+        "select zone, server, address, serial, state, since, null, 9223372036854775807 from address_current "
+        "where zone = ?1"
         ") order by since desc, id desc limit ?3",
         (zone, stamp(since), most),
     ).fetchall()
@@ -169,7 +170,7 @@ def _check(packer: ZoneStateCodec, rows: Mapping[str, bytes]) -> None:
     """They are decoded only when somebody looks at them: what is wrong with one is to be known before."""
     for zone, row in rows.items():
         if not packer.is_valid(row):
-            raise _unreadable(zone, "packed")
+            raise _unreadable(zone, "packed_zone_states")
 
 
 def _unreadable(name: str, table: str) -> StoreError:

@@ -1,4 +1,4 @@
-"""The table of words that packed ledgers refer to by number."""
+"""The table of values that packed ledgers refer to by number."""
 
 import json
 import sqlite3
@@ -13,23 +13,23 @@ from monitor.store.codec import UNREADABLE, decode, encode
 
 def packer(conn: sqlite3.Connection) -> ZoneStateCodec:
     """One that knows all words there are. Raises StoreError when they do not make sense."""
-    rows = conn.execute("select number, body from words order by number").fetchall()
+    rows = conn.execute("select number, body from intern_table order by number").fetchall()
     try:
         if [number for number, _ in rows] != list(range(len(rows))):
             raise ValueError("numbers are missing")
         return ZoneStateCodec(InternTable(word(body) for _, body in rows))
     except UNREADABLE as error:
         raise StoreError(
-            "the table words cannot be read: it has been changed by another program, or by a newer soawatch. "
+            "the table intern_table cannot be read: it has been changed by another program, or by a newer soawatch. "
             "Put a backup in the place of the database"
         ) from error
 
 
 def add(conn: sqlite3.Connection, words: InternTable) -> None:
     """Keep those that are new, inside the caller's transaction."""
-    (kept,) = conn.execute("select count(*) from words").fetchone()
+    (kept,) = conn.execute("select count(*) from intern_table").fetchone()
     fresh = enumerate(words.values[kept:], kept)
-    conn.executemany("insert into words (number, body) values (?, ?)", ((n, text(value)) for n, value in fresh))
+    conn.executemany("insert into intern_table (number, body) values (?, ?)", ((n, text(value)) for n, value in fresh))
 
 
 def text(value: Word) -> str:

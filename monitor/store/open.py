@@ -12,7 +12,6 @@ import structlog
 from monitor.clock import Now
 from monitor.config.permissions import denial
 from monitor.state.ports import StoreError, StoreMisplaced, StoreUnavailable
-from monitor.store import legacy_packing as packing
 from monitor.store import rescue, schema, session
 from monitor.store.codec import stamp
 from monitor.store.errors import RESTORE, transaction
@@ -102,10 +101,9 @@ def open_database(path: Path, lock: Lock, now: Now) -> tuple[sqlite3.Connection,
         check(conn, path)
         _migrate(conn, path)
         conn.execute("pragma journal_mode = wal")
-        packing.pack_old(conn)
         token = session.begin(conn, path, lock, now, had_log=had_log)
         # Whoever had taken up a telling is dead, for we have the lock: it need not wait for the lease to run out.
-        conn.execute("update outbox set lease = null where state = 'waiting' and lease is not null")
+        conn.execute("update outbox set leased_until = null where state = 'waiting' and leased_until is not null")
         if not mark.exists():
             make_private(mark)
             mark.write_text(f"{path.name} is a database of soawatch; this file tells when it has been lost.\n")

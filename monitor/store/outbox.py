@@ -21,20 +21,21 @@ _NO_ELDER = """
 """
 
 _SENDABLE = f"""
-    select id, news, at, body, attempts from outbox
-    where state = 'waiting' and receiver = ? and due <= ? and (lease is null or lease <= ?) and {_NO_ELDER}
+    select id, event, at, body, attempts from outbox
+    where state = 'waiting' and receiver = ? and due <= ? and (leased_until is null or leased_until <= ?)
+    and {_NO_ELDER}
     order by seq limit 1
 """  # noqa: S608  both parts are constants
 
 _NEXT_DUE = f"""
-    select min(max(due, coalesce(lease, due))) from outbox where state = 'waiting' and {_NO_ELDER}
+    select min(max(due, coalesce(leased_until, due))) from outbox where state = 'waiting' and {_NO_ELDER}
 """  # noqa: S608  both parts are constants
 
 
 def add(conn: sqlite3.Connection, messages: Iterable[OutboxMessage]) -> None:
     """A message that is already there is not added again: the same commit may be tried twice."""
     conn.executemany(
-        "insert into outbox (id, receiver, incident, news, at, body, due) values (?, ?, ?, ?, ?, ?, ?) "
+        "insert into outbox (id, receiver, incident, event, at, body, due) values (?, ?, ?, ?, ?, ?, ?) "
         "on conflict (id) do nothing",
         (
             (
@@ -87,7 +88,9 @@ def lease(conn: sqlite3.Connection, now: datetime, duration: float, limit: int, 
         row = _next(conn, receiver, now)
         if row is not None:
             message, attempts = row
-            conn.execute("update outbox set lease = ?, attempts = ? where id = ?", (stamp(until), attempts, message.id))
+            conn.execute(
+                "update outbox set leased_until = ?, attempts = ? where id = ?", (stamp(until), attempts, message.id)
+            )
             leases.append(Lease(message, attempts, until))
     return leases
 
@@ -108,7 +111,7 @@ def _next(conn: sqlite3.Connection, receiver: str, now: datetime) -> tuple[Outbo
 def waiting(conn: sqlite3.Connection) -> Sequence[OutboxMessage]:
     """All that is owed, eldest first, but for rows that cannot be read back."""
     found = []
-    rows = conn.execute("select id, receiver, news, at, body from outbox where state = 'waiting' order by seq")
+    rows = conn.execute("select id, receiver, event, at, body from outbox where state = 'waiting' order by seq")
     for id_, receiver, news, at, body in rows:
         try:
             found.append(OutboxMessage(id_, receiver, IncidentEvent(news), decode(Incident, body), moment(at)))
@@ -125,12 +128,12 @@ def settle(conn: sqlite3.Connection, result: DeliveryResult) -> None:
     at = stamp(result.at)
     if result.again is not None:
         conn.execute(
-            "update outbox set due = ?, lease = null, error = ? where id = ?",
+            "update outbox set due = ?, leased_until = null, error = ? where id = ?",
             (stamp(result.again), result.error, result.id),
         )
     else:
         conn.execute(
-            "update outbox set state = ?, lease = null, error = ?, settled = ? where id = ?",
+            "update outbox set state = ?, leased_until = null, error = ?, settled_at = ? where id = ?",
             ("given-up" if result.error and not result.in_part else "delivered", result.error, at, result.id),
         )
     _count(conn, row[0], result, at)
@@ -171,7 +174,8 @@ def next_due(conn: sqlite3.Connection) -> datetime | None:
 
 def _leased(conn: sqlite3.Connection, receiver: str, now: datetime) -> bool:
     row = conn.execute(
-        "select 1 from outbox where state = 'waiting' and receiver = ? and lease > ? limit 1", (receiver, stamp(now))
+        "select 1 from outbox where state = 'waiting' and receiver = ? and leased_until > ? limit 1",
+        (receiver, stamp(now)),
     ).fetchone()
     return row is not None
 

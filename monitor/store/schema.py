@@ -1,4 +1,4 @@
-"""The tables, and how an older database becomes one of ours.
+"""The tables, and the steps that bring a database of an earlier version to today's.
 
 Times are text, UTC, to the microsecond. Columns are what is searched or pruned by; ``body`` is the whole value as
 ``codec`` writes it. A change is a new function at the end of this file: those that are there are never edited.
@@ -51,31 +51,48 @@ def _index(db: Database, name: str, on: str, where: str = "") -> None:
     db.execute(f'create index "{name}" on {on}' + (f" where {where}" if where else ""))
 
 
-@STEPS(name="0001_history")
-def _history(db: Database) -> None:
+@STEPS(name="0001_schema")
+def _schema(db: Database) -> None:
     db.execute(f"pragma application_id = {APPLICATION}")
     _table(db, "meta").create({"key": str, "value": str}, pk="key", not_null={"value"}, strict=True)
-    _table(db, "ledgers").create(
+    _zone_states(db)
+    _history(db)
+    _alerts(db)
+    _outbox(db)
+
+
+def _zone_states(db: Database) -> None:
+    """A zone's state is in one of two tables, never in both: packed by ``checks.zone_state.codec``, whose rows refer
+    by number to ``intern_table``, where it can be; else whole.
+    """
+    _table(db, "zone_states").create(
         {"zone": str, "at": str, "body": str}, pk="zone", not_null={"body"}, strict=True
     )  # fmt: skip
-    _table(db, "runs").create(
+    db.execute("create table packed_zone_states (zone text primary key, row blob not null) strict, without rowid")
+    db.execute("create table intern_table (number integer primary key, body text not null) strict")
+
+
+def _history(db: Database) -> None:
+    """``address_current`` has what each address serves now, by zone; ``address_history`` what it served before.
+
+    So a change touches one page of what is as large as all that is watched, not one in each of several indices.
+    """
+    db.execute(
+        "create table address_current (zone text not null, server text not null, address text not null, "
+        "serial integer, state text not null, since text not null, primary key (zone, server, address)) "
+        "strict, without rowid"
+    )
+    _table(db, "address_history").create(
         {
-            "id": int,
-            "zone": str,
-            "server": str,
-            "address": str,
-            "serial": int,
-            "state": str,
-            "since": str,
-            "until": str,
+            "id": int, "zone": str, "server": str, "address": str,
+            "serial": int, "state": str, "since": str, "until": str,
         },
         pk="id",
-        not_null={"zone", "server", "address", "state", "since"},
+        not_null={"zone", "server", "address", "state", "since", "until"},
         strict=True,
-    )
-    db.execute("create unique index runs_open on runs (zone, server, address) where until is null")
-    _index(db, "runs_by_zone", "runs (zone, since)")
-    _index(db, "runs_closed", "runs (until)", "until is not null")
+    )  # fmt: skip
+    _index(db, "address_history_by_zone", "address_history (zone, until)")
+    _index(db, "address_history_by_time", "address_history (until)")
     _table(db, "sweeps").create(
         {
             "id": int, "check": str, "started": str, "finished": str,
@@ -97,7 +114,6 @@ def _history(db: Database) -> None:
     _index(db, "propagations_by_time", "propagations (at)")
 
 
-@STEPS(name="0002_alerts")
 def _alerts(db: Database) -> None:
     _table(db, "alerts").create(
         {"key": str, "zone": str, "code": str, "phase": str, "since": str, "body": str},
@@ -128,22 +144,21 @@ def _alerts(db: Database) -> None:
     _index(db, "incident_zones_by_incident", "incident_zones (incident, zone)")
 
 
-@STEPS(name="0003_outbox")
 def _outbox(db: Database) -> None:
     _table(db, "outbox").create(
         {
-            "seq": int, "id": str, "receiver": str, "incident": str, "news": str, "at": str, "body": str,
-            "state": str, "due": str, "lease": str, "attempts": int, "error": str, "settled": str,
+            "seq": int, "id": str, "receiver": str, "incident": str, "event": str, "at": str, "body": str,
+            "state": str, "due": str, "leased_until": str, "attempts": int, "error": str, "settled_at": str,
         },
         pk="seq",
-        not_null={"id", "receiver", "incident", "news", "at", "body", "state", "due", "attempts", "error"},
+        not_null={"id", "receiver", "incident", "event", "at", "body", "state", "due", "attempts", "error"},
         defaults={"state": "waiting", "attempts": 0, "error": ""},
         strict=True,
     )  # fmt: skip
     db.execute("create unique index outbox_by_id on outbox (id)")
     _index(db, "outbox_waiting", "outbox (receiver, seq)", "state = 'waiting'")
-    _index(db, "outbox_elders", "outbox (receiver, incident, seq)", "state = 'waiting'")
-    _index(db, "outbox_settled", "outbox (settled)", "state <> 'waiting'")
+    _index(db, "outbox_by_incident", "outbox (receiver, incident, seq)", "state = 'waiting'")
+    _index(db, "outbox_settled", "outbox (settled_at)", "state <> 'waiting'")
     _table(db, "receivers").create(
         {
             "receiver": str, "delivered": int, "given_up": int, "last_delivered": str,
@@ -154,56 +169,6 @@ def _outbox(db: Database) -> None:
         defaults={"delivered": 0, "given_up": 0, "last_error": "", "permanent": 0},
         strict=True,
     )  # fmt: skip
-
-
-@STEPS(name="0004_packed")
-def _packed(db: Database) -> None:
-    """Ledgers of zones that stand still, as checks.packed writes them; the words that their rows refer to by number.
-
-    A zone's ledger is here or in ``zone_states``, never in both. What is there now moves when it is next written.
-    """
-    db.execute("create table packed (zone text primary key, row blob not null) strict, without rowid")
-    db.execute("create table words (number integer primary key, body text not null) strict")
-
-
-@STEPS(name="0005_open_runs")
-def _open_runs(db: Database) -> None:
-    """The run that lasts of each address, by zone; ``runs`` has those that ended.
-
-    A change then touches one page of what is as large as all that is watched, not one in each of several indices.
-    """
-    db.execute(
-        "create table open_runs (zone text not null, server text not null, address text not null, serial integer, "
-        "state text not null, since text not null, primary key (zone, server, address)) strict, without rowid"
-    )
-    db.execute(
-        "insert into open_runs (zone, server, address, serial, state, since) "
-        "select zone, server, address, serial, state, since from runs where until is null"
-    )
-    db.execute("delete from runs where until is null")
-    db.execute("drop index runs_open")
-    db.execute("drop index runs_by_zone")
-    _index(db, "runs_by_zone", "runs (zone, until)")
-
-
-@STEPS(name="0006_pack_old")
-def _pack_old(db: Database) -> None:
-    """What stands still in ``zone_states`` is to be packed, as ``packing`` does in small steps after this one."""
-    db.execute("insert into meta (key, value) values ('packed up to', '')")
-
-
-@STEPS(name="0007_what_is_bad_now")
-def _what_is_bad_now(db: Database) -> None:
-    """Incidents say when the fault began and what was told of them, in place of when and whether."""
-    db.execute(
-        "update incidents set body = json_set(body, '$.began_at', json_extract(body, '$.opened_at'), '$.told', "
-        "case when json_extract(body, '$.told') then json_object('at', json_extract(body, '$.told_at'), 'severity', "
-        "json_extract(body, '$.severity'), 'zones', json_extract(body, '$.zones'), 'servers', "
-        "json_extract(body, '$.servers'), 'codes', coalesce(json_extract(body, '$.codes'), json('[]'))) end)"
-    )
-    db.execute(
-        "update outbox set body = json_set(body, '$.began_at', json_extract(body, '$.opened_at'), '$.told', null)"
-    )
 
 
 def _table(db: Database, name: str) -> Table:

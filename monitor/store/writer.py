@@ -16,8 +16,8 @@ Who = tuple[str, str, str]
 """Zone, server, address."""
 
 _END = (
-    "insert into runs (zone, server, address, serial, state, since, until) "
-    "select zone, server, address, serial, state, since, max(since, ?) from open_runs "
+    "insert into address_history (zone, server, address, serial, state, since, until) "
+    "select zone, server, address, serial, state, since, max(since, ?) from address_current "
 )
 _ONE = "where zone = ? and server = ? and address = ?"
 _LISTED = "where zone in (select value from json_each(?))"
@@ -65,9 +65,9 @@ def _ledgers(conn: sqlite3.Connection, written: tuple[ZoneState, ...], now: date
     if packed:
         words.add(conn, packer.words)
     put_packed(conn, packed)
-    conn.executemany("delete from packed where zone = ?", ((zone,) for zone, _, _ in whole))
+    conn.executemany("delete from packed_zone_states where zone = ?", ((zone,) for zone, _, _ in whole))
     conn.executemany(
-        "insert into ledgers (zone, at, body) values (?, ?, ?) "
+        "insert into zone_states (zone, at, body) values (?, ?, ?) "
         "on conflict (zone) do update set at = excluded.at, body = excluded.body",
         whole,
     )
@@ -75,8 +75,8 @@ def _ledgers(conn: sqlite3.Connection, written: tuple[ZoneState, ...], now: date
 
 def put_packed(conn: sqlite3.Connection, rows: list[tuple[str, bytes]]) -> None:
     """Zones and their packed ledgers, whose words are there; a zone's ledger is kept in one form only."""
-    conn.executemany("delete from ledgers where zone = ?", ((zone,) for zone, _ in rows))
-    conn.executemany("replace into packed (zone, row) values (?, ?)", rows)
+    conn.executemany("delete from zone_states where zone = ?", ((zone,) for zone, _ in rows))
+    conn.executemany("replace into packed_zone_states (zone, row) values (?, ?)", rows)
 
 
 def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: datetime) -> set[Who]:
@@ -87,14 +87,14 @@ def _end_runs_of_those_who_left(conn: sqlite3.Connection, commit: Commit, now: d
     zone_states = {each.zone: each for each in commit.zone_states}
     zones = zone_states.keys() | {run.zone for run in commit.runs}
     found = conn.execute(
-        "select zone, server, address from open_runs where zone in (select value from json_each(?))",
+        "select zone, server, address from address_current where zone in (select value from json_each(?))",
         (json.dumps(list(zones)),),
     ).fetchall()
     touched = [zone_states[zone] for zone in {who[0] for who in found} if zone in zone_states]
     stay = {(each.zone, one.server, str(one.address)) for each in touched for one in each.address_states}
     left = [who for who in found if who not in stay and who[0] in zone_states]
     conn.executemany(_END + _ONE, [(stamp(zone_states[who[0]].at or now), *who) for who in left])
-    conn.executemany("delete from open_runs where zone = ? and server = ? and address = ?", left)
+    conn.executemany("delete from address_current where zone = ? and server = ? and address = ?", left)
     return set(found).difference(left)
 
 
@@ -106,7 +106,7 @@ def _runs(conn: sqlite3.Connection, runs: tuple[StateChange, ...], address_state
         later = [row for row in waiting if first.setdefault(row[:3], row) is not row]
         conn.executemany(_END + _ONE, [(row[5], *who) for who, row in first.items() if who in address_state])
         conn.executemany(
-            "replace into open_runs (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)",
+            "replace into address_current (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)",
             first.values(),
         )
         waiting = later
@@ -179,7 +179,7 @@ def _drop(conn: sqlite3.Connection, zones: tuple[str, ...], now: datetime) -> No
     if not zones:
         return
     listed = json.dumps(zones)
-    conn.execute("delete from ledgers where zone in (select value from json_each(?))", (listed,))
-    conn.execute("delete from packed where zone in (select value from json_each(?))", (listed,))
+    conn.execute("delete from zone_states where zone in (select value from json_each(?))", (listed,))
+    conn.execute("delete from packed_zone_states where zone in (select value from json_each(?))", (listed,))
     conn.execute(_END + _LISTED, (stamp(now), listed))
-    conn.execute("delete from open_runs where zone in (select value from json_each(?))", (listed,))
+    conn.execute("delete from address_current where zone in (select value from json_each(?))", (listed,))

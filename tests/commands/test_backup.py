@@ -26,7 +26,9 @@ async def test_a_backup_of_a_running_service_can_be_started_from(tmp_path: Path)
             assert await known(service)
         with sqlite3.connect(copy) as conn:
             assert conn.execute("pragma integrity_check").fetchone() == ("ok",)
-            assert conn.execute("select zone from packed union select zone from ledgers").fetchall() == [(ZONE,)]
+            assert conn.execute(
+                "select zone from packed_zone_states union select zone from zone_states"
+            ).fetchall() == [(ZONE,)]
         assert not stat.S_IMODE(copy.stat().st_mode) & stat.S_IWOTH
         before = copy.read_bytes()
         said = await say("backup", copy, "-c", config)

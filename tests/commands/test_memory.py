@@ -74,10 +74,10 @@ async def an_old_memory_is_not_believed(pair: Pair, config: Path) -> None:
     past = (now() - timedelta(days=3)).isoformat()
     with sqlite3.connect(config.with_name("soawatch.db")) as conn:
         conn.execute("delete from sweeps")
-        (body,) = conn.execute("select body from ledgers").fetchone()
+        (body,) = conn.execute("select body from zone_states").fetchone()
         at = body.partition('"at":"')[2].partition('"')[0]
         assert at, body
-        conn.execute("update ledgers set body = replace(body, ?, ?)", (f'"at":"{at}"', f'"at":"{past}"'))
+        conn.execute("update zone_states set body = replace(body, ?, ?)", (f'"at":"{at}"', f'"at":"{past}"'))
     said = await say("check", ZONE, "-c", config, "--json", "--moment", "0.1")
     assert said.status == 0
     assert said.data["memory"] is None

@@ -53,12 +53,12 @@ def check(path: str, committed: int, settled: set[int]) -> int:
     everyone = list(range(1, last + 1))
     times = [row[0] for row in conn.execute("select at from transitions order by at")]
     assert times == [stamp(at(number)) for number in everyone]
-    assert numbers("select serial from runs union all select serial from open_runs") == everyone
-    assert numbers("select serial from open_runs") == [last]
+    assert numbers("select serial from address_history union all select serial from address_current") == everyone
+    assert numbers("select serial from address_current") == [last]
     assert numbers("select cast(substr(id, 2) as integer) from incidents") == everyone
     assert numbers("select cast(substr(id, 2) as integer) from outbox") == everyone
     assert conn.execute("select json_extract(body, '$.incident') from alerts").fetchall() == [(f"i{last}",)]
-    assert numbers("select json_extract(body, '$.serial_groups[0].reference') from ledgers") == [last]
+    assert numbers("select json_extract(body, '$.serial_groups[0].reference') from zone_states") == [last]
     delivered = set(numbers("select cast(substr(id, 2) as integer) from outbox where state = 'delivered'"))
     assert settled <= delivered
     assert len(delivered - settled) <= 1, "more is marked as told than was told"

@@ -19,7 +19,7 @@ from monitor.state.ports import Commit, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NOON, alert, incident, message, zone_state
-from tests.store.test_migrations import of_version
+from tests.store.tomorrow import TODAY, learn, of_version
 
 FIRST = Commit(
     zone_states=(zone_state("a.example."),), alerts=(alert(),), incidents=(incident("i1"),), messages=(message("t1"),)
@@ -56,12 +56,15 @@ async def die(path: Path) -> None:
 
 
 async def older(path: Path) -> None:
-    of_version(path, 3)
+    """A database that has yet to be migrated."""
+    of_version(path, TODAY)
+    learn()
 
 
 async def torn(path: Path) -> None:
     """An older database whose migration the full disk has broken off."""
-    of_version(path, 4)
+    of_version(path, TODAY + 1)
+    learn()
 
 
 def full(disk: Path) -> Callable[[], None]:
@@ -93,7 +96,7 @@ async def scenario(disk: Path, before: str, trouble: str) -> dict[str, object]:
     store = await DurableStore.open(path, lambda: time[0])
     remembered = await store.restore()
     said: dict[str, object] = {
-        "ledgers": sorted(remembered.zone_states),
+        "zone_states": sorted(remembered.zone_states),
         "alerts": len(remembered.alerts),
         "incidents": sorted(remembered.incidents),
         "past": [each.id for each in await store.incidents()],

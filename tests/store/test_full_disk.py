@@ -43,7 +43,16 @@ async def store(tmp_path):
 
 def counted(path: Path) -> dict[str, int]:
     conn = sqlite3.connect(path)
-    tables = ("ledgers", "runs", "alerts", "transitions", "incidents", "incident_zones", "outbox")
+    tables = (
+        "zone_states",
+        "address_current",
+        "address_history",
+        "alerts",
+        "transitions",
+        "incidents",
+        "incident_zones",
+        "outbox",
+    )
     rows = {table: conn.execute(f"select count(*) from {table}").fetchone()[0] for table in tables}
     assert conn.execute("pragma integrity_check").fetchall() == [("ok",)]
     conn.close()
@@ -67,7 +76,7 @@ async def test_it_goes_on_when_there_is_room_again(store, tmp_path):
         await store.commit(everything(2, 500))
     may_grow(store, 1_000_000)
     await store.commit(everything(2, 500))
-    assert counted(tmp_path / "s.db")["ledgers"] == 520
+    assert counted(tmp_path / "s.db")["zone_states"] == 520
     assert sorted((await store.restore()).incidents) == ["i1", "i2"]
 
 
@@ -119,9 +128,9 @@ async def test_another_program_that_holds_the_lock_delays_and_loses_nothing(stor
 async def test_a_reader_that_stays_never_stands_in_the_way(store, tmp_path):
     other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
     other.execute("begin")
-    other.execute("select * from ledgers").fetchall()
+    other.execute("select * from zone_states").fetchall()
     await store.commit(everything(1, 3))
-    assert other.execute("select count(*) from ledgers").fetchone() == (0,)
+    assert other.execute("select count(*) from zone_states").fetchone() == (0,)
     other.close()
     assert len((await store.restore()).zone_states) == 3
 

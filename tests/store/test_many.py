@@ -8,10 +8,6 @@ import pytest
 
 from checks.zone_state.model import ZoneState
 from monitor.state.ports import Commit, Store, StoreError
-from monitor.store.codec import encode
-from monitor.store.errors import transaction
-from monitor.store.legacy_packing import _pack_some
-from monitor.store.open import connect
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
 from tests.store.specimens import NS1, NS2, at, incident, run, sweep, zone_state
@@ -53,7 +49,7 @@ async def serials(store: Store) -> dict[str, int | None]:
 async def test_what_stands_still_is_kept_packed_and_comes_back_also_for_a_command(path):
     store = await opened(path)
     await store.commit(Commit(zone_states=(still("a.example."), zone_state("b.example."))))
-    assert (count(path, "packed"), count(path, "ledgers")) == (1, 1)
+    assert (count(path, "packed_zone_states"), count(path, "zone_states")) == (1, 1)
     await store.close()
     store = await opened(path)
     assert await serials(store) == {"a.example.": 7, "b.example.": 7}
@@ -74,7 +70,7 @@ async def test_a_zone_that_comes_to_rest_or_is_stirred_is_kept_once(path):
         still("a.example.", 8),
     ):
         await store.commit(Commit(zone_states=(each,)))
-        assert count(path, "packed") + count(path, "ledgers") == 1
+        assert count(path, "packed_zone_states") + count(path, "zone_states") == 1
         assert (await store.restore()).zone_states["a.example."] == each
     await store.close()
 
@@ -135,45 +131,11 @@ async def test_words_that_make_no_sense_are_a_sentence(path):
     await store.commit(Commit(zone_states=(still("a.example."),)))
     await store.close()
     conn = sqlite3.connect(path)
-    conn.execute("delete from words where number = 0")
+    conn.execute("delete from intern_table where number = 0")
     conn.commit()
     conn.close()
-    with pytest.raises(Exception, match="the table words cannot be read"):
+    with pytest.raises(Exception, match="the table intern_table cannot be read"):
         await opened(path)
-
-
-async def test_what_an_older_version_wrote_is_packed_once_also_after_a_kill_half_way(path, monkeypatch):
-    store = await opened(path)
-    await store.commit(Commit(zone_states=(zone_state("moving.example."),)))
-    await store.close()
-    names = [f"z{number}.example." for number in range(7)]
-    conn = sqlite3.connect(path)
-    conn.executemany("insert into ledgers values (?, '', ?)", [(name, encode(still(name))) for name in names])
-    conn.execute("insert into ledgers values ('bad.example.', '', '{')")
-    conn.execute("insert into meta values ('packed up to', '')")
-    conn.commit()
-    conn.close()
-    monkeypatch.setattr("monitor.store.legacy_packing._MANY", 3)
-    killed = connect(path)
-    with transaction(killed):
-        _pack_some(killed, "")
-    killed.close()
-    assert (count(path, "packed"), count(path, "ledgers")) == (1, 8)
-    store = await opened(path)
-    assert (count(path, "packed"), count(path, "ledgers")) == (7, 2)
-    with pytest.raises(StoreError, match=r"bad\.example"):
-        await store.restore()
-    await store.close()
-    conn = sqlite3.connect(path)
-    conn.execute("delete from ledgers where zone = 'bad.example.'")
-    conn.commit()
-    conn.close()
-    store = await opened(path)
-    remembered = (await store.restore()).zone_states
-    assert dict(remembered) == {name: still(name) for name in names} | {
-        "moving.example.": zone_state("moving.example.")
-    }
-    await store.close()
 
 
 async def test_a_packed_row_that_cannot_be_read_is_a_sentence(path):
@@ -181,14 +143,14 @@ async def test_a_packed_row_that_cannot_be_read_is_a_sentence(path):
     await store.commit(Commit(zone_states=(still("a.example."), still("b.example."))))
     await store.close()
     conn = sqlite3.connect(path)
-    conn.execute("update packed set row = substr(row, 1, 20) where zone = 'a.example.'")
+    conn.execute("update packed_zone_states set row = substr(row, 1, 20) where zone = 'a.example.'")
     conn.commit()
     conn.close()
     store = await opened(path)
-    with pytest.raises(StoreError, match=r"the row a\.example\. of the table packed cannot be read"):
+    with pytest.raises(StoreError, match=r"the row a\.example\. of the table packed_zone_states cannot be read"):
         await store.restore()
     reader = await open_reader(path)
-    with pytest.raises(StoreError, match=r"the row a\.example\. of the table packed"):
+    with pytest.raises(StoreError, match=r"the row a\.example\. of the table packed_zone_states"):
         await reader.zone_state("a.example.")
     assert await reader.zone_state("b.example.") == still("b.example.")
     await reader.close()

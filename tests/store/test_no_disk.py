@@ -62,7 +62,7 @@ KNOWN = {
 )
 def test_it_begins_with_what_can_be_read_and_writes_when_it_can(tmp_path, before, trouble):
     said = tried(tmp_path, before, trouble)
-    assert said["ledgers"] == KNOWN[before]
+    assert said["zone_states"] == KNOWN[before]
     kept = before in ("closed", "killed")
     assert (said["alerts"], said["incidents"], said["past"]) == ((1, ["i1"], ["i1"]) if kept else (0, [], []))
     assert said["owed"] == kept

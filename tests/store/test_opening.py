@@ -353,11 +353,13 @@ async def opens_whole(path: Path) -> None:
 async def test_a_row_that_cannot_be_read_back_is_a_sentence(path):
     await filled(path)
     conn = sqlite3.connect(path)
-    conn.execute("update ledgers set body = '{\"zone\": 7' where zone = 'zone3.example.'")
+    conn.execute("update zone_states set body = '{\"zone\": 7' where zone = 'zone3.example.'")
     conn.commit()
     conn.close()
     store = await opened(path)
-    with pytest.raises(StoreError, match=r"row zone3\.example\. of the table ledgers cannot be read.*delete that row"):
+    with pytest.raises(
+        StoreError, match=r"row zone3\.example\. of the table zone_states cannot be read.*delete that row"
+    ):
         await store.restore()
     await store.close()
 
@@ -367,7 +369,7 @@ async def test_a_telling_that_cannot_be_read_back_keeps_nobody_from_being_told(p
     await store.commit(Commit(messages=(message("t1"), message("t2"), message("t3"))))
     conn = sqlite3.connect(path)
     conn.execute("update outbox set body = '[]' where id = 't1'")
-    conn.execute("update outbox set news = 'gossip' where id = 't2'")
+    conn.execute("update outbox set event = 'gossip' where id = 't2'")
     conn.commit()
     conn.close()
     (row,) = await store.lease(NOON, duration=9, limit=9)
@@ -414,7 +416,7 @@ async def test_a_command_cannot_change_anything(path):
     await filled(path)
     reader = await open_reader(path)
     with pytest.raises(sqlite3.OperationalError):
-        reader._conn.execute("delete from ledgers")
+        reader._conn.execute("delete from zone_states")
     await reader.close()
 
 

@@ -89,7 +89,7 @@ def check_record(database: Path) -> None:
         assert conn.execute("pragma integrity_check").fetchone() == ("ok",)
         incidents = dict(conn.execute("select id, phase from incidents").fetchall())
         told = defaultdict(list)
-        for incident, news, state in conn.execute("select incident, news, state from outbox order by rowid"):
+        for incident, news, state in conn.execute("select incident, event, state from outbox order by rowid"):
             assert state == "delivered"
             told[incident].append(news)
     assert incidents.keys() == told.keys()

@@ -129,7 +129,7 @@ class Poller:
             self._canvass = canvass(self._config, self._now, self._prober)
             self._canvass.use(columns.layouts, columns.address_metrics)
         elif columns is not self._ground.columns:
-            self._canvass.use(columns.layouts, columns.address_metrics, change.refs)
+            self._canvass.use(columns.layouts, columns.address_metrics, change.old_slots)
         else:
             return []
         self._orders.clear()
@@ -143,9 +143,9 @@ class Poller:
         if path_changes.zone_table is not columns.zone_table:
             return
         if path_changes.disarmed:
-            self._canvass.disarm([ref for number in path_changes.disarmed for ref in columns.places(number)])
+            self._canvass.disarm([ref for number in path_changes.disarmed for ref in columns.slots_of(number)])
         if path_changes.armed:
-            refs = [ref for number in path_changes.armed for ref in columns.places(number)]
+            refs = [ref for number in path_changes.armed for ref in columns.slots_of(number)]
             self._canvass.arm(refs, [floor for floors in path_changes.armed.values() for floor in floors])
 
     async def stop(self) -> None:

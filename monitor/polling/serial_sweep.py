@@ -94,7 +94,7 @@ class SweepContext:
 
     def chunk(self, numbers: Sequence[int]) -> ZoneChunk:
         """These zones for the canvass, but those that are being asked already."""
-        zone_table, refs, busy = self.columns.zone_table, self.columns.refs, self.busy
+        zone_table, refs, busy = self.columns.zone_table, self.columns.slot_starts, self.busy
         idle = array("I", (number for number in numbers if not busy[number]))
         for number in idle:
             busy[number] = 1

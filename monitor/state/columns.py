@@ -1,7 +1,7 @@
-"""What is known of zones that stand still, in columns: a few octets each instead of objects.
+"""Columns: what is known of each zone and address in a few octets, instead of objects.
 
-A zone stands still when the road has found nothing pending about it: it is *fit* to be passed over while it says the
-same. What that takes is in ``fast_path``; here are only the columns, by the zone's number in the roll of the plan.
+A zone is steady when its last poll left nothing pending: as long as its addresses say the same, no poll of it need be
+evaluated. The rules for that are in ``fast_path``; here are only the arrays, and how they survive a reload.
 """
 
 from array import array
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from checks.model import Address, Zone
 from checks.model.zone_table import ZoneTable, difference
 from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.remap import BLOCK, consecutive, remap
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,9 @@ AddressLayout = tuple[Endpoint, ...]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 
-_BLOCK = 4096
-"""Zones whose columns are copied at once, where they are still one after the other."""
-
 FULL_POLL, STEADY_UP, STEADY_SILENT = 0, 1, 2
-"""How a zone is fit: not at all; every address serves a version; some address does not, and that is old news."""
+"""How a zone is polled: evaluated each time; passed over while every address serves the version it served; passed over
+while its silent addresses are silent, which has been told."""
 
 UNSAID, GOOD = 0, 1
 """What was said of a zone that stands still: nothing; that it is well. Other numbers: ``monitor.state.memory``."""
@@ -51,44 +50,63 @@ def moment(micros: int) -> datetime:
 
 
 class ZoneColumns:
-    """The columns of one roll. All are changed by the judge only, but ``address_metrics``, which the canvass writes."""
+    """Every array by zone or by address, of the zones of one table.
+
+    By the zone's number in the table: ``mode``, ``result_id`` and ``reachability_id`` (octets), ``recheck_at`` and
+    ``checked_at`` (microseconds since 1970), ``ok_at`` (the same, for each check), and what the zone index shows:
+    ``group_ids`` ("I"), ``health_since`` (microseconds), ``levels`` and ``public_levels`` (octets). By slot, which is
+    the number of a zone's address: ``address_metrics``. All are changed by the evaluator only, but
+    ``address_metrics``, which the bulk prober writes.
+    """
 
     __slots__ = (
         "address_metrics",
         "checked_at",
-        "due",
+        "cursor",
+        "group_ids",
+        "health_since",
         "layouts",
+        "levels",
         "mode",
         "ok_at",
+        "public_levels",
         "reachability_id",
-        "refs",
+        "recheck_at",
         "result_id",
-        "turn",
+        "slot_starts",
         "zone_table",
     )
 
     def __init__(self, zone_table: ZoneTable[Zone]) -> None:
+        size = len(zone_table)
         self.zone_table = zone_table
         self.layouts: tuple[AddressLayout, ...] = tuple(layout(template) for template in zone_table.templates)
-        self.refs = zone_table.starts([len(each) for each in self.layouts])
-        """Where each zone's addresses begin in ``address_metrics``; one more for the end."""
-        self.address_metrics = AddressMetrics.of(self.refs[-1])
-        self.mode = bytearray(len(zone_table))
-        self.result_id = bytearray(len(zone_table))
-        self.reachability_id = bytearray(len(zone_table))
-        """Of which of its addresses anything was heard, of a zone that is SILENT: ``monitor.state.memory``."""
-        self.due = array("q", bytes(8 * len(zone_table)))
-        """When a zone that is SILENT must be judged again, though it says the same; 0 for never."""
-        self.checked_at = array("q", bytes(8 * len(zone_table)))
-        """When it was last found as it was; 0 for a zone of which its ledger says that."""
-        self.turn = 0
-        """Where ``some`` goes on."""
+        self.slot_starts = zone_table.starts([len(each) for each in self.layouts])
+        """Where each zone's slots begin; one more for the end."""
+        self.address_metrics = AddressMetrics.of(self.slot_starts[-1])
+        self.mode = bytearray(size)
+        self.result_id = bytearray(size)
+        """What was last said of a steady zone: ``MonitorState.steady_results``."""
+        self.reachability_id = bytearray(size)
+        """Which addresses of a STEADY_SILENT zone answered: ``MonitorState.reachability_patterns``."""
+        self.recheck_at = array("q", bytes(8 * size))
+        """When a STEADY_SILENT zone must be polled in full, though it says the same; 0: never."""
+        self.checked_at = array("q", bytes(8 * size))
+        """When it was last found as it was; 0 where its zone state says that."""
         self.ok_at: dict[str, array[int]] = {}
-        """Check → when it last found a zone well and had nothing more to say; 0 where it said more, or nothing."""
+        """Check → when it last found a zone good and had nothing more to say; 0 where it said more, or nothing."""
+        self.group_ids = array("I", bytes(4 * size))
+        self.health_since = array("q", bytes(8 * size))
+        """Since when the zone's health is what it is; 0 while it was not evaluated."""
+        self.levels = bytearray(size)
+        self.public_levels = self.levels
+        """``levels`` after redaction: the same column where no server is hidden."""
+        self.cursor = 0
+        """Where ``next_in_mode`` goes on."""
 
-    def places(self, number: int) -> range:
-        """The refs of a zone's addresses."""
-        return range(self.refs[number], self.refs[number + 1])
+    def slots_of(self, number: int) -> range:
+        """The slots of a zone's addresses."""
+        return range(self.slot_starts[number], self.slot_starts[number + 1])
 
     def note_ok(self, check: str, number: int, at: int) -> None:
         column = self.ok_at.get(check)
@@ -99,65 +117,77 @@ class ZoneColumns:
         column[number] = at
 
     def keep_ok_at(self, checks: Container[str]) -> None:
-        """Only what these checks have said."""
+        """Only of these checks."""
         self.ok_at = {name: column for name, column in self.ok_at.items() if name in checks}
 
-    def restless(self, *, mode: int) -> list[int]:
-        """Makes all zones restless that were fit in that way; which they were."""
+    def reset_mode(self, mode: int) -> list[int]:
+        """Polls all zones of this mode in full from now on; which they were."""
         numbers = list(_all(self.mode, mode))
         for number in numbers:
             self.mode[number] = FULL_POLL
         return numbers
 
-    def some(self, *, mode: int, most: int) -> Iterator[int]:
-        """Zones that are fit in that way, at most so many: round and round, going on after the one that was last."""
-        first = self.turn
+    def next_in_mode(self, mode: int, limit: int) -> Iterator[int]:
+        """Zones of this mode, at most so many: round and round, going on after the one that was last."""
+        first = self.cursor
         for start, end in ((first, len(self.mode)), (0, first)):
             found = self.mode.find(mode, start, end)
             while found >= 0:
-                if not most:
+                if not limit:
                     return
-                most, self.turn = most - 1, found + 1
+                limit, self.cursor = limit - 1, found + 1
                 yield found
                 found = self.mode.find(mode, found + 1, end)
 
-    def carry(self, old: "ZoneColumns", was: "array[int]") -> "array[int]":
-        """Takes over what is known of zones that are as they were; which ref each ref had ("q"), or -1.
+    def remap(self, old: "ZoneColumns", old_index: "array[int]") -> "array[int]":
+        """Take over what was known before a reload; the old slot of each slot ("q"), or -1.
 
-        ``was`` has each number's number before, or -1.
+        ``old_index`` ("q") has each zone's number before, or -1. What was polled goes on where the zone is served as
+        it was; what is shown goes on for every zone that was there (``ZoneIndex.use`` puts it in its groups).
         """
-        refs = array("q", b"\xff" * (8 * self.refs[-1]))
-        alike = _same(self, old)
-        unchanged = alike[: len(old.layouts)] == list(range(min(len(alike), len(old.layouts))))
+        alike = self._with_template_of(old, old_index)
+        old_slots = self._old_slots(old, alike)
         self.ok_at = {name: array("q", bytes(8 * len(self.zone_table))) for name in old.ok_at}
-        for start in range(0, len(was), _BLOCK):
-            past = was[start : start + _BLOCK]
-            first, size = past[0], len(past)
-            whole = unchanged and first >= 0 and past == array("q", range(first, first + size))
-            if (
-                whole
-                and self.zone_table.template_ids[start : start + size]
-                == old.zone_table.template_ids[first : first + size]
-            ):
-                self._take(old, start, first, size, refs)
-                continue
-            for number, before in enumerate(past, start):
-                if before >= 0 and alike[self.zone_table.template_ids[number]] == old.zone_table.template_ids[before]:
-                    self._take(old, number, before, 1, refs)
-        return refs
+        octets = ((old.mode, self.mode), (old.result_id, self.result_id), (old.reachability_id, self.reachability_id))
+        remap(octets, alike)
+        times = ((old.checked_at, self.checked_at), (old.recheck_at, self.recheck_at))
+        remap((*times, *((old.ok_at[name], column) for name, column in self.ok_at.items())), alike)
+        remap(((old.address_metrics.rtts, self.address_metrics.rtts),), old_slots)
+        remap(((old.address_metrics.expires, self.address_metrics.expires),), old_slots)
+        remap(((old.group_ids, self.group_ids), (old.health_since, self.health_since)), old_index)
+        return old_slots
 
-    def _take(self, old: "ZoneColumns", number: int, past: int, size: int, refs: "array[int]") -> None:
-        """So many zones, one after the other here and there."""
-        end, then = number + size, past + size
-        self.mode[number:end], self.result_id[number:end] = old.mode[past:then], old.result_id[past:then]
-        self.checked_at[number:end], self.due[number:end] = old.checked_at[past:then], old.due[past:then]
-        self.reachability_id[number:end] = old.reachability_id[past:then]
-        for name, column in self.ok_at.items():
-            column[number:end] = old.ok_at[name][past:then]
-        here, there = slice(self.refs[number], self.refs[end]), slice(old.refs[past], old.refs[then])
-        refs[here] = array("q", range(there.start, there.stop))
-        self.address_metrics.rtts[here] = old.address_metrics.rtts[there]
-        self.address_metrics.expires[here] = old.address_metrics.expires[there]
+    def _with_template_of(self, old: "ZoneColumns", old_index: "array[int]") -> "array[int]":
+        """The index, with -1 also for a zone whose template is another than it was."""
+        known = {template: number for number, template in enumerate(old.zone_table.templates)}
+        before = [known.get(template, -1) for template in self.zone_table.templates]
+        same_ids = before[: len(known)] == list(range(min(len(before), len(known))))
+        now, then = self.zone_table.template_ids, old.zone_table.template_ids
+        alike = array("q")
+        for start in range(0, len(old_index), BLOCK):
+            block = old_index[start : start + BLOCK]
+            first, size = block[0], len(block)
+            if same_ids and consecutive(block) and now[start : start + size] == then[first : first + size]:
+                alike.extend(block)
+            else:
+                alike.extend(
+                    past if past >= 0 and before[now[number]] == then[past] else -1
+                    for number, past in enumerate(block, start)
+                )
+        return alike
+
+    def _old_slots(self, old: "ZoneColumns", alike: "array[int]") -> "array[int]":
+        old_slots = array("q", b"\xff" * (8 * self.slot_starts[-1]))
+        for start in range(0, len(alike), BLOCK):
+            block = alike[start : start + BLOCK]
+            if consecutive(block):
+                runs = [(start, block[0], len(block))]
+            else:
+                runs = [(number, past, 1) for number, past in enumerate(block, start) if past >= 0]
+            for number, past, size in runs:
+                there = range(old.slot_starts[past], old.slot_starts[past + size])
+                old_slots[self.slot_starts[number] : self.slot_starts[number + size]] = array("q", there)
+        return old_slots
 
 
 def layout(zone: Zone) -> AddressLayout:
@@ -169,12 +199,6 @@ def heard(zone: AddressLayout) -> Iterator[tuple[str, Address]]:
     return ((place.server, place.address) for place in zone)
 
 
-def _same(new: ZoneColumns, old: ZoneColumns) -> list[int]:
-    """For each template its number before, -1 for one that is new."""
-    known = {template: kind for kind, template in enumerate(old.zone_table.templates)}
-    return [known.get(template, -1) for template in new.zone_table.templates]
-
-
 def _all(column: bytearray, value: int) -> Iterator[int]:
     found = column.find(value)
     while found >= 0:
@@ -184,16 +208,17 @@ def _all(column: bytearray, value: int) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From one roll to another: its columns, and which zones left, came or changed.
+    """From one zone table to another: its columns, and which zones left, came or changed.
 
-    ``was`` has for each number the number before or -1, ``refs`` the same for each ref; None when the roll is the same.
+    ``old_index`` has for each zone its number before or -1, ``old_slots`` the same for each slot; None when the table
+    is the same.
     """
 
     columns: ZoneColumns
     gone: Sequence[str] = ()
     fresh: Sequence[str] = ()
-    was: "array[int] | None" = None
-    refs: "array[int] | None" = None
+    old_index: "array[int] | None" = None
+    old_slots: "array[int] | None" = None
 
 
 def change_to(old: ZoneColumns, zone_table: ZoneTable[Zone]) -> Change:
@@ -202,5 +227,5 @@ def change_to(old: ZoneColumns, zone_table: ZoneTable[Zone]) -> Change:
         return Change(old)
     parted = difference(old.zone_table, zone_table)
     columns = ZoneColumns(zone_table)
-    refs = columns.carry(old, parted.was)
-    return Change(columns, parted.gone, parted.fresh, parted.was, refs)
+    old_slots = columns.remap(old, parted.was)
+    return Change(columns, parted.gone, parted.fresh, parted.was, old_slots)

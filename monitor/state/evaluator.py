@@ -85,8 +85,8 @@ class Evaluator:
         self._slice = SLICE
         if memory.columns.zone_table is not plan.zones:
             memory.use(change_to(memory.columns, plan.zones).columns)
-        self._board = ZoneIndex(plan.zones, self._draw)
-        self.status = replace(status, zones=self._board.zones())
+        self._zone_index = ZoneIndex(memory.columns, self._zone_status)
+        self.status = replace(status, zones=self._zone_index.zones())
 
     async def process(self, heard: Sequence[PollMessage]) -> None:
         """Judge a batch of rounds, keep and show what came of it."""
@@ -126,8 +126,8 @@ class Evaluator:
             self._memory.use(change.columns)
             self.plan = plan
             commit, pending = drop_unmonitored(self._memory, plan, at, None if first else change.gone)
-            if change.was is not None:
-                self._board.use(change.columns.zone_table, change.was)
+            if change.old_index is not None:
+                self._zone_index.use(change.columns, change.old_index)
             if plan.checks.get(REMEMBERED) != before.checks.get(REMEMBERED):
                 disable_all(self._memory, pending.path_changes)
             elif (plan.policy, plan.severity) != (before.policy, before.severity):
@@ -235,25 +235,25 @@ class Evaluator:
         )
 
     async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:
-        before, board, plan = self.status, self._board, self.plan
+        before, zone_index, plan = self.status, self._zone_index, self.plan
         for number, name in enumerate(pending.touched - {MONITOR}):
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
             if name in plan.zones:
                 seen = look(self._memory, plan, name, at)
-                board.note(name, seen.health, seen.states, seen.findings, seen.began)
+                zone_index.note(name, seen.health, seen.states, seen.findings, seen.began)
         if pending.unchanged or pending.evaluated:
-            board.heard(at)
-        zones = board.zones()
+            zone_index.heard(at)
+        zones = zone_index.zones()
         dark = tuple(str(family) for family in blind(self._memory.vantage))
         if zones is not before.zones or pending.unchanged or commit.incidents or dark != before.blind:
             incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
             self.show(zones=zones, incidents=incidents, blind=dark)
         self._show_record()
 
-    def _draw(self, name: str) -> ZoneStatus:
-        """The picture of a zone, for the board."""
-        return draw(self._memory, self.plan, name, self._board.since(name), self._now())
+    def _zone_status(self, name: str) -> ZoneStatus:
+        """The status of a zone, for the zone index."""
+        return draw(self._memory, self.plan, name, self._zone_index.since(name), self._now())
 
     def _show_record(self) -> None:
         record = self._record

@@ -119,7 +119,7 @@ def _fit(
     columns, packer = memory.columns, memory.zone_states.packer
     alerts = memory.of_check(result.zone, REMEMBERED)
     if not alerts and packer.answering(row) and result.health is Health.GOOD:
-        columns.mode[number], columns.due[number] = STEADY_UP, 0
+        columns.mode[number], columns.recheck_at[number] = STEADY_UP, 0
         return GOOD
     when = [check.due(zone_state)]
     if result.health is Health.GOOD or not memory.is_explained(result.zone):
@@ -128,7 +128,7 @@ def _fit(
     if first is not None and first - _SOON <= result.at + cadence:
         return UNSAID  # the next look is on the road: passed over, it would be due, and cost one more
     columns.mode[number] = STEADY_SILENT
-    columns.due[number] = 0 if first is None else micros(first - _SOON)
+    columns.recheck_at[number] = 0 if first is None else micros(first - _SOON)
     columns.reachability_id[number] = memory.reachability_id(reachable_addresses(zone_state))
     return memory.steady_result_id(result)
 
@@ -161,7 +161,7 @@ def apply_unchanged(memory: MonitorState, path_changes: FastPathChanges, unchang
         return 0
     mode, due, checked_at, template_ids, reachability_id = (
         columns.mode,
-        columns.due,
+        columns.recheck_at,
         columns.checked_at,
         columns.zone_table.template_ids,
         columns.reachability_id,
@@ -212,7 +212,7 @@ def disable_silent(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """The vantage is blind over something else, a silent address has been heard of, or there are other rules for
     alerts: nothing silent stands still.
     """
-    path_changes.disarm(memory.columns.restless(mode=STEADY_SILENT))
+    path_changes.disarm(memory.columns.reset_mode(STEADY_SILENT))
 
 
 def disable_for(memory: MonitorState, path_changes: FastPathChanges, names: Iterable[str]) -> None:
@@ -241,7 +241,7 @@ def pick_full_polls(memory: MonitorState, path_changes: FastPathChanges) -> None
     """Before a sweep: a few of each kind of zone with silent addresses are to be asked whole."""
     columns = memory.columns
     sent = [0] * len(columns.layouts)
-    for number in columns.some(mode=STEADY_SILENT, most=LOOKED_AT):
+    for number in columns.next_in_mode(STEADY_SILENT, LOOKED_AT):
         kind = columns.zone_table.template_ids[number]
         if sent[kind] < SCOUTS:
             sent[kind] += 1
@@ -254,4 +254,4 @@ def pick_full_polls(memory: MonitorState, path_changes: FastPathChanges) -> None
 def disable_all(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """soa-serial itself has changed: whatever it said, it must say again."""
     for way in (STEADY_UP, STEADY_SILENT):
-        path_changes.disarm(memory.columns.restless(mode=way))
+        path_changes.disarm(memory.columns.reset_mode(way))

@@ -8,96 +8,93 @@ from datetime import datetime
 from checks.model import Address, Health, Zone
 from checks.model.zone_table import ZoneTable
 from monitor.state.column_search import EXCLUDED, apply_mask, first_of, rank_column, select, select_values
-from monitor.state.columns import micros, moment
+from monitor.state.columns import ZoneColumns, micros, moment
 from monitor.state.level import OF, Level
 from monitor.state.search import NameSearch, normalise_query
 from monitor.state.status import FindingStatus, Redact, ServerTally, ZoneStatus
 from monitor.state.status_groups import StatusGroup, StatusGroups, layouts
 
-Draw = Callable[[str], ZoneStatus]
+GetStatus = Callable[[str], ZoneStatus]
 
 SLICE = 25
-"""Pictures drawn before everybody else has a turn."""
+"""Statuses made before everybody else has a turn."""
 
 
 class ZoneIndex:
-    """The columns, by the zone's number in the roll: 14 octets for a zone, and none for an address.
+    """What is shown of all zones: 14 octets in the columns for a zone, and none for an address.
 
-    A zone's *face* is all that is tallied of it; most zones share theirs with very many others.
+    A zone is in a group with all that are shown like it: most are in one with very many others.
     """
 
-    def __init__(self, zone_table: ZoneTable[Zone], zone_status: Draw) -> None:
-        """``zone_status`` makes the picture of a zone as it is now; it is called on the event loop only."""
+    def __init__(self, columns: ZoneColumns, zone_status: GetStatus) -> None:
+        """``zone_status`` makes the status of a zone as it is now; it is called on the event loop only."""
         self.zone_status = zone_status
         self.checked_at: datetime | None = None
         self._zones: ZoneView | None = None
-        self._lay(zone_table)
-        unknown = [self.groups.unknown(each).number for each in self._lineups]
-        self._assign(
-            array("I", map(unknown.__getitem__, zone_table.template_ids)), array("q", bytes(8 * len(zone_table)))
-        )
+        self._use_table(columns)
+        unknown = [self.groups.unknown(each).number for each in self._layouts]
+        self._assign(array("I", map(unknown.__getitem__, columns.zone_table.template_ids)))
 
-    def _lay(self, zone_table: ZoneTable[Zone]) -> None:
-        self.zone_table = zone_table
-        self.name_search = NameSearch(zone_table.names)
-        servers = [server for template in zone_table.templates for server in template.servers]
+    def _use_table(self, columns: ZoneColumns) -> None:
+        self.columns, self.zone_table = columns, columns.zone_table
+        self.name_search = NameSearch(self.zone_table.names)
+        servers = [server for template in self.zone_table.templates for server in template.servers]
         self.groups = StatusGroups({server.name for server in servers if server.hidden})
         self.places = frozenset((server.name, at, server.hidden) for server in servers for at in server.addresses)
-        self._lineups = layouts(zone_table.templates)
+        self._layouts = layouts(self.zone_table.templates)
 
-    def _assign(self, group_ids: "array[int]", since: "array[int]") -> None:
-        """These are the numbers of all zones' faces now. No face may be in use that no zone has."""
-        self.group_ids, self._since = group_ids, since
+    def _assign(self, group_ids: "array[int]") -> None:
+        """These are the groups of all zones now; a group that no zone is in is dropped."""
+        columns, groups = self.columns, self.groups.all
+        columns.group_ids = group_ids
         self.groups.count(group_ids)
-        groups = self.groups.all
-        self.levels = bytearray(map([group.level for group in groups].__getitem__, group_ids))
-        """How grave each zone looks."""
-        self.public_level = self.levels
-        """How grave it looks to strangers: the same column where no server is hidden."""
+        columns.levels = bytearray(map([group.level for group in groups].__getitem__, group_ids))
+        columns.public_levels = columns.levels
         if self.groups.hidden:
-            self.public_level = bytearray(map([group.public_level for group in groups].__getitem__, group_ids))
+            columns.public_levels = bytearray(map([group.public_level for group in groups].__getitem__, group_ids))
         self._zones = None
 
-    def use(self, zone_table: ZoneTable[Zone], was: "array[int]") -> None:
-        """Another plan; ``was`` ("q") has each zone's number before, or -1: such a zone is unknown until it is noted.
+    def use(self, columns: ZoneColumns, old_index: "array[int]") -> None:
+        """Columns after a reload, with the group ids of before: a zone whose old index is -1 is unknown.
 
         What was noted of a zone goes on; an address that it did not have before is unknown.
         """
-        before, group_ids, since = self.groups.all, self.group_ids, self._since
-        self._lay(zone_table)
+        before = self.groups.all
+        self._use_table(columns)
         known: dict[tuple[int, int], int] = {}
-        now = array("I")
-        for kind, past in zip(zone_table.template_ids, was, strict=True):
-            old = group_ids[past] if past >= 0 else -1
-            number = known.get((kind, old))
+        group_ids = array("I")
+        for template_id, past, group_id in zip(self.zone_table.template_ids, old_index, columns.group_ids, strict=True):
+            old = group_id if past >= 0 else -1
+            number = known.get((template_id, old))
             if number is None:
-                here = self._lineups[kind]
+                here = self._layouts[template_id]
                 group = self.groups.moved(before[old], here) if old >= 0 else self.groups.unknown(here)
-                number = known[kind, old] = group.number
-            now.append(number)
-        self._assign(now, array("q", (since[past] if past >= 0 else 0 for past in was)))
+                number = known[template_id, old] = group.number
+            group_ids.append(number)
+        self._assign(group_ids)
 
     def note(
-        self, name: str, health: Health, states: Sequence[str], findings: Sequence[FindingStatus], bad_since: datetime
+        self, name: str, health: Health, states: Sequence[str], findings: Sequence[FindingStatus], since: datetime
     ) -> None:
-        """How a zone is now. ``states`` are those of its addresses in the order of ``Zone.places``; since when it is
-        so is when it ``bad_since`` if its health was another before.
+        """How a zone is now. ``states`` are those of its addresses in the order of ``Zone.endpoints``; its health is
+        so ``since`` then if it was another before.
         """
-        number = self.zone_table.number(name)
-        before = self.groups.all[self.group_ids[number]]
-        if not self._since[number] or before.health is not health:
-            self._since[number] = micros(bad_since)
-        group = self.groups.of(self._lineups[self.zone_table.template_ids[number]], health, tuple(states), findings)
+        number, columns = self.zone_table.number(name), self.columns
+        before = self.groups.all[columns.group_ids[number]]
+        if not columns.health_since[number] or before.health is not health:
+            columns.health_since[number] = micros(since)
+        group = self.groups.of(self._layouts[self.zone_table.template_ids[number]], health, tuple(states), findings)
         if group is not before:
             self._change(number, before, group)
         self._zones = None
 
     def _change(self, number: int, before: StatusGroup, group: StatusGroup) -> None:
         self.groups.swap(before, group)
-        self.group_ids[number] = group.number
-        self.levels[number] = group.level
-        if self.public_level is not self.levels:
-            self.public_level[number] = group.public_level
+        columns = self.columns
+        columns.group_ids[number] = group.number
+        columns.levels[number] = group.level
+        if columns.public_levels is not columns.levels:
+            columns.public_levels[number] = group.public_level
 
     def heard(self, at: datetime) -> None:
         """Some zones were heard of, though maybe nothing new: their pictures are others from now on."""
@@ -106,7 +103,7 @@ class ZoneIndex:
 
     def since(self, name: str) -> datetime | None:
         """Since when the zone's health is what it is; None while it has not been noted."""
-        at = self._since[self.zone_table.number(name)]
+        at = self.columns.health_since[self.zone_table.number(name)]
         return moment(at) if at else None
 
     def zones(self) -> "ZoneView":
@@ -122,6 +119,10 @@ class ZoneView:
     def __init__(self, zone_index: ZoneIndex, redact: Redact | None = None) -> None:
         self._index = zone_index
         self._redact = redact
+
+    @property
+    def _columns(self) -> ZoneColumns:
+        return self._index.columns
 
     @property
     def checked_at(self) -> datetime | None:
@@ -170,7 +171,7 @@ class ZoneView:
             zone_table is not self._index.zone_table
         ):  # there is another plan since: the mask is of names that are no more
             return await self.part(text, healths, first, most, by_name=by_name)
-        column: bytes | bytearray = self._index.levels if self._redact is None else self._index.public_level
+        column: bytes | bytearray = self._columns.levels if self._redact is None else self._columns.public_levels
         if by_name:
             column = select_values(column, chosen)
         if mask is not None:
@@ -182,7 +183,7 @@ class ZoneView:
         zone_table = self._index.zone_table
         levels = [group.at_server(server) for group in self._index.groups.all]
         ranks = [EXCLUDED if level is None else int(level) for level in levels]
-        column = await asyncio.to_thread(rank_column, self._index.group_ids[:], ranks)
+        column = await asyncio.to_thread(rank_column, self._columns.group_ids[:], ranks)
         numbers, total = select(column, list(Level), first, most)
         return await self._statuses(zone_table, numbers), total
 
@@ -191,7 +192,7 @@ class ZoneView:
         if not groups:
             return None
         oldest = min(groups, key=lambda group: group.since_when(code, server))
-        return self[self._index.zone_table.names[first_of(self._index.group_ids, oldest.number)]]
+        return self[self._index.zone_table.names[first_of(self._columns.group_ids, oldest.number)]]
 
     def redacted(self, redact: Redact) -> "ZoneView":
         return ZoneView(self._index, redact)

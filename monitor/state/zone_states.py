@@ -85,7 +85,7 @@ class ZoneStates(MutableMapping[str, ZoneState]):
                 if since is not None and zone_state.at is not None and since > zone_state.at
                 else zone_state
             )
-        refs = columns.places(number)
+        refs = columns.slots_of(number)
         if len(refs) != len(zone_state.address_states):
             return zone_state
         at, address_metrics = moment(checked_at), columns.address_metrics
@@ -100,7 +100,7 @@ def _tick(columns: ZoneColumns, name: str, zone_state: ZoneState) -> None:
     """Into the columns with what a row does not hold."""
     number = columns.zone_table.number(name)
     columns.checked_at[number] = micros(zone_state.at) if zone_state.at is not None else 0
-    for address_state, ref in zip(zone_state.address_states, columns.places(number), strict=False):
+    for address_state, ref in zip(zone_state.address_states, columns.slots_of(number), strict=False):
         columns.address_metrics.rtts[ref] = -1.0 if address_state.rtt is None else address_state.rtt
         columns.address_metrics.expires[ref] = 0 if address_state.expires is None else micros(address_state.expires)
 

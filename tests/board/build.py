@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from checks.model import Address, Server, Zone
 from checks.model.zone_table import ZoneTable
+from monitor.state.columns import ZoneColumns
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_index import ZoneIndex
 from tests.web.build import NOW
@@ -11,7 +12,8 @@ from tests.web.build import NOW
 
 def board_of(statuses: Iterable[ZoneStatus]) -> ZoneIndex:
     seen = {zone_status.name: zone_status for zone_status in statuses}
-    zone_index = ZoneIndex(ZoneTable.of(zone_of(zone_status) for zone_status in seen.values()), seen.__getitem__)
+    zones = ZoneTable.of(zone_of(zone_status) for zone_status in seen.values())
+    zone_index = ZoneIndex(ZoneColumns(zones), seen.__getitem__)
     for zone_status in seen.values():
         note(zone_index, zone_status)
     checked_at = [a.checked_at for zone_status in seen.values() for a in zone_status.addresses if a.checked_at]

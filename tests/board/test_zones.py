@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from alerting.model import Severity
 from checks.codes import CODES
 from checks.model import Address, Health, Server, Zone
-from checks.model.zone_table import ZoneTable, difference
+from checks.model.zone_table import ZoneTable
 from checks.zone_state.address_status import STATES
 from monitor.probe.message.names import unicode
+from monitor.state.columns import ZoneColumns, change_to
 from monitor.state.drawn_zones import DrawnZones
 from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus
 from monitor.state.zone_index import ZoneIndex
@@ -73,7 +74,7 @@ class Both:
 
     def __init__(self, zone_table: ZoneTable[Zone]) -> None:
         self.seen = {name: unknown(zone_table[name]) for name in zone_table}
-        self.zone_index = ZoneIndex(zone_table, lambda name: self.seen[name])
+        self.zone_index = ZoneIndex(ZoneColumns(zone_table), lambda name: self.seen[name])
 
     def note(self, zone_status: ZoneStatus) -> None:
         self.seen[zone_status.name] = zone_status
@@ -81,7 +82,7 @@ class Both:
         self.zone_index.note(zone_status.name, zone_status.health, states, zone_status.findings, NOW)
 
     def use(self, zone_table: ZoneTable[Zone]) -> None:
-        change = difference(self.zone_index.zone_table, zone_table)
+        change = change_to(self.zone_index.columns, zone_table)
         for zone in map(zone_table.__getitem__, zone_table):
             before = self.seen.get(zone.name)
             if before is None:
@@ -93,23 +94,22 @@ class Both:
             left = [one for one in before.findings if one.server in here]
             self.seen[zone.name] = shown(zone, before.health, states, left)
         self.seen = {name: self.seen[name] for name in zone_table}
-        self.zone_index.use(zone_table, change.was)
+        if change.old_index is not None:
+            self.zone_index.use(change.columns, change.old_index)
 
     def agree(self) -> None:
-        asyncio.run(select_values(self.zone_index.zones(), DrawnZones(self.seen.values())))
+        asyncio.run(agree_on(self.zone_index.zones(), DrawnZones(self.seen.values())))
         redact = partial(public_zone, cover=redaction(self.zone_index.zones().places()))
-        asyncio.run(
-            select_values(self.zone_index.zones().redacted(redact), DrawnZones(self.seen.values()).redacted(redact))
-        )
+        asyncio.run(agree_on(self.zone_index.zones().redacted(redact), DrawnZones(self.seen.values()).redacted(redact)))
 
 
-async def select_values(zone_index: Zones, drawn: Zones) -> None:
+async def agree_on(zone_index: Zones, drawn: Zones) -> None:
     """Everything a page could ask has the same answer from both."""
     assert (len(zone_index), list(zone_index)) == (len(drawn), list(drawn))
     assert [zone_index[name] for name in zone_index] == [drawn[name] for name in drawn]
     assert zone_index.tally() == drawn.tally()
     assert dict(zone_index.levels()) == dict(drawn.levels())
-    assert public_level(zone_index.servers()) == public_level(drawn.servers())
+    assert by_address(zone_index.servers()) == by_address(drawn.servers())
     for text in ("", "example.", "BÜCH", "fsqu", "例", "z"):
         for healths in (tuple(Health), (Health.BAD, Health.UNKNOWN), (Health.GOOD,)):
             for first, most, by_name in ((0, 100, False), (1, 2, False), (0, 100, True), (1, 2, True), (50, 1, True)):
@@ -126,7 +126,7 @@ async def select_values(zone_index: Zones, drawn: Zones) -> None:
             assert one is None or any(f.code == code and f.server == server for f in one.findings)
 
 
-def public_level(servers: Mapping[str, ServerTally]) -> object:
+def by_address(servers: Mapping[str, ServerTally]) -> object:
     return {name: replace(tally, addresses=tuple(sorted(tally.addresses))) for name, tally in servers.items()}
 
 
@@ -173,7 +173,7 @@ def test_identity_tells_change() -> None:
     assert second.checked_at == NOW
     zone_index.note("a.", Health.GOOD, ("in-sync",) * 3, (), NOW)
     assert zone_index.zones() is not second
-    zone_index.use(zone_table("b."), array("q", [-1]))
+    zone_index.use(ZoneColumns(zone_table("b.")), array("q", [-1]))
     assert list(zone_index.zones()) == ["b."]
 
 

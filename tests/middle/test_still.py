@@ -27,9 +27,9 @@ def known(columns: ZoneColumns) -> Mapping[str, object]:
     metrics = columns.address_metrics
     return {
         name: (
-            columns.mode[number], columns.result_id[number], columns.checked_at[number], columns.due[number],
+            columns.mode[number], columns.result_id[number], columns.checked_at[number], columns.recheck_at[number],
             columns.reachability_id[number], columns.ok_at["records"][number],
-            [(metrics.rtts[ref], metrics.expires[ref]) for ref in columns.places(number)],
+            [(metrics.rtts[ref], metrics.expires[ref]) for ref in columns.slots_of(number)],
         )
         for number, name in enumerate(columns.zone_table.names)
     }  # fmt: skip
@@ -39,10 +39,10 @@ def filled(zone_table: ZoneTable[Zone], chance: random.Random) -> ZoneColumns:
     columns = ZoneColumns(zone_table)
     for number in range(len(zone_table)):
         columns.mode[number], columns.result_id[number] = chance.randrange(3), chance.randrange(3)
-        columns.checked_at[number], columns.due[number] = chance.randrange(1, 10**9), chance.randrange(1, 10**9)
+        columns.checked_at[number], columns.recheck_at[number] = chance.randrange(1, 10**9), chance.randrange(1, 10**9)
         columns.reachability_id[number] = chance.randrange(256)
         columns.note_ok("records", number, chance.randrange(1, 10**9))
-        for ref in columns.places(number):
+        for ref in columns.slots_of(number):
             columns.address_metrics.rtts[ref], columns.address_metrics.expires[ref] = (
                 float(chance.randrange(9)),
                 chance.randrange(1, 10**9),
@@ -61,14 +61,14 @@ def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> 
         zones[name] = replace(zones[name], servers=SERVERS[2:])
     change = change_to(before, ZoneTable.of(zones.values()))
     was, now = known(before), known(change.columns)
-    assert change.refs is not None
+    assert change.old_slots is not None
     for number, name in enumerate(change.columns.zone_table.names):
         same = before.zone_table.get(name) == zones[name]
         assert (name in change.fresh) is not same
-        refs = [change.refs[ref] for ref in change.columns.places(number)]
+        refs = [change.old_slots[ref] for ref in change.columns.slots_of(number)]
         if same:
             assert now[name] == was[name]
-            assert refs == list(before.places(before.zone_table.number(name)))
+            assert refs == list(before.slots_of(before.zone_table.number(name)))
         else:
             assert now[name] == (0, 0, 0, 0, 0, 0, [(0.0, 0)] * len(refs))
             assert set(refs) == {-1}
@@ -89,10 +89,10 @@ def test_some_come_by_turns_and_no_more_than_are_wanted() -> None:
     columns = ZoneColumns(ZoneTable.of(zone(*SERVERS, name=f"z{number}.example.") for number in range(10)))
     for number in (1, 4, 7, 9):
         columns.mode[number] = STEADY_SILENT
-    assert list(columns.some(mode=STEADY_SILENT, most=3)) == [1, 4, 7]
-    assert list(columns.some(mode=STEADY_SILENT, most=3)) == [9, 1, 4]
+    assert list(columns.next_in_mode(STEADY_SILENT, 3)) == [1, 4, 7]
+    assert list(columns.next_in_mode(STEADY_SILENT, 3)) == [9, 1, 4]
     columns.mode[7] = STEADY_UP
-    assert list(columns.some(mode=STEADY_SILENT, most=9)) == [9, 1, 4]
-    assert list(columns.some(mode=STEADY_SILENT, most=0)) == []
-    assert next(columns.some(mode=STEADY_SILENT, most=9)) == 9
-    assert next(columns.some(mode=STEADY_SILENT, most=9)) == 1
+    assert list(columns.next_in_mode(STEADY_SILENT, 9)) == [9, 1, 4]
+    assert list(columns.next_in_mode(STEADY_SILENT, 0)) == []
+    assert next(columns.next_in_mode(STEADY_SILENT, 9)) == 9
+    assert next(columns.next_in_mode(STEADY_SILENT, 9)) == 1

@@ -3,11 +3,11 @@
 from array import array
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import compress
 from types import MappingProxyType
 
 from checks.model import Outcome
 from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.remap import remap
 
 NOTHING, ANSWER = 0, 1
 UNARMED = -1
@@ -17,7 +17,6 @@ SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION)
 """What an address may go on doing without anybody having to hear of it again, but for answering."""
 
 _CODES = MappingProxyType({outcome: number for number, outcome in enumerate(SILENT, 2)})
-_BLOCK = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,20 +71,11 @@ class Columns:
         for ref in refs:
             self.prints[ref], self.armed[ref] = UNARMED, 0
 
-    def carried(self, size: int, was: "array[int]") -> "Columns":
-        """Columns of ``size`` refs, with what is known of those that had another ref before."""
+    def remapped(self, size: int, old_slots: "array[int]") -> "Columns":
+        """Columns of ``size`` slots, with what is known of those that had another slot before."""
         new = Columns(size)
         pairs = [(getattr(self, name), getattr(new, name)) for name in self.__slots__]
-        for start in range(0, size, _BLOCK):
-            old = was[start : start + _BLOCK]
-            first = old[0]
-            if first >= 0 and old == array("q", range(first, first + len(old))):
-                for column, fresh in pairs:
-                    fresh[start : start + len(old)] = column[first : first + len(old)]
-                continue
-            for place in compress(range(len(old)), map((0).__le__, old)):
-                for column, fresh in pairs:
-                    fresh[start + place] = column[old[place]]
+        remap(pairs, old_slots)
         return new
 
 
@@ -114,5 +104,5 @@ class FingerprintTable:
 
     def use(self, address_metrics: AddressMetrics, was: "array[int] | None") -> None:
         size = len(address_metrics.rtts)
-        self.columns = Columns(size) if was is None else self.columns.carried(size, was)
+        self.columns = Columns(size) if was is None else self.columns.remapped(size, was)
         self.address_metrics = address_metrics

@@ -25,12 +25,12 @@ from monitor.service.queue import LocalBus
 from monitor.service.receiver_moves import ReceiverMoves
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
-from monitor.state.drawn_zones import DrawnZones
 from monitor.state.evaluator import Evaluator
 from monitor.state.memory import REMEMBERED, MonitorState
 from monitor.state.ports import PollMessage, StoreError, Sweep
 from monitor.state.status import Measures, Status, SweepStatus
 from monitor.state.write_buffer import WriteBuffer
+from monitor.state.zone_index import no_zones
 from monitor.store.durable import DurableStore
 from monitor.web.app import build
 from monitor.web.context import Settings, WebContext
@@ -138,7 +138,7 @@ class Service:
             memory=MonitorState.of(remembered),
             plan=plan,
             status=Status(
-                version("soawatch"), config.service.vantage, started, started, DrawnZones(), config_loaded=started,
+                version("soawatch"), config.service.vantage, started, started, no_zones(), config_loaded=started,
                 incidents={i.id: i for i in (*past, *remembered.incidents.values())},
             ),
             record=self._write_buffer,

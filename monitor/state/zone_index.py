@@ -113,6 +113,15 @@ class ZoneIndex:
         return self._zones
 
 
+def no_zones() -> "ZoneView":
+    """A view of no zone at all, for a Status that is made before there is a plan."""
+
+    def none(name: str) -> ZoneStatus:
+        raise KeyError(name)
+
+    return ZoneIndex(ZoneColumns(ZoneTable.of(())), none).zones()
+
+
 class ZoneView:
     """What Status has of the zones: always as they are, whenever it was made."""
 

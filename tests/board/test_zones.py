@@ -16,10 +16,10 @@ from checks.model.zone_table import ZoneTable
 from checks.zone_state.address_status import STATES
 from monitor.probe.message.names import unicode
 from monitor.state.columns import ZoneColumns, change_to
-from monitor.state.drawn_zones import DrawnZones
 from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus
-from monitor.state.zone_index import ZoneIndex
+from monitor.state.zone_index import ZoneIndex, no_zones
 from monitor.web.redaction import public_zone, redaction
+from tests.fakes.zones import FakeZones
 from tests.web.build import NOW, ago, finding
 
 SERVERS = (
@@ -98,9 +98,9 @@ class Both:
             self.zone_index.use(change.columns, change.old_index)
 
     def agree(self) -> None:
-        asyncio.run(agree_on(self.zone_index.zones(), DrawnZones(self.seen.values())))
+        asyncio.run(agree_on(self.zone_index.zones(), FakeZones(self.seen.values())))
         redact = partial(public_zone, cover=redaction(self.zone_index.zones().places()))
-        asyncio.run(agree_on(self.zone_index.zones().redacted(redact), DrawnZones(self.seen.values()).redacted(redact)))
+        asyncio.run(agree_on(self.zone_index.zones().redacted(redact), FakeZones(self.seen.values()).redacted(redact)))
 
 
 async def agree_on(zone_index: Zones, drawn: Zones) -> None:
@@ -205,3 +205,7 @@ def test_a_server_has_had_a_code_since_any_zone_had_it() -> None:
 
 def test_the_codes_of_this_test_are_codes() -> None:
     assert set(FOUND) <= CODES.keys()
+
+
+def test_no_zones_answer_everything() -> None:
+    asyncio.run(agree_on(no_zones(), FakeZones()))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.state.drawn_zones import DrawnZones
 from monitor.state.status import Measures, Status
 from monitor.web.metrics import Told, render
 from tests.commands.speaking import say
+from tests.fakes.zones import FakeZones
 from tests.require import program
 
 NAMES = ["prometheus-rules.yml", "soawatch.service"]
@@ -85,7 +85,7 @@ tests:
 
 async def test_the_rules_speak_of_metrics_that_exist(deployed: Path) -> None:
     at = datetime(2026, 11, 21, tzinfo=UTC)
-    text, _ = render(Status("1", "local", at, at, DrawnZones()), Told({}), Measures(), at)
+    text, _ = render(Status("1", "local", at, at, FakeZones()), Told({}), Measures(), at)
     exported = set(re.findall(r"^# TYPE (\S+) ", text.decode(), re.MULTILINE))
     rules = (deployed / "prometheus-rules.yml").read_text()
     used = {name for line in rules.splitlines() if "expr:" in line for name in re.findall(r"\bsoawatch_\w+", line)}

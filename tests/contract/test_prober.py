@@ -12,7 +12,7 @@ from monitor.clock import now
 from monitor.probe.settings import Probe
 from monitor.probe.types import Prober
 from tests.contract.probers import prober_of
-from tests.fakes import FakeProber
+from tests.fakes.prober import FakeProber
 from tests.misbehaviour import TCP, UDP
 from tests.nameserver import ZONE, Nameserver
 

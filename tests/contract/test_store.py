@@ -10,8 +10,8 @@ from alerting.model import IncidentEvent, Phase
 from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit, RunRow, Store, StoreError
 from monitor.store.durable import DurableStore
-from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
+from tests.fakes.store import MemoryStore
 from tests.store.specimens import (
     NOON,
     NS1,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from alerting.model import Phase
 from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit, Store
-from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
+from tests.fakes.store import MemoryStore
 from tests.store.specimens import (
     NS1,
     NS2,

@@ -15,8 +15,8 @@ from checks.soa_serial import SoaSerial
 from monitor.state.memory import MonitorState
 from monitor.state.pipeline import MonitoringPlan
 from monitor.state.ports import Commit, StoreError, Sweep
-from monitor.store.in_memory import MemoryStore
 from tests.checks.build import NOON, checked_at, seen, zone
+from tests.fakes.store import MemoryStore
 
 AT_ONCE = Policy(timedelta(0), timedelta(0), timedelta(hours=4))
 MINUTE = timedelta(minutes=1)

@@ -10,13 +10,13 @@ from checks.base import Check
 from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.drawn_zones import DrawnZones
 from monitor.state.evaluator import RECENT, Evaluator, observed, recent
 from monitor.state.memory import MonitorState
 from monitor.state.ports import Sweep
 from monitor.state.status import PROPAGATION_BOUNDS, Status
 from monitor.state.write_buffer import WriteBuffer
 from tests.checks.build import NOON, QUICK, checked_at, zone
+from tests.fakes.zones import FakeZones
 from tests.middle.build import Clock, FullDisk, looks, minute, plan, reached
 from tests.store.specimens import incident
 
@@ -35,7 +35,7 @@ class Bench:
         self.judging = Evaluator(
             MonitorState(),
             self.plan,
-            Status("1", "local", NOON, NOON, DrawnZones()),
+            Status("1", "local", NOON, NOON, FakeZones()),
             self.record,
             self.now,
             self.change,

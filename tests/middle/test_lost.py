@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from alerting.model import Policy
-from monitor.state.drawn_zones import DrawnZones
 from monitor.state.evaluator import Evaluator
 from monitor.state.memory import MonitorState
 from monitor.state.pipeline import TELL_FOR
@@ -16,6 +15,7 @@ from monitor.state.status import Status
 from monitor.state.write_buffer import WriteBuffer, anew
 from monitor.store.durable import DurableStore
 from tests.checks.build import NOON, QUICK, checked_at, zone
+from tests.fakes.zones import FakeZones
 from tests.middle.build import AT_ONCE, Clock, minute, plan, reached
 from tests.middle.test_judging import BOTH
 from tests.store.specimens import at, run, zone_state
@@ -28,7 +28,7 @@ class Desk:
     def __init__(self, store: DurableStore, now: Clock, policy: Policy = AT_ONCE) -> None:
         self.store, self.now = store, now
         self.record = WriteBuffer(store, now)
-        status = Status("1", "local", NOON, NOON, DrawnZones())
+        status = Status("1", "local", NOON, NOON, FakeZones())
         watched = plan(zone(), checks=BOTH, policy=policy)
         self.judging = Evaluator(MonitorState(), watched, status, self.record, now, lambda: None, lambda: None)
 

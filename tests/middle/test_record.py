@@ -12,8 +12,8 @@ from checks.zone_state.update import changes, updated
 from monitor.state import write_buffer as record
 from monitor.state.ports import Commit, Sweep
 from monitor.state.write_buffer import AGAIN, WriteBuffer, merge
-from monitor.store.in_memory import MemoryStore
 from tests.checks.build import NOON, look, zone
+from tests.fakes.store import MemoryStore
 from tests.middle.build import Clock, FullDisk, minute
 from tests.store.specimens import alert, incident, message, propagation, transition
 

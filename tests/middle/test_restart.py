@@ -16,9 +16,9 @@ from checks.soa_serial import SoaSerial
 from monitor.state.memory import MonitorState
 from monitor.state.pipeline import MonitoringPlan, process, reminders
 from monitor.state.ports import Sweep
-from monitor.store.in_memory import MemoryStore
 from monitor.store.sqlite import SqliteStore
 from tests.checks.build import QUICK, checked_at, places, server, zone
+from tests.fakes.store import MemoryStore
 from tests.middle.build import Clock, minute, plan, reached
 
 ZONES = (zone(name="a.example."), zone("ns1", server("ns2", "192.0.2.2", "2001:db8::2"), "ns3", name="b.example."))

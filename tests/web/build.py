@@ -11,7 +11,6 @@ from checks.codes import CODES
 from checks.model import Address, Health
 from checks.zone_state.model import StateChange
 from monitor.probe.stats import Histogram, ProbeCounts
-from monitor.state.drawn_zones import DrawnZones
 from monitor.state.ports import Commit
 from monitor.state.status import (
     AddressStatus,
@@ -22,9 +21,10 @@ from monitor.state.status import (
     SweepStatus,
     ZoneStatus,
 )
-from monitor.store.in_memory import MemoryStore
 from monitor.web.app import Settings, WebContext
 from monitor.web.event_hub import EventHub
+from tests.fakes.store import MemoryStore
+from tests.fakes.zones import FakeZones
 
 NOW = datetime(2026, 11, 20, 10, 24, 30, tzinfo=UTC)
 HIDDEN = "hush-primary"
@@ -120,7 +120,7 @@ def status(zones: Iterable[ZoneStatus] | None = None, **what: object) -> Status:
     """All is well, unless it is told otherwise."""
     chosen = [zone(name, UNICODE.get(name, "")) for name in NAMES] if zones is None else zones
     start = Status(
-        version="0.1.0", vantage="fra1", started=ago(days=12), at=ago(seconds=2), zones=DrawnZones(chosen),
+        version="0.1.0", vantage="fra1", started=ago(days=12), at=ago(seconds=2), zones=FakeZones(chosen),
         sweeps={
             "soa-serial": SweepStatus("soa-serial", ago(seconds=72), ago(seconds=12), 12, 72, 3, timedelta(seconds=60)),
             "transfer": SweepStatus("transfer", ago(seconds=5), None, 12, 24, 0, timedelta(hours=1)),

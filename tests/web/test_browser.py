@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
-from monitor.state.drawn_zones import DrawnZones
 from monitor.state.status import Status
 from monitor.web.app import build
 from monitor.web.server import WebServer
+from tests.fakes.zones import FakeZones
 from tests.require import program
 from tests.web.build import TOKEN, Stage, stage, status, troubled
 from tests.web.test_hostile import hostile
@@ -117,7 +117,7 @@ SCENES = [
 def few() -> Status:
     seen = troubled()
     names = ("example.com.", "shop.example.", "lab.example.", "dyn.example.", "xn--bcher-kva.example.")
-    return replace(seen, zones=DrawnZones(seen.zones[name] for name in names))
+    return replace(seen, zones=FakeZones(seen.zones[name] for name in names))
 
 
 @pytest.mark.parametrize(("size", "scheme", "judged"), SCENES, ids=[f"{row[0][0]} {row[1]}" for row in SCENES])

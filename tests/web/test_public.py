@@ -7,12 +7,12 @@ import pytest
 from alerting.model import Cause, Severity
 from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
-from monitor.state.drawn_zones import DrawnZones
 from monitor.state.ports import Commit
 from monitor.state.status import CheckStatus, Status
 from monitor.web.context import View
 from monitor.web.redaction import Redaction, public, redaction
 from monitor.web.snapshot import Shown
+from tests.fakes.zones import FakeZones
 from tests.web.ask import client
 from tests.web.build import (
     HIDDEN,
@@ -84,7 +84,7 @@ def leaky() -> Status:
     )
     return replace(
         seen,
-        zones=DrawnZones(zones.values()),
+        zones=FakeZones(zones.values()),
         incidents={**seen.incidents, told.id: told, receiver.id: receiver},
         receivers={"oncall": ReceiverStatus("oncall", "email", last_error=f"{HIDDEN} refused", pending=2)},
         store_ok=False,
@@ -211,7 +211,7 @@ def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
 def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only_when_they_changed() -> None:
     first = public(leaky())
     changed = bad(zone("example.org."), finding("no-answer", f"not {HIDDEN}", "ns1"))
-    zones = DrawnZones([*statuses(first.whole).values(), changed])
+    zones = FakeZones([*statuses(first.whole).values(), changed])
     second = public(replace(first.whole, zones=zones), first)
     assert second.redaction is first.redaction
     assert second.public.incidents is first.public.incidents
@@ -219,7 +219,7 @@ def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only
         "The server does not answer over UDP, but does over TCP"
     )
     all_hidden = replace(zone("c."), addresses=tuple(replace(a, hidden=True) for a in zone("c.").addresses))
-    third = public(replace(first.whole, zones=DrawnZones([changed, all_hidden])), second)
+    third = public(replace(first.whole, zones=FakeZones([changed, all_hidden])), second)
     assert third.public.zones["example.org."].addresses == (), "a server that is hidden anywhere is hidden"
     assert third.public.incidents.keys() < second.public.incidents.keys()
 
@@ -231,6 +231,6 @@ async def test_a_heartbeat_alone_makes_nothing_anew() -> None:
     seen.status = replace(seen.status, heartbeat=NOW)
     assert shown.status(View.PUBLIC).zones is first.zones
     assert shown.status(View.PUBLIC).heartbeat == NOW
-    seen.status = replace(seen.status, zones=DrawnZones())
+    seen.status = replace(seen.status, zones=FakeZones())
     assert list(shown.status(View.PUBLIC).zones) == []
     assert shown.servers(View.PUBLIC) == {}

@@ -1,4 +1,4 @@
-"""The record for as long as the process lives: for one-shot commands and tests."""
+"""A Store in memory."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace

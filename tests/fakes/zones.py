@@ -1,4 +1,4 @@
-"""The status of a few zones that has been made already."""
+"""The Zones of a Status, of zones whose status has been made already."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
@@ -10,8 +10,8 @@ from monitor.state.level import Level, level_of, severity_level, state_level
 from monitor.state.status import AddressStatus, CodeTally, FindingStatus, Redact, ServerTally, ZoneStatus
 
 
-class DrawnZones:
-    """The same answers as a board gives, from a picture of each zone: for small uses, and to hold the board to."""
+class FakeZones:
+    """The answers of a zone index, found by looking at every zone: what the index is held to."""
 
     def __init__(self, zones: Iterable[ZoneStatus] = (), redact: Redact | None = None) -> None:
         self._whole = {zone.name: zone for zone in sorted(zones, key=lambda zone: zone.name)}
@@ -72,8 +72,8 @@ class DrawnZones:
         found = [(f.since, zone.name) for zone in self._zones.values() for f in _found(zone, server) if f.code == code]
         return self._zones[min(found)[1]] if found else None
 
-    def redacted(self, redact: Redact) -> "DrawnZones":
-        return DrawnZones(self._whole.values(), redact)
+    def redacted(self, redact: Redact) -> "FakeZones":
+        return FakeZones(self._whole.values(), redact)
 
     def _addresses(self) -> Iterator[tuple[ZoneStatus, AddressStatus]]:
         return ((zone, address) for zone in self._zones.values() for address in zone.addresses)

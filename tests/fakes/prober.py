@@ -1,4 +1,4 @@
-"""Stand-ins at the seams, for tests of what lies behind them."""
+"""A Prober that knows every answer."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace

@@ -125,21 +125,21 @@ async def engine(zones: Sequence[str], addresses: Sequence[Address], sweeps: int
     prober = ServiceProber(UNPACED, {}, now)
     prober.engine.use(AddressMetrics.of(count * places))
     names = wire_names(zones)
-    volleys = [
+    batches = [
         QueryBatch(f"ns{place + 1}", address, names, range(place, count * places, places))
         for place, address in enumerate(addresses)
     ]
     measured, serials = Sweeps(count * places), Serials()
     for sweep in range(1 + sweeps):
-        same = odd = 0
+        unchanged = changed = 0
         with measured.one():
-            async for heard in prober.engine.ask(volleys):
-                same += len(heard.same)
-                odd += len(heard.odd)
-                serials.note(observation for _, observation in heard.odd)
-        measured.lost += count * places - same - odd
+            async for update in prober.engine.ask(batches):
+                unchanged += len(update.unchanged)
+                changed += len(update.changed)
+                serials.note(observation for _, observation in update.changed)
+        measured.lost += count * places - unchanged - changed
         if not sweep:
-            prober.engine.arm(range(count * places), [0] * (count * places))
+            prober.engine.enable_fast_path(range(count * places), [0] * (count * places))
     await prober.close()
     return measured.told(serials)
 

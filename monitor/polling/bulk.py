@@ -22,14 +22,14 @@ class ZoneChunk:
     """Zones to be asked now, in columns of one length.
 
     ``numbers`` tells the zones apart, ``names`` are absolute and in lower case, ``layouts`` are indices of the
-    layouts in use, and ``refs`` are those of the zones' first addresses: an address' ref is that plus its
+    layouts in use, and ``slots`` are those of the zones' first addresses: an address' slot is that plus its
     place in the layout, unique among all zones and the same at every asking.
     """
 
     numbers: "array[int]"
     names: Sequence[str]
     layouts: "array[int]"
-    refs: "array[int]"
+    slots: "array[int]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class ChunkResult:
 class BulkProber(Protocol):
     """Asks many; keeps of each address just enough to tell whether it says the same again.
 
-    Only what has been armed is ever called quiet: what a zone said at its last odd return is what counts as the same,
-    once the judge has said that there is nothing more to it. Being odd disarms a zone's addresses, all of them.
+    Only what is on the fast path is ever called quiet: what a zone said at its last odd return is what stays unchanged,
+    once the judge has said that there is nothing more to it. Being odd takes all addresses of a zone off it.
     """
 
     def use(
         self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
     ) -> None:
-        """Another plan: ``was`` ("q") has for each ref the one the same address of the same zone had before, or -1.
+        """Another plan: ``was`` ("q") has for each slot the one the same address of the same zone had before, or -1.
 
         None: nothing of before holds. Chunks asked before are no longer of use to anybody, and end soon.
         """
@@ -70,14 +70,15 @@ class BulkProber(Protocol):
         """
         ...
 
-    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+    def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         """From now on these addresses are quiet while they say what they said at their last odd return.
 
-        ``floors``: an EXPIRE below so many seconds is odd all the same. A silent address is quiet while it stays so.
+        ``min_expires``: an EXPIRE below so many seconds is odd all the same. A silent address is quiet while it stays
+        so.
         """
         ...
 
-    def disarm(self, refs: Sequence[int]) -> None:
+    def disable_fast_path(self, slots: Sequence[int]) -> None:
         """Whatever these addresses say next is odd."""
         ...
 

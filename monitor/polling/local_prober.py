@@ -18,7 +18,7 @@ from monitor.probe.stats import ProbeCounts
 from monitor.state.columns import AddressLayout, Endpoint
 
 Groups = dict[tuple[str, Address], tuple[list[bytes], list[int]]]
-"""Server and address → names and refs to be asked there."""
+"""Server and address → names and slots to be asked there."""
 
 
 class LocalBulkProber:
@@ -44,11 +44,11 @@ class LocalBulkProber:
         self._under_way.add(asked)
         return asked.all()
 
-    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
-        self._engine.arm(refs, floors)
+    def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
+        self._engine.enable_fast_path(slots, min_expires)
 
-    def disarm(self, refs: Sequence[int]) -> None:
-        self._engine.disarm(refs)
+    def disable_fast_path(self, slots: Sequence[int]) -> None:
+        self._engine.disable_fast_path(slots)
 
     def counts(self) -> ProbeCounts:
         return self._engine.counts()
@@ -83,7 +83,7 @@ class _Asked:
         self._pumps: set[asyncio.Task[None]] = set()
         self._queries = self._answered = 0
         self._over = False
-        """There is another plan: the engine's refs are no longer ours, nor are those of what has been heard already."""
+        """There is another plan: the engine's slots are no longer ours, nor are those heard already."""
 
     async def all(self) -> AsyncIterator[ChunkResult]:
         if self._over:
@@ -130,21 +130,21 @@ class _Asked:
 
     def _add(self, groups: Groups, zones: Sequence[int], places: Iterable[tuple[int, Endpoint]]) -> None:
         names = [self._names[zone] for zone in zones]
-        starts = self._chunk.refs
+        starts = self._chunk.slots
         count = 0
         for offset, place in places:
-            refs = [starts[zone] + offset for zone in zones]
-            self._owner.update(zip(refs, zones, strict=True))
+            slots = [starts[zone] + offset for zone in zones]
+            self._owner.update(zip(slots, zones, strict=True))
             group = groups[place.server, place.address]
             group[0].extend(names)
-            group[1].extend(refs)
+            group[1].extend(slots)
             count += 1
         for zone in zones:
             self._left[zone] = count
 
     def _ask(self, groups: Groups) -> BulkCall:
-        volleys = [QueryBatch(server, address, names, refs) for (server, address), (names, refs) in groups.items()]
-        asking = self._engine.ask(volleys)
+        batches = [QueryBatch(server, address, names, slots) for (server, address), (names, slots) in groups.items()]
+        asking = self._engine.ask(batches)
         pump = asyncio.create_task(self._pump(asking))
         self._pumps.add(pump)
         pump.add_done_callback(self._ended)
@@ -166,23 +166,23 @@ class _Asked:
     def _take(self, asking: BulkCall, heard: BatchUpdate) -> list[int]:
         """The zones of which nobody is left to be heard in this turn."""
         owner, left, done = self._owner, self._left, []
-        for ref in heard.same:
-            zone = owner[ref]
+        for slot in heard.unchanged:
+            zone = owner[slot]
             left[zone] -= 1
             if not left[zone]:
                 done.append(zone)
-        for ref, seen in heard.odd:
-            zone = owner[ref]
-            self._odd[ref] = seen
+        for slot, seen in heard.changed:
+            zone = owner[slot]
+            self._odd[slot] = seen
             self._loud.add(zone)
             self._answered += seen.outcome is Outcome.ANSWERED
             left[zone] -= 1
             if not left[zone]:
                 done.append(zone)
-        self._queries += len(heard.same) + len(heard.odd)
-        self._answered += len(heard.same)
-        if asking.tray.silent:
-            self._answered -= sum(ref in asking.tray.silent for ref in heard.same)
+        self._queries += len(heard.unchanged) + len(heard.changed)
+        self._answered += len(heard.unchanged)
+        if asking.result.silent:
+            self._answered -= sum(slot in asking.result.silent for slot in heard.unchanged)
         return done
 
     def _primaries(self, done: Iterable[int]) -> list[int]:
@@ -219,15 +219,15 @@ class _Asked:
         return ChunkResult(self._now(), quiet, odd, queries, answered)
 
     def _seen(self, zone: int) -> tuple[Observation, ...]:
-        """What all its addresses said, in the order of asking. Odd together: none of them is armed any more."""
-        start, layout = self._chunk.refs[zone], self._layouts[self._chunk.layouts[zone]]
-        self._engine.disarm(range(start, start + len(layout)))
+        """What all its addresses said, in the order of asking. Odd together: none is on the fast path any more."""
+        start, layout = self._chunk.slots[zone], self._layouts[self._chunk.layouts[zone]]
+        self._engine.disable_fast_path(range(start, start + len(layout)))
         order = sorted(range(len(layout)), key=lambda offset: layout[offset].primary)
         return tuple(self._observation(zone, start + offset, primary=layout[offset].primary) for offset in order)
 
-    def _observation(self, zone: int, ref: int, *, primary: bool) -> Observation:
-        odd = self._odd.pop(ref, None)
+    def _observation(self, zone: int, slot: int, *, primary: bool) -> Observation:
+        odd = self._odd.pop(slot, None)
         if odd is not None:
             return odd
         asking = self._turns.get(zone, self._first) if primary else self._first
-        return asking.observation(ref)
+        return asking.observation(slot)

@@ -143,10 +143,14 @@ class Poller:
         if path_changes.zone_table is not columns.zone_table:
             return
         if path_changes.disarmed:
-            self._canvass.disarm([ref for number in path_changes.disarmed for ref in columns.slots_of(number)])
+            self._canvass.disable_fast_path(
+                [slot for number in path_changes.disarmed for slot in columns.slots_of(number)]
+            )
         if path_changes.armed:
-            refs = [ref for number in path_changes.armed for ref in columns.slots_of(number)]
-            self._canvass.arm(refs, [floor for floors in path_changes.armed.values() for floor in floors])
+            slots = [slot for number in path_changes.armed for slot in columns.slots_of(number)]
+            self._canvass.enable_fast_path(
+                slots, [min_expire for min_expires in path_changes.armed.values() for min_expire in min_expires]
+            )
 
     async def stop(self) -> None:
         """What is in flight ends as not asked, and is not published; nothing is asked after this."""

@@ -94,7 +94,7 @@ class SweepContext:
 
     def chunk(self, numbers: Sequence[int]) -> ZoneChunk:
         """These zones for the canvass, but those that are being asked already."""
-        zone_table, refs, busy = self.columns.zone_table, self.columns.slot_starts, self.busy
+        zone_table, starts, busy = self.columns.zone_table, self.columns.slot_starts, self.busy
         idle = array("I", (number for number in numbers if not busy[number]))
         for number in idle:
             busy[number] = 1
@@ -102,7 +102,7 @@ class SweepContext:
             idle,
             [zone_table.names[number] for number in idle],
             array("I", (zone_table.template_ids[number] for number in idle)),
-            array("I", (refs[number] for number in idle)),
+            array("I", (starts[number] for number in idle)),
         )
 
 
@@ -184,7 +184,7 @@ class SerialSweep:
     async def _chunk(self, chunk: ZoneChunk, group: asyncio.TaskGroup) -> None:
         first, back = chunk.numbers[0], 0
         try:
-            if self._ground.over:  # while there was no room for it: the canvass has other refs by now
+            if self._ground.over:  # while there was no room for it: the canvass has other slots by now
                 return
             async for returns in self._ground.canvass.ask(chunk):
                 back += len(returns.quiet) + len(returns.odd)

@@ -18,13 +18,13 @@ from monitor.probe.stats import ProbeCounts
 from monitor.probe.types import TsigKey
 
 _CHUNK = 500
-"""Queries taken from the caller before everybody else has a turn."""
+"""Queries taken from the caller before the event loop runs other tasks."""
 
 _Group = tuple[str, Address, str, bool]
 
 
 class ServiceProber:
-    """The Prober of monitor.ports. What goes over UDP without a key is asked by ``engine``, all else by DnsProber.
+    """The Prober of the service. What goes over UDP without a key is sent by ``engine``, all else by DnsClient.
 
     They share descriptors, rates and counts. It belongs to one event loop, and must be closed.
     """
@@ -35,8 +35,8 @@ class ServiceProber:
         """Raises Unasked when ``settings.source`` holds what is not an address."""
         self._dns = DnsClient(settings, keys, now, descriptors=descriptors)
         self.engine = BulkEngine(settings, now, dns=self._dns)
-        """For those who ask very many the same."""
-        self._kinds: dict[tuple[str, bool], QueryTemplate] = {}
+        """For callers that ask one question of very many zones."""
+        self._templates: dict[tuple[str, bool], QueryTemplate] = {}
 
     async def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
         call = ResultStream()
@@ -49,7 +49,7 @@ class ServiceProber:
             while batch := await call.batch():
                 yield batch
         finally:
-            call.over = True
+            call.cancelled = True
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
@@ -66,7 +66,7 @@ class ServiceProber:
         groups: dict[_Group, dict[bytes, list[Query]]] = {}
         others: list[Query] = []
         for query in queries:
-            asked = self._simple(query)
+            asked = self._for_engine(query)
             if asked is None:
                 others.append(query)
             else:
@@ -78,16 +78,16 @@ class ServiceProber:
         if others:
             pumps.append(loop.create_task(_pump(self._dns(others), call)))
         if groups:
-            loads = []
+            batches = []
             for (server, address, qtype, identify), waiting in groups.items():
-                names = [name for name, same in waiting.items() for _ in same]
-                volley = QueryBatch(server, address, names, [-1] * len(names))
-                loads.append((volley, self._kind(qtype, identify=identify), waiting))
-            pumps.append(loop.create_task(_heard(self.engine.ask_also(loads), call)))
+                names = [name for name, unchanged in waiting.items() for _ in unchanged]
+                batch = QueryBatch(server, address, names, [-1] * len(names))
+                batches.append((batch, self._template(qtype, identify=identify), waiting))
+            pumps.append(loop.create_task(_pump_bulk(self.engine.ask_also(batches), call)))
         return pumps
 
-    def _simple(self, query: Query) -> Question | None:
-        """What the engine can ask; the other prober says what is wrong with the rest."""
+    def _for_engine(self, query: Query) -> Question | None:
+        """The question, where the engine can send it; None: DnsClient sends it, or says why nobody can."""
         if query.transport is not Transport.UDP or query.key is not None or query.anywhere:
             return None
         try:
@@ -97,11 +97,11 @@ class ServiceProber:
             return None
         return asked if asked.type != AXFR else None
 
-    def _kind(self, qtype: str, *, identify: bool) -> QueryTemplate:
-        kind = self._kinds.get((qtype, identify))
-        if kind is None:
-            kind = self._kinds[qtype, identify] = QueryTemplate(qtype, identify=identify)
-        return kind
+    def _template(self, qtype: str, *, identify: bool) -> QueryTemplate:
+        template = self._templates.get((qtype, identify))
+        if template is None:
+            template = self._templates[qtype, identify] = QueryTemplate(qtype, identify=identify)
+        return template
 
 
 async def _pump(batches: AsyncIterator[Sequence[Observation]], call: ResultStream) -> None:
@@ -110,10 +110,10 @@ async def _pump(batches: AsyncIterator[Sequence[Observation]], call: ResultStrea
             call.put(seen)
 
 
-async def _heard(asking: BulkCall, call: ResultStream) -> None:
+async def _pump_bulk(call: BulkCall, stream: ResultStream) -> None:
     try:
-        async for heard in asking:
-            for _, seen in heard.odd:
-                call.put(seen)
+        async for update in call:
+            for _, seen in update.changed:
+                stream.put(seen)
     finally:
-        await asking.aclose()
+        await call.aclose()

@@ -85,13 +85,13 @@ class ZoneStates(MutableMapping[str, ZoneState]):
                 if since is not None and zone_state.at is not None and since > zone_state.at
                 else zone_state
             )
-        refs = columns.slots_of(number)
-        if len(refs) != len(zone_state.address_states):
+        slots = columns.slots_of(number)
+        if len(slots) != len(zone_state.address_states):
             return zone_state
         at, address_metrics = moment(checked_at), columns.address_metrics
         address_states = tuple(
-            _moved(address_state, at, address_metrics.rtts[ref], address_metrics.expires[ref])
-            for address_state, ref in zip(zone_state.address_states, refs, strict=True)
+            _moved(address_state, at, address_metrics.rtts[slot], address_metrics.expires[slot])
+            for address_state, slot in zip(zone_state.address_states, slots, strict=True)
         )
         return ZoneState(zone_state.zone, zone_state.serial_groups, address_states, at)
 
@@ -100,9 +100,9 @@ def _tick(columns: ZoneColumns, name: str, zone_state: ZoneState) -> None:
     """Into the columns with what a row does not hold."""
     number = columns.zone_table.number(name)
     columns.checked_at[number] = micros(zone_state.at) if zone_state.at is not None else 0
-    for address_state, ref in zip(zone_state.address_states, columns.slots_of(number), strict=False):
-        columns.address_metrics.rtts[ref] = -1.0 if address_state.rtt is None else address_state.rtt
-        columns.address_metrics.expires[ref] = 0 if address_state.expires is None else micros(address_state.expires)
+    for address_state, slot in zip(zone_state.address_states, columns.slots_of(number), strict=False):
+        columns.address_metrics.rtts[slot] = -1.0 if address_state.rtt is None else address_state.rtt
+        columns.address_metrics.expires[slot] = 0 if address_state.expires is None else micros(address_state.expires)
 
 
 def _moved(one: AddressState, at: datetime, rtt: float, expires: int) -> AddressState:

@@ -61,9 +61,9 @@ class World:
         assert sorted([*quiet, *(number for number, _ in odd)]) == sorted(asked)
         return set(quiet), dict(odd)
 
-    def arm(self, numbers: Iterable[int] | None = None, floor: int = 0) -> None:
-        refs = [ref for n in (range(self.count) if numbers is None else numbers) for ref in (2 * n, 2 * n + 1)]
-        self.canvass.arm(refs, [floor] * len(refs))
+    def enable_fast_path(self, numbers: Iterable[int] | None = None, min_expire: int = 0) -> None:
+        slots = [slot for n in (range(self.count) if numbers is None else numbers) for slot in (2 * n, 2 * n + 1)]
+        self.canvass.enable_fast_path(slots, [min_expire] * len(slots))
 
 
 @asynccontextmanager
@@ -97,7 +97,7 @@ async def test_what_says_the_same_is_quiet_once_it_is_armed(way: int) -> None:
         assert not quiet
         assert all([o.server for o in seen] == ["ns2", "ns1"] for seen in odd.values())
         assert all(o.serial == 7 and o.outcome is Outcome.ANSWERED for seen in odd.values() for o in seen)
-        on.arm([0, 1])
+        on.enable_fast_path([0, 1])
         quiet, odd = await on.ask()
         assert quiet == {0, 1}
         assert set(odd) == {2}
@@ -108,15 +108,15 @@ async def test_what_says_the_same_is_quiet_once_it_is_armed(way: int) -> None:
 async def test_a_new_serial_is_odd_and_being_odd_disarms_all_of_the_zone(way: int) -> None:
     async with world(way) as on:
         await on.ask()
-        on.arm()
+        on.enable_fast_path()
         on.serials[name("z1.example.net.")] = 8
         quiet, odd = await on.ask()
         assert quiet == {0, 2}
         assert [o.serial for o in odd[1]] == [8, 8]
         assert set((await on.ask())[1]) == {1}
-        on.arm([1])
+        on.enable_fast_path([1])
         assert (await on.ask())[0] == {0, 1, 2}
-        on.canvass.disarm([0, 1])
+        on.canvass.disable_fast_path([0, 1])
         assert set((await on.ask())[1]) == {0}
 
 
@@ -129,7 +129,7 @@ async def test_one_address_that_is_odd_brings_what_the_others_say_as_well(way: i
 
     async with world(way, udp2=second) as on:
         await on.ask()
-        on.arm()
+        on.enable_fast_path()
         changed.add(name("z0.example.net."))
         _, odd = await on.ask()
         assert {number: [(o.server, o.serial) for o in seen] for number, seen in odd.items()} == {
@@ -166,11 +166,11 @@ async def test_silence_is_odd_at_first_then_quiet_then_odd_when_it_ends(way: int
 
     async with world(way, 1, QUICK, udp2=second) as on:
         await on.ask()
-        on.arm()
+        on.enable_fast_path()
         silent[0] = True
         _, odd = await on.ask()
         assert [o.outcome for o in odd[0]] == [Outcome.TIMEOUT, Outcome.ANSWERED]
-        on.arm()
+        on.enable_fast_path()
         assert (await on.ask())[0] == {0}
         assert on.address_metrics.rtts[1] < 0 < on.address_metrics.rtts[0]
         silent[0] = False
@@ -188,7 +188,7 @@ async def test_an_expire_is_read_at_every_look_and_below_the_floor_it_is_odd(way
 
     async with world(way, 1, udp2=second) as on:
         await on.ask()
-        on.arm(floor=40_000)
+        on.enable_fast_path(min_expire=40_000)
         assert (await on.ask())[0] == {0}
         first = on.address_metrics.expires[1]
         assert abs(first / 1e6 - (now().timestamp() + left[0])) < 5
@@ -202,7 +202,7 @@ async def test_an_expire_is_read_at_every_look_and_below_the_floor_it_is_odd(way
 async def test_what_is_known_goes_on_under_another_plan(way: int) -> None:
     async with world(way, 4) as on:
         await on.ask()
-        on.arm()
+        on.enable_fast_path()
         was = array("q", [0, 1, 2, 3, -1, -1, 6, 7])
         on.use(was)
         quiet, odd = await on.ask()
@@ -230,7 +230,7 @@ async def test_under_a_plan_of_fewer_zones_what_was_heard_before_is_of_no_use_an
             on.use()
             assert [returns async for returns in before] == [] or way > 1
         await on.ask()
-        on.arm()
+        on.enable_fast_path()
         assert (await on.ask())[0] == {0, 1, 2}
 
 
@@ -259,7 +259,7 @@ async def test_a_dead_server_holds_up_no_zone_that_it_does_not_serve(way: int) -
 async def test_thousands_at_once_and_none_is_lost(way: int) -> None:
     async with world(way, 4000) as on:
         assert len((await on.ask())[1]) == 4000
-        on.arm()
+        on.enable_fast_path()
         quiet, odd = await on.ask()
         assert quiet == set(range(4000))
         assert not odd
@@ -306,7 +306,7 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
     async with world(2, 600, replace(PATIENT, timeout=20), udp1=first) as on:
         assert isinstance(on.canvass, WorkerPool)
         await on.ask()
-        on.arm()
+        on.enable_fast_path()
         before = [*on.canvass.pids]
         task = asyncio.create_task(on.ask())
         async with asyncio.timeout(30):
@@ -322,7 +322,7 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
         assert on.canvass.deaths == 2
         assert not set(on.canvass.pids) & set(before)
         await on.ask()
-        on.arm()
+        on.enable_fast_path()
         assert len((await on.ask())[0]) == 600
 
 

@@ -13,7 +13,7 @@ from checks.model import Outcome, Query, Transport
 from monitor.clock import now
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import HOSTS, PATIENT, QUICK, see
-from tests.engine.asking import arm, engine, hear, volley
+from tests.engine.asking import ask_engine, enable_fast_path, engine, query_batch
 from tests.misbehaviour import TCP, UDP
 from tests.nameserver import (
     FORMERR,
@@ -147,12 +147,12 @@ COUNT = 40
 @pytest.mark.parametrize("words", MEANT)
 async def test_an_error_that_is_meant_is_known_again_and_costs_one_question(words: str) -> None:
     async with Nameserver(refusing(MEANT[words])) as server, engine(COUNT) as one:
-        _, odd = await hear(one, [volley(server.address, COUNT)])
-        assert {(seen.rcode, seen.ede) for seen in odd.values()} == {(words, ("20 Not Authoritative",))}
+        _, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
+        assert {(seen.rcode, seen.ede) for seen in changed.values()} == {(words, ("20 Not Authoritative",))}
         assert len(server.asked) == 2 * COUNT
-        arm(one, range(COUNT))
-        same, odd = await hear(one, [volley(server.address, COUNT)])
-        assert (len(same), odd) == (COUNT, {})
+        enable_fast_path(one, range(COUNT))
+        unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
+        assert (len(unchanged), changed) == (COUNT, {})
         assert len(server.asked) == 3 * COUNT
         counts = one.counts()
         assert counts.queries == {("ns1", "udp", "answered"): 2 * COUNT}
@@ -163,11 +163,11 @@ async def test_an_error_that_is_meant_is_known_again_and_costs_one_question(word
 async def test_what_was_asked_without_edns_does_not_stand_still(words: str) -> None:
     async with Nameserver(UDP[words]) as server, engine(COUNT, QUICK) as one:
         for _ in range(2):
-            same, odd = await hear(one, [volley(server.address, COUNT)])
-            assert not same
-            assert {seen.serial for seen in odd.values()} == {SERIAL}
-            assert all(seen.without_edns for seen in odd.values())
-            arm(one, range(COUNT))
+            unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
+            assert not unchanged
+            assert {seen.serial for seen in changed.values()} == {SERIAL}
+            assert all(seen.without_edns for seen in changed.values())
+            enable_fast_path(one, range(COUNT))
 
 
 async def test_an_answer_that_waits_for_a_better_one_is_told_when_it_ends() -> None:
@@ -177,12 +177,12 @@ async def test_an_answer_that_waits_for_a_better_one_is_told_when_it_ends() -> N
         return [reply(query, rcode=REFUSED, aa=False)] if query.edns else []
 
     async with Nameserver(udp) as server, engine(COUNT) as one:
-        task = asyncio.create_task(hear(one, [volley(server.address, COUNT)]))
+        task = asyncio.create_task(ask_engine(one, [query_batch(server.address, COUNT)]))
         while len(server.asked) < 2 * COUNT:
             await asyncio.sleep(0.005)
         await one.close()
-        _, odd = await task
-        assert {seen.rcode for seen in odd.values()} == {"REFUSED"}
+        _, changed = await task
+        assert {seen.rcode for seen in changed.values()} == {"REFUSED"}
         assert one.counts().in_flight == 0
 
 
@@ -193,8 +193,8 @@ async def test_a_closed_port_in_between_leaves_the_answer_that_came() -> None:
         return [reply(query, rcode=REFUSED, aa=False)]
 
     async with Nameserver(udp) as server, engine(4, QUICK) as one:
-        _, odd = await hear(one, [volley(server.address, 4)])
-        assert {seen.rcode for seen in odd.values()} == {"REFUSED"}
+        _, changed = await ask_engine(one, [query_batch(server.address, 4)])
+        assert {seen.rcode for seen in changed.values()} == {"REFUSED"}
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3])

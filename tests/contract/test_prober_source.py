@@ -9,7 +9,7 @@ import pytest
 from checks.model import Address, Observation, Outcome, Query, Transport
 from monitor.clock import now
 from monitor.probe.client.client import DnsClient
-from monitor.probe.client.target_queue import AGAIN, EASE, SLOWEST, TokenBucket
+from monitor.probe.client.target_queue import MIN_RATE_PART, RECOVERY_INTERVAL, SLOWDOWN_INTERVAL, TokenBucket
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.nameserver import FORGED, SERIAL, TXT, ZONE, Asked, Connection, Nameserver, answering, good, reply, rr, soa
@@ -164,13 +164,13 @@ async def test_a_server_that_limits_is_asked_more_slowly_by_both_probers(kind: s
     async with Nameserver(slips, answering) as server:
         prober = prober_of(Probe(max_qps_per_server=200), {}, now)
         dns = prober if isinstance(prober, DnsClient) else prober._dns
-        bucket = dns.pace.bucket("ns1")
+        bucket = dns.rate_limiter.bucket("ns1")
         assert bucket.part == 1.0
         queries = [Query(f"z{n}.example.net.", "ns1", server.address, f"z{n}.example.net.", "SOA") for n in range(8)]
         seen = [one async for batch in prober(queries) for one in batch]
         assert {one.serial for one in seen} == {SERIAL}
         assert bucket.part == 0.5
-        assert dns.pace.bucket("ns2").part == 1.0
+        assert dns.rate_limiter.bucket("ns2").part == 1.0
         await prober.close()
 
 
@@ -191,11 +191,11 @@ def test_a_bucket_goes_down_by_halves_and_comes_back_by_doubles() -> None:
         bucket.limited()  # of one burst
     assert bucket.part == 0.5
     for _ in range(10):
-        times[0] += AGAIN
+        times[0] += SLOWDOWN_INTERVAL
         bucket.limited()
-    assert bucket.part == SLOWEST
-    assert taken(50) == pytest.approx(100 * SLOWEST, rel=0.2)
+    assert bucket.part == MIN_RATE_PART
+    assert taken(50) == pytest.approx(100 * MIN_RATE_PART, rel=0.2)
     for _ in range(10):
-        times[0] += EASE
+        times[0] += RECOVERY_INTERVAL
         bucket.wait()
     assert bucket.part == 1.0

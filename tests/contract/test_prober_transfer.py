@@ -8,7 +8,7 @@ import pytest
 
 from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import monotonic, now
-from monitor.probe.client.exchange import BREATH
+from monitor.probe.client.exchange import RETRANSFER_DELAY
 from monitor.probe.settings import Probe, TransferLimits
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import CLOSED, check, clean
@@ -229,7 +229,7 @@ async def test_a_server_that_fails_for_good_is_asked_twice_and_no_more() -> None
             seen = await ask(server.address, whole=True)
             assert seen.transfer is not TransferResult.ALLOWED
             assert len(server.asked_tcp) == 2, name
-            assert monotonic() - before >= PATIENT.timeout * BREATH
+            assert monotonic() - before >= PATIENT.timeout * RETRANSFER_DELAY
     for name in ("refused", "notauth", "notimp", "wrong id"):  # a refusal is an answer, not an accident
         async with Nameserver(None, TCP[name]) as server:
             await ask(server.address)

@@ -10,7 +10,7 @@ import pytest
 
 from checks.model import Address, Observation, Outcome, Query, Shape, Transport
 from monitor.clock import now
-from monitor.probe.bulk.target import LIFE
+from monitor.probe.bulk.target import MAX_QUERIES_PER_SOCKET
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.misbehaviour import PLAIN_TCP, SCRIPT, TCP, UDP, drip, once_dropped
@@ -318,7 +318,7 @@ async def test_every_asking_has_its_own_port_and_id(kind: str) -> None:
     if kind == "dnspython":
         assert len(ports) > 0.95 * len(server.asked)
     else:
-        assert max(ports.values()) <= LIFE
+        assert max(ports.values()) <= MAX_QUERIES_PER_SOCKET
     quarters = Counter(number >> 14 for number in ids)
     assert min(quarters.values()) > 0.15 * len(ids)
 

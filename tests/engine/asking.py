@@ -20,15 +20,15 @@ def names(count: int) -> list[bytes]:
     return [wire_name(f"z{number}.example.net.") for number in range(count)]
 
 
-def volley(address: Address, count: int, first: int = 0, server: str = "ns1") -> QueryBatch:
+def query_batch(address: Address, count: int, first: int = 0, server: str = "ns1") -> QueryBatch:
     return QueryBatch(server, address, names(count), range(first, first + count))
 
 
 @asynccontextmanager
 async def engine(
-    size: int, probe: Probe = PATIENT, clock: Now = now, *, whole: bool = True
+    size: int, probe: Probe = PATIENT, clock: Now = now, *, use_gso: bool = True
 ) -> AsyncIterator[BulkEngine]:
-    one = BulkEngine(probe, clock, whole=whole)
+    one = BulkEngine(probe, clock, use_gso=use_gso)
     one.use(AddressMetrics.of(size))
     try:
         yield one
@@ -36,23 +36,23 @@ async def engine(
         await one.close()
 
 
-async def hear(one: BulkEngine, volleys: Sequence[QueryBatch]) -> tuple[set[int], dict[int, Observation]]:
+async def ask_engine(one: BulkEngine, batches: Sequence[QueryBatch]) -> tuple[set[int], dict[int, Observation]]:
     """Each ref exactly once, as the same or as odd."""
-    same: list[int] = []
-    odd: list[tuple[int, Observation]] = []
+    unchanged: list[int] = []
+    changed: list[tuple[int, Observation]] = []
     async with asyncio.timeout(30):
-        async for heard in one.ask(volleys):
-            assert heard.same or heard.odd
-            same += heard.same
-            odd += heard.odd
-    refs = sorted(ref for volley in volleys for ref in volley.refs)
-    assert sorted([*same, *(ref for ref, _ in odd)]) == refs
-    return set(same), dict(odd)
+        async for update in one.ask(batches):
+            assert update.unchanged or update.changed
+            unchanged += update.unchanged
+            changed += update.changed
+    slots = sorted(slot for batch in batches for slot in batch.slots)
+    assert sorted([*unchanged, *(slot for slot, _ in changed)]) == slots
+    return set(unchanged), dict(changed)
 
 
-def arm(one: BulkEngine, refs: Iterable[int], floor: int = 0) -> None:
-    refs = list(refs)
-    one.arm(refs, [floor] * len(refs))
+def enable_fast_path(one: BulkEngine, slots: Iterable[int], min_expire: int = 0) -> None:
+    slots = list(slots)
+    one.enable_fast_path(slots, [min_expire] * len(slots))
 
 
 def moved(*old: int) -> "array[int]":

@@ -19,7 +19,7 @@ from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.prober import ServiceProber
 from tests.contract.test_prober_wire import clean
-from tests.engine.asking import PATIENT, QUICK, arm, engine, hear, volley
+from tests.engine.asking import PATIENT, QUICK, ask_engine, enable_fast_path, engine, query_batch
 from tests.misbehaviour import UDP
 from tests.nameserver import FORGED, SERIAL, TXT, Asked, Nameserver, Udp, answering, forged, good, reply, rr, soa
 
@@ -51,14 +51,14 @@ SERVERS: dict[str, Udp] = {
 async def test_whatever_comes_beside_it_only_the_answer_counts(words: str) -> None:
     async with Nameserver(SERVERS[words], answering) as server, engine(COUNT) as one:
         for _ in range(2):
-            same, odd = await hear(one, [volley(server.address, COUNT)])
-            assert not same
-            for seen in odd.values():
+            unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
+            assert not unchanged
+            for seen in changed.values():
                 clean(seen)
                 assert seen.serial == SERIAL
-        arm(one, range(COUNT))
-        same, odd = await hear(one, [volley(server.address, COUNT)])
-        assert {seen.serial for seen in odd.values()} <= {SERIAL}
+        enable_fast_path(one, range(COUNT))
+        unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
+        assert {seen.serial for seen in changed.values()} <= {SERIAL}
         counts = one.counts()
         assert counts.discarded["ns1"] > 0 or words == "64 kB under our id"
         assert counts.in_flight == counts.waiting == 0
@@ -68,25 +68,25 @@ async def test_whatever_comes_beside_it_only_the_answer_counts(words: str) -> No
 @pytest.mark.parametrize("words", ["a flood of guesses", "a flood of noise", "the answer to somebody else"])
 async def test_what_is_disturbed_goes_over_tcp(words: str) -> None:
     async with Nameserver(SERVERS[words], answering) as server, engine(10) as one:
-        _, odd = await hear(one, [volley(server.address, 10)])
-        assert {seen.transport for seen in odd.values()} == {Transport.TCP}
-        assert all(seen.discarded and seen.evidence for seen in odd.values())
+        _, changed = await ask_engine(one, [query_batch(server.address, 10)])
+        assert {seen.transport for seen in changed.values()} == {Transport.TCP}
+        assert all(seen.discarded and seen.evidence for seen in changed.values())
 
 
 @pytest.mark.parametrize("words", UDP)
 async def test_of_what_a_server_may_send_nothing_becomes_quiet_but_what_was_believed(words: str) -> None:
     """Armed after one look: at the next look either nothing is said of it, or the same as before."""
     async with Nameserver(UDP[words], answering) as server, engine(4, replace(QUICK, timeout=0.3)) as one:
-        _, before = await hear(one, [volley(server.address, 4)])
-        arm(one, range(4))
-        asking = one.ask([volley(server.address, 4)])
+        _, before = await ask_engine(one, [query_batch(server.address, 4)])
+        enable_fast_path(one, range(4))
+        asking = one.ask([query_batch(server.address, 4)])
         after = {}
-        async for heard in asking:
-            after.update(heard.odd)
-            after.update({ref: asking.observation(ref) for ref in heard.same})
-        for ref, seen in after.items():
+        async for update in asking:
+            after.update(update.changed)
+            after.update({slot: asking.observation(slot) for slot in update.unchanged})
+        for slot, seen in after.items():
             clean(seen)
-            assert facts(seen) == facts(before[ref])
+            assert facts(seen) == facts(before[slot])
 
 
 def facts(seen: Observation) -> Observation:
@@ -104,8 +104,8 @@ async def test_answers_from_elsewhere_are_nothing() -> None:
             return [good(query)]
 
         async with Nameserver(udp) as server, engine(COUNT) as one:
-            _, odd = await hear(one, [volley(server.address, COUNT)])
-            assert {seen.serial for seen in odd.values()} == {SERIAL}
+            _, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
+            assert {seen.serial for seen in changed.values()} == {SERIAL}
             assert one.counts().discarded == {}
 
 
@@ -126,11 +126,11 @@ async def test_answers_that_come_when_nobody_waits_any_more_are_nobodys() -> Non
             return [good(query)]
 
         server._udp = hold
-        _, odd = await hear(one, [volley(server.address, 20)])
-        assert {seen.outcome for seen in odd.values()} == {Outcome.TIMEOUT}
+        _, changed = await ask_engine(one, [query_batch(server.address, 20)])
+        assert {seen.outcome for seen in changed.values()} == {Outcome.TIMEOUT}
         server._udp = now_right
-        _, odd = await hear(one, [volley(server.address, 20, 20)])
-        assert {seen.serial for seen in odd.values()} <= {SERIAL, None}
+        _, changed = await ask_engine(one, [query_batch(server.address, 20, 20)])
+        assert {seen.serial for seen in changed.values()} <= {SERIAL, None}
         assert one.counts().discarded["ns1"] > 0
         assert one.counts().queries["ns1", "udp", "timeout"] >= 20
 
@@ -147,11 +147,11 @@ async def test_an_answer_to_an_earlier_asking_is_still_an_answer() -> None:
 
         server._udp = slow
         for _ in range(2):
-            same, odd = await hear(one, [volley(server.address, 10)])
-            assert {(seen.serial, seen.detail) for seen in odd.values()} <= {(SERIAL, "")}
-            assert all(seen.rtt is not None and seen.rtt >= 0.24 for seen in odd.values())
-            arm(one, range(10))
-        assert len(same) == 10
+            unchanged, changed = await ask_engine(one, [query_batch(server.address, 10)])
+            assert {(seen.serial, seen.detail) for seen in changed.values()} <= {(SERIAL, "")}
+            assert all(seen.rtt is not None and seen.rtt >= 0.24 for seen in changed.values())
+            enable_fast_path(one, range(10))
+        assert len(unchanged) == 10
         assert len(server.asked) > 20
         for timer in timers:
             timer.cancel()
@@ -170,10 +170,10 @@ async def test_a_clock_that_jumps_moves_no_deadline() -> None:
         return [good(query)] if halves[query.question] % 2 == 0 else []
 
     async with Nameserver(udp) as server, engine(COUNT, replace(QUICK, timeout=0.2), jumping) as one:
-        _, odd = await hear(one, [volley(server.address, COUNT)])
-        assert {seen.serial for seen in odd.values()} <= {SERIAL, None}
-        assert all(seen.at.tzinfo is UTC for seen in odd.values())
-        assert all(seen.rtt is None or 0 <= seen.rtt < 30 for seen in odd.values())
+        _, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
+        assert {seen.serial for seen in changed.values()} <= {SERIAL, None}
+        assert all(seen.at.tzinfo is UTC for seen in changed.values())
+        assert all(seen.rtt is None or 0 <= seen.rtt < 30 for seen in changed.values())
 
 
 async def test_noise_thrown_at_every_port_while_it_asks() -> None:
@@ -189,8 +189,8 @@ async def test_noise_thrown_at_every_port_while_it_asks() -> None:
         return packets
 
     async with Nameserver(udp, answering) as server, engine(2000) as one:
-        _, odd = await hear(one, [volley(server.address, 2000)])
-        assert {seen.serial for seen in odd.values()} == {SERIAL}
+        _, changed = await ask_engine(one, [query_batch(server.address, 2000)])
+        assert {seen.serial for seen in changed.values()} == {SERIAL}
 
 
 # --- what is wrong with ourselves ---
@@ -199,18 +199,18 @@ async def test_noise_thrown_at_every_port_while_it_asks() -> None:
 async def test_what_the_system_forbids_accuses_nobody() -> None:
     async with engine(5) as one:
         for _ in range(2):
-            same, odd = await hear(one, [volley(Address("255.255.255.255"), 5)])
-            assert not same
-            assert {(seen.outcome, seen.detail) for seen in odd.values()} == {
+            unchanged, changed = await ask_engine(one, [query_batch(Address("255.255.255.255"), 5)])
+            assert not unchanged
+            assert {(seen.outcome, seen.detail) for seen in changed.values()} == {
                 (Outcome.UNASKED, "send: permission denied")
             }
-            arm(one, range(5))
+            enable_fast_path(one, range(5))
 
 
 async def test_without_our_own_address_nothing_is_asked() -> None:
     async with engine(5, replace(PATIENT, source=("192.0.2.77",))) as one:
-        _, odd = await hear(one, [volley(Address("127.0.0.1"), 5)])
-        assert {seen.outcome for seen in odd.values()} == {Outcome.UNASKED}
+        _, changed = await ask_engine(one, [query_batch(Address("127.0.0.1"), 5)])
+        assert {seen.outcome for seen in changed.values()} == {Outcome.UNASKED}
 
 
 @contextlib.contextmanager
@@ -232,14 +232,14 @@ def no_descriptors() -> Iterator[None]:
 
 async def test_without_descriptors_it_waits_then_says_so_and_then_goes_on() -> None:
     async with Nameserver(lambda query: [good(query)]) as server, engine(COUNT, replace(QUICK, timeout=0.3)) as one:
-        await hear(one, [volley(server.address, COUNT)])
+        await ask_engine(one, [query_batch(server.address, COUNT)])
         with no_descriptors():
-            _, odd = await hear(one, [volley(server.address, COUNT)])
-        assert {(seen.outcome, seen.detail) for seen in odd.values()} == {
+            _, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
+        assert {(seen.outcome, seen.detail) for seen in changed.values()} == {
             (Outcome.UNASKED, "no descriptor became free within 0.3 s")
         }
-        _, odd = await hear(one, [volley(server.address, COUNT)])
-        assert {seen.outcome for seen in odd.values()} == {Outcome.ANSWERED}
+        _, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
+        assert {seen.outcome for seen in changed.values()} == {Outcome.ANSWERED}
 
 
 async def test_few_descriptors_are_enough_for_many_addresses() -> None:
@@ -247,10 +247,10 @@ async def test_few_descriptors_are_enough_for_many_addresses() -> None:
     async with Nameserver(lambda query: [good(query)]) as server:
         one = BulkEngine(PATIENT, now, descriptors=8)
         one.use(AddressMetrics.of(200))
-        volleys = [volley(server.address, 2, 2 * number, f"ns{number}") for number in range(100)]
-        _, odd = await hear(one, volleys)
+        batches = [query_batch(server.address, 2, 2 * number, f"ns{number}") for number in range(100)]
+        _, changed = await ask_engine(one, batches)
         await one.close()
-    assert {seen.outcome for seen in odd.values()} == {Outcome.ANSWERED}
+    assert {seen.outcome for seen in changed.values()} == {Outcome.ANSWERED}
 
 
 async def test_a_fault_of_our_own_is_said_and_nobody_waits_for_ever(caplog: pytest.LogCaptureFixture) -> None:
@@ -266,8 +266,8 @@ async def test_a_fault_of_our_own_is_said_and_nobody_waits_for_ever(caplog: pyte
     async with Nameserver(lambda query: []) as server:
         one = BulkEngine(PATIENT, broken)
         one.use(AddressMetrics.of(5))
-        _, odd = await hear(one, [volley(server.address, 5)])
-        assert {(seen.outcome, seen.detail) for seen in odd.values()} == {
+        _, changed = await ask_engine(one, [query_batch(server.address, 5)])
+        assert {(seen.outcome, seen.detail) for seen in changed.values()} == {
             (Outcome.UNASKED, "a fault of the prober itself: ArithmeticError")
         }
         calls = -5
@@ -279,9 +279,9 @@ async def test_the_prober_of_the_service_counts_both_ways_of_asking() -> None:
     async with Nameserver(SERVERS["a forged answer before each"], answering) as server:
         prober = ServiceProber(PATIENT, {}, now)
         prober.engine.use(AddressMetrics.of(3))
-        _, odd = await hear(prober.engine, [volley(server.address, 3)])
+        _, changed = await ask_engine(prober.engine, [query_batch(server.address, 3)])
         counts = prober.counts()
         await prober.close()
-    assert len(odd) == 3
+    assert len(changed) == 3
     assert counts.queries == {("ns1", "tcp", "answered"): 3}
     assert counts.discarded["ns1"] >= 3

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from checks.model import Query, Shape
 from monitor.probe.message import response as complete
-from monitor.probe.message import soa_response as usual
-from monitor.probe.message.request import Ask, ask, question
+from monitor.probe.message import soa_response
+from monitor.probe.message.request import Request, make_request, question
 from tests.fuzz.mutate import dice, generated, mutants, mutate
 from tests.fuzz.test_prober import NOWHERE, agree, as_nsd, as_records, wires
 from tests.misbehaviour import UDP
@@ -23,16 +23,18 @@ from tests.nameserver import AAAA, NS, SOA, A, Asked, asked, name, opt, reply, r
 OWNER = b"\xc0\x0c"
 
 
-def one() -> Ask:
-    return ask(question(NOWHERE), edns=True)
+def one() -> Request:
+    return make_request(question(NOWHERE), edns=True)
 
 
-def the_same(wire: bytes, asked: Ask) -> bool:
+def the_same(wire: bytes, asked: Request) -> bool:
     """Whether the quick reader said anything; what it says is what the others say."""
-    quick = usual.read(wire, asked.question)
+    quick = soa_response.read(wire, asked.question)
     if quick is None:
         return False
-    assert complete.fit(wire[:0] + struct.pack("!H", asked.id) + wire[2:], asked) is complete.Fit.RIGHT, wire.hex()
+    assert complete.match_response(wire[:0] + struct.pack("!H", asked.id) + wire[2:], asked) is complete.Match.MATCH, (
+        wire.hex()
+    )
     assert quick == complete.read(wire, asked.question), wire.hex()
     agree(wire, asked, quick)
     return True
@@ -106,10 +108,10 @@ def test_the_usual_is_not_declined() -> None:
 
 
 def test_the_root_zone() -> None:
-    asked_ = ask(question(Query(".", "ns1", Any, ".", "SOA", identify=True)), edns=True)  # type: ignore[arg-type]
+    asked_ = make_request(question(Query(".", "ns1", Any, ".", "SOA", identify=True)), edns=True)  # type: ignore[arg-type]
     for owner in (OWNER, b"\0"):
         wire = reply(asked(asked_.wire), [soa(owner=owner)])
-        quick = usual.read(wire, asked_.question)
+        quick = soa_response.read(wire, asked_.question)
         assert quick == complete.read(wire, asked_.question)
         assert quick is not None
         assert quick.answer is not None
@@ -164,24 +166,28 @@ def test_of_messages_made_up_it_says_the_same_or_nothing(
 
 def test_octet_for_octet_the_same_is_the_same_print_whatever_the_id_and_the_expire() -> None:
     query = asked(one().wire)
-    prints = set()
+    fingerprints = set()
     for number, expire in ((1, 5), (2, 7), (65535, 0xFFFFFFFF)):
         wire = reply(query, [soa()], additional=[opt((3, b"x"), (9, struct.pack("!I", expire)))], id=number)
-        found = usual.outline(wire, query.question)
+        found = soa_response.outline(wire, query.question)
         assert found is not None
-        assert int.from_bytes(wire[found.cut : found.cut + 4], "big") == expire
-        prints.add((usual.whole(wire, found.cut), usual.head(wire, found)))
-    assert len(prints) == 1
+        assert int.from_bytes(wire[found.expire_offset : found.expire_offset + 4], "big") == expire
+        fingerprints.add(
+            (soa_response.fingerprint(wire, found.expire_offset), soa_response.soa_fingerprint(wire, found))
+        )
+    assert len(fingerprints) == 1
 
 
 def test_any_other_octet_changes_the_print() -> None:
     query = asked(one().wire)
     wire = reply(query, [soa()], additional=[opt((3, b"x"), (9, bytes(4)))])
-    found = usual.outline(wire, query.question)
+    found = soa_response.outline(wire, query.question)
     assert found is not None
-    for place in {*range(2, len(wire))} - {*range(found.cut, found.cut + 4)}:
+    for place in {*range(2, len(wire))} - {*range(found.expire_offset, found.expire_offset + 4)}:
         other = wire[:place] + bytes((wire[place] ^ 1,)) + wire[place + 1 :]
-        assert usual.whole(other, found.cut) != usual.whole(wire, found.cut)
+        assert soa_response.fingerprint(other, found.expire_offset) != soa_response.fingerprint(
+            wire, found.expire_offset
+        )
 
 
 def test_in_whatever_order_the_rest_comes_the_head_is_the_same_and_so_is_what_it_says() -> None:
@@ -189,15 +195,15 @@ def test_in_whatever_order_the_rest_comes_the_head_is_the_same_and_so_is_what_it
     query = asked(asked_.wire)
     cut = [rr(OWNER, NS, name(f"ns{n}.example.net.")) for n in range(3)]
     glue = [rr(name(f"ns{n}.example.net."), A, bytes((192, 0, 2, n))) for n in range(2)]
-    heads, said = set(), set()
+    soa_fingerprints, said = set(), set()
     for names in permutations(cut):
         for rest in permutations([*glue, opt((3, b"x"), (9, bytes(4)))]):
             wire = reply(query, [soa()], names, rest)
-            found = usual.outline(wire, query.question)
+            found = soa_response.outline(wire, query.question)
             assert found is not None
-            heads.add(usual.head(wire, found))
-            said.add(usual.read(wire, asked_.question))
-    assert len(heads) == len(said) == 1
+            soa_fingerprints.add(soa_response.soa_fingerprint(wire, found))
+            said.add(soa_response.read(wire, asked_.question))
+    assert len(soa_fingerprints) == len(said) == 1
 
 
 @settings(max_examples=300, deadline=None)
@@ -208,14 +214,14 @@ def test_equal_heads_are_equal_answers(serial: int, other: int, nsid: bytes, ano
     told = []
     for number, identity in ((serial, nsid), (other, another)):
         wire = reply(query, [soa(number)], additional=[opt((3, identity), (9, bytes(4)))])
-        found = usual.outline(wire, query.question)
+        found = soa_response.outline(wire, query.question)
         assert found is not None
-        told.append((usual.head(wire, found), usual.read(wire, asked_.question)))
+        told.append((soa_response.soa_fingerprint(wire, found), soa_response.read(wire, asked_.question)))
     assert (told[0][0] == told[1][0]) == (told[0][1] == told[1][1] and nsid == another)
 
 
 def test_nothing_but_a_soa_has_shape_records() -> None:
     asked_ = one()
-    read = usual.read(next(iter(UDP["nodata"](asked(asked_.wire)))), asked_.question)
+    read = soa_response.read(next(iter(UDP["nodata"](asked(asked_.wire)))), asked_.question)
     assert read is not None
     assert read.shape is Shape.NODATA

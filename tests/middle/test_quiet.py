@@ -113,9 +113,9 @@ class Caller:
             self.last[number] = result_id(looks)
             self.floors.pop(number, None)
             return False
-        for ref, one in zip(self.columns.slots_of(number), looks, strict=True):
-            self.columns.address_metrics.rtts[ref] = -1.0 if one.rtt is None else one.rtt
-            self.columns.address_metrics.expires[ref] = (
+        for slot, one in zip(self.columns.slots_of(number), looks, strict=True):
+            self.columns.address_metrics.rtts[slot] = -1.0 if one.rtt is None else one.rtt
+            self.columns.address_metrics.expires[slot] = (
                 micros(one.at) + one.expire * 10**6 if one.expire is not None else 0
             )
         return True

@@ -43,10 +43,10 @@ class Crier:
     ) -> None:
         raise AssertionError("nobody asks for that here")
 
-    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+    def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         raise AssertionError("nobody asks for that here")
 
-    def disarm(self, refs: Sequence[int]) -> None:
+    def disable_fast_path(self, slots: Sequence[int]) -> None:
         raise AssertionError("nobody asks for that here")
 
     def counts(self) -> ProbeCounts:

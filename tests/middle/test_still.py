@@ -29,7 +29,7 @@ def known(columns: ZoneColumns) -> Mapping[str, object]:
         name: (
             columns.mode[number], columns.result_id[number], columns.checked_at[number], columns.recheck_at[number],
             columns.reachability_id[number], columns.ok_at["records"][number],
-            [(metrics.rtts[ref], metrics.expires[ref]) for ref in columns.slots_of(number)],
+            [(metrics.rtts[slot], metrics.expires[slot]) for slot in columns.slots_of(number)],
         )
         for number, name in enumerate(columns.zone_table.names)
     }  # fmt: skip
@@ -42,8 +42,8 @@ def filled(zone_table: ZoneTable[Zone], chance: random.Random) -> ZoneColumns:
         columns.checked_at[number], columns.recheck_at[number] = chance.randrange(1, 10**9), chance.randrange(1, 10**9)
         columns.reachability_id[number] = chance.randrange(256)
         columns.note_ok("records", number, chance.randrange(1, 10**9))
-        for ref in columns.slots_of(number):
-            columns.address_metrics.rtts[ref], columns.address_metrics.expires[ref] = (
+        for slot in columns.slots_of(number):
+            columns.address_metrics.rtts[slot], columns.address_metrics.expires[slot] = (
                 float(chance.randrange(9)),
                 chance.randrange(1, 10**9),
             )
@@ -65,13 +65,13 @@ def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> 
     for number, name in enumerate(change.columns.zone_table.names):
         same = before.zone_table.get(name) == zones[name]
         assert (name in change.fresh) is not same
-        refs = [change.old_slots[ref] for ref in change.columns.slots_of(number)]
+        slots = [change.old_slots[slot] for slot in change.columns.slots_of(number)]
         if same:
             assert now[name] == was[name]
-            assert refs == list(before.slots_of(before.zone_table.number(name)))
+            assert slots == list(before.slots_of(before.zone_table.number(name)))
         else:
-            assert now[name] == (0, 0, 0, 0, 0, 0, [(0.0, 0)] * len(refs))
-            assert set(refs) == {-1}
+            assert now[name] == (0, 0, 0, 0, 0, 0, [(0.0, 0)] * len(slots))
+            assert set(slots) == {-1}
     assert set(change.gone) == set(names) - set(later)
 
 

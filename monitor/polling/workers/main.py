@@ -67,26 +67,26 @@ class Worker:
             case Use(layouts, size, was):
                 self._layouts, self._ticks = tuple(layouts), AddressMetrics.of(size)
                 self._canvass.use(self._layouts, self._ticks, was)
-            case Arm(refs, floors):
-                self._canvass.arm(refs, floors)
-            case Disarm(refs):
-                self._canvass.disarm(refs)
+            case Arm(slots, min_expires):
+                self._canvass.enable_fast_path(slots, min_expires)
+            case Disarm(slots):
+                self._canvass.disable_fast_path(slots)
             case _:
                 raise TypeError(f"the service says what no worker understands: {type(message).__name__}")
 
     async def _ask(self, ask: Ask, every: AsyncIterator[ChunkResult]) -> None:
         chunk = ask.chunk
-        refs = dict(zip(chunk.numbers, zip(chunk.refs, chunk.layouts, strict=True), strict=True))
+        slots = dict(zip(chunk.numbers, zip(chunk.slots, chunk.layouts, strict=True), strict=True))
         async for returns in every:
-            await self._say(self._back(ask.number, returns, (refs[number] for number in returns.quiet)))
+            await self._say(self._back(ask.number, returns, (slots[number] for number in returns.quiet)))
         await self._say(Done(ask.number))
 
     def _back(self, number: int, returns: ChunkResult, places: Iterable[tuple[int, int]]) -> Back:
         rtts, expires = array("f"), array("q")
-        for ref, layout in places:
-            end = ref + len(self._layouts[layout])
-            rtts += self._ticks.rtts[ref:end]
-            expires += self._ticks.expires[ref:end]
+        for slot, layout in places:
+            end = slot + len(self._layouts[layout])
+            rtts += self._ticks.rtts[slot:end]
+            expires += self._ticks.expires[slot:end]
         some = expires if any(expires) else None
         return Back(number, returns.at, returns.quiet, rtts, some, returns.odd, returns.queries, returns.answered)
 

@@ -28,7 +28,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """``size`` refs; ``was`` is that of Canvass.use."""
+    """``size`` slots; ``was`` is that of Canvass.use."""
 
     layouts: Sequence[AddressLayout]
     size: int
@@ -43,13 +43,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    refs: "array[int]"
-    floors: "array[int]"
+    slots: "array[int]"
+    min_expires: "array[int]"
 
 
 @dataclass(frozen=True, slots=True)
 class Disarm:
-    refs: "array[int]"
+    slots: "array[int]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,9 @@ class WorkerPool:
         self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
     ) -> None:
         owners = bytearray(len(address_metrics.rtts))
-        for ref, past in enumerate(was or ()):
+        for slot, past in enumerate(was or ()):
             if past >= 0:
-                owners[ref] = self._owners[past]
+                owners[slot] = self._owners[past]
         self._layouts, self._owners = layouts, owners
         for share in self._shares:
             share.use(layouts, address_metrics, was)
@@ -68,19 +68,21 @@ class WorkerPool:
             else:
                 yield returns
 
-    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
+    def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         owners = self._owners
         for owner, share in enumerate(self._shares):
-            mine = [place for place, ref in enumerate(refs) if owners[ref] == owner]
+            mine = [place for place, slot in enumerate(slots) if owners[slot] == owner]
             if mine:
-                share.arm(array("I", (refs[place] for place in mine)), array("I", (floors[place] for place in mine)))
+                share.enable_fast_path(
+                    array("I", (slots[place] for place in mine)), array("I", (min_expires[place] for place in mine))
+                )
 
-    def disarm(self, refs: Sequence[int]) -> None:
+    def disable_fast_path(self, slots: Sequence[int]) -> None:
         owners = self._owners
         for owner, share in enumerate(self._shares):
-            mine = array("I", (ref for ref in refs if owners[ref] == owner))
+            mine = array("I", (slot for slot in slots if owners[slot] == owner))
             if mine:
-                share.disarm(mine)
+                share.disable_fast_path(mine)
 
     def counts(self) -> ProbeCounts:
         return total(self._beside(), *(share.counts for share in self._shares))
@@ -92,12 +94,12 @@ class WorkerPool:
         """What each worker is to ask."""
         parts = [ZoneChunk(array("I"), [], array("I"), array("I")) for _ in self._shares]
         sizes = [len(layout) for layout in self._layouts]
-        for number, name, layout, ref in zip(chunk.numbers, chunk.names, chunk.layouts, chunk.refs, strict=True):
+        for number, name, layout, slot in zip(chunk.numbers, chunk.names, chunk.layouts, chunk.slots, strict=True):
             owner = crc32(name.encode()) % self._many
             part = parts[owner]
             part.numbers.append(number)
             part.names.append(name)  # type: ignore[attr-defined]  # a list, made above
             part.layouts.append(layout)
-            part.refs.append(ref)
-            self._owners[ref : ref + sizes[layout]] = bytes((owner,)) * sizes[layout]
+            part.slots.append(slot)
+            self._owners[slot : slot + sizes[layout]] = bytes((owner,)) * sizes[layout]
         return parts

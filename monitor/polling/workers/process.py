@@ -45,7 +45,7 @@ class PendingChunk:
             array("I", (chunk.numbers[place] for place in places)),
             [chunk.names[place] for place in places],
             array("I", (chunk.layouts[place] for place in places)),
-            array("I", (chunk.refs[place] for place in places)),
+            array("I", (chunk.slots[place] for place in places)),
         )
 
 
@@ -87,11 +87,11 @@ class WorkerProcess:
         self._owed[self._asked] = PendingChunk(chunk, back)
         self._say(Ask(self._asked, chunk))
 
-    def arm(self, refs: "array[int]", floors: "array[int]") -> None:
-        self._say(Arm(refs, floors))
+    def enable_fast_path(self, slots: "array[int]", min_expires: "array[int]") -> None:
+        self._say(Arm(slots, min_expires))
 
-    def disarm(self, refs: "array[int]") -> None:
-        self._say(Disarm(refs))
+    def disable_fast_path(self, slots: "array[int]") -> None:
+        self._say(Disarm(slots))
 
     async def close(self) -> None:
         """What is owed comes back unasked."""
@@ -183,10 +183,10 @@ class WorkerProcess:
         rtts, expires = self._ticks.rtts, self._ticks.expires
         for number in message.quiet:
             at = owed.left.pop(number)
-            ref, size = chunk.refs[at], len(self._layouts[chunk.layouts[at]])
-            rtts[ref : ref + size] = message.rtts[place : place + size]
+            slot, size = chunk.slots[at], len(self._layouts[chunk.layouts[at]])
+            rtts[slot : slot + size] = message.rtts[place : place + size]
             if message.expires is not None:
-                expires[ref : ref + size] = message.expires[place : place + size]
+                expires[slot : slot + size] = message.expires[place : place + size]
             place += size
         for number, _ in message.odd:
             del owed.left[number]

@@ -14,7 +14,7 @@ def _longs() -> "array[int]":
 
 @dataclass(slots=True)
 class AddressMetrics:
-    """What moves at every look though nothing changes, by ref: the canvass writes it of quiet zones, others read.
+    """Columns by slot, written by the bulk prober at every poll of an unchanged address, read by everybody else.
 
     ``rtts`` ("f") in seconds, negative where nothing came back; ``expires`` ("q") when the address says it stops
     serving (EDNS EXPIRE, RFC 7314), in microseconds since 1970, 0 where it does not say.

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.model import Address, Observation, Query
-from monitor.probe.message.request import ask, question
+from monitor.probe.message.request import make_request, question
 
-HEAD = b"\0\0\0\1\0\0\0\0\0\1"
+HEADER_EDNS = b"\0\0\0\1\0\0\0\0\0\1"
 """What follows the id: not recursive, one question, one additional record."""
 
-PLAIN = b"\0\0\0\1\0\0\0\0\0\0"
+HEADER_NO_EDNS = b"\0\0\0\1\0\0\0\0\0\0"
 """The same without EDNS."""
 
 
@@ -18,27 +18,26 @@ PLAIN = b"\0\0\0\1\0\0\0\0\0\0"
 class QueryBatch:
     """One question to one address for each of many zones.
 
-    ``names`` are wire names in lower case, uncompressed; ``refs`` what the caller knows each by: an index into the
-    columns.
+    ``names`` are wire names in lower case, uncompressed; ``slots`` the caller's index of each into the columns, or -1.
     """
 
     server: str
     address: Address
     names: Sequence[bytes]
-    refs: Sequence[int]
+    slots: Sequence[int]
 
 
 @dataclass(slots=True)
 class BatchUpdate:
-    """A batch: ``same`` are refs that say what they said, ``odd`` what all others say."""
+    """``unchanged`` are slots whose answer is as before, ``changed`` has slot and observation of the others."""
 
-    same: list[int]
-    odd: list[tuple[int, Observation]]
+    unchanged: list[int]
+    changed: list[tuple[int, Observation]]
     at: datetime
 
 
 class QueryTemplate:
-    """What is asked of all names of a load."""
+    """What all queries of a batch have in common."""
 
     __slots__ = ("identify", "qtype", "rtype", "section", "tail")
 
@@ -48,5 +47,5 @@ class QueryTemplate:
         self.qtype, self.rtype, self.identify = qtype, root.type, identify
         self.section = root.section[1:]
         """What follows the name in the question."""
-        self.tail = ask(root, edns=True).wire[13:]
+        self.tail = make_request(root, edns=True).wire[13:]
         """What follows it in all, with EDNS."""

@@ -1,38 +1,39 @@
-"""The engine: asks very many addresses from few ports, and tells which say something else than before.
+"""The bulk engine: asks very many addresses over few UDP sockets, and reports which answers have changed.
 
-Each address has a gate, with a window of queries in flight and its server's rate. Queries go out in groups from a
-port that is random, connected (so that the system drops what comes from elsewhere) and soon replaced, each under a
-random id. Nothing is scheduled per query: answers are drained many at a time, and a burst has one deadline.
+Each address is a target, with a window of queries in flight and its server's rate. Queries go out in batches from a
+socket with a random port, connected (so that the system drops what comes from elsewhere) and soon replaced, each under
+a random id. Nothing is scheduled per query: answers are received many at a time, and a batch has one deadline.
 
-**What may be called the same.** Of each ref the engine remembers a print, the hash of the last answer that was read,
+**What counts as unchanged.** Of each slot the engine keeps a fingerprint, the hash of the last answer that was read,
 octet for octet, without its id and without the four octets that hold the EXPIRE. An answer to the same question
-whose print is equal has equal octets but for those (the hash has 64 bits under a key of this process, and what is
+whose fingerprint is equal has equal octets but for those (the hash has 64 bits under a key of this process, and what is
 hashed came from an address that has been asked: nobody gains by looking for two that collide). Reading is a function
 of the octets alone, and of them the id only says which query they answer. The EXPIRE stands at an offset that was
 found when the answer was read, between octets that are equal now, so that the option's code and length are too; it is
-read afresh each time. So an equal print means an equal Observation, but for ``at``, ``rtt`` and ``expire``.
+read afresh each time. So an equal fingerprint means an equal Observation, but for ``at``, ``rtt`` and ``expire``.
 
-Servers that shuffle their records, as BIND does, are told by a second print: of the header, the question and the
+Servers that shuffle their records, as BIND does, have a second fingerprint: of the header, the question and the
 answer section, where a SOA record stands alone, and of the OPT record without the EXPIRE. That is taken only from a
 message that ``wire.outline`` has found well formed to its end. Rcode, flags, SOA, the counts of records, NSID and
 extended errors are all in there; compression pointers only lead back, so that equal octets at the same place are
 equal names; and whether there is anything in the other sections changes nothing about an answer that has the SOA. So
 this, too, means an equal Observation, but for the same three and ``octets``.
 
-Only what is armed is called the same, at most until it is odd. An armed address that is silent is the same while the
-outcome is. What was asked without EDNS, or told by the other prober, has no print, and is odd each time.
+Only slots on the fast path are reported as unchanged, at most until they change. An address without response is
+unchanged while its outcome is. What was asked without EDNS, or by DnsClient, has no fingerprint, and is reported each
+time.
 
-An error that comes to a question with EDNS is told once the same question without it has not got anything better.
+An error in response to a query with EDNS is reported once the same query without it has not got anything better.
 
-**What the other prober is asked to tell:** what does not fit the question, or is not well formed, or is truncated, or
-comes of EDNS. A stray packet casts doubt upon the query that has the same question and is in flight from
-the same port, or, when it is no response to one question, upon all of them, and the port is closed. Doubted queries
-are asked anew: over TCP, which has the word about the zone, and over UDP, each from ports of its own, to tell whether
+**What DnsClient asks again** (``recheck``): what does not match the question, or is malformed, or is truncated, or
+comes of EDNS. A stray packet makes suspect the query that has the same question and is in flight from
+the same socket, or, when it is no response to one question, all of them, and the socket is closed. Suspect queries
+are asked anew: over TCP, which has the word about the zone, and over UDP, each from sockets of its own, to tell whether
 anything comes that can be used (``Exchange``).
 
-**What bounds it:** a window per address (``gate.WINDOW``; more where nobody answers, as it is nobody's buffer that
-fills then), the rate of each server, shared with the other prober, half of all descriptors, and SHARE seconds of work
-at a time. ``max_in_flight`` is for the other prober, which needs a socket and a task for each query.
+**What bounds it:** a window per address (``target.WINDOW``; more where nobody answers, as it is nobody's buffer that
+fills then), the rate of each server, shared with DnsClient, half of all descriptors, and MAX_TURN seconds of work
+at a time. ``max_in_flight`` is for DnsClient, which needs a socket and a task for each query.
 """
 
 import heapq
@@ -64,22 +65,22 @@ from monitor.probe.stats import ProbeCounts
 
 __all__ = ["BatchUpdate", "BulkCall", "BulkEngine", "QueryBatch"]
 
-SHARE = 0.004
-"""Seconds of work before everybody else has a turn."""
+MAX_TURN = 0.004
+"""Seconds of work before the event loop runs other tasks."""
 
-TELL = 0.005
+FLUSH_INTERVAL = 0.005
 """Seconds between two batches."""
 
-FEW = 8
+FEW_IN_FLIGHT = 8
 """Queries in flight up to which every answer is taken as it comes; more are taken many at a time."""
 
-NEVER, SLACK = math.inf, 0.0002
+NEVER, TIMER_SLACK = math.inf, 0.0002
 
 STOPPING = QueryFailure(Outcome.UNASKED, "the monitor is stopping")
 
 log = logging.getLogger(__name__)
 
-BEAT, REST, PATIENT = 0.001, 0.005, 4
+BUSY_INTERVAL, IDLE_INTERVAL, IDLE_TURNS = 0.001, 0.005, 4
 """Seconds between two turns while there is much in flight, and once nothing came in so many turns."""
 
 
@@ -93,95 +94,97 @@ class BulkEngine:
         *,
         descriptors: int | None = None,
         dns: DnsClient | None = None,
-        whole: bool = True,
+        use_gso: bool = True,
     ) -> None:
-        """``dns`` is asked what cannot be told at a glance, and shares rates, descriptors and counts; by default one
-        without keys. ``whole``: whether to try to hand packets to the system many at a time (UDP_SEGMENT).
+        """``dns`` rechecks suspect responses, and shares rates, descriptors and counts; by default one without keys.
+        ``use_gso``: whether to try to hand packets to the system many at a time (UDP_SEGMENT).
         """
-        self._settings, self._now, self._whole = settings, now, whole
+        self._settings, self._now, self._use_gso = settings, now, use_gso
         self._own = dns is None
         self._dns = dns or DnsClient(settings, {}, now, descriptors=descriptors)
-        self._harbour = SocketPool(self._dns.sockets)
-        self._known = FingerprintTable()
-        self._silence = TimeoutHandler(self._known, self._dns.tally, self._harbour, self._later)
-        self._hearing = Receiver(self._known, self._dns.tally, self._harbour, self._silence)
-        self._sending = Sender(self._harbour, self._silence, self._expiring)
-        self._second = Rechecker(self._dns, self._seconded)
-        self._waking = Wakeup(self._turn, self._harbour.descriptor)
-        self._gates: dict[tuple[str, Address], Target] = {}
+        self._pool = SocketPool(self._dns.sockets)
+        self._table = FingerprintTable()
+        self._timeouts = TimeoutHandler(self._table, self._dns.tally, self._pool, self._later)
+        self._receiver = Receiver(self._table, self._dns.tally, self._pool, self._timeouts)
+        self._sender = Sender(self._pool, self._timeouts, self._expiring)
+        self._rechecker = Rechecker(self._dns, self._rechecked)
+        self._wakeup = Wakeup(self._turn, self._pool.descriptor)
+        self._targets: dict[tuple[str, Address], Target] = {}
         self._active: deque[Target] = deque()
-        self._lines: dict[float, deque[tuple[float, PooledSocket, float]]] = {}
-        self._due: list[tuple[float, int, Retry, Target]] = []
-        self._number = count()
-        self._askings: set[BulkCall] = set()
+        self._deadlines: dict[float, deque[tuple[float, PooledSocket, float]]] = {}
+        self._delayed: list[tuple[float, int, Retry, Target]] = []
+        self._sequence = count()
+        self._calls: set[BulkCall] = set()
         self._soa = QueryTemplate()
-        self._told = 0.0
+        self._flushed = 0.0
         self._idle = 0
         """Turns in which nothing came in."""
         self._closed = False
 
     # --- what callers do ---
 
-    def use(self, address_metrics: AddressMetrics, was: "array[int] | None" = None) -> None:
-        """Other refs from now on: ``was`` has the old one for each new one, or -1. Ends what is being asked."""
-        for asking in [asking for asking in self._askings if asking.by_ref]:
-            self._abandon(asking)
-        self._known.use(address_metrics, was)
+    def use(self, address_metrics: AddressMetrics, old_index: "array[int] | None" = None) -> None:
+        """Renumbers the slots: ``old_index`` has the old one for each new one, or -1. Cancels the calls under way."""
+        for call in [call for call in self._calls if call.by_slot]:
+            self._cancel(call)
+        self._table.use(address_metrics, old_index)
 
-    def ask(self, volleys: Sequence[QueryBatch]) -> BulkCall:
-        """Each ref of the volleys is in exactly one batch, as same or as odd."""
-        return self.ask_also([(volley, self._soa, None) for volley in volleys], by_ref=True)
+    def ask(self, batches: Sequence[QueryBatch]) -> BulkCall:
+        """Each slot of the batches is in exactly one update, as unchanged or as changed."""
+        return self.ask_also([(batch, self._soa, None) for batch in batches], by_slot=True)
 
     def ask_also(
         self,
-        volleys: Iterable[tuple[QueryBatch, QueryTemplate, dict[bytes, list[Query]] | None]],
+        batches: Iterable[tuple[QueryBatch, QueryTemplate, dict[bytes, list[Query]] | None]],
         *,
-        by_ref: bool = False,
+        by_slot: bool = False,
     ) -> BulkCall:
-        """The same for other kinds of questions, and for queries that have no ref (-1): all are odd."""
-        asking = BulkCall(self._known.address_metrics, self._abandon, by_ref=by_ref)
-        self._askings.add(asking)
-        for volley, kind, queries in volleys:
-            if not volley.names:
+        """Like ``ask``, for other question types, and for queries without a slot (-1): all are reported as changed."""
+        call = BulkCall(self._table.address_metrics, self._cancel, by_slot=by_slot)
+        self._calls.add(call)
+        for batch, template, queries in batches:
+            if not batch.names:
                 continue
-            load = PendingBatch(volley, asking.tray, kind, queries)
-            asking.loads.append(load)
-            asking.missing += len(load.names)
-            gate = self._gate(volley.server, volley.address)
-            gate.loads.append(load)
-            self._list(gate)
+            pending = PendingBatch(batch, call.result, template, queries)
+            call.pending.append(pending)
+            call.missing += len(pending.names)
+            target = self._target(batch.server, batch.address)
+            target.pending.append(pending)
+            self._activate(target)
         if self._closed:
-            self._drop(asking, STOPPING)
-        self._waking.at_once()
-        return asking
+            self._fail(call, STOPPING)
+        self._wakeup.at_once()
+        return call
 
-    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
-        """From now on these are the same while they say what they said when they were odd the last time."""
-        self._known.columns.arm(refs, floors)
+    def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
+        """From now on these are unchanged while they answer as they did when they were last reported as changed."""
+        self._table.columns.enable_fast_path(slots, min_expires)
 
-    def disarm(self, refs: Iterable[int]) -> None:
-        """Whatever these say next is odd."""
-        self._known.columns.disarm(refs)
+    def disable_fast_path(self, slots: Iterable[int]) -> None:
+        """Whatever these answer next is reported as changed."""
+        self._table.columns.disable_fast_path(slots)
 
     def counts(self) -> ProbeCounts:
-        """With those of the other prober."""
+        """Those of DnsClient included."""
         counts = self._dns.counts()
-        waiting = sum(len(load.names) - load.next for gate in self._gates.values() for load in gate.loads)
-        return replace(counts, in_flight=counts.in_flight + self._busy(), waiting=counts.waiting + waiting)
+        waiting = sum(
+            len(pending.names) - pending.next for target in self._targets.values() for pending in target.pending
+        )
+        return replace(counts, in_flight=counts.in_flight + self._in_flight(), waiting=counts.waiting + waiting)
 
     async def close(self) -> None:
         """What is in flight, or waits, ends as UNASKED; so does what is asked later."""
         if self._closed:
             return
         self._closed = True
-        self._known.begin(self._now(), monotonic())
-        for asking in [*self._askings]:
-            self._drop(asking, STOPPING)
+        self._table.begin(self._now(), monotonic())
+        for call in [*self._calls]:
+            self._fail(call, STOPPING)
         if self._own:
             await self._dns.close()
-        await self._second.close()
-        self._waking.end()
-        self._harbour.end()
+        await self._rechecker.close()
+        self._wakeup.close()
+        self._pool.close_all()
 
     # --- turns ---
 
@@ -192,153 +195,155 @@ class BulkEngine:
         except Exception as fault:
             log.exception("the engine failed")
             failure = QueryFailure(Outcome.UNASKED, f"a fault of the prober itself: {type(fault).__name__}")
-            for asking in [*self._askings]:
-                self._drop(asking, failure)
+            for call in [*self._calls]:
+                self._fail(call, failure)
 
     def _once(self) -> None:
         now = monotonic()
-        stop = now + SHARE
-        self._known.begin(self._now(), now)
-        more = self._hear(stop)
+        stop = now + MAX_TURN
+        self._table.begin(self._now(), now)
+        more = self._receive(stop)
         more = self._expire(now, stop) or more
         wait = 0.0 if more else self._send(stop)
-        if self._hearing.doubts:
-            doubts, self._hearing.doubts = self._hearing.doubts, []
-            self._second.ask(doubts)
-        untold = self._tell(now)
-        self._rest(wait, untold, now)
+        if self._receiver.suspects:
+            suspects, self._receiver.suspects = self._receiver.suspects, []
+            self._rechecker.ask(suspects)
+        unflushed = self._flush(now)
+        self._schedule(wait, unflushed, now)
 
-    def _hear(self, stop: float) -> bool:
+    def _receive(self, stop: float) -> bool:
         """Whether more has come in than there was time for."""
-        drain, ready = self._hearing.drain, self._harbour.ready()
+        receive_all, ready = self._receiver.receive_all, self._pool.ready()
         self._idle = 0 if ready else self._idle + 1
-        for port in ready:
-            if not port.closed:
-                drain(port)
-                self._list(port.gate)
+        for sock in ready:
+            if not sock.closed:
+                receive_all(sock)
+                self._activate(sock.target)
             if monotonic() > stop:
                 return True
         return False
 
     def _expire(self, now: float, stop: float) -> bool:
         """Whether more is to be given up than there was time for."""
-        for line in self._lines.values():
-            while line and line[0][0] <= now:
-                _, port, sent = line.popleft()
-                if not port.closed:
-                    self._silence.give_up(port, sent, now)
-                    self._list(port.gate)
+        for deadlines in self._deadlines.values():
+            while deadlines and deadlines[0][0] <= now:
+                _, sock, sent = deadlines.popleft()
+                if not sock.closed:
+                    self._timeouts.give_up(sock, sent, now)
+                    self._activate(sock.target)
                     if monotonic() > stop:
                         return True
-        while self._due and self._due[0][0] <= now:
-            _, _, trial, gate = heapq.heappop(self._due)
-            gate.again.append(trial)
-            self._list(gate)
+        while self._delayed and self._delayed[0][0] <= now:
+            _, _, retry, target = heapq.heappop(self._delayed)
+            target.retries.append(retry)
+            self._activate(target)
         return False
 
     def _send(self, stop: float) -> float:
-        """A group of each gate in turn. Seconds until there may be more to send."""
+        """One batch of each target in turn. Seconds until there may be more to send."""
         waiting: list[Target] = []
         wait = NEVER
         while self._active:
-            gate = self._active.popleft()
+            target = self._active.popleft()
             now = monotonic()
-            if gate.due > now and not gate.again:
-                waiting.append(gate)
-                wait = min(wait, gate.due - now)
+            if target.due > now and not target.retries:
+                waiting.append(target)
+                wait = min(wait, target.due - now)
                 continue
-            after = self._sending.feed(gate, now)
+            after = self._sender.send_next(target, now)
             if after == 0.0:
-                self._active.append(gate)
+                self._active.append(target)
             elif after > 0.0:
-                gate.due = now + after - SLACK
-                waiting.append(gate)
+                target.due = now + after - TIMER_SLACK
+                waiting.append(target)
                 wait = min(wait, after)
             else:
-                gate.listed = False
+                target.queued = False
             if now > stop and self._active:
                 wait = 0.0
                 break
         self._active.extend(waiting)
         return wait
 
-    def _seconded(self) -> None:
-        self._known.begin(self._now(), monotonic())
-        self._tell(NEVER)
+    def _rechecked(self) -> None:
+        self._table.begin(self._now(), monotonic())
+        self._flush(NEVER)
 
-    def _tell(self, now: float) -> bool:
+    def _flush(self, now: float) -> bool:
         """Whether anything is left untold, for a little while."""
-        due = now - self._told >= TELL
-        untold = False
-        for asking in [*self._askings]:
-            if due or asking.complete:
-                asking.tell(self._known.at)
-                if not asking.missing:
-                    self._askings.discard(asking)
-            untold = untold or asking.untold
+        due = now - self._flushed >= FLUSH_INTERVAL
+        unflushed = False
+        for call in [*self._calls]:
+            if due or call.complete:
+                call.flush(self._table.at)
+                if not call.missing:
+                    self._calls.discard(call)
+            unflushed = unflushed or call.unflushed
         if due:
-            self._told = min(now, monotonic())
-        return untold
+            self._flushed = min(now, monotonic())
+        return unflushed
 
-    def _rest(self, wait: float, untold: bool, now: float) -> None:
-        """Comes again when it is worth it: soon, or when something is heard or due."""
-        busy = self._busy()
-        if untold:
-            wait = min(wait, TELL)
-        if busy > FEW:
-            wait = min(wait, BEAT if self._idle < PATIENT else REST)
-        elif busy or self._due:
-            ends = [line[0][0] for line in self._lines.values() if line]
-            if self._due:
-                ends.append(self._due[0][0])
-            wait = min(wait, max(0.0, min(ends, default=now + TELL) - now))
-        self._waking.listen(0 < busy <= FEW)
+    def _schedule(self, wait: float, unflushed: bool, now: float) -> None:
+        """Plans the next turn: soon, or when something is received or due."""
+        in_flight = self._in_flight()
+        if unflushed:
+            wait = min(wait, FLUSH_INTERVAL)
+        if in_flight > FEW_IN_FLIGHT:
+            wait = min(wait, BUSY_INTERVAL if self._idle < IDLE_TURNS else IDLE_INTERVAL)
+        elif in_flight or self._delayed:
+            ends = [deadlines[0][0] for deadlines in self._deadlines.values() if deadlines]
+            if self._delayed:
+                ends.append(self._delayed[0][0])
+            wait = min(wait, max(0.0, min(ends, default=now + FLUSH_INTERVAL) - now))
+        self._wakeup.listen(0 < in_flight <= FEW_IN_FLIGHT)
         if wait != NEVER:
-            self._waking.after(wait)
+            self._wakeup.after(wait)
 
-    # --- the rest ---
+    # --- targets, deadlines, calls ---
 
-    def _busy(self) -> int:
-        return sum(gate.busy for gate in self._gates.values())
+    def _in_flight(self) -> int:
+        return sum(target.in_flight for target in self._targets.values())
 
-    def _gate(self, server: str, address: Address) -> Target:
-        gate = self._gates.get((server, address))
-        if gate is None:
-            bucket = self._dns.pace.bucket(server)
-            gate = self._gates[server, address] = Target(server, address, bucket, self._settings, whole=self._whole)
-        return gate
+    def _target(self, server: str, address: Address) -> Target:
+        target = self._targets.get((server, address))
+        if target is None:
+            bucket = self._dns.rate_limiter.bucket(server)
+            target = self._targets[server, address] = Target(
+                server, address, bucket, self._settings, use_gso=self._use_gso
+            )
+        return target
 
-    def _list(self, gate: Target) -> None:
-        if not gate.listed and (gate.loads or gate.again):
-            gate.listed = True
-            self._active.append(gate)
+    def _activate(self, target: Target) -> None:
+        if not target.queued and (target.pending or target.retries):
+            target.queued = True
+            self._active.append(target)
 
-    def _expiring(self, port: PooledSocket, now: float) -> None:
-        line = self._lines.get(port.wait)
-        if line is None:
-            line = self._lines[port.wait] = deque()
-        line.append((now + port.wait, port, now))
+    def _expiring(self, sock: PooledSocket, now: float) -> None:
+        deadlines = self._deadlines.get(sock.wait)
+        if deadlines is None:
+            deadlines = self._deadlines[sock.wait] = deque()
+        deadlines.append((now + sock.wait, sock, now))
 
-    def _later(self, trial: Retry, port: PooledSocket, pause: float) -> None:
-        heapq.heappush(self._due, (monotonic() + pause, next(self._number), trial, port.gate))
+    def _later(self, retry: Retry, sock: PooledSocket, pause: float) -> None:
+        heapq.heappush(self._delayed, (monotonic() + pause, next(self._sequence), retry, sock.target))
 
-    def _abandon(self, asking: BulkCall) -> None:
+    def _cancel(self, call: BulkCall) -> None:
         """Nobody waits for it any more: its slots are free."""
-        self._askings.discard(asking)
-        asking.tray.over = True
-        for gate in self._gates.values():
-            gate.loads = deque(load for load in gate.loads if load.tray is not asking.tray)
-        self._silence.forget(asking.tray)
-        asking.wake()
+        self._calls.discard(call)
+        call.result.cancelled = True
+        for target in self._targets.values():
+            target.pending = deque(pending for pending in target.pending if pending.result is not call.result)
+        self._timeouts.forget(call.result)
+        call.notify()
 
-    def _drop(self, asking: BulkCall, failure: QueryFailure) -> None:
-        """All that is not told yet is unasked."""
-        for load, name, ref in self._silence.forget(asking.tray):
-            self._silence.unasked(load, name, ref, failure)
-        for load in asking.loads:
-            for place in range(load.next, len(load.names)):
-                self._silence.unasked(load, load.names[place], load.refs[place], failure)
-            load.next = len(load.names)
-        asking.tell(self._known.at)
-        if not asking.missing:
-            self._askings.discard(asking)
+    def _fail(self, call: BulkCall, failure: QueryFailure) -> None:
+        """All that has no result yet ends with this failure."""
+        for pending, name, slot in self._timeouts.forget(call.result):
+            self._timeouts.unasked(pending, name, slot, failure)
+        for pending in call.pending:
+            for place in range(pending.next, len(pending.names)):
+                self._timeouts.unasked(pending, pending.names[place], pending.slots[place], failure)
+            pending.next = len(pending.names)
+        call.flush(self._table.at)
+        if not call.missing:
+            self._calls.discard(call)

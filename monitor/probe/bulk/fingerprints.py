@@ -1,4 +1,4 @@
-"""What each address said when it was last read closely: some thirty octets of each, by slot."""
+"""Fingerprints of the latest answer of each address: some thirty octets, in columns by slot."""
 
 from array import array
 from collections.abc import Iterable, Sequence
@@ -9,9 +9,9 @@ from checks.model import Outcome
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.remap import remap
 
-NOTHING, ANSWER = 0, 1
-UNARMED = -1
-"""A print that no answer has: no hash in CPython is -1."""
+UNKNOWN, ANSWERED = 0, 1
+NO_FINGERPRINT = -1
+"""A fingerprint that no answer has: no hash in CPython is -1."""
 
 SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION)
 """What an address may go on doing without anybody having to hear of it again, but for answering."""
@@ -21,66 +21,72 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Columns:
-    """All columns have one place more than there are refs: the last is of nobody, and never armed. Its ref is -1."""
+    """All columns have one place more than there are slots: the last, -1, is of no address, and never enabled."""
 
-    __slots__ = ("armed", "candidates", "cuts", "expected", "floors", "heads", "prints")
+    __slots__ = (
+        "enabled", "expected", "expire_offsets", "fingerprints", "last_fingerprints", "min_expires",
+        "soa_fingerprints",
+    )  # fmt: skip
 
     def __init__(self, size: int = 0) -> None:
         places = size + 1
-        self.prints = array("q", (UNARMED,)) * places
-        """What stands for the answer (``wire.whole``) of those that are armed."""
-        self.candidates = array("q", bytes(8 * places))
-        """The same of all."""
-        self.heads = array("q", bytes(8 * places))
-        """What stands for what it says of the SOA (``wire.head``), or 0."""
-        self.cuts = array("H", bytes(2 * places))
-        """Where the EXPIRE is in it, or 0."""
-        self.floors = array("I", bytes(4 * places))
-        """An EXPIRE below so many seconds is news."""
+        self.fingerprints = array("q", (NO_FINGERPRINT,)) * places
+        """Of the whole answer (``soa_response.fingerprint``), for slots on the fast path."""
+        self.last_fingerprints = array("q", bytes(8 * places))
+        """The same for all slots: of the answer that was last reported as changed."""
+        self.soa_fingerprints = array("q", bytes(8 * places))
+        """Of what the answer says of the SOA (``soa_response.soa_fingerprint``), or 0."""
+        self.expire_offsets = array("H", bytes(2 * places))
+        """Offset of the EXPIRE in the answer, or 0."""
+        self.min_expires = array("I", bytes(4 * places))
+        """An EXPIRE below so many seconds is a change."""
         self.expected = bytearray(places)
-        """NOTHING, ANSWER, or one of SILENT as 2, 3 …"""
-        self.armed = bytearray(places)
+        """UNKNOWN, ANSWERED, or one of SILENT as 2, 3 …"""
+        self.enabled = bytearray(places)
 
     def __len__(self) -> int:
-        return len(self.armed) - 1
+        return len(self.enabled) - 1
 
-    def answered(self, ref: int, print_: int, head: int, cut: int) -> None:
-        """A candidate: what counts as the same once the ref is armed."""
-        if ref >= 0:
-            self.candidates[ref], self.heads[ref], self.cuts[ref] = print_, head, cut
-            self.prints[ref], self.expected[ref], self.armed[ref] = UNARMED, ANSWER, 0
+    def answered(self, slot: int, fingerprint: int, soa_fingerprint: int, expire_offset: int) -> None:
+        """What counts as unchanged once the slot is on the fast path."""
+        if slot >= 0:
+            self.last_fingerprints[slot], self.soa_fingerprints[slot] = fingerprint, soa_fingerprint
+            self.expire_offsets[slot] = expire_offset
+            self.fingerprints[slot], self.expected[slot], self.enabled[slot] = NO_FINGERPRINT, ANSWERED, 0
 
-    def silent(self, ref: int, outcome: Outcome) -> None:
-        if ref >= 0:
-            self.heads[ref] = self.cuts[ref] = 0
-            self.prints[ref], self.expected[ref], self.armed[ref] = UNARMED, code(outcome), 0
+    def silent(self, slot: int, outcome: Outcome) -> None:
+        if slot >= 0:
+            self.soa_fingerprints[slot] = self.expire_offsets[slot] = 0
+            self.fingerprints[slot], self.expected[slot], self.enabled[slot] = NO_FINGERPRINT, outcome_code(outcome), 0
 
-    def unclear(self, ref: int) -> None:
-        """Nothing that it says can be recognised the next time."""
-        if ref >= 0:
-            self.prints[ref], self.expected[ref], self.armed[ref] = UNARMED, NOTHING, 0
+    def forget(self, slot: int) -> None:
+        """Whatever it answers next is a change."""
+        if slot >= 0:
+            self.fingerprints[slot], self.expected[slot], self.enabled[slot] = NO_FINGERPRINT, UNKNOWN, 0
 
-    def arm(self, refs: Sequence[int], floors: Sequence[int]) -> None:
-        prints, candidates, expected, lowest = self.prints, self.candidates, self.expected, self.floors
-        for ref, floor in zip(refs, floors, strict=True):
-            lowest[ref] = floor
-            self.armed[ref] = expected[ref] != NOTHING
-            prints[ref] = candidates[ref] if expected[ref] == ANSWER else UNARMED
+    def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
+        fingerprints, last, expected, lowest = (
+            self.fingerprints, self.last_fingerprints, self.expected, self.min_expires,
+        )  # fmt: skip
+        for slot, min_expire in zip(slots, min_expires, strict=True):
+            lowest[slot] = min_expire
+            self.enabled[slot] = expected[slot] != UNKNOWN
+            fingerprints[slot] = last[slot] if expected[slot] == ANSWERED else NO_FINGERPRINT
 
-    def disarm(self, refs: Iterable[int]) -> None:
-        for ref in refs:
-            self.prints[ref], self.armed[ref] = UNARMED, 0
+    def disable_fast_path(self, slots: Iterable[int]) -> None:
+        for slot in slots:
+            self.fingerprints[slot], self.enabled[slot] = NO_FINGERPRINT, 0
 
-    def remapped(self, size: int, old_slots: "array[int]") -> "Columns":
+    def remapped(self, size: int, old_index: "array[int]") -> "Columns":
         """Columns of ``size`` slots, with what is known of those that had another slot before."""
         new = Columns(size)
         pairs = [(getattr(self, name), getattr(new, name)) for name in self.__slots__]
-        remap(pairs, old_slots)
+        remap(pairs, old_index)
         return new
 
 
-def code(outcome: Outcome) -> int:
-    return _CODES.get(outcome, NOTHING)
+def outcome_code(outcome: Outcome) -> int:
+    return _CODES.get(outcome, UNKNOWN)
 
 
 class FingerprintTable:
@@ -93,16 +99,16 @@ class FingerprintTable:
         self.address_metrics = AddressMetrics()
         self.at = _EPOCH
         self.micro = 0
-        """The same in microseconds since 1970."""
+        """``at`` in microseconds since 1970."""
         self.now = 0.0
-        """The same as intervals are measured."""
+        """``at`` by the monotonic clock."""
 
     def begin(self, at: datetime, now: float) -> None:
         """What comes from now on came at this time."""
         self.at, self.now = at, now
         self.micro = round((at - _EPOCH).total_seconds() * 1e6)
 
-    def use(self, address_metrics: AddressMetrics, was: "array[int] | None") -> None:
+    def use(self, address_metrics: AddressMetrics, old_index: "array[int] | None") -> None:
         size = len(address_metrics.rtts)
-        self.columns = Columns(size) if was is None else self.columns.remapped(size, was)
+        self.columns = Columns(size) if old_index is None else self.columns.remapped(size, old_index)
         self.address_metrics = address_metrics

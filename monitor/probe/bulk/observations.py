@@ -1,4 +1,4 @@
-"""Writes down what the engine received, as the dnspython prober would."""
+"""Observations of what the engine received, equal to those that DnsClient makes."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -6,13 +6,15 @@ from datetime import datetime
 from checks.model import Observation, Outcome, Query, Transport
 from monitor.probe.client.observations import QueryFailure
 from monitor.probe.message import response as complete
-from monitor.probe.message import soa_response as usual
+from monitor.probe.message import soa_response
 from monitor.probe.message.request import question
 from monitor.probe.message.response import Answer
 from monitor.probe.message.text import bounded, evidence
 
 
-def said(query: Query, answer: Answer, rtt: float, at: datetime, size: int, without_edns: str = "") -> Observation:
+def answered_observation(
+    query: Query, answer: Answer, rtt: float, at: datetime, size: int, without_edns: str = ""
+) -> Observation:
     """Of an answer over UDP to the very query, with nothing strange about it."""
     options = answer.options
     return Observation(
@@ -36,13 +38,13 @@ def said(query: Query, answer: Answer, rtt: float, at: datetime, size: int, with
     )
 
 
-def understood(query: Query, wire: bytes, rtt: float, at: datetime) -> Observation:
-    """Of octets that have been found to be an answer before."""
+def reread_observation(query: Query, wire: bytes, rtt: float, at: datetime) -> Observation:
+    """Of octets that were read as an answer before."""
     asked = question(query)
-    return said(query, usual.read(wire, asked) or complete.read(wire, asked), rtt, at, len(wire))
+    return answered_observation(query, soa_response.read(wire, asked) or complete.read(wire, asked), rtt, at, len(wire))
 
 
-def failed(query: Query, failure: QueryFailure, at: datetime) -> Observation:
+def failed_observation(query: Query, failure: QueryFailure, at: datetime) -> Observation:
     return Observation(
         query,
         failure.outcome,
@@ -53,9 +55,9 @@ def failed(query: Query, failure: QueryFailure, at: datetime) -> Observation:
     )
 
 
-def settled(seen: Observation, stray: bytes | None, why: str) -> Observation:
-    """What the other prober saw, after a packet was thrown away here. Of silence that packet says nothing: it need not
-    have been meant for this query.
+def with_stray(seen: Observation, stray: bytes | None, why: str) -> Observation:
+    """What DnsClient observed, after a stray packet was discarded here. Where nothing came back the stray is not
+    mentioned: it need not have been meant for this query.
     """
     if stray is None or seen.outcome.silent:
         return seen

@@ -1,21 +1,19 @@
-"""The sockets that are open, and those in which something has come in."""
+"""The engine's open sockets, and which of them are readable."""
 
 import select
 import socket
 
-from monitor.probe.bulk.target import PLAIN, PooledSocket, Target
+from monitor.probe.bulk.target import NO_EDNS_ATTEMPT, PooledSocket, Target
 from monitor.probe.client.sockets import Sockets
-
-PLAIN_FROM = 2
-"""The attempt, from 0 on, from which on EDNS is left out: something on the way may drop what it does not know."""
+from monitor.probe.message.request import EDNS_ATTEMPTS
 
 
 class SocketPool:
-    """All ports of the engine; at most half of the sockets that may be open at all."""
+    """All sockets of the engine; at most half of those that may be open at all."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
-        self._most = max(1, sockets.most // 2)
+        self._max_open = max(1, sockets.most // 2)
         self._open: dict[int, PooledSocket] = {}
         self._epoll = select.epoll()
         self.ended = False
@@ -28,57 +26,60 @@ class SocketPool:
     def __len__(self) -> int:
         return len(self._open)
 
-    def open(self, gate: Target, attempt: int, now: float) -> PooledSocket:
-        """A fresh random port. Raises BlockingIOError when there may be no more, Unasked, or OSError."""
-        family, place = self._sockets.endpoint(gate.address)
-        if len(self._open) >= self._most:
+    def open(self, target: Target, attempt: int, now: float) -> PooledSocket:
+        """A fresh socket under a random port. Raises BlockingIOError when there may be no more, Unasked, or OSError."""
+        family, place = self._sockets.endpoint(target.address)
+        if len(self._open) >= self._max_open:
             raise BlockingIOError
-        sock = self._sockets.take(gate.address, socket.SOCK_DGRAM)
-        port = PooledSocket(sock, gate, attempt, gate.wait(attempt), attempt != PLAIN and attempt < PLAIN_FROM, now)
+        raw = self._sockets.take(target.address, socket.SOCK_DGRAM)
+        edns = attempt != NO_EDNS_ATTEMPT and attempt < EDNS_ATTEMPTS
+        sock = PooledSocket(raw, target, attempt, target.wait(attempt), edns, now)
         try:
-            port.connect(family, place)
+            sock.connect(family, place)
         except OSError:
-            self._sockets.close(sock)
+            self._sockets.close(raw)
             raise
-        self._open[sock.fileno()] = port
-        self._epoll.register(sock.fileno(), select.EPOLLIN)
-        gate.ports.setdefault(attempt, []).append(port)
-        return port
+        self._open[raw.fileno()] = sock
+        self._epoll.register(raw.fileno(), select.EPOLLIN)
+        target.sockets.setdefault(attempt, []).append(sock)
+        return sock
 
     def ready(self) -> list[PooledSocket]:
         """Those with something to be read."""
         known = self._open
         return [known[number] for number, _ in self._epoll.poll(0, 512)] if known else []
 
-    def rest(self, port: PooledSocket, now: float) -> None:
-        """To be called when a port has nothing in flight: closes it when it is of no more use."""
-        if port.flight or port.late or port.closed:
+    def release_if_idle(self, sock: PooledSocket, now: float) -> None:
+        """Closes a socket that has nothing in flight and nothing to send."""
+        if sock.queries or sock.late or sock.closed:
             return
-        gate = port.gate
-        if not port.room(now) or not (gate.again if port.attempt > 0 or port.attempt == PLAIN else gate.loads):
-            self.close(port)
+        target = sock.target
+        if not sock.room(now) or not (
+            target.retries if sock.attempt > 0 or sock.attempt == NO_EDNS_ATTEMPT else target.pending
+        ):
+            self.close(sock)
 
-    def close(self, port: PooledSocket) -> None:
-        if port.closed:
+    def close(self, sock: PooledSocket) -> None:
+        if sock.closed:
             return
-        port.closed = True
-        del self._open[port.sock.fileno()]
-        self._sockets.close(port.sock)
-        mine = port.gate.ports.get(port.attempt)
-        if mine is not None and port in mine:
-            mine.remove(port)
+        sock.closed = True
+        del self._open[sock.raw.fileno()]
+        self._sockets.close(sock.raw)
+        siblings = sock.target.sockets.get(sock.attempt)
+        if siblings is not None and sock in siblings:
+            siblings.remove(sock)
 
-    def retire(self, port: PooledSocket) -> None:
+    def retire(self, sock: PooledSocket) -> None:
         """Nothing more is sent from it."""
-        mine = port.gate.ports.get(port.attempt)
-        if mine is not None and port in mine:
-            mine.remove(port)
+        siblings = sock.target.sockets.get(sock.attempt)
+        if siblings is not None and sock in siblings:
+            siblings.remove(sock)
 
     def all(self) -> list[PooledSocket]:
         return [*self._open.values()]
 
-    def end(self) -> None:
+    def close_all(self) -> None:
         self.ended = True
-        for port in list(self._open.values()):
-            self.close(port)
+        for sock in list(self._open.values()):
+            self.close(sock)
         self._epoll.close()

@@ -10,59 +10,63 @@ from struct import Struct
 from types import MappingProxyType
 
 from checks.model import Address, Observation, Outcome, Query
-from monitor.probe.bulk.batches import HEAD, QueryBatch, QueryTemplate
-from monitor.probe.bulk.batches import PLAIN as PLAIN_HEAD
+from monitor.probe.bulk.batches import HEADER_EDNS, HEADER_NO_EDNS, QueryBatch, QueryTemplate
 from monitor.probe.client.observations import QueryFailure
-from monitor.probe.client.target_queue import FAILURE_THRESHOLD, HALF_OPEN_PROBES, MOST_PER_ADDRESS, TokenBucket
+from monitor.probe.client.target_queue import (
+    FAILURE_THRESHOLD,
+    HALF_OPEN_PROBES,
+    MAX_IN_FLIGHT_PER_ADDRESS,
+    TokenBucket,
+)
 from monitor.probe.message.request import name_text, question
 from monitor.probe.settings import Probe
 
 
 class BatchResult:
-    """What comes in for one call: ``wires`` is what each of the ``same`` said, b"" if nothing; then ``silent`` has why.
+    """Results of one call: ``wires`` has the response of each of ``unchanged``, b"" if none; then ``silent`` has why.
 
-    ``trials`` are those under way; ``over`` says that nobody waits any more.
+    ``retries`` are those under way; ``cancelled``: nobody waits any more.
     """
 
-    __slots__ = ("odd", "over", "same", "silent", "trials", "wires")
+    __slots__ = ("cancelled", "changed", "retries", "silent", "unchanged", "wires")
 
     def __init__(self) -> None:
-        self.same: list[int] = []
+        self.unchanged: list[int] = []
         self.wires: list[bytes] = []
-        self.odd: list[tuple[int, Observation]] = []
+        self.changed: list[tuple[int, Observation]] = []
         self.silent: dict[int, QueryFailure] = {}
-        self.trials: set[Retry] = set()
-        self.over = False
+        self.retries: set[Retry] = set()
+        self.cancelled = False
 
 
 class PendingBatch:
-    """A volley under way. ``next`` is the first that has not been asked."""
+    """A batch under way. ``next`` is the index of the first query that has not been sent."""
 
     __slots__ = (
-        "_queries", "address", "ends", "kind", "names", "next", "refs", "same", "server", "tray", "wires",
+        "_queries", "address", "ends", "names", "next", "result", "server", "slots", "template", "unchanged", "wires",
     )  # fmt: skip
 
     def __init__(
         self,
-        volley: QueryBatch,
-        tray: BatchResult,
-        kind: QueryTemplate,
+        batch: QueryBatch,
+        result: BatchResult,
+        template: QueryTemplate,
         queries: dict[bytes, list[Query]] | None = None,
     ) -> None:
         """``queries`` are those to be answered, by name, where they are not the zones' own."""
-        self.server, self.address, self.kind, self.tray = volley.server, volley.address, kind, tray
-        self.names, self.refs = list(volley.names), list(volley.refs)
+        self.server, self.address, self.template, self.result = batch.server, batch.address, template, result
+        self.names, self.slots = list(batch.names), list(batch.slots)
         self.ends = [len(self.names)]
         """Where each run of names of one length ends, last first."""
         sizes = list(map(len, self.names))
         if min(sizes) != max(sizes):  # packets of one length can be handed to the system together
             order = sorted(range(len(sizes)), key=sizes.__getitem__)
             self.names = [self.names[place] for place in order]
-            self.refs = [self.refs[place] for place in order]
+            self.slots = [self.slots[place] for place in order]
             sizes.sort()
             self.ends = list(accumulate(sum(1 for _ in run) for _, run in groupby(sizes)))[::-1]
         self.next = 0
-        self.same, self.wires = tray.same, tray.wires
+        self.unchanged, self.wires = result.unchanged, result.wires
         self._queries = queries
 
     def query(self, name: bytes) -> Query:
@@ -70,7 +74,7 @@ class PendingBatch:
         if self._queries is not None:
             return self._queries[name].pop()
         text = name_text(name)
-        return Query(text, self.server, self.address, text, self.kind.qtype, identify=self.kind.identify)
+        return Query(text, self.server, self.address, text, self.template.qtype, identify=self.template.identify)
 
     def text(self, query: Query) -> str:
         """Its name as it is written, which need not be how a caller has written it."""
@@ -78,56 +82,56 @@ class PendingBatch:
 
 
 class Retry:
-    """One query that is asked more than once. ``askings`` are the places where an answer may still come in.
+    """One query that is sent more than once. ``awaited`` are the sockets and ids under which an answer may still come.
 
-    ``held`` puts down an answer that has come already and is an error: it stands unless the question gets a better one
-    without EDNS. Then ``query`` is what it answers.
+    ``held`` reports an answer that has come already and is an error: it stands unless the query gets a better one
+    without EDNS. Then ``query`` is what it answers. ``done``: it has ended.
     """
 
-    __slots__ = ("_query", "askings", "attempt", "failure", "gate", "held", "load", "name", "over", "ref")
+    __slots__ = ("_query", "attempt", "awaited", "done", "failure", "held", "name", "pending", "slot", "target")
 
-    def __init__(self, load: PendingBatch, name: bytes, ref: int, gate: "Target") -> None:
-        self.load, self.name, self.ref, self.gate = load, name, ref, gate
-        self.askings: list[tuple[PooledSocket, bytes]] = []
+    def __init__(self, pending: PendingBatch, name: bytes, slot: int, target: "Target") -> None:
+        self.pending, self.name, self.slot, self.target = pending, name, slot, target
+        self.awaited: list[tuple[PooledSocket, bytes]] = []
         self.attempt = 0
         self.failure: QueryFailure | None = None
         self.held: Callable[[], None] | None = None
         self._query: Query | None = None
-        self.over = False
+        self.done = False
 
     def hold(self, query: Query, held: Callable[[], None]) -> None:
         self._query, self.held = query, held
 
     @property
     def query(self) -> Query:
-        """To be asked for once, as from its load, unless one is held."""
-        return self._query if self._query is not None else self.load.query(self.name)
+        """To be called once, as for its batch, unless an answer is held."""
+        return self._query if self._query is not None else self.pending.query(self.name)
 
 
 Entry = tuple[int, bytes, float, PendingBatch | Retry]
-"""Ref (-1 of a trial, which has its own), name, when it was asked, and for whom."""
+"""Slot (-1 for a Retry, which has its own), name, when it was sent (monotonic), and for what."""
 
 
-GROUP = 60
+SEND_BATCH = 60
 """Queries handed to the system at once."""
 
 
-LIFE = 512
-"""Queries from one port; then another one is opened."""
+MAX_QUERIES_PER_SOCKET = 512
+"""Queries from one socket; then another one is opened."""
 
 
-SECONDS = 1.0
-"""How long a port is used, be it ever so little."""
+SOCKET_LIFETIME = 1.0
+"""Seconds for which one is used."""
 
 
-HOLDS = 128
-"""Queries in flight from one port: fewer than answers fit into its buffer, be they as large as we allow."""
+MAX_IN_FLIGHT_PER_SOCKET = 128
+"""Queries in flight from one socket: fewer than answers fit into its buffer, be they as large as we allow."""
 
 
-_ROOM = 1 << 20
+_RECEIVE_BUFFER = 1 << 20
 
 
-_IDS = tuple(Struct("2s" * count) for count in range(GROUP + 1))
+_IDS = tuple(Struct("2s" * count) for count in range(SEND_BATCH + 1))
 
 
 _SIZE = Struct("H")
@@ -137,61 +141,65 @@ _UDP_SEGMENT = 103
 
 
 # Without it the system keeps to itself what routers say of a host (ip(7), IP_RECVERR); Python does not name them.
-_TELL = MappingProxyType({socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)})
+_RECVERR = MappingProxyType({socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)})
 
 
-WHOLE_NOT = frozenset({errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE})
+GSO_UNSUPPORTED = frozenset({errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE})
 """What the system says where it cannot cut one packet into many (UDP_SEGMENT, Linux 4.18; some devices do not)."""
 
 
-LATER = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
+TRANSIENT_ERRORS = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM})
 """What it says when it has no room just now."""
 
 
 class PooledSocket:
     """A connected socket under a random port, and its queries by id. ``late`` are asked again, and may answer yet."""
 
-    __slots__ = ("asked", "attempt", "closed", "edns", "flight", "gate", "late", "recv", "sock", "until", "wait")
+    __slots__ = ("asked", "attempt", "closed", "edns", "late", "queries", "raw", "recv", "target", "until", "wait")
 
-    def __init__(self, sock: socket.socket, gate: "Target", attempt: int, wait: float, edns: bool, now: float) -> None:
-        """``attempt`` is the asking that it is for, from 0 on."""
-        self.sock = sock
-        self.recv = sock.recv
-        self.gate = gate
+    def __init__(self, raw: socket.socket, target: "Target", attempt: int, wait: float, edns: bool, now: float) -> None:
+        """``attempt`` is that of the queries it is for, from 0 on."""
+        self.raw = raw
+        self.recv = raw.recv
+        self.target = target
         self.attempt, self.wait, self.edns = attempt, wait, edns
-        self.flight: dict[bytes, Entry] = {}
+        self.queries: dict[bytes, Entry] = {}
         self.late: dict[bytes, tuple[float, Retry]] = {}
         self.asked = 0
-        self.until = now + SECONDS
+        self.until = now + SOCKET_LIFETIME
         self.closed = False
 
     def connect(self, family: socket.AddressFamily, place: tuple[str, int] | tuple[str, int, int, int]) -> None:
         """Raises OSError."""
-        self.sock.setsockopt(*_TELL[family], 1)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
-        self.sock.connect(place)
+        self.raw.setsockopt(*_RECVERR[family], 1)
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        self.raw.connect(place)
 
-    def spent(self, now: float) -> bool:
-        return self.asked >= LIFE or now >= self.until
+    def expired(self, now: float) -> bool:
+        return self.asked >= MAX_QUERIES_PER_SOCKET or now >= self.until
 
     def room(self, now: float) -> int:
         """How many more may go out from it now."""
-        if self.spent(now):
+        if self.expired(now):
             return 0
-        return min(LIFE - self.asked, HOLDS - len(self.flight))
+        return min(MAX_QUERIES_PER_SOCKET - self.asked, MAX_IN_FLIGHT_PER_SOCKET - len(self.queries))
 
     def ids(self, count: int) -> list[bytes]:
         """So many that are not in use here, each as random as the system can draw it."""
         draw = _IDS[count]
         while True:
             drawn = draw.unpack(os.urandom(draw.size))
-            if len(set(drawn)) == count and self.flight.keys().isdisjoint(drawn) and self.late.keys().isdisjoint(drawn):
+            if (
+                len(set(drawn)) == count
+                and self.queries.keys().isdisjoint(drawn)
+                and self.late.keys().isdisjoint(drawn)
+            ):
                 return list(drawn)
 
     def send(self, ids: list[bytes], names: list[bytes], tail: bytes) -> tuple[int, OSError | None]:
         """One by one; how many went, and what kept the next from going."""
-        send = self.sock.send
-        head = HEAD if self.edns else PLAIN_HEAD
+        send = self.raw.send
+        head = HEADER_EDNS if self.edns else HEADER_NO_EDNS
         number = 0
         try:
             for packet in map(b"".join, zip(ids, repeat(head), names, repeat(tail))):
@@ -203,56 +211,56 @@ class PooledSocket:
 
     def send_all(self, ids: list[bytes], names: list[bytes], tail: bytes) -> None:
         """All in one call: names of one length, asked with EDNS. Raises OSError, and then none has gone."""
-        size = 2 + len(HEAD) + len(names[0]) + len(tail)
-        packets = b"".join(chain.from_iterable(zip(ids, repeat(HEAD), names, repeat(tail))))
-        self.sock.sendmsg([packets], [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SIZE.pack(size))])
+        size = 2 + len(HEADER_EDNS) + len(names[0]) + len(tail)
+        packets = b"".join(chain.from_iterable(zip(ids, repeat(HEADER_EDNS), names, repeat(tail))))
+        self.raw.sendmsg([packets], [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SIZE.pack(size))])
 
 
 WINDOW = 180
 """Queries in flight to an address that answers: a server's buffer holds some 250 of them."""
 
-CLUMP = 50
+MIN_SEND_BATCH = 50
 """So many are waited for before more is sent, while there is enough to send."""
 
 SILENT_WINDOW = 16384
 """Queries in flight to an address that answers nothing: each costs a slot, and nobody's time."""
 
-ONCE = -1
+SINGLE_ATTEMPT = -1
 """The attempt of a query that is asked only once."""
 
-PLAIN = -2
+NO_EDNS_ATTEMPT = -2
 """The attempt of one that is asked without EDNS, for its answer with EDNS was an error."""
 
 
 class Target:
-    """Loads that wait, trials that are due, ports that are open, and whether anybody is there."""
+    """Batches pending, retries due, sockets open, and whether anybody responds."""
 
     __slots__ = (
-        "_misses", "_timeout", "_timeouts", "_waits", "address", "again", "attempts", "bucket", "busy", "due",
-        "heard_ever", "listed", "loads", "ports", "server", "starved", "whole",
+        "_misses", "_timeout", "_timeouts", "_waits", "address", "attempts", "bucket", "due", "has_answered",
+        "in_flight", "pending", "queued", "retries", "server", "sockets", "starved_since", "use_gso",
     )  # fmt: skip
 
-    def __init__(self, server: str, address: Address, bucket: TokenBucket, probe: Probe, *, whole: bool) -> None:
-        """``whole``: packets may be handed to the system many at a time."""
+    def __init__(self, server: str, address: Address, bucket: TokenBucket, probe: Probe, *, use_gso: bool) -> None:
+        """``use_gso``: packets may be handed to the system many at a time."""
         self.server, self.address, self.bucket = server, address, bucket
-        self.whole = whole
+        self.use_gso = use_gso
         self.attempts = max(1, probe.attempts)
         first = probe.timeout * 2 / (self.attempts + 1)
         self._waits = tuple(first * number for number in range(1, self.attempts + 1))
         self._timeout = probe.timeout
         self._timeouts: dict[int, QueryFailure] = {}
-        self.loads: deque[PendingBatch] = deque()
-        self.again: deque[Retry] = deque()
-        self.ports: dict[int, list[PooledSocket]] = {}
+        self.pending: deque[PendingBatch] = deque()
+        self.retries: deque[Retry] = deque()
+        self.sockets: dict[int, list[PooledSocket]] = {}
         """Those still sent from, by attempt."""
-        self.busy = 0
+        self.in_flight = 0
         """Queries asked and not yet answered or given up."""
-        self.listed = False
+        self.queued = False
         self.due = 0.0
         """When it is worth looking at it again."""
-        self.starved: float | None = None
+        self.starved_since: float | None = None
         """Since when there has been no descriptor, or no room in the system."""
-        self.heard_ever = False
+        self.has_answered = False
         self._misses = 0
 
     @property
@@ -261,18 +269,18 @@ class Target:
 
     @property
     def attempt(self) -> int:
-        """How the next query is asked: once, or as the first of several askings."""
-        return ONCE if self.attempts == 1 or (self.silent and self.busy >= HALF_OPEN_PROBES) else 0
+        """That of the next query: SINGLE_ATTEMPT, or the first of several."""
+        return SINGLE_ATTEMPT if self.attempts == 1 or (self.silent and self.in_flight >= HALF_OPEN_PROBES) else 0
 
     def wait(self, attempt: int) -> float:
         return self._timeout if attempt < 0 else self._waits[attempt]
 
     def timeout(self, attempt: int) -> QueryFailure:
-        """What is said of a query that was given up after this asking."""
+        """The failure of a query that was given up after this attempt."""
         failure = self._timeouts.get(attempt)
         if failure is None:
-            asked = 1 if attempt == ONCE else attempt + 1
-            patience = self._timeout if attempt == ONCE else sum(self._waits[: attempt + 1])
+            asked = 1 if attempt == SINGLE_ATTEMPT else attempt + 1
+            patience = self._timeout if attempt == SINGLE_ATTEMPT else sum(self._waits[: attempt + 1])
             text = f"no answer to {asked} askings within {patience:g} s"
             failure = self._timeouts[attempt] = QueryFailure(Outcome.TIMEOUT, text)
         return failure
@@ -282,12 +290,12 @@ class Target:
 
     def room(self) -> int:
         if self.silent:
-            return max(0, SILENT_WINDOW - self.busy)
-        return max(0, (WINDOW if self.heard_ever else MOST_PER_ADDRESS) - self.busy)
+            return max(0, SILENT_WINDOW - self.in_flight)
+        return max(0, (WINDOW if self.has_answered else MAX_IN_FLIGHT_PER_ADDRESS) - self.in_flight)
 
     def heard(self) -> None:
         self._misses = 0
-        self.heard_ever = True
+        self.has_answered = True
 
     def missed(self) -> None:
         self._misses += 1

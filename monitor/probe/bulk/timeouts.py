@@ -1,150 +1,150 @@
-"""Gives up what has not come back, or has it asked once more."""
+"""Ends queries that were not answered in time, or has them sent again."""
 
 from collections.abc import Callable
 
 from checks.model import Outcome
-from monitor.probe.bulk.fingerprints import FingerprintTable, code
-from monitor.probe.bulk.observations import failed
+from monitor.probe.bulk.fingerprints import FingerprintTable, outcome_code
+from monitor.probe.bulk.observations import failed_observation
 from monitor.probe.bulk.socket_pool import SocketPool
 from monitor.probe.bulk.target import BatchResult, Entry, PendingBatch, PooledSocket, Retry, Target
 from monitor.probe.client.observations import QueryFailure
 from monitor.probe.stats import Counts
 
-PAUSE = 0.2
-"""Seconds until a closed port is tried again."""
+REFUSED_DELAY = 0.2
+"""Seconds until a port that was refused is tried again."""
 
 _NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
 
 
 class TimeoutHandler:
-    """Ends what nothing came of, or begins a trial of it."""
+    """Ends queries without response, or retries them."""
 
     def __init__(
         self,
-        known: FingerprintTable,
+        table: FingerprintTable,
         counts: Counts,
-        harbour: SocketPool,
+        pool: SocketPool,
         later: Callable[[Retry, PooledSocket, float], None],
     ) -> None:
-        """``later`` is told of a trial whose port failed, and in how many seconds it may be asked again."""
-        self._known = known
+        """``later`` is called with a retry whose socket failed, and in how many seconds it may be sent again."""
+        self._table = table
         self._counts = counts
-        self._harbour = harbour
+        self._pool = pool
         self._later = later
 
-    def give_up(self, port: PooledSocket, until: float, now: float) -> None:
-        """What was asked before that, and is still not answered."""
-        flight = port.flight
-        while flight:
-            number = next(iter(flight))
-            entry = flight[number]
+    def give_up(self, sock: PooledSocket, until: float, now: float) -> None:
+        """Of what was sent until then, and is still not answered."""
+        queries = sock.queries
+        while queries:
+            number = next(iter(queries))
+            entry = queries[number]
             if entry[2] > until:
                 return
-            del flight[number]
-            trial = self._trial(port, entry)
-            if trial is None:
+            del queries[number]
+            retry = self._retry(sock, entry)
+            if retry is None:
                 continue
-            port.late[number] = (entry[2], trial)
-            trial.askings.append((port, number))
-            port.gate.again.append(trial)
-        if not port.room(now):
-            self._harbour.retire(port)
-        self._harbour.rest(port, now)
+            sock.late[number] = (entry[2], retry)
+            retry.awaited.append((sock, number))
+            sock.target.retries.append(retry)
+        if not sock.room(now):
+            self._pool.retire(sock)
+        self._pool.release_if_idle(sock, now)
 
-    def unasked(self, load: PendingBatch, name: bytes, ref: int, failure: QueryFailure) -> None:
+    def unasked(self, pending: PendingBatch, name: bytes, slot: int, failure: QueryFailure) -> None:
         """It could not even be sent."""
-        self._failed(load, name, ref, failure)
+        self._record_failure(pending, name, slot, failure)
 
-    def untried(self, trial: Retry, gate: Target, failure: QueryFailure) -> None:
+    def retry_unasked(self, retry: Retry, target: Target, failure: QueryFailure) -> None:
         """It could not be sent again."""
-        self.end(trial)
-        gate.busy -= 1
-        if trial.held is not None:
-            trial.held()
+        self.finish(retry)
+        target.in_flight -= 1
+        if retry.held is not None:
+            retry.held()
         else:
-            self._failed(trial.load, trial.name, trial.ref, failure)
+            self._record_failure(retry.pending, retry.name, retry.slot, failure)
 
-    def forget(self, tray: BatchResult) -> list[tuple[PendingBatch, bytes, int]]:
-        """Takes out what is in flight for it, and says what that is. What has an answer already is told."""
+    def forget(self, result: BatchResult) -> list[tuple[PendingBatch, bytes, int]]:
+        """Takes out what is in flight for it, and returns that. What has an answer already is reported."""
         found: list[tuple[PendingBatch, bytes, int]] = []
-        for trial in [*tray.trials]:
-            self.end(trial)
-            trial.gate.busy -= 1
-            if trial.held is not None:
-                trial.held()
+        for retry in [*result.retries]:
+            self.finish(retry)
+            retry.target.in_flight -= 1
+            if retry.held is not None:
+                retry.held()
             else:
-                found.append((trial.load, trial.name, trial.ref))
-        for port in self._harbour.all():
-            for number, (ref, name, _, load) in [*port.flight.items()]:
-                if isinstance(load, PendingBatch) and load.tray is tray:
-                    del port.flight[number]
-                    port.gate.busy -= 1
-                    found.append((load, name, ref))
-            self._harbour.rest(port, self._known.now)
+                found.append((retry.pending, retry.name, retry.slot))
+        for sock in self._pool.all():
+            for number, (slot, name, _, pending) in [*sock.queries.items()]:
+                if isinstance(pending, PendingBatch) and pending.result is result:
+                    del sock.queries[number]
+                    sock.target.in_flight -= 1
+                    found.append((pending, name, slot))
+            self._pool.release_if_idle(sock, self._table.now)
         return found
 
-    def broken(self, port: PooledSocket, failure: QueryFailure, now: float) -> None:
-        """The network says that nobody is there; it does not say to which of the queries."""
-        entries = [*port.flight.values()]
-        port.flight.clear()
-        pause = min(port.wait, PAUSE) if failure.outcome is Outcome.REFUSED_CONNECTION else port.wait
+    def socket_failed(self, sock: PooledSocket, failure: QueryFailure, now: float) -> None:
+        """An ICMP error says that nobody is there; it does not say to which of the queries."""
+        entries = [*sock.queries.values()]
+        sock.queries.clear()
+        pause = min(sock.wait, REFUSED_DELAY) if failure.outcome is Outcome.REFUSED_CONNECTION else sock.wait
         for entry in entries:
-            trial = self._trial(port, entry, failure)
-            if trial is not None:
-                self._later(trial, port, pause)
-        port.late.clear()  # asked again already, and from elsewhere
-        self._harbour.close(port)  # an error that is still queued would make it readable for ever
+            retry = self._retry(sock, entry, failure)
+            if retry is not None:
+                self._later(retry, sock, pause)
+        sock.late.clear()  # sent again already, from another socket
+        self._pool.close(sock)  # an error that is still queued would make it readable for ever
 
-    def _trial(self, port: PooledSocket, entry: Entry, failure: QueryFailure | None = None) -> Retry | None:
-        """What is to be asked again; None when that was the last time, or it is over."""
-        ref, name, _, load = entry
-        trial: Retry | None = None
-        if isinstance(load, Retry):
-            trial, load = load, load.load
-            if trial.over:
+    def _retry(self, sock: PooledSocket, entry: Entry, failure: QueryFailure | None = None) -> Retry | None:
+        """What is to be sent again; None when that was the last attempt, or nobody waits."""
+        slot, name, _, pending = entry
+        retry: Retry | None = None
+        if isinstance(pending, Retry):
+            retry, pending = pending, pending.pending
+            if retry.done:
                 return None
-            trial.failure = failure or trial.failure
-            ref = trial.ref
-        gate = port.gate
-        if gate.last(port.attempt) or load.tray.over:
-            if trial is not None:
-                failure = trial.failure
-                self.end(trial)
+            retry.failure = failure or retry.failure
+            slot = retry.slot
+        target = sock.target
+        if target.last(sock.attempt) or pending.result.cancelled:
+            if retry is not None:
+                failure = retry.failure
+                self.finish(retry)
             if failure is None:
-                failure = gate.timeout(port.attempt)
-            gate.busy -= 1
-            if trial is not None and trial.held is not None:
-                trial.held()
+                failure = target.timeout(sock.attempt)
+            target.in_flight -= 1
+            if retry is not None and retry.held is not None:
+                retry.held()
                 return None
-            self._failed(load, name, ref, failure)
+            self._record_failure(pending, name, slot, failure)
             if failure.outcome in _NOBODY:
-                gate.missed()
+                target.missed()
             return None
-        if trial is None:
-            trial = Retry(load, name, ref, gate)
-            load.tray.trials.add(trial)
-            trial.failure = failure
-        trial.attempt = port.attempt + 1
-        return trial
+        if retry is None:
+            retry = Retry(pending, name, slot, target)
+            pending.result.retries.add(retry)
+            retry.failure = failure
+        retry.attempt = sock.attempt + 1
+        return retry
 
-    def _failed(self, load: PendingBatch, name: bytes, ref: int, failure: QueryFailure) -> None:
-        columns = self._known.columns
-        if ref >= 0 and columns.armed[ref] and columns.expected[ref] == code(failure.outcome):
-            self._known.address_metrics.rtts[ref], self._known.address_metrics.expires[ref] = -1.0, 0
-            load.tray.silent[ref] = failure
-            self._counts.failed(load.server, failure.outcome)
-            load.same.append(ref)
-            load.wires.append(b"")
+    def _record_failure(self, pending: PendingBatch, name: bytes, slot: int, failure: QueryFailure) -> None:
+        columns = self._table.columns
+        if slot >= 0 and columns.enabled[slot] and columns.expected[slot] == outcome_code(failure.outcome):
+            self._table.address_metrics.rtts[slot], self._table.address_metrics.expires[slot] = -1.0, 0
+            pending.result.silent[slot] = failure
+            self._counts.failed(pending.server, failure.outcome)
+            pending.unchanged.append(slot)
+            pending.wires.append(b"")
             return
-        columns.silent(ref, failure.outcome)
-        seen = failed(load.query(name), failure, self._known.at)
+        columns.silent(slot, failure.outcome)
+        seen = failed_observation(pending.query(name), failure, self._table.at)
         self._counts.note(seen)
-        load.tray.odd.append((ref, seen))
+        pending.result.changed.append((slot, seen))
 
-    def end(self, trial: Retry) -> None:
-        """Wherever else an answer to it may come in, it is not waited for any more."""
-        trial.over = True
-        trial.load.tray.trials.discard(trial)
-        for port, number in trial.askings:
-            port.late.pop(number, None)
-            self._harbour.rest(port, self._known.now)
+    def finish(self, retry: Retry) -> None:
+        """No answer to it is waited for any more, on any socket."""
+        retry.done = True
+        retry.pending.result.retries.discard(retry)
+        for sock, number in retry.awaited:
+            sock.late.pop(number, None)
+            self._pool.release_if_idle(sock, self._table.now)

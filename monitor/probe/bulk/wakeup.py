@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 
 class Wakeup:
-    """One timer, and one descriptor that is listened to only while it is worth it."""
+    """One timer, and one descriptor that is watched only while little is in flight."""
 
     def __init__(self, turn: Callable[[], None], descriptor: int) -> None:
         self._turn = turn
         self._descriptor = descriptor
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._listening = False
-        self._over = False
+        self._closed = False
 
     def at_once(self) -> None:
         self._cancel()
@@ -20,31 +20,31 @@ class Wakeup:
 
     def after(self, seconds: float) -> None:
         """Unless it is to be earlier anyway."""
-        if self._timer is None and not self._over:
+        if self._timer is None and not self._closed:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(seconds, self._timed) if seconds else loop.call_soon(self._timed)
+            self._timer = loop.call_later(seconds, self._on_timer) if seconds else loop.call_soon(self._on_timer)
 
     def listen(self, wanted: bool) -> None:
         """Whether to have a turn as soon as something comes in."""
-        if wanted is self._listening or self._over:
+        if wanted is self._listening or self._closed:
             return
         self._listening = wanted
         loop = asyncio.get_running_loop()
         if wanted:
-            loop.add_reader(self._descriptor, self._heard)
+            loop.add_reader(self._descriptor, self._on_readable)
         else:
             loop.remove_reader(self._descriptor)
 
-    def end(self) -> None:
+    def close(self) -> None:
         self._cancel()
         self.listen(False)
-        self._over = True
+        self._closed = True
 
-    def _timed(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         self._turn()
 
-    def _heard(self) -> None:
+    def _on_readable(self) -> None:
         self._cancel()
         self._turn()
 

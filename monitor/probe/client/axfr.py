@@ -11,20 +11,20 @@ from monitor.probe.client.checkzone import CheckZone, Refusal
 from monitor.probe.client.tcp import Broken, Stream
 from monitor.probe.message import response as reading
 from monitor.probe.message import wire as walk
-from monitor.probe.message.request import SOA, Ask
-from monitor.probe.message.response import Answer, Fit
-from monitor.probe.message.tsig import Reader, Trouble
+from monitor.probe.message.request import SOA, Request
+from monitor.probe.message.response import Answer, Match
+from monitor.probe.message.tsig import TsigFault, Verifier
 from monitor.probe.message.wire import Malformed, Outline, Record
 from monitor.probe.settings import TransferLimits
 
-_RCODES = MappingProxyType(
+_RCODE_RESULTS = MappingProxyType(
     {
         "REFUSED": TransferResult.REFUSED,
         "NOTAUTH": TransferResult.NOTAUTH,
         "SERVFAIL": TransferResult.SERVFAIL,
     }
 )
-_TSIG = MappingProxyType(
+_TSIG_RESULTS = MappingProxyType(
     {
         "BADKEY": TransferResult.BADKEY,
         "BADSIG": TransferResult.BADSIG,
@@ -34,11 +34,11 @@ _TSIG = MappingProxyType(
         "UNSIGNED": TransferResult.UNSIGNED,
     }
 )
-_BROKEN = MappingProxyType(
+_STREAM_RESULTS = MappingProxyType(
     {"timeout": TransferResult.TIMEOUT, "reset": TransferResult.RESET, "closed": TransferResult.TRUNCATED}
 )
 
-_FRAME = 2
+_FRAMING_RECORDS = 2
 """Records of a transfer that are the zone's SOA: the first and the last (RFC 5936 section 2.2)."""
 
 
@@ -69,19 +69,19 @@ class Transfer:
         "_limits",
         "_loop",
         "_messages",
-        "_reader",
         "_records",
         "_rtt",
         "_started",
         "_stream",
         "_until",
-    )
+        "_verifier",
+    )  # fmt: skip
 
-    def __init__(self, stream: Stream, ask: Ask, reader: Reader | None, limits: TransferLimits) -> None:
+    def __init__(self, stream: Stream, ask: Request, verifier: Verifier | None, limits: TransferLimits) -> None:
         self._loop = asyncio.get_running_loop()
         self._stream = stream
         self._ask = ask
-        self._reader = reader
+        self._verifier = verifier
         self._limits = limits
         self._started = monotonic()
         self._until = self._loop.time() + limits.deadline
@@ -105,8 +105,8 @@ class Transfer:
                     return ended
                 if self._given:
                     return self._ended(TransferResult.ALLOWED)
-                if over := self._over():
-                    return self._ended(TransferResult.LIMIT, over)
+                if limit := self._exceeded():
+                    return self._ended(TransferResult.LIMIT, limit)
         except Broken as broken:
             return self._broken(broken)
 
@@ -119,9 +119,8 @@ class Transfer:
         try:
             await self._stream.send(self._ask.wire, min(self._until, self._loop.time() + patience))
             while True:
-                over = self._over()
-                if over:
-                    return self._ended(TransferResult.LIMIT, over)
+                if limit := self._exceeded():
+                    return self._ended(TransferResult.LIMIT, limit)
                 ended = self._take(await self._stream.message(self._until, patience))
                 if ended is not None:
                     return ended
@@ -129,7 +128,7 @@ class Transfer:
         except Broken as broken:
             return self._broken(broken)
 
-    def _over(self) -> str:
+    def _exceeded(self) -> str:
         """Which of our own limits is used up."""
         limits = self._limits
         if self._loop.time() >= self._until:
@@ -144,8 +143,8 @@ class Transfer:
 
     def _take(self, wire: bytes) -> Ended | None:
         """One message; None: it is good, and more may follow."""
-        kind = reading.fit(wire, self._ask) if self._answer is None else reading.fit_later(wire, self._ask)
-        if kind is Fit.STRANGE:
+        match_with = reading.match_response if self._answer is None else reading.match_continuation
+        if match_with(wire, self._ask) is Match.MISMATCH:
             return self._unread(Outcome.MISMATCHED, "a message with another id or question than was asked", wire)
         try:
             outline = walk.outline(wire)
@@ -164,9 +163,9 @@ class Transfer:
         else:
             answer = reading.read(wire, self._ask.question)
         self._answer, self._rtt = answer, monotonic() - self._started
-        trouble = self._follow(wire, outline)
-        if answer.error or trouble is not None:
-            return self._refused(answer, trouble)
+        fault = self._verify(wire, outline)
+        if answer.error or fault is not None:
+            return self._refused(answer, fault)
         if not head.answers:
             return self._ended(TransferResult.EMPTY, f"{answer.rcode}, but no record")
         if not outline.soas or outline.soas[0][0] != 0:
@@ -181,11 +180,11 @@ class Transfer:
         if outline.header.rcode:
             rcode = reading.rcode_text(outline.header.rcode)
             return self._ended(
-                _RCODES.get(rcode, TransferResult.RCODE), f"{rcode} after {plural(self._records, 'record')}"
+                _RCODE_RESULTS.get(rcode, TransferResult.RCODE), f"{rcode} after {plural(self._records, 'record')}"
             )
-        trouble = self._follow(wire, outline)
-        if trouble is not None:
-            return self._refused(None, trouble)
+        fault = self._verify(wire, outline)
+        if fault is not None:
+            return self._refused(None, fault)
         return self._count(wire, outline, outline.soas)
 
     def _count(
@@ -213,7 +212,7 @@ class Transfer:
         first = self._answer.soa if self._answer is not None else None
         if left:
             return self._refusal(f"{plural(left, 'record')} after the final SOA", "BIND and NSD")
-        if self._reader is not None and self._reader.open:
+        if self._verifier is not None and self._verifier.open:
             return self._ended(TransferResult.UNSIGNED, "the last message is not signed")
         if first is None or first.serial != last.serial:
             moved = Refusal(
@@ -222,7 +221,7 @@ class Transfer:
             return self._ended(TransferResult.SERIAL_MOVED, str(moved))
         if replace(first, ttl=0) != replace(last, ttl=0):
             return self._refusal("the first and the last SOA differ", "BIND")
-        if self._records == _FRAME:
+        if self._records == _FRAMING_RECORDS:
             return self._ended(TransferResult.EMPTY, str(Refusal("the zone's SOA twice, and nothing else", "BIND")))
         refusal = self._check.end() if self._check is not None else None
         if refusal is not None:
@@ -232,21 +231,21 @@ class Transfer:
     def _refusal(self, text: str, by: str) -> Ended:
         return self._ended(TransferResult.MALFORMED, str(Refusal(text, by)))
 
-    def _refused(self, answer: Answer | None, trouble: Trouble | None) -> Ended:
+    def _refused(self, answer: Answer | None, fault: TsigFault | None) -> Ended:
         """Typed by the TSIG error where there is one, otherwise by the rcode: an error may well come unsigned."""
         failed = answer is not None and answer.error
-        if trouble is not None and not (failed and trouble.error in ("", "UNSIGNED")):
-            result = _TSIG.get(trouble.error, TransferResult.RCODE) if trouble.error else TransferResult.MALFORMED
-            return self._ended(result, trouble.text, skew=trouble.skew)
+        if fault is not None and not (failed and fault.error in ("", "UNSIGNED")):
+            result = _TSIG_RESULTS.get(fault.error, TransferResult.RCODE) if fault.error else TransferResult.MALFORMED
+            return self._ended(result, fault.text, skew=fault.skew)
         rcode = answer.rcode if answer is not None else ""
-        detail = f"{rcode}; {trouble.text}" if trouble is not None else rcode
-        return self._ended(_RCODES.get(rcode, TransferResult.RCODE), detail)
+        detail = f"{rcode}; {fault.text}" if fault is not None else rcode
+        return self._ended(_RCODE_RESULTS.get(rcode, TransferResult.RCODE), detail)
 
-    def _follow(self, wire: bytes, outline: Outline) -> Trouble | None:
-        if self._reader is None:
+    def _verify(self, wire: bytes, outline: Outline) -> TsigFault | None:
+        if self._verifier is None:
             return None
         tsig = walk.record(wire, outline.tsig) if outline.tsig is not None else None
-        return self._reader.follow(wire, tsig)
+        return self._verifier.verify(wire, tsig)
 
     def _soa(self, wire: bytes, start: int) -> Soa | None:
         """The SOA at ``start``, when it is that of the zone."""
@@ -273,10 +272,10 @@ class Transfer:
     def _broken(self, broken: Broken) -> Ended:
         if self._answer is not None:
             if broken.how == "timeout" and self._loop.time() >= self._until:
-                return self._ended(TransferResult.LIMIT, self._over())
+                return self._ended(TransferResult.LIMIT, self._exceeded())
             if broken.how == "closed" and self._records == 1:
                 return self._ended(TransferResult.EMPTY, "the zone's SOA alone, then closed")
-            return self._ended(_BROKEN[broken.how], f"{broken}, after {plural(self._records, 'record')}")
+            return self._ended(_STREAM_RESULTS[broken.how], f"{broken}, after {plural(self._records, 'record')}")
         if broken.how == "timeout":
             return replace(self._ended(TransferResult.TIMEOUT, str(broken)), outcome=Outcome.TIMEOUT)
         # a server that slams the door without a word refuses; nothing of a transfer has been seen

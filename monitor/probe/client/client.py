@@ -10,7 +10,7 @@ from checks.model import Observation, Query
 from monitor.clock import Now
 from monitor.probe.client.exchange import Exchange
 from monitor.probe.client.rate_limiter import RateLimiter
-from monitor.probe.client.result_stream import Doubted, ResultStream
+from monitor.probe.client.result_stream import ResultStream, Suspicion
 from monitor.probe.client.sockets import Sockets
 from monitor.probe.client.target_queue import QueryAttempt
 from monitor.probe.settings import Probe
@@ -20,11 +20,11 @@ from monitor.probe.types import TsigKey
 log = logging.getLogger(__name__)
 
 _CHUNK = 500
-"""Queries taken from the caller before everybody else has a turn."""
+"""Queries taken from the caller before the event loop runs other tasks."""
 
 
 class DnsClient:
-    """The Prober of monitor.ports. It belongs to one event loop; many may call it at once, and it must be closed.
+    """A Prober. It belongs to one event loop; many may call it at once, and it must be closed.
 
     A caller that stops listening gives up what was not yet asked.
     """
@@ -37,7 +37,7 @@ class DnsClient:
         Raises Unasked when ``settings.source`` holds what is not an address.
         """
         self.sockets = Sockets(settings.source, descriptors)
-        self.pace = RateLimiter(settings, self._start)
+        self.rate_limiter = RateLimiter(settings, self._start)
         self.tally = Counts()
         self._exchange = Exchange(settings, keys, now, self.sockets)
         self._tasks: set[asyncio.Task[Observation]] = set()
@@ -47,9 +47,11 @@ class DnsClient:
         async for batch in self.ask(queries):
             yield batch
 
-    async def ask(self, queries: Iterable[Query], doubt: Doubted = Doubted.NOT) -> AsyncIterator[Sequence[Observation]]:
-        """``doubt``: what there is to be doubted in what was heard of these over UDP already."""
-        call = ResultStream(doubt)
+    async def ask(
+        self, queries: Iterable[Query], suspicion: Suspicion = Suspicion.NONE
+    ) -> AsyncIterator[Sequence[Observation]]:
+        """``suspicion``: what was suspect in the responses to these over UDP so far."""
+        call = ResultStream(suspicion)
         try:
             source = iter(queries)
             while chunk := list(islice(source, _CHUNK)):
@@ -58,12 +60,12 @@ class DnsClient:
             while batch := await call.batch():
                 yield batch
         finally:
-            call.over = True
+            call.cancelled = True
 
     async def close(self) -> None:
         """What waits, or is in flight, ends as UNASKED; so does what is asked later."""
         self._closed = True
-        for query, call in self.pace.empty():
+        for query, call in self.rate_limiter.empty():
             self._finish(query, call, None)
         tasks = tuple(self._tasks)
         for task in tasks:
@@ -72,7 +74,7 @@ class DnsClient:
 
     def counts(self) -> ProbeCounts:
         """A copy of what was counted so far."""
-        return self.tally.copy(self.pace.busy, self.pace.waiting + self.sockets.waiting)
+        return self.tally.copy(self.rate_limiter.busy, self.rate_limiter.waiting + self.sockets.waiting)
 
     def _take(self, queries: Iterable[Query], call: ResultStream) -> None:
         for query in queries:
@@ -80,29 +82,29 @@ class DnsClient:
             if self._closed:
                 self._finish(query, call, None)
             else:
-                self.pace.put(query, call)
-        self.pace.go()
+                self.rate_limiter.put(query, call)
+        self.rate_limiter.go()
 
-    def _start(self, turn: QueryAttempt) -> None:
-        task = asyncio.get_running_loop().create_task(self._observe(turn))
+    def _start(self, attempt: QueryAttempt) -> None:
+        task = asyncio.get_running_loop().create_task(self._observe(attempt))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._ended, turn))
+        task.add_done_callback(partial(self._ended, attempt))
 
-    async def _observe(self, turn: QueryAttempt) -> Observation:
-        query = turn.query
+    async def _observe(self, attempt: QueryAttempt) -> Observation:
+        query = attempt.query
         try:
-            return await self._exchange.observe(turn)
+            return await self._exchange.observe(attempt)
         except Exception as fault:
             log.exception("the prober failed at %s %s", query.qname, query.qtype)
             return self._exchange.unasked(query, f"a fault of the prober itself: {type(fault).__name__}")
 
-    def _ended(self, turn: QueryAttempt, task: asyncio.Task[Observation]) -> None:
+    def _ended(self, attempt: QueryAttempt, task: asyncio.Task[Observation]) -> None:
         self._tasks.discard(task)
-        self._finish(turn.query, turn.call, None if task.cancelled() else task.result())
-        self.pace.done(turn)
+        self._finish(attempt.query, attempt.call, None if task.cancelled() else task.result())
+        self.rate_limiter.done(attempt)
 
     def _finish(self, query: Query, call: ResultStream, seen: Observation | None) -> None:
-        """Without an observation it is one that the end of the prober cut off."""
+        """Without an observation it is one that was cancelled by closing the prober."""
         if seen is None:
             seen = self._exchange.unasked(query, "the monitor is stopping")
         self.tally.note(seen)

@@ -1,4 +1,4 @@
-"""Asks one query in the way that suits it, and says what became of it as an observation."""
+"""Runs one query over UDP, TCP or as a transfer, to an observation."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from checks.model import NO_ANSWER, Observation, Outcome, Query, TransferResult,
 from monitor.clock import Now
 from monitor.probe.client.axfr import Ended, Transfer
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
-from monitor.probe.client.result_stream import Doubted
+from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import Sockets, Unasked
 from monitor.probe.client.target_queue import QueryAttempt, TargetQueue
 from monitor.probe.client.tcp import connect, over_tcp
-from monitor.probe.client.udp import FEW, UdpExchange, Write, conclude, patiently, query_udp
+from monitor.probe.client.udp import MAX_STRAYS, UdpExchange, Write, conclude, patiently, query_udp
 from monitor.probe.client.unconnected_udp import anywhere
-from monitor.probe.message.request import AXFR, Ask, Question, ask, question
+from monitor.probe.message.request import AXFR, EDNS_ATTEMPTS, Question, Request, make_request, question
 from monitor.probe.message.text import bounded, evidence
 from monitor.probe.message.tsig import Signer
 from monitor.probe.settings import Probe
@@ -23,7 +23,7 @@ from monitor.probe.types import TsigKey
 NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
 """What servers say that do not know EDNS (RFC 6891 section 7)."""
 
-PASSING = frozenset(
+TRANSIENT_RESULTS = frozenset(
     {
         TransferResult.SERIAL_MOVED,
         TransferResult.RESET,
@@ -35,24 +35,21 @@ PASSING = frozenset(
 """How a transfer ends when the zone changes or the server reloads under it, or when it has too many transfers under
 way (BIND says SERVFAIL beyond ``transfers-out``); once more tells that from a fault."""
 
-BREATH = 0.25
+RETRANSFER_DELAY = 0.25
 """What is waited before that, as a share of ``probe.timeout``: half a second by default."""
 
-PLAIN_FROM = 3
-"""The asking, over UDP, from which on EDNS is left out: something on the way may drop what it does not know."""
-
-SHORT = 512
+MIN_PAYLOAD = 512
 """Octets that fit into a datagram whatever is agreed on (RFC 1035 section 2.3.4): no reason to truncate."""
 
 _NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
 _UNUSABLE = frozenset({Outcome.MISMATCHED, Outcome.MALFORMED})
 
-LONGEST_SILENCE = 15.0
+MAX_SILENCE = 15.0
 """Seconds that a server may keep silent within a whole transfer."""
 
 
 class Exchange:
-    """Asks one query at a time; holds nothing of any of them."""
+    """Runs queries; keeps nothing of any of them."""
 
     def __init__(self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, sockets: Sockets) -> None:
         self._settings = settings
@@ -62,9 +59,9 @@ class Exchange:
         self._signers: dict[str, Signer] = {}
         self._buffer = bytearray(65535)
 
-    async def observe(self, turn: QueryAttempt) -> Observation:
+    async def observe(self, attempt: QueryAttempt) -> Observation:
         """Exactly one observation, whatever happens on the network."""
-        query = turn.query
+        query = attempt.query
         try:
             asked = question(query)
             signer = self._signer(query.key)
@@ -72,138 +69,144 @@ class Exchange:
         except (ValueError, Unasked) as reason:
             return self.unasked(query, str(reason))
         if asked.type == AXFR:
-            return await self._transfer(turn, asked, signer)
+            return await self._transfer(attempt, asked, signer)
         if query.anywhere:
-            return await self._anywhere(turn, asked)
-        found = await self._ask(turn, asked, signer, edns=True)
+            return await self._anywhere(attempt, asked)
+        found = await self._ask(attempt, asked, signer, edns=True)
         apex = query.qname == query.zone
         if isinstance(found, Response) and found.edns and found.answer.fails(apex=apex):
-            found = await self._plain(turn, asked, signer, found)
-        _remember(turn.lane, _outcome(found))
-        return self._seen(query, found)
+            found = await self._retry_without_edns(attempt, asked, signer, found)
+        _record(attempt.queue, _outcome(found))
+        return self._observation(query, found)
 
-    async def _plain(self, turn: QueryAttempt, asked: Question, signer: Signer | None, found: Response) -> Response:
+    async def _retry_without_edns(
+        self, attempt: QueryAttempt, asked: Question, signer: Signer | None, found: Response
+    ) -> Response:
         """An error may be meant for EDNS: the question without it tells (RFC 6891 section 7). Without EDNS any answer
         counts beside an error that says so, and beside another error one that is none.
         """
         rcode = found.answer.rcode
         if rcode not in NO_EDNS and signer is not None:
             return found
-        turn.again()
-        plain = await self._ask(turn, asked, signer, edns=False)
-        if not isinstance(plain, Response) or plain.answer.rcode == rcode:
+        attempt.count_retry()
+        no_edns = await self._ask(attempt, asked, signer, edns=False)
+        if not isinstance(no_edns, Response) or no_edns.answer.rcode == rcode:
             return found
-        if plain.answer.error and rcode not in NO_EDNS:
+        if no_edns.answer.error and rcode not in NO_EDNS:
             return found
-        return replace(plain, discarded=plain.discarded + found.discarded, without_edns=rcode)
+        return replace(no_edns, discarded=no_edns.discarded + found.discarded, without_edns=rcode)
 
-    async def _anywhere(self, turn: QueryAttempt, asked: Question) -> Observation:
-        write = _writer(asked, None, edns=False)
-        found = await anywhere(self._sockets, turn.query.address, write, turn.twice())
+    async def _anywhere(self, attempt: QueryAttempt, asked: Question) -> Observation:
+        write = _request_writer(asked, None, edns=False)
+        found = await anywhere(self._sockets, attempt.query.address, write, attempt.two_waits())
         if isinstance(found, Response) and found.answer.truncated:
-            told = await self._instead(turn, write, None)
-            _limited(turn, told)
-            found = _whole(found, told)
-        _remember(turn.lane, _outcome(found))
-        seen = self._seen(turn.query, found)
-        return replace(seen, limited=turn.limits.lately(turn.query))
+            tcp = await self._ask_tcp(attempt, write, None)
+            _note_rate_limit(attempt, tcp)
+            found = _after_truncation(found, tcp)
+        _record(attempt.queue, _outcome(found))
+        seen = self._observation(attempt.query, found)
+        return replace(seen, limited=attempt.detector.lately(attempt.query))
 
     def unasked(self, query: Query, why: str) -> Observation:
         return Observation(query, Outcome.UNASKED, self._now(), detail=bounded(why))
 
-    async def _ask(self, turn: QueryAttempt, asked: Question, signer: Signer | None, *, edns: bool) -> ExchangeResult:
-        write = _writer(asked, signer, edns=edns)
-        if turn.query.transport is Transport.TCP:
-            return await self._over_tcp(turn, write, signer, turn.patience)
-        waits = turn.waits()
-        told = await self._instead(turn, write, signer) if self._instead_first(turn) else None
-        if isinstance(told, Response) and turn.call.doubt is Doubted.TRUNCATED:
-            _limited(turn, told)
-            return told
-        ear = UdpExchange(self._sockets, turn.query.address, signer, self._buffer)
+    async def _ask(
+        self, attempt: QueryAttempt, asked: Question, signer: Signer | None, *, edns: bool
+    ) -> ExchangeResult:
+        write = _request_writer(asked, signer, edns=edns)
+        if attempt.query.transport is Transport.TCP:
+            return await self._over_tcp(attempt, write, signer, attempt.patience)
+        waits = attempt.waits()
+        tcp = await self._ask_tcp(attempt, write, signer) if self._tcp_first(attempt) else None
+        if isinstance(tcp, Response) and attempt.call.suspicion is Suspicion.TRUNCATED:
+            _note_rate_limit(attempt, tcp)
+            return tcp
+        udp = UdpExchange(self._sockets, attempt.query.address, signer, self._buffer)
         try:
-            found = await query_udp(ear, write, waits)
-            if told is None:
+            found = await query_udp(udp, write, waits)
+            if tcp is None:
                 if isinstance(found, Response) and found.answer.truncated:
-                    told = await self._instead(turn, write, signer)
-                    _limited(turn, told)
-                    return _whole(found, told)
-                if not ear.strays or (turn.lane.garbled and ear.answer is None):
+                    tcp = await self._ask_tcp(attempt, write, signer)
+                    _note_rate_limit(attempt, tcp)
+                    return _after_truncation(found, tcp)
+                if not udp.strays or (attempt.queue.garbled and udp.answer is None):
                     return found
-                told = await self._instead(turn, write, signer)
-            if not ear.flooded:
-                await patiently(ear, write, waits)
-            return _settled(ear, told)
+                tcp = await self._ask_tcp(attempt, write, signer)
+            if not udp.flooded:
+                await patiently(udp, write, waits)
+            return _combine(udp, tcp)
         finally:
-            ear.close()
+            udp.close()
 
-    def _instead_first(self, turn: QueryAttempt) -> bool:
+    def _tcp_first(self, attempt: QueryAttempt) -> bool:
         """Whether TCP is asked before UDP is asked anew."""
-        return turn.call.doubt is Doubted.TRUNCATED or (turn.call.doubt is Doubted.FORGED and not turn.lane.garbled)
+        return attempt.call.suspicion is Suspicion.TRUNCATED or (
+            attempt.call.suspicion is Suspicion.FORGED and not attempt.queue.garbled
+        )
 
-    async def _instead(self, turn: QueryAttempt, write: Write, signer: Signer | None) -> ExchangeResult:
+    async def _ask_tcp(self, attempt: QueryAttempt, write: Write, signer: Signer | None) -> ExchangeResult:
         """Over TCP what UDP could not tell."""
-        turn.again()
-        found = await self._over_tcp(turn, write, signer, turn.instead)
-        _remember(turn.tcp, _outcome(found))
+        attempt.count_retry()
+        found = await self._over_tcp(attempt, write, signer, attempt.tcp_patience)
+        _record(attempt.tcp, _outcome(found))
         return found
 
     async def _over_tcp(
-        self, turn: QueryAttempt, write: Write, signer: Signer | None, patience: float
+        self, attempt: QueryAttempt, write: Write, signer: Signer | None, patience: float
     ) -> ExchangeResult:
         """A connection that is taken and then dropped is tried once more: a server that reloads, as NSD does for
         each new version of any of its zones, drops what it has just taken. Where nothing at all is said on one, it is
         asked without EDNS on another.
         """
-        first, place, plain = write(0), turn.query.address, write(PLAIN_FROM)
-        instead = (plain, turn.lane.timeout / 2) if first.edns else None
-        found = await over_tcp(self._sockets, place, first, signer, patience, instead)
+        first, place, no_edns = write(0), attempt.query.address, write(EDNS_ATTEMPTS)
+        fallback = (no_edns, attempt.queue.timeout / 2) if first.edns else None
+        found = await over_tcp(self._sockets, place, first, signer, patience, fallback)
         if isinstance(found, QueryFailure) and found.dropped:
-            turn.again()
+            attempt.count_retry()
             found = await over_tcp(self._sockets, place, write(0), signer, patience)
         if isinstance(found, QueryFailure) and found.dropped and found.mute and first.edns:
-            without = await over_tcp(self._sockets, place, plain, signer, patience)
+            without = await over_tcp(self._sockets, place, no_edns, signer, patience)
             found = without if isinstance(without, Response) else found
         if isinstance(found, Response) and first.edns and not found.edns:
-            turn.again()
+            attempt.count_retry()
             return replace(found, without_edns=NO_ANSWER)
         return found
 
-    async def _transfer(self, turn: QueryAttempt, asked: Question, signer: Signer | None) -> Observation:
-        if turn.lane.silent:  # knock before taking a turn from those who answer
-            door = await connect(self._sockets, turn.query.address, turn.patience)
-            if isinstance(door, QueryFailure):
-                _remember(turn.lane, door.outcome)
-                return self._seen(turn.query, door)
-            door.close()
-        patience = max(turn.patience, LONGEST_SILENCE) if turn.query.whole else turn.patience
-        ended = await self._pull(turn, asked, signer, patience)
-        if isinstance(ended, Ended) and (ended.transfer in PASSING or ended.outcome is Outcome.TIMEOUT):
+    async def _transfer(self, attempt: QueryAttempt, asked: Question, signer: Signer | None) -> Observation:
+        if attempt.queue.silent:  # does it accept connections at all? before taking a turn from those who answer
+            connection = await connect(self._sockets, attempt.query.address, attempt.patience)
+            if isinstance(connection, QueryFailure):
+                _record(attempt.queue, connection.outcome)
+                return self._observation(attempt.query, connection)
+            connection.close()
+        patience = max(attempt.patience, MAX_SILENCE) if attempt.query.whole else attempt.patience
+        ended = await self._transfer_once(attempt, asked, signer, patience)
+        if isinstance(ended, Ended) and (ended.transfer in TRANSIENT_RESULTS or ended.outcome is Outcome.TIMEOUT):
             mute = ended.outcome is Outcome.TIMEOUT
-            await asyncio.sleep(turn.lane.timeout * BREATH)
-            turn.again()
-            ended = await self._pull(turn, asked, signer, turn.lane.timeout if mute else patience)
-        _remember(turn.lane, ended.outcome)
+            await asyncio.sleep(attempt.queue.timeout * RETRANSFER_DELAY)
+            attempt.count_retry()
+            ended = await self._transfer_once(attempt, asked, signer, attempt.queue.timeout if mute else patience)
+        _record(attempt.queue, ended.outcome)
         if isinstance(ended, QueryFailure):
-            return self._seen(turn.query, ended)
-        return self._pulled(turn.query, ended)
+            return self._observation(attempt.query, ended)
+        return self._transfer_observation(attempt.query, ended)
 
-    async def _pull(
-        self, turn: QueryAttempt, asked: Question, signer: Signer | None, patience: float
+    async def _transfer_once(
+        self, attempt: QueryAttempt, asked: Question, signer: Signer | None, patience: float
     ) -> Ended | QueryFailure:
         """Once, over a connection of its own, when it is this server's turn to transfer.
 
         Without EDNS, as BIND, NSD and PowerDNS do: what is refused only for that would be given to them.
         """
-        async with turn.lane.transfers:
-            stream = await connect(self._sockets, turn.query.address, turn.patience)
+        async with attempt.queue.transfers:
+            stream = await connect(self._sockets, attempt.query.address, attempt.patience)
             if isinstance(stream, QueryFailure):
                 return stream
             try:
-                one = _writer(asked, signer, edns=False)(0)
-                reader = signer.reader(one) if signer is not None else None
-                transfer = Transfer(stream, one, reader, self._settings.transfer)
-                return await (transfer.whole(patience) if turn.query.whole else transfer.permission(patience))
+                one = _request_writer(asked, signer, edns=False)(0)
+                verifier = signer.verifier(one) if signer is not None else None
+                transfer = Transfer(stream, one, verifier, self._settings.transfer)
+                return await (transfer.whole(patience) if attempt.query.whole else transfer.permission(patience))
             finally:
                 stream.close()
 
@@ -217,7 +220,7 @@ class Exchange:
             self._signers[name] = Signer(self._keys[name], lambda: self._now().timestamp())
         return self._signers[name]
 
-    def _seen(self, query: Query, found: ExchangeResult) -> Observation:
+    def _observation(self, query: Query, found: ExchangeResult) -> Observation:
         at = self._now()
         if isinstance(found, QueryFailure):
             short = found.answer
@@ -233,9 +236,9 @@ class Exchange:
                 evidence=evidence(found.evidence),
                 source=found.source,
             )
-        answer, trouble = found.answer, found.trouble
+        answer, fault = found.answer, found.fault
         note = f"asked without EDNS: with it, {found.without_edns}" if found.without_edns else ""
-        said = [note, trouble.text if trouble is not None else "", found.why]
+        notes = [note, fault.text if fault is not None else "", found.why]
         return Observation(
             query,
             Outcome.ANSWERED,
@@ -251,15 +254,15 @@ class Exchange:
             expire=answer.options.expire,
             ede=answer.options.ede,
             discarded=found.discarded,
-            skew=trouble.skew if trouble is not None else None,
+            skew=fault.skew if fault is not None else None,
             records=answer.records,
             octets=found.size,
-            detail=bounded("; ".join(one for one in said if one)),
+            detail=bounded("; ".join(one for one in notes if one)),
             evidence=evidence(found.evidence),
             without_edns=found.without_edns,
         )
 
-    def _pulled(self, query: Query, ended: Ended) -> Observation:
+    def _transfer_observation(self, query: Query, ended: Ended) -> Observation:
         answer = ended.answer
         return Observation(
             query,
@@ -283,58 +286,58 @@ class Exchange:
         )
 
 
-def _writer(asked: Question, signer: Signer | None, *, edns: bool) -> Write:
-    """Writes the question for its nth asking, each time under a fresh id."""
+def _request_writer(asked: Question, signer: Signer | None, *, edns: bool) -> Write:
+    """Makes the request of the nth attempt, each time under a fresh id."""
 
-    def write(number: int) -> Ask:
-        one = ask(asked, edns=edns and number + 1 < PLAIN_FROM)
+    def write(number: int) -> Request:
+        one = make_request(asked, edns=edns and number < EDNS_ATTEMPTS)
         return signer.sign(one) if signer is not None else one
 
     return write
 
 
-def _limited(turn: QueryAttempt, told: ExchangeResult) -> None:
+def _note_rate_limit(attempt: QueryAttempt, tcp: ExchangeResult) -> None:
     """A truncated answer where the whole one would have fit into any datagram is how a rate is limited."""
-    if isinstance(told, Response) and told.size <= SHORT:
-        turn.limits.note(turn.query)
-        turn.lane.bucket.limited()
+    if isinstance(tcp, Response) and tcp.size <= MIN_PAYLOAD:
+        attempt.detector.note(attempt.query)
+        attempt.queue.bucket.limited()
 
 
-def _whole(short: Response, again: ExchangeResult) -> ExchangeResult:
+def _after_truncation(short: Response, tcp: ExchangeResult) -> ExchangeResult:
     """What TC=1 hid (RFC 7766 section 5)."""
-    if isinstance(again, Response):
-        return replace(again, discarded=short.discarded)
-    if again.outcome is Outcome.UNASKED:
-        return again
-    detail = f"truncated over UDP; over TCP: {again.detail}"
-    return QueryFailure(Outcome.TRUNCATED_ONLY, detail, short.discarded, again.evidence, short.answer)
+    if isinstance(tcp, Response):
+        return replace(tcp, discarded=short.discarded)
+    if tcp.outcome is Outcome.UNASKED:
+        return tcp
+    detail = f"truncated over UDP; over TCP: {tcp.detail}"
+    return QueryFailure(Outcome.TRUNCATED_ONLY, detail, short.discarded, tcp.evidence, short.answer)
 
 
-def _settled(ear: UdpExchange, told: ExchangeResult) -> ExchangeResult:
-    """TCP has the word about the zone, and none about UDP: where no asking brought anything that can be used, UDP has
+def _combine(udp: UdpExchange, tcp: ExchangeResult) -> ExchangeResult:
+    """TCP has the word about the zone, and none about UDP: where no attempt brought anything that can be used, UDP has
     failed, whatever TCP says. Without TCP a right answer is believed beside a stray or two, but not out of a flood.
     """
-    if isinstance(told, Response):
-        if ear.answer is not None or ear.flooded:
-            without = ear.without_edns
-            return replace(told, discarded=ear.discarded, evidence=ear.evidence, why=ear.why, without_edns=without)
-        return conclude(ear)
-    heard = conclude(ear, FEW)
-    if isinstance(heard, Response):
-        return _whole(heard, told) if heard.answer.truncated else heard
-    if told.outcome is Outcome.UNASKED:
-        return told
-    return replace(heard, detail=f"{heard.detail}; nothing that can be used over TCP")
+    if isinstance(tcp, Response):
+        if udp.answer is not None or udp.flooded:
+            without = udp.without_edns
+            return replace(tcp, discarded=udp.discarded, evidence=udp.evidence, why=udp.why, without_edns=without)
+        return conclude(udp)
+    found = conclude(udp, MAX_STRAYS)
+    if isinstance(found, Response):
+        return _after_truncation(found, tcp) if found.answer.truncated else found
+    if tcp.outcome is Outcome.UNASKED:
+        return tcp
+    return replace(found, detail=f"{found.detail}; nothing that can be used over TCP")
 
 
-def _remember(lane: TargetQueue, outcome: Outcome) -> None:
-    """Is anybody there? What we could not ask says nothing about that."""
+def _record(queue: TargetQueue, outcome: Outcome) -> None:
+    """Counts for whether the address responds. What we could not ask says nothing about that."""
     if outcome in _NOBODY:
-        lane.missed()
+        queue.missed()
     elif outcome in _UNUSABLE:
-        lane.unusable()
+        queue.unusable()
     elif outcome is not Outcome.UNASKED:
-        lane.heard()
+        queue.heard()
 
 
 def _outcome(found: ExchangeResult) -> Outcome:

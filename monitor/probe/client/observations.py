@@ -1,15 +1,15 @@
-"""What came of asking once."""
+"""The result of one exchange: a response, or why there is none."""
 
 from dataclasses import dataclass
 
 from checks.model import Outcome, Transport
 from monitor.probe.message.response import Answer
-from monitor.probe.message.tsig import Trouble
+from monitor.probe.message.tsig import TsigFault
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer. ``rtt`` is in seconds. ``trouble`` is what is wrong with its signature: errors often have none, and
+    """An answer. ``rtt`` is in seconds. ``fault`` is what is wrong with its signature: errors often have none, and
     count all the same (RFC 8945 section 5.3.2); data does not.
     """
 
@@ -18,11 +18,11 @@ class Response:
     transport: Transport
     size: int
     discarded: int = 0
-    trouble: Trouble | None = None
+    fault: TsigFault | None = None
     edns: bool = True
     """Whether it was asked with EDNS."""
     without_edns: str = ""
-    """What came of asking with EDNS, where this was asked without."""
+    """Why EDNS was left out (``NO_ANSWER``, ``MANGLED`` or an rcode), where it was."""
     why: str = ""
     """Why what was discarded was."""
     evidence: bytes = b""

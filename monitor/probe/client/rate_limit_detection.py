@@ -1,4 +1,4 @@
-"""Notices addresses that limit how often they answer.
+"""Detects addresses that limit the rate of their responses (RRL).
 
 Response rate limiting puts a truncated answer in the place of some of those that it drops ("slip"), for a resolver to
 come again over TCP: what is dropped in the same period is dropped for the same reason.
@@ -12,7 +12,7 @@ PERIOD = 60.0
 checks that ask the same come a minute apart."""
 
 
-class Limits:
+class RateLimitDetector:
     """By server and address, when the latest truncated answer came in the place of a short one."""
 
     __slots__ = ("_seen",)

@@ -1,12 +1,19 @@
-"""Keeps the rate of every server, and lets a silent one hold up nobody else."""
+"""Keeps the rate of every server, and keeps unresponsive ones from holding up the others."""
 
 import asyncio
 from collections.abc import Callable
 
 from checks.model import Address, Query
-from monitor.probe.client.rate_limit_detection import Limits
+from monitor.probe.client.rate_limit_detection import RateLimitDetector
 from monitor.probe.client.result_stream import ResultStream
-from monitor.probe.client.target_queue import Pool, QueryAttempt, TargetQueue, TokenBucket, Way, way
+from monitor.probe.client.target_queue import (
+    Channel,
+    ConcurrencyLimit,
+    QueryAttempt,
+    TargetQueue,
+    TokenBucket,
+    channel_of,
+)
 from monitor.probe.settings import Probe
 
 TICK = 0.02
@@ -14,52 +21,52 @@ TICK = 0.02
 
 
 class RateLimiter:
-    """Lets queries go, lane by lane in turn. ``start`` begins one; ``done`` must follow when it has ended."""
+    """Starts queries, one of each queue in turn, by calling ``start``; ``done`` must follow when one has ended."""
 
     def __init__(self, probe: Probe, start: Callable[[QueryAttempt], None]) -> None:
         self._probe = probe
         self._start = start
         most = max(1, probe.max_in_flight)
-        self._awake = Pool(most)
-        self._silent = Pool(2 * most)
-        self._transfers = Pool(max(16, most // 4))
-        self._pools = (self._silent, self._awake, self._transfers)
+        self._responsive = ConcurrencyLimit(most)
+        self._unresponsive = ConcurrencyLimit(2 * most)
+        self._transfers = ConcurrencyLimit(max(16, most // 4))
+        self._limits = (self._unresponsive, self._responsive, self._transfers)
         self._whole = None if probe.max_qps is None else TokenBucket(probe.max_qps)
-        self._limits = Limits()
+        self._detector = RateLimitDetector()
         self._buckets: dict[str, TokenBucket] = {}
         self._transferring: dict[str, asyncio.Semaphore] = {}
-        self._lanes: dict[tuple[str, Address, Way], TargetQueue] = {}
+        self._queues: dict[tuple[str, Address, Channel], TargetQueue] = {}
 
     @property
     def busy(self) -> int:
-        return sum(pool.busy for pool in self._pools)
+        return sum(limit.busy for limit in self._limits)
 
     @property
     def waiting(self) -> int:
-        return sum(len(lane.line) for lane in self._lanes.values())
+        return sum(len(queue.entries) for queue in self._queues.values())
 
     def put(self, query: Query, call: ResultStream) -> None:
-        lane = self._lane(query, way(query))
-        lane.line.append((query, call))
-        self._list(lane)
+        queue = self._queue(query, channel_of(query))
+        queue.entries.append((query, call))
+        self._enqueue(queue)
 
-    def done(self, turn: QueryAttempt) -> None:
-        turn.lane.busy -= 1
-        turn.pool.busy -= 1
-        self._list(turn.lane)
+    def done(self, attempt: QueryAttempt) -> None:
+        attempt.queue.busy -= 1
+        attempt.limit.busy -= 1
+        self._enqueue(attempt.queue)
         self.go()
 
     def go(self) -> None:
         """Starts whatever may start now."""
-        for pool in self._pools:
-            while pool.ready and pool.busy < pool.slots:
-                self._next(pool)
+        for limit in self._limits:
+            while limit.waiting_queues and limit.busy < limit.slots:
+                self._next(limit)
 
     def empty(self) -> list[tuple[Query, ResultStream]]:
         """Takes out everything that waits."""
-        left = [entry for lane in self._lanes.values() for entry in lane.line]
-        for lane in self._lanes.values():
-            lane.line.clear()
+        left = [entry for queue in self._queues.values() for entry in queue.entries]
+        for queue in self._queues.values():
+            queue.entries.clear()
         return left
 
     def bucket(self, server: str) -> TokenBucket:
@@ -69,55 +76,57 @@ class RateLimiter:
             bucket = self._buckets[server] = TokenBucket(self._probe.max_qps_per_server, self._whole)
         return bucket
 
-    def _next(self, pool: Pool) -> None:
-        lane = pool.ready.popleft()
-        lane.listed = False
-        while lane.line and lane.line[0][1].over:
-            lane.line.popleft()
-        if not lane.line:
+    def _next(self, limit: ConcurrencyLimit) -> None:
+        queue = limit.waiting_queues.popleft()
+        queue.queued = False
+        while queue.entries and queue.entries[0][1].cancelled:
+            queue.entries.popleft()
+        if not queue.entries:
             return
-        if self._pool(lane) is not pool:  # it fell silent, or was heard again
-            self._list(lane)
+        if self._limit(queue) is not limit:  # it stopped responding, or responds again
+            self._enqueue(queue)
             asyncio.get_running_loop().call_soon(self.go)
             return
-        if lane.full:
+        if queue.full:
             return  # listed again when one of its queries is done
-        wait = lane.bucket.wait()
+        wait = queue.bucket.wait()
         if wait:
-            lane.listed = True
-            lane.bucket.wanted(1)
-            asyncio.get_running_loop().call_later(max(wait, TICK), self._rested, lane)
+            queue.queued = True
+            queue.bucket.add_waiters(1)
+            asyncio.get_running_loop().call_later(max(wait, TICK), self._rate_allows, queue)
             return
-        lane.bucket.spend()
-        query, call = lane.line.popleft()
-        turn = QueryAttempt(query, call, lane, pool, lane.attempts, self._lane(query, Way.TCP), self._limits)
-        lane.busy += 1
-        pool.busy += 1
-        self._start(turn)
-        self._list(lane)
+        queue.bucket.consume()
+        query, call = queue.entries.popleft()
+        attempt = QueryAttempt(
+            query, call, queue, limit, queue.attempts, self._queue(query, Channel.TCP), self._detector
+        )
+        queue.busy += 1
+        limit.busy += 1
+        self._start(attempt)
+        self._enqueue(queue)
 
-    def _rested(self, lane: TargetQueue) -> None:
-        lane.listed = False
-        lane.bucket.wanted(-1)
-        self._list(lane)
+    def _rate_allows(self, queue: TargetQueue) -> None:
+        queue.queued = False
+        queue.bucket.add_waiters(-1)
+        self._enqueue(queue)
         self.go()
 
-    def _list(self, lane: TargetQueue) -> None:
-        if lane.line and not lane.listed:
-            lane.listed = True
-            self._pool(lane).ready.append(lane)
+    def _enqueue(self, queue: TargetQueue) -> None:
+        if queue.entries and not queue.queued:
+            queue.queued = True
+            self._limit(queue).waiting_queues.append(queue)
 
-    def _pool(self, lane: TargetQueue) -> Pool:
-        if lane.transfer:
+    def _limit(self, queue: TargetQueue) -> ConcurrencyLimit:
+        if queue.transfer:
             return self._transfers
-        return self._silent if lane.silent else self._awake
+        return self._unresponsive if queue.silent else self._responsive
 
-    def _lane(self, query: Query, way: Way) -> TargetQueue:
-        key = (query.server, query.address, way)
-        lane = self._lanes.get(key)
-        if lane is None:
+    def _queue(self, query: Query, channel: Channel) -> TargetQueue:
+        key = (query.server, query.address, channel)
+        queue = self._queues.get(key)
+        if queue is None:
             if query.server not in self._transferring:
                 self._transferring[query.server] = asyncio.Semaphore(max(1, self._probe.transfers_per_server))
             bucket, transfers = self.bucket(query.server), self._transferring[query.server]
-            lane = self._lanes[key] = TargetQueue(bucket, transfers, self._probe, way)
-        return lane
+            queue = self._queues[key] = TargetQueue(bucket, transfers, self._probe, channel)
+        return queue

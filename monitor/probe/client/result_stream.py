@@ -1,4 +1,4 @@
-"""The stream of results for those who asked."""
+"""The stream of results of one call."""
 
 import asyncio
 from enum import Enum, auto
@@ -6,11 +6,11 @@ from enum import Enum, auto
 from checks.model import Observation
 
 
-class Doubted(Enum):
-    """Why queries are asked anew."""
+class Suspicion(Enum):
+    """Why queries are asked again."""
 
-    NOT = auto()
-    """They are asked for the first time, or what was heard could not be told at a glance."""
+    NONE = auto()
+    """They are asked for the first time, or the response was unusual."""
     FORGED = auto()
     """Strays came: TCP is asked first, and then whether UDP brings anything that can be used."""
     TRUNCATED = auto()
@@ -20,27 +20,27 @@ class Doubted(Enum):
 class ResultStream:
     """The observations of one call of the prober, until they are fetched."""
 
-    __slots__ = ("_done", "_woken", "doubt", "left", "over")
+    __slots__ = ("_done", "_waiter", "cancelled", "left", "suspicion")
 
-    def __init__(self, doubt: Doubted = Doubted.NOT) -> None:
+    def __init__(self, suspicion: Suspicion = Suspicion.NONE) -> None:
         self._done: list[Observation] = []
-        self._woken: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self.left = 0
         """Queries that have no observation yet."""
-        self.doubt = doubt
-        self.over = False
-        """Nobody waits for the rest."""
+        self.suspicion = suspicion
+        self.cancelled = False
+        """Nobody waits any more."""
 
     def put(self, seen: Observation) -> None:
         self.left -= 1
         self._done.append(seen)
-        if self._woken is not None and not self._woken.done():
-            self._woken.set_result(None)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def batch(self) -> list[Observation]:
         """What has come since the last time; waits for the first; empty when nothing is left."""
         if not self._done and self.left:
-            self._woken = asyncio.get_running_loop().create_future()
-            await self._woken
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
         batch, self._done = self._done, []
         return batch

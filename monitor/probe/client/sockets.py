@@ -1,4 +1,4 @@
-"""Opens sockets, and says what keeps us from having one."""
+"""Opens sockets within a limit, and turns errors of the system into failures."""
 
 import asyncio
 import errno
@@ -64,7 +64,7 @@ class Sockets:
         try:
             async with asyncio.timeout(patience):
                 while True:
-                    await self._turn()
+                    await self._wait_for_close()
                     try:
                         return self.take(address, kind)
                     except BlockingIOError:
@@ -97,9 +97,9 @@ class Sockets:
         sock.close()
         self._open -= 1
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 break
 
     def endpoint(self, address: Address) -> Endpoint:
@@ -109,15 +109,15 @@ class Sockets:
             known = self._endpoints[address] = _endpoint(address.host, address.port)
         return known
 
-    async def _turn(self) -> None:
+    async def _wait_for_close(self) -> None:
         """Until a socket of ours closes, or for a moment: others of this process, or of the system, hold some too."""
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
         try:
-            await asyncio.wait((turn,), timeout=0.05)
+            await asyncio.wait((waiter,), timeout=0.05)
         finally:
-            if not turn.done():
-                self._waiting.remove(turn)
+            if not waiter.done():
+                self._waiting.remove(waiter)
 
 
 def ours(error: OSError, phase: str) -> QueryFailure:

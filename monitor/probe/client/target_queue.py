@@ -1,4 +1,4 @@
-"""The queue of one address: how fast it is asked, how many at once, how patiently."""
+"""The queue of one address over one channel: its rate, concurrency and timeouts."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from checks.model import Query, Transport
 from monitor.clock import monotonic
-from monitor.probe.client.rate_limit_detection import Limits
+from monitor.probe.client.rate_limit_detection import RateLimitDetector
 from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.settings import Probe
 
@@ -18,142 +18,136 @@ FAILURE_THRESHOLD = 5
 HALF_OPEN_PROBES = 4
 """Queries to a silent address that are asked patiently all the same, as it may only have become slow."""
 
-MOST_PER_ADDRESS = 64
+MAX_IN_FLIGHT_PER_ADDRESS = 64
 """Questions in flight to one address: well under the ~250 small packets that a server's default buffer holds."""
 
-SLOWEST = 1 / 64
+MIN_RATE_PART = 1 / 64
 """The part of its rate that a server is still asked at that limits its answers."""
 
-AGAIN, EASE = 1.0, 60.0
+SLOWDOWN_INTERVAL, RECOVERY_INTERVAL = 1.0, 60.0
 """Seconds until such a server can slow us down further, and until we try twice as much again."""
 
-KNOCKS = 16
-"""Connections tried at once at a silent address that is to transfer zones."""
+CONNECT_PROBES = 16
+"""Connections tried at once to an unresponsive address that is to transfer zones."""
 
 
 class TokenBucket:
     """A token bucket: ``rate`` a second, a burst of at most a tenth of that. What is due anyway may go into debt.
 
-    Those who take many at once leave half to those who wait for one (``wanted``), and the last one to whose turn it is.
-    What is taken from it is taken from the bucket ``above`` it, too. When the server says that this is too much
-    (``limited``), half as much is asked, down to a SLOWEST part, and twice as much again after each EASE.
+    Those who take many at once leave half to those who wait for one (``add_waiters``), and the last one to whose turn
+    it is. What is taken from it is taken from its ``parent``, too. When the server limits its responses
+    (``limited``), the rate is halved, down to MIN_RATE_PART, and doubled again after each RECOVERY_INTERVAL.
     """
 
-    __slots__ = ("_above", "_burst", "_clock", "_part", "_rate", "_slowed", "_then", "_tokens", "_took", "_wanted")
+    __slots__ = (
+        "_burst", "_clock", "_parent", "_rate", "_rate_part", "_slowed_at", "_tokens", "_took_many", "_updated",
+        "_waiters",
+    )  # fmt: skip
 
     def __init__(
-        self, rate: float, above: "TokenBucket | None" = None, *, clock: Callable[[], float] = monotonic
+        self, rate: float, parent: "TokenBucket | None" = None, *, clock: Callable[[], float] = monotonic
     ) -> None:
         self._rate, self._clock = rate, clock
-        self._above = above
+        self._parent = parent
         self._burst = min(100.0, max(1.0, rate / 10))
         self._tokens = self._burst
-        self._then = clock()
-        self._took = False
+        self._updated = clock()
+        self._took_many = False
         """Whether the latest were taken many at once."""
-        self._wanted = 0
-        self._part, self._slowed = 1.0, clock() - EASE
+        self._waiters = 0
+        self._rate_part, self._slowed_at = 1.0, clock() - RECOVERY_INTERVAL
         """What part of the rate is taken, and since when."""
 
     @property
     def part(self) -> float:
         """Of the rate, that is asked for now: less than 1 of a server that limits its answers."""
-        return self._part
+        return self._rate_part
 
     def limited(self) -> None:
         """The server gives less than it is asked for. What is said of one burst is said once."""
         now = self._clock()
-        if now - self._slowed >= AGAIN:
-            self._part, self._slowed = max(SLOWEST, self._part / 2), now
+        if now - self._slowed_at >= SLOWDOWN_INTERVAL:
+            self._rate_part, self._slowed_at = max(MIN_RATE_PART, self._rate_part / 2), now
 
     def wait(self) -> float:
         """Seconds until there is a token; 0.0 when there is one."""
         now = self._clock()
-        if self._part < 1 and now - self._slowed >= EASE:
-            self._part, self._slowed = min(1.0, self._part * 2), now
-        rate = self._rate * self._part
-        self._tokens = min(max(1.0, self._burst * self._part), self._tokens + (now - self._then) * rate)
-        self._then = now
+        if self._rate_part < 1 and now - self._slowed_at >= RECOVERY_INTERVAL:
+            self._rate_part, self._slowed_at = min(1.0, self._rate_part * 2), now
+        rate = self._rate * self._rate_part
+        self._tokens = min(max(1.0, self._burst * self._rate_part), self._tokens + (now - self._updated) * rate)
+        self._updated = now
         wait = 0.0 if self._tokens >= 1 else (1 - self._tokens) / rate
-        return wait if self._above is None else max(wait, self._above.wait())
+        return wait if self._parent is None else max(wait, self._parent.wait())
 
-    def wanted(self, lines: int) -> None:
+    def add_waiters(self, lines: int) -> None:
         """So many lines more (or less) wait for a token."""
-        self._wanted += lines
-        if self._above is not None:
-            self._above.wanted(lines)
+        self._waiters += lines
+        if self._parent is not None:
+            self._parent.add_waiters(lines)
 
-    def spend(self) -> None:
+    def consume(self) -> None:
         self._tokens -= 1
-        self._took = False
-        if self._above is not None:
-            self._above.spend()
+        self._took_many = False
+        if self._parent is not None:
+            self._parent.consume()
 
     def take(self, most: int) -> int:
         """Spends as many tokens as there are, up to ``most``."""
         self.wait()
         there = int(self._tokens)
-        if self._wanted and there > 0:
-            there = there // 2 if there > 1 else int(not self._took)
+        if self._waiters and there > 0:
+            there = there // 2 if there > 1 else int(not self._took_many)
         count = max(0, min(most, there))
-        if self._above is not None:
-            count = self._above.take(count)
+        if self._parent is not None:
+            count = self._parent.take(count)
         self._tokens -= count
-        self._took = self._took or count > 0
+        self._took_many = self._took_many or count > 0
         return count
 
-    def back(self, count: int) -> None:
+    def refund(self, count: int) -> None:
         """What was taken, and not used."""
         self._tokens += count
-        if self._above is not None:
-            self._above.back(count)
+        if self._parent is not None:
+            self._parent.refund(count)
 
 
-class Way(Enum):
-    """UDP, TCP and transfers fail each on its own, and are held back each on its own."""
+class Channel(Enum):
+    """UDP, TCP and transfers fail and are queued independently."""
 
     UDP = auto()
     TCP = auto()
     TRANSFER = auto()
 
 
-def way(query: Query) -> Way:
+def channel_of(query: Query) -> Channel:
     if query.qtype == "AXFR":
-        return Way.TRANSFER
-    return Way.TCP if query.transport is Transport.TCP else Way.UDP
+        return Channel.TRANSFER
+    return Channel.TCP if query.transport is Transport.TCP else Channel.UDP
 
 
 class TargetQueue:
-    """What is to be asked of one address in one way.
+    """The queries for one address over one channel.
 
     While an address is silent, all but a few queries are asked once instead of ``attempts`` times, and they wait in a
     pool of their own.
     """
 
     __slots__ = (
-        "_attempts",
-        "_garbled",
-        "_misses",
-        "_slots",
-        "_timeout",
-        "bucket",
-        "busy",
-        "line",
-        "listed",
-        "transfer",
+        "_attempts", "_garbled", "_misses", "_slots", "_timeout", "bucket", "busy", "entries", "queued", "transfer",
         "transfers",
-    )
+    )  # fmt: skip
 
-    def __init__(self, bucket: TokenBucket, transfers: asyncio.Semaphore, probe: Probe, way: Way) -> None:
+    def __init__(self, bucket: TokenBucket, transfers: asyncio.Semaphore, probe: Probe, channel_of: Channel) -> None:
         self.bucket = bucket
         self.transfers = transfers
         """Turns to transfer from this server, from whichever of its addresses."""
-        self.transfer = way is Way.TRANSFER
-        self.line: deque[tuple[Query, ResultStream]] = deque()
+        self.transfer = channel_of is Channel.TRANSFER
+        self.entries: deque[tuple[Query, ResultStream]] = deque()
         self.busy = 0
-        self.listed = False
+        self.queued = False
         self._slots = max(
-            1, probe.transfers_per_server if self.transfer else min(MOST_PER_ADDRESS, probe.max_in_flight)
+            1, probe.transfers_per_server if self.transfer else min(MAX_IN_FLIGHT_PER_ADDRESS, probe.max_in_flight)
         )
         self._attempts = max(1, probe.attempts)
         self._timeout = probe.timeout
@@ -167,7 +161,7 @@ class TargetQueue:
     def full(self) -> bool:
         if not self.silent:
             return self.busy >= self._slots
-        return self.transfer and self.busy >= max(self._slots, KNOCKS)
+        return self.transfer and self.busy >= max(self._slots, CONNECT_PROBES)
 
     @property
     def attempts(self) -> int:
@@ -197,55 +191,55 @@ class TargetQueue:
         self._misses += 1
 
 
-class Pool:
-    """How many may be asked at once, over all servers, and which lanes wait for that, in turn."""
+class ConcurrencyLimit:
+    """How many queries may be in flight, over all servers, and which queues wait for that, in turn."""
 
-    __slots__ = ("busy", "ready", "slots")
+    __slots__ = ("busy", "slots", "waiting_queues")
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.busy = 0
-        self.ready: deque[TargetQueue] = deque()
+        self.waiting_queues: deque[TargetQueue] = deque()
 
 
 @dataclass(frozen=True, slots=True)
 class QueryAttempt:
-    """One query whose time has come, to be asked at most ``attempts`` times."""
+    """One query that has left its queue, to be sent at most ``attempts`` times."""
 
     query: Query
     call: ResultStream
-    lane: TargetQueue
-    pool: Pool
+    queue: TargetQueue
+    limit: ConcurrencyLimit
     attempts: int
     tcp: TargetQueue
-    """How the same address does over TCP, which may have to tell what UDP cannot."""
-    limits: Limits
+    """The queue of the same address over TCP, which is asked where UDP brought nothing usable."""
+    detector: RateLimitDetector
 
     @property
     def patience(self) -> float:
-        """Seconds that it may take in all."""
-        return self.lane.timeout * self.attempts
+        """Timeout in seconds, over all attempts."""
+        return self.queue.timeout * self.attempts
 
     @property
-    def instead(self) -> float:
-        """Seconds that TCP may take to tell what UDP could not: few, where it has been silent."""
-        return self.lane.timeout * (1 if self.tcp.silent else self.attempts)
+    def tcp_patience(self) -> float:
+        """Timeout in seconds of asking over TCP instead: short where TCP has been unresponsive."""
+        return self.queue.timeout * (1 if self.tcp.silent else self.attempts)
 
     def waits(self) -> Iterator[float]:
-        """Seconds to wait after each asking: more each time, and together the turn's whole patience (1, 2, 3 s)."""
-        first = self.lane.timeout * 2 / (self.attempts + 1)
+        """Seconds to wait after each attempt: more each time, and ``patience`` in all (1, 2, 3 s)."""
+        first = self.queue.timeout * 2 / (self.attempts + 1)
         for number in range(1, self.attempts + 1):
             if number > 1:
-                self.again()
+                self.count_retry()
             yield first * number
 
-    def twice(self) -> Iterator[float]:
-        """The same for what is asked twice, and has the patience of one asking."""
+    def two_waits(self) -> Iterator[float]:
+        """The same for two attempts within the timeout of one."""
         for number in range(2):
             if number:
-                self.again()
-            yield self.lane.timeout / 2
+                self.count_retry()
+            yield self.queue.timeout / 2
 
-    def again(self) -> None:
-        """Asking more than once counts against the server's rate, but is not held back by it."""
-        self.lane.bucket.spend()
+    def count_retry(self) -> None:
+        """Retries count against the server's rate, but are not held back by it."""
+        self.queue.bucket.consume()

@@ -14,22 +14,22 @@ from monitor.clock import monotonic
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
 from monitor.probe.client.sockets import Sockets, Unasked, ours, theirs
 from monitor.probe.message import response as reading
-from monitor.probe.message.request import Ask
-from monitor.probe.message.response import Fit
+from monitor.probe.message.request import Request
+from monitor.probe.message.response import Match
 from monitor.probe.message.tsig import Signer
 from monitor.probe.message.wire import Malformed
 
 _CHUNK = 65536
 
 
-_WORDS = MappingProxyType({"timeout": "timed out", "closed": "closed after connect", "reset": "reset after connect"})
+_HOW = MappingProxyType({"timeout": "timed out", "closed": "closed after connect", "reset": "reset after connect"})
 
 
 class Broken(Exception):
     """The connection gave no message. ``how`` is one of "timeout", "closed", "reset"; the sentence names the phase."""
 
     def __init__(self, how: str, phase: str) -> None:
-        super().__init__(f"{phase}: {_WORDS[how]}")
+        super().__init__(f"{phase}: {_HOW[how]}")
         self.how = how
         self.mute = phase == "first octet"
 
@@ -110,26 +110,26 @@ async def connect(sockets: Sockets, address: Address, patience: float) -> Stream
 async def over_tcp(
     sockets: Sockets,
     address: Address,
-    ask: Ask,
+    ask: Request,
     signer: Signer | None,
     patience: float,
-    instead: tuple[Ask, float] | None = None,
+    fallback: tuple[Request, float] | None = None,
 ) -> ExchangeResult:
     """Asks once over a fresh connection; connecting and answering have ``patience`` seconds each.
 
-    ``instead``: a question that is asked over another connection when after so many seconds nothing at all has been
+    ``fallback``: a question that is asked over another connection when after so many seconds nothing at all has been
     said on the first. The first answer is taken.
     """
     stream = await connect(sockets, address, patience)
     if isinstance(stream, QueryFailure):
         return stream
     try:
-        if instead is None:
+        if fallback is None:
             return await _asked(stream, ask, signer, patience)
-        plain, after = instead
+        no_edns, after = fallback
         later = asyncio.get_running_loop().time() + after
         return await _hedged(
-            stream, _asked(stream, ask, signer, patience), over_tcp(sockets, address, plain, signer, patience), later
+            stream, _asked(stream, ask, signer, patience), over_tcp(sockets, address, no_edns, signer, patience), later
         )
     finally:
         stream.close()
@@ -163,7 +163,7 @@ async def _hedged(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _asked(stream: Stream, ask: Ask, signer: Signer | None, patience: float) -> ExchangeResult:
+async def _asked(stream: Stream, ask: Request, signer: Signer | None, patience: float) -> ExchangeResult:
     sent = monotonic()
     until = asyncio.get_running_loop().time() + patience
     try:
@@ -171,23 +171,23 @@ async def _asked(stream: Stream, ask: Ask, signer: Signer | None, patience: floa
         wire = await stream.message(until, patience)
     except Broken as broken:
         return _broken(broken)
-    return _understood(wire, ask, signer, monotonic() - sent)
+    return _read_response(wire, ask, signer, monotonic() - sent)
 
 
-def _understood(wire: bytes, ask: Ask, signer: Signer | None, rtt: float) -> ExchangeResult:
-    match reading.fit(wire, ask):
-        case Fit.GARBAGE:
+def _read_response(wire: bytes, ask: Request, signer: Signer | None, rtt: float) -> ExchangeResult:
+    match reading.match_response(wire, ask):
+        case Match.MALFORMED:
             return QueryFailure(Outcome.MALFORMED, f"a message of {len(wire)} octets over TCP", 1, wire[:64])
-        case Fit.STRANGE:
+        case Match.MISMATCH:
             return QueryFailure(Outcome.MISMATCHED, "another id or question than was asked, over TCP", 1, wire[:64])
     try:
         found = reading.read(wire, ask.question)
     except Malformed as reason:
         return QueryFailure(Outcome.MALFORMED, f"over TCP: {reason}", 1, wire[:64])
-    trouble = signer.reader(ask).follow(wire, found.tsig) if signer is not None else None
-    if trouble is not None and not found.error:
-        return QueryFailure(Outcome.MISMATCHED, f"over TCP: {trouble.text}", 1, wire[:64])
-    return Response(replace(found, truncated=False), rtt, Transport.TCP, len(wire), 0, trouble, ask.edns)
+    fault = signer.verifier(ask).verify(wire, found.tsig) if signer is not None else None
+    if fault is not None and not found.error:
+        return QueryFailure(Outcome.MISMATCHED, f"over TCP: {fault.text}", 1, wire[:64])
+    return Response(replace(found, truncated=False), rtt, Transport.TCP, len(wire), 0, fault, ask.edns)
 
 
 def _broken(broken: Broken) -> QueryFailure:

@@ -8,7 +8,7 @@ from monitor.probe.message.wire import Malformed
 
 NSID, EXPIRE, EDE = 3, 9, 15
 
-MOST_ERRORS = 8
+MAX_ERRORS = 8
 """Extended errors kept of one answer."""
 
 # RFC 8914 section 4 and the IANA registry of extended DNS error codes
@@ -80,7 +80,7 @@ def options(rdata: bytes) -> Options:
             nsid = identity(data)
         elif code == EXPIRE and len(data) == 4:
             expire = int.from_bytes(data, "big")
-        elif code == EDE and len(data) >= 2 and len(ede) < MOST_ERRORS:
+        elif code == EDE and len(data) >= 2 and len(ede) < MAX_ERRORS:
             ede.append(_error(data))
     return Options(nsid, expire, tuple(ede))
 

@@ -1,4 +1,4 @@
-"""Writes requests: one question, and one asking of it under a random id."""
+"""Questions, and requests that ask them under a random id."""
 
 import functools
 import re
@@ -16,7 +16,10 @@ from checks.model import Query
 PAYLOAD = 1232
 """UDP payload that we offer: no fragments on any sane path (DNS Flag Day 2020)."""
 
-PLAIN = re.compile(rb"[A-Za-z0-9_-]+")
+EDNS_ATTEMPTS = 2
+"""Attempts over UDP with EDNS; later ones go without: something on the way may drop what it does not know."""
+
+PLAIN_LABEL = re.compile(rb"[A-Za-z0-9_-]+")
 
 NSID = 3
 EXPIRE = 9
@@ -40,7 +43,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Request:
     """A question as it goes out once. ``mac`` and ``signed`` (epoch seconds) are set when it carries a TSIG."""
 
     question: Question
@@ -81,15 +84,15 @@ def name_text(name: bytes) -> str:
     while length := name[position]:
         labels.append(name[position + 1 : position + 1 + length])
         position += length + 1
-    if labels and all(map(PLAIN.fullmatch, labels)):
+    if labels and all(map(PLAIN_LABEL.fullmatch, labels)):
         return b".".join(labels).decode("ascii") + "."
     return dns.name.Name([*labels, b""]).to_text()
 
 
-def ask(question: Question, *, edns: bool) -> Ask:
+def make_request(question: Question, *, edns: bool) -> Request:
     """Not recursive, class IN, opcode QUERY, under an id nobody can guess; with EDNS version 0 (RFC 6891) or not."""
     number = secrets.randbits(16)
     wire = struct.pack("!HHHHHH", number, 0, 1, 0, 0, int(edns)) + question.section
     if edns:
         wire += b"\0" + struct.pack("!HHIH", dns.rdatatype.OPT, PAYLOAD, 0, len(question.options)) + question.options
-    return Ask(question, number, wire, edns)
+    return Request(question, number, wire, edns)

@@ -15,7 +15,7 @@ import dns.rdatatype
 from checks.model import RrSet, Shape, Soa
 from monitor.probe.message import canonical, edns
 from monitor.probe.message import wire as walk
-from monitor.probe.message.request import IN, SOA, Ask, Question, name_text
+from monitor.probe.message.request import IN, SOA, Question, Request, name_text
 from monitor.probe.message.wire import HEADER, Header, Malformed, Record
 
 NS = int(dns.rdatatype.NS)
@@ -24,7 +24,7 @@ OPT = int(dns.rdatatype.OPT)
 TSIG = int(dns.rdatatype.TSIG)
 ANY = int(dns.rdataclass.ANY)
 
-MOST_RECORDS = 256
+MAX_RECORDS = 256
 """Records of one RRset that are kept; a digest stands for the rest."""
 
 _TIMERS = Struct("!IIIII")
@@ -36,13 +36,13 @@ _KNOWN = frozenset(int(known) for known in dns.rdatatype.RdataType)
 _NOTHING = edns.Options()
 
 
-class Fit(Enum):
+class Match(Enum):
     """Does a packet belong to what was asked?"""
 
-    RIGHT = auto()
-    STRANGE = auto()
+    MATCH = auto()
+    MISMATCH = auto()
     """A DNS message, but not an answer to this: wrong id, question or opcode, or no answer at all."""
-    GARBAGE = auto()
+    MALFORMED = auto()
     """Not even a header."""
 
 
@@ -70,24 +70,24 @@ class Answer:
         return self.error or (apex and self.rcode == "NXDOMAIN")
 
 
-def fit(wire: bytes, ask: Ask) -> Fit:
+def match_response(wire: bytes, ask: Request) -> Match:
     """By header and question only. An error may come without a question section (NSD's TSIG errors do)."""
     if len(wire) < HEADER.size:
-        return Fit.GARBAGE
+        return Match.MALFORMED
     number, flags, questions, *_ = HEADER.unpack_from(wire)
     if number != ask.id or flags & 0xF800 != 0x8000:
-        return Fit.STRANGE
+        return Match.MISMATCH
     if questions == 0:
-        return Fit.RIGHT if flags & 0x020F else Fit.STRANGE
+        return Match.MATCH if flags & 0x020F else Match.MISMATCH
     if questions > 1:
-        return Fit.STRANGE
+        return Match.MISMATCH
     if _echoes(wire, ask.question):
-        return Fit.RIGHT
+        return Match.MATCH
     try:
         walk.name(wire, 12, len(wire) - 4)
     except Malformed:
-        return Fit.RIGHT  # with our id, and broken: for the reader to say how
-    return Fit.STRANGE
+        return Match.MATCH  # with our id, and broken: for the reader to say how
+    return Match.MISMATCH
 
 
 def _echoes(wire: bytes, question: Question) -> bool:
@@ -96,14 +96,14 @@ def _echoes(wire: bytes, question: Question) -> bool:
     return theirs[-4:] == question.section[-4:] and theirs[:-4].lower() == question.name
 
 
-def fit_later(wire: bytes, ask: Ask) -> Fit:
+def match_continuation(wire: bytes, ask: Request) -> Match:
     """Does a message go on with a transfer? It may come without the question (RFC 5936 section 2.2.1)."""
     if len(wire) < HEADER.size:
-        return Fit.GARBAGE
+        return Match.MALFORMED
     number, flags, questions, *_ = HEADER.unpack_from(wire)
     if number != ask.id or flags & 0xF800 != 0x8000 or questions > 1:
-        return Fit.STRANGE
-    return fit(wire, ask) if questions else Fit.RIGHT
+        return Match.MISMATCH
+    return match_response(wire, ask) if questions else Match.MATCH
 
 
 def read(wire: bytes, question: Question) -> Answer:
@@ -142,12 +142,12 @@ def read(wire: bytes, question: Question) -> Answer:
     return replace(_data(wire, question, head, records, rcode_text(upper << 4 | head.rcode)), options=said, tsig=tsig)
 
 
-def cut(wire: bytes) -> bool:
+def is_truncated(wire: bytes) -> bool:
     """Whether a message says of itself that it is not whole (RFC 2181 section 9)."""
     return walk.header(wire).truncated
 
 
-def stump(wire: bytes) -> Answer:
+def read_header_only(wire: bytes) -> Answer:
     """What the header alone says: where a message was cut, the rest need not make sense."""
     head = walk.header(wire)
     return Answer(rcode_text(head.rcode), head.authoritative, head.truncated)
@@ -185,10 +185,14 @@ def _shape(
         return Shape.OTHER
     if rcode not in ("NOERROR", "NXDOMAIN"):
         return None
-    cuts = [r.owner for r in authorities if r.type == NS and r.rclass == IN]
-    if not cuts or authoritative or any(r.type == SOA for r in authorities):
+    delegations = [r.owner for r in authorities if r.type == NS and r.rclass == IN]
+    if not delegations or authoritative or any(r.type == SOA for r in authorities):
         return Shape.NODATA
-    return Shape.UPWARD if any(c != question.zone and walk.under(question.zone, c) for c in cuts) else Shape.REFERRAL
+    return (
+        Shape.UPWARD
+        if any(c != question.zone and walk.under(question.zone, c) for c in delegations)
+        else Shape.REFERRAL
+    )
 
 
 def _check(wire: bytes, found: Record) -> None:
@@ -246,10 +250,10 @@ def _rrset(wire: bytes, question: Question, found: list[Record]) -> RrSet:
 
 
 def _kept(texts: tuple[str, ...]) -> tuple[str, ...]:
-    if len(texts) <= MOST_RECORDS:
+    if len(texts) <= MAX_RECORDS:
         return texts
-    rest = hashlib.sha256("\n".join(texts[MOST_RECORDS - 1 :]).encode()).hexdigest()
-    return (*texts[: MOST_RECORDS - 1], f"... {len(texts) - MOST_RECORDS + 1} more, sha256:{rest}")
+    rest = hashlib.sha256("\n".join(texts[MAX_RECORDS - 1 :]).encode()).hexdigest()
+    return (*texts[: MAX_RECORDS - 1], f"... {len(texts) - MAX_RECORDS + 1} more, sha256:{rest}")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ from struct import Struct
 from checks.model import RrSet, Shape, Soa
 from monitor.probe.message import edns
 from monitor.probe.message import wire as walk
-from monitor.probe.message.request import PLAIN, SOA, Question, name_text
+from monitor.probe.message.request import PLAIN_LABEL, SOA, Question, name_text
 from monitor.probe.message.response import Answer, rcode_text
 from monitor.probe.message.wire import FIXED, HEADER, OPT, Malformed
 
@@ -18,7 +18,7 @@ A, NS, AAAA, IN = 1, 2, 28, 1
 
 UNUSUAL = -1
 
-MOST_POINTERS = 16
+MAX_POINTERS = 16
 """That a usual name is written with."""
 
 _TIMERS = Struct("!IIIII")
@@ -34,7 +34,7 @@ class Outline:
     rcode: int
     """With the upper bits that EDNS holds."""
     answers: int = 0
-    head: int = 0
+    answers_end: int = 0
     """Where the answer section ends."""
     soa: int = 0
     """Where the rdata of the answer's SOA record begins, and where it ends."""
@@ -43,7 +43,7 @@ class Outline:
     opt: int = 0
     """Where the OPT record begins, and where it ends."""
     opt_end: int = 0
-    cut: int = 0
+    expire_offset: int = 0
     """Where the four octets of the EXPIRE are (RFC 7314)."""
     delegates: bool = False
     """The authority section has NS records and no SOA."""
@@ -66,7 +66,7 @@ def outline(wire: bytes, section: bytes) -> Outline | None:  # noqa: C901  # one
     if flags & 0xFA00 != 0x8000 or questions != 1 or answers > 1:
         return None
     known: dict[int, int] = {}
-    if _pass(wire, HEADER.size, at, known) == UNUSUAL:
+    if _skip_name(wire, HEADER.size, at, known) == UNUSUAL:
         return None
     found = Outline(flags, flags & 15, answers, at)
     additional = answers + authorities
@@ -75,7 +75,7 @@ def outline(wire: bytes, section: bytes) -> Outline | None:  # noqa: C901  # one
         start = at
         if wire[at : at + 2] == b"\xc0\x0c":
             at += 2
-        elif (at := _pass(wire, at, size, known)) == UNUSUAL:
+        elif (at := _skip_name(wire, at, size, known)) == UNUSUAL:
             return None
         if at + FIXED.size > size:
             return None
@@ -94,14 +94,14 @@ def outline(wire: bytes, section: bytes) -> Outline | None:  # noqa: C901  # one
         elif rclass != IN:
             return None
         elif rtype == NS:
-            if number < answers or _pass(wire, at, end, known) != end:
+            if number < answers or _skip_name(wire, at, end, known) != end:
                 return None
             delegated = delegated or number < additional
         elif rtype == SOA:
-            position = _pass(wire, at, end, known)
+            position = _skip_name(wire, at, end, known)
             if position == UNUSUAL:
                 return None
-            position = _pass(wire, position, end, known)
+            position = _skip_name(wire, position, end, known)
             if position == UNUSUAL or position + _TIMERS.size != end:
                 return None
             if number < answers:
@@ -109,7 +109,7 @@ def outline(wire: bytes, section: bytes) -> Outline | None:  # noqa: C901  # one
                     return None
                 found.soa, found.soa_end = at, end
                 found.ttl = ttl if ttl < 0x80000000 else 0  # RFC 2181 section 8
-                found.head = end
+                found.answers_end = end
             else:
                 started = started or number < additional
         elif number < answers or length != (4 if rtype == A else 16 if rtype == AAAA else -1):
@@ -126,10 +126,10 @@ def read(wire: bytes, question: Question) -> Answer | None:
     if question.type != SOA:
         return None
     found = outline(wire, question.section)
-    return None if found is None else told(wire, question.text, found)
+    return None if found is None else to_answer(wire, question.text, found)
 
 
-def told(wire: bytes, text: str, found: Outline) -> Answer | None:
+def to_answer(wire: bytes, text: str, found: Outline) -> Answer | None:
     """The values of what was outlined, ``text`` being the name that was asked for, as ``name_text`` writes it.
 
     None where it takes more to tell what they amount to.
@@ -166,7 +166,7 @@ def _name(wire: bytes, start: int, limit: int, text: str) -> tuple[str, int]:
     end = start + 1 + wire[start]
     if wire[end : end + 2] == b"\xc0\x0c" and wire[start] < 64 and text != ".":
         label = wire[start + 1 : end].lower()
-        if PLAIN.fullmatch(label):
+        if PLAIN_LABEL.fullmatch(label):
             return f"{label.decode()}.{text}", end + 2
     name, end = walk.name(wire, start, limit)
     return name_text(name), end
@@ -184,22 +184,22 @@ def _options(wire: bytes, at: int, end: int, found: Outline) -> bool:
         code, length = _OPTION.unpack_from(wire, at)
         at += 4
         if code == edns.EXPIRE and length == 4:
-            if found.cut:
+            if found.expire_offset:
                 return False
-            found.cut = at
+            found.expire_offset = at
         at += length
     return at == end
 
 
-def _pass(wire: bytes, start: int, limit: int, known: dict[int, int]) -> int:
+def _skip_name(wire: bytes, start: int, limit: int, known: dict[int, int]) -> int:
     """Where the name at ``start`` ends, or UNUSUAL.
 
     ``known`` are the names passed so far, by offset, and the ends of them: how long each is, and through how many
     pointers. A pointer to anywhere else is unusual: what is left keeps to all that ``walk.name`` asks for.
     """
     if start + 2 <= limit and wire[start] >= 192:
-        hops = known.get((wire[start] & 63) << 8 | wire[start + 1], MOST_POINTERS) & 31
-        return start + 2 if hops < MOST_POINTERS else UNUSUAL
+        hops = known.get((wire[start] & 63) << 8 | wire[start + 1], MAX_POINTERS) & 31
+        return start + 2 if hops < MAX_POINTERS else UNUSUAL
     position = start
     labels: list[int] = []
     while True:
@@ -208,7 +208,7 @@ def _pass(wire: bytes, start: int, limit: int, known: dict[int, int]) -> int:
         length = wire[position]
         if not length:
             position += 1
-            told = 1 << 5
+            to_answer = 1 << 5
             break
         if length < 64:
             labels.append(position)
@@ -217,28 +217,28 @@ def _pass(wire: bytes, start: int, limit: int, known: dict[int, int]) -> int:
         if length < 192 or position + 2 > limit:
             return UNUSUAL
         there = known.get((length & 63) << 8 | wire[position + 1])
-        if there is None or there & 31 >= MOST_POINTERS:
+        if there is None or there & 31 >= MAX_POINTERS:
             return UNUSUAL
         position += 2
-        told = there + 1
+        to_answer = there + 1
         break
     for label in reversed(labels):
-        told += wire[label] + 1 << 5
-        known[label] = told
-    return position if told >> 5 <= 255 else UNUSUAL
+        to_answer += wire[label] + 1 << 5
+        known[label] = to_answer
+    return position if to_answer >> 5 <= 255 else UNUSUAL
 
 
-def head(wire: bytes, found: Outline) -> int:
+def soa_fingerprint(wire: bytes, found: Outline) -> int:
     """What stands for all that an answer with a SOA says of it, in whichever order the rest comes. Never 0.
 
     Header, question and answer section, the OPT record but for the EXPIRE, and nothing of the other sections.
     """
     said = wire[found.opt : found.opt_end]
-    if found.cut:
-        said = wire[found.opt : found.cut] + wire[found.cut + 4 : found.opt_end]
-    return hash((wire[2 : found.head], said)) or 1
+    if found.expire_offset:
+        said = wire[found.opt : found.expire_offset] + wire[found.expire_offset + 4 : found.opt_end]
+    return hash((wire[2 : found.answers_end], said)) or 1
 
 
-def whole(wire: bytes, cut: int) -> int:
+def fingerprint(wire: bytes, expire_offset: int) -> int:
     """What stands for all octets of an answer but its id and the EXPIRE."""
-    return hash(wire[2:cut] + wire[cut + 4 :]) if cut else hash(wire[2:])
+    return hash(wire[2:expire_offset] + wire[expire_offset + 4 :]) if expire_offset else hash(wire[2:])

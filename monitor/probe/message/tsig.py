@@ -15,7 +15,7 @@ import dns.rdatatype
 import dns.rdtypes.ANY.TSIG
 import dns.tsig
 
-from monitor.probe.message.request import Ask
+from monitor.probe.message.request import Request
 from monitor.probe.message.wire import Malformed, Record
 from monitor.probe.types import TsigKey
 
@@ -40,7 +40,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class TsigFault:
     """Why a signed exchange is not to be believed. ``error`` is a TSIG error's mnemonic, or "" when it is ours;
     ``skew`` is how many seconds the server's clock is ahead.
     """
@@ -74,7 +74,7 @@ class Signer:
     def __repr__(self) -> str:
         return f"<signer {self._key.name}>"
 
-    def sign(self, ask: Ask) -> Ask:
+    def sign(self, ask: Request) -> Request:
         now = int(self._seconds())
         rdata = dns.rdtypes.ANY.TSIG.TSIG(
             dns.rdataclass.ANY, dns.rdatatype.TSIG, self._key.algorithm, now, FUDGE, b"", ask.id, 0, b""
@@ -86,30 +86,30 @@ class Signer:
         owner = self._key.name.to_digestable()
         return replace(ask, wire=head + ask.wire[12:] + owner + fixed + tail, mac=signed.mac, signed=now)
 
-    def reader(self, ask: Ask) -> "Reader":
-        return Reader(self._key, ask, self._seconds)
+    def verifier(self, ask: Request) -> "Verifier":
+        return Verifier(self._key, ask, self._seconds)
 
 
-class Reader:
-    """Follows the signatures of the answer to one asking, message by message."""
+class Verifier:
+    """Verifies the signatures of the response to one request, message by message."""
 
     __slots__ = ("_ask", "_context", "_key", "_seconds", "_unsigned")
 
-    def __init__(self, key: dns.tsig.Key, ask: Ask, seconds: Seconds) -> None:
+    def __init__(self, key: dns.tsig.Key, ask: Request, seconds: Seconds) -> None:
         self._key = key
         self._ask = ask
         self._seconds = seconds
         self._context: Any = None
         self._unsigned = 0
 
-    def follow(self, wire: bytes, tsig: Record | None) -> Trouble | None:
+    def verify(self, wire: bytes, tsig: Record | None) -> TsigFault | None:
         """Checks one message. The first must be signed; between two signed ones others may go by."""
         if tsig is None:
-            return self._let_by(wire)
+            return self._unsigned_message(wire)
         try:
             rdata = _rdata(wire, tsig)
         except Malformed as broken:
-            return Trouble("", str(broken))
+            return TsigFault("", str(broken))
         if rdata.error:
             return _told(rdata, self._ask.signed)
         owner = dns.name.from_wire(wire, tsig.start)[0]
@@ -127,15 +127,15 @@ class Reader:
             )
         except dns.tsig.BadTime:
             skew = float(rdata.time_signed - self._ask.signed)
-            return Trouble("BADTIME", f"signed {abs(skew):.0f} s {_side(skew)} our clock", skew)
+            return TsigFault("BADTIME", f"signed {abs(skew):.0f} s {_side(skew)} our clock", skew)
         except dns.tsig.BadKey:
-            return Trouble("BADKEY", "signed with a key of another name")
+            return TsigFault("BADKEY", "signed with a key of another name")
         except dns.tsig.BadAlgorithm:
-            return Trouble("BADALG", "signed with another algorithm")
+            return TsigFault("BADALG", "signed with another algorithm")
         except dns.tsig.BadSignature:
-            return Trouble("BADSIG", "the signature does not verify")
+            return TsigFault("BADSIG", "the signature does not verify")
         except dns.exception.DNSException as error:
-            return Trouble("", f"the TSIG record is broken: {type(error).__name__}")
+            return TsigFault("", f"the TSIG record is broken: {type(error).__name__}")
         self._unsigned = 0
         return None
 
@@ -144,12 +144,12 @@ class Reader:
         """Messages went by that no signature covers yet."""
         return self._unsigned > 0
 
-    def _let_by(self, wire: bytes) -> Trouble | None:
+    def _unsigned_message(self, wire: bytes) -> TsigFault | None:
         if self._context is None:
-            return Trouble("UNSIGNED", "the answer is not signed")
+            return TsigFault("UNSIGNED", "the answer is not signed")
         self._unsigned += 1
         if self._unsigned > MOST_UNSIGNED:
-            return Trouble("UNSIGNED", f"more than {MOST_UNSIGNED} messages without a signature")
+            return TsigFault("UNSIGNED", f"more than {MOST_UNSIGNED} messages without a signature")
         self._context.update(wire)
         return None
 
@@ -163,12 +163,12 @@ def _rdata(wire: bytes, tsig: Record) -> dns.rdtypes.ANY.TSIG.TSIG:
     return rdata
 
 
-def _told(rdata: dns.rdtypes.ANY.TSIG.TSIG, signed: int) -> Trouble:
+def _told(rdata: dns.rdtypes.ANY.TSIG.TSIG, signed: int) -> TsigFault:
     error = dns.rcode.to_text(rdata.error, True)
     if rdata.error == dns.rcode.BADTIME and len(rdata.other) == 6:
         skew = float(int.from_bytes(rdata.other, "big") - signed)
-        return Trouble(error, f"TSIG error {error}: its clock is {abs(skew):.0f} s {_side(skew)} ours", skew)
-    return Trouble(error, f"TSIG error {error}")
+        return TsigFault(error, f"TSIG error {error}: its clock is {abs(skew):.0f} s {_side(skew)} ours", skew)
+    return TsigFault(error, f"TSIG error {error}")
 
 
 def _side(skew: float) -> str:

@@ -8,7 +8,7 @@ HEADER = Struct("!HHHHHH")
 FIXED = Struct("!HHIH")
 """Type, class, TTL and length of rdata (RFC 1035 section 4.1.3)."""
 
-MOST_POINTERS = 127
+MAX_POINTERS = 127
 """As many as a name has labels (RFC 1035 section 2.3.4): names that lie one below the other may be written so."""
 
 SOA, OPT, TSIG = 6, 41, 250
@@ -100,7 +100,7 @@ def name(wire: bytes, start: int, limit: int) -> tuple[bytes, int]:
                 raise Malformed("a pointer runs out of its place")
             target = (length & 63) << 8 | wire[position + 1]
             pointers += 1
-            if target >= segment or pointers > MOST_POINTERS:
+            if target >= segment or pointers > MAX_POINTERS:
                 raise Malformed("a compression pointer leads nowhere")
             if after < 0:
                 after = position + 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.common.response_faults import DEAD, UNUSABLE, fault
+from checks.common.response_faults import fault
 from checks.model import (
     MANGLED,
     NO_ANSWER,
@@ -152,9 +152,9 @@ class AddressLook:
     @staticmethod
     def only(answered: list[Observation], dead: list[Observation]) -> bool:
         """The one was heard at its only look, of which nobody knows whether it was before the other died."""
-        if len(answered) != 1 or not dead or dead[-1].outcome not in DEAD:
+        if len(answered) != 1 or not dead or not dead[-1].outcome.transport_failed:
             return False
-        return answered[0].outcome not in DEAD and answered[0].outcome is not Outcome.UNASKED
+        return not answered[0].outcome.transport_failed and answered[0].outcome is not Outcome.UNASKED
 
     @property
     def plain(self) -> Observation | None:
@@ -178,7 +178,7 @@ def _heard(seen: list[Observation]) -> list[Observation]:
     if (
         len(seen) > 1
         and seen[-1].outcome is Outcome.UNASKED
-        and seen[0].outcome not in DEAD
+        and not seen[0].outcome.transport_failed
         and not _in_doubt(seen[:1])
     ):
         return seen[:1]
@@ -207,13 +207,13 @@ def _query(zone: Zone, server: Server, address: Address, transport: Transport) -
 def _faults(look: AddressLook, *, primary: bool) -> Iterator[tuple[str, str]]:
     udp, tcp = look.plain or _heard(look.udp)[-1], _heard(look.tcp)[-1]
     source = look.anywhere.source if look.anywhere is not None else ""
-    tcp_dead = tcp.outcome in DEAD
-    if udp.outcome in DEAD:
+    tcp_dead = tcp.outcome.transport_failed
+    if udp.outcome.transport_failed:
         yield _silence(look, udp, tcp, source)
         if tcp_dead and not source:
             return
     if tcp_dead:
-        only = "does not answer over TCP: " if source or udp.outcome in UNUSABLE else "answers over UDP only: "
+        only = "does not answer over TCP: " if source or udp.outcome.unusable else "answers over UDP only: "
         yield "tcp-unreachable", f"{only}{_TCP_DEAD[tcp.outcome]}; look at the firewall for TCP port 53"
     if without := look.without_edns():
         yield "edns-broken", _EDNS.get(without, _EDNS_ERROR).format(without)
@@ -230,7 +230,7 @@ def _silence(look: AddressLook, udp: Observation, tcp: Observation, source: str)
     if source:
         text = f"is asked over UDP, and the answers come from {source}"
         return "unexpected-source", f"{text}: resolvers throw them away; look at its source address, and the routing"
-    if tcp.outcome in DEAD:
+    if tcp.outcome.transport_failed:
         return "server-unreachable", f"cannot be reached: {_UDP_DEAD[udp.outcome]}, {_TCP_DEAD[tcp.outcome]}"
     if look.limited:
         text = "limits the rate of its answers over UDP: truncated ones came in place of short ones, and now none"

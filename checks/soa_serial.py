@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from checks.common.response_faults import DEAD, UNUSABLE
 from checks.common.serial import above, behind, newer, path, unordered
 from checks.common.text import enumerated, format_duration, format_time, instant, plural
 from checks.common.versions import newer_than
@@ -95,7 +94,7 @@ class SoaSerial:
             dead = [
                 (server, address)
                 for server, address in places
-                if asked[server.name, address, Transport.UDP].outcome in DEAD | UNUSABLE
+                if ((udp := asked[server.name, address, Transport.UDP].outcome).transport_failed or udp.unusable)
                 and (server.name, address, Transport.TCP) not in asked
             ]
             if dead and self.tcp_when_silent:

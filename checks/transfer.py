@@ -193,7 +193,7 @@ def _with(rule: TransferRule) -> str:
 
 def _no_proof(zone: Zone, server: Server, soa: Observation) -> str:
     """Why a refusal proves nothing: the SOA beside it shows no TCP, or no zone."""
-    if soa.outcome.silent or soa.outcome is Outcome.REFUSED_CONNECTION:
+    if soa.outcome.transport_failed or soa.outcome is Outcome.UNASKED:
         return f"no TCP: {soa.outcome.value}"
     wrong = fault(soa, primary=server.name == zone.primary)
     return f"the zone is not served there: {wrong.text}" if wrong is not None else ""

@@ -29,12 +29,6 @@ _USELESS = {
 _NO_COPY = ("14", "24")
 """EDE Not Ready and Invalid Data: what NSD and Knot say of a zone that never loaded or has expired."""
 
-DEAD = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
-"""Outcomes that say something of the way to the server and nothing of the zone."""
-
-UNUSABLE = frozenset({Outcome.MALFORMED, Outcome.MISMATCHED})
-"""Outcomes of an address that sends something, and nothing that a resolver could use."""
-
 
 @dataclass(frozen=True, slots=True)
 class ResponseFault:
@@ -45,12 +39,12 @@ class ResponseFault:
 
 
 def fault(seen: Observation, *, primary: bool) -> ResponseFault | None:
-    """What an answer to the apex SOA question is guilty of; None for a good one, and for DEAD or UNASKED.
+    """What an answer to the apex SOA question is guilty of; None for a good one, and where there is none.
 
     SERVFAIL from a secondary means that it has no valid copy (BIND says no more than that); from the zone's
     primary it means that only with an extended error to say so.
     """
-    if seen.outcome in DEAD or seen.outcome is Outcome.UNASKED:
+    if seen.outcome.transport_failed or seen.outcome is Outcome.UNASKED:
         return None
     if seen.outcome is Outcome.ANSWERED:
         found = _answered(seen, primary=primary)

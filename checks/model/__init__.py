@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from checks.model.outcome import Outcome as Outcome
 from checks.model.relative_names import HERE, absolute, relative, replaced
 
 
@@ -146,25 +147,6 @@ class Query:
     whole: bool = False
     identify: bool = False
     anywhere: bool = False
-
-
-class Outcome(StrEnum):
-    """What became of a query: a closed set. An rcode is part of an answer, not an outcome."""
-
-    ANSWERED = "answered"
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    REFUSED_CONNECTION = "refused-connection"
-    TRUNCATED_ONLY = "truncated-only"
-    MALFORMED = "malformed"
-    MISMATCHED = "mismatched"
-    UNASKED = "unasked"
-    """The monitor itself could not ask (no descriptor, local firewall, no route, blind): accuses nobody."""
-
-    @property
-    def silent(self) -> bool:
-        """Nothing at all came back from the other side."""
-        return self in (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.UNASKED)
 
 
 class Shape(StrEnum):

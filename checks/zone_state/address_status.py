@@ -20,7 +20,7 @@ _BY_CODE = {
     "serial-ahead": "ahead",
     "serial-unordered": "unordered",
 }
-_SILENT = frozenset({Outcome.TIMEOUT.value, Outcome.UNREACHABLE.value, Outcome.REFUSED_CONNECTION.value})
+_SILENT = frozenset(outcome.value for outcome in Outcome if outcome.transport_failed)
 _OPEN = frozenset(
     {Outcome.UNASKED.value, Outcome.MALFORMED.value, Outcome.MISMATCHED.value, Outcome.TRUNCATED_ONLY.value}
 )

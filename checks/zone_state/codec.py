@@ -43,7 +43,7 @@ _STANDING = Struct("<BIqqI")
 _LONG = Struct("<q")
 _SERIAL_OF = Struct("<I")
 
-_INAUDIBLE = frozenset(outcome.value for outcome in Outcome if outcome.silent)
+_INAUDIBLE = frozenset(outcome.value for outcome in Outcome if outcome.no_response)
 
 
 class ZoneStateCodec:

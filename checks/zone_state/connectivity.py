@@ -49,7 +49,7 @@ def hear(vantage: Connectivity, poll: ZonePoll) -> Connectivity:
     for seen in poll.seen:
         place, way = (seen.query.server, seen.query.address), _way(seen)
         asked.setdefault(place, set()).add(way)
-        if not seen.outcome.silent:
+        if not seen.outcome.no_response:
             came.setdefault(place, set()).add(way)
     heard, by = vantage.heard, vantage.by
     told = {
@@ -149,7 +149,7 @@ def blind(vantage: Connectivity) -> tuple[Family, ...]:
 def excuse(vantage: Connectivity, poll: ZonePoll) -> ZonePoll:
     """The round with silence over a blind family turned into UNASKED: it says nothing about the servers."""
     dark = vantage.dark
-    if not dark or not any(seen.outcome.silent and seen.address.family in dark for seen in poll.seen):
+    if not dark or not any(seen.outcome.no_response and seen.address.family in dark for seen in poll.seen):
         return poll
     return replace(
         poll,
@@ -160,7 +160,7 @@ def excuse(vantage: Connectivity, poll: ZonePoll) -> ZonePoll:
                 transfer=None,
                 detail=f"no server at all answers the monitor over {seen.address.family.value}",
             )
-            if seen.outcome.silent and seen.address.family in dark
+            if seen.outcome.no_response and seen.address.family in dark
             else seen
             for seen in poll.seen
         ),

@@ -75,7 +75,7 @@ def latest(poll: ZonePoll) -> Seen:
 def _weight(seen: Observation) -> int:
     if seen.outcome is Outcome.ANSWERED:
         return 3
-    return 0 if seen.outcome.silent else 1 if seen.outcome is Outcome.REFUSED_CONNECTION else 2
+    return 0 if seen.outcome.no_response else 1 if seen.outcome is Outcome.REFUSED_CONNECTION else 2
 
 
 def _looks(zone_state: ZoneState, zone: Zone, seen: Seen) -> list[AddressUpdate]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from checks.base import Check
-from checks.common.response_faults import DEAD
 from checks.model import Address, Observation, Outcome, Query, Zone, ZonePoll
 from monitor.clock import Now
 from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
@@ -289,7 +288,7 @@ class SerialSweep:
         Nobody is there if nothing comes back, or no more than came back ``before``.
         """
         door = self._ground.doors[query.address]
-        same = {one.outcome for one in before if one.query.address == query.address and one.outcome in DEAD}
+        same = {one.outcome for one in before if one.query.address == query.address and one.outcome.transport_failed}
         async with door.room:
             if door.shut:
                 return None
@@ -297,7 +296,7 @@ class SerialSweep:
             try:
                 async for batch in self._ground.probe((query,)):
                     for seen in batch:
-                        door.misses = door.misses + 1 if seen.outcome.silent or seen.outcome in same else 0
+                        door.misses = door.misses + 1 if seen.outcome.no_response or seen.outcome in same else 0
                         return seen
             finally:
                 door.busy -= 1

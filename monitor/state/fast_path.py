@@ -233,7 +233,8 @@ def is_reachable_again(memory: MonitorState, poll: ZonePoll) -> bool:
     """Whether the round brings word of an address that was silent when it was last heard of."""
     before = memory.vantage.heard
     return any(
-        not seen.outcome.silent and before.get((seen.query.server, seen.query.address)) is False for seen in poll.seen
+        not seen.outcome.no_response and before.get((seen.query.server, seen.query.address)) is False
+        for seen in poll.seen
     )
 
 

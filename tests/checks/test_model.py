@@ -55,3 +55,17 @@ def test_a_zone_knows_its_servers_and_places() -> None:
 
 def test_a_wanted_record_in_words() -> None:
     assert str(WantedRecord("www.example.com.", "A")) == "www.example.com. A"
+
+
+def test_which_outcomes_are_a_failure_of_what() -> None:
+    rows = {
+        Outcome.ANSWERED: (False, False, False),
+        Outcome.TIMEOUT: (True, True, False),
+        Outcome.UNREACHABLE: (True, True, False),
+        Outcome.REFUSED_CONNECTION: (True, False, False),
+        Outcome.TRUNCATED_ONLY: (False, False, False),
+        Outcome.MALFORMED: (False, False, True),
+        Outcome.MISMATCHED: (False, False, True),
+        Outcome.UNASKED: (False, True, False),
+    }
+    assert {one: (one.transport_failed, one.no_response, one.unusable) for one in Outcome} == rows

@@ -219,7 +219,7 @@ def test_silence_of_every_kind_is_inaudible() -> None:
         assert row is not None
         packer = ZoneStateCodec()
         packer.pack(replace(STILL, address_states=(FIRST, stood)))
-        assert packer.reachable_addresses(row) == (True, not outcome.silent)
+        assert packer.reachable_addresses(row) == (True, not outcome.no_response)
 
 
 def test_a_row_by_other_words_is_not_sound() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.common.response_faults import DEAD, ResponseFault, fault
+from checks.common.response_faults import ResponseFault, fault
 from checks.evaluation import judge
 from checks.model import MANGLED, Health, Inconclusive, Observation, Outcome, Query, Shape, Transport, Zone
 from checks.reachable import Reachable
@@ -74,7 +74,7 @@ def test_an_answer(
 def test_every_outcome_is_classified() -> None:
     for outcome in Outcome:
         found = fault(replace(udp("10"), outcome=outcome, soa=None), primary=False)
-        assert (found is None) is (outcome in DEAD or outcome is Outcome.UNASKED)
+        assert (found is None) is (outcome.transport_failed or outcome is Outcome.UNASKED)
 
 
 def test_texts_keep_what_the_server_said_of_itself() -> None:

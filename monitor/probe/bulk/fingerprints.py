@@ -13,10 +13,9 @@ UNKNOWN, ANSWERED = 0, 1
 NO_FINGERPRINT = -1
 """A fingerprint that no answer has: no hash in CPython is -1."""
 
-SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION)
-"""What an address may go on doing without anybody having to hear of it again, but for answering."""
-
-_CODES = MappingProxyType({outcome: number for number, outcome in enumerate(SILENT, 2)})
+_CODES = MappingProxyType(
+    {outcome: number for number, outcome in enumerate((one for one in Outcome if one.transport_failed), 2)}
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,7 +40,7 @@ class Columns:
         self.min_expires = array("I", bytes(4 * places))
         """An EXPIRE below so many seconds is a change."""
         self.expected = bytearray(places)
-        """UNKNOWN, ANSWERED, or one of SILENT as 2, 3 …"""
+        """UNKNOWN, ANSWERED, or an outcome of failed transport as 2, 3 …"""
         self.enabled = bytearray(places)
 
     def __len__(self) -> int:

@@ -59,7 +59,7 @@ def with_stray(seen: Observation, stray: bytes | None, why: str) -> Observation:
     """What DnsClient observed, after a stray packet was discarded here. Where nothing came back the stray is not
     mentioned: it need not have been meant for this query.
     """
-    if stray is None or seen.outcome.silent:
+    if stray is None or seen.outcome.no_response:
         return seen
     detail = seen.detail if why in seen.detail else "; ".join(filter(None, (seen.detail, why)))
     return replace(

@@ -13,8 +13,6 @@ from monitor.probe.stats import Counts
 REFUSED_DELAY = 0.2
 """Seconds until a port that was refused is tried again."""
 
-_NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
-
 
 class TimeoutHandler:
     """Ends queries without response, or retries them."""
@@ -117,7 +115,7 @@ class TimeoutHandler:
                 retry.held()
                 return None
             self._record_failure(pending, name, slot, failure)
-            if failure.outcome in _NOBODY:
+            if failure.outcome.transport_failed:
                 target.missed()
             return None
         if retry is None:

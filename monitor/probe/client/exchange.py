@@ -41,9 +41,6 @@ RETRANSFER_DELAY = 0.25
 MIN_PAYLOAD = 512
 """Octets that fit into a datagram whatever is agreed on (RFC 1035 section 2.3.4): no reason to truncate."""
 
-_NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION})
-_UNUSABLE = frozenset({Outcome.MISMATCHED, Outcome.MALFORMED})
-
 MAX_SILENCE = 15.0
 """Seconds that a server may keep silent within a whole transfer."""
 
@@ -332,9 +329,9 @@ def _combine(udp: UdpExchange, tcp: ExchangeResult) -> ExchangeResult:
 
 def _record(queue: TargetQueue, outcome: Outcome) -> None:
     """Counts for whether the address responds. What we could not ask says nothing about that."""
-    if outcome in _NOBODY:
+    if outcome.transport_failed:
         queue.missed()
-    elif outcome in _UNUSABLE:
+    elif outcome.unusable:
         queue.unusable()
     elif outcome is not Outcome.UNASKED:
         queue.heard()

@@ -1,0 +1,32 @@
+"""What became of a query."""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of a query: a closed set. An rcode is part of an answer, not an outcome."""
+
+    ANSWERED = "answered"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    REFUSED_CONNECTION = "refused-connection"
+    TRUNCATED_ONLY = "truncated-only"
+    MALFORMED = "malformed"
+    MISMATCHED = "mismatched"
+    UNASKED = "unasked"
+    """The monitor itself could not ask (no descriptor, local firewall, no route, blind): accuses nobody."""
+
+    @property
+    def transport_failed(self) -> bool:
+        """It says something of the way to the server, and nothing of the zone."""
+        return self in (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED_CONNECTION)
+
+    @property
+    def no_response(self) -> bool:
+        """Nothing at all came back from the other side."""
+        return self in (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.UNASKED)
+
+    @property
+    def unusable(self) -> bool:
+        """Something came back, and nothing that a resolver could use."""
+        return self in (Outcome.MALFORMED, Outcome.MISMATCHED)

@@ -1,40 +1,46 @@
 """Writes values as text, so that they are read back exactly.
 
-Values are the frozen dataclasses of ``checks.model`` and ``alerting.model``. A field that is None is left out
-where its absence means None; a field the text does not have gets its default, so that a newer version reads
-what an older one wrote. Names in the text that a class does not have are passed over.
+Values are the frozen dataclasses of ``checks.model`` and ``alerting.model``. A field that is None is left out; a field
+the text does not have gets its default, or None where it may be None, so that a newer version reads what an older one
+wrote. Names in the text that a class does not have are passed over.
 """
 
 import dataclasses
-import json
-import types
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import Enum, IntEnum
+from enum import IntEnum
 from functools import cache
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter
+from pydantic_core import CoreSchema, core_schema
 
 T = TypeVar("T")
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+UNREADABLE = (ValueError, TypeError, KeyError)
 """What ``decode`` raises for a text that is not of its kind."""
-_Turn = Callable[[Any], Any]
-_JSON = json.JSONEncoder(separators=(",", ":"))
+
+_PLAIN: dict[Any, CoreSchema] = {
+    str: core_schema.str_schema(strict=True),
+    int: core_schema.int_schema(strict=True),
+    float: core_schema.float_schema(strict=True),
+    bool: core_schema.bool_schema(strict=True),
+}
 
 
 def encode(value: object) -> str:
-    """One line of ASCII JSON; equal values give equal text, so it can be a key."""
+    """One line of ASCII JSON; equal values give equal text, so it can be a key. Raises ValueError."""
     kind: Any = type(value)
-    return _JSON.encode(_writer(kind)(value))
+    return _adapter(kind).dump_json(value, exclude_none=True, ensure_ascii=True).decode("ascii")
 
 
 def decode(kind: type[T], text: str) -> T:
     """The value that ``encode`` was given. Raises one of UNREADABLE when the text is not of that kind."""
     wanted: Any = kind
-    return cast("T", _reader(wanted)(json.loads(text)))
+    return cast("T", _adapter(wanted).validate_json(text))
 
 
 def stamp(at: datetime) -> str:
-    """UTC to the microsecond, always as wide, so that text order is time order."""
+    """UTC to the microsecond, always as wide, so that text order is time order. Raises ValueError without a zone."""
     if at.tzinfo is None:
         raise ValueError(f"a time without a zone cannot be kept: {at}")
     if at.tzinfo is not UTC:
@@ -43,111 +49,78 @@ def stamp(at: datetime) -> str:
 
 
 def stamp_or_none(at: datetime | None) -> str | None:
+    """``stamp``, or None of None."""
     return None if at is None else stamp(at)
 
 
 def moment(text: str) -> datetime:
+    """The inverse of ``stamp``."""
     return datetime.fromisoformat(text)
 
 
 def moment_or_none(text: str | None) -> datetime | None:
+    """``moment``, or None of None."""
     return None if text is None else datetime.fromisoformat(text)
 
 
-@cache
-def _writer(kind: Any) -> _Turn:
-    if kind is datetime:
-        return stamp
-    if dataclasses.is_dataclass(kind):
-        return _write_fields(kind)
-    if isinstance(kind, type) and issubclass(kind, IntEnum):
-        return lambda value: value.name.lower()  # the word, as everywhere else; the number is only for order
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return lambda value: value.value
-    origin = get_origin(kind)
-    if origin in (types.UnionType, Union):
-        inner = _writer(_wanted(kind))
-        return inner if inner is _as_is else lambda value: None if value is None else inner(value)
-    if origin is tuple:
-        item = _writer(get_args(kind)[0])
-        return lambda value: [item(each) for each in value]
-    return _as_is
+class _Format:
+    """Tells pydantic how a class of ours is written, without the class knowing of pydantic."""
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: object) -> CoreSchema:
+        return _schema(kind)
 
 
 @cache
-def _reader(kind: Any) -> _Turn:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(Annotated[kind, _Format()])
+
+
+def _schema(kind: Any) -> CoreSchema:
+    """Of one of _PLAIN, datetime, an Enum, a dataclass, ``X | None`` or ``tuple[X, ...]``."""
+    if kind in _PLAIN:
+        return _PLAIN[kind]
     if kind is datetime:
-        return moment
+        return _as_text(moment, stamp)
     if dataclasses.is_dataclass(kind):
-        return _read_fields(kind)
-    if isinstance(kind, type) and issubclass(kind, IntEnum):
+        return _fields(kind)
+    if get_origin(kind) is tuple:
+        return core_schema.tuple_schema([_schema(get_args(kind)[0])], variadic_item_index=0)
+    if type(None) in get_args(kind):
+        (wanted,) = [each for each in get_args(kind) if each is not type(None)]
+        return core_schema.nullable_schema(_schema(wanted))
+    if issubclass(kind, IntEnum):
         names = {member.name.lower(): member for member in kind}
-        return lambda value: names[value]
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind
-    origin = get_origin(kind)
-    if origin in (types.UnionType, Union):
-        inner = _reader(_wanted(kind))
-        return inner if inner is _as_is else lambda value: None if value is None else inner(value)
-    if origin is tuple:
-        item = _reader(get_args(kind)[0])
-        return lambda value: tuple([item(each) for each in value])
-    return _as_is
+        return _as_text(names.__getitem__, _lower_name)  # the word, as everywhere else; the number is only for order
+    return core_schema.enum_schema(kind, list(kind))
 
 
-def _wanted(kind: Any) -> Any:
-    """X of ``X | None``, the only union there is."""
-    (wanted,) = [each for each in get_args(kind) if each is not type(None)]
-    return wanted
+def _lower_name(member: IntEnum) -> str:
+    return member.name.lower()
 
 
-def _write_fields(kind: Any) -> _Turn:
-    hints = get_type_hints(kind)
-    parts = [(each.name, _writer(hints[each.name]), _may_be_left_out(each)) for each in dataclasses.fields(kind)]
-
-    def write(value: Any) -> dict[str, Any]:
-        body = {}
-        for name, turn, optional in parts:
-            field = getattr(value, name)
-            if field is not None:
-                body[name] = field if turn is _as_is else turn(field)
-            elif not optional:
-                body[name] = None
-        return body
-
-    return write
+def _as_text(read: Callable[[str], Any], write: Callable[[Any], str]) -> CoreSchema:
+    written = core_schema.plain_serializer_function_ser_schema(write, return_schema=core_schema.str_schema())
+    return core_schema.no_info_plain_validator_function(read, serialization=written)
 
 
-def _read_fields(kind: Any) -> _Turn:
-    hints = get_type_hints(kind)
-    parts = {each.name: _reader(hints[each.name]) for each in dataclasses.fields(kind)}
-    turned = [(name, turn) for name, turn in parts.items() if turn is not _as_is]
-    absent = [
-        each.name
-        for each in dataclasses.fields(kind)
-        if each.default is dataclasses.MISSING
-        and each.default_factory is dataclasses.MISSING
-        and type(None) in get_args(hints[each.name])
-    ]
-
-    def read(body: Any) -> Any:
-        for name, turn in turned:
-            if name in body:
-                body[name] = turn(body[name])
-        for name in absent:
-            body.setdefault(name, None)
-        if not body.keys() <= parts.keys():
-            body = {name: each for name, each in body.items() if name in parts}
-        return kind(**body)
-
-    return read
+def _fields(kind: Any) -> CoreSchema:
+    hints, fields = get_type_hints(kind), dataclasses.fields(kind)
+    arguments = core_schema.dataclass_args_schema(
+        kind.__name__, [core_schema.dataclass_field(each.name, _field(each, hints[each.name])) for each in fields]
+    )
+    return core_schema.dataclass_schema(
+        kind,
+        arguments,
+        [each.name for each in fields],
+        slots=hasattr(kind, "__slots__"),
+        config=core_schema.CoreConfig(ser_json_inf_nan="constants"),
+    )
 
 
-def _may_be_left_out(field: "dataclasses.Field[Any]") -> bool:
+def _field(field: "dataclasses.Field[Any]", kind: Any) -> CoreSchema:
+    schema = _schema(kind)
+    if field.default is not dataclasses.MISSING:
+        return core_schema.with_default_schema(schema, default=field.default)
     if field.default_factory is not dataclasses.MISSING:
-        return False
-    return field.default is None or field.default is dataclasses.MISSING
-
-
-def _as_is(value: Any) -> Any:
-    return value
+        return core_schema.with_default_schema(schema, default_factory=field.default_factory)
+    return core_schema.with_default_schema(schema, default=None) if type(None) in get_args(kind) else schema

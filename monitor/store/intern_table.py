@@ -34,7 +34,7 @@ def add(conn: sqlite3.Connection, words: InternTable) -> None:
 
 def text(value: Word) -> str:
     if isinstance(value, Soa):
-        return json.dumps({"soa": json.loads(encode(value))}, separators=(",", ":"))
+        return f'{{"soa":{encode(value)}}}'
     if isinstance(value, str):
         return json.dumps({"text": value}, separators=(",", ":"))
     groups, places = value

@@ -78,12 +78,25 @@ def test_what_a_newer_version_wrote_beside_it_is_passed_over():
     assert decode(Address, '{"host":"192.0.2.1","port":53,"zone_id":"eth0"}') == Address("192.0.2.1")
 
 
+def test_the_text_is_one_line_of_ascii_without_what_is_none():
+    said = dataclasses.replace(alert(), text="zu spät\n")
+    assert encode(said) == (
+        '{"key":{"zone":"example.com.","check":"soa-serial","code":"serial-late","server":"ns2",'
+        '"address":{"host":"2001:db8::2","port":5353},"subject":""},"phase":"firing",'
+        '"since":"2026-03-01T12:00:00.000000Z","severity":"warning","text":"zu sp\\u00e4t\\n",'
+        '"bad_since":"2026-03-01T11:58:00.000000Z","incident":"i1","seen":"2026-03-01T12:00:05.000000Z"}'
+    )
+
+
 def test_a_severity_is_kept_by_its_word():
     assert json.loads(encode(incident()))["severity"] == "critical"
     assert decode(Incident, encode(incident())).severity is Severity.CRITICAL
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"host":', '{"port":53}', "null"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "7", '{"host":', '{"port":53}', "null", '{"host":7,"port":53}', '{"host":"192.0.2.1","port":"53"}'],
+)
 def test_text_that_is_none_of_ours_is_an_error_and_never_half_a_value(text):
     with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
         decode(Address, text)

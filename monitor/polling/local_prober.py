@@ -181,8 +181,8 @@ class _Asked:
                 done.append(zone)
         self._queries += len(heard.unchanged) + len(heard.changed)
         self._answered += len(heard.unchanged)
-        if asking.result.silent:
-            self._answered -= sum(slot in asking.result.silent for slot in heard.unchanged)
+        if asking.result.failures:
+            self._answered -= sum(slot in asking.result.failures for slot in heard.unchanged)
         return done
 
     def _primaries(self, done: Iterable[int]) -> list[int]:

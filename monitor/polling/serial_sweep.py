@@ -18,6 +18,7 @@ from monitor.clock import Now
 from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
 from monitor.polling.schedule_order import Order
 from monitor.polling.sweep import Ask, Current, SweepResult
+from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.state.columns import ZoneColumns
 from monitor.state.ports import PollMessage, UnchangedZones
 
@@ -45,25 +46,20 @@ MAX_FOLLOW_UPS = 256
 TCP_AT_ONCE = 64
 """Questions over TCP to one address that is dead over UDP."""
 
-FAILURE_THRESHOLD = 5
-"""So many of these in a row in vain, and the address is dead over TCP too: for most zones it is not tried any more …"""
 
-HALF_OPEN_PROBES = 4
-"""… but for as many as that at once."""
+class TcpTarget:
+    """How an address that is dead over UDP does over TCP: for most zones it is not tried any more once that is open."""
 
-
-class CircuitBreaker:
-    """How an address that is dead over UDP does over TCP."""
-
-    __slots__ = ("busy", "misses", "room")
+    __slots__ = ("breaker", "busy", "room")
 
     def __init__(self) -> None:
+        self.breaker = CircuitBreaker()
         self.room = asyncio.Semaphore(TCP_AT_ONCE)
-        self.busy = self.misses = 0
+        self.busy = 0
 
     @property
-    def shut(self) -> bool:
-        return self.misses >= FAILURE_THRESHOLD and self.busy >= HALF_OPEN_PROBES
+    def is_open(self) -> bool:
+        return self.breaker.is_open(self.busy)
 
 
 @dataclass(slots=True)
@@ -80,7 +76,7 @@ class SweepContext:
     over: bool = False
     """There is another roll, or another canvass: nothing is asked here any more."""
     busy: bytearray = field(default_factory=bytearray)
-    doors: defaultdict[Address, CircuitBreaker] = field(default_factory=lambda: defaultdict(CircuitBreaker))
+    tcp_targets: defaultdict[Address, TcpTarget] = field(default_factory=lambda: defaultdict(TcpTarget))
 
     def __post_init__(self) -> None:
         self.busy = bytearray(len(self.columns.zone_table))
@@ -258,7 +254,7 @@ class SerialSweep:
 
     def _wanted(self, zone: Zone, seen: tuple[Observation, ...]) -> list[Query]:
         """What the check still wants to know, and is worth asking: of an address that is dead altogether, it is not."""
-        return [query for query in self._check.ask(zone, seen) if not self._ground.doors[query.address].shut]
+        return [query for query in self._check.ask(zone, seen) if not self._ground.tcp_targets[query.address].is_open]
 
     async def _follow(
         self, number: int, zone: Zone, seen: tuple[Observation, ...], wanted: list[Query], group: asyncio.TaskGroup
@@ -266,7 +262,7 @@ class SerialSweep:
         try:
             while wanted:
                 async with asyncio.TaskGroup() as few:
-                    asking = [few.create_task(self._knock(query, seen)) for query in wanted]
+                    asking = [few.create_task(self._probe_tcp(query, seen)) for query in wanted]
                 answers = tuple(answer for task in asking if (answer := task.result()) is not None)
                 seen += answers
                 self._queries += len(answers)
@@ -282,22 +278,23 @@ class SerialSweep:
             await self._publish(heard)
         await self._go_on(group)
 
-    async def _knock(self, query: Query, before: Sequence[Observation]) -> Observation | None:
+    async def _probe_tcp(self, query: Query, before: Sequence[Observation]) -> Observation | None:
         """Asks when there is room; None where it has turned out meanwhile that nobody is there.
 
         Nobody is there if nothing comes back, or no more than came back ``before``.
         """
-        door = self._ground.doors[query.address]
+        target = self._ground.tcp_targets[query.address]
         same = {one.outcome for one in before if one.query.address == query.address and one.outcome.transport_failed}
-        async with door.room:
-            if door.shut:
+        async with target.room:
+            if target.is_open:
                 return None
-            door.busy += 1
+            target.busy += 1
             try:
                 async for batch in self._ground.probe((query,)):
                     for seen in batch:
-                        door.misses = door.misses + 1 if seen.outcome.no_response or seen.outcome in same else 0
+                        failed = seen.outcome.no_response or seen.outcome in same
+                        target.breaker.failure() if failed else target.breaker.success()
                         return seen
             finally:
-                door.busy -= 1
+                target.busy -= 1
         return None

@@ -12,7 +12,7 @@ import pytest
 
 from checks.model import Observation, Outcome, Query, Transport
 from monitor.clock import now
-from monitor.probe.client.target_queue import FAILURE_THRESHOLD, HALF_OPEN_PROBES
+from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import HOSTS, QUICK, see

@@ -13,8 +13,9 @@ from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
 from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
 from monitor.polling.schedule_order import Order, place
-from monitor.polling.serial_sweep import FAILURE_THRESHOLD, HALF_OPEN_PROBES, SerialSweep, SweepContext
+from monitor.polling.serial_sweep import SerialSweep, SweepContext
 from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
 from monitor.probe.stats import ProbeCounts
 from monitor.service.queue import LocalBus
 from monitor.state.columns import AddressLayout, ZoneColumns

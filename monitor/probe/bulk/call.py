@@ -66,7 +66,7 @@ class BulkCall:
         pending, name = self._names[slot]
         at = self._times[bisect_right(self._marks, place)]
         if not self.result.wires[place]:
-            return failed_observation(pending.query(name), self.result.silent[slot], at)
+            return failed_observation(pending.query(name), self.result.failures[slot], at)
         return reread_observation(pending.query(name), self.result.wires[place], self._ticks.rtts[slot], at)
 
     def flush(self, at: datetime) -> None:

@@ -53,7 +53,7 @@ class Columns:
             self.expire_offsets[slot] = expire_offset
             self.fingerprints[slot], self.expected[slot], self.enabled[slot] = NO_FINGERPRINT, ANSWERED, 0
 
-    def silent(self, slot: int, outcome: Outcome) -> None:
+    def failed(self, slot: int, outcome: Outcome) -> None:
         if slot >= 0:
             self.soa_fingerprints[slot] = self.expire_offsets[slot] = 0
             self.fingerprints[slot], self.expected[slot], self.enabled[slot] = NO_FINGERPRINT, outcome_code(outcome), 0

@@ -105,7 +105,7 @@ class Receiver:
         if count:
             self._counts.answered(sock.target.server, rtt, count)
             sock.target.in_flight -= total + count
-            sock.target.heard()
+            sock.target.responded()
         if not sock.queries:
             self._pool.release_if_idle(sock, now)
 
@@ -124,7 +124,7 @@ class Receiver:
             self._timeouts.finish(retry)
             pending = retry.pending
         target.in_flight -= 1
-        target.heard()
+        target.responded()
         found = soa_response.outline(wire, name + pending.template.section) if pending.template.rtype == SOA else None
         if found is not None and sock.edns and slot >= 0 and self._is_unchanged(slot, wire, found):
             self._counts.answered(target.server, rtt, 1)

@@ -17,9 +17,9 @@ from monitor.probe.bulk.target import (
     Target,
 )
 from monitor.probe.bulk.timeouts import TimeoutHandler
+from monitor.probe.circuit_breaker import HALF_OPEN_PROBES
 from monitor.probe.client.observations import QueryFailure
 from monitor.probe.client.sockets import Unasked, ours, theirs
-from monitor.probe.client.target_queue import HALF_OPEN_PROBES
 
 RETRY_INTERVAL, MAX_RATE_WAIT = 0.001, 0.01
 """Seconds until a target has its next turn: when answers are awaited, and at most for its server's rate."""
@@ -60,7 +60,7 @@ class Sender:
             return RETRY_INTERVAL
         attempt = target.attempt
         most = min(room, SEND_BATCH, self._same_length_run(pending))
-        if target.silent and attempt != SINGLE_ATTEMPT:
+        if not target.breaker.closed and attempt != SINGLE_ATTEMPT:
             most = min(most, HALF_OPEN_PROBES - target.in_flight)
         count = target.bucket.take(most)
         if not count:

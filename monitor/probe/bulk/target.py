@@ -11,30 +11,26 @@ from types import MappingProxyType
 
 from checks.model import Address, Observation, Outcome, Query
 from monitor.probe.bulk.batches import HEADER_EDNS, HEADER_NO_EDNS, QueryBatch, QueryTemplate
+from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.probe.client.observations import QueryFailure
-from monitor.probe.client.target_queue import (
-    FAILURE_THRESHOLD,
-    HALF_OPEN_PROBES,
-    MAX_IN_FLIGHT_PER_ADDRESS,
-    TokenBucket,
-)
+from monitor.probe.client.target_queue import MAX_IN_FLIGHT_PER_ADDRESS, TokenBucket
 from monitor.probe.message.request import name_text, question
 from monitor.probe.settings import Probe
 
 
 class BatchResult:
-    """Results of one call: ``wires`` has the response of each of ``unchanged``, b"" if none; then ``silent`` has why.
+    """Results of one call: ``wires`` has the response of each of ``unchanged``, b"" if none; then ``failures`` has why.
 
     ``retries`` are those under way; ``cancelled``: nobody waits any more.
     """
 
-    __slots__ = ("cancelled", "changed", "retries", "silent", "unchanged", "wires")
+    __slots__ = ("cancelled", "changed", "failures", "retries", "unchanged", "wires")
 
     def __init__(self) -> None:
         self.unchanged: list[int] = []
         self.wires: list[bytes] = []
         self.changed: list[tuple[int, Observation]] = []
-        self.silent: dict[int, QueryFailure] = {}
+        self.failures: dict[int, QueryFailure] = {}
         self.retries: set[Retry] = set()
         self.cancelled = False
 
@@ -236,7 +232,7 @@ class Target:
     """Batches pending, retries due, sockets open, and whether anybody responds."""
 
     __slots__ = (
-        "_misses", "_timeout", "_timeouts", "_waits", "address", "attempts", "bucket", "due", "has_answered",
+        "_timeout", "_timeouts", "_waits", "address", "attempts", "breaker", "bucket", "due", "has_answered",
         "in_flight", "pending", "queued", "retries", "server", "sockets", "starved_since", "use_gso",
     )  # fmt: skip
 
@@ -261,16 +257,12 @@ class Target:
         self.starved_since: float | None = None
         """Since when there has been no descriptor, or no room in the system."""
         self.has_answered = False
-        self._misses = 0
-
-    @property
-    def silent(self) -> bool:
-        return self._misses >= FAILURE_THRESHOLD
+        self.breaker = CircuitBreaker()
 
     @property
     def attempt(self) -> int:
         """That of the next query: SINGLE_ATTEMPT, or the first of several."""
-        return SINGLE_ATTEMPT if self.attempts == 1 or (self.silent and self.in_flight >= HALF_OPEN_PROBES) else 0
+        return SINGLE_ATTEMPT if self.attempts == 1 or self.breaker.is_open(self.in_flight) else 0
 
     def wait(self, attempt: int) -> float:
         return self._timeout if attempt < 0 else self._waits[attempt]
@@ -289,13 +281,10 @@ class Target:
         return attempt < 0 or attempt + 1 >= self.attempts
 
     def room(self) -> int:
-        if self.silent:
+        if not self.breaker.closed:
             return max(0, SILENT_WINDOW - self.in_flight)
         return max(0, (WINDOW if self.has_answered else MAX_IN_FLIGHT_PER_ADDRESS) - self.in_flight)
 
-    def heard(self) -> None:
-        self._misses = 0
+    def responded(self) -> None:
+        self.breaker.success()
         self.has_answered = True
-
-    def missed(self) -> None:
-        self._misses += 1

@@ -116,7 +116,7 @@ class TimeoutHandler:
                 return None
             self._record_failure(pending, name, slot, failure)
             if failure.outcome.transport_failed:
-                target.missed()
+                target.breaker.failure()
             return None
         if retry is None:
             retry = Retry(pending, name, slot, target)
@@ -129,12 +129,12 @@ class TimeoutHandler:
         columns = self._table.columns
         if slot >= 0 and columns.enabled[slot] and columns.expected[slot] == outcome_code(failure.outcome):
             self._table.address_metrics.rtts[slot], self._table.address_metrics.expires[slot] = -1.0, 0
-            pending.result.silent[slot] = failure
+            pending.result.failures[slot] = failure
             self._counts.failed(pending.server, failure.outcome)
             pending.unchanged.append(slot)
             pending.wires.append(b"")
             return
-        columns.silent(slot, failure.outcome)
+        columns.failed(slot, failure.outcome)
         seen = failed_observation(pending.query(name), failure, self._table.at)
         self._counts.note(seen)
         pending.result.changed.append((slot, seen))

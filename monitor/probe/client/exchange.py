@@ -10,7 +10,7 @@ from monitor.probe.client.axfr import Ended, Transfer
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import Sockets, Unasked
-from monitor.probe.client.target_queue import QueryAttempt, TargetQueue
+from monitor.probe.client.target_queue import QueryAttempt
 from monitor.probe.client.tcp import connect, over_tcp
 from monitor.probe.client.udp import MAX_STRAYS, UdpExchange, Write, conclude, patiently, query_udp
 from monitor.probe.client.unconnected_udp import anywhere
@@ -73,7 +73,7 @@ class Exchange:
         apex = query.qname == query.zone
         if isinstance(found, Response) and found.edns and found.answer.fails(apex=apex):
             found = await self._retry_without_edns(attempt, asked, signer, found)
-        _record(attempt.queue, _outcome(found))
+        attempt.queue.record(_outcome(found))
         return self._observation(query, found)
 
     async def _retry_without_edns(
@@ -100,7 +100,7 @@ class Exchange:
             tcp = await self._ask_tcp(attempt, write, None)
             _note_rate_limit(attempt, tcp)
             found = _after_truncation(found, tcp)
-        _record(attempt.queue, _outcome(found))
+        attempt.queue.record(_outcome(found))
         seen = self._observation(attempt.query, found)
         return replace(seen, limited=attempt.detector.lately(attempt.query))
 
@@ -145,7 +145,7 @@ class Exchange:
         """Over TCP what UDP could not tell."""
         attempt.count_retry()
         found = await self._over_tcp(attempt, write, signer, attempt.tcp_patience)
-        _record(attempt.tcp, _outcome(found))
+        attempt.tcp.record(_outcome(found))
         return found
 
     async def _over_tcp(
@@ -170,10 +170,12 @@ class Exchange:
         return found
 
     async def _transfer(self, attempt: QueryAttempt, asked: Question, signer: Signer | None) -> Observation:
-        if attempt.queue.silent:  # does it accept connections at all? before taking a turn from those who answer
+        if (
+            not attempt.queue.breaker.closed
+        ):  # does it accept connections at all? before taking a turn from those who answer
             connection = await connect(self._sockets, attempt.query.address, attempt.patience)
             if isinstance(connection, QueryFailure):
-                _record(attempt.queue, connection.outcome)
+                attempt.queue.record(connection.outcome)
                 return self._observation(attempt.query, connection)
             connection.close()
         patience = max(attempt.patience, MAX_SILENCE) if attempt.query.whole else attempt.patience
@@ -183,7 +185,7 @@ class Exchange:
             await asyncio.sleep(attempt.queue.timeout * RETRANSFER_DELAY)
             attempt.count_retry()
             ended = await self._transfer_once(attempt, asked, signer, attempt.queue.timeout if mute else patience)
-        _record(attempt.queue, ended.outcome)
+        attempt.queue.record(ended.outcome)
         if isinstance(ended, QueryFailure):
             return self._observation(attempt.query, ended)
         return self._transfer_observation(attempt.query, ended)
@@ -325,16 +327,6 @@ def _combine(udp: UdpExchange, tcp: ExchangeResult) -> ExchangeResult:
     if tcp.outcome is Outcome.UNASKED:
         return tcp
     return replace(found, detail=f"{found.detail}; nothing that can be used over TCP")
-
-
-def _record(queue: TargetQueue, outcome: Outcome) -> None:
-    """Counts for whether the address responds. What we could not ask says nothing about that."""
-    if outcome.transport_failed:
-        queue.missed()
-    elif outcome.unusable:
-        queue.unusable()
-    elif outcome is not Outcome.UNASKED:
-        queue.heard()
 
 
 def _outcome(found: ExchangeResult) -> Outcome:

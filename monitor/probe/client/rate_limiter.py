@@ -119,7 +119,7 @@ class RateLimiter:
     def _limit(self, queue: TargetQueue) -> ConcurrencyLimit:
         if queue.transfer:
             return self._transfers
-        return self._unresponsive if queue.silent else self._responsive
+        return self._responsive if queue.breaker.closed else self._unresponsive
 
     def _queue(self, query: Query, channel: Channel) -> TargetQueue:
         key = (query.server, query.address, channel)

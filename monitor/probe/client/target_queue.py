@@ -6,17 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from checks.model import Query, Transport
+from checks.model import Outcome, Query, Transport
 from monitor.clock import monotonic
+from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.probe.client.rate_limit_detection import RateLimitDetector
 from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.settings import Probe
-
-FAILURE_THRESHOLD = 5
-"""Queries in a row that nothing came back for, each asked ``attempts`` times, until an address counts as silent."""
-
-HALF_OPEN_PROBES = 4
-"""Queries to a silent address that are asked patiently all the same, as it may only have become slow."""
 
 MAX_IN_FLIGHT_PER_ADDRESS = 64
 """Questions in flight to one address: well under the ~250 small packets that a server's default buffer holds."""
@@ -134,7 +129,7 @@ class TargetQueue:
     """
 
     __slots__ = (
-        "_attempts", "_garbled", "_misses", "_slots", "_timeout", "bucket", "busy", "entries", "queued", "transfer",
+        "_attempts", "_slots", "_timeout", "_usable", "breaker", "bucket", "busy", "entries", "queued", "transfer",
         "transfers",
     )  # fmt: skip
 
@@ -151,22 +146,21 @@ class TargetQueue:
         )
         self._attempts = max(1, probe.attempts)
         self._timeout = probe.timeout
-        self._misses = self._garbled = 0
-
-    @property
-    def silent(self) -> bool:
-        return self._misses >= FAILURE_THRESHOLD
+        self.breaker = CircuitBreaker()
+        """Of responses."""
+        self._usable = CircuitBreaker()
+        """Of responses that can be used."""
 
     @property
     def full(self) -> bool:
-        if not self.silent:
+        if self.breaker.closed:
             return self.busy >= self._slots
         return self.transfer and self.busy >= max(self._slots, CONNECT_PROBES)
 
     @property
     def attempts(self) -> int:
         """How often the next query may be asked."""
-        return 1 if self.silent and self.busy >= HALF_OPEN_PROBES else self._attempts
+        return 1 if self.breaker.is_open(self.busy) else self._attempts
 
     @property
     def timeout(self) -> float:
@@ -177,18 +171,20 @@ class TargetQueue:
         """Whether nothing that it sends can be used, as of late: all but a few queries are given up at the first stray
         instead of waiting for something better.
         """
-        return self._garbled >= FAILURE_THRESHOLD and self.busy > HALF_OPEN_PROBES
+        return self._usable.is_open(self.busy - 1)
 
-    def heard(self) -> None:
-        self._misses = self._garbled = 0
-
-    def unusable(self) -> None:
-        """Something came back, and nothing of it could be used."""
-        self._misses = 0
-        self._garbled += 1
-
-    def missed(self) -> None:
-        self._misses += 1
+    def record(self, outcome: Outcome) -> None:
+        """What became of a query to it. What we could not ask says nothing about the address."""
+        if outcome is Outcome.UNASKED:
+            return
+        if outcome.transport_failed:
+            self.breaker.failure()
+            return
+        self.breaker.success()
+        if outcome.unusable:
+            self._usable.failure()
+        else:
+            self._usable.success()
 
 
 class ConcurrencyLimit:
@@ -223,7 +219,7 @@ class QueryAttempt:
     @property
     def tcp_patience(self) -> float:
         """Timeout in seconds of asking over TCP instead: short where TCP has been unresponsive."""
-        return self.queue.timeout * (1 if self.tcp.silent else self.attempts)
+        return self.queue.timeout * (1 if not self.tcp.breaker.closed else self.attempts)
 
     def waits(self) -> Iterator[float]:
         """Seconds to wait after each attempt: more each time, and ``patience`` in all (1, 2, 3 s)."""

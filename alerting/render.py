@@ -137,7 +137,7 @@ def _finding(line: IncidentFinding) -> dict[str, object]:
         "address": line.address,
         "text": line.text,
         "since": _stamp(line.since),
-        "ended": _stamp(line.ended),
+        "ended_at": _stamp(line.ended),
     }
 
 

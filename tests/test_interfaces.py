@@ -99,7 +99,16 @@ def test_the_values_of_labels_are_named() -> None:
     text = (DOCS / "metrics.md").read_text()
     for kind in (Outcome, Health, Transport):
         assert [each.value for each in kind if f"`{each.value}`" not in text] == []
-    for word in (*map(str, Severity), "delivered", "in-part", "retried", "rejected", "given-up", "judged", "quiet"):
+    for word in (
+        *map(str, Severity),
+        "delivered",
+        "in-part",
+        "retried",
+        "rejected",
+        "given-up",
+        "evaluated",
+        "unchanged",
+    ):
         assert f"`{word}`" in text
 
 

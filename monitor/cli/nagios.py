@@ -47,7 +47,7 @@ def well(asked: Asked) -> str:
 
 def served(asked: Asked) -> str:
     """The serial; one for each group of servers that counts on its own."""
-    return ", ".join(str(serial) for serial in dict.fromkeys(asked.status.references.values()))
+    return ", ".join(str(serial) for serial in dict.fromkeys(asked.status.reference_serials.values()))
 
 
 def spoken(text: str) -> str:
@@ -58,7 +58,7 @@ def spoken(text: str) -> str:
 def perfdata(asked: Asked) -> Iterator[str]:
     """'label'=value[unit];warn;crit;min;max (guidelines, "Performance data"); what is not known is left out."""
     warn = asked.zone.max_lag.total_seconds()
-    timers = asked.status.timers
+    timers = asked.status.soa_timers
     critical = timers[0] + timers[1] if timers else ""
     for a in asked.status.addresses:
         label = spoken(f"{a.server}/{a.address}").replace("'", "").replace("=", "_")

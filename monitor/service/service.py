@@ -94,9 +94,9 @@ class Service:
             notifications=self._dispatcher.counts(),
             propagation=dict(self._evaluator.propagation),
             failures=dict(self._evaluator.failures),
-            deaths=self._poller.deaths,
+            restarts=self._poller.deaths,
             recreated=recreated.count if (recreated := self._write_buffer.recreated) else 0,
-            polls={"judged": self._evaluator.evaluated_polls, "quiet": self._evaluator.unchanged_polls},
+            polls={"evaluated": self._evaluator.evaluated_polls, "unchanged": self._evaluator.unchanged_polls},
         )
 
     async def start(self) -> None:

@@ -63,7 +63,7 @@ class CheckStatus:
     check: str
     at: datetime
     health: Health
-    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +71,20 @@ class ZoneStatus:
     name: str
     unicode: str
     health: Health
-    references: Mapping[str, int | None]
+    reference_serials: Mapping[str, int | None]
     """Serial space (group) → its reference; the ungrouped space is ""."""
     addresses: tuple[AddressStatus, ...] = ()
     findings: tuple[FindingStatus, ...] = ()
     checks: tuple[CheckStatus, ...] = ()
     primary: str | None = None
-    timers: tuple[int, int, int, int] | None = None
+    soa_timers: tuple[int, int, int, int] | None = None
     """refresh, retry, expire, minimum of the reference, in seconds."""
     since: datetime | None = None
     """Since when the health is what it is."""
 
     @property
     def reference_serial(self) -> int | None:
-        return next(iter(self.references.values()), None)
+        return next(iter(self.reference_serials.values()), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +215,8 @@ class Measures:
     failures: Mapping[str, int] = field(default_factory=dict)
     """Check → how often it could not judge a zone because of a bug of its own."""
     polls: Mapping[str, int] = field(default_factory=dict)
-    """"judged" and "quiet" → rounds that were judged, and those that said nothing new and were passed over."""
+    """"evaluated" and "unchanged" → polls that were evaluated, and those that said nothing new and were passed over."""
     recreated: int = 0
     """How often the database's files were deleted or overwritten under the service, and made anew."""
-    deaths: int = 0
-    """Processes that ask for us, died, and were started again."""
+    restarts: int = 0
+    """Worker processes that died and were started again."""

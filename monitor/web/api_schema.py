@@ -31,13 +31,15 @@ def zone_data(zone: ZoneStatus, now: datetime) -> Json:
         "since": iso(zone.since),
         "primary": zone.primary,
         "reference_serial": zone.reference_serial,
-        "references": dict(zone.references),
-        "timers": dict(zip(("refresh", "retry", "expire", "minimum"), zone.timers, strict=True))
-        if zone.timers
+        "reference_serials": dict(zone.reference_serials),
+        "soa_timers": dict(zip(("refresh", "retry", "expire", "minimum"), zone.soa_timers, strict=True))
+        if zone.soa_timers
         else None,
         "addresses": [_address(address, now) for address in zone.addresses],
         "findings": [_finding(finding) for finding in zone.findings],
-        "checks": [{"check": c.check, "at": iso(c.at), "health": c.health.value, "why": c.why} for c in zone.checks],
+        "checks": [
+            {"check": c.check, "at": iso(c.at), "health": c.health.value, "reason": c.reason} for c in zone.checks
+        ],
     }
 
 
@@ -58,7 +60,7 @@ def _address(address: AddressStatus, now: datetime) -> Json:
         "group": address.group,
         "nsid": address.nsid,
         "since": iso(address.since),
-        "looked_at": iso(address.checked_at),
+        "checked_at": iso(address.checked_at),
     }
 
 
@@ -85,7 +87,7 @@ def servers_data(servers: Mapping[str, ServerTally]) -> Sequence[Json]:
             "addresses": list(row.addresses),
             "zones": row.zones,
             "in_sync": row.in_sync,
-            "says": row.says,
+            "summary": row.summary,
         }
         for row in rows
     ]

@@ -67,7 +67,7 @@ class Health:
         """That this is answered shows that the loop turns; the scheduler shows it by ticking."""
         status, trouble = self._context.status(), []
         if standing_still(status, self._context.now()):
-            trouble.append("the scheduler stands still")
+            trouble.append("the scheduler stalled")
         if not status.store_ok:
             trouble.append("the database cannot be written")
         return _plain(trouble)

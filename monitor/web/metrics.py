@@ -35,7 +35,7 @@ class Told:
 
     health: Mapping[Health, int]
     zones: Sequence[ZoneStatus] = ()
-    left_out: int = 0
+    omitted: int = 0
 
 
 async def tell(zones: Zones, most: int) -> Told:
@@ -100,15 +100,15 @@ class Families:
                 "When a configuration was last taken over.",
                 status.config_loaded.timestamp(),
             )
-        yield _gauge("soawatch_store_up", "1: the database takes what is to be kept.", status.store_ok)
+        yield _gauge("soawatch_database_up", "1: the database takes what is to be kept.", status.store_ok)
         yield _counter(
             "soawatch_database_recreated",
             "How often the files of the database were deleted or overwritten under the running service, and made anew.",
             self.measures.recreated,
         )
         yield _gauges(
-            "soawatch_vantage_blind",
-            "1: nothing at all answers the monitor over this address family, so it accuses nobody.",
+            "soawatch_monitor_offline",
+            "1: nothing at all answers the monitor over this address family; its results over it are suspended.",
             ("family",),
             (((family.value,), family.value in status.blind) for family in Family),
         )
@@ -158,10 +158,10 @@ class Families:
             (((check,), count) for check, count in measures.failures.items()),
         )
         yield _counters(
-            "soawatch_rounds",
-            "Rounds by what they took: judged, or quiet, where every address said what it had said before.",
-            ("kind",),
-            (((kind,), count) for kind, count in measures.polls.items()),
+            "soawatch_zone_polls",
+            "Polls of a zone by result: evaluated, or unchanged, where every address said what it had said before.",
+            ("result",),
+            (((result,), count) for result, count in measures.polls.items()),
         )
         yield from self._probing()
 
@@ -187,9 +187,9 @@ class Families:
             (((server,), count) for server, count in probe.discarded.items()),
         )
         yield _counter(
-            "soawatch_worker_deaths",
-            "Processes that ask for us, died, and were started again; what they had asked was asked anew.",
-            self.measures.deaths,
+            "soawatch_worker_restarts",
+            "Worker processes that died and were started again; what they had been asked was asked anew.",
+            self.measures.restarts,
         )
         yield _histograms(
             "soawatch_propagation_seconds",
@@ -208,9 +208,9 @@ class Families:
             (((kind.value,), told.health.get(kind, 0)) for kind in Health),
         )
         yield _gauge(
-            "soawatch_metrics_zones_left_out",
+            "soawatch_metrics_zones_omitted",
             "Zones without series of their own here, because there are more than metrics.max_zones.",
-            told.left_out,
+            told.omitted,
         )
 
 

@@ -15,7 +15,7 @@ from monitor.web.level_words import state_word
 from monitor.web.row_models import AddressRow, FindingRow, ZoneRow, address_row, finding_row, server_path, zone_row
 
 STALE = timedelta(seconds=60)
-"""A scheduler that has not ticked for so long stands still."""
+"""A scheduler that has not ticked for so long is stalled."""
 
 Durations = Mapping[tuple[str, str], Histogram]
 """(server, transport) → how long answers took."""
@@ -49,7 +49,7 @@ class ServerRow:
     in_sync: int
     places: int
     """As many as its zones have addresses there."""
-    says: str
+    summary: str
     rtt: str
 
 
@@ -61,17 +61,15 @@ def headline(status: Status, now: datetime, *, public: bool = False) -> Headline
     if not total:
         return Headline(Level.UNKNOWN, "No zones are watched yet", "Zones are named in the configuration file.")
     if standing_still(status, now):
-        return Headline(
-            Level.CRITICAL, "The monitor has stopped looking", f"This picture is of {clock(status.at, now)}."
-        )
+        return Headline(Level.CRITICAL, "Scheduler stalled", f"This page is of {clock(status.at, now)}.")
     if bad:
-        call = ("has trouble" if bad == 1 else "have trouble") if public else ("needs you" if bad == 1 else "need you")
+        call = f"{'has' if bad == 1 else 'have'} trouble" if public else f"{'needs' if bad == 1 else 'need'} attention"
         return Headline(min(status.zones.levels()), f"{number(bad)} of {many(total, 'zone')} {call}", detail)
     if unknown == total:
-        text = "Looking for the first time …" if not status.ready else "Nothing can be told just now"
+        text = "Looking for the first time …" if not status.ready else "All zones are unknown"
         return Headline(Level.UNKNOWN, text, detail)
     if unknown:
-        return Headline(Level.UNKNOWN, f"{number(unknown)} of {many(total, 'zone')} cannot be told", detail)
+        return Headline(Level.UNKNOWN, f"{number(unknown)} of {many(total, 'zone')} unknown", detail)
     return Headline(Level.GOOD, "The zone is well" if total == 1 else f"All {many(total, 'zone')} are well", detail)
 
 
@@ -80,7 +78,7 @@ def _detail(zones: Zones) -> str:
     addresses = sum(len(tally.addresses) for tally in servers.values())
     parts = [f"{many(addresses, 'address', 'addresses')} on {many(len(servers), 'server')}"]
     if health[Health.BAD] and health[Health.UNKNOWN]:
-        parts.append(f"{many(health[Health.UNKNOWN], 'zone')} cannot be told")
+        parts.append(f"{many(health[Health.UNKNOWN], 'zone')} unknown")
     if moving := sum(tally.states.get(MOVING, 0) for tally in servers.values()):
         parts.append(f"a new version has {many(moving, 'address', 'addresses')} still to reach")
     if zones.checked_at is not None:
@@ -98,9 +96,7 @@ def notices(status: Status, now: datetime) -> list[Notice]:
     found = []
     if status.blind:
         families = " and ".join(sorted(_family(name) for name in status.blind))
-        found.append(
-            Notice(Level.CRITICAL, f"The monitor is blind over {families}: nothing answers it, so it accuses nobody.")
-        )
+        found.append(Notice(Level.CRITICAL, f"Monitor offline over {families}: {families} results are suspended."))
     if not status.store_ok:
         found.append(Notice(Level.CRITICAL, _sentence("The database cannot be written", status.store_error)))
     if not status.config_ok:
@@ -154,7 +150,7 @@ class CheckRow:
     level: Level
     word: str
     at: str
-    why: str
+    reason: str
 
 
 def check_rows(zone: ZoneStatus, now: datetime) -> list[CheckRow]:
@@ -165,7 +161,7 @@ def check_rows(zone: ZoneStatus, now: datetime) -> list[CheckRow]:
         Health.UNKNOWN: (Level.UNKNOWN, "Unknown"),
     }
     return [
-        CheckRow(c.check, *levels[c.health], f"{c.at:%H:%M:%S} UTC ({format_duration(now - c.at)} ago)", c.why)
+        CheckRow(c.check, *levels[c.health], f"{c.at:%H:%M:%S} UTC ({format_duration(now - c.at)} ago)", c.reason)
         for c in zone.checks
     ]
 
@@ -184,12 +180,12 @@ def server_row(name: str, tally: ServerTally, durations: Durations | None = None
         word={Level.GOOD: "In sync", Level.PROPAGATING: "Propagating"}.get(worst, worst.name.capitalize()),
         in_sync=tally.states.get("in-sync", 0),
         places=sum(tally.states.values()),
-        says=_says(tally),
+        summary=_summary(tally),
         rtt=milliseconds(_median(name, durations or {})),
     )
 
 
-def _says(tally: ServerTally) -> str:
+def _summary(tally: ServerTally) -> str:
     """ "2 overdue, 1 silent; tcp-unreachable in 12 zones"."""
     trouble = [(count, state) for state, count in tally.states.items() if count and state != "in-sync"]
     codes = sorted(tally.codes.items(), key=lambda code: (-code[1].zones, code[0]))

@@ -121,7 +121,7 @@ class Pages:
             return None, chosen
         rows: Sequence[RunRow] = self._shown.runs(request.state.view, kept)
         chosen = chosen or fitting(rows, now)
-        return draw(zone.unicode, rows, now, SPANS[chosen], zone.references.values()), chosen
+        return draw(zone.unicode, rows, now, SPANS[chosen], zone.reference_serials.values()), chosen
 
     async def _past(
         self, request: Request, zone: str | None, most: int, before: datetime | None = None

@@ -114,9 +114,9 @@ def public_zone(zone: ZoneStatus, cover: Redaction) -> ZoneStatus:
         addresses=addresses,
         findings=findings,
         health=health_after_redaction(zone.health, len(zone.findings), (f.severity for f in findings)),
-        references={group: serial for group, serial in zone.references.items() if group in groups},
+        reference_serials={group: serial for group, serial in zone.reference_serials.items() if group in groups},
         primary=zone.primary if zone.primary in cover.visible else None,
-        checks=tuple(replace(check, why="") if cover.covers(check.why) else check for check in zone.checks),
+        checks=tuple(replace(check, reason="") if cover.covers(check.reason) else check for check in zone.checks),
     )
 
 

@@ -29,7 +29,7 @@ class ZoneRow:
     word: str
     serial: int | None
     since: str
-    says: str
+    summary: str
     more: int
     servers: int
 
@@ -129,13 +129,13 @@ def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
     grave = zone_level(zone)
     moving = propagating(zone.addresses)
     worst = zone.findings[0] if zone.findings else None
-    says = title(worst.code) if worst else ""
+    summary = title(worst.code) if worst else ""
     if worst and worst.server:
-        says = f"{worst.server}: {says}"
+        summary = f"{worst.server}: {summary}"
     if not worst and moving:
-        says = f"{many(moving, 'address', 'addresses')} still to follow"
+        summary = f"{many(moving, 'address', 'addresses')} still to follow"
     if not worst and grave is Level.UNKNOWN:
-        says = next((c.why for c in zone.checks if c.health is Health.UNKNOWN and c.why), "Not looked at yet")
+        summary = next((c.reason for c in zone.checks if c.health is Health.UNKNOWN and c.reason), "Not looked at yet")
     return ZoneRow(
         name=zone.name,
         unicode=zone.unicode if zone.unicode != zone.name else "",
@@ -144,7 +144,7 @@ def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
         word=zone_word(grave),
         serial=zone.reference_serial,
         since=_zone_since(zone, grave, now),
-        says=says,
+        summary=summary,
         more=max(0, len(zone.findings) - 1),
         servers=len({a.server for a in zone.addresses}),
     )

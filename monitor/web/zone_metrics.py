@@ -16,7 +16,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 def series(zones: Iterable[ZoneStatus], now: datetime) -> str:
     """Gauges as the text formats of Prometheus and OpenMetrics both have them: without the end that one wants."""
     healthy, found, serials, lags, expiries = (
-        _family("soawatch_zone_healthy", "1: all is well; 0: it is not; absent: it cannot be told."),
+        _family("soawatch_zone_healthy", "1: all is well; 0: it is not; absent: it is unknown."),
         _family("soawatch_finding", "1 while the finding stands."),
         _family("soawatch_zone_serial", "SOA serial this address serves; absent while it serves none."),
         _family(

@@ -386,7 +386,7 @@ def test_the_incident_as_the_api_shows_it() -> None:
                 "address": "192.0.2.2",
                 "text": "ns2 (192.0.2.2) is 22 min behind: serves 41, the newest is 43",
                 "since": "2026-11-20T10:00:00Z",
-                "ended": "2026-11-20T10:31:00Z",
+                "ended_at": "2026-11-20T10:31:00Z",
             }
         ],
     }

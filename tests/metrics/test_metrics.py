@@ -29,10 +29,10 @@ FAMILIES = {
     "soawatch_zone_healthy", "soawatch_finding", "soawatch_zone_expiry_timestamp_seconds", "soawatch_queries",
     "soawatch_propagation_seconds", "soawatch_query_duration_seconds", "soawatch_sweep_duration_seconds",
     "soawatch_last_sweep_timestamp_seconds", "soawatch_incidents_open", "soawatch_notifications",
-    "soawatch_outbox_pending", "soawatch_store_up", "soawatch_config_last_reload_successful",
+    "soawatch_outbox_pending", "soawatch_database_up", "soawatch_config_last_reload_successful",
     "soawatch_config_last_reload_success_timestamp_seconds", "soawatch_sweeps_missed", "soawatch_answers_discarded",
-    "soawatch_metrics_zones_left_out", "soawatch_check_failures", "soawatch_vantage_blind", "soawatch_rounds",
-    "soawatch_worker_deaths",
+    "soawatch_metrics_zones_omitted", "soawatch_check_failures", "soawatch_monitor_offline", "soawatch_zone_polls",
+    "soawatch_worker_restarts",
 }  # fmt: skip
 
 
@@ -112,15 +112,15 @@ def test_the_service_itself() -> None:
     wanted = {
         ("soawatch_zones", "good"): 9, ("soawatch_zones", "bad"): 2, ("soawatch_zones", "unknown"): 1,
         ("soawatch_incidents_open", "critical"): 1, ("soawatch_incidents_open", "warning"): 1,
-        ("soawatch_incidents_open", "info"): 0, ("soawatch_outbox_pending",): 7, ("soawatch_store_up",): 0,
-        ("soawatch_config_last_reload_successful",): 0, ("soawatch_vantage_blind", "ipv6"): 1,
-        ("soawatch_vantage_blind", "ipv4"): 0, ("soawatch_sweep_duration_seconds", "soa-serial"): 60,
+        ("soawatch_incidents_open", "info"): 0, ("soawatch_outbox_pending",): 7, ("soawatch_database_up",): 0,
+        ("soawatch_config_last_reload_successful",): 0, ("soawatch_monitor_offline", "ipv6"): 1,
+        ("soawatch_monitor_offline", "ipv4"): 0, ("soawatch_sweep_duration_seconds", "soa-serial"): 60,
         ("soawatch_last_sweep_timestamp_seconds", "soa-serial"): ago(seconds=12).timestamp(),
         ("soawatch_sweeps_missed_total", "soa-serial"): 3, ("soawatch_notifications_total", "delivered", "oncall"): 4,
         ("soawatch_queries_total", "timeout", "ns2", "udp"): 3, ("soawatch_answers_discarded_total", "ns2"): 5,
-        ("soawatch_rounds_total", "judged"): 40, ("soawatch_rounds_total", "quiet"): 9000,
-        ("soawatch_worker_deaths_total",): 1, ("soawatch_check_failures_total", "records"): 0,
-        ("soawatch_metrics_zones_left_out",): 0,
+        ("soawatch_zone_polls_total", "evaluated"): 40, ("soawatch_zone_polls_total", "unchanged"): 9000,
+        ("soawatch_worker_restarts_total",): 1, ("soawatch_check_failures_total", "records"): 0,
+        ("soawatch_metrics_zones_omitted",): 0,
     }  # fmt: skip
     assert {key: found.get(key) for key in wanted} == wanted
     assert ("soawatch_sweep_duration_seconds", "transfer") not in found, "it has not finished yet"
@@ -143,12 +143,12 @@ RATIONED = [
 ]
 
 
-@pytest.mark.parametrize(("story", "zones", "most", "named", "left_out"), RATIONED, ids=[row[0] for row in RATIONED])
-def test_series_of_zones_are_rationed(story: str, zones: int, most: int, named: set[str], left_out: int) -> None:
+@pytest.mark.parametrize(("story", "zones", "most", "named", "omitted"), RATIONED, ids=[row[0] for row in RATIONED])
+def test_series_of_zones_are_rationed(story: str, zones: int, most: int, named: set[str], omitted: int) -> None:
     health = {"a": Health.GOOD, "b": Health.BAD, "c": Health.UNKNOWN, "d": Health.BAD, "e": Health.GOOD}
     found = scraped(status([replace(zone(f"{name}."), health=kind) for name, kind in health.items()]), most=most)
     assert {key[3].rstrip(".") for key in found if key[0] == "soawatch_zone_serial"} == named
-    assert found["soawatch_metrics_zones_left_out",] == left_out
+    assert found["soawatch_metrics_zones_omitted",] == omitted
     assert found["soawatch_zones", "bad"] == 2, "the counts are of all zones"
 
 

@@ -58,7 +58,7 @@ async def test_deleted_and_replaced_under_the_service_and_killed(tmp_path: Path)
             content = foreign(tmp_path / "other")
             (tmp_path / "other").replace(database)
             await until(lambda: not_ready(service), 30)
-            assert await service.metric("soawatch_store_up") == 0
+            assert await service.metric("soawatch_database_up") == 0
             async with httpx.AsyncClient(base_url=service.page) as client:
                 assert "another file stands in the place of the database" in (await client.get("/")).text
             heard = len(hook.heard)
@@ -105,7 +105,7 @@ async def test_started_on_a_full_disk_it_watches_tells_and_writes_when_there_is_
             assert any("kept in memory" in event for event in events(service))
             pair.break_("transfer-open")
             await until(lambda: hook.heard, 60)
-            assert await service.metric("soawatch_store_up") == 0
+            assert await service.metric("soawatch_database_up") == 0
             there = Path(f"/proc/{service.process.pid}/root{disk}")
             (there / "ballast").unlink()
             await until(lambda: ready(service), 90)

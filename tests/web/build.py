@@ -61,13 +61,13 @@ def zone(name: str, unicode: str = "", servers: Iterable[str] = SERVERS) -> Zone
         name=name,
         unicode=unicode or name,
         health=Health.GOOD,
-        references={"": SERIAL},
+        reference_serials={"": SERIAL},
         addresses=tuple(address(server, where) for server in servers for where in SERVERS[server]),
         checks=tuple(
             CheckStatus(check, ago(seconds=12), Health.GOOD) for check in ("reachable", "records", "soa-serial")
         ),
         primary=HIDDEN,
-        timers=(3600, 900, 604800, 300),
+        soa_timers=(3600, 900, 604800, 300),
         since=ago(days=2, hours=3),
     )
 
@@ -136,7 +136,7 @@ def statuses(seen: Status) -> dict[str, ZoneStatus]:
 
 
 def troubled() -> Status:
-    """Two zones are bad, one cannot be told, one has a version on its way; one incident of a zone, one of a server."""
+    """Two zones are bad, one is unknown, one has a version on its way; one incident of a zone, one of a server."""
     zones = statuses(status())
     late = change(
         zones["example.com."], "ns2", serial=SERIAL - 1, state="overdue", behind_since=ago(hours=1, minutes=20)
@@ -160,7 +160,7 @@ def troubled() -> Status:
     zones["lab.example."] = replace(
         zones["lab.example."],
         health=Health.UNKNOWN,
-        references={"": None},
+        reference_serials={"": None},
         addresses=tuple(
             replace(a, serial=None, state="unknown", outcome="unasked", rtt=None)
             for a in zones["lab.example."].addresses
@@ -195,8 +195,8 @@ def measures() -> Measures:
         notifications={("oncall", "delivered"): 4, ("oncall", "retried"): 1},
         propagation={"ns1": histogram, HIDDEN: histogram},
         failures={"records": 0},
-        polls={"judged": 40, "quiet": 9000},
-        deaths=1,
+        polls={"evaluated": 40, "unchanged": 9000},
+        restarts=1,
     )
 
 

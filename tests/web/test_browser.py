@@ -169,7 +169,7 @@ async def test_it_is_live_and_disturbs_nobody(looking: Looking) -> None:
         await page.get_by_text("live", exact=True).wait_for()
         await page.get_by_label("Find zones by name").fill("half a na")
         seen.show(troubled())
-        await page.get_by_role("heading", name="2 of 12 zones need you").wait_for()
+        await page.get_by_role("heading", name="2 of 12 zones need attention").wait_for()
         assert await page.title() == "● soawatch"
         assert await page.get_by_label("Find zones by name").input_value() == "half a na"
         assert await page.evaluate("document.activeElement.id") == "q"
@@ -196,7 +196,7 @@ async def test_a_lost_connection_is_said_and_found_again(looking: Looking) -> No
         again = await stage(troubled())
         second = WebServer(build(again.context()), *server.address, again.stopping)
         await second.start()
-        await page.get_by_role("heading", name="2 of 12 zones need you").wait_for(timeout=15000)
+        await page.get_by_role("heading", name="2 of 12 zones need attention").wait_for(timeout=15000)
         await page.get_by_text("live", exact=True).wait_for()
         await second.stop()
 

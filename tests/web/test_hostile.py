@@ -46,7 +46,7 @@ async def hostile() -> Stage:
         addresses=(one,),
         primary=EVIL,
         checks=(CheckStatus(EVIL, NOW, zone("x.").health, EVIL),),
-        references={EVIL: 7},
+        reference_serials={EVIL: 7},
     )
     told = replace(
         incident("evil", Cause("server", EVIL), found.severity, (line("record-differs", EVIL, EVIL, EVIL, EVIL),)),

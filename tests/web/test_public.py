@@ -62,7 +62,7 @@ def leaky() -> Status:
         bad(zones["example.net."], *texts, *own),
         addresses=tuple(replace(a, nsid=f"{HIDDEN}.fra") for a in zones["example.net."].addresses),
         checks=(CheckStatus("transfer", seen.at, Health.UNKNOWN, f"{HIDDEN} gave no serial"),),
-        references={"": 7, "of-the-hidden": 8},
+        reference_serials={"": 7, "of-the-hidden": 8},
     )
     lines = tuple(line("record-differs", "example.net.", "ns1", None, text) for text in LEAKS)
     more = tuple(line("tcp-unreachable", "example.net.", HIDDEN, HIDDEN_ADDRESS, "no TCP") for _ in range(2))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from alerting.incident_lines import gravity
-from alerting.model import RESOLVED, Change, Incident, IncidentEvent, IncidentFinding, Severity
+from alerting.model import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding, Severity
 from alerting.unicode_names import letters
 from checks.common.text import enumerated
 
@@ -50,7 +50,7 @@ def changes(incident: Incident) -> Sequence[str]:
     return tuple(_changes(incident, incident.change)) if incident.change is not None else ()
 
 
-def _changes(incident: Incident, change: Change) -> Iterator[str]:
+def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
     if change.unserved:
         yield f"No server is left that answers for {_named(incident.unserved[:NAMED], change.unserved)}."
     if change.severity is not None and change.severity < incident.severity:
@@ -87,7 +87,7 @@ def _named(zones: Iterable[str], count: int) -> str:
     return shown_zones((zone.rstrip(".") or zone for zone in zones), count)
 
 
-def _better(change: Change) -> str:
+def _better(change: IncidentChange) -> str:
     """The first thing to know of what is over in part."""
     if change.back:
         return _back(change)
@@ -98,7 +98,7 @@ def _better(change: Change) -> str:
     return "a server answers again"
 
 
-def _back(change: Change) -> str:
+def _back(change: IncidentChange) -> str:
     return f"{thousands(change.back)} of {_zones(change.zones)} {_is(change.back)} back"
 
 

@@ -17,7 +17,7 @@ SAMPLE = 5
 
 UNWATCHED = "; no longer monitored"
 
-Place = tuple[str, str | None, str | None]
+LinePlace = tuple[str, str | None, str | None]
 """What the findings of one line have in common: code, server and address."""
 
 
@@ -33,10 +33,10 @@ def lines_of(
     A line of which nothing stands any more is kept as it was and says since when; ``unwatched`` are the alerts that
     ended only because nobody looks any more.
     """
-    found: dict[Place, list[Alert]] = defaultdict(list)
+    found: dict[LinePlace, list[Alert]] = defaultdict(list)
     for alert in standing:
         found[_place(alert)].append(alert)
-    gone: dict[Place, list[Alert]] = defaultdict(list)
+    gone: dict[LinePlace, list[Alert]] = defaultdict(list)
     for alert in over:
         gone[_place(alert)].append(alert)
     was = {(line.code, line.server, line.address): line for line in before}
@@ -93,7 +93,7 @@ def _kept(lines: Sequence[IncidentFinding]) -> tuple[IncidentFinding, ...]:
     return (*grave, *lines[len(grave) : len(grave) + MOST_LINES])
 
 
-def _place(alert: Alert) -> Place:
+def _place(alert: Alert) -> LinePlace:
     key = alert.key
     return key.code, key.server, str(key.address) if key.address is not None else None
 

@@ -9,8 +9,8 @@ from alerting.model import (
     NOT_CHECKED,
     RESOLVED,
     Alert,
-    Change,
     Incident,
+    IncidentChange,
     IncidentEvent,
     OutboxMessage,
     Phase,
@@ -258,10 +258,10 @@ def _tell(
     ]
 
 
-def _change(told: Told, incident: Incident) -> Change:
+def _change(told: Told, incident: Incident) -> IncidentChange:
     known, now = set(told.zones), set(incident.zones)
     more = sorted(now - known)
-    return Change(
+    return IncidentChange(
         severity=told.severity if told.severity is not incident.severity else None,
         zones=len(told.zones),
         more_zones=len(more),

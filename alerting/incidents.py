@@ -28,7 +28,7 @@ from alerting.unserved import unserved_zones
 RELATED = FOLLOWS_FROM_SERVICE | {SERVICE}
 """Troubles of a zone at a server that are most likely one."""
 
-Standing = Mapping[AlertKey, Alert]
+ActiveAlerts = Mapping[AlertKey, Alert]
 Causes = Mapping[AlertKey, Cause]
 
 
@@ -43,14 +43,14 @@ class OpenIncidents:
 class IncidentUpdate:
     """What a batch made of the book. ``alerts`` are those whose ``incident`` was set; all is to be committed."""
 
-    book: OpenIncidents
+    open_incidents: OpenIncidents
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class UnservedZones:
     """Zones of an incident that no server answers for, and those of them of which it is ``certain``."""
 
     zones: tuple[str, ...] = ()
@@ -61,13 +61,13 @@ class Lost:
 class Members:
     """The alerts of an incident: those that are not OK, pending ones of its cause included, and those just over."""
 
-    standing: Sequence[Alert] = ()
+    active_alerts: Sequence[Alert] = ()
     over: Sequence[Alert] = ()
 
 
-def update(
-    book: OpenIncidents,
-    standing: Standing,
+def update_incidents(
+    open_incidents: OpenIncidents,
+    active_alerts: ActiveAlerts,
     changed: Sequence[Alert],
     transitions: Iterable[Transition],
     rules: Rules,
@@ -77,17 +77,17 @@ def update(
 ) -> IncidentUpdate:
     """Alerts that fire join the incident of their cause; one without alerts is resolved; what must be told is told.
 
-    ``standing`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
+    ``active_alerts`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
     OK ones too. An alert stays in its incident until it is OK, or no more than information. ``anew``: by other rules
     than before, so every incident is looked at.
     """
-    grave = [alert for alert in standing.values() if alert.severity > Severity.INFO]
-    joining = [a for a in grave if a.phase is not Phase.PENDING and a.incident not in book.incidents]
-    if not (book.incidents or joining):
-        return IncidentUpdate(book)
+    grave = [alert for alert in active_alerts.values() if alert.severity > Severity.INFO]
+    joining = [a for a in grave if a.phase is not Phase.PENDING and a.incident not in open_incidents.incidents]
+    if not (open_incidents.incidents or joining):
+        return IncidentUpdate(open_incidents)
     pending = any(alert.phase is Phase.PENDING for alert in grave)
     causes = root_causes(grave, rules.topology) if joining or pending else {}
-    wider = _widened(book, grave, joining, causes)
+    wider = _widened(open_incidents, grave, joining, causes)
     joined = _assigned(wider, grave, joining, causes, now)
     after = dict(wider.incidents) | _opened(wider, joined, causes, now)
     if joined:
@@ -99,8 +99,8 @@ def update(
     moved = {alert.incident for alert in (*changed, *joined)}
     changes, messages = [], []
     for name, incident in list(after.items()):
-        if not (anew or name in moved or incident is not book.incidents.get(name)) and _as_it_was(
-            incident, current(members[name].standing), unserved[name].zones, now
+        if not (anew or name in moved or incident is not open_incidents.incidents.get(name)) and _as_it_was(
+            incident, current(members[name].active_alerts), unserved[name].zones, now
         ):
             continue
         done, news = _go_on(incident, members[name], unserved[name], unwatched, rules, now)
@@ -108,20 +108,24 @@ def update(
             del after[name]
         else:
             after[name] = done
-        if done != book.incidents.get(name):
+        if done != open_incidents.incidents.get(name):
             changes.append(done)
         messages += news
-    left = (a for a in standing.values() if a.severity <= Severity.INFO and a.incident is not None)
+    left = (a for a in active_alerts.values() if a.severity <= Severity.INFO and a.incident is not None)
     return IncidentUpdate(
         OpenIncidents(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(messages)
     )
 
 
-def review(book: OpenIncidents, standing: Standing, rules: Rules, now: datetime) -> IncidentUpdate:
+def due_reminders(
+    open_incidents: OpenIncidents, active_alerts: ActiveAlerts, rules: Rules, now: datetime
+) -> IncidentUpdate:
     """What is to be told because time has passed: waited for, growing, over in part, or to be told again."""
-    if not any(incident.due_at is not None and incident.due_at <= now for incident in book.incidents.values()):
-        return IncidentUpdate(book)
-    return update(book, standing, (), (), rules, now)
+    if not any(
+        incident.due_at is not None and incident.due_at <= now for incident in open_incidents.incidents.values()
+    ):
+        return IncidentUpdate(open_incidents)
+    return update_incidents(open_incidents, active_alerts, (), (), rules, now)
 
 
 def incident_id(cause: Cause, opened_at: datetime) -> str:
@@ -129,34 +133,36 @@ def incident_id(cause: Cause, opened_at: datetime) -> str:
     return f"{opened_at:%Y%m%dT%H%M%S}-{sha256(f'{cause} {opened_at.isoformat()}'.encode()).hexdigest()[:12]}"
 
 
-def _widened(book: OpenIncidents, grave: Iterable[Alert], joining: Iterable[Alert], causes: Causes) -> OpenIncidents:
+def _widened(
+    open_incidents: OpenIncidents, grave: Iterable[Alert], joining: Iterable[Alert], causes: Causes
+) -> OpenIncidents:
     """An incident of a zone becomes that of a server when all that is in it turns out to be that server's."""
     wanted = {causes[alert.key] for alert in joining if causes[alert.key].kind == "server"}
-    wanted -= {incident.cause for incident in book.incidents.values()}
+    wanted -= {incident.cause for incident in open_incidents.incidents.values()}
     if not wanted:
-        return book
+        return open_incidents
     held: dict[str, set[Cause]] = defaultdict(set)
     for alert in grave:
-        if alert.incident in book.incidents:
+        if alert.incident in open_incidents.incidents:
             held[alert.incident or ""].add(causes[alert.key])
     wider = {}
     for name in sorted(held):
         if len(held[name]) == 1 and held[name] <= wanted:
-            wider[name] = replace(book.incidents[name], cause=held[name].pop())
+            wider[name] = replace(open_incidents.incidents[name], cause=held[name].pop())
             wanted.discard(wider[name].cause)
-    return OpenIncidents({**book.incidents, **wider})
+    return OpenIncidents({**open_incidents.incidents, **wider})
 
 
 def _assigned(
-    book: OpenIncidents, grave: Iterable[Alert], joining: Sequence[Alert], causes: Causes, now: datetime
+    open_incidents: OpenIncidents, grave: Iterable[Alert], joining: Sequence[Alert], causes: Causes, now: datetime
 ) -> tuple[Alert, ...]:
     """To each alert its incident: the open one of its cause; else the one that holds a related alert of the same
     zone at the same server, for that is most likely the same trouble; else a new one.
     """
     if not joining:
         return ()
-    of_cause = {incident.cause: incident.id for incident in book.incidents.values()}
-    nearby = _places(book, grave) if any(causes[alert.key] not in of_cause for alert in joining) else {}
+    of_cause = {incident.cause: incident.id for incident in open_incidents.incidents.values()}
+    nearby = _places(open_incidents, grave) if any(causes[alert.key] not in of_cause for alert in joining) else {}
     joined = []
     for alert in joining:
         cause = causes[alert.key]
@@ -169,17 +175,21 @@ def _assigned(
     return tuple(joined)
 
 
-def _places(book: OpenIncidents, grave: Iterable[Alert]) -> Mapping[tuple[str, str | None], str | None]:
+def _places(open_incidents: OpenIncidents, grave: Iterable[Alert]) -> Mapping[tuple[str, str | None], str | None]:
     """In which incident what is wrong with a zone at a server is."""
-    held = (alert for alert in grave if alert.incident in book.incidents and family(alert.key.code) in RELATED)
+    held = (
+        alert for alert in grave if alert.incident in open_incidents.incidents and family(alert.key.code) in RELATED
+    )
     return {(a.key.zone, a.key.server): a.incident for a in held if a.key.server is not None}
 
 
-def _opened(book: OpenIncidents, joined: Iterable[Alert], causes: Causes, now: datetime) -> dict[str, Incident]:
+def _opened(
+    open_incidents: OpenIncidents, joined: Iterable[Alert], causes: Causes, now: datetime
+) -> dict[str, Incident]:
     opened: dict[str, Incident] = {}
     for alert in joined:
         name = alert.incident or ""
-        if name not in book.incidents and name not in opened:
+        if name not in open_incidents.incidents and name not in opened:
             cause, began = causes[alert.key], alert.bad_since or alert.since
             opened[name] = Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, began_at=began)
     return opened
@@ -189,56 +199,56 @@ def _members(
     incidents: Mapping[str, Incident], grave: Iterable[Alert], changed: Iterable[Alert], causes: Causes
 ) -> Mapping[str, Members]:
     of_cause = {incident.cause: incident.id for incident in incidents.values()}
-    standing: dict[str, list[Alert]] = defaultdict(list)
+    active_alerts: dict[str, list[Alert]] = defaultdict(list)
     over: dict[str, list[Alert]] = defaultdict(list)
     for alert in grave:
         where = of_cause.get(causes[alert.key]) if alert.phase is Phase.PENDING else alert.incident
         if where is not None:
-            standing[where].append(alert)
+            active_alerts[where].append(alert)
     for alert in changed:
         if alert.quiet and alert.incident is not None:
             over[alert.incident].append(alert)
-    return {name: Members(standing[name], over[name]) for name in incidents}
+    return {name: Members(active_alerts[name], over[name]) for name in incidents}
 
 
-def _as_it_was(incident: Incident, standing: Sequence[Alert], unserved: tuple[str, ...], now: datetime) -> bool:
+def _as_it_was(incident: Incident, active_alerts: Sequence[Alert], unserved: tuple[str, ...], now: datetime) -> bool:
     """Whether an incident none of whose own alerts changed is as it was, and nothing of it is to be told now."""
     return (
-        len(standing) == incident.findings
+        len(active_alerts) == incident.findings
         and unserved == incident.unserved
         and (incident.due_at is None or now < incident.due_at)
-        and not any(alert.phase is Phase.PENDING for alert in standing)
+        and not any(alert.phase is Phase.PENDING for alert in active_alerts)
     )
 
 
-def _unserved(members: Mapping[str, Members], grave: Iterable[Alert], rules: Rules) -> Mapping[str, Lost]:
+def _unserved(members: Mapping[str, Members], grave: Iterable[Alert], rules: Rules) -> Mapping[str, UnservedZones]:
     """Incident → the zones that no server answers for, where the latest of the alerts that make it so is in it.
 
     As soon as that is certain of one of them those count too whose last alert is still in its grace.
     """
     lost = unserved_zones(grave, rules.topology)
-    found: dict[str, Lost] = defaultdict(Lost)
+    found: dict[str, UnservedZones] = defaultdict(UnservedZones)
     for name, incident in members.items() if lost else ():
-        here = {a.key: a.key.zone for a in incident.standing if a.key.zone in lost}
+        here = {a.key: a.key.zone for a in incident.active_alerts if a.key.zone in lost}
         zones = sorted(zone for key, zone in here.items() if lost[zone].latest.key == key)
         certain = frozenset(zone for zone in zones if lost[zone].certain)
         if certain:
-            found[name] = Lost(tuple(zones), certain)
+            found[name] = UnservedZones(tuple(zones), certain)
     return found
 
 
 def _go_on(
     incident: Incident,
     members: Members,
-    lost: Lost,
+    lost: UnservedZones,
     unwatched: Collection[AlertKey],
     rules: Rules,
     now: datetime,
 ) -> tuple[Incident, list[OutboxMessage]]:
     """The incident as it is by now, and what is told of it."""
     fresh = _as_of_now(incident, members, lost.zones, unwatched, now)
-    if members.standing:
-        return announce(fresh, Firing.of(current(members.standing), rules.cadence, lost.certain), rules, now)
+    if members.active_alerts:
+        return announce(fresh, Firing.of(current(members.active_alerts), rules.cadence, lost.certain), rules, now)
     ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
     ended = max([ended, *(line.ended for line in fresh.lines if line.ended is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended), now)
@@ -252,11 +262,11 @@ def _as_of_now(
     now: datetime,
 ) -> Incident:
     """What is bad now, out of the alerts; what is not any more becomes past."""
-    standing = current(members.standing)
-    known = [alert for alert in standing if alert.phase is not Phase.PENDING]
-    zones = tuple(sorted({alert.key.zone for alert in standing if alert.key.zone}))
-    servers = tuple(sorted({alert.key.server for alert in standing if alert.key.server}))
-    codes = tuple(sorted({alert.key.code for alert in standing}))
+    active_alerts = current(members.active_alerts)
+    known = [alert for alert in active_alerts if alert.phase is not Phase.PENDING]
+    zones = tuple(sorted({alert.key.zone for alert in active_alerts if alert.key.zone}))
+    servers = tuple(sorted({alert.key.server for alert in active_alerts if alert.key.server}))
+    codes = tuple(sorted({alert.key.code for alert in active_alerts}))
     severity = max((alert.severity for alert in known), default=incident.severity)
     severity = Severity.CRITICAL if unserved else severity
     eased = severity < incident.severity or not set(incident.zones) <= set(zones)
@@ -267,17 +277,17 @@ def _as_of_now(
         left_zones=tuple(sorted(left)),
         severity=severity,
         worst=max(incident.worst, severity),
-        began_at=min([incident.began_at, *(alert.bad_since or alert.since for alert in standing)]),
+        began_at=min([incident.began_at, *(alert.bad_since or alert.since for alert in active_alerts)]),
         zones=zones,
         servers=servers,
         codes=codes,
         past_zones=_past(incident.past_zones, incident.zones, left.union(zones)),
         past_servers=_past(incident.past_servers, incident.servers, servers),
         past_codes=_past(incident.past_codes, incident.codes, codes),
-        findings=len(standing),
-        recovering=sum(alert.phase is Phase.RECOVERING for alert in standing),
+        findings=len(active_alerts),
+        recovering=sum(alert.phase is Phase.RECOVERING for alert in active_alerts),
         unserved=unserved,
-        lines=lines_of(incident.lines, standing, members.over, unwatched, now),
+        lines=lines_of(incident.lines, active_alerts, members.over, unwatched, now),
         eased_at=now if eased else incident.eased_at,
     )
 

@@ -174,7 +174,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class IncidentChange:
     """What was told of an incident, against what had been told before. Names are the first few, in order."""
 
     severity: Severity | None = None
@@ -234,7 +234,7 @@ class Incident:
     worst: Severity = Severity.INFO
     """How severe it ever was."""
     told: Told | None = None
-    change: Change | None = None
+    change: IncidentChange | None = None
     """What the latest news was."""
     eased_at: datetime | None = None
     """When a part of it was last over."""

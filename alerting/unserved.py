@@ -10,7 +10,7 @@ from checks.model import Address, Zone
 
 BAD = frozenset({Phase.PENDING, Phase.FIRING})
 
-Place = tuple[str, Address | None]
+ServerAddress = tuple[str, Address | None]
 """A server, and its address unless all of them are meant."""
 
 
@@ -29,7 +29,7 @@ def unserved_zones(alerts: Iterable[Alert], topology: DependencyGraph) -> Mappin
 
     Hidden servers are not counted where there are others: no resolver asks them. What recovers counts as good.
     """
-    out: dict[str, dict[Place, Alert]] = defaultdict(dict)
+    out: dict[str, dict[ServerAddress, Alert]] = defaultdict(dict)
     for alert in alerts:
         key = alert.key
         if alert.phase in BAD and key.code in OUT_OF_SERVICE and key.server is not None:
@@ -53,7 +53,7 @@ def _since(alert: Alert) -> tuple[object, str]:
     return alert.bad_since or alert.since, str(alert.key)
 
 
-def _all_out(zone: Zone, out: Collection[Place]) -> bool:
+def _all_out(zone: Zone, out: Collection[ServerAddress]) -> bool:
     servers = [server for server in zone.servers if not server.hidden] or list(zone.servers)
     asked = [(server.name, address) for server in servers for address in server.addresses]
     return bool(asked) and all((name, address) in out or (name, None) in out for name, address in asked)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from checks.model import Address, Observation, Outcome, Query, Server, Shape, Soa, Transport, Zone, ZonePoll
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import changes, updated
+from checks.zone_state.update import changes, update_zone_state
 from monitor.state.ports import Commit, Sweep
 from monitor.store.sqlite import SqliteStore
 
@@ -170,7 +170,7 @@ def _commit(numbers: Sequence[int], serial: int, *, known: list[ZoneState] | Non
     for place, number in enumerate(numbers):
         zone = Zone(_name(number), SERVERS, "ns1")
         before = known[place] if known is not None else ZoneState(zone.name)
-        after = updated(before, zone, _round(zone, serial, at + timedelta(microseconds=number)))
+        after = update_zone_state(before, zone, _round(zone, serial, at + timedelta(microseconds=number)))
         began, arrived = changes(before, after)
         zone_states.append(after)
         runs += began

@@ -14,7 +14,7 @@ from checks.common.serial import behind, newest
 from checks.common.text import enumerated, truncate
 from checks.model import Address, Inconclusive, Observation, Outcome, Query, Server, Shape, WantedRecord, Zone, ZonePoll
 from checks.zone_state.model import SerialGroup, ZoneState
-from checks.zone_state.update import lag, space_of, standing_of
+from checks.zone_state.update import address_state_of, lag, serial_group_of
 
 PROPAGATING = "a change is propagating"
 
@@ -141,7 +141,7 @@ def leading(zone: Zone, zone_state: ZoneState, every: Iterable[Copy], wanted: Wa
     for copy in sorted(every, key=lambda copy: copy.server.name != zone.primary):
         if copy.serial is not None and wanted in copy.contents:
             groups.setdefault(copy.server.group, []).append(copy)
-    return {group: _on_reference(space_of(zone_state, group), members) for group, members in groups.items()}
+    return {group: _on_reference(serial_group_of(zone_state, group), members) for group, members in groups.items()}
 
 
 def _on_reference(serial_group: SerialGroup | None, members: list[Copy]) -> list[Copy]:
@@ -163,8 +163,8 @@ def usual(zone: Zone, peers: list[Copy], wanted: WantedRecord) -> Content:
 
 def late(zone: Zone, zone_state: ZoneState, copy: Copy, now: datetime) -> bool:
     """Whether a copy off the reference can no longer be excused by propagation: behind beyond max_lag, or ahead."""
-    address_state = standing_of(zone_state, copy.server.name, copy.address)
-    serial_group = space_of(zone_state, copy.server.group)
+    address_state = address_state_of(zone_state, copy.server.name, copy.address)
+    serial_group = serial_group_of(zone_state, copy.server.group)
     if (
         address_state is None
         or serial_group is None
@@ -245,7 +245,7 @@ def _across(
     now: datetime,
 ) -> Iterator[Difference | Inconclusive]:
     """Serials of two groups cannot be compared; a difference counts once neither has changed for max_lag."""
-    fresh = any(_fresh(zone, space_of(zone_state, group), now) for group in groups)
+    fresh = any(_fresh(zone, serial_group_of(zone_state, group), now) for group in groups)
     for copy in peers:
         own = copy.contents[wanted]
         if own.same == first.same:

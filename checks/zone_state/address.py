@@ -42,7 +42,7 @@ class AddressUpdate:
         return serial, self.seen
 
 
-def word(seen: Observation) -> str:
+def outcome_name(seen: Observation) -> str:
     """The state an observation puts its address in."""
     if seen.serial is not None:
         return SERVING
@@ -51,7 +51,7 @@ def word(seen: Observation) -> str:
     return (seen.rcode or "noerror").lower()
 
 
-def stand(
+def next_state(
     look: AddressUpdate, reference: int | None, at: datetime, patience: timedelta, *, ahead_is_odd: bool
 ) -> AddressState:
     """What the address is believed to serve after this look.
@@ -71,7 +71,7 @@ def stand(
         return before or _unseen(look, Outcome.UNASKED.value, at)
     serial = seen.serial
     if serial is None:
-        return _silence(before or _unseen(look, word(seen), seen.at), seen)
+        return _silence(before or _unseen(look, outcome_name(seen), seen.at), seen)
     ahead = ahead_is_odd and _beyond(reference, serial)
     if before is None or before.serial is None:
         return _serve(look, seen, serial, UnconfirmedSerial(serial, seen.nsid, 1, seen.at) if ahead else None)
@@ -121,13 +121,13 @@ def _answer(before: AddressState, seen: Observation) -> AddressState:
 
 def _silence(before: AddressState, seen: Observation) -> AddressState:
     """The serial stays the last known one, and so does a doubt about it: a look that saw nothing decides nothing."""
-    state = word(seen)
+    state = outcome_name(seen)
     if state == before.state:
         return replace(before, checked_at=seen.at, rtt=seen.rtt)
     return replace(before, state=state, changed=seen.at, checked_at=seen.at, rtt=seen.rtt)
 
 
-def tick(address_state: AddressState, seen: Observation, *, secondary: bool) -> AddressState:
+def refresh(address_state: AddressState, seen: Observation, *, secondary: bool) -> AddressState:
     """The same standing after a look that found nothing new. Written out, because replace() takes twice as long."""
     expires, estimated = address_state.expires, address_state.estimated
     if seen.serial is not None:
@@ -154,7 +154,7 @@ def tick(address_state: AddressState, seen: Observation, *, secondary: bool) -> 
     )
 
 
-def begin(server: Server, address: Address, seen: Observation, *, secondary: bool) -> AddressState:
+def first_state(server: Server, address: Address, seen: Observation, *, secondary: bool) -> AddressState:
     """The standing of an address that shows its version, the reference, at the first look."""
     at, expires = seen.at, None
     if secondary and seen.expire is not None:
@@ -166,7 +166,7 @@ def begin(server: Server, address: Address, seen: Observation, *, secondary: boo
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReferenceUpdate:
     """What the primary's answers make of the reference. ``stepped``: it went back, and that is believed now."""
 
     reference: int | None
@@ -174,7 +174,9 @@ class Heard:
     stepped: bool = False
 
 
-def heed(serial_group: SerialGroup, looks: Iterable[AddressUpdate], patience: timedelta) -> Heard | None:
+def primary_reference(
+    serial_group: SerialGroup, looks: Iterable[AddressUpdate], patience: timedelta
+) -> ReferenceUpdate | None:
     """The reference as the primary's own addresses (``looks``) have it; None when none of them answers.
 
     Forward is believed at once. Back (or to the undefined distance of 2^31) is believed at the second look at
@@ -189,17 +191,17 @@ def heed(serial_group: SerialGroup, looks: Iterable[AddressUpdate], patience: ti
         return None
     serial = newest(shown for shown, _, _ in spoke)
     if serial is None:
-        return Heard(serial_group.reference, serial_group.doubt)
+        return ReferenceUpdate(serial_group.reference, serial_group.doubt)
     if serial_group.reference is None or serial == serial_group.reference or newer(serial, serial_group.reference):
-        return Heard(serial, None)
+        return ReferenceUpdate(serial, None)
     _, seen, before = next(one for one in spoke if one[0] == serial)
     silent = (look.before for look in every if look.serial is None)
     if not _went_back(before, serial) and any(_knew_newer(one, serial) for one in silent):
-        return Heard(serial_group.reference, None)
-    doubt = _deepen(serial_group.doubt, before, seen, serial)
+        return ReferenceUpdate(serial_group.reference, None)
+    doubt = _count_confirmation(serial_group.doubt, before, seen, serial)
     if doubt.looks >= SECOND_LOOK or seen.at - doubt.since >= patience:
-        return Heard(serial, None, stepped=any(_knew_newer(look.before, serial) for look in every))
-    return Heard(serial_group.reference, doubt)
+        return ReferenceUpdate(serial, None, stepped=any(_knew_newer(look.before, serial) for look in every))
+    return ReferenceUpdate(serial_group.reference, doubt)
 
 
 def _went_back(before: AddressState | None, serial: int) -> bool:
@@ -211,7 +213,7 @@ def _knew_newer(before: AddressState | None, serial: int) -> bool:
     return known is not None and newer(known, serial)
 
 
-def _deepen(
+def _count_confirmation(
     doubt: UnconfirmedSerial | None, before: AddressState | None, seen: Observation, serial: int
 ) -> UnconfirmedSerial:
     """``nsid`` is the identity that showed the reference; only its looks are counted."""

@@ -6,7 +6,7 @@ from checks.common.serial import behind, newer
 from checks.model import Finding, Outcome, Zone
 from checks.zone_state.address import SERVING
 from checks.zone_state.model import AddressState, ZoneState
-from checks.zone_state.update import space_of
+from checks.zone_state.update import serial_group_of
 
 STATES = (
     "unknown", "in-sync", "propagating", "late", "overdue", "stuck", "ahead", "unordered", "silent", "not-served",
@@ -48,7 +48,7 @@ def address_state(
             address_state.address,
         ) and finding.code in _BY_CODE:
             return _BY_CODE[finding.code]
-    serial_group = space_of(zone_state, address_state.group)
+    serial_group = serial_group_of(zone_state, address_state.group)
     if serial_group is None or serial_group.reference is None:
         return "unknown"
     if address_state.serial == serial_group.reference and address_state.doubt is None:

@@ -19,8 +19,9 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class
 
 from checks.model import Outcome, Soa
+from checks.model.relative_names import HERE
 from checks.zone_state.address import SERVING
-from checks.zone_state.intern_table import HERE, InternTable
+from checks.zone_state.intern_table import InternTable
 from checks.zone_state.model import AddressState, SerialGroup, Version, ZoneState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

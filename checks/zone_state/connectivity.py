@@ -14,11 +14,11 @@ from types import MappingProxyType
 from checks.common.text import enumerated
 from checks.model import Address, Family, Observation, Outcome, Transport, ZonePoll
 
-Place = tuple[str, Address]
+ServerAddress = tuple[str, Address]
 """A server and one of its addresses."""
 
-Heard = Mapping[Place, bool]
-_NOTHING: Heard = MappingProxyType({})
+Reachability = Mapping[ServerAddress, bool]
+_NOTHING: Reachability = MappingProxyType({})
 
 ANYWHERE = "anywhere"
 WAYS = (Transport.TCP.value, ANYWHERE, Transport.UDP.value)
@@ -29,51 +29,55 @@ WAYS = (Transport.TCP.value, ANYWHERE, Transport.UDP.value)
 class Connectivity:
     """Per server and address: did the latest observation bring anything at all? And what follows from that."""
 
-    heard: Heard = field(default_factory=lambda: _NOTHING)
-    dark: tuple[Family, ...] = ()
+    heard: Reachability = field(default_factory=lambda: _NOTHING)
+    offline: tuple[Family, ...] = ()
     silent: Mapping[Family, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """The servers that are asked in vain over each family that is dark."""
-    by: Mapping[Place, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    by: Mapping[ServerAddress, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}), compare=False)
     """The zone by whose answer each of them was heard, and the way it came: only silence about that zone, in that way,
     speaks against it. "" is any zone.
     """
 
 
-def hear(vantage: Connectivity, poll: ZonePoll) -> Connectivity:
+def record_poll(connectivity: Connectivity, poll: ZonePoll) -> Connectivity:
     """What is known after this round; the very same object while nothing changed, as in nearly every round.
 
     Anything that came back proves that the network carries: a refused connection as well as a garbled answer.
     """
-    came: dict[Place, set[str]] = {}
-    asked: dict[Place, set[str]] = {}
+    came: dict[ServerAddress, set[str]] = {}
+    asked: dict[ServerAddress, set[str]] = {}
     for seen in poll.seen:
         place, way = (seen.query.server, seen.query.address), _way(seen)
         asked.setdefault(place, set()).add(way)
         if not seen.outcome.no_response:
             came.setdefault(place, set()).add(way)
-    heard, by = vantage.heard, vantage.by
+    heard, by = connectivity.heard, connectivity.by
     told = {
         place: place in came
         for place, ways in asked.items()
         if heard.get(place) is not (place in came)
         and (place in came or _speaks_against(by.get(place), poll.zone, ways))
     }
-    return _told(vantage, told, {place: (poll.zone, _best(came.get(place, ()))) for place in told}) if told else vantage
+    return (
+        _told(connectivity, told, {place: (poll.zone, _best(came.get(place, ()))) for place in told})
+        if told
+        else connectivity
+    )
 
 
-def note(vantage: Connectivity, news: Heard, zone: str = "") -> Connectivity:
+def record_answers(connectivity: Connectivity, news: Reachability, zone: str = "") -> Connectivity:
     """What is known once each of these has been heard over UDP, or not in any way, by a look at this zone; the very
     same object while nothing changed.
 
     A server that is silent about one zone only has been heard all the same: about the zone that it answered for.
     """
-    heard, by = vantage.heard, vantage.by
+    heard, by = connectivity.heard, connectivity.by
     told = {
         place: answered
         for place, answered in news.items()
         if heard.get(place) is not answered and (answered or _speaks_against(by.get(place), zone, WAYS))
     }
-    return _told(vantage, told, dict.fromkeys(told, (zone, Transport.UDP.value))) if told else vantage
+    return _told(connectivity, told, dict.fromkeys(told, (zone, Transport.UDP.value))) if told else connectivity
 
 
 def _way(seen: Observation) -> str:
@@ -90,30 +94,30 @@ def _speaks_against(by: tuple[str, str] | None, zone: str, ways: Container[str])
     return by is None or (by[0] in (zone, "") and by[1] in ways)
 
 
-def _told(vantage: Connectivity, told: Heard, by: Mapping[Place, tuple[str, str]]) -> Connectivity:
-    return _vantage({**vantage.heard, **told}, {**vantage.by, **by})
+def _told(connectivity: Connectivity, told: Reachability, by: Mapping[ServerAddress, tuple[str, str]]) -> Connectivity:
+    return _with_offline({**connectivity.heard, **told}, {**connectivity.by, **by})
 
 
-def keep(vantage: Connectivity, places: Container[Place]) -> Connectivity:
+def keep_only(connectivity: Connectivity, places: Container[ServerAddress]) -> Connectivity:
     """Only what was heard of these servers' addresses; the others are watched no more and prove nothing."""
-    kept = {place: answered for place, answered in vantage.heard.items() if place in places}
-    if len(kept) == len(vantage.heard) and not any(zone for zone, _ in vantage.by.values()):
-        return vantage
+    kept = {place: answered for place, answered in connectivity.heard.items() if place in places}
+    if len(kept) == len(connectivity.heard) and not any(zone for zone, _ in connectivity.by.values()):
+        return connectivity
     # the zone that was answered for may be gone
-    return _vantage(kept, {place: ("", way) for place, (_, way) in vantage.by.items() if place in kept})
+    return _with_offline(kept, {place: ("", way) for place, (_, way) in connectivity.by.items() if place in kept})
 
 
-def _vantage(heard: dict[Place, bool], by: dict[Place, tuple[str, str]]) -> Connectivity:
+def _with_offline(heard: dict[ServerAddress, bool], by: dict[ServerAddress, tuple[str, str]]) -> Connectivity:
     alive: dict[Family, set[str]] = {family: set() for family in Family}
     silent: dict[Family, set[str]] = {family: set() for family in Family}
     for (server, address), answered in heard.items():
         (alive if answered else silent)[address.family].add(server)
-    dark = {
+    offline = {
         family: tuple(sorted(silent[family]))
         for family in Family
         if not alive[family] and _ours(silent[family], *_elsewhere(family, alive, silent))
     }
-    return Connectivity(MappingProxyType(heard), tuple(dark), MappingProxyType(dark), MappingProxyType(by))
+    return Connectivity(MappingProxyType(heard), tuple(offline), MappingProxyType(offline), MappingProxyType(by))
 
 
 def _elsewhere(
@@ -130,26 +134,26 @@ def _ours(silent: set[str], well: set[str], dead: set[str]) -> bool:
     return bool(silent - dead) if well else len(silent) > 1
 
 
-def account(vantage: Connectivity, family: Family) -> str:
+def offline_explanation(connectivity: Connectivity, family: Family) -> str:
     """What is known of a family that the monitor is dark over, in a sentence."""
-    servers = vantage.silent[family]
-    others = [other for other in Family if other is not family and other not in vantage.dark]
-    works = f", while {enumerated(others)} works" if others and any(vantage.heard.values()) else ""
+    servers = connectivity.silent[family]
+    others = [other for other in Family if other is not family and other not in connectivity.offline]
+    works = f", while {enumerated(others)} works" if others and any(connectivity.heard.values()) else ""
     if len(servers) == 1:
         alone = f"nothing answers over {family}, where only {servers[0]} is asked{works}"
         return f"{alone}: either this monitor is cut off there, or that server is; nobody is accused"
     return f"no server answers over {family} ({len(servers)} are asked){works}: most likely this monitor is cut off"
 
 
-def blind(vantage: Connectivity) -> tuple[Family, ...]:
+def offline_families(connectivity: Connectivity) -> tuple[Family, ...]:
     """The families over which the latest word of every address is silence, and that is most likely our own trouble."""
-    return vantage.dark
+    return connectivity.offline
 
 
-def excuse(vantage: Connectivity, poll: ZonePoll) -> ZonePoll:
+def mask_offline(connectivity: Connectivity, poll: ZonePoll) -> ZonePoll:
     """The round with silence over a blind family turned into UNASKED: it says nothing about the servers."""
-    dark = vantage.dark
-    if not dark or not any(seen.outcome.no_response and seen.address.family in dark for seen in poll.seen):
+    offline = connectivity.offline
+    if not offline or not any(seen.outcome.no_response and seen.address.family in offline for seen in poll.seen):
         return poll
     return replace(
         poll,
@@ -160,7 +164,7 @@ def excuse(vantage: Connectivity, poll: ZonePoll) -> ZonePoll:
                 transfer=None,
                 detail=f"no server at all answers the monitor over {seen.address.family.value}",
             )
-            if seen.outcome.no_response and seen.address.family in dark
+            if seen.outcome.no_response and seen.address.family in offline
             else seen
             for seen in poll.seen
         ),

@@ -5,17 +5,14 @@ from threading import Lock
 
 from checks.model import Address, Soa
 
-Place = tuple[str, Address, str]
+Placement = tuple[str, Address, str]
 """Server, address, group."""
 
-Layout = tuple[tuple[str, ...], tuple[Place, ...]]
+Layout = tuple[tuple[str, ...], tuple[Placement, ...]]
 """The groups of a ledger's spaces and the places of its standings, in order."""
 
 Word = Layout | Soa | str
 """What many ledgers have in common. A SOA is without its serial, and has HERE for the zone's name in its names."""
-
-HERE = "\0"
-"""Stands for the zone's name: nothing that is printed in a name."""
 
 MOST_WORDS = 1_000_000
 """Where nothing is alike, nothing is gained: then a ledger does not pack."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from checks.common.serial import behind, newer, newest
 from checks.common.versions import line, newer_than
 from checks.model import Address, Observation, Server, Soa, Zone
-from checks.zone_state.address import SERVING, AddressUpdate, expiry, heed, refuses, stand
+from checks.zone_state.address import SERVING, AddressUpdate, expiry, next_state, primary_reference, refuses
 from checks.zone_state.model import AddressState, SerialGroup, Version
 
 _PATIENCE = 3
@@ -75,7 +75,7 @@ def _timers(serial_group: SerialGroup, zone: Zone, seen: Seen) -> Soa | None:
     return None
 
 
-def learn(
+def update_group(
     serial_group: SerialGroup,
     zone: Zone,
     looks: list[AddressUpdate],
@@ -87,9 +87,9 @@ def learn(
     primary = [look for look in looks if look.server.name == zone.primary]
     voice = any(look.serial is not None or (look.before and look.before.serial is not None) for look in primary)
     patience = max(zone.max_lag, _PATIENCE * cadence)
-    heard = heed(serial_group, primary, patience)
+    heard = primary_reference(serial_group, primary, patience)
     reference = heard.reference if heard is not None else serial_group.reference
-    stood = [stand(look, reference, at, patience, ahead_is_odd=heard is not None) for look in looks]
+    stood = [next_state(look, reference, at, patience, ahead_is_odd=heard is not None) for look in looks]
     if heard is None:
         reference = _taken_over(serial_group, looks, stood) if voice else _newest_served(serial_group, stood)
     confirmed = not voice or any(look.serial == reference for look in primary)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from checks.common.serial import behind, newer
 from checks.common.versions import newer_than
 from checks.model import Address, Observation, Outcome, Soa, Zone, ZonePoll
-from checks.zone_state.address import SERVING, AddressUpdate, begin, tick, word
+from checks.zone_state.address import SERVING, AddressUpdate, first_state, outcome_name, refresh
 from checks.zone_state.model import AddressState, Propagation, SerialGroup, StateChange, Version, ZoneState
-from checks.zone_state.serial_group import Seen, is_steady, learn
+from checks.zone_state.serial_group import Seen, is_steady, update_group
 
 TEACHER = "soa-serial"
 """The check whose rounds the ledger learns from: the only one that asks the primary last."""
@@ -19,7 +19,7 @@ _LATE = 10
 """A round older than the last by up to so many cadences came late; older still, and the clock was set back."""
 
 
-def updated(zone_state: ZoneState, zone: Zone, poll: ZonePoll) -> ZoneState:
+def update_zone_state(zone_state: ZoneState, zone: Zone, poll: ZonePoll) -> ZoneState:
     """The ledger after this round; equal (``==``) to the one before if nothing changed.
 
     Rounds of other checks, and repeated or late ones, teach nothing.
@@ -35,17 +35,17 @@ def updated(zone_state: ZoneState, zone: Zone, poll: ZonePoll) -> ZoneState:
     first = _first(zone_state, zone, seen)
     if first is not None:
         return ZoneState(zone.name, *first, poll.at)
-    return long_way(zone_state, zone, seen, poll)
+    return update_fully(zone_state, zone, seen, poll)
 
 
-def long_way(zone_state: ZoneState, zone: Zone, seen: Seen, poll: ZonePoll) -> ZoneState:
+def update_fully(zone_state: ZoneState, zone: Zone, seen: Seen, poll: ZonePoll) -> ZoneState:
     """What any look teaches; each short way leads to the same where it leads at all."""
     looks = _looks(zone_state, zone, seen)
     old = {serial_group.group: serial_group for serial_group in zone_state.serial_groups}
     serial_groups: list[SerialGroup] = []
     address_states: dict[tuple[str, Address], AddressState] = {}
     for group in dict.fromkeys(server.group for server in zone.servers):
-        serial_group, stood = learn(
+        serial_group, stood = update_group(
             old.get(group) or SerialGroup(group, None, None),
             zone,
             [look for look in looks if look.server.group == group],
@@ -110,12 +110,12 @@ def quiet(zone_state: ZoneState, zone: Zone, seen: Seen) -> tuple[AddressState, 
         ):
             return None
         look = seen.get((server.name, address))
-        if look is None or address_state.doubt is not None or word(look) != address_state.state:
+        if look is None or address_state.doubt is not None or outcome_name(look) != address_state.state:
             return None
         serial = look.serial
         if serial is not None and serial != address_state.serial:
             return None
-        ticked.append(tick(address_state, look, secondary=server.name != zone.primary))
+        ticked.append(refresh(address_state, look, secondary=server.name != zone.primary))
     return tuple(ticked)
 
 
@@ -144,7 +144,7 @@ def _first(
             elif leads or look.at < known[1]:
                 soa = look.soa if leads and not _led(address_states, server.name) else known[2]
                 shown[group] = serial, min(look.at, known[1]), soa
-            address_states.append(begin(server, address, look, secondary=not leads))
+            address_states.append(first_state(server, address, look, secondary=not leads))
     groups = dict.fromkeys([server.group for server in zone.servers])
     if len(shown) != len(groups):
         return None
@@ -160,11 +160,11 @@ def _led(address_states: list[AddressState], primary: str) -> bool:
     return any(address_state.server == primary for address_state in address_states)
 
 
-def space_of(zone_state: ZoneState, group: str) -> SerialGroup | None:
+def serial_group_of(zone_state: ZoneState, group: str) -> SerialGroup | None:
     return next((serial_group for serial_group in zone_state.serial_groups if serial_group.group == group), None)
 
 
-def standing_of(zone_state: ZoneState, server: str, address: Address) -> AddressState | None:
+def address_state_of(zone_state: ZoneState, server: str, address: Address) -> AddressState | None:
     return next((s for s in zone_state.address_states if s.server == server and s.address == address), None)
 
 
@@ -173,8 +173,8 @@ def behind_since(zone_state: ZoneState, server: str, address: Address) -> dateti
 
     None, too, while its primary seems to have gone back to that very version: then it is in step with it.
     """
-    address_state = standing_of(zone_state, server, address)
-    serial_group = space_of(zone_state, address_state.group) if address_state is not None else None
+    address_state = address_state_of(zone_state, server, address)
+    serial_group = serial_group_of(zone_state, address_state.group) if address_state is not None else None
     if address_state is None or address_state.serial is None or serial_group is None or serial_group.reference is None:
         return None
     if serial_group.doubt is not None and serial_group.doubt.serial == address_state.serial:
@@ -189,8 +189,8 @@ def lag(zone_state: ZoneState, server: str, address: Address, now: datetime) -> 
     None when it is not known: it does not answer with a version now, there is no reference, or its serial
     cannot be ordered against it.
     """
-    address_state = standing_of(zone_state, server, address)
-    serial_group = space_of(zone_state, address_state.group) if address_state is not None else None
+    address_state = address_state_of(zone_state, server, address)
+    serial_group = serial_group_of(zone_state, address_state.group) if address_state is not None else None
     if address_state is None or address_state.state != SERVING or address_state.serial is None:
         return None
     if serial_group is None or serial_group.reference is None:
@@ -231,7 +231,7 @@ def changes(before: ZoneState, after: ZoneState) -> tuple[tuple[StateChange, ...
 def _arrival(was: AddressState, now: AddressState, after: ZoneState) -> Propagation | None:
     if was.serial is None or now.serial is None or not newer(now.serial, was.serial):
         return None
-    serial_group = space_of(after, now.group)
+    serial_group = serial_group_of(after, now.group)
     version = (
         next((v for v in serial_group.versions if v.serial == now.serial), None) if serial_group is not None else None
     )

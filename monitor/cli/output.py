@@ -42,8 +42,8 @@ def table(asked: Asked) -> None:
         say(f"note: {problem}", "yellow")
     if not asked.status.addresses:
         say("To name servers yourself: --server NAME=ADDRESS", "dim")
-    for blind in asked.blind:
-        say(f"not judged: {blind}", "yellow")
+    for sentence in asked.offline_families:
+        say(f"not judged: {sentence}", "yellow")
     for finding in asked.findings:
         severity = asked.severity(finding)
         say(f"{severity} {finding.code}: ", SEVERITY_COLORS[severity], finding.text)
@@ -147,7 +147,7 @@ def as_data(asked: Asked) -> dict[str, Any]:
         "looks": len(asked.looks),
         "memory": asked.memory or None,
         "in_motion": [{"code": f.code, "server": f.server, "text": f.text} for f in asked.moving],
-        "blind": list(asked.blind),
+        "offline": list(asked.offline_families),
         "unknown": list(asked.unknown),
         "problems": list(asked.problems),
     }

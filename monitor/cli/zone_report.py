@@ -26,8 +26,8 @@ def _zone_lines(asked: Asked) -> Iterator[str]:
             yield from [f"  {observed(seen)}" for seen in poll.seen] or ["  nothing was asked"]
             if number == len(asked.looks):
                 yield from (f"  → {text}" for text in judged(asked, poll.check))
-    for blind in asked.blind:
-        yield f"not judged: {blind}"
+    for sentence in asked.offline_families:
+        yield f"not judged: {sentence}"
     for why in asked.unknown:
         yield f"not known: {why}"
     for finding in asked.moving:

@@ -36,13 +36,13 @@ class ZoneChunk:
 class ChunkResult:
     """Zones of a chunk whose every address has been heard, or given up.
 
-    ``quiet`` are the numbers of those that are as they were; ``odd`` are the others with an observation for each
+    ``unchanged`` are the numbers of those that are as they were; ``changed`` the others with an observation for each
     place in the order of asking (secondaries first). ``queries`` and ``answered`` count all of them.
     """
 
     at: datetime
-    quiet: "array[int]"
-    odd: Sequence[tuple[int, tuple[Observation, ...]]] = ()
+    unchanged: "array[int]"
+    changed: Sequence[tuple[int, tuple[Observation, ...]]] = ()
     queries: int = 0
     answered: int = 0
 
@@ -85,7 +85,7 @@ class BulkProber(Protocol):
     def counts(self) -> ProbeCounts: ...
 
     @property
-    def deaths(self) -> int:
+    def restarts(self) -> int:
         """How often a process that asks has died."""
         ...
 

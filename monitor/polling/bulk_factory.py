@@ -8,7 +8,7 @@ from monitor.polling.workers.pool import WorkerPool
 from monitor.probe.prober import ServiceProber
 
 
-def canvass(config: Config, now: Now, prober: ServiceProber) -> BulkProber:
+def make_bulk_prober(config: Config, now: Now, prober: ServiceProber) -> BulkProber:
     """By ``probe.workers``. It does not own the prober."""
     if config.probe.workers > 1:
         return WorkerPool(config.probe, now, prober.counts)

@@ -54,7 +54,7 @@ class LocalBulkProber:
         return self._engine.counts()
 
     @property
-    def deaths(self) -> int:
+    def restarts(self) -> int:
         """It lives and dies with the service."""
         return 0
 

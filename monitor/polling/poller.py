@@ -14,16 +14,16 @@ from checks.soa_serial import SoaSerial
 from monitor.clock import Now
 from monitor.config.model import Config
 from monitor.polling.bulk import BulkProber
-from monitor.polling.bulk_factory import canvass
+from monitor.polling.bulk_factory import make_bulk_prober
 from monitor.polling.schedule_order import Order
-from monitor.polling.serial_sweep import Publish, SerialSweep, SweepContext
+from monitor.polling.serial_sweep import PublishMessages, SerialSweep, SweepContext
 from monitor.polling.sweep import SweepResult, sweep, window
 from monitor.probe.prober import ServiceProber
 from monitor.probe.stats import ProbeCounts
-from monitor.state.columns import Change, ZoneColumns
+from monitor.state.columns import TableChange, ZoneColumns
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.pipeline import MonitoringPlan
-from monitor.state.ports import BusClosed
+from monitor.state.ports import QueueClosed
 
 log = structlog.get_logger(__name__)
 
@@ -44,28 +44,30 @@ class Poller:
     when its turn comes, by the prober of that time.
     """
 
-    def __init__(self, config: Config, plan: MonitoringPlan, columns: ZoneColumns, publish: Publish, now: Now) -> None:
+    def __init__(
+        self, config: Config, plan: MonitoringPlan, columns: ZoneColumns, publish: PublishMessages, now: Now
+    ) -> None:
         self._config, self._plan = config, plan
         self._publish = publish
         self._now = now
         self._prober = ServiceProber(config.probe, config.keys, now)
-        self._canvass = canvass(config, now, self._prober)
-        self._canvass.use(columns.layouts, columns.address_metrics)
-        self._ground = self._grounds(columns)
+        self._bulk_prober = make_bulk_prober(config, now, self._prober)
+        self._bulk_prober.use(columns.layouts, columns.address_metrics)
+        self._context = self._grounds(columns)
         self._retiring: set[ServiceProber] = set()
-        self._buried = 0
+        self._earlier_restarts = 0
         self._orders: dict[str, Order] = {}
         self._sweeps: dict[str, asyncio.Task[SweepResult | None]] = {}
         self._beside: set[asyncio.Task[Any]] = set()
         self._swept: set[str] = set()
 
     def counts(self) -> ProbeCounts:
-        return self._canvass.counts()
+        return self._bulk_prober.counts()
 
     @property
-    def deaths(self) -> int:
+    def restarts(self) -> int:
         """Of processes that asked, since the service started."""
-        return self._buried + self._canvass.deaths
+        return self._earlier_restarts + self._bulk_prober.restarts
 
     async def sweep(self, name: str) -> SweepResult | None:
         """Ask all zones by this check; the first time as fast as may be, then spread over the cadence.
@@ -90,7 +92,7 @@ class Poller:
             self._swept.add(name)
         return swept
 
-    def use(self, config: Config, plan: MonitoringPlan, change: Change) -> None:
+    def use(self, config: Config, plan: MonitoringPlan, change: TableChange) -> None:
         """Ask by these from now on. What is new or has changed is asked at once, beside the sweeps.
 
         A sweep of a check that changed, or comes in another cadence, is broken off: it would keep the next from
@@ -119,37 +121,37 @@ class Poller:
         if check is not None:
             self._run(self._ask(check, zones, self._config.cadence[name], len(zones) / AGAIN))
 
-    def _settle_on(self, change: Change, *, anew: bool) -> list[str]:
+    def _settle_on(self, change: TableChange, *, anew: bool) -> list[str]:
         """Another ground under the sweeps, where it is needed; the zones whose asking that breaks off."""
         columns = change.columns
         if anew:
-            self._run(self._retire(self._prober, self._canvass))
-            self._buried += self._canvass.deaths
+            self._run(self._retire(self._prober, self._bulk_prober))
+            self._earlier_restarts += self._bulk_prober.restarts
             self._prober = ServiceProber(self._config.probe, self._config.keys, self._now)
-            self._canvass = canvass(self._config, self._now, self._prober)
-            self._canvass.use(columns.layouts, columns.address_metrics)
-        elif columns is not self._ground.columns:
-            self._canvass.use(columns.layouts, columns.address_metrics, change.old_slots)
+            self._bulk_prober = make_bulk_prober(self._config, self._now, self._prober)
+            self._bulk_prober.use(columns.layouts, columns.address_metrics)
+        elif columns is not self._context.columns:
+            self._bulk_prober.use(columns.layouts, columns.address_metrics, change.old_slots)
         else:
             return []
         self._orders.clear()
-        asked = self._ground.leave()
-        self._ground = self._grounds(columns)
+        asked = self._context.leave()
+        self._context = self._grounds(columns)
         return asked
 
     def moved(self, path_changes: FastPathChanges) -> None:
         """These zones stand still from now on, or no longer. Of another roll's zones nothing is known here."""
-        columns = self._ground.columns
+        columns = self._context.columns
         if path_changes.zone_table is not columns.zone_table:
             return
-        if path_changes.disarmed:
-            self._canvass.disable_fast_path(
-                [slot for number in path_changes.disarmed for slot in columns.slots_of(number)]
+        if path_changes.disabled:
+            self._bulk_prober.disable_fast_path(
+                [slot for number in path_changes.disabled for slot in columns.slots_of(number)]
             )
-        if path_changes.armed:
-            slots = [slot for number in path_changes.armed for slot in columns.slots_of(number)]
-            self._canvass.enable_fast_path(
-                slots, [min_expire for min_expires in path_changes.armed.values() for min_expire in min_expires]
+        if path_changes.enabled:
+            slots = [slot for number in path_changes.enabled for slot in columns.slots_of(number)]
+            self._bulk_prober.enable_fast_path(
+                slots, [min_expire for min_expires in path_changes.enabled.values() for min_expire in min_expires]
             )
 
     async def stop(self) -> None:
@@ -158,12 +160,12 @@ class Poller:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._canvass.close()
+        await self._bulk_prober.close()
         await asyncio.gather(*(prober.close() for prober in (self._prober, *self._retiring)))
 
     def _grounds(self, columns: ZoneColumns) -> SweepContext:
         vantage = self._config.service.vantage
-        return SweepContext(columns, self._canvass, self._probe, self._publish, self._current, self._now, vantage)
+        return SweepContext(columns, self._bulk_prober, self._probe, self._publish, self._current, self._now, vantage)
 
     async def _ask(
         self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float
@@ -179,7 +181,7 @@ class Poller:
                     cadence=cadence, over=over, now=self._now, vantage=self._config.service.vantage,
                     current=self._current,
                 )  # fmt: skip
-        except* BusClosed:
+        except* QueueClosed:
             log.debug("sweep broken off", check=check.name)
         return swept
 
@@ -189,12 +191,12 @@ class Poller:
         whole: SweepResult | None = None
         while True:
             order = await self._order(check, only)
-            ground = self._ground
-            call = SerialSweep(ground, check, cadence, after=after)
+            context = self._context
+            call = SerialSweep(context, check, cadence, after=after)
             part = await call.sweep(order, over, begin)
             whole = part if whole is None else whole.with_(part)
             after = call.reached
-            if not ground.over:
+            if not context.over:
                 return whole
 
     async def _order(self, check: Check, only: Sequence[str] | None) -> Order:
@@ -213,16 +215,16 @@ class Poller:
     def _probe(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
         return self._prober(queries)
 
-    async def _retire(self, prober: ServiceProber, canvass: BulkProber) -> None:
+    async def _retire(self, prober: ServiceProber, make_bulk_prober: BulkProber) -> None:
         """Closed at once it would call unasked what it is asking; so it has as long as its questions may take."""
         self._retiring.add(prober)
         limits = self._config.probe
         for _ in range(math.ceil((limits.transfer.deadline + limits.timeout * limits.attempts) / IDLE)):
-            counts = canvass.counts()
+            counts = make_bulk_prober.counts()
             if not counts.in_flight + counts.waiting:
                 break
             await asyncio.sleep(IDLE)
-        await canvass.close()
+        await make_bulk_prober.close()
         await prober.close()
         self._retiring.discard(prober)
 

@@ -17,12 +17,12 @@ from checks.model import Address, Observation, Outcome, Query, Zone, ZonePoll
 from monitor.clock import Now
 from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
 from monitor.polling.schedule_order import Order
-from monitor.polling.sweep import Ask, Current, SweepResult
+from monitor.polling.sweep import Current, ProbeQueries, SweepResult
 from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.state.columns import ZoneColumns
 from monitor.state.ports import PollMessage, UnchangedZones
 
-Publish = Callable[..., Awaitable[None]]
+PublishMessages = Callable[..., Awaitable[None]]
 """Takes what was heard, in this order."""
 
 CHUNK_SIZE = 250
@@ -67,9 +67,9 @@ class SweepContext:
     """What the sweeps of one roll have in common. ``busy`` marks the zones that are being asked, by number."""
 
     columns: ZoneColumns
-    canvass: BulkProber
-    probe: Ask
-    publish: Publish
+    bulk_prober: BulkProber
+    probe: ProbeQueries
+    publish: PublishMessages
     current: Current
     now: Now
     vantage: str = "local"
@@ -106,16 +106,16 @@ class SerialSweep:
 
     def __init__(
         self,
-        ground: SweepContext,
+        context: SweepContext,
         check: Check,
         cadence: timedelta,
         *,
         after: float = -1.0,
-        wide: int = MAX_ZONES_IN_FLIGHT,
+        max_in_flight: int = MAX_ZONES_IN_FLIGHT,
     ) -> None:
         """``after`` is the place in the order up to which an earlier ground has come."""
-        self._ground, self._check, self._cadence = ground, check, cadence
-        self._wide, self._under_way = wide, 0
+        self._context, self._check, self._cadence = context, check, cadence
+        self._max_in_flight, self._under_way = max_in_flight, 0
         self._room = asyncio.Event()
         self._blocked = 0
         """Chunks whose rounds the judge has no room for."""
@@ -131,31 +131,31 @@ class SerialSweep:
 
         What becomes of it is published as soon as that is known. It ends early when its ground is over.
         """
-        clock, started = asyncio.get_running_loop().time, self._ground.now()
+        clock, started = asyncio.get_running_loop().time, self._context.now()
         first = order.after(self.reached)
         try:
             async with asyncio.TaskGroup() as group:
-                while first < len(order) and not self._ground.over:
+                while first < len(order) and not self._context.over:
                     if (wait := begin + order.places[first] * over - clock()) > 0:
                         await asyncio.sleep(wait)
                         continue
                     last = order.due(
-                        first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK_SIZE, self._wide)
+                        first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK_SIZE, self._max_in_flight)
                     )
                     self.reached = order.places[last - 1]
-                    chunk = self._ground.chunk(order.numbers[first:last])
+                    chunk = self._context.chunk(order.numbers[first:last])
                     first = last
                     if chunk.numbers:
-                        await self._enter(chunk)
+                        await self._acquire(chunk)
                         group.create_task(self._chunk(chunk, group))
         finally:
-            self._leave(number for number, _, _ in self._waiting)
-        return SweepResult(self._asked, self._queries, self._answered, started, self._ground.now())
+            self._release(number for number, _, _ in self._waiting)
+        return SweepResult(self._asked, self._queries, self._answered, started, self._context.now())
 
-    async def _enter(self, chunk: ZoneChunk) -> None:
+    async def _acquire(self, chunk: ZoneChunk) -> None:
         """Wait until there is room for it: here, on the way, and with the judge."""
         zones, clock = len(chunk.numbers), asyncio.get_running_loop().time
-        while self._blocked or (self._under_way and self._under_way + zones > self._wide):
+        while self._blocked or (self._under_way and self._under_way + zones > self._max_in_flight):
             self._room.clear()
             await self._room.wait()
         while len(self._young) >= MAX_CHUNKS_AHEAD:
@@ -169,94 +169,99 @@ class SerialSweep:
         self._under_way += zones
         self._young[chunk.numbers[0]] = (clock(), zones // 2)
 
-    def _leave(self, numbers: Iterable[int]) -> None:
+    def _release(self, numbers: Iterable[int]) -> None:
         for number in numbers:
-            if self._ground.busy[number]:
-                self._ground.busy[number] = 0
+            if self._context.busy[number]:
+                self._context.busy[number] = 0
                 self._under_way -= 1
         self._room.set()
 
     async def _chunk(self, chunk: ZoneChunk, group: asyncio.TaskGroup) -> None:
         first, back = chunk.numbers[0], 0
         try:
-            if self._ground.over:  # while there was no room for it: the canvass has other slots by now
+            if self._context.over:  # while there was no room for it: the bulk prober has other slots by now
                 return
-            async for returns in self._ground.canvass.ask(chunk):
-                back += len(returns.quiet) + len(returns.odd)
+            async for returns in self._context.bulk_prober.ask(chunk):
+                back += len(returns.unchanged) + len(returns.changed)
                 if first in self._young and back > self._young[first][1]:
                     del self._young[first]
                 await self._take(returns, group)
         finally:
             self._young.pop(first, None)
-            left = [number for number in chunk.numbers if self._ground.busy[number] == 1]
-            self._leave(left)
+            left = [number for number in chunk.numbers if self._context.busy[number] == 1]
+            self._release(left)
 
     async def _take(self, returns: ChunkResult, group: asyncio.TaskGroup) -> None:
         """Publish the lull and the rounds that are complete; go on asking for the others."""
-        ground = self._ground
-        heard: list[PollMessage] = []
-        done = list(returns.quiet)
+        context = self._context
+        messages: list[PollMessage] = []
+        done = list(returns.unchanged)
         if done:
             unchanged = UnchangedZones(
-                self._check.name, returns.at, self._cadence, returns.quiet, ground.columns.zone_table, ground.vantage
+                self._check.name,
+                returns.at,
+                self._cadence,
+                returns.unchanged,
+                context.columns.zone_table,
+                context.vantage,
             )
-            heard.append(unchanged)
-        for number, seen in returns.odd:
-            zone = ground.columns.zone_table.at(number)
-            if not self._wanted(zone, seen):
+            messages.append(unchanged)
+        for number, seen in returns.changed:
+            zone = context.columns.zone_table.at(number)
+            if not self._remaining_queries(zone, seen):
                 done.append(number)
-                self._add(heard, zone, seen)
+                self._add(messages, zone, seen)
             else:
-                ground.busy[number] = 2
+                context.busy[number] = 2
                 self._waiting.append((number, zone, seen))
         self._queries += returns.queries
         self._answered += returns.answered
-        await self._done(done, heard)
+        await self._done(done, messages)
         await self._go_on(group)
 
-    async def _done(self, numbers: Sequence[int], heard: list[PollMessage]) -> None:
+    async def _done(self, numbers: Sequence[int], messages: list[PollMessage]) -> None:
         self._asked += len(numbers)
-        self._leave(numbers)
-        if heard:
-            await self._publish(heard)
+        self._release(numbers)
+        if messages:
+            await self._publish(messages)
 
     async def _go_on(self, group: asyncio.TaskGroup) -> None:
         """Follow the zones that wait for it, as far as there is room; those of which nothing is wanted now are done."""
         while True:
             done: list[int] = []
-            heard: list[PollMessage] = []
+            messages: list[PollMessage] = []
             while self._waiting and self._followed < MAX_FOLLOW_UPS and len(done) < CHUNK_SIZE:
                 number, zone, seen = self._waiting.popleft()
-                if wanted := self._wanted(zone, seen):
+                if wanted := self._remaining_queries(zone, seen):
                     self._followed += 1
-                    group.create_task(self._follow(number, zone, seen, wanted, group))
+                    group.create_task(self._complete_zone(number, zone, seen, wanted, group))
                 else:
                     done.append(number)
-                    self._add(heard, zone, seen)
+                    self._add(messages, zone, seen)
             if not done:
                 return
-            await self._done(done, heard)
+            await self._done(done, messages)
 
-    async def _publish(self, heard: list[PollMessage]) -> None:
+    async def _publish(self, messages: list[PollMessage]) -> None:
         """Nothing more is asked while the judge is behind."""
         self._blocked += 1
         try:
-            await self._ground.publish(*heard)
+            await self._context.publish(*messages)
         finally:
             self._blocked -= 1
             self._room.set()
 
-    def _add(self, heard: list[PollMessage], zone: Zone, seen: tuple[Observation, ...]) -> None:
+    def _add(self, messages: list[PollMessage], zone: Zone, seen: tuple[Observation, ...]) -> None:
         """Its round, unless the zone has changed while it was asked: it was asked of another zone than there is now."""
-        ground = self._ground
-        if ground.current(zone.name) == zone:
-            heard.append(ZonePoll(zone.name, self._check.name, ground.now(), self._cadence, seen, ground.vantage))
+        context = self._context
+        if context.current(zone.name) == zone:
+            messages.append(ZonePoll(zone.name, self._check.name, context.now(), self._cadence, seen, context.vantage))
 
-    def _wanted(self, zone: Zone, seen: tuple[Observation, ...]) -> list[Query]:
+    def _remaining_queries(self, zone: Zone, seen: tuple[Observation, ...]) -> list[Query]:
         """What the check still wants to know, and is worth asking: of an address that is dead altogether, it is not."""
-        return [query for query in self._check.ask(zone, seen) if not self._ground.tcp_targets[query.address].is_open]
+        return [query for query in self._check.ask(zone, seen) if not self._context.tcp_targets[query.address].is_open]
 
-    async def _follow(
+    async def _complete_zone(
         self, number: int, zone: Zone, seen: tuple[Observation, ...], wanted: list[Query], group: asyncio.TaskGroup
     ) -> None:
         try:
@@ -267,15 +272,15 @@ class SerialSweep:
                 seen += answers
                 self._queries += len(answers)
                 self._answered += sum(answer.outcome is Outcome.ANSWERED for answer in answers)
-                wanted = self._wanted(zone, seen) if answers else []
-            heard: list[PollMessage] = []
-            self._add(heard, zone, seen)
+                wanted = self._remaining_queries(zone, seen) if answers else []
+            messages: list[PollMessage] = []
+            self._add(messages, zone, seen)
             self._asked += 1
         finally:
-            self._leave((number,))
+            self._release((number,))
             self._followed -= 1
-        if heard:
-            await self._publish(heard)
+        if messages:
+            await self._publish(messages)
         await self._go_on(group)
 
     async def _probe_tcp(self, query: Query, before: Sequence[Observation]) -> Observation | None:
@@ -283,14 +288,14 @@ class SerialSweep:
 
         Nobody is there if nothing comes back, or no more than came back ``before``.
         """
-        target = self._ground.tcp_targets[query.address]
+        target = self._context.tcp_targets[query.address]
         same = {one.outcome for one in before if one.query.address == query.address and one.outcome.transport_failed}
         async with target.room:
             if target.is_open:
                 return None
             target.busy += 1
             try:
-                async for batch in self._ground.probe((query,)):
+                async for batch in self._context.probe((query,)):
                     for seen in batch:
                         failed = seen.outcome.no_response or seen.outcome in same
                         target.breaker.failure() if failed else target.breaker.success()

@@ -10,10 +10,10 @@ from checks.model import Observation, Outcome, Query, Zone, ZonePoll
 from monitor.clock import Now
 from monitor.polling.schedule_order import Order
 
-Ask = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]
+ProbeQueries = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]
 """What a Prober does when it is called."""
 
-Publish = Callable[[ZonePoll], Awaitable[None]]
+PublishPoll = Callable[[ZonePoll], Awaitable[None]]
 
 Current = Callable[[str], Zone | None]
 """The zone of that name as it is to be watched now; None when it is not any more."""
@@ -53,7 +53,7 @@ def window(cadence: timedelta, patience: float) -> float:
 
 
 async def poll_zone(
-    check: Check, zone: Zone, probe: Ask, cadence: timedelta, now: Now, vantage: str = "local"
+    check: Check, zone: Zone, probe: ProbeQueries, cadence: timedelta, now: Now, vantage: str = "local"
 ) -> ZonePoll:
     """Ask until the check wants nothing more; an empty round when there is nobody to ask."""
     seen: tuple[Observation, ...] = ()
@@ -66,8 +66,8 @@ async def poll_zone(
 async def sweep(
     check: Check,
     order: Order,
-    probe: Ask,
-    publish: Publish,
+    probe: ProbeQueries,
+    publish: PublishPoll,
     *,
     cadence: timedelta,
     over: float,

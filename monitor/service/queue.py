@@ -4,10 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from monitor.state.ports import BusClosed, PollMessage
+from monitor.state.ports import PollMessage, QueueClosed
 
 
-class LocalBus:
+class PollQueue:
     """A Bus. It holds at most ``maxsize`` rounds; those of one publisher stay in order."""
 
     def __init__(self, maxsize: int = 1000) -> None:
@@ -27,7 +27,7 @@ class LocalBus:
         async with self._changed:
             await self._changed.wait_for(lambda: self._closed or len(self._waiting) < self._maxsize)
             if self._closed:
-                raise BusClosed
+                raise QueueClosed
             self._waiting.extend(heard)
             self._changed.notify_all()
 

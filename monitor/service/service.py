@@ -21,7 +21,7 @@ from monitor.polling.discovery import DiscoveredZones, Met, meet, resolve
 from monitor.polling.known_servers import recall
 from monitor.polling.poller import Poller
 from monitor.service.plan import as_started, cadences, plan_of
-from monitor.service.queue import LocalBus
+from monitor.service.queue import PollQueue
 from monitor.service.receiver_moves import ReceiverMoves
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
@@ -62,7 +62,7 @@ class Service:
     def __init__(self, config: Config, load: Callable[[], Config]) -> None:
         self.config = config
         self._load = load
-        self._bus = LocalBus(1000)
+        self._queue = PollQueue(1000)
         self._stopping = asyncio.Event()
         self._event_hub = EventHub()
         self._schedule = Scheduler(self._tick, self._show_missed)
@@ -94,7 +94,7 @@ class Service:
             notifications=self._dispatcher.counts(),
             propagation=dict(self._evaluator.propagation),
             failures=dict(self._evaluator.failures),
-            restarts=self._poller.deaths,
+            worker_restarts=self._poller.restarts,
             recreated=recreated.count if (recreated := self._write_buffer.recreated) else 0,
             polls={"evaluated": self._evaluator.evaluated_polls, "unchanged": self._evaluator.unchanged_polls},
         )
@@ -173,7 +173,7 @@ class Service:
         self._stopping.set()
         await self._schedule.stop()
         await self._poller.stop()
-        await self._bus.close()
+        await self._queue.close()
         parting = asyncio.create_task(self._dispatcher.stop())
         await asyncio.wait({parting, *self._tasks}, timeout=PARTING + 1)
         left = {parting, *self._tasks}
@@ -267,7 +267,7 @@ class Service:
 
     async def _publish(self, *heard: PollMessage) -> None:
         self._met_names.note(heard, self._evaluator.plan.zones, self._found)
-        await self._bus.publish(*heard)
+        await self._queue.publish(*heard)
         self._published += len(heard)
 
     async def _caught_up(self) -> None:
@@ -277,7 +277,7 @@ class Service:
             await self._progress.wait_for(lambda: self._judged >= target)
 
     async def _judge(self) -> None:
-        while polls := await self._bus.take(BATCH):
+        while polls := await self._queue.take(BATCH):
             await self._evaluator.process(polls)
             async with self._progress:
                 self._judged += len(polls)

@@ -207,7 +207,7 @@ def _all(column: bytearray, value: int) -> Iterator[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TableChange:
     """From one zone table to another: its columns, and which zones left, came or changed.
 
     ``old_index`` has for each zone its number before or -1, ``old_slots`` the same for each slot; None when the table
@@ -221,11 +221,11 @@ class Change:
     old_slots: "array[int] | None" = None
 
 
-def change_to(old: ZoneColumns, zone_table: ZoneTable[Zone]) -> Change:
+def change_to(old: ZoneColumns, zone_table: ZoneTable[Zone]) -> TableChange:
     """Takes some time with very many zones; touches nothing but what it makes."""
     if zone_table is old.zone_table or zone_table == old.zone_table:
-        return Change(old)
+        return TableChange(old)
     parted = difference(old.zone_table, zone_table)
     columns = ZoneColumns(zone_table)
     old_slots = columns.remap(old, parted.was)
-    return Change(columns, parted.gone, parted.fresh, parted.was, old_slots)
+    return TableChange(columns, parted.gone, parted.fresh, parted.was, old_slots)

@@ -10,12 +10,12 @@ import structlog
 from alerting.incidents import OpenIncidents
 from alerting.model import Incident
 from alerting.receiver_identity import Sealed, Successors, follow
-from checks.zone_state.connectivity import blind
+from checks.zone_state.connectivity import offline_families
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from checks.zone_state.update import changes
 from monitor.clock import Now
 from monitor.probe.stats import Histogram
-from monitor.state.columns import Change, change_to
+from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_silent, pick_full_polls
 from monitor.state.memory import REMEMBERED, MonitorState
 from monitor.state.pipeline import (
@@ -110,11 +110,11 @@ class Evaluator:
         self._slice = max(_FEW, min(SLICE, int(TURN / took))) if took else SLICE
 
     @property
-    def no_change(self) -> Change:
+    def no_change(self) -> TableChange:
         """The columns as they are, under the same roll."""
-        return Change(self._memory.columns)
+        return TableChange(self._memory.columns)
 
-    async def replan(self, plan: MonitoringPlan, *, first: bool = False) -> Change:
+    async def replan(self, plan: MonitoringPlan, *, first: bool = False) -> TableChange:
         """Watch this from now on; what is no longer in it is let go, and its alerts are withdrawn.
 
         ``first``: the memory is from the disk, and may hold what no plan has had since.
@@ -245,10 +245,10 @@ class Evaluator:
         if pending.unchanged or pending.evaluated:
             zone_index.heard(at)
         zones = zone_index.zones()
-        dark = tuple(str(family) for family in blind(self._memory.vantage))
-        if zones is not before.zones or pending.unchanged or commit.incidents or dark != before.blind:
+        dark = tuple(str(family) for family in offline_families(self._memory.connectivity))
+        if zones is not before.zones or pending.unchanged or commit.incidents or dark != before.offline_families:
             incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
-            self.show(zones=zones, incidents=incidents, blind=dark)
+            self.show(zones=zones, incidents=incidents, offline_families=dark)
         self._show_record()
 
     def _zone_status(self, name: str) -> ZoneStatus:

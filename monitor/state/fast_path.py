@@ -36,7 +36,7 @@ from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
 from checks.zone_state.address import SERVING
 from checks.zone_state.codec import reachable_addresses
-from checks.zone_state.connectivity import blind, note
+from checks.zone_state.connectivity import offline_families, record_answers
 from checks.zone_state.model import ZoneState
 from monitor.state.columns import EPOCH, FULL_POLL, GOOD, STEADY_SILENT, STEADY_UP, UNSAID, heard, micros
 from monitor.state.memory import REMEMBERED, MonitorState
@@ -62,17 +62,17 @@ class FastPathChanges:
     """
 
     zone_table: ZoneTable[Zone]
-    armed: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    disarmed: set[int] = field(default_factory=set)
+    enabled: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    disabled: set[int] = field(default_factory=set)
 
-    def arm(self, number: int, floors: tuple[int, ...]) -> None:
-        self.disarmed.discard(number)
-        self.armed[number] = floors
+    def enable(self, number: int, floors: tuple[int, ...]) -> None:
+        self.disabled.discard(number)
+        self.enabled[number] = floors
 
-    def disarm(self, numbers: Iterable[int]) -> None:
+    def disable(self, numbers: Iterable[int]) -> None:
         for number in numbers:
-            self.armed.pop(number, None)
-            self.disarmed.add(number)
+            self.enabled.pop(number, None)
+            self.disabled.add(number)
 
 
 def enable_if_steady(
@@ -102,12 +102,12 @@ def enable_if_steady(
     columns.result_id[number] = result_id
     if row is None or result_id == UNSAID:
         if columns.mode[number] != FULL_POLL:
-            path_changes.disarm((number,))
+            path_changes.disable((number,))
         columns.mode[number] = FULL_POLL
         return
     columns.checked_at[number] = micros(result.at)
     memory.drop_result(name, REMEMBERED)
-    path_changes.arm(number, memory.zone_states.packer.floors(row, check.expiry_near))
+    path_changes.enable(number, memory.zone_states.packer.floors(row, check.expiry_near))
 
 
 def _fit(
@@ -174,25 +174,25 @@ def apply_unchanged(memory: MonitorState, path_changes: FastPathChanges, unchang
         way = mode[number]
         if way == FULL_POLL or (way == STEADY_SILENT and 0 < due[number] <= at):
             mode[number] = FULL_POLL
-            path_changes.disarm((number,))
+            path_changes.disable((number,))
             continue
         key = (template_ids[number], reachability_id[number] if way == STEADY_SILENT else _EVERYBODY)
         if key not in known:
-            vantage = note(memory.vantage, _heard(memory, number), columns.zone_table.names[number])
-            if vantage is not memory.vantage:
+            connectivity = record_answers(memory.connectivity, _heard(memory, number), columns.zone_table.names[number])
+            if connectivity is not memory.connectivity:
                 known.clear()
-                if blind(vantage) != blind(memory.vantage):
+                if offline_families(connectivity) != offline_families(memory.connectivity):
                     disable_silent(memory, path_changes)
                     if way == STEADY_SILENT:  # by its own word something else is to be made of its silence
                         continue
-                memory.vantage = vantage
+                memory.connectivity = connectivity
             if key[1]:
                 known.add(key)
         checked_at[number] = at
         taken += 1
         if way == STEADY_SILENT and 0 < due[number] <= following:
             mode[number] = FULL_POLL
-            path_changes.disarm((number,))
+            path_changes.disable((number,))
     return taken
 
 
@@ -212,7 +212,7 @@ def disable_silent(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """The vantage is blind over something else, a silent address has been heard of, or there are other rules for
     alerts: nothing silent stands still.
     """
-    path_changes.disarm(memory.columns.reset_mode(STEADY_SILENT))
+    path_changes.disable(memory.columns.reset_mode(STEADY_SILENT))
 
 
 def disable_for(memory: MonitorState, path_changes: FastPathChanges, names: Iterable[str]) -> None:
@@ -226,12 +226,12 @@ def disable_for(memory: MonitorState, path_changes: FastPathChanges, names: Iter
                 and memory.steady_results[columns.result_id[number]][0] is Health.UNKNOWN
             ):
                 columns.mode[number] = FULL_POLL
-                path_changes.disarm((number,))
+                path_changes.disable((number,))
 
 
 def is_reachable_again(memory: MonitorState, poll: ZonePoll) -> bool:
     """Whether the round brings word of an address that was silent when it was last heard of."""
-    before = memory.vantage.heard
+    before = memory.connectivity.heard
     return any(
         not seen.outcome.no_response and before.get((seen.query.server, seen.query.address)) is False
         for seen in poll.seen
@@ -247,7 +247,7 @@ def pick_full_polls(memory: MonitorState, path_changes: FastPathChanges) -> None
         if sent[kind] < SCOUTS:
             sent[kind] += 1
             columns.mode[number] = FULL_POLL
-            path_changes.disarm((number,))
+            path_changes.disable((number,))
             if min(sent) == SCOUTS:
                 break
 
@@ -255,4 +255,4 @@ def pick_full_polls(memory: MonitorState, path_changes: FastPathChanges) -> None
 def disable_all(memory: MonitorState, path_changes: FastPathChanges) -> None:
     """soa-serial itself has changed: whatever it said, it must say again."""
     for way in (STEADY_UP, STEADY_SILENT):
-        path_changes.disarm(memory.columns.reset_mode(way))
+        path_changes.disable(memory.columns.reset_mode(way))

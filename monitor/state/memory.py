@@ -8,7 +8,7 @@ from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Severity
 from checks.model import CheckResult, Health
 from checks.model.zone_table import ZoneTable
-from checks.zone_state.connectivity import Connectivity, blind
+from checks.zone_state.connectivity import Connectivity, offline_families
 from monitor.state.columns import STEADY_UP, UNSAID, ZoneColumns, micros, moment
 from monitor.state.ports import Recreated, Remembered
 from monitor.state.zone_states import ZoneStates
@@ -35,7 +35,7 @@ class MonitorState:
     results: dict[str, dict[str, CheckResult]] = field(default_factory=dict)
     """By zone and check, where there is more to say than the columns hold."""
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
-    vantage: Connectivity = field(default_factory=Connectivity)
+    connectivity: Connectivity = field(default_factory=Connectivity)
     steady_results: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
     """What verdicts say of zones that stand still, and why, by ``columns.result_id``."""
     reachability_patterns: list[tuple[bool, ...]] = field(default_factory=lambda: [()])
@@ -96,10 +96,10 @@ class MonitorState:
         )
 
     def _unseen(self, zone: str) -> bool:
-        dark, zone_table = blind(self.vantage), self.columns.zone_table
-        if not dark or zone not in zone_table:
-            return bool(dark)
-        return any(address.family in dark for _, address in zone_table.template(zone).places())
+        offline, zone_table = offline_families(self.connectivity), self.columns.zone_table
+        if not offline or zone not in zone_table:
+            return bool(offline)
+        return any(address.family in offline for _, address in zone_table.template(zone).places())
 
     def steady_result_id(self, result: CheckResult) -> int:
         """The number of what a verdict without findings says; UNSAID when there is no number left for it."""

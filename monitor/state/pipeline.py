@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from alerting.alert_state import apply, recheck, withdraw
 from alerting.incident_news import Rules
-from alerting.incidents import IncidentUpdate, review, update
+from alerting.incidents import IncidentUpdate, due_reminders, update_incidents
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Severity, Transition
 from alerting.root_cause import BLIND, FAILING, REFUSED, DependencyGraph
 from alerting.severity import severity_of
@@ -17,10 +17,9 @@ from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import BEYOND
 from checks.soa_serial import SoaSerial
-from checks.zone_state.connectivity import account, blind, excuse, hear
-from checks.zone_state.connectivity import keep as keep_heard
+from checks.zone_state.connectivity import keep_only, mask_offline, offline_explanation, offline_families, record_poll
 from checks.zone_state.model import Propagation, StateChange, ZoneState
-from checks.zone_state.update import changes, updated
+from checks.zone_state.update import changes, update_zone_state
 from monitor.state.fast_path import (
     FastPathChanges,
     apply_unchanged,
@@ -99,15 +98,15 @@ def process_batch(
     memory: MonitorState, pending: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan
 ) -> None:
     """Remember, judge and advance what was heard: a part of a batch, so that others have their turn in between."""
-    dark = blind(memory.vantage)
+    offline = offline_families(memory.connectivity)
     for one in heard:
         if isinstance(one, UnchangedZones):
             if one.check in plan.checks:
                 pending.unchanged += apply_unchanged(memory, pending.path_changes, one)
         else:
             process_poll(memory, pending, one, plan)
-        if blind(memory.vantage) != dark:
-            dark = blind(memory.vantage)
+        if offline_families(memory.connectivity) != offline:
+            offline = offline_families(memory.connectivity)
             disable_silent(memory, pending.path_changes)
 
 
@@ -121,10 +120,10 @@ def finish(memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, n
     return build_commit(memory, pending, plan, now)
 
 
-def withdraw_pending(memory: MonitorState, pending: PendingCommit, dark: str, now: datetime) -> None:
+def withdraw_pending(memory: MonitorState, pending: PendingCommit, offline: str, now: datetime) -> None:
     """Who was accused as we went blind over a family, and not yet convicted, is not accused: that was us already."""
     for alert in [a for a in memory.active_alerts.values() if a.phase is Phase.PENDING]:
-        if alert.key.address is not None and alert.key.address.family.value == dark:
+        if alert.key.address is not None and alert.key.address.family.value == offline:
             over, _ = withdraw(alert, now)
             pending.alerts[alert.key] = over
             memory.put(over)
@@ -138,8 +137,8 @@ def process_poll(memory: MonitorState, pending: PendingCommit, poll: ZonePoll, p
         return
     if is_reachable_again(memory, poll):
         disable_silent(memory, pending.path_changes)
-    memory.vantage = hear(memory.vantage, poll)
-    result, zone_state = check_result(memory, pending, check, zone, excuse(memory.vantage, poll))
+    memory.connectivity = record_poll(memory.connectivity, poll)
+    result, zone_state = check_result(memory, pending, check, zone, mask_offline(memory.connectivity, poll))
     memory.store_result(result)
     if result.failed:
         pending.failed.append(check.name)
@@ -181,7 +180,7 @@ def remember(memory: MonitorState, pending: PendingCommit, zone: Zone, poll: Zon
     before = memory.zone_states.get(zone.name) or ZoneState(zone.name)
     if poll.check != REMEMBERED:
         return before
-    after = updated(before, zone, poll)
+    after = update_zone_state(before, zone, poll)
     memory.zone_states[zone.name] = after
     if after != before:
         pending.zone_states[zone.name] = after
@@ -207,7 +206,10 @@ def monitor_result(memory: MonitorState, now: datetime) -> CheckResult:
     """What is wrong with the monitor itself: it is blind over an address family, cannot write its database, was given
     a configuration that it cannot take, or has receivers that take nothing.
     """
-    findings = [Finding(BLIND, account(memory.vantage, family), subject=family) for family in blind(memory.vantage)]
+    findings = [
+        Finding(BLIND, offline_explanation(memory.connectivity, family), subject=family)
+        for family in offline_families(memory.connectivity)
+    ]
     if memory.store_error:
         findings.append(Finding("store-failing", f"the database takes no changes: {memory.store_error}"))
     if memory.config_error:
@@ -230,10 +232,10 @@ def build_commit(
     kept = IncidentUpdate(memory.open_incidents)
     if pending.alerts or anew:
         changed = tuple(pending.alerts.values())
-        kept = update(
+        kept = update_incidents(
             memory.open_incidents, memory.active_alerts, changed, pending.transitions, plan.rules, now, anew=anew
         )
-    memory.open_incidents = kept.book
+    memory.open_incidents = kept.open_incidents
     for alert in kept.alerts:
         pending.alerts[alert.key] = alert
         memory.put(alert)
@@ -252,8 +254,8 @@ def build_commit(
 
 def reminders(memory: MonitorState, plan: MonitoringPlan, now: datetime) -> Commit:
     """What is told only because time has passed."""
-    kept = review(memory.open_incidents, memory.active_alerts, plan.rules, now)
-    memory.open_incidents = kept.book
+    kept = due_reminders(memory.open_incidents, memory.active_alerts, plan.rules, now)
+    memory.open_incidents = kept.open_incidents
     for alert in kept.alerts:
         memory.put(alert)
     return Commit(alerts=kept.alerts, incidents=kept.incidents, messages=kept.messages)
@@ -276,7 +278,7 @@ def drop_unmonitored(
     }
     memory.columns.keep_ok_at(plan.checks)
     places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.places()}
-    memory.vantage = keep_heard(memory.vantage, places)
+    memory.connectivity = keep_only(memory.connectivity, places)
     for alert in list(memory.active_alerts.values()):
         if not watched(alert.key, plan):
             over, transition = withdraw(alert, now)

@@ -13,8 +13,8 @@ from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 
 
-class BusClosed(Exception):
-    """Nobody takes rounds any more: the service is stopping."""
+class QueueClosed(Exception):
+    """Nobody takes polls any more: the service is stopping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +34,6 @@ class UnchangedZones:
 
 PollMessage = ZonePoll | UnchangedZones
 """What travels from those who ask to those who judge."""
-
-
-class Bus(Protocol):
-    """Carries rounds from those who ask to those who judge; publishing waits when the judge is behind."""
-
-    async def publish(self, *heard: PollMessage) -> None:
-        """In this order. Raises BusClosed once it is closed, also for those who were waiting."""
-        ...
-
-    async def take(self, most: int) -> Sequence[PollMessage]:
-        """At least one of what was published, at most ``most``; waits for the first; empty once closed and drained."""
-        ...
-
-    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

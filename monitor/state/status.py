@@ -185,7 +185,7 @@ class Status:
     sweeps: Mapping[str, SweepStatus] = field(default_factory=dict)
     receivers: Mapping[str, ReceiverStatus] = field(default_factory=dict)
     outbox_pending: int = 0
-    blind: tuple[str, ...] = ()
+    offline_families: tuple[str, ...] = ()
     """Address families over which nothing at all answers the monitor."""
     config_ok: bool = True
     config_loaded: datetime | None = None
@@ -218,5 +218,5 @@ class Measures:
     """"evaluated" and "unchanged" → polls that were evaluated, and those that said nothing new and were passed over."""
     recreated: int = 0
     """How often the database's files were deleted or overwritten under the service, and made anew."""
-    restarts: int = 0
+    worker_restarts: int = 0
     """Worker processes that died and were started again."""

@@ -110,7 +110,7 @@ class Families:
             "soawatch_monitor_offline",
             "1: nothing at all answers the monitor over this address family; its results over it are suspended.",
             ("family",),
-            (((family.value,), family.value in status.blind) for family in Family),
+            (((family.value,), family.value in status.offline_families) for family in Family),
         )
 
     def _alerting(self) -> Iterator[Metric]:
@@ -189,7 +189,7 @@ class Families:
         yield _counter(
             "soawatch_worker_restarts",
             "Worker processes that died and were started again; what they had been asked was asked anew.",
-            self.measures.restarts,
+            self.measures.worker_restarts,
         )
         yield _histograms(
             "soawatch_propagation_seconds",

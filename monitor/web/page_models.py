@@ -94,8 +94,8 @@ def standing_still(status: Status, now: datetime) -> bool:
 def notices(status: Status, now: datetime) -> list[Notice]:
     """What is wrong with the monitor itself: it is said on every page."""
     found = []
-    if status.blind:
-        families = " and ".join(sorted(_family(name) for name in status.blind))
+    if status.offline_families:
+        families = " and ".join(sorted(_family(name) for name in status.offline_families))
         found.append(Notice(Level.CRITICAL, f"Monitor offline over {families}: {families} results are suspended."))
     if not status.store_ok:
         found.append(Notice(Level.CRITICAL, _sentence("The database cannot be written", status.store_error)))

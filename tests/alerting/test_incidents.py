@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 
 from alerting.incident_news import Rules, message_id
-from alerting.incidents import IncidentUpdate, OpenIncidents, incident_id, review, update
+from alerting.incidents import IncidentUpdate, OpenIncidents, due_reminders, incident_id, update_incidents
 from alerting.model import (
     Alert,
     AlertKey,
     Cause,
-    Change,
     Incident,
+    IncidentChange,
     IncidentEvent,
     IncidentFinding,
     OutboxMessage,
@@ -46,32 +46,36 @@ class Desk:
     receivers: tuple[str, ...] = ("oncall",)
     policy: Policy = field(default_factory=Policy)
     cadence: dict[str, timedelta] = field(default_factory=dict)
-    book: OpenIncidents = field(default_factory=OpenIncidents)
-    standing: dict[AlertKey, Alert] = field(default_factory=dict)
+    open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
+    active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
     at: float = 0
 
     def change(self, *changed: Alert, transitions: Iterable[Transition] = ()) -> IncidentUpdate:
         """One batch, a minute after the one before."""
         self.at += 1
         known = [
-            replace(a, incident=a.incident or getattr(self.standing.get(a.key), "incident", None)) for a in changed
+            replace(a, incident=a.incident or getattr(self.active_alerts.get(a.key), "incident", None)) for a in changed
         ]
         for each in known:
             self.put(each)
-        return self.take(update(self.book, self.standing, known, transitions, self.rules, minute(self.at)))
+        return self.take(
+            update_incidents(self.open_incidents, self.active_alerts, known, transitions, self.rules, minute(self.at))
+        )
 
     def wait(self, minutes: float) -> list[str]:
         """Nothing changes for so long; what is told meanwhile, the clock being looked at every five seconds."""
         heard = []
         for _ in range(round(minutes * 12)):
             self.at += 1 / 12
-            heard += said(self.take(review(self.book, self.standing, self.rules, minute(self.at))))
+            heard += said(
+                self.take(due_reminders(self.open_incidents, self.active_alerts, self.rules, minute(self.at)))
+            )
         return heard
 
     def take(self, kept: IncidentUpdate) -> IncidentUpdate:
         for each in kept.alerts:
             self.put(each)
-        self.book = kept.book
+        self.open_incidents = kept.open_incidents
         return kept
 
     @property
@@ -80,9 +84,9 @@ class Desk:
 
     def put(self, alert: Alert) -> None:
         if alert.quiet:
-            self.standing.pop(alert.key, None)
+            self.active_alerts.pop(alert.key, None)
         else:
-            self.standing[alert.key] = alert
+            self.active_alerts[alert.key] = alert
 
     def fire(self, *alerts: Alert) -> list[str]:
         return said(self.change(*alerts))
@@ -96,7 +100,7 @@ class Desk:
 
     @property
     def only(self) -> Incident:
-        (incident,) = self.book.incidents.values()
+        (incident,) = self.open_incidents.incidents.values()
         return incident
 
 
@@ -140,20 +144,20 @@ def test_an_alert_that_fires_opens_an_incident_and_one_that_ends_resolves_it() -
     assert (over.phase, over.resolved_at, over.news) == ("resolved", minute(3), 2)
     assert (over.zones, over.past_zones, over.findings) == ((), (A,), 0)
     assert [line.ended for line in over.lines] == [minute(2)]
-    assert desk.book.incidents == {}
+    assert desk.open_incidents.incidents == {}
 
 
 def test_what_is_pending_opens_nothing() -> None:
     desk = Desk()
     assert desk.move(Phase.PENDING, LATE) == []
-    assert desk.book == OpenIncidents()
+    assert desk.open_incidents == OpenIncidents()
 
 
 def test_what_is_only_information_opens_nothing_and_nobody_hears_of_it() -> None:
     desk = Desk()
     assert desk.fire(alert(A, "ttl-differs", "ns2")) == []
     assert desk.end(alert(A, "ttl-differs", "ns2")) == []
-    assert desk.book == OpenIncidents()
+    assert desk.open_incidents == OpenIncidents()
 
 
 def test_what_becomes_graver_than_information_opens_one() -> None:
@@ -181,7 +185,7 @@ def test_more_of_the_same_zone_joins_and_is_told_in_one_message_after_a_while() 
     assert desk.only.codes == ("record-differs", "serial-late")
     assert desk.only.findings == 3
     assert desk.wait(10) == [f"oncall: worsened zone {A}"]
-    assert desk.only.change == Change(zones=1, servers=("ns3",), codes=("record-differs",))
+    assert desk.only.change == IncidentChange(zones=1, servers=("ns3",), codes=("record-differs",))
 
 
 def test_what_could_not_be_checked_because_of_it_is_no_news() -> None:
@@ -255,7 +259,7 @@ def test_the_last_zones_of_a_dying_server_join_it_even_when_the_others_are_over(
     desk.fire(*down)
     desk.end(*down[:3])
     assert desk.fire(alert(D, "transfer-failed", "ns2")) == ["oncall: improved server ns2"]
-    assert len(desk.book.incidents) == 1
+    assert len(desk.open_incidents.incidents) == 1
 
 
 def test_another_server_of_the_same_zone_is_another_trouble() -> None:
@@ -275,7 +279,7 @@ def test_two_zones_with_troubles_of_their_own_are_two_incidents() -> None:
 def test_a_zones_incident_becomes_the_servers_when_that_is_what_it_was_all_along() -> None:
     desk = Desk()
     desk.fire(alert(A, "server-unreachable", "ns2"))
-    (name,) = desk.book.incidents
+    (name,) = desk.open_incidents.incidents
     assert desk.fire(*(alert(z, "server-unreachable", "ns2") for z in (B, C, D))) == []
     assert desk.wait(5) == ["oncall: worsened server ns2"]
     assert (desk.only.id, desk.only.zones) == (name, (A, B, C, D))
@@ -290,14 +294,14 @@ def test_of_several_zones_incidents_the_first_becomes_the_servers_and_the_others
     desk.end(*(alert(name, "server-unreachable", "ns3") for name in (A, B)))
     desk.fire(alert(C, "server-unreachable", "ns2"))
     desk.wait(20)
-    assert sorted(str(i.cause) for i in desk.book.incidents.values()) == ["server ns2", f"zone {B}"]
+    assert sorted(str(i.cause) for i in desk.open_incidents.incidents.values()) == ["server ns2", f"zone {B}"]
 
 
 def test_an_incident_with_another_trouble_in_it_stays_its_zones() -> None:
     desk = Desk()
     desk.fire(alert(A, "server-unreachable", "ns2"), alert(A, "record-differs", "ns3"))
     assert desk.fire(*(alert(z, "server-unreachable", "ns2") for z in (B, C, D))) == ["oncall: opened server ns2"]
-    assert sorted(str(i.cause) for i in desk.book.incidents.values()) == ["server ns2", f"zone {A}"]
+    assert sorted(str(i.cause) for i in desk.open_incidents.incidents.values()) == ["server ns2", f"zone {A}"]
     assert desk.end(alert(A, "server-unreachable", "ns2"), alert(A, "record-differs", "ns3")) == [
         f"oncall: resolved zone {A}"
     ]
@@ -360,7 +364,11 @@ def test_an_alert_of_an_incident_nobody_knows_is_taken_for_a_new_one() -> None:
 def test_after_a_restart_the_book_goes_on_where_it_was() -> None:
     desk = Desk()
     desk.fire(LATE)
-    again = Desk(book=OpenIncidents(dict(desk.book.incidents)), standing=dict(desk.standing), at=100)
+    again = Desk(
+        open_incidents=OpenIncidents(dict(desk.open_incidents.incidents)),
+        active_alerts=dict(desk.active_alerts),
+        at=100,
+    )
     assert again.fire(LATE) == []
     assert again.end(LATE) == [f"oncall: resolved zone {A}"]
 
@@ -403,7 +411,7 @@ def test_what_nobody_hears_of_is_kept_and_shown_all_the_same() -> None:
 
 
 def said_again(desk: Desk, minutes: float) -> list[str]:
-    return said(desk.take(review(desk.book, desk.standing, desk.rules, minute(minutes))))
+    return said(desk.take(due_reminders(desk.open_incidents, desk.active_alerts, desk.rules, minute(minutes))))
 
 
 def test_what_stays_open_is_told_again_every_four_hours() -> None:
@@ -441,10 +449,10 @@ def test_what_is_good_at_the_moment_is_not_told_as_still_bad() -> None:
 def test_what_is_told_again_says_how_late_it_is_by_now() -> None:
     desk = Desk()
     desk.fire(replace(LATE, text="11 min behind"))
-    desk.put(replace(desk.standing[LATE.key], text="4 h behind"))
-    kept = review(desk.book, desk.standing, desk.rules, minute(500))
+    desk.put(replace(desk.active_alerts[LATE.key], text="4 h behind"))
+    kept = due_reminders(desk.open_incidents, desk.active_alerts, desk.rules, minute(500))
     assert [line.text for message in kept.messages for line in message.incident.lines] == ["4 h behind"]
-    assert review(desk.book, {}, desk.rules, minute(2)) == IncidentUpdate(desk.book)
+    assert due_reminders(desk.open_incidents, {}, desk.rules, minute(2)) == IncidentUpdate(desk.open_incidents)
 
 
 # --- many ---
@@ -469,7 +477,7 @@ def test_ten_thousand_alerts_of_one_server_are_one_telling() -> None:
 def test_ten_thousand_troubles_of_their_own_are_as_many_incidents() -> None:
     desk = Desk(topology=DependencyGraph())
     assert len(desk.fire(*(alert(f"z{n}.example.", "serial-unordered") for n in range(10_000)))) == 10_000
-    assert len(desk.book.incidents) == 10_000
+    assert len(desk.open_incidents.incidents) == 10_000
 
 
 # --- names ---
@@ -488,7 +496,7 @@ def test_every_telling_has_a_name_of_its_own_without_dots() -> None:
     desk = Desk(receivers=("a", "b.c"))
     messages: list[OutboxMessage] = list(desk.change(LATE).messages)
     messages += desk.change(OVERDUE).messages
-    messages += review(desk.book, desk.standing, desk.rules, minute(1000)).messages
+    messages += due_reminders(desk.open_incidents, desk.active_alerts, desk.rules, minute(1000)).messages
     ids = [message.id for message in messages]
     assert len(ids) == len(set(ids)) == 6
     assert not any("." in each for each in ids)
@@ -509,7 +517,7 @@ def test_a_batch_that_changes_nothing_tells_nothing(phase: Phase) -> None:
     assert kept.messages == ()
     assert desk.only.recovering == (phase is Phase.RECOVERING)
     assert replace(desk.only, recovering=0, due_at=before.due_at) == before
-    assert desk.change() == IncidentUpdate(desk.book)
+    assert desk.change() == IncidentUpdate(desk.open_incidents)
 
 
 def test_the_first_word_of_a_dead_server_counts_all_its_zones() -> None:
@@ -522,7 +530,7 @@ def test_the_first_word_of_a_dead_server_counts_all_its_zones() -> None:
     elsewhere = AlertKey(zones[7], "soa-serial", "serial-late", "ns1")
     rest.append(Alert(elsewhere, Phase.PENDING, START, Severity.WARNING, "ns1 is behind"))
     rules = Rules(topology, receivers=["oncall"])
-    kept = update(OpenIncidents(), {a.key: a for a in (first, *rest)}, [first], [], rules, START)
+    kept = update_incidents(OpenIncidents(), {a.key: a for a in (first, *rest)}, [first], [], rules, START)
     assert [t.news for t in kept.messages] == [IncidentEvent.OPENED]
     told = kept.messages[0].incident
     assert told.zones == tuple(sorted(zones))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerting.alert_state import apply, withdraw
 from alerting.incident_news import Rules
-from alerting.incidents import IncidentUpdate, OpenIncidents, review, update
+from alerting.incidents import IncidentUpdate, OpenIncidents, due_reminders, update_incidents
 from alerting.model import (
     Alert,
     AlertKey,
@@ -61,8 +61,8 @@ STEP = st.one_of(
 class Life:
     """A monitor that keeps only what the store keeps, and everything it ever told."""
 
-    standing: dict[AlertKey, Alert] = field(default_factory=dict)
-    book: OpenIncidents = field(default_factory=OpenIncidents)
+    active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
+    open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     told: list[OutboxMessage] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     minute: int = 0
@@ -77,14 +77,14 @@ class Life:
             self.change(*map(list, zip(*(withdraw(a, self.now) for a in self.of(next(iter(said)))), strict=False)))
         else:
             self.look(said)
-        self.take(review(self.book, self.standing, RULES, self.now))
+        self.take(due_reminders(self.open_incidents, self.active_alerts, RULES, self.now))
 
     @property
     def now(self):  # type: ignore[no-untyped-def]
         return START + timedelta(minutes=self.minute)
 
     def of(self, name: str) -> list[Alert]:
-        return [alert for alert in self.standing.values() if alert.key.zone == name]
+        return [alert for alert in self.active_alerts.values() if alert.key.zone == name]
 
     def look(self, said: dict[str, list[Finding] | None]) -> None:
         changed, transitions = [], []
@@ -100,36 +100,40 @@ class Life:
         for alert in changed:
             self.put(alert)
         moved = [each for each in transitions if each is not None]
-        self.take(update(self.book, self.standing, changed, moved, RULES, self.now))
+        self.take(update_incidents(self.open_incidents, self.active_alerts, changed, moved, RULES, self.now))
 
     def take(self, kept: IncidentUpdate) -> None:
         for alert in kept.alerts:
             self.put(alert)
-        self.book = kept.book
+        self.open_incidents = kept.open_incidents
         self.told += kept.messages
         self.ended |= {incident.id for incident in kept.incidents if incident.phase == "resolved"}
 
     def put(self, alert: Alert) -> None:
         if alert.quiet:
-            self.standing.pop(alert.key, None)
+            self.active_alerts.pop(alert.key, None)
         else:
-            self.standing[alert.key] = alert
+            self.active_alerts[alert.key] = alert
 
     def restart(self) -> None:
-        alerts = [decode(Alert, encode(alert)) for alert in self.standing.values()]
-        self.standing = {alert.key: alert for alert in alerts}
-        self.book = OpenIncidents({name: decode(Incident, encode(each)) for name, each in self.book.incidents.items()})
+        alerts = [decode(Alert, encode(alert)) for alert in self.active_alerts.values()]
+        self.active_alerts = {alert.key: alert for alert in alerts}
+        self.open_incidents = OpenIncidents(
+            {name: decode(Incident, encode(each)) for name, each in self.open_incidents.incidents.items()}
+        )
 
 
 def holds(life: Life) -> None:
     """What is true after every step."""
-    for alert in life.standing.values():
+    for alert in life.active_alerts.values():
         if alert.phase in (Phase.FIRING, Phase.RECOVERING) and alert.severity > Severity.INFO:
-            assert alert.incident in life.book.incidents
+            assert alert.incident in life.open_incidents.incidents
         if alert.phase is Phase.PENDING:
             assert alert.incident is None
-    assert not life.ended & life.book.incidents.keys()
-    assert len({incident.cause for incident in life.book.incidents.values()}) == len(life.book.incidents)
+    assert not life.ended & life.open_incidents.incidents.keys()
+    assert len({incident.cause for incident in life.open_incidents.incidents.values()}) == len(
+        life.open_incidents.incidents
+    )
     ids = [message.id for message in life.told]
     assert len(ids) == len(set(ids))
     heard: dict[tuple[str, str], list[IncidentEvent]] = defaultdict(list)
@@ -143,9 +147,11 @@ def holds(life: Life) -> None:
         if incident in life.ended:
             assert news[-1] is IncidentEvent.RESOLVED
         else:
-            assert (news[-1] is not IncidentEvent.RESOLVED) == (receiver in life.book.incidents[incident].receivers)
-    for incident in life.book.incidents.values():
-        members = [a for a in life.standing.values() if a.incident == incident.id]
+            assert (news[-1] is not IncidentEvent.RESOLVED) == (
+                receiver in life.open_incidents.incidents[incident].receivers
+            )
+    for incident in life.open_incidents.incidents.values():
+        members = [a for a in life.active_alerts.values() if a.incident == incident.id]
         known = {receiver for name, receiver in heard if name == incident.id}
         assert set(incident.receivers) <= known
         assert (incident.told is not None) == bool(known)
@@ -168,7 +174,7 @@ def stands(line: IncidentFinding, members: list[Alert]) -> bool:
 
 def agrees(life: Life) -> None:
     """Once nothing has moved for longer than anything waits, who is told of an incident is who is concerned by it."""
-    for incident in life.book.incidents.values():
+    for incident in life.open_incidents.incidents.values():
         if not incident.recovering:
             assert set(incident.receivers) == set(route(incident, ROUTES, RECEIVERS))
             assert incident.told is None or incident.severity <= incident.told.severity
@@ -181,8 +187,8 @@ def test_whatever_happens(steps: list[tuple[str, dict[str, list[Finding] | None]
     for what, said in steps:
         life.step(what, said)
         holds(life)
-    standing = [a for a in life.standing.values() if a.phase is not Phase.RECOVERING]
-    if len(standing) == len(life.standing):
+    active_alerts = [a for a in life.active_alerts.values() if a.phase is not Phase.RECOVERING]
+    if len(active_alerts) == len(life.active_alerts):
         for _ in range(90):
             life.step("wait", {})
         holds(life)
@@ -190,5 +196,5 @@ def test_whatever_happens(steps: list[tuple[str, dict[str, list[Finding] | None]
     for _ in range(14):
         life.step("look", {name: [] for name in ZONES})
         holds(life)
-    assert life.standing == {}
-    assert life.book.incidents == {}
+    assert life.active_alerts == {}
+    assert life.open_incidents.incidents == {}

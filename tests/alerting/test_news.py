@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 
 from alerting.headline import UNSERVED, changes, headline
-from alerting.incidents import update
+from alerting.incidents import update_incidents
 from alerting.model import (
     Alert,
-    Change,
+    IncidentChange,
     IncidentEvent,
     OutboxMessage,
     Phase,
@@ -106,10 +106,10 @@ def test_zones_of_three_dead_servers_are_told_as_unserved_once_by_the_last_of_th
     ear.subjects()
     desk.fire(*down(names, "ns1", at=2))
     assert ear.subjects() == ["[FIRING critical] 200 zones: no server is left that answers; the last was ns1"]
-    assert [len(i.unserved) for i in desk.book.incidents.values()] == [0, 0, 200]
+    assert [len(i.unserved) for i in desk.open_incidents.incidents.values()] == [0, 0, 200]
     desk.end(*down(names, "ns3", at=1))
     assert ear.subjects()[0] == "[RESOLVED] ns3, 200 zones: ns3 cannot be reached"
-    assert not any(i.unserved for i in desk.book.incidents.values())
+    assert not any(i.unserved for i in desk.open_incidents.incidents.values())
 
 
 @pytest.mark.parametrize("grace", [True, False])
@@ -138,7 +138,7 @@ def test_a_zone_that_might_be_lost_is_no_news_before_that_is_certain() -> None:
     desk = on(names, "ns1", "ns2")
     desk.fire(*down(names, "ns2"))
     desk.fire(*down(names[:1], "ns1", at=1))
-    lost = desk.book.incidents.values()
+    lost = desk.open_incidents.incidents.values()
     assert [each.unserved for each in lost] == [(), (names[0],)]
     desk.at = 40
     assert desk.move(Phase.PENDING, *down(names[1:], "ns1", at=40)) == []
@@ -198,10 +198,10 @@ def test_any_share_of_a_servers_zones_is_one_message_and_one_at_its_end(share: i
 
 def desk_batch(desk: Desk, *alerts: Alert):  # type: ignore[no-untyped-def]
     """A batch within the same minute."""
-    known = [replace(each, incident=getattr(desk.standing.get(each.key), "incident", None)) for each in alerts]
+    known = [replace(each, incident=getattr(desk.active_alerts.get(each.key), "incident", None)) for each in alerts]
     for each in known:
         desk.put(each)
-    return update(desk.book, desk.standing, known, (), desk.rules, minute(desk.at))
+    return update_incidents(desk.open_incidents, desk.active_alerts, known, (), desk.rules, minute(desk.at))
 
 
 @pytest.mark.parametrize("cadence", [10, 60, 3600])
@@ -221,7 +221,7 @@ def test_without_grace_the_first_word_waits_until_every_zone_had_its_turn(cadenc
     assert desk.only.told is not None
     assert len(desk.only.told.zones) == 200
     heard = []
-    for number, each in enumerate(list(desk.standing.values())):
+    for number, each in enumerate(list(desk.active_alerts.values())):
         desk.at = 10 + over * number / len(names)
         heard += said(desk.take(desk_batch(desk, replace(each, phase=Phase.OK, good_since=minute(desk.at)))))
     assert heard == ["oncall: resolved server ns2"]
@@ -530,7 +530,7 @@ def test_a_serial_that_went_back_does_not_name_the_primary_that_is_cut_off_later
     ear.subjects()
     desk.fire(*down(names, "ns1", at=1))
     assert ear.subjects() == ["[FIRING critical] ns1, 20 zones: ns1 cannot be reached"]
-    assert len(desk.book.incidents) == 2
+    assert len(desk.open_incidents.incidents) == 2
 
 
 # --- the rules change while it is open ---
@@ -538,10 +538,14 @@ def test_a_serial_that_went_back_does_not_name_the_primary_that_is_cut_off_later
 
 def anew(desk: Desk, *alerts: Alert) -> list[str]:
     """The configuration is read again: these alerts have other severities by it."""
-    known = [replace(each, incident=getattr(desk.standing.get(each.key), "incident", None)) for each in alerts]
+    known = [replace(each, incident=getattr(desk.active_alerts.get(each.key), "incident", None)) for each in alerts]
     for each in known:
         desk.put(each)
-    return said(desk.take(update(desk.book, desk.standing, known, (), desk.rules, minute(desk.at), anew=True)))
+    return said(
+        desk.take(
+            update_incidents(desk.open_incidents, desk.active_alerts, known, (), desk.rules, minute(desk.at), anew=True)
+        )
+    )
 
 
 def test_a_receiver_that_is_added_is_told_what_is_open_once() -> None:
@@ -571,7 +575,7 @@ def test_a_severity_that_is_raised_for_many_zones_is_one_message_and_so_is_one_t
     graver = [replace(each, severity=Severity.CRITICAL) for each in infos]
     assert anew(desk, *graver) == ["oncall: opened server ns2"]
     assert anew(desk, *infos) == ["oncall: resolved server ns2"]
-    assert all(each.incident is None for each in desk.standing.values())
+    assert all(each.incident is None for each in desk.active_alerts.values())
 
 
 def test_a_route_that_no_longer_matches_releases_who_heard_by_it() -> None:
@@ -599,29 +603,31 @@ def test_a_receiver_that_is_no_longer_configured_keeps_what_it_is_owed() -> None
     ("change", "sentences", "subject"),
     [
         (
-            Change(zones=30, back=29),
+            IncidentChange(zones=30, back=29),
             ["29 of 30 zones are back."],
             "ns2: 29 of 30 zones are back",
         ),
-        (Change(zones=2, back=1), ["1 of 2 zones is back."], "ns2: 1 of 2 zones is back"),
+        (IncidentChange(zones=2, back=1), ["1 of 2 zones is back."], "ns2: 1 of 2 zones is back"),
         (
-            Change(severity=Severity.CRITICAL),
+            IncidentChange(severity=Severity.CRITICAL),
             ["The critical part is over; what is left is a warning."],
             "ns2: the critical part is over",
         ),
-        (Change(servers_back=("ns3", "ns4")), ["ns3 and ns4 are back."], "ns2: ns3 and ns4 are back"),
+        (IncidentChange(servers_back=("ns3", "ns4")), ["ns3 and ns4 are back."], "ns2: ns3 and ns4 are back"),
         (
-            Change(served_again=3),
+            IncidentChange(served_again=3),
             ["3 zones that no server answered for have one again."],
             "ns2: a server answers again",
         ),
         (
-            Change(served_again=1),
+            IncidentChange(served_again=1),
             ["1 zone that no server answered for has one again."],
             "ns2: a server answers again",
         ),
         (
-            Change(unserved=2, more_zones=5, named_zones=(A, B, C, D), servers=("ns3",), codes=("transfer-failed",)),
+            IncidentChange(
+                unserved=2, more_zones=5, named_zones=(A, B, C, D), servers=("ns3",), codes=("transfer-failed",)
+            ),
             [
                 "No server is left that answers for a.example and b.example.",
                 "5 zones more than before: a.example, b.example, c.example and 2 more.",
@@ -630,10 +636,10 @@ def test_a_receiver_that_is_no_longer_configured_keeps_what_it_is_owed() -> None
             ],
             "ns2: a server answers again",
         ),
-        (Change(), [], "ns2: a server answers again"),
+        (IncidentChange(), [], "ns2: a server answers again"),
     ],
 )
-def test_what_changed_is_said_in_sentences(change: Change, sentences: list[str], subject: str) -> None:
+def test_what_changed_is_said_in_sentences(change: IncidentChange, sentences: list[str], subject: str) -> None:
     desk = on([A, B], "ns1", "ns2")
     desk.fire(*down([A, B], "ns2", "serial-late"))
     incident = replace(desk.only, change=change, unserved=(A, B)[: change.unserved])

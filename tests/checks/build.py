@@ -29,7 +29,7 @@ from checks.model import (
 )
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import lag, updated
+from checks.zone_state.update import lag, update_zone_state
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -185,7 +185,7 @@ def story(
     for number in range(length):
         at = start + number * every
         poll = checked_at(zone, {name: column[number] for name, column in columns.items()}, at, soa, every)
-        known = updated(known, zone, poll)
+        known = update_zone_state(known, zone, poll)
         pages.append(Page(at, poll, known, judge(check or SoaSerial(), zone, poll, known)))
     return pages
 

@@ -14,7 +14,7 @@ from checks.evaluation import judge
 from checks.model import ZonePoll
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import updated
+from checks.zone_state.update import update_zone_state
 from tests.checks.build import NOON, gather, query, seen, server, zone
 from tests.checks.test_ledger import rebuilt
 
@@ -88,7 +88,7 @@ def day(weather: Weather, seed: int) -> set[tuple[str, str | None]]:
             asked = query(where, one.name, place=one.addresses.index(address), identify=True)
             observations.append(seen(asked, "-" if rng.random() < weather.loss else token, at))
         poll: ZonePoll = gather(where, "soa-serial", *observations, at=at, cadence=LOOK)
-        zone_state = updated(rebuilt(zone_state) if rng.random() < 0.01 else zone_state, where, poll)
+        zone_state = update_zone_state(rebuilt(zone_state) if rng.random() < 0.01 else zone_state, where, poll)
         said |= {(finding.code, finding.server) for finding in judge(SoaSerial(), where, poll, zone_state).findings}
     return said
 

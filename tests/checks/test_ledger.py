@@ -19,7 +19,15 @@ from checks.zone_state.model import (
     Version,
     ZoneState,
 )
-from checks.zone_state.update import LEFT, behind_since, changes, lag, space_of, standing_of, updated
+from checks.zone_state.update import (
+    LEFT,
+    address_state_of,
+    behind_since,
+    changes,
+    lag,
+    serial_group_of,
+    update_zone_state,
+)
 from tests.checks.build import MINUTE, NOON, SOA, checked_at, gather, look, query, seen, server, story, zone
 
 PAIR = zone()
@@ -95,7 +103,7 @@ def test_a_primary_that_steps_back_invents_no_lag() -> None:
 
 def test_standing_keeps_since_when() -> None:
     pages = story(PAIR, {"ns1": "10 11 11 11", "ns2": "10 10 11@fra -"})
-    address_state = standing_of(pages[-1].zone_state, "ns2", NS2)
+    address_state = address_state_of(pages[-1].zone_state, "ns2", NS2)
     assert address_state is not None
     assert (address_state.serial, address_state.since, address_state.state, address_state.changed) == (
         11,
@@ -170,18 +178,18 @@ def test_no_estimate_without_a_soa_or_a_sync() -> None:
 
 
 def test_the_soa_is_the_primarys_and_follows_its_timers_without_a_new_serial() -> None:
-    zone_state = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns2=10, ns1=10))
-    ttl = updated(zone_state, PAIR, look(PAIR, after(1), replace(SOA, ttl=7), ns2=10, ns1=10))
+    zone_state = update_zone_state(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns2=10, ns1=10))
+    ttl = update_zone_state(zone_state, PAIR, look(PAIR, after(1), replace(SOA, ttl=7), ns2=10, ns1=10))
     assert ttl == zone_state
-    slower = updated(zone_state, PAIR, look(PAIR, after(1), replace(SOA, refresh=7200), ns2=10, ns1=10))
+    slower = update_zone_state(zone_state, PAIR, look(PAIR, after(1), replace(SOA, refresh=7200), ns2=10, ns1=10))
     assert slower.serial_groups[0].soa == replace(SOA, serial=10, refresh=7200)
     bare = replace(zone_state, serial_groups=(replace(zone_state.serial_groups[0], soa=None),))
-    assert updated(bare, PAIR, look(PAIR, after(1), ns2=10, ns1=10)) == zone_state
+    assert update_zone_state(bare, PAIR, look(PAIR, after(1), ns2=10, ns1=10)) == zone_state
 
 
 def test_the_soa_without_a_primary_is_that_of_the_first_to_serve_the_reference() -> None:
     equals = zone(primary=None)
-    zone_state = updated(ZoneState(PAIR.name), equals, look(equals, NOON, ns1=9, ns2=10))
+    zone_state = update_zone_state(ZoneState(PAIR.name), equals, look(equals, NOON, ns1=9, ns2=10))
     assert zone_state.serial_groups[0].soa == replace(SOA, serial=10)
 
 
@@ -217,15 +225,15 @@ def test_a_quiet_look_still_ticks() -> None:
 
 
 def test_rounds_of_other_checks_teach_nothing() -> None:
-    zone_state = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=10, ns2=10))
+    zone_state = update_zone_state(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=10, ns2=10))
     other = replace(look(PAIR, after(1), ns1=11, ns2=11), check="reachable")
-    assert updated(zone_state, PAIR, other) is zone_state
+    assert update_zone_state(zone_state, PAIR, other) is zone_state
 
 
 def test_repeated_and_late_rounds_teach_nothing() -> None:
-    zone_state = updated(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=11, ns2=10))
-    assert updated(zone_state, PAIR, look(PAIR, NOON, ns1=11, ns2=11)) is zone_state
-    assert updated(zone_state, PAIR, look(PAIR, after(-5), ns1=10, ns2=10)) is zone_state
+    zone_state = update_zone_state(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=11, ns2=10))
+    assert update_zone_state(zone_state, PAIR, look(PAIR, NOON, ns1=11, ns2=11)) is zone_state
+    assert update_zone_state(zone_state, PAIR, look(PAIR, after(-5), ns1=10, ns2=10)) is zone_state
 
 
 def test_a_clock_set_back_does_not_make_it_deaf_nor_versions_come_from_the_future() -> None:
@@ -304,7 +312,7 @@ def test_a_frozen_secondary_of_a_busy_zone_keeps_the_ledger_short_and_its_lag_ri
 
 def test_what_left_the_zone_leaves_the_ledger_and_history_is_told() -> None:
     before = story(THREE, {"ns1": "10", "ns2": "10", "ns3": "7"})[0].zone_state
-    now = updated(before, PAIR, look(PAIR, after(1), ns1=10, ns2=10))
+    now = update_zone_state(before, PAIR, look(PAIR, after(1), ns1=10, ns2=10))
     assert [address_state.server for address_state in now.address_states] == ["ns1", "ns2"]
     assert [version.serial for version in now.serial_groups[0].versions] == [10]
     assert changes(before, now)[0] == (
@@ -314,24 +322,24 @@ def test_what_left_the_zone_leaves_the_ledger_and_history_is_told() -> None:
 
 def test_an_address_that_joins_is_seen_afresh() -> None:
     before = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
-    now = updated(before, THREE, look(THREE, after(1), ns1=10, ns2=10, ns3=10))
+    now = update_zone_state(before, THREE, look(THREE, after(1), ns1=10, ns2=10, ns3=10))
     assert changes(before, now) == (
         (StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], 10, "answered", after(1)),),
         (),
     )
     swapped = zone("ns1", server("ns2", "192.0.2.77"))
-    moved = updated(before, swapped, look(swapped, after(1), ns1=10, ns2=10))
+    moved = update_zone_state(before, swapped, look(swapped, after(1), ns1=10, ns2=10))
     assert [str(address_state.address) for address_state in moved.address_states] == ["192.0.2.1", "192.0.2.77"]
 
 
 def test_a_server_that_changes_its_group_keeps_its_history() -> None:
     before = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
     apart = zone("ns1", server("ns2", group="b"))
-    now = updated(before, apart, look(apart, after(1), ns1=10, ns2=10))
+    now = update_zone_state(before, apart, look(apart, after(1), ns1=10, ns2=10))
     assert [(s.group, s.since) for s in now.address_states] == [("", NOON), ("b", NOON)]
     assert [serial_group.group for serial_group in now.serial_groups] == ["", "b"]
-    assert space_of(now, "b") is now.serial_groups[1]
-    assert space_of(now, "c") is None
+    assert serial_group_of(now, "b") is now.serial_groups[1]
+    assert serial_group_of(now, "c") is None
 
 
 def test_nothing_served_means_no_reference() -> None:
@@ -347,10 +355,10 @@ def test_nothing_served_means_no_reference() -> None:
 def test_an_answer_without_authority_is_no_version() -> None:
     lame = look(PAIR, NOON, ns1=10, ns2=10)
     lame = replace(lame, seen=tuple(replace(seen, authoritative=seen.server == "ns1") for seen in lame.seen))
-    address_state = updated(ZoneState(PAIR.name), PAIR, lame).address_states[1]
+    address_state = update_zone_state(ZoneState(PAIR.name), PAIR, lame).address_states[1]
     assert (address_state.serial, address_state.state) == (None, "noerror")
     bare = replace(lame, seen=tuple(replace(seen, rcode=None) for seen in lame.seen))
-    assert updated(ZoneState(PAIR.name), PAIR, bare).address_states[1].state == "noerror"
+    assert update_zone_state(ZoneState(PAIR.name), PAIR, bare).address_states[1].state == "noerror"
 
 
 # --- history ---
@@ -403,7 +411,9 @@ def test_one_word_per_address_even_if_it_was_asked_twice() -> None:
     again = checked_at(PAIR, {"ns2": 10}, NOON)
     silent = checked_at(PAIR, {"ns2": "-"}, NOON)
     both = gather(PAIR, "soa-serial", *first.seen, *again.seen, *silent.seen)
-    assert [address_state.serial for address_state in updated(ZoneState(PAIR.name), PAIR, both).address_states] == [
+    assert [
+        address_state.serial for address_state in update_zone_state(ZoneState(PAIR.name), PAIR, both).address_states
+    ] == [
         10,
         10,
     ]
@@ -426,13 +436,13 @@ def test_what_an_address_stands_at_is_the_best_that_either_transport_brought(udp
     """The kind: UDP that cannot be used, and TCP with a word of its own, or none."""
     query_ = query(PAIR, "ns2")
     every = [seen(query_, udp), seen(replace(query_, transport=Transport.TCP), tcp), seen(query(PAIR, "ns1"), 10)]
-    zone_state = updated(ZoneState(PAIR.name), PAIR, gather(PAIR, "soa-serial", *every))
+    zone_state = update_zone_state(ZoneState(PAIR.name), PAIR, gather(PAIR, "soa-serial", *every))
     assert zone_state.address_states[1].state == state
 
 
 def test_a_zone_with_no_servers_is_an_empty_ledger() -> None:
     nobody = Zone("example.com.")
-    assert updated(ZoneState(nobody.name), nobody, gather(nobody, "soa-serial")) == ZoneState(nobody.name)
+    assert update_zone_state(ZoneState(nobody.name), nobody, gather(nobody, "soa-serial")) == ZoneState(nobody.name)
 
 
 def test_naming_or_unnaming_the_primary_counts_from_the_next_look_on() -> None:

@@ -12,7 +12,7 @@ from checks.evaluation import judge
 from checks.model import Health, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import changes, lag, updated
+from checks.zone_state.update import changes, lag, update_zone_state
 from tests.checks.build import MINUTE, NOON, checked_at, server, zone
 from tests.checks.test_ledger import rebuilt
 
@@ -38,7 +38,7 @@ def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
     for number, tokens in enumerate(history):
         at = NOON + number * MINUTE
         poll = checked_at(zone, tokens, at)
-        before, zone_state = zone_state, updated(zone_state, zone, poll)
+        before, zone_state = zone_state, update_zone_state(zone_state, zone, poll)
         for address_state in zone_state.address_states:
             late = lag(zone_state, address_state.server, address_state.address, at)
             assert late is None or late >= timedelta(0)
@@ -65,7 +65,7 @@ def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
         again = rebuilt(zone_state)
         assert again == zone_state
         following = checked_at(zone, tokens, at + MINUTE)
-        assert updated(again, zone, following) == updated(zone_state, zone, following)
+        assert update_zone_state(again, zone, following) == update_zone_state(zone_state, zone, following)
 
 
 @settings(max_examples=100, deadline=None)
@@ -76,14 +76,14 @@ def test_the_same_again_and_again_comes_to_rest(zone: Zone, history: list[dict[s
     at = NOON
     for tokens in history:
         at += MINUTE
-        zone_state = updated(zone_state, zone, checked_at(zone, tokens, at))
+        zone_state = update_zone_state(zone_state, zone, checked_at(zone, tokens, at))
     is_steady = {name: token if "~" not in token else token.partition("~")[0] for name, token in history[-1].items()}
     for _ in range(20):
         at += MINUTE
-        zone_state = updated(zone_state, zone, checked_at(zone, is_steady, at))
+        zone_state = update_zone_state(zone_state, zone, checked_at(zone, is_steady, at))
     for _ in range(more):
         at += MINUTE
-        following = updated(zone_state, zone, checked_at(zone, is_steady, at))
+        following = update_zone_state(zone_state, zone, checked_at(zone, is_steady, at))
         assert following == zone_state
         zone_state = following
 
@@ -108,8 +108,8 @@ def test_lost_polls_make_no_lag_and_healthy_churn_no_finding(days: list[tuple[bo
         serves = {"ns1": serial, "ns2": before if slow2 else serial, "ns3": before if slow3 else serial}
         lost = {"ns1": lost1, "ns2": lost2, "ns3": lost3}
         poll = checked_at(every, {n: "-" if lost[n] else s for n, s in serves.items()}, at)
-        whole = updated(whole, every, checked_at(every, serves, at))
-        lossy = updated(lossy, every, poll)
+        whole = update_zone_state(whole, every, checked_at(every, serves, at))
+        lossy = update_zone_state(lossy, every, poll)
         for name in serves:
             found = every.server(name)
             assert found is not None

@@ -14,7 +14,7 @@ from checks.soa_serial import SoaSerial
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.intern_table import InternTable, Word
 from checks.zone_state.model import AddressState, SerialGroup, UnconfirmedSerial, Version, ZoneState
-from checks.zone_state.update import updated
+from checks.zone_state.update import update_zone_state
 from monitor.store.intern_table import text, word
 from tests.checks.build import MINUTE, NOON, SOA, checked_at, codes, server, story, zone
 from tests.checks.test_ledger_properties import looks, zones
@@ -116,7 +116,7 @@ def test_of_any_history_what_packs_comes_back_and_stands_still(
     packer, zone_state = ZoneStateCodec(), ZoneState(zone.name)
     for number, tokens in enumerate(history):
         at = NOON + number * MINUTE
-        zone_state = updated(zone_state, zone, checked_at(zone, tokens, at))
+        zone_state = update_zone_state(zone_state, zone, checked_at(zone, tokens, at))
         row = packer.pack(zone_state)
         if row is None:
             continue
@@ -124,7 +124,7 @@ def test_of_any_history_what_packs_comes_back_and_stands_still(
         check = SoaSerial()
         result = judge(check, zone, checked_at(zone, tokens, at), zone_state)
         again = checked_at(zone, tokens, at + MINUTE + later)
-        after = updated(packer.unpack(zone.name, row), zone, again)
+        after = update_zone_state(packer.unpack(zone.name, row), zone, again)
         gave = {(seen.query.server, seen.query.address) for seen in again.seen if seen.expire is not None}
         counted = {
             (s.server, s.address)
@@ -151,7 +151,7 @@ def test_nothing_is_found_of_an_address_whose_count_is_not_below_its_floor(expir
     at = NOON + MINUTE
     seen = checked_at(nearby, {"ns1": "10", "ns2": f"10~{floor}"}, at, soa)
     ended = replace(seen, at=at + timedelta(seconds=took))
-    assert not judge(check, nearby, ended, updated(first, nearby, ended)).findings
+    assert not judge(check, nearby, ended, update_zone_state(first, nearby, ended)).findings
 
 
 STILL = story(zone(), {"ns1": "10", "ns2": "10"})[0].zone_state

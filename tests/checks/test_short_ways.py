@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from checks.model import Address, Soa, Zone, ZonePoll
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import latest, long_way, quiet, updated
+from checks.zone_state.update import latest, quiet, update_fully, update_zone_state
 from tests.checks.build import MINUTE, NOON, SOA, checked_at, places, server, zone
 from tests.checks.test_ledger_properties import GROUPS, NAMED, UNNAMED, looks, zones
 
@@ -35,7 +35,9 @@ def test_a_first_look_at_a_zone_that_is_well(data: st.DataObject, nearby: Zone) 
     tokens = {name: data.draw(WELL) for name in places(nearby)}
     poll = data.draw(st.composite(scattered)(nearby, checked_at(nearby, tokens, NOON)))
     for zone_state in (ZoneState(nearby.name), ZoneState(nearby.name, at=NOON - MINUTE)):
-        assert repr(updated(zone_state, nearby, poll)) == repr(long_way(zone_state, nearby, latest(poll), poll))
+        assert repr(update_zone_state(zone_state, nearby, poll)) == repr(
+            update_fully(zone_state, nearby, latest(poll), poll)
+        )
 
 
 tokens = st.sampled_from(
@@ -55,7 +57,7 @@ def same_at_each_look(history: Iterable[tuple[Zone, dict[str, str]]]) -> ZoneSta
     for number, (nearby, does) in enumerate(history):
         known = {name: does[name] for name in places(nearby)}
         poll = checked_at(nearby, known, NOON + number * MINUTE)
-        short, long = updated(zone_state, nearby, poll), long_way(zone_state, nearby, latest(poll), poll)
+        short, long = update_zone_state(zone_state, nearby, poll), update_fully(zone_state, nearby, latest(poll), poll)
         assert short == long
         assert [(s.checked_at, s.expires, s.estimated, s.rtt) for s in short.address_states] == [
             (s.checked_at, s.expires, s.estimated, s.rtt) for s in long.address_states
@@ -122,7 +124,7 @@ def test_the_reference_takes_the_timers_of_the_primarys_first_address() -> None:
 
     polls = [told("ns2", 0, 1, 2), told("ns3", 0, 2, 5), told("ns1", 1, 3, 4), told("ns1", 0, 4, 3)]
     whole = replace(polls[0], seen=tuple(seen for poll in polls for seen in poll.seen))
-    serial_groups = updated(ZoneState(TWICE.name), TWICE, whole).serial_groups
+    serial_groups = update_zone_state(ZoneState(TWICE.name), TWICE, whole).serial_groups
     assert [(serial_group.group, serial_group.soa and serial_group.soa.refresh) for serial_group in serial_groups] == [
         ("", 4),
         ("b", 2),

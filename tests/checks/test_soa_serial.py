@@ -15,7 +15,7 @@ from checks.common.serial import newer
 from checks.model import CheckInconclusive, Finding, Health, Inconclusive, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import updated
+from checks.zone_state.update import update_zone_state
 from tests.checks.build import MINUTE, NOON, QUICK, SOA, Page, gather, look, query, seen, server, story, zone
 
 PAIR = zone()
@@ -410,7 +410,7 @@ def test_an_answer_over_tcp_counts_like_one_over_udp() -> None:
         replace(query(PAIR, "ns2"), transport=next(iter(SoaSerial().ask(PAIR, ()))).transport),
     )
     one = gather(PAIR, "soa-serial", seen(udp, "-"), seen(tcp, "10"), seen(query(PAIR, "ns1"), "10"))
-    assert [s.serial for s in updated(ZoneState(PAIR.name), PAIR, one).address_states] == [10, 10]
+    assert [s.serial for s in update_zone_state(ZoneState(PAIR.name), PAIR, one).address_states] == [10, 10]
 
 
 def test_a_zone_without_addresses_is_not_for_it() -> None:

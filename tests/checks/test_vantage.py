@@ -7,7 +7,15 @@ import pytest
 from checks.evaluation import judge
 from checks.model import Family, Health, Outcome, TransferResult, Transport, Zone, ZonePoll
 from checks.reachable import Reachable
-from checks.zone_state.connectivity import Connectivity, account, blind, excuse, hear, keep, note
+from checks.zone_state.connectivity import (
+    Connectivity,
+    keep_only,
+    mask_offline,
+    offline_explanation,
+    offline_families,
+    record_answers,
+    record_poll,
+)
 from checks.zone_state.model import ZoneState
 from tests.checks.build import NOON, checked_at, gather, look, pulled, query, seen, server, zone
 
@@ -22,10 +30,10 @@ TWO_EACH = zone(server("ns1", "192.0.2.1", "192.0.2.11"), "ns2")
 
 
 def heard(zone: Zone, *looks: dict[str, str]) -> Connectivity:
-    vantage = Connectivity()
+    connectivity = Connectivity()
     for tokens in looks:
-        vantage = hear(vantage, checked_at(zone, tokens, NOON))
-    return vantage
+        connectivity = record_poll(connectivity, checked_at(zone, tokens, NOON))
+    return connectivity
 
 
 BOTH_DEAD = {"ns1": "-", "ns1/1": "-", "ns2": "-", "ns2/1": "-"}
@@ -63,7 +71,7 @@ ROWS: list[tuple[str, Zone, list[dict[str, str]], tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("title", "where", "looks", "expected"), ROWS, ids=[title for title, *_ in ROWS])
 def test_row(title: str, where: Zone, looks: list[dict[str, str]], expected: tuple[str, ...]) -> None:
-    assert blind(heard(where, *looks)) == expected
+    assert offline_families(heard(where, *looks)) == expected
 
 
 ACCOUNTS = [
@@ -84,31 +92,31 @@ ACCOUNTS = [
 
 @pytest.mark.parametrize(("where", "tokens", "words"), ACCOUNTS)
 def test_what_is_said_of_a_dark_family(where: Zone, tokens: dict[str, str], words: str) -> None:
-    assert account(heard(where, tokens), Family.IPV6) == words
+    assert offline_explanation(heard(where, tokens), Family.IPV6) == words
 
 
 def test_the_one_server_of_a_family_that_is_dead_is_accused_as_soon_as_another_of_that_family_answers() -> None:
     """The kind: whose fault silence is turns on who else is heard over that family, in whatever zone."""
     tokens = {"ns1": "10", "ns1/1": "-", "ns2": "10"}
-    vantage = heard(SINGLE6, tokens)
-    assert blind(vantage) == ("ipv6",)
+    connectivity = heard(SINGLE6, tokens)
+    assert offline_families(connectivity) == ("ipv6",)
     other = zone(server("ns9", "2001:db8::9"), name="other.example.")
-    seeing = hear(vantage, checked_at(other, {"ns9": "10"}, NOON))
-    assert blind(seeing) == ()
+    seeing = record_poll(connectivity, checked_at(other, {"ns9": "10"}, NOON))
+    assert offline_families(seeing) == ()
     poll = checked_at(SINGLE6, tokens, NOON)
-    assert excuse(seeing, poll) is poll
+    assert mask_offline(seeing, poll) is poll
 
 
 def test_nothing_new_is_the_very_same_object() -> None:
-    vantage = heard(DUAL, ALL)
-    assert hear(vantage, checked_at(DUAL, ALL, NOON)) is vantage
-    assert hear(vantage, checked_at(DUAL, {"ns1": "REFUSED"}, NOON)) is vantage
+    connectivity = heard(DUAL, ALL)
+    assert record_poll(connectivity, checked_at(DUAL, ALL, NOON)) is connectivity
+    assert record_poll(connectivity, checked_at(DUAL, {"ns1": "REFUSED"}, NOON)) is connectivity
 
 
 def test_an_address_that_answers_over_one_transport_answers() -> None:
     first = checked_at(DUAL, {"ns1": "10", "ns2": "-"}, NOON)
     second = checked_at(DUAL, {"ns1": "-", "ns2": "-"}, NOON)
-    assert blind(hear(Connectivity(), gather(DUAL, "reachable", *first.seen, *second.seen))) == ()
+    assert offline_families(record_poll(Connectivity(), gather(DUAL, "reachable", *first.seen, *second.seen))) == ()
 
 
 @pytest.mark.parametrize("came", ["tcp", "anywhere"])
@@ -119,25 +127,27 @@ def test_silence_over_udp_says_nothing_against_what_came_another_way(came: str) 
     answer = seen(replace(by, anywhere=came == "anywhere"), "10" if came == "tcp" else "mismatched")
     every = gather(ONLY6, "reachable", *checked_at(ONLY6, alive, NOON).seen, answer)
     for first in (every, checked_at(ONLY6, alive, NOON)):
-        vantage = hear(hear(hear(Connectivity(), first), every), checked_at(ONLY6, alive, NOON))
-        assert blind(vantage) == ()
+        connectivity = record_poll(
+            record_poll(record_poll(Connectivity(), first), every), checked_at(ONLY6, alive, NOON)
+        )
+        assert offline_families(connectivity) == ()
     silent = gather(ONLY6, "reachable", *checked_at(ONLY6, alive, NOON).seen, seen(answer.query, "-"))
-    assert blind(hear(vantage, silent)) == ("ipv6",)
+    assert offline_families(record_poll(connectivity, silent)) == ("ipv6",)
 
 
 def test_what_is_told_of_zones_that_stand_still_counts_as_heard_over_udp_or_not_at_all() -> None:
     place, zone_ = ("ns2", ONLY6.servers[1].addresses[0]), ONLY6.name
-    seeing = note(heard(ONLY6, {"ns1": "10"}), {place: True}, zone_)
-    assert blind(seeing) == ()
-    assert note(seeing, {place: True}, zone_) is seeing
-    assert note(seeing, {place: False}, "other.example.") is seeing, "that one is silent about another zone"
-    assert blind(note(seeing, {place: False}, zone_)) == ("ipv6",)
+    seeing = record_answers(heard(ONLY6, {"ns1": "10"}), {place: True}, zone_)
+    assert offline_families(seeing) == ()
+    assert record_answers(seeing, {place: True}, zone_) is seeing
+    assert record_answers(seeing, {place: False}, "other.example.") is seeing, "that one is silent about another zone"
+    assert offline_families(record_answers(seeing, {place: False}, zone_)) == ("ipv6",)
 
 
 def test_silence_over_a_blind_family_becomes_unasked_and_the_rest_stays() -> None:
     tokens = ALL | {"ns1/1": "-", "ns2/1": "unreachable", "ns2": "-"}
     poll = checked_at(DUAL, tokens, NOON)
-    excused = excuse(heard(DUAL, tokens), poll)
+    excused = mask_offline(heard(DUAL, tokens), poll)
     assert {(o.server, str(o.address)): o.outcome for o in excused.seen} == {
         ("ns1", "192.0.2.1"): Outcome.ANSWERED,
         ("ns1", "2001:db8::1"): Outcome.UNASKED,
@@ -151,34 +161,34 @@ def test_silence_over_a_blind_family_becomes_unasked_and_the_rest_stays() -> Non
 
 def test_a_seeing_vantage_excuses_nothing() -> None:
     poll = checked_at(DUAL, ALL | {"ns1": "-"}, NOON)
-    assert excuse(heard(DUAL, ALL), poll) is poll
+    assert mask_offline(heard(DUAL, ALL), poll) is poll
     answered: ZonePoll = look(DUAL, NOON, ns1=10)
-    assert excuse(heard(DUAL, ALL | {"ns1/1": "-", "ns2/1": "-"}), answered) is answered
+    assert mask_offline(heard(DUAL, ALL | {"ns1/1": "-", "ns2/1": "-"}), answered) is answered
 
 
 def test_a_transfer_that_timed_out_blindly_says_nothing() -> None:
     one = pulled(query(DUAL, "ns1", "AXFR"), TransferResult.TIMEOUT)
-    excused = excuse(heard(DUAL, dict.fromkeys(ALL, "-")), gather(DUAL, "transfer", one))
+    excused = mask_offline(heard(DUAL, dict.fromkeys(ALL, "-")), gather(DUAL, "transfer", one))
     assert (excused.seen[0].outcome, excused.seen[0].transfer) == (Outcome.UNASKED, None)
 
 
 def test_addresses_that_left_prove_nothing_any_more() -> None:
     where = zone("ns1", "ns2", server("ns3", "192.0.2.3", "192.0.2.33"))
-    vantage = heard(where, {"ns1": "-", "ns2": "-", "ns3": "-", "ns3/1": "10"})
+    connectivity = heard(where, {"ns1": "-", "ns2": "-", "ns3": "-", "ns3/1": "10"})
     ns1, ns2, ns3, old = [(one.name, address) for one, address in where.places()]
-    assert blind(vantage) == ()
-    assert blind(keep(vantage, {ns1, ns2, ns3})) == ("ipv4",)
-    assert blind(keep(vantage, {ns1, old})) == ()
-    assert keep(vantage, {ns1, ns2, ns3, old}) == vantage
+    assert offline_families(connectivity) == ()
+    assert offline_families(keep_only(connectivity, {ns1, ns2, ns3})) == ("ipv4",)
+    assert offline_families(keep_only(connectivity, {ns1, old})) == ()
+    assert keep_only(connectivity, {ns1, ns2, ns3, old}) == connectivity
 
 
 def test_a_blind_monitor_finds_nothing_wrong_and_nothing_right() -> None:
     pair = zone()
     every = [seen(q, "-") for q in Reachable().ask(pair, ())]
     poll = gather(pair, "reachable", *every)
-    vantage = hear(Connectivity(), poll)
+    connectivity = record_poll(Connectivity(), poll)
     assert judge(Reachable(), pair, poll, ZoneState(pair.name)).health is Health.BAD
-    assert judge(Reachable(), pair, excuse(vantage, poll), ZoneState(pair.name)).health is Health.UNKNOWN
+    assert judge(Reachable(), pair, mask_offline(connectivity, poll), ZoneState(pair.name)).health is Health.UNKNOWN
 
 
 @pytest.mark.parametrize("others", [1, 4, 29])
@@ -186,30 +196,32 @@ def test_servers_that_drop_one_zone_only_are_heard_and_accused(others: int) -> N
     """The kind: the silence of one zone outweighs the answers of all others, and nobody is ever told of it."""
     names = [f"z{n}.example." for n in range(others)]
     bad = zone("ns1", "ns2", "ns3", name="dropped.example.")
-    vantage = Connectivity()
+    connectivity = Connectivity()
     for _ in range(5):
         for name in names:
-            vantage = hear(
-                vantage,
+            connectivity = record_poll(
+                connectivity,
                 checked_at(zone("ns1", "ns2", "ns3", name=name), dict.fromkeys(("ns1", "ns2", "ns3"), "10"), NOON),
             )
         silent = checked_at(bad, dict.fromkeys(("ns1", "ns2", "ns3"), "-"), NOON)
-        vantage = hear(vantage, silent)
-        assert blind(vantage) == ()
-        assert excuse(vantage, silent) is silent
+        connectivity = record_poll(connectivity, silent)
+        assert offline_families(connectivity) == ()
+        assert mask_offline(connectivity, silent) is silent
 
 
 def test_a_monitor_that_is_cut_off_is_blind_once_the_zone_it_heard_last_is_silent_too() -> None:
     zones = [zone("ns1", "ns2", name=f"z{n}.example.") for n in range(4)]
-    vantage = Connectivity()
+    connectivity = Connectivity()
     for one in zones:
-        vantage = hear(vantage, checked_at(one, {"ns1": "10", "ns2": "10"}, NOON))
+        connectivity = record_poll(connectivity, checked_at(one, {"ns1": "10", "ns2": "10"}, NOON))
     for one in reversed(zones):
-        vantage = hear(vantage, checked_at(one, {"ns1": "-", "ns2": "-"}, NOON))
-    assert blind(vantage) == ("ipv4",)
-    gone = keep(hear(Connectivity(), checked_at(zones[0], {"ns1": "10", "ns2": "10"}, NOON)), set(vantage.heard))
-    assert blind(hear(gone, checked_at(zones[1], {"ns1": "-", "ns2": "-"}, NOON))) == ("ipv4",)
+        connectivity = record_poll(connectivity, checked_at(one, {"ns1": "-", "ns2": "-"}, NOON))
+    assert offline_families(connectivity) == ("ipv4",)
+    gone = keep_only(
+        record_poll(Connectivity(), checked_at(zones[0], {"ns1": "10", "ns2": "10"}, NOON)), set(connectivity.heard)
+    )
+    assert offline_families(record_poll(gone, checked_at(zones[1], {"ns1": "-", "ns2": "-"}, NOON))) == ("ipv4",)
 
 
 def test_keeping_what_was_heard_of_nobody_changes_nothing() -> None:
-    assert keep(Connectivity(), set()) == Connectivity()
+    assert keep_only(Connectivity(), set()) == Connectivity()

@@ -269,7 +269,7 @@ async def test_over_a_family_in_which_nothing_answers_nobody_is_accused(
     assert said.out.startswith("SOAWATCH OK - pair.example. 2 addresses serve 1000; nothing answers over ipv6, where ")
     assert not any("::1" in label for label in perfdata(said))
     said = await say("check", ZONE, *asked, "--strict", "--json")
-    assert (said.status, said.data["health"], len(said.data["blind"])) == (1, "unknown", 1)
+    assert (said.status, said.data["health"], len(said.data["offline"])) == (1, "unknown", 1)
     pair.break_("dead", "ns2")
     said = await say("check", ZONE, *asked, "--nagios")
     assert said.status == 2
@@ -282,7 +282,7 @@ async def test_a_server_that_is_dead_over_both_families_is_accused_of_both(
 ) -> None:
     said = await say("check", ZONE, both(pair)[0], "--server=ns2=127.0.0.1:1", f"--server=ns2={deaf}", *quick, "--json")
     assert said.status == 1
-    assert said.data["blind"] != []  # a closed port is a word: ns2's machine lives, and its IPv6 may be ours
+    assert said.data["offline"] != []  # a closed port is a word: ns2's machine lives, and its IPv6 may be ours
     pair.break_("udp-dead", "ns2")
     pair.break_("tcp-silent", "ns2")
     said = await say("check", ZONE, *both(pair), f"--server=ns2={deaf}", *quick, "--json")
@@ -290,7 +290,7 @@ async def test_a_server_that_is_dead_over_both_families_is_accused_of_both(
         ("server-unreachable", str(pair.secondary.address)),
         ("server-unreachable", deaf),
     ]
-    assert said.data["blind"] == []
+    assert said.data["offline"] == []
 
 
 async def test_whom_the_monitor_itself_could_not_ask_is_unknown(pair: Pair, quick: list[str]) -> None:

@@ -15,7 +15,7 @@ from checks.model import Observation, Outcome
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.polling.bulk import BulkProber, ZoneChunk
-from monitor.polling.bulk_factory import canvass
+from monitor.polling.bulk_factory import make_bulk_prober
 from monitor.polling.workers.pool import WorkerPool
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.prober import ServiceProber
@@ -52,14 +52,14 @@ class World:
     async def ask(self, numbers: Iterable[int] | None = None) -> tuple[set[int], dict[int, Sequence[Observation]]]:
         """Quiet and odd zones; each exactly once."""
         asked = list(range(self.count) if numbers is None else numbers)
-        quiet: list[int] = []
-        odd: list[tuple[int, Sequence[Observation]]] = []
+        unchanged: list[int] = []
+        changed: list[tuple[int, Sequence[Observation]]] = []
         async with asyncio.timeout(40):
             async for returns in self.canvass.ask(self.chunk(asked)):
-                quiet += returns.quiet
-                odd += returns.odd
-        assert sorted([*quiet, *(number for number, _ in odd)]) == sorted(asked)
-        return set(quiet), dict(odd)
+                unchanged += returns.unchanged
+                changed += returns.changed
+        assert sorted([*unchanged, *(number for number, _ in changed)]) == sorted(asked)
+        return set(unchanged), dict(changed)
 
     def enable_fast_path(self, numbers: Iterable[int] | None = None, min_expire: int = 0) -> None:
         slots = [slot for n in (range(self.count) if numbers is None else numbers) for slot in (2 * n, 2 * n + 1)]
@@ -82,7 +82,7 @@ async def world(
         ns2 = await open_.enter_async_context(Nameserver(udp2 or serve))
         prober = ServiceProber(settings, {}, now)
         open_.push_async_callback(prober.close)
-        made = canvass(Config(probe=settings), now, prober)
+        made = make_bulk_prober(Config(probe=settings), now, prober)
         open_.push_async_callback(made.close)
         layout = (Endpoint("ns1", ns1.address, primary), Endpoint("ns2", ns2.address))
         one = World(made, ns1, ns2, (layout,), count, serials=serials)
@@ -93,14 +93,14 @@ async def world(
 @pytest.mark.parametrize("way", WAYS)
 async def test_what_says_the_same_is_quiet_once_it_is_armed(way: int) -> None:
     async with world(way) as on:
-        quiet, odd = await on.ask()
-        assert not quiet
-        assert all([o.server for o in seen] == ["ns2", "ns1"] for seen in odd.values())
-        assert all(o.serial == 7 and o.outcome is Outcome.ANSWERED for seen in odd.values() for o in seen)
+        unchanged, changed = await on.ask()
+        assert not unchanged
+        assert all([o.server for o in seen] == ["ns2", "ns1"] for seen in changed.values())
+        assert all(o.serial == 7 and o.outcome is Outcome.ANSWERED for seen in changed.values() for o in seen)
         on.enable_fast_path([0, 1])
-        quiet, odd = await on.ask()
-        assert quiet == {0, 1}
-        assert set(odd) == {2}
+        unchanged, changed = await on.ask()
+        assert unchanged == {0, 1}
+        assert set(changed) == {2}
         assert all(0 < rtt < 5 for rtt in on.address_metrics.rtts[:4])
 
 
@@ -110,9 +110,9 @@ async def test_a_new_serial_is_odd_and_being_odd_disarms_all_of_the_zone(way: in
         await on.ask()
         on.enable_fast_path()
         on.serials[name("z1.example.net.")] = 8
-        quiet, odd = await on.ask()
-        assert quiet == {0, 2}
-        assert [o.serial for o in odd[1]] == [8, 8]
+        unchanged, changed = await on.ask()
+        assert unchanged == {0, 2}
+        assert [o.serial for o in changed[1]] == [8, 8]
         assert set((await on.ask())[1]) == {1}
         on.enable_fast_path([1])
         assert (await on.ask())[0] == {0, 1, 2}
@@ -131,8 +131,8 @@ async def test_one_address_that_is_odd_brings_what_the_others_say_as_well(way: i
         await on.ask()
         on.enable_fast_path()
         changed.add(name("z0.example.net."))
-        _, odd = await on.ask()
-        assert {number: [(o.server, o.serial) for o in seen] for number, seen in odd.items()} == {
+        _, changed = await on.ask()
+        assert {number: [(o.server, o.serial) for o in seen] for number, seen in changed.items()} == {
             0: [("ns2", 6), ("ns1", 7)]
         }
 
@@ -168,14 +168,14 @@ async def test_silence_is_odd_at_first_then_quiet_then_odd_when_it_ends(way: int
         await on.ask()
         on.enable_fast_path()
         silent[0] = True
-        _, odd = await on.ask()
-        assert [o.outcome for o in odd[0]] == [Outcome.TIMEOUT, Outcome.ANSWERED]
+        _, changed = await on.ask()
+        assert [o.outcome for o in changed[0]] == [Outcome.TIMEOUT, Outcome.ANSWERED]
         on.enable_fast_path()
         assert (await on.ask())[0] == {0}
         assert on.address_metrics.rtts[1] < 0 < on.address_metrics.rtts[0]
         silent[0] = False
-        _, odd = await on.ask()
-        assert [o.serial for o in odd[0]] == [7, 7]
+        _, changed = await on.ask()
+        assert [o.serial for o in changed[0]] == [7, 7]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -194,8 +194,8 @@ async def test_an_expire_is_read_at_every_look_and_below_the_floor_it_is_odd(way
         assert abs(first / 1e6 - (now().timestamp() + left[0])) < 5
         assert on.address_metrics.expires[0] == 0
         left[0] = 40_000
-        _, odd = await on.ask()
-        assert odd[0][0].expire == 39_999
+        _, changed = await on.ask()
+        assert changed[0][0].expire == 39_999
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -205,9 +205,9 @@ async def test_what_is_known_goes_on_under_another_plan(way: int) -> None:
         on.enable_fast_path()
         was = array("q", [0, 1, 2, 3, -1, -1, 6, 7])
         on.use(was)
-        quiet, odd = await on.ask()
-        assert quiet == {0, 1, 3}
-        assert set(odd) == {2}
+        unchanged, changed = await on.ask()
+        assert unchanged == {0, 1, 3}
+        assert set(changed) == {2}
         on.use()
         assert not (await on.ask())[0]
 
@@ -217,7 +217,7 @@ async def test_under_a_plan_of_fewer_zones_what_was_heard_before_is_of_no_use_an
     async with world(way, 4000) as on:
         asked = aiter(on.canvass.ask(on.chunk(range(4000))))
         heard = await anext(asked)
-        assert len(heard.quiet) + len(heard.odd) < 4000
+        assert len(heard.unchanged) + len(heard.changed) < 4000
         async with asyncio.timeout(20):
             while sum(on.canvass.counts().queries.values()) < 4000:
                 await asyncio.sleep(0.01)
@@ -249,7 +249,7 @@ async def test_a_dead_server_holds_up_no_zone_that_it_does_not_serve(way: int) -
         came: set[int] = set()
         async with asyncio.timeout(20):
             async for returns in on.canvass.ask(chunk):
-                came |= {*returns.quiet, *(number for number, _ in returns.odd)}
+                came |= {*returns.unchanged, *(number for number, _ in returns.changed)}
                 if len(came) >= 100:
                     break
         assert came == set(range(0, 200, 2))
@@ -260,9 +260,9 @@ async def test_thousands_at_once_and_none_is_lost(way: int) -> None:
     async with world(way, 4000) as on:
         assert len((await on.ask())[1]) == 4000
         on.enable_fast_path()
-        quiet, odd = await on.ask()
-        assert quiet == set(range(4000))
-        assert not odd
+        unchanged, changed = await on.ask()
+        assert unchanged == set(range(4000))
+        assert not changed
         counts = on.canvass.counts()
         async with asyncio.timeout(10):
             while sum(counts.queries.values()) < 16_000:
@@ -283,8 +283,8 @@ async def test_at_the_end_nothing_is_blamed_on_the_servers(way: int) -> None:
                 await asyncio.sleep(0.01)
         if isinstance(on.canvass, WorkerPool):
             await on.canvass.close()
-            _, odd = await task
-            assert {o.outcome for seen in odd.values() for o in seen} == {Outcome.UNASKED}
+            _, changed = await task
+            assert {o.outcome for seen in changed.values() for o in seen} == {Outcome.UNASKED}
         else:  # there it is the engine's end that ends it, and the engine is the caller's
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -316,10 +316,10 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
         hold.set()
-        quiet, odd = await task
-        assert len(quiet) + len(odd) == 600
-        assert {o.outcome for looks in odd.values() for o in looks} == {Outcome.ANSWERED}
-        assert on.canvass.deaths == 2
+        unchanged, changed = await task
+        assert len(unchanged) + len(changed) == 600
+        assert {o.outcome for looks in changed.values() for o in looks} == {Outcome.ANSWERED}
+        assert on.canvass.restarts == 2
         assert not set(on.canvass.pids) & set(before)
         await on.ask()
         on.enable_fast_path()

@@ -107,7 +107,7 @@ def test_a_finding_has_one_series_while_it_stands() -> None:
 
 
 def test_the_service_itself() -> None:
-    seen = replace(troubled(), outbox_pending=7, store_ok=False, config_ok=False, blind=("ipv6",))
+    seen = replace(troubled(), outbox_pending=7, store_ok=False, config_ok=False, offline_families=("ipv6",))
     found = scraped(seen)
     wanted = {
         ("soawatch_zones", "good"): 9, ("soawatch_zones", "bad"): 2, ("soawatch_zones", "unknown"): 1,

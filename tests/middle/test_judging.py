@@ -227,9 +227,9 @@ async def test_blindness_is_shown() -> None:
     on = Bench(zone())
     await on.look(zone(), 0, ns1="10", ns2="10")
     await on.look(zone(), 1, ns1="-", ns2="-")
-    assert on.status.blind == ("ipv4",)
+    assert on.status.offline_families == ("ipv4",)
     await on.look(zone(), 2, ns1="10", ns2="10")
-    assert on.status.blind == ()
+    assert on.status.offline_families == ()
 
 
 async def test_propagation_is_counted_per_server() -> None:

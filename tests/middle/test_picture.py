@@ -10,7 +10,7 @@ from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Severity
 from alerting.severity import severity_of
 from checks.model import CheckResult, Finding, Health
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import updated
+from checks.zone_state.update import update_zone_state
 from monitor.cli.output import expiry_text
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import HEALTH_CHECKS, summarise, zone_status
@@ -97,7 +97,7 @@ def test_it_tells_since_when() -> None:
 
 
 def test_a_glance_says_what_the_picture_says() -> None:
-    zone_state = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    zone_state = update_zone_state(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     for alerts in ([], [alert("serial-late", at=-3)], [alert("ttl-differs"), alert("serial-stuck", at=-9)]):
         for said_of in ({}, {"soa-serial": result_id("soa-serial", GOOD), "reachable": result_id("reachable", GOOD)}):
             whole = zone_status(ZONE, zone_state, said_of, alerts, None, NOON)
@@ -121,7 +121,7 @@ def test_the_gravest_comes_first_then_the_oldest() -> None:
 
 def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
     three = zone("ns1", "ns2", "ns3")
-    zone_state = updated(ZoneState(three.name), three, look(three, NOON, ns1=11, ns2=10))
+    zone_state = update_zone_state(ZoneState(three.name), three, look(three, NOON, ns1=11, ns2=10))
     drawn = zone_status(three, zone_state, {}, [], None, NOON)
     assert [(a.server, a.serial, a.state) for a in drawn.addresses] == [
         ("ns1", 11, "in-sync"),
@@ -133,14 +133,14 @@ def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
 
 
 def test_what_is_silent_serves_nothing_now() -> None:
-    zone_state = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=10, ns2=10))
-    zone_state = updated(zone_state, ZONE, look(ZONE, minute(1), ns1=10, ns2="-"))
+    zone_state = update_zone_state(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=10, ns2=10))
+    zone_state = update_zone_state(zone_state, ZONE, look(ZONE, minute(1), ns1=10, ns2="-"))
     silent = zone_status(ZONE, zone_state, {}, [], None, minute(1)).addresses[1]
     assert (silent.serial, silent.state, silent.lag(minute(1))) == (None, "silent", None)
 
 
 def test_the_verdict_is_on_the_right_address() -> None:
-    zone_state = updated(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    zone_state = update_zone_state(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     late = Finding("serial-late", "late", "ns2", ZONE.servers[1].addresses[0])
     result = CheckResult(ZONE.name, "soa-serial", NOON, BAD, (late,))
     states = [a.state for a in zone_status(ZONE, zone_state, {"soa-serial": result}, [], None, NOON).addresses]

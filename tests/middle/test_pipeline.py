@@ -144,7 +144,7 @@ def test_a_server_that_leaves_takes_its_alerts_and_what_was_heard_of_it_along() 
     assert [t.news for t in commit.messages] == [IncidentEvent.RESOLVED]
     assert not memory.active_alerts
     gone = ("ns2", Address("192.0.2.2"))
-    assert gone not in memory.vantage.heard
+    assert gone not in memory.connectivity.heard
 
 
 def test_a_check_that_is_switched_off_withdraws_what_it_said_and_is_not_quoted_any_more() -> None:

@@ -121,9 +121,9 @@ class Caller:
         return True
 
     def move(self, path_changes: FastPathChanges) -> None:
-        for number in path_changes.disarmed:
+        for number in path_changes.disabled:
             self.floors.pop(number, None)
-        self.floors.update(path_changes.armed)
+        self.floors.update(path_changes.enabled)
 
 
 def plan(watched: Sequence[Zone]) -> MonitoringPlan:
@@ -257,7 +257,7 @@ def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
         _, pending = process(memory, [poll], rules, at)
         assert memory.zone_states[pair.name].address_states[1].state == "answered"
         assert memory.columns.mode[0] == (FULL_POLL if by_tcp else STEADY_UP)
-        assert bool(pending.path_changes.armed) is not bool(by_tcp)
+        assert bool(pending.path_changes.enabled) is not bool(by_tcp)
 
 
 def compare(
@@ -303,8 +303,8 @@ def compare(
             assert (mine.health, mine.findings, mine.at) == (theirs.health, theirs.findings, theirs.at)
         assert quick.active_alerts == whole.active_alerts
         assert quick.open_incidents == whole.open_incidents
-        assert quick.vantage.heard == whole.vantage.heard
-        assert quick.vantage.dark == whole.vantage.dark
+        assert quick.connectivity.heard == whole.connectivity.heard
+        assert quick.connectivity.offline == whole.connectivity.offline
         assert reminders(quick, rules, at) == reminders(whole, rules, at)
     return passed, near, quick
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alerting.model import AlertKey, Phase
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import changes, updated
+from checks.zone_state.update import changes, update_zone_state
 from monitor.state import write_buffer as record
 from monitor.state.ports import Commit, Sweep
 from monitor.state.write_buffer import AGAIN, WriteBuffer, merge
@@ -48,7 +48,7 @@ def histories(draw: st.DrawFn) -> list[Commit]:
             watched = zone(name=name)
             before = zone_states.get(name, ZoneState(name))
             serials = {server: draw(st.integers(10, 12)) for server in ("ns1", "ns2")}
-            after = updated(before, watched, look(watched, minute(number), **serials))
+            after = update_zone_state(before, watched, look(watched, minute(number), **serials))
             runs, arrivals = changes(before, after)
             if after != before:
                 commits.append(Commit(zone_states=(after,), runs=runs, propagations=arrivals))
@@ -111,7 +111,7 @@ async def test_it_does_not_matter_which_were_merged(commits: list[Commit], cut: 
 
 
 def test_a_zone_that_left_and_came_back_stays() -> None:
-    back = updated(
+    back = update_zone_state(
         ZoneState("a.example."), zone(name="a.example."), look(zone(name="a.example."), NOON, ns1=10, ns2=10)
     )
     merged = merge(Commit(dropped_zones=("a.example.", "b.example.")), Commit(zone_states=(back,)))

@@ -67,9 +67,9 @@ async def lived(looks: list[CheckOfZone], *, restarts: bool) -> Life:
     for number, look in enumerate(looks):
         now.at = minute(number)
         if restarts and look.afresh:
-            vantage = life.memory.vantage
+            vantage = life.memory.connectivity
             life.memory = MonitorState.of(await store.restore())
-            life.memory.vantage = (
+            life.memory.connectivity = (
                 vantage  # what is heard is learnt anew with the first round; here it is the last one's
             )
         commit, _ = process(life.memory, list(polls(look, now())), RULES, now())

@@ -17,9 +17,9 @@ from monitor.polling.serial_sweep import SerialSweep, SweepContext
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
 from monitor.probe.stats import ProbeCounts
-from monitor.service.queue import LocalBus
+from monitor.service.queue import PollQueue
 from monitor.state.columns import AddressLayout, ZoneColumns
-from monitor.state.ports import BusClosed, PollMessage, UnchangedZones
+from monitor.state.ports import PollMessage, QueueClosed, UnchangedZones
 from tests.checks.build import query, seen, server, zone
 from tests.middle.build import MINUTE
 
@@ -54,7 +54,7 @@ class Crier:
         return ProbeCounts()
 
     @property
-    def deaths(self) -> int:
+    def restarts(self) -> int:
         return 0
 
     async def close(self) -> None:
@@ -178,7 +178,7 @@ async def test_what_is_slow_holds_up_nobody_else() -> None:
 
 async def test_no_more_than_so_many_zones_are_under_way() -> None:
     stage = Stage(zones(300))
-    await stage.call(over=0.2, wide=10)
+    await stage.call(over=0.2, max_in_flight=10)
     assert stage.crier.widest <= 10
     assert len(stage.unchanged) == 300
 
@@ -232,7 +232,7 @@ async def test_what_waits_for_room_while_another_roll_comes_is_not_asked_any_mor
     order = Order(stage.zone_table, CHECK)
     first = stage.zone_table.names[order.numbers[0]]
     stage.crier.held[first] = let = asyncio.Event()
-    whole = stage.call(wide=10)
+    whole = stage.call(max_in_flight=10)
     async with asyncio.timeout(5):
         while len(stage.unchanged) < 9:
             await asyncio.sleep(0.001)
@@ -326,10 +326,10 @@ async def test_as_soon_as_it_answers_it_is_asked_for_every_zone() -> None:
 
 async def test_it_ends_when_nobody_takes_rounds_any_more() -> None:
     stage = Stage(zones(9))
-    bus = LocalBus(1)
+    bus = PollQueue(1)
     await bus.close()
     stage.ground.publish = bus.publish
     with pytest.raises(ExceptionGroup) as raised:
         await stage.call()
-    assert raised.group_contains(BusClosed)
+    assert raised.group_contains(QueueClosed)
     assert not any(stage.ground.busy)

@@ -18,8 +18,8 @@ from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
 from monitor.polling.schedule_order import Order, place
 from monitor.polling.sweep import SPREAD, poll_zone, sweep, window
-from monitor.service.queue import LocalBus
-from monitor.state.ports import BusClosed
+from monitor.service.queue import PollQueue
+from monitor.state.ports import QueueClosed
 from tests.checks.build import zone
 from tests.middle.build import MINUTE, Waiting
 
@@ -105,7 +105,7 @@ async def test_no_more_than_so_many_zones_are_under_way() -> None:
 
 
 async def test_it_waits_for_a_judge_who_is_behind() -> None:
-    bus = LocalBus(5)
+    bus = PollQueue(5)
     prober = Waiting(WELL, now)
     whole = asyncio.create_task(
         sweep(CHECK, turns(zones(60)), prober, bus.publish, cadence=MINUTE, over=0, now=now, wide=10)
@@ -126,14 +126,14 @@ async def test_it_waits_for_a_judge_who_is_behind() -> None:
 
 
 async def test_it_ends_when_nobody_takes_rounds_any_more() -> None:
-    bus = LocalBus(1)
+    bus = PollQueue(1)
     prober = Waiting(WELL, now, {"z1.example.": asyncio.Event()})
     whole = asyncio.create_task(sweep(CHECK, turns(zones(9)), prober, bus.publish, cadence=MINUTE, over=30, now=now))
     await asyncio.sleep(0)
     await bus.close()
     with pytest.raises(ExceptionGroup) as raised:
         await asyncio.wait_for(whole, 60)
-    assert raised.group_contains(BusClosed)
+    assert raised.group_contains(QueueClosed)
     assert prober.under_way == 0
 
 

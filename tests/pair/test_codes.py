@@ -12,9 +12,9 @@ import pytest
 
 from checks.evaluation import judge
 from checks.model import Zone
-from checks.zone_state.connectivity import Connectivity, excuse, hear
+from checks.zone_state.connectivity import Connectivity, mask_offline, record_poll
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import updated
+from checks.zone_state.update import update_zone_state
 from monitor import clock
 from monitor.config.load import parse
 from monitor.config.model import Config
@@ -58,13 +58,13 @@ class Monitor:
         finally:
             await prober.close()
         for each in polls:
-            self.vantage = hear(self.vantage, each)
-            self.zone_state = updated(self.zone_state, zone, excuse(self.vantage, each))
+            self.vantage = record_poll(self.vantage, each)
+            self.zone_state = update_zone_state(self.zone_state, zone, mask_offline(self.vantage, each))
         return {
             finding.code
             for each in polls
             for finding in judge(
-                self.config.checks[each.check], zone, excuse(self.vantage, each), self.zone_state
+                self.config.checks[each.check], zone, mask_offline(self.vantage, each), self.zone_state
             ).findings
         }
 

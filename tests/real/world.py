@@ -9,7 +9,7 @@ from checks.model import CheckResult, Family, Observation, Query, TransferRule, 
 from checks.model import Server as Watched
 from checks.registry import CHECKS
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import updated
+from checks.zone_state.update import update_zone_state
 from monitor.clock import now
 from monitor.polling.sweep import poll_zone
 from monitor.probe.types import Prober
@@ -100,7 +100,7 @@ class Watch:
         asked = await poll_zone(one, self.zone, self.probe, self.cadence or one.cadence, now)
         done = shifted(asked, after)
         self.seen = done.seen
-        self.zone_state = updated(self.zone_state, self.zone, done)
+        self.zone_state = update_zone_state(self.zone_state, self.zone, done)
         return judge(one, self.zone, done, self.zone_state)
 
 

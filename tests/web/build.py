@@ -196,7 +196,7 @@ def measures() -> Measures:
         propagation={"ns1": histogram, HIDDEN: histogram},
         failures={"records": 0},
         polls={"evaluated": 40, "unchanged": 9000},
-        restarts=1,
+        worker_restarts=1,
     )
 
 

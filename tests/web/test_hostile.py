@@ -53,7 +53,7 @@ async def hostile() -> Stage:
         zones=(EVIL,),
     )
     seen = status(
-        [it], vantage=EVIL, version=EVIL, blind=(EVIL,), store_ok=False, store_error=EVIL, config_ok=False,
+        [it], vantage=EVIL, version=EVIL, offline_families=(EVIL,), store_ok=False, store_error=EVIL, config_ok=False,
         config_error=EVIL, incidents={EVIL: replace(told, id=EVIL)},
         receivers={EVIL: ReceiverStatus(EVIL, EVIL, 1, last_error=EVIL)},
     )  # fmt: skip

@@ -155,7 +155,7 @@ async def test_a_zone_page_without_its_store_says_so() -> None:
 async def test_trouble_of_the_monitor_itself_is_on_every_page() -> None:
     ill = replace(
         status(),
-        blind=("ipv6",),
+        offline_families=("ipv6",),
         store_ok=False,
         store_error="disk full",
         config_ok=False,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from checks.model import Address, Family, Observation, Outcome, Query, ZonePoll
 from monitor.clock import now
 from monitor.config.model import Config
-from monitor.polling.sweep import Ask
+from monitor.polling.sweep import ProbeQueries
 
 FIRST = 0.9
 """The share of the time that the first look may take: enough for the whole patience with a server that is silent,
@@ -83,7 +83,7 @@ class InTime:
     ``cut``, and counts as not asked.
     """
 
-    def __init__(self, probe: Ask, until: float | None, before: Iterable[ZonePoll] = ()) -> None:
+    def __init__(self, probe: ProbeQueries, until: float | None, before: Iterable[ZonePoll] = ()) -> None:
         self._probe = probe
         self._until = until
         self._before = {seen.query: seen for poll in before for seen in poll.seen if _waited(seen)}

@@ -9,7 +9,7 @@ from checks.common.text import format_duration
 from checks.model import Address, CheckResult, Finding, Zone
 from checks.zone_state.address import SERVING
 from checks.zone_state.model import AddressState, SerialGroup, ZoneState
-from checks.zone_state.update import lag, space_of
+from checks.zone_state.update import lag, serial_group_of
 
 CONTENT = frozenset({"record-differs", "content-differs", "ns-set-differs", "soa-fields-differ", "ttl-differs"})
 """What servers seem to differ in while one of them takes a new version."""
@@ -30,7 +30,7 @@ def in_motion(
     moving: set[tuple[str, Address]] = set()
     for address_state in zone_state.address_states:
         place = (address_state.server, address_state.address)
-        serial_group = space_of(zone_state, address_state.group)
+        serial_group = serial_group_of(zone_state, address_state.group)
         if serial_group is not None and address_state.state == SERVING and place not in accused:
             for finding in _of(zone, zone_state, serial_group, address_state, now, memory):
                 moving.add(place)

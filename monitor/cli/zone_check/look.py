@@ -12,9 +12,9 @@ from checks.base import Check
 from checks.evaluation import judge
 from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
 from checks.ns_set import NsSet, names_given
-from checks.zone_state.connectivity import Connectivity, account, excuse, hear
+from checks.zone_state.connectivity import Connectivity, mask_offline, offline_explanation, record_poll
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import updated
+from checks.zone_state.update import update_zone_state
 from monitor.cli.zone_check.deadline import Deadline, InTime, unasked, unknown
 from monitor.cli.zone_check.in_motion import in_motion, moved
 from monitor.cli.zone_check.service_memory import remembered
@@ -22,7 +22,7 @@ from monitor.cli.zone_check.target import Wanted
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, meet, resolve
-from monitor.polling.sweep import Ask, poll_zone
+from monitor.polling.sweep import ProbeQueries, poll_zone
 from monitor.probe.client.client import DnsClient
 from monitor.service.plan import with_names
 from monitor.state.status import ZoneStatus
@@ -49,7 +49,7 @@ class Asked:
     moving: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
     watched: bool = False
-    blind: tuple[str, ...] = ()
+    offline_families: tuple[str, ...] = ()
     """What is known of each address family over which nothing answers, so nobody is accused over it."""
     unknown: tuple[str, ...] = ()
     """What had not come back when the time was over, and who was not asked at all."""
@@ -63,7 +63,7 @@ class Asked:
     @property
     def health(self) -> Health:
         health = self.status.health
-        open_ = self.unknown or (self.strict and (self.moving or self.blind))
+        open_ = self.unknown or (self.strict and (self.moving or self.offline_families))
         return Health.UNKNOWN if open_ and health is Health.GOOD else health
 
     @property
@@ -122,7 +122,7 @@ async def look(
         watched=what.watched,
         unknown=(
             *unresolved(zone, found),
-            *unasked(looks[-1], said[-1][2].dark),
+            *unasked(looks[-1], said[-1][2].offline),
             *unknown(asking, looks[-1], deadline),
         ),
         strict=strict,
@@ -145,7 +145,7 @@ def unresolved(zone: Zone, found: DiscoveredZones) -> Iterator[str]:
 Judged = tuple[dict[str, CheckResult], ZoneState, Connectivity]
 
 
-async def polls(config: Config, zone: Zone, probe: Ask) -> tuple[ZonePoll, ...]:
+async def polls(config: Config, zone: Zone, probe: ProbeQueries) -> tuple[ZonePoll, ...]:
     checks = [check for check in config.checks.values() if check.applies(zone)]
     done = await asyncio.gather(*(poll_zone(check, zone, probe, cadence(config, check), now) for check in checks))
     return tuple(done)
@@ -156,17 +156,17 @@ def cadence(config: Config, check: Check) -> timedelta:
 
 
 def judged_by(
-    zone: Zone, config: Config, zone_state: ZoneState, seen: Sequence[ZonePoll], vantage: Connectivity
+    zone: Zone, config: Config, zone_state: ZoneState, seen: Sequence[ZonePoll], connectivity: Connectivity
 ) -> Judged:
     """The verdicts over one look; the ledger remembers it first, so that all checks know the serials."""
     for poll in seen:
-        vantage = hear(vantage, poll)
-    excused = [excuse(vantage, poll) for poll in seen]
+        connectivity = record_poll(connectivity, poll)
+    excused = [mask_offline(connectivity, poll) for poll in seen]
     for poll in excused:
         if poll.check == "soa-serial":
-            zone_state = updated(zone_state, zone, poll)
+            zone_state = update_zone_state(zone_state, zone, poll)
     results = {poll.check: judge(config.checks[poll.check], zone, poll, zone_state) for poll in excused}
-    return results, zone_state, vantage
+    return results, zone_state, connectivity
 
 
 def differences(results: Iterable[CheckResult]) -> list[Finding]:
@@ -203,8 +203,8 @@ def concluded(
         for f in v.findings
     ]  # fmt: skip
     drawn = zone_status(zone, zone_state, results, alerts, None, at)
-    blind = tuple(account(judged[2], family) for family in judged[2].dark)
-    return Asked(zone, config, looks, results, zone_state, drawn, memory, moving, blind=blind)
+    offline_families = tuple(offline_explanation(judged[2], family) for family in judged[2].offline)
+    return Asked(zone, config, looks, results, zone_state, drawn, memory, moving, offline_families=offline_families)
 
 
 def without(excused: tuple[Finding, ...], result: CheckResult) -> CheckResult:

@@ -12,15 +12,15 @@ from monitor.clock import now
 from monitor.polling.bulk import ChunkResult
 from monitor.polling.local_prober import LocalBulkProber
 from monitor.polling.workers.messages import (
-    Arm,
-    Ask,
     Back,
-    Begin,
+    Configure,
     Counted,
-    Disarm,
+    DisableFastPath,
     Done,
+    EnableFastPath,
     FromWorker,
-    Use,
+    PollZones,
+    UseLayouts,
     read,
     written,
 )
@@ -35,9 +35,9 @@ COUNT_EVERY = 1.0
 class Worker:
     """One canvass, and the service at the other end of the pipes."""
 
-    def __init__(self, begin: Begin, out: asyncio.StreamWriter) -> None:
+    def __init__(self, begin: Configure, out: asyncio.StreamWriter) -> None:
         self._prober = ServiceProber(begin.settings, {}, now)
-        self._canvass = LocalBulkProber(self._prober.engine, now)
+        self._bulk_prober = LocalBulkProber(self._prober.engine, now)
         self._out = out
         self._layouts: tuple[AddressLayout, ...] = ()
         self._ticks = AddressMetrics()
@@ -59,26 +59,26 @@ class Worker:
 
     def _take(self, message: object) -> None:
         match message:
-            case Ask():
+            case PollZones():
                 # Called here and not in the task: what is read next may be another plan.
-                task = asyncio.create_task(self._ask(message, self._canvass.ask(message.chunk)))
+                task = asyncio.create_task(self._ask(message, self._bulk_prober.ask(message.chunk)))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            case Use(layouts, size, was):
+            case UseLayouts(layouts, size, was):
                 self._layouts, self._ticks = tuple(layouts), AddressMetrics.of(size)
-                self._canvass.use(self._layouts, self._ticks, was)
-            case Arm(slots, min_expires):
-                self._canvass.enable_fast_path(slots, min_expires)
-            case Disarm(slots):
-                self._canvass.disable_fast_path(slots)
+                self._bulk_prober.use(self._layouts, self._ticks, was)
+            case EnableFastPath(slots, min_expires):
+                self._bulk_prober.enable_fast_path(slots, min_expires)
+            case DisableFastPath(slots):
+                self._bulk_prober.disable_fast_path(slots)
             case _:
                 raise TypeError(f"the service says what no worker understands: {type(message).__name__}")
 
-    async def _ask(self, ask: Ask, every: AsyncIterator[ChunkResult]) -> None:
+    async def _ask(self, ask: PollZones, every: AsyncIterator[ChunkResult]) -> None:
         chunk = ask.chunk
         slots = dict(zip(chunk.numbers, zip(chunk.slots, chunk.layouts, strict=True), strict=True))
         async for returns in every:
-            await self._say(self._back(ask.number, returns, (slots[number] for number in returns.quiet)))
+            await self._say(self._back(ask.number, returns, (slots[number] for number in returns.unchanged)))
         await self._say(Done(ask.number))
 
     def _back(self, number: int, returns: ChunkResult, places: Iterable[tuple[int, int]]) -> Back:
@@ -88,12 +88,14 @@ class Worker:
             rtts += self._ticks.rtts[slot:end]
             expires += self._ticks.expires[slot:end]
         some = expires if any(expires) else None
-        return Back(number, returns.at, returns.quiet, rtts, some, returns.odd, returns.queries, returns.answered)
+        return Back(
+            number, returns.at, returns.unchanged, rtts, some, returns.changed, returns.queries, returns.answered
+        )
 
     async def _count(self) -> None:
         while True:
             await asyncio.sleep(COUNT_EVERY)
-            await self._say(Counted(self._canvass.counts()))
+            await self._say(Counted(self._bulk_prober.counts()))
 
     async def _say(self, message: FromWorker) -> None:
         self._out.write(written(message))
@@ -110,7 +112,7 @@ async def main() -> None:
         begin = await read(source)
     except EOFError:
         return
-    if not isinstance(begin, Begin):
+    if not isinstance(begin, Configure):
         raise TypeError("the service does not say how to begin")
     await Worker(begin, out).serve(source)
 

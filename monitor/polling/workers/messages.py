@@ -22,12 +22,12 @@ _LENGTH = Struct("<Q")
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class Configure:
     settings: Probe
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class UseLayouts:
     """``size`` slots; ``was`` is that of Canvass.use."""
 
     layouts: Sequence[AddressLayout]
@@ -36,19 +36,19 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PollZones:
     number: int
     chunk: ZoneChunk
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class EnableFastPath:
     slots: "array[int]"
     min_expires: "array[int]"
 
 
 @dataclass(frozen=True, slots=True)
-class Disarm:
+class DisableFastPath:
     slots: "array[int]"
 
 
@@ -58,11 +58,11 @@ class Back:
 
     number: int
     at: datetime
-    quiet: "array[int]"
+    unchanged: "array[int]"
     rtts: "array[float]"
     expires: "array[int] | None"
     """None: nobody says when it stops serving."""
-    odd: Sequence[tuple[int, tuple[Observation, ...]]]
+    changed: Sequence[tuple[int, tuple[Observation, ...]]]
     queries: int
     answered: int
 
@@ -79,7 +79,7 @@ class Counted:
     counts: ProbeCounts
 
 
-ToWorker = Begin | Use | Ask | Arm | Disarm
+ToWorker = Configure | UseLayouts | PollZones | EnableFastPath | DisableFastPath
 FromWorker = Back | Done | Counted
 
 

@@ -41,8 +41,8 @@ class WorkerPool:
         return [share.pid for share in self._shares]
 
     @property
-    def deaths(self) -> int:
-        return sum(share.deaths for share in self._shares)
+    def restarts(self) -> int:
+        return sum(share.restarts for share in self._shares)
 
     def use(
         self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None

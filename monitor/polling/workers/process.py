@@ -11,7 +11,19 @@ import structlog
 from checks.model import Observation, Outcome, Query
 from monitor.clock import Now
 from monitor.polling.bulk import ChunkResult, ZoneChunk
-from monitor.polling.workers.messages import Arm, Ask, Back, Begin, Counted, Disarm, Done, ToWorker, Use, read, written
+from monitor.polling.workers.messages import (
+    Back,
+    Configure,
+    Counted,
+    DisableFastPath,
+    Done,
+    EnableFastPath,
+    PollZones,
+    ToWorker,
+    UseLayouts,
+    read,
+    written,
+)
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeCounts, total
@@ -62,7 +74,7 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._gone, self._latest = ProbeCounts(), ProbeCounts()
         self._closed = False
-        self.deaths = 0
+        self.restarts = 0
         self._task = asyncio.create_task(self._live())
 
     @property
@@ -77,7 +89,7 @@ class WorkerProcess:
     def use(self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None") -> None:
         self._layouts, self._ticks = layouts, address_metrics
         owed, self._owed = self._owed, {}
-        self._say(Use(layouts, len(address_metrics.rtts), was))
+        self._say(UseLayouts(layouts, len(address_metrics.rtts), was))
         for one in owed.values():
             one.back(None)
 
@@ -85,13 +97,13 @@ class WorkerProcess:
         """``back`` is told of zones as they come back, and None at the end."""
         self._asked += 1
         self._owed[self._asked] = PendingChunk(chunk, back)
-        self._say(Ask(self._asked, chunk))
+        self._say(PollZones(self._asked, chunk))
 
     def enable_fast_path(self, slots: "array[int]", min_expires: "array[int]") -> None:
-        self._say(Arm(slots, min_expires))
+        self._say(EnableFastPath(slots, min_expires))
 
     def disable_fast_path(self, slots: "array[int]") -> None:
-        self._say(Disarm(slots))
+        self._say(DisableFastPath(slots))
 
     async def close(self) -> None:
         """What is owed comes back unasked."""
@@ -119,10 +131,10 @@ class WorkerProcess:
                 brought = False
                 log.error("worker cannot be started", error=str(error))  # noqa: TRY400 - the system's word is all
             failed = 1 if brought else failed + 1
-            self.deaths += 1
+            self.restarts += 1
             self._gone, self._latest = total(self._gone, self._latest, idle=True), ProbeCounts()
             log.warning(
-                "worker died", deaths=self.deaths, zones_to_ask_again=sum(len(o.left) for o in self._owed.values())
+                "worker died", restarts=self.restarts, zones_to_ask_again=sum(len(o.left) for o in self._owed.values())
             )
             if failed >= GIVE_UP:
                 self._unasked("the process that asks cannot be kept alive")
@@ -134,10 +146,10 @@ class WorkerProcess:
             limit=2**26, start_new_session=True,
         )  # fmt: skip
         try:
-            self._say(Begin(self._settings))
-            self._say(Use(self._layouts, len(self._ticks.rtts), None))
+            self._say(Configure(self._settings))
+            self._say(UseLayouts(self._layouts, len(self._ticks.rtts), None))
             for number, owed in self._owed.items():
-                self._say(Ask(number, owed.rest()))
+                self._say(PollZones(number, owed.rest()))
             return await self._listen(process)
         finally:
             await self._end()
@@ -181,16 +193,16 @@ class WorkerProcess:
             return  # asked under another plan
         chunk, place = owed.chunk, 0
         rtts, expires = self._ticks.rtts, self._ticks.expires
-        for number in message.quiet:
+        for number in message.unchanged:
             at = owed.left.pop(number)
             slot, size = chunk.slots[at], len(self._layouts[chunk.layouts[at]])
             rtts[slot : slot + size] = message.rtts[place : place + size]
             if message.expires is not None:
                 expires[slot : slot + size] = message.expires[place : place + size]
             place += size
-        for number, _ in message.odd:
+        for number, _ in message.changed:
             del owed.left[number]
-        owed.back(ChunkResult(message.at, message.quiet, message.odd, message.queries, message.answered))
+        owed.back(ChunkResult(message.at, message.unchanged, message.changed, message.queries, message.answered))
 
     def _done(self, number: int) -> None:
         owed = self._owed.pop(number, None)
@@ -203,7 +215,7 @@ class WorkerProcess:
         for one in owed.values():
             rest = one.rest()
             at = self._now()
-            odd = [
+            changed = [
                 (number, tuple(
                     Observation(
                         Query(name, place.server, place.address, name, "SOA", identify=True),
@@ -213,6 +225,6 @@ class WorkerProcess:
                 ))
                 for number, name, layout in zip(rest.numbers, rest.names, rest.layouts, strict=True)
             ]  # fmt: skip
-            if odd:
-                one.back(ChunkResult(at, array("I"), odd, sum(len(seen) for _, seen in odd), 0))
+            if changed:
+                one.back(ChunkResult(at, array("I"), changed, sum(len(seen) for _, seen in changed), 0))
             one.back(None)

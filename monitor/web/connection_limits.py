@@ -1,4 +1,4 @@
-"""How many may be connected, and asking, at once: a share for each client, and an answer for those who watch us."""
+"""Limits how many connections and requests there are at once: a share for each client, health and metrics always."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -21,12 +21,12 @@ class Connection(Protocol):
     @property
     def idle(self) -> bool: ...
 
-    def leave(self) -> None:
-        """Close it, and let whatever is under way go."""
+    def abort(self) -> None:
+        """Close it, and whatever request is under way."""
         ...
 
 
-class Crowd:
+class ConnectionLimit:
     """The open connections, at most ``most`` that ask for something and as many that do not.
 
     A client over its ``share`` loses a connection for each new one: the one that has said nothing for longest, and
@@ -46,26 +46,26 @@ class Crowd:
     def share(self, client: str) -> int:
         return self._most if is_local(client) else self._share
 
-    def enter(self, one: Connection) -> None:
+    def add(self, one: Connection) -> None:
         client = _client(one)
         mine = self._of.setdefault(client, {})
         mine[one] = None
         self._count += 1
         share = self.share(client)
         if len(mine) > share:
-            self._part(mine, one, busy=len(mine) > 2 * share)
+            self._close_one(mine, one, busy=len(mine) > 2 * share)
         elif self._count > self._most:
             largest = max(self._of.values(), key=lambda of: len(of) - (one in of))
-            self._part(largest, one, busy=self._count > 2 * self._most)
+            self._close_one(largest, one, busy=self._count > 2 * self._most)
 
-    def rest(self, one: Connection) -> None:
-        """It has been answered: from now on it says nothing."""
+    def mark_idle(self, one: Connection) -> None:
+        """Its request has been answered: it counts as the latest that became idle."""
         mine = self._of.get(_client(one), {})
         if one in mine:
             del mine[one]
             mine[one] = None
 
-    def leave(self, one: Connection) -> None:
+    def remove(self, one: Connection) -> None:
         mine = self._of.get(_client(one), {})
         if one in mine:
             del mine[one]
@@ -73,23 +73,23 @@ class Crowd:
             if not mine:
                 del self._of[_client(one)]
 
-    def _part(self, mine: Mapping[Connection, None], newest: Connection, *, busy: bool) -> None:
+    def _close_one(self, mine: Mapping[Connection, None], newest: Connection, *, busy: bool) -> None:
         one = next((each for each in mine if each.idle and each is not newest), None)
         if one is None and busy:
             one = next((each for each in mine if each is not newest), None)
         if one is not None:
-            self.leave(one)
-            one.leave()
+            self.remove(one)
+            one.abort()
 
 
-class Busy:
+class RequestLimit:
     """ASGI middleware: so many requests at once in all, and of each client its share; 503 beyond that, but for those
     who ask how we are.
     """
 
-    def __init__(self, app: ASGIApp, crowd: Crowd, most: int) -> None:
+    def __init__(self, app: ASGIApp, connections: ConnectionLimit, most: int) -> None:
         self._app = app
-        self._crowd = crowd
+        self._connections = connections
         self._most = most
         self._running: dict[str, int] = {}
         self._count = 0
@@ -97,7 +97,7 @@ class Busy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = client_of((scope.get("client") or ("",))[0])
         running = self._running.get(client, 0)
-        full = self._count >= self._most or running >= self._crowd.share(client)
+        full = self._count >= self._most or running >= self._connections.share(client)
         if scope["type"] != "http" or (full and scope["path"] not in ALWAYS):
             headers = {**HEADERS, "Cache-Control": "no-store", "Retry-After": "5", "Connection": "close"}
             await PlainTextResponse("too many requests at once\n", 503, headers)(scope, receive, send)

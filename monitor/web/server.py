@@ -1,89 +1,18 @@
 """Serves the application in our own event loop, and stops it at once."""
 
 import asyncio
-import contextlib
-import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import h11
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from monitor.web.connection_limits import Busy, Crowd
+from monitor.web.connection_limits import ConnectionLimit, RequestLimit
 from monitor.web.listener import BACKLOG, listening
+from monitor.web.uvicorn_server import EmbeddedServer, HttpConnection
 
 KEEP_ALIVE = 15
-GRACE = 0.5
-"""Seconds running requests have to end when the service stops."""
-
-
-class _Server(uvicorn.Server):
-    """Signals are the service's own business: uvicorn would raise them again after its end, and so end us."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-class _Patient(H11Protocol):
-    """uvicorn waits forever for a client that sends no request, or half of one, or does not take the last of an answer;
-    this one closes the connection. It is one of a crowd, which may close it too.
-    """
-
-    def __init__(self, patience: float, crowd: Crowd, **how: Any) -> None:
-        super().__init__(**how)
-        self.patience = patience
-        self.crowd = crowd
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._answered = self.cycle
-        self._look_again = self.loop.call_later(self.patience, self._look)
-        self.crowd.enter(self)
-
-    @property
-    def idle(self) -> bool:
-        """No request is under way, and the last answer is with the client."""
-        asked: RequestResponseCycle | None = self.cycle
-        return (asked is None or asked.response_complete) and not self.transport.get_write_buffer_size()
-
-    def leave(self) -> None:
-        self.transport.abort()
-
-    def ending(self) -> None:
-        """The service stops: the rest of a body is not waited for."""
-        if self.conn.their_state is h11.SEND_BODY:
-            self.transport.abort()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self.crowd.rest(self)
-
-    def _look(self) -> None:
-        if self.transport.is_closing():
-            self.transport.abort()  # what was left to send is not taken
-            return
-        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY) and self.cycle is self._answered:
-            self.transport.close()
-        self._answered = self.cycle
-        self._look_again = self.loop.call_later(self.patience, self._look)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._look_again.cancel()
-        self.crowd.leave(self)
-        super().connection_lost(exc)
+"""Seconds a connection may stay open between two requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +38,8 @@ class WebServer:
     ) -> None:
         self._stopping = stopping
         self._wanted = (host, port)
-        self.crowd = Crowd(limits.connections, limits.share)
-        self._server = _Server(_config(app, limits, self.crowd))
+        self.connections = ConnectionLimit(limits.connections, limits.share)
+        self._server = EmbeddedServer(_config(app, limits, self.connections))
         self._serving: asyncio.Task[None] | None = None
         self.address = self._wanted
 
@@ -128,20 +57,19 @@ class WebServer:
     async def stop(self) -> None:
         """Ends open streams, lets running requests finish for a moment, and closes every connection."""
         self._stopping.set()
-        for connection in list(self._server.server_state.connections):
-            if isinstance(connection, _Patient):
-                connection.ending()
+        for connection in self._server.http_connections():
+            connection.abort_unfinished_request()
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
+        for connection in self._server.http_connections():
+            connection.abort()
 
 
-def _config(app: Starlette, limits: Limits, crowd: Crowd) -> uvicorn.Config:
-    config = uvicorn.Config(
-        Busy(app, crowd, limits.connections),
-        http=partial(_Patient, limits.patience, crowd),  # type: ignore[arg-type]  # all it does is call it
+def _config(app: Starlette, limits: Limits, connections: ConnectionLimit) -> uvicorn.Config:
+    return uvicorn.Config(
+        RequestLimit(app, connections, limits.connections),
+        http=partial(HttpConnection, limits.patience, connections),  # type: ignore[arg-type]  # all it does is call it
         ws="none",
         loop="none",
         lifespan="off",
@@ -153,5 +81,3 @@ def _config(app: Starlette, limits: Limits, crowd: Crowd) -> uvicorn.Config:
         h11_max_incomplete_event_size=limits.head,
         backlog=BACKLOG,
     )
-    config.timeout_graceful_shutdown = GRACE  # type: ignore[assignment]  # it is handed to asyncio.wait_for
-    return config

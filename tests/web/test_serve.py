@@ -268,7 +268,7 @@ async def test_two_thousand_connections_that_say_nothing_keep_nobody_out() -> No
             held[-1][1].write(b"GET / HTTP/1.1\r\nHost: loc")
             for path in (*ALWAYS, "/", "/api/v1/zones"):
                 assert (await http.get(path)).status_code == 200
-        assert len(server.crowd) <= Limits().connections
+        assert len(server.connections) <= Limits().connections
         for _, writer in held:
             writer.transport.abort()
 

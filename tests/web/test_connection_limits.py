@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from monitor.web.client_address import behind, client_of, is_local
-from monitor.web.connection_limits import ALWAYS, Busy, Crowd
+from monitor.web.connection_limits import ALWAYS, ConnectionLimit, RequestLimit
 
 SHARE, MOST = 4, 10
 
@@ -26,14 +26,14 @@ class Peer:
     def __post_init__(self) -> None:
         self.client = (self.host, 1)
 
-    def leave(self) -> None:
+    def abort(self) -> None:
         self.gone = True
 
 
-def enter(crowd: Crowd, host: str, count: int, *, idle: bool = True) -> list[Peer]:
+def enter(limit: ConnectionLimit, host: str, count: int, *, idle: bool = True) -> list[Peer]:
     peers = [Peer(host, idle) for _ in range(count)]
     for peer in peers:
-        crowd.enter(peer)
+        limit.add(peer)
     return peers
 
 
@@ -42,65 +42,65 @@ def left(peers: list[Peer]) -> str:
 
 
 def test_a_client_over_its_share_loses_its_oldest_and_nobody_else_any() -> None:
-    crowd = Crowd(MOST, SHARE)
-    other = enter(crowd, "192.0.2.9", 2)
-    mine = enter(crowd, "192.0.2.1", 7)
+    limit = ConnectionLimit(MOST, SHARE)
+    other = enter(limit, "192.0.2.9", 2)
+    mine = enter(limit, "192.0.2.1", 7)
     assert left(mine) == "xxx...."
     assert left(other) == ".."
-    assert len(crowd) == SHARE + 2
+    assert len(limit) == SHARE + 2
 
 
 def test_one_that_was_answered_counts_from_then() -> None:
-    crowd = Crowd(MOST, SHARE)
-    mine = enter(crowd, "192.0.2.1", 4)
-    crowd.rest(mine[0])
-    enter(crowd, "192.0.2.1", 1)
+    limit = ConnectionLimit(MOST, SHARE)
+    mine = enter(limit, "192.0.2.1", 4)
+    limit.mark_idle(mine[0])
+    enter(limit, "192.0.2.1", 1)
     assert left(mine) == ".x.."
 
 
 def test_those_that_are_asking_stay_until_there_are_twice_as_many() -> None:
-    crowd = Crowd(MOST, SHARE)
-    busy = enter(crowd, "192.0.2.1", 8, idle=False)
+    limit = ConnectionLimit(MOST, SHARE)
+    busy = enter(limit, "192.0.2.1", 8, idle=False)
     assert left(busy) == "........"
-    more = enter(crowd, "192.0.2.1", 1)
+    more = enter(limit, "192.0.2.1", 1)
     assert (left(busy), left(more)) == ("x.......", ".")
-    idle, last = enter(crowd, "192.0.2.1", 2)
+    idle, last = enter(limit, "192.0.2.1", 2)
     assert (more[0].gone, idle.gone, last.gone) == (True, True, False)
 
 
 def test_when_there_are_too_many_altogether_whoever_has_most_loses_one() -> None:
-    crowd = Crowd(MOST, SHARE)
-    many = enter(crowd, "192.0.2.1", 4)
-    few = [enter(crowd, f"192.0.2.{n}", 1)[0] for n in range(10, 16)]
+    limit = ConnectionLimit(MOST, SHARE)
+    many = enter(limit, "192.0.2.1", 4)
+    few = [enter(limit, f"192.0.2.{n}", 1)[0] for n in range(10, 16)]
     assert left(many) == "...."
-    enter(crowd, "192.0.2.99", 1)
+    enter(limit, "192.0.2.99", 1)
     assert left(many) == "x..."
     assert left(few) == "......"
 
 
 def test_a_reverse_proxy_may_have_all_of_it_and_its_oldest_go_first_too() -> None:
-    crowd = Crowd(MOST, SHARE)
-    proxied = enter(crowd, "127.0.0.1", 12)
+    limit = ConnectionLimit(MOST, SHARE)
+    proxied = enter(limit, "127.0.0.1", 12)
     assert left(proxied) == "xx.........."
-    assert len(crowd) == MOST
+    assert len(limit) == MOST
 
 
 def test_many_clients_with_one_each_take_turns() -> None:
-    crowd = Crowd(MOST, SHARE)
-    clients = [enter(crowd, f"2001:db8:0:{n:x}::1", 1)[0] for n in range(30)]
+    limit = ConnectionLimit(MOST, SHARE)
+    clients = [enter(limit, f"2001:db8:0:{n:x}::1", 1)[0] for n in range(30)]
     assert left(clients) == "x" * 20 + "." * 10
-    busy = [enter(crowd, f"198.51.100.{n}", 1, idle=False)[0] for n in range(40)]
-    assert len(crowd) == 2 * MOST
+    busy = [enter(limit, f"198.51.100.{n}", 1, idle=False)[0] for n in range(40)]
+    assert len(limit) == 2 * MOST
     assert left(busy) == "x" * 20 + "." * 20
 
 
 def test_whoever_left_is_forgotten() -> None:
-    crowd = Crowd(MOST, SHARE)
-    for peer in enter(crowd, "192.0.2.1", 4):
-        crowd.leave(peer)
-        crowd.leave(peer)
-        crowd.rest(peer)
-    assert len(crowd) == 0
+    limit = ConnectionLimit(MOST, SHARE)
+    for peer in enter(limit, "192.0.2.1", 4):
+        limit.remove(peer)
+        limit.remove(peer)
+        limit.mark_idle(peer)
+    assert len(limit) == 0
 
 
 @pytest.mark.parametrize(
@@ -149,11 +149,11 @@ async def test_a_client_may_ask_only_so_much_at_once_and_others_may_meanwhile() 
         return PlainTextResponse("done")
 
     paths = ("/slow", *ALWAYS)
-    busy = Busy(Starlette(routes=[Route(path, slow) for path in paths]), Crowd(MOST, SHARE), MOST)
+    limited = RequestLimit(Starlette(routes=[Route(path, slow) for path in paths]), ConnectionLimit(MOST, SHARE), MOST)
 
     def ask(host: str, path: str = "/slow") -> asyncio.Task[httpx.Response]:
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(busy, client=(host, 1))
+            transport = httpx.ASGITransport(limited, client=(host, 1))
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
                 return await http.get(path)
 

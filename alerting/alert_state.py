@@ -89,12 +89,12 @@ def withdraw(alert: Alert, at: datetime) -> tuple[Alert, Transition | None]:
 def apply(
     result: CheckResult, alerts: Mapping[AlertKey, Alert], severity: Mapping[str, Severity], policy: Policy
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
-    """What a verdict makes of the alerts of its zone and check.
+    """What a check result makes of the alerts of its zone and check.
 
-    ``alerts`` are those of this zone and check that are not OK; ``severity`` is what the operator changed.
-    Returned is every alert the verdict spoke of; one that equals the one before needs no write. A finding that
-    is absent is good if the verdict decided it, and unknown if the verdict is unknown or unsure of that place.
-    A verdict that is unknown as a whole is a finding of its own, ``not-checked``, about the monitor.
+    ``alerts`` are those of this zone and check that are not OK; ``severity`` is what the operator changed. Returned is
+    every alert the check result spoke of; one that equals the one before needs no write. A finding that is absent is
+    good if the check result decided it, and unknown if the check result is unknown or unsure of that place. A check
+    result that is unknown as a whole is a finding of its own, ``not-checked``, about the monitor.
     """
     if not alerts and result.health is Health.GOOD and not result.findings:
         return (), ()
@@ -114,9 +114,9 @@ def apply(
 
 
 def due(result: CheckResult, alerts: Mapping[AlertKey, Alert], policy: Policy) -> datetime | None:
-    """When the same verdict, said again and again, next moves one of ``alerts``; None when it never does.
+    """When the same check result, said again and again, next moves one of ``alerts``; None when it never does.
 
-    ``alerts`` are those of this zone and check that are not OK, after the verdict was applied to them.
+    ``alerts`` are those of this zone and check that are not OK, after the check result was applied to them.
     """
     found = dict(_present(result))
     return min(

@@ -1,4 +1,4 @@
-"""Addresses that a receiver may not have, judged by where packets really go (IPv6 may have IPv4 inside)."""
+"""Addresses that a receiver may not have, evaluated by where packets really go (IPv6 may have IPv4 inside)."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address

@@ -29,7 +29,7 @@ GROUP_WAIT = timedelta(minutes=1)
 """The longest that the first word of an incident waits for what belongs to it."""
 
 SHORT_WAIT = timedelta(seconds=10)
-"""How long it waits where a round of the check would take longer than that."""
+"""How long it waits where a poll of the check would take longer than that."""
 
 UPDATE = timedelta(minutes=5)
 """The shortest time between two messages of one incident, but for what cannot wait; it doubles with each …"""
@@ -94,7 +94,7 @@ class Firing:
 
 
 def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) -> tuple[Incident, list[OutboxMessage]]:
-    """The open incident with what is told of it now, and the tellings.
+    """The open incident with what is told of it now, and the messages.
 
     Who hears of it for the first time hears that it opened, as long as anything is bad. The first word waits a little
     for what belongs to it. A higher severity, and a zone that no server answers for any more, are told at once;

@@ -93,9 +93,9 @@ class AlertKey:
 class Alert:
     """``since`` is when the present phase began, ``bad_since`` when the finding was first seen this time.
 
-    ``good_since`` is the first good look since then, while it recovers and once it is over. ``seen`` is the time of the
-    last verdict that spoke of it, ``text`` what it said ("22 min behind"). Neither of these two takes part in ``==``,
-    so that a standing alert costs no write.
+    ``good_since`` is the first good look since then, while it recovers and once it is over. ``seen`` is the time of
+    the last check result that spoke of it, ``text`` what it said ("22 min behind"). Neither of these two takes part in
+    ``==``, so that a standing alert costs no write.
     """
 
     key: AlertKey
@@ -281,7 +281,7 @@ class OutboxMessage:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A telling put in words. ``data`` is the incident as the API shows it, ``summary`` what a small screen has room
+    """A message put in words. ``data`` is the incident as the API shows it, ``summary`` what a small screen has room
     for, ``link`` where the page shows it.
 
     ``at`` is when it became true, ``sent_at`` when this attempt to say so is made: receivers of webhooks refuse

@@ -1,4 +1,4 @@
-"""What every way of telling people has in common: the seam that notifiers keep."""
+"""What every way of message people has in common: the seam that notifiers keep."""
 
 from collections.abc import Iterable
 from typing import Protocol

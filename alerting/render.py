@@ -49,7 +49,7 @@ class Explained:
 
 
 def render(message: OutboxMessage, url: str | None = None, now: datetime | None = None) -> Notification:
-    """The notification for one telling. ``url`` is where people reach the page; ``now`` when it is sent."""
+    """The notification for one message. ``url`` is where people reach the page; ``now`` when it is sent."""
     incident, at = message.incident, now or message.at
     lines = sorted(incident.lines, key=gravity)
     standing = [line for line in lines if line.ended is None]

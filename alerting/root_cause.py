@@ -237,7 +237,7 @@ def _families(code: str, at_root: Collection[str], *, above: bool) -> Collection
 
 
 def _sees_little(standing: Iterable[Alert], topology: DependencyGraph) -> bool:
-    """We are blind, or most zones could not be checked: the trouble is ours, not theirs."""
+    """We are offline, or most zones could not be checked: the trouble is ours, not theirs."""
     unseen = set()
     for key in (alert.key for alert in standing):
         if key.code == BLIND:

@@ -134,7 +134,7 @@ def content_of(seen: Observation) -> Content | None:
 def leading(zone: Zone, zone_state: ZoneState, every: Iterable[Copy], wanted: WantedRecord) -> dict[str, list[Copy]]:
     """Per group the copies on its reference that have something for the record: the only ones to be believed.
 
-    The reference is the ledger's if anybody was on it while reading, otherwise the newest that was read.
+    The reference is the zone state's if anybody was on it while reading, otherwise the newest that was read.
     The group of the primary comes first.
     """
     groups: dict[str, list[Copy]] = {}

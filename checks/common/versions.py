@@ -8,7 +8,8 @@ from checks.common.serial import behind
 from checks.zone_state.model import Version
 
 MOST = 64
-"""A ledger is one row, written whole: a dead secondary of a zone that changes every minute must not make it long."""
+"""A zone state is one row, written whole: a dead secondary of a zone that changes every minute must not make it long.
+"""
 _OLDEST = 8
 
 

@@ -38,7 +38,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A nameserver. ``group`` names the serial space it shares; ``upstream`` where it transfers from."""
+    """A nameserver. ``group`` names the serial group it shares; ``upstream`` where it transfers from."""
 
     name: str
     addresses: tuple[Address, ...] = ()

@@ -14,7 +14,7 @@ class Outcome(StrEnum):
     MALFORMED = "malformed"
     MISMATCHED = "mismatched"
     UNASKED = "unasked"
-    """The monitor itself could not ask (no descriptor, local firewall, no route, blind): accuses nobody."""
+    """The monitor itself could not ask (no descriptor, local firewall, no route, offline): accuses nobody."""
 
     @property
     def transport_failed(self) -> bool:

@@ -30,7 +30,7 @@ class Templated(Protocol):
 class ZoneTable(Mapping[str, Named]):
     """Values by name, in the order of their names; each is made when it is looked at.
 
-    A zone's number is its place in that order. Nothing in a roll ever changes: another plan has another roll.
+    A zone's number is its place in that order. Nothing in a table ever changes: another plan has another table.
     """
 
     __slots__ = ("names", "template_ids", "templates")
@@ -121,7 +121,7 @@ class ZoneTable(Mapping[str, Named]):
 
 
 class Values(ValuesView[Named]):
-    """What a roll holds, in order: nothing is looked up to go through it."""
+    """What a table holds, in order: nothing is looked up to go through it."""
 
     _mapping: ZoneTable[Named]
 
@@ -144,7 +144,7 @@ class Items(ItemsView[str, Named]):
 
 @dataclass(frozen=True, slots=True)
 class TableDiff:
-    """What one roll has and another has not. ``fresh`` came or changed; ``was`` ("q") has each number before, or -1."""
+    """What one table has and another has not. ``fresh`` came or changed; ``was`` ("q"): each number before, or -1."""
 
     gone: Sequence[str]
     fresh: Sequence[str]
@@ -152,7 +152,7 @@ class TableDiff:
 
 
 def difference(old: ZoneTable[Named], new: ZoneTable[Named]) -> TableDiff:
-    """From one roll to another; a value that changed is fresh, and has its number before all the same.
+    """From one table to another; a value that changed is fresh, and has its number before all the same.
 
     Both are walked side by side, in strides over what they have in common: a plan and the next differ in little.
     """

@@ -5,7 +5,7 @@ served any), and every address either serves its reference or serves nothing: th
 happens. What changes at every poll is not in a row: ``checked_at`` comes back as the state's ``at``, and ``rtt`` as
 None. All else comes back as it was.
 
-Time alone can bring soa-serial to a finding about such a ledger in one way only, by ``expires`` of an address that
+Time alone can bring soa-serial to a finding about such a zone state in one way only, by ``expires`` of an address that
 serves: there is no lag (all serve the reference), no doubt and nothing regressed. An estimate (the primary is silent)
 stays what it is, and ``SoaSerial.due`` says when it is near. EDNS EXPIRE was told at the last look and runs down only
 if the next look does not renew it: so whoever passes over a look has to see that every address that gave an EXPIRE
@@ -57,7 +57,7 @@ class ZoneStateCodec:
         self._serving = self.words.number(SERVING)
 
     def pack(self, zone_state: ZoneState) -> bytes | None:
-        """None when the ledger does not stand still, or has never been looked at."""
+        """None when the zone state is not steady, or has never been looked at."""
         serial_groups, address_states = zone_state.serial_groups, zone_state.address_states
         if zone_state.at is None or self.words.full:
             return None
@@ -117,7 +117,7 @@ class ZoneStateCodec:
         return _shape(flags, len(zone_state.serial_groups), len(nsids)).pack(*numbers)
 
     def unpack(self, zone: str, row: bytes) -> ZoneState:
-        """The ledger that was packed, but for what ticks."""
+        """The zone state that was packed, but for what ticks."""
         flags, layout, checked_at = _HEAD.unpack_from(row)
         at = _moment(checked_at)
         groups, places = self.words.layout_of(layout)
@@ -173,7 +173,7 @@ class ZoneStateCodec:
     def floors(self, row: bytes, near: float) -> tuple[int, ...]:
         """Seconds of EXPIRE that an address must have left for nothing to be found: a share ``near`` of the SOA's.
 
-        And a minute more: what an address said at the beginning of a round is judged by its end.
+        And a minute more: what an address said at the beginning of a poll is evaluated by its end.
         """
         flags, layout, _ = _HEAD.unpack_from(row)
         groups, places = self.words.layout_of(layout)

@@ -40,7 +40,7 @@ class Connectivity:
 
 
 def record_poll(connectivity: Connectivity, poll: ZonePoll) -> Connectivity:
-    """What is known after this round; the very same object while nothing changed, as in nearly every round.
+    """What is known after this poll; the very same object while nothing changed, as in nearly every poll.
 
     Anything that came back proves that the network carries: a refused connection as well as a garbled answer.
     """
@@ -151,7 +151,7 @@ def offline_families(connectivity: Connectivity) -> tuple[Family, ...]:
 
 
 def mask_offline(connectivity: Connectivity, poll: ZonePoll) -> ZonePoll:
-    """The round with silence over a blind family turned into UNASKED: it says nothing about the servers."""
+    """The poll with silence over an offline family turned into UNASKED: it says nothing about the servers."""
     offline = connectivity.offline
     if not offline or not any(seen.outcome.no_response and seen.address.family in offline for seen in poll.seen):
         return poll

@@ -1,4 +1,4 @@
-"""Interns what many ledgers have in common, so that each of them need only have its number."""
+"""Interns what many zone states have in common, so that each of them need only have its number."""
 
 from collections.abc import Iterable
 from threading import Lock
@@ -9,13 +9,13 @@ Placement = tuple[str, Address, str]
 """Server, address, group."""
 
 Layout = tuple[tuple[str, ...], tuple[Placement, ...]]
-"""The groups of a ledger's spaces and the places of its standings, in order."""
+"""The groups of a zone state's serial groups and the places of its address states, in order."""
 
 Word = Layout | Soa | str
-"""What many ledgers have in common. A SOA is without its serial, and has HERE for the zone's name in its names."""
+"""What many zone states have in common. A SOA is without its serial, and has HERE for the zone's name in its names."""
 
 MOST_WORDS = 1_000_000
-"""Where nothing is alike, nothing is gained: then a ledger does not pack."""
+"""Where nothing is alike, nothing is gained: then a zone state does not pack."""
 
 
 class InternTable:

@@ -1,4 +1,4 @@
-"""Who served which version since when: the values the ledger is made of. What is done with them is in ledger.py."""
+"""Who served which version since when: the values that a zone state is made of; ``update`` changes them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,7 +57,7 @@ class AddressState:
 
 @dataclass(frozen=True, slots=True)
 class SerialGroup:
-    """One serial space of a zone: its versions in RFC 1982 order and the reference among them."""
+    """One serial group of a zone: its versions in RFC 1982 order and the reference among them."""
 
     group: str
     reference: int | None
@@ -72,7 +72,7 @@ class SerialGroup:
 
 @dataclass(frozen=True, slots=True)
 class ZoneState:
-    """Who served which version of one zone since when. Equal ledgers need not be written again."""
+    """Who served which version of one zone since when. Equal zone states need not be written again."""
 
     zone: str
     serial_groups: tuple[SerialGroup, ...] = ()

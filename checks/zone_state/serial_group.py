@@ -61,7 +61,7 @@ def _primary(serial_group: SerialGroup, zone: Zone) -> Server | None:
 
 
 def _timers(serial_group: SerialGroup, zone: Zone, seen: Seen) -> Soa | None:
-    """The SOA the primary gives with the reference, if it is another than the space has (TTL apart)."""
+    """The SOA the primary gives with the reference, if it is another than the serial group has (TTL apart)."""
     server = _primary(serial_group, zone)
     if server is None:
         return None
@@ -83,7 +83,9 @@ def update_group(
     last: datetime | None,
     cadence: timedelta,
 ) -> tuple[SerialGroup, dict[tuple[str, Address], AddressState]]:
-    """The space and its standings after these looks at its addresses; ``last`` is when they were looked at before."""
+    """The serial group and its address states after these looks at its addresses; ``last`` is when they were looked at
+    before.
+    """
     primary = [look for look in looks if look.server.name == zone.primary]
     voice = any(look.serial is not None or (look.before and look.before.serial is not None) for look in primary)
     patience = max(zone.max_lag, _PATIENCE * cadence)

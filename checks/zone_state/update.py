@@ -1,4 +1,4 @@
-"""The ledger of a zone: who has served which version since when, and how late that makes each address."""
+"""The zone state of a zone: who has served which version since when, and how late that makes each address."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from checks.zone_state.model import AddressState, Propagation, SerialGroup, Stat
 from checks.zone_state.serial_group import Seen, is_steady, update_group
 
 TEACHER = "soa-serial"
-"""The check whose rounds the ledger learns from: the only one that asks the primary last."""
+"""The check whose polls the zone state learns from: the only one that asks the primary last."""
 
 LEFT = "left"
 """The state of the run that closes the history of an address which left the zone."""
@@ -20,9 +20,9 @@ _LATE = 10
 
 
 def update_zone_state(zone_state: ZoneState, zone: Zone, poll: ZonePoll) -> ZoneState:
-    """The ledger after this round; equal (``==``) to the one before if nothing changed.
+    """The zone state after this poll; equal (``==``) to the one before if nothing changed.
 
-    Rounds of other checks, and repeated or late ones, teach nothing.
+    Polls of other checks, and repeated or late ones, teach nothing.
     """
     if poll.check != TEACHER:
         return zone_state
@@ -90,7 +90,7 @@ def _looks(zone_state: ZoneState, zone: Zone, seen: Seen) -> list[AddressUpdate]
 
 
 def quiet(zone_state: ZoneState, zone: Zone, seen: Seen) -> tuple[AddressState, ...] | None:
-    """The short way, for nearly every round: all addresses looked at, no run ended, nothing in doubt, none new or gone.
+    """The short way, for nearly every poll: all addresses looked at, no run ended, nothing in doubt, none new or gone.
 
     Then nothing can change but what ticks. None: something else has, or may have; go the long way.
     """

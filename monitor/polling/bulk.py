@@ -1,7 +1,7 @@
 """BulkProber's seam: very many zones asked for their serial at once, in columns in, in columns out.
 
 What is asked, and in which order, is what ``checks.soa_serial`` asks of each zone: every secondary for the SOA over
-UDP, with NSID and EXPIRE, then the primary. A zone whose every address says what it said before is *quiet*:
+UDP, with NSID and EXPIRE, then the primary. A zone whose every address says what it said before is *unchanged*:
 it comes back as a number and nothing else. Of any other the observations come back, for the road to judge.
 """
 
@@ -50,8 +50,9 @@ class ChunkResult:
 class BulkProber(Protocol):
     """Asks many; keeps of each address just enough to tell whether it says the same again.
 
-    Only what is on the fast path is ever called quiet: what a zone said at its last odd return is what stays unchanged,
-    once the judge has said that there is nothing more to it. Being odd takes all addresses of a zone off it.
+    Only what is on the fast path is ever called unchanged: what a zone said at its last changed return is what stays
+    unchanged, once the evaluator has said that there is nothing more to it. Being changed takes all addresses of a
+    zone off it.
     """
 
     def use(
@@ -71,15 +72,15 @@ class BulkProber(Protocol):
         ...
 
     def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
-        """From now on these addresses are quiet while they say what they said at their last odd return.
+        """From now on these addresses are unchanged while they say what they said at their last changed return.
 
-        ``min_expires``: an EXPIRE below so many seconds is odd all the same. A silent address is quiet while it stays
-        so.
+        ``min_expires``: an EXPIRE below so many seconds has changed all the same. A silent address is unchanged while
+        it stays so.
         """
         ...
 
     def disable_fast_path(self, slots: Sequence[int]) -> None:
-        """Whatever these addresses say next is odd."""
+        """Whatever these addresses say next has changed."""
         ...
 
     def counts(self) -> ProbeCounts: ...

@@ -13,9 +13,9 @@ SOME = 20
 
 
 def recall(zone_states: Mapping[str, ZoneState], config: Config) -> DiscoveredZones:
-    """What names resolved to when the ledgers were written, for a start while the resolver is dead.
+    """What names resolved to when zone states were written, for a start while the resolver is dead.
 
-    Only those ledgers are looked at that know of something to be resolved, and only some of those of zones alike:
+    Only those zone states are looked at that know of something to be resolved, and only some of those of zones alike:
     where all servers are given by addresses, none.
     """
     known: dict[Asked, Known] = {}
@@ -32,7 +32,7 @@ def recall(zone_states: Mapping[str, ZoneState], config: Config) -> DiscoveredZo
         for address_state in zone_state.address_states:
             entry = config.servers.get(
                 address_state.server
-            )  # a ledger knows a server by its name there, not by its host
+            )  # a zone state knows a server by its name there, not by its host
             host = (entry.host if entry else None) or f"{address_state.server}."
             question = (host, "AAAA" if ":" in address_state.address.host else "A")
             before = known.get(question, Known((), at))

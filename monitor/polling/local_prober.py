@@ -22,7 +22,7 @@ Groups = dict[tuple[str, Address], tuple[list[bytes], list[int]]]
 
 
 class LocalBulkProber:
-    """A Canvass. The engine is the caller's, who closes it."""
+    """A BulkProber. The engine is the caller's, who closes it."""
 
     def __init__(self, engine: BulkEngine, now: Now) -> None:
         self._engine = engine
@@ -78,7 +78,7 @@ class _Asked:
         """Zone → the call in which its primary is asked, once its turn has come."""
         self._odd: dict[int, Observation] = {}
         self._loud: set[int] = set()
-        """Zones with an odd address."""
+        """Zones with a changed address."""
         self._heard: asyncio.Queue[tuple[BulkCall, BatchUpdate] | None] = asyncio.Queue()
         self._pumps: set[asyncio.Task[None]] = set()
         self._queries = self._answered = 0

@@ -38,7 +38,7 @@ IDLE = 0.1
 
 
 class Poller:
-    """Asks the zones of the present plan, and gives each round to ``publish``.
+    """Asks the zones of the present plan, and gives each poll to ``publish``.
 
     A sweep that lasts an hour does not hold on to what was configured when it began: each zone is asked as it is
     when its turn comes, by the prober of that time.
@@ -140,7 +140,7 @@ class Poller:
         return asked
 
     def moved(self, path_changes: FastPathChanges) -> None:
-        """These zones stand still from now on, or no longer. Of another roll's zones nothing is known here."""
+        """These zones are steady from now on, or no longer. Of another table's zones nothing is known here."""
         columns = self._context.columns
         if path_changes.zone_table is not columns.zone_table:
             return
@@ -186,7 +186,7 @@ class Poller:
         return swept
 
     async def _call(self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float) -> SweepResult:
-        """The sweep of soa-serial; when there is another roll meanwhile it goes on there, where it was."""
+        """The sweep of soa-serial; when there is another table meanwhile it goes on there, where it was."""
         begin, after = asyncio.get_running_loop().time(), -1.0
         whole: SweepResult | None = None
         while True:

@@ -17,12 +17,12 @@ def place(zone: str, check: str) -> float:
 
 
 class Order:
-    """The zones that a check applies to, by their turn: ``numbers`` ("I") in the roll and ``places`` ("d")."""
+    """The zones that a check applies to, by their turn: ``numbers`` ("I") in the table and ``places`` ("d")."""
 
     __slots__ = ("numbers", "places", "zone_table")
 
     def __init__(self, zone_table: ZoneTable[Zone], check: Check, only: Iterable[str] | None = None) -> None:
-        """Takes some time with very many zones. ``only``: of these zones, as far as they are on the roll."""
+        """Takes some time with very many zones. ``only``: of these zones, as far as they are in the table."""
         applies = [check.applies(template.named("example.")) for template in zone_table.templates]
         numbers = (
             range(len(zone_table)) if only is None else [zone_table.number(name) for name in only if name in zone_table]

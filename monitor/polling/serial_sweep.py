@@ -1,7 +1,7 @@
-"""The sweep of soa-serial: every zone says which serial it has, and only what changed is judged.
+"""The sweep of soa-serial: every zone says which serial it has, and only what changed is evaluated.
 
-This is the sweep of soa-serial. The canvass asks what the check asks, in the check's order; only where an address is
-dead over UDP it does not know how to go on, and the check is asked what it still wants to know.
+This is the sweep of soa-serial. The bulk prober asks what the check asks, in the check's order; only where an address
+is dead over UDP it does not know how to go on, and the check is asked what it still wants to know.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ PublishMessages = Callable[..., Awaitable[None]]
 """Takes what was heard, in this order."""
 
 CHUNK_SIZE = 250
-"""Zones handed to the canvass at once."""
+"""Zones handed to the bulk prober at once."""
 
 TICK = 0.02
 """Seconds of zones that are handed over together when a sweep is spread over its cadence."""
@@ -41,7 +41,7 @@ SOON = 0.1
 """… unless they are out for so many seconds: then it is their servers that are slow, and not we."""
 
 MAX_FOLLOW_UPS = 256
-"""Zones at once of which more is asked than the canvass did: others wait, and mostly need not be asked any more."""
+"""Zones at once of which more is asked than the bulk prober did: others wait, and mostly need not be asked any more."""
 
 TCP_AT_ONCE = 64
 """Questions over TCP to one address that is dead over UDP."""
@@ -64,7 +64,7 @@ class TcpTarget:
 
 @dataclass(slots=True)
 class SweepContext:
-    """What the sweeps of one roll have in common. ``busy`` marks the zones that are being asked, by number."""
+    """What the sweeps of one table have in common. ``busy`` marks the zones that are being asked, by number."""
 
     columns: ZoneColumns
     bulk_prober: BulkProber
@@ -74,7 +74,7 @@ class SweepContext:
     now: Now
     vantage: str = "local"
     over: bool = False
-    """There is another roll, or another canvass: nothing is asked here any more."""
+    """There is another table, or another bulk prober: nothing is asked here any more."""
     busy: bytearray = field(default_factory=bytearray)
     tcp_targets: defaultdict[Address, TcpTarget] = field(default_factory=lambda: defaultdict(TcpTarget))
 
@@ -88,7 +88,7 @@ class SweepContext:
         return [names[number] for number, busy in enumerate(self.busy) if busy] if any(self.busy) else []
 
     def chunk(self, numbers: Sequence[int]) -> ZoneChunk:
-        """These zones for the canvass, but those that are being asked already."""
+        """These zones for the bulk prober, but those that are being asked already."""
         zone_table, starts, busy = self.columns.zone_table, self.columns.slot_starts, self.busy
         idle = array("I", (number for number in numbers if not busy[number]))
         for number in idle:
@@ -102,7 +102,7 @@ class SweepContext:
 
 
 class SerialSweep:
-    """One sweep of the zones of a roll."""
+    """One sweep of the zones of a table."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class SerialSweep:
         self._max_in_flight, self._under_way = max_in_flight, 0
         self._room = asyncio.Event()
         self._blocked = 0
-        """Chunks whose rounds the judge has no room for."""
+        """Chunks whose polls the evaluator has no room for."""
         self._waiting: deque[tuple[int, Zone, tuple[Observation, ...]]] = deque()
         self._followed = 0
         self._young: dict[int, tuple[float, int]] = {}
@@ -153,7 +153,7 @@ class SerialSweep:
         return SweepResult(self._asked, self._queries, self._answered, started, self._context.now())
 
     async def _acquire(self, chunk: ZoneChunk) -> None:
-        """Wait until there is room for it: here, on the way, and with the judge."""
+        """Wait until there is room for it: here, on the way, and with the evaluator."""
         zones, clock = len(chunk.numbers), asyncio.get_running_loop().time
         while self._blocked or (self._under_way and self._under_way + zones > self._max_in_flight):
             self._room.clear()
@@ -192,7 +192,7 @@ class SerialSweep:
             self._release(left)
 
     async def _take(self, returns: ChunkResult, group: asyncio.TaskGroup) -> None:
-        """Publish the lull and the rounds that are complete; go on asking for the others."""
+        """Publish the unchanged zones and the polls that are complete; go on asking for the others."""
         context = self._context
         messages: list[PollMessage] = []
         done = list(returns.unchanged)
@@ -243,7 +243,7 @@ class SerialSweep:
             await self._done(done, messages)
 
     async def _publish(self, messages: list[PollMessage]) -> None:
-        """Nothing more is asked while the judge is behind."""
+        """Nothing more is asked while the evaluator is behind."""
         self._blocked += 1
         try:
             await self._context.publish(*messages)

@@ -76,10 +76,10 @@ async def sweep(
     vantage: str = "local",
     current: Current | None = None,
 ) -> SweepResult:
-    """Ask every zone of the order, and publish its round as soon as it is complete.
+    """Ask every zone of the order, and publish its poll as soon as it is complete.
 
     Zones have their turn at a stable place of the ``over`` seconds; at most ``wide`` are under way at once, and
-    publishing waits when the judge is behind, so nothing piles up. A zone is asked as it is when its turn comes,
+    publishing waits when the evaluator is behind, so nothing piles up. A zone is asked as it is when its turn comes,
     and what changed while it was asked is not published: it was asked of another zone than there is now.
     """
     known = current or order.zone_table.get

@@ -8,7 +8,7 @@ from monitor.state.ports import PollMessage, QueueClosed
 
 
 class PollQueue:
-    """A Bus. It holds at most ``maxsize`` rounds; those of one publisher stay in order."""
+    """It holds at most ``maxsize`` polls; those of one publisher stay in order."""
 
     def __init__(self, maxsize: int = 1000) -> None:
         if maxsize < 1:
@@ -19,7 +19,7 @@ class PollQueue:
         self._closed = False
 
     def __len__(self) -> int:
-        """Rounds that wait for the judge."""
+        """Polls that wait for the evaluator."""
         return len(self._waiting)
 
     async def publish(self, *heard: PollMessage) -> None:

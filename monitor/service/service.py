@@ -40,7 +40,7 @@ from monitor.web.server import WebServer
 log = structlog.get_logger(__name__)
 
 BATCH = 1000
-"""Rounds judged and written at once."""
+"""Polls evaluated and written at once."""
 
 LINGER = 0.05
 """Seconds between two batches that were not full: many small commits become one."""
@@ -49,7 +49,7 @@ RECHECK = 1.0
 """Seconds between two looks at whether a grace or settle has ended meanwhile."""
 
 PARTING = 3.0
-"""Seconds that the end of the service leaves to what is being judged and sent."""
+"""Seconds that the end of the service leaves to what is being evaluated and sent."""
 
 
 class Service:
@@ -168,7 +168,7 @@ class Service:
             return ()
 
     async def stop(self) -> None:
-        """In a few seconds: nothing new is asked, what was seen is judged, what is being sent ends or is kept."""
+        """In a few seconds: nothing new is asked, what was seen is evaluated, what is being sent ends or is kept."""
         log.info("stopping")
         self._stopping.set()
         await self._schedule.stop()
@@ -220,7 +220,7 @@ class Service:
                 await self._take(self.config, found)
 
     async def _take(self, config: Config, found: DiscoveredZones) -> None:
-        """Judge by the new plan first, and only then ask by it: no round is of a zone that is not known yet."""
+        """Judge by the new plan first, and only then ask by it: no poll is of a zone that is not known yet."""
         log_problems(problem for problem in found.problems if problem not in self._found.problems)
         plan = plan_of(config, found)
         other = plan != self._evaluator.plan or found.names != self._found.names
@@ -271,7 +271,7 @@ class Service:
         self._published += len(heard)
 
     async def _caught_up(self) -> None:
-        """What has been published so far is judged and kept."""
+        """What has been published so far is evaluated and kept."""
         target = self._published
         async with self._progress:
             await self._progress.wait_for(lambda: self._judged >= target)

@@ -36,7 +36,7 @@ FULL_POLL, STEADY_UP, STEADY_SILENT = 0, 1, 2
 while its silent addresses are silent, which has been told."""
 
 UNSAID, GOOD = 0, 1
-"""What was said of a zone that stands still: nothing; that it is well. Other numbers: ``monitor.state.memory``."""
+"""What was said of a steady zone: nothing; that it is well. Other numbers: ``monitor.state.memory``."""
 
 
 def micros(at: datetime) -> int:
@@ -195,7 +195,7 @@ def layout(zone: Zone) -> AddressLayout:
 
 
 def heard(zone: AddressLayout) -> Iterator[tuple[str, Address]]:
-    """What the vantage calls the addresses of a layout."""
+    """What the connectivity calls the addresses of a layout."""
     return ((place.server, place.address) for place in zone)
 
 

@@ -40,7 +40,7 @@ from monitor.state.zone_index import ZoneIndex
 log = structlog.get_logger(__name__)
 
 SLICE = 100
-"""Rounds judged, or zones looked at for the page, before everybody else has a turn …"""
+"""Polls evaluated, or zones looked at for the page, before everybody else has a turn …"""
 
 TURN = 0.01
 """… or less, if that many take longer than so many seconds: a server that dies makes each of its zones dear."""
@@ -54,7 +54,7 @@ RECENT = 50
 class Evaluator:
     """Owns memory, plan and Status. ``changed`` is called after each new Status, ``told`` when the outbox got rows.
 
-    Everything that moves the memory goes through here, one thing at a time: rounds, a new plan, reminders. What a step
+    Everything that moves the memory goes through here, one thing at a time: polls, a new plan, reminders. What a step
     decided goes to the record before anybody is waited for, so the record never holds the second without the first.
     """
 
@@ -70,7 +70,7 @@ class Evaluator:
     ) -> None:
         self.plan = plan
         self.moved: Callable[[FastPathChanges], None] = lambda path_changes: None
-        """Hears which zones came to stand still, and which do no longer."""
+        """Hears which zones became steady, and which do no longer."""
         self.failing: Callable[[datetime], Mapping[str, str]] = lambda now: {}
         """Receivers that are in trouble, and what it is."""
         self.rechecks = Rechecks()
@@ -89,7 +89,7 @@ class Evaluator:
         self.status = replace(status, zones=self._zone_index.zones())
 
     async def process(self, heard: Sequence[PollMessage]) -> None:
-        """Judge a batch of rounds, keep and show what came of it."""
+        """Judge a batch of polls, keep and show what came of it."""
         async with self._turn:
             at = self._now()
             self._look_at_ourselves(at)
@@ -111,7 +111,7 @@ class Evaluator:
 
     @property
     def no_change(self) -> TableChange:
-        """The columns as they are, under the same roll."""
+        """The columns as they are, under the same table."""
         return TableChange(self._memory.columns)
 
     async def replan(self, plan: MonitoringPlan, *, first: bool = False) -> TableChange:

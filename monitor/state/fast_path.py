@@ -1,26 +1,27 @@
 """The fast path: which polls need not be evaluated.
 
-A zone *stands still* when the road has just judged a round of ``soa-serial`` and
+A zone *is steady* when the pipeline has just evaluated a poll of ``soa-serial`` and
 
-1. the ledger it left is one that packs (checks.packed): nobody's version is in doubt, each space has one version and
+1. the zone state it left is one that packs (checks.packed): nobody's version is in doubt, each serial group has one
+   version and
    a reference, or has never had any; every address either serves it or has long been known not to serve any; and
    whoever counts down to the end of its service (EDNS EXPIRE) has just said how far it is;
-2. the verdict has no findings: it is good, or it is unknown because nobody serves a version;
-3. no alert of that check would be moved by the same verdict, said again, before the zone is *due*; nor would that
+2. the check result has no findings: it is good, or it is unknown because nobody serves a version;
+3. no alert of that check would be moved by the same check result, said again, before the zone is *due*; nor would that
    bring a finding about an address whose end is estimated.
 
-The next round in which every address says the same (same outcome, same SOA, same flags; an EXPIRE above the floor
-from which on time alone would bring a finding) leads the road to an equal ledger, to the same verdict and to no
-transition, whatever time has passed until it is due. So such a round is not made. What it would have moved is moved
-here: the time of the look, and what the vantage has heard. The ticks of the addresses (rtt, EXPIRE) are written by
-the canvass. Where every address serves its version and no alert stands, it is never due.
+The next round in which every address says the same (same outcome, same SOA, same flags; an EXPIRE above the floor from
+which on time alone would bring a finding) leads the pipeline to an equal zone state, to the same check result and to
+no transition, whatever time has passed until it is due. So such a poll is not made. What it would have moved is moved
+here: the time of the look, and what the connectivity has heard. The ticks of the addresses (rtt, EXPIRE) are written
+by the bulk prober. Where every address serves its version and no alert stands, it is never due.
 
-A zone does not stand still where an address told its version over TCP, because UDP brought nothing that can be used:
-the canvass asks over UDP only, and that UDP is as dead as it was says nothing of the version.
+A zone is not steady where an address told its version over TCP, because UDP brought nothing that can be used:
+the bulk prober asks over UDP only, and that UDP is as dead as it was says nothing of the version.
 
-A round that comes back of a silent address rests on more than its zone: on the vantage, which may be blind or no
-longer; on TCP, which soa-serial tries where UDP is dead; and, where the verdict is unknown, on alerts of other
-checks, which explain it. So when what the vantage is blind over changes, no zone with silent addresses stands still
+A poll that comes back of a silent address rests on more than its zone: on the connectivity, which may be offline or no
+longer; on TCP, which soa-serial tries where UDP is dead; and, where the check result is unknown, on alerts of other
+checks, which explain it. So when what the connectivity is offline over changes, no zone with silent addresses is steady
 any more; of these zones a few are made restless before each sweep, for TCP to be tried, and all of them as soon as
 any of them is heard of again; and one whose alerts change is made restless by that.
 """
@@ -52,13 +53,13 @@ _EVERYBODY = 256
 """The voice of a zone whose every address answers."""
 
 _SOON = timedelta(minutes=1)
-"""A verdict is judged by the end of its round: so much earlier what time brings is looked for."""
+"""A check result is evaluated by the end of its poll: so much earlier what time brings is looked for."""
 
 
 @dataclass(slots=True)
 class FastPathChanges:
-    """Which zones began to stand still, by number, with the seconds of EXPIRE that each address must have left; and
-    which ended. The canvass is told.
+    """Which zones began to be steady, by number, with the seconds of EXPIRE that each address must have left; and
+    which ended. The bulk prober is told.
     """
 
     zone_table: ZoneTable[Zone]
@@ -84,7 +85,7 @@ def enable_if_steady(
     check: SoaSerial,
     policy: Policy,
 ) -> None:
-    """After a round of soa-serial was judged, and its alerts moved: does the zone stand still now?
+    """After a poll of soa-serial was evaluated, and its alerts moved: is the zone steady now?
 
     ``zone_state`` is the one that it left.
     """
@@ -151,9 +152,9 @@ def _told_by_tcp(poll: ZonePoll) -> bool:
 
 
 def apply_unchanged(memory: MonitorState, path_changes: FastPathChanges, unchanged: UnchangedZones) -> int:
-    """Take in rounds that were not made; how many.
+    """Take in polls that were not made; how many.
 
-    A zone that does not stand still counts as not looked at: it was a near miss between a round on the road and the
+    A zone that is not steady counts as not looked at: it was a near miss between a poll in full and the
     next asking, and is asked whole next time. So is one that would be due before it is asked again.
     """
     columns = memory.columns
@@ -209,8 +210,8 @@ def _heard(memory: MonitorState, number: int) -> Mapping[tuple[str, Address], bo
 
 
 def disable_silent(memory: MonitorState, path_changes: FastPathChanges) -> None:
-    """The vantage is blind over something else, a silent address has been heard of, or there are other rules for
-    alerts: nothing silent stands still.
+    """Connectivity: the monitor is offline over something else, a silent address has been heard of, or there are other
+    rules for alerts: nothing silent is steady.
     """
     path_changes.disable(memory.columns.reset_mode(STEADY_SILENT))
 
@@ -230,7 +231,7 @@ def disable_for(memory: MonitorState, path_changes: FastPathChanges, names: Iter
 
 
 def is_reachable_again(memory: MonitorState, poll: ZonePoll) -> bool:
-    """Whether the round brings word of an address that was silent when it was last heard of."""
+    """Whether the poll brings word of an address that was silent when it was last heard of."""
     before = memory.connectivity.heard
     return any(
         not seen.outcome.no_response and before.get((seen.query.server, seen.query.address)) is False

@@ -14,7 +14,7 @@ from monitor.state.ports import Recreated, Remembered
 from monitor.state.zone_states import ZoneStates
 
 REMEMBERED = "soa-serial"
-"""The check whose rounds the ledger is made of."""
+"""The check whose polls the zone state is made of."""
 
 _T = TypeVar("_T")
 
@@ -24,7 +24,7 @@ _MANY = 255
 
 @dataclass(slots=True)
 class MonitorState:
-    """All of it but the verdicts survives a restart. ``columns`` are the columns of the roll that is watched."""
+    """All of it but the check results survives a restart. ``columns`` are the columns of the table that is watched."""
 
     columns: ZoneColumns = field(default_factory=lambda: ZoneColumns(ZoneTable.of(())))
     zone_states: ZoneStates = field(init=False)
@@ -37,7 +37,7 @@ class MonitorState:
     open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
     connectivity: Connectivity = field(default_factory=Connectivity)
     steady_results: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
-    """What verdicts say of zones that stand still, and why, by ``columns.result_id``."""
+    """What check results say of steady zones, and why, by ``columns.result_id``."""
     reachability_patterns: list[tuple[bool, ...]] = field(default_factory=lambda: [()])
     """Of which addresses of a zone that is SILENT anything was heard, by ``columns.reachability_id``; 0 is nobody's."""
     store_error: str = ""
@@ -63,7 +63,7 @@ class MonitorState:
         return memory
 
     def use(self, columns: ZoneColumns) -> None:
-        """Another roll's columns."""
+        """Another table's columns."""
         self.columns = columns
         self.zone_states.columns = columns
 
@@ -88,7 +88,7 @@ class MonitorState:
         return [alert for alerts in self.by_zone.get(zone, {}).values() for alert in alerts.values()]
 
     def is_explained(self, zone: str) -> bool:
-        """We are blind over a family that it is served over, or something is known to be wrong with it: that is why a
+        """We are offline over a family that it is served over, or something is known to be wrong with it: that is why a
         check can say nothing of it.
         """
         return self._unseen(zone) or any(
@@ -102,7 +102,7 @@ class MonitorState:
         return any(address.family in offline for _, address in zone_table.template(zone).places())
 
     def steady_result_id(self, result: CheckResult) -> int:
-        """The number of what a verdict without findings says; UNSAID when there is no number left for it."""
+        """The number of what a check result without findings says; UNSAID when there is no number left for it."""
         return _number_of(self.steady_results, (result.health, result.why))
 
     def reachability_id(self, reachable: tuple[bool, ...]) -> int:
@@ -110,7 +110,7 @@ class MonitorState:
         return _number_of(self.reachability_patterns, reachable)
 
     def answering(self, zone: str) -> bool:
-        """Whether the zone stands still and every address serves its version."""
+        """Whether the zone is steady and every address serves its version."""
         return zone in self.columns.zone_table and self.columns.mode[self.columns.zone_table.number(zone)] == STEADY_UP
 
     def store_result(self, result: CheckResult) -> None:

@@ -1,4 +1,4 @@
-"""Rounds in; what is remembered, judged, alerted and shown out: the whole middle of the service."""
+"""Polls in; what is remembered, evaluated, alerted and shown out: the whole middle of the service."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -65,7 +65,7 @@ class MonitoringPlan:
 
 @dataclass(slots=True)
 class PendingCommit:
-    """A commit in the making, the zones whose picture it changes, and which came to stand still, or do no longer."""
+    """A commit in the making, the zones whose status it changes, and which became steady, or do no longer."""
 
     path_changes: FastPathChanges
     zone_states: dict[str, ZoneState] = field(default_factory=dict)
@@ -80,15 +80,15 @@ class PendingCommit:
     rechecks: dict[CheckOfZone, datetime | None] = field(default_factory=dict)
     """When to look again before the next regular look, as the latest round has it; None: no more."""
     unchanged: int = 0
-    """Rounds that were passed over."""
+    """Polls that were passed over."""
     evaluated: int = 0
-    """Rounds of soa-serial that were judged."""
+    """Polls of soa-serial that were evaluated."""
 
 
 def process(
     memory: MonitorState, heard: Sequence[PollMessage], plan: MonitoringPlan, now: datetime
 ) -> tuple[Commit, PendingCommit]:
-    """Remember, judge, advance, fold. A round of what is not in the plan any more is dropped."""
+    """Remember, judge, advance, fold. A poll of what is not in the plan any more is dropped."""
     pending = PendingCommit(FastPathChanges(memory.columns.zone_table))
     process_batch(memory, pending, heard, plan)
     return finish(memory, pending, plan, now), pending
@@ -121,7 +121,7 @@ def finish(memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, n
 
 
 def withdraw_pending(memory: MonitorState, pending: PendingCommit, offline: str, now: datetime) -> None:
-    """Who was accused as we went blind over a family, and not yet convicted, is not accused: that was us already."""
+    """Who was accused as we went offline over a family, and not yet convicted, is not accused: that was us already."""
     for alert in [a for a in memory.active_alerts.values() if a.phase is Phase.PENDING]:
         if alert.key.address is not None and alert.key.address.family.value == offline:
             over, _ = withdraw(alert, now)
@@ -131,7 +131,7 @@ def withdraw_pending(memory: MonitorState, pending: PendingCommit, offline: str,
 
 
 def process_poll(memory: MonitorState, pending: PendingCommit, poll: ZonePoll, plan: MonitoringPlan) -> None:
-    """One round: heard, remembered, judged; and does its zone stand still now?"""
+    """One poll: heard, remembered, evaluated; and is its zone steady now?"""
     zone, check = plan.zones.get(poll.zone), plan.checks.get(poll.check)
     if zone is None or check is None or not check.applies(zone) or not is_still_served(zone, poll):
         return
@@ -158,7 +158,7 @@ def process_poll(memory: MonitorState, pending: PendingCommit, poll: ZonePoll, p
 def check_result(
     memory: MonitorState, pending: PendingCommit, check: Check, zone: Zone, poll: ZonePoll
 ) -> tuple[CheckResult, ZoneState | None]:
-    """What the check says, and the ledger it said it by.
+    """What the check says, and the zone state it said it by.
 
     A defect in remembering is contained as one in judging is: one zone must not end it all.
     """
@@ -203,7 +203,7 @@ def advance(memory: MonitorState, pending: PendingCommit, result: CheckResult, p
 
 
 def monitor_result(memory: MonitorState, now: datetime) -> CheckResult:
-    """What is wrong with the monitor itself: it is blind over an address family, cannot write its database, was given
+    """What is wrong with the monitor itself: it is offline over an address family, cannot write its database, was given
     a configuration that it cannot take, or has receivers that take nothing.
     """
     findings = [
@@ -266,7 +266,7 @@ def drop_unmonitored(
 ) -> tuple[Commit, PendingCommit]:
     """Let go of what the plan no longer holds: zones, servers, addresses and checks, and the alerts about them.
 
-    ``gone`` are the zones that left, where that is known; otherwise all ledgers are looked through.
+    ``gone`` are the zones that left, where that is known; otherwise all zone states are looked through.
     """
     pending = PendingCommit(FastPathChanges(memory.columns.zone_table))
     left = [name for name in (memory.zone_states if gone is None else gone) if name not in plan.zones]
@@ -317,7 +317,7 @@ def deciding_checks(plan: MonitoringPlan) -> tuple[str, ...]:
 
 
 def draw(memory: MonitorState, plan: MonitoringPlan, name: str, since: datetime | None, now: datetime) -> ZoneStatus:
-    """The picture of a zone as it is now; its health is what it is ``since`` then."""
+    """The status of a zone as it is now; its health is what it is ``since`` then."""
     results, alerts = memory.verdicts_on(name), memory.of_zone(name)
     return zone_status(
         plan.zones[name], memory.zone_states.get(name), results, alerts, since, now, deciding_checks(plan)
@@ -325,9 +325,9 @@ def draw(memory: MonitorState, plan: MonitoringPlan, name: str, since: datetime 
 
 
 def look(memory: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -> ZoneSummary:
-    """How the zone is, without a picture of it."""
+    """How the zone is, without a status of it."""
     results, alerts, zone = memory.verdicts_on(name), memory.of_zone(name), plan.zones[name]
-    well = memory.answering(name)  # then nobody need look into its ledger
+    well = memory.answering(name)  # then nobody need look into its zone state
     return summarise(
         zone, None if well else memory.zone_states.get(name), results, alerts, now, deciding_checks(plan), well=well
     )

@@ -51,7 +51,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Everything that one batch of rounds changed: kept whole or not at all."""
+    """Everything that one batch of polls changed: kept whole or not at all."""
 
     zone_states: tuple[ZoneState, ...] = ()
     runs: tuple[StateChange, ...] = ()
@@ -62,9 +62,9 @@ class Commit:
     incidents: tuple[Incident, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
     dropped_zones: tuple[str, ...] = ()
-    """Zones no longer monitored: their ledgers go, their history stays until retention takes it.
+    """Zones no longer monitored: their zone states go, their history stays until retention takes it.
 
-    One that also has a ledger here has come back since, and begins anew with it.
+    One that also has a zone state here has come back since, and begins anew with it.
     """
     readdressed: Mapping[str, str] = field(default_factory=dict)
     """Receiver → who is owed now what that one is owed in the outbox; at once for all, before ``messages``."""

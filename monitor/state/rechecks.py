@@ -40,7 +40,7 @@ class Rechecks:
         self._next.clear()
 
     def due(self, monotonic: float) -> Mapping[str, Sequence[str]]:
-        """The zones whose time has come, by check. They are forgotten: their rounds say what is next."""
+        """The zones whose time has come, by check. They are forgotten: their polls say what is next."""
         come: dict[str, list[str]] = defaultdict(list)
         while self._next and self._next[0][0] <= monotonic:
             at, look = heapq.heappop(self._next)

@@ -1,4 +1,4 @@
-"""What is shown: one immutable picture of everything, swapped in by one assignment."""
+"""What is shown: one immutable status of everything, swapped in by one assignment."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field
@@ -107,11 +107,11 @@ class ServerTally:
 
 
 Redact = Callable[[ZoneStatus], ZoneStatus]
-"""Takes from a picture what strangers may not see."""
+"""Takes from a status what public viewers may not see."""
 
 
 class Zones(Protocol):
-    """All zones, by name, in the order of names. Their pictures are drawn when they are asked for, as of that moment
+    """All zones, by name, in the order of names. Their statuses are drawn when they are asked for, as of that moment
     and on the event loop only; everything else is tallied, and costs nothing for a zone that is well.
     """
 
@@ -157,7 +157,7 @@ class Zones(Protocol):
         ...
 
     def redacted(self, redact: Redact) -> "Zones":
-        """The same as strangers may see it: no server that is hidden anywhere, no trouble of such a server alone."""
+        """The same as public viewers may see it: no server that is hidden, no trouble of such a server alone."""
         ...
 
 

@@ -78,10 +78,10 @@ class StatusGroup:
 
 
 class StatusGroups:
-    """All faces that some zone has. ``all`` has them by number; one that no zone has any more waits for another."""
+    """All groups that some zone has. ``all`` has them by number; one that no zone has any more waits for another."""
 
     def __init__(self, hidden: Collection[str]) -> None:
-        """``hidden``: servers that strangers know nothing of."""
+        """``hidden``: servers that public viewers know nothing of."""
         self.hidden = frozenset(hidden)
         self.all: list[StatusGroup] = []
         self._free: list[int] = []
@@ -124,7 +124,7 @@ class StatusGroups:
         self._servers = None
 
     def count(self, group_ids: "array[int]") -> None:
-        """All zones have these; faces that none of them has are dropped. For the beginning, when none is counted."""
+        """All zones have these; groups that none of them has are dropped. For the beginning, when none is counted."""
         for number, many in Counter(group_ids).items():
             self.all[number].zones = many
         for group in self.all:
@@ -227,7 +227,7 @@ class _Tally:
     codes: dict[str, CodeTally] = field(default_factory=dict)
 
     def mark(self, mark: FindingKey, group: StatusGroup) -> None:
-        """One of the face's marks; a code that is there at two severities counts the zone once."""
+        """One of the group's marks; a code that is there at two severities counts the zone once."""
         since, known = group.since[mark], self.codes.get(mark.code)
         if known is None:
             self.codes[mark.code] = CodeTally(group.zones, mark.severity, since)

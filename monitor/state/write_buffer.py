@@ -23,7 +23,7 @@ MOST = 100_000
 def merge(older: Commit, newer: Commit) -> Commit:
     """Two commits as one: what is a state is the newer's, what is a history is both, in order.
 
-    A store drops zones first, so what the older says of a zone that the newer drops goes here: its ledger, and runs
+    A store drops zones first, so what the older says of a zone that the newer drops goes here: its zone state, and runs
     that nobody would ever end.
     """
     if older.empty or newer.empty:

@@ -97,7 +97,7 @@ class ZoneIndex:
             columns.public_levels[number] = group.public_level
 
     def heard(self, at: datetime) -> None:
-        """Some zones were heard of, though maybe nothing new: their pictures are others from now on."""
+        """Some zones were heard of, though maybe nothing new: their statuses are others from now on."""
         self.checked_at = at
         self._zones = None
 
@@ -207,7 +207,7 @@ class ZoneView:
         return ZoneView(self._index, redact)
 
     async def _statuses(self, zone_table: ZoneTable[Zone], numbers: Sequence[int]) -> list[ZoneStatus]:
-        """The pictures, some at a time; a zone that is watched no longer by then has none."""
+        """The statuses, some at a time; a zone that is watched no longer by then has none."""
         found = []
         for place, number in enumerate(numbers):
             if place % SLICE == SLICE - 1:

@@ -1,4 +1,4 @@
-"""The ledgers of all zones: half a million, of which nearly all stand still."""
+"""The zone states of all zones: half a million, of which nearly all are steady."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
@@ -10,9 +10,9 @@ from monitor.state.columns import ZoneColumns, micros, moment
 
 
 class ZoneStates(MutableMapping[str, ZoneState]):
-    """Ledgers by zone: one that stands still is kept packed, and made again when it is looked at.
+    """Zone states by zone: one that is steady is kept packed, and made again when it is looked at.
 
-    What ticks meanwhile is in the columns: a ledger comes out as it would be had each look been written into it.
+    What ticks meanwhile is in the columns: a zone state comes out as it would be had each look been written into it.
     """
 
     __slots__ = ("_looked", "_rows", "_whole", "columns", "packer")
@@ -27,7 +27,7 @@ class ZoneStates(MutableMapping[str, ZoneState]):
         """The dicts become its own; no zone is in both. What is packed has been ``checked_at`` at since, or then."""
         self.packer = packer if packer is not None else ZoneStateCodec()
         self.columns: ZoneColumns | None = None
-        """The columns of the roll that is watched. Only zones that are on it are packed anew."""
+        """The columns of the table that is watched. Only zones that are on it are packed anew."""
         self._rows = {} if rows is None else rows
         self._whole = {} if whole is None else whole
         self._looked = checked_at
@@ -37,7 +37,7 @@ class ZoneStates(MutableMapping[str, ZoneState]):
         return zone_states if isinstance(zone_states, cls) else cls(whole=dict(zone_states))
 
     def row(self, name: str) -> bytes | None:
-        """The packed ledger of a zone that stands still."""
+        """The packed zone state of a steady zone."""
         return self._rows.get(name)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""The status of one zone, from ledger, verdicts and alerts."""
+"""The status of one zone, from zone state, check results and alerts."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def zone_status(
 
 @dataclass(frozen=True, slots=True)
 class ZoneSummary:
-    """What a picture comes to: health, the state of each address, what was found, since when it may be so."""
+    """What a status comes to: health, the state of each address, what was found, since when it may be so."""
 
     health: Health
     states: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""A process that asks for its share of the zones, and says what is odd: one of ``probe.workers``.
+"""A process that asks for its share of the zones, and says what has changed: one of ``probe.workers``.
 
 It is started by the service, talks to it over its standard input and output, and ends when the service does.
 """
@@ -29,11 +29,11 @@ from monitor.probe.prober import ServiceProber
 from monitor.state.columns import AddressLayout
 
 COUNT_EVERY = 1.0
-"""Seconds between two tellings of what was counted."""
+"""Seconds between two messages of what was counted."""
 
 
 class Worker:
-    """One canvass, and the service at the other end of the pipes."""
+    """One bulk prober, and the service at the other end of the pipes."""
 
     def __init__(self, begin: Configure, out: asyncio.StreamWriter) -> None:
         self._prober = ServiceProber(begin.settings, {}, now)

@@ -28,7 +28,7 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class UseLayouts:
-    """``size`` slots; ``was`` is that of Canvass.use."""
+    """``size`` slots; ``was`` is that of BulkProber.use."""
 
     layouts: Sequence[AddressLayout]
     size: int

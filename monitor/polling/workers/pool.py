@@ -16,10 +16,11 @@ from monitor.state.columns import AddressLayout
 
 
 class WorkerPool:
-    """A Canvass. A zone is always asked by the same worker, told by its name, so that what that one remembers counts.
+    """A BulkProber. A zone is always asked by the same worker, told by its name, so that what that one remembers
+    counts.
 
     Each has its share of the rates. Those that die are started again, know nothing, and are asked again for
-    what they owe: that comes back odd, once, and is blamed on nobody. ``beside`` counts what else is asked.
+    what they owe: that comes back changed, once, and is blamed on nobody. ``beside`` counts what else is asked.
     """
 
     def __init__(self, settings: Probe, now: Now, beside: Callable[[], ProbeCounts] = ProbeCounts) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from monitor.cli.demo_runner import Noticed, Stage
-    from monitor.pair.fault import Fault
+    from monitor.pair.faults import Fault
 
 TERMINATED = 143
 

@@ -15,10 +15,10 @@ from starlette.routing import Route
 
 from monitor.clock import monotonic, now
 from monitor.config.load import parse
-from monitor.pair.config_text import zone_entry
+from monitor.pair.config_template import config_text, zone_entry
 from monitor.pair.control import Control
 from monitor.pair.pair import CLIENT_KEY, Pair, new_key
-from monitor.pair.zone_template import Timers
+from monitor.pair.zonedata import Timers
 from monitor.service.service import Service
 from monitor.web.server import WebServer
 
@@ -32,53 +32,21 @@ ZONES = (
 )
 """Those of each pair; a stage has at most so many pairs."""
 TIMERS = Timers(refresh=5, retry=2, expire=600, minimum=5)
+KEY_FILE = "xfr.key"
 PATIENCE = 30.0
 """Seconds within which a fault must be noticed, and its end too."""
 QUIET = 5.0
 """Seconds that a fault which harms nobody is watched for."""
 SECRET = "whsec_ZGVtby1kZW1vLWRlbW8tZGVtby1kZW1vLWRlbW8="  # noqa: S105 - of a receiver that lives as long as the demo
 
-CONFIG = """
-[service]
-listen   = "{listen}"
-database = "demo.db"
-vantage  = "demo"
-[cadence]
-reachable  = "1500ms"
-soa-serial = "1500ms"
-soa-fields = "1500ms"
-ns-set     = "1500ms"
-records    = "1500ms"
-transfer   = "1500ms"
-[probe]
-timeout  = "700ms"
-attempts = 2
-transfer = {{ deadline = "3s" }}
-[keys.xfr]
-algorithm   = "hmac-sha256"
-secret_file = "xfr.key"
-[servers.ns1]
-addresses = ["{primary}"]
-[servers.ns2]
-addresses = ["{secondary}"]
-[alerting]
-grace  = "1s"
-settle = "1s"
+RECEIVER = """\
 [receivers.hook]
-type          = "webhook"
-url           = "http://{hook}/told"
-secret_file   = "hook.key"
+type = "webhook"
+url = "http://{hook}/told"
+secret_file = "hook.key"
 allow_private = true
-"""
 
-
-MORE_SERVERS = """
-[servers.{first}]
-addresses = ["{primary}"]
-[servers.{second}]
-addresses = ["{secondary}"]
 """
-"""Of the second pair and the following."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +137,9 @@ async def stage(
             await ends.enter_async_context(Pair(zones, now=now, timers=TIMERS, key=key)) for zones in ZONES[:pairs]
         ]
         await asyncio.gather(*(pair.in_sync(timeout=PATIENCE) for pair in playing))
-        write_secret(directory / "xfr.key", key.secret.reveal())
+        write_secret(directory / KEY_FILE, key.secret.reveal())
         write_secret(directory / "hook.key", SECRET)
-        text = configuration(playing, listen, f"{host}:{port}", more)
+        text = settings(playing, listen) + RECEIVER.format(hook=f"{host}:{port}") + more + zone_entries(playing)
         path = directory / "demo.toml"
         path.write_text(text)
         config = parse(text, path, {})
@@ -183,20 +151,28 @@ async def stage(
         yield Stage(tuple(playing), service, hook, directory)
 
 
-def configuration(pairs: Sequence[Pair], listen: str, hook: str, more: str) -> str:
-    """The file that the service of a stage reads: the servers of each pair, and its zones on them."""
-    first = pairs[0]
-    parts = [
-        CONFIG.format(listen=listen, primary=first.primary.address, secondary=first.secondary.address, hook=hook),
-        more,
-    ]
-    for number, pair in enumerate(pairs):
-        primary, secondary = server_names(number)
-        if number:
-            at = {"primary": pair.primary.address, "secondary": pair.secondary.address}
-            parts.append(MORE_SERVERS.format(first=primary, second=secondary, **at))
-        parts += (zone_entry(zone, primary, secondary, CLIENT_KEY) for zone in pair.zones)
-    return "".join(parts)
+def settings(pairs: Sequence[Pair], listen: str = "127.0.0.1:0") -> str:
+    """The configuration of a service that watches these pairs, without receivers and zones."""
+    servers = {
+        name: server.addresses
+        for number, pair in enumerate(pairs)
+        for name, server in zip(server_names(number), pair.servers, strict=True)
+    }
+    return config_text(
+        servers,
+        every="1500ms",
+        key=pairs[0].key,
+        key_file=KEY_FILE,
+        service={"listen": listen, "database": "demo.db", "vantage": "demo"},
+        probe={"timeout": "700ms"},
+    )
+
+
+def zone_entries(pairs: Sequence[Pair]) -> str:
+    """The zones of these pairs, each on the servers of its own."""
+    return "".join(
+        zone_entry(zone, *server_names(number), CLIENT_KEY) for number, pair in enumerate(pairs) for zone in pair.zones
+    )
 
 
 @contextlib.asynccontextmanager

@@ -8,14 +8,14 @@ from datetime import datetime
 from alerting.model import Phase, Severity
 from alerting.severity import severity_of
 from checks.model import Health
-from monitor.cli.demo_environment import CONFIG, PATIENCE, QUIET, ZONES, Hook, Stage, server_names, stage
+from monitor.cli.demo_environment import PATIENCE, QUIET, ZONES, Hook, Stage, server_names, stage
 from monitor.clock import monotonic
 from monitor.pair import faults
-from monitor.pair.fault import Fault
+from monitor.pair.faults import Fault
 from monitor.pair.pair import Pair
 from monitor.state.status import FindingStatus, Status
 
-__all__ = ["AT_ONCE", "CONFIG", "SCENES", "Hook", "Noticed", "Stage", "play", "play_all", "ready", "scene",
+__all__ = ["AT_ONCE", "SCENES", "Hook", "Noticed", "Stage", "play", "play_all", "ready", "scene",
            "server_names", "stage", "standing", "sum_up", "well"]  # fmt: skip
 
 SCENES = (

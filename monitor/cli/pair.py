@@ -1,11 +1,15 @@
 """soawatch pair: two nameservers to try things on, and the ways to break them."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitor.cli.errors import Failure
+
+if TYPE_CHECKING:
+    from monitor.pair.pair import Pair
 
 _SERVER = click.Choice(["ns1", "ns2"])
 _SECONDS = click.IntRange(1, 2**31 - 1)
@@ -84,25 +88,84 @@ def run(
     from monitor.cli import logging as logs
     from monitor.config import addresses
     from monitor.config.errors import Wrong
+    from monitor.pair import faults
     from monitor.pair.control import ControlError
     from monitor.pair.faults import UnknownFault
-    from monitor.pair.runner import Options, serve
-    from monitor.pair.zone_template import Timers
-    from monitor.pair.zonedata import BadZone
+    from monitor.pair.pair import Pair
+    from monitor.pair.zonedata import BadZone, Timers
 
     try:
         addresses.listen(listen)
     except Wrong as error:
         raise click.BadParameter(f"{error.text}; {error.hint}", param_hint="--listen") from None
-    timers = Timers(refresh=refresh, retry=retry, expire=expire)
-    options = Options(directory, zones, ipv6=ipv6, timers=timers, broken=broken, listen=listen)
     logs.set_up(level="warning")  # that a broken pair fails is no news
+    hosts = ("127.0.0.1", "::1") if ipv6 else ("127.0.0.1",)
     try:
-        asyncio.run(serve(options, click.echo, now=clock.now))
+        for name in broken:
+            faults.fault(name)
+        timers = Timers(refresh=refresh, retry=retry, expire=expire)
+        pair = Pair(zones, now=clock.now, timers=timers, hosts=hosts)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        asyncio.run(_serve(pair, directory, broken, listen))
     except (ControlError, OSError) as error:
         raise Failure(str(error)) from None
     except (UnknownFault, BadZone) as error:
         raise click.UsageError(str(error)) from None
+
+
+async def _serve(pair: "Pair", directory: Path, broken: Sequence[str], listen: str) -> None:
+    """Runs until SIGINT, SIGTERM or cancellation; then nothing is left but key and configuration.
+
+    Raises ControlError, and OSError when files or sockets cannot be made.
+    """
+    import asyncio
+    import signal
+
+    from monitor.pair.control import Control
+
+    control = Control(pair, directory)
+    async with pair:
+        await control.start()
+        try:
+            for name in broken:
+                pair.break_(name)
+            config = pair.write(directory, listen=listen)
+            ended = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):  # before anybody can read that it runs
+                asyncio.get_running_loop().add_signal_handler(number, ended.set)
+            click.echo(_instructions(pair, directory, config))
+            await ended.wait()
+        finally:
+            await control.close()
+
+
+def _instructions(pair: "Pair", directory: Path, config: Path) -> str:
+    zone, primary = pair.zones[0], pair.primary.address
+    listening = "\n".join(
+        f"{server.name} ({role}) listens on {', '.join(map(str, server.addresses))}"
+        for server, role in zip(pair.servers, ("primary", "secondary"), strict=True)
+    )
+    queries = "\n".join(
+        f"  dig @{server.address.host} -p {server.address.port} +nsid +expire {zone} SOA" for server in pair.servers
+    )
+    return f"""\
+{listening}
+zones: {", ".join(pair.zones)}
+
+Ask them:
+{queries}
+  dig @{primary.host} -p {primary.port} -k {directory / pair.key_file} {zone} AXFR
+
+Watch them:
+  soawatch run -c {config}
+
+Break and mend them, change the zone:
+  soawatch pair break frozen -d {directory}
+  soawatch pair change {zone} "www 300 A 192.0.2.81" -d {directory}
+  soawatch pair mend -d {directory}
+  soawatch pair faults
+
+Ctrl-C ends it."""
 
 
 @command.command("break", short_help="Switch a fault on.")
@@ -113,7 +176,7 @@ def break_(directory: Path, fault: str, server: str | None) -> None:
     """Switch a FAULT on, where it belongs or on the SERVER named (ns1 is the primary, ns2 the secondary)."""
     from monitor.pair.faults import FAULTS
 
-    reply = _tell(directory, {"do": "break", "fault": _known(fault), "server": server})
+    reply = _send(directory, {"do": "break", "fault": _known(fault), "server": server})
     click.echo(f"{reply['server']}: {fault}. {FAULTS[fault].does}")
     if FAULTS[fault].change:
         click.echo("It shows when the zone changes: soawatch pair change")
@@ -126,7 +189,7 @@ def break_(directory: Path, fault: str, server: str | None) -> None:
 def mend(directory: Path, fault: str | None, server: str | None) -> None:
     """Switch a FAULT off, or all of them."""
     name = None if fault in (None, "all") else _known(str(fault))
-    reply = _tell(directory, {"do": "mend", "fault": name, "server": server})
+    reply = _send(directory, {"do": "mend", "fault": name, "server": server})
     click.echo(f"mended: {', '.join(reply['servers'])}" if reply["servers"] else "nothing was broken there")
 
 
@@ -142,7 +205,7 @@ def change(directory: Path, zone: str | None, records: tuple[str, ...]) -> None:
     """
     if zone is not None and " " in zone:  # a record already: the zone was left out
         records, zone = (zone, *records), None
-    reply = _tell(directory, {"do": "change", "zone": zone, "records": list(records)})
+    reply = _send(directory, {"do": "change", "zone": zone, "records": list(records)})
     click.echo(f"serial {reply['serial']}")
 
 
@@ -150,7 +213,7 @@ def change(directory: Path, zone: str | None, records: tuple[str, ...]) -> None:
 @_DIRECTORY
 def status(directory: Path) -> None:
     """Say where the servers listen, what they serve, what is broken and what they have counted."""
-    for name, server in _tell(directory, {"do": "status"})["servers"].items():
+    for name, server in _send(directory, {"do": "status"})["servers"].items():
         click.echo(f"{name}  {', '.join(server['addresses'])}")
         for zone, serial in server["serials"].items():
             click.echo(f"  {zone}  {'not served' if serial is None else f'serial {serial}'}")
@@ -179,10 +242,10 @@ def _known(fault: str) -> str:
         raise click.UsageError(str(error)) from None
 
 
-def _tell(directory: Path, order: dict[str, Any]) -> dict[str, Any]:
+def _send(directory: Path, command: dict[str, Any]) -> dict[str, Any]:
     from monitor.pair.control import ControlError, control
 
     try:
-        return control(directory, order)
+        return control(directory, command)
     except ControlError as error:
         raise Failure(str(error)) from None

@@ -14,8 +14,8 @@ from monitor.pair.pair import Pair, UnknownServer
 from monitor.pair.zonedata import BadZone
 
 SOCKET = "control.sock"
-_LONGEST = 64 * 1024
-_PATIENCE = 5.0
+_MAX_LINE = 64 * 1024
+_TIMEOUT = 5.0
 
 Command = Mapping[str, Any]
 """``{"do": "status" | "faults"}``, ``{"do": "break" | "mend", "fault": NAME, "server": NAME}``,
@@ -27,33 +27,33 @@ class ControlError(Exception):
     """The pair could not be reached, or would not do it; the sentence says why."""
 
 
-def obey(pair: Pair, command: Command) -> dict[str, Any]:
-    """Does it, and says what came of it. Raises ControlError."""
-    deeds: dict[str, Callable[[], dict[str, Any]]] = {
+def execute(pair: Pair, command: Command) -> dict[str, Any]:
+    """Executes a command on the pair and returns its reply. Raises ControlError."""
+    actions: dict[str, Callable[[], dict[str, Any]]] = {
         "status": lambda: status(pair),
         "faults": lambda: {"faults": {name: fault.does for name, fault in faults.FAULTS.items()}},
-        "break": lambda: {"server": pair.break_(_text(command, "fault"), _maybe(command, "server"))},
-        "mend": lambda: {"servers": list(pair.mend(_maybe(command, "fault"), _maybe(command, "server")))},
+        "break": lambda: {"server": pair.break_(_text(command, "fault"), _optional(command, "server"))},
+        "mend": lambda: {"servers": list(pair.mend(_optional(command, "fault"), _optional(command, "server")))},
         "change": lambda: {"serial": pair.change(_zone(pair, command), *_lines(command))},
     }
-    deed = deeds.get(str(command.get("do")))
-    if deed is None:
-        raise ControlError(f'a command is a JSON object whose "do" is one of {", ".join(deeds)}')
+    action = actions.get(str(command.get("do")))
+    if action is None:
+        raise ControlError(f'a command is a JSON object whose "do" is one of {", ".join(actions)}')
     try:
-        return deed()
+        return action()
     except (UnknownFault, UnknownServer, BadZone) as error:
         raise ControlError(str(error)) from None
 
 
 def status(pair: Pair) -> dict[str, Any]:
-    """Both servers: where, which faults, which serials, and what they have counted."""
+    """Addresses, faults, serials and packet counts of both servers."""
     return {
         "servers": {
             server.name: {
                 "addresses": [str(address) for address in server.addresses],
                 "faults": list(pair.active[server.name]),
                 "serials": {zone: pair.serial(zone, server.name) for zone in pair.zones},
-                "counts": dict(sorted(server.tally.items())),
+                "counts": dict(sorted(server.counts.items())),
             }
             for server in pair.servers
         }
@@ -67,12 +67,12 @@ def _text(command: Command, field: str) -> str:
     return value
 
 
-def _maybe(command: Command, field: str) -> str | None:
+def _optional(command: Command, field: str) -> str | None:
     return None if command.get(field) is None else _text(command, field)
 
 
 def _zone(pair: Pair, command: Command) -> str:
-    return _maybe(command, "zone") or pair.zones[0]
+    return _optional(command, "zone") or pair.zones[0]
 
 
 def _lines(command: Command) -> list[str]:
@@ -83,54 +83,54 @@ def _lines(command: Command) -> list[str]:
 
 
 class Control:
-    """The socket of a running pair in its directory; only its owner can speak to it."""
+    """The socket of a running pair in its directory; only its owner can connect to it."""
 
     def __init__(self, pair: Pair, directory: Path) -> None:
         self._pair = pair
         self._path = directory / SOCKET
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         """Raises ControlError when another pair runs in that directory, or its path is too long for a socket."""
-        listening = _claim(self._path)
-        self._server = await asyncio.start_unix_server(self._attend, sock=listening, limit=_LONGEST)
+        listening = _bind(self._path)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=_MAX_LINE)
 
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-            for writer in self._open:
+            for writer in self._connections:
                 writer.transport.abort()
             await self._server.wait_closed()
             self._path.unlink(missing_ok=True)
 
-    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 reply = self._reply(await reader.readline())
                 writer.write(json.dumps(reply).encode() + b"\n")
                 await writer.drain()
         except (OSError, ValueError):  # gone, too slow, or a line without end
             writer.transport.abort()
         finally:
-            self._open.discard(writer)
+            self._connections.discard(writer)
             writer.close()
 
     def _reply(self, line: bytes) -> dict[str, Any]:
         try:
             command = json.loads(line)
-            return {"ok": True, **obey(self._pair, command if isinstance(command, dict) else {})}
+            return {"ok": True, **execute(self._pair, command if isinstance(command, dict) else {})}
         except ControlError as error:
             return {"ok": False, "error": str(error)}
         except (ValueError, RecursionError):
             return {"ok": False, "error": "a command is one line of JSON"}
 
 
-def _claim(path: Path) -> socket.socket:
+def _bind(path: Path) -> socket.socket:
     """The bound socket, mode 0600 before anybody can connect. A socket nobody listens on is left from a crash."""
     if path.is_socket():
-        if _listens(path):
+        if _is_listening(path):
             raise ControlError(f"a pair runs in {path.parent} already")
         path.unlink()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -144,17 +144,17 @@ def _claim(path: Path) -> socket.socket:
     return listening
 
 
-def _listens(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
-        knock.settimeout(_PATIENCE)
+def _is_listening(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_TIMEOUT)
         try:
-            knock.connect(str(path))
+            probe.connect(str(path))
         except OSError:
             return False
         return True
 
 
-def control(directory: Path, command: Command, timeout: float = _PATIENCE) -> dict[str, Any]:
+def control(directory: Path, command: Command, timeout: float = _TIMEOUT) -> dict[str, Any]:
     """What the pair that runs in ``directory`` says to a command. Raises ControlError; blocks at most ``timeout``."""
     path = directory / SOCKET
     try:

@@ -11,16 +11,13 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
 from monitor.pair import tsig
-from monitor.pair.answer import answer, unknown_version, upward
-from monitor.pair.behaviour import Answers, Conduct, Edns, Stream
-from monitor.pair.render import render
-from monitor.pair.request import PAYLOAD, Request, bare, read, reply
-from monitor.pair.transfer_out import Refusal, bent, pages, permit, records, refuse
+from monitor.pair.answer import PAYLOAD, Request, answer, bare, read, reply
+from monitor.pair.behaviour import Answers, Behaviour, Edns, Stream, alter, alter_stream
+from monitor.pair.transfer import LONGEST, messages, permit, records, render
 from monitor.pair.tsig import BadTsig, Keys, Signed
-from monitor.pair.zone_copy import Zones
+from monitor.pair.zonedata import Zones
 
-_PLAIN = 512
-_MOST = 65_535
+_WITHOUT_EDNS = 512
 _NO_TRANSFER = {Answers.SERVFAIL: Rcode.SERVFAIL, Answers.UPWARD: Rcode.NOTAUTH}
 """Who answers so does not give the zone away either."""
 
@@ -28,13 +25,13 @@ _NO_EDNS = {Edns.SERVFAIL: Rcode.SERVFAIL, Edns.REFUSED: Rcode.REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class Context:
     """What a server knows at the moment of a question. ``now`` is its own idea of seconds since 1970."""
 
     nsid: str
     zones: Zones
     keys: Keys = field(repr=False)
-    conduct: Conduct
+    behaviour: Behaviour
     now: int
     upstreams: frozenset[str] = frozenset()
     """The hosts whose NOTIFY is believed; empty at a primary."""
@@ -53,7 +50,7 @@ class Reply:
     """The zone whose primary says that it has changed."""
 
 
-def exchange(wire: bytes, position: Position, peer: str, *, udp: bool) -> Reply:
+def exchange(wire: bytes, context: Context, peer: str, *, udp: bool) -> Reply:
     """The reply to whatever octets came from the host ``peer``."""
     request = read(wire)
     if request is None:
@@ -61,88 +58,65 @@ def exchange(wire: bytes, position: Position, peer: str, *, udp: bool) -> Reply:
     if isinstance(request, Rcode):
         return Reply("malformed", [bare(wire, request)])
     try:
-        signed = tsig.verify(request.message, wire, position.keys, position.now)
+        signed = tsig.verify(request.message, wire, context.keys, context.now)
     except BadTsig:
         return Reply("malformed", [bare(wire, Rcode.FORMERR)])
     limit = _limit(request, udp=udp)
+
+    def single(kind: str, message: Message, notified: Name | None = None) -> Reply:
+        return Reply(kind, [render(message, signed, context.now, limit)], notified=notified)
+
+    edns, behaviour = request.message.edns, context.behaviour
     if signed is not None and signed.error != Rcode.NOERROR:
-        return Reply("badly-signed", [_seal(reply(request, Rcode.NOTAUTH), signed, position.now, limit)])
-    if request.message.edns > 0:
-        return Reply("query", [_seal(unknown_version(request, position.nsid), signed, position.now, limit)])
-    if request.opcode == Opcode.QUERY and request.message.edns == 0 and position.conduct.edns is not Edns.KNOWN:
-        return _without_edns(request, position, signed, limit)
-    if request.opcode == Opcode.NOTIFY:
-        message, notified = _hear(request, position, peer, signed)
-        return Reply("notify", [_seal(message, signed, position.now, limit)], notified=notified)
-    if request.rdtype in (RdataType.AXFR, RdataType.IXFR):
-        return _transfer(request, position, signed, udp=udp)
-    message = _colour(answer(request, position.zones, position.nsid), position.conduct)
-    return Reply("query", [_seal(message, signed, position.now, limit)])
-
-
-def _without_edns(request: Request, position: Position, signed: Signed | None, limit: int) -> Reply:
-    """What one says, or does not, that cannot bear EDNS."""
-    rcode = _NO_EDNS.get(position.conduct.edns)
-    if rcode is None:
-        return Reply("dropped")
-    return Reply("query", [_seal(reply(request, rcode), signed, position.now, limit)])
+        return single("badly-signed", reply(request, Rcode.NOTAUTH))
+    if request.opcode == Opcode.QUERY and edns == 0 and behaviour.edns is not Edns.KNOWN:
+        rcode = _NO_EDNS.get(behaviour.edns)
+        return Reply("dropped") if rcode is None else single("query", reply(request, rcode))
+    if request.opcode == Opcode.NOTIFY and edns <= 0:
+        return single("notify", *_notified(request, context, peer, signed))
+    if request.rdtype in (RdataType.AXFR, RdataType.IXFR) and edns <= 0:
+        found = _transfer(request, context, signed, udp=udp)
+        return single("transfer-refused", found) if isinstance(found, Message) else found
+    message = answer(request, context.zones, context.nsid)
+    if edns <= 0:
+        alter(message, behaviour.answers)
+    return single("query", message)
 
 
 def _limit(request: Request, *, udp: bool) -> int:
     """How long the answer may be: RFC 6891 sections 6.2.3 and 6.2.5."""
     if not udp:
-        return _MOST
-    return _PLAIN if request.message.edns < 0 else min(PAYLOAD, max(_PLAIN, request.message.payload))
+        return LONGEST
+    return min(PAYLOAD, max(_WITHOUT_EDNS, request.message.payload if request.message.edns >= 0 else 0))
 
 
-def _seal(message: Message, signed: Signed | None, now: int, limit: int) -> bytes:
-    wire = render(message, limit, tsig.reserve(signed))
-    return wire if signed is None else tsig.sign(wire, signed, now)[0]
-
-
-def _hear(request: Request, position: Position, peer: str, signed: Signed | None) -> tuple[Message, Name | None]:
+def _notified(request: Request, context: Context, peer: str, signed: Signed | None) -> tuple[Message, Name | None]:
     """NOTIFY (RFC 1996): from the zone's primary, known by its address or its key, or from nobody."""
-    if request.rdtype != RdataType.SOA or position.zones(request.name) is None or not position.upstreams:
+    if request.rdtype != RdataType.SOA or context.zones(request.name) is None or not context.upstreams:
         return reply(request, Rcode.NOTAUTH), None
-    if signed is None and peer not in position.upstreams:
+    if signed is None and peer not in context.upstreams:
         return reply(request, Rcode.REFUSED), None
     message = reply(request)
     message.flags |= dns.flags.AA
-    deaf = position.conduct.deaf or position.conduct.frozen
-    return message, None if deaf else request.name
+    ignored = context.behaviour.notify_ignored or context.behaviour.refresh_stopped
+    return message, None if ignored else request.name
 
 
-def _colour(message: Message, conduct: Conduct) -> Message:
-    """The answer as the conduct wants it."""
-    match conduct.answers:
-        case Answers.SERVFAIL:
-            message.answer, message.authority, message.additional = [], [], []
-            message.flags &= ~dns.flags.AA
-            message.set_rcode(Rcode.SERVFAIL)
-        case Answers.WITHOUT_AA:
-            message.flags &= ~dns.flags.AA
-        case Answers.UPWARD:
-            message = upward(message)
-        case Answers.TRUE:
-            return message
-    return message
-
-
-def _transfer(request: Request, position: Position, signed: Signed | None, *, udp: bool) -> Reply:
-    conduct, limit = position.conduct, _limit(request, udp=udp)
-    if conduct.answers in _NO_TRANSFER:
-        message = reply(request, _NO_TRANSFER[conduct.answers])
-        return Reply("transfer-refused", [_seal(message, signed, position.now, limit)])
-    permitted = permit(request, position.zones, conduct.transfers, signed, udp=udp)
-    if isinstance(permitted, Refusal):
-        return Reply("transfer-refused", [_seal(refuse(request, permitted), signed, position.now, limit)])
+def _transfer(request: Request, context: Context, signed: Signed | None, *, udp: bool) -> Reply | Message:
+    """The transfer, or the refusal."""
+    behaviour = context.behaviour
+    if behaviour.answers in _NO_TRANSFER:
+        return reply(request, _NO_TRANSFER[behaviour.answers])
+    permitted = permit(request, context.zones, behaviour.transfers, signed, udp=udp)
+    if isinstance(permitted, Message):
+        return permitted
     served, data = permitted
-    signer = None if conduct.stream is Stream.UNSIGNED else signed
-    first = answer(replace(request, rdtype=RdataType.SOA), {served.origin: served}.get, position.nsid)
+    first = answer(replace(request, rdtype=RdataType.SOA), {served.origin: served}.get, context.nsid)
     first.answer, first.authority, first.additional = [], [], []
-    rrs = bent(records(request, served, data, udp=udp), conduct.stream)
-    messages: Iterator[bytes] = pages(request, rrs, first, signer, position.now)
+    rrs = alter_stream(records(request, served, data, udp=udp), behaviour.stream)
+    signer = None if behaviour.stream is Stream.UNSIGNED else signed
+    sent: Iterator[bytes] = messages(rrs, first, signer, context.now)
     if udp:
-        messages = iter([next(messages)])  # a lone SOA always fits one message
-    endless = conduct.stream is Stream.ENDLESS
-    return Reply("transfer", messages, hang_up=conduct.stream is Stream.TRUNCATED, pause=0.01 if endless else 0.0)
+        sent = iter([next(sent)])  # a lone SOA always fits one message
+    pause = 0.01 if behaviour.stream is Stream.ENDLESS else 0.0
+    return Reply("transfer", sent, hang_up=behaviour.stream is Stream.TRUNCATED, pause=pause)

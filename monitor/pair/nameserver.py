@@ -1,4 +1,4 @@
-"""A nameserver: the zones it holds, the keys it knows, how it behaves, where it listens."""
+"""A nameserver: the zones it has, the keys it knows, how it behaves, where it listens."""
 
 import asyncio
 import random
@@ -12,13 +12,13 @@ from dns.rcode import Rcode
 
 from checks.model import Address
 from monitor.clock import Now
+from monitor.pair import behaviour as behaviours
 from monitor.pair import tsig
-from monitor.pair import zone_copy as holdings
-from monitor.pair.behaviour import Conduct
+from monitor.pair.answer import HEADER, bare
+from monitor.pair.behaviour import Behaviour
 from monitor.pair.endpoint import IDLE, Endpoint
-from monitor.pair.exchange import Position, Reply, exchange
-from monitor.pair.request import HEADER, bare
-from monitor.pair.zone_copy import Holding, Served
+from monitor.pair.exchange import Context, Reply, exchange
+from monitor.pair.zonedata import Served, ZoneCopy
 from monitor.probe.types import TsigKey
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,8 @@ class Nameserver:
         seed: int = 0,
     ) -> None:
         self.name = name
-        self.tally: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        """What came of the packets: the kinds of Reply, "dropped", "turned-away", "broken-off", "failed"."""
         self._now = now
         self._hosts = hosts
         self._idle = idle
@@ -53,22 +54,20 @@ class Nameserver:
         self._peers = {key.name: key for key in peers}
         self._upstreams = upstreams
         self._on_notify = on_notify
-        self._dice = random.Random(seed)  # noqa: S311 - what is lost is to be the same every time
-        self._conduct = Conduct()
-        self._holdings: dict[Name, Holding] = {}
-        self._shown: dict[Name, Holding] = {}
+        self._rng = random.Random(seed)  # noqa: S311 - what is lost is to be the same every time
+        self._behaviour = Behaviour()
+        self._copies: dict[Name, ZoneCopy] = {}
+        self._altered: dict[Name, ZoneCopy] = {}
         self._endpoints: list[Endpoint] = []
-
-    # --- listening ---
 
     async def start(self) -> None:
         """Raises OSError when there is no port, NotLoopback for a host that others can reach."""
         try:
             for host in self._hosts:
-                self._endpoints.append(Endpoint(host, self._speak, self.tally, self._dice, self._idle))
+                self._endpoints.append(Endpoint(host, self._respond, self.counts, self._rng, self._idle))
             for endpoint in self._endpoints:
                 await endpoint.start()
-                endpoint.apply(self._conduct)
+                endpoint.apply(self._behaviour)
         except BaseException:
             await self.close()
             raise
@@ -85,56 +84,51 @@ class Nameserver:
         """The first of its addresses."""
         return self._endpoints[0].address
 
-    # --- what it holds ---
-
     @property
-    def holdings(self) -> Mapping[Name, Holding]:
-        return self._holdings
+    def copies(self) -> Mapping[Name, ZoneCopy]:
+        """The zones it has, without what a fault puts in their place."""
+        return self._copies
 
-    def hold(self, holding: Holding) -> None:
-        """Serves this from now on, in place of what it held of that zone."""
-        self._holdings[holding.origin] = holding
-        self._shown[holding.origin] = holdings.disguise(holding, self._conduct)
+    def set_copy(self, copy: ZoneCopy) -> None:
+        """Serves this from now on, in place of the copy it had of that zone."""
+        self._copies[copy.origin] = copy
+        self._altered[copy.origin] = behaviours.altered(copy, self._behaviour)
 
     def served(self, origin: Name) -> Served | None:
         """What it answers from, if asked now."""
-        shown = self._shown.get(origin)
-        return None if shown is None else holdings.serve(shown, self._conduct, asyncio.get_running_loop().time())
-
-    # --- how it behaves ---
+        copy = self._altered.get(origin)
+        return None if copy is None else behaviours.serve(copy, self._behaviour, asyncio.get_running_loop().time())
 
     @property
-    def conduct(self) -> Conduct:
-        return self._conduct
+    def behaviour(self) -> Behaviour:
+        return self._behaviour
 
-    @conduct.setter
-    def conduct(self, conduct: Conduct) -> None:
-        self._conduct = conduct
-        self._shown = {origin: holdings.disguise(held, conduct) for origin, held in self._holdings.items()}
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self._altered = {origin: behaviours.altered(copy, behaviour) for origin, copy in self._copies.items()}
         for endpoint in self._endpoints:
-            endpoint.apply(conduct)
+            endpoint.apply(behaviour)
 
     def clock(self) -> int:
         """Its own idea of the time, in seconds since 1970."""
-        return int(self._now().timestamp() + self._conduct.skew)
+        return int(self._now().timestamp() + self._behaviour.clock_skew)
 
     def _keys(self) -> dict[Name, dns.tsig.Key]:
-        clients = {} if self._conduct.forgotten else self._clients
-        if self._conduct.mistyped:
-            clients = {name: tsig.mistyped(key) for name, key in clients.items()}
+        clients = {} if self._behaviour.clients_key_missing else self._clients
+        if self._behaviour.clients_key_wrong:
+            clients = {name: tsig.with_other_secret(key) for name, key in clients.items()}
         return {**self._peers, **clients}
 
-    # --- answering ---
-
-    def _speak(self, wire: bytes, host: str, udp: bool) -> Reply:
+    def _respond(self, wire: bytes, host: str, udp: bool) -> Reply:
         try:
-            position = Position(self.name, self.served, self._keys(), self._conduct, self.clock(), self._upstreams)
-            reply = exchange(wire, position, host, udp=udp)
+            context = Context(self.name, self.served, self._keys(), self._behaviour, self.clock(), self._upstreams)
+            reply = exchange(wire, context, host, udp=udp)
         except Exception:
             # No packet may end a server. Each of these is a defect of ours: it is counted and told.
             log.exception("no answer could be made", server=self.name, octets=wire[:64].hex())
             reply = Reply("failed", [bare(wire, Rcode.SERVFAIL)] if len(wire) >= HEADER else ())
-        self.tally[reply.kind] += 1
+        self.counts[reply.kind] += 1
         if reply.notified is not None:
             self._on_notify(reply.notified)
         return reply

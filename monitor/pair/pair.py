@@ -1,4 +1,4 @@
-"""A primary and its secondary, run together, broken and mended."""
+"""A primary and its secondary, run together, and the faults that are switched on and off at them."""
 
 import asyncio
 import base64
@@ -15,14 +15,11 @@ from dns.name import Name
 from alerting.model import Secret
 from monitor.clock import Now
 from monitor.pair import faults, tsig, zonedata
-from monitor.pair.config_text import config_text
+from monitor.pair.client import Upstream, notify
+from monitor.pair.config_template import config_text, watched_records, zone_entry
 from monitor.pair.nameserver import Nameserver
-from monitor.pair.notify import notify
 from monitor.pair.secondary import Secondary
-from monitor.pair.upstream import Upstream
-from monitor.pair.zone_copy import Holding
-from monitor.pair.zone_template import Timers, zone_text
-from monitor.pair.zonedata import BadZone
+from monitor.pair.zonedata import BadZone, Timers, ZoneCopy, zone_text
 from monitor.probe.message import names
 from monitor.probe.types import TsigKey
 
@@ -70,13 +67,11 @@ class Pair:
         )
         for name, text in texts.items():
             origin = _origin(name)
-            self.primary.hold(Holding(origin, zonedata.parse(origin, text)))
-        self._copies = Secondary(self.secondary, self.primary.holdings)
+            self.primary.set_copy(ZoneCopy(origin, zonedata.parse(origin, text)))
+        self._copies = Secondary(self.secondary, self.primary.copies)
         self._active: dict[str, list[str]] = {"ns1": [], "ns2": []}
-        self._telling: set[asyncio.Task[bool]] = set()
+        self._notifying: set[asyncio.Task[bool]] = set()
         self._changing: asyncio.Task[None] | None = None
-
-    # --- life ---
 
     async def start(self) -> None:
         """Both listen; the secondary begins to load. Raises OSError when there is no port."""
@@ -90,9 +85,9 @@ class Pair:
 
     async def close(self) -> None:
         self._change_every(0.0)
-        for telling in self._telling:
-            telling.cancel()
-        await asyncio.gather(*self._telling, return_exceptions=True)
+        for task in self._notifying:
+            task.cancel()
+        await asyncio.gather(*self._notifying, return_exceptions=True)
         await self._copies.close()
         await self.primary.close()
         await self.secondary.close()
@@ -114,7 +109,7 @@ class Pair:
 
     @property
     def zones(self) -> tuple[str, ...]:
-        return tuple(origin.to_text() for origin in self.primary.holdings)
+        return tuple(origin.to_text() for origin in self.primary.copies)
 
     def serial(self, zone: str, server: str = "ns1") -> int | None:
         """The serial that server answers with now, its faults included; None while it serves none."""
@@ -127,36 +122,51 @@ class Pair:
         ``records`` are lines of a zone file, each RRset in them taking the place of the old one; ``drop`` names
         RRsets that go, as "owner TYPE". Returns the new serial. Raises BadZone, and changes nothing then.
         """
-        held = self.primary.holdings.get(_origin(zone))
-        if held is None or held.data is None:
+        copy = self.primary.copies.get(_origin(zone))
+        if copy is None or copy.data is None:
             raise BadZone(f"the pair has no zone {zone}")
-        data = zonedata.edit(held.data, records, drop)
-        data = zonedata.with_serial(data, zonedata.stepped(held.data.serial, by))
-        self.primary.hold(held.changed(data))
-        telling = asyncio.create_task(notify(self.secondary.address, data, self._peer_key, self.primary.clock()))
-        self._telling.add(telling)
-        telling.add_done_callback(self._telling.discard)
+        data = zonedata.edit(copy.data, records, drop, serial=zonedata.stepped(copy.data.serial, by))
+        self.primary.set_copy(copy.changed(data))
+        task = asyncio.create_task(notify(self.secondary.address, data, self._peer_key, self.primary.clock()))
+        self._notifying.add(task)
+        task.add_done_callback(self._notifying.discard)
         return data.serial
 
     async def in_sync(self, zone: str | None = None, *, timeout: float = 5.0) -> None:
         """Returns once the secondary holds what the primary holds. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
-            for origin in [_origin(zone)] if zone else list(self.primary.holdings):
-                data = self.primary.holdings[origin].data
+            for origin in [_origin(zone)] if zone else list(self.primary.copies):
+                data = self.primary.copies[origin].data
                 if data is not None:
-                    await self._copies.reached(origin, data.serial)
+                    await self._copies.in_sync(origin, data.serial)
 
-    # --- for those who watch it ---
+    # --- the configuration that watches it ---
 
     @property
     def key_file(self) -> str:
         """The name of the file that ``write`` puts the clients' key into."""
         return f"{self.key.name}.key"
 
-    def config_toml(self, *, listen: str = "127.0.0.1:9953", key_file: str | None = None) -> str:
+    def config_toml(self, *, listen: str = "127.0.0.1:9953", key_file: str = "") -> str:
         """A configuration of soawatch for the pair. It holds the secret, unless ``key_file`` does."""
-        zones = [each.data for each in self.primary.holdings.values() if each.data is not None]
-        return config_text(zones, self.servers, self.key, listen=listen, key_file=key_file)
+        head = '# Written by "soawatch pair": watches its two servers, on a fast clock.\n'
+        settings = config_text(
+            {server.name: server.addresses for server in self.servers},
+            key=self.key,
+            key_file=key_file,
+            service={"listen": listen},
+            cadence={"transfer": "4s"},
+            probe={"attempts": 3},
+            settle="2s",
+        )
+        zones = (copy.data for copy in self.primary.copies.values() if copy.data is not None)
+        return (
+            head
+            + settings
+            + "".join(
+                zone_entry(data.origin.to_text(), "ns1", "ns2", self.key.name, watched_records(data)) for data in zones
+            )
+        )
 
     def write(self, directory: Path, *, listen: str = "127.0.0.1:9953") -> Path:
         """Puts the key (as tsig-keygen writes it, mode 0600) and a configuration there; returns the latter's path."""
@@ -191,7 +201,7 @@ class Pair:
         faults.fault(fault)
         if fault not in self._active[broken.name]:
             self._active[broken.name].append(fault)
-            self._behave(broken)
+            self._apply_faults(broken)
         return broken.name
 
     def mend(self, fault: str | None = None, server: str | None = None) -> tuple[str, ...]:
@@ -203,19 +213,19 @@ class Pair:
             left = [name for name in self._active[each.name] if fault is not None and name != fault]
             if left != self._active[each.name]:
                 self._active[each.name] = left
-                self._behave(each)
+                self._apply_faults(each)
                 mended.append(each.name)
         return tuple(mended)
 
-    def _behave(self, server: Nameserver) -> None:
-        """The secondary looks anew at once: what kept it from its primary, or misled it, may be gone."""
-        misled = server is self.primary and server.conduct.disguised
-        server.conduct = faults.conduct(self._active[server.name])
-        if misled and not server.conduct.disguised:
-            self._copies.doubt_all()
-        self._copies.nudge_all()
-        rhythms = (faults.fault(name).changes for names in self._active.values() for name in names)
-        self._change_every(min((seconds for seconds in rhythms if seconds), default=0.0))
+    def _apply_faults(self, server: Nameserver) -> None:
+        """The secondary asks anew at once: what kept it from its primary, or misled it, may be gone."""
+        misled = server is self.primary and server.behaviour.alters_zones
+        server.behaviour = faults.behaviour(self._active[server.name])
+        if misled and not server.behaviour.alters_zones:
+            self._copies.retransfer_all()
+        self._copies.refresh_all()
+        periods = (faults.fault(name).changes for names in self._active.values() for name in names)
+        self._change_every(min((seconds for seconds in periods if seconds), default=0.0))
 
     def _change_every(self, seconds: float) -> None:
         """Give every zone a new serial again and again, so many seconds apart; 0 ends it."""
@@ -232,14 +242,14 @@ class Pair:
     # --- the secondary's side ---
 
     def _notified(self, zone: Name) -> None:
-        self._copies.nudge(zone)
+        self._copies.refresh(zone)
 
     def _upstream(self) -> Upstream:
-        conduct, key = self.secondary.conduct, self._peer_key
-        if conduct.own_key_forgotten:
+        behaviour, key = self.secondary.behaviour, self._peer_key
+        if behaviour.own_key_unknown:
             key = dns.tsig.Key(dns.name.from_text("a-key-nobody-knows."), key.secret, key.algorithm)
-        elif conduct.own_key_mistyped:
-            key = tsig.mistyped(key)
+        elif behaviour.own_key_wrong:
+            key = tsig.with_other_secret(key)
         return Upstream(self.primary.address, key, self.secondary.clock)
 
 

@@ -1,14 +1,17 @@
-"""One version of a zone, and how it differs from another."""
+"""Zone data: one version of a zone and its edits, a server's copy of a zone, and the text of the pair's own zones."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, cast
 
+import dns.btreezone
 import dns.exception
 import dns.name
 import dns.rdataset
 import dns.rdatatype
 import dns.serial
+import dns.transaction
 import dns.zone
 from dns.name import Name
 from dns.rdata import Rdata
@@ -19,6 +22,12 @@ from dns.rdtypes.ANY.SOA import SOA
 Rr = tuple[Name, int, Rdata]
 """One record: owner, TTL, rdata."""
 
+JOURNAL = 16
+"""How many older versions are kept for IXFR."""
+
+MAIL = "192.0.2.25"
+"""The address of ``mail`` in the pair's own zones."""
+
 _DEFAULT_TTL = 300
 _DIRECTIVES = ("$TTL", "$ORIGIN")
 """Neither a file of this machine nor a million generated records."""
@@ -28,18 +37,39 @@ class BadZone(ValueError):
     """The text is not a zone or not a record; the sentence says why."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class ZoneData:
-    """One version of a zone. ``names`` are all that exist, empty non-terminals too; ``cuts`` are delegations."""
+    """One version of a zone, never changed: a dnspython zone with absolute names, and what is looked up in it."""
 
-    origin: Name
-    rrsets: Mapping[Name, tuple[Rdataset, ...]]
-    names: frozenset[Name]
-    cuts: frozenset[Name]
+    def __init__(self, zone: dns.zone.Zone) -> None:
+        """Raises BadZone without SOA or NS at the origin. The zone must not be written to any more."""
+        try:
+            zone.check_origin()
+        except dns.exception.DNSException:
+            raise BadZone(f"{zone.origin} needs one SOA and at least one NS record") from None
+        self._zone = zone
+        self.origin = cast("Name", zone.origin)
+        with zone.reader() as txn:
+            self._version = cast("dns.btreezone.ImmutableVersion", txn.version)
+
+    def at(self, name: Name) -> tuple[Rdataset, ...]:
+        """All RRsets of that owner."""
+        node = self._zone.get_node(name)
+        return () if node is None else tuple(node.rdatasets)
 
     def find(self, name: Name, rdtype: RdataType) -> tuple[Rdataset, ...]:
         """The RRsets of that owner and type: none, one, or (RRSIG) one for each type covered."""
-        return tuple(found for found in self.rrsets.get(name, ()) if found.rdtype == rdtype)
+        return tuple(found for found in self.at(name) if found.rdtype == rdtype)
+
+    def closest_encloser(self, name: Name) -> Name:
+        """The longest name at or above this one that exists, empty non-terminals too (RFC 4592 section 2.2.2).
+
+        Nothing exists below a delegation.
+        """
+        return self._version.bounds(name).closest_encloser
+
+    def cut(self, name: Name) -> Name | None:
+        """The topmost delegation at or above the name."""
+        return self._version.delegations.get_delegation(name)[0]
 
     @property
     def soa_rrset(self) -> Rdataset:
@@ -47,109 +77,70 @@ class ZoneData:
 
     @property
     def soa(self) -> SOA:
-        return cast("SOA", self.soa_rrset[0])
+        return self._zone.get_soa()
 
     @property
     def serial(self) -> int:
         return int(self.soa.serial)
 
     def records(self) -> Iterator[Rr]:
-        """Every record but the SOA."""
-        for name, rrsets in self.rrsets.items():
-            for rrset in rrsets:
-                if rrset.rdtype != RdataType.SOA:
-                    yield from ((name, rrset.ttl, rdata) for rdata in rrset)
+        """Every record but the SOA, in canonical order."""
+        return (rr for rr in self._zone.iterate_rdatas() if rr[2].rdtype != RdataType.SOA)
 
-
-def build(origin: Name, rrsets: Mapping[Name, Iterable[Rdataset]]) -> ZoneData:
-    """A version from its RRsets. Raises BadZone without exactly one SOA, or without NS, at the origin."""
-    kept = {name: tuple(found) for name, found in rrsets.items() if found}
-    apex = {rrset.rdtype: len(rrset) for rrset in kept.get(origin, ())}
-    if apex.get(RdataType.SOA) != 1 or RdataType.NS not in apex:
-        raise BadZone(f"{origin} needs one SOA and at least one NS record")
-    names = frozenset(above for name in kept for above in _up_to(name, origin))
-    cuts = frozenset(
-        name for name, found in kept.items() if name != origin and any(r.rdtype == RdataType.NS for r in found)
-    )
-    return ZoneData(origin, kept, names, cuts)
-
-
-def _up_to(name: Name, origin: Name) -> Iterator[Name]:
-    """The name and the names above it, down to the origin: all of them exist (RFC 4592 section 2.2.2)."""
-    while name != origin:
-        yield name
-        name = name.parent()
-    yield origin
+    def copy(self) -> dns.btreezone.Zone:
+        """A dnspython zone with this content, free to be changed."""
+        zone = dns.btreezone.Zone(self.origin, relativize=False)
+        with zone.writer(replacement=True) as txn:
+            for name, rdataset in self._zone.iterate_rdatasets():
+                txn.replace(name, rdataset)
+        return zone
 
 
 def parse(origin: Name, text: str) -> ZoneData:
     """A whole zone from presentation text (RFC 1035 section 5). Raises BadZone."""
-    return from_zone(origin, _read(origin, text, whole=True))
+    return ZoneData(_read(origin, text, dns.btreezone.Zone))
 
 
-def from_zone(origin: Name, zone: dns.zone.Zone) -> ZoneData:
-    """The content of a dnspython zone with absolute names. Raises BadZone."""
-    return build(origin, {name: tuple(node.rdatasets) for name, node in zone.nodes.items()})
-
-
-def to_zone(data: ZoneData) -> dns.zone.Zone:
-    """A dnspython zone with absolute names, free to be changed."""
-    zone = dns.zone.Zone(data.origin, relativize=False)
-    for name, rrsets in data.rrsets.items():
-        node = zone.find_node(name, create=True)
-        node.rdatasets = [dns.rdataset.from_rdata_list(r.ttl, list(r)) for r in rrsets]
-    return zone
-
-
-def _read(origin: Name, text: str, *, whole: bool) -> dns.zone.Zone:
+def _read(origin: Name, text: str, factory: type[dns.zone.Zone] = dns.zone.Zone) -> dns.zone.Zone:
     try:
         return dns.zone.from_text(
-            f"$TTL {_DEFAULT_TTL}\n{text}\n", origin, relativize=False, check_origin=whole, allow_directives=_DIRECTIVES
-        )
+            f"$TTL {_DEFAULT_TTL}\n{text}\n", origin, relativize=False, zone_factory=factory, check_origin=False,
+            allow_directives=_DIRECTIVES,
+        )  # fmt: skip
     except (dns.exception.DNSException, ValueError, KeyError) as error:
         raise BadZone(f"not zone text: {error!s}") from None
 
 
-def edit(data: ZoneData, records: Iterable[str], drop: Iterable[str] = ()) -> ZoneData:
-    """Other content under the same serial.
+def edit(data: ZoneData, records: Iterable[str] = (), drop: Iterable[str] = (), **soa: Any) -> ZoneData:
+    """Other content, under the same serial unless ``soa`` has another.
 
     ``records`` are lines as in a zone file; each RRset they name takes the place of the one there was. ``drop``
-    holds "owner TYPE" pairs of RRsets that go. Raises BadZone.
+    holds "owner TYPE" pairs of RRsets that go. ``soa`` are fields of the SOA. Raises BadZone.
     """
-    rrsets = {name: {(r.rdtype, r.covers): r for r in found} for name, found in data.rrsets.items()}
-    for pair in drop:
-        name, rdtype = _owner_and_type(data.origin, pair)
-        found = rrsets.get(name, {})
-        if not any(kind == rdtype for kind, _ in found):
-            raise BadZone(f"{pair} is not in {data.origin}")
-        rrsets[name] = {kind: rrset for kind, rrset in found.items() if kind[0] != rdtype}
     lines = list(records)
-    edited = _read(data.origin, "\n".join(lines), whole=False).nodes
-    if any(lines) and not edited:
+    edited = _read(data.origin, "\n".join(lines))
+    if any(lines) and not edited.nodes:
         raise BadZone(f"none of these records belongs to {data.origin}")
-    for name, node in edited.items():
-        rrsets.setdefault(name, {}).update({(r.rdtype, r.covers): r for r in node.rdatasets})
-    return build(data.origin, {name: tuple(found.values()) for name, found in rrsets.items()})
+    zone = data.copy()
+    with zone.writer() as txn:
+        for pair in drop:
+            _drop(txn, data.origin, pair)
+        for name, rdataset in edited.iterate_rdatasets():
+            txn.replace(name, rdataset)
+        apex = txn.get(data.origin, RdataType.SOA)
+        if soa and apex is not None:
+            txn.replace(data.origin, dns.rdataset.from_rdata(apex.ttl, apex[0].replace(**soa)))
+    return ZoneData(zone)
 
 
-def _owner_and_type(origin: Name, pair: str) -> tuple[Name, RdataType]:
+def _drop(txn: dns.transaction.Transaction, origin: Name, pair: str) -> None:
     try:
         owner, rdtype = pair.split()
-        return dns.name.from_text(owner, origin), dns.rdatatype.from_text(rdtype)
-    except (dns.exception.DNSException, ValueError) as error:
+        txn.delete_exact(dns.name.from_text(owner, origin), dns.rdatatype.from_text(rdtype))
+    except dns.transaction.DeleteNotExact:
+        raise BadZone(f"{pair} is not in {origin}") from None
+    except (dns.exception.DNSException, ValueError, KeyError) as error:
         raise BadZone(f"not an owner and a type: {pair!r} ({error})") from None
-
-
-def with_serial(data: ZoneData, serial: int) -> ZoneData:
-    """The same content under another serial."""
-    return with_soa(data, serial=serial)
-
-
-def with_soa(data: ZoneData, **fields: Any) -> ZoneData:
-    """The same content under a SOA that differs in these fields."""
-    rrset = dns.rdataset.from_rdata(data.soa_rrset.ttl, data.soa.replace(**fields))
-    apex = tuple(rrset if r.rdtype == RdataType.SOA else r for r in data.rrsets[data.origin])
-    return replace(data, rrsets={**data.rrsets, data.origin: apex})
 
 
 def stepped(serial: int, by: int) -> int:
@@ -166,3 +157,75 @@ def difference(old: ZoneData, new: ZoneData) -> tuple[list[Rr], list[Rr]]:
     """The records to delete and to add, the SOA left out (RFC 1995 section 4)."""
     before, after = dict.fromkeys(old.records()), dict.fromkeys(new.records())
     return [rr for rr in before if rr not in after], [rr for rr in after if rr not in before]
+
+
+class Condition(StrEnum):
+    """The state of a zone at a server."""
+
+    SERVED = "served"
+    NOT_LOADED = "not-loaded"
+    EXPIRED = "expired"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneCopy:
+    """A zone as a server has it. ``expires`` is on the loop's clock; None at a primary: it never does."""
+
+    origin: Name
+    data: ZoneData | None = None
+    journal: tuple[ZoneData, ...] = ()
+    """Older versions, the oldest first."""
+    expires: float | None = None
+
+    def changed(self, data: ZoneData) -> "ZoneCopy":
+        """The same zone with newer data; what it had goes to the journal if the serials tell them apart."""
+        if self.data is None or self.data.serial == data.serial:
+            return replace(self, data=data)
+        return replace(self, data=data, journal=(*self.journal, self.data)[-JOURNAL:])
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A zone as it is answered from. ``expire`` is what EDNS EXPIRE says, in seconds (RFC 7314)."""
+
+    origin: Name
+    condition: Condition
+    data: ZoneData | None
+    journal: tuple[ZoneData, ...] = ()
+    expire: int | None = None
+
+
+Zones = Callable[[Name], Served | None]
+"""The zone with that origin, None when the server denies having it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """The SOA's, in whole seconds."""
+
+    refresh: int = 2
+    retry: int = 2
+    expire: int = 600
+    minimum: int = 5
+
+
+def zone_text(timers: Timers | None = None, serial: int = 1000) -> str:
+    """A small zone with one of everything that matters, all of it reserved for documentation (RFC 5737, 3849)."""
+    t = timers or Timers()
+    return f"""\
+@          300 SOA   ns1 hostmaster {serial} {t.refresh} {t.retry} {t.expire} {t.minimum}
+@          300 NS    ns1
+@          300 NS    ns2
+@          300 MX    10 mail
+@          300 TXT   "a zone to try soawatch on"
+ns1        300 A     192.0.2.1
+ns2        300 A     192.0.2.2
+www        300 A     192.0.2.80
+www        300 AAAA  2001:db8::80
+mail       300 A     {MAIL}
+alias      300 CNAME www
+*.wild     300 TXT   "any name under wild"
+child      300 NS    ns.child
+ns.child   300 A     192.0.2.53
+"""

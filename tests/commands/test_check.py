@@ -19,7 +19,7 @@ from monitor.cli.zone_check.target import wanted
 from monitor.cli.zone_report import zone_text
 from monitor.clock import now
 from monitor.pair.pair import Pair
-from monitor.pair.zone_template import Timers
+from monitor.pair.zonedata import Timers
 from monitor.probe.message.names import unicode
 from tests import nameserver
 from tests.commands.speaking import Said, run, say
@@ -140,7 +140,7 @@ async def test_strictly_what_is_in_motion_is_not_well(pair: Pair) -> None:
 async def test_behind_for_longer_than_max_lag_is_accused_though_nobody_remembers(pair: Pair, tmp_path: Path) -> None:
     """Two looks are a memory of as many seconds as lie between them."""
     config = pair.write(tmp_path)
-    config.write_text(config.read_text().replace('max_lag  = "3s"', 'max_lag  = "50ms"'))
+    config.write_text(config.read_text().replace('max_lag = "3s"', 'max_lag = "50ms"'))
     pair.break_("frozen")
     pair.change(ZONE)
     said = await say("check", ZONE, "-c", config, "--moment", MOMENT)

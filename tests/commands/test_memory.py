@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitor.clock import now
 from monitor.pair.pair import Pair
-from monitor.pair.zone_template import Timers
+from monitor.pair.zonedata import Timers
 from tests.commands.speaking import say
 from tests.stories.running import Running, running, until
 
@@ -18,7 +18,7 @@ async def test_the_memory_of_a_service(tmp_path: Path) -> None:
         await pair.in_sync()
         config = pair.write(tmp_path, listen="127.0.0.1:0")
         text = config.read_text()
-        config.write_text(text.replace('max_lag  = "3s"', 'max_lag  = "1h"'))
+        config.write_text(text.replace('max_lag = "3s"', 'max_lag = "1h"'))
         async with running(config) as service:
             await service.up()
             await until(lambda: healthy(service))
@@ -60,7 +60,7 @@ async def lagging_is_judged_as_the_service_does(pair: Pair, service: Running, co
     assert "≥" not in said.out
     said = await say("check", ZONE, "-c", config, "--moment", "0.1", "--nagios")
     assert said.status == 0
-    config.write_text(config.read_text().replace('max_lag  = "1h"', 'max_lag  = "100ms"'))
+    config.write_text(config.read_text().replace('max_lag = "1h"', 'max_lag = "100ms"'))
     said = await say("check", ZONE, "-c", config, "--json", "--moment", "0.1")
     assert said.status == 1
     (finding,) = said.data["findings"]
@@ -70,7 +70,7 @@ async def lagging_is_judged_as_the_service_does(pair: Pair, service: Running, co
 
 async def an_old_memory_is_not_believed(pair: Pair, config: Path) -> None:
     """Of what came since a service looked last it knows nothing: without it, a difference is in motion."""
-    config.write_text(config.read_text().replace('max_lag  = "100ms"', 'max_lag  = "1h"'))
+    config.write_text(config.read_text().replace('max_lag = "100ms"', 'max_lag = "1h"'))
     past = (now() - timedelta(days=3)).isoformat()
     with sqlite3.connect(config.with_name("soawatch.db")) as conn:
         conn.execute("delete from sweeps")

@@ -6,15 +6,13 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.tsig
+import dns.wire
 from dns.message import Message
 
-from monitor.pair import zone_copy as holding
 from monitor.pair import zonedata
-from monitor.pair.behaviour import Conduct
-from monitor.pair.exchange import Position, Reply, exchange
-from monitor.pair.zone_copy import Holding
-from monitor.pair.zone_template import zone_text
-from monitor.pair.zonedata import ZoneData
+from monitor.pair.behaviour import Behaviour, altered, serve
+from monitor.pair.exchange import Context, Reply, exchange
+from monitor.pair.zonedata import ZoneCopy, ZoneData, zone_text
 
 NOW = 1_800_000_000
 ORIGIN = dns.name.from_text("pair.example.")
@@ -25,30 +23,34 @@ def data(serial: int = 1000, *records: str) -> ZoneData:
     return zonedata.edit(zonedata.parse(ORIGIN, zone_text(serial=serial)), records)
 
 
-def held(*versions: ZoneData, expires: float | None = None) -> Holding:
+def held(*versions: ZoneData, expires: float | None = None) -> ZoneCopy:
     """A zone with those versions, the oldest first."""
-    found = Holding(ORIGIN, expires=expires)
+    found = ZoneCopy(ORIGIN, expires=expires)
     for version in versions:
         found = found.changed(version)
     return found
 
 
 def position(
-    found: Holding | None = None, conduct: Conduct | None = None, *, now: float = 0.0, upstreams: tuple[str, ...] = ()
-) -> Position:
-    conduct = conduct or Conduct()
-    shown = holding.disguise(held(data()) if found is None else found, conduct)
-    served = holding.serve(shown, conduct, now)
+    found: ZoneCopy | None = None,
+    behaviour: Behaviour | None = None,
+    *,
+    now: float = 0.0,
+    upstreams: tuple[str, ...] = (),
+) -> Context:
+    behaviour = behaviour or Behaviour()
+    shown = altered(held(data()) if found is None else found, behaviour)
+    served = serve(shown, behaviour, now)
     zones = {} if served is None else {ORIGIN: served}
     keys = {KEY.name: KEY}
-    return Position("ns1", zones.get, keys, conduct, NOW + int(conduct.skew), frozenset(upstreams))
+    return Context("ns1", zones.get, keys, behaviour, NOW + int(behaviour.clock_skew), frozenset(upstreams))
 
 
-def said(wire: bytes, where: Position | None = None, *, peer: str = "127.0.0.1", udp: bool = True) -> Reply:
+def said(wire: bytes, where: Context | None = None, *, peer: str = "127.0.0.1", udp: bool = True) -> Reply:
     return exchange(wire, where or position(), peer, udp=udp)
 
 
-def one(wire: bytes, where: Position | None = None, *, udp: bool = True) -> Message:
+def one(wire: bytes, where: Context | None = None, *, udp: bool = True) -> Message:
     """The only message of the reply, its signature not looked at."""
     (message,) = said(wire, where, udp=udp).messages
     return dns.message.from_wire(message, keyring=lambda *_: False)
@@ -74,3 +76,17 @@ def summary(message: Message) -> tuple[str, bool, list[str], list[str], list[str
             for section in (message.answer, message.authority, message.additional)
         ),
     )
+
+
+def tsig_start(wire: bytes) -> int:
+    """Where the last record begins. The message has been parsed before: it is well formed."""
+    parser = dns.wire.Parser(wire, 4)
+    questions, *sections = parser.get_struct("!HHHH")
+    for _ in range(questions):
+        parser.get_name(decompress=True)
+        parser.get_bytes(4)
+    for _ in range(sum(sections) - 1):
+        parser.get_name(decompress=True)
+        parser.get_bytes(8)
+        parser.get_counted_bytes(2)
+    return parser.current

@@ -102,7 +102,7 @@ def test_a_zone_inside_another_is_nearer() -> None:
     served = outside.zones(ORIGIN)
     assert served is not None
     zones = {ORIGIN: served, inner: type(served)(inner, served.condition, zone)}
-    where = type(inside)("ns1", zones.get, {}, inside.conduct, inside.now)
+    where = type(inside)("ns1", zones.get, {}, inside.behaviour, inside.now)
     assert one(query("sub.pair.example.", "SOA").to_wire(), where).answer[0][0].serial == 7
     assert one(query("pair.example.", "SOA").to_wire(), where).answer[0][0].serial == 1000
 

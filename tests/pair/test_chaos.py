@@ -33,13 +33,13 @@ async def test_whatever_was_broken_is_well_once_it_is_mended(seed: int) -> None:
         await pair.in_sync(timeout=10)
         for zone in ZONES:
             assert pair.serial(zone) == pair.serial(zone, "ns2")
-        for origin, held in pair.primary.holdings.items():
-            copy = pair.secondary.holdings[origin]
+        for origin, held in pair.primary.copies.items():
+            copy = pair.secondary.copies[origin]
             assert held.data is not None
             assert copy.data is not None
             assert set(held.data.records()) == set(copy.data.records())
         for server in pair.servers:
-            assert server.tally["failed"] == 0
+            assert server.counts["failed"] == 0
             for zone in ZONES:
                 for tcp in (False, True):
                     assert (await ask(server, zone, "SOA", tcp=tcp)).answer

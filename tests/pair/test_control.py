@@ -14,10 +14,9 @@ from click.testing import CliRunner
 
 from monitor.cli.pair import command
 from monitor.clock import now
-from monitor.pair.control import SOCKET, Control, ControlError, control, obey
+from monitor.pair.control import SOCKET, Control, ControlError, control, execute
 from monitor.pair.faults import FAULTS
 from monitor.pair.pair import Pair
-from monitor.pair.runner import Options, serve
 
 ZONE = "pair.example."
 
@@ -82,7 +81,7 @@ async def test_breaking_mending_changing(pair: Pair, tmp_path: Path) -> None:
 )
 async def test_what_it_will_not_do(pair: Pair, order: dict[str, object], says: str) -> None:
     with pytest.raises(ControlError, match=says):
-        obey(pair, order)
+        execute(pair, order)
     assert pair.serial(ZONE) == 1000
 
 
@@ -213,6 +212,7 @@ async def test_it_runs_in_the_foreground_until_it_is_told_to_end(tmp_path: Path)
 
 
 async def test_an_unknown_fault_at_the_start_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no fault"):
-        await serve(Options(tmp_path / "p", broken=("nonsense",)), lambda line: None, now=now)
+    status, out = await soawatch("run", "--break", "nonsense", at=tmp_path / "p")
+    assert status == 2
+    assert "no fault is called 'nonsense'" in out
     assert not (tmp_path / "p").exists()

@@ -15,8 +15,9 @@ from dns.message import Message
 from dns.rcode import Rcode
 
 from monitor.pair import tsig
-from monitor.pair.behaviour import Answers, Condition, Conduct, Stream, Transfers
-from tests.pair.desk import KEY, NOW, ORIGIN, data, held, one, position, query, said, summary
+from monitor.pair.behaviour import Answers, Behaviour, Stream, Transfers
+from monitor.pair.zonedata import Condition
+from tests.pair.desk import KEY, NOW, ORIGIN, data, held, one, position, query, said, summary, tsig_start
 
 SOA = query("pair.example.", "SOA").to_wire()
 PLAIN = query("pair.example.", "SOA", use_edns=-1).to_wire()
@@ -95,7 +96,7 @@ def test_without_edns_there_is_none_in_the_answer() -> None:
 def test_edns_of_a_version_to_come(rdtype: str, opcode: int) -> None:
     asked = query("pair.example.", rdtype, use_edns=1)
     asked.flags |= dns.opcode.to_flags(dns.opcode.Opcode(opcode))
-    where = position(conduct=Conduct(transfers=Transfers.OPEN), upstreams=("127.0.0.1",))
+    where = position(behaviour=Behaviour(transfers=Transfers.OPEN), upstreams=("127.0.0.1",))
     answer = one(asked.to_wire(), where, udp=False)
     assert (answer.rcode(), answer.edns, answer.answer) == (Rcode.BADVERS, 0, [])
 
@@ -145,7 +146,7 @@ NOT_SERVED = [
 def test_refusals_say_why(
     what: str, asked: Message, condition: Condition | None, rcode: Rcode, ede: int | None
 ) -> None:
-    where = position(conduct=Conduct(condition=condition or Condition.SERVED))
+    where = position(behaviour=Behaviour(condition=condition or Condition.SERVED))
     answer = one(asked.to_wire(), where, udp=False)
     assert answer.rcode() == rcode
     assert not answer.flags & dns.flags.AA
@@ -194,7 +195,7 @@ def test_badtime_says_what_time_it_is_and_is_signed_with_the_time_of_the_request
     rdata = parsed.tsig[0]
     assert int.from_bytes(rdata.other, "big") == NOW
     assert rdata.time_signed == NOW - 1000
-    unsigned = with_counts(answer[: tsig._tsig_start(answer)], 1, 0, 0, 1)
+    unsigned = with_counts(answer[: tsig_start(answer)], 1, 0, 0, 1)
     dns.tsig._digest(unsigned, KEY, rdata, None, mac).verify(rdata.mac)
 
 
@@ -213,7 +214,7 @@ def test_the_answer_to_a_signed_question_is_signed_and_still_fits() -> None:
         (answer,) = said(wire, position(held(data(1000, *records)))).messages
         assert len(answer) <= 512
         parsed = dns.message.from_wire(answer, keyring=lambda *_: False)
-        dns.tsig.validate(answer, KEY, KEY.name, parsed.tsig[0], NOW, mac, tsig._tsig_start(answer))
+        dns.tsig.validate(answer, KEY, KEY.name, parsed.tsig[0], NOW, mac, tsig_start(answer))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_the_answer_to_a_signed_question_is_signed_and_still_fits() -> None:
 def test_a_signature_that_no_request_may_have_is_a_format_error(change: Callable[[object], object]) -> None:
     wire, _ = signed(query("pair.example.", "SOA"))
     parsed = dns.message.from_wire(wire, keyring=lambda *_: False)
-    start = tsig._tsig_start(wire)
+    start = tsig_start(wire)
     bad = tsig.append(with_counts(wire[:start], 1, 0, 0, 1), KEY.name, change(parsed.tsig[0]))
     (answer,) = said(bad).messages
     assert (len(answer), answer[3]) == (12, Rcode.FORMERR)
@@ -243,7 +244,7 @@ def test_who_gets_the_zone() -> None:
         (Transfers.OPEN, Rcode.NOERROR, Rcode.NOERROR),
         (Transfers.NONE, Rcode.REFUSED, Rcode.REFUSED),
     ):
-        where = position(conduct=Conduct(transfers=policy))
+        where = position(behaviour=Behaviour(transfers=policy))
         wire, _ = signed(query("pair.example.", "AXFR"))
         assert one(wire, where, udp=False).rcode() == with_key
         assert one(query("pair.example.", "AXFR").to_wire(), where, udp=False).rcode() == without
@@ -327,20 +328,20 @@ def test_transfers_of_what_is_not_there_fail() -> None:
         Condition.ABSENT: Rcode.NOTAUTH,
     }
     for condition, rcode in conditions.items():
-        assert one(wire, position(conduct=Conduct(condition=condition)), udp=False).rcode() == rcode
+        assert one(wire, position(behaviour=Behaviour(condition=condition)), udp=False).rcode() == rcode
     for answers, rcode in ((Answers.SERVFAIL, Rcode.SERVFAIL), (Answers.UPWARD, Rcode.NOTAUTH)):
-        assert one(wire, position(conduct=Conduct(answers=answers)), udp=False).rcode() == rcode
+        assert one(wire, position(behaviour=Behaviour(answers=answers)), udp=False).rcode() == rcode
 
 
 def test_broken_streams() -> None:
     wire, _ = signed(query("pair.example.", "AXFR"))
-    truncated = said(wire, position(conduct=Conduct(stream=Stream.TRUNCATED)), udp=False)
+    truncated = said(wire, position(behaviour=Behaviour(stream=Stream.TRUNCATED)), udp=False)
     assert truncated.hang_up
     (message,) = truncated.messages
     assert len(dns.message.from_wire(message, keyring=lambda *_: False, one_rr_per_rrset=True).answer) == 14
-    (unsigned,) = said(wire, position(conduct=Conduct(stream=Stream.UNSIGNED)), udp=False).messages
+    (unsigned,) = said(wire, position(behaviour=Behaviour(stream=Stream.UNSIGNED)), udp=False).messages
     assert dns.message.from_wire(unsigned).tsig is None
-    endless = iter(said(wire, position(conduct=Conduct(stream=Stream.ENDLESS)), udp=False).messages)
+    endless = iter(said(wire, position(behaviour=Behaviour(stream=Stream.ENDLESS)), udp=False).messages)
     pages = [next(endless) for _ in range(20)]
     assert all(10_000 < len(page) <= 16_384 for page in pages)
 
@@ -356,24 +357,24 @@ def notify(key: dns.tsig.Key | None = None, name: str = "pair.example.") -> byte
 
 
 NOTIFIES = [
-    ("from the primary's address", notify(), ("127.0.0.1",), Conduct(), Rcode.NOERROR, True),
-    ("signed, from elsewhere", notify(KEY), ("192.0.2.1",), Conduct(), Rcode.NOERROR, True),
-    ("from a stranger", notify(), ("192.0.2.1",), Conduct(), Rcode.REFUSED, False),
-    ("badly signed", notify(WRONG_SECRET), ("127.0.0.1",), Conduct(), Rcode.NOTAUTH, False),
-    ("to a primary", notify(), (), Conduct(), Rcode.NOTAUTH, False),
-    ("of another zone", notify(name="elsewhere.example."), ("127.0.0.1",), Conduct(), Rcode.NOTAUTH, False),
-    ("to the deaf", notify(), ("127.0.0.1",), Conduct(deaf=True), Rcode.NOERROR, False),
-    ("to the frozen", notify(), ("127.0.0.1",), Conduct(frozen=True), Rcode.NOERROR, False),
+    ("from the primary's address", notify(), ("127.0.0.1",), Behaviour(), Rcode.NOERROR, True),
+    ("signed, from elsewhere", notify(KEY), ("192.0.2.1",), Behaviour(), Rcode.NOERROR, True),
+    ("from a stranger", notify(), ("192.0.2.1",), Behaviour(), Rcode.REFUSED, False),
+    ("badly signed", notify(WRONG_SECRET), ("127.0.0.1",), Behaviour(), Rcode.NOTAUTH, False),
+    ("to a primary", notify(), (), Behaviour(), Rcode.NOTAUTH, False),
+    ("of another zone", notify(name="elsewhere.example."), ("127.0.0.1",), Behaviour(), Rcode.NOTAUTH, False),
+    ("to the deaf", notify(), ("127.0.0.1",), Behaviour(notify_ignored=True), Rcode.NOERROR, False),
+    ("to the frozen", notify(), ("127.0.0.1",), Behaviour(refresh_stopped=True), Rcode.NOERROR, False),
 ]
 
 
 @pytest.mark.parametrize(
-    ("what", "wire", "upstreams", "conduct", "rcode", "heard"), NOTIFIES, ids=[row[0] for row in NOTIFIES]
+    ("what", "wire", "upstreams", "behaviour", "rcode", "heard"), NOTIFIES, ids=[row[0] for row in NOTIFIES]
 )
 def test_notify(
-    what: str, wire: bytes, upstreams: tuple[str, ...], conduct: Conduct, rcode: Rcode, heard: bool
+    what: str, wire: bytes, upstreams: tuple[str, ...], behaviour: Behaviour, rcode: Rcode, heard: bool
 ) -> None:
-    reply = said(wire, position(conduct=conduct, upstreams=upstreams))
+    reply = said(wire, position(behaviour=behaviour, upstreams=upstreams))
     (octets,) = reply.messages
     answer = dns.message.from_wire(octets, keyring=lambda *_: False)
     assert (answer.rcode(), answer.opcode()) == (rcode, dns.opcode.NOTIFY)

@@ -85,15 +85,15 @@ async def test_broken_datagrams(server: str) -> None:
         good = seeds(pair)
         loop = asyncio.get_running_loop()
         transport, ears = await loop.create_datagram_endpoint(Ears, remote_addr=(address.host, address.port))
-        before = sum(pair.server(server).tally.values())
+        before = sum(pair.server(server).counts.values())
         for sent in range(1, UDP // 2 + 1):
             transport.sendto(mutated(dice.choice(good), dice))
             if sent % 50 == 0:  # no more than a socket's buffer holds: each of them is to be looked at
                 async with asyncio.timeout(5):
-                    while sum(pair.server(server).tally.values()) < before + sent:
+                    while sum(pair.server(server).counts.values()) < before + sent:
                         await asyncio.sleep(0)
         transport.abort()
-        assert pair.server(server).tally["failed"] == 0
+        assert pair.server(server).counts["failed"] == 0
         assert ears.wrong == []
         assert ears.heard > UDP // 5
         assert (await ask(pair.server(server), ZONE, "SOA")).answer
@@ -114,6 +114,6 @@ async def test_broken_streams() -> None:
                 with contextlib.suppress(ConnectionResetError):
                     await reader.read()
             writer.close()
-        assert pair.primary.tally["failed"] == 0
+        assert pair.primary.counts["failed"] == 0
         assert (await ask(pair.primary, ZONE, "SOA", tcp=True)).answer
         assert (await ask(pair.primary, ZONE, "SOA")).answer

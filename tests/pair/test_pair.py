@@ -12,12 +12,10 @@ from checks.codes import CODES
 from monitor.clock import now
 from monitor.config.load import load, parse
 from monitor.pair import faults, tsig
-from monitor.pair.behaviour import Conduct
-from monitor.pair.fault import Fault
-from monitor.pair.faults import FAULTS, UnknownFault
+from monitor.pair.behaviour import Behaviour
+from monitor.pair.faults import FAULTS, Fault, UnknownFault
 from monitor.pair.pair import Pair, UnknownServer
-from monitor.pair.zone_template import Timers, zone_text
-from monitor.pair.zonedata import BadZone
+from monitor.pair.zonedata import BadZone, Timers, zone_text
 from tests.pair.client import ask, transfer
 
 ZONE = "pair.example."
@@ -53,7 +51,7 @@ async def test_a_change_reaches_the_secondary_by_notify() -> None:
         await pair.in_sync()
         answer = await ask(pair.secondary, f"www.{ZONE}", "A")
         assert [rdata.address for rdata in answer.answer[0]] == ["192.0.2.81"]
-        assert pair.secondary.tally["notify"] == 1
+        assert pair.secondary.counts["notify"] == 1
 
 
 @pytest.mark.parametrize("server", ["ns1", "ns2"])
@@ -97,7 +95,7 @@ async def test_a_pair_on_ipv6_alone() -> None:
         pair.change(ZONE)
         await pair.in_sync()
         assert (await ask(pair.secondary, ZONE, "SOA", tcp=True)).answer[0][0].serial == 1001
-        assert pair.secondary.tally["notify"] == 1
+        assert pair.secondary.counts["notify"] == 1
 
 
 async def test_a_fault_applies_where_its_row_says_or_where_it_is_told(pair: Pair) -> None:
@@ -126,7 +124,7 @@ async def test_faults_add_up_and_the_later_wins_where_they_disagree(pair: Pair) 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_the_table_of_faults_can_be_relied_on(fault: Fault) -> None:
-    assert faults.conduct([fault.name]) != Conduct()
+    assert faults.behaviour([fault.name]) != Behaviour()
     assert fault.server in ("ns1", "ns2")
     assert set(fault.codes) <= set(CODES)
     assert fault.does.endswith(".")

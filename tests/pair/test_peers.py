@@ -11,12 +11,11 @@ from dns.rdatatype import RdataType
 
 from monitor.clock import now
 from monitor.pair import tsig
+from monitor.pair.client import Upstream, notify
 from monitor.pair.nameserver import Nameserver
-from monitor.pair.notify import notify
 from monitor.pair.pair import Pair
 from monitor.pair.secondary import Secondary
-from monitor.pair.upstream import Upstream
-from monitor.pair.zone_template import Timers
+from monitor.pair.zonedata import Timers
 from tests.lab.model import GUEST, XFR, Content
 from tests.lab.server import SOFTWARE
 from tests.lab.topology import Lab
@@ -37,13 +36,13 @@ async def test_a_real_secondary_follows_our_primary(software: str) -> None:
             await lab.started()
             await eventually(lambda: server.serial(ZONE) == 1000, lab.words, seconds=15)
             pair.change(ZONE, "www A 192.0.2.81")
-            data = pair.primary.holdings[ORIGIN].data
+            data = pair.primary.copies[ORIGIN].data
             assert data is not None
             assert await notify(server.ipv4, data, None, pair.primary.clock())
             await eventually(lambda: server.serial(ZONE) == 1001, lab.words, seconds=15)
             answer = await asyncio.to_thread(server.ask, f"www.{ZONE}", "A")
             assert answer.answer[0][0].address == "192.0.2.81"
-            assert pair.primary.tally["failed"] == 0
+            assert pair.primary.counts["failed"] == 0
 
 
 @pytest.mark.parametrize("software", SOFTWARE)
@@ -52,7 +51,7 @@ async def test_our_secondary_follows_a_real_primary(software: str) -> None:
         primary = lab.primary(software, Content(ZONE, serial=7, refresh=1, retry=1))
         key = tsig.usable(XFR)  # PowerDNS signs its NOTIFY
         hosts = frozenset({"127.0.0.1"})
-        ours = Nameserver("ns2", now=now, peers=[key], upstreams=hosts, on_notify=lambda zone: copies.nudge(zone))
+        ours = Nameserver("ns2", now=now, peers=[key], upstreams=hosts, on_notify=lambda zone: copies.refresh(zone))
         copies = Secondary(ours, [ORIGIN])
         await ours.start()
         primary.tell(ours.address, ZONE)
@@ -60,12 +59,12 @@ async def test_our_secondary_follows_a_real_primary(software: str) -> None:
         copies.start(lambda: Upstream(primary.ipv4, key, ours.clock))
         try:
             async with asyncio.timeout(15):
-                await copies.reached(ORIGIN, 7)
+                await copies.in_sync(ORIGIN, 7)
                 serial = await asyncio.to_thread(primary.bump, ZONE, "added A 192.0.2.7")
-                await copies.reached(ORIGIN, serial)
+                await copies.in_sync(ORIGIN, serial)
             answer = await ask(ours, f"added.{ZONE}", "A")
             assert [str(rdata) for rdata in answer.answer[0]] == ["192.0.2.7"]
-            await eventually(lambda: ours.tally["notify"] > 0, lab.words)
+            await eventually(lambda: ours.counts["notify"] > 0, lab.words)
         finally:
             await copies.close()
             await ours.close()

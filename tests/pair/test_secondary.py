@@ -8,7 +8,7 @@ from dns.rcode import Rcode
 
 from monitor.clock import now
 from monitor.pair.pair import Pair
-from monitor.pair.zone_template import Timers
+from monitor.pair.zonedata import Timers
 from tests.pair.client import ask
 
 ZONE = "pair.example."
@@ -31,7 +31,7 @@ async def test_without_notify_the_refresh_timer_brings_the_change() -> None:
         await pair.in_sync()
         pair.break_("deaf")
         pair.change(ZONE)
-        await until(lambda: pair.secondary.tally["notify"] == 1)
+        await until(lambda: pair.secondary.counts["notify"] == 1)
         await pair.in_sync(timeout=3)
 
 
@@ -41,11 +41,11 @@ async def test_a_frozen_secondary_stays_and_catches_up_when_it_thaws() -> None:
         pair.break_("frozen")
         for _ in range(3):
             pair.change(ZONE)
-        await until(lambda: pair.secondary.tally["notify"] == 3)
-        asked = pair.primary.tally["query"]
+        await until(lambda: pair.secondary.counts["notify"] == 3)
+        asked = pair.primary.counts["query"]
         with pytest.raises(TimeoutError):
             await pair.in_sync(timeout=1.5)
-        assert pair.primary.tally["query"] == asked
+        assert pair.primary.counts["query"] == asked
         assert pair.serial(ZONE, "ns2") == 1000
         pair.mend("frozen")
         await pair.in_sync()
@@ -68,7 +68,7 @@ async def test_a_zone_that_never_loaded_is_said_to_be_so_until_it_loads() -> Non
     pair = Pair([ZONE], now=now)
     pair.break_("transfer-refused", "ns1")
     async with pair:
-        await until(lambda: pair.primary.tally["transfer-refused"] > 0)
+        await until(lambda: pair.primary.counts["transfer-refused"] > 0)
         answer = await ask(pair.secondary, ZONE, "SOA")
         assert answer.rcode() == Rcode.SERVFAIL
         assert [option.code for option in answer.extended_errors()] == [14]
@@ -79,12 +79,12 @@ async def test_a_zone_that_never_loaded_is_said_to_be_so_until_it_loads() -> Non
 async def test_a_serial_that_went_back_is_not_followed() -> None:
     async with Pair([ZONE], now=now, timers=Timers(refresh=1)) as pair:
         await pair.in_sync()
-        transfers = pair.primary.tally["transfer"]
+        transfers = pair.primary.counts["transfer"]
         pair.break_("serial-back")
-        asked = pair.primary.tally["query"]
-        await until(lambda: pair.primary.tally["query"] >= asked + 2)
+        asked = pair.primary.counts["query"]
+        await until(lambda: pair.primary.counts["query"] >= asked + 2)
         assert (pair.serial(ZONE, "ns1"), pair.serial(ZONE, "ns2")) == (990, 1000)
-        assert pair.primary.tally["transfer"] == transfers
+        assert pair.primary.counts["transfer"] == transfers
 
 
 async def test_what_a_lying_primary_gave_away_is_fetched_afresh_once_it_is_mended() -> None:
@@ -116,10 +116,10 @@ async def test_the_serial_wraps() -> None:
 async def test_a_broken_transfer_leaves_the_copy_as_it_was(stream: str) -> None:
     async with Pair([ZONE], now=now, timers=HOURS) as pair:
         await pair.in_sync()
-        transfers = pair.primary.tally["transfer"]
+        transfers = pair.primary.counts["transfer"]
         pair.break_(stream)
         pair.change(ZONE, "www A 192.0.2.81")
-        await until(lambda: pair.primary.tally["transfer"] >= transfers + 2)  # IXFR, then AXFR
+        await until(lambda: pair.primary.counts["transfer"] >= transfers + 2)  # IXFR, then AXFR
         assert pair.serial(ZONE, "ns2") == 1000
         pair.mend()
         await pair.in_sync()

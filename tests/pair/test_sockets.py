@@ -10,10 +10,10 @@ import pytest
 
 from checks.model import Address
 from monitor.clock import now
-from monitor.pair import endpoint, sockets
+from monitor.pair import endpoint
+from monitor.pair.endpoint import NotLoopback
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.pair import Pair
-from monitor.pair.sockets import NotLoopback
 from tests.pair.client import ask
 
 ZONE = "pair.example."
@@ -110,11 +110,11 @@ async def test_a_silent_client_is_sent_away() -> None:
 
 async def test_a_flood_of_connections_is_capped_and_passes() -> None:
     async with Pair([ZONE], now=now) as pair:
-        most = endpoint.CONVERSATIONS
+        most = endpoint.MAX_CONNECTIONS
         crowd = [await dial(pair.primary.address) for _ in range(most + 20)]
         late = await asyncio.gather(*(ended(reader) for reader, _ in crowd[most:]))
         assert late == [b""] * 20
-        assert pair.primary.tally["turned-away"] == 20
+        assert pair.primary.counts["turned-away"] == 20
         assert (await ask(pair.primary, ZONE, "SOA")).answer
         for _, writer in crowd:
             writer.close()
@@ -185,7 +185,7 @@ async def test_nothing_is_left_behind() -> None:
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
     for server in pair.servers:
-        sockets.bind_tcp("127.0.0.1", server.address.port).close()
+        endpoint.bind_tcp("127.0.0.1", server.address.port).close()
     gc.collect()
 
 

@@ -13,7 +13,7 @@ import pytest
 from monitor.clock import now
 from monitor.pair import tsig
 from monitor.pair.pair import Pair
-from monitor.pair.zone_template import Timers, zone_text
+from monitor.pair.zonedata import Timers, zone_text
 from tests.pair.client import ask, transfer
 from tests.require import program
 
@@ -67,7 +67,7 @@ async def test_a_record_that_fits_no_message_ends_that_conversation_and_no_other
     async with Pair({ZONE: zone_text() + f"long 300 TXT {long}\n"}, now=now) as pair:
         with pytest.raises(EOFError):
             await transfer(pair.primary, ZONE, tsig.usable(pair.key))
-        assert pair.primary.tally["failed"] > 0
+        assert pair.primary.counts["failed"] > 0
         assert (await ask(pair.primary, ZONE, "SOA", tcp=True)).answer
 
 

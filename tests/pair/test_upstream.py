@@ -17,13 +17,11 @@ from dns.rcode import Rcode
 from checks.model import Address
 from monitor.clock import now
 from monitor.pair import tsig
-from monitor.pair.client import NoAnswer
+from monitor.pair.client import NoAnswer, Upstream, fetch, notify, poll
+from monitor.pair.endpoint import bind_both
 from monitor.pair.nameserver import Nameserver
-from monitor.pair.notify import notify
 from monitor.pair.pair import Pair
 from monitor.pair.secondary import Secondary
-from monitor.pair.sockets import bind_both
-from monitor.pair.upstream import Upstream, fetch, poll
 from tests.pair.client import ask
 from tests.pair.desk import KEY, ORIGIN, data
 
@@ -209,7 +207,7 @@ NOTIFIES = [
 @pytest.mark.parametrize(("what", "part", "heard", "asked"), NOTIFIES)
 async def test_notify_is_repeated_until_it_is_answered(what: str, part: Part, heard: bool, asked: int) -> None:
     async with played(part, silent) as (upstream, side):
-        assert await notify(upstream.address, data(8), None, upstream.clock(), waits=(0.05,) * 3) is heard
+        assert await notify(upstream.address, data(8), None, upstream.clock(), timeouts=(0.05,) * 3) is heard
         assert side.heard == asked
 
 
@@ -242,7 +240,7 @@ async def test_a_server_survives_a_defect_of_its_own() -> None:
         for tcp in (False, True):
             assert (await ask(server, ZONE, "SOA", tcp=tcp)).rcode() == Rcode.SERVFAIL
         assert (await ask(server, ZONE, "SOA")).rcode() == Rcode.REFUSED
-        assert server.tally["failed"] == 2
+        assert server.counts["failed"] == 2
     finally:
         await server.close()
 
@@ -262,6 +260,6 @@ async def test_a_secondary_survives_a_defect_of_its_own() -> None:
 
         copies.start(upstream)
         async with asyncio.timeout(5):
-            await copies.reached(ORIGIN, 1000)
-        assert ours.tally["failed"] == 2
+            await copies.in_sync(ORIGIN, 1000)
+        assert ours.counts["failed"] == 2
         await copies.close()

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.pair import zonedata
-from monitor.pair.behaviour import Condition, Conduct
-from monitor.pair.zone_copy import JOURNAL, Holding, disguise, serve
-from monitor.pair.zonedata import BadZone
+from monitor.pair.behaviour import Behaviour, altered, serve
+from monitor.pair.zonedata import JOURNAL, BadZone, Condition, ZoneCopy
 from tests.pair.desk import ORIGIN, data
 
 SOA = "@ SOA ns h 1 2 3 4 5\n"
@@ -43,7 +42,7 @@ def test_an_edit_replaces_whole_rrsets_and_leaves_the_rest() -> None:
     assert rdata(after, "www", RdataType.AAAA) == ["2001:db8::80"]
     assert rdata(after, "new", RdataType.TXT) == ['"x"']
     assert rdata(after, "mail", RdataType.A) == []
-    assert dns.name.from_text("mail", ORIGIN) not in after.names
+    assert after.closest_encloser(dns.name.from_text("mail", ORIGIN)) == ORIGIN
     assert after.serial == before.serial
     assert rdata(before, "www", RdataType.A) == ["192.0.2.80"]
 
@@ -94,13 +93,28 @@ def test_of_two_serials_one_is_newer_unless_they_are_half_the_circle_apart(seria
 
 def test_a_zone_survives_the_way_to_dnspython_and_back() -> None:
     before = data(7, "x 300 CAA 0 issue ca.example", "deep.er.tree 300 TXT y")
-    after = zonedata.from_zone(ORIGIN, zonedata.to_zone(before))
-    assert set(after.records()) == set(before.records())
-    assert (after.names, after.cuts, after.serial) == (before.names, before.cuts, 7)
+    after = zonedata.ZoneData(before.copy())
+    assert list(after.records()) == list(before.records())
+    assert after.serial == 7
+    for owner in ("er.tree", "nope.tree", "x.child", "child", "nope"):
+        name = dns.name.from_text(owner, ORIGIN)
+        assert (after.closest_encloser(name), after.cut(name)) == (before.closest_encloser(name), before.cut(name))
+
+
+@pytest.mark.parametrize(
+    ("owner", "encloser", "cut"),
+    [("er.tree", "er.tree", None), ("x.er.tree", "er.tree", None), ("nope", "@", None), ("www", "www", None),
+     ("child", "child", "child"), ("ns.child", "child", "child"), ("a.b.child", "child", "child")],
+)  # fmt: skip
+def test_what_exists_above_a_name_and_where_the_zone_is_cut(owner: str, encloser: str, cut: str | None) -> None:
+    version = data(7, "deep.er.tree 300 TXT y", "deeper.child 300 NS ns.child")
+    name, found = dns.name.from_text(owner, ORIGIN), dns.name.from_text(encloser, ORIGIN)
+    assert version.closest_encloser(name) == found
+    assert version.cut(name) == (None if cut is None else dns.name.from_text(cut, ORIGIN))
 
 
 def test_the_journal_forgets_the_oldest() -> None:
-    held = Holding(ORIGIN)
+    held = ZoneCopy(ORIGIN)
     for serial in range(1, JOURNAL + 4):
         held = held.changed(data(serial))
     assert [version.serial for version in held.journal] == list(range(3, JOURNAL + 3))
@@ -108,27 +122,27 @@ def test_the_journal_forgets_the_oldest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expires", "conduct", "now", "condition", "expire"),
+    ("expires", "behaviour", "now", "condition", "expire"),
     [
-        (None, Conduct(), 1e9, Condition.SERVED, 600),
-        (100.0, Conduct(), 40.5, Condition.SERVED, 59),
-        (100.0, Conduct(), 100.0, Condition.EXPIRED, None),
-        (100.0, Conduct(expire_share=0.1), 0.0, Condition.SERVED, 10),
-        (100.0, Conduct(condition=Condition.NOT_LOADED), 0.0, Condition.NOT_LOADED, None),
+        (None, Behaviour(), 1e9, Condition.SERVED, 600),
+        (100.0, Behaviour(), 40.5, Condition.SERVED, 59),
+        (100.0, Behaviour(), 100.0, Condition.EXPIRED, None),
+        (100.0, Behaviour(expire_share=0.1), 0.0, Condition.SERVED, 10),
+        (100.0, Behaviour(condition=Condition.NOT_LOADED), 0.0, Condition.NOT_LOADED, None),
     ],
 )
 def test_until_when_a_copy_is_good(
-    expires: float | None, conduct: Conduct, now: float, condition: Condition, expire: int | None
+    expires: float | None, behaviour: Behaviour, now: float, condition: Condition, expire: int | None
 ) -> None:
-    served = serve(Holding(ORIGIN, data(), expires=expires), conduct, now)
+    served = serve(ZoneCopy(ORIGIN, data(), expires=expires), behaviour, now)
     assert served is not None
     assert (served.condition, served.expire) == (condition, expire)
 
 
 def test_a_disguise_shows_other_things_and_forgets_the_journal() -> None:
-    held = Holding(ORIGIN, data(1)).changed(data(2))
-    assert disguise(held, Conduct()) is held
-    shown = disguise(held, Conduct(serial_shift=10, edits=("www A 192.0.2.66",), soa_edit=True))
+    held = ZoneCopy(ORIGIN, data(1)).changed(data(2))
+    assert altered(held, Behaviour()) is held
+    shown = altered(held, Behaviour(serial_offset=10, edits=("www A 192.0.2.66",), soa_edit=True))
     assert shown.data is not None
     assert (shown.data.serial, shown.data.soa.retry, shown.journal) == (12, 3, ())
     assert rdata(shown.data, "www", RdataType.A) == ["192.0.2.66"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monitor.pair.config_template import config_text
 from tests.lab.model import XFR, Content
 from tests.lab.server import Server
 from tests.lab.topology import Lab
@@ -15,38 +16,6 @@ from tests.stories.receiver import Receiver, receiver
 from tests.stories.running import Running, running, until
 
 LATE, OPEN, CLOSED, EDITED = ZONES = ("late.test.", "open.test.", "closed.test.", "edited.test.")
-
-CONFIG = """
-ignore_servers = ["*"]
-[service]
-listen = "127.0.0.1:0"
-database = "soawatch.db"
-log_format = "json"
-[cadence]
-reachable = "2s"
-soa-serial = "2s"
-soa-fields = "2s"
-ns-set = "2s"
-records = "2s"
-transfer = "2s"
-[probe]
-timeout = "1s"
-attempts = 2
-[keys.xfr]
-name = "{key.wire_name}"
-algorithm = "{key.algorithm}"
-secret = "{secret}"
-{servers}
-{zones}
-[alerting]
-grace = "1s"
-settle = "1s"
-{receiver}
-[[routes]]
-severity = ["critical", "warning"]
-receivers = ["hook"]
-"""
-
 
 WATCHED = """
 [[zones]]
@@ -59,17 +28,26 @@ transfer = [{{ server = "*", key = "xfr", expect = "allowed" }}, {{ server = "*"
 """
 
 
+ROUTE = """
+[[routes]]
+severity = ["critical", "warning"]
+receivers = ["hook"]
+"""
+
+
 def config(room: Path, lab: Lab, hook: Receiver) -> Path:
-    servers = "\n".join(
-        f'[servers.{server.name}]\naddresses = ["{server.ipv4}", "{server.ipv6}"]' for server in lab.servers
+    settings = config_text(
+        {server.name: (server.ipv4, server.ipv6) for server in lab.servers},
+        key=XFR,
+        service={"database": "soawatch.db", "log_format": "json"},
+        probe={"timeout": "1s"},
+        deadline="10s",
     )
     names = ", ".join(f'"{server.name}"' for server in lab.servers)
     zones = "".join(WATCHED.format(zone=zone, names=names) for zone in ZONES)
     path = room / "soawatch.toml"
     path.touch(mode=0o600)
-    path.write_text(
-        CONFIG.format(key=XFR, secret=XFR.secret.reveal(), servers=servers, zones=zones, receiver=hook.toml())
-    )
+    path.write_text('ignore_servers = ["*"]\n' + settings + zones + hook.toml() + ROUTE)
     return path
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.clock import now
 from monitor.pair.pair import Pair
-from monitor.pair.zone_template import Timers
+from monitor.pair.zonedata import Timers
 from tests.require import program
 from tests.store.test_lost import as_a_kill_leaves_it, foreign
 from tests.stories.receiver import receiver

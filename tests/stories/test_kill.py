@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from monitor.cli.demo_runner import CONFIG
+from monitor.cli.demo_environment import settings, zone_entries
 from monitor.clock import now
-from monitor.pair.config_text import zone_entry
 from monitor.pair.pair import Pair
-from monitor.pair.zone_template import Timers
+from monitor.pair.zonedata import Timers
 from tests.stories.receiver import Receiver, receiver
 from tests.stories.running import running, until
 
@@ -24,11 +23,8 @@ FAULTS = ("transfer-open", "lame", "record-changed", "frozen", "tcp-dead")
 def write(directory: Path, pair: Pair, hook: Receiver) -> Path:
     (directory / "xfr.key").write_text(pair.key.secret.reveal())
     (directory / "xfr.key").chmod(0o600)
-    text = CONFIG.partition("[receivers.hook]")[0].format(
-        listen="127.0.0.1:0", primary=pair.primary.address, secondary=pair.secondary.address
-    )
     path = directory / "soawatch.toml"
-    path.write_text(text + hook.toml() + "".join(zone_entry(zone, "ns1", "ns2", "xfr") for zone in ZONES))
+    path.write_text(settings([pair]) + hook.toml() + zone_entries([pair]))
     return path
 
 

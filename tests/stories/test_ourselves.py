@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -13,8 +13,9 @@ import pytest
 from monitor.cli.demo_runner import Stage, ready, stage, standing, well
 from monitor.clock import monotonic, now
 from monitor.config.load import parse
+from monitor.pair.config_template import config_text
 from monitor.pair.pair import Pair
-from monitor.pair.zone_template import Timers
+from monitor.pair.zonedata import Timers
 from monitor.service.service import Service
 from tests.stories.running import until
 
@@ -54,28 +55,12 @@ async def test_cut_off_it_says_so_once_and_accuses_nobody() -> None:
         assert causes(on) == {"vantage demo"}
 
 
-CONFIG = """
-[service]
-listen   = "127.0.0.1:0"
-database = "service.db"
-[cadence]
-reachable  = "{cadence}"
-soa-serial = "{cadence}"
-soa-fields = "off"
-ns-set     = "off"
-records    = "off"
-transfer   = "off"
-[probe]
-timeout  = "300ms"
-attempts = 2
-[alerting]
-grace  = "1s"
-settle = "1s"
-[servers.ns1]
-addresses = [{ns1}]
-[servers.ns2]
-addresses = [{ns2}]
-"""
+def settings(cadence: str, listen: str = "127.0.0.1:0", **servers: Iterable[object]) -> str:
+    """Two checks of six, everything else off."""
+    off = dict.fromkeys(("soa-fields", "ns-set", "records", "transfer"), "off")
+    service = {"listen": listen, "database": "service.db"}
+    return config_text(servers, every=cadence, cadence=off, service=service, probe={"timeout": "300ms"})
+
 
 ENTRY = '[[zones]]\nname = "{zone}"\nservers = ["ns1", "ns2"]\nprimary = "ns1"\n'
 
@@ -88,11 +73,10 @@ class Watched:
         self.service: Service
 
     def write(self, *zones: str, cadence: str = "1s", deaf: tuple[str, str] | None = None) -> None:
-        listed = [[str(address) for address in server.addresses] for server in self.pair.servers]
-        for addresses, extra in zip(listed, deaf or (), strict=False):
+        servers = {server.name: [str(address) for address in server.addresses] for server in self.pair.servers}
+        for addresses, extra in zip(servers.values(), deaf or (), strict=False):
             addresses.append(extra)
-        first, second = (", ".join(f'"{address}"' for address in addresses) for addresses in listed)
-        text = CONFIG.format(cadence=cadence, ns1=first, ns2=second)
+        text = settings(cadence, **servers)
         self.path.write_text(text + "".join(ENTRY.format(zone=zone) for zone in zones))
 
     def read(self):
@@ -220,7 +204,7 @@ async def test_a_check_that_a_reload_switches_off_takes_its_alerts_along(tmp_pat
         await until(lambda: on.service.status.ready)
         on.pair.break_("tcp-dead")
         await until(lambda: "open" in {i.phase for i in on.service.status.incidents.values()})
-        on.path.write_text(on.path.read_text().replace('reachable  = "1s"', 'reachable  = "off"'))
+        on.path.write_text(on.path.read_text().replace('reachable = "1s"', 'reachable = "off"'))
         assert await on.service.reload()
         assert {i.phase for i in on.service.status.incidents.values()} == {"resolved"}
         await more_sweeps(on.service, "soa-serial", 2)
@@ -285,16 +269,16 @@ async def fail() -> None:
 
 
 async def test_what_cannot_start_leaves_nothing_open(tmp_path: Path) -> None:
-    text = CONFIG.format(cadence="1h", ns1='"127.0.0.1:9"', ns2='"127.0.0.2:9"') + ENTRY.format(zone="one.example.")
+    servers, zone = {"ns1": ["127.0.0.1:9"], "ns2": ["127.0.0.2:9"]}, ENTRY.format(zone="one.example.")
     path = tmp_path / "soawatch.toml"
     tcp, udp, port = listens(socket.AF_INET, "127.0.0.1")
     with closing(tcp), closing(udp):
-        taken = parse(text.replace(":0", f":{port}"), path, {})
+        taken = parse(settings("1h", f"127.0.0.1:{port}", **servers) + zone, path, {})
         before = asyncio.all_tasks()
         with pytest.raises(OSError, match="ddress already in use"):
             await Service(taken, lambda: taken).start()
         assert asyncio.all_tasks() == before
-    free = parse(text, path, {})
+    free = parse(settings("1h", **servers) + zone, path, {})
     service = Service(free, lambda: free)
     await service.start()
     await service.stop()

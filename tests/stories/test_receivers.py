@@ -130,7 +130,7 @@ async def test_a_configuration_that_is_refused_is_told_and_so_is_the_one_that_is
     async with scene(tmp_path) as on, running(on.config) as service:
         await service.up()
         await until(lambda: well(service))
-        on.write(on.text.replace('max_lag  = "3s"', 'max_lag  = "3"'))
+        on.write(on.text.replace('max_lag = "3s"', 'max_lag = "3"'))
         service.signal(signal.SIGHUP)
         await until(lambda: on.hook.kinds() == ["incident.opened"])
         (line,) = on.hook.heard[0][1]["data"]["findings"]

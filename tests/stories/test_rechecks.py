@@ -12,7 +12,7 @@ async def test_an_hourly_check_tells_when_grace_ends_and_when_settle_ends(tmp_pa
     """Cadence of transfer: one hour. The second look is asked for, and so are those that see the end."""
     async with scene(tmp_path) as on:
         on.pair.break_("transfer-open")
-        text = re.sub(r'transfer   = "\w+"', 'transfer = "1h"', on.text)
+        text = re.sub(r'transfer = "\w+"', 'transfer = "1h"', on.text)
         on.write(text)
         async with running(on.config) as service:
             await service.up()

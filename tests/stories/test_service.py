@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.cli.demo_runner import CONFIG
+from monitor.cli.demo_environment import settings, zone_entries
 from monitor.clock import now
-from monitor.pair.config_text import zone_entry
+from monitor.pair.config_template import zone_entry
 from monitor.pair.pair import Pair
-from monitor.pair.zone_template import Timers
+from monitor.pair.zonedata import Timers
 from tests.stories.receiver import Receiver, receiver
 from tests.stories.running import Running, running, until
 
@@ -37,10 +37,8 @@ async def scene(directory: Path) -> AsyncIterator[Scene]:
         key = directory / "xfr.key"
         key.write_text(pair.key.secret.reveal())
         key.chmod(0o600)
-        text = CONFIG.partition("[receivers.hook]")[0].format(
-            listen="127.0.0.1:0", primary=pair.primary.address, secondary=pair.secondary.address
-        )
-        text += hook.toml() + "".join(zone_entry(zone, "ns1", "ns2", "xfr") for zone in ZONES)
+        text = settings([pair])
+        text += hook.toml() + zone_entries([pair])
         path = directory / "soawatch.toml"
         path.write_text(text)
         yield Scene(pair, hook, path, text)
@@ -107,7 +105,7 @@ async def test_a_bad_file_is_refused_at_reload_and_the_old_one_goes_on(tmp_path:
         await service.up()
         await until(lambda: well(service))
         assert await service.metric("soawatch_config_last_reload_successful") == 1
-        on.write(on.text.replace('max_lag  = "3s"', 'max_lag  = "3"'))
+        on.write(on.text.replace('max_lag = "3s"', 'max_lag = "3"'))
         service.signal(signal.SIGHUP)
         await until(lambda: said(service, "configuration refused"))
         assert await service.metric("soawatch_config_last_reload_successful") == 0

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from monitor.cli.errors import Failure
-from monitor.cli.options import CONFIG
+from monitor.cli.options import config_option
 
 
 @click.command()
 @click.argument("to", type=click.Path(dir_okay=False, path_type=Path))
-@CONFIG
+@config_option
 def command(to: Path, config: Path) -> None:
     """Copy the database to a new file TO, compact and consistent, while the service runs on.
 

@@ -9,7 +9,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from checks.common.text import escape_lines, one_line
 
-QUIET = ("apscheduler", "uvicorn", "httpx", "httpcore", "aiosmtplib", "asyncio")
+QUIET_LOGGERS = ("apscheduler", "uvicorn", "httpx", "httpcore", "aiosmtplib", "asyncio")
 """Libraries whose news is ours to tell."""
 
 TRACEBACK = "exception"
@@ -48,7 +48,7 @@ def set_up(form: str = "auto", level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in QUIET:
+    for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL if name == "apscheduler" else logging.ERROR)
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import CONFIG
+from monitor.cli.options import config_option
 
 
 @click.command()
-@CONFIG
+@config_option
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info",
               envvar="SOAWATCH_LOG_LEVEL", show_envvar=True, show_default=True)  # fmt: skip
 def command(config: Path, log_level: str) -> int:

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from monitor.cli.errors import Failure
-from monitor.cli.options import CONFIG
+from monitor.cli.options import config_option
 
 
 @click.command()
 @click.argument("receiver")
-@CONFIG
+@config_option
 def command(receiver: str, config: Path) -> None:
     """Send a specimen of a notification to RECEIVER, and say what became of it."""
     import asyncio

@@ -39,7 +39,7 @@ from monitor.state.zone_index import ZoneIndex
 
 log = structlog.get_logger(__name__)
 
-SLICE = 100
+PER_TURN = 100
 """Polls evaluated, or zones looked at for the page, before everybody else has a turn …"""
 
 TURN = 0.01
@@ -82,7 +82,7 @@ class Evaluator:
         self._now = now
         self._changed, self._told = changed, told
         self._turn = asyncio.Lock()
-        self._slice = SLICE
+        self._slice = PER_TURN
         if memory.columns.zone_table is not plan.zones:
             memory.use(change_to(memory.columns, plan.zones).columns)
         self._zone_index = ZoneIndex(memory.columns, self._zone_status)
@@ -107,7 +107,7 @@ class Evaluator:
         begun = clock()
         process_batch(self._memory, pending, heard, self.plan)
         took = (clock() - begun) / max(1, len(heard))
-        self._slice = max(_FEW, min(SLICE, int(TURN / took))) if took else SLICE
+        self._slice = max(_FEW, min(PER_TURN, int(TURN / took))) if took else PER_TURN
 
     @property
     def no_change(self) -> TableChange:
@@ -222,7 +222,7 @@ class Evaluator:
         zone_states: list[ZoneState] = []
         runs: list[StateChange] = []
         for number, name in enumerate(list(self._memory.zone_states)):
-            if number % SLICE == SLICE - 1:
+            if number % PER_TURN == PER_TURN - 1:
                 await asyncio.sleep(0)
             zone_states.append(self._memory.zone_states[name])
             runs += changes(ZoneState(name), zone_states[-1])[0]
@@ -237,7 +237,7 @@ class Evaluator:
     async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:
         before, zone_index, plan = self.status, self._zone_index, self.plan
         for number, name in enumerate(pending.touched - {MONITOR}):
-            if number % SLICE == SLICE - 1:
+            if number % PER_TURN == PER_TURN - 1:
                 await asyncio.sleep(0)
             if name in plan.zones:
                 seen = look(self._memory, plan, name, at)

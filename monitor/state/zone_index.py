@@ -16,7 +16,7 @@ from monitor.state.status_groups import StatusGroup, StatusGroups, layouts
 
 GetStatus = Callable[[str], ZoneStatus]
 
-SLICE = 25
+STATUSES_PER_TURN = 25
 """Statuses made before everybody else has a turn."""
 
 
@@ -210,7 +210,7 @@ class ZoneView:
         """The statuses, some at a time; a zone that is watched no longer by then has none."""
         found = []
         for place, number in enumerate(numbers):
-            if place % SLICE == SLICE - 1:
+            if place % STATUSES_PER_TURN == STATUSES_PER_TURN - 1:
                 await asyncio.sleep(0)
             if (zone := self.get(zone_table.names[number])) is not None:
                 found.append(zone)

@@ -16,7 +16,7 @@ where the rest is as it is by default (8 s in all, 6 s of patience)."""
 SHARE = 0.25
 """The share of the time that the resolver has for one answer, as it may be needed twice."""
 
-MOMENT = 0.3
+MIN_SHARE = 0.3
 """The share of what is left that the moment between two looks may take."""
 
 RESOLVING = 0.75
@@ -60,7 +60,7 @@ class Deadline:
         """Seconds between two looks, such that something is left for the second one."""
         if self.end is None:
             return wanted
-        return min(wanted, max(0.0, self.end - asyncio.get_running_loop().time()) * MOMENT)
+        return min(wanted, max(0.0, self.end - asyncio.get_running_loop().time()) * MIN_SHARE)
 
     def hurried(self, config: Config) -> Config:
         """The configuration with a resolver that is waited for no longer than there is time."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from checks.model import Outcome, Query, TransferResult
+from checks.model import Outcome, Query, TransferResult, Transport
 from monitor.clock import now
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_transfer import ALLOWED, ENDED, PATIENT, ask, pull
@@ -14,13 +14,13 @@ from tests.misbehaviour import TCP, zone
 from tests.nameserver import (
     NOTAUTH,
     REFUSED,
-    SERIAL,
     TSIG,
     ZONE,
     Asked,
     Connection,
     Nameserver,
     Tcp,
+    answering,
     good,
     name,
     opt,
@@ -141,18 +141,13 @@ async def test_the_clocks_difference_is_measured(ahead: int, question: bytes | N
     assert seen.detail.startswith("TSIG error BADTIME: its clock is ")
 
 
-async def test_a_signature_is_asked_for_whatever_is_asked() -> None:
-    """Over UDP: data without a signature is no answer, an error without one is."""
-    rows: list[tuple[Any, dict[str, Any]]] = [
-        (lambda q: Pen(q).sign(good(q)), {"outcome": Outcome.ANSWERED, "serial": SERIAL, "discarded": 0}),
-        (good, {"outcome": Outcome.MISMATCHED, "soa": None}),
-        (lambda q: Pen(q, secret=OTHER_SECRET).sign(good(q)), {"outcome": Outcome.MISMATCHED, "soa": None}),
-        (lambda q: reply(q, rcode=REFUSED), {"outcome": Outcome.ANSWERED, "rcode": "REFUSED"}),
-        (lambda q: Pen(q).sign(reply(q, rcode=NOTAUTH), BADKEY), {"rcode": "NOTAUTH", "detail": "TSIG error BADKEY"}),
-    ]
-    for build, wanted in rows:
-        async with Nameserver(lambda query, build=build: [build(query)]) as server:
-            check(await ask(server.address, qtype="SOA", key="xfr"), wanted)
+@pytest.mark.parametrize("transport", Transport)
+async def test_only_transfers_are_signed(transport: Transport) -> None:
+    """Whoever asks for more is not given an unsigned answer for a signed one."""
+    async with Nameserver(lambda query: [good(query)], answering) as server:
+        seen = await ask(server.address, qtype="SOA", key="xfr", transport=transport)
+        assert not server.asked
+    check(seen, {"outcome": Outcome.UNASKED, "soa": None, "detail": "only transfers are signed"})
 
 
 async def test_the_secret_is_nowhere_to_be_seen() -> None:

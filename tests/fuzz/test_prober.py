@@ -200,7 +200,7 @@ async def through(
         prober = PROBERS[prober_kind](probe, {"xfr": KEY}, now)
         for number in range(count):
             qtype, transport = kinds[number % len(kinds)]
-            key = "xfr" if number % 5 == 0 else None
+            key = "xfr" if qtype == "AXFR" and number % 5 == 0 else None
             whole = number % 2 == 0
             queries.append(Query(ZONE, "ns1", server.address, ZONE, qtype, transport, key, whole, identify=True))
         open_before = sockets()

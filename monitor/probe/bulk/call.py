@@ -8,8 +8,9 @@ from datetime import datetime
 from checks.model import Observation
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.batches import BatchUpdate
-from monitor.probe.bulk.observations import failed_observation, reread_observation
+from monitor.probe.bulk.observations import reread_observation
 from monitor.probe.bulk.target import BatchResult, PendingBatch
+from monitor.probe.client.observations import failed
 
 
 class BulkCall:
@@ -66,7 +67,7 @@ class BulkCall:
         pending, name = self._names[slot]
         at = self._times[bisect_right(self._marks, place)]
         if not self.result.wires[place]:
-            return failed_observation(pending.query(name), self.result.failures[slot], at)
+            return failed(pending.query(name), self.result.failures[slot], at)
         return reread_observation(pending.query(name), self.result.wires[place], self._ticks.rtts[slot], at)
 
     def flush(self, at: datetime) -> None:

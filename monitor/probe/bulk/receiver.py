@@ -4,20 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from checks.model import NO_ANSWER, Observation, Query
+from checks.model import NO_ANSWER, Observation, Query, Transport
 from monitor.clock import monotonic
 from monitor.probe.bulk.fingerprints import ANSWERED, FingerprintTable
-from monitor.probe.bulk.observations import answered_observation
 from monitor.probe.bulk.socket_pool import SocketPool
 from monitor.probe.bulk.target import NO_EDNS_ATTEMPT, Entry, PendingBatch, PooledSocket, Retry, Target
 from monitor.probe.bulk.timeouts import TimeoutHandler
 from monitor.probe.client.exchange import NO_EDNS
+from monitor.probe.client.observations import Response, answered
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import theirs
 from monitor.probe.message import response as complete
 from monitor.probe.message import soa_response
 from monitor.probe.message.request import SOA, Request, question
-from monitor.probe.message.response import Answer, Match
+from monitor.probe.message.response import Answer, Match, Unmatched
 from monitor.probe.message.wire import HEADER, Malformed
 from monitor.probe.stats import Counts
 
@@ -26,8 +26,6 @@ MAX_RESPONSE = 2048
 
 MAX_PACKETS_PER_TURN = 256
 """Packets received from one socket before the next has its turn."""
-
-MISMATCH_REASON, MALFORMED_REASON = "another id or question than was asked", "shorter than a header"
 
 
 @dataclass(slots=True)
@@ -147,7 +145,8 @@ class Receiver:
             self._recheck(suspect or SuspectResponse(pending, slot, query))
             return
         without_edns = "" if sock.edns else NO_ANSWER
-        seen = answered_observation(query, answer, rtt, self._table.at, len(wire), without_edns)
+        response = Response(answer, rtt, Transport.UDP, len(wire), without_edns=without_edns)
+        seen = answered(query, response, self._table.at)
         if not sock.edns:
             self._table.columns.forget(slot)  # the next time it is asked with EDNS first
             self._counts.answered(target.server, rtt, 1)
@@ -184,14 +183,14 @@ class Receiver:
         if len(wire) >= MAX_RESPONSE:
             return None
         asked = question(suspect.query)
-        match = complete.match_response(wire, Request(asked, int.from_bytes(wire[:2], "big"), b"", edns=True))
-        if match is not Match.MATCH:
-            self._counts.discard(suspect.pending.server)
-            suspect.suspicion, suspect.stray = Suspicion.FORGED, wire
-            suspect.why = MISMATCH_REASON if match is Match.MISMATCH else MALFORMED_REASON
-            return None
+        request = Request(asked, int.from_bytes(wire[:2], "big"), b"", edns=True)
         try:
+            complete.require_match(wire, request)
             answer = complete.read(wire, asked)
+        except Unmatched as reason:
+            self._counts.discard(suspect.pending.server)
+            suspect.suspicion, suspect.stray, suspect.why = Suspicion.FORGED, wire, str(reason)
+            return None
         except Malformed:
             if complete.is_truncated(wire):
                 suspect.suspicion = Suspicion.TRUNCATED
@@ -251,5 +250,5 @@ class Receiver:
             self._timeouts.finish(pending)
             pending = pending.pending
         sock.target.in_flight -= 1
-        why = MISMATCH_REASON if len(wire) >= HEADER.size else MALFORMED_REASON
+        why = str(Unmatched(Match.MISMATCH if len(wire) >= HEADER.size else Match.MALFORMED))
         self._recheck(SuspectResponse(pending, slot, query or pending.query(name), Suspicion.FORGED, wire, why))

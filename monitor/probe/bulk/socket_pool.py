@@ -28,14 +28,14 @@ class SocketPool:
 
     def open(self, target: Target, attempt: int, now: float) -> PooledSocket:
         """A fresh socket under a random port. Raises BlockingIOError when there may be no more, Unasked, or OSError."""
-        family, place = self._sockets.endpoint(target.address)
+        place = self._sockets.endpoint(target.address)[1]
         if len(self._open) >= self._max_open:
             raise BlockingIOError
         raw = self._sockets.take(target.address, socket.SOCK_DGRAM)
         edns = attempt != NO_EDNS_ATTEMPT and attempt < EDNS_ATTEMPTS
         sock = PooledSocket(raw, target, attempt, target.wait(attempt), edns, now)
         try:
-            sock.connect(family, place)
+            sock.connect(place)
         except OSError:
             self._sockets.close(raw)
             raise

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable
 from itertools import accumulate, chain, groupby, repeat
 from struct import Struct
-from types import MappingProxyType
 
 from checks.model import Address, Observation, Outcome, Query
 from monitor.probe.bulk.batches import HEADER_EDNS, HEADER_NO_EDNS, QueryBatch, QueryTemplate
 from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.probe.client.observations import QueryFailure
+from monitor.probe.client.sockets import SocketAddress, connect_udp
 from monitor.probe.client.target_queue import MAX_IN_FLIGHT_PER_ADDRESS, TokenBucket
 from monitor.probe.message.request import name_text, question
 from monitor.probe.settings import Probe
@@ -136,10 +136,6 @@ _SIZE = Struct("H")
 _UDP_SEGMENT = 103
 
 
-# Without it the system keeps to itself what routers say of a host (ip(7), IP_RECVERR); Python does not name them.
-_RECVERR = MappingProxyType({socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)})
-
-
 GSO_UNSUPPORTED = frozenset({errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE})
 """What the system says where it cannot cut one packet into many (UDP_SEGMENT, Linux 4.18; some devices do not)."""
 
@@ -165,11 +161,10 @@ class PooledSocket:
         self.until = now + SOCKET_LIFETIME
         self.closed = False
 
-    def connect(self, family: socket.AddressFamily, place: tuple[str, int] | tuple[str, int, int, int]) -> None:
+    def connect(self, place: SocketAddress) -> None:
         """Raises OSError."""
-        self.raw.setsockopt(*_RECVERR[family], 1)
         self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        self.raw.connect(place)
+        connect_udp(self.raw, place)
 
     def expired(self, now: float) -> bool:
         return self.asked >= MAX_QUERIES_PER_SOCKET or now >= self.until

@@ -4,14 +4,11 @@ from collections.abc import Callable
 
 from checks.model import Outcome
 from monitor.probe.bulk.fingerprints import FingerprintTable, outcome_code
-from monitor.probe.bulk.observations import failed_observation
 from monitor.probe.bulk.socket_pool import SocketPool
 from monitor.probe.bulk.target import BatchResult, Entry, PendingBatch, PooledSocket, Retry, Target
-from monitor.probe.client.observations import QueryFailure
+from monitor.probe.client.observations import QueryFailure, failed
+from monitor.probe.client.sockets import REFUSED_DELAY
 from monitor.probe.stats import Counts
-
-REFUSED_DELAY = 0.2
-"""Seconds until a port that was refused is tried again."""
 
 
 class TimeoutHandler:
@@ -135,7 +132,7 @@ class TimeoutHandler:
             pending.wires.append(b"")
             return
         columns.failed(slot, failure.outcome)
-        seen = failed_observation(pending.query(name), failure, self._table.at)
+        seen = failed(pending.query(name), failure, self._table.at)
         self._counts.note(seen)
         pending.result.changed.append((slot, seen))
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from checks.model import NO_ANSWER, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import Now
 from monitor.probe.client.axfr import Ended, Transfer
-from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
+from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response, answered, failed
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import Sockets, Unasked
 from monitor.probe.client.target_queue import QueryAttempt
 from monitor.probe.client.tcp import connect, over_tcp
-from monitor.probe.client.udp import MAX_STRAYS, UdpExchange, Write, conclude, patiently, query_udp
-from monitor.probe.client.unconnected_udp import anywhere
+from monitor.probe.client.udp import MAX_STRAYS, MakeRequest, UdpExchange
 from monitor.probe.message.request import AXFR, EDNS_ATTEMPTS, Question, Request, make_request, question
 from monitor.probe.message.text import bounded, evidence
 from monitor.probe.message.tsig import Signer
@@ -67,26 +66,24 @@ class Exchange:
             return self.unasked(query, str(reason))
         if asked.type == AXFR:
             return await self._transfer(attempt, asked, signer)
+        if signer is not None:
+            return self.unasked(query, "only transfers are signed")
         if query.anywhere:
             return await self._anywhere(attempt, asked)
-        found = await self._ask(attempt, asked, signer, edns=True)
+        found = await self._ask(attempt, asked, edns=True)
         apex = query.qname == query.zone
         if isinstance(found, Response) and found.edns and found.answer.fails(apex=apex):
-            found = await self._retry_without_edns(attempt, asked, signer, found)
+            found = await self._retry_without_edns(attempt, asked, found)
         attempt.queue.record(_outcome(found))
         return self._observation(query, found)
 
-    async def _retry_without_edns(
-        self, attempt: QueryAttempt, asked: Question, signer: Signer | None, found: Response
-    ) -> Response:
+    async def _retry_without_edns(self, attempt: QueryAttempt, asked: Question, found: Response) -> Response:
         """An error may be meant for EDNS: the question without it tells (RFC 6891 section 7). Without EDNS any answer
         counts beside an error that says so, and beside another error one that is none.
         """
         rcode = found.answer.rcode
-        if rcode not in NO_EDNS and signer is not None:
-            return found
         attempt.count_retry()
-        no_edns = await self._ask(attempt, asked, signer, edns=False)
+        no_edns = await self._ask(attempt, asked, edns=False)
         if not isinstance(no_edns, Response) or no_edns.answer.rcode == rcode:
             return found
         if no_edns.answer.error and rcode not in NO_EDNS:
@@ -94,10 +91,14 @@ class Exchange:
         return replace(no_edns, discarded=no_edns.discarded + found.discarded, without_edns=rcode)
 
     async def _anywhere(self, attempt: QueryAttempt, asked: Question) -> Observation:
-        write = _request_writer(asked, None, edns=False)
-        found = await anywhere(self._sockets, attempt.query.address, write, attempt.two_waits())
+        make = _request_maker(asked, edns=False)
+        udp = UdpExchange(self._sockets, attempt.query.address, self._buffer, anywhere=True)
+        try:
+            found = await udp.run(make, attempt.two_waits(), patient=True) or udp.result_from_anywhere()
+        finally:
+            udp.close()
         if isinstance(found, Response) and found.answer.truncated:
-            tcp = await self._ask_tcp(attempt, write, None)
+            tcp = await self._ask_tcp(attempt, make)
             _note_rate_limit(attempt, tcp)
             found = _after_truncation(found, tcp)
         attempt.queue.record(_outcome(found))
@@ -107,30 +108,28 @@ class Exchange:
     def unasked(self, query: Query, why: str) -> Observation:
         return Observation(query, Outcome.UNASKED, self._now(), detail=bounded(why))
 
-    async def _ask(
-        self, attempt: QueryAttempt, asked: Question, signer: Signer | None, *, edns: bool
-    ) -> ExchangeResult:
-        write = _request_writer(asked, signer, edns=edns)
+    async def _ask(self, attempt: QueryAttempt, asked: Question, *, edns: bool) -> ExchangeResult:
+        make = _request_maker(asked, edns=edns)
         if attempt.query.transport is Transport.TCP:
-            return await self._over_tcp(attempt, write, signer, attempt.patience)
+            return await self._over_tcp(attempt, make, attempt.patience)
         waits = attempt.waits()
-        tcp = await self._ask_tcp(attempt, write, signer) if self._tcp_first(attempt) else None
+        tcp = await self._ask_tcp(attempt, make) if self._tcp_first(attempt) else None
         if isinstance(tcp, Response) and attempt.call.suspicion is Suspicion.TRUNCATED:
             _note_rate_limit(attempt, tcp)
             return tcp
-        udp = UdpExchange(self._sockets, attempt.query.address, signer, self._buffer)
+        udp = UdpExchange(self._sockets, attempt.query.address, self._buffer)
         try:
-            found = await query_udp(udp, write, waits)
+            found = await udp.run(make, waits, patient=False) or udp.result()
             if tcp is None:
                 if isinstance(found, Response) and found.answer.truncated:
-                    tcp = await self._ask_tcp(attempt, write, signer)
+                    tcp = await self._ask_tcp(attempt, make)
                     _note_rate_limit(attempt, tcp)
                     return _after_truncation(found, tcp)
                 if not udp.strays or (attempt.queue.garbled and udp.answer is None):
                     return found
-                tcp = await self._ask_tcp(attempt, write, signer)
+                tcp = await self._ask_tcp(attempt, make)
             if not udp.flooded:
-                await patiently(udp, write, waits)
+                await udp.run(make, waits, patient=True)
             return _combine(udp, tcp)
         finally:
             udp.close()
@@ -141,28 +140,26 @@ class Exchange:
             attempt.call.suspicion is Suspicion.FORGED and not attempt.queue.garbled
         )
 
-    async def _ask_tcp(self, attempt: QueryAttempt, write: Write, signer: Signer | None) -> ExchangeResult:
+    async def _ask_tcp(self, attempt: QueryAttempt, make: MakeRequest) -> ExchangeResult:
         """Over TCP what UDP could not tell."""
         attempt.count_retry()
-        found = await self._over_tcp(attempt, write, signer, attempt.tcp_patience)
+        found = await self._over_tcp(attempt, make, attempt.tcp_patience)
         attempt.tcp.record(_outcome(found))
         return found
 
-    async def _over_tcp(
-        self, attempt: QueryAttempt, write: Write, signer: Signer | None, patience: float
-    ) -> ExchangeResult:
+    async def _over_tcp(self, attempt: QueryAttempt, make: MakeRequest, patience: float) -> ExchangeResult:
         """A connection that is taken and then dropped is tried once more: a server that reloads, as NSD does for
         each new version of any of its zones, drops what it has just taken. Where nothing at all is said on one, it is
         asked without EDNS on another.
         """
-        first, place, no_edns = write(0), attempt.query.address, write(EDNS_ATTEMPTS)
+        first, place, no_edns = make(0), attempt.query.address, make(EDNS_ATTEMPTS)
         fallback = (no_edns, attempt.queue.timeout / 2) if first.edns else None
-        found = await over_tcp(self._sockets, place, first, signer, patience, fallback)
+        found = await over_tcp(self._sockets, place, first, patience, fallback)
         if isinstance(found, QueryFailure) and found.dropped:
             attempt.count_retry()
-            found = await over_tcp(self._sockets, place, write(0), signer, patience)
+            found = await over_tcp(self._sockets, place, make(0), patience)
         if isinstance(found, QueryFailure) and found.dropped and found.mute and first.edns:
-            without = await over_tcp(self._sockets, place, no_edns, signer, patience)
+            without = await over_tcp(self._sockets, place, no_edns, patience)
             found = without if isinstance(without, Response) else found
         if isinstance(found, Response) and first.edns and not found.edns:
             attempt.count_retry()
@@ -202,7 +199,8 @@ class Exchange:
             if isinstance(stream, QueryFailure):
                 return stream
             try:
-                one = _request_writer(asked, signer, edns=False)(0)
+                one = make_request(asked, edns=False)
+                one = signer.sign(one) if signer is not None else one
                 verifier = signer.verifier(one) if signer is not None else None
                 transfer = Transfer(stream, one, verifier, self._settings.transfer)
                 return await (transfer.whole(patience) if attempt.query.whole else transfer.permission(patience))
@@ -221,45 +219,7 @@ class Exchange:
 
     def _observation(self, query: Query, found: ExchangeResult) -> Observation:
         at = self._now()
-        if isinstance(found, QueryFailure):
-            short = found.answer
-            return Observation(
-                query,
-                found.outcome,
-                at,
-                rcode=short.rcode if short is not None else None,
-                authoritative=short is not None and short.authoritative,
-                ede=short.options.ede if short is not None else (),
-                discarded=found.discarded,
-                detail=bounded(found.detail),
-                evidence=evidence(found.evidence),
-                source=found.source,
-            )
-        answer, fault = found.answer, found.fault
-        note = f"asked without EDNS: with it, {found.without_edns}" if found.without_edns else ""
-        notes = [note, fault.text if fault is not None else "", found.why]
-        return Observation(
-            query,
-            Outcome.ANSWERED,
-            at,
-            rtt=found.rtt,
-            transport=found.transport,
-            rcode=answer.rcode,
-            authoritative=answer.authoritative,
-            shape=answer.shape,
-            soa=answer.soa,
-            answer=answer.answer,
-            nsid=answer.options.nsid,
-            expire=answer.options.expire,
-            ede=answer.options.ede,
-            discarded=found.discarded,
-            skew=fault.skew if fault is not None else None,
-            records=answer.records,
-            octets=found.size,
-            detail=bounded("; ".join(one for one in notes if one)),
-            evidence=evidence(found.evidence),
-            without_edns=found.without_edns,
-        )
+        return failed(query, found, at) if isinstance(found, QueryFailure) else answered(query, found, at)
 
     def _transfer_observation(self, query: Query, ended: Ended) -> Observation:
         answer = ended.answer
@@ -285,14 +245,11 @@ class Exchange:
         )
 
 
-def _request_writer(asked: Question, signer: Signer | None, *, edns: bool) -> Write:
-    """Makes the request of the nth attempt, each time under a fresh id."""
+def _request_maker(asked: Question, *, edns: bool) -> MakeRequest:
+    def make(number: int) -> Request:
+        return make_request(asked, edns=edns and number < EDNS_ATTEMPTS)
 
-    def write(number: int) -> Request:
-        one = make_request(asked, edns=edns and number < EDNS_ATTEMPTS)
-        return signer.sign(one) if signer is not None else one
-
-    return write
+    return make
 
 
 def _note_rate_limit(attempt: QueryAttempt, tcp: ExchangeResult) -> None:
@@ -320,8 +277,8 @@ def _combine(udp: UdpExchange, tcp: ExchangeResult) -> ExchangeResult:
         if udp.answer is not None or udp.flooded:
             without = udp.without_edns
             return replace(tcp, discarded=udp.discarded, evidence=udp.evidence, why=udp.why, without_edns=without)
-        return conclude(udp)
-    found = conclude(udp, MAX_STRAYS)
+        return udp.result()
+    found = udp.result(MAX_STRAYS)
     if isinstance(found, Response):
         return _after_truncation(found, tcp) if found.answer.truncated else found
     if tcp.outcome is Outcome.UNASKED:

@@ -5,13 +5,18 @@ import errno
 import resource
 import socket
 from collections import deque
+from types import MappingProxyType
 
 from checks.model import Address, Outcome
 from monitor.probe.client.observations import QueryFailure
 from monitor.probe.message.text import system
 
-Endpoint = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+Endpoint = tuple[socket.AddressFamily, SocketAddress]
 """Address family and socket address."""
+
+REFUSED_DELAY = 0.2
+"""Seconds until a port that was refused is tried again."""
 
 SPARE = 128
 """Descriptors left to the rest of the process."""
@@ -30,6 +35,10 @@ _UNREACHED = frozenset(
         errno.ENOPROTOOPT,
     }
 )
+
+
+# Without it the system keeps to itself what routers say of a host (ip(7), IP_RECVERR); Python does not name them.
+_RECVERR = MappingProxyType({socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)})
 
 
 class Unasked(Exception):
@@ -120,6 +129,12 @@ class Sockets:
                 self._waiting.remove(waiter)
 
 
+def connect_udp(sock: socket.socket, place: SocketAddress) -> None:
+    """From now on it receives only from there, and ICMP errors too. Raises OSError."""
+    sock.setsockopt(*_RECVERR[sock.family], 1)
+    sock.connect(place)
+
+
 def ours(error: OSError, phase: str) -> QueryFailure:
     """An error of our own system, before anything left it."""
     if error.errno in _CLOSED:
@@ -153,7 +168,7 @@ def _endpoint(host: str, port: int) -> Endpoint:
     return family, (str(place[0]), port)
 
 
-def _place(source: str) -> tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]:
+def _place(source: str) -> Endpoint:
     return _endpoint(source, 0)
 
 

@@ -15,8 +15,7 @@ from monitor.probe.client.observations import ExchangeResult, QueryFailure, Resp
 from monitor.probe.client.sockets import Sockets, Unasked, ours, theirs
 from monitor.probe.message import response as reading
 from monitor.probe.message.request import Request
-from monitor.probe.message.response import Match
-from monitor.probe.message.tsig import Signer
+from monitor.probe.message.response import Unmatched
 from monitor.probe.message.wire import Malformed
 
 _CHUNK = 65536
@@ -111,7 +110,6 @@ async def over_tcp(
     sockets: Sockets,
     address: Address,
     ask: Request,
-    signer: Signer | None,
     patience: float,
     fallback: tuple[Request, float] | None = None,
 ) -> ExchangeResult:
@@ -125,11 +123,11 @@ async def over_tcp(
         return stream
     try:
         if fallback is None:
-            return await _asked(stream, ask, signer, patience)
+            return await _asked(stream, ask, patience)
         no_edns, after = fallback
         later = asyncio.get_running_loop().time() + after
         return await _hedged(
-            stream, _asked(stream, ask, signer, patience), over_tcp(sockets, address, no_edns, signer, patience), later
+            stream, _asked(stream, ask, patience), over_tcp(sockets, address, no_edns, patience), later
         )
     finally:
         stream.close()
@@ -163,7 +161,7 @@ async def _hedged(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _asked(stream: Stream, ask: Request, signer: Signer | None, patience: float) -> ExchangeResult:
+async def _asked(stream: Stream, ask: Request, patience: float) -> ExchangeResult:
     sent = monotonic()
     until = asyncio.get_running_loop().time() + patience
     try:
@@ -171,23 +169,16 @@ async def _asked(stream: Stream, ask: Request, signer: Signer | None, patience: 
         wire = await stream.message(until, patience)
     except Broken as broken:
         return _broken(broken)
-    return _read_response(wire, ask, signer, monotonic() - sent)
+    return _read_response(wire, ask, monotonic() - sent)
 
 
-def _read_response(wire: bytes, ask: Request, signer: Signer | None, rtt: float) -> ExchangeResult:
-    match reading.match_response(wire, ask):
-        case Match.MALFORMED:
-            return QueryFailure(Outcome.MALFORMED, f"a message of {len(wire)} octets over TCP", 1, wire[:64])
-        case Match.MISMATCH:
-            return QueryFailure(Outcome.MISMATCHED, "another id or question than was asked, over TCP", 1, wire[:64])
+def _read_response(wire: bytes, ask: Request, rtt: float) -> ExchangeResult:
     try:
+        reading.require_match(wire, ask)
         found = reading.read(wire, ask.question)
-    except Malformed as reason:
-        return QueryFailure(Outcome.MALFORMED, f"over TCP: {reason}", 1, wire[:64])
-    fault = signer.verifier(ask).verify(wire, found.tsig) if signer is not None else None
-    if fault is not None and not found.error:
-        return QueryFailure(Outcome.MISMATCHED, f"over TCP: {fault.text}", 1, wire[:64])
-    return Response(replace(found, truncated=False), rtt, Transport.TCP, len(wire), 0, fault, ask.edns)
+    except (Unmatched, Malformed) as reason:
+        return QueryFailure(reason.outcome, f"over TCP: {reason}", 1, wire[:64])
+    return Response(replace(found, truncated=False), rtt, Transport.TCP, len(wire), edns=ask.edns)
 
 
 def _broken(broken: Broken) -> QueryFailure:

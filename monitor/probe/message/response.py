@@ -12,7 +12,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
-from checks.model import RrSet, Shape, Soa
+from checks.model import Outcome, RrSet, Shape, Soa
 from monitor.probe.message import canonical, edns
 from monitor.probe.message import wire as walk
 from monitor.probe.message.request import IN, SOA, Question, Request, name_text
@@ -46,9 +46,19 @@ class Match(Enum):
     """Not even a header."""
 
 
+class Unmatched(Exception):
+    """A packet that is no response to the request; the sentence says why."""
+
+    def __init__(self, match: Match) -> None:
+        super().__init__(
+            "shorter than a header" if match is Match.MALFORMED else "another id or question than was asked"
+        )
+        self.outcome = Outcome.MALFORMED if match is Match.MALFORMED else Outcome.MISMATCHED
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one message says. ``tsig`` is its TSIG record in place, not yet believed."""
+    """What one message says."""
 
     rcode: str
     authoritative: bool
@@ -57,7 +67,6 @@ class Answer:
     soa: Soa | None = None
     answer: RrSet | None = None
     options: edns.Options = _NOTHING
-    tsig: Record | None = None
     records: int = 0
     """How many the answer section holds."""
 
@@ -106,6 +115,13 @@ def match_continuation(wire: bytes, ask: Request) -> Match:
     return match_response(wire, ask) if questions else Match.MATCH
 
 
+def require_match(wire: bytes, request: Request) -> None:
+    """Raises Unmatched."""
+    match = match_response(wire, request)
+    if match is not Match.MATCH:
+        raise Unmatched(match)
+
+
 def read(wire: bytes, question: Question) -> Answer:
     """Reads a message that fits. Raises Malformed where dnspython would refuse it.
 
@@ -120,7 +136,7 @@ def read(wire: bytes, question: Question) -> Answer:
     additionals = head.answers + head.authorities
     total = additionals + head.additionals
     records: list[Record] = []
-    opt = tsig = None
+    opt: Record | None = None
     for number in range(total):
         found = walk.record(wire, position, first)
         position = found.end
@@ -131,7 +147,6 @@ def read(wire: bytes, question: Question) -> Answer:
         elif found.type == TSIG:
             if number < total - 1 or number < additionals or found.rclass != ANY:
                 raise Malformed("a TSIG record where none may be")
-            tsig = found
         else:
             _check(wire, found)
             records.append(found)
@@ -139,7 +154,7 @@ def read(wire: bytes, question: Question) -> Answer:
         raise Malformed(f"{len(wire) - position} octets too many")
     upper = opt.ttl >> 24 & 255 if opt is not None else 0
     said = edns.options(wire[opt.rdata : opt.end]) if opt is not None else _NOTHING
-    return replace(_data(wire, question, head, records, rcode_text(upper << 4 | head.rcode)), options=said, tsig=tsig)
+    return replace(_data(wire, question, head, records, rcode_text(upper << 4 | head.rcode)), options=said)
 
 
 def is_truncated(wire: bytes) -> bool:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from struct import Struct
 from struct import error as struct_error
 
+from checks.model import Outcome
+
 HEADER = Struct("!HHHHHH")
 FIXED = Struct("!HHIH")
 """Type, class, TTL and length of rdata (RFC 1035 section 4.1.3)."""
@@ -16,6 +18,8 @@ SOA, OPT, TSIG = 6, 41, 250
 
 class Malformed(Exception):
     """The octets are no DNS message; the sentence says why."""
+
+    outcome = Outcome.MALFORMED
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,39 +49,35 @@ class ZoneData:
         self._zone = zone
         self.origin = cast("Name", zone.origin)
         with zone.reader() as txn:
-            self._version = cast("dns.btreezone.ImmutableVersion", txn.version)
+            version = cast("dns.btreezone.ImmutableVersion", txn.version)
+        self._rrsets = {name: tuple(node.rdatasets) for name, node in version.nodes.items()}
+        self._cuts = frozenset(version.delegations)
+        self._names = frozenset(above for name in self._rrsets for above in self._up_to_origin(name))
+        self.soa_rrset = self.find(self.origin, RdataType.SOA)[0]
+        self.soa = cast("SOA", self.soa_rrset[0])
+        self.serial = int(self.soa.serial)
 
     def at(self, name: Name) -> tuple[Rdataset, ...]:
         """All RRsets of that owner."""
-        node = self._zone.get_node(name)
-        return () if node is None else tuple(node.rdatasets)
+        return self._rrsets.get(name, ())
 
     def find(self, name: Name, rdtype: RdataType) -> tuple[Rdataset, ...]:
         """The RRsets of that owner and type: none, one, or (RRSIG) one for each type covered."""
         return tuple(found for found in self.at(name) if found.rdtype == rdtype)
 
     def closest_encloser(self, name: Name) -> Name:
-        """The longest name at or above this one that exists, empty non-terminals too (RFC 4592 section 2.2.2).
-
-        Nothing exists below a delegation.
-        """
-        return self._version.bounds(name).closest_encloser
+        """The longest name at or above this one that exists, empty non-terminals too (RFC 4592 section 2.2.2)."""
+        return next(above for above in self._up_to_origin(name) if above in self._names)
 
     def cut(self, name: Name) -> Name | None:
         """The topmost delegation at or above the name."""
-        return self._version.delegations.get_delegation(name)[0]
+        return next((above for above in self._up_to_origin(name) if above in self._cuts), None)
 
-    @property
-    def soa_rrset(self) -> Rdataset:
-        return self.find(self.origin, RdataType.SOA)[0]
-
-    @property
-    def soa(self) -> SOA:
-        return self._zone.get_soa()
-
-    @property
-    def serial(self) -> int:
-        return int(self.soa.serial)
+    def _up_to_origin(self, name: Name) -> Iterator[Name]:
+        while name != self.origin:
+            yield name
+            name = name.parent()
+        yield name
 
     def records(self) -> Iterator[Rr]:
         """Every record but the SOA, in canonical order."""

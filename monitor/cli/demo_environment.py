@@ -1,4 +1,4 @@
-"""The demo's stage: pairs that can be broken, the service that watches them, and a receiver that hears of it."""
+"""The demo's environment: pairs of nameservers, the service that watches them, and a receiver of its alerts."""
 
 import asyncio
 import contextlib
@@ -30,19 +30,19 @@ ZONES = (
     ("nu.example.", "xi.example.", "omicron.example."),
     ("pi.example.", "rho.example.", "sigma.example."),
 )
-"""Those of each pair; a stage has at most so many pairs."""
+"""Those of each pair."""
 TIMERS = Timers(refresh=5, retry=2, expire=600, minimum=5)
 KEY_FILE = "xfr.key"
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Seconds within which a fault must be noticed, and its end too."""
-QUIET = 5.0
-"""Seconds that a fault which harms nobody is watched for."""
+HARMLESS = 5.0
+"""Seconds that a harmless fault is watched for."""
 SECRET = "whsec_ZGVtby1kZW1vLWRlbW8tZGVtby1kZW1vLWRlbW8="  # noqa: S105 - of a receiver that lives as long as the demo
 
 RECEIVER = """\
 [receivers.hook]
 type = "webhook"
-url = "http://{hook}/told"
+url = "http://{hook}/events"
 secret_file = "hook.key"
 allow_private = true
 
@@ -50,57 +50,60 @@ allow_private = true
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One thing the receiver was told: its type, when, of which incident, and the zones it named."""
+class Event:
+    """One webhook event: its type, when it came (monotonic seconds), of which incident, and the zones it named."""
 
     kind: str
     at: float
     incident: str
     zones: frozenset[str]
     unserved: frozenset[str] = frozenset()
-    """Zones that no server answers for, as it was told."""
+    """Zones that no server answered for."""
 
 
 @dataclass(slots=True)
-class Hook:
-    """A receiver that verifies what it hears and remembers when it heard it."""
+class WebhookReceiver:
+    """Verifies the events it is sent and keeps them."""
 
-    told: list[Heard] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
-    @property
-    def heard(self) -> list[tuple[str, float]]:
-        """Type and time of all it was told."""
-        return [(each.kind, each.at) for each in self.told]
-
-    async def take(self, request: Request) -> Response:
+    async def receive(self, request: Request) -> Response:
         try:
-            said = Webhook(SECRET).verify(await request.body(), dict(request.headers))
+            body = Webhook(SECRET).verify(await request.body(), dict(request.headers))
         except WebhookVerificationError:
             return Response(status_code=401)
-        data = said["data"]
+        data = body["data"]
         zones, unserved = frozenset(data["zones"]), frozenset(data["unserved_zones"])
-        self.told.append(Heard(said["type"], monotonic(), data["id"], zones, unserved))
+        self.events.append(Event(body["type"], monotonic(), data["id"], zones, unserved))
         return Response(status_code=204)
 
     def since(self, start: float, kind: str, zones: Collection[str] = ()) -> float | None:
-        """Seconds from ``start`` until it was told so of an incident that began in one of these zones, or in any."""
-        wanted = {each.incident for each in self.told if not zones or not each.zones.isdisjoint(zones)}
-        found = (each for each in self.told if each.kind == kind and each.at >= start and each.incident in wanted)
+        """Seconds from ``start`` to an event of that kind, of an incident that named one of these zones.
+
+        Without ``zones``, of any incident.
+        """
+        wanted = {each.incident for each in self.events if not zones or not each.zones.isdisjoint(zones)}
+        found = (each for each in self.events if each.kind == kind and each.at >= start and each.incident in wanted)
         return next((each.at - start for each in found), None)
 
-    def of_the_last(self, start: float, zones: Collection[str]) -> float | None:
-        """Seconds from ``start`` until it was told that no server is left that answers for all of these zones."""
-        found = (each for each in self.told if each.at >= start and each.unserved.issuperset(zones))
-        return next((each.at - start for each in found), None)
+    def unserved_since(self, start: float, zones: Collection[str]) -> float | None:
+        """Seconds from ``start`` until events have said of each of these zones that no server answers for it."""
+        left = set(zones)
+        for event in self.events:
+            if event.at >= start:
+                left -= event.unserved
+                if not left:
+                    return event.at - start
+        return None
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Pairs and service, running. ``directory`` holds configuration and database while the demo lasts."""
+class Environment:
+    """Pairs, service and receiver, running. ``directory`` has configuration and database while the demo lasts."""
 
     pairs: tuple[Pair, ...]
     service: Service
-    hook: Hook
+    receiver: WebhookReceiver
     directory: Path
 
     @property
@@ -120,35 +123,36 @@ def server_names(number: int) -> tuple[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def stage(
+async def environment(
     listen: str = "127.0.0.1:0", more: str = "", *, controlled: bool = False, pairs: int = 1
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Environment]:
     """Pairs, receiver and service, all on loopback; all gone afterwards. ``more`` is added to the configuration.
 
-    ``controlled``: the first pair obeys ``soawatch pair`` in the stage's directory. Raises ConfigError for a ``listen``
-    that the service does not take, ControlError where the directory's name is too long for a socket, and OSError.
+    ``controlled``: ``soawatch pair`` reaches the first pair in the environment's directory. Raises ConfigError for a
+    ``listen`` that the service does not take, ControlError where the directory's name is too long for a socket, and
+    OSError.
     """
-    async with contextlib.AsyncExitStack() as ends:
-        directory = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="soawatch-demo-")))
-        hook = Hook()
-        host, port = await ends.enter_async_context(receiving(hook))
+    async with contextlib.AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soawatch-demo-")))
+        receiver = WebhookReceiver()
+        host, port = await stack.enter_async_context(_listening(receiver))
         key = new_key(CLIENT_KEY)
-        playing = [
-            await ends.enter_async_context(Pair(zones, now=now, timers=TIMERS, key=key)) for zones in ZONES[:pairs]
+        running = [
+            await stack.enter_async_context(Pair(zones, now=now, timers=TIMERS, key=key)) for zones in ZONES[:pairs]
         ]
-        await asyncio.gather(*(pair.in_sync(timeout=PATIENCE) for pair in playing))
-        write_secret(directory / KEY_FILE, key.secret.reveal())
-        write_secret(directory / "hook.key", SECRET)
-        text = settings(playing, listen) + RECEIVER.format(hook=f"{host}:{port}") + more + zone_entries(playing)
+        await asyncio.gather(*(pair.in_sync(timeout=TIMEOUT) for pair in running))
+        _write_secret(directory / KEY_FILE, key.secret.reveal())
+        _write_secret(directory / "hook.key", SECRET)
+        text = settings(running, listen) + RECEIVER.format(hook=f"{host}:{port}") + more + zone_entries(running)
         path = directory / "demo.toml"
         path.write_text(text)
         config = parse(text, path, {})
         service = Service(config, lambda: config)
         await service.start()
-        ends.push_async_callback(service.stop)
+        stack.push_async_callback(service.stop)
         if controlled:
-            await ends.enter_async_context(obeying(playing[0], directory))
-        yield Stage(tuple(playing), service, hook, directory)
+            await stack.enter_async_context(_controlled(running[0], directory))
+        yield Environment(tuple(running), service, receiver, directory)
 
 
 def settings(pairs: Sequence[Pair], listen: str = "127.0.0.1:0") -> str:
@@ -176,10 +180,12 @@ def zone_entries(pairs: Sequence[Pair]) -> str:
 
 
 @contextlib.asynccontextmanager
-async def receiving(hook: Hook) -> AsyncIterator[tuple[str, int]]:
+async def _listening(receiver: WebhookReceiver) -> AsyncIterator[tuple[str, int]]:
     """The receiver's address while it listens."""
     stopping = asyncio.Event()
-    server = WebServer(Starlette(routes=[Route("/told", hook.take, methods=["POST"])]), "127.0.0.1", 0, stopping)
+    server = WebServer(
+        Starlette(routes=[Route("/events", receiver.receive, methods=["POST"])]), "127.0.0.1", 0, stopping
+    )
     await server.start()
     try:
         yield server.address
@@ -189,7 +195,7 @@ async def receiving(hook: Hook) -> AsyncIterator[tuple[str, int]]:
 
 
 @contextlib.asynccontextmanager
-async def obeying(pair: Pair, directory: Path) -> AsyncIterator[None]:
+async def _controlled(pair: Pair, directory: Path) -> AsyncIterator[None]:
     control = Control(pair, directory)
     await control.start()
     try:
@@ -198,6 +204,6 @@ async def obeying(pair: Pair, directory: Path) -> AsyncIterator[None]:
         await control.close()
 
 
-def write_secret(path: Path, secret: str) -> None:
+def _write_secret(path: Path, secret: str) -> None:
     path.touch(mode=0o600)
     path.write_text(secret + "\n")

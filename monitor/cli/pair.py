@@ -1,5 +1,6 @@
 """soawatch pair: two nameservers to try things on, and the ways to break them."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,8 +140,14 @@ async def _serve(pair: "Pair", directory: Path, broken: Sequence[str], listen: s
             await control.close()
 
 
+def program() -> str:
+    """How this program is called from another terminal, which need not have it on its PATH."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "soawatch" else "soawatch"
+
+
 def _instructions(pair: "Pair", directory: Path, config: Path) -> str:
-    zone, primary = pair.zones[0], pair.primary.address
+    zone, primary, soawatch = pair.zones[0], pair.primary.address, program()
     listening = "\n".join(
         f"{server.name} ({role}) listens on {', '.join(map(str, server.addresses))}"
         for server, role in zip(pair.servers, ("primary", "secondary"), strict=True)
@@ -157,13 +164,13 @@ Ask them:
   dig @{primary.host} -p {primary.port} -k {directory / pair.key_file} {zone} AXFR
 
 Watch them:
-  soawatch run -c {config}
+  {soawatch} run -c {config}
 
 Break and mend them, change the zone:
-  soawatch pair break frozen -d {directory}
-  soawatch pair change {zone} "www 300 A 192.0.2.81" -d {directory}
-  soawatch pair mend -d {directory}
-  soawatch pair faults
+  {soawatch} pair break frozen -d {directory}
+  {soawatch} pair change {zone} "www 300 A 192.0.2.81" -d {directory}
+  {soawatch} pair mend -d {directory}
+  {soawatch} pair faults
 
 Ctrl-C ends it."""
 
@@ -229,7 +236,7 @@ def faults() -> None:
     width = max(map(len, FAULTS))
     for name, fault in FAULTS.items():
         click.echo(f"{name:{width}}  {fault.server}  {fault.does}")
-        click.echo(f"{'':{width}}       finds: {', '.join(fault.codes) or 'nothing, and that is right'}")
+        click.echo(f"{'':{width}}       finds: {', '.join(fault.codes) or 'nothing: no alert must come of it'}")
 
 
 def _known(fault: str) -> str:

@@ -12,13 +12,13 @@ import httpx
 import pytest
 from rich.console import Console
 
-from monitor.cli.demo import Programme
-from monitor.cli.demo_runner import Noticed
+from monitor.cli.demo import ProgressPrinter
+from monitor.cli.demo_runner import FaultResult
 from monitor.pair.faults import FAULTS
 from tests.commands.speaking import process, run, say
 from tests.commands.terminal import terminal
 
-READY = "zones were seen to be well."
+READY = "zones are good."
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ async def test_it_notices_what_it_is_shown_and_leaves_nothing_behind(scratch: Pa
     lines = said.out.splitlines()
     assert lines[-1] == "demo: 2 of 2 faults noticed"
     assert re.search(r"^ +\d+\.\d s  record-differs: |^ +\d+\.\d s  content-differs: ", said.out, re.MULTILINE)
-    assert re.search(r"^ +\d+\.\d s  the receiver was told$", said.out, re.MULTILINE)
-    assert "mended; " in said.out
-    assert "it was shown, and is too small to be told of" in said.out
+    assert re.search(r"^ +\d+\.\d s  alert delivered$", said.out, re.MULTILINE)
+    assert " s later the end of the incident was delivered" in said.out
+    assert "of severity info, so it was shown and raised no alert" in said.out
     assert said.plain
     assert list(scratch.iterdir()) == []
     assert list(tmp_path.iterdir()) == []
@@ -55,6 +55,7 @@ async def test_of_faults_that_are_played_at_once_each_is_told_whole_and_in_order
         "lossy": "",
         "lame": "zone-not-served",
         "record-changed": "content-differs",
+        "last-server": "zone-not-served",
     }
     said = await run("demo", *(word for name in played for word in ("--only", name)), env={"TMPDIR": str(scratch)})
     assert said.status == 0, said
@@ -62,24 +63,25 @@ async def test_of_faults_that_are_played_at_once_each_is_told_whole_and_in_order
     assert [re.search(r"\((\S+)\)$", part, re.MULTILINE)[1] for part in parts] == list(played)
     for part, code in zip(parts, played.values(), strict=True):
         assert set(re.findall(r"^ +\d+\.\d s  (\S+): ", part, re.MULTILINE)) == ({code} if code else set()), part
-        assert ("nothing was raised" in part) == (not code)
+        assert ("no alert in 5 s, as it should be" in part) == (not code)
     assert said.out.splitlines()[-2:] == [
-        "1 of 1 harmless faults were ridden out in silence.",
-        "demo: 3 of 3 faults noticed",
+        "1 of 1 harmless faults raised no alert.",
+        "demo: 4 of 4 faults noticed",
     ]
+    assert "the same fault at ns9, the last server that is left" in parts[-1]  # of the fifth pair
 
 
 def test_what_is_said_of_a_later_fault_waits_for_its_turn() -> None:
     faults = [FAULTS[name] for name in ("lame", "dead", "lossy")]
-    over = [Noticed(fault, {}, frozenset(fault.codes), {}, 1.0 if fault.codes else None, 2.0) for fault in faults]
+    over = [FaultResult(fault, {}, frozenset(fault.codes), {}, 1.0 if fault.codes else None, 2.0) for fault in faults]
     console = Console(file=StringIO(), width=80)
     with console.status("") as status:
-        programme = Programme(console, status, faults)
+        printer = ProgressPrinter(console, status, faults)
         for index, said in ((2, over[2]), (1, "b"), (0, "a"), (1, "c"), (0, over[0]), (1, "d"), (1, over[1])):
-            programme.hear(index, said)
+            printer.report(index, said)
     lines = [line.strip() for line in console.file.getvalue().splitlines() if line.strip()]
-    assert [line[:2] if line[0].isdigit() else line[:6] for line in lines] == [
-        "1.", "a", "mended", "2.", "b", "c", "d", "mended", "3.", "nothin",
+    assert [line[:2] if line[0].isdigit() else line[:8] for line in lines] == [
+        "1.", "a", "fault re", "2.", "b", "c", "d", "fault re", "3.", "no alert",
     ]  # fmt: skip
 
 

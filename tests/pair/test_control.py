@@ -211,6 +211,22 @@ async def test_it_runs_in_the_foreground_until_it_is_told_to_end(tmp_path: Path)
     assert sorted(path.name for path in directory.iterdir()) == ["soawatch.toml", "xfr.key"]
 
 
+async def test_it_says_how_it_is_called_from_a_terminal_that_does_not_have_it_on_its_path(tmp_path: Path) -> None:
+    soawatch = str(Path(sys.executable).parent / "soawatch")
+    process = await asyncio.create_subprocess_exec(
+        soawatch, "pair", "run", "-d", str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            out = (await process.stdout.readuntil(b"Ctrl-C")).decode()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert f"  {soawatch} run -c {tmp_path / 'soawatch.toml'}\n" in out
+    assert f"  {soawatch} pair mend -d {tmp_path}\n" in out
+
+
 async def test_an_unknown_fault_at_the_start_leaves_nothing(tmp_path: Path) -> None:
     status, out = await soawatch("run", "--break", "nonsense", at=tmp_path / "p")
     assert status == 2

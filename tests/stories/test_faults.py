@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from monitor.cli.demo_runner import Noticed, news, play, ready, scene, stage
+from monitor.cli.demo_environment import Environment, environment
+from monitor.cli.demo_runner import FaultResult, alerts, ready, run_fault
 from monitor.pair.faults import FAULTS
 from tests.stories.mailbox import Mailbox, mailbox
 
@@ -30,23 +31,26 @@ smtp = {{ host = "127.0.0.1", port = {port}, tls = "none" }}
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    noticed: Noticed
+    noticed: FaultResult
     heard: tuple[str, ...]
     subjects: tuple[str, ...]
 
 
-def opened(box: Mailbox) -> int:
-    return sum("FIRING" in subject for subject in box.subjects)
+def all_ended(on: Environment, box: Mailbox) -> bool:
+    """Whether receiver and mailbox have the end of every incident that they have the beginning of."""
+    kinds, subjects = [event.kind for event in on.receiver.events], box.subjects
+    mails = [sum(word in subject for subject in subjects) for word in ("FIRING", "RESOLVED")]
+    return kinds.count("incident.opened") <= kinds.count("incident.resolved") and mails[0] <= mails[1]
 
 
 async def tell(name: str) -> Story:
-    async with mailbox() as box, stage(more=MAIL.format(port=box.port)) as on:
+    async with mailbox() as box, environment(more=MAIL.format(port=box.port)) as on:
         await ready(on)
-        noticed = await play(on, scene(name))
+        noticed = await run_fault(on, FAULTS[name])
         async with asyncio.timeout(15):
-            while noticed.told is not None and sum("RESOLVED" in subject for subject in box.subjects) < opened(box):
+            while noticed.alerted is not None and not all_ended(on, box):
                 await asyncio.sleep(0.05)
-        return Story(noticed, tuple(said for said, _ in on.hook.heard), tuple(box.subjects))
+        return Story(noticed, tuple(event.kind for event in on.receiver.events), tuple(box.subjects))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +75,7 @@ def test_a_fault_is_found_told_and_seen_to_end(stories: Mapping[str, Story | Bas
         raise story
     fault, noticed = FAULTS[name], story.noticed
     assert noticed.fired == set(fault.codes), noticed.texts
-    if not news(fault):
+    if not alerts(fault):
         assert story.heard == ()
         assert story.subjects == ()
         return

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from monitor.cli.demo_runner import Stage, ready, stage, standing, well
+from monitor.cli.demo_environment import Environment, environment
+from monitor.cli.demo_runner import ready, standing, well
 from monitor.clock import monotonic, now
 from monitor.config.load import parse
 from monitor.pair.config_template import config_text
@@ -20,11 +21,11 @@ from monitor.service.service import Service
 from tests.stories.running import until
 
 
-def kinds(on: Stage) -> list[str]:
-    return [said for said, _ in on.hook.heard]
+def kinds(on: Environment) -> list[str]:
+    return [event.kind for event in on.receiver.events]
 
 
-def causes(on: Stage) -> set[str]:
+def causes(on: Environment) -> set[str]:
     return {str(incident.cause) for incident in on.service.status.incidents.values()}
 
 
@@ -36,7 +37,7 @@ async def more_sweeps(service: Service, check: str, count: int) -> None:
 
 
 async def test_cut_off_it_says_so_once_and_accuses_nobody() -> None:
-    async with stage() as on:
+    async with environment() as on:
         await ready(on)
         for name in ("ns1", "ns2"):
             on.pair.break_("udp-dead", name)
@@ -44,7 +45,7 @@ async def test_cut_off_it_says_so_once_and_accuses_nobody() -> None:
         await until(lambda: "incident.opened" in kinds(on))
         await more_sweeps(on.service, "reachable", 4)
         assert causes(on) == {"vantage demo"}
-        assert on.service.status.blind == ("ipv4",)
+        assert on.service.status.offline_families == ("ipv4",)
         assert {finding.code for finding in standing(on.service.status)} == set()
         assert {on.service.status.zones[name].health for name in on.service.status.zones} == {"unknown"}
         on.pair.mend()
@@ -124,7 +125,7 @@ async def test_without_ipv6_only_ipv6_is_not_judged(tmp_path: Path, addresses: i
             await more_sweeps(on.service, "reachable", 3)
             status = on.service.status
             assert [str(i.cause) for i in status.incidents.values()] == ["vantage local"]
-            assert status.blind == ("ipv6",)
+            assert status.offline_families == ("ipv6",)
             assert list(standing(status)) == []
             assert healths(on.service) == {"one.example.": "good"}
             states = [(":" in a.address.host, a.state) for a in status.zones["one.example."].addresses]
@@ -132,7 +133,7 @@ async def test_without_ipv6_only_ipv6_is_not_judged(tmp_path: Path, addresses: i
 
 
 async def test_a_disk_that_takes_nothing_stops_nothing_and_is_told_past_the_outbox() -> None:
-    async with stage() as on:
+    async with environment() as on:
         await ready(on)
         store = on.service._store._store
         assert store is not None
@@ -239,7 +240,7 @@ async def hanging() -> AsyncIterator[tuple[str, Callable[[], int]]]:
 async def test_it_ends_within_seconds_whatever_hangs() -> None:
     async with hanging() as (url, taken):
         receiver = f'\n[receivers.slow]\ntype = "webhook"\nurl = "{url}"\nallow_private = true\nsecret = "{SECRET}"\n'
-        async with stage(more=receiver) as on:
+        async with environment(more=receiver) as on:
             await ready(on)
             for name in ("ns1", "ns2"):
                 on.pair.break_("dead", name)

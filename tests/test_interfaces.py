@@ -26,10 +26,10 @@ from checks.zone_state.address_status import STATES
 from monitor.web import metrics
 from monitor.web.app import build
 from monitor.web.metrics import tell
-from tests.alerting.hookserver import Request, hookserver
 from tests.contract.test_notifiers import TELLING
-from tests.web.ask import client
-from tests.web.build import NOW, ago, incident, line, measures, stage, troubled
+from tests.support.hookserver import Request, hookserver
+from tests.support.web_client import client
+from tests.support.web_status import NOW, ago, incident, line, measures, stage, troubled
 
 DOCS = Path(__file__).parent.parent / "docs"
 TYPES: Mapping[str, Any] = {

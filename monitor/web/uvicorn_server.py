@@ -1,6 +1,7 @@
 """The only file that uses internals of uvicorn: its server without signals, its HTTP connection with timeouts.
 
-``tests/web/test_uvicorn.py`` names each of these internals; pyproject.toml allows only the minor versions it ran with.
+``tests/unit/web/test_uvicorn.py`` names each of these internals; pyproject.toml allows only the minor versions it ran
+with.
 """
 
 import asyncio

@@ -28,10 +28,10 @@ from alerting.model import (
 from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
 from alerting.render import render
-from tests.alerting.certificates import certified
-from tests.alerting.hookserver import hookserver, reply, silence
-from tests.alerting.mailserver import mailserver
-from tests.alerting.stories import START, minute
+from tests.support.certificates import certified
+from tests.support.hookserver import hookserver, reply, silence
+from tests.support.mailserver import mailserver
+from tests.unit.alerting.timeline import START, minute
 
 PATIENCE = timedelta(seconds=20)
 """Far more than it takes, so that a loaded machine fails no test."""

@@ -6,8 +6,8 @@ from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import now
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
-from tests.misbehaviour import TCP, transfer, zone
-from tests.nameserver import SERIAL, ZONE, Asked, Connection, Nameserver, Tcp
+from tests.support.misbehaviour import TCP, transfer, zone
+from tests.support.nameserver import SERIAL, ZONE, Asked, Connection, Nameserver, Tcp
 
 BREAKS = ("reset", "closed at once", "half")
 

@@ -13,9 +13,9 @@ from checks.model import Outcome, Query, Transport
 from monitor.clock import now
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import HOSTS, PATIENT, QUICK, see
-from tests.engine.asking import ask_engine, enable_fast_path, engine, query_batch
-from tests.misbehaviour import TCP, UDP
-from tests.nameserver import (
+from tests.integration.probe.asking import ask_engine, enable_fast_path, engine, query_batch
+from tests.support.misbehaviour import TCP, UDP
+from tests.support.nameserver import (
     FORMERR,
     NXDOMAIN,
     REFUSED,

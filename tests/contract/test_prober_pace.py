@@ -11,8 +11,8 @@ from monitor.probe.stats import DURATION_BOUNDS
 from monitor.probe.types import Prober
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import CLOSED
-from tests.misbehaviour import UDP
-from tests.nameserver import TXT, Asked, Connection, Nameserver, answering, good, reply, rr, soa
+from tests.support.misbehaviour import UDP
+from tests.support.nameserver import TXT, Asked, Connection, Nameserver, answering, good, reply, rr, soa
 
 
 def right(query: Asked) -> list[bytes]:

@@ -14,9 +14,9 @@ from tests.contract.probers import prober_of
 from tests.contract.test_prober_transfer import ALLOWED
 from tests.contract.test_prober_tsig import all_signed, signing
 from tests.contract.test_prober_wire import ask, check, see
-from tests.misbehaviour import TRANSFERS
-from tests.nameserver import CH, REFUSED, ZONE, A, Asked, Connection, Nameserver, good, name, reply, rr, soa
-from tests.signing import SECRET
+from tests.support.misbehaviour import TRANSFERS
+from tests.support.nameserver import CH, REFUSED, ZONE, A, Asked, Connection, Nameserver, good, name, reply, rr, soa
+from tests.support.signing import SECRET
 
 OWNER = b"\xc0\x0c"
 MX, TXT, CNAME, SRV = 15, 16, 5, 33

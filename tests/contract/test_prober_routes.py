@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.require import program
+from tests.support.require import program
 
 ALL = ("tcp ipv4", "tcp ipv6", "udp ipv4", "udp ipv6")
 IPV4 = ("tcp ipv4", "udp ipv4")

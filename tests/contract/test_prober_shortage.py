@@ -13,7 +13,7 @@ from monitor.probe.client.sockets import ours, theirs
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_pace import gather, queries, right
-from tests.nameserver import Nameserver, answering
+from tests.support.nameserver import Nameserver, answering
 
 
 async def test_without_our_own_address_nothing_is_asked() -> None:
@@ -70,7 +70,7 @@ from monitor.clock import now
 from monitor.config.model import Probe
 from tests.contract.probers import chosen, prober_of
 from tests.contract.test_prober_pace import right
-from tests.nameserver import Nameserver, answering
+from tests.support.nameserver import Nameserver, answering
 
 async def main():
     chosen.append(sys.argv[1])

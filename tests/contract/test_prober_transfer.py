@@ -12,8 +12,8 @@ from monitor.probe.client.exchange import RETRANSFER_DELAY
 from monitor.probe.settings import Probe, TransferLimits
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import CLOSED, check, clean
-from tests.misbehaviour import TCP, TRANSFERS, drip
-from tests.nameserver import (
+from tests.support.misbehaviour import TCP, TRANSFERS, drip
+from tests.support.nameserver import (
     NS,
     SERIAL,
     ZONE,
@@ -28,7 +28,7 @@ from tests.nameserver import (
     rr,
     soa,
 )
-from tests.signing import KEY
+from tests.support.signing import KEY
 
 PATIENT = Probe(timeout=1, attempts=3, max_qps_per_server=1e6)
 QUICK = Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6, transfer=TransferLimits(deadline=0.6))

@@ -10,8 +10,8 @@ from monitor.clock import now
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_transfer import ALLOWED, ENDED, PATIENT, ask, pull
 from tests.contract.test_prober_wire import check
-from tests.misbehaviour import TCP, zone
-from tests.nameserver import (
+from tests.support.misbehaviour import TCP, zone
+from tests.support.nameserver import (
     NOTAUTH,
     REFUSED,
     TSIG,
@@ -26,7 +26,7 @@ from tests.nameserver import (
     opt,
     reply,
 )
-from tests.signing import KEY, OTHER_SECRET, Pen, server_time
+from tests.support.signing import KEY, OTHER_SECRET, Pen, server_time
 
 BADSIG, BADKEY, BADTIME, BADALG = 16, 17, 18, 21
 

@@ -16,8 +16,8 @@ from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_wire import HOSTS, QUICK, see
-from tests.misbehaviour import UDP
-from tests.nameserver import SERIAL, ZONE, Asked, Nameserver, Tcp, Udp, answering, forged, good
+from tests.support.misbehaviour import UDP
+from tests.support.nameserver import SERIAL, ZONE, Asked, Nameserver, Tcp, Udp, answering, forged, good
 
 SLOW = Probe(timeout=0.3, attempts=3, max_qps_per_server=1e6)
 NOT_OURS = "another id or question than was asked"

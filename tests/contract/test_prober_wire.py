@@ -13,8 +13,8 @@ from monitor.clock import now
 from monitor.probe.bulk.target import MAX_QUERIES_PER_SOCKET
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
-from tests.misbehaviour import PLAIN_TCP, SCRIPT, TCP, UDP, drip, once_dropped
-from tests.nameserver import (
+from tests.support.misbehaviour import PLAIN_TCP, SCRIPT, TCP, UDP, drip, once_dropped
+from tests.support.nameserver import (
     FORGED,
     SERIAL,
     ZONE,

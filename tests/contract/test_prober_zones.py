@@ -1,7 +1,7 @@
 """What secondaries refuse is no good transfer, and what all of them take is: judged by what real ones do.
 
 The kind is any zone that comes whole, by its frames, and that a secondary does not load. Who takes which is a fact of
-tests/real/test_secondaries.py; here the same zones are pulled by the prober.
+tests/integration/nameservers/test_secondaries.py; here the same zones are pulled by the prober.
 """
 
 import pytest
@@ -15,8 +15,8 @@ from monitor.polling.sweep import poll_zone
 from monitor.probe.settings import Probe
 from tests.contract.probers import prober_of
 from tests.contract.test_prober_transfer import pull
-from tests.nameserver import AXFR, SOA, ZONE, Asked, Connection, Nameserver, reply
-from tests.refused import ALL, CASES, NAMES, SERIAL, soa, zone
+from tests.support.nameserver import AXFR, SOA, ZONE, Asked, Connection, Nameserver, reply
+from tests.support.refused import ALL, CASES, NAMES, SERIAL, soa, zone
 
 QUICK = Probe(timeout=0.4, max_qps_per_server=1e6)
 

@@ -11,8 +11,8 @@ from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit, RunRow, Store, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
-from tests.fakes.store import MemoryStore
-from tests.store.specimens import (
+from tests.support.fakes.store import MemoryStore
+from tests.support.specimens import (
     NOON,
     NS1,
     NS2,

@@ -12,8 +12,8 @@ from alerting.model import Phase
 from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit, Store
 from monitor.store.sqlite import SqliteStore
-from tests.fakes.store import MemoryStore
-from tests.store.specimens import (
+from tests.support.fakes.store import MemoryStore
+from tests.support.specimens import (
     NS1,
     NS2,
     alert,

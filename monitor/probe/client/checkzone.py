@@ -1,8 +1,9 @@
 """Whether secondaries take the zone of a transfer, told while its records pass by.
 
-What makes one of them refuse it, and which, is read off real servers: tests/real/test_secondaries.py. Nothing is kept
-of the zone but what was seen of the owner at hand and of the last DNAME above it, for a server sends an owner's
-records one after the other (BIND, Knot and NSD from a tree, PowerDNS in the order of names).
+What makes one of them refuse it, and which, is read off real servers:
+tests/integration/nameservers/test_secondaries.py. Nothing is kept of the zone but what was seen of the owner at hand
+and of the last DNAME above it, for a server sends an owner's records one after the other (BIND, Knot and NSD from a
+tree, PowerDNS in the order of names).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """Whether secondaries take the rdata of a record, or refuse the zone for its sake.
 
-What is refused, and by whom, is read off real servers: tests/real/test_secondaries.py transfers such records to BIND,
-Knot, NSD and PowerDNS. BIND, the strictest, is the measure; dnspython knows the types that are not told here.
+What is refused, and by whom, is read off real servers: tests/integration/nameservers/test_secondaries.py transfers
+such records to BIND, Knot, NSD and PowerDNS. BIND, the strictest, is the measure; dnspython knows the types that are
+not told here.
 """
 
 from collections.abc import Callable, Mapping

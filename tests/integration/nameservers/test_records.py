@@ -1,0 +1,178 @@
+"""Are records the same when they are, however four servers write them, and different when they are not?"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from checks.model import Health, Outcome, Query, Shape, Transport, WantedRecord, Zone
+from checks.model import Server as Watched
+from monitor.probe.message.canonical import canonical, ordered
+from monitor.probe.types import Prober
+from tests.integration.nameservers.world import Watch, ask, codes
+from tests.support.lab.model import Content
+from tests.support.lab.server import SOFTWARE, Server
+from tests.support.lab.topology import Lab
+from tests.support.lab.waiting import until
+
+ZONE = "same.test."
+
+RECORDS = (
+    "@ NS ns1",
+    "@ NS ns2",
+    "ns1 A 192.0.2.53",
+    "ns2 AAAA 2001:db8:0:0:0:0:0:53",
+    "www A 192.0.2.80",
+    "www A 192.0.2.81",
+    "www A 192.0.2.82",
+    "@ MX 10 mail",
+    "@ MX 20 backup",
+    "_sip._tcp SRV 0 5 5060 sip",
+    'naptr NAPTR 100 50 "s" "SIP+D2U" "" _sip._udp',
+    "alias CNAME www",
+    "tree DNAME forest",
+    "ptr PTR www",
+    "rp RP hostmaster txt",
+    "afsdb AFSDB 1 www",
+    '@ TXT "v=spf1 -all"',
+    '@ TXT "two" "strings"',
+    r'odd TXT "quote \" backslash \\ octets \000\255 semicolon ; end"',
+    "@ CAA 0 issue ca.example.net.",
+    'caa CAA 128 iodef "mailto:Security@Example.net"',
+    "_443._tcp TLSA 3 1 1 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "ssh SSHFP 4 2 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "sub NS ns.sub",
+    "ns.sub A 192.0.2.54",
+    "sub DS 12345 13 2 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "web HTTPS 1 . alpn=h2,h3 ipv4hint=192.0.2.80 ipv6hint=2001:db8::80",
+    "_dns SVCB 1 dns.example.net. alpn=dot",
+    "where LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000.00m 10.00m",
+    'link URI 10 1 "https://www.example.net/Path"',
+    r"unknown TYPE65280 \# 4 0a000001",
+)
+"""What each software is given is another order and another case of the same."""
+
+NAMES_IN_RDATA = ("NS", "MX", "SRV", "CNAME", "DNAME", "PTR", "RP", "AFSDB")
+"""Types whose rdata is compared without regard to case (RFC 4034 section 6.2), and holds nothing else."""
+
+LONG = tuple(f"long TXT {'x' * 200}{number:02}" for number in range(20))
+
+
+def spelt(software: str) -> tuple[str, ...]:
+    records = (*RECORDS, *LONG)
+    match software:
+        case "bind":
+            return records
+        case "knot":
+            return tuple(reversed(records))
+        case "nsd":
+            return tuple(_louder(record) for record in records)
+        case _:
+            return tuple(_louder(record) for record in reversed(records))
+
+
+def _louder(record: str) -> str:
+    owner, rtype, rdata = record.split(None, 2)
+    return f"{owner.upper()} {rtype} {rdata.upper() if rtype in NAMES_IN_RDATA else rdata}"
+
+
+def wanted(*records: str) -> tuple[WantedRecord, ...]:
+    pairs = dict.fromkeys((owner, rtype) for owner, rtype, _ in (record.split(None, 2) for record in records))
+    return tuple(WantedRecord(ZONE if owner == "@" else f"{owner}.{ZONE}", rtype) for owner, rtype in pairs)
+
+
+WANTED = wanted(*RECORDS, LONG[0], "nothing A -", "www AAAA -")
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Four primaries: each was given the zone by hand."""
+    with Lab() as lab:
+        for software in SOFTWARE:
+            lab.primary(software, Content(ZONE, serial=10, records=spelt(software)), name=software)
+        lab.start()
+        yield lab
+
+
+def zone(lab: Lab, *records: WantedRecord, primary: str | None = None) -> Zone:
+    servers = tuple(Watched(server.name, server.setup.addresses) for server in lab.servers)
+    return Zone(ZONE, servers, primary, records=records or WANTED, ignored=("*",))  # no resolver knows these names
+
+
+async def test_the_same_records_in_any_order_and_case_are_the_same(lab: Lab, probe: Prober) -> None:
+    for check in ("records", "ns-set", "soa-fields", "soa-serial", "reachable"):
+        watch = Watch(probe, zone(lab))
+        result = await watch.look(check)
+        assert (result.health, result.findings, result.unsure) == (Health.GOOD, (), ()), check
+        assert {seen.outcome for seen in watch.seen} == {Outcome.ANSWERED}, check
+
+
+async def test_every_type_is_read_as_it_was_written(lab: Lab, probe: Prober) -> None:
+    """Against dnspython's reading of the zone file; what lies below the cut is answered with a referral."""
+    server = lab.servers[0]
+    parsed = server.content(ZONE).parsed()
+    queries = [Query(ZONE, server.name, server.ipv4, record.name, record.type) for record in wanted(*RECORDS)]
+    for seen in await ask(probe, *queries):
+        if seen.query.qname.endswith(f"sub.{ZONE}") and seen.query.qtype != "DS":
+            assert seen.shape is Shape.REFERRAL
+            continue
+        rdatas = parsed.find_rdataset(seen.query.qname, seen.query.qtype)
+        assert seen.answer is not None
+        assert seen.answer.rdata == ordered(map(canonical, rdatas))
+        assert len(seen.answer.rdata) == len(rdatas)
+
+
+async def test_an_answer_too_long_for_udp_comes_over_tcp(lab: Lab, probe: Prober) -> None:
+    for server in lab.servers:
+        queries = [
+            Query(ZONE, server.name, address, f"long.{ZONE}", "TXT", Transport.UDP)
+            for address in server.setup.addresses
+        ]
+        for seen in await ask(probe, *queries):
+            assert (seen.outcome, seen.transport) == (Outcome.ANSWERED, Transport.TCP)
+            assert seen.answer is not None
+            assert len(seen.answer.rdata) == len(LONG)
+
+
+@pytest.mark.parametrize("software", SOFTWARE)
+async def test_one_record_changed_on_one_server_is_found_there(lab: Lab, probe: Prober, software: str) -> None:
+    """Somebody edited the zone by hand and left the serial as it was."""
+    server = next(server for server in lab.servers if server.software == software)
+    content = server.content(ZONE)
+    other = tuple(record for record in content.records if "192.0.2.81" not in record)
+    watch = Watch(probe, zone(lab, primary="bind" if software != "bind" else "knot"))
+    server.put(replace(content, records=(*other, "www A 203.0.113.81")))
+    server.wait_for(f"www.{ZONE}", "A", "203.0.113.81")
+    try:
+        found = codes(await watch.look("records"))
+    finally:
+        server.put(content)
+        server.wait_for(f"www.{ZONE}", "A", "192.0.2.81")
+    assert found == {software: {"content-differs"}}
+    assert codes(await watch.look("records")) == {}
+
+
+async def test_a_record_that_is_not_what_it_should_be_is_found_everywhere(lab: Lab, probe: Prober) -> None:
+    www = WantedRecord(f"www.{ZONE}", "A", ("192.0.2.80", "192.0.2.81", "192.0.2.82"))
+    assert codes(await Watch(probe, zone(lab, www)).look("records")) == {}
+    hijacked = replace(www, expect=("192.0.2.80",))
+    found = codes(await Watch(probe, zone(lab, hijacked)).look("records"))
+    assert found == {server.name: {"record-unexpected"} for server in lab.servers}
+
+
+async def test_another_ttl_on_one_server_is_no_other_record(lab: Lab, probe: Prober) -> None:
+    server = lab.servers[1]
+    content = server.content(ZONE)
+    watch = Watch(probe, zone(lab, WantedRecord(f"www.{ZONE}", "A"), primary="bind"))
+    server.put(replace(content, ttl=content.ttl + 60))
+    until(lambda: _ttl(server) == content.ttl + 60, "the longer TTL")
+    try:
+        result = await watch.look("records")
+    finally:
+        server.put(content)
+        until(lambda: _ttl(server) == content.ttl, "the TTL as before")
+    assert codes(result) == {server.name: {"ttl-differs"}}
+
+
+def _ttl(server: Server) -> int:
+    return server.ask(f"www.{ZONE}", "A").answer[0].ttl

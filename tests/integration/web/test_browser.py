@@ -1,0 +1,225 @@
+"""Is the page well in a real browser: no complaint, readable by all, on a phone, in the dark, live?"""
+
+import contextlib
+import os
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from monitor.state.status import Status
+from monitor.web.app import build
+from monitor.web.server import WebServer
+from tests.support.fakes.zones import FakeZones
+from tests.support.require import program
+from tests.support.web_status import TOKEN, Stage, stage, status, troubled
+from tests.unit.web.test_hostile import hostile
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+DESKTOP, PHONE, SMALL = (1280, 900), (390, 844), (360, 640)
+DEADLINE = 5000
+"""Milliseconds the browser may take for anything."""
+
+
+@dataclass
+class Looking:
+    """A browser, and what it had to complain of."""
+
+    browser: Browser
+    shots: Path | None
+    complaints: list[str] = field(default_factory=list)
+
+    async def shoot(self, page: Page, name: str) -> None:
+        """Keeps a picture for people, where SOAWATCH_SCREENSHOTS names a directory."""
+        if self.shots is not None:
+            await page.screenshot(path=self.shots / f"{name}.png", full_page=True)
+
+    @contextlib.asynccontextmanager
+    async def page(self, size: tuple[int, int] = DESKTOP, scheme: str = "light", **how: object) -> AsyncIterator[Page]:
+        context = await self.browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, reduced_motion="reduce", **how
+        )
+        context.set_default_timeout(DEADLINE)
+        page = await context.new_page()
+        page.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        try:
+            yield page
+        finally:
+            await context.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    chromium = program("chromium", package="chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def looking(browser: Browser) -> Looking:
+    wanted = os.environ.get("SOAWATCH_SCREENSHOTS")
+    shots = Path(wanted) if wanted else None
+    if shots is not None:
+        shots.mkdir(parents=True, exist_ok=True)
+    return Looking(browser, shots)
+
+
+@contextlib.asynccontextmanager
+async def served(stage: Stage) -> AsyncIterator[str]:
+    server = WebServer(build(stage.context()), "127.0.0.1", 0, stage.stopping)
+    await server.start()
+    try:
+        yield f"http://127.0.0.1:{server.address[1]}"
+    finally:
+        await server.stop()
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe has to say; it is run through the debugger, for the page's own policy lets no such script in."""
+    await page.evaluate(AXE.read_text())
+    found = await page.evaluate("axe.run(document)")
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found["violations"]]
+
+
+VIEWS = {
+    "overview": "/",
+    "zone": "/zones/example.com?span=24h",
+    "zone-unknown": "/zones/lab.example",
+    "servers": "/servers",
+    "server": "/servers/ns2",
+    "incidents": "/incidents",
+    "code": "/codes/serial-overdue",
+}
+SCENES = [
+    (DESKTOP, "light", tuple(VIEWS)),
+    (DESKTOP, "dark", ("overview", "zone")),
+    (PHONE, "light", ("overview", "zone")),
+    (PHONE, "dark", ()),
+    (SMALL, "light", ()),
+]
+"""Size, scheme, and the pages axe looks at there: it takes its time."""
+
+
+def few() -> Status:
+    seen = troubled()
+    names = ("example.com.", "shop.example.", "lab.example.", "dyn.example.", "xn--bcher-kva.example.")
+    return replace(seen, zones=FakeZones(seen.zones[name] for name in names))
+
+
+@pytest.mark.parametrize(("size", "scheme", "judged"), SCENES, ids=[f"{row[0][0]} {row[1]}" for row in SCENES])
+async def test_every_page_is_readable_by_all_and_fits_the_screen(
+    looking: Looking, size: tuple[int, int], scheme: str, judged: tuple[str, ...]
+) -> None:
+    async with served(await stage(few())) as url, looking.page(size, scheme) as page:
+        for name, path in VIEWS.items():
+            await page.goto(url + path)
+            await page.locator("#live:not(:empty)").wait_for()
+            await looking.shoot(page, f"{name}-{size[0]}-{scheme}")
+            await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+            wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert wide <= 0, f"{name} is {wide} px too wide for {size}"
+            assert name not in judged or await violations(page) == [], name
+    assert looking.complaints == []
+
+
+async def test_pages_for_all_well_and_for_strangers(looking: Looking) -> None:
+    async with served(await stage(status(), token=True)) as url, looking.page() as page:
+        await page.goto(url + "/zones/example.com.")
+        assert await violations(page) == []
+        await looking.shoot(page, "login")
+        await page.get_by_label("Token").fill("wrong")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_text("That is not the token.").wait_for()
+        assert await violations(page) == []
+        await page.get_by_label("Token").fill(TOKEN)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("heading", name="example.com.", exact=True).wait_for()
+        assert page.url == url + "/zones/example.com."
+        await page.goto(url)
+        await page.get_by_role("heading", name="All 12 zones are well").wait_for()
+        assert await violations(page) == []
+        await looking.shoot(page, "well")
+        await page.goto(url + "/nothing")
+        assert await violations(page) == []
+        await page.goto(url)
+        await page.get_by_role("button", name="Sign out").click()
+        await page.get_by_label("Token").wait_for()
+    unwelcome = [said for said in looking.complaints if not re.search(r"status of (401|404)", said)]
+    assert unwelcome == []
+
+
+async def test_it_is_live_and_disturbs_nobody(looking: Looking) -> None:
+    seen = await stage(status())
+    async with served(seen) as url, looking.page() as page:
+        await page.goto(url)
+        await page.get_by_text("live", exact=True).wait_for()
+        await page.get_by_label("Find zones by name").fill("half a na")
+        seen.show(troubled())
+        await page.get_by_role("heading", name="2 of 12 zones need attention").wait_for()
+        assert await page.title() == "● soawatch"
+        assert await page.get_by_label("Find zones by name").input_value() == "half a na"
+        assert await page.evaluate("document.activeElement.id") == "q"
+
+        await page.goto(url + "/zones/example.com")
+        await page.get_by_text("The same as a table").click()
+        await page.evaluate("window.scrollTo(0, 400)")
+        seen.show(status())
+        await page.locator(".headline.level-good").wait_for()
+        assert await page.locator("#d-history").get_attribute("open") is not None
+        assert await page.evaluate("window.scrollY") == 400
+    assert looking.complaints == []
+
+
+async def test_a_lost_connection_is_said_and_found_again(looking: Looking) -> None:
+    seen = await stage(status())
+    server = WebServer(build(seen.context()), "127.0.0.1", 0, seen.stopping)
+    await server.start()
+    async with looking.page() as page:
+        await page.goto(f"http://127.0.0.1:{server.address[1]}")
+        await page.get_by_text("live", exact=True).wait_for()
+        await server.stop()
+        await page.get_by_text(re.compile(r"connection lost, last seen \d\d:\d\d:\d\d UTC")).wait_for()
+        again = await stage(troubled())
+        second = WebServer(build(again.context()), *server.address, again.stopping)
+        await second.start()
+        await page.get_by_role("heading", name="2 of 12 zones need attention").wait_for(timeout=15000)
+        await page.get_by_text("live", exact=True).wait_for()
+        await second.stop()
+
+
+async def test_it_works_without_scripts(looking: Looking) -> None:
+    async with served(await stage(troubled())) as url, looking.page(java_script_enabled=False) as page:
+        await page.goto(url)
+        assert await page.locator("meta[http-equiv=refresh]").get_attribute("content") == "30"
+        await page.get_by_role("link", name="example.com.", exact=True).first.click()
+        await page.get_by_role("heading", name="Who served which version when").wait_for()
+        assert await page.locator(".history .run").count() > 20
+        await page.get_by_role("link", name="7d").click()
+        await page.wait_for_url("**/zones/example.com.?span=7d")
+        await page.get_by_text("The same as a table").click()
+        await page.get_by_role("cell", name="timeout").first.wait_for()
+
+
+async def test_nothing_a_server_says_runs(looking: Looking) -> None:
+    async with served(await hostile()) as url, looking.page() as page:
+        for path in ("/", "/zones/example.com", "/servers", "/incidents"):
+            await page.goto(url + path)
+            await page.locator("#live:not(:empty)").wait_for()
+        await page.goto(url + "/servers")
+        await page.locator("tbody a").first.click()
+        await page.get_by_role("heading", name="alert(1)").wait_for()
+    assert looking.complaints == []

@@ -1,0 +1,268 @@
+"""Pictures to show: a service of some zones in the words of the field, and what each face needs around it."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from alerting.model import Cause, Incident, IncidentFinding, Phase, Secret, Severity
+from alerting.outbox import ReceiverStatus
+from checks.codes import CODES
+from checks.model import Address, Health
+from checks.zone_state.model import StateChange
+from monitor.probe.stats import Histogram, ProbeCounts
+from monitor.state.ports import Commit
+from monitor.state.status import (
+    AddressStatus,
+    CheckStatus,
+    FindingStatus,
+    Measures,
+    Status,
+    SweepStatus,
+    ZoneStatus,
+)
+from monitor.web.app import Settings, WebContext
+from monitor.web.event_hub import EventHub
+from tests.support.fakes.store import MemoryStore
+from tests.support.fakes.zones import FakeZones
+
+NOW = datetime(2026, 11, 20, 10, 24, 30, tzinfo=UTC)
+HIDDEN = "hush-primary"
+HIDDEN_ADDRESS = "198.51.100.77"
+HIDDEN_ADDRESS6 = "2001:db8:77::53"
+SERVERS: Mapping[str, tuple[Address, ...]] = {
+    HIDDEN: (Address(HIDDEN_ADDRESS), Address(HIDDEN_ADDRESS6)),
+    "ns1": (Address("192.0.2.1"), Address("2001:db8::1")),
+    "ns2": (Address("192.0.2.2"), Address("2001:db8::2", 5353)),
+    "ns3.anycast.example.net": (Address("203.0.113.53"),),
+}
+SERIAL = 2026112007
+OVERDUE = "ns2 serves 2026112006, behind 2026112007 for 1 h 20 min"
+TTL_DIFFERS = f"www A: 300 at ns1, 600 at {HIDDEN}"
+
+
+def ago(**span: float) -> datetime:
+    return NOW - timedelta(**span)
+
+
+def address(server: str, where: Address, **what: object) -> AddressStatus:
+    start = AddressStatus(
+        server=server, address=where, hidden=server == HIDDEN, primary=server == HIDDEN, serial=SERIAL,
+        state="in-sync", outcome="answered", rtt=0.0123, since=ago(hours=3), behind_since=None,
+        checked_at=ago(seconds=12),
+        expires=NOW + timedelta(days=6, hours=4), nsid=f"{server.partition('.')[0]}-fra",
+    )  # fmt: skip
+    return replace(start, **what)
+
+
+def zone(name: str, unicode: str = "", servers: Iterable[str] = SERVERS) -> ZoneStatus:
+    """A zone that is well on all its servers."""
+    return ZoneStatus(
+        name=name,
+        unicode=unicode or name,
+        health=Health.GOOD,
+        reference_serials={"": SERIAL},
+        addresses=tuple(address(server, where) for server in servers for where in SERVERS[server]),
+        checks=tuple(
+            CheckStatus(check, ago(seconds=12), Health.GOOD) for check in ("reachable", "records", "soa-serial")
+        ),
+        primary=HIDDEN,
+        soa_timers=(3600, 900, 604800, 300),
+        since=ago(days=2, hours=3),
+    )
+
+
+def change(zone: ZoneStatus, server: str, **what: object) -> ZoneStatus:
+    """The same zone with all addresses of a server changed."""
+    changed = tuple(replace(a, **what) if a.server == server else a for a in zone.addresses)
+    return replace(zone, addresses=changed)
+
+
+def finding(
+    code: str, text: str, server: str | None = None, at: Address | None = None, **what: object
+) -> FindingStatus:
+    start = FindingStatus(
+        code=code, severity=Severity.parse(CODES[code].severity), server=server, address=at, text=text,
+        since=ago(minutes=22), phase=Phase.FIRING, check="soa-serial", incident="20261120T100430-a1b2c3",
+    )  # fmt: skip
+    return replace(start, **what)
+
+
+def bad(zone: ZoneStatus, *findings: FindingStatus) -> ZoneStatus:
+    return replace(zone, health=Health.BAD, findings=findings, since=min(f.since for f in findings))
+
+
+def incident(
+    name: str, cause: Cause, severity: Severity, lines: tuple[IncidentFinding, ...], **what: object
+) -> Incident:
+    start = Incident(
+        id=name, cause=cause, severity=severity, phase="open", zones=tuple(dict.fromkeys(x.zone for x in lines)),
+        servers=tuple(dict.fromkeys(x.server for x in lines if x.server)), opened_at=ago(minutes=20),
+        began_at=ago(minutes=22), worst=severity, lines=lines, findings=len(lines),
+    )  # fmt: skip
+    return replace(start, **what)
+
+
+def line(code: str, zone: str, server: str | None, address: str | None, text: str, **what: object) -> IncidentFinding:
+    start = IncidentFinding(code, Severity.parse(CODES[code].severity), zone, server, address, text, ago(minutes=22))
+    return replace(start, **what)
+
+
+NAMES = (
+    "example.com.", "example.net.", "example.org.", "xn--bcher-kva.example.", "2.0.192.in-addr.arpa.",
+    "0/25.2.0.192.in-addr.arpa.", "corp.example.",
+    "shop.example.", "mail.example.", "dyn.example.", "lab.example.", "archive.example.",
+)  # fmt: skip
+UNICODE = {"xn--bcher-kva.example.": "bücher.example."}
+
+
+def status(zones: Iterable[ZoneStatus] | None = None, **what: object) -> Status:
+    """All is well, unless it is told otherwise."""
+    chosen = [zone(name, UNICODE.get(name, "")) for name in NAMES] if zones is None else zones
+    start = Status(
+        version="0.1.0", vantage="fra1", started=ago(days=12), at=ago(seconds=2), zones=FakeZones(chosen),
+        sweeps={
+            "soa-serial": SweepStatus("soa-serial", ago(seconds=72), ago(seconds=12), 12, 72, 3, timedelta(seconds=60)),
+            "transfer": SweepStatus("transfer", ago(seconds=5), None, 12, 24, 0, timedelta(hours=1)),
+        },
+        receivers={"oncall": ReceiverStatus("oncall", "email", delivered=4, last_delivered=ago(minutes=20))},
+        config_loaded=ago(days=12), ready=True, heartbeat=ago(seconds=1),
+    )  # fmt: skip
+    return replace(start, **what)
+
+
+def statuses(seen: Status) -> dict[str, ZoneStatus]:
+    return {name: seen.zones[name] for name in seen.zones}
+
+
+def troubled() -> Status:
+    """Two zones are bad, one is unknown, one has a version on its way; one incident of a zone, one of a server."""
+    zones = statuses(status())
+    late = change(
+        zones["example.com."], "ns2", serial=SERIAL - 1, state="overdue", behind_since=ago(hours=1, minutes=20)
+    )
+    zones["example.com."] = bad(
+        late,
+        finding("serial-overdue", OVERDUE, "ns2", SERVERS["ns2"][0]),
+        finding("serial-overdue", OVERDUE, "ns2", SERVERS["ns2"][1]),
+        finding("ttl-differs", TTL_DIFFERS, "ns1", phase=Phase.PENDING, check="records"),
+    )
+    silent = change(
+        zones["shop.example."], "ns3.anycast.example.net", serial=None, state="silent", outcome="timeout", rtt=None
+    )
+    zones["shop.example."] = bad(
+        silent,
+        finding(
+            "server-unreachable", "203.0.113.53 answers neither over UDP nor over TCP", "ns3.anycast.example.net",
+            SERVERS["ns3.anycast.example.net"][0], check="reachable", phase=Phase.PENDING, since=ago(seconds=70),
+        ),
+    )  # fmt: skip
+    zones["lab.example."] = replace(
+        zones["lab.example."],
+        health=Health.UNKNOWN,
+        reference_serials={"": None},
+        addresses=tuple(
+            replace(a, serial=None, state="unknown", outcome="unasked", rtt=None)
+            for a in zones["lab.example."].addresses
+        ),
+        checks=(CheckStatus("soa-serial", ago(minutes=5), Health.UNKNOWN, "no address gave a serial"),),
+    )
+    zones["dyn.example."] = change(
+        zones["dyn.example."], "ns1", serial=SERIAL - 1, state="propagating", behind_since=ago(seconds=14)
+    )
+    opened = (
+        incident(
+            "20261120T100430-a1b2c3", Cause("zone", "example.com."), Severity.CRITICAL,
+            (line("serial-overdue", "example.com.", "ns2", "192.0.2.2", OVERDUE),
+             line("ttl-differs", "example.com.", "ns1", None, TTL_DIFFERS, ended=ago(minutes=3))),
+        ),
+        incident(
+            "20261120T101010-d4e5f6", Cause("server", HIDDEN), Severity.WARNING,
+            (line("tcp-unreachable", "mail.example.", HIDDEN, HIDDEN_ADDRESS, f"{HIDDEN_ADDRESS} refuses TCP"),),
+        ),
+    )  # fmt: skip
+    return status(zones.values(), incidents={i.id: i for i in opened})
+
+
+def measures() -> Measures:
+    histogram = Histogram(buckets=(0, 0, 1, 4, 9, 20, 5, 1, 0, 0, 0, 0, 2), total=3.25, count=42)
+    return Measures(
+        probe=ProbeCounts(
+            queries={("ns1", "udp", "answered"): 1200, ("ns2", "udp", "timeout"): 3, (HIDDEN, "tcp", "answered"): 7},
+            durations={("ns1", "udp"): histogram, (HIDDEN, "udp"): histogram},
+            discarded={"ns2": 5, HIDDEN: 1},
+        ),
+        notifications={("oncall", "delivered"): 4, ("oncall", "retried"): 1},
+        propagation={"ns1": histogram, HIDDEN: histogram},
+        failures={"records": 0},
+        polls={"evaluated": 40, "unchanged": 9000},
+        worker_restarts=1,
+    )
+
+
+PAST = incident(
+    "20261118T020000-0a0b0c", Cause("zone", "example.com."), Severity.WARNING,
+    (line("serial-late", "example.com.", "ns1", "192.0.2.1", f"ns1 serves 2026111801, {HIDDEN} has 2026111802",
+          since=ago(days=2, hours=9), ended=ago(days=2, hours=8)),),
+    phase="resolved", opened_at=ago(days=2, hours=9), began_at=ago(days=2, hours=9), resolved_at=ago(days=2, hours=8),
+)  # fmt: skip
+
+
+def runs() -> tuple[StateChange, ...]:
+    """A day of example.com: ns2 stays behind, ns3 was silent for a while, and is quick otherwise."""
+    hours = {2026112003: 30.0, 2026112004: 17.0, 2026112005: 11.3, 2026112006: 6.0, 2026112007: 1.33}
+    steps = [(timedelta(hours=before), serial) for serial, before in hours.items()]
+    delays = {HIDDEN: 0, "ns1": 40, "ns2": 1800, "ns3.anycast.example.net": 90}
+    made = []
+    for server, addresses in SERVERS.items():
+        for where in addresses:
+            for before, serial in steps if server != "ns2" else steps[:-1]:
+                since = NOW - before + timedelta(seconds=delays[server])
+                made.append(StateChange("example.com.", server, where, serial, "answered", since))
+    gone = SERVERS["ns3.anycast.example.net"][0]
+    made.append(StateChange("example.com.", "ns3.anycast.example.net", gone, 2026112005, "timeout", ago(hours=9)))
+    made.append(
+        StateChange("example.com.", "ns3.anycast.example.net", gone, 2026112005, "answered", ago(hours=7, minutes=10))
+    )
+    return tuple(sorted(made, key=lambda run: run.since))
+
+
+async def store() -> MemoryStore:
+    kept = MemoryStore(now=lambda: NOW)
+    await kept.commit(Commit(runs=runs(), incidents=(PAST, *troubled().incidents.values())))
+    return kept
+
+
+@dataclass
+class Stage:
+    """A service in the state of the test's choice: ``status`` may be swapped while it is served."""
+
+    status: Status
+    store: MemoryStore
+    settings: Settings = field(default_factory=Settings)
+    measures: Measures = field(default_factory=measures)
+    now: datetime = NOW
+    watchers: EventHub = field(default_factory=EventHub)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def context(self) -> WebContext:
+        return WebContext(
+            status=lambda: self.status,
+            measures=lambda: self.measures,
+            store=self.store,
+            watchers=self.watchers,
+            now=lambda: self.now,
+            stopping=self.stopping,
+            settings=self.settings,
+        )
+
+    def show(self, status: Status) -> None:
+        self.status = status
+        self.watchers.tell()
+
+
+TOKEN = "correct-horse-battery"
+
+
+async def stage(status: Status, *, token: bool = False, public: bool = False) -> Stage:
+    return Stage(status, await store(), Settings(token=Secret(TOKEN) if token else None, public=public))

@@ -1,0 +1,200 @@
+"""Whatever happens, in whatever order: what must hold of incidents and of what is told of them."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerting.alert_state import apply, withdraw
+from alerting.incident_news import Rules
+from alerting.incidents import IncidentUpdate, OpenIncidents, due_reminders, update_incidents
+from alerting.model import (
+    Alert,
+    AlertKey,
+    Incident,
+    IncidentEvent,
+    IncidentFinding,
+    OutboxMessage,
+    Phase,
+    Policy,
+    Route,
+    Severity,
+)
+from alerting.root_cause import DependencyGraph
+from alerting.routing import route
+from checks.model import Finding
+from monitor.store.codec import decode, encode
+from tests.unit.alerting.timeline import START, finding, result, zone
+
+ZONES = ("a.example.", "b.example.", "c.example.", "d.example.")
+CODES = ("server-unreachable", "serial-late", "serial-overdue", "transfer-open", "ttl-differs")
+SERVERS = ("ns1", "ns2", "ns3")
+TOPOLOGY = DependencyGraph.of([zone(name, *SERVERS) for name in ZONES])
+POLICY = Policy(grace=timedelta(minutes=1), settle=timedelta(minutes=1), remind=timedelta(minutes=10))
+RECEIVERS = ("all", "pager", "b-team", "ns3-team")
+ROUTES = (
+    Route(("all",)),
+    Route(("pager",), severity=(Severity.CRITICAL,)),
+    Route(("b-team",), zones=("b.example",)),
+    Route(("ns3-team",), servers=("ns3",)),
+)
+RULES = Rules(TOPOLOGY, ROUTES, RECEIVERS, POLICY)
+
+FINDINGS = st.lists(
+    st.builds(finding, st.sampled_from(CODES), st.sampled_from(SERVERS)),
+    max_size=4,
+    unique_by=lambda found: (found.code, found.server),
+)
+BATCH = st.dictionaries(st.sampled_from(ZONES), st.one_of(st.none(), FINDINGS), max_size=4)
+"""Zone → what one check says of it: findings, nothing wrong, or (None) nothing at all."""
+STEP = st.one_of(
+    BATCH.map(lambda said: ("look", said)),
+    st.just(("restart", {})),
+    st.sampled_from(ZONES).map(lambda name: ("remove", {name: None})),
+)
+
+
+@dataclass
+class Life:
+    """A monitor that keeps only what the store keeps, and everything it ever told."""
+
+    active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
+    open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
+    told: list[OutboxMessage] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    minute: int = 0
+
+    def step(self, what: str, said: dict[str, list[Finding] | None]) -> None:
+        self.minute += 1
+        if what == "restart":
+            self.restart()
+        elif what == "wait":
+            pass
+        elif what == "remove":
+            self.change(*map(list, zip(*(withdraw(a, self.now) for a in self.of(next(iter(said)))), strict=False)))
+        else:
+            self.look(said)
+        self.take(due_reminders(self.open_incidents, self.active_alerts, RULES, self.now))
+
+    @property
+    def now(self):  # type: ignore[no-untyped-def]
+        return START + timedelta(minutes=self.minute)
+
+    def of(self, name: str) -> list[Alert]:
+        return [alert for alert in self.active_alerts.values() if alert.key.zone == name]
+
+    def look(self, said: dict[str, list[Finding] | None]) -> None:
+        changed, transitions = [], []
+        for name, findings in said.items():
+            known = {alert.key: alert for alert in self.of(name)}
+            spoken = result(name, self.minute, *(findings or ()), why="blind" if findings is None else "")
+            touched, moved = apply(spoken, known, {}, POLICY)
+            changed += [alert for alert in touched if alert != known.get(alert.key)]
+            transitions += moved
+        self.change(changed, transitions)
+
+    def change(self, changed=(), transitions=()) -> None:  # type: ignore[no-untyped-def]
+        for alert in changed:
+            self.put(alert)
+        moved = [each for each in transitions if each is not None]
+        self.take(update_incidents(self.open_incidents, self.active_alerts, changed, moved, RULES, self.now))
+
+    def take(self, kept: IncidentUpdate) -> None:
+        for alert in kept.alerts:
+            self.put(alert)
+        self.open_incidents = kept.open_incidents
+        self.told += kept.messages
+        self.ended |= {incident.id for incident in kept.incidents if incident.phase == "resolved"}
+
+    def put(self, alert: Alert) -> None:
+        if alert.quiet:
+            self.active_alerts.pop(alert.key, None)
+        else:
+            self.active_alerts[alert.key] = alert
+
+    def restart(self) -> None:
+        alerts = [decode(Alert, encode(alert)) for alert in self.active_alerts.values()]
+        self.active_alerts = {alert.key: alert for alert in alerts}
+        self.open_incidents = OpenIncidents(
+            {name: decode(Incident, encode(each)) for name, each in self.open_incidents.incidents.items()}
+        )
+
+
+def holds(life: Life) -> None:
+    """What is true after every step."""
+    for alert in life.active_alerts.values():
+        if alert.phase in (Phase.FIRING, Phase.RECOVERING) and alert.severity > Severity.INFO:
+            assert alert.incident in life.open_incidents.incidents
+        if alert.phase is Phase.PENDING:
+            assert alert.incident is None
+    assert not life.ended & life.open_incidents.incidents.keys()
+    assert len({incident.cause for incident in life.open_incidents.incidents.values()}) == len(
+        life.open_incidents.incidents
+    )
+    ids = [message.id for message in life.told]
+    assert len(ids) == len(set(ids))
+    heard: dict[tuple[str, str], list[IncidentEvent]] = defaultdict(list)
+    for message in life.told:
+        heard[message.incident.id, message.receiver].append(message.news)
+    for (incident, receiver), news in heard.items():
+        assert all(
+            (before is IncidentEvent.RESOLVED) == (each is IncidentEvent.OPENED)
+            for before, each in pairwise([IncidentEvent.RESOLVED, *news])
+        )
+        if incident in life.ended:
+            assert news[-1] is IncidentEvent.RESOLVED
+        else:
+            assert (news[-1] is not IncidentEvent.RESOLVED) == (
+                receiver in life.open_incidents.incidents[incident].receivers
+            )
+    for incident in life.open_incidents.incidents.values():
+        members = [a for a in life.active_alerts.values() if a.incident == incident.id]
+        known = {receiver for name, receiver in heard if name == incident.id}
+        assert set(incident.receivers) <= known
+        assert (incident.told is not None) == bool(known)
+        assert {a.key.zone for a in members} <= set(incident.zones)
+        assert not set(incident.zones) & set(incident.past_zones)
+        assert incident.findings >= len(members)
+        assert incident.findings == sum(line.count for line in incident.lines if line.ended is None) + sum(
+            line.count for line in incident.lines if line.ended is not None and stands(line, members)
+        )
+        gravest = max((a.severity for a in members), default=incident.severity)
+        assert incident.severity in (gravest, Severity.CRITICAL if incident.unserved else gravest)
+        assert incident.worst >= incident.severity
+        assert incident.began_at <= incident.opened_at
+
+
+def stands(line: IncidentFinding, members: list[Alert]) -> bool:
+    """Recovering alerts stand, though their line says since when they are good."""
+    return any((a.key.code, a.key.server) == (line.code, line.server) for a in members)
+
+
+def agrees(life: Life) -> None:
+    """Once nothing has moved for longer than anything waits, who is told of an incident is who is concerned by it."""
+    for incident in life.open_incidents.incidents.values():
+        if not incident.recovering:
+            assert set(incident.receivers) == set(route(incident, ROUTES, RECEIVERS))
+            assert incident.told is None or incident.severity <= incident.told.severity
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(STEP, min_size=5, max_size=40))
+def test_whatever_happens(steps: list[tuple[str, dict[str, list[Finding] | None]]]) -> None:
+    life = Life()
+    for what, said in steps:
+        life.step(what, said)
+        holds(life)
+    active_alerts = [a for a in life.active_alerts.values() if a.phase is not Phase.RECOVERING]
+    if len(active_alerts) == len(life.active_alerts):
+        for _ in range(90):
+            life.step("wait", {})
+        holds(life)
+        agrees(life)
+    for _ in range(14):
+        life.step("look", {name: [] for name in ZONES})
+        holds(life)
+    assert life.active_alerts == {}
+    assert life.open_incidents.incidents == {}

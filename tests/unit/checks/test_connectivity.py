@@ -1,0 +1,227 @@
+"""Is it us? Who answers over which family → over which the monitor is blind."""
+
+from dataclasses import replace
+
+import pytest
+
+from checks.evaluation import judge
+from checks.model import Family, Health, Outcome, TransferResult, Transport, Zone, ZonePoll
+from checks.reachable import Reachable
+from checks.zone_state.connectivity import (
+    Connectivity,
+    keep_only,
+    mask_offline,
+    offline_explanation,
+    offline_families,
+    record_answers,
+    record_poll,
+)
+from checks.zone_state.model import ZoneState
+from tests.unit.checks.build import NOON, checked_at, gather, look, pulled, query, seen, server, zone
+
+DUAL = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
+SINGLE6 = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2")
+SINGLE4 = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "2001:db8::2"))
+ONLY6 = zone(server("ns1", "192.0.2.1"), server("ns2", "2001:db8::2"))
+THREE = zone(*DUAL.servers, server("ns3", "192.0.2.3"))
+LONELY = zone(DUAL.servers[0])
+TWICE6 = zone(server("ns1", "192.0.2.1", "2001:db8::1", "2001:db8::11"))
+TWO_EACH = zone(server("ns1", "192.0.2.1", "192.0.2.11"), "ns2")
+
+
+def heard(zone: Zone, *looks: dict[str, str]) -> Connectivity:
+    connectivity = Connectivity()
+    for tokens in looks:
+        connectivity = record_poll(connectivity, checked_at(zone, tokens, NOON))
+    return connectivity
+
+
+BOTH_DEAD = {"ns1": "-", "ns1/1": "-", "ns2": "-", "ns2/1": "-"}
+ALL = {"ns1": "10", "ns1/1": "10", "ns2": "10", "ns2/1": "10"}
+ROWS: list[tuple[str, Zone, list[dict[str, str]], tuple[str, ...]]] = [
+    ("all answer", DUAL, [ALL], ()),
+    ("nothing asked yet", DUAL, [], ()),
+    ("nothing over IPv6", DUAL, [ALL | {"ns1/1": "-", "ns2/1": "-"}], ("ipv6",)),
+    ("nothing over IPv4", DUAL, [ALL | {"ns1": "-", "ns2": "unreachable"}], ("ipv4",)),
+    ("nothing at all", DUAL, [dict.fromkeys(ALL, "-")], ("ipv4", "ipv6")),
+    ("no route", DUAL, [ALL | {"ns1/1": "?", "ns2/1": "?"}], ("ipv6",)),
+    ("one server down", DUAL, [ALL | {"ns1": "-", "ns1/1": "-"}], ()),
+    ("a closed port came back", DUAL, [ALL | {"ns1/1": "-", "ns2/1": "refused-connection"}], ()),
+    ("garbage came back", DUAL, [ALL | {"ns1/1": "-", "ns2/1": "malformed"}], ()),
+    ("something else came back", DUAL, [ALL | {"ns1/1": "-", "ns2/1": "mismatched"}], ()),
+    ("an error came back", DUAL, [ALL | {"ns1/1": "-", "ns2/1": "REFUSED"}], ()),
+    ("one IPv6 address in all, and IPv4 works", SINGLE6, [{"ns1": "10", "ns1/1": "-", "ns2": "10"}], ("ipv6",)),
+    ("one IPv6 address in all, no route to it", SINGLE6, [{"ns1": "10", "ns1/1": "?", "ns2": "10"}], ("ipv6",)),
+    ("one IPv4 address in all, and IPv6 works", SINGLE4, [{"ns1": "-", "ns1/1": "10", "ns2": "10"}], ("ipv4",)),
+    ("a server that has nothing but IPv6", ONLY6, [{"ns1": "10", "ns2": "-"}], ("ipv6",)),
+    ("it answered before", ONLY6, [{"ns1": "10", "ns2": "10"}, {"ns1": "10", "ns2": "-"}], ("ipv6",)),
+    ("the only server with IPv6 is dead itself", SINGLE6, [{"ns1": "-", "ns1/1": "-", "ns2": "10"}], ()),
+    ("both that have IPv6 are dead themselves", THREE, [{**BOTH_DEAD, "ns3": "10"}], ()),
+    ("one of them is dead, the other is heard over IPv4", THREE, [{**BOTH_DEAD, "ns2": "10"}], ("ipv6",)),
+    ("all three are dead, so IPv4 does not work either", THREE, [{**BOTH_DEAD, "ns3": "-"}], ("ipv4", "ipv6")),
+    ("one server with both families is dead, and there is no other", LONELY, [{"ns1": "-", "ns1/1": "-"}], ()),
+    ("one server, dead over IPv6", LONELY, [{"ns1": "10", "ns1/1": "-"}], ("ipv6",)),
+    ("another IPv6 address of the same server answers", TWICE6, [{"ns1": "10", "ns1/1": "-", "ns1/2": "10"}], ()),
+    ("two addresses of one server are one server", TWO_EACH, [{"ns1": "-", "ns1/1": "-"}], ()),
+    ("every address counts", TWO_EACH, [{"ns1": "-", "ns1/1": "10", "ns2": "-"}], ()),
+    ("the latest word counts", DUAL, [ALL, dict.fromkeys(ALL, "-")], ("ipv4", "ipv6")),
+    ("sight comes back", DUAL, [dict.fromkeys(ALL, "-"), {"ns2/1": "10"}], ("ipv4",)),
+]
+
+
+@pytest.mark.parametrize(("title", "where", "looks", "expected"), ROWS, ids=[title for title, *_ in ROWS])
+def test_row(title: str, where: Zone, looks: list[dict[str, str]], expected: tuple[str, ...]) -> None:
+    assert offline_families(heard(where, *looks)) == expected
+
+
+ACCOUNTS = [
+    (
+        SINGLE6, {"ns1": "10", "ns1/1": "-", "ns2": "10"},
+        (
+            "nothing answers over ipv6, where only ns1 is asked, while ipv4 works: "
+            "either this monitor is cut off there, or that server is; nobody is accused"
+        ),
+    ),
+    (
+        DUAL, ALL | {"ns1/1": "-", "ns2/1": "?"},
+        "no server answers over ipv6 (2 are asked), while ipv4 works: most likely this monitor is cut off",
+    ),
+    (DUAL, dict.fromkeys(ALL, "-"), "no server answers over ipv6 (2 are asked): most likely this monitor is cut off"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("where", "tokens", "words"), ACCOUNTS)
+def test_what_is_said_of_a_dark_family(where: Zone, tokens: dict[str, str], words: str) -> None:
+    assert offline_explanation(heard(where, tokens), Family.IPV6) == words
+
+
+def test_the_one_server_of_a_family_that_is_dead_is_accused_as_soon_as_another_of_that_family_answers() -> None:
+    """The kind: whose fault silence is turns on who else is heard over that family, in whatever zone."""
+    tokens = {"ns1": "10", "ns1/1": "-", "ns2": "10"}
+    connectivity = heard(SINGLE6, tokens)
+    assert offline_families(connectivity) == ("ipv6",)
+    other = zone(server("ns9", "2001:db8::9"), name="other.example.")
+    seeing = record_poll(connectivity, checked_at(other, {"ns9": "10"}, NOON))
+    assert offline_families(seeing) == ()
+    poll = checked_at(SINGLE6, tokens, NOON)
+    assert mask_offline(seeing, poll) is poll
+
+
+def test_nothing_new_is_the_very_same_object() -> None:
+    connectivity = heard(DUAL, ALL)
+    assert record_poll(connectivity, checked_at(DUAL, ALL, NOON)) is connectivity
+    assert record_poll(connectivity, checked_at(DUAL, {"ns1": "REFUSED"}, NOON)) is connectivity
+
+
+def test_an_address_that_answers_over_one_transport_answers() -> None:
+    first = checked_at(DUAL, {"ns1": "10", "ns2": "-"}, NOON)
+    second = checked_at(DUAL, {"ns1": "-", "ns2": "-"}, NOON)
+    assert offline_families(record_poll(Connectivity(), gather(DUAL, "reachable", *first.seen, *second.seen))) == ()
+
+
+@pytest.mark.parametrize("came", ["tcp", "anywhere"])
+def test_silence_over_udp_says_nothing_against_what_came_another_way(came: str) -> None:
+    """The kind: a check that asks over UDP alone, about the one IPv6 server, whose UDP is dead and whose TCP is not."""
+    alive = {"ns1": "10", "ns2": "-"}
+    by = query(ONLY6, "ns2", transport=Transport.TCP if came == "tcp" else Transport.UDP)
+    answer = seen(replace(by, anywhere=came == "anywhere"), "10" if came == "tcp" else "mismatched")
+    every = gather(ONLY6, "reachable", *checked_at(ONLY6, alive, NOON).seen, answer)
+    for first in (every, checked_at(ONLY6, alive, NOON)):
+        connectivity = record_poll(
+            record_poll(record_poll(Connectivity(), first), every), checked_at(ONLY6, alive, NOON)
+        )
+        assert offline_families(connectivity) == ()
+    silent = gather(ONLY6, "reachable", *checked_at(ONLY6, alive, NOON).seen, seen(answer.query, "-"))
+    assert offline_families(record_poll(connectivity, silent)) == ("ipv6",)
+
+
+def test_what_is_told_of_zones_that_stand_still_counts_as_heard_over_udp_or_not_at_all() -> None:
+    place, zone_ = ("ns2", ONLY6.servers[1].addresses[0]), ONLY6.name
+    seeing = record_answers(heard(ONLY6, {"ns1": "10"}), {place: True}, zone_)
+    assert offline_families(seeing) == ()
+    assert record_answers(seeing, {place: True}, zone_) is seeing
+    assert record_answers(seeing, {place: False}, "other.example.") is seeing, "that one is silent about another zone"
+    assert offline_families(record_answers(seeing, {place: False}, zone_)) == ("ipv6",)
+
+
+def test_silence_over_a_blind_family_becomes_unasked_and_the_rest_stays() -> None:
+    tokens = ALL | {"ns1/1": "-", "ns2/1": "unreachable", "ns2": "-"}
+    poll = checked_at(DUAL, tokens, NOON)
+    excused = mask_offline(heard(DUAL, tokens), poll)
+    assert {(o.server, str(o.address)): o.outcome for o in excused.seen} == {
+        ("ns1", "192.0.2.1"): Outcome.ANSWERED,
+        ("ns1", "2001:db8::1"): Outcome.UNASKED,
+        ("ns2", "192.0.2.2"): Outcome.TIMEOUT,
+        ("ns2", "2001:db8::2"): Outcome.UNASKED,
+    }
+    assert {o.detail for o in excused.seen if o.outcome is Outcome.UNASKED} == {
+        "no server at all answers the monitor over ipv6"
+    }
+
+
+def test_a_seeing_vantage_excuses_nothing() -> None:
+    poll = checked_at(DUAL, ALL | {"ns1": "-"}, NOON)
+    assert mask_offline(heard(DUAL, ALL), poll) is poll
+    answered: ZonePoll = look(DUAL, NOON, ns1=10)
+    assert mask_offline(heard(DUAL, ALL | {"ns1/1": "-", "ns2/1": "-"}), answered) is answered
+
+
+def test_a_transfer_that_timed_out_blindly_says_nothing() -> None:
+    one = pulled(query(DUAL, "ns1", "AXFR"), TransferResult.TIMEOUT)
+    excused = mask_offline(heard(DUAL, dict.fromkeys(ALL, "-")), gather(DUAL, "transfer", one))
+    assert (excused.seen[0].outcome, excused.seen[0].transfer) == (Outcome.UNASKED, None)
+
+
+def test_addresses_that_left_prove_nothing_any_more() -> None:
+    where = zone("ns1", "ns2", server("ns3", "192.0.2.3", "192.0.2.33"))
+    connectivity = heard(where, {"ns1": "-", "ns2": "-", "ns3": "-", "ns3/1": "10"})
+    ns1, ns2, ns3, old = [(one.name, address) for one, address in where.places()]
+    assert offline_families(connectivity) == ()
+    assert offline_families(keep_only(connectivity, {ns1, ns2, ns3})) == ("ipv4",)
+    assert offline_families(keep_only(connectivity, {ns1, old})) == ()
+    assert keep_only(connectivity, {ns1, ns2, ns3, old}) == connectivity
+
+
+def test_a_blind_monitor_finds_nothing_wrong_and_nothing_right() -> None:
+    pair = zone()
+    every = [seen(q, "-") for q in Reachable().ask(pair, ())]
+    poll = gather(pair, "reachable", *every)
+    connectivity = record_poll(Connectivity(), poll)
+    assert judge(Reachable(), pair, poll, ZoneState(pair.name)).health is Health.BAD
+    assert judge(Reachable(), pair, mask_offline(connectivity, poll), ZoneState(pair.name)).health is Health.UNKNOWN
+
+
+@pytest.mark.parametrize("others", [1, 4, 29])
+def test_servers_that_drop_one_zone_only_are_heard_and_accused(others: int) -> None:
+    """The kind: the silence of one zone outweighs the answers of all others, and nobody is ever told of it."""
+    names = [f"z{n}.example." for n in range(others)]
+    bad = zone("ns1", "ns2", "ns3", name="dropped.example.")
+    connectivity = Connectivity()
+    for _ in range(5):
+        for name in names:
+            connectivity = record_poll(
+                connectivity,
+                checked_at(zone("ns1", "ns2", "ns3", name=name), dict.fromkeys(("ns1", "ns2", "ns3"), "10"), NOON),
+            )
+        silent = checked_at(bad, dict.fromkeys(("ns1", "ns2", "ns3"), "-"), NOON)
+        connectivity = record_poll(connectivity, silent)
+        assert offline_families(connectivity) == ()
+        assert mask_offline(connectivity, silent) is silent
+
+
+def test_a_monitor_that_is_cut_off_is_blind_once_the_zone_it_heard_last_is_silent_too() -> None:
+    zones = [zone("ns1", "ns2", name=f"z{n}.example.") for n in range(4)]
+    connectivity = Connectivity()
+    for one in zones:
+        connectivity = record_poll(connectivity, checked_at(one, {"ns1": "10", "ns2": "10"}, NOON))
+    for one in reversed(zones):
+        connectivity = record_poll(connectivity, checked_at(one, {"ns1": "-", "ns2": "-"}, NOON))
+    assert offline_families(connectivity) == ("ipv4",)
+    gone = keep_only(
+        record_poll(Connectivity(), checked_at(zones[0], {"ns1": "10", "ns2": "10"}, NOON)), set(connectivity.heard)
+    )
+    assert offline_families(record_poll(gone, checked_at(zones[1], {"ns1": "-", "ns2": "-"}, NOON))) == ("ipv4",)
+
+
+def test_keeping_what_was_heard_of_nobody_changes_nothing() -> None:
+    assert keep_only(Connectivity(), set()) == Connectivity()

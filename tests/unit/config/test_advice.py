@@ -1,0 +1,107 @@
+"""What is allowed but hardly meant is said, each with its line; it stops nobody."""
+
+from pathlib import Path
+
+import pytest
+
+from checks.registry import CHECKS
+from monitor.config.advice import MANY, MOST_SERVERS
+from monitor.config.load import load
+from tests.unit.config.test_load import TWO, read
+
+HOOK = 'type = "webhook"\nurl = "https://hooks.example.com/x"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            f'[receivers.a]\n{HOOK}[receivers.b]\n{HOOK}[[routes]]\nreceivers = "a"\n',
+            "receivers.b: no route leads to this receiver: it will never be told anything",
+        ),
+        (
+            f'[receivers.a]\n{HOOK}[[routes]]\nreceivers = "a"\nzones = "*.example.com"\n',
+            'routes[0].zones: "*.example.com" matches no zone ("example.com" is the zone itself)',
+        ),
+        (
+            f'[receivers.a]\n{HOOK}[[routes]]\nreceivers = "a"\nzones = ["example.*", "*.org"]\n',
+            'routes[0].zones[1]: "*.org" matches no zone',
+        ),
+        ('[servers.ns3]\naddresses = "192.0.2.3"\n', "servers.ns3: no zone is on this server"),
+        (
+            '[servers.ns3]\naddresses = "192.0.2.1"\n[[zones]]\nname = "a.example"\nservers = "ns3"\n',
+            'servers.ns3: 192.0.2.1 is also an address of "ns1": both are asked',
+        ),
+        ('[keys.k]\nsecret_env = "K"\n', "keys.k: no transfer rule uses this key"),
+        (
+            '[[zones]]\nname = "a.example"\nservers = "ns1"\nrecords = "@ A"\n[cadence]\nrecords = "off"\n',
+            "cadence.records: is off, although a.example. has records to check",
+        ),
+        (
+            '[[zones]]\nname = "a.example"\nservers = "ns1"\nmax_lag = "30s"\n',
+            "zones[1].max_lag: 30s is shorter than the cadence of soa-serial, 1m",
+        ),
+    ],
+)
+def test_what_is_allowed_but_hardly_meant_is_a_warning(text: str, said: str) -> None:
+    warnings = [warning.split(": ", 1)[1] for warning in read(TWO + text, K="aGVsbG8gd29ybGQ=").warnings]
+    assert warnings == [said]
+
+
+def test_more_questions_than_the_cap_allows_are_told_for_each_server() -> None:
+    off = "".join(f'{name} = "off"\n' for name in CHECKS if name != "soa-serial")
+    probe = "[probe]\nmax_qps_per_server = 0.1\nmax_qps = 0.3\n"
+    config = read(f'{TWO}{probe}[cadence]\nsoa-serial = "6s"\n{off}')
+    assert [warning.split(": ", 1)[1] for warning in config.warnings] == [
+        "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns1; the cap is 0.1",
+        "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns2; the cap is 0.1",
+        "probe.max_qps: the cadences need 0.333 queries/s at all servers together; the cap is 0.3",
+    ]
+
+
+def test_a_hidden_feeder_and_servers_beside_an_ns_set_are_not_unused() -> None:
+    feeder = '[servers.feed]\naddresses = "192.0.2.8"\n[servers.ns3]\naddresses = "192.0.2.3"\nupstream = "feed"\n'
+    assert read(f'{TWO}[[zones]]\nname = "a.example"\nservers = "ns3"\n{feeder}').warnings == ()
+    assert read(f'{TWO}[[zones]]\nname = "a.example"\n[servers.ns3]\naddresses = "192.0.2.3"\n').warnings == ()
+
+
+def test_deprecated_algorithms_and_literal_secrets_are_warnings() -> None:
+    key = '[keys.old]\nalgorithm = "HMAC-MD5.SIG-ALG.REG.INT."\nsecret = "aGVsbG8gd29ybGQ="\n'
+    config = read(f'{TWO}transfer = {{ key = "old", expect = "refused" }}\n{key}')
+    assert config.keys["old"].algorithm == "hmac-md5.sig-alg.reg.int"
+    assert [warning.split(": ", 1)[1] for warning in config.warnings] == [
+        "keys.old.algorithm: hmac-md5 is deprecated (RFC 8945 section 6) (use hmac-sha256)",
+        "keys.old.secret: a secret stands in the file (secret_file, secret_env or secret_credential keep it out)",
+    ]
+
+
+def test_a_list_whose_lateness_is_seen_too_coarsely_is_told_of_once(tmp_path: Path) -> None:
+    (tmp_path / "zones.txt").write_text("b.example\na.example\n")
+    path = tmp_path / "config.toml"
+    path.write_text(f'{TWO}[[lists]]\nfile = "zones.txt"\nservers = "ns1"\nmax_lag = "30s"\n')
+    assert load(path, {}).warnings == (
+        (
+            f"{path}:9: lists: the max_lag of a.example. and those like it, "
+            "30s is shorter than the cadence of soa-serial, 1m"
+        ),
+    )
+
+
+def test_who_writes_out_very_many_zones_is_told_of_lists() -> None:
+    few, many = (
+        TWO + "".join(f'[[zones]]\nname = "z{n}.example"\n' for n in range(count)) for count in (MANY - 1, MANY)
+    )
+    assert not [warning for warning in read(few).warnings if "written out" in warning]
+    (told,) = [warning for warning in read(many).warnings if "written out" in warning]
+    assert f"zones: {MANY + 1} zones are written out in this file (a list beside it is read in no time" in told
+
+
+def test_of_very_many_servers_that_cannot_keep_up_only_the_worst_are_named() -> None:
+    zones = "".join(
+        f'[[zones]]\nname = "z{n}.example"\nservers = ["192.0.2.{n}"]\n' for n in range(1, MOST_SERVERS + 6)
+    )
+    worst = '[[zones]]\nname = "a.example"\nservers = ["192.0.2.7"]\n'
+    told = list(read(f"[probe]\nmax_qps_per_server = 0.01\n{zones}{worst}").warnings)
+    assert len(told) == MOST_SERVERS + 1
+    assert "192.0.2.7, 0.0667 of them for reachable; the cap is 0.01" in told[0]
+    assert told[-1].endswith("the cadences need more than the cap at 5 more servers")

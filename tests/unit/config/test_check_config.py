@@ -1,0 +1,215 @@
+"""soawatch check-config: what is understood is printed for people and programs; mistakes go to stderr, all of them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.cli.check_config import SHOWN, TOLD, command
+from tests.support.resolver import resolving
+
+GOOD = """
+[keys.xfr]
+algorithm = "hmac-sha512"
+secret = "aHVudGVyMmh1bnRlcjI="
+[servers.ns1]
+addresses = ["192.0.2.1", "[2001:db8::1]:5353"]
+hidden = true
+[servers.ns2]
+host = "ns2.example.net"
+[[zones]]
+name = "bücher.example"
+servers = ["ns1", "ns2"]
+primary = "ns1"
+records = ["www A", { name = "@", type = "MX", expect = ["10 mail"] }]
+transfer = [{ server = "ns1", key = "xfr", expect = "allowed", whole = true }, { expect = "refused" }]
+[[zones]]
+name = "example.com"
+[receivers.hook]
+type = "webhook"
+url = "https://hooks.example.com/hunter2"
+[[routes]]
+receivers = "hook"
+severity = "critical"
+[severity]
+transfer-open = "info"
+"""
+
+
+def run(tmp_path: Path, text: str, *options: str) -> Result:
+    file = tmp_path / "config.toml"
+    file.write_text(text, encoding="utf-8")
+    return CliRunner().invoke(command, [*options, str(file)])
+
+
+def test_what_was_understood_is_printed_for_people(tmp_path: Path) -> None:
+    result = run(tmp_path, GOOD)
+    assert result.exit_code == 0
+    words = " ".join(result.stdout.split())
+    for said in (
+        "xn--bcher-kva.example. (bücher.example.) ns1, ns2 ns1 10m",
+        "www.xn--bcher-kva.example. A, xn--bcher-kva.example. MX =",
+        "example.com. to be found from the NS set",
+        "ns1 (hidden) 192.0.2.1, [2001:db8::1]:5353",
+        "ns2 to be resolved from ns2.example.net.",
+        "at most 200 queries/s go to one server",
+        "transfer 1h 0.003",
+        "xn--bcher-kva.example. ns1 xfr allowed, to its end",
+        "xn--bcher-kva.example. ns2 no key refused",
+        "xfr xfr. hmac-sha512",
+        "hook webhook",
+        "hook critical any any any",
+        "transfer-open info",
+        "config.toml: no mistakes, 1 warning",
+    ):
+        assert said in words
+    assert "warning: " in result.stderr
+    assert "keys.xfr.secret: a secret stands in the file" in result.stderr
+
+
+def test_no_secret_is_printed(tmp_path: Path) -> None:
+    for option in ([], ["--json"]):
+        result = run(tmp_path, GOOD, *option)
+        assert "aHVudGVy" not in result.output
+        assert "hunter2" not in result.output
+
+
+def test_what_was_understood_is_printed_for_programs(tmp_path: Path) -> None:
+    result = run(tmp_path, GOOD, "--json")
+    said: dict[str, Any] = json.loads(result.stdout)
+    assert said["listen"] == "127.0.0.1:9953"
+    assert [(zone["name"], zone["unicode"]) for zone in said["zones"]] == [
+        ("example.com.", "example.com."),
+        ("xn--bcher-kva.example.", "bücher.example."),
+    ]
+    assert said["zones"][0]["servers_from_ns_set"] is True
+    assert said["servers"][0]["addresses"] == ["192.0.2.1", "[2001:db8::1]:5353"]
+    assert said["servers"][0]["queries_per_second"] > 0
+    assert said["servers"][1]["host"] == "ns2.example.net."
+    reachable = next(check for check in said["checks"] if check["name"] == "reachable")
+    assert reachable == {"name": "reachable", "cadence_seconds": 60.0, "queries_per_second": 0.133, "settings": {}}
+    assert (said["zones_total"], said["lists"]) == (2, [])
+    assert said["receivers"] == [{"name": "hook", "type": "webhook"}]
+    assert said["routes"][0]["severity"] == ["critical"]
+    assert len(said["warnings"]) == 1
+
+
+def test_every_mistake_is_on_stderr_and_the_status_is_78(tmp_path: Path) -> None:
+    bad = 'zonnes = 1\n[servers.ns1]\naddresses = ["x"]\n'
+    result = run(tmp_path, bad)
+    assert result.exit_code == 78
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 3
+    assert any('config.toml:1: zonnes: unknown key (did you mean "zones"?)' in line for line in lines)
+    as_json = run(tmp_path, bad, "--json")
+    assert as_json.exit_code == 78
+    assert [mistake["line"] for mistake in json.loads(as_json.stdout)["mistakes"]] == [None, 1, 3]
+    assert len(as_json.stderr.splitlines()) == 3
+
+
+def test_only_some_of_many_zones_are_shown(tmp_path: Path) -> None:
+    text = "".join(f'[[zones]]\nname = "z{n}.example"\n' for n in range(SHOWN + 7))
+    assert "and 7 more (--all shows them)" in run(tmp_path, text).stdout
+    everything = run(tmp_path, text, "--all").stdout
+    assert f"z{SHOWN + 6}.example." in everything
+    assert "more (--all" not in everything
+
+
+def test_very_many_zones_from_lists_are_counted_not_written_out(tmp_path: Path) -> None:
+    (tmp_path / "many.txt").write_text("".join(f"z{n}.example\n" for n in range(30_000)))
+    text = '[servers.ns1]\naddresses = ["192.0.2.1"]\n[[lists]]\nfile = "many.txt"\nservers = "ns1"\n'
+    result = run(tmp_path, text)
+    words = " ".join(result.stdout.split())
+    assert f"and {30_000 - SHOWN} more (--all shows them)" in words
+    assert "many.txt names 30000" in words
+    assert len(result.stdout.splitlines()) < 2 * SHOWN
+    (warning,) = [line for line in result.stderr.splitlines() if "max_qps_per_server" in line]
+    needs = "the cadences need 1600 queries/s at ns1, 1000 of them for reachable; the cap is 200"
+    assert warning.endswith(needs)
+    said = json.loads(run(tmp_path, text, "--json").stdout)
+    assert (len(said["zones"]), said["zones_total"], said["lists"][0]["zones"]) == (TOLD, 30_000, 30_000)
+
+
+def test_text_of_the_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    text = (
+        '[[zones]]\nname = "example.com"\n[receivers."\\u001b[31mred"]\ntype = "webhook"\nurl = "https://h.example/"\n'
+        '[keys."\\u001b[2J"]\nname = "k"\nsecret = "aHVudGVyMmh1bnRlcjI="\n'
+    )
+    for option in ([], ["--json"]):
+        result = run(tmp_path, text, *option)
+        assert result.exit_code == 0
+        assert "\x1b" not in result.output
+
+
+async def test_names_are_resolved_only_when_asked_for(tmp_path: Path) -> None:
+    data = {
+        ("example.com.", "NS"): ["ns1.example.net."],
+        ("ns1.example.net.", "A"): ["192.0.2.7"],
+    }
+    async with resolving(data) as resolver:
+        file = tmp_path / "config.toml"
+        text = f'zones = ["example.com", "b.example"]\n[resolver]\naddresses = "{resolver.address}"\ntimeout = "1s"\n'
+        file.write_text(text)
+        plain = await _run(str(file))
+        assert resolver.asked == []
+        assert "to be found from the NS set" in plain
+        checked_at = await _run("--resolve", str(file))
+        assert ("example.com.", "NS") in resolver.asked
+    assert "ns1.example.net (found)" in " ".join(checked_at.split())
+    assert "192.0.2.7" in checked_at
+    assert "b.example. none found in the NS set" in " ".join(checked_at.split())
+
+
+async def _run(*arguments: str) -> str:
+    import asyncio
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "monitor", "check-config", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0, err
+    return out.decode()
+
+
+def test_on_a_terminal_there_are_tables(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(GOOD, encoding="utf-8")
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "monitor", "check-config", str(file)], stdout=theirs, stderr=subprocess.DEVNULL
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+        process.wait(timeout=30)
+    os.close(ours)
+    assert process.returncode == 0
+    assert "────" in shown.decode()
+    assert "hook" in shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
+
+
+def test_the_schema_is_printed_without_a_file() -> None:
+    result = CliRunner().invoke(command, ["--schema"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["title"] == "soawatch configuration"
+
+
+@pytest.mark.parametrize("name", ["nowhere.toml"])
+def test_a_file_that_is_not_there_is_a_bad_configuration(tmp_path: Path, name: str) -> None:
+    result = CliRunner().invoke(command, [str(tmp_path / name)])
+    assert result.exit_code == 78
+    assert "no such file" in result.stderr

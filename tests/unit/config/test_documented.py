@@ -1,0 +1,170 @@
+"""The example and the documentation name every key there is, and all they show is understood."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from checks.registry import CHECKS
+from monitor.config import file_model as raw
+from monitor.config import secrets
+from monitor.config.keys import ALGORITHMS
+from monitor.config.load import load, parse
+from monitor.config.model import Config
+from monitor.config.receivers import kinds, notifier
+from monitor.config.settings import keys
+from tests.support.certificates import certified
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "config.example.toml"
+PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+ENV = {"HOOK_SECRET": "whsec_aGVsbG8gd29ybGQ="}
+
+
+def uncommented(text: str) -> str:
+    """The example with everything in it switched on: "#key = value" counts, "# words" do not."""
+    return re.sub(r"^#(?=[^\s#-]|    [\"{])", "", text, flags=re.MULTILINE)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory with the secret files that examples name."""
+    certified(tmp_path, "mail.example.com")
+    for name in ("xfr.key", "token", "smtp.pw", "hook.token"):
+        (tmp_path / name).write_text("aGVsbG8gd29ybGQ=\n")
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "zones.d").mkdir()
+    for name, zone in (("zones.txt", "a.example"), ("customers.csv", "name\nb.example"), ("zones.d/one", "c.example")):
+        (tmp_path / name).write_text(f"{zone}\n")
+    return tmp_path
+
+
+def tables() -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in raw.File.model_fields.items():
+        found = raw.model_in(field.annotation)
+        if found is not None:
+            yield name, found
+    yield "records", raw.Record
+    yield "zone transfer", raw.Transfer
+    yield "probe.transfer", raw.TransferLimits
+
+
+def every_key() -> Iterator[tuple[str, str]]:
+    """Section and key; of the four ways to give a secret, one is enough."""
+    for section in raw.File.model_fields:
+        yield "file", section
+    for section, model in tables():
+        for key in model.model_fields:
+            yield section, key
+    for name, check in CHECKS.items():
+        yield "cadence", name
+        for key in keys(check):
+            yield f"checks.{name}", key
+    for kind in kinds():
+        for key in keys(notifier(kind)):
+            yield f"receivers {kind}", key
+
+
+ALL = sorted(set(every_key()))
+
+
+def other_ways(key: str) -> set[str]:
+    """The ways to give the secret that ``key`` is one of."""
+    for way in secrets.WAYS[1:]:
+        if key.endswith(way):
+            return set(secrets.keys(key.removesuffix(way)))
+    return set(secrets.keys(key))
+
+
+def test_the_example_is_a_configuration() -> None:
+    config = load(EXAMPLE, {})
+    assert list(config.zones) == ["example.com."]
+    assert config.warnings == ()
+
+
+def test_all_of_the_example_is_a_configuration(place: Path) -> None:
+    config = parse(uncommented(EXAMPLE.read_text(encoding="utf-8")), place / "config.toml", ENV)
+    assert list(config.zones) == ["a.example.", "c.example.", "example.com.", "xn--bcher-kva.example."]
+    assert [(each.path.name, each.zones) for each in config.lists] == [("zones.txt", 1), ("one", 1)]
+    assert set(config.receivers) == {"oncall", "hook"}
+    assert config.warnings == ()
+
+
+def test_defaults_in_the_example_are_the_defaults(place: Path) -> None:
+    config = parse(uncommented(EXAMPLE.read_text(encoding="utf-8")), place / "config.toml", ENV)
+    default = Config()
+    assert config.cadence == {name: check.cadence for name, check in CHECKS.items()}
+    assert config.checks == {name: check() for name, check in CHECKS.items()}
+    assert config.policy == default.policy
+    assert config.max_zones == default.max_zones
+    examples: dict[str, set[str]] = {
+        "service": {"database", "token", "url"},
+        "probe": {"max_qps", "source"},
+        "resolver": {"addresses"},
+    }
+    for section, shown in examples.items():
+        for field in fields(getattr(default, section)):
+            if field.name not in shown:
+                found = getattr(getattr(config, section), field.name)
+                assert found == getattr(getattr(default, section), field.name), f"{section}.{field.name}"
+
+
+@pytest.mark.parametrize(("section", "key"), ALL, ids=str)
+def test_every_key_is_in_the_example(section: str, key: str) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    ways = other_ways(key) if section.split(maxsplit=1)[0] in ("service", "keys", "receivers") else {key}
+    assert any(re.search(rf"(^|[\[\s#.{{\"]){re.escape(way)}(\"?\s*=|\]|\.)", text, re.MULTILINE) for way in ways)
+
+
+@pytest.mark.parametrize(("section", "key"), ALL, ids=str)
+def test_every_key_is_documented(section: str, key: str) -> None:
+    assert f"`{key}`" in PAGE or f"[{key}]" in PAGE or f"[{key}." in PAGE
+
+
+def test_the_page_names_every_algorithm_and_kind() -> None:
+    assert [name for name in ALGORITHMS if f"`{name}`" not in PAGE and f'"{name}"' not in PAGE] == []
+    assert [kind for kind in kinds() if f'type = "{kind}"' not in PAGE] == []
+
+
+BLOCKS = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_what_the_page_shows_is_understood(block: str, place: Path) -> None:
+    for name in ("xfr", "smtp", "pager-secret", "pager-url"):
+        text = {"pager-secret": "whsec_aGVsbG8gd29ybGQ=", "pager-url": "https://pager.example.com/"}
+        (place / name).write_text(text.get(name, "aGVsbG8gd29ybGQ="))
+    config = parse(block, place / "config.toml", {"CREDENTIALS_DIRECTORY": str(place)})
+    assert config.zones
+    assert config.warnings == ()
+
+
+def shown_defaults() -> Iterator[tuple[str, str, Any]]:
+    """Section, key and default of every row of the page's tables whose default is a value."""
+    section = ""
+    for line in PAGE.splitlines():
+        if heading := re.match(r"## \[+([a-z]+)", line):
+            section = heading[1]
+        elif line.startswith(("## ", "### ")):
+            section = ""
+        elif section and (row := re.match(r"\| `(\w+)` \| `([^`]+)` \|", line)):
+            yield section, row[1], row[2]
+
+
+@pytest.mark.parametrize(("section", "key", "value"), list(shown_defaults()))
+def test_defaults_on_the_page_are_the_defaults(section: str, key: str, value: str) -> None:
+    """Writing the default changes nothing."""
+    start = {
+        "zones": '[[zones]]\nname = "example.com"\n',
+        "servers": '[servers."ns.example"]\n',
+        "keys": '[keys.k]\nsecret = "aGVsbG8gd29ybGQ="\n',
+    }.get(section, f"[{section}]\n")
+    zone = "" if section == "zones" else '[[zones]]\nname = "example.com"\n'
+    here = Path("/etc/soawatch/config.toml")
+    with_default = parse(f"{start}{key} = {value}\n{zone}", here, {})
+    without = parse(f"{start}\n{zone}", here, {})
+    assert with_default == without

@@ -1,0 +1,335 @@
+"""Everybody is called once, in turn; what stands still comes back as a number, what is dead is asked over TCP."""
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from checks.model import Observation, Outcome, Query, Transport, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
+from checks.soa_serial import SoaSerial
+from monitor.clock import monotonic, now
+from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
+from monitor.polling.schedule_order import Order, place
+from monitor.polling.serial_sweep import SerialSweep, SweepContext
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
+from monitor.probe.stats import ProbeCounts
+from monitor.service.queue import PollQueue
+from monitor.state.columns import AddressLayout, ZoneColumns
+from monitor.state.ports import PollMessage, QueueClosed, UnchangedZones
+from tests.unit.checks.build import query, seen, server, zone
+from tests.unit.state.build import MINUTE
+
+CHECK = SoaSerial()
+SERVERS = (server("ns1"), server("ns2"))
+
+
+class Crier:
+    """A canvass that knows which zones are quiet and what the others say; ``held`` zones wait to be let go."""
+
+    def __init__(
+        self, zone_table: ZoneTable[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = (), how: str = "-"
+    ) -> None:
+        self.zone_table = zone_table
+        self.odd, self.dead, self.how = set(odd), set(dead), how
+        self.asked: list[str] = []
+        self.held: dict[str, asyncio.Event] = {}
+        self.widest = self.under_way = 0
+
+    def use(
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
+    ) -> None:
+        raise AssertionError("nobody asks for that here")
+
+    def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
+        raise AssertionError("nobody asks for that here")
+
+    def disable_fast_path(self, slots: Sequence[int]) -> None:
+        raise AssertionError("nobody asks for that here")
+
+    def counts(self) -> ProbeCounts:
+        return ProbeCounts()
+
+    @property
+    def restarts(self) -> int:
+        return 0
+
+    async def close(self) -> None:
+        return
+
+    async def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
+        self.asked += chunk.names
+        self.under_way += len(chunk.numbers)
+        self.widest = max(self.widest, self.under_way)
+        first = [number for number in chunk.numbers if self.zone_table.names[number] not in self.held]
+        await asyncio.sleep(0)
+        yield self._returns(first)
+        for number in chunk.numbers:
+            if number not in first:
+                await self.held[self.zone_table.names[number]].wait()
+                yield self._returns([number])
+
+    def _returns(self, numbers: Sequence[int]) -> ChunkResult:
+        self.under_way -= len(numbers)
+        loud = self.odd | self.dead
+        names = self.zone_table.names
+        odd = [(number, self._looks(self.zone_table.at(number))) for number in numbers if names[number] in loud]
+        unchanged = array("I", (number for number in numbers if names[number] not in loud))
+        return ChunkResult(now(), unchanged, odd, 2 * len(numbers), 2 * len(numbers))
+
+    def _looks(self, zone: Zone) -> tuple[Observation, ...]:
+        token = {"ns1": "10", "ns2": self.how if zone.name in self.dead else "10"}
+        return tuple(seen(query(zone, name), token[name], now()) for name in ("ns2", "ns1"))
+
+
+class Knocker:
+    """A prober of the TCP questions: ``token`` is what each gets."""
+
+    def __init__(self, token: str = "10") -> None:
+        self.token = token
+        self.asked: list[Query] = []
+        self.under_way = self.widest = 0
+
+    async def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
+        for one in queries:
+            self.asked.append(one)
+            self.under_way += 1
+            self.widest = max(self.widest, self.under_way)
+            await asyncio.sleep(0.001)
+            self.under_way -= 1
+            yield [seen(one, self.token, now())]
+
+
+def zones(count: int) -> list[Zone]:
+    return [zone(*SERVERS, name=f"z{number}.example.") for number in range(count)]
+
+
+class Stage:
+    def __init__(self, every: Sequence[Zone], *, token: str = "10", how: str = "-", **result_id: Iterable[str]) -> None:
+        self.zone_table = ZoneTable.of(every)
+        self.heard: list[PollMessage] = []
+        self.knocker = Knocker(token)
+        self.crier = Crier(self.zone_table, how=how, **result_id)
+        self.current = {one.name: one for one in every}
+        canvass: BulkProber = self.crier
+        self.ground = SweepContext(
+            ZoneColumns(self.zone_table), canvass, self.knocker, self.publish, lambda name: self.current.get(name), now
+        )
+
+    async def publish(self, *heard: PollMessage) -> None:
+        self.heard += heard
+
+    def call(self, over: float = 0.0, **options: float) -> "asyncio.Task[object]":
+        call = SerialSweep(self.ground, CHECK, MINUTE, **options)  # type: ignore[arg-type]
+        begin = asyncio.get_running_loop().time()
+        return asyncio.create_task(call.sweep(Order(self.zone_table, CHECK), over, begin))
+
+    @property
+    def unchanged(self) -> list[str]:
+        return [self.zone_table.names[n] for one in self.heard if isinstance(one, UnchangedZones) for n in one.numbers]
+
+    @property
+    def polls(self) -> list[ZonePoll]:
+        return [one for one in self.heard if isinstance(one, ZonePoll)]
+
+
+async def test_each_zone_comes_back_once_as_a_number_or_as_a_round() -> None:
+    stage = Stage(zones(2500), odd=["z7.example.", "z77.example."])
+    swept = await stage.call()
+    assert sorted(stage.unchanged + [one.zone for one in stage.polls]) == sorted(stage.zone_table.names)
+    assert {one.zone for one in stage.polls} == {"z7.example.", "z77.example."}
+    assert all(len(one.seen) == 2 and one.check == "soa-serial" for one in stage.polls)
+    assert (swept.zones, swept.queries, swept.answered) == (2500, 5000, 5000)  # type: ignore[attr-defined]
+    assert not any(stage.ground.busy)
+
+
+async def test_turns_come_at_their_place() -> None:
+    stage = Stage(zones(60))
+    came: dict[str, float] = {}
+    begin = monotonic()
+
+    async def publish(*heard: PollMessage) -> None:
+        for one in heard:
+            assert isinstance(one, UnchangedZones)
+            came.update(dict.fromkeys((stage.zone_table.names[n] for n in one.numbers), monotonic() - begin))
+
+    stage.ground.publish = publish
+    await stage.call(over=0.5)
+    assert len(came) == 60
+    for name, at in came.items():
+        assert at >= (place(name, "soa-serial") * 0.5) - 0.03
+
+
+async def test_what_is_slow_holds_up_nobody_else() -> None:
+    stage = Stage(zones(50))
+    stage.crier.held["z3.example."] = let = asyncio.Event()
+    whole = stage.call()
+    async with asyncio.timeout(5):
+        while len(stage.unchanged) < 49:
+            await asyncio.sleep(0.001)
+    assert "z3.example." not in stage.unchanged
+    let.set()
+    await whole
+    assert "z3.example." in stage.unchanged
+
+
+async def test_no_more_than_so_many_zones_are_under_way() -> None:
+    stage = Stage(zones(300))
+    await stage.call(over=0.2, max_in_flight=10)
+    assert stage.crier.widest <= 10
+    assert len(stage.unchanged) == 300
+
+
+async def test_a_zone_that_is_being_asked_is_not_asked_again() -> None:
+    stage = Stage(zones(20))
+    stage.crier.held["z3.example."] = let = asyncio.Event()
+    first = stage.call()
+    async with asyncio.timeout(5):
+        while len(stage.unchanged) < 19:
+            await asyncio.sleep(0.001)
+    await stage.call()
+    assert stage.crier.asked.count("z3.example.") == 1
+    assert stage.crier.asked.count("z4.example.") == 2
+    let.set()
+    await first
+    await stage.call()
+    assert stage.crier.asked.count("z3.example.") == 2
+
+
+async def test_what_changed_while_it_was_asked_is_not_published() -> None:
+    stage = Stage(zones(3), odd=["z0.example.", "z1.example."])
+    stage.current["z0.example."] = replace(stage.current["z0.example."], primary=None)
+    del stage.current["z2.example."]
+    await stage.call()
+    assert [one.zone for one in stage.polls] == ["z1.example."]
+
+
+async def test_another_roll_ends_it_and_tells_who_was_being_asked() -> None:
+    stage = Stage(zones(40))
+    stage.crier.held["z3.example."] = let = asyncio.Event()
+    call = SerialSweep(stage.ground, CHECK, MINUTE)
+    order = Order(stage.zone_table, CHECK)
+    whole = asyncio.create_task(call.sweep(order, 60.0, asyncio.get_running_loop().time() - 30.0))
+    async with asyncio.timeout(5):
+        while not stage.unchanged:
+            await asyncio.sleep(0.001)
+    reached = call.reached
+    left = stage.ground.leave()
+    assert left == (["z3.example."] if "z3.example." in stage.crier.asked else [])
+    let.set()
+    whole.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await whole
+    assert 0 <= reached <= 0.55
+    assert order.places[order.after(reached)] > reached
+
+
+async def test_what_waits_for_room_while_another_roll_comes_is_not_asked_any_more() -> None:
+    stage = Stage(zones(20))
+    order = Order(stage.zone_table, CHECK)
+    first = stage.zone_table.names[order.numbers[0]]
+    stage.crier.held[first] = let = asyncio.Event()
+    whole = stage.call(max_in_flight=10)
+    async with asyncio.timeout(5):
+        while len(stage.unchanged) < 9:
+            await asyncio.sleep(0.001)
+    assert len(stage.crier.asked) == 10
+    left = stage.ground.leave()
+    assert len(left) == 11
+    let.set()
+    swept = await whole
+    assert len(stage.crier.asked) == swept.zones == 10  # type: ignore[attr-defined]
+
+
+# --- dead over UDP ---
+
+
+async def test_what_is_dead_over_udp_is_asked_over_tcp() -> None:
+    stage = Stage(zones(5), dead=["z1.example."])
+    swept = await stage.call()
+    (one,) = stage.polls
+    assert [(o.query.server, o.query.transport, o.outcome) for o in one.seen] == [
+        ("ns2", Transport.UDP, Outcome.TIMEOUT),
+        ("ns1", Transport.UDP, Outcome.ANSWERED),
+        ("ns2", Transport.TCP, Outcome.ANSWERED),
+    ]
+    assert swept.queries == 11  # type: ignore[attr-defined]
+
+
+async def test_an_address_dead_over_both_is_not_knocked_at_for_every_zone() -> None:
+    every = zones(1000)
+    stage = Stage(every, token="-", dead=[one.name for one in every])
+    await stage.call()
+    assert len(stage.polls) == 1000
+    assert FAILURE_THRESHOLD <= len(stage.knocker.asked) < 500
+    stage.heard.clear()
+    stage.knocker.asked.clear()
+    stage.knocker.widest = 0
+    await stage.call()
+    assert len(stage.polls) == 1000
+    assert 0 < stage.knocker.widest <= HALF_OPEN_PROBES
+
+
+@pytest.mark.parametrize(
+    ("over_udp", "over_tcp", "gone"),
+    [
+        ("refused-connection", "refused-connection", True),
+        ("unreachable", "unreachable", True),
+        ("-", "refused-connection", False),
+        ("refused-connection", "SERVFAIL", False),
+    ],
+)
+async def test_who_says_no_more_over_tcp_than_over_udp_is_gone(over_udp: str, over_tcp: str, gone: bool) -> None:
+    every = zones(1000)
+    stage = Stage(every, token=over_tcp, how=over_udp, dead=[one.name for one in every])
+    await stage.call()
+    assert len(stage.polls) == 1000
+    assert (len(stage.knocker.asked) < 500) is gone
+
+
+async def test_a_sweep_that_is_broken_off_leaves_no_zone_behind() -> None:
+    every = zones(1000)
+    stage = Stage(every, token="-", dead=[one.name for one in every])
+    never = asyncio.Event()
+
+    async def knock(queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
+        for one in queries:
+            stage.knocker.asked.append(one)
+            await never.wait()
+            yield []
+
+    stage.ground.probe = knock
+    whole = stage.call()
+    async with asyncio.timeout(5):
+        while not stage.knocker.asked:
+            await asyncio.sleep(0.001)
+    assert any(stage.ground.busy)
+    whole.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await whole
+    assert not any(stage.ground.busy)
+
+
+async def test_as_soon_as_it_answers_it_is_asked_for_every_zone() -> None:
+    every = zones(300)
+    stage = Stage(every, token="-", dead=[one.name for one in every])
+    await stage.call()
+    stage.knocker.token = "10"
+    await stage.call()
+    stage.heard.clear()
+    await stage.call()
+    assert all(len(one.seen) == 3 for one in stage.polls)
+
+
+async def test_it_ends_when_nobody_takes_rounds_any_more() -> None:
+    stage = Stage(zones(9))
+    bus = PollQueue(1)
+    await bus.close()
+    stage.ground.publish = bus.publish
+    with pytest.raises(ExceptionGroup) as raised:
+        await stage.call()
+    assert raised.group_contains(QueueClosed)
+    assert not any(stage.ground.busy)

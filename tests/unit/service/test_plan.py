@@ -1,0 +1,62 @@
+"""A configuration becomes a plan: only what is on, and only what may change while we run."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from checks.model.zone_table import ZoneTable
+from monitor.config.load import parse
+from monitor.config.model import Config
+from monitor.polling.discovery import DiscoveredZones
+from monitor.service.plan import CHORES, as_started, cadences, plan_of
+from tests.unit.checks.build import zone
+
+TEXT = """
+[service]
+vantage = "here"
+[cadence]
+records  = "off"
+transfer = "2h"
+[servers.ns1]
+addresses = ["192.0.2.1"]
+[[zones]]
+name    = "example.com"
+servers = ["ns1"]
+"""
+
+
+def config(text: str = TEXT) -> Config:
+    return parse(text, Path("soawatch.toml"), {})
+
+
+def test_a_check_that_is_off_is_neither_in_the_plan_nor_scheduled() -> None:
+    plan = plan_of(config(), DiscoveredZones(ZoneTable.of((zone(),)), {}))
+    assert "records" in config().checks
+    assert "records" not in plan.checks
+    assert "soa-serial" in plan.checks
+    assert set(plan.checks) == set(cadences(config())) - set(CHORES) - {"resolve"}
+    assert cadences(config())["transfer"] == timedelta(hours=2)
+
+
+def test_equal_configurations_make_equal_plans() -> None:
+    found = DiscoveredZones(ZoneTable.of((zone(),)), {}, known={("ns1.", "A"): None})  # type: ignore[dict-item]
+    assert plan_of(config(), found) == plan_of(
+        config(), DiscoveredZones(ZoneTable.of((zone(),)), {}, problems=("other",))
+    )
+    assert plan_of(config(), found) != plan_of(config(), DiscoveredZones(ZoneTable.of((zone("ns1"),)), {}))
+
+
+def test_what_needs_a_restart_stays_as_it_was_and_is_named() -> None:
+    before = config()
+    after = config(TEXT.replace('"here"', '"there"'))
+    taken, kept = as_started(after, before)
+    assert kept == ["vantage"]
+    assert taken.service.vantage == "here"
+    assert as_started(before, before) == (before, [])
+    assert as_started(replace(before, max_zones=7), before)[1] == ["max_zones"]
+
+
+def test_retention_may_change() -> None:
+    before = config()
+    after = replace(before, service=replace(before.service, retention=timedelta(days=1)))
+    assert as_started(after, before) == (after, [])

@@ -1,0 +1,261 @@
+"""What stands now is shown at once, kept in order, and survives a disk that refuses."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from alerting.model import Policy
+from checks.base import Check
+from checks.model import Zone
+from checks.reachable import Reachable
+from checks.soa_serial import SoaSerial
+from monitor.state.evaluator import RECENT, Evaluator, observed, recent
+from monitor.state.memory import MonitorState
+from monitor.state.ports import Sweep
+from monitor.state.status import PROPAGATION_BOUNDS, Status
+from monitor.state.write_buffer import WriteBuffer
+from tests.support.fakes.zones import FakeZones
+from tests.support.specimens import incident
+from tests.unit.checks.build import NOON, QUICK, checked_at, zone
+from tests.unit.state.build import Clock, FullDisk, looks, minute, plan, reached
+
+BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
+
+
+class Bench:
+    """A judge with a clock that is moved, a disk that can be full, and counters of who was told."""
+
+    def __init__(self, *zones: Zone, checks: Iterable[Check] = BOTH, policy: Policy | None = None) -> None:
+        self.now = Clock()
+        self.disk = FullDisk(self.now)
+        self.changed = self.told = 0
+        self.record = WriteBuffer(self.disk, self.now)
+        self.plan = plan(*zones, checks=checks, **({"policy": policy} if policy else {}))
+        self.judging = Evaluator(
+            MonitorState(),
+            self.plan,
+            Status("1", "local", NOON, NOON, FakeZones()),
+            self.record,
+            self.now,
+            self.change,
+            self.tell,
+        )
+
+    def change(self) -> None:
+        self.changed += 1
+
+    def tell(self) -> None:
+        self.told += 1
+
+    async def look(self, zone: Zone, at: float, **tokens: str) -> None:
+        self.now.at = minute(at)
+        await self.judging.process([checked_at(zone, tokens, self.now(), QUICK), reached(zone, self.now(), **tokens)])
+
+    @property
+    def status(self) -> Status:
+        return self.judging.status
+
+
+async def test_what_was_judged_is_shown_and_kept() -> None:
+    one = zone()
+    on = Bench(one)
+    await on.look(one, 0, ns1="10", ns2="10")
+    assert on.status.zones[one.name].health == "good"
+    assert on.status.at == NOON
+    assert on.changed == 1
+    assert on.told == 0
+    assert [c.zone_states[0].zone for c in on.disk.commits] == [one.name]
+    await on.look(one, 1, ns1="10", ns2="-")
+    assert on.status.zones[one.name].health == "bad"
+    assert [i.phase for i in on.status.incidents.values()] == ["open"]
+    assert on.told == 1
+
+
+async def test_a_picture_is_of_now_and_a_status_knows_whether_there_is_another() -> None:
+    one, other = zone(), zone(name="other.example.")
+    on = Bench(one, other)
+    await on.look(one, 0, ns1="10", ns2="10")
+    await on.look(other, 1, ns1="10", ns2="10")
+    before = on.status
+    await on.look(one, 2, ns1="11", ns2="10")
+    assert on.status.zones is not before.zones
+    assert on.status.zones[other.name].since == minute(1)
+    assert on.status.zones[one.name].reference_serial == 11
+
+
+async def test_a_new_plan_draws_what_came_and_forgets_what_went() -> None:
+    one, other = zone(), zone(name="other.example.")
+    on = Bench(one)
+    await on.look(one, 0, ns1="10", ns2="-")
+    await on.judging.replan(plan(other, checks=BOTH))
+    assert set(on.status.zones) == {other.name}
+    assert on.status.zones[other.name].health == "unknown"
+    assert [i.phase for i in on.status.incidents.values()] == ["resolved"]
+    remembered = await on.disk.kept.restore()
+    assert not remembered.zone_states
+    assert not remembered.alerts
+    assert not remembered.incidents
+
+
+async def test_a_full_disk_stops_no_check_is_shown_and_everything_is_written_once_there_is_room() -> None:
+    one = zone()
+    on = Bench(one, policy=Policy(timedelta(0), timedelta(0)))
+    await on.look(one, 0, ns1="10", ns2="10")
+    on.disk.full = True
+    await on.look(one, 1, ns1="11", ns2="10")
+    assert not on.status.store_ok
+    assert "full" in on.status.store_error
+    assert on.status.zones[one.name].reference_serial == 11
+    await on.look(one, 2, ns1="11", ns2="-")
+    assert on.told == 0
+    codes = {line.code for i in on.status.incidents.values() for line in i.lines}
+    assert "store-failing" in codes
+    waiting = {t.id for t in on.record.messages}
+    assert len(waiting) >= 2
+    on.disk.full = False
+    await on.look(one, 3, ns1="11", ns2="11")
+    assert on.status.store_ok
+    assert on.status.store_error == ""
+    written = [t.id for c in on.disk.commits for t in c.messages]
+    assert waiting <= set(written)
+    assert len(written) == len(set(written))
+    await on.look(one, 4, ns1="11", ns2="11")
+    remembered = await on.disk.kept.restore()
+    assert not remembered.alerts
+    assert not remembered.incidents
+    assert remembered.zone_states[one.name].serial_groups[0].reference == 11
+
+
+async def test_store_failing_is_told_once_however_long_it_lasts() -> None:
+    on = Bench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4)))
+    on.disk.full = True
+    await on.look(zone(), 0, ns1="10", ns2="10")
+    for number in range(1, 60):
+        on.now.at = minute(number)
+        await on.judging.remind()
+    assert [t.news for t in on.record.messages] == ["incident.opened"]
+
+
+async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_told_once_and_so_is_their_end() -> None:
+    """The kind: what goes wrong with the monitor itself and was only shown. ``hook`` is one of two receivers."""
+    policy = Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4))
+    on = Bench(zone(), policy=policy)
+    await on.judging.replan(replace(on.plan, receivers=("hook", "post")))
+    on.judging.failing = lambda now: {"hook": "hook rejects what it is told: 410 gone"}
+    on.judging.show(config_ok=False, config_error="soawatch.toml:7: no unit\nsoawatch.toml:9: no such key")
+    for number in range(40):
+        on.now.at = minute(number)
+        await on.judging.remind()
+    on.judging.failing = lambda now: {}
+    on.judging.show(config_ok=True, config_error="")
+    for number in range(40, 60):
+        on.now.at = minute(number)
+        await on.judging.remind()
+    messages = [t for c in on.disk.commits for t in c.messages]
+    told = sorted((str(t.incident.cause), t.receiver, t.news.value) for t in messages)
+    assert told == [
+        ("receiver hook", "post", "incident.opened"),
+        ("receiver hook", "post", "incident.resolved"),
+        *(("vantage local", name, f"incident.{what}") for name in ("hook", "post") for what in ("opened", "resolved")),
+    ]
+    texts = {line.code: line.text for t in messages for line in t.incident.lines}
+    assert texts == {
+        "receiver-failing": "hook rejects what it is told: 410 gone",
+        "configuration-refused": "the configuration is refused, and the one before goes on: soawatch.toml:7: no unit",
+    }
+
+
+async def test_a_failure_that_passes_within_grace_is_no_incident() -> None:
+    on = Bench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2)))
+    for number, failing in enumerate([{"hook": "no"}, {"hook": "no"}, {}, {"hook": "no"}, {}, {}]):
+        on.now.at = minute(number)
+        on.judging.failing = lambda now, failing=failing: failing  # type: ignore[misc]
+        await on.judging.remind()
+    assert not on.status.incidents
+
+
+async def test_a_sweep_that_cannot_be_noted_is_a_failing_disk_too() -> None:
+    on = Bench(zone())
+    on.disk.full = True
+    row = Sweep("soa-serial", NOON, NOON, 1, 2, 2)
+    await on.judging.record_sweep(row)
+    assert not on.status.store_ok
+    on.disk.full = False
+    on.now.pass_(minutes=1)
+    await on.judging.remind()
+    assert on.status.store_ok
+    assert on.disk.sweeps == [row]
+
+
+async def test_at_the_end_it_is_tried_once_more() -> None:
+    on = Bench(zone())
+    on.disk.full = True
+    await on.look(zone(), 0, ns1="10", ns2="10")
+    on.disk.full = False
+    await on.judging.finish()
+    assert [c.zone_states[0].zone for c in on.disk.commits] == ["example.com."]
+
+
+async def test_who_is_cancelled_while_the_disk_works_loses_nothing() -> None:
+    on = Bench(zone())
+    taking = asyncio.create_task(on.judging.process([looks(zone(), NOON, ns1=10, ns2=10)]))
+    while not on.disk.tries:
+        await asyncio.sleep(0)
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    await on.look(zone(), 1, ns1="11", ns2="11")
+    assert [run.serial for c in on.disk.commits for run in c.runs] == [10, 10, 11, 11]
+
+
+async def test_one_thing_at_a_time() -> None:
+    one = zone()
+    on = Bench(one)
+    empty = plan(zone(name="other.example."), checks=BOTH)
+    await asyncio.gather(
+        on.judging.process([looks(one, NOON, ns1=10, ns2=10)]),
+        on.judging.replan(empty),
+        on.judging.process([looks(one, minute(1), ns1=11, ns2=11)]),
+        on.judging.remind(),
+    )
+    assert [bool(c.zone_states) for c in on.disk.commits] == [True, False]
+    assert on.disk.commits[-1].dropped_zones == (one.name,)
+    assert not (await on.disk.kept.restore()).zone_states
+
+
+async def test_blindness_is_shown() -> None:
+    on = Bench(zone())
+    await on.look(zone(), 0, ns1="10", ns2="10")
+    await on.look(zone(), 1, ns1="-", ns2="-")
+    assert on.status.offline_families == ("ipv4",)
+    await on.look(zone(), 2, ns1="10", ns2="10")
+    assert on.status.offline_families == ()
+
+
+async def test_propagation_is_counted_per_server() -> None:
+    on = Bench(zone())
+    await on.look(zone(), 0, ns1="10", ns2="10")
+    await on.look(zone(), 1, ns1="11", ns2="10")
+    await on.look(zone(), 2, ns1="11", ns2="11")
+    assert {name: (h.count, h.total) for name, h in on.judging.propagation.items()} == {
+        "ns1": (1, 0.0),
+        "ns2": (1, 60.0),
+    }
+
+
+def test_a_histogram_counts_each_time_in_one_bucket() -> None:
+    histogram = None
+    for seconds in (0.0, 1.0, 1.5, 86400.0, 1e9):
+        histogram = observed(histogram, seconds)
+    assert histogram is not None
+    assert sum(histogram.buckets) == histogram.count == 5
+    assert histogram.buckets[:2] == (2, 1)
+    assert histogram.buckets[len(PROPAGATION_BOUNDS) - 1 :] == (1, 1)
+
+
+def test_old_incidents_leave_open_ones_stay() -> None:
+    many = {f"r{n}": incident(f"r{n}", n, resolved=n) for n in range(RECENT + 20)}
+    columns = {f"o{n}": incident(f"o{n}", n) for n in range(200)}
+    left = recent({**many, **columns}, [])
+    assert columns.keys() <= left.keys()
+    assert set(left) - set(columns) == {f"r{n}" for n in range(20, RECENT + 20)}

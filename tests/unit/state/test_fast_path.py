@@ -1,0 +1,323 @@
+"""Passing over what stands still and judging every round come to the same, whatever happens."""
+
+import random
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alerting.model import Policy
+from alerting.root_cause import DependencyGraph
+from checks.model import CheckResult, Health, Observation, Transport, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
+from checks.reachable import Reachable
+from checks.soa_serial import SoaSerial
+from checks.zone_state.model import ZoneState
+from monitor.state.columns import FULL_POLL, GOOD, STEADY_UP, UNSAID, ZoneColumns, change_to, micros
+from monitor.state.fast_path import FastPathChanges, pick_full_polls
+from monitor.state.memory import MonitorState
+from monitor.state.pipeline import MonitoringPlan, PendingCommit, process, reminders
+from monitor.state.ports import Commit, PollMessage, UnchangedZones
+from tests.unit.checks.build import QUICK, query, seen, server, zone
+from tests.unit.state.build import MINUTE, minute
+
+CHECK = SoaSerial()
+POLICY = Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(minutes=30))
+SERVERS = {name: server(name) for name in ("ns1", "ns2", "ns3")}
+
+
+def zones(number: int) -> list[Zone]:
+    """Half of them on two servers, half on three; one in five without a primary."""
+    made = []
+    for index in range(number):
+        names = ("ns1", "ns2", "ns3")[: 2 + index % 2]
+        one = zone(
+            *(SERVERS[name] for name in names), name=f"z{index}.example.", primary=None if index % 5 == 4 else "ns1"
+        )
+        made.append(replace(one, max_lag=timedelta(minutes=3)))
+    return made
+
+
+class World:
+    """What servers serve: it drifts along, and now and then something happens to a zone, a server or the network."""
+
+    def __init__(self, chance: random.Random, watched: Sequence[Zone]) -> None:
+        self.chance = chance
+        self.zones = watched
+        self.newest = {one.name: 10 for one in watched}
+        self.served = {(one.name, server.name): 10 for one in watched for server in one.servers}
+        self.wrong: dict[tuple[str, str], str] = {}
+        self.dead: set[str] = set()
+        self.expires = dict.fromkeys(self.served, 1000)
+        self.mute: set[str] = set()
+
+    def pass_(self) -> None:
+        chance = self.chance
+        if chance.random() < 0.05:
+            self.dead ^= {chance.choice(("ns1", "ns2", "ns3"))}
+        if chance.random() < 0.02:
+            self.dead = set() if self.dead else {"ns1", "ns2", "ns3"}
+        for one in self.zones:
+            if chance.random() < 0.01:
+                self.mute ^= {one.name}
+            if chance.random() < 0.03:
+                self.newest[one.name] += 1
+            for place in [place for place in self.served if place[0] == one.name]:
+                late = place[1] != "ns1" and chance.random() < 0.3
+                if not late:
+                    self.served[place] = self.newest[one.name]
+                self.expires[place] = chance.choice((1000, 1000, 1000, self.expires[place] - 60))
+                if chance.random() < 0.01:
+                    self.served[place] -= 1
+                if chance.random() < 0.02:
+                    self.wrong[place] = chance.choice(("SERVFAIL", "-", "REFUSED"))
+                elif chance.random() < 0.3:
+                    self.wrong.pop(place, None)
+
+    def token(self, zone: str, server: str) -> str:
+        if server in self.dead:
+            return "-"
+        if (wrong := self.wrong.get((zone, server))) is not None:
+            return wrong
+        expire = f"~{max(1, self.expires[zone, server])}" if server == "ns2" and zone not in self.mute else ""
+        return f"{self.served[zone, server]}{expire}"
+
+    def looks(self, one: Zone, at: datetime) -> tuple[Observation, ...]:
+        like = replace(QUICK, expire=1200)
+        return tuple(seen(query(one, s.name), self.token(one.name, s.name), at, like) for s in one.servers)
+
+
+def result_id(looks: Sequence[Observation]) -> object:
+    """What must be the same for a zone to be quiet: all but time, rtt and EXPIRE, but whether there is one."""
+    return tuple(replace(o, at=minute(0), rtt=None, expire=None if o.expire is None else 0) for o in looks)
+
+
+@dataclass
+class Caller:
+    """A canvass by the letter of its docstring."""
+
+    columns: ZoneColumns
+    last: dict[int, object] = field(default_factory=dict)
+    floors: dict[int, Sequence[int]] = field(default_factory=dict)
+
+    def unchanged(self, number: int, looks: Sequence[Observation]) -> bool:
+        """Whether the zone is as it was; if not, it is disarmed."""
+        floors = self.floors.get(number)
+        same = floors is not None and result_id(looks) == self.last[number]
+        enough = same and floors is not None and all(
+            o.expire is None or o.expire >= floor for o, floor in zip(looks, floors, strict=True)
+        )  # fmt: skip
+        if not enough:
+            self.last[number] = result_id(looks)
+            self.floors.pop(number, None)
+            return False
+        for slot, one in zip(self.columns.slots_of(number), looks, strict=True):
+            self.columns.address_metrics.rtts[slot] = -1.0 if one.rtt is None else one.rtt
+            self.columns.address_metrics.expires[slot] = (
+                micros(one.at) + one.expire * 10**6 if one.expire is not None else 0
+            )
+        return True
+
+    def move(self, path_changes: FastPathChanges) -> None:
+        for number in path_changes.disabled:
+            self.floors.pop(number, None)
+        self.floors.update(path_changes.enabled)
+
+
+def plan(watched: Sequence[Zone]) -> MonitoringPlan:
+    return MonitoringPlan(
+        zones=ZoneTable.of(watched),
+        checks={"soa-serial": CHECK, "reachable": Reachable()},
+        topology=DependencyGraph.of(watched),
+        policy=POLICY,
+        receivers=("hook",),
+    )
+
+
+def shortcut(
+    memory: MonitorState,
+    rules: MonitoringPlan,
+    caller: Caller,
+    polls: list[ZonePoll],
+    others: tuple[list[ZonePoll], list[ZonePoll]],
+    at: datetime,
+    chance: random.Random,
+) -> tuple[Commit, PendingCommit, set[str]]:
+    """The commit, the draft, and the zones that were called quiet when they no longer stood still: near misses."""
+    heard: list[PollMessage] = [*others[0]]
+    for one in polls:
+        number = rules.zones.number(one.zone)
+        if not caller.unchanged(number, one.seen):
+            heard.append(one)
+        elif heard and isinstance(last := heard[-1], UnchangedZones) and chance.random() < 0.8:
+            last.numbers.append(number)
+        else:
+            heard.append(UnchangedZones("soa-serial", one.at, MINUTE, array("I", [number]), rules.zones))
+    commit, pending = process(memory, [*heard, *others[1]], rules, at)
+    caller.move(pending.path_changes)
+    called = [number for one in heard if isinstance(one, UnchangedZones) for number in one.numbers]
+    missed = {rules.zones.names[number] for number in called if memory.columns.checked_at[number] != micros(at)}
+    return commit, pending, missed
+
+
+def ticking(zone_state: ZoneState) -> object:
+    """What does not take part in ``==`` but is judged by."""
+    return zone_state.at, [(s.expires, s.estimated, s.rtt is None) for s in zone_state.address_states]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_shortcut_says_what_the_road_says(seed: int) -> None:
+    compare_at_random(seed, 120)
+
+
+@pytest.mark.parametrize("seed", [5177, 5222])
+def test_who_would_be_excused_for_its_own_silence_is_judged(seed: int) -> None:
+    """In these histories a zone that stands still is the one by whose silence the monitor turns out to be blind."""
+    compare_at_random(seed, 400)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1000, 1100))
+def test_the_shortcut_says_what_the_road_says_for_long(seed: int) -> None:
+    compare_at_random(seed, 400)
+
+
+def compare_at_random(seed: int, looks: int) -> None:
+    chance = random.Random(seed)
+    passed, near, _ = compare(chance, World(chance, zones(6)), looks)
+    assert sum(passed) > looks / 2
+    assert near < sum(passed) / 8
+
+
+class Dying(World):
+    """Nothing happens but that these servers die at the third minute."""
+
+    def __init__(self, watched: Sequence[Zone], *dead: str) -> None:
+        super().__init__(random.Random(0), watched)
+        self.dying, self.minute = dead, 0
+
+    def pass_(self) -> None:
+        self.minute += 1
+        if self.minute > 3:
+            self.dead = set(self.dying)
+
+
+def test_under_a_dead_primary_a_zone_stands_still_until_its_end_is_near() -> None:
+    """Expire is 20 minutes: ns3 says nothing of it, so ten are left ten minutes after it was last known to be well."""
+    passed, _, memory = compare(random.Random(1), Dying(zones(1) + zones(2)[1:], "ns1"), 10, beside=0)
+    assert passed[:3] == [0, 2, 2]
+    assert min(passed[5:]) == 2
+    assert not memory.active_alerts
+    passed, _, memory = compare(random.Random(1), Dying(zones(2)[1:], "ns1"), 24, beside=0)
+    assert passed[-8:] == [0] * 8
+    assert {(key.code, key.server) for key in memory.active_alerts} >= {("expiry-imminent", "ns3")}
+
+
+def test_zones_of_servers_that_are_all_dead_stand_still_also_while_that_is_yet_to_be_told() -> None:
+    """ns4, of another zone, lives: so it is not the monitor that is blind. After ten minutes it tells of each zone."""
+    elsewhere = zone(server("ns4"), name="elsewhere.example.", primary="ns4")
+    passed, _, memory = compare(random.Random(1), Dying([*zones(2), elsewhere], "ns1", "ns2", "ns3"), 30, beside=0)
+    assert [number for number, many in enumerate(passed) if many < 3 and number > 5] == [12, 13]
+    assert {(key.zone, key.code, alert.phase.value) for key, alert in memory.active_alerts.items()} >= {
+        ("z0.example.", "not-checked", "firing"),
+        ("z1.example.", "not-checked", "firing"),
+    }
+
+
+def test_zones_that_nobody_has_ever_served_stand_still_too() -> None:
+    elsewhere = zone(server("ns4"), name="elsewhere.example.", primary="ns4")
+    world = Dying([*zones(2), elsewhere], "ns1", "ns2", "ns3")
+    world.minute = 3
+    passed, _, memory = compare(random.Random(1), world, 30, beside=0)
+    assert passed[2:9] == [3] * 7
+    assert {(key.zone, key.code, alert.phase.value) for key, alert in memory.active_alerts.items()} == {
+        ("z0.example.", "not-checked", "firing"),
+        ("z1.example.", "not-checked", "firing"),
+    }
+
+
+@pytest.mark.parametrize("udp", ["-", "refused-connection", "malformed", "mismatched"])
+def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
+    """UDP that brings nothing which can be used stays so whatever the server serves: its sameness is no version's.
+
+    The kind: an address whose word comes another way than the one the canvass asks. Were it called quiet, it could
+    take another version, or lose the zone, unseen.
+    """
+    pair = zone(name="z0.example.")
+    rules, memory = plan([pair]), MonitorState()
+    memory.use(change_to(memory.columns, rules.zones).columns)
+    for number, transport in enumerate((Transport.TCP, Transport.TCP, Transport.UDP)):
+        by_tcp = [seen(query(pair, "ns2", transport=Transport.TCP), "10")] if transport is Transport.TCP else []
+        token = udp if by_tcp else "10"
+        every = [seen(query(pair, "ns2"), token), *by_tcp, seen(query(pair, "ns1"), "10")]
+        at = minute(number)
+        poll = ZonePoll(pair.name, "soa-serial", at, MINUTE, tuple(replace(one, at=at) for one in every))
+        _, pending = process(memory, [poll], rules, at)
+        assert memory.zone_states[pair.name].address_states[1].state == "answered"
+        assert memory.columns.mode[0] == (FULL_POLL if by_tcp else STEADY_UP)
+        assert bool(pending.path_changes.enabled) is not bool(by_tcp)
+
+
+def compare(
+    chance: random.Random, world: World, looks: int, beside: float = 0.3
+) -> tuple[list[int], int, MonitorState]:
+    """How many rounds were passed over at each minute, how many near misses there were, and what is known at the end.
+
+    ``beside`` is how likely each minute has scouts, and rounds of another check.
+    """
+    watched = world.zones
+    rules = plan(watched)
+    whole, quick = MonitorState(), MonitorState()
+    quick.use(change_to(quick.columns, rules.zones).columns)
+    caller = Caller(quick.columns)
+    passed: list[int] = []
+    near = 0
+    for number in range(looks):
+        at = minute(number)
+        world.pass_()
+        polls = [ZonePoll(one.name, "soa-serial", at, MINUTE, world.looks(one, at)) for one in watched]
+        chance.shuffle(polls)
+        others: tuple[list[ZonePoll], list[ZonePoll]] = ([], [])
+        if chance.random() < beside:
+            for each in polls:
+                chance.choice(others).append(replace(each, check="reachable"))
+        if chance.random() < beside:
+            path_changes = FastPathChanges(rules.zones)
+            pick_full_polls(quick, path_changes)
+            caller.move(path_changes)
+        other, pending, missed = shortcut(quick, rules, caller, polls, others, at, chance)
+        road = [each for each in polls if each.zone not in missed]
+        one, _ = process(whole, [*others[0], *road, *others[1]], rules, at)
+        passed.append(pending.unchanged)
+        near += len(missed)
+        assert other == one
+        for each in watched:
+            assert quick.zone_states[each.name] == whole.zone_states[each.name]
+            if each.name in missed:
+                # Of a near miss the canvass has written a later EXPIRE than the road was told.
+                whole.zone_states[each.name] = quick.zone_states[each.name]
+            assert ticking(quick.zone_states[each.name]) == ticking(whole.zone_states[each.name])
+            mine, theirs = quick.verdicts_on(each.name)["soa-serial"], whole.verdicts_on(each.name)["soa-serial"]
+            assert (mine.health, mine.findings, mine.at) == (theirs.health, theirs.findings, theirs.at)
+        assert quick.active_alerts == whole.active_alerts
+        assert quick.open_incidents == whole.open_incidents
+        assert quick.connectivity.heard == whole.connectivity.heard
+        assert quick.connectivity.offline == whole.connectivity.offline
+        assert reminders(quick, rules, at) == reminders(whole, rules, at)
+    return passed, near, quick
+
+
+def test_there_are_more_ways_to_fail_than_numbers_for_them() -> None:
+    memory = MonitorState()
+    numbers = [
+        memory.steady_result_id(CheckResult("a.", "soa-serial", minute(0), Health.UNKNOWN, why=f"{n}"))
+        for n in range(300)
+    ]
+    assert len(set(numbers[:254])) == 254
+    assert set(numbers[254:]) == {UNSAID}
+    assert memory.steady_result_id(CheckResult("a.", "soa-serial", minute(0), Health.GOOD)) == GOOD
+    reachability_patterns = [memory.reachability_id(tuple(bit == "1" for bit in f"{n:09b}")) for n in range(300)]
+    assert len(set(reachability_patterns[:255])) == 255
+    assert set(reachability_patterns[255:]) == {0}

@@ -1,0 +1,188 @@
+"""A picture claims no more than is known: unknown is never good, and what is merely said makes nothing bad."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Severity
+from alerting.severity import severity_of
+from checks.model import CheckResult, Finding, Health
+from checks.zone_state.model import ZoneState
+from checks.zone_state.update import update_zone_state
+from monitor.cli.output import expiry_text
+from monitor.state.status import ZoneStatus
+from monitor.state.zone_status import HEALTH_CHECKS, summarise, zone_status
+from monitor.web.api_schema import zone_data
+from monitor.web.row_models import address_row
+from monitor.web.zone_metrics import series
+from tests.unit.checks.build import NOON, look, story, zone
+from tests.unit.state.build import minute
+
+ZONE = zone()
+GOOD, BAD, UNKNOWN = Health.GOOD, Health.BAD, Health.UNKNOWN
+
+
+def alert(code: str, phase: Phase = Phase.FIRING, at: float = 0, check: str = "soa-serial") -> Alert:
+    key = AlertKey(ZONE.name, check, code, "ns2", ZONE.servers[1].addresses[0])
+    return Alert(key, phase, minute(at), severity_of(code, {}), code, bad_since=minute(at))
+
+
+def result_id(check: str, health: Health) -> CheckResult:
+    return CheckResult(ZONE.name, check, NOON, health)
+
+
+def drawn(
+    alerts: list[Alert],
+    since: datetime | None = None,
+    at: float = 5,
+    deciding_checks: tuple[str, ...] = HEALTH_CHECKS,
+    **results: Health,
+) -> ZoneStatus:
+    every = {name.replace("_", "-"): result_id(name.replace("_", "-"), health) for name, health in results.items()}
+    return zone_status(ZONE, None, every, alerts, since, minute(at), deciding_checks)
+
+
+HEALTHS = [
+    ("nothing was checked", [], {}, UNKNOWN),
+    ("one decisive check has spoken", [], {"reachable": GOOD}, UNKNOWN),
+    ("both have", [], {"reachable": GOOD, "soa_serial": GOOD}, GOOD),
+    ("one could not tell", [], {"reachable": GOOD, "soa_serial": UNKNOWN}, UNKNOWN),
+    ("others do not decide", [], {"records": GOOD, "transfer": GOOD}, UNKNOWN),
+    ("one that does not decide could not tell", [], {"reachable": GOOD, "soa_serial": GOOD, "transfer": UNKNOWN}, GOOD),
+    ("a warning stands", [alert("serial-late")], {"reachable": GOOD, "soa_serial": BAD}, BAD),
+    ("a warning stands, and nothing was checked since", [alert("serial-late")], {}, BAD),
+    ("a warning may be over", [alert("serial-late", Phase.RECOVERING)], {"reachable": GOOD, "soa_serial": GOOD}, BAD),
+    ("something worth knowing", [alert("ttl-differs")], {"reachable": GOOD, "soa_serial": GOOD}, GOOD),
+    ("something worth knowing, and little known", [alert("ttl-differs")], {"reachable": GOOD}, UNKNOWN),
+    ("long not checked", [alert(NOT_CHECKED)], {"reachable": GOOD, "soa_serial": UNKNOWN}, UNKNOWN),
+    ("long not checked elsewhere", [alert(NOT_CHECKED)], {"reachable": GOOD, "soa_serial": GOOD}, UNKNOWN),
+    ("briefly not checked", [alert(NOT_CHECKED, Phase.PENDING)], {"reachable": GOOD, "soa_serial": GOOD}, GOOD),
+]
+
+
+@pytest.mark.parametrize(("_said", "alerts", "results", "health"), HEALTHS, ids=[row[0] for row in HEALTHS])
+def test_health(_said: str, alerts: list[Alert], results: dict[str, Health], health: Health) -> None:
+    assert drawn(alerts, **results).health is health
+
+
+def test_a_check_that_is_switched_off_is_not_waited_for() -> None:
+    assert drawn([], deciding_checks=("soa-serial",), soa_serial=GOOD).health is GOOD
+    assert drawn([], deciding_checks=()).health is UNKNOWN
+    assert drawn([], deciding_checks=(), soa_serial=GOOD).health is UNKNOWN
+
+
+CODES = ("serial-late", "serial-stuck", "ttl-differs", "timer-advice", NOT_CHECKED, "transfer-open")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(CODES), st.sampled_from([Phase.PENDING, Phase.FIRING, Phase.RECOVERING]))),
+    st.dictionaries(st.sampled_from(["reachable", "soa_serial", "records"]), st.sampled_from(Health)),
+)
+def test_good_only_when_it_is_known_bad_only_when_something_weighs(
+    active_alerts: list[tuple[str, Phase]], results: dict[str, Health]
+) -> None:
+    zone = drawn([alert(code, phase) for code, phase in active_alerts], **results)
+    heavy = any(f.severity > Severity.INFO and f.code != NOT_CHECKED for f in zone.findings)
+    assert (zone.health is BAD) == heavy
+    if zone.health is GOOD:
+        assert all(results.get(name) not in (None, UNKNOWN) for name in ("reachable", "soa_serial"))
+
+
+def test_it_tells_since_when() -> None:
+    assert drawn([], at=1, reachable=GOOD, soa_serial=GOOD).since == minute(1)
+    assert drawn([], minute(1), at=2, reachable=GOOD, soa_serial=GOOD).since == minute(1)
+    assert drawn([alert("serial-late", at=3)], at=4, reachable=GOOD, soa_serial=BAD).since == minute(3)
+
+
+def test_a_glance_says_what_the_picture_says() -> None:
+    zone_state = update_zone_state(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    for alerts in ([], [alert("serial-late", at=-3)], [alert("ttl-differs"), alert("serial-stuck", at=-9)]):
+        for said_of in ({}, {"soa-serial": result_id("soa-serial", GOOD), "reachable": result_id("reachable", GOOD)}):
+            whole = zone_status(ZONE, zone_state, said_of, alerts, None, NOON)
+            quick = summarise(ZONE, zone_state, said_of, alerts, NOON)
+            assert quick.health is whole.health
+            assert quick.began == whole.since
+            assert quick.states == tuple(address.state for address in whole.addresses)
+            assert quick.findings == whole.findings
+
+
+def test_after_a_restart_the_findings_know_since_when_it_is_bad() -> None:
+    assert drawn([alert("serial-late", at=-600), alert("ttl-differs", at=-9999)], None).since == minute(-600)
+
+
+def test_the_gravest_comes_first_then_the_oldest() -> None:
+    zone = drawn(
+        [alert("ttl-differs", at=0), alert("serial-late", at=2), alert("no-answer", at=1), alert("serial-stuck")]
+    )
+    assert [f.code for f in zone.findings] == ["serial-stuck", "no-answer", "serial-late", "ttl-differs"]
+
+
+def test_addresses_are_shown_in_the_order_of_the_zone_known_or_not() -> None:
+    three = zone("ns1", "ns2", "ns3")
+    zone_state = update_zone_state(ZoneState(three.name), three, look(three, NOON, ns1=11, ns2=10))
+    drawn = zone_status(three, zone_state, {}, [], None, NOON)
+    assert [(a.server, a.serial, a.state) for a in drawn.addresses] == [
+        ("ns1", 11, "in-sync"),
+        ("ns2", 10, "propagating"),
+        ("ns3", None, "unknown"),
+    ]
+    assert drawn.addresses[1].lag(minute(2)) is not None
+    assert drawn.reference_serial == 11
+
+
+def test_what_is_silent_serves_nothing_now() -> None:
+    zone_state = update_zone_state(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=10, ns2=10))
+    zone_state = update_zone_state(zone_state, ZONE, look(ZONE, minute(1), ns1=10, ns2="-"))
+    silent = zone_status(ZONE, zone_state, {}, [], None, minute(1)).addresses[1]
+    assert (silent.serial, silent.state, silent.lag(minute(1))) == (None, "silent", None)
+
+
+def test_the_verdict_is_on_the_right_address() -> None:
+    zone_state = update_zone_state(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
+    late = Finding("serial-late", "late", "ns2", ZONE.servers[1].addresses[0])
+    result = CheckResult(ZONE.name, "soa-serial", NOON, BAD, (late,))
+    states = [a.state for a in zone_status(ZONE, zone_state, {"soa-serial": result}, [], None, NOON).addresses]
+    assert states == ["in-sync", "late"]
+
+
+def test_a_time_is_never_ahead_of_now() -> None:
+    assert drawn([alert("serial-late", at=99)], at=5).since == minute(5)
+
+
+@pytest.mark.parametrize("gone", ["zone-expired", "zone-not-served", "server-unreachable"])
+@pytest.mark.parametrize("before", ["serial-late", "serial-stuck", "record-differs"])
+def test_what_was_served_before_is_no_finding_on_any_face_once_nothing_is(gone: str, before: str) -> None:
+    """The kind: "is 10 s behind, it serves …" beside "SERVFAIL", in the API, on the page and in metrics."""
+    for phase, codes in ((Phase.FIRING, [gone]), (Phase.PENDING, sorted([gone, before]))):
+        zone = drawn([alert(before, at=0), alert(gone, phase, at=3)], at=5)
+        assert sorted(f.code for f in zone.findings) == codes
+        assert zone.since == minute(0), "bad all the time"
+        assert sorted(f["code"] for f in zone_data(zone, minute(5))["findings"]) == codes
+        assert (f'code="{before}"' in series([zone], minute(5))) is (before in codes)
+
+
+ENDS = [
+    (f"{served} {after}", told)
+    for served in ("10", "10~3600")
+    for after, told in (
+        ("REFUSED*3", False),
+        ("SERVFAIL - ?", False),
+        ("- NOTAUTH -", False),
+        ("-*3", True),
+        ("REFUSED - 10~3600", True),
+    )
+]
+
+
+@pytest.mark.parametrize(("ns2", "told"), ENDS)
+def test_of_a_zone_that_is_not_served_no_face_shows_an_end(ns2: str, told: bool) -> None:
+    """The kind: a countdown of a copy that is not there, in metrics, the API, on the page or on a terminal."""
+    page = story(ZONE, {"ns1": "10*4", "ns2": ns2})[-1]
+    drawn = zone_status(ZONE, page.zone_state, {}, [], None, page.at)
+    metrics, data, secondary = series([drawn], page.at), zone_data(drawn, page.at), drawn.addresses[1]
+    row = address_row(drawn, secondary, page.at)
+    assert ("soawatch_zone_expiry_timestamp_seconds{" in metrics) is told
+    assert (data["addresses"][1]["expires_at"] is not None) is told
+    assert (bool(row.expires), bool(row.expires_at), bool(expiry_text(secondary))) == (told, told, told)

@@ -1,0 +1,225 @@
+"""Do the pages say what is so?"""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alerting.outbox import ReceiverStatus
+from checks.model import Health
+from monitor.state.ports import Commit
+from monitor.web.page_models import headline
+from tests.support.web_client import client
+from tests.support.web_status import NOW, PAST, SERVERS, ago, bad, change, finding, stage, status, troubled, zone
+
+PAGES = (
+    "/", "/?q=example&page=2", "/?health=bad", "/zones", "/zones/example.com", "/zones/example.com?span=7d",
+    "/zones/lab.example.", "/servers", "/servers/ns2", "/servers/ns3.anycast.example.net", "/incidents",
+    "/incidents?before=2026-11-20T00:00:00%2B00:00", "/codes", "/codes/serial-overdue",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_every_page_is_there(path: str) -> None:
+    async with client(await stage(troubled())) as http:
+        answer = await http.get(path)
+        assert answer.status_code == 200
+        assert answer.text.count("<h1") == 1
+        assert "style=" not in answer.text
+
+
+def only(*names: str, **health: Health) -> object:
+    return status([replace(zone(name), health=health.get(name[0], Health.GOOD)) for name in names])
+
+
+BAD, UNKNOWN = Health.BAD, Health.UNKNOWN
+HEADLINES = [
+    ("nothing to watch", status([]), "No zones are watched yet"),
+    ("one zone, well", only("a."), "The zone is well"),
+    ("all well", only("a.", "b."), "All 2 zones are well"),
+    ("one of two is bad", only("a.", "b.", a=BAD), "1 of 2 zones needs attention"),
+    ("both are bad", only("a.", "b.", a=BAD, b=BAD), "2 of 2 zones need attention"),
+    ("bad goes before unknown", only("a.", "b.", a=BAD, b=UNKNOWN), "1 of 2 zones needs attention"),
+    ("one is unknown", only("a.", "b.", b=UNKNOWN), "1 of 2 zones unknown"),
+    ("all are unknown", only("a.", a=UNKNOWN), "All zones are unknown"),
+    ("not ready yet", replace(only("a.", a=UNKNOWN), ready=False), "Looking for the first time …"),
+    ("the scheduler stalled", replace(only("a."), heartbeat=ago(minutes=2)), "Scheduler stalled"),
+    ("no tick yet, just started", replace(only("a."), heartbeat=None, started=ago(seconds=5)), "The zone is well"),
+    ("no tick since a long time", replace(only("a."), heartbeat=None), "Scheduler stalled"),
+]
+
+
+@pytest.mark.parametrize(("story", "seen", "text"), HEADLINES, ids=[row[0] for row in HEADLINES])
+def test_headline(story: str, seen: object, text: str) -> None:
+    assert headline(seen, NOW).text == text
+
+
+def test_strangers_are_told_of_trouble_but_not_asked_to_help() -> None:
+    assert headline(only("a.", "b.", a=BAD), NOW, public=True).text == "1 of 2 zones has trouble"
+
+
+async def test_the_overview_shows_incidents_first_and_zones_worst_first() -> None:
+    async with client(await stage(troubled())) as http:
+        text = (await http.get("/")).text
+    assert text.index("2 of 12 zones need attention") < text.index("Open incidents") < text.index('id="h-zones"')
+    zones = re.findall(r'<th role="rowheader" scope="row"><a href="/zones/([^"]+)"', text)
+    assert zones[:4] == ["example.com.", "shop.example.", "lab.example.", "dyn.example."]
+    assert "since 10:02 UTC (22 min)" in text
+    assert "since 10:24 UTC (14 s)" in text, "a version on its way: since when it is"
+
+
+async def test_search_finds_either_form_of_a_name_and_chips_keep_it() -> None:
+    async with client(await stage(troubled())) as http:
+        for text in ("bücher", "BÜCHER", "xn--bch"):
+            page = (await http.get("/", params={"q": text})).text
+            assert page.count('scope="row"') == 1
+            assert "bücher.<wbr>example." in page
+        assert "q=b%C3%BCcher" in (await http.get("/", params={"q": "bücher"})).text
+        assert "is called anything like “zzz”" in (await http.get("/", params={"q": "zzz"})).text
+
+
+async def test_long_lists_come_in_parts() -> None:
+    many = status([zone(f"z{n:04}.example.", servers=["ns1"]) for n in range(250)])
+    async with client(await stage(many)) as http:
+        first = (await http.get("/?q=example")).text
+        assert first.count('scope="row"') == 100
+        assert 'href="?q=example&amp;page=2"' in first
+        last = (await http.get("/?q=example&page=999999999999")).text
+        assert last.count('scope="row"') == 50
+        third = (await http.get("/?page=3")).text
+        assert third.count('scope="row"') == 50
+        assert "z0249.<wbr>example." in third
+        assert (await http.get("/servers/ns1?page=5")).text.count('scope="row"') == 100
+
+
+NAMES = [
+    ("example.com", "example.com."), ("example.com.", "example.com."), ("EXAMPLE.com", "example.com."),
+    ("bücher.example", "xn--bcher-kva.example."), ("xn--bcher-kva.example.", "xn--bcher-kva.example."),
+    ("0%2F25.2.0.192.in-addr.arpa", "0/25.2.0.192.in-addr.arpa."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "name"), NAMES)
+async def test_a_zone_is_found_however_it_is_written(path: str, name: str) -> None:
+    async with client(await stage(status())) as http:
+        assert (await http.get(f"/api/v1/zones/{path}")).json()["name"] == name
+        assert name in (await http.get(f"/zones/{path}")).text
+
+
+async def test_the_root_zone_has_a_path_that_browsers_leave_alone() -> None:
+    async with client(await stage(status([zone(".")]))) as http:
+        assert 'href="/zones/@"' in (await http.get("/")).text
+        assert (await http.get("/zones/@")).status_code == 200
+        assert (await http.get("/api/v1/zones/@")).json()["name"] == "."
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/zones/nowhere.example", "/zones/192.0.2.1", "/zones/a..b", "/zones/@", "/servers/nobody", "/codes/none", "/x"],
+)
+async def test_what_is_not_there_is_404(path: str) -> None:
+    async with client(await stage(status())) as http:
+        answer = await http.get(path)
+        assert answer.status_code == 404
+        assert "<h1>" in answer.text
+
+
+async def test_the_zone_page_shows_addresses_findings_and_who_served_what() -> None:
+    async with client(await stage(troubled())) as http:
+        text = (await http.get("/zones/example.com?span=24h")).text
+    assert "Overdue" in text
+    assert "since 09:04 UTC (1 h 20 min)" in text
+    assert "2001:db8::2" in text
+    assert "port 5353" in text
+    assert "26 Nov 14:24 UTC" in text
+    assert "ns2 192.0.2.2, [2001:db8::2]:5353" in text, "findings that differ in the address alone are one"
+    assert text.count("A server is behind for longer than the zone") == 1
+    assert "dig @192.0.2.2 example.com. SOA" in text
+    assert "<title>ns3.anycast.example.net 203.0.113.53: timeout, 01:24 UTC to 03:14 UTC (1 h 50 min)</title>" in text
+    assert text.count('class="lane"') == 7
+
+
+async def test_a_zone_page_without_its_store_says_so() -> None:
+    seen = await stage(troubled())
+    await seen.store.close()
+    async with client(seen) as http:
+        answer = await http.get("/zones/example.com")
+        assert answer.status_code == 200
+        assert "The history cannot be read just now." in answer.text
+        assert "Past incidents cannot be read just now." in (await http.get("/incidents")).text
+        lost = await http.get("/api/v1/incidents")
+        assert (lost.status_code, lost.json()) == (503, {"error": "The database cannot be read just now."})
+
+
+async def test_trouble_of_the_monitor_itself_is_on_every_page() -> None:
+    ill = replace(
+        status(),
+        offline_families=("ipv6",),
+        store_ok=False,
+        store_error="disk full",
+        config_ok=False,
+        config_error="line 3: unknown key",
+        receivers={"oncall": ReceiverStatus("oncall", "email", pending=3, last_error="550 no such user")},
+    )
+    async with client(await stage(ill)) as http:
+        for path in ("/", "/servers", "/incidents", "/zones/example.com"):
+            text = (await http.get(path)).text
+            assert "Monitor offline over IPv6: IPv6 results are suspended." in text
+            assert "The database cannot be written: disk full" in text
+            assert "the old one goes on: line 3: unknown key" in text
+            assert "Receiver oncall does not take notifications (3 notifications waiting): 550 no such user" in text
+
+
+async def test_a_thousand_zones_with_one_trouble_are_one_line_at_their_server() -> None:
+    at = SERVERS["ns2"][0]
+    zones = [
+        bad(
+            change(zone(f"z{n}.example."), "ns2", state="silent", serial=None),
+            finding("tcp-unreachable", "x", "ns2", at),
+        )
+        for n in range(1000)
+    ]
+    async with client(await stage(status(zones))) as http:
+        text = (await http.get("/servers/ns2")).text
+    assert text.count('class="card') == 1
+    assert "1\u202f000 zones" in text
+
+
+async def test_incidents_come_in_parts_by_time() -> None:
+    seen = await stage(status())
+    more = [
+        replace(PAST, id=f"i{n}", opened_at=ago(days=3) - timedelta(minutes=n), resolved_at=ago(days=2))
+        for n in range(120)
+    ]
+    await seen.store.commit(Commit(incidents=tuple(more)))
+    async with client(seen) as http:
+        path, shown = "/incidents", []
+        while path:
+            text = (await http.get(path)).text
+            shown += re.findall(r'id="incident-(i\d+)"', text)
+            following = re.search(r'href="(\?before=[^"]+)" rel="next"', text)
+            path = "/incidents" + following[1] if following else ""
+    assert sorted(shown) == sorted(f"i{n}" for n in range(120))
+
+
+async def test_a_server_in_sync_whose_tcp_is_dead_is_not_well() -> None:
+    zones = [bad(zone(f"z{n}."), finding("tcp-unreachable", "no TCP", "ns2", SERVERS["ns2"][0])) for n in range(3)]
+    async with client(await stage(status(zones))) as http:
+        rows = (await http.get("/servers")).text.split('<tr role="row">')[2:]
+        assert "ns2" in rows[0]
+        assert "Warning" in rows[0]
+        assert "tcp-unreachable in 3 zones" in rows[0]
+        assert "In sync" in rows[1]
+        assert "<strong>Warning</strong>" in (await http.get("/servers/ns2")).text
+
+
+async def test_a_server_answers_in_the_median_of_its_answers() -> None:
+    async with client(await stage(status())) as http:
+        rows = (await http.get("/servers")).text.split('<tr role="row">')[2:]
+        times = {
+            re.search(r"/servers/([^\"]+)", row)[1]: re.search(r'"Answers in" class="number">([^<]+)', row)[1]
+            for row in rows
+        }
+        assert (times["ns1"], times["ns2"]) == ("34 ms", "\u2013")
+        assert "answers in 34 ms" in (await http.get("/servers/ns1")).text

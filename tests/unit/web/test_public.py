@@ -1,0 +1,236 @@
+"""Does the public view keep hidden servers out of everything?"""
+
+from dataclasses import replace
+
+import pytest
+
+from alerting.model import Cause, Severity
+from alerting.outbox import ReceiverStatus
+from checks.model import Address, Health
+from monitor.state.ports import Commit
+from monitor.state.status import CheckStatus, Status
+from monitor.web.context import View
+from monitor.web.redaction import Redaction, public, redaction
+from monitor.web.snapshot import Shown
+from tests.support.fakes.zones import FakeZones
+from tests.support.web_client import client
+from tests.support.web_status import (
+    HIDDEN,
+    HIDDEN_ADDRESS,
+    HIDDEN_ADDRESS6,
+    NAMES,
+    NOW,
+    PAST,
+    SERVERS,
+    bad,
+    finding,
+    line,
+    stage,
+    status,
+    statuses,
+    troubled,
+    zone,
+)
+
+SECRETS = (HIDDEN, HIDDEN_ADDRESS, HIDDEN_ADDRESS6, "2001:DB8:77:0::53", "oncall", "/var/lib/soawatch")
+LEAKS = (
+    f"ns1 and {HIDDEN} disagree",
+    f"{HIDDEN.upper()} has 7",
+    f"transfer from {HIDDEN}.example.net refused",
+    f"{HIDDEN_ADDRESS}: REFUSED",
+    f"({HIDDEN_ADDRESS}:5353) gave no answer.",
+    f"as {HIDDEN_ADDRESS}.",
+    f"[{HIDDEN_ADDRESS6}]:5353 is ahead",
+    "2001:DB8:77:0::53 is ahead",
+    f"ahead of {HIDDEN_ADDRESS6}.",
+)
+ZONES = [name.replace("/", "%2F") for name in NAMES]
+PATHS = (
+    "/", "/?q=hush", f"/?q={HIDDEN_ADDRESS}", "/servers", "/servers/ns1", "/servers/ns2", "/incidents", "/metrics",
+    "/api/v1/zones?limit=1000", "/api/v1/incidents", "/api/v1/servers", "/codes", "/healthz", "/readyz", "/login",
+    *(f"/zones/{name}?span=30d" for name in ZONES), *(f"/api/v1/zones/{name}" for name in ZONES),
+)  # fmt: skip
+
+
+def leaky() -> Status:
+    """Every place that can hold a word about a hidden server holds one."""
+    seen = troubled()
+    zones = statuses(seen)
+    texts = [finding("record-differs", text, "ns1", SERVERS["ns1"][0], subject=text) for text in LEAKS]
+    own = [finding("tcp-unreachable", "no TCP", HIDDEN, where) for where in SERVERS[HIDDEN]]
+    zones["example.net."] = replace(
+        bad(zones["example.net."], *texts, *own),
+        addresses=tuple(replace(a, nsid=f"{HIDDEN}.fra") for a in zones["example.net."].addresses),
+        checks=(CheckStatus("transfer", seen.at, Health.UNKNOWN, f"{HIDDEN} gave no serial"),),
+        reference_serials={"": 7, "of-the-hidden": 8},
+    )
+    lines = tuple(line("record-differs", "example.net.", "ns1", None, text) for text in LEAKS)
+    more = tuple(line("tcp-unreachable", "example.net.", HIDDEN, HIDDEN_ADDRESS, "no TCP") for _ in range(2))
+    more += tuple(
+        line(code, "", None, None, f"{store}: {HIDDEN}")
+        for code, store in (
+            ("store-failing", "/var/lib/soawatch.db"),
+            ("configuration-refused", "/var/lib/soawatch.toml"),
+        )
+    )
+    receiver = replace(
+        seen.incidents["20261120T100430-a1b2c3"],
+        id="receiver",
+        cause=Cause("receiver", "oncall"),
+        lines=(line("receiver-failing", "", None, None, "oncall: mx.example.com refuses for good: dns@example.com"),),
+    )
+    told = replace(
+        seen.incidents["20261120T100430-a1b2c3"], id="leaky", lines=lines + more, findings=40, servers=("ns1", HIDDEN)
+    )
+    return replace(
+        seen,
+        zones=FakeZones(zones.values()),
+        incidents={**seen.incidents, told.id: told, receiver.id: receiver},
+        receivers={"oncall": ReceiverStatus("oncall", "email", last_error=f"{HIDDEN} refused", pending=2)},
+        store_ok=False,
+        store_error="/var/lib/soawatch.db is read-only",
+        config_ok=False,
+        config_error=f"/var/lib/soawatch.toml: {HIDDEN}",
+    )
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_no_page_holds_a_word_of_a_hidden_server(path: str) -> None:
+    seen = await stage(leaky(), token=True, public=True)
+    past = replace(PAST, id="past", lines=tuple(replace(PAST.lines[0], text=text) for text in LEAKS))
+    await seen.store.commit(Commit(incidents=(past, *seen.status.incidents.values())))
+    async with client(seen) as http:
+        answer = await http.get(path)
+    assert answer.status_code in (200, 503)
+    text = (
+        answer.text.replace(f'value="{HIDDEN_ADDRESS}"', "")
+        .replace(f"“{HIDDEN_ADDRESS}”", "")
+        .replace(f"q={HIDDEN_ADDRESS}", "")
+    )
+    for secret in SECRETS:
+        assert secret.lower() not in text.lower(), secret
+    assert "of-the-hidden" not in text
+
+
+async def test_a_hidden_server_is_not_there_at_all() -> None:
+    async with client(await stage(leaky(), public=True)) as http:
+        there, nowhere = await http.get(f"/servers/{HIDDEN}"), await http.get("/servers/nobody-at-all")
+        assert there.status_code == nowhere.status_code == 404
+        assert there.text == nowhere.text
+
+
+async def test_what_is_not_about_it_stays() -> None:
+    async with client(await stage(leaky(), public=True)) as http:
+        data = (await http.get("/api/v1/zones/example.com")).json()
+        assert {a["server"] for a in data["addresses"]} == set(SERVERS) - {HIDDEN}
+        assert [f["text"] for f in data["findings"] if f["code"] == "serial-overdue"] == [
+            "ns2 serves 2026112006, behind 2026112007 for 1 h 20 min"
+        ] * 2
+        text = (await http.get("/zones/example.com?span=24h")).text
+        assert text.count('class="lane"') == 5
+        incidents = (await http.get("/api/v1/incidents")).json()
+        assert {i["cause"] for i in incidents} == {"zone example.com."}
+
+
+async def test_texts_that_name_it_become_the_title_of_their_code() -> None:
+    async with client(await stage(leaky(), public=True)) as http:
+        data = (await http.get("/api/v1/zones/example.net")).json()
+    assert {f["text"] for f in data["findings"]} == {"A chosen record is not the same on all servers"}
+    assert len(data["findings"]) == len(LEAKS)
+
+
+async def test_whoever_has_the_token_sees_the_whole() -> None:
+    async with client(await stage(leaky(), token=True, public=True)) as http:
+        ours = await http.get("/incidents", headers={"Authorization": "Bearer correct-horse-battery"})
+        assert "oncall: mx.example.com refuses for good: dns@example.com" in ours.text
+        assert "/var/lib/soawatch.toml" in ours.text
+        assert HIDDEN not in (await http.get("/servers")).text
+        from_owner = await http.get("/servers", headers={"Authorization": "Bearer correct-horse-battery"})
+        assert HIDDEN in from_owner.text
+        assert HIDDEN not in (await http.get("/servers")).text
+
+
+def test_trouble_of_a_hidden_server_alone_does_not_show() -> None:
+    seen = status([bad(zone("a."), finding("tcp-unreachable", "no TCP", HIDDEN, SERVERS[HIDDEN][0]))])
+    assert public(seen).public.zones["a."].health is Health.GOOD
+    both = [finding("tcp-unreachable", "no TCP", HIDDEN), finding("no-answer", "no UDP", "ns1")]
+    assert public(status([bad(zone("a."), *both)])).public.zones["a."].health is Health.BAD
+    assert (
+        public(status([bad(zone("a."), finding("no-answer", "no UDP", "ns1"))])).public.zones["a."].health is Health.BAD
+    )
+    note = [finding("tcp-unreachable", "x", HIDDEN), finding("ttl-differs", "x", "ns1", severity=Severity.INFO)]
+    assert public(status([bad(zone("a."), *note)])).public.zones["a."].health is Health.GOOD
+
+
+COVERED = [
+    ("hush", "hush has 7", True),
+    ("hush", "HUSH.", True),
+    ("hush", "hush.example", True),
+    ("hush", "a hushed voice", False),
+    ("hush", "re-hush", False),
+    ("ns1", "ns10 is late", False),
+    ("ns1", "(ns1)", True),
+    ("a", "a.example. is late", True),
+    ("a", "late", False),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "covered"), COVERED)
+def test_names_are_found_whole(name: str, text: str, covered: bool) -> None:
+    assert Redaction(frozenset({name}), frozenset(), frozenset()).covers(text) is covered
+
+
+def test_an_address_that_begins_alike_is_not_hidden() -> None:
+    cover = Redaction(frozenset(), frozenset({"192.0.2.1"}), frozenset())
+    assert not cover.covers("192.0.2.10 is late; 192.0.2.11:53 too, and 1192.0.2.1 is none")
+    assert cover.covers("192.0.2.1 is late")
+
+
+def test_an_address_shared_with_a_visible_server_is_not_hidden() -> None:
+    shared = Address("192.0.2.9")
+    seen = status([zone("a.")])
+    first, second, *_ = seen.zones["a."].addresses
+    addresses = (replace(first, address=shared), replace(second, server="ns1", hidden=False, address=shared))
+    cover = redaction(status([replace(seen.zones["a."], addresses=addresses)]).zones.places())
+    assert cover.addresses == frozenset()
+    assert cover.names == {HIDDEN}
+
+
+def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
+    first, second, *_ = zone("a.").addresses
+    addresses = (
+        replace(first, address=Address("127.0.0.1", 5301)),
+        replace(second, server="ns1", hidden=False, address=Address("127.0.0.1", 5302)),
+    )
+    cover = redaction(status([replace(zone("a."), addresses=addresses)]).zones.places())
+    assert cover.covers("127.0.0.1:5301 is ahead")
+    assert not cover.covers("127.0.0.1:5302 is late")
+    assert not cover.covers("127.0.0.1 is late")
+
+
+def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only_when_they_changed() -> None:
+    first = public(leaky())
+    changed = bad(zone("example.org."), finding("no-answer", f"not {HIDDEN}", "ns1"))
+    zones = FakeZones([*statuses(first.whole).values(), changed])
+    second = public(replace(first.whole, zones=zones), first)
+    assert second.redaction is first.redaction
+    assert second.public.incidents is first.public.incidents
+    assert second.public.zones["example.org."].findings[0].text == (
+        "The server does not answer over UDP, but does over TCP"
+    )
+    all_hidden = replace(zone("c."), addresses=tuple(replace(a, hidden=True) for a in zone("c.").addresses))
+    third = public(replace(first.whole, zones=FakeZones([changed, all_hidden])), second)
+    assert third.public.zones["example.org."].addresses == (), "a server that is hidden anywhere is hidden"
+    assert third.public.incidents.keys() < second.public.incidents.keys()
+
+
+async def test_a_heartbeat_alone_makes_nothing_anew() -> None:
+    seen = await stage(leaky(), public=True)
+    shown = Shown(seen.context())
+    first = shown.status(View.PUBLIC)
+    seen.status = replace(seen.status, heartbeat=NOW)
+    assert shown.status(View.PUBLIC).zones is first.zones
+    assert shown.status(View.PUBLIC).heartbeat == NOW
+    seen.status = replace(seen.status, zones=FakeZones())
+    assert list(shown.status(View.PUBLIC).zones) == []
+    assert shown.servers(View.PUBLIC) == {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.alert_state import apply, withdraw
@@ -27,6 +27,7 @@ from alerting.root_cause import DependencyGraph
 from alerting.routing import route
 from checks.model import Finding
 from monitor.store.codec import decode, encode
+from tests.support.examples import examples
 from tests.unit.alerting.timeline import START, finding, result, zone
 
 ZONES = ("a.example.", "b.example.", "c.example.", "d.example.")
@@ -180,7 +181,7 @@ def agrees(life: Life) -> None:
             assert incident.told is None or incident.severity <= incident.told.severity
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(st.lists(STEP, min_size=5, max_size=40))
 def test_whatever_happens(steps: list[tuple[str, dict[str, list[Finding] | None]]]) -> None:
     life = Life()

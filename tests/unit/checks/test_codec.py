@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from checks.evaluation import judge
@@ -16,6 +16,7 @@ from checks.zone_state.intern_table import InternTable, Word
 from checks.zone_state.model import AddressState, SerialGroup, UnconfirmedSerial, Version, ZoneState
 from checks.zone_state.update import update_zone_state
 from monitor.store.intern_table import text, word
+from tests.support.examples import examples
 from tests.unit.checks.build import MINUTE, NOON, SOA, checked_at, codes, server, story, zone
 from tests.unit.checks.test_zone_state_properties import looks, zones
 
@@ -83,7 +84,7 @@ def copied(words: InternTable) -> InternTable:
     return InternTable([word(text(value)) for value in words.values])
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.lists(zone_states(), min_size=1, max_size=4))
 def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several: list[ZoneState]) -> None:
     packer = ZoneStateCodec()
@@ -108,7 +109,7 @@ def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several:
         assert len(packer.floors(row, 0.5)) == len(zone_state.address_states)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(zones, st.lists(looks, min_size=1, max_size=8), st.timedeltas(timedelta(0), timedelta(days=400)))
 def test_of_any_history_what_packs_comes_back_and_stands_still(
     zone: Zone, history: list[dict[str, str]], later: timedelta
@@ -138,7 +139,7 @@ def test_of_any_history_what_packs_comes_back_and_stands_still(
             assert (said.health, codes(said)) == (result.health, codes(result))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(61, 10_000_000), st.integers(0, 59), st.floats(0.01, 0.99))
 def test_nothing_is_found_of_an_address_whose_count_is_not_below_its_floor(expire: int, took: int, near: float) -> None:
     nearby, packer, check = zone(), ZoneStateCodec(), SoaSerial(expiry_near=near, expiry_imminent=near / 2)

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.model import Address, Soa, Zone, ZonePoll
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import latest, quiet, update_fully, update_zone_state
+from tests.support.examples import examples
 from tests.unit.checks.build import MINUTE, NOON, SOA, checked_at, places, server, zone
 from tests.unit.checks.test_zone_state_properties import GROUPS, NAMED, UNNAMED, looks, zones
 
@@ -29,7 +30,7 @@ def scattered(draw: st.DrawFn, zone: Zone, poll: ZonePoll) -> ZonePoll:
     return replace(poll, seen=tuple(seen), at=poll.at + timedelta(milliseconds=3))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.data(), st.sampled_from([TWICE, replace(TWICE, primary=None), EMPTY, ELSEWHERE]))
 def test_a_first_look_at_a_zone_that_is_well(data: st.DataObject, nearby: Zone) -> None:
     tokens = {name: data.draw(WELL) for name in places(nearby)}
@@ -66,13 +67,13 @@ def same_at_each_look(history: Iterable[tuple[Zone, dict[str, str]]]) -> ZoneSta
     return zone_state
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(zones, st.lists(looks, min_size=1, max_size=10), st.sampled_from([1, 1, 1, 3]))
 def test_any_look_at_any_zone(nearby: Zone, history: list[dict[str, str]], times: int) -> None:
     same_at_each_look((nearby, does) for does in history * times)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     st.lists(
         st.tuples(alikes, st.fixed_dictionaries(dict.fromkeys(EVERY, tokens)), st.integers(1, 3)),

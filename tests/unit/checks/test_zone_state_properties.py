@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.common.serial import behind
@@ -13,6 +13,7 @@ from checks.model import Health, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import changes, lag, update_zone_state
+from tests.support.examples import examples
 from tests.unit.checks.build import MINUTE, NOON, checked_at, server, zone
 from tests.unit.checks.test_zone_state import rebuilt
 
@@ -31,7 +32,7 @@ looks = st.fixed_dictionaries(dict.fromkeys(NAMES, wild))
 zones = st.sampled_from([NAMED, UNNAMED, GROUPS])
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(zones, st.lists(looks, min_size=1, max_size=12))
 def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
     zone_state = ZoneState(zone.name)
@@ -68,7 +69,7 @@ def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
         assert update_zone_state(again, zone, following) == update_zone_state(zone_state, zone, following)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(zones, st.lists(looks, min_size=1, max_size=6), st.integers(2, 4))
 def test_the_same_again_and_again_comes_to_rest(zone: Zone, history: list[dict[str, str]], more: int) -> None:
     """After max_lag and a few looks more: doubts are over, nothing is written any more."""
@@ -95,7 +96,7 @@ healthy = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(healthy, st.sampled_from([10, 4294967290]))
 def test_lost_polls_make_no_lag_and_healthy_churn_no_finding(days: list[tuple[bool, ...]], serial: int) -> None:
     """The zone may change at every look, each secondary is at most one look behind, any poll may be lost."""

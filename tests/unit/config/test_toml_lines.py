@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config.load import ConfigError, parse
 from monitor.config.toml_lines import lines
+from tests.support.examples import examples
 
 DOCUMENT = r'''a = 1 # [x]
 [b.c]
@@ -103,7 +104,7 @@ def written(document: dict[str, Any]) -> str:
 
 
 @given(documents)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_every_key_of_any_document_has_a_line(document: dict[str, Any]) -> None:
     text = written(document)
     assert tomllib.loads(text) == document
@@ -175,7 +176,7 @@ def test_the_whole_document_is_understood() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(PLACES), st.none() | values), min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_document_is_understood_or_refused_with_sentences(changes: list[tuple[tuple[str | int, ...], Any]]) -> None:
     document = WHOLE
     for at, value in changes:
@@ -194,7 +195,7 @@ def test_any_document_is_understood_or_refused_with_sentences(changes: list[tupl
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_text_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError):
         parse(text, Path("config.toml"), {})

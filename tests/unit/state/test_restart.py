@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.model import Incident, OutboxMessage, Policy
@@ -17,6 +17,7 @@ from monitor.state.memory import MonitorState
 from monitor.state.pipeline import MonitoringPlan, process, reminders
 from monitor.state.ports import Sweep
 from monitor.store.sqlite import SqliteStore
+from tests.support.examples import examples
 from tests.support.fakes.store import MemoryStore
 from tests.unit.checks.build import QUICK, checked_at, places, server, zone
 from tests.unit.state.build import Clock, minute, plan, reached
@@ -93,7 +94,7 @@ def polls(look: CheckOfZone, at: datetime) -> Iterator[ZonePoll]:
 
 
 @given(histories())
-@settings(max_examples=100)
+@examples(100)
 async def test_with_and_without_restarts_the_same_is_told(looks: list[CheckOfZone]) -> None:
     through, again = await lived(looks, restarts=False), await lived(looks, restarts=True)
     assert [(t.id, t.news, t.at, wordless(t.incident)) for t in again.messages] == [

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
@@ -18,6 +18,7 @@ from monitor.state.status import CheckStatus
 from monitor.web.context import View
 from monitor.web.metrics_endpoint import KEPT, MetricsEndpoint
 from monitor.web.snapshot import Shown
+from tests.support.examples import examples
 from tests.support.web_client import client
 from tests.support.web_status import (
     NOW,
@@ -138,7 +139,7 @@ QUESTIONS = st.tuples(
 
 
 @given(questions=st.lists(QUESTIONS, min_size=20, max_size=20))
-@settings(max_examples=15, deadline=None)
+@examples(15)
 async def test_no_question_breaks_it(questions: list[tuple[list[str], dict[str, str], str]]) -> None:
     async with client(await stage(status())) as http:
         for parts, query, host in questions:

@@ -46,7 +46,7 @@ def command(
     the configuration says otherwise) allows. So a difference in version is "in motion" and no problem, but with
     --strict. Where something is not as it should be the servers are asked again after a moment, before anybody is
     accused. With a configuration whose service runs, its memory is used: then since when a server is behind is
-    known, and judged as there.
+    known, and evaluated as there.
 
     Exit status: 0 all is well, 1 a problem was found or nothing could be told, 2 wrong usage, 78 wrong configuration.
 

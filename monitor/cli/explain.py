@@ -25,7 +25,7 @@ def _codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 def command(subject: str, config: Path | None, servers: tuple[str, ...], moment: float) -> None:
     """Explain a CODE (what it means, its causes, its cure) or a ZONE (how it stands, and why).
 
-    A zone is asked and judged before your eyes: every query, what came back, what each check made of it, and, with
+    A zone is asked and evaluated before your eyes: every query, what came back, what each check made of it, and, with
     a configuration, who would hear of it. A name without any dot is taken for a code; the zone is then "com.".
     """
     import asyncio

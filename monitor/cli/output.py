@@ -72,7 +72,7 @@ def summary(asked: Asked) -> str:
 
 
 def unknowns(asked: Asked) -> Iterator[str]:
-    """What could not be judged, each reason once; nothing that follows from what was found, or from no servers."""
+    """What could not be evaluated, each reason once; nothing that follows from what was found, or from no servers."""
     if asked.findings or not asked.status.addresses:
         return
     reasons: dict[str, list[str]] = {}
@@ -140,7 +140,7 @@ def lag_text(asked: Asked, address: AddressStatus) -> str:
 def as_data(asked: Asked) -> dict[str, Any]:
     """As in the API's /api/v1/zones/{zone}, with what only a one-shot look knows beside it."""
     at = max((r.at for polls in asked.looks for r in polls), default=asked.status.since)
-    assert at is not None  # noqa: S101 - a picture that was just drawn has a time
+    assert at is not None  # noqa: S101 - a status that was just drawn has a time
     return {
         **zone_data(asked.status, at),
         "health": str(asked.health),

@@ -30,7 +30,7 @@ WAYS = [1, 2]
 
 @dataclass
 class World:
-    """A canvass, two servers of the same zones, and what it was told of them."""
+    """A bulk prober, two servers of the same zones, and what it was told of them."""
 
     canvass: BulkProber
     ns1: Nameserver
@@ -50,7 +50,7 @@ class World:
         return ZoneChunk(array("I", some), names, array("I", [0] * len(some)), array("I", (2 * n for n in some)))
 
     async def ask(self, numbers: Iterable[int] | None = None) -> tuple[set[int], dict[int, Sequence[Observation]]]:
-        """Quiet and odd zones; each exactly once."""
+        """Quiet and changed zones; each exactly once."""
         asked = list(range(self.count) if numbers is None else numbers)
         unchanged: list[int] = []
         changed: list[tuple[int, Sequence[Observation]]] = []

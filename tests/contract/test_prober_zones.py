@@ -1,4 +1,4 @@
-"""What secondaries refuse is no good transfer, and what all of them take is: judged by what real ones do.
+"""What secondaries refuse is no good transfer, and what all of them take is: evaluated by what real ones do.
 
 The kind is any zone that comes whole, by its frames, and that a secondary does not load. Who takes which is a fact of
 tests/integration/nameservers/test_secondaries.py; here the same zones are pulled by the prober.

@@ -121,7 +121,7 @@ async def test_what_was_committed_is_remembered_to_the_microsecond(store):
     assert remembered.incidents == {"i1": incident()}
 
 
-async def test_the_newest_word_on_a_ledger_an_alert_an_incident_counts(store):
+async def test_the_newest_word_on_a_zone_state_an_alert_an_incident_counts(store):
     await store.commit(Commit(zone_states=(zone_state(),), alerts=(alert(Phase.PENDING),), incidents=(incident(),)))
     newer = replace(incident(), zones=("b.example.", "c.example."), findings=2)
     await store.commit(Commit(zone_states=(zone_state(serial=8),), alerts=(alert(Phase.FIRING),), incidents=(newer,)))
@@ -162,7 +162,7 @@ async def test_alerts_that_differ_in_one_part_of_their_key_are_kept_apart(store)
         pytest.param([sweep(-60.0)], 0.0, id="a sweep from before it was written"),
     ],
 )
-async def test_a_restart_knows_when_a_ledger_was_last_looked_at(store, swept, checked_at):
+async def test_a_restart_knows_when_a_zone_state_was_last_looked_at(store, swept, checked_at):
     await store.commit(Commit(zone_states=(zone_state(),)))
     for row in swept:
         await store.sweep(row)
@@ -211,7 +211,7 @@ async def test_of_two_words_on_a_zone_in_one_commit_the_last_counts(store):
     assert [row.until for row in await store.runs("example.com.", at(0))] == [None, None]
 
 
-async def test_a_dropped_zone_loses_its_ledger_and_keeps_its_history(store):
+async def test_a_dropped_zone_loses_its_zone_state_and_keeps_its_history(store):
     await store.commit(Commit(zone_states=(zone_state(), zone_state("other.example.")), runs=(run(7, -10.0),)))
     await store.commit(Commit(dropped_zones=("example.com.",)))
     assert list((await store.restore()).zone_states) == ["other.example."]
@@ -246,7 +246,7 @@ async def test_propagations_come_back_in_order(store):
 # --- the outbox ---
 
 
-async def test_a_telling_is_claimed_once_exactly_as_it_was_put_in(store):
+async def test_a_message_is_claimed_once_exactly_as_it_was_put_in(store):
     await store.commit(Commit(messages=(message("t1"),)))
     (row,) = await store.lease(at(0), duration=60, limit=9)
     assert (row.message, row.attempt, row.until) == (message("t1"), 1, at(60))
@@ -268,7 +268,7 @@ async def test_nothing_is_claimed_before_it_is_due(store):
     assert await claimed(store, 10) == ["t1"]
 
 
-async def test_the_same_telling_is_not_put_in_twice(store):
+async def test_the_same_message_is_not_put_in_twice(store):
     await store.commit(Commit(messages=(message("t1"), message("t1"))))
     await store.lease(at(0), duration=60, limit=9)
     await store.settle(DeliveryResult("t1", at(1)))
@@ -364,7 +364,7 @@ async def test_retention_takes_closed_history_in_small_steps_and_nothing_that_is
     while not gone or gone[-1]:
         gone.append(await store.prune(at(0), most=2))
     assert max(gone) == 2
-    assert sum(gone) == 7  # two runs, a propagation, a transition, a sweep, an incident, a delivered telling
+    assert sum(gone) == 7  # two runs, a propagation, a transition, a sweep, an incident, a delivered message
     assert [row.serial for row in await store.runs("example.com.", at(-9999))] == [3]
     assert [each.id for each in await store.incidents(zone="example.com.")] == ["open"]
     remembered = await store.restore()

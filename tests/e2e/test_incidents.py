@@ -126,7 +126,7 @@ servers = ["ns4"]
 
 
 async def test_the_last_server_of_a_zone_is_told_at_once_and_what_is_back_too(tmp_path: Path) -> None:
-    """ns2 dies, then ns3, then ns1; another zone's server lives, so the monitor is not blind."""
+    """ns2 dies, then ns3, then ns1; another zone's server lives, so the monitor is not offline."""
     async with scene(tmp_path, THREE, "ns1", "ns2", "ns3", "ns4") as on:
         began = now()
         on.farm.dead.add("ns2")

@@ -49,6 +49,6 @@ def test_a_peer_that_is_not_there_has_a_row_that_says_so(
     assert f"| {peer} | {absent.absent} |" in compared([[absent]])
 
 
-def test_ratios_are_taken_inside_a_round_and_then_the_median() -> None:
+def test_ratios_are_taken_inside_a_poll_and_then_the_median() -> None:
     polls = [[Asked(LIMIT, limit), Asked("us", us)] for limit, us in ((2.0, 4.0), (4.0, 4.0), (1.0, 30.0))]
     assert "| us | 4.0 µs (4.0 to 30.0) | 2.00x |" in compared(polls)

@@ -1,7 +1,8 @@
 """A day in the life of healthy zones raises no alert; the same day with one frozen secondary raises one.
 
 Clock and packets are arguments: nothing here sleeps or opens a socket. The day runs through the whole middle of the
-service (ledger, checks, alerts, incidents), and now and then through a restart that keeps only what the store keeps.
+service (zone state, checks, alerts, incidents), and now and then through a restart that keeps only what the store
+keeps.
 """
 
 import heapq
@@ -158,7 +159,7 @@ def calendar(zones: list[Zone], dice: random.Random) -> Iterator[Turn]:
 
 
 def restarted(memory: MonitorState) -> MonitorState:
-    """What a restart leaves: the ledgers, alerts and open incidents, as text on a disk."""
+    """What a restart leaves: zone states, alerts and open incidents, as text on a disk."""
     return MonitorState.of(
         Remembered(
             zone_states={name: decode(ZoneState, encode(each)) for name, each in memory.zone_states.items()},

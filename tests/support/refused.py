@@ -1,8 +1,8 @@
 """Zones that some secondary refuses, and neighbours of them that all take: who does, integration/nameservers finds out.
 finds it out.
 
-Each zone has an address of its own beside what is odd about it. ``takes`` are the initials of those who serve the zone
-after its transfer: BIND, Knot, NSD, PowerDNS.
+Each zone has an address of its own beside what is odd about it. ``takes`` are the initials of those who serve the
+zone after its transfer: BIND, Knot, NSD, PowerDNS.
 """
 
 import struct

@@ -1,4 +1,4 @@
-"""Pictures to show: a service of some zones in the words of the field, and what each face needs around it."""
+"""Pictures to show: a service of some zones in the words of the field, and what each group needs around it."""
 
 import asyncio
 from collections.abc import Iterable, Mapping

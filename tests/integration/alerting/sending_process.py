@@ -1,8 +1,8 @@
-"""Puts tellings in the outbox and delivers them to a file, until it is killed.
+"""Puts messages in the outbox and delivers them to a file, until it is killed.
 
 Run as ``python -m tests.integration.alerting.sending_process DATABASE SINK NUMBER RECEIVERS [FATAL]``. NUMBER
 incidents are each told as opened and then as resolved to all RECEIVERS (names with commas between). What a receiver
-takes is a line of SINK, on the disk before the sending ends. At the telling named FATAL it kills itself then: after
+takes is a line of SINK, on the disk before the sending ends. At the message named FATAL it kills itself then: after
 the receiver has said yes, before the outbox knows. Ends by itself when all is told.
 """
 

@@ -380,7 +380,7 @@ async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_tha
 async def test_a_name_that_resolves_to_an_address_with_a_private_one_inside_gets_nothing(
     server: HookServer, inside: str
 ) -> None:
-    """IPv6 addresses that a translator or a tunnel takes to an IPv4 one: every kind, judged like the one inside."""
+    """IPv6 addresses that a translator or a tunnel takes to an IPv4 one: every kind, evaluated like the one inside."""
     url = Secret(f"http://inside.test:{server.port}/x")
     with pytest.raises(DeliveryError, match="a private or loopback address") as caught:
         await post(url, b"{}", {}, resolve=names(inside_test=[inside]))

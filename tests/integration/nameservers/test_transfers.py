@@ -114,7 +114,7 @@ async def test_a_transfer_that_passes_our_limits_is_ended_by_us(world: World) ->
 
 
 async def test_a_refusal_proves_nothing_where_the_zone_is_not_served(world: World, probe: Prober) -> None:
-    """Every server refuses transfers of what it does not have, in the words in which it refuses strangers."""
+    """Every server refuses transfers of what it does not have, in the words in which it refuses public viewers."""
     rule = TransferRule("*", Expectation.REFUSED)
     result = await Watch(probe, world.zone(NEVER, *world.secondaries, transfers=(rule,))).look("transfer")
     assert (result.health, result.findings) == (Health.UNKNOWN, ())

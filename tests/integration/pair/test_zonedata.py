@@ -77,7 +77,7 @@ def test_records_of_another_zone_are_no_edit() -> None:
     ("serial", "by", "next_"),
     [(1000, 1, 1001), (4294967295, 1, 1), (4294967290, 10, 4), (5, -10, 4294967291), (1, -1, 1), (7, 2**31, 7 + 2**31)],
 )
-def test_serials_go_round_and_step_over_zero(serial: int, by: int, next_: int) -> None:
+def test_serials_go_poll_and_step_over_zero(serial: int, by: int, next_: int) -> None:
     assert zonedata.stepped(serial, by) == next_
 
 

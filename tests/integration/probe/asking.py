@@ -1,4 +1,4 @@
-"""The engine against a nameserver of the tests: what is the same, and what is odd?"""
+"""The engine against a nameserver of the tests: what is the same, and what has changed?"""
 
 import asyncio
 from array import array
@@ -37,7 +37,7 @@ async def engine(
 
 
 async def ask_engine(one: BulkEngine, batches: Sequence[QueryBatch]) -> tuple[set[int], dict[int, Observation]]:
-    """Each ref exactly once, as the same or as odd."""
+    """Each ref exactly once, as the same or as changed."""
     unchanged: list[int] = []
     changed: list[tuple[int, Observation]] = []
     async with asyncio.timeout(30):

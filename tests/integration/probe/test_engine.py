@@ -1,4 +1,4 @@
-"""What the engine calls the same, and what it calls odd: over real sockets, from real answers."""
+"""What the engine calls the same, and what it calls changed: over real sockets, from real answers."""
 
 import asyncio
 import random

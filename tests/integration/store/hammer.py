@@ -1,7 +1,7 @@
 """Commits numbered changes as fast as it can until it is killed; says which ones the store acknowledged.
 
-Run as ``python -m tests.integration.store.hammer DATABASE``. Number n is one commit of a run, a ledger, an alert, a
-transition, an incident and a telling, all carrying n; every third telling is then claimed and settled.
+Run as ``python -m tests.integration.store.hammer DATABASE``. Number n is one commit of a run, a zone state, an alert, a
+transition, an incident and a message, all carrying n; every third message is then claimed and settled.
 """
 
 import asyncio

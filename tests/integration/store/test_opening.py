@@ -364,7 +364,7 @@ async def test_a_row_that_cannot_be_read_back_is_a_sentence(path):
     await store.close()
 
 
-async def test_a_telling_that_cannot_be_read_back_keeps_nobody_from_being_told(path):
+async def test_a_message_that_cannot_be_read_back_keeps_nobody_from_being_told(path):
     store = await opened(path)
     await store.commit(Commit(messages=(message("t1"), message("t2"), message("t3"))))
     conn = sqlite3.connect(path)
@@ -390,7 +390,7 @@ async def test_a_database_by_another_name_is_the_same_database(path):
 # --- read beside a running service ---
 
 
-async def test_a_command_reads_a_ledger_while_the_service_runs(path):
+async def test_a_command_reads_a_zone_state_while_the_service_runs(path):
     store = await opened(path)
     await store.commit(Commit(zone_states=(zone_state(),)))
     reader = await open_reader(path)
@@ -402,7 +402,7 @@ async def test_a_command_reads_a_ledger_while_the_service_runs(path):
     await store.close()
 
 
-async def test_a_command_reads_a_ledger_when_no_service_runs_and_leaves_nothing_behind(path):
+async def test_a_command_reads_a_zone_state_when_no_service_runs_and_leaves_nothing_behind(path):
     await filled(path)
     before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
     reader = await open_reader(path)

@@ -84,7 +84,7 @@ async def test_watchers_hear_of_changes_and_nothing_else() -> None:
         assert "example" not in await until(stream, "data: ")
 
 
-async def test_whoever_has_seen_the_present_picture_is_not_told_again() -> None:
+async def test_whoever_has_seen_the_present_status_is_not_told_again() -> None:
     seen = await stage(status())
     async with served(seen) as (_, http):
         page = (await http.get("/")).text

@@ -155,11 +155,11 @@ def test_looks_that_come_again_change_nothing(looks: str, again: list[int]) -> N
     assert repeated == once
 
 
-# --- from a verdict to the alerts of its zone and check ---
+# --- from a check result to the alerts of its zone and check ---
 
 
 def told(looks: dict[float, object], alerts: dict[AlertKey, Alert] | None = None) -> dict[AlertKey, Alert]:
-    """The alerts after some verdicts; what is OK is forgotten, as the store does."""
+    """The alerts after some check results; what is OK is forgotten, as the store does."""
     alerts = dict(alerts or {})
     for at, said in looks.items():
         touched, _ = apply(said(at), alerts, {}, POLICY)  # type: ignore[operator]
@@ -208,7 +208,7 @@ def test_findings_are_told_apart_by_server_address_and_subject() -> None:
     assert {alert.key.subject for alert in touched} == {"www A", "www AAAA"}
 
 
-def test_fired_and_resolved_come_with_the_verdict() -> None:
+def test_fired_and_resolved_come_with_the_result() -> None:
     alerts = told({0: behind("ns2"), 1: behind("ns2")})
     touched, (fired,) = apply(behind("ns2")(2), alerts, {}, POLICY)  # type: ignore[operator]
     assert (fired.key, fired.reason) == (KEY, Reason.FIRED)
@@ -246,12 +246,12 @@ def test_a_finding_about_the_whole_zone_is_good_when_it_is_gone() -> None:
     assert [each.phase for each in alerts.values()] == [Phase.RECOVERING]
 
 
-def test_a_late_verdict_changes_neither_alert_nor_words() -> None:
+def test_a_late_result_changes_neither_alert_nor_words() -> None:
     alerts = told({0: behind("ns2"), 5: behind("ns2", text="new")})
     assert apply(behind("ns2", text="old")(4), alerts, {}, POLICY) == ((), ())  # type: ignore[operator]
 
 
-def test_an_unknown_verdict_moves_no_alert_and_is_one_itself_when_it_lasts() -> None:
+def test_an_unknown_result_moves_no_alert_and_is_one_itself_when_it_lasts() -> None:
     alerts = told({0: behind("ns2"), 1: behind("ns2"), 2: behind("ns2")})
     alerts = told(dict.fromkeys(range(3, 13), blind), alerts)
     own = key("example.org.", "not-checked", check="soa-serial", subject="soa-serial")
@@ -272,7 +272,7 @@ def test_a_longer_grace_holds_for_what_was_not_checked_too() -> None:
     assert [each.key.code for each in transitions] == ["not-checked"]
 
 
-# --- when the same verdict, said again, moves something ---
+# --- when the same check result, said again, moves something ---
 
 SAID = {
     "+": behind(),
@@ -299,14 +299,14 @@ SAID = {
         ("=~", 1),
     ],
 )
-def test_when_the_same_verdict_moves_an_alert(looks: str, after: int | None) -> None:
+def test_when_the_same_result_moves_an_alert(looks: str, after: int | None) -> None:
     alerts = told({at: SAID[sign] for at, sign in enumerate(looks)})
     last = SAID[looks[-1]](len(looks) - 1)  # type: ignore[operator]
     assert due(last, alerts, POLICY) == (None if after is None else minute(len(looks) - 1 + after))
 
 
 @given(st.text(alphabet="+-=~?", min_size=1, max_size=30), st.integers(0, 20))
-def test_until_it_is_due_the_same_verdict_moves_nothing_and_then_it_does(looks: str, later: int) -> None:
+def test_until_it_is_due_the_same_result_moves_nothing_and_then_it_does(looks: str, later: int) -> None:
     alerts = told({at: SAID[sign] for at, sign in enumerate(looks)})
     now, said = len(looks) - 1, SAID[looks[-1]]
     moved = due(said(now), alerts, POLICY)  # type: ignore[operator]

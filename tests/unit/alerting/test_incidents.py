@@ -196,7 +196,7 @@ def test_what_could_not_be_checked_because_of_it_is_no_news() -> None:
     assert desk.fire(alert(B, "not-checked", subject="transfer")) == [f"oncall: opened zone {B}"]
 
 
-def test_a_blind_vantage_is_one_incident_with_all_it_could_not_check() -> None:
+def test_a_offline_vantage_is_one_incident_with_all_it_could_not_check() -> None:
     desk = Desk()
     desk.fire(alert("", "vantage-blind", subject="ipv4"))
     assert desk.fire(*(alert(name, "not-checked", subject="reachable") for name in (A, B, C, D))) == []
@@ -226,7 +226,7 @@ def test_an_alert_whose_severity_the_operator_raises_is_news() -> None:
     assert desk.wait(2) == [f"oncall: improved zone {A}"]
 
 
-def test_one_telling_for_all_that_comes_in_one_batch() -> None:
+def test_one_message_for_all_that_comes_in_one_batch() -> None:
     desk = Desk()
     codes = ("serial-late", "record-differs", "tcp-unreachable", "ns-set-differs")
     assert desk.fire(*(alert(A, code, "ns2") for code in codes)) == [f"oncall: opened zone {A}"]
@@ -465,7 +465,7 @@ def many(count: int, code: str = "server-unreachable") -> tuple[Desk, list[Alert
     ]
 
 
-def test_ten_thousand_alerts_of_one_server_are_one_telling() -> None:
+def test_ten_thousand_alerts_of_one_server_are_one_message() -> None:
     desk, down = many(10_000)
     assert desk.fire(*down[:6000]) == ["oncall: opened server ns2"]
     assert desk.fire(*down[6000:]) == []
@@ -492,7 +492,7 @@ def test_names_are_short_sortable_and_unique() -> None:
     assert incident_id(cause, minute(1)) > first
 
 
-def test_every_telling_has_a_name_of_its_own_without_dots() -> None:
+def test_every_message_has_a_name_of_its_own_without_dots() -> None:
     desk = Desk(receivers=("a", "b.c"))
     messages: list[OutboxMessage] = list(desk.change(LATE).messages)
     messages += desk.change(OVERDUE).messages

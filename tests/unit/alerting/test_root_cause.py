@@ -108,7 +108,7 @@ def test_a_primary_with_another_trouble_explains_no_lag() -> None:
 
 
 def test_each_receiver_that_takes_nothing_is_a_cause_of_its_own() -> None:
-    """Not the vantage's: who hears of it is another, and two of them are two troubles."""
+    """Not the connectivity's: who hears of it is another, and two of them are two troubles."""
     alerts = [alert("", "receiver-failing", subject=name) for name in ("hook", "post")]
     alerts += [alert("", "configuration-refused"), alert("", "store-failing")]
     assert sorted(map(str, root_causes(alerts, CHAIN).values())) == [
@@ -177,7 +177,7 @@ def test_the_monitors_own_troubles_are_the_vantages() -> None:
     }
 
 
-def test_a_blind_vantage_explains_what_it_could_not_check() -> None:
+def test_a_offline_vantage_explains_what_it_could_not_check() -> None:
     unseen = alert(A, "not-checked", subject="transfer")
     assert causes([unseen]) == {(A, None, "not-checked"): f"zone {A}"}
     assert causes([unseen, alert("", "vantage-blind")])[A, None, "not-checked"] == "vantage local"
@@ -263,7 +263,7 @@ def test_a_server_listed_twice_in_a_zone_serves_it_once() -> None:
     assert DependencyGraph.of([twice]).served == {"ns1": 1, "ns2": 1}
 
 
-def test_zones_of_a_roll_are_counted_by_kind_as_they_would_be_one_by_one() -> None:
+def test_zones_of_a_table_are_counted_by_kind_as_they_would_be_one_by_one() -> None:
     zones = [zone(name, "ns1", "ns2") for name in (A, B, C)] + [zone(D, "ns2", "ns3", primary=None)]
     zone_table = ZoneTable.of(zones)
     unused = ZoneTable(zone_table.names, zone_table.template_ids, (*zone_table.templates, Zone("", (Server("ns4"),))))

@@ -115,7 +115,7 @@ def gather(
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One look of a story: the round, the ledger after it, and what soa-serial says."""
+    """One look of a story: the poll, the zone state after it, and what soa-serial says."""
 
     at: datetime
     poll: ZonePoll
@@ -149,7 +149,7 @@ def places(zone: Zone) -> Mapping[str, tuple[str, int]]:
 
 
 def look(zone: Zone, at: datetime, soa: Soa = SOA, cadence: timedelta = MINUTE, **tokens: str | int) -> ZonePoll:
-    """A round of soa-serial in which each address does what its token says."""
+    """A poll of soa-serial in which each address does what its token says."""
     return checked_at(zone, tokens, at, soa, cadence)
 
 

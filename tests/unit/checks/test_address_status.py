@@ -39,7 +39,7 @@ def test_row(title: str, where: Zone, does: dict[str, str], expected: str) -> No
     assert address_state(where, page.zone_state, page.zone_state.address_states[1], page.result.findings) == expected
 
 
-def test_without_findings_or_ledger() -> None:
+def test_without_findings_or_zone_state() -> None:
     page = story(PAIR, {"ns1": "1", "ns2": "2147483649"})[-1]
     assert address_state(PAIR, page.zone_state, page.zone_state.address_states[1], ()) == "unordered"
     assert address_state(PAIR, page.zone_state, None, ()) == "unknown"

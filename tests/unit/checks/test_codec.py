@@ -1,4 +1,4 @@
-"""Does a ledger that was packed come back as it was, and does one that packs stand still whatever time it is?"""
+"""Does a zone state that was packed come back as it was, and is one that packs steady whatever time it is?"""
 
 import threading
 from dataclasses import replace
@@ -86,7 +86,7 @@ def copied(words: InternTable) -> InternTable:
 
 @examples(400)
 @given(st.lists(zone_states(), min_size=1, max_size=4))
-def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several: list[ZoneState]) -> None:
+def test_whatever_is_steady_comes_back_also_by_words_that_were_saved(several: list[ZoneState]) -> None:
     packer = ZoneStateCodec()
     rows = [packer.pack(zone_state) for zone_state in several]
     again = ZoneStateCodec(copied(packer.words))
@@ -111,7 +111,7 @@ def test_whatever_stands_still_comes_back_also_by_words_that_were_saved(several:
 
 @examples(150)
 @given(zones, st.lists(looks, min_size=1, max_size=8), st.timedeltas(timedelta(0), timedelta(days=400)))
-def test_of_any_history_what_packs_comes_back_and_stands_still(
+def test_of_any_history_what_packs_comes_back_and_is_steady(
     zone: Zone, history: list[dict[str, str]], later: timedelta
 ) -> None:
     packer, zone_state = ZoneStateCodec(), ZoneState(zone.name)

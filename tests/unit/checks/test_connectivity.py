@@ -1,4 +1,4 @@
-"""Is it us? Who answers over which family → over which the monitor is blind."""
+"""Is it us? Who answers over which family → over which the monitor is offline."""
 
 from dataclasses import replace
 
@@ -135,7 +135,7 @@ def test_silence_over_udp_says_nothing_against_what_came_another_way(came: str) 
     assert offline_families(record_poll(connectivity, silent)) == ("ipv6",)
 
 
-def test_what_is_told_of_zones_that_stand_still_counts_as_heard_over_udp_or_not_at_all() -> None:
+def test_what_is_told_of_zones_that_are_steady_counts_as_heard_over_udp_or_not_at_all() -> None:
     place, zone_ = ("ns2", ONLY6.servers[1].addresses[0]), ONLY6.name
     seeing = record_answers(heard(ONLY6, {"ns1": "10"}), {place: True}, zone_)
     assert offline_families(seeing) == ()
@@ -144,7 +144,7 @@ def test_what_is_told_of_zones_that_stand_still_counts_as_heard_over_udp_or_not_
     assert offline_families(record_answers(seeing, {place: False}, zone_)) == ("ipv6",)
 
 
-def test_silence_over_a_blind_family_becomes_unasked_and_the_rest_stays() -> None:
+def test_silence_over_a_offline_family_becomes_unasked_and_the_rest_stays() -> None:
     tokens = ALL | {"ns1/1": "-", "ns2/1": "unreachable", "ns2": "-"}
     poll = checked_at(DUAL, tokens, NOON)
     excused = mask_offline(heard(DUAL, tokens), poll)
@@ -182,7 +182,7 @@ def test_addresses_that_left_prove_nothing_any_more() -> None:
     assert keep_only(connectivity, {ns1, ns2, ns3, old}) == connectivity
 
 
-def test_a_blind_monitor_finds_nothing_wrong_and_nothing_right() -> None:
+def test_a_offline_monitor_finds_nothing_wrong_and_nothing_right() -> None:
     pair = zone()
     every = [seen(q, "-") for q in Reachable().ask(pair, ())]
     poll = gather(pair, "reachable", *every)
@@ -209,7 +209,7 @@ def test_servers_that_drop_one_zone_only_are_heard_and_accused(others: int) -> N
         assert mask_offline(connectivity, silent) is silent
 
 
-def test_a_monitor_that_is_cut_off_is_blind_once_the_zone_it_heard_last_is_silent_too() -> None:
+def test_a_monitor_that_is_cut_off_is_offline_once_the_zone_it_heard_last_is_silent_too() -> None:
     zones = [zone("ns1", "ns2", name=f"z{n}.example.") for n in range(4)]
     connectivity = Connectivity()
     for one in zones:

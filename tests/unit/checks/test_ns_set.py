@@ -122,7 +122,7 @@ def test_a_zone_without_any_address_is_told_why() -> None:
 
 
 def test_a_name_that_leads_somewhere_again_is_good_though_nobody_is_there() -> None:
-    """There is one answer and so nothing to compare, but the names in it are judged."""
+    """There is one answer and so nothing to compare, but the names in it are evaluated."""
     where = zone("ns1.example.com", "ns2.example.com", primary=None, discovered=True)
     poll = gather(where, "ns-set", *read(where, "ns1.example.com", f"10 {BOTH}", NS))
     result = judge(NsSet(names={"ns2.example.com": ELSEWHERE}), where, poll, ZoneState(where.name))

@@ -61,7 +61,7 @@ def reading(where: Zone, gives: dict[str, str], wanted: WantedRecord = WWW, chec
 
 
 def known(where: Zone, gives: dict[str, str], late: float) -> ZoneState:
-    """A ledger in which all stood on the lowest serial, and what is newer came ``late`` minutes ago."""
+    """A zone state in which all stood on the lowest serial, and what is newer came ``late`` minutes ago."""
     serials = {name: token.partition(" ")[0].partition(">")[0].partition("@")[0] for name, token in gives.items()}
     versions = {n: s if s.isdigit() else "10" for n, s in serials.items()}
     low = {
@@ -170,7 +170,7 @@ def test_providers_are_given_time_to_follow_each_other() -> None:
     }  # fmt: skip
 
 
-def test_without_a_ledger_differing_versions_are_in_motion_and_equal_ones_are_not() -> None:
+def test_without_a_zone_state_differing_versions_are_in_motion_and_equal_ones_are_not() -> None:
     empty = ZoneState(PAIR.name)
     assert said(judge(Records(), PAIR, reading(PAIR, {"ns1": "11 b", "ns2": "10 a"}), empty)) == set()
     assert said(judge(Records(), PAIR, reading(PAIR, {"ns1": "10 b", "ns2": "10 a"}), empty)) == {"content-differs ns2"}
@@ -188,7 +188,7 @@ def test_serials_that_cannot_be_ordered_and_no_reference() -> None:
     assert result.health is Health.UNKNOWN
 
 
-def test_what_the_ledger_has_not_seen_yet_is_in_motion() -> None:
+def test_what_the_zone_state_has_not_seen_yet_is_in_motion() -> None:
     gives = {"ns1": "11 b", "ns2": "10 a"}
     before = known(PAIR, {"ns1": "10 a", "ns2": "10 a"}, 60)
     assert said(judge(Records(), PAIR, reading(PAIR, gives), before)) == set()

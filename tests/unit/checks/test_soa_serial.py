@@ -439,7 +439,7 @@ def test_a_first_look_is_unsure() -> None:
     assert page.result.unsure[0].why == "serves 12 at a first look; a second one will tell"
 
 
-def test_a_ledger_without_a_soa_still_knows_max_lag() -> None:
+def test_a_zone_state_without_a_soa_still_knows_max_lag() -> None:
     page = story(PAIR, {"ns1": "10 11*15", "ns2": "10*16"})[-1]
     bare = replace(page.zone_state, serial_groups=(replace(page.zone_state.serial_groups[0], soa=None),))
     said = list(SoaSerial().judge(PAIR, page.poll, bare))

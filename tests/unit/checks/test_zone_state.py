@@ -1,4 +1,4 @@
-"""What the ledger keeps, what it lets go of, and what history gets to hear."""
+"""What the zone state keeps, what it lets go of, and what history gets to hear."""
 
 import json
 from dataclasses import asdict, fields, replace
@@ -212,7 +212,7 @@ QUIET = [
 
 
 @pytest.mark.parametrize(("title", "does"), QUIET, ids=[title for title, _ in QUIET])
-def test_a_quiet_round_leaves_the_ledger_equal(title: str, does: dict[str, str]) -> None:
+def test_a_quiet_poll_leaves_the_zone_state_equal(title: str, does: dict[str, str]) -> None:
     pages = story(PAIR, does)
     assert pages[-1].zone_state == pages[-2].zone_state
     assert pages[-1].zone_state.at == pages[-1].at
@@ -224,13 +224,13 @@ def test_a_quiet_look_still_ticks() -> None:
     assert (address_state.checked_at, address_state.rtt, address_state.expires) == (after(3), 0.01, after(4.5))
 
 
-def test_rounds_of_other_checks_teach_nothing() -> None:
+def test_polls_of_other_checks_teach_nothing() -> None:
     zone_state = update_zone_state(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=10, ns2=10))
     other = replace(look(PAIR, after(1), ns1=11, ns2=11), check="reachable")
     assert update_zone_state(zone_state, PAIR, other) is zone_state
 
 
-def test_repeated_and_late_rounds_teach_nothing() -> None:
+def test_repeated_and_late_polls_teach_nothing() -> None:
     zone_state = update_zone_state(ZoneState(PAIR.name), PAIR, look(PAIR, NOON, ns1=11, ns2=10))
     assert update_zone_state(zone_state, PAIR, look(PAIR, NOON, ns1=11, ns2=11)) is zone_state
     assert update_zone_state(zone_state, PAIR, look(PAIR, after(-5), ns1=10, ns2=10)) is zone_state
@@ -300,7 +300,7 @@ def test_versions_nobody_is_behind_are_let_go() -> None:
     assert kept == [[10], [10, 11], [11, 12], [12, 13], [14]]
 
 
-def test_a_frozen_secondary_of_a_busy_zone_keeps_the_ledger_short_and_its_lag_right() -> None:
+def test_a_frozen_secondary_of_a_busy_zone_keeps_the_zone_state_short_and_its_lag_right() -> None:
     many = 5 * MOST
     pages = story(PAIR, {"ns1": " ".join(str(serial) for serial in range(10, 10 + many)), "ns2": f"10*{many}"})
     versions = pages[-1].zone_state.serial_groups[0].versions
@@ -310,7 +310,7 @@ def test_a_frozen_secondary_of_a_busy_zone_keeps_the_ledger_short_and_its_lag_ri
     assert pages[-1].lag(PAIR, "ns2") == (many - 2) * MINUTE
 
 
-def test_what_left_the_zone_leaves_the_ledger_and_history_is_told() -> None:
+def test_what_left_the_zone_leaves_the_zone_state_and_history_is_told() -> None:
     before = story(THREE, {"ns1": "10", "ns2": "10", "ns3": "7"})[0].zone_state
     now = update_zone_state(before, PAIR, look(PAIR, after(1), ns1=10, ns2=10))
     assert [address_state.server for address_state in now.address_states] == ["ns1", "ns2"]
@@ -440,7 +440,7 @@ def test_what_an_address_stands_at_is_the_best_that_either_transport_brought(udp
     assert zone_state.address_states[1].state == state
 
 
-def test_a_zone_with_no_servers_is_an_empty_ledger() -> None:
+def test_a_zone_with_no_servers_is_an_empty_zone_state() -> None:
     nobody = Zone("example.com.")
     assert update_zone_state(ZoneState(nobody.name), nobody, gather(nobody, "soa-serial")) == ZoneState(nobody.name)
 

@@ -1,4 +1,4 @@
-"""Whatever servers do, in whatever order, with whatever losses: what must never happen to a ledger."""
+"""Whatever servers do, in whatever order, with whatever losses: what must never happen to a zone state."""
 
 from dataclasses import replace
 from datetime import timedelta

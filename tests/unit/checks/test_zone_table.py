@@ -1,4 +1,4 @@
-"""A roll is a dict of zones that needs less room; and two of them differ in what two dicts would differ in."""
+"""A table is a dict of zones that needs less room; and two of them differ in what two dicts would differ in."""
 
 from array import array
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ def test_zones_that_want_the_same_of_themselves_are_alike() -> None:
 
 
 @given(several)
-def test_a_roll_is_a_dict_in_the_order_of_its_names(given_zones: list[Zone]) -> None:
+def test_a_table_is_a_dict_in_the_order_of_its_names(given_zones: list[Zone]) -> None:
     naive = {zone.name: zone for zone in given_zones}
     zone_table = ZoneTable.of(given_zones)
     assert zone_table == naive
@@ -95,7 +95,7 @@ def test_a_roll_is_a_dict_in_the_order_of_its_names(given_zones: list[Zone]) -> 
         assert naive[name] in zone_table.values()
 
 
-def test_what_is_not_in_a_roll() -> None:
+def test_what_is_not_in_a_table() -> None:
     zone_table = ZoneTable.of([Zone("b."), Zone("d.")])
     for name in ("a.", "c.", "e.", ""):
         assert name not in zone_table
@@ -115,7 +115,7 @@ def test_places_are_laid_out_by_template() -> None:
 
 
 @given(several, several)
-def test_rolls_are_equal_when_they_hold_the_same_however_that_is_laid_down(one: list[Zone], two: list[Zone]) -> None:
+def test_tables_are_equal_when_they_hold_the_same_however_that_is_laid_down(one: list[Zone], two: list[Zone]) -> None:
     some, other = ZoneTable.of(one), ZoneTable.of(two)
     assert (some == other) == (dict(some) == dict(other))
     doubled = ZoneTable(
@@ -140,7 +140,7 @@ def agrees(old: ZoneTable[Zone], new: ZoneTable[Zone]) -> None:
 
 
 @given(several, several)
-def test_the_difference_of_any_two_rolls(one: list[Zone], two: list[Zone]) -> None:
+def test_the_difference_of_any_two_tables(one: list[Zone], two: list[Zone]) -> None:
     old, new = ZoneTable.of(one), ZoneTable.of(two)
     agrees(old, new)
     agrees(old, ZoneTable.of([*one, *two]))
@@ -158,7 +158,7 @@ def test_the_difference_of_any_two_rolls(one: list[Zone], two: list[Zone]) -> No
     st.sets(st.integers(0, 299)),
     st.booleans(),
 )
-def test_the_difference_of_long_rolls_that_have_most_in_common(
+def test_the_difference_of_long_tables_that_have_most_in_common(
     size: int, left: set[int], came: set[int], changed: set[int], reordered: bool
 ) -> None:
     """Strides of all lengths; the templates may be in another order."""

@@ -10,7 +10,7 @@ from monitor.config.transfer_circles import circles
 
 
 def servers(**upstreams: str) -> str:
-    """Servers, each with those it transfers from, with spaces between."""
+    """Servers, each with those it transfers from, with serial groups between."""
     return "".join(
         f'[servers.{name}]\naddresses = ["10.0.{number // 256}.{number % 256}"]\nupstream = {text.split()}\n'
         for number, (name, text) in enumerate(upstreams.items(), 1)

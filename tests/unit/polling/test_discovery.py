@@ -206,7 +206,7 @@ def address_state(server: str, address: Address) -> AddressState:
     return AddressState(server, address, "", 1, NOON, "answered", NOON)
 
 
-async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_ledgers_know() -> None:
+async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_zone_states_know() -> None:
     async with resolving(DATA) as resolver:
         first = ServerEntry("first", host="ns1.example.net.")
         here = config(resolver, ZoneEntry("example.com."), ZoneEntry("a.", ("first",)), first=first)
@@ -241,7 +241,7 @@ def test_nothing_is_recalled_from_nothing() -> None:
     assert recall({"a.": ZoneState("a.")}, here).known == {}
 
 
-def test_only_ledgers_that_know_what_is_to_be_resolved_are_looked_at() -> None:
+def test_only_zone_states_that_know_what_is_to_be_resolved_are_looked_at() -> None:
     given = ServerEntry("given", (Address("192.0.2.1"),))
     servers = {"given": given, "named": hosted("named.example.")}
     sure = [ZoneEntry(f"s{n}.", ("given",)) for n in range(100)]
@@ -259,7 +259,7 @@ def test_only_ledgers_that_know_what_is_to_be_resolved_are_looked_at() -> None:
     assert known["f1.", "NS"].values == ("given", "named")
 
 
-async def test_zones_that_are_as_they_were_are_the_same_roll() -> None:
+async def test_zones_that_are_as_they_were_are_the_same_table() -> None:
     async with resolving(DATA) as resolver:
         here = config(resolver, ZoneEntry("example.com."), ZoneEntry("a.", ("ns1",)), ns1=hosted("ns1.example.net."))
         before = await resolve(here, None, NOON)

@@ -1,4 +1,4 @@
-"""Everybody is called once, in turn; what stands still comes back as a number, what is dead is asked over TCP."""
+"""Everybody is called once, in turn; what is steady comes back as a number, what is dead is asked over TCP."""
 
 import asyncio
 from array import array
@@ -28,7 +28,7 @@ SERVERS = (server("ns1"), server("ns2"))
 
 
 class Crier:
-    """A canvass that knows which zones are quiet and what the others say; ``held`` zones wait to be let go."""
+    """A bulk prober that knows which zones are quiet and what the others say; ``held`` zones wait to be let go."""
 
     def __init__(
         self, zone_table: ZoneTable[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = (), how: str = "-"
@@ -136,7 +136,7 @@ class Stage:
         return [one for one in self.heard if isinstance(one, ZonePoll)]
 
 
-async def test_each_zone_comes_back_once_as_a_number_or_as_a_round() -> None:
+async def test_each_zone_comes_back_once_as_a_number_or_as_a_poll() -> None:
     stage = Stage(zones(2500), odd=["z7.example.", "z77.example."])
     swept = await stage.call()
     assert sorted(stage.unchanged + [one.zone for one in stage.polls]) == sorted(stage.zone_table.names)
@@ -207,7 +207,7 @@ async def test_what_changed_while_it_was_asked_is_not_published() -> None:
     assert [one.zone for one in stage.polls] == ["z1.example."]
 
 
-async def test_another_roll_ends_it_and_tells_who_was_being_asked() -> None:
+async def test_another_table_ends_it_and_tells_who_was_being_asked() -> None:
     stage = Stage(zones(40))
     stage.crier.held["z3.example."] = let = asyncio.Event()
     call = SerialSweep(stage.ground, CHECK, MINUTE)
@@ -227,7 +227,7 @@ async def test_another_roll_ends_it_and_tells_who_was_being_asked() -> None:
     assert order.places[order.after(reached)] > reached
 
 
-async def test_what_waits_for_room_while_another_roll_comes_is_not_asked_any_more() -> None:
+async def test_what_waits_for_room_while_another_table_comes_is_not_asked_any_more() -> None:
     stage = Stage(zones(20))
     order = Order(stage.zone_table, CHECK)
     first = stage.zone_table.names[order.numbers[0]]
@@ -324,7 +324,7 @@ async def test_as_soon_as_it_answers_it_is_asked_for_every_zone() -> None:
     assert all(len(one.seen) == 3 for one in stage.polls)
 
 
-async def test_it_ends_when_nobody_takes_rounds_any_more() -> None:
+async def test_it_ends_when_nobody_takes_polls_any_more() -> None:
     stage = Stage(zones(9))
     bus = PollQueue(1)
     await bus.close()

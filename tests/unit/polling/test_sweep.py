@@ -54,7 +54,7 @@ def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float)
     assert over == 0 or over + patience <= cadence + 1e-5
 
 
-async def test_each_zone_is_asked_once_and_its_round_is_whole() -> None:
+async def test_each_zone_is_asked_once_and_its_poll_is_whole() -> None:
     polls: list[ZonePoll] = []
     every = zones(50)
     swept = await sweep(CHECK, turns(every), Waiting(WELL, now), taker(polls), cadence=MINUTE, over=0, now=now)
@@ -125,7 +125,7 @@ async def test_it_waits_for_a_judge_who_is_behind() -> None:
     assert (await whole).zones == 60
 
 
-async def test_it_ends_when_nobody_takes_rounds_any_more() -> None:
+async def test_it_ends_when_nobody_takes_polls_any_more() -> None:
     bus = PollQueue(1)
     prober = Waiting(WELL, now, {"z1.example.": asyncio.Event()})
     whole = asyncio.create_task(sweep(CHECK, turns(zones(9)), prober, bus.publish, cadence=MINUTE, over=30, now=now))
@@ -205,7 +205,7 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
     assert [r.zone for r in polls] == [stays.name]
 
 
-async def test_with_nobody_to_ask_the_round_is_empty() -> None:
+async def test_with_nobody_to_ask_the_poll_is_empty() -> None:
     nobody = replace(zone(), servers=())
     poll = await poll_zone(CHECK, nobody, Waiting({}, now), MINUTE, now)
     assert poll.seen == ()

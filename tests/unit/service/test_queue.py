@@ -32,14 +32,14 @@ async def settled(task: asyncio.Task) -> bool:
     return task.done()
 
 
-async def test_rounds_come_out_as_they_went_in(queue):
+async def test_polls_come_out_as_they_went_in(queue):
     for number in range(SIZE):
         await queue.publish(one(number))
     assert list(await queue.take(2)) == [one(0), one(1)]
     assert list(await queue.take(2)) == [one(2)]
 
 
-async def test_the_judge_waits_for_the_first_round_only(queue):
+async def test_the_judge_waits_for_the_first_poll_only(queue):
     taking = asyncio.create_task(queue.take(100))
     assert not await settled(taking)
     await queue.publish(one(1))
@@ -72,7 +72,7 @@ async def test_many_who_ask_and_one_who_judges_lose_nothing(queue):
         assert mine == [one(number) for number in range(start, start + 100)]
 
 
-async def test_a_closed_bus_hands_out_what_it_holds_and_then_nothing(queue):
+async def test_a_closed_queue_hands_out_what_it_holds_and_then_nothing(queue):
     await queue.publish(one(1))
     await queue.close()
     assert list(await queue.take(9)) == [one(1)]
@@ -108,6 +108,6 @@ async def test_who_stops_waiting_takes_nothing_with_him(queue):
     assert list(await queue.take(9)) == [one(1)]
 
 
-def test_a_bus_without_room_is_refused():
+def test_a_queue_without_room_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         PollQueue(0)

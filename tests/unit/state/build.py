@@ -38,7 +38,7 @@ def minute(number: float) -> datetime:
 
 
 def reached(zone: Zone, at: datetime, **tokens: str) -> ZonePoll:
-    """A round of reachable: each server does over both transports what its token says."""
+    """A poll of reachable: each server does over both transports what its token says."""
     every = [seen(query, tokens[query.server], at) for query in Reachable().ask(zone, ())]
     return ZonePoll(zone.name, "reachable", at, MINUTE, tuple(every))
 
@@ -115,5 +115,5 @@ class Waiting:
 
 
 def drop_result(memory: MonitorState) -> None:
-    """What a memory and its restart may differ in: verdicts are given anew."""
+    """What a memory and its restart may differ in: check results are given anew."""
     memory.results.clear()

@@ -28,7 +28,7 @@ def note(zone_index: ZoneIndex, zone_status: ZoneStatus) -> None:
 
 
 def zone_of(zone_status: ZoneStatus) -> Zone:
-    """The zone a picture is of, as far as it tells."""
+    """The zone a status is of, as far as it tells."""
     places: dict[tuple[str, bool], list[Address]] = {}
     for one in zone_status.addresses:
         places.setdefault((one.server, one.hidden), []).append(one.address)

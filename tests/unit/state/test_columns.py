@@ -1,4 +1,4 @@
-"""What is known of zones that stand still goes over to another roll with them, and with nobody else."""
+"""What is known of steady zones goes over to another table with them, and with nobody else."""
 
 import random
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> 
     assert set(change.gone) == set(names) - set(later)
 
 
-def test_the_same_roll_keeps_its_columns() -> None:
+def test_the_same_table_keeps_its_columns() -> None:
     columns = ZoneColumns(ZoneTable.of([zone()]))
     assert change_to(columns, ZoneTable.of([zone()])).columns is columns
 

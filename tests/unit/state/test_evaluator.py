@@ -72,7 +72,7 @@ async def test_what_was_judged_is_shown_and_kept() -> None:
     assert on.told == 1
 
 
-async def test_a_picture_is_of_now_and_a_status_knows_whether_there_is_another() -> None:
+async def test_a_status_is_of_now_and_a_status_knows_whether_there_is_another() -> None:
     one, other = zone(), zone(name="other.example.")
     on = Bench(one, other)
     await on.look(one, 0, ns1="10", ns2="10")

@@ -1,4 +1,4 @@
-"""Passing over what stands still and judging every round come to the same, whatever happens."""
+"""Passing over what is steady and judging every poll come to the same, whatever happens."""
 
 import random
 from array import array
@@ -96,7 +96,7 @@ def result_id(looks: Sequence[Observation]) -> object:
 
 @dataclass
 class Caller:
-    """A canvass by the letter of its docstring."""
+    """A bulk prober by the letter of its docstring."""
 
     columns: ZoneColumns
     last: dict[int, object] = field(default_factory=dict)
@@ -163,7 +163,7 @@ def shortcut(
 
 
 def ticking(zone_state: ZoneState) -> object:
-    """What does not take part in ``==`` but is judged by."""
+    """What does not take part in ``==`` but is evaluated by."""
     return zone_state.at, [(s.expires, s.estimated, s.rtt is None) for s in zone_state.address_states]
 
 
@@ -174,7 +174,7 @@ def test_the_shortcut_says_what_the_road_says(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [5177, 5222])
 def test_who_would_be_excused_for_its_own_silence_is_judged(seed: int) -> None:
-    """In these histories a zone that stands still is the one by whose silence the monitor turns out to be blind."""
+    """In these histories a steady zone is the one by whose silence the monitor turns out to be offline."""
     compare_at_random(seed, 400)
 
 
@@ -204,7 +204,7 @@ class Dying(World):
             self.dead = set(self.dying)
 
 
-def test_under_a_dead_primary_a_zone_stands_still_until_its_end_is_near() -> None:
+def test_under_a_dead_primary_a_zone_is_steady_until_its_end_is_near() -> None:
     """Expire is 20 minutes: ns3 says nothing of it, so ten are left ten minutes after it was last known to be well."""
     passed, _, memory = compare(random.Random(1), Dying(zones(1) + zones(2)[1:], "ns1"), 10, beside=0)
     assert passed[:3] == [0, 2, 2]
@@ -215,8 +215,8 @@ def test_under_a_dead_primary_a_zone_stands_still_until_its_end_is_near() -> Non
     assert {(key.code, key.server) for key in memory.active_alerts} >= {("expiry-imminent", "ns3")}
 
 
-def test_zones_of_servers_that_are_all_dead_stand_still_also_while_that_is_yet_to_be_told() -> None:
-    """ns4, of another zone, lives: so it is not the monitor that is blind. After ten minutes it tells of each zone."""
+def test_zones_of_servers_that_are_all_dead_are_steady_also_while_that_is_yet_to_be_told() -> None:
+    """ns4, of another zone, lives: so the monitor is not offline. After ten minutes it tells of each zone."""
     elsewhere = zone(server("ns4"), name="elsewhere.example.", primary="ns4")
     passed, _, memory = compare(random.Random(1), Dying([*zones(2), elsewhere], "ns1", "ns2", "ns3"), 30, beside=0)
     assert [number for number, many in enumerate(passed) if many < 3 and number > 5] == [12, 13]
@@ -226,7 +226,7 @@ def test_zones_of_servers_that_are_all_dead_stand_still_also_while_that_is_yet_t
     }
 
 
-def test_zones_that_nobody_has_ever_served_stand_still_too() -> None:
+def test_zones_that_nobody_has_ever_served_are_steady_too() -> None:
     elsewhere = zone(server("ns4"), name="elsewhere.example.", primary="ns4")
     world = Dying([*zones(2), elsewhere], "ns1", "ns2", "ns3")
     world.minute = 3
@@ -242,7 +242,7 @@ def test_zones_that_nobody_has_ever_served_stand_still_too() -> None:
 def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
     """UDP that brings nothing which can be used stays so whatever the server serves: its sameness is no version's.
 
-    The kind: an address whose word comes another way than the one the canvass asks. Were it called quiet, it could
+    The kind: an address whose word comes another way than the one the bulk prober asks. Were it called quiet, it could
     take another version, or lose the zone, unseen.
     """
     pair = zone(name="z0.example.")
@@ -263,9 +263,9 @@ def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
 def compare(
     chance: random.Random, world: World, looks: int, beside: float = 0.3
 ) -> tuple[list[int], int, MonitorState]:
-    """How many rounds were passed over at each minute, how many near misses there were, and what is known at the end.
+    """How many polls were passed over at each minute, how many near misses there were, and what is known at the end.
 
-    ``beside`` is how likely each minute has scouts, and rounds of another check.
+    ``beside`` is how likely each minute has scouts, and polls of another check.
     """
     watched = world.zones
     rules = plan(watched)
@@ -296,7 +296,7 @@ def compare(
         for each in watched:
             assert quick.zone_states[each.name] == whole.zone_states[each.name]
             if each.name in missed:
-                # Of a near miss the canvass has written a later EXPIRE than the road was told.
+                # Of a near miss the bulk prober has written a later EXPIRE than the road was told.
                 whole.zone_states[each.name] = quick.zone_states[each.name]
             assert ticking(quick.zone_states[each.name]) == ticking(whole.zone_states[each.name])
             mine, theirs = quick.verdicts_on(each.name)["soa-serial"], whole.verdicts_on(each.name)["soa-serial"]

@@ -1,4 +1,4 @@
-"""The database is taken from under the judge: what it remembers is what the next start begins from."""
+"""The database is taken from under the evaluator: what it remembers is what the next start begins from."""
 
 import shutil
 from datetime import timedelta

@@ -50,7 +50,7 @@ def stuck(
 # --- what is not listened to ---
 
 
-def test_rounds_of_what_is_not_watched_are_dropped() -> None:
+def test_polls_of_what_is_not_watched_are_dropped() -> None:
     one, other = zone(), zone(name="other.example.")
     memory = MonitorState()
     commit, pending = process(memory, [looks(other, NOON, ns1=10, ns2=10)], plan(one), NOON)
@@ -61,7 +61,7 @@ def test_rounds_of_what_is_not_watched_are_dropped() -> None:
     assert not memory.results
 
 
-def test_a_round_that_asked_a_server_which_has_left_accuses_nobody() -> None:
+def test_a_poll_that_asked_a_server_which_has_left_accuses_nobody() -> None:
     before, after = zone("ns1", "ns2", "ns3"), zone("ns1", "ns2")
     memory = MonitorState()
     poll = reached(before, NOON, ns1="10", ns2="10", ns3="-")
@@ -78,7 +78,7 @@ def test_nor_does_one_that_asked_an_old_address() -> None:
     assert commit.empty
 
 
-def test_a_late_round_changes_nothing() -> None:
+def test_a_late_poll_changes_nothing() -> None:
     memory, watched = MonitorState(), zone()
     heard(memory, [looks(watched, minute(2), ns1=11, ns2=11)], plan(watched), 2)
     before = memory.zone_states[watched.name]
@@ -87,7 +87,7 @@ def test_a_late_round_changes_nothing() -> None:
     assert memory.zone_states[watched.name] == before
 
 
-def test_a_quiet_round_costs_no_write() -> None:
+def test_a_quiet_poll_costs_no_write() -> None:
     memory, watched = MonitorState(), zone()
     heard(memory, [looks(watched, NOON, ns1=10, ns2=10)], plan(watched))
     for number in range(1, 5):
@@ -195,7 +195,7 @@ def test_what_is_known_to_be_wrong_explains_what_cannot_be_checked() -> None:
     assert NOT_CHECKED not in codes(memory)
 
 
-def test_blind_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> None:
+def test_offline_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> None:
     memory = MonitorState()
     zones = [zone(name=f"z{number}.example.") for number in range(20)]
     rules = plan(*zones, checks=BOTH)
@@ -211,7 +211,7 @@ def test_blind_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> None:
     assert not memory.active_alerts
 
 
-def test_blind_over_one_family_only_that_is_not_judged() -> None:
+def test_offline_over_one_family_only_that_is_not_judged() -> None:
     watched = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
     memory = MonitorState()
     rules = plan(watched)
@@ -259,7 +259,7 @@ def test_one_silent_server_is_accused() -> None:
     assert {key.server for key in memory.active_alerts} == {"ns2"}
 
 
-def test_a_defect_of_a_check_is_counted_even_while_we_are_blind() -> None:
+def test_a_defect_of_a_check_is_counted_even_while_we_are_offline() -> None:
     memory, watched = MonitorState(), zone()
     rules = plan(watched, checks=(SoaSerial(), Broken()))  # type: ignore[arg-type]
     heard(memory, [looks(watched, NOON, ns1="-", ns2="-")], rules)
@@ -270,7 +270,7 @@ def test_a_defect_of_a_check_is_counted_even_while_we_are_blind() -> None:
 
 
 def test_a_defect_in_remembering_one_zone_ends_nothing() -> None:
-    """A ledger that cannot be reckoned with (its time has no zone) stands for any defect there."""
+    """A zone state that cannot be reckoned with (its time has no zone) stands for any defect there."""
     memory, one, two = MonitorState(), zone(name="one.example."), zone(name="two.example.")
     rules = plan(one, two)
     memory.zone_states[one.name] = ZoneState(one.name, at=NOON.replace(tzinfo=None))

@@ -126,7 +126,7 @@ async def test_what_was_not_checked_has_its_own_patience() -> None:
     assert on.wanted() == {("soa-serial", one.name): 10}
 
 
-async def test_the_look_that_was_asked_for_is_judged_though_the_zone_seems_to_stand_still() -> None:
+async def test_the_look_that_was_asked_for_is_judged_though_the_zone_seems_to_are_steady() -> None:
     """A zone that is well again and waits for the end of settle must not be passed over at that very look."""
     one = zone()
     for every in (QUARTERLY, HOURLY):

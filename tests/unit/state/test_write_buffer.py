@@ -38,7 +38,9 @@ def one(number: int) -> Commit:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Commit]:
-    """Commits as the judge makes them: each look changes a ledger, zones leave and come back, alerts come and go."""
+    """Commits as the evaluator makes them: each look changes a zone state, zones leave and come back, alerts come and
+    go.
+    """
     zone_states: dict[str, ZoneState] = {}
     commits = []
     for number in range(draw(st.integers(1, 12))):

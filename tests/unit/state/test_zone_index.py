@@ -131,7 +131,7 @@ def by_address(servers: Mapping[str, ServerTally]) -> object:
 
 
 @given(plans, st.data())
-def test_a_board_says_what_its_pictures_say(zone_table: ZoneTable[Zone], data: st.DataObject) -> None:
+def test_a_zone_index_says_what_its_statuses_say(zone_table: ZoneTable[Zone], data: st.DataObject) -> None:
     both = Both(zone_table)
     both.agree()
     for _ in range(data.draw(st.integers(0, 6)) if len(zone_table) else 0):
@@ -177,7 +177,7 @@ def test_identity_tells_change() -> None:
     assert list(zone_index.zones()) == ["b."]
 
 
-def test_a_hundred_thousand_zones_that_are_alike_have_one_face() -> None:
+def test_a_hundred_thousand_zones_that_are_alike_have_one_group() -> None:
     names = [f"z{number:06}." for number in range(100_000)]
     both = Both(zone_table(*names))
     for name in names[::2]:

@@ -1,4 +1,4 @@
-"""A picture claims no more than is known: unknown is never good, and what is merely said makes nothing bad."""
+"""A status claims no more than is known: unknown is never good, and what is merely said makes nothing bad."""
 
 from datetime import datetime
 
@@ -96,7 +96,7 @@ def test_it_tells_since_when() -> None:
     assert drawn([alert("serial-late", at=3)], at=4, reachable=GOOD, soa_serial=BAD).since == minute(3)
 
 
-def test_a_glance_says_what_the_picture_says() -> None:
+def test_a_glance_says_what_the_status_says() -> None:
     zone_state = update_zone_state(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     for alerts in ([], [alert("serial-late", at=-3)], [alert("ttl-differs"), alert("serial-stuck", at=-9)]):
         for said_of in ({}, {"soa-serial": result_id("soa-serial", GOOD), "reachable": result_id("reachable", GOOD)}):
@@ -139,7 +139,7 @@ def test_what_is_silent_serves_nothing_now() -> None:
     assert (silent.serial, silent.state, silent.lag(minute(1))) == (None, "silent", None)
 
 
-def test_the_verdict_is_on_the_right_address() -> None:
+def test_the_result_is_on_the_right_address() -> None:
     zone_state = update_zone_state(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     late = Finding("serial-late", "late", "ns2", ZONE.servers[1].addresses[0])
     result = CheckResult(ZONE.name, "soa-serial", NOON, BAD, (late,))
@@ -153,7 +153,7 @@ def test_a_time_is_never_ahead_of_now() -> None:
 
 @pytest.mark.parametrize("gone", ["zone-expired", "zone-not-served", "server-unreachable"])
 @pytest.mark.parametrize("before", ["serial-late", "serial-stuck", "record-differs"])
-def test_what_was_served_before_is_no_finding_on_any_face_once_nothing_is(gone: str, before: str) -> None:
+def test_what_was_served_before_is_no_finding_on_any_group_once_nothing_is(gone: str, before: str) -> None:
     """The kind: "is 10 s behind, it serves …" beside "SERVFAIL", in the API, on the page and in metrics."""
     for phase, codes in ((Phase.FIRING, [gone]), (Phase.PENDING, sorted([gone, before]))):
         zone = drawn([alert(before, at=0), alert(gone, phase, at=3)], at=5)
@@ -177,7 +177,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("ns2", "told"), ENDS)
-def test_of_a_zone_that_is_not_served_no_face_shows_an_end(ns2: str, told: bool) -> None:
+def test_of_a_zone_that_is_not_served_no_group_shows_an_end(ns2: str, told: bool) -> None:
     """The kind: a countdown of a copy that is not there, in metrics, the API, on the page or on a terminal."""
     page = story(ZONE, {"ns1": "10*4", "ns2": ns2})[-1]
     drawn = zone_status(ZONE, page.zone_state, {}, [], None, page.at)

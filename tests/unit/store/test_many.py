@@ -46,7 +46,7 @@ async def serials(store: Store) -> dict[str, int | None]:
     return {zone: each.serial_groups[0].reference for zone, each in (await store.restore()).zone_states.items()}
 
 
-async def test_what_stands_still_is_kept_packed_and_comes_back_also_for_a_command(path):
+async def test_what_is_steady_is_kept_packed_and_comes_back_also_for_a_command(path):
     store = await opened(path)
     await store.commit(Commit(zone_states=(still("a.example."), zone_state("b.example."))))
     assert (count(path, "packed_zone_states"), count(path, "zone_states")) == (1, 1)

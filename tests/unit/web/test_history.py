@@ -1,4 +1,4 @@
-"""Does the picture show who served which version when?"""
+"""Does the status show who served which version when?"""
 
 from datetime import timedelta
 
@@ -52,7 +52,7 @@ def test_a_version_is_marked_where_it_was_first_seen_anywhere() -> None:
 
 
 @pytest.mark.parametrize("span", SPANS)
-def test_the_axis_has_a_few_round_times(span: str) -> None:
+def test_the_axis_has_a_few_poll_times(span: str) -> None:
     marks = draw("z.", [run("a", 1, 1000, None)], NOW, SPANS[span]).marks
     assert 2 <= len(marks) <= 7
     assert all(0 < mark.x < 100 for mark in marks)

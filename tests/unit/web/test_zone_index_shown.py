@@ -71,7 +71,7 @@ async def test_trouble_of_a_hidden_server_alone_shows_in_no_number() -> None:
         assert 'soawatch_zones{health="bad"} 0' in (await http.get("/metrics")).text
 
 
-async def test_others_have_their_turn_while_many_pictures_are_drawn() -> None:
+async def test_others_have_their_turn_while_many_statuses_are_drawn() -> None:
     zone_index = board_of(zone(f"z{number:04}.", servers=["ns1"]) for number in range(1000))
     part = asyncio.create_task(zone_index.zones().part("", list(Health), 0, 1000))
     turns = 0

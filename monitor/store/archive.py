@@ -6,9 +6,12 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from sqlite_utils import Database
+
 from monitor.state.ports import StoreError, StoreUnavailable
 from monitor.store import open as opening
 from monitor.store import schema, session
+from monitor.store.database import connect, connect_reader
 from monitor.store.errors import told
 from monitor.store.files import beside
 
@@ -16,7 +19,7 @@ _SCRATCH = (None, "/dev/shm")  # noqa: S108  a directory of our own is made in i
 """Where a copy may be made: the usual place, and memory where that is full as well."""
 
 
-def open_archive(path: Path) -> sqlite3.Connection | None:
+def open_archive(path: Path) -> Database | None:
     """A connection to all that is in the database at ``path``; None where there is none. Raises StoreError.
 
     What was committed last may lie in the -wal, which SQLite reads only where it may write, and an older database has
@@ -31,20 +34,20 @@ def open_archive(path: Path) -> sqlite3.Connection | None:
         strange = session.log_is_strange(path, opening.left_token(path))
         if log.exists() and log.stat().st_size and not strange:
             return _copied(path)
-        conn = opening.connect_reader(path, immutable=True)
+        db = connect_reader(path, immutable=True)
         try:
-            opening.check(conn, path)
-            current = schema.version(conn) == schema.newest()
+            opening.check(db, path)
+            current = schema.version(db) == schema.newest()
         except BaseException:
-            conn.close()
+            db.close()
             raise
         if current:
-            return conn
-        conn.close()
+            return db
+        db.close()
         return _copied(path, log=not strange)
 
 
-def _copied(path: Path, *, log: bool = True) -> sqlite3.Connection:
+def _copied(path: Path, *, log: bool = True) -> Database:
     """``log``: its -wal file is its own."""
     refused: OSError | sqlite3.Error | None = None
     for place in _SCRATCH:
@@ -58,18 +61,18 @@ def _copied(path: Path, *, log: bool = True) -> sqlite3.Connection:
     ) from refused
 
 
-def _open_copy(path: Path, copy: Path, *, log: bool) -> sqlite3.Connection:
+def _open_copy(path: Path, copy: Path, *, log: bool) -> Database:
     for suffix in ("", "-wal") if log else ("",):
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(beside(path, suffix), beside(copy, suffix))
-    conn = opening.connect(copy)
+    db = connect(copy)
     try:
-        opening.check(conn, path)
-        schema.migrate(conn)
-        conn.execute("pragma journal_mode = delete")  # all of it in one file, which lives as long as it is open
-        conn.execute("pragma query_only = 1")
-        conn.execute("select count(*) from sqlite_master").fetchone()
+        opening.check(db, path)
+        schema.migrate(db)
+        db.execute("pragma journal_mode = delete")  # all of it in one file, which lives as long as it is open
+        db.execute("pragma query_only = 1")
+        db.execute("select count(*) from sqlite_master").fetchone()
     except BaseException:
-        conn.close()
+        db.close()
         raise
-    return conn
+    return db

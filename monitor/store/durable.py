@@ -6,7 +6,6 @@ takes it again it goes on; what was deleted is made anew, and what another put i
 
 import asyncio
 import contextlib
-import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
+from sqlite_utils import Database
 
 from alerting.model import Incident, OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
@@ -30,8 +30,7 @@ from monitor.state.ports import (
     StoreUnavailable,
     Sweep,
 )
-from monitor.store import history, outbox, rescue
-from monitor.store import intern_table as words
+from monitor.store import history, intern_table, outbox, rescue
 from monitor.store import open as opening
 from monitor.store import writer as writing
 from monitor.store.archive import open_archive
@@ -59,7 +58,7 @@ class DurableStore:
         self._now = now
         self._store: SqliteStore | None = None
         self._why = StoreError(f"{path}: the database is not open")
-        self._archive: sqlite3.Connection | None = None
+        self._archive: Database | None = None
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="store-archive")
         self._unread = False
         """There is a database, and nothing of it could be read."""
@@ -127,8 +126,8 @@ class DurableStore:
             await self._open_anew("from memory; its history is lost")
 
     def _make(self, whole: Commit) -> None:
-        def fill(conn: sqlite3.Connection) -> None:
-            writing.write(conn, whole, self._now(), words.packer(conn))
+        def fill(db: Database) -> None:
+            writing.write(db, whole, self._now(), intern_table.codec(db))
 
         with told(self._path):
             made = rescue.part(self._path)
@@ -250,22 +249,22 @@ class DurableStore:
 
     async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]:
         if self._store is None:
-            return await self._from_archive(lambda conn: history.runs(conn, zone, since, most), ())
+            return await self._from_archive(lambda db: history.runs(db, zone, since, most), ())
         return await self._store.runs(zone, since, most)
 
     async def incidents(
         self, *, most: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
         if self._store is None:
-            return await self._from_archive(lambda conn: history.incidents(conn, most, before, zone), ())
+            return await self._from_archive(lambda db: history.incidents(db, most, before, zone), ())
         return await self._store.incidents(most=most, before=before, zone=zone)
 
     async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
         if self._store is None:
-            return await self._from_archive(lambda conn: history.propagations(conn, zone, since), ())
+            return await self._from_archive(lambda db: history.propagations(db, zone, since), ())
         return await self._store.propagations(zone, since)
 
-    async def _from_archive(self, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+    async def _from_archive(self, work: Callable[[Database], T], nothing: T) -> T:
         """``nothing`` where there never was a database; StoreError where there is one that cannot be read."""
         archive = self._archive
         if archive is None:

@@ -67,16 +67,3 @@ def told(path: Path | str) -> Iterator[None]:
         raise (
             StoreMisplaced(f"{text}. {denial(Path(path))}") if error.errno in FORBIDDEN else StoreError(text)
         ) from error
-
-
-@contextmanager
-def transaction(conn: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; takes the right to write at once, so that it waits for others before it has read anything."""
-    conn.execute("begin immediate")
-    try:
-        yield
-        conn.execute("commit")
-    except BaseException:
-        if conn.in_transaction:  # a full disk may have ended it already
-            conn.execute("rollback")
-        raise

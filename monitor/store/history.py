@@ -1,11 +1,11 @@
 """What was kept, read back: for a restart, for the page, and for retention."""
 
-import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from sqlite_utils import Database
 
 from alerting.model import Alert, Incident
 from checks.model import Address
@@ -13,13 +13,23 @@ from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import Propagation, ZoneState
 from monitor.state.ports import Remembered, RunRow, StoreError
 from monitor.state.zone_states import ZoneStates
-from monitor.store import intern_table as words
+from monitor.store import intern_table, outbox
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
-from monitor.store.outbox import DESTINATIONS
+from monitor.store.database import read_many, value
 
 T = TypeVar("T")
 
 _LAST_LOOK = "select max(started) from sweeps where \"check\" = 'soa-serial'"
+_OPEN_INCIDENTS = "select id, body from incidents where phase = 'open' order by opened_at, id"
+_ADDRESS_HISTORY = """
+    select zone, server, address, serial, state, since, until from (
+        select zone, server, address, serial, state, since, until, id from address_history
+        where zone = :zone and until >= :since
+        union all
+        select zone, server, address, serial, state, since, null, 9223372036854775807 from address_current
+        where zone = :zone
+    ) order by since desc, id desc limit :most
+"""
 
 # Closed history only. The last sweep of each check stays: it says when the ledgers were last looked at.
 _PRUNING = (
@@ -46,104 +56,80 @@ _ZONES_OF_OLD_INCIDENTS = """delete from incident_zones where (zone, incident) i
 )"""
 
 
-def remembered(conn: sqlite3.Connection) -> Remembered:
+def remembered(db: Database) -> Remembered:
     """Everything a restart needs, as of one moment."""
-    conn.execute("begin")
-    try:
-        look = last_look(conn)
-        whole = _decoded(ZoneState, "zone_states", conn.execute("select zone, body from zone_states"))
-        packer = words.packer(conn)
-        rows = dict(conn.execute("select zone, row from packed_zone_states"))
-        _check(packer, rows)
-        zone_states = ZoneStates(packer, rows, {each.zone: _as_looked(each, look) for each in whole}, look)
-        alerts = _decoded(Alert, "alerts", conn.execute("select key, body from alerts"))
-        open_ones = conn.execute("select id, body from incidents where phase = 'open' order by opened_at, id")
+    with db.atomic():
+        look = last_look(db)
+        codec = intern_table.codec(db)
+        packed = dict(read_many(db, "select zone, row from packed_zone_states"))
+        _check(codec, packed)
+        whole = _decoded(ZoneState, "zone_states", "zone", db.query("select zone, body from zone_states"))
+        alerts = _decoded(Alert, "alerts", "key", db.query("select key, body from alerts"))
+        incidents = _decoded(Incident, "incidents", "id", db.query(_OPEN_INCIDENTS))
         return Remembered(
-            zone_states=zone_states,
+            zone_states=ZoneStates(codec, packed, {each.zone: _as_looked(each, look) for each in whole}, look),
             alerts={each.key: each for each in alerts},
-            incidents={each.id: each for each in _decoded(Incident, "incidents", open_ones)},
-            destinations=_destinations(conn),
+            incidents={each.id: each for each in incidents},
+            destinations=outbox.destinations(db),
         )
-    finally:
-        conn.execute("rollback")
 
 
-def _destinations(conn: sqlite3.Connection) -> dict[str, str]:
-    row = conn.execute("select value from meta where key = ?", (DESTINATIONS,)).fetchone()
-    return {} if row is None else json.loads(row[0])
+def zone_state(db: Database, zone: str) -> ZoneState | None:
+    """The state of that zone as it was last committed; None of one that is not known. Raises StoreError."""
+    look = last_look(db)
+    for row in db.query("select row from packed_zone_states where zone = ?", [zone]):
+        codec = intern_table.codec(db)
+        _check(codec, {zone: row["row"]})
+        return _as_looked(codec.unpack(zone, row["row"]), look)
+    rows = db.query("select zone, body from zone_states where zone = ?", [zone])
+    return next((_as_looked(each, look) for each in _decoded(ZoneState, "zone_states", "zone", rows)), None)
 
 
-def zone_state(conn: sqlite3.Connection, zone: str) -> ZoneState | None:
-    row = conn.execute("select row from packed_zone_states where zone = ?", (zone,)).fetchone()
-    if row is not None:
-        packer = words.packer(conn)
-        _check(packer, {zone: row[0]})
-        return _as_looked(packer.unpack(zone, row[0]), last_look(conn))
-    rows = conn.execute("select zone, body from zone_states where zone = ?", (zone,))
-    found = next(_decoded(ZoneState, "zone_states", rows), None)
-    return None if found is None else _as_looked(found, last_look(conn))
+def last_look(db: Database) -> datetime | None:
+    """When the last sweep of serials began that has ended."""
+    return moment_or_none(value(db, _LAST_LOOK))
 
 
-def last_look(conn: sqlite3.Connection) -> datetime | None:
-    (started,) = conn.execute(_LAST_LOOK).fetchone()
-    return moment_or_none(started)
-
-
-def runs(conn: sqlite3.Connection, zone: str, since: datetime, most: int) -> Sequence[RunRow]:
+def runs(db: Database, zone: str, since: datetime, most: int) -> Sequence[RunRow]:
     """Those that lasted into the time since ``since``, oldest first; the newest ``most`` if there are more."""
-    rows = conn.execute(
-        "select zone, server, address, serial, state, since, until from ("
-        "select zone, server, address, serial, state, since, until, id from address_history "
-        "where zone = ?1 and until >= ?2 union all "
-        "select zone, server, address, serial, state, since, null, 9223372036854775807 from address_current "
-        "where zone = ?1"
-        ") order by since desc, id desc limit ?3",
-        (zone, stamp(since), most),
-    ).fetchall()
+    rows = list(db.query(_ADDRESS_HISTORY, {"zone": zone, "since": stamp(since), "most": most}))
     return [
-        RunRow(zone, server, address, serial, state, moment(start), moment_or_none(end))
-        for _, server, address, serial, state, start, end in reversed(rows)
+        RunRow(**row | {"since": moment(row["since"]), "until": moment_or_none(row["until"])}) for row in reversed(rows)
     ]
 
 
-def incidents(conn: sqlite3.Connection, most: int, before: datetime | None, zone: str | None) -> Sequence[Incident]:
-    limit = "9999" if before is None else stamp(before)
-    if zone is None:
-        rows = conn.execute(
-            "select id, body from incidents where opened_at < ? order by opened_at desc, id desc limit ?", (limit, most)
-        )
-    else:
-        rows = conn.execute(
-            "select id, body from incidents where opened_at < ? "
-            "and id in (select incident from incident_zones where zone = ?) order by opened_at desc, id desc limit ?",
-            (limit, zone, most),
-        )
-    return list(_decoded(Incident, "incidents", rows))
-
-
-def propagations(conn: sqlite3.Connection, zone: str, since: datetime) -> Sequence[Propagation]:
-    rows = conn.execute(
-        "select zone, server, address, serial, seconds, at from propagations "
-        "where zone = ? and at >= ? order by at, id",
-        (zone, stamp(since)),
+def incidents(db: Database, most: int, before: datetime | None, zone: str | None) -> Sequence[Incident]:
+    """Newest first: those that opened before ``before``, and have to do with ``zone`` if one is given."""
+    ours = "" if zone is None else "and id in (select incident from incident_zones where zone = :zone)"
+    rows = db.query(
+        f"select id, body from incidents where opened_at < :before {ours} "  # noqa: S608
+        "order by opened_at desc, id desc limit :most",
+        {"before": "9999" if before is None else stamp(before), "zone": zone, "most": most},
     )
-    return [
-        Propagation(zone, server, parse_address(address), serial, seconds, moment(at))
-        for zone, server, address, serial, seconds, at in rows
-    ]
+    return list(_decoded(Incident, "incidents", "id", rows))
 
 
-def prune(conn: sqlite3.Connection, before: datetime, most: int) -> int:
+def propagations(db: Database, zone: str, since: datetime) -> Sequence[Propagation]:
+    """Oldest first: those that ended since ``since``."""
+    columns = "zone, server, address, serial, seconds, at"
+    rows = db.query(
+        f"select {columns} from propagations where zone = ? and at >= ? order by at, id",  # noqa: S608
+        [zone, stamp(since)],
+    )
+    return [Propagation(**row | {"address": parse_address(row["address"]), "at": moment(row["at"])}) for row in rows]
+
+
+def prune(db: Database, before: datetime, most: int) -> int:
     """In the caller's transaction. At most ``most`` rows; how many went."""
     gone = 0
     for statement in _PRUNING:
-        gone += conn.execute(statement, (stamp(before), most - gone)).rowcount
+        gone += db.execute(statement, [stamp(before), most - gone]).rowcount
     return gone
 
 
-def prune_zones_of_incidents(conn: sqlite3.Connection, before: datetime, most: int) -> int:
+def prune_zones_of_incidents(db: Database, before: datetime, most: int) -> int:
     """The same for what finds an incident by its zones; to be done until nothing is left, before the incidents go."""
-    return conn.execute(_ZONES_OF_OLD_INCIDENTS, (stamp(before), most)).rowcount
+    return db.execute(_ZONES_OF_OLD_INCIDENTS, [stamp(before), most]).rowcount
 
 
 def parse_address(text: str) -> Address:
@@ -157,19 +143,19 @@ def parse_address(text: str) -> Address:
     return Address(text)
 
 
-def _decoded(kind: type[T], table: str, rows: Iterable[tuple[str, str]]) -> Iterator[T]:
-    """The values of (name, body) rows; the name tells which one cannot be read."""
-    for name, body in rows:
+def _decoded(kind: type[T], table: str, key: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[T]:
+    """The values in the column ``body``; ``key`` names the column that tells which one cannot be read."""
+    for row in rows:
         try:
-            yield decode(kind, body)
+            yield decode(kind, row["body"])
         except UNREADABLE as error:
-            raise _unreadable(name, table) from error
+            raise _unreadable(row[key], table) from error
 
 
-def _check(packer: ZoneStateCodec, rows: Mapping[str, bytes]) -> None:
+def _check(codec: ZoneStateCodec, rows: Mapping[str, bytes]) -> None:
     """They are decoded only when somebody looks at them: what is wrong with one is to be known before."""
     for zone, row in rows.items():
-        if not packer.is_valid(row):
+        if not codec.is_valid(row):
             raise _unreadable(zone, "packed_zone_states")
 
 

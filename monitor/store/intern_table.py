@@ -1,19 +1,21 @@
 """The table of values that packed ledgers refer to by number."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
+
+from sqlite_utils import Database
 
 from checks.model import Address, Soa
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.intern_table import InternTable, Layout, Word
 from monitor.state.ports import StoreError
 from monitor.store.codec import UNREADABLE, decode, encode
+from monitor.store.database import read_many, write_many
 
 
-def packer(conn: sqlite3.Connection) -> ZoneStateCodec:
+def codec(db: Database) -> ZoneStateCodec:
     """One that knows all words there are. Raises StoreError when they do not make sense."""
-    rows = conn.execute("select number, body from intern_table order by number").fetchall()
+    rows = read_many(db, "select number, body from intern_table order by number").fetchall()
     try:
         if [number for number, _ in rows] != list(range(len(rows))):
             raise ValueError("numbers are missing")
@@ -25,11 +27,11 @@ def packer(conn: sqlite3.Connection) -> ZoneStateCodec:
         ) from error
 
 
-def add(conn: sqlite3.Connection, words: InternTable) -> None:
+def add(db: Database, words: InternTable) -> None:
     """Keep those that are new, inside the caller's transaction."""
-    (kept,) = conn.execute("select count(*) from intern_table").fetchone()
+    kept = db.table("intern_table").count
     fresh = enumerate(words.values[kept:], kept)
-    conn.executemany("insert into intern_table (number, body) values (?, ?)", ((n, text(value)) for n, value in fresh))
+    write_many(db, "insert into intern_table (number, body) values (?, ?)", ((n, text(each)) for n, each in fresh))
 
 
 def text(value: Word) -> str:

@@ -1,28 +1,26 @@
 """Opens a file that is our database, whole, of an age we know, and nobody else's just now."""
 
-import contextlib
 import fcntl
 import os
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
+from sqlite_utils import Database
 
 from monitor.clock import Now
 from monitor.config.permissions import denial
 from monitor.state.ports import StoreError, StoreMisplaced, StoreUnavailable
 from monitor.store import rescue, schema, session
 from monitor.store.codec import stamp
-from monitor.store.errors import RESTORE, transaction
+from monitor.store.database import connect, transaction, value, write_meta
+from monitor.store.errors import RESTORE
 from monitor.store.files import FORBIDDEN, PRIVATE, UNAVAILABLE, beside, make_private, sync_directory, tighten
 from monitor.store.session import Lock
 
 log = structlog.get_logger(__name__)
 
 _HEADER = b"SQLite format 3\x00"
-_BUSY_MS = 5000
-_SYNC_FULL = 2
 
 
 def take_lock(path: Path) -> Lock:
@@ -78,7 +76,7 @@ def left_token(path: Path) -> str:
         os.close(descriptor)
 
 
-def open_database(path: Path, lock: Lock, now: Now) -> tuple[sqlite3.Connection, str]:
+def open_database(path: Path, lock: Lock, now: Now) -> tuple[Database, str]:
     """The writer's connection, checked, migrated and set up, and the session's token. Raises StoreError."""
     for left in (".new", ".new-journal"):
         beside(path, left).unlink(missing_ok=True)
@@ -96,56 +94,37 @@ def open_database(path: Path, lock: Lock, now: Now) -> tuple[sqlite3.Connection,
     if session.log_is_strange(path, lock.before):
         session.set_log_aside(path)
     had_log = beside(path, "-wal").exists()
-    conn = connect(path)
+    db = connect(path)
     try:
-        check(conn, path)
-        _migrate(conn, path)
-        conn.execute("pragma journal_mode = wal")
-        token = session.begin(conn, path, lock, now, had_log=had_log)
+        check(db, path)
+        _migrate(db, path)
+        db.execute("pragma journal_mode = wal")
+        token = session.begin(db, path, lock, now, had_log=had_log)
         # Whoever had taken up a telling is dead, for we have the lock: it need not wait for the lease to run out.
-        conn.execute("update outbox set leased_until = null where state = 'waiting' and leased_until is not null")
+        db.execute("update outbox set leased_until = null where state = 'waiting' and leased_until is not null")
         if not mark.exists():
             make_private(mark)
             mark.write_text(f"{path.name} is a database of soawatch; this file tells when it has been lost.\n")
         tighten(path)
     except BaseException:
-        conn.close()
+        db.close()
         raise
-    return conn, token
+    return db, token
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection that waits for others, leaves transactions to us, and returns only when it is on the disk."""
-    conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    conn.execute(f"pragma busy_timeout = {_BUSY_MS}")
-    conn.execute(f"pragma synchronous = {_SYNC_FULL}")
-    conn.execute("pragma journal_size_limit = 67108864")
-    conn.execute("pragma cache_size = -16384")  # KiB: changes are spread over the indices of very many zones
-    return conn
-
-
-def connect_reader(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
-    """A connection that cannot change anything. ``immutable``: nobody else does either, so it takes no locks."""
-    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}"
-    conn = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-    conn.execute(f"pragma busy_timeout = {_BUSY_MS}")
-    return conn
-
-
-def check(conn: sqlite3.Connection, path: Path, *, thorough: bool = True) -> None:
+def check(db: Database, path: Path, *, thorough: bool = True) -> None:
     """Ours, not newer than us and, if ``thorough``, whole on every page. Raises StoreError."""
-    (application,) = conn.execute("pragma application_id").fetchone()
-    if application != schema.APPLICATION:
+    if value(db, "pragma application_id") != schema.APPLICATION:
         raise StoreMisplaced(
             f"{path}: this is a SQLite database, but of another application. "
             "Name another file as service.database, or move this one away"
         )
     if thorough:
-        found = [row[0] for row in conn.execute("pragma quick_check(1)")]
-        if found != ["ok"]:
-            raise StoreError(f"{path}: the database is damaged ({found[0]}). {RESTORE}")
-    (version,) = conn.execute("pragma user_version").fetchone()
-    unknown = schema.unknown_steps(conn)
+        found = value(db, "pragma quick_check(1)")
+        if found != "ok":
+            raise StoreError(f"{path}: the database is damaged ({found}). {RESTORE}")
+    version = value(db, "pragma user_version")
+    unknown = schema.unknown_steps(db)
     if unknown or version > schema.newest():
         what = f"step {unknown[-1]}" if unknown else f"version {version}"
         raise StoreError(
@@ -191,35 +170,37 @@ def _create(path: Path, now: Now) -> None:
     sync_directory(path)
 
 
-def make(new: Path, now: Now, fill: Callable[[sqlite3.Connection], None] = lambda conn: None) -> None:
+def make(new: Path, now: Now, fill: Callable[[Database], None] = lambda db: None) -> None:
     """A database with nothing in it but what ``fill`` writes, on the disk when this returns. Raises StoreError."""
     make_private(new)
-    with contextlib.closing(connect(new)) as conn:
-        schema.migrate(conn)
-        with transaction(conn):
-            conn.execute("insert into meta (key, value) values ('created', ?)", (stamp(now()),))
-            fill(conn)
+    with connect(new) as db:
+        schema.migrate(db)
+        with transaction(db):
+            write_meta(db, "created", stamp(now()))
+            fill(db)
 
 
-def _migrate(conn: sqlite3.Connection, path: Path) -> None:
-    version = schema.version(conn)
+def _migrate(db: Database, path: Path) -> None:
+    version = schema.version(db)
     if version < schema.newest():
         kept = beside(path, f".v{version}.bak")
         part = beside(kept, ".part")
         part.unlink(missing_ok=True)
-        copy(conn, part)
+        copy(db, part)
         part.replace(kept)
         sync_directory(path)
         log.info("migrating the database", path=str(path), version=version, to=schema.newest(), backup=str(kept))
-    schema.migrate(conn)
+    schema.migrate(db)
+    if missing := schema.missing_tables(db):
+        raise StoreError(f"{path}: another program has dropped the table {missing[0]}. {RESTORE}")
 
 
-def copy(conn: sqlite3.Connection, to: Path) -> None:
+def copy(db: Database, to: Path) -> None:
     """A whole, compact copy as of now, on the disk when this returns; nothing is left behind when it fails."""
     make_private(to)
     try:
-        conn.execute("vacuum into ?", (str(to),))
-        with contextlib.closing(sqlite3.connect(to, isolation_level=None)) as made:
+        db.execute("vacuum into ?", [str(to)])
+        with connect(to) as made:
             session.forget(made)
         descriptor = os.open(to, os.O_RDONLY)
         try:
@@ -231,7 +212,7 @@ def copy(conn: sqlite3.Connection, to: Path) -> None:
         raise
 
 
-def copy_new(conn: sqlite3.Connection, to: Path) -> None:
+def copy_new(db: Database, to: Path) -> None:
     """The same, but never over a file that is there."""
     if to.exists():
         raise StoreError(f"{to}: a file is there already: name another one, or remove it")
@@ -239,7 +220,7 @@ def copy_new(conn: sqlite3.Connection, to: Path) -> None:
         raise StoreError(f"{to}: there is no directory {to.absolute().parent}")
     part = beside(to, ".part")
     part.unlink(missing_ok=True)
-    copy(conn, part)
+    copy(db, part)
     try:
         os.link(part, to)  # unlike a rename it fails when somebody else was quicker
     except FileExistsError as error:

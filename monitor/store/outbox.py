@@ -1,15 +1,18 @@
-"""The outbox: who has yet to be told, who is sending to them, and how it ended."""
+"""The outbox: what is owed to whom, who is sending it, and how that ended."""
 
-import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
 
 from alerting.model import Incident, IncidentEvent, OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from monitor.store.codec import UNREADABLE, decode, encode, moment, moment_or_none, stamp
+from monitor.store.database import read_meta, value, write_meta
 
-DESTINATIONS = "destinations"
-"""The key of ``meta`` under which is kept where receivers lead."""
+_DESTINATIONS = "destinations"
 
 # An elder is an earlier row for the same receiver and incident that still waits: "resolved" never overtakes "opened".
 _NO_ELDER = """
@@ -21,9 +24,9 @@ _NO_ELDER = """
 """
 
 _SENDABLE = f"""
-    select id, event, at, body, attempts from outbox
-    where state = 'waiting' and receiver = ? and due <= ? and (leased_until is null or leased_until <= ?)
-    and {_NO_ELDER}
+    select seq, id, receiver, event, at, body, attempts from outbox
+    where state = 'waiting' and receiver = :receiver and due <= :now
+    and (leased_until is null or leased_until <= :now) and {_NO_ELDER}
     order by seq limit 1
 """  # noqa: S608  both parts are constants
 
@@ -31,171 +34,182 @@ _NEXT_DUE = f"""
     select min(max(due, coalesce(leased_until, due))) from outbox where state = 'waiting' and {_NO_ELDER}
 """  # noqa: S608  both parts are constants
 
+_RECEIVERS = """
+    select receiver, sum(pending) as pending, max(delivered) as delivered, max(given_up) as given_up,
+        max(oldest) as oldest, max(last_delivered) as last_delivered, max(last_error) as last_error,
+        max(last_error_at) as last_error_at, max(permanent) as permanent
+    from (
+        select receiver, count(*) as pending, 0 as delivered, 0 as given_up, min(at) as oldest,
+            null as last_delivered, '' as last_error, null as last_error_at, 0 as permanent
+        from outbox where state = 'waiting' group by receiver
+        union all
+        select receiver, 0, delivered, given_up, null, last_delivered, last_error, last_error_at, permanent
+        from receivers
+    ) group by receiver order by receiver
+"""
 
-def add(conn: sqlite3.Connection, messages: Iterable[OutboxMessage]) -> None:
+_READDRESS = """
+    update outbox set receiver = (select value from json_each(:to) where key = receiver)
+    where state = 'waiting' and receiver in (select key from json_each(:to))
+"""
+
+
+def add(db: Database, messages: Iterable[OutboxMessage]) -> None:
     """A message that is already there is not added again: the same commit may be tried twice."""
-    conn.executemany(
-        "insert into outbox (id, receiver, incident, event, at, body, due) values (?, ?, ?, ?, ?, ?, ?) "
-        "on conflict (id) do nothing",
-        (
-            (
-                each.id,
-                each.receiver,
-                each.incident.id,
-                each.news.value,
-                stamp(each.at),
-                encode(each.incident),
-                stamp(each.at),
-            )
-            for each in messages
-        ),
+    rows = (
+        {
+            "id": each.id,
+            "receiver": each.receiver,
+            "incident": each.incident.id,
+            "event": each.news.value,
+            "at": stamp(each.at),
+            "body": encode(each.incident),
+            "due": stamp(each.at),
+        }
+        for each in messages
     )
+    db.table("outbox").insert_all(rows, ignore=True)
 
 
-def readdress(conn: sqlite3.Connection, to: Mapping[str, str]) -> None:
+def readdress(db: Database, to: Mapping[str, str]) -> None:
     """What waits for one receiver waits for another from now on, and its counts go along; all at once, for two may
     have changed places.
     """
-    waiting = [
-        (now, seq)
-        for name, now in to.items()
-        for (seq,) in conn.execute("select seq from outbox where state = 'waiting' and receiver = ?", (name,))
-    ]
-    conn.executemany("update outbox set receiver = ? where seq = ?", waiting)
-    columns = "delivered, given_up, last_delivered, last_error, last_error_at, permanent"
-    counted = [
-        (now, *row)
-        for name, now in to.items()
-        for row in conn.execute(f"select {columns} from receivers where receiver = ?", (name,))  # noqa: S608
-    ]
-    conn.executemany("delete from receivers where receiver = ?", ((name,) for name in to))
-    conn.executemany(f"insert or ignore into receivers (receiver, {columns}) values (?, ?, ?, ?, ?, ?, ?)", counted)  # noqa: S608
+    if not to:
+        return
+    listed = json.dumps(dict(to))
+    db.execute(_READDRESS, {"to": listed})
+    counts = {row["receiver"]: row for row in db.query("select * from receivers")}
+    table = db.table("receivers")
+    table.delete_where("receiver in (select key from json_each(?))", [listed])
+    moved = ({**counts[name], "receiver": now} for name, now in to.items() if name in counts)
+    table.insert_all(moved, ignore=True)
 
 
-def lease(conn: sqlite3.Connection, now: datetime, duration: float, limit: int, busy: Iterable[str]) -> Sequence[Lease]:
+def lease(db: Database, now: datetime, duration: float, limit: int, busy: Iterable[str]) -> Sequence[Lease]:
     """At most one row per receiver: the next one waits until that is settled or its lease has run out."""
     skipped = set(busy)
-    waiting = conn.execute(
-        "select receiver from outbox where state = 'waiting' group by receiver order by min(seq)"
-    ).fetchall()
+    waiting = db.query("select receiver from outbox where state = 'waiting' group by receiver order by min(seq)")
     until = now + timedelta(seconds=duration)
     leases: list[Lease] = []
-    for (receiver,) in waiting:
+    for receiver in [row["receiver"] for row in waiting]:
         if len(leases) >= limit:
             break
-        if receiver in skipped or _leased(conn, receiver, now):
+        if receiver in skipped or _leased(db, receiver, now):
             continue
-        row = _next(conn, receiver, now)
-        if row is not None:
-            message, attempts = row
-            conn.execute(
-                "update outbox set leased_until = ?, attempts = ? where id = ?", (stamp(until), attempts, message.id)
-            )
+        if (found := _next(db, receiver, now)) is not None:
+            seq, message, attempts = found
+            db.table("outbox").update(seq, {"leased_until": stamp(until), "attempts": attempts})
             leases.append(Lease(message, attempts, until))
     return leases
 
 
-def _next(conn: sqlite3.Connection, receiver: str, now: datetime) -> tuple[OutboxMessage, int] | None:
-    """The eldest row that may be sent, and the how-manieth attempt that is. One that cannot be read blocks nobody."""
-    while True:
-        row = conn.execute(_SENDABLE, (receiver, stamp(now), stamp(now))).fetchone()
-        if row is None:
-            return None
-        id_, news, at, body, attempts = row
+def _leased(db: Database, receiver: str, now: datetime) -> bool:
+    one = "select 1 from outbox where state = 'waiting' and receiver = ? and leased_until > ? limit 1"
+    return any(db.query(one, [receiver, stamp(now)]))
+
+
+def _next(db: Database, receiver: str, now: datetime) -> tuple[int, OutboxMessage, int] | None:
+    """Number and message of the eldest row that may be sent, and the how-manieth attempt that is.
+
+    One that cannot be read blocks nobody.
+    """
+    while (row := next(db.query(_SENDABLE, {"receiver": receiver, "now": stamp(now)}), None)) is not None:
         try:
-            return OutboxMessage(id_, receiver, IncidentEvent(news), decode(Incident, body), moment(at)), attempts + 1
+            return row["seq"], _message(row), row["attempts"] + 1
         except UNREADABLE:
-            settle(conn, DeliveryResult(id_, now, "given up: the row cannot be read back", permanent=True))
+            settle(db, DeliveryResult(row["id"], now, "given up: the row cannot be read back", permanent=True))
+    return None
 
 
-def waiting(conn: sqlite3.Connection) -> Sequence[OutboxMessage]:
+def _message(row: Mapping[str, Any]) -> OutboxMessage:
+    """Raises one of UNREADABLE."""
+    event, incident = IncidentEvent(row["event"]), decode(Incident, row["body"])
+    return OutboxMessage(row["id"], row["receiver"], event, incident, moment(row["at"]))
+
+
+def waiting(db: Database) -> Sequence[OutboxMessage]:
     """All that is owed, eldest first, but for rows that cannot be read back."""
-    found = []
-    rows = conn.execute("select id, receiver, event, at, body from outbox where state = 'waiting' order by seq")
-    for id_, receiver, news, at, body in rows:
+    return list(_readable(db.query("select * from outbox where state = 'waiting' order by seq")))
+
+
+def _readable(rows: Iterable[Mapping[str, Any]]) -> Iterator[OutboxMessage]:
+    for row in rows:
         try:
-            found.append(OutboxMessage(id_, receiver, IncidentEvent(news), decode(Incident, body), moment(at)))
+            yield _message(row)
         except UNREADABLE:
             continue  # taken up, it is given up: see _next
-    return found
 
 
-def settle(conn: sqlite3.Connection, result: DeliveryResult) -> None:
+def settle(db: Database, result: DeliveryResult) -> None:
     """Marks the row, and keeps count per receiver beyond the row's own life. A row settled before stays as it is."""
-    row = conn.execute("select receiver from outbox where id = ? and state = 'waiting'", (result.id,)).fetchone()
+    row = next(db.query("select seq, receiver from outbox where id = ? and state = 'waiting'", [result.id]), None)
     if row is None:
         return
-    at = stamp(result.at)
     if result.again is not None:
-        conn.execute(
-            "update outbox set due = ?, leased_until = null, error = ? where id = ?",
-            (stamp(result.again), result.error, result.id),
-        )
+        ended: dict[str, Any] = {"due": stamp(result.again)}
     else:
-        conn.execute(
-            "update outbox set state = ?, leased_until = null, error = ?, settled_at = ? where id = ?",
-            ("given-up" if result.error and not result.in_part else "delivered", result.error, at, result.id),
-        )
-    _count(conn, row[0], result, at)
+        state = "given-up" if result.error and not result.in_part else "delivered"
+        ended = {"state": state, "settled_at": stamp(result.at)}
+    db.table("outbox").update(row["seq"], {"leased_until": None, "error": result.error, **ended})
+    _count(db, row["receiver"], result)
 
 
-def expedite(conn: sqlite3.Connection, receivers: Iterable[str], now: datetime) -> None:
-    conn.executemany(
-        "update outbox set due = ?1 where state = 'waiting' and receiver = ?2 and due > ?1",
-        ((stamp(now), name) for name in receivers),
+def _count(db: Database, receiver: str, result: DeliveryResult) -> None:
+    counts = next(
+        db.query("select delivered, given_up from receivers where receiver = ?", [receiver]),
+        {"delivered": 0, "given_up": 0},
+    )
+    at = stamp(result.at)
+    changed: dict[str, Any] = {}
+    if result.error or result.in_part:
+        changed = {"last_error": result.error, "last_error_at": at, "permanent": result.permanent}
+    if result.error and not result.in_part:
+        changed["given_up"] = counts["given_up"] + (result.again is None)
+    elif result.again is None or result.in_part:
+        changed |= {"delivered": counts["delivered"] + 1, "last_delivered": at, "permanent": False}
+    db.table("receivers").upsert({"receiver": receiver, **changed}, pk="receiver")
+
+
+def expedite(db: Database, receivers: Iterable[str], now: datetime) -> None:
+    """What waits for these receivers is due by ``now``."""
+    db.execute(
+        "update outbox set due = :now "
+        "where state = 'waiting' and due > :now and receiver in (select value from json_each(:receivers))",
+        {"now": stamp(now), "receivers": json.dumps(list(receivers))},
     )
 
 
-def receivers(conn: sqlite3.Connection) -> Sequence[ReceiverStatus]:
+def receivers(db: Database) -> Sequence[ReceiverStatus]:
     """One per receiver that ever had or has a row, by name."""
-    rows = conn.execute(
-        "select receiver, sum(pending), max(delivered), max(given_up), max(oldest), max(last_delivered), "
-        "max(last_error), max(last_error_at), max(permanent) from ("
-        " select receiver, count(*) as pending, 0 as delivered, 0 as given_up, min(at) as oldest,"
-        " null as last_delivered, '' as last_error, null as last_error_at, 0 as permanent"
-        " from outbox where state = 'waiting' group by receiver"
-        " union all select receiver, 0, delivered, given_up, null, last_delivered, last_error, last_error_at, permanent"
-        " from receivers"
-        ") group by receiver order by receiver"
-    )
     return [
         ReceiverStatus(
-            receiver, "", pending, delivered, moment_or_none(last), error, moment_or_none(error_at), bool(permanent),
-            given_up, moment_or_none(oldest),
+            row["receiver"],
+            "",
+            row["pending"],
+            row["delivered"],
+            moment_or_none(row["last_delivered"]),
+            row["last_error"],
+            moment_or_none(row["last_error_at"]),
+            bool(row["permanent"]),
+            row["given_up"],
+            moment_or_none(row["oldest"]),
         )
-        for receiver, pending, delivered, given_up, oldest, last, error, error_at, permanent in rows
-    ]  # fmt: skip
+        for row in db.query(_RECEIVERS)
+    ]
 
 
-def next_due(conn: sqlite3.Connection) -> datetime | None:
-    (due,) = conn.execute(_NEXT_DUE).fetchone()
-    return moment_or_none(due)
+def destinations(db: Database) -> dict[str, str]:
+    """What is kept of where each receiver leads."""
+    text = read_meta(db, _DESTINATIONS)
+    return {} if text is None else json.loads(text)
 
 
-def _leased(conn: sqlite3.Connection, receiver: str, now: datetime) -> bool:
-    row = conn.execute(
-        "select 1 from outbox where state = 'waiting' and receiver = ? and leased_until > ? limit 1",
-        (receiver, stamp(now)),
-    ).fetchone()
-    return row is not None
+def write_destinations(db: Database, of: Mapping[str, str]) -> None:
+    """In place of what was kept before."""
+    write_meta(db, _DESTINATIONS, json.dumps(dict(of)))
 
 
-def _count(conn: sqlite3.Connection, receiver: str, result: DeliveryResult, at: str) -> None:
-    conn.execute("insert into receivers (receiver) values (?) on conflict (receiver) do nothing", (receiver,))
-    if result.in_part:
-        conn.execute(
-            "update receivers set delivered = delivered + 1, last_delivered = ?, last_error = ?, last_error_at = ?, "
-            "permanent = 0 where receiver = ?",
-            (at, result.error, at, receiver),
-        )
-    elif result.error:
-        conn.execute(
-            "update receivers set last_error = ?, last_error_at = ?, permanent = ?, given_up = given_up + ? "
-            "where receiver = ?",
-            (result.error, at, result.permanent, result.again is None, receiver),
-        )
-    elif result.again is None:
-        conn.execute(
-            "update receivers set delivered = delivered + 1, last_delivered = ?, permanent = 0 where receiver = ?",
-            (at, receiver),
-        )
+def next_due(db: Database) -> datetime | None:
+    """When the next row may be sent that waits for no elder one; None where nothing waits."""
+    return moment_or_none(value(db, _NEXT_DUE))

@@ -4,10 +4,13 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+from sqlite_utils import Database
+
 from checks.zone_state.model import ZoneState
 from monitor.state.ports import StoreError
 from monitor.store import history
 from monitor.store import open as opening
+from monitor.store.database import connect_reader, value
 from monitor.store.errors import told
 from monitor.store.files import beside
 
@@ -15,9 +18,9 @@ from monitor.store.files import beside
 class Reader:
     """One read-only connection. ``await open_reader(path)`` makes it; close it when done."""
 
-    def __init__(self, path: Path, conn: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, db: Database) -> None:
         self._path = path
-        self._conn = conn
+        self._db = db
 
     async def zone_state(self, zone: str) -> ZoneState | None:
         """The zone by its absolute name, as last committed; None when the service does not know it."""
@@ -28,15 +31,15 @@ class Reader:
         await asyncio.to_thread(self._backup, Path(path))
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._conn.close)
+        await asyncio.to_thread(self._db.close)
 
     def _ledger(self, zone: str) -> ZoneState | None:
         with told(self._path):
-            return history.zone_state(self._conn, zone)
+            return history.zone_state(self._db, zone)
 
     def _backup(self, to: Path) -> None:
         with told(self._path):
-            opening.copy_new(self._conn, to)
+            opening.copy_new(self._db, to)
 
 
 async def open_reader(path: str | Path) -> Reader:
@@ -49,25 +52,25 @@ def _open(name: str | Path) -> Reader:
     if not path.is_file():
         raise StoreError(f"{path}: there is no database here: has the service run with this configuration yet?")
     with told(path):
-        conn = _connect(path)
+        db = _connect(path)
         try:
-            opening.check(conn, path, thorough=False)
+            opening.check(db, path, thorough=False)
         except BaseException:
-            conn.close()
+            db.close()
             raise
-        return Reader(path, conn)
+        return Reader(path, db)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    conn = opening.connect_reader(path)
+def _connect(path: Path) -> Database:
+    db = connect_reader(path)
     try:
-        conn.execute("pragma application_id").fetchone()
-        conn.execute("select count(*) from sqlite_master").fetchone()
+        value(db, "pragma application_id")
+        value(db, "select count(*) from sqlite_master")
     except sqlite3.OperationalError:
-        conn.close()
+        db.close()
         wal = beside(path, "-wal")
         if wal.exists() and wal.stat().st_size:
             raise
         # No service runs and we may not write here, so that SQLite cannot make its -shm: read the file as it lies.
-        return opening.connect_reader(path, immutable=True)
-    return conn
+        return connect_reader(path, immutable=True)
+    return db

@@ -4,10 +4,9 @@ Times are text, UTC, to the microsecond. Columns are what is searched or pruned 
 ``codec`` writes it. A change is a new function at the end of this file: those that are there are never edited.
 """
 
-import sqlite3
-
 from sqlite_utils import Database, Migrations
-from sqlite_utils.db import Table
+
+from monitor.store.database import value
 
 APPLICATION = 0x534F4157
 """``PRAGMA application_id`` of our databases: "SOAW"."""
@@ -15,9 +14,9 @@ APPLICATION = 0x534F4157
 STEPS = Migrations("soawatch")
 
 
-def version(conn: sqlite3.Connection) -> int:
+def version(db: Database) -> int:
     """How many steps the database has gone; 0 is one that has nothing yet."""
-    return len(STEPS.applied(_database(conn)))
+    return len(STEPS.applied(db))
 
 
 def newest() -> int:
@@ -25,26 +24,29 @@ def newest() -> int:
     return len(_names())
 
 
-def unknown_steps(conn: sqlite3.Connection) -> list[str]:
+def unknown_steps(db: Database) -> list[str]:
     """Steps the database has gone that this program does not have: it was written by a newer one."""
     here = _names()
-    return [step.name for step in STEPS.applied(_database(conn)) if step.name not in here]
+    return [step.name for step in STEPS.applied(db) if step.name not in here]
 
 
-def migrate(conn: sqlite3.Connection) -> None:
+def migrate(db: Database) -> None:
     """Takes all missing steps, each in a transaction of its own. Killed half-way, it is simply done again."""
-    STEPS.apply(_database(conn))
-    if conn.execute("pragma user_version").fetchone() != (newest(),):
-        conn.execute(f"pragma user_version = {newest()}")
+    STEPS.apply(db)
+    if value(db, "pragma user_version") != newest():
+        db.execute(f"pragma user_version = {newest()}")
+
+
+def missing_tables(db: Database) -> list[str]:
+    """Tables that a database of the newest version has and this one does not: somebody has dropped them."""
+    with Database(memory=True, execute_plugins=False) as whole:
+        STEPS.apply(whole)
+        return sorted(set(whole.table_names()) - set(db.table_names()))
 
 
 def _names() -> list[str]:
     with Database(memory=True, execute_plugins=False) as nothing:
         return [step.name for step in STEPS.pending(nothing)]
-
-
-def _database(conn: sqlite3.Connection) -> Database:
-    return Database(conn, execute_plugins=False, recursive_triggers=False)
 
 
 def _index(db: Database, name: str, on: str, where: str = "") -> None:
@@ -54,7 +56,7 @@ def _index(db: Database, name: str, on: str, where: str = "") -> None:
 @STEPS(name="0001_schema")
 def _schema(db: Database) -> None:
     db.execute(f"pragma application_id = {APPLICATION}")
-    _table(db, "meta").create({"key": str, "value": str}, pk="key", not_null={"value"}, strict=True)
+    db.table("meta").create({"key": str, "value": str}, pk="key", not_null={"value"})
     _zone_states(db)
     _history(db)
     _alerts(db)
@@ -65,7 +67,7 @@ def _zone_states(db: Database) -> None:
     """A zone's state is in one of two tables, never in both: packed by ``checks.zone_state.codec``, whose rows refer
     by number to ``intern_table``, where it can be; else whole.
     """
-    _table(db, "zone_states").create(
+    db.table("zone_states").create(
         {"zone": str, "at": str, "body": str}, pk="zone", not_null={"body"}, strict=True
     )  # fmt: skip
     db.execute("create table packed_zone_states (zone text primary key, row blob not null) strict, without rowid")
@@ -82,70 +84,64 @@ def _history(db: Database) -> None:
         "serial integer, state text not null, since text not null, primary key (zone, server, address)) "
         "strict, without rowid"
     )
-    _table(db, "address_history").create(
+    db.table("address_history").create(
         {
             "id": int, "zone": str, "server": str, "address": str,
             "serial": int, "state": str, "since": str, "until": str,
         },
         pk="id",
         not_null={"zone", "server", "address", "state", "since", "until"},
-        strict=True,
     )  # fmt: skip
     _index(db, "address_history_by_zone", "address_history (zone, until)")
     _index(db, "address_history_by_time", "address_history (until)")
-    _table(db, "sweeps").create(
+    db.table("sweeps").create(
         {
             "id": int, "check": str, "started": str, "finished": str,
             "zones": int, "queries": int, "answered": int, "vantage": str,
         },
         pk="id",
         not_null={"check", "started", "finished", "zones", "queries", "answered", "vantage"},
-        strict=True,
     )  # fmt: skip
     _index(db, "sweeps_by_check", 'sweeps ("check", started)')
     _index(db, "sweeps_by_time", "sweeps (finished)")
-    _table(db, "propagations").create(
+    db.table("propagations").create(
         {"id": int, "zone": str, "server": str, "address": str, "serial": int, "seconds": float, "at": str},
         pk="id",
         not_null={"zone", "server", "address", "serial", "seconds", "at"},
-        strict=True,
     )
     _index(db, "propagations_by_zone", "propagations (zone, at)")
     _index(db, "propagations_by_time", "propagations (at)")
 
 
 def _alerts(db: Database) -> None:
-    _table(db, "alerts").create(
+    db.table("alerts").create(
         {"key": str, "zone": str, "code": str, "phase": str, "since": str, "body": str},
         pk="key",
         not_null={"zone", "code", "phase", "since", "body"},
-        strict=True,
     )
-    _table(db, "transitions").create(
+    db.table("transitions").create(
         {
             "id": int, "zone": str, "check": str, "code": str, "server": str, "address": str, "subject": str,
             "before": str, "after": str, "reason": str, "at": str,
         },
         pk="id",
         not_null={"zone", "check", "code", "subject", "before", "after", "reason", "at"},
-        strict=True,
     )  # fmt: skip
     _index(db, "transitions_by_time", "transitions (at)")
-    _table(db, "incidents").create(
+    db.table("incidents").create(
         {"id": str, "phase": str, "severity": str, "opened_at": str, "resolved_at": str, "body": str},
         pk="id",
         not_null={"phase", "severity", "opened_at", "body"},
-        strict=True,
     )
     _index(db, "incidents_by_time", "incidents (opened_at, id)")
     _index(db, "incidents_open", "incidents (phase)", "phase = 'open'")
     _index(db, "incidents_resolved", "incidents (resolved_at)", "phase <> 'open'")
-    _table(db, "incident_zones").create({"zone": str, "incident": str}, pk=("zone", "incident"), strict=True)
+    db.table("incident_zones").create({"zone": str, "incident": str}, pk=("zone", "incident"))
     _index(db, "incident_zones_by_incident", "incident_zones (incident, zone)")
 
 
 def _outbox(db: Database) -> None:
-    _table(db, "outbox").create(
+    db.table("outbox").create(
         {
             "seq": int, "id": str, "receiver": str, "incident": str, "event": str, "at": str, "body": str,
             "state": str, "due": str, "leased_until": str, "attempts": int, "error": str, "settled_at": str,
@@ -153,13 +149,12 @@ def _outbox(db: Database) -> None:
         pk="seq",
         not_null={"id", "receiver", "incident", "event", "at", "body", "state", "due", "attempts", "error"},
         defaults={"state": "waiting", "attempts": 0, "error": ""},
-        strict=True,
     )  # fmt: skip
     db.execute("create unique index outbox_by_id on outbox (id)")
     _index(db, "outbox_waiting", "outbox (receiver, seq)", "state = 'waiting'")
     _index(db, "outbox_by_incident", "outbox (receiver, incident, seq)", "state = 'waiting'")
     _index(db, "outbox_settled", "outbox (settled_at)", "state <> 'waiting'")
-    _table(db, "receivers").create(
+    db.table("receivers").create(
         {
             "receiver": str, "delivered": int, "given_up": int, "last_delivered": str,
             "last_error": str, "last_error_at": str, "permanent": int,
@@ -167,9 +162,4 @@ def _outbox(db: Database) -> None:
         pk="receiver",
         not_null={"delivered", "given_up", "last_error", "permanent"},
         defaults={"delivered": 0, "given_up": 0, "last_error": "", "permanent": 0},
-        strict=True,
     )  # fmt: skip
-
-
-def _table(db: Database, name: str) -> Table:
-    return db.table(name)

@@ -5,24 +5,24 @@ it misses no file that is gone, and lays the pages of an old one over a backup t
 every service writes a token of its own into the database and, once it is there for certain, beside it into NAME.lock.
 """
 
-import contextlib
 import itertools
 import os
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from sqlite_utils import Database
 
 from monitor.clock import Now
 from monitor.store.codec import stamp
+from monitor.store.database import connect_reader, read_meta, write_meta
 from monitor.store.files import beside, sync_directory
 
 log = structlog.get_logger(__name__)
 
 _LENGTH = 100
-_GET = "select value from meta where key = 'session'"
+_KEY = "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +76,43 @@ def set_log_aside(path: Path) -> None:
     )
 
 
-def begin(conn: sqlite3.Connection, path: Path, lock: Lock, now: Now, *, had_log: bool) -> str:
+def begin(db: Database, path: Path, lock: Lock, now: Now, *, had_log: bool) -> str:
     """The token of this session; empty where it is not certain to be in the file itself."""
-    row = conn.execute(_GET).fetchone()
-    if row is not None and row[0] == lock.before and not had_log:
+    before = read_meta(db, _KEY)
+    if before == lock.before and not had_log:
         log.warning(
             "the database was not closed, and there is no -wal file: "
             "unless another program has opened it since, its last changes are lost",
             path=str(path),
-            session=row[0],
+            session=before,
         )
     lock.note("")  # until the new one is in the file, neither can be relied on
     token = f"{stamp(now())} {secrets.token_hex(8)}"
-    conn.execute(
-        "insert into meta (key, value) values ('session', ?) on conflict (key) do update set value = excluded.value",
-        (token,),
-    )
-    (busy, *_) = conn.execute("pragma wal_checkpoint(truncate)").fetchone()
-    if busy:  # a command is reading just now, and the token may not be in the file itself yet
+    write_meta(db, _KEY, token)
+    if checkpoint(db):  # a command is reading just now, and the token may not be in the file itself yet
         return ""
     lock.note(token)
     return token
 
 
-def end(conn: sqlite3.Connection, lock: Lock) -> None:
+def end(db: Database, lock: Lock) -> None:
     """Before it is closed: whoever opens it next knows that nothing is missing."""
     lock.note("")
-    forget(conn)
+    forget(db)
 
 
-def forget(conn: sqlite3.Connection) -> None:
+def forget(db: Database) -> None:
     """What a copy is given: it is nobody's session."""
-    conn.execute("delete from meta where key = 'session'")
+    write_meta(db, _KEY, None)
+
+
+def checkpoint(db: Database) -> bool:
+    """Moves what is in the -wal file into the database; whether somebody who reads it was in the way."""
+    (row,) = db.query("pragma wal_checkpoint(truncate)")
+    return bool(row["busy"])
 
 
 def token_of_the_file_alone(path: Path) -> str | None:
     """As it lies there, without what a -wal beside it would add. Raises sqlite3.Error."""
-    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as conn:
-        row = conn.execute(_GET).fetchone()
-    return None if row is None else row[0]
+    with connect_reader(path, immutable=True) as db:
+        return read_meta(db, _KEY)

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
+from sqlite_utils import Database
 
 from alerting.model import Incident, OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.state.ports import Commit, Remembered, RunRow, StoreBlank, StoreError, Sweep
-from monitor.store import history, outbox, rescue, session
-from monitor.store import intern_table as words
+from monitor.store import history, intern_table, outbox, rescue, session
 from monitor.store import open as opening
 from monitor.store import writer as writing
-from monitor.store.errors import told, transaction
+from monitor.store.database import connect_reader, transaction
+from monitor.store.errors import told
 from monitor.store.history import last_look
 from monitor.store.identity import Loss, OpenFiles
 from monitor.store.session import Lock
@@ -44,8 +45,8 @@ class SqliteStore:
         path: Path,
         now: Now,
         lock: Lock,
-        writer: sqlite3.Connection,
-        readers: Iterable[sqlite3.Connection],
+        writer: Database,
+        readers: Iterable[Database],
         files: OpenFiles,
         thread: ThreadPoolExecutor,
     ) -> None:
@@ -53,14 +54,14 @@ class SqliteStore:
         self._path = path
         self._now = now
         self._lock = lock
-        self._conn = writer
+        self._db = writer
         self._files = files
         self._writer = thread
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
-        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[Database] = queue.SimpleQueue()
         for reader in readers:
             self._idle.put(reader)
-        self._packer = words.packer(writer)
+        self._packer = intern_table.codec(writer)
         """The writer's own: that of the memory grows on its own."""
         self._closed = False
         self._retired = False
@@ -86,7 +87,7 @@ class SqliteStore:
             files = OpenFiles(path, token, lock.descriptor)
             opened.callback(files.close)
             opened.callback(writer.close)
-            readers = [opened.enter_context(contextlib.closing(opening.connect_reader(path))) for _ in range(_READERS)]
+            readers = [opened.enter_context(contextlib.closing(connect_reader(path))) for _ in range(_READERS)]
             for reader in readers:
                 last_look(reader)  # SQLite opens its files at the first look, and these are the right ones
             files.check()
@@ -99,20 +100,20 @@ class SqliteStore:
 
     async def commit(self, commit: Commit) -> None:
         if not commit.empty:
-            await self._write(lambda conn: writing.write(conn, commit, self._now(), self._packer))
+            await self._write(lambda db: writing.write(db, commit, self._now(), self._packer))
 
     async def sweep(self, row: Sweep) -> None:
-        await self._write(lambda conn: writing.write_sweep(conn, row))
+        await self._write(lambda db: writing.write_sweep(db, row))
 
     async def enqueue(self, messages: Sequence[OutboxMessage]) -> None:
         await self.commit(Commit(messages=tuple(messages)))
 
     async def lease(self, now: datetime, *, duration: float, limit: int, busy: Iterable[str] = ()) -> Sequence[Lease]:
         skipped = frozenset(busy)
-        return await self._write(lambda conn: outbox.lease(conn, now, duration, limit, skipped), even_lost=True)
+        return await self._write(lambda db: outbox.lease(db, now, duration, limit, skipped), even_lost=True)
 
     async def settle(self, result: DeliveryResult) -> None:
-        await self._write(lambda conn: outbox.settle(conn, result), even_lost=True)
+        await self._write(lambda db: outbox.settle(db, result), even_lost=True)
 
     async def waiting(self) -> Sequence[OutboxMessage]:
         """All that the outbox owes, eldest first."""
@@ -120,7 +121,7 @@ class SqliteStore:
 
     async def expedite(self, receivers: Collection[str], now: datetime) -> None:
         if receivers:
-            await self._write(lambda conn: outbox.expedite(conn, receivers, now))
+            await self._write(lambda db: outbox.expedite(db, receivers, now))
 
     async def receivers(self) -> Sequence[ReceiverStatus]:
         return await self._read(outbox.receivers)
@@ -129,19 +130,19 @@ class SqliteStore:
         return await self._read(outbox.next_due)
 
     async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]:
-        return await self._read(lambda conn: history.runs(conn, zone, since, most))
+        return await self._read(lambda db: history.runs(db, zone, since, most))
 
     async def incidents(
         self, *, most: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
-        return await self._read(lambda conn: history.incidents(conn, most, before, zone))
+        return await self._read(lambda db: history.incidents(db, most, before, zone))
 
     async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
-        return await self._read(lambda conn: history.propagations(conn, zone, since))
+        return await self._read(lambda db: history.propagations(db, zone, since))
 
     async def prune(self, before: datetime, most: int = 1000) -> int:
         """Fewer than ``most`` gone: there is no more to take, and the planner's figures are brought up to date."""
-        while await self._write(lambda conn: history.prune_zones_of_incidents(conn, before, _STEP)):
+        while await self._write(lambda db: history.prune_zones_of_incidents(db, before, _STEP)):
             pass  # between two steps others have the writer
         gone = 0
         while gone < most:
@@ -155,11 +156,11 @@ class SqliteStore:
 
     async def backup(self, path: str) -> None:
         """A compact copy as of now, made beside all else. Refuses to replace a file."""
-        await self._read(lambda conn: opening.copy_new(conn, Path(path)))
+        await self._read(lambda db: opening.copy_new(db, Path(path)))
 
     async def verify(self) -> None:
         """Raises Lost when what is open is not what is at the path, as every write does; nothing else is looked at."""
-        await self._on_writer(lambda conn: self._files.check())
+        await self._on_writer(lambda db: self._files.check())
 
     async def put_back(self) -> None:
         """A whole copy of what is open gets the place of the database, where that is free. Raises StoreError.
@@ -168,12 +169,12 @@ class SqliteStore:
         """
         await self._on_writer(self._put_back)
 
-    def _put_back(self, conn: sqlite3.Connection) -> None:
+    def _put_back(self, db: Database) -> None:
         if self._files.overwritten:
             raise StoreBlank(f"{self._path}: nothing is left to be copied")
         made = rescue.part(self._path)
         try:
-            opening.copy(conn, made)
+            opening.copy(db, made)
         except sqlite3.DatabaseError as error:
             if (getattr(error, "sqlite_errorname", None) or "").startswith(_UNREADABLE):
                 raise StoreBlank(f"{self._path}: what is left of the database cannot be read ({error})") from error
@@ -185,9 +186,9 @@ class SqliteStore:
         """A whole copy of what is open, from which the next start goes on when the place is free; its path."""
         return await self._on_writer(self._set_aside)
 
-    def _set_aside(self, conn: sqlite3.Connection) -> str:
+    def _set_aside(self, db: Database) -> str:
         made = rescue.part(self._path)
-        opening.copy(conn, made)
+        opening.copy(db, made)
         return str(rescue.set_aside(self._path, made))
 
     async def merge_log(self) -> None:
@@ -197,11 +198,10 @@ class SqliteStore:
         """
         await self._on_writer(self._merge_log)
 
-    def _merge_log(self, conn: sqlite3.Connection) -> None:
+    def _merge_log(self, db: Database) -> None:
         self._files.token = ""
-        session.end(conn, self._lock)
-        (busy, *_) = conn.execute("pragma wal_checkpoint(truncate)").fetchone()
-        if busy:
+        session.end(db, self._lock)
+        if session.checkpoint(db):
             raise StoreError(f"{self._path}: another program is reading it; it is tried again")
         self._retired = True
 
@@ -227,50 +227,50 @@ class SqliteStore:
             if in_order and self._files.loss() is not Loss.LOG:
                 self._files.check()
             if in_order:
-                session.end(self._conn, self._lock)
+                session.end(self._db, self._lock)
         except (sqlite3.Error, OSError, StoreError) as error:  # nothing that was committed is at stake
             log.warning("the database could not be marked as closed", path=str(self._path), error=str(error))
         finally:
             # The last to close it writes the -wal back and removes it, unless the file has another name, or none.
-            self._conn.close()
+            self._db.close()
             self._files.close()
             self._lock.close()
 
-    async def _write(self, work: Callable[[sqlite3.Connection], T], *, even_lost: bool = False) -> T:
+    async def _write(self, work: Callable[[Database], T], *, even_lost: bool = False) -> T:
         """``even_lost``: also into a file that has lost its name, from which it is copied when it gets one again."""
 
-        def in_transaction(conn: sqlite3.Connection) -> T:
+        def in_transaction(db: Database) -> T:
             if self._retired:
                 raise StoreError(f"{self._path}: the database is being opened anew")
             if not even_lost or self._files.loss() is Loss.OVERWRITTEN:
                 self._files.check()
             try:
-                with transaction(conn):
-                    return work(conn)
+                with transaction(db):
+                    return work(db)
             finally:
                 self._files.note()
 
         return await self._on_writer(in_transaction)
 
-    async def _on_writer(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _on_writer(self, work: Callable[[Database], T]) -> T:
         self._check_open()
 
         def run() -> T:
             with told(self._path):
-                return work(self._conn)
+                return work(self._db)
 
         return await asyncio.get_running_loop().run_in_executor(self._writer, run)
 
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _read(self, work: Callable[[Database], T]) -> T:
         self._check_open()
 
         def run() -> T:
-            conn = self._idle.get()  # never waits: there are as many connections as threads
+            db = self._idle.get()  # never waits: there are as many connections as threads
             try:
                 with told(self._path):
-                    return work(conn)
+                    return work(db)
             finally:
-                self._idle.put(conn)
+                self._idle.put(db)
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 
@@ -279,6 +279,6 @@ class SqliteStore:
             raise StoreError(f"{self._path}: the database has been closed")
 
 
-def _optimize(conn: sqlite3.Connection) -> None:
-    conn.execute("pragma analysis_limit = 400")  # rows it looks at per index: all of them would take seconds
-    conn.execute("pragma optimize")
+def _optimize(db: Database) -> None:
+    db.execute("pragma analysis_limit = 400")  # rows it looks at per index: all of them would take seconds
+    db.execute("pragma optimize")

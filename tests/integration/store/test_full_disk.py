@@ -15,11 +15,11 @@ from tests.support.specimens import NOON, alert, at, incident, message, run, tra
 
 def may_grow(store: SqliteStore, pages: int) -> None:
     """As a full disk does: SQLite answers SQLITE_FULL when it needs one page more."""
-    store._conn.execute(f"pragma max_page_count = {pages}")
+    store._db.execute(f"pragma max_page_count = {pages}")
 
 
 def pages(store: SqliteStore) -> int:
-    return store._conn.execute("pragma page_count").fetchone()[0]
+    return store._db.execute("pragma page_count").fetchone()[0]
 
 
 def everything(number: int, zones: int) -> Commit:

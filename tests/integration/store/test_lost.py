@@ -19,8 +19,8 @@ import pytest
 
 from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit, StoreBlank, StoreError
+from monitor.store.database import connect
 from monitor.store.durable import DurableStore
-from monitor.store.open import connect
 from tests.support.specimens import NOON, alert, at, incident, key, message, propagation, run, transition, zone_state
 
 FILES = ("", "-wal", "-shm", ".lock", ".mark")

@@ -79,8 +79,16 @@ async def test_tables_are_strict(path):
     await filled(path)
     conn = sqlite3.connect(path)
     ours = conn.execute("select name, strict from pragma_table_list where schema = 'main' and name not like 'sqlite%'")
-    assert {name for name, strict in ours if not strict} <= {"_sqlite_migrations"}
+    assert [name for name, strict in ours if not strict] == []
     conn.close()
+
+
+async def test_a_table_that_was_dropped_is_missed_before_anything_is_written(path):
+    await filled(path)
+    conn = sqlite3.connect(path)
+    conn.execute("drop table alerts")
+    conn.close()
+    assert "another program has dropped the table alerts" in await refusal(path)
 
 
 async def test_it_opens_again_as_often_as_one_likes(path):
@@ -416,7 +424,7 @@ async def test_a_command_cannot_change_anything(path):
     await filled(path)
     reader = await open_reader(path)
     with pytest.raises(sqlite3.OperationalError):
-        reader._conn.execute("delete from zone_states")
+        reader._db.execute("delete from zone_states")
     await reader.close()
 
 

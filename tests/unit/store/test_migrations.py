@@ -5,15 +5,15 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from sqlite_utils import Database
 
 from monitor.state.ports import Commit, StoreError
 from monitor.store import schema
-from monitor.store.open import connect
+from monitor.store.database import connect, value
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
 from tests.support.specimens import NOON, alert, message, zone_state
@@ -121,9 +121,9 @@ def migrate_and_die(path: Path, at_statement: int, answer: int) -> NoReturn:
             os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        conn = connect(path)
-        conn.set_trace_callback(count)
-        schema.migrate(conn)
+        db = connect(path)
+        db.conn.set_trace_callback(count)
+        schema.migrate(db)
         os.write(answer, str(done).encode())
         os._exit(0)
     finally:
@@ -178,7 +178,7 @@ async def test_a_database_of_tomorrow_is_refused_by_todays_program_and_left_as_i
 
 
 def test_a_database_of_today_is_of_version_1():
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as conn:
-        schema.migrate(conn)
-        assert (TODAY, schema.version(conn)) == (1, 1)
-        assert conn.execute("pragma user_version").fetchone() == (1,)
+    with Database(memory=True) as db:
+        schema.migrate(db)
+        assert (TODAY, schema.version(db)) == (1, 1)
+        assert value(db, "pragma user_version") == 1

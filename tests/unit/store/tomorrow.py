@@ -5,14 +5,14 @@ as the program of each version leaves it; ``known`` makes the later steps known 
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from monitor.store import schema
 from monitor.store.codec import encode
-from monitor.store.open import connect
+from monitor.store.database import connect
 from tests.support.specimens import zone_state
 
 STEPS = Migrations("soawatch")
@@ -59,9 +59,9 @@ def known() -> Iterator[None]:
 
 def of_version(path: Path, version: int) -> None:
     """A database as the program of that version left it, with the state of a zone in it."""
-    with closing(connect(path)) as conn, Database(memory=True, execute_plugins=False) as empty:
+    with connect(path) as db, Database(memory=True, execute_plugins=False) as empty:
         stop = [step.name for step in STEPS.pending(empty)][version:]
-        STEPS.apply(Database(conn, execute_plugins=False), stop_before=stop[:1])
-        conn.execute(f"pragma user_version = {version}")
-        conn.execute("insert into zone_states (zone, at, body) values (?, '', ?)", (OLD, encode(zone_state(OLD))))
-        conn.execute("pragma journal_mode = wal")
+        STEPS.apply(db, stop_before=stop[:1])
+        db.execute(f"pragma user_version = {version}")
+        db.execute("insert into zone_states (zone, at, body) values (?, '', ?)", (OLD, encode(zone_state(OLD))))
+        db.execute("pragma journal_mode = wal")

@@ -5,13 +5,13 @@ import contextlib
 import itertools
 import random
 import traceback
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 
 from alerting.model import DeliveryError, Notification, OutboxMessage
 from alerting.notifier import Notifier
@@ -39,6 +39,7 @@ class Dispatcher:
         kinds: Mapping[str, str] | None = None,
         policy: RetryPolicy = DEFAULT_RETRY_POLICY,
         random_fraction: Callable[[], float] = random.random,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self._outbox = outbox
         self.replacements: Callable[[OutboxMessage], Sequence[OutboxMessage]] = lambda message: ()
@@ -56,7 +57,13 @@ class Dispatcher:
         self._retry_after: dict[str, datetime] = {}
         self._changed: set[str] = set()
         """Receivers that are others than before: what they rejected is tried again at once."""
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self.attempts = Counter(
+            "soawatch_notifications",
+            "Attempts to hand a notification to a receiver, by how they ended.",
+            ("receiver", "outcome"),
+            registry=registry,
+        )
+        """Outcomes are delivered, in-part, retried, rejected and given-up."""
         self._trouble: dict[str, ReceiverTrouble] = {}
         self._addresses_done: dict[str, tuple[frozenset[str], str]] = {}
         """Message → who of its receiver's addresses needs no more of it, and who of them was refused for good."""
@@ -88,10 +95,6 @@ class Dispatcher:
         self._kinds = dict(kinds or {})
         self._retry_after.clear()
         self.wake()
-
-    def counts(self) -> Mapping[tuple[str, str], int]:
-        """(receiver, outcome) → attempts since the start; delivered, in-part, retried, rejected or given-up."""
-        return dict(self._counts)
 
     def failing(self, now: datetime) -> Mapping[str, str]:
         """Receivers that reject what they are told, or have taken nothing for long, and why."""
@@ -135,7 +138,8 @@ class Dispatcher:
             about.warning("delivered in part" if failure.in_part else "not delivered", error=failure.reason)
         accepted = failure is None or failure.in_part
         self._note_trouble(message.receiver, failure)
-        self._counts[message.receiver, "retried" if not accepted else "in-part" if failure else "delivered"] += 1
+        outcome = "retried" if not accepted else "in-part" if failure else "delivered"
+        self.attempts.labels(message.receiver, outcome).inc()
         if accepted:
             self._addresses_done.pop(message.id, None)
         return accepted
@@ -288,7 +292,7 @@ class Dispatcher:
         else:
             outcome = "rejected" if result.permanent else "retried"
             about.warning("not delivered", error=result.error, again=result.again.isoformat(timespec="seconds"))
-        self._counts[message.receiver, outcome] += 1
+        self.attempts.labels(message.receiver, outcome).inc()
 
 
 def _notifier_failure(receiver: str, error: Exception) -> Failure:

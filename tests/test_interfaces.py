@@ -29,9 +29,10 @@ from monitor.web.metrics import tell
 from tests.contract.test_notifiers import TELLING
 from tests.support.hookserver import Request, hookserver
 from tests.support.web_client import client
-from tests.support.web_status import NOW, ago, incident, line, measures, stage, troubled
+from tests.support.web_status import NOW, Counters, ago, incident, line, stage, troubled
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 TYPES: Mapping[str, Any] = {
     "text": lambda value: isinstance(value, str),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
@@ -69,7 +70,7 @@ def emitted() -> dict[str, tuple[str, set[str], str]]:
     """Metric → type, labels and meaning, of a service in which everything has happened."""
     seen = troubled()
     told = asyncio.run(tell(seen.zones, 1000))
-    text, _ = metrics.render(seen, told, measures(), NOW, "application/openmetrics-text;version=1.0.0")
+    text, _ = metrics.render(seen, told, Counters().registry, NOW, "application/openmetrics-text;version=1.0.0")
     found = {}
     for family in openmetrics(text.decode()):
         name = family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
@@ -89,7 +90,7 @@ def test_every_metric_is_described_and_no_other() -> None:
 
 def test_no_metric_is_left_that_only_some_state_shows() -> None:
     """Those that are named in the program are those that the state above has shown."""
-    sources = [Path(metrics.__file__), Path(metrics.__file__).with_name("zone_metrics.py")]
+    sources = [*(ROOT / "monitor").rglob("*.py"), *(ROOT / "alerting").rglob("*.py")]
     named = {name for source in sources for name in re.findall(r'"(soawatch_\w+)"', source.read_text())}
     shown = {name.removesuffix("_total").removesuffix("_info") for name in emitted()}
     assert named == shown

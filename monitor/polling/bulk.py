@@ -13,7 +13,6 @@ from typing import Protocol
 
 from checks.model import Observation
 from monitor.probe.bulk.address_metrics import AddressMetrics
-from monitor.probe.stats import ProbeCounts
 from monitor.state.columns import AddressLayout
 
 
@@ -83,11 +82,8 @@ class BulkProber(Protocol):
         """Whatever these addresses say next has changed."""
         ...
 
-    def counts(self) -> ProbeCounts: ...
-
-    @property
-    def restarts(self) -> int:
-        """How often a process that asks has died."""
+    def pending(self) -> int:
+        """Zones or queries of other processes that have not come back."""
         ...
 
     async def close(self) -> None:

@@ -14,7 +14,6 @@ from monitor.probe.bulk.batches import BatchUpdate, QueryBatch
 from monitor.probe.bulk.call import BulkCall
 from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.message.bulk_names import wire_names
-from monitor.probe.stats import ProbeCounts
 from monitor.state.columns import AddressLayout, Endpoint
 
 Groups = dict[tuple[str, Address], tuple[list[bytes], list[int]]]
@@ -50,12 +49,8 @@ class LocalBulkProber:
     def disable_fast_path(self, slots: Sequence[int]) -> None:
         self._engine.disable_fast_path(slots)
 
-    def counts(self) -> ProbeCounts:
-        return self._engine.counts()
-
-    @property
-    def restarts(self) -> int:
-        """It lives and dies with the service."""
+    def pending(self) -> int:
+        """None: what is asked here is pending in the engine."""
         return 0
 
     async def close(self) -> None:

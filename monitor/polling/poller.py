@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from checks.base import Check
 from checks.model import Observation, Query, Zone
@@ -18,8 +19,9 @@ from monitor.polling.bulk_factory import make_bulk_prober
 from monitor.polling.schedule_order import Order
 from monitor.polling.serial_sweep import PublishMessages, SerialSweep, SweepContext
 from monitor.polling.sweep import SweepResult, sweep, window
+from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.prober import ServiceProber
-from monitor.probe.stats import ProbeCounts
+from monitor.probe.stats import ProbeStats
 from monitor.state.columns import TableChange, ZoneColumns
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.pipeline import MonitoringPlan
@@ -45,29 +47,28 @@ class Poller:
     """
 
     def __init__(
-        self, config: Config, plan: MonitoringPlan, columns: ZoneColumns, publish: PublishMessages, now: Now
+        self,
+        config: Config,
+        plan: MonitoringPlan,
+        columns: ZoneColumns,
+        publish: PublishMessages,
+        now: Now,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self._config, self._plan = config, plan
         self._publish = publish
         self._now = now
-        self._prober = ServiceProber(config.probe, config.keys, now)
-        self._bulk_prober = make_bulk_prober(config, now, self._prober)
+        self.stats = ProbeStats(registry)
+        self._worker_metrics = WorkerMetrics(self.stats, registry)
+        self._prober = ServiceProber(config.probe, config.keys, now, stats=self.stats)
+        self._bulk_prober = make_bulk_prober(config, now, self._prober, self._worker_metrics)
         self._bulk_prober.use(columns.layouts, columns.address_metrics)
         self._context = self._grounds(columns)
         self._retiring: set[ServiceProber] = set()
-        self._earlier_restarts = 0
         self._orders: dict[str, Order] = {}
         self._sweeps: dict[str, asyncio.Task[SweepResult | None]] = {}
         self._beside: set[asyncio.Task[Any]] = set()
         self._swept: set[str] = set()
-
-    def counts(self) -> ProbeCounts:
-        return self._bulk_prober.counts()
-
-    @property
-    def restarts(self) -> int:
-        """Of processes that asked, since the service started."""
-        return self._earlier_restarts + self._bulk_prober.restarts
 
     async def sweep(self, name: str) -> SweepResult | None:
         """Ask all zones by this check; the first time as fast as may be, then spread over the cadence.
@@ -126,9 +127,8 @@ class Poller:
         columns = change.columns
         if anew:
             self._run(self._retire(self._prober, self._bulk_prober))
-            self._earlier_restarts += self._bulk_prober.restarts
-            self._prober = ServiceProber(self._config.probe, self._config.keys, self._now)
-            self._bulk_prober = make_bulk_prober(self._config, self._now, self._prober)
+            self._prober = ServiceProber(self._config.probe, self._config.keys, self._now, stats=self.stats)
+            self._bulk_prober = make_bulk_prober(self._config, self._now, self._prober, self._worker_metrics)
             self._bulk_prober.use(columns.layouts, columns.address_metrics)
         elif columns is not self._context.columns:
             self._bulk_prober.use(columns.layouts, columns.address_metrics, change.old_slots)
@@ -215,16 +215,15 @@ class Poller:
     def _probe(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
         return self._prober(queries)
 
-    async def _retire(self, prober: ServiceProber, make_bulk_prober: BulkProber) -> None:
+    async def _retire(self, prober: ServiceProber, bulk_prober: BulkProber) -> None:
         """Closed at once it would call unasked what it is asking; so it has as long as its questions may take."""
         self._retiring.add(prober)
         limits = self._config.probe
         for _ in range(math.ceil((limits.transfer.deadline + limits.timeout * limits.attempts) / IDLE)):
-            counts = make_bulk_prober.counts()
-            if not counts.in_flight + counts.waiting:
+            if not prober.pending() + bulk_prober.pending():
                 break
             await asyncio.sleep(IDLE)
-        await make_bulk_prober.close()
+        await bulk_prober.close()
         await prober.close()
         self._retiring.discard(prober)
 

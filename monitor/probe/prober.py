@@ -14,7 +14,7 @@ from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.client.sockets import Unasked
 from monitor.probe.message.request import AXFR, Question, question
 from monitor.probe.settings import Probe
-from monitor.probe.stats import ProbeCounts
+from monitor.probe.stats import ProbeStats
 from monitor.probe.types import TsigKey
 
 _CHUNK = 500
@@ -30,10 +30,17 @@ class ServiceProber:
     """
 
     def __init__(
-        self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None
+        self,
+        settings: Probe,
+        keys: Mapping[str, TsigKey],
+        now: Now,
+        *,
+        descriptors: int | None = None,
+        stats: ProbeStats | None = None,
     ) -> None:
         """Raises Unasked when ``settings.source`` holds what is not an address."""
-        self._dns = DnsClient(settings, keys, now, descriptors=descriptors)
+        self._dns = DnsClient(settings, keys, now, descriptors=descriptors, stats=stats)
+        self.stats = self._dns.stats
         self.engine = BulkEngine(settings, now, dns=self._dns)
         """For callers that ask one question of very many zones."""
         self._templates: dict[tuple[str, bool], QueryTemplate] = {}
@@ -58,9 +65,9 @@ class ServiceProber:
         """What is in flight ends as UNASKED, soon."""
         await asyncio.gather(self._dns.close(), self.engine.close())
 
-    def counts(self) -> ProbeCounts:
-        """Of both together."""
-        return self.engine.counts()
+    def pending(self) -> int:
+        """Queries in flight or not yet sent, of both together."""
+        return self.engine.pending()
 
     def _ask(self, queries: Sequence[Query], call: ResultStream) -> list[asyncio.Task[None]]:
         groups: dict[_Group, dict[bytes, list[Query]]] = {}

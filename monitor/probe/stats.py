@@ -1,117 +1,129 @@
-"""Counts what was asked, and how long it took."""
+"""Counters of the prober, by server: what was asked, how it ended, how long answers took."""
 
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from checks.model import Observation, Outcome
+
+if TYPE_CHECKING:  # prometheus_client is not for worker processes: they have no /metrics, and 3 MB less without it
+    from prometheus_client import CollectorRegistry, Metric
 
 DURATION_BOUNDS: tuple[float, ...] = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds, in seconds, of the buckets of every query duration; one more bucket has no bound."""
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """How long things took. ``buckets`` has one count per bound of DURATION_BOUNDS and one more for all that took
-    longer; each duration is counted in one bucket only (not cumulative). ``total`` is the sum in seconds.
+class ProbeStats:
+    """A Prometheus collector; its counters only grow, but for ``take``. One serves all probers of a service.
+
+    ``queries``: (server, transport, outcome) → observations; the transport is the one that gave the answer in the end.
+    ``durations``: (server, transport) → answers by bucket of DURATION_BOUNDS (not cumulative), then the sum in seconds.
+    ``discarded``: server → packets thrown away: wrong id, wrong question, or not to be understood.
+
+    Plain dicts, because some are counted for every packet: 0.4 µs, against 1.4 µs of a labelled Counter and Histogram.
     """
 
-    buckets: tuple[int, ...]
-    total: float
-    count: int
+    __slots__ = ("discarded", "durations", "queries")
 
-
-@dataclass(frozen=True, slots=True)
-class ProbeCounts:
-    """What the prober has done since it started. Keys are plain text: server name, transport, outcome."""
-
-    queries: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
-    """(server, transport, outcome) → observations; the transport is the one that gave the answer in the end."""
-    durations: Mapping[tuple[str, str], Histogram] = field(default_factory=dict)
-    """(server, transport) → how long answers took; what was not answered has no duration."""
-    discarded: Mapping[str, int] = field(default_factory=dict)
-    """Server → packets thrown away: wrong id, wrong question, or not to be understood."""
-    in_flight: int = 0
-    waiting: int = 0
-    """Queries held back by the pace, by slots, or because the monitor has no descriptor left."""
-
-
-class Counts:
-    """Counters that only grow; ``copy`` is what others may keep."""
-
-    __slots__ = ("_discarded", "_durations", "_queries", "_totals")
-
-    def __init__(self) -> None:
-        self._queries: dict[tuple[str, str, str], int] = {}
-        self._durations: dict[tuple[str, str], list[int]] = {}
-        self._totals: dict[tuple[str, str], float] = {}
-        self._discarded: dict[str, int] = {}
+    def __init__(self, registry: "CollectorRegistry | None" = None) -> None:
+        self.queries: dict[tuple[str, str, str], int] = {}
+        self.durations: dict[tuple[str, str], list[float]] = {}
+        self.discarded: dict[str, int] = {}
+        if registry is not None:
+            registry.register(self)
 
     def note(self, seen: Observation) -> None:
         transport = (seen.transport or seen.query.transport).value
-        key = (seen.server, transport, seen.outcome.value)
-        self._queries[key] = self._queries.get(key, 0) + 1
+        self._count(seen.server, transport, seen.outcome.value, 1)
         if seen.discarded:
-            self._discarded[seen.server] = self._discarded.get(seen.server, 0) + seen.discarded
+            self.discard(seen.server, seen.discarded)
         if seen.outcome is Outcome.ANSWERED and seen.rtt is not None:
-            pair = (seen.server, transport)
-            buckets = self._durations.get(pair)
-            if buckets is None:
-                buckets = self._durations[pair] = [0] * (len(DURATION_BOUNDS) + 1)
-            buckets[bisect_left(DURATION_BOUNDS, seen.rtt)] += 1
-            self._totals[pair] = self._totals.get(pair, 0.0) + seen.rtt
+            self._time(seen.server, transport, seen.rtt, 1)
 
     def answered(self, server: str, rtt: float, count: int) -> None:
-        """So many answers over UDP, after the same time each."""
-        key = (server, "udp", "answered")
-        self._queries[key] = self._queries.get(key, 0) + count
-        pair = (server, "udp")
-        buckets = self._durations.get(pair)
-        if buckets is None:
-            buckets = self._durations[pair] = [0] * (len(DURATION_BOUNDS) + 1)
-        buckets[bisect_left(DURATION_BOUNDS, rtt)] += count
-        self._totals[pair] = self._totals.get(pair, 0.0) + rtt * count
+        """So many answers over UDP, after the same time each, in seconds."""
+        self._count(server, "udp", "answered", count)
+        self._time(server, "udp", rtt, count)
 
     def failed(self, server: str, outcome: Outcome) -> None:
         """One query over UDP without an answer."""
-        key = (server, "udp", outcome.value)
-        self._queries[key] = self._queries.get(key, 0) + 1
+        self._count(server, "udp", outcome.value, 1)
 
-    def discard(self, server: str) -> None:
-        """One packet that belongs to nothing."""
-        self._discarded[server] = self._discarded.get(server, 0) + 1
+    def discard(self, server: str, count: int = 1) -> None:
+        """So many packets that belong to nothing."""
+        self.discarded[server] = self.discarded.get(server, 0) + count
 
-    def copy(self, in_flight: int, waiting: int) -> ProbeCounts:
-        durations = {
-            pair: Histogram(tuple(buckets), self._totals[pair], sum(buckets))
-            for pair, buckets in self._durations.items()
-        }
-        return ProbeCounts(dict(self._queries), durations, dict(self._discarded), in_flight, waiting)
+    def _count(self, server: str, transport: str, outcome: str, count: int) -> None:
+        key = (server, transport, outcome)
+        self.queries[key] = self.queries.get(key, 0) + count
 
+    def _time(self, server: str, transport: str, rtt: float, count: int) -> None:
+        buckets = self.durations.get((server, transport))
+        if buckets is None:
+            buckets = self.durations[server, transport] = [0] * (len(DURATION_BOUNDS) + 1) + [0.0]
+        buckets[bisect_left(DURATION_BOUNDS, rtt)] += count
+        buckets[-1] += rtt * count
 
-Pair = tuple[str, str]
+    def median(self, server: str) -> float | None:
+        """Seconds in which half of all answers came, as nearly as the buckets tell; over TCP if none came over UDP."""
+        *buckets, _ = self.durations.get((server, "udp")) or self.durations.get((server, "tcp")) or (0.0,)
+        half, below, lower = sum(buckets) / 2, 0.0, 0.0
+        if not half:
+            return None
+        for count, upper in zip(buckets, DURATION_BOUNDS, strict=False):
+            if below + count >= half:
+                return lower + (upper - lower) * (half - below) / count
+            below, lower = below + count, upper
+        return lower
 
+    def take(self) -> "ProbeStats":
+        """All that was counted since the last call; from now on it counts from zero again. For ``add`` elsewhere."""
+        taken = ProbeStats()
+        for name in ProbeStats.__slots__:
+            setattr(taken, name, getattr(self, name))
+            setattr(self, name, {})
+        return taken
 
-def total(*parts: ProbeCounts, idle: bool = False) -> ProbeCounts:
-    """``idle``: what was in flight, or waited, is no more."""
-    queries: Counter[tuple[str, str, str]] = Counter()
-    discarded: Counter[str] = Counter()
-    durations: dict[Pair, Histogram] = {}
-    for part in parts:
-        queries.update(part.queries)
-        discarded.update(part.discarded)
-        durations = _both(durations, part.durations)
-    in_flight, waiting = sum(part.in_flight for part in parts), sum(part.waiting for part in parts)
-    return ProbeCounts(dict(queries), durations, dict(discarded), 0 if idle else in_flight, 0 if idle else waiting)
+    def add(self, more: "ProbeStats") -> None:
+        """Counts what another has taken."""
+        for key, count in more.queries.items():
+            self.queries[key] = self.queries.get(key, 0) + count
+        for server, count in more.discarded.items():
+            self.discard(server, count)
+        for pair, buckets in more.durations.items():
+            known = self.durations.get(pair)
+            self.durations[pair] = buckets if known is None else [a + b for a, b in zip(known, buckets, strict=True)]
 
+    def collect(self) -> "Iterator[Metric]":
+        """May run in a thread while something is counted: it copies each dict in one step."""
+        from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
 
-def _both(one: Mapping[Pair, Histogram], other: Mapping[Pair, Histogram]) -> dict[Pair, Histogram]:
-    both = dict(one)
-    for pair, more in other.items():
-        known = both.get(pair)
-        if known is not None:
-            buckets = tuple(a + b for a, b in zip(known.buckets, more.buckets, strict=True))
-            more = Histogram(buckets, known.total + more.total, known.count + more.count)  # noqa: PLW2901
-        both[pair] = more
-    return both
+        queries = CounterMetricFamily(
+            "soawatch_queries", "Queries by what became of them.", labels=("server", "transport", "outcome")
+        )
+        for key, observations in list(self.queries.items()):
+            queries.add_metric(key, observations)
+        yield queries
+        durations = HistogramMetricFamily(
+            "soawatch_query_duration_seconds",
+            "How long answers took; what was not answered has no duration.",
+            labels=("server", "transport"),
+        )
+        bounds = [*map(str, DURATION_BOUNDS), "+Inf"]
+        for (server, transport), known in list(self.durations.items()):
+            *buckets, total = known
+            labels = {"server": server, "transport": transport}
+            for bound, count in zip(bounds, accumulate(buckets), strict=True):  # add_metric takes twice as long
+                durations.add_sample(f"{durations.name}_bucket", {**labels, "le": bound}, count)
+            durations.add_sample(f"{durations.name}_count", labels, sum(buckets))
+            durations.add_sample(f"{durations.name}_sum", labels, total)
+        yield durations
+        discarded = CounterMetricFamily(
+            "soawatch_answers_discarded",
+            "Packets thrown away: wrong id, wrong question, wrong source, or not to be understood.",
+            labels=("server",),
+        )
+        for server, packets in list(self.discarded.items()):
+            discarded.add_metric((server,), packets)
+        yield discarded

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from alerting.direct_dispatch import dispatch_directly
 from alerting.dispatcher import Dispatcher
@@ -28,7 +29,7 @@ from monitor.service.scheduler import Scheduler
 from monitor.state.evaluator import Evaluator
 from monitor.state.memory import REMEMBERED, MonitorState
 from monitor.state.ports import PollMessage, StoreError, Sweep
-from monitor.state.status import Measures, Status, SweepStatus
+from monitor.state.status import Status, SweepStatus
 from monitor.state.write_buffer import WriteBuffer
 from monitor.state.zone_index import no_zones
 from monitor.store.durable import DurableStore
@@ -64,6 +65,8 @@ class Service:
         self._load = load
         self._queue = PollQueue(1000)
         self._stopping = asyncio.Event()
+        self._registry = CollectorRegistry()
+        """Every part registers what it counts; /metrics shows all of it."""
         self._event_hub = EventHub()
         self._schedule = Scheduler(self._tick, self._show_missed)
         self._changing = asyncio.Lock()
@@ -88,20 +91,9 @@ class Service:
         """Where page, API and /metrics are."""
         return self._web.address
 
-    def measures(self) -> Measures:
-        return Measures(
-            probe=self._poller.counts(),
-            notifications=self._dispatcher.counts(),
-            propagation=dict(self._evaluator.propagation),
-            failures=dict(self._evaluator.failures),
-            worker_restarts=self._poller.restarts,
-            recreated=recreated.count if (recreated := self._write_buffer.recreated) else 0,
-            polls={"evaluated": self._evaluator.evaluated_polls, "unchanged": self._evaluator.unchanged_polls},
-        )
-
     async def start(self) -> None:
         async with contextlib.AsyncExitStack() as opened:
-            self._store = await DurableStore.open(self.config.service.database, now)
+            self._store = await DurableStore.open(self.config.service.database, now, self._registry)
             opened.push_async_callback(self._store.close)
             await self._wire()
             opened.push_async_callback(self._poller.stop)
@@ -132,6 +124,7 @@ class Service:
             now,
             kinds=config.kinds,
             policy=RetryPolicy(drain_timeout=PARTING),
+            registry=self._registry,
         )
         self._write_buffer = WriteBuffer(self._store, now)
         self._evaluator = Evaluator(
@@ -145,17 +138,18 @@ class Service:
             now=now,
             changed=self._event_hub.tell,
             told=self._dispatcher.wake,
+            registry=self._registry,
         )  # fmt: skip
         self._evaluator.failing = self._dispatcher.failing
         self._receiver_moves = ReceiverMoves(self._store, self._evaluator, self._dispatcher, remembered.destinations)
         await self._receiver_moves.use(config)
         change = await self._evaluator.replan(plan, first=True)
-        self._poller = Poller(config, self._evaluator.plan, change.columns, self._publish, now)
+        self._poller = Poller(config, self._evaluator.plan, change.columns, self._publish, now, self._registry)
         self._evaluator.moved = self._poller.moved
         await self._receivers()
         service = config.service
         context = WebContext(
-            lambda: self.status, self.measures, self._store, self._event_hub, now, self._stopping,
+            lambda: self.status, self._registry, self._poller.stats, self._store, self._event_hub, now, self._stopping,
             Settings(service.token, service.public, config.max_zones, service.url),
         )  # fmt: skip
         self._web = WebServer(build(context), *service.listen, self._stopping)

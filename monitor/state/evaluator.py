@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import datetime
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from alerting.incidents import OpenIncidents
 from alerting.model import Incident
 from alerting.receiver_identity import Sealed, Successors, follow
 from checks.zone_state.connectivity import offline_families
-from checks.zone_state.model import Propagation, StateChange, ZoneState
+from checks.zone_state.model import StateChange, ZoneState
 from checks.zone_state.update import changes
 from monitor.clock import Now
-from monitor.probe.stats import Histogram
 from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_silent, pick_full_polls
 from monitor.state.memory import REMEMBERED, MonitorState
@@ -33,7 +33,7 @@ from monitor.state.pipeline import (
 )
 from monitor.state.ports import Commit, PollMessage, Sweep
 from monitor.state.rechecks import Rechecks, rechecks
-from monitor.state.status import PROPAGATION_BOUNDS, Status, ZoneStatus
+from monitor.state.status import Status, ZoneStatus
 from monitor.state.write_buffer import WriteBuffer, merge
 from monitor.state.zone_index import ZoneIndex
 
@@ -46,6 +46,11 @@ TURN = 0.01
 """… or less, if that many take longer than so many seconds: a server that dies makes each of its zones dear."""
 
 _FEW = 10
+
+PROPAGATION_BOUNDS: tuple[float, ...] = (
+    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0,
+)  # fmt: skip
+"""Upper bounds, in seconds, of the buckets of propagation times; one more bucket has no bound."""
 
 RECENT = 50
 """Resolved incidents that Status still shows."""
@@ -67,6 +72,7 @@ class Evaluator:
         now: Now,
         changed: Callable[[], None],
         told: Callable[[], None],
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self.plan = plan
         self.moved: Callable[[FastPathChanges], None] = lambda path_changes: None
@@ -74,9 +80,26 @@ class Evaluator:
         self.failing: Callable[[datetime], Mapping[str, str]] = lambda now: {}
         """Receivers that are in trouble, and what it is."""
         self.rechecks = Rechecks()
-        self.failures: dict[str, int] = {}
-        self.propagation: dict[str, Histogram] = {}
-        self.unchanged_polls = self.evaluated_polls = 0
+        polls = Counter(
+            "soawatch_zone_polls",
+            "Polls of a zone by result: evaluated, or unchanged, where every address said what it had said before.",
+            ("result",),
+            registry=registry,
+        )
+        self._evaluated, self._unchanged = polls.labels("evaluated"), polls.labels("unchanged")
+        self._failures = Counter(
+            "soawatch_check_failures",
+            "Zones a check could not judge because of a bug of its own.",
+            ("check",),
+            registry=registry,
+        )
+        self.propagation = Histogram(
+            "soawatch_propagation_seconds",
+            "How long a new version took from its first sight anywhere to this server.",
+            ("server",),
+            buckets=PROPAGATION_BOUNDS,
+            registry=registry,
+        )
         self._memory = memory
         self._record = record
         self._now = now
@@ -203,12 +226,13 @@ class Evaluator:
 
     async def _keep(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:
         for check in pending.failed:
-            self.failures[check] = self.failures.get(check, 0) + 1
+            self._failures.labels(check).inc()
             log.error("check failed", check=check)
-        self._count(commit.propagations)
+        for one in commit.propagations:
+            self.propagation.labels(one.server).observe(one.seconds)
         self.rechecks.note(pending.rechecks, at, asyncio.get_running_loop().time())
-        self.unchanged_polls += pending.unchanged
-        self.evaluated_polls += pending.evaluated
+        self._unchanged.inc(pending.unchanged)
+        self._evaluated.inc(pending.evaluated)
         kept = await self._record.commit(commit, whole=await self._whole())
         self.moved(pending.path_changes)
         await self._show_zones(commit, pending, at)
@@ -260,10 +284,6 @@ class Evaluator:
         if self.status.store_ok is not (record.failing is None) or self.status.store_error != record.error:
             self.show(store_ok=record.failing is None, store_error=record.error)
 
-    def _count(self, propagations: Iterable[Propagation]) -> None:
-        for one in propagations:
-            self.propagation[one.server] = observed(self.propagation.get(one.server), one.seconds)
-
 
 def recent(before: Mapping[str, Incident], changed: Iterable[Incident]) -> Mapping[str, Incident]:
     """The open incidents and the latest resolved ones."""
@@ -272,11 +292,3 @@ def recent(before: Mapping[str, Incident], changed: Iterable[Incident]) -> Mappi
     for incident in over[:-RECENT]:
         del known[incident.id]
     return known
-
-
-def observed(histogram: Histogram | None, seconds: float) -> Histogram:
-    """The histogram with one more propagation time in it."""
-    before = histogram or Histogram((0,) * (len(PROPAGATION_BOUNDS) + 1), 0.0, 0)
-    place = next((i for i, bound in enumerate(PROPAGATION_BOUNDS) if seconds <= bound), len(PROPAGATION_BOUNDS))
-    buckets = tuple(n + (i == place) for i, n in enumerate(before.buckets))
-    return Histogram(buckets, before.total + seconds, before.count + 1)

@@ -114,12 +114,11 @@ class RunRow:
 @dataclass(frozen=True, slots=True)
 class Recreated:
     """That the database's files were deleted or overwritten under the running service: when they were made anew the
-    last time, what from, and how often that happened since the start.
+    last time, and what from.
     """
 
     at: datetime
     how: str
-    count: int
 
 
 class StoreError(OutboxError):

@@ -8,7 +8,6 @@ from typing import Protocol
 from alerting.model import Incident, Phase, Severity
 from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
-from monitor.probe.stats import Histogram, ProbeCounts
 from monitor.state.level import Level
 
 
@@ -195,28 +194,3 @@ class Status:
     ready: bool = False
     heartbeat: datetime | None = None
     """When the scheduler last ticked."""
-
-
-PROPAGATION_BOUNDS: tuple[float, ...] = (
-    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0,
-)  # fmt: skip
-"""Upper bounds, in seconds, of the buckets of propagation times; one more bucket has no bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What is counted, beside what is seen: all that /metrics tells and Status does not hold. Counts only grow."""
-
-    probe: ProbeCounts = ProbeCounts()
-    notifications: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """(receiver, outcome) → attempts to deliver; outcomes are "delivered", "retried", "rejected", "given-up"."""
-    propagation: Mapping[str, Histogram] = field(default_factory=dict)
-    """Server → how long versions took to reach it; the buckets are those of PROPAGATION_BOUNDS."""
-    failures: Mapping[str, int] = field(default_factory=dict)
-    """Check → how often it could not judge a zone because of a bug of its own."""
-    polls: Mapping[str, int] = field(default_factory=dict)
-    """"evaluated" and "unchanged" → polls that were evaluated, and those that said nothing new and were passed over."""
-    recreated: int = 0
-    """How often the database's files were deleted or overwritten under the service, and made anew."""
-    worker_restarts: int = 0
-    """Worker processes that died and were started again."""

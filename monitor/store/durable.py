@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 from sqlite_utils import Database
 
 from alerting.model import Incident, OutboxMessage
@@ -52,7 +53,7 @@ class DurableStore:
     ``recreated`` is when that file had to be made anew the last time, and from what; None: never since the start.
     """
 
-    def __init__(self, path: Path, now: Now) -> None:
+    def __init__(self, path: Path, now: Now, registry: CollectorRegistry | None = None) -> None:
         """Use ``open``."""
         self._path = path
         self._now = now
@@ -71,14 +72,19 @@ class DurableStore:
         self._turn = asyncio.Lock()
         self._tried, self._pause = now(), SOONEST
         self.recreated: Recreated | None = None
+        self._recreations = Counter(
+            "soawatch_database_recreated",
+            "How often the files of the database were deleted or overwritten under the running service, and made anew.",
+            registry=registry,
+        )
 
     @classmethod
-    async def open(cls, path: str | Path, now: Now) -> "DurableStore":
+    async def open(cls, path: str | Path, now: Now, registry: CollectorRegistry | None = None) -> "DurableStore":
         """Creates or migrates it where needed; reads what there is, where the disk takes nothing at the moment.
 
         Any other StoreError says why it cannot be used and what to do.
         """
-        store = cls(await asyncio.to_thread(Path(path).resolve), now)
+        store = cls(await asyncio.to_thread(Path(path).resolve), now, registry)
         try:
             store._opened(await SqliteStore.open(path, now))
         except StoreUnavailable as error:
@@ -191,8 +197,8 @@ class DurableStore:
         store, self._store = self._store, None
         if store is not None:
             await store.abandon()
-        count = self.recreated.count if self.recreated else 0
-        self.recreated = Recreated(self._now(), how, count + 1)
+        self.recreated = Recreated(self._now(), how)
+        self._recreations.inc()
         log.error(
             "the database's files were lost while the service runs, and are made anew", path=str(self._path), how=how
         )

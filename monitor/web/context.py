@@ -5,10 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prometheus_client import CollectorRegistry
+
 from alerting.model import Secret
 from monitor.clock import Now
+from monitor.probe.stats import ProbeStats
 from monitor.state.ports import Store
-from monitor.state.status import Measures, Status
+from monitor.state.status import Status
 from monitor.web.event_hub import EventHub
 
 
@@ -35,10 +38,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class WebContext:
-    """``status`` and ``measures`` give the present picture; ``stopping`` ends all open streams."""
+    """``status`` gives the present Status; ``registry`` has all counters; ``stopping`` ends all open streams."""
 
     status: Callable[[], Status]
-    measures: Callable[[], Measures]
+    registry: CollectorRegistry
+    probe_stats: ProbeStats
     store: Store
     watchers: EventHub
     now: Now

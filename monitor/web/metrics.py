@@ -4,13 +4,11 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
 )
@@ -18,8 +16,8 @@ from prometheus_client.registry import Collector
 
 from alerting.model import Severity
 from checks.model import Family, Health
-from monitor.probe.stats import DURATION_BOUNDS, Histogram
-from monitor.state.status import PROPAGATION_BOUNDS, Measures, Status, Zones, ZoneStatus
+from monitor.state.status import Status, Zones, ZoneStatus
+from monitor.web.redaction import Redaction
 from monitor.web.zone_metrics import series
 
 Labels = tuple[str, ...]
@@ -47,13 +45,15 @@ async def tell(zones: Zones, most: int) -> Told:
     return Told(zones.tally(), pictures, max(0, len(zones) - len(pictures)))
 
 
-def render(status: Status, told: Told, measures: Measures, now: datetime, accept: str = "") -> tuple[bytes, str]:
+def render(
+    status: Status, told: Told, counters: Collector, now: datetime, accept: str = "", redaction: Redaction | None = None
+) -> tuple[bytes, str]:
     """The page of /metrics and its content type: Prometheus text, or OpenMetrics where ``accept`` asks for it.
 
     Pure and slow (some microseconds a sample): to be called in a thread.
     """
     encode, content_type = _encoder(accept)
-    text, zones = encode(Families(status, told, measures)), series(told.zones, now).encode()
+    text, zones = encode(Families(status, told, counters, redaction)), series(told.zones, now).encode()
     if not text.endswith(END):
         return text + zones, content_type
     return text.removesuffix(END) + zones + END, content_type
@@ -69,17 +69,19 @@ def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
 
 @dataclass(frozen=True, slots=True)
 class Families:
-    """A prometheus_client collector of all but single zones, over values that do not change."""
+    """A prometheus_client collector of all but single zones: gauges from Status, and all counters."""
 
     status: Status
     told: Told
-    measures: Measures
+    counters: Collector
+    redaction: Redaction | None = None
 
     def collect(self) -> Iterator[Metric]:
         yield from self._service()
         yield from self._alerting()
         yield from self._asking()
         yield from self._zones()
+        yield from self._counters()
 
     def _service(self) -> Iterator[Metric]:
         status = self.status
@@ -101,11 +103,6 @@ class Families:
                 status.config_loaded.timestamp(),
             )
         yield _gauge("soawatch_database_up", "1: the database takes what is to be kept.", status.store_ok)
-        yield _counter(
-            "soawatch_database_recreated",
-            "How often the files of the database were deleted or overwritten under the running service, and made anew.",
-            self.measures.recreated,
-        )
         yield _gauges(
             "soawatch_monitor_offline",
             "1: nothing at all answers the monitor over this address family; its results over it are suspended.",
@@ -114,7 +111,7 @@ class Families:
         )
 
     def _alerting(self) -> Iterator[Metric]:
-        status, measures = self.status, self.measures
+        status = self.status
         opened = [i.severity for i in status.incidents.values() if i.phase == "open"]
         yield _gauges(
             "soawatch_incidents_open",
@@ -122,16 +119,10 @@ class Families:
             ("severity",),
             (((str(severity),), opened.count(severity)) for severity in Severity),
         )
-        yield _counters(
-            "soawatch_notifications",
-            "Attempts to hand a notification to a receiver, by how they ended.",
-            ("receiver", "outcome"),
-            measures.notifications.items(),
-        )
         yield _gauge("soawatch_outbox_pending", "Notifications that wait to be delivered.", status.outbox_pending)
 
     def _asking(self) -> Iterator[Metric]:
-        measures, sweeps = self.measures, self.status.sweeps.values()
+        sweeps = self.status.sweeps.values()
         finished = [(s.check, s.started, s.finished) for s in sweeps if s.finished is not None]
         yield _gauges(
             "soawatch_sweep_duration_seconds",
@@ -151,53 +142,14 @@ class Families:
             ("check",),
             (((s.check,), s.missed) for s in sweeps),
         )
-        yield _counters(
-            "soawatch_check_failures",
-            "Zones a check could not judge because of a bug of its own.",
-            ("check",),
-            (((check,), count) for check, count in measures.failures.items()),
-        )
-        yield _counters(
-            "soawatch_zone_polls",
-            "Polls of a zone by result: evaluated, or unchanged, where every address said what it had said before.",
-            ("result",),
-            (((result,), count) for result, count in measures.polls.items()),
-        )
-        yield from self._probing()
 
-    def _probing(self) -> Iterator[Metric]:
-        probe = self.measures.probe
-        yield _counters(
-            "soawatch_queries",
-            "Queries by what became of them.",
-            ("server", "transport", "outcome"),
-            probe.queries.items(),
-        )
-        yield _histograms(
-            "soawatch_query_duration_seconds",
-            "How long answers took; what was not answered has no duration.",
-            ("server", "transport"),
-            DURATION_BOUNDS,
-            probe.durations.items(),
-        )
-        yield _counters(
-            "soawatch_answers_discarded",
-            "Packets thrown away: wrong id, wrong question, wrong source, or not to be understood.",
-            ("server",),
-            (((server,), count) for server, count in probe.discarded.items()),
-        )
-        yield _counter(
-            "soawatch_worker_restarts",
-            "Worker processes that died and were started again; what they had been asked was asked anew.",
-            self.measures.worker_restarts,
-        )
-        yield _histograms(
-            "soawatch_propagation_seconds",
-            "How long a new version took from its first sight anywhere to this server.",
-            ("server",),
-            PROPAGATION_BOUNDS,
-            (((server,), histogram) for server, histogram in self.measures.propagation.items()),
-        )
+    def _counters(self) -> Iterator[Metric]:
+        """What the parts count. When a series was created is left out: soawatch_start_time_seconds is as good."""
+        for family in self.counters.collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            if self.redaction is not None:
+                family.samples = [sample for sample in family.samples if self.redaction.may_show(sample.labels)]
+            yield family
 
     def _zones(self) -> Iterator[Metric]:
         told = self.told
@@ -225,22 +177,8 @@ def _gauges(name: str, text: str, labels: Labels, samples: Samples) -> Metric:
     return family
 
 
-def _counter(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(name, text, value=float(value))
-
-
 def _counters(name: str, text: str, labels: Labels, samples: Samples) -> Metric:
     family = CounterMetricFamily(name, text, labels=labels)
     for values, value in samples:
         family.add_metric(values, float(value))
-    return family
-
-
-def _histograms(
-    name: str, text: str, labels: Labels, bounds: tuple[float, ...], series: Iterable[tuple[Labels, Histogram]]
-) -> Metric:
-    family = HistogramMetricFamily(name, text, labels=labels)
-    les = [*map(str, bounds), "+Inf"]
-    for values, histogram in series:
-        family.add_metric(values, list(zip(les, accumulate(histogram.buckets), strict=True)), histogram.total)
     return family

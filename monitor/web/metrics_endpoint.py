@@ -55,7 +55,8 @@ class MetricsEndpoint:
     async def _render(self, view: View, status: Status, now: datetime, accept: str) -> tuple[bytes, str]:
         """The pictures it takes are drawn here; what takes long, the text, is made in a thread."""
         told = await tell(status.zones, self._context.settings.max_zones)
-        return await asyncio.to_thread(render, status, told, self._shown.measures(view), now, accept)
+        redaction = self._shown.redaction(view)
+        return await asyncio.to_thread(render, status, told, self._context.registry, now, accept, redaction)
 
     def _keep(self, key: tuple[View, str], made: Rendering) -> None:
         self._made.pop(key, None)

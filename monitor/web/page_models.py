@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from alerting.model import Incident, Severity
 from checks.common.text import format_duration
 from checks.model import Health
-from monitor.probe.stats import DURATION_BOUNDS, Histogram
+from monitor.probe.stats import ProbeStats
 from monitor.state.level import MOVING, Level, severity_level, state_level
 from monitor.state.status import ServerTally, Status, Zones, ZoneStatus
 from monitor.web.formatting import clock, many, milliseconds, number
@@ -16,9 +16,6 @@ from monitor.web.row_models import AddressRow, FindingRow, ZoneRow, address_row,
 
 STALE = timedelta(seconds=60)
 """A scheduler that has not ticked for so long is stalled."""
-
-Durations = Mapping[tuple[str, str], Histogram]
-"""(server, transport) → how long answers took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +163,7 @@ def check_rows(zone: ZoneStatus, now: datetime) -> list[CheckRow]:
     ]
 
 
-def server_row(name: str, tally: ServerTally, durations: Durations | None = None) -> ServerRow:
+def server_row(name: str, tally: ServerTally, median: float | None = None) -> ServerRow:
     """One server in a line: how many of its zones are in sync, and what is wrong with the others and with itself."""
     levels = [state_level(state) for state, count in tally.states.items() if count]
     levels += [severity_level(code.severity) for code in tally.codes.values() if code.severity >= Severity.WARNING]
@@ -181,7 +178,7 @@ def server_row(name: str, tally: ServerTally, durations: Durations | None = None
         in_sync=tally.states.get("in-sync", 0),
         places=sum(tally.states.values()),
         summary=_summary(tally),
-        rtt=milliseconds(_median(name, durations or {})),
+        rtt=milliseconds(median),
     )
 
 
@@ -196,21 +193,8 @@ def _summary(tally: ServerTally) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _median(name: str, durations: Durations) -> float | None:
-    """In how many seconds half of all answers came, as nearly as the buckets tell; over TCP if none came over UDP."""
-    taken = durations.get((name, "udp")) or durations.get((name, "tcp"))
-    if taken is None or not taken.count:
-        return None
-    below, lower = 0, 0.0
-    for count, upper in zip(taken.buckets, DURATION_BOUNDS, strict=False):
-        if below + count >= taken.count / 2:
-            return lower + (upper - lower) * (taken.count / 2 - below) / count
-        below, lower = below + count, upper
-    return lower
-
-
-def server_rows(servers: Mapping[str, ServerTally], durations: Durations) -> list[ServerRow]:
-    rows = (server_row(name, tally, durations) for name, tally in servers.items())
+def server_rows(servers: Mapping[str, ServerTally], stats: ProbeStats) -> list[ServerRow]:
+    rows = (server_row(name, tally, stats.median(name)) for name, tally in servers.items())
     return sorted(rows, key=lambda row: (row.level, row.name))
 
 

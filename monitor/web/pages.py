@@ -135,8 +135,7 @@ class Pages:
         return self._shown.incidents(request.state.view, kept)
 
     async def servers(self, request: Request) -> Response:
-        durations = self._shown.measures(request.state.view).probe.durations
-        rows = server_rows(self._shown.servers(request.state.view), durations)
+        rows = server_rows(self._shown.servers(request.state.view), self._context.probe_stats)
         found = await page_of(rows, request.query_params.get("page"))
         return self._look.page(request, "servers.html", title="Servers", servers=found.items, found=found)
 
@@ -150,7 +149,7 @@ class Pages:
             request,
             "server.html",
             title=name,
-            server=server_row(name, tally, self._shown.measures(request.state.view).probe.durations),
+            server=server_row(name, tally, self._context.probe_stats.median(name)),
             findings=await server_findings(name, tally, status.zones, now),
             addresses=[row for zone in found.items for row in address_rows(zone, now, at=name)],
             found=found,

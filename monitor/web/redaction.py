@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,7 +11,7 @@ from checks.codes import CODES
 from checks.model import Address
 from monitor.state.level import health_after_redaction
 from monitor.state.ports import RunRow
-from monitor.state.status import FindingStatus, Measures, Status, ZoneStatus
+from monitor.state.status import FindingStatus, Status, ZoneStatus
 
 OPERATORS = frozenset({"store-failing", "configuration-refused"})
 """What the monitor says of itself with names of files, and what is in them."""
@@ -30,6 +30,10 @@ class Redaction:
     def covers(self, text: str) -> bool:
         """Whether the text names a hidden server or address, in whatever way it may be written."""
         return self._names_server(text) or self._names_address(text)
+
+    def may_show(self, labels: Mapping[str, str]) -> bool:
+        """Whether a sample of a counter is public: it is of no receiver, and of no hidden server."""
+        return "receiver" not in labels and ("server" not in labels or labels["server"] in self.visible)
 
     def _names_server(self, text: str) -> bool:
         low = text.lower()
@@ -162,22 +166,6 @@ def _may_show(line: IncidentFinding, cover: Redaction) -> bool:
 
 def public_runs(rows: Iterable[RunRow], cover: Redaction) -> Sequence[RunRow]:
     return [row for row in rows if row.server in cover.visible and not cover.covers(row.address)]
-
-
-def public_measures(measures: Measures, cover: Redaction) -> Measures:
-    """Counts of visible servers only, and none of receivers."""
-    probe = measures.probe
-    return replace(
-        measures,
-        notifications={},
-        propagation={name: h for name, h in measures.propagation.items() if name in cover.visible},
-        probe=replace(
-            probe,
-            queries={key: count for key, count in probe.queries.items() if key[0] in cover.visible},
-            durations={key: h for key, h in probe.durations.items() if key[0] in cover.visible},
-            discarded={name: count for name, count in probe.discarded.items() if name in cover.visible},
-        ),
-    )
 
 
 def title(code: str) -> str:

@@ -5,9 +5,9 @@ from dataclasses import fields, replace
 
 from alerting.model import Incident
 from monitor.state.ports import RunRow
-from monitor.state.status import Measures, ServerTally, Status
+from monitor.state.status import ServerTally, Status
 from monitor.web.context import View, WebContext
-from monitor.web.redaction import Parted, public, public_incident, public_measures, public_runs
+from monitor.web.redaction import Parted, Redaction, public, public_incident, public_runs
 
 TICKING = "heartbeat"
 """The one field of a Status that moves though nothing else does."""
@@ -37,9 +37,9 @@ class Shown:
         status = self._context.status()
         return status if view is View.WHOLE else replace(self._now().public, heartbeat=status.heartbeat)
 
-    def measures(self, view: View) -> Measures:
-        measures = self._context.measures()
-        return measures if view is View.WHOLE else public_measures(measures, self._now().redaction)
+    def redaction(self, view: View) -> Redaction | None:
+        """What must not be shown; None: all may."""
+        return None if view is View.WHOLE else self._now().redaction
 
     def runs(self, view: View, rows: Sequence[RunRow]) -> Sequence[RunRow]:
         return rows if view is View.WHOLE else public_runs(rows, self._now().redaction)

@@ -17,9 +17,11 @@ from monitor.config.model import Config
 from monitor.polling.bulk import BulkProber, ZoneChunk
 from monitor.polling.bulk_factory import make_bulk_prober
 from monitor.polling.workers.pool import WorkerPool
+from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
+from monitor.probe.stats import ProbeStats
 from monitor.state.columns import AddressLayout, Endpoint
 from tests.support.nameserver import Asked, Nameserver, good, name, opt, reply, soa
 
@@ -33,6 +35,7 @@ class World:
     """A bulk prober, two servers of the same zones, and what it was told of them."""
 
     canvass: BulkProber
+    metrics: WorkerMetrics
     ns1: Nameserver
     ns2: Nameserver
     layouts: tuple[AddressLayout, ...]
@@ -80,12 +83,13 @@ async def world(
     async with AsyncExitStack() as open_:
         ns1 = await open_.enter_async_context(Nameserver(udp1 or serve))
         ns2 = await open_.enter_async_context(Nameserver(udp2 or serve))
-        prober = ServiceProber(settings, {}, now)
+        metrics = WorkerMetrics(ProbeStats())
+        prober = ServiceProber(settings, {}, now, stats=metrics.stats)
         open_.push_async_callback(prober.close)
-        made = make_bulk_prober(Config(probe=settings), now, prober)
+        made = make_bulk_prober(Config(probe=settings), now, prober, metrics)
         open_.push_async_callback(made.close)
         layout = (Endpoint("ns1", ns1.address, primary), Endpoint("ns2", ns2.address))
-        one = World(made, ns1, ns2, (layout,), count, serials=serials)
+        one = World(made, metrics, ns1, ns2, (layout,), count, serials=serials)
         one.use()
         yield one
 
@@ -219,7 +223,7 @@ async def test_under_a_plan_of_fewer_zones_what_was_heard_before_is_of_no_use_an
         heard = await anext(asked)
         assert len(heard.unchanged) + len(heard.changed) < 4000
         async with asyncio.timeout(20):
-            while sum(on.canvass.counts().queries.values()) < 4000:
+            while sum(on.metrics.stats.queries.values()) < 4000:
                 await asyncio.sleep(0.01)
         on.count = 3
         on.use(array("q", range(6)))
@@ -263,12 +267,11 @@ async def test_thousands_at_once_and_none_is_lost(way: int) -> None:
         unchanged, changed = await on.ask()
         assert unchanged == set(range(4000))
         assert not changed
-        counts = on.canvass.counts()
+        stats = on.metrics.stats
         async with asyncio.timeout(10):
-            while sum(counts.queries.values()) < 16_000:
+            while sum(stats.queries.values()) < 16_000:
                 await asyncio.sleep(0.02)
-                counts = on.canvass.counts()
-        assert {outcome for _, _, outcome in counts.queries} == {"answered"}
+        assert {outcome for _, _, outcome in stats.queries} == {"answered"}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -319,7 +322,7 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
         unchanged, changed = await task
         assert len(unchanged) + len(changed) == 600
         assert {o.outcome for looks in changed.values() for o in looks} == {Outcome.ANSWERED}
-        assert on.canvass.restarts == 2
+        assert on.metrics.restarts._value.get() == 2
         assert not set(on.canvass.pids) & set(before)
         await on.ask()
         on.enable_fast_path()

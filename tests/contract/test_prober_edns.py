@@ -154,9 +154,8 @@ async def test_an_error_that_is_meant_is_known_again_and_costs_one_question(word
         unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
         assert (len(unchanged), changed) == (COUNT, {})
         assert len(server.asked) == 3 * COUNT
-        counts = one.counts()
-        assert counts.queries == {("ns1", "udp", "answered"): 2 * COUNT}
-        assert counts.in_flight == counts.waiting == 0
+        assert one.stats.queries == {("ns1", "udp", "answered"): 2 * COUNT}
+        assert one.pending() == 0
 
 
 @pytest.mark.parametrize("words", ["servfail to EDNS", "refused to EDNS", "EDNS dropped", "formerr to EDNS"])
@@ -183,7 +182,7 @@ async def test_an_answer_that_waits_for_a_better_one_is_told_when_it_ends() -> N
         await one.close()
         _, changed = await task
         assert {seen.rcode for seen in changed.values()} == {"REFUSED"}
-        assert one.counts().in_flight == 0
+        assert one.pending() == 0
 
 
 async def test_a_closed_port_in_between_leaves_the_answer_that_came() -> None:

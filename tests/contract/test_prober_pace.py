@@ -194,7 +194,7 @@ async def test_closing_ends_everything_at_once() -> None:
     assert monotonic() - before < 1
     assert Counter(one.query for one in seen) == Counter(asked)
     assert {one.outcome for one in seen} == {Outcome.UNASKED}
-    assert prober.counts().in_flight == prober.counts().waiting == 0
+    assert prober.pending() == 0
 
 
 async def test_closing_right_after_asking_loses_nothing() -> None:
@@ -215,16 +215,16 @@ async def test_what_is_asked_is_counted() -> None:
         await gather(prober, queries("odd", odd.address, 3))
         await gather(prober, queries("dead", dead.address, 2))
         await gather(prober, [Query("z.", "odd", odd.address, "z.", "SOA", Transport.TCP)])
-        counts = prober.counts()
         await prober.close()
-    assert counts.queries == {("odd", "tcp", "answered"): 4, ("dead", "udp", "timeout"): 2}
-    assert set(counts.durations) == {("odd", "tcp")}
-    durations = counts.durations["odd", "tcp"]
-    assert durations.count == sum(durations.buckets) == 4
-    assert len(durations.buckets) == len(DURATION_BOUNDS) + 1
-    assert 0 < durations.total < 4
-    assert counts.discarded["odd"] >= 3
-    assert counts.in_flight == counts.waiting == 0
+    stats = prober.stats
+    assert stats.queries == {("odd", "tcp", "answered"): 4, ("dead", "udp", "timeout"): 2}
+    assert set(stats.durations) == {("odd", "tcp")}
+    *buckets, total = stats.durations["odd", "tcp"]
+    assert sum(buckets) == 4
+    assert len(buckets) == len(DURATION_BOUNDS) + 1
+    assert 0 < total < 4
+    assert stats.discarded["odd"] >= 3
+    assert prober.pending() == 0
 
 
 async def test_transfers_have_slots_of_their_own() -> None:

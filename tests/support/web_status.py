@@ -4,27 +4,37 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
+from alerting.dispatcher import Dispatcher
 from alerting.model import Cause, Incident, IncidentFinding, Phase, Secret, Severity
 from alerting.outbox import ReceiverStatus
+from alerting.render import render
 from checks.codes import CODES
 from checks.model import Address, Health
 from checks.zone_state.model import StateChange
-from monitor.probe.stats import Histogram, ProbeCounts
+from monitor.polling.workers.process import WorkerMetrics
+from monitor.probe.stats import ProbeStats
+from monitor.state.evaluator import Evaluator
+from monitor.state.memory import MonitorState
 from monitor.state.ports import Commit
 from monitor.state.status import (
     AddressStatus,
     CheckStatus,
     FindingStatus,
-    Measures,
     Status,
     SweepStatus,
     ZoneStatus,
 )
+from monitor.state.write_buffer import WriteBuffer
+from monitor.store.durable import DurableStore
 from monitor.web.app import Settings, WebContext
 from monitor.web.event_hub import EventHub
 from tests.support.fakes.store import MemoryStore
 from tests.support.fakes.zones import FakeZones
+from tests.unit.state.build import plan
 
 NOW = datetime(2026, 11, 20, 10, 24, 30, tzinfo=UTC)
 HIDDEN = "hush-primary"
@@ -184,20 +194,35 @@ def troubled() -> Status:
     return status(zones.values(), incidents={i.id: i for i in opened})
 
 
-def measures() -> Measures:
-    histogram = Histogram(buckets=(0, 0, 1, 4, 9, 20, 5, 1, 0, 0, 0, 0, 2), total=3.25, count=42)
-    return Measures(
-        probe=ProbeCounts(
-            queries={("ns1", "udp", "answered"): 1200, ("ns2", "udp", "timeout"): 3, (HIDDEN, "tcp", "answered"): 7},
-            durations={("ns1", "udp"): histogram, (HIDDEN, "udp"): histogram},
-            discarded={"ns2": 5, HIDDEN: 1},
-        ),
-        notifications={("oncall", "delivered"): 4, ("oncall", "retried"): 1},
-        propagation={"ns1": histogram, HIDDEN: histogram},
-        failures={"records": 0},
-        polls={"evaluated": 40, "unchanged": 9000},
-        worker_restarts=1,
-    )
+class Counters:
+    """Everything that the parts of a service count, each as if something had happened to it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.probe_stats = ProbeStats(self.registry)
+        buckets = [0, 0, 1, 4, 9, 20, 5, 1, 0, 0, 0, 0, 2, 3.25]
+        self.probe_stats.queries |= {
+            ("ns1", "udp", "answered"): 1200,
+            ("ns2", "udp", "timeout"): 3,
+            (HIDDEN, "tcp", "answered"): 7,
+        }
+        self.probe_stats.durations |= {("ns1", "udp"): buckets, (HIDDEN, "udp"): buckets}
+        self.probe_stats.discarded |= {"ns2": 5, HIDDEN: 1}
+        WorkerMetrics(self.probe_stats, self.registry).restarts.inc()
+        DurableStore(Path("soawatch.db"), lambda: NOW, self.registry)
+        kept = MemoryStore(now=lambda: NOW)
+        self.dispatcher = Dispatcher(kept, {}, render, lambda: NOW, registry=self.registry)
+        self.dispatcher.attempts.labels("oncall", "delivered").inc(4)
+        self.dispatcher.attempts.labels("oncall", "retried").inc()
+        self.evaluator = Evaluator(
+            MonitorState(), plan(), status(()), WriteBuffer(kept, lambda: NOW), lambda: NOW, list, list, self.registry
+        )
+        self.evaluator._failures.labels("records")
+        self.evaluator._evaluated.inc(40)
+        self.evaluator._unchanged.inc(9000)
+        for server in ("ns1", HIDDEN):
+            for _ in range(42):
+                self.evaluator.propagation.labels(server).observe(3.0)
 
 
 PAST = incident(
@@ -240,7 +265,7 @@ class Stage:
     status: Status
     store: MemoryStore
     settings: Settings = field(default_factory=Settings)
-    measures: Measures = field(default_factory=measures)
+    counters: Counters = field(default_factory=Counters)
     now: datetime = NOW
     watchers: EventHub = field(default_factory=EventHub)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -248,7 +273,8 @@ class Stage:
     def context(self) -> WebContext:
         return WebContext(
             status=lambda: self.status,
-            measures=lambda: self.measures,
+            registry=self.counters.registry,
+            probe_stats=self.counters.probe_stats,
             store=self.store,
             watchers=self.watchers,
             now=lambda: self.now,

@@ -95,7 +95,7 @@ class Worker:
     async def _count(self) -> None:
         while True:
             await asyncio.sleep(COUNT_EVERY)
-            await self._say(Counted(self._bulk_prober.counts()))
+            await self._say(Counted(self._prober.stats.take()))
 
     async def _say(self, message: FromWorker) -> None:
         self._out.write(written(message))

@@ -15,7 +15,7 @@ from struct import Struct
 from checks.model import Observation
 from monitor.polling.bulk import ZoneChunk
 from monitor.probe.settings import Probe
-from monitor.probe.stats import ProbeCounts
+from monitor.probe.stats import ProbeStats
 from monitor.state.columns import AddressLayout
 
 _LENGTH = Struct("<Q")
@@ -76,7 +76,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    counts: ProbeCounts
+    """What a worker has counted since it last said so."""
+
+    stats: ProbeStats
 
 
 ToWorker = Configure | UseLayouts | PollZones | EnableFastPath | DisableFastPath

@@ -2,16 +2,15 @@
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from zlib import crc32
 
 from monitor.clock import Now
 from monitor.polling.bulk import ChunkResult, ZoneChunk
-from monitor.polling.workers.process import WorkerProcess
+from monitor.polling.workers.process import WorkerMetrics, WorkerProcess
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.settings import Probe
-from monitor.probe.stats import ProbeCounts, total
 from monitor.state.columns import AddressLayout
 
 
@@ -20,10 +19,10 @@ class WorkerPool:
     counts.
 
     Each has its share of the rates. Those that die are started again, know nothing, and are asked again for
-    what they owe: that comes back changed, once, and is blamed on nobody. ``beside`` counts what else is asked.
+    what they owe: that comes back changed, once, and is blamed on nobody. ``metrics`` counts for all of them.
     """
 
-    def __init__(self, settings: Probe, now: Now, beside: Callable[[], ProbeCounts] = ProbeCounts) -> None:
+    def __init__(self, settings: Probe, now: Now, metrics: WorkerMetrics) -> None:
         self._many = settings.workers
         share = replace(
             settings,
@@ -31,8 +30,7 @@ class WorkerPool:
             max_qps=None if settings.max_qps is None else settings.max_qps / self._many,
             workers=1,
         )
-        self._shares = [WorkerProcess(share, now) for _ in range(self._many)]
-        self._beside = beside
+        self._shares = [WorkerProcess(share, now, metrics) for _ in range(self._many)]
         self._owners = bytearray()
         """Ref → which worker asks there."""
         self._layouts: Sequence[AddressLayout] = ()
@@ -40,10 +38,6 @@ class WorkerPool:
     @property
     def pids(self) -> list[int | None]:
         return [share.pid for share in self._shares]
-
-    @property
-    def restarts(self) -> int:
-        return sum(share.restarts for share in self._shares)
 
     def use(
         self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
@@ -85,8 +79,8 @@ class WorkerPool:
             if mine:
                 share.disable_fast_path(mine)
 
-    def counts(self) -> ProbeCounts:
-        return total(self._beside(), *(share.counts for share in self._shares))
+    def pending(self) -> int:
+        return sum(share.pending for share in self._shares)
 
     async def close(self) -> None:
         await asyncio.gather(*(share.close() for share in self._shares))

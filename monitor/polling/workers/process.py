@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Sequence
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 
 from checks.model import Observation, Outcome, Query
 from monitor.clock import Now
@@ -26,7 +27,7 @@ from monitor.polling.workers.messages import (
 )
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.settings import Probe
-from monitor.probe.stats import ProbeCounts, total
+from monitor.probe.stats import ProbeStats
 from monitor.state.columns import AddressLayout
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,19 @@ GIVE_UP = 4
 
 PARTING = 2.0
 """Seconds it has to end by itself."""
+
+
+class WorkerMetrics:
+    """What is counted of all workers of a service, those of pools that a reload has replaced included."""
+
+    def __init__(self, stats: ProbeStats, registry: CollectorRegistry | None = None) -> None:
+        """``stats`` counts what the workers ask, beside what this process asks itself."""
+        self.stats = stats
+        self.restarts = Counter(
+            "soawatch_worker_restarts",
+            "Worker processes that died and were started again; what they had been asked was asked anew.",
+            registry=registry,
+        )
 
 
 class PendingChunk:
@@ -64,17 +78,15 @@ class PendingChunk:
 class WorkerProcess:
     """The zones of one worker process. It runs until ``close``."""
 
-    def __init__(self, settings: Probe, now: Now, program: Sequence[str] = ()) -> None:
-        self._settings, self._now = settings, now
+    def __init__(self, settings: Probe, now: Now, metrics: WorkerMetrics, program: Sequence[str] = ()) -> None:
+        self._settings, self._now, self._metrics = settings, now, metrics
         self._program = tuple(program) or (sys.executable, "-m", "monitor.polling.workers.main")
         self._layouts: Sequence[AddressLayout] = ()
         self._ticks = AddressMetrics()
         self._owed: dict[int, PendingChunk] = {}
         self._asked = 0
         self._process: asyncio.subprocess.Process | None = None
-        self._gone, self._latest = ProbeCounts(), ProbeCounts()
         self._closed = False
-        self.restarts = 0
         self._task = asyncio.create_task(self._live())
 
     @property
@@ -82,9 +94,9 @@ class WorkerProcess:
         return self._process.pid if self._process is not None else None
 
     @property
-    def counts(self) -> ProbeCounts:
-        """Of all the processes it had so far."""
-        return total(self._gone, self._latest)
+    def pending(self) -> int:
+        """Zones that have not come back."""
+        return sum(len(owed.left) for owed in self._owed.values())
 
     def use(self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None") -> None:
         self._layouts, self._ticks = layouts, address_metrics
@@ -131,11 +143,8 @@ class WorkerProcess:
                 brought = False
                 log.error("worker cannot be started", error=str(error))  # noqa: TRY400 - the system's word is all
             failed = 1 if brought else failed + 1
-            self.restarts += 1
-            self._gone, self._latest = total(self._gone, self._latest, idle=True), ProbeCounts()
-            log.warning(
-                "worker died", restarts=self.restarts, zones_to_ask_again=sum(len(o.left) for o in self._owed.values())
-            )
+            self._metrics.restarts.inc()
+            log.warning("worker died", in_a_row=failed, zones_to_ask_again=self.pending)
             if failed >= GIVE_UP:
                 self._unasked("the process that asks cannot be kept alive")
 
@@ -168,8 +177,8 @@ class WorkerProcess:
                     self._back(message)
                 case Done(number):
                     self._done(number)
-                case Counted(counts):
-                    self._latest = counts
+                case Counted(stats):
+                    self._metrics.stats.add(stats)
 
     async def _end(self) -> None:
         """Its input ends, and so does it; or it is made to."""

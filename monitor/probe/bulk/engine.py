@@ -42,7 +42,6 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import count
 
 from checks.model import Address, Outcome, Query
@@ -61,7 +60,6 @@ from monitor.probe.bulk.wakeup import Wakeup
 from monitor.probe.client.client import DnsClient
 from monitor.probe.client.observations import QueryFailure
 from monitor.probe.settings import Probe
-from monitor.probe.stats import ProbeCounts
 
 __all__ = ["BatchUpdate", "BulkCall", "BulkEngine", "QueryBatch"]
 
@@ -103,9 +101,10 @@ class BulkEngine:
         self._own = dns is None
         self._dns = dns or DnsClient(settings, {}, now, descriptors=descriptors)
         self._pool = SocketPool(self._dns.sockets)
+        self.stats = self._dns.stats
         self._table = FingerprintTable()
-        self._timeouts = TimeoutHandler(self._table, self._dns.tally, self._pool, self._later)
-        self._receiver = Receiver(self._table, self._dns.tally, self._pool, self._timeouts)
+        self._timeouts = TimeoutHandler(self._table, self.stats, self._pool, self._later)
+        self._receiver = Receiver(self._table, self.stats, self._pool, self._timeouts)
         self._sender = Sender(self._pool, self._timeouts, self._expiring)
         self._rechecker = Rechecker(self._dns, self._rechecked)
         self._wakeup = Wakeup(self._turn, self._pool.descriptor)
@@ -164,13 +163,12 @@ class BulkEngine:
         """Whatever these answer next is reported as changed."""
         self._table.columns.disable_fast_path(slots)
 
-    def counts(self) -> ProbeCounts:
-        """Those of DnsClient included."""
-        counts = self._dns.counts()
-        waiting = sum(
+    def pending(self) -> int:
+        """Queries in flight or not yet sent, those of DnsClient included."""
+        unsent = sum(
             len(pending.names) - pending.next for target in self._targets.values() for pending in target.pending
         )
-        return replace(counts, in_flight=counts.in_flight + self._in_flight(), waiting=counts.waiting + waiting)
+        return self._dns.pending() + self._in_flight() + unsent
 
     async def close(self) -> None:
         """What is in flight, or waits, ends as UNASKED; so does what is asked later."""

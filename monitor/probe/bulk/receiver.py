@@ -19,7 +19,7 @@ from monitor.probe.message import soa_response
 from monitor.probe.message.request import SOA, Request, question
 from monitor.probe.message.response import Answer, Match, Unmatched
 from monitor.probe.message.wire import HEADER, Malformed
-from monitor.probe.stats import Counts
+from monitor.probe.stats import ProbeStats
 
 MAX_RESPONSE = 2048
 """Octets read of a packet; we offer 1232, and whoever sends more is rechecked by DnsClient."""
@@ -44,9 +44,9 @@ class SuspectResponse:
 class Receiver:
     """Receives and matches responses."""
 
-    def __init__(self, table: FingerprintTable, counts: Counts, pool: SocketPool, timeouts: TimeoutHandler) -> None:
+    def __init__(self, table: FingerprintTable, stats: ProbeStats, pool: SocketPool, timeouts: TimeoutHandler) -> None:
         self._table = table
-        self._counts = counts
+        self._stats = stats
         self._pool = pool
         self._timeouts = timeouts
         self.suspects: list[SuspectResponse] = []
@@ -92,7 +92,7 @@ class Receiver:
                 continue
             if sent != then or pending is not whose:
                 if count:
-                    self._counts.answered(sock.target.server, rtt, count)
+                    self._stats.answered(sock.target.server, rtt, count)
                     total += count
                 then, rtt, count, whose = sent, now - sent, 0, pending
                 unchanged, keep = pending.unchanged.append, pending.wires.append  # type: ignore[union-attr]  # not a Retry: its slot is -1
@@ -101,7 +101,7 @@ class Receiver:
             unchanged(slot)
             keep(wire)
         if count:
-            self._counts.answered(sock.target.server, rtt, count)
+            self._stats.answered(sock.target.server, rtt, count)
             sock.target.in_flight -= total + count
             sock.target.responded()
         if not sock.queries:
@@ -125,7 +125,7 @@ class Receiver:
         target.responded()
         found = soa_response.outline(wire, name + pending.template.section) if pending.template.rtype == SOA else None
         if found is not None and sock.edns and slot >= 0 and self._is_unchanged(slot, wire, found):
-            self._counts.answered(target.server, rtt, 1)
+            self._stats.answered(target.server, rtt, 1)
             self._table.address_metrics.rtts[slot] = rtt
             pending.unchanged.append(slot)
             pending.wires.append(wire)
@@ -149,7 +149,7 @@ class Receiver:
         seen = answered(query, response, self._table.at)
         if not sock.edns:
             self._table.columns.forget(slot)  # the next time it is asked with EDNS first
-            self._counts.answered(target.server, rtt, 1)
+            self._stats.answered(target.server, rtt, 1)
             pending.result.changed.append((slot, seen))
         elif fails:
             held = partial(self._record_changed, pending, slot, wire, found, seen)
@@ -164,7 +164,7 @@ class Receiver:
         offset = found.expire_offset if found is not None else 0
         soa_fingerprint = soa_response.soa_fingerprint(wire, found) if found is not None and found.soa else 0
         self._table.columns.answered(slot, soa_response.fingerprint(wire, offset), soa_fingerprint, offset)
-        self._counts.answered(pending.server, seen.rtt or 0.0, 1)
+        self._stats.answered(pending.server, seen.rtt or 0.0, 1)
         pending.result.changed.append((slot, seen))
 
     def _without_edns(
@@ -188,14 +188,14 @@ class Receiver:
             complete.require_match(wire, request)
             answer = complete.read(wire, asked)
         except Unmatched as reason:
-            self._counts.discard(suspect.pending.server)
+            self._stats.discard(suspect.pending.server)
             suspect.suspicion, suspect.stray, suspect.why = Suspicion.FORGED, wire, str(reason)
             return None
         except Malformed:
             if complete.is_truncated(wire):
                 suspect.suspicion = Suspicion.TRUNCATED
             else:
-                self._counts.discard(suspect.pending.server)
+                self._stats.discard(suspect.pending.server)
             return None
         if answer.truncated:
             suspect.suspicion = Suspicion.TRUNCATED
@@ -226,7 +226,7 @@ class Receiver:
             sent, retry = known
             self._changed(sock, (-1, retry.name, sent, retry), wire, now)
             return
-        self._counts.discard(sock.target.server)
+        self._stats.discard(sock.target.server)
         asked = wire[12:].lower()
         waiting: list[tuple[bytes | None, Entry]] = [*sock.queries.items()]
         waiting += [(None, (-1, retry.name, sent, retry)) for sent, retry in sock.late.values()]

@@ -8,7 +8,7 @@ from monitor.probe.bulk.socket_pool import SocketPool
 from monitor.probe.bulk.target import BatchResult, Entry, PendingBatch, PooledSocket, Retry, Target
 from monitor.probe.client.observations import QueryFailure, failed
 from monitor.probe.client.sockets import REFUSED_DELAY
-from monitor.probe.stats import Counts
+from monitor.probe.stats import ProbeStats
 
 
 class TimeoutHandler:
@@ -17,13 +17,13 @@ class TimeoutHandler:
     def __init__(
         self,
         table: FingerprintTable,
-        counts: Counts,
+        stats: ProbeStats,
         pool: SocketPool,
         later: Callable[[Retry, PooledSocket, float], None],
     ) -> None:
         """``later`` is called with a retry whose socket failed, and in how many seconds it may be sent again."""
         self._table = table
-        self._counts = counts
+        self._stats = stats
         self._pool = pool
         self._later = later
 
@@ -127,13 +127,13 @@ class TimeoutHandler:
         if slot >= 0 and columns.enabled[slot] and columns.expected[slot] == outcome_code(failure.outcome):
             self._table.address_metrics.rtts[slot], self._table.address_metrics.expires[slot] = -1.0, 0
             pending.result.failures[slot] = failure
-            self._counts.failed(pending.server, failure.outcome)
+            self._stats.failed(pending.server, failure.outcome)
             pending.unchanged.append(slot)
             pending.wires.append(b"")
             return
         columns.failed(slot, failure.outcome)
         seen = failed(pending.query(name), failure, self._table.at)
-        self._counts.note(seen)
+        self._stats.note(seen)
         pending.result.changed.append((slot, seen))
 
     def finish(self, retry: Retry) -> None:

@@ -14,7 +14,7 @@ from monitor.probe.client.result_stream import ResultStream, Suspicion
 from monitor.probe.client.sockets import Sockets
 from monitor.probe.client.target_queue import QueryAttempt
 from monitor.probe.settings import Probe
-from monitor.probe.stats import Counts, ProbeCounts
+from monitor.probe.stats import ProbeStats
 from monitor.probe.types import TsigKey
 
 log = logging.getLogger(__name__)
@@ -30,15 +30,22 @@ class DnsClient:
     """
 
     def __init__(
-        self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None
+        self,
+        settings: Probe,
+        keys: Mapping[str, TsigKey],
+        now: Now,
+        *,
+        descriptors: int | None = None,
+        stats: ProbeStats | None = None,
     ) -> None:
         """``descriptors``: most sockets open at once; by default what the process may open, less some for the rest.
+        ``stats``: where its queries are counted.
 
         Raises Unasked when ``settings.source`` holds what is not an address.
         """
         self.sockets = Sockets(settings.source, descriptors)
         self.rate_limiter = RateLimiter(settings, self._start)
-        self.tally = Counts()
+        self.stats = ProbeStats() if stats is None else stats
         self._exchange = Exchange(settings, keys, now, self.sockets)
         self._tasks: set[asyncio.Task[Observation]] = set()
         self._closed = False
@@ -72,9 +79,9 @@ class DnsClient:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def counts(self) -> ProbeCounts:
-        """A copy of what was counted so far."""
-        return self.tally.copy(self.rate_limiter.busy, self.rate_limiter.waiting + self.sockets.waiting)
+    def pending(self) -> int:
+        """Queries in flight, or held back by rates, slots, or because the monitor has no descriptor left."""
+        return self.rate_limiter.busy + self.rate_limiter.waiting + self.sockets.waiting
 
     def _take(self, queries: Iterable[Query], call: ResultStream) -> None:
         for query in queries:
@@ -107,5 +114,5 @@ class DnsClient:
         """Without an observation it is one that was cancelled by closing the prober."""
         if seen is None:
             seen = self._exchange.unasked(query, "the monitor is stopping")
-        self.tally.note(seen)
+        self.stats.note(seen)
         call.put(seen)

@@ -27,7 +27,7 @@ from monitor.probe.client.sockets import Sockets
 from monitor.probe.client.target_queue import TokenBucket
 from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
-from monitor.probe.stats import Counts
+from monitor.probe.stats import ProbeStats
 from tests.contract.test_prober_wire import CLOSED
 from tests.integration.probe.asking import (
     PATIENT,
@@ -100,9 +100,9 @@ async def test_armed_it_is_the_same_while_it_says_the_same(use_gso: bool) -> Non
         one.disable_fast_path(range(10))
         unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
         assert set(changed) == set(range(10))
-        assert one.counts().queries == {("ns1", "udp", "answered"): 5 * COUNT}
-        assert one.counts().discarded == {}
-        assert one.counts().in_flight == one.counts().waiting == 0
+        assert one.stats.queries == {("ns1", "udp", "answered"): 5 * COUNT}
+        assert one.stats.discarded == {}
+        assert one.pending() == 0
 
 
 CHANGES: dict[str, Callable[[Server], None]] = {
@@ -176,7 +176,7 @@ async def test_a_silent_address_is_quiet_while_it_stays_so() -> None:
         unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
         assert (len(unchanged), changed) == (COUNT, {})
         assert set(address_metrics.rtts) == {-1.0}
-        assert one.counts().queries == {("ns1", "udp", "timeout"): 2 * COUNT}
+        assert one.stats.queries == {("ns1", "udp", "timeout"): 2 * COUNT}
         said.silent = False
         unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
         assert not unchanged
@@ -284,7 +284,7 @@ async def test_another_plan_ends_what_is_being_asked_and_nothing_of_it_is_writte
         one.use(address_metrics)
         assert await asyncio.wait_for(waiting, 1) == 0
         said.silent = False
-        assert one.counts().in_flight == one.counts().waiting == 0
+        assert one.pending() == 0
         assert len(address_metrics.rtts) == 1
 
 
@@ -301,7 +301,7 @@ async def test_who_stops_listening_frees_what_was_in_flight() -> None:
             await asyncio.sleep(0.001)
         await asking.aclose()
         await asking.aclose()
-        assert one.counts().in_flight == one.counts().waiting == 0
+        assert one.pending() == 0
         said.silent = False
         _, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
         assert {seen.serial for seen in changed.values()} == {SERIAL}
@@ -508,7 +508,7 @@ async def test_very_many_questions_leave_room_for_a_few_others() -> None:
 
 def test_where_the_system_cannot_cut_packets_they_are_sent_one_by_one() -> None:
     """It refuses to where checksums are left out (SO_NO_CHECK): that is remembered of the address."""
-    silence = TimeoutHandler(FingerprintTable(), Counts(), SocketPool(Sockets((), 8)), lambda *_: None)
+    silence = TimeoutHandler(FingerprintTable(), ProbeStats(), SocketPool(Sockets((), 8)), lambda *_: None)
     sending = Sender(SocketPool(Sockets((), 8)), silence, lambda *_: None)
     target = Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, use_gso=True)
     kind = socket.AF_INET, socket.SOCK_DGRAM

@@ -221,7 +221,7 @@ async def through(
         open_before = sockets()
         async with asyncio.timeout(60):
             seen = [one async for batch in prober(queries) for one in batch]
-        assert prober.counts().in_flight == prober.counts().waiting == 0
+        assert prober.pending() == 0
         await prober.close()
         await drained(server)
         assert sockets() <= open_before

@@ -16,12 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 from alerting.model import Phase
 from checks.model import Health
-from monitor.state.status import Measures, Status
+from monitor.state.status import Status
 from monitor.web.app import build
 from monitor.web.metrics import render, tell
 from monitor.web.server import WebServer
 from tests.support.require import program
-from tests.support.web_status import NOW, SERIAL, SERVERS, ago, bad, finding, measures, stage, status, troubled, zone
+from tests.support.web_status import NOW, SERIAL, SERVERS, Counters, ago, bad, finding, stage, status, troubled, zone
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 FAMILIES = {
@@ -36,13 +36,13 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def scraped(seen: Status, counted: Measures | None = None, most: int = 1000) -> dict[tuple[str, ...], float]:
+def scraped(seen: Status, counters: Counters | None = None, most: int = 1000) -> dict[tuple[str, ...], float]:
     """(name, label values in the order of their names) → value."""
-    return flat(plain(rendered(seen, counted or measures(), most=most)[0].decode()))
+    return flat(plain(rendered(seen, counters or Counters(), most=most)[0].decode()))
 
 
-def rendered(seen: Status, counted: Measures, accept: str = "", most: int = 1000) -> tuple[bytes, str]:
-    return render(seen, asyncio.run(tell(seen.zones, most)), counted, NOW, accept)
+def rendered(seen: Status, counters: Counters, accept: str = "", most: int = 1000) -> tuple[bytes, str]:
+    return render(seen, asyncio.run(tell(seen.zones, most)), counters.registry, NOW, accept)
 
 
 def flat(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
@@ -57,7 +57,7 @@ def flat(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
 
 def test_the_families_others_rely_on_are_there_in_both_formats() -> None:
     for accept, parse in (("", plain), (OPENMETRICS, openmetrics)):
-        body, content_type = rendered(troubled(), measures(), accept)
+        body, content_type = rendered(troubled(), Counters(), accept)
         names = {family.name.removesuffix("_total") for family in parse(body.decode())}
         if accept:
             assert content_type.startswith("application/openmetrics-text; version=1.0.0")
@@ -66,8 +66,8 @@ def test_the_families_others_rely_on_are_there_in_both_formats() -> None:
 
 
 def test_both_formats_say_the_same() -> None:
-    old = flat(plain(rendered(troubled(), measures())[0].decode()))
-    new = flat(openmetrics(rendered(troubled(), measures(), OPENMETRICS)[0].decode()))
+    old = flat(plain(rendered(troubled(), Counters())[0].decode()))
+    new = flat(openmetrics(rendered(troubled(), Counters(), OPENMETRICS)[0].decode()))
     assert {k: v for k, v in new.items() if not k[0].endswith("_created")} == old
 
 
@@ -159,8 +159,11 @@ EVIL = 'a"b\\c\nd} 1\nsoawatch_fake 1\n# EOF\n\u202e'
 def test_labels_cannot_break_out(accept: str, parse: object) -> None:
     it = bad(zone(EVIL), finding("no-answer", EVIL, EVIL))
     it = replace(it, addresses=tuple(replace(a, server=EVIL) for a in it.addresses[:1]))
-    counted = Measures(notifications={(EVIL, EVIL): 1}, failures={EVIL: 2})
-    body = rendered(status([it], version=EVIL), counted, accept)[0].decode()
+    counters = Counters()
+    counters.dispatcher.attempts.labels(EVIL, EVIL).inc()
+    counters.evaluator._failures.labels(EVIL).inc(2)
+    counters.probe_stats.discard(EVIL)
+    body = rendered(status([it], version=EVIL), counters, accept)[0].decode()
     families = list(parse(body))
     assert "soawatch_fake" not in {family.name for family in families}
     assert flat(families)["soawatch_zone_healthy", EVIL] == 0
@@ -169,7 +172,7 @@ def test_labels_cannot_break_out(accept: str, parse: object) -> None:
 def test_promtool_finds_nothing_to_say() -> None:
     promtool = program("promtool", package="prometheus")
     for seen in (troubled(), status([])):
-        text = rendered(seen, measures())[0]
+        text = rendered(seen, Counters())[0]
         checked = subprocess.run(
             [promtool, "check", "metrics"], input=text, capture_output=True, timeout=30, check=False
         )

@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import httpx
 import pytest
+from prometheus_client import Metric
+from prometheus_client.registry import Collector
 
 from monitor.web.app import build
 from monitor.web.event_hub import EventHub, TooMany
 from monitor.web.events import Events
 from monitor.web.server import Limits, WebServer
-from tests.support.web_status import Stage, measures, stage, status, troubled, zone
+from tests.support.web_status import Stage, stage, status, troubled, zone
 
 DEADLINE = 5.0
 
@@ -209,15 +211,15 @@ async def test_headers_without_end_and_requests_that_are_none() -> None:
 async def test_fifty_scrapes_at_once_are_one_rendering() -> None:
     seen = await stage(status([zone(f"z{n:04}.example.") for n in range(300)]))
     asked = 0
-    counted = measures()
 
-    def count() -> object:
-        nonlocal asked
-        asked += 1
-        return counted
+    class Counting(Collector):
+        def collect(self) -> Iterator[Metric]:
+            nonlocal asked
+            asked += 1
+            yield from ()
 
-    context = seen.context()
-    app = build(type(context)(**{name: getattr(context, name) for name in context.__slots__} | {"measures": count}))
+    seen.counters.registry.register(Counting())
+    app = build(seen.context())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
         answers = await asyncio.gather(*(http.get("/metrics") for _ in range(50)))
         assert {len(a.content) for a in answers} == {len(answers[0].content)}

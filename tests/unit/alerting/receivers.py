@@ -110,6 +110,13 @@ async def delivering(store, receivers, clock, policy: RetryPolicy = QUICK, **mor
         await asyncio.wait_for(running, 5)
 
 
+def attempts(dispatcher: Dispatcher) -> dict[tuple[str, str], float]:
+    """(receiver, outcome) → how many."""
+    (family,) = dispatcher.attempts.collect()
+    counted = (sample for sample in family.samples if sample.name.endswith("_total"))
+    return {(sample.labels["receiver"], sample.labels["outcome"]): sample.value for sample in counted}
+
+
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not condition():

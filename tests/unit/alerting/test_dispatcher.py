@@ -14,7 +14,19 @@ from alerting.retry_policy import RetryPolicy
 from monitor.state.ports import Commit, Store
 from monitor.store.sqlite import SqliteStore
 from tests.support.specimens import at, message
-from tests.unit.alerting.receivers import QUICK, Clock, Deaf, Failing, Receiver, delivering, idle, no, render, until
+from tests.unit.alerting.receivers import (
+    QUICK,
+    Clock,
+    Deaf,
+    Failing,
+    Receiver,
+    attempts,
+    delivering,
+    idle,
+    no,
+    render,
+    until,
+)
 
 SECRET = "https://hooks.example.com/T0KEN"
 
@@ -42,7 +54,7 @@ async def test_everyone_is_told_once(store, clock):
         await until(lambda: len(oncall.got) == 2 and len(hook.got) == 1)
         await idle(dispatcher, store, clock)
     assert (oncall.got, hook.got) == (["a", "c"], ["b"])
-    assert dispatcher.counts() == {("oncall", "delivered"): 2, ("hook", "delivered"): 1}
+    assert attempts(dispatcher) == {("oncall", "delivered"): 2, ("hook", "delivered"): 1}
 
 
 async def test_what_is_put_in_while_it_runs_is_taken_up_when_poked(store, clock):
@@ -81,7 +93,7 @@ async def test_a_receiver_that_never_answers_is_left_and_asked_again(store, cloc
     deaf = Deaf()
     await put(store, message("a", "deaf"))
     async with delivering(store, {"deaf": deaf}, clock, replace(QUICK, deadline=0.05)) as dispatcher:
-        await until(lambda: dispatcher.counts() == {("deaf", "retried"): 1})
+        await until(lambda: attempts(dispatcher) == {("deaf", "retried"): 1})
         await idle(dispatcher, store, clock)
         assert (await dispatcher.status())["deaf"].last_error == "no answer within 0.05 s"
         deaf.released.set()
@@ -94,7 +106,7 @@ async def test_a_notifier_that_gives_up_waiting_by_itself_is_a_passing_failure(s
     oncall = Receiver(TimeoutError())
     await put(store, message("a"))
     async with delivering(store, {"oncall": oncall}, clock) as dispatcher:
-        await until(lambda: dispatcher.counts() == {("oncall", "retried"): 1})
+        await until(lambda: attempts(dispatcher) == {("oncall", "retried"): 1})
         await idle(dispatcher, store, clock)
         assert (await dispatcher.status())["oncall"].last_error == "timed out"
 
@@ -111,7 +123,7 @@ async def test_a_passing_failure_is_tried_again_with_the_same_id_until_it_is_tak
             clock.pass_by(0.001)
         await until(lambda: oncall.got == ["a"])
     assert oncall.asked == ["a"] * 4
-    assert dispatcher.counts() == {("oncall", "retried"): 3, ("oncall", "delivered"): 1}
+    assert attempts(dispatcher) == {("oncall", "retried"): 3, ("oncall", "delivered"): 1}
 
 
 async def test_resolved_waits_for_opened_and_other_incidents_do_not(store, clock):
@@ -138,10 +150,10 @@ async def test_a_receiver_that_rejects_us_is_marked_tried_slowly_and_given_up_af
                 await until(lambda n=attempt: len(hook.asked) == n)
                 await idle(dispatcher, store, clock)
                 clock.pass_by(1800)
-            await until(lambda: dispatcher.counts().get(("hook", "given-up")) == 1)
+            await until(lambda: attempts(dispatcher).get(("hook", "given-up")) == 1)
             await idle(dispatcher, store, clock)
             status = (await dispatcher.status())["hook"]
-    assert dispatcher.counts() == {("hook", "rejected"): 48, ("hook", "given-up"): 1}
+    assert attempts(dispatcher) == {("hook", "rejected"): 48, ("hook", "given-up"): 1}
     last = "given up: 401 who are you"
     assert status == ReceiverStatus("hook", "webhook", 0, 0, None, last, at(86400), permanent=True, given_up=1)
     (said,) = [each for each in logs if each["log_level"] == "error"]
@@ -162,7 +174,7 @@ async def test_what_some_addresses_refuse_is_delivered_in_part_and_not_sent_agai
     post = Receiver(DeliveryError(REFUSED, permanent=True, done=["a", "b"], refused=REFUSED))
     await put(store, message("1", "post"))
     async with delivering(store, {"post": post}, clock) as dispatcher:
-        await until(lambda: dispatcher.counts() == {("post", "in-part"): 1})
+        await until(lambda: attempts(dispatcher) == {("post", "in-part"): 1})
         await idle(dispatcher, store, clock)
         clock.pass_by(3600)
         assert dispatcher.failing(clock()) == {"post": f"not all addresses of post are told: {REFUSED}"}
@@ -187,9 +199,9 @@ async def test_who_has_it_is_left_out_of_the_next_attempt_also_after_a_reload(st
             await idle(dispatcher, store, clock)
             dispatcher.use({"post": post})
             clock.pass_by(wait)
-        await until(lambda: ("post", "in-part") in dispatcher.counts())
+        await until(lambda: ("post", "in-part") in attempts(dispatcher))
     assert post.done == [frozenset(), {"a", "b"}, {"a", "b", "c"}]
-    assert dispatcher.counts() == {("post", "retried"): 2, ("post", "in-part"): 1}
+    assert attempts(dispatcher) == {("post", "retried"): 2, ("post", "in-part"): 1}
 
 
 async def test_past_the_outbox_it_is_the_same(store, clock):
@@ -251,7 +263,7 @@ async def test_what_the_old_one_says_after_a_reload_is_no_word_about_the_new_one
         await until(lambda: old.asked == ["a"])
         dispatcher.use({"hook": new})
         old.released.set()
-        await until(lambda: dispatcher.counts() == {("hook", "rejected"): 1})
+        await until(lambda: attempts(dispatcher) == {("hook", "rejected"): 1})
         await idle(dispatcher, store, clock)
         assert dispatcher.failing(clock()) == {}
         clock.pass_by(5)
@@ -261,7 +273,7 @@ async def test_what_the_old_one_says_after_a_reload_is_no_word_about_the_new_one
 async def test_after_a_restart_under_another_name_trouble_is_known_and_tried_at_once(store, clock):
     await put(store, message("a", "hook"))
     async with delivering(store, {"hook": Receiver(no("401", permanent=True))}, clock) as dispatcher:
-        await until(lambda: dispatcher.counts() == {("hook", "rejected"): 1})
+        await until(lambda: attempts(dispatcher) == {("hook", "rejected"): 1})
         await idle(dispatcher, store, clock)
     await store.commit(Commit(readdressed={"hook": "duty"}))
     duty = Deaf()
@@ -287,7 +299,7 @@ async def test_after_a_restart_who_was_in_trouble_still_is_until_it_is_tried_whi
     await put(store, message("a", "hook"), message("b", "away"), message("c", "well"))
     down = {"hook": Receiver(no("401", permanent=True)), "away": Receiver(no("503")), "well": Receiver()}
     async with delivering(store, down, clock) as dispatcher:
-        await until(lambda: len(dispatcher.counts()) == 3)
+        await until(lambda: len(attempts(dispatcher)) == 3)
         await idle(dispatcher, store, clock)
     clock.pass_by(1)
     hook, away = Deaf(), Receiver()
@@ -303,7 +315,7 @@ async def test_a_receiver_that_asks_for_time_gets_it_for_all_it_is_owed_and_nobo
     hook, oncall = Receiver(no("429 slow down", retry_after=120.0)), Receiver()
     await put(store, message("a", "hook"), message("b", "hook", about="i2"), message("c"))
     async with delivering(store, {"hook": hook, "oncall": oncall}, clock) as dispatcher:
-        await until(lambda: oncall.got == ["c"] and dispatcher.counts().get(("hook", "retried")) == 1)
+        await until(lambda: oncall.got == ["c"] and attempts(dispatcher).get(("hook", "retried")) == 1)
         clock.pass_by(119)
         await put(store, message("d"))
         await until(lambda: oncall.got == ["c", "d"])
@@ -316,7 +328,7 @@ async def test_what_is_owed_to_a_receiver_that_left_the_configuration_is_given_u
     oncall = Receiver()
     await put(store, message("a", "gone"), message("b"))
     async with delivering(store, {"oncall": oncall}, clock) as dispatcher:
-        await until(lambda: dispatcher.counts().get(("gone", "given-up")) == 1 and oncall.got == ["b"])
+        await until(lambda: attempts(dispatcher).get(("gone", "given-up")) == 1 and oncall.got == ["b"])
         await idle(dispatcher, store, clock)
         assert list(await dispatcher.status()) == ["oncall"]
     (row,) = [each for each in await store.receivers() if each.name == "gone"]
@@ -375,7 +387,7 @@ async def test_a_new_configuration_counts_from_the_next_sending(store, clock):
     old, new = Receiver(no("429", retry_after=9999.0)), Receiver()
     await put(store, message("a"), message("b", about="i2"))
     async with delivering(store, {"oncall": old}, clock) as dispatcher:
-        await until(lambda: dispatcher.counts() == {("oncall", "retried"): 1})
+        await until(lambda: attempts(dispatcher) == {("oncall", "retried"): 1})
         dispatcher.use({"oncall": new}, {"oncall": "email"})
         await until(lambda: new.got == ["a", "b"])
         assert (await dispatcher.status())["oncall"].kind == "email"
@@ -386,7 +398,7 @@ async def test_a_fault_in_a_notifier_is_a_passing_failure_and_tells_no_secret(st
     await put(store, message("a"), message("b", "hook"))
     with capture_logs() as logs:
         async with delivering(store, {"oncall": oncall, "hook": hook}, clock) as dispatcher:
-            await until(lambda: dispatcher.counts().get(("oncall", "retried")) == 1 and hook.got == ["b"])
+            await until(lambda: attempts(dispatcher).get(("oncall", "retried")) == 1 and hook.got == ["b"])
             await idle(dispatcher, store, clock)
             clock.pass_by(7.5)
             await until(lambda: oncall.got == ["a"])
@@ -400,7 +412,7 @@ async def test_a_reason_from_the_network_is_made_printable_and_short(store, cloc
     oncall = Receiver(no("550 \x1b[2Jno\r\nBcc: all@example.com" + "x" * 9999))
     await put(store, message("a"))
     async with delivering(store, {"oncall": oncall}, clock) as dispatcher:
-        await until(lambda: dispatcher.counts() == {("oncall", "retried"): 1})
+        await until(lambda: attempts(dispatcher) == {("oncall", "retried"): 1})
         await idle(dispatcher, store, clock)
         said = (await dispatcher.status())["oncall"].last_error
     assert said.startswith(r"550 \x1b[2Jno\r\nBcc: all@example.com")
@@ -498,7 +510,7 @@ async def test_cancelling_breaks_off_what_is_being_sent(store, clock):
         await asyncio.wait_for(running, 5)
     deaf.released.set()
     await asyncio.sleep(0)
-    assert (deaf.got, dispatcher.counts()) == ([], {})
+    assert (deaf.got, attempts(dispatcher)) == ([], {})
     assert [row.pending for row in await store.receivers()] == [1]
 
 
@@ -529,5 +541,5 @@ async def test_while_there_is_no_outbox_it_is_told_past_it(store, clock):
     ]
     assert told == [False, True, False, False]
     assert oncall.got == ["a"]
-    assert dispatcher.counts() == {("oncall", "delivered"): 1, ("oncall", "retried"): 2, ("gone", "retried"): 1}
+    assert attempts(dispatcher) == {("oncall", "delivered"): 1, ("oncall", "retried"): 2, ("gone", "retried"): 1}
     assert not await store.receivers()

@@ -16,7 +16,6 @@ from monitor.polling.schedule_order import Order, place
 from monitor.polling.serial_sweep import SerialSweep, SweepContext
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
-from monitor.probe.stats import ProbeCounts
 from monitor.service.queue import PollQueue
 from monitor.state.columns import AddressLayout, ZoneColumns
 from monitor.state.ports import PollMessage, QueueClosed, UnchangedZones
@@ -50,11 +49,7 @@ class Crier:
     def disable_fast_path(self, slots: Sequence[int]) -> None:
         raise AssertionError("nobody asks for that here")
 
-    def counts(self) -> ProbeCounts:
-        return ProbeCounts()
-
-    @property
-    def restarts(self) -> int:
+    def pending(self) -> int:
         return 0
 
     async def close(self) -> None:

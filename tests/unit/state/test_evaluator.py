@@ -10,10 +10,10 @@ from checks.base import Check
 from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.evaluator import RECENT, Evaluator, observed, recent
+from monitor.state.evaluator import PROPAGATION_BOUNDS, RECENT, Evaluator, recent
 from monitor.state.memory import MonitorState
 from monitor.state.ports import Sweep
-from monitor.state.status import PROPAGATION_BOUNDS, Status
+from monitor.state.status import Status
 from monitor.state.write_buffer import WriteBuffer
 from tests.support.fakes.zones import FakeZones
 from tests.support.specimens import incident
@@ -237,20 +237,22 @@ async def test_propagation_is_counted_per_server() -> None:
     await on.look(zone(), 0, ns1="10", ns2="10")
     await on.look(zone(), 1, ns1="11", ns2="10")
     await on.look(zone(), 2, ns1="11", ns2="11")
-    assert {name: (h.count, h.total) for name, h in on.judging.propagation.items()} == {
+    (family,) = on.judging.propagation.collect()
+    found = {(s.name.rpartition("_")[2], s.labels["server"]): s.value for s in family.samples}
+    assert {name: (found["count", name], found["sum", name]) for name in ("ns1", "ns2")} == {
         "ns1": (1, 0.0),
         "ns2": (1, 60.0),
     }
 
 
-def test_a_histogram_counts_each_time_in_one_bucket() -> None:
-    histogram = None
+def test_propagation_has_the_buckets_that_are_documented() -> None:
+    on = Bench(zone())
     for seconds in (0.0, 1.0, 1.5, 86400.0, 1e9):
-        histogram = observed(histogram, seconds)
-    assert histogram is not None
-    assert sum(histogram.buckets) == histogram.count == 5
-    assert histogram.buckets[:2] == (2, 1)
-    assert histogram.buckets[len(PROPAGATION_BOUNDS) - 1 :] == (1, 1)
+        on.judging.propagation.labels("ns1").observe(seconds)
+    (family,) = on.judging.propagation.collect()
+    counts = [sample.value for sample in family.samples if sample.name.endswith("_bucket")]
+    assert len(counts) == len(PROPAGATION_BOUNDS) + 1
+    assert (counts[:2], counts[-3:]) == ([2, 3], [3, 4, 5])
 
 
 def test_old_incidents_leave_open_ones_stay() -> None:

@@ -29,7 +29,6 @@ from tests.support.web_status import (
     finding,
     incident,
     line,
-    measures,
     stage,
     status,
     zone,
@@ -77,7 +76,8 @@ async def hostile() -> Stage:
         StateChange("example.com.", EVIL, where, None, EVIL, ago(hours=1)),
     )
     await made.store.commit(Commit(runs=runs, incidents=(replace(told, phase="resolved", resolved_at=NOW),)))
-    made.measures = replace(measures(), notifications={(EVIL, EVIL): 1}, failures={EVIL: 1})
+    made.counters.dispatcher.attempts.labels(EVIL, EVIL).inc()
+    made.counters.evaluator._failures.labels(EVIL).inc()
     return made
 
 

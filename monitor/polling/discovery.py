@@ -12,21 +12,21 @@ from checks.ns_set import NsSet, Resolution, names_given
 from monitor.config import addresses
 from monitor.config.errors import Wrong
 from monitor.config.model import Config, ServerEntry, ZoneEntry
-from monitor.polling.resolver import NOT_ASKED, Asked, Lookups
+from monitor.polling.resolver import NOT_ASKED, Lookups, NameQuestion
 from monitor.probe.message import names
 from monitor.state.ports import PollMessage
 
 MOST = 32
 """Servers of a zone, and addresses of a server, that are believed to be meant."""
 MOST_PROBLEMS = 100
-MOST_MET = 10_000
+MAX_NS_NAMES = 10_000
 """Names met in NS sets that are resolved; of others nothing is said."""
-FOR_LONG = timedelta(hours=1)
+LASTING_FAILURE = timedelta(hours=1)
 """A name that has not resolved for so long, though others have, is not our resolver's trouble."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CachedAnswer:
     """What the resolver said, and when it said so."""
 
     values: tuple[str, ...]
@@ -37,16 +37,16 @@ class Known:
 class DiscoveredZones:
     """The zones with their servers, the servers with their addresses, and sentences on what could not be found.
 
-    ``known`` is what names resolved to when they last did; it outlives a resolver that fails. ``names`` are those of
-    servers, and those ``met`` in NS sets, without final dot; ``failing`` says since when nothing can be told of one.
+    ``cached`` is what names resolved to when they last did; it outlives a resolver that fails. ``names`` are those of
+    servers, and ``ns_names``, of NS sets, without final dot; ``failing`` says since when nothing can be told of one.
     """
 
     zones: ZoneTable[Zone]
     servers: Mapping[str, Server]
     problems: tuple[str, ...] = ()
-    known: Mapping[Asked, Known] = field(default_factory=dict)
+    cached: Mapping[NameQuestion, CachedAnswer] = field(default_factory=dict)
     names: Mapping[str, Resolution] = field(default_factory=dict)
-    met: frozenset[str] = frozenset()
+    ns_names: frozenset[str] = frozenset()
     failing: Mapping[str, datetime] = field(default_factory=dict)
 
 
@@ -59,49 +59,51 @@ async def resolve(config: Config, previous: DiscoveredZones | None, now: datetim
     """
     before = previous or DiscoveredZones(ZoneTable.of(()), {})
     lookups = Lookups(config.resolver)
-    look = _Look(lookups, before, now)
+    look = _Resolver(lookups, before, now)
     unserved = [config.zones.names[number] for number in _unserved(config.zones)]
     await lookups.ask((name, "NS") for name in unserved)
     called = _called(config)
     discovered = {zone: tuple(dict.fromkeys(called.get(n, n) for n in look.ns_set(zone))) for zone in unserved}
     entries = dict(_entries(config, discovered.values()))
     hosts = dict.fromkeys(entry.host for entry in entries.values() if entry.host and not entry.addresses)
-    await lookups.ask((host, rdtype) for host in (*hosts, *map(_dotted, before.met)) for rdtype in ("A", "AAAA"))
+    await lookups.ask((host, rdtype) for host in (*hosts, *map(_dotted, before.ns_names)) for rdtype in ("A", "AAAA"))
     resolved = {host: look.addresses(host) for host in hosts}
     servers = {name: _server(entry, resolved) for name, entry in entries.items()}
     zones = look.zones(config.zones, discovered, servers)
     if previous is not None and previous.zones == zones:
         zones = previous.zones
-    names = {host.removesuffix("."): look.resolution(host) for host in (*hosts, *map(_dotted, before.met))}
+    names = {host.removesuffix("."): look.resolution(host) for host in (*hosts, *map(_dotted, before.ns_names))}
     names |= {name: names[entry.host.removesuffix(".")] for name, entry in entries.items() if entry.host in hosts}
-    return DiscoveredZones(zones, servers, look.told(), look.kept, names, before.met, look.failing)
+    return DiscoveredZones(zones, servers, look.told(), look.kept, names, before.ns_names, look.failing)
 
 
-async def meet(config: Config, found: DiscoveredZones, met: Iterable[str], now: datetime) -> DiscoveredZones:
+async def resolve_ns_names(
+    config: Config, found: DiscoveredZones, ns_names: Iterable[str], now: datetime
+) -> DiscoveredZones:
     """The topology with what these names resolve to, met in NS sets and written without final dot. Never raises.
 
     Those that are known already are not asked again; nor are those of which there are too many.
     """
-    fresh = sorted(set(met).difference(found.names, found.met))[: MOST_MET - len(found.met)]
+    fresh = sorted(set(ns_names).difference(found.names, found.ns_names))[: MAX_NS_NAMES - len(found.ns_names)]
     if not fresh:
         return found
     lookups = Lookups(config.resolver)
     await lookups.ask((_dotted(name), rdtype) for name in fresh for rdtype in ("A", "AAAA"))
-    look = _Look(lookups, found, now)
+    look = _Resolver(lookups, found, now)
     names = {**found.names, **{name: look.resolution(_dotted(name)) for name in fresh}}
-    return replace(found, names=names, met=found.met.union(fresh), failing={**found.failing, **look.failing})
+    return replace(found, names=names, ns_names=found.ns_names.union(fresh), failing={**found.failing, **look.failing})
 
 
-class Met:
+class NsNames:
     """The names of servers that are met in NS sets, and of which the topology knows nothing."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
 
-    def note(self, heard: Iterable[PollMessage], zones: ZoneTable[Zone], known: DiscoveredZones) -> None:
+    def note(self, heard: Iterable[PollMessage], zones: ZoneTable[Zone], cached: DiscoveredZones) -> None:
         for one in heard:
             if isinstance(one, ZonePoll) and one.check == NsSet.name and (zone := zones.get(one.zone)) is not None:
-                self._names.update(names_given(zone, one).difference(known.names))
+                self._names.update(names_given(zone, one).difference(cached.names))
 
     def taken(self) -> frozenset[str]:
         """Those that have been met since the last time."""
@@ -151,18 +153,18 @@ def _server(entry: ServerEntry, resolved: Mapping[str, tuple[str, ...]]) -> Serv
     return Server(entry.name, found, entry.hidden, entry.group, entry.upstream)
 
 
-class _Look:
+class _Resolver:
     """What the resolver's answers come to, and what is kept from before where there is none."""
 
     def __init__(self, lookups: Lookups, before: DiscoveredZones, now: datetime) -> None:
         self.lookups = lookups
         self.answers, self.failures = lookups.answers, lookups.failures
-        self.known = before.known
+        self.cached = before.cached
         self.failing: dict[str, datetime] = {}
         """Host → since when the resolver has told nothing of it."""
         self._failed_before = before.failing
         self.now = now
-        self.kept: dict[Asked, Known] = {}
+        self.kept: dict[NameQuestion, CachedAnswer] = {}
         self.problems: list[str] = []
 
     def ns_set(self, zone: str) -> tuple[str, ...]:
@@ -203,25 +205,25 @@ class _Look:
         if found or not failure:
             return Resolution(found, "" if found else self._why_none(pair))
         since = self.failing[host] = self._failed_before.get(host, self.now)
-        old = tuple(text for question in pair if question in self.known for text in self.known[question].values)
-        if self.answers and self.now - since >= FOR_LONG:
+        old = tuple(text for question in pair if question in self.cached for text in self.cached[question].values)
+        if self.answers and self.now - since >= LASTING_FAILURE:
             return Resolution((), f"has not resolved since {format_time(since)}: {failure}")
         return Resolution(old, failure, certain=False)
 
-    def _why_none(self, pair: tuple[Asked, ...]) -> str:
+    def _why_none(self, pair: tuple[NameQuestion, ...]) -> str:
         """Why a name that the resolver knows about leads to no server."""
         if useless := [text for question in pair for text in self.answers.get(question, ())]:
             return f"it has no address of a server, but {enumerated(sorted(useless))}"
         return "there is no such name" if self.lookups.missing.intersection(pair) else "it has no address"
 
-    def _tell_about(self, host: str, pair: tuple[Asked, ...], *, some: bool, has_any: bool) -> None:
+    def _tell_about(self, host: str, pair: tuple[NameQuestion, ...], *, some: bool, has_any: bool) -> None:
         reasons = list(dict.fromkeys(self.failures[question] for question in pair if question in self.failures))
         if reasons or not some:
             reason = reasons[0] if reasons else "there is no such name, or it has no address"
             since = next((text for question in pair if (text := self._since(question))), "")
             self.problems.append(f"{host.removesuffix('.')} does not resolve: {reason}{since if has_any else ''}")
 
-    def _usable(self, question: Asked) -> tuple[str, ...]:
+    def _usable(self, question: NameQuestion) -> tuple[str, ...]:
         """The addresses among the answers that can be those of a server."""
         found = []
         for text in self.answers.get(question, ()):
@@ -231,18 +233,20 @@ class _Look:
                 self.problems.append(f"{question[0].removesuffix('.')}: {error.text}")
         return tuple(sorted(found))
 
-    def _settled(self, question: Asked, fresh: tuple[str, ...]) -> tuple[str, ...]:
+    def _settled(self, question: NameQuestion, fresh: tuple[str, ...]) -> tuple[str, ...]:
         """What is kept of a question: the fresh answer, else what was known."""
-        known = Known(fresh, self.now) if fresh else self.known.get(question)
-        if known is None:
+        cached = CachedAnswer(fresh, self.now) if fresh else self.cached.get(question)
+        if cached is None:
             return ()
-        self.kept[question] = known
-        return known.values
+        self.kept[question] = cached
+        return cached.values
 
-    def _since(self, question: Asked) -> str:
-        known = self.kept.get(question)
+    def _since(self, question: NameQuestion) -> str:
+        cached = self.kept.get(question)
         return (
-            "" if known is None or known.at == self.now else f"; what was known {known.at:%Y-%m-%d %H:%M} UTC is used"
+            ""
+            if cached is None or cached.at == self.now
+            else f"; what was known {cached.at:%Y-%m-%d %H:%M} UTC is used"
         )
 
     def zones(

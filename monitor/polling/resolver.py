@@ -13,7 +13,7 @@ import dns.resolver
 
 from monitor.config.model import Resolver
 
-Asked = tuple[str, str]
+NameQuestion = tuple[str, str]
 """What the resolver is asked: a name with its final dot, and a type: "NS", "A" or "AAAA"."""
 
 IN_FLIGHT = 32
@@ -31,13 +31,13 @@ class Lookups:
 
     def __init__(self, settings: Resolver) -> None:
         self.settings = settings
-        self.answers: dict[Asked, tuple[str, ...]] = {}
-        self.missing: set[Asked] = set()
-        self.failures: dict[Asked, str] = {}
+        self.answers: dict[NameQuestion, tuple[str, ...]] = {}
+        self.missing: set[NameQuestion] = set()
+        self.failures: dict[NameQuestion, str] = {}
         self.unasked = 0
         self._silent = 0
 
-    async def ask(self, wanted: Iterable[Asked]) -> None:
+    async def ask(self, wanted: Iterable[NameQuestion]) -> None:
         """Puts the questions, each once, ``IN_FLIGHT`` at a time."""
         each = dict.fromkeys(wanted)
         if not each:
@@ -52,7 +52,7 @@ class Lookups:
             for _ in range(min(IN_FLIGHT, len(each))):
                 group.create_task(self._work(resolver, questions))
 
-    async def _work(self, resolver: dns.asyncresolver.Resolver, questions: Iterator[Asked]) -> None:
+    async def _work(self, resolver: dns.asyncresolver.Resolver, questions: Iterator[NameQuestion]) -> None:
         for question in questions:
             if self._silent >= SILENT_ENOUGH:
                 self.unasked += 1
@@ -60,7 +60,7 @@ class Lookups:
             else:
                 await self._put(resolver, question)
 
-    async def _put(self, resolver: dns.asyncresolver.Resolver, question: Asked) -> None:
+    async def _put(self, resolver: dns.asyncresolver.Resolver, question: NameQuestion) -> None:
         """One question to the resolver; its end is in ``answers`` or in ``failures``."""
         name, rdtype = question
         try:

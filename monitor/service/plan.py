@@ -8,7 +8,7 @@ from alerting.root_cause import DependencyGraph as Causes
 from checks.base import Check
 from checks.ns_set import NsSet
 from monitor.config.model import Config
-from monitor.polling.discovery import MOST_MET, DiscoveredZones
+from monitor.polling.discovery import MAX_NS_NAMES, DiscoveredZones
 from monitor.state.pipeline import MonitoringPlan
 
 CHORES: Mapping[str, timedelta] = {
@@ -37,7 +37,7 @@ def plan_of(config: Config, found: DiscoveredZones) -> MonitoringPlan:
 
 def with_names(checks: Mapping[str, Check], found: DiscoveredZones) -> Mapping[str, Check]:
     """The checks; the one that looks at NS sets knows what names resolve to."""
-    full = len(found.met) >= MOST_MET
+    full = len(found.ns_names) >= MAX_NS_NAMES
     return {
         name: replace(check, names=found.names, full=full) if isinstance(check, NsSet) else check
         for name, check in checks.items()

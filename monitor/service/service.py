@@ -18,9 +18,9 @@ from alerting.retry_policy import RetryPolicy
 from monitor.clock import now
 from monitor.config.errors import ConfigError
 from monitor.config.model import Config
-from monitor.polling.discovery import DiscoveredZones, Met, meet, resolve
-from monitor.polling.known_servers import recall
+from monitor.polling.discovery import DiscoveredZones, NsNames, resolve, resolve_ns_names
 from monitor.polling.poller import Poller
+from monitor.polling.remembered_addresses import recall_addresses
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import PollQueue
 from monitor.service.receiver_moves import ReceiverMoves
@@ -73,7 +73,7 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = contextlib.AsyncExitStack()
         self._published = self._judged = 0
-        self._met_names = Met()
+        self._ns_names = NsNames()
         self._progress = asyncio.Condition()
         self._direct_dispatch: asyncio.Task[None] | None = None
 
@@ -114,7 +114,7 @@ class Service:
         config, started = self.config, now()
         remembered = await self._store.restore()
         past = await self._past()
-        self._found = await resolve(config, recall(remembered.zone_states, config), started)
+        self._found = await resolve(config, recall_addresses(remembered.zone_states, config), started)
         log_problems(self._found.problems)
         plan = plan_of(config, self._found)
         self._dispatcher = Dispatcher(
@@ -206,10 +206,10 @@ class Service:
         async with self._changing:
             await self._take(self.config, await resolve(self.config, self._found, now()))
 
-    async def _meet(self, names: frozenset[str]) -> None:
+    async def _resolve_ns_names(self, names: frozenset[str]) -> None:
         """Find out where the servers are that NS sets name, and that are not listed under that name."""
         async with self._changing:
-            found = await meet(self.config, self._found, names, now())
+            found = await resolve_ns_names(self.config, self._found, names, now())
             if found is not self._found and not self._stopping.is_set():
                 await self._take(self.config, found)
 
@@ -240,8 +240,8 @@ class Service:
         if swept is None:
             return
         await self._caught_up()
-        if names := self._met_names.taken():
-            await self._meet(names)
+        if names := self._ns_names.taken():
+            await self._resolve_ns_names(names)
         finished, missed = now(), self._schedule.missed.get(name, 0)
         self._show_sweep(SweepStatus(name, swept.started, finished, swept.zones, swept.queries, missed, cadence))
         if swept.zones:
@@ -260,7 +260,7 @@ class Service:
             self._show_sweep(replace(sweep, missed=self._schedule.missed[name]))
 
     async def _publish(self, *heard: PollMessage) -> None:
-        self._met_names.note(heard, self._evaluator.plan.zones, self._found)
+        self._ns_names.note(heard, self._evaluator.plan.zones, self._found)
         await self._queue.publish(*heard)
         self._published += len(heard)
 

@@ -82,4 +82,4 @@ async def test_what_is_resolved_again_is_known_afresh(bind: Server) -> None:
     before = await resolve(here, None, NOON)
     again = await resolve(here, before, NOON + timedelta(minutes=15))
     assert again.zones == before.zones
-    assert {known.at for known in again.known.values()} == {NOON + timedelta(minutes=15)}
+    assert {cached.at for cached in again.cached.values()} == {NOON + timedelta(minutes=15)}

@@ -21,7 +21,7 @@ from monitor.cli.zone_check.service_memory import remembered
 from monitor.cli.zone_check.target import Wanted
 from monitor.clock import now
 from monitor.config.model import Config
-from monitor.polling.discovery import DiscoveredZones, meet, resolve
+from monitor.polling.discovery import DiscoveredZones, resolve, resolve_ns_names
 from monitor.polling.sweep import ProbeQueries, poll_zone
 from monitor.probe.client.client import DnsClient
 from monitor.service.plan import with_names
@@ -103,7 +103,7 @@ async def look(
         looks = [await polls(what.config, zone, asking)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline.meeting()):
-                found = await meet(hurried, found, strange(zone, looks[0]), now())
+                found = await resolve_ns_names(hurried, found, strange(zone, looks[0]), now())
         config = replace(what.config, checks=with_names(what.config.checks, found))
         said = [judged_by(zone, config, memory.zone_state, looks[0], Connectivity())]
         if differences(said[0][0].values()) or doubtful(said[0][1]) or asking.cut:

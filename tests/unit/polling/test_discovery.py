@@ -12,7 +12,7 @@ from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import AddressState, ZoneState
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
 from monitor.polling.discovery import MOST_PROBLEMS, resolve
-from monitor.polling.known_servers import SOME, recall
+from monitor.polling.remembered_addresses import SOME, recall_addresses
 from monitor.polling.resolver import SILENT_ENOUGH
 from tests.support.resolver import FakeResolver, resolving
 
@@ -199,7 +199,7 @@ async def test_names_that_left_the_configuration_are_forgotten() -> None:
             before,
             LATER,
         )
-    assert {name for name, _ in after.known} == {"ns1.example.net."}
+    assert {name for name, _ in after.cached} == {"ns1.example.net."}
 
 
 def address_state(server: str, address: Address) -> AddressState:
@@ -218,7 +218,7 @@ async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_zone_sta
             for name, zone in alive.zones.items()
         }
         resolver.dead = True
-        again = await resolve(hurried(here), recall(zone_states, here), LATER)
+        again = await resolve(hurried(here), recall_addresses(zone_states, here), LATER)
     assert again.zones == alive.zones
     assert all("what was known 2026-05-01 12:00 UTC is used" in text for text in again.problems)
 
@@ -237,8 +237,8 @@ class Remembered(dict[str, ZoneState]):
 
 def test_nothing_is_recalled_from_nothing() -> None:
     here = Config(zones=ZoneTable.of([ZoneEntry("a.")]))
-    assert recall({}, here).known == {}
-    assert recall({"a.": ZoneState("a.")}, here).known == {}
+    assert recall_addresses({}, here).cached == {}
+    assert recall_addresses({"a.": ZoneState("a.")}, here).cached == {}
 
 
 def test_only_zone_states_that_know_what_is_to_be_resolved_are_looked_at() -> None:
@@ -249,14 +249,14 @@ def test_only_zone_states_that_know_what_is_to_be_resolved_are_looked_at() -> No
     found = [ZoneEntry("f1."), ZoneEntry("f2.")]
     at = (address_state("given", Address("192.0.2.1")), address_state("named", Address("2001:db8::7")))
     zone_states = Remembered(ZoneState(entry.name, (), at, NOON) for entry in (*sure, *unsure, *found))
-    assert recall(zone_states, Config(zones=ZoneTable.of(sure), servers=servers)).known == {}
+    assert recall_addresses(zone_states, Config(zones=ZoneTable.of(sure), servers=servers)).cached == {}
     assert zone_states.checked_at == []
-    known = recall(zone_states, Config(zones=ZoneTable.of([*sure, *unsure, *found]), servers=servers)).known
+    cached = recall_addresses(zone_states, Config(zones=ZoneTable.of([*sure, *unsure, *found]), servers=servers)).cached
     assert (
         zone_states.checked_at == ["f1.", "f2.", *(name for name in sorted(entry.name for entry in unsure))][: 2 + SOME]
     )
-    assert known["named.example.", "AAAA"].values == ("2001:db8::7",)
-    assert known["f1.", "NS"].values == ("given", "named")
+    assert cached["named.example.", "AAAA"].values == ("2001:db8::7",)
+    assert cached["f1.", "NS"].values == ("given", "named")
 
 
 async def test_zones_that_are_as_they_were_are_the_same_table() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from checks.ns_set import Resolution
 from monitor.config.model import ZoneEntry
-from monitor.polling.discovery import FOR_LONG, MOST_MET, DiscoveredZones, Met, meet, resolve
+from monitor.polling.discovery import LASTING_FAILURE, MAX_NS_NAMES, DiscoveredZones, NsNames, resolve, resolve_ns_names
 from monitor.service.plan import plan_of
 from tests.support.resolver import FakeResolver, resolving
 from tests.unit.checks.build import NOON as SEEN
@@ -19,7 +19,7 @@ from tests.unit.checks.build import gather, has, query, zone
 from tests.unit.polling.test_discovery import DATA, LATER, NOON, config, hosted, hurried
 
 NS2 = "ns2.example.net"
-LONG = NOON + FOR_LONG
+LONG = NOON + LASTING_FAILURE
 
 
 async def found(
@@ -78,7 +78,7 @@ async def test_a_resolver_that_tells_nothing_of_anybody_accuses_nobody_however_l
         before = await resolve(here, None, NOON)
         resolver.dead = True
         for hours in (1, 2, 50):
-            before = await resolve(here, before, NOON + hours * FOR_LONG)
+            before = await resolve(here, before, NOON + hours * LASTING_FAILURE)
             assert before.names[NS2] == Resolution(("192.0.2.2", "192.0.2.3"), "the resolver does not answer", False)
 
 
@@ -93,13 +93,13 @@ async def test_names_met_in_ns_sets_are_resolved_once_and_then_as_often_as_the_o
         here = config(resolver, ZoneEntry("a.", ("ns1",)), ns1=replace(hosted("ns1.example.net."), name="ns1"))
         first = await resolve(here, None, NOON)
         resolver.asked.clear()
-        second = await meet(here, first, ("met.example", "ns1.example.net", "nowhere.example"), NOON)
+        second = await resolve_ns_names(here, first, ("met.example", "ns1.example.net", "nowhere.example"), NOON)
         assert sorted({name for name, _ in resolver.asked}) == ["met.example.", "nowhere.example."]
         assert second.names["met.example"] == Resolution(("192.0.2.7",))
         assert second.names["nowhere.example"] == Resolution(why="there is no such name")
         assert second.names["ns1"] == second.names["ns1.example.net"] == first.names["ns1"]
         assert second.zones is first.zones
-        assert await meet(here, second, ("met.example",), NOON) is second
+        assert await resolve_ns_names(here, second, ("met.example",), NOON) is second
         resolver.data["met.example.", "A"] = ["192.0.2.8"]
         third = await resolve(here, second, LATER)
         assert third.names["met.example"] == Resolution(("192.0.2.8",))
@@ -111,9 +111,9 @@ async def test_there_is_an_end_to_the_names_that_are_met() -> None:
     async with resolving({}) as resolver:
         here = config(resolver)
         full = DiscoveredZones(
-            (await resolve(here, None, NOON)).zones, {}, met=frozenset(f"{n}.example" for n in range(MOST_MET))
+            (await resolve(here, None, NOON)).zones, {}, ns_names=frozenset(f"{n}.example" for n in range(MAX_NS_NAMES))
         )
-        assert await meet(here, full, ("one.more.example",), NOON) is full
+        assert await resolve_ns_names(here, full, ("one.more.example",), NOON) is full
         assert resolver.asked == []
 
 
@@ -121,11 +121,13 @@ def test_only_what_no_server_is_called_is_met() -> None:
     watched = zone("ns1", "ns2")
     asked = query(watched, "ns1", "NS")
     poll = gather(watched, "ns-set", has(asked, "ns1.example.com.", "ns2.example.com.", "ns3.example.com."), at=SEEN)
-    met = Met()
+    ns_names = NsNames()
     zones = {watched.name: watched}
-    met.note([poll, replace(poll, zone="other."), replace(poll, check="records")], zones, DiscoveredZones(None, {}))  # type: ignore[arg-type]
-    assert met.taken() == {"ns3.example.com"}
-    assert met.taken() == frozenset()
+    ns_names.note(
+        [poll, replace(poll, zone="other."), replace(poll, check="records")], zones, DiscoveredZones(None, {})
+    )  # type: ignore[arg-type]
+    assert ns_names.taken() == {"ns3.example.com"}
+    assert ns_names.taken() == frozenset()
 
 
 async def test_ignored_servers_of_a_found_ns_set_are_not_watched() -> None:

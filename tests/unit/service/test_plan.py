@@ -39,7 +39,7 @@ def test_a_check_that_is_off_is_neither_in_the_plan_nor_scheduled() -> None:
 
 
 def test_equal_configurations_make_equal_plans() -> None:
-    found = DiscoveredZones(ZoneTable.of((zone(),)), {}, known={("ns1.", "A"): None})  # type: ignore[dict-item]
+    found = DiscoveredZones(ZoneTable.of((zone(),)), {}, cached={("ns1.", "A"): None})  # type: ignore[dict-item]
     assert plan_of(config(), found) == plan_of(
         config(), DiscoveredZones(ZoneTable.of((zone(),)), {}, problems=("other",))
     )

@@ -5,20 +5,20 @@ from collections.abc import Iterator, Mapping
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import ZoneState
 from monitor.config.model import Config
-from monitor.polling.discovery import DiscoveredZones, Known
-from monitor.polling.resolver import Asked
+from monitor.polling.discovery import CachedAnswer, DiscoveredZones
+from monitor.polling.resolver import NameQuestion
 
 SOME = 20
 """Ledgers of zones alike that are asked where their servers are."""
 
 
-def recall(zone_states: Mapping[str, ZoneState], config: Config) -> DiscoveredZones:
+def recall_addresses(zone_states: Mapping[str, ZoneState], config: Config) -> DiscoveredZones:
     """What names resolved to when zone states were written, for a start while the resolver is dead.
 
     Only those zone states are looked at that know of something to be resolved, and only some of those of zones alike:
     where all servers are given by addresses, none.
     """
-    known: dict[Asked, Known] = {}
+    cached: dict[NameQuestion, CachedAnswer] = {}
     for name in _worth_recalling(config):
         zone_state = zone_states.get(name)
         if zone_state is None:
@@ -26,7 +26,7 @@ def recall(zone_states: Mapping[str, ZoneState], config: Config) -> DiscoveredZo
         at = zone_state.at or max((address_state.changed for address_state in zone_state.address_states), default=None)
         if at is None:
             continue
-        known[zone_state.zone, "NS"] = Known(
+        cached[zone_state.zone, "NS"] = CachedAnswer(
             tuple(sorted({address_state.server for address_state in zone_state.address_states})), at
         )
         for address_state in zone_state.address_states:
@@ -35,10 +35,10 @@ def recall(zone_states: Mapping[str, ZoneState], config: Config) -> DiscoveredZo
             )  # a zone state knows a server by its name there, not by its host
             host = (entry.host if entry else None) or f"{address_state.server}."
             question = (host, "AAAA" if ":" in address_state.address.host else "A")
-            before = known.get(question, Known((), at))
+            before = cached.get(question, CachedAnswer((), at))
             values = dict.fromkeys((*before.values, address_state.address.host))
-            known[question] = Known(tuple(values), max(before.at, at))
-    return DiscoveredZones(ZoneTable.of(()), {}, (), known)
+            cached[question] = CachedAnswer(tuple(values), max(before.at, at))
+    return DiscoveredZones(ZoneTable.of(()), {}, (), cached)
 
 
 def _worth_recalling(config: Config) -> Iterator[str]:

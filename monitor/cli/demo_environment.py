@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from monitor.clock import monotonic, now
 from monitor.config.load import parse
+from monitor.pair import control
 from monitor.pair.config_template import config_text, zone_entry
-from monitor.pair.control import Control
 from monitor.pair.pair import CLIENT_KEY, Pair, new_key
 from monitor.pair.zonedata import Timers
 from monitor.service.service import Service
@@ -151,7 +151,7 @@ async def environment(
         await service.start()
         stack.push_async_callback(service.stop)
         if controlled:
-            await stack.enter_async_context(_controlled(running[0], directory))
+            await stack.enter_async_context(control.controlled(running[0], directory))
         yield Environment(tuple(running), service, receiver, directory)
 
 
@@ -192,16 +192,6 @@ async def _listening(receiver: WebhookReceiver) -> AsyncIterator[tuple[str, int]
     finally:
         stopping.set()
         await server.stop()
-
-
-@contextlib.asynccontextmanager
-async def _controlled(pair: Pair, directory: Path) -> AsyncIterator[None]:
-    control = Control(pair, directory)
-    await control.start()
-    try:
-        yield
-    finally:
-        await control.close()
 
 
 def _write_secret(path: Path, secret: str) -> None:

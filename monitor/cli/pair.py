@@ -122,22 +122,17 @@ async def _serve(pair: "Pair", directory: Path, broken: Sequence[str], listen: s
     import asyncio
     import signal
 
-    from monitor.pair.control import Control
+    from monitor.pair.control import controlled
 
-    control = Control(pair, directory)
-    async with pair:
-        await control.start()
-        try:
-            for name in broken:
-                pair.break_(name)
-            config = pair.write(directory, listen=listen)
-            ended = asyncio.Event()
-            for number in (signal.SIGINT, signal.SIGTERM):  # before anybody can read that it runs
-                asyncio.get_running_loop().add_signal_handler(number, ended.set)
-            click.echo(_instructions(pair, directory, config))
-            await ended.wait()
-        finally:
-            await control.close()
+    async with pair, controlled(pair, directory):
+        for name in broken:
+            pair.break_(name)
+        config = pair.write(directory, listen=listen)
+        ended = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):  # before anybody can read that it runs
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        click.echo(_instructions(pair, directory, config))
+        await ended.wait()
 
 
 def program() -> str:

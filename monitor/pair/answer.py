@@ -1,17 +1,16 @@
 """Reads a question and answers it as an authoritative server does (RFC 1034 section 4.3.2, RFC 4592)."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import dns.edns
 import dns.flags
 import dns.message
 import dns.name
 import dns.opcode
 import dns.rdataclass
 import dns.rrset
-from dns.edns import EDECode, EDEOption, GenericOption, NSIDOption, OptionType
+from dns.edns import EDECode, EDEOption, GenericOption, NSIDOption, Option, OptionType
 from dns.message import Message
 from dns.name import Name
 from dns.opcode import Opcode
@@ -46,10 +45,6 @@ class Request:
     rdclass: int
     rdtype: RdataType
 
-    @property
-    def options(self) -> frozenset[int]:
-        return frozenset(option.otype for option in self.message.options)
-
 
 def read(wire: bytes) -> Request | Rcode | None:
     """The request; or with which rcode to answer its bare header; or None: there is nothing to answer.
@@ -77,7 +72,7 @@ def bare(wire: bytes, rcode: Rcode) -> bytes:
     return wire[:2] + bytes((0x80 | wire[2] & 0x79, rcode)) + bytes(8)
 
 
-def reply(request: Request, rcode: Rcode = Rcode.NOERROR, *options: dns.edns.Option) -> Message:
+def reply(request: Request, rcode: Rcode = Rcode.NOERROR, *options: Option) -> Message:
     """An answer without records. EDNS if the request had it (RFC 6891 section 6.1.1), ``options`` only then."""
     message = dns.message.make_response(request.message, our_payload=PAYLOAD, pad=0)
     edns = request.message.edns >= 0
@@ -90,20 +85,37 @@ def reply(request: Request, rcode: Rcode = Rcode.NOERROR, *options: dns.edns.Opt
 
 def answer(request: Request, zones: Zones, nsid: str) -> Message:
     """The answer to a query that is no transfer, unsigned. Pure; every request has one."""
+    message, served = _answered(request, zones)
+    if message.edns >= 0:
+        options = [*message.options, *_options(request, nsid, served)]
+        message.use_edns(0, message.ednsflags, message.payload, options=options)
+    return message
+
+
+def _answered(request: Request, zones: Zones) -> tuple[Message, Served | None]:
+    """The answer, and the zone that it is from."""
     if request.message.edns > 0:  # a version to come (RFC 6891 section 6.1.3)
-        return _with_options(reply(request, Rcode.BADVERS), request, nsid, None)
+        return reply(request, Rcode.BADVERS), None
     if request.rdclass != dns.rdataclass.IN or request.rdtype in (RdataType.OPT, RdataType.TSIG, RdataType.TKEY):
-        return _with_options(reply(request, Rcode.REFUSED), request, nsid, None)
+        return reply(request, Rcode.REFUSED), None
     served = _closest(zones, request.name)
     if served is None:
-        why = EDEOption(EDECode.NOT_AUTHORITATIVE)
-        return _with_options(reply(request, Rcode.REFUSED, why), request, nsid, None)
+        return reply(request, Rcode.REFUSED, EDEOption(EDECode.NOT_AUTHORITATIVE)), None
     if served.data is None:
-        why = EDEOption(*UNSERVED[served.condition])
-        return _with_options(reply(request, Rcode.SERVFAIL, why), request, nsid, None)
+        return reply(request, Rcode.SERVFAIL, EDEOption(*UNSERVED[served.condition])), None
     message = reply(request)
     _resolve(message, served.data, request.name, request.rdtype)
-    return _with_options(message, request, nsid, served)
+    return message, served
+
+
+def _options(request: Request, nsid: str, served: Served | None) -> Iterator[Option]:
+    """NSID when asked for (RFC 5001); EXPIRE when asked for beside the zone's SOA (RFC 7314 section 3)."""
+    asked = {option.otype for option in request.message.options}
+    if OptionType.NSID in asked:
+        yield NSIDOption(nsid.encode())
+    expire = None if served is None or served.origin != request.name else served.expire
+    if OptionType.EXPIRE in asked and request.rdtype in _EXPIRABLE and expire is not None:
+        yield GenericOption(OptionType.EXPIRE, expire.to_bytes(4, "big"))
 
 
 def _closest(zones: Zones, name: Name) -> Served | None:
@@ -113,20 +125,6 @@ def _closest(zones: Zones, name: Name) -> Served | None:
         if served is not None or name == dns.name.root:
             return served
         name = name.parent()
-
-
-def _with_options(message: Message, request: Request, nsid: str, served: Served | None) -> Message:
-    """NSID when asked for (RFC 5001); EXPIRE when asked for beside the zone's SOA (RFC 7314 section 3)."""
-    if message.edns < 0:
-        return message
-    options = list(message.options)
-    if OptionType.NSID in request.options:
-        options.append(NSIDOption(nsid.encode()))
-    asked = OptionType.EXPIRE in request.options and request.rdtype in _EXPIRABLE
-    if asked and served is not None and served.expire is not None and request.name == served.origin:
-        options.append(GenericOption(OptionType.EXPIRE, served.expire.to_bytes(4, "big")))
-    message.use_edns(0, message.ednsflags, message.payload, options=options)
-    return message
 
 
 def _resolve(message: Message, data: ZoneData, name: Name, rdtype: RdataType) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,49 +82,45 @@ def _lines(command: Command) -> list[str]:
     return lines
 
 
-class Control:
-    """The socket of a running pair in its directory; only its owner can connect to it."""
+@contextlib.asynccontextmanager
+async def controlled(pair: Pair, directory: Path) -> AsyncIterator[None]:
+    """The socket of a running pair in its directory, meanwhile; only its owner can connect to it.
 
-    def __init__(self, pair: Pair, directory: Path) -> None:
-        self._pair = pair
-        self._path = directory / SOCKET
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
+    Raises ControlError when another pair runs in that directory, or its path is too long for a socket.
+    """
+    path, connections = directory / SOCKET, set[asyncio.StreamWriter]()
 
-    async def start(self) -> None:
-        """Raises ControlError when another pair runs in that directory, or its path is too long for a socket."""
-        listening = _bind(self._path)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=_MAX_LINE)
-
-    async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            for writer in self._connections:
-                writer.transport.abort()
-            await self._server.wait_closed()
-            self._path.unlink(missing_ok=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.add(writer)
         try:
             async with asyncio.timeout(_TIMEOUT):
-                reply = self._reply(await reader.readline())
-                writer.write(json.dumps(reply).encode() + b"\n")
+                writer.write(json.dumps(_reply(pair, await reader.readline())).encode() + b"\n")
                 await writer.drain()
         except (OSError, ValueError):  # gone, too slow, or a line without end
             writer.transport.abort()
         finally:
-            self._connections.discard(writer)
+            connections.discard(writer)
             writer.close()
 
-    def _reply(self, line: bytes) -> dict[str, Any]:
-        try:
-            command = json.loads(line)
-            return {"ok": True, **execute(self._pair, command if isinstance(command, dict) else {})}
-        except ControlError as error:
-            return {"ok": False, "error": str(error)}
-        except (ValueError, RecursionError):
-            return {"ok": False, "error": "a command is one line of JSON"}
+    server = await asyncio.start_unix_server(serve, sock=_bind(path), limit=_MAX_LINE)
+    try:
+        yield
+    finally:
+        server.close()
+        for writer in connections:
+            writer.transport.abort()
+        await server.wait_closed()
+        path.unlink(missing_ok=True)
+
+
+def _reply(pair: Pair, line: bytes) -> dict[str, Any]:
+    try:
+        command = json.loads(line)
+        return {"ok": True, **execute(pair, command if isinstance(command, dict) else {})}
+    except ControlError as error:
+        return {"ok": False, "error": str(error)}
+    except (ValueError, RecursionError):
+        return {"ok": False, "error": "a command is one line of JSON"}
 
 
 def _bind(path: Path) -> socket.socket:

@@ -50,7 +50,7 @@ class Nameserver:
         self._now = now
         self._hosts = hosts
         self._idle = idle
-        self._clients = tsig.keyring(clients or {})
+        self._clients = {key.name: key for key in map(tsig.usable, (clients or {}).values())}
         self._peers = {key.name: key for key in peers}
         self._upstreams = upstreams
         self._on_notify = on_notify

@@ -40,12 +40,8 @@ class Signed:
     error: Rcode = Rcode.NOERROR
 
 
-def keyring(keys: Mapping[str, TsigKey]) -> dict[Name, dns.tsig.Key]:
-    """The keys of a configuration as dnspython wants them."""
-    return {key.name: key for key in map(usable, keys.values())}
-
-
 def usable(key: TsigKey) -> dns.tsig.Key:
+    """The key of a configuration as dnspython wants it."""
     return dns.tsig.Key(dns.name.from_text(key.wire_name), key.secret.reveal(), key.algorithm)
 
 

@@ -5,7 +5,7 @@ import dns.name
 import pytest
 
 from monitor.pair import zonedata
-from tests.integration.pair.desk import ORIGIN, data, held, one, position, query, summary
+from tests.integration.pair.responses import ORIGIN, data, query, response_to, server_context, summary, zone_copy
 
 SOA = ["@ SOA ns1 hostmaster 1000 2 2 600 5"]
 GLUE = ["ns1 A 192.0.2.1", "ns2 A 192.0.2.2"]
@@ -80,47 +80,49 @@ def test_questions(
 ) -> None:
     name, rdtype = question.split()
     full = dns.name.from_text(name, ORIGIN).to_text()
-    where = position(held(data(1000, *MORE)))
-    assert summary(one(query(full, rdtype).to_wire(), where)) == (rcode, aa, answer, authority, additional)
+    where = server_context(zone_copy(data(1000, *MORE)))
+    assert summary(response_to(query(full, rdtype).to_wire(), where)) == (rcode, aa, answer, authority, additional)
 
 
 def test_a_denial_may_be_kept_for_the_soa_minimum() -> None:
-    answer = one(query("nope.pair.example.", "A").to_wire())
+    answer = response_to(query("nope.pair.example.", "A").to_wire())
     assert answer.authority[0].ttl == 5
 
 
 def test_the_letters_of_the_question_come_back_as_they_were() -> None:
-    answer = one(query("wWw.PaIr.eXample.", "A").to_wire())
+    answer = response_to(query("wWw.PaIr.eXample.", "A").to_wire())
     assert answer.question[0].name.labels[0] == b"wWw"
     assert answer.answer[0].name.labels == (b"wWw", b"PaIr", b"eXample", b"")
 
 
 def test_a_zone_inside_another_is_nearer() -> None:
     inner = dns.name.from_text("sub.pair.example.")
-    outside, inside = position(), position()
+    outside, inside = server_context(), server_context()
     zone = zonedata.parse(inner, "@ SOA ns h 7 1 1 1 1\n@ NS ns\nns A 192.0.2.7")
     served = outside.zones(ORIGIN)
     assert served is not None
     zones = {ORIGIN: served, inner: type(served)(inner, served.condition, zone)}
     where = type(inside)("ns1", zones.get, {}, inside.behaviour, inside.now)
-    assert one(query("sub.pair.example.", "SOA").to_wire(), where).answer[0][0].serial == 7
-    assert one(query("pair.example.", "SOA").to_wire(), where).answer[0][0].serial == 1000
+    assert response_to(query("sub.pair.example.", "SOA").to_wire(), where).answer[0][0].serial == 7
+    assert response_to(query("pair.example.", "SOA").to_wire(), where).answer[0][0].serial == 1000
 
 
 def test_what_does_not_fit_is_left_out_by_whole_rrsets_and_tc_says_so() -> None:
     many = [f"many 300 A 192.0.2.{n}" for n in range(1, 101)]
-    where = position(held(data(1000, *many)))
+    where = server_context(zone_copy(data(1000, *many)))
     for fields, most in (({"use_edns": -1}, 512), ({"payload": 100}, 512), ({"payload": 4096}, 1232)):
         question = query("many.pair.example.", "A", **fields)
-        answer = one(question.to_wire(), where)
+        answer = response_to(question.to_wire(), where)
         assert answer.flags & dns.flags.TC
         assert answer.answer == []
         assert len(answer.to_wire()) <= most
-        assert len(one(question.to_wire(), where, udp=False).answer[0]) == 100
+        assert len(response_to(question.to_wire(), where, udp=False).answer[0]) == 100
 
 
 def test_missing_additional_records_are_no_truncation() -> None:
     many = [f"ns1 300 A 192.0.2.{n}" for n in range(1, 41)]
-    answer = one(query("pair.example.", "NS", use_edns=-1).to_wire(), position(held(data(1000, *many))))
+    answer = response_to(
+        query("pair.example.", "NS", use_edns=-1).to_wire(), server_context(zone_copy(data(1000, *many)))
+    )
     assert not answer.flags & dns.flags.TC
     assert len(answer.answer[0]) == 2

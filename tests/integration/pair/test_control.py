@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from monitor.cli.pair import command
 from monitor.clock import now
-from monitor.pair.control import SOCKET, Control, ControlError, control, execute
+from monitor.pair.control import SOCKET, ControlError, control, controlled, execute
 from monitor.pair.faults import FAULTS
 from monitor.pair.pair import Pair
 
@@ -23,11 +23,8 @@ ZONE = "pair.example."
 
 @pytest.fixture
 async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    async with Pair([ZONE], now=now) as pair:
-        running = Control(pair, tmp_path)
-        await running.start()
+    async with Pair([ZONE], now=now) as pair, controlled(pair, tmp_path):
         yield pair
-        await running.close()
     assert not (tmp_path / SOCKET).exists()
 
 
@@ -99,21 +96,17 @@ async def test_nonsense_on_the_socket_is_answered_or_ends(pair: Pair, tmp_path: 
 
 
 async def test_one_pair_in_a_directory(pair: Pair, tmp_path: Path) -> None:
-    other = Control(pair, tmp_path)
     with pytest.raises(ControlError, match="already"):
-        await other.start()
-    await other.close()
+        async with controlled(pair, tmp_path):
+            pass
     assert "servers" in await tell(tmp_path, do="status")
 
 
 async def test_a_socket_left_from_a_crash_is_taken_over(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
         left.bind(str(tmp_path / SOCKET))
-    async with Pair([ZONE], now=now) as pair:
-        running = Control(pair, tmp_path)
-        await running.start()
+    async with Pair([ZONE], now=now) as pair, controlled(pair, tmp_path):
         assert "servers" in await tell(tmp_path, do="status")
-        await running.close()
 
 
 def test_nobody_there(tmp_path: Path) -> None:
@@ -125,7 +118,8 @@ async def test_a_path_too_long_for_a_socket_is_told(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 100)
     deep.mkdir()
     with pytest.raises(ControlError, match="too long"):
-        await Control(Pair([ZONE], now=now), deep).start()
+        async with controlled(Pair([ZONE], now=now), deep):
+            pass
 
 
 # --- the command ---

@@ -17,7 +17,19 @@ from dns.rcode import Rcode
 from monitor.pair import tsig
 from monitor.pair.behaviour import Answers, Behaviour, Stream, Transfers
 from monitor.pair.zonedata import Condition
-from tests.integration.pair.desk import KEY, NOW, ORIGIN, data, held, one, position, query, said, summary, tsig_start
+from tests.integration.pair.responses import (
+    KEY,
+    NOW,
+    ORIGIN,
+    data,
+    query,
+    reply_to,
+    response_to,
+    server_context,
+    summary,
+    tsig_start,
+    zone_copy,
+)
 
 SOA = query("pair.example.", "SOA").to_wire()
 PLAIN = query("pair.example.", "SOA", use_edns=-1).to_wire()
@@ -60,12 +72,12 @@ BARE = [
 
 @pytest.mark.parametrize(("what", "wire"), SILENT, ids=[row[0] for row in SILENT])
 def test_silence(what: str, wire: bytes) -> None:
-    assert list(said(wire).messages) == []
+    assert list(reply_to(wire).messages) == []
 
 
 @pytest.mark.parametrize(("what", "wire", "rcode"), BARE, ids=[row[0] for row in BARE])
 def test_a_bare_header(what: str, wire: bytes, rcode: Rcode) -> None:
-    (answer,) = said(wire).messages
+    (answer,) = reply_to(wire).messages
     assert len(answer) == 12
     assert answer[:2] == wire[:2]
     assert answer[2] & 0xF8 == 0x80 | wire[2] & 0x78
@@ -78,31 +90,31 @@ def test_names_that_lead_through_each_other_cost_no_time() -> None:
     top = struct.pack("!HHH", 0xC000 | 12 + 6 * 2690, 6, 1)
     wire = HEADER + struct.pack("!HHHH", 10_000, 0, 0, 0) + b"\0\0\6\0\1\0" + chain + top * 7000
     began = time.perf_counter()
-    (answer,) = said(wire[:65_535], udp=False).messages
+    (answer,) = reply_to(wire[:65_535], udp=False).messages
     assert answer[3] == Rcode.FORMERR
     assert time.perf_counter() - began < 0.5
 
 
 def test_octets_after_the_message_do_not_matter() -> None:
-    assert one(SOA + b"rubbish").rcode() == Rcode.NOERROR
+    assert response_to(SOA + b"rubbish").rcode() == Rcode.NOERROR
 
 
 def test_without_edns_there_is_none_in_the_answer() -> None:
-    assert one(PLAIN).edns == -1
-    assert one(query("elsewhere.example.", "A", use_edns=-1).to_wire()).rcode() == Rcode.REFUSED
+    assert response_to(PLAIN).edns == -1
+    assert response_to(query("elsewhere.example.", "A", use_edns=-1).to_wire()).rcode() == Rcode.REFUSED
 
 
 @pytest.mark.parametrize(("rdtype", "opcode"), [("SOA", 0), ("AXFR", 0), ("SOA", dns.opcode.NOTIFY)])
 def test_edns_of_a_version_to_come(rdtype: str, opcode: int) -> None:
     asked = query("pair.example.", rdtype, use_edns=1)
     asked.flags |= dns.opcode.to_flags(dns.opcode.Opcode(opcode))
-    where = position(behaviour=Behaviour(transfers=Transfers.OPEN), upstreams=("127.0.0.1",))
-    answer = one(asked.to_wire(), where, udp=False)
+    where = server_context(behaviour=Behaviour(transfers=Transfers.OPEN), upstreams=("127.0.0.1",))
+    answer = response_to(asked.to_wire(), where, udp=False)
     assert (answer.rcode(), answer.edns, answer.answer) == (Rcode.BADVERS, 0, [])
 
 
 def test_do_is_repeated_and_rd_too_but_never_ra() -> None:
-    answer = one(query("pair.example.", "SOA", want_dnssec=True).to_wire())
+    answer = response_to(query("pair.example.", "SOA", want_dnssec=True).to_wire())
     assert answer.ednsflags & dns.flags.DO
     assert answer.flags & dns.flags.RD
     assert not answer.flags & dns.flags.RA
@@ -123,7 +135,7 @@ def test_options_are_given_when_asked_for(
     asked: tuple[int, ...], name: str, rdtype: str, got: dict[int, bytes]
 ) -> None:
     options = [GenericOption(option, b"") for option in asked]
-    answer = one(query(name, rdtype, options=options).to_wire())
+    answer = response_to(query(name, rdtype, options=options).to_wire())
     assert {o.otype: o.to_wire() for o in answer.options if o.otype != OptionType.EDE} == got
 
 
@@ -146,8 +158,8 @@ NOT_SERVED = [
 def test_refusals_say_why(
     what: str, asked: Message, condition: Condition | None, rcode: Rcode, ede: int | None
 ) -> None:
-    where = position(behaviour=Behaviour(condition=condition or Condition.SERVED))
-    answer = one(asked.to_wire(), where, udp=False)
+    where = server_context(behaviour=Behaviour(condition=condition or Condition.SERVED))
+    answer = response_to(asked.to_wire(), where, udp=False)
     assert answer.rcode() == rcode
     assert not answer.flags & dns.flags.AA
     assert [option.code for option in answer.extended_errors()] == ([] if ede is None else [ede])
@@ -179,7 +191,7 @@ def test_a_bad_signature_is_told(
     what: str, key: dns.tsig.Key, at: int, error: type[Exception], rcode: Rcode, rdtype: str
 ) -> None:
     wire, mac = signed(query("pair.example.", rdtype), key, at)
-    (answer,) = said(wire, udp=False).messages
+    (answer,) = reply_to(wire, udp=False).messages
     parsed = dns.message.from_wire(answer, keyring=lambda *_: False)
     assert parsed.rcode() == Rcode.NOTAUTH
     assert (parsed.tsig.name, parsed.tsig[0].algorithm, parsed.tsig[0].error) == (key.name, key.algorithm, rcode)
@@ -190,7 +202,7 @@ def test_a_bad_signature_is_told(
 
 def test_badtime_says_what_time_it_is_and_is_signed_with_the_time_of_the_request() -> None:
     wire, mac = signed(query("pair.example.", "SOA"), at=NOW - 1000)
-    (answer,) = said(wire).messages
+    (answer,) = reply_to(wire).messages
     parsed = dns.message.from_wire(answer, keyring=lambda *_: False)
     rdata = parsed.tsig[0]
     assert int.from_bytes(rdata.other, "big") == NOW
@@ -202,7 +214,7 @@ def test_badtime_says_what_time_it_is_and_is_signed_with_the_time_of_the_request
 def test_a_clock_within_the_fudge_is_good_enough() -> None:
     for at in (NOW - 300, NOW + 300):
         wire, _ = signed(query("pair.example.", "SOA"), at=at)
-        assert one(wire).rcode() == Rcode.NOERROR
+        assert response_to(wire).rcode() == Rcode.NOERROR
 
 
 def test_the_answer_to_a_signed_question_is_signed_and_still_fits() -> None:
@@ -211,7 +223,7 @@ def test_the_answer_to_a_signed_question_is_signed_and_still_fits() -> None:
         name = "many.pair.example." if records else "pair.example."
         asked = query(name, "TXT" if records else "SOA", use_edns=-1)
         wire, mac = signed(asked)
-        (answer,) = said(wire, position(held(data(1000, *records)))).messages
+        (answer,) = reply_to(wire, server_context(zone_copy(data(1000, *records)))).messages
         assert len(answer) <= 512
         parsed = dns.message.from_wire(answer, keyring=lambda *_: False)
         dns.tsig.validate(answer, KEY, KEY.name, parsed.tsig[0], NOW, mac, tsig_start(answer))
@@ -231,7 +243,7 @@ def test_a_signature_that_no_request_may_have_is_a_format_error(change: Callable
     parsed = dns.message.from_wire(wire, keyring=lambda *_: False)
     start = tsig_start(wire)
     bad = tsig.append(with_counts(wire[:start], 1, 0, 0, 1), KEY.name, change(parsed.tsig[0]))
-    (answer,) = said(bad).messages
+    (answer,) = reply_to(bad).messages
     assert (len(answer), answer[3]) == (12, Rcode.FORMERR)
 
 
@@ -244,16 +256,16 @@ def test_who_gets_the_zone() -> None:
         (Transfers.OPEN, Rcode.NOERROR, Rcode.NOERROR),
         (Transfers.NONE, Rcode.REFUSED, Rcode.REFUSED),
     ):
-        where = position(behaviour=Behaviour(transfers=policy))
+        where = server_context(behaviour=Behaviour(transfers=policy))
         wire, _ = signed(query("pair.example.", "AXFR"))
-        assert one(wire, where, udp=False).rcode() == with_key
-        assert one(query("pair.example.", "AXFR").to_wire(), where, udp=False).rcode() == without
+        assert response_to(wire, where, udp=False).rcode() == with_key
+        assert response_to(query("pair.example.", "AXFR").to_wire(), where, udp=False).rcode() == without
 
 
 def test_axfr_over_udp_is_a_format_error_for_those_who_may_have_the_zone() -> None:
     wire, _ = signed(query("pair.example.", "AXFR"))
-    assert one(wire).rcode() == Rcode.FORMERR
-    assert one(query("pair.example.", "AXFR").to_wire()).rcode() == Rcode.REFUSED
+    assert response_to(wire).rcode() == Rcode.FORMERR
+    assert response_to(query("pair.example.", "AXFR").to_wire()).rcode() == Rcode.REFUSED
 
 
 def ixfr(serial: int | None) -> bytes:
@@ -289,15 +301,15 @@ STEPS = {
 
 @pytest.mark.parametrize("serial", STEPS)
 def test_ixfr_gives_the_steps_from_what_the_client_has(serial: int) -> None:
-    where = position(held(ONE, TWO, THREE))
-    (wire,) = said(ixfr(serial), where, udp=False).messages
+    where = server_context(zone_copy(ONE, TWO, THREE))
+    (wire,) = reply_to(ixfr(serial), where, udp=False).messages
     message = dns.message.from_wire(wire, keyring=lambda *_: False, one_rr_per_rrset=True)
     assert summary(message)[2] == STEPS[serial]
 
 
 def test_ixfr_from_a_version_nobody_remembers_gives_the_whole_zone() -> None:
-    where = position(held(ONE, TWO, THREE))
-    (wire,) = said(ixfr(7), where, udp=False).messages
+    where = server_context(zone_copy(ONE, TWO, THREE))
+    (wire,) = reply_to(ixfr(7), where, udp=False).messages
     message = dns.message.from_wire(wire, keyring=lambda *_: False, one_rr_per_rrset=True)
     answer = summary(message)[2]
     assert (answer[0], answer[-1], len(answer)) == (AT[1002], AT[1002], 16)
@@ -305,17 +317,17 @@ def test_ixfr_from_a_version_nobody_remembers_gives_the_whole_zone() -> None:
 
 
 def test_ixfr_over_udp_gives_the_newest_soa_and_the_rest_over_tcp() -> None:
-    where = position(held(ONE, TWO, THREE))
-    assert summary(one(ixfr(1000), where))[2] == [AT[1002]]
+    where = server_context(zone_copy(ONE, TWO, THREE))
+    assert summary(response_to(ixfr(1000), where))[2] == [AT[1002]]
 
 
 def test_ixfr_that_does_not_say_what_the_client_has_is_a_format_error() -> None:
-    assert one(ixfr(None), udp=False).rcode() == Rcode.FORMERR
+    assert response_to(ixfr(None), udp=False).rcode() == Rcode.FORMERR
 
 
 def test_the_first_message_of_a_transfer_says_expire() -> None:
     asked = query("pair.example.", "AXFR", options=[GenericOption(OptionType.EXPIRE, b"")])
-    answer = one(signed(asked)[0], udp=False)
+    answer = response_to(signed(asked)[0], udp=False)
     assert [o.to_wire() for o in answer.get_options(OptionType.EXPIRE)] == [b"\0\0\x02\x58"]
     assert answer.flags & dns.flags.AA
 
@@ -328,20 +340,20 @@ def test_transfers_of_what_is_not_there_fail() -> None:
         Condition.ABSENT: Rcode.NOTAUTH,
     }
     for condition, rcode in conditions.items():
-        assert one(wire, position(behaviour=Behaviour(condition=condition)), udp=False).rcode() == rcode
+        assert response_to(wire, server_context(behaviour=Behaviour(condition=condition)), udp=False).rcode() == rcode
     for answers, rcode in ((Answers.SERVFAIL, Rcode.SERVFAIL), (Answers.UPWARD, Rcode.NOTAUTH)):
-        assert one(wire, position(behaviour=Behaviour(answers=answers)), udp=False).rcode() == rcode
+        assert response_to(wire, server_context(behaviour=Behaviour(answers=answers)), udp=False).rcode() == rcode
 
 
 def test_broken_streams() -> None:
     wire, _ = signed(query("pair.example.", "AXFR"))
-    truncated = said(wire, position(behaviour=Behaviour(stream=Stream.TRUNCATED)), udp=False)
+    truncated = reply_to(wire, server_context(behaviour=Behaviour(stream=Stream.TRUNCATED)), udp=False)
     assert truncated.hang_up
     (message,) = truncated.messages
     assert len(dns.message.from_wire(message, keyring=lambda *_: False, one_rr_per_rrset=True).answer) == 14
-    (unsigned,) = said(wire, position(behaviour=Behaviour(stream=Stream.UNSIGNED)), udp=False).messages
+    (unsigned,) = reply_to(wire, server_context(behaviour=Behaviour(stream=Stream.UNSIGNED)), udp=False).messages
     assert dns.message.from_wire(unsigned).tsig is None
-    endless = iter(said(wire, position(behaviour=Behaviour(stream=Stream.ENDLESS)), udp=False).messages)
+    endless = iter(reply_to(wire, server_context(behaviour=Behaviour(stream=Stream.ENDLESS)), udp=False).messages)
     pages = [next(endless) for _ in range(20)]
     assert all(10_000 < len(page) <= 16_384 for page in pages)
 
@@ -374,7 +386,7 @@ NOTIFIES = [
 def test_notify(
     what: str, wire: bytes, upstreams: tuple[str, ...], behaviour: Behaviour, rcode: Rcode, heard: bool
 ) -> None:
-    reply = said(wire, position(behaviour=behaviour, upstreams=upstreams))
+    reply = reply_to(wire, server_context(behaviour=behaviour, upstreams=upstreams))
     (octets,) = reply.messages
     answer = dns.message.from_wire(octets, keyring=lambda *_: False)
     assert (answer.rcode(), answer.opcode()) == (rcode, dns.opcode.NOTIFY)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from monitor.pair import zonedata
 from monitor.pair.behaviour import Behaviour, altered, serve
 from monitor.pair.zonedata import JOURNAL, BadZone, Condition, ZoneCopy
-from tests.integration.pair.desk import ORIGIN, data
+from tests.integration.pair.responses import ORIGIN, data
 
 SOA = "@ SOA ns h 1 2 3 4 5\n"
 

@@ -1,4 +1,4 @@
-"""One server's position, without sockets: what goes back for these octets?"""
+"""What a server in a given state replies to octets, without sockets."""
 
 import dns.flags
 import dns.message
@@ -23,7 +23,7 @@ def data(serial: int = 1000, *records: str) -> ZoneData:
     return zonedata.edit(zonedata.parse(ORIGIN, zone_text(serial=serial)), records)
 
 
-def held(*versions: ZoneData, expires: float | None = None) -> ZoneCopy:
+def zone_copy(*versions: ZoneData, expires: float | None = None) -> ZoneCopy:
     """A zone with those versions, the oldest first."""
     found = ZoneCopy(ORIGIN, expires=expires)
     for version in versions:
@@ -31,7 +31,7 @@ def held(*versions: ZoneData, expires: float | None = None) -> ZoneCopy:
     return found
 
 
-def position(
+def server_context(
     found: ZoneCopy | None = None,
     behaviour: Behaviour | None = None,
     *,
@@ -39,20 +39,20 @@ def position(
     upstreams: tuple[str, ...] = (),
 ) -> Context:
     behaviour = behaviour or Behaviour()
-    shown = altered(held(data()) if found is None else found, behaviour)
+    shown = altered(zone_copy(data()) if found is None else found, behaviour)
     served = serve(shown, behaviour, now)
     zones = {} if served is None else {ORIGIN: served}
     keys = {KEY.name: KEY}
     return Context("ns1", zones.get, keys, behaviour, NOW + int(behaviour.clock_skew), frozenset(upstreams))
 
 
-def said(wire: bytes, where: Context | None = None, *, peer: str = "127.0.0.1", udp: bool = True) -> Reply:
-    return exchange(wire, where or position(), peer, udp=udp)
+def reply_to(wire: bytes, where: Context | None = None, *, peer: str = "127.0.0.1", udp: bool = True) -> Reply:
+    return exchange(wire, where or server_context(), peer, udp=udp)
 
 
-def one(wire: bytes, where: Context | None = None, *, udp: bool = True) -> Message:
+def response_to(wire: bytes, where: Context | None = None, *, udp: bool = True) -> Message:
     """The only message of the reply, its signature not looked at."""
-    (message,) = said(wire, where, udp=udp).messages
+    (message,) = reply_to(wire, where, udp=udp).messages
     return dns.message.from_wire(message, keyring=lambda *_: False)
 
 

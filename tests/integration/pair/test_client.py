@@ -1,4 +1,4 @@
-"""What a secondary believes of what it hears, and what a primary makes of silence: other servers are played here."""
+"""What a secondary accepts from its primary, and what a primary does without an answer; the other side is scripted."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -23,35 +23,35 @@ from monitor.pair.nameserver import Nameserver
 from monitor.pair.pair import Pair
 from monitor.pair.secondary import Secondary
 from tests.integration.pair.client import ask
-from tests.integration.pair.desk import KEY, ORIGIN, data
+from tests.integration.pair.responses import KEY, ORIGIN, data
 
 ZONE = ORIGIN.to_text()
-Part = Callable[[Message], list[Message]]
+Responder = Callable[[Message], list[Message]]
 """What is sent for a question, message by message."""
 
 
-class Played(asyncio.DatagramProtocol):
-    """A server's UDP side that says what a test tells it to."""
+class ScriptedServer(asyncio.DatagramProtocol):
+    """A server's UDP side that answers as a test wants."""
 
-    def __init__(self, part: Part) -> None:
-        self.part = part
-        self.heard = 0
+    def __init__(self, responder: Responder) -> None:
+        self.responder = responder
+        self.received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self.heard += 1
-        for message in self.part(dns.message.from_wire(data, keyring=lambda *_: False)):
+        self.received += 1
+        for message in self.responder(dns.message.from_wire(data, keyring=lambda *_: False)):
             self.transport.sendto(message.to_wire(), addr)
 
 
 @asynccontextmanager
-async def played(udp: Part, tcp: Part) -> AsyncIterator[tuple[Upstream, Played]]:
+async def scripted_server(udp: Responder, tcp: Responder) -> AsyncIterator[tuple[Upstream, ScriptedServer]]:
     udp_socket, tcp_socket = bind_both("127.0.0.1")
     address = Address("127.0.0.1", udp_socket.getsockname()[1])
     loop = asyncio.get_running_loop()
-    transport, side = await loop.create_datagram_endpoint(lambda: Played(udp), sock=udp_socket)
+    transport, side = await loop.create_datagram_endpoint(lambda: ScriptedServer(udp), sock=udp_socket)
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wire = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
@@ -119,8 +119,8 @@ POLLS = [
 
 
 @pytest.mark.parametrize(("what", "udp", "tcp", "told"), POLLS)
-async def test_polls(what: str, udp: Part, tcp: Part, told: tuple[int, int | None] | str) -> None:
-    async with played(udp, tcp) as (upstream, _):
+async def test_polls(what: str, udp: Responder, tcp: Responder, told: tuple[int, int | None] | str) -> None:
+    async with scripted_server(udp, tcp) as (upstream, _):
         if isinstance(told, str):
             with pytest.raises(NoAnswer, match=told):
                 await poll(upstream, ORIGIN)
@@ -130,14 +130,14 @@ async def test_polls(what: str, udp: Part, tcp: Part, told: tuple[int, int | Non
 
 
 async def test_an_unsigned_answer_to_a_signed_question_is_none() -> None:
-    async with played(seven, seven) as (upstream, side):
+    async with scripted_server(seven, seven) as (upstream, side):
         signing = Upstream(upstream.address, KEY, upstream.clock)
         with pytest.raises(NoAnswer):
             await poll(signing, ORIGIN)
-        assert side.heard == 1
+        assert side.received == 1
 
 
-def transfer(*parts: list[str]) -> Part:
+def transfer(*parts: list[str]) -> Responder:
     """Messages of a transfer, each of these records."""
 
     def play(query: Message) -> list[Message]:
@@ -175,8 +175,8 @@ TRANSFERS = [
 
 
 @pytest.mark.parametrize(("what", "tcp", "fails"), TRANSFERS)
-async def test_transfers(what: str, tcp: Part, fails: str | None) -> None:
-    async with played(silent, tcp) as (upstream, _):
+async def test_transfers(what: str, tcp: Responder, fails: str | None) -> None:
+    async with scripted_server(silent, tcp) as (upstream, _):
         if fails is None:
             found, _ = await fetch(upstream, ORIGIN, None)
             assert found.serial == 8
@@ -192,23 +192,25 @@ async def test_an_ixfr_that_fails_is_followed_by_an_axfr() -> None:
         asked.append(dns.rdatatype.to_text(query.question[0].rdtype))
         return [reply(query, Rcode.NOTIMP)] if asked[-1] == "IXFR" else transfer([SOA8, NS, SOA8])(query)
 
-    async with played(silent, play) as (upstream, _):
+    async with scripted_server(silent, play) as (upstream, _):
         found, _ = await fetch(upstream, ORIGIN, data(7))
         assert (asked, found.serial) == (["IXFR", "AXFR"], 8)
 
 
 NOTIFIES = [
-    ("heard", lambda q: [reply(q)], True, 1),
+    ("acknowledged", lambda q: [reply(q)], True, 1),
     ("refused", lambda q: [reply(q, Rcode.REFUSED)], False, 1),
     ("not answered", silent, False, 3),
 ]
 
 
-@pytest.mark.parametrize(("what", "part", "heard", "asked"), NOTIFIES)
-async def test_notify_is_repeated_until_it_is_answered(what: str, part: Part, heard: bool, asked: int) -> None:
-    async with played(part, silent) as (upstream, side):
-        assert await notify(upstream.address, data(8), None, upstream.clock(), timeouts=(0.05,) * 3) is heard
-        assert side.heard == asked
+@pytest.mark.parametrize(("what", "responder", "acknowledged", "asked"), NOTIFIES)
+async def test_notify_is_repeated_until_it_is_answered(
+    what: str, responder: Responder, acknowledged: bool, asked: int
+) -> None:
+    async with scripted_server(responder, silent) as (upstream, side):
+        assert await notify(upstream.address, data(8), None, upstream.clock(), timeouts=(0.05,) * 3) is acknowledged
+        assert side.received == asked
 
 
 async def test_nobody_listens() -> None:

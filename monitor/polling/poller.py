@@ -63,7 +63,7 @@ class Poller:
         self._prober = ServiceProber(config.probe, config.keys, now, stats=self.stats)
         self._bulk_prober = make_bulk_prober(config, now, self._prober, self._worker_metrics)
         self._bulk_prober.use(columns.layouts, columns.address_metrics)
-        self._context = self._grounds(columns)
+        self._context = self._new_context(columns)
         self._retiring: set[ServiceProber] = set()
         self._orders: dict[str, Order] = {}
         self._sweeps: dict[str, asyncio.Task[SweepResult | None]] = {}
@@ -88,10 +88,10 @@ class Poller:
             task.cancel()
             if self._sweeps.get(name) is task:
                 del self._sweeps[name]
-        swept = None if task.cancelled() else task.result()
-        if swept is not None:
+        result = None if task.cancelled() else task.result()
+        if result is not None:
             self._swept.add(name)
-        return swept
+        return result
 
     def use(self, config: Config, plan: MonitoringPlan, change: TableChange) -> None:
         """Ask by these from now on. What is new or has changed is asked at once, beside the sweeps.
@@ -136,7 +136,7 @@ class Poller:
             return []
         self._orders.clear()
         asked = self._context.leave()
-        self._context = self._grounds(columns)
+        self._context = self._new_context(columns)
         return asked
 
     def moved(self, path_changes: FastPathChanges) -> None:
@@ -163,7 +163,7 @@ class Poller:
         await self._bulk_prober.close()
         await asyncio.gather(*(prober.close() for prober in (self._prober, *self._retiring)))
 
-    def _grounds(self, columns: ZoneColumns) -> SweepContext:
+    def _new_context(self, columns: ZoneColumns) -> SweepContext:
         vantage = self._config.service.vantage
         return SweepContext(columns, self._bulk_prober, self._probe, self._publish, self._current, self._now, vantage)
 
@@ -171,31 +171,33 @@ class Poller:
         self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float
     ) -> SweepResult | None:
         """All zones, or some only."""
-        swept = None
+        result = None
         try:
             if isinstance(check, SoaSerial):
-                swept = await self._call(check, only, cadence, over)
+                result = await self._sweep_serials(check, only, cadence, over)
             else:
-                swept = await sweep(
+                result = await sweep(
                     check, await self._order(check, only), self._probe, self._publish,
                     cadence=cadence, over=over, now=self._now, vantage=self._config.service.vantage,
                     current=self._current,
                 )  # fmt: skip
         except* QueueClosed:
             log.debug("sweep broken off", check=check.name)
-        return swept
+        return result
 
-    async def _call(self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float) -> SweepResult:
+    async def _sweep_serials(
+        self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float
+    ) -> SweepResult:
         """The sweep of soa-serial; when there is another table meanwhile it goes on there, where it was."""
         begin, after = asyncio.get_running_loop().time(), -1.0
         whole: SweepResult | None = None
         while True:
             order = await self._order(check, only)
             context = self._context
-            call = SerialSweep(context, check, cadence, after=after)
-            part = await call.sweep(order, over, begin)
+            serial_sweep = SerialSweep(context, check, cadence, after=after)
+            part = await serial_sweep.sweep(order, over, begin)
             whole = part if whole is None else whole.with_(part)
-            after = call.reached
+            after = serial_sweep.reached
             if not context.over:
                 return whole
 

@@ -21,7 +21,7 @@ Current = Callable[[str], Zone | None]
 SPREAD = 0.8
 """The share of a cadence that a sweep is spread over; the rest is left for answers that take their time."""
 
-WIDE = 1024
+MAX_ZONES_IN_FLIGHT = 1024
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
 
 
@@ -55,7 +55,7 @@ def window(cadence: timedelta, patience: float) -> float:
 async def poll_zone(
     check: Check, zone: Zone, probe: ProbeQueries, cadence: timedelta, now: Now, vantage: str = "local"
 ) -> ZonePoll:
-    """Ask until the check wants nothing more; an empty round when there is nobody to ask."""
+    """Ask until the check wants nothing more; an empty poll when there is nobody to ask."""
     seen: tuple[Observation, ...] = ()
     while queries := tuple(check.ask(zone, seen)):
         async for batch in probe(queries):
@@ -72,18 +72,18 @@ async def sweep(
     cadence: timedelta,
     over: float,
     now: Now,
-    wide: int = WIDE,
+    max_in_flight: int = MAX_ZONES_IN_FLIGHT,
     vantage: str = "local",
     current: Current | None = None,
 ) -> SweepResult:
     """Ask every zone of the order, and publish its poll as soon as it is complete.
 
-    Zones have their turn at a stable place of the ``over`` seconds; at most ``wide`` are under way at once, and
+    Zones have their turn at a stable place of the ``over`` seconds; at most ``max_in_flight`` are under way, and
     publishing waits when the evaluator is behind, so nothing piles up. A zone is asked as it is when its turn comes,
     and what changed while it was asked is not published: it was asked of another zone than there is now.
     """
     known = current or order.zone_table.get
-    room = asyncio.Semaphore(wide)
+    room = asyncio.Semaphore(max_in_flight)
     started, begin = now(), asyncio.get_running_loop().time()
     asked = queries = answered = 0
 

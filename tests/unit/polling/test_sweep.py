@@ -88,7 +88,7 @@ async def test_a_silent_zone_delays_no_other() -> None:
     answer = asyncio.Event()
     prober = Waiting(WELL, now, {"z3.example.": answer})
     whole = asyncio.create_task(
-        sweep(CHECK, turns(zones(20)), prober, taker(polls), cadence=MINUTE, over=0, now=now, wide=2)
+        sweep(CHECK, turns(zones(20)), prober, taker(polls), cadence=MINUTE, over=0, now=now, max_in_flight=2)
     )
     async with asyncio.timeout(5):
         while len(polls) < 19:
@@ -100,7 +100,7 @@ async def test_a_silent_zone_delays_no_other() -> None:
 
 async def test_no_more_than_so_many_zones_are_under_way() -> None:
     prober = Waiting(WELL, now)
-    await sweep(CHECK, turns(zones(60)), prober, taker([]), cadence=MINUTE, over=0, now=now, wide=7)
+    await sweep(CHECK, turns(zones(60)), prober, taker([]), cadence=MINUTE, over=0, now=now, max_in_flight=7)
     assert prober.widest == 7
 
 
@@ -108,7 +108,7 @@ async def test_it_waits_for_a_judge_who_is_behind() -> None:
     bus = PollQueue(5)
     prober = Waiting(WELL, now)
     whole = asyncio.create_task(
-        sweep(CHECK, turns(zones(60)), prober, bus.publish, cadence=MINUTE, over=0, now=now, wide=10)
+        sweep(CHECK, turns(zones(60)), prober, bus.publish, cadence=MINUTE, over=0, now=now, max_in_flight=10)
     )
     async with asyncio.timeout(5):
         while len(bus) < 5:
@@ -178,7 +178,15 @@ async def test_a_zone_is_asked_as_it_is_when_its_turn_comes() -> None:
 
     prober = Waiting(WELL, now)
     await sweep(
-        CHECK, turns([first, second]), prober, take, cadence=MINUTE, over=0.2, now=now, wide=1, current=known.get
+        CHECK,
+        turns([first, second]),
+        prober,
+        take,
+        cadence=MINUTE,
+        over=0.2,
+        now=now,
+        max_in_flight=1,
+        current=known.get,
     )
     assert [len(r.seen) for r in polls] == [2, 1]
 

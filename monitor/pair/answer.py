@@ -18,7 +18,7 @@ from dns.rcode import Rcode
 from dns.rdataset import Rdataset
 from dns.rdatatype import RdataType
 
-from monitor.pair.zonedata import Condition, Served, ZoneData, Zones
+from monitor.pair.zonedata import Condition, Served, ZoneData, ZoneLookup
 
 HEADER = 12
 PAYLOAD = 1232
@@ -36,7 +36,7 @@ UNSERVED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ParsedRequest:
     """A question that was understood."""
 
     message: Message
@@ -46,7 +46,7 @@ class Request:
     rdtype: RdataType
 
 
-def read(wire: bytes) -> Request | Rcode | None:
+def read(wire: bytes) -> ParsedRequest | Rcode | None:
     """The request; or with which rcode to answer its bare header; or None: there is nothing to answer.
 
     Answers and fragments of a header get silence, as anything else would make two servers talk for ever.
@@ -64,7 +64,7 @@ def read(wire: bytes) -> Request | Rcode | None:
     except Exception:  # noqa: BLE001 - dnspython lets UnicodeDecodeError, struct.error and others through here
         return Rcode.FORMERR
     asked = message.question[0]
-    return Request(message, opcode, asked.name, asked.rdclass, asked.rdtype)
+    return ParsedRequest(message, opcode, asked.name, asked.rdclass, asked.rdtype)
 
 
 def bare(wire: bytes, rcode: Rcode) -> bytes:
@@ -72,7 +72,7 @@ def bare(wire: bytes, rcode: Rcode) -> bytes:
     return wire[:2] + bytes((0x80 | wire[2] & 0x79, rcode)) + bytes(8)
 
 
-def reply(request: Request, rcode: Rcode = Rcode.NOERROR, *options: Option) -> Message:
+def reply(request: ParsedRequest, rcode: Rcode = Rcode.NOERROR, *options: Option) -> Message:
     """An answer without records. EDNS if the request had it (RFC 6891 section 6.1.1), ``options`` only then."""
     message = dns.message.make_response(request.message, our_payload=PAYLOAD, pad=0)
     edns = request.message.edns >= 0
@@ -83,7 +83,7 @@ def reply(request: Request, rcode: Rcode = Rcode.NOERROR, *options: Option) -> M
     return message
 
 
-def answer(request: Request, zones: Zones, nsid: str) -> Message:
+def answer(request: ParsedRequest, zones: ZoneLookup, nsid: str) -> Message:
     """The answer to a query that is no transfer, unsigned. Pure; every request has one."""
     message, served = _answered(request, zones)
     if message.edns >= 0:
@@ -92,7 +92,7 @@ def answer(request: Request, zones: Zones, nsid: str) -> Message:
     return message
 
 
-def _answered(request: Request, zones: Zones) -> tuple[Message, Served | None]:
+def _answered(request: ParsedRequest, zones: ZoneLookup) -> tuple[Message, Served | None]:
     """The answer, and the zone that it is from."""
     if request.message.edns > 0:  # a version to come (RFC 6891 section 6.1.3)
         return reply(request, Rcode.BADVERS), None
@@ -108,7 +108,7 @@ def _answered(request: Request, zones: Zones) -> tuple[Message, Served | None]:
     return message, served
 
 
-def _options(request: Request, nsid: str, served: Served | None) -> Iterator[Option]:
+def _options(request: ParsedRequest, nsid: str, served: Served | None) -> Iterator[Option]:
     """NSID when asked for (RFC 5001); EXPIRE when asked for beside the zone's SOA (RFC 7314 section 3)."""
     asked = {option.otype for option in request.message.options}
     if OptionType.NSID in asked:
@@ -118,7 +118,7 @@ def _options(request: Request, nsid: str, served: Served | None) -> Iterator[Opt
         yield GenericOption(OptionType.EXPIRE, expire.to_bytes(4, "big"))
 
 
-def _closest(zones: Zones, name: Name) -> Served | None:
+def _closest(zones: ZoneLookup, name: Name) -> Served | None:
     """The zone nearest above the name (RFC 1034 section 4.3.2, step 2)."""
     while True:
         served = zones(name)

@@ -43,7 +43,7 @@ class Answers(StrEnum):
     """A referral to the root, as a server gives that was never told about the zone."""
 
 
-class Stream(StrEnum):
+class TransferStream(StrEnum):
     """How a transfer that was allowed goes on."""
 
     WHOLE = "whole"
@@ -90,7 +90,7 @@ class Behaviour:
     transfers: Transfers = Transfers.KEYED
     answers: Answers = Answers.TRUE
     condition: Condition = Condition.SERVED
-    stream: Stream = Stream.WHOLE
+    stream: TransferStream = TransferStream.WHOLE
     tcp: Tcp = Tcp.OPEN
     udp: bool = True
     wire: Wire = Wire.CLEAN
@@ -186,15 +186,15 @@ _MALFORMED_A = GenericRdata(dns.rdataclass.IN, RdataType.A, b"\xc0\0\2\1\0\0\0")
 _FILLING = " and so on" * 20
 
 
-def alter_stream(records: Iterable[Rr], stream: Stream) -> Iterable[Rr]:
+def alter_stream(records: Iterable[Rr], stream: TransferStream) -> Iterable[Rr]:
     """The records of a transfer as the behaviour sends them."""
-    if stream not in (Stream.TRUNCATED, Stream.ENDLESS, Stream.MALFORMED):
+    if stream not in (TransferStream.TRUNCATED, TransferStream.ENDLESS, TransferStream.MALFORMED):
         return records
     *first, last = records
     origin, ttl, _ = last
-    if stream is Stream.TRUNCATED:
+    if stream is TransferStream.TRUNCATED:
         return first
-    if stream is Stream.MALFORMED:
+    if stream is TransferStream.MALFORMED:
         return [*first, (Name((b"broken", *origin.labels)), ttl, _MALFORMED_A), last]
     return _endless(first, Name((b"endless", *origin.labels)), ttl)
 

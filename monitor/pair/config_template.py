@@ -10,8 +10,6 @@ from checks.registry import CHECKS
 from monitor.pair.zonedata import MAIL, ZoneData
 from monitor.probe.types import TsigKey
 
-Table = Mapping[str, object]
-
 RECORDS = f'"www A", {{ name = "mail", type = "A", expect = ["{MAIL}"] }}'
 """What is watched of the zones that come with the pair."""
 
@@ -22,9 +20,9 @@ def config_text(
     every: str = "2s",
     key: TsigKey | None = None,
     key_file: str = "",
-    service: Table | None = None,
-    cadence: Table | None = None,
-    probe: Table | None = None,
+    service: Mapping[str, object] | None = None,
+    cadence: Mapping[str, object] | None = None,
+    probe: Mapping[str, object] | None = None,
     deadline: str = "3s",
     settle: str = "1s",
 ) -> str:
@@ -34,7 +32,7 @@ def config_text(
     may take. ``service``, ``cadence`` and
     ``probe`` are added to what those tables have.
     """
-    tables: dict[str, Table] = {
+    tables: dict[str, Mapping[str, object]] = {
         "service": {"listen": "127.0.0.1:0"} | dict(service or {}),
         "cadence": dict.fromkeys(CHECKS, every) | dict(cadence or {}),
         "probe": {"timeout": "500ms", "attempts": 2} | dict(probe or {}),
@@ -49,7 +47,7 @@ def config_text(
     return "".join(_table(name, values) for name, values in tables.items())
 
 
-def _table(name: str, values: Table) -> str:
+def _table(name: str, values: Mapping[str, object]) -> str:
     """A table of TOML; text, numbers and lists are written in it as in JSON."""
     return "\n".join([f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()), "\n"])
 

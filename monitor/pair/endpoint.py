@@ -36,7 +36,7 @@ Respond = Callable[[bytes, str, bool], Reply]
 """(octets, the peer's host, whether over UDP) → what goes back. It never raises."""
 
 
-class Endpoint(asyncio.DatagramProtocol):
+class ServerEndpoint(asyncio.DatagramProtocol):
     """Sockets of one address, bound when created; ``start`` listens, ``apply`` sets the behaviour."""
 
     def __init__(self, host: str, respond: Respond, counts: Counter[str], rng: random.Random, idle: float) -> None:

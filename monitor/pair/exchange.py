@@ -11,11 +11,11 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
 from monitor.pair import tsig
-from monitor.pair.answer import PAYLOAD, Request, answer, bare, read, reply
-from monitor.pair.behaviour import Answers, Behaviour, Edns, Stream, alter, alter_stream
+from monitor.pair.answer import PAYLOAD, ParsedRequest, answer, bare, read, reply
+from monitor.pair.behaviour import Answers, Behaviour, Edns, TransferStream, alter, alter_stream
 from monitor.pair.transfer import LONGEST, messages, permit, records, render
 from monitor.pair.tsig import BadTsig, Keys, Signed
-from monitor.pair.zonedata import Zones
+from monitor.pair.zonedata import ZoneLookup
 
 _WITHOUT_EDNS = 512
 _NO_TRANSFER = {Answers.SERVFAIL: Rcode.SERVFAIL, Answers.UPWARD: Rcode.NOTAUTH}
@@ -29,7 +29,7 @@ class Context:
     """What a server knows at the moment of a question. ``now`` is its own idea of seconds since 1970."""
 
     nsid: str
-    zones: Zones
+    zones: ZoneLookup
     keys: Keys = field(repr=False)
     behaviour: Behaviour
     now: int
@@ -83,14 +83,16 @@ def exchange(wire: bytes, context: Context, peer: str, *, udp: bool) -> Reply:
     return single("query", message)
 
 
-def _limit(request: Request, *, udp: bool) -> int:
+def _limit(request: ParsedRequest, *, udp: bool) -> int:
     """How long the answer may be: RFC 6891 sections 6.2.3 and 6.2.5."""
     if not udp:
         return LONGEST
     return min(PAYLOAD, max(_WITHOUT_EDNS, request.message.payload if request.message.edns >= 0 else 0))
 
 
-def _notified(request: Request, context: Context, peer: str, signed: Signed | None) -> tuple[Message, Name | None]:
+def _notified(
+    request: ParsedRequest, context: Context, peer: str, signed: Signed | None
+) -> tuple[Message, Name | None]:
     """NOTIFY (RFC 1996): from the zone's primary, known by its address or its key, or from nobody."""
     if request.rdtype != RdataType.SOA or context.zones(request.name) is None or not context.upstreams:
         return reply(request, Rcode.NOTAUTH), None
@@ -102,7 +104,7 @@ def _notified(request: Request, context: Context, peer: str, signed: Signed | No
     return message, None if ignored else request.name
 
 
-def _transfer(request: Request, context: Context, signed: Signed | None, *, udp: bool) -> Reply | Message:
+def _transfer(request: ParsedRequest, context: Context, signed: Signed | None, *, udp: bool) -> Reply | Message:
     """The transfer, or the refusal."""
     behaviour = context.behaviour
     if behaviour.answers in _NO_TRANSFER:
@@ -114,9 +116,9 @@ def _transfer(request: Request, context: Context, signed: Signed | None, *, udp:
     first = answer(replace(request, rdtype=RdataType.SOA), {served.origin: served}.get, context.nsid)
     first.answer, first.authority, first.additional = [], [], []
     rrs = alter_stream(records(request, served, data, udp=udp), behaviour.stream)
-    signer = None if behaviour.stream is Stream.UNSIGNED else signed
+    signer = None if behaviour.stream is TransferStream.UNSIGNED else signed
     sent: Iterator[bytes] = messages(rrs, first, signer, context.now)
     if udp:
         sent = iter([next(sent)])  # a lone SOA always fits one message
-    pause = 0.01 if behaviour.stream is Stream.ENDLESS else 0.0
-    return Reply("transfer", sent, hang_up=behaviour.stream is Stream.TRUNCATED, pause=pause)
+    pause = 0.01 if behaviour.stream is TransferStream.ENDLESS else 0.0
+    return Reply("transfer", sent, hang_up=behaviour.stream is TransferStream.TRUNCATED, pause=pause)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from monitor.pair.behaviour import Answers, Behaviour, Edns, Stream, Tcp, Transfers, Wire
+from monitor.pair.behaviour import Answers, Behaviour, Edns, Tcp, Transfers, TransferStream, Wire
 from monitor.pair.zonedata import Condition
 
 
@@ -123,16 +123,16 @@ _ROWS = (
     _row("clock-behind", "ns1", "transfer-refused", clock_skew=-1000.0,
          does="Its clock is 1000 seconds late: signatures are out of time (BADTIME).",
          story="The primary lost its time source and fell behind: signed transfers fail."),
-    _row("endless-transfer", "ns1", "transfer-failed", stream=Stream.ENDLESS,
+    _row("endless-transfer", "ns1", "transfer-failed", stream=TransferStream.ENDLESS,
          does="Starts a transfer and never comes to the end of it.",
          story="The primary sends a zone that never ends."),
-    _row("truncated-transfer", "ns1", "transfer-failed", stream=Stream.TRUNCATED,
+    _row("truncated-transfer", "ns1", "transfer-failed", stream=TransferStream.TRUNCATED,
          does="Closes the connection in the middle of a transfer.",
          story="Transfers from the primary break off."),
-    _row("unsigned-transfer", "ns1", "transfer-failed", stream=Stream.UNSIGNED,
+    _row("unsigned-transfer", "ns1", "transfer-failed", stream=TransferStream.UNSIGNED,
          does="Answers a signed transfer without a signature.",
          story="Something between takes the signatures off the primary's transfers."),
-    _row("malformed-transfer", "ns1", "transfer-failed", stream=Stream.MALFORMED,
+    _row("malformed-transfer", "ns1", "transfer-failed", stream=TransferStream.MALFORMED,
          does="Sends a zone to its end, with an A record of seven octets in it.",
          story="A broken record gets into the primary's zone: every secondary refuses the whole of it."),
     # how a server is reached, and how it answers

@@ -16,7 +16,7 @@ from monitor.pair import behaviour as behaviours
 from monitor.pair import tsig
 from monitor.pair.answer import HEADER, bare
 from monitor.pair.behaviour import Behaviour
-from monitor.pair.endpoint import IDLE, Endpoint
+from monitor.pair.endpoint import IDLE, ServerEndpoint
 from monitor.pair.exchange import Context, Reply, exchange
 from monitor.pair.zonedata import Served, ZoneCopy
 from monitor.probe.types import TsigKey
@@ -58,13 +58,13 @@ class Nameserver:
         self._behaviour = Behaviour()
         self._copies: dict[Name, ZoneCopy] = {}
         self._altered: dict[Name, ZoneCopy] = {}
-        self._endpoints: list[Endpoint] = []
+        self._endpoints: list[ServerEndpoint] = []
 
     async def start(self) -> None:
         """Raises OSError when there is no port, NotLoopback for a host that others can reach."""
         try:
             for host in self._hosts:
-                self._endpoints.append(Endpoint(host, self._respond, self.counts, self._rng, self._idle))
+                self._endpoints.append(ServerEndpoint(host, self._respond, self.counts, self._rng, self._idle))
             for endpoint in self._endpoints:
                 await endpoint.start()
                 endpoint.apply(self._behaviour)

@@ -17,10 +17,10 @@ from dns.rdatatype import RdataType
 from dns.renderer import Renderer
 
 from monitor.pair import tsig, zonedata
-from monitor.pair.answer import UNSERVED, Request, reply
+from monitor.pair.answer import UNSERVED, ParsedRequest, reply
 from monitor.pair.behaviour import Transfers
 from monitor.pair.tsig import Signed
-from monitor.pair.zonedata import Rr, Served, ZoneData, Zones
+from monitor.pair.zonedata import Rr, Served, ZoneData, ZoneLookup
 
 LONGEST = 65_535
 MESSAGE = 16_384
@@ -30,7 +30,7 @@ _OPTION = 4
 
 
 def permit(
-    request: Request, zones: Zones, policy: Transfers, signed: Signed | None, *, udp: bool
+    request: ParsedRequest, zones: ZoneLookup, policy: Transfers, signed: Signed | None, *, udp: bool
 ) -> tuple[Served, ZoneData] | Message:
     """The zone to send, or the refusal. A signature that failed has been dealt with before."""
     served = zones(request.name)
@@ -47,7 +47,7 @@ def permit(
     return served, served.data
 
 
-def _base(request: Request) -> int | None:
+def _base(request: ParsedRequest) -> int | None:
     """The serial the client has, from the SOA in the authority section (RFC 1995 section 3)."""
     for rrset in request.message.authority:
         if rrset.rdtype == RdataType.SOA and rrset.name == request.name and len(rrset) == 1:
@@ -55,7 +55,7 @@ def _base(request: Request) -> int | None:
     return None
 
 
-def records(request: Request, served: Served, data: ZoneData, *, udp: bool) -> Iterable[Rr]:
+def records(request: ParsedRequest, served: Served, data: ZoneData, *, udp: bool) -> Iterable[Rr]:
     """What is sent, in order: the zone between two SOAs, or the steps from the client's version, or one SOA."""
     soa = _soa(data)
     if request.rdtype == RdataType.AXFR:

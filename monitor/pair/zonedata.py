@@ -192,7 +192,7 @@ class Served:
     expire: int | None = None
 
 
-Zones = Callable[[Name], Served | None]
+ZoneLookup = Callable[[Name], Served | None]
 """The zone with that origin, None when the server denies having it."""
 
 

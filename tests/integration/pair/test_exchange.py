@@ -15,7 +15,8 @@ from dns.message import Message
 from dns.rcode import Rcode
 
 from monitor.pair import tsig
-from monitor.pair.behaviour import Answers, Behaviour, Stream, Transfers
+from monitor.pair.behaviour import Answers, Behaviour, Transfers, TransferStream
+from monitor.pair.exchange import Reply
 from monitor.pair.zonedata import Condition
 from tests.integration.pair.responses import (
     KEY,
@@ -347,13 +348,17 @@ def test_transfers_of_what_is_not_there_fail() -> None:
 
 def test_broken_streams() -> None:
     wire, _ = signed(query("pair.example.", "AXFR"))
-    truncated = reply_to(wire, server_context(behaviour=Behaviour(stream=Stream.TRUNCATED)), udp=False)
+
+    def sent(stream: TransferStream) -> Reply:
+        return reply_to(wire, server_context(behaviour=Behaviour(stream=stream)), udp=False)
+
+    truncated = sent(TransferStream.TRUNCATED)
     assert truncated.hang_up
     (message,) = truncated.messages
     assert len(dns.message.from_wire(message, keyring=lambda *_: False, one_rr_per_rrset=True).answer) == 14
-    (unsigned,) = reply_to(wire, server_context(behaviour=Behaviour(stream=Stream.UNSIGNED)), udp=False).messages
+    (unsigned,) = sent(TransferStream.UNSIGNED).messages
     assert dns.message.from_wire(unsigned).tsig is None
-    endless = iter(reply_to(wire, server_context(behaviour=Behaviour(stream=Stream.ENDLESS)), udp=False).messages)
+    endless = iter(sent(TransferStream.ENDLESS).messages)
     pages = [next(endless) for _ in range(20)]
     assert all(10_000 < len(page) <= 16_384 for page in pages)
 

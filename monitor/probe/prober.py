@@ -8,7 +8,6 @@ from checks.model import Address, Observation, Query, Transport
 from monitor.clock import Now
 from monitor.probe.bulk.batches import QueryBatch, QueryTemplate
 from monitor.probe.bulk.call import BulkCall
-from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.client.client import DnsClient
 from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.client.sockets import Unasked
@@ -30,18 +29,13 @@ class ServiceProber:
     """
 
     def __init__(
-        self,
-        settings: Probe,
-        keys: Mapping[str, TsigKey],
-        now: Now,
-        *,
-        descriptors: int | None = None,
+        self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None,
         stats: ProbeStats | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Raises Unasked when ``settings.source`` holds what is not an address."""
         self._dns = DnsClient(settings, keys, now, descriptors=descriptors, stats=stats)
         self.stats = self._dns.stats
-        self.engine = BulkEngine(settings, now, dns=self._dns)
+        self.engine = self._dns.engine
         """For callers that ask one question of very many zones."""
         self._templates: dict[tuple[str, bool], QueryTemplate] = {}
 
@@ -63,7 +57,7 @@ class ServiceProber:
 
     async def close(self) -> None:
         """What is in flight ends as UNASKED, soon."""
-        await asyncio.gather(self._dns.close(), self.engine.close())
+        await self._dns.close()
 
     def pending(self) -> int:
         """Queries in flight or not yet sent, of both together."""

@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 
 
+def waits(timeout: float, attempts: int) -> tuple[float, ...]:
+    """Seconds to wait for a response to each of the attempts: more each time, on average ``timeout`` (1, 2, 3 s)."""
+    first = timeout * 2 / (attempts + 1)
+    return tuple(first * number for number in range(1, attempts + 1))
+
+
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
     """Where a transfer is ended by us: seconds, octets, messages and records."""

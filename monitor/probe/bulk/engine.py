@@ -20,46 +20,48 @@ equal names; and whether there is anything in the other sections changes nothing
 this, too, means an equal Observation, but for the same three and ``octets``.
 
 Only slots on the fast path are reported as unchanged, at most until they change. An address without response is
-unchanged while its outcome is. What was asked without EDNS, or by DnsClient, has no fingerprint, and is reported each
-time.
-
+unchanged while its outcome is. What was asked without EDNS, or rechecked, has no fingerprint: it is reported each time.
 An error in response to a query with EDNS is reported once the same query without it has not got anything better.
 
-**What DnsClient asks again** (``recheck``): what does not match the question, or is malformed, or is truncated, or
-comes of EDNS. A stray packet makes suspect the query that has the same question and is in flight from
-the same socket, or, when it is no response to one question, all of them, and the socket is closed. Suspect queries
-are asked anew: over TCP, which has the word about the zone, and over UDP, each from sockets of its own, to tell whether
-anything comes that can be used (``Exchange``).
+**What is rechecked:** what does not match the question, or is malformed, or is truncated, or comes of EDNS. A stray
+packet makes suspect the query that has the same question and is in flight from the same socket, or, when it is no
+response to one question, all of them, and the socket is closed. DnsClient asks suspect queries again: over TCP, which
+has the word about the zone, and over UDP by ``exchange``, from sockets of their own, to tell whether anything comes
+that can be used.
 
 **What bounds it:** a window per address (``target.WINDOW``; more where nobody answers, as it is nobody's buffer that
 fills then), the rate of each server, shared with DnsClient, half of all descriptors, and MAX_TURN seconds of work
 at a time. ``max_in_flight`` is for DnsClient, which needs a socket and a task for each query.
 """
 
-import heapq
 import logging
 import math
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import count
 
 from checks.model import Address, Outcome, Query
 from monitor.clock import Now, monotonic
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.batches import BatchUpdate, QueryBatch, QueryTemplate
 from monitor.probe.bulk.call import BulkCall
+from monitor.probe.bulk.deadlines import Deadlines
+from monitor.probe.bulk.exchanges import ExchangeHandler
 from monitor.probe.bulk.fingerprints import FingerprintTable
 from monitor.probe.bulk.receiver import Receiver
-from monitor.probe.bulk.recheck import Rechecker
-from monitor.probe.bulk.sender import Sender
+from monitor.probe.bulk.recheck import AskAgain, Rechecker
+from monitor.probe.bulk.sender import RETRY_INTERVAL, Sender
 from monitor.probe.bulk.socket_pool import SocketPool
-from monitor.probe.bulk.target import PendingBatch, PooledSocket, Retry, Target
+from monitor.probe.bulk.target import PendingBatch, Target
 from monitor.probe.bulk.timeouts import TimeoutHandler
+from monitor.probe.bulk.udp_exchange import AttemptSocket, UdpExchange
 from monitor.probe.bulk.wakeup import Wakeup
-from monitor.probe.client.client import DnsClient
 from monitor.probe.client.observations import QueryFailure
+from monitor.probe.client.rate_limiter import RateLimiter
+from monitor.probe.client.sockets import Sockets
+from monitor.probe.message.request import Question
 from monitor.probe.settings import Probe
+from monitor.probe.stats import ProbeStats
 
 __all__ = ["BatchUpdate", "BulkCall", "BulkEngine", "QueryBatch"]
 
@@ -86,39 +88,29 @@ class BulkEngine:
     """Belongs to one event loop; many may ask at once; it must be closed."""
 
     def __init__(
-        self,
-        settings: Probe,
-        now: Now,
-        *,
-        descriptors: int | None = None,
-        dns: DnsClient | None = None,
-        use_gso: bool = True,
-    ) -> None:
-        """``dns`` rechecks suspect responses, and shares rates, descriptors and counts; by default one without keys.
-        ``use_gso``: whether to try to hand packets to the system many at a time (UDP_SEGMENT).
+        self, settings: Probe, now: Now, sockets: Sockets, rate_limiter: RateLimiter, stats: ProbeStats,
+        ask_again: AskAgain, *, use_gso: bool = True,
+    ) -> None:  # fmt: skip
+        """``ask_again`` rechecks suspect responses. ``use_gso``: whether to try to hand packets to the system many at a
+        time (UDP_SEGMENT).
         """
         self._settings, self._now, self._use_gso = settings, now, use_gso
-        self._own = dns is None
-        self._dns = dns or DnsClient(settings, {}, now, descriptors=descriptors)
-        self._pool = SocketPool(self._dns.sockets)
-        self.stats = self._dns.stats
-        self._table = FingerprintTable()
-        self._timeouts = TimeoutHandler(self._table, self.stats, self._pool, self._later)
-        self._receiver = Receiver(self._table, self.stats, self._pool, self._timeouts)
-        self._sender = Sender(self._pool, self._timeouts, self._expiring)
-        self._rechecker = Rechecker(self._dns, self._rechecked)
+        self._sockets, self._rate_limiter, self.stats = sockets, rate_limiter, stats
+        self._pool = SocketPool(sockets)
+        self._table, self._deadlines = FingerprintTable(), Deadlines()
+        self._timeouts = TimeoutHandler(self._table, stats, self._pool, self._deadlines.later)
+        self._receiver = Receiver(self._table, stats, self._pool, self._timeouts)
+        self._sender = Sender(self._pool, self._timeouts, self._deadlines.sent)
+        self._exchanges = ExchangeHandler(self._pool, self._deadlines)
+        self._rechecker = Rechecker(ask_again, self._rechecked)
         self._wakeup = Wakeup(self._turn, self._pool.descriptor)
         self._targets: dict[tuple[str, Address], Target] = {}
         self._active: deque[Target] = deque()
-        self._deadlines: dict[float, deque[tuple[float, PooledSocket, float]]] = {}
-        self._delayed: list[tuple[float, int, Retry, Target]] = []
-        self._sequence = count()
         self._calls: set[BulkCall] = set()
         self._soa = QueryTemplate()
-        self._flushed = 0.0
+        self._flushed, self._closed = 0.0, False
         self._idle = 0
         """Turns in which nothing came in."""
-        self._closed = False
 
     # --- what callers do ---
 
@@ -155,6 +147,20 @@ class BulkEngine:
         self._wakeup.at_once()
         return call
 
+    async def exchange(
+        self, query: Query, asked: Question, waits: Sequence[float], *, edns: bool, anywhere: bool = False,
+        stop_at_stray: bool = False,
+    ) -> UdpExchange:  # fmt: skip
+        """Asks one query from sockets of its own, whatever strays come; see ``UdpExchange``."""
+        bucket = self._rate_limiter.bucket(query.server)
+        one = UdpExchange(query, asked, bucket, waits, edns=edns, anywhere=anywhere, stop_at_stray=stop_at_stray)
+        self._exchanges.begin(one)
+        if self._closed:
+            self._exchanges.finish_all(STOPPING)
+        self._wakeup.at_once()
+        await self._exchanges.end_of(one)
+        return one
+
     def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         """From now on these are unchanged while they answer as they did when they were last reported as changed."""
         self._table.columns.enable_fast_path(slots, min_expires)
@@ -165,10 +171,10 @@ class BulkEngine:
 
     def pending(self) -> int:
         """Queries in flight or not yet sent, those of DnsClient included."""
-        unsent = sum(
-            len(pending.names) - pending.next for target in self._targets.values() for pending in target.pending
-        )
-        return self._dns.pending() + self._in_flight() + unsent
+        limiter, targets = self._rate_limiter, self._targets.values()
+        unsent = sum(len(pending.names) - pending.next for target in targets for pending in target.pending)
+        in_flight = sum(target.in_flight for target in targets)
+        return limiter.busy + limiter.waiting + self._sockets.waiting + in_flight + unsent
 
     async def close(self) -> None:
         """What is in flight, or waits, ends as UNASKED; so does what is asked later."""
@@ -178,8 +184,7 @@ class BulkEngine:
         self._table.begin(self._now(), monotonic())
         for call in [*self._calls]:
             self._fail(call, STOPPING)
-        if self._own:
-            await self._dns.close()
+        self._exchanges.finish_all(STOPPING)
         await self._rechecker.close()
         self._wakeup.close()
         self._pool.close_all()
@@ -195,6 +200,7 @@ class BulkEngine:
             failure = QueryFailure(Outcome.UNASKED, f"a fault of the prober itself: {type(fault).__name__}")
             for call in [*self._calls]:
                 self._fail(call, failure)
+            self._exchanges.finish_all(failure)
 
     def _once(self) -> None:
         now = monotonic()
@@ -202,7 +208,10 @@ class BulkEngine:
         self._table.begin(self._now(), now)
         more = self._receive(stop)
         more = self._expire(now, stop) or more
+        starved = self._exchanges.send_due(now)
         wait = 0.0 if more else self._send(stop)
+        if starved:
+            wait = min(wait, RETRY_INTERVAL)
         if self._receiver.suspects:
             suspects, self._receiver.suspects = self._receiver.suspects, []
             self._rechecker.ask(suspects)
@@ -214,7 +223,11 @@ class BulkEngine:
         receive_all, ready = self._receiver.receive_all, self._pool.ready()
         self._idle = 0 if ready else self._idle + 1
         for sock in ready:
-            if not sock.closed:
+            if sock.closed:
+                continue
+            if isinstance(sock, AttemptSocket):
+                self._exchanges.receive(sock)
+            else:
                 receive_all(sock)
                 self._activate(sock.target)
             if monotonic() > stop:
@@ -223,18 +236,21 @@ class BulkEngine:
 
     def _expire(self, now: float, stop: float) -> bool:
         """Whether more is to be given up than there was time for."""
-        for deadlines in self._deadlines.values():
-            while deadlines and deadlines[0][0] <= now:
-                _, sock, sent = deadlines.popleft()
-                if not sock.closed:
-                    self._timeouts.give_up(sock, sent, now)
-                    self._activate(sock.target)
-                    if monotonic() > stop:
-                        return True
-        while self._delayed and self._delayed[0][0] <= now:
-            _, _, retry, target = heapq.heappop(self._delayed)
-            target.retries.append(retry)
-            self._activate(target)
+        while (expired := self._deadlines.expired(now)) is not None:
+            sock, sent = expired
+            if isinstance(sock, AttemptSocket):
+                self._exchanges.expired(sock, now)
+            else:
+                self._timeouts.give_up(sock, sent, now)
+                self._activate(sock.target)
+            if monotonic() > stop:
+                return True
+        while (one := self._deadlines.due(now)) is not None:
+            if isinstance(one, UdpExchange):
+                self._exchanges.enqueue(one, now)
+            else:
+                one.target.retries.append(one)
+                self._activate(one.target)
         return False
 
     def _send(self, stop: float) -> float:
@@ -288,42 +304,29 @@ class BulkEngine:
             wait = min(wait, FLUSH_INTERVAL)
         if in_flight > FEW_IN_FLIGHT:
             wait = min(wait, BUSY_INTERVAL if self._idle < IDLE_TURNS else IDLE_INTERVAL)
-        elif in_flight or self._delayed:
-            ends = [deadlines[0][0] for deadlines in self._deadlines.values() if deadlines]
-            if self._delayed:
-                ends.append(self._delayed[0][0])
-            wait = min(wait, max(0.0, min(ends, default=now + FLUSH_INTERVAL) - now))
+        elif in_flight or self._deadlines:
+            wait = min(wait, max(0.0, self._deadlines.next(now + FLUSH_INTERVAL) - now))
         self._wakeup.listen(0 < in_flight <= FEW_IN_FLIGHT)
         if wait != NEVER:
             self._wakeup.after(wait)
 
-    # --- targets, deadlines, calls ---
+    # --- targets and calls ---
 
     def _in_flight(self) -> int:
-        return sum(target.in_flight for target in self._targets.values())
+        return sum(target.in_flight for target in self._targets.values()) + len(self._exchanges)
 
     def _target(self, server: str, address: Address) -> Target:
         target = self._targets.get((server, address))
         if target is None:
-            bucket = self._dns.rate_limiter.bucket(server)
-            target = self._targets[server, address] = Target(
-                server, address, bucket, self._settings, use_gso=self._use_gso
-            )
+            bucket, settings = self._rate_limiter.bucket(server), self._settings
+            target = Target(server, address, bucket, settings, use_gso=self._use_gso)
+            self._targets[server, address] = target
         return target
 
     def _activate(self, target: Target) -> None:
         if not target.queued and (target.pending or target.retries):
             target.queued = True
             self._active.append(target)
-
-    def _expiring(self, sock: PooledSocket, now: float) -> None:
-        deadlines = self._deadlines.get(sock.wait)
-        if deadlines is None:
-            deadlines = self._deadlines[sock.wait] = deque()
-        deadlines.append((now + sock.wait, sock, now))
-
-    def _later(self, retry: Retry, sock: PooledSocket, pause: float) -> None:
-        heapq.heappush(self._delayed, (monotonic() + pause, next(self._sequence), retry, sock.target))
 
     def _cancel(self, call: BulkCall) -> None:
         """Nobody waits for it any more: its slots are free."""

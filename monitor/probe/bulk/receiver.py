@@ -10,14 +10,13 @@ from monitor.probe.bulk.fingerprints import ANSWERED, FingerprintTable
 from monitor.probe.bulk.socket_pool import SocketPool
 from monitor.probe.bulk.target import NO_EDNS_ATTEMPT, Entry, PendingBatch, PooledSocket, Retry, Target
 from monitor.probe.bulk.timeouts import TimeoutHandler
-from monitor.probe.client.exchange import NO_EDNS
 from monitor.probe.client.observations import Response, answered
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import theirs
 from monitor.probe.message import response as complete
 from monitor.probe.message import soa_response
 from monitor.probe.message.request import SOA, Request, question
-from monitor.probe.message.response import Answer, Match, Unmatched
+from monitor.probe.message.response import NO_EDNS, Answer, Match, Unmatched
 from monitor.probe.message.wire import HEADER, Malformed
 from monitor.probe.stats import ProbeStats
 

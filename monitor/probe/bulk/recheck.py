@@ -1,20 +1,23 @@
 """Has DnsClient ask again the queries whose responses are suspect."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
+from checks.model import Observation, Query
 from monitor.probe.bulk.observations import with_stray
 from monitor.probe.bulk.receiver import SuspectResponse
-from monitor.probe.client.client import DnsClient
 from monitor.probe.client.result_stream import Suspicion
+
+AskAgain = Callable[[Sequence[Query], Suspicion], AsyncIterator[Sequence[Observation]]]
+"""Asks queries whose responses over UDP were suspect."""
 
 
 class Rechecker:
     """Asks again, and puts the observation where that of the first response would have gone."""
 
-    def __init__(self, dns: DnsClient, on_result: Callable[[], None]) -> None:
+    def __init__(self, ask_again: AskAgain, on_result: Callable[[], None]) -> None:
         """``on_result`` is called whenever there are new results."""
-        self._dns = dns
+        self._ask_again = ask_again
         self._heard = on_result
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -32,7 +35,7 @@ class Rechecker:
 
     async def _ask(self, suspects: list[SuspectResponse], why: Suspicion) -> None:
         whose = {id(suspect.query): suspect for suspect in suspects}
-        async for batch in self._dns.ask([suspect.query for suspect in suspects], why):
+        async for batch in self._ask_again([suspect.query for suspect in suspects], why):
             for seen in batch:
                 suspect = whose[id(seen.query)]
                 suspect.pending.result.changed.append((suspect.slot, with_stray(seen, suspect.stray, suspect.why)))

@@ -15,7 +15,7 @@ from monitor.probe.client.observations import QueryFailure
 from monitor.probe.client.sockets import SocketAddress, connect_udp
 from monitor.probe.client.target_queue import MAX_IN_FLIGHT_PER_ADDRESS, TokenBucket
 from monitor.probe.message.request import name_text, question
-from monitor.probe.settings import Probe
+from monitor.probe.settings import Probe, waits
 
 
 class BatchResult:
@@ -236,8 +236,7 @@ class Target:
         self.server, self.address, self.bucket = server, address, bucket
         self.use_gso = use_gso
         self.attempts = max(1, probe.attempts)
-        first = probe.timeout * 2 / (self.attempts + 1)
-        self._waits = tuple(first * number for number in range(1, self.attempts + 1))
+        self._waits = waits(probe.timeout, self.attempts)
         self._timeout = probe.timeout
         self._timeouts: dict[int, QueryFailure] = {}
         self.pending: deque[PendingBatch] = deque()

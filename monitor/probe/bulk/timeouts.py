@@ -19,7 +19,7 @@ class TimeoutHandler:
         table: FingerprintTable,
         stats: ProbeStats,
         pool: SocketPool,
-        later: Callable[[Retry, PooledSocket, float], None],
+        later: Callable[[Retry, float], None],
     ) -> None:
         """``later`` is called with a retry whose socket failed, and in how many seconds it may be sent again."""
         self._table = table
@@ -69,7 +69,7 @@ class TimeoutHandler:
                 retry.held()
             else:
                 found.append((retry.pending, retry.name, retry.slot))
-        for sock in self._pool.all():
+        for sock in self._pool.shared():
             for number, (slot, name, _, pending) in [*sock.queries.items()]:
                 if isinstance(pending, PendingBatch) and pending.result is result:
                     del sock.queries[number]
@@ -86,7 +86,7 @@ class TimeoutHandler:
         for entry in entries:
             retry = self._retry(sock, entry, failure)
             if retry is not None:
-                self._later(retry, sock, pause)
+                self._later(retry, pause)
         sock.late.clear()  # sent again already, from another socket
         self._pool.close(sock)  # an error that is still queued would make it readable for ever
 

@@ -8,6 +8,7 @@ from itertools import islice
 
 from checks.model import Observation, Query
 from monitor.clock import Now
+from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.client.exchange import Exchange
 from monitor.probe.client.rate_limiter import RateLimiter
 from monitor.probe.client.result_stream import ResultStream, Suspicion
@@ -30,23 +31,20 @@ class DnsClient:
     """
 
     def __init__(
-        self,
-        settings: Probe,
-        keys: Mapping[str, TsigKey],
-        now: Now,
-        *,
-        descriptors: int | None = None,
-        stats: ProbeStats | None = None,
-    ) -> None:
+        self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None,
+        stats: ProbeStats | None = None, use_gso: bool = True,
+    ) -> None:  # fmt: skip
         """``descriptors``: most sockets open at once; by default what the process may open, less some for the rest.
-        ``stats``: where its queries are counted.
+        ``stats``: where it counts what it does.
 
         Raises Unasked when ``settings.source`` holds what is not an address.
         """
         self.sockets = Sockets(settings.source, descriptors)
         self.rate_limiter = RateLimiter(settings, self._start)
-        self.stats = ProbeStats() if stats is None else stats
-        self._exchange = Exchange(settings, keys, now, self.sockets)
+        self.stats = stats if stats is not None else ProbeStats()
+        self.engine = BulkEngine(settings, now, self.sockets, self.rate_limiter, self.stats, self.ask, use_gso=use_gso)
+        """The UDP transport, and for those who ask very many the same."""
+        self._exchange = Exchange(settings, keys, now, self.sockets, self.engine)
         self._tasks: set[asyncio.Task[Observation]] = set()
         self._closed = False
 
@@ -78,10 +76,11 @@ class DnsClient:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.engine.close()
 
     def pending(self) -> int:
         """Queries in flight, or held back by rates, slots, or because the monitor has no descriptor left."""
-        return self.rate_limiter.busy + self.rate_limiter.waiting + self.sockets.waiting
+        return self.engine.pending()
 
     def _take(self, queries: Iterable[Query], call: ResultStream) -> None:
         for query in queries:

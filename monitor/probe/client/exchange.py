@@ -6,21 +6,20 @@ from dataclasses import replace
 
 from checks.model import NO_ANSWER, Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import Now
+from monitor.probe.bulk.engine import BulkEngine
+from monitor.probe.bulk.udp_exchange import UdpExchange
 from monitor.probe.client.axfr import Ended, Transfer
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response, answered, failed
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import Sockets, Unasked
 from monitor.probe.client.target_queue import QueryAttempt
 from monitor.probe.client.tcp import connect, over_tcp
-from monitor.probe.client.udp import MAX_STRAYS, MakeRequest, UdpExchange
-from monitor.probe.message.request import AXFR, EDNS_ATTEMPTS, Question, Request, make_request, question
+from monitor.probe.message.request import AXFR, Question, make_request, question
+from monitor.probe.message.response import NO_EDNS
 from monitor.probe.message.text import bounded, evidence
 from monitor.probe.message.tsig import Signer
 from monitor.probe.settings import Probe
 from monitor.probe.types import TsigKey
-
-NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
-"""What servers say that do not know EDNS (RFC 6891 section 7)."""
 
 TRANSIENT_RESULTS = frozenset(
     {
@@ -40,6 +39,9 @@ RETRANSFER_DELAY = 0.25
 MIN_PAYLOAD = 512
 """Octets that fit into a datagram whatever is agreed on (RFC 1035 section 2.3.4): no reason to truncate."""
 
+MAX_STRAYS = 3
+"""Stray packets beside which a right answer over UDP is still believed, when TCP cannot tell."""
+
 MAX_SILENCE = 15.0
 """Seconds that a server may keep silent within a whole transfer."""
 
@@ -47,13 +49,14 @@ MAX_SILENCE = 15.0
 class Exchange:
     """Runs queries; keeps nothing of any of them."""
 
-    def __init__(self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, sockets: Sockets) -> None:
+    def __init__(
+        self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, sockets: Sockets, udp: BulkEngine
+    ) -> None:
         self._settings = settings
         self._keys = keys
         self._now = now
-        self._sockets = sockets
+        self._sockets, self._udp = sockets, udp
         self._signers: dict[str, Signer] = {}
-        self._buffer = bytearray(65535)
 
     async def observe(self, attempt: QueryAttempt) -> Observation:
         """Exactly one observation, whatever happens on the network."""
@@ -91,16 +94,11 @@ class Exchange:
         return replace(no_edns, discarded=no_edns.discarded + found.discarded, without_edns=rcode)
 
     async def _anywhere(self, attempt: QueryAttempt, asked: Question) -> Observation:
-        make = _request_maker(asked, edns=False)
-        udp = UdpExchange(self._sockets, attempt.query.address, self._buffer, anywhere=True)
-        try:
-            found = await udp.run(make, attempt.two_waits(), patient=True) or udp.result_from_anywhere()
-        finally:
-            udp.close()
+        waits = (attempt.queue.timeout / 2,) * 2
+        udp = await self._udp.exchange(attempt.query, asked, waits, edns=False, anywhere=True)
+        found = udp.unasked or udp.result_from_anywhere()
         if isinstance(found, Response) and found.answer.truncated:
-            tcp = await self._ask_tcp(attempt, make)
-            _note_rate_limit(attempt, tcp)
-            found = _after_truncation(found, tcp)
+            found = await self._after_truncation(attempt, asked, found, edns=False)
         attempt.queue.record(_outcome(found))
         seen = self._observation(attempt.query, found)
         return replace(seen, limited=attempt.detector.lately(attempt.query))
@@ -109,67 +107,61 @@ class Exchange:
         return Observation(query, Outcome.UNASKED, self._now(), detail=bounded(why))
 
     async def _ask(self, attempt: QueryAttempt, asked: Question, *, edns: bool) -> ExchangeResult:
-        make = _request_maker(asked, edns=edns)
         if attempt.query.transport is Transport.TCP:
-            return await self._over_tcp(attempt, make, attempt.patience)
-        waits = attempt.waits()
-        tcp = await self._ask_tcp(attempt, make) if self._tcp_first(attempt) else None
-        if isinstance(tcp, Response) and attempt.call.suspicion is Suspicion.TRUNCATED:
-            _note_rate_limit(attempt, tcp)
-            return tcp
-        udp = UdpExchange(self._sockets, attempt.query.address, self._buffer)
-        try:
-            found = await udp.run(make, waits, patient=False) or udp.result()
-            if tcp is None:
-                if isinstance(found, Response) and found.answer.truncated:
-                    tcp = await self._ask_tcp(attempt, make)
-                    _note_rate_limit(attempt, tcp)
-                    return _after_truncation(found, tcp)
-                if not udp.strays or (attempt.queue.garbled and udp.answer is None):
-                    return found
-                tcp = await self._ask_tcp(attempt, make)
-            if not udp.flooded:
-                await udp.run(make, waits, patient=True)
-            return _combine(udp, tcp)
-        finally:
-            udp.close()
+            return await self._over_tcp(attempt, asked, attempt.patience, edns=edns)
+        tcp: ExchangeResult | None = None
+        suspicion, garbled = attempt.call.suspicion, attempt.queue.garbled
+        if suspicion is Suspicion.TRUNCATED or (suspicion is Suspicion.FORGED and not garbled):
+            tcp = await self._ask_tcp(attempt, asked, edns=edns)
+            if isinstance(tcp, Response) and suspicion is Suspicion.TRUNCATED:
+                _note_rate_limit(attempt, tcp)
+                return tcp
+        udp = await self._udp.exchange(attempt.query, asked, attempt.waits, edns=edns, stop_at_stray=garbled)
+        if tcp is None:
+            found = udp.unasked or udp.result()
+            if isinstance(found, Response) and found.answer.truncated:
+                return await self._after_truncation(attempt, asked, found, edns=edns)
+            if not udp.strays or (garbled and udp.answer is None):
+                return found
+            tcp = await self._ask_tcp(attempt, asked, edns=edns)
+        return _combine(udp, tcp)
 
-    def _tcp_first(self, attempt: QueryAttempt) -> bool:
-        """Whether TCP is asked before UDP is asked anew."""
-        return attempt.call.suspicion is Suspicion.TRUNCATED or (
-            attempt.call.suspicion is Suspicion.FORGED and not attempt.queue.garbled
-        )
+    async def _after_truncation(
+        self, attempt: QueryAttempt, asked: Question, short: Response, *, edns: bool
+    ) -> ExchangeResult:
+        tcp = await self._ask_tcp(attempt, asked, edns=edns)
+        _note_rate_limit(attempt, tcp)
+        return _untruncated(short, tcp)
 
-    async def _ask_tcp(self, attempt: QueryAttempt, make: MakeRequest) -> ExchangeResult:
+    async def _ask_tcp(self, attempt: QueryAttempt, asked: Question, *, edns: bool) -> ExchangeResult:
         """Over TCP what UDP could not tell."""
         attempt.count_retry()
-        found = await self._over_tcp(attempt, make, attempt.tcp_patience)
+        found = await self._over_tcp(attempt, asked, attempt.tcp_patience, edns=edns)
         attempt.tcp.record(_outcome(found))
         return found
 
-    async def _over_tcp(self, attempt: QueryAttempt, make: MakeRequest, patience: float) -> ExchangeResult:
+    async def _over_tcp(self, attempt: QueryAttempt, asked: Question, patience: float, *, edns: bool) -> ExchangeResult:
         """A connection that is taken and then dropped is tried once more: a server that reloads, as NSD does for
         each new version of any of its zones, drops what it has just taken. Where nothing at all is said on one, it is
         asked without EDNS on another.
         """
-        first, place, no_edns = make(0), attempt.query.address, make(EDNS_ATTEMPTS)
-        fallback = (no_edns, attempt.queue.timeout / 2) if first.edns else None
+        place, first = attempt.query.address, make_request(asked, edns=edns)
+        no_edns = make_request(asked, edns=False)
+        fallback = (no_edns, attempt.queue.timeout / 2) if edns else None
         found = await over_tcp(self._sockets, place, first, patience, fallback)
         if isinstance(found, QueryFailure) and found.dropped:
             attempt.count_retry()
-            found = await over_tcp(self._sockets, place, make(0), patience)
-        if isinstance(found, QueryFailure) and found.dropped and found.mute and first.edns:
+            found = await over_tcp(self._sockets, place, make_request(asked, edns=edns), patience)
+        if isinstance(found, QueryFailure) and found.dropped and found.mute and edns:
             without = await over_tcp(self._sockets, place, no_edns, patience)
             found = without if isinstance(without, Response) else found
-        if isinstance(found, Response) and first.edns and not found.edns:
+        if isinstance(found, Response) and edns and not found.edns:
             attempt.count_retry()
             return replace(found, without_edns=NO_ANSWER)
         return found
 
     async def _transfer(self, attempt: QueryAttempt, asked: Question, signer: Signer | None) -> Observation:
-        if (
-            not attempt.queue.breaker.closed
-        ):  # does it accept connections at all? before taking a turn from those who answer
+        if not attempt.queue.breaker.closed:  # does it accept connections? before taking a turn from those who answer
             connection = await connect(self._sockets, attempt.query.address, attempt.patience)
             if isinstance(connection, QueryFailure):
                 attempt.queue.record(connection.outcome)
@@ -245,13 +237,6 @@ class Exchange:
         )
 
 
-def _request_maker(asked: Question, *, edns: bool) -> MakeRequest:
-    def make(number: int) -> Request:
-        return make_request(asked, edns=edns and number < EDNS_ATTEMPTS)
-
-    return make
-
-
 def _note_rate_limit(attempt: QueryAttempt, tcp: ExchangeResult) -> None:
     """A truncated answer where the whole one would have fit into any datagram is how a rate is limited."""
     if isinstance(tcp, Response) and tcp.size <= MIN_PAYLOAD:
@@ -259,7 +244,7 @@ def _note_rate_limit(attempt: QueryAttempt, tcp: ExchangeResult) -> None:
         attempt.queue.bucket.limited()
 
 
-def _after_truncation(short: Response, tcp: ExchangeResult) -> ExchangeResult:
+def _untruncated(short: Response, tcp: ExchangeResult) -> ExchangeResult:
     """What TC=1 hid (RFC 7766 section 5)."""
     if isinstance(tcp, Response):
         return replace(tcp, discarded=short.discarded)
@@ -280,7 +265,7 @@ def _combine(udp: UdpExchange, tcp: ExchangeResult) -> ExchangeResult:
         return udp.result()
     found = udp.result(MAX_STRAYS)
     if isinstance(found, Response):
-        return _after_truncation(found, tcp) if found.answer.truncated else found
+        return _untruncated(found, tcp) if found.answer.truncated else found
     if tcp.outcome is Outcome.UNASKED:
         return tcp
     return replace(found, detail=f"{found.detail}; nothing that can be used over TCP")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -11,7 +11,7 @@ from monitor.clock import monotonic
 from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.probe.client.rate_limit_detection import RateLimitDetector
 from monitor.probe.client.result_stream import ResultStream
-from monitor.probe.settings import Probe
+from monitor.probe.settings import Probe, waits
 
 MAX_IN_FLIGHT_PER_ADDRESS = 64
 """Questions in flight to one address: well under the ~250 small packets that a server's default buffer holds."""
@@ -221,20 +221,9 @@ class QueryAttempt:
         """Timeout in seconds of asking over TCP instead: short where TCP has been unresponsive."""
         return self.queue.timeout * (1 if not self.tcp.breaker.closed else self.attempts)
 
-    def waits(self) -> Iterator[float]:
-        """Seconds to wait after each attempt: more each time, and ``patience`` in all (1, 2, 3 s)."""
-        first = self.queue.timeout * 2 / (self.attempts + 1)
-        for number in range(1, self.attempts + 1):
-            if number > 1:
-                self.count_retry()
-            yield first * number
-
-    def two_waits(self) -> Iterator[float]:
-        """The same for two attempts within the timeout of one."""
-        for number in range(2):
-            if number:
-                self.count_retry()
-            yield self.queue.timeout / 2
+    @property
+    def waits(self) -> tuple[float, ...]:
+        return waits(self.queue.timeout, self.attempts)
 
     def count_retry(self) -> None:
         """Retries count against the server's rate, but are not held back by it."""

@@ -24,6 +24,9 @@ OPT = int(dns.rdatatype.OPT)
 TSIG = int(dns.rdatatype.TSIG)
 ANY = int(dns.rdataclass.ANY)
 
+NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
+"""What servers say that do not know EDNS (RFC 6891 section 7)."""
+
 MAX_RECORDS = 256
 """Records of one RRset that are kept; a digest stands for the rest."""
 

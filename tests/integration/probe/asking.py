@@ -9,6 +9,7 @@ from checks.model import Address, Observation
 from monitor.clock import Now, now
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.engine import BulkEngine, QueryBatch
+from monitor.probe.client.client import DnsClient
 from monitor.probe.message.request import wire_name
 from monitor.probe.settings import Probe
 
@@ -28,12 +29,13 @@ def query_batch(address: Address, count: int, first: int = 0, server: str = "ns1
 async def engine(
     size: int, probe: Probe = PATIENT, clock: Now = now, *, use_gso: bool = True
 ) -> AsyncIterator[BulkEngine]:
-    one = BulkEngine(probe, clock, use_gso=use_gso)
+    dns = DnsClient(probe, {}, clock, use_gso=use_gso)
+    one = dns.engine
     one.use(AddressMetrics.of(size))
     try:
         yield one
     finally:
-        await one.close()
+        await dns.close()
 
 
 async def ask_engine(one: BulkEngine, batches: Sequence[QueryBatch]) -> tuple[set[int], dict[int, Observation]]:

@@ -16,7 +16,7 @@ import pytest
 from checks.model import Address, Observation, Outcome, Transport
 from monitor.clock import now
 from monitor.probe.bulk.address_metrics import AddressMetrics
-from monitor.probe.bulk.engine import BulkEngine
+from monitor.probe.client.client import DnsClient
 from monitor.probe.prober import ServiceProber
 from tests.contract.test_prober_wire import clean
 from tests.integration.probe.asking import PATIENT, QUICK, ask_engine, enable_fast_path, engine, query_batch
@@ -257,11 +257,12 @@ async def test_without_descriptors_it_waits_then_says_so_and_then_goes_on() -> N
 async def test_few_descriptors_are_enough_for_many_addresses() -> None:
     """And all are asked, though not at once: a thousand addresses, and no more than four ports at a time."""
     async with Nameserver(lambda query: [good(query)]) as server:
-        one = BulkEngine(PATIENT, now, descriptors=8)
+        dns = DnsClient(PATIENT, {}, now, descriptors=8)
+        one = dns.engine
         one.use(AddressMetrics.of(200))
         batches = [query_batch(server.address, 2, 2 * number, f"ns{number}") for number in range(100)]
         _, changed = await ask_engine(one, batches)
-        await one.close()
+        await dns.close()
     assert {seen.outcome for seen in changed.values()} == {Outcome.ANSWERED}
 
 
@@ -276,14 +277,15 @@ async def test_a_fault_of_our_own_is_said_and_nobody_waits_for_ever(caplog: pyte
         return now()
 
     async with Nameserver(lambda query: []) as server:
-        one = BulkEngine(PATIENT, broken)
+        dns = DnsClient(PATIENT, {}, broken)
+        one = dns.engine
         one.use(AddressMetrics.of(5))
         _, changed = await ask_engine(one, [query_batch(server.address, 5)])
         assert {(seen.outcome, seen.detail) for seen in changed.values()} == {
             (Outcome.UNASKED, "a fault of the prober itself: ArithmeticError")
         }
         calls = -5
-        await one.close()
+        await dns.close()
     assert "the engine failed" in caplog.text
 
 

@@ -16,7 +16,7 @@ from checks.model import Address, Outcome, Query, Transport
 from monitor.clock import now
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.batches import QueryTemplate
-from monitor.probe.bulk.engine import BulkCall, BulkEngine, QueryBatch
+from monitor.probe.bulk.engine import BulkCall, QueryBatch
 from monitor.probe.bulk.fingerprints import FingerprintTable
 from monitor.probe.bulk.sender import Sender
 from monitor.probe.bulk.socket_pool import SocketPool
@@ -366,12 +366,11 @@ async def test_rates_hold_for_both_probers_together() -> None:
 
     async with Nameserver(note, answering) as server:
         dns = DnsClient(probe, {}, now)
-        one = BulkEngine(probe, now, dns=dns)
+        one = dns.engine
         one.use(AddressMetrics.of(40))
         before = loop.time()
         _, changed = await ask_engine(one, [query_batch(server.address, 30)])
         again = [seen async for batch in dns([seen.query for seen in changed.values()]) for seen in batch]
-        await one.close()
         await dns.close()
     assert len(again) == 30
     for number, moment in enumerate(times):
@@ -389,12 +388,11 @@ async def test_a_rate_for_all_servers_holds_for_all_and_for_both_probers_togethe
 
     async with Nameserver(note) as first, Nameserver(note, answering) as second:
         dns = DnsClient(probe, {}, now)
-        one = BulkEngine(probe, now, dns=dns)
+        one = dns.engine
         one.use(AddressMetrics.of(40))
         before = loop.time()
         _, changed = await ask_engine(one, [query_batch(first.address, 15), query_batch(second.address, 15, 15, "ns2")])
         again = [seen async for batch in dns([seen.query for seen in changed.values()]) for seen in batch]
-        await one.close()
         await dns.close()
     assert len(again) == 30
     assert len(times) == 60

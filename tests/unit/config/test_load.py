@@ -281,6 +281,13 @@ def test_a_cadence_shorter_than_patience_is_fine_when_the_check_is_off() -> None
     assert read(f'{TWO}[probe]\nattempts = 10\ntimeout = "9s"\n[cadence]\nreachable = "90s"\nsoa-serial = "off"\n')
 
 
+def test_a_configuration_with_every_check_off_would_watch_nothing() -> None:
+    off = "".join(f'{name} = "off"\n' for name in CHECKS)
+    assert mistakes(f"{TWO}[cadence]\n{off}") == [
+        "config.toml:9: cadence: every check is off: nothing would be watched"
+    ]
+
+
 def test_routes_and_their_patterns() -> None:
     config = read(f"""{TWO}
 [receivers.hook]

@@ -7,24 +7,21 @@ import pytest
 
 from checks.model import Address, Server, Zone
 from checks.model.zone_table import ZoneTable
+from checks.registry import CHECKS
 from monitor.config.load import parse
 from monitor.config.load_estimate import demand
 from monitor.config.model import Config
 
 HERE = Path("config.toml")
-ONLY = """
-[cadence]
-reachable = "off"
-soa-fields = "off"
-ns-set = "off"
-records = "off"
-transfer = "off"
-soa-serial = "10s"
-"""
+
+
+def only(check: str) -> str:
+    """A cadence of ten seconds for this check; every other is off."""
+    return "[cadence]\n" + "".join(f'{name} = "{"10s" if name == check else "off"}"\n' for name in CHECKS)
 
 
 def read(zones: str) -> Config:
-    return parse(f"{ONLY}{zones}", HERE, {})
+    return parse(only("soa-serial") + zones, HERE, {})
 
 
 def test_one_question_for_each_address_each_cadence() -> None:
@@ -55,23 +52,13 @@ def test_a_zone_whose_servers_are_yet_to_be_found_counts_for_nothing() -> None:
 
 
 def test_checks_that_ask_on_are_followed_to_their_end() -> None:
-    config = parse(
-        """
-[cadence]
-reachable = "off"
-soa-serial = "off"
-soa-fields = "off"
-ns-set = "off"
-transfer = "off"
-records = "10s"
+    zone = """
 [[zones]]
 name = "a.example"
 servers = ["192.0.2.1", "192.0.2.2"]
 records = ["www A", "www AAAA", "@ MX"]
-""",
-        HERE,
-        {},
-    )
+"""
+    config = parse(only("records") + zone, HERE, {})
     rates = demand(config)
     assert rates.keys() == {"192.0.2.1", "192.0.2.2"}
     assert all(rate >= 0.4 for rate in rates.values()), "three records and a SOA at least, every 10 s"

@@ -72,9 +72,19 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    grace: timedelta = timedelta(minutes=2)
-    settle: timedelta = timedelta(minutes=2)
-    remind: timedelta = timedelta(hours=4)
+    """How patient alerts are."""
+
+    # monitor/config/tables.py reads the fields, and says what their metadata means
+
+    grace: timedelta = field(default=timedelta(minutes=2), metadata={"bounds": {"ge": timedelta(0)}})
+    """Bad for this long before it fires. With less than a cadence the first message still waits until each zone had its
+    turn (ten seconds where the cadence is longer than a minute), so that a dead server is one message."""
+    settle: timedelta = field(default=timedelta(minutes=2), metadata={"bounds": {"ge": timedelta(0)}})
+    """Good for this long before it is resolved."""
+    remind: timedelta = field(
+        default=timedelta(hours=4), metadata={"bounds": {"ge": timedelta(minutes=1)}, "off": True}
+    )
+    """How often you are told again while it lasts; at least `"1m"`; `"off"`: once is enough."""
 
 
 @dataclass(frozen=True, slots=True)

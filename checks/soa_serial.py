@@ -59,9 +59,14 @@ class SoaSerial:
     """
 
     stuck_after: int = field(default=2, metadata={"bounds": {"ge": 1}})
+    """So many newer versions came by, for longer than `max_lag` and the SOA's refresh, while its own did not move:
+    stuck. At least 1."""
     expiry_near: float = field(default=0.5, metadata={"bounds": {"gt": 0, "le": 1}})
+    """Of the SOA's expire left: `expiry-near`. More than 0, at most 1."""
     expiry_imminent: float = field(default=0.25, metadata={"bounds": {"gt": 0, "le": 1}})
+    """Of the SOA's expire left: `expiry-imminent`. More than 0, at most `expiry_near`."""
     tcp_when_silent: bool = True
+    """Where UDP is dead the serial is asked over TCP."""
 
     name: ClassVar[str] = "soa-serial"
     codes: ClassVar[tuple[str, ...]] = (

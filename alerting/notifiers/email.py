@@ -42,18 +42,21 @@ _MAILBOX = re.compile(r'(?:"?(?P<name>[^"<>]*?)"?\s*<)?(?P<local>[^\s<>@,;:"]+)@
 
 @dataclass(frozen=True, slots=True)
 class Smtp:
-    """The server that takes the mail.
-
-    ``tls``: "starttls" (never in clear), "tls" from the first octet, or "none". ``helo`` is what the monitor calls
-    itself; without it the machine's name, or an address literal (RFC 5321 section 4.1.4) where that has no domain.
-    """
+    """The server that takes the mail."""
 
     host: str
+    """Its name or address."""
     port: int | None = None
+    """587, 465 or 25, as `tls` is."""
     tls: Literal["starttls", "tls", "none"] = "starttls"
+    """`"starttls"`: never in clear; `"tls"`: from the first octet."""
     username: str | None = None
+    """Goes with a password."""
     password: Secret | None = field(default=None, repr=False)
+    """Is never sent in clear."""
     helo: str | None = None
+    """What the monitor calls itself; without it the machine's name, or an address literal (RFC 5321 section 4.1.4)
+    where that has no domain."""
 
     def __post_init__(self) -> None:
         if (self.username is None) != (self.password is None):
@@ -93,19 +96,22 @@ def _host_remark(host: str) -> Remark | None:
 class Notifier:
     """Sends each notification as one mail to everybody in ``to``.
 
-    ``from_`` (``from`` in the configuration) defaults to soawatch at the host of the first receiver's address;
-    ``ca_file`` holds the certificates to trust instead of the system's; ``timeout`` is for a whole attempt.
-
     Where the server takes the mail for some addresses only, the mail comes again to those it refuses for now, and to
     nobody else, with the same Message-ID; that it refuses some for good is said, and no reason to send it again.
     """
 
     to: tuple[str, ...]
+    """Mail addresses."""
     smtp: Smtp
+    """The server that takes the mail."""
     from_: str | None = None
+    """The sender; without it soawatch at the domain of the first of `to`."""
     reply_to: str | None = None
+    """Where answers go."""
     ca_file: Path | None = None
+    """Certificates to trust instead of the system's."""
     timeout: timedelta = timedelta(seconds=30)
+    """For a whole attempt."""
     trust: Trust = field(default_factory=Trust, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -20,19 +20,21 @@ SHORTEST_SECRET = 10
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """POSTs each notification to ``url``.
-
-    ``secret`` signs it (``whsec_`` and base64, as of ``openssl rand -base64 32``); ``token`` goes into an
-    Authorization header. ``allow_private`` permits addresses that are loopback or private. ``ca_file`` holds the
-    certificates to trust instead of the system's; ``timeout`` is for a whole attempt.
-    """
+    """POSTs each notification as JSON, signed as Standard Webhooks want it."""
 
     url: Secret = field(repr=False)
+    """Where to; it is a secret because many services put a token in it."""
     secret: Secret | None = field(default=None, repr=False)
+    """`whsec_` and base64, made with `openssl rand -base64 32`; without it nothing is signed."""
     token: Secret | None = field(default=None, repr=False)
+    """Goes into an `Authorization: Bearer` header."""
     allow_private: bool = False
+    """The address may be loopback or private (an IPv4 address inside an IPv6 one counts: mapped, NAT64, 6to4, Teredo
+    …); link-local and metadata addresses never are."""
     ca_file: Path | None = None
+    """Certificates to trust instead of the system's."""
     timeout: timedelta = timedelta(seconds=10)
+    """For a whole attempt."""
     _trust: Trust = field(default_factory=Trust, init=False, repr=False, compare=False)
     _known: dict[str, Sequence[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Where the host was the last time its name could be resolved."""

@@ -54,15 +54,22 @@ def duration_or_off(value: object) -> timedelta:
     return timedelta() if value == "off" else duration(value)
 
 
-def at_least(shortest: str, or_off: bool = False) -> Callable[[object], timedelta]:
-    """Reads a length of time that would make no sense if it were shorter."""
-    least = duration(shortest)
+def reader(
+    ge: timedelta | float | None = None, *, off: bool = False, seconds: bool = False
+) -> Callable[[object], timedelta | float]:
+    """Reads a length of time that is longer than zero, or not shorter than ``ge``; as a number if of ``seconds``.
 
-    def read(value: object) -> timedelta:
-        length = duration_or_off(value) if or_off else duration(value)
-        if length < least and not (or_off and not length):
-            raise Wrong(f"must be at least {shortest}, got {value}")
-        return length
+    ``off``: the word is a length of zero, which is then allowed.
+    """
+    least = ge if ge is None or isinstance(ge, timedelta) else timedelta(seconds=ge)
+
+    spelled = duration_or_off if off else duration_or_zero if least == timedelta() else duration
+
+    def read(value: object) -> timedelta | float:
+        length = spelled(value)
+        if least and length < least and not (off and not length):
+            raise Wrong(f"must be at least {written(least)}, got {value}")
+        return length.total_seconds() if seconds else length
 
     return read
 

@@ -2,14 +2,16 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator
 
 from alerting import urls
+from alerting.model import Severity
 from checks.model import Address
 from monitor.config import addresses, durations
-from monitor.config.errors import Wrong, quoted
+from monitor.config.errors import Wrong, near, quoted
 
 T = TypeVar("T")
 
@@ -51,25 +53,31 @@ def _page_url(value: object) -> str:
     return value
 
 
+def _database(value: object) -> object:
+    if isinstance(value, str) and ("://" in value or value == ":memory:"):
+        raise Wrong("must be a file", "the record is kept in SQLite")
+    return value
+
+
+def severity(value: object) -> Severity:
+    """One of "critical", "warning", "info". Raises Wrong."""
+    allowed = [str(one) for one in Severity]
+    if isinstance(value, str) and value in allowed:
+        return Severity.parse(value)
+    shown = quoted(value) if isinstance(value, str) else "this"
+    raise Wrong(f"{shown} is not a severity", near(str(value), allowed) or f"one of {', '.join(reversed(allowed))}")
+
+
 Label = Annotated[str, BeforeValidator(_label, json_schema_input_type=str)]
 PageUrl = Annotated[str, BeforeValidator(_page_url, json_schema_input_type=str)]
+DatabasePath = Annotated[Path, BeforeValidator(_database)]
 Duration = Annotated[timedelta, BeforeValidator(durations.duration, json_schema_input_type=str)]
-AnswerTime = Annotated[timedelta, BeforeValidator(durations.at_least("10ms"), json_schema_input_type=str)]
-"""With less nobody is heard, and everybody accused of silence."""
-TransferTime = Annotated[timedelta, BeforeValidator(durations.at_least("100ms"), json_schema_input_type=str)]
-"""With less no transfer comes to its end."""
-LookupPause = Annotated[timedelta, BeforeValidator(durations.at_least("10s"), json_schema_input_type=str)]
-"""With less the resolver is asked without a pause."""
-Retention = Annotated[timedelta, BeforeValidator(durations.at_least("1h"), json_schema_input_type=str)]
-"""With less there is no history."""
-RemindPause = Annotated[timedelta, BeforeValidator(durations.at_least("1m", or_off=True), json_schema_input_type=str)]
-"""With less, receivers are flooded."""
-DurationOrZero = Annotated[timedelta, BeforeValidator(durations.duration_or_zero, json_schema_input_type=str)]
 DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, json_schema_input_type=str)]
 AddressText = Annotated[Address, BeforeValidator(addresses.address, json_schema_input_type=str)]
 ServerAddress = Annotated[str, BeforeValidator(addresses.checked, json_schema_input_type=str)]
 SourceText = Annotated[str, BeforeValidator(addresses.literal, json_schema_input_type=str)]
-ListenText = Annotated[Any, BeforeValidator(addresses.listen, json_schema_input_type=str)]
+ListenText = Annotated[tuple[str, int], BeforeValidator(addresses.listen, json_schema_input_type=str)]
+SeverityWord = Annotated[Any, BeforeValidator(severity, json_schema_input_type=Literal["critical", "warning", "info"])]
 Port = Annotated[int, BeforeValidator(addresses.port_number, json_schema_input_type=int)]
 Items = Annotated[list[T | None], BeforeValidator(_listed)]
 """A list; one value stands for a list of it."""

@@ -6,98 +6,27 @@ reported, so that one mistake does not hide others; those that must be there are
 configuration is built.
 """
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, create_model
 
 from monitor.config.errors import near, quoted
 from monitor.config.field_types import (
-    AddressText,
-    AnswerTime,
     Duration,
     DurationOrOff,
-    DurationOrZero,
     Items,
     Label,
-    ListenText,
-    LookupPause,
-    PageUrl,
     Port,
-    RemindPause,
-    Retention,
     ServerAddress,
-    SourceText,
-    TransferTime,
     expected,
     named,
 )
+from monitor.config.model import SECTIONS
 from monitor.config.records import spelled
+from monitor.config.tables import Table, table_of
 
 Needed = Field(default=None, json_schema_extra={"needed": True})
-
-
-class Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
-
-
-class Service(Table):
-    listen: ListenText = None
-    """Address and port of the page, the API and /metrics."""
-    database: str | None = None
-    """The SQLite file; relative to this file."""
-    vantage: Label | None = None
-    """What this place of observation is called."""
-    token: SecretStr | None = None
-    """Who reads the page must know it; needed beyond loopback unless public."""
-    token_file: str | None = None
-    token_env: str | None = None
-    token_credential: str | None = None
-    public: bool | None = None
-    """Anyone may read the page; hidden servers are left out."""
-    url: PageUrl | None = None
-    """How people reach the page; notifications link to it."""
-    retention: Retention | None = None
-    """How long closed history is kept."""
-    log_format: Literal["auto", "console", "json"] | None = None
-    """"auto" is console on a terminal and JSON elsewhere."""
-
-
-class TransferLimits(Table):
-    deadline: TransferTime | None = None
-    """How long one transfer may take."""
-    max_octets: Annotated[int, Field(ge=65536)] | None = None
-    max_messages: Annotated[int, Field(ge=1)] | None = None
-    max_records: Annotated[int, Field(ge=2)] | None = None
-
-
-class Probe(Table):
-    timeout: AnswerTime | None = None
-    """How long to wait for one answer."""
-    attempts: Annotated[int, Field(ge=1, le=10)] | None = None
-    """How often to ask before a server counts as silent."""
-    max_qps_per_server: Annotated[float, Field(ge=0.01, allow_inf_nan=False)] | None = None
-    max_qps: Annotated[float, Field(ge=0.01, allow_inf_nan=False)] | None = None
-    """Questions a second to all servers together; without it there is no such limit."""
-    max_in_flight: Annotated[int, Field(ge=1, le=20000)] | None = None
-    """Questions without answer at one time, over all servers; the engine that asks for serials has its own measure."""
-    transfers_per_server: Annotated[int, Field(ge=1, le=100)] | None = None
-    transfer: TransferLimits | None = None
-    source: Items[SourceText] | None = None
-    """Addresses of this machine to ask from; at most one of each family."""
-    workers: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Processes that ask for serials, each for its share of the zones."""
-
-
-class Resolver(Table):
-    addresses: Items[AddressText] | None = None
-    """Who resolves the names of servers and NS sets; without it the system's resolver."""
-    interval: LookupPause | None = None
-    timeout: AnswerTime | None = None
-
-
-class Metrics(Table):
-    max_zones: Annotated[int, Field(ge=0)] | None = None
-    """With more zones, only those that are not good have series of their own."""
 
 
 class Key(Table):
@@ -177,15 +106,6 @@ class ZoneList(Options):
     """Without it the suffix says: .csv, .jsonl or .ndjson, else names."""
 
 
-class Alerting(Table):
-    grace: DurationOrZero | None = None
-    """Bad for this long before it fires."""
-    settle: DurationOrZero | None = None
-    """Good for this long before it resolves."""
-    remind: RemindPause | None = None
-    """How often an open incident is told again; "off": once is enough."""
-
-
 class Route(Table):
     receivers: Items[str] | None = Needed
     severity: Items[str] | None = None
@@ -195,28 +115,34 @@ class Route(Table):
 
 
 class File(Table):
-    """The whole file."""
+    """What the file names, and what it says of that. The sections beside it are those of monitor/config/model.py."""
 
-    service: Service = Service()
-    cadence: dict[str, DurationOrOff | None] = {}
+    cadence: dict[str, DurationOrOff | None] = Field(default_factory=dict)
     """One key per check; "off" switches it off."""
-    checks: dict[str, dict[str, Any]] = {}
+    checks: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of a check: see its documentation."""
-    probe: Probe = Probe()
-    resolver: Resolver = Resolver()
-    metrics: Metrics = Metrics()
-    keys: dict[str, Key] = {}
-    servers: dict[str, Server] = {}
-    zones: list[Annotated[Zone, BeforeValidator(named, json_schema_input_type=str | Zone)] | None] = []
+    keys: dict[str, Key] = Field(default_factory=dict)
+    servers: dict[str, Server] = Field(default_factory=dict)
+    zones: list[Annotated[Zone, BeforeValidator(named, json_schema_input_type=str | Zone)] | None] = Field(
+        default_factory=list
+    )
     """A name alone is a zone with nothing but a name."""
-    lists: list[ZoneList | None] = []
+    lists: list[ZoneList | None] = Field(default_factory=list)
     """Zones by the hundred thousand, in files of their own."""
     ignore_servers: Items[str] | None = None
     """Names in NS sets that are not to be watched, whichever zone names them."""
-    severity: dict[str, str | None] = {}
-    alerting: Alerting = Alerting()
-    receivers: dict[str, dict[str, Any]] = {}
-    routes: list[Route | None] = []
+    severity: dict[str, str | None] = Field(default_factory=dict)
+    receivers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    routes: list[Route | None] = Field(default_factory=list)
+
+    def section(self, name: str) -> Any:
+        """The table of a section of monitor/config/model.py."""
+        return getattr(self, name)
+
+
+_SECTIONS: dict[str, Any] = {name: (table_of(cls), table_of(cls)()) for name, cls in SECTIONS.items()}
+WHOLE = create_model("File", __base__=File, **_SECTIONS)
+"""The file with all its sections."""
 
 
 ALSO_CALLED = {
@@ -248,35 +174,33 @@ ALSO_CALLED = {
 
 def header(section: str) -> str:
     """How a section of the file begins."""
-    annotation = File.model_fields[section].annotation
+    annotation = WHOLE.model_fields[section].annotation
     if get_origin(annotation) is list:
         return f"[[{section}]]"
     named = get_origin(annotation) is dict and get_args(annotation)[1] not in (DurationOrOff | None, str | None)
     return f"[{section}.NAME]" if named else f"[{section}]"
 
 
-def meant(word: str, loc: tuple[str | int, ...]) -> str:
-    """A hint at the key that was perhaps meant in the table at ``loc``."""
-    fields = fields_at(loc)
+def meant(word: str, fields: Collection[str]) -> str:
+    """A hint at that of the keys of a table which was perhaps meant."""
     other = ALSO_CALLED.get(word.lower(), "")
     return f"here that is {quoted(other)}" if other in fields else near(word, fields)
 
 
-def fields_at(loc: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The keys that may stand in the table at ``loc``; none where the table's own names are free."""
-    model: type[BaseModel] = File
+def fields_at(table: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The keys that may stand at ``loc`` inside the table; none where names are free there."""
     names_follow = False
     for part in loc:
         if names_follow or isinstance(part, int):
             names_follow = False
             continue
-        annotation = model.model_fields[part].annotation
+        annotation = table.model_fields[part].annotation
         names_follow = get_origin(annotation) is dict
         inner = model_in(annotation)
         if inner is None:
             return ()
-        model = inner
-    return tuple(model.model_fields)
+        table = inner
+    return tuple(table.model_fields)
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:

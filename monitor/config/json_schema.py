@@ -1,12 +1,19 @@
 """The JSON schema by which editors complete and check the file."""
 
-from typing import Any
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import Any, Literal
+
+from pydantic import Field, create_model
 
 from checks.codes import CODES
 from checks.registry import CHECKS
 from monitor.config import file_model as raw
+from monitor.config.field_types import DurationOrOff, SeverityWord
+from monitor.config.model import SECTIONS
 from monitor.config.receivers import kinds, notifier
-from monitor.config.settings import keys
+from monitor.config.tables import Table, table_of
 
 _ARRAYS_OF_TABLES = ("#/$defs/Zone", "#/$defs/Route")
 """Elements of the only lists for which one element does not stand."""
@@ -14,24 +21,39 @@ _ARRAYS_OF_TABLES = ("#/$defs/Zone", "#/$defs/Route")
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of the configuration file."""
-    made = raw.File.model_json_schema(mode="validation")
-    tidy: dict[str, Any] = _tidy(made)
-    properties = tidy["properties"]
-    properties["cadence"] = _table({name: {"type": "string"} for name in CHECKS})
-    properties["severity"] = _table({code: {"enum": ["critical", "warning", "info"]} for code in CODES})
-    properties["checks"] = _table({name: _table({key: {} for key in keys(cls)}) for name, cls in CHECKS.items()})
+    made = _whole().model_json_schema(mode="validation")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_tidy(made),
+        "title": "soawatch configuration",
+    }
+
+
+def _whole() -> type[Table]:
+    """The file with the keys of those tables, too, that are dictionaries while it is read."""
     receivers = [_receiver(kind) for kind in kinds()]
-    properties["receivers"] = {"type": "object", "additionalProperties": {"anyOf": receivers}}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **tidy, "title": "soawatch configuration"}
+    tables = {
+        **{name: _described(cls) for name, cls in SECTIONS.items()},
+        "cadence": _table("Cadence", dict.fromkeys(CHECKS, DurationOrOff)),
+        "severity": _table("Severity", dict.fromkeys(CODES, SeverityWord)),
+        "checks": _table("Checks", {name: _described(cls) for name, cls in CHECKS.items()}),
+        "receivers": dict.__class_getitem__((str, reduce(or_, receivers))),
+    }
+    return _table("File", tables, raw.WHOLE)
 
 
-def _receiver(kind: str) -> dict[str, Any]:
-    settings: dict[str, Any] = {key: {} for key in keys(notifier(kind))}
-    return {**_table({"type": {"const": kind}, **settings}), "required": ["type"]}
+def _receiver(kind: str) -> type[Table]:
+    choice: dict[str, Any] = {"type": (Literal[kind], Field(json_schema_extra={"needed": True}))}
+    return create_model(f"{kind}-receiver", __base__=_described(notifier(kind)), **choice)
 
 
-def _table(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+def _table(name: str, keys: Mapping[str, Any], base: type[Table] = Table) -> type[Table]:
+    fields: dict[str, Any] = {key: (annotation, None) for key, annotation in keys.items()}
+    return create_model(name, __base__=base, **fields)
+
+
+def _described(cls: type[Any]) -> type[Table]:
+    return table_of(cls, described=True)
 
 
 def _tidy(made: Any) -> Any:

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
+from typing import Any, TypeVar
 
 from alerting.model import Policy, Secret, Severity
 from checks.base import Check
@@ -19,19 +17,23 @@ from monitor.config import toml_reader as reading
 from monitor.config.advice import advise
 from monitor.config.durations import written
 from monitor.config.errors import Book, ConfigError, near, quoted
+from monitor.config.field_types import severity
 from monitor.config.files import other_kind
 from monitor.config.keys import keys
-from monitor.config.model import Config, Resolver, Service
+from monitor.config.model import Config, Metrics, Resolver, Service
 from monitor.config.receivers import receivers, routes
-from monitor.config.secrets import Place, secret
+from monitor.config.secrets import Place
+from monitor.config.secrets import keys as secret_keys
 from monitor.config.servers import server_paths, servers
-from monitor.config.settings import settings, severity
+from monitor.config.tables import made, table_of
 from monitor.config.transfer_circles import check_upstreams
 from monitor.config.zone_lists import Lists
 from monitor.config.zones import Around, ignored
-from monitor.probe.settings import Probe, TransferLimits
+from monitor.probe.settings import Probe
 
 __all__ = ["ConfigError", "load", "parse"]
+
+T = TypeVar("T")
 
 SHORTEST_TOKEN = 10
 """Characters."""
@@ -53,7 +55,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     written_servers = tuple(_names(found, "servers"))
     written_keys = tuple(_names(found, "keys"))
     written_receivers = tuple(_names(found, "receivers"))
-    file = reading.checked(found, book)
+    file = reading.checked(raw.WHOLE, found, book)
     place = Place(path.absolute().parent, env, elsewhere)
     unwanted = tuple(name for _, name in ignored(book, ("ignore_servers",), file.ignore_servers or ()))
     around = Around(servers(book, file, written_servers), written_keys, ignored=unwanted)
@@ -63,21 +65,20 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     config = Config(
         path=path,
         service=_service(book, file, place),
-        probe=_probe(book, file),
-        resolver=Resolver(**_given(file.resolver, seconds=("timeout",))),
+        probe=_probe(book, file, place),
+        resolver=_section(book, file, "resolver", Resolver, place),
+        metrics=_section(book, file, "metrics", Metrics, place),
         cadence=_cadence(book, file),
         checks=_checks(book, file, place),
         keys=keys(book, file, place),
         zones=watched,
         lists=listed,
         severity=_severity(book, file),
-        policy=Policy(**_given(file.alerting)),
+        policy=_section(book, file, "alerting", Policy, place),
         receivers=notifiers,
         kinds=kinds,
         routes=routes(book, file, written_receivers),
     )
-    if file.metrics.max_zones is not None:
-        config = replace(config, max_zones=file.metrics.max_zones)
     config = replace(config, servers=around.servers)
     _check_patience(book, config)
     book.close()
@@ -91,36 +92,21 @@ def _names(found: Mapping[str, Any], section: str) -> tuple[str, ...]:
     return tuple(tables) if isinstance(tables, dict) else ()
 
 
-def _given(table: BaseModel, seconds: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What was written in a table, for a dataclass with the same names; lists as tuples, ``seconds`` as numbers."""
-    given: dict[str, Any] = {}
-    for name in type(table).model_fields:
-        value = getattr(table, name)
-        if isinstance(value, list):
-            given[name] = tuple(item for item in value if item is not None)
-        elif name in seconds and isinstance(value, timedelta):
-            given[name] = value.total_seconds()
-        elif value is not None:
-            given[name] = value
-    return given
+def _section(book: Book, file: raw.File, name: str, cls: type[T], place: Place) -> T:
+    """A table of which there is one, as far as it is right."""
+    return made(book, (name,), cls, file.section(name), place) or cls()
 
 
 def _service(book: Book, file: raw.File, place: Place) -> Service:
-    table = file.service
-    given = _given(table)
-    for key in ("token", "token_file", "token_env", "token_credential"):
-        given.pop(key, None)
-    secrets = {key: getattr(table, key) for key in ("token", "token_file", "token_env", "token_credential")}
-    token = secret(book, ("service",), "token", secrets, place, required=False)
-    _check_token(book, token, next((key for key, value in secrets.items() if value is not None), "token"))
-    if "database" in given and ("://" in given["database"] or given["database"] == ":memory:"):
-        book.mistake(("service", "database"), "must be a file", "the record is kept in SQLite")
-    database = book.parsed(("service", "database"), given.pop("database", str(Service().database)), place.path)
-    if database is not None and (wrong := other_kind(database)):
-        book.mistake(("service", "database"), f"{quoted(str(database))} is {wrong}")
-    service = Service(**given, token=token, database=database or Service().database)
+    table, service = file.section("service"), _section(book, file, "service", Service, place)
+    token = next((key for key in secret_keys("token") if getattr(table, key) is not None), None)
+    _check_token(book, service.token, token or "token")
+    if table.database is None:
+        service = replace(service, database=place.path(str(service.database)))
+    if wrong := other_kind(service.database):
+        book.mistake(("service", "database"), f"{quoted(str(service.database))} is {wrong}")
     host = service.listen[0]
-    if not addresses.loopback(host) and not service.public and not any(secrets.values()):
+    if not addresses.loopback(host) and not service.public and token is None:
         where = ("service", "listen")
         hint = 'set token_file = "…", or public = true if anyone may read it'
         book.mistake(where, f"{host} can be reached by others, who need no token", hint)
@@ -139,15 +125,11 @@ def _check_token(book: Book, token: Secret | None, key: str) -> None:
         book.warn(where, said, "make one with: openssl rand -hex 20")
 
 
-def _probe(book: Book, file: raw.File) -> Probe:
-    given = _given(file.probe, seconds=("timeout",))
-    if "transfer" in given:
-        limits = _given(given["transfer"], seconds=("deadline",))
-        given["transfer"] = TransferLimits(**{name.removeprefix("max_"): value for name, value in limits.items()})
-    sources = given.get("source", ())
-    if len({":" in source for source in sources}) < len(sources):
+def _probe(book: Book, file: raw.File, place: Place) -> Probe:
+    probe = _section(book, file, "probe", Probe, place)
+    if len({":" in source for source in probe.source}) < len(probe.source):
         book.mistake(("probe", "source"), "has two addresses of one family", "one for IPv4, one for IPv6")
-    return Probe(**given)
+    return probe
 
 
 def _cadence(book: Book, file: raw.File) -> dict[str, timedelta]:
@@ -166,8 +148,9 @@ def _checks(book: Book, file: raw.File, place: Place) -> dict[str, Check]:
         if name not in CHECKS:
             book.mistake(("checks", name), "unknown check", near(name, CHECKS))
     for name, cls in CHECKS.items():
-        check = settings(book, ("checks", name), cls, file.checks.get(name, {}), place)
-        if check is not None:
+        path = ("checks", name)
+        table = reading.checked(table_of(cls), file.checks.get(name, {}), book, path)
+        if (check := made(book, path, cls, table, place)) is not None:
             built[name] = check
     return built
 

@@ -4,28 +4,74 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
 
 from alerting.model import Policy, Route, Secret, Severity
 from alerting.notifier import Notifier
 from checks.base import Check
 from checks.model import Address, TransferRule, WantedRecord, alike, belonging
 from checks.model.zone_table import ZoneTable
+from monitor.config.field_types import DatabasePath, Label, ListenText, PageUrl
 from monitor.probe.settings import Probe
 from monitor.probe.types import TsigKey
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """``listen`` is (host, port); port 0 lets the system choose. ``url`` is how people reach the page, for links."""
+    """The page, the API and what is remembered."""
 
-    listen: tuple[str, int] = ("127.0.0.1", 9953)
-    database: Path = Path("soawatch.db")
-    vantage: str = "local"
+    listen: ListenText = ("127.0.0.1", 9953)
+    """Address and port of the page, the API and `/metrics`; port 0 takes a free one. Beyond loopback it is refused
+    without `token` or `public`. A port in use or an address that is not there ends `run` with 1, a port that this user
+    may not listen on with 78."""
     token: Secret | None = None
+    """Who reads the page must know it. After ten different wrong ones in a row a client has to wait, with the right
+    one, too; the same wrong one again and again (a job that has an old token) slows nobody and is told once in the log.
+    Clients behind a reverse proxy on the same machine are told apart by the last address in `X-Forwarded-For`, so the
+    proxy must set that header, or append to it. Where it passes on what a client sent, and for programs on this
+    machine, each try may look like another client's, and only the length of the token makes guessing slow."""
     public: bool = False
-    url: str | None = None
-    retention: timedelta = timedelta(days=90)
-    log_format: str = "auto"
+    """Anyone may read the page. Hidden servers are left out of it."""
+    url: PageUrl | None = None
+    """How people reach the page, `https://…`; notifications link to it."""
+    database: DatabasePath = Path("soawatch.db")
+    """The SQLite file in which everything is remembered; it and the files beside it are mode 0600. Deleted under the
+    running service it is made anew; another file in its place is left alone and told of
+    ([store-failing](findings.md#store-failing))."""
+    retention: timedelta = field(default=timedelta(days=90), metadata={"bounds": {"ge": timedelta(hours=1)}})
+    """How long closed history is kept; at least `"1h"`."""
+    vantage: Label = "local"
+    """What this place of observation is called."""
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """`"console"` (for eyes), `"json"`, or `"auto"`: console on a terminal, JSON elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Who resolves names of servers and NS sets."""
+
+    addresses: tuple[Address, ...] = ()
+    """Resolvers to ask instead of the system's."""
+    interval: timedelta = field(default=timedelta(minutes=15), metadata={"bounds": {"ge": timedelta(seconds=10)}})
+    """How often names are resolved again; at least `"10s"`."""
+    timeout: float = field(default=5.0, metadata={"unit": "s", "bounds": {"ge": 0.01}})
+    """For one name; at least `"10ms"`, at most `interval`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How much `/metrics` says."""
+
+    max_zones: int = field(default=1000, metadata={"bounds": {"ge": 0}})
+    """With more zones, only those that are not good have series of their own in `/metrics`, and of them at most so
+    many, the worst first; `soawatch_metrics_zones_omitted` says how many have none, `soawatch_zones` counts all."""
+
+
+SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
+    {"service": Service, "probe": Probe, "resolver": Resolver, "metrics": Metrics, "alerting": Policy}
+)
+"""The tables of which there is one, and the dataclass that each is read into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +112,6 @@ class ZoneEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolver:
-    """Who resolves names of servers and NS sets. Without addresses: the system's resolver."""
-
-    addresses: tuple[Address, ...] = ()
-    interval: timedelta = timedelta(minutes=15)
-    timeout: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
 class Listed:
     """A file of zones, how it was read, and how many it has."""
 
@@ -108,8 +145,7 @@ class Config:
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Receiver name → its type."""
     routes: tuple[Route, ...] = ()
-    max_zones: int = 1000
-    """Above this many zones /metrics has per-zone series only for those that are not good."""
+    metrics: Metrics = Metrics()
     warnings: tuple[str, ...] = ()
     """What is allowed but unwise, each with file and line."""
     notes: tuple[str, ...] = ()

@@ -14,10 +14,12 @@ from alerting.notifier import Notifier
 from checks.codes import CODES
 from monitor.config import file_model as raw
 from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
+from monitor.config.field_types import severity
 from monitor.config.files import check_kind, reason
 from monitor.config.secrets import Place
 from monitor.config.secrets import keys as secret_keys
-from monitor.config.settings import settings, severity
+from monitor.config.tables import made, table_of
+from monitor.config.toml_reader import checked
 from monitor.probe.message import names
 
 LONGEST_PATTERN = 1024
@@ -58,11 +60,13 @@ def receivers(book: Book, file: raw.File, place: Place) -> tuple[dict[str, Notif
         if kind not in kinds():
             book.mistake((*path, "type"), f"unknown type {quoted(kind)}", near(kind, kinds()) or known(kinds()))
             continue
-        made = settings(book, path, notifier(kind), table, place, extra=("type",))
-        if made is not None:
-            _review(book, path, made, table)
-            _check_certificates(book, path, made)
-            built[name] = made
+        cls = notifier(kind)
+        settings = {key: value for key, value in table.items() if key != "type"}
+        receiver = made(book, path, cls, checked(table_of(cls), settings, book, path), place)
+        if receiver is not None and book.sound(*path):
+            _review(book, path, receiver, table)
+            _check_certificates(book, path, receiver)
+            built[name] = receiver
             types[name] = kind
     return built, types
 

@@ -3,17 +3,19 @@
 import copy
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from monitor.config import file_model as raw
 from monitor.config.errors import MOST_TOLD, Book, ConfigError, KeyPath, Mistake, Wrong, near, quoted
 from monitor.config.files import open_file, reason
 from monitor.config.toml_lines import Lines, tokens
+
+T = TypeVar("T", bound=BaseModel)
 
 LARGEST = 10 * 1024 * 1024
 DEEPEST = 16
@@ -130,31 +132,31 @@ def _deep(found: dict[str, Any]) -> bool:
     return any(level)
 
 
-def checked(found: dict[str, Any], book: Book) -> raw.File:
-    """The document as far as it is right; everything wrong is in the book, and left out of what is returned."""
+def checked(table: type[T], found: object, book: Book, path: KeyPath = ()) -> T:
+    """What was found at ``path``, as far as it is right; all that is wrong is in the book, and left out of it."""
     try:
-        return raw.File.model_validate(found)
+        return table.model_validate(found)
     except ValidationError as error:
         for one in error.errors(include_url=False)[:MOST_TOLD]:
-            _report(one, found, book)
+            _report(one, table, found, book, path)
         if error.error_count() > MOST_TOLD:
             book.close(error.error_count())
-        return _pruned(copy.deepcopy(found), error)
+        return _pruned(table, copy.deepcopy(found), error)
 
 
-def _pruned(found: dict[str, Any], error: ValidationError) -> raw.File:
+def _pruned(table: type[T], found: object, error: ValidationError) -> T:
     """Takes out what is wrong until the rest is right; each pass takes out something, or what was around it."""
     for _ in range(DEEPEST):
         for one in error.errors(include_url=False, include_context=False, include_input=False):
             _take_out(found, one["loc"])
         try:
-            return raw.File.model_validate(found)
+            return table.model_validate(found)
         except ValidationError as again:
             error = again
-    return raw.File()
+    return table()
 
 
-def _take_out(found: dict[str, Any], loc: KeyPath) -> None:
+def _take_out(found: object, loc: KeyPath) -> None:
     path = _existing(found, loc)
     if not path:
         return
@@ -177,15 +179,16 @@ def _existing(found: Any, loc: KeyPath) -> KeyPath:
     return loc
 
 
-def _report(one: ErrorDetails, found: Mapping[str, Any], book: Book) -> None:
-    path = _existing(found, one["loc"])
+def _report(one: ErrorDetails, table: type[BaseModel], found: object, book: Book, path: KeyPath) -> None:
+    inside = _existing(found, one["loc"])
+    where = (*path, *inside)
     if one["type"] == "extra_forbidden":
-        book.mistake(path, "unknown key", raw.meant(str(path[-1]), path[:-1]))
+        book.mistake(where, "unknown key", raw.meant(str(inside[-1]), raw.fields_at(table, inside[:-1])))
         return
     wrong = words(one)
-    if len(path) == 1 and not wrong.hint:
-        wrong = Wrong(wrong.text, f"write {raw.header(str(path[0]))}")
-    book.wrong(path, wrong)
+    if len(where) == 1 and not wrong.hint:
+        wrong = Wrong(wrong.text, f"write {raw.header(str(where[0]))}")
+    book.wrong(where, wrong)
 
 
 def words(one: ErrorDetails) -> Wrong:

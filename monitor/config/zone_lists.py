@@ -143,7 +143,7 @@ class Lists:
     def _learn(self, sheet: Sheet, row: Mapping[str, object], line: int) -> int:
         """The options of a row, over those of its list."""
         book = Book(str(sheet.path))
-        given = next(iter(reading.checked({"zones": [{**row, "name": "zone.example"}]}, book).zones), None)
+        given = next(iter(reading.checked(raw.File, {"zones": [{**row, "name": "zone.example"}]}, book).zones), None)
         if given is None or book.mistakes or not self.book.sound(*sheet.section):
             _pass_on(book, sheet, line)
             return sheet.plain

@@ -1,6 +1,9 @@
-"""How questions are asked: the settings of the prober."""
+"""How questions are asked: the settings of the prober, read by monitor/config/tables.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated
+
+LocalAddress = Annotated[str, "an IP address without port"]
 
 
 def waits(timeout: float, attempts: int) -> tuple[float, ...]:
@@ -11,26 +14,38 @@ def waits(timeout: float, attempts: int) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
-    """Where a transfer is ended by us: seconds, octets, messages and records."""
+    """Where a transfer is ended by us."""
 
-    deadline: float = 60.0
-    octets: int = 100_000_000
-    messages: int = 100_000
-    records: int = 5_000_000
+    deadline: float = field(default=60.0, metadata={"unit": "s", "bounds": {"ge": 0.1}})
+    """How long one transfer may take; at least `"100ms"`."""
+    max_octets: int = field(default=100_000_000, metadata={"bounds": {"ge": 65536}})
+    """Octets of all its messages; at least 65536."""
+    max_messages: int = field(default=100_000, metadata={"bounds": {"ge": 1}})
+    """DNS messages."""
+    max_records: int = field(default=5_000_000, metadata={"bounds": {"ge": 2}})
+    """Records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How questions are asked. ``timeout`` is per attempt, in seconds; ``source`` are addresses to ask from."""
+    """How questions are asked."""
 
-    timeout: float = 2.0
-    attempts: int = 3
-    max_qps_per_server: float = 200.0
-    max_in_flight: int = 256
-    transfers_per_server: int = 2
+    timeout: float = field(default=2.0, metadata={"unit": "s", "bounds": {"ge": 0.01}})
+    """For one answer; at least `"10ms"`."""
+    attempts: int = field(default=3, metadata={"bounds": {"ge": 1, "le": 10}})
+    """Before a server counts as silent; 1 to 10."""
+    max_qps_per_server: float = field(default=200.0, metadata={"bounds": {"ge": 0.01}})
+    """Questions a second to one server, at most; not below 0.01."""
+    max_in_flight: int = field(default=256, metadata={"bounds": {"ge": 1, "le": 20000}})
+    """Questions without answer at one time, over all servers; the engine that asks for serials over UDP has its own
+    measure, 180 per address."""
+    transfers_per_server: int = field(default=2, metadata={"bounds": {"ge": 1, "le": 100}})
+    """Transfers from one server at one time."""
     transfer: TransferLimits = TransferLimits()
-    source: tuple[str, ...] = ()
-    workers: int = 1
-    """Processes that ask for serials, each for its share of the zones; 1: the service itself asks."""
-    max_qps: float | None = None
-    """Questions a second to all servers together; None for no limit."""
+    source: tuple[LocalAddress, ...] = ()
+    """Addresses of this machine to ask from, one of each family."""
+    workers: int = field(default=1, metadata={"bounds": {"ge": 1, "le": 64}})
+    """Processes that ask for serials, each for its share of the zones, 1 to 64. More than one pays from some hundred
+    thousand zones on, where there are processors for them; with 1 the service itself asks."""
+    max_qps: float | None = field(default=None, metadata={"bounds": {"ge": 0.01}})
+    """Questions a second to all servers together, at most; not below 0.01."""

@@ -53,6 +53,6 @@ def as_started(config: Config, before: Config) -> tuple[Config, list[str]]:
     """The configuration with what only a restart can change as it was, and the names of what differs there."""
     kept = {name: getattr(before.service, name) for name in FIXED}
     differ = [name for name, value in kept.items() if getattr(config.service, name) != value]
-    if config.max_zones != before.max_zones:
+    if config.metrics != before.metrics:
         differ.append("max_zones")
-    return replace(config, service=replace(config.service, **kept), max_zones=before.max_zones), differ
+    return replace(config, service=replace(config.service, **kept), metrics=before.metrics), differ

@@ -150,7 +150,7 @@ class Service:
         service = config.service
         context = WebContext(
             lambda: self.status, self._registry, self._poller.stats, self._store, self._event_hub, now, self._stopping,
-            Settings(service.token, service.public, config.max_zones, service.url),
+            Settings(service.token, service.public, config.metrics.max_zones, service.url),
         )  # fmt: skip
         self._web = WebServer(build(context), *service.listen, self._stopping)
 

@@ -253,9 +253,9 @@ async def test_permission_leaves_with_the_first_record_beside_the_soa() -> None:
 
 LIMITS = {
     "deadline": (TransferLimits(deadline=0.2), "not finished within 0.2 s"),
-    "octets": (TransferLimits(octets=200_000), "more than 200000 octets"),
-    "messages": (TransferLimits(messages=5), "more than 5 messages"),
-    "records": (TransferLimits(records=3000), "more than 3000 records"),
+    "octets": (TransferLimits(max_octets=200_000), "more than 200000 octets"),
+    "messages": (TransferLimits(max_messages=5), "more than 5 messages"),
+    "records": (TransferLimits(max_records=3000), "more than 3000 records"),
 }
 
 

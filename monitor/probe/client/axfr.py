@@ -133,12 +133,12 @@ class Transfer:
         limits = self._limits
         if self._loop.time() >= self._until:
             return f"not finished within {limits.deadline:g} s"
-        if self._stream.octets > limits.octets:
-            return f"more than {limits.octets} octets"
-        if self._messages >= limits.messages:
-            return f"more than {limits.messages} messages"
-        if self._records > limits.records:
-            return f"more than {limits.records} records"
+        if self._stream.octets > limits.max_octets:
+            return f"more than {limits.max_octets} octets"
+        if self._messages >= limits.max_messages:
+            return f"more than {limits.max_messages} messages"
+        if self._records > limits.max_records:
+            return f"more than {limits.max_records} records"
         return ""
 
     def _take(self, wire: bytes) -> Ended | None:

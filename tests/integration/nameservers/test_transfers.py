@@ -104,7 +104,7 @@ async def test_a_transfer_pulled_whole_is_good(world: World, probe: Prober) -> N
 
 
 async def test_a_transfer_that_passes_our_limits_is_ended_by_us(world: World) -> None:
-    few = DnsClient(Probe(transfer=TransferLimits(records=BIG_COUNT // 4)), KEYS, now)
+    few = DnsClient(Probe(transfer=TransferLimits(max_records=BIG_COUNT // 4)), KEYS, now)
     try:
         for server in world.servers:
             for seen in await ask(few, *axfr(server, BIG, XFR.name, whole=True)):

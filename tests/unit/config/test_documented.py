@@ -16,7 +16,8 @@ from monitor.config.keys import ALGORITHMS
 from monitor.config.load import load, parse
 from monitor.config.model import Config
 from monitor.config.receivers import kinds, notifier
-from monitor.config.settings import keys
+from monitor.config.tables import table_of
+from monitor.probe.settings import TransferLimits
 from tests.support.certificates import certified
 
 ROOT = Path(__file__).parents[3]
@@ -44,28 +45,28 @@ def place(tmp_path: Path) -> Path:
 
 
 def tables() -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in raw.File.model_fields.items():
+    for name, field in raw.WHOLE.model_fields.items():
         found = raw.model_in(field.annotation)
         if found is not None:
             yield name, found
     yield "records", raw.Record
     yield "zone transfer", raw.Transfer
-    yield "probe.transfer", raw.TransferLimits
+    yield "probe.transfer", table_of(TransferLimits)
 
 
 def every_key() -> Iterator[tuple[str, str]]:
     """Section and key; of the four ways to give a secret, one is enough."""
-    for section in raw.File.model_fields:
+    for section in raw.WHOLE.model_fields:
         yield "file", section
     for section, model in tables():
         for key in model.model_fields:
             yield section, key
     for name, check in CHECKS.items():
         yield "cadence", name
-        for key in keys(check):
+        for key in table_of(check).model_fields:
             yield f"checks.{name}", key
     for kind in kinds():
-        for key in keys(notifier(kind)):
+        for key in table_of(notifier(kind)).model_fields:
             yield f"receivers {kind}", key
 
 
@@ -100,7 +101,7 @@ def test_defaults_in_the_example_are_the_defaults(place: Path) -> None:
     assert config.cadence == {name: check.cadence for name, check in CHECKS.items()}
     assert config.checks == {name: check() for name, check in CHECKS.items()}
     assert config.policy == default.policy
-    assert config.max_zones == default.max_zones
+    assert config.metrics == default.metrics
     examples: dict[str, set[str]] = {
         "service": {"database", "token", "url"},
         "probe": {"max_qps", "source"},

@@ -271,7 +271,7 @@ transfer-open = "critical"
     )
     assert config.resolver == Resolver((Address("2001:db8::53", 5353),), timedelta(hours=1), 1.5)
     assert config.policy == Policy(timedelta(0), timedelta(minutes=5), timedelta(0))
-    assert config.max_zones == 0
+    assert config.metrics.max_zones == 0
     assert config.cadence["transfer"] == timedelta(0)
     assert getattr(config.checks["soa-serial"], "stuck_after") == 5  # noqa: B009  a Check has no such field
     assert config.severity == {"transfer-open": Severity.CRITICAL}

@@ -6,9 +6,20 @@ from checks.codes import CODES
 from checks.registry import CHECKS
 from monitor.config import file_model as raw
 from monitor.config.json_schema import schema
+from monitor.config.model import SECTIONS
 from monitor.config.receivers import kinds
+from monitor.config.tables import table_of
 
 SCHEMA = schema()
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = SCHEMA["$defs"][part["$ref"].removeprefix("#/$defs/")] if "$ref" in part else part
+    return found
+
+
+def at(section: str) -> dict[str, Any]:
+    return resolved(SCHEMA["properties"][section])
 
 
 def walk(found: Any) -> Any:
@@ -18,11 +29,9 @@ def walk(found: Any) -> Any:
 
 
 def test_every_section_and_every_key_is_there() -> None:
-    assert set(SCHEMA["properties"]) == set(raw.File.model_fields)
+    assert set(SCHEMA["properties"]) == set(raw.WHOLE.model_fields)
     for model in (
-        raw.Service,
-        raw.Probe,
-        raw.Resolver,
+        *map(table_of, SECTIONS.values()),
         raw.Server,
         raw.Key,
         raw.Zone,
@@ -32,11 +41,20 @@ def test_every_section_and_every_key_is_there() -> None:
     ):
         assert set(SCHEMA["$defs"][model.__name__]["properties"]) == set(model.model_fields)
         assert SCHEMA["$defs"][model.__name__]["additionalProperties"] is False
-    assert set(SCHEMA["properties"]["cadence"]["properties"]) == set(CHECKS)
-    assert set(SCHEMA["properties"]["checks"]["properties"]) == set(CHECKS)
-    assert set(SCHEMA["properties"]["severity"]["properties"]) == set(CODES)
-    receivers = SCHEMA["properties"]["receivers"]["additionalProperties"]["anyOf"]
+    assert set(at("cadence")["properties"]) == set(CHECKS)
+    assert set(at("checks")["properties"]) == set(CHECKS)
+    assert set(at("severity")["properties"]) == set(CODES)
+    receivers = [resolved(one) for one in SCHEMA["properties"]["receivers"]["additionalProperties"]["anyOf"]]
     assert [one["properties"]["type"]["const"] for one in receivers] == list(kinds())
+
+
+def test_settings_of_checks_and_receivers_have_types_bounds_and_descriptions() -> None:
+    after = resolved(at("checks")["properties"]["soa-serial"])["properties"]["stuck_after"]
+    assert (after["type"], after["minimum"]) == ("integer", 1)
+    assert "newer versions" in after["description"]
+    email, _ = (resolved(one) for one in SCHEMA["properties"]["receivers"]["additionalProperties"]["anyOf"])
+    assert set(email["required"]) == {"type", "to", "smtp"}
+    assert resolved(email["properties"]["smtp"])["properties"]["tls"]["enum"] == ["starttls", "tls", "none"]
 
 
 def test_what_is_needed_is_required() -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from alerting.model import Secret, Severity
 from checks.model import Address
-from monitor.config.errors import Book
+from monitor.config.errors import Book, ConfigError
+from monitor.config.load import parse
 from monitor.config.secrets import Place
-from monitor.config.settings import keys, settings
+from monitor.config.tables import made, table_of
+from monitor.config.toml_reader import checked
 
 
 class Colour(StrEnum):
@@ -53,7 +55,8 @@ class Odd:
 
 def read(table: Any, env: dict[str, str] | None = None) -> tuple[Odd | None, list[str]]:
     book = Book("c.toml")
-    odd = settings(book, ("odd", "x"), Odd, table, Place(Path("/etc/soawatch"), env or {}))
+    path = ("odd", "x")
+    odd = made(book, path, Odd, checked(table_of(Odd), table, book, path), Place(Path("/etc/soawatch"), env or {}))
     return odd, [str(mistake).removeprefix("c.toml: ") for mistake in book.mistakes]
 
 
@@ -129,10 +132,12 @@ def test_all_that_is_missing_is_told() -> None:
         "odd.x.url: missing (give one of url, url_file, url_env, url_credential)",
     ]
     assert read({"count": 1, "url_evn": "U"})[1] == ['odd.x.url_evn: unknown key (did you mean "url_env"?)']
-    assert read(3)[1] == ["odd.x: must be a table"]
+    for section in ("receivers", "checks"):
+        with pytest.raises(ConfigError, match=rf"{section}\.x: must be a table$"):
+            parse(f'zones = ["example.com"]\n[{section}]\nx = 3\n', Path("c.toml"), {})
 
 
 def test_the_keys_of_a_dataclass() -> None:
-    assert keys(Odd)[:6] == ("count", "url", "url_file", "url_env", "url_credential", "inner")
-    assert "from" in keys(Odd)
-    assert "derived" not in keys(Odd)
+    assert tuple(table_of(Odd).model_fields)[:6] == ("count", "url", "url_file", "url_env", "url_credential", "inner")
+    assert "from" in table_of(Odd).model_fields
+    assert "derived" not in table_of(Odd).model_fields

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from checks.model.zone_table import ZoneTable
 from monitor.config.load import parse
-from monitor.config.model import Config
+from monitor.config.model import Config, Metrics
 from monitor.polling.discovery import DiscoveredZones
 from monitor.service.plan import CHORES, as_started, cadences, plan_of
 from tests.unit.checks.build import zone
@@ -53,7 +53,7 @@ def test_what_needs_a_restart_stays_as_it_was_and_is_named() -> None:
     assert kept == ["vantage"]
     assert taken.service.vantage == "here"
     assert as_started(before, before) == (before, [])
-    assert as_started(replace(before, max_zones=7), before)[1] == ["max_zones"]
+    assert as_started(replace(before, metrics=Metrics(7)), before)[1] == ["max_zones"]
 
 
 def test_retention_may_change() -> None:

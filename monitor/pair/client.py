@@ -94,24 +94,22 @@ class _Query(asyncio.DatagramProtocol):
         """The first datagram that is the answer. Raises NoAnswer after ``timeout`` seconds."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Message] = loop.create_future()
-        self._answered = answered
+        self._answered, transport = answered, None
         try:
-            remote = (self.address.host, self.address.port)
-            transport, _ = await loop.create_datagram_endpoint(lambda: self, remote_addr=remote)
-        except OSError as error:
-            raise NoAnswer(f"{self.address}: {error}") from error
-        try:
-            transport.sendto(self.wire)
             async with asyncio.timeout(timeout):
+                remote = (self.address.host, self.address.port)
+                transport, _ = await loop.create_datagram_endpoint(lambda: self, remote_addr=remote)
+                transport.sendto(self.wire)
                 return await answered
         except TimeoutError:
             raise NoAnswer(f"{self.address} did not answer over UDP in {timeout:g} s") from None
         except OSError as error:
-            raise NoAnswer(f"{self.address}: {error}") from error
+            raise NoAnswer(f"{self.address} over UDP: {error}") from error
         finally:
             answered.cancel()
-            transport.abort()
-            await asyncio.sleep(0)
+            if transport is not None:
+                transport.abort()
+                await asyncio.sleep(0)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         found = self.accept(data)

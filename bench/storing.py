@@ -112,11 +112,11 @@ async def _restored(store: SqliteStore, count: int) -> list[Row]:
     return [
         (f"restored, {count} zones", f"{wall:.2f} s, {spent:.2f} s CPU", "3 s"),
         (
-            "what restored ledgers take",
+            "what restored zone states take",
             f"{held / 1e6:.0f} MB, {held / count:.0f} octets per zone (resident {grown / 1e6:.0f} MB)",
             f"{180 * count / 1e6:.0f} MB",
         ),
-        ("a restored ledger looked at", f"{one * 1e6:.0f} µs", ""),
+        ("a restored zone state looked at", f"{one * 1e6:.0f} µs", ""),
     ]
 
 
@@ -130,16 +130,16 @@ async def _changed(store: SqliteStore, path: Path, count: int) -> list[Row]:
     wall, spent, size = time.perf_counter() - began, time.process_time() - cpu, _size(path) - before
     return [
         (
-            f"1 % changed, committed: {len(commit.zone_states)} zones, {len(commit.runs)} runs",
+            f"1 % changed, committed: {len(commit.zone_states)} zones, {len(commit.state_changes)} state changes",
             f"{wall:.3f} s, {spent:.3f} s CPU",
             "well under 1 s",
         ),
-        ("database per change of an address", f"{size / len(commit.runs):.0f} octets", ""),
+        ("database per change of an address", f"{size / len(commit.state_changes):.0f} octets", ""),
     ]
 
 
 async def _tidied(store: SqliteStore, count: int) -> list[Row]:
-    """Retention takes the closed runs and the sweeps; then a fifth of the zones is dropped."""
+    """Retention takes the closed history and the sweeps; then a fifth of the zones is dropped."""
     gone, longest = 0, 0.0
     began = time.perf_counter()
     while True:
@@ -166,16 +166,16 @@ def _first_looks(count: int) -> Iterator[Commit]:
 
 
 def _commit(numbers: Sequence[int], serial: int, *, known: list[ZoneState] | None, at: datetime) -> Commit:
-    zone_states, runs, arrivals = [], [], []
+    zone_states, state_changes, arrivals = [], [], []
     for place, number in enumerate(numbers):
         zone = Zone(_name(number), SERVERS, "ns1")
         before = known[place] if known is not None else ZoneState(zone.name)
         after = update_zone_state(before, zone, _round(zone, serial, at + timedelta(microseconds=number)))
         began, arrived = changes(before, after)
         zone_states.append(after)
-        runs += began
+        state_changes += began
         arrivals += arrived
-    return Commit(zone_states=tuple(zone_states), runs=tuple(runs), propagations=tuple(arrivals))
+    return Commit(zone_states=tuple(zone_states), state_changes=tuple(state_changes), propagations=tuple(arrivals))
 
 
 def _round(zone: Zone, serial: int, at: datetime) -> ZonePoll:

@@ -48,18 +48,18 @@ _INAUDIBLE = frozenset(outcome.value for outcome in Outcome if outcome.no_respon
 
 
 class ZoneStateCodec:
-    """Ledgers to rows and back, by one table of words."""
+    """Zone states to rows and back, by one intern table."""
 
-    __slots__ = ("_serving", "words")
+    __slots__ = ("_serving", "table")
 
-    def __init__(self, words: InternTable | None = None) -> None:
-        self.words = words if words is not None else InternTable()
-        self._serving = self.words.number(SERVING)
+    def __init__(self, table: InternTable | None = None) -> None:
+        self.table = table if table is not None else InternTable()
+        self._serving = self.table.number(SERVING)
 
     def pack(self, zone_state: ZoneState) -> bytes | None:
         """None when the zone state is not steady, or has never been looked at."""
         serial_groups, address_states = zone_state.serial_groups, zone_state.address_states
-        if zone_state.at is None or self.words.full:
+        if zone_state.at is None or self.table.full:
             return None
         references: dict[str, Version | None] = {}
         flags = _ANSWERING | _SHORT
@@ -107,7 +107,7 @@ class ZoneStateCodec:
                 flags |= _NSIDS
             if expires is not None:
                 flags |= _EXPIRES
-            nsids.append(0 if nsid is None else self.words.number(nsid) + 1)
+            nsids.append(0 if nsid is None else self.table.number(nsid) + 1)
             stops.append(_NEVER if expires is None else _micros(expires))
         numbers[0] = flags
         if flags & _NSIDS:
@@ -120,7 +120,7 @@ class ZoneStateCodec:
         """The zone state that was packed, but for what ticks."""
         flags, layout, checked_at = _HEAD.unpack_from(row)
         at = _moment(checked_at)
-        groups, places = self.words.layout_of(layout)
+        groups, places = self.table.layout_of(layout)
         if not flags & _SHORT:
             return self._unpack_long(zone, row, at)
         count = len(places)
@@ -144,19 +144,19 @@ class ZoneStateCodec:
             address_states.append(
                 AddressState(
                     server, address, group, serial_groups[group].reference, since, SERVING, since, None, 0,
-                    self.words.text_of(nsid - 1) if nsid else None, None, at, None if stop == _NEVER else _moment(stop),
+                    self.table.text_of(nsid - 1) if nsid else None, None, at, None if stop == _NEVER else _moment(stop),
                 )
             )  # fmt: skip
         return ZoneState(zone, tuple(serial_groups.values()), tuple(address_states), at)
 
     def is_valid(self, row: bytes) -> bool:
-        """Whether it is a row by these words: what is kept may have been changed by somebody else."""
-        values = self.words.values
+        """Whether it is a row by this intern table: what is kept may have been changed by somebody else."""
+        values = self.table.values
         try:
             flags, layout, _ = _HEAD.unpack_from(row)
             if not flags & _SHORT:
                 return bool(self.unpack("", row).serial_groups)
-            groups, places = self.words.layout_of(layout)
+            groups, places = self.table.layout_of(layout)
             numbers = _shape(flags, len(groups), len(places)).unpack(row)
             return all(isinstance(values[soa], Soa) for soa in numbers[4 : 3 + 4 * len(groups) : 4])
         except (StructError, LookupError, AssertionError, OverflowError):
@@ -176,27 +176,27 @@ class ZoneStateCodec:
         And a minute more: what an address said at the beginning of a poll is evaluated by its end.
         """
         flags, layout, _ = _HEAD.unpack_from(row)
-        groups, places = self.words.layout_of(layout)
+        groups, places = self.table.layout_of(layout)
         serial_group = _SPACE if flags & _SHORT else _LONG_SPACE
         least: dict[str, int] = {}
         for number, group in enumerate(groups):
             soa = serial_group.unpack_from(row, _HEAD.size + serial_group.size * number)[1]
-            least[group] = 0 if soa == _UNKNOWN else int(self.words.soa_of(soa).expire * near) + 61
+            least[group] = 0 if soa == _UNKNOWN else int(self.table.soa_of(soa).expire * near) + 61
         return tuple(least[group] for _, _, group in places)
 
     def _number_of(self, zone_state: ZoneState) -> int:
         groups = tuple([serial_group.group for serial_group in zone_state.serial_groups])
-        return self.words.number((groups, tuple([(s.server, s.address, s.group) for s in zone_state.address_states])))
+        return self.table.number((groups, tuple([(s.server, s.address, s.group) for s in zone_state.address_states])))
 
     def _soa_number(self, serial_group: SerialGroup, zone: str) -> int:
         soa = serial_group.soa
         assert soa is not None  # noqa: S101 - _settled has seen to it
         mname = soa.mname.removesuffix(zone) + HERE if soa.mname.endswith(zone) else soa.mname
         rname = soa.rname.removesuffix(zone) + HERE if soa.rname.endswith(zone) else soa.rname
-        return self.words.soa((mname, rname, soa.refresh, soa.retry, soa.expire, soa.minimum, soa.ttl))
+        return self.table.soa((mname, rname, soa.refresh, soa.retry, soa.expire, soa.minimum, soa.ttl))
 
     def _soa_of(self, number: int, serial: int, zone: str) -> Soa:
-        rest = self.words.soa_of(number)
+        rest = self.table.soa_of(number)
         mname = rest.mname[:-1] + zone if rest.mname.endswith(HERE) else rest.mname
         rname = rest.rname[:-1] + zone if rest.rname.endswith(HERE) else rest.rname
         return Soa(serial, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
@@ -218,12 +218,12 @@ class ZoneStateCodec:
             flags, rest = flags | _STOPS, rest + _LONG.pack(_micros(address_state.expires))
         if address_state.estimated:
             flags |= _ESTIMATED
-        nsid = 0 if address_state.nsid is None else self.words.number(address_state.nsid) + 1
-        state = self.words.number(address_state.state)
+        nsid = 0 if address_state.nsid is None else self.table.number(address_state.nsid) + 1
+        state = self.table.number(address_state.state)
         return _STANDING.pack(flags, state, _micros(address_state.since), _micros(address_state.changed), nsid) + rest
 
     def _unpack_long(self, zone: str, row: bytes, at: datetime) -> ZoneState:
-        groups, places = self.words.layout_of(_HEAD.unpack_from(row)[1])
+        groups, places = self.table.layout_of(_HEAD.unpack_from(row)[1])
         serial_groups: dict[str, SerialGroup] = {}
         position = _HEAD.size
         for group in groups:
@@ -249,8 +249,8 @@ class ZoneStateCodec:
                 expires, position = _moment(_LONG.unpack_from(row, position)[0]), position + _LONG.size
             address_states.append(
                 AddressState(
-                    server, address, group, serial, _moment(since), self.words.text_of(state), _moment(changed), synced,
-                    nsid=self.words.text_of(nsid - 1) if nsid else None, checked_at=at, expires=expires,
+                    server, address, group, serial, _moment(since), self.table.text_of(state), _moment(changed), synced,
+                    nsid=self.table.text_of(nsid - 1) if nsid else None, checked_at=at, expires=expires,
                     estimated=bool(flags & _ESTIMATED),
                 )
             )  # fmt: skip

@@ -206,7 +206,7 @@ def lag(zone_state: ZoneState, server: str, address: Address, now: datetime) -> 
 
 
 def changes(before: ZoneState, after: ZoneState) -> tuple[tuple[StateChange, ...], tuple[Propagation, ...]]:
-    """What history keeps of a look: runs that began, and versions that reached an address.
+    """What history keeps of a look: what addresses serve from now on, and versions that reached an address.
 
     A version's arrival is timed only where the address went forward to it and answered at the look before:
     otherwise nobody knows when it came.
@@ -214,18 +214,18 @@ def changes(before: ZoneState, after: ZoneState) -> tuple[tuple[StateChange, ...
     if after == before:
         return (), ()
     old = {(address_state.server, address_state.address): address_state for address_state in before.address_states}
-    runs: list[StateChange] = []
+    state_changes: list[StateChange] = []
     arrivals: list[Propagation] = []
     for now in after.address_states:
         was = old.pop((now.server, now.address), None)
         if was is None or (was.serial, was.state) != (now.serial, now.state):
-            runs.append(StateChange(after.zone, now.server, now.address, now.serial, now.state, now.changed))
+            state_changes.append(StateChange(after.zone, now.server, now.address, now.serial, now.state, now.changed))
         if was is not None and was.state == SERVING and (arrival := _arrival(was, now, after)):
             arrivals.append(arrival)
     at = after.at
     if at is not None:
-        runs.extend(StateChange(after.zone, was.server, was.address, None, LEFT, at) for was in old.values())
-    return tuple(runs), tuple(arrivals)
+        state_changes.extend(StateChange(after.zone, was.server, was.address, None, LEFT, at) for was in old.values())
+    return tuple(state_changes), tuple(arrivals)
 
 
 def _arrival(was: AddressState, now: AddressState, after: ZoneState) -> Propagation | None:

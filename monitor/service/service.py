@@ -156,7 +156,7 @@ class Service:
 
     async def _past(self) -> Sequence[Incident]:
         try:
-            return await self._store.incidents(most=50)
+            return await self._store.incidents(limit=50)
         except StoreError as error:
             log.warning("incidents cannot be read", error=str(error))
             return ()

@@ -244,16 +244,16 @@ class Evaluator:
         if not self._record.wants_whole:
             return None
         zone_states: list[ZoneState] = []
-        runs: list[StateChange] = []
+        state_changes: list[StateChange] = []
         for number, name in enumerate(list(self._memory.zone_states)):
             if number % PER_TURN == PER_TURN - 1:
                 await asyncio.sleep(0)
             zone_states.append(self._memory.zone_states[name])
-            runs += changes(ZoneState(name), zone_states[-1])[0]
+            state_changes += changes(ZoneState(name), zone_states[-1])[0]
         incidents = {**self.status.incidents, **self._memory.open_incidents.incidents}
         return Commit(
             tuple(zone_states),
-            tuple(runs),
+            tuple(state_changes),
             alerts=tuple(self._memory.active_alerts.values()),
             incidents=tuple(incidents.values()),
         )

@@ -69,7 +69,7 @@ class PendingCommit:
 
     path_changes: FastPathChanges
     zone_states: dict[str, ZoneState] = field(default_factory=dict)
-    runs: list[StateChange] = field(default_factory=list)
+    state_changes: list[StateChange] = field(default_factory=list)
     propagations: list[Propagation] = field(default_factory=list)
     alerts: dict[AlertKey, Alert] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
@@ -184,8 +184,8 @@ def remember(memory: MonitorState, pending: PendingCommit, zone: Zone, poll: Zon
     memory.zone_states[zone.name] = after
     if after != before:
         pending.zone_states[zone.name] = after
-        runs, propagations = changes(before, after)
-        pending.runs += runs
+        state_changes, propagations = changes(before, after)
+        pending.state_changes += state_changes
         pending.propagations += propagations
     return after
 
@@ -242,7 +242,7 @@ def build_commit(
         pending.touched.add(alert.key.zone)
     return Commit(
         zone_states=tuple(pending.zone_states.values()),
-        runs=tuple(pending.runs),
+        state_changes=tuple(pending.state_changes),
         propagations=tuple(pending.propagations),
         alerts=tuple(pending.alerts.values()),
         transitions=tuple(pending.transitions),

@@ -54,7 +54,7 @@ class Commit:
     """Everything that one batch of polls changed: kept whole or not at all."""
 
     zone_states: tuple[ZoneState, ...] = ()
-    runs: tuple[StateChange, ...] = ()
+    state_changes: tuple[StateChange, ...] = ()
     propagations: tuple[Propagation, ...] = ()
     alerts: tuple[Alert, ...] = ()
     """An alert back in phase OK is forgotten by the store."""
@@ -75,7 +75,7 @@ class Commit:
     def empty(self) -> bool:
         return not (
             self.zone_states
-            or self.runs
+            or self.state_changes
             or self.propagations
             or self.alerts
             or self.transitions
@@ -99,8 +99,8 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
-class RunRow:
-    """A run as history keeps it; ``until`` is None while it lasts."""
+class AddressHistoryRow:
+    """What an address served from ``since`` to ``until``, which is None while it lasts."""
 
     zone: str
     server: str
@@ -153,28 +153,38 @@ class Store(Outbox, Protocol):
         """After StoreBlank: begin anew with this, and what the outbox still owes."""
         ...
 
-    async def restore(self) -> Remembered: ...
+    async def restore(self) -> Remembered:
+        """What a restart goes on from."""
+        ...
 
     async def commit(self, commit: Commit) -> None:
         """All of it in one durable transaction, or StoreError and none of it."""
         ...
 
-    async def sweep(self, row: Sweep) -> None: ...
+    async def sweep(self, row: Sweep) -> None:
+        """Keep that a sweep ran."""
+        ...
 
-    async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]: ...
+    async def address_history(self, zone: str, since: datetime, limit: int = 2000) -> Sequence[AddressHistoryRow]:
+        """What each address of that zone served since then, oldest first; the newest ``limit`` if there are more."""
+        ...
 
     async def incidents(
-        self, *, most: int = 100, before: datetime | None = None, zone: str | None = None
+        self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
         """Newest first, open and resolved."""
         ...
 
-    async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]: ...
-
-    async def prune(self, before: datetime, most: int = 1000) -> int:
-        """Takes at most ``most`` rows of closed history older than ``before``; how many went."""
+    async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
+        """Arrivals of versions at addresses of that zone since then, oldest first."""
         ...
 
-    async def backup(self, path: str) -> None: ...
+    async def prune(self, before: datetime, limit: int = 1000) -> int:
+        """Takes at most ``limit`` rows of closed history older than ``before``; how many went."""
+        ...
+
+    async def backup(self, path: str) -> None:
+        """A whole copy as of now; StoreError where there is a file already, or nothing to be copied."""
+        ...
 
     async def close(self) -> None: ...

@@ -32,10 +32,12 @@ def merge(older: Commit, newer: Commit) -> Commit:
         older = _readdressed(older, newer.readdressed)
     gone = set(newer.dropped_zones)
     zone_states = {x.zone: x for x in older.zone_states if x.zone not in gone} | {x.zone: x for x in newer.zone_states}
-    runs = tuple(run for run in older.runs if run.zone not in gone) if gone else older.runs
+    state_changes = (
+        tuple(change for change in older.state_changes if change.zone not in gone) if gone else older.state_changes
+    )
     return Commit(
         zone_states=tuple(zone_states.values()),
-        runs=(runs + newer.runs)[-MOST:],
+        state_changes=(state_changes + newer.state_changes)[-MOST:],
         propagations=(older.propagations + newer.propagations)[-MOST:],
         alerts=tuple(({x.key: x for x in older.alerts} | {x.key: x for x in newer.alerts}).values()),
         transitions=(older.transitions + newer.transitions)[-MOST:],
@@ -59,9 +61,11 @@ def anew(whole: Commit, waiting: Commit) -> Commit:
 
     Of an address that has changed in what waits, the run that lasts is the last one there.
     """
-    changed = {(run.zone, run.server, run.address) for run in waiting.runs}
-    lasting = tuple(run for run in whole.runs if (run.zone, run.server, run.address) not in changed)
-    return replace(merge(whole, waiting), runs=waiting.runs + lasting)
+    changed = {(change.zone, change.server, change.address) for change in waiting.state_changes}
+    lasting = tuple(
+        change for change in whole.state_changes if (change.zone, change.server, change.address) not in changed
+    )
+    return replace(merge(whole, waiting), state_changes=waiting.state_changes + lasting)
 
 
 class WriteBuffer:

@@ -1,1 +1,1 @@
-"""Where the record is kept: what was seen since when, what is wrong, and who has yet to be told."""
+"""The database: zone states, history, alerts, incidents and the outbox in one SQLite file."""

@@ -1,4 +1,4 @@
-"""The record of a running service: one SQLite file that may be full, lost, or not there yet.
+"""The Store of a running service: one SQLite file that may be full, lost, or not there yet.
 
 While it cannot be written every change is a StoreError, and whoever makes it keeps it in memory. As soon as the disk
 takes it again it goes on; what was deleted is made anew, and what another put in its place is left alone.
@@ -22,28 +22,29 @@ from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.state.ports import (
+    AddressHistoryRow,
     Commit,
     Recreated,
     Remembered,
-    RunRow,
     StoreBlank,
     StoreError,
     StoreUnavailable,
     Sweep,
 )
-from monitor.store import history, intern_table, outbox, rescue
-from monitor.store import open as opening
-from monitor.store import writer as writing
-from monitor.store.archive import open_archive
-from monitor.store.errors import told
+from monitor.store import history, intern_table, outbox
+from monitor.store.errors import as_store_errors
+from monitor.store.files import put_back, rescue_part
 from monitor.store.identity import Loss, Lost
+from monitor.store.open import make
+from monitor.store.reader import open_archive
 from monitor.store.sqlite import SqliteStore
+from monitor.store.writer import write
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-SOONEST, LATEST = timedelta(seconds=2), timedelta(minutes=1)
+MIN_RETRY_DELAY, MAX_RETRY_DELAY = timedelta(seconds=2), timedelta(minutes=1)
 """How long it takes between two attempts to open what could not be opened: twice as long after each."""
 
 
@@ -58,19 +59,19 @@ class DurableStore:
         self._path = path
         self._now = now
         self._store: SqliteStore | None = None
-        self._why = StoreError(f"{path}: the database is not open")
+        self._open_error = StoreError(f"{path}: the database is not open")
         self._archive: Database | None = None
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="store-archive")
-        self._unread = False
+        self._archive_thread = ThreadPoolExecutor(1, thread_name_prefix="store-archive")
+        self._unreadable = False
         """There is a database, and nothing of it could be read."""
-        self._kept = False
+        self._was_open = False
         """There was one, and it has been open here."""
-        self._owed: dict[str, OutboxMessage] = {}
+        self._waiting: dict[str, OutboxMessage] = {}
         """What waits in the outbox, for when that cannot be read any more …"""
         self._destinations: Mapping[str, str] = {}
         """… and where its receivers lead."""
-        self._turn = asyncio.Lock()
-        self._tried, self._pause = now(), SOONEST
+        self._lock = asyncio.Lock()
+        self._last_attempt, self._retry_delay = now(), MIN_RETRY_DELAY
         self.recreated: Recreated | None = None
         self._recreations = Counter(
             "soawatch_database_recreated",
@@ -86,97 +87,99 @@ class DurableStore:
         """
         store = cls(await asyncio.to_thread(Path(path).resolve), now, registry)
         try:
-            store._opened(await SqliteStore.open(path, now))
+            store._use(await SqliteStore.open(path, now))
         except StoreUnavailable as error:
-            store._why = error
+            store._open_error = error
             log.error("the database cannot be written: what is seen is kept in memory", error=str(error))  # noqa: TRY400
             await store._open_archive()
         return store
 
     async def _open_archive(self) -> None:
         try:
-            self._archive = await asyncio.get_running_loop().run_in_executor(self._reading, open_archive, self._path)
+            self._archive = await asyncio.get_running_loop().run_in_executor(
+                self._archive_thread, open_archive, self._path
+            )
         except StoreUnavailable as error:
-            self._unread = True
+            self._unreadable = True
             log.error("the database cannot be read either: beginning without memory", error=str(error))  # noqa: TRY400
 
-    def _opened(self, store: SqliteStore) -> None:
-        self._store, self._kept, self._pause = store, True, SOONEST
+    def _use(self, store: SqliteStore) -> None:
+        self._store, self._was_open, self._retry_delay = store, True, MIN_RETRY_DELAY
 
     # --- what is kept ---
 
     async def commit(self, commit: Commit) -> None:
-        await self._attempt(lambda store: store.commit(commit))
-        self._owed = {id_: _readdressed(message, commit) for id_, message in self._owed.items()}
-        self._owed |= {message.id: message for message in commit.messages}
+        await self._with_store(lambda store: store.commit(commit))
+        self._waiting = {id_: _to_new_receiver(message, commit) for id_, message in self._waiting.items()}
+        self._waiting |= {message.id: message for message in commit.messages}
         if commit.destinations is not None:
             self._destinations = commit.destinations
         with contextlib.suppress(StoreError):  # deleted meanwhile, and not to be mended: whoever looks next says so
             await self.verify()
 
     async def sweep(self, row: Sweep) -> None:
-        await self._attempt(lambda store: store.sweep(row))
+        await self._with_store(lambda store: store.sweep(row))
 
     async def verify(self) -> None:
         """Whether what is open is what is at the path; mends what can be mended. Raises StoreError otherwise."""
-        await self._attempt(SqliteStore.verify)
+        await self._with_store(SqliteStore.verify)
 
     async def rewrite(self, whole: Commit) -> None:
         """After StoreBlank: a new database that holds this, and what waits in the outbox."""
-        async with self._turn:
-            owed = {id_: _readdressed(message, whole) for id_, message in self._owed.items()}
+        async with self._lock:
+            owed = {id_: _to_new_receiver(message, whole) for id_, message in self._waiting.items()}
             owed |= {message.id: message for message in whole.messages}
             known = self._destinations if whole.destinations is None else whole.destinations
             await asyncio.to_thread(self._make, replace(whole, messages=tuple(owed.values()), destinations=known))
-            self._owed = owed
-            await self._open_anew("from memory; its history is lost")
+            self._waiting = owed
+            await self._reopen("from memory; its history is lost")
 
     def _make(self, whole: Commit) -> None:
         def fill(db: Database) -> None:
-            writing.write(db, whole, self._now(), intern_table.codec(db))
+            write(db, whole, self._now(), intern_table.codec(db))
 
-        with told(self._path):
-            made = rescue.part(self._path)
-            opening.make(made, self._now, fill)
-            rescue.put_back(self._path, made)
+        with as_store_errors(self._path):
+            made = rescue_part(self._path)
+            make(made, self._now, fill)
+            put_back(self._path, made)
 
-    async def _attempt(self, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
+    async def _with_store(self, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
         try:
-            return await work(await self._at_its_place())
+            return await work(await self._ensure_open())
         except Lost as lost:
             await self._recover(lost)
-        return await work(await self._at_its_place())
+        return await work(await self._ensure_open())
 
-    async def _at_its_place(self) -> SqliteStore:
+    async def _ensure_open(self) -> SqliteStore:
         """The store; it is opened where it is not open, if that is worth trying again. Raises StoreError."""
-        async with self._turn:
+        async with self._lock:
             if self._store is not None:
                 return self._store
-            if abs(self._now() - self._tried) < self._pause:
-                raise self._why
-            self._tried, self._pause = self._now(), min(LATEST, self._pause * 2)
+            if abs(self._now() - self._last_attempt) < self._retry_delay:
+                raise self._open_error
+            self._last_attempt, self._retry_delay = self._now(), min(MAX_RETRY_DELAY, self._retry_delay * 2)
             try:
                 store = await SqliteStore.open(self._path, self._now)
             except StoreError as error:
-                gone = self._kept and not await asyncio.to_thread(self._path.exists)
-                self._why = StoreBlank(f"{self._path}: nothing is left of the database") if gone else error
-                raise self._why from error
-            if self._unread:
+                gone = self._was_open and not await asyncio.to_thread(self._path.exists)
+                self._open_error = StoreBlank(f"{self._path}: nothing is left of the database") if gone else error
+                raise self._open_error from error
+            if self._unreadable:
                 await store.close()
-                self._why = StoreError(
+                self._open_error = StoreError(
                     f"{self._path}: the database could not be read when the service started, and now it can. "
                     "Restart the service, to go on from what it holds"
                 )
-                raise self._why
-            self._opened(store)
+                raise self._open_error
+            self._use(store)
             return store
 
     async def _recover(self, lost: Lost) -> None:
         """Mend what is mended without touching what is another's; raises what cannot be mended."""
-        async with self._turn:
+        async with self._lock:
             store = self._store
             if store is None:
-                raise self._why
+                raise self._open_error
             try:
                 await store.verify()
             except Lost as now:
@@ -185,14 +188,14 @@ class DurableStore:
                 return  # somebody was quicker
             if lost.loss is Loss.DELETED:
                 await store.put_back()
-                await self._open_anew("with all that was in it")
-            elif lost.loss is Loss.LOG:
-                await store.merge_log()
-                await self._open_anew("from its main file; nothing was lost")
+                await self._reopen("with all that was in it")
+            elif lost.loss is Loss.WAL:
+                await store.merge_wal()
+                await self._reopen("from its main file; nothing was lost")
             else:
                 raise lost
 
-    async def _open_anew(self, how: str) -> None:
+    async def _reopen(self, how: str) -> None:
         """Let go of the old file, and open what is at the path now."""
         store, self._store = self._store, None
         if store is not None:
@@ -203,9 +206,9 @@ class DurableStore:
             "the database's files were lost while the service runs, and are made anew", path=str(self._path), how=how
         )
         try:
-            self._opened(await SqliteStore.open(self._path, self._now))
+            self._use(await SqliteStore.open(self._path, self._now))
         except StoreError as error:
-            self._why = error
+            self._open_error = error
             raise
 
     async def _set_aside(self, error: StoreError) -> None:
@@ -220,30 +223,30 @@ class DurableStore:
         await self.commit(Commit(messages=tuple(messages)))
 
     async def lease(self, now: datetime, *, duration: float, limit: int, busy: Iterable[str] = ()) -> Sequence[Lease]:
-        return await self._open_one().lease(now, duration=duration, limit=limit, busy=busy)
+        return await self._require_open().lease(now, duration=duration, limit=limit, busy=busy)
 
     async def settle(self, result: DeliveryResult) -> None:
-        await self._open_one().settle(result)
+        await self._require_open().settle(result)
         if result.again is None:
-            self._owed.pop(result.id, None)
+            self._waiting.pop(result.id, None)
 
     async def expedite(self, receivers: Collection[str], now: datetime) -> None:
-        await self._open_one().expedite(receivers, now)
+        await self._require_open().expedite(receivers, now)
 
     async def next_due(self) -> datetime | None:
-        return await self._open_one().next_due()
+        return await self._require_open().next_due()
 
-    def _open_one(self) -> SqliteStore:
+    def _require_open(self) -> SqliteStore:
         if self._store is None:
-            raise self._why
+            raise self._open_error
         return self._store
 
     # --- what is read back ---
 
     async def restore(self) -> Remembered:
         if self._store is None:
-            return Remembered() if self._unread else await self._from_archive(history.remembered, Remembered())
-        self._owed = {message.id: message for message in await self._store.waiting()}
+            return Remembered() if self._unreadable else await self._from_archive(history.remembered, Remembered())
+        self._waiting = {message.id: message for message in await self._store.waiting()}
         remembered = await self._store.restore()
         self._destinations = remembered.destinations
         return remembered
@@ -253,17 +256,17 @@ class DurableStore:
             return await self._from_archive(outbox.receivers, ())
         return await self._store.receivers()
 
-    async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]:
+    async def address_history(self, zone: str, since: datetime, limit: int = 2000) -> Sequence[AddressHistoryRow]:
         if self._store is None:
-            return await self._from_archive(lambda db: history.runs(db, zone, since, most), ())
-        return await self._store.runs(zone, since, most)
+            return await self._from_archive(lambda db: history.address_history(db, zone, since, limit), ())
+        return await self._store.address_history(zone, since, limit)
 
     async def incidents(
-        self, *, most: int = 100, before: datetime | None = None, zone: str | None = None
+        self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
         if self._store is None:
-            return await self._from_archive(lambda db: history.incidents(db, most, before, zone), ())
-        return await self._store.incidents(most=most, before=before, zone=zone)
+            return await self._from_archive(lambda db: history.incidents(db, limit, before, zone), ())
+        return await self._store.incidents(limit=limit, before=before, zone=zone)
 
     async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
         if self._store is None:
@@ -274,23 +277,23 @@ class DurableStore:
         """``nothing`` where there never was a database; StoreError where there is one that cannot be read."""
         archive = self._archive
         if archive is None:
-            if self._unread or self._kept:
-                raise self._why
+            if self._unreadable or self._was_open:
+                raise self._open_error
             return nothing
 
         def run() -> T:
-            with told(self._path):
+            with as_store_errors(self._path):
                 return work(archive)
 
-        return await asyncio.get_running_loop().run_in_executor(self._reading, run)
+        return await asyncio.get_running_loop().run_in_executor(self._archive_thread, run)
 
     # --- the rest ---
 
-    async def prune(self, before: datetime, most: int = 1000) -> int:
-        return await self._open_one().prune(before, most)
+    async def prune(self, before: datetime, limit: int = 1000) -> int:
+        return await self._require_open().prune(before, limit)
 
     async def backup(self, path: str) -> None:
-        await self._open_one().backup(path)
+        await self._require_open().backup(path)
 
     async def close(self) -> None:
         """What can be mended is mended first; what stands in the way is left, and the record set aside for later."""
@@ -301,11 +304,11 @@ class DurableStore:
                 await self._set_aside(error)
             await self._store.close()
         if self._archive is not None:
-            await asyncio.get_running_loop().run_in_executor(self._reading, self._archive.close)
+            await asyncio.get_running_loop().run_in_executor(self._archive_thread, self._archive.close)
             self._archive = None
-        self._reading.shutdown()
+        self._archive_thread.shutdown()
 
 
-def _readdressed(message: OutboxMessage, commit: Commit) -> OutboxMessage:
+def _to_new_receiver(message: OutboxMessage, commit: Commit) -> OutboxMessage:
     """As the commit leaves it in the outbox, where receivers may have been given other names."""
     return replace(message, receiver=commit.readdressed.get(message.receiver, message.receiver))

@@ -34,7 +34,7 @@ _OTHERS = (
 )
 
 
-def sentence(error: sqlite3.Error, path: Path | str) -> StoreError:
+def store_error(error: sqlite3.Error, path: Path | str) -> StoreError:
     """The same failure, in words that say what to do, and of the kind that says whether waiting may help."""
     name = getattr(error, "sqlite_errorname", None) or ""
     for start, text in _LATER:
@@ -52,12 +52,12 @@ def sentence(error: sqlite3.Error, path: Path | str) -> StoreError:
 
 
 @contextmanager
-def told(path: Path | str) -> Iterator[None]:
+def as_store_errors(path: Path | str) -> Iterator[None]:
     """Lets nothing out of the store but StoreError."""
     try:
         yield
     except sqlite3.Error as error:
-        raise sentence(error, path) from error
+        raise store_error(error, path) from error
     except (ValueError, OverflowError) as error:
         raise StoreError(f"{path}: a value cannot be kept: {error}") from error
     except OSError as error:

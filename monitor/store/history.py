@@ -11,7 +11,7 @@ from alerting.model import Alert, Incident
 from checks.model import Address
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import Propagation, ZoneState
-from monitor.state.ports import Remembered, RunRow, StoreError
+from monitor.state.ports import AddressHistoryRow, Remembered, StoreError
 from monitor.state.zone_states import ZoneStates
 from monitor.store import intern_table, outbox
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
@@ -28,10 +28,10 @@ _ADDRESS_HISTORY = """
         union all
         select zone, server, address, serial, state, since, null, 9223372036854775807 from address_current
         where zone = :zone
-    ) order by since desc, id desc limit :most
+    ) order by since desc, id desc limit :limit
 """
 
-# Closed history only. The last sweep of each check stays: it says when the ledgers were last looked at.
+# Closed history only. The last sweep of each check stays: it says when the zone states were last looked at.
 _PRUNING = (
     "delete from address_history where id in (select id from address_history where until < ? limit ?)",
     "delete from propagations where id in (select id from propagations where at < ? limit ?)",
@@ -90,21 +90,22 @@ def last_look(db: Database) -> datetime | None:
     return moment_or_none(value(db, _LAST_LOOK))
 
 
-def runs(db: Database, zone: str, since: datetime, most: int) -> Sequence[RunRow]:
-    """Those that lasted into the time since ``since``, oldest first; the newest ``most`` if there are more."""
-    rows = list(db.query(_ADDRESS_HISTORY, {"zone": zone, "since": stamp(since), "most": most}))
+def address_history(db: Database, zone: str, since: datetime, limit: int) -> Sequence[AddressHistoryRow]:
+    """Those that lasted into the time since ``since``, oldest first; the newest ``limit`` if there are more."""
+    rows = list(db.query(_ADDRESS_HISTORY, {"zone": zone, "since": stamp(since), "limit": limit}))
     return [
-        RunRow(**row | {"since": moment(row["since"]), "until": moment_or_none(row["until"])}) for row in reversed(rows)
+        AddressHistoryRow(**row | {"since": moment(row["since"]), "until": moment_or_none(row["until"])})
+        for row in reversed(rows)
     ]
 
 
-def incidents(db: Database, most: int, before: datetime | None, zone: str | None) -> Sequence[Incident]:
+def incidents(db: Database, limit: int, before: datetime | None, zone: str | None) -> Sequence[Incident]:
     """Newest first: those that opened before ``before``, and have to do with ``zone`` if one is given."""
     ours = "" if zone is None else "and id in (select incident from incident_zones where zone = :zone)"
     rows = db.query(
         f"select id, body from incidents where opened_at < :before {ours} "  # noqa: S608
-        "order by opened_at desc, id desc limit :most",
-        {"before": "9999" if before is None else stamp(before), "zone": zone, "most": most},
+        "order by opened_at desc, id desc limit :limit",
+        {"before": "9999" if before is None else stamp(before), "zone": zone, "limit": limit},
     )
     return list(_decoded(Incident, "incidents", "id", rows))
 
@@ -119,17 +120,17 @@ def propagations(db: Database, zone: str, since: datetime) -> Sequence[Propagati
     return [Propagation(**row | {"address": parse_address(row["address"]), "at": moment(row["at"])}) for row in rows]
 
 
-def prune(db: Database, before: datetime, most: int) -> int:
-    """In the caller's transaction. At most ``most`` rows; how many went."""
+def prune(db: Database, before: datetime, limit: int) -> int:
+    """In the caller's transaction. At most ``limit`` rows; how many went."""
     gone = 0
     for statement in _PRUNING:
-        gone += db.execute(statement, [stamp(before), most - gone]).rowcount
+        gone += db.execute(statement, [stamp(before), limit - gone]).rowcount
     return gone
 
 
-def prune_zones_of_incidents(db: Database, before: datetime, most: int) -> int:
+def prune_zones_of_incidents(db: Database, before: datetime, limit: int) -> int:
     """The same for what finds an incident by its zones; to be done until nothing is left, before the incidents go."""
-    return db.execute(_ZONES_OF_OLD_INCIDENTS, [stamp(before), most]).rowcount
+    return db.execute(_ZONES_OF_OLD_INCIDENTS, [stamp(before), limit]).rowcount
 
 
 def parse_address(text: str) -> Address:
@@ -167,7 +168,7 @@ def _unreadable(name: str, table: str) -> StoreError:
 
 
 def _as_looked(zone_state: ZoneState, look: datetime | None) -> ZoneState:
-    """A ledger is written when it changes; a later sweep that changed nothing has looked at it all the same."""
+    """A zone state is written when it changes; a later sweep that changed nothing has looked at it all the same."""
     if look is None or (zone_state.at is not None and zone_state.at >= look):
         return zone_state
     return replace(zone_state, at=look)

@@ -29,9 +29,9 @@ class Loss(Enum):
     OVERWRITTEN = "another program has overwritten the database that the service has open"
     DIRECTORY = "the directory of the database is gone"
     DISK = "another disk than before is mounted where the database was"
-    LOG = "NAME-wal, NAME-shm or NAME.lock was deleted or replaced while the service runs"
+    WAL = "NAME-wal, NAME-shm or NAME.lock was deleted or replaced while the service runs"
     TAKEN = "another service has taken this database, for NAME.lock was deleted"
-    STRANGE_LOG = "another program has put a NAME-wal of its own beside the database"
+    FOREIGN_WAL = "another program has put a NAME-wal of its own beside the database"
 
 
 _ASIDE = "Move that file away and what is remembered is written anew, or restart the service to use it"
@@ -41,9 +41,9 @@ _CURES = {
     Loss.OVERWRITTEN: _ASIDE,
     Loss.DIRECTORY: "Make the directory again, and what is remembered is written anew",
     Loss.DISK: "Mount the one it was on, or restart the service to begin on this one",
-    Loss.LOG: "What was in it is moved into the database as soon as the disk takes it",
+    Loss.WAL: "What was in it is moved into the database as soon as the disk takes it",
     Loss.TAKEN: "One service per database: end one of the two; this one goes on when it is restarted",
-    Loss.STRANGE_LOG: "End that program and move its -wal and -shm away",
+    Loss.FOREIGN_WAL: "End that program and move its -wal and -shm away",
 }
 
 
@@ -97,6 +97,7 @@ class OpenFiles:
         self.note()
 
     def close(self) -> None:
+        """Lets go of both descriptors."""
         os.close(self.log)
         os.close(self.database)
 
@@ -111,6 +112,7 @@ class OpenFiles:
             raise Lost(self.path, loss, _kind(self.path) if loss in (Loss.REPLACED, Loss.OVERWRITTEN) else "")
 
     def loss(self) -> Loss | None:
+        """What became of the files; None where they are those that are open. Raises OSError."""
         ours, here = os.fstat(self.database), _at(self.path)
         if here is None:
             return self._missing(ours.st_dev)
@@ -123,7 +125,7 @@ class OpenFiles:
             return Loss.TAKEN
         if self._overwritten(ours):
             return Loss.OVERWRITTEN
-        return self._companions() or (None if held else Loss.LOG)
+        return self._companions() or (None if held else Loss.WAL)
 
     def _missing(self, device: int) -> Loss:
         directory = _at(self.path.parent)
@@ -134,9 +136,9 @@ class OpenFiles:
     def _companions(self) -> Loss | None:
         log = _at(beside(self.path, "-wal"))
         if log is not None and not _same(log, os.fstat(self.log)) and log.st_size:
-            return Loss.STRANGE_LOG
+            return Loss.FOREIGN_WAL
         pairs = ((log, os.fstat(self.log)), (_at(beside(self.path, "-shm")), self._index))
-        return None if all(one is not None and _same(one, other) for one, other in pairs) else Loss.LOG
+        return None if all(one is not None and _same(one, other) for one, other in pairs) else Loss.WAL
 
     def _overwritten(self, now: os.stat_result) -> bool:
         """Whether the file is no longer ours though it is the same file: ``cp`` writes into the one that is there.

@@ -1,4 +1,4 @@
-"""The table of values that packed ledgers refer to by number."""
+"""The table of values that packed zone states refer to by number."""
 
 import json
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from monitor.store.database import read_many, write_many
 
 
 def codec(db: Database) -> ZoneStateCodec:
-    """One that knows all words there are. Raises StoreError when they do not make sense."""
+    """One that knows all values there are. Raises StoreError when they do not make sense."""
     rows = read_many(db, "select number, body from intern_table order by number").fetchall()
     try:
         if [number for number, _ in rows] != list(range(len(rows))):
@@ -27,14 +27,15 @@ def codec(db: Database) -> ZoneStateCodec:
         ) from error
 
 
-def add(db: Database, words: InternTable) -> None:
+def add(db: Database, interned: InternTable) -> None:
     """Keep those that are new, inside the caller's transaction."""
     kept = db.table("intern_table").count
-    fresh = enumerate(words.values[kept:], kept)
+    fresh = enumerate(interned.values[kept:], kept)
     write_many(db, "insert into intern_table (number, body) values (?, ?)", ((n, text(each)) for n, each in fresh))
 
 
 def text(value: Word) -> str:
+    """The JSON that is kept of a value."""
     if isinstance(value, Soa):
         return f'{{"soa":{encode(value)}}}'
     if isinstance(value, str):

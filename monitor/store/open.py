@@ -11,11 +11,20 @@ from sqlite_utils import Database
 from monitor.clock import Now
 from monitor.config.permissions import denial
 from monitor.state.ports import StoreError, StoreMisplaced, StoreUnavailable
-from monitor.store import rescue, schema, session
+from monitor.store import schema, session
 from monitor.store.codec import stamp
 from monitor.store.database import connect, transaction, value, write_meta
 from monitor.store.errors import RESTORE
-from monitor.store.files import FORBIDDEN, PRIVATE, UNAVAILABLE, beside, make_private, sync_directory, tighten
+from monitor.store.files import (
+    FORBIDDEN,
+    PRIVATE,
+    UNAVAILABLE,
+    beside,
+    finish_rescue,
+    make_private,
+    sync_directory,
+    tighten,
+)
 from monitor.store.session import Lock
 
 log = structlog.get_logger(__name__)
@@ -80,7 +89,7 @@ def open_database(path: Path, lock: Lock, now: Now) -> tuple[Database, str]:
     """The writer's connection, checked, migrated and set up, and the session's token. Raises StoreError."""
     for left in (".new", ".new-journal"):
         beside(path, left).unlink(missing_ok=True)
-    if rescue.finish(path):
+    if finish_rescue(path):
         log.warning("the database was gone, and is taken from what was kept aside", path=str(path))
     mark = beside(path, ".mark")
     if not path.exists():
@@ -91,8 +100,8 @@ def open_database(path: Path, lock: Lock, now: Now) -> tuple[Database, str]:
             )
         _create(path, now)
     _check_file(path, mark)
-    if session.log_is_strange(path, lock.before):
-        session.set_log_aside(path)
+    if session.wal_is_foreign(path, lock.before):
+        session.set_wal_aside(path)
     had_log = beside(path, "-wal").exists()
     db = connect(path)
     try:

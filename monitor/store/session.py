@@ -33,15 +33,17 @@ class Lock:
     before: str
 
     def note(self, token: str) -> None:
+        """Writes our pid and that token, on the disk when it returns. Raises OSError."""
         # Always as long, in one write over the last one: a full disk does not hinder it, and no kill leaves half of it.
         os.pwrite(self.descriptor, f"{os.getpid()}\n{token}".ljust(_LENGTH - 1).encode() + b"\n", 0)
         os.fsync(self.descriptor)
 
     def close(self) -> None:
+        """Lets others have it."""
         os.close(self.descriptor)
 
 
-def log_is_strange(path: Path, before: str) -> bool:
+def wal_is_foreign(path: Path, before: str) -> bool:
     """Whether the -wal file is that of the database which was here before: it would destroy this one.
 
     To be asked before anything opens the database. ``before`` is the token a service has left in NAME.lock that did
@@ -53,7 +55,7 @@ def log_is_strange(path: Path, before: str) -> bool:
     return token_of_the_file_alone(path) != before
 
 
-def set_log_aside(path: Path) -> None:
+def set_wal_aside(path: Path) -> None:
     """Out of the way of a database that it does not belong to, and not deleted: it may be wanted with its own.
 
     Where a backup was put in the place of a database that was lost, or of one whose service was killed. The -shm is

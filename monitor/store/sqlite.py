@@ -1,4 +1,4 @@
-"""The record in one SQLite file: one thread that writes, a few that read."""
+"""A Store in one SQLite file: one thread that writes, a few that read."""
 
 import asyncio
 import contextlib
@@ -18,15 +18,16 @@ from alerting.model import Incident, OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
-from monitor.state.ports import Commit, Remembered, RunRow, StoreBlank, StoreError, Sweep
-from monitor.store import history, intern_table, outbox, rescue, session
-from monitor.store import open as opening
-from monitor.store import writer as writing
+from monitor.state.ports import AddressHistoryRow, Commit, Remembered, StoreBlank, StoreError, Sweep
+from monitor.store import history, intern_table, outbox, session
 from monitor.store.database import connect_reader, transaction
-from monitor.store.errors import told
+from monitor.store.errors import as_store_errors
+from monitor.store.files import end_rescue, put_back, rescue_part, set_aside
 from monitor.store.history import last_look
 from monitor.store.identity import Loss, OpenFiles
+from monitor.store.open import copy, copy_new, open_database, take_lock
 from monitor.store.session import Lock
+from monitor.store.writer import write, write_sweep
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +62,7 @@ class SqliteStore:
         self._idle: queue.SimpleQueue[Database] = queue.SimpleQueue()
         for reader in readers:
             self._idle.put(reader)
-        self._packer = intern_table.codec(writer)
+        self._codec = intern_table.codec(writer)
         """The writer's own: that of the memory grows on its own."""
         self._closed = False
         self._retired = False
@@ -79,11 +80,11 @@ class SqliteStore:
 
     @classmethod
     def _open(cls, name: str | Path, now: Now, thread: ThreadPoolExecutor) -> "SqliteStore":
-        with told(name), contextlib.ExitStack() as opened:
+        with as_store_errors(name), contextlib.ExitStack() as opened:
             path = Path(name).resolve()  # however it is called: one file, one lock
-            lock = opening.take_lock(path)
+            lock = take_lock(path)
             opened.callback(lock.close)
-            writer, token = opening.open_database(path, lock, now)
+            writer, token = open_database(path, lock, now)
             files = OpenFiles(path, token, lock.descriptor)
             opened.callback(files.close)
             opened.callback(writer.close)
@@ -91,7 +92,7 @@ class SqliteStore:
             for reader in readers:
                 last_look(reader)  # SQLite opens its files at the first look, and these are the right ones
             files.check()
-            rescue.done(path)
+            end_rescue(path)
             opened.pop_all()  # from now on it is close that closes them
             return cls(path, now, lock, writer, readers, files, thread)
 
@@ -100,10 +101,10 @@ class SqliteStore:
 
     async def commit(self, commit: Commit) -> None:
         if not commit.empty:
-            await self._write(lambda db: writing.write(db, commit, self._now(), self._packer))
+            await self._write(lambda db: write(db, commit, self._now(), self._codec))
 
     async def sweep(self, row: Sweep) -> None:
-        await self._write(lambda db: writing.write_sweep(db, row))
+        await self._write(lambda db: write_sweep(db, row))
 
     async def enqueue(self, messages: Sequence[OutboxMessage]) -> None:
         await self.commit(Commit(messages=tuple(messages)))
@@ -129,25 +130,25 @@ class SqliteStore:
     async def next_due(self) -> datetime | None:
         return await self._read(outbox.next_due)
 
-    async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]:
-        return await self._read(lambda db: history.runs(db, zone, since, most))
+    async def address_history(self, zone: str, since: datetime, limit: int = 2000) -> Sequence[AddressHistoryRow]:
+        return await self._read(lambda db: history.address_history(db, zone, since, limit))
 
     async def incidents(
-        self, *, most: int = 100, before: datetime | None = None, zone: str | None = None
+        self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
-        return await self._read(lambda db: history.incidents(db, most, before, zone))
+        return await self._read(lambda db: history.incidents(db, limit, before, zone))
 
     async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
         return await self._read(lambda db: history.propagations(db, zone, since))
 
-    async def prune(self, before: datetime, most: int = 1000) -> int:
-        """Fewer than ``most`` gone: there is no more to take, and the planner's figures are brought up to date."""
+    async def prune(self, before: datetime, limit: int = 1000) -> int:
+        """Fewer than ``limit`` gone: there is no more to take, and the planner's figures are brought up to date."""
         while await self._write(lambda db: history.prune_zones_of_incidents(db, before, _STEP)):
             pass  # between two steps others have the writer
         gone = 0
-        while gone < most:
-            wanted = min(_STEP, most - gone)
-            went = await self._write(partial(history.prune, before=before, most=wanted))
+        while gone < limit:
+            wanted = min(_STEP, limit - gone)
+            went = await self._write(partial(history.prune, before=before, limit=wanted))
             gone += went
             if went < wanted:
                 await self._on_writer(_optimize)
@@ -156,7 +157,7 @@ class SqliteStore:
 
     async def backup(self, path: str) -> None:
         """A compact copy as of now, made beside all else. Refuses to replace a file."""
-        await self._read(lambda db: opening.copy_new(db, Path(path)))
+        await self._read(lambda db: copy_new(db, Path(path)))
 
     async def verify(self) -> None:
         """Raises Lost when what is open is not what is at the path, as every write does; nothing else is looked at."""
@@ -172,14 +173,14 @@ class SqliteStore:
     def _put_back(self, db: Database) -> None:
         if self._files.overwritten:
             raise StoreBlank(f"{self._path}: nothing is left to be copied")
-        made = rescue.part(self._path)
+        made = rescue_part(self._path)
         try:
-            opening.copy(db, made)
+            copy(db, made)
         except sqlite3.DatabaseError as error:
             if (getattr(error, "sqlite_errorname", None) or "").startswith(_UNREADABLE):
                 raise StoreBlank(f"{self._path}: what is left of the database cannot be read ({error})") from error
             raise
-        rescue.put_back(self._path, made)
+        put_back(self._path, made)
         self._retired = True
 
     async def set_aside(self) -> str:
@@ -187,18 +188,18 @@ class SqliteStore:
         return await self._on_writer(self._set_aside)
 
     def _set_aside(self, db: Database) -> str:
-        made = rescue.part(self._path)
-        opening.copy(db, made)
-        return str(rescue.set_aside(self._path, made))
+        made = rescue_part(self._path)
+        copy(db, made)
+        return str(set_aside(self._path, made))
 
-    async def merge_log(self) -> None:
+    async def merge_wal(self) -> None:
         """What is in a -wal file that has lost its name is moved into the database. Raises StoreError.
 
         Afterwards this store is to be abandoned, and the path opened anew.
         """
-        await self._on_writer(self._merge_log)
+        await self._on_writer(self._merge_wal)
 
-    def _merge_log(self, db: Database) -> None:
+    def _merge_wal(self, db: Database) -> None:
         self._files.token = ""
         session.end(db, self._lock)
         if session.checkpoint(db):
@@ -224,7 +225,7 @@ class SqliteStore:
         try:
             while not self._idle.empty():
                 self._idle.get().close()
-            if in_order and self._files.loss() is not Loss.LOG:
+            if in_order and self._files.loss() is not Loss.WAL:
                 self._files.check()
             if in_order:
                 session.end(self._db, self._lock)
@@ -256,7 +257,7 @@ class SqliteStore:
         self._check_open()
 
         def run() -> T:
-            with told(self._path):
+            with as_store_errors(self._path):
                 return work(self._db)
 
         return await asyncio.get_running_loop().run_in_executor(self._writer, run)
@@ -267,7 +268,7 @@ class SqliteStore:
         def run() -> T:
             db = self._idle.get()  # never waits: there are as many connections as threads
             try:
-                with told(self._path):
+                with as_store_errors(self._path):
                     return work(db)
             finally:
                 self._idle.put(db)

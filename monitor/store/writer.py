@@ -35,7 +35,7 @@ def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) ->
     _drop(db, commit.dropped_zones, now)
     _zone_states(db, commit.zone_states, now, codec)
     current = _close_removed(db, commit, now)
-    _state_changes(db, commit.runs, current)
+    _state_changes(db, commit.state_changes, current)
     _propagations(db, commit.propagations)
     _alerts(db, commit.alerts)
     _transitions(db, commit.transitions)
@@ -71,7 +71,7 @@ def _zone_states(db: Database, written: tuple[ZoneState, ...], now: datetime, co
         else:
             packed.append((each.zone, row))
     if packed:
-        intern_table.add(db, codec.words)
+        intern_table.add(db, codec.table)
     write_many(db, "delete from zone_states where zone = ?", ((zone,) for zone, _ in packed))
     write_many(db, "replace into packed_zone_states (zone, row) values (?, ?)", packed)
     write_many(db, "delete from packed_zone_states where zone = ?", ((zone,) for zone, _, _ in whole))
@@ -84,7 +84,7 @@ def _close_removed(db: Database, commit: Commit, now: datetime) -> set[AddressKe
     What is current of the zones of this commit, so that nobody searches for what a new zone does not have.
     """
     zone_states = {each.zone: each for each in commit.zone_states}
-    zones = zone_states.keys() | {change.zone for change in commit.runs}
+    zones = zone_states.keys() | {change.zone for change in commit.state_changes}
     there = f"select zone, server, address from address_current where {_LISTED}"  # noqa: S608
     found: list[AddressKey] = read_many(db, there, [json.dumps(list(zones))]).fetchall()
     touched = [zone_states[zone] for zone in {key[0] for key in found} if zone in zone_states]

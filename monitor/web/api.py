@@ -68,7 +68,7 @@ class Api:
         if zone and known is None:
             raise HTTPException(404, "no such zone is watched")
         kept = await self._context.store.incidents(
-            most=most, before=_time(request, "before"), zone=known.name if known else None
+            limit=most, before=_time(request, "before"), zone=known.name if known else None
         )
         later = {"before": kept[-1].opened_at.isoformat()} if len(kept) == most else {}
         shown = self._shown.incidents(request.state.view, kept)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from checks.common.text import format_duration
-from monitor.state.ports import RunRow
+from monitor.state.ports import AddressHistoryRow
 from monitor.web.formatting import clock, many
 
 SPANS: dict[str, timedelta] = {
@@ -62,13 +62,17 @@ class Picture:
     births: tuple[Mark, ...]
     title: str
     description: str
-    rows: tuple[RunRow, ...]
+    rows: tuple[AddressHistoryRow, ...]
     left_out: int
     bar: int = _BAR
 
 
 def draw(
-    zone: str, runs: Sequence[RunRow], now: datetime, length: timedelta, references: Collection[int | None] = ()
+    zone: str,
+    runs: Sequence[AddressHistoryRow],
+    now: datetime,
+    length: timedelta,
+    references: Collection[int | None] = (),
 ) -> Picture:
     """The lanes of the last ``length``; runs that ended before it are left out, those that began before it are cut.
 
@@ -97,17 +101,17 @@ def draw(
     )
 
 
-def fitting(runs: Iterable[RunRow], now: datetime) -> str:
+def fitting(runs: Iterable[AddressHistoryRow], now: datetime) -> str:
     """The span that suits what is known: some minutes, or an hour, while nothing is older; a day otherwise."""
     earliest = min((r.since for r in runs), default=now)
     return next((name for name in ("10m", "1h") if now - earliest < SPANS[name]), "24h")
 
 
-def _by_lane(runs: Iterable[RunRow]) -> list[RunRow]:
+def _by_lane(runs: Iterable[AddressHistoryRow]) -> list[AddressHistoryRow]:
     return sorted(runs, key=lambda r: (r.server, r.address))
 
 
-def _shades(runs: Iterable[RunRow], references: Collection[int | None]) -> dict[int, str]:
+def _shades(runs: Iterable[AddressHistoryRow], references: Collection[int | None]) -> dict[int, str]:
     """Each version has its colour on all lanes: the reference the first, the others the rest in turn."""
     first: dict[int, datetime] = {}
     for run in runs:
@@ -117,7 +121,7 @@ def _shades(runs: Iterable[RunRow], references: Collection[int | None]) -> dict[
     return dict.fromkeys(first, "v0") | {serial: f"v{1 + index % (SHADES - 1)}" for index, serial in enumerate(others)}
 
 
-def _segment(run: RunRow, shades: dict[int, str], start: datetime, now: datetime) -> Segment:
+def _segment(run: AddressHistoryRow, shades: dict[int, str], start: datetime, now: datetime) -> Segment:
     x = _percent(max(run.since, start), start, now)
     end = _percent(run.until or now, start, now)
     width = max(_SLIVER, end - x)
@@ -136,7 +140,7 @@ def _segment(run: RunRow, shades: dict[int, str], start: datetime, now: datetime
     )
 
 
-def _births(runs: Iterable[RunRow], start: datetime, now: datetime) -> list[Mark]:
+def _births(runs: Iterable[AddressHistoryRow], start: datetime, now: datetime) -> list[Mark]:
     first: dict[int, datetime] = {}
     for run in runs:
         if run.serial is not None and run.state == "answered":
@@ -166,7 +170,7 @@ def _percent(at: datetime, start: datetime, now: datetime) -> float:
     return round(min(100.0, max(0.0, share * 100)), 3)
 
 
-def _describe(runs: Sequence[RunRow], lanes: int) -> str:
+def _describe(runs: Sequence[AddressHistoryRow], lanes: int) -> str:
     versions = {r.serial for r in runs if r.state == "answered" and r.serial is not None}
     silent = sum(r.state != "answered" for r in runs)
     return (

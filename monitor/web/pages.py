@@ -15,7 +15,7 @@ from alerting.model import Incident
 from alerting.runbook import CATALOGUE
 from checks.codes import CODES
 from checks.model import Health
-from monitor.state.ports import RunRow, StoreError
+from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
 from monitor.web.context import WebContext
 from monitor.web.history import SPANS, Picture, draw, fitting
@@ -115,11 +115,11 @@ class Pages:
         asked = request.query_params.get("span", "")
         chosen = asked if asked in SPANS else ""
         try:
-            kept = await self._context.store.runs(zone.name, now - SPANS[chosen or "24h"])
+            kept = await self._context.store.address_history(zone.name, now - SPANS[chosen or "24h"])
         except StoreError:
             log.warning("history cannot be read", zone=zone.name, exc_info=True)
             return None, chosen
-        rows: Sequence[RunRow] = self._shown.runs(request.state.view, kept)
+        rows: Sequence[AddressHistoryRow] = self._shown.runs(request.state.view, kept)
         chosen = chosen or fitting(rows, now)
         return draw(zone.unicode, rows, now, SPANS[chosen], zone.reference_serials.values()), chosen
 
@@ -128,7 +128,7 @@ class Pages:
     ) -> list[Incident] | None:
         """Incidents from the store, newest first; None when it cannot be read just now."""
         try:
-            kept = await self._context.store.incidents(most=most, before=before, zone=zone)
+            kept = await self._context.store.incidents(limit=most, before=before, zone=zone)
         except StoreError:
             log.warning("incidents cannot be read", exc_info=True)
             return None

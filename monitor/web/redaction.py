@@ -10,7 +10,7 @@ from alerting.model import Incident, IncidentFinding
 from checks.codes import CODES
 from checks.model import Address
 from monitor.state.level import health_after_redaction
-from monitor.state.ports import RunRow
+from monitor.state.ports import AddressHistoryRow
 from monitor.state.status import FindingStatus, Status, ZoneStatus
 
 OPERATORS = frozenset({"store-failing", "configuration-refused"})
@@ -164,7 +164,7 @@ def _may_show(line: IncidentFinding, cover: Redaction) -> bool:
     return line.address is None or not cover.covers(line.address)
 
 
-def public_runs(rows: Iterable[RunRow], cover: Redaction) -> Sequence[RunRow]:
+def public_runs(rows: Iterable[AddressHistoryRow], cover: Redaction) -> Sequence[AddressHistoryRow]:
     return [row for row in rows if row.server in cover.visible and not cover.covers(row.address)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 from alerting.model import Incident
-from monitor.state.ports import RunRow
+from monitor.state.ports import AddressHistoryRow
 from monitor.state.status import ServerTally, Status
 from monitor.web.context import View, WebContext
 from monitor.web.redaction import Parted, Redaction, public, public_incident, public_runs
@@ -41,7 +41,7 @@ class Shown:
         """What must not be shown; None: all may."""
         return None if view is View.WHOLE else self._now().redaction
 
-    def runs(self, view: View, rows: Sequence[RunRow]) -> Sequence[RunRow]:
+    def runs(self, view: View, rows: Sequence[AddressHistoryRow]) -> Sequence[AddressHistoryRow]:
         return rows if view is View.WHOLE else public_runs(rows, self._now().redaction)
 
     def incidents(self, view: View, kept: Sequence[Incident]) -> list[Incident]:

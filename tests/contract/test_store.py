@@ -8,7 +8,7 @@ import pytest
 
 from alerting.model import IncidentEvent, Phase
 from alerting.outbox import DeliveryResult
-from monitor.state.ports import Commit, RunRow, Store, StoreError
+from monitor.state.ports import AddressHistoryRow, Commit, Store, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
 from tests.support.fakes.store import MemoryStore
@@ -172,59 +172,69 @@ async def test_a_restart_knows_when_a_zone_state_was_last_looked_at(store, swept
 
 
 async def test_a_run_ends_when_the_next_begins(store):
-    await store.commit(Commit(runs=(run(7, 0.0), run(7, 5.0, server="ns2", address=NS2))))
-    await store.commit(Commit(runs=(run(None, 60.5), run(8, 90.0))))
-    ns1 = [row for row in await store.runs("example.com.", at(-9)) if row.server == "ns1"]
+    await store.commit(Commit(state_changes=(run(7, 0.0), run(7, 5.0, server="ns2", address=NS2))))
+    await store.commit(Commit(state_changes=(run(None, 60.5), run(8, 90.0))))
+    ns1 = [row for row in await store.address_history("example.com.", at(-9)) if row.server == "ns1"]
     assert ns1 == [
-        RunRow("example.com.", "ns1", "192.0.2.1", 7, "answered", at(0), at(60.5)),
-        RunRow("example.com.", "ns1", "192.0.2.1", None, "timeout", at(60.5), at(90)),
-        RunRow("example.com.", "ns1", "192.0.2.1", 8, "answered", at(90), None),
+        AddressHistoryRow("example.com.", "ns1", "192.0.2.1", 7, "answered", at(0), at(60.5)),
+        AddressHistoryRow("example.com.", "ns1", "192.0.2.1", None, "timeout", at(60.5), at(90)),
+        AddressHistoryRow("example.com.", "ns1", "192.0.2.1", 8, "answered", at(90), None),
     ]
 
 
 async def test_runs_are_those_that_lasted_into_the_time_asked_for(store):
-    await store.commit(Commit(runs=(run(1, 0.0), run(2, 10.0), run(3, 20.0), run(4, 5.0, zone="other.example."))))
-    assert [row.serial for row in await store.runs("example.com.", at(15))] == [2, 3]
-    assert [row.serial for row in await store.runs("example.com.", at(99))] == [3]
-    assert [row.serial for row in await store.runs("example.com.", at(0), most=2)] == [2, 3]
+    await store.commit(
+        Commit(state_changes=(run(1, 0.0), run(2, 10.0), run(3, 20.0), run(4, 5.0, zone="other.example.")))
+    )
+    assert [row.serial for row in await store.address_history("example.com.", at(15))] == [2, 3]
+    assert [row.serial for row in await store.address_history("example.com.", at(99))] == [3]
+    assert [row.serial for row in await store.address_history("example.com.", at(0), limit=2)] == [2, 3]
 
 
 async def test_a_run_never_ends_before_it_began_though_the_clock_was_put_back(store):
-    await store.commit(Commit(runs=(run(1, 100.0),)))
-    await store.commit(Commit(runs=(run(2, 40.0),)))
-    ended = [row for row in await store.runs("example.com.", at(0)) if row.until is not None]
+    await store.commit(Commit(state_changes=(run(1, 100.0),)))
+    await store.commit(Commit(state_changes=(run(2, 40.0),)))
+    ended = [row for row in await store.address_history("example.com.", at(0)) if row.until is not None]
     assert [(row.since, row.until) for row in ended] == [(at(100), at(100))]
 
 
 async def test_the_run_of_an_address_that_left_the_zone_ends(store):
-    await store.commit(Commit(zone_states=(zone_state(),), runs=(run(7, 0.0), run(7, 0.0, server="ns2", address=NS2))))
+    await store.commit(
+        Commit(zone_states=(zone_state(),), state_changes=(run(7, 0.0), run(7, 0.0, server="ns2", address=NS2)))
+    )
     left = replace(zone_state(seconds=50.0), address_states=zone_state().address_states[:1])
     await store.commit(Commit(zone_states=(left,)))
-    assert {row.server: row.until for row in await store.runs("example.com.", at(0))} == {"ns1": None, "ns2": at(50)}
+    assert {row.server: row.until for row in await store.address_history("example.com.", at(0))} == {
+        "ns1": None,
+        "ns2": at(50),
+    }
 
 
 async def test_of_two_words_on_a_zone_in_one_commit_the_last_counts(store):
-    await store.commit(Commit(runs=(run(7, 0.0), run(7, 0.0, server="ns2", address=NS2))))
+    await store.commit(Commit(state_changes=(run(7, 0.0), run(7, 0.0, server="ns2", address=NS2))))
     left = replace(zone_state(), address_states=zone_state().address_states[:1])
     await store.commit(Commit(zone_states=(left, zone_state(serial=8))))
     assert (await store.restore()).zone_states["example.com."].serial_groups[0].reference == 8
-    assert [row.until for row in await store.runs("example.com.", at(0))] == [None, None]
+    assert [row.until for row in await store.address_history("example.com.", at(0))] == [None, None]
 
 
 async def test_a_dropped_zone_loses_its_zone_state_and_keeps_its_history(store):
-    await store.commit(Commit(zone_states=(zone_state(), zone_state("other.example.")), runs=(run(7, -10.0),)))
+    await store.commit(Commit(zone_states=(zone_state(), zone_state("other.example.")), state_changes=(run(7, -10.0),)))
     await store.commit(Commit(dropped_zones=("example.com.",)))
     assert list((await store.restore()).zone_states) == ["other.example."]
-    assert [row.until for row in await store.runs("example.com.", at(-99))] == [NOON]
+    assert [row.until for row in await store.address_history("example.com.", at(-99))] == [NOON]
 
 
 async def test_a_zone_that_was_dropped_and_came_back_while_the_disk_was_full_begins_anew(store):
-    await store.commit(Commit(zone_states=(zone_state(),), runs=(run(7, -10.0),)))
+    await store.commit(Commit(zone_states=(zone_state(),), state_changes=(run(7, -10.0),)))
     await store.commit(
-        Commit(zone_states=(zone_state(serial=9),), runs=(run(9, 20.0),), dropped_zones=("example.com.",))
+        Commit(zone_states=(zone_state(serial=9),), state_changes=(run(9, 20.0),), dropped_zones=("example.com.",))
     )
     assert (await store.restore()).zone_states == {"example.com.": zone_state(serial=9)}
-    assert [(row.serial, row.until) for row in await store.runs("example.com.", at(-99))] == [(7, NOON), (9, None)]
+    assert [(row.serial, row.until) for row in await store.address_history("example.com.", at(-99))] == [
+        (7, NOON),
+        (9, None),
+    ]
 
 
 async def test_incidents_are_told_newest_first(store):
@@ -232,7 +242,7 @@ async def test_incidents_are_told_newest_first(store):
         Commit(incidents=(incident("a", 0), incident("c", 20), incident("b", 10, zones=("b.example.",))))
     )
     assert [each.id for each in await store.incidents()] == ["c", "b", "a"]
-    assert [each.id for each in await store.incidents(most=1)] == ["c"]
+    assert [each.id for each in await store.incidents(limit=1)] == ["c"]
     assert [each.id for each in await store.incidents(before=at(20))] == ["b", "a"]
     assert [each.id for each in await store.incidents(before=at(20), zone="example.com.")] == ["a"]
 
@@ -348,7 +358,7 @@ async def test_retention_takes_closed_history_in_small_steps_and_nothing_that_is
     await store.commit(
         Commit(
             zone_states=(zone_state(),),
-            runs=(run(1, -900), run(2, -800), run(3, -700)),
+            state_changes=(run(1, -900), run(2, -800), run(3, -700)),
             propagations=(propagation(-900),),
             alerts=(alert(seconds=-900),),
             transitions=(transition(-900),),
@@ -362,10 +372,10 @@ async def test_retention_takes_closed_history_in_small_steps_and_nothing_that_is
     await store.settle(DeliveryResult("done", at(-890)))
     gone = []
     while not gone or gone[-1]:
-        gone.append(await store.prune(at(0), most=2))
+        gone.append(await store.prune(at(0), limit=2))
     assert max(gone) == 2
     assert sum(gone) == 7  # two runs, a propagation, a transition, a sweep, an incident, a delivered message
-    assert [row.serial for row in await store.runs("example.com.", at(-9999))] == [3]
+    assert [row.serial for row in await store.address_history("example.com.", at(-9999))] == [3]
     assert [each.id for each in await store.incidents(zone="example.com.")] == ["open"]
     remembered = await store.restore()
     assert (len(remembered.zone_states), len(remembered.alerts), list(remembered.incidents)) == (1, 1, ["open"])
@@ -376,7 +386,7 @@ async def test_retention_takes_closed_history_in_small_steps_and_nothing_that_is
 
 async def test_retention_leaves_what_is_younger(store):
     await store.commit(
-        Commit(runs=(run(1, 0), run(2, 10)), propagations=(propagation(10),), transitions=(transition(10),))
+        Commit(state_changes=(run(1, 0), run(2, 10)), propagations=(propagation(10),), transitions=(transition(10),))
     )
     assert await store.prune(at(10)) == 0
     assert await store.prune(at(10.000001)) == 3

@@ -65,7 +65,7 @@ def messages(draw):
 COMMITS = st.builds(
     Commit,
     zone_states=few(zone_states()),
-    runs=few(runs()),
+    state_changes=few(runs()),
     propagations=few(st.builds(propagation, SECONDS, st.sampled_from(ZONES))),
     alerts=few(st.builds(alert, st.sampled_from(Phase), SECONDS, zone=st.sampled_from(ZONES))),
     transitions=few(st.builds(transition, SECONDS, st.sampled_from(ZONES))),
@@ -114,7 +114,7 @@ async def told(store: Store) -> object:
         remembered.incidents,
         list(await store.receivers()),
         await store.next_due(),
-        [(sorted(map(repr, await store.runs(zone, at(2))))) for zone in ZONES],
+        [(sorted(map(repr, await store.address_history(zone, at(2))))) for zone in ZONES],
         [list(await store.incidents(zone=zone, before=at(8))) for zone in (*ZONES, None)],
         [sorted(map(repr, await store.propagations(zone, at(2)))) for zone in ZONES],
     )

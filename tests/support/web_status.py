@@ -254,7 +254,7 @@ def runs() -> tuple[StateChange, ...]:
 
 async def store() -> MemoryStore:
     kept = MemoryStore(now=lambda: NOW)
-    await kept.commit(Commit(runs=runs(), incidents=(PAST, *troubled().incidents.values())))
+    await kept.commit(Commit(state_changes=runs(), incidents=(PAST, *troubled().incidents.values())))
     return kept
 
 

@@ -19,7 +19,7 @@ from tests.support.specimens import NOON, alert, at, incident, message, run, tra
 def change(number: int) -> Commit:
     return Commit(
         zone_states=(zone_state(serial=number),),
-        runs=(run(number, number),),
+        state_changes=(run(number, number),),
         alerts=(replace(alert(seconds=number), incident=f"i{number}"),),
         transitions=(transition(number),),
         incidents=(incident(f"i{number}", number),),

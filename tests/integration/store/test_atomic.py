@@ -28,7 +28,7 @@ def whole(number: int) -> Commit:
     """Something for every table."""
     return Commit(
         zone_states=(zone_state("moving.example.", number), still("steady.example.", number)),
-        runs=(run(number, number), run(number, number, zone="steady.example.")),
+        state_changes=(run(number, number), run(number, number, zone="steady.example.")),
         propagations=(propagation(number),),
         alerts=(alert(seconds=number), alert(seconds=number, zone="steady.example.")),
         transitions=(transition(number),),
@@ -71,7 +71,7 @@ async def test_a_commit_is_one_transaction_that_takes_the_right_to_write_at_once
         {"transitions": (transition(), replace(transition(), at=NOON.replace(tzinfo=None)))},
         {"incidents": (incident("i8"), replace(incident("i9"), opened_at=NOON.replace(tzinfo=None)))},
         {"messages": (message("t8"), replace(message("t9"), at=NOON.replace(tzinfo=None)))},
-        {"runs": (run(1, 0), run(2**70, 1))},
+        {"state_changes": (run(1, 0), run(2**70, 1))},
     ],
     ids=lambda broken: next(iter(broken)),
 )

@@ -26,7 +26,7 @@ def everything(number: int, zones: int) -> Commit:
     names = [f"zone{number}-{each}.example." for each in range(zones)]
     return Commit(
         zone_states=tuple(zone_state(name) for name in names),
-        runs=tuple(run(7, 0.0, zone=name) for name in names),
+        state_changes=tuple(run(7, 0.0, zone=name) for name in names),
         alerts=tuple(alert(zone=name) for name in names),
         transitions=(transition(number),),
         incidents=(incident(f"i{number}", zones=tuple(names)),),
@@ -102,9 +102,11 @@ async def test_it_can_be_closed_and_opened_while_the_disk_is_full(store, tmp_pat
 
 async def test_retention_makes_room(store):
     for number in range(20):
-        await store.commit(Commit(runs=tuple(run(number, number, zone=f"zone{each}.example.") for each in range(100))))
+        await store.commit(
+            Commit(state_changes=tuple(run(number, number, zone=f"zone{each}.example.") for each in range(100)))
+        )
     may_grow(store, pages(store))
-    growing = Commit(runs=tuple(run(99, 99, zone=f"zone{each}.example.") for each in range(1000)))
+    growing = Commit(state_changes=tuple(run(99, 99, zone=f"zone{each}.example.") for each in range(1000)))
     with pytest.raises(StoreError):
         await store.commit(growing)
     while await store.prune(at(1000)):
@@ -153,6 +155,6 @@ async def test_the_loop_runs_on_while_a_great_commit_is_written(store):
 async def test_a_value_that_cannot_be_kept_is_a_sentence_and_the_rest_goes_on(store):
     naive = replace(transition(), at=NOON.replace(tzinfo=None))
     with pytest.raises(StoreError, match="without a zone"):
-        await store.commit(Commit(runs=(run(1, 0), run(2, 1)), transitions=(transition(), naive)))
-    assert list(await store.runs("example.com.", at(-9))) == []
-    await store.commit(Commit(runs=(run(1, 0),)))
+        await store.commit(Commit(state_changes=(run(1, 0), run(2, 1)), transitions=(transition(), naive)))
+    assert list(await store.address_history("example.com.", at(-9))) == []
+    await store.commit(Commit(state_changes=(run(1, 0),)))

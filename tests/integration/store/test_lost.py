@@ -26,7 +26,7 @@ from tests.support.specimens import NOON, alert, at, incident, key, message, pro
 FILES = ("", "-wal", "-shm", ".lock", ".mark")
 FIRST = Commit(
     zone_states=(zone_state("a.example."), zone_state("b.example.")),
-    runs=(run(7, 0, zone="a.example."),),
+    state_changes=(run(7, 0, zone="a.example."),),
     propagations=(propagation(1.0),),
     alerts=(alert(),),
     transitions=(transition(1),),
@@ -100,7 +100,7 @@ async def check_all_is_there(path: Path, *, later: bool = True) -> None:
     assert remembered.zone_states["a.example."].serial_groups[0].reference == (8 if later else 7)
     assert list(remembered.alerts) == [key()]
     assert sorted(remembered.incidents) == (["i1", "i3"] if later else ["i1"])
-    assert [row.serial for row in await again.runs("a.example.", NOON - timedelta(1))] == [7]
+    assert [row.serial for row in await again.address_history("a.example.", NOON - timedelta(1))] == [7]
     assert len(await again.propagations("example.com.", NOON - timedelta(1))) == 1
     assert [each.id for each in await again.incidents() if each.phase == "resolved"] == ["i2"]
     assert [count.pending for count in await again.receivers()] == [3 if later else 2]

@@ -100,7 +100,7 @@ async def test_what_could_not_be_read_is_not_written_over_with_what_was_seen_sin
     await filled(path)
     clock = [NOON]
     store = DurableStore(path, lambda: clock[0])
-    store._why, store._unread = StoreUnavailable("the disk fails"), True
+    store._open_error, store._unreadable = StoreUnavailable("the disk fails"), True
     assert (await store.restore()).zone_states == {}
     clock[0] += timedelta(minutes=2)
     with pytest.raises(StoreError, match="Restart the service, to go on from what it holds"):

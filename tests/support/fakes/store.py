@@ -9,7 +9,7 @@ from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Phase
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from monitor.clock import Now
-from monitor.state.ports import Commit, Recreated, Remembered, RunRow, StoreError, Sweep
+from monitor.state.ports import AddressHistoryRow, Commit, Recreated, Remembered, StoreError, Sweep
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class MemoryStore:
     def __init__(self, now: Now) -> None:
         self._now = now
         self._ledgers: dict[str, ZoneState] = {}
-        self._runs: list[RunRow] = []
+        self._history: list[AddressHistoryRow] = []
         self._sweeps: list[Sweep] = []
         self._propagations: list[Propagation] = []
         self._alerts: dict[AlertKey, Alert] = {}
@@ -64,13 +64,13 @@ class MemoryStore:
         self._check_open()
         for zone in commit.dropped_zones:
             self._ledgers.pop(zone, None)
-            self._end_runs(zone, self._now())
+            self._end(zone, self._now())
         for zone_state in {each.zone: each for each in commit.zone_states}.values():
             self._ledgers[zone_state.zone] = zone_state
             address_state = {(each.server, str(each.address)) for each in zone_state.address_states}
-            self._end_runs(zone_state.zone, zone_state.at or self._now(), staying=address_state)
-        for run in commit.runs:
-            self._change_run(run)
+            self._end(zone_state.zone, zone_state.at or self._now(), staying=address_state)
+        for change in commit.state_changes:
+            self._change_state(change)
         self._propagations += commit.propagations
         for alert in commit.alerts:
             if alert.phase is Phase.OK:
@@ -145,13 +145,13 @@ class MemoryStore:
         self._check_open()
         return min((max(row.due, row.lease or row.due) for row in self._without_elder()), default=None)
 
-    async def runs(self, zone: str, since: datetime, most: int = 2000) -> Sequence[RunRow]:
+    async def address_history(self, zone: str, since: datetime, limit: int = 2000) -> Sequence[AddressHistoryRow]:
         self._check_open()
-        rows = [row for row in self._runs if row.zone == zone and (row.until is None or row.until >= since)]
-        return sorted(rows, key=lambda row: row.since)[-most:]
+        rows = [row for row in self._history if row.zone == zone and (row.until is None or row.until >= since)]
+        return sorted(rows, key=lambda row: row.since)[-limit:]
 
     async def incidents(
-        self, *, most: int = 100, before: datetime | None = None, zone: str | None = None
+        self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
         self._check_open()
         found = [
@@ -159,16 +159,16 @@ class MemoryStore:
             for each in self._incidents.values()
             if (before is None or each.opened_at < before) and (zone is None or zone in (*each.zones, *each.past_zones))
         ]
-        return sorted(found, key=lambda each: (each.opened_at, each.id), reverse=True)[:most]
+        return sorted(found, key=lambda each: (each.opened_at, each.id), reverse=True)[:limit]
 
     async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
         self._check_open()
         return sorted((p for p in self._propagations if p.zone == zone and p.at >= since), key=lambda p: p.at)
 
-    async def prune(self, before: datetime, most: int = 1000) -> int:
+    async def prune(self, before: datetime, limit: int = 1000) -> int:
         self._check_open()
-        left = most
-        self._runs, left = _keep(self._runs, lambda row: row.until is None or row.until >= before, left)
+        left = limit
+        self._history, left = _keep(self._history, lambda row: row.until is None or row.until >= before, left)
         self._propagations, left = _keep(self._propagations, lambda each: each.at >= before, left)
         self._transitions, left = _keep(self._transitions, lambda at: at >= before, left)
         rows, left = _keep(list(self._outbox.items()), lambda i: i[1].settled is None or i[1].settled >= before, left)
@@ -183,7 +183,7 @@ class MemoryStore:
             left,
         )
         self._incidents = dict(incidents)
-        return most - left
+        return limit - left
 
     async def backup(self, path: str) -> None:
         self._check_open()
@@ -196,17 +196,19 @@ class MemoryStore:
         if self._closed:
             raise StoreError("the record in memory has been closed")
 
-    def _change_run(self, run: StateChange) -> None:
-        address = str(run.address)
-        for number, row in enumerate(self._runs):
-            if row.until is None and (row.zone, row.server, row.address) == (run.zone, run.server, address):
-                self._runs[number] = replace(row, until=max(row.since, run.since))
-        self._runs.append(RunRow(run.zone, run.server, address, run.serial, run.state, run.since, None))
+    def _change_state(self, change: StateChange) -> None:
+        address = str(change.address)
+        for number, row in enumerate(self._history):
+            if row.until is None and (row.zone, row.server, row.address) == (change.zone, change.server, address):
+                self._history[number] = replace(row, until=max(row.since, change.since))
+        self._history.append(
+            AddressHistoryRow(change.zone, change.server, address, change.serial, change.state, change.since, None)
+        )
 
-    def _end_runs(self, zone: str, at: datetime, staying: Collection[tuple[str, str]] = ()) -> None:
-        for number, row in enumerate(self._runs):
+    def _end(self, zone: str, at: datetime, staying: Collection[tuple[str, str]] = ()) -> None:
+        for number, row in enumerate(self._history):
             if row.zone == zone and row.until is None and (row.server, row.address) not in staying:
-                self._runs[number] = replace(row, until=max(row.since, at))
+                self._history[number] = replace(row, until=max(row.since, at))
 
     def _without_elder(self) -> list[_Row]:
         """Waiting rows without a waiting elder, eldest first."""

@@ -89,7 +89,7 @@ def copied(words: InternTable) -> InternTable:
 def test_whatever_is_steady_comes_back_also_by_words_that_were_saved(several: list[ZoneState]) -> None:
     packer = ZoneStateCodec()
     rows = [packer.pack(zone_state) for zone_state in several]
-    again = ZoneStateCodec(copied(packer.words))
+    again = ZoneStateCodec(copied(packer.table))
     for zone_state, row in zip(several, rows, strict=True):
         assert row is not None
         assert (
@@ -229,7 +229,7 @@ def test_a_row_by_other_words_is_not_sound() -> None:
     silent = packer.pack(replace(STILL, address_states=(FIRST, replace(SECOND, state="timeout"))))
     assert row is not None
     assert silent is not None
-    for words in ([], ["answered", "x"], ["answered", "x", ((), ())], [*packer.words.values[:2], "x"]):
+    for words in ([], ["answered", "x"], ["answered", "x", ((), ())], [*packer.table.values[:2], "x"]):
         other = ZoneStateCodec(InternTable(words))
         assert not other.is_valid(row)
         assert not other.is_valid(silent)

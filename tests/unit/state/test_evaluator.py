@@ -205,7 +205,7 @@ async def test_who_is_cancelled_while_the_disk_works_loses_nothing() -> None:
     taking.cancel()
     await asyncio.gather(taking, return_exceptions=True)
     await on.look(zone(), 1, ns1="11", ns2="11")
-    assert [run.serial for c in on.disk.commits for run in c.runs] == [10, 10, 11, 11]
+    assert [run.serial for c in on.disk.commits for run in c.state_changes] == [10, 10, 11, 11]
 
 
 async def test_one_thing_at_a_time() -> None:

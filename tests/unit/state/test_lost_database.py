@@ -83,7 +83,11 @@ async def test_overwritten_and_moved_away_all_that_is_remembered_is_written_anew
     assert dict(remembered.zone_states) == {"example.com.": desk.judging._memory.zone_states["example.com."]}
     assert dict(remembered.alerts) == desk.judging._memory.active_alerts
     assert dict(remembered.incidents) == dict(desk.judging._memory.open_incidents.incidents)
-    runs = {(row.server, row.serial, row.state) for row in await again.runs("example.com.", NOON) if row.until is None}
+    runs = {
+        (row.server, row.serial, row.state)
+        for row in await again.address_history("example.com.", NOON)
+        if row.until is None
+    }
     assert runs == {("ns1", 11, "answered"), ("ns2", 10, "timeout")}
     waiting = {each.id for each in await again._store.waiting()}
     assert owed <= waiting
@@ -126,13 +130,14 @@ async def test_untouched_nothing_is_told(path):
 
 def test_of_an_address_that_changed_meanwhile_the_last_run_is_the_one_that_lasts():
     whole = Commit(
-        zone_states=(zone_state("a.example.", serial=7),), runs=(run(7, 0, zone="a.example."), run(7, 0, zone="b."))
+        zone_states=(zone_state("a.example.", serial=7),),
+        state_changes=(run(7, 0, zone="a.example."), run(7, 0, zone="b.")),
     )
     waiting = Commit(
         zone_states=(zone_state("a.example.", serial=8),),
-        runs=(run(7, 0, zone="a.example."), run(8, 5, zone="a.example.")),
+        state_changes=(run(7, 0, zone="a.example."), run(8, 5, zone="a.example.")),
     )
     both = anew(whole, waiting)
-    assert both.runs == (*waiting.runs, run(7, 0, zone="b."))
+    assert both.state_changes == (*waiting.state_changes, run(7, 0, zone="b."))
     assert both.zone_states == waiting.zone_states
-    assert both.runs[1].since == at(5)
+    assert both.state_changes[1].since == at(5)

@@ -53,7 +53,7 @@ def histories(draw: st.DrawFn) -> list[Commit]:
             after = update_zone_state(before, watched, look(watched, minute(number), **serials))
             runs, arrivals = changes(before, after)
             if after != before:
-                commits.append(Commit(zone_states=(after,), runs=runs, propagations=arrivals))
+                commits.append(Commit(zone_states=(after,), state_changes=runs, propagations=arrivals))
             zone_states[name] = after
         elif kind == "drop" and name in zone_states:
             del zone_states[name]
@@ -82,7 +82,10 @@ async def kept(commits: list[Commit]) -> tuple[object, ...]:
         await store.commit(commit)
     remembered = await store.restore()
     gone = {name for commit in commits for name in commit.dropped_zones}
-    runs = [[run for run in await store.runs(name, NOON) if run.until is None or name not in gone] for name in NAMES]
+    runs = [
+        [run for run in await store.address_history(name, NOON) if run.until is None or name not in gone]
+        for name in NAMES
+    ]
     arrivals = [await store.propagations(name, NOON) for name in NAMES]
     told = []
     while claimed := await store.lease(minute(100), duration=0, limit=99, busy=()):

@@ -82,7 +82,7 @@ async def test_words_of_a_commit_that_failed_are_written_with_the_next(path):
     renamed = replace(renamed, address_states=tuple(replace(one, server="elsewhere") for one in renamed.address_states))
     bad = replace(run(1, 0), serial=2**70)
     with pytest.raises(Exception, match="cannot be kept"):
-        await store.commit(Commit(zone_states=(renamed,), runs=(bad,)))
+        await store.commit(Commit(zone_states=(renamed,), state_changes=(bad,)))
     await store.commit(Commit(zone_states=(renamed,)))
     await store.close()
     store = await opened(path)
@@ -104,14 +104,14 @@ async def test_many_zones_go_at_once_with_their_runs_ended(path):
     await store.commit(
         Commit(
             zone_states=tuple(still(name) for name in names),
-            runs=tuple(run(7, 0, zone=name, server=server, address=address) for name in names
+            state_changes=tuple(run(7, 0, zone=name, server=server, address=address) for name in names
                        for server, address in (("ns1", NS1), ("ns2", NS2))),
         )
     )  # fmt: skip
     await store.commit(Commit(dropped_zones=tuple(names[1:])))
     assert await serials(store) == {names[0]: 7}
-    assert [row.until for row in await store.runs(names[1], at(-1))] == [at(20), at(20)]
-    assert [row.until for row in await store.runs(names[0], at(-1))] == [None, None]
+    assert [row.until for row in await store.address_history(names[1], at(-1))] == [at(20), at(20)]
+    assert [row.until for row in await store.address_history(names[0], at(-1))] == [None, None]
     await store.close()
 
 
@@ -119,8 +119,8 @@ async def test_what_finds_an_old_incident_by_its_zones_goes_with_it_whatever_its
     store = await opened(path)
     zones = tuple(f"z{number}.example." for number in range(500))
     await store.commit(Commit(incidents=(incident("old", -900, zones=zones, resolved=-800), incident("open", -900))))
-    assert await store.prune(at(0), most=7) == 1
-    assert await store.prune(at(0), most=7) == 0
+    assert await store.prune(at(0), limit=7) == 1
+    assert await store.prune(at(0), limit=7) == 0
     assert count(path, "incident_zones") == 1
     assert await store.incidents(zone=zones[3]) == []
     await store.close()

@@ -4,14 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.state.ports import RunRow
+from monitor.state.ports import AddressHistoryRow
 from monitor.web.history import SPANS, draw, fitting
 from tests.support.web_status import NOW, ago
 
 
-def run(server: str, serial: int | None, since: float, until: float | None, state: str = "answered") -> RunRow:
+def run(
+    server: str, serial: int | None, since: float, until: float | None, state: str = "answered"
+) -> AddressHistoryRow:
     """A run, in hours before now."""
-    return RunRow(
+    return AddressHistoryRow(
         "z.", server, "192.0.2.1", serial, state, ago(hours=since), None if until is None else ago(hours=until)
     )
 
@@ -40,7 +42,9 @@ STORIES = [
 
 
 @pytest.mark.parametrize(("story", "runs", "wanted"), STORIES, ids=[row[0] for row in STORIES])
-def test_lanes(story: str, runs: list[RunRow], wanted: dict[str, list[tuple[float, float, str, str]]]) -> None:
+def test_lanes(
+    story: str, runs: list[AddressHistoryRow], wanted: dict[str, list[tuple[float, float, str, str]]]
+) -> None:
     picture = draw("z.", runs, NOW, DAY, references={max((r.serial or 0 for r in runs), default=0)})
     lanes = {lane.server: [(s.x, round(s.width, 3), s.shade, s.label) for s in lane.segments] for lane in picture.lanes}
     assert lanes == wanted

@@ -75,7 +75,7 @@ async def hostile() -> Stage:
         StateChange("example.com.", EVIL, where, 7, "answered", ago(hours=3)),
         StateChange("example.com.", EVIL, where, None, EVIL, ago(hours=1)),
     )
-    await made.store.commit(Commit(runs=runs, incidents=(replace(told, phase="resolved", resolved_at=NOW),)))
+    await made.store.commit(Commit(state_changes=runs, incidents=(replace(told, phase="resolved", resolved_at=NOW),)))
     made.counters.dispatcher.attempts.labels(EVIL, EVIL).inc()
     made.counters.evaluator._failures.labels(EVIL).inc()
     return made

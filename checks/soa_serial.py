@@ -59,8 +59,8 @@ class SoaSerial:
     """
 
     stuck_after: int = field(default=2, metadata={"bounds": {"ge": 1}})
-    """So many newer versions came by, for longer than `max_lag` and the SOA's refresh, while its own did not move:
-    stuck. At least 1."""
+    """Newer versions that come by before a server is stuck; its own has not moved for longer than `max_lag` and the
+    SOA's refresh meanwhile. At least 1."""
     expiry_near: float = field(default=0.5, metadata={"bounds": {"gt": 0, "le": 1}})
     """Of the SOA's expire left: `expiry-near`. More than 0, at most 1."""
     expiry_imminent: float = field(default=0.25, metadata={"bounds": {"gt": 0, "le": 1}})

@@ -46,17 +46,16 @@ class Smtp:
 
     host: str
     """Its name or address."""
-    port: int | None = None
-    """587, 465 or 25, as `tls` is."""
+    port: int | None = field(default=None, metadata={"unset": "587, 465 or 25, as `tls` is"})
+    """Its port."""
     tls: Literal["starttls", "tls", "none"] = "starttls"
-    """`"starttls"`: never in clear; `"tls"`: from the first octet."""
+    """Never in clear; or `"tls"`: from the first octet, or `"none"`."""
     username: str | None = None
-    """Goes with a password."""
+    """Needs a password."""
     password: Secret | None = field(default=None, repr=False)
-    """Is never sent in clear."""
-    helo: str | None = None
-    """What the monitor calls itself; without it the machine's name, or an address literal (RFC 5321 section 4.1.4)
-    where that has no domain."""
+    """Never sent in clear."""
+    helo: str | None = field(default=None, metadata={"unset": "the machine's name"})
+    """What the monitor calls itself; an address literal (RFC 5321 section 4.1.4) where its name has no domain."""
 
     def __post_init__(self) -> None:
         if (self.username is None) != (self.password is None):
@@ -100,16 +99,27 @@ class Notifier:
     nobody else, with the same Message-ID; that it refuses some for good is said, and no reason to send it again.
     """
 
-    to: tuple[str, ...]
+    to: tuple[str, ...] = field(metadata={"example": 'to = ["dns@example.com"]'})
     """Mail addresses."""
-    smtp: Smtp
+    smtp: Smtp = field(
+        metadata={
+            "example": 'smtp = { host = "mail.example.com", port = 587, tls = "starttls", username = "soawatch", '
+            'password_file = "smtp.pw" }'
+        }
+    )
     """The server that takes the mail."""
-    from_: str | None = None
-    """The sender; without it soawatch at the domain of the first of `to`."""
-    reply_to: str | None = None
+    from_: str | None = field(
+        default=None,
+        metadata={
+            "unset": "soawatch at the domain of the first of `to`",
+            "example": 'from = "soawatch@example.com"',
+        },
+    )
+    """The sender."""
+    reply_to: str | None = field(default=None, metadata={"example": 'reply_to = "noc@example.com"'})
     """Where answers go."""
-    ca_file: Path | None = None
-    """Certificates to trust instead of the system's."""
+    ca_file: Path | None = field(default=None, metadata={"unset": "the system's", "example": 'ca_file = "ca.pem"'})
+    """Certificates to trust."""
     timeout: timedelta = timedelta(seconds=30)
     """For a whole attempt."""
     trust: Trust = field(default_factory=Trust, init=False, repr=False, compare=False)

@@ -22,17 +22,19 @@ SHORTEST_SECRET = 10
 class Notifier:
     """POSTs each notification as JSON, signed as Standard Webhooks want it."""
 
-    url: Secret = field(repr=False)
+    url: Secret = field(repr=False, metadata={"example": 'url = "https://hooks.example.com/dns"'})
     """Where to; it is a secret because many services put a token in it."""
-    secret: Secret | None = field(default=None, repr=False)
-    """`whsec_` and base64, made with `openssl rand -base64 32`; without it nothing is signed."""
-    token: Secret | None = field(default=None, repr=False)
+    secret: Secret | None = field(
+        default=None, repr=False, metadata={"unset": "none: not signed", "example": 'secret_env = "HOOK_SECRET"'}
+    )
+    """`whsec_` and base64, made with `openssl rand -base64 32`."""
+    token: Secret | None = field(default=None, repr=False, metadata={"example": 'token_file = "hook.token"'})
     """Goes into an `Authorization: Bearer` header."""
     allow_private: bool = False
-    """The address may be loopback or private (an IPv4 address inside an IPv6 one counts: mapped, NAT64, 6to4, Teredo
-    …); link-local and metadata addresses never are."""
-    ca_file: Path | None = None
-    """Certificates to trust instead of the system's."""
+    """The address may be loopback or private; an IPv4 address inside an IPv6 one counts (mapped, NAT64, 6to4, Teredo
+    …), link-local and metadata addresses never may."""
+    ca_file: Path | None = field(default=None, metadata={"unset": "the system's", "example": 'ca_file = "ca.pem"'})
+    """Certificates to trust."""
     timeout: timedelta = timedelta(seconds=10)
     """For a whole attempt."""
     _trust: Trust = field(default_factory=Trust, init=False, repr=False, compare=False)

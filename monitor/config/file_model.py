@@ -1,12 +1,12 @@
-"""The file as pydantic models, key by key, before names are resolved and defaults filled in.
+"""The file as pydantic models: tables that name others, and so mean something only once all are read.
 
-A field left out is None and gets its default where the configuration is built (monitor/config/model.py and the
-dataclasses of checks and notifiers). A field or an element of a list is also None once it was found wrong and
-reported, so that one mistake does not hide others; those that must be there are therefore asked for when the
-configuration is built.
+What stands below a key is what docs/configuration.md says of it (docs/make_configuration.py). A field or an element of
+a list is None, or has its default, where it was not given, and where it was found wrong and reported, so that one
+mistake does not hide others; what must be there is therefore asked for when the configuration is built.
 """
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, create_model
@@ -29,48 +29,62 @@ from monitor.config.tables import Table, table_of
 Needed = Field(default=None, json_schema_extra={"needed": True})
 
 
+def without(words: str) -> Any:
+    """The default of a key that has no value of its own, and what the page says then."""
+    return Field(default=None, json_schema_extra={"unset": words})
+
+
 class Key(Table):
-    name: str | None = None
-    """What the servers call it, where that is not the name of this table."""
-    algorithm: str | None = None
-    secret: SecretStr | None = None
-    """The shared secret in base64."""
+    name: str | None = without("NAME")
+    """What the servers call the key."""
+    algorithm: str | None = without('`"hmac-sha256"`')
+    """Or `hmac-sha512`, `hmac-sha384`, `hmac-sha224`, `hmac-sha256-128`, `hmac-sha384-192`, `hmac-sha512-256`;
+    `hmac-sha1` and `hmac-md5` are deprecated."""
+    secret: SecretStr | None = without("needed")
+    """Base64, or a whole `key "…" { … };` clause as `tsig-keygen` writes it, which then also gives the algorithm."""
     secret_file: str | None = None
     secret_env: str | None = None
     secret_credential: str | None = None
 
 
 class Server(Table):
-    addresses: Items[ServerAddress] | None = None
-    host: str | None = None
-    """A name to resolve instead of addresses."""
-    port: Port | None = None
-    """For addresses without port, and for the host."""
-    hidden: bool | None = None
-    """Not in the NS set, and not on a public page."""
-    group: Label | None = None
-    """Servers of one group share one serial."""
-    upstream: Items[str] | None = None
-    """Where it transfers from, if not from the zone's primary."""
+    addresses: Items[ServerAddress] | None = without("")
+    """Every address it has; each is watched on its own."""
+    host: str | None = without("NAME")
+    """A host name; all its A and AAAA addresses are watched, and looked up again every `resolver.interval`."""
+    port: Port = 53
+    """For addresses without a port, and for the host."""
+    hidden: bool = False
+    """It is not in the NS set (a hidden primary), and not shown on a public page."""
+    group: Label = ""
+    """Servers of one group share one serial. Give each provider its own where providers count their own serials."""
+    upstream: Items[str] | None = without("the zone's primary")
+    """The servers it transfers from, where that is not the primary: their lateness explains its own. Circles are
+    refused; the upstream of a zone's primary does not count in that zone."""
 
 
 class Record(Table):
     name: str | None = Needed
-    """Relative to the zone; "@" is the zone itself."""
+    """Relative to the zone; `@` is the zone itself. A name that ends in the zone's name is taken as whole."""
     type: str | None = Needed
-    expect: Items[str] | None = None
-    """The records as they should be; without it they need only be the same everywhere."""
-    ttl: bool | None = None
-    """Compare the TTL as well."""
+    """`A`, `MX`, `TYPE65280` … (the SOA is compared anyway)."""
+    expect: Items[str] | None = without("any, but the same everywhere")
+    """The records as they must be, in zone file syntax: `["10 mail"]`. Names without final dot are relative to the
+    zone. `[]`: there must be none. TXT may be written without inner quotes: it is one string then."""
+    ttl: bool = True
+    """With `false` TTLs may differ."""
 
 
 class Transfer(Table):
-    server: Items[str] | None = None
-    """A server of the zone, several, or "*" for each."""
+    server: Items[str] | None = without('`"*"`')
+    """A server of the zone, or several; `*` is every server that no other row with the same key names."""
+    key: str | None = without("no key")
+    """The TSIG key to ask with, a name of `[keys.…]`."""
     expect: Literal["allowed", "refused"] | None = Needed
-    key: str | None = None
-    whole: bool | None = None
-    """Pull the zone to its end, not only to the first record that is not its SOA."""
+    """`"allowed"` or `"refused"`."""
+    whole: bool = False
+    """Permission is read off the first record that is not the zone's SOA; `true` pulls the zone to its end, to see that
+    it arrives and that BIND, Knot, NSD and PowerDNS, as secondaries, would take it: its records are read, not kept."""
 
 
 WantedRecord = Annotated[Record, BeforeValidator(spelled, json_schema_input_type=str | Record)]
@@ -80,38 +94,55 @@ Rule = Annotated[Transfer, BeforeValidator(expected, json_schema_input_type=str 
 class Options(Table):
     """What is said of zones beside their names."""
 
-    servers: Items[str] | None = None
-    """Names of [servers.…], host names or addresses; without it the zone's NS set."""
+    servers: Items[str] | None = without("the NS set")
+    """The servers to watch: names of `[servers.…]`, full host names, or addresses. Without it they are found from the
+    zone's NS records, and found again every `resolver.interval`."""
     primary: str | None = None
-    max_lag: Duration | None = None
+    """The server where the zone is made; its serial is the reference. It is one of `servers`, also when it is hidden.
+    Without `servers` it is watched beside the NS set. Without `primary` the newest serial seen anywhere is the
+    reference."""
+    max_lag: Duration = timedelta(minutes=10)
+    """How long a server may be behind before it is `serial-late`."""
     records: Items[WantedRecord] | None = None
-    transfer: Items[Annotated[Transfer, BeforeValidator(expected, json_schema_input_type=str | Transfer)]] | None = None
-    """"refused" alone: at every server, without a key."""
+    """Records to compare on all servers, see below."""
+    transfer: Items[Rule] | None = None
+    """Who may transfer the zone, see below."""
     ignore_servers: Items[str] | None = None
-    """Names in the NS set that are not to be watched; "*": none that is not listed."""
+    """Full names in the NS set that are not to be watched, and so are not told of as `unwatched-server` or
+    `ns-unresolvable`; `"*"`: none that is not among `servers`. At the top of the file, before the first table, it holds
+    for every zone."""
 
 
 class Zone(Options):
     name: str | None = Needed
+    """The zone. Zones with nothing but a name may also be written `zones = ["example.com", "example.org"]`, in place of
+    all `[[zones]]`; very many go into [lists](#lists)."""
 
 
 class ZoneList(Options):
     """A file of zones, or a directory of such files; the options are those of every zone that has none of its own."""
 
-    file: str | None = None
-    """One name in each line, or CSV, or JSON lines; relative to this file."""
-    directory: str | None = None
-    """Every file in it."""
-    format: Literal["names", "csv", "jsonl", "bind", "knot", "nsd"] | None = None
-    """Without it the suffix says: .csv, .jsonl or .ndjson, else names."""
+    file: str | None = without("")
+    """The file of zones. Either this or `directory` is needed."""
+    directory: str | None = without("")
+    """Every file in it is a list; hidden files, backups (`~`, `.bak`, `.orig`, `.tmp`) and directories in it are passed
+    over; whatever else cannot be read (a link that leads nowhere, a pipe) is a mistake."""
+    format: Literal["names", "csv", "jsonl", "bind", "knot", "nsd"] | None = without("by the suffix of the file")
+    """`"csv"` (`.csv`); `"jsonl"` (`.jsonl`, `.ndjson`); any other suffix: `"names"`, or `"bind"`, `"knot"`, `"nsd"`
+    where it begins as their own lists do."""
 
 
 class Route(Table):
     receivers: Items[str] | None = Needed
-    severity: Items[str] | None = None
-    zones: Items[str] | None = None
-    servers: Items[str] | None = None
-    codes: Items[str] | None = None
+    """Who is told."""
+    severity: Items[str] | None = without("any")
+    """`"critical"`, `"warning"`, `"info"`: the severity of the incident."""
+    zones: Items[str] | None = without("any")
+    """Any of its zones: shell globs. `"*.example.com"` matches what is below `example.com`, not the zone itself."""
+    servers: Items[str] | None = without("any")
+    """Any of its servers: shell globs."""
+    codes: Items[str] | None = without("any")
+    """Any of its codes."""
 
 
 class File(Table):

@@ -19,6 +19,9 @@ _ARRAYS_OF_TABLES = ("#/$defs/Zone", "#/$defs/Route")
 """Elements of the only lists for which one element does not stand."""
 
 
+_OURS = ("title", "default", "needed", "unset")
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of the configuration file."""
     made = _whole().model_json_schema(mode="validation")
@@ -66,7 +69,7 @@ def _tidy(made: Any) -> Any:
     if some:
         others = {name: value for name, value in made.items() if name != "anyOf"}
         made = {**others, **(some[0] if len(some) == 1 else {"anyOf": some})}
-    tidy = {name: _tidy(value) for name, value in made.items() if name not in ("title", "default", "needed")}
+    tidy = {name: _tidy(value) for name, value in made.items() if name not in _OURS}
     needed = [name for name, value in made.get("properties", {}).items() if value.get("needed")]
     if needed:
         tidy["required"] = needed

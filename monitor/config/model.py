@@ -25,15 +25,16 @@ class Service:
     """Address and port of the page, the API and `/metrics`; port 0 takes a free one. Beyond loopback it is refused
     without `token` or `public`. A port in use or an address that is not there ends `run` with 1, a port that this user
     may not listen on with 78."""
-    token: Secret | None = None
-    """Who reads the page must know it. After ten different wrong ones in a row a client has to wait, with the right
-    one, too; the same wrong one again and again (a job that has an old token) slows nobody and is told once in the log.
-    Clients behind a reverse proxy on the same machine are told apart by the last address in `X-Forwarded-For`, so the
-    proxy must set that header, or append to it. Where it passes on what a client sent, and for programs on this
-    machine, each try may look like another client's, and only the length of the token makes guessing slow."""
+    token: Secret | None = field(default=None, metadata={"example": 'token_file = "token"'})
+    """Who reads the page must know it; needed beyond loopback, unless `public`. After ten different wrong ones in a
+    row a client has to wait, with the right one, too; the same wrong one again and again (a job that has an old
+    token) slows nobody and is told once in the log. Clients behind a reverse proxy on the same machine are told
+    apart by the last address in `X-Forwarded-For`, so the proxy must set that header, or append to it. Where it
+    passes on what a client sent, and for programs on this machine, each try may look like another client's, and
+    only the length of the token makes guessing slow."""
     public: bool = False
-    """Anyone may read the page. Hidden servers are left out of it."""
-    url: PageUrl | None = None
+    """Anyone may read the page, and hidden servers are left out of it."""
+    url: PageUrl | None = field(default=None, metadata={"example": 'url = "https://dns-status.example.net"'})
     """How people reach the page, `https://…`; notifications link to it."""
     database: DatabasePath = Path("soawatch.db")
     """The SQLite file in which everything is remembered; it and the files beside it are mode 0600. Deleted under the
@@ -51,8 +52,11 @@ class Service:
 class Resolver:
     """Who resolves names of servers and NS sets."""
 
-    addresses: tuple[Address, ...] = ()
-    """Resolvers to ask instead of the system's."""
+    addresses: tuple[Address, ...] = field(
+        default=(),
+        metadata={"unset": "the system's", "example": 'addresses = ["192.0.2.53", "[2001:db8::53]:5353"]'},
+    )
+    """Resolvers to ask instead."""
     interval: timedelta = field(default=timedelta(minutes=15), metadata={"bounds": {"ge": timedelta(seconds=10)}})
     """How often names are resolved again; at least `"10s"`."""
     timeout: float = field(default=5.0, metadata={"unit": "s", "bounds": {"ge": 0.01}})
@@ -64,8 +68,9 @@ class Metrics:
     """How much `/metrics` says."""
 
     max_zones: int = field(default=1000, metadata={"bounds": {"ge": 0}})
-    """With more zones, only those that are not good have series of their own in `/metrics`, and of them at most so
-    many, the worst first; `soawatch_metrics_zones_omitted` says how many have none, `soawatch_zones` counts all."""
+    """How many zones may have series of their own in `/metrics`; where there are more, only those that are not good
+    have, at most so many, the worst first. `soawatch_metrics_zones_omitted` says how many have none, `soawatch_zones`
+    counts all."""
 
 
 SECTIONS: Mapping[str, type[Any]] = MappingProxyType(

@@ -56,13 +56,12 @@ def servers(book: Book, file: raw.File, written: tuple[str, ...]) -> dict[str, S
 
 
 def _entry(book: Book, path: KeyPath, name: str, table: raw.Server) -> ServerEntry:
-    port = table.port or 53
     entry = ServerEntry(
         name=name,
-        addresses=_addresses(book, path, table, port),
-        port=port,
-        hidden=bool(table.hidden),
-        group=table.group or "",
+        addresses=_addresses(book, path, table),
+        port=table.port,
+        hidden=table.hidden,
+        group=table.group,
         upstream=tuple(_named(up) for up in table.upstream or () if up is not None),
     )
     if entry.addresses or not book.sound(*path):
@@ -92,13 +91,13 @@ def _hosted(book: Book, path: KeyPath, entry: ServerEntry, table: raw.Server) ->
     return ServerEntry(entry.name, (), host, entry.port, entry.hidden, entry.group, entry.upstream)
 
 
-def _addresses(book: Book, path: KeyPath, table: raw.Server, port: int) -> tuple[Address, ...]:
-    """Each address once; ``port`` where none was written."""
+def _addresses(book: Book, path: KeyPath, table: raw.Server) -> tuple[Address, ...]:
+    """Each address once."""
     found: list[Address] = []
     for at, written in enumerate(table.addresses or ()):
         if written is None:
             continue
-        address = addresses.address(written, port)
+        address = addresses.address(written, table.port)
         if address in found:
             book.mistake((*path, "addresses", at), f"{quoted(str(address))} is there twice")
         else:

@@ -7,6 +7,8 @@ below a field says what it is for. What an annotation cannot say stands in the m
 ``unit``    "s": a number of seconds, which the file writes as a duration
 ``off``     True: "off" is a duration of zero
 ``given``   True: handed in by the service, and no key
+``unset``   what the documentation says in place of a default that is no value
+``example`` the line that stands for it in config.example.toml, where that is not its default
 """
 
 import ast

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from checks.model import Expectation, TransferRule, WantedRecord
 from monitor.config import file_model as raw
@@ -40,15 +39,14 @@ def zones(book: Book, file: raw.File, around: Around) -> Iterator[ZoneEntry]:
 def entry_of(book: Book, path: KeyPath, table: raw.Options, name: str, around: Around) -> ZoneEntry:
     """The zone of this name with these options."""
     servers = _servers(book, path, table, around)
-    optional: dict[str, Any] = {} if table.max_lag is None else {"max_lag": table.max_lag}
     return ZoneEntry(
         name=name,
         servers=servers,
         primary=_primary(book, path, table, servers, around),
+        max_lag=table.max_lag,
         records=_records(book, path, table, name),
         transfers=_transfers(book, path, table, servers, around),
         ignored=tuple(dict.fromkeys((*around.ignored, *_ignored(book, path, table, servers)))),
-        **optional,
     )
 
 
@@ -170,7 +168,7 @@ def _record(book: Book, path: KeyPath, record: raw.Record, zone: str) -> WantedR
         return None
     expect = book.each((*path, "expect"), record.expect, lambda text: records.rdata(rdtype, text, zone))
     wanted = None if record.expect is None else tuple(expect)
-    return records.wanted(name, rdtype, wanted, ttl=record.ttl is not False)
+    return records.wanted(name, rdtype, wanted, ttl=record.ttl)
 
 
 def _transfers(
@@ -210,7 +208,7 @@ def _rules(
         else:
             name = _of_the_zone(book, where, text, servers, around, "only servers of the zone are asked for it")
         if name is not None:
-            rules.append(TransferRule(name, expect, written.key, whole=bool(written.whole)))
+            rules.append(TransferRule(name, expect, written.key, whole=written.whole))
     return rules
 
 

@@ -42,10 +42,15 @@ class Probe:
     transfers_per_server: int = field(default=2, metadata={"bounds": {"ge": 1, "le": 100}})
     """Transfers from one server at one time."""
     transfer: TransferLimits = TransferLimits()
-    source: tuple[LocalAddress, ...] = ()
+    source: tuple[LocalAddress, ...] = field(
+        default=(),
+        metadata={"unset": "the system chooses", "example": 'source = ["192.0.2.200", "2001:db8::200"]'},
+    )
     """Addresses of this machine to ask from, one of each family."""
     workers: int = field(default=1, metadata={"bounds": {"ge": 1, "le": 64}})
     """Processes that ask for serials, each for its share of the zones, 1 to 64. More than one pays from some hundred
     thousand zones on, where there are processors for them; with 1 the service itself asks."""
-    max_qps: float | None = field(default=None, metadata={"bounds": {"ge": 0.01}})
+    max_qps: float | None = field(
+        default=None, metadata={"bounds": {"ge": 0.01}, "unset": "no limit", "example": "max_qps = 5000"}
+    )
     """Questions a second to all servers together, at most; not below 0.01."""

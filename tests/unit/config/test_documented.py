@@ -1,9 +1,12 @@
 """The example and the documentation name every key there is, and all they show is understood."""
 
+import importlib.util
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -42,6 +45,24 @@ def place(tmp_path: Path) -> Path:
     for name, zone in (("zones.txt", "a.example"), ("customers.csv", "name\nb.example"), ("zones.d/one", "c.example")):
         (tmp_path / name).write_text(f"{zone}\n")
     return tmp_path
+
+
+def make_configuration() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_configuration", ROOT / "docs" / "make_configuration.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_tables_of_the_page_and_sections_of_the_example_are_what_the_code_says() -> None:
+    made = make_configuration()
+    run = "run: python docs/make_configuration.py"
+    assert made.page(PAGE) == PAGE, run
+    example = EXAMPLE.read_text(encoding="utf-8")
+    assert made.example(example) == example, run
 
 
 def tables() -> Iterator[tuple[str, type[BaseModel]]]:

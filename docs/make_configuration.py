@@ -1,0 +1,226 @@
+"""Writes the tables of docs/configuration.md and the sections of config.example.toml from what the configuration is
+read into: run ``python docs/make_configuration.py`` after a change to a setting or to the registry of checks.
+
+A table of the page is the first below its heading; a section of the example ends at the first empty line.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, dataclass, is_dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_type_hints
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "configuration.md"
+EXAMPLE = ROOT / "config.example.toml"
+
+sys.path.insert(0, str(ROOT))
+
+from pydantic import SecretStr  # noqa: E402  the project need not be installed to write its documents
+
+from alerting.model import Secret  # noqa: E402
+from checks.model import Address  # noqa: E402
+from checks.registry import CHECKS  # noqa: E402
+from monitor.config import file_model as raw  # noqa: E402
+from monitor.config import secrets  # noqa: E402
+from monitor.config.durations import written  # noqa: E402
+from monitor.config.model import SECTIONS  # noqa: E402
+from monitor.config.receivers import kinds, notifier  # noqa: E402
+from monitor.config.tables import Table, core, descriptions, needed, settings_of  # noqa: E402
+
+HEADINGS = {
+    "[[zones]]": raw.Zone,
+    "records": raw.Record,
+    "transfer": raw.Transfer,
+    "[servers.NAME]": raw.Server,
+    "[keys.NAME]": raw.Key,
+    "[[routes]]": raw.Route,
+}
+COMMENT_AT = 47
+"""Column of the comments in the example."""
+WIDTH = 120
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key as it is documented. ``inside`` is the dataclass of a table in the table."""
+
+    names: tuple[str, ...]
+    default: str
+    text: str
+    line: str = ""
+    inside: type[Any] | None = None
+
+    @property
+    def row(self) -> str:
+        return f"| {quoted(self.names)} | {self.default} | {self.text} |\n".replace("|  |", "| |")
+
+
+def of_dataclass(cls: type[Any], table: str = "") -> Iterator[Key]:
+    """The keys of the table that ``cls`` is read from; ``table`` is the section where there is only one."""
+    hints, texts = get_type_hints(cls), descriptions(cls)
+    for key, field in settings_of(cls):
+        kind = core(hints[field.name])
+        default = field.default if field.default is not MISSING else None
+        value = "" if needed(field) else toml(default, field.metadata.get("unit", ""))
+        said = "needed" if needed(field) else f"`{value}`" if value else field.metadata.get("unset", "none")
+        names = secrets.keys(key) if kind is Secret else (key,)
+        line = field.metadata.get("example") or f"{key} = {value}"
+        text = plain(texts.get(field.name, ""))
+        if is_dataclass(kind) and kind not in (Address, Secret):
+            yield Key(names, "needed" if needed(field) else "", nested(kind, f"{table}.{key}", text), line, kind)
+        else:
+            yield Key(names, said, text, line)
+
+
+def nested(cls: type[Any], table: str, text: str) -> str:
+    """What is said of a table in a table: all of its keys."""
+    inside = ", ".join(f"{quoted(key.names)} ({key.default}; {key.text})" for key in of_dataclass(cls))
+    called = "a table" if table.startswith(".") else f"a table, `[{table}]`"
+    return f"{called}: {text or plain(cls.__doc__ or '')}. {inside}"
+
+
+def quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def of_table(table: type[Table]) -> Iterator[Key]:
+    """The keys of a table of monitor/config/file_model.py."""
+    ways = {way for name in table.model_fields for way in secrets.keys(name)[1:]}
+    for name, info in table.model_fields.items():
+        if name in ways:
+            continue
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        value = toml(info.default)
+        said = "needed" if extra.get("needed") else f"`{value}`" if value else str(extra.get("unset", "none"))
+        secret = SecretStr in getattr(info.annotation, "__args__", ())
+        yield Key(secrets.keys(name) if secret else (name,), said, plain(info.description or ""))
+
+
+def toml(value: Any, unit: str = "") -> str:
+    """A default as the file would write it; empty where there is none."""
+    match value:
+        case None | () | "":
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float() if unit == "s":
+            return f'"{written(timedelta(seconds=value))}"'
+        case int() | float():
+            return f"{value:_}" if value >= 100_000 else f"{value:g}"
+        case timedelta():
+            return f'"{written(value)}"'
+        case (str(host), int(port)):
+            return f'"{Address(host, port)}"'
+        case _:
+            return f'"{value}"'
+
+
+def plain(text: str) -> str:
+    """A description as part of a sentence: one line, no capital, no full stop."""
+    line = " ".join(text.split()).removesuffix(".")
+    return line[:1].lower() + line[1:] if line[1:2].islower() or line[1:2] == " " else line
+
+
+def question(check: type[Any]) -> str:
+    """What a check is for: the first line of its module."""
+    return plain((sys.modules[check.__module__].__doc__ or "").split("\n")[0].partition(": ")[2])
+
+
+def page(text: str) -> str:
+    """The whole document, its tables written anew."""
+    for name, cls in SECTIONS.items():
+        text = with_table(text, f"[{name}]", "key | default | ", (key.row for key in of_dataclass(cls, name)))
+    for heading, table in HEADINGS.items():
+        text = with_table(text, heading, "key | default | ", (key.row for key in in_order(table)))
+    for kind in kinds():
+        rows = (key.row for key in of_dataclass(notifier(kind)))
+        text = with_table(text, f'type = "{kind}"', "key | default | ", rows)
+    lists = [key.row for key in of_table(raw.ZoneList) if key.names[0] not in raw.Options.model_fields]
+    options = "as for `[[zones]]` | for every zone of the list that has none of its own"
+    lists.append(f"| {quoted(raw.Options.model_fields)} | {options} |\n")
+    text = with_table(text, "[[lists]]", "key | default | ", lists)
+    asked = [f'| `{name}` | `"{written(check.cadence)}"` | {question(check)} |\n' for name, check in CHECKS.items()]
+    text = with_table(text, "[cadence]", "key | default | checks that ", asked)
+    settings = [f"| `{name}` {key.row}" for name, check in CHECKS.items() for key in of_dataclass(check)]
+    return with_table(text, "[checks.NAME]", "check | key | default | ", settings)
+
+
+def in_order(table: type[Table]) -> list[Key]:
+    """Its keys, the needed ones of a table that has others from its base first."""
+    own = table.__annotations__
+    return sorted(of_table(table), key=lambda key: key.names[0] not in own)
+
+
+def with_table(text: str, heading: str, columns: str, rows: Iterable[str]) -> str:
+    """The document with the first table below the heading replaced."""
+    head = f"| {columns}|\n|{'---|' * (columns.count('|') + 1)}\n"
+    first = re.compile(rf"(?m)(^##+ {re.escape(heading)}\n(?:(?!#|\|).*\n)*)(?:\|.*\n)+")
+    made, count = first.subn(lambda found: f"{found[1]}{head}{''.join(rows)}", text)
+    if count != 1:
+        raise LookupError(f"{heading}: {count} tables in {PAGE.name}")
+    return made
+
+
+def example(text: str) -> str:
+    """The whole example, its sections written anew."""
+    for name, cls in SECTIONS.items():
+        text = with_section(text, name, of_dataclass(cls, name))
+    for name, check in CHECKS.items():
+        if keys := tuple(of_dataclass(check)):
+            text = with_section(text, f"checks.{name}", keys)
+    cadences = (
+        Key((name,), "", question(check), f'{name} = "{written(check.cadence)}"') for name, check in CHECKS.items()
+    )
+    text = with_section(text, "cadence", cadences)
+    for kind in kinds():
+        header = rf'#\[receivers\..*\]\n#type = "{kind}".*'
+        text = with_lines(text, header, map(commented, of_dataclass(notifier(kind))))
+    return text
+
+
+def with_section(text: str, section: str, keys: Iterable[Key]) -> str:
+    return with_lines(text, rf"#?\[{re.escape(section)}\].*", section_lines(section, keys))
+
+
+def with_lines(text: str, header: str, lines: Iterable[str]) -> str:
+    """The example with what follows the header, up to an empty line, replaced."""
+    body = "".join(lines)
+    made, count = re.subn(rf"(?m)(^{header}\n)(?:.+\n)*", lambda found: found[1] + body, text)
+    if count != 1:
+        raise LookupError(f"{header}: {count} sections in {EXAMPLE.name}")
+    return made
+
+
+def section_lines(section: str, keys: Iterable[Key]) -> Iterator[str]:
+    """The keys of a section, then the tables in it."""
+    tables = []
+    for key in keys:
+        if key.inside:
+            tables.append(key)
+        else:
+            yield commented(key)
+    for key in tables:
+        yield f"#\n#[{section}.{key.names[0]}]\n"
+        yield from map(commented, of_dataclass(key.inside))  # type: ignore[arg-type]
+
+
+def commented(key: Key) -> str:
+    """A line of the example, beside it the first thing that is said of the key, as far as there is room."""
+    text = re.split(r"[;.] ", key.text.replace("`", ""))[0]
+    valued = key.default.startswith("`") or key.default.partition(":")[0] in ("", "needed", "none")
+    default = "" if valued else f"; default: {key.default.replace('`', '')}"
+    while text and len(line := f"#{key.line:<{COMMENT_AT - 2}} # {text}{default}\n") > WIDTH + 1:
+        text = text.rpartition(", ")[0]
+    return line if text else f"#{key.line}\n"
+
+
+def main() -> None:
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    EXAMPLE.write_text(example(EXAMPLE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -130,7 +130,7 @@ class Dispatcher:
         notifier = self._notifier(message.receiver)
         failure = Failure("no longer a receiver") if notifier is None else await self._send(message, notifier)
         about = log.bind(
-            receiver=message.receiver, news=message.news.value, incident=message.incident.id, outbox="none"
+            receiver=message.receiver, event_type=message.event.value, incident=message.incident.id, outbox="none"
         )
         if failure is None:
             about.info("delivered")
@@ -278,7 +278,10 @@ class Dispatcher:
     def _log_result(self, lease: Lease, result: DeliveryResult) -> None:
         message = lease.message
         about = log.bind(
-            receiver=message.receiver, news=message.news.value, incident=message.incident.id, attempt=lease.attempt
+            receiver=message.receiver,
+            event_type=message.event.value,
+            incident=message.incident.id,
+            attempt=lease.attempt,
         )
         if not result.error:
             outcome = "delivered"

@@ -13,11 +13,11 @@ NAMED = 3
 """Zones named in a sentence that counts them."""
 
 
-def headline(incident: Incident, news: IncidentEvent | None = None) -> str:
+def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
     """What it is about and the newest of the gravest that is wrong, in one line; or what is better by now."""
     if incident.goes_on:
         return f"{subject(incident)}: what you were told of is over"
-    if news is IncidentEvent.IMPROVED and incident.change is not None:
+    if event is IncidentEvent.IMPROVED and incident.change is not None:
         return f"{subject(incident)}: {_better(incident.change)}"
     if incident.unserved:
         return _unserved(incident)

@@ -110,18 +110,18 @@ def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) ->
         if now < ready and not incident.unserved:
             return replace(incident, due_at=ready), []
         return _tell(incident, None, dict.fromkeys(matching, IncidentEvent.OPENED), firing, rules, now)
-    news = _news(incident, told, firing, rules.policy, now)
+    event = _event(incident, told, firing, rules.policy, now)
     to: dict[str, IncidentEvent] = {}
     for name in incident.receivers:
         if name in matching or name not in rules.receivers:
-            to |= {name: news} if news is not None else {}
+            to |= {name: event} if event is not None else {}
         elif _eased_at(incident, told) <= now and not incident.recovering:
             to[name] = IncidentEvent.RESOLVED
     if firing.codes:
         to |= {name: IncidentEvent.OPENED for name in matching if name not in incident.receivers}
     if not to:
         return replace(incident, due_at=_due_at(incident, told, firing, rules)), []
-    return _tell(incident, news, to, firing, rules, now)
+    return _tell(incident, event, to, firing, rules, now)
 
 
 def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
@@ -130,16 +130,16 @@ def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
 
 def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[OutboxMessage]]:
     """The resolved incident is told to exactly those who heard that it opened."""
-    done = replace(incident, news=incident.news + 1, change=None, due_at=None)
+    done = replace(incident, announcements=incident.announcements + 1, change=None, due_at=None)
     told = incident.told.codes if incident.told is not None else ()
     known = tuple(line for line in done.lines if line.code in told)
     shown = _shown(replace(done, lines=known or done.lines))
-    return done, [_telling(shown, IncidentEvent.RESOLVED, name, now) for name in done.receivers]
+    return done, [_message(shown, IncidentEvent.RESOLVED, name, now) for name in done.receivers]
 
 
 def message_id(incident: Incident, receiver: str) -> str:
     """Unique to incident, piece of news and receiver; without dots, which separate the parts of a signature."""
-    return f"{incident.id}-{incident.news}-{sha256(receiver.encode()).hexdigest()[:8]}"
+    return f"{incident.id}-{incident.announcements}-{sha256(receiver.encode()).hexdigest()[:8]}"
 
 
 def _ready_at(incident: Incident, firing: Firing) -> datetime:
@@ -154,7 +154,7 @@ def _patience(cadence: timedelta | None) -> timedelta:
     return cadence if cadence <= GROUP_WAIT else SHORT_WAIT
 
 
-def _news(incident: Incident, told: Told, firing: Firing, policy: Policy, now: datetime) -> IncidentEvent | None:
+def _event(incident: Incident, told: Told, firing: Firing, policy: Policy, now: datetime) -> IncidentEvent | None:
     """What those hear who know of it already."""
     update_at = told.at + _pause(incident)
     if incident.severity > told.severity:
@@ -228,7 +228,7 @@ def _due_at(incident: Incident, told: Told, firing: Firing, rules: Rules) -> dat
 
 def _tell(
     incident: Incident,
-    news: IncidentEvent | None,
+    event: IncidentEvent | None,
     to: Mapping[str, IncidentEvent],
     firing: Firing,
     rules: Rules,
@@ -236,15 +236,15 @@ def _tell(
 ) -> tuple[Incident, list[OutboxMessage]]:
     """What was told becomes what is known, unless only newcomers were told."""
     before, told, updates = incident.told, incident.told, incident.updates
-    if told is None or news is not None:
-        afresh = told is None or news is IncidentEvent.REMINDED or now - told.at >= 2 * _pause(incident)
-        updates = 0 if news in (None, IncidentEvent.REMINDED) else 1 if afresh else updates + 1
+    if told is None or event is not None:
+        afresh = told is None or event is IncidentEvent.REMINDED or now - told.at >= 2 * _pause(incident)
+        updates = 0 if event in (None, IncidentEvent.REMINDED) else 1 if afresh else updates + 1
         told = Told(now, incident.severity, incident.zones, incident.servers, incident.codes, incident.unserved)
     heard = dict.fromkeys((*incident.receivers, *to))
     done = replace(
         incident,
         receivers=tuple(name for name in heard if to.get(name) is not IncidentEvent.RESOLVED),
-        news=incident.news + 1,
+        announcements=incident.announcements + 1,
         change=_change(before, incident) if before is not None else None,
         told=told,
         updates=updates,
@@ -254,7 +254,7 @@ def _tell(
     shown = _shown(done)
     over = replace(shown, phase=RESOLVED, ended_at=incident.eased_at or now, resolved_at=now, goes_on=True)
     return done, [
-        _telling(over if each is IncidentEvent.RESOLVED else shown, each, name, now) for name, each in to.items()
+        _message(over if each is IncidentEvent.RESOLVED else shown, each, name, now) for name, each in to.items()
     ]
 
 
@@ -281,5 +281,5 @@ def _shown(incident: Incident) -> Incident:
     return replace(incident, told=None, due_at=None)
 
 
-def _telling(incident: Incident, news: IncidentEvent, receiver: str, now: datetime) -> OutboxMessage:
-    return OutboxMessage(message_id(incident, receiver), receiver, news, incident, now)
+def _message(incident: Incident, event: IncidentEvent, receiver: str, now: datetime) -> OutboxMessage:
+    return OutboxMessage(message_id(incident, receiver), receiver, event, incident, now)

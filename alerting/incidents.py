@@ -103,14 +103,14 @@ def update_incidents(
             incident, current(members[name].active_alerts), unserved[name].zones, now
         ):
             continue
-        done, news = _go_on(incident, members[name], unserved[name], unwatched, rules, now)
+        done, new_messages = _go_on(incident, members[name], unserved[name], unwatched, rules, now)
         if done.phase == RESOLVED:
             del after[name]
         else:
             after[name] = done
         if done != open_incidents.incidents.get(name):
             changes.append(done)
-        messages += news
+        messages += new_messages
     left = (a for a in active_alerts.values() if a.severity <= Severity.INFO and a.incident is not None)
     return IncidentUpdate(
         OpenIncidents(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(messages)

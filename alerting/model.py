@@ -216,8 +216,8 @@ class Incident:
 
     ``began_at`` is the first bad look, ``ended_at`` the first good one at what was bad last; ``opened_at`` and
     ``resolved_at`` say when the alerts fired and were over. ``told`` is what ``receivers`` know; they heard that it
-    opened, and will hear the rest. ``updates`` counts what they heard in quick succession, ``news`` all. At ``due_at``
-    there may be something to tell even if nothing changes until then.
+    opened, and will hear the rest. ``updates`` counts what they heard in quick succession, ``announcements`` all. At
+    ``due_at`` there may be something to tell even if nothing changes until then.
     """
 
     id: str
@@ -251,7 +251,7 @@ class Incident:
     updates: int = 0
     due_at: datetime | None = None
     receivers: tuple[str, ...] = ()
-    news: int = 0
+    announcements: int = 0
     goes_on: bool = False
     """As told to one receiver: what concerned it is over, and the rest is not."""
 
@@ -284,7 +284,7 @@ class OutboxMessage:
 
     id: str
     receiver: str
-    news: IncidentEvent
+    event: IncidentEvent
     incident: Incident
     at: datetime
 
@@ -299,7 +299,7 @@ class Notification:
     """
 
     id: str
-    news: IncidentEvent
+    event: IncidentEvent
     at: datetime
     incident: str
     thread: str

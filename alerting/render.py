@@ -56,13 +56,13 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
     codes = _codes(standing)
     over = incident.phase == RESOLVED
     ended = incident.ended_at or incident.resolved_at or message.at
-    tag = TAGS[message.news].format(severity=incident.severity)
+    tag = TAGS[message.event].format(severity=incident.severity)
     words = {
-        "news": message.news,
+        "event": message.event,
         "incident": incident,
-        "headline": headline(incident, message.news),
+        "headline": headline(incident, message.event),
         "tag": tag,
-        "changes": changes(incident) if message.news in UPDATES else (),
+        "changes": changes(incident) if message.event in UPDATES else (),
         "standing": () if incident.goes_on else lines[:MOST_PAST] if over else standing,
         "past": () if over else [line for line in lines if line.ended is not None][:MOST_PAST],
         "over": over,
@@ -79,7 +79,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
     }
     return Notification(
         id=message.id,
-        news=message.news,
+        event=message.event,
         at=message.at,
         incident=incident.id,
         thread=incident.id,

@@ -187,7 +187,7 @@ SECRET = "whsec_" + b64encode(b"a secret of the webhook").decode()
 
 async def delivered(news: IncidentEvent) -> Request:
     """What really arrives."""
-    message = replace(TELLING, news=news)
+    message = replace(TELLING, event=news)
     async with hookserver() as server:
         url = Secret(f"http://127.0.0.1:{server.port}/dns")
         await Notifier(url, secret=Secret(SECRET), token=Secret("the token"), allow_private=True).send(

@@ -174,7 +174,7 @@ def written(notification: Notification, settings: Notifier) -> EmailMessage:
     mail["X-Auto-Response-Suppress"] = "All"
     if settings.reply_to is not None:
         mail["Reply-To"] = _mailbox(settings.reply_to)
-    if notification.news is IncidentEvent.TEST:
+    if notification.event is IncidentEvent.TEST:
         mail["X-Soawatch-Test"] = "yes"
     mail.set_content(_no_nul(notification.text), cte="quoted-printable")
     mail.add_alternative(_no_nul(notification.html), subtype="html", cte="quoted-printable")

@@ -87,7 +87,7 @@ def payload(notification: Notification) -> str:
     """
     return json.dumps(
         {
-            "type": str(notification.news),
+            "type": str(notification.event),
             "timestamp": notification.at.isoformat().replace("+00:00", "Z"),
             "title": notification.subject,
             "text": notification.summary,

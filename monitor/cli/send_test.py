@@ -34,7 +34,7 @@ def command(receiver: str, config: Path) -> None:
     incident = Incident(
         f"{at:%Y%m%dT%H%M%S}-test", Cause("zone", "example.com."), Severity.WARNING, "open", ("example.com.",),
         ("ns2",), opened_at=at, began_at=since, lines=(line,), findings=1, codes=("serial-late",),
-        receivers=(receiver,), news=1, worst=Severity.WARNING,
+        receivers=(receiver,), announcements=1, worst=Severity.WARNING,
     )  # fmt: skip
     message = OutboxMessage(f"{incident.id}-1-{receiver}", receiver, IncidentEvent.TEST, incident, at)
 

@@ -57,7 +57,7 @@ class ReceiverMoves:
         Of what is still open they hear on their own, as everybody does who comes later.
         """
         incident, plan = message.incident, self._evaluator.plan
-        if message.news is not IncidentEvent.RESOLVED:
+        if message.event is not IncidentEvent.RESOLVED:
             return ()
         heard = follow(incident.receivers, self._dispatcher.moved)
         names = (name for name in route(incident, plan.routes, plan.receivers) if name not in heard)

@@ -61,7 +61,7 @@ def add(db: Database, messages: Iterable[OutboxMessage]) -> None:
             "id": each.id,
             "receiver": each.receiver,
             "incident": each.incident.id,
-            "event": each.news.value,
+            "event": each.event.value,
             "at": stamp(each.at),
             "body": encode(each.incident),
             "due": stamp(each.at),

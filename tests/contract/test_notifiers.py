@@ -153,7 +153,7 @@ def news(kind: IncidentEvent = IncidentEvent.OPENED) -> Notification:
     incident = TELLING.incident
     if kind is IncidentEvent.RESOLVED:
         incident = replace(incident, phase="resolved", resolved_at=minute(31))
-    return render(replace(TELLING, news=kind, incident=incident), "https://dns.example.com", minute(1))
+    return render(replace(TELLING, event=kind, incident=incident), "https://dns.example.com", minute(1))
 
 
 @pytest.mark.parametrize("kind", IncidentEvent)

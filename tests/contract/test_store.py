@@ -287,7 +287,7 @@ async def test_the_same_message_is_not_put_in_twice(store):
 
 
 async def test_resolved_never_overtakes_opened(store):
-    await store.commit(Commit(messages=(message("opened"), message("resolved", news=IncidentEvent.RESOLVED))))
+    await store.commit(Commit(messages=(message("opened"), message("resolved", event=IncidentEvent.RESOLVED))))
     assert await claimed(store, 0) == ["opened"]
     await store.settle(DeliveryResult("opened", at(1), "451 come back", again=at(100)))
     assert await claimed(store, 50) == []
@@ -299,7 +299,7 @@ async def test_resolved_never_overtakes_opened(store):
 
 
 async def test_what_was_given_up_stands_in_nobodys_way(store):
-    await store.commit(Commit(messages=(message("opened"), message("resolved", news=IncidentEvent.RESOLVED))))
+    await store.commit(Commit(messages=(message("opened"), message("resolved", event=IncidentEvent.RESOLVED))))
     await store.lease(at(0), duration=60, limit=9)
     await store.settle(DeliveryResult("opened", at(1), "404", permanent=True))
     assert await claimed(store, 1) == ["resolved"]

@@ -223,7 +223,7 @@ def test_a_quiet_day_raises_no_alert() -> None:
 def test_the_same_day_with_one_frozen_secondary_is_one_incident() -> None:
     dice = random.Random(SEED)
     watch = live(Nameservers(dice, frozen="ns3"), dice)
-    heard = [(message.news, str(message.incident.cause)) for message in watch.messages]
+    heard = [(message.event, str(message.incident.cause)) for message in watch.messages]
     print(f"{len(watch.transitions)} transitions; heard: {heard}")
     assert [news for news, _ in heard].count(IncidentEvent.OPENED) == 1
     assert heard[-1][1] == "server ns3"

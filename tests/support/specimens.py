@@ -88,9 +88,9 @@ def incident(
 
 
 def message(
-    id: str, receiver: str = "oncall", seconds: float = 0.0, *, about: str = "i1", news=IncidentEvent.OPENED
+    id: str, receiver: str = "oncall", seconds: float = 0.0, *, about: str = "i1", event=IncidentEvent.OPENED
 ) -> OutboxMessage:
-    return OutboxMessage(id, receiver, news, incident(about, seconds), at(seconds))
+    return OutboxMessage(id, receiver, event, incident(about, seconds), at(seconds))
 
 
 def propagation(seconds: float, zone: str = "example.com.", serial: int = 7) -> Propagation:

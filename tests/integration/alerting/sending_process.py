@@ -41,7 +41,7 @@ class Sink:
 def both(number: int, names: list[str]) -> Commit:
     return Commit(
         messages=tuple(
-            message(f"{receiver}/{number}/{news.value}", receiver, about=f"i{number}", news=news)
+            message(f"{receiver}/{number}/{news.value}", receiver, about=f"i{number}", event=news)
             for receiver in names
             for news in (IncidentEvent.OPENED, IncidentEvent.RESOLVED)
         )

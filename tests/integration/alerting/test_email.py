@@ -69,7 +69,7 @@ async def test_the_mail_as_it_arrives(opened: AsyncExitStack) -> None:
 
 async def test_a_specimen_says_so_in_a_header_too(opened: AsyncExitStack) -> None:
     server = await opened.enter_async_context(mailserver())
-    await notifier(server).send(render(replace(TELLING, news=IncidentEvent.TEST)))
+    await notifier(server).send(render(replace(TELLING, event=IncidentEvent.TEST)))
     assert server.taken[0].mail["X-Soawatch-Test"] == "yes"
     assert server.taken[0].mail["From"] == "soawatch@example.com"
 

@@ -95,7 +95,7 @@ def no(reason: str = "451 come back later", **more) -> DeliveryError:
 
 def render(message: OutboxMessage) -> Notification:
     return Notification(
-        message.id, message.news, message.at, message.incident.id, message.incident.id, "subject", "text", "html", {}
+        message.id, message.event, message.at, message.incident.id, message.incident.id, "subject", "text", "html", {}
     )
 
 

@@ -128,7 +128,7 @@ async def test_a_passing_failure_is_tried_again_with_the_same_id_until_it_is_tak
 
 async def test_resolved_waits_for_opened_and_other_incidents_do_not(store, clock):
     oncall = Receiver(no(), no())
-    await put(store, message("opened"), message("resolved", news=IncidentEvent.RESOLVED))
+    await put(store, message("opened"), message("resolved", event=IncidentEvent.RESOLVED))
     async with delivering(store, {"oncall": oncall}, clock) as dispatcher:
         await until(lambda: len(oncall.asked) == 1)
         await idle(dispatcher, store, clock)
@@ -339,9 +339,11 @@ async def test_the_end_that_is_owed_to_one_who_left_is_told_to_others_and_all_th
     oncall = Receiver()
 
     def instead(owed: OutboxMessage) -> list[OutboxMessage]:
-        return [replace(owed, id=f"{owed.id}-oncall", receiver="oncall")] if owed.news is IncidentEvent.RESOLVED else []
+        return (
+            [replace(owed, id=f"{owed.id}-oncall", receiver="oncall")] if owed.event is IncidentEvent.RESOLVED else []
+        )
 
-    await put(store, message("a", "gone"), message("b", "gone", news=IncidentEvent.RESOLVED))
+    await put(store, message("a", "gone"), message("b", "gone", event=IncidentEvent.RESOLVED))
     broken = Failing(store, commit=1)
     async with delivering(broken, {}, clock) as dispatcher:
         dispatcher.replacements = instead

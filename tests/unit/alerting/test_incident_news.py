@@ -350,7 +350,7 @@ def test_when_the_critical_part_is_over_the_pager_is_released_and_the_severity_c
     messages = list(ear.messages)
     assert ear.subjects("chat") == ["[BETTER warning] a.example.: the critical part is over"]
     (released,) = [each for each in messages if each.receiver == "pager"]
-    assert released.news is IncidentEvent.RESOLVED
+    assert released.event is IncidentEvent.RESOLVED
     shown = render(released)
     assert shown.subject == "[RESOLVED] a.example.: what you were told of is over"
     assert "The rest goes on: warning, 1 zone." in shown.text

@@ -105,7 +105,7 @@ class Desk:
 
 
 def said(kept: IncidentUpdate) -> list[str]:
-    return [f"{t.receiver}: {t.news.removeprefix('incident.')} {t.incident.cause}" for t in kept.messages]
+    return [f"{t.receiver}: {t.event.removeprefix('incident.')} {t.incident.cause}" for t in kept.messages]
 
 
 LATE = alert(A, "serial-late", "ns2")
@@ -134,14 +134,14 @@ def test_an_alert_that_fires_opens_an_incident_and_one_that_ends_resolves_it() -
         due_at=minute(241),
         codes=("serial-late",),
         receivers=("oncall",),
-        news=1,
+        announcements=1,
     )
     assert [a.incident for a in kept.alerts] == [incident.id]
     assert desk.move(Phase.RECOVERING, replace(LATE, good_since=minute(2))) == []
     kept = desk.change(replace(LATE, phase=Phase.OK, since=minute(3), good_since=minute(2)))
     assert said(kept) == [f"oncall: resolved zone {A}"]
     (over,) = kept.incidents
-    assert (over.phase, over.resolved_at, over.news) == ("resolved", minute(3), 2)
+    assert (over.phase, over.resolved_at, over.announcements) == ("resolved", minute(3), 2)
     assert (over.zones, over.past_zones, over.findings) == ((), (A,), 0)
     assert [line.ended for line in over.lines] == [minute(2)]
     assert desk.open_incidents.incidents == {}
@@ -501,7 +501,7 @@ def test_every_message_has_a_name_of_its_own_without_dots() -> None:
     assert len(ids) == len(set(ids)) == 6
     assert not any("." in each for each in ids)
     assert ids[0] == message_id(messages[0].incident, "a")
-    assert [message.news for message in messages[::2]] == [
+    assert [message.event for message in messages[::2]] == [
         IncidentEvent.OPENED,
         IncidentEvent.WORSENED,
         IncidentEvent.REMINDED,
@@ -531,7 +531,7 @@ def test_the_first_word_of_a_dead_server_counts_all_its_zones() -> None:
     rest.append(Alert(elsewhere, Phase.PENDING, START, Severity.WARNING, "ns1 is behind"))
     rules = Rules(topology, receivers=["oncall"])
     kept = update_incidents(OpenIncidents(), {a.key: a for a in (first, *rest)}, [first], [], rules, START)
-    assert [t.news for t in kept.messages] == [IncidentEvent.OPENED]
+    assert [t.event for t in kept.messages] == [IncidentEvent.OPENED]
     told = kept.messages[0].incident
     assert told.zones == tuple(sorted(zones))
     assert told.findings == sum(line.count for line in told.lines) == len(zones)

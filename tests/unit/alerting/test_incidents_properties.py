@@ -139,7 +139,7 @@ def holds(life: Life) -> None:
     assert len(ids) == len(set(ids))
     heard: dict[tuple[str, str], list[IncidentEvent]] = defaultdict(list)
     for message in life.told:
-        heard[message.incident.id, message.receiver].append(message.news)
+        heard[message.incident.id, message.receiver].append(message.event)
     for (incident, receiver), news in heard.items():
         assert all(
             (before is IncidentEvent.RESOLVED) == (each is IncidentEvent.OPENED)

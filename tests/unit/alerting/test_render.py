@@ -35,7 +35,7 @@ INCIDENT = Incident(
     codes=("serial-late",),
     worst=Severity.WARNING,
     receivers=("oncall",),
-    news=1,
+    announcements=1,
 )
 
 DOWN = replace(
@@ -69,12 +69,12 @@ OVER = replace(
     ended_at=minute(31),
     resolved_at=minute(33),
     lines=(replace(BEHIND, ended=minute(31)),),
-    news=2,
+    announcements=2,
 )
 
 
-def message(incident: Incident = INCIDENT, news: IncidentEvent = IncidentEvent.OPENED, at: float = 2) -> OutboxMessage:
-    return OutboxMessage(f"{incident.id}-{incident.news}-0011aabb", "oncall", news, incident, minute(at))
+def message(incident: Incident = INCIDENT, event: IncidentEvent = IncidentEvent.OPENED, at: float = 2) -> OutboxMessage:
+    return OutboxMessage(f"{incident.id}-{incident.announcements}-0011aabb", "oncall", event, incident, minute(at))
 
 
 OPENED_TEXT = """\
@@ -208,7 +208,7 @@ def test_a_reminder_says_for_how_long() -> None:
 
 
 def test_a_specimen_says_that_nothing_is_wrong() -> None:
-    note = render(message(news=IncidentEvent.TEST))
+    note = render(message(event=IncidentEvent.TEST))
     assert "This is a specimen. Nothing is wrong" in note.text
     assert "This is a specimen. Nothing is wrong" in note.html
 
@@ -330,7 +330,7 @@ def test_the_html_says_what_the_text_says() -> None:
         for line in told.incident.lines:
             assert plain(line.text) in note.html
             assert plain(line.text) in note.text
-        assert ("It is over." in note.html) == (told.news is IncidentEvent.RESOLVED)
+        assert ("It is over." in note.html) == (told.event is IncidentEvent.RESOLVED)
         assert "soawatch, incident 20261120T100000-3f9a2c" in note.html
 
 

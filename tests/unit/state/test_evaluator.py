@@ -134,7 +134,7 @@ async def test_store_failing_is_told_once_however_long_it_lasts() -> None:
     for number in range(1, 60):
         on.now.at = minute(number)
         await on.judging.remind()
-    assert [t.news for t in on.record.messages] == ["incident.opened"]
+    assert [t.event for t in on.record.messages] == ["incident.opened"]
 
 
 async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_told_once_and_so_is_their_end() -> None:
@@ -153,7 +153,7 @@ async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_tol
         on.now.at = minute(number)
         await on.judging.remind()
     messages = [t for c in on.disk.commits for t in c.messages]
-    told = sorted((str(t.incident.cause), t.receiver, t.news.value) for t in messages)
+    told = sorted((str(t.incident.cause), t.receiver, t.event.value) for t in messages)
     assert told == [
         ("receiver hook", "post", "incident.opened"),
         ("receiver hook", "post", "incident.resolved"),

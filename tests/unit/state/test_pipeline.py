@@ -29,7 +29,7 @@ def heard(memory: MonitorState, polls: list[ZonePoll], plan: MonitoringPlan, at:
 
 
 def template_ids(messages: list[OutboxMessage]) -> list[tuple[IncidentEvent, str]]:
-    return [(message.news, str(message.incident.cause)) for message in messages]
+    return [(message.event, str(message.incident.cause)) for message in messages]
 
 
 def codes(memory: MonitorState) -> set[str]:
@@ -106,11 +106,11 @@ def test_a_stuck_server_is_told_of_once_reminded_of_and_resolved() -> None:
     assert template_ids(stuck(watched, memory, rules)) == [(IncidentEvent.OPENED, "zone example.com.")]
     assert reminders(memory, rules, minute(30)).empty
     again = reminders(memory, rules, minute(90))
-    assert [t.news for t in again.messages] == [IncidentEvent.REMINDED]
+    assert [t.event for t in again.messages] == [IncidentEvent.REMINDED]
     assert again.incidents
     assert reminders(memory, rules, minute(91)).empty
     told = heard(memory, [looks(watched, minute(92), ns1=12, ns2=12)], rules, 92)
-    assert [t.news for t in told] == [IncidentEvent.RESOLVED]
+    assert [t.event for t in told] == [IncidentEvent.RESOLVED]
     assert not memory.active_alerts
     assert not memory.by_zone
     assert not memory.open_incidents.incidents
@@ -126,7 +126,7 @@ def test_a_zone_that_leaves_takes_all_that_was_known_of_it_along() -> None:
     heard(memory, [looks(other, minute(9), ns1=10, ns2=10), reached(one, minute(9), ns1="10", ns2="10")], both, 9)
     commit, _ = drop_unmonitored(memory, plan(other, checks=BOTH), minute(10))
     assert commit.dropped_zones == (one.name,)
-    assert [t.news for t in commit.messages] == [IncidentEvent.RESOLVED]
+    assert [t.event for t in commit.messages] == [IncidentEvent.RESOLVED]
     assert set(memory.zone_states) == {other.name}
     assert memory.verdicts_on(other.name)
     assert not memory.verdicts_on(one.name)
@@ -141,7 +141,7 @@ def test_a_server_that_leaves_takes_its_alerts_and_what_was_heard_of_it_along() 
     stuck(three, memory, plan(three), more={"ns3": 12})
     assert {key.server for key in memory.active_alerts} == {"ns2"}
     commit, _ = drop_unmonitored(memory, plan(two), minute(10))
-    assert [t.news for t in commit.messages] == [IncidentEvent.RESOLVED]
+    assert [t.event for t in commit.messages] == [IncidentEvent.RESOLVED]
     assert not memory.active_alerts
     gone = ("ns2", Address("192.0.2.2"))
     assert gone not in memory.connectivity.heard
@@ -180,7 +180,7 @@ def test_nothing_can_be_said_for_long_that_is_an_alert_about_the_monitor() -> No
     for number in range(15):
         told += heard(memory, [looks(watched, minute(number), ns1="?")], rules, number)
     assert codes(memory) == {NOT_CHECKED}
-    assert [t.news for t in told] == [IncidentEvent.OPENED]
+    assert [t.event for t in told] == [IncidentEvent.OPENED]
 
 
 def test_what_is_known_to_be_wrong_explains_what_cannot_be_checked() -> None:

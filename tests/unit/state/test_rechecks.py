@@ -51,7 +51,7 @@ class Slow(Bench):
 
     @property
     def heard(self) -> list[str]:
-        return [str(t.news) for c in self.disk.commits for t in c.messages]
+        return [str(t.event) for c in self.disk.commits for t in c.messages]
 
 
 async def test_bad_for_two_minutes_means_that_and_so_does_good_for_three() -> None:

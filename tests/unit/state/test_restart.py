@@ -97,8 +97,8 @@ def polls(look: CheckOfZone, at: datetime) -> Iterator[ZonePoll]:
 @examples(100)
 async def test_with_and_without_restarts_the_same_is_told(looks: list[CheckOfZone]) -> None:
     through, again = await lived(looks, restarts=False), await lived(looks, restarts=True)
-    assert [(t.id, t.news, t.at, wordless(t.incident)) for t in again.messages] == [
-        (t.id, t.news, t.at, wordless(t.incident)) for t in through.messages
+    assert [(t.id, t.event, t.at, wordless(t.incident)) for t in again.messages] == [
+        (t.id, t.event, t.at, wordless(t.incident)) for t in through.messages
     ]
     assert again.memory.active_alerts == through.memory.active_alerts
     assert again.memory.by_zone == through.memory.by_zone

@@ -65,7 +65,7 @@ def histories(draw: st.DrawFn) -> list[Commit]:
         elif kind == "news":
             commits.append(
                 Commit(
-                    incidents=(replace(incident("i1"), news=number),),
+                    incidents=(replace(incident("i1"), announcements=number),),
                     messages=(message(f"t{number}", draw(st.sampled_from(CALLED)), about="i1"),),
                 )
             )

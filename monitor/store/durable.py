@@ -104,6 +104,7 @@ class DurableStore:
             log.error("the database cannot be read either: beginning without memory", error=str(error))  # noqa: TRY400
 
     def _use(self, store: SqliteStore) -> None:
+        """It is open, and it is this one that is read and written from now on."""
         self._store, self._was_open, self._retry_delay = store, True, MIN_RETRY_DELAY
 
     # --- what is kept ---
@@ -245,36 +246,33 @@ class DurableStore:
 
     async def restore(self) -> Remembered:
         if self._store is None:
-            return Remembered() if self._unreadable else await self._from_archive(history.remembered, Remembered())
+            return Remembered() if self._unreadable else await self._read(history.remembered, Remembered())
         self._waiting = {message.id: message for message in await self._store.waiting()}
         remembered = await self._store.restore()
         self._destinations = remembered.destinations
         return remembered
 
     async def receivers(self) -> Sequence[ReceiverStatus]:
-        if self._store is None:
-            return await self._from_archive(outbox.receivers, ())
-        return await self._store.receivers()
+        return await self._read(outbox.receivers, ())
 
     async def address_history(self, zone: str, since: datetime, limit: int = 2000) -> Sequence[AddressHistoryRow]:
-        if self._store is None:
-            return await self._from_archive(lambda db: history.address_history(db, zone, since, limit), ())
-        return await self._store.address_history(zone, since, limit)
+        return await self._read(lambda db: history.address_history(db, zone, since, limit), ())
 
     async def incidents(
         self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
-        if self._store is None:
-            return await self._from_archive(lambda db: history.incidents(db, limit, before, zone), ())
-        return await self._store.incidents(limit=limit, before=before, zone=zone)
+        return await self._read(lambda db: history.incidents(db, limit, before, zone), ())
 
     async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
-        if self._store is None:
-            return await self._from_archive(lambda db: history.propagations(db, zone, since), ())
-        return await self._store.propagations(zone, since)
+        return await self._read(lambda db: history.propagations(db, zone, since), ())
 
-    async def _from_archive(self, work: Callable[[Database], T], nothing: T) -> T:
-        """``nothing`` where there never was a database; StoreError where there is one that cannot be read."""
+    async def _read(self, work: Callable[[Database], T], nothing: T) -> T:
+        """From the database, else from what could be read of it at the start.
+
+        ``nothing`` where there never was one; StoreError where there is one that cannot be read.
+        """
+        if self._store is not None:
+            return await self._store.read(work)
         archive = self._archive
         if archive is None:
             if self._unreadable or self._was_open:

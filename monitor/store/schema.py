@@ -71,7 +71,7 @@ def _zone_states(db: Database) -> None:
         {"zone": str, "at": str, "body": str}, pk="zone", not_null={"body"}, strict=True
     )  # fmt: skip
     db.execute("create table packed_zone_states (zone text primary key, row blob not null) strict, without rowid")
-    db.execute("create table intern_table (number integer primary key, body text not null) strict")
+    db.table("intern_table").create({"number": int, "body": str}, pk="number", not_null={"body"})
 
 
 def _history(db: Database) -> None:

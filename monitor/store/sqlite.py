@@ -97,7 +97,7 @@ class SqliteStore:
             return cls(path, now, lock, writer, readers, files, thread)
 
     async def restore(self) -> Remembered:
-        return await self._read(history.remembered)
+        return await self.read(history.remembered)
 
     async def commit(self, commit: Commit) -> None:
         if not commit.empty:
@@ -118,28 +118,28 @@ class SqliteStore:
 
     async def waiting(self) -> Sequence[OutboxMessage]:
         """All that the outbox owes, eldest first."""
-        return await self._read(outbox.waiting)
+        return await self.read(outbox.waiting)
 
     async def expedite(self, receivers: Collection[str], now: datetime) -> None:
         if receivers:
             await self._write(lambda db: outbox.expedite(db, receivers, now))
 
     async def receivers(self) -> Sequence[ReceiverStatus]:
-        return await self._read(outbox.receivers)
+        return await self.read(outbox.receivers)
 
     async def next_due(self) -> datetime | None:
-        return await self._read(outbox.next_due)
+        return await self.read(outbox.next_due)
 
     async def address_history(self, zone: str, since: datetime, limit: int = 2000) -> Sequence[AddressHistoryRow]:
-        return await self._read(lambda db: history.address_history(db, zone, since, limit))
+        return await self.read(lambda db: history.address_history(db, zone, since, limit))
 
     async def incidents(
         self, *, limit: int = 100, before: datetime | None = None, zone: str | None = None
     ) -> Sequence[Incident]:
-        return await self._read(lambda db: history.incidents(db, limit, before, zone))
+        return await self.read(lambda db: history.incidents(db, limit, before, zone))
 
     async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
-        return await self._read(lambda db: history.propagations(db, zone, since))
+        return await self.read(lambda db: history.propagations(db, zone, since))
 
     async def prune(self, before: datetime, limit: int = 1000) -> int:
         """Fewer than ``limit`` gone: there is no more to take, and the planner's figures are brought up to date."""
@@ -157,7 +157,7 @@ class SqliteStore:
 
     async def backup(self, path: str) -> None:
         """A compact copy as of now, made beside all else. Refuses to replace a file."""
-        await self._read(lambda db: copy_new(db, Path(path)))
+        await self.read(lambda db: copy_new(db, Path(path)))
 
     async def verify(self) -> None:
         """Raises Lost when what is open is not what is at the path, as every write does; nothing else is looked at."""
@@ -262,7 +262,8 @@ class SqliteStore:
 
         return await asyncio.get_running_loop().run_in_executor(self._writer, run)
 
-    async def _read(self, work: Callable[[Database], T]) -> T:
+    async def read(self, work: Callable[[Database], T]) -> T:
+        """What ``work`` reads by one of the connections that cannot write, in a thread. Raises StoreError."""
         self._check_open()
 
         def run() -> T:

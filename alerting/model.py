@@ -123,6 +123,11 @@ class Alert:
         """Nothing is wrong: it need not be remembered."""
         return self.phase is Phase.OK
 
+    @property
+    def began(self) -> datetime:
+        """When the finding was first seen this time."""
+        return self.bad_since or self.since
+
 
 @dataclass(frozen=True, slots=True)
 class Transition:

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from alerting.model import Phase, Severity
+from alerting.model import Alert, Phase, Severity
 from alerting.severity import severity_of
 from checks.model import Health
 from monitor.cli.demo_environment import HARMLESS, TIMEOUT, ZONES, Environment, server_names
 from monitor.clock import monotonic
 from monitor.pair.faults import Fault
 from monitor.pair.pair import Pair
-from monitor.state.status import FindingStatus, Status
+from monitor.state.status import Status
 
 DEMO_FAULTS = (
     "frozen",
@@ -95,12 +95,12 @@ async def run_fault(
     def noticed() -> bool:
         nonlocal alerted
         for finding in standing(on.service.status, zones):
-            if finding.code not in codes:
-                codes[finding.code] = monotonic() - start
-                texts[finding.code] = finding.text
-                progress(f"{codes[finding.code]:4.1f} s  {finding.code}: {finding.text}")
+            if finding.key.code not in codes:
+                codes[finding.key.code] = monotonic() - start
+                texts[finding.key.code] = finding.text
+                progress(f"{codes[finding.key.code]:4.1f} s  {finding.key.code}: {finding.text}")
             if finding.phase is Phase.FIRING:
-                fired.add(finding.code)
+                fired.add(finding.key.code)
         if alerted is None and (alerted := on.receiver.since(start, "incident.opened", zones)) is not None:
             progress(f"{alerted:4.1f} s  alert delivered")
         found = bool(fault.codes) and set(fault.codes) <= fired
@@ -157,7 +157,7 @@ async def run_faults(on: Environment, faults: Sequence[Fault], report: Report) -
     return [task.result() for task in tasks]
 
 
-def standing(status: Status, zones: Collection[str] = ()) -> Iterable[FindingStatus]:
+def standing(status: Status, zones: Collection[str] = ()) -> Iterable[Alert]:
     """Findings that stand now in these zones, or in any, and not those that only wait to be believed gone."""
     names = zones or status.zones
     return (f for name in names for f in status.zones[name].findings if f.phase in (Phase.PENDING, Phase.FIRING))

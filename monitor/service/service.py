@@ -34,9 +34,9 @@ from monitor.state.write_buffer import WriteBuffer
 from monitor.state.zone_index import no_zones
 from monitor.store.durable import DurableStore
 from monitor.web.app import build
-from monitor.web.context import Settings, WebContext
 from monitor.web.event_hub import EventHub
 from monitor.web.server import WebServer
+from monitor.web.snapshot import Settings, WebContext
 
 log = structlog.get_logger(__name__)
 

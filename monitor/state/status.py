@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alerting.model import Incident, Phase, Severity
+from alerting.model import Alert, Incident, Severity
 from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
 from monitor.state.level import Level
@@ -42,20 +42,6 @@ class AddressStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class FindingStatus:
-    code: str
-    severity: Severity
-    server: str | None
-    address: Address | None
-    text: str
-    since: datetime
-    phase: Phase
-    check: str
-    incident: str | None = None
-    subject: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class CheckStatus:
     """When a check last spoke of a zone, and what it could not tell."""
 
@@ -73,7 +59,8 @@ class ZoneStatus:
     reference_serials: Mapping[str, int | None]
     """Serial space (group) → its reference; the ungrouped space is ""."""
     addresses: tuple[AddressStatus, ...] = ()
-    findings: tuple[FindingStatus, ...] = ()
+    findings: tuple[Alert, ...] = ()
+    """Those that stand, the gravest first."""
     checks: tuple[CheckStatus, ...] = ()
     primary: str | None = None
     soa_timers: tuple[int, int, int, int] | None = None

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from alerting.model import Severity
+from alerting.model import Alert, Severity
 from checks.model import Address, Health, Zone
 from monitor.state.level import Level, health_after_redaction, level_of, severity_level, state_level
-from monitor.state.status import CodeTally, FindingStatus, ServerTally
+from monitor.state.status import CodeTally, ServerTally
 
 UNKNOWN = "unknown"
 """The state of an address before anything was heard of it."""
@@ -89,14 +89,14 @@ class StatusGroups:
         self._servers: Mapping[str, ServerTally] | None = None
 
     def of(
-        self, layout: ServerLayout, health: Health, states: tuple[str, ...], findings: Sequence[FindingStatus]
+        self, layout: ServerLayout, health: Health, states: tuple[str, ...], findings: Sequence[Alert]
     ) -> StatusGroup:
         if not findings:
             return self._group(layout, health, states, ())
         since: dict[FindingKey, datetime] = {}
         for finding in findings:
-            mark = FindingKey(finding.code, finding.severity, finding.server)
-            since[mark] = min(finding.since, since.get(mark, finding.since))
+            mark = FindingKey(finding.key.code, finding.severity, finding.key.server)
+            since[mark] = min(finding.began, since.get(mark, finding.began))
         finding_keys = tuple(sorted(since, key=lambda mark: (-mark.severity, mark.code, mark.server or "")))
         return self._heard(self._group(layout, health, states, finding_keys), since)
 

@@ -5,13 +5,14 @@ from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 
+from alerting.model import Alert
 from checks.model import Address, Health, Zone
 from checks.model.zone_table import ZoneTable
 from monitor.state.column_search import EXCLUDED, apply_mask, first_of, rank_column, select, select_values
 from monitor.state.columns import ZoneColumns, micros, moment
 from monitor.state.level import OF, Level
 from monitor.state.search import NameSearch, normalise_query
-from monitor.state.status import FindingStatus, Redact, ServerTally, ZoneStatus
+from monitor.state.status import Redact, ServerTally, ZoneStatus
 from monitor.state.status_groups import StatusGroup, StatusGroups, layouts
 
 GetStatus = Callable[[str], ZoneStatus]
@@ -74,7 +75,7 @@ class ZoneIndex:
         self._assign(group_ids)
 
     def note(
-        self, name: str, health: Health, states: Sequence[str], findings: Sequence[FindingStatus], since: datetime
+        self, name: str, health: Health, states: Sequence[str], findings: Sequence[Alert], since: datetime
     ) -> None:
         """How a zone is now. ``states`` are those of its addresses in the order of ``Zone.endpoints``; its health is
         so ``since`` then if it was another before.

@@ -11,7 +11,7 @@ from checks.zone_state.address_status import address_state
 from checks.zone_state.model import AddressState, ZoneState
 from checks.zone_state.update import behind_since
 from monitor.probe.message.names import unicode
-from monitor.state.status import AddressStatus, CheckStatus, FindingStatus, ZoneStatus
+from monitor.state.status import AddressStatus, CheckStatus, ZoneStatus
 
 HEALTH_CHECKS = ("reachable", "soa-serial")
 """The checks without whose word nobody can say that a zone is well, unless they are switched off."""
@@ -51,7 +51,7 @@ class ZoneSummary:
 
     health: Health
     states: tuple[str, ...]
-    findings: tuple[FindingStatus, ...]
+    findings: tuple[Alert, ...]
     began: datetime
 
 
@@ -80,15 +80,15 @@ def summarise(
     return ZoneSummary(health, states, findings, began(health, alerts, now))
 
 
-def standing_findings(alerts: Collection[Alert]) -> tuple[FindingStatus, ...]:
+def standing_findings(alerts: Collection[Alert]) -> tuple[Alert, ...]:
     """What is found of a zone now, the gravest first; not what a server served before it went silent."""
     standing = current(tuple(alerts))
-    told = (finding(a) for a in standing if not (a.key.code == NOT_CHECKED and a.phase is Phase.PENDING))
-    return tuple(sorted(told, key=lambda f: (-f.severity, f.since, f.code)))
+    told = (a for a in standing if not (a.key.code == NOT_CHECKED and a.phase is Phase.PENDING))
+    return tuple(sorted(told, key=lambda f: (-f.severity, f.began, f.key.code)))
 
 
 def health_of(
-    findings: Collection[FindingStatus],
+    findings: Collection[Alert],
     results: Mapping[str, CheckResult],
     deciding_checks: Collection[str] = HEALTH_CHECKS,
 ) -> Health:
@@ -96,12 +96,12 @@ def health_of(
 
     That something could not be checked for long is a finding about the monitor: it makes the zone unknown, not bad.
     """
-    if any(is_failing(f.severity, f.code) for f in findings):
+    if any(is_failing(f.severity, f.key.code) for f in findings):
         return Health.BAD
     spoken = [result.health for name in deciding_checks if (result := results.get(name)) is not None]
     if not deciding_checks or len(spoken) < len(deciding_checks) or Health.UNKNOWN in spoken:
         return Health.UNKNOWN
-    return Health.UNKNOWN if any(f.code == NOT_CHECKED for f in findings) else Health.GOOD
+    return Health.UNKNOWN if any(f.key.code == NOT_CHECKED for f in findings) else Health.GOOD
 
 
 def is_failing(severity: Severity, code: str) -> bool:
@@ -115,22 +115,7 @@ def began(health: Health, alerts: Iterable[Alert], now: datetime) -> datetime:
     """
     if health is not Health.BAD:
         return now
-    return min([now, *(a.bad_since or a.since for a in alerts if is_failing(a.severity, a.key.code))])
-
-
-def finding(alert: Alert) -> FindingStatus:
-    return FindingStatus(
-        code=alert.key.code,
-        severity=alert.severity,
-        server=alert.key.server,
-        address=alert.key.address,
-        text=alert.text,
-        since=alert.bad_since or alert.since,
-        phase=alert.phase,
-        check=alert.key.check,
-        incident=alert.incident,
-        subject=alert.key.subject,
-    )
+    return min([now, *(a.began for a in alerts if is_failing(a.severity, a.key.code))])
 
 
 def addresses(

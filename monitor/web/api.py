@@ -13,11 +13,9 @@ from starlette.routing import Route
 from alerting.render import as_data
 from checks.model import Health
 from monitor.web.api_schema import servers_data, zone_data, zone_summary
-from monitor.web.context import WebContext
-from monitor.web.page_models import healths
 from monitor.web.paging import whole
-from monitor.web.snapshot import Shown
-from monitor.web.zone_lookup import find_zone
+from monitor.web.snapshot import SnapshotCache, WebContext
+from monitor.web.view_models import healths
 
 MOST = 1000
 
@@ -25,9 +23,9 @@ MOST = 1000
 class Api:
     """Lists are arrays; how many there are in all is in X-Total-Count, the next part in Link (RFC 8288)."""
 
-    def __init__(self, context: WebContext, shown: Shown) -> None:
+    def __init__(self, context: WebContext, snapshot: SnapshotCache) -> None:
         self._context = context
-        self._shown = shown
+        self._snapshot = snapshot
 
     def routes(self) -> list[Route]:
         return [
@@ -42,20 +40,20 @@ class Api:
         health = params.get("health", "")
         if health and health not in {kind.value for kind in Health}:
             raise HTTPException(400, "health is good, bad or unknown")
-        zones = self._shown.status(request.state.view).zones
+        zones = self._snapshot.status(request.state.view).zones
         first, most = _number(request, "offset", 0), _number(request, "limit", 100, MOST)
         part, total = await zones.part(params.get("q", ""), healths(health), first, most, by_name=True)
         later = {"offset": str(first + most)} if first + most < total else {}
         return _listed(request, [zone_summary(zone) for zone in part], total, later)
 
     async def zone(self, request: Request) -> Response:
-        zone = find_zone(self._shown.status(request.state.view), request.path_params["zone"])
+        zone = self._snapshot.zone(request.state.view, request.path_params["zone"])
         if zone is None:
             raise HTTPException(404, "no such zone is watched")
         return JSONResponse(zone_data(zone, self._context.now()))
 
     async def servers(self, request: Request) -> Response:
-        rows = servers_data(self._shown.servers(request.state.view))
+        rows = servers_data(self._snapshot.status(request.state.view).zones.servers())
         first, most = _number(request, "offset", 0), _number(request, "limit", 100, MOST)
         later = {"offset": str(first + most)} if first + most < len(rows) else {}
         return _listed(request, rows[first : first + most], len(rows), later)
@@ -64,14 +62,14 @@ class Api:
         """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it."""
         most = _number(request, "limit", 100, MOST)
         zone = request.query_params.get("zone")
-        known = find_zone(self._shown.status(request.state.view), zone) if zone else None
+        known = self._snapshot.zone(request.state.view, zone) if zone else None
         if zone and known is None:
             raise HTTPException(404, "no such zone is watched")
         kept = await self._context.store.incidents(
             limit=most, before=_time(request, "before"), zone=known.name if known else None
         )
         later = {"before": kept[-1].opened_at.isoformat()} if len(kept) == most else {}
-        shown = self._shown.incidents(request.state.view, kept)
+        shown = self._snapshot.incidents(request.state.view, kept)
         return _listed(request, [as_data(incident) for incident in shown], None, later)
 
 

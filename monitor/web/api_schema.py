@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from monitor.state.status import AddressStatus, FindingStatus, ServerTally, ZoneStatus
+from alerting.model import Alert
+from monitor.state.status import AddressStatus, ServerTally, ZoneStatus
 from monitor.web.formatting import iso
-from monitor.web.page_models import server_row
+from monitor.web.view_models import server_row
 
 Json = dict[str, Any]
 
@@ -19,7 +20,7 @@ def zone_summary(zone: ZoneStatus) -> Json:
         "since": iso(zone.since),
         "reference_serial": zone.reference_serial,
         "addresses": len(zone.addresses),
-        "findings": sorted({finding.code for finding in zone.findings}),
+        "findings": sorted({finding.key.code for finding in zone.findings}),
     }
 
 
@@ -64,16 +65,16 @@ def _address(address: AddressStatus, now: datetime) -> Json:
     }
 
 
-def _finding(finding: FindingStatus) -> Json:
+def _finding(finding: Alert) -> Json:
     return {
-        "code": finding.code,
+        "code": finding.key.code,
         "severity": str(finding.severity),
-        "server": finding.server,
-        "address": None if finding.address is None else str(finding.address),
+        "server": finding.key.server,
+        "address": None if finding.key.address is None else str(finding.key.address),
         "text": finding.text,
-        "since": iso(finding.since),
-        "subject": finding.subject,
-        "check": finding.check,
+        "since": iso(finding.began),
+        "subject": finding.key.subject,
+        "check": finding.key.check,
         "phase": finding.phase.value,
         "incident": finding.incident,
     }
@@ -84,8 +85,8 @@ def servers_data(servers: Mapping[str, ServerTally]) -> Sequence[Json]:
     return [
         {
             "name": row.name,
-            "addresses": list(row.addresses),
-            "zones": row.zones,
+            "addresses": list(map(str, row.tally.addresses)),
+            "zones": row.tally.zones,
             "in_sync": row.in_sync,
             "summary": row.summary,
         }

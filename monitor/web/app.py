@@ -13,17 +13,16 @@ from starlette.types import ExceptionHandler
 
 from monitor.state.ports import StoreError
 from monitor.web.api import Api
-from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, admit, read_form, same
+from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, read_form, same, set_session_cookie
 from monitor.web.client_address import behind
-from monitor.web.context import Settings, View, WebContext
 from monitor.web.events import Events
+from monitor.web.headline import scheduler_stalled
 from monitor.web.login_attempts import Attempts
 from monitor.web.metrics_endpoint import MetricsEndpoint
-from monitor.web.page_models import standing_still
 from monitor.web.pages import Pages
-from monitor.web.snapshot import Shown
+from monitor.web.snapshot import Settings, SnapshotCache, View, WebContext
 from monitor.web.static import load
-from monitor.web.templating import Look
+from monitor.web.templating import Renderer
 
 __all__ = ["Settings", "View", "WebContext", "build"]
 
@@ -33,25 +32,25 @@ _OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
 
 def build(context: WebContext) -> Starlette:
     """The ASGI application. It reads the present Status at each request; nothing of it is kept but what is derived."""
-    shown, static = Shown(context), load()
-    look = Look(context, shown, static)
+    snapshot, static = SnapshotCache(context), load()
+    renderer = Renderer(context, snapshot, static)
     attempts = Attempts()
-    entry = Entry(context, look, attempts)
+    login = Login(context, renderer, attempts)
     app = Starlette(
         routes=[
-            *Pages(context, shown, look).routes(),
-            *Api(context, shown).routes(),
-            Route("/metrics", MetricsEndpoint(context, shown).serve),
+            *Pages(context, snapshot, renderer).routes(),
+            *Api(context, snapshot).routes(),
+            Route("/metrics", MetricsEndpoint(context, snapshot).serve),
             Route("/events", Events(context)),
             Route("/healthz", Health(context).alive),
             Route("/readyz", Health(context).ready),
-            Route("/login", entry.form, methods=["GET"]),
-            Route("/login", entry.enter, methods=["POST"]),
-            Route("/logout", entry.leave, methods=["POST"]),
+            Route("/login", login.form, methods=["GET"]),
+            Route("/login", login.enter, methods=["POST"]),
+            Route("/logout", login.leave, methods=["POST"]),
             Route("/static/{path:path}", static.serve),
         ],
-        middleware=[Middleware(AuthMiddleware, context=context, refuse=look.problem, attempts=attempts)],
-        exception_handlers=_handlers(look),
+        middleware=[Middleware(AuthMiddleware, context=context, refuse=renderer.problem, attempts=attempts)],
+        exception_handlers=_handlers(renderer),
     )
     app.router.redirect_slashes = False  # it would build a link from the Host header
     return app
@@ -66,7 +65,7 @@ class Health:
     async def alive(self, request: Request) -> Response:
         """That this is answered shows that the loop turns; the scheduler shows it by ticking."""
         status, trouble = self._context.status(), []
-        if standing_still(status, self._context.now()):
+        if scheduler_stalled(status, self._context.now()):
             trouble.append("the scheduler stalled")
         if not status.store_ok:
             trouble.append("the database cannot be written")
@@ -85,18 +84,18 @@ def _plain(trouble: list[str]) -> Response:
     return PlainTextResponse("\n".join(trouble or ["ok"]) + "\n", 503 if trouble else 200)
 
 
-class Entry:
+class Login:
     """The form that asks for the token, once, and gives a cookie for it."""
 
-    def __init__(self, context: WebContext, look: Look, attempts: Attempts) -> None:
+    def __init__(self, context: WebContext, renderer: Renderer, attempts: Attempts) -> None:
         self._context = context
-        self._look = look
+        self._renderer = renderer
         self._attempts = attempts
 
     async def form(self, request: Request) -> Response:
         if self._context.settings.token is None:
             raise HTTPException(404)
-        return self._look.bare("login.html", 200, {}, wrong=False, wait=0, next="/")
+        return self._renderer.bare("login.html", 200, {}, wrong=False, wait=0, next="/")
 
     async def enter(self, request: Request) -> Response:
         token = self._context.settings.token
@@ -106,13 +105,13 @@ class Entry:
         back = form.get("next", "/")
         client, now = behind(request.scope), self._context.now()
         if wait := self._attempts.wait(client, now):
-            return self._look.bare("login.html", 429, {"Retry-After": str(wait)}, wrong=True, wait=wait, next=back)
+            return self._renderer.bare("login.html", 429, {"Retry-After": str(wait)}, wrong=True, wait=wait, next=back)
         given = form.get("token", "").encode()
         if not same(given, token.reveal()):
             self._attempts.wrong(client, given, now)
-            return self._look.bare("login.html", 401, {}, wrong=True, wait=0, next=back)
+            return self._renderer.bare("login.html", 401, {}, wrong=True, wait=0, next=back)
         response = RedirectResponse(back if _OWN_PATH.fullmatch(back) else "/", 303)
-        admit(response, self._context.settings, token, self._context.now())
+        set_session_cookie(response, self._context.settings, token, self._context.now())
         return response
 
     async def leave(self, request: Request) -> Response:
@@ -121,19 +120,19 @@ class Entry:
         return response
 
 
-def _handlers(look: Look) -> dict[int | type[Exception], ExceptionHandler]:
+def _handlers(renderer: Renderer) -> dict[int | type[Exception], ExceptionHandler]:
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls it for nothing else
         own = "" if error.detail == HTTPStatus(error.status_code).phrase else error.detail
-        return look.problem(request.scope, error.status_code, error.headers or {}, own)
+        return renderer.problem(request.scope, error.status_code, error.headers or {}, own)
 
     def gone(request: Request, error: Exception) -> Response:
         return Response(status_code=400)  # nobody hears it: the client went away before it had said all
 
     def store(request: Request, error: Exception) -> Response:
-        return look.problem(request.scope, 503, {})
+        return renderer.problem(request.scope, 503, {})
 
     def bug(request: Request, error: Exception) -> Response:
-        return look.problem(request.scope, 500, {**HEADERS, "Cache-Control": "no-store"})  # it is sent past the guard
+        return renderer.problem(request.scope, 500, {**HEADERS, "Cache-Control": "no-store"})  # no middleware adds them
 
     return {HTTPException: http, ClientDisconnect: gone, StoreError: store, Exception: bug}

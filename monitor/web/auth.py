@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerting.model import Secret
 from monitor.web.client_address import behind
-from monitor.web.context import Settings, View, WebContext
 from monitor.web.login_attempts import Attempts
+from monitor.web.snapshot import Settings, View, WebContext
 
 COOKIE = "soawatch"
 LASTS = timedelta(days=30)
@@ -24,7 +24,7 @@ FORM = 4096
 READS = ("GET", "HEAD")
 FORMS = ("/login", "/logout")
 OPEN = ("/healthz", "/readyz", "/login", "/logout", "/static/")
-"""What strangers may always ask for; none of it tells anything of a zone."""
+"""What anybody may always ask for; none of it tells anything of a zone."""
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -178,7 +178,7 @@ async def read_form(request: Request) -> dict[str, str]:
         return {}
 
 
-def admit(response: Response, settings: Settings, token: Secret, now: datetime) -> None:
+def set_session_cookie(response: Response, settings: Settings, token: Secret, now: datetime) -> None:
     response.set_cookie(
         COOKIE,
         ticket(token, now + LASTS),

@@ -9,7 +9,7 @@ class TooMany(Exception):
     """As many streams are open as may be."""
 
 
-class Ticks:
+class Subscription:
     """What one watcher has not heard yet: at most one tick, for a late one replaces those before it."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class EventHub:
 
     def __init__(self, most: int = 256) -> None:
         self._most = most
-        self._watching: set[Ticks] = set()
+        self._watching: set[Subscription] = set()
         self._number = 0
 
     @property
@@ -47,17 +47,17 @@ class EventHub:
 
     def tell(self) -> None:
         self._number += 1
-        for address_metrics in self._watching:
-            address_metrics.ring()
+        for subscription in self._watching:
+            subscription.ring()
 
     @contextmanager
-    def subscribe(self) -> Iterator[Ticks]:
+    def subscribe(self) -> Iterator[Subscription]:
         """The ticks from now on. Raises TooMany."""
         if len(self._watching) >= self._most:
             raise TooMany
-        address_metrics = Ticks()
-        self._watching.add(address_metrics)
+        subscription = Subscription()
+        self._watching.add(subscription)
         try:
-            yield address_metrics
+            yield subscription
         finally:
-            self._watching.discard(address_metrics)
+            self._watching.discard(subscription)

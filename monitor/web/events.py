@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from monitor.web.context import WebContext
-from monitor.web.event_hub import Ticks, TooMany
+from monitor.web.event_hub import Subscription, TooMany
+from monitor.web.snapshot import WebContext
 
 PING = 15.0
 """Seconds between comments that keep proxies from closing a quiet stream."""
@@ -34,8 +34,8 @@ class Events:
         request = Request(scope)
         seen = request.headers.get("last-event-id") or request.query_params.get("seen") or ""
         try:
-            with self._context.watchers.subscribe() as address_metrics:
-                stream = _stream(self._context, address_metrics, seen, send, self._ping)
+            with self._context.watchers.subscribe() as subscription:
+                stream = _stream(self._context, subscription, seen, send, self._ping)
                 await _until_over(stream, receive, self._context.stopping)
         except TooMany:
             busy = PlainTextResponse("too many streams are open\n", 503, headers={"Retry-After": "30"})
@@ -56,13 +56,13 @@ def _start() -> Message:
     return {"type": "http.response.start", "status": 200, "headers": [kind, (b"x-accel-buffering", b"no")]}
 
 
-async def _stream(context: WebContext, address_metrics: Ticks, seen: str, send: Send, ping: float) -> None:
+async def _stream(context: WebContext, subscription: Subscription, seen: str, send: Send, ping: float) -> None:
     await send(_start())
     await _say(send, "retry: 3000\n\n")
     if seen != mark(context):
         await _say(send, _changed(context))
     while True:
-        await _say(send, _changed(context) if await address_metrics.wait(ping) else ": still here\n\n")
+        await _say(send, _changed(context) if await subscription.wait(ping) else ": still here\n\n")
 
 
 def _changed(context: WebContext) -> str:

@@ -8,9 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.state.status import Status
-from monitor.web.context import View, WebContext
 from monitor.web.metrics import render, tell
-from monitor.web.snapshot import Shown, same
+from monitor.web.snapshot import SnapshotCache, View, WebContext, same
 
 FRESH = timedelta(seconds=1)
 KEPT = 8
@@ -35,16 +34,16 @@ class Rendering:
 class MetricsEndpoint:
     """The endpoint of /metrics. The latest renderings are kept, one for each view and format."""
 
-    def __init__(self, context: WebContext, shown: Shown) -> None:
+    def __init__(self, context: WebContext, snapshot: SnapshotCache) -> None:
         self._context = context
-        self._shown = shown
+        self._snapshot = snapshot
         self._made: dict[tuple[View, str], Rendering] = {}
 
     async def serve(self, request: Request) -> Response:
         view: View = request.state.view
         accept = request.headers.get("accept", "")[:1000]
         key = (view, accept)
-        now, status = self._context.now(), self._shown.status(view)
+        now, status = self._context.now(), self._snapshot.status(view)
         made = self._made.get(key)
         if made is None or not made.serves(status, now):
             made = Rendering(status, now, asyncio.create_task(self._render(view, status, now, accept)))
@@ -55,7 +54,7 @@ class MetricsEndpoint:
     async def _render(self, view: View, status: Status, now: datetime, accept: str) -> tuple[bytes, str]:
         """The pictures it takes are drawn here; what takes long, the text, is made in a thread."""
         told = await tell(status.zones, self._context.settings.max_zones)
-        redaction = self._shown.redaction(view)
+        redaction = self._snapshot.redaction(view)
         return await asyncio.to_thread(render, status, told, self._context.registry, now, accept, redaction)
 
     def _keep(self, key: tuple[View, str], made: Rendering) -> None:

@@ -17,23 +17,19 @@ from checks.codes import CODES
 from checks.model import Health
 from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
-from monitor.web.context import WebContext
 from monitor.web.history import SPANS, Picture, draw, fitting
-from monitor.web.page_models import (
-    address_rows,
-    check_rows,
+from monitor.web.paging import page, page_of
+from monitor.web.snapshot import SnapshotCache, WebContext
+from monitor.web.templating import Renderer
+from monitor.web.view_models import (
+    finding_views,
     healths,
     open_incidents,
     server_findings,
     server_row,
     server_rows,
-    zone_rows,
+    zone_row,
 )
-from monitor.web.paging import page, page_of
-from monitor.web.row_models import code_path, finding_rows, incident_row
-from monitor.web.snapshot import Shown
-from monitor.web.templating import Look
-from monitor.web.zone_lookup import find_zone
 
 log = structlog.get_logger(__name__)
 
@@ -45,10 +41,10 @@ PAST = 50
 class Pages:
     """The pages people look at."""
 
-    def __init__(self, context: WebContext, shown: Shown, look: Look) -> None:
+    def __init__(self, context: WebContext, snapshot: SnapshotCache, renderer: Renderer) -> None:
         self._context = context
-        self._shown = shown
-        self._look = look
+        self._snapshot = snapshot
+        self._renderer = renderer
 
     def routes(self) -> list[Route]:
         return [
@@ -62,11 +58,11 @@ class Pages:
             Route("/codes/{code}", self.code),
         ]
 
-    def _seen(self, request: Request) -> tuple[Status, datetime]:
-        return self._shown.status(request.state.view), self._context.now()
+    def _status(self, request: Request) -> Status:
+        return self._snapshot.status(request.state.view)
 
     async def overview(self, request: Request) -> Response:
-        status, now = self._seen(request)
+        status, now = self._status(request), self._context.now()
         text, health = request.query_params.get("q", "")[:200], request.query_params.get("health", "")
         found = await page(
             partial(status.zones.part, text, healths(health)),
@@ -74,12 +70,12 @@ class Pages:
             {"q": text, "health": health},
         )
         incidents, counts = open_incidents(status), status.zones.tally()
-        return self._look.page(
+        return self._renderer.page(
             request,
             "overview.html",
-            incidents=[incident_row(i, now) for i in incidents[:CARDS]],
+            incidents=incidents[:CARDS],
             more_incidents=max(0, len(incidents) - CARDS),
-            zones=zone_rows(found.items, now),
+            zones=[zone_row(zone, now) for zone in found.items],
             found=found,
             text=text,
             health=health if health in {kind.value for kind in Health} else "",
@@ -88,26 +84,23 @@ class Pages:
         )
 
     async def zone(self, request: Request) -> Response:
-        status, now = self._seen(request)
-        zone = find_zone(status, request.path_params["zone"])
+        now = self._context.now()
+        zone = self._snapshot.zone(request.state.view, request.path_params["zone"])
         if zone is None:
             raise HTTPException(404, "No such zone is watched.")
-        row = zone_rows([zone], now)[0]
         picture, chosen = await self._history(request, zone, now)
         past = await self._past(request, zone.name, 5)
-        return self._look.page(
+        return self._renderer.page(
             request,
             "zone.html",
             title=zone.unicode,
-            zone=zone,
-            row=row,
-            addresses=address_rows(zone, now),
-            findings=finding_rows(zone, now),
-            checks=check_rows(zone, now),
+            row=zone_row(zone, now),
+            addresses=[(zone, address) for address in zone.addresses],
+            findings=finding_views(zone),
             picture=picture,
             chosen=chosen,
             spans=list(SPANS),
-            past=[incident_row(i, now) for i in past or () if i.phase != "open"],
+            past=[incident for incident in past or () if incident.phase != "open"],
         )
 
     async def _history(self, request: Request, zone: ZoneStatus, now: datetime) -> tuple[Picture | None, str]:
@@ -119,7 +112,7 @@ class Pages:
         except StoreError:
             log.warning("history cannot be read", zone=zone.name, exc_info=True)
             return None, chosen
-        rows: Sequence[AddressHistoryRow] = self._shown.runs(request.state.view, kept)
+        rows: Sequence[AddressHistoryRow] = self._snapshot.runs(request.state.view, kept)
         chosen = chosen or fitting(rows, now)
         return draw(zone.unicode, rows, now, SPANS[chosen], zone.reference_serials.values()), chosen
 
@@ -132,47 +125,46 @@ class Pages:
         except StoreError:
             log.warning("incidents cannot be read", exc_info=True)
             return None
-        return self._shown.incidents(request.state.view, kept)
+        return self._snapshot.incidents(request.state.view, kept)
 
     async def servers(self, request: Request) -> Response:
-        rows = server_rows(self._shown.servers(request.state.view), self._context.probe_stats)
+        rows = server_rows(self._snapshot.status(request.state.view).zones.servers(), self._context.probe_stats)
         found = await page_of(rows, request.query_params.get("page"))
-        return self._look.page(request, "servers.html", title="Servers", servers=found.items, found=found)
+        return self._renderer.page(request, "servers.html", title="Servers", servers=found.items, found=found)
 
     async def server(self, request: Request) -> Response:
-        (status, now), name = self._seen(request), request.path_params["server"]
+        status, name = self._status(request), request.path_params["server"]
         tally = status.zones.servers().get(name)
         if tally is None:
             raise HTTPException(404, "No such server is watched.")
         found = await page(partial(status.zones.at_server, name), request.query_params.get("page"), {})
-        return self._look.page(
+        return self._renderer.page(
             request,
             "server.html",
             title=name,
             server=server_row(name, tally, self._context.probe_stats.median(name)),
-            findings=await server_findings(name, tally, status.zones, now),
-            addresses=[row for zone in found.items for row in address_rows(zone, now, at=name)],
+            findings=await server_findings(name, tally, status.zones),
+            addresses=[(zone, at) for zone in found.items for at in zone.addresses if at.server == name],
             found=found,
         )
 
     async def incidents(self, request: Request) -> Response:
-        status, now = self._seen(request)
+        status = self._status(request)
         before = _time(request.query_params.get("before"))
         past = await self._past(request, None, PAST + 1, before)
         older = past[PAST - 1].opened_at.isoformat() if past and len(past) > PAST else ""
-        return self._look.page(
+        return self._renderer.page(
             request,
             "incidents.html",
             title="Incidents",
-            open=[] if before else [incident_row(i, now, lines=10, zones=20) for i in open_incidents(status)],
-            past=None if past is None else [incident_row(i, now) for i in past[:PAST] if i.phase != "open"],
+            open=[] if before else open_incidents(status),
+            past=None if past is None else [incident for incident in past[:PAST] if incident.phase != "open"],
             older=older,
             first=before is None,
         )
 
     async def codes(self, request: Request) -> Response:
-        rows = [(code_path(code.name), code) for code in CODES.values()]
-        return self._look.page(request, "codes.html", title="Findings", codes=rows)
+        return self._renderer.page(request, "codes.html", title="Findings", codes=CODES.values())
 
     async def code(self, request: Request) -> Response:
         code = CODES.get(request.path_params["code"])
@@ -180,7 +172,7 @@ class Pages:
         if code is None or entry is None:
             raise HTTPException(404, "There is no such finding.")
         words = {"zone": "example.com", "address": "192.0.2.2", "port": "53", "key": " -k xfr.key", "record": "www A"}
-        return self._look.page(
+        return self._renderer.page(
             request,
             "code.html",
             title=code.name,

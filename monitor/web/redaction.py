@@ -1,4 +1,4 @@
-"""Takes away all that tells strangers of a hidden server."""
+"""Redaction: takes away all that would tell the public of a hidden server."""
 
 import ipaddress
 import re
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
-from alerting.model import Incident, IncidentFinding
+from alerting.model import Alert, Incident, IncidentFinding
 from checks.codes import CODES
 from checks.model import Address
 from monitor.state.level import health_after_redaction
 from monitor.state.ports import AddressHistoryRow
-from monitor.state.status import FindingStatus, Status, ZoneStatus
+from monitor.state.status import Status, ZoneStatus
 
 OPERATORS = frozenset({"store-failing", "configuration-refused"})
 """What the monitor says of itself with names of files, and what is in them."""
@@ -64,7 +64,7 @@ def _canonical(host: str) -> str:
         return host
 
 
-def redaction(places: Set[tuple[str, Address, bool]]) -> Redaction:
+def redaction_of(places: Set[tuple[str, Address, bool]]) -> Redaction:
     """From every address of every server, and whether it is hidden there: a server hidden anywhere is hidden."""
     hidden = {server for server, _, is_hidden in places if is_hidden}
     taken = frozenset(_canonical(where.host) for _, where, is_hidden in places if is_hidden)
@@ -78,7 +78,7 @@ def redaction(places: Set[tuple[str, Address, bool]]) -> Redaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
+class RedactedStatus:
     """A Status, what is hidden of it, and what is left. What did not change is taken over to the next."""
 
     whole: Status
@@ -87,31 +87,31 @@ class Parted:
     public: Status
 
 
-def public(status: Status, before: Parted | None = None) -> Parted:
-    """The same picture as strangers may see it: no hidden server, no word about one, nothing about receivers.
+def public(status: Status, before: RedactedStatus | None = None) -> RedactedStatus:
+    """The Status as the public may see it: no hidden server, no word about one, nothing about receivers.
 
     A zone's health is then that of what is left: trouble of a hidden server alone does not show.
     """
     places = status.zones.places()
     known = before if before is not None and (before.places is places or before.places == places) else None
-    cover = known.redaction if known else redaction(places)
+    redaction = known.redaction if known else redaction_of(places)
     if known and known.whole.incidents is status.incidents:
         incidents = known.public.incidents
     else:
-        shown = (public_incident(incident, cover) for incident in status.incidents.values())
+        shown = (public_incident(incident, redaction) for incident in status.incidents.values())
         incidents = {incident.id: incident for incident in shown if incident is not None}
-    zones = status.zones.redacted(partial(public_zone, cover=cover))
+    zones = status.zones.redacted(partial(public_zone, redaction=redaction))
     left = replace(status, zones=zones, incidents=incidents, receivers={}, config_error="", store_error="")
-    return Parted(status, places, cover, left)
+    return RedactedStatus(status, places, redaction, left)
 
 
-def public_zone(zone: ZoneStatus, cover: Redaction) -> ZoneStatus:
+def public_zone(zone: ZoneStatus, redaction: Redaction) -> ZoneStatus:
     addresses = tuple(
-        a if a.nsid is None or not cover.covers(a.nsid) else replace(a, nsid=None)
+        a if a.nsid is None or not redaction.covers(a.nsid) else replace(a, nsid=None)
         for a in zone.addresses
-        if a.server in cover.visible and not a.hidden
+        if a.server in redaction.visible and not a.hidden
     )
-    findings = tuple(shown for f in zone.findings if (shown := _finding(f, cover)) is not None)
+    findings = tuple(shown for f in zone.findings if (shown := _finding(f, redaction)) is not None)
     groups = {a.group for a in addresses}
     return replace(
         zone,
@@ -119,53 +119,55 @@ def public_zone(zone: ZoneStatus, cover: Redaction) -> ZoneStatus:
         findings=findings,
         health=health_after_redaction(zone.health, len(zone.findings), (f.severity for f in findings)),
         reference_serials={group: serial for group, serial in zone.reference_serials.items() if group in groups},
-        primary=zone.primary if zone.primary in cover.visible else None,
-        checks=tuple(replace(check, reason="") if cover.covers(check.reason) else check for check in zone.checks),
+        primary=zone.primary if zone.primary in redaction.visible else None,
+        checks=tuple(replace(check, reason="") if redaction.covers(check.reason) else check for check in zone.checks),
     )
 
 
-def _finding(finding: FindingStatus, cover: Redaction) -> FindingStatus | None:
-    if finding.server is not None and finding.server not in cover.visible:
+def _finding(finding: Alert, redaction: Redaction) -> Alert | None:
+    if finding.key.server is not None and finding.key.server not in redaction.visible:
         return None
-    subject = "" if cover.covers(finding.subject) else finding.subject
-    text = title(finding.code) if cover.covers(finding.text) else finding.text
-    return replace(finding, text=text, subject=subject)
+    subject = "" if redaction.covers(finding.key.subject) else finding.key.subject
+    text = title(finding.key.code) if redaction.covers(finding.text) else finding.text
+    return replace(finding, text=text, key=replace(finding.key, subject=subject))
 
 
-def public_incident(incident: Incident, cover: Redaction) -> Incident | None:
+def public_incident(incident: Incident, redaction: Redaction) -> Incident | None:
     """None when it is about hidden servers only. A past one loses its texts: who was hidden then is not known now."""
-    if incident.cause.kind == "server" and incident.cause.name not in cover.visible:
+    if incident.cause.kind == "server" and incident.cause.name not in redaction.visible:
         return None
     if incident.cause.kind == "receiver":
         return None
     over = incident.phase != "open"
     lines = tuple(
-        replace(line, text=title(line.code) if over or line.code in OPERATORS or cover.covers(line.text) else line.text)
+        replace(
+            line, text=title(line.code) if over or line.code in OPERATORS or redaction.covers(line.text) else line.text
+        )
         for line in incident.lines
-        if _may_show(line, cover)
+        if _may_show(line, redaction)
     )
     if incident.lines and not lines:
         return None
-    hidden = sum(line.count for line in incident.lines if line.ended is None and not _may_show(line, cover))
+    hidden = sum(line.count for line in incident.lines if line.ended is None and not _may_show(line, redaction))
     return replace(
         incident,
         lines=lines,
         findings=max(0, incident.findings - hidden),
-        servers=tuple(server for server in incident.servers if server in cover.visible),
-        past_servers=tuple(server for server in incident.past_servers if server in cover.visible),
+        servers=tuple(server for server in incident.servers if server in redaction.visible),
+        past_servers=tuple(server for server in incident.past_servers if server in redaction.visible),
         change=None,
         receivers=(),
     )
 
 
-def _may_show(line: IncidentFinding, cover: Redaction) -> bool:
-    if line.server is not None and line.server not in cover.visible:
+def _may_show(line: IncidentFinding, redaction: Redaction) -> bool:
+    if line.server is not None and line.server not in redaction.visible:
         return False
-    return line.address is None or not cover.covers(line.address)
+    return line.address is None or not redaction.covers(line.address)
 
 
-def public_runs(rows: Iterable[AddressHistoryRow], cover: Redaction) -> Sequence[AddressHistoryRow]:
-    return [row for row in rows if row.server in cover.visible and not cover.covers(row.address)]
+def public_runs(rows: Iterable[AddressHistoryRow], redaction: Redaction) -> Sequence[AddressHistoryRow]:
+    return [row for row in rows if row.server in redaction.visible and not redaction.covers(row.address)]
 
 
 def title(code: str) -> str:

@@ -1,13 +1,56 @@
-"""The Status that a request sees. What is made from it is made once, and kept until the next one."""
+"""What the web has of the service, and what a request may see of it: all of Status, or its public part."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 
-from alerting.model import Incident
-from monitor.state.ports import AddressHistoryRow
-from monitor.state.status import ServerTally, Status
-from monitor.web.context import View, WebContext
-from monitor.web.redaction import Parted, Redaction, public, public_incident, public_runs
+from prometheus_client import CollectorRegistry
+
+from alerting.model import Incident, Secret
+from monitor.clock import Now
+from monitor.probe.message.names import BadName, parse
+from monitor.probe.stats import ProbeStats
+from monitor.state.ports import AddressHistoryRow, Store
+from monitor.state.status import Status, ZoneStatus
+from monitor.web.event_hub import EventHub
+from monitor.web.redaction import RedactedStatus, Redaction, public, public_incident, public_runs
+
+
+class View(StrEnum):
+    """Everything, or only what the public may see."""
+
+    WHOLE = "whole"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Without ``token`` and not ``public``: whoever reaches the port sees everything (it is a loopback port).
+
+    ``token``: whoever has it sees everything; others see nothing, or, when ``public``, the public view.
+    ``public`` without ``token``: everybody has the public view. ``url`` is how people reach the page.
+    """
+
+    token: Secret | None = None
+    public: bool = False
+    max_zones: int = 1000
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebContext:
+    """``status`` gives the present Status; ``registry`` has all counters; ``stopping`` ends all open streams."""
+
+    status: Callable[[], Status]
+    registry: CollectorRegistry
+    probe_stats: ProbeStats
+    store: Store
+    watchers: EventHub
+    now: Now
+    stopping: asyncio.Event
+    settings: Settings = Settings()
+
 
 TICKING = "heartbeat"
 """The one field of a Status that moves though nothing else does."""
@@ -20,34 +63,43 @@ def same(one: Status, other: Status) -> bool:
     )
 
 
-class Shown:
-    """Every page, the API and the metrics take what they show from here, so that nothing goes past the veil."""
+class SnapshotCache:
+    """Pages, API and metrics take what they show from here, so that nothing goes past the redaction.
+
+    What is made from a Status is made once, and kept until the next one.
+    """
 
     def __init__(self, context: WebContext) -> None:
         self._context = context
-        self._parted: Parted | None = None
+        self._made: RedactedStatus | None = None
 
-    def _now(self) -> Parted:
+    def _redacted(self) -> RedactedStatus:
         status = self._context.status()
-        if self._parted is None or not same(self._parted.whole, status):
-            self._parted = public(status, self._parted)
-        return self._parted
+        if self._made is None or not same(self._made.whole, status):
+            self._made = public(status, self._made)
+        return self._made
 
     def status(self, view: View) -> Status:
         status = self._context.status()
-        return status if view is View.WHOLE else replace(self._now().public, heartbeat=status.heartbeat)
+        return status if view is View.WHOLE else replace(self._redacted().public, heartbeat=status.heartbeat)
 
     def redaction(self, view: View) -> Redaction | None:
         """What must not be shown; None: all may."""
-        return None if view is View.WHOLE else self._now().redaction
+        return None if view is View.WHOLE else self._redacted().redaction
+
+    def zone(self, view: View, name: str) -> ZoneStatus | None:
+        """With or without the final dot, in either form of an internationalised name; ``@`` or nothing is the root."""
+        try:
+            return self.status(view).zones.get("." if name in ("", "@") else parse(name))
+        except BadName:
+            return None
 
     def runs(self, view: View, rows: Sequence[AddressHistoryRow]) -> Sequence[AddressHistoryRow]:
-        return rows if view is View.WHOLE else public_runs(rows, self._now().redaction)
+        redaction = self.redaction(view)
+        return rows if redaction is None else public_runs(rows, redaction)
 
     def incidents(self, view: View, kept: Sequence[Incident]) -> list[Incident]:
-        if view is View.WHOLE:
+        redaction = self.redaction(view)
+        if redaction is None:
             return list(kept)
-        return [shown for i in kept if (shown := public_incident(i, self._now().redaction)) is not None]
-
-    def servers(self, view: View) -> Mapping[str, ServerTally]:
-        return self.status(view).zones.servers()
+        return [shown for incident in kept if (shown := public_incident(incident, redaction)) is not None]

@@ -1,6 +1,6 @@
 """Renders pages: templates with everything escaped, and what all pages have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Scope
 
-from monitor.state.level import Level
-from monitor.web.context import View, WebContext
+from checks.common.text import format_duration
+from monitor.probe.message.names import unicode
+from monitor.state.level import Level, severity_level, state_level
+from monitor.web import formatting, view_models
 from monitor.web.events import mark
-from monitor.web.formatting import number
-from monitor.web.page_models import headline, notices
-from monitor.web.snapshot import Shown
+from monitor.web.headline import headline, notices
+from monitor.web.redaction import title
+from monitor.web.snapshot import SnapshotCache, View, WebContext
 from monitor.web.static import Static
 
 SENTENCES: Mapping[int, str] = {
@@ -31,37 +33,66 @@ SENTENCES: Mapping[int, str] = {
 }
 
 
-class Look:
-    """``page`` draws a template for a request; ``problem`` says in its reader's format what is wrong."""
+FILTERS: Mapping[str, Callable[..., object]] = {
+    "behind": view_models.behind,
+    "cause_path": view_models.cause_path,
+    "clock": formatting.clock,
+    "code_path": view_models.code_path,
+    "duration": format_duration,
+    "health_level": view_models.HEALTH_LEVELS.__getitem__,
+    "level": severity_level,
+    "meaning": title,
+    "milliseconds": formatting.milliseconds,
+    "number": formatting.number,
+    "phase_word": view_models.phase_word,
+    "roles": view_models.roles,
+    "server_path": view_models.server_path,
+    "since": formatting.since,
+    "state_level": state_level,
+    "state_word": view_models.state_word,
+    "unicode": unicode,
+    "unserved": view_models.unserved,
+    "until": formatting.until,
+    "zone_path": view_models.zone_path,
+}
 
-    def __init__(self, context: WebContext, shown: Shown, static: Static) -> None:
+
+def environment(static_paths: Mapping[str, str]) -> jinja2.Environment:
+    """The templates, with everything escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["static"] = static_paths
+    made.filters |= {**FILTERS, "breaking": breaking}
+    return made
+
+
+class Renderer:
+    """``page`` renders a template for a request; ``problem`` says in its reader's format what is wrong."""
+
+    def __init__(self, context: WebContext, snapshot: SnapshotCache, static: Static) -> None:
         self._context = context
-        self._shown = shown
-        self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals["static"] = static.paths
-        self._templates.filters |= {"breaking": breaking, "number": number}
+        self._snapshot = snapshot
+        self._templates = environment(static.paths)
 
     def page(self, request: Request, template: str, *, title: str = "", **what: Any) -> Response:
         view: View = request.state.view
-        status, now = self._shown.status(view), self._context.now()
-        says = headline(status, now, public=view is View.PUBLIC)
+        status, now = self._snapshot.status(view), self._context.now()
+        notice = headline(status, now, public=view is View.PUBLIC)
         common = {
             "title": title,
-            "headline": says,
-            "well": says.level in (Level.GOOD, Level.PROPAGATING),
+            "headline": notice,
+            "well": notice.level in (Level.GOOD, Level.PROPAGATING),
             "notices": notices(status, now),
             "vantage": status.vantage,
             "version": status.version,
-            "now": f"{now:%H:%M:%S} UTC",
+            "now": now,
             "seen": mark(self._context),
             "path": request.scope["path"],
-            "live": True,
             "can_leave": self._context.settings.token is not None and view is View.WHOLE,
             "can_enter": self._context.settings.token is not None and view is View.PUBLIC,
         }

@@ -51,7 +51,7 @@ def _family(name: str, text: str) -> list[str]:
 
 def _findings(zone: ZoneStatus, name: str) -> Iterator[str]:
     """One line for each set of labels: several addresses or subjects of a server share it."""
-    labels = {(f.server or "", f.code, str(f.severity)): None for f in zone.findings if f.phase in STANDING}
+    labels = {(f.key.server or "", f.key.code, str(f.severity)): None for f in zone.findings if f.phase in STANDING}
     for server, code, severity in labels:
         yield (
             f'soawatch_finding{{zone={name},server={_quoted(server)},code={_quoted(code)},severity="{severity}"}} 1\n'

@@ -58,7 +58,7 @@ WANTED = {
 
 def found(service: Service) -> set[tuple[str, str, str | None]]:
     zones = service.status.zones
-    return {(name, f.code, f.server) for name in zones for f in zones[name].findings}
+    return {(name, f.key.code, f.key.server) for name in zones for f in zones[name].findings}
 
 
 async def test_names_in_ns_sets(tmp_path: Path) -> None:

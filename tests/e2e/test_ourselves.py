@@ -46,7 +46,7 @@ async def test_cut_off_it_says_so_once_and_accuses_nobody() -> None:
         await more_sweeps(on.service, "reachable", 4)
         assert causes(on) == {"vantage demo"}
         assert on.service.status.offline_families == ("ipv4",)
-        assert {finding.code for finding in standing(on.service.status)} == set()
+        assert {finding.key.code for finding in standing(on.service.status)} == set()
         assert {on.service.status.zones[name].health for name in on.service.status.zones} == {"unknown"}
         on.pair.mend()
         await until(lambda: well(on.service.status))

@@ -9,7 +9,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from alerting.dispatcher import Dispatcher
-from alerting.model import Cause, Incident, IncidentFinding, Phase, Secret, Severity
+from alerting.model import Alert, AlertKey, Cause, Incident, IncidentFinding, Phase, Secret, Severity
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
 from checks.codes import CODES
@@ -23,7 +23,6 @@ from monitor.state.ports import Commit
 from monitor.state.status import (
     AddressStatus,
     CheckStatus,
-    FindingStatus,
     Status,
     SweepStatus,
     ZoneStatus,
@@ -88,18 +87,18 @@ def change(zone: ZoneStatus, server: str, **what: object) -> ZoneStatus:
     return replace(zone, addresses=changed)
 
 
-def finding(
-    code: str, text: str, server: str | None = None, at: Address | None = None, **what: object
-) -> FindingStatus:
-    start = FindingStatus(
-        code=code, severity=Severity.parse(CODES[code].severity), server=server, address=at, text=text,
-        since=ago(minutes=22), phase=Phase.FIRING, check="soa-serial", incident="20261120T100430-a1b2c3",
+def finding(code: str, text: str, server: str | None = None, at: Address | None = None, **what: object) -> Alert:
+    """``check`` and ``subject`` go into its key; ``since`` is when it was first seen."""
+    key = AlertKey("z.", str(what.pop("check", "soa-serial")), code, server, at, str(what.pop("subject", "")))
+    start = Alert(
+        key=key, severity=Severity.parse(CODES[code].severity), text=text, phase=Phase.FIRING, since=ago(minutes=22),
+        incident="20261120T100430-a1b2c3",
     )  # fmt: skip
     return replace(start, **what)
 
 
-def bad(zone: ZoneStatus, *findings: FindingStatus) -> ZoneStatus:
-    return replace(zone, health=Health.BAD, findings=findings, since=min(f.since for f in findings))
+def bad(zone: ZoneStatus, *findings: Alert) -> ZoneStatus:
+    return replace(zone, health=Health.BAD, findings=findings, since=min(f.began for f in findings))
 
 
 def incident(

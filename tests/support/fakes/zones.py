@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from datetime import datetime
 
-from alerting.model import Severity
+from alerting.model import Alert, Severity
 from checks.model import Address, Health
 from monitor.state.level import Level, level_of, severity_level, state_level
-from monitor.state.status import AddressStatus, CodeTally, FindingStatus, Redact, ServerTally, ZoneStatus
+from monitor.state.status import AddressStatus, CodeTally, Redact, ServerTally, ZoneStatus
 
 
 class FakeZones:
@@ -44,7 +44,7 @@ class FakeZones:
         return Counter(map(_level, self._zones.values()))
 
     def servers(self) -> Mapping[str, ServerTally]:
-        found = {f.server for zone in self._zones.values() for f in zone.findings if f.server is not None}
+        found = {f.key.server for zone in self._zones.values() for f in zone.findings if f.key.server is not None}
         return {name: self._server(name) for name in sorted({a.server for _, a in self._addresses()} | found)}
 
     def places(self) -> Set[tuple[str, Address, bool]]:
@@ -69,7 +69,9 @@ class FakeZones:
         return found[first : first + most], len(found)
 
     async def with_code(self, server: str, code: str) -> ZoneStatus | None:
-        found = [(f.since, zone.name) for zone in self._zones.values() for f in _found(zone, server) if f.code == code]
+        found = [
+            (f.began, zone.name) for zone in self._zones.values() for f in _found(zone, server) if f.key.code == code
+        ]
         return self._zones[min(found)[1]] if found else None
 
     def redacted(self, redact: Redact) -> "FakeZones":
@@ -80,11 +82,11 @@ class FakeZones:
 
     def _server(self, name: str) -> ServerTally:
         here = [(zone, address) for zone, address in self._addresses() if address.server == name]
-        codes: dict[str, list[tuple[str, FindingStatus]]] = {}
+        codes: dict[str, list[tuple[str, Alert]]] = {}
         zones = [zone for zone in self._zones.values() if _is_at(zone, name)]
         for zone in zones:
             for finding in _found(zone, name):
-                codes.setdefault(finding.code, []).append((zone.name, finding))
+                codes.setdefault(finding.key.code, []).append((zone.name, finding))
         return ServerTally(
             addresses=tuple(dict.fromkeys(address.address for _, address in here)),
             zones=len(zones),
@@ -93,7 +95,7 @@ class FakeZones:
                 code: CodeTally(
                     len({zone for zone, _ in found}),
                     max(finding.severity for _, finding in found),
-                    min(finding.since for _, finding in found),
+                    min(finding.began for _, finding in found),
                 )
                 for code, found in codes.items()
             },
@@ -114,5 +116,5 @@ def _is_at(zone: ZoneStatus, server: str) -> bool:
     return any(a.server == server for a in zone.addresses) or bool(_found(zone, server))
 
 
-def _found(zone: ZoneStatus, server: str) -> list[FindingStatus]:
-    return [finding for finding in zone.findings if finding.server == server]
+def _found(zone: ZoneStatus, server: str) -> list[Alert]:
+    return [finding for finding in zone.findings if finding.key.server == server]

@@ -18,7 +18,7 @@ from monitor.probe.message.names import unicode
 from monitor.state.columns import ZoneColumns, change_to
 from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus
 from monitor.state.zone_index import ZoneIndex, no_zones
-from monitor.web.redaction import public_zone, redaction
+from monitor.web.redaction import public_zone, redaction_of
 from tests.support.fakes.zones import FakeZones
 from tests.support.web_status import NOW, ago, finding
 
@@ -91,7 +91,7 @@ class Both:
             known = {(a.server, a.address): a.state for a in before.addresses}
             states = [known.get((server.name, address), "unknown") for server, address in zone.places()]
             here = {None, *(server.name for server, _ in zone.places())}
-            left = [one for one in before.findings if one.server in here]
+            left = [one for one in before.findings if one.key.server in here]
             self.seen[zone.name] = shown(zone, before.health, states, left)
         self.seen = {name: self.seen[name] for name in zone_table}
         if change.old_index is not None:
@@ -99,7 +99,7 @@ class Both:
 
     def agree(self) -> None:
         asyncio.run(agree_on(self.zone_index.zones(), FakeZones(self.seen.values())))
-        redact = partial(public_zone, cover=redaction(self.zone_index.zones().places()))
+        redact = partial(public_zone, redaction=redaction_of(self.zone_index.zones().places()))
         asyncio.run(agree_on(self.zone_index.zones().redacted(redact), FakeZones(self.seen.values()).redacted(redact)))
 
 
@@ -123,7 +123,7 @@ async def agree_on(zone_index: Zones, drawn: Zones) -> None:
         for code in FOUND:
             one, other = await zone_index.with_code(server, code), await drawn.with_code(server, code)
             assert (one is None) == (other is None)
-            assert one is None or any(f.code == code and f.server == server for f in one.findings)
+            assert one is None or any(f.key.code == code and f.key.server == server for f in one.findings)
 
 
 def by_address(servers: Mapping[str, ServerTally]) -> object:

@@ -15,9 +15,8 @@ from checks.model import Address
 from checks.zone_state.model import StateChange
 from monitor.state.ports import Commit
 from monitor.state.status import CheckStatus
-from monitor.web.context import View
 from monitor.web.metrics_endpoint import KEPT, MetricsEndpoint
-from monitor.web.snapshot import Shown
+from monitor.web.snapshot import SnapshotCache, View
 from tests.support.examples import examples
 from tests.support.web_client import client
 from tests.support.web_status import (
@@ -55,7 +54,7 @@ async def hostile() -> Stage:
     found = finding("record-differs", EVIL, EVIL, where, subject=EVIL, check=EVIL, incident=EVIL)
     odd = finding("record-differs", EVIL, None, None, subject=EVIL)
     it = replace(
-        bad(zone("example.com.", EVIL), found, replace(odd, code=EVIL)),
+        bad(zone("example.com.", EVIL), found, replace(odd, key=replace(odd.key, code=EVIL))),
         addresses=(one,),
         primary=EVIL,
         checks=(CheckStatus(EVIL, NOW, zone("x.").health, EVIL),),
@@ -172,7 +171,7 @@ async def test_a_bug_is_a_plain_page_without_a_trace() -> None:
 
 async def test_ever_new_formats_do_not_fill_the_memory() -> None:
     context = (await stage(status())).context()
-    scrape = MetricsEndpoint(context, Shown(context))
+    scrape = MetricsEndpoint(context, SnapshotCache(context))
     for number in range(3 * KEPT):
         accept = f"application/openmetrics-text;version=1.0.{number}".encode()
         scope = {"type": "http", "method": "GET", "headers": [(b"accept", accept)], "state": {"view": View.WHOLE}}

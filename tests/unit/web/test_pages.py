@@ -9,7 +9,7 @@ import pytest
 from alerting.outbox import ReceiverStatus
 from checks.model import Health
 from monitor.state.ports import Commit
-from monitor.web.page_models import headline
+from monitor.web.headline import headline
 from tests.support.web_client import client
 from tests.support.web_status import NOW, PAST, SERVERS, ago, bad, change, finding, stage, status, troubled, zone
 

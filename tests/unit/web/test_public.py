@@ -9,9 +9,8 @@ from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
 from monitor.state.ports import Commit
 from monitor.state.status import CheckStatus, Status
-from monitor.web.context import View
-from monitor.web.redaction import Redaction, public, redaction
-from monitor.web.snapshot import Shown
+from monitor.web.redaction import Redaction, public, redaction_of
+from monitor.web.snapshot import SnapshotCache, View
 from tests.support.fakes.zones import FakeZones
 from tests.support.web_client import client
 from tests.support.web_status import (
@@ -181,9 +180,9 @@ def test_names_are_found_whole(name: str, text: str, covered: bool) -> None:
 
 
 def test_an_address_that_begins_alike_is_not_hidden() -> None:
-    cover = Redaction(frozenset(), frozenset({"192.0.2.1"}), frozenset())
-    assert not cover.covers("192.0.2.10 is late; 192.0.2.11:53 too, and 1192.0.2.1 is none")
-    assert cover.covers("192.0.2.1 is late")
+    redaction = Redaction(frozenset(), frozenset({"192.0.2.1"}), frozenset())
+    assert not redaction.covers("192.0.2.10 is late; 192.0.2.11:53 too, and 1192.0.2.1 is none")
+    assert redaction.covers("192.0.2.1 is late")
 
 
 def test_an_address_shared_with_a_visible_server_is_not_hidden() -> None:
@@ -191,9 +190,9 @@ def test_an_address_shared_with_a_visible_server_is_not_hidden() -> None:
     seen = status([zone("a.")])
     first, second, *_ = seen.zones["a."].addresses
     addresses = (replace(first, address=shared), replace(second, server="ns1", hidden=False, address=shared))
-    cover = redaction(status([replace(seen.zones["a."], addresses=addresses)]).zones.places())
-    assert cover.addresses == frozenset()
-    assert cover.names == {HIDDEN}
+    redaction = redaction_of(status([replace(seen.zones["a."], addresses=addresses)]).zones.places())
+    assert redaction.addresses == frozenset()
+    assert redaction.names == {HIDDEN}
 
 
 def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
@@ -202,10 +201,10 @@ def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
         replace(first, address=Address("127.0.0.1", 5301)),
         replace(second, server="ns1", hidden=False, address=Address("127.0.0.1", 5302)),
     )
-    cover = redaction(status([replace(zone("a."), addresses=addresses)]).zones.places())
-    assert cover.covers("127.0.0.1:5301 is ahead")
-    assert not cover.covers("127.0.0.1:5302 is late")
-    assert not cover.covers("127.0.0.1 is late")
+    redaction = redaction_of(status([replace(zone("a."), addresses=addresses)]).zones.places())
+    assert redaction.covers("127.0.0.1:5301 is ahead")
+    assert not redaction.covers("127.0.0.1:5302 is late")
+    assert not redaction.covers("127.0.0.1 is late")
 
 
 def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only_when_they_changed() -> None:
@@ -226,11 +225,11 @@ def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only
 
 async def test_a_heartbeat_alone_makes_nothing_anew() -> None:
     seen = await stage(leaky(), public=True)
-    shown = Shown(seen.context())
+    shown = SnapshotCache(seen.context())
     first = shown.status(View.PUBLIC)
     seen.status = replace(seen.status, heartbeat=NOW)
     assert shown.status(View.PUBLIC).zones is first.zones
     assert shown.status(View.PUBLIC).heartbeat == NOW
     seen.status = replace(seen.status, zones=FakeZones())
     assert list(shown.status(View.PUBLIC).zones) == []
-    assert shown.servers(View.PUBLIC) == {}
+    assert shown.status(View.PUBLIC).zones.servers() == {}

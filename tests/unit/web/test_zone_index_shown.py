@@ -10,8 +10,7 @@ from checks.model import Health
 from monitor.state.columns import ZoneColumns, change_to
 from monitor.state.status import Status
 from monitor.state.zone_index import ZoneIndex
-from monitor.web.context import View
-from monitor.web.snapshot import Shown
+from monitor.web.snapshot import SnapshotCache, View
 from tests.support.web_client import client
 from tests.support.web_status import (
     HIDDEN,
@@ -60,7 +59,7 @@ async def test_trouble_of_a_hidden_server_alone_shows_in_no_number() -> None:
         [bad(zone("a."), finding("tcp-unreachable", "no TCP", HIDDEN, SERVERS[HIDDEN][0])), zone("b.")]
     )
     seen = await stage(replace(status([]), zones=zone_index.zones()), token=True, public=True)
-    shown = Shown(seen.context())
+    shown = SnapshotCache(seen.context())
     assert shown.status(View.WHOLE).zones.tally()[Health.BAD] == 1
     public = shown.status(View.PUBLIC).zones
     assert public.tally() == {Health.GOOD: 2, Health.BAD: 0, Health.UNKNOWN: 0}

@@ -1,0 +1,92 @@
+"""The headline of the overview, and what every page says of the monitor itself."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from checks.model import Health
+from monitor.state.level import MOVING, Level
+from monitor.state.status import Status, Zones
+from monitor.web.formatting import clock, many, number
+
+STALE = timedelta(seconds=60)
+"""A scheduler that has not ticked for so long is stalled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line, how grave it is, and one more line beneath it."""
+
+    level: Level
+    text: str
+    detail: str = ""
+
+
+def headline(status: Status, now: datetime, *, public: bool = False) -> Notice:
+    """Never says that all is well unless somebody has just looked. The public is told of trouble, not asked to help."""
+    health = status.zones.tally()
+    total, bad, unknown = len(status.zones), health[Health.BAD], health[Health.UNKNOWN]
+    detail = _detail(status.zones)
+    if not total:
+        return Notice(Level.UNKNOWN, "No zones are watched yet", "Zones are named in the configuration file.")
+    if scheduler_stalled(status, now):
+        return Notice(Level.CRITICAL, "Scheduler stalled", f"This page is of {clock(status.at, now)}.")
+    if bad:
+        call = f"{'has' if bad == 1 else 'have'} trouble" if public else f"{'needs' if bad == 1 else 'need'} attention"
+        return Notice(min(status.zones.levels()), f"{number(bad)} of {many(total, 'zone')} {call}", detail)
+    if unknown == total:
+        text = "Looking for the first time …" if not status.ready else "All zones are unknown"
+        return Notice(Level.UNKNOWN, text, detail)
+    if unknown:
+        return Notice(Level.UNKNOWN, f"{number(unknown)} of {many(total, 'zone')} unknown", detail)
+    return Notice(Level.GOOD, "The zone is well" if total == 1 else f"All {many(total, 'zone')} are well", detail)
+
+
+def _detail(zones: Zones) -> str:
+    servers, health = zones.servers(), zones.tally()
+    addresses = sum(len(tally.addresses) for tally in servers.values())
+    parts = [f"{many(addresses, 'address', 'addresses')} on {many(len(servers), 'server')}"]
+    if health[Health.BAD] and health[Health.UNKNOWN]:
+        parts.append(f"{many(health[Health.UNKNOWN], 'zone')} unknown")
+    if moving := sum(tally.states.get(MOVING, 0) for tally in servers.values()):
+        parts.append(f"a new version has {many(moving, 'address', 'addresses')} still to reach")
+    if zones.checked_at is not None:
+        parts.append(f"last looked {zones.checked_at:%H:%M:%S} UTC")
+    return " · ".join(parts)
+
+
+def scheduler_stalled(status: Status, now: datetime) -> bool:
+    """The scheduler has not ticked for too long; right after the start it may not have ticked at all."""
+    return now - (status.heartbeat or status.started) > STALE
+
+
+def notices(status: Status, now: datetime) -> list[Notice]:
+    """What is wrong with the monitor itself: it is said on every page."""
+    found = []
+    if status.offline_families:
+        families = " and ".join(sorted(_family(name) for name in status.offline_families))
+        found.append(Notice(Level.CRITICAL, f"Monitor offline over {families}: {families} results are suspended."))
+    if not status.store_ok:
+        found.append(Notice(Level.CRITICAL, _sentence("The database cannot be written", status.store_error)))
+    if not status.config_ok:
+        found.append(
+            Notice(
+                Level.WARNING, _sentence("The configuration file was refused; the old one goes on", status.config_error)
+            )
+        )
+    for receiver in status.receivers.values():
+        if receiver.last_error and (receiver.pending or receiver.permanent):
+            waiting = f"{many(receiver.pending, 'notification')} waiting" if receiver.pending else "given up"
+            text = f"Receiver {receiver.name} does not take notifications ({waiting})"
+            found.append(Notice(Level.WARNING, _sentence(text, receiver.last_error)))
+        elif receiver.in_part:
+            text = f"Receiver {receiver.name} does not reach all of its addresses"
+            found.append(Notice(Level.WARNING, _sentence(text, receiver.last_error)))
+    return found
+
+
+def _family(name: str) -> str:
+    return {"ipv4": "IPv4", "ipv6": "IPv6"}.get(name, name)
+
+
+def _sentence(text: str, reason: str) -> str:
+    return f"{text}: {reason}" if reason else f"{text}."

@@ -1,0 +1,227 @@
+"""What pages show beside the records of Status themselves: paths, words, levels, rows; nothing of HTML."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from alerting.headline import shown_zones
+from alerting.model import Alert, Cause, Incident, Phase, Severity
+from alerting.runbook import CATALOGUE
+from alerting.runbook.commands import dig
+from alerting.runbook.entry import RunbookEntry
+from checks.common.text import format_duration
+from checks.model import Health
+from monitor.probe.stats import ProbeStats
+from monitor.state.level import MOVING, Level, level_of, severity_level, state_level
+from monitor.state.status import AddressStatus, ServerTally, Status, Zones, ZoneStatus
+from monitor.web.formatting import many, number, since
+from monitor.web.redaction import title
+
+HEALTH_LEVELS = {Health.GOOD: Level.GOOD, Health.BAD: Level.WARNING, Health.UNKNOWN: Level.UNKNOWN}
+"""Of what a check says of a zone."""
+
+_PHASE = {Phase.PENDING: "new, not alerted yet", Phase.FIRING: "alerted", Phase.RECOVERING: "clearing", Phase.OK: ""}
+
+# --- paths ---
+
+
+def zone_path(name: str) -> str:
+    """The root zone is ``@`` in paths: browsers take a lone dot away."""
+    return "/zones/" + ("@" if name == "." else quote(name, safe=""))
+
+
+def server_path(name: str) -> str:
+    return "/servers/" + quote(name, safe="")
+
+
+def code_path(code: str) -> str:
+    return "/codes/" + quote(code, safe="")
+
+
+def cause_path(cause: Cause) -> str:
+    """Empty where the cause has no page of its own."""
+    path = {"zone": zone_path, "server": server_path}.get(cause.kind)
+    return path(cause.name) if path else ""
+
+
+# --- words ---
+
+
+def state_word(state: str) -> str:
+    """``in-sync`` → ``In sync``"""
+    return state.replace("-", " ").capitalize()
+
+
+def phase_word(finding: Alert) -> str:
+    return "for information" if finding.severity is Severity.INFO else _PHASE[finding.phase]
+
+
+def roles(address: AddressStatus) -> str:
+    named = ("primary" if address.primary else "", "hidden" if address.hidden else "")
+    return ", ".join(filter(None, (*named, f"group {address.group}" if address.group else "")))
+
+
+def behind(address: AddressStatus, now: datetime) -> str:
+    """For how long it has been behind; empty where it is not, or serves nothing."""
+    lag = address.lag(now)
+    return format_duration(lag) if lag is not None and lag > timedelta(0) else ""
+
+
+def unserved(incident: Incident, most: int) -> str:
+    """The first of the zones that no server answers for, and how many more there are."""
+    return shown_zones((zone.rstrip(".") or zone for zone in incident.unserved[:most]), len(incident.unserved))
+
+
+# --- rows ---
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRow:
+    zone: ZoneStatus
+    level: Level
+    word: str
+    since: str
+    summary: str
+    servers: int
+
+
+def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
+    level = level_of(zone.health, (a.state for a in zone.addresses), (f.severity for f in zone.findings))
+    moving = [address for address in zone.addresses if address.state == MOVING]
+    summary, at = "", zone.since
+    if zone.findings:
+        worst = zone.findings[0]
+        summary = f"{worst.key.server}: {title(worst.key.code)}" if worst.key.server else title(worst.key.code)
+    elif level is Level.UNKNOWN:
+        reasons = (check.reason for check in zone.checks if check.health is Health.UNKNOWN and check.reason)
+        summary = next(reasons, "Not looked at yet")
+    elif moving:
+        summary = f"{many(len(moving), 'address', 'addresses')} still to follow"
+    if level is Level.PROPAGATING:  # since when the version is on its way
+        at = min((address.behind_since for address in moving if address.behind_since), default=at)
+    return ZoneRow(
+        zone=zone,
+        level=level,
+        word="Well" if level is Level.GOOD else level.name.capitalize(),
+        since=since(at, now) if at else "",
+        summary=summary,
+        servers=len({address.server for address in zone.addresses}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """A server in a line. ``median``: seconds of its answers; ``places``: so many addresses its zones have there."""
+
+    name: str
+    tally: ServerTally
+    level: Level
+    word: str
+    summary: str
+    in_sync: int
+    places: int
+    median: float | None
+
+
+def server_row(name: str, tally: ServerTally, median: float | None = None) -> ServerRow:
+    """How many of its zones are in sync, and what is wrong with the others and with itself."""
+    levels = [state_level(state) for state, count in tally.states.items() if count]
+    levels += [severity_level(code.severity) for code in tally.codes.values() if code.severity >= Severity.WARNING]
+    worst = min(levels, default=Level.UNKNOWN)
+    return ServerRow(
+        name=name,
+        tally=tally,
+        level=worst,
+        word="In sync" if worst is Level.GOOD else worst.name.capitalize(),
+        summary=_summary(tally),
+        in_sync=tally.states.get("in-sync", 0),
+        places=sum(tally.states.values()),
+        median=median,
+    )
+
+
+def _summary(tally: ServerTally) -> str:
+    """ "2 overdue, 1 silent; tcp-unreachable in 12 zones"."""
+    trouble = [(count, state) for state, count in tally.states.items() if count and state != "in-sync"]
+    codes = sorted(tally.codes.items(), key=lambda code: (-code[1].zones, code[0]))
+    parts = (
+        ", ".join(f"{number(count)} {state_word(state).lower()}" for count, state in sorted(trouble, reverse=True)),
+        ", ".join(f"{code} in {many(there.zones, 'zone')}" for code, there in codes[:4]),
+    )
+    return "; ".join(part for part in parts if part)
+
+
+def server_rows(servers: Mapping[str, ServerTally], stats: ProbeStats) -> list[ServerRow]:
+    rows = (server_row(name, tally, stats.median(name)) for name, tally in servers.items())
+    return sorted(rows, key=lambda row: (row.level, row.name))
+
+
+# --- findings ---
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """Findings that differ in nothing but the address, or the zone: the oldest of them, and all that are meant.
+
+    ``zones``: how many have it, where it is one of a server.
+    """
+
+    finding: Alert
+    since: datetime
+    where: str
+    entry: RunbookEntry | None
+    dig: Sequence[str]
+    zones: int = 0
+
+
+def finding_views(zone: ZoneStatus) -> list[FindingView]:
+    same: dict[tuple[str, str, str | None, str, str], list[Alert]] = {}
+    for finding in zone.findings:
+        key = (finding.key.code, finding.text, finding.key.server, finding.key.subject, finding.phase)
+        same.setdefault(key, []).append(finding)
+    return [_finding_view(zone.name, findings) for findings in same.values()]
+
+
+async def server_findings(name: str, tally: ServerTally, zones: Zones) -> list[FindingView]:
+    """What is wrong at a server, each code once, in the words of one zone: a thousand with one trouble are one line."""
+    views = []
+    for code, there in sorted(tally.codes.items(), key=lambda code: (-code[1].severity, code[0])):
+        zone = await zones.with_code(name, code)
+        found = [f for f in zone.findings if f.key.server == name and f.key.code == code] if zone else []
+        if zone and found:
+            oldest = min(found, key=lambda finding: finding.began)
+            views.append(_finding_view(zone.name, [oldest], there.since, there.zones))
+    return views
+
+
+def _finding_view(zone: str, findings: Sequence[Alert], since: datetime | None = None, zones: int = 0) -> FindingView:
+    finding = min(findings, key=lambda each: each.began)
+    entry = CATALOGUE.get(finding.key.code)
+    addresses = ", ".join(str(each.key.address) for each in findings if each.key.address)
+    return FindingView(
+        finding=finding,
+        since=since or finding.began,
+        where=" ".join(part for part in (finding.key.server, addresses, finding.key.subject) if part),
+        entry=entry,
+        dig=_dig(entry, zone, finding) if entry else (),
+        zones=zones,
+    )
+
+
+def _dig(entry: RunbookEntry, zone: str, finding: Alert) -> Sequence[str]:
+    """The lines that show it; a row of the transfer matrix ("key xfr, must be allowed") names its key."""
+    at, subject = finding.key.address, finding.key.subject
+    key = f"{subject.partition(',')[0].removeprefix('key ')}.key" if subject.startswith("key ") else ""
+    return dig(entry, zone, at.host if at else None, at.port if at else 53, key=key, record=subject)
+
+
+def open_incidents(status: Status) -> list[Incident]:
+    """The gravest first, then the newest."""
+    opened = [i for i in status.incidents.values() if i.phase == "open"]
+    return sorted(opened, key=lambda i: (-i.severity, -i.opened_at.timestamp(), i.id))
+
+
+def healths(text: str) -> Collection[Health]:
+    """The health that is asked for; no word, or an unknown one, asks for all."""
+    return [health for health in Health if health.value == text] or list(Health)

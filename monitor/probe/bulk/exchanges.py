@@ -27,33 +27,33 @@ class ExchangeHandler:
     def __len__(self) -> int:
         return len(self._under_way)
 
-    def begin(self, one: UdpExchange) -> None:
-        self._under_way.add(one)
-        self.enqueue(one, monotonic())
+    def begin(self, exchange: UdpExchange) -> None:
+        self._under_way.add(exchange)
+        self.enqueue(exchange, monotonic())
 
-    async def end_of(self, one: UdpExchange) -> None:
+    async def end_of(self, exchange: UdpExchange) -> None:
         """Until it has a result; whoever does not wait for that ends it."""
         try:
-            await one.done
+            await exchange.done
         finally:
-            self.finish(one)
+            self.finish(exchange)
 
-    def enqueue(self, one: UdpExchange, now: float) -> None:
+    def enqueue(self, exchange: UdpExchange, now: float) -> None:
         """Its next attempt is due."""
-        one.due_since = now
-        self._due.append(one)
+        exchange.due_since = now
+        self._due.append(exchange)
 
     def send_due(self, now: float) -> bool:
         """Whether any is left, for want of a descriptor."""
         for _ in range(len(self._due)):
-            one = self._due.popleft()
-            if not self._send(one, now):
-                self._due.append(one)
+            exchange = self._due.popleft()
+            if not self._send(exchange, now):
+                self._due.append(exchange)
         return bool(self._due)
 
     def receive(self, sock: AttemptSocket) -> None:
-        one, failure, now = sock.exchange, None, monotonic()
-        useless = one.useless
+        exchange, failure, now = sock.exchange, None, monotonic()
+        useless = exchange.useless
         for _ in range(MAX_PACKETS_PER_TURN):
             try:
                 size, source = sock.raw.recvfrom_into(self._buffer)
@@ -62,87 +62,87 @@ class ExchangeHandler:
             except OSError as error:
                 failure = theirs(error, "answer")
                 continue  # what came before the error, or after it, still counts
-            one.take(bytes(memoryview(self._buffer)[:size]), sock, source, now)
-            if one.answer is not None or one.flooded:
+            exchange.take(bytes(memoryview(self._buffer)[:size]), sock, source, now)
+            if exchange.answer is not None or exchange.flooded:
                 break
         if failure is not None:
-            one.failure = failure
+            exchange.failure = failure
             self._close(sock)
-        if one.over:
-            self.finish(one)
-        elif one.latest is not None and useless != one.useless:
-            self._next(one, now)
-        elif sock is one.latest and failure is not None:
-            self._failed(one, failure, sock.wait)
+        if exchange.over:
+            self.finish(exchange)
+        elif exchange.latest is not None and useless != exchange.useless:
+            self._next(exchange, now)
+        elif sock is exchange.latest and failure is not None:
+            self._failed(exchange, failure, sock.wait)
 
     def expired(self, sock: AttemptSocket, now: float) -> None:
         if sock is sock.exchange.latest:
             self._next(sock.exchange, now)
 
-    def finish(self, one: UdpExchange, failure: QueryFailure | None = None) -> None:
+    def finish(self, exchange: UdpExchange, failure: QueryFailure | None = None) -> None:
         """``failure``: why we could not ask."""
-        self._under_way.discard(one)
-        if not one.done.done():
-            one.unasked = failure
-            one.done.set_result(None)
-        for sock in [*one.sockets]:
+        self._under_way.discard(exchange)
+        if not exchange.done.done():
+            exchange.unasked = failure
+            exchange.done.set_result(None)
+        for sock in [*exchange.sockets]:
             self._close(sock)
 
     def finish_all(self, failure: QueryFailure) -> None:
-        for one in [*self._under_way]:
-            self.finish(one, failure)
+        for exchange in [*self._under_way]:
+            self.finish(exchange, failure)
 
-    def _send(self, one: UdpExchange, now: float) -> bool:
+    def _send(self, exchange: UdpExchange, now: float) -> bool:
         """Whether it need not be kept: an attempt was sent, or could not be, or it has ended."""
-        if one.done.done():
+        if exchange.done.done():
             return True
-        if one.begun >= len(one.waits):
-            self.finish(one)
+        if exchange.begun >= len(exchange.waits):
+            self.finish(exchange)
             return True
-        wait, failure, sock = one.waits[one.begun], None, None
+        wait, failure, sock = exchange.waits[exchange.begun], None, None
         try:
-            sock = self._pool.open_for(one, now)
+            sock = self._pool.open_for(exchange, now)
         except Unasked as reason:
             failure = QueryFailure(Outcome.UNASKED, str(reason))
         except BlockingIOError:
-            if one.sockets:  # an earlier attempt of ours gives up its own
-                self._close(one.sockets[0])
-                return self._send(one, now)
-            if now - one.due_since < wait:
+            if exchange.sockets:  # an earlier attempt of ours gives up its own
+                self._close(exchange.sockets[0])
+                return self._send(exchange, now)
+            if now - exchange.due_since < wait:
                 return False
             failure = QueryFailure(Outcome.UNASKED, f"no descriptor became free within {wait:g} s")
         except OSError as error:
             failure = ours(error, "send")
-        if one.begun:
-            one.bucket.consume()  # for the first that was done before it came here
-        one.begun += 1
-        one.waited += wait
+        if exchange.begun:
+            exchange.bucket.consume()  # for the first that was done before it came here
+        exchange.begun += 1
+        exchange.waited += wait
         if sock is not None:
-            one.sent += 1
-            one.sockets.append(sock)
-            one.latest = sock
+            exchange.sent += 1
+            exchange.sockets.append(sock)
+            exchange.latest = sock
             self._deadlines.sent(sock, now)
         elif failure is not None and failure.outcome is Outcome.UNASKED:
-            self.finish(one, failure)
+            self.finish(exchange, failure)
         elif failure is not None:
-            self._failed(one, failure, wait)
+            self._failed(exchange, failure, wait)
         return True
 
-    def _next(self, one: UdpExchange, now: float) -> None:
-        one.latest = None
-        if one.begun >= len(one.waits):
-            self.finish(one)
+    def _next(self, exchange: UdpExchange, now: float) -> None:
+        exchange.latest = None
+        if exchange.begun >= len(exchange.waits):
+            self.finish(exchange)
         else:
-            self.enqueue(one, now)
+            self.enqueue(exchange, now)
 
-    def _failed(self, one: UdpExchange, failure: QueryFailure, wait: float) -> None:
+    def _failed(self, exchange: UdpExchange, failure: QueryFailure, wait: float) -> None:
         """The latest attempt has come to nothing before its time."""
-        one.latest, one.failure = None, failure
-        if one.begun >= len(one.waits) and not one.sockets:
-            self.finish(one)
+        exchange.latest, exchange.failure = None, failure
+        if exchange.begun >= len(exchange.waits) and not exchange.sockets:
+            self.finish(exchange)
         else:
             self._deadlines.later(
-                one, min(wait, REFUSED_DELAY) if failure.outcome is Outcome.REFUSED_CONNECTION else wait
+                exchange, min(wait, REFUSED_DELAY) if failure.outcome is Outcome.REFUSED_CONNECTION else wait
             )
 
     def _close(self, sock: AttemptSocket) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from checks.model import Observation, Query, Transport
-from monitor.probe.client.observations import Response, answered
+from monitor.probe.client.observations import answered
 from monitor.probe.message import response as complete
 from monitor.probe.message import soa_response
 from monitor.probe.message.request import question
@@ -15,7 +15,7 @@ def reread_observation(query: Query, wire: bytes, rtt: float, at: datetime) -> O
     """Of octets that were read as an answer before."""
     asked = question(query)
     answer = soa_response.read(wire, asked) or complete.read(wire, asked)
-    return answered(query, Response(answer, rtt, Transport.UDP, len(wire)), at)
+    return answered(query, answer, rtt, Transport.UDP, len(wire), at)
 
 
 def with_stray(seen: Observation, stray: bytes | None, why: str) -> Observation:

@@ -10,7 +10,7 @@ from monitor.probe.bulk.fingerprints import ANSWERED, FingerprintTable
 from monitor.probe.bulk.socket_pool import SocketPool
 from monitor.probe.bulk.target import NO_EDNS_ATTEMPT, Entry, PendingBatch, PooledSocket, Retry, Target
 from monitor.probe.bulk.timeouts import TimeoutHandler
-from monitor.probe.client.observations import Response, answered
+from monitor.probe.client.observations import answered
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import theirs
 from monitor.probe.message import response as complete
@@ -144,8 +144,7 @@ class Receiver:
             self._recheck(suspect or SuspectResponse(pending, slot, query))
             return
         without_edns = "" if sock.edns else NO_ANSWER
-        response = Response(answer, rtt, Transport.UDP, len(wire), without_edns=without_edns)
-        seen = answered(query, response, self._table.at)
+        seen = answered(query, answer, rtt, Transport.UDP, len(wire), self._table.at, without_edns)
         if not sock.edns:
             self._table.columns.forget(slot)  # the next time it is asked with EDNS first
             self._stats.answered(target.server, rtt, 1)

@@ -63,13 +63,13 @@ class Transfer:
 
     __slots__ = (
         "_answer",
-        "_ask",
         "_check",
         "_given",
         "_limits",
         "_loop",
         "_messages",
         "_records",
+        "_request",
         "_rtt",
         "_started",
         "_stream",
@@ -77,10 +77,10 @@ class Transfer:
         "_verifier",
     )  # fmt: skip
 
-    def __init__(self, stream: Stream, ask: Request, verifier: Verifier | None, limits: TransferLimits) -> None:
+    def __init__(self, stream: Stream, request: Request, verifier: Verifier | None, limits: TransferLimits) -> None:
         self._loop = asyncio.get_running_loop()
         self._stream = stream
-        self._ask = ask
+        self._request = request
         self._verifier = verifier
         self._limits = limits
         self._started = monotonic()
@@ -98,7 +98,7 @@ class Transfer:
         """
         until = self._loop.time() + patience
         try:
-            await self._stream.send(self._ask.wire, until)
+            await self._stream.send(self._request.wire, until)
             while True:
                 ended = self._take(await self._stream.message(until, patience))
                 if ended is not None:
@@ -115,9 +115,9 @@ class Transfer:
 
         A zone that comes to its end and that secondaries would refuse is MALFORMED.
         """
-        self._check = CheckZone(self._ask.question.name)
+        self._check = CheckZone(self._request.question.name)
         try:
-            await self._stream.send(self._ask.wire, min(self._until, self._loop.time() + patience))
+            await self._stream.send(self._request.wire, min(self._until, self._loop.time() + patience))
             while True:
                 if limit := self._exceeded():
                     return self._ended(TransferResult.LIMIT, limit)
@@ -144,7 +144,7 @@ class Transfer:
     def _take(self, wire: bytes) -> Ended | None:
         """One message; None: it is good, and more may follow."""
         match_with = reading.match_response if self._answer is None else reading.match_continuation
-        if match_with(wire, self._ask) is Match.MISMATCH:
+        if match_with(wire, self._request) is Match.MISMATCH:
             return self._unread(Outcome.MISMATCHED, "a message with another id or question than was asked", wire)
         try:
             outline = walk.outline(wire)
@@ -161,7 +161,7 @@ class Transfer:
         if head.answers and not head.rcode:
             answer = Answer("NOERROR", head.authoritative, head.truncated, Shape.OTHER)
         else:
-            answer = reading.read(wire, self._ask.question)
+            answer = reading.read(wire, self._request.question)
         self._answer, self._rtt = answer, monotonic() - self._started
         fault = self._verify(wire, outline)
         if answer.error or fault is not None:
@@ -253,7 +253,7 @@ class Transfer:
         return reading.soa(wire, record) if self._apex(record) else None
 
     def _apex(self, record: Record) -> bool:
-        return record.owner == self._ask.question.name and record.type == SOA
+        return record.owner == self._request.question.name and record.type == SOA
 
     def _ended(self, transfer: TransferResult, detail: str = "", skew: float | None = None) -> Ended:
         octets = self._stream.octets

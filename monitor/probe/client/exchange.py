@@ -9,7 +9,7 @@ from monitor.clock import Now
 from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.bulk.udp_exchange import UdpExchange
 from monitor.probe.client.axfr import Ended, Transfer
-from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response, answered, failed
+from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response, failed
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import Sockets, Unasked
 from monitor.probe.client.target_queue import QueryAttempt
@@ -21,15 +21,10 @@ from monitor.probe.message.tsig import Signer
 from monitor.probe.settings import Probe
 from monitor.probe.types import TsigKey
 
-TRANSIENT_RESULTS = frozenset(
-    {
-        TransferResult.SERIAL_MOVED,
-        TransferResult.RESET,
-        TransferResult.TRUNCATED,
-        TransferResult.EMPTY,
-        TransferResult.SERVFAIL,
-    }
-)
+TRANSIENT_RESULTS = frozenset({
+    TransferResult.SERIAL_MOVED, TransferResult.RESET, TransferResult.TRUNCATED,
+    TransferResult.EMPTY, TransferResult.SERVFAIL,
+})  # fmt: skip
 """How a transfer ends when the zone changes or the server reloads under it, or when it has too many transfers under
 way (BIND says SERVFAIL beyond ``transfers-out``); once more tells that from a fault."""
 
@@ -211,30 +206,19 @@ class Exchange:
 
     def _observation(self, query: Query, found: ExchangeResult) -> Observation:
         at = self._now()
-        return failed(query, found, at) if isinstance(found, QueryFailure) else answered(query, found, at)
+        return failed(query, found, at) if isinstance(found, QueryFailure) else found.observation(query, at)
 
     def _transfer_observation(self, query: Query, ended: Ended) -> Observation:
         answer = ended.answer
         return Observation(
-            query,
-            ended.outcome,
-            self._now(),
-            rtt=ended.rtt,
-            transport=Transport.TCP,
+            query, ended.outcome, self._now(), rtt=ended.rtt, transport=Transport.TCP,
             rcode=answer.rcode if answer is not None else None,
             authoritative=answer is not None and answer.authoritative,
-            shape=answer.shape if answer is not None else None,
-            soa=answer.soa if answer is not None else None,
-            ede=answer.options.ede if answer is not None else (),
-            transfer=ended.transfer,
-            skew=ended.skew,
-            records=ended.records,
-            given=ended.given,
-            octets=ended.octets,
-            discarded=int(bool(ended.evidence)),
-            detail=bounded(ended.detail),
-            evidence=evidence(ended.evidence),
-        )
+            shape=answer.shape if answer is not None else None, soa=answer.soa if answer is not None else None,
+            ede=answer.options.ede if answer is not None else (), transfer=ended.transfer, skew=ended.skew,
+            records=ended.records, given=ended.given, octets=ended.octets, discarded=int(bool(ended.evidence)),
+            detail=bounded(ended.detail), evidence=evidence(ended.evidence),
+        )  # fmt: skip
 
 
 def _note_rate_limit(attempt: QueryAttempt, tcp: ExchangeResult) -> None:

@@ -109,7 +109,7 @@ async def connect(sockets: Sockets, address: Address, patience: float) -> Stream
 async def over_tcp(
     sockets: Sockets,
     address: Address,
-    ask: Request,
+    request: Request,
     patience: float,
     fallback: tuple[Request, float] | None = None,
 ) -> ExchangeResult:
@@ -123,11 +123,11 @@ async def over_tcp(
         return stream
     try:
         if fallback is None:
-            return await _asked(stream, ask, patience)
+            return await _asked(stream, request, patience)
         no_edns, after = fallback
         later = asyncio.get_running_loop().time() + after
         return await _hedged(
-            stream, _asked(stream, ask, patience), over_tcp(sockets, address, no_edns, patience), later
+            stream, _asked(stream, request, patience), over_tcp(sockets, address, no_edns, patience), later
         )
     finally:
         stream.close()
@@ -161,24 +161,24 @@ async def _hedged(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _asked(stream: Stream, ask: Request, patience: float) -> ExchangeResult:
+async def _asked(stream: Stream, request: Request, patience: float) -> ExchangeResult:
     sent = monotonic()
     until = asyncio.get_running_loop().time() + patience
     try:
-        await stream.send(ask.wire, until)
+        await stream.send(request.wire, until)
         wire = await stream.message(until, patience)
     except Broken as broken:
         return _broken(broken)
-    return _read_response(wire, ask, monotonic() - sent)
+    return _read_response(wire, request, monotonic() - sent)
 
 
-def _read_response(wire: bytes, ask: Request, rtt: float) -> ExchangeResult:
+def _read_response(wire: bytes, request: Request, rtt: float) -> ExchangeResult:
     try:
-        reading.require_match(wire, ask)
-        found = reading.read(wire, ask.question)
+        reading.require_match(wire, request)
+        found = reading.read(wire, request.question)
     except (Unmatched, Malformed) as reason:
         return QueryFailure(reason.outcome, f"over TCP: {reason}", 1, wire[:64])
-    return Response(replace(found, truncated=False), rtt, Transport.TCP, len(wire), edns=ask.edns)
+    return Response(replace(found, truncated=False), rtt, Transport.TCP, len(wire), edns=request.edns)
 
 
 def _broken(broken: Broken) -> QueryFailure:

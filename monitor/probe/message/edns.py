@@ -1,7 +1,6 @@
 """Reads the OPT record of an answer (RFC 6891)."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from monitor.probe.message.text import bounded, identity, printable
 from monitor.probe.message.wire import Malformed
@@ -12,44 +11,14 @@ MAX_ERRORS = 8
 """Extended errors kept of one answer."""
 
 # RFC 8914 section 4 and the IANA registry of extended DNS error codes
-_ERRORS = MappingProxyType(
-    dict(
-        enumerate(
-            (
-                "Other",
-                "Unsupported DNSKEY Algorithm",
-                "Unsupported DS Digest Type",
-                "Stale Answer",
-                "Forged Answer",
-                "DNSSEC Indeterminate",
-                "DNSSEC Bogus",
-                "Signature Expired",
-                "Signature Not Yet Valid",
-                "DNSKEY Missing",
-                "RRSIGs Missing",
-                "No Zone Key Bit Set",
-                "NSEC Missing",
-                "Cached Error",
-                "Not Ready",
-                "Blocked",
-                "Censored",
-                "Filtered",
-                "Prohibited",
-                "Stale NXDOMAIN Answer",
-                "Not Authoritative",
-                "Not Supported",
-                "No Reachable Authority",
-                "Network Error",
-                "Invalid Data",
-                "Signature Expired before Valid",
-                "Too Early",
-                "Unsupported NSEC3 Iterations Value",
-                "Unable to conform to policy",
-                "Synthesized",
-            )
-        )
-    )
-)
+_ERRORS = (
+    "Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer", "Forged Answer",
+    "DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired", "Signature Not Yet Valid", "DNSKEY Missing",
+    "RRSIGs Missing", "No Zone Key Bit Set", "NSEC Missing", "Cached Error", "Not Ready", "Blocked", "Censored",
+    "Filtered", "Prohibited", "Stale NXDOMAIN Answer", "Not Authoritative", "Not Supported", "No Reachable Authority",
+    "Network Error", "Invalid Data", "Signature Expired before Valid", "Too Early",
+    "Unsupported NSEC3 Iterations Value", "Unable to conform to policy", "Synthesized",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +57,6 @@ def options(rdata: bytes) -> Options:
 def _error(data: bytes) -> str:
     code = int.from_bytes(data[:2], "big")
     said = printable(data[2:].rstrip(b"\0"))
-    known = _ERRORS.get(code)
+    known = _ERRORS[code] if code < len(_ERRORS) else ""
     text = f"{code} {known}" if known else f"{code}"
     return bounded(f"{text}: {said}" if said else text)

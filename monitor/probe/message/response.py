@@ -82,18 +82,18 @@ class Answer:
         return self.error or (apex and self.rcode == "NXDOMAIN")
 
 
-def match_response(wire: bytes, ask: Request) -> Match:
+def match_response(wire: bytes, request: Request) -> Match:
     """By header and question only. An error may come without a question section (NSD's TSIG errors do)."""
     if len(wire) < HEADER.size:
         return Match.MALFORMED
     number, flags, questions, *_ = HEADER.unpack_from(wire)
-    if number != ask.id or flags & 0xF800 != 0x8000:
+    if number != request.id or flags & 0xF800 != 0x8000:
         return Match.MISMATCH
     if questions == 0:
         return Match.MATCH if flags & 0x020F else Match.MISMATCH
     if questions > 1:
         return Match.MISMATCH
-    if _echoes(wire, ask.question):
+    if _echoes(wire, request.question):
         return Match.MATCH
     try:
         walk.name(wire, 12, len(wire) - 4)
@@ -108,14 +108,14 @@ def _echoes(wire: bytes, question: Question) -> bool:
     return theirs[-4:] == question.section[-4:] and theirs[:-4].lower() == question.name
 
 
-def match_continuation(wire: bytes, ask: Request) -> Match:
+def match_continuation(wire: bytes, request: Request) -> Match:
     """Does a message go on with a transfer? It may come without the question (RFC 5936 section 2.2.1)."""
     if len(wire) < HEADER.size:
         return Match.MALFORMED
     number, flags, questions, *_ = HEADER.unpack_from(wire)
-    if number != ask.id or flags & 0xF800 != 0x8000 or questions > 1:
+    if number != request.id or flags & 0xF800 != 0x8000 or questions > 1:
         return Match.MISMATCH
-    return match_response(wire, ask) if questions else Match.MATCH
+    return match_response(wire, request) if questions else Match.MATCH
 
 
 def require_match(wire: bytes, request: Request) -> None:

@@ -74,30 +74,30 @@ class Signer:
     def __repr__(self) -> str:
         return f"<signer {self._key.name}>"
 
-    def sign(self, ask: Request) -> Request:
+    def sign(self, request: Request) -> Request:
         now = int(self._seconds())
         rdata = dns.rdtypes.ANY.TSIG.TSIG(
-            dns.rdataclass.ANY, dns.rdatatype.TSIG, self._key.algorithm, now, FUDGE, b"", ask.id, 0, b""
+            dns.rdataclass.ANY, dns.rdatatype.TSIG, self._key.algorithm, now, FUDGE, b"", request.id, 0, b""
         )
-        signed, _ = dns.tsig.sign(ask.wire, self._key, rdata, now)
+        signed, _ = dns.tsig.sign(request.wire, self._key, rdata, now)
         tail = signed.to_digestable()
-        head = ask.wire[:10] + struct.pack("!H", int.from_bytes(ask.wire[10:12], "big") + 1)
+        head = request.wire[:10] + struct.pack("!H", int.from_bytes(request.wire[10:12], "big") + 1)
         fixed = struct.pack("!HHIH", dns.rdatatype.TSIG, dns.rdataclass.ANY, 0, len(tail))
         owner = self._key.name.to_digestable()
-        return replace(ask, wire=head + ask.wire[12:] + owner + fixed + tail, mac=signed.mac, signed=now)
+        return replace(request, wire=head + request.wire[12:] + owner + fixed + tail, mac=signed.mac, signed=now)
 
-    def verifier(self, ask: Request) -> "Verifier":
-        return Verifier(self._key, ask, self._seconds)
+    def verifier(self, request: Request) -> "Verifier":
+        return Verifier(self._key, request, self._seconds)
 
 
 class Verifier:
     """Verifies the signatures of the response to one request, message by message."""
 
-    __slots__ = ("_ask", "_context", "_key", "_seconds", "_unsigned")
+    __slots__ = ("_context", "_key", "_request", "_seconds", "_unsigned")
 
-    def __init__(self, key: dns.tsig.Key, ask: Request, seconds: Seconds) -> None:
+    def __init__(self, key: dns.tsig.Key, request: Request, seconds: Seconds) -> None:
         self._key = key
-        self._ask = ask
+        self._request = request
         self._seconds = seconds
         self._context: Any = None
         self._unsigned = 0
@@ -111,7 +111,7 @@ class Verifier:
         except Malformed as broken:
             return TsigFault("", str(broken))
         if rdata.error:
-            return _told(rdata, self._ask.signed)
+            return _told(rdata, self._request.signed)
         owner = dns.name.from_wire(wire, tsig.start)[0]
         try:
             self._context = dns.tsig.validate(
@@ -120,13 +120,13 @@ class Verifier:
                 owner,
                 rdata,
                 int(self._seconds()),
-                self._ask.mac,
+                self._request.mac,
                 tsig.start,
                 self._context,
                 True,
             )
         except dns.tsig.BadTime:
-            skew = float(rdata.time_signed - self._ask.signed)
+            skew = float(rdata.time_signed - self._request.signed)
             return TsigFault("BADTIME", f"signed {abs(skew):.0f} s {_side(skew)} our clock", skew)
         except dns.tsig.BadKey:
             return TsigFault("BADKEY", "signed with a key of another name")

@@ -49,7 +49,7 @@ class ParsedRequest:
 def read(wire: bytes) -> ParsedRequest | Rcode | None:
     """The request; or with which rcode to answer its bare header; or None: there is nothing to answer.
 
-    Answers and fragments of a header get silence, as anything else would make two servers talk for ever.
+    Answers and fragments of a header are not answered: two servers would answer each other for ever.
     """
     if len(wire) < HEADER or wire[2] & 0x80:
         return None

@@ -112,7 +112,7 @@ class Behaviour:
     serve_delay: float = 0.0
     """How long after it fetched a version it begins to serve it, once it has fallen behind."""
     expire_share: float = 1.0
-    """How much of its real EXPIRE it admits to."""
+    """Which share of its real EXPIRE it gives."""
     serial_offset: int = 0
     edits: tuple[str, ...] = ()
     """Records that differ from the zone's, under the same serial."""

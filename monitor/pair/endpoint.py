@@ -199,7 +199,7 @@ class ServerEndpoint(asyncio.DatagramProtocol):
         except (asyncio.IncompleteReadError, OSError):  # TimeoutError and all resets are OSErrors
             self._counts["broken-off"] += 1
         except Exception:
-            # No client may end a server. Each of these is a defect of ours: it is counted and told.
+            # No client may end a server. Each of these is a defect of ours: it is counted and logged.
             log.exception("a connection failed", address=str(self.address))
             self._counts["failed"] += 1
         finally:
@@ -218,7 +218,7 @@ class ServerEndpoint(asyncio.DatagramProtocol):
             writer.write(len(octets).to_bytes(2, "big") + octets)
             async with asyncio.timeout(self._idle):
                 await writer.drain()
-            await asyncio.sleep(reply.pause)  # a long transfer lets the others respond
+            await asyncio.sleep(reply.pause)  # other connections have their turn in a long transfer
         return not reply.hang_up
 
 

@@ -1,4 +1,4 @@
-"""Replies to one packet: everything between the octets, and no socket."""
+"""Replies to one packet: octets in, octets out, and no socket."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -34,7 +34,7 @@ class Context:
     behaviour: Behaviour
     now: int
     upstreams: frozenset[str] = frozenset()
-    """The hosts whose NOTIFY is believed; empty at a primary."""
+    """The hosts whose NOTIFY is accepted; empty at a primary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Reply:
     messages: Iterable[bytes] = ()
     hang_up: bool = False
     pause: float = 0.0
-    """Seconds between messages of a transfer that never ends, so that it does not eat the machine."""
+    """Seconds between messages of a transfer that never ends, so that it costs little."""
     notified: Name | None = None
     """The zone whose primary says that it has changed."""
 

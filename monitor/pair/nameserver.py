@@ -125,7 +125,7 @@ class Nameserver:
             context = Context(self.name, self.served, self._keys(), self._behaviour, self.clock(), self._upstreams)
             reply = exchange(wire, context, host, udp=udp)
         except Exception:
-            # No packet may end a server. Each of these is a defect of ours: it is counted and told.
+            # No packet may end a server. Each of these is a defect of ours: it is counted and logged.
             log.exception("no answer could be made", server=self.name, octets=wire[:64].hex())
             reply = Reply("failed", [bare(wire, Rcode.SERVFAIL)] if len(wire) >= HEADER else ())
         self.counts[reply.kind] += 1

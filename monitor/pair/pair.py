@@ -218,10 +218,10 @@ class Pair:
         return tuple(mended)
 
     def _apply_faults(self, server: Nameserver) -> None:
-        """The secondary asks anew at once: what kept it from its primary, or misled it, may be gone."""
-        misled = server is self.primary and server.behaviour.alters_zones
+        """The secondary asks anew at once: what kept it from its primary, or was altered there, may be over."""
+        altered = server is self.primary and server.behaviour.alters_zones
         server.behaviour = faults.behaviour(self._active[server.name])
-        if misled and not server.behaviour.alters_zones:
+        if altered and not server.behaviour.alters_zones:
             self._copies.retransfer_all()
         self._copies.refresh_all()
         periods = (faults.fault(name).changes for names in self._active.values() for name in names)

@@ -30,7 +30,7 @@ class BadTsig(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The request was signed. With ``error``, by someone who is not believed; ``key`` is None when unknown."""
+    """The request was signed. With ``error``, by an unknown key or wrongly; ``key`` is None when unknown."""
 
     name: Name
     algorithm: Name

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.cli.errors import Failure
-from monitor.config.errors import ConfigError, Wrong
+from monitor.config.errors import ConfigError, InvalidValue
 from monitor.config.load import load
 from monitor.config.model import Config
 from monitor.probe.message.names import BadName
@@ -38,6 +38,6 @@ def zone_wanted(zone: str, servers: Sequence[str], config: Path | None) -> "Want
         raise Failure(str(error), 78) from None
     except BadName as error:
         raise Failure(f"{zone!r}: {error}{f' ({error.hint})' if error.hint else ''}", 2) from None
-    except Wrong as error:
+    except InvalidValue as error:
         hint = f" ({error.hint})" if error.hint else ""
         raise Failure(f"--server: {error.text}{hint}; write --server NAME=ADDRESS[:PORT]", 2) from None

@@ -88,7 +88,7 @@ def run(
     from monitor import clock
     from monitor.cli import logging as logs
     from monitor.config import addresses
-    from monitor.config.errors import Wrong
+    from monitor.config.errors import InvalidValue
     from monitor.pair import faults
     from monitor.pair.control import ControlError
     from monitor.pair.faults import UnknownFault
@@ -97,7 +97,7 @@ def run(
 
     try:
         addresses.listen(listen)
-    except Wrong as error:
+    except InvalidValue as error:
         raise click.BadParameter(f"{error.text}; {error.hint}", param_hint="--listen") from None
     logs.set_up(level="warning")  # that a broken pair fails is no news
     hosts = ("127.0.0.1", "::1") if ipv6 else ("127.0.0.1",)

@@ -4,7 +4,7 @@ import ipaddress
 import re
 
 from checks.model import Address
-from monitor.config.errors import Wrong, quoted
+from monitor.config.errors import InvalidValue, quoted
 
 _FORMS = 'write for example "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"'
 _PLAIN_FORMS = 'write for example "192.0.2.1" or "2001:db8::1"'
@@ -12,7 +12,7 @@ _BRACKETS = re.compile(r"\[([^\]]*)\](?::(.*))?")
 
 
 def address(value: object, port: int = 53) -> Address:
-    """The address of a nameserver, normalised; ``port`` where none is written. Raises Wrong.
+    """The address of a nameserver, normalised; ``port`` where none is written. Raises InvalidValue.
 
     Refused are addresses nobody can ask: unspecified, multicast, broadcast, IPv4 in IPv6, and link-local
     ones, which mean nothing without an interface.
@@ -23,7 +23,7 @@ def address(value: object, port: int = 53) -> Address:
 
 
 def checked(value: object) -> str:
-    """The text of an address, as it was written. Raises Wrong."""
+    """The text of an address, as it was written. Raises InvalidValue."""
     address(value)
     return str(value)
 
@@ -31,7 +31,7 @@ def checked(value: object) -> str:
 def split(value: object) -> tuple[str, str | None]:
     """The text of the address and of the port, None where there is none."""
     if not isinstance(value, str):
-        raise Wrong("must be an address in quotes", _FORMS)
+        raise InvalidValue("must be an address in quotes", _FORMS)
     if match := _BRACKETS.fullmatch(value):
         return match[1], match[2]
     if value.count(":") == 1:
@@ -43,50 +43,52 @@ def split(value: object) -> tuple[str, str | None]:
 def literal(value: object) -> str:
     """An address without port, to ask from."""
     if not isinstance(value, str):
-        raise Wrong("must be an address in quotes", _PLAIN_FORMS)
+        raise InvalidValue("must be an address in quotes", _PLAIN_FORMS)
     return str(ip(value, _PLAIN_FORMS))
 
 
 def ip(text: str, forms: str = _FORMS) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """A unicast address. Raises Wrong."""
+    """A unicast address. Raises InvalidValue."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
-        raise Wrong(f"{quoted(text)} is not an IP address", forms) from None
+        raise InvalidValue(f"{quoted(text)} is not an IP address", forms) from None
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
-            raise Wrong(f"{quoted(text)} is an IPv4 address in IPv6 clothes", f'did you mean "{found.ipv4_mapped}"?')
+            raise InvalidValue(
+                f"{quoted(text)} is an IPv4 address in IPv6 clothes", f'did you mean "{found.ipv4_mapped}"?'
+            )
         if found.is_link_local:
-            raise Wrong(f"{quoted(text)} is link-local: it means nothing outside its link")
+            raise InvalidValue(f"{quoted(text)} is link-local: it means nothing outside its link")
     if found.is_unspecified or found.is_multicast or text == "255.255.255.255":
-        raise Wrong(f"{quoted(text)} is not the address of one server")
+        raise InvalidValue(f"{quoted(text)} is not the address of one server")
     return found
 
 
 def port_number(value: object, lowest: int = 1) -> int:
-    """A port as number or digits. Raises Wrong."""
+    """A port as number or digits. Raises InvalidValue."""
     digits = str(value)
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", digits) or not lowest <= int(digits) <= 65535:
-        raise Wrong(f"{quoted(digits)} is not a port", f"a number from {lowest} to 65535")
+        raise InvalidValue(f"{quoted(digits)} is not a port", f"a number from {lowest} to 65535")
     return int(digits)
 
 
 def listen(value: object) -> tuple[str, int]:
-    """Where to listen: address and port, port 0 for any. Raises Wrong."""
+    """Where to listen: address and port, port 0 for any. Raises InvalidValue."""
     example = 'write for example "127.0.0.1:9953", "[::1]:9953" or "0.0.0.0:9953"'
     if not isinstance(value, str):
-        raise Wrong("must be an address with port in quotes", example)
+        raise InvalidValue("must be an address with port in quotes", example)
     host, port = split(value)
     if port is None:
-        raise Wrong(f"{quoted(value)} has no port", example)
+        raise InvalidValue(f"{quoted(value)} has no port", example)
     if host == "localhost":
         host = "127.0.0.1"
     try:
         return str(ipaddress.ip_address(host)), port_number(port, lowest=0)
-    except Wrong:
+    except InvalidValue:
         raise
     except ValueError:
-        raise Wrong(f"{quoted(host)} is not an IP address", example) from None
+        raise InvalidValue(f"{quoted(host)} is not an IP address", example) from None
 
 
 def loopback(host: str) -> bool:

@@ -7,7 +7,7 @@ from fnmatch import translate
 from checks.model import Address
 from checks.model.zone_table import ZoneTable
 from monitor.config.durations import written
-from monitor.config.errors import Book, KeyPath, quoted
+from monitor.config.errors import KeyPath, Problems, quoted
 from monitor.config.load_estimate import demands, total
 from monitor.config.model import Config, ZoneEntry
 
@@ -21,52 +21,52 @@ MOST_SERVERS = 20
 """Named of those that would be asked more than the cap allows."""
 
 
-def advise(book: Book, config: Config, places: Mapping[str, KeyPath]) -> None:
+def advise(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:
     """Warnings on a configuration without mistakes; ``places`` are where its zones stand."""
-    _shared_addresses(book, config)
-    _unused(book, config)
-    _switched_off(book, config)
-    _budgets(book, config, places)
-    _routes(book, config)
-    _load(book, config)
+    _shared_addresses(problems, config)
+    _unused(problems, config)
+    _switched_off(problems, config)
+    _budgets(problems, config, places)
+    _routes(problems, config)
+    _load(problems, config)
     if len(places) > MANY:
         hint = 'a list beside it is read in no time: [[lists]] with file = "zones.txt"'
-        book.warn(("zones",), f"{len(places)} zones are written out in this file", hint)
+        problems.warn(("zones",), f"{len(places)} zones are written out in this file", hint)
 
 
-def _shared_addresses(book: Book, config: Config) -> None:
+def _shared_addresses(problems: Problems, config: Config) -> None:
     """Two names for one address are asked twice and blamed twice."""
     owners: dict[Address, str] = {}
     for name, server in config.servers.items():
         for address in server.addresses:
             other = owners.setdefault(address, name)
             if other != name:
-                book.warn(("servers", name), f"{address} is also an address of {quoted(other)}: both are asked")
+                problems.warn(("servers", name), f"{address} is also an address of {quoted(other)}: both are asked")
 
 
-def _unused(book: Book, config: Config) -> None:
+def _unused(problems: Problems, config: Config) -> None:
     alike = config.zones.templates
     wanted = {rule.key for zone in alike for rule in zone.transfers}
     for name in config.keys:
         if name not in wanted:
-            book.warn(("keys", name), "no transfer rule uses this key")
+            problems.warn(("keys", name), "no transfer rule uses this key")
     if not all(zone.servers for zone in alike):
         return
     used = {name for zone in alike for name in zone.servers}
     feeding = {name for server in config.servers.values() for name in server.upstream}
     for name in config.servers.keys() - used - feeding:
-        book.warn(("servers", name), "no zone is on this server")
+        problems.warn(("servers", name), "no zone is on this server")
 
 
-def _switched_off(book: Book, config: Config) -> None:
+def _switched_off(problems: Problems, config: Config) -> None:
     for check, field in CASES:
         kinds = {kind for kind, zone in enumerate(config.zones.templates) if getattr(zone, field)}
         name = next(_of_kinds(config.zones, kinds), None)
         if name is not None and not config.cadence[check]:
-            book.warn(("cadence", check), f"is off, although {name} has {check} to check")
+            problems.warn(("cadence", check), f"is off, although {name} has {check} to check")
 
 
-def _budgets(book: Book, config: Config, places: Mapping[str, KeyPath]) -> None:
+def _budgets(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:
     """Lateness is seen no finer than it is looked for."""
     every = config.cadence["soa-serial"]
     kinds = {kind for kind, zone in enumerate(config.zones.templates) if zone.max_lag < every}
@@ -76,10 +76,10 @@ def _budgets(book: Book, config: Config, places: Mapping[str, KeyPath]) -> None:
         lag = written(config.zones.templates[kind].max_lag)
         text = f"{lag} is shorter than the cadence of soa-serial, {written(every)}"
         if name in places:
-            book.warn((*places[name], "max_lag"), text)
+            problems.warn((*places[name], "max_lag"), text)
         elif kind not in told:
             told.add(kind)
-            book.warn(("lists",), f"the max_lag of {name} and those like it, {text}")
+            problems.warn(("lists",), f"the max_lag of {name} and those like it, {text}")
 
 
 def _of_kinds(zones: ZoneTable[ZoneEntry], kinds: Collection[int]) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _of_kinds(zones: ZoneTable[ZoneEntry], kinds: Collection[int]) -> Iterator[s
     )
 
 
-def _routes(book: Book, config: Config) -> None:
+def _routes(problems: Problems, config: Config) -> None:
     zones = config.zones
     for index, route in enumerate(config.routes):
         for at, pattern in enumerate(route.zones):
@@ -100,10 +100,10 @@ def _routes(book: Book, config: Config) -> None:
                 hint = (
                     f"{quoted(pattern[2:])} is the zone itself" if f"{pattern[2:].removesuffix('.')}." in zones else ""
                 )
-                book.warn(("routes", index, "zones", at), f"{quoted(pattern)} matches no zone", hint)
+                problems.warn(("routes", index, "zones", at), f"{quoted(pattern)} matches no zone", hint)
 
 
-def _load(book: Book, config: Config) -> None:
+def _load(problems: Problems, config: Config) -> None:
     """What the cadences ask for and the cap does not allow: a sweep then takes longer than its cadence."""
     cap, where = config.probe.max_qps_per_server, ("probe", "max_qps_per_server")
     shares = demands(config)
@@ -112,13 +112,13 @@ def _load(book: Book, config: Config) -> None:
     for server in over[:MOST_SERVERS]:
         most, check = max((rate, check) for (at, check), rate in shares.items() if at == server)
         part = f", {_few(most)} of them for {check}" if most < rates[server] else ""
-        book.warn(where, f"the cadences need {_few(rates[server])} queries/s at {server}{part}; the cap is {cap:g}")
+        problems.warn(where, f"the cadences need {_few(rates[server])} queries/s at {server}{part}; the cap is {cap:g}")
     if len(over) > MOST_SERVERS:
-        book.warn(where, f"the cadences need more than the cap at {len(over) - MOST_SERVERS} more servers")
+        problems.warn(where, f"the cadences need more than the cap at {len(over) - MOST_SERVERS} more servers")
     whole, whole_cap = sum(rates.values()), config.probe.max_qps
     if whole_cap is not None and whole > whole_cap:
         text = f"the cadences need {_few(whole)} queries/s at all servers together; the cap is {whole_cap:g}"
-        book.warn(("probe", "max_qps"), text)
+        problems.warn(("probe", "max_qps"), text)
 
 
 def _few(rate: float) -> str:

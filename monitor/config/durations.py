@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
-from monitor.config.errors import LONGEST_SHOWN, Wrong, quoted
+from monitor.config.errors import LONGEST_SHOWN, InvalidValue, quoted
 
 _SPELLING = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS = (
@@ -23,10 +23,10 @@ LONGEST = timedelta(days=3650)
 
 
 def duration(value: object) -> timedelta:
-    """A length of time above zero, as Prometheus spells it: ``30s 5m 1h30m 2d 500ms``. Raises Wrong."""
+    """A length of time above zero, as Prometheus spells it: ``30s 5m 1h30m 2d 500ms``. Raises InvalidValue."""
     length = duration_or_zero(value)
     if not length:
-        raise Wrong("must be longer than zero")
+        raise InvalidValue("must be longer than zero")
     return length
 
 
@@ -34,10 +34,10 @@ def duration_or_zero(value: object) -> timedelta:
     """The same, "0s" allowed."""
     if not isinstance(value, str):
         hint = f'write for example "{value}s"' if isinstance(value, int) and not isinstance(value, bool) else _EXAMPLES
-        raise Wrong("must be a duration in quotes, with a unit", hint)
+        raise InvalidValue("must be a duration in quotes, with a unit", hint)
     match = _SPELLING.fullmatch(value)
     if not match or not value:
-        raise Wrong(f"not a duration: {quoted(value)}", _nearest(value))
+        raise InvalidValue(f"not a duration: {quoted(value)}", _nearest(value))
     try:
         length = sum(
             (int(count) * unit for count, unit in zip(match.groups(), _UNITS, strict=True) if count), timedelta()
@@ -45,7 +45,7 @@ def duration_or_zero(value: object) -> timedelta:
     except (OverflowError, ValueError):
         length = LONGEST * 2
     if length > LONGEST:
-        raise Wrong(f"longer than ten years: {quoted(value)}")
+        raise InvalidValue(f"longer than ten years: {quoted(value)}")
     return length
 
 
@@ -68,7 +68,7 @@ def reader(
     def read(value: object) -> timedelta | float:
         length = spelled(value)
         if least and length < least and not (off and not length):
-            raise Wrong(f"must be at least {written(least)}, got {value}")
+            raise InvalidValue(f"must be at least {written(least)}, got {value}")
         return length.total_seconds() if seconds else length
 
     return read

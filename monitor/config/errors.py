@@ -47,7 +47,7 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.mistakes)))
 
 
-class Wrong(ValueError):
+class InvalidValue(ValueError):
     """A value that cannot be meant; raised by those who parse one value, who do not know where it stands."""
 
     def __init__(self, text: str, hint: str = "") -> None:
@@ -57,7 +57,7 @@ class Wrong(ValueError):
 
 
 @dataclass(slots=True)
-class Book:
+class Problems:
     """Collects the mistakes, warnings and notes of one file while it is read."""
 
     file: str
@@ -76,7 +76,7 @@ class Book:
         if self.sound(*path):
             self.mistake(path, "missing", hint)
 
-    def wrong(self, path: KeyPath, error: Wrong) -> None:
+    def invalid(self, path: KeyPath, error: InvalidValue) -> None:
         self.mistake(path, error.text, error.hint)
 
     def parsed(self, path: KeyPath, value: V | None, parse: Callable[[V], T]) -> T | None:
@@ -86,8 +86,8 @@ class Book:
             return None
         try:
             return parse(value)
-        except Wrong as error:
-            self.wrong(path, error)
+        except InvalidValue as error:
+            self.invalid(path, error)
             return None
 
     def each(self, path: KeyPath, items: Iterable[V | None] | None, parse: Callable[[V], T]) -> list[T]:

@@ -11,7 +11,7 @@ from alerting import urls
 from alerting.model import Severity
 from checks.model import Address
 from monitor.config import addresses, durations
-from monitor.config.errors import Wrong, near, quoted
+from monitor.config.errors import InvalidValue, near, quoted
 
 T = TypeVar("T")
 
@@ -21,12 +21,12 @@ def _listed(value: object) -> object:
 
 
 def expected(value: object) -> object:
-    """The short form "refused" of a transfer rule as the table it stands for. Raises Wrong."""
+    """The short form "refused" of a transfer rule as the table it stands for. Raises InvalidValue."""
     if not isinstance(value, str):
         return value
     if value in ("allowed", "refused"):
         return {"expect": value}
-    raise Wrong(f'{quoted(value)} is neither a table nor "allowed" nor "refused"')
+    raise InvalidValue(f'{quoted(value)} is neither a table nor "allowed" nor "refused"')
 
 
 def named(value: object) -> object:
@@ -37,35 +37,37 @@ def named(value: object) -> object:
 def _label(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
         return value
-    raise Wrong(f"{quoted(str(value))} is not a name", "letters, digits, dots, hyphens, underscores; at most 63")
+    raise InvalidValue(f"{quoted(str(value))} is not a name", "letters, digits, dots, hyphens, underscores; at most 63")
 
 
 def _page_url(value: object) -> str:
     example = 'write for example "https://dns.example.net/"'
     if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
-        raise Wrong("must be the address of a page, without a password", example)
+        raise InvalidValue("must be the address of a page, without a password", example)
     try:
         url = urls.parsed(value)
     except urls.BadUrl as error:
-        raise Wrong(error.text, example) from None
+        raise InvalidValue(error.text, example) from None
     if why := urls.forbidden(url, allow_private=True):
-        raise Wrong(f"leads to {why}", example)
+        raise InvalidValue(f"leads to {why}", example)
     return value
 
 
 def _database(value: object) -> object:
     if isinstance(value, str) and ("://" in value or value == ":memory:"):
-        raise Wrong("must be a file", "the record is kept in SQLite")
+        raise InvalidValue("must be a file", "the record is kept in SQLite")
     return value
 
 
 def severity(value: object) -> Severity:
-    """One of "critical", "warning", "info". Raises Wrong."""
+    """One of "critical", "warning", "info". Raises InvalidValue."""
     allowed = [str(one) for one in Severity]
-    if isinstance(value, str) and value in allowed:
-        return Severity.parse(value)
-    shown = quoted(value) if isinstance(value, str) else "this"
-    raise Wrong(f"{shown} is not a severity", near(str(value), allowed) or f"one of {', '.join(reversed(allowed))}")
+    if not isinstance(value, str):
+        raise InvalidValue("must be text in quotes")
+    if value not in allowed:
+        hint = near(value, allowed) or f"one of {', '.join(reversed(allowed))}"
+        raise InvalidValue(f"{quoted(value)} is not a severity", hint)
+    return Severity.parse(value)
 
 
 Label = Annotated[str, BeforeValidator(_label, json_schema_input_type=str)]

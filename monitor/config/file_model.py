@@ -19,6 +19,7 @@ from monitor.config.field_types import (
     Label,
     Port,
     ServerAddress,
+    SeverityWord,
     expected,
     named,
 )
@@ -135,7 +136,7 @@ class ZoneList(Options):
 class Route(Table):
     receivers: Items[str] | None = Needed
     """Who is told."""
-    severity: Items[str] | None = without("any")
+    severity: Items[SeverityWord] | None = without("any")
     """`"critical"`, `"warning"`, `"info"`: the severity of the incident."""
     zones: Items[str] | None = without("any")
     """Any of its zones: shell globs. `"*.example.com"` matches what is below `example.com`, not the zone itself."""
@@ -162,7 +163,7 @@ class File(Table):
     """Zones by the hundred thousand, in files of their own."""
     ignore_servers: Items[str] | None = None
     """Names in NS sets that are not to be watched, whichever zone names them."""
-    severity: dict[str, str | None] = Field(default_factory=dict)
+    severity: dict[str, SeverityWord | None] = Field(default_factory=dict)
     receivers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     routes: list[Route | None] = Field(default_factory=list)
 
@@ -208,7 +209,10 @@ def header(section: str) -> str:
     annotation = WHOLE.model_fields[section].annotation
     if get_origin(annotation) is list:
         return f"[[{section}]]"
-    named = get_origin(annotation) is dict and get_args(annotation)[1] not in (DurationOrOff | None, str | None)
+    named = get_origin(annotation) is dict and get_args(annotation)[1] not in (
+        DurationOrOff | None,
+        SeverityWord | None,
+    )
     return f"[{section}.NAME]" if named else f"[{section}]"
 
 

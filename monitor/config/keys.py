@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from alerting.model import Secret
 from checks.common.text import plural
 from monitor.config import file_model as raw
-from monitor.config.errors import Book, KeyPath, known, near, quoted
-from monitor.config.secrets import Place, secret
+from monitor.config.errors import KeyPath, Problems, known, near, quoted
+from monitor.config.secrets import FileContext, secret
 from monitor.probe.message import names
 from monitor.probe.types import TsigKey
 
@@ -43,46 +43,46 @@ class Clause:
     secret: str
 
 
-def keys(book: Book, file: raw.File, place: Place) -> dict[str, TsigKey]:
+def keys(problems: Problems, file: raw.File, context: FileContext) -> dict[str, TsigKey]:
     """The keys of the file by name; those with mistakes are left out."""
     found: dict[str, TsigKey] = {}
     for name, table in file.keys.items():
         path = ("keys", name)
         given = {key: getattr(table, key) for key in ("secret", "secret_file", "secret_env", "secret_credential")}
-        text = secret(book, path, "secret", given, place, required=True, lines=True)
-        wire_name = _wire_name(book, path, name, table.name)
+        text = secret(problems, path, "secret", given, context, required=True, lines=True)
+        wire_name = _wire_name(problems, path, name, table.name)
         clause = None if text is None else _clause(text.reveal())
-        algorithm = _algorithm(book, path, table.algorithm, clause)
+        algorithm = _algorithm(problems, path, table.algorithm, clause)
         if text is None or wire_name is None or algorithm is None:
             continue
-        inner = _decoded(book, path, text if clause is None else Secret(clause.secret), given)
+        inner = _decoded(problems, path, text if clause is None else Secret(clause.secret), given)
         if inner is not None:
             found[name] = TsigKey(name, wire_name, ALGORITHMS[algorithm], inner)
     return found
 
 
-def _wire_name(book: Book, path: KeyPath, name: str, written: str | None) -> str | None:
+def _wire_name(problems: Problems, path: KeyPath, name: str, written: str | None) -> str | None:
     try:
         return names.parse(written if written is not None else name)
     except names.BadName as error:
         where = path if written is None else (*path, "name")
-        book.mistake(where, f"{quoted(written or name)}: {error.reason}", error.hint)
+        problems.mistake(where, f"{quoted(written or name)}: {error.reason}", error.hint)
         return None
 
 
-def _algorithm(book: Book, path: KeyPath, written: str | None, clause: Clause | None) -> str | None:
+def _algorithm(problems: Problems, path: KeyPath, written: str | None, clause: Clause | None) -> str | None:
     """The algorithm's common name: from the file, else from the key clause, else the usual one."""
     inside = None if clause is None or clause.algorithm is None else common(clause.algorithm)
     name = common(written) if written is not None else inside or DEFAULT
     where = (*path, "algorithm")
     if name not in ALGORITHMS:
-        book.mistake(where, f"unknown algorithm {quoted(name)}", near(name, ALGORITHMS) or known(ALGORITHMS))
+        problems.mistake(where, f"unknown algorithm {quoted(name)}", near(name, ALGORITHMS) or known(ALGORITHMS))
         return None
     if inside is not None and inside != name:
-        book.mistake(where, f"is {quoted(name)}, but the key clause says {quoted(inside)}")
+        problems.mistake(where, f"is {quoted(name)}, but the key clause says {quoted(inside)}")
         return None
     if name in DEPRECATED:
-        book.warn(where, f"{name} is deprecated (RFC 8945 section 6)", f"use {DEFAULT}")
+        problems.warn(where, f"{name} is deprecated (RFC 8945 section 6)", f"use {DEFAULT}")
     return name
 
 
@@ -100,19 +100,19 @@ def _clause(text: str) -> Clause | None:
     return Clause(said.get("algorithm"), said.get("secret", ""))
 
 
-def _decoded(book: Book, path: KeyPath, text: Secret, given: dict[str, object]) -> Secret | None:
+def _decoded(problems: Problems, path: KeyPath, text: Secret, given: dict[str, object]) -> Secret | None:
     """The secret without white space, once it is known to be base64. Its text goes nowhere else."""
     where = (*path, next(key for key, value in given.items() if value is not None))
     squeezed = "".join(text.reveal().split())
     try:
         octets = base64.b64decode(squeezed, validate=True)
     except (binascii.Error, ValueError):
-        book.mistake(where, "the secret is not base64", "tsig-keygen and keymgr write it so")
+        problems.mistake(where, "the secret is not base64", "tsig-keygen and keymgr write it so")
         return None
     if not octets:
-        book.mistake(where, "the secret is empty")
+        problems.mistake(where, "the secret is empty")
         return None
     if len(octets) < SHORTEST:
         said = f"the secret has {plural(len(octets), 'octet')}: so few can be found by trying"
-        book.warn(where, said, "RFC 8945 section 8 asks for as many as the digest has: tsig-keygen makes such")
+        problems.warn(where, said, "RFC 8945 section 8 asks for as many as the digest has: tsig-keygen makes such")
     return Secret(squeezed)

@@ -16,19 +16,18 @@ from monitor.config import file_model as raw
 from monitor.config import toml_reader as reading
 from monitor.config.advice import advise
 from monitor.config.durations import written
-from monitor.config.errors import Book, ConfigError, near, quoted
-from monitor.config.field_types import severity
+from monitor.config.errors import ConfigError, Problems, near, quoted
 from monitor.config.files import other_kind
 from monitor.config.keys import keys
 from monitor.config.model import Config, Metrics, Resolver, Service
 from monitor.config.receivers import receivers, routes
-from monitor.config.secrets import Place
+from monitor.config.secrets import FileContext
 from monitor.config.secrets import keys as secret_keys
 from monitor.config.servers import server_paths, servers
-from monitor.config.tables import made, table_of
+from monitor.config.tables import instance_of, table_of
 from monitor.config.transfer_circles import check_upstreams
 from monitor.config.zone_lists import Lists
-from monitor.config.zones import Around, ignored
+from monitor.config.zones import References, ignored
 from monitor.probe.settings import Probe
 
 __all__ = ["ConfigError", "load", "parse"]
@@ -51,39 +50,39 @@ def load(path: Path, env: Mapping[str, str], *, elsewhere: bool = False) -> Conf
 
 def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = False) -> Config:
     """The same from text; ``path`` is what it is called, and where relative paths start from."""
-    found, book = reading.document(text, str(path))
+    found, problems = reading.document(text, str(path))
     written_servers = tuple(_names(found, "servers"))
     written_keys = tuple(_names(found, "keys"))
     written_receivers = tuple(_names(found, "receivers"))
-    file = reading.checked(raw.WHOLE, found, book)
-    place = Place(path.absolute().parent, env, elsewhere)
-    unwanted = tuple(name for _, name in ignored(book, ("ignore_servers",), file.ignore_servers or ()))
-    around = Around(servers(book, file, written_servers), written_keys, ignored=unwanted)
-    notifiers, kinds = receivers(book, file, place)
-    watched, listed = Lists(book, around, place).read(file)
-    check_upstreams(book, server_paths(written_servers), around.servers, watched)
+    file = reading.checked(raw.WHOLE, found, problems)
+    context = FileContext(path.absolute().parent, env, elsewhere)
+    unwanted = tuple(name for _, name in ignored(problems, ("ignore_servers",), file.ignore_servers or ()))
+    references = References(servers(problems, file, written_servers), written_keys, ignored=unwanted)
+    notifiers, kinds = receivers(problems, file, context)
+    watched, listed = Lists(problems, references, context).read(file)
+    check_upstreams(problems, server_paths(written_servers), references.servers, watched)
     config = Config(
         path=path,
-        service=_service(book, file, place),
-        probe=_probe(book, file, place),
-        resolver=_section(book, file, "resolver", Resolver, place),
-        metrics=_section(book, file, "metrics", Metrics, place),
-        cadence=_cadence(book, file),
-        checks=_checks(book, file, place),
-        keys=keys(book, file, place),
+        service=_service(problems, file, context),
+        probe=_probe(problems, file, context),
+        resolver=_section(problems, file, "resolver", Resolver, context),
+        metrics=_section(problems, file, "metrics", Metrics, context),
+        cadence=_cadence(problems, file),
+        checks=_checks(problems, file, context),
+        keys=keys(problems, file, context),
         zones=watched,
         lists=listed,
-        severity=_severity(book, file),
-        policy=_section(book, file, "alerting", Policy, place),
+        severity=_severity(problems, file),
+        policy=_section(problems, file, "alerting", Policy, context),
         receivers=notifiers,
         kinds=kinds,
-        routes=routes(book, file, written_receivers),
+        routes=routes(problems, file, written_receivers),
     )
-    config = replace(config, servers=around.servers)
-    _check_patience(book, config)
-    book.close()
-    advise(book, config, around.places)
-    return replace(config, warnings=book.advice(), notes=tuple(map(str, book.notes)))
+    config = replace(config, servers=references.servers)
+    _check_patience(problems, config)
+    problems.close()
+    advise(problems, config, references.places)
+    return replace(config, warnings=problems.advice(), notes=tuple(map(str, problems.notes)))
 
 
 def _names(found: Mapping[str, Any], section: str) -> tuple[str, ...]:
@@ -92,89 +91,89 @@ def _names(found: Mapping[str, Any], section: str) -> tuple[str, ...]:
     return tuple(tables) if isinstance(tables, dict) else ()
 
 
-def _section(book: Book, file: raw.File, name: str, cls: type[T], place: Place) -> T:
+def _section(problems: Problems, file: raw.File, name: str, cls: type[T], context: FileContext) -> T:
     """A table of which there is one, as far as it is right."""
-    return made(book, (name,), cls, file.section(name), place) or cls()
+    return instance_of(problems, (name,), cls, file.section(name), context) or cls()
 
 
-def _service(book: Book, file: raw.File, place: Place) -> Service:
-    table, service = file.section("service"), _section(book, file, "service", Service, place)
+def _service(problems: Problems, file: raw.File, context: FileContext) -> Service:
+    table, service = file.section("service"), _section(problems, file, "service", Service, context)
     token = next((key for key in secret_keys("token") if getattr(table, key) is not None), None)
-    _check_token(book, service.token, token or "token")
+    _check_token(problems, service.token, token or "token")
     if table.database is None:
-        service = replace(service, database=place.path(str(service.database)))
+        service = replace(service, database=context.path(str(service.database)))
     if wrong := other_kind(service.database):
-        book.mistake(("service", "database"), f"{quoted(str(service.database))} is {wrong}")
+        problems.mistake(("service", "database"), f"{quoted(str(service.database))} is {wrong}")
     host = service.listen[0]
     if not addresses.loopback(host) and not service.public and token is None:
         where = ("service", "listen")
         hint = 'set token_file = "…", or public = true if anyone may read it'
-        book.mistake(where, f"{host} can be reached by others, who need no token", hint)
+        problems.mistake(where, f"{host} can be reached by others, who need no token", hint)
     return service
 
 
-def _check_token(book: Book, token: Secret | None, key: str) -> None:
+def _check_token(problems: Problems, token: Secret | None, key: str) -> None:
     """Whether it can be sent in a header, and is not soon guessed."""
     if token is None:
         return
     text, where = token.reveal(), ("service", key)
     if text != text.strip():
-        book.mistake(where, "begins or ends with a space, which does not arrive in a header")
+        problems.mistake(where, "begins or ends with a space, which does not arrive in a header")
     elif len(text) < SHORTEST_TOKEN:
         said = f"the token has {plural(len(text), 'character')}: so few can be guessed"
-        book.warn(where, said, "make one with: openssl rand -hex 20")
+        problems.warn(where, said, "make one with: openssl rand -hex 20")
 
 
-def _probe(book: Book, file: raw.File, place: Place) -> Probe:
-    probe = _section(book, file, "probe", Probe, place)
+def _probe(problems: Problems, file: raw.File, context: FileContext) -> Probe:
+    probe = _section(problems, file, "probe", Probe, context)
     if len({":" in source for source in probe.source}) < len(probe.source):
-        book.mistake(("probe", "source"), "has two addresses of one family", "one for IPv4, one for IPv6")
+        problems.mistake(("probe", "source"), "has two addresses of one family", "one for IPv4, one for IPv6")
     return probe
 
 
-def _cadence(book: Book, file: raw.File) -> dict[str, timedelta]:
+def _cadence(problems: Problems, file: raw.File) -> dict[str, timedelta]:
     cadence = {name: check.cadence for name, check in CHECKS.items()}
     for name, every in file.cadence.items():
         if name not in CHECKS:
-            book.mistake(("cadence", name), "unknown check", near(name, CHECKS))
+            problems.mistake(("cadence", name), "unknown check", near(name, CHECKS))
         elif every is not None:
             cadence[name] = every
     return cadence
 
 
-def _checks(book: Book, file: raw.File, place: Place) -> dict[str, Check]:
+def _checks(problems: Problems, file: raw.File, context: FileContext) -> dict[str, Check]:
     built: dict[str, Check] = {}
     for name in file.checks:
         if name not in CHECKS:
-            book.mistake(("checks", name), "unknown check", near(name, CHECKS))
+            problems.mistake(("checks", name), "unknown check", near(name, CHECKS))
     for name, cls in CHECKS.items():
         path = ("checks", name)
-        table = reading.checked(table_of(cls), file.checks.get(name, {}), book, path)
-        if (check := made(book, path, cls, table, place)) is not None:
+        table = reading.checked(table_of(cls), file.checks.get(name, {}), problems, path)
+        if (check := instance_of(problems, path, cls, table, context)) is not None:
             built[name] = check
     return built
 
 
-def _severity(book: Book, file: raw.File) -> dict[str, Severity]:
+def _severity(problems: Problems, file: raw.File) -> dict[str, Severity]:
     found: dict[str, Severity] = {}
-    for code, word in file.severity.items():
+    for code, level in file.severity.items():
         if code not in CODES:
-            book.mistake(("severity", code), "unknown code", near(code, CODES))
-        elif (level := book.parsed(("severity", code), word, severity)) is not None:
+            problems.mistake(("severity", code), "unknown code", near(code, CODES))
+        elif level is not None:
             found[code] = level
     return found
 
 
-def _check_patience(book: Book, config: Config) -> None:
+def _check_patience(problems: Problems, config: Config) -> None:
     """Something is asked at all, and whoever is silent is given up before it is time to ask again."""
-    if not any(config.cadence.values()) and book.sound("cadence"):
-        book.mistake(("cadence",), "every check is off: nothing would be watched")
+    if not any(config.cadence.values()) and problems.sound("cadence"):
+        problems.mistake(("cadence",), "every check is off: nothing would be watched")
     patience = timedelta(seconds=config.probe.timeout * config.probe.attempts)
     for name, every in config.cadence.items():
-        if every and patience > every and book.sound("probe") and book.sound("cadence"):
+        if every and patience > every and problems.sound("probe") and problems.sound("cadence"):
             text = f"{config.probe.attempts} attempts of {config.probe.timeout:g}s take {written(patience)}"
-            book.mistake(("cadence", name), f"{quoted(written(every))} is too often: {text}")
+            problems.mistake(("cadence", name), f"{quoted(written(every))} is too often: {text}")
     lookup = timedelta(seconds=config.resolver.timeout)
-    if lookup > config.resolver.interval and book.sound("resolver"):
+    if lookup > config.resolver.interval and problems.sound("resolver"):
         text = f"{written(lookup)} is longer than interval, {written(config.resolver.interval)}"
-        book.mistake(("resolver", "timeout"), f"{text}: names would be looked up again before that is over")
+        problems.mistake(("resolver", "timeout"), f"{text}: names would be looked up again before that is over")

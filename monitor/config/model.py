@@ -117,7 +117,7 @@ class ZoneEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ZoneFile:
     """A file of zones, how it was read, and how many it has."""
 
     path: Path
@@ -141,7 +141,7 @@ class Config:
     keys: Mapping[str, TsigKey] = field(default_factory=dict)
     servers: Mapping[str, ServerEntry] = field(default_factory=dict)
     zones: ZoneTable[ZoneEntry] = field(default_factory=no_zones)
-    lists: tuple[Listed, ...] = ()
+    lists: tuple[ZoneFile, ...] = ()
     """The files beside the configuration that some of the zones are from."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
     """Only what the operator changed; the rest is as in checks/codes.py."""

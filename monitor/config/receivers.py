@@ -13,12 +13,11 @@ from alerting.model import Route
 from alerting.notifier import Notifier
 from checks.codes import CODES
 from monitor.config import file_model as raw
-from monitor.config.errors import Book, KeyPath, Wrong, known, near, quoted
-from monitor.config.field_types import severity
+from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.files import check_kind, reason
-from monitor.config.secrets import Place
+from monitor.config.secrets import FileContext
 from monitor.config.secrets import keys as secret_keys
-from monitor.config.tables import made, table_of
+from monitor.config.tables import instance_of, table_of
 from monitor.config.toml_reader import checked
 from monitor.probe.message import names
 
@@ -47,7 +46,7 @@ def notifier(kind: str) -> type[Any]:
     return found[0]
 
 
-def receivers(book: Book, file: raw.File, place: Place) -> tuple[dict[str, Notifier], dict[str, str]]:
+def receivers(problems: Problems, file: raw.File, context: FileContext) -> tuple[dict[str, Notifier], dict[str, str]]:
     """Receivers by name, and the type of each."""
     built: dict[str, Notifier] = {}
     types: dict[str, str] = {}
@@ -55,23 +54,23 @@ def receivers(book: Book, file: raw.File, place: Place) -> tuple[dict[str, Notif
         path = ("receivers", name)
         kind = table.get("type")
         if not isinstance(kind, str):
-            book.mistake((*path, "type"), "missing" if kind is None else "must be text in quotes", known(kinds()))
+            problems.mistake((*path, "type"), "missing" if kind is None else "must be text in quotes", known(kinds()))
             continue
         if kind not in kinds():
-            book.mistake((*path, "type"), f"unknown type {quoted(kind)}", near(kind, kinds()) or known(kinds()))
+            problems.mistake((*path, "type"), f"unknown type {quoted(kind)}", near(kind, kinds()) or known(kinds()))
             continue
         cls = notifier(kind)
         settings = {key: value for key, value in table.items() if key != "type"}
-        receiver = made(book, path, cls, checked(table_of(cls), settings, book, path), place)
-        if receiver is not None and book.sound(*path):
-            _review(book, path, receiver, table)
-            _check_certificates(book, path, receiver)
+        receiver = instance_of(problems, path, cls, checked(table_of(cls), settings, problems, path), context)
+        if receiver is not None and problems.sound(*path):
+            _review(problems, path, receiver, table)
+            _check_certificates(problems, path, receiver)
             built[name] = receiver
             types[name] = kind
     return built, types
 
 
-def _review(book: Book, path: KeyPath, receiver: Notifier, table: Mapping[str, Any]) -> None:
+def _review(problems: Problems, path: KeyPath, receiver: Notifier, table: Mapping[str, Any]) -> None:
     """What the receiver says of its own settings, each at the key that gave it."""
     for remark in receiver.review():
         *tables, field = remark.setting.split(".")
@@ -79,11 +78,11 @@ def _review(book: Book, path: KeyPath, receiver: Notifier, table: Mapping[str, A
         for name in tables:
             inside = inside[name]
         key = next((key for key in secret_keys(field) if key in inside), field)
-        tell = book.mistake if remark.fatal else book.warn
+        tell = problems.mistake if remark.fatal else problems.warn
         tell((*path, *tables, key), remark.text, remark.hint)
 
 
-def _check_certificates(book: Book, path: KeyPath, receiver: Notifier) -> None:
+def _check_certificates(problems: Problems, path: KeyPath, receiver: Notifier) -> None:
     """Those to trust instead of the system's are there; without them nothing could ever be delivered."""
     file: Path | None = getattr(receiver, "ca_file", None)
     if file is None:
@@ -93,75 +92,77 @@ def _check_certificates(book: Book, path: KeyPath, receiver: Notifier) -> None:
         check_kind(file)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except ssl.SSLError:
-        book.mistake(where, f"{quoted(str(file))}: holds no certificate in PEM format")
+        problems.mistake(where, f"{quoted(str(file))}: holds no certificate in PEM format")
     except OSError as error:
-        book.mistake(where, f"{quoted(str(file))}: {reason(error)}")
+        problems.mistake(where, f"{quoted(str(file))}: {reason(error)}")
 
 
-def routes(book: Book, file: raw.File, defined: tuple[str, ...]) -> tuple[Route, ...]:
+def routes(problems: Problems, file: raw.File, defined: tuple[str, ...]) -> tuple[Route, ...]:
     """The routes as written; where there is none, every receiver hears everything (alerting/routing.py).
 
     ``defined`` are the names of all receivers of the file, also of those in which there is a mistake.
     """
-    found = tuple(_route(book, index, route, defined) for index, route in enumerate(file.routes) if route is not None)
+    found = tuple(
+        _route(problems, index, route, defined) for index, route in enumerate(file.routes) if route is not None
+    )
     if not found:
         return ()
     told = {receiver for route in found for receiver in route.receivers}
     for name in defined:
-        if name not in told and book.sound("routes"):
-            book.warn(("receivers", name), "no route leads to this receiver: it will never be told anything")
+        if name not in told and problems.sound("routes"):
+            problems.warn(("receivers", name), "no route leads to this receiver: it will never be told anything")
     return found
 
 
-def _route(book: Book, index: int, route: raw.Route, defined: tuple[str, ...]) -> Route:
+def _route(problems: Problems, index: int, route: raw.Route, defined: tuple[str, ...]) -> Route:
     path = ("routes", index)
     if route.receivers is None:
-        book.missing((*path, "receivers"))
+        problems.missing((*path, "receivers"))
     for at, name in enumerate(route.receivers or ()):
         if name is not None and name not in defined:
             hint = near(name, defined) or known(defined) or "there is no [receivers.…] at all"
-            book.mistake((*path, "receivers", at), f"no receiver is called {quoted(name)}", hint)
+            problems.mistake((*path, "receivers", at), f"no receiver is called {quoted(name)}", hint)
     if route.receivers == []:
-        book.mistake((*path, "receivers"), "names no receiver")
+        problems.mistake((*path, "receivers"), "names no receiver")
     return Route(
         receivers=tuple(dict.fromkeys(name for name in route.receivers or () if name is not None)),
-        severity=tuple(book.each((*path, "severity"), route.severity, severity)),
-        zones=tuple(book.each((*path, "zones"), route.zones, zone_pattern)),
-        servers=tuple(book.each((*path, "servers"), route.servers, pattern)),
-        codes=tuple(book.each((*path, "codes"), route.codes, code)),
+        severity=tuple(level for level in route.severity or () if level is not None),
+        zones=tuple(problems.each((*path, "zones"), route.zones, zone_pattern)),
+        servers=tuple(problems.each((*path, "servers"), route.servers, pattern)),
+        codes=tuple(problems.each((*path, "codes"), route.codes, code)),
     )
 
 
 def code(text: str) -> str:
-    """A code of checks/codes.py. Raises Wrong."""
+    """A code of checks/codes.py. Raises InvalidValue."""
     if text not in CODES:
-        raise Wrong(f"unknown code {quoted(text)}", near(text, CODES))
+        raise InvalidValue(f"unknown code {quoted(text)}", near(text, CODES))
     return text
 
 
 def pattern(text: str) -> str:
-    """A shell glob (``*``, ``?``, ``[abc]``, ``[!abc]``) in lower case. Raises Wrong."""
+    """A shell glob (``*``, ``?``, ``[abc]``, ``[!abc]``) in lower case. Raises InvalidValue."""
     if not text:
-        raise Wrong("an empty pattern matches nothing", '"*" matches everything')
+        raise InvalidValue("an empty pattern matches nothing", '"*" matches everything')
     if len(text) > LONGEST_PATTERN:
-        raise Wrong(f"longer than {LONGEST_PATTERN} characters")
+        raise InvalidValue(f"longer than {LONGEST_PATTERN} characters")
     rest = text
     while "[" in rest:
         before, _, after = rest.partition("[")
         end = after.find("]", 2 if after.startswith("!") else 1)
         if end < 0:
-            raise Wrong(f"{quoted(text)} opens a bracket that it does not close")
+            raise InvalidValue(f"{quoted(text)} opens a bracket that it does not close")
         rest = after[end + 1 :]
         del before
     return text.lower()
 
 
 def zone_pattern(text: str) -> str:
-    """A glob for the names of zones: in A-labels, as these are; with or without final dot. Raises Wrong."""
+    """A glob for the names of zones: in A-labels, as these are; with or without final dot. Raises InvalidValue."""
     glob = pattern(text)
     if glob.isascii():
         return glob
     try:
         return ".".join(label if label.isascii() else names.parse(label).rstrip(".") for label in glob.split("."))
     except names.BadName as error:
-        raise Wrong(f"{quoted(text)}: {error.reason}", error.hint) from None
+        raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None

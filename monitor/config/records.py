@@ -6,7 +6,7 @@ import dns.exception
 import dns.rdatatype
 
 from checks.model import WantedRecord
-from monitor.config.errors import Wrong, near, quoted
+from monitor.config.errors import InvalidValue, near, quoted
 from monitor.probe.message import canonical, names
 
 _META = frozenset({"ANY", "AXFR", "IXFR", "OPT", "TSIG", "TKEY", "MAILA", "MAILB", "NONE", "TYPE0"})
@@ -17,26 +17,26 @@ _COMMON = (
 
 
 def spelled(value: object) -> object:
-    """The short form "www A" as the table it stands for; anything else as it is. Raises Wrong."""
+    """The short form "www A" as the table it stands for; anything else as it is. Raises InvalidValue."""
     if not isinstance(value, str):
         return value
     words = value.split()
     if len(words) != 2:
-        raise Wrong(f"{quoted(value)} is not a name and a type", 'write for example "www A" or "@ MX"')
+        raise InvalidValue(f"{quoted(value)} is not a name and a type", 'write for example "www A" or "@ MX"')
     return {"name": words[0], "type": words[1]}
 
 
 def rdata_type(text: str) -> str:
-    """The RR type in capitals: one that can be asked for and compared. Raises Wrong."""
+    """The RR type in capitals: one that can be asked for and compared. Raises InvalidValue."""
     word = text.upper()
     try:
         found = dns.rdatatype.to_text(dns.rdatatype.from_text(word))
     except (dns.exception.DNSException, ValueError):
-        raise Wrong(f"{quoted(text)} is not a record type", near(word, _COMMON)) from None
+        raise InvalidValue(f"{quoted(text)} is not a record type", near(word, _COMMON)) from None
     if found in _META:
-        raise Wrong(f"{found} is not a type of records that are compared")
+        raise InvalidValue(f"{found} is not a type of records that are compared")
     if found == "SOA":
-        raise Wrong("the SOA is compared without being named here, by the checks soa-serial and soa-fields")
+        raise InvalidValue("the SOA is compared without being named here, by the checks soa-serial and soa-fields")
     return found
 
 
@@ -49,21 +49,23 @@ def owner(text: str, zone: str) -> str:
         if zone == "." or name == zone or name.endswith("." + zone):
             return name
         if re.search(r"(?<!\\)\.$", text):
-            raise Wrong(f"{quoted(text)} is not in the zone {zone}")
+            raise InvalidValue(f"{quoted(text)} is not in the zone {zone}")
         return names.parse(name + zone)
     except names.BadName as error:
-        raise Wrong(f"{quoted(text)}: {error.reason}", error.hint) from None
+        raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None
 
 
 def rdata(rdtype: str, text: str, zone: str) -> str:
-    """The canonical form of an expected value. Raises Wrong."""
+    """The canonical form of an expected value. Raises InvalidValue."""
     try:
         value = canonical.parse(rdtype, text, zone)
     except ValueError as error:
         reason = str(error).rstrip(".")
-        raise Wrong(f"{quoted(text)} is not a value of {rdtype} records: {reason[:1].lower()}{reason[1:]}") from None
+        raise InvalidValue(
+            f"{quoted(text)} is not a value of {rdtype} records: {reason[:1].lower()}{reason[1:]}"
+        ) from None
     if zone != "." and f".{zone}{zone}" in f" {value}".replace(" ", "."):
-        raise Wrong(
+        raise InvalidValue(
             f"{quoted(text)} means {quoted(value)}", "a name without final dot is relative to the zone: add the dot"
         )
     return value

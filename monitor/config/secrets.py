@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from alerting.model import Secret
 from alerting.urls import exposed
-from monitor.config.errors import Book, KeyPath, Wrong, quoted
+from monitor.config.errors import InvalidValue, KeyPath, Problems, quoted
 from monitor.config.files import open_file, reason
 
 LARGEST = 64 * 1024
@@ -24,7 +24,7 @@ WAYS = ("", "_file", "_env", "_credential")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FileContext:
     """What is around the file: the directory relative paths start from, and the environment."""
 
     directory: Path
@@ -33,9 +33,9 @@ class Place:
     """Credentials that are not here are where the service runs: not a mistake, but a note. Nothing is sent then."""
 
     def path(self, text: str) -> Path:
-        """A path as the file means it: relative to its directory, ``~/`` is home. Raises Wrong."""
+        """A path as the file means it: relative to its directory, ``~/`` is home. Raises InvalidValue."""
         if not text or not text.isprintable():
-            raise Wrong(f"{quoted(text)} is not a path")
+            raise InvalidValue(f"{quoted(text)} is not a path")
         if text.startswith("~/") and "HOME" in self.env:
             return Path(self.env["HOME"]) / text[2:]
         return self.directory / text
@@ -47,11 +47,11 @@ def keys(field: str) -> tuple[str, ...]:
 
 
 def secret(
-    book: Book,
+    problems: Problems,
     path: KeyPath,
     field: str,
     table: Mapping[str, object],
-    place: Place,
+    context: FileContext,
     *,
     required: bool,
     lines: bool = False,
@@ -59,32 +59,32 @@ def secret(
     """The secret that exactly one of the keys ``x``, ``x_file``, ``x_env``, ``x_credential`` of the table gives.
 
     One line end at the end of a file or variable does not count. Others are mistakes unless it may have ``lines``, and
-    so are other control characters. Mistakes and warnings go to the book, which never sees the text.
+    so are other control characters. Mistakes and warnings go to the problems, which never hold the text.
     """
     given = [key for key in keys(field) if table.get(key) is not None]
     if not given:
-        if required and not book.misspelt(path, field):
-            book.mistake((*path, field), "missing", f"give one of {', '.join(keys(field))}")
+        if required and not problems.misspelt(path, field):
+            problems.mistake((*path, field), "missing", f"give one of {', '.join(keys(field))}")
         return None
     if len(given) > 1:
-        book.mistake((*path, given[1]), f"given together with {given[0]}", "one of them is enough")
+        problems.mistake((*path, given[1]), f"given together with {given[0]}", "one of them is enough")
         return None
     key = given[0]
     value = table[key]
     where = (*path, key)
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if not isinstance(text, str):
-        book.mistake(where, "must be text in quotes")
+        problems.mistake(where, "must be text in quotes")
         return None
     if key == field:
-        _warn_of_plain(book, where, text)
+        _warn_of_plain(problems, where, text)
         found: str | None = text
     else:
-        found = _fetched(book, where, key.removeprefix(field), text, place)
-    return None if found is None else _held(book, where, found, lines=lines)
+        found = _fetched(problems, where, key.removeprefix(field), text, context)
+    return None if found is None else _held(problems, where, found, lines=lines)
 
 
-def _warn_of_plain(book: Book, where: KeyPath, text: str) -> None:
+def _warn_of_plain(problems: Problems, where: KeyPath, text: str) -> None:
     """Of what stands in the file itself; a URL is a secret only if there is one in it."""
     what = "a secret"
     if text.lower().startswith(("http://", "https://")):
@@ -92,7 +92,7 @@ def _warn_of_plain(book: Book, where: KeyPath, text: str) -> None:
     if what:
         field = where[-1]
         advice = f"{field}_file, {field}_env or {field}_credential keep it out"
-        book.warn(where, f"{what} stands in the file", advice)
+        problems.warn(where, f"{what} stands in the file", advice)
 
 
 def is_here(secret: Secret) -> bool:
@@ -100,47 +100,49 @@ def is_here(secret: Secret) -> bool:
     return secret.reveal() not in (_STAND_IN, _STAND_IN_URL)
 
 
-def _fetched(book: Book, where: KeyPath, way: str, text: str, place: Place) -> str | None:
+def _fetched(problems: Problems, where: KeyPath, way: str, text: str, context: FileContext) -> str | None:
     if way == "_env":
-        if text not in place.env:
+        if text not in context.env:
             # The secret itself may stand here by mistake: only what looks like a variable is repeated.
             name = quoted(text) if re.fullmatch("[A-Z_][A-Z0-9_]*", text) else "named here"
-            book.mistake(where, f"the environment variable {name} is not set")
+            problems.mistake(where, f"the environment variable {name} is not set")
             return None
-        return _without_end(place.env[text])
+        return _without_end(context.env[text])
     if way == "_file":
-        file = book.parsed(where, text, place.path)
-        return None if file is None else _from_file(book, where, file, credential=False)
+        file = problems.parsed(where, text, context.path)
+        return None if file is None else _from_file(problems, where, file, credential=False)
     if "/" in text or text in (".", "..") or not text or not text.isprintable():
-        book.mistake(where, f"{quoted(text)} is not the name of a credential")
+        problems.mistake(where, f"{quoted(text)} is not the name of a credential")
         return None
-    directory = place.env.get("CREDENTIALS_DIRECTORY")
+    directory = context.env.get("CREDENTIALS_DIRECTORY")
     if directory is None:
-        if place.elsewhere:
-            book.note(where, f"the credential {quoted(text)} is not looked at: only the service has it")
+        if context.elsewhere:
+            problems.note(where, f"the credential {quoted(text)} is not looked at: only the service has it")
             return _STAND_IN_URL if "url" in str(where[-1]) else _STAND_IN
-        book.mistake(where, "there are no credentials here", "systemd sets CREDENTIALS_DIRECTORY for LoadCredential=")
+        problems.mistake(
+            where, "there are no credentials here", "systemd sets CREDENTIALS_DIRECTORY for LoadCredential="
+        )
         return None
-    return _from_file(book, where, Path(directory) / text, credential=True)
+    return _from_file(problems, where, Path(directory) / text, credential=True)
 
 
-def _from_file(book: Book, where: KeyPath, file: Path, *, credential: bool) -> str | None:
+def _from_file(problems: Problems, where: KeyPath, file: Path, *, credential: bool) -> str | None:
     try:
         with open_file(file) as opened:
             mode = os.fstat(opened.fileno()).st_mode
             octets = opened.read(LARGEST + 1)
     except OSError as error:
-        book.mistake(where, f"{quoted(str(file))}: {reason(error)}")
+        problems.mistake(where, f"{quoted(str(file))}: {reason(error)}")
         return None
     if len(octets) > LARGEST:
-        book.mistake(where, f"{quoted(str(file))}: larger than {LARGEST // 1024} kB: that is not a secret")
+        problems.mistake(where, f"{quoted(str(file))}: larger than {LARGEST // 1024} kB: that is not a secret")
         return None
     if not credential and mode & (stat.S_IRGRP | stat.S_IROTH):
-        book.warn(where, f"{quoted(str(file))} can be read by others (mode {stat.S_IMODE(mode):04o})", "chmod 600")
+        problems.warn(where, f"{quoted(str(file))} can be read by others (mode {stat.S_IMODE(mode):04o})", "chmod 600")
     try:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError:
-        book.mistake(where, f"{quoted(str(file))}: not UTF-8")
+        problems.mistake(where, f"{quoted(str(file))}: not UTF-8")
         return None
     return _without_end(text)
 
@@ -150,14 +152,14 @@ def _without_end(text: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _held(book: Book, where: KeyPath, text: str, *, lines: bool) -> Secret | None:
+def _held(problems: Problems, where: KeyPath, text: str, *, lines: bool) -> Secret | None:
     if not text.strip():
-        book.mistake(where, "the secret is empty")
+        problems.mistake(where, "the secret is empty")
         return None
     if not lines and ("\n" in text or "\r" in text):
-        book.mistake(where, "the secret has more than one line", "one line end at its end is left out, no other")
+        problems.mistake(where, "the secret has more than one line", "one line end at its end is left out, no other")
         return None
     if not lines and any(unicodedata.category(char) == "Cc" for char in text):
-        book.mistake(where, "the secret holds a control character")
+        problems.mistake(where, "the secret holds a control character")
         return None
     return Secret(text)

@@ -29,9 +29,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, c
 from alerting.model import Secret, Severity
 from checks.model import Address
 from monitor.config import durations, secrets
-from monitor.config.errors import Book, KeyPath, Wrong
+from monitor.config.errors import InvalidValue, KeyPath, Problems
 from monitor.config.field_types import AddressText, SeverityWord, SourceText
-from monitor.config.secrets import Place
+from monitor.config.secrets import FileContext
 from monitor.probe.settings import LocalAddress
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def needed(field: "dataclasses.Field[Any]") -> bool:
 
 
 def table_of(cls: type[Any], *, described: bool = False) -> type[Table]:
-    """The table from which ``made`` makes an instance of the dataclass ``cls``; of a secret it has all four keys.
+    """The table that ``instance_of`` turns into an instance of the dataclass ``cls``; a secret has all four keys.
 
     ``described``: with what the fields are for, which has to be read from the source.
     """
@@ -123,7 +123,7 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str | dict) else value
 
 
-def made(book: Book, path: KeyPath, cls: type[T], table: Table, place: Place) -> T | None:
+def instance_of(problems: Problems, path: KeyPath, cls: type[T], table: Table, context: FileContext) -> T | None:
     """An instance of the dataclass ``cls`` from its table; None where something needed is missing or wrong.
 
     A class that looks at its settings as a whole (``__post_init__``) is only made of such as are right, each by itself.
@@ -134,26 +134,26 @@ def made(book: Book, path: KeyPath, cls: type[T], table: Table, place: Place) ->
         where, hint = (*path, key), core(hints[field.name])
         if hint is Secret:
             ways = {way: getattr(table, way) for way in secrets.keys(key)}
-            value: Any = secrets.secret(book, path, key, ways, place, required=needed(field))
+            value: Any = secrets.secret(problems, path, key, ways, context, required=needed(field))
         else:
             value = getattr(table, key)
             if value is None and needed(field):
-                book.missing(where)
+                problems.missing(where)
             elif isinstance(value, Table):
-                value = made(book, where, hint, value, place)
+                value = instance_of(problems, where, hint, value, context)
             elif isinstance(value, tuple):
                 value = tuple(part for part in value if part is not None)
             elif hint is Path:
-                value = book.parsed(where, value, place.path) if value is not None else None
+                value = problems.parsed(where, value, context.path) if value is not None else None
         if value is not None:
             given[field.name] = value
     lacking = any(needed(field) and field.name not in given for _, field in settings_of(cls))
-    if lacking or (hasattr(cls, "__post_init__") and not book.sound(*path)):
+    if lacking or (hasattr(cls, "__post_init__") and not problems.sound(*path)):
         return None
     try:
         return cls(**given)
     except ValueError as error:
-        book.wrong(path, error if isinstance(error, Wrong) else Wrong(str(error)))
+        problems.invalid(path, error if isinstance(error, InvalidValue) else InvalidValue(str(error)))
         return None
 
 

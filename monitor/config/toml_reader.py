@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from monitor.config import file_model as raw
-from monitor.config.errors import MOST_TOLD, Book, ConfigError, KeyPath, Mistake, Wrong, near, quoted
+from monitor.config.errors import MOST_TOLD, ConfigError, InvalidValue, KeyPath, Mistake, Problems, near, quoted
 from monitor.config.files import open_file, reason
 from monitor.config.toml_lines import Lines, tokens
 
@@ -69,8 +69,8 @@ def text_of(path: Path) -> str:
         raise ConfigError([Mistake(str(path), line, "", "not UTF-8")]) from None
 
 
-def document(text: str, file: str) -> tuple[dict[str, Any], Book]:
-    """The TOML document and a book that knows its lines. Raises ConfigError at the first error of syntax."""
+def document(text: str, file: str) -> tuple[dict[str, Any], Problems]:
+    """The TOML document, and problems that know its lines. Raises ConfigError at the first error of syntax."""
     if (line := _deep_key(text)) is not None:
         raise ConfigError([_too_deep(file, line)])
     try:
@@ -83,11 +83,11 @@ def document(text: str, file: str) -> tuple[dict[str, Any], Book]:
         raise ConfigError([_too_deep(file)]) from None
     if _deep(found):
         raise ConfigError([_too_deep(file)])
-    book = Book(file, Lines(text))
+    problems = Problems(file, Lines(text))
     for path in _too_wide(found, text):
-        book.mistake(path, f"must be a whole number of at most {_WIDEST} bits")
-    book.close()
-    return found, book
+        problems.mistake(path, f"must be a whole number of at most {_WIDEST} bits")
+    problems.close()
+    return found, problems
 
 
 def unfit(row: dict[str, Any], text: str) -> str:
@@ -132,15 +132,15 @@ def _deep(found: dict[str, Any]) -> bool:
     return any(level)
 
 
-def checked(table: type[T], found: object, book: Book, path: KeyPath = ()) -> T:
-    """What was found at ``path``, as far as it is right; all that is wrong is in the book, and left out of it."""
+def checked(table: type[T], found: object, problems: Problems, path: KeyPath = ()) -> T:
+    """What was found at ``path``, as far as it is right; all that is wrong is in the problems, and left out of it."""
     try:
         return table.model_validate(found)
     except ValidationError as error:
         for one in error.errors(include_url=False)[:MOST_TOLD]:
-            _report(one, table, found, book, path)
+            _report(one, table, found, problems, path)
         if error.error_count() > MOST_TOLD:
-            book.close(error.error_count())
+            problems.close(error.error_count())
         return _pruned(table, copy.deepcopy(found), error)
 
 
@@ -179,31 +179,33 @@ def _existing(found: Any, loc: KeyPath) -> KeyPath:
     return loc
 
 
-def _report(one: ErrorDetails, table: type[BaseModel], found: object, book: Book, path: KeyPath) -> None:
+def _report(one: ErrorDetails, table: type[BaseModel], found: object, problems: Problems, path: KeyPath) -> None:
     inside = _existing(found, one["loc"])
     where = (*path, *inside)
     if one["type"] == "extra_forbidden":
-        book.mistake(where, "unknown key", raw.meant(str(inside[-1]), raw.fields_at(table, inside[:-1])))
+        problems.mistake(where, "unknown key", raw.meant(str(inside[-1]), raw.fields_at(table, inside[:-1])))
         return
     wrong = words(one)
     if len(where) == 1 and not wrong.hint:
-        wrong = Wrong(wrong.text, f"write {raw.header(str(where[0]))}")
-    book.wrong(where, wrong)
+        wrong = InvalidValue(wrong.text, f"write {raw.header(str(where[0]))}")
+    problems.invalid(where, wrong)
 
 
-def words(one: ErrorDetails) -> Wrong:
+def words(one: ErrorDetails) -> InvalidValue:
     """What pydantic found, as a sentence about the file. Values are shown only where they cannot be secret."""
     kind, context = one["type"], one.get("ctx", {})
     cause = context.get("error")
-    if isinstance(cause, Wrong):
+    if isinstance(cause, InvalidValue):
         return cause
     if kind in _BOUNDS:
         name = _BOUNDS[kind]
-        return Wrong(f"must be {_COMPARED[name]} {context[name]}, got {quoted(str(one['input']))}".replace('"', ""))
+        return InvalidValue(
+            f"must be {_COMPARED[name]} {context[name]}, got {quoted(str(one['input']))}".replace('"', "")
+        )
     if kind in ("literal_error", "enum"):
         allowed = str(context["expected"]).replace("'", '"')
-        return Wrong(f"must be {allowed}", near(str(one["input"]), re.findall(r'"([^"]*)"', allowed)))
-    return Wrong(_TYPES.get(kind, one["msg"][:1].lower() + one["msg"][1:]))
+        return InvalidValue(f"must be {allowed}", near(str(one["input"]), re.findall(r'"([^"]*)"', allowed)))
+    return InvalidValue(_TYPES.get(kind, one["msg"][:1].lower() + one["msg"][1:]))
 
 
 def _too_deep(file: str, line: int | None = None) -> Mistake:

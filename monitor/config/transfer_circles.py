@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from checks.model.zone_table import ZoneTable
-from monitor.config.errors import Book, KeyPath, quoted
+from monitor.config.errors import KeyPath, Problems, quoted
 from monitor.config.model import ServerEntry, ZoneEntry
 
 MOST_NAMED = 8
@@ -13,7 +13,7 @@ Circle = tuple[str, ...]
 
 
 def check_upstreams(
-    book: Book, paths: Mapping[str, KeyPath], servers: Mapping[str, ServerEntry], zones: ZoneTable[ZoneEntry]
+    problems: Problems, paths: Mapping[str, KeyPath], servers: Mapping[str, ServerEntry], zones: ZoneTable[ZoneEntry]
 ) -> None:
     """Every circle of upstreams is a mistake, and so is one that a zone closes, whose primary has an upstream.
 
@@ -26,7 +26,7 @@ def check_upstreams(
         told.update(circle)
         if len(circle) > 1:  # one that names itself is told where its upstream is read
             text = f"transfers go in a circle: {_steps(circle)}"
-            _tell(book, paths, circle, text, "one of them takes its zones from elsewhere")
+            _tell(problems, paths, circle, text, "one of them takes its zones from elsewhere")
     used = [(kind, zones.templates[kind]) for kind, count in enumerate(zones.alike()) if count]
     for kind, zone in used:
         primary = zone.primary
@@ -37,7 +37,7 @@ def check_upstreams(
             told.add(primary)
             name = zones.names[zones.template_ids.index(kind)]
             text = f"transfers of {name} go in a circle: {_steps(circle)}"
-            _tell(book, paths, circle, text, f"{quoted(primary)} is the primary: leave its upstream out")
+            _tell(problems, paths, circle, text, f"{quoted(primary)} is the primary: leave its upstream out")
 
 
 def circles(edges: Mapping[str, Sequence[str]], starts: Iterable[str] | None = None) -> Iterator[Circle]:
@@ -73,6 +73,6 @@ def _steps(circle: Circle) -> str:
     return ", ".join(steps)
 
 
-def _tell(book: Book, paths: Mapping[str, KeyPath], circle: Circle, text: str, hint: str) -> None:
+def _tell(problems: Problems, paths: Mapping[str, KeyPath], circle: Circle, text: str, hint: str) -> None:
     first = next(name for name in circle if name in paths)
-    book.mistake((*paths[first], "upstream"), text, hint)
+    problems.mistake((*paths[first], "upstream"), text, hint)

@@ -10,7 +10,7 @@ from checks.model import Address, Server, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import NsSet, Resolution, names_given
 from monitor.config import addresses
-from monitor.config.errors import Wrong
+from monitor.config.errors import InvalidValue
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 from monitor.polling.resolver import NOT_ASKED, Lookups, NameQuestion
 from monitor.probe.message import names
@@ -229,7 +229,7 @@ class _Resolver:
         for text in self.answers.get(question, ()):
             try:
                 found.append(str(addresses.ip(text)))
-            except Wrong as error:
+            except InvalidValue as error:
                 self.problems.append(f"{question[0].removesuffix('.')}: {error.text}")
         return tuple(sorted(found))
 

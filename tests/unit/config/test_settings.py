@@ -10,10 +10,10 @@ import pytest
 
 from alerting.model import Secret, Severity
 from checks.model import Address
-from monitor.config.errors import Book, ConfigError
+from monitor.config.errors import ConfigError, Problems
 from monitor.config.load import parse
-from monitor.config.secrets import Place
-from monitor.config.tables import made, table_of
+from monitor.config.secrets import FileContext
+from monitor.config.tables import instance_of, table_of
 from monitor.config.toml_reader import checked
 
 
@@ -54,10 +54,16 @@ class Odd:
 
 
 def read(table: Any, env: dict[str, str] | None = None) -> tuple[Odd | None, list[str]]:
-    book = Book("c.toml")
+    problems = Problems("c.toml")
     path = ("odd", "x")
-    odd = made(book, path, Odd, checked(table_of(Odd), table, book, path), Place(Path("/etc/soawatch"), env or {}))
-    return odd, [str(mistake).removeprefix("c.toml: ") for mistake in book.mistakes]
+    odd = instance_of(
+        problems,
+        path,
+        Odd,
+        checked(table_of(Odd), table, problems, path),
+        FileContext(Path("/etc/soawatch"), env or {}),
+    )
+    return odd, [str(mistake).removeprefix("c.toml: ") for mistake in problems.mistakes]
 
 
 def test_fields_are_keys_annotations_types_and_defaults_defaults() -> None:

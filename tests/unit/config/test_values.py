@@ -16,7 +16,7 @@ from monitor.config.durations import (
     duration_or_zero,
     written,
 )
-from monitor.config.errors import Wrong, quoted, shown
+from monitor.config.errors import InvalidValue, quoted, shown
 from monitor.probe.message import names
 
 HOUR = timedelta(hours=1)
@@ -66,7 +66,7 @@ def test_durations(text: str, length: timedelta) -> None:
     ],
 )
 def test_no_durations(value: object, hint: str) -> None:
-    with pytest.raises(Wrong) as caught:
+    with pytest.raises(InvalidValue) as caught:
         duration(value)
     assert caught.value.hint == hint
     assert len(caught.value.text) < 200
@@ -75,7 +75,7 @@ def test_no_durations(value: object, hint: str) -> None:
 def test_zero_and_off() -> None:
     assert duration_or_zero("0s") == timedelta()
     assert duration_or_off("off") == timedelta()
-    with pytest.raises(Wrong):
+    with pytest.raises(InvalidValue):
         duration_or_off("0s")
     assert [written(length) for length in (timedelta(), 90 * HOUR)] == ["off", "3d18h"]
 
@@ -90,7 +90,7 @@ def test_what_is_written_is_read_back(milliseconds: int) -> None:
 def test_any_text_is_a_duration_or_wrong(text: str) -> None:
     try:
         length = duration(text)
-    except Wrong:
+    except InvalidValue:
         return
     assert length > timedelta()
 
@@ -124,7 +124,7 @@ def test_addresses(text: str, host: str, port: int) -> None:
     ],
 )  # fmt: skip
 def test_no_addresses(text: object) -> None:
-    with pytest.raises(Wrong):
+    with pytest.raises(InvalidValue):
         address(text)
 
 
@@ -147,7 +147,7 @@ def test_an_address_is_read_back_from_its_text(ip: IPv4Address | IPv6Address, po
 def test_any_text_is_an_address_or_wrong(text: str) -> None:
     try:
         found = address(text)
-    except Wrong:
+    except InvalidValue:
         return
     assert address(str(found)) == found
 
@@ -168,7 +168,7 @@ def test_where_to_listen(text: str, place: tuple[str, int]) -> None:
 
 @pytest.mark.parametrize("text", ["", ":80", "*:80", "127.0.0.1", "::1", "[::1]", "[::1]:", "127.0.0.1:http", 9953])
 def test_where_not_to_listen(text: object) -> None:
-    with pytest.raises(Wrong):
+    with pytest.raises(InvalidValue):
         listen(text)
 
 

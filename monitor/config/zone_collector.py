@@ -11,7 +11,7 @@ from monitor.config.model import ZoneEntry
 from monitor.probe.message import names
 
 Build = Callable[[str], ZoneEntry]
-"""What a zone of this name is with the options at hand; mistakes are told to whom they concern."""
+"""What a zone of this name is with the options at hand; mistakes are told."""
 
 STAND_IN = "zone.example."
 EXTREMES = ("!.", f"{'~' * 63}.")
@@ -50,7 +50,7 @@ class Options:
         return cls(build, alike, named, room), entry
 
 
-class Census:
+class ZoneCollector:
     """Takes in zones, many at a time. ``doubled``: some name came twice, and nobody has said yet which."""
 
     def __init__(self) -> None:

@@ -92,7 +92,7 @@ async def test_a_silent_server_holds_up_nobody() -> None:
     # all that can be answered is, before the first is given up
     assert [one.server for one in seen] == ["alive"] * 300 + ["dead"] * 300
     assert {one.outcome for one in seen[300:]} == {Outcome.TIMEOUT}
-    # the first 64 with all their askings (1 s), the rest all at once, and once each (0.5 s): not 300 / 64 times 1 s
+    # the first 64 with all their attempts (1 s), the rest all at once, and once each (0.5 s): not 300 / 64 times 1 s
     assert took < 4
     assert len(dead.asked) <= 64 * 2 + 236 + 4
 

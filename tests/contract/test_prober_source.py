@@ -114,7 +114,7 @@ async def test_what_is_not_an_answer_comes_from_nowhere(kind: str) -> None:
         async with Nameserver(udp) as server:
             seen = await ask(server)
     assert (seen.outcome, seen.source) == (Outcome.TIMEOUT, "")
-    assert seen.detail == "no answer to 2 askings within 0.4 s, from any address"
+    assert seen.detail == "no answer to 2 attempts within 0.4 s, from any address"
 
 
 async def test_a_truncated_answer_is_made_whole_over_tcp_here_too(kind: str) -> None:

@@ -28,7 +28,7 @@ NOT_OURS = "another id or question than was asked"
 async def test_whatever_tcp_does_an_address_that_sends_only_strays_is_mismatched(host: str, tcp: Tcp | None) -> None:
     seen = await see(UDP["wrong id"], tcp, host, QUICK)
     assert (seen.outcome, seen.serial, seen.transport) == (Outcome.MISMATCHED, None, None)
-    assert seen.detail.startswith(f"{NOT_OURS}, at 3 of 3 askings")
+    assert seen.detail.startswith(f"{NOT_OURS}, at 3 of 3 attempts")
     assert seen.discarded >= 3
     assert seen.evidence
 
@@ -64,11 +64,11 @@ async def test_a_stray_before_the_right_answer_is_nothing_be_it_ever_so_late(tcp
 
 @pytest.mark.parametrize("tcp", [answering, None], ids=["TCP answers", "TCP is closed"])
 async def test_one_stray_does_not_make_silence_anything_else(tcp: Tcp | None, kind: str) -> None:
-    """The engine hands a query that was disturbed to the other prober, so that the stray is of the first asking."""
+    """The engine hands a query that was disturbed to DnsClient, so that the stray is of the first attempt."""
     times = iter(range(100))
     seen = await see(lambda query: [forged(query)] if next(times) == 0 else [], tcp, probe=QUICK)
     assert seen.outcome is Outcome.TIMEOUT
-    assert seen.detail.startswith("no answer to 3 askings within 0.3 s")
+    assert seen.detail.startswith("no answer to 3 attempts within 0.3 s")
 
 
 async def ask(server: Nameserver, names: list[str], probe: Probe) -> list[Observation]:

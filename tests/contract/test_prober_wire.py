@@ -113,7 +113,7 @@ WITH_TCP: dict[str, dict[str, Any]] = {
         "outcome": Outcome.TIMEOUT,
         "rtt": None,
         "discarded": 0,
-        "detail": "no answer to 3 askings within 0.3 s",
+        "detail": "no answer to 3 attempts within 0.3 s",
     },
     "truncated in the middle of a record": BY_TCP | {"discarded": 0},
     "wrong id, then right": BY_TCP,
@@ -121,7 +121,7 @@ WITH_TCP: dict[str, dict[str, Any]] = {
     "wrong question, then right": BY_TCP,
     "truncated": BY_TCP | {"discarded": 0},
     "truncated, without question": BY_TCP | {"discarded": 0},
-    # nothing that can be used, at any asking: that TCP is fine does not excuse it
+    # nothing that can be used, at any attempt: that TCP is fine does not excuse it
     **{name: {"outcome": Outcome.MISMATCHED, "discarded": AtLeast(2), "soa": None} for name in MISMATCHED},
     **{name: {"outcome": Outcome.MALFORMED, "discarded": AtLeast(2), "soa": None} for name in ("empty", "five octets")},
     "noise": {"outcome": Outcome.MISMATCHED, "discarded": AtLeast(2), "soa": None},
@@ -282,7 +282,7 @@ async def test_forged_answers_are_counted_and_never_believed() -> None:
 
 
 async def test_a_late_answer_is_still_an_answer() -> None:
-    """With a delay longer than the first wait, the answer comes to the first asking while the second is out."""
+    """With a delay longer than the first wait, the answer comes to the first attempt while the second is out."""
     waiting: list[asyncio.TimerHandle] = []
 
     async with Nameserver(lambda query: []) as server:

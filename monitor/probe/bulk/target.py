@@ -8,10 +8,10 @@ from collections.abc import Callable
 from itertools import accumulate, chain, groupby, repeat
 from struct import Struct
 
-from checks.model import Address, Observation, Outcome, Query
+from checks.model import Address, Observation, Query
 from monitor.probe.bulk.batches import HEADER_EDNS, HEADER_NO_EDNS, QueryBatch, QueryTemplate
 from monitor.probe.circuit_breaker import CircuitBreaker
-from monitor.probe.client.observations import QueryFailure
+from monitor.probe.client.observations import QueryFailure, timed_out
 from monitor.probe.client.sockets import SocketAddress, connect_udp
 from monitor.probe.client.target_queue import MAX_IN_FLIGHT_PER_ADDRESS, TokenBucket
 from monitor.probe.message.request import name_text, question
@@ -267,8 +267,7 @@ class Target:
         if failure is None:
             asked = 1 if attempt == SINGLE_ATTEMPT else attempt + 1
             patience = self._timeout if attempt == SINGLE_ATTEMPT else sum(self._waits[: attempt + 1])
-            text = f"no answer to {asked} askings within {patience:g} s"
-            failure = self._timeouts[attempt] = QueryFailure(Outcome.TIMEOUT, text)
+            failure = self._timeouts[attempt] = timed_out(asked, patience)
         return failure
 
     def last(self, attempt: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from checks.model import MANGLED, NO_ANSWER, Outcome, Query, Transport
-from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
+from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response, timed_out
 from monitor.probe.client.sockets import SocketAddress
 from monitor.probe.client.target_queue import TokenBucket
 from monitor.probe.message import response as reading
@@ -150,9 +150,11 @@ class UdpExchange:
         unusable = len(self._unusable)
         if self.answer is not None or unusable >= min(2, self.sent) > 0:
             outcome = Outcome.MISMATCHED if self.mismatched else Outcome.MALFORMED
-            often = f", at {unusable} of {self.sent} askings" if self.sent > 1 else ""
+            often = f", at {unusable} of {self.sent} attempts" if self.sent > 1 else ""
             return QueryFailure(outcome, f"{self.why}{often}", self.discarded, self.evidence)
-        return replace(self.failure or self._timeout(), discarded=self.discarded, evidence=self.evidence)
+        return replace(
+            self.failure or timed_out(self.sent, self.waited), discarded=self.discarded, evidence=self.evidence
+        )
 
     def result_from_anywhere(self) -> ExchangeResult:
         """With ``anywhere``: an answer from the address that was asked is an answer. From another one it is MISMATCHED.
@@ -169,11 +171,8 @@ class UdpExchange:
             if len(ports) > 1:
                 source = self._source(host, ports)
                 return QueryFailure(Outcome.MISMATCHED, f"answers come from {source}", len(ports), source=source)
-        timeout = self._timeout()
+        timeout = timed_out(self.sent, self.waited)
         return replace(timeout, detail=f"{timeout.detail}, from any address")
-
-    def _timeout(self) -> QueryFailure:
-        return QueryFailure(Outcome.TIMEOUT, f"no answer to {self.sent} askings within {self.waited:g} s")
 
     def _source(self, host: str, ports: list[int]) -> str:
         """The port is named where it is always the same one; where it never is, somebody translates ports (NAT)."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from checks.common.text import plural
 from checks.model import Observation, Outcome, Query, Transport
 from monitor.probe.message.response import Answer
 from monitor.probe.message.text import bounded, evidence
@@ -51,6 +52,10 @@ class QueryFailure:
 
 
 ExchangeResult = Response | QueryFailure
+
+
+def timed_out(attempts: int, seconds: float) -> QueryFailure:
+    return QueryFailure(Outcome.TIMEOUT, f"no answer to {plural(attempts, 'attempt')} within {seconds:g} s")
 
 
 def answered(

@@ -39,7 +39,7 @@ async def engine(
 
 
 async def ask_engine(one: BulkEngine, batches: Sequence[QueryBatch]) -> tuple[set[int], dict[int, Observation]]:
-    """Each ref exactly once, as the same or as changed."""
+    """Each slot exactly once, as unchanged or as changed."""
     unchanged: list[int] = []
     changed: list[tuple[int, Observation]] = []
     async with asyncio.timeout(30):

@@ -205,8 +205,8 @@ LIMITED: Said = ("-", {"limited": True})
 # what ns2 says over UDP and TCP each time it is asked, and to a question without EDNS whose answer may come from
 # anywhere → what is found
 LOOKS: list[tuple[str, list[Said], list[Said], Said | None, set[str]]] = [
-    ("EDNS dropped, an answer at the last asking", [drop(), drop()], ["10"], "10", {"edns-broken"}),
-    ("EDNS dropped at every asking", ["-", "-"], ["10", "10"], "10", {"edns-broken"}),
+    ("EDNS dropped, an answer at the last attempt", [drop(), drop()], ["10"], "10", {"edns-broken"}),
+    ("EDNS dropped at every attempt", ["-", "-"], ["10", "10"], "10", {"edns-broken"}),
     ("EDNS dropped over both", ["-", "-"], [drop(), drop()], "10", {"edns-broken"}),
     ("EDNS dropped over TCP only", ["10"], [drop(), drop()], None, {"edns-broken"}),
     ("SERVFAIL to EDNS", [drop("SERVFAIL"), drop("SERVFAIL")], ["10"], None, {"edns-broken"}),
@@ -218,7 +218,7 @@ LOOKS: list[tuple[str, list[Said], list[Said], Said | None, set[str]]] = [
     ("EDNS dropped, and no authority", ["-", "-"], ["10", "10"], ("10", {"authoritative": False}),
      {"edns-broken", "not-authoritative"}),
     ("EDNS dropped, TCP dead", [drop(), drop()], ["-"], "10", {"edns-broken", "tcp-unreachable"}),
-    ("EDNS dropped at every asking, TCP dead", ["-", "-"], ["-"], "10", {"edns-broken", "tcp-unreachable"}),
+    ("EDNS dropped at every attempt, TCP dead", ["-", "-"], ["-"], "10", {"edns-broken", "tcp-unreachable"}),
     ("two lost packets", [drop(), "10"], ["10"], "10", set()),
     ("all lost, and then not", ["-", "10"], ["10", "10"], "10", set()),
     ("a reload in the middle", [drop("SERVFAIL"), "10"], ["10"], None, set()),

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Policy, Reason, Severity, Transition
-from alerting.severity import severity_of
+from alerting.finding_types import severity_of
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Policy, Reason, Transition
 from checks.model import CheckResult, Finding, Health
+from checks.model.finding_type import Severity
 
 PATIENCE = timedelta(minutes=10)
 """A check that can say nothing is given at least this long. How often it comes is not known here: a check

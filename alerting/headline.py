@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from alerting.incident_lines import gravity
-from alerting.model import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding, Severity
+from alerting.model import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding
 from alerting.unicode_names import letters
 from checks.common.text import enumerated
+from checks.model.finding_type import Severity
 
 UNSERVED = "no server is left that answers"
 

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from alerting.model import Alert, AlertKey, IncidentFinding, Phase, Severity
-from alerting.root_cause import OF_CONTENT, SILENCED, family
+from alerting.model import Alert, AlertKey, IncidentFinding, Phase
+from alerting.root_cause import HIDES_CONTENT, OF_CONTENT
 from checks.model import Address
+from checks.model.finding_type import Severity
 
 MOST_LINES = 20
 """Lines kept beside those that are critical and stand, which are all kept."""
@@ -61,7 +62,7 @@ def current(alerts: Sequence[Alert]) -> Sequence[Alert]:
     """
     silenced: dict[tuple[str, str | None, Address | None], datetime] = {}
     for alert in alerts:
-        if alert.key.code in SILENCED and alert.phase is Phase.FIRING:
+        if alert.key.code in HIDES_CONTENT and alert.phase is Phase.FIRING:
             silenced[alert.key.zone, alert.key.server, alert.key.address] = alert.bad_since or alert.since
     if not silenced:
         return alerts
@@ -70,7 +71,7 @@ def current(alerts: Sequence[Alert]) -> Sequence[Alert]:
 
 def _silenced(alert: Alert, silenced: Mapping[tuple[str, str | None, Address | None], datetime]) -> bool:
     key = alert.key
-    if key.code in SILENCED or family(key.code) not in OF_CONTENT:
+    if key.code in HIDES_CONTENT or key.code not in OF_CONTENT:
         return False
     since = silenced.get((key.zone, key.server, key.address))
     return since is not None and since > (alert.bad_since or alert.since)

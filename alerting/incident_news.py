@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from alerting.finding_types import FINDING_TYPES
 from alerting.model import (
-    NOT_CHECKED,
     RESOLVED,
     Alert,
     Incident,
@@ -16,13 +16,13 @@ from alerting.model import (
     Phase,
     Policy,
     Route,
-    Severity,
     Told,
 )
 from alerting.root_cause import DependencyGraph
 from alerting.routing import route
+from checks.model.finding_type import Severity
 
-CONSEQUENCES = frozenset({NOT_CHECKED})
+CONSEQUENCES = frozenset(found.code for found in FINDING_TYPES.values() if found.consequence)
 """What follows from anything that keeps the monitor from looking: in an open incident it is no news."""
 
 GROUP_WAIT = timedelta(minutes=1)

@@ -9,21 +9,10 @@ from types import MappingProxyType
 
 from alerting.incident_lines import current, lines_of
 from alerting.incident_news import Firing, Rules, announce, announce_end
-from alerting.model import (
-    OPEN,
-    RESOLVED,
-    Alert,
-    AlertKey,
-    Cause,
-    Incident,
-    OutboxMessage,
-    Phase,
-    Reason,
-    Severity,
-    Transition,
-)
-from alerting.root_cause import FOLLOWS_FROM_SERVICE, SERVICE, family, root_causes
+from alerting.model import OPEN, RESOLVED, Alert, AlertKey, Cause, Incident, OutboxMessage, Phase, Reason, Transition
+from alerting.root_cause import FOLLOWS_FROM_SERVICE, family, root_causes
 from alerting.unserved import unserved_zones
+from checks.model.finding_type import SERVICE, Severity
 
 RELATED = FOLLOWS_FROM_SERVICE | {SERVICE}
 """Troubles of a zone at a server that are most likely one."""

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from checks.model import Address
+from checks.model.finding_type import Severity
 
 NOT_CHECKED = "not-checked"
 """The code of the alert that something could not be checked for a while."""
@@ -41,19 +42,6 @@ class Remark:
     text: str
     hint: str = ""
     fatal: bool = True
-
-
-class Severity(IntEnum):
-    INFO = 1
-    WARNING = 2
-    CRITICAL = 3
-
-    def __str__(self) -> str:
-        return self.name.lower()
-
-    @classmethod
-    def parse(cls, text: str) -> "Severity":
-        return cls[text.upper()]
 
 
 class Phase(StrEnum):

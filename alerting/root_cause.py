@@ -9,65 +9,43 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase, Severity
+from alerting.finding_types import FINDING_TYPES, OFFLINE, RECEIVER_FAILING
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase
 from checks.model import Zone
+from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, Impact, Scope, Severity
 from checks.model.zone_table import ZoneTable
+from checks.soa_serial import AHEAD, REGRESSED
 
-BLIND = "vantage-blind"
+_TYPES = FINDING_TYPES.values()
 
-REFUSED = "configuration-refused"
-
-FAILING = "receiver-failing"
-"""Of a receiver, whose name is the subject: it is a cause of its own, for it is the others who are to hear of it."""
-
-OWN = frozenset({BLIND, "store-failing", REFUSED, "database-recreated"})
+OWN = frozenset(found.code for found in _TYPES if found.scope is Scope.MONITOR)
 """What the monitor says of itself."""
 
-BEHIND = frozenset({"serial-late", "serial-overdue", "serial-stuck", "expiry-near", "expiry-imminent", "zone-expired"})
+INHERITED = frozenset(found.code for found in _TYPES if found.inherits)
 """What happens to a server that cannot get the zone from where it transfers it; it hands the same on."""
 
-FEEDS_NOTHING = BEHIND | {
-    "server-unreachable",
-    "no-answer",
-    "unexpected-source",
-    "tcp-unreachable",
-    "zone-not-served",
-    "bad-rcode",
-    "not-authoritative",
-    "malformed-answer",
-}
-"""What keeps others from transferring from a server. Transfers need TCP (RFC 5936 section 4.1)."""
+FEEDS_NOTHING = INHERITED | {found.code for found in _TYPES if found.impact >= Impact.BLOCKS_TRANSFERS}
+"""What keeps others from getting a current zone from a server."""
 
-OUT_OF_SERVICE = (FEEDS_NOTHING - BEHIND - {"tcp-unreachable"}) | {"zone-expired"}
+OUT_OF_SERVICE = frozenset(found.code for found in _TYPES if found.impact >= Impact.OUT_OF_SERVICE)
 """What a resolver that asks this address gets no use of: it has to ask another."""
 
-SILENCED = OUT_OF_SERVICE - {"no-answer", "malformed-answer"}
+HIDES_CONTENT = frozenset(found.code for found in _TYPES if found.impact >= Impact.HIDES_CONTENT)
 """Where this is so nothing is known of what the address would serve: what was found before is history."""
 
-AHEAD, WENT_BACK = "serial-ahead", "serial-regressed"
-"""Those that are ahead of a primary which went back have stood still: it is the one that moved."""
-
-SERVICE = "service"
-REPLICATION = "replication"
-TRANSFERS = "transfers"
-NUMBERING = "numbering"
-RECORDS = "records"
-
 FAMILIES: Mapping[str, str] = {
-    **dict.fromkeys(FEEDS_NOTHING, SERVICE),
-    "edns-broken": SERVICE,
-    **dict.fromkeys(BEHIND, REPLICATION),
-    **dict.fromkeys(("transfer-refused", "transfer-failed"), TRANSFERS),
-    **dict.fromkeys((AHEAD, WENT_BACK, "serial-unordered"), NUMBERING),
-    **dict.fromkeys(("record-differs", "record-unexpected", "content-differs"), RECORDS),
+    found.code: found.family or (REPLICATION if found.inherits else SERVICE if found.impact else found.code)
+    for found in _TYPES
 }
-"""Codes that are signs of one trouble; each of the others is a family of its own."""
+"""Code → the trouble that it is a sign of."""
+
+OF_CONTENT = {found.code for found in _TYPES if found.of_content} | {
+    code for code, name in FAMILIES.items() if name in (REPLICATION, NUMBERING, RECORDS)
+}
+"""Codes of troubles that lie in what an address serves."""
 
 FOLLOWS_FROM_SERVICE = frozenset({REPLICATION, TRANSFERS})
 """What a server that does not answer as it should brings with it: it neither takes zones nor gives them."""
-
-OF_CONTENT = frozenset({REPLICATION, NUMBERING, RECORDS, "soa-fields-differ", "ns-set-differs", "ttl-differs"})
-"""Troubles that lie in what an address serves."""
 
 MOST = 0.5
 """A server is at fault when more than this share of its zones has such alerts there; the monitor itself, when it
@@ -134,11 +112,11 @@ def root_causes(alerts: Iterable[Alert], topology: DependencyGraph) -> Mapping[A
     for key in (alert.key for alert in standing):
         if key.server is not None:
             codes[key.zone, key.server].add(key.code)
-    roots = {place: _root(place, codes, topology, ()) for place, found in codes.items() if found & BEHIND}
+    roots = {place: _root(place, codes, topology, ()) for place, found in codes.items() if found & INHERITED}
     roots |= {
         place: above
         for place, found in codes.items()
-        if AHEAD in found and (above := _left_behind(place, codes, topology)) is not None
+        if AHEAD.code in found and (above := _left_behind(place, codes, topology)) is not None
     }
     grouped = _grouped(_own_troubles(codes, roots), topology)
     own = OWN | {NOT_CHECKED} if _sees_little(standing, topology) else OWN
@@ -146,7 +124,7 @@ def root_causes(alerts: Iterable[Alert], topology: DependencyGraph) -> Mapping[A
     for key in (alert.key for alert in standing):
         if key.code in own:
             causes[key] = Cause("vantage", topology.vantage)
-        elif key.code == FAILING:
+        elif key.code == RECEIVER_FAILING.code:
             causes[key] = Cause("receiver", key.subject)
         elif key.server is None:
             causes[key] = Cause("zone", key.zone)
@@ -168,22 +146,23 @@ def _root(place: Place, codes: Mapping[Place, set[str]], topology: DependencyGra
     if not feeders or not all(codes.get((zone, feeder), set()) & FEEDS_NOTHING for feeder in feeders):
         return place
     above = (zone, feeders[0])
-    if feeders[0] in via or not codes[above] & BEHIND:
+    if feeders[0] in via or not codes[above] & INHERITED:
         return above
     return _root(above, codes, topology, (*via, server))
 
 
 def _left_behind(place: Place, codes: Mapping[Place, set[str]], topology: DependencyGraph) -> Place | None:
-    """The primary that went back, for one that is ahead of it because of that."""
+    """The primary that went back, for one that is ahead of it because of that: this has stood still, and that moved."""
     zone, server = place
-    return next(((zone, up) for up in topology.feeders(zone, server) if WENT_BACK in codes.get((zone, up), ())), None)
+    above = ((zone, feeder) for feeder in topology.feeders(zone, server))
+    return next((one for one in above if REGRESSED.code in codes.get(one, ())), None)
 
 
 def _own_troubles(codes: Mapping[Place, set[str]], roots: Mapping[Place, Place]) -> Mapping[str, set[Place]]:
     """Family → the places that have it, where nothing above explains it."""
     places: dict[str, set[Place]] = defaultdict(set)
     for place, found in codes.items():
-        unexplained = found if roots.get(place, place) == place else found - BEHIND - {AHEAD}
+        unexplained = found if roots.get(place, place) == place else found - INHERITED - {AHEAD.code}
         for name in set(map(family, unexplained)):
             places[name].add(place)
     return places
@@ -226,21 +205,21 @@ def _belongs(
 
 def _blamed(code: str, place: Place, roots: Mapping[Place, Place]) -> Place:
     """Where a code at a place begins: above, if it is one that comes from above."""
-    return roots.get(place, place) if code in BEHIND or code == AHEAD else place
+    return roots.get(place, place) if code in INHERITED or code == AHEAD.code else place
 
 
 def _families(code: str, at_root: Collection[str], *, above: bool) -> Collection[str]:
     """The trouble that a code is a sign of where it begins: its own, or what its root ``above`` has."""
     if not above:
         return {family(code)}
-    return {NUMBERING} if code == AHEAD else set(map(family, FEEDS_NOTHING.intersection(at_root)))
+    return {NUMBERING} if code == AHEAD.code else set(map(family, FEEDS_NOTHING.intersection(at_root)))
 
 
 def _sees_little(standing: Iterable[Alert], topology: DependencyGraph) -> bool:
     """We are offline, or most zones could not be checked: the trouble is ours, not theirs."""
     unseen = set()
     for key in (alert.key for alert in standing):
-        if key.code == BLIND:
+        if key.code == OFFLINE.code:
             return True
         if key.code == NOT_CHECKED:
             unseen.add(key.zone)

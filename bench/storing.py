@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from checks.model import Address, Observation, Outcome, Query, Server, Shape, Soa, Transport, Zone, ZonePoll
-from checks.zone_state.model import ZoneState
+from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from checks.zone_state.update import changes, update_zone_state
 from monitor.state.ports import Commit, Sweep
 from monitor.store.sqlite import SqliteStore
@@ -82,7 +82,7 @@ async def _quiet_day(store: SqliteStore, path: Path, count: int) -> list[Row]:
     before, cpu = _size(path), time.process_time()
     for minute in range(1440):
         at = START + minute * MINUTE
-        await store.sweep(Sweep("soa-serial", at, at + MINUTE / 2, count, 2 * count, 2 * count))
+        await store.sweep(Sweep(SERIAL_CHECK, at, at + MINUTE / 2, count, 2 * count, 2 * count))
     spent = time.process_time() - cpu
     return [
         (
@@ -187,7 +187,7 @@ def _round(zone: Zone, serial: int, at: datetime) -> ZonePoll:
         )
         for server, address in zone.places()
     )  # fmt: skip
-    return ZonePoll(zone.name, "soa-serial", at + timedelta(milliseconds=2), MINUTE, seen)
+    return ZonePoll(zone.name, SERIAL_CHECK, at + timedelta(milliseconds=2), MINUTE, seen)
 
 
 def _name(number: int) -> str:

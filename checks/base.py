@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import ClassVar, Protocol
 
 from checks.model import Finding, Inconclusive, Observation, Query, Zone, ZonePoll
+from checks.model.finding_type import FindingType
 from checks.zone_state.model import ZoneState
 
 
@@ -12,7 +13,7 @@ class Check(Protocol):
     """Settings as fields, two pure verbs. The class docstring is its specification."""
 
     name: ClassVar[str]
-    codes: ClassVar[tuple[str, ...]]
+    finding_types: ClassVar[tuple[FindingType, ...]]
     cadence: ClassVar[timedelta]
 
     def applies(self, zone: Zone) -> bool:

@@ -20,10 +20,20 @@ from checks.model import (
     Zone,
     ZonePoll,
 )
+from checks.model.finding_type import FindingType, Severity
 from checks.zone_state.model import ZoneState
 
-BEYOND = frozenset({"ns-unresolvable", "unwatched-server"})
-"""Codes of findings at servers that need not be any of the zone's."""
+DIFFERS = FindingType(
+    "ns-set-differs", Severity.WARNING, "The servers disagree about the zone's NS records",
+    of_content=True, transient=True,
+)  # fmt: skip
+UNRESOLVABLE = FindingType(
+    "ns-unresolvable", Severity.WARNING, "A nameserver's name in the NS set has no address", any_server=True
+)
+UNWATCHED = FindingType(
+    "unwatched-server", Severity.WARNING, "A nameserver of the NS set is not watched", any_server=True
+)
+FINDINGS = (DIFFERS, UNRESOLVABLE, UNWATCHED)
 
 ANYBODY = "*"
 
@@ -74,7 +84,7 @@ class NsSet:
     """Nothing is found out of further names: nothing is said of them, be it that they are not known."""
 
     name: ClassVar[str] = "ns-set"
-    codes: ClassVar[tuple[str, ...]] = ("ns-set-differs", "ns-unresolvable", "unwatched-server")
+    finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(minutes=5)
 
     def applies(self, zone: Zone) -> bool:
@@ -187,18 +197,18 @@ def _compared(zone: Zone, poll: ZonePoll, zone_state: ZoneState, every: list[Cop
         return
     for one in differences(zone, zone_state, every, wanted, poll.at):
         if isinstance(one, Difference):
-            yield Finding("ns-set-differs", one.text, one.copy.server.name, one.copy.address)
+            yield Finding(DIFFERS.code, one.text, one.copy.server.name, one.copy.address)
         else:
             yield Inconclusive(one.server, one.address, why=one.why)
 
 
 def _unresolvable(name: str, found: Resolution) -> Finding:
-    return Finding("ns-unresolvable", f"{name} is a nameserver of the zone, but {found.why}", name)
+    return Finding(UNRESOLVABLE.code, f"{name} is a nameserver of the zone, but {found.why}", name)
 
 
 def _unwatched(name: str, found: Resolution) -> Finding:
     where = f" ({enumerated(found.addresses)})" if found.addresses else f" ({found.why})"
-    return Finding("unwatched-server", f"{name}{where} is in the NS set, but not among the servers watched", name)
+    return Finding(UNWATCHED.code, f"{name}{where} is in the NS set, but not among the servers watched", name)
 
 
 def _apex(zone: Zone) -> WantedRecord:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
+from checks.common import response_faults
 from checks.common.response_faults import fault
 from checks.model import (
     MANGLED,
@@ -20,7 +21,31 @@ from checks.model import (
     Zone,
     ZonePoll,
 )
+from checks.model.finding_type import SERVICE, FindingType, Impact, Severity
 from checks.zone_state.model import ZoneState
+
+UNREACHABLE = FindingType(
+    "server-unreachable", Severity.CRITICAL, "The server answers neither over UDP nor over TCP",
+    impact=Impact.HIDES_CONTENT,
+)  # fmt: skip
+NO_UDP = FindingType(
+    "no-answer", Severity.WARNING, "The server does not answer over UDP, but does over TCP",
+    impact=Impact.OUT_OF_SERVICE,
+)  # fmt: skip
+RATE_LIMITED = FindingType("rate-limited", Severity.INFO, "The server limits how often it answers the monitor over UDP")
+UNEXPECTED_SOURCE = FindingType(
+    "unexpected-source", Severity.WARNING,
+    "Answers over UDP come from another address than the one that was asked", impact=Impact.HIDES_CONTENT,
+)  # fmt: skip
+EDNS_BROKEN = FindingType(
+    "edns-broken", Severity.WARNING, "The server answers well only when it is asked without EDNS", family=SERVICE
+)
+TCP_UNREACHABLE = FindingType(
+    "tcp-unreachable", Severity.WARNING, "UDP/53 answers, TCP/53 does not: a firewall", impact=Impact.BLOCKS_TRANSFERS
+)
+FINDINGS = (
+    UNREACHABLE, NO_UDP, RATE_LIMITED, UNEXPECTED_SOURCE, EDNS_BROKEN, TCP_UNREACHABLE, *response_faults.FINDINGS,
+)  # fmt: skip
 
 _UDP_DEAD = {
     Outcome.TIMEOUT: "no answer over UDP",
@@ -71,19 +96,7 @@ class Reachable:
     """
 
     name: ClassVar[str] = "reachable"
-    codes: ClassVar[tuple[str, ...]] = (
-        "server-unreachable",
-        "no-answer",
-        "rate-limited",
-        "unexpected-source",
-        "edns-broken",
-        "tcp-unreachable",
-        "zone-not-served",
-        "zone-expired",
-        "not-authoritative",
-        "bad-rcode",
-        "malformed-answer",
-    )
+    finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(seconds=60)
 
     def applies(self, zone: Zone) -> bool:
@@ -214,9 +227,9 @@ def _faults(look: AddressLook, *, primary: bool) -> Iterator[tuple[str, str]]:
             return
     if tcp_dead:
         only = "does not answer over TCP: " if source or udp.outcome.unusable else "answers over UDP only: "
-        yield "tcp-unreachable", f"{only}{_TCP_DEAD[tcp.outcome]}; look at the firewall for TCP port 53"
+        yield TCP_UNREACHABLE.code, f"{only}{_TCP_DEAD[tcp.outcome]}; look at the firewall for TCP port 53"
     if without := look.without_edns():
-        yield "edns-broken", _EDNS.get(without, _EDNS_ERROR).format(without)
+        yield EDNS_BROKEN.code, _EDNS.get(without, _EDNS_ERROR).format(without)
     by_udp = None if tcp_dead and udp.outcome is Outcome.TRUNCATED_ONLY else fault(udp, primary=primary)
     by_tcp = fault(tcp, primary=primary)
     if by_udp is not None:
@@ -229,11 +242,11 @@ def _silence(look: AddressLook, udp: Observation, tcp: Observation, source: str)
     """What there is to be said of UDP that brings nothing; ``source`` is where its answers come from all the same."""
     if source:
         text = f"is asked over UDP, and the answers come from {source}"
-        return "unexpected-source", f"{text}: resolvers throw them away; look at its source address, and the routing"
+        return UNEXPECTED_SOURCE.code, f"{text}: resolvers throw them away; look at its source address, and the routing"
     if tcp.outcome.transport_failed:
-        return "server-unreachable", f"cannot be reached: {_UDP_DEAD[udp.outcome]}, {_TCP_DEAD[tcp.outcome]}"
+        return UNREACHABLE.code, f"cannot be reached: {_UDP_DEAD[udp.outcome]}, {_TCP_DEAD[tcp.outcome]}"
     if look.limited:
         text = "limits the rate of its answers over UDP: truncated ones came in place of short ones, and now none"
-        return "rate-limited", f"{text}. It is asked more slowly; leave the monitor out of the limit"
+        return RATE_LIMITED.code, f"{text}. It is asked more slowly; leave the monitor out of the limit"
     text = f"answers over TCP only: {_UDP_DEAD[udp.outcome]}"
-    return "no-answer", f"{text}; look for a filter of UDP port 53, and for a limit on the rate of answers"
+    return NO_UDP.code, f"{text}; look for a filter of UDP port 53, and for a limit on the rate of answers"

@@ -19,7 +19,23 @@ from checks.common.rrset_compare import (
 )
 from checks.common.text import enumerated, truncate
 from checks.model import CheckInconclusive, Finding, Inconclusive, Observation, Query, WantedRecord, Zone, ZonePoll
+from checks.model.finding_type import RECORDS, FindingType, Severity
 from checks.zone_state.model import ZoneState
+
+DIFFERS = FindingType(
+    "record-differs", Severity.WARNING, "A chosen record is not the same on all servers",
+    family=RECORDS, transient=True,
+)  # fmt: skip
+UNEXPECTED = FindingType(
+    "record-unexpected", Severity.CRITICAL, "A chosen record is not what it is expected to be", family=RECORDS
+)
+CONTENT_DIFFERS = FindingType(
+    "content-differs", Severity.CRITICAL, "Equal serials, but a chosen record differs", family=RECORDS, transient=True
+)
+TTL_DIFFERS = FindingType(
+    "ttl-differs", Severity.INFO, "A chosen record has other TTLs on some servers", of_content=True, transient=True
+)
+FINDINGS = (DIFFERS, UNEXPECTED, CONTENT_DIFFERS, TTL_DIFFERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,7 @@ class Records:
     """
 
     name: ClassVar[str] = "records"
-    codes: ClassVar[tuple[str, ...]] = ("content-differs", "record-differs", "record-unexpected", "ttl-differs")
+    finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(minutes=5)
 
     def applies(self, zone: Zone) -> bool:
@@ -86,7 +102,7 @@ def _compared(
 ) -> Iterator[Finding | Inconclusive]:
     for one in differences(zone, zone_state, every, record, poll.at):
         if isinstance(one, Difference):
-            code = "content-differs" if one.same_serial else "record-differs"
+            code = CONTENT_DIFFERS.code if one.same_serial else DIFFERS.code
             yield Finding(code, one.text, one.copy.server.name, one.copy.address, str(record))
         else:
             yield one
@@ -113,7 +129,7 @@ def _expected(
         elif (copy.server.name, copy.address) in settled or late(zone, zone_state, copy, poll.at):
             expected = enumerated(map(truncate, expect), most=4) if expect else "nothing"
             text = f"{copy.server.name} ({copy.address}) has {content} for {record}, expected is {expected}"
-            yield Finding("record-unexpected", text, copy.server.name, copy.address, str(record))
+            yield Finding(UNEXPECTED.code, text, copy.server.name, copy.address, str(record))
         else:
             yield Inconclusive(copy.server.name, copy.address, str(record), PROPAGATING)
 
@@ -127,4 +143,4 @@ def _ttls(zone: Zone, zone_state: ZoneState, every: list[Copy], record: WantedRe
             own = copy.contents[record]
             if own.same == mine.same and own.ttl != mine.ttl and own.tied and mine.tied:
                 text = f"{copy.server.name} ({copy.address}) gives {record} a TTL of {own.ttl}, others {mine.ttl}"
-                yield Finding("ttl-differs", text, copy.server.name, copy.address, str(record))
+                yield Finding(TTL_DIFFERS.code, text, copy.server.name, copy.address, str(record))

@@ -1,9 +1,10 @@
-"""The registry of checks."""
+"""The registry of checks, and of the finding types that they declare."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from checks.base import Check
+from checks.model.finding_type import FindingType
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records
@@ -11,6 +12,16 @@ from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.transfer import Transfer
 
-CHECKS: Mapping[str, type[Check]] = MappingProxyType(
-    {check.name: check for check in (Reachable, SoaSerial, SoaFields, NsSet, Records, Transfer)}
+_ALL: tuple[type[Check], ...] = (
+    Reachable,
+    SoaSerial,
+    SoaFields,
+    NsSet,
+    Records,
+    Transfer,
 )
+
+CHECKS: Mapping[str, type[Check]] = MappingProxyType({check.name: check for check in _ALL})
+
+FINDINGS: tuple[FindingType, ...] = tuple(found for check in _ALL for found in check.finding_types)
+"""What the checks find, in the order in which it is documented."""

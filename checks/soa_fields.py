@@ -8,7 +8,13 @@ from typing import ClassVar
 
 from checks.common.text import enumerated, truncate
 from checks.model import Finding, Inconclusive, Observation, Query, Soa, Zone, ZonePoll
+from checks.model.finding_type import FindingType, Severity
 from checks.zone_state.model import ZoneState
+
+DIFFER = FindingType(
+    "soa-fields-differ", Severity.WARNING, "Equal serials, but other SOA fields differ", of_content=True, transient=True
+)
+FINDINGS = (DIFFER,)
 
 _FIELDS = ("mname", "rname", "refresh", "retry", "expire", "minimum")
 
@@ -27,7 +33,7 @@ class SoaFields:
     """
 
     name: ClassVar[str] = "soa-fields"
-    codes: ClassVar[tuple[str, ...]] = ("soa-fields-differ",)
+    finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(minutes=5)
 
     def applies(self, zone: Zone) -> bool:
@@ -55,7 +61,7 @@ class SoaFields:
                 if seen.soa is not None and (other := _differences(seen.soa, usual)):
                     differs = enumerated(other, most=6)
                     text = f"{seen.server} ({seen.address}) has serial {serial} like others, but {differs}"
-                    yield Finding("soa-fields-differ", text, seen.server, seen.address)
+                    yield Finding(DIFFER.code, text, seen.server, seen.address)
 
 
 def _values(soa: Soa) -> tuple[str | int, ...]:

@@ -21,8 +21,35 @@ from checks.model import (
     Zone,
     ZonePoll,
 )
+from checks.model.finding_type import NUMBERING, FindingType, Severity
 from checks.zone_state.address import SERVING
-from checks.zone_state.model import AddressState, SerialGroup, ZoneState
+from checks.zone_state.model import SERIAL_CHECK, AddressState, SerialGroup, ZoneState
+
+LATE = FindingType(
+    "serial-late", Severity.WARNING, "A server is behind for longer than max_lag", state="late", inherits=True
+)
+OVERDUE = FindingType(
+    "serial-overdue", Severity.CRITICAL, "A server is behind for longer than the zone's own refresh and retry",
+    state="overdue", inherits=True,
+)  # fmt: skip
+STUCK = FindingType(
+    "serial-stuck", Severity.CRITICAL, "A server stays on one version while newer ones come by",
+    state="stuck", inherits=True,
+)  # fmt: skip
+AHEAD = FindingType(
+    "serial-ahead", Severity.CRITICAL, "A server serves a newer version than its primary",
+    state="ahead", family=NUMBERING,
+)  # fmt: skip
+REGRESSED = FindingType("serial-regressed", Severity.WARNING, "A primary's serial went back", family=NUMBERING)
+UNORDERED = FindingType(
+    "serial-unordered", Severity.CRITICAL, "Two serials are exactly 2^31 apart: neither is newer",
+    state="unordered", family=NUMBERING,
+)  # fmt: skip
+EXPIRY_NEAR = FindingType("expiry-near", Severity.WARNING, "A server will stop serving the zone soon", inherits=True)
+EXPIRY_IMMINENT = FindingType(
+    "expiry-imminent", Severity.CRITICAL, "A server is about to stop serving the zone", inherits=True
+)
+FINDINGS = (LATE, OVERDUE, STUCK, AHEAD, REGRESSED, UNORDERED, EXPIRY_NEAR, EXPIRY_IMMINENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +95,8 @@ class SoaSerial:
     tcp_when_silent: bool = True
     """Where UDP is dead the serial is asked over TCP."""
 
-    name: ClassVar[str] = "soa-serial"
-    codes: ClassVar[tuple[str, ...]] = (
-        "serial-stuck",
-        "serial-overdue",
-        "serial-late",
-        "serial-ahead",
-        "serial-regressed",
-        "serial-unordered",
-        "expiry-imminent",
-        "expiry-near",
-    )
+    name: ClassVar[str] = SERIAL_CHECK
+    finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(seconds=60)
 
     def __post_init__(self) -> None:
@@ -165,7 +183,7 @@ class SoaSerial:
         reference = serial_group.reference
         if reference is None:
             text = f"serves {serial}; no serial of this zone is newer than all others"
-            yield _finding("serial-unordered", address_state, text)
+            yield _finding(UNORDERED.code, address_state, text)
         elif behind(reference, serial) is not None:
             yield from self._late(zone, poll, serial_group, address_state, reference)
         elif newer(serial, reference) and _has_primary(zone, serial_group):
@@ -192,24 +210,24 @@ class SoaSerial:
             and min(lag, is_steady) > _stuck(zone, serial_group.soa, poll)
         ):
             taken = f"newer versions come by and it has taken none for {format_duration(is_steady)}"
-            yield _finding("serial-stuck", address_state, f"{text}; {taken}")
+            yield _finding(STUCK.code, address_state, f"{text}; {taken}")
         elif serial_group.soa is not None and lag > _promise(serial_group.soa, poll):
             reason = (
                 f"longer than the zone's refresh and retry allow ({format_duration(_promise(serial_group.soa, poll))})"
             )
-            yield _finding("serial-overdue", address_state, f"{text}; {reason}")
+            yield _finding(OVERDUE.code, address_state, f"{text}; {reason}")
         elif lag > zone.max_lag:
             allowed = (
                 f"longer than max_lag ({format_duration(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
             )
-            yield _finding("serial-late", address_state, f"{text}; {allowed}")
+            yield _finding(LATE.code, address_state, f"{text}; {allowed}")
 
     def _expiry(self, address_state: AddressState, expires: datetime, soa: Soa, poll: ZonePoll) -> Iterator[Finding]:
         left, expire = expires - poll.at, timedelta(seconds=soa.expire)
         imminent = left <= expire * self.expiry_imminent
         if left > expire * self.expiry_near or (expire - left <= _promise(soa, poll) and not imminent):
             return
-        code = "expiry-imminent" if imminent else "expiry-near"
+        code = EXPIRY_IMMINENT.code if imminent else EXPIRY_NEAR.code
         stops = f"stops serving the zone at {format_time(expires)}, in {format_duration(left)}"
         if left <= timedelta(0):
             stops = f"should have stopped serving the zone at {format_time(expires)}"
@@ -257,12 +275,12 @@ def _ahead(zone: Zone, zone_state: ZoneState, serial_group: SerialGroup, address
     )
     if _had(serial_group, serial):
         return _finding(
-            "serial-ahead", address_state, f"{text}. Transfer the zone afresh there{_forward(zone_state, serial_group)}"
+            AHEAD.code, address_state, f"{text}. Transfer the zone afresh there{_forward(zone_state, serial_group)}"
         )
     forward = _forward(zone_state, serial_group) if _followed(zone, zone_state, serial_group, address_state) else ""
     apart = "If it signs the zone, or gets it from elsewhere, its serials are its own: set another group for it and for"
     cure = f"{apart} who follows it. Otherwise transfer the zone afresh there{forward}"
-    return _finding("serial-ahead", address_state, f"{text}. {cure}")
+    return _finding(AHEAD.code, address_state, f"{text}. {cure}")
 
 
 def _had(serial_group: SerialGroup, serial: int | None) -> bool:
@@ -304,7 +322,7 @@ def _unordered(
     why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
     cure = ". Transfer the zone afresh there" if _has_primary(zone, serial_group) else ""
     text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}{cure}"
-    return _finding("serial-unordered", address_state, text)
+    return _finding(UNORDERED.code, address_state, text)
 
 
 def _regressed(zone: Zone, serial_group: SerialGroup, zone_state: ZoneState) -> Finding:
@@ -319,4 +337,4 @@ def _regressed(zone: Zone, serial_group: SerialGroup, zone_state: ZoneState) -> 
     ]
     now = serial_group.reference
     text = f"{zone.primary} is the primary and went back from {was} to {now}; ahead of it: {enumerated(ahead)}"
-    return Finding("serial-regressed", text, zone.primary)
+    return Finding(REGRESSED.code, text, zone.primary)

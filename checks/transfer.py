@@ -25,7 +25,17 @@ from checks.model import (
     Zone,
     ZonePoll,
 )
+from checks.model.finding_type import TRANSFERS, FindingType, Severity
 from checks.zone_state.model import ZoneState
+
+REFUSED = FindingType(
+    "transfer-refused", Severity.CRITICAL, "A zone transfer that must be allowed is refused", family=TRANSFERS
+)
+FAILED = FindingType(
+    "transfer-failed", Severity.CRITICAL, "A zone transfer that must work breaks off", family=TRANSFERS
+)
+OPEN = FindingType("transfer-open", Severity.WARNING, "A zone transfer that must be refused is given away")
+FINDINGS = (REFUSED, FAILED, OPEN)
 
 _PERMISSION = {
     TransferResult.REFUSED: "not allowed (REFUSED)",
@@ -72,7 +82,7 @@ class Transfer:
     """
 
     name: ClassVar[str] = "transfer"
-    codes: ClassVar[tuple[str, ...]] = ("transfer-open", "transfer-refused", "transfer-failed")
+    finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(hours=1)
 
     def applies(self, zone: Zone) -> bool:
@@ -151,10 +161,10 @@ def _row(
     who = f"{server.name} ({address})"
     if rule.expect is Expectation.REFUSED and _given(axfr):
         text = f"{who} gives the zone away to anyone with {_with(rule)}"
-        return Finding("transfer-open", text, server.name, address, subject(rule))
+        return Finding(OPEN.code, text, server.name, address, subject(rule))
     if _older(soa, axfr):
         text = f"{who} gives an old zone with {_with(rule)}: {_serials(soa, axfr)}"
-        return Finding("transfer-failed", text, server.name, address, subject(rule))
+        return Finding(FAILED.code, text, server.name, address, subject(rule))
     if result is TransferResult.ALLOWED:
         return None
     if doubt := _no_proof(zone, server, soa):
@@ -164,7 +174,7 @@ def _row(
             return None
         return Inconclusive(server.name, address, subject(rule), _FAILURE[result])
     reason = _reason(rule, axfr, result)
-    code = "transfer-refused" if result in _PERMISSION else "transfer-failed"
+    code = REFUSED.code if result in _PERMISSION else FAILED.code
     does = "refuses the transfer" if result in _PERMISSION else "fails at the transfer"
     text = f"{who} {does} with {_with(rule)}: {reason}"
     return Finding(code, text, server.name, address, subject(rule))

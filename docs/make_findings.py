@@ -9,9 +9,10 @@ PAGE = ROOT / "docs" / "findings.md"
 
 sys.path.insert(0, str(ROOT))
 
+from alerting.finding_types import FINDING_TYPES  # noqa: E402
 from alerting.runbook import CATALOGUE  # noqa: E402  the project need not be installed to write its documents
 from alerting.runbook.entry import RunbookEntry  # noqa: E402
-from checks.codes import CODES, Code  # noqa: E402
+from checks.model.finding_type import FindingType  # noqa: E402
 
 HEAD = """\
 # Findings
@@ -36,18 +37,18 @@ ZONE = "example.org"
 
 def page() -> str:
     """The whole document."""
-    parts = [HEAD, *(_row(CODES[code]) for code in CATALOGUE)]
+    parts = [HEAD, *(_row(FINDING_TYPES[code]) for code in CATALOGUE)]
     for code, entry in CATALOGUE.items():
-        parts += _section(CODES[code], entry)
+        parts += _section(FINDING_TYPES[code], entry)
     return "".join(parts)
 
 
-def _row(code: Code) -> str:
-    return f"| [{code.name}](#{code.name}) | {code.severity} | {code.title} |\n"
+def _row(code: FindingType) -> str:
+    return f"| [{code.code}](#{code.code}) | {code.severity} | {code.title} |\n"
 
 
-def _section(code: Code, entry: RunbookEntry) -> Iterator[str]:
-    yield f"\n## {code.name}\n\n**{code.title}.** Severity: {code.severity}.\n\n{entry.meaning}\n"
+def _section(code: FindingType, entry: RunbookEntry) -> Iterator[str]:
+    yield f"\n## {code.code}\n\n**{code.title}.** Severity: {code.severity}.\n\n{entry.meaning}\n"
     yield "\nCauses, the most likely first:\n\n"
     yield from (f"{number}. {cause}\n" for number, cause in enumerate(entry.causes, 1))
     yield f"\nWhat to do: {entry.advice}\n"

@@ -18,11 +18,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from starlette.routing import Route
 
-from alerting.model import Cause, IncidentEvent, Secret, Severity
+from alerting.model import Cause, IncidentEvent, Secret
 from alerting.notifiers.webhook import Notifier
 from alerting.render import as_data, render
+from checks.address_status import STATES
 from checks.model import Health, Outcome, Transport
-from checks.zone_state.address_status import STATES
+from checks.model.finding_type import Severity
 from monitor.web import metrics
 from monitor.web.app import build
 from monitor.web.metrics import tell

@@ -8,6 +8,24 @@ from dataclasses import dataclass
 
 from checks.common.text import enumerated
 from checks.model import Observation, Outcome, Shape
+from checks.model.finding_type import FindingType, Impact, Severity
+
+NOT_SERVED = FindingType(
+    "zone-not-served", Severity.CRITICAL, "The server does not serve the zone", impact=Impact.HIDES_CONTENT
+)
+EXPIRED = FindingType(
+    "zone-expired", Severity.CRITICAL, "The server has the zone but no valid copy: expired, or never loaded",
+    inherits=True, impact=Impact.HIDES_CONTENT,
+)  # fmt: skip
+NOT_AUTHORITATIVE = FindingType(
+    "not-authoritative", Severity.WARNING, "The server answers, but not with authority", impact=Impact.HIDES_CONTENT
+)
+BAD_RCODE = FindingType("bad-rcode", Severity.WARNING, "The server answers with an error", impact=Impact.HIDES_CONTENT)
+MALFORMED = FindingType(
+    "malformed-answer", Severity.WARNING, "The server's answer cannot be understood or does not fit the question",
+    impact=Impact.OUT_OF_SERVICE,
+)  # fmt: skip
+FINDINGS = (NOT_SERVED, EXPIRED, NOT_AUTHORITATIVE, BAD_RCODE, MALFORMED)
 
 _NOT_SERVED = {
     "REFUSED": "refuses: not configured for the zone (PowerDNS also says so of one that never loaded)",
@@ -15,11 +33,11 @@ _NOT_SERVED = {
     "NXDOMAIN": "says that the zone's own name does not exist",
 }
 _SHAPES = {
-    Shape.NODATA: ("zone-not-served", "says that the zone's own name has no SOA record"),
-    Shape.REFERRAL: ("zone-not-served", "refers to other servers, below or beside it"),
-    Shape.UPWARD: ("zone-not-served", "refers upwards, to the root or a parent: a lame delegation"),
-    Shape.CNAME: ("malformed-answer", "answers with a CNAME at the apex, which must not be"),
-    Shape.OTHER: ("malformed-answer", "answers with records of another owner, class or type"),
+    Shape.NODATA: (NOT_SERVED.code, "says that the zone's own name has no SOA record"),
+    Shape.REFERRAL: (NOT_SERVED.code, "refers to other servers, below or beside it"),
+    Shape.UPWARD: (NOT_SERVED.code, "refers upwards, to the root or a parent: a lame delegation"),
+    Shape.CNAME: (MALFORMED.code, "answers with a CNAME at the apex, which must not be"),
+    Shape.OTHER: (MALFORMED.code, "answers with records of another owner, class or type"),
 }
 _USELESS = {
     Outcome.MALFORMED: "sends an answer that cannot be understood",
@@ -50,7 +68,7 @@ def fault(seen: Observation, *, primary: bool) -> ResponseFault | None:
         found = _answered(seen, primary=primary)
     else:
         text = _USELESS[seen.outcome]
-        found = ResponseFault("malformed-answer", f"{text}: {seen.detail}" if seen.detail else text)
+        found = ResponseFault(MALFORMED.code, f"{text}: {seen.detail}" if seen.detail else text)
     if found is not None and seen.ede:
         return ResponseFault(found.code, f"{found.text} (extended error {enumerated(seen.ede)})")
     return found
@@ -59,19 +77,19 @@ def fault(seen: Observation, *, primary: bool) -> ResponseFault | None:
 def _answered(seen: Observation, *, primary: bool) -> ResponseFault | None:
     rcode = seen.rcode or "no rcode"
     if text := _NOT_SERVED.get(rcode):
-        return ResponseFault("zone-not-served", f"{text} ({rcode})")
+        return ResponseFault(NOT_SERVED.code, f"{text} ({rcode})")
     if rcode == "SERVFAIL":
         if _no_copy(seen) or not primary:
-            return ResponseFault("zone-expired", "has no valid copy of the zone: expired, or never loaded (SERVFAIL)")
-        return ResponseFault("bad-rcode", "is the primary and fails to answer (SERVFAIL)")
+            return ResponseFault(EXPIRED.code, "has no valid copy of the zone: expired, or never loaded (SERVFAIL)")
+        return ResponseFault(BAD_RCODE.code, "is the primary and fails to answer (SERVFAIL)")
     if rcode != "NOERROR":
-        return ResponseFault("bad-rcode", f"answers with the error {rcode}")
+        return ResponseFault(BAD_RCODE.code, f"answers with the error {rcode}")
     if seen.shape in _SHAPES:
         return ResponseFault(*_SHAPES[seen.shape])
     if seen.soa is None:
-        return ResponseFault("malformed-answer", "answers without the SOA record that was asked for")
+        return ResponseFault(MALFORMED.code, "answers without the SOA record that was asked for")
     if not seen.authoritative:
-        return ResponseFault("not-authoritative", "answers without authority (AA=0): a resolver or forwarder")
+        return ResponseFault(NOT_AUTHORITATIVE.code, "answers without authority (AA=0): a resolver or forwarder")
     return None
 
 

@@ -5,6 +5,9 @@ from datetime import datetime
 
 from checks.model import Address, Soa
 
+SERIAL_CHECK = "soa-serial"
+"""The check from whose polls the zone state is made: the only one that asks the primary last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:

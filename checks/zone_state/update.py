@@ -6,11 +6,16 @@ from checks.common.serial import behind, newer
 from checks.common.versions import newer_than
 from checks.model import Address, Observation, Outcome, Soa, Zone, ZonePoll
 from checks.zone_state.address import SERVING, AddressUpdate, first_state, outcome_name, refresh
-from checks.zone_state.model import AddressState, Propagation, SerialGroup, StateChange, Version, ZoneState
+from checks.zone_state.model import (
+    SERIAL_CHECK,
+    AddressState,
+    Propagation,
+    SerialGroup,
+    StateChange,
+    Version,
+    ZoneState,
+)
 from checks.zone_state.serial_group import Seen, is_steady, update_group
-
-TEACHER = "soa-serial"
-"""The check whose polls the zone state learns from: the only one that asks the primary last."""
 
 LEFT = "left"
 """The state of the run that closes the history of an address which left the zone."""
@@ -24,7 +29,7 @@ def update_zone_state(zone_state: ZoneState, zone: Zone, poll: ZonePoll) -> Zone
 
     Polls of other checks, and repeated or late ones, teach nothing.
     """
-    if poll.check != TEACHER:
+    if poll.check != SERIAL_CHECK:
         return zone_state
     if zone_state.at is not None and timedelta(0) <= zone_state.at - poll.at <= _LATE * poll.cadence:
         return zone_state

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from alerting.model import Alert, Phase, Severity
-from alerting.severity import severity_of
+from alerting.finding_types import severity_of
+from alerting.model import Alert, Phase
 from checks.model import Health
+from checks.model.finding_type import Severity
 from monitor.cli.demo_environment import HARMLESS, TIMEOUT, ZONES, Environment, server_names
 from monitor.clock import monotonic
 from monitor.pair.faults import Fault

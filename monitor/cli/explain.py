@@ -9,9 +9,9 @@ from monitor.cli.options import FILE
 
 
 def _codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from checks.codes import CODES
+    from alerting.finding_types import FINDING_TYPES
 
-    return [code for code in CODES if code.startswith(incomplete)]
+    return [code for code in FINDING_TYPES if code.startswith(incomplete)]
 
 
 @click.command()
@@ -31,16 +31,16 @@ def command(subject: str, config: Path | None, servers: tuple[str, ...], moment:
     import asyncio
     from difflib import get_close_matches
 
-    from checks.codes import CODES
+    from alerting.finding_types import FINDING_TYPES
     from monitor.cli.finding_text import code_text
 
     code = subject.lower()
-    if code in CODES:
+    if code in FINDING_TYPES:
         click.echo(code_text(code))
         return
     if subject.isascii() and "." not in subject:
-        near = get_close_matches(code, CODES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ". The codes:\n  " + "\n  ".join(sorted(CODES))
+        near = get_close_matches(code, FINDING_TYPES, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ". The codes:\n  " + "\n  ".join(sorted(FINDING_TYPES))
         raise Failure(f"{subject!r} is neither a code nor the name of a zone{hint}", 2)
 
     from monitor.cli.configuration import zone_wanted

@@ -2,9 +2,9 @@
 
 from textwrap import fill, indent
 
+from alerting.finding_types import FINDING_TYPES
 from alerting.runbook import explain
 from alerting.runbook.commands import dig
-from checks.codes import CODES
 
 WIDTH = 88
 ZONE, RECORD = "example.com", "www.example.com A"
@@ -13,7 +13,7 @@ ZONE, RECORD = "example.com", "www.example.com A"
 
 def code_text(code: str) -> str:
     """What a code means, in plain text."""
-    entry, known = explain(code), CODES[code]
+    entry, known = explain(code), FINDING_TYPES[code]
     parts = [
         f"{code} ({known.severity}): {known.title}",
         filled(entry.meaning),

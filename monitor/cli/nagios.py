@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alerting.model import Severity
 from checks.common.text import one_line, plural
 from checks.model import Health
+from checks.model.finding_type import Severity
 from monitor.cli.output import summary
 from monitor.cli.zone_check.look import Asked
 

@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from alerting.model import Severity
 from checks.common.text import format_duration, one_line, plural
 from checks.model import Health
+from checks.model.finding_type import Severity
 from monitor.cli.zone_check.look import Asked
 from monitor.probe.message import names
 from monitor.state.status import AddressStatus

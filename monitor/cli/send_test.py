@@ -16,8 +16,10 @@ def command(receiver: str, config: Path) -> None:
     """Send a specimen of a notification to RECEIVER, and say what became of it."""
     import asyncio
 
-    from alerting.model import Cause, DeliveryError, Incident, IncidentEvent, IncidentFinding, OutboxMessage, Severity
+    from alerting.model import Cause, DeliveryError, Incident, IncidentEvent, IncidentFinding, OutboxMessage
     from alerting.render import render
+    from checks.model.finding_type import Severity
+    from checks.soa_serial import LATE
     from monitor.cli.configuration import read
     from monitor.clock import now
 
@@ -28,12 +30,12 @@ def command(receiver: str, config: Path) -> None:
     at = now()
     since = at - timedelta(minutes=22)
     line = IncidentFinding(
-        "serial-late", Severity.WARNING, "example.com.", "ns2", "198.51.100.2",
+        LATE.code, Severity.WARNING, "example.com.", "ns2", "198.51.100.2",
         "ns2 is 22 min behind: it serves 2026112001, the newest is 2026112003", since,
     )  # fmt: skip
     incident = Incident(
         f"{at:%Y%m%dT%H%M%S}-test", Cause("zone", "example.com."), Severity.WARNING, "open", ("example.com.",),
-        ("ns2",), opened_at=at, began_at=since, lines=(line,), findings=1, codes=("serial-late",),
+        ("ns2",), opened_at=at, began_at=since, lines=(line,), findings=1, codes=(LATE.code,),
         receivers=(receiver,), announcements=1, worst=Severity.WARNING,
     )  # fmt: skip
     message = OutboxMessage(f"{incident.id}-1-{receiver}", receiver, IncidentEvent.TEST, incident, at)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from alerting.model import Cause, Incident, Severity
+from alerting.model import Cause, Incident
 from alerting.routing import route
 from checks.common.text import enumerated, format_duration, one_line, truncate
 from checks.model import Finding, Observation
+from checks.model.finding_type import Severity
 from monitor.cli.output import heading
 from monitor.cli.zone_check.look import Asked
 

@@ -6,6 +6,7 @@ from fnmatch import translate
 
 from checks.model import Address
 from checks.model.zone_table import ZoneTable
+from checks.zone_state.model import SERIAL_CHECK
 from monitor.config.durations import written
 from monitor.config.errors import KeyPath, Problems, quoted
 from monitor.config.load_estimate import demands, total
@@ -68,13 +69,13 @@ def _switched_off(problems: Problems, config: Config) -> None:
 
 def _budgets(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:
     """Lateness is seen no finer than it is looked for."""
-    every = config.cadence["soa-serial"]
+    every = config.cadence[SERIAL_CHECK]
     kinds = {kind for kind, zone in enumerate(config.zones.templates) if zone.max_lag < every}
     told: set[int] = set()
     for name in _of_kinds(config.zones, kinds):
         kind = config.zones.template_ids[config.zones.number(name)]
         lag = written(config.zones.templates[kind].max_lag)
-        text = f"{lag} is shorter than the cadence of soa-serial, {written(every)}"
+        text = f"{lag} is shorter than the cadence of {SERIAL_CHECK}, {written(every)}"
         if name in places:
             problems.warn((*places[name], "max_lag"), text)
         elif kind not in told:

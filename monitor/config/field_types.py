@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator
 
 from alerting import urls
-from alerting.model import Severity
 from checks.model import Address
+from checks.model.finding_type import Severity
 from monitor.config import addresses, durations
 from monitor.config.errors import InvalidValue, near, quoted
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, create_model
 
-from checks.codes import CODES
+from alerting.finding_types import FINDING_TYPES
 from checks.registry import CHECKS
 from monitor.config import file_model as raw
 from monitor.config.field_types import DurationOrOff, SeverityWord
@@ -38,7 +38,7 @@ def _whole() -> type[Table]:
     tables = {
         **{name: _described(cls) for name, cls in SECTIONS.items()},
         "cadence": _table("Cadence", dict.fromkeys(CHECKS, DurationOrOff)),
-        "severity": _table("Severity", dict.fromkeys(CODES, SeverityWord)),
+        "severity": _table("Severity", dict.fromkeys(FINDING_TYPES, SeverityWord)),
         "checks": _table("Checks", {name: _described(cls) for name, cls in CHECKS.items()}),
         "receivers": dict.__class_getitem__((str, reduce(or_, receivers))),
     }

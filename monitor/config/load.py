@@ -6,10 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alerting.model import Policy, Secret, Severity
+from alerting.finding_types import FINDING_TYPES
+from alerting.model import Policy, Secret
 from checks.base import Check
-from checks.codes import CODES
 from checks.common.text import plural
+from checks.model.finding_type import Severity
 from checks.registry import CHECKS
 from monitor.config import addresses
 from monitor.config import file_model as raw
@@ -157,8 +158,8 @@ def _checks(problems: Problems, file: raw.File, context: FileContext) -> dict[st
 def _severity(problems: Problems, file: raw.File) -> dict[str, Severity]:
     found: dict[str, Severity] = {}
     for code, level in file.severity.items():
-        if code not in CODES:
-            problems.mistake(("severity", code), "unknown code", near(code, CODES))
+        if code not in FINDING_TYPES:
+            problems.mistake(("severity", code), "unknown code", near(code, FINDING_TYPES))
         elif level is not None:
             found[code] = level
     return found

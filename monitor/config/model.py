@@ -7,10 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from alerting.model import Policy, Route, Secret, Severity
+from alerting.model import Policy, Route, Secret
 from alerting.notifier import Notifier
 from checks.base import Check
 from checks.model import Address, TransferRule, WantedRecord, alike, belonging
+from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from monitor.config.field_types import DatabasePath, Label, ListenText, PageUrl
 from monitor.probe.settings import Probe

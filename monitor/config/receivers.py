@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import alerting.notifiers
+from alerting.finding_types import FINDING_TYPES
 from alerting.model import Route
 from alerting.notifier import Notifier
-from checks.codes import CODES
 from monitor.config import file_model as raw
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.files import check_kind, reason
@@ -135,8 +135,8 @@ def _route(problems: Problems, index: int, route: raw.Route, defined: tuple[str,
 
 def code(text: str) -> str:
     """A code of checks/codes.py. Raises InvalidValue."""
-    if text not in CODES:
-        raise InvalidValue(f"unknown code {quoted(text)}", near(text, CODES))
+    if text not in FINDING_TYPES:
+        raise InvalidValue(f"unknown code {quoted(text)}", near(text, FINDING_TYPES))
     return text
 
 

@@ -26,8 +26,9 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model
 
-from alerting.model import Secret, Severity
+from alerting.model import Secret
 from checks.model import Address
+from checks.model.finding_type import Severity
 from monitor.config import durations, secrets
 from monitor.config.errors import InvalidValue, KeyPath, Problems
 from monitor.config.field_types import AddressText, SeverityWord, SourceText

@@ -15,6 +15,7 @@ from alerting.dispatcher import Dispatcher
 from alerting.model import Incident, Notification, OutboxMessage
 from alerting.render import render
 from alerting.retry_policy import RetryPolicy
+from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import now
 from monitor.config.errors import ConfigError
 from monitor.config.model import Config
@@ -27,7 +28,7 @@ from monitor.service.receiver_moves import ReceiverMoves
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
 from monitor.state.evaluator import Evaluator
-from monitor.state.memory import REMEMBERED, MonitorState
+from monitor.state.memory import MonitorState
 from monitor.state.ports import PollMessage, StoreError, Sweep
 from monitor.state.status import Status, SweepStatus
 from monitor.state.write_buffer import WriteBuffer
@@ -234,7 +235,7 @@ class Service:
         cadence = self.config.cadence[name]
         if name not in self._evaluator.status.sweeps:
             self._show_sweep(SweepStatus(name, now(), None, 0, 0, 0, cadence))
-        if name == REMEMBERED:
+        if name == SERIAL_CHECK:
             await self._evaluator.select_for_full_poll()
         swept = await self._poller.sweep(name)
         if swept is None:
@@ -249,7 +250,9 @@ class Service:
             await self._evaluator.record_sweep(
                 Sweep(name, swept.started, finished, swept.zones, swept.queries, swept.answered, vantage)
             )
-        if not self._evaluator.status.ready and (name == REMEMBERED or REMEMBERED not in self._evaluator.plan.checks):
+        if not self._evaluator.status.ready and (
+            name == SERIAL_CHECK or SERIAL_CHECK not in self._evaluator.plan.checks
+        ):
             self._evaluator.show(ready=True)
 
     def _show_sweep(self, status: SweepStatus) -> None:

@@ -12,12 +12,12 @@ from alerting.incidents import OpenIncidents
 from alerting.model import Incident
 from alerting.receiver_identity import Sealed, Successors, follow
 from checks.zone_state.connectivity import offline_families
-from checks.zone_state.model import StateChange, ZoneState
+from checks.zone_state.model import SERIAL_CHECK, StateChange, ZoneState
 from checks.zone_state.update import changes
 from monitor.clock import Now
 from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_silent, pick_full_polls
-from monitor.state.memory import REMEMBERED, MonitorState
+from monitor.state.memory import MonitorState
 from monitor.state.pipeline import (
     MONITOR,
     MonitoringPlan,
@@ -151,7 +151,7 @@ class Evaluator:
             commit, pending = drop_unmonitored(self._memory, plan, at, None if first else change.gone)
             if change.old_index is not None:
                 self._zone_index.use(change.columns, change.old_index)
-            if plan.checks.get(REMEMBERED) != before.checks.get(REMEMBERED):
+            if plan.checks.get(SERIAL_CHECK) != before.checks.get(SERIAL_CHECK):
                 disable_all(self._memory, pending.path_changes)
             elif (plan.policy, plan.severity) != (before.policy, before.severity):
                 disable_silent(self._memory, pending.path_changes)

@@ -38,9 +38,9 @@ from checks.soa_serial import SoaSerial
 from checks.zone_state.address import SERVING
 from checks.zone_state.codec import reachable_addresses
 from checks.zone_state.connectivity import offline_families, record_answers
-from checks.zone_state.model import ZoneState
+from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from monitor.state.columns import EPOCH, FULL_POLL, GOOD, STEADY_SILENT, STEADY_UP, UNSAID, heard, micros
-from monitor.state.memory import REMEMBERED, MonitorState
+from monitor.state.memory import MonitorState
 from monitor.state.ports import UnchangedZones
 
 SCOUTS = 4
@@ -107,7 +107,7 @@ def enable_if_steady(
         columns.mode[number] = FULL_POLL
         return
     columns.checked_at[number] = micros(result.at)
-    memory.drop_result(name, REMEMBERED)
+    memory.drop_result(name, SERIAL_CHECK)
     path_changes.enable(number, memory.zone_states.packer.floors(row, check.expiry_near))
 
 
@@ -118,7 +118,7 @@ def _fit(
 ) -> int:  # fmt: skip
     """Notes in what way the zone is fit to be passed over; what is said of it then, UNSAID when it is not fit."""
     columns, packer = memory.columns, memory.zone_states.packer
-    alerts = memory.of_check(result.zone, REMEMBERED)
+    alerts = memory.of_check(result.zone, SERIAL_CHECK)
     if not alerts and packer.answering(row) and result.health is Health.GOOD:
         columns.mode[number], columns.recheck_at[number] = STEADY_UP, 0
         return GOOD

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
-from alerting.model import Severity
 from checks.model import Health
+from checks.model.finding_type import Severity
 
 
 class Level(IntEnum):

@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from alerting.incidents import OpenIncidents
-from alerting.model import NOT_CHECKED, Alert, AlertKey, Severity
+from alerting.model import NOT_CHECKED, Alert, AlertKey
 from checks.model import CheckResult, Health
+from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
+from checks.zone_state.model import SERIAL_CHECK
 from monitor.state.columns import STEADY_UP, UNSAID, ZoneColumns, micros, moment
 from monitor.state.ports import Recreated, Remembered
 from monitor.state.zone_states import ZoneStates
-
-REMEMBERED = "soa-serial"
-"""The check whose polls the zone state is made of."""
 
 _T = TypeVar("_T")
 
@@ -117,7 +116,7 @@ class MonitorState:
         """Keep what a check says of a zone: as a time, where that is all."""
         columns, name, check = self.columns, result.zone, result.check
         ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.why)
-        if check != REMEMBERED and name in columns.zone_table:
+        if check != SERIAL_CHECK and name in columns.zone_table:
             columns.note_ok(check, columns.zone_table.number(name), micros(result.at) if ok_at else 0)
             if ok_at:
                 self.drop_result(name, check)
@@ -140,9 +139,9 @@ class MonitorState:
             if column[number]:
                 found.setdefault(check, CheckResult(name, check, moment(column[number]), Health.GOOD))
         result_id = columns.result_id[number]
-        if result_id != UNSAID and REMEMBERED not in found:
+        if result_id != UNSAID and SERIAL_CHECK not in found:
             health, why = self.steady_results[result_id]
-            found[REMEMBERED] = CheckResult(name, REMEMBERED, moment(columns.checked_at[number]), health, why=why)
+            found[SERIAL_CHECK] = CheckResult(name, SERIAL_CHECK, moment(columns.checked_at[number]), health, why=why)
         return found
 
 

@@ -5,20 +5,28 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerting.alert_state import apply, recheck, withdraw
+from alerting.finding_types import (
+    CONFIGURATION_REFUSED,
+    DATABASE_FAILING,
+    DATABASE_RECREATED,
+    FINDING_TYPES,
+    OFFLINE,
+    RECEIVER_FAILING,
+    severity_of,
+)
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, due_reminders, update_incidents
-from alerting.model import Alert, AlertKey, Phase, Policy, Route, Severity, Transition
-from alerting.root_cause import BLIND, FAILING, REFUSED, DependencyGraph
-from alerting.severity import severity_of
+from alerting.model import Alert, AlertKey, Phase, Policy, Route, Transition
+from alerting.root_cause import DependencyGraph
 from checks.base import Check
 from checks.common.text import format_time
 from checks.evaluation import judge
 from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
+from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
-from checks.ns_set import BEYOND
 from checks.soa_serial import SoaSerial
 from checks.zone_state.connectivity import keep_only, mask_offline, offline_explanation, offline_families, record_poll
-from checks.zone_state.model import Propagation, StateChange, ZoneState
+from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from checks.zone_state.update import changes, update_zone_state
 from monitor.state.fast_path import (
     FastPathChanges,
@@ -28,7 +36,7 @@ from monitor.state.fast_path import (
     enable_if_steady,
     is_reachable_again,
 )
-from monitor.state.memory import REMEMBERED, MonitorState
+from monitor.state.memory import MonitorState
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, summarise, zone_status
@@ -115,7 +123,7 @@ def finish(memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, n
     before = len(pending.transitions)
     advance(memory, pending, monitor_result(memory, now), plan)
     for moved in pending.transitions[before:]:
-        if moved.key.code == BLIND and moved.after is Phase.FIRING:
+        if moved.key.code == OFFLINE.code and moved.after is Phase.FIRING:
             withdraw_pending(memory, pending, moved.key.subject, now)
     return build_commit(memory, pending, plan, now)
 
@@ -152,7 +160,7 @@ def process_poll(memory: MonitorState, pending: PendingCommit, poll: ZonePoll, p
     if zone_state is not None and learned and isinstance(check, SoaSerial) and memory.columns.zone_table is plan.zones:
         enable_if_steady(memory, pending.path_changes, poll, zone_state, result, check, plan.policy)
     pending.touched.add(zone.name)
-    pending.evaluated += check.name == REMEMBERED
+    pending.evaluated += check.name == SERIAL_CHECK
 
 
 def check_result(
@@ -178,7 +186,7 @@ def is_still_served(zone: Zone, poll: ZonePoll) -> bool:
 
 def remember(memory: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll) -> ZoneState:
     before = memory.zone_states.get(zone.name) or ZoneState(zone.name)
-    if poll.check != REMEMBERED:
+    if poll.check != SERIAL_CHECK:
         return before
     after = update_zone_state(before, zone, poll)
     memory.zone_states[zone.name] = after
@@ -207,20 +215,23 @@ def monitor_result(memory: MonitorState, now: datetime) -> CheckResult:
     a configuration that it cannot take, or has receivers that take nothing.
     """
     findings = [
-        Finding(BLIND, offline_explanation(memory.connectivity, family), subject=family)
+        Finding(OFFLINE.code, offline_explanation(memory.connectivity, family), subject=family)
         for family in offline_families(memory.connectivity)
     ]
     if memory.store_error:
-        findings.append(Finding("store-failing", f"the database takes no changes: {memory.store_error}"))
+        findings.append(Finding(DATABASE_FAILING.code, f"the database takes no changes: {memory.store_error}"))
     if memory.config_error:
         findings.append(
-            Finding(REFUSED, f"the configuration is refused, and the one before goes on: {memory.config_error}")
+            Finding(
+                CONFIGURATION_REFUSED.code,
+                f"the configuration is refused, and the one before goes on: {memory.config_error}",
+            )
         )
-    findings += [Finding(FAILING, text, subject=name) for name, text in memory.failing.items()]
+    findings += [Finding(RECEIVER_FAILING.code, text, subject=name) for name, text in memory.failing.items()]
     anew = memory.recreated
     if anew is not None and now - anew.at < TELL_FOR:
         text = f"the files of the database were lost at {format_time(anew.at)} and are made anew {anew.how}"
-        findings.append(Finding("database-recreated", text))
+        findings.append(Finding(DATABASE_RECREATED.code, text))
     return CheckResult(MONITOR, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
 
 
@@ -228,7 +239,7 @@ def build_commit(
     memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
 ) -> Commit:
     """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved."""
-    disable_for(memory, pending.path_changes, (key.zone for key in pending.alerts if key.check != REMEMBERED))
+    disable_for(memory, pending.path_changes, (key.zone for key in pending.alerts if key.check != SERIAL_CHECK))
     kept = IncidentUpdate(memory.open_incidents)
     if pending.alerts or anew:
         changed = tuple(pending.alerts.values())
@@ -302,7 +313,7 @@ def watched(key: AlertKey, plan: MonitoringPlan) -> bool:
         return True
     server = plan.zones[key.zone].server(key.server)
     if server is None:
-        return key.code in BEYOND
+        return key.code in FINDING_TYPES and FINDING_TYPES[key.code].any_server
     return key.address is None or key.address in server.addresses
 
 

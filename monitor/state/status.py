@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from alerting.model import Alert, Incident, Severity
+from alerting.model import Alert, Incident
 from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
+from checks.model.finding_type import Severity
 from monitor.state.level import Level
 
 

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from alerting.model import Alert, Severity
+from alerting.model import Alert
 from checks.model import Address, Health, Zone
+from checks.model.finding_type import Severity
 from monitor.state.level import Level, health_after_redaction, level_of, severity_level, state_level
 from monitor.state.status import CodeTally, ServerTally
 

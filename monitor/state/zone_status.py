@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alerting.incident_lines import current
-from alerting.model import NOT_CHECKED, Alert, Phase, Severity
+from alerting.model import NOT_CHECKED, Alert, Phase
+from checks.address_status import address_state
 from checks.model import CheckResult, Finding, Health, Zone
-from checks.zone_state.address_status import address_state
-from checks.zone_state.model import AddressState, ZoneState
+from checks.model.finding_type import Severity
+from checks.reachable import Reachable
+from checks.zone_state.model import SERIAL_CHECK, AddressState, ZoneState
 from checks.zone_state.update import behind_since
 from monitor.probe.message.names import unicode
 from monitor.state.status import AddressStatus, CheckStatus, ZoneStatus
 
-HEALTH_CHECKS = ("reachable", "soa-serial")
+HEALTH_CHECKS = (Reachable.name, SERIAL_CHECK)
 """The checks without whose word nobody can say that a zone is well, unless they are switched off."""
 
 

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from alerting.model import Alert, Incident
 from checks.model import Address
 from checks.zone_state.codec import ZoneStateCodec
-from checks.zone_state.model import Propagation, ZoneState
+from checks.zone_state.model import SERIAL_CHECK, Propagation, ZoneState
 from monitor.state.ports import AddressHistoryRow, Remembered, StoreError
 from monitor.state.zone_states import ZoneStates
 from monitor.store import intern_table, outbox
@@ -19,7 +19,7 @@ from monitor.store.database import read_many, value
 
 T = TypeVar("T")
 
-_LAST_LOOK = "select max(started) from sweeps where \"check\" = 'soa-serial'"
+_LAST_LOOK = 'select max(started) from sweeps where "check" = ?'
 _OPEN_INCIDENTS = "select id, body from incidents where phase = 'open' order by opened_at, id"
 _ADDRESS_HISTORY = """
     select zone, server, address, serial, state, since, until from (
@@ -87,7 +87,7 @@ def zone_state(db: Database, zone: str) -> ZoneState | None:
 
 def last_look(db: Database) -> datetime | None:
     """When the last sweep of serials began that has ended."""
-    return moment_or_none(value(db, _LAST_LOOK))
+    return moment_or_none(value(db, _LAST_LOOK, (SERIAL_CHECK,)))
 
 
 def address_history(db: Database, zone: str, since: datetime, limit: int) -> Sequence[AddressHistoryRow]:

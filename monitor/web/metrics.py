@@ -14,8 +14,8 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from alerting.model import Severity
 from checks.model import Family, Health
+from checks.model.finding_type import Severity
 from monitor.state.status import Status, Zones, ZoneStatus
 from monitor.web.redaction import Redaction
 from monitor.web.zone_metrics import series

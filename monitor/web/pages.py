@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from alerting.finding_types import FINDING_TYPES
 from alerting.model import Incident
 from alerting.runbook import CATALOGUE
-from checks.codes import CODES
 from checks.model import Health
 from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
@@ -164,10 +164,10 @@ class Pages:
         )
 
     async def codes(self, request: Request) -> Response:
-        return self._renderer.page(request, "codes.html", title="Findings", codes=CODES.values())
+        return self._renderer.page(request, "codes.html", title="Findings", codes=FINDING_TYPES.values())
 
     async def code(self, request: Request) -> Response:
-        code = CODES.get(request.path_params["code"])
+        code = FINDING_TYPES.get(request.path_params["code"])
         entry = CATALOGUE.get(request.path_params["code"])
         if code is None or entry is None:
             raise HTTPException(404, "There is no such finding.")
@@ -175,7 +175,7 @@ class Pages:
         return self._renderer.page(
             request,
             "code.html",
-            title=code.name,
+            title=code.code,
             code=code,
             entry=entry,
             cures=entry.cure.blocks("example.com"),

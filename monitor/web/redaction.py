@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
+from alerting.finding_types import FINDING_TYPES
 from alerting.model import Alert, Incident, IncidentFinding
-from checks.codes import CODES
 from checks.model import Address
 from monitor.state.level import health_after_redaction
 from monitor.state.ports import AddressHistoryRow
 from monitor.state.status import Status, ZoneStatus
 
-OPERATORS = frozenset({"store-failing", "configuration-refused"})
+OPERATORS = frozenset(found.code for found in FINDING_TYPES.values() if found.operators_only)
 """What the monitor says of itself with names of files, and what is in them."""
 
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,}")
@@ -172,5 +172,5 @@ def public_runs(rows: Iterable[AddressHistoryRow], redaction: Redaction) -> Sequ
 
 def title(code: str) -> str:
     """The one-line meaning of a code; the code itself where it is not known."""
-    known = CODES.get(code)
+    known = FINDING_TYPES.get(code)
     return known.title if known else code

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from alerting.headline import shown_zones
-from alerting.model import Alert, Cause, Incident, Phase, Severity
+from alerting.model import Alert, Cause, Incident, Phase
 from alerting.runbook import CATALOGUE
 from alerting.runbook.commands import dig
 from alerting.runbook.entry import RunbookEntry
 from checks.common.text import format_duration
 from checks.model import Health
+from checks.model.finding_type import Severity
 from monitor.probe.stats import ProbeStats
 from monitor.state.level import MOVING, Level, level_of, severity_level, state_level
 from monitor.state.status import AddressStatus, ServerTally, Status, Zones, ZoneStatus

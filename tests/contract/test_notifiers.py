@@ -23,11 +23,11 @@ from alerting.model import (
     Notification,
     OutboxMessage,
     Secret,
-    Severity,
 )
 from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
 from alerting.render import render
+from checks.model.finding_type import Severity
 from tests.support.certificates import certified
 from tests.support.hookserver import hookserver, reply, silence
 from tests.support.mailserver import mailserver

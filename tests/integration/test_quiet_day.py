@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alerting.model import Alert, Incident, IncidentEvent, OutboxMessage, Policy, Severity, Transition
+from alerting.model import Alert, Incident, IncidentEvent, OutboxMessage, Policy, Transition
 from alerting.root_cause import DependencyGraph
 from checks.base import Check
 from checks.model import Address, Observation, Outcome, Query, Server, Shape, Soa, Transport, Zone, ZonePoll
+from checks.model.finding_type import Severity
 from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial

@@ -13,10 +13,10 @@ from alerting.model import (
     OutboxMessage,
     Phase,
     Reason,
-    Severity,
     Transition,
-)  # fmt: skip
+)
 from checks.model import Address, Soa
+from checks.model.finding_type import Severity
 from checks.zone_state.model import (
     AddressState,
     Propagation,

@@ -9,11 +9,12 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from alerting.dispatcher import Dispatcher
-from alerting.model import Alert, AlertKey, Cause, Incident, IncidentFinding, Phase, Secret, Severity
+from alerting.finding_types import FINDING_TYPES
+from alerting.model import Alert, AlertKey, Cause, Incident, IncidentFinding, Phase, Secret
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
-from checks.codes import CODES
 from checks.model import Address, Health
+from checks.model.finding_type import Severity
 from checks.zone_state.model import StateChange
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.stats import ProbeStats
@@ -91,7 +92,7 @@ def finding(code: str, text: str, server: str | None = None, at: Address | None 
     """``check`` and ``subject`` go into its key; ``since`` is when it was first seen."""
     key = AlertKey("z.", str(what.pop("check", "soa-serial")), code, server, at, str(what.pop("subject", "")))
     start = Alert(
-        key=key, severity=Severity.parse(CODES[code].severity), text=text, phase=Phase.FIRING, since=ago(minutes=22),
+        key=key, severity=FINDING_TYPES[code].severity, text=text, phase=Phase.FIRING, since=ago(minutes=22),
         incident="20261120T100430-a1b2c3",
     )  # fmt: skip
     return replace(start, **what)
@@ -113,7 +114,7 @@ def incident(
 
 
 def line(code: str, zone: str, server: str | None, address: str | None, text: str, **what: object) -> IncidentFinding:
-    start = IncidentFinding(code, Severity.parse(CODES[code].severity), zone, server, address, text, ago(minutes=22))
+    start = IncidentFinding(code, FINDING_TYPES[code].severity, zone, server, address, text, ago(minutes=22))
     return replace(start, **what)
 
 

@@ -3,18 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
+from alerting.finding_types import FINDING_TYPES
+from checks import ns_set, records
 from checks.common.rrset_compare import PROPAGATING
 from checks.common.serial import behind
 from checks.common.text import format_duration
 from checks.model import Address, CheckResult, Finding, Zone
+from checks.ns_set import NsSet
+from checks.records import Records
+from checks.soa_serial import AHEAD, LATE
 from checks.zone_state.address import SERVING
 from checks.zone_state.model import AddressState, SerialGroup, ZoneState
 from checks.zone_state.update import lag, serial_group_of
 
-CONTENT = frozenset({"record-differs", "content-differs", "ns-set-differs", "soa-fields-differ", "ttl-differs"})
-"""What servers seem to differ in while one of them takes a new version."""
-
-_DIFFERS: Mapping[str, str] = {"records": "record-differs", "ns-set": "ns-set-differs"}
+_DIFFERS: Mapping[str, str] = {Records.name: records.DIFFERS.code, NsSet.name: ns_set.DIFFERS.code}
 
 
 def in_motion(
@@ -26,7 +28,7 @@ def in_motion(
     may be a change that was published a moment ago.
     """
     said = tuple(results)
-    accused = {(f.server, f.address) for result in said for f in result.findings if f.code.startswith("serial-")}
+    accused = {(f.server, f.address) for result in said for f in result.findings if FINDING_TYPES[f.code].state}
     moving: set[tuple[str, Address]] = set()
     for address_state in zone_state.address_states:
         place = (address_state.server, address_state.address)
@@ -43,7 +45,7 @@ def in_motion(
                 and (unsure.server, unsure.address) not in moving
             ):
                 text = f"{unsure.server} ({unsure.address}) has something else for {unsure.subject} than others"
-                code = _DIFFERS.get(result.check, "record-differs")
+                code = _DIFFERS.get(result.check, records.DIFFERS.code)
                 yield Finding(code, f"{text}; {_allowed(zone)}", unsure.server, unsure.address, unsure.subject or "")
 
 
@@ -59,7 +61,7 @@ def _of(
     if address_state.doubt is not None:
         serial, reference = address_state.doubt.serial, serial_group.reference
         text = f"{where} serves {serial} where {reference} was expected; one more look would tell"
-        yield Finding("serial-ahead", text, address_state.server, address_state.address)
+        yield Finding(AHEAD.code, text, address_state.server, address_state.address)
     elif (
         serial_group.reference is not None
         and address_state.serial is not None
@@ -72,7 +74,7 @@ def _of(
             else "for how long is not known without memory"
         )
         text = f"{where} serves {address_state.serial} and others {serial_group.reference}, {known}; {_allowed(zone)}"
-        yield Finding("serial-late", text, address_state.server, address_state.address)
+        yield Finding(LATE.code, text, address_state.server, address_state.address)
 
 
 def _allowed(zone: Zone) -> str:
@@ -86,4 +88,4 @@ def moved(
     before = {(s.server, s.address): s.serial for s in one[1].address_states}
     if all(before.get((s.server, s.address), s.serial) == s.serial for s in two[1].address_states):
         return ()
-    return tuple(f for result in two[0].values() for f in result.findings if f.code in CONTENT)
+    return tuple(f for result in two[0].values() for f in result.findings if FINDING_TYPES[f.code].transient)

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from alerting.model import Alert, AlertKey, Phase, Severity
-from alerting.severity import severity_of
+from alerting.finding_types import severity_of
+from alerting.model import Alert, AlertKey, Phase
 from checks.base import Check
 from checks.evaluation import judge
 from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
+from checks.model.finding_type import Severity
 from checks.ns_set import NsSet, names_given
 from checks.zone_state.connectivity import Connectivity, mask_offline, offline_explanation, record_poll
-from checks.zone_state.model import ZoneState
+from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from checks.zone_state.update import update_zone_state
 from monitor.cli.zone_check.deadline import Deadline, InTime, unasked, unknown
 from monitor.cli.zone_check.in_motion import in_motion, moved
@@ -163,7 +164,7 @@ def judged_by(
         connectivity = record_poll(connectivity, poll)
     excused = [mask_offline(connectivity, poll) for poll in seen]
     for poll in excused:
-        if poll.check == "soa-serial":
+        if poll.check == SERIAL_CHECK:
             zone_state = update_zone_state(zone_state, zone, poll)
     results = {poll.check: judge(config.checks[poll.check], zone, poll, zone_state) for poll in excused}
     return results, zone_state, connectivity

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from checks.common.text import format_time as when
 from checks.registry import CHECKS
-from checks.zone_state.model import ZoneState
+from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from monitor.cli.zone_check.target import Wanted
 from monitor.state.ports import StoreError
 from monitor.store.reader import open_reader
@@ -44,7 +44,7 @@ async def remembered(what: Wanted, at: datetime) -> Remembered:
         return Remembered(nothing, notes=(f"looking without memory: {error}",))
     if zone_state is None or zone_state.at is None:
         return Remembered(nothing)
-    every = what.config.cadence.get("soa-serial") or CHECKS["soa-serial"].cadence
+    every = what.config.cadence.get(SERIAL_CHECK) or CHECKS[SERIAL_CHECK].cadence
     if at - zone_state.at > STALE * every + timedelta(seconds=what.config.probe.timeout * what.config.probe.attempts):
         note = f"the service last looked {when(zone_state.at)}, so its memory is not used"
         return Remembered(nothing, notes=(note,))

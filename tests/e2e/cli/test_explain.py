@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.codes import CODES
+from alerting.finding_types import FINDING_TYPES
 from monitor.clock import now
 from monitor.pair.pair import Pair
 from tests.support.speaking import say
@@ -22,12 +22,12 @@ url = "https://hooks.example.com/dns"
 """
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", FINDING_TYPES)
 async def test_a_code(code: str) -> None:
     said = await say("explain", code)
     assert said.status == 0
     assert said.err == ""
-    assert said.out.startswith(f"{code} ({CODES[code].severity}): {CODES[code].title}\n")
+    assert said.out.startswith(f"{code} ({FINDING_TYPES[code].severity}): {FINDING_TYPES[code].title}\n")
     for part in ("Causes, the likely ones first:", "What to do: ", "To see it:"):
         assert part in said.out
     assert said.plain
@@ -40,7 +40,7 @@ async def test_a_code_that_is_none() -> None:
     assert said.err == "soawatch: 'serial-stuk' is neither a code nor the name of a zone; did you mean serial-stuck?\n"
     said = await say("explain", "zzz\x1b[2J")
     assert said.status == 2
-    assert all(code in said.err for code in CODES)
+    assert all(code in said.err for code in FINDING_TYPES)
     assert said.plain
     assert (await say("explain", "Serial-STUCK")).status == 0
 

@@ -8,7 +8,7 @@ import dns.flags
 import dns.xfr
 import pytest
 
-from checks.codes import CODES
+from alerting.finding_types import FINDING_TYPES
 from monitor.clock import now
 from monitor.config.load import load, parse
 from monitor.pair import faults, tsig
@@ -126,6 +126,6 @@ async def test_faults_add_up_and_the_later_wins_where_they_disagree(pair: Pair) 
 def test_the_table_of_faults_can_be_relied_on(fault: Fault) -> None:
     assert faults.behaviour([fault.name]) != Behaviour()
     assert fault.server in ("ns1", "ns2")
-    assert set(fault.codes) <= set(CODES)
+    assert set(fault.codes) <= set(FINDING_TYPES)
     assert fault.does.endswith(".")
     assert fault.story.endswith(".")

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Phase
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
-from checks.zone_state.model import Propagation, StateChange, ZoneState
+from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from monitor.clock import Now
 from monitor.state.ports import AddressHistoryRow, Commit, Recreated, Remembered, StoreError, Sweep
 
@@ -52,7 +52,7 @@ class MemoryStore:
 
     async def restore(self) -> Remembered:
         self._check_open()
-        look = max((each.started for each in self._sweeps if each.check == "soa-serial"), default=None)
+        look = max((each.started for each in self._sweeps if each.check == SERIAL_CHECK), default=None)
         return Remembered(
             zone_states={zone: _as_looked(each, look) for zone, each in self._ledgers.items()},
             alerts=dict(self._alerts),

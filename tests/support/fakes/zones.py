@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from datetime import datetime
 
-from alerting.model import Alert, Severity
+from alerting.model import Alert
 from checks.model import Address, Health
+from checks.model.finding_type import Severity
 from monitor.state.level import Level, level_of, severity_level, state_level
 from monitor.state.status import AddressStatus, CodeTally, Redact, ServerTally, ZoneStatus
 

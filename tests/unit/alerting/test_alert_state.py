@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.alert_state import MOVES, advance, apply, due, recheck, withdraw
-from alerting.model import Alert, AlertKey, Phase, Policy, Reason, Severity
+from alerting.model import Alert, AlertKey, Phase, Policy, Reason
 from checks.model import Finding, Health, Inconclusive
+from checks.model.finding_type import Severity
 from tests.unit.alerting.timeline import ADDRESSES, SIGNS, START, finding, key, minute, result
 
 POLICY = Policy(grace=timedelta(minutes=2), settle=timedelta(minutes=2))

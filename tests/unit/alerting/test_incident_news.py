@@ -8,21 +8,11 @@ import pytest
 
 from alerting.headline import UNSERVED, changes, headline
 from alerting.incidents import update_incidents
-from alerting.model import (
-    Alert,
-    IncidentChange,
-    IncidentEvent,
-    OutboxMessage,
-    Phase,
-    Policy,
-    Reason,
-    Route,
-    Severity,
-    Transition,
-)
+from alerting.model import Alert, IncidentChange, IncidentEvent, OutboxMessage, Phase, Policy, Reason, Route, Transition
 from alerting.render import render
 from alerting.root_cause import DependencyGraph
 from checks.model import Address, Server, Zone
+from checks.model.finding_type import Severity
 from tests.unit.alerting.test_incidents import Desk, said
 from tests.unit.alerting.timeline import ADDRESSES, alert, minute, zone
 

@@ -21,12 +21,12 @@ from alerting.model import (
     Policy,
     Reason,
     Route,
-    Severity,
     Told,
     Transition,
 )
 from alerting.root_cause import DependencyGraph
 from checks.model import Server, Zone
+from checks.model.finding_type import Severity
 from tests.unit.alerting.timeline import START, alert, minute, zone
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."

@@ -21,11 +21,11 @@ from alerting.model import (
     Phase,
     Policy,
     Route,
-    Severity,
 )
 from alerting.root_cause import DependencyGraph
 from alerting.routing import route
 from checks.model import Finding
+from checks.model.finding_type import Severity
 from monitor.store.codec import decode, encode
 from tests.support.examples import examples
 from tests.unit.alerting.timeline import START, finding, result, zone

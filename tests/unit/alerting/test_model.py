@@ -5,7 +5,8 @@ import traceback
 
 import pytest
 
-from alerting.model import Cause, DeliveryError, Phase, Secret, Severity
+from alerting.model import Cause, DeliveryError, Phase, Secret
+from checks.model.finding_type import Severity
 from tests.unit.alerting.timeline import alert
 
 

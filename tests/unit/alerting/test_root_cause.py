@@ -4,10 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.model import Alert, Cause, Phase, Severity
-from alerting.root_cause import FAMILIES, FEEDS_NOTHING, OUT_OF_SERVICE, DependencyGraph, root_causes
-from checks.codes import CODES
+from alerting.finding_types import FINDING_TYPES
+from alerting.model import Alert, Cause, Phase
+from alerting.root_cause import (
+    FAMILIES,
+    FEEDS_NOTHING,
+    HIDES_CONTENT,
+    INHERITED,
+    OF_CONTENT,
+    OUT_OF_SERVICE,
+    DependencyGraph,
+    root_causes,
+)
 from checks.model import Server, Zone
+from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from tests.unit.alerting.timeline import alert, server, zone
 
@@ -275,9 +285,12 @@ def test_zones_of_a_table_are_counted_by_kind_as_they_would_be_one_by_one() -> N
         assert topology.feeders(A, "ns2") == ("ns1",)
 
 
-def test_only_codes_that_exist_explain_others() -> None:
-    assert set(CODES) >= FEEDS_NOTHING | OUT_OF_SERVICE
-    assert FAMILIES.keys() - CODES.keys() <= {"edns-broken"}
+def test_what_a_code_explains_follows_from_its_type() -> None:
+    assert HIDES_CONTENT < OUT_OF_SERVICE < FEEDS_NOTHING
+    assert INHERITED < FEEDS_NOTHING
+    assert not OUT_OF_SERVICE & {found.code for found in FINDING_TYPES.values() if found.severity is Severity.INFO}
+    assert OF_CONTENT.isdisjoint(OUT_OF_SERVICE - INHERITED)
+    assert FAMILIES.keys() == FINDING_TYPES.keys()
 
 
 def test_causes_read_as_words() -> None:

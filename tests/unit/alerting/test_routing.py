@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.model import Cause, Incident, Route, Severity
+from alerting.model import Cause, Incident, Route
 from alerting.routing import route
+from checks.model.finding_type import Severity
 from tests.unit.alerting.timeline import START
 
 INCIDENT = Incident(

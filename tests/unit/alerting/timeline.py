@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from alerting.model import Alert, AlertKey, Phase, Severity
-from alerting.severity import severity_of
+from alerting.finding_types import severity_of
+from alerting.model import Alert, AlertKey, Phase
 from checks.model import Address, CheckResult, Finding, Health, Inconclusive, Server, Zone
+from checks.model.finding_type import Severity
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 

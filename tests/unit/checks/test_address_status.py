@@ -2,8 +2,8 @@
 
 import pytest
 
+from checks.address_status import address_state
 from checks.model import Finding, Zone
-from checks.zone_state.address_status import address_state
 from checks.zone_state.model import ZoneState
 from tests.unit.checks.build import SOA, story, zone
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from alerting.model import Policy, Severity
+from alerting.model import Policy
 from checks.model import Address, Expectation, TransferRule, WantedRecord
+from checks.model.finding_type import Severity
 from checks.registry import CHECKS
 from monitor.config.errors import Mistake
 from monitor.config.load import ConfigError, load, parse

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from checks.codes import CODES
+from alerting.finding_types import FINDING_TYPES
 from checks.registry import CHECKS
 from monitor.config import file_model as raw
 from monitor.config.json_schema import schema
@@ -43,7 +43,7 @@ def test_every_section_and_every_key_is_there() -> None:
         assert SCHEMA["$defs"][model.__name__]["additionalProperties"] is False
     assert set(at("cadence")["properties"]) == set(CHECKS)
     assert set(at("checks")["properties"]) == set(CHECKS)
-    assert set(at("severity")["properties"]) == set(CODES)
+    assert set(at("severity")["properties"]) == set(FINDING_TYPES)
     receivers = [resolved(one) for one in SCHEMA["properties"]["receivers"]["additionalProperties"]["anyOf"]]
     assert [one["properties"]["type"]["const"] for one in receivers] == list(kinds())
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from alerting.model import Secret, Severity
+from alerting.model import Secret
 from checks.model import Address
+from checks.model.finding_type import Severity
 from monitor.config.errors import ConfigError, Problems
 from monitor.config.load import parse
 from monitor.config.secrets import FileContext

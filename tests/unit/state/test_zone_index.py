@@ -9,11 +9,11 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.model import Severity
-from checks.codes import CODES
+from alerting.finding_types import FINDING_TYPES
+from checks.address_status import STATES
 from checks.model import Address, Health, Server, Zone
+from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
-from checks.zone_state.address_status import STATES
 from monitor.probe.message.names import unicode
 from monitor.state.columns import ZoneColumns, change_to
 from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus
@@ -204,7 +204,7 @@ def test_a_server_has_had_a_code_since_any_zone_had_it() -> None:
 
 
 def test_the_codes_of_this_test_are_codes() -> None:
-    assert set(FOUND) <= CODES.keys()
+    assert set(FOUND) <= FINDING_TYPES.keys()
 
 
 def test_no_zones_answer_everything() -> None:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Severity
-from alerting.severity import severity_of
+from alerting.finding_types import severity_of
+from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase
 from checks.model import CheckResult, Finding, Health
+from checks.model.finding_type import Severity
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import update_zone_state
 from monitor.cli.output import expiry_text

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerting.model import Alert, AlertKey, Incident, Severity
+from alerting.model import Alert, AlertKey, Incident
 from checks.model import Address
+from checks.model.finding_type import Severity
 from checks.zone_state.model import ZoneState
 from monitor.store.codec import decode, encode, moment, stamp
 from tests.support.specimens import NOON, alert, at, incident, key, zone_state

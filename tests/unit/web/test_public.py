@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.model import Cause, Severity
+from alerting.model import Cause
 from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
+from checks.model.finding_type import Severity
 from monitor.state.ports import Commit
 from monitor.state.status import CheckStatus, Status
 from monitor.web.redaction import Redaction, public, redaction_of

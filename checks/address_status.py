@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from checks.common.serial import behind, newer
 from checks.model import Finding, Outcome, Zone
+from checks.registry import FINDINGS
 from checks.zone_state.address import SERVING
 from checks.zone_state.model import AddressState, ZoneState
 from checks.zone_state.update import serial_group_of
@@ -13,13 +14,7 @@ STATES = (
 )  # fmt: skip
 """All there are."""
 
-_BY_CODE = {
-    "serial-stuck": "stuck",
-    "serial-overdue": "overdue",
-    "serial-late": "late",
-    "serial-ahead": "ahead",
-    "serial-unordered": "unordered",
-}
+_BY_CODE = {found.code: found.state for found in FINDINGS if found.state is not None}
 _SILENT = frozenset(outcome.value for outcome in Outcome if outcome.transport_failed)
 _OPEN = frozenset(
     {Outcome.UNASKED.value, Outcome.MALFORMED.value, Outcome.MISMATCHED.value, Outcome.TRUNCATED_ONLY.value}

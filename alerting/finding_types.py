@@ -1,0 +1,42 @@
+"""Every finding type there is: those of the checks, and what the monitor finds of itself."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from alerting.model import NOT_CHECKED
+from checks import registry
+from checks.model.finding_type import FindingType, Scope, Severity
+
+UNCHECKED = FindingType(
+    NOT_CHECKED, Severity.WARNING, "The monitor has not been able to check this for a while", consequence=True
+)
+OFFLINE = FindingType("vantage-blind", Severity.CRITICAL, "No server at all answers the monitor", scope=Scope.MONITOR)
+DATABASE_FAILING = FindingType(
+    "store-failing", Severity.CRITICAL, "The monitor cannot write its database",
+    scope=Scope.MONITOR, operators_only=True,
+)  # fmt: skip
+RECEIVER_FAILING = FindingType(
+    "receiver-failing", Severity.CRITICAL, "A receiver does not take what it is told", scope=Scope.RECEIVER
+)
+CONFIGURATION_REFUSED = FindingType(
+    "configuration-refused", Severity.WARNING, "The monitor was given a configuration that it cannot take",
+    scope=Scope.MONITOR, operators_only=True,
+)  # fmt: skip
+DATABASE_RECREATED = FindingType(
+    "database-recreated", Severity.WARNING, "The monitor's database was deleted while it ran", scope=Scope.MONITOR
+)
+FINDINGS = (
+    UNCHECKED, OFFLINE, DATABASE_FAILING, RECEIVER_FAILING, CONFIGURATION_REFUSED, DATABASE_RECREATED,
+)  # fmt: skip
+
+FINDING_TYPES: Mapping[str, FindingType] = MappingProxyType(
+    {found.code: found for found in (*registry.FINDINGS, *FINDINGS)}
+)
+"""Code → its type, in the order in which they are documented."""
+
+
+def severity_of(code: str, overrides: Mapping[str, Severity]) -> Severity:
+    """What the operator said of a code, else its default. A code nobody knows is a warning."""
+    if code in overrides:
+        return overrides[code]
+    return FINDING_TYPES[code].severity if code in FINDING_TYPES else Severity.WARNING

@@ -26,7 +26,7 @@ from checks.model import Health, Outcome, Transport
 from checks.model.finding_type import Severity
 from monitor.web import metrics
 from monitor.web.app import build
-from monitor.web.metrics import tell
+from monitor.web.metrics import select_zones
 from tests.contract.test_notifiers import TELLING
 from tests.support.hookserver import Request, hookserver
 from tests.support.web_client import client
@@ -70,7 +70,7 @@ def bare(cell: str) -> str:
 def emitted() -> dict[str, tuple[str, set[str], str]]:
     """Metric → type, labels and meaning, of a service in which everything has happened."""
     seen = troubled()
-    told = asyncio.run(tell(seen.zones, 1000))
+    told = asyncio.run(select_zones(seen.zones, 1000))
     text, _ = metrics.render(seen, told, Counters().registry, NOW, "application/openmetrics-text;version=1.0.0")
     found = {}
     for family in openmetrics(text.decode()):

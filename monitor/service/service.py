@@ -137,7 +137,7 @@ class Service:
             ),
             record=self._write_buffer,
             now=now,
-            changed=self._event_hub.tell,
+            changed=self._event_hub.notify,
             told=self._dispatcher.wake,
             registry=self._registry,
         )  # fmt: skip

@@ -28,7 +28,7 @@ OF: Mapping[Level, Health] = {
     Level.PROPAGATING: Health.GOOD,
     Level.GOOD: Health.GOOD,
 }
-"""The tones a zone can have, the gravest first, and the health each tells."""
+"""The levels a zone can have, the gravest first, and the health of each."""
 
 MOVING = "propagating"
 """The state of an address that a new version has yet to reach."""

@@ -116,7 +116,7 @@ class Zones(Protocol):
     def tally(self) -> Mapping[Health, int]: ...
 
     def levels(self) -> Mapping[Level, int]:
-        """How many zones look how grave; only tones that some zone has."""
+        """How many zones have which level; only levels that some zone has."""
         ...
 
     def servers(self) -> Mapping[str, ServerTally]:

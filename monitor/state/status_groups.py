@@ -25,7 +25,7 @@ class ServerLayout:
 
 
 def layouts(templates: Iterable[Zone]) -> list[ServerLayout]:
-    """The lineup of each template, in their order."""
+    """The layout of each template, in their order."""
     known: dict[tuple[tuple[str, tuple[Address, ...]], ...], ServerLayout] = {}
     found = []
     for template in templates:
@@ -37,7 +37,7 @@ def layouts(templates: Iterable[Zone]) -> list[ServerLayout]:
 
 @dataclass(frozen=True, slots=True)
 class FindingKey:
-    """A finding but for its words and its time: what, how grave, and where."""
+    """A finding but for its text and its time: what, how grave, and where."""
 
     code: str
     severity: Severity
@@ -71,11 +71,11 @@ class StatusGroup:
         return min(levels, default=None)
 
     def has(self, code: str, server: str) -> bool:
-        return any(mark.code == code and mark.server == server for mark in self.finding_keys)
+        return any(key.code == code and key.server == server for key in self.finding_keys)
 
     def since_when(self, code: str, server: str) -> datetime:
         """Since when the code has stood there; there must be one."""
-        return min(at for mark, at in self.since.items() if mark.code == code and mark.server == server)
+        return min(at for key, at in self.since.items() if key.code == code and key.server == server)
 
 
 class StatusGroups:
@@ -96,9 +96,9 @@ class StatusGroups:
             return self._group(layout, health, states, ())
         since: dict[FindingKey, datetime] = {}
         for finding in findings:
-            mark = FindingKey(finding.key.code, finding.severity, finding.key.server)
-            since[mark] = min(finding.began, since.get(mark, finding.began))
-        finding_keys = tuple(sorted(since, key=lambda mark: (-mark.severity, mark.code, mark.server or "")))
+            key = FindingKey(finding.key.code, finding.severity, finding.key.server)
+            since[key] = min(finding.began, since.get(key, finding.began))
+        finding_keys = tuple(sorted(since, key=lambda key: (-key.severity, key.code, key.server or "")))
         return self._heard(self._group(layout, health, states, finding_keys), since)
 
     def unknown(self, layout: ServerLayout) -> StatusGroup:
@@ -112,8 +112,8 @@ class StatusGroups:
         known = dict(zip(old.layout.places, old.states, strict=True))
         states = tuple(known.get(place, UNKNOWN) for place in layout.places)
         here = {None, *(server for server, _ in layout.places)}
-        since = {mark: at for mark, at in old.since.items() if mark.server in here}
-        finding_keys = tuple(mark for mark in old.finding_keys if mark in since)
+        since = {key: at for key, at in old.since.items() if key.server in here}
+        finding_keys = tuple(key for key in old.finding_keys if key in since)
         return self._heard(self._group(layout, old.health, states, finding_keys), since)
 
     def swap(self, before: StatusGroup, after: StatusGroup) -> None:
@@ -164,11 +164,11 @@ class StatusGroups:
             for (name, _), state in zip(group.layout.places, group.states, strict=True):
                 found[name].states[state] += group.zones
             served = {name for name, addresses in group.layout.servers if addresses}
-            for name in {mark.server for mark in group.finding_keys if mark.server is not None} - served:
+            for name in {key.server for key in group.finding_keys if key.server is not None} - served:
                 found.setdefault(name, _Tally()).zones += group.zones
-            for mark in group.finding_keys:
-                if mark.server is not None:
-                    found[mark.server].mark(mark, group)
+            for key in group.finding_keys:
+                if key.server is not None:
+                    found[key.server].add(key, group)
         return {name: found[name].public_level() for name in sorted(found)}
 
     def _group(
@@ -178,7 +178,7 @@ class StatusGroups:
         group = self._known.get(key)
         if group is None:
             number = self._free.pop() if self._free else len(self.all)
-            level = level_of(health, states, (mark.severity for mark in finding_keys))
+            level = level_of(health, states, (key.severity for key in finding_keys))
             group = StatusGroup(
                 number,
                 layout,
@@ -205,15 +205,15 @@ class StatusGroups:
     ) -> Level:
         if not self.hidden:
             return level
-        left = [mark.severity for mark in finding_keys if mark.server not in self.hidden]
+        left = [key.severity for key in finding_keys if key.server not in self.hidden]
         seen = [s for (server, _), s in zip(layout.places, states, strict=True) if server not in self.hidden]
         return level_of(health_after_redaction(health, len(finding_keys), left), seen, left)
 
     def _heard(self, group: StatusGroup, since: Mapping[FindingKey, datetime]) -> StatusGroup:
-        for mark, at in since.items():
-            known = group.since.get(mark)
+        for key, at in since.items():
+            known = group.since.get(key)
             if known is None or at < known:
-                group.since[mark] = at
+                group.since[key] = at
                 self._servers = None
         return group
 
@@ -227,16 +227,16 @@ class _Tally:
     states: Counter[str] = field(default_factory=Counter)
     codes: dict[str, CodeTally] = field(default_factory=dict)
 
-    def mark(self, mark: FindingKey, group: StatusGroup) -> None:
-        """One of the group's marks; a code that is there at two severities counts the zone once."""
-        since, known = group.since[mark], self.codes.get(mark.code)
+    def add(self, key: FindingKey, group: StatusGroup) -> None:
+        """One finding key of the group; a code that is there at two severities counts the zone once."""
+        since, known = group.since[key], self.codes.get(key.code)
         if known is None:
-            self.codes[mark.code] = CodeTally(group.zones, mark.severity, since)
+            self.codes[key.code] = CodeTally(group.zones, key.severity, since)
             return
-        first = next(m for m in group.finding_keys if m.code == mark.code and m.server == mark.server)
-        self.codes[mark.code] = CodeTally(
-            known.zones + (group.zones if mark is first else 0),
-            max(known.severity, mark.severity),
+        first = next(m for m in group.finding_keys if m.code == key.code and m.server == key.server)
+        self.codes[key.code] = CodeTally(
+            known.zones + (group.zones if key is first else 0),
+            max(known.severity, key.severity),
             min(known.since, since),
         )
 

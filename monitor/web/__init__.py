@@ -1,1 +1,1 @@
-"""The status page, the JSON API and the other faces over HTTP."""
+"""The status page, the JSON API, /metrics and the stream of events over HTTP."""

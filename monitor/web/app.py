@@ -17,7 +17,7 @@ from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, read_form, same, s
 from monitor.web.client_address import behind
 from monitor.web.events import Events
 from monitor.web.headline import scheduler_stalled
-from monitor.web.login_attempts import Attempts
+from monitor.web.login_attempts import LoginAttempts
 from monitor.web.metrics_endpoint import MetricsEndpoint
 from monitor.web.pages import Pages
 from monitor.web.snapshot import Settings, SnapshotCache, View, WebContext
@@ -34,7 +34,7 @@ def build(context: WebContext) -> Starlette:
     """The ASGI application. It reads the present Status at each request; nothing of it is kept but what is derived."""
     snapshot, static = SnapshotCache(context), load()
     renderer = Renderer(context, snapshot, static)
-    attempts = Attempts()
+    attempts = LoginAttempts()
     login = Login(context, renderer, attempts)
     app = Starlette(
         routes=[
@@ -87,7 +87,7 @@ def _plain(trouble: list[str]) -> Response:
 class Login:
     """The form that asks for the token, once, and gives a cookie for it."""
 
-    def __init__(self, context: WebContext, renderer: Renderer, attempts: Attempts) -> None:
+    def __init__(self, context: WebContext, renderer: Renderer, attempts: LoginAttempts) -> None:
         self._context = context
         self._renderer = renderer
         self._attempts = attempts

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerting.model import Secret
 from monitor.web.client_address import behind
-from monitor.web.login_attempts import Attempts
+from monitor.web.login_attempts import LoginAttempts
 from monitor.web.snapshot import Settings, View, WebContext
 
 COOKIE = "soawatch"
@@ -48,7 +48,7 @@ class AuthMiddleware:
     ``attempts`` slows whoever sends wrong tokens in a header; a cookie is no guess that could ever be right.
     """
 
-    def __init__(self, app: ASGIApp, context: WebContext, refuse: Refuse, attempts: Attempts) -> None:
+    def __init__(self, app: ASGIApp, context: WebContext, refuse: Refuse, attempts: LoginAttempts) -> None:
         self.app = app
         self.context = context
         self.attempts = attempts
@@ -58,13 +58,13 @@ class AuthMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        guarded = _with_headers(send)
+        send_with_headers = _with_headers(send)
         refused = self._refused(scope)
         if refused is None:
-            await self.app(scope, receive, guarded)
+            await self.app(scope, receive, send_with_headers)
             return
         status, headers = refused
-        await self.refuse(scope, status, headers)(scope, receive, guarded)
+        await self.refuse(scope, status, headers)(scope, receive, send_with_headers)
 
     def _refused(self, scope: Scope) -> tuple[int, dict[str, str]] | None:
         form = scope["method"] == "POST" and scope["path"] in FORMS
@@ -110,7 +110,7 @@ def _octets(headers: Headers) -> int:
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
-    async def guarded(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
@@ -118,7 +118,7 @@ def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
             headers.setdefault("Cache-Control", "no-store")
         await send(message)
 
-    return guarded
+    return send_with_headers
 
 
 def ours(headers: Headers, url: str | None) -> bool:
@@ -170,7 +170,7 @@ def _genuine(value: str, token: Secret, now: datetime) -> bool:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of the one form; the guard has found it short enough."""
+    """The fields of the one form; AuthMiddleware has found it short enough."""
     body = (await request.body()).decode("utf-8", "replace")
     try:
         return {name: values[0] for name, values in parse_qs(body, max_num_fields=4).items()}

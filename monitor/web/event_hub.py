@@ -13,24 +13,24 @@ class Subscription:
     """What one watcher has not heard yet: at most one tick, for a late one replaces those before it."""
 
     def __init__(self) -> None:
-        self._bell = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    def ring(self) -> None:
-        self._bell.set()
+    def notify(self) -> None:
+        self._changed.set()
 
     async def wait(self, seconds: float) -> bool:
         """Whether something changed within that time."""
         try:
             async with asyncio.timeout(seconds):
-                await self._bell.wait()
+                await self._changed.wait()
         except TimeoutError:
             return False
-        self._bell.clear()
+        self._changed.clear()
         return True
 
 
 class EventHub:
-    """All open streams. ``tell`` is called from the event loop after each new Status and never waits."""
+    """All open streams. ``notify`` is called from the event loop after each new Status and never waits."""
 
     def __init__(self, most: int = 256) -> None:
         self._most = most
@@ -45,10 +45,10 @@ class EventHub:
     def __len__(self) -> int:
         return len(self._watching)
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         self._number += 1
         for subscription in self._watching:
-            subscription.ring()
+            subscription.notify()
 
     @contextmanager
     def subscribe(self) -> Iterator[Subscription]:

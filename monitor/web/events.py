@@ -11,18 +11,18 @@ from starlette.types import Message, Receive, Scope, Send
 from monitor.web.event_hub import Subscription, TooMany
 from monitor.web.snapshot import WebContext
 
-PING = 15.0
-"""Seconds between comments that keep proxies from closing a quiet stream."""
-PATIENCE = 30.0
+KEEPALIVE = 15.0
+"""Seconds between comments that keep proxies from closing an idle stream."""
+SEND_TIMEOUT = 30.0
 """Seconds a watcher may take to take what is sent to it."""
-FAREWELL = 0.2
+CLOSE_TIMEOUT = 0.2
 """Seconds a watcher may take to hear that the stream ends."""
 
 
 class Events:
     """The ASGI endpoint. A stream ends with the service, with its watcher, or when the watcher stops reading."""
 
-    def __init__(self, context: WebContext, ping: float = PING) -> None:
+    def __init__(self, context: WebContext, ping: float = KEEPALIVE) -> None:
         self._context = context
         self._ping = ping
 
@@ -34,21 +34,21 @@ class Events:
         request = Request(scope)
         seen = request.headers.get("last-event-id") or request.query_params.get("seen") or ""
         try:
-            with self._context.watchers.subscribe() as subscription:
+            with self._context.event_hub.subscribe() as subscription:
                 stream = _stream(self._context, subscription, seen, send, self._ping)
-                await _until_over(stream, receive, self._context.stopping)
+                await _until_closed(stream, receive, self._context.stopping)
         except TooMany:
             busy = PlainTextResponse("too many streams are open\n", 503, headers={"Retry-After": "30"})
             await busy(scope, receive, send)
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await send({"type": "http.response.body"})
 
 
-def mark(context: WebContext) -> str:
-    """Names the present picture: a page that has seen it need not be told."""
-    return f"{int(context.status().started.timestamp())}-{context.watchers.number}"
+def revision(context: WebContext) -> str:
+    """Names the present Status: a page that has seen it need not be told."""
+    return f"{int(context.status().started.timestamp())}-{context.event_hub.number}"
 
 
 def _start() -> Message:
@@ -58,24 +58,24 @@ def _start() -> Message:
 
 async def _stream(context: WebContext, subscription: Subscription, seen: str, send: Send, ping: float) -> None:
     await send(_start())
-    await _say(send, "retry: 3000\n\n")
-    if seen != mark(context):
-        await _say(send, _changed(context))
+    await _send(send, "retry: 3000\n\n")
+    if seen != revision(context):
+        await _send(send, _changed(context))
     while True:
-        await _say(send, _changed(context) if await subscription.wait(ping) else ": still here\n\n")
+        await _send(send, _changed(context) if await subscription.wait(ping) else ": still here\n\n")
 
 
 def _changed(context: WebContext) -> str:
-    return f"event: changed\nid: {mark(context)}\ndata: {context.now():%H:%M:%S}\n\n"
+    return f"event: changed\nid: {revision(context)}\ndata: {context.now():%H:%M:%S}\n\n"
 
 
-async def _say(send: Send, text: str) -> None:
-    async with asyncio.timeout(PATIENCE):
+async def _send(send: Send, text: str) -> None:
+    async with asyncio.timeout(SEND_TIMEOUT):
         await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
 
-async def _until_over(stream: Coroutine[None, None, None], receive: Receive, stopping: asyncio.Event) -> None:
-    ends = [asyncio.create_task(stream), asyncio.create_task(_gone(receive)), asyncio.create_task(_set(stopping))]
+async def _until_closed(stream: Coroutine[None, None, None], receive: Receive, stopping: asyncio.Event) -> None:
+    ends = [asyncio.create_task(each) for each in (stream, _disconnected(receive), _set(stopping))]
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -88,6 +88,6 @@ async def _set(event: asyncio.Event) -> None:
     await event.wait()
 
 
-async def _gone(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue

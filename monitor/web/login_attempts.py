@@ -22,7 +22,7 @@ PERIOD = timedelta(minutes=10)
 """A client is logged once in so long."""
 
 MOST = 10_000
-"""Clients that are remembered; of more, the one that was quiet for longest is forgotten."""
+"""Clients that are remembered; of more, the one that sent nothing for longest is forgotten."""
 
 KEPT = 16
 """Refused tokens that are remembered of a client; of more, the one that did not come for longest is forgotten."""
@@ -53,7 +53,7 @@ class Tries:
         return times
 
 
-class Attempts:
+class LoginAttempts:
     """One for all ways to send a token. A token of a client that is to wait is not looked at: right ones, too, for
     else the quick answer would tell them from wrong ones.
 

@@ -28,32 +28,37 @@ END = b"# EOF\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What is told of the zones: of all in numbers, and of some, whose pictures these are, in series of their own."""
+class ZoneSelection:
+    """What is shown of the zones: of all in numbers, and of some, whose statuses these are, in series of their own."""
 
     health: Mapping[Health, int]
     zones: Sequence[ZoneStatus] = ()
     omitted: int = 0
 
 
-async def tell(zones: Zones, most: int) -> Told:
+async def select_zones(zones: Zones, most: int) -> ZoneSelection:
     """All zones get series of their own as long as there are at most so many; above that those that are not good do,
-    the worst first, and of them as many. Draws on the event loop, some pictures at a time.
+    the worst first, and of them as many. Made on the event loop, some statuses at a time.
     """
     chosen = tuple(Health) if len(zones) <= most else (Health.BAD, Health.UNKNOWN)
-    pictures, _ = await zones.part("", chosen, 0, most, by_name=len(zones) <= most)
-    return Told(zones.tally(), pictures, max(0, len(zones) - len(pictures)))
+    statuses, _ = await zones.part("", chosen, 0, most, by_name=len(zones) <= most)
+    return ZoneSelection(zones.tally(), statuses, max(0, len(zones) - len(statuses)))
 
 
 def render(
-    status: Status, told: Told, counters: Collector, now: datetime, accept: str = "", redaction: Redaction | None = None
+    status: Status,
+    selection: ZoneSelection,
+    counters: Collector,
+    now: datetime,
+    accept: str = "",
+    redaction: Redaction | None = None,
 ) -> tuple[bytes, str]:
     """The page of /metrics and its content type: Prometheus text, or OpenMetrics where ``accept`` asks for it.
 
     Pure and slow (some microseconds a sample): to be called in a thread.
     """
     encode, content_type = _encoder(accept)
-    text, zones = encode(Families(status, told, counters, redaction)), series(told.zones, now).encode()
+    text, zones = encode(Families(status, selection, counters, redaction)), series(selection.zones, now).encode()
     if not text.endswith(END):
         return text + zones, content_type
     return text.removesuffix(END) + zones + END, content_type
@@ -72,7 +77,7 @@ class Families:
     """A prometheus_client collector of all but single zones: gauges from Status, and all counters."""
 
     status: Status
-    told: Told
+    selection: ZoneSelection
     counters: Collector
     redaction: Redaction | None = None
 
@@ -152,17 +157,17 @@ class Families:
             yield family
 
     def _zones(self) -> Iterator[Metric]:
-        told = self.told
+        selection = self.selection
         yield _gauges(
             "soawatch_zones",
             "Watched zones by health.",
             ("health",),
-            (((kind.value,), told.health.get(kind, 0)) for kind in Health),
+            (((kind.value,), selection.health.get(kind, 0)) for kind in Health),
         )
         yield _gauge(
             "soawatch_metrics_zones_omitted",
             "Zones without series of their own here, because there are more than metrics.max_zones.",
-            told.omitted,
+            selection.omitted,
         )
 
 

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.state.status import Status
-from monitor.web.metrics import render, tell
+from monitor.web.metrics import render, select_zones
 from monitor.web.snapshot import SnapshotCache, View, WebContext, same
 
-FRESH = timedelta(seconds=1)
-KEPT = 8
+MAX_AGE = timedelta(seconds=1)
+MAX_RENDERINGS = 8
 """Renderings that are kept, for as many views and formats."""
 
 
@@ -25,10 +25,10 @@ class Rendering:
     text: asyncio.Task[tuple[bytes, str]]
 
     def serves(self, status: Status, now: datetime) -> bool:
-        """Whoever asks while it is under way shares it; once done it lasts a second, or until the picture changes."""
+        """Whoever asks while it is under way shares it; once done it lasts a second, or until the Status changes."""
         if not self.text.done():
             return True
-        return same(self.status, status) and now - self.at < FRESH and self.text.exception() is None
+        return same(self.status, status) and now - self.at < MAX_AGE and self.text.exception() is None
 
 
 class MetricsEndpoint:
@@ -52,13 +52,13 @@ class MetricsEndpoint:
         return Response(body, headers={"Content-Type": content_type})
 
     async def _render(self, view: View, status: Status, now: datetime, accept: str) -> tuple[bytes, str]:
-        """The pictures it takes are drawn here; what takes long, the text, is made in a thread."""
-        told = await tell(status.zones, self._context.settings.max_zones)
+        """The statuses it takes are made here; what takes long, the text, is made in a thread."""
+        selection = await select_zones(status.zones, self._context.settings.max_zones)
         redaction = self._snapshot.redaction(view)
-        return await asyncio.to_thread(render, status, told, self._context.registry, now, accept, redaction)
+        return await asyncio.to_thread(render, status, selection, self._context.registry, now, accept, redaction)
 
     def _keep(self, key: tuple[View, str], made: Rendering) -> None:
         self._made.pop(key, None)
         self._made[key] = made
-        while len(self._made) > KEPT:
+        while len(self._made) > MAX_RENDERINGS:
             del self._made[next(iter(self._made))]

@@ -17,7 +17,7 @@ from alerting.runbook import CATALOGUE
 from checks.model import Health
 from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
-from monitor.web.history import SPANS, Picture, draw, fitting
+from monitor.web.history_view import SPANS, HistoryChart, fitting_span, history_chart
 from monitor.web.paging import page, page_of
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.templating import Renderer
@@ -88,7 +88,7 @@ class Pages:
         zone = self._snapshot.zone(request.state.view, request.path_params["zone"])
         if zone is None:
             raise HTTPException(404, "No such zone is watched.")
-        picture, chosen = await self._history(request, zone, now)
+        chart, chosen = await self._history(request, zone, now)
         past = await self._past(request, zone.name, 5)
         return self._renderer.page(
             request,
@@ -97,14 +97,14 @@ class Pages:
             row=zone_row(zone, now),
             addresses=[(zone, address) for address in zone.addresses],
             findings=finding_views(zone),
-            picture=picture,
+            chart=chart,
             chosen=chosen,
             spans=list(SPANS),
             past=[incident for incident in past or () if incident.phase != "open"],
         )
 
-    async def _history(self, request: Request, zone: ZoneStatus, now: datetime) -> tuple[Picture | None, str]:
-        """The picture of the span that was asked for; None when the store cannot be read just now."""
+    async def _history(self, request: Request, zone: ZoneStatus, now: datetime) -> tuple[HistoryChart | None, str]:
+        """The chart of the span that was asked for; None when the store cannot be read just now."""
         asked = request.query_params.get("span", "")
         chosen = asked if asked in SPANS else ""
         try:
@@ -113,8 +113,8 @@ class Pages:
             log.warning("history cannot be read", zone=zone.name, exc_info=True)
             return None, chosen
         rows: Sequence[AddressHistoryRow] = self._snapshot.runs(request.state.view, kept)
-        chosen = chosen or fitting(rows, now)
-        return draw(zone.unicode, rows, now, SPANS[chosen], zone.reference_serials.values()), chosen
+        chosen = chosen or fitting_span(rows, now)
+        return history_chart(zone.unicode, rows, now, SPANS[chosen], zone.reference_serials.values()), chosen
 
     async def _past(
         self, request: Request, zone: str | None, most: int, before: datetime | None = None

@@ -18,13 +18,13 @@ KEEP_ALIVE = 15
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``connections`` at once, and of these ``share`` of one client; ``head`` octets of request line and headers,
-    ``patience`` in seconds with a client that does not say what it wants.
+    ``request_timeout`` in seconds with a client that does not say what it wants.
     """
 
     connections: int = 512
     share: int = 64
     head: int = 16 * 1024
-    patience: float = 10.0
+    request_timeout: float = 10.0
 
 
 class WebServer:
@@ -69,7 +69,7 @@ class WebServer:
 def _config(app: Starlette, limits: Limits, connections: ConnectionLimit) -> uvicorn.Config:
     return uvicorn.Config(
         RequestLimit(app, connections, limits.connections),
-        http=partial(HttpConnection, limits.patience, connections),  # type: ignore[arg-type]  # all it does is call it
+        http=partial(HttpConnection, limits.request_timeout, connections),  # type: ignore[arg-type]  # all it does is call it
         ws="none",
         loop="none",
         lifespan="off",

@@ -46,7 +46,7 @@ class WebContext:
     registry: CollectorRegistry
     probe_stats: ProbeStats
     store: Store
-    watchers: EventHub
+    event_hub: EventHub
     now: Now
     stopping: asyncio.Event
     settings: Settings = Settings()

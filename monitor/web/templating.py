@@ -14,7 +14,7 @@ from checks.common.text import format_duration
 from monitor.probe.message.names import unicode
 from monitor.state.level import Level, severity_level, state_level
 from monitor.web import formatting, view_models
-from monitor.web.events import mark
+from monitor.web.events import revision
 from monitor.web.headline import headline, notices
 from monitor.web.redaction import title
 from monitor.web.snapshot import SnapshotCache, View, WebContext
@@ -91,7 +91,7 @@ class Renderer:
             "vantage": status.vantage,
             "version": status.version,
             "now": now,
-            "seen": mark(self._context),
+            "seen": revision(self._context),
             "path": request.scope["path"],
             "can_leave": self._context.settings.token is not None and view is View.WHOLE,
             "can_enter": self._context.settings.token is not None and view is View.PUBLIC,

@@ -1,4 +1,4 @@
-"""Pictures to show: a service of some zones in the words of the field, and what each group needs around it."""
+"""Statuses to show: a service of some zones, and what the web needs around it."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -267,7 +267,7 @@ class Stage:
     settings: Settings = field(default_factory=Settings)
     counters: Counters = field(default_factory=Counters)
     now: datetime = NOW
-    watchers: EventHub = field(default_factory=EventHub)
+    event_hub: EventHub = field(default_factory=EventHub)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def context(self) -> WebContext:
@@ -276,7 +276,7 @@ class Stage:
             registry=self.counters.registry,
             probe_stats=self.counters.probe_stats,
             store=self.store,
-            watchers=self.watchers,
+            event_hub=self.event_hub,
             now=lambda: self.now,
             stopping=self.stopping,
             settings=self.settings,
@@ -284,7 +284,7 @@ class Stage:
 
     def show(self, status: Status) -> None:
         self.status = status
-        self.watchers.tell()
+        self.event_hub.notify()
 
 
 TOKEN = "correct-horse-battery"

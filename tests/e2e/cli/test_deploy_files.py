@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.state.status import Status
-from monitor.web.metrics import Told, render
+from monitor.web.metrics import ZoneSelection, render
 from tests.support.fakes.zones import FakeZones
 from tests.support.require import program
 from tests.support.speaking import say
@@ -86,7 +86,7 @@ tests:
 
 async def test_the_rules_speak_of_metrics_that_exist(deployed: Path) -> None:
     at = datetime(2026, 11, 21, tzinfo=UTC)
-    text, _ = render(Status("1", "local", at, at, FakeZones()), Told({}), Counters().registry, at)
+    text, _ = render(Status("1", "local", at, at, FakeZones()), ZoneSelection({}), Counters().registry, at)
     exported = set(re.findall(r"^# TYPE (\S+) ", text.decode(), re.MULTILINE))
     rules = (deployed / "prometheus-rules.yml").read_text()
     used = {name for line in rules.splitlines() if "expr:" in line for name in re.findall(r"\bsoawatch_\w+", line)}

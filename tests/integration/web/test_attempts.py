@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.web.app import build
-from monitor.web.login_attempts import EVERY, FREE, KEPT, MOST, PERIOD, Attempts
+from monitor.web.login_attempts import EVERY, FREE, KEPT, MOST, PERIOD, LoginAttempts
 from tests.integration.web.test_serve import served
 from tests.support.web_status import NOW, TOKEN, Stage, stage, troubled
 
@@ -28,7 +28,7 @@ def client(seen: Stage, app: object = None, host: str = ELSEWHERE, **how: object
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9953", **how)
 
 
-def try_another(tries: Attempts, client: str, now: datetime) -> None:
+def try_another(tries: LoginAttempts, client: str, now: datetime) -> None:
     tries.wrong(client, guess().encode(), now)
 
 
@@ -37,7 +37,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def test_after_some_in_a_row_each_costs_time_and_time_forgives() -> None:
-    tries, now = Attempts(), NOW
+    tries, now = LoginAttempts(), NOW
     for _ in range(FREE):
         assert tries.wait("a", now) == 0
         try_another(tries, "a", now)
@@ -52,7 +52,7 @@ def test_after_some_in_a_row_each_costs_time_and_time_forgives() -> None:
 
 
 def test_a_clock_that_is_set_back_locks_nobody_out_for_longer() -> None:
-    tries = Attempts()
+    tries = LoginAttempts()
     for _ in range(FREE):
         try_another(tries, "a", NOW)
     back = NOW - timedelta(days=1)
@@ -62,7 +62,7 @@ def test_a_clock_that_is_set_back_locks_nobody_out_for_longer() -> None:
 
 
 def test_it_is_logged_once_in_a_period() -> None:
-    tries = Attempts()
+    tries = LoginAttempts()
     with capture_logs() as logs:
         for second in range(int(2.5 * PERIOD.total_seconds())):
             if not tries.wait(ELSEWHERE, NOW + timedelta(seconds=second)):
@@ -73,7 +73,7 @@ def test_it_is_logged_once_in_a_period() -> None:
 
 
 def test_only_so_many_clients_are_remembered() -> None:
-    tries = Attempts()
+    tries = LoginAttempts()
     for number in range(MOST + 5):
         for _ in range(FREE if number < 2 else 1):
             try_another(tries, f"client {number}", NOW)
@@ -188,19 +188,19 @@ async def test_guessing_beside_an_old_token_is_as_slow_as_without() -> None:
 
 
 def test_only_so_many_refused_tokens_are_remembered_and_none_as_it_is() -> None:
-    tries = Attempts()
+    tries = LoginAttempts()
     for number in range(10 * KEPT):
         tries.wrong("a", f"number {number}".encode(), NOW)
     kept = tries._known["a"].refused
     assert len(kept) == KEPT
     assert not any(b"number" in one for one in kept)
-    other = Attempts()
+    other = LoginAttempts()
     other.wrong("a", f"number {10 * KEPT - 1}".encode(), NOW)
     assert not kept.keys() & other._known["a"].refused.keys(), "each process has a key of its own"
 
 
 def test_what_one_client_sent_says_nothing_of_another() -> None:
-    tries = Attempts()
+    tries = LoginAttempts()
     for number in range(FREE):
         tries.wrong("a", b"number %d" % number, NOW)
         tries.wrong("b", b"number %d" % number, NOW)

@@ -51,7 +51,10 @@ async def test_who_goes_away_in_the_middle_leaves_no_trace(
 @pytest.mark.parametrize("said", [said for said in SAID if said != "a stream"])
 async def test_nor_does_one_that_is_not_waited_for(said: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    async with served(await stage(troubled(), token=True), patience=0.05) as (server, _), asyncio.timeout(DEADLINE):
+    async with (
+        served(await stage(troubled(), token=True), request_timeout=0.05) as (server, _),
+        asyncio.timeout(DEADLINE),
+    ):
         reader, writer = await asyncio.open_connection(*server.address)
         writer.write(SAID[said])
         while await reader.read(1000):

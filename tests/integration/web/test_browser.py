@@ -136,7 +136,7 @@ async def test_every_page_is_readable_by_all_and_fits_the_screen(
     assert looking.complaints == []
 
 
-async def test_pages_for_all_well_and_for_strangers(looking: Looking) -> None:
+async def test_pages_for_all_well_and_for_the_public(looking: Looking) -> None:
     async with served(await stage(status(), token=True)) as url, looking.page() as page:
         await page.goto(url + "/zones/example.com.")
         assert await violations(page) == []

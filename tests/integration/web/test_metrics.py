@@ -18,7 +18,7 @@ from alerting.model import Phase
 from checks.model import Health
 from monitor.state.status import Status
 from monitor.web.app import build
-from monitor.web.metrics import render, tell
+from monitor.web.metrics import render, select_zones
 from monitor.web.server import WebServer
 from tests.support.require import program
 from tests.support.web_status import NOW, SERIAL, SERVERS, Counters, ago, bad, finding, stage, status, troubled, zone
@@ -42,7 +42,7 @@ def scraped(seen: Status, counters: Counters | None = None, most: int = 1000) ->
 
 
 def rendered(seen: Status, counters: Counters, accept: str = "", most: int = 1000) -> tuple[bytes, str]:
-    return render(seen, asyncio.run(tell(seen.zones, most)), counters.registry, NOW, accept)
+    return render(seen, asyncio.run(select_zones(seen.zones, most)), counters.registry, NOW, accept)
 
 
 def flat(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:

@@ -117,7 +117,7 @@ async def test_a_quiet_stream_is_kept_open_by_comments() -> None:
     async with asyncio.timeout(DEADLINE):
         await Events(seen.context(), ping=0.01)(scope, receive, send)
     assert sent[-1] == b""
-    assert len(seen.watchers) == 0
+    assert len(seen.event_hub) == 0
 
 
 async def test_it_stops_within_a_second_with_streams_open_and_clients_that_say_nothing() -> None:
@@ -131,7 +131,7 @@ async def test_it_stops_within_a_second_with_streams_open_and_clients_that_say_n
         writer.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await asyncio.wait_for(reader.readuntil(b"event: changed"), DEADLINE)
         ends.append((reader, writer))
-    assert len(seen.watchers) == 5
+    assert len(seen.event_hub) == 5
     begun = time.monotonic()
     await server.stop()
     assert time.monotonic() - begun < 1.0
@@ -139,7 +139,7 @@ async def test_it_stops_within_a_second_with_streams_open_and_clients_that_say_n
         rest = await asyncio.wait_for(reader.read(), DEADLINE)
         assert rest == b"" or rest.endswith(b"0\r\n\r\n"), "a clean end of the stream"
         writer.close()
-    assert len(seen.watchers) == 0
+    assert len(seen.event_hub) == 0
 
 
 async def test_it_stops_within_a_second_though_a_client_does_not_read() -> None:
@@ -161,15 +161,15 @@ async def test_a_watcher_that_leaves_is_forgotten() -> None:
     async with served(seen) as (_, http):
         async with http.stream("GET", "/events") as answer:
             await until(lines(answer), "event: ")
-            assert len(seen.watchers) == 1
+            assert len(seen.event_hub) == 1
         async with asyncio.timeout(DEADLINE):
-            while len(seen.watchers):
+            while len(seen.event_hub):
                 await asyncio.sleep(0.01)
 
 
 async def test_there_are_only_so_many_streams() -> None:
     seen = await stage(status())
-    seen.watchers = EventHub(most=1)
+    seen.event_hub = EventHub(most=1)
     async with served(seen) as (_, http), http.stream("GET", "/events") as answer:
         await until(lines(answer), "event: ")
         second = await http.get("/events")
@@ -177,16 +177,16 @@ async def test_there_are_only_so_many_streams() -> None:
 
 
 async def test_ticks_do_not_pile_up() -> None:
-    watchers = EventHub(most=1)
-    with watchers.subscribe() as address_metrics:
-        with pytest.raises(TooMany), watchers.subscribe():
+    event_hub = EventHub(most=1)
+    with event_hub.subscribe() as subscription:
+        with pytest.raises(TooMany), event_hub.subscribe():
             pass
         for _ in range(1000):
-            watchers.tell()
-        assert await address_metrics.wait(1.0)
-        assert not await address_metrics.wait(0.0)
-    assert watchers.number == 1000
-    assert len(watchers) == 0
+            event_hub.notify()
+        assert await subscription.wait(1.0)
+        assert not await subscription.wait(0.0)
+    assert event_hub.number == 1000
+    assert len(event_hub) == 0
 
 
 async def raw(server: WebServer, request: bytes) -> bytes:
@@ -236,7 +236,7 @@ HALVES = [b"", b"GET / HT", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGE
 
 @pytest.mark.parametrize("said", HALVES)
 async def test_a_client_that_does_not_say_what_it_wants_is_left(said: bytes) -> None:
-    async with served(await stage(status()), patience=0.1) as (server, _):
+    async with served(await stage(status()), request_timeout=0.1) as (server, _):
         reader, writer = await asyncio.open_connection(*server.address)
         writer.write(said)
         async with asyncio.timeout(DEADLINE):
@@ -247,12 +247,12 @@ async def test_a_client_that_does_not_say_what_it_wants_is_left(said: bytes) -> 
 
 async def test_a_watcher_is_not_taken_for_such_a_client() -> None:
     seen = await stage(status())
-    async with served(seen, patience=0.05) as (server, http), http.stream("GET", "/events") as answer:
+    async with served(seen, request_timeout=0.05) as (server, http), http.stream("GET", "/events") as answer:
         stream = lines(answer)
         await until(stream, "event: ")
         idle, writer = await asyncio.open_connection(*server.address)
         async with asyncio.timeout(DEADLINE):
-            assert await idle.read() == b"", "by now the patience has ended for one that came later"
+            assert await idle.read() == b"", "by now the request_timeout has ended for one that came later"
         writer.close()
         seen.show(troubled())
         await until(stream, "event: ")
@@ -263,7 +263,7 @@ ALWAYS = ("/healthz", "/readyz", "/metrics")
 
 async def test_two_thousand_connections_that_say_nothing_keep_nobody_out() -> None:
     """The kind: whatever a client holds without asking. One address, far more than there is room for, all at once."""
-    async with served(await stage(status()), patience=60.0) as (server, http):
+    async with served(await stage(status()), request_timeout=60.0) as (server, http):
         held = []
         for _ in range(20):
             held += await asyncio.gather(*[asyncio.open_connection(*server.address) for _ in range(100)])
@@ -276,7 +276,7 @@ async def test_two_thousand_connections_that_say_nothing_keep_nobody_out() -> No
 
 
 async def test_of_those_that_say_nothing_the_oldest_goes_first() -> None:
-    async with served(await stage(status()), connections=3, patience=60.0) as (server, _):
+    async with served(await stage(status()), connections=3, request_timeout=60.0) as (server, _):
         first = await asyncio.open_connection(*server.address)
         second = await asyncio.open_connection(*server.address)
         first[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -311,7 +311,7 @@ async def test_when_as_many_are_asking_as_may_those_who_ask_how_we_are_are_answe
 
 
 async def test_a_body_that_never_comes_is_not_waited_for() -> None:
-    async with served(await stage(status(), token=True), patience=0.1) as (server, _):
+    async with served(await stage(status(), token=True), request_timeout=0.1) as (server, _):
         reader, writer = await asyncio.open_connection(*server.address)
         writer.write(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\ntoken")
         async with asyncio.timeout(DEADLINE):

@@ -15,7 +15,7 @@ from checks.model import Address
 from checks.zone_state.model import StateChange
 from monitor.state.ports import Commit
 from monitor.state.status import CheckStatus
-from monitor.web.metrics_endpoint import KEPT, MetricsEndpoint
+from monitor.web.metrics_endpoint import MAX_RENDERINGS, MetricsEndpoint
 from monitor.web.snapshot import SnapshotCache, View
 from tests.support.examples import examples
 from tests.support.web_client import client
@@ -172,8 +172,8 @@ async def test_a_bug_is_a_plain_page_without_a_trace() -> None:
 async def test_ever_new_formats_do_not_fill_the_memory() -> None:
     context = (await stage(status())).context()
     scrape = MetricsEndpoint(context, SnapshotCache(context))
-    for number in range(3 * KEPT):
+    for number in range(3 * MAX_RENDERINGS):
         accept = f"application/openmetrics-text;version=1.0.{number}".encode()
         scope = {"type": "http", "method": "GET", "headers": [(b"accept", accept)], "state": {"view": View.WHOLE}}
         assert (await scrape.serve(Request(scope))).status_code == 200
-    assert len(scrape._made) == KEPT
+    assert len(scrape._made) == MAX_RENDERINGS

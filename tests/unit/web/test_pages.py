@@ -55,7 +55,7 @@ def test_headline(story: str, seen: object, text: str) -> None:
     assert headline(seen, NOW).text == text
 
 
-def test_strangers_are_told_of_trouble_but_not_asked_to_help() -> None:
+def test_the_public_is_told_of_trouble_but_not_asked_to_help() -> None:
     assert headline(only("a.", "b.", a=BAD), NOW, public=True).text == "1 of 2 zones has trouble"
 
 

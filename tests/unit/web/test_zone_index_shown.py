@@ -39,7 +39,7 @@ PATHS = (
 
 
 @pytest.mark.parametrize("seen", [troubled(), leaky(), status()], ids=["troubled", "leaky", "well"])
-@pytest.mark.parametrize("owner", [True, False], ids=["owner", "stranger"])
+@pytest.mark.parametrize("owner", [True, False], ids=["owner", "public"])
 async def test_every_page_is_the_same(seen: Status, owner: bool) -> None:
     boarded = replace(seen, zones=board_of(statuses(seen).values()).zones())
     headers = {"Authorization": f"Bearer {TOKEN}"} if owner else {}

@@ -1,4 +1,4 @@
-"""The history of a zone as lanes, one for each address: plain numbers that a template can draw."""
+"""The history of a zone as lanes, one for each address: plain numbers that a template can history_chart."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -46,20 +46,20 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class AxisTick:
     x: float
     label: str
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """``marks`` are times on the axis, ``births`` the first sight of a version anywhere."""
+class HistoryChart:
+    """``ticks`` are times on the axis, ``new_versions`` the first sight of a version anywhere."""
 
     height: int
     foot: int
     lanes: tuple[Lane, ...]
-    marks: tuple[Mark, ...]
-    births: tuple[Mark, ...]
+    ticks: tuple[AxisTick, ...]
+    new_versions: tuple[AxisTick, ...]
     title: str
     description: str
     rows: tuple[AddressHistoryRow, ...]
@@ -67,13 +67,13 @@ class Picture:
     bar: int = _BAR
 
 
-def draw(
+def history_chart(
     zone: str,
     runs: Sequence[AddressHistoryRow],
     now: datetime,
     length: timedelta,
     references: Collection[int | None] = (),
-) -> Picture:
+) -> HistoryChart:
     """The lanes of the last ``length``; runs that ended before it are left out, those that began before it are cut.
 
     ``references`` are the serials everybody should serve now: they alone have the first colour.
@@ -88,12 +88,12 @@ def draw(
         segments = tuple(_segment(r, shades, start, now) for r in own)
         lanes.append(Lane(server, address, _TOP + index * _LANE, segments))
     bottom = _TOP + len(lanes) * _LANE
-    return Picture(
+    return HistoryChart(
         height=bottom + _FOOT,
         foot=bottom,
         lanes=tuple(lanes),
-        marks=tuple(_marks(start, now)),
-        births=tuple(_births(kept, start, now)),
+        ticks=tuple(_ticks(start, now)),
+        new_versions=tuple(_new_versions(kept, start, now)),
         title=f"Versions of {zone} over the last {format_duration(length)}",
         description=_describe(kept, len(lanes)),
         rows=tuple(sorted(within, key=lambda r: r.since, reverse=True)[:_MOST]),
@@ -101,7 +101,7 @@ def draw(
     )
 
 
-def fitting(runs: Iterable[AddressHistoryRow], now: datetime) -> str:
+def fitting_span(runs: Iterable[AddressHistoryRow], now: datetime) -> str:
     """The span that suits what is known: some minutes, or an hour, while nothing is older; a day otherwise."""
     earliest = min((r.since for r in runs), default=now)
     return next((name for name in ("10m", "1h") if now - earliest < SPANS[name]), "24h")
@@ -140,29 +140,29 @@ def _segment(run: AddressHistoryRow, shades: dict[int, str], start: datetime, no
     )
 
 
-def _births(runs: Iterable[AddressHistoryRow], start: datetime, now: datetime) -> list[Mark]:
+def _new_versions(runs: Iterable[AddressHistoryRow], start: datetime, now: datetime) -> list[AxisTick]:
     first: dict[int, datetime] = {}
     for run in runs:
         if run.serial is not None and run.state == "answered":
             first.setdefault(run.serial, run.since)
     begun = min(first.values(), default=start)  # what is served when the watch begins is not born then
-    seen = [Mark(_percent(at, start, now), str(serial)) for serial, at in first.items() if at > max(start, begun)]
+    seen = [AxisTick(_percent(at, start, now), str(serial)) for serial, at in first.items() if at > max(start, begun)]
     return seen[-20:]
 
 
-def _marks(start: datetime, now: datetime) -> list[Mark]:
+def _ticks(start: datetime, now: datetime) -> list[AxisTick]:
     """Round times, four to seven of them; dates where a day is shorter than the distance."""
     step = next((s for s in _STEPS if (now - start) / s <= 6), _STEPS[-1])
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
     at = midnight + step * ((start - midnight) // step + 1)
-    marks = []
+    ticks = []
     while at < now:
         label = f"{at:%H:%M}" if step < timedelta(days=1) else f"{at.day} {at:%b}"
         x = _percent(at, start, now)
         if 4 <= x <= 93:
-            marks.append(Mark(x, label))
+            ticks.append(AxisTick(x, label))
         at += step
-    return marks
+    return ticks
 
 
 def _percent(at: datetime, start: datetime, now: datetime) -> float:

@@ -38,6 +38,14 @@ HEADINGS = {
     "[keys.NAME]": raw.Key,
     "[[routes]]": raw.Route,
 }
+TABLES = {
+    "servers.ns1": raw.Server,
+    "[zones]": raw.Zone,
+    "[lists]": raw.ZoneList,
+    "keys.xfr": raw.Key,
+    "[routes]": raw.Route,
+}
+"""Tables of the example that are written by hand; a key that none like it has is added to them."""
 COMMENT_AT = 47
 """Column of the comments in the example."""
 WIDTH = 120
@@ -96,7 +104,8 @@ def of_table(table: type[Table]) -> Iterator[Key]:
         value = toml(info.default)
         said = "needed" if extra.get("needed") else f"`{value}`" if value else str(extra.get("unset", "none"))
         secret = SecretStr in getattr(info.annotation, "__args__", ())
-        yield Key(secrets.keys(name) if secret else (name,), said, plain(info.description or ""))
+        line = str(extra.get("example") or (f"{name} = {value}" if value else ""))
+        yield Key(secrets.keys(name) if secret else (name,), said, plain(info.description or ""), line)
 
 
 def toml(value: Any, unit: str = "") -> str:
@@ -168,13 +177,15 @@ def example(text: str) -> str:
     """The whole example, its sections written anew."""
     for name, cls in SECTIONS.items():
         text = with_section(text, name, of_dataclass(cls, name))
-    for name, check in CHECKS.items():
-        if keys := tuple(of_dataclass(check)):
-            text = with_section(text, f"checks.{name}", keys)
+    settings = {f"checks.{name}": keys for name, check in CHECKS.items() if (keys := tuple(of_dataclass(check)))}
+    blocks = [f"#[{name}]\n{''.join(section_lines(name, keys))}\n" for name, keys in settings.items()]
+    text = re.sub(r"(?ms)(^# --- Settings of checks -+\n\n).*?(?=^# --- )", lambda m: m[1] + "".join(blocks), text)
     cadences = (
         Key((name,), "", question(check), f'{name} = "{written(check.cadence)}"') for name, check in CHECKS.items()
     )
     text = with_section(text, "cadence", cadences)
+    for section, table in TABLES.items():
+        text = with_missing(text, section, of_table(table))
     for kind in kinds():
         header = rf'#\[receivers\..*\]\n#type = "{kind}".*'
         text = with_lines(text, header, map(commented, of_dataclass(notifier(kind))))
@@ -192,6 +203,21 @@ def with_lines(text: str, header: str, lines: Iterable[str]) -> str:
     if count != 1:
         raise LookupError(f"{header}: {count} sections in {EXAMPLE.name}")
     return made
+
+
+def with_missing(text: str, section: str, keys: Iterable[Key]) -> str:
+    """The example with those keys added to a table that nothing between the headings around it shows."""
+    found = re.search(rf"(?m)^#?\[{re.escape(section)}\].*\n(?:.+\n)*", text)
+    if found is None:
+        raise LookupError(f"[{section}]: no table in {EXAMPLE.name}")
+    start, end = text.rindex("\n# --- ", 0, found.start()), text.find("\n# --- ", found.end())
+    shown = set(re.findall(r"(?m)(?:^#?|[{,] )(\w+) = ", text[start:end]))
+    if section == "[lists]":
+        shown.update(raw.Options.model_fields)
+    missing = [key for key in keys if shown.isdisjoint(key.names)]
+    if unclear := [key.names[0] for key in missing if not key.line]:
+        raise LookupError(f"{', '.join(unclear)}: neither a default nor an example to show")
+    return text[: found.end()] + "".join(map(commented, missing)) + text[found.end() :]
 
 
 def section_lines(section: str, keys: Iterable[Key]) -> Iterator[str]:

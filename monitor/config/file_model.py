@@ -30,9 +30,9 @@ from monitor.config.tables import Table, table_of
 Needed = Field(default=None, json_schema_extra={"needed": True})
 
 
-def without(words: str) -> Any:
-    """The default of a key that has no value of its own, and what the page says then."""
-    return Field(default=None, json_schema_extra={"unset": words})
+def without(words: str, example: str = "") -> Any:
+    """The default of a key that has no value of its own: what the page says then, and a line for the example."""
+    return Field(default=None, json_schema_extra={"unset": words, "example": example})
 
 
 class Key(Table):

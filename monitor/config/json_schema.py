@@ -19,7 +19,7 @@ _ARRAYS_OF_TABLES = ("#/$defs/Zone", "#/$defs/Route")
 """Elements of the only lists for which one element does not stand."""
 
 
-_OURS = ("title", "default", "needed", "unset")
+_OURS = ("title", "default", "needed", "unset", "example")
 
 
 def schema() -> dict[str, Any]:

@@ -37,11 +37,16 @@ def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) ->
     current = _close_removed(db, commit, now)
     _state_changes(db, commit.state_changes, current)
     _propagations(db, commit.propagations)
-    _alerts(db, commit.alerts)
-    _transitions(db, commit.transitions)
+    # Most commits have none of these, and insert_all takes some µs to find out.
+    if commit.alerts:
+        _alerts(db, commit.alerts)
+    if commit.transitions:
+        _transitions(db, commit.transitions)
     _incidents(db, commit.incidents)
-    outbox.readdress(db, commit.readdressed)
-    outbox.add(db, commit.messages)
+    if commit.readdressed:
+        outbox.readdress(db, commit.readdressed)
+    if commit.messages:
+        outbox.add(db, commit.messages)
     if commit.destinations is not None:
         outbox.write_destinations(db, commit.destinations)
 
@@ -134,7 +139,7 @@ def _alerts(db: Database, alerts: tuple[Alert, ...]) -> None:
         for key, alert in latest.items()
         if alert.phase is not Phase.OK
     )
-    db.table("alerts").upsert_all(rows, pk="key")
+    db.table("alerts").insert_all(rows, replace=True)
 
 
 def _transitions(db: Database, transitions: tuple[Transition, ...]) -> None:
@@ -167,7 +172,7 @@ def _incidents(db: Database, incidents: tuple[Incident, ...]) -> None:
             "resolved_at": stamp_or_none(each.resolved_at),
             "body": body,
         }
-        db.table("incidents").upsert(row, pk="id")
+        db.table("incidents").insert(row, replace=True)
         db.table("incident_zones").delete_where(
             "incident = ? and zone not in (select value from json_each(?, '$.zones')) "
             "and zone not in (select value from json_each(?, '$.past_zones'))",

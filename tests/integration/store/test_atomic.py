@@ -62,6 +62,7 @@ async def test_a_commit_is_one_transaction_that_takes_the_right_to_write_at_once
     assert (words.count("BEGIN"), words.count("ROLLBACK")) == (1, 0)
     assert words[first + 1 : last].count("INSERT") > 10
     assert not {"INSERT", "REPLACE", "UPDATE"} & set(words[:first])
+    assert not {"CREATE", "ALTER", "DROP"} & set(words)
 
 
 @pytest.mark.parametrize(

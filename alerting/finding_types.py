@@ -10,9 +10,9 @@ from checks.model.finding_type import FindingType, Scope, Severity
 UNCHECKED = FindingType(
     NOT_CHECKED, Severity.WARNING, "The monitor has not been able to check this for a while", consequence=True
 )
-OFFLINE = FindingType("vantage-blind", Severity.CRITICAL, "No server at all answers the monitor", scope=Scope.MONITOR)
+OFFLINE = FindingType("monitor-offline", Severity.CRITICAL, "No server at all answers the monitor", scope=Scope.MONITOR)
 DATABASE_FAILING = FindingType(
-    "store-failing", Severity.CRITICAL, "The monitor cannot write its database",
+    "database-failing", Severity.CRITICAL, "The monitor cannot write its database",
     scope=Scope.MONITOR, operators_only=True,
 )  # fmt: skip
 RECEIVER_FAILING = FindingType(

@@ -20,10 +20,10 @@ class Check(Protocol):
         """Whether there is anything to check for this zone; if not it is not swept, and no verdict is given."""
         ...
 
-    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         """What it still wants to know; called again with what has been seen until it wants nothing more."""
         ...
 
-    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Finding | Inconclusive]:
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Finding | Inconclusive]:
         """What the answers mean. Raises Undecided when nothing can be said of the whole zone."""
         ...

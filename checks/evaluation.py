@@ -1,4 +1,4 @@
-"""Runs one check over one zone's poll, and turns all that can go wrong with that into its verdict."""
+"""Runs one check over one zone's poll, and turns all that can go wrong with that into its result."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,7 +8,7 @@ from checks.model import CheckInconclusive, CheckResult, Finding, Health, Inconc
 from checks.zone_state.model import ZoneState
 
 
-def judge(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> CheckResult:
+def run_check(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> CheckResult:
     """The check's findings as a verdict.
 
     BAD whenever there are findings, of whatever severity: severity is policy and is not known here. GOOD only if
@@ -17,7 +17,7 @@ def judge(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Ch
     check accuses no server, and its ``why`` begins with "check failed".
     """
     try:
-        said = tuple(check.judge(zone, poll, zone_state))
+        said = tuple(check.evaluate(zone, poll, zone_state))
     except CheckInconclusive as undecided:
         return _unknown(check, zone, poll, str(undecided) or "undecided")
     except Exception as defect:  # noqa: BLE001 - the one place where a defect in a check is contained

@@ -7,7 +7,16 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import ClassVar
 
-from checks.common.rrset_compare import Copy, Difference, ask, content_of, copies, differences, leading, usual
+from checks.common.rrset_compare import (
+    Copy,
+    Difference,
+    content_of,
+    copies,
+    differences,
+    leading,
+    record_queries,
+    usual,
+)
 from checks.common.text import enumerated
 from checks.model import (
     CheckInconclusive,
@@ -91,14 +100,14 @@ class NsSet:
         several = sum(len(server.addresses) for server in zone.servers) > 1
         return several or (bool(zone.servers) and ANYBODY not in zone.ignored)
 
-    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         places = list(zone.places())
         if len(places) != 1:
-            return ask(zone, (_apex(zone),), seen)
+            return record_queries(zone, (_apex(zone),), seen)
         server, address = places[0]
         return () if seen else [Query(zone.name, server.name, address, zone.name, "NS", identify=True)]
 
-    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         wanted = _apex(zone)
         every = copies(zone, (wanted,), poll)
         given = _given(zone, poll, zone_state, every)

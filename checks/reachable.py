@@ -102,7 +102,7 @@ class Reachable:
     def applies(self, zone: Zone) -> bool:
         return any(server.addresses for server in zone.servers)
 
-    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if not seen:
             return [
                 _query(zone, server, address, transport) for server, address in zone.places() for transport in Transport
@@ -120,7 +120,7 @@ class Reachable:
                 queries.append(_query(zone, server, address, Transport.TCP))
         return queries
 
-    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         looks = _looks(poll.seen)
         for server, address in zone.places():
             look = looks.get((server.name, address), AddressLook())

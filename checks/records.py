@@ -10,11 +10,11 @@ from checks.common.rrset_compare import (
     PROPAGATING,
     Copy,
     Difference,
-    ask,
     copies,
     differences,
     late,
     leading,
+    record_queries,
     usual,
 )
 from checks.common.text import enumerated, truncate
@@ -64,10 +64,10 @@ class Records:
         wanted = _wanted(zone)
         return bool(wanted) and (places > 1 or (places == 1 and any(record.expect is not None for record in wanted)))
 
-    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
-        return ask(zone, _wanted(zone), seen)
+    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+        return record_queries(zone, _wanted(zone), seen)
 
-    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         wanted = _wanted(zone)
         every = copies(zone, wanted, poll)
         said: list[Finding | Inconclusive] = []

@@ -39,12 +39,12 @@ class SoaFields:
     def applies(self, zone: Zone) -> bool:
         return sum(len(server.addresses) for server in zone.servers) > 1
 
-    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen:
             return ()
         return [Query(zone.name, server.name, address, zone.name, "SOA") for server, address in zone.places()]
 
-    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         groups = {server.name: server.group for server in zone.servers}
         alike: dict[tuple[str, int], list[Observation]] = {}
         for seen in poll.seen:

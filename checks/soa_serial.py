@@ -107,7 +107,7 @@ class SoaSerial:
     def applies(self, zone: Zone) -> bool:
         return any(server.addresses for server in zone.servers)
 
-    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         asked = {(o.query.server, o.query.address, o.query.transport): o for o in seen}
         for primary in (False, True):
             places = [place for place in zone.places() if (place[0].name == zone.primary) is primary]
@@ -124,7 +124,7 @@ class SoaSerial:
                 return [_query(zone, server, address, Transport.TCP) for server, address in dead]
         return ()
 
-    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         serial_groups = {serial_group.group: serial_group for serial_group in zone_state.serial_groups}
         if not zone_state.address_states:
             raise CheckInconclusive("nothing is known of the zone yet")

@@ -88,7 +88,7 @@ class Transfer:
     def applies(self, zone: Zone) -> bool:
         return any(True for _ in _matrix(zone))
 
-    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen:
             return _again(seen)
         rows = list(_matrix(zone))
@@ -102,7 +102,7 @@ class Transfer:
             for (name, address, key), all_of_it in whole.items()
         ]
 
-    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         seen = {(o.query.server, o.query.address, o.query.qtype, o.query.key): o for o in poll.seen}
         said: list[Finding | Inconclusive | None] = []
         for server, address, rule in _matrix(zone):

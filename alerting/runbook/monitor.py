@@ -19,11 +19,11 @@ ENTRIES = (
         ("dig @{address} -p {port} {zone} SOA +norecurse",),
     ),
     RunbookEntry(
-        "vantage-blind",
+        "monitor-offline",
         "Over this address family nothing at all answers the monitor. Where the other family works, or where at least "
-        "two servers are asked, this is most likely the monitor's own network: it accuses nobody over this family, and "
-        "what it knew of these addresses stays as it was. Where only one server has an address of this family, that "
-        "server may be dead there as well; the text says so.",
+        "two servers are asked, this is most likely the monitor's own network: its results over this family are "
+        "suspended, and what it knew of these addresses stays as it was. Where only one server has an address of this "
+        "family, that server may be dead there as well; the text says so.",
         (
             "The network, the default route or the IPv6 uplink of the monitor's machine is down, or it never had one.",
             "A firewall beside the monitor drops port 53 outward.",
@@ -35,7 +35,7 @@ ENTRIES = (
         ("dig @a.root-servers.net . SOA +norecurse -4", "dig @a.root-servers.net . SOA +norecurse -6"),
     ),
     RunbookEntry(
-        "store-failing",
+        "database-failing",
         "The monitor cannot write its database. It goes on looking and telling from memory; what it learns now is lost "
         "if it stops.",
         (

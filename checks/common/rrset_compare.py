@@ -64,7 +64,7 @@ class Difference:
     text: str
 
 
-def ask(zone: Zone, wanted: Iterable[WantedRecord], seen: tuple[Observation, ...]) -> list[Query]:
+def record_queries(zone: Zone, wanted: Iterable[WantedRecord], seen: tuple[Observation, ...]) -> list[Query]:
     """SOA of every address; then the records of those that serve a version; then their SOA again."""
     if not seen:
         return [_query(zone, server, address, zone.name, "SOA") for server, address in zone.places()]

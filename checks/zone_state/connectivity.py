@@ -141,7 +141,7 @@ def offline_explanation(connectivity: Connectivity, family: Family) -> str:
     works = f", while {enumerated(others)} works" if others and any(connectivity.heard.values()) else ""
     if len(servers) == 1:
         alone = f"nothing answers over {family}, where only {servers[0]} is asked{works}"
-        return f"{alone}: either this monitor is cut off there, or that server is; nobody is accused"
+        return f"{alone}: either this monitor is cut off there, or that server is; results over {family} are suspended"
     return f"no server answers over {family} ({len(servers)} are asked){works}: most likely this monitor is cut off"
 
 

@@ -57,7 +57,7 @@ def _questions(check: Check, zone: Zone) -> list[Query]:
     """All a check asks of a zone that is well; it is asked again until it wants nothing more."""
     asked: list[Query] = []
     for _ in range(MOST_STEPS):
-        more = list(check.ask(zone, tuple(_answered(query) for query in asked)))
+        more = list(check.queries(zone, tuple(_answered(query) for query in asked)))
         if not more:
             break
         asked += more

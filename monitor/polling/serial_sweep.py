@@ -259,7 +259,9 @@ class SerialSweep:
 
     def _remaining_queries(self, zone: Zone, seen: tuple[Observation, ...]) -> list[Query]:
         """What the check still wants to know, and is worth asking: of an address that is dead altogether, it is not."""
-        return [query for query in self._check.ask(zone, seen) if not self._context.tcp_targets[query.address].is_open]
+        return [
+            query for query in self._check.queries(zone, seen) if not self._context.tcp_targets[query.address].is_open
+        ]
 
     async def _complete_zone(
         self, number: int, zone: Zone, seen: tuple[Observation, ...], wanted: list[Query], group: asyncio.TaskGroup

@@ -57,7 +57,7 @@ async def poll_zone(
 ) -> ZonePoll:
     """Ask until the check wants nothing more; an empty poll when there is nobody to ask."""
     seen: tuple[Observation, ...] = ()
-    while queries := tuple(check.ask(zone, seen)):
+    while queries := tuple(check.queries(zone, seen)):
         async for batch in probe(queries):
             seen = (*seen, *batch)
     return ZonePoll(zone.name, check.name, now(), cadence, seen, vantage)

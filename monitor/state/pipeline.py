@@ -20,7 +20,7 @@ from alerting.model import Alert, AlertKey, Phase, Policy, Route, Transition
 from alerting.root_cause import DependencyGraph
 from checks.base import Check
 from checks.common.text import format_time
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
@@ -175,7 +175,7 @@ def check_result(
     except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
         why = f"check failed: {type(defect).__name__}: {defect}"
         return CheckResult(zone.name, check.name, poll.at, Health.UNKNOWN, why=why, failed=True), None
-    return judge(check, zone, poll, zone_state), zone_state
+    return run_check(check, zone, poll, zone_state), zone_state
 
 
 def is_still_served(zone: Zone, poll: ZonePoll) -> bool:

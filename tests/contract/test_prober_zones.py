@@ -6,7 +6,7 @@ tests/integration/nameservers/test_secondaries.py; here the same zones are pulle
 
 import pytest
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import Expectation, Outcome, Server, TransferResult, TransferRule, Zone
 from checks.transfer import Transfer
 from checks.zone_state.model import ZoneState
@@ -96,6 +96,6 @@ async def test_a_zone_older_than_the_soa_is_asked_for_twice_and_told() -> None:
             poll = await poll_zone(check, where, prober, check.cadence, now)
             await prober.close()
         assert [query.type for query in server.asked_tcp].count(AXFR) == 2
-        (finding,) = judge(check, where, poll, ZoneState(ZONE)).findings
+        (finding,) = run_check(check, where, poll, ZoneState(ZONE)).findings
         assert finding.code == "transfer-failed"
         assert f"serial {SERIAL - 1}, twice, where its SOA says {SERIAL}" in finding.text

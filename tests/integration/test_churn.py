@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import ZonePoll
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
@@ -89,7 +89,7 @@ def day(weather: Weather, seed: int) -> set[tuple[str, str | None]]:
             observations.append(seen(asked, "-" if rng.random() < weather.loss else token, at))
         poll: ZonePoll = gather(where, "soa-serial", *observations, at=at, cadence=LOOK)
         zone_state = update_zone_state(rebuilt(zone_state) if rng.random() < 0.01 else zone_state, where, poll)
-        said |= {(finding.code, finding.server) for finding in judge(SoaSerial(), where, poll, zone_state).findings}
+        said |= {(finding.code, finding.server) for finding in run_check(SoaSerial(), where, poll, zone_state).findings}
     return said
 
 

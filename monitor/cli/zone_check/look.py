@@ -9,7 +9,7 @@ from datetime import timedelta
 from alerting.finding_types import severity_of
 from alerting.model import Alert, AlertKey, Phase
 from checks.base import Check
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
 from checks.model.finding_type import Severity
 from checks.ns_set import NsSet, names_given
@@ -166,7 +166,7 @@ def judged_by(
     for poll in excused:
         if poll.check == SERIAL_CHECK:
             zone_state = update_zone_state(zone_state, zone, poll)
-    results = {poll.check: judge(config.checks[poll.check], zone, poll, zone_state) for poll in excused}
+    results = {poll.check: run_check(config.checks[poll.check], zone, poll, zone_state) for poll in excused}
     return results, zone_state, connectivity
 
 

@@ -8,7 +8,7 @@ import asyncio
 
 import pytest
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import Outcome, Query, Server, Transport, Zone
 from checks.reachable import Reachable
 from checks.zone_state.model import ZoneState
@@ -42,7 +42,7 @@ async def test_a_server_that_limits_its_answers_is_not_taken_for_filtered(softwa
             async for batch in prober(queries):
                 cut += sum(seen.outcome is Outcome.ANSWERED and seen.transport is Transport.TCP for seen in batch)
             for poll in await polls:
-                found |= {finding.code for finding in judge(check, zone, poll, ZoneState(ZONE)).findings}
+                found |= {finding.code for finding in run_check(check, zone, poll, ZoneState(ZONE)).findings}
         part = prober._dns.rate_limiter.bucket("limits").part
         await prober.close()
     assert cut > 0, "nothing was truncated: the limit was not reached"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import CheckResult, Family, Observation, Query, TransferRule, WantedRecord, Zone, ZonePoll
 from checks.model import Server as Watched
 from checks.registry import CHECKS
@@ -101,7 +101,7 @@ class Watch:
         done = shifted(asked, after)
         self.seen = done.seen
         self.zone_state = update_zone_state(self.zone_state, self.zone, done)
-        return judge(one, self.zone, done, self.zone_state)
+        return run_check(one, self.zone, done, self.zone_state)
 
 
 def shifted(poll: ZonePoll, by: timedelta) -> ZonePoll:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import Zone
 from checks.zone_state.connectivity import Connectivity, mask_offline, record_poll
 from checks.zone_state.model import ZoneState
@@ -63,7 +63,7 @@ class Monitor:
         return {
             finding.code
             for each in polls
-            for finding in judge(
+            for finding in run_check(
                 self.config.checks[each.check], zone, mask_offline(self.vantage, each), self.zone_state
             ).findings
         }

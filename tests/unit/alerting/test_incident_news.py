@@ -651,7 +651,7 @@ def test_what_became_critical_is_said_and_a_zones_last_server_without_a_count() 
 
 def test_what_a_offline_monitor_can_check_again_is_no_news() -> None:
     desk = Desk()
-    desk.fire(alert("", "vantage-blind", subject="ipv4"), *(alert(n, "not-checked") for n in (A, B, C)))
+    desk.fire(alert("", "monitor-offline", subject="ipv4"), *(alert(n, "not-checked") for n in (A, B, C)))
     assert desk.end(alert(A, "not-checked")) == []
     assert desk.wait(30) == []
 

@@ -198,7 +198,7 @@ def test_what_could_not_be_checked_because_of_it_is_no_news() -> None:
 
 def test_a_offline_vantage_is_one_incident_with_all_it_could_not_check() -> None:
     desk = Desk()
-    desk.fire(alert("", "vantage-blind", subject="ipv4"))
+    desk.fire(alert("", "monitor-offline", subject="ipv4"))
     assert desk.fire(*(alert(name, "not-checked", subject="reachable") for name in (A, B, C, D))) == []
     assert (str(desk.only.cause), desk.only.zones) == ("vantage local", (A, B, C, D))
 

@@ -266,11 +266,12 @@ def test_a_key_and_a_record_are_in_the_line_that_shows_it() -> None:
 
 
 def test_an_incident_about_no_place_names_the_monitor() -> None:
-    line = replace(BEHIND, code="vantage-blind", zone="", server=None, address=None, text="no server answers over ipv6")
+    text = "no server answers over ipv6"
+    line = replace(BEHIND, code="monitor-offline", zone="", server=None, address=None, text=text)
     incident = replace(INCIDENT, cause=Cause("vantage", "local"), zones=(), servers=(), lines=(line,))
     note = render(message(incident), "https://dns.example.com")
     assert note.subject == "[FIRING warning] the monitor: no server answers over ipv6"
-    assert "* vantage-blind (warning)\n  no server answers over ipv6\n" in note.text
+    assert "* monitor-offline (warning)\n  no server answers over ipv6\n" in note.text
     assert "https://dns.example.com/incidents\n" in note.text
 
 

@@ -120,7 +120,7 @@ def test_a_primary_with_another_trouble_explains_no_lag() -> None:
 def test_each_receiver_that_takes_nothing_is_a_cause_of_its_own() -> None:
     """Not the connectivity's: who hears of it is another, and two of them are two troubles."""
     alerts = [alert("", "receiver-failing", subject=name) for name in ("hook", "post")]
-    alerts += [alert("", "configuration-refused"), alert("", "store-failing")]
+    alerts += [alert("", "configuration-refused"), alert("", "database-failing")]
     assert sorted(map(str, root_causes(alerts, CHAIN).values())) == [
         "receiver hook",
         "receiver post",
@@ -181,16 +181,16 @@ def test_transfers_that_fail_where_tcp_is_dead_are_the_same_trouble() -> None:
 
 def test_the_monitors_own_troubles_are_the_vantages() -> None:
     topology = replace(FOUR, vantage="fra1")
-    assert causes([alert("", "vantage-blind", subject="ipv6"), alert("", "store-failing")], topology) == {
-        ("", None, "vantage-blind"): "vantage fra1",
-        ("", None, "store-failing"): "vantage fra1",
+    assert causes([alert("", "monitor-offline", subject="ipv6"), alert("", "database-failing")], topology) == {
+        ("", None, "monitor-offline"): "vantage fra1",
+        ("", None, "database-failing"): "vantage fra1",
     }
 
 
 def test_a_offline_vantage_explains_what_it_could_not_check() -> None:
     unseen = alert(A, "not-checked", subject="transfer")
     assert causes([unseen]) == {(A, None, "not-checked"): f"zone {A}"}
-    assert causes([unseen, alert("", "vantage-blind")])[A, None, "not-checked"] == "vantage local"
+    assert causes([unseen, alert("", "monitor-offline")])[A, None, "not-checked"] == "vantage local"
 
 
 def test_when_most_zones_are_not_checked_the_trouble_is_ours() -> None:

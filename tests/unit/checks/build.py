@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from checks.base import Check
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import (
     Address,
     CheckResult,
@@ -186,7 +186,7 @@ def story(
         at = start + number * every
         poll = checked_at(zone, {name: column[number] for name, column in columns.items()}, at, soa, every)
         known = update_zone_state(known, zone, poll)
-        pages.append(Page(at, poll, known, judge(check or SoaSerial(), zone, poll, known)))
+        pages.append(Page(at, poll, known, run_check(check or SoaSerial(), zone, poll, known)))
     return pages
 
 

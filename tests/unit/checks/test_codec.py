@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import Address, Outcome, Soa, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.codec import ZoneStateCodec
@@ -123,7 +123,7 @@ def test_of_any_history_what_packs_comes_back_and_is_steady(
             continue
         assert whole(packer.unpack(zone.name, row)) == whole(kept(zone_state))
         check = SoaSerial()
-        result = judge(check, zone, checked_at(zone, tokens, at), zone_state)
+        result = run_check(check, zone, checked_at(zone, tokens, at), zone_state)
         again = checked_at(zone, tokens, at + MINUTE + later)
         after = update_zone_state(packer.unpack(zone.name, row), zone, again)
         gave = {(seen.query.server, seen.query.address) for seen in again.seen if seen.expire is not None}
@@ -135,7 +135,7 @@ def test_of_any_history_what_packs_comes_back_and_is_steady(
         due = check.due(zone_state)
         if counted <= gave and (due is None or again.at < due):
             assert after == zone_state
-            said = judge(check, zone, again, after)
+            said = run_check(check, zone, again, after)
             assert (said.health, codes(said)) == (result.health, codes(result))
 
 
@@ -152,7 +152,7 @@ def test_nothing_is_found_of_an_address_whose_count_is_not_below_its_floor(expir
     at = NOON + MINUTE
     seen = checked_at(nearby, {"ns1": "10", "ns2": f"10~{floor}"}, at, soa)
     ended = replace(seen, at=at + timedelta(seconds=took))
-    assert not judge(check, nearby, ended, update_zone_state(first, nearby, ended)).findings
+    assert not run_check(check, nearby, ended, update_zone_state(first, nearby, ended)).findings
 
 
 STILL = story(zone(), {"ns1": "10", "ns2": "10"})[0].zone_state

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import Family, Health, Outcome, TransferResult, Transport, Zone, ZonePoll
 from checks.reachable import Reachable
 from checks.zone_state.connectivity import (
@@ -79,7 +79,7 @@ ACCOUNTS = [
         SINGLE6, {"ns1": "10", "ns1/1": "-", "ns2": "10"},
         (
             "nothing answers over ipv6, where only ns1 is asked, while ipv4 works: "
-            "either this monitor is cut off there, or that server is; nobody is accused"
+            "either this monitor is cut off there, or that server is; results over ipv6 are suspended"
         ),
     ),
     (
@@ -184,11 +184,11 @@ def test_addresses_that_left_prove_nothing_any_more() -> None:
 
 def test_a_offline_monitor_finds_nothing_wrong_and_nothing_right() -> None:
     pair = zone()
-    every = [seen(q, "-") for q in Reachable().ask(pair, ())]
+    every = [seen(q, "-") for q in Reachable().queries(pair, ())]
     poll = gather(pair, "reachable", *every)
     connectivity = record_poll(Connectivity(), poll)
-    assert judge(Reachable(), pair, poll, ZoneState(pair.name)).health is Health.BAD
-    assert judge(Reachable(), pair, mask_offline(connectivity, poll), ZoneState(pair.name)).health is Health.UNKNOWN
+    assert run_check(Reachable(), pair, poll, ZoneState(pair.name)).health is Health.BAD
+    assert run_check(Reachable(), pair, mask_offline(connectivity, poll), ZoneState(pair.name)).health is Health.UNKNOWN
 
 
 @pytest.mark.parametrize("others", [1, 4, 29])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import (
     CheckInconclusive,
     CheckResult,
@@ -37,15 +37,15 @@ class Says:
     def applies(self, zone: Zone) -> bool:
         return bool(zone.servers)
 
-    def ask(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
+    def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         return ()
 
-    def judge(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Finding | Inconclusive]:
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Finding | Inconclusive]:
         return self.what()
 
 
 def judged(*what: Finding | Inconclusive) -> CheckResult:
-    return judge(Says(lambda: what), PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name))
+    return run_check(Says(lambda: what), PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name))
 
 
 def test_nothing_to_say_is_good() -> None:
@@ -81,7 +81,7 @@ def test_unsure_of_everything_is_unknown_unsure_of_something_is_not() -> None:
 
 def test_nothing_asked_is_unknown() -> None:
     empty = ZonePoll(PAIR.name, "says", NOON, timedelta(minutes=1), ())
-    result = judge(Says(lambda: ()), PAIR, empty, ZoneState(PAIR.name))
+    result = run_check(Says(lambda: ()), PAIR, empty, ZoneState(PAIR.name))
     assert (result.health, result.why) == (Health.UNKNOWN, "nothing was asked")
 
 
@@ -97,12 +97,12 @@ def broken() -> Iterator[Finding | Inconclusive]:
 
 def test_undecided_is_unknown() -> None:
     poll = look(PAIR, NOON, ns1=10, ns2=10)
-    result = judge(Says(lambda: undecided("no serial")), PAIR, poll, ZoneState(PAIR.name))
+    result = run_check(Says(lambda: undecided("no serial")), PAIR, poll, ZoneState(PAIR.name))
     assert result == CheckResult("example.com.", "says", NOON, Health.UNKNOWN, (), (), "no serial")
-    assert judge(Says(undecided), PAIR, poll, ZoneState(PAIR.name)).why == "undecided"
+    assert run_check(Says(undecided), PAIR, poll, ZoneState(PAIR.name)).why == "undecided"
 
 
 def test_a_defect_accuses_nobody_and_is_marked() -> None:
-    result = judge(Says(broken), PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name))
+    result = run_check(Says(broken), PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name))
     assert (result.health, result.findings, result.failed) == (Health.UNKNOWN, (), True)
     assert result.why == "check failed: KeyError: 'ns7'"

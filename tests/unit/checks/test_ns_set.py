@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import CheckResult, Health, Server, WantedRecord, Zone, ZonePoll
 from checks.ns_set import NsSet, Resolution, names_given
 from checks.zone_state.model import ZoneState
@@ -88,7 +88,7 @@ def _addresses(where: Zone) -> list[tuple[str, str]]:
 def test_row(title: str, where: Zone, text: str, names: dict[str, Resolution], expected: set[str]) -> None:
     gives = {name: "10" for name, _ in _addresses(where)}
     zone_state = known(where, gives, 60) if len(gives) > 1 else ZoneState(where.name)
-    result = judge(NsSet(names=names), where, reading(where, text), zone_state)
+    result = run_check(NsSet(names=names), where, reading(where, text), zone_state)
     assert said(result) == expected
     assert result.health is (Health.BAD if expected else Health.GOOD)
     assert all(finding.address is None for finding in result.findings)
@@ -96,28 +96,30 @@ def test_row(title: str, where: Zone, text: str, names: dict[str, Resolution], e
 
 def test_the_words() -> None:
     names = {"ns2.example.com": ELSEWHERE}
-    (found,) = judge(NsSet(names=names), ONE, reading(ONE, BOTH), ZoneState(ONE.name)).findings
+    (found,) = run_check(NsSet(names=names), ONE, reading(ONE, BOTH), ZoneState(ONE.name)).findings
     assert found.text == "ns2.example.com (203.0.113.9) is in the NS set, but not among the servers watched"
     names = {"ns2.example.com": GONE}
-    (lost,) = judge(NsSet(names=names), ONE, reading(ONE, BOTH), ZoneState(ONE.name)).findings
+    (lost,) = run_check(NsSet(names=names), ONE, reading(ONE, BOTH), ZoneState(ONE.name)).findings
     assert lost.text == "ns2.example.com is a nameserver of the zone, but there is no such name"
     given = reading(ONE, "ns1.example.com.+.")
-    (root,) = judge(NsSet(names={".": BARE}), ONE, given, ZoneState(ONE.name)).findings
+    (root,) = run_check(NsSet(names={".": BARE}), ONE, given, ZoneState(ONE.name)).findings
     assert (root.server, root.text) == (".", ". is a nameserver of the zone, but it has no address")
 
 
 def test_what_is_not_known_yet_stays_as_it_was() -> None:
-    result = judge(NsSet(), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
+    result = run_check(NsSet(), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
     assert [(one.server, one.address) for one in result.unsure] == [("ns2.example.com", None)]
-    result = judge(NsSet(full=True), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
+    result = run_check(NsSet(full=True), ONE, reading(ONE, BOTH), ZoneState(ONE.name))
     assert (result.health, result.unsure) == (Health.GOOD, ())  # it will never be known: nothing is to be kept
 
 
 def test_a_zone_without_any_address_is_told_why() -> None:
     names = {"ns1.example.com": GONE, "ns2.example.com": BARE}
-    result = judge(NsSet(names=names), NOBODY, gather(NOBODY, "ns-set"), ZoneState(NOBODY.name))
+    result = run_check(NsSet(names=names), NOBODY, gather(NOBODY, "ns-set"), ZoneState(NOBODY.name))
     assert said(result) == {"ns-unresolvable ns1.example.com", "ns-unresolvable ns2.example.com"}
-    failing = judge(NsSet(names={"ns1.example.com": FAILS}), NOBODY, gather(NOBODY, "ns-set"), ZoneState(NOBODY.name))
+    failing = run_check(
+        NsSet(names={"ns1.example.com": FAILS}), NOBODY, gather(NOBODY, "ns-set"), ZoneState(NOBODY.name)
+    )
     assert failing.health is Health.UNKNOWN
 
 
@@ -125,7 +127,7 @@ def test_a_name_that_leads_somewhere_again_is_good_though_nobody_is_there() -> N
     """There is one answer and so nothing to compare, but the names in it are evaluated."""
     where = zone("ns1.example.com", "ns2.example.com", primary=None, discovered=True)
     poll = gather(where, "ns-set", *read(where, "ns1.example.com", f"10 {BOTH}", NS))
-    result = judge(NsSet(names={"ns2.example.com": ELSEWHERE}), where, poll, ZoneState(where.name))
+    result = run_check(NsSet(names={"ns2.example.com": ELSEWHERE}), where, poll, ZoneState(where.name))
     assert result.health is Health.GOOD
     assert not any(unsure.covers("ns2.example.com", None, "") for unsure in result.unsure)
 
@@ -136,18 +138,19 @@ def test_what_leads_nowhere_is_told_though_the_others_do_not_answer() -> None:
     )
     silent = [seen(query(three, name), "-") for name in ("ns1.example.com", "ns3.example.com", "ns4.example.com")]
     poll = gather(three, "ns-set", *silent)
-    result = judge(NsSet(names={"ns2.example.com": GONE}), three, poll, ZoneState(three.name))
+    result = run_check(NsSet(names={"ns2.example.com": GONE}), three, poll, ZoneState(three.name))
     assert said(result) == LOST
     assert {one.server for one in result.unsure} == {"ns1.example.com", "ns3.example.com", "ns4.example.com"}
     assert (
-        judge(NsSet(names={"ns2": GONE}), PAIR, gather(PAIR, "ns-set"), ZoneState(PAIR.name)).health is Health.UNKNOWN
+        run_check(NsSet(names={"ns2": GONE}), PAIR, gather(PAIR, "ns-set"), ZoneState(PAIR.name)).health
+        is Health.UNKNOWN
     )
 
 
 @pytest.mark.parametrize("token", ["-", "REFUSED"])
 def test_without_a_believable_set_nothing_is_said_of_it(token: str) -> None:
     asked = query(ONE, "ns1", "NS")
-    result = judge(NsSet(), ONE, gather(ONE, "ns-set", seen(asked, token)), ZoneState(ONE.name))
+    result = run_check(NsSet(), ONE, gather(ONE, "ns-set", seen(asked, token)), ZoneState(ONE.name))
     assert result.health is Health.UNKNOWN
 
 
@@ -156,15 +159,15 @@ def test_a_server_that_lags_behind_may_name_whom_it_wants() -> None:
     gives = {"ns1": "11 ns1.example.com.+ns2.example.com.", "ns2": "10 old.example.com.+ns1.example.com."}
     every = [one for name, token in gives.items() for one in read(PAIR, name, token, NS)]
     poll = gather(PAIR, "ns-set", *every, at=NOW)
-    result = judge(NsSet(names={"old.example.com": ELSEWHERE}), PAIR, poll, known(PAIR, gives, 1))
+    result = run_check(NsSet(names={"old.example.com": ELSEWHERE}), PAIR, poll, known(PAIR, gives, 1))
     assert said(result) == set()
     assert names_given(PAIR, poll) == {"old.example.com"}
 
 
 def test_a_single_address_is_asked_one_question_and_none_where_nobody_wants_to_know() -> None:
-    (asked,) = NsSet().ask(ONE, ())
+    (asked,) = NsSet().queries(ONE, ())
     assert (asked.server, asked.qtype) == ("ns1", "NS")
-    assert list(NsSet().ask(ONE, (has(asked, "ns1.example.com."),))) == []
+    assert list(NsSet().queries(ONE, (has(asked, "ns1.example.com."),))) == []
     assert NsSet().applies(ONE)
     assert not NsSet().applies(replace(ONE, ignored=("*",)))
     assert NsSet().applies(replace(PAIR, ignored=("*",)))

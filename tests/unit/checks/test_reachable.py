@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from checks.common.response_faults import ResponseFault, fault
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import MANGLED, Health, Inconclusive, Observation, Outcome, Query, Shape, Transport, Zone
 from checks.reachable import Reachable
 from checks.zone_state.model import ZoneState
@@ -120,7 +120,7 @@ BOTH: list[tuple[str, Observation, Observation, set[str]]] = [
 @pytest.mark.parametrize(("title", "by_udp", "by_tcp", "expected"), BOTH, ids=[title for title, *_ in BOTH])
 def test_both_transports(title: str, by_udp: Observation, by_tcp: Observation, expected: set[str]) -> None:
     poll = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), by_udp, by_tcp)
-    result = judge(Reachable(), PAIR, poll, EMPTY)
+    result = run_check(Reachable(), PAIR, poll, EMPTY)
     assert {finding.code for finding in result.findings} == expected
     assert {finding.server for finding in result.findings} <= {"ns2"}
     assert result.health is (Health.BAD if expected else Health.GOOD)
@@ -130,7 +130,7 @@ def test_drop_reset_and_prohibition_of_tcp_are_told_apart() -> None:
     texts = []
     for token in ("-", "refused-connection", "unreachable"):
         poll = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), udp("10"), tcp(token))
-        texts.append(judge(Reachable(), PAIR, poll, EMPTY).findings[0].text)
+        texts.append(run_check(Reachable(), PAIR, poll, EMPTY).findings[0].text)
     assert [next(word for word in ("dropped", "reset", "prohibited") if word in text) for text in texts] == [
         "dropped", "reset", "prohibited",
     ]  # fmt: skip
@@ -150,7 +150,7 @@ def test_drop_reset_and_prohibition_of_tcp_are_told_apart() -> None:
 )
 def test_what_could_not_be_asked_accuses_nobody(observations: tuple[Observation, ...]) -> None:
     poll = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), *observations)
-    result = judge(Reachable(), PAIR, poll, EMPTY)
+    result = run_check(Reachable(), PAIR, poll, EMPTY)
     assert result.findings == ()
     assert result.unsure == (Inconclusive("ns2", PAIR.servers[1].addresses[0], why="the monitor could not ask"),)
     assert result.health is Health.GOOD
@@ -166,7 +166,7 @@ def test_the_primary_is_judged_as_such_and_every_address_on_its_own() -> None:
         udp("SERVFAIL"),
         tcp("SERVFAIL"),
     ]
-    findings = judge(Reachable(), dual, gather(dual, "reachable", *every), EMPTY).findings
+    findings = run_check(Reachable(), dual, gather(dual, "reachable", *every), EMPTY).findings
     assert [(f.code, f.server, str(f.address)) for f in findings] == [
         ("bad-rcode", "ns1", "192.0.2.1"),
         ("server-unreachable", "ns1", "2001:db8::1"),
@@ -176,15 +176,15 @@ def test_the_primary_is_judged_as_such_and_every_address_on_its_own() -> None:
 
 def test_it_asks_every_address_over_both_transports_once() -> None:
     check = Reachable()
-    queries = list(check.ask(PAIR, ()))
+    queries = list(check.queries(PAIR, ()))
     assert [(q.server, q.transport.value, q.identify) for q in queries] == [
         ("ns1", "udp", True), ("ns1", "tcp", False), ("ns2", "udp", True), ("ns2", "tcp", False),
     ]  # fmt: skip
     assert {(q.qname, q.qtype, q.key) for q in queries} == {("example.com.", "SOA", None)}
-    assert list(check.ask(PAIR, (udp("10"),))) == []
+    assert list(check.queries(PAIR, (udp("10"),))) == []
     assert check.applies(PAIR)
     assert not check.applies(Zone("example.com."))
-    assert judge(check, PAIR, gather(PAIR, "reachable", at=NOON), EMPTY).health is Health.UNKNOWN
+    assert run_check(check, PAIR, gather(PAIR, "reachable", at=NOON), EMPTY).health is Health.UNKNOWN
 
 
 # --- a second look: EDNS, another source, limits ---
@@ -260,7 +260,7 @@ def look(zone: Zone, udp: list[Said], tcp: list[Said], anywhere: Said | None) ->
     """The check asks until it wants nothing more; whatever it asks of ns2 there must be an answer to, and none over."""
     left = {"udp": [*udp], "tcp": [*tcp], "anywhere": [] if anywhere is None else [anywhere]}
     so_far: tuple[Observation, ...] = ()
-    while queries := tuple(Reachable().ask(zone, so_far)):
+    while queries := tuple(Reachable().queries(zone, so_far)):
         for asked in queries:
             kind = "anywhere" if asked.anywhere else asked.transport.value
             so_far += (told(asked, left[kind].pop(0) if asked.server == "ns2" else "10"),)
@@ -270,7 +270,7 @@ def look(zone: Zone, udp: list[Said], tcp: list[Said], anywhere: Said | None) ->
 
 @pytest.mark.parametrize(("title", "by_udp", "by_tcp", "anywhere", "expected"), LOOKS, ids=[look[0] for look in LOOKS])
 def test_looks(title: str, by_udp: list[Said], by_tcp: list[Said], anywhere: Said | None, expected: set[str]) -> None:
-    result = judge(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, by_udp, by_tcp, anywhere)), EMPTY)
+    result = run_check(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, by_udp, by_tcp, anywhere)), EMPTY)
     assert {finding.code for finding in result.findings} == expected
     assert len(result.findings) == len(expected)
     assert {finding.server for finding in result.findings} <= {"ns2"}
@@ -280,7 +280,7 @@ def test_looks(title: str, by_udp: list[Said], by_tcp: list[Said], anywhere: Sai
 
 
 def text(udp: list[Said], tcp: list[Said], anywhere: Said | None) -> str:
-    result = judge(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, udp, tcp, anywhere)), EMPTY)
+    result = run_check(Reachable(), PAIR, gather(PAIR, "reachable", *look(PAIR, udp, tcp, anywhere)), EMPTY)
     return result.findings[0].text
 
 
@@ -307,10 +307,10 @@ def test_words_for_what_a_second_look_finds() -> None:
 def test_of_many_addresses_only_those_in_doubt_are_asked_again() -> None:
     """IPv6 is dead, IPv4 is well; another server knows no EDNS: each address has its own second look."""
     dual = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2")
-    first = list(Reachable().ask(dual, ()))
+    first = list(Reachable().queries(dual, ()))
     answers = {"192.0.2.1": ("10", "10"), "2001:db8::1": ("-", "-"), "192.0.2.2": (drop("FORMERR"), drop("FORMERR"))}
     so_far = tuple(told(q, answers[q.address.host][q.transport is Transport.TCP]) for q in first)
-    again = [(q.address.host, q.transport.value, q.anywhere, q.identify) for q in Reachable().ask(dual, so_far)]
+    again = [(q.address.host, q.transport.value, q.anywhere, q.identify) for q in Reachable().queries(dual, so_far)]
     assert again == [
         ("2001:db8::1", "udp", True, False), ("192.0.2.2", "udp", False, True), ("192.0.2.2", "tcp", False, False),
     ]  # fmt: skip

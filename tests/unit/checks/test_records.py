@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from checks.common.rrset_compare import PROPAGATING, Content
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import (
     CheckInconclusive,
     CheckResult,
@@ -116,7 +116,7 @@ ROWS: list[tuple[str, Zone, dict[str, str], float, set[str]]] = [
 
 @pytest.mark.parametrize(("title", "where", "gives", "late", "expected"), ROWS, ids=[title for title, *_ in ROWS])
 def test_row(title: str, where: Zone, gives: dict[str, str], late: float, expected: set[str]) -> None:
-    result = judge(Records(), where, reading(where, gives), known(where, gives, late))
+    result = run_check(Records(), where, reading(where, gives), known(where, gives, late))
     assert said(result) == expected
     assert {finding.subject for finding in result.findings} <= {"www.example.com. A"}
 
@@ -144,54 +144,56 @@ EXPECTATIONS: list[tuple[str, WantedRecord, dict[str, str], float, set[str]]] = 
 )
 def test_expectation(title: str, wanted: WantedRecord, gives: dict[str, str], late: float, expected: set[str]) -> None:
     where = replace(PAIR, records=(wanted,))
-    result = judge(Records(), where, reading(where, gives, wanted), known(where, gives, late))
+    result = run_check(Records(), where, reading(where, gives, wanted), known(where, gives, late))
     assert said(result) == expected
 
 
 def test_a_ttl_may_be_of_no_interest() -> None:
     where = replace(PAIR, records=(replace(WWW, ttl=False),))
     gives = {"ns1": "10 a/300", "ns2": "10 a/60"}
-    assert judge(Records(), where, reading(where, gives), known(where, gives, 60)).health is Health.GOOD
+    assert run_check(Records(), where, reading(where, gives), known(where, gives, 60)).health is Health.GOOD
 
 
 def test_providers_are_given_time_to_follow_each_other() -> None:
     gives = {"ns1": "10 a", "ns2": "901 b", "ns3": "901 b"}
     one_later = {"ns1": "10 . .", "ns2": "900 901 901", "ns3": "900 901 901"}
     early = story(PROVIDERS, one_later, start=NOW - 5 * MINUTE)[-1].zone_state
-    result = judge(Records(), PROVIDERS, reading(PROVIDERS, gives), early)
+    result = run_check(Records(), PROVIDERS, reading(PROVIDERS, gives), early)
     assert said(result) == set()
     assert {(one.server, one.why) for one in result.unsure} == {
         ("ns2", "a change is propagating"),
         ("ns3", "a change is propagating"),
     }
     later = story(PROVIDERS, one_later, start=NOW - 30 * MINUTE)[-1].zone_state
-    assert said(judge(Records(), PROVIDERS, reading(PROVIDERS, gives), later)) == {
+    assert said(run_check(Records(), PROVIDERS, reading(PROVIDERS, gives), later)) == {
         "record-differs ns2", "record-differs ns3",
     }  # fmt: skip
 
 
 def test_without_a_zone_state_differing_versions_are_in_motion_and_equal_ones_are_not() -> None:
     empty = ZoneState(PAIR.name)
-    assert said(judge(Records(), PAIR, reading(PAIR, {"ns1": "11 b", "ns2": "10 a"}), empty)) == set()
-    assert said(judge(Records(), PAIR, reading(PAIR, {"ns1": "10 b", "ns2": "10 a"}), empty)) == {"content-differs ns2"}
-    providers = judge(Records(), PROVIDERS, reading(PROVIDERS, {"ns1": "1 a", "ns2": "9 b", "ns3": "9 b"}), empty)
+    assert said(run_check(Records(), PAIR, reading(PAIR, {"ns1": "11 b", "ns2": "10 a"}), empty)) == set()
+    assert said(run_check(Records(), PAIR, reading(PAIR, {"ns1": "10 b", "ns2": "10 a"}), empty)) == {
+        "content-differs ns2"
+    }
+    providers = run_check(Records(), PROVIDERS, reading(PROVIDERS, {"ns1": "1 a", "ns2": "9 b", "ns3": "9 b"}), empty)
     assert said(providers) == {"record-differs ns2", "record-differs ns3"}
 
 
 def test_serials_that_cannot_be_ordered_and_no_reference() -> None:
     where = replace(PAIR, primary=None)
     gives = {"ns1": "1 a", "ns2": "2147483649 b"}
-    result = judge(Records(), where, reading(where, gives), ZoneState(PAIR.name))
+    result = run_check(Records(), where, reading(where, gives), ZoneState(PAIR.name))
     assert (result.health, result.why) == (Health.UNKNOWN, "serials cannot be ordered")
     wanting = replace(where, records=(EXPECTED,))
-    result = judge(Records(), wanting, reading(wanting, gives, EXPECTED), ZoneState(PAIR.name))
+    result = run_check(Records(), wanting, reading(wanting, gives, EXPECTED), ZoneState(PAIR.name))
     assert result.health is Health.UNKNOWN
 
 
 def test_what_the_zone_state_has_not_seen_yet_is_in_motion() -> None:
     gives = {"ns1": "11 b", "ns2": "10 a"}
     before = known(PAIR, {"ns1": "10 a", "ns2": "10 a"}, 60)
-    assert said(judge(Records(), PAIR, reading(PAIR, gives), before)) == set()
+    assert said(run_check(Records(), PAIR, reading(PAIR, gives), before)) == set()
 
 
 @pytest.mark.parametrize(
@@ -202,26 +204,26 @@ def test_groups_that_differ_at_a_first_look_may_have_a_change_on_its_way(minutes
     gives = {"ns1": "10 a", "ns2": "77 b", "ns3": "77 b"}
     begun = story(PROVIDERS, {name: token.partition(" ")[0] for name, token in gives.items()})[-1].zone_state
     assert all(serial_group.versions[-1].absent is None for serial_group in begun.serial_groups)
-    result = judge(Records(), PROVIDERS, replace(reading(PROVIDERS, gives), at=NOON + minutes * MINUTE), begun)
+    result = run_check(Records(), PROVIDERS, replace(reading(PROVIDERS, gives), at=NOON + minutes * MINUTE), begun)
     assert said(result) == found
     assert {unsure.why for unsure in result.unsure} == (set() if found else {PROPAGATING})
 
 
 def test_nothing_decided_is_unknown() -> None:
     gives = {"ns1": "10 -", "ns2": "10 -"}
-    result = judge(Records(), PAIR, reading(PAIR, gives), known(PAIR, gives, 60))
+    result = run_check(Records(), PAIR, reading(PAIR, gives), known(PAIR, gives, 60))
     assert (result.health, result.why) == (Health.UNKNOWN, "no usable answer for the record")
-    alone = judge(Records(), PAIR, reading(PAIR, {"ns1": "10 a"}), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
+    alone = run_check(Records(), PAIR, reading(PAIR, {"ns1": "10 a"}), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
     assert alone.health is Health.UNKNOWN
     with pytest.raises(CheckInconclusive, match="serves no version"):
-        list(Records().judge(PAIR, gather(PAIR, "records"), ZoneState(PAIR.name)))
+        list(Records().evaluate(PAIR, gather(PAIR, "records"), ZoneState(PAIR.name)))
 
 
 def test_one_address_with_an_expectation_is_enough() -> None:
     where = zone("ns1", records=(EXPECTED,))
     gives = {"ns1": "10 b"}
     assert Records().applies(where)
-    assert said(judge(Records(), where, reading(where, gives, EXPECTED), known(where, gives, 60))) == {
+    assert said(run_check(Records(), where, reading(where, gives, EXPECTED), known(where, gives, 60))) == {
         "record-unexpected ns1"
     }
 
@@ -244,10 +246,10 @@ def test_applies(where: Zone, applies: bool) -> None:
 def test_it_asks_soa_records_soa_of_those_that_serve() -> None:
     where = zone("ns1", "ns2", "ns3", records=(WWW, WantedRecord("example.com.", "MX")))
     check = Records()
-    first = list(check.ask(where, ()))
+    first = list(check.queries(where, ()))
     assert [(q.server, q.qtype) for q in first] == [("ns1", "SOA"), ("ns2", "SOA"), ("ns3", "SOA")]
     answers = tuple(seen(q, "-" if q.server == "ns2" else "10") for q in first)
-    second = list(check.ask(where, answers))
+    second = list(check.queries(where, answers))
     assert [(q.server, q.qname, q.qtype) for q in second] == [
         ("ns1", "www.example.com.", "A"),
         ("ns1", "example.com.", "MX"),
@@ -255,11 +257,11 @@ def test_it_asks_soa_records_soa_of_those_that_serve() -> None:
         ("ns3", "example.com.", "MX"),
     ]
     answers += tuple(has(q, "x") for q in second)
-    third = list(check.ask(where, answers))
+    third = list(check.queries(where, answers))
     assert [(q.server, q.qtype) for q in third] == [("ns1", "SOA"), ("ns3", "SOA")]
-    assert list(check.ask(where, answers + tuple(seen(q, "10") for q in third))) == []
+    assert list(check.queries(where, answers + tuple(seen(q, "10") for q in third))) == []
     assert all(q.identify for q in first + second + third)
-    assert list(check.ask(where, tuple(seen(q, "-") for q in first))) == []
+    assert list(check.queries(where, tuple(seen(q, "-") for q in first))) == []
 
 
 SHAPES: list[tuple[str, dict[str, object], str]] = [
@@ -279,7 +281,7 @@ def test_what_stands_there_instead(title: str, fields: dict[str, object], words:
         else one
         for one in poll.seen
     )  # fmt: skip
-    result = judge(Records(), PAIR, replace(poll, seen=odd), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
+    result = run_check(Records(), PAIR, replace(poll, seen=odd), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
     assert [finding.text for finding in result.findings] == [
         f"ns2 (192.0.2.2) has {words} for www.example.com. A, others a, all on serial 10"
     ]
@@ -301,7 +303,7 @@ def test_unusable_answers_say_nothing(fields: dict[str, object]) -> None:
         replace(one, **fields) if one.server == "ns2" and one.query.qtype == "A" else one  # type: ignore[arg-type]
         for one in poll.seen
     )
-    result = judge(Records(), THREE, replace(poll, seen=odd), ZoneState(THREE.name))
+    result = run_check(Records(), THREE, replace(poll, seen=odd), ZoneState(THREE.name))
     assert result.health is Health.GOOD
     assert ("ns2", "no usable answer for the record") in {(one.server, one.why) for one in result.unsure}
 
@@ -328,8 +330,8 @@ def test_a_machine_whose_version_is_not_known_is_not_accused(
 ) -> None:
     where = replace(where, records=(wanted,))
     poll = reading(where, gives, wanted)
-    assert "ns2" in {finding.server for finding in judge(Records(), where, poll, ZoneState(where.name)).findings}
-    result = judge(Records(), where, from_elsewhere(poll, "ns2"), ZoneState(where.name))
+    assert "ns2" in {finding.server for finding in run_check(Records(), where, poll, ZoneState(where.name)).findings}
+    result = run_check(Records(), where, from_elsewhere(poll, "ns2"), ZoneState(where.name))
     assert result.health is Health.GOOD
     assert {one.why for one in result.unsure} <= {
         "different machines answer at this address, and which version this one has is not known"
@@ -359,16 +361,16 @@ NS_ROWS: list[tuple[str, Zone, dict[str, str], float, set[str]]] = [
 
 @pytest.mark.parametrize(("title", "where", "gives", "late", "expected"), NS_ROWS, ids=[row[0] for row in NS_ROWS])
 def test_ns_set(title: str, where: Zone, gives: dict[str, str], late: float, expected: set[str]) -> None:
-    result = judge(NsSet(), where, reading(where, gives, NS, "ns-set"), known(where, gives, late))
+    result = run_check(NsSet(), where, reading(where, gives, NS, "ns-set"), known(where, gives, late))
     assert said(result) == expected
 
 
 def test_ns_set_needs_two_answers() -> None:
     half = reading(PAIR, {"ns1": "10 x.", "ns2": "10 -"}, NS)
-    result = judge(NsSet(), replace(PAIR, ignored=("*",)), half, ZoneState(PAIR.name))
+    result = run_check(NsSet(), replace(PAIR, ignored=("*",)), half, ZoneState(PAIR.name))
     assert (result.health, result.why) == (Health.UNKNOWN, ALONE)
-    result = judge(NsSet(), PAIR, half, ZoneState(PAIR.name))  # of the names something can be said
+    result = run_check(NsSet(), PAIR, half, ZoneState(PAIR.name))  # of the names something can be said
     assert result.health is Health.GOOD
     assert all(any(one.covers(s.name, a, "") for one in result.unsure) for s, a in PAIR.places())
     assert NsSet().applies(PAIR)
-    assert [(q.server, q.qtype) for q in NsSet().ask(PAIR, ())] == [("ns1", "SOA"), ("ns2", "SOA")]
+    assert [(q.server, q.qtype) for q in NsSet().queries(PAIR, ())] == [("ns1", "SOA"), ("ns2", "SOA")]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import Health, Observation, Soa, Zone
 from checks.soa_fields import SoaFields
 from checks.zone_state.model import ZoneState
@@ -42,20 +42,20 @@ ROWS: list[tuple[str, Zone, tuple[Observation, ...], set[str]]] = [
 
 @pytest.mark.parametrize(("title", "where", "seen_", "expected"), ROWS, ids=[title for title, *_ in ROWS])
 def test_row(title: str, where: Zone, seen_: tuple[Observation, ...], expected: set[str]) -> None:
-    result = judge(SoaFields(), where, gather(where, "soa-fields", *seen_), ZoneState(where.name))
+    result = run_check(SoaFields(), where, gather(where, "soa-fields", *seen_), ZoneState(where.name))
     assert codes(result) == {(D, name) for name in expected}
 
 
 def test_text_says_what_differs() -> None:
     poll = gather(NAMED, "soa-fields", gives("ns1"), gives("ns2", retry=5, mname="a."), gives("ns3"))
-    assert judge(SoaFields(), NAMED, poll, ZoneState(NAMED.name)).findings[0].text == (
+    assert run_check(SoaFields(), NAMED, poll, ZoneState(NAMED.name)).findings[0].text == (
         "ns2 (192.0.2.2) has serial 10 like others, but mname a. instead of ns1.example.com. and retry 5 instead of 600"
     )
 
 
 def test_alone_on_a_version_is_unsure_and_all_alone_is_unknown() -> None:
     poll = gather(NAMED, "soa-fields", gives("ns1", "11"), gives("ns2"), gives("ns3", "REFUSED"))
-    result = judge(SoaFields(), NAMED, poll, ZoneState(NAMED.name))
+    result = run_check(SoaFields(), NAMED, poll, ZoneState(NAMED.name))
     assert result.health is Health.UNKNOWN
     assert sorted(one.why for one in result.unsure) == [
         "nobody else is on 10 to compare with",
@@ -66,7 +66,7 @@ def test_alone_on_a_version_is_unsure_and_all_alone_is_unknown() -> None:
 
 def test_it_asks_each_address_once_and_needs_two() -> None:
     check = SoaFields()
-    assert [(q.server, q.qtype) for q in check.ask(NAMED, ())] == [("ns1", "SOA"), ("ns2", "SOA"), ("ns3", "SOA")]
-    assert list(check.ask(NAMED, (gives("ns1"),))) == []
+    assert [(q.server, q.qtype) for q in check.queries(NAMED, ())] == [("ns1", "SOA"), ("ns2", "SOA"), ("ns3", "SOA")]
+    assert list(check.queries(NAMED, (gives("ns1"),))) == []
     assert not check.applies(zone("ns1"))
     assert check.applies(zone(server("ns1", "192.0.2.1", "2001:db8::1")))

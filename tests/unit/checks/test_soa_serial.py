@@ -371,7 +371,7 @@ def test_an_expire_of_zero_is_no_division_by_zero() -> None:
 def asked(zone: Zone, check: SoaSerial, answers: dict[tuple[str, str], str]) -> list[list[tuple[str, str]]]:
     """Stage by stage: who is asked over what, given what they answer."""
     stages, so_far = [], ()
-    while stage := list(check.ask(zone, so_far)):
+    while stage := list(check.queries(zone, so_far)):
         stages.append([(q.server, q.transport.value) for q in stage])
         so_far += tuple(seen(q, answers[q.server, q.transport.value]) for q in stage)
         assert all(q.identify and q.qtype == "SOA" and q.qname == zone.name for q in stage)
@@ -407,7 +407,7 @@ def test_who_answers_or_could_not_be_asked_is_not_asked_again() -> None:
 def test_an_answer_over_tcp_counts_like_one_over_udp() -> None:
     udp, tcp = (
         query(PAIR, "ns2"),
-        replace(query(PAIR, "ns2"), transport=next(iter(SoaSerial().ask(PAIR, ()))).transport),
+        replace(query(PAIR, "ns2"), transport=next(iter(SoaSerial().queries(PAIR, ()))).transport),
     )
     one = gather(PAIR, "soa-serial", seen(udp, "-"), seen(tcp, "10"), seen(query(PAIR, "ns1"), "10"))
     assert [s.serial for s in update_zone_state(ZoneState(PAIR.name), PAIR, one).address_states] == [10, 10]
@@ -423,7 +423,7 @@ def test_a_zone_without_addresses_is_not_for_it() -> None:
 
 def test_undecided_before_anything_is_known() -> None:
     with pytest.raises(CheckInconclusive, match="nothing is known"):
-        list(SoaSerial().judge(PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name)))
+        list(SoaSerial().evaluate(PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name)))
 
 
 def test_one_silent_address_leaves_the_others_judged() -> None:
@@ -442,7 +442,7 @@ def test_a_first_look_is_unsure() -> None:
 def test_a_zone_state_without_a_soa_still_knows_max_lag() -> None:
     page = story(PAIR, {"ns1": "10 11*15", "ns2": "10*16"})[-1]
     bare = replace(page.zone_state, serial_groups=(replace(page.zone_state.serial_groups[0], soa=None),))
-    said = list(SoaSerial().judge(PAIR, page.poll, bare))
+    said = list(SoaSerial().evaluate(PAIR, page.poll, bare))
     assert [one.code for one in said if isinstance(one, Finding)] == ["serial-late"]
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import (
     CheckResult,
     Expectation,
@@ -45,7 +45,7 @@ def tried(
 
 def check_result(rule: TransferRule, result: TransferResult | None, soa: str = "10", **fields: object) -> CheckResult:
     where = matrix(rule)
-    return judge(Transfer(), where, tried(where, rule, result, soa, **fields), ZoneState(where.name))
+    return run_check(Transfer(), where, tried(where, rule, result, soa, **fields), ZoneState(where.name))
 
 
 REFUSED, FAILED, GIVEN, UNSURE, FINE = "transfer-refused", "transfer-failed", "transfer-open", "?", ""
@@ -181,7 +181,7 @@ TWO = (server("ns1"), server("ns2", "192.0.2.2", "2001:db8::2"))
 
 def test_a_star_is_everybody_no_other_rule_with_that_key_names() -> None:
     where = matrix(OPEN, ANYONE, replace(KEYED, server="*"), servers=TWO)
-    queries = list(Transfer().ask(where, ()))
+    queries = list(Transfer().queries(where, ()))
     soas = [str(q.address) for q in queries if q.qtype == "SOA"]
     axfrs = [(str(q.address), q.key) for q in queries if q.qtype == "AXFR"]
     assert soas == ["192.0.2.1", "192.0.2.2", "2001:db8::2"]
@@ -191,12 +191,12 @@ def test_a_star_is_everybody_no_other_rule_with_that_key_names() -> None:
     ]  # fmt: skip
     assert {q.transport for q in queries} == {Transport.TCP}
     assert not any(q.key for q in queries if q.qtype == "SOA")
-    assert list(Transfer().ask(where, (seen(queries[0], "10"),))) == []
+    assert list(Transfer().queries(where, (seen(queries[0], "10"),))) == []
 
 
 def test_a_whole_transfer_is_asked_once_for_all_rules_that_share_it() -> None:
     where = matrix(OPEN, replace(OPEN, whole=True))
-    assert [(q.qtype, q.whole) for q in Transfer().ask(where, ())] == [("SOA", False), ("AXFR", True)]
+    assert [(q.qtype, q.whole) for q in Transfer().queries(where, ())] == [("SOA", False), ("AXFR", True)]
 
 
 def observations(where: Zone, results: dict[tuple[str, str | None], TransferResult]) -> list[Observation]:
@@ -216,7 +216,9 @@ def test_each_row_is_judged_on_its_own() -> None:
         ("ns1", None): R.ALLOWED,
         ("ns2", None): R.REFUSED,
     }
-    found = judge(Transfer(), where, gather(where, "transfer", *observations(where, results)), ZoneState(where.name))
+    found = run_check(
+        Transfer(), where, gather(where, "transfer", *observations(where, results)), ZoneState(where.name)
+    )
     assert [(f.code, f.server, f.subject) for f in found.findings] == [
         ("transfer-open", "ns1", "no key, must be refused"),
         ("transfer-refused", "ns1", "key xfr, must be allowed"),
@@ -226,7 +228,9 @@ def test_each_row_is_judged_on_its_own() -> None:
 def test_a_row_that_was_not_answered_is_unsure_and_the_others_stand() -> None:
     where = matrix(KEYED, ANYONE, servers=("ns1", "ns2"))
     results = {("ns1", "xfr"): R.ALLOWED, ("ns1", None): R.REFUSED, ("ns2", None): R.TIMEOUT}
-    found = judge(Transfer(), where, gather(where, "transfer", *observations(where, results)), ZoneState(where.name))
+    found = run_check(
+        Transfer(), where, gather(where, "transfer", *observations(where, results)), ZoneState(where.name)
+    )
     assert found.health is Health.GOOD
     assert [(one.server, one.subject, one.why) for one in found.unsure] == [
         ("ns2", "no key, must be refused", "it did not come to an end in time")
@@ -237,7 +241,7 @@ def test_it_applies_where_a_rule_meets_an_address() -> None:
     assert Transfer().applies(matrix(ANYONE))
     assert not Transfer().applies(zone())
     assert not Transfer().applies(matrix(TransferRule("ns9", Expectation.REFUSED)))
-    none = judge(Transfer(), zone(), gather(zone(), "transfer"), ZoneState("example.com."))
+    none = run_check(Transfer(), zone(), gather(zone(), "transfer"), ZoneState("example.com."))
     assert (none.health, none.why) == (Health.UNKNOWN, "there are no rules")
 
 
@@ -257,9 +261,9 @@ def story(soa: str, *serials: int | None, rule: TransferRule = WHEN) -> tuple[in
     beside = seen(query(where, "ns1", transport=Transport.TCP), soa)
     first = (beside, given(where, serials[0]))
     every = (beside, *(given(where, serial) for serial in serials))
-    assert list(Transfer().ask(where, (*every, *every))) == []
-    found = judge(Transfer(), where, gather(where, "transfer", *every), ZoneState(where.name))
-    return len(list(Transfer().ask(where, first))), found
+    assert list(Transfer().queries(where, (*every, *every))) == []
+    found = run_check(Transfer(), where, gather(where, "transfer", *every), ZoneState(where.name))
+    return len(list(Transfer().queries(where, first))), found
 
 
 OLDER = [
@@ -304,4 +308,4 @@ def test_an_old_zone_that_must_not_be_given_is_given_all_the_same() -> None:
 def test_a_transfer_that_fails_is_not_asked_again_for_its_serial() -> None:
     where = matrix(WHEN)
     beside = seen(query(where, "ns1", transport=Transport.TCP), "12")
-    assert list(Transfer().ask(where, (beside, given(where, 9, R.TRUNCATED)))) == []
+    assert list(Transfer().queries(where, (beside, given(where, 9, R.TRUNCATED)))) == []

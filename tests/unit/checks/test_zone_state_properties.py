@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from checks.common.serial import behind
 from checks.common.versions import MOST
-from checks.evaluation import judge
+from checks.evaluation import run_check
 from checks.model import Health, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
@@ -59,7 +59,7 @@ def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
         runs, arrivals = changes(before, zone_state)
         assert all(arrival.seconds >= 0 for arrival in arrivals)
         assert (zone_state == before) or runs or arrivals or before.address_states
-        result = judge(SoaSerial(), zone, poll, zone_state)
+        result = run_check(SoaSerial(), zone, poll, zone_state)
         assert not result.why.startswith("check failed")
         assert {finding.code for finding in result.findings} <= {found.code for found in SoaSerial.finding_types}
         assert (result.health is Health.BAD) is bool(result.findings)
@@ -117,4 +117,4 @@ def test_lost_polls_make_no_lag_and_healthy_churn_no_finding(days: list[tuple[bo
             true = lag(whole, name, found.addresses[0], at)
             seen = lag(lossy, name, found.addresses[0], at)
             assert seen is None or true is None or seen <= true
-        assert judge(SoaSerial(), every, poll, lossy).findings == ()
+        assert run_check(SoaSerial(), every, poll, lossy).findings == ()

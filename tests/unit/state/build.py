@@ -39,7 +39,7 @@ def minute(number: float) -> datetime:
 
 def reached(zone: Zone, at: datetime, **tokens: str) -> ZonePoll:
     """A poll of reachable: each server does over both transports what its token says."""
-    every = [seen(query, tokens[query.server], at) for query in Reachable().ask(zone, ())]
+    every = [seen(query, tokens[query.server], at) for query in Reachable().queries(zone, ())]
     return ZonePoll(zone.name, "reachable", at, MINUTE, tuple(every))
 
 

@@ -110,7 +110,7 @@ async def test_a_full_disk_stops_no_check_is_shown_and_everything_is_written_onc
     await on.look(one, 2, ns1="11", ns2="-")
     assert on.told == 0
     codes = {line.code for i in on.status.incidents.values() for line in i.lines}
-    assert "store-failing" in codes
+    assert "database-failing" in codes
     waiting = {t.id for t in on.record.messages}
     assert len(waiting) >= 2
     on.disk.full = False

@@ -47,7 +47,7 @@ class Desk:
             for incident in self.judging.status.incidents.values()
             if incident.phase == "open"
             for line in incident.lines
-        } & {"store-failing", "database-recreated"}
+        } & {"database-failing", "database-recreated"}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_overwritten_and_moved_away_all_that_is_remembered_is_written_anew
     assert not desk.judging.status.store_ok
     assert "overwritten" in desk.judging.status.store_error
     await desk.look(3, ns1="11", ns2="-")
-    assert "store-failing" in desk.own()
+    assert "database-failing" in desk.own()
     path.rename(tmp_path / "other")
     await desk.remind(4)
     assert desk.judging.status.store_ok

@@ -206,7 +206,7 @@ def test_offline_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> Non
             told += heard(memory, [reached(one, minute(number), ns1=token, ns2=token)], rules, number)
             told += heard(memory, [looks(one, minute(number), ns1=token, ns2=token)], rules, number)
         if 1 <= number < 59:
-            assert codes(memory) == {"vantage-blind"}
+            assert codes(memory) == {"monitor-offline"}
     assert template_ids(told) == [(IncidentEvent.OPENED, "vantage local"), (IncidentEvent.RESOLVED, "vantage local")]
     assert not memory.active_alerts
 
@@ -219,7 +219,7 @@ def test_offline_over_one_family_only_that_is_not_judged() -> None:
     for number in range(30):
         tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-", "ns2/1": "-"}
         told += heard(memory, [checked_at(watched, tokens, minute(number))], rules, number)
-    assert codes(memory) == {"vantage-blind"}
+    assert codes(memory) == {"monitor-offline"}
     assert template_ids(told) == [(IncidentEvent.OPENED, "vantage local")]
     assert {key.subject for key in memory.active_alerts} == {"ipv6"}
 
@@ -236,9 +236,10 @@ def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unkno
         tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-"}
         told += heard(memory, [checked_at(watched, tokens, minute(number))], rules, number)
         told += heard(memory, [looks(other, minute(number), ns1="REFUSED", ns2="REFUSED")], rules, number)
-    (blind,) = [alert for key, alert in memory.active_alerts.items() if key.code == "vantage-blind"]
+    (blind,) = [alert for key, alert in memory.active_alerts.items() if key.code == "monitor-offline"]
     assert blind.text.startswith("nothing answers over ipv6, where only ns1 is asked, while ipv4 works")
-    assert {(key.zone, key.code) for key in memory.active_alerts} == {("", "vantage-blind"), (other.name, NOT_CHECKED)}
+    found = {(key.zone, key.code) for key in memory.active_alerts}
+    assert found == {("", "monitor-offline"), (other.name, NOT_CHECKED)}
     assert not {key.server for key in memory.active_alerts} - {None}
 
 
@@ -288,10 +289,10 @@ class Broken:
     def applies(self, _zone: Zone) -> bool:
         return True
 
-    def ask(self, _zone: Zone, _seen: object) -> list[object]:
+    def queries(self, _zone: Zone, _seen: object) -> list[object]:
         return []
 
-    def judge(self, _zone: Zone, _round: ZonePoll, _ledger: ZoneState) -> list[object]:
+    def evaluate(self, _zone: Zone, _round: ZonePoll, _ledger: ZoneState) -> list[object]:
         raise ZeroDivisionError
 
 

@@ -69,7 +69,7 @@ def leaky() -> Status:
     more += tuple(
         line(code, "", None, None, f"{store}: {HIDDEN}")
         for code, store in (
-            ("store-failing", "/var/lib/soawatch.db"),
+            ("database-failing", "/var/lib/soawatch.db"),
             ("configuration-refused", "/var/lib/soawatch.toml"),
         )
     )

@@ -46,7 +46,7 @@ from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.batches import BatchUpdate, QueryBatch, QueryTemplate
 from monitor.probe.bulk.call import BulkCall
 from monitor.probe.bulk.deadlines import Deadlines
-from monitor.probe.bulk.exchanges import ExchangeHandler
+from monitor.probe.bulk.exchange_handler import ExchangeHandler
 from monitor.probe.bulk.fingerprints import FingerprintTable
 from monitor.probe.bulk.receiver import Receiver
 from monitor.probe.bulk.recheck import AskAgain, Rechecker

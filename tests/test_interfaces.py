@@ -68,15 +68,17 @@ def bare(cell: str) -> str:
 
 
 def emitted() -> dict[str, tuple[str, set[str], str]]:
-    """Metric → type, labels and meaning, of a service in which everything has happened."""
-    seen = troubled()
-    told = asyncio.run(select_zones(seen.zones, 1000))
-    text, _ = metrics.render(seen, told, Counters().registry, NOW, "application/openmetrics-text;version=1.0.0")
+    """Metric → type, labels and meaning, of a service in which everything has happened; a counter knows its labels."""
+    seen, registry = troubled(), Counters().registry
+    selection = asyncio.run(select_zones(seen.zones, 1000))
+    text, _ = metrics.render(seen, selection, registry, NOW, "application/openmetrics-text;version=1.0.0")
+    declared = {one._name: one._labelnames for one in registry._collector_to_names if hasattr(one, "_labelnames")}
     found = {}
     for family in openmetrics(text.decode()):
         name = family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
-        assert family.samples, name
+        assert family.samples or family.name in declared, name
         labels = {label for sample in family.samples for label in sample.labels if label != "le"}
+        labels |= set(declared.get(family.name, ()))
         found[name] = (family.type, labels, family.documentation)
     return found
 

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from alerting.finding_types import FINDING_TYPES
 from alerting.headline import changes, headline, plain, plain_block, shown_zone, shown_zones, thousands
 from alerting.incident_lines import gravity
 from alerting.model import RESOLVED, Incident, IncidentEvent, IncidentFinding, Notification, OutboxMessage
-from alerting.runbook import CATALOGUE
+from alerting.runbook import RunbookEntry, explain
 from alerting.runbook.commands import dig
-from alerting.runbook.entry import RunbookEntry
 from checks.common.text import format_duration, instant
 
 TAGS = {
@@ -71,7 +71,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "ended": ended,
         "lasted": format_duration(ended - incident.began_at),
         "explained": [Explained(e.code, e.meaning, e.advice) for e in codes],
-        "cures": codes[0].cure.blocks(_bare(standing[0].zone)) if codes else (),
+        "cures": codes[0].fixes(_bare(standing[0].zone)) if codes else (),
         "dig": _dig(standing),
         "link": link(incident, url),
         "delayed": at - message.at >= DELAYED,
@@ -154,7 +154,7 @@ def link(incident: Incident, url: str | None) -> str | None:
 
 def _codes(lines: Iterable[IncidentFinding]) -> list[RunbookEntry]:
     seen = dict.fromkeys(line.code for line in lines)
-    return [CATALOGUE[code] for code in seen if code in CATALOGUE][:MOST_CODES]
+    return [explain(code) for code in seen if code in FINDING_TYPES][:MOST_CODES]
 
 
 def _dig(lines: Iterable[IncidentFinding]) -> list[str]:
@@ -162,13 +162,13 @@ def _dig(lines: Iterable[IncidentFinding]) -> list[str]:
     first: dict[str, IncidentFinding] = {}
     for line in lines:
         first.setdefault(line.code, line)
-    said = [text for line in first.values() if line.code in CATALOGUE for text in _dig_line(line)]
+    said = [text for line in first.values() if line.code in FINDING_TYPES for text in _dig_line(line)]
     return [plain(text) for text in dict.fromkeys(said)][:MOST_DIG]
 
 
 def _dig_line(line: IncidentFinding) -> tuple[str, ...]:
     host, port = _split(line.address)
-    return dig(CATALOGUE[line.code], line.zone, host, port, key=_key_file(line.subject), record=line.subject)
+    return dig(explain(line.code), line.zone, host, port, key=_key_file(line.subject), record=line.subject)
 
 
 def _key_file(subject: str) -> str:

@@ -2,7 +2,7 @@
 
 from shlex import quote
 
-from alerting.runbook.entry import RunbookEntry
+from alerting.runbook import RunbookEntry
 
 ANYWHERE = "SERVER"
 """Stands where a finding is about the zone as a whole: the line is to be run for each of its servers."""

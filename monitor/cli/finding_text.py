@@ -20,7 +20,7 @@ def code_text(code: str) -> str:
         "Causes, the likely ones first:",
         "\n".join(filled(cause, "  - ", "    ") for cause in entry.causes),
         filled(f"What to do: {entry.advice}"),
-        *(f"{software}:\n{indent(text, '  ')}" for software, text in entry.cure.blocks(ZONE)),
+        *(f"{software}:\n{indent(text, '  ')}" for software, text in entry.fixes(ZONE)),
         "To see it:\n" + "\n".join(f"  {line}" for line in dig(entry, ZONE, record=RECORD)),
     ]
     return "\n\n".join(parts)

@@ -40,7 +40,7 @@ class Service:
     database: DatabasePath = Path("soawatch.db")
     """The SQLite file in which everything is remembered; it and the files beside it are mode 0600. Deleted under the
     running service it is made anew; another file in its place is left alone and told of
-    ([database-failing](findings.md#database-failing))."""
+    ([database-failing](findings.md))."""
     retention: timedelta = field(default=timedelta(days=90), metadata={"bounds": {"ge": timedelta(hours=1)}})
     """How long closed history is kept; at least `"1h"`."""
     vantage: Label = "local"

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from alerting.finding_types import FINDING_TYPES
 from alerting.model import Incident
-from alerting.runbook import CATALOGUE
+from alerting.runbook import explain
 from checks.model import Health
 from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
@@ -168,9 +168,9 @@ class Pages:
 
     async def code(self, request: Request) -> Response:
         code = FINDING_TYPES.get(request.path_params["code"])
-        entry = CATALOGUE.get(request.path_params["code"])
-        if code is None or entry is None:
+        if code is None:
             raise HTTPException(404, "There is no such finding.")
+        entry = explain(code.code)
         words = {"zone": "example.com", "address": "192.0.2.2", "port": "53", "key": " -k xfr.key", "record": "www A"}
         return self._renderer.page(
             request,
@@ -178,7 +178,7 @@ class Pages:
             title=code.code,
             code=code,
             entry=entry,
-            cures=entry.cure.blocks("example.com"),
+            cures=entry.fixes("example.com"),
             dig=[line.format_map(words).replace(" -p 53 ", " ") for line in entry.dig],
         )
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
+from alerting.finding_types import FINDING_TYPES
 from alerting.headline import shown_zones
 from alerting.model import Alert, Cause, Incident, Phase
-from alerting.runbook import CATALOGUE
+from alerting.runbook import RunbookEntry, explain
 from alerting.runbook.commands import dig
-from alerting.runbook.entry import RunbookEntry
 from checks.common.text import format_duration
 from checks.model import Health
 from checks.model.finding_type import Severity
@@ -198,7 +198,7 @@ async def server_findings(name: str, tally: ServerTally, zones: Zones) -> list[F
 
 def _finding_view(zone: str, findings: Sequence[Alert], since: datetime | None = None, zones: int = 0) -> FindingView:
     finding = min(findings, key=lambda each: each.began)
-    entry = CATALOGUE.get(finding.key.code)
+    entry = explain(finding.key.code) if finding.key.code in FINDING_TYPES else None
     addresses = ", ".join(str(each.key.address) for each in findings if each.key.address)
     return FindingView(
         finding=finding,

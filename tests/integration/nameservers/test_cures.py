@@ -15,8 +15,7 @@ import dns.rcode
 import dns.update
 import pytest
 
-from alerting.runbook import explain
-from alerting.runbook.entry import SERVERS, Cure
+from alerting.runbook import RunbookEntry, explain
 from checks.common.serial import HALF, SPAN, path
 from checks.model import Health, Zone
 from checks.model import Server as Watched
@@ -30,6 +29,8 @@ from tests.support.lab.topology import Lab
 LOW = 2026112601
 GAPS = {"five": 5, "third": SPAN // 3, "half": HALF}
 ALL = tuple(SOFTWARE)
+NAMES = {"bind": "BIND", "knot": "Knot DNS", "nsd": "NSD", "powerdns": "PowerDNS"}
+"""As the runbook calls them."""
 PRIMARIES = ("bind", "nsd")
 """That differ most: NSD judges by itself whether what it has is newer than what a secondary asks with (IXFR)."""
 MINUTE = timedelta(minutes=1)
@@ -108,13 +109,13 @@ class Field:
 
 def fetch_afresh(server: Server, zone: str, code: str = "serial-ahead") -> None:
     """Give the orders that the catalogue prints first for what that server runs."""
-    for line in commands(explain(code).cure, server.software, zone)[0]:
+    for line in commands(explain(code), server.software, zone)[0]:
         order(server, line)
 
 
-def commands(cure: Cure, software: str, zone: str) -> list[list[str]]:
+def commands(entry: RunbookEntry, software: str, zone: str) -> list[list[str]]:
     """What is printed for a software: the commands that follow one comment or several, up to the next comment."""
-    text = dict(cure.blocks(zone.rstrip(".")))[SERVERS[software]]
+    text = dict(entry.fixes(zone.rstrip(".")))[NAMES[software]]
     parts = re.split(r"^#.*\n?", text, flags=re.MULTILINE)
     return [part.splitlines() for part in parts if part]
 
@@ -231,7 +232,7 @@ PUBLISHED = {
 
 def publish_as_printed(server: Server, zone: str, serial: int) -> None:
     """Give the primary that serial by the commands that are printed for it; pdnsutil has the edit done by an editor."""
-    printed, (before, after) = commands(explain("serial-ahead").cure, server.software, zone), PUBLISHED[zone]
+    printed, (before, after) = commands(explain("serial-ahead"), server.software, zone), PUBLISHED[zone]
     for line in printed[before] if before is not None else ():
         order(server, line)
     editor = server.room / "editor"

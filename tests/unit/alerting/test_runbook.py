@@ -1,4 +1,4 @@
-"""Every code is explained, and the document is what the catalogue says."""
+"""Every finding has its file in the runbook, and the document is their index."""
 
 import importlib.util
 import re
@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerting import runbook
 from alerting.finding_types import FINDING_TYPES
-from alerting.runbook import CATALOGUE, explain
+from alerting.runbook import SOFTWARE, RunbookError, explain, parse
 from alerting.runbook.commands import dig
-from alerting.runbook.entry import SERVERS
 from checks.common.serial import newer, unordered
 
+RUNBOOK = Path(runbook.__file__).parent
 DOCS = Path(__file__).parents[3] / "docs"
 
 
@@ -30,7 +31,7 @@ def make_findings() -> ModuleType:
 
 
 def test_every_code_is_explained_and_nothing_else() -> None:
-    assert set(CATALOGUE) == set(FINDING_TYPES)
+    assert {path.stem for path in RUNBOOK.glob("*.md")} == set(FINDING_TYPES)
 
 
 def test_the_document_is_what_the_catalogue_says() -> None:
@@ -38,7 +39,7 @@ def test_the_document_is_what_the_catalogue_says() -> None:
     assert written == make_findings().page(), "run: python docs/make_findings.py"
 
 
-@pytest.mark.parametrize("code", CATALOGUE)
+@pytest.mark.parametrize("code", FINDING_TYPES)
 def test_entry_is_whole(code: str) -> None:
     entry = explain(code)
     assert entry.code == code
@@ -46,12 +47,12 @@ def test_entry_is_whole(code: str) -> None:
     assert len(entry.causes) >= 2
     assert all(text.endswith((".", ")")) for text in (entry.meaning, entry.advice, *entry.causes))
     assert entry.dig
-    blocks = entry.cure.blocks("example.org")
-    assert [software for software, _ in blocks] == list(SERVERS.values())
+    blocks = entry.fixes("example.org")
+    assert [software for software, _ in blocks] == list(SOFTWARE)
     assert all(block.strip() and "{zone}" not in block for _, block in blocks)
 
 
-@pytest.mark.parametrize("code", CATALOGUE)
+@pytest.mark.parametrize("code", FINDING_TYPES)
 def test_lines_that_show_it_use_only_known_words(code: str) -> None:
     known = {"zone", "address", "port", "key", "record"}
     for template in explain(code).dig:
@@ -60,8 +61,29 @@ def test_lines_that_show_it_use_only_known_words(code: str) -> None:
 
 
 def test_nobody_is_told_to_type_a_secret() -> None:
-    for entry in CATALOGUE.values():
+    for entry in map(explain, FINDING_TYPES):
         assert not any(" -y" in line for line in entry.dig)
+
+
+def test_every_shared_fix_is_used() -> None:
+    linked = {name for path in RUNBOOK.glob("*.md") for name in re.findall(r"\(fixes/(.+?)\)", path.read_text())}
+    assert linked == {path.name for path in (RUNBOOK / "fixes").glob("*.md")}
+
+
+@pytest.mark.parametrize(
+    ("was", "is_", "words"),
+    [
+        ("## Causes", "## Reasons", "lacks a section"),
+        ("# tcp-unreachable", "# tcp", "lacks a section"),
+        ("{address}", "{adress}", "unknown placeholders in the lines of dig: adress"),
+        ("### NSD", "### Unbound", "needed are BIND, Knot DNS, NSD, PowerDNS"),
+    ],
+)
+def test_a_file_that_is_not_whole_is_refused(was: str, is_: str, words: str) -> None:
+    text = (RUNBOOK / "tcp-unreachable.md").read_text(encoding="utf-8")
+    assert parse("tcp-unreachable", text) == explain("tcp-unreachable")
+    with pytest.raises(RunbookError, match=words):
+        parse("tcp-unreachable", text.replace(was, is_))
 
 
 def test_an_unknown_code_has_no_entry() -> None:
@@ -112,8 +134,8 @@ def test_the_two_steps_across_the_circle_lead_everybody_on(primary: int) -> None
     assert newer(first, primary)
     assert newer(second, first)
     assert newer(second, across)
-    assert "P + 2147483647" in explain("serial-unordered").cure.bind
-    assert "P + 2147483649" in explain("serial-unordered").cure.bind
+    assert "P + 2147483647" in explain("serial-unordered").commands["BIND"]
+    assert "P + 2147483649" in explain("serial-unordered").commands["BIND"]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 2**31 - 1))

@@ -79,7 +79,7 @@ def _silenced(alert: Alert, silenced: Mapping[tuple[str, str | None, Address | N
 
 def gravity(line: IncidentFinding) -> tuple[object, ...]:
     """What stands before what ended, the grave before the light, of those the newest first."""
-    return line.ended is not None, -line.severity, -line.since.timestamp(), line.code, line.server or "", line.zone
+    return line.ended_at is not None, -line.severity, -line.since.timestamp(), line.code, line.server or "", line.zone
 
 
 def _grown(line: IncidentFinding, before: IncidentFinding | None) -> IncidentFinding:
@@ -90,7 +90,7 @@ def _grown(line: IncidentFinding, before: IncidentFinding | None) -> IncidentFin
 
 def _kept(lines: Sequence[IncidentFinding]) -> tuple[IncidentFinding, ...]:
     """Nothing that is critical and stands is ever left out."""
-    grave = [line for line in lines if line.ended is None and line.severity is Severity.CRITICAL]
+    grave = [line for line in lines if line.ended_at is None and line.severity is Severity.CRITICAL]
     return (*grave, *lines[len(grave) : len(grave) + MOST_LINES])
 
 
@@ -111,7 +111,7 @@ def _line(alerts: Sequence[Alert]) -> IncidentFinding:
         address=str(key.address) if key.address is not None else None,
         text=first.text,
         since=min(alert.bad_since or alert.since for alert in alerts),
-        ended=_good_since(alerts),
+        ended_at=_good_since(alerts),
         subject=key.subject,
         count=len(alerts),
         zones=len(zones),
@@ -132,10 +132,10 @@ def _ended(
     """Of what never came out of its grace it is only known that it is good now. What was history before it was
     good (``current``) ended as it became that.
     """
-    if line.ended is not None and not alerts:
+    if line.ended_at is not None and not alerts:
         return line
-    at = line.ended or max((alert.good_since or alert.since for alert in alerts), default=now)
+    at = line.ended_at or max((alert.good_since or alert.since for alert in alerts), default=now)
     left = bool(alerts) and all(alert.key in unwatched for alert in alerts) and not line.text.endswith(UNWATCHED)
     count, zones = line.most
     text = line.text + UNWATCHED if left else line.text
-    return replace(line, ended=at, text=text, count=max(count, line.count), zones=max(zones, line.zones))
+    return replace(line, ended_at=at, text=text, count=max(count, line.count), zones=max(zones, line.zones))

@@ -239,7 +239,7 @@ def _go_on(
     if members.active_alerts:
         return announce(fresh, Firing.of(current(members.active_alerts), rules.cadence, lost.certain), rules, now)
     ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
-    ended = max([ended, *(line.ended for line in fresh.lines if line.ended is not None)])
+    ended = max([ended, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended), now)
 
 

@@ -144,8 +144,8 @@ class IncidentFinding:
     """Findings of one incident that differ in nothing but their zone and subject, as the incident tells of them.
 
     ``zone`` is the first of ``zones`` zones, ``sample`` are the first few; ``count`` counts findings. ``text`` and
-    ``subject`` are those of one of them. ``since`` is the first bad look at any of them; ``ended`` the first good look
-    at the last of them, once none is bad any more. A text that only ticks ("22 min behind") makes no other line.
+    ``subject`` are those of one of them. ``since`` is the first bad look at any of them; ``ended_at`` the first good
+    look at the last of them, once none is bad any more. A text that only ticks ("22 min behind") makes no other line.
     """
 
     code: str
@@ -155,7 +155,7 @@ class IncidentFinding:
     address: str | None
     text: str = field(compare=False)
     since: datetime
-    ended: datetime | None = None
+    ended_at: datetime | None = None
     subject: str = ""
     count: int = 1
     zones: int = 1

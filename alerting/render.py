@@ -52,7 +52,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
     """The notification for one message. ``url`` is where people reach the page; ``now`` when it is sent."""
     incident, at = message.incident, now or message.at
     lines = sorted(incident.lines, key=gravity)
-    standing = [line for line in lines if line.ended is None]
+    standing = [line for line in lines if line.ended_at is None]
     codes = _codes(standing)
     over = incident.phase == RESOLVED
     ended = incident.ended_at or incident.resolved_at or message.at
@@ -64,7 +64,7 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "tag": tag,
         "changes": changes(incident) if message.event in UPDATES else (),
         "standing": () if incident.goes_on else lines[:MOST_PAST] if over else standing,
-        "past": () if over else [line for line in lines if line.ended is not None][:MOST_PAST],
+        "past": () if over else [line for line in lines if line.ended_at is not None][:MOST_PAST],
         "over": over,
         "unwatched": over and bool(incident.left_zones) and not incident.past_zones,
         "goes_on": incident.goes_on,
@@ -137,7 +137,7 @@ def _finding(line: IncidentFinding) -> dict[str, object]:
         "address": line.address,
         "text": line.text,
         "since": _stamp(line.since),
-        "ended_at": _stamp(line.ended),
+        "ended_at": _stamp(line.ended_at),
     }
 
 

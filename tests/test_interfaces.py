@@ -171,7 +171,7 @@ def check_incident(data: Mapping[str, Any]) -> None:
 
 
 def test_an_incident_that_is_over_and_one_of_the_monitor_itself_are_as_described() -> None:
-    of = (line("database-failing", "", None, None, "the database takes no changes", ended=ago(minutes=1)),)
+    of = (line("database-failing", "", None, None, "the database takes no changes", ended_at=ago(minutes=1)),)
     over = incident(
         "i", Cause("vantage", "fra1"), Severity.CRITICAL, of, phase="resolved", resolved_at=NOW, ended_at=NOW
     )

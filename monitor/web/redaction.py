@@ -148,7 +148,7 @@ def public_incident(incident: Incident, redaction: Redaction) -> Incident | None
     )
     if incident.lines and not lines:
         return None
-    hidden = sum(line.count for line in incident.lines if line.ended is None and not _may_show(line, redaction))
+    hidden = sum(line.count for line in incident.lines if line.ended_at is None and not _may_show(line, redaction))
     return replace(
         incident,
         lines=lines,

@@ -184,7 +184,7 @@ def troubled() -> Status:
         incident(
             "20261120T100430-a1b2c3", Cause("zone", "example.com."), Severity.CRITICAL,
             (line("serial-overdue", "example.com.", "ns2", "192.0.2.2", OVERDUE),
-             line("ttl-differs", "example.com.", "ns1", None, TTL_DIFFERS, ended=ago(minutes=3))),
+             line("ttl-differs", "example.com.", "ns1", None, TTL_DIFFERS, ended_at=ago(minutes=3))),
         ),
         incident(
             "20261120T101010-d4e5f6", Cause("server", HIDDEN), Severity.WARNING,
@@ -228,7 +228,7 @@ class Counters:
 PAST = incident(
     "20261118T020000-0a0b0c", Cause("zone", "example.com."), Severity.WARNING,
     (line("serial-late", "example.com.", "ns1", "192.0.2.1", f"ns1 serves 2026111801, {HIDDEN} has 2026111802",
-          since=ago(days=2, hours=9), ended=ago(days=2, hours=8)),),
+          since=ago(days=2, hours=9), ended_at=ago(days=2, hours=8)),),
     phase="resolved", opened_at=ago(days=2, hours=9), began_at=ago(days=2, hours=9), resolved_at=ago(days=2, hours=8),
 )  # fmt: skip
 

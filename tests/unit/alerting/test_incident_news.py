@@ -457,13 +457,13 @@ def test_what_is_served_no_more_is_named_before_how_late_it_was() -> None:
     expired = alert(A, "zone-expired", "ns2", at=5, text="ns2 has no valid copy: SERVFAIL")
     desk.fire(expired)
     assert headline(desk.only) == "a.example.: ns2 has no valid copy"
-    assert [(line.code, line.ended is None) for line in desk.only.lines] == [
+    assert [(line.code, line.ended_at is None) for line in desk.only.lines] == [
         ("zone-expired", True),
         ("serial-overdue", False),
     ]
     assert (desk.only.findings, desk.only.codes) == (1, ("zone-expired",))
     desk.end(expired)
-    assert [(line.code, line.ended is None) for line in desk.only.lines] == [
+    assert [(line.code, line.ended_at is None) for line in desk.only.lines] == [
         ("serial-overdue", True),
         ("zone-expired", False),
     ]
@@ -476,7 +476,7 @@ def test_what_was_found_in_what_an_address_served_is_history_once_it_serves_noth
     desk.fire(alert(A, code, "ns2"), alert(A, code, "ns3"), alert(A, "transfer-open", "ns2"))
     desk.fire(alert(A, gone, "ns2", at=3))
     assert desk.only.codes == tuple(sorted({code, gone, "transfer-open"}))
-    assert {(line.code, line.server) for line in desk.only.lines if line.ended} == {(code, "ns2")}
+    assert {(line.code, line.server) for line in desk.only.lines if line.ended_at} == {(code, "ns2")}
 
 
 def test_what_was_history_ended_when_it_became_that_and_not_when_the_server_came_back() -> None:
@@ -484,12 +484,12 @@ def test_what_was_history_ended_when_it_became_that_and_not_when_the_server_came
     late, gone = alert(A, "serial-late", "ns2", at=1), alert(A, "zone-expired", "ns2", at=5)
     desk.fire(late)
     desk.fire(gone)
-    (ended,) = [line.ended for line in desk.only.lines if line.code == "serial-late"]
+    (ended,) = [line.ended_at for line in desk.only.lines if line.code == "serial-late"]
     desk.wait(30)
     back = minute(desk.at + 1)
     kept = desk.change(*(replace(a, phase=Phase.OK, since=back, good_since=back) for a in (late, gone)))
     (over,) = kept.incidents
-    assert {line.code: line.ended for line in over.lines}["serial-late"] == ended
+    assert {line.code: line.ended_at for line in over.lines}["serial-late"] == ended
 
 
 @pytest.mark.parametrize("code", ["no-answer", "tcp-unreachable"])

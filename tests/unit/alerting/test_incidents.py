@@ -143,7 +143,7 @@ def test_an_alert_that_fires_opens_an_incident_and_one_that_ends_resolves_it() -
     (over,) = kept.incidents
     assert (over.phase, over.resolved_at, over.announcements) == ("resolved", minute(3), 2)
     assert (over.zones, over.past_zones, over.findings) == ((), (A,), 0)
-    assert [line.ended for line in over.lines] == [minute(2)]
+    assert [line.ended_at for line in over.lines] == [minute(2)]
     assert desk.open_incidents.incidents == {}
 
 
@@ -210,7 +210,7 @@ def test_a_graver_finding_is_news_and_late_to_overdue_is_one_incident() -> None:
     kept = desk.change(replace(LATE, phase=Phase.OK, since=minute(2)), OVERDUE)
     assert said(kept) == [f"oncall: worsened zone {A}"]
     assert desk.only.severity is Severity.CRITICAL
-    assert [(line.code, line.ended) for line in desk.only.lines] == [
+    assert [(line.code, line.ended_at) for line in desk.only.lines] == [
         ("serial-overdue", None),
         ("serial-late", minute(2)),
     ]

@@ -159,8 +159,8 @@ def holds(life: Life) -> None:
         assert {a.key.zone for a in members} <= set(incident.zones)
         assert not set(incident.zones) & set(incident.past_zones)
         assert incident.findings >= len(members)
-        assert incident.findings == sum(line.count for line in incident.lines if line.ended is None) + sum(
-            line.count for line in incident.lines if line.ended is not None and stands(line, members)
+        assert incident.findings == sum(line.count for line in incident.lines if line.ended_at is None) + sum(
+            line.count for line in incident.lines if line.ended_at is not None and stands(line, members)
         )
         gravest = max((a.severity for a in members), default=incident.severity)
         assert incident.severity in (gravest, Severity.CRITICAL if incident.unserved else gravest)

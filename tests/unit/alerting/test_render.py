@@ -69,7 +69,7 @@ OVER = replace(
     findings=0,
     ended_at=minute(31),
     resolved_at=minute(33),
-    lines=(replace(BEHIND, ended=minute(31)),),
+    lines=(replace(BEHIND, ended_at=minute(31)),),
     announcements=2,
 )
 
@@ -223,7 +223,7 @@ def test_what_is_late_says_so() -> None:
 
 
 def test_what_stands_comes_before_what_ended_and_the_grave_before_the_light() -> None:
-    ended = replace(BEHIND, code="zone-expired", severity=Severity.CRITICAL, text="was expired", ended=minute(1))
+    ended = replace(BEHIND, code="zone-expired", severity=Severity.CRITICAL, text="was expired", ended_at=minute(1))
     grave = replace(BEHIND, code="serial-overdue", severity=Severity.CRITICAL, text="is overdue", since=minute(1))
     note = render(message(replace(INCIDENT, lines=(ended, BEHIND, grave), findings=3)))
     assert note.subject == "[FIRING warning] example.org.: is overdue"
@@ -232,7 +232,7 @@ def test_what_stands_comes_before_what_ended_and_the_grave_before_the_light() ->
 
 
 def test_what_ended_is_listed_and_no_longer_explained() -> None:
-    ended = replace(BEHIND, code="zone-expired", severity=Severity.CRITICAL, text="was expired", ended=minute(1))
+    ended = replace(BEHIND, code="zone-expired", severity=Severity.CRITICAL, text="was expired", ended_at=minute(1))
     text = render(message(replace(INCIDENT, lines=(ended, BEHIND), findings=2))).text
     assert text.count("zone-expired") == 1
     assert text.count("serial-late") == 3

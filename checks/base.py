@@ -17,7 +17,7 @@ class Check(Protocol):
     cadence: ClassVar[timedelta]
 
     def applies(self, zone: Zone) -> bool:
-        """Whether there is anything to check for this zone; if not it is not swept, and no verdict is given."""
+        """Whether there is anything to check for this zone; if not it is not swept, and no result is given."""
         ...
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
@@ -25,5 +25,5 @@ class Check(Protocol):
         ...
 
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Finding | Inconclusive]:
-        """What the answers mean. Raises Undecided when nothing can be said of the whole zone."""
+        """What the answers mean. Raises CheckInconclusive when nothing can be said of the whole zone."""
         ...

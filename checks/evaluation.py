@@ -9,11 +9,11 @@ from checks.zone_state.model import ZoneState
 
 
 def run_check(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> CheckResult:
-    """The check's findings as a verdict.
+    """The check's findings as a CheckResult.
 
     BAD whenever there are findings, of whatever severity: severity is policy and is not known here. GOOD only if
-    something was decided. UNKNOWN, without findings, when the check was Undecided, when nothing was asked,
-    when every address that was asked is unsure as a whole, or when the check itself failed: a defect in a
+    something was decided. UNKNOWN, without findings, when the check was inconclusive, when nothing was asked,
+    when every address that was asked is inconclusive as a whole, or when the check itself failed: a defect in a
     check accuses no server, and its ``why`` begins with "check failed".
     """
     try:

@@ -8,14 +8,14 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from checks.common.rrset_compare import (
-    Copy,
+    AddressCopy,
     Difference,
     content_of,
     copies,
     differences,
-    leading,
+    majority,
     record_queries,
-    usual,
+    reference_copies,
 )
 from checks.common.text import enumerated
 from checks.model import (
@@ -178,13 +178,13 @@ def _is_met(server: Server, given: frozenset[str], strange: list[str], names: Ma
     return any(name in names and own.intersection(names[name].addresses) for name in strange)
 
 
-def _given(zone: Zone, poll: ZonePoll, zone_state: ZoneState, every: list[Copy]) -> frozenset[str]:
+def _given(zone: Zone, poll: ZonePoll, zone_state: ZoneState, every: list[AddressCopy]) -> frozenset[str]:
     """The NS set of the zone, as those on its reference give it."""
     if len(every) == 1:
         return frozenset(name for seen in poll.seen if seen.query.qtype == "NS" for name in _rdata(seen))
     wanted = _apex(zone)
-    lead = [peers for peers in leading(zone, zone_state, every, wanted).values() if peers]
-    return frozenset(_plain(text) for peers in lead for text in usual(zone, peers, wanted).rdata)
+    lead = [peers for peers in reference_copies(zone, zone_state, every, wanted).values() if peers]
+    return frozenset(_plain(text) for peers in lead for text in majority(zone, peers, wanted).rdata)
 
 
 def _rdata(seen: Observation) -> Iterator[str]:
@@ -198,7 +198,9 @@ def _plain(text: str) -> str:
     return text.lower().removesuffix(".") or "."
 
 
-def _compared(zone: Zone, poll: ZonePoll, zone_state: ZoneState, every: list[Copy]) -> Iterator[Finding | Inconclusive]:
+def _compared(
+    zone: Zone, poll: ZonePoll, zone_state: ZoneState, every: list[AddressCopy]
+) -> Iterator[Finding | Inconclusive]:
     wanted = _apex(zone)
     if sum(wanted in copy.contents for copy in every) < 2:
         compared_only = None if ANYBODY in zone.ignored else ""  # otherwise something is said of the names all the same

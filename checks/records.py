@@ -8,14 +8,14 @@ from typing import ClassVar
 from checks.common.rrset_compare import (
     MACHINES,
     PROPAGATING,
-    Copy,
+    AddressCopy,
     Difference,
     copies,
     differences,
     late,
-    leading,
+    majority,
     record_queries,
-    usual,
+    reference_copies,
 )
 from checks.common.text import enumerated, truncate
 from checks.model import CheckInconclusive, Finding, Inconclusive, Observation, Query, WantedRecord, Zone, ZonePoll
@@ -88,7 +88,7 @@ def _wanted(zone: Zone) -> tuple[WantedRecord, ...]:
     return tuple(record for record in zone.records if record.type != "SOA")
 
 
-def _decided(every: list[Copy], wanted: tuple[WantedRecord, ...], said: list[Finding | Inconclusive]) -> bool:
+def _decided(every: list[AddressCopy], wanted: tuple[WantedRecord, ...], said: list[Finding | Inconclusive]) -> bool:
     unsure = [one for one in said if isinstance(one, Inconclusive)]
     return any(
         not any(one.covers(copy.server.name, copy.address, str(record)) for one in unsure)
@@ -98,7 +98,7 @@ def _decided(every: list[Copy], wanted: tuple[WantedRecord, ...], said: list[Fin
 
 
 def _compared(
-    zone: Zone, zone_state: ZoneState, every: list[Copy], record: WantedRecord, poll: ZonePoll
+    zone: Zone, zone_state: ZoneState, every: list[AddressCopy], record: WantedRecord, poll: ZonePoll
 ) -> Iterator[Finding | Inconclusive]:
     for one in differences(zone, zone_state, every, record, poll.at):
         if isinstance(one, Difference):
@@ -113,13 +113,17 @@ def _compared(
 
 
 def _expected(
-    zone: Zone, zone_state: ZoneState, every: list[Copy], record: WantedRecord, poll: ZonePoll
+    zone: Zone, zone_state: ZoneState, every: list[AddressCopy], record: WantedRecord, poll: ZonePoll
 ) -> Iterator[Finding | Inconclusive]:
     """An address on the way to a newer version is given the time to get there first."""
     if record.expect is None:
         return
     expect = tuple(sorted(record.expect))
-    settled = {(c.server.name, c.address) for peers in leading(zone, zone_state, every, record).values() for c in peers}
+    settled = {
+        (c.server.name, c.address)
+        for peers in reference_copies(zone, zone_state, every, record).values()
+        for c in peers
+    }
     for copy in every:
         content = copy.contents.get(record)
         if content is None or (not content.instead and tuple(sorted(content.rdata)) == expect):
@@ -134,11 +138,11 @@ def _expected(
             yield Inconclusive(copy.server.name, copy.address, str(record), PROPAGATING)
 
 
-def _ttls(zone: Zone, zone_state: ZoneState, every: list[Copy], record: WantedRecord) -> Iterator[Finding]:
-    for peers in leading(zone, zone_state, every, record).values():
+def _ttls(zone: Zone, zone_state: ZoneState, every: list[AddressCopy], record: WantedRecord) -> Iterator[Finding]:
+    for peers in reference_copies(zone, zone_state, every, record).values():
         if not peers:
             continue
-        mine = usual(zone, peers, record)
+        mine = majority(zone, peers, record)
         for copy in peers:
             own = copy.contents[record]
             if own.same == mine.same and own.ttl != mine.ttl and own.tied and mine.tied:

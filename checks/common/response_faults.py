@@ -50,7 +50,7 @@ _NO_COPY = ("14", "24")
 
 @dataclass(frozen=True, slots=True)
 class ResponseFault:
-    """A code of checks/codes.py, and a predicate in words: "the server …"."""
+    """The code of one of FINDINGS, and a predicate in words: "the server …"."""
 
     code: str
     text: str

@@ -22,7 +22,7 @@ MACHINES = "different machines answer at this address, and which version this on
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class RRsetContent:
     """What an address has for an RRset: rdata in canonical form, nothing at all, or a delegation or CNAME instead.
 
     No such name and no such type count as the same nothing: servers disagree about empty non-terminals.
@@ -44,13 +44,13 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class AddressCopy:
     """What one address has, tied to the version it served meanwhile; ``why`` there is no such version."""
 
     server: Server
     address: Address
     serial: int | None
-    contents: Mapping[WantedRecord, Content]
+    contents: Mapping[WantedRecord, RRsetContent]
     why: str = ""
 
 
@@ -58,7 +58,7 @@ class Copy:
 class Difference:
     """One address has something else than its peers. ``same_serial``: although it is on the same version."""
 
-    copy: Copy
+    copy: AddressCopy
     wanted: WantedRecord
     same_serial: bool
     text: str
@@ -86,7 +86,7 @@ def _query(zone: Zone, server: Server, address: Address, name: str, type_: str) 
     return Query(zone.name, server.name, address, name, type_, identify=True)
 
 
-def copies(zone: Zone, wanted: Iterable[WantedRecord], poll: ZonePoll) -> list[Copy]:
+def copies(zone: Zone, wanted: Iterable[WantedRecord], poll: ZonePoll) -> list[AddressCopy]:
     every = tuple(wanted)
     table: dict[tuple[str, Address], list[Observation]] = {}
     for seen in poll.seen:
@@ -94,57 +94,61 @@ def copies(zone: Zone, wanted: Iterable[WantedRecord], poll: ZonePoll) -> list[C
     return [_copy(server, address, every, table.get((server.name, address), ())) for server, address in zone.places()]
 
 
-def _copy(server: Server, address: Address, wanted: tuple[WantedRecord, ...], seen: Iterable[Observation]) -> Copy:
+def _copy(
+    server: Server, address: Address, wanted: tuple[WantedRecord, ...], seen: Iterable[Observation]
+) -> AddressCopy:
     every = tuple(seen)
     soas = [o for o in every if o.query.qtype == "SOA"]
     serials = {o.serial for o in soas}
     if len(soas) < 2 or None in serials:
-        return Copy(server, address, None, {}, "serves no version now")
+        return AddressCopy(server, address, None, {}, "serves no version now")
     if len(serials) > 1:
-        return Copy(server, address, None, {}, "the zone moved while it was read")
+        return AddressCopy(server, address, None, {}, "the zone moved while it was read")
     machines = {o.nsid for o in soas}
     asked = {(o.query.qname, o.query.qtype): o for o in every}
-    contents: dict[WantedRecord, Content] = {}
+    contents: dict[WantedRecord, RRsetContent] = {}
     for record in wanted:
         found = asked.get((record.name, record.type))
         content = content_of(found) if found is not None else None
         if found is not None and content is not None:
             tied = found.nsid is None or None in machines or found.nsid in machines
             contents[record] = content if tied else replace(content, tied=False)
-    return Copy(server, address, soas[0].serial, contents)
+    return AddressCopy(server, address, soas[0].serial, contents)
 
 
-def content_of(seen: Observation) -> Content | None:
+def content_of(seen: Observation) -> RRsetContent | None:
     """None: it is not known what the address has."""
     if seen.outcome is not Outcome.ANSWERED or seen.rcode not in ("NOERROR", "NXDOMAIN"):
         return None
     if seen.rcode == "NOERROR" and seen.shape is Shape.REFERRAL:
-        return Content((), instead="a delegation")
+        return RRsetContent((), instead="a delegation")
     if not seen.authoritative:
         return None
     if seen.rcode == "NOERROR" and seen.shape is Shape.CNAME:
-        return Content(seen.answer.rdata if seen.answer is not None else (), instead="a CNAME")
+        return RRsetContent(seen.answer.rdata if seen.answer is not None else (), instead="a CNAME")
     if seen.rcode == "NXDOMAIN" or seen.shape is Shape.NODATA:
-        return Content(())
+        return RRsetContent(())
     if seen.shape is Shape.RECORDS and seen.answer is not None:
-        return Content(seen.answer.rdata, seen.answer.ttl)
+        return RRsetContent(seen.answer.rdata, seen.answer.ttl)
     return None
 
 
-def leading(zone: Zone, zone_state: ZoneState, every: Iterable[Copy], wanted: WantedRecord) -> dict[str, list[Copy]]:
+def reference_copies(
+    zone: Zone, zone_state: ZoneState, every: Iterable[AddressCopy], wanted: WantedRecord
+) -> dict[str, list[AddressCopy]]:
     """Per group the copies on its reference that have something for the record: the only ones to be believed.
 
     The reference is the zone state's if anybody was on it while reading, otherwise the newest that was read.
     The group of the primary comes first.
     """
-    groups: dict[str, list[Copy]] = {}
+    groups: dict[str, list[AddressCopy]] = {}
     for copy in sorted(every, key=lambda copy: copy.server.name != zone.primary):
         if copy.serial is not None and wanted in copy.contents:
             groups.setdefault(copy.server.group, []).append(copy)
     return {group: _on_reference(serial_group_of(zone_state, group), members) for group, members in groups.items()}
 
 
-def _on_reference(serial_group: SerialGroup | None, members: list[Copy]) -> list[Copy]:
+def _on_reference(serial_group: SerialGroup | None, members: list[AddressCopy]) -> list[AddressCopy]:
     serials = [copy.serial for copy in members if copy.serial is not None]
     reference = (
         serial_group.reference if serial_group is not None and serial_group.reference in serials else newest(serials)
@@ -152,7 +156,7 @@ def _on_reference(serial_group: SerialGroup | None, members: list[Copy]) -> list
     return [copy for copy in members if copy.serial == reference]
 
 
-def usual(zone: Zone, peers: list[Copy], wanted: WantedRecord) -> Content:
+def majority(zone: Zone, peers: list[AddressCopy], wanted: WantedRecord) -> RRsetContent:
     """What the primary has, if it is among the peers; otherwise what most have."""
     for copy in peers:
         if copy.server.name == zone.primary:
@@ -161,7 +165,7 @@ def usual(zone: Zone, peers: list[Copy], wanted: WantedRecord) -> Content:
     return next(copy.contents[wanted] for copy in peers if copy.contents[wanted].same == most)
 
 
-def late(zone: Zone, zone_state: ZoneState, copy: Copy, now: datetime) -> bool:
+def late(zone: Zone, zone_state: ZoneState, copy: AddressCopy, now: datetime) -> bool:
     """Whether a copy off the reference can no longer be excused by propagation: behind beyond max_lag, or ahead."""
     address_state = address_state_of(zone_state, copy.server.name, copy.address)
     serial_group = serial_group_of(zone_state, copy.server.group)
@@ -183,12 +187,12 @@ def late(zone: Zone, zone_state: ZoneState, copy: Copy, now: datetime) -> bool:
 
 
 def differences(
-    zone: Zone, zone_state: ZoneState, every: list[Copy], wanted: WantedRecord, now: datetime
+    zone: Zone, zone_state: ZoneState, every: list[AddressCopy], wanted: WantedRecord, now: datetime
 ) -> Iterator[Difference | Inconclusive]:
     """Addresses that have another content than their group's usual one, and groups that differ from the first."""
     subject = str(wanted)
-    lead = leading(zone, zone_state, every, wanted)
-    first: Content | None = None
+    lead = reference_copies(zone, zone_state, every, wanted)
+    first: RRsetContent | None = None
     first_group = ""
     for copy in every:
         if copy.serial is None:
@@ -200,7 +204,7 @@ def differences(
             members = (copy for copy in every if copy.server.group == group and wanted in copy.contents)
             yield from (Inconclusive(c.server.name, c.address, subject, "serials cannot be ordered") for c in members)
             continue
-        mine = usual(zone, peers, wanted)
+        mine = majority(zone, peers, wanted)
         for copy in every:
             if copy.server.group == group and wanted in copy.contents:
                 yield from _against(zone, zone_state, copy, peers, mine, wanted, now)
@@ -213,9 +217,9 @@ def differences(
 def _against(
     zone: Zone,
     zone_state: ZoneState,
-    copy: Copy,
-    peers: list[Copy],
-    mine: Content,
+    copy: AddressCopy,
+    peers: list[AddressCopy],
+    mine: RRsetContent,
     wanted: WantedRecord,
     now: datetime,
 ) -> Iterator[Difference | Inconclusive]:
@@ -239,8 +243,8 @@ def _across(
     zone: Zone,
     zone_state: ZoneState,
     groups: tuple[str, str],
-    first: Content,
-    peers: list[Copy],
+    first: RRsetContent,
+    peers: list[AddressCopy],
     wanted: WantedRecord,
     now: datetime,
 ) -> Iterator[Difference | Inconclusive]:

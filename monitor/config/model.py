@@ -145,7 +145,7 @@ class Config:
     lists: tuple[ZoneFile, ...] = ()
     """The files beside the configuration that some of the zones are from."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
-    """Only what the operator changed; the rest is as in checks/codes.py."""
+    """Only what the operator changed; the rest is as in the finding types."""
     policy: Policy = field(default_factory=Policy)
     receivers: Mapping[str, Notifier] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)

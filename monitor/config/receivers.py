@@ -134,7 +134,7 @@ def _route(problems: Problems, index: int, route: raw.Route, defined: tuple[str,
 
 
 def code(text: str) -> str:
-    """A code of checks/codes.py. Raises InvalidValue."""
+    """The code of a finding type. Raises InvalidValue."""
     if text not in FINDING_TYPES:
         raise InvalidValue(f"unknown code {quoted(text)}", near(text, FINDING_TYPES))
     return text

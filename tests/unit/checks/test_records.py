@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from checks.common.rrset_compare import PROPAGATING, Content
+from checks.common.rrset_compare import PROPAGATING, RRsetContent
 from checks.evaluation import run_check
 from checks.model import (
     CheckInconclusive,
@@ -339,10 +339,10 @@ def test_a_machine_whose_version_is_not_known_is_not_accused(
 
 
 def test_content_in_words() -> None:
-    assert str(Content(())) == "nothing"
-    assert str(Content(("a", "b"))) == "a and b"
-    assert str(Content((), instead="a delegation")) == "a delegation"
-    assert str(Content(("x.",), instead="a CNAME")) == "a CNAME to x."
+    assert str(RRsetContent(())) == "nothing"
+    assert str(RRsetContent(("a", "b"))) == "a and b"
+    assert str(RRsetContent((), instead="a delegation")) == "a delegation"
+    assert str(RRsetContent(("x.",), instead="a CNAME")) == "a CNAME to x."
 
 
 # --- ns-set ---

@@ -59,7 +59,7 @@ class SoaSerial:
     Steps: 1. Ask every secondary for the SOA over UDP (with NSID and EXPIRE); where UDP brings
     nothing that can be used, over TCP.
     2. Then the primary, last, so that no secondary looks ahead of it only because of the order of asking.
-    3. The ledger takes in the round. 4. Judge each address by the ledger; what does not answer with a
+    3. The zone state takes in the poll. 4. Evaluate each address by it; what does not answer with a
     version now is unsure. A difference within the budgets is propagation and no finding.
 
     One finding of lateness per address, the first that holds:
@@ -153,7 +153,7 @@ class SoaSerial:
                 yield _regressed(zone, serial_group, zone_state)
 
     def due(self, zone_state: ZoneState) -> datetime | None:
-        """When time alone will bring a finding about a ledger that packs (checks.packed); None if it never will.
+        """When time alone will bring a finding about a zone state that packs (its codec); None if it never will.
 
         What counts down by EDNS EXPIRE is not in it: that is told anew at each look.
         """

@@ -35,7 +35,7 @@ MOMENT = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the looks came to. ``memory`` says whose ledger was used; ``moving`` may be a change on its way.
+    """What the looks came to. ``memory`` says whose zone state was used; ``moving`` may be a change on its way.
 
     ``strict``: it is not called good while anything is in motion, or could not be judged.
     """
@@ -159,7 +159,7 @@ def cadence(config: Config, check: Check) -> timedelta:
 def judged_by(
     zone: Zone, config: Config, zone_state: ZoneState, seen: Sequence[ZonePoll], connectivity: Connectivity
 ) -> Judged:
-    """The verdicts over one look; the ledger remembers it first, so that all checks know the serials."""
+    """The results of one look; the zone state takes it in first, so that all checks know the serials."""
     for poll in seen:
         connectivity = record_poll(connectivity, poll)
     excused = [mask_offline(connectivity, poll) for poll in seen]

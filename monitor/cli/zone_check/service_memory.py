@@ -16,7 +16,7 @@ STALE = 3
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A ledger to begin with, whose it is (empty: nobody's), and why it is not the service's."""
+    """A zone state to begin with, whose it is (empty: nobody's), and why it is not the service's."""
 
     zone_state: ZoneState
     of: str = ""
@@ -24,9 +24,9 @@ class Remembered:
 
 
 async def remembered(what: Wanted, at: datetime) -> Remembered:
-    """The service's ledger of the zone, where there is one that is kept up to date.
+    """The service's state of the zone, where there is one that is kept up to date.
 
-    The ledger of a service that stands still says nothing of what came since: it would take every difference for a
+    The zone state of a service that stands still says nothing of what came since: it would take every difference for a
     new one, and whoever it last saw in sync long ago for one that is about to expire.
     """
     nothing = ZoneState(what.zone)

@@ -174,7 +174,7 @@ def look(turn: Turn, servers: Nameservers) -> tuple[tuple[Observation, ...], dat
     """Ask until the check wants nothing more; all questions of a step go out together."""
     seen: tuple[Observation, ...] = ()
     at = turn.at
-    while queries := tuple(turn.check.ask(turn.zone, seen)):
+    while queries := tuple(turn.check.queries(turn.zone, seen)):
         answers = tuple(servers.answer(query, at) for query in queries)
         at = max(answer.at for answer in answers)
         seen = (*seen, *answers)

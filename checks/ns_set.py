@@ -32,7 +32,7 @@ from checks.model import (
 from checks.model.finding_type import FindingType, Severity
 from checks.zone_state.model import ZoneState
 
-DIFFERS = FindingType(
+NS_DIFFERS = FindingType(
     "ns-set-differs", Severity.WARNING, "The servers disagree about the zone's NS records",
     of_content=True, transient=True,
 )  # fmt: skip
@@ -42,7 +42,7 @@ UNRESOLVABLE = FindingType(
 UNWATCHED = FindingType(
     "unwatched-server", Severity.WARNING, "A nameserver of the NS set is not watched", any_server=True
 )
-FINDINGS = (DIFFERS, UNRESOLVABLE, UNWATCHED)
+FINDINGS = (NS_DIFFERS, UNRESOLVABLE, UNWATCHED)
 
 ANYBODY = "*"
 
@@ -208,7 +208,7 @@ def _compared(
         return
     for one in differences(zone, zone_state, every, wanted, poll.at):
         if isinstance(one, Difference):
-            yield Finding(DIFFERS.code, one.text, one.copy.server.name, one.copy.address)
+            yield Finding(NS_DIFFERS.code, one.text, one.copy.server.name, one.copy.address)
         else:
             yield Inconclusive(one.server, one.address, why=one.why)
 

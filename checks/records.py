@@ -22,7 +22,7 @@ from checks.model import CheckInconclusive, Finding, Inconclusive, Observation, 
 from checks.model.finding_type import RECORDS, FindingType, Severity
 from checks.zone_state.model import ZoneState
 
-DIFFERS = FindingType(
+RECORDS_DIFFER = FindingType(
     "record-differs", Severity.WARNING, "A chosen record is not the same on all servers",
     family=RECORDS, transient=True,
 )  # fmt: skip
@@ -35,7 +35,7 @@ CONTENT_DIFFERS = FindingType(
 TTL_DIFFERS = FindingType(
     "ttl-differs", Severity.INFO, "A chosen record has other TTLs on some servers", of_content=True, transient=True
 )
-FINDINGS = (DIFFERS, UNEXPECTED, CONTENT_DIFFERS, TTL_DIFFERS)
+FINDINGS = (RECORDS_DIFFER, UNEXPECTED, CONTENT_DIFFERS, TTL_DIFFERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _compared(
 ) -> Iterator[Finding | Inconclusive]:
     for one in differences(zone, zone_state, every, record, poll.at):
         if isinstance(one, Difference):
-            code = CONTENT_DIFFERS.code if one.same_serial else DIFFERS.code
+            code = CONTENT_DIFFERS.code if one.same_serial else RECORDS_DIFFER.code
             yield Finding(code, one.text, one.copy.server.name, one.copy.address, str(record))
         else:
             yield one

@@ -166,3 +166,15 @@ def test_nobody_is_named_by_the_words_we_do_not_use() -> None:
         if forbidden.search(path.read_text())
     }
     assert not found
+
+
+def test_no_class_of_a_room_has_the_name_of_another_there() -> None:
+    """Notifiers are each the ``Notifier`` of their module, by which they are found."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, path in modules().items():
+        room = ".".join(name.split(".")[: 2 if name.startswith("monitor.") else 1])
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault((room, node.name), []).append(name)
+    twice = {key: places for key, places in found.items() if len(places) > 1 and key != ("alerting", "Notifier")}
+    assert not twice

@@ -26,7 +26,7 @@ NAMELESS = frozenset({"A", "AAAA", "CAA", "DNSKEY", "DS", "SSHFP", "TLSA", "TXT"
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class WrittenOptions:
     """The options of zones, as they were written once. ``alike``: they mean the same for every zone …"""
 
     build: Build
@@ -37,7 +37,7 @@ class Options:
     """… and those that have a longer one."""
 
     @classmethod
-    def of(cls, table: raw.Options, build: Build, quietly: Build) -> tuple["Options", ZoneEntry]:
+    def of(cls, table: raw.Options, build: Build, quietly: Build) -> tuple["WrittenOptions", ZoneEntry]:
         """With what they are but for a name; mistakes in them are told now, once, and by ``quietly`` never."""
         entry = build(STAND_IN).nameless()
         texts = tuple(_texts(table))
@@ -57,9 +57,9 @@ class ZoneCollector:
         self.doubled = False
         self._kinds: dict[str, int] = {}
         self._entries: list[ZoneEntry] = []
-        self._options: dict[int, Options] = {}
+        self._options: dict[int, WrittenOptions] = {}
 
-    def learn(self, entry: ZoneEntry, options: Options | None = None) -> int:
+    def learn(self, entry: ZoneEntry, options: WrittenOptions | None = None) -> int:
         """What zones that are written like this are called from now on."""
         if options is not None and (options.named or not options.alike):
             self._options[len(self._entries)] = options

@@ -13,7 +13,7 @@ from monitor.config.errors import InvalidValue, KeyPath, Mistake, Problems, quot
 from monitor.config.files import check_kind, reason
 from monitor.config.model import ZoneEntry, ZoneFile
 from monitor.config.secrets import FileContext
-from monitor.config.zone_collector import Build, Options, ZoneCollector
+from monitor.config.zone_collector import Build, WrittenOptions, ZoneCollector
 from monitor.config.zones import References, entry_of, zones
 from monitor.probe.message import names
 
@@ -134,7 +134,7 @@ class Lists:
             many = len(self.problems.mistakes) > MOST_MISTAKES
             return entry_of(Problems("") if many else self.problems, section, table, name, self.references)
 
-        options, entry = Options.of(table, build, self._quietly(table))
+        options, entry = WrittenOptions.of(table, build, self._quietly(table))
         return self.collector.learn(entry, options if self.problems.sound(*section) else None)
 
     def _quietly(self, table: raw.Options) -> Build:
@@ -164,7 +164,7 @@ class Lists:
             return entry
 
         told = list_file.told
-        options, entry = Options.of(table, build, self._quietly(table))
+        options, entry = WrittenOptions.of(table, build, self._quietly(table))
         return self.collector.learn(entry, options if list_file.told == told else None)
 
     def _take(self, list_file: ListFile) -> None:

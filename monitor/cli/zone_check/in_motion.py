@@ -16,7 +16,7 @@ from checks.zone_state.address import SERVING
 from checks.zone_state.model import AddressState, SerialGroup, ZoneState
 from checks.zone_state.update import lag, serial_group_of
 
-_DIFFERS: Mapping[str, str] = {Records.name: records.DIFFERS.code, NsSet.name: ns_set.DIFFERS.code}
+_DIFFERS: Mapping[str, str] = {Records.name: records.RECORDS_DIFFER.code, NsSet.name: ns_set.NS_DIFFERS.code}
 
 
 def in_motion(
@@ -45,7 +45,7 @@ def in_motion(
                 and (unsure.server, unsure.address) not in moving
             ):
                 text = f"{unsure.server} ({unsure.address}) has something else for {unsure.subject} than others"
-                code = _DIFFERS.get(result.check, records.DIFFERS.code)
+                code = _DIFFERS.get(result.check, records.RECORDS_DIFFER.code)
                 yield Finding(code, f"{text}; {_allowed(zone)}", unsure.server, unsure.address, unsure.subject or "")
 
 

@@ -10,7 +10,7 @@ from monitor.probe.bulk.udp_exchange import AttemptSocket, UdpExchange
 from monitor.probe.client.observations import QueryFailure
 from monitor.probe.client.sockets import REFUSED_DELAY, Unasked, ours, theirs
 
-MAX_PACKETS_PER_TURN = 64
+MAX_PACKETS_PER_SOCKET = 64
 """Packets received from one socket before the next has its turn."""
 
 
@@ -54,7 +54,7 @@ class ExchangeHandler:
     def receive(self, sock: AttemptSocket) -> None:
         exchange, failure, now = sock.exchange, None, monotonic()
         useless = exchange.useless
-        for _ in range(MAX_PACKETS_PER_TURN):
+        for _ in range(MAX_PACKETS_PER_SOCKET):
             try:
                 size, source = sock.raw.recvfrom_into(self._buffer)
             except BlockingIOError:

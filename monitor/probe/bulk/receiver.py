@@ -122,7 +122,9 @@ class Receiver:
             pending = retry.pending
         target.in_flight -= 1
         target.responded()
-        found = soa_response.outline(wire, name + pending.template.section) if pending.template.rtype == SOA else None
+        found = (
+            soa_response.soa_outline(wire, name + pending.template.section) if pending.template.rtype == SOA else None
+        )
         if found is not None and sock.edns and slot >= 0 and self._is_unchanged(slot, wire, found):
             self._stats.answered(target.server, rtt, 1)
             self._table.address_metrics.rtts[slot] = rtt
@@ -156,7 +158,7 @@ class Receiver:
             self._record_changed(pending, slot, wire, found, seen)
 
     def _record_changed(
-        self, pending: PendingBatch, slot: int, wire: bytes, found: soa_response.Outline | None, seen: Observation
+        self, pending: PendingBatch, slot: int, wire: bytes, found: soa_response.SoaOutline | None, seen: Observation
     ) -> None:
         """Reports an answer to a query with EDNS, and keeps its fingerprints."""
         offset = found.expire_offset if found is not None else 0
@@ -199,7 +201,7 @@ class Receiver:
             suspect.suspicion = Suspicion.TRUNCATED
         return answer
 
-    def _is_unchanged(self, slot: int, wire: bytes, found: soa_response.Outline) -> bool:
+    def _is_unchanged(self, slot: int, wire: bytes, found: soa_response.SoaOutline) -> bool:
         columns = self._table.columns
         if not columns.enabled[slot] or columns.expected[slot] != ANSWERED or not found.soa:
             return False

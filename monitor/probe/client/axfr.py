@@ -14,7 +14,7 @@ from monitor.probe.message import wire as walk
 from monitor.probe.message.request import SOA, Request
 from monitor.probe.message.response import Answer, Match
 from monitor.probe.message.tsig import TsigFault, Verifier
-from monitor.probe.message.wire import Malformed, Outline, Record
+from monitor.probe.message.wire import Malformed, MessageOutline, Record
 from monitor.probe.settings import TransferLimits
 
 _RCODE_RESULTS = MappingProxyType(
@@ -155,7 +155,7 @@ class Transfer:
         except Malformed as reason:
             return self._unread(Outcome.MALFORMED, str(reason), wire)
 
-    def _open(self, wire: bytes, outline: Outline) -> Ended | None:
+    def _open(self, wire: bytes, outline: MessageOutline) -> Ended | None:
         """The first message decides whether there is a transfer at all."""
         head = outline.header
         if head.answers and not head.rcode:
@@ -176,7 +176,7 @@ class Transfer:
         self._answer = replace(answer, shape=Shape.RECORDS, soa=soa)
         return self._count(wire, outline, outline.soas[1:], begun=1)
 
-    def _go_on(self, wire: bytes, outline: Outline) -> Ended | None:
+    def _go_on(self, wire: bytes, outline: MessageOutline) -> Ended | None:
         if outline.header.rcode:
             rcode = reading.rcode_text(outline.header.rcode)
             return self._ended(
@@ -188,7 +188,7 @@ class Transfer:
         return self._count(wire, outline, outline.soas)
 
     def _count(
-        self, wire: bytes, outline: Outline, soas: tuple[tuple[int, int], ...], *, begun: int = 0
+        self, wire: bytes, outline: MessageOutline, soas: tuple[tuple[int, int], ...], *, begun: int = 0
     ) -> Ended | None:
         """Counts the message's records; the next SOA of the zone is the last record (RFC 5936 section 2.2).
 
@@ -241,7 +241,7 @@ class Transfer:
         detail = f"{rcode}; {fault.text}" if fault is not None else rcode
         return self._ended(_RCODE_RESULTS.get(rcode, TransferResult.RCODE), detail)
 
-    def _verify(self, wire: bytes, outline: Outline) -> TsigFault | None:
+    def _verify(self, wire: bytes, outline: MessageOutline) -> TsigFault | None:
         if self._verifier is None:
             return None
         tsig = walk.record(wire, outline.tsig) if outline.tsig is not None else None

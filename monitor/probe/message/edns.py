@@ -22,7 +22,7 @@ _ERRORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class EdnsOptions:
     """``expire`` is in seconds (RFC 7314); ``ede`` like ``24 Invalid Data: Zone has expired`` (RFC 8914)."""
 
     nsid: str | None = None
@@ -30,7 +30,7 @@ class Options:
     ede: tuple[str, ...] = ()
 
 
-def options(rdata: bytes) -> Options:
+def options(rdata: bytes) -> EdnsOptions:
     """Options that we do not ask for, or that make no sense, are passed over; raises Malformed when they do not fit."""
     nsid: str | None = None
     expire: int | None = None
@@ -51,7 +51,7 @@ def options(rdata: bytes) -> Options:
             expire = int.from_bytes(data, "big")
         elif code == EDE and len(data) >= 2 and len(ede) < MAX_ERRORS:
             ede.append(_error(data))
-    return Options(nsid, expire, tuple(ede))
+    return EdnsOptions(nsid, expire, tuple(ede))
 
 
 def _error(data: bytes) -> str:

@@ -36,7 +36,7 @@ _SIZES = {int(dns.rdatatype.A): 4, int(dns.rdatatype.AAAA): 16}
 _KNOWN = frozenset(int(known) for known in dns.rdatatype.RdataType)
 
 
-_NOTHING = edns.Options()
+_NOTHING = edns.EdnsOptions()
 
 
 class Match(Enum):
@@ -69,7 +69,7 @@ class Answer:
     shape: Shape | None = None
     soa: Soa | None = None
     answer: RrSet | None = None
-    options: edns.Options = _NOTHING
+    options: edns.EdnsOptions = _NOTHING
     records: int = 0
     """How many the answer section holds."""
 

@@ -18,16 +18,16 @@ A, NS, AAAA, IN = 1, 2, 28, 1
 
 UNUSUAL = -1
 
-MAX_POINTERS = 16
+MAX_QUICK_POINTERS = 16
 """That a usual name is written with."""
 
 _TIMERS = Struct("!IIIII")
 _OPTION = Struct("!HH")
-_NOTHING = edns.Options()
+_NOTHING = edns.EdnsOptions()
 
 
 @dataclass(slots=True)
-class Outline:
+class SoaOutline:
     """Where things are in a well-formed message. An offset of 0 says that there is none of it."""
 
     flags: int
@@ -53,7 +53,7 @@ class Outline:
         return bool(self.flags & 0x0400)
 
 
-def outline(wire: bytes, section: bytes) -> Outline | None:  # noqa: C901  # one walk; calls would cost more than it
+def soa_outline(wire: bytes, section: bytes) -> SoaOutline | None:  # noqa: C901  # one walk; calls would cost more than it
     """Walks over the whole message; ``section`` is the question section as it was asked, in lower case.
 
     None: it is not well formed, or not of the usual; the complete reader is to say which.
@@ -68,7 +68,7 @@ def outline(wire: bytes, section: bytes) -> Outline | None:  # noqa: C901  # one
     known: dict[int, int] = {}
     if _skip_name(wire, HEADER.size, at, known) == UNUSUAL:
         return None
-    found = Outline(flags, flags & 15, answers, at)
+    found = SoaOutline(flags, flags & 15, answers, at)
     additional = answers + authorities
     delegated = started = False
     for number in range(additional + additionals):
@@ -125,11 +125,11 @@ def read(wire: bytes, question: Question) -> Answer | None:
     """What the complete reader would say, or None."""
     if question.type != SOA:
         return None
-    found = outline(wire, question.section)
+    found = soa_outline(wire, question.section)
     return None if found is None else to_answer(wire, question.text, found)
 
 
-def to_answer(wire: bytes, text: str, found: Outline) -> Answer | None:
+def to_answer(wire: bytes, text: str, found: SoaOutline) -> Answer | None:
     """The values of what was outlined, ``text`` being the name that was asked for, as ``name_text`` writes it.
 
     None where it takes more to tell what they amount to.
@@ -154,7 +154,7 @@ def to_answer(wire: bytes, text: str, found: Outline) -> Answer | None:
     return Answer(rcode, found.authoritative, False, shape, soa, rrset, options, records=found.answers)
 
 
-def _soa(wire: bytes, text: str, found: Outline) -> Soa:
+def _soa(wire: bytes, text: str, found: SoaOutline) -> Soa:
     mname, position = _name(wire, found.soa, found.soa_end, text)
     rname, position = _name(wire, position, found.soa_end, text)
     serial, refresh, retry, expire, minimum = _TIMERS.unpack_from(wire, position)
@@ -176,7 +176,7 @@ def _is_asked(wire: bytes, start: int, section: bytes) -> bool:
     return wire[start : start + 2] == b"\xc0\x0c" or wire.startswith(section[:-4], start)
 
 
-def _options(wire: bytes, at: int, end: int, found: Outline) -> bool:
+def _options(wire: bytes, at: int, end: int, found: SoaOutline) -> bool:
     """Finds the EXPIRE. Of two of them, which counts is for the complete reader to say."""
     while at < end:
         if at + 4 > end:
@@ -198,8 +198,8 @@ def _skip_name(wire: bytes, start: int, limit: int, known: dict[int, int]) -> in
     pointers. A pointer to anywhere else is unusual: what is left keeps to all that ``walk.name`` asks for.
     """
     if start + 2 <= limit and wire[start] >= 192:
-        hops = known.get((wire[start] & 63) << 8 | wire[start + 1], MAX_POINTERS) & 31
-        return start + 2 if hops < MAX_POINTERS else UNUSUAL
+        hops = known.get((wire[start] & 63) << 8 | wire[start + 1], MAX_QUICK_POINTERS) & 31
+        return start + 2 if hops < MAX_QUICK_POINTERS else UNUSUAL
     position = start
     labels: list[int] = []
     while True:
@@ -217,7 +217,7 @@ def _skip_name(wire: bytes, start: int, limit: int, known: dict[int, int]) -> in
         if length < 192 or position + 2 > limit:
             return UNUSUAL
         there = known.get((length & 63) << 8 | wire[position + 1])
-        if there is None or there & 31 >= MAX_POINTERS:
+        if there is None or there & 31 >= MAX_QUICK_POINTERS:
             return UNUSUAL
         position += 2
         to_answer = there + 1
@@ -228,7 +228,7 @@ def _skip_name(wire: bytes, start: int, limit: int, known: dict[int, int]) -> in
     return position if to_answer >> 5 <= 255 else UNUSUAL
 
 
-def soa_fingerprint(wire: bytes, found: Outline) -> int:
+def soa_fingerprint(wire: bytes, found: SoaOutline) -> int:
     """What stands for all that an answer with a SOA says of it, in whichever order the rest comes. Never 0.
 
     Header, question and answer section, the OPT record but for the EXPIRE, and nothing of the other sections.

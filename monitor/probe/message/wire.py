@@ -142,7 +142,7 @@ def record(wire: bytes, start: int, first: bytes = b"") -> Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class MessageOutline:
     """A message of a transfer without its records: where SOA records stand in the answer section, and the TSIG.
 
     ``soas`` are (index among the answers, offset of the record).
@@ -153,7 +153,7 @@ class Outline:
     tsig: int | None
 
 
-def outline(wire: bytes) -> Outline:
+def outline(wire: bytes) -> MessageOutline:
     """Quick: looks at the frame of every record, not into rdata. Raises Malformed when the frame does not hold."""
     head = header(wire)
     position, end = HEADER.size, len(wire)
@@ -178,7 +178,7 @@ def outline(wire: bytes) -> Outline:
         raise Malformed(
             "a record is longer than the message" if position > end else f"{end - position} octets too many"
         )
-    return Outline(head, tuple(soas), tsig)
+    return MessageOutline(head, tuple(soas), tsig)
 
 
 def _skip(wire: bytes, position: int) -> int:

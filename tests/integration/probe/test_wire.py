@@ -169,7 +169,7 @@ def test_octet_for_octet_the_same_is_the_same_print_whatever_the_id_and_the_expi
     fingerprints = set()
     for number, expire in ((1, 5), (2, 7), (65535, 0xFFFFFFFF)):
         wire = reply(query, [soa()], additional=[opt((3, b"x"), (9, struct.pack("!I", expire)))], id=number)
-        found = soa_response.outline(wire, query.question)
+        found = soa_response.soa_outline(wire, query.question)
         assert found is not None
         assert int.from_bytes(wire[found.expire_offset : found.expire_offset + 4], "big") == expire
         fingerprints.add(
@@ -181,7 +181,7 @@ def test_octet_for_octet_the_same_is_the_same_print_whatever_the_id_and_the_expi
 def test_any_other_octet_changes_the_print() -> None:
     query = asked(one().wire)
     wire = reply(query, [soa()], additional=[opt((3, b"x"), (9, bytes(4)))])
-    found = soa_response.outline(wire, query.question)
+    found = soa_response.soa_outline(wire, query.question)
     assert found is not None
     for place in {*range(2, len(wire))} - {*range(found.expire_offset, found.expire_offset + 4)}:
         other = wire[:place] + bytes((wire[place] ^ 1,)) + wire[place + 1 :]
@@ -199,7 +199,7 @@ def test_in_whatever_order_the_rest_comes_the_head_is_the_same_and_so_is_what_it
     for names in permutations(cut):
         for rest in permutations([*glue, opt((3, b"x"), (9, bytes(4)))]):
             wire = reply(query, [soa()], names, rest)
-            found = soa_response.outline(wire, query.question)
+            found = soa_response.soa_outline(wire, query.question)
             assert found is not None
             soa_fingerprints.add(soa_response.soa_fingerprint(wire, found))
             said.add(soa_response.read(wire, asked_.question))
@@ -214,7 +214,7 @@ def test_equal_heads_are_equal_answers(serial: int, other: int, nsid: bytes, ano
     told = []
     for number, identity in ((serial, nsid), (other, another)):
         wire = reply(query, [soa(number)], additional=[opt((3, identity), (9, bytes(4)))])
-        found = soa_response.outline(wire, query.question)
+        found = soa_response.soa_outline(wire, query.question)
         assert found is not None
         told.append((soa_response.soa_fingerprint(wire, found), soa_response.read(wire, asked_.question)))
     assert (told[0][0] == told[1][0]) == (told[0][1] == told[1][1] and nsid == another)

@@ -179,7 +179,7 @@ def _moved(alert: Alert, to: Phase, at: datetime) -> Alert:
 def _present(result: CheckResult) -> Iterator[tuple[AlertKey, Finding]]:
     if result.health is Health.UNKNOWN:
         key = AlertKey(result.zone, result.check, NOT_CHECKED, subject=result.check)
-        why = f": {result.why}" if result.why else ""
+        why = f": {result.reason}" if result.reason else ""
         yield key, Finding(NOT_CHECKED, f"{result.check} could not be checked{why}", subject=result.check)
         return
     for found in result.findings:

@@ -25,7 +25,7 @@ def run_check(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -
     findings = tuple(sorted(_distinct(one for one in said if isinstance(one, Finding)), key=_place))
     unsure = tuple(dict.fromkeys(one for one in said if isinstance(one, Inconclusive)))
     if not findings and _nothing_decided(poll, unsure):
-        why = unsure[0].why if unsure else "nothing was asked"
+        why = unsure[0].reason if unsure else "nothing was asked"
         return _unknown(check, zone, poll, why, unsure)
     health = Health.BAD if findings else Health.GOOD
     return CheckResult(zone.name, check.name, poll.at, health, findings, unsure)

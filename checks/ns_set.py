@@ -58,7 +58,7 @@ class Resolution:
     """
 
     addresses: tuple[str, ...] = ()
-    why: str = ""
+    reason: str = ""
     certain: bool = True
 
 
@@ -141,7 +141,7 @@ class NsSet:
             if zone.discovered or (found is None and self.full):
                 continue
             if found is None or (left and not found.addresses):
-                yield Inconclusive(name, why="whether it is watched under another name is not known")
+                yield Inconclusive(name, reason="whether it is watched under another name is not known")
             else:
                 yield _unwatched(name, found)
 
@@ -210,15 +210,15 @@ def _compared(
         if isinstance(one, Difference):
             yield Finding(NS_DIFFERS.code, one.text, one.copy.server.name, one.copy.address)
         else:
-            yield Inconclusive(one.server, one.address, why=one.why)
+            yield Inconclusive(one.server, one.address, reason=one.reason)
 
 
 def _unresolvable(name: str, found: Resolution) -> Finding:
-    return Finding(UNRESOLVABLE.code, f"{name} is a nameserver of the zone, but {found.why}", name)
+    return Finding(UNRESOLVABLE.code, f"{name} is a nameserver of the zone, but {found.reason}", name)
 
 
 def _unwatched(name: str, found: Resolution) -> Finding:
-    where = f" ({enumerated(found.addresses)})" if found.addresses else f" ({found.why})"
+    where = f" ({enumerated(found.addresses)})" if found.addresses else f" ({found.reason})"
     return Finding(UNWATCHED.code, f"{name}{where} is in the NS set, but not among the servers watched", name)
 
 

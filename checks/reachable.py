@@ -125,7 +125,7 @@ class Reachable:
         for server, address in zone.places():
             look = looks.get((server.name, address), AddressLook())
             if not look.whole:
-                yield Inconclusive(server.name, address, why="the monitor could not ask")
+                yield Inconclusive(server.name, address, reason="the monitor could not ask")
                 continue
             for code, text in _faults(look, primary=server.name == zone.primary):
                 yield Finding(code, f"{server.name} ({address}) {text}", server.name, address)

@@ -78,7 +78,7 @@ class Records:
                 said.extend(_ttls(zone, zone_state, every, record))
         if not any(isinstance(one, Finding) for one in said) and not _decided(every, wanted, said):
             raise CheckInconclusive(
-                next((one.why for one in said if isinstance(one, Inconclusive)), "nothing was asked")
+                next((one.reason for one in said if isinstance(one, Inconclusive)), "nothing was asked")
             )
         yield from said
 

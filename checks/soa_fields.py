@@ -49,12 +49,14 @@ class SoaFields:
         alike: dict[tuple[str, int], list[Observation]] = {}
         for seen in poll.seen:
             if seen.serial is None:
-                yield Inconclusive(seen.server, seen.address, why="serves no version now")
+                yield Inconclusive(seen.server, seen.address, reason="serves no version now")
             else:
                 alike.setdefault((groups.get(seen.server, ""), seen.serial), []).append(seen)
         for (_, serial), peers in alike.items():
             if len(peers) == 1:
-                yield Inconclusive(peers[0].server, peers[0].address, why=f"nobody else is on {serial} to compare with")
+                yield Inconclusive(
+                    peers[0].server, peers[0].address, reason=f"nobody else is on {serial} to compare with"
+                )
                 continue
             usual = _usual(zone, peers)
             for seen in peers:

@@ -132,17 +132,17 @@ class SoaSerial:
             serial_group = serial_groups[address_state.group]
             if address_state.state != SERVING or address_state.serial is None:
                 yield Inconclusive(
-                    address_state.server, address_state.address, why=f"serves no version now: {address_state.state}"
+                    address_state.server, address_state.address, reason=f"serves no version now: {address_state.state}"
                 )
             elif (
                 serial_group.doubt is not None
                 and address_state.serial == serial_group.doubt.serial != serial_group.reference
             ):
                 why = f"serves {address_state.serial}, as its primary does at a first look; a second one will tell"
-                yield Inconclusive(address_state.server, address_state.address, why=why)
+                yield Inconclusive(address_state.server, address_state.address, reason=why)
             elif address_state.doubt is not None:
                 why = f"serves {address_state.doubt.serial} at a first look; a second one will tell"
-                yield Inconclusive(address_state.server, address_state.address, why=why)
+                yield Inconclusive(address_state.server, address_state.address, reason=why)
             else:
                 if address_state.serial != serial_group.reference:
                     yield from self._other(zone, poll, zone_state, serial_group, address_state, address_state.serial)

@@ -111,7 +111,7 @@ class Transfer:
             said.append(_row(zone, server, address, rule, soa, axfr))
         unsure = [one for one in said if isinstance(one, Inconclusive)]
         if len(unsure) == len(said):
-            raise CheckInconclusive(unsure[0].why if unsure else "there are no rules")
+            raise CheckInconclusive(unsure[0].reason if unsure else "there are no rules")
         yield from (one for one in said if one is not None)
 
 

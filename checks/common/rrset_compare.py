@@ -51,7 +51,7 @@ class AddressCopy:
     address: Address
     serial: int | None
     contents: Mapping[WantedRecord, RRsetContent]
-    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def differences(
     first_group = ""
     for copy in every:
         if copy.serial is None:
-            yield Inconclusive(copy.server.name, copy.address, why=copy.why)
+            yield Inconclusive(copy.server.name, copy.address, reason=copy.reason)
         elif wanted not in copy.contents:
             yield Inconclusive(copy.server.name, copy.address, subject, "no usable answer for the record")
     for group, peers in lead.items():

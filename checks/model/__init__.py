@@ -302,7 +302,7 @@ class Inconclusive:
     server: str
     address: Address | None = None
     subject: str | None = None
-    why: str = ""
+    reason: str = ""
 
     def covers(self, server: str | None, address: Address | None, subject: str) -> bool:
         return self.server == server and self.address in (None, address) and self.subject in (None, subject)
@@ -322,6 +322,6 @@ class CheckResult:
     health: Health
     findings: tuple[Finding, ...] = ()
     unsure: tuple[Inconclusive, ...] = ()
-    why: str = ""
+    reason: str = ""
     failed: bool = False
     """A defect of the check itself, not of any server."""

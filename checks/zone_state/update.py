@@ -17,7 +17,7 @@ from checks.zone_state.model import (
 )
 from checks.zone_state.serial_group import Seen, is_steady, update_group
 
-LEFT = "left"
+REMOVED = "left"
 """The state of the run that closes the history of an address which left the zone."""
 
 _LATE = 10
@@ -229,7 +229,9 @@ def changes(before: ZoneState, after: ZoneState) -> tuple[tuple[StateChange, ...
             arrivals.append(arrival)
     at = after.at
     if at is not None:
-        state_changes.extend(StateChange(after.zone, was.server, was.address, None, LEFT, at) for was in old.values())
+        state_changes.extend(
+            StateChange(after.zone, was.server, was.address, None, REMOVED, at) for was in old.values()
+        )
     return tuple(state_changes), tuple(arrivals)
 
 

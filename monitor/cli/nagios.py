@@ -30,7 +30,7 @@ def text(asked: Asked, status: int) -> str:
         told = [f.text for f in asked.findings[:MOST]]
         return "; ".join((*told, *([f"and {more} more"] if more > 0 else ()), *asked.unknown[:MOST]))
     if status == UNKNOWN and (asked.unknown or asked.status.health is Health.UNKNOWN):
-        whys = asked.problems or tuple(dict.fromkeys(v.why for v in asked.results.values() if v.why))
+        whys = asked.problems or tuple(dict.fromkeys(v.reason for v in asked.results.values() if v.reason))
         return "; ".join((*asked.unknown, *asked.offline_families, *whys)[:MOST]) or "nothing could be checked"
     return "; ".join((well(asked), *asked.offline_families))
 

@@ -78,7 +78,7 @@ def unknowns(asked: Asked) -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
     for result in asked.results.values():
         if result.health is Health.UNKNOWN:
-            reasons.setdefault(result.why, []).append(result.check)
+            reasons.setdefault(result.reason, []).append(result.check)
     for why, checks in reasons.items():
         yield f"{why} ({', '.join(checks)})"
 

@@ -60,11 +60,11 @@ def observed(seen: Observation) -> str:
 
 def judged(asked: Asked, check: str) -> Iterator[str]:
     result = asked.results[check]
-    yield result.health.value + (f": {result.why}" if result.why else "")
+    yield result.health.value + (f": {result.reason}" if result.reason else "")
     for finding in result.findings:
         yield f"{asked.severity(finding)} {finding.code}: {finding.text}"
     for unsure in result.unsure:
-        yield f"unsure of {unsure.server}{f' {unsure.address}' if unsure.address else ''}: {unsure.why}"
+        yield f"unsure of {unsure.server}{f' {unsure.address}' if unsure.address else ''}: {unsure.reason}"
 
 
 def heard(asked: Asked) -> Iterator[str]:

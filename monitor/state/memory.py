@@ -102,7 +102,7 @@ class MonitorState:
 
     def steady_result_id(self, result: CheckResult) -> int:
         """The number of what a check result without findings says; UNSAID when there is no number left for it."""
-        return _number_of(self.steady_results, (result.health, result.why))
+        return _number_of(self.steady_results, (result.health, result.reason))
 
     def reachability_id(self, reachable: tuple[bool, ...]) -> int:
         """The number of who was heard; 0 when there is none left for it."""
@@ -115,7 +115,7 @@ class MonitorState:
     def store_result(self, result: CheckResult) -> None:
         """Keep what a check says of a zone: as a time, where that is all."""
         columns, name, check = self.columns, result.zone, result.check
-        ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.why)
+        ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
         if check != SERIAL_CHECK and name in columns.zone_table:
             columns.note_ok(check, columns.zone_table.number(name), micros(result.at) if ok_at else 0)
             if ok_at:
@@ -141,7 +141,9 @@ class MonitorState:
         result_id = columns.result_id[number]
         if result_id != UNSAID and SERIAL_CHECK not in found:
             health, why = self.steady_results[result_id]
-            found[SERIAL_CHECK] = CheckResult(name, SERIAL_CHECK, moment(columns.checked_at[number]), health, why=why)
+            found[SERIAL_CHECK] = CheckResult(
+                name, SERIAL_CHECK, moment(columns.checked_at[number]), health, reason=why
+            )
         return found
 
 

@@ -174,7 +174,7 @@ def check_result(
         zone_state = remember(memory, pending, zone, poll)
     except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
         why = f"check failed: {type(defect).__name__}: {defect}"
-        return CheckResult(zone.name, check.name, poll.at, Health.UNKNOWN, why=why, failed=True), None
+        return CheckResult(zone.name, check.name, poll.at, Health.UNKNOWN, reason=why, failed=True), None
     return run_check(check, zone, poll, zone_state), zone_state
 
 

@@ -40,7 +40,7 @@ def zone_status(
         reference_serials={group.group: group.reference for group in groups},
         addresses=addresses(zone, zone_state, results),
         findings=findings,
-        checks=tuple(CheckStatus(v.check, v.at, v.health, v.why) for _, v in sorted(results.items())),
+        checks=tuple(CheckStatus(v.check, v.at, v.health, v.reason) for _, v in sorted(results.items())),
         primary=zone.primary,
         soa_timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
         since=since if since is not None else began(health, alerts, now),

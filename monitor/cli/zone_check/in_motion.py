@@ -40,7 +40,7 @@ def in_motion(
     for result in said:
         for unsure in result.unsure:
             if (
-                unsure.why == PROPAGATING
+                unsure.reason == PROPAGATING
                 and unsure.address is not None
                 and (unsure.server, unsure.address) not in moving
             ):

@@ -140,7 +140,7 @@ def unresolved(zone: Zone, found: DiscoveredZones) -> Iterator[str]:
     for server in zone.servers:
         resolution = found.names.get(server.name)
         if not server.addresses and resolution is not None and not resolution.certain:
-            yield f"{server.name} was not asked, because its name could not be resolved: {resolution.why}"
+            yield f"{server.name} was not asked, because its name could not be resolved: {resolution.reason}"
 
 
 Judged = tuple[dict[str, CheckResult], ZoneState, Connectivity]

@@ -118,7 +118,7 @@ async def test_a_refusal_proves_nothing_where_the_zone_is_not_served(world: Worl
     rule = TransferRule("*", Expectation.REFUSED)
     result = await Watch(probe, world.zone(NEVER, *world.secondaries, transfers=(rule,))).look("transfer")
     assert (result.health, result.findings) == (Health.UNKNOWN, ())
-    assert "not served" in result.why
+    assert "not served" in result.reason
 
 
 async def test_what_is_refused_and_then_given_away_is_seen_at_the_next_look(world: World, probe: Prober) -> None:

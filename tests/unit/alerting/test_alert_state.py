@@ -174,7 +174,7 @@ def behind(*servers: str, unsure: tuple[Inconclusive, ...] = (), text: str = "")
 
 
 def blind(at: float) -> object:
-    return result("example.org.", at, why="nobody answered")
+    return result("example.org.", at, reason="nobody answered")
 
 
 def test_a_quiet_zone_is_done_at_once() -> None:
@@ -221,7 +221,7 @@ def test_fired_and_resolved_come_with_the_result() -> None:
 def test_only_what_was_decided_is_good() -> None:
     """ns2 and ns3 were late; now ns2 is silent, ns3 has caught up."""
     alerts = told({0: behind("ns2", "ns3"), 1: behind("ns2", "ns3"), 2: behind("ns2", "ns3")})
-    unsure = (Inconclusive("ns2", why="silent"),)
+    unsure = (Inconclusive("ns2", reason="silent"),)
     alerts = told({3: behind(unsure=unsure)}, alerts)
     assert {each.key.server: each.phase for each in alerts.values()} == {
         "ns2": Phase.FIRING,

@@ -91,7 +91,7 @@ class Life:
         changed, transitions = [], []
         for name, findings in said.items():
             known = {alert.key: alert for alert in self.of(name)}
-            spoken = result(name, self.minute, *(findings or ()), why="blind" if findings is None else "")
+            spoken = result(name, self.minute, *(findings or ()), reason="blind" if findings is None else "")
             touched, moved = apply(spoken, known, {}, POLICY)
             changed += [alert for alert in touched if alert != known.get(alert.key)]
             transitions += moved

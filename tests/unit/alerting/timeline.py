@@ -65,7 +65,7 @@ def result(
     *findings: Finding,
     check: str = "soa-serial",
     unsure: Iterable[Inconclusive] = (),
-    why: str = "",
+    reason: str = "",
 ) -> CheckResult:
-    health = Health.UNKNOWN if why else Health.BAD if findings else Health.GOOD
-    return CheckResult(zone, check, minute(at), health, findings, tuple(unsure), why)
+    health = Health.UNKNOWN if reason else Health.BAD if findings else Health.GOOD
+    return CheckResult(zone, check, minute(at), health, findings, tuple(unsure), reason)

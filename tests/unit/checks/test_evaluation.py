@@ -72,7 +72,7 @@ def test_findings_are_told_once_and_in_order() -> None:
 
 
 def test_unsure_of_everything_is_unknown_unsure_of_something_is_not() -> None:
-    one, other = Inconclusive("ns1", NS1, why="silent"), Inconclusive("ns2", why="gone")
+    one, other = Inconclusive("ns1", NS1, reason="silent"), Inconclusive("ns2", reason="gone")
     assert judged(one, one).unsure == (one,)
     assert judged(one).health is Health.GOOD
     assert judged(one, other) == CheckResult("example.com.", "says", NOON, Health.UNKNOWN, (), (one, other), "silent")
@@ -82,7 +82,7 @@ def test_unsure_of_everything_is_unknown_unsure_of_something_is_not() -> None:
 def test_nothing_asked_is_unknown() -> None:
     empty = ZonePoll(PAIR.name, "says", NOON, timedelta(minutes=1), ())
     result = run_check(Says(lambda: ()), PAIR, empty, ZoneState(PAIR.name))
-    assert (result.health, result.why) == (Health.UNKNOWN, "nothing was asked")
+    assert (result.health, result.reason) == (Health.UNKNOWN, "nothing was asked")
 
 
 def undecided(*why: str) -> Iterator[Finding | Inconclusive]:
@@ -99,10 +99,10 @@ def test_undecided_is_unknown() -> None:
     poll = look(PAIR, NOON, ns1=10, ns2=10)
     result = run_check(Says(lambda: undecided("no serial")), PAIR, poll, ZoneState(PAIR.name))
     assert result == CheckResult("example.com.", "says", NOON, Health.UNKNOWN, (), (), "no serial")
-    assert run_check(Says(undecided), PAIR, poll, ZoneState(PAIR.name)).why == "undecided"
+    assert run_check(Says(undecided), PAIR, poll, ZoneState(PAIR.name)).reason == "undecided"
 
 
 def test_a_defect_accuses_nobody_and_is_marked() -> None:
     result = run_check(Says(broken), PAIR, look(PAIR, NOON, ns1=10, ns2=10), ZoneState(PAIR.name))
     assert (result.health, result.findings, result.failed) == (Health.UNKNOWN, (), True)
-    assert result.why == "check failed: KeyError: 'ns7'"
+    assert result.reason == "check failed: KeyError: 'ns7'"

@@ -15,10 +15,10 @@ from tests.unit.checks.build import gather, has, query, seen, server, zone
 from tests.unit.checks.test_records import NOW, known, read
 
 NS = WantedRecord("example.com.", "NS", ttl=False)
-GONE = Resolution(why="there is no such name")
-BARE = Resolution(why="it has no address")
-FAILS = Resolution(why="the resolver says SERVFAIL", certain=False)
-LATE = Resolution(("192.0.2.1",), why="the resolver does not answer", certain=False)
+GONE = Resolution(reason="there is no such name")
+BARE = Resolution(reason="it has no address")
+FAILS = Resolution(reason="the resolver says SERVFAIL", certain=False)
+LATE = Resolution(("192.0.2.1",), reason="the resolver does not answer", certain=False)
 ELSEWHERE = Resolution(("203.0.113.9",))
 AT_NS1, AT_NS2 = Resolution(("192.0.2.1",)), Resolution(("2001:db8::9", "192.0.2.2"))
 

@@ -152,7 +152,7 @@ def test_what_could_not_be_asked_accuses_nobody(observations: tuple[Observation,
     poll = gather(PAIR, "reachable", udp("10", "ns1"), tcp("10", "ns1"), *observations)
     result = run_check(Reachable(), PAIR, poll, EMPTY)
     assert result.findings == ()
-    assert result.unsure == (Inconclusive("ns2", PAIR.servers[1].addresses[0], why="the monitor could not ask"),)
+    assert result.unsure == (Inconclusive("ns2", PAIR.servers[1].addresses[0], reason="the monitor could not ask"),)
     assert result.health is Health.GOOD
 
 

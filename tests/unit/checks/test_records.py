@@ -160,7 +160,7 @@ def test_providers_are_given_time_to_follow_each_other() -> None:
     early = story(PROVIDERS, one_later, start=NOW - 5 * MINUTE)[-1].zone_state
     result = run_check(Records(), PROVIDERS, reading(PROVIDERS, gives), early)
     assert said(result) == set()
-    assert {(one.server, one.why) for one in result.unsure} == {
+    assert {(one.server, one.reason) for one in result.unsure} == {
         ("ns2", "a change is propagating"),
         ("ns3", "a change is propagating"),
     }
@@ -184,7 +184,7 @@ def test_serials_that_cannot_be_ordered_and_no_reference() -> None:
     where = replace(PAIR, primary=None)
     gives = {"ns1": "1 a", "ns2": "2147483649 b"}
     result = run_check(Records(), where, reading(where, gives), ZoneState(PAIR.name))
-    assert (result.health, result.why) == (Health.UNKNOWN, "serials cannot be ordered")
+    assert (result.health, result.reason) == (Health.UNKNOWN, "serials cannot be ordered")
     wanting = replace(where, records=(EXPECTED,))
     result = run_check(Records(), wanting, reading(wanting, gives, EXPECTED), ZoneState(PAIR.name))
     assert result.health is Health.UNKNOWN
@@ -206,13 +206,13 @@ def test_groups_that_differ_at_a_first_look_may_have_a_change_on_its_way(minutes
     assert all(serial_group.versions[-1].absent is None for serial_group in begun.serial_groups)
     result = run_check(Records(), PROVIDERS, replace(reading(PROVIDERS, gives), at=NOON + minutes * MINUTE), begun)
     assert said(result) == found
-    assert {unsure.why for unsure in result.unsure} == (set() if found else {PROPAGATING})
+    assert {unsure.reason for unsure in result.unsure} == (set() if found else {PROPAGATING})
 
 
 def test_nothing_decided_is_unknown() -> None:
     gives = {"ns1": "10 -", "ns2": "10 -"}
     result = run_check(Records(), PAIR, reading(PAIR, gives), known(PAIR, gives, 60))
-    assert (result.health, result.why) == (Health.UNKNOWN, "no usable answer for the record")
+    assert (result.health, result.reason) == (Health.UNKNOWN, "no usable answer for the record")
     alone = run_check(Records(), PAIR, reading(PAIR, {"ns1": "10 a"}), known(PAIR, {"ns1": "10", "ns2": "10"}, 60))
     assert alone.health is Health.UNKNOWN
     with pytest.raises(CheckInconclusive, match="serves no version"):
@@ -305,7 +305,7 @@ def test_unusable_answers_say_nothing(fields: dict[str, object]) -> None:
     )
     result = run_check(Records(), THREE, replace(poll, seen=odd), ZoneState(THREE.name))
     assert result.health is Health.GOOD
-    assert ("ns2", "no usable answer for the record") in {(one.server, one.why) for one in result.unsure}
+    assert ("ns2", "no usable answer for the record") in {(one.server, one.reason) for one in result.unsure}
 
 
 def from_elsewhere(poll: ZonePoll, name: str) -> ZonePoll:
@@ -333,7 +333,7 @@ def test_a_machine_whose_version_is_not_known_is_not_accused(
     assert "ns2" in {finding.server for finding in run_check(Records(), where, poll, ZoneState(where.name)).findings}
     result = run_check(Records(), where, from_elsewhere(poll, "ns2"), ZoneState(where.name))
     assert result.health is Health.GOOD
-    assert {one.why for one in result.unsure} <= {
+    assert {one.reason for one in result.unsure} <= {
         "different machines answer at this address, and which version this one has is not known"
     }
 
@@ -368,7 +368,7 @@ def test_ns_set(title: str, where: Zone, gives: dict[str, str], late: float, exp
 def test_ns_set_needs_two_answers() -> None:
     half = reading(PAIR, {"ns1": "10 x.", "ns2": "10 -"}, NS)
     result = run_check(NsSet(), replace(PAIR, ignored=("*",)), half, ZoneState(PAIR.name))
-    assert (result.health, result.why) == (Health.UNKNOWN, ALONE)
+    assert (result.health, result.reason) == (Health.UNKNOWN, ALONE)
     result = run_check(NsSet(), PAIR, half, ZoneState(PAIR.name))  # of the names something can be said
     assert result.health is Health.GOOD
     assert all(any(one.covers(s.name, a, "") for one in result.unsure) for s, a in PAIR.places())

@@ -57,7 +57,7 @@ def test_alone_on_a_version_is_unsure_and_all_alone_is_unknown() -> None:
     poll = gather(NAMED, "soa-fields", gives("ns1", "11"), gives("ns2"), gives("ns3", "REFUSED"))
     result = run_check(SoaFields(), NAMED, poll, ZoneState(NAMED.name))
     assert result.health is Health.UNKNOWN
-    assert sorted(one.why for one in result.unsure) == [
+    assert sorted(one.reason for one in result.unsure) == [
         "nobody else is on 10 to compare with",
         "nobody else is on 11 to compare with",
         "serves no version now",

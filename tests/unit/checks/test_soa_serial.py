@@ -430,13 +430,13 @@ def test_one_silent_address_leaves_the_others_judged() -> None:
     page = story(PAIR, {"ns1": "10", "ns2": "-"})[-1]
     assert page.result.health is Health.GOOD
     assert page.result.unsure == (
-        Inconclusive("ns2", PAIR.servers[1].addresses[0], why="serves no version now: timeout"),
+        Inconclusive("ns2", PAIR.servers[1].addresses[0], reason="serves no version now: timeout"),
     )
 
 
 def test_a_first_look_is_unsure() -> None:
     page = story(PAIR, {"ns1": "10*2", "ns2": "10 12"})[-1]
-    assert page.result.unsure[0].why == "serves 12 at a first look; a second one will tell"
+    assert page.result.unsure[0].reason == "serves 12 at a first look; a second one will tell"
 
 
 def test_a_zone_state_without_a_soa_still_knows_max_lag() -> None:

@@ -129,8 +129,8 @@ def test_without_tcp_or_without_the_zone_a_refusal_proves_nothing(
 
 def test_no_tcp_is_never_refused_and_therefore_good() -> None:
     found = check_result(CLOSED, None, "-")
-    assert (found.health, found.why) == (Health.UNKNOWN, "no TCP, or the monitor could not ask")
-    assert check_result(CLOSED, R.RESET, "refused-connection").why == "no TCP: refused-connection"
+    assert (found.health, found.reason) == (Health.UNKNOWN, "no TCP, or the monitor could not ask")
+    assert check_result(CLOSED, R.RESET, "refused-connection").reason == "no TCP: refused-connection"
 
 
 def test_an_expired_zone_that_is_still_given_away_is_given_away() -> None:
@@ -232,7 +232,7 @@ def test_a_row_that_was_not_answered_is_unsure_and_the_others_stand() -> None:
         Transfer(), where, gather(where, "transfer", *observations(where, results)), ZoneState(where.name)
     )
     assert found.health is Health.GOOD
-    assert [(one.server, one.subject, one.why) for one in found.unsure] == [
+    assert [(one.server, one.subject, one.reason) for one in found.unsure] == [
         ("ns2", "no key, must be refused", "it did not come to an end in time")
     ]
 
@@ -242,7 +242,7 @@ def test_it_applies_where_a_rule_meets_an_address() -> None:
     assert not Transfer().applies(zone())
     assert not Transfer().applies(matrix(TransferRule("ns9", Expectation.REFUSED)))
     none = run_check(Transfer(), zone(), gather(zone(), "transfer"), ZoneState("example.com."))
-    assert (none.health, none.why) == (Health.UNKNOWN, "there are no rules")
+    assert (none.health, none.reason) == (Health.UNKNOWN, "there are no rules")
 
 
 # --- a zone that is older than the SOA says ---

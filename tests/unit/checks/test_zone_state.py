@@ -20,7 +20,7 @@ from checks.zone_state.model import (
     ZoneState,
 )
 from checks.zone_state.update import (
-    LEFT,
+    REMOVED,
     address_state_of,
     behind_since,
     changes,
@@ -316,7 +316,7 @@ def test_what_left_the_zone_leaves_the_zone_state_and_history_is_told() -> None:
     assert [address_state.server for address_state in now.address_states] == ["ns1", "ns2"]
     assert [version.serial for version in now.serial_groups[0].versions] == [10]
     assert changes(before, now)[0] == (
-        StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], None, LEFT, after(1)),
+        StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], None, REMOVED, after(1)),
     )
 
 

@@ -60,7 +60,7 @@ def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
         assert all(arrival.seconds >= 0 for arrival in arrivals)
         assert (zone_state == before) or runs or arrivals or before.address_states
         result = run_check(SoaSerial(), zone, poll, zone_state)
-        assert not result.why.startswith("check failed")
+        assert not result.reason.startswith("check failed")
         assert {finding.code for finding in result.findings} <= {found.code for found in SoaSerial.finding_types}
         assert (result.health is Health.BAD) is bool(result.findings)
         again = rebuilt(zone_state)

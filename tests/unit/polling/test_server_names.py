@@ -37,11 +37,11 @@ async def test_what_resolves() -> None:
 async def test_nxdomain_and_no_address_are_facts() -> None:
     async with resolving(DATA) as resolver:
         del resolver.data["ns2.example.net.", "A"]
-        assert await found(resolver) == Resolution(why="there is no such name")
+        assert await found(resolver) == Resolution(reason="there is no such name")
         resolver.data["ns2.example.net.", "TXT"] = ["x"]
-        assert await found(resolver) == Resolution(why="it has no address")
+        assert await found(resolver) == Resolution(reason="it has no address")
         resolver.data["ns2.example.net.", "A"] = ["0.0.0.0", "224.0.0.1"]
-        assert await found(resolver) == Resolution(why="it has no address of a server, but 0.0.0.0 and 224.0.0.1")
+        assert await found(resolver) == Resolution(reason="it has no address of a server, but 0.0.0.0 and 224.0.0.1")
 
 
 async def test_a_fact_is_one_at_once_though_the_old_addresses_are_asked_on() -> None:
@@ -50,7 +50,7 @@ async def test_a_fact_is_one_at_once_though_the_old_addresses_are_asked_on() -> 
         before = await resolve(here, None, NOON)
         del resolver.data["ns2.example.net.", "A"]
         after = await resolve(here, before, LATER)
-    assert after.names[NS2] == Resolution(why="there is no such name")
+    assert after.names[NS2] == Resolution(reason="there is no such name")
     assert after.servers[NS2].addresses == before.servers[NS2].addresses
 
 
@@ -60,12 +60,12 @@ async def test_what_a_resolver_cannot_tell_accuses_nobody_until_it_has_lasted_fo
         here = hurried(config(resolver, ZoneEntry("example.com.")))
         getattr(resolver, how).add("ns2.example.net.")
         first = await resolve(here, None, NOON)
-        assert first.names[NS2] == Resolution(why=f"the resolver {why}", certain=False)
+        assert first.names[NS2] == Resolution(reason=f"the resolver {why}", certain=False)
         second = await resolve(here, first, LONG - timedelta(seconds=1))
         assert not second.names[NS2].certain
         third = await resolve(here, second, LONG)
         assert third.names[NS2].certain
-        assert third.names[NS2].why == f"has not resolved since 2026-05-01 12:00 UTC: the resolver {why}"
+        assert third.names[NS2].reason == f"has not resolved since 2026-05-01 12:00 UTC: the resolver {why}"
         getattr(resolver, how).clear()
         fourth = await resolve(here, third, LONG)
         assert fourth.names[NS2].addresses
@@ -96,7 +96,7 @@ async def test_names_met_in_ns_sets_are_resolved_once_and_then_as_often_as_the_o
         second = await resolve_ns_names(here, first, ("met.example", "ns1.example.net", "nowhere.example"), NOON)
         assert sorted({name for name, _ in resolver.asked}) == ["met.example.", "nowhere.example."]
         assert second.names["met.example"] == Resolution(("192.0.2.7",))
-        assert second.names["nowhere.example"] == Resolution(why="there is no such name")
+        assert second.names["nowhere.example"] == Resolution(reason="there is no such name")
         assert second.names["ns1"] == second.names["ns1.example.net"] == first.names["ns1"]
         assert second.zones is first.zones
         assert await resolve_ns_names(here, second, ("met.example",), NOON) is second

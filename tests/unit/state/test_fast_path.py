@@ -312,7 +312,7 @@ def compare(
 def test_there_are_more_ways_to_fail_than_numbers_for_them() -> None:
     memory = MonitorState()
     numbers = [
-        memory.steady_result_id(CheckResult("a.", "soa-serial", minute(0), Health.UNKNOWN, why=f"{n}"))
+        memory.steady_result_id(CheckResult("a.", "soa-serial", minute(0), Health.UNKNOWN, reason=f"{n}"))
         for n in range(300)
     ]
     assert len(set(numbers[:254])) == 254

@@ -2,12 +2,13 @@
 
 import pickle
 import traceback
+from dataclasses import replace
 
 import pytest
 
 from alerting.model import Cause, DeliveryError, Phase, Secret
 from checks.model.finding_type import Severity
-from tests.unit.alerting.timeline import alert
+from tests.unit.alerting.timeline import alert, minute
 
 
 def test_a_secret_is_seen_by_nobody_but_who_asks_for_it() -> None:
@@ -42,3 +43,9 @@ def test_a_failed_delivery_says_why_and_whether_trying_again_helps() -> None:
     error = DeliveryError("it answered 503", retry_after=17)
     assert (str(error), error.permanent, error.retry_after) == ("it answered 503", False, 17)
     assert "it answered 503" in "".join(traceback.format_exception(error))
+
+
+def test_an_alert_began_with_its_first_bad_look_not_when_it_fired() -> None:
+    fired = alert("a.", "serial-late", at=5)
+    assert replace(fired, bad_since=None).began == fired.since
+    assert replace(fired, bad_since=minute(2)).began == minute(2)

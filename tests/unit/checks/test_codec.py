@@ -253,3 +253,12 @@ def test_threads_agree_on_the_numbers() -> None:
     assert found == [found[0]] * 4
     assert [words.values[number] for number in found[0]] == [str(value) for value in range(500)]
     assert words._add("7", "7") == found[0][7]  # as one who looked before another had added it
+
+
+def test_identities_come_back() -> None:
+    packer = ZoneStateCodec()
+    named = replace(STILL, address_states=(replace(FIRST, nsid="ns1.fra"), SECOND))
+    row = packer.pack(named)
+    assert row is not None
+    assert whole(packer.unpack(STILL.zone, row)) == whole(kept(named))
+    assert [each.nsid for each in packer.unpack(STILL.zone, row).address_states] == ["ns1.fra", None]

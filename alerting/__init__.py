@@ -1,1 +1,1 @@
-"""What to say about it, and to whom. Pure but for the notifiers and post.py."""
+"""Who hears of what, in which words, and how it is delivered. Pure but for delivery: dispatcher, http and notifiers."""

@@ -14,7 +14,7 @@ def run_check(check: Check, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -
     BAD whenever there are findings, of whatever severity: severity is policy and is not known here. GOOD only if
     something was decided. UNKNOWN, without findings, when the check was inconclusive, when nothing was asked,
     when every address that was asked is inconclusive as a whole, or when the check itself failed: a defect in a
-    check accuses no server, and its ``why`` begins with "check failed".
+    check accuses no server, and its ``reason`` begins with "check failed".
     """
     try:
         said = tuple(check.evaluate(zone, poll, zone_state))

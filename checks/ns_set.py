@@ -51,7 +51,7 @@ ALONE = "fewer than two addresses answer, so there is nothing to compare"
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a host name resolves to: its ``addresses``, or ``why`` it has none.
+    """What a host name resolves to: its ``addresses``, or the ``reason`` why it has none.
 
     ``certain``: the resolver said so, and not that it does not know; or it has not known for long what it knows of
     others.

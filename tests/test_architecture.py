@@ -85,6 +85,8 @@ def test_a_module_says_what_it_is_and_asks_no_riddle() -> None:
     said = {name: ast.get_docstring(ast.parse(path.read_text())) or "" for name, path in modules().items()}
     riddles = [name for name, text in said.items() if "?" in text.partition("\n")[0]]
     assert riddles == []
+    wordless = [name for name, text in said.items() if len(text.split()) < 3]
+    assert wordless == []
 
 
 def test_no_file_outgrows_one_reading() -> None:

@@ -21,9 +21,9 @@ from starlette.routing import Route
 from alerting.model import Cause, IncidentEvent, Secret
 from alerting.notifiers.webhook import Notifier
 from alerting.render import as_data, render
-from checks.address_status import STATES
 from checks.model import Health, Outcome, Transport
 from checks.model.finding_type import Severity
+from checks.replication_state import STATES
 from monitor.web import metrics
 from monitor.web.app import build
 from monitor.web.metrics import select_zones

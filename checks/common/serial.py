@@ -18,14 +18,6 @@ def unordered(a: int, b: int) -> bool:
     return (a - b) % SPAN == HALF
 
 
-def distance(a: int, b: int) -> int | None:
-    """How many steps lead from ``a`` forward to ``b``; negative when ``b`` is older; None when unordered."""
-    ahead = (b - a) % SPAN
-    if ahead == HALF:
-        return None
-    return ahead if ahead < HALF else ahead - SPAN
-
-
 def behind(reference: int, serial: int) -> int | None:
     """How many steps ``serial`` is behind the reference: 0 when equal, None when it is newer or unordered.
 

@@ -23,7 +23,7 @@ def refuses(state: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AddressUpdate:
-    """An address of a space, what it stood at before, and what was seen of it now."""
+    """An address of a serial group, what it stood at before, and what was seen of it now."""
 
     server: Server
     address: Address

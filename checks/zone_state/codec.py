@@ -25,7 +25,6 @@ from checks.zone_state.intern_table import InternTable
 from checks.zone_state.model import AddressState, SerialGroup, Version, ZoneState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
 _NEVER = -(2**63)
 _UNKNOWN = 2**32 - 1
 """In place of a span in microseconds; in place of a SOA, where nobody has ever served a version."""

@@ -1,6 +1,6 @@
 """What the monitor hears over each address family, so that one which is offline accuses nobody.
 
-The monitor is *dark* over a family when nothing at all comes back over it, and that cannot be blamed on the servers:
+The monitor is *offline* over a family when nothing at all comes back over it, and that cannot be blamed on the servers:
 
 - where anything comes back over the other family, one server is enough, as long as it is not one that is silent over
   the other family too: that one is dead itself, and says nothing about the family;
@@ -32,7 +32,7 @@ class Connectivity:
     heard: Reachability = field(default_factory=lambda: _NOTHING)
     offline: tuple[Family, ...] = ()
     silent: Mapping[Family, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """The servers that are asked in vain over each family that is dark."""
+    """The servers that are asked in vain over each family that the monitor is offline over."""
     by: Mapping[ServerAddress, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}), compare=False)
     """The zone by whose answer each of them was heard, and the way it came: only silence about that zone, in that way,
     speaks against it. "" is any zone.
@@ -135,7 +135,7 @@ def _ours(silent: set[str], well: set[str], dead: set[str]) -> bool:
 
 
 def offline_explanation(connectivity: Connectivity, family: Family) -> str:
-    """What is known of a family that the monitor is dark over, in a sentence."""
+    """What is known of a family that the monitor is offline over, in a sentence."""
     servers = connectivity.silent[family]
     others = [other for other in Family if other is not family and other not in connectivity.offline]
     works = f", while {enumerated(others)} works" if others and any(connectivity.heard.values()) else ""

@@ -87,14 +87,16 @@ def update_group(
     before.
     """
     primary = [look for look in looks if look.server.name == zone.primary]
-    voice = any(look.serial is not None or (look.before and look.before.serial is not None) for look in primary)
+    primary_answers = any(
+        look.serial is not None or (look.before and look.before.serial is not None) for look in primary
+    )
     patience = max(zone.max_lag, _PATIENCE * cadence)
     heard = primary_reference(serial_group, primary, patience)
     reference = heard.reference if heard is not None else serial_group.reference
     stood = [next_state(look, reference, at, patience, ahead_is_odd=heard is not None) for look in looks]
     if heard is None:
-        reference = _taken_over(serial_group, looks, stood) if voice else _newest_served(serial_group, stood)
-    confirmed = not voice or any(look.serial == reference for look in primary)
+        reference = _taken_over(serial_group, looks, stood) if primary_answers else _newest_served(serial_group, stood)
+    confirmed = not primary_answers or any(look.serial == reference for look in primary)
     after = SerialGroup(
         serial_group.group,
         reference,

@@ -22,8 +22,11 @@ IN_TIME = 8.0
 @click.option("--timeout", type=click.FloatRange(0.1, 3600), metavar="SECONDS",
               help="End within so many seconds; what has not come back by then is unknown.  "
                    f"[default: {IN_TIME:g} with --nagios, else none]")  # fmt: skip
-@click.option("--strict", is_flag=True,
-              help="Nothing is well while a change is in motion or a family is dark: UNKNOWN or status 1.")  # fmt: skip
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Nothing is well while a change is in motion, or nothing answers over IPv4 or IPv6: UNKNOWN or status 1.",
+)
 @click.option("--json", "form", flag_value="json", help="The result as JSON, as in the API.")
 @click.option(
     "--nagios",

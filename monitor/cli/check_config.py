@@ -23,7 +23,6 @@ SHOWN = 50
 """Zones and servers shown to people without --all …"""
 TOLD = 1000
 """… and zones told to programs."""
-ZONE_COLUMNS = ("zone", "servers", "primary", "max lag", "records")
 CHECK_COLUMNS = ("check", "every", "queries/s", "settings")
 SERVER_COLUMNS = ("server", "addresses", "upstream", "group", "queries/s")
 ROUTE_COLUMNS = ("receivers", "severity", "zones", "servers", "codes")

@@ -18,17 +18,8 @@ _ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 _SOA = Soa(1, "ns.", "hostmaster.", 7200, 3600, 1209600, 3600)
 
 
-def demand(config: Config, found: ZoneTable[Zone] | None = None) -> dict[str, float]:
-    """Server → queries a second while all is well: every question is answered at the first attempt.
-
-    ``found`` are zones with the servers they really have; without them they are taken from the configuration,
-    where zones whose servers are yet to be found count for nothing.
-    """
-    return total(demands(config, found))
-
-
 def total(shares: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    """Over all checks, for each server."""
+    """Server → queries a second, over all checks."""
     rates: dict[str, float] = {}
     for (server, _), rate in shares.items():
         rates[server] = rates.get(server, 0.0) + rate
@@ -36,7 +27,11 @@ def total(shares: Mapping[tuple[str, str], float]) -> dict[str, float]:
 
 
 def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[str, str], float]:
-    """The same for each server and check."""
+    """Server and check → queries a second while all is well: every question is answered at the first attempt.
+
+    ``found`` are zones with the servers they really have; without them they are taken from the configuration,
+    where zones whose servers are yet to be found count for nothing.
+    """
     zones = as_written(config) if found is None else found
     alike: Counter[Zone] = Counter()
     for template, count in zip(zones.templates, zones.alike(), strict=True):

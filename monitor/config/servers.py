@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from checks.model import Address
 from monitor.config import addresses
@@ -90,7 +91,7 @@ def _hosted(problems: Problems, path: KeyPath, entry: ServerEntry, table: raw.Se
         hint = 'write addresses = ["192.0.2.1"] or host = "ns1.example.net"'
         problems.mistake(path, "has neither addresses nor host, and its name is not a full host name", hint)
         return entry
-    return ServerEntry(entry.name, (), host, entry.port, entry.hidden, entry.group, entry.upstream)
+    return replace(entry, host=host)
 
 
 def _addresses(problems: Problems, path: KeyPath, table: raw.Server) -> tuple[Address, ...]:

@@ -64,7 +64,7 @@ class _Asked:
         self._engine, self._layouts, self._chunk, self._now = engine, layouts, chunk, now
         self._names = wire_names(chunk.names)
         self._owner: dict[int, int] = {}
-        """Ref → zone."""
+        """Slot → zone."""
         self._left = [0] * len(chunk.numbers)
         """Addresses that have not been heard yet, in this turn of the zone."""
         self._last: dict[int, tuple[Endpoint, ...]] = {}

@@ -60,7 +60,7 @@ class Evaluator:
     """Owns memory, plan and Status. ``changed`` is called after each new Status, ``told`` when the outbox got rows.
 
     Everything that moves the memory goes through here, one thing at a time: polls, a new plan, reminders. What a step
-    decided goes to the record before anybody is waited for, so the record never holds the second without the first.
+    decided goes to the write buffer before anybody is waited for, so that never holds the second without the first.
     """
 
     def __init__(
@@ -269,10 +269,10 @@ class Evaluator:
         if pending.unchanged or pending.evaluated:
             zone_index.heard(at)
         zones = zone_index.zones()
-        dark = tuple(str(family) for family in offline_families(self._memory.connectivity))
-        if zones is not before.zones or pending.unchanged or commit.incidents or dark != before.offline_families:
+        offline = tuple(str(family) for family in offline_families(self._memory.connectivity))
+        if zones is not before.zones or pending.unchanged or commit.incidents or offline != before.offline_families:
             incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
-            self.show(zones=zones, incidents=incidents, offline_families=dark)
+            self.show(zones=zones, incidents=incidents, offline_families=offline)
         self._show_record()
 
     def _zone_status(self, name: str) -> ZoneStatus:

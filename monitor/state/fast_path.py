@@ -2,28 +2,27 @@
 
 A zone *is steady* when the pipeline has just evaluated a poll of ``soa-serial`` and
 
-1. the zone state it left is one that packs (checks.packed): nobody's version is in doubt, each serial group has one
-   version and
-   a reference, or has never had any; every address either serves it or has long been known not to serve any; and
-   whoever counts down to the end of its service (EDNS EXPIRE) has just said how far it is;
+1. the zone state it left is one that packs (``checks.zone_state.codec``): nobody's version is in doubt, each serial
+   group has one version and a reference, or has never had any; every address either serves it or has long been known
+   not to serve any; and whoever counts down to the end of its service (EDNS EXPIRE) has just said how far it is;
 2. the check result has no findings: it is good, or it is unknown because nobody serves a version;
 3. no alert of that check would be moved by the same check result, said again, before the zone is *due*; nor would that
    bring a finding about an address whose end is estimated.
 
-The next round in which every address says the same (same outcome, same SOA, same flags; an EXPIRE above the floor from
+The next poll in which every address says the same (same outcome, same SOA, same flags; an EXPIRE above the floor from
 which on time alone would bring a finding) leads the pipeline to an equal zone state, to the same check result and to
 no transition, whatever time has passed until it is due. So such a poll is not made. What it would have moved is moved
-here: the time of the look, and what the connectivity has heard. The ticks of the addresses (rtt, EXPIRE) are written
-by the bulk prober. Where every address serves its version and no alert stands, it is never due.
+here: the time of the look, and what connectivity has recorded. What changes at every poll (rtt, EXPIRE) is written by
+the bulk prober. Where every address serves its version and no alert stands, it is never due.
 
 A zone is not steady where an address told its version over TCP, because UDP brought nothing that can be used:
 the bulk prober asks over UDP only, and that UDP is as dead as it was says nothing of the version.
 
-A poll that comes back of a silent address rests on more than its zone: on the connectivity, which may be offline or no
-longer; on TCP, which soa-serial tries where UDP is dead; and, where the check result is unknown, on alerts of other
-checks, which explain it. So when what the connectivity is offline over changes, no zone with silent addresses is steady
-any more; of these zones a few are made restless before each sweep, for TCP to be tried, and all of them as soon as
-any of them is heard of again; and one whose alerts change is made restless by that.
+A poll that comes back of a silent address rests on more than its zone: on connectivity, which may be lost or come
+back; on TCP, which soa-serial tries where UDP is dead; and, where the check result is unknown, on alerts of other
+checks, which explain it. So when the families the monitor is offline over change, no zone with silent addresses is
+steady any more; of these zones a few are polled in full at each sweep, for TCP to be tried, and all of them as soon as
+any of them is heard of again; and one whose alerts change is polled in full, too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,7 +49,7 @@ LOOKED_AT = 20_000
 """… as far as they are found among so many; where kinds are rare it is another sweep's turn."""
 
 _EVERYBODY = 256
-"""The voice of a zone whose every address answers."""
+"""Stands for the reachability of a zone whose every address answers."""
 
 _SOON = timedelta(minutes=1)
 """A check result is evaluated by the end of its poll: so much earlier what time brings is looked for."""
@@ -127,7 +126,7 @@ def _fit(
         when.append(due(result, alerts, policy))
     first = min((moment for moment in when if moment is not None), default=None)
     if first is not None and first - _SOON <= result.at + cadence:
-        return UNSAID  # the next look is on the road: passed over, it would be due, and cost one more
+        return UNSAID  # the next poll is made in full: passed over, it would be due, and cost one more
     columns.mode[number] = STEADY_SILENT
     columns.recheck_at[number] = 0 if first is None else micros(first - _SOON)
     columns.reachability_id[number] = memory.reachability_id(reachable_addresses(zone_state))
@@ -198,7 +197,7 @@ def apply_unchanged(memory: MonitorState, path_changes: FastPathChanges, unchang
 
 
 def _heard(memory: MonitorState, number: int) -> Mapping[tuple[str, Address], bool]:
-    """Of which addresses anything was heard at the last look on the road, and so at this one."""
+    """Of which addresses anything was heard at the last poll in full, and so at this one."""
     columns = memory.columns
     places = heard(columns.layouts[columns.zone_table.template_ids[number]])
     if columns.mode[number] == STEADY_UP:

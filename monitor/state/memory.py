@@ -38,7 +38,7 @@ class MonitorState:
     steady_results: list[tuple[Health, str]] = field(default_factory=lambda: [(Health.UNKNOWN, ""), (Health.GOOD, "")])
     """What check results say of steady zones, and why, by ``columns.result_id``."""
     reachability_patterns: list[tuple[bool, ...]] = field(default_factory=lambda: [()])
-    """Of which addresses of a zone that is SILENT anything was heard, by ``columns.reachability_id``; 0 is nobody's."""
+    """Of which addresses of a zone that is STEADY_SILENT answer, by ``columns.reachability_id``; 0 is nobody's."""
     store_error: str = ""
     """Why the last commit was refused; empty when it was not."""
     config_error: str = ""

@@ -129,7 +129,7 @@ def finish(memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, n
 
 
 def withdraw_pending(memory: MonitorState, pending: PendingCommit, offline: str, now: datetime) -> None:
-    """Who was accused as we went offline over a family, and not yet convicted, is not accused: that was us already."""
+    """An alert that was pending as we went offline over a family is withdrawn: that was us already."""
     for alert in [a for a in memory.active_alerts.values() if a.phase is Phase.PENDING]:
         if alert.key.address is not None and alert.key.address.family.value == offline:
             over, _ = withdraw(alert, now)

@@ -77,7 +77,7 @@ class ZoneIndex:
     def note(
         self, name: str, health: Health, states: Sequence[str], findings: Sequence[Alert], since: datetime
     ) -> None:
-        """How a zone is now. ``states`` are those of its addresses in the order of ``Zone.endpoints``; its health is
+        """How a zone is now. ``states`` are those of its addresses in the order of ``Zone.places``; its health is
         so ``since`` then if it was another before.
         """
         number, columns = self.zone_table.number(name), self.columns

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from alerting.incident_lines import current
 from alerting.model import NOT_CHECKED, Alert, Phase
-from checks.address_status import address_state
 from checks.model import CheckResult, Finding, Health, Zone
 from checks.model.finding_type import Severity
 from checks.reachable import Reachable
+from checks.replication_state import replication_state
 from checks.zone_state.model import SERIAL_CHECK, AddressState, ZoneState
 from checks.zone_state.update import behind_since
 from monitor.probe.message.names import unicode
@@ -76,7 +76,7 @@ def summarise(
     else:
         known = {(s.server, s.address): s for s in zone_state.address_states}
         states = tuple(
-            address_state(zone, zone_state, known.get((server.name, address)), said)
+            replication_state(zone, zone_state, known.get((server.name, address)), said)
             for server, address in zone.places()
         )
     return ZoneSummary(health, states, findings, began(health, alerts, now))
@@ -156,7 +156,7 @@ def address_status(
         hidden=server.hidden,
         primary=name == zone.primary,
         serial=standing.serial if answering else None,
-        state=address_state(zone, zone_state, standing, findings),
+        state=replication_state(zone, zone_state, standing, findings),
         outcome=standing.state,
         rtt=standing.rtt,
         since=standing.changed,

@@ -1,4 +1,4 @@
-"""The history of a zone as lanes, one for each address: plain numbers that a template can history_chart."""
+"""The history of a zone as lanes, one for each address: plain numbers that a template draws."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

@@ -150,13 +150,13 @@ def _open(server: str, address: Address, what: str, deadline: Deadline, *, asked
     return f"{what} from {who} takes longer than {deadline.seconds:g} s"
 
 
-def unasked(look: Iterable[ZonePoll], dark: Collection[Family]) -> tuple[str, ...]:
-    """Whom the monitor itself could not ask, as where there is no route to one network, but over a dark family."""
+def unasked(look: Iterable[ZonePoll], offline: Collection[Family]) -> tuple[str, ...]:
+    """Whom the monitor itself could not ask (no route to one network …), the families ``offline`` left out."""
     whys = {
         (seen.server, seen.address): seen.detail
         for poll in look
         for seen in poll.seen
-        if seen.outcome is Outcome.UNASKED and seen.detail != LATE and seen.address.family not in dark
+        if seen.outcome is Outcome.UNASKED and seen.detail != LATE and seen.address.family not in offline
     }
     return tuple(f"{server} ({address}) could not be asked: {why}" for (server, address), why in whys.items())
 

@@ -1,1 +1,1 @@
-"""."""
+"""Bulk polling in processes of its own, each for a share of the zones."""

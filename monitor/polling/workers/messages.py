@@ -54,7 +54,7 @@ class DisableFastPath:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """Zones of an Ask. ``rtts`` and ``expires`` are those of the quiet ones' addresses, one zone after the other."""
+    """Zones of a PollZones that are done; ``rtts`` and ``expires`` of the unchanged ones, one zone after the other."""
 
     number: int
     at: datetime
@@ -69,7 +69,7 @@ class Back:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """All zones of an Ask have come back."""
+    """All zones of a PollZones have come back."""
 
     number: int
 

@@ -32,7 +32,7 @@ class WorkerPool:
         )
         self._shares = [WorkerProcess(share, now, metrics) for _ in range(self._many)]
         self._owners = bytearray()
-        """Ref → which worker asks there."""
+        """Slot → which worker asks there."""
         self._layouts: Sequence[AddressLayout] = ()
 
     @property

@@ -1,1 +1,1 @@
-"""."""
+"""DNS messages, written and read: names, records, EDNS, TSIG."""

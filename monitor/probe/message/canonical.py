@@ -10,8 +10,6 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from checks.model import RrSet
-
 LONGEST = 4096
 """Characters of one record; what is longer is cut and its digest stands for the rest."""
 
@@ -30,16 +28,6 @@ def canonical(rdata: dns.rdata.Rdata) -> str:
         return text
     digest = hashlib.sha256(wire).hexdigest()
     return f"{text[: LONGEST - 80]}... sha256:{digest}"
-
-
-def rrset(found: dns.rrset.RRset) -> RrSet:
-    """An RRset from a message in canonical form: owner in lower case, records sorted, each once."""
-    return RrSet(
-        name=found.name.canonicalize().to_text(),
-        type=dns.rdatatype.to_text(found.rdtype),
-        ttl=found.ttl,
-        rdata=ordered(canonical(rdata) for rdata in found),
-    )
 
 
 def ordered(rdata: Iterable[str]) -> tuple[str, ...]:

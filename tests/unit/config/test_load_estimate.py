@@ -9,7 +9,7 @@ from checks.model import Address, Server, Zone
 from checks.model.zone_table import ZoneTable
 from checks.registry import CHECKS
 from monitor.config.load import parse
-from monitor.config.load_estimate import demand
+from monitor.config.load_estimate import demands, total
 from monitor.config.model import Config
 
 HERE = Path("config.toml")
@@ -18,6 +18,11 @@ HERE = Path("config.toml")
 def only(check: str) -> str:
     """A cadence of ten seconds for this check; every other is off."""
     return "[cadence]\n" + "".join(f'{name} = "{"10s" if name == check else "off"}"\n' for name in CHECKS)
+
+
+def demand(config: Config, found: ZoneTable[Zone] | None = None) -> dict[str, float]:
+    """Server → queries a second, over all checks."""
+    return total(demands(config, found))
 
 
 def read(zones: str) -> Config:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.finding_types import FINDING_TYPES
-from checks.address_status import STATES
 from checks.model import Address, Health, Server, Zone
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
+from checks.replication_state import STATES
 from monitor.probe.message.names import unicode
 from monitor.state.columns import ZoneColumns, change_to
 from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus

@@ -1,4 +1,4 @@
-"""The status of an address in one word."""
+"""The replication state of an address, in one word."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ _OPEN = frozenset(
 )
 
 
-def address_state(
+def replication_state(
     zone: Zone, zone_state: ZoneState, address_state: AddressState | None, findings: Iterable[Finding]
 ) -> str:
     """in-sync, propagating, late, overdue, stuck, ahead, unordered, silent, not-served or unknown.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from checks.address_status import address_state
 from checks.model import Finding, Zone
+from checks.replication_state import replication_state
 from checks.zone_state.model import ZoneState
 from tests.unit.checks.build import SOA, story, zone
 
@@ -36,14 +36,16 @@ ROWS: list[tuple[str, Zone, dict[str, str], str]] = [
 @pytest.mark.parametrize(("title", "where", "does", "expected"), ROWS, ids=[title for title, *_ in ROWS])
 def test_row(title: str, where: Zone, does: dict[str, str], expected: str) -> None:
     page = story(where, does)[-1]
-    assert address_state(where, page.zone_state, page.zone_state.address_states[1], page.result.findings) == expected
+    assert (
+        replication_state(where, page.zone_state, page.zone_state.address_states[1], page.result.findings) == expected
+    )
 
 
 def test_without_findings_or_zone_state() -> None:
     page = story(PAIR, {"ns1": "1", "ns2": "2147483649"})[-1]
-    assert address_state(PAIR, page.zone_state, page.zone_state.address_states[1], ()) == "unordered"
-    assert address_state(PAIR, page.zone_state, None, ()) == "unknown"
-    assert address_state(PAIR, ZoneState(PAIR.name), page.zone_state.address_states[0], ()) == "unknown"
+    assert replication_state(PAIR, page.zone_state, page.zone_state.address_states[1], ()) == "unordered"
+    assert replication_state(PAIR, page.zone_state, None, ()) == "unknown"
+    assert replication_state(PAIR, ZoneState(PAIR.name), page.zone_state.address_states[0], ()) == "unknown"
     other = Finding("serial-late", "", "ns1", PAIR.servers[0].addresses[0])
     same = story(PAIR, {"ns1": "10", "ns2": "10"})[-1]
-    assert address_state(PAIR, same.zone_state, same.zone_state.address_states[1], (other,)) == "in-sync"
+    assert replication_state(PAIR, same.zone_state, same.zone_state.address_states[1], (other,)) == "in-sync"

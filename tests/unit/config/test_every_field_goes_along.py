@@ -1,0 +1,48 @@
+"""What is written of zones and servers goes through templates and discovery, and no field is left behind there."""
+
+from dataclasses import MISSING, fields
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from checks.model import Address, Expectation, Server, TransferRule, WantedRecord, Zone
+from monitor.config.model import ServerEntry, ZoneEntry
+from monitor.polling.discovery import _server, _zone
+
+NAME = "example.com."
+ADDRESS = Address("192.0.2.1")
+RECORDS = (WantedRecord("www.example.com.", "A", ("192.0.2.80",), ttl=False),)
+RULES = (TransferRule("*", Expectation.REFUSED, "key", whole=True),)
+SERVER = ServerEntry("ns1.example.net", (ADDRESS,), "host.example.net.", 5353, hidden=True, group="g", upstream=("up",))
+ZONE = ZoneEntry(
+    NAME, ("ns1.example.net",), "ns1.example.net", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",)
+)
+WATCHED = Zone(
+    NAME, (Server("ns1", (ADDRESS,)),), "ns1", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",), discovered=True
+)
+
+
+@pytest.mark.parametrize("value", [SERVER, ZONE, WATCHED])
+def test_the_specimens_have_something_in_every_field(value: Any) -> None:
+    plain = [f.name for f in fields(value) if f.default is not MISSING and getattr(value, f.name) == f.default]
+    assert plain == []
+
+
+@pytest.mark.parametrize("value", [ZONE, WATCHED])
+def test_without_its_name_and_with_it_again_it_is_the_same(value: Any) -> None:
+    assert value.nameless().named(NAME) == value
+
+
+def test_what_is_written_of_a_server_reaches_those_who_ask() -> None:
+    made = _server(SERVER, {})
+    assert made == Server(SERVER.name, SERVER.addresses, SERVER.hidden, SERVER.group, SERVER.upstream)
+    assert {f.name for f in fields(ServerEntry)} - {f.name for f in fields(Server)} == {"host", "port"}
+
+
+def test_what_is_written_of_a_zone_reaches_those_who_ask() -> None:
+    made = _zone(ZONE.nameless(), ZONE.servers, {SERVER.name: _server(SERVER, {})}).named(NAME)
+    for one in fields(ZoneEntry):
+        if one.name != "servers":
+            assert getattr(made, one.name) == getattr(ZONE, one.name), one.name
+    assert [server.name for server in made.servers] == list(ZONE.servers)

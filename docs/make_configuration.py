@@ -1,7 +1,8 @@
 """Writes the tables of docs/configuration.md and the sections of config.example.toml from what the configuration is
 read into: run ``python docs/make_configuration.py`` after a change to a setting or to the registry of checks.
 
-A table of the page is the first below its heading; a section of the example ends at the first empty line.
+A table of the page is the first below its heading; a section of the example ends at the first empty line. What is said
+of a type of receivers is the docstring of its notifier.
 """
 
 import re
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, is_dataclass
 from datetime import timedelta
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -22,6 +24,7 @@ from pydantic import SecretStr  # noqa: E402  the project need not be installed 
 
 from alerting.model import Secret  # noqa: E402
 from checks.model import Address  # noqa: E402
+from checks.model.finding_type import Severity  # noqa: E402
 from checks.registry import CHECKS  # noqa: E402
 from monitor.config import file_model as raw  # noqa: E402
 from monitor.config import secrets  # noqa: E402
@@ -117,6 +120,8 @@ def toml(value: Any, unit: str = "") -> str:
             return "true" if value else "false"
         case float() if unit == "s":
             return f'"{written(timedelta(seconds=value))}"'
+        case Severity():
+            return f'"{value}"'
         case int() | float():
             return f"{value:_}" if value >= 100_000 else f"{value:g}"
         case timedelta():
@@ -144,9 +149,7 @@ def page(text: str) -> str:
         text = with_table(text, f"[{name}]", "key | default | ", (key.row for key in of_dataclass(cls, name)))
     for heading, table in HEADINGS.items():
         text = with_table(text, heading, "key | default | ", (key.row for key in in_order(table)))
-    for kind in kinds():
-        rows = (key.row for key in of_dataclass(notifier(kind)))
-        text = with_table(text, f'type = "{kind}"', "key | default | ", rows)
+    text = with_receivers(text)
     lists = [key.row for key in of_table(raw.ZoneList) if key.names[0] not in raw.Options.model_fields]
     options = "as for `[[zones]]` | for every zone of the list that has none of its own"
     lists.append(f"| {quoted(raw.Options.model_fields)} | {options} |\n")
@@ -157,6 +160,23 @@ def page(text: str) -> str:
     return with_table(text, "[checks.NAME]", "check | key | default | ", settings)
 
 
+def with_receivers(text: str) -> str:
+    """The document with a heading for each type of receiver, below it what its class says, and its keys."""
+    head = table_head("key | default | ")
+    kinds_said = (
+        f'### type = "{kind}"\n\n{spoken(notifier(kind))}\n\n{head}'
+        + "".join(key.row for key in of_dataclass(notifier(kind)))
+        for kind in kinds()
+    )
+    return replaced(r'(?ms)^### type = ".*?(?=^## )', text, "\n".join(kinds_said) + "\n", PAGE)
+
+
+def spoken(cls: type[Any]) -> str:
+    """What a class says of itself, in Markdown; a paragraph is a line."""
+    paragraphs = cleandoc(cls.__doc__ or "").replace("``", "`").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
 def in_order(table: type[Table]) -> list[Key]:
     """Its keys, the needed ones of a table that has others from its base first."""
     own = table.__annotations__
@@ -165,12 +185,20 @@ def in_order(table: type[Table]) -> list[Key]:
 
 def with_table(text: str, heading: str, columns: str, rows: Iterable[str]) -> str:
     """The document with the first table below the heading replaced."""
-    head = f"| {columns}|\n|{'---|' * (columns.count('|') + 1)}\n"
-    first = re.compile(rf"(?m)(^##+ {re.escape(heading)}\n(?:(?!#|\|).*\n)*)(?:\|.*\n)+")
-    made, count = first.subn(lambda found: f"{found[1]}{head}{''.join(rows)}", text)
+    first = rf"(?m)(^##+ {re.escape(heading)}\n(?:(?!#|\|).*\n)*)(?:\|.*\n)+"
+    return replaced(first, text, table_head(columns) + "".join(rows), PAGE)
+
+
+def table_head(columns: str) -> str:
+    return f"| {columns}|\n|{'---|' * (columns.count('|') + 1)}\n"
+
+
+def replaced(pattern: str, text: str, made: str, file: Path) -> str:
+    """The text with the one place that the pattern finds replaced; what its first group finds stays before it."""
+    found, count = re.subn(pattern, lambda found: "".join(found.groups()) + made, text)
     if count != 1:
-        raise LookupError(f"{heading}: {count} tables in {PAGE.name}")
-    return made
+        raise LookupError(f"{pattern}: {count} such places in {file.name}")
+    return found
 
 
 def example(text: str) -> str:
@@ -179,30 +207,31 @@ def example(text: str) -> str:
         text = with_section(text, name, of_dataclass(cls, name))
     settings = {f"checks.{name}": keys for name, check in CHECKS.items() if (keys := tuple(of_dataclass(check)))}
     blocks = [f"#[{name}]\n{''.join(section_lines(name, keys))}\n" for name, keys in settings.items()]
-    text = re.sub(r"(?ms)(^# --- Settings of checks -+\n\n).*?(?=^# --- )", lambda m: m[1] + "".join(blocks), text)
+    text = replaced(r"(?ms)(^# --- Settings of checks -+\n\n).*?(?=^# --- )", text, "".join(blocks), EXAMPLE)
     cadences = (
         Key((name,), "", question(check), f'{name} = "{written(check.cadence)}"') for name, check in CHECKS.items()
     )
     text = with_section(text, "cadence", cadences)
     for section, table in TABLES.items():
         text = with_missing(text, section, of_table(table))
-    for kind in kinds():
-        header = rf'#\[receivers\..*\]\n#type = "{kind}".*'
-        text = with_lines(text, header, map(commented, of_dataclass(notifier(kind))))
-    return text
+    return with_receiver_of_each_type(text)
 
 
 def with_section(text: str, section: str, keys: Iterable[Key]) -> str:
-    return with_lines(text, rf"#?\[{re.escape(section)}\].*", section_lines(section, keys))
-
-
-def with_lines(text: str, header: str, lines: Iterable[str]) -> str:
     """The example with what follows the header, up to an empty line, replaced."""
-    body = "".join(lines)
-    made, count = re.subn(rf"(?m)(^{header}\n)(?:.+\n)*", lambda found: found[1] + body, text)
-    if count != 1:
-        raise LookupError(f"{header}: {count} sections in {EXAMPLE.name}")
-    return made
+    lines = "".join(section_lines(section, keys))
+    return replaced(rf"(?m)(^#?\[{re.escape(section)}\].*\n)(?:.+\n)*", text, lines, EXAMPLE)
+
+
+def with_receiver_of_each_type(text: str) -> str:
+    """The example with a receiver of each type; it has the name that it has, at first that of its type."""
+    called = {kind: name for name, kind in re.findall(r'(?m)^#\[receivers\.(.+)\]\n#type = "(.+?)"', text)}
+    blocks = []
+    for kind in kinds():
+        said = spoken(notifier(kind)).partition("\n")[0]
+        keys = (Key(("type",), "", plain(said), f'type = "{kind}"'), *of_dataclass(notifier(kind)))
+        blocks.append(f"#[receivers.{called.get(kind, kind)}]\n{''.join(map(commented, keys))}\n")
+    return replaced(r"(?ms)(^# --- Who is told.*?\n\n).*?(?=^#\[\[routes)", text, "".join(blocks), EXAMPLE)
 
 
 def with_missing(text: str, section: str, keys: Iterable[Key]) -> str:

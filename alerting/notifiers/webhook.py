@@ -20,7 +20,10 @@ SHORTEST_SECRET = 10
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """POSTs each notification as JSON, signed as Standard Webhooks want it."""
+    """POSTs each notification as JSON, signed as Standard Webhooks want it.
+
+    What it sends, how it is signed and how that is verified: [webhook.md](webhook.md).
+    """
 
     url: Secret = field(repr=False, metadata={"example": 'url = "https://hooks.example.com/dns"'})
     """Where to; it is a secret because many services put a token in it."""

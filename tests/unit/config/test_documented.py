@@ -26,7 +26,6 @@ from tests.support.certificates import certified
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "config.example.toml"
 PAGE = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-ENV = {"HOOK_SECRET": "whsec_aGVsbG8gd29ybGQ="}
 
 
 def uncommented(text: str) -> str:
@@ -34,11 +33,15 @@ def uncommented(text: str) -> str:
     return re.sub(r"^#(?=[^\s#-]|    [\"{])", "", text, flags=re.MULTILINE)
 
 
+WHOLE = uncommented(EXAMPLE.read_text(encoding="utf-8"))
+ENV = dict.fromkeys(re.findall(r'_env = "(.+?)"', WHOLE), "whsec_aGVsbG8gd29ybGQ=")
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A directory with the secret files that examples name."""
+    """A directory with the secret files that the example names."""
     certified(tmp_path, "mail.example.com")
-    for name in ("xfr.key", "token", "smtp.pw", "hook.token"):
+    for name in set(re.findall(r'_file = "(.+?)"', WHOLE)) - {"ca.pem"}:
         (tmp_path / name).write_text("aGVsbG8gd29ybGQ=\n")
         (tmp_path / name).chmod(0o600)
     (tmp_path / "zones.d").mkdir()
@@ -109,15 +112,15 @@ def test_the_example_is_a_configuration() -> None:
 
 
 def test_all_of_the_example_is_a_configuration(place: Path) -> None:
-    config = parse(uncommented(EXAMPLE.read_text(encoding="utf-8")), place / "config.toml", ENV)
+    config = parse(WHOLE, place / "config.toml", ENV)
     assert list(config.zones) == ["a.example.", "c.example.", "example.com.", "xn--bcher-kva.example."]
     assert [(each.path.name, each.zones) for each in config.lists] == [("zones.txt", 1), ("one", 1)]
-    assert set(config.receivers) == {"oncall", "hook"}
+    assert sorted(config.kinds.values()) == list(kinds())
     assert config.warnings == ()
 
 
 def test_defaults_in_the_example_are_the_defaults(place: Path) -> None:
-    config = parse(uncommented(EXAMPLE.read_text(encoding="utf-8")), place / "config.toml", ENV)
+    config = parse(WHOLE, place / "config.toml", ENV)
     default = Config()
     assert config.cadence == {name: check.cadence for name, check in CHECKS.items()}
     assert config.checks == {name: check() for name, check in CHECKS.items()}
@@ -173,8 +176,8 @@ def shown_defaults() -> Iterator[tuple[str, str, Any]]:
             section = heading[1]
         elif line.startswith(("## ", "### ")):
             section = ""
-        elif section and (row := re.match(r"\| `(\w+)` \| `([^`]+)` \|", line)):
-            yield section, row[1], row[2]
+        elif section and (row := re.match(r"\| (?:`([\w-]+)` \| )?`([\w-]+)` \| `([^`]+)` \|", line)):
+            yield f"{section}.{row[1]}" if row[1] else section, row[2], row[3]
 
 
 @pytest.mark.parametrize(("section", "key", "value"), list(shown_defaults()))

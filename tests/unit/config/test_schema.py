@@ -52,7 +52,8 @@ def test_settings_of_checks_and_receivers_have_types_bounds_and_descriptions() -
     after = resolved(at("checks")["properties"]["soa-serial"])["properties"]["stuck_after"]
     assert (after["type"], after["minimum"]) == ("integer", 1)
     assert after["description"].startswith("Newer versions")
-    email, _ = (resolved(one) for one in SCHEMA["properties"]["receivers"]["additionalProperties"]["anyOf"])
+    receivers = (resolved(one) for one in SCHEMA["properties"]["receivers"]["additionalProperties"]["anyOf"])
+    email = next(one for one in receivers if one["properties"]["type"]["const"] == "email")
     assert set(email["required"]) == {"type", "to", "smtp"}
     assert resolved(email["properties"]["smtp"])["properties"]["tls"]["enum"] == ["starttls", "tls", "none"]
 

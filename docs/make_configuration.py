@@ -224,8 +224,10 @@ def with_section(text: str, section: str, keys: Iterable[Key]) -> str:
 
 
 def with_receiver_of_each_type(text: str) -> str:
-    """The example with a receiver of each type; it has the name that it has, at first that of its type."""
+    """The example with a receiver of each type, and a route to all. One keeps its name, at first that of its type."""
     called = {kind: name for name, kind in re.findall(r'(?m)^#\[receivers\.(.+)\]\n#type = "(.+?)"', text)}
+    names = ", ".join(f'"{called.get(kind, kind)}"' for kind in kinds())
+    text = replaced(r"(?m)^#receivers = .*", text, f"#receivers = [{names}]", EXAMPLE)
     blocks = []
     for kind in kinds():
         said = spoken(notifier(kind)).partition("\n")[0]

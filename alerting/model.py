@@ -262,13 +262,18 @@ class IncidentEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who hears of what. Empty selectors match everything; zone and server patterns are shell globs."""
+    """Who hears of what. Empty selectors match everything."""
 
     receivers: tuple[str, ...]
-    severity: tuple[Severity, ...] = ()
-    zones: tuple[str, ...] = ()
-    servers: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
+    """Who is told."""
+    severity: tuple[Severity, ...] = field(default=(), metadata={"unset": "any"})
+    """`"critical"`, `"warning"`, `"info"`: the severity of the incident."""
+    zones: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
+    """Any of its zones: shell globs. `"*.example.com"` matches what is below `example.com`, not the zone itself."""
+    servers: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
+    """Any of its servers: shell globs."""
+    codes: tuple[str, ...] = field(default=(), metadata={"unset": "any"})
+    """Any of its codes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,33 +20,32 @@ EXAMPLE = ROOT / "config.example.toml"
 
 sys.path.insert(0, str(ROOT))
 
-from pydantic import SecretStr  # noqa: E402  the project need not be installed to write its documents
-
-from alerting.model import Secret  # noqa: E402
-from checks.model import Address  # noqa: E402
+from alerting.model import Route, Secret  # noqa: E402  the project need not be installed to write its documents
+from checks.model import Address, TransferRule, WantedRecord  # noqa: E402
 from checks.model.finding_type import Severity  # noqa: E402
 from checks.registry import CHECKS  # noqa: E402
-from monitor.config import file_model as raw  # noqa: E402
 from monitor.config import secrets  # noqa: E402
 from monitor.config.durations import written  # noqa: E402
-from monitor.config.model import SECTIONS  # noqa: E402
+from monitor.config.file_model import OPTIONS  # noqa: E402
+from monitor.config.keys import WrittenKey  # noqa: E402
+from monitor.config.model import SECTIONS, ServerEntry, ZoneEntry, ZoneList  # noqa: E402
 from monitor.config.receivers import kinds, notifier  # noqa: E402
-from monitor.config.tables import Table, core, descriptions, needed, settings_of  # noqa: E402
+from monitor.config.tables import core, descriptions, needed, settings_of  # noqa: E402
 
 HEADINGS = {
-    "[[zones]]": raw.Zone,
-    "records": raw.Record,
-    "transfer": raw.Transfer,
-    "[servers.NAME]": raw.Server,
-    "[keys.NAME]": raw.Key,
-    "[[routes]]": raw.Route,
+    "[[zones]]": ZoneEntry,
+    "records": WantedRecord,
+    "transfer": TransferRule,
+    "[servers.NAME]": ServerEntry,
+    "[keys.NAME]": WrittenKey,
+    "[[routes]]": Route,
 }
 TABLES = {
-    "servers.ns1": raw.Server,
-    "[zones]": raw.Zone,
-    "[lists]": raw.ZoneList,
-    "keys.xfr": raw.Key,
-    "[routes]": raw.Route,
+    "servers.ns1": ServerEntry,
+    "[zones]": ZoneEntry,
+    "[lists]": ZoneList,
+    "keys.xfr": WrittenKey,
+    "[routes]": Route,
 }
 """Tables of the example that are written by hand; a key that none like it has is added to them."""
 COMMENT_AT = 47
@@ -78,7 +77,7 @@ def of_dataclass(cls: type[Any], table: str = "") -> Iterator[Key]:
         value = "" if needed(field) else toml(default, field.metadata.get("unit", ""))
         said = "needed" if needed(field) else f"`{value}`" if value else field.metadata.get("unset", "none")
         names = secrets.keys(key) if kind is Secret else (key,)
-        line = field.metadata.get("example") or f"{key} = {value}"
+        line = field.metadata.get("example") or (f"{key} = {value}" if value else "")
         text = plain(texts.get(field.name, ""))
         if is_dataclass(kind) and kind not in (Address, Secret):
             yield Key(names, "needed" if needed(field) else "", nested(kind, f"{table}.{key}", text), line, kind)
@@ -95,20 +94,6 @@ def nested(cls: type[Any], table: str, text: str) -> str:
 
 def quoted(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def of_table(table: type[Table]) -> Iterator[Key]:
-    """The keys of a table of monitor/config/file_model.py."""
-    ways = {way for name in table.model_fields for way in secrets.keys(name)[1:]}
-    for name, info in table.model_fields.items():
-        if name in ways:
-            continue
-        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        value = toml(info.default)
-        said = "needed" if extra.get("needed") else f"`{value}`" if value else str(extra.get("unset", "none"))
-        secret = SecretStr in getattr(info.annotation, "__args__", ())
-        line = str(extra.get("example") or (f"{name} = {value}" if value else ""))
-        yield Key(secrets.keys(name) if secret else (name,), said, plain(info.description or ""), line)
 
 
 def toml(value: Any, unit: str = "") -> str:
@@ -148,11 +133,11 @@ def page(text: str) -> str:
     for name, cls in SECTIONS.items():
         text = with_table(text, f"[{name}]", "key | default | ", (key.row for key in of_dataclass(cls, name)))
     for heading, table in HEADINGS.items():
-        text = with_table(text, heading, "key | default | ", (key.row for key in in_order(table)))
+        text = with_table(text, heading, "key | default | ", (key.row for key in of_dataclass(table)))
     text = with_receivers(text)
-    lists = [key.row for key in of_table(raw.ZoneList) if key.names[0] not in raw.Options.model_fields]
+    lists = [key.row for key in of_dataclass(ZoneList)]
     options = "as for `[[zones]]` | for every zone of the list that has none of its own"
-    lists.append(f"| {quoted(raw.Options.model_fields)} | {options} |\n")
+    lists.append(f"| {quoted(OPTIONS)} | {options} |\n")
     text = with_table(text, "[[lists]]", "key | default | ", lists)
     asked = [f'| `{name}` | `"{written(check.cadence)}"` | {question(check)} |\n' for name, check in CHECKS.items()]
     text = with_table(text, "[cadence]", "key | default | checks that ", asked)
@@ -175,12 +160,6 @@ def spoken(cls: type[Any]) -> str:
     """What a class says of itself, in Markdown; a paragraph is a line."""
     paragraphs = cleandoc(cls.__doc__ or "").replace("``", "`").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-
-def in_order(table: type[Table]) -> list[Key]:
-    """Its keys, the needed ones of a table that has others from its base first."""
-    own = table.__annotations__
-    return sorted(of_table(table), key=lambda key: key.names[0] not in own)
 
 
 def with_table(text: str, heading: str, columns: str, rows: Iterable[str]) -> str:
@@ -213,7 +192,7 @@ def example(text: str) -> str:
     )
     text = with_section(text, "cadence", cadences)
     for section, table in TABLES.items():
-        text = with_missing(text, section, of_table(table))
+        text = with_missing(text, section, of_dataclass(table))
     return with_receiver_of_each_type(text)
 
 
@@ -243,8 +222,6 @@ def with_missing(text: str, section: str, keys: Iterable[Key]) -> str:
         raise LookupError(f"[{section}]: no table in {EXAMPLE.name}")
     start, end = text.rindex("\n# --- ", 0, found.start()), text.find("\n# --- ", found.end())
     shown = set(re.findall(r"(?m)(?:^#?|[{,] )(\w+) = ", text[start:end]))
-    if section == "[lists]":
-        shown.update(raw.Options.model_fields)
     missing = [key for key in keys if shown.isdisjoint(key.names)]
     if unclear := [key.names[0] for key in missing if not key.line]:
         raise LookupError(f"{', '.join(unclear)}: neither a default nor an example to show")

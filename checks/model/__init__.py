@@ -1,12 +1,15 @@
 """What is asked, what came back, and what it means: the values everything else passes around."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from checks.model.outcome import Outcome as Outcome
 from checks.model.relative_names import HERE, absolute, relative, replaced
+
+MAX_LAG = timedelta(minutes=10)
+"""How long a server may be behind where nobody says otherwise."""
 
 
 class Transport(StrEnum):
@@ -51,10 +54,17 @@ class Server:
 class WantedRecord:
     """An RRset to compare. ``name`` is absolute; ``expect`` holds canonical rdata, or None: any, but the same."""
 
+    # monitor/config/tables.py reads the fields, and says what their metadata means
+
     name: str
+    """Relative to the zone; `@` is the zone itself. A name that ends in the zone's name is taken as whole."""
     type: str
-    expect: tuple[str, ...] | None = None
+    """`A`, `MX`, `TYPE65280` … (the SOA is compared anyway)."""
+    expect: tuple[str, ...] | None = field(default=None, metadata={"unset": "any, but the same everywhere"})
+    """The records as they must be, in zone file syntax: `["10 mail"]`. Names without final dot are relative to the
+    zone. `[]`: there must be none. TXT may be written without inner quotes: it is one string then."""
     ttl: bool = True
+    """With `false` TTLs may differ."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.type}"
@@ -69,10 +79,17 @@ class Expectation(StrEnum):
 class TransferRule:
     """One row of the transfer matrix. ``server`` is a name or "*"; ``whole`` pulls the zone to its end."""
 
-    server: str
+    # monitor/config/tables.py reads the fields, and says what their metadata means
+
+    server: str = field(metadata={"several": True, "unset": '`"*"`'})
+    """A server of the zone, or several; `*` is every server that no other row with the same key names."""
     expect: Expectation
-    key: str | None = None
+    """`"allowed"` or `"refused"`."""
+    key: str | None = field(default=None, metadata={"unset": "no key"})
+    """The TSIG key to ask with, a name of `[keys.…]`."""
     whole: bool = False
+    """Permission is read off the first record that is not the zone's SOA; `true` pulls the zone to its end, to see that
+    it arrives and that BIND, Knot, NSD and PowerDNS, as secondaries, would take it: its records are read, not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +99,7 @@ class Zone:
     name: str
     servers: tuple[Server, ...] = ()
     primary: str | None = None
-    max_lag: timedelta = timedelta(minutes=10)
+    max_lag: timedelta = MAX_LAG
     records: tuple[WantedRecord, ...] = ()
     transfers: tuple[TransferRule, ...] = ()
     ignored: tuple[str, ...] = ()

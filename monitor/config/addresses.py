@@ -22,10 +22,9 @@ def address(value: object, port: int = 53) -> Address:
     return Address(str(host), port if written is None else port_number(written))
 
 
-def checked(value: object) -> str:
-    """The text of an address, as it was written. Raises InvalidValue."""
-    address(value)
-    return str(value)
+def portless(value: object) -> Address:
+    """The same with port zero where none is written, for one that is said elsewhere. Raises InvalidValue."""
+    return address(value, 0)
 
 
 def split(value: object) -> tuple[str, str | None]:

@@ -1,149 +1,26 @@
-"""The file as pydantic models: tables that name others, and so mean something only once all are read.
+"""The file as one pydantic table, put together from those of the dataclasses that it is read into."""
 
-What stands below a key is what docs/configuration.md says of it (docs/make_configuration.py). A field or an element of
-a list is None, or has its default, where it was not given, and where it was found wrong and reported, so that one
-mistake does not hide others; what must be there is therefore asked for when the configuration is built.
-"""
+from collections.abc import Collection, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, get_args, get_origin
 
-from collections.abc import Collection
-from datetime import timedelta
-from typing import Annotated, Any, Literal, get_args, get_origin
+from pydantic import BaseModel, Field, create_model
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, create_model
-
+from alerting.model import Route
 from monitor.config.errors import near, quoted
-from monitor.config.field_types import (
-    Duration,
-    DurationOrOff,
-    Items,
-    Label,
-    Port,
-    ServerAddress,
-    SeverityWord,
-    expected,
-    named,
+from monitor.config.field_types import DurationOrOff, Items, SeverityWord, named
+from monitor.config.keys import WrittenKey
+from monitor.config.model import SECTIONS, ServerEntry, ZoneEntry, ZoneList
+from monitor.config.tables import Table, or_short, settings_of, table_of
+
+TABLES: Mapping[str, type[Any]] = MappingProxyType(
+    {"keys": WrittenKey, "servers": ServerEntry, "zones": ZoneEntry, "lists": ZoneList, "routes": Route}
 )
-from monitor.config.model import SECTIONS
-from monitor.config.records import spelled
-from monitor.config.tables import Table, table_of
+"""The tables of which there may be many, and the dataclass that describes each."""
 
-Needed = Field(default=None, json_schema_extra={"needed": True})
-
-
-def without(words: str, example: str = "") -> Any:
-    """The default of a key that has no value of its own: what the page says then, and a line for the example."""
-    return Field(default=None, json_schema_extra={"unset": words, "example": example})
-
-
-class Key(Table):
-    name: str | None = without("NAME")
-    """What the servers call the key."""
-    algorithm: str | None = without('`"hmac-sha256"`')
-    """Or `hmac-sha512`, `hmac-sha384`, `hmac-sha224`, `hmac-sha256-128`, `hmac-sha384-192`, `hmac-sha512-256`;
-    `hmac-sha1` and `hmac-md5` are deprecated."""
-    secret: SecretStr | None = without("needed")
-    """Base64, or a whole `key "…" { … };` clause as `tsig-keygen` writes it, which then also gives the algorithm."""
-    secret_file: str | None = None
-    secret_env: str | None = None
-    secret_credential: str | None = None
-
-
-class Server(Table):
-    addresses: Items[ServerAddress] | None = without("")
-    """Every address it has; each is watched on its own."""
-    host: str | None = without("NAME")
-    """A host name; all its A and AAAA addresses are watched, and looked up again every `resolver.interval`."""
-    port: Port = 53
-    """For addresses without a port, and for the host."""
-    hidden: bool = False
-    """It is not in the NS set (a hidden primary), and not shown on a public page."""
-    group: Label = ""
-    """Servers of one group share one serial. Give each provider its own where providers count their own serials."""
-    upstream: Items[str] | None = without("the zone's primary")
-    """The servers it transfers from, where that is not the primary: their lateness explains its own. Circles are
-    refused; the upstream of a zone's primary does not count in that zone."""
-
-
-class Record(Table):
-    name: str | None = Needed
-    """Relative to the zone; `@` is the zone itself. A name that ends in the zone's name is taken as whole."""
-    type: str | None = Needed
-    """`A`, `MX`, `TYPE65280` … (the SOA is compared anyway)."""
-    expect: Items[str] | None = without("any, but the same everywhere")
-    """The records as they must be, in zone file syntax: `["10 mail"]`. Names without final dot are relative to the
-    zone. `[]`: there must be none. TXT may be written without inner quotes: it is one string then."""
-    ttl: bool = True
-    """With `false` TTLs may differ."""
-
-
-class Transfer(Table):
-    server: Items[str] | None = without('`"*"`')
-    """A server of the zone, or several; `*` is every server that no other row with the same key names."""
-    key: str | None = without("no key")
-    """The TSIG key to ask with, a name of `[keys.…]`."""
-    expect: Literal["allowed", "refused"] | None = Needed
-    """`"allowed"` or `"refused"`."""
-    whole: bool = False
-    """Permission is read off the first record that is not the zone's SOA; `true` pulls the zone to its end, to see that
-    it arrives and that BIND, Knot, NSD and PowerDNS, as secondaries, would take it: its records are read, not kept."""
-
-
-WantedRecord = Annotated[Record, BeforeValidator(spelled, json_schema_input_type=str | Record)]
-Rule = Annotated[Transfer, BeforeValidator(expected, json_schema_input_type=str | Transfer)]
-
-
-class Options(Table):
-    """What is said of zones beside their names."""
-
-    servers: Items[str] | None = without("the NS set")
-    """The servers to watch: names of `[servers.…]`, full host names, or addresses. Without it they are found from the
-    zone's NS records, and found again every `resolver.interval`."""
-    primary: str | None = None
-    """The server where the zone is made; its serial is the reference. It is one of `servers`, also when it is hidden.
-    Without `servers` it is watched beside the NS set. Without `primary` the newest serial seen anywhere is the
-    reference."""
-    max_lag: Duration = timedelta(minutes=10)
-    """How long a server may be behind before it is `serial-late`."""
-    records: Items[WantedRecord] | None = None
-    """Records to compare on all servers, see below."""
-    transfer: Items[Rule] | None = None
-    """Who may transfer the zone, see below."""
-    ignore_servers: Items[str] | None = None
-    """Full names in the NS set that are not to be watched, and so are not told of as `unwatched-server` or
-    `ns-unresolvable`; `"*"`: none that is not among `servers`. At the top of the file, before the first table, it holds
-    for every zone."""
-
-
-class Zone(Options):
-    name: str | None = Needed
-    """The zone. Zones with nothing but a name may also be written `zones = ["example.com", "example.org"]`, in place of
-    all `[[zones]]`; very many go into [lists](#lists)."""
-
-
-class ZoneList(Options):
-    """A file of zones, or a directory of such files; the options are those of every zone that has none of its own."""
-
-    file: str | None = without("")
-    """The file of zones. Either this or `directory` is needed."""
-    directory: str | None = without("")
-    """Every file in it is a list; hidden files, backups (`~`, `.bak`, `.orig`, `.tmp`) and directories in it are passed
-    over; whatever else cannot be read (a link that leads nowhere, a pipe) is a mistake."""
-    format: Literal["names", "csv", "jsonl", "bind", "knot", "nsd"] | None = without("by the suffix of the file")
-    """`"csv"` (`.csv`); `"jsonl"` (`.jsonl`, `.ndjson`); any other suffix: `"names"`, or `"bind"`, `"knot"`, `"nsd"`
-    where it begins as their own lists do."""
-
-
-class Route(Table):
-    receivers: Items[str] | None = Needed
-    """Who is told."""
-    severity: Items[SeverityWord] | None = without("any")
-    """`"critical"`, `"warning"`, `"info"`: the severity of the incident."""
-    zones: Items[str] | None = without("any")
-    """Any of its zones: shell globs. `"*.example.com"` matches what is below `example.com`, not the zone itself."""
-    servers: Items[str] | None = without("any")
-    """Any of its servers: shell globs."""
-    codes: Items[str] | None = without("any")
-    """Any of its codes."""
+OPTIONS = tuple(key for key, _ in settings_of(ZoneEntry) if key != "name")
+"""What is said of zones beside their names: keys of [[zones]], and of [[lists]]."""
 
 
 class File(Table):
@@ -153,28 +30,43 @@ class File(Table):
     """One key per check; "off" switches it off."""
     checks: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of a check: see its documentation."""
-    keys: dict[str, Key] = Field(default_factory=dict)
-    servers: dict[str, Server] = Field(default_factory=dict)
-    zones: list[Annotated[Zone, BeforeValidator(named, json_schema_input_type=str | Zone)] | None] = Field(
-        default_factory=list
-    )
+    keys: dict[str, Any] = Field(default_factory=dict)
+    servers: dict[str, Any] = Field(default_factory=dict)
+    zones: list[Any] = Field(default_factory=list)
     """A name alone is a zone with nothing but a name."""
-    lists: list[ZoneList | None] = Field(default_factory=list)
+    lists: list[Any] = Field(default_factory=list)
     """Zones by the hundred thousand, in files of their own."""
     ignore_servers: Items[str] | None = None
     """Names in NS sets that are not to be watched, whichever zone names them."""
     severity: dict[str, SeverityWord | None] = Field(default_factory=dict)
     receivers: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    routes: list[Route | None] = Field(default_factory=list)
+    routes: list[Any] = Field(default_factory=list)
 
     def section(self, name: str) -> Any:
         """The table of a section of monitor/config/model.py."""
         return getattr(self, name)
 
 
-_SECTIONS: dict[str, Any] = {name: (table_of(cls), table_of(cls)()) for name, cls in SECTIONS.items()}
-WHOLE = create_model("File", __base__=File, **_SECTIONS)
-"""The file with all its sections."""
+@cache
+def whole(*, described: bool = False) -> type[File]:
+    """The file with all its tables; ``described``: with what their keys are for."""
+    tables: dict[str, Any] = {name: table_of(cls, described=described) for name, cls in TABLES.items()}
+    zone, listed = tables["zones"], tables["lists"]
+    options: dict[str, Any] = {key: (zone.model_fields[key].annotation, zone.model_fields[key]) for key in OPTIONS}
+    kinds = {
+        "keys": dict.__class_getitem__((str, tables["keys"])),
+        "servers": dict.__class_getitem__((str, tables["servers"])),
+        "zones": list.__class_getitem__(or_short(zone, named) | None),
+        "lists": list.__class_getitem__(
+            create_model(listed.__name__, __base__=listed, __doc__=listed.__doc__, **options) | None
+        ),
+        "routes": list.__class_getitem__(tables["routes"] | None),
+    }
+    keys: dict[str, Any] = {name: (kind, File.model_fields[name]) for name, kind in kinds.items()}
+    for name, cls in SECTIONS.items():
+        section = table_of(cls, described=described)
+        keys[name] = (section, section())
+    return create_model("File", __base__=File, **keys)
 
 
 ALSO_CALLED = {
@@ -206,7 +98,7 @@ ALSO_CALLED = {
 
 def header(section: str) -> str:
     """How a section of the file begins."""
-    annotation = WHOLE.model_fields[section].annotation
+    annotation = whole().model_fields[section].annotation
     if get_origin(annotation) is list:
         return f"[[{section}]]"
     named = get_origin(annotation) is dict and get_args(annotation)[1] not in (

@@ -11,11 +11,10 @@ from alerting.finding_types import FINDING_TYPES
 from checks.registry import CHECKS
 from monitor.config import file_model as raw
 from monitor.config.field_types import DurationOrOff, SeverityWord
-from monitor.config.model import SECTIONS
 from monitor.config.receivers import kinds, notifier
 from monitor.config.tables import Table, table_of
 
-_ARRAYS_OF_TABLES = ("#/$defs/Zone", "#/$defs/Route")
+_ARRAYS_OF_TABLES = ("#/$defs/ZoneEntrySettings", "#/$defs/RouteSettings")
 """Elements of the only lists for which one element does not stand."""
 
 
@@ -36,13 +35,12 @@ def _whole() -> type[Table]:
     """The file with the keys of those tables, too, that are dictionaries while it is read."""
     receivers = [_receiver(kind) for kind in kinds()]
     tables = {
-        **{name: _described(cls) for name, cls in SECTIONS.items()},
         "cadence": _table("Cadence", dict.fromkeys(CHECKS, DurationOrOff)),
         "severity": _table("Severity", dict.fromkeys(FINDING_TYPES, SeverityWord)),
         "checks": _table("Checks", {name: _described(cls) for name, cls in CHECKS.items()}),
         "receivers": dict.__class_getitem__((str, reduce(or_, receivers))),
     }
-    return _table("File", tables, raw.WHOLE)
+    return _table("File", tables, raw.whole(described=True))
 
 
 def _receiver(kind: str) -> type[Table]:

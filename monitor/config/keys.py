@@ -3,13 +3,15 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from alerting.model import Secret
 from checks.common.text import plural
-from monitor.config import file_model as raw
-from monitor.config.errors import KeyPath, Problems, known, near, quoted
-from monitor.config.secrets import FileContext, secret
+from monitor.config import secrets
+from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
+from monitor.config.secrets import FileContext
+from monitor.config.tables import Table, instance_of
 from monitor.probe.message import names
 from monitor.probe.types import TsigKey
 
@@ -36,6 +38,19 @@ _STATEMENT = re.compile(r'(?P<word>algorithm|secret)\s+"?(?P<value>[^"\s;]+)"?\s
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenKey:
+    """A TSIG key as written: what is left out, the name of the table says, or the clause that is its secret."""
+
+    name: str | None = field(default=None, metadata={"unset": "NAME"})
+    """What the servers call the key."""
+    algorithm: str | None = field(default=None, metadata={"unset": f'`"{DEFAULT}"`'})
+    """Or `hmac-sha512`, `hmac-sha384`, `hmac-sha224`, `hmac-sha256-128`, `hmac-sha384-192`, `hmac-sha512-256`;
+    `hmac-sha1` and `hmac-md5` are deprecated."""
+    secret: Secret = field(metadata={"lines": True}, kw_only=True)
+    """Base64, or a whole `key "…" { … };` clause as `tsig-keygen` writes it, which then also gives the algorithm."""
+
+
+@dataclass(frozen=True, slots=True)
 class Clause:
     """A ``key "name" { algorithm …; secret …; };`` as tsig-keygen writes it."""
 
@@ -43,46 +58,39 @@ class Clause:
     secret: str
 
 
-def keys(problems: Problems, file: raw.File, context: FileContext) -> dict[str, TsigKey]:
+def keys(problems: Problems, tables: Mapping[str, Table], context: FileContext) -> dict[str, TsigKey]:
     """The keys of the file by name; those with mistakes are left out."""
     found: dict[str, TsigKey] = {}
-    for name, table in file.keys.items():
+    for name, table in tables.items():
         path = ("keys", name)
-        given = {key: getattr(table, key) for key in ("secret", "secret_file", "secret_env", "secret_credential")}
-        text = secret(problems, path, "secret", given, context, required=True, lines=True)
-        wire_name = _wire_name(problems, path, name, table.name)
-        clause = None if text is None else _clause(text.reveal())
-        algorithm = _algorithm(problems, path, table.algorithm, clause)
-        if text is None or wire_name is None or algorithm is None:
+        parse = {"name": _wire_name, "algorithm": _algorithm}
+        written = instance_of(problems, path, WrittenKey, table, context, parse)
+        wire_name = written.name if written and written.name else None
+        if "name" not in table.model_fields_set:
+            wire_name = problems.parsed(path, name, _wire_name)
+        if written is None:
             continue
-        inner = _decoded(problems, path, text if clause is None else Secret(clause.secret), given)
-        if inner is not None:
+        where = (*path, next(key for key in secrets.keys("secret") if getattr(table, key) is not None))
+        clause = _clause(written.secret.reveal())
+        algorithm = _agreed(problems, (*path, "algorithm"), written.algorithm, clause)
+        inner = _decoded(problems, where, written.secret if clause is None else Secret(clause.secret))
+        if wire_name is not None and algorithm is not None and inner is not None:
             found[name] = TsigKey(name, wire_name, ALGORITHMS[algorithm], inner)
     return found
 
 
-def _wire_name(problems: Problems, path: KeyPath, name: str, written: str | None) -> str | None:
+def _wire_name(text: str) -> str:
     try:
-        return names.parse(written if written is not None else name)
+        return names.parse(text)
     except names.BadName as error:
-        where = path if written is None else (*path, "name")
-        problems.mistake(where, f"{quoted(written or name)}: {error.reason}", error.hint)
-        return None
+        raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None
 
 
-def _algorithm(problems: Problems, path: KeyPath, written: str | None, clause: Clause | None) -> str | None:
-    """The algorithm's common name: from the file, else from the key clause, else the usual one."""
-    inside = None if clause is None or clause.algorithm is None else common(clause.algorithm)
-    name = common(written) if written is not None else inside or DEFAULT
-    where = (*path, "algorithm")
+def _algorithm(text: str) -> str:
+    """The algorithm's common name. Raises InvalidValue."""
+    name = common(text)
     if name not in ALGORITHMS:
-        problems.mistake(where, f"unknown algorithm {quoted(name)}", near(name, ALGORITHMS) or known(ALGORITHMS))
-        return None
-    if inside is not None and inside != name:
-        problems.mistake(where, f"is {quoted(name)}, but the key clause says {quoted(inside)}")
-        return None
-    if name in DEPRECATED:
-        problems.warn(where, f"{name} is deprecated (RFC 8945 section 6)", f"use {DEFAULT}")
+        raise InvalidValue(f"unknown algorithm {quoted(name)}", near(name, ALGORITHMS) or known(ALGORITHMS))
     return name
 
 
@@ -90,6 +98,19 @@ def common(text: str) -> str:
     """The name of an algorithm as people write it: lower case, no final dot."""
     name = text.lower().removesuffix(".")
     return "hmac-md5" if name == ALGORITHMS["hmac-md5"] else name
+
+
+def _agreed(problems: Problems, where: KeyPath, written: str | None, clause: Clause | None) -> str | None:
+    """The algorithm: from the file, else from the key clause, else the usual one."""
+    inside = None
+    if clause is not None and clause.algorithm is not None:
+        inside = problems.parsed(where, clause.algorithm, _algorithm)
+    name = written or inside or DEFAULT
+    if inside is not None and inside != name:
+        problems.mistake(where, f"is {quoted(name)}, but the key clause says {quoted(inside)}")
+    if name in DEPRECATED:
+        problems.warn(where, f"{name} is deprecated (RFC 8945 section 6)", f"use {DEFAULT}")
+    return name if problems.sound(*where) else None
 
 
 def _clause(text: str) -> Clause | None:
@@ -100,9 +121,8 @@ def _clause(text: str) -> Clause | None:
     return Clause(said.get("algorithm"), said.get("secret", ""))
 
 
-def _decoded(problems: Problems, path: KeyPath, text: Secret, given: dict[str, object]) -> Secret | None:
+def _decoded(problems: Problems, where: KeyPath, text: Secret) -> Secret | None:
     """The secret without white space, once it is known to be base64. Its text goes nowhere else."""
-    where = (*path, next(key for key, value in given.items() if value is not None))
     squeezed = "".join(text.reveal().split())
     try:
         octets = base64.b64decode(squeezed, validate=True)

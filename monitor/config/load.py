@@ -55,11 +55,11 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     written_servers = tuple(_names(found, "servers"))
     written_keys = tuple(_names(found, "keys"))
     written_receivers = tuple(_names(found, "receivers"))
-    file = reading.checked(raw.WHOLE, found, problems)
+    file = reading.checked(raw.whole(), found, problems)
     context = FileContext(path.absolute().parent, env, elsewhere)
     unwanted = tuple(name for _, name in ignored(problems, ("ignore_servers",), file.ignore_servers or ()))
-    references = References(servers(problems, file, written_servers), written_keys, ignored=unwanted)
-    notifiers, kinds = receivers(problems, file, context)
+    references = References(servers(problems, file.servers, written_servers), written_keys, ignored=unwanted)
+    notifiers, kinds = receivers(problems, file.receivers, context)
     watched, listed = Lists(problems, references, context).read(file)
     check_upstreams(problems, server_paths(written_servers), references.servers, watched)
     config = Config(
@@ -70,14 +70,14 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         metrics=_section(problems, file, "metrics", Metrics, context),
         cadence=_cadence(problems, file),
         checks=_checks(problems, file, context),
-        keys=keys(problems, file, context),
+        keys=keys(problems, file.keys, context),
         zones=watched,
         lists=listed,
         severity=_severity(problems, file),
         policy=_section(problems, file, "alerting", Policy, context),
         receivers=notifiers,
         kinds=kinds,
-        routes=routes(problems, file, written_receivers),
+        routes=routes(problems, file.routes, written_receivers),
     )
     config = replace(config, servers=references.servers)
     _check_patience(problems, config)

@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from alerting.model import Policy, Route, Secret
 from alerting.notifier import Notifier
 from checks.base import Check
-from checks.model import Address, TransferRule, WantedRecord, alike, belonging
+from checks.model import MAX_LAG, Address, TransferRule, WantedRecord, alike, belonging
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
-from monitor.config.field_types import DatabasePath, Label, ListenText, PageUrl
+from monitor.config.field_types import DatabasePath, Label, ListenText, PageUrl, Port, ServerAddress, expected
+from monitor.config.records import spelled
 from monitor.probe.settings import Probe
 from monitor.probe.types import TsigKey
 
@@ -82,29 +85,50 @@ SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """A server as written. Without ``addresses`` its ``name`` is a host name that is resolved."""
+    """A nameserver. Without ``addresses`` its host name is resolved."""
 
-    name: str
-    addresses: tuple[Address, ...] = ()
-    host: str | None = None
-    port: int = 53
+    name: str = field(metadata={"given": True})
+    addresses: tuple[ServerAddress, ...] = field(default=(), metadata={"unset": ""})
+    """Every address it has; each is watched on its own."""
+    host: str | None = field(default=None, metadata={"unset": "NAME"})
+    """A host name; all its A and AAAA addresses are watched, and looked up again every `resolver.interval`."""
+    port: Port = 53
+    """For addresses without a port, and for the host."""
     hidden: bool = False
-    group: str = ""
-    upstream: tuple[str, ...] = ()
+    """It is not in the NS set (a hidden primary), and not shown on a public page."""
+    group: Label = ""
+    """Servers of one group share one serial. Give each provider its own where providers count their own serials."""
+    upstream: tuple[str, ...] = field(default=(), metadata={"unset": "the zone's primary"})
+    """The servers it transfers from, where that is not the primary: their lateness explains its own. Circles are
+    refused; the upstream of a zone's primary does not count in that zone."""
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneEntry:
-    """A zone as written. Without ``servers`` they are found from its NS set."""
+    """A zone. Without ``servers`` they are found from its NS set."""
 
     name: str
-    servers: tuple[str, ...] = ()
+    """The zone. Zones with nothing but a name may also be written `zones = ["example.com", "example.org"]`, in place of
+    all `[[zones]]`; very many go into [lists](#lists)."""
+    servers: tuple[str, ...] = field(default=(), metadata={"unset": "the NS set"})
+    """The servers to watch: names of `[servers.…]`, full host names, or addresses. Without it they are found from the
+    zone's NS records, and found again every `resolver.interval`."""
     primary: str | None = None
-    max_lag: timedelta = timedelta(minutes=10)
-    records: tuple[WantedRecord, ...] = ()
-    transfers: tuple[TransferRule, ...] = ()
-    ignored: tuple[str, ...] = ()
-    """Names in its NS set that are not to be watched, without final dot; "*": none that is not listed."""
+    """The server where the zone is made; its serial is the reference. It is one of `servers`, also when it is hidden.
+    Without `servers` it is watched beside the NS set. Without `primary` the newest serial seen anywhere is the
+    reference."""
+    max_lag: timedelta = MAX_LAG
+    """How long a server may be behind before it is `serial-late`."""
+    records: tuple[Annotated[WantedRecord, BeforeValidator(spelled)], ...] = ()
+    """Records to compare on all servers, see below."""
+    transfers: tuple[Annotated[TransferRule, BeforeValidator(expected)], ...] = field(
+        default=(), metadata={"key": "transfer"}
+    )
+    """Who may transfer the zone, see below."""
+    ignored: tuple[str, ...] = field(default=(), metadata={"key": "ignore_servers"})
+    """Full names in the NS set that are not to be watched, and so are not told of as `unwatched-server` or
+    `ns-unresolvable`; `"*"`: none that is not among `servers`. At the top of the file, before the first table, it holds
+    for every zone."""
 
     def nameless(self) -> "ZoneEntry":
         """The entry but for its name, equal for all zones that are written alike."""
@@ -115,6 +139,22 @@ class ZoneEntry:
         """The nameless entry under this name."""
         records = belonging(self.records, name)
         return ZoneEntry(name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored)
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneList:
+    """A file of zones, or a directory of such files; the options are those of every zone that has none of its own."""
+
+    file: str | None = field(default=None, metadata={"unset": ""})
+    """The file of zones. Either this or `directory` is needed."""
+    directory: str | None = field(default=None, metadata={"unset": ""})
+    """Every file in it is a list; hidden files, backups (`~`, `.bak`, `.orig`, `.tmp`) and directories in it are passed
+    over; whatever else cannot be read (a link that leads nowhere, a pipe) is a mistake."""
+    format: Literal["names", "csv", "jsonl", "bind", "knot", "nsd"] | None = field(
+        default=None, metadata={"unset": "by the suffix of the file"}
+    )
+    """`"csv"` (`.csv`); `"jsonl"` (`.jsonl`, `.ndjson`); any other suffix: `"names"`, or `"bind"`, `"knot"`, `"nsd"`
+    where it begins as their own lists do."""
 
 
 @dataclass(frozen=True, slots=True)

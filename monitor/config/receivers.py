@@ -3,7 +3,8 @@
 import dataclasses
 import pkgutil
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,11 @@ import alerting.notifiers
 from alerting.finding_types import FINDING_TYPES
 from alerting.model import Route
 from alerting.notifier import Notifier
-from monitor.config import file_model as raw
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.files import check_kind, reason
 from monitor.config.secrets import FileContext
 from monitor.config.secrets import keys as secret_keys
-from monitor.config.tables import instance_of, table_of
+from monitor.config.tables import Table, instance_of, table_of
 from monitor.config.toml_reader import checked
 from monitor.probe.message import names
 
@@ -46,11 +46,13 @@ def notifier(kind: str) -> type[Any]:
     return found[0]
 
 
-def receivers(problems: Problems, file: raw.File, context: FileContext) -> tuple[dict[str, Notifier], dict[str, str]]:
+def receivers(
+    problems: Problems, tables: Mapping[str, Mapping[str, Any]], context: FileContext
+) -> tuple[dict[str, Notifier], dict[str, str]]:
     """Receivers by name, and the type of each."""
     built: dict[str, Notifier] = {}
     types: dict[str, str] = {}
-    for name, table in file.receivers.items():
+    for name, table in tables.items():
         path = ("receivers", name)
         kind = table.get("type")
         if not isinstance(kind, str):
@@ -97,40 +99,32 @@ def _check_certificates(problems: Problems, path: KeyPath, receiver: Notifier) -
         problems.mistake(where, f"{quoted(str(file))}: {reason(error)}")
 
 
-def routes(problems: Problems, file: raw.File, defined: tuple[str, ...]) -> tuple[Route, ...]:
+def routes(problems: Problems, tables: Iterable[Table | None], defined: tuple[str, ...]) -> tuple[Route, ...]:
     """The routes as written; where there is none, every receiver hears everything (alerting/routing.py).
 
     ``defined`` are the names of all receivers of the file, also of those in which there is a mistake.
     """
-    found = tuple(
-        _route(problems, index, route, defined) for index, route in enumerate(file.routes) if route is not None
-    )
-    if not found:
-        return ()
+
+    def receiver(name: str) -> str:
+        if name not in defined:
+            hint = near(name, defined) or known(defined) or "there is no [receivers.…] at all"
+            raise InvalidValue(f"no receiver is called {quoted(name)}", hint)
+        return name
+
+    parse = {"receivers": receiver, "zones": zone_pattern, "servers": pattern, "codes": code}
+    found: list[Route] = []
+    for index, table in enumerate(tables):
+        path = ("routes", index)
+        route = None if table is None else instance_of(problems, path, Route, table, parse=parse)
+        if route is not None:
+            found.append(replace(route, receivers=tuple(dict.fromkeys(route.receivers))))
+            if not route.receivers and problems.sound(*path, "receivers"):
+                problems.mistake((*path, "receivers"), "names no receiver")
     told = {receiver for route in found for receiver in route.receivers}
-    for name in defined:
+    for name in defined if found else ():
         if name not in told and problems.sound("routes"):
             problems.warn(("receivers", name), "no route leads to this receiver: it will never be told anything")
-    return found
-
-
-def _route(problems: Problems, index: int, route: raw.Route, defined: tuple[str, ...]) -> Route:
-    path = ("routes", index)
-    if route.receivers is None:
-        problems.missing((*path, "receivers"))
-    for at, name in enumerate(route.receivers or ()):
-        if name is not None and name not in defined:
-            hint = near(name, defined) or known(defined) or "there is no [receivers.…] at all"
-            problems.mistake((*path, "receivers", at), f"no receiver is called {quoted(name)}", hint)
-    if route.receivers == []:
-        problems.mistake((*path, "receivers"), "names no receiver")
-    return Route(
-        receivers=tuple(dict.fromkeys(name for name in route.receivers or () if name is not None)),
-        severity=tuple(level for level in route.severity or () if level is not None),
-        zones=tuple(problems.each((*path, "zones"), route.zones, zone_pattern)),
-        servers=tuple(problems.each((*path, "servers"), route.servers, pattern)),
-        codes=tuple(problems.each((*path, "codes"), route.codes, code)),
-    )
+    return tuple(found)
 
 
 def code(text: str) -> str:

@@ -5,7 +5,6 @@ import re
 import dns.exception
 import dns.rdatatype
 
-from checks.model import WantedRecord
 from monitor.config.errors import InvalidValue, near, quoted
 from monitor.probe.message import canonical, names
 
@@ -69,8 +68,3 @@ def rdata(rdtype: str, text: str, zone: str) -> str:
             f"{quoted(text)} means {quoted(value)}", "a name without final dot is relative to the zone: add the dot"
         )
     return value
-
-
-def wanted(name: str, rdtype: str, expect: tuple[str, ...] | None, ttl: bool) -> WantedRecord:
-    ordered = None if expect is None else canonical.ordered(expect)
-    return WantedRecord(name=name, type=rdtype, expect=ordered, ttl=ttl)

@@ -1,14 +1,15 @@
 """Reads the nameservers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from checks.model import Address
 from monitor.config import addresses
-from monitor.config import file_model as raw
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.model import ServerEntry
+from monitor.config.tables import instance_of, table_of
 from monitor.probe.message import names
 
 
@@ -36,94 +37,76 @@ def server_paths(written: tuple[str, ...]) -> dict[str, KeyPath]:
     return found
 
 
-def servers(problems: Problems, file: raw.File, written: tuple[str, ...]) -> dict[str, ServerEntry]:
+def servers(problems: Problems, tables: Mapping[str, Any], written: tuple[str, ...]) -> dict[str, ServerEntry]:
     """The servers of the file by name. ``written`` are the names of all its tables, also of those with mistakes.
 
     A server with a mistake is still there, so that whoever names it is not told that it does not exist.
     """
-    found: dict[str, ServerEntry] = {}
+    texts: dict[str, str] = {}
     for text in written:
         path = ("servers", text)
-        try:
-            name = server_name(text)
-        except InvalidValue as error:
-            problems.invalid(path, error)
-            continue
-        if name in found:
+        name = problems.parsed(path, text, server_name)
+        if name in texts:
             problems.mistake(path, f"server {quoted(name)} is there twice")
-            continue
-        found[name] = _entry(problems, path, name, file.servers.get(text) or raw.Server())
-    for text, table in file.servers.items():
-        _check_upstream(problems, ("servers", text), text, table, found)
-    return found
+        elif name is not None:
+            texts[name] = text
+    return {
+        name: _entry(problems, ("servers", text), name, tables.get(text) or table_of(ServerEntry)(), texts)
+        for name, text in texts.items()
+    }
 
 
-def _entry(problems: Problems, path: KeyPath, name: str, table: raw.Server) -> ServerEntry:
-    entry = ServerEntry(
-        name=name,
-        addresses=_addresses(problems, path, table),
-        port=table.port,
-        hidden=table.hidden,
-        group=table.group,
-        upstream=tuple(_named(up) for up in table.upstream or () if up is not None),
-    )
-    if entry.addresses or not problems.sound(*path):
-        if table.host is not None:
-            problems.mistake((*path, "host"), "given together with addresses", "one of them is enough")
-        return entry
-    if table.addresses is not None:
+def _entry(problems: Problems, path: KeyPath, name: str, table: Any, defined: Collection[str]) -> ServerEntry:
+    parse = {"host": _host, "upstream": lambda text: _upstream(text, name, defined)}
+    entry = instance_of(problems, path, ServerEntry, table, parse=parse, name=name) or ServerEntry(name)
+    entry = replace(entry, addresses=_addresses(problems, (*path, "addresses"), table.addresses or (), entry.port))
+    if table.addresses and table.host is not None:
+        problems.mistake((*path, "host"), "given together with addresses", "one of them is enough")
+    elif table.addresses == ():
         problems.mistake((*path, "addresses"), "names no address", "leave it out to have the name resolved")
-        return entry
-    return _hosted(problems, path, entry, table)
+    elif not entry.addresses and entry.host is None and problems.sound(*path):
+        return _called_like_its_host(problems, path, entry)
+    return entry
 
 
-def _hosted(problems: Problems, path: KeyPath, entry: ServerEntry, table: raw.Server) -> ServerEntry:
-    """The entry with the host name that gives its addresses: the key ``host``, or its own name."""
+def _called_like_its_host(problems: Problems, path: KeyPath, entry: ServerEntry) -> ServerEntry:
+    """The entry with its own name as the host name that gives its addresses."""
+    text, hint = "", 'addresses = ["192.0.2.1"]'
     try:
-        host = names.host(table.host if table.host is not None else entry.name)
-    except names.BadName as error:
-        if table.host is not None:
-            problems.mistake((*path, "host"), f"{quoted(table.host)}: {error.reason}", error.hint)
-        else:
-            problems.mistake(path, "has no addresses, and its name is not a host name", 'addresses = ["192.0.2.1"]')
-        return entry
-    if table.host is None and "." not in entry.name:
-        hint = 'write addresses = ["192.0.2.1"] or host = "ns1.example.net"'
-        problems.mistake(path, "has neither addresses nor host, and its name is not a full host name", hint)
-        return entry
-    return replace(entry, host=host)
+        host = names.host(entry.name)
+    except names.BadName:
+        text = "has no addresses, and its name is not a host name"
+    else:
+        if "." in entry.name:
+            return replace(entry, host=host)
+        text = "has neither addresses nor host, and its name is not a full host name"
+        hint = f'write {hint} or host = "ns1.example.net"'
+    problems.mistake(path, text, hint)
+    return entry
 
 
-def _addresses(problems: Problems, path: KeyPath, table: raw.Server) -> tuple[Address, ...]:
-    """Each address once."""
+def _addresses(problems: Problems, path: KeyPath, written: Iterable[Address | None], port: int) -> tuple[Address, ...]:
+    """Each address once, with the port of the server where it has none of its own."""
     found: list[Address] = []
-    for at, written in enumerate(table.addresses or ()):
-        if written is None:
+    for at, one in enumerate(written):
+        if one is None:
             continue
-        address = addresses.address(written, table.port)
+        address = replace(one, port=one.port or port)
         if address in found:
-            problems.mistake((*path, "addresses", at), f"{quoted(str(address))} is there twice")
+            problems.mistake((*path, at), f"{quoted(str(address))} is there twice")
         else:
             found.append(address)
     return tuple(found)
 
 
-def _named(text: str) -> str:
-    return text.lower().removesuffix(".")
-
-
-def _check_upstream(
-    problems: Problems, path: KeyPath, text: str, table: raw.Server, found: Mapping[str, ServerEntry]
-) -> None:
-    for at, up in enumerate(table.upstream or ()):
-        if up is None:
-            continue
-        if _named(up) == _named(text):
-            problems.mistake((*path, "upstream", at), "a server cannot be its own upstream")
-        elif _named(up) not in found:
-            problems.mistake(
-                (*path, "upstream", at), f"no server is called {quoted(up)}", near(up, found) or known(found)
-            )
+def _upstream(text: str, own: str, defined: Collection[str]) -> str:
+    """The name of another server. Raises InvalidValue."""
+    name = text.lower().removesuffix(".")
+    if name == own:
+        raise InvalidValue("a server cannot be its own upstream")
+    if name not in defined:
+        raise InvalidValue(f"no server is called {quoted(text)}", near(name, defined) or known(defined))
+    return name
 
 
 def reference(text: str, defined: Mapping[str, ServerEntry]) -> ServerEntry:

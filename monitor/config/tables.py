@@ -1,4 +1,4 @@
-"""Tables of the file whose keys are the fields of a dataclass: of a section, a check or a notifier.
+"""Tables of the file, whose keys are the fields of a dataclass: of a section, a check, a zone, a route …
 
 The dataclass is the only description of its table: fields are keys, annotations types, defaults defaults, and the text
 below a field says what it is for. What an annotation cannot say stands in the metadata of the field:
@@ -6,7 +6,10 @@ below a field says what it is for. What an annotation cannot say stands in the m
 ``bounds``  ge, gt, le, lt; without them a duration must be longer than zero
 ``unit``    "s": a number of seconds, which the file writes as a duration
 ``off``     True: "off" is a duration of zero
-``given``   True: handed in by the service, and no key
+``given``   True: handed in by whoever makes the instance, and no key
+``key``     what the key is called, where that is not the field's name
+``several`` True: the file may have a list, of which each stands for an instance of its own
+``lines``   True: the secret may have several lines
 ``unset``   what the documentation says in place of a default that is no value
 ``example`` the line that stands for it in config.example.toml, where that is not its default
 """
@@ -14,15 +17,17 @@ below a field says what it is for. What an annotation cannot say stands in the m
 import ast
 import dataclasses
 import inspect
+import re
 import textwrap
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model
 
@@ -31,7 +36,7 @@ from checks.model import Address
 from checks.model.finding_type import Severity
 from monitor.config import durations, secrets
 from monitor.config.errors import InvalidValue, KeyPath, Problems
-from monitor.config.field_types import AddressText, SeverityWord, SourceText
+from monitor.config.field_types import AddressText, ServerAddress, ServerAddressText, SeverityWord, SourceText
 from monitor.config.secrets import FileContext
 from monitor.probe.settings import LocalAddress
 
@@ -39,6 +44,7 @@ T = TypeVar("T")
 
 _SPELLED: Mapping[Any, Any] = {
     Address: AddressText,
+    ServerAddress: ServerAddressText,
     LocalAddress: SourceText,
     Severity: SeverityWord,
     Path: str,
@@ -46,8 +52,15 @@ _SPELLED: Mapping[Any, Any] = {
 }
 
 
+NO_FILE = FileContext(Path(), {})
+"""For what has neither secrets nor paths."""
+_hints = cache(get_type_hints)
+
+
 class Table(BaseModel):
-    """A table as it is written. None: not given, or wrong and reported."""
+    """A table as it is written. A key or an element of a list is None where it was not given, and where it was found
+    wrong and reported, so that one mistake does not hide others.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
@@ -56,7 +69,7 @@ def settings_of(cls: type[Any]) -> "Iterator[tuple[str, dataclasses.Field[Any]]]
     """Key and field of each setting. A field that would be a word of Python carries an underscore: ``from_``."""
     for field in dataclasses.fields(cls):
         if field.init and not field.metadata.get("given"):
-            yield field.name.removesuffix("_"), field
+            yield field.metadata.get("key") or field.name.removesuffix("_"), field
 
 
 def core(hint: Any) -> Any:
@@ -68,8 +81,9 @@ def core(hint: Any) -> Any:
 
 
 def needed(field: "dataclasses.Field[Any]") -> bool:
-    """Whether it has no default."""
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    """Whether there is nothing that holds where it is not given."""
+    given = (field.default, field.default_factory)
+    return given == (dataclasses.MISSING, dataclasses.MISSING) and "unset" not in field.metadata
 
 
 def table_of(cls: type[Any], *, described: bool = False) -> type[Table]:
@@ -92,8 +106,8 @@ def _table_of(cls: Any, described: bool) -> type[Table]:
         else:
             mark = Field(default=None, description=text, json_schema_extra={"needed": True} if needed(field) else None)
             keys[key] = (_spelled(hints[field.name], field.metadata, described=described) | None, mark)
-    summary = (cls.__doc__ or "").partition("\n\n")[0]
-    return create_model(f"{cls.__name__}Settings", __base__=Table, __doc__=inspect.cleandoc(summary), **keys)
+    summary = re.split(r"(?<=\.)\s", cls.__doc__ or "", maxsplit=1)[0]
+    return create_model(f"{cls.__name__}Settings", __base__=Table, __doc__=summary, **keys)
 
 
 def _spelled(hint: Any, metadata: Mapping[str, Any], *, described: bool) -> Any:
@@ -104,10 +118,15 @@ def _spelled(hint: Any, metadata: Mapping[str, Any], *, described: bool) -> Any:
         return Annotated[inner, BeforeValidator(read, json_schema_input_type=str)]
     if dataclasses.is_dataclass(inner) and inner is not Address:
         return table_of(inner, described=described)  # type: ignore[arg-type]
+    if metadata.get("several"):
+        inner = tuple.__class_getitem__((inner, ...))
     if inner in _SPELLED:
         inner = _SPELLED[inner]
     elif get_origin(inner) is Annotated and inner.__origin__ in _SPELLED:
         inner = Annotated[_SPELLED[inner.__origin__], *inner.__metadata__]
+    elif get_origin(inner) is Annotated and dataclasses.is_dataclass(inner.__origin__):
+        table, (form,) = table_of(inner.__origin__, described=described), inner.__metadata__  # type: ignore[arg-type]
+        inner = or_short(table, form.func)
     elif isinstance(inner, type) and issubclass(inner, StrEnum):
         inner = Annotated[inner, Field(strict=False)]
     elif get_origin(inner) is tuple:
@@ -118,34 +137,52 @@ def _spelled(hint: Any, metadata: Mapping[str, Any], *, described: bool) -> Any:
     return Annotated[inner, Field(**bounds)] if bounds else inner
 
 
+def or_short(table: Any, read: Callable[[Any], Any]) -> Any:
+    """The annotation of a table for which a text may stand, of which ``read`` makes the table."""
+    return Annotated[table, BeforeValidator(read, json_schema_input_type=str | table)]
+
+
 def _listed(value: object) -> object:
     if isinstance(value, list):
         return tuple(value)
     return (value,) if isinstance(value, str | dict) else value
 
 
-def instance_of(problems: Problems, path: KeyPath, cls: type[T], table: Table, context: FileContext) -> T | None:
+def instance_of(
+    problems: Problems,
+    path: KeyPath,
+    cls: type[T],
+    table: Table,
+    context: FileContext = NO_FILE,
+    parse: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+    **known: Any,
+) -> T | None:
     """An instance of the dataclass ``cls`` from its table; None where something needed is missing or wrong.
 
-    A class that looks at its settings as a whole (``__post_init__``) is only made of such as are right, each by itself.
+    ``parse`` has what is made of a field, or of each element of it, where it takes more than its type to tell; it may
+    raise InvalidValue. Fields that are ``known`` are not read. A class that looks at its settings as a whole
+    (``__post_init__``) is only made of such as are right, each by itself.
     """
-    hints = get_type_hints(cls)
-    given: dict[str, Any] = {}
+    hints = _hints(cls)  # type: ignore[arg-type]  # classes can be hashed
+    given = dict(known)
     for key, field in settings_of(cls):
+        if field.name in known:
+            continue
         where, hint = (*path, key), core(hints[field.name])
         if hint is Secret:
-            ways = {way: getattr(table, way) for way in secrets.keys(key)}
-            value: Any = secrets.secret(problems, path, key, ways, context, required=needed(field))
+            ways, lines = {way: getattr(table, way) for way in secrets.keys(key)}, field.metadata.get("lines", False)
+            value: Any = secrets.secret(problems, path, key, ways, context, required=needed(field), lines=lines)
         else:
             value = getattr(table, key)
+            read = parse.get(field.name) or (context.path if hint is Path else None)
             if value is None and needed(field):
-                problems.missing(where)
+                problems.missing(where, _choice(key, hint))
             elif isinstance(value, Table):
                 value = instance_of(problems, where, hint, value, context)
             elif isinstance(value, tuple):
-                value = tuple(part for part in value if part is not None)
-            elif hint is Path:
-                value = problems.parsed(where, value, context.path) if value is not None else None
+                value = tuple(problems.each(where, value, read or _as_it_is))
+            elif value is not None and read is not None:
+                value = problems.parsed(where, value, read)
         if value is not None:
             given[field.name] = value
     lacking = any(needed(field) and field.name not in given for _, field in settings_of(cls))
@@ -156,6 +193,16 @@ def instance_of(problems: Problems, path: KeyPath, cls: type[T], table: Table, c
     except ValueError as error:
         problems.invalid(path, error if isinstance(error, InvalidValue) else InvalidValue(str(error)))
         return None
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _choice(key: str, hint: Any) -> str:
+    """A hint at the words of which one must be there."""
+    words = get_args(hint) if get_origin(hint) is Literal else hint if isinstance(hint, type(StrEnum)) else ()
+    return "write " + " or ".join(f'{key} = "{word}"' for word in words) if words else ""
 
 
 def descriptions(cls: type[Any]) -> dict[str, str]:

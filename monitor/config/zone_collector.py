@@ -4,9 +4,9 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Any
 
 from checks.model.zone_table import ZoneTable
-from monitor.config import file_model as raw
 from monitor.config.model import ZoneEntry
 from monitor.probe.message import names
 
@@ -37,7 +37,7 @@ class WrittenOptions:
     """… and those that have a longer one."""
 
     @classmethod
-    def of(cls, table: raw.Options, build: Build, quietly: Build) -> tuple["WrittenOptions", ZoneEntry]:
+    def of(cls, table: Any, build: Build, quietly: Build) -> tuple["WrittenOptions", ZoneEntry]:
         """With what they are but for a name; mistakes in them are told now, once, and by ``quietly`` never."""
         entry = build(STAND_IN).nameless()
         texts = tuple(_texts(table))
@@ -97,7 +97,7 @@ class ZoneCollector:
             yield from (name for name, kind in self._kinds.items() if len(name) > get(kind, 256))
 
 
-def _texts(table: raw.Options) -> Iterator[str]:
+def _texts(table: Any) -> Iterator[str]:
     """What is read with the zone's name in mind."""
     for record in table.records or ():
         if record is not None:
@@ -127,7 +127,7 @@ def _parsed(text: str) -> str:
         return ""
 
 
-def _relative(table: raw.Options) -> bool:
+def _relative(table: Any) -> bool:
     """Whether a record is to have a value in which a name could be meant relative to the zone."""
     return any(
         record.expect and (record.type or "").upper() not in NAMELESS for record in table.records or () if record

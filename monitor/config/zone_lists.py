@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from checks.model.zone_table import ZoneTable
 from monitor.config import file_model as raw
@@ -13,6 +14,7 @@ from monitor.config.errors import InvalidValue, KeyPath, Mistake, Problems, quot
 from monitor.config.files import check_kind, reason
 from monitor.config.model import ZoneEntry, ZoneFile
 from monitor.config.secrets import FileContext
+from monitor.config.tables import table_of
 from monitor.config.zone_collector import Build, WrittenOptions, ZoneCollector
 from monitor.config.zones import References, entry_of, zones
 from monitor.probe.message import names
@@ -37,7 +39,7 @@ class ListFile:
     path: Path
     form: str
     section: KeyPath
-    table: raw.ZoneList
+    table: Any
     plain: int
     problems: Problems
     told: int = 0
@@ -62,7 +64,10 @@ class Lists:
     list_files: list[ListFile] = field(default_factory=list)
 
     def read(self, file: raw.File) -> tuple[ZoneTable[ZoneEntry], tuple[ZoneFile, ...]]:
-        for entry in zones(self.problems, file, self.references):
+        misspelt = self.problems.misspelt((), "zone") or self.problems.misspelt((), "list")
+        if not file.zones and not file.lists and not misspelt:
+            self.problems.mistake((), "no zones", 'add [[zones]] with name = "example.com"')
+        for entry in zones(self.problems, file.zones, self.references):
             self.collector.add_alike((entry.name,), self._number(entry))
         for index, table in enumerate(file.lists):
             if table is not None:
@@ -79,7 +84,7 @@ class Lists:
     def _number(self, entry: ZoneEntry) -> int:
         return self.collector.learn(entry.nameless())
 
-    def _list_files(self, section: KeyPath, table: raw.ZoneList) -> Iterator[ListFile]:
+    def _list_files(self, section: KeyPath, table: Any) -> Iterator[ListFile]:
         """The files of a section."""
         paths = self._paths(section, table)
         plain = self._learn_defaults(section, table)
@@ -87,7 +92,7 @@ class Lists:
             form = table.format or rows.SUFFIXES.get(path.suffix.lower()) or rows.recognised(path)
             yield ListFile(path, form, section, table, plain, self.problems)
 
-    def _paths(self, section: KeyPath, table: raw.ZoneList) -> list[Path]:
+    def _paths(self, section: KeyPath, table: Any) -> list[Path]:
         if table.file is not None and table.directory is not None:
             self.problems.mistake((*section, "directory"), "given together with file", "one of them is enough")
             return []
@@ -129,7 +134,7 @@ class Lists:
             return True
         return False
 
-    def _learn_defaults(self, section: KeyPath, table: raw.ZoneList) -> int:
+    def _learn_defaults(self, section: KeyPath, table: Any) -> int:
         def build(name: str) -> ZoneEntry:
             many = len(self.problems.mistakes) > MOST_MISTAKES
             return entry_of(Problems("") if many else self.problems, section, table, name, self.references)
@@ -137,24 +142,18 @@ class Lists:
         options, entry = WrittenOptions.of(table, build, self._quietly(table))
         return self.collector.learn(entry, options if self.problems.sound(*section) else None)
 
-    def _quietly(self, table: raw.Options) -> Build:
+    def _quietly(self, table: Any) -> Build:
         return lambda name: entry_of(Problems(""), ROW, table, name, self.references)
 
     def _learn(self, list_file: ListFile, row: Mapping[str, object], line: int) -> int:
         """The options of a row, over those of its list."""
         problems = Problems(str(list_file.path))
-        given = next(
-            iter(reading.checked(raw.File, {"zones": [{**row, "name": "zone.example"}]}, problems).zones), None
-        )
-        if given is None or problems.mistakes or not self.problems.sound(*list_file.section):
+        given = reading.checked(table_of(ZoneEntry), {**row, "name": "zone.example"}, problems, ROW)
+        if problems.mistakes or not self.problems.sound(*list_file.section):
             _pass_on(problems, list_file, line)
             return list_file.plain
         table = given.model_copy(
-            update={
-                key: getattr(list_file.table, key)
-                for key in raw.Options.model_fields
-                if key not in given.model_fields_set
-            }
+            update={key: getattr(list_file.table, key) for key in raw.OPTIONS if key not in given.model_fields_set}
         )
 
         def build(name: str) -> ZoneEntry:

@@ -1,17 +1,20 @@
 """Reads the zones: on which servers they are watched, and what is expected of them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from checks.model import Expectation, TransferRule, WantedRecord
-from monitor.config import file_model as raw
+from checks.model import TransferRule, WantedRecord
 from monitor.config import records
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.config.servers import reference
-from monitor.probe.message import names
+from monitor.config.tables import Table, instance_of
+from monitor.probe.message import canonical, names
 
 LARGEST_HINT = 12
+EVERY = "*"
+"""In a rule for transfers: every server of the zone that no other rule with the same key names."""
 
 
 @dataclass(slots=True)
@@ -26,31 +29,33 @@ class References:
     """Names that are not to be watched in whichever NS set they are."""
 
 
-def zones(problems: Problems, file: raw.File, references: References) -> Iterator[ZoneEntry]:
+def zones(problems: Problems, tables: Iterable[Table | None], references: References) -> Iterator[ZoneEntry]:
     """The zones of the file; what is wrong with them is in the problems."""
-    if not file.zones and not file.lists and not (problems.misspelt((), "zone") or problems.misspelt((), "list")):
-        problems.mistake((), "no zones", 'add [[zones]] with name = "example.com"')
-    for index, table in enumerate(file.zones):
+    for index, table in enumerate(tables):
         if table is not None:
             path = ("zones", index)
             yield entry_of(problems, path, table, _name(problems, path, table, references), references)
 
 
-def entry_of(problems: Problems, path: KeyPath, table: raw.Options, name: str, references: References) -> ZoneEntry:
-    """The zone of this name with these options."""
+def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, references: References) -> ZoneEntry:
+    """The zone of this name with these options; ``table`` is that of a zone or of a list."""
     servers = _servers(problems, path, table, references)
-    return ZoneEntry(
+    entry = instance_of(
+        problems,
+        path,
+        ZoneEntry,
+        table,
         name=name,
         servers=servers,
         primary=_primary(problems, path, table, servers, references),
-        max_lag=table.max_lag,
         records=_records(problems, path, table, name),
         transfers=_transfers(problems, path, table, servers, references),
         ignored=tuple(dict.fromkeys((*references.ignored, *_ignored(problems, path, table, servers)))),
     )
+    return entry or ZoneEntry(name)
 
 
-def _name(problems: Problems, path: KeyPath, table: raw.Zone, references: References) -> str:
+def _name(problems: Problems, path: KeyPath, table: Any, references: References) -> str:
     """The zone's name; the root stands in for one with a mistake, so that the rest can still be looked at."""
     if table.name is None:
         problems.missing((*path, "name"))
@@ -67,7 +72,7 @@ def _name(problems: Problems, path: KeyPath, table: raw.Zone, references: Refere
     return name
 
 
-def _servers(problems: Problems, path: KeyPath, table: raw.Options, references: References) -> tuple[str, ...]:
+def _servers(problems: Problems, path: KeyPath, table: Any, references: References) -> tuple[str, ...]:
     found: list[str] = []
     for at, text in enumerate(table.servers or ()):
         if text is None:
@@ -96,7 +101,7 @@ def _server(problems: Problems, path: KeyPath, text: str, references: References
 
 
 def _primary(
-    problems: Problems, path: KeyPath, table: raw.Options, servers: tuple[str, ...], references: References
+    problems: Problems, path: KeyPath, table: Any, servers: tuple[str, ...], references: References
 ) -> str | None:
     where = (*path, "primary")
     if table.primary is None:
@@ -128,7 +133,7 @@ def _full_name(text: str) -> str:
     return name
 
 
-def _ignored(problems: Problems, path: KeyPath, table: raw.Options, servers: tuple[str, ...]) -> Iterator[str]:
+def _ignored(problems: Problems, path: KeyPath, table: Any, servers: tuple[str, ...]) -> Iterator[str]:
     for where, name in ignored(problems, (*path, "ignore_servers"), table.ignore_servers or ()):
         if name in servers:
             problems.mistake(where, f"{quoted(name)} is among the servers of the zone", "leave it out there, or here")
@@ -153,7 +158,7 @@ def _of_the_zone(
     return None
 
 
-def _records(problems: Problems, path: KeyPath, table: raw.Options, zone: str) -> tuple[WantedRecord, ...]:
+def _records(problems: Problems, path: KeyPath, table: Any, zone: str) -> tuple[WantedRecord, ...]:
     found: dict[tuple[str, str], WantedRecord] = {}
     for at, record in enumerate(table.records or ()):
         where = (*path, "records", at)
@@ -165,18 +170,17 @@ def _records(problems: Problems, path: KeyPath, table: raw.Options, zone: str) -
     return tuple(found.values())
 
 
-def _record(problems: Problems, path: KeyPath, record: raw.Record, zone: str) -> WantedRecord | None:
-    name = problems.parsed((*path, "name"), record.name, lambda text: records.owner(text, zone))
-    rdtype = problems.parsed((*path, "type"), record.type, records.rdata_type)
-    if name is None or rdtype is None:
-        return None
-    expect = problems.each((*path, "expect"), record.expect, lambda text: records.rdata(rdtype, text, zone))
-    wanted = None if record.expect is None else tuple(expect)
-    return records.wanted(name, rdtype, wanted, ttl=record.ttl)
+def _record(problems: Problems, path: KeyPath, table: Any, zone: str) -> WantedRecord | None:
+    parse = {"name": lambda text: records.owner(text, zone), "type": records.rdata_type}
+    record = instance_of(problems, path, WantedRecord, table, parse=parse)
+    if record is None or record.expect is None:
+        return record
+    expect = problems.each((*path, "expect"), table.expect, lambda text: records.rdata(record.type, text, zone))
+    return replace(record, expect=canonical.ordered(tuple(expect)))
 
 
 def _transfers(
-    problems: Problems, path: KeyPath, table: raw.Options, servers: tuple[str, ...], references: References
+    problems: Problems, path: KeyPath, table: Any, servers: tuple[str, ...], references: References
 ) -> tuple[TransferRule, ...]:
     found: dict[tuple[str, str | None], TransferRule] = {}
     for at, written in enumerate(table.transfer or ()):
@@ -194,33 +198,29 @@ def _transfers(
 
 
 def _rules(
-    problems: Problems,
-    path: KeyPath,
-    written: raw.Transfer,
-    table: raw.Options,
-    servers: tuple[str, ...],
-    references: References,
+    problems: Problems, path: KeyPath, written: Any, table: Any, servers: tuple[str, ...], references: References
 ) -> list[TransferRule]:
     """One rule for each server that is named."""
-    if written.key is not None and written.key not in references.keys:
-        hint = near(written.key, references.keys) or known(references.keys) or "there is no [keys.…] at all"
-        problems.mistake((*path, "key"), f"no key is called {quoted(written.key)}", hint)
-    names_given = ["*"] if written.server is None else written.server
-    if written.expect is None:
-        problems.missing((*path, "expect"), 'write expect = "allowed" or expect = "refused"')
-    expect = Expectation(written.expect or Expectation.REFUSED)
-    rules = []
-    for at, text in enumerate(names_given):
+
+    def key(text: str) -> str:
+        if text not in references.keys:
+            hint = near(text, references.keys) or known(references.keys) or "there is no [keys.…] at all"
+            raise InvalidValue(f"no key is called {quoted(text)}", hint)
+        return text
+
+    rule = instance_of(problems, path, TransferRule, written, parse={"key": key}, server=EVERY)
+    found = []
+    for at, text in enumerate((EVERY,) if written.server is None else written.server):
         where = (*path, "server", at)
         if text is None:
             continue
-        if text == "*" or not table.servers:
-            name = text if text == "*" else _known(problems, where, text, references.servers)
+        if text == EVERY or not table.servers:
+            name = text if text == EVERY else _known(problems, where, text, references.servers)
         else:
             name = _of_the_zone(problems, where, text, servers, references, "only servers of the zone are asked for it")
-        if name is not None:
-            rules.append(TransferRule(name, expect, written.key, whole=written.whole))
-    return rules
+        if name is not None and rule is not None:
+            found.append(replace(rule, server=name))
+    return found
 
 
 def _known(problems: Problems, path: KeyPath, text: str, defined: Mapping[str, ServerEntry]) -> str | None:

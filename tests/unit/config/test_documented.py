@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from checks.model import TransferRule, WantedRecord
 from checks.registry import CHECKS
 from monitor.config import file_model as raw
 from monitor.config import secrets
@@ -69,18 +70,18 @@ def test_tables_of_the_page_and_sections_of_the_example_are_what_the_code_says()
 
 
 def tables() -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in raw.WHOLE.model_fields.items():
+    for name, field in raw.whole().model_fields.items():
         found = raw.model_in(field.annotation)
         if found is not None:
             yield name, found
-    yield "records", raw.Record
-    yield "zone transfer", raw.Transfer
+    yield "records", table_of(WantedRecord)
+    yield "zone transfer", table_of(TransferRule)
     yield "probe.transfer", table_of(TransferLimits)
 
 
 def every_key() -> Iterator[tuple[str, str]]:
     """Section and key; of the four ways to give a secret, one is enough."""
-    for section in raw.WHOLE.model_fields:
+    for section in raw.whole().model_fields:
         yield "file", section
     for section, model in tables():
         for key in model.model_fields:

@@ -3,10 +3,11 @@
 from typing import Any
 
 from alerting.finding_types import FINDING_TYPES
+from checks.model import TransferRule, WantedRecord
 from checks.registry import CHECKS
 from monitor.config import file_model as raw
 from monitor.config.json_schema import schema
-from monitor.config.model import SECTIONS
+from monitor.config.model import SECTIONS, ZoneList
 from monitor.config.receivers import kinds
 from monitor.config.tables import table_of
 
@@ -29,17 +30,11 @@ def walk(found: Any) -> Any:
 
 
 def test_every_section_and_every_key_is_there() -> None:
-    assert set(SCHEMA["properties"]) == set(raw.WHOLE.model_fields)
-    for model in (
-        *map(table_of, SECTIONS.values()),
-        raw.Server,
-        raw.Key,
-        raw.Zone,
-        raw.Record,
-        raw.Transfer,
-        raw.Route,
-    ):
-        assert set(SCHEMA["$defs"][model.__name__]["properties"]) == set(model.model_fields)
+    assert set(SCHEMA["properties"]) == set(raw.whole().model_fields)
+    for cls in (*SECTIONS.values(), *raw.TABLES.values(), WantedRecord, TransferRule):
+        model = table_of(cls)
+        keys = {*model.model_fields, *(raw.OPTIONS if cls is ZoneList else ())}
+        assert set(SCHEMA["$defs"][model.__name__]["properties"]) == keys
         assert SCHEMA["$defs"][model.__name__]["additionalProperties"] is False
     assert set(at("cadence")["properties"]) == set(CHECKS)
     assert set(at("checks")["properties"]) == set(CHECKS)
@@ -59,14 +54,14 @@ def test_settings_of_checks_and_receivers_have_types_bounds_and_descriptions() -
 
 
 def test_what_is_needed_is_required() -> None:
-    assert SCHEMA["$defs"]["Zone"]["required"] == ["name"]
-    assert SCHEMA["$defs"]["Record"]["required"] == ["name", "type"]
-    assert SCHEMA["$defs"]["Transfer"]["required"] == ["expect"]
-    assert SCHEMA["$defs"]["Route"]["required"] == ["receivers"]
+    assert SCHEMA["$defs"]["ZoneEntrySettings"]["required"] == ["name"]
+    assert SCHEMA["$defs"]["WantedRecordSettings"]["required"] == ["name", "type"]
+    assert SCHEMA["$defs"]["TransferRuleSettings"]["required"] == ["expect"]
+    assert SCHEMA["$defs"]["RouteSettings"]["required"] == ["receivers"]
 
 
 def test_one_value_may_stand_for_a_list_but_not_one_table_for_zones() -> None:
-    servers = SCHEMA["$defs"]["Zone"]["properties"]["servers"]["anyOf"]
+    servers = SCHEMA["$defs"]["ZoneEntrySettings"]["properties"]["servers"]["anyOf"]
     assert [option["type"] for option in servers] == ["string", "array"]
     assert SCHEMA["properties"]["zones"]["type"] == "array"
     assert SCHEMA["properties"]["routes"]["type"] == "array"

@@ -8,6 +8,8 @@ from enum import StrEnum
 from checks.model.outcome import Outcome as Outcome
 from checks.model.relative_names import HERE, absolute, relative, replaced
 
+PORT = 53
+"""Of nameservers, where no other is said (RFC 1035 section 4.2)."""
 MAX_LAG = timedelta(minutes=10)
 """How long a server may be behind where nobody says otherwise."""
 
@@ -27,14 +29,14 @@ class Address:
     """One address of a nameserver; each is observed on its own. The text form is that of the configuration."""
 
     host: str
-    port: int = 53
+    port: int = PORT
 
     @property
     def family(self) -> Family:
         return Family.IPV6 if ":" in self.host else Family.IPV4
 
     def __str__(self) -> str:
-        if self.port == 53:
+        if self.port == PORT:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

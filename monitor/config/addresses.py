@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from checks.model import Address
+from checks.model import PORT, Address
 from monitor.config.errors import InvalidValue, quoted
 
 _FORMS = 'write for example "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"'
@@ -11,7 +11,7 @@ _PLAIN_FORMS = 'write for example "192.0.2.1" or "2001:db8::1"'
 _BRACKETS = re.compile(r"\[([^\]]*)\](?::(.*))?")
 
 
-def address(value: object, port: int = 53) -> Address:
+def address(value: object, port: int = PORT) -> Address:
     """The address of a nameserver, normalised; ``port`` where none is written. Raises InvalidValue.
 
     Refused are addresses nobody can ask: unspecified, multicast, broadcast, IPv4 in IPv6, and link-local

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator
 
 from alerting import urls
-from checks.model import Address
+from checks.model import Address, Expectation
 from checks.model.finding_type import Severity
 from monitor.config import addresses, durations
 from monitor.config.errors import InvalidValue, near, quoted
@@ -24,7 +24,7 @@ def expected(value: object) -> object:
     """The short form "refused" of a transfer rule as the table it stands for. Raises InvalidValue."""
     if not isinstance(value, str):
         return value
-    if value in ("allowed", "refused"):
+    if value in tuple(Expectation):
         return {"expect": value}
     raise InvalidValue(f'{quoted(value)} is neither a table nor "allowed" nor "refused"')
 

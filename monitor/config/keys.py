@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from alerting.model import Secret
 from checks.common.text import plural
 from monitor.config import secrets
+from monitor.config.domain_names import domain_name
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.secrets import FileContext
 from monitor.config.tables import Table, instance_of
-from monitor.probe.message import names
 from monitor.probe.types import TsigKey
 
 ALGORITHMS = {
@@ -63,11 +63,11 @@ def keys(problems: Problems, tables: Mapping[str, Table], context: FileContext) 
     found: dict[str, TsigKey] = {}
     for name, table in tables.items():
         path = ("keys", name)
-        parse = {"name": _wire_name, "algorithm": _algorithm}
+        parse = {"name": domain_name, "algorithm": _algorithm}
         written = instance_of(problems, path, WrittenKey, table, context, parse)
         wire_name = written.name if written and written.name else None
         if "name" not in table.model_fields_set:
-            wire_name = problems.parsed(path, name, _wire_name)
+            wire_name = problems.parsed(path, name, domain_name)
         if written is None:
             continue
         where = (*path, next(key for key in secrets.keys("secret") if getattr(table, key) is not None))
@@ -77,13 +77,6 @@ def keys(problems: Problems, tables: Mapping[str, Table], context: FileContext) 
         if wire_name is not None and algorithm is not None and inner is not None:
             found[name] = TsigKey(name, wire_name, ALGORITHMS[algorithm], inner)
     return found
-
-
-def _wire_name(text: str) -> str:
-    try:
-        return names.parse(text)
-    except names.BadName as error:
-        raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None
 
 
 def _algorithm(text: str) -> str:

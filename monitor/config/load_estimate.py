@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from checks.base import Check
-from checks.model import Address, Observation, Outcome, Query, RrSet, Server, Shape, Soa, TransferResult, Zone
+from checks.model import Address, Observation, Outcome, Query, RrSet, Shape, Soa, TransferResult, Zone
 from checks.model.zone_table import ZoneTable
-from monitor.config.model import Config, ServerEntry, ZoneEntry
+from monitor.config.model import Config, ZoneEntry
 
 UNRESOLVED = (Address("192.0.2.1"), Address("2001:db8::1"))
 """Stand for the addresses of a server that is known by name only: one of each family."""
@@ -83,12 +83,8 @@ def as_written(config: Config) -> ZoneTable[Zone]:
 
 
 def _zone(config: Config, entry: ZoneEntry) -> Zone:
-    servers = tuple(_server(config.servers[name]) for name in entry.servers)
-    return Zone(entry.name, servers, entry.primary, entry.max_lag, entry.records, entry.transfers, entry.ignored)
-
-
-def _server(entry: ServerEntry) -> Server:
-    return Server(entry.name, entry.addresses or UNRESOLVED, entry.hidden, entry.group, entry.upstream)
+    servers = (config.servers[name] for name in entry.servers)
+    return entry.zone(tuple(server.server(server.addresses or UNRESOLVED) for server in servers))
 
 
 def _shape(zone: Zone) -> Zone:

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from alerting.model import Policy, Route, Secret
 from alerting.notifier import Notifier
 from checks.base import Check
-from checks.model import MAX_LAG, Address, TransferRule, WantedRecord, alike, belonging
+from checks.model import MAX_LAG, PORT, Address, Server, TransferRule, WantedRecord, Zone, alike, belonging
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from monitor.config.field_types import DatabasePath, Label, ListenText, PageUrl, Port, ServerAddress, expected
@@ -92,7 +92,7 @@ class ServerEntry:
     """Every address it has; each is watched on its own."""
     host: str | None = field(default=None, metadata={"unset": "NAME"})
     """A host name; all its A and AAAA addresses are watched, and looked up again every `resolver.interval`."""
-    port: Port = 53
+    port: Port = PORT
     """For addresses without a port, and for the host."""
     hidden: bool = False
     """It is not in the NS set (a hidden primary), and not shown on a public page."""
@@ -101,6 +101,10 @@ class ServerEntry:
     upstream: tuple[str, ...] = field(default=(), metadata={"unset": "the zone's primary"})
     """The servers it transfers from, where that is not the primary: their lateness explains its own. Circles are
     refused; the upstream of a zone's primary does not count in that zone."""
+
+    def server(self, addresses: tuple[Address, ...]) -> Server:
+        """The server that is asked, at the addresses it has."""
+        return Server(self.name, addresses, self.hidden, self.group, self.upstream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,13 @@ class ZoneEntry:
         """The nameless entry under this name."""
         records = belonging(self.records, name)
         return ZoneEntry(name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored)
+
+    def zone(self, servers: tuple[Server, ...]) -> Zone:
+        """The zone that is watched, on the servers that it has."""
+        return Zone(
+            self.name, servers, self.primary, self.max_lag, self.records, self.transfers, self.ignored,
+            discovered=not self.servers,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import re
 import dns.exception
 import dns.rdatatype
 
+from monitor.config.domain_names import domain_name
 from monitor.config.errors import InvalidValue, near, quoted
 from monitor.probe.message import canonical, names
 
@@ -43,12 +44,12 @@ def owner(text: str, zone: str) -> str:
     """The absolute name of ``text`` in ``zone``: "@", a relative name, or one that ends in the zone's."""
     if text == "@":
         return zone
+    name = domain_name(text)
+    if zone == "." or name == zone or name.endswith("." + zone):
+        return name
+    if re.search(r"(?<!\\)\.$", text):
+        raise InvalidValue(f"{quoted(text)} is not in the zone {zone}")
     try:
-        name = names.parse(text)
-        if zone == "." or name == zone or name.endswith("." + zone):
-            return name
-        if re.search(r"(?<!\\)\.$", text):
-            raise InvalidValue(f"{quoted(text)} is not in the zone {zone}")
         return names.parse(name + zone)
     except names.BadName as error:
         raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None

@@ -5,21 +5,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from checks.model import Address
+from checks.model import PORT, Address
 from monitor.config import addresses
+from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.model import ServerEntry
 from monitor.config.tables import instance_of, table_of
-from monitor.probe.message import names
 
 
 def server_name(text: str) -> str:
     """The name of a server as it is kept: lower case, A-labels, no final dot. Raises InvalidValue."""
     if not text.isascii():
-        try:
-            text = names.parse(text)
-        except names.BadName as error:
-            raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None
+        text = domain_name(text)
     name = text.lower().removesuffix(".")
     if not name or len(name) > 253 or any(c.isspace() or not c.isprintable() or c in "*?/\\\"'=,<>&#%" for c in name):
         raise InvalidValue(
@@ -57,7 +54,7 @@ def servers(problems: Problems, tables: Mapping[str, Any], written: tuple[str, .
 
 
 def _entry(problems: Problems, path: KeyPath, name: str, table: Any, defined: Collection[str]) -> ServerEntry:
-    parse = {"host": _host, "upstream": lambda text: _upstream(text, name, defined)}
+    parse = {"host": host_name, "upstream": lambda text: _upstream(text, name, defined)}
     entry = instance_of(problems, path, ServerEntry, table, parse=parse, name=name) or ServerEntry(name)
     entry = replace(entry, addresses=_addresses(problems, (*path, "addresses"), table.addresses or (), entry.port))
     if table.addresses and table.host is not None:
@@ -73,8 +70,8 @@ def _called_like_its_host(problems: Problems, path: KeyPath, entry: ServerEntry)
     """The entry with its own name as the host name that gives its addresses."""
     text, hint = "", 'addresses = ["192.0.2.1"]'
     try:
-        host = names.host(entry.name)
-    except names.BadName:
+        host = host_name(entry.name)
+    except InvalidValue:
         text = "has no addresses, and its name is not a host name"
     else:
         if "." in entry.name:
@@ -128,7 +125,7 @@ def reference(text: str, defined: Mapping[str, ServerEntry]) -> ServerEntry:
         if "." not in name:
             hint = near(text, defined) or known(defined) or "define it as [servers.NAME], or write its address"
             raise InvalidValue(f"no server is called {quoted(text)}", hint) from None
-        return ServerEntry(name, host=_host(text))
+        return ServerEntry(name, host=host_name(text))
     return ServerEntry(str(address), (address,))
 
 
@@ -136,13 +133,6 @@ def _host_with_port(text: str, host: str, port: str | None, wrong: InvalidValue)
     if port is None or "." not in host or host.replace(".", "").isdigit() or ":" in host:
         raise wrong
     number = addresses.port_number(port)
-    name = _host(host)
+    name = host_name(host)
     called = name.removesuffix(".")
-    return ServerEntry(called if number == 53 else f"{called}:{number}", host=name, port=number)
-
-
-def _host(text: str) -> str:
-    try:
-        return names.host(text)
-    except names.BadName as error:
-        raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None
+    return ServerEntry(called if number == PORT else f"{called}:{number}", host=name, port=number)

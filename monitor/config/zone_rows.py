@@ -13,14 +13,16 @@ from itertools import chain
 from pathlib import Path
 
 from monitor.config import server_listings as listings
-from monitor.config.errors import near, quoted
+from monitor.config.domain_names import domain_name
+from monitor.config.errors import InvalidValue, near, quoted
+from monitor.config.file_model import OPTIONS
 from monitor.config.files import open_file
 from monitor.config.server_listings import LISTINGS, PROGRAMS, Listing, is_count
 from monitor.config.toml_reader import unfit
 from monitor.probe.message import names
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-COLUMNS = ("name", "servers", "primary", "max_lag", "records", "transfer", "ignore_servers")
+COLUMNS = ("name", *OPTIONS)
 """What may stand in a CSV file; names of servers with spaces between them, records with semicolons."""
 
 _MARKS = frozenset(',;|"')
@@ -239,9 +241,9 @@ def _row(line: str, number: int, tell: Tell) -> dict[str, object] | None:
 
 def _name(text: str, line: int, tell: Tell) -> str | None:
     try:
-        return names.parse(text)
-    except names.BadName as error:
-        tell(line, "", f"{quoted(text)}: {error.reason}", error.hint)
+        return domain_name(text)
+    except InvalidValue as error:
+        tell(line, "", error.text, error.hint)
         return None
 
 

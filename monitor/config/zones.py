@@ -6,6 +6,7 @@ from typing import Any
 
 from checks.model import TransferRule, WantedRecord
 from monitor.config import records
+from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.config.servers import reference
@@ -57,13 +58,8 @@ def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, reference
 
 def _name(problems: Problems, path: KeyPath, table: Any, references: References) -> str:
     """The zone's name; the root stands in for one with a mistake, so that the rest can still be looked at."""
-    if table.name is None:
-        problems.missing((*path, "name"))
-        return "."
-    try:
-        name = names.parse(table.name)
-    except names.BadName as error:
-        problems.mistake((*path, "name"), f"{quoted(table.name)}: {error.reason}", error.hint)
+    name = problems.parsed((*path, "name"), table.name, domain_name)
+    if name is None:
         return "."
     if name in references.places:
         first = problems.line(references.places[name])
@@ -125,9 +121,9 @@ def _full_name(text: str) -> str:
     """A host name, without final dot. Raises InvalidValue."""
     hint = 'write the full name, as it is in the NS records: "ns2.example.net"; "*" for all that are not listed'
     try:
-        name = names.host(text).removesuffix(".")
-    except names.BadName as error:
-        raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint or hint) from None
+        name = host_name(text).removesuffix(".")
+    except InvalidValue as error:
+        raise InvalidValue(error.text, error.hint or hint) from None
     if "." not in name:
         raise InvalidValue(f"{quoted(text)} is not a full name", hint)
     return name

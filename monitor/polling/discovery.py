@@ -141,16 +141,12 @@ def _entries(config: Config, ns_sets: Iterable[tuple[str, ...]]) -> Iterator[tup
 
 def _zone(entry: ZoneEntry, listed: Iterable[str], servers: Mapping[str, Server]) -> Zone:
     """What zones are that are written alike; a primary that is not in the NS set is hidden, and one of them."""
-    found = tuple(servers[name] for name in listed)
-    return Zone(
-        "", found, entry.primary, entry.max_lag, entry.records, entry.transfers, entry.ignored,
-        discovered=not entry.servers,
-    )  # fmt: skip
+    return entry.zone(tuple(servers[name] for name in listed))
 
 
 def _server(entry: ServerEntry, resolved: Mapping[str, tuple[str, ...]]) -> Server:
     found = entry.addresses or tuple(Address(ip, entry.port) for ip in resolved.get(entry.host or "", ()))
-    return Server(entry.name, found, entry.hidden, entry.group, entry.upstream)
+    return entry.server(found)
 
 
 class _Resolver:

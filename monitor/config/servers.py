@@ -54,14 +54,15 @@ def servers(problems: Problems, tables: Mapping[str, Any], written: tuple[str, .
 
 
 def _entry(problems: Problems, path: KeyPath, name: str, table: Any, defined: Collection[str]) -> ServerEntry:
+    sound, given = problems.sound(*path), table.addresses or not problems.sound(*path, "addresses")
     parse = {"host": host_name, "upstream": lambda text: _upstream(text, name, defined)}
     entry = instance_of(problems, path, ServerEntry, table, parse=parse, name=name) or ServerEntry(name)
     entry = replace(entry, addresses=_addresses(problems, (*path, "addresses"), table.addresses or (), entry.port))
-    if table.addresses and table.host is not None:
+    if given and table.host is not None:
         problems.mistake((*path, "host"), "given together with addresses", "one of them is enough")
     elif table.addresses == ():
         problems.mistake((*path, "addresses"), "names no address", "leave it out to have the name resolved")
-    elif not entry.addresses and entry.host is None and problems.sound(*path):
+    elif sound and not given and table.host is None:
         return _called_like_its_host(problems, path, entry)
     return entry
 

@@ -16,19 +16,19 @@ from alerting.model import NOT_CHECKED, Alert, AlertKey, Phase, Policy, Reason, 
 from checks.model import CheckResult, Finding, Health
 from checks.model.finding_type import Severity
 
-PATIENCE = timedelta(minutes=10)
+MIN_NOT_CHECKED_GRACE = timedelta(minutes=10)
 """A check that can say nothing is given at least this long. How often it comes is not known here: a check
 that comes less often than this fires at its second look that decides nothing."""
 
-LATE = timedelta(minutes=30)
+MAX_LATENESS = timedelta(minutes=30)
 """A look older than the last by up to this came late; older still, and the clock was set back."""
 
 NO_TIME = timedelta(0)
 
-FIRST_PAUSE = timedelta(seconds=10)
+MIN_RECHECK_DELAY = timedelta(seconds=10)
 """What fires is looked at again no sooner, however short settle is."""
 
-NEAR = 10
+RECHECK_MARGIN = 10
 """A recheck that comes less than one part in so many of a cadence before the next regular look is left to that."""
 
 
@@ -41,7 +41,7 @@ class TransitionRule:
     reason: Reason | None = None
 
 
-MOVES: Mapping[tuple[Phase, Health], TransitionRule] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[Phase, Health], TransitionRule] = MappingProxyType(
     {
         (Phase.OK, Health.BAD): TransitionRule(Phase.PENDING),
         (Phase.PENDING, Health.GOOD): TransitionRule(Phase.OK),
@@ -52,7 +52,7 @@ MOVES: Mapping[tuple[Phase, Health], TransitionRule] = MappingProxyType(
     }
 )
 
-_WAITS = {phase: move.after for (phase, _), move in MOVES.items() if move.after}
+_WAITS = {phase: rule.after for (phase, _), rule in TRANSITIONS.items() if rule.after}
 
 
 def advance(alert: Alert, health: Health, at: datetime, policy: Policy) -> tuple[Alert, Transition | None]:
@@ -61,17 +61,17 @@ def advance(alert: Alert, health: Health, at: datetime, policy: Policy) -> tuple
     A repeated or late look (not after ``alert.seen``) changes nothing. Where only ``seen`` ticked, the
     alert equals the one before. After a clock was set back, what has been waited for begins anew.
     """
-    if late(alert, at):
+    if is_stale(alert, at):
         return alert, None
     if at < alert.since:
         alert = replace(alert, since=at, bad_since=min(alert.bad_since or at, at))
     before, reason = alert.phase, None
     alert = replace(alert, seen=at)
-    while move := MOVES.get((alert.phase, health)):
-        if at - alert.since < (getattr(policy, move.after) if move.after else NO_TIME):
+    while rule := TRANSITIONS.get((alert.phase, health)):
+        if at - alert.since < (getattr(policy, rule.after) if rule.after else NO_TIME):
             break
-        alert = _moved(alert, move.to, at)
-        reason = move.reason or reason
+        alert = _in_phase(alert, rule.to, at)
+        reason = rule.reason or reason
     if reason is None:
         return alert, None
     return alert, Transition(alert.key, before, alert.phase, reason, at)
@@ -81,13 +81,13 @@ def withdraw(alert: Alert, at: datetime) -> tuple[Alert, Transition | None]:
     """The alert when what it is about is no longer monitored: over, and said so if it had fired."""
     if alert.phase is Phase.OK:
         return alert, None
-    gone = replace(_moved(alert, Phase.OK, at), seen=at)
+    gone = replace(_in_phase(alert, Phase.OK, at), seen=at)
     if alert.phase is Phase.PENDING:
         return gone, None
     return gone, Transition(alert.key, alert.phase, Phase.OK, Reason.WITHDRAWN, at)
 
 
-def apply(
+def apply_result(
     result: CheckResult, alerts: Mapping[AlertKey, Alert], severity: Mapping[str, Severity], policy: Policy
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """What a check result makes of the alerts of its zone and check.
@@ -103,18 +103,18 @@ def apply(
     touched, transitions = [], []
     for key in [*alerts, *(key for key in found if key not in alerts)]:
         alert = alerts.get(key) or Alert(key, Phase.OK, result.at, severity_of(key.code, severity), "")
-        if late(alert, result.at):
+        if is_stale(alert, result.at):
             continue
         if finding := found.get(key):
             alert = replace(alert, text=finding.text, severity=severity_of(key.code, severity))
-        alert, transition = advance(alert, _health(key, finding, result), result.at, _patient(key, policy))
+        alert, transition = advance(alert, _health(key, finding, result), result.at, _policy_for(key, policy))
         touched.append(alert)
         if transition is not None:
             transitions.append(transition)
     return tuple(touched), tuple(transitions)
 
 
-def due(result: CheckResult, alerts: Mapping[AlertKey, Alert], policy: Policy) -> datetime | None:
+def next_transition(result: CheckResult, alerts: Mapping[AlertKey, Alert], policy: Policy) -> datetime | None:
     """When the same check result, said again and again, next moves one of ``alerts``; None when it never does.
 
     ``alerts`` are those of this zone and check that are not OK, after the check result was applied to them.
@@ -122,9 +122,9 @@ def due(result: CheckResult, alerts: Mapping[AlertKey, Alert], policy: Policy) -
     found = dict(_present(result))
     return min(
         (
-            alert.since + (getattr(_patient(key, policy), move.after) if move.after else NO_TIME)
+            alert.since + (getattr(_policy_for(key, policy), rule.after) if rule.after else NO_TIME)
             for key, alert in alerts.items()
-            if (move := MOVES.get((alert.phase, _health(key, found.get(key), result)))) is not None
+            if (rule := TRANSITIONS.get((alert.phase, _health(key, found.get(key), result)))) is not None
         ),
         default=None,
     )
@@ -141,7 +141,7 @@ def recheck(alerts: Iterable[Alert], at: datetime, cadence: timedelta, policy: P
     hears of severity info, so nothing is looked at again for it.
     """
     first = min((when for alert in alerts if (when := next_look(alert, at, cadence, policy)) is not None), default=None)
-    return first if first is not None and first < at + cadence - cadence / NEAR else None
+    return first if first is not None and first < at + cadence - cadence / RECHECK_MARGIN else None
 
 
 def next_look(alert: Alert, at: datetime, cadence: timedelta, policy: Policy) -> datetime | None:
@@ -158,17 +158,17 @@ def waits_until(alert: Alert, cadence: timedelta, policy: Policy) -> datetime | 
     """When the grace or settle of an alert ends, or the first pause after it fired; None as in ``next_look``."""
     if alert.phase is Phase.OK or alert.severity is Severity.INFO:
         return None
-    wait: timedelta = getattr(_patient(alert.key, policy), _WAITS.get(alert.phase, "settle"))
+    wait: timedelta = getattr(_policy_for(alert.key, policy), _WAITS.get(alert.phase, "settle"))
     if alert.phase is Phase.FIRING:
-        wait = max(wait, FIRST_PAUSE)
+        wait = max(wait, MIN_RECHECK_DELAY)
     return alert.since + wait if cadence > wait else None
 
 
-def late(alert: Alert, at: datetime) -> bool:
-    return alert.seen is not None and NO_TIME <= alert.seen - at <= LATE
+def is_stale(alert: Alert, at: datetime) -> bool:
+    return alert.seen is not None and NO_TIME <= alert.seen - at <= MAX_LATENESS
 
 
-def _moved(alert: Alert, to: Phase, at: datetime) -> Alert:
+def _in_phase(alert: Alert, to: Phase, at: datetime) -> Alert:
     if to is Phase.PENDING:
         return replace(alert, phase=to, since=at, bad_since=at, good_since=None, incident=None)
     if to is Phase.FIRING:
@@ -198,5 +198,5 @@ def _health(key: AlertKey, finding: Finding | None, result: CheckResult) -> Heal
     return Health.GOOD
 
 
-def _patient(key: AlertKey, policy: Policy) -> Policy:
-    return replace(policy, grace=max(policy.grace, PATIENCE)) if key.code == NOT_CHECKED else policy
+def _policy_for(key: AlertKey, policy: Policy) -> Policy:
+    return replace(policy, grace=max(policy.grace, MIN_NOT_CHECKED_GRACE)) if key.code == NOT_CHECKED else policy

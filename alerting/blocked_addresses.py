@@ -30,7 +30,7 @@ ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
 """How the interface identifier of ISATAP begins (RFC 5214 section 6.1)."""
 
 
-def refusal(address: IpAddress, *, allow_private: bool) -> str | None:
+def blocked_reason(address: IpAddress, *, allow_private: bool) -> str | None:
     """Why an address may not be connected to; None if it may.
 
     A prefix of its own that a network translates with (RFC 7050) cannot be told from any other and is not looked into.

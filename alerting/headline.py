@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from alerting.incident_lines import gravity
 from alerting.model import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding
-from alerting.unicode_names import letters
+from alerting.unicode_names import to_unicode
 from checks.common.text import enumerated
 from checks.model.finding_type import Severity
 
@@ -127,7 +127,7 @@ def clause(text: str) -> str:
 
 def shown_zone(name: str) -> str:
     """A zone in the form of the wire and, where it differs, in letters people read."""
-    readable = ".".join(map(letters, name.split(".")))
+    readable = ".".join(map(to_unicode, name.split(".")))
     return plain(name if readable == name else f"{name} ({readable})")
 
 

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 from standardwebhooks import Webhook
 
-from alerting.blocked_addresses import IpAddress, refusal
+from alerting.blocked_addresses import IpAddress, blocked_reason
 from alerting.model import DeliveryError, Secret
 from alerting.tls_trust import Trust
 from alerting.urls import BadUrl, parsed
@@ -20,10 +20,10 @@ from alerting.urls import BadUrl, parsed
 DEADLINE = 10.0
 """Seconds for one attempt, from looking up the name to the answer's headers."""
 
-PASSING = frozenset({408, 425, 429})
+TEMPORARY_STATUSES = frozenset({408, 425, 429})
 """Refusals that say: later. So does every 5xx."""
 
-MOST_WAIT = 86_400.0
+MAX_RETRY_AFTER = 86_400.0
 """Seconds; a longer Retry-After is cut to this."""
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -38,7 +38,7 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def remembering(known: dict[str, Sequence[str]], resolve: Resolve = resolve) -> Resolve:
+def cached_resolver(known: dict[str, Sequence[str]], resolve: Resolve = resolve) -> Resolve:
     """A resolver that falls back on what it found the last time: the zone that is down may be the receiver's own."""
 
     async def found(host: str, port: int) -> Sequence[str]:
@@ -52,7 +52,7 @@ def remembering(known: dict[str, Sequence[str]], resolve: Resolve = resolve) -> 
     return found
 
 
-async def post(
+async def send(
     url: Secret,
     body: bytes,
     headers: Mapping[str, str],
@@ -96,11 +96,11 @@ def retry_after(answer: httpx.Response, sent_at: datetime | None) -> float | Non
     """
     said = answer.headers.get("retry-after", "").strip()
     if said.isascii() and said.isdigit():
-        return min(float(said[:9]), MOST_WAIT)
+        return min(float(said[:9]), MAX_RETRY_AFTER)
     until, since = _date(said), _date(answer.headers.get("date", "")) or sent_at
     if until is None or since is None:
         return None
-    return min(max(0.0, (until - since).total_seconds()), MOST_WAIT)
+    return min(max(0.0, (until - since).total_seconds()), MAX_RETRY_AFTER)
 
 
 def _parsed(url: Secret) -> httpx.URL:
@@ -123,10 +123,10 @@ async def _addresses(url: httpx.URL, allow_private: bool, resolve: Resolve) -> l
     except (OSError, UnicodeError):
         raise DeliveryError(f"the name of {_place(url)} cannot be resolved") from None
     found = [ipaddress.ip_address(text.partition("%")[0]) for text in texts]
-    fit = [address for address in found if refusal(address, allow_private=allow_private) is None]
+    fit = [address for address in found if blocked_reason(address, allow_private=allow_private) is None]
     if fit:
         return fit
-    why = refusal(found[0], allow_private=allow_private) if found else None
+    why = blocked_reason(found[0], allow_private=allow_private) if found else None
     if why is None:
         raise DeliveryError(f"the name of {_place(url)} has no address")
     raise DeliveryError(f"{_place(url)} is {why}", permanent=True)
@@ -181,7 +181,7 @@ def _judge(answer: httpx.Response, url: httpx.URL, sent_at: datetime | None) -> 
     status = answer.status_code
     if 200 <= status < 300:
         return
-    passing = status in PASSING or status >= 500
+    passing = status in TEMPORARY_STATUSES or status >= 500
     said = f"{_place(url)} answered {status}"
     if 300 <= status < 400:
         said += ", a redirect, which is not followed"

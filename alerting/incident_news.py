@@ -12,11 +12,11 @@ from alerting.model import (
     Incident,
     IncidentChange,
     IncidentEvent,
+    NotifiedState,
     OutboxMessage,
     Phase,
     Policy,
     Route,
-    Told,
 )
 from alerting.root_cause import DependencyGraph
 from alerting.routing import route
@@ -31,16 +31,16 @@ GROUP_WAIT = timedelta(minutes=1)
 SHORT_WAIT = timedelta(seconds=10)
 """How long it waits where a poll of the check would take longer than that."""
 
-UPDATE = timedelta(minutes=5)
+UPDATE_INTERVAL = timedelta(minutes=5)
 """The shortest time between two messages of one incident, but for what cannot wait; it doubles with each …"""
 
-MOST_UPDATE = timedelta(hours=1)
+MAX_UPDATE_INTERVAL = timedelta(hours=1)
 """… up to this."""
 
-CALM = timedelta(minutes=1)
+QUIET_PERIOD = timedelta(minutes=1)
 """So long nothing more must have ended before it is told that a part is over."""
 
-FEW = 5
+MAX_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Rules:
     ``receivers`` are all that there are; ``cadence`` is how often each check comes, by name.
     """
 
-    topology: DependencyGraph = field(default_factory=DependencyGraph)
+    dependency_graph: DependencyGraph = field(default_factory=DependencyGraph)
     routes: Sequence[Route] = ()
     receivers: Sequence[str] = ()
     policy: Policy = field(default_factory=Policy)
@@ -102,26 +102,26 @@ def announce(incident: Incident, firing: Firing, rules: Rules, now: datetime) ->
     a part that is over hears that it is resolved.
     """
     matching = _matching(incident, rules)
-    told = incident.told
-    if told is None:
+    notified = incident.notified
+    if notified is None:
         ready = _ready_at(incident, firing)
         if not (matching and firing.codes):
             return replace(incident, due_at=None), []
         if now < ready and not incident.unserved:
             return replace(incident, due_at=ready), []
-        return _tell(incident, None, dict.fromkeys(matching, IncidentEvent.OPENED), firing, rules, now)
-    event = _event(incident, told, firing, rules.policy, now)
+        return _notify(incident, None, dict.fromkeys(matching, IncidentEvent.OPENED), firing, rules, now)
+    event = _event(incident, notified, firing, rules.policy, now)
     to: dict[str, IncidentEvent] = {}
     for name in incident.receivers:
         if name in matching or name not in rules.receivers:
             to |= {name: event} if event is not None else {}
-        elif _eased_at(incident, told) <= now and not incident.recovering:
+        elif _eased_at(incident, notified) <= now and not incident.recovering:
             to[name] = IncidentEvent.RESOLVED
     if firing.codes:
         to |= {name: IncidentEvent.OPENED for name in matching if name not in incident.receivers}
     if not to:
-        return replace(incident, due_at=_due_at(incident, told, firing, rules)), []
-    return _tell(incident, event, to, firing, rules, now)
+        return replace(incident, due_at=_due_at(incident, notified, firing, rules)), []
+    return _notify(incident, event, to, firing, rules, now)
 
 
 def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
@@ -131,8 +131,8 @@ def _matching(incident: Incident, rules: Rules) -> tuple[str, ...]:
 def announce_end(incident: Incident, now: datetime) -> tuple[Incident, list[OutboxMessage]]:
     """The resolved incident is told to exactly those who heard that it opened."""
     done = replace(incident, announcements=incident.announcements + 1, change=None, due_at=None)
-    told = incident.told.codes if incident.told is not None else ()
-    known = tuple(line for line in done.lines if line.code in told)
+    notified = incident.notified.codes if incident.notified is not None else ()
+    known = tuple(line for line in done.lines if line.code in notified)
     shown = _shown(replace(done, lines=known or done.lines))
     return done, [_message(shown, IncidentEvent.RESOLVED, name, now) for name in done.receivers]
 
@@ -154,38 +154,40 @@ def _patience(cadence: timedelta | None) -> timedelta:
     return cadence if cadence <= GROUP_WAIT else SHORT_WAIT
 
 
-def _event(incident: Incident, told: Told, firing: Firing, policy: Policy, now: datetime) -> IncidentEvent | None:
+def _event(
+    incident: Incident, notified: NotifiedState, firing: Firing, policy: Policy, now: datetime
+) -> IncidentEvent | None:
     """What those hear who know of it already."""
-    update_at = told.at + _pause(incident)
-    if incident.severity > told.severity:
+    update_at = notified.at + _pause(incident)
+    if incident.severity > notified.severity:
         return IncidentEvent.WORSENED
-    if _grew(firing.unserved, told.unserved) and _urgent_at(told) <= now:
+    if _grew(firing.unserved, notified.unserved) and _urgent_at(notified) <= now:
         return IncidentEvent.WORSENED
-    if _grown(told, firing) and update_at <= now:
+    if _grown(notified, firing) and update_at <= now:
         return IncidentEvent.WORSENED
-    eased = incident.severity < told.severity or _shrunk(incident, told)
-    if eased and _eased_at(incident, told) <= now and not incident.recovering:
+    eased = incident.severity < notified.severity or _shrunk(incident, notified)
+    if eased and _eased_at(incident, notified) <= now and not incident.recovering:
         return IncidentEvent.IMPROVED
-    if policy.remind and told.at + policy.remind <= now and firing.codes:
+    if policy.remind and notified.at + policy.remind <= now and firing.codes:
         return IncidentEvent.REMINDED
     return None
 
 
-def _urgent_at(told: Told) -> datetime:
+def _urgent_at(notified: NotifiedState) -> datetime:
     """The first zone that no server answers for is told at once; where one was told more follow a minute later."""
-    return told.at + GROUP_WAIT if told.unserved else told.at
+    return notified.at + GROUP_WAIT if notified.unserved else notified.at
 
 
 def _pause(incident: Incident) -> timedelta:
-    return min(UPDATE * (1 << min(incident.updates, 10)), MOST_UPDATE)
+    return min(UPDATE_INTERVAL * (1 << min(incident.updates, 10)), MAX_UPDATE_INTERVAL)
 
 
-def _grown(told: Told, firing: Firing) -> bool:
+def _grown(notified: NotifiedState, firing: Firing) -> bool:
     """More zones, servers or codes are bad than was told."""
     return bool(
-        firing.zones.difference(told.zones)
-        or firing.servers.difference(told.servers)
-        or firing.codes.difference(told.codes)
+        firing.zones.difference(notified.zones)
+        or firing.servers.difference(notified.servers)
+        or firing.codes.difference(notified.codes)
     )
 
 
@@ -193,40 +195,40 @@ def _grew(names: Iterable[str], before: Iterable[str]) -> bool:
     return bool(set(names).difference(before))
 
 
-def _shrunk(incident: Incident, told: Told) -> bool:
+def _shrunk(incident: Incident, notified: NotifiedState) -> bool:
     """Fewer zones or servers are bad than was told. How much the monitor itself cannot check is no news."""
     return incident.cause.kind != "vantage" and (
-        _grew(told.zones, (*incident.zones, *incident.left_zones))
-        or _grew(told.servers, incident.servers)
-        or _grew(told.unserved, incident.unserved)
+        _grew(notified.zones, (*incident.zones, *incident.left_zones))
+        or _grew(notified.servers, incident.servers)
+        or _grew(notified.unserved, incident.unserved)
     )
 
 
-def _eased_at(incident: Incident, told: Told) -> datetime:
+def _eased_at(incident: Incident, notified: NotifiedState) -> datetime:
     """From when on it may be told that a part is over, if nothing recovers then: nothing has ended just now, and not
     every few minutes, should that part come and go.
     """
-    calm_at = (incident.eased_at or told.at) + CALM
-    return max(calm_at, told.at + _pause(incident)) if incident.updates > 1 else calm_at
+    calm_at = (incident.eased_at or notified.at) + QUIET_PERIOD
+    return max(calm_at, notified.at + _pause(incident)) if incident.updates > 1 else calm_at
 
 
-def _due_at(incident: Incident, told: Told, firing: Firing, rules: Rules) -> datetime | None:
+def _due_at(incident: Incident, notified: NotifiedState, firing: Firing, rules: Rules) -> datetime | None:
     """When there will be something to tell although nothing changes."""
-    policy, update_at, eased_at = rules.policy, told.at + _pause(incident), _eased_at(incident, told)
-    when = [told.at + policy.remind] if policy.remind and firing.codes else []
-    if _grown(told, firing):
+    policy, update_at, eased_at = rules.policy, notified.at + _pause(incident), _eased_at(incident, notified)
+    when = [notified.at + policy.remind] if policy.remind and firing.codes else []
+    if _grown(notified, firing):
         when.append(update_at)
-    if _grew(firing.unserved, told.unserved):
-        when.append(_urgent_at(told))
+    if _grew(firing.unserved, notified.unserved):
+        when.append(_urgent_at(notified))
     if not incident.recovering:
         released = set(incident.receivers).intersection(rules.receivers)
-        eased = incident.severity < told.severity or _shrunk(incident, told)
+        eased = incident.severity < notified.severity or _shrunk(incident, notified)
         if eased or released.difference(_matching(incident, rules)):
             when.append(eased_at)
     return min(when, default=None)
 
 
-def _tell(
+def _notify(
     incident: Incident,
     event: IncidentEvent | None,
     to: Mapping[str, IncidentEvent],
@@ -235,22 +237,24 @@ def _tell(
     now: datetime,
 ) -> tuple[Incident, list[OutboxMessage]]:
     """What was told becomes what is known, unless only newcomers were told."""
-    before, told, updates = incident.told, incident.told, incident.updates
-    if told is None or event is not None:
-        afresh = told is None or event is IncidentEvent.REMINDED or now - told.at >= 2 * _pause(incident)
+    before, notified, updates = incident.notified, incident.notified, incident.updates
+    if notified is None or event is not None:
+        afresh = notified is None or event is IncidentEvent.REMINDED or now - notified.at >= 2 * _pause(incident)
         updates = 0 if event in (None, IncidentEvent.REMINDED) else 1 if afresh else updates + 1
-        told = Told(now, incident.severity, incident.zones, incident.servers, incident.codes, incident.unserved)
+        notified = NotifiedState(
+            now, incident.severity, incident.zones, incident.servers, incident.codes, incident.unserved
+        )
     heard = dict.fromkeys((*incident.receivers, *to))
     done = replace(
         incident,
         receivers=tuple(name for name in heard if to.get(name) is not IncidentEvent.RESOLVED),
         announcements=incident.announcements + 1,
         change=_change(before, incident) if before is not None else None,
-        told=told,
+        notified=notified,
         updates=updates,
-        eased_at=incident.eased_at if told is before else None,
+        eased_at=incident.eased_at if notified is before else None,
     )
-    done = replace(done, due_at=_due_at(done, told, firing, rules))
+    done = replace(done, due_at=_due_at(done, notified, firing, rules))
     shown = _shown(done)
     over = replace(shown, phase=RESOLVED, ended_at=incident.eased_at or now, resolved_at=now, goes_on=True)
     return done, [
@@ -258,27 +262,27 @@ def _tell(
     ]
 
 
-def _change(told: Told, incident: Incident) -> IncidentChange:
-    known, now = set(told.zones), set(incident.zones)
+def _change(notified: NotifiedState, incident: Incident) -> IncidentChange:
+    known, now = set(notified.zones), set(incident.zones)
     more = sorted(now - known)
     return IncidentChange(
-        severity=told.severity if told.severity is not incident.severity else None,
-        zones=len(told.zones),
+        severity=notified.severity if notified.severity is not incident.severity else None,
+        zones=len(notified.zones),
         more_zones=len(more),
-        named_zones=tuple(more[:FEW]),
+        named_zones=tuple(more[:MAX_NAMES]),
         back=len(known.difference(now, incident.left_zones)),
         left=len(known.intersection(incident.left_zones)),
-        servers=tuple(sorted(set(incident.servers).difference(told.servers)))[:FEW],
-        servers_back=tuple(sorted(set(told.servers).difference(incident.servers)))[:FEW],
-        codes=tuple(sorted(set(incident.codes).difference(told.codes))),
-        unserved=len(set(incident.unserved).difference(told.unserved)),
-        served_again=len(set(told.unserved).difference(incident.unserved)),
+        servers=tuple(sorted(set(incident.servers).difference(notified.servers)))[:MAX_NAMES],
+        servers_back=tuple(sorted(set(notified.servers).difference(incident.servers)))[:MAX_NAMES],
+        codes=tuple(sorted(set(incident.codes).difference(notified.codes))),
+        unserved=len(set(incident.unserved).difference(notified.unserved)),
+        served_again=len(set(notified.unserved).difference(incident.unserved)),
     )
 
 
 def _shown(incident: Incident) -> Incident:
     """As its receivers see it: without what is kept only to know what they know."""
-    return replace(incident, told=None, due_at=None)
+    return replace(incident, notified=None, due_at=None)
 
 
 def _message(incident: Incident, event: IncidentEvent, receiver: str, now: datetime) -> OutboxMessage:

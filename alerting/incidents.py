@@ -75,7 +75,7 @@ def update_incidents(
     if not (open_incidents.incidents or joining):
         return IncidentUpdate(open_incidents)
     pending = any(alert.phase is Phase.PENDING for alert in grave)
-    causes = root_causes(grave, rules.topology) if joining or pending else {}
+    causes = root_causes(grave, rules.dependency_graph) if joining or pending else {}
     wider = _widened(open_incidents, grave, joining, causes)
     joined = _assigned(wider, grave, joining, causes, now)
     after = dict(wider.incidents) | _opened(wider, joined, causes, now)
@@ -215,7 +215,7 @@ def _unserved(members: Mapping[str, Members], grave: Iterable[Alert], rules: Rul
 
     As soon as that is certain of one of them those count too whose last alert is still in its grace.
     """
-    lost = unserved_zones(grave, rules.topology)
+    lost = unserved_zones(grave, rules.dependency_graph)
     found: dict[str, UnservedZones] = defaultdict(UnservedZones)
     for name, incident in members.items() if lost else ():
         here = {a.key: a.key.zone for a in incident.active_alerts if a.key.zone in lost}

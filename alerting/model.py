@@ -165,7 +165,7 @@ class IncidentFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NotifiedState:
     """What receivers know of an incident: how it was when they were last told of it."""
 
     at: datetime
@@ -208,7 +208,7 @@ class Incident:
     that were good at the last look.
 
     ``began_at`` is the first bad look, ``ended_at`` the first good one at what was bad last; ``opened_at`` and
-    ``resolved_at`` say when the alerts fired and were over. ``told`` is what ``receivers`` know; they heard that it
+    ``resolved_at`` say when the alerts fired and were over. ``notified`` is what ``receivers`` know; they heard that it
     opened, and will hear the rest. ``updates`` counts what they heard in quick succession, ``announcements`` all. At
     ``due_at`` there may be something to tell even if nothing changes until then.
     """
@@ -236,7 +236,7 @@ class Incident:
     """Zones that are no longer monitored: whether they are well nobody knows."""
     worst: Severity = Severity.INFO
     """How severe it ever was."""
-    told: Told | None = None
+    notified: NotifiedState | None = None
     change: IncidentChange | None = None
     """What the latest news was."""
     eased_at: datetime | None = None

@@ -10,24 +10,24 @@ from hashlib import sha256
 
 from alerting.notifier import Notifier
 
-Sealed = Mapping[str, str]
+DestinationHashes = Mapping[str, str]
 """Receiver → salt and hash of its destination."""
 
 Successors = Mapping[str, str | None]
 """Receiver of before → who has its destination now, under whatever name; None: nobody."""
 
 
-def sealed(receivers: Mapping[str, Notifier], before: Sealed) -> Sealed:
+def destination_hashes(receivers: Mapping[str, Notifier], before: DestinationHashes) -> DestinationHashes:
     """What is to be kept of these; equal to ``before`` where nothing has changed."""
     return {
         name: before[name]
-        if name in before and _leads(before[name], notifier)
-        else _seal(notifier, secrets.token_hex(8))
+        if name in before and _has_destination(before[name], notifier)
+        else _hash_destination(notifier, secrets.token_hex(8))
         for name, notifier in receivers.items()
     }
 
 
-def successors(before: Sealed, receivers: Mapping[str, Notifier], owed: Iterable[str] = ()) -> Successors:
+def successors(before: DestinationHashes, receivers: Mapping[str, Notifier], owed: Iterable[str] = ()) -> Successors:
     """Of everybody who was a receiver, or is ``owed`` something, and is not the same any more: who is it now?
 
     A name that leads elsewhere passes on what it owes to the one with its old destination, if there is one; where
@@ -35,12 +35,16 @@ def successors(before: Sealed, receivers: Mapping[str, Notifier], owed: Iterable
     """
     found: dict[str, str | None] = {}
     for name in dict.fromkeys((*before, *owed)):
-        seal, notifier = before.get(name), receivers.get(name)
-        if notifier is not None and (seal is None or _leads(seal, notifier)):
+        hashed, notifier = before.get(name), receivers.get(name)
+        if notifier is not None and (hashed is None or _has_destination(hashed, notifier)):
             continue
-        heir = None if seal is None else next((each for each in receivers if _leads(seal, receivers[each])), None)
-        if heir is not None or notifier is None:
-            found[name] = heir
+        successor = (
+            None
+            if hashed is None
+            else next((each for each in receivers if _has_destination(hashed, receivers[each])), None)
+        )
+        if successor is not None or notifier is None:
+            found[name] = successor
     return found
 
 
@@ -50,11 +54,11 @@ def follow(names: Iterable[str], moved: Successors) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in now if name is not None))
 
 
-def _seal(notifier: Notifier, salt: str) -> str:
+def _hash_destination(notifier: Notifier, salt: str) -> str:
     text = f"{type(notifier).__module__} {notifier.destination().reveal()}"
     return f"{salt} {hmac.new(salt.encode(), text.encode(), sha256).hexdigest()}"
 
 
-def _leads(seal: str, notifier: Notifier) -> bool:
+def _has_destination(hashed: str, notifier: Notifier) -> bool:
     """Whether the notifier leads where the seal was made for."""
-    return hmac.compare_digest(_seal(notifier, seal.partition(" ")[0]), seal)
+    return hmac.compare_digest(_hash_destination(notifier, hashed.partition(" ")[0]), hashed)

@@ -24,7 +24,7 @@ class Unserved:
     certain: bool
 
 
-def unserved_zones(alerts: Iterable[Alert], topology: DependencyGraph) -> Mapping[str, Unserved]:
+def unserved_zones(alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Mapping[str, Unserved]:
     """The zones of which every address of every server has an alert that it is of no use.
 
     Hidden servers are not counted where there are others: no resolver asks them. What recovers counts as good.
@@ -38,7 +38,7 @@ def unserved_zones(alerts: Iterable[Alert], topology: DependencyGraph) -> Mappin
                 out[key.zone][key.server, key.address] = alert
     found = {}
     for name, places in out.items():
-        zone = topology.alike(name)
+        zone = dependency_graph.template(name)
         if zone is not None and _all_out(zone, places.keys()):
             certain = all(alert.phase is Phase.FIRING for alert in places.values())
             found[name] = Unserved(max(places.values(), key=_since), certain)

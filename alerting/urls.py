@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import httpx
 import idna
 
-from alerting.blocked_addresses import IpAddress, refusal
+from alerting.blocked_addresses import IpAddress, blocked_reason
 
 EXAMPLE = 'write for example "https://hooks.example.com/dns"'
 SCHEMES = ("http", "https")
@@ -116,7 +116,7 @@ def address_in(host: str) -> IpAddress | None:
 def forbidden(url: httpx.URL, *, allow_private: bool) -> str | None:
     """Why the address that stands in a URL may not be connected to; None if it may, or if a name stands there."""
     address = address_in(url.host)
-    return None if address is None else refusal(address, allow_private=allow_private)
+    return None if address is None else blocked_reason(address, allow_private=allow_private)
 
 
 def exposed(text: str) -> str:

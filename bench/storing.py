@@ -185,7 +185,7 @@ def _round(zone: Zone, serial: int, at: datetime) -> ZonePoll:
             Query(zone.name, server.name, address, zone.name, "SOA", identify=True), Outcome.ANSWERED, at, 0.001,
             Transport.UDP, "NOERROR", authoritative=True, shape=Shape.RECORDS, soa=replace(soa),
         )
-        for server, address in zone.places()
+        for server, address in zone.server_addresses()
     )  # fmt: skip
     return ZonePoll(zone.name, SERIAL_CHECK, at + timedelta(milliseconds=2), MINUTE, seen)
 

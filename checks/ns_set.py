@@ -44,7 +44,7 @@ UNWATCHED = FindingType(
 )
 FINDINGS = (NS_DIFFERS, UNRESOLVABLE, UNWATCHED)
 
-ANYBODY = "*"
+ANY_NAME = "*"
 
 ALONE = "fewer than two addresses answer, so there is nothing to compare"
 
@@ -98,10 +98,10 @@ class NsSet:
 
     def applies(self, zone: Zone) -> bool:
         several = sum(len(server.addresses) for server in zone.servers) > 1
-        return several or (bool(zone.servers) and ANYBODY not in zone.ignored)
+        return several or (bool(zone.servers) and ANY_NAME not in zone.ignored)
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
-        places = list(zone.places())
+        places = list(zone.server_addresses())
         if len(places) != 1:
             return record_queries(zone, (_apex(zone),), seen)
         server, address = places[0]
@@ -129,7 +129,7 @@ class NsSet:
     def _named(self, zone: Zone, given: frozenset[str]) -> Iterator[Finding | Inconclusive]:
         """What is to be said of the names in the NS set that are not those of the zone's servers."""
         strange = strangers(zone, given)
-        hosts = {address.host for _, address in zone.places()}
+        hosts = {address.host for _, address in zone.server_addresses()}
         open_ = [name for name in strange if not hosts.intersection(self._addresses(name))]
         met = {server.name for server in zone.servers if _is_met(server, given, strange, self.names)}
         left = [server for server in zone.servers if not server.hidden and server.name not in met]
@@ -158,7 +158,7 @@ def names_given(zone: Zone, poll: ZonePoll) -> frozenset[str]:
 
 def strangers(zone: Zone, given: frozenset[str]) -> list[str]:
     """The names that are neither called like one of the zone's servers nor ignored."""
-    if ANYBODY in zone.ignored:
+    if ANY_NAME in zone.ignored:
         return []
     first = Counter(name.partition(".")[0] for name in given)
     called = {server.name.lower() for server in zone.servers}
@@ -203,7 +203,9 @@ def _compared(
 ) -> Iterator[Finding | Inconclusive]:
     wanted = _apex(zone)
     if sum(wanted in copy.contents for copy in every) < 2:
-        compared_only = None if ANYBODY in zone.ignored else ""  # otherwise something is said of the names all the same
+        compared_only = (
+            None if ANY_NAME in zone.ignored else ""
+        )  # otherwise something is said of the names all the same
         yield from (Inconclusive(copy.server.name, copy.address, compared_only, ALONE) for copy in every)
         return
     for one in differences(zone, zone_state, every, wanted, poll.at):

@@ -105,11 +105,13 @@ class Reachable:
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if not seen:
             return [
-                _query(zone, server, address, transport) for server, address in zone.places() for transport in Transport
+                _query(zone, server, address, transport)
+                for server, address in zone.server_addresses()
+                for transport in Transport
             ]
         looks = _looks(seen)
         queries: list[Query] = []
-        for server, address in zone.places():
+        for server, address in zone.server_addresses():
             look = looks.get((server.name, address), AddressLook())
             asked = _query(zone, server, address, Transport.UDP)
             if look.lost:
@@ -122,7 +124,7 @@ class Reachable:
 
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         looks = _looks(poll.seen)
-        for server, address in zone.places():
+        for server, address in zone.server_addresses():
             look = looks.get((server.name, address), AddressLook())
             if not look.whole:
                 yield Inconclusive(server.name, address, reason="the monitor could not ask")

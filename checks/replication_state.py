@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from checks.common.serial import behind, newer
 from checks.model import Finding, Outcome, Zone
 from checks.registry import FINDINGS
-from checks.zone_state.address import SERVING
+from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import AddressState, ZoneState
 from checks.zone_state.update import serial_group_of
 
@@ -31,11 +31,11 @@ def replication_state(
     answers there; "not-served": it answers, but with no version of the zone; "unknown": not looked at, or
     nothing that could be understood came back.
     """
-    if address_state is None or address_state.state in _OPEN:
+    if address_state is None or address_state.outcome in _OPEN:
         return "unknown"
-    if address_state.state in _SILENT:
+    if address_state.outcome in _SILENT:
         return "silent"
-    if address_state.state != SERVING or address_state.serial is None:
+    if address_state.outcome != ANSWERED or address_state.serial is None:
         return "not-served"
     for finding in findings:
         if (finding.server, finding.address) == (

@@ -42,7 +42,7 @@ class SoaFields:
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen:
             return ()
-        return [Query(zone.name, server.name, address, zone.name, "SOA") for server, address in zone.places()]
+        return [Query(zone.name, server.name, address, zone.name, "SOA") for server, address in zone.server_addresses()]
 
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         groups = {server.name: server.group for server in zone.servers}

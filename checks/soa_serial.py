@@ -22,7 +22,7 @@ from checks.model import (
     ZonePoll,
 )
 from checks.model.finding_type import NUMBERING, FindingType, Severity
-from checks.zone_state.address import SERVING
+from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import SERIAL_CHECK, AddressState, SerialGroup, ZoneState
 
 LATE = FindingType(
@@ -110,7 +110,7 @@ class SoaSerial:
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         asked = {(o.query.server, o.query.address, o.query.transport): o for o in seen}
         for primary in (False, True):
-            places = [place for place in zone.places() if (place[0].name == zone.primary) is primary]
+            places = [place for place in zone.server_addresses() if (place[0].name == zone.primary) is primary]
             fresh = [p for p in places if (p[0].name, p[1], Transport.UDP) not in asked]
             if fresh:
                 return [_query(zone, server, address, Transport.UDP) for server, address in fresh]
@@ -130,9 +130,11 @@ class SoaSerial:
             raise CheckInconclusive("nothing is known of the zone yet")
         for address_state in zone_state.address_states:
             serial_group = serial_groups[address_state.group]
-            if address_state.state != SERVING or address_state.serial is None:
+            if address_state.outcome != ANSWERED or address_state.serial is None:
                 yield Inconclusive(
-                    address_state.server, address_state.address, reason=f"serves no version now: {address_state.state}"
+                    address_state.server,
+                    address_state.address,
+                    reason=f"serves no version now: {address_state.outcome}",
                 )
             elif (
                 serial_group.doubt is not None
@@ -166,7 +168,7 @@ class SoaSerial:
             (
                 address_state.expires - timedelta(seconds=expire[address_state.group] * self.expiry_near)
                 for address_state in zone_state.address_states
-                if address_state.estimated and address_state.expires is not None and address_state.state == SERVING
+                if address_state.estimated and address_state.expires is not None and address_state.outcome == ANSWERED
             ),
             default=None,
         )
@@ -304,7 +306,7 @@ def _followed(zone: Zone, zone_state: ZoneState, serial_group: SerialGroup, addr
 def _forward(zone_state: ZoneState, serial_group: SerialGroup) -> str:
     """The serials to publish instead, each of which every server takes as things stand; "" where that is not known."""
     group = [address_state for address_state in zone_state.address_states if address_state.group == serial_group.group]
-    sure = serial_group.doubt is None and all(one.state == SERVING and one.doubt is None for one in group)
+    sure = serial_group.doubt is None and all(one.outcome == ANSWERED and one.doubt is None for one in group)
     known = [serial for serial in (*(one.serial for one in group), serial_group.reference) if serial is not None]
     step = above(known) if sure else None
     if step is None or serial_group.reference is None:

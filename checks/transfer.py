@@ -136,7 +136,7 @@ def _older(soa: Observation | None, axfr: Observation) -> bool:
 def _matrix(zone: Zone) -> Iterator[tuple[Server, Address, TransferRule]]:
     named = {(rule.server, rule.key) for rule in zone.transfers if rule.server != "*"}
     for rule in zone.transfers:
-        for server, address in zone.places():
+        for server, address in zone.server_addresses():
             if rule.server == server.name or (rule.server == "*" and (server.name, rule.key) not in named):
                 yield server, address, rule
 

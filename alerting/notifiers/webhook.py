@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from alerting.http import post, remembering, signature
+from alerting.http import cached_resolver, send, signature
 from alerting.model import Notification, Remark, Secret
 from alerting.tls_trust import Trust
 from alerting.urls import BadUrl, forbidden, parsed
@@ -67,7 +67,7 @@ class Notifier:
             headers |= signature(self.secret, notification.id, at, body)
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token.reveal()}"
-        await post(
+        await send(
             self.url,
             body.encode("ascii"),
             headers,
@@ -75,7 +75,7 @@ class Notifier:
             trust=self._trust,
             sent_at=at,
             deadline=self.timeout.total_seconds(),
-            resolve=remembering(self._known),
+            resolve=cached_resolver(self._known),
         )
 
     def destination(self) -> Secret:

@@ -67,9 +67,9 @@ class Difference:
 def record_queries(zone: Zone, wanted: Iterable[WantedRecord], seen: tuple[Observation, ...]) -> list[Query]:
     """SOA of every address; then the records of those that serve a version; then their SOA again."""
     if not seen:
-        return [_query(zone, server, address, zone.name, "SOA") for server, address in zone.places()]
+        return [_query(zone, server, address, zone.name, "SOA") for server, address in zone.server_addresses()]
     serving = {(o.server, o.address) for o in seen if o.query.qtype == "SOA" and o.serial is not None}
-    places = [(server, address) for server, address in zone.places() if (server.name, address) in serving]
+    places = [(server, address) for server, address in zone.server_addresses() if (server.name, address) in serving]
     if not any(o.query.qtype != "SOA" for o in seen):
         return [
             _query(zone, server, address, record.name, record.type) for server, address in places for record in wanted
@@ -91,7 +91,10 @@ def copies(zone: Zone, wanted: Iterable[WantedRecord], poll: ZonePoll) -> list[A
     table: dict[tuple[str, Address], list[Observation]] = {}
     for seen in poll.seen:
         table.setdefault((seen.server, seen.address), []).append(seen)
-    return [_copy(server, address, every, table.get((server.name, address), ())) for server, address in zone.places()]
+    return [
+        _copy(server, address, every, table.get((server.name, address), ()))
+        for server, address in zone.server_addresses()
+    ]
 
 
 def _copy(

@@ -112,26 +112,26 @@ class Zone:
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
 
-    def places(self) -> Iterator[tuple[Server, Address]]:
+    def server_addresses(self) -> Iterator[tuple[Server, Address]]:
         """Every address of every server, in order."""
         return ((server, address) for server in self.servers for address in server.addresses)
 
-    def nameless(self) -> "Zone":
+    def without_name(self) -> "Zone":
         """The zone but for its name, equal for all zones that are watched alike; its records' names are relative."""
-        records = alike(self.records, self.name)
+        records = relativise_records(self.records, self.name)
         return Zone(
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered
         )
 
-    def named(self, name: str) -> "Zone":
-        """The nameless zone under this name."""
-        records = belonging(self.records, name)
+    def with_name(self, name: str) -> "Zone":
+        """The zone without a name under this one."""
+        records = absolutise_records(self.records, name)
         return Zone(
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered
         )
 
 
-def alike(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
+def relativise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
     """The records of a zone, written without its name: equal for all zones that want the same, each of itself."""
     return tuple(
         WantedRecord(relative(wanted.name, zone), wanted.type, replaced(wanted.expect, zone, HERE), wanted.ttl)
@@ -139,8 +139,8 @@ def alike(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, .
     )
 
 
-def belonging(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
-    """The inverse of ``alike``."""
+def absolutise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
+    """The inverse of ``relativise_records``."""
     return tuple(
         WantedRecord(absolute(wanted.name, zone), wanted.type, replaced(wanted.expect, HERE, zone), wanted.ttl)
         for wanted in records

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from itertools import accumulate, repeat
 from typing import Protocol, TypeVar, overload
 
-Named = TypeVar("Named", bound="Templated")
+Named = TypeVar("Named", bound="Template")
 D = TypeVar("D")
 
 
-class Templated(Protocol):
+class Template(Protocol):
     """A value with a name that can be told apart from the rest of it: a zone, or a zone as it is written."""
 
     @property
     def name(self) -> str: ...
 
-    def nameless(self: Named) -> Named:
+    def without_name(self: Named) -> Named:
         """The same without its name: equal for all that differ in nothing else. Its name is empty."""
         ...
 
-    def named(self: Named, name: str) -> Named:
-        """The nameless value with this name; the inverse of ``nameless``."""
+    def with_name(self: Named, name: str) -> Named:
+        """The value without a name under this one; the inverse of ``without_name``."""
         ...
 
 
@@ -45,11 +45,11 @@ class ZoneTable(Mapping[str, Named]):
     def of(cls, values: Iterable[Named]) -> "ZoneTable[Named]":
         """Of values in any order; the last of a name counts."""
         numbers: dict[Named, int] = {}
-        kind = {value.name: numbers.setdefault(value.nameless(), len(numbers)) for value in values}
+        kind = {value.name: numbers.setdefault(value.without_name(), len(numbers)) for value in values}
         names = sorted(kind)
         return cls(names, array("I", map(kind.__getitem__, names)), tuple(numbers))
 
-    def number(self, name: str) -> int:
+    def index(self, name: str) -> int:
         """Raises KeyError when there is none of that name."""
         place = bisect_left(self.names, name)
         if place == len(self.names) or self.names[place] != name:
@@ -58,18 +58,18 @@ class ZoneTable(Mapping[str, Named]):
 
     def at(self, number: int) -> Named:
         """The value of that number."""
-        return self.templates[self.template_ids[number]].named(self.names[number])
+        return self.templates[self.template_ids[number]].with_name(self.names[number])
 
     def template(self, name: str) -> Named:
         """What the value of that name is but for its name. Raises KeyError."""
-        return self.templates[self.template_ids[self.number(name)]]
+        return self.templates[self.template_ids[self.index(name)]]
 
-    def alike(self) -> Sequence[int]:
+    def template_counts(self) -> Sequence[int]:
         """How many there are of each template, in their order."""
         counts = Counter(self.template_ids)
         return [counts[kind] for kind in range(len(self.templates))]
 
-    def starts(self, sizes: Sequence[int]) -> "array[int]":
+    def offsets(self, sizes: Sequence[int]) -> "array[int]":
         """Where each number's places begin, were they laid out one after the other, and where the last one's end.
 
         ``sizes`` says how many places each template has.
@@ -77,7 +77,7 @@ class ZoneTable(Mapping[str, Named]):
         return array("I", accumulate((sizes[kind] for kind in self.template_ids), initial=0))
 
     def __getitem__(self, name: str) -> Named:
-        return self.at(self.number(name))
+        return self.at(self.index(name))
 
     @overload
     def get(self, name: str, /) -> Named | None: ...
@@ -128,7 +128,7 @@ class Values(ValuesView[Named]):
     def __iter__(self) -> Iterator[Named]:
         zone_table = self._mapping
         return (
-            zone_table.templates[kind].named(name)
+            zone_table.templates[kind].with_name(name)
             for kind, name in zip(zone_table.template_ids, zone_table.names, strict=True)
         )
 
@@ -144,11 +144,11 @@ class Items(ItemsView[str, Named]):
 
 @dataclass(frozen=True, slots=True)
 class TableDiff:
-    """What one table has and another has not. ``fresh`` came or changed; ``was`` ("q"): each number before, or -1."""
+    """The names that are gone, and those that are new or changed; ``old_index`` ("q"): each number before, or -1."""
 
-    gone: Sequence[str]
-    fresh: Sequence[str]
-    was: "array[int]"
+    removed: Sequence[str]
+    added_or_changed: Sequence[str]
+    old_index: "array[int]"
 
 
 def difference(old: ZoneTable[Named], new: ZoneTable[Named]) -> TableDiff:

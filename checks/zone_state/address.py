@@ -8,12 +8,12 @@ from checks.common.serial import newer, newest
 from checks.model import Address, Observation, Outcome, Server, Soa
 from checks.zone_state.model import AddressState, SerialGroup, UnconfirmedSerial
 
-SERVING = "answered"
+ANSWERED = "answered"
 """The state of an address that serves a version; every other state is an outcome, or an rcode in lower case."""
 
 _OUTCOMES = frozenset(Outcome)
 
-SECOND_LOOK = 2
+CONFIRMING_LOOKS = 2
 
 
 def refuses(state: str) -> bool:
@@ -45,7 +45,7 @@ class AddressUpdate:
 def outcome_name(seen: Observation) -> str:
     """The state an observation puts its address in."""
     if seen.serial is not None:
-        return SERVING
+        return ANSWERED
     if seen.outcome is not Outcome.ANSWERED:
         return seen.outcome.value
     return (seen.rcode or "noerror").lower()
@@ -83,7 +83,7 @@ def next_state(
     doubt = before.doubt
     if doubt is None or (ahead and not _beyond(reference, doubt.serial)):
         doubt = UnconfirmedSerial(serial, seen.nsid, 0, seen.at)
-    again = doubt.nsid == seen.nsid and doubt.looks + 1 >= SECOND_LOOK
+    again = doubt.nsid == seen.nsid and doubt.looks + 1 >= CONFIRMING_LOOKS
     if not again and seen.at - doubt.since < patience:
         return replace(_answer(before, seen), doubt=UnconfirmedSerial(serial, seen.nsid, 1, doubt.since))
     return _answer(before, seen) if serial == before.serial else _serve(look, seen, serial, None)
@@ -104,7 +104,7 @@ def _serve(look: AddressUpdate, seen: Observation, serial: int, doubt: Unconfirm
         group=look.server.group,
         serial=serial,
         since=seen.at,
-        state=SERVING,
+        outcome=ANSWERED,
         changed=seen.at,
         synced=look.before.synced if look.before is not None else None,
         nsid=seen.nsid,
@@ -115,16 +115,16 @@ def _serve(look: AddressUpdate, seen: Observation, serial: int, doubt: Unconfirm
 
 
 def _answer(before: AddressState, seen: Observation) -> AddressState:
-    changed = before.changed if before.state == SERVING else seen.at
-    return replace(before, state=SERVING, changed=changed, doubt=None, checked_at=seen.at, rtt=seen.rtt)
+    changed = before.changed if before.outcome == ANSWERED else seen.at
+    return replace(before, outcome=ANSWERED, changed=changed, doubt=None, checked_at=seen.at, rtt=seen.rtt)
 
 
 def _silence(before: AddressState, seen: Observation) -> AddressState:
     """The serial stays the last known one, and so does a doubt about it: a look that saw nothing decides nothing."""
     state = outcome_name(seen)
-    if state == before.state:
+    if state == before.outcome:
         return replace(before, checked_at=seen.at, rtt=seen.rtt)
-    return replace(before, state=state, changed=seen.at, checked_at=seen.at, rtt=seen.rtt)
+    return replace(before, outcome=state, changed=seen.at, checked_at=seen.at, rtt=seen.rtt)
 
 
 def refresh(address_state: AddressState, seen: Observation, *, secondary: bool) -> AddressState:
@@ -141,7 +141,7 @@ def refresh(address_state: AddressState, seen: Observation, *, secondary: bool) 
         address_state.group,
         address_state.serial,
         address_state.since,
-        address_state.state,
+        address_state.outcome,
         address_state.changed,
         address_state.synced,
         address_state.passed,
@@ -160,7 +160,7 @@ def first_state(server: Server, address: Address, seen: Observation, *, secondar
     if secondary and seen.expire is not None:
         expires = at + timedelta(seconds=seen.expire)
     return AddressState(
-        server.name, address, server.group, seen.serial, at, SERVING, at, None, 0, seen.nsid, None, at, expires,
+        server.name, address, server.group, seen.serial, at, ANSWERED, at, None, 0, seen.nsid, None, at, expires,
         False, seen.rtt,
     )  # fmt: skip
 
@@ -199,7 +199,7 @@ def primary_reference(
     if not _went_back(before, serial) and any(_knew_newer(one, serial) for one in silent):
         return ReferenceUpdate(serial_group.reference, None)
     doubt = _count_confirmation(serial_group.doubt, before, seen, serial)
-    if doubt.looks >= SECOND_LOOK or seen.at - doubt.since >= patience:
+    if doubt.looks >= CONFIRMING_LOOKS or seen.at - doubt.since >= patience:
         return ReferenceUpdate(serial, None, stepped=any(_knew_newer(look.before, serial) for look in every))
     return ReferenceUpdate(serial_group.reference, doubt)
 

@@ -9,7 +9,7 @@ Time alone can bring soa-serial to a finding about such a zone state in one way 
 serves: there is no lag (all serve the reference), no doubt and nothing regressed. An estimate (the primary is silent)
 stays what it is, and ``SoaSerial.due`` says when it is near. EDNS EXPIRE was told at the last look and runs down only
 if the next look does not renew it: so whoever passes over a look has to see that every address that gave an EXPIRE
-gives one again, and none below its ``floors``.
+gives one again, and none below its ``min_expires``.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from struct import error as StructError  # noqa: N812 - it is a class
 
 from checks.model import Outcome, Soa
 from checks.model.relative_names import HERE
-from checks.zone_state.address import SERVING
+from checks.zone_state.address import ANSWERED
 from checks.zone_state.intern_table import InternTable
 from checks.zone_state.model import AddressState, SerialGroup, Version, ZoneState
 
@@ -53,7 +53,7 @@ class ZoneStateCodec:
 
     def __init__(self, table: InternTable | None = None) -> None:
         self.table = table if table is not None else InternTable()
-        self._serving = self.table.number(SERVING)
+        self._serving = self.table.number(ANSWERED)
 
     def pack(self, zone_state: ZoneState) -> bytes | None:
         """None when the zone state is not steady, or has never been looked at."""
@@ -71,10 +71,10 @@ class ZoneStateCodec:
         for address_state in address_states:
             if address_state.group not in references or address_state.doubt is not None or address_state.passed:
                 return None
-            if address_state.state != SERVING or address_state.synced is not None or address_state.estimated:
+            if address_state.outcome != ANSWERED or address_state.synced is not None or address_state.estimated:
                 flags = 0
             version = references[address_state.group]
-            if address_state.state == SERVING and (version is None or address_state.serial != version.serial):
+            if address_state.outcome == ANSWERED and (version is None or address_state.serial != version.serial):
                 return None
         if flags and (row := self._short(zone_state, flags)) is not None:
             return row
@@ -142,7 +142,7 @@ class ZoneStateCodec:
             since = first[group] + timedelta(0, 0, span) if span else first[group]
             address_states.append(
                 AddressState(
-                    server, address, group, serial_groups[group].reference, since, SERVING, since, None, 0,
+                    server, address, group, serial_groups[group].reference, since, ANSWERED, since, None, 0,
                     self.table.text_of(nsid - 1) if nsid else None, None, at, None if stop == _NEVER else _moment(stop),
                 )
             )  # fmt: skip
@@ -169,7 +169,7 @@ class ZoneStateCodec:
         """Of which addresses, in order, anything at all was heard at the last look."""
         return reachable_addresses(self.unpack("", row))
 
-    def floors(self, row: bytes, near: float) -> tuple[int, ...]:
+    def min_expires(self, row: bytes, near: float) -> tuple[int, ...]:
         """Seconds of EXPIRE that an address must have left for nothing to be found: a share ``near`` of the SOA's.
 
         And a minute more: what an address said at the beginning of a poll is evaluated by its end.
@@ -209,7 +209,7 @@ class ZoneStateCodec:
 
     def _standing(self, address_state: AddressState) -> bytes:
         flags, rest = 0, b""
-        if address_state.state != SERVING and address_state.serial is not None:
+        if address_state.outcome != ANSWERED and address_state.serial is not None:
             flags, rest = flags | _SERIAL, rest + _SERIAL_OF.pack(address_state.serial)
         if address_state.synced is not None:
             flags, rest = flags | _SYNCED, rest + _LONG.pack(_micros(address_state.synced))
@@ -218,7 +218,7 @@ class ZoneStateCodec:
         if address_state.estimated:
             flags |= _ESTIMATED
         nsid = 0 if address_state.nsid is None else self.table.number(address_state.nsid) + 1
-        state = self.table.number(address_state.state)
+        state = self.table.number(address_state.outcome)
         return _STANDING.pack(flags, state, _micros(address_state.since), _micros(address_state.changed), nsid) + rest
 
     def _unpack_long(self, zone: str, row: bytes, at: datetime) -> ZoneState:
@@ -258,7 +258,7 @@ class ZoneStateCodec:
 
 def reachable_addresses(zone_state: ZoneState) -> tuple[bool, ...]:
     """Of which addresses, in order, anything at all was heard at the last look."""
-    return tuple([address_state.state not in _INAUDIBLE for address_state in zone_state.address_states])
+    return tuple([address_state.outcome not in _INAUDIBLE for address_state in zone_state.address_states])
 
 
 @cache

@@ -33,7 +33,7 @@ class AddressState:
     """What one address serves, since when. Fields that tick with every look do not take part in ``==``.
 
     ``serial`` is the version it last served (kept while it is silent), ``since`` the first look at it.
-    ``state`` is the open run's outcome: "answered", a transport outcome, or an rcode in lower case; ``changed``
+    ``outcome`` is the open run's outcome: "answered", a transport outcome, or an rcode in lower case; ``changed``
     since when that run (serial and state) stands. ``synced`` is the last look at which it served the
     reference and the primary, where there is one that ever answered, answered too; None while that is so now.
     ``expires`` comes from EDNS EXPIRE or, ``estimated``, from ``synced`` plus the SOA's expire. ``nsid`` is
@@ -45,7 +45,7 @@ class AddressState:
     group: str
     serial: int | None
     since: datetime
-    state: str
+    outcome: str
     changed: datetime
     synced: datetime | None = None
     passed: int = 0
@@ -92,7 +92,7 @@ class StateChange:
     server: str
     address: Address
     serial: int | None
-    state: str
+    outcome: str
     since: datetime
 
 

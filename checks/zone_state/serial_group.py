@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from checks.common.serial import behind, newer, newest
 from checks.common.versions import line, newer_than
 from checks.model import Address, Observation, Server, Soa, Zone
-from checks.zone_state.address import SERVING, AddressUpdate, expiry, next_state, primary_reference, refuses
+from checks.zone_state.address import ANSWERED, AddressUpdate, expiry, next_state, primary_reference, refuses
 from checks.zone_state.model import AddressState, SerialGroup, Version
 
 _PATIENCE = 3
@@ -225,23 +225,23 @@ def _finish(
         expires, estimated = expiry(address_state, synced, before, look.seen, after.soa)
     return AddressState(
         address_state.server, address_state.address, address_state.group, address_state.serial, address_state.since,
-        address_state.state, address_state.changed, synced, passed, address_state.nsid, address_state.doubt,
+        address_state.outcome, address_state.changed, synced, passed, address_state.nsid, address_state.doubt,
         address_state.checked_at, expires, estimated, address_state.rtt,
     )  # fmt: skip
 
 
 def _holds_none(address_state: AddressState, before: AddressState | None) -> bool:
     """Whether there is no copy whose end could be counted down to: it said so, and has been silent since if not."""
-    if address_state.state == SERVING:
+    if address_state.outcome == ANSWERED:
         return False
-    if refuses(address_state.state):
+    if refuses(address_state.outcome):
         return True
-    return before is not None and before.state != SERVING and before.synced is not None and before.expires is None
+    return before is not None and before.outcome != ANSWERED and before.synced is not None and before.expires is None
 
 
 def _in_sync(address_state: AddressState, serial_group: SerialGroup) -> bool:
     return (
-        address_state.state == SERVING
+        address_state.outcome == ANSWERED
         and address_state.doubt is None
         and address_state.serial is not None
         and address_state.serial == serial_group.reference

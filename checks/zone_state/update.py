@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from checks.common.serial import behind, newer
 from checks.common.versions import newer_than
 from checks.model import Address, Observation, Outcome, Soa, Zone, ZonePoll
-from checks.zone_state.address import SERVING, AddressUpdate, first_state, outcome_name, refresh
+from checks.zone_state.address import ANSWERED, AddressUpdate, first_state, outcome_name, refresh
 from checks.zone_state.model import (
     SERIAL_CHECK,
     AddressState,
@@ -115,7 +115,7 @@ def quiet(zone_state: ZoneState, zone: Zone, seen: Seen) -> tuple[AddressState, 
         ):
             return None
         look = seen.get((server.name, address))
-        if look is None or address_state.doubt is not None or outcome_name(look) != address_state.state:
+        if look is None or address_state.doubt is not None or outcome_name(look) != address_state.outcome:
             return None
         serial = look.serial
         if serial is not None and serial != address_state.serial:
@@ -196,7 +196,7 @@ def lag(zone_state: ZoneState, server: str, address: Address, now: datetime) -> 
     """
     address_state = address_state_of(zone_state, server, address)
     serial_group = serial_group_of(zone_state, address_state.group) if address_state is not None else None
-    if address_state is None or address_state.state != SERVING or address_state.serial is None:
+    if address_state is None or address_state.outcome != ANSWERED or address_state.serial is None:
         return None
     if serial_group is None or serial_group.reference is None:
         return None
@@ -223,9 +223,9 @@ def changes(before: ZoneState, after: ZoneState) -> tuple[tuple[StateChange, ...
     arrivals: list[Propagation] = []
     for now in after.address_states:
         was = old.pop((now.server, now.address), None)
-        if was is None or (was.serial, was.state) != (now.serial, now.state):
-            state_changes.append(StateChange(after.zone, now.server, now.address, now.serial, now.state, now.changed))
-        if was is not None and was.state == SERVING and (arrival := _arrival(was, now, after)):
+        if was is None or (was.serial, was.outcome) != (now.serial, now.outcome):
+            state_changes.append(StateChange(after.zone, now.server, now.address, now.serial, now.outcome, now.changed))
+        if was is not None and was.outcome == ANSWERED and (arrival := _arrival(was, now, after)):
             arrivals.append(arrival)
     at = after.at
     if at is not None:

@@ -61,8 +61,7 @@ def command(
     import asyncio
     import json
 
-    from monitor.cli import nagios
-    from monitor.cli import output as tell
+    from monitor.cli import nagios, output
     from monitor.cli.configuration import zone_wanted
     from monitor.cli.zone_check.look import look
     from monitor.clock import monotonic
@@ -82,7 +81,7 @@ def command(
         click.echo(line)
         return status
     if form == "json":
-        click.echo(json.dumps(tell.as_data(asked), indent=2))
+        click.echo(json.dumps(output.as_data(asked), indent=2))
     else:
-        tell.table(asked)
+        output.table(asked)
     return 0 if asked.health.value == "good" else 1

@@ -73,7 +73,7 @@ def _budgets(problems: Problems, config: Config, places: Mapping[str, KeyPath]) 
     kinds = {kind for kind, zone in enumerate(config.zones.templates) if zone.max_lag < every}
     told: set[int] = set()
     for name in _of_kinds(config.zones, kinds):
-        kind = config.zones.template_ids[config.zones.number(name)]
+        kind = config.zones.template_ids[config.zones.index(name)]
         lag = written(config.zones.templates[kind].max_lag)
         text = f"{lag} is shorter than the cadence of {SERIAL_CHECK}, {written(every)}"
         if name in places:

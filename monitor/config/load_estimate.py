@@ -34,7 +34,7 @@ def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[
     """
     zones = as_written(config) if found is None else found
     alike: Counter[Zone] = Counter()
-    for template, count in zip(zones.templates, zones.alike(), strict=True):
+    for template, count in zip(zones.templates, zones.template_counts(), strict=True):
         if count:
             alike[_shape(template)] += count
     shares: dict[tuple[str, str], float] = {}

@@ -12,7 +12,17 @@ from pydantic import BeforeValidator
 from alerting.model import Policy, Route, Secret
 from alerting.notifier import Notifier
 from checks.base import Check
-from checks.model import MAX_LAG, PORT, Address, Server, TransferRule, WantedRecord, Zone, alike, belonging
+from checks.model import (
+    MAX_LAG,
+    PORT,
+    Address,
+    Server,
+    TransferRule,
+    WantedRecord,
+    Zone,
+    absolutise_records,
+    relativise_records,
+)
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from monitor.config.field_types import DatabasePath, Label, ListenText, PageUrl, Port, ServerAddress, expected
@@ -134,14 +144,14 @@ class ZoneEntry:
     `ns-unresolvable`; `"*"`: none that is not among `servers`. At the top of the file, before the first table, it holds
     for every zone."""
 
-    def nameless(self) -> "ZoneEntry":
+    def without_name(self) -> "ZoneEntry":
         """The entry but for its name, equal for all zones that are written alike."""
-        records = alike(self.records, self.name)
+        records = relativise_records(self.records, self.name)
         return ZoneEntry("", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored)
 
-    def named(self, name: str) -> "ZoneEntry":
-        """The nameless entry under this name."""
-        records = belonging(self.records, name)
+    def with_name(self, name: str) -> "ZoneEntry":
+        """The entry without a name under this one."""
+        records = absolutise_records(self.records, name)
         return ZoneEntry(name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored)
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:

@@ -27,7 +27,7 @@ def check_upstreams(
         if len(circle) > 1:  # one that names itself is told where its upstream is read
             text = f"transfers go in a circle: {_steps(circle)}"
             _tell(problems, paths, circle, text, "one of them takes its zones from elsewhere")
-    used = [(kind, zones.templates[kind]) for kind, count in enumerate(zones.alike()) if count]
+    used = [(kind, zones.templates[kind]) for kind, count in enumerate(zones.template_counts()) if count]
     for kind, zone in used:
         primary = zone.primary
         if primary not in written or primary in told or _elsewhere(primary, used):

@@ -21,7 +21,7 @@ ROOM = 250
 """Letters that a zone's name and a name below it may have together without a closer look."""
 
 
-NAMELESS = frozenset({"A", "AAAA", "CAA", "DNSKEY", "DS", "SSHFP", "TLSA", "TXT"})
+TYPES_WITHOUT_NAMES = frozenset({"A", "AAAA", "CAA", "DNSKEY", "DS", "SSHFP", "TLSA", "TXT"})
 """Types of records in which no name stands: they are the same in every zone."""
 
 
@@ -39,12 +39,12 @@ class WrittenOptions:
     @classmethod
     def of(cls, table: Any, build: Build, quietly: Build) -> tuple["WrittenOptions", ZoneEntry]:
         """With what they are but for a name; mistakes in them are told now, once, and by ``quietly`` never."""
-        entry = build(STAND_IN).nameless()
+        entry = build(STAND_IN).without_name()
         texts = tuple(_texts(table))
         named = frozenset(_zones_in(texts))
         bound = any("\\" in text for text in texts)
         alike = not bound and (
-            not _relative(table) or all(quietly(extreme).nameless() == entry for extreme in EXTREMES)
+            not _relative(table) or all(quietly(extreme).without_name() == entry for extreme in EXTREMES)
         )
         room = ROOM - max(map(len, texts), default=0) if texts else 256
         return cls(build, alike, named, room), entry
@@ -79,12 +79,12 @@ class ZoneCollector:
         entries: dict[ZoneEntry, int] = {}
         number = [entries.setdefault(entry, len(entries)) for entry in self._entries]
         kinds = self._kinds
-        single = {name: self._options[kinds[name]].build(name).nameless() for name in self._unlike()}
+        single = {name: self._options[kinds[name]].build(name).without_name() for name in self._unlike()}
         names = sorted(kinds)
         found = array("I", map(number.__getitem__, map(kinds.__getitem__, names)))
         zone_table = ZoneTable(names, found, tuple(entries))
         for name, entry in single.items():
-            found[zone_table.number(name)] = entries.setdefault(entry, len(entries))
+            found[zone_table.index(name)] = entries.setdefault(entry, len(entries))
         return ZoneTable(names, found, tuple(entries)) if single else zone_table
 
     def _unlike(self) -> Iterator[str]:
@@ -130,5 +130,7 @@ def _parsed(text: str) -> str:
 def _relative(table: Any) -> bool:
     """Whether a record is to have a value in which a name could be meant relative to the zone."""
     return any(
-        record.expect and (record.type or "").upper() not in NAMELESS for record in table.records or () if record
+        record.expect and (record.type or "").upper() not in TYPES_WITHOUT_NAMES
+        for record in table.records or ()
+        if record
     )

@@ -82,7 +82,7 @@ class Lists:
         return ZoneTable.of(()), listed
 
     def _number(self, entry: ZoneEntry) -> int:
-        return self.collector.learn(entry.nameless())
+        return self.collector.learn(entry.without_name())
 
     def _list_files(self, section: KeyPath, table: Any) -> Iterator[ListFile]:
         """The files of a section."""

@@ -16,9 +16,9 @@ from monitor.clock import Now
 from monitor.config.model import Config
 from monitor.polling.bulk import BulkProber
 from monitor.polling.bulk_factory import make_bulk_prober
-from monitor.polling.schedule_order import Order
 from monitor.polling.serial_sweep import PublishMessages, SerialSweep, SweepContext
 from monitor.polling.sweep import SweepResult, sweep, window
+from monitor.polling.sweep_order import SweepOrder
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.prober import ServiceProber
 from monitor.probe.stats import ProbeStats
@@ -65,7 +65,7 @@ class Poller:
         self._bulk_prober.use(columns.layouts, columns.address_metrics)
         self._context = self._new_context(columns)
         self._retiring: set[ServiceProber] = set()
-        self._orders: dict[str, Order] = {}
+        self._orders: dict[str, SweepOrder] = {}
         self._sweeps: dict[str, asyncio.Task[SweepResult | None]] = {}
         self._beside: set[asyncio.Task[Any]] = set()
         self._swept: set[str] = set()
@@ -102,7 +102,7 @@ class Poller:
         before, old = self._config, self._plan
         self._config, self._plan = config, plan
         fresh = [
-            *change.fresh,
+            *change.added_or_changed,
             *self._settle_on(change, anew=(config.probe, config.keys) != (before.probe, before.keys)),
         ]
         for name, task in self._sweeps.items():
@@ -201,12 +201,16 @@ class Poller:
             if not context.over:
                 return whole
 
-    async def _order(self, check: Check, only: Sequence[str] | None) -> Order:
+    async def _order(self, check: Check, only: Sequence[str] | None) -> SweepOrder:
         zone_table = self._plan.zones
         known = self._orders.get(check.name) if only is None else None
         if known is None or known.zone_table is not zone_table:
             many = len(zone_table if only is None else only) > MANY
-            known = await asyncio.to_thread(Order, zone_table, check, only) if many else Order(zone_table, check, only)
+            known = (
+                await asyncio.to_thread(SweepOrder, zone_table, check, only)
+                if many
+                else SweepOrder(zone_table, check, only)
+            )
             if only is None:
                 self._orders[check.name] = known
         return known

@@ -16,8 +16,8 @@ from checks.base import Check
 from checks.model import Address, Observation, Outcome, Query, Zone, ZonePoll
 from monitor.clock import Now
 from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
-from monitor.polling.schedule_order import Order
 from monitor.polling.sweep import Current, ProbeQueries, SweepResult
+from monitor.polling.sweep_order import SweepOrder
 from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.state.columns import ZoneColumns
 from monitor.state.ports import PollMessage, UnchangedZones
@@ -126,7 +126,7 @@ class SerialSweep:
         self.reached = after
         self._asked = self._queries = self._answered = 0
 
-    async def sweep(self, order: Order, over: float, begin: float) -> SweepResult:
+    async def sweep(self, order: SweepOrder, over: float, begin: float) -> SweepResult:
         """Call each zone at its place of the ``over`` seconds from ``begin`` on, by the loop's clock.
 
         What becomes of it is published as soon as that is known. It ends early when its ground is over.
@@ -136,13 +136,13 @@ class SerialSweep:
         try:
             async with asyncio.TaskGroup() as group:
                 while first < len(order) and not self._context.over:
-                    if (wait := begin + order.places[first] * over - clock()) > 0:
+                    if (wait := begin + order.positions[first] * over - clock()) > 0:
                         await asyncio.sleep(wait)
                         continue
                     last = order.due(
                         first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK_SIZE, self._max_in_flight)
                     )
-                    self.reached = order.places[last - 1]
+                    self.reached = order.positions[last - 1]
                     chunk = self._context.chunk(order.numbers[first:last])
                     first = last
                     if chunk.numbers:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from checks.base import Check
 from checks.model import Observation, Outcome, Query, Zone, ZonePoll
 from monitor.clock import Now
-from monitor.polling.schedule_order import Order
+from monitor.polling.sweep_order import SweepOrder
 
 ProbeQueries = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]
 """What a Prober does when it is called."""
@@ -65,7 +65,7 @@ async def poll_zone(
 
 async def sweep(
     check: Check,
-    order: Order,
+    order: SweepOrder,
     probe: ProbeQueries,
     publish: PublishPoll,
     *,
@@ -104,7 +104,7 @@ async def sweep(
         answered += sum(seen.outcome is Outcome.ANSWERED for seen in poll.seen)
 
     async with asyncio.TaskGroup() as group:
-        for at, number in zip(order.places, order.numbers, strict=True):
+        for at, number in zip(order.positions, order.numbers, strict=True):
             if (wait := begin + at * over - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
             await room.acquire()

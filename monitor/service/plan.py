@@ -4,29 +4,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from alerting.root_cause import DependencyGraph as Causes
+from alerting.root_cause import DependencyGraph
 from checks.base import Check
 from checks.ns_set import NsSet
 from monitor.config.model import Config
 from monitor.polling.discovery import MAX_NS_NAMES, DiscoveredZones
 from monitor.state.pipeline import MonitoringPlan
 
-CHORES: Mapping[str, timedelta] = {
+PERIODIC_JOBS: Mapping[str, timedelta] = {
     "remind": timedelta(seconds=5),
     "receivers": timedelta(seconds=5),
     "prune": timedelta(minutes=10),
 }
 """What the clock calls for beside the checks; "resolve" comes as often as the configuration says."""
 
-FIXED = ("listen", "database", "vantage", "token", "public", "url")
+RESTART_ONLY_KEYS = ("listen", "database", "vantage", "token", "public", "url")
 """Keys of [service] that a reload cannot change."""
 
 
 def plan_of(config: Config, found: DiscoveredZones) -> MonitoringPlan:
     return MonitoringPlan(
         zones=found.zones,
-        checks=with_names({name: check for name, check in config.checks.items() if config.cadence[name]}, found),
-        topology=Causes.of(found.zones, config.service.vantage),
+        checks=with_resolved_names(
+            {name: check for name, check in config.checks.items() if config.cadence[name]}, found
+        ),
+        dependency_graph=DependencyGraph.of(found.zones, config.service.vantage),
         policy=config.policy,
         severity=config.severity,
         routes=config.routes,
@@ -35,7 +37,7 @@ def plan_of(config: Config, found: DiscoveredZones) -> MonitoringPlan:
     )
 
 
-def with_names(checks: Mapping[str, Check], found: DiscoveredZones) -> Mapping[str, Check]:
+def with_resolved_names(checks: Mapping[str, Check], found: DiscoveredZones) -> Mapping[str, Check]:
     """The checks; the one that looks at NS sets knows what names resolve to."""
     full = len(found.ns_names) >= MAX_NS_NAMES
     return {
@@ -46,12 +48,12 @@ def with_names(checks: Mapping[str, Check], found: DiscoveredZones) -> Mapping[s
 
 def cadences(config: Config) -> dict[str, timedelta]:
     checks = {name: config.cadence[name] for name in config.checks if config.cadence[name]}
-    return {**checks, **CHORES, "resolve": config.resolver.interval}
+    return {**checks, **PERIODIC_JOBS, "resolve": config.resolver.interval}
 
 
 def as_started(config: Config, before: Config) -> tuple[Config, list[str]]:
     """The configuration with what only a restart can change as it was, and the names of what differs there."""
-    kept = {name: getattr(before.service, name) for name in FIXED}
+    kept = {name: getattr(before.service, name) for name in RESTART_ONLY_KEYS}
     differ = [name for name, value in kept.items() if getattr(config.service, name) != value]
     if config.metrics != before.metrics:
         differ.append("max_zones")

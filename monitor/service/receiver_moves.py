@@ -9,7 +9,7 @@ import structlog
 from alerting.dispatcher import Dispatcher
 from alerting.incident_news import message_id
 from alerting.model import IncidentEvent, OutboxMessage
-from alerting.receiver_identity import Sealed, follow, sealed, successors
+from alerting.receiver_identity import DestinationHashes, destination_hashes, follow, successors
 from alerting.routing import route
 from monitor.config.model import Config
 from monitor.state.evaluator import Evaluator
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 class ReceiverMoves:
     """Brings each new configuration's receivers to the dispatcher; ``before`` is what is kept of those of before."""
 
-    def __init__(self, store: Store, evaluator: Evaluator, dispatcher: Dispatcher, before: Sealed) -> None:
+    def __init__(self, store: Store, evaluator: Evaluator, dispatcher: Dispatcher, before: DestinationHashes) -> None:
         self._store, self._evaluator, self._dispatcher = store, evaluator, dispatcher
         self._destinations = before
         dispatcher.replacements = self._replacements
@@ -36,7 +36,7 @@ class ReceiverMoves:
                     log.info("receiver renamed", before=name, now=now)
                 elif name in owed:
                     log.warning("receiver gone", receiver=name, owed="goes to whoever is to hear of it now")
-            destinations = sealed(config.receivers, self._destinations)
+            destinations = destination_hashes(config.receivers, self._destinations)
             if moved or destinations != self._destinations:
                 await self._evaluator.readdress(moved, destinations)
             self._destinations = destinations

@@ -10,7 +10,7 @@ from monitor.state.ports import Store, StoreError
 
 log = structlog.get_logger(__name__)
 
-STEP = 1000
+ROWS_PER_STEP = 1000
 """Rows that one step takes; between steps others have the writer."""
 
 
@@ -18,7 +18,7 @@ async def prune(store: Store, retention: timedelta, now: Now) -> int:
     """Take closed history older than ``retention`` in small steps; how many rows went."""
     before, gone = now() - retention, 0
     try:
-        while step := await store.prune(before, STEP):
+        while step := await store.prune(before, ROWS_PER_STEP):
             gone += step
             await asyncio.sleep(0)
     except StoreError as error:

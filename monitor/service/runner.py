@@ -21,7 +21,7 @@ FAILED = 1
 MISCONFIGURED = 78
 """sysexits(3): only another configuration helps, so nobody need try again."""
 
-COLLECT = (20_000, 20, 100)
+GC_THRESHOLDS = (20_000, 20, 100)
 """How many new objects, and collections of the young, make a collection of the next older ones."""
 
 
@@ -35,7 +35,7 @@ async def serve(config: Config, load: Callable[[], Config]) -> int:
     reloads: set[asyncio.Task[None]] = set()
     turn = asyncio.Lock()
 
-    async def anew() -> None:
+    async def reload_once() -> None:
         async with turn:
             await service.reload()
 
@@ -43,7 +43,7 @@ async def serve(config: Config, load: Callable[[], Config]) -> int:
         if not running.is_set():
             early.set()
             return
-        task = loop.create_task(anew())
+        task = loop.create_task(reload_once())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
@@ -59,13 +59,13 @@ async def serve(config: Config, load: Callable[[], Config]) -> int:
     except (StoreError, OSError) as error:
         log.critical("cannot start", error=str(error))
         return MISCONFIGURED if isinstance(error, StoreMisplaced) else FAILED
-    calm()
+    freeze_gc()
     running.set()
     if early.is_set():
         reload()
     tell_systemd("READY=1")
-    pulse = asyncio.create_task(beat(service))
-    await either(service.stopping, wanted)
+    pulse = asyncio.create_task(watchdog_loop(service))
+    await wait_any(service.stopping, wanted)
     tell_systemd("STOPPING=1")
     for task in (pulse, *reloads):
         task.cancel()
@@ -73,7 +73,7 @@ async def serve(config: Config, load: Callable[[], Config]) -> int:
     return 0 if wanted.is_set() else FAILED
 
 
-def calm() -> None:
+def freeze_gc() -> None:
     """What there is now stays: it need not be looked through again and again for what nobody needs any more.
 
     Judging makes no circles, so a full collection finds next to nothing; with very many zones it would hold up the
@@ -81,7 +81,7 @@ def calm() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECT)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 async def started(service: Service, wanted: asyncio.Event) -> bool:
@@ -99,7 +99,7 @@ async def started(service: Service, wanted: asyncio.Event) -> bool:
     return True
 
 
-async def either(*events: asyncio.Event) -> None:
+async def wait_any(*events: asyncio.Event) -> None:
     """Until one of them is set."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -107,7 +107,7 @@ async def either(*events: asyncio.Event) -> None:
         wait.cancel()
 
 
-async def beat(service: Service) -> None:
+async def watchdog_loop(service: Service) -> None:
     """Tell systemd's watchdog that we live, only as long as the scheduler does: a stuck service is restarted."""
     every = int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000
     last = None

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 Tick = Callable[[str], Awaitable[None]]
 
-JUMP = 5.0
+MAX_CLOCK_STEP = 5.0
 """Seconds the wall clock may fall behind the monotonic one before the jobs are planned anew."""
 
 
@@ -115,10 +115,10 @@ class Scheduler:
             self.heartbeat = self._now()
             await asyncio.sleep(1)
             moved = self._now().timestamp() - self._monotonic() - apart
-            if abs(moved) > JUMP:
+            if abs(moved) > MAX_CLOCK_STEP:
                 log.warning("clock jumped", seconds=round(moved, 3))
                 apart += moved
-            if moved < -JUMP:
+            if moved < -MAX_CLOCK_STEP:
                 for job in self._jobs.get_jobs():
                     job.modify(next_run_time=job.next_run_time + timedelta(seconds=moved))
 

@@ -21,14 +21,14 @@ from monitor.config.errors import ConfigError
 from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, NsNames, resolve, resolve_ns_names
 from monitor.polling.poller import Poller
-from monitor.polling.remembered_addresses import recall_addresses
+from monitor.polling.stored_addresses import recall_addresses
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import PollQueue
 from monitor.service.receiver_moves import ReceiverMoves
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
 from monitor.state.evaluator import Evaluator
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import PollMessage, StoreError, Sweep
 from monitor.state.status import Status, SweepStatus
 from monitor.state.write_buffer import WriteBuffer
@@ -41,16 +41,16 @@ from monitor.web.snapshot import Settings, WebContext
 
 log = structlog.get_logger(__name__)
 
-BATCH = 1000
+MAX_BATCH = 1000
 """Polls evaluated and written at once."""
 
-LINGER = 0.05
+BATCH_DELAY = 0.05
 """Seconds between two batches that were not full: many small commits become one."""
 
-RECHECK = 1.0
+RECHECK_INTERVAL = 1.0
 """Seconds between two looks at whether a grace or settle has ended meanwhile."""
 
-PARTING = 3.0
+SHUTDOWN_TIMEOUT = 3.0
 """Seconds that the end of the service leaves to what is being evaluated and sent."""
 
 
@@ -124,7 +124,7 @@ class Service:
             self._render,
             now,
             kinds=config.kinds,
-            policy=RetryPolicy(drain_timeout=PARTING),
+            policy=RetryPolicy(drain_timeout=SHUTDOWN_TIMEOUT),
             registry=self._registry,
         )
         self._write_buffer = WriteBuffer(self._store, now)
@@ -170,7 +170,7 @@ class Service:
         await self._poller.stop()
         await self._queue.close()
         parting = asyncio.create_task(self._dispatcher.stop())
-        await asyncio.wait({parting, *self._tasks}, timeout=PARTING + 1)
+        await asyncio.wait({parting, *self._tasks}, timeout=SHUTDOWN_TIMEOUT + 1)
         left = {parting, *self._tasks}
         for task in left:
             task.cancel()
@@ -274,13 +274,13 @@ class Service:
             await self._progress.wait_for(lambda: self._judged >= target)
 
     async def _judge(self) -> None:
-        while polls := await self._queue.take(BATCH):
+        while polls := await self._queue.take(MAX_BATCH):
             await self._evaluator.process(polls)
             async with self._progress:
                 self._judged += len(polls)
                 self._progress.notify_all()
-            if len(polls) < BATCH and not self._stopping.is_set():
-                await asyncio.sleep(LINGER)
+            if len(polls) < MAX_BATCH and not self._stopping.is_set():
+                await asyncio.sleep(BATCH_DELAY)
 
     async def _recheck(self) -> None:
         """Look again where grace or settle end between two looks."""
@@ -289,7 +289,7 @@ class Service:
             for name, zones in self._evaluator.rechecks.due(now()).items():
                 self._poller.again(name, zones)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), RECHECK)
+                await asyncio.wait_for(self._stopping.wait(), RECHECK_INTERVAL)
 
     async def _remind(self) -> None:
         await self._evaluator.remind()

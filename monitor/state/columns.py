@@ -25,7 +25,7 @@ class Endpoint:
 
 
 AddressLayout = tuple[Endpoint, ...]
-"""The addresses of a zone, in the order of ``Zone.places``. Most zones share theirs with many others."""
+"""The addresses of a zone, in the order of ``Zone.server_addresses``. Most zones share theirs with many others."""
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,8 +35,8 @@ FULL_POLL, STEADY_UP, STEADY_SILENT = 0, 1, 2
 """How a zone is polled: evaluated each time; passed over while every address serves the version it served; passed over
 while its silent addresses are silent, which has been told."""
 
-UNSAID, GOOD = 0, 1
-"""What was said of a steady zone: nothing; that it is well. Other numbers: ``monitor.state.memory``."""
+NO_RESULT, GOOD = 0, 1
+"""What was said of a steady zone: nothing; that it is well. Other numbers: ``monitor.state.monitor_state``."""
 
 
 def micros(at: datetime) -> int:
@@ -81,7 +81,7 @@ class ZoneColumns:
         size = len(zone_table)
         self.zone_table = zone_table
         self.layouts: tuple[AddressLayout, ...] = tuple(layout(template) for template in zone_table.templates)
-        self.slot_starts = zone_table.starts([len(each) for each in self.layouts])
+        self.slot_starts = zone_table.offsets([len(each) for each in self.layouts])
         """Where each zone's slots begin; one more for the end."""
         self.address_metrics = AddressMetrics.of(self.slot_starts[-1])
         self.mode = bytearray(size)
@@ -122,7 +122,7 @@ class ZoneColumns:
 
     def reset_mode(self, mode: int) -> list[int]:
         """Polls all zones of this mode in full from now on; which they were."""
-        numbers = list(_all(self.mode, mode))
+        numbers = list(_indices(self.mode, mode))
         for number in numbers:
             self.mode[number] = FULL_POLL
         return numbers
@@ -145,13 +145,13 @@ class ZoneColumns:
         ``old_index`` ("q") has each zone's number before, or -1. What was polled goes on where the zone is served as
         it was; what is shown goes on for every zone that was there (``ZoneIndex.use`` puts it in its groups).
         """
-        alike = self._with_template_of(old, old_index)
-        old_slots = self._old_slots(old, alike)
+        same_template = self._with_template_of(old, old_index)
+        old_slots = self._old_slots(old, same_template)
         self.ok_at = {name: array("q", bytes(8 * len(self.zone_table))) for name in old.ok_at}
         octets = ((old.mode, self.mode), (old.result_id, self.result_id), (old.reachability_id, self.reachability_id))
-        remap(octets, alike)
+        remap(octets, same_template)
         times = ((old.checked_at, self.checked_at), (old.recheck_at, self.recheck_at))
-        remap((*times, *((old.ok_at[name], column) for name, column in self.ok_at.items())), alike)
+        remap((*times, *((old.ok_at[name], column) for name, column in self.ok_at.items())), same_template)
         remap(((old.address_metrics.rtts, self.address_metrics.rtts),), old_slots)
         remap(((old.address_metrics.expires, self.address_metrics.expires),), old_slots)
         remap(((old.group_ids, self.group_ids), (old.health_since, self.health_since)), old_index)
@@ -163,23 +163,23 @@ class ZoneColumns:
         before = [known.get(template, -1) for template in self.zone_table.templates]
         same_ids = before[: len(known)] == list(range(min(len(before), len(known))))
         now, then = self.zone_table.template_ids, old.zone_table.template_ids
-        alike = array("q")
+        same_template = array("q")
         for start in range(0, len(old_index), BLOCK):
             block = old_index[start : start + BLOCK]
             first, size = block[0], len(block)
             if same_ids and consecutive(block) and now[start : start + size] == then[first : first + size]:
-                alike.extend(block)
+                same_template.extend(block)
             else:
-                alike.extend(
+                same_template.extend(
                     past if past >= 0 and before[now[number]] == then[past] else -1
                     for number, past in enumerate(block, start)
                 )
-        return alike
+        return same_template
 
-    def _old_slots(self, old: "ZoneColumns", alike: "array[int]") -> "array[int]":
+    def _old_slots(self, old: "ZoneColumns", same_template: "array[int]") -> "array[int]":
         old_slots = array("q", b"\xff" * (8 * self.slot_starts[-1]))
-        for start in range(0, len(alike), BLOCK):
-            block = alike[start : start + BLOCK]
+        for start in range(0, len(same_template), BLOCK):
+            block = same_template[start : start + BLOCK]
             if consecutive(block):
                 runs = [(start, block[0], len(block))]
             else:
@@ -191,15 +191,17 @@ class ZoneColumns:
 
 
 def layout(zone: Zone) -> AddressLayout:
-    return tuple(Endpoint(server.name, address, server.name == zone.primary) for server, address in zone.places())
+    return tuple(
+        Endpoint(server.name, address, server.name == zone.primary) for server, address in zone.server_addresses()
+    )
 
 
-def heard(zone: AddressLayout) -> Iterator[tuple[str, Address]]:
+def server_addresses(zone: AddressLayout) -> Iterator[tuple[str, Address]]:
     """What the connectivity calls the addresses of a layout."""
     return ((place.server, place.address) for place in zone)
 
 
-def _all(column: bytearray, value: int) -> Iterator[int]:
+def _indices(column: bytearray, value: int) -> Iterator[int]:
     found = column.find(value)
     while found >= 0:
         yield found
@@ -215,8 +217,8 @@ class TableChange:
     """
 
     columns: ZoneColumns
-    gone: Sequence[str] = ()
-    fresh: Sequence[str] = ()
+    removed: Sequence[str] = ()
+    added_or_changed: Sequence[str] = ()
     old_index: "array[int] | None" = None
     old_slots: "array[int] | None" = None
 
@@ -225,7 +227,7 @@ def change_to(old: ZoneColumns, zone_table: ZoneTable[Zone]) -> TableChange:
     """Takes some time with very many zones; touches nothing but what it makes."""
     if zone_table is old.zone_table or zone_table == old.zone_table:
         return TableChange(old)
-    parted = difference(old.zone_table, zone_table)
+    diff = difference(old.zone_table, zone_table)
     columns = ZoneColumns(zone_table)
-    old_slots = columns.remap(old, parted.was)
-    return TableChange(columns, parted.gone, parted.fresh, parted.was, old_slots)
+    old_slots = columns.remap(old, diff.old_index)
+    return TableChange(columns, diff.removed, diff.added_or_changed, diff.old_index, old_slots)

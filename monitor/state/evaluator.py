@@ -10,23 +10,23 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from alerting.incidents import OpenIncidents
 from alerting.model import Incident
-from alerting.receiver_identity import Sealed, Successors, follow
+from alerting.receiver_identity import DestinationHashes, Successors, follow
 from checks.zone_state.connectivity import offline_families
 from checks.zone_state.model import SERIAL_CHECK, StateChange, ZoneState
 from checks.zone_state.update import changes
 from monitor.clock import Now
 from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_silent, pick_full_polls
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import (
     MONITOR,
     MonitoringPlan,
     PendingCommit,
     deciding_checks,
-    draw,
     drop_unmonitored,
     finish,
-    look,
+    make_zone_status,
+    make_zone_summary,
     process,
     process_batch,
     reminders,
@@ -39,10 +39,10 @@ from monitor.state.zone_index import ZoneIndex
 
 log = structlog.get_logger(__name__)
 
-PER_TURN = 100
+MAX_PER_TURN = 100
 """Polls evaluated, or zones looked at for the page, before everybody else has a turn …"""
 
-TURN = 0.01
+MAX_TURN = 0.01
 """… or less, if that many take longer than so many seconds: a server that dies makes each of its zones dear."""
 
 _FEW = 10
@@ -52,7 +52,7 @@ PROPAGATION_BOUNDS: tuple[float, ...] = (
 )  # fmt: skip
 """Upper bounds, in seconds, of the buckets of propagation times; one more bucket has no bound."""
 
-RECENT = 50
+MAX_RESOLVED_INCIDENTS = 50
 """Resolved incidents that Status still shows."""
 
 
@@ -105,7 +105,7 @@ class Evaluator:
         self._now = now
         self._changed, self._told = changed, told
         self._turn = asyncio.Lock()
-        self._slice = PER_TURN
+        self._slice = MAX_PER_TURN
         if memory.columns.zone_table is not plan.zones:
             memory.use(change_to(memory.columns, plan.zones).columns)
         self._zone_index = ZoneIndex(memory.columns, self._zone_status)
@@ -130,7 +130,7 @@ class Evaluator:
         begun = clock()
         process_batch(self._memory, pending, heard, self.plan)
         took = (clock() - begun) / max(1, len(heard))
-        self._slice = max(_FEW, min(PER_TURN, int(TURN / took))) if took else PER_TURN
+        self._slice = max(_FEW, min(MAX_PER_TURN, int(MAX_TURN / took))) if took else MAX_PER_TURN
 
     @property
     def no_change(self) -> TableChange:
@@ -148,7 +148,7 @@ class Evaluator:
             plan = replace(plan, zones=change.columns.zone_table)
             self._memory.use(change.columns)
             self.plan = plan
-            commit, pending = drop_unmonitored(self._memory, plan, at, None if first else change.gone)
+            commit, pending = drop_unmonitored(self._memory, plan, at, None if first else change.removed)
             if change.old_index is not None:
                 self._zone_index.use(change.columns, change.old_index)
             if plan.checks.get(SERIAL_CHECK) != before.checks.get(SERIAL_CHECK):
@@ -156,7 +156,7 @@ class Evaluator:
             elif (plan.policy, plan.severity) != (before.policy, before.severity):
                 disable_silent(self._memory, pending.path_changes)
             pending.touched |= self._memory.by_zone.keys()
-            pending.touched.update(change.fresh)
+            pending.touched.update(change.added_or_changed)
             if (plan.policy, plan.cadence) != (before.policy, before.cadence):
                 self.rechecks.clear()
                 pending.rechecks |= rechecks(self._memory, plan, at)
@@ -165,7 +165,7 @@ class Evaluator:
             await self._keep(commit, pending, at)
             return change
 
-    async def readdress(self, moved: Successors, destinations: Sealed) -> None:
+    async def readdress(self, moved: Successors, destinations: DestinationHashes) -> None:
         """Receivers have other names, or are gone: whoever leads where they led is told what they would have been.
 
         An incident that only those heard of who are gone is told anew to those who are to hear of it now.
@@ -246,7 +246,7 @@ class Evaluator:
         zone_states: list[ZoneState] = []
         state_changes: list[StateChange] = []
         for number, name in enumerate(list(self._memory.zone_states)):
-            if number % PER_TURN == PER_TURN - 1:
+            if number % MAX_PER_TURN == MAX_PER_TURN - 1:
                 await asyncio.sleep(0)
             zone_states.append(self._memory.zone_states[name])
             state_changes += changes(ZoneState(name), zone_states[-1])[0]
@@ -261,10 +261,10 @@ class Evaluator:
     async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:
         before, zone_index, plan = self.status, self._zone_index, self.plan
         for number, name in enumerate(pending.touched - {MONITOR}):
-            if number % PER_TURN == PER_TURN - 1:
+            if number % MAX_PER_TURN == MAX_PER_TURN - 1:
                 await asyncio.sleep(0)
             if name in plan.zones:
-                seen = look(self._memory, plan, name, at)
+                seen = make_zone_summary(self._memory, plan, name, at)
                 zone_index.note(name, seen.health, seen.states, seen.findings, seen.began)
         if pending.unchanged or pending.evaluated:
             zone_index.heard(at)
@@ -277,7 +277,7 @@ class Evaluator:
 
     def _zone_status(self, name: str) -> ZoneStatus:
         """The status of a zone, for the zone index."""
-        return draw(self._memory, self.plan, name, self._zone_index.since(name), self._now())
+        return make_zone_status(self._memory, self.plan, name, self._zone_index.since(name), self._now())
 
     def _show_record(self) -> None:
         record = self._record
@@ -289,6 +289,6 @@ def recent(before: Mapping[str, Incident], changed: Iterable[Incident]) -> Mappi
     """The open incidents and the latest resolved ones."""
     known = {**before, **{incident.id: incident for incident in changed}}
     over = sorted((i for i in known.values() if i.resolved_at is not None), key=lambda i: i.resolved_at or i.opened_at)
-    for incident in over[:-RECENT]:
+    for incident in over[:-MAX_RESOLVED_INCIDENTS]:
         del known[incident.id]
     return known

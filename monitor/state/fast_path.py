@@ -29,29 +29,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from alerting.alert_state import due
+from alerting.alert_state import next_transition
 from alerting.model import Policy
 from checks.model import Address, CheckResult, Health, Outcome, Transport, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
-from checks.zone_state.address import SERVING
+from checks.zone_state.address import ANSWERED
 from checks.zone_state.codec import reachable_addresses
 from checks.zone_state.connectivity import offline_families, record_answers
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
-from monitor.state.columns import EPOCH, FULL_POLL, GOOD, STEADY_SILENT, STEADY_UP, UNSAID, heard, micros
-from monitor.state.memory import MonitorState
+from monitor.state.columns import EPOCH, FULL_POLL, GOOD, NO_RESULT, STEADY_SILENT, STEADY_UP, micros, server_addresses
+from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import UnchangedZones
 
-SCOUTS = 4
+FULL_POLLS_PER_TEMPLATE = 4
 """Zones of each kind with silent addresses that are asked whole at each sweep …"""
 
-LOOKED_AT = 20_000
+MAX_ZONES_SCANNED = 20_000
 """… as far as they are found among so many; where kinds are rare it is another sweep's turn."""
 
-_EVERYBODY = 256
+_ALL_REACHABLE = 256
 """Stands for the reachability of a zone whose every address answers."""
 
-_SOON = timedelta(minutes=1)
+_MARGIN = timedelta(minutes=1)
 """A check result is evaluated by the end of its poll: so much earlier what time brings is looked for."""
 
 
@@ -65,9 +65,9 @@ class FastPathChanges:
     enabled: dict[int, tuple[int, ...]] = field(default_factory=dict)
     disabled: set[int] = field(default_factory=set)
 
-    def enable(self, number: int, floors: tuple[int, ...]) -> None:
+    def enable(self, number: int, min_expires: tuple[int, ...]) -> None:
         self.disabled.discard(number)
-        self.enabled[number] = floors
+        self.enabled[number] = min_expires
 
     def disable(self, numbers: Iterable[int]) -> None:
         for number in numbers:
@@ -76,7 +76,7 @@ class FastPathChanges:
 
 
 def enable_if_steady(
-    memory: MonitorState,
+    state: MonitorState,
     path_changes: FastPathChanges,
     poll: ZonePoll,
     zone_state: ZoneState,
@@ -88,78 +88,78 @@ def enable_if_steady(
 
     ``zone_state`` is the one that it left.
     """
-    columns, name = memory.columns, poll.zone
-    number = columns.zone_table.number(name)
-    row = memory.zone_states.row(name)
-    result_id = UNSAID
+    columns, name = state.columns, poll.zone
+    number = columns.zone_table.index(name)
+    row = state.zone_states.row(name)
+    result_id = NO_RESULT
     if (
         row is not None
         and not (result.failed or result.findings)
-        and _renewed(zone_state, poll)
-        and not _told_by_tcp(poll)
+        and _expire_renewed(zone_state, poll)
+        and not _answered_over_tcp(poll)
     ):
-        result_id = _fit(memory, number, row, zone_state, result, check, policy, poll.cadence)
+        result_id = _note_steady_mode(state, number, row, zone_state, result, check, policy, poll.cadence)
     columns.result_id[number] = result_id
-    if row is None or result_id == UNSAID:
+    if row is None or result_id == NO_RESULT:
         if columns.mode[number] != FULL_POLL:
             path_changes.disable((number,))
         columns.mode[number] = FULL_POLL
         return
     columns.checked_at[number] = micros(result.at)
-    memory.drop_result(name, SERIAL_CHECK)
-    path_changes.enable(number, memory.zone_states.packer.floors(row, check.expiry_near))
+    state.drop_result(name, SERIAL_CHECK)
+    path_changes.enable(number, state.zone_states.codec.min_expires(row, check.expiry_near))
 
 
-def _fit(
-    memory: MonitorState, number: int, row: bytes, zone_state: ZoneState, result: CheckResult, check: SoaSerial,
+def _note_steady_mode(
+    state: MonitorState, number: int, row: bytes, zone_state: ZoneState, result: CheckResult, check: SoaSerial,
     policy: Policy,
     cadence: timedelta,
 ) -> int:  # fmt: skip
-    """Notes in what way the zone is fit to be passed over; what is said of it then, UNSAID when it is not fit."""
-    columns, packer = memory.columns, memory.zone_states.packer
-    alerts = memory.of_check(result.zone, SERIAL_CHECK)
-    if not alerts and packer.answering(row) and result.health is Health.GOOD:
+    """Notes in what way the zone is fit to be passed over; what is said of it then, NO_RESULT when it is not fit."""
+    columns, codec = state.columns, state.zone_states.codec
+    alerts = state.of_check(result.zone, SERIAL_CHECK)
+    if not alerts and codec.answering(row) and result.health is Health.GOOD:
         columns.mode[number], columns.recheck_at[number] = STEADY_UP, 0
         return GOOD
     when = [check.due(zone_state)]
-    if result.health is Health.GOOD or not memory.is_explained(result.zone):
-        when.append(due(result, alerts, policy))
+    if result.health is Health.GOOD or not state.is_explained(result.zone):
+        when.append(next_transition(result, alerts, policy))
     first = min((moment for moment in when if moment is not None), default=None)
-    if first is not None and first - _SOON <= result.at + cadence:
-        return UNSAID  # the next poll is made in full: passed over, it would be due, and cost one more
+    if first is not None and first - _MARGIN <= result.at + cadence:
+        return NO_RESULT  # the next poll is made in full: passed over, it would be due, and cost one more
     columns.mode[number] = STEADY_SILENT
-    columns.recheck_at[number] = 0 if first is None else micros(first - _SOON)
-    columns.reachability_id[number] = memory.reachability_id(reachable_addresses(zone_state))
-    return memory.steady_result_id(result)
+    columns.recheck_at[number] = 0 if first is None else micros(first - _MARGIN)
+    columns.reachability_id[number] = state.reachability_id(reachable_addresses(zone_state))
+    return state.steady_result_id(result)
 
 
-def _renewed(zone_state: ZoneState, poll: ZonePoll) -> bool:
+def _expire_renewed(zone_state: ZoneState, poll: ZonePoll) -> bool:
     """Whether no address serves on with an EXPIRE that it gave earlier and does not give any more: that runs down."""
     gave = {(seen.query.server, seen.query.address) for seen in poll.seen if seen.expire is not None}
     return all(
         address_state.expires is None
         or address_state.estimated
-        or address_state.state != SERVING
+        or address_state.outcome != ANSWERED
         or (address_state.server, address_state.address) in gave
         for address_state in zone_state.address_states
     )
 
 
-def _told_by_tcp(poll: ZonePoll) -> bool:
+def _answered_over_tcp(poll: ZonePoll) -> bool:
     """Whether an address told its version only when it was asked over TCP."""
     return any(seen.query.transport is Transport.TCP and seen.outcome is Outcome.ANSWERED for seen in poll.seen)
 
 
-def apply_unchanged(memory: MonitorState, path_changes: FastPathChanges, unchanged: UnchangedZones) -> int:
+def apply_unchanged(state: MonitorState, path_changes: FastPathChanges, unchanged: UnchangedZones) -> int:
     """Take in polls that were not made; how many.
 
     A zone that is not steady counts as not looked at: it was a near miss between a poll in full and the
     next asking, and is asked whole next time. So is one that would be due before it is asked again.
     """
-    columns = memory.columns
+    columns = state.columns
     if unchanged.zone_table is not columns.zone_table:
         return 0
-    mode, due, checked_at, template_ids, reachability_id = (
+    mode, recheck_at, checked_at, template_ids, reachability_id = (
         columns.mode,
         columns.recheck_at,
         columns.checked_at,
@@ -169,90 +169,92 @@ def apply_unchanged(memory: MonitorState, path_changes: FastPathChanges, unchang
     at = micros(unchanged.at)
     following = at + micros(EPOCH + unchanged.cadence)
     known: set[tuple[int, int]] = set()
-    taken = 0
+    applied = 0
     for number in unchanged.numbers:
-        way = mode[number]
-        if way == FULL_POLL or (way == STEADY_SILENT and 0 < due[number] <= at):
+        zone_mode = mode[number]
+        if zone_mode == FULL_POLL or (zone_mode == STEADY_SILENT and 0 < recheck_at[number] <= at):
             mode[number] = FULL_POLL
             path_changes.disable((number,))
             continue
-        key = (template_ids[number], reachability_id[number] if way == STEADY_SILENT else _EVERYBODY)
+        key = (template_ids[number], reachability_id[number] if zone_mode == STEADY_SILENT else _ALL_REACHABLE)
         if key not in known:
-            connectivity = record_answers(memory.connectivity, _heard(memory, number), columns.zone_table.names[number])
-            if connectivity is not memory.connectivity:
+            connectivity = record_answers(
+                state.connectivity, _reachability(state, number), columns.zone_table.names[number]
+            )
+            if connectivity is not state.connectivity:
                 known.clear()
-                if offline_families(connectivity) != offline_families(memory.connectivity):
-                    disable_silent(memory, path_changes)
-                    if way == STEADY_SILENT:  # by its own word something else is to be made of its silence
+                if offline_families(connectivity) != offline_families(state.connectivity):
+                    disable_silent(state, path_changes)
+                    if zone_mode == STEADY_SILENT:  # by its own word something else is to be made of its silence
                         continue
-                memory.connectivity = connectivity
+                state.connectivity = connectivity
             if key[1]:
                 known.add(key)
         checked_at[number] = at
-        taken += 1
-        if way == STEADY_SILENT and 0 < due[number] <= following:
+        applied += 1
+        if zone_mode == STEADY_SILENT and 0 < recheck_at[number] <= following:
             mode[number] = FULL_POLL
             path_changes.disable((number,))
-    return taken
+    return applied
 
 
-def _heard(memory: MonitorState, number: int) -> Mapping[tuple[str, Address], bool]:
+def _reachability(state: MonitorState, number: int) -> Mapping[tuple[str, Address], bool]:
     """Of which addresses anything was heard at the last poll in full, and so at this one."""
-    columns = memory.columns
-    places = heard(columns.layouts[columns.zone_table.template_ids[number]])
+    columns = state.columns
+    places = server_addresses(columns.layouts[columns.zone_table.template_ids[number]])
     if columns.mode[number] == STEADY_UP:
         return dict.fromkeys(places, True)
-    reachability_id = memory.reachability_patterns[columns.reachability_id[number]] or reachable_addresses(
-        memory.zone_states[columns.zone_table.names[number]]
+    reachability_id = state.reachability_patterns[columns.reachability_id[number]] or reachable_addresses(
+        state.zone_states[columns.zone_table.names[number]]
     )
     return dict(zip(places, reachability_id, strict=True))
 
 
-def disable_silent(memory: MonitorState, path_changes: FastPathChanges) -> None:
+def disable_silent(state: MonitorState, path_changes: FastPathChanges) -> None:
     """Connectivity: the monitor is offline over something else, a silent address has been heard of, or there are other
     rules for alerts: nothing silent is steady.
     """
-    path_changes.disable(memory.columns.reset_mode(STEADY_SILENT))
+    path_changes.disable(state.columns.reset_mode(STEADY_SILENT))
 
 
-def disable_for(memory: MonitorState, path_changes: FastPathChanges, names: Iterable[str]) -> None:
+def disable_for(state: MonitorState, path_changes: FastPathChanges, names: Iterable[str]) -> None:
     """Alerts of these zones changed: one that explains why a check can say nothing may have come, or gone."""
-    columns = memory.columns
+    columns = state.columns
     for name in names:
         if name in columns.zone_table:
-            number = columns.zone_table.number(name)
+            number = columns.zone_table.index(name)
             if (
                 columns.mode[number] == STEADY_SILENT
-                and memory.steady_results[columns.result_id[number]][0] is Health.UNKNOWN
+                and state.steady_results[columns.result_id[number]][0] is Health.UNKNOWN
             ):
                 columns.mode[number] = FULL_POLL
                 path_changes.disable((number,))
 
 
-def is_reachable_again(memory: MonitorState, poll: ZonePoll) -> bool:
+def is_reachable_again(state: MonitorState, poll: ZonePoll) -> bool:
     """Whether the poll brings word of an address that was silent when it was last heard of."""
-    before = memory.connectivity.heard
+    before = state.connectivity.heard
     return any(
         not seen.outcome.no_response and before.get((seen.query.server, seen.query.address)) is False
         for seen in poll.seen
     )
 
 
-def pick_full_polls(memory: MonitorState, path_changes: FastPathChanges) -> None:
+def pick_full_polls(state: MonitorState, path_changes: FastPathChanges) -> None:
     """Before a sweep: a few of each kind of zone with silent addresses are to be asked whole."""
-    columns = memory.columns
-    sent = [0] * len(columns.layouts)
-    for number in columns.next_in_mode(STEADY_SILENT, LOOKED_AT):
-        kind = columns.zone_table.template_ids[number]
-        if sent[kind] < SCOUTS:
-            sent[kind] += 1
+    columns = state.columns
+    picked = [0] * len(columns.layouts)
+    for number in columns.next_in_mode(STEADY_SILENT, MAX_ZONES_SCANNED):
+        template_id = columns.zone_table.template_ids[number]
+        if picked[template_id] < FULL_POLLS_PER_TEMPLATE:
+            picked[template_id] += 1
             columns.mode[number] = FULL_POLL
             path_changes.disable((number,))
-            if min(sent) == SCOUTS:
+            if min(picked) == FULL_POLLS_PER_TEMPLATE:
                 break
 
 
-def disable_all(memory: MonitorState, path_changes: FastPathChanges) -> None:
+def disable_all(state: MonitorState, path_changes: FastPathChanges) -> None:
     """soa-serial itself has changed: whatever it said, it must say again."""
-    for way in (STEADY_UP, STEADY_SILENT):
-        path_changes.disable(memory.columns.reset_mode(way))
+    for mode in (STEADY_UP, STEADY_SILENT):
+        path_changes.disable(state.columns.reset_mode(mode))

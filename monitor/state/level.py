@@ -21,7 +21,7 @@ class Level(IntEnum):
         return self.name.lower()
 
 
-OF: Mapping[Level, Health] = {
+HEALTH_OF_LEVEL: Mapping[Level, Health] = {
     Level.CRITICAL: Health.BAD,
     Level.WARNING: Health.BAD,
     Level.UNKNOWN: Health.UNKNOWN,
@@ -30,13 +30,13 @@ OF: Mapping[Level, Health] = {
 }
 """The levels a zone can have, the gravest first, and the health of each."""
 
-MOVING = "propagating"
+PROPAGATING_STATE = "propagating"
 """The state of an address that a new version has yet to reach."""
 
 _SEVERITY = {Severity.CRITICAL: Level.CRITICAL, Severity.WARNING: Level.WARNING, Severity.INFO: Level.INFO}
 _STATE = {
     "in-sync": Level.GOOD,
-    MOVING: Level.PROPAGATING,
+    PROPAGATING_STATE: Level.PROPAGATING,
     "late": Level.WARNING,
     "overdue": Level.CRITICAL,
     "stuck": Level.CRITICAL,
@@ -61,7 +61,7 @@ def level_of(health: Health, states: Iterable[str], severities: Iterable[Severit
     if health is Health.UNKNOWN:
         return Level.UNKNOWN
     if health is Health.GOOD:
-        return Level.PROPAGATING if MOVING in states else Level.GOOD
+        return Level.PROPAGATING if PROPAGATING_STATE in states else Level.GOOD
     return severity_level(max([Severity.WARNING, *severities]))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from alerting.alert_state import apply, recheck, withdraw
+from alerting.alert_state import apply_result, recheck, withdraw
 from alerting.finding_types import (
     CONFIGURATION_REFUSED,
     DATABASE_FAILING,
@@ -36,7 +36,7 @@ from monitor.state.fast_path import (
     enable_if_steady,
     is_reachable_again,
 )
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, summarise, zone_status
@@ -44,7 +44,7 @@ from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, summarise, zon
 MONITOR = ""
 """The zone of the monitor's own alerts."""
 
-TELL_FOR = timedelta(hours=1)
+RECREATED_ALERT_DURATION = timedelta(hours=1)
 """How long it is a finding that the database had to be made anew: what deletes it may do so again."""
 
 CheckOfZone = tuple[str, str]
@@ -58,7 +58,7 @@ class MonitoringPlan:
     zones: ZoneTable[Zone] = field(default_factory=lambda: ZoneTable.of(()))
     checks: Mapping[str, Check] = field(default_factory=dict)
     """Those that are on."""
-    topology: DependencyGraph = field(default_factory=DependencyGraph)
+    dependency_graph: DependencyGraph = field(default_factory=DependencyGraph)
     policy: Policy = field(default_factory=Policy)
     severity: Mapping[str, Severity] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
@@ -68,7 +68,7 @@ class MonitoringPlan:
 
     @property
     def rules(self) -> Rules:
-        return Rules(self.topology, self.routes, self.receivers, self.policy, self.cadence)
+        return Rules(self.dependency_graph, self.routes, self.receivers, self.policy, self.cadence)
 
 
 @dataclass(slots=True)
@@ -94,84 +94,84 @@ class PendingCommit:
 
 
 def process(
-    memory: MonitorState, heard: Sequence[PollMessage], plan: MonitoringPlan, now: datetime
+    state: MonitorState, heard: Sequence[PollMessage], plan: MonitoringPlan, now: datetime
 ) -> tuple[Commit, PendingCommit]:
     """Remember, judge, advance, fold. A poll of what is not in the plan any more is dropped."""
-    pending = PendingCommit(FastPathChanges(memory.columns.zone_table))
-    process_batch(memory, pending, heard, plan)
-    return finish(memory, pending, plan, now), pending
+    pending = PendingCommit(FastPathChanges(state.columns.zone_table))
+    process_batch(state, pending, heard, plan)
+    return finish(state, pending, plan, now), pending
 
 
 def process_batch(
-    memory: MonitorState, pending: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan
+    state: MonitorState, pending: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan
 ) -> None:
     """Remember, judge and advance what was heard: a part of a batch, so that others have their turn in between."""
-    offline = offline_families(memory.connectivity)
+    offline = offline_families(state.connectivity)
     for one in heard:
         if isinstance(one, UnchangedZones):
             if one.check in plan.checks:
-                pending.unchanged += apply_unchanged(memory, pending.path_changes, one)
+                pending.unchanged += apply_unchanged(state, pending.path_changes, one)
         else:
-            process_poll(memory, pending, one, plan)
-        if offline_families(memory.connectivity) != offline:
-            offline = offline_families(memory.connectivity)
-            disable_silent(memory, pending.path_changes)
+            process_poll(state, pending, one, plan)
+        if offline_families(state.connectivity) != offline:
+            offline = offline_families(state.connectivity)
+            disable_silent(state, pending.path_changes)
 
 
-def finish(memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime) -> Commit:
+def finish(state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime) -> Commit:
     """What the monitor has to say of itself, and then what the whole batch comes to."""
     before = len(pending.transitions)
-    advance(memory, pending, monitor_result(memory, now), plan)
+    advance(state, pending, monitor_result(state, now), plan)
     for moved in pending.transitions[before:]:
         if moved.key.code == OFFLINE.code and moved.after is Phase.FIRING:
-            withdraw_pending(memory, pending, moved.key.subject, now)
-    return build_commit(memory, pending, plan, now)
+            withdraw_pending(state, pending, moved.key.subject, now)
+    return build_commit(state, pending, plan, now)
 
 
-def withdraw_pending(memory: MonitorState, pending: PendingCommit, offline: str, now: datetime) -> None:
+def withdraw_pending(state: MonitorState, pending: PendingCommit, offline: str, now: datetime) -> None:
     """An alert that was pending as we went offline over a family is withdrawn: that was us already."""
-    for alert in [a for a in memory.active_alerts.values() if a.phase is Phase.PENDING]:
+    for alert in [a for a in state.active_alerts.values() if a.phase is Phase.PENDING]:
         if alert.key.address is not None and alert.key.address.family.value == offline:
             over, _ = withdraw(alert, now)
             pending.alerts[alert.key] = over
-            memory.put(over)
+            state.put(over)
             pending.touched.add(alert.key.zone)
 
 
-def process_poll(memory: MonitorState, pending: PendingCommit, poll: ZonePoll, plan: MonitoringPlan) -> None:
+def process_poll(state: MonitorState, pending: PendingCommit, poll: ZonePoll, plan: MonitoringPlan) -> None:
     """One poll: heard, remembered, evaluated; and is its zone steady now?"""
     zone, check = plan.zones.get(poll.zone), plan.checks.get(poll.check)
     if zone is None or check is None or not check.applies(zone) or not is_still_served(zone, poll):
         return
-    if is_reachable_again(memory, poll):
-        disable_silent(memory, pending.path_changes)
-    memory.connectivity = record_poll(memory.connectivity, poll)
-    result, zone_state = check_result(memory, pending, check, zone, mask_offline(memory.connectivity, poll))
-    memory.store_result(result)
+    if is_reachable_again(state, poll):
+        disable_silent(state, pending.path_changes)
+    state.connectivity = record_poll(state.connectivity, poll)
+    result, zone_state = check_result(state, pending, check, zone, mask_offline(state.connectivity, poll))
+    state.store_result(result)
     if result.failed:
         pending.failed.append(check.name)
-    waited = bool(memory.of_check(zone.name, check.name))
-    advance(memory, pending, result, plan)
-    active_alerts = memory.of_check(zone.name, check.name)
+    waited = bool(state.of_check(zone.name, check.name))
+    advance(state, pending, result, plan)
+    active_alerts = state.of_check(zone.name, check.name)
     if waited or active_alerts:
         again = recheck(active_alerts.values(), result.at, poll.cadence, plan.policy)
         pending.rechecks[check.name, zone.name] = again
     learned = zone_state is not None and zone_state.at == poll.at
-    if zone_state is not None and learned and isinstance(check, SoaSerial) and memory.columns.zone_table is plan.zones:
-        enable_if_steady(memory, pending.path_changes, poll, zone_state, result, check, plan.policy)
+    if zone_state is not None and learned and isinstance(check, SoaSerial) and state.columns.zone_table is plan.zones:
+        enable_if_steady(state, pending.path_changes, poll, zone_state, result, check, plan.policy)
     pending.touched.add(zone.name)
     pending.evaluated += check.name == SERIAL_CHECK
 
 
 def check_result(
-    memory: MonitorState, pending: PendingCommit, check: Check, zone: Zone, poll: ZonePoll
+    state: MonitorState, pending: PendingCommit, check: Check, zone: Zone, poll: ZonePoll
 ) -> tuple[CheckResult, ZoneState | None]:
     """What the check says, and the zone state it said it by.
 
     A defect in remembering is contained as one in judging is: one zone must not end it all.
     """
     try:
-        zone_state = remember(memory, pending, zone, poll)
+        zone_state = remember(state, pending, zone, poll)
     except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
         why = f"check failed: {type(defect).__name__}: {defect}"
         return CheckResult(zone.name, check.name, poll.at, Health.UNKNOWN, reason=why, failed=True), None
@@ -180,16 +180,16 @@ def check_result(
 
 def is_still_served(zone: Zone, poll: ZonePoll) -> bool:
     """Whether the zone still is where it was asked: who has left it is not accused any more."""
-    places = {(server.name, address) for server, address in zone.places()}
+    places = {(server.name, address) for server, address in zone.server_addresses()}
     return all((seen.query.server, seen.query.address) in places for seen in poll.seen)
 
 
-def remember(memory: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll) -> ZoneState:
-    before = memory.zone_states.get(zone.name) or ZoneState(zone.name)
+def remember(state: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll) -> ZoneState:
+    before = state.zone_states.get(zone.name) or ZoneState(zone.name)
     if poll.check != SERIAL_CHECK:
         return before
     after = update_zone_state(before, zone, poll)
-    memory.zone_states[zone.name] = after
+    state.zone_states[zone.name] = after
     if after != before:
         pending.zone_states[zone.name] = after
         state_changes, propagations = changes(before, after)
@@ -198,58 +198,58 @@ def remember(memory: MonitorState, pending: PendingCommit, zone: Zone, poll: Zon
     return after
 
 
-def advance(memory: MonitorState, pending: PendingCommit, result: CheckResult, plan: MonitoringPlan) -> None:
-    if result.health is Health.UNKNOWN and not result.failed and memory.is_explained(result.zone):
+def advance(state: MonitorState, pending: PendingCommit, result: CheckResult, plan: MonitoringPlan) -> None:
+    if result.health is Health.UNKNOWN and not result.failed and state.is_explained(result.zone):
         return
-    active_alerts = dict(memory.of_check(result.zone, result.check))
-    touched, transitions = apply(result, active_alerts, plan.severity, plan.policy)
+    active_alerts = dict(state.of_check(result.zone, result.check))
+    touched, transitions = apply_result(result, active_alerts, plan.severity, plan.policy)
     for alert in touched:
         if alert != active_alerts.get(alert.key):
             pending.alerts[alert.key] = alert
-        memory.put(alert)
+        state.put(alert)
     pending.transitions += transitions
 
 
-def monitor_result(memory: MonitorState, now: datetime) -> CheckResult:
+def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
     """What is wrong with the monitor itself: it is offline over an address family, cannot write its database, was given
     a configuration that it cannot take, or has receivers that take nothing.
     """
     findings = [
-        Finding(OFFLINE.code, offline_explanation(memory.connectivity, family), subject=family)
-        for family in offline_families(memory.connectivity)
+        Finding(OFFLINE.code, offline_explanation(state.connectivity, family), subject=family)
+        for family in offline_families(state.connectivity)
     ]
-    if memory.store_error:
-        findings.append(Finding(DATABASE_FAILING.code, f"the database takes no changes: {memory.store_error}"))
-    if memory.config_error:
+    if state.store_error:
+        findings.append(Finding(DATABASE_FAILING.code, f"the database takes no changes: {state.store_error}"))
+    if state.config_error:
         findings.append(
             Finding(
                 CONFIGURATION_REFUSED.code,
-                f"the configuration is refused, and the one before goes on: {memory.config_error}",
+                f"the configuration is refused, and the one before goes on: {state.config_error}",
             )
         )
-    findings += [Finding(RECEIVER_FAILING.code, text, subject=name) for name, text in memory.failing.items()]
-    anew = memory.recreated
-    if anew is not None and now - anew.at < TELL_FOR:
+    findings += [Finding(RECEIVER_FAILING.code, text, subject=name) for name, text in state.failing.items()]
+    anew = state.recreated
+    if anew is not None and now - anew.at < RECREATED_ALERT_DURATION:
         text = f"the files of the database were lost at {format_time(anew.at)} and are made anew {anew.how}"
         findings.append(Finding(DATABASE_RECREATED.code, text))
     return CheckResult(MONITOR, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
 
 
 def build_commit(
-    memory: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
+    state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
 ) -> Commit:
     """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved."""
-    disable_for(memory, pending.path_changes, (key.zone for key in pending.alerts if key.check != SERIAL_CHECK))
-    kept = IncidentUpdate(memory.open_incidents)
+    disable_for(state, pending.path_changes, (key.zone for key in pending.alerts if key.check != SERIAL_CHECK))
+    update = IncidentUpdate(state.open_incidents)
     if pending.alerts or anew:
         changed = tuple(pending.alerts.values())
-        kept = update_incidents(
-            memory.open_incidents, memory.active_alerts, changed, pending.transitions, plan.rules, now, anew=anew
+        update = update_incidents(
+            state.open_incidents, state.active_alerts, changed, pending.transitions, plan.rules, now, anew=anew
         )
-    memory.open_incidents = kept.open_incidents
-    for alert in kept.alerts:
+    state.open_incidents = update.open_incidents
+    for alert in update.alerts:
         pending.alerts[alert.key] = alert
-        memory.put(alert)
+        state.put(alert)
         pending.touched.add(alert.key.zone)
     return Commit(
         zone_states=tuple(pending.zone_states.values()),
@@ -257,41 +257,41 @@ def build_commit(
         propagations=tuple(pending.propagations),
         alerts=tuple(pending.alerts.values()),
         transitions=tuple(pending.transitions),
-        incidents=kept.incidents,
-        messages=kept.messages,
+        incidents=update.incidents,
+        messages=update.messages,
         dropped_zones=pending.dropped,
     )
 
 
-def reminders(memory: MonitorState, plan: MonitoringPlan, now: datetime) -> Commit:
+def reminders(state: MonitorState, plan: MonitoringPlan, now: datetime) -> Commit:
     """What is told only because time has passed."""
-    kept = due_reminders(memory.open_incidents, memory.active_alerts, plan.rules, now)
-    memory.open_incidents = kept.open_incidents
-    for alert in kept.alerts:
-        memory.put(alert)
-    return Commit(alerts=kept.alerts, incidents=kept.incidents, messages=kept.messages)
+    update = due_reminders(state.open_incidents, state.active_alerts, plan.rules, now)
+    state.open_incidents = update.open_incidents
+    for alert in update.alerts:
+        state.put(alert)
+    return Commit(alerts=update.alerts, incidents=update.incidents, messages=update.messages)
 
 
 def drop_unmonitored(
-    memory: MonitorState, plan: MonitoringPlan, now: datetime, gone: Iterable[str] | None = None
+    state: MonitorState, plan: MonitoringPlan, now: datetime, gone: Iterable[str] | None = None
 ) -> tuple[Commit, PendingCommit]:
     """Let go of what the plan no longer holds: zones, servers, addresses and checks, and the alerts about them.
 
     ``gone`` are the zones that left, where that is known; otherwise all zone states are looked through.
     """
-    pending = PendingCommit(FastPathChanges(memory.columns.zone_table))
-    left = [name for name in (memory.zone_states if gone is None else gone) if name not in plan.zones]
-    pending.dropped = tuple(sorted(name for name in left if memory.zone_states.pop(name, None) is not None))
-    memory.results = {
+    pending = PendingCommit(FastPathChanges(state.columns.zone_table))
+    left = [name for name in (state.zone_states if gone is None else gone) if name not in plan.zones]
+    pending.dropped = tuple(sorted(name for name in left if state.zone_states.pop(name, None) is not None))
+    state.results = {
         name: {check: result for check, result in results.items() if applies(plan, check, name)}
-        for name, results in memory.results.items()
+        for name, results in state.results.items()
         if name in plan.zones
     }
-    memory.columns.keep_ok_at(plan.checks)
-    places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.places()}
-    memory.connectivity = keep_only(memory.connectivity, places)
-    for alert in list(memory.active_alerts.values()):
-        if not watched(alert.key, plan):
+    state.columns.keep_ok_at(plan.checks)
+    places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.server_addresses()}
+    state.connectivity = keep_only(state.connectivity, places)
+    for alert in list(state.active_alerts.values()):
+        if not is_watched(alert.key, plan):
             over, transition = withdraw(alert, now)
             pending.transitions += [transition] if transition is not None else []
         elif (severity := severity_of(alert.key.code, plan.severity)) is not alert.severity:
@@ -299,12 +299,12 @@ def drop_unmonitored(
         else:
             continue
         pending.alerts[alert.key] = over
-        memory.put(over)
+        state.put(over)
         pending.touched.add(alert.key.zone)
-    return build_commit(memory, pending, plan, now, anew=True), pending
+    return build_commit(state, pending, plan, now, anew=True), pending
 
 
-def watched(key: AlertKey, plan: MonitoringPlan) -> bool:
+def is_watched(key: AlertKey, plan: MonitoringPlan) -> bool:
     if key.zone == MONITOR:
         return True
     if not applies(plan, key.check, key.zone):
@@ -327,18 +327,20 @@ def deciding_checks(plan: MonitoringPlan) -> tuple[str, ...]:
     return tuple(name for name in HEALTH_CHECKS if name in plan.checks) or tuple(plan.checks)
 
 
-def draw(memory: MonitorState, plan: MonitoringPlan, name: str, since: datetime | None, now: datetime) -> ZoneStatus:
+def make_zone_status(
+    state: MonitorState, plan: MonitoringPlan, name: str, since: datetime | None, now: datetime
+) -> ZoneStatus:
     """The status of a zone as it is now; its health is what it is ``since`` then."""
-    results, alerts = memory.verdicts_on(name), memory.of_zone(name)
+    results, alerts = state.results_of(name), state.of_zone(name)
     return zone_status(
-        plan.zones[name], memory.zone_states.get(name), results, alerts, since, now, deciding_checks(plan)
+        plan.zones[name], state.zone_states.get(name), results, alerts, since, now, deciding_checks(plan)
     )
 
 
-def look(memory: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -> ZoneSummary:
+def make_zone_summary(state: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -> ZoneSummary:
     """How the zone is, without a status of it."""
-    results, alerts, zone = memory.verdicts_on(name), memory.of_zone(name), plan.zones[name]
-    well = memory.answering(name)  # then nobody need look into its zone state
+    results, alerts, zone = state.results_of(name), state.of_zone(name), plan.zones[name]
+    well = state.is_answering(name)  # then nobody need look into its zone state
     return summarise(
-        zone, None if well else memory.zone_states.get(name), results, alerts, now, deciding_checks(plan), well=well
+        zone, None if well else state.zone_states.get(name), results, alerts, now, deciding_checks(plan), well=well
     )

@@ -88,7 +88,7 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class StoredState:
     """What a restart needs, exactly as it was last committed."""
 
     zone_states: Mapping[str, ZoneState] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class AddressHistoryRow:
     server: str
     address: str
     serial: int | None
-    state: str
+    outcome: str
     since: datetime
     until: datetime | None
 
@@ -153,7 +153,7 @@ class Store(Outbox, Protocol):
         """After StoreBlank: begin anew with this, and what the outbox still owes."""
         ...
 
-    async def restore(self) -> Remembered:
+    async def restore(self) -> StoredState:
         """What a restart goes on from."""
         ...
 

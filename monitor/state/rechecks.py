@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from alerting.alert_state import next_look, waits_until
 from alerting.model import Alert, Phase, Policy
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import CheckOfZone, MonitoringPlan
 
 
@@ -50,12 +50,12 @@ class Rechecks:
         return come
 
 
-def rechecks(memory: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[CheckOfZone, datetime | None]:
+def rechecks(state: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[CheckOfZone, datetime | None]:
     """When to look again at what waits for the end of grace or settle, by the rules of this plan, at once where it
     is over already; and at what fires. Alerts that a shorter cadence looks at soon enough are not in it.
     """
     found: dict[CheckOfZone, datetime | None] = {}
-    for key, alert in memory.active_alerts.items():
+    for key, alert in state.active_alerts.items():
         when = _when(alert, plan.cadence.get(key.check), plan.policy, now)
         if when is not None:
             look = (key.check, key.zone)

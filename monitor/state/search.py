@@ -9,7 +9,7 @@ from operator import contains
 from monitor.probe.message.names import unicode
 from monitor.state.column_search import EXCLUDED, SLICE
 
-KEPT = 8
+MAX_CACHED_MASKS = 8
 """Answers that are remembered; each has an octet for every name."""
 
 _FOUND = bytes([EXCLUDED, 0]) + bytes(254)
@@ -36,7 +36,7 @@ class NameSearch:
             if mask is None:
                 mask = await asyncio.to_thread(self._search, text)
             self._known[text] = mask
-            if len(self._known) > KEPT:
+            if len(self._known) > MAX_CACHED_MASKS:
                 del self._known[next(iter(self._known))]
             return mask
 

@@ -123,11 +123,11 @@ class Zones(Protocol):
         """All servers that have an address, in the order of their names."""
         ...
 
-    def places(self) -> Set[tuple[str, Address, bool]]:
+    def server_addresses(self) -> Set[tuple[str, Address, bool]]:
         """Every address of every server, and whether it is hidden there."""
         ...
 
-    async def part(
+    async def page(
         self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
     ) -> tuple[list[ZoneStatus], int]:
         """Of the zones of these healths whose name, in either form, holds the text: ``most`` from the ``first`` on,

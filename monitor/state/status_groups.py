@@ -21,7 +21,7 @@ class ServerLayout:
     """Where some zones are served; there is one of each, and two are the same only if they are one."""
 
     servers: tuple[tuple[str, tuple[Address, ...]], ...]
-    places: tuple[tuple[str, Address], ...]
+    server_addresses: tuple[tuple[str, Address], ...]
 
 
 def layouts(templates: Iterable[Zone]) -> list[ServerLayout]:
@@ -30,7 +30,7 @@ def layouts(templates: Iterable[Zone]) -> list[ServerLayout]:
     found = []
     for template in templates:
         servers = tuple((server.name, server.addresses) for server in template.servers)
-        places = tuple((server.name, address) for server, address in template.places())
+        places = tuple((server.name, address) for server, address in template.server_addresses())
         found.append(known.setdefault(servers, ServerLayout(servers, places)))
     return found
 
@@ -64,8 +64,8 @@ class StatusGroup:
 
     def at_server(self, name: str) -> Level | None:
         """How grave it is there; None: these zones are not served there, and nothing is said of it."""
-        levels = [state_level(state) for (server, _), state in zip(self.layout.places, self.states, strict=True)
-                 if server == name]  # fmt: skip
+        states = zip(self.layout.server_addresses, self.states, strict=True)
+        levels = [state_level(state) for (server, _), state in states if server == name]
         least = Severity.WARNING if levels else Severity.INFO
         levels += [severity_level(m.severity) for m in self.finding_keys if m.server == name and m.severity >= least]
         return min(levels, default=None)
@@ -103,15 +103,15 @@ class StatusGroups:
 
     def unknown(self, layout: ServerLayout) -> StatusGroup:
         """Of a zone of which nothing was noted yet."""
-        return self._group(layout, Health.UNKNOWN, (UNKNOWN,) * len(layout.places), ())
+        return self._group(layout, Health.UNKNOWN, (UNKNOWN,) * len(layout.server_addresses), ())
 
-    def moved(self, old: StatusGroup, layout: ServerLayout) -> StatusGroup:
+    def with_layout(self, old: StatusGroup, layout: ServerLayout) -> StatusGroup:
         """The same elsewhere: addresses that were there before are as they were, and servers that left take along what
         was found there.
         """
-        known = dict(zip(old.layout.places, old.states, strict=True))
-        states = tuple(known.get(place, UNKNOWN) for place in layout.places)
-        here = {None, *(server for server, _ in layout.places)}
+        known = dict(zip(old.layout.server_addresses, old.states, strict=True))
+        states = tuple(known.get(place, UNKNOWN) for place in layout.server_addresses)
+        here = {None, *(server for server, _ in layout.server_addresses)}
         since = {key: at for key, at in old.since.items() if key.server in here}
         finding_keys = tuple(key for key in old.finding_keys if key in since)
         return self._heard(self._group(layout, old.health, states, finding_keys), since)
@@ -161,7 +161,7 @@ class StatusGroups:
                     tally = found.setdefault(name, _Tally())
                     tally.zones += group.zones
                     tally.addresses |= dict.fromkeys(addresses)
-            for (name, _), state in zip(group.layout.places, group.states, strict=True):
+            for (name, _), state in zip(group.layout.server_addresses, group.states, strict=True):
                 found[name].states[state] += group.zones
             served = {name for name, addresses in group.layout.servers if addresses}
             for name in {key.server for key in group.finding_keys if key.server is not None} - served:
@@ -206,7 +206,7 @@ class StatusGroups:
         if not self.hidden:
             return level
         left = [key.severity for key in finding_keys if key.server not in self.hidden]
-        seen = [s for (server, _), s in zip(layout.places, states, strict=True) if server not in self.hidden]
+        seen = [s for (server, _), s in zip(layout.server_addresses, states, strict=True) if server not in self.hidden]
         return level_of(health_after_redaction(health, len(finding_keys), left), seen, left)
 
     def _heard(self, group: StatusGroup, since: Mapping[FindingKey, datetime]) -> StatusGroup:

@@ -13,10 +13,10 @@ from monitor.state.ports import Commit, Recreated, Store, StoreBlank, StoreError
 
 log = structlog.get_logger(__name__)
 
-AGAIN = timedelta(seconds=5)
+RETRY_INTERVAL = timedelta(seconds=5)
 """How long a disk that takes nothing is left alone."""
 
-MOST = 100_000
+MAX_HISTORY_ROWS = 100_000
 """Rows of each kind of history that wait for the disk at most; the oldest go first. What stands is never given up."""
 
 
@@ -37,10 +37,10 @@ def merge(older: Commit, newer: Commit) -> Commit:
     )
     return Commit(
         zone_states=tuple(zone_states.values()),
-        state_changes=(state_changes + newer.state_changes)[-MOST:],
-        propagations=(older.propagations + newer.propagations)[-MOST:],
+        state_changes=(state_changes + newer.state_changes)[-MAX_HISTORY_ROWS:],
+        propagations=(older.propagations + newer.propagations)[-MAX_HISTORY_ROWS:],
         alerts=tuple(({x.key: x for x in older.alerts} | {x.key: x for x in newer.alerts}).values()),
-        transitions=(older.transitions + newer.transitions)[-MOST:],
+        transitions=(older.transitions + newer.transitions)[-MAX_HISTORY_ROWS:],
         incidents=tuple(({x.id: x for x in older.incidents} | {x.id: x for x in newer.incidents}).values()),
         messages=older.messages + newer.messages,
         dropped_zones=tuple(dict.fromkeys(older.dropped_zones + newer.dropped_zones)),
@@ -118,13 +118,13 @@ class WriteBuffer:
 
     async def sweep(self, row: Sweep) -> bool:
         """Keep that a sweep ran, after what was decided in it: alone it would say that nothing had changed."""
-        self._sweeps = (*self._sweeps, row)[-MOST:]
+        self._sweeps = (*self._sweeps, row)[-MAX_HISTORY_ROWS:]
         return await self._written(at_once=False)
 
     async def _written(self, *, at_once: bool) -> bool:
         if self._waiting.empty and not self._sweeps:
             return True
-        if self._tried is not None and not at_once and abs(self._now() - self._tried) < AGAIN:
+        if self._tried is not None and not at_once and abs(self._now() - self._tried) < RETRY_INTERVAL:
             return False
         return await asyncio.shield(asyncio.create_task(self._write()))
 

@@ -10,7 +10,7 @@ from checks.model import Address, Health, Zone
 from checks.model.zone_table import ZoneTable
 from monitor.state.column_search import EXCLUDED, apply_mask, first_of, rank_column, select, select_values
 from monitor.state.columns import ZoneColumns, micros, moment
-from monitor.state.level import OF, Level
+from monitor.state.level import HEALTH_OF_LEVEL, Level
 from monitor.state.search import NameSearch, normalise_query
 from monitor.state.status import Redact, ServerTally, ZoneStatus
 from monitor.state.status_groups import StatusGroup, StatusGroups, layouts
@@ -69,7 +69,7 @@ class ZoneIndex:
             number = known.get((template_id, old))
             if number is None:
                 here = self._layouts[template_id]
-                group = self.groups.moved(before[old], here) if old >= 0 else self.groups.unknown(here)
+                group = self.groups.with_layout(before[old], here) if old >= 0 else self.groups.unknown(here)
                 number = known[template_id, old] = group.number
             group_ids.append(number)
         self._assign(group_ids)
@@ -77,10 +77,10 @@ class ZoneIndex:
     def note(
         self, name: str, health: Health, states: Sequence[str], findings: Sequence[Alert], since: datetime
     ) -> None:
-        """How a zone is now. ``states`` are those of its addresses in the order of ``Zone.places``; its health is
-        so ``since`` then if it was another before.
+        """How a zone is now. ``states`` are those of its addresses in the order of ``Zone.server_addresses``; its
+        health is so ``since`` then if it was another before.
         """
-        number, columns = self.zone_table.number(name), self.columns
+        number, columns = self.zone_table.index(name), self.columns
         before = self.groups.all[columns.group_ids[number]]
         if not columns.health_since[number] or before.health is not health:
             columns.health_since[number] = micros(since)
@@ -104,7 +104,7 @@ class ZoneIndex:
 
     def since(self, name: str) -> datetime | None:
         """Since when the zone's health is what it is; None while it has not been noted."""
-        at = self.columns.health_since[self.zone_table.number(name)]
+        at = self.columns.health_since[self.zone_table.index(name)]
         return moment(at) if at else None
 
     def zones(self) -> "ZoneView":
@@ -158,7 +158,7 @@ class ZoneView:
 
     def tally(self) -> Mapping[Health, int]:
         levels = self.levels()
-        return {health: sum(n for level, n in levels.items() if OF[level] is health) for health in Health}
+        return {health: sum(n for level, n in levels.items() if HEALTH_OF_LEVEL[level] is health) for health in Health}
 
     def levels(self) -> Mapping[Level, int]:
         return self._index.groups.levels(public_level=self._redact is not None)
@@ -169,18 +169,21 @@ class ZoneView:
             return tallies
         return {name: tally for name, tally in tallies.items() if name not in hidden}
 
-    def places(self) -> Set[tuple[str, Address, bool]]:
+    def server_addresses(self) -> Set[tuple[str, Address, bool]]:
         return self._index.places
 
-    async def part(
+    async def page(
         self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
     ) -> tuple[list[ZoneStatus], int]:
-        zone_table, chosen = self._index.zone_table, [level for level, health in OF.items() if health in healths]
+        zone_table, chosen = (
+            self._index.zone_table,
+            [level for level, health in HEALTH_OF_LEVEL.items() if health in healths],
+        )
         mask = await self._index.name_search.mask(normalise_query(text)) if normalise_query(text) else None
         if (
             zone_table is not self._index.zone_table
         ):  # there is another plan since: the mask is of names that are no more
-            return await self.part(text, healths, first, most, by_name=by_name)
+            return await self.page(text, healths, first, most, by_name=by_name)
         column: bytes | bytearray = self._columns.levels if self._redact is None else self._columns.public_levels
         if by_name:
             column = select_values(column, chosen)

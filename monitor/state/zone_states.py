@@ -15,17 +15,17 @@ class ZoneStates(MutableMapping[str, ZoneState]):
     What ticks meanwhile is in the columns: a zone state comes out as it would be had each look been written into it.
     """
 
-    __slots__ = ("_looked", "_rows", "_whole", "columns", "packer")
+    __slots__ = ("_looked", "_rows", "_whole", "codec", "columns")
 
     def __init__(
         self,
-        packer: ZoneStateCodec | None = None,
+        codec: ZoneStateCodec | None = None,
         rows: dict[str, bytes] | None = None,
         whole: dict[str, ZoneState] | None = None,
         checked_at: datetime | None = None,
     ) -> None:
         """The dicts become its own; no zone is in both. What is packed has been ``checked_at`` at since, or then."""
-        self.packer = packer if packer is not None else ZoneStateCodec()
+        self.codec = codec if codec is not None else ZoneStateCodec()
         self.columns: ZoneColumns | None = None
         """The columns of the table that is watched. Only zones that are on it are packed anew."""
         self._rows = {} if rows is None else rows
@@ -45,11 +45,11 @@ class ZoneStates(MutableMapping[str, ZoneState]):
 
     def __getitem__(self, name: str) -> ZoneState:
         whole = self._whole.get(name)
-        return whole if whole is not None else self._ticked(name, self.packer.unpack(name, self._rows[name]))
+        return whole if whole is not None else self._ticked(name, self.codec.unpack(name, self._rows[name]))
 
     def __setitem__(self, name: str, zone_state: ZoneState) -> None:
         columns = self.columns
-        row = self.packer.pack(zone_state) if columns is not None and name in columns.zone_table else None
+        row = self.codec.pack(zone_state) if columns is not None and name in columns.zone_table else None
         if row is None:
             self._rows.pop(name, None)
             self._whole[name] = zone_state
@@ -76,7 +76,7 @@ class ZoneStates(MutableMapping[str, ZoneState]):
     def _ticked(self, name: str, zone_state: ZoneState) -> ZoneState:
         columns, number = self.columns, -1
         if columns is not None and name in columns.zone_table:
-            number = columns.zone_table.number(name)
+            number = columns.zone_table.index(name)
         checked_at = columns.checked_at[number] if columns is not None and number >= 0 else 0
         if columns is None or not checked_at:
             since = self._looked
@@ -90,7 +90,7 @@ class ZoneStates(MutableMapping[str, ZoneState]):
             return zone_state
         at, address_metrics = moment(checked_at), columns.address_metrics
         address_states = tuple(
-            _moved(address_state, at, address_metrics.rtts[slot], address_metrics.expires[slot])
+            _with_ticks(address_state, at, address_metrics.rtts[slot], address_metrics.expires[slot])
             for address_state, slot in zip(zone_state.address_states, slots, strict=True)
         )
         return ZoneState(zone_state.zone, zone_state.serial_groups, address_states, at)
@@ -98,19 +98,19 @@ class ZoneStates(MutableMapping[str, ZoneState]):
 
 def _tick(columns: ZoneColumns, name: str, zone_state: ZoneState) -> None:
     """Into the columns with what a row does not hold."""
-    number = columns.zone_table.number(name)
+    number = columns.zone_table.index(name)
     columns.checked_at[number] = micros(zone_state.at) if zone_state.at is not None else 0
     for address_state, slot in zip(zone_state.address_states, columns.slots_of(number), strict=False):
         columns.address_metrics.rtts[slot] = -1.0 if address_state.rtt is None else address_state.rtt
         columns.address_metrics.expires[slot] = 0 if address_state.expires is None else micros(address_state.expires)
 
 
-def _moved(one: AddressState, at: datetime, rtt: float, expires: int) -> AddressState:
+def _with_ticks(one: AddressState, at: datetime, rtt: float, expires: int) -> AddressState:
     """Written out, because replace() takes three times as long."""
     until = one.expires
     if expires and until is not None and not one.estimated:
         until = moment(expires)
     return AddressState(
-        one.server, one.address, one.group, one.serial, one.since, one.state, one.changed, one.synced, one.passed,
+        one.server, one.address, one.group, one.serial, one.since, one.outcome, one.changed, one.synced, one.passed,
         one.nsid, one.doubt, at, until, one.estimated, rtt if rtt >= 0 else None,
     )  # fmt: skip

@@ -77,7 +77,7 @@ def summarise(
         known = {(s.server, s.address): s for s in zone_state.address_states}
         states = tuple(
             replication_state(zone, zone_state, known.get((server.name, address)), said)
-            for server, address in zone.places()
+            for server, address in zone.server_addresses()
         )
     return ZoneSummary(health, states, findings, began(health, alerts, now))
 
@@ -149,7 +149,7 @@ def address_status(
             state="unknown", outcome="unknown", rtt=None, since=None, behind_since=None, checked_at=None,
             group=server.group,
         )  # fmt: skip
-    answering = standing.state == "answered"
+    answering = standing.outcome == "answered"
     return AddressStatus(
         server=name,
         address=address,
@@ -157,7 +157,7 @@ def address_status(
         primary=name == zone.primary,
         serial=standing.serial if answering else None,
         state=replication_state(zone, zone_state, standing, findings),
-        outcome=standing.state,
+        outcome=standing.outcome,
         rtt=standing.rtt,
         since=standing.changed,
         behind_since=behind_since(zone_state, name, address) if answering else None,

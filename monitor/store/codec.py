@@ -2,11 +2,12 @@
 
 Values are the frozen dataclasses of ``checks.model`` and ``alerting.model``. A field that is None is left out; a field
 the text does not have gets its default, or None where it may be None, so that a newer version reads what an older one
-wrote. Names in the text that a class does not have are passed over.
+wrote. Names in the text that a class does not have are passed over. A field is written under its own name, unless
+``STORED_NAMES`` has another.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import cache
@@ -19,6 +20,9 @@ T = TypeVar("T")
 UNREADABLE = (ValueError, TypeError, KeyError)
 """What ``decode`` raises for a text that is not of its kind."""
 
+STORED_NAMES: Mapping[tuple[str, str], str] = {("AddressState", "outcome"): "state", ("Incident", "notified"): "told"}
+"""Class and field → what the field is called in the text, where that is something else."""
+
 _PLAIN: dict[Any, CoreSchema] = {
     str: core_schema.str_schema(strict=True),
     int: core_schema.int_schema(strict=True),
@@ -30,7 +34,7 @@ _PLAIN: dict[Any, CoreSchema] = {
 def encode(value: object) -> str:
     """One line of ASCII JSON; equal values give equal text, so it can be a key. Raises ValueError."""
     kind: Any = type(value)
-    return _adapter(kind).dump_json(value, exclude_none=True, ensure_ascii=True).decode("ascii")
+    return _adapter(kind).dump_json(value, by_alias=True, exclude_none=True, ensure_ascii=True).decode("ascii")
 
 
 def decode(kind: type[T], text: str) -> T:
@@ -106,7 +110,7 @@ def _as_text(read: Callable[[str], Any], write: Callable[[Any], str]) -> CoreSch
 def _fields(kind: Any) -> CoreSchema:
     hints, fields = get_type_hints(kind), dataclasses.fields(kind)
     arguments = core_schema.dataclass_args_schema(
-        kind.__name__, [core_schema.dataclass_field(each.name, _field(each, hints[each.name])) for each in fields]
+        kind.__name__, [_named(kind, each.name, _field(each, hints[each.name])) for each in fields]
     )
     return core_schema.dataclass_schema(
         kind,
@@ -115,6 +119,11 @@ def _fields(kind: Any) -> CoreSchema:
         slots=hasattr(kind, "__slots__"),
         config=core_schema.CoreConfig(ser_json_inf_nan="constants"),
     )
+
+
+def _named(kind: Any, name: str, schema: CoreSchema) -> core_schema.DataclassField:
+    stored = STORED_NAMES.get((kind.__name__, name))
+    return core_schema.dataclass_field(name, schema, validation_alias=stored, serialization_alias=stored)
 
 
 def _field(field: "dataclasses.Field[Any]", kind: Any) -> CoreSchema:

@@ -25,8 +25,8 @@ from monitor.state.ports import (
     AddressHistoryRow,
     Commit,
     Recreated,
-    Remembered,
     StoreBlank,
+    StoredState,
     StoreError,
     StoreUnavailable,
     Sweep,
@@ -244,9 +244,9 @@ class DurableStore:
 
     # --- what is read back ---
 
-    async def restore(self) -> Remembered:
+    async def restore(self) -> StoredState:
         if self._store is None:
-            return Remembered() if self._unreadable else await self._read(history.remembered, Remembered())
+            return StoredState() if self._unreadable else await self._read(history.remembered, StoredState())
         self._waiting = {message.id: message for message in await self._store.waiting()}
         remembered = await self._store.restore()
         self._destinations = remembered.destinations

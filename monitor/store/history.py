@@ -11,7 +11,7 @@ from alerting.model import Alert, Incident
 from checks.model import Address
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import SERIAL_CHECK, Propagation, ZoneState
-from monitor.state.ports import AddressHistoryRow, Remembered, StoreError
+from monitor.state.ports import AddressHistoryRow, StoredState, StoreError
 from monitor.state.zone_states import ZoneStates
 from monitor.store import intern_table, outbox
 from monitor.store.codec import UNREADABLE, decode, moment, moment_or_none, stamp
@@ -22,11 +22,11 @@ T = TypeVar("T")
 _LAST_LOOK = 'select max(started) from sweeps where "check" = ?'
 _OPEN_INCIDENTS = "select id, body from incidents where phase = 'open' order by opened_at, id"
 _ADDRESS_HISTORY = """
-    select zone, server, address, serial, state, since, until from (
-        select zone, server, address, serial, state, since, until, id from address_history
+    select zone, server, address, serial, outcome, since, until from (
+        select zone, server, address, serial, state as outcome, since, until, id from address_history
         where zone = :zone and until >= :since
         union all
-        select zone, server, address, serial, state, since, null, 9223372036854775807 from address_current
+        select zone, server, address, serial, state as outcome, since, null, 9223372036854775807 from address_current
         where zone = :zone
     ) order by since desc, id desc limit :limit
 """
@@ -56,7 +56,7 @@ _ZONES_OF_OLD_INCIDENTS = """delete from incident_zones where (zone, incident) i
 )"""
 
 
-def remembered(db: Database) -> Remembered:
+def remembered(db: Database) -> StoredState:
     """Everything a restart needs, as of one moment."""
     with db.atomic():
         look = last_look(db)
@@ -66,7 +66,7 @@ def remembered(db: Database) -> Remembered:
         whole = _decoded(ZoneState, "zone_states", "zone", db.query("select zone, body from zone_states"))
         alerts = _decoded(Alert, "alerts", "key", db.query("select key, body from alerts"))
         incidents = _decoded(Incident, "incidents", "id", db.query(_OPEN_INCIDENTS))
-        return Remembered(
+        return StoredState(
             zone_states=ZoneStates(codec, packed, {each.zone: _as_looked(each, look) for each in whole}, look),
             alerts={each.key: each for each in alerts},
             incidents={each.id: each for each in incidents},

@@ -18,7 +18,7 @@ from alerting.model import Incident, OutboxMessage
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
-from monitor.state.ports import AddressHistoryRow, Commit, Remembered, StoreBlank, StoreError, Sweep
+from monitor.state.ports import AddressHistoryRow, Commit, StoreBlank, StoredState, StoreError, Sweep
 from monitor.store import history, intern_table, outbox, session
 from monitor.store.database import connect_reader, transaction
 from monitor.store.errors import as_store_errors
@@ -96,7 +96,7 @@ class SqliteStore:
             opened.pop_all()  # from now on it is close that closes them
             return cls(path, now, lock, writer, readers, files, thread)
 
-    async def restore(self) -> Remembered:
+    async def restore(self) -> StoredState:
         return await self.read(history.remembered)
 
     async def commit(self, commit: Commit) -> None:

@@ -103,7 +103,7 @@ def _close_removed(db: Database, commit: Commit, now: datetime) -> set[AddressKe
 def _state_changes(db: Database, changes: tuple[StateChange, ...], current: set[AddressKey]) -> None:
     """In their order: a commit that holds several changes of an address is written in as many steps."""
     waiting = [
-        (each.zone, each.server, str(each.address), each.serial, each.state, stamp(each.since)) for each in changes
+        (each.zone, each.server, str(each.address), each.serial, each.outcome, stamp(each.since)) for each in changes
     ]
     while waiting:
         first: dict[AddressKey, tuple[str, str, str, int | None, str, str]] = {}

@@ -42,7 +42,7 @@ class Api:
             raise HTTPException(400, "health is good, bad or unknown")
         zones = self._snapshot.status(request.state.view).zones
         first, most = _number(request, "offset", 0), _number(request, "limit", 100, MOST)
-        part, total = await zones.part(params.get("q", ""), healths(health), first, most, by_name=True)
+        part, total = await zones.page(params.get("q", ""), healths(health), first, most, by_name=True)
         later = {"offset": str(first + most)} if first + most < total else {}
         return _listed(request, [zone_summary(zone) for zone in part], total, later)
 

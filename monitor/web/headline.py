@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from checks.model import Health
-from monitor.state.level import MOVING, Level
+from monitor.state.level import PROPAGATING_STATE, Level
 from monitor.state.status import Status, Zones
 from monitor.web.formatting import clock, many, number
 
@@ -47,7 +47,7 @@ def _detail(zones: Zones) -> str:
     parts = [f"{many(addresses, 'address', 'addresses')} on {many(len(servers), 'server')}"]
     if health[Health.BAD] and health[Health.UNKNOWN]:
         parts.append(f"{many(health[Health.UNKNOWN], 'zone')} unknown")
-    if moving := sum(tally.states.get(MOVING, 0) for tally in servers.values()):
+    if moving := sum(tally.states.get(PROPAGATING_STATE, 0) for tally in servers.values()):
         parts.append(f"a new version has {many(moving, 'address', 'addresses')} still to reach")
     if zones.checked_at is not None:
         parts.append(f"last looked {zones.checked_at:%H:%M:%S} UTC")

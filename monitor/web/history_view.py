@@ -115,7 +115,7 @@ def _shades(runs: Iterable[AddressHistoryRow], references: Collection[int | None
     """Each version has its colour on all lanes: the reference the first, the others the rest in turn."""
     first: dict[int, datetime] = {}
     for run in runs:
-        if run.serial is not None and run.state == "answered":
+        if run.serial is not None and run.outcome == "answered":
             first.setdefault(run.serial, run.since)
     others = sorted(first.keys() - set(references), key=lambda serial: first[serial], reverse=True)
     return dict.fromkeys(first, "v0") | {serial: f"v{1 + index % (SHADES - 1)}" for index, serial in enumerate(others)}
@@ -125,8 +125,8 @@ def _segment(run: AddressHistoryRow, shades: dict[int, str], start: datetime, no
     x = _percent(max(run.since, start), start, now)
     end = _percent(run.until or now, start, now)
     width = max(_SLIVER, end - x)
-    answered = run.state == "answered" and run.serial is not None
-    label = str(run.serial) if answered else run.state
+    answered = run.outcome == "answered" and run.serial is not None
+    label = str(run.serial) if answered else run.outcome
     shade = shades[run.serial] if answered and run.serial is not None else "gap"
     until = "now" if run.until is None else clock(run.until, now)
     lasted = format_duration((run.until or now) - run.since)
@@ -143,7 +143,7 @@ def _segment(run: AddressHistoryRow, shades: dict[int, str], start: datetime, no
 def _new_versions(runs: Iterable[AddressHistoryRow], start: datetime, now: datetime) -> list[AxisTick]:
     first: dict[int, datetime] = {}
     for run in runs:
-        if run.serial is not None and run.state == "answered":
+        if run.serial is not None and run.outcome == "answered":
             first.setdefault(run.serial, run.since)
     begun = min(first.values(), default=start)  # what is served when the watch begins is not born then
     seen = [AxisTick(_percent(at, start, now), str(serial)) for serial, at in first.items() if at > max(start, begun)]
@@ -171,8 +171,8 @@ def _percent(at: datetime, start: datetime, now: datetime) -> float:
 
 
 def _describe(runs: Sequence[AddressHistoryRow], lanes: int) -> str:
-    versions = {r.serial for r in runs if r.state == "answered" and r.serial is not None}
-    silent = sum(r.state != "answered" for r in runs)
+    versions = {r.serial for r in runs if r.outcome == "answered" and r.serial is not None}
+    silent = sum(r.outcome != "answered" for r in runs)
     return (
         f"One lane for each of {many(lanes, 'address', 'addresses')}; {many(len(versions), 'version')} in all; "
         f"{many(silent, 'time')} without an answer. "

@@ -41,7 +41,7 @@ async def select_zones(zones: Zones, most: int) -> ZoneSelection:
     the worst first, and of them as many. Made on the event loop, some statuses at a time.
     """
     chosen = tuple(Health) if len(zones) <= most else (Health.BAD, Health.UNKNOWN)
-    statuses, _ = await zones.part("", chosen, 0, most, by_name=len(zones) <= most)
+    statuses, _ = await zones.page("", chosen, 0, most, by_name=len(zones) <= most)
     return ZoneSelection(zones.tally(), statuses, max(0, len(zones) - len(statuses)))
 
 

@@ -65,7 +65,7 @@ class Pages:
         status, now = self._status(request), self._context.now()
         text, health = request.query_params.get("q", "")[:200], request.query_params.get("health", "")
         found = await page(
-            partial(status.zones.part, text, healths(health)),
+            partial(status.zones.page, text, healths(health)),
             request.query_params.get("page"),
             {"q": text, "health": health},
         )

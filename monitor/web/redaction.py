@@ -92,7 +92,7 @@ def public(status: Status, before: RedactedStatus | None = None) -> RedactedStat
 
     A zone's health is then that of what is left: trouble of a hidden server alone does not show.
     """
-    places = status.zones.places()
+    places = status.zones.server_addresses()
     known = before if before is not None and (before.places is places or before.places == places) else None
     redaction = known.redaction if known else redaction_of(places)
     if known and known.whole.incidents is status.incidents:

@@ -14,7 +14,7 @@ from checks.common.text import format_duration
 from checks.model import Health
 from checks.model.finding_type import Severity
 from monitor.probe.stats import ProbeStats
-from monitor.state.level import MOVING, Level, level_of, severity_level, state_level
+from monitor.state.level import PROPAGATING_STATE, Level, level_of, severity_level, state_level
 from monitor.state.status import AddressStatus, ServerTally, Status, Zones, ZoneStatus
 from monitor.web.formatting import many, number, since
 from monitor.web.redaction import title
@@ -89,7 +89,7 @@ class ZoneRow:
 
 def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
     level = level_of(zone.health, (a.state for a in zone.addresses), (f.severity for f in zone.findings))
-    moving = [address for address in zone.addresses if address.state == MOVING]
+    moving = [address for address in zone.addresses if address.state == PROPAGATING_STATE]
     summary, at = "", zone.since
     if zone.findings:
         worst = zone.findings[0]

@@ -81,7 +81,7 @@ def day(weather: Weather, seed: int) -> set[tuple[str, str | None]]:
     for number in range(DAY):
         at = NOON + number * LOOK + timedelta(seconds=rng.uniform(0, 3))
         observations = []
-        for one, address in sorted(where.places(), key=lambda place: place[0].name == weather.primary):
+        for one, address in sorted(where.server_addresses(), key=lambda place: place[0].name == weather.primary):
             at += timedelta(milliseconds=rng.uniform(1, 400))
             machine = rng.randrange(weather.machines)
             token = f"{serves(one.name, machine, at)}" + (f"@m{machine}" if weather.named else "")

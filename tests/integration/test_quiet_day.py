@@ -21,9 +21,9 @@ from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import MonitoringPlan, process, reminders
-from monitor.state.ports import Remembered
+from monitor.state.ports import StoredState
 from monitor.store.codec import decode, encode
 from tests.unit.alerting.timeline import START
 
@@ -162,7 +162,7 @@ def calendar(zones: list[Zone], dice: random.Random) -> Iterator[Turn]:
 def restarted(memory: MonitorState) -> MonitorState:
     """What a restart leaves: zone states, alerts and open incidents, as text on a disk."""
     return MonitorState.of(
-        Remembered(
+        StoredState(
             zone_states={name: decode(ZoneState, encode(each)) for name, each in memory.zone_states.items()},
             alerts={each.key: each for each in (decode(Alert, encode(a)) for a in memory.active_alerts.values())},
             incidents={name: decode(Incident, encode(each)) for name, each in memory.open_incidents.incidents.items()},
@@ -187,7 +187,7 @@ def live(servers: Nameservers, dice: random.Random) -> Watch:
     plan = MonitoringPlan(
         zones={zone.name: zone for zone in watched},
         checks={check.name: check for check, _ in CHECKS},
-        topology=DependencyGraph.of(watched),
+        dependency_graph=DependencyGraph.of(watched),
         policy=Policy(),
         receivers=("oncall",),
     )

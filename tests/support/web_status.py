@@ -19,7 +19,7 @@ from checks.zone_state.model import StateChange
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.stats import ProbeStats
 from monitor.state.evaluator import Evaluator
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import Commit
 from monitor.state.status import (
     AddressStatus,

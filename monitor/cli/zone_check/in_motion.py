@@ -12,7 +12,7 @@ from checks.model import Address, CheckResult, Finding, Zone
 from checks.ns_set import NsSet
 from checks.records import Records
 from checks.soa_serial import AHEAD, LATE
-from checks.zone_state.address import SERVING
+from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import AddressState, SerialGroup, ZoneState
 from checks.zone_state.update import lag, serial_group_of
 
@@ -33,7 +33,7 @@ def in_motion(
     for address_state in zone_state.address_states:
         place = (address_state.server, address_state.address)
         serial_group = serial_group_of(zone_state, address_state.group)
-        if serial_group is not None and address_state.state == SERVING and place not in accused:
+        if serial_group is not None and address_state.outcome == ANSWERED and place not in accused:
             for finding in _of(zone, zone_state, serial_group, address_state, now, memory):
                 moving.add(place)
                 yield finding

@@ -25,7 +25,7 @@ from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, resolve, resolve_ns_names
 from monitor.polling.sweep import ProbeQueries, poll_zone
 from monitor.probe.client.client import DnsClient
-from monitor.service.plan import with_names
+from monitor.service.plan import with_resolved_names
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import zone_status
 
@@ -105,7 +105,7 @@ async def look(
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline.meeting()):
                 found = await resolve_ns_names(hurried, found, strange(zone, looks[0]), now())
-        config = replace(what.config, checks=with_names(what.config.checks, found))
+        config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
         said = [judged_by(zone, config, memory.zone_state, looks[0], Connectivity())]
         if differences(said[0][0].values()) or doubtful(said[0][1]) or asking.cut:
             again()

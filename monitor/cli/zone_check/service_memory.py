@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from checks.common.text import format_time as when
+from checks.common.text import format_time
 from checks.registry import CHECKS
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from monitor.cli.zone_check.target import Wanted
@@ -46,6 +46,6 @@ async def remembered(what: Wanted, at: datetime) -> Remembered:
         return Remembered(nothing)
     every = what.config.cadence.get(SERIAL_CHECK) or CHECKS[SERIAL_CHECK].cadence
     if at - zone_state.at > STALE * every + timedelta(seconds=what.config.probe.timeout * what.config.probe.attempts):
-        note = f"the service last looked {when(zone_state.at)}, so its memory is not used"
+        note = f"the service last looked {format_time(zone_state.at)}, so its memory is not used"
         return Remembered(nothing, notes=(note,))
     return Remembered(zone_state, str(what.database))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checks.model.zone_table import ZoneTable
-from checks.ns_set import ANYBODY
+from checks.ns_set import ANY_NAME
 from checks.registry import CHECKS
 from monitor.config.addresses import address
 from monitor.config.load import load
@@ -67,7 +67,7 @@ def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) ->
         entry = entries.get(name, ServerEntry(name))
         entries[name] = replace(entry, addresses=(*entry.addresses, found))
     return Config(
-        zones=ZoneTable.of((ZoneEntry(zone, tuple(entries), ignored=(ANYBODY,) if entries else ()),)),
+        zones=ZoneTable.of((ZoneEntry(zone, tuple(entries), ignored=(ANY_NAME,) if entries else ()),)),
         servers=entries,
         checks={name: check() for name, check in CHECKS.items()},
         cadence={name: check.cadence for name, check in CHECKS.items()},

@@ -7,7 +7,7 @@ import dns.exception
 import dns.name
 import idna
 
-from alerting.unicode_names import letters
+from alerting.unicode_names import to_unicode
 
 _PIECE = re.compile(r"\\[0-9]{3}|\\.|.", re.DOTALL)
 _DOTS = (".", "\u3002", "\uff0e", "\uff61")
@@ -64,7 +64,7 @@ def unicode(name: str) -> str:
     """The name in letters people read; labels that are no valid IDNA 2008 stay as they are."""
     if "xn--" not in name:
         return name
-    return ".".join(letters(label) for label in _labels(name))
+    return ".".join(to_unicode(label) for label in _labels(name))
 
 
 def show(name: str) -> str:

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from alerting.blocked_addresses import refusal
-from alerting.http import MOST_WAIT, Resolve, post, remembering, retry_after
+from alerting.blocked_addresses import blocked_reason
+from alerting.http import MAX_RETRY_AFTER, Resolve, cached_resolver, retry_after, send
 from alerting.model import DeliveryError, Secret
 from alerting.notifiers.webhook import Notifier
 from alerting.render import render
@@ -122,11 +122,11 @@ async def test_over_tls_the_certificate_is_that_of_the_name(tmp_path: Path) -> N
     async with hookserver(context) as server:
         url = Secret(f"https://hooks.test:{server.port}/x")
         resolve = names(hooks_test=["127.0.0.1"])
-        await post(url, b"{}", {}, allow_private=True, trust=Trust(trusted), resolve=resolve)
+        await send(url, b"{}", {}, allow_private=True, trust=Trust(trusted), resolve=resolve)
         assert server.requests[0].headers["host"] == f"hooks.test:{server.port}"
         other = Secret(f"https://other.test:{server.port}/x")
         with pytest.raises(DeliveryError, match="its certificate is not accepted") as caught:
-            await post(
+            await send(
                 other, b"{}", {}, allow_private=True, trust=Trust(trusted), resolve=names(other_test=["127.0.0.1"])
             )
         assert not caught.value.permanent
@@ -162,7 +162,7 @@ async def test_an_ipv6_address_in_the_url() -> None:
 async def test_a_name_in_other_letters(server: HookServer) -> None:
     url = Secret(f"http://b\u00fccher.test:{server.port}/x")
     resolve = names(**{"xn--bcher-kva_test": ["127.0.0.1"]})
-    await post(url, b"{}", {}, allow_private=True, resolve=resolve)
+    await send(url, b"{}", {}, allow_private=True, resolve=resolve)
     assert server.requests[0].headers["host"] == f"xn--bcher-kva.test:{server.port}"
 
 
@@ -205,11 +205,11 @@ async def test_a_redirect_is_not_followed(server: HookServer) -> None:
     [
         ({"retry-after": "120"}, 120),
         ({"retry-after": " 0 "}, 0),
-        ({"retry-after": "99999999999999"}, MOST_WAIT),
+        ({"retry-after": "99999999999999"}, MAX_RETRY_AFTER),
         ({"retry-after": "Fri, 20 Nov 2026 10:05:00 GMT"}, 180),
         ({"retry-after": "Fri, 20 Nov 2026 10:05:00 GMT", "date": "Fri, 20 Nov 2026 10:00:00 GMT"}, 300),
         ({"retry-after": "Fri, 20 Nov 2026 09:00:00 GMT"}, 0),
-        ({"retry-after": "Fri, 20 Nov 2099 09:00:00 GMT"}, MOST_WAIT),
+        ({"retry-after": "Fri, 20 Nov 2099 09:00:00 GMT"}, MAX_RETRY_AFTER),
         ({"retry-after": "Fri, 20 Nov 2026 10:05:00 -0000"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-5"}, None),
@@ -343,19 +343,19 @@ PUBLIC = [
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_need_leave(address: str) -> None:
-    assert "private" in str(refusal(ipaddress.ip_address(address), allow_private=False))
-    assert refusal(ipaddress.ip_address(address), allow_private=True) is None
+    assert "private" in str(blocked_reason(ipaddress.ip_address(address), allow_private=False))
+    assert blocked_reason(ipaddress.ip_address(address), allow_private=True) is None
 
 
 @pytest.mark.parametrize("address", NEVER)
 @pytest.mark.parametrize("allow_private", [False, True])
 def test_some_addresses_are_never_a_receiver(address: str, allow_private: bool) -> None:
-    assert refusal(ipaddress.ip_address(address), allow_private=allow_private) is not None
+    assert blocked_reason(ipaddress.ip_address(address), allow_private=allow_private) is not None
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_need_none(address: str) -> None:
-    assert refusal(ipaddress.ip_address(address), allow_private=False) is None
+    assert blocked_reason(ipaddress.ip_address(address), allow_private=False) is None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0x7f000001"])
@@ -370,7 +370,7 @@ async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_tha
     """A name that points elsewhere a moment later (DNS rebinding) gains nothing."""
     url = Secret(f"http://rebind.test:{server.port}/")
     resolve = names(rebind_test=["127.0.0.1"])
-    await post(url, b"{}", {}, allow_private=True, resolve=resolve)
+    await send(url, b"{}", {}, allow_private=True, resolve=resolve)
     assert server.requests[0].headers["host"] == f"rebind.test:{server.port}"
     with pytest.raises(KeyError):
         await resolve("rebind.test", 80)
@@ -383,7 +383,7 @@ async def test_a_name_that_resolves_to_an_address_with_a_private_one_inside_gets
     """IPv6 addresses that a translator or a tunnel takes to an IPv4 one: every kind, evaluated like the one inside."""
     url = Secret(f"http://inside.test:{server.port}/x")
     with pytest.raises(DeliveryError, match="a private or loopback address") as caught:
-        await post(url, b"{}", {}, resolve=names(inside_test=[inside]))
+        await send(url, b"{}", {}, resolve=names(inside_test=[inside]))
     assert caught.value.permanent
     assert server.requests == []
 
@@ -391,7 +391,7 @@ async def test_a_name_that_resolves_to_an_address_with_a_private_one_inside_gets
 async def test_a_name_with_private_addresses_only_is_refused_for_good(server: HookServer) -> None:
     url = Secret(f"http://inside.test:{server.port}/x")
     with pytest.raises(DeliveryError, match="a private or loopback address") as caught:
-        await post(url, b"{}", {}, resolve=names(inside_test=["127.0.0.1", "::1"]))
+        await send(url, b"{}", {}, resolve=names(inside_test=["127.0.0.1", "::1"]))
     assert caught.value.permanent
     assert server.requests == []
 
@@ -399,13 +399,13 @@ async def test_a_name_with_private_addresses_only_is_refused_for_good(server: Ho
 async def test_of_a_names_addresses_only_those_that_pass_are_tried(server: HookServer) -> None:
     url = Secret(f"http://mixed.test:{server.port}/x")
     found = ["169.254.169.254", "fe80::1%eth0", "127.0.0.1"]
-    await post(url, b"{}", {}, allow_private=True, resolve=names(mixed_test=found))
+    await send(url, b"{}", {}, allow_private=True, resolve=names(mixed_test=found))
     assert len(server.requests) == 1
 
 
 async def test_the_next_address_is_tried_when_one_takes_no_connection(server: HookServer) -> None:
     url = Secret(f"http://two.test:{server.port}/x")
-    await post(url, b"{}", {}, allow_private=True, resolve=names(two_test=["127.0.0.99", "127.0.0.1"]))
+    await send(url, b"{}", {}, allow_private=True, resolve=names(two_test=["127.0.0.99", "127.0.0.1"]))
     assert len(server.requests) == 1
 
 
@@ -415,7 +415,7 @@ async def test_a_name_that_cannot_be_resolved_may_be_back_later() -> None:
 
     for resolve, said in ((broken, "cannot be resolved"), (names(hooks_test=[]), "has no address")):
         with pytest.raises(DeliveryError, match=said) as caught:
-            await post(Secret("http://hooks.test/secret"), b"{}", {}, resolve=resolve)
+            await send(Secret("http://hooks.test/secret"), b"{}", {}, resolve=resolve)
         assert not caught.value.permanent
         assert "secret" not in caught.value.reason
 
@@ -435,7 +435,7 @@ async def test_where_the_name_was_the_last_time_is_tried_when_it_cannot_be_resol
             raise answer
         return answer
 
-    resolve = remembering({}, shaky)
+    resolve = cached_resolver({}, shaky)
     with pytest.raises(OSError, match="nobody knows"):
         await resolve("hooks.test", 443)
     assert [await resolve("hooks.test", 443) for _ in range(3)] == [["127.0.0.1"], ["127.0.0.1"], ["127.0.0.2"]]
@@ -446,17 +446,17 @@ async def test_what_is_remembered_is_checked_like_any_other_address(server: Hook
         raise OSError(-3, "Temporary failure in name resolution")
 
     url = Secret(f"http://hooks.test:{server.port}/x")
-    resolve = remembering({"hooks.test": ["127.0.0.1"]}, broken)
+    resolve = cached_resolver({"hooks.test": ["127.0.0.1"]}, broken)
     with pytest.raises(DeliveryError, match="private or loopback"):
-        await post(url, b"{}", {}, resolve=resolve)
-    await post(url, b"{}", {}, allow_private=True, resolve=resolve)
+        await send(url, b"{}", {}, resolve=resolve)
+    await send(url, b"{}", {}, allow_private=True, resolve=resolve)
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/", "http://", "hooks.example.com", "http://[::1", ""])
 async def test_what_is_no_web_address_is_refused_for_good(url: str) -> None:
     with pytest.raises(DeliveryError) as caught:
-        await post(Secret(url), b"{}", {})
+        await send(Secret(url), b"{}", {})
     assert caught.value.permanent
     assert "passwd" not in caught.value.reason
 

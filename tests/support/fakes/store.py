@@ -9,7 +9,7 @@ from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Phase
 from alerting.outbox import DeliveryResult, Lease, ReceiverStatus
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from monitor.clock import Now
-from monitor.state.ports import AddressHistoryRow, Commit, Recreated, Remembered, StoreError, Sweep
+from monitor.state.ports import AddressHistoryRow, Commit, Recreated, StoredState, StoreError, Sweep
 
 T = TypeVar("T")
 
@@ -50,10 +50,10 @@ class MemoryStore:
     async def rewrite(self, whole: Commit) -> None:
         raise StoreError("the record in memory is never lost while it is open")
 
-    async def restore(self) -> Remembered:
+    async def restore(self) -> StoredState:
         self._check_open()
         look = max((each.started for each in self._sweeps if each.check == SERIAL_CHECK), default=None)
-        return Remembered(
+        return StoredState(
             zone_states={zone: _as_looked(each, look) for zone, each in self._ledgers.items()},
             alerts=dict(self._alerts),
             incidents={id_: each for id_, each in self._incidents.items() if each.phase == "open"},
@@ -202,7 +202,7 @@ class MemoryStore:
             if row.until is None and (row.zone, row.server, row.address) == (change.zone, change.server, address):
                 self._history[number] = replace(row, until=max(row.since, change.since))
         self._history.append(
-            AddressHistoryRow(change.zone, change.server, address, change.serial, change.state, change.since, None)
+            AddressHistoryRow(change.zone, change.server, address, change.serial, change.outcome, change.since, None)
         )
 
     def _end(self, zone: str, at: datetime, staying: Collection[tuple[str, str]] = ()) -> None:

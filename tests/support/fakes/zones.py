@@ -48,10 +48,10 @@ class FakeZones:
         found = {f.key.server for zone in self._zones.values() for f in zone.findings if f.key.server is not None}
         return {name: self._server(name) for name in sorted({a.server for _, a in self._addresses()} | found)}
 
-    def places(self) -> Set[tuple[str, Address, bool]]:
+    def server_addresses(self) -> Set[tuple[str, Address, bool]]:
         return {(a.server, a.address, a.hidden) for zone in self._whole.values() for a in zone.addresses}
 
-    async def part(
+    async def page(
         self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False
     ) -> tuple[list[ZoneStatus], int]:
         wanted = text.strip().casefold()

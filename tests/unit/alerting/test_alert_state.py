@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.alert_state import MOVES, advance, apply, due, recheck, withdraw
+from alerting.alert_state import TRANSITIONS, advance, apply_result, next_transition, recheck, withdraw
 from alerting.model import Alert, AlertKey, Phase, Policy, Reason
 from checks.model import Finding, Health, Inconclusive
 from checks.model.finding_type import Severity
@@ -58,7 +58,7 @@ def test_without_grace_and_settle_every_look_counts() -> None:
 
 
 def test_unknown_moves_nothing_from_any_phase() -> None:
-    assert not {health for _, health in MOVES} & {Health.UNKNOWN}
+    assert not {health for _, health in TRANSITIONS} & {Health.UNKNOWN}
     for phase in Phase:
         alert = replace(NEW, phase=phase)
         assert advance(alert, Health.UNKNOWN, minute(1000), POLICY) == (alert, None)
@@ -163,7 +163,7 @@ def told(looks: dict[float, object], alerts: dict[AlertKey, Alert] | None = None
     """The alerts after some check results; what is OK is forgotten, as the store does."""
     alerts = dict(alerts or {})
     for at, said in looks.items():
-        touched, _ = apply(said(at), alerts, {}, POLICY)  # type: ignore[operator]
+        touched, _ = apply_result(said(at), alerts, {}, POLICY)  # type: ignore[operator]
         alerts |= {each.key: each for each in touched}
         alerts = {name: each for name, each in alerts.items() if not each.quiet}
     return alerts
@@ -178,7 +178,7 @@ def blind(at: float) -> object:
 
 
 def test_a_quiet_zone_is_done_at_once() -> None:
-    assert apply(result("example.org.", 0), {}, {}, POLICY) == ((), ())
+    assert apply_result(result("example.org.", 0), {}, {}, POLICY) == ((), ())
 
 
 def test_a_finding_becomes_an_alert_with_its_words_and_severity() -> None:
@@ -194,27 +194,27 @@ def test_the_words_of_a_standing_alert_follow_the_latest_look() -> None:
 
 
 def test_the_operator_says_how_severe_a_code_is() -> None:
-    touched, _ = apply(behind("ns2")(0), {}, {"serial-late": Severity.CRITICAL}, POLICY)  # type: ignore[operator]
+    touched, _ = apply_result(behind("ns2")(0), {}, {"serial-late": Severity.CRITICAL}, POLICY)  # type: ignore[operator]
     assert [alert.severity for alert in touched] == [Severity.CRITICAL]
 
 
 def test_a_code_nobody_knows_is_a_warning() -> None:
-    touched, _ = apply(result("example.org.", 0, finding("new-code", "ns2")), {}, {}, POLICY)
+    touched, _ = apply_result(result("example.org.", 0, finding("new-code", "ns2")), {}, {}, POLICY)
     assert [alert.severity for alert in touched] == [Severity.WARNING]
 
 
 def test_findings_are_told_apart_by_server_address_and_subject() -> None:
     found = (finding("record-differs", "ns2", subject="www A"), finding("record-differs", "ns2", subject="www AAAA"))
-    touched, _ = apply(result("example.org.", 0, *found), {}, {}, POLICY)
+    touched, _ = apply_result(result("example.org.", 0, *found), {}, {}, POLICY)
     assert {alert.key.subject for alert in touched} == {"www A", "www AAAA"}
 
 
 def test_fired_and_resolved_come_with_the_result() -> None:
     alerts = told({0: behind("ns2"), 1: behind("ns2")})
-    touched, (fired,) = apply(behind("ns2")(2), alerts, {}, POLICY)  # type: ignore[operator]
+    touched, (fired,) = apply_result(behind("ns2")(2), alerts, {}, POLICY)  # type: ignore[operator]
     assert (fired.key, fired.reason) == (KEY, Reason.FIRED)
     alerts = told({3: behind(), 4: behind()}, {alert.key: alert for alert in touched})
-    _, (resolved,) = apply(behind()(5), alerts, {}, POLICY)  # type: ignore[operator]
+    _, (resolved,) = apply_result(behind()(5), alerts, {}, POLICY)  # type: ignore[operator]
     assert resolved.reason is Reason.RESOLVED
 
 
@@ -249,7 +249,7 @@ def test_a_finding_about_the_whole_zone_is_good_when_it_is_gone() -> None:
 
 def test_a_late_result_changes_neither_alert_nor_words() -> None:
     alerts = told({0: behind("ns2"), 5: behind("ns2", text="new")})
-    assert apply(behind("ns2", text="old")(4), alerts, {}, POLICY) == ((), ())  # type: ignore[operator]
+    assert apply_result(behind("ns2", text="old")(4), alerts, {}, POLICY) == ((), ())  # type: ignore[operator]
 
 
 def test_an_unknown_result_moves_no_alert_and_is_one_itself_when_it_lasts() -> None:
@@ -257,7 +257,7 @@ def test_an_unknown_result_moves_no_alert_and_is_one_itself_when_it_lasts() -> N
     alerts = told(dict.fromkeys(range(3, 13), blind), alerts)
     own = key("example.org.", "not-checked", check="soa-serial", subject="soa-serial")
     assert {name: each.phase for name, each in alerts.items()} == {KEY: Phase.FIRING, own: Phase.PENDING}
-    touched, (fired,) = apply(blind(13), alerts, {}, POLICY)  # type: ignore[arg-type]
+    touched, (fired,) = apply_result(blind(13), alerts, {}, POLICY)  # type: ignore[arg-type]
     assert (fired.key, fired.reason) == (own, Reason.FIRED)
     assert {each.key: each.text for each in touched}[own] == "soa-serial could not be checked: nobody answered"
     alerts = told({at: behind("ns2") for at in range(14, 17)}, {each.key: each for each in touched})
@@ -266,10 +266,10 @@ def test_an_unknown_result_moves_no_alert_and_is_one_itself_when_it_lasts() -> N
 
 def test_a_longer_grace_holds_for_what_was_not_checked_too() -> None:
     slow = Policy(grace=timedelta(hours=1))
-    touched, _ = apply(blind(0), {}, {}, slow)  # type: ignore[arg-type]
-    touched, transitions = apply(blind(59), {each.key: each for each in touched}, {}, slow)  # type: ignore[arg-type]
+    touched, _ = apply_result(blind(0), {}, {}, slow)  # type: ignore[arg-type]
+    touched, transitions = apply_result(blind(59), {each.key: each for each in touched}, {}, slow)  # type: ignore[arg-type]
     assert not transitions
-    _, transitions = apply(blind(60), {each.key: each for each in touched}, {}, slow)  # type: ignore[arg-type]
+    _, transitions = apply_result(blind(60), {each.key: each for each in touched}, {}, slow)  # type: ignore[arg-type]
     assert [each.key.code for each in transitions] == ["not-checked"]
 
 
@@ -303,15 +303,15 @@ SAID = {
 def test_when_the_same_result_moves_an_alert(looks: str, after: int | None) -> None:
     alerts = told({at: SAID[sign] for at, sign in enumerate(looks)})
     last = SAID[looks[-1]](len(looks) - 1)  # type: ignore[operator]
-    assert due(last, alerts, POLICY) == (None if after is None else minute(len(looks) - 1 + after))
+    assert next_transition(last, alerts, POLICY) == (None if after is None else minute(len(looks) - 1 + after))
 
 
 @given(st.text(alphabet="+-=~?", min_size=1, max_size=30), st.integers(0, 20))
 def test_until_it_is_due_the_same_result_moves_nothing_and_then_it_does(looks: str, later: int) -> None:
     alerts = told({at: SAID[sign] for at, sign in enumerate(looks)})
     now, said = len(looks) - 1, SAID[looks[-1]]
-    moved = due(said(now), alerts, POLICY)  # type: ignore[operator]
-    again, transitions = apply(said(now + later), alerts, {}, POLICY)  # type: ignore[operator]
+    moved = next_transition(said(now), alerts, POLICY)  # type: ignore[operator]
+    again, transitions = apply_result(said(now + later), alerts, {}, POLICY)  # type: ignore[operator]
     moves = bool(transitions) or any(each != alerts.get(each.key) for each in again)
     assert moves is (later > 0 and moved is not None and minute(now + later) >= moved)
 

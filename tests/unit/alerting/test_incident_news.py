@@ -208,8 +208,8 @@ def test_without_grace_the_first_word_waits_until_every_zone_had_its_turn(cadenc
         heard += said(desk.take(desk_batch(desk, alert(name, DEAD, "ns2"))))
     heard += desk.wait(2)
     assert heard == ["oncall: opened server ns2"]
-    assert desk.only.told is not None
-    assert len(desk.only.told.zones) == 200
+    assert desk.only.notified is not None
+    assert len(desk.only.notified.zones) == 200
     heard = []
     for number, each in enumerate(list(desk.active_alerts.values())):
         desk.at = 10 + over * number / len(names)
@@ -253,7 +253,7 @@ def test_growth_comes_in_messages_that_are_ever_further_apart_and_says_what_is_n
     gaps = [round(b - a) for a, b in pairwise(at)]
     assert gaps == sorted(gaps)
     assert len(at) <= 4
-    rest = len(desk.only.zones) - len(desk.only.told.zones)  # type: ignore[union-attr]
+    rest = len(desk.only.zones) - len(desk.only.notified.zones)  # type: ignore[union-attr]
     desk.wait(61)
     assert ear.subjects() == ["[WORSE critical] ns2, 100 zones: ns2 cannot be reached"]
     assert changes(desk.only)[0].startswith(f"{rest} zones more than before: z0")

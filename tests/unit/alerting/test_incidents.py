@@ -16,12 +16,12 @@ from alerting.model import (
     IncidentChange,
     IncidentEvent,
     IncidentFinding,
+    NotifiedState,
     OutboxMessage,
     Phase,
     Policy,
     Reason,
     Route,
-    Told,
     Transition,
 )
 from alerting.root_cause import DependencyGraph
@@ -130,7 +130,7 @@ def test_an_alert_that_fires_opens_an_incident_and_one_that_ends_resolves_it() -
         lines=(IncidentFinding("serial-late", Severity.WARNING, A, "ns2", "192.0.2.2", "ns2 has serial-late", START),),
         findings=1,
         worst=Severity.WARNING,
-        told=Told(minute(1), Severity.WARNING, (A,), ("ns2",), ("serial-late",)),
+        notified=NotifiedState(minute(1), Severity.WARNING, (A,), ("ns2",), ("serial-late",)),
         due_at=minute(241),
         codes=("serial-late",),
         receivers=("oncall",),
@@ -400,7 +400,7 @@ def test_what_nobody_hears_of_is_kept_and_shown_all_the_same() -> None:
     desk = Desk(routes=(Route(("pager",), severity=(Severity.CRITICAL,)),))
     kept = desk.change(LATE)
     assert said(kept) == []
-    assert [incident.told for incident in kept.incidents] == [None]
+    assert [incident.notified for incident in kept.incidents] == [None]
     assert said_again(desk, minutes=1000) == []
     kept = desk.change(replace(LATE, phase=Phase.OK))
     assert said(kept) == []

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.alert_state import apply, withdraw
+from alerting.alert_state import apply_result, withdraw
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, OpenIncidents, due_reminders, update_incidents
 from alerting.model import (
@@ -92,7 +92,7 @@ class Life:
         for name, findings in said.items():
             known = {alert.key: alert for alert in self.of(name)}
             spoken = result(name, self.minute, *(findings or ()), reason="blind" if findings is None else "")
-            touched, moved = apply(spoken, known, {}, POLICY)
+            touched, moved = apply_result(spoken, known, {}, POLICY)
             changed += [alert for alert in touched if alert != known.get(alert.key)]
             transitions += moved
         self.change(changed, transitions)
@@ -155,7 +155,7 @@ def holds(life: Life) -> None:
         members = [a for a in life.active_alerts.values() if a.incident == incident.id]
         known = {receiver for name, receiver in heard if name == incident.id}
         assert set(incident.receivers) <= known
-        assert (incident.told is not None) == bool(known)
+        assert (incident.notified is not None) == bool(known)
         assert {a.key.zone for a in members} <= set(incident.zones)
         assert not set(incident.zones) & set(incident.past_zones)
         assert incident.findings >= len(members)
@@ -178,7 +178,7 @@ def agrees(life: Life) -> None:
     for incident in life.open_incidents.incidents.values():
         if not incident.recovering:
             assert set(incident.receivers) == set(route(incident, ROUTES, RECEIVERS))
-            assert incident.told is None or incident.severity <= incident.told.severity
+            assert incident.notified is None or incident.severity <= incident.notified.severity
 
 
 @examples(120)

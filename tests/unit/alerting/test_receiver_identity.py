@@ -7,7 +7,7 @@ import pytest
 from alerting.model import Secret
 from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
-from alerting.receiver_identity import follow, sealed, successors
+from alerting.receiver_identity import destination_hashes, follow, successors
 
 
 def hook(place: str, **more: object) -> Notifier:
@@ -46,7 +46,7 @@ CHANGES = [
 def test_who_is_who(
     said: str, before: dict[str, Notifier], after: dict[str, Notifier], moved: dict[str, str | None]
 ) -> None:
-    assert successors(sealed(before, {}), after) == moved
+    assert successors(destination_hashes(before, {}), after) == moved
 
 
 def test_somebody_of_whom_nothing_is_known_but_the_name() -> None:
@@ -56,11 +56,11 @@ def test_somebody_of_whom_nothing_is_known_but_the_name() -> None:
 
 def test_what_is_kept_gives_nothing_away_and_changes_only_with_the_destination() -> None:
     receivers = {"a": A, "m": M}
-    kept = sealed(receivers, {})
+    kept = destination_hashes(receivers, {})
     assert not any(part in str(kept) for part in ("T0KEN", "hooks", "example"))
-    assert sealed(receivers, kept) == kept
-    assert sealed({**receivers, "b": A}, kept)["b"] != kept["a"], "salted: nobody sees who is who"
-    assert sealed({"a": B}, kept)["a"] != kept["a"]
+    assert destination_hashes(receivers, kept) == kept
+    assert destination_hashes({**receivers, "b": A}, kept)["b"] != kept["a"], "salted: nobody sees who is who"
+    assert destination_hashes({"a": B}, kept)["a"] != kept["a"]
 
 
 def test_each_is_told_once_and_who_is_gone_is_not() -> None:

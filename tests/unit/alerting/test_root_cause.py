@@ -7,8 +7,8 @@ import pytest
 from alerting.finding_types import FINDING_TYPES
 from alerting.model import Alert, Cause, Phase
 from alerting.root_cause import (
+    BLOCKS_TRANSFERS,
     FAMILIES,
-    FEEDS_NOTHING,
     HIDES_CONTENT,
     INHERITED,
     OF_CONTENT,
@@ -163,13 +163,13 @@ def test_servers_that_feed_each_other_in_a_circle_end() -> None:
 
 
 def test_who_feeds_whom() -> None:
-    assert CHAIN.feeders(A, "ns3") == ("ns2",)
-    assert CHAIN.feeders(D, "ns3") == ("ns1",)
-    assert CHAIN.feeders(A, "ns1") == ()
-    assert CHAIN.feeders(A, "ns9") == ("ns1",)
-    assert CHAIN.feeders("unknown.", "ns2") == ()
-    assert DependencyGraph.of([zone(A, "ns2", primary=None)]).feeders(A, "ns2") == ()
-    assert DependencyGraph.of([zone(A, "ns2", upstream={"ns2": ("ns2",)})]).feeders(A, "ns2") == ()
+    assert CHAIN.upstreams(A, "ns3") == ("ns2",)
+    assert CHAIN.upstreams(D, "ns3") == ("ns1",)
+    assert CHAIN.upstreams(A, "ns1") == ()
+    assert CHAIN.upstreams(A, "ns9") == ("ns1",)
+    assert CHAIN.upstreams("unknown.", "ns2") == ()
+    assert DependencyGraph.of([zone(A, "ns2", primary=None)]).upstreams(A, "ns2") == ()
+    assert DependencyGraph.of([zone(A, "ns2", upstream={"ns2": ("ns2",)})]).upstreams(A, "ns2") == ()
 
 
 def test_transfers_that_fail_where_tcp_is_dead_are_the_same_trouble() -> None:
@@ -282,12 +282,12 @@ def test_zones_of_a_table_are_counted_by_kind_as_they_would_be_one_by_one() -> N
         topology = DependencyGraph.of(known)
         assert topology.served == expected
         assert topology.zones == {one.name: one for one in zones}
-        assert topology.feeders(A, "ns2") == ("ns1",)
+        assert topology.upstreams(A, "ns2") == ("ns1",)
 
 
 def test_what_a_code_explains_follows_from_its_type() -> None:
-    assert HIDES_CONTENT < OUT_OF_SERVICE < FEEDS_NOTHING
-    assert INHERITED < FEEDS_NOTHING
+    assert HIDES_CONTENT < OUT_OF_SERVICE < BLOCKS_TRANSFERS
+    assert INHERITED < BLOCKS_TRANSFERS
     assert not OUT_OF_SERVICE & {found.code for found in FINDING_TYPES.values() if found.severity is Severity.INFO}
     assert OF_CONTENT.isdisjoint(OUT_OF_SERVICE - INHERITED)
     assert FAMILIES.keys() == FINDING_TYPES.keys()

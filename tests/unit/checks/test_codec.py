@@ -101,12 +101,12 @@ def test_whatever_is_steady_comes_back_also_by_words_that_were_saved(several: li
         assert packer.is_valid(row)
         assert not packer.is_valid(row[:-1])
         assert packer.answering(row) is (
-            all(s.state == "answered" and s.synced is None and not s.estimated for s in zone_state.address_states)
+            all(s.outcome == "answered" and s.synced is None and not s.estimated for s in zone_state.address_states)
             and all(serial_group.versions for serial_group in zone_state.serial_groups)
         )
-        heard = tuple(s.state not in ("timeout", "unreachable", "unasked") for s in zone_state.address_states)
+        heard = tuple(s.outcome not in ("timeout", "unreachable", "unasked") for s in zone_state.address_states)
         assert packer.reachable_addresses(row) == heard
-        assert len(packer.floors(row, 0.5)) == len(zone_state.address_states)
+        assert len(packer.min_expires(row, 0.5)) == len(zone_state.address_states)
 
 
 @examples(150)
@@ -130,7 +130,7 @@ def test_of_any_history_what_packs_comes_back_and_is_steady(
         counted = {
             (s.server, s.address)
             for s in zone_state.address_states
-            if s.expires is not None and s.state == "answered" and not s.estimated
+            if s.expires is not None and s.outcome == "answered" and not s.estimated
         }
         due = check.due(zone_state)
         if counted <= gave and (due is None or again.at < due):
@@ -147,7 +147,7 @@ def test_nothing_is_found_of_an_address_whose_count_is_not_below_its_floor(expir
     first = story(nearby, {"ns1": "10", "ns2": f"10~{expire}"}, soa=soa)[0].zone_state
     row = packer.pack(first)
     assert row is not None
-    floor = packer.floors(row, near)[1]
+    floor = packer.min_expires(row, near)[1]
     assume(floor <= expire)
     at = NOON + MINUTE
     seen = checked_at(nearby, {"ns1": "10", "ns2": f"10~{floor}"}, at, soa)
@@ -215,7 +215,7 @@ def test_a_word_keeps_its_number() -> None:
 
 def test_silence_of_every_kind_is_inaudible() -> None:
     for outcome in Outcome:
-        stood = replace(SECOND, state=outcome.value, serial=10)
+        stood = replace(SECOND, outcome=outcome.value, serial=10)
         row = ZoneStateCodec().pack(replace(STILL, address_states=(FIRST, stood)))
         assert row is not None
         packer = ZoneStateCodec()
@@ -226,7 +226,7 @@ def test_silence_of_every_kind_is_inaudible() -> None:
 def test_a_row_by_other_words_is_not_sound() -> None:
     packer = ZoneStateCodec()
     row = packer.pack(STILL)
-    silent = packer.pack(replace(STILL, address_states=(FIRST, replace(SECOND, state="timeout"))))
+    silent = packer.pack(replace(STILL, address_states=(FIRST, replace(SECOND, outcome="timeout"))))
     assert row is not None
     assert silent is not None
     for words in ([], ["answered", "x"], ["answered", "x", ((), ())], [*packer.table.values[:2], "x"]):

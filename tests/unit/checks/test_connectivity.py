@@ -175,7 +175,7 @@ def test_a_transfer_that_timed_out_blindly_says_nothing() -> None:
 def test_addresses_that_left_prove_nothing_any_more() -> None:
     where = zone("ns1", "ns2", server("ns3", "192.0.2.3", "192.0.2.33"))
     connectivity = heard(where, {"ns1": "-", "ns2": "-", "ns3": "-", "ns3/1": "10"})
-    ns1, ns2, ns3, old = [(one.name, address) for one, address in where.places()]
+    ns1, ns2, ns3, old = [(one.name, address) for one, address in where.server_addresses()]
     assert offline_families(connectivity) == ()
     assert offline_families(keep_only(connectivity, {ns1, ns2, ns3})) == ("ipv4",)
     assert offline_families(keep_only(connectivity, {ns1, old})) == ()

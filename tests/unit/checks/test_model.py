@@ -46,7 +46,7 @@ def test_a_zone_knows_its_servers_and_places() -> None:
     dual = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2")
     assert dual.server("ns2") is dual.servers[1]
     assert dual.server("ns9") is None
-    assert [(one.name, str(address)) for one, address in dual.places()] == [
+    assert [(one.name, str(address)) for one, address in dual.server_addresses()] == [
         ("ns1", "192.0.2.1"),
         ("ns1", "2001:db8::1"),
         ("ns2", "192.0.2.2"),

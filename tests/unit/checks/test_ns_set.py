@@ -81,7 +81,7 @@ def reading(where: Zone, text: str) -> ZonePoll:
 
 
 def _addresses(where: Zone) -> list[tuple[str, str]]:
-    return [(server.name, str(address)) for server, address in where.places()]
+    return [(server.name, str(address)) for server, address in where.server_addresses()]
 
 
 @pytest.mark.parametrize(("title", "where", "text", "names", "expected"), ROWS, ids=[row[0] for row in ROWS])

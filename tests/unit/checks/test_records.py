@@ -371,6 +371,6 @@ def test_ns_set_needs_two_answers() -> None:
     assert (result.health, result.reason) == (Health.UNKNOWN, ALONE)
     result = run_check(NsSet(), PAIR, half, ZoneState(PAIR.name))  # of the names something can be said
     assert result.health is Health.GOOD
-    assert all(any(one.covers(s.name, a, "") for one in result.unsure) for s, a in PAIR.places())
+    assert all(any(one.covers(s.name, a, "") for one in result.unsure) for s, a in PAIR.server_addresses())
     assert NsSet().applies(PAIR)
     assert [(q.server, q.qtype) for q in NsSet().queries(PAIR, ())] == [("ns1", "SOA"), ("ns2", "SOA")]

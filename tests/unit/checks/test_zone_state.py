@@ -105,7 +105,7 @@ def test_standing_keeps_since_when() -> None:
     pages = story(PAIR, {"ns1": "10 11 11 11", "ns2": "10 10 11@fra -"})
     address_state = address_state_of(pages[-1].zone_state, "ns2", NS2)
     assert address_state is not None
-    assert (address_state.serial, address_state.since, address_state.state, address_state.changed) == (
+    assert (address_state.serial, address_state.since, address_state.outcome, address_state.changed) == (
         11,
         after(2),
         "timeout",
@@ -349,16 +349,16 @@ def test_nothing_served_means_no_reference() -> None:
         zone_state.serial_groups[0].versions,
         zone_state.serial_groups[0].soa,
     ) == (None, (), None)
-    assert [address_state.state for address_state in zone_state.address_states] == ["timeout", "refused"]
+    assert [address_state.outcome for address_state in zone_state.address_states] == ["timeout", "refused"]
 
 
 def test_an_answer_without_authority_is_no_version() -> None:
     lame = look(PAIR, NOON, ns1=10, ns2=10)
     lame = replace(lame, seen=tuple(replace(seen, authoritative=seen.server == "ns1") for seen in lame.seen))
     address_state = update_zone_state(ZoneState(PAIR.name), PAIR, lame).address_states[1]
-    assert (address_state.serial, address_state.state) == (None, "noerror")
+    assert (address_state.serial, address_state.outcome) == (None, "noerror")
     bare = replace(lame, seen=tuple(replace(seen, rcode=None) for seen in lame.seen))
-    assert update_zone_state(ZoneState(PAIR.name), PAIR, bare).address_states[1].state == "noerror"
+    assert update_zone_state(ZoneState(PAIR.name), PAIR, bare).address_states[1].outcome == "noerror"
 
 
 # --- history ---
@@ -437,7 +437,7 @@ def test_what_an_address_stands_at_is_the_best_that_either_transport_brought(udp
     query_ = query(PAIR, "ns2")
     every = [seen(query_, udp), seen(replace(query_, transport=Transport.TCP), tcp), seen(query(PAIR, "ns1"), 10)]
     zone_state = update_zone_state(ZoneState(PAIR.name), PAIR, gather(PAIR, "soa-serial", *every))
-    assert zone_state.address_states[1].state == state
+    assert zone_state.address_states[1].outcome == state
 
 
 def test_a_zone_with_no_servers_is_an_empty_zone_state() -> None:

@@ -54,9 +54,9 @@ several = st.lists(zones(), max_size=12)
 
 @given(zones())
 def test_a_zone_without_its_name_and_with_it_again_is_the_zone(zone: Zone) -> None:
-    nameless = zone.nameless()
+    nameless = zone.without_name()
     assert nameless.name == ""
-    assert nameless.named(zone.name) == zone
+    assert nameless.with_name(zone.name) == zone
 
 
 def test_zones_that_want_the_same_of_themselves_are_alike() -> None:
@@ -84,9 +84,9 @@ def test_a_table_is_a_dict_in_the_order_of_its_names(given_zones: list[Zone]) ->
     assert list(zone_table.values()) == [naive[name] for name in sorted(naive)]
     assert list(zone_table.items()) == sorted(naive.items(), key=lambda item: item[0])
     assert len(zone_table) == len(zone_table.values()) == len(naive)
-    assert sum(zone_table.alike()) == len(naive)
+    assert sum(zone_table.template_counts()) == len(naive)
     for number, name in enumerate(zone_table.names):
-        assert (zone_table.number(name), zone_table.at(number), zone_table.get(name)) == (
+        assert (zone_table.index(name), zone_table.at(number), zone_table.get(name)) == (
             number,
             naive[name],
             naive[name],
@@ -110,8 +110,8 @@ def test_what_is_not_in_a_table() -> None:
 
 def test_places_are_laid_out_by_template() -> None:
     zone_table = ZoneTable.of([Zone("a.", (NS1,)), Zone("b.", (NS1, NS2)), Zone("c.", (NS1,))])
-    sizes = [sum(1 for _ in template.places()) for template in zone_table.templates]
-    assert zone_table.starts(sizes) == array("I", [0, 1, 4, 5])
+    sizes = [sum(1 for _ in template.server_addresses()) for template in zone_table.templates]
+    assert zone_table.offsets(sizes) == array("I", [0, 1, 4, 5])
 
 
 @given(several, several)
@@ -135,8 +135,8 @@ def naive(old: Mapping[str, Zone], new: Mapping[str, Zone]) -> tuple[list[str], 
 def agrees(old: ZoneTable[Zone], new: ZoneTable[Zone]) -> None:
     parted = difference(old, new)
     gone, fresh, was = naive(old, new)
-    assert (list(parted.gone), list(parted.fresh), list(parted.was)) == (gone, fresh, was)
-    assert parted.was.typecode == "q"
+    assert (list(parted.removed), list(parted.added_or_changed), list(parted.old_index)) == (gone, fresh, was)
+    assert parted.old_index.typecode == "q"
 
 
 @given(several, several)

@@ -31,7 +31,7 @@ def test_the_specimens_have_something_in_every_field(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [ZONE, WATCHED])
 def test_without_its_name_and_with_it_again_it_is_the_same(value: Any) -> None:
-    assert value.nameless().named(NAME) == value
+    assert value.without_name().with_name(NAME) == value
 
 
 def test_what_is_written_of_a_server_reaches_those_who_ask() -> None:
@@ -41,7 +41,7 @@ def test_what_is_written_of_a_server_reaches_those_who_ask() -> None:
 
 
 def test_what_is_written_of_a_zone_reaches_those_who_ask() -> None:
-    made = _zone(ZONE.nameless(), ZONE.servers, {SERVER.name: _server(SERVER, {})}).named(NAME)
+    made = _zone(ZONE.without_name(), ZONE.servers, {SERVER.name: _server(SERVER, {})}).with_name(NAME)
     for one in fields(ZoneEntry):
         if one.name != "servers":
             assert getattr(made, one.name) == getattr(ZONE, one.name), one.name

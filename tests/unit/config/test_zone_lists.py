@@ -83,7 +83,7 @@ def test_json_lines_have_all_keys_of_a_zone(tmp_path: Path) -> None:
     assert a.servers == ("ns1",)
     assert b.records == (WantedRecord("b.example.", "MX", ("10 mail.b.example.",)),)
     assert c.transfers == (TransferRule("ns1", Expectation.ALLOWED, whole=True),)
-    assert d.nameless() == b.nameless()
+    assert d.without_name() == b.without_name()
     assert len(config.zones.templates) == 3
 
 
@@ -298,9 +298,12 @@ def test_read_again_only_what_was_edited_differs(tmp_path: Path) -> None:
     rows = "name,servers\nb.example,ns2\nz9999.example,ns2\n"
     after = read(tmp_path, a_list("b.csv") + a_list("a.txt"), a_txt="\n".join(reversed(edited)), b_csv=rows)
     parted = difference(before.zones, after.zones)
-    assert (list(parted.gone), list(parted.fresh)) == (["z0007.example."], ["new.example.", "z9999.example."])
+    assert (list(parted.removed), list(parted.added_or_changed)) == (
+        ["z0007.example."],
+        ["new.example.", "z9999.example."],
+    )
     slower = read(tmp_path, a_list("b.csv") + a_list("a.txt", 'max_lag = "1h"\n'), a_txt="\n".join(edited), b_csv=rows)
-    assert list(difference(after.zones, slower.zones).fresh) == sorted(f"{name}." for name in edited)
+    assert list(difference(after.zones, slower.zones).added_or_changed) == sorted(f"{name}." for name in edited)
 
 
 LISTINGS = [

@@ -12,8 +12,8 @@ from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import AddressState, ZoneState
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
 from monitor.polling.discovery import MOST_PROBLEMS, resolve
-from monitor.polling.remembered_addresses import SOME, recall_addresses
 from monitor.polling.resolver import SILENT_ENOUGH
+from monitor.polling.stored_addresses import SOME, recall_addresses
 from tests.support.resolver import FakeResolver, resolving
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -213,7 +213,10 @@ async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_zone_sta
         alive = await resolve(here, None, NOON)
         zone_states = {
             name: ZoneState(
-                name, (), tuple(address_state(server.name, address) for server, address in zone.places()), NOON
+                name,
+                (),
+                tuple(address_state(server.name, address) for server, address in zone.server_addresses()),
+                NOON,
             )
             for name, zone in alive.zones.items()
         }
@@ -285,4 +288,4 @@ async def test_zones_that_are_found_alike_are_one_template_and_zones_given_serve
         "g.example.": ["ns1.example.net"],
         "h.": ["ns1"],
     }
-    assert sorted(count for count in topology.zones.alike() if count) == [1, 1, 5]
+    assert sorted(count for count in topology.zones.template_counts() if count) == [1, 1, 5]

@@ -12,8 +12,8 @@ from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
 from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
-from monitor.polling.schedule_order import Order, place
 from monitor.polling.serial_sweep import SerialSweep, SweepContext
+from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
 from monitor.service.queue import PollQueue
@@ -120,7 +120,7 @@ class Stage:
     def call(self, over: float = 0.0, **options: float) -> "asyncio.Task[object]":
         call = SerialSweep(self.ground, CHECK, MINUTE, **options)  # type: ignore[arg-type]
         begin = asyncio.get_running_loop().time()
-        return asyncio.create_task(call.sweep(Order(self.zone_table, CHECK), over, begin))
+        return asyncio.create_task(call.sweep(SweepOrder(self.zone_table, CHECK), over, begin))
 
     @property
     def unchanged(self) -> list[str]:
@@ -155,7 +155,7 @@ async def test_turns_come_at_their_place() -> None:
     await stage.call(over=0.5)
     assert len(came) == 60
     for name, at in came.items():
-        assert at >= (place(name, "soa-serial") * 0.5) - 0.03
+        assert at >= (sweep_position(name, "soa-serial") * 0.5) - 0.03
 
 
 async def test_what_is_slow_holds_up_nobody_else() -> None:
@@ -206,7 +206,7 @@ async def test_another_table_ends_it_and_tells_who_was_being_asked() -> None:
     stage = Stage(zones(40))
     stage.crier.held["z3.example."] = let = asyncio.Event()
     call = SerialSweep(stage.ground, CHECK, MINUTE)
-    order = Order(stage.zone_table, CHECK)
+    order = SweepOrder(stage.zone_table, CHECK)
     whole = asyncio.create_task(call.sweep(order, 60.0, asyncio.get_running_loop().time() - 30.0))
     async with asyncio.timeout(5):
         while not stage.unchanged:
@@ -219,12 +219,12 @@ async def test_another_table_ends_it_and_tells_who_was_being_asked() -> None:
     with pytest.raises(asyncio.CancelledError):
         await whole
     assert 0 <= reached <= 0.55
-    assert order.places[order.after(reached)] > reached
+    assert order.positions[order.after(reached)] > reached
 
 
 async def test_what_waits_for_room_while_another_table_comes_is_not_asked_any_more() -> None:
     stage = Stage(zones(20))
-    order = Order(stage.zone_table, CHECK)
+    order = SweepOrder(stage.zone_table, CHECK)
     first = stage.zone_table.names[order.numbers[0]]
     stage.crier.held[first] = let = asyncio.Event()
     whole = stage.call(max_in_flight=10)

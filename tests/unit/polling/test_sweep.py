@@ -16,8 +16,8 @@ from checks.model.zone_table import ZoneTable
 from checks.records import Records
 from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
-from monitor.polling.schedule_order import Order, place
 from monitor.polling.sweep import SPREAD, poll_zone, sweep, window
+from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.service.queue import PollQueue
 from monitor.state.ports import QueueClosed
 from tests.unit.checks.build import zone
@@ -31,20 +31,20 @@ def zones(count: int) -> list:
     return [zone(name=f"z{number}.example.") for number in range(count)]
 
 
-def turns(zones: Iterable[Zone], check: Check = CHECK) -> Order:
-    return Order(ZoneTable.of(zones), check)
+def turns(zones: Iterable[Zone], check: Check = CHECK) -> SweepOrder:
+    return SweepOrder(ZoneTable.of(zones), check)
 
 
 def test_turns_are_spread_evenly_and_stay_where_they_are() -> None:
-    places = sorted(place(f"z{number}.example.", "soa-serial") for number in range(10_000))
+    places = sorted(sweep_position(f"z{number}.example.", "soa-serial") for number in range(10_000))
     assert places[0] >= 0
     assert places[-1] < 1
     tenths = [sum(tenth / 10 <= one < (tenth + 1) / 10 for one in places) for tenth in range(10)]
     assert max(tenths) < 1.1 * 1000
     assert min(tenths) > 0.9 * 1000
     assert max(later - earlier for earlier, later in pairwise(places)) < 0.002
-    assert place("example.com.", "soa-serial") == place("example.com.", "soa-serial")
-    assert place("example.com.", "soa-serial") != place("example.com.", "records")
+    assert sweep_position("example.com.", "soa-serial") == sweep_position("example.com.", "soa-serial")
+    assert sweep_position("example.com.", "soa-serial") != sweep_position("example.com.", "records")
 
 
 @given(st.floats(0.1, 86400), st.floats(0, 600))
@@ -79,8 +79,8 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
 
     await sweep(CHECK, turns(zones(40)), Waiting(WELL, now), take, cadence=MINUTE, over=0.5, now=now)
     for name, at in came.items():
-        assert at >= place(name, "soa-serial") * 0.5 - 0.01
-    assert sorted(came, key=came.__getitem__) == sorted(came, key=lambda name: place(name, "soa-serial"))
+        assert at >= sweep_position(name, "soa-serial") * 0.5 - 0.01
+    assert sorted(came, key=came.__getitem__) == sorted(came, key=lambda name: sweep_position(name, "soa-serial"))
 
 
 async def test_a_silent_zone_delays_no_other() -> None:
@@ -168,7 +168,7 @@ async def test_zones_that_the_check_does_not_apply_to_are_not_asked() -> None:
 
 
 async def test_a_zone_is_asked_as_it_is_when_its_turn_comes() -> None:
-    first, second = sorted(zones(2), key=lambda z: place(z.name, "soa-serial"))
+    first, second = sorted(zones(2), key=lambda z: sweep_position(z.name, "soa-serial"))
     known = {first.name: first, second.name: second}
     polls: list[ZonePoll] = []
 

@@ -8,7 +8,7 @@ from checks.model.zone_table import ZoneTable
 from monitor.config.load import parse
 from monitor.config.model import Config, Metrics
 from monitor.polling.discovery import DiscoveredZones
-from monitor.service.plan import CHORES, as_started, cadences, plan_of
+from monitor.service.plan import PERIODIC_JOBS, as_started, cadences, plan_of
 from tests.unit.checks.build import zone
 
 TEXT = """
@@ -34,7 +34,7 @@ def test_a_check_that_is_off_is_neither_in_the_plan_nor_scheduled() -> None:
     assert "records" in config().checks
     assert "records" not in plan.checks
     assert "soa-serial" in plan.checks
-    assert set(plan.checks) == set(cadences(config())) - set(CHORES) - {"resolve"}
+    assert set(plan.checks) == set(cadences(config())) - set(PERIODIC_JOBS) - {"resolve"}
     assert cadences(config())["transfer"] == timedelta(hours=2)
 
 

@@ -12,7 +12,7 @@ from checks.model import Observation, Query, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import MonitoringPlan
 from monitor.state.ports import Commit, StoreError, Sweep
 from tests.support.fakes.store import MemoryStore
@@ -27,7 +27,7 @@ def plan(*zones: Zone, checks: Iterable[Check] = (SoaSerial(),), policy: Policy 
     return MonitoringPlan(
         zones=ZoneTable.of(every),
         checks={check.name: check for check in checks},
-        topology=DependencyGraph.of(every),
+        dependency_graph=DependencyGraph.of(every),
         policy=policy,
         receivers=("hook",),
     )

@@ -64,15 +64,15 @@ def test_it_goes_over_with_those_that_are_as_they_were(seed: int, size: int) -> 
     assert change.old_slots is not None
     for number, name in enumerate(change.columns.zone_table.names):
         same = before.zone_table.get(name) == zones[name]
-        assert (name in change.fresh) is not same
+        assert (name in change.added_or_changed) is not same
         slots = [change.old_slots[slot] for slot in change.columns.slots_of(number)]
         if same:
             assert now[name] == was[name]
-            assert slots == list(before.slots_of(before.zone_table.number(name)))
+            assert slots == list(before.slots_of(before.zone_table.index(name)))
         else:
             assert now[name] == (0, 0, 0, 0, 0, 0, [(0.0, 0)] * len(slots))
             assert set(slots) == {-1}
-    assert set(change.gone) == set(names) - set(later)
+    assert set(change.removed) == set(names) - set(later)
 
 
 def test_the_same_table_keeps_its_columns() -> None:

@@ -10,8 +10,8 @@ from checks.base import Check
 from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.evaluator import PROPAGATION_BOUNDS, RECENT, Evaluator, recent
-from monitor.state.memory import MonitorState
+from monitor.state.evaluator import MAX_RESOLVED_INCIDENTS, PROPAGATION_BOUNDS, Evaluator, recent
+from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import Sweep
 from monitor.state.status import Status
 from monitor.state.write_buffer import WriteBuffer
@@ -256,8 +256,8 @@ def test_propagation_has_the_buckets_that_are_documented() -> None:
 
 
 def test_old_incidents_leave_open_ones_stay() -> None:
-    many = {f"r{n}": incident(f"r{n}", n, resolved=n) for n in range(RECENT + 20)}
+    many = {f"r{n}": incident(f"r{n}", n, resolved=n) for n in range(MAX_RESOLVED_INCIDENTS + 20)}
     columns = {f"o{n}": incident(f"o{n}", n) for n in range(200)}
     left = recent({**many, **columns}, [])
     assert columns.keys() <= left.keys()
-    assert set(left) - set(columns) == {f"r{n}" for n in range(20, RECENT + 20)}
+    assert set(left) - set(columns) == {f"r{n}" for n in range(20, MAX_RESOLVED_INCIDENTS + 20)}

@@ -15,9 +15,9 @@ from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from monitor.state.columns import FULL_POLL, GOOD, STEADY_UP, UNSAID, ZoneColumns, change_to, micros
+from monitor.state.columns import FULL_POLL, GOOD, NO_RESULT, STEADY_UP, ZoneColumns, change_to, micros
 from monitor.state.fast_path import FastPathChanges, pick_full_polls
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import MonitoringPlan, PendingCommit, process, reminders
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from tests.unit.checks.build import QUICK, query, seen, server, zone
@@ -130,7 +130,7 @@ def plan(watched: Sequence[Zone]) -> MonitoringPlan:
     return MonitoringPlan(
         zones=ZoneTable.of(watched),
         checks={"soa-serial": CHECK, "reachable": Reachable()},
-        topology=DependencyGraph.of(watched),
+        dependency_graph=DependencyGraph.of(watched),
         policy=POLICY,
         receivers=("hook",),
     )
@@ -148,7 +148,7 @@ def shortcut(
     """The commit, the draft, and the zones that were called quiet when they no longer stood still: near misses."""
     heard: list[PollMessage] = [*others[0]]
     for one in polls:
-        number = rules.zones.number(one.zone)
+        number = rules.zones.index(one.zone)
         if not caller.unchanged(number, one.seen):
             heard.append(one)
         elif heard and isinstance(last := heard[-1], UnchangedZones) and chance.random() < 0.8:
@@ -255,7 +255,7 @@ def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
         at = minute(number)
         poll = ZonePoll(pair.name, "soa-serial", at, MINUTE, tuple(replace(one, at=at) for one in every))
         _, pending = process(memory, [poll], rules, at)
-        assert memory.zone_states[pair.name].address_states[1].state == "answered"
+        assert memory.zone_states[pair.name].address_states[1].outcome == "answered"
         assert memory.columns.mode[0] == (FULL_POLL if by_tcp else STEADY_UP)
         assert bool(pending.path_changes.enabled) is not bool(by_tcp)
 
@@ -299,7 +299,7 @@ def compare(
                 # Of a near miss the bulk prober has written a later EXPIRE than the road was told.
                 whole.zone_states[each.name] = quick.zone_states[each.name]
             assert ticking(quick.zone_states[each.name]) == ticking(whole.zone_states[each.name])
-            mine, theirs = quick.verdicts_on(each.name)["soa-serial"], whole.verdicts_on(each.name)["soa-serial"]
+            mine, theirs = quick.results_of(each.name)["soa-serial"], whole.results_of(each.name)["soa-serial"]
             assert (mine.health, mine.findings, mine.at) == (theirs.health, theirs.findings, theirs.at)
         assert quick.active_alerts == whole.active_alerts
         assert quick.open_incidents == whole.open_incidents
@@ -316,7 +316,7 @@ def test_there_are_more_ways_to_fail_than_numbers_for_them() -> None:
         for n in range(300)
     ]
     assert len(set(numbers[:254])) == 254
-    assert set(numbers[254:]) == {UNSAID}
+    assert set(numbers[254:]) == {NO_RESULT}
     assert memory.steady_result_id(CheckResult("a.", "soa-serial", minute(0), Health.GOOD)) == GOOD
     reachability_patterns = [memory.reachability_id(tuple(bit == "1" for bit in f"{n:09b}")) for n in range(300)]
     assert len(set(reachability_patterns[:255])) == 255

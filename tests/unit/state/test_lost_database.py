@@ -8,8 +8,8 @@ import pytest
 
 from alerting.model import Policy
 from monitor.state.evaluator import Evaluator
-from monitor.state.memory import MonitorState
-from monitor.state.pipeline import TELL_FOR
+from monitor.state.monitor_state import MonitorState
+from monitor.state.pipeline import RECREATED_ALERT_DURATION
 from monitor.state.ports import Commit
 from monitor.state.status import Status
 from monitor.state.write_buffer import WriteBuffer, anew
@@ -84,7 +84,7 @@ async def test_overwritten_and_moved_away_all_that_is_remembered_is_written_anew
     assert dict(remembered.alerts) == desk.judging._memory.active_alerts
     assert dict(remembered.incidents) == dict(desk.judging._memory.open_incidents.incidents)
     runs = {
-        (row.server, row.serial, row.state)
+        (row.server, row.serial, row.outcome)
         for row in await again.address_history("example.com.", NOON)
         if row.until is None
     }
@@ -110,7 +110,7 @@ async def test_deleted_it_is_told_for_an_hour_and_then_no_more(path):
     (incident,) = [i for i in desk.judging.status.incidents.values() if i.phase == "open"]
     assert "were lost at 2026-11-20 12:01 UTC" in incident.lines[0].text
     assert "with all that was in it" in incident.lines[0].text
-    await desk.remind(1 + TELL_FOR / timedelta(minutes=1))
+    await desk.remind(1 + RECREATED_ALERT_DURATION / timedelta(minutes=1))
     await desk.remind(70)
     assert desk.own() == set()
     await store.close()

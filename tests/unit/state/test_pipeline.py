@@ -15,8 +15,8 @@ from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from monitor.state import pipeline
 from monitor.state.columns import change_to
-from monitor.state.memory import MonitorState
-from monitor.state.pipeline import MONITOR, MonitoringPlan, draw, drop_unmonitored, process, reminders
+from monitor.state.monitor_state import MonitorState
+from monitor.state.pipeline import MONITOR, MonitoringPlan, drop_unmonitored, make_zone_status, process, reminders
 from tests.unit.checks.build import NOON, QUICK, checked_at, server, zone
 from tests.unit.state.build import AT_ONCE, looks, minute, plan, reached
 
@@ -128,8 +128,8 @@ def test_a_zone_that_leaves_takes_all_that_was_known_of_it_along() -> None:
     assert commit.dropped_zones == (one.name,)
     assert [t.event for t in commit.messages] == [IncidentEvent.RESOLVED]
     assert set(memory.zone_states) == {other.name}
-    assert memory.verdicts_on(other.name)
-    assert not memory.verdicts_on(one.name)
+    assert memory.results_of(other.name)
+    assert not memory.results_of(one.name)
     assert not memory.active_alerts
     assert not memory.by_zone
 
@@ -155,8 +155,8 @@ def test_a_check_that_is_switched_off_withdraws_what_it_said_and_is_not_quoted_a
     only = plan(watched)
     drop_unmonitored(memory, only, minute(1))
     assert not any(key.check == "reachable" for key in memory.active_alerts)
-    assert set(memory.verdicts_on(watched.name)) == {"soa-serial"}
-    shown = draw(memory, only, watched.name, None, minute(1))
+    assert set(memory.results_of(watched.name)) == {"soa-serial"}
+    shown = make_zone_status(memory, only, watched.name, None, minute(1))
     assert shown.health == "good"
 
 
@@ -249,8 +249,8 @@ def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unkno
 def test_what_is_said_of_a_server_that_is_none_of_the_zones_outlives_a_new_plan(code: str, *, stays: bool) -> None:
     key = AlertKey("example.com.", "ns-set" if stays else "soa-serial", code, "ns9.example.net")
     rules = plan(zone(), checks=(NsSet(), SoaSerial()))
-    assert pipeline.watched(key, rules) is stays
-    assert not pipeline.watched(replace(key, zone="other.example."), rules)
+    assert pipeline.is_watched(key, rules) is stays
+    assert not pipeline.is_watched(replace(key, zone="other.example."), rules)
 
 
 def test_one_silent_server_is_accused() -> None:

@@ -15,7 +15,7 @@ from alerting.model import Phase, Policy
 from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.rechecks import Rechecks
 from tests.unit.checks.build import NOON, checked_at, zone
 from tests.unit.state.build import minute, plan, reached
@@ -137,7 +137,7 @@ async def test_the_look_that_was_asked_for_is_judged_though_the_zone_seems_to_ar
         assert on.heard == ["incident.opened"]
         await on.serials(one, 180, ns1=11, ns2=11)
         assert on.wanted() == {("soa-serial", one.name): 3}
-        number = on.judging.plan.zones.number(one.name)
+        number = on.judging.plan.zones.index(one.name)
         assert on.judging._memory.columns.mode[number] == 0, "asked whole"
         await on.serials(one, 183, ns1=11, ns2=11)
         assert on.heard == ["incident.opened", "incident.resolved"]

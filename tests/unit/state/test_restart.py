@@ -13,7 +13,7 @@ from alerting.model import Incident, OutboxMessage, Policy
 from checks.model import ZonePoll
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.memory import MonitorState
+from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import MonitoringPlan, process, reminders
 from monitor.state.ports import Sweep
 from monitor.store.sqlite import SqliteStore

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitor.probe.message.names import unicode
 from monitor.state.column_search import EXCLUDED
-from monitor.state.search import KEPT, SLICE, NameSearch, normalise_query
+from monitor.state.search import MAX_CACHED_MASKS, SLICE, NameSearch, normalise_query
 
 NAMES = ("bank.example.", "xn--bcher-kva.example.", "xn--fiqs8s.", "zz.", "2.0.192.in-addr.arpa.")
 
@@ -30,13 +30,13 @@ async def test_long_lists_are_searched_to_their_end() -> None:
 async def test_the_latest_answers_are_remembered() -> None:
     name_search = NameSearch(NAMES)
     first = await name_search.mask("a")
-    for number in range(KEPT - 1):
+    for number in range(MAX_CACHED_MASKS - 1):
         await name_search.mask(str(number))
     assert await name_search.mask("a") is first, "what is asked again stays"
-    for number in range(KEPT):
+    for number in range(MAX_CACHED_MASKS):
         await name_search.mask(str(number))
     assert await name_search.mask("a") is not first
-    assert len(name_search._known) == KEPT
+    assert len(name_search._known) == MAX_CACHED_MASKS
 
 
 async def test_many_at_once_are_answered_one_after_the_other() -> None:

@@ -11,7 +11,7 @@ from checks.zone_state.model import ZoneState
 from checks.zone_state.update import changes, update_zone_state
 from monitor.state import write_buffer as record
 from monitor.state.ports import Commit, Sweep
-from monitor.state.write_buffer import AGAIN, WriteBuffer, merge
+from monitor.state.write_buffer import RETRY_INTERVAL, WriteBuffer, merge
 from tests.support.fakes.store import MemoryStore
 from tests.support.specimens import alert, incident, message, propagation, transition
 from tests.unit.checks.build import NOON, look, zone
@@ -125,12 +125,12 @@ def test_a_zone_that_left_and_came_back_stays() -> None:
 
 
 def test_history_that_nobody_takes_has_an_end_but_news_have_not() -> None:
-    number = record.MOST // 2 + 50
+    number = record.MAX_HISTORY_ROWS // 2 + 50
     half = Commit(propagations=tuple(propagation(n) for n in range(number)), messages=(message("t1"),))
     whole = Commit()
     for _ in range(3):
         whole = merge(whole, half)
-    assert len(whole.propagations) == record.MOST
+    assert len(whole.propagations) == record.MAX_HISTORY_ROWS
     assert whole.propagations[-1] == propagation(number - 1)
     assert len(whole.messages) == 3
 
@@ -167,7 +167,7 @@ async def test_a_refusing_disk_is_left_alone_for_a_while() -> None:
     for number in range(100):
         await kept.commit(one(number))
     assert disk.tries == 1
-    now.pass_(seconds=AGAIN.total_seconds())
+    now.pass_(seconds=RETRY_INTERVAL.total_seconds())
     await kept.commit(Commit())
     assert disk.tries == 2
     await kept.commit(Commit(), at_once=True)

@@ -40,7 +40,7 @@ plans = st.dictionaries(st.sampled_from(NAMES), layouts).map(
 
 @st.composite
 def statuses(draw: st.DrawFn, zone: Zone) -> ZoneStatus:
-    states = [draw(st.sampled_from(STATES)) for _ in zone.places()]
+    states = [draw(st.sampled_from(STATES)) for _ in zone.server_addresses()]
     servers = [None, *(server.name for server in zone.servers if server.addresses)]
     found = draw(st.lists(st.tuples(st.sampled_from(FOUND), st.sampled_from(servers), st.sampled_from(Severity))))
     findings = tuple(
@@ -60,13 +60,13 @@ def shown(zone: Zone, health: Health, states: Sequence[str], findings: Sequence[
             server=server.name, address=address, hidden=server.hidden, primary=False, serial=1, state=state,
             outcome="answered", rtt=None, since=None, behind_since=None, checked_at=NOW,
         )
-        for (server, address), state in zip(zone.places(), states, strict=True)
+        for (server, address), state in zip(zone.server_addresses(), states, strict=True)
     )  # fmt: skip
     return ZoneStatus(zone.name, unicode(zone.name), health, {}, addresses, tuple(findings))
 
 
 def unknown(zone: Zone) -> ZoneStatus:
-    return shown(zone, Health.UNKNOWN, ["unknown" for _ in zone.places()])
+    return shown(zone, Health.UNKNOWN, ["unknown" for _ in zone.server_addresses()])
 
 
 class Both:
@@ -89,8 +89,8 @@ class Both:
                 self.seen[zone.name] = unknown(zone)
                 continue
             known = {(a.server, a.address): a.state for a in before.addresses}
-            states = [known.get((server.name, address), "unknown") for server, address in zone.places()]
-            here = {None, *(server.name for server, _ in zone.places())}
+            states = [known.get((server.name, address), "unknown") for server, address in zone.server_addresses()]
+            here = {None, *(server.name for server, _ in zone.server_addresses())}
             left = [one for one in before.findings if one.key.server in here]
             self.seen[zone.name] = shown(zone, before.health, states, left)
         self.seen = {name: self.seen[name] for name in zone_table}
@@ -99,7 +99,7 @@ class Both:
 
     def agree(self) -> None:
         asyncio.run(agree_on(self.zone_index.zones(), FakeZones(self.seen.values())))
-        redact = partial(public_zone, redaction=redaction_of(self.zone_index.zones().places()))
+        redact = partial(public_zone, redaction=redaction_of(self.zone_index.zones().server_addresses()))
         asyncio.run(agree_on(self.zone_index.zones().redacted(redact), FakeZones(self.seen.values()).redacted(redact)))
 
 
@@ -114,7 +114,7 @@ async def agree_on(zone_index: Zones, drawn: Zones) -> None:
         for healths in (tuple(Health), (Health.BAD, Health.UNKNOWN), (Health.GOOD,)):
             for first, most, by_name in ((0, 100, False), (1, 2, False), (0, 100, True), (1, 2, True), (50, 1, True)):
                 asked = (text, healths, first, most)
-                assert await zone_index.part(*asked, by_name=by_name) == await drawn.part(*asked, by_name=by_name), (
+                assert await zone_index.page(*asked, by_name=by_name) == await drawn.page(*asked, by_name=by_name), (
                     asked
                 )
     for server in ("ns1", "ns2", "nobody"):

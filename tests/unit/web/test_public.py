@@ -191,7 +191,7 @@ def test_an_address_shared_with_a_visible_server_is_not_hidden() -> None:
     seen = status([zone("a.")])
     first, second, *_ = seen.zones["a."].addresses
     addresses = (replace(first, address=shared), replace(second, server="ns1", hidden=False, address=shared))
-    redaction = redaction_of(status([replace(seen.zones["a."], addresses=addresses)]).zones.places())
+    redaction = redaction_of(status([replace(seen.zones["a."], addresses=addresses)]).zones.server_addresses())
     assert redaction.addresses == frozenset()
     assert redaction.names == {HIDDEN}
 
@@ -202,7 +202,7 @@ def test_a_port_of_its_own_on_a_shared_address_is_hidden() -> None:
         replace(first, address=Address("127.0.0.1", 5301)),
         replace(second, server="ns1", hidden=False, address=Address("127.0.0.1", 5302)),
     )
-    redaction = redaction_of(status([replace(zone("a."), addresses=addresses)]).zones.places())
+    redaction = redaction_of(status([replace(zone("a."), addresses=addresses)]).zones.server_addresses())
     assert redaction.covers("127.0.0.1:5301 is ahead")
     assert not redaction.covers("127.0.0.1:5302 is late")
     assert not redaction.covers("127.0.0.1 is late")

@@ -64,7 +64,7 @@ async def test_trouble_of_a_hidden_server_alone_shows_in_no_number() -> None:
     public = shown.status(View.PUBLIC).zones
     assert public.tally() == {Health.GOOD: 2, Health.BAD: 0, Health.UNKNOWN: 0}
     assert HIDDEN not in public.servers()
-    assert (await public.part("", [Health.BAD], 0, 10)) == ([], 0)
+    assert (await public.page("", [Health.BAD], 0, 10)) == ([], 0)
     async with client(seen) as http:
         assert "All 2 zones are well" in (await http.get("/")).text
         assert 'soawatch_zones{health="bad"} 0' in (await http.get("/metrics")).text
@@ -72,7 +72,7 @@ async def test_trouble_of_a_hidden_server_alone_shows_in_no_number() -> None:
 
 async def test_others_have_their_turn_while_many_statuses_are_drawn() -> None:
     zone_index = board_of(zone(f"z{number:04}.", servers=["ns1"]) for number in range(1000))
-    part = asyncio.create_task(zone_index.zones().part("", list(Health), 0, 1000))
+    part = asyncio.create_task(zone_index.zones().page("", list(Health), 0, 1000))
     turns = 0
     while not part.done():
         await asyncio.sleep(0)
@@ -90,7 +90,7 @@ def remapped(before: ZoneIndex, after: ZoneIndex) -> "tuple[ZoneColumns, array[i
 async def test_a_zone_that_goes_while_a_page_is_drawn_is_left_out() -> None:
     statuses = [zone(f"z{number:02}.", servers=["ns1"]) for number in range(60)]
     zone_index, fewer = board_of(statuses), board_of(statuses[:40])
-    part = asyncio.create_task(zone_index.zones().part("z", list(Health), 0, 60))
+    part = asyncio.create_task(zone_index.zones().page("z", list(Health), 0, 60))
     await asyncio.sleep(0)
     zone_index.use(*remapped(zone_index, fewer))
     found, total = await part

@@ -11,13 +11,13 @@ from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
 from checks.zone_state.model import SERIAL_CHECK
-from monitor.state.columns import STEADY_UP, UNSAID, ZoneColumns, micros, moment
-from monitor.state.ports import Recreated, Remembered
+from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns, micros, moment
+from monitor.state.ports import Recreated, StoredState
 from monitor.state.zone_states import ZoneStates
 
 _T = TypeVar("_T")
 
-_MANY = 255
+_MAX_NUMBER = 255
 """Numbers that fit into a column of octets."""
 
 
@@ -53,13 +53,13 @@ class MonitorState:
         self.zone_states.columns = self.columns
 
     @classmethod
-    def of(cls, remembered: Remembered) -> "MonitorState":
-        memory = cls(open_incidents=OpenIncidents(dict(remembered.incidents)))
-        memory.zone_states = ZoneStates.of(remembered.zone_states)
-        memory.zone_states.columns = memory.columns
-        for alert in remembered.alerts.values():
-            memory.put(alert)
-        return memory
+    def of(cls, stored: StoredState) -> "MonitorState":
+        state = cls(open_incidents=OpenIncidents(dict(stored.incidents)))
+        state.zone_states = ZoneStates.of(stored.zone_states)
+        state.zone_states.columns = state.columns
+        for alert in stored.alerts.values():
+            state.put(alert)
+        return state
 
     def use(self, columns: ZoneColumns) -> None:
         """Another table's columns."""
@@ -90,34 +90,34 @@ class MonitorState:
         """We are offline over a family that it is served over, or something is known to be wrong with it: that is why a
         check can say nothing of it.
         """
-        return self._unseen(zone) or any(
+        return self._is_offline_for(zone) or any(
             alert.severity >= Severity.WARNING and alert.key.code != NOT_CHECKED for alert in self.of_zone(zone)
         )
 
-    def _unseen(self, zone: str) -> bool:
+    def _is_offline_for(self, zone: str) -> bool:
         offline, zone_table = offline_families(self.connectivity), self.columns.zone_table
         if not offline or zone not in zone_table:
             return bool(offline)
-        return any(address.family in offline for _, address in zone_table.template(zone).places())
+        return any(address.family in offline for _, address in zone_table.template(zone).server_addresses())
 
     def steady_result_id(self, result: CheckResult) -> int:
-        """The number of what a check result without findings says; UNSAID when there is no number left for it."""
-        return _number_of(self.steady_results, (result.health, result.reason))
+        """The number of what a check result without findings says; NO_RESULT when there is no number left for it."""
+        return _intern(self.steady_results, (result.health, result.reason))
 
     def reachability_id(self, reachable: tuple[bool, ...]) -> int:
         """The number of who was heard; 0 when there is none left for it."""
-        return _number_of(self.reachability_patterns, reachable)
+        return _intern(self.reachability_patterns, reachable)
 
-    def answering(self, zone: str) -> bool:
+    def is_answering(self, zone: str) -> bool:
         """Whether the zone is steady and every address serves its version."""
-        return zone in self.columns.zone_table and self.columns.mode[self.columns.zone_table.number(zone)] == STEADY_UP
+        return zone in self.columns.zone_table and self.columns.mode[self.columns.zone_table.index(zone)] == STEADY_UP
 
     def store_result(self, result: CheckResult) -> None:
         """Keep what a check says of a zone: as a time, where that is all."""
         columns, name, check = self.columns, result.zone, result.check
         ok_at = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
         if check != SERIAL_CHECK and name in columns.zone_table:
-            columns.note_ok(check, columns.zone_table.number(name), micros(result.at) if ok_at else 0)
+            columns.note_ok(check, columns.zone_table.index(name), micros(result.at) if ok_at else 0)
             if ok_at:
                 self.drop_result(name, check)
                 return
@@ -128,18 +128,18 @@ class MonitorState:
         if results is not None and results.pop(check, None) is not None and not results:
             del self.results[name]
 
-    def verdicts_on(self, name: str) -> Mapping[str, CheckResult]:
+    def results_of(self, name: str) -> Mapping[str, CheckResult]:
         """What each check last said of a zone."""
         found = dict(self.results.get(name, {}))
         columns = self.columns
         if name not in columns.zone_table:
             return found
-        number = columns.zone_table.number(name)
+        number = columns.zone_table.index(name)
         for check, column in columns.ok_at.items():
             if column[number]:
                 found.setdefault(check, CheckResult(name, check, moment(column[number]), Health.GOOD))
         result_id = columns.result_id[number]
-        if result_id != UNSAID and SERIAL_CHECK not in found:
+        if result_id != NO_RESULT and SERIAL_CHECK not in found:
             health, why = self.steady_results[result_id]
             found[SERIAL_CHECK] = CheckResult(
                 name, SERIAL_CHECK, moment(columns.checked_at[number]), health, reason=why
@@ -147,12 +147,12 @@ class MonitorState:
         return found
 
 
-def _number_of(table: list[_T], value: _T) -> int:
+def _intern(table: list[_T], value: _T) -> int:
     """Tables are short: a few ways in which servers fail."""
     try:
         return table.index(value, 1)
     except ValueError:
-        if len(table) > _MANY:
+        if len(table) > _MAX_NUMBER:
             return 0
     table.append(value)
     return len(table) - 1

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 import structlog
 
 from checks.model import Address, Observation, Outcome, Query
-from monitor.cli.configuration import read
+from monitor.cli.configuration import read_config
 from monitor.cli.logging import set_up
 from monitor.clock import now
 from monitor.probe.bulk.address_metrics import AddressMetrics
@@ -51,12 +51,12 @@ def main(arguments: Sequence[str]) -> None:
 
 
 async def watched(config: Path, lateness: Path) -> int:
-    first = read(config)
+    first = read_config(config)
     set_up(first.service.log_format, "info")
     with lateness.open("w") as file:
         watching = asyncio.create_task(watch(file))
         try:
-            return await serve(first, lambda: read(config, raw=True))
+            return await serve(first, lambda: read_config(config, raw=True))
         finally:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -18,12 +18,12 @@ def command(to: Path, config: Path) -> None:
     """
     import asyncio
 
-    from monitor.cli.configuration import read
+    from monitor.cli.configuration import read_config
     from monitor.state.ports import StoreError
     from monitor.store.reader import open_reader
 
     async def copy() -> None:
-        reader = await open_reader(read(config, elsewhere=True).service.database)
+        reader = await open_reader(read_config(config, elsewhere=True).service.database)
         try:
             await reader.backup(str(to))
         finally:

@@ -63,7 +63,7 @@ def command(
 
     from monitor.cli import nagios, output
     from monitor.cli.configuration import zone_wanted
-    from monitor.cli.zone_check.look import look
+    from monitor.cli.zone_check.check_zone import check_zone
     from monitor.clock import monotonic
 
     what = zone_wanted(zone, servers, config)
@@ -75,7 +75,7 @@ def command(
     if timeout is None and form == "nagios":
         timeout = IN_TIME
     begun: float = click.get_current_context().find_root().obj
-    asked = asyncio.run(look(what, moment, again, strict=strict, timeout=timeout, spent=monotonic() - begun))
+    asked = asyncio.run(check_zone(what, moment, again, strict=strict, timeout=timeout, spent=monotonic() - begun))
     if form == "nagios":
         line, status = nagios.line(asked)
         click.echo(line)

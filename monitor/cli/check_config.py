@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 """Zones and servers shown to people without --all …"""
-TOLD = 1000
+MAX_ZONES_SHOWN = 1000
 """… and zones told to programs."""
 CHECK_COLUMNS = ("check", "every", "queries/s", "settings")
 SERVER_COLUMNS = ("server", "addresses", "upstream", "group", "queries/s")
@@ -45,7 +45,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     "--all",
     "everything",
     is_flag=True,
-    help=f"Show all zones and servers, not only the first {SHOWN}; with --json, {TOLD} zones.",
+    help=f"Show all zones and servers, not only the first {SHOWN}; with --json, {MAX_ZONES_SHOWN} zones.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only what is wrong or unwise.")
 @click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
@@ -67,7 +67,7 @@ def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everythin
         ctx.exit(78)
     topology = _resolved(config) if look else None
     if as_json:
-        said = understood(config, topology, most=None if everything else TOLD)
+        said = understood(config, topology, most=None if everything else MAX_ZONES_SHOWN)
         click.echo(json.dumps(said, indent=2, ensure_ascii=False, default=str))
         return
     for warning in config.warnings:

@@ -12,10 +12,10 @@ from monitor.config.model import Config
 from monitor.probe.message.names import BadName
 
 if TYPE_CHECKING:
-    from monitor.cli.zone_check.target import Wanted
+    from monitor.cli.zone_check.target import CheckTarget
 
 
-def read(path: Path, *, raw: bool = False, elsewhere: bool = False) -> Config:
+def read_config(path: Path, *, raw: bool = False, elsewhere: bool = False) -> Config:
     """The configuration. Mistakes end the command with status 78, each on a line; ``raw`` lets ConfigError through.
 
     ``elsewhere``: credentials that only the service has are none; for a command that uses no secret.
@@ -28,12 +28,12 @@ def read(path: Path, *, raw: bool = False, elsewhere: bool = False) -> Config:
         raise Failure(str(error), 78) from None
 
 
-def zone_wanted(zone: str, servers: Sequence[str], config: Path | None) -> "Wanted":
+def zone_wanted(zone: str, servers: Sequence[str], config: Path | None) -> "CheckTarget":
     """What a command that looks at one zone was asked for. Mistakes end it with status 78 or 2."""
-    from monitor.cli.zone_check.target import wanted
+    from monitor.cli.zone_check.target import parse_target
 
     try:
-        return wanted(zone, servers, config)
+        return parse_target(zone, servers, config)
     except ConfigError as error:
         raise Failure(str(error), 78) from None
     except BadName as error:

@@ -95,7 +95,7 @@ async def run_fault(
 
     def noticed() -> bool:
         nonlocal alerted
-        for finding in standing(on.service.status, zones):
+        for finding in standing_findings(on.service.status, zones):
             if finding.key.code not in codes:
                 codes[finding.key.code] = monotonic() - start
                 texts[finding.key.code] = finding.text
@@ -111,21 +111,21 @@ async def run_fault(
     if fault.change:
         for zone in broken.zones:
             broken.change(zone)
-    await until(noticed, TIMEOUT if fault.codes else HARMLESS)
+    await wait_until(noticed, TIMEOUT if fault.codes else HARMLESS)
     unserved: float | None = None
     if fault.spreads_to:
         name = _configured_name(on, broken, fault.spreads_to)
         progress(f"{monotonic() - start:4.1f} s  the same fault at {name}, the last server that is left")
         broken.break_(fault.name, fault.spreads_to)
-        await until(lambda: on.receiver.unserved_since(start, broken.zones) is not None, TIMEOUT)
+        await wait_until(lambda: on.receiver.unserved_since(start, broken.zones) is not None, TIMEOUT)
         unserved = on.receiver.unserved_since(start, broken.zones)
         if unserved is not None:
             progress(f"{unserved:4.1f} s  alert delivered: no server is left that answers")
     removed = monotonic()
     broken.mend(fault.name)
-    settled = await until(lambda: well(on.service.status, zones), TIMEOUT)
+    settled = await wait_until(lambda: all_well(on.service.status, zones), TIMEOUT)
     if alerted is not None and settled:
-        await until(lambda: on.receiver.since(removed, "incident.resolved", zones) is not None, 5.0)
+        await wait_until(lambda: on.receiver.since(removed, "incident.resolved", zones) is not None, 5.0)
     resolved = on.receiver.since(removed, "incident.resolved", zones)
     return FaultResult(fault, codes, frozenset(fired), texts, alerted, resolved, unserved)
 
@@ -158,13 +158,13 @@ async def run_faults(on: Environment, faults: Sequence[Fault], report: Report) -
     return [task.result() for task in tasks]
 
 
-def standing(status: Status, zones: Collection[str] = ()) -> Iterable[Alert]:
+def standing_findings(status: Status, zones: Collection[str] = ()) -> Iterable[Alert]:
     """Findings that stand now in these zones, or in any, and not those that only wait to be believed gone."""
     names = zones or status.zones
     return (f for name in names for f in status.zones[name].findings if f.phase in (Phase.PENDING, Phase.FIRING))
 
 
-def well(status: Status, zones: Collection[str] = ()) -> bool:
+def all_well(status: Status, zones: Collection[str] = ()) -> bool:
     """Nothing is open, and all is good, in these zones or in any."""
     unsettled = (each for each in status.incidents.values() if each.phase != "resolved")
     if not zones:
@@ -173,7 +173,7 @@ def well(status: Status, zones: Collection[str] = ()) -> bool:
     return not named and all(status.zones[name].health is Health.GOOD for name in zones)
 
 
-async def until(condition: Callable[[], bool], timeout: float) -> bool:
+async def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
     """Whether the condition came true within so many seconds; it is tried twenty times a second."""
     end = monotonic() + timeout
     while not condition():
@@ -186,7 +186,7 @@ async def until(condition: Callable[[], bool], timeout: float) -> bool:
 async def ready(on: Environment) -> float:
     """Seconds until every zone was seen to be well. Raises TimeoutError."""
     start = monotonic()
-    if not await until(lambda: len(on.service.status.zones) > 0 and well(on.service.status), TIMEOUT):
+    if not await wait_until(lambda: len(on.service.status.zones) > 0 and all_well(on.service.status), TIMEOUT):
         raise TimeoutError("the pair was not seen to be well")
     return monotonic() - start
 

@@ -44,7 +44,7 @@ def command(subject: str, config: Path | None, servers: tuple[str, ...], moment:
         raise Failure(f"{subject!r} is neither a code nor the name of a zone{hint}", 2)
 
     from monitor.cli.configuration import zone_wanted
-    from monitor.cli.zone_check.look import look
+    from monitor.cli.zone_check.check_zone import check_zone
     from monitor.cli.zone_report import zone_text
 
-    click.echo(zone_text(asyncio.run(look(zone_wanted(subject, servers, config), moment))))
+    click.echo(zone_text(asyncio.run(check_zone(zone_wanted(subject, servers, config), moment))))

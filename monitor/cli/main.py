@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         status = (_for_nagios if "--nagios" in arguments else _for_people)(arguments, begun)
     finally:
-        _let_go()
+        _drop_unwritten()
     sys.exit(status)
 
 
@@ -145,7 +145,7 @@ def _run(arguments: list[str], begun: float) -> Any:
     return returned
 
 
-def _let_go() -> None:
+def _drop_unwritten() -> None:
     """What a stream still holds that cannot be written, on a full disk or into a closed pipe, is dropped.
 
     Otherwise Python tries again at its end, and that it fails becomes the status: 120, whatever was to be told.

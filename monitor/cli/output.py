@@ -10,7 +10,7 @@ from rich.text import Text
 from checks.common.text import format_duration, one_line, plural
 from checks.model import Health
 from checks.model.finding_type import Severity
-from monitor.cli.zone_check.look import Asked
+from monitor.cli.zone_check.check_zone import ZoneReport
 from monitor.probe.message import names
 from monitor.state.status import AddressStatus
 from monitor.web.api_schema import zone_data
@@ -25,7 +25,7 @@ DISPENSABLE = ("time", "answer", "expires")
 GAP = 2
 
 
-def table(asked: Asked) -> None:
+def table(report: ZoneReport) -> None:
     """For people: who serves what, what is wrong, what to do. Colours only on a terminal that wants them.
 
     No line is broken or cut: a pipe has no width, and a terminal breaks lines itself.
@@ -35,57 +35,57 @@ def table(asked: Asked) -> None:
     def say(text: str, style: str = "", more: str = "") -> None:
         console.print(Text(one_line(text), style=style).append(one_line(more), style="default"))
 
-    say(heading(asked), "bold")
-    for line in servers(asked, console.width if console.is_terminal else None):
+    say(heading(report), "bold")
+    for line in servers(report, console.width if console.is_terminal else None):
         console.print(line)
-    for problem in asked.problems:
+    for problem in report.problems:
         say(f"note: {problem}", "yellow")
-    if not asked.status.addresses:
+    if not report.status.addresses:
         say("To name servers yourself: --server NAME=ADDRESS", "dim")
-    for sentence in asked.offline_families:
+    for sentence in report.offline_families:
         say(f"not judged: {sentence}", "yellow")
-    for finding in asked.findings:
-        severity = asked.severity(finding)
+    for finding in report.findings:
+        severity = report.severity(finding)
         say(f"{severity} {finding.code}: ", SEVERITY_COLORS[severity], finding.text)
-    for finding in asked.moving:
+    for finding in report.in_motion:
         say("in motion: ", "cyan", finding.text)
-    for why in (*asked.unknown, *unknowns(asked)):
+    for why in (*report.unknown, *unknowns(report)):
         say(f"unknown: {why}", "yellow")
-    if asked.findings:
+    if report.findings:
         console.print()
-        say(f"soawatch explain {asked.findings[0].code} says what it means and how to cure it.", "dim")
+        say(f"soawatch explain {report.findings[0].code} says what it means and how to cure it.", "dim")
 
 
-def heading(asked: Asked) -> str:
-    name = names.show(asked.zone.name)
-    memory = f" (with the memory of {asked.memory})" if asked.memory else ""
-    return f"{name}: {summary(asked)}{memory}"
+def heading(report: ZoneReport) -> str:
+    name = names.show(report.zone.name)
+    memory = f" (with the memory of {report.memory})" if report.memory else ""
+    return f"{name}: {summary(report)}{memory}"
 
 
-def summary(asked: Asked) -> str:
-    if asked.health is Health.BAD:
-        return plural(len(asked.findings), "finding")
-    if asked.status.health is Health.UNKNOWN or asked.unknown:
+def summary(report: ZoneReport) -> str:
+    if report.health is Health.BAD:
+        return plural(len(report.findings), "finding")
+    if report.status.health is Health.UNKNOWN or report.unknown:
         return "cannot tell"
-    well = "a change is in motion" if asked.moving else "all is well"
-    return f"{well}; {plural(len(asked.findings), 'remark')}" if asked.findings else well
+    well = "a change is in motion" if report.in_motion else "all is well"
+    return f"{well}; {plural(len(report.findings), 'remark')}" if report.findings else well
 
 
-def unknowns(asked: Asked) -> Iterator[str]:
+def unknowns(report: ZoneReport) -> Iterator[str]:
     """What could not be evaluated, each reason once; nothing that follows from what was found, or from no servers."""
-    if asked.findings or not asked.status.addresses:
+    if report.findings or not report.status.addresses:
         return
     reasons: dict[str, list[str]] = {}
-    for result in asked.results.values():
+    for result in report.results.values():
         if result.health is Health.UNKNOWN:
             reasons.setdefault(result.reason, []).append(result.check)
     for why, checks in reasons.items():
         yield f"{why} ({', '.join(checks)})"
 
 
-def servers(asked: Asked, width: int | None) -> Iterator[Text]:
+def servers(report: ZoneReport, width: int | None) -> Iterator[Text]:
     """The addresses in columns; with a ``width`` as many columns as there is room for."""
-    rows = [dict(zip(COLUMNS, cells(asked, a), strict=True)) for a in asked.status.addresses]
+    rows = [dict(zip(COLUMNS, cells(report, a), strict=True)) for a in report.status.addresses]
     if not rows:
         return
     columns = {title: max(len(title), *(len(row[title]) for row in rows)) for title in COLUMNS}
@@ -93,7 +93,7 @@ def servers(asked: Asked, width: int | None) -> Iterator[Text]:
         if width is not None and sum(columns.values()) + GAP * (len(columns) - 1) > width:
             columns.pop(title)
     yield aligned({title: title for title in columns}, columns, "dim", "dim")
-    for address, row in zip(asked.status.addresses, rows, strict=True):
+    for address, row in zip(report.status.addresses, rows, strict=True):
         yield aligned(row, columns, "", COLORS.get(address.state, "red"))
 
 
@@ -106,13 +106,13 @@ def aligned(row: dict[str, str], columns: dict[str, int], style: str, state: str
     return line
 
 
-def cells(asked: Asked, a: AddressStatus) -> tuple[str, ...]:
+def cells(report: ZoneReport, a: AddressStatus) -> tuple[str, ...]:
     found = (
         f"{a.server}{' (primary)' if a.primary else ''}",
         str(a.address),
         "" if a.serial is None else str(a.serial),
         a.state,
-        lag_text(asked, a),
+        lag_text(report, a),
         a.outcome,
         "" if a.rtt is None else f"{a.rtt * 1000:.1f} ms",
         expiry_text(a),
@@ -128,26 +128,26 @@ def expiry_text(address: AddressStatus) -> str:
     return f"{when} (estimated)" if address.estimated else when
 
 
-def lag_text(asked: Asked, address: AddressStatus) -> str:
+def lag_text(report: ZoneReport, address: AddressStatus) -> str:
     lag = address.lag(address.checked_at) if address.checked_at is not None else None
     if lag is None:
         return ""
     if not lag:
         return "0"
-    return format_duration(lag) if asked.memory else f"≥ {format_duration(lag)}"
+    return format_duration(lag) if report.memory else f"≥ {format_duration(lag)}"
 
 
-def as_data(asked: Asked) -> dict[str, Any]:
+def as_data(report: ZoneReport) -> dict[str, Any]:
     """As in the API's /api/v1/zones/{zone}, with what only a one-shot look knows beside it."""
-    at = max((r.at for polls in asked.looks for r in polls), default=asked.status.since)
+    at = max((r.at for polls in report.looks for r in polls), default=report.status.since)
     assert at is not None  # noqa: S101 - a status that was just drawn has a time
     return {
-        **zone_data(asked.status, at),
-        "health": str(asked.health),
-        "looks": len(asked.looks),
-        "memory": asked.memory or None,
-        "in_motion": [{"code": f.code, "server": f.server, "text": f.text} for f in asked.moving],
-        "offline": list(asked.offline_families),
-        "unknown": list(asked.unknown),
-        "problems": list(asked.problems),
+        **zone_data(report.status, at),
+        "health": str(report.health),
+        "looks": len(report.looks),
+        "memory": report.memory or None,
+        "in_motion": [{"code": f.code, "server": f.server, "text": f.text} for f in report.in_motion],
+        "offline": list(report.offline_families),
+        "unknown": list(report.unknown),
+        "problems": list(report.problems),
     }

@@ -19,10 +19,10 @@ def command(config: Path, log_level: str) -> int:
     """
     import asyncio
 
-    from monitor.cli.configuration import read
+    from monitor.cli.configuration import read_config
     from monitor.cli.logging import set_up
     from monitor.service.runner import serve
 
-    first = read(config)
+    first = read_config(config)
     set_up(first.service.log_format, log_level)
-    return asyncio.run(serve(first, lambda: read(config, raw=True)))
+    return asyncio.run(serve(first, lambda: read_config(config, raw=True)))

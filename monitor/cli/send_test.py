@@ -20,10 +20,10 @@ def command(receiver: str, config: Path) -> None:
     from alerting.render import render
     from checks.model.finding_type import Severity
     from checks.soa_serial import LATE
-    from monitor.cli.configuration import read
+    from monitor.cli.configuration import read_config
     from monitor.clock import now
 
-    settings = read(config)
+    settings = read_config(config)
     if receiver not in settings.receivers:
         known = ", ".join(sorted(settings.receivers)) or "none is configured"
         raise Failure(f"there is no receiver {receiver!r}; the receivers are: {known}", 2)

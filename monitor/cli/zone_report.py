@@ -8,41 +8,41 @@ from checks.common.text import enumerated, format_duration, one_line, truncate
 from checks.model import Finding, Observation
 from checks.model.finding_type import Severity
 from monitor.cli.output import heading
-from monitor.cli.zone_check.look import Asked
+from monitor.cli.zone_check.check_zone import ZoneReport
 
 
-def zone_text(asked: Asked) -> str:
+def zone_text(report: ZoneReport) -> str:
     """Every question, what came back, what each check made of it, and who would hear of it."""
-    return "\n".join(map(one_line, _zone_lines(asked)))
+    return "\n".join(map(one_line, _zone_lines(report)))
 
 
-def _zone_lines(asked: Asked) -> Iterator[str]:
-    yield heading(asked)
-    for problem in asked.problems:
+def _zone_lines(report: ZoneReport) -> Iterator[str]:
+    yield heading(report)
+    for problem in report.problems:
         yield f"note: {problem}"
-    for number, polls in enumerate(asked.looks, 1):
+    for number, polls in enumerate(report.looks, 1):
         for poll in polls:
             yield ""
             yield f"{poll.check}, look {number}, {poll.at:%H:%M:%S} UTC"
-            yield from [f"  {observed(seen)}" for seen in poll.seen] or ["  nothing was asked"]
-            if number == len(asked.looks):
-                yield from (f"  → {text}" for text in judged(asked, poll.check))
-    for sentence in asked.offline_families:
+            yield from [f"  {observation_text(seen)}" for seen in poll.seen] or ["  nothing was asked"]
+            if number == len(report.looks):
+                yield from (f"  → {text}" for text in check_text(report, poll.check))
+    for sentence in report.offline_families:
         yield f"not judged: {sentence}"
-    for why in asked.unknown:
+    for why in report.unknown:
         yield f"not known: {why}"
-    for finding in asked.moving:
+    for finding in report.in_motion:
         yield f"in motion, so nobody is accused: {finding.text}"
-    if asked.findings:
+    if report.findings:
         yield ""
         yield "who hears of it"
-        yield from (f"  {text}" for text in heard(asked))
+        yield from (f"  {text}" for text in receivers_text(report))
 
 
-def observed(seen: Observation) -> str:
+def observation_text(seen: Observation) -> str:
     query = seen.query
     key = f" with key {query.key}" if query.key else ""
-    asked = f"{query.server} {query.address} {query.qname} {query.qtype} {query.transport}{key}"
+    question = f"{query.server} {query.address} {query.qname} {query.qtype} {query.transport}{key}"
     got = [seen.outcome.value]
     got += [seen.rcode] if seen.rcode else []
     got += ["AA"] if seen.authoritative else []
@@ -55,28 +55,28 @@ def observed(seen: Observation) -> str:
     got += [f"{seen.discarded} discarded"] if seen.discarded else []
     got += [f"{seen.rtt * 1000:.1f} ms"] if seen.rtt is not None else []
     got += [seen.detail] if seen.detail and seen.detail != seen.rcode else []
-    return f"{asked}: {', '.join(got)}"
+    return f"{question}: {', '.join(got)}"
 
 
-def judged(asked: Asked, check: str) -> Iterator[str]:
-    result = asked.results[check]
+def check_text(report: ZoneReport, check: str) -> Iterator[str]:
+    result = report.results[check]
     yield result.health.value + (f": {result.reason}" if result.reason else "")
     for finding in result.findings:
-        yield f"{asked.severity(finding)} {finding.code}: {finding.text}"
+        yield f"{report.severity(finding)} {finding.code}: {finding.text}"
     for unsure in result.unsure:
         yield f"unsure of {unsure.server}{f' {unsure.address}' if unsure.address else ''}: {unsure.reason}"
 
 
-def heard(asked: Asked) -> Iterator[str]:
+def receivers_text(report: ZoneReport) -> Iterator[str]:
     """For each finding its receivers, were it an incident of its own."""
-    if not asked.watched:
+    if not report.watched:
         yield "nobody: the zone is not in a configuration"
         return
-    config = asked.config
-    for finding in asked.findings:
+    config = report.config
+    for finding in report.findings:
         about = f"{finding.code}{f' at {finding.server}' if finding.server else ''}"
-        receivers = route(incident(asked, finding), config.routes, tuple(config.receivers))
-        if asked.severity(finding) is Severity.INFO:
+        receivers = route(incident(report, finding), config.routes, tuple(config.receivers))
+        if report.severity(finding) is Severity.INFO:
             yield f"{about}: nobody; what is of severity info is only shown"
         elif not config.receivers:
             yield f"{about}: nobody; there are no receivers"
@@ -86,9 +86,9 @@ def heard(asked: Asked) -> Iterator[str]:
             yield f"{about}: {enumerated(receivers, 20)}, once it has stood for {format_duration(config.policy.grace)}"
 
 
-def incident(asked: Asked, finding: Finding) -> Incident:
-    at = max(poll.at for polls in asked.looks for poll in polls)
+def incident(report: ZoneReport, finding: Finding) -> Incident:
+    at = max(poll.at for polls in report.looks for poll in polls)
     return Incident(
-        "", Cause("zone", asked.zone.name), asked.severity(finding), "open", (asked.zone.name,),
+        "", Cause("zone", report.zone.name), report.severity(finding), "open", (report.zone.name,),
         tuple(filter(None, (finding.server,))), opened_at=at, began_at=at, codes=(finding.code,),
     )  # fmt: skip

@@ -55,9 +55,9 @@ class BulkProber(Protocol):
     """
 
     def use(
-        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None" = None
     ) -> None:
-        """Another plan: ``was`` ("q") has for each slot the one the same address of the same zone had before, or -1.
+        """Another plan: ``old_slots`` ("q") has for each slot the one that the same address had before, or -1.
 
         None: nothing of before holds. Chunks asked before are no longer of use to anybody, and end soon.
         """

@@ -16,12 +16,12 @@ from monitor.polling.resolver import NOT_ASKED, Lookups, NameQuestion
 from monitor.probe.message import names
 from monitor.state.ports import PollMessage
 
-MOST = 32
+MAX_ADDRESSES = 32
 """Servers of a zone, and addresses of a server, that are believed to be meant."""
-MOST_PROBLEMS = 100
+MAX_PROBLEMS = 100
 MAX_NS_NAMES = 10_000
 """Names met in NS sets that are resolved; of others nothing is said."""
-LASTING_FAILURE = timedelta(hours=1)
+FAILURE_TOLERANCE = timedelta(hours=1)
 """A name that has not resolved for so long, though others have, is not our resolver's trouble."""
 
 
@@ -172,9 +172,11 @@ class _Resolver:
                 found.append(names.host(name).removesuffix("."))
             except names.BadName as error:
                 self.problems.append(f"{names.show(zone)}: NS {name}: {error.reason}")
-        if len(found) > MOST:
-            self.problems.append(f"{names.show(zone)} has {len(found)} NS records; the first {MOST} are watched")
-        values = self._settled(question, tuple(sorted(found)[:MOST]))
+        if len(found) > MAX_ADDRESSES:
+            self.problems.append(
+                f"{names.show(zone)} has {len(found)} NS records; the first {MAX_ADDRESSES} are watched"
+            )
+        values = self._settled(question, tuple(sorted(found)[:MAX_ADDRESSES]))
         if not found:
             self.problems.append(f"the servers of {names.show(zone)} cannot be found: {trouble}{self._since(question)}")
         return values
@@ -191,18 +193,18 @@ class _Resolver:
             if fresh:
                 self._settled(question, fresh)
         self._tell_about(host, pair, some=some, has_any=bool(found))
-        return tuple(found[:MOST])
+        return tuple(found[:MAX_ADDRESSES])
 
     def resolution(self, host: str) -> Resolution:
         """What has become of a host name. What cannot be told of it now is certain once that has lasted for long."""
         pair = ((host, "A"), (host, "AAAA"))
-        found = tuple(dict.fromkeys(text for question in pair for text in self._usable(question)))[:MOST]
+        found = tuple(dict.fromkeys(text for question in pair for text in self._usable(question)))[:MAX_ADDRESSES]
         failure = next((self.failures[question] for question in pair if question in self.failures), "")
         if found or not failure:
             return Resolution(found, "" if found else self._why_none(pair))
         since = self.failing[host] = self._failed_before.get(host, self.now)
         old = tuple(text for question in pair if question in self.cached for text in self.cached[question].values)
-        if self.answers and self.now - since >= LASTING_FAILURE:
+        if self.answers and self.now - since >= FAILURE_TOLERANCE:
             return Resolution((), f"has not resolved since {format_time(since)}: {failure}")
         return Resolution(old, failure, certain=False)
 
@@ -276,6 +278,6 @@ class _Resolver:
         told = [text for text in dict.fromkeys(self.problems) if NOT_ASKED not in text]
         if self.lookups.unasked:
             told.insert(0, f"the resolver does not answer; {self.lookups.unasked} questions were not put to it")
-        if len(told) > MOST_PROBLEMS:
-            told[MOST_PROBLEMS:] = [f"and {len(told) - MOST_PROBLEMS} more names do not resolve"]
+        if len(told) > MAX_PROBLEMS:
+            told[MAX_PROBLEMS:] = [f"and {len(told) - MAX_PROBLEMS} more names do not resolve"]
         return tuple(told)

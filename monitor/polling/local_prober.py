@@ -27,21 +27,21 @@ class LocalBulkProber:
         self._engine = engine
         self._now = now
         self._layouts: Sequence[AddressLayout] = ()
-        self._under_way: WeakSet[_Asked] = WeakSet()
+        self._polls: WeakSet[_ChunkPoll] = WeakSet()
 
     def use(
-        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None" = None
     ) -> None:
-        for asked in self._under_way:
-            asked.end()
+        for chunk_poll in self._polls:
+            chunk_poll.cancel()
         self._layouts = layouts
-        self._engine.use(address_metrics, was)
+        self._engine.use(address_metrics, old_slots)
 
     def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
         """By the plan that is in use at the call, whenever the first of the returns is waited for."""
-        asked = _Asked(self._engine, self._layouts, chunk, self._now)
-        self._under_way.add(asked)
-        return asked.all()
+        chunk_poll = _ChunkPoll(self._engine, self._layouts, chunk, self._now)
+        self._polls.add(chunk_poll)
+        return chunk_poll.results()
 
     def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         self._engine.enable_fast_path(slots, min_expires)
@@ -57,163 +57,167 @@ class LocalBulkProber:
         """Nothing is held here; what is in flight ends with the engine."""
 
 
-class _Asked:
+class _ChunkPoll:
     """One chunk under way. Its zones are known here by their place in the chunk."""
 
     def __init__(self, engine: BulkEngine, layouts: Sequence[AddressLayout], chunk: ZoneChunk, now: Now) -> None:
         self._engine, self._layouts, self._chunk, self._now = engine, layouts, chunk, now
         self._names = wire_names(chunk.names)
-        self._owner: dict[int, int] = {}
+        self._zone_of_slot: dict[int, int] = {}
         """Slot → zone."""
-        self._left = [0] * len(chunk.numbers)
+        self._remaining = [0] * len(chunk.numbers)
         """Addresses that have not been heard yet, in this turn of the zone."""
-        self._last: dict[int, tuple[Endpoint, ...]] = {}
+        self._primary_layouts: dict[int, tuple[Endpoint, ...]] = {}
         """Layout → its primary's addresses, where there are others to be asked before."""
-        self._turns: dict[int, BulkCall] = {}
+        self._primary_calls: dict[int, BulkCall] = {}
         """Zone → the call in which its primary is asked, once its turn has come."""
-        self._odd: dict[int, Observation] = {}
-        self._loud: set[int] = set()
+        self._changed: dict[int, Observation] = {}
+        self._changed_zones: set[int] = set()
         """Zones with a changed address."""
-        self._heard: asyncio.Queue[tuple[BulkCall, BatchUpdate] | None] = asyncio.Queue()
+        self._updates: asyncio.Queue[tuple[BulkCall, BatchUpdate] | None] = asyncio.Queue()
         self._pumps: set[asyncio.Task[None]] = set()
         self._queries = self._answered = 0
-        self._over = False
+        self._cancelled = False
         """There is another plan: the engine's slots are no longer ours, nor are those heard already."""
 
-    async def all(self) -> AsyncIterator[ChunkResult]:
-        if self._over:
+    async def results(self) -> AsyncIterator[ChunkResult]:
+        if self._cancelled:
             return
         try:
-            async for returns in self._returned():
-                yield returns
+            async for result in self._results():
+                yield result
         finally:
             for pump in self._pumps:
                 pump.cancel()
             await asyncio.gather(*self._pumps, return_exceptions=True)
 
-    def end(self) -> None:
-        self._over = True
-        self._heard.put_nowait(None)
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._updates.put_nowait(None)
 
-    async def _returned(self) -> AsyncIterator[ChunkResult]:
-        self._first = self._ask(self._opening())
-        while self._pumps or not self._heard.empty():
-            heard = await self._heard.get()
-            if self._over:
+    async def _results(self) -> AsyncIterator[ChunkResult]:
+        self._first_call = self._ask(self._first_groups())
+        while self._pumps or not self._updates.empty():
+            update = await self._updates.get()
+            if self._cancelled:
                 return
-            if heard is None:
+            if update is None:
                 continue
-            done = self._take(*heard)
-            if complete := self._primaries(done):
-                yield self._returns(complete)
+            done = self._apply(*update)
+            if complete := self._ask_primaries(done):
+                yield self._result(complete)
 
     # --- asking ---
 
-    def _opening(self) -> Groups:
+    def _first_groups(self) -> Groups:
         """Everybody but the primaries; a zone that has nobody else begins with its primary."""
         groups: Groups = defaultdict(lambda: ([], []))
-        template_ids: dict[int, list[int]] = defaultdict(list)
-        for zone, kind in enumerate(self._chunk.layouts):
-            template_ids[kind].append(zone)
-        for kind, zones in template_ids.items():
-            places = list(enumerate(self._layouts[kind]))
-            first = [(offset, place) for offset, place in places if not place.primary]
-            if first and len(first) < len(places):
-                self._last[kind] = tuple(self._layouts[kind])
-            self._add(groups, zones, first or places)
+        zones_by_layout: dict[int, list[int]] = defaultdict(list)
+        for zone, layout in enumerate(self._chunk.layouts):
+            zones_by_layout[layout].append(zone)
+        for layout, zones in zones_by_layout.items():
+            endpoints = list(enumerate(self._layouts[layout]))
+            first = [(offset, endpoint) for offset, endpoint in endpoints if not endpoint.primary]
+            if first and len(first) < len(endpoints):
+                self._primary_layouts[layout] = tuple(self._layouts[layout])
+            self._add(groups, zones, first or endpoints)
         return groups
 
-    def _add(self, groups: Groups, zones: Sequence[int], places: Iterable[tuple[int, Endpoint]]) -> None:
+    def _add(self, groups: Groups, zones: Sequence[int], endpoints: Iterable[tuple[int, Endpoint]]) -> None:
         names = [self._names[zone] for zone in zones]
         starts = self._chunk.slots
         count = 0
-        for offset, place in places:
+        for offset, endpoint in endpoints:
             slots = [starts[zone] + offset for zone in zones]
-            self._owner.update(zip(slots, zones, strict=True))
-            group = groups[place.server, place.address]
+            self._zone_of_slot.update(zip(slots, zones, strict=True))
+            group = groups[endpoint.server, endpoint.address]
             group[0].extend(names)
             group[1].extend(slots)
             count += 1
         for zone in zones:
-            self._left[zone] = count
+            self._remaining[zone] = count
 
     def _ask(self, groups: Groups) -> BulkCall:
         batches = [QueryBatch(server, address, names, slots) for (server, address), (names, slots) in groups.items()]
-        asking = self._engine.ask(batches)
-        pump = asyncio.create_task(self._pump(asking))
+        call = self._engine.ask(batches)
+        pump = asyncio.create_task(self._pump(call))
         self._pumps.add(pump)
         pump.add_done_callback(self._ended)
-        return asking
+        return call
 
-    async def _pump(self, asking: BulkCall) -> None:
+    async def _pump(self, call: BulkCall) -> None:
         try:
-            async for heard in asking:
-                self._heard.put_nowait((asking, heard))
+            async for update in call:
+                self._updates.put_nowait((call, update))
         finally:
-            await asking.aclose()
+            await call.aclose()
 
     def _ended(self, pump: asyncio.Task[None]) -> None:
         self._pumps.discard(pump)
-        self._heard.put_nowait(None)
+        self._updates.put_nowait(None)
 
     # --- hearing ---
 
-    def _take(self, asking: BulkCall, heard: BatchUpdate) -> list[int]:
+    def _apply(self, call: BulkCall, update: BatchUpdate) -> list[int]:
         """The zones of which nobody is left to be heard in this turn."""
-        owner, left, done = self._owner, self._left, []
-        for slot in heard.unchanged:
+        owner, remaining, done = self._zone_of_slot, self._remaining, []
+        for slot in update.unchanged:
             zone = owner[slot]
-            left[zone] -= 1
-            if not left[zone]:
+            remaining[zone] -= 1
+            if not remaining[zone]:
                 done.append(zone)
-        for slot, seen in heard.changed:
+        for slot, seen in update.changed:
             zone = owner[slot]
-            self._odd[slot] = seen
-            self._loud.add(zone)
+            self._changed[slot] = seen
+            self._changed_zones.add(zone)
             self._answered += seen.outcome is Outcome.ANSWERED
-            left[zone] -= 1
-            if not left[zone]:
+            remaining[zone] -= 1
+            if not remaining[zone]:
                 done.append(zone)
-        self._queries += len(heard.unchanged) + len(heard.changed)
-        self._answered += len(heard.unchanged)
-        if asking.result.failures:
-            self._answered -= sum(slot in asking.result.failures for slot in heard.unchanged)
+        self._queries += len(update.unchanged) + len(update.changed)
+        self._answered += len(update.unchanged)
+        if call.result.failures:
+            self._answered -= sum(slot in call.result.failures for slot in update.unchanged)
         return done
 
-    def _primaries(self, done: Iterable[int]) -> list[int]:
+    def _ask_primaries(self, done: Iterable[int]) -> list[int]:
         """Asks the primaries of zones whose other addresses have been heard; which zones are complete."""
-        if not self._last:
+        if not self._primary_layouts:
             return list(done)
         complete: list[int] = []
-        template_ids: dict[int, list[int]] = defaultdict(list)
+        zones_by_layout: dict[int, list[int]] = defaultdict(list)
         for zone in done:
-            kind = self._chunk.layouts[zone]
-            if kind in self._last and zone not in self._turns:
-                template_ids[kind].append(zone)
+            layout = self._chunk.layouts[zone]
+            if layout in self._primary_layouts and zone not in self._primary_calls:
+                zones_by_layout[layout].append(zone)
             else:
                 complete.append(zone)
-        if template_ids:
+        if zones_by_layout:
             groups: Groups = defaultdict(lambda: ([], []))
-            for kind, zones in template_ids.items():
-                self._add(groups, zones, [(n, place) for n, place in enumerate(self._last[kind]) if place.primary])
-            asking = self._ask(groups)
-            for zones in template_ids.values():
-                self._turns.update(dict.fromkeys(zones, asking))
+            for layout, zones in zones_by_layout.items():
+                self._add(
+                    groups,
+                    zones,
+                    [(n, endpoint) for n, endpoint in enumerate(self._primary_layouts[layout]) if endpoint.primary],
+                )
+            call = self._ask(groups)
+            for zones in zones_by_layout.values():
+                self._primary_calls.update(dict.fromkeys(zones, call))
         return complete
 
-    def _returns(self, zones: Sequence[int]) -> ChunkResult:
+    def _result(self, zones: Sequence[int]) -> ChunkResult:
         numbers = self._chunk.numbers
-        loud = self._loud
-        if loud:
-            quiet = array("I", (numbers[zone] for zone in zones if zone not in loud))
-            odd = [(numbers[zone], self._seen(zone)) for zone in zones if zone in loud]
+        changed_zones = self._changed_zones
+        if changed_zones:
+            unchanged = array("I", (numbers[zone] for zone in zones if zone not in changed_zones))
+            changed = [(numbers[zone], self._observations(zone)) for zone in zones if zone in changed_zones]
         else:
-            quiet, odd = array("I", map(numbers.__getitem__, zones)), []
+            unchanged, changed = array("I", map(numbers.__getitem__, zones)), []
         queries, answered = self._queries, self._answered
         self._queries = self._answered = 0
-        return ChunkResult(self._now(), quiet, odd, queries, answered)
+        return ChunkResult(self._now(), unchanged, changed, queries, answered)
 
-    def _seen(self, zone: int) -> tuple[Observation, ...]:
+    def _observations(self, zone: int) -> tuple[Observation, ...]:
         """What all its addresses said, in the order of asking. Odd together: none is on the fast path any more."""
         start, layout = self._chunk.slots[zone], self._layouts[self._chunk.layouts[zone]]
         self._engine.disable_fast_path(range(start, start + len(layout)))
@@ -221,8 +225,8 @@ class _Asked:
         return tuple(self._observation(zone, start + offset, primary=layout[offset].primary) for offset in order)
 
     def _observation(self, zone: int, slot: int, *, primary: bool) -> Observation:
-        odd = self._odd.pop(slot, None)
-        if odd is not None:
-            return odd
-        asking = self._turns.get(zone, self._first) if primary else self._first
-        return asking.observation(slot)
+        changed = self._changed.pop(slot, None)
+        if changed is not None:
+            return changed
+        call = self._primary_calls.get(zone, self._first_call) if primary else self._first_call
+        return call.observation(slot)

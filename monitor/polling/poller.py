@@ -29,13 +29,13 @@ from monitor.state.ports import QueueClosed
 
 log = structlog.get_logger(__name__)
 
-MANY = 5000
+MIN_ZONES_FOR_THREAD = 5000
 """Zones that are put in order beside the event loop."""
 
-AGAIN = 200.0
+RECHECK_RATE = 200.0
 """Zones a second that are asked once more between two sweeps; more of them are spread over so much longer."""
 
-IDLE = 0.1
+RETIRE_INTERVAL = 0.1
 """Seconds between two looks at whether an old prober has anything left to do."""
 
 
@@ -67,7 +67,7 @@ class Poller:
         self._retiring: set[ServiceProber] = set()
         self._orders: dict[str, SweepOrder] = {}
         self._sweeps: dict[str, asyncio.Task[SweepResult | None]] = {}
-        self._beside: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._swept: set[str] = set()
 
     async def sweep(self, name: str) -> SweepResult | None:
@@ -79,8 +79,8 @@ class Poller:
         if check is None:
             return None
         cadence, probe = self._config.cadence[name], self._config.probe
-        over = window(cadence, probe.timeout * probe.attempts) if name in self._swept else 0.0
-        task = asyncio.create_task(self._ask(check, None, cadence, over))
+        duration = window(cadence, probe.timeout * probe.attempts) if name in self._swept else 0.0
+        task = asyncio.create_task(self._ask(check, None, cadence, duration))
         self._sweeps[name] = task
         try:
             await asyncio.wait({task})
@@ -101,9 +101,9 @@ class Poller:
         """
         before, old = self._config, self._plan
         self._config, self._plan = config, plan
-        fresh = [
+        zones = [
             *change.added_or_changed,
-            *self._settle_on(change, anew=(config.probe, config.keys) != (before.probe, before.keys)),
+            *self._renew_context(change, new_prober=(config.probe, config.keys) != (before.probe, before.keys)),
         ]
         for name, task in self._sweeps.items():
             if plan.checks.get(name) != old.checks.get(name) or config.cadence[name] != before.cadence[name]:
@@ -112,20 +112,20 @@ class Poller:
             if check != old.checks.get(name):
                 self._orders.pop(name, None)
                 self._run(self._ask(check, None, config.cadence[name], 0.0))
-            elif fresh:
-                self._run(self._ask(check, fresh, config.cadence[name], 0.0))
+            elif zones:
+                self._run(self._ask(check, zones, config.cadence[name], 0.0))
         self._swept = {name for name in plan.checks if name in self._swept or name not in old.checks}
 
-    def again(self, name: str, zones: Sequence[str]) -> None:
+    def recheck(self, name: str, zones: Sequence[str]) -> None:
         """Ask these zones once more by this check, beside the sweeps: politely, and capped per server as they are."""
         check = self._plan.checks.get(name)
         if check is not None:
-            self._run(self._ask(check, zones, self._config.cadence[name], len(zones) / AGAIN))
+            self._run(self._ask(check, zones, self._config.cadence[name], len(zones) / RECHECK_RATE))
 
-    def _settle_on(self, change: TableChange, *, anew: bool) -> list[str]:
+    def _renew_context(self, change: TableChange, *, new_prober: bool) -> list[str]:
         """Another ground under the sweeps, where it is needed; the zones whose asking that breaks off."""
         columns = change.columns
-        if anew:
+        if new_prober:
             self._run(self._retire(self._prober, self._bulk_prober))
             self._prober = ServiceProber(self._config.probe, self._config.keys, self._now, stats=self.stats)
             self._bulk_prober = make_bulk_prober(self._config, self._now, self._prober, self._worker_metrics)
@@ -135,11 +135,11 @@ class Poller:
         else:
             return []
         self._orders.clear()
-        asked = self._context.leave()
+        asked = self._context.close()
         self._context = self._new_context(columns)
         return asked
 
-    def moved(self, path_changes: FastPathChanges) -> None:
+    def apply_path_changes(self, path_changes: FastPathChanges) -> None:
         """These zones are steady from now on, or no longer. Of another table's zones nothing is known here."""
         columns = self._context.columns
         if path_changes.zone_table is not columns.zone_table:
@@ -156,7 +156,7 @@ class Poller:
 
     async def stop(self) -> None:
         """What is in flight ends as not asked, and is not published; nothing is asked after this."""
-        tasks = [*self._sweeps.values(), *self._beside]
+        tasks = [*self._sweeps.values(), *self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -168,17 +168,17 @@ class Poller:
         return SweepContext(columns, self._bulk_prober, self._probe, self._publish, self._current, self._now, vantage)
 
     async def _ask(
-        self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float
+        self, check: Check, only: Sequence[str] | None, cadence: timedelta, duration: float
     ) -> SweepResult | None:
         """All zones, or some only."""
         result = None
         try:
             if isinstance(check, SoaSerial):
-                result = await self._sweep_serials(check, only, cadence, over)
+                result = await self._sweep_serials(check, only, cadence, duration)
             else:
                 result = await sweep(
                     check, await self._order(check, only), self._probe, self._publish,
-                    cadence=cadence, over=over, now=self._now, vantage=self._config.service.vantage,
+                    cadence=cadence, duration=duration, now=self._now, vantage=self._config.service.vantage,
                     current=self._current,
                 )  # fmt: skip
         except* QueueClosed:
@@ -186,7 +186,7 @@ class Poller:
         return result
 
     async def _sweep_serials(
-        self, check: Check, only: Sequence[str] | None, cadence: timedelta, over: float
+        self, check: Check, only: Sequence[str] | None, cadence: timedelta, duration: float
     ) -> SweepResult:
         """The sweep of soa-serial; when there is another table meanwhile it goes on there, where it was."""
         begin, after = asyncio.get_running_loop().time(), -1.0
@@ -195,17 +195,17 @@ class Poller:
             order = await self._order(check, only)
             context = self._context
             serial_sweep = SerialSweep(context, check, cadence, after=after)
-            part = await serial_sweep.sweep(order, over, begin)
-            whole = part if whole is None else whole.with_(part)
+            part = await serial_sweep.sweep(order, duration, begin)
+            whole = part if whole is None else whole.plus(part)
             after = serial_sweep.reached
-            if not context.over:
+            if not context.closed:
                 return whole
 
     async def _order(self, check: Check, only: Sequence[str] | None) -> SweepOrder:
         zone_table = self._plan.zones
         known = self._orders.get(check.name) if only is None else None
         if known is None or known.zone_table is not zone_table:
-            many = len(zone_table if only is None else only) > MANY
+            many = len(zone_table if only is None else only) > MIN_ZONES_FOR_THREAD
             known = (
                 await asyncio.to_thread(SweepOrder, zone_table, check, only)
                 if many
@@ -225,20 +225,20 @@ class Poller:
         """Closed at once it would call unasked what it is asking; so it has as long as its questions may take."""
         self._retiring.add(prober)
         limits = self._config.probe
-        for _ in range(math.ceil((limits.transfer.deadline + limits.timeout * limits.attempts) / IDLE)):
+        for _ in range(math.ceil((limits.transfer.deadline + limits.timeout * limits.attempts) / RETIRE_INTERVAL)):
             if not prober.pending() + bulk_prober.pending():
                 break
-            await asyncio.sleep(IDLE)
+            await asyncio.sleep(RETIRE_INTERVAL)
         await bulk_prober.close()
         await prober.close()
         self._retiring.discard(prober)
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work)
-        self._beside.add(task)
+        self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._beside.discard(task)
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("asking failed", error=repr(error), exc_info=error)

@@ -16,8 +16,8 @@ from monitor.config.model import Resolver
 NameQuestion = tuple[str, str]
 """What the resolver is asked: a name with its final dot, and a type: "NS", "A" or "AAAA"."""
 
-IN_FLIGHT = 32
-SILENT_ENOUGH = 2 * IN_FLIGHT
+MAX_IN_FLIGHT = 32
+MAX_TIMEOUTS = 2 * MAX_IN_FLIGHT
 """So many questions in a row without any answer, and the resolver is not asked the rest."""
 NOT_ASKED = "not asked, because the resolver does not answer"
 
@@ -38,7 +38,7 @@ class Lookups:
         self._silent = 0
 
     async def ask(self, wanted: Iterable[NameQuestion]) -> None:
-        """Puts the questions, each once, ``IN_FLIGHT`` at a time."""
+        """Puts the questions, each once, ``MAX_IN_FLIGHT`` at a time."""
         each = dict.fromkeys(wanted)
         if not each:
             return
@@ -49,12 +49,12 @@ class Lookups:
             return
         questions = iter(each)
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(IN_FLIGHT, len(each))):
+            for _ in range(min(MAX_IN_FLIGHT, len(each))):
                 group.create_task(self._work(resolver, questions))
 
     async def _work(self, resolver: dns.asyncresolver.Resolver, questions: Iterator[NameQuestion]) -> None:
         for question in questions:
-            if self._silent >= SILENT_ENOUGH:
+            if self._silent >= MAX_TIMEOUTS:
                 self.unasked += 1
                 self.failures[question] = NOT_ASKED
             else:

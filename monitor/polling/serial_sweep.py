@@ -28,7 +28,7 @@ PublishMessages = Callable[..., Awaitable[None]]
 CHUNK_SIZE = 250
 """Zones handed to the bulk prober at once."""
 
-TICK = 0.02
+SWEEP_INTERVAL = 0.02
 """Seconds of zones that are handed over together when a sweep is spread over its cadence."""
 
 MAX_ZONES_IN_FLIGHT = 50_000
@@ -73,7 +73,7 @@ class SweepContext:
     current: Current
     now: Now
     vantage: str = "local"
-    over: bool = False
+    closed: bool = False
     """There is another table, or another bulk prober: nothing is asked here any more."""
     busy: bytearray = field(default_factory=bytearray)
     tcp_targets: defaultdict[Address, TcpTarget] = field(default_factory=lambda: defaultdict(TcpTarget))
@@ -81,9 +81,9 @@ class SweepContext:
     def __post_init__(self) -> None:
         self.busy = bytearray(len(self.columns.zone_table))
 
-    def leave(self) -> list[str]:
+    def close(self) -> list[str]:
         """Ask nothing here any more; the zones that were being asked."""
-        self.over = True
+        self.closed = True
         names = self.columns.zone_table.names
         return [names[number] for number, busy in enumerate(self.busy) if busy] if any(self.busy) else []
 
@@ -126,7 +126,7 @@ class SerialSweep:
         self.reached = after
         self._asked = self._queries = self._answered = 0
 
-    async def sweep(self, order: SweepOrder, over: float, begin: float) -> SweepResult:
+    async def sweep(self, order: SweepOrder, duration: float, begin: float) -> SweepResult:
         """Call each zone at its place of the ``over`` seconds from ``begin`` on, by the loop's clock.
 
         What becomes of it is published as soon as that is known. It ends early when its ground is over.
@@ -135,12 +135,14 @@ class SerialSweep:
         first = order.after(self.reached)
         try:
             async with asyncio.TaskGroup() as group:
-                while first < len(order) and not self._context.over:
-                    if (wait := begin + order.positions[first] * over - clock()) > 0:
+                while first < len(order) and not self._context.closed:
+                    if (wait := begin + order.positions[first] * duration - clock()) > 0:
                         await asyncio.sleep(wait)
                         continue
                     last = order.due(
-                        first, (clock() - begin + TICK) / over if over else 1.0, min(CHUNK_SIZE, self._max_in_flight)
+                        first,
+                        (clock() - begin + SWEEP_INTERVAL) / duration if duration else 1.0,
+                        min(CHUNK_SIZE, self._max_in_flight),
                     )
                     self.reached = order.positions[last - 1]
                     chunk = self._context.chunk(order.numbers[first:last])
@@ -179,7 +181,7 @@ class SerialSweep:
     async def _chunk(self, chunk: ZoneChunk, group: asyncio.TaskGroup) -> None:
         first, back = chunk.numbers[0], 0
         try:
-            if self._context.over:  # while there was no room for it: the bulk prober has other slots by now
+            if self._context.closed:  # while there was no room for it: the bulk prober has other slots by now
                 return
             async for returns in self._context.bulk_prober.ask(chunk):
                 back += len(returns.unchanged) + len(returns.changed)

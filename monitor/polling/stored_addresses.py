@@ -8,7 +8,7 @@ from monitor.config.model import Config
 from monitor.polling.discovery import CachedAnswer, DiscoveredZones
 from monitor.polling.resolver import NameQuestion
 
-SOME = 20
+SAMPLE_SIZE = 20
 """Ledgers of zones alike that are asked where their servers are."""
 
 
@@ -47,7 +47,9 @@ def _worth_recalling(config: Config) -> Iterator[str]:
     hosted = {name for name, entry in config.servers.items() if entry.host and not entry.addresses}
     unserved = {kind for kind, entry in enumerate(zones.templates) if not entry.servers}
     left = {
-        kind: SOME for kind, entry in enumerate(zones.templates) if kind not in unserved and hosted & {*entry.servers}
+        kind: SAMPLE_SIZE
+        for kind, entry in enumerate(zones.templates)
+        if kind not in unserved and hosted & {*entry.servers}
     }
     if not unserved and not left:
         return

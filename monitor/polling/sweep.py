@@ -18,10 +18,10 @@ PublishPoll = Callable[[ZonePoll], Awaitable[None]]
 Current = Callable[[str], Zone | None]
 """The zone of that name as it is to be watched now; None when it is not any more."""
 
-SPREAD = 0.8
+SWEEP_SHARE = 0.8
 """The share of a cadence that a sweep is spread over; the rest is left for answers that take their time."""
 
-MAX_ZONES_IN_FLIGHT = 1024
+MAX_POLLS_IN_FLIGHT = 1024
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
 
 
@@ -35,7 +35,7 @@ class SweepResult:
     started: datetime
     finished: datetime
 
-    def with_(self, more: "SweepResult") -> "SweepResult":
+    def plus(self, more: "SweepResult") -> "SweepResult":
         """This sweep, and how it went on."""
         return SweepResult(
             self.zones + more.zones,
@@ -49,7 +49,7 @@ class SweepResult:
 def window(cadence: timedelta, patience: float) -> float:
     """Seconds to spread a sweep over, such that it ends within its cadence though its last zone is silent."""
     seconds = cadence.total_seconds()
-    return max(0.0, min(SPREAD * seconds, seconds - patience))
+    return max(0.0, min(SWEEP_SHARE * seconds, seconds - patience))
 
 
 async def poll_zone(
@@ -70,15 +70,15 @@ async def sweep(
     publish: PublishPoll,
     *,
     cadence: timedelta,
-    over: float,
+    duration: float,
     now: Now,
-    max_in_flight: int = MAX_ZONES_IN_FLIGHT,
+    max_in_flight: int = MAX_POLLS_IN_FLIGHT,
     vantage: str = "local",
     current: Current | None = None,
 ) -> SweepResult:
     """Ask every zone of the order, and publish its poll as soon as it is complete.
 
-    Zones have their turn at a stable place of the ``over`` seconds; at most ``max_in_flight`` are under way, and
+    Zones have their turn at a stable place of the ``duration`` seconds; at most ``max_in_flight`` are under way, and
     publishing waits when the evaluator is behind, so nothing piles up. A zone is asked as it is when its turn comes,
     and what changed while it was asked is not published: it was asked of another zone than there is now.
     """
@@ -105,7 +105,7 @@ async def sweep(
 
     async with asyncio.TaskGroup() as group:
         for at, number in zip(order.positions, order.numbers, strict=True):
-            if (wait := begin + at * over - asyncio.get_running_loop().time()) > 0:
+            if (wait := begin + at * duration - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
             await room.acquire()
             group.create_task(turn(order.zone_table.names[number]))

@@ -146,7 +146,7 @@ class Service:
         await self._receiver_moves.use(config)
         change = await self._evaluator.replan(plan, first=True)
         self._poller = Poller(config, self._evaluator.plan, change.columns, self._publish, now, self._registry)
-        self._evaluator.moved = self._poller.moved
+        self._evaluator.moved = self._poller.apply_path_changes
         await self._receivers()
         service = config.service
         context = WebContext(
@@ -287,7 +287,7 @@ class Service:
         now = asyncio.get_running_loop().time
         while not self._stopping.is_set():
             for name, zones in self._evaluator.rechecks.due(now()).items():
-                self._poller.again(name, zones)
+                self._poller.recheck(name, zones)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RECHECK_INTERVAL)
 

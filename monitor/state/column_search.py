@@ -12,7 +12,7 @@ SLICE = 20_000
 Column = bytes | bytearray
 
 
-def nth(column: Column, value: int, number: int) -> int:
+def find_nth(column: Column, value: int, number: int) -> int:
     """Where the value stands for that time, counted from 0; where the column ends if it does not.
 
     It is closed in on by counting halves: each octet is counted about twice.
@@ -33,10 +33,10 @@ def nth(column: Column, value: int, number: int) -> int:
     return place if place >= 0 else len(column)
 
 
-def places(column: Column, value: int, first: int, most: int) -> list[int]:
+def find_value(column: Column, value: int, first: int, most: int) -> list[int]:
     """Where the value stands, from its ``first`` time on, at most so many."""
     found: list[int] = []
-    place = nth(column, value, first) - 1
+    place = find_nth(column, value, first) - 1
     while len(found) < most and (place := column.find(value, place + 1)) >= 0:
         found.append(place)
     return found
@@ -49,7 +49,7 @@ def select(column: Column, values: Sequence[int], first: int, most: int) -> tupl
     for value in values:
         many = column.count(value)
         if len(found) < most and first < total + many:
-            found += places(column, value, max(0, first - total), most - len(found))
+            found += find_value(column, value, max(0, first - total), most - len(found))
         total += many
     return found, total
 

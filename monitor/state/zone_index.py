@@ -41,7 +41,9 @@ class ZoneIndex:
         self.name_search = NameSearch(self.zone_table.names)
         servers = [server for template in self.zone_table.templates for server in template.servers]
         self.groups = StatusGroups({server.name for server in servers if server.hidden})
-        self.places = frozenset((server.name, at, server.hidden) for server in servers for at in server.addresses)
+        self.server_addresses = frozenset(
+            (server.name, at, server.hidden) for server in servers for at in server.addresses
+        )
         self._layouts = layouts(self.zone_table.templates)
 
     def _assign(self, group_ids: "array[int]") -> None:
@@ -170,7 +172,7 @@ class ZoneView:
         return {name: tally for name, tally in tallies.items() if name not in hidden}
 
     def server_addresses(self) -> Set[tuple[str, Address, bool]]:
-        return self._index.places
+        return self._index.server_addresses
 
     async def page(
         self, text: str, healths: Collection[Health], first: int, most: int, *, by_name: bool = False

@@ -64,16 +64,16 @@ def _canonical(host: str) -> str:
         return host
 
 
-def redaction_of(places: Set[tuple[str, Address, bool]]) -> Redaction:
+def redaction_of(server_addresses: Set[tuple[str, Address, bool]]) -> Redaction:
     """From every address of every server, and whether it is hidden there: a server hidden anywhere is hidden."""
-    hidden = {server for server, _, is_hidden in places if is_hidden}
-    taken = frozenset(_canonical(where.host) for _, where, is_hidden in places if is_hidden)
-    open_ = frozenset(_canonical(where.host) for _, where, is_hidden in places if not is_hidden)
-    shared = {str(where) for _, where, is_hidden in places if is_hidden and _canonical(where.host) in open_}
+    hidden = {server for server, _, is_hidden in server_addresses if is_hidden}
+    taken = frozenset(_canonical(where.host) for _, where, is_hidden in server_addresses if is_hidden)
+    open_ = frozenset(_canonical(where.host) for _, where, is_hidden in server_addresses if not is_hidden)
+    shared = {str(where) for _, where, is_hidden in server_addresses if is_hidden and _canonical(where.host) in open_}
     return Redaction(
         names=frozenset(server.lower().rstrip(".") for server in hidden) | (shared - open_),
         addresses=taken - open_,
-        visible=frozenset(server for server, _, _ in places) - hidden,
+        visible=frozenset(server for server, _, _ in server_addresses) - hidden,
     )
 
 
@@ -82,7 +82,7 @@ class RedactedStatus:
     """A Status, what is hidden of it, and what is left. What did not change is taken over to the next."""
 
     whole: Status
-    places: Set[tuple[str, Address, bool]]
+    server_addresses: Set[tuple[str, Address, bool]]
     redaction: Redaction
     public: Status
 
@@ -92,9 +92,14 @@ def public(status: Status, before: RedactedStatus | None = None) -> RedactedStat
 
     A zone's health is then that of what is left: trouble of a hidden server alone does not show.
     """
-    places = status.zones.server_addresses()
-    known = before if before is not None and (before.places is places or before.places == places) else None
-    redaction = known.redaction if known else redaction_of(places)
+    server_addresses = status.zones.server_addresses()
+    known = (
+        before
+        if before is not None
+        and (before.server_addresses is server_addresses or before.server_addresses == server_addresses)
+        else None
+    )
+    redaction = known.redaction if known else redaction_of(server_addresses)
     if known and known.whole.incidents is status.incidents:
         incidents = known.public.incidents
     else:
@@ -102,7 +107,7 @@ def public(status: Status, before: RedactedStatus | None = None) -> RedactedStat
         incidents = {incident.id: incident for incident in shown if incident is not None}
     zones = status.zones.redacted(partial(public_zone, redaction=redaction))
     left = replace(status, zones=zones, incidents=incidents, receivers={}, config_error="", store_error="")
-    return RedactedStatus(status, places, redaction, left)
+    return RedactedStatus(status, server_addresses, redaction, left)
 
 
 def public_zone(zone: ZoneStatus, redaction: Redaction) -> ZoneStatus:

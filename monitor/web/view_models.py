@@ -113,7 +113,7 @@ def zone_row(zone: ZoneStatus, now: datetime) -> ZoneRow:
 
 @dataclass(frozen=True, slots=True)
 class ServerRow:
-    """A server in a line. ``median``: seconds of its answers; ``places``: so many addresses its zones have there."""
+    """A server in a line. ``median``: seconds of its answers; ``address_count``: addresses of its zones."""
 
     name: str
     tally: ServerTally
@@ -121,7 +121,7 @@ class ServerRow:
     word: str
     summary: str
     in_sync: int
-    places: int
+    address_count: int
     median: float | None
 
 
@@ -137,7 +137,7 @@ def server_row(name: str, tally: ServerTally, median: float | None = None) -> Se
         word="In sync" if worst is Level.GOOD else worst.name.capitalize(),
         summary=_summary(tally),
         in_sync=tally.states.get("in-sync", 0),
-        places=sum(tally.states.values()),
+        address_count=sum(tally.states.values()),
         median=median,
     )
 

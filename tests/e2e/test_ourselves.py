@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from monitor.cli.demo_environment import Environment, environment
-from monitor.cli.demo_runner import ready, standing, well
+from monitor.cli.demo_runner import all_well, ready, standing_findings
 from monitor.clock import monotonic, now
 from monitor.config.load import parse
 from monitor.pair.config_template import config_text
@@ -46,10 +46,10 @@ async def test_cut_off_it_says_so_once_and_accuses_nobody() -> None:
         await more_sweeps(on.service, "reachable", 4)
         assert causes(on) == {"vantage demo"}
         assert on.service.status.offline_families == ("ipv4",)
-        assert {finding.key.code for finding in standing(on.service.status)} == set()
+        assert {finding.key.code for finding in standing_findings(on.service.status)} == set()
         assert {on.service.status.zones[name].health for name in on.service.status.zones} == {"unknown"}
         on.pair.mend()
-        await until(lambda: well(on.service.status))
+        await until(lambda: all_well(on.service.status))
         await until(lambda: "incident.resolved" in kinds(on))
         await more_sweeps(on.service, "reachable", 2)
         assert kinds(on) == ["incident.opened", "incident.resolved"]
@@ -126,7 +126,7 @@ async def test_without_ipv6_only_ipv6_is_not_judged(tmp_path: Path, addresses: i
             status = on.service.status
             assert [str(i.cause) for i in status.incidents.values()] == ["vantage local"]
             assert status.offline_families == ("ipv6",)
-            assert list(standing(status)) == []
+            assert list(standing_findings(status)) == []
             assert healths(on.service) == {"one.example.": "good"}
             states = [(":" in a.address.host, a.state) for a in status.zones["one.example."].addresses]
             assert sorted(states) == [(False, "in-sync")] * 2 + [(True, "unknown")] * addresses
@@ -153,7 +153,7 @@ async def test_a_disk_that_takes_nothing_stops_nothing_and_is_told_past_the_outb
         await until(lambda: on.service.status.store_ok)
         on.pair.mend()
         await until(lambda: kinds(on).count("incident.resolved") == 2)
-        await until(lambda: well(on.service.status))
+        await until(lambda: all_well(on.service.status))
         assert kinds(on).count("incident.opened") == 2
         async with httpx.AsyncClient(base_url=on.page) as client:
             assert (await client.get("healthz")).status_code == 200

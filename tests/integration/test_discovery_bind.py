@@ -8,7 +8,7 @@ import pytest
 from checks.model import Address, Family
 from checks.model.zone_table import ZoneTable
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
-from monitor.polling.discovery import MOST, resolve
+from monitor.polling.discovery import MAX_ADDRESSES, resolve
 from tests.support.lab.model import Content
 from tests.support.lab.server import Server
 from tests.support.lab.topology import Lab
@@ -60,9 +60,11 @@ async def test_an_alias_is_followed(bind: Server) -> None:
 
 async def test_an_ns_set_too_large_for_udp_is_had_over_tcp_and_cut_to_what_can_be_meant(bind: Server) -> None:
     topology = await resolve(config(bind.ipv4, ZoneEntry("many.test.")), None, NOON)
-    assert [server.name for server in topology.zones.at(0).servers] == [f"{LONG}-{n:02}.many.test" for n in range(MOST)]
+    assert [server.name for server in topology.zones.at(0).servers] == [
+        f"{LONG}-{n:02}.many.test" for n in range(MAX_ADDRESSES)
+    ]
     assert all(len(server.addresses) == 1 for server in topology.zones.at(0).servers)
-    assert topology.problems == (f"many.test. has 40 NS records; the first {MOST} are watched",)
+    assert topology.problems == (f"many.test. has 40 NS records; the first {MAX_ADDRESSES} are watched",)
 
 
 async def test_a_zone_that_is_not_there_and_a_resolver_that_refuses(bind: Server) -> None:

@@ -9,20 +9,20 @@ from monitor.clock import now
 from monitor.config.model import Config
 from monitor.polling.sweep import ProbeQueries
 
-FIRST = 0.9
+FIRST_LOOK_SHARE = 0.9
 """The share of the time that the first look may take: enough for the whole patience with a server that is silent,
 where the rest is as it is by default (8 s in all, 6 s of patience)."""
 
-SHARE = 0.25
+RESOLVER_TIMEOUT_SHARE = 0.25
 """The share of the time that the resolver has for one answer, as it may be needed twice."""
 
-MIN_SHARE = 0.3
+DELAY_SHARE = 0.3
 """The share of what is left that the moment between two looks may take."""
 
-RESOLVING = 0.75
+DISCOVERY_SHARE = 0.75
 """The share of what is left that all that has to be resolved first may take, however many names that are …"""
 
-MEETING = 0.5
+NS_NAMES_SHARE = 0.5
 """… and that further names of the NS set may take, of which then no more is known."""
 
 LATE = "no word in time"
@@ -44,29 +44,29 @@ class Deadline:
     def end(self) -> float | None:
         return None if self.seconds is None else self.begun + self.seconds
 
-    def first(self) -> float | None:
+    def first_look(self) -> float | None:
         """When the first look ends."""
-        return self._part(FIRST)
+        return self._part(FIRST_LOOK_SHARE)
 
-    def resolving(self) -> float | None:
+    def discovery(self) -> float | None:
         """When it must be known where the servers are."""
-        return self._part(RESOLVING)
+        return self._part(DISCOVERY_SHARE)
 
-    def meeting(self) -> float | None:
+    def ns_names(self) -> float | None:
         """When no more is waited for further names."""
-        return self._part(MEETING)
+        return self._part(NS_NAMES_SHARE)
 
-    def moment(self, wanted: float) -> float:
+    def delay(self, wanted: float) -> float:
         """Seconds between two looks, such that something is left for the second one."""
         if self.end is None:
             return wanted
-        return min(wanted, max(0.0, self.end - asyncio.get_running_loop().time()) * MIN_SHARE)
+        return min(wanted, max(0.0, self.end - asyncio.get_running_loop().time()) * DELAY_SHARE)
 
-    def hurried(self, config: Config) -> Config:
+    def with_short_timeouts(self, config: Config) -> Config:
         """The configuration with a resolver that is waited for no longer than there is time."""
-        if self.seconds is None or config.resolver.timeout <= self.seconds * SHARE:
+        if self.seconds is None or config.resolver.timeout <= self.seconds * RESOLVER_TIMEOUT_SHARE:
             return config
-        return replace(config, resolver=replace(config.resolver, timeout=self.seconds * SHARE))
+        return replace(config, resolver=replace(config.resolver, timeout=self.seconds * RESOLVER_TIMEOUT_SHARE))
 
     def _part(self, share: float) -> float | None:
         if self.end is None:
@@ -75,7 +75,7 @@ class Deadline:
         return at + (self.end - at) * share
 
 
-class InTime:
+class DeadlineProber:
     """Asks as ``probe`` does, until a time of the loop. ``before`` is what an earlier look brought.
 
     Who was silent then, for as long as a server is waited for, or said nothing that could be used, or only without
@@ -125,7 +125,7 @@ def _waited(seen: Observation) -> bool:
     return seen.outcome is not Outcome.UNASKED
 
 
-def unknown(asking: InTime, look: Iterable[ZonePoll], deadline: Deadline) -> tuple[str, ...]:
+def unknown(asking: DeadlineProber, look: Iterable[ZonePoll], deadline: Deadline) -> tuple[str, ...]:
     """What was cut, in sentences; nothing of which another check of this look knows all the same."""
     known = {_thing(seen.query) for poll in look for seen in poll.seen if seen.outcome is not Outcome.UNASKED}
     open_: dict[tuple[str, Address, str], bool] = {}

@@ -81,7 +81,7 @@ def _allowed(zone: Zone) -> str:
     return f"max_lag allows {format_duration(zone.max_lag)}"
 
 
-def moved(
+def differing_while_changing(
     one: tuple[Mapping[str, CheckResult], ZoneState], two: tuple[Mapping[str, CheckResult], ZoneState]
 ) -> tuple[Finding, ...]:
     """Contents that differ at the second of two looks, between which some address took another version."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from checks.common.text import format_time
 from checks.registry import CHECKS
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
-from monitor.cli.zone_check.target import Wanted
+from monitor.cli.zone_check.target import CheckTarget
 from monitor.state.ports import StoreError
 from monitor.store.reader import open_reader
 
@@ -15,7 +15,7 @@ STALE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class ServiceMemory:
     """A zone state to begin with, whose it is (empty: nobody's), and why it is not the service's."""
 
     zone_state: ZoneState
@@ -23,7 +23,7 @@ class Remembered:
     notes: tuple[str, ...] = ()
 
 
-async def remembered(what: Wanted, at: datetime) -> Remembered:
+async def read_service_memory(what: CheckTarget, at: datetime) -> ServiceMemory:
     """The service's state of the zone, where there is one that is kept up to date.
 
     The zone state of a service that stands still says nothing of what came since: it would take every difference for a
@@ -31,21 +31,21 @@ async def remembered(what: Wanted, at: datetime) -> Remembered:
     """
     nothing = ZoneState(what.zone)
     if what.database is None:
-        return Remembered(nothing)
+        return ServiceMemory(nothing)
     try:
         if not what.database.exists():
-            return Remembered(nothing)
+            return ServiceMemory(nothing)
         reader = await open_reader(what.database)
         try:
             zone_state = await reader.zone_state(what.zone)
         finally:
             await reader.close()
     except (StoreError, OSError) as error:
-        return Remembered(nothing, notes=(f"looking without memory: {error}",))
+        return ServiceMemory(nothing, notes=(f"looking without memory: {error}",))
     if zone_state is None or zone_state.at is None:
-        return Remembered(nothing)
+        return ServiceMemory(nothing)
     every = what.config.cadence.get(SERIAL_CHECK) or CHECKS[SERIAL_CHECK].cadence
     if at - zone_state.at > STALE * every + timedelta(seconds=what.config.probe.timeout * what.config.probe.attempts):
         note = f"the service last looked {format_time(zone_state.at)}, so its memory is not used"
-        return Remembered(nothing, notes=(note,))
-    return Remembered(zone_state, str(what.database))
+        return ServiceMemory(nothing, notes=(note,))
+    return ServiceMemory(zone_state, str(what.database))

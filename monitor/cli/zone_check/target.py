@@ -16,7 +16,7 @@ from monitor.probe.message.names import parse, show
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CheckTarget:
     """What to look at: a configuration that holds just this zone, and where to find what the service remembers.
 
     ``watched``: the zone is one of the configuration's own. ``notes`` are for whoever asked.
@@ -29,18 +29,18 @@ class Wanted:
     notes: tuple[str, ...] = ()
 
 
-def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
+def parse_target(zone: str, servers: Sequence[str], config: Path | None) -> CheckTarget:
     """What ``check ZONE`` means. Raises ConfigError, BadName, and ValueError for a bad NAME=ADDRESS."""
     name = parse(zone)
     if config is None:
-        return Wanted(bare(name, servers, {}), name)
+        return CheckTarget(ad_hoc_config(name, servers, {}), name)
     whole = load(config, os.environ, elsewhere=True)
     entry = whole.zones.get(name)
     if servers or entry is None:
-        alone = bare(name, servers, whole.servers)
+        alone = ad_hoc_config(name, servers, whole.servers)
         note = () if servers else (f"{show(name)} is not in {config}; the servers of its NS set are asked",)
         entries = alone.servers if servers else whole.servers
-        return Wanted(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
+        return CheckTarget(replace(whole, zones=alone.zones, servers=entries), name, notes=note)
     own = {server: whole.servers[server] for server in entry.servers} or whole.servers
     missing = {key.name for key in whole.keys.values() if not is_here(key.secret)}
     tried = tuple(rule for rule in entry.transfers if rule.key not in missing)
@@ -48,10 +48,10 @@ def wanted(zone: str, servers: Sequence[str], config: Path | None) -> Wanted:
     notes = tuple(f"no transfer is tried with key {key}: only the service has its credential" for key in left)
     zones = ZoneTable.of((replace(entry, transfers=tried),))
     only = replace(whole, zones=zones, servers=own)  # names of other zones' servers would cost time
-    return Wanted(only, name, whole.service.database, watched=True, notes=notes)
+    return CheckTarget(only, name, whole.service.database, watched=True, notes=notes)
 
 
-def bare(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:
+def ad_hoc_config(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:
     """A configuration for somebody who has none. A name without an address is one of the ``known`` servers.
 
     Who names servers wants to know of these, and of no others that the NS set may have.

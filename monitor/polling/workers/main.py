@@ -12,23 +12,23 @@ from monitor.clock import now
 from monitor.polling.bulk import ChunkResult
 from monitor.polling.local_prober import LocalBulkProber
 from monitor.polling.workers.messages import (
-    Back,
+    ChunkDone,
     Configure,
-    Counted,
     DisableFastPath,
-    Done,
     EnableFastPath,
     FromWorker,
+    PartialResult,
     PollZones,
+    StatsUpdate,
     UseLayouts,
-    read,
-    written,
+    encode_message,
+    read_message,
 )
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.prober import ServiceProber
 from monitor.state.columns import AddressLayout
 
-COUNT_EVERY = 1.0
+STATS_INTERVAL = 1.0
 """Seconds between two messages of what was counted."""
 
 
@@ -40,15 +40,15 @@ class Worker:
         self._bulk_prober = LocalBulkProber(self._prober.engine, now)
         self._out = out
         self._layouts: tuple[AddressLayout, ...] = ()
-        self._ticks = AddressMetrics()
+        self._address_metrics = AddressMetrics()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, source: asyncio.StreamReader) -> None:
         """Until the service is gone."""
-        counting = asyncio.create_task(self._count())
+        counting = asyncio.create_task(self._send_stats())
         try:
             while True:
-                self._take(await read(source))
+                self._take(await read_message(source))
         except EOFError:
             return
         finally:
@@ -64,9 +64,9 @@ class Worker:
                 task = asyncio.create_task(self._ask(message, self._bulk_prober.ask(message.chunk)))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            case UseLayouts(layouts, size, was):
-                self._layouts, self._ticks = tuple(layouts), AddressMetrics.of(size)
-                self._bulk_prober.use(self._layouts, self._ticks, was)
+            case UseLayouts(layouts, size, old_slots):
+                self._layouts, self._address_metrics = tuple(layouts), AddressMetrics.of(size)
+                self._bulk_prober.use(self._layouts, self._address_metrics, old_slots)
             case EnableFastPath(slots, min_expires):
                 self._bulk_prober.enable_fast_path(slots, min_expires)
             case DisableFastPath(slots):
@@ -77,28 +77,30 @@ class Worker:
     async def _ask(self, ask: PollZones, every: AsyncIterator[ChunkResult]) -> None:
         chunk = ask.chunk
         slots = dict(zip(chunk.numbers, zip(chunk.slots, chunk.layouts, strict=True), strict=True))
-        async for returns in every:
-            await self._say(self._back(ask.number, returns, (slots[number] for number in returns.unchanged)))
-        await self._say(Done(ask.number))
+        async for result in every:
+            await self._send(self._partial_result(ask.number, result, (slots[number] for number in result.unchanged)))
+        await self._send(ChunkDone(ask.number))
 
-    def _back(self, number: int, returns: ChunkResult, places: Iterable[tuple[int, int]]) -> Back:
+    def _partial_result(
+        self, number: int, result: ChunkResult, layouts_by_slot: Iterable[tuple[int, int]]
+    ) -> PartialResult:
         rtts, expires = array("f"), array("q")
-        for slot, layout in places:
+        for slot, layout in layouts_by_slot:
             end = slot + len(self._layouts[layout])
-            rtts += self._ticks.rtts[slot:end]
-            expires += self._ticks.expires[slot:end]
+            rtts += self._address_metrics.rtts[slot:end]
+            expires += self._address_metrics.expires[slot:end]
         some = expires if any(expires) else None
-        return Back(
-            number, returns.at, returns.unchanged, rtts, some, returns.changed, returns.queries, returns.answered
+        return PartialResult(
+            number, result.at, result.unchanged, rtts, some, result.changed, result.queries, result.answered
         )
 
-    async def _count(self) -> None:
+    async def _send_stats(self) -> None:
         while True:
-            await asyncio.sleep(COUNT_EVERY)
-            await self._say(Counted(self._prober.stats.take()))
+            await asyncio.sleep(STATS_INTERVAL)
+            await self._send(StatsUpdate(self._prober.stats.take()))
 
-    async def _say(self, message: FromWorker) -> None:
-        self._out.write(written(message))
+    async def _send(self, message: FromWorker) -> None:
+        self._out.write(encode_message(message))
         await self._out.drain()
 
 
@@ -109,7 +111,7 @@ async def main() -> None:
     transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
     out = asyncio.StreamWriter(transport, protocol, None, loop)
     try:
-        begin = await read(source)
+        begin = await read_message(source)
     except EOFError:
         return
     if not isinstance(begin, Configure):

@@ -28,11 +28,11 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class UseLayouts:
-    """``size`` slots; ``was`` is that of BulkProber.use."""
+    """``size`` slots; ``old_slots`` is that of BulkProber.use."""
 
     layouts: Sequence[AddressLayout]
     size: int
-    was: "array[int] | None"
+    old_slots: "array[int] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class DisableFastPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
+class PartialResult:
     """Zones of a PollZones that are done; ``rtts`` and ``expires`` of the unchanged ones, one zone after the other."""
 
     number: int
@@ -68,29 +68,29 @@ class Back:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ChunkDone:
     """All zones of a PollZones have come back."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class StatsUpdate:
     """What a worker has counted since it last said so."""
 
     stats: ProbeStats
 
 
 ToWorker = Configure | UseLayouts | PollZones | EnableFastPath | DisableFastPath
-FromWorker = Back | Done | Counted
+FromWorker = PartialResult | ChunkDone | StatsUpdate
 
 
-def written(message: ToWorker | FromWorker) -> bytes:
+def encode_message(message: ToWorker | FromWorker) -> bytes:
     body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(body)) + body
 
 
-async def read(stream: asyncio.StreamReader) -> object:
+async def read_message(stream: asyncio.StreamReader) -> object:
     """The next message. Raises EOFError when the other end is gone."""
     try:
         (length,) = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))

@@ -23,74 +23,74 @@ class WorkerPool:
     """
 
     def __init__(self, settings: Probe, now: Now, metrics: WorkerMetrics) -> None:
-        self._many = settings.workers
-        share = replace(
+        self._count = settings.workers
+        worker = replace(
             settings,
-            max_qps_per_server=settings.max_qps_per_server / self._many,
-            max_qps=None if settings.max_qps is None else settings.max_qps / self._many,
+            max_qps_per_server=settings.max_qps_per_server / self._count,
+            max_qps=None if settings.max_qps is None else settings.max_qps / self._count,
             workers=1,
         )
-        self._shares = [WorkerProcess(share, now, metrics) for _ in range(self._many)]
+        self._workers = [WorkerProcess(worker, now, metrics) for _ in range(self._count)]
         self._owners = bytearray()
         """Slot → which worker asks there."""
         self._layouts: Sequence[AddressLayout] = ()
 
     @property
     def pids(self) -> list[int | None]:
-        return [share.pid for share in self._shares]
+        return [worker.pid for worker in self._workers]
 
     def use(
-        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None" = None
     ) -> None:
         owners = bytearray(len(address_metrics.rtts))
-        for slot, past in enumerate(was or ()):
+        for slot, past in enumerate(old_slots or ()):
             if past >= 0:
                 owners[slot] = self._owners[past]
         self._layouts, self._owners = layouts, owners
-        for share in self._shares:
-            share.use(layouts, address_metrics, was)
+        for worker in self._workers:
+            worker.use(layouts, address_metrics, old_slots)
 
     async def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
-        heard: asyncio.Queue[ChunkResult | None] = asyncio.Queue()
-        parts = [(share, part) for share, part in zip(self._shares, self._parted(chunk), strict=True) if part.numbers]
-        for share, part in parts:
-            share.ask(part, heard.put_nowait)
+        results: asyncio.Queue[ChunkResult | None] = asyncio.Queue()
+        parts = [(worker, part) for worker, part in zip(self._workers, self._split(chunk), strict=True) if part.numbers]
+        for worker, part in parts:
+            worker.ask(part, results.put_nowait)
         left = len(parts)
         while left:
-            returns = await heard.get()
-            if returns is None:
+            result = await results.get()
+            if result is None:
                 left -= 1
             else:
-                yield returns
+                yield result
 
     def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         owners = self._owners
-        for owner, share in enumerate(self._shares):
-            mine = [place for place, slot in enumerate(slots) if owners[slot] == owner]
+        for owner, worker in enumerate(self._workers):
+            mine = [index for index, slot in enumerate(slots) if owners[slot] == owner]
             if mine:
-                share.enable_fast_path(
-                    array("I", (slots[place] for place in mine)), array("I", (min_expires[place] for place in mine))
+                worker.enable_fast_path(
+                    array("I", (slots[index] for index in mine)), array("I", (min_expires[index] for index in mine))
                 )
 
     def disable_fast_path(self, slots: Sequence[int]) -> None:
         owners = self._owners
-        for owner, share in enumerate(self._shares):
+        for owner, worker in enumerate(self._workers):
             mine = array("I", (slot for slot in slots if owners[slot] == owner))
             if mine:
-                share.disable_fast_path(mine)
+                worker.disable_fast_path(mine)
 
     def pending(self) -> int:
-        return sum(share.pending for share in self._shares)
+        return sum(worker.pending for worker in self._workers)
 
     async def close(self) -> None:
-        await asyncio.gather(*(share.close() for share in self._shares))
+        await asyncio.gather(*(worker.close() for worker in self._workers))
 
-    def _parted(self, chunk: ZoneChunk) -> list[ZoneChunk]:
+    def _split(self, chunk: ZoneChunk) -> list[ZoneChunk]:
         """What each worker is to ask."""
-        parts = [ZoneChunk(array("I"), [], array("I"), array("I")) for _ in self._shares]
+        parts = [ZoneChunk(array("I"), [], array("I"), array("I")) for _ in self._workers]
         sizes = [len(layout) for layout in self._layouts]
         for number, name, layout, slot in zip(chunk.numbers, chunk.names, chunk.layouts, chunk.slots, strict=True):
-            owner = crc32(name.encode()) % self._many
+            owner = crc32(name.encode()) % self._count
             part = parts[owner]
             part.numbers.append(number)
             part.names.append(name)  # type: ignore[attr-defined]  # a list, made above

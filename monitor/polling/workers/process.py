@@ -13,17 +13,17 @@ from checks.model import Observation, Outcome, Query
 from monitor.clock import Now
 from monitor.polling.bulk import ChunkResult, ZoneChunk
 from monitor.polling.workers.messages import (
-    Back,
+    ChunkDone,
     Configure,
-    Counted,
     DisableFastPath,
-    Done,
     EnableFastPath,
+    PartialResult,
     PollZones,
+    StatsUpdate,
     ToWorker,
     UseLayouts,
-    read,
-    written,
+    encode_message,
+    read_message,
 )
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.settings import Probe
@@ -32,13 +32,13 @@ from monitor.state.columns import AddressLayout
 
 log = structlog.get_logger(__name__)
 
-PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+RESTART_DELAYS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before it is started again, by how often in a row it died without having brought anything back."""
 
-GIVE_UP = 4
+MAX_RESTARTS = 4
 """After so many deaths in a row, what it owes comes back unasked, for the sweep to go on."""
 
-PARTING = 2.0
+TERMINATION_TIMEOUT = 2.0
 """Seconds it has to end by itself."""
 
 
@@ -56,22 +56,22 @@ class WorkerMetrics:
 
 
 class PendingChunk:
-    """A chunk that has not come back as a whole. ``left`` is the place of each missing zone in it."""
+    """A chunk that has not come back as a whole. ``missing`` is the place of each missing zone in it."""
 
-    __slots__ = ("back", "chunk", "left")
+    __slots__ = ("chunk", "missing", "on_result")
 
-    def __init__(self, chunk: ZoneChunk, back: Callable[[ChunkResult | None], None]) -> None:
-        self.chunk, self.back = chunk, back
-        self.left = {number: place for place, number in enumerate(chunk.numbers)}
+    def __init__(self, chunk: ZoneChunk, on_result: Callable[[ChunkResult | None], None]) -> None:
+        self.chunk, self.on_result = chunk, on_result
+        self.missing = {number: index for index, number in enumerate(chunk.numbers)}
 
-    def rest(self) -> ZoneChunk:
-        places = list(self.left.values())
+    def missing_chunk(self) -> ZoneChunk:
+        indices = list(self.missing.values())
         chunk = self.chunk
         return ZoneChunk(
-            array("I", (chunk.numbers[place] for place in places)),
-            [chunk.names[place] for place in places],
-            array("I", (chunk.layouts[place] for place in places)),
-            array("I", (chunk.slots[place] for place in places)),
+            array("I", (chunk.numbers[index] for index in indices)),
+            [chunk.names[index] for index in indices],
+            array("I", (chunk.layouts[index] for index in indices)),
+            array("I", (chunk.slots[index] for index in indices)),
         )
 
 
@@ -82,12 +82,12 @@ class WorkerProcess:
         self._settings, self._now, self._metrics = settings, now, metrics
         self._program = tuple(program) or (sys.executable, "-m", "monitor.polling.workers.main")
         self._layouts: Sequence[AddressLayout] = ()
-        self._ticks = AddressMetrics()
-        self._owed: dict[int, PendingChunk] = {}
-        self._asked = 0
+        self._address_metrics = AddressMetrics()
+        self._pending: dict[int, PendingChunk] = {}
+        self._last_number = 0
         self._process: asyncio.subprocess.Process | None = None
         self._closed = False
-        self._task = asyncio.create_task(self._live())
+        self._task = asyncio.create_task(self._supervise())
 
     @property
     def pid(self) -> int | None:
@@ -96,26 +96,28 @@ class WorkerProcess:
     @property
     def pending(self) -> int:
         """Zones that have not come back."""
-        return sum(len(owed.left) for owed in self._owed.values())
+        return sum(len(pending.missing) for pending in self._pending.values())
 
-    def use(self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None") -> None:
-        self._layouts, self._ticks = layouts, address_metrics
-        owed, self._owed = self._owed, {}
-        self._say(UseLayouts(layouts, len(address_metrics.rtts), was))
-        for one in owed.values():
-            one.back(None)
+    def use(
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None"
+    ) -> None:
+        self._layouts, self._address_metrics = layouts, address_metrics
+        pending, self._pending = self._pending, {}
+        self._send(UseLayouts(layouts, len(address_metrics.rtts), old_slots))
+        for one in pending.values():
+            one.on_result(None)
 
-    def ask(self, chunk: ZoneChunk, back: Callable[[ChunkResult | None], None]) -> None:
-        """``back`` is told of zones as they come back, and None at the end."""
-        self._asked += 1
-        self._owed[self._asked] = PendingChunk(chunk, back)
-        self._say(PollZones(self._asked, chunk))
+    def ask(self, chunk: ZoneChunk, on_result: Callable[[ChunkResult | None], None]) -> None:
+        """``on_result`` is told of zones as they come back, and None at the end."""
+        self._last_number += 1
+        self._pending[self._last_number] = PendingChunk(chunk, on_result)
+        self._send(PollZones(self._last_number, chunk))
 
     def enable_fast_path(self, slots: "array[int]", min_expires: "array[int]") -> None:
-        self._say(EnableFastPath(slots, min_expires))
+        self._send(EnableFastPath(slots, min_expires))
 
     def disable_fast_path(self, slots: "array[int]") -> None:
-        self._say(DisableFastPath(slots))
+        self._send(DisableFastPath(slots))
 
     async def close(self) -> None:
         """What is owed comes back unasked."""
@@ -127,25 +129,25 @@ class WorkerProcess:
 
     # --- the process ---
 
-    def _say(self, message: ToWorker) -> None:
+    def _send(self, message: ToWorker) -> None:
         """To the process, if there is one: a new one is told all that counts when it begins."""
         process = self._process
         if process is not None and process.stdin is not None and not process.stdin.is_closing():
-            process.stdin.write(written(message))
+            process.stdin.write(encode_message(message))
 
-    async def _live(self) -> None:
+    async def _supervise(self) -> None:
         failed = 0
         while True:
-            await asyncio.sleep(PAUSES[min(failed, len(PAUSES) - 1)])
+            await asyncio.sleep(RESTART_DELAYS[min(failed, len(RESTART_DELAYS) - 1)])
             try:
-                brought = await self._run()
+                progressed = await self._run()
             except OSError as error:
-                brought = False
+                progressed = False
                 log.error("worker cannot be started", error=str(error))  # noqa: TRY400 - the system's word is all
-            failed = 1 if brought else failed + 1
+            failed = 1 if progressed else failed + 1
             self._metrics.restarts.inc()
             log.warning("worker died", in_a_row=failed, zones_to_ask_again=self.pending)
-            if failed >= GIVE_UP:
+            if failed >= MAX_RESTARTS:
                 self._unasked("the process that asks cannot be kept alive")
 
     async def _run(self) -> bool:
@@ -155,29 +157,29 @@ class WorkerProcess:
             limit=2**26, start_new_session=True,
         )  # fmt: skip
         try:
-            self._say(Configure(self._settings))
-            self._say(UseLayouts(self._layouts, len(self._ticks.rtts), None))
-            for number, owed in self._owed.items():
-                self._say(PollZones(number, owed.rest()))
-            return await self._listen(process)
+            self._send(Configure(self._settings))
+            self._send(UseLayouts(self._layouts, len(self._address_metrics.rtts), None))
+            for number, pending in self._pending.items():
+                self._send(PollZones(number, pending.missing_chunk()))
+            return await self._receive(process)
         finally:
             await self._end()
 
-    async def _listen(self, process: asyncio.subprocess.Process) -> bool:
-        brought = False
+    async def _receive(self, process: asyncio.subprocess.Process) -> bool:
+        progressed = False
         assert process.stdout is not None  # noqa: S101 - it was asked for
         while True:
             try:
-                message = await read(process.stdout)
+                message = await read_message(process.stdout)
             except EOFError:
-                return brought
+                return progressed
             match message:
-                case Back():
-                    brought = True
-                    self._back(message)
-                case Done(number):
-                    self._done(number)
-                case Counted(stats):
+                case PartialResult():
+                    progressed = True
+                    self._on_partial_result(message)
+                case ChunkDone(number):
+                    self._on_chunk_done(number)
+                case StatsUpdate(stats):
                     self._metrics.stats.add(stats)
 
     async def _end(self) -> None:
@@ -188,7 +190,7 @@ class WorkerProcess:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), PARTING)
+            await asyncio.wait_for(process.wait(), TERMINATION_TIMEOUT)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -196,44 +198,46 @@ class WorkerProcess:
 
     # --- what comes back ---
 
-    def _back(self, message: Back) -> None:
-        owed = self._owed.get(message.number)
-        if owed is None:
+    def _on_partial_result(self, message: PartialResult) -> None:
+        pending = self._pending.get(message.number)
+        if pending is None:
             return  # asked under another plan
-        chunk, place = owed.chunk, 0
-        rtts, expires = self._ticks.rtts, self._ticks.expires
+        chunk, index = pending.chunk, 0
+        rtts, expires = self._address_metrics.rtts, self._address_metrics.expires
         for number in message.unchanged:
-            at = owed.left.pop(number)
+            at = pending.missing.pop(number)
             slot, size = chunk.slots[at], len(self._layouts[chunk.layouts[at]])
-            rtts[slot : slot + size] = message.rtts[place : place + size]
+            rtts[slot : slot + size] = message.rtts[index : index + size]
             if message.expires is not None:
-                expires[slot : slot + size] = message.expires[place : place + size]
-            place += size
+                expires[slot : slot + size] = message.expires[index : index + size]
+            index += size
         for number, _ in message.changed:
-            del owed.left[number]
-        owed.back(ChunkResult(message.at, message.unchanged, message.changed, message.queries, message.answered))
+            del pending.missing[number]
+        pending.on_result(
+            ChunkResult(message.at, message.unchanged, message.changed, message.queries, message.answered)
+        )
 
-    def _done(self, number: int) -> None:
-        owed = self._owed.pop(number, None)
-        if owed is not None:
-            owed.back(None)
+    def _on_chunk_done(self, number: int) -> None:
+        pending = self._pending.pop(number, None)
+        if pending is not None:
+            pending.on_result(None)
 
     def _unasked(self, why: str) -> None:
         """All that is owed: it accuses nobody."""
-        owed, self._owed = self._owed, {}
-        for one in owed.values():
-            rest = one.rest()
+        pending, self._pending = self._pending, {}
+        for one in pending.values():
+            missing = one.missing_chunk()
             at = self._now()
             changed = [
                 (number, tuple(
                     Observation(
-                        Query(name, place.server, place.address, name, "SOA", identify=True),
+                        Query(name, index.server, index.address, name, "SOA", identify=True),
                         Outcome.UNASKED, at, detail=why,
                     )
-                    for place in sorted(self._layouts[layout], key=lambda place: place.primary)
+                    for index in sorted(self._layouts[layout], key=lambda index: index.primary)
                 ))
-                for number, name, layout in zip(rest.numbers, rest.names, rest.layouts, strict=True)
+                for number, name, layout in zip(missing.numbers, missing.names, missing.layouts, strict=True)
             ]  # fmt: skip
             if changed:
-                one.back(ChunkResult(at, array("I"), changed, sum(len(seen) for _, seen in changed), 0))
-            one.back(None)
+                one.on_result(ChunkResult(at, array("I"), changed, sum(len(seen) for _, seen in changed), 0))
+            one.on_result(None)

@@ -14,8 +14,8 @@ import pytest
 from checks.model import Health
 from monitor.cli import nagios
 from monitor.cli.output import as_data, heading
-from monitor.cli.zone_check.look import Asked, look
-from monitor.cli.zone_check.target import wanted
+from monitor.cli.zone_check.check_zone import ZoneReport, check_zone
+from monitor.cli.zone_check.target import parse_target
 from monitor.cli.zone_report import zone_text
 from monitor.clock import now
 from monitor.pair.pair import Pair
@@ -153,9 +153,9 @@ async def test_behind_for_longer_than_max_lag_is_accused_though_nobody_remembers
     assert said.out.startswith("SOAWATCH WARNING - pair.example. ns2 (")
 
 
-async def meanwhile(pair: Pair, deed: Callable[[], object], *more: str) -> Asked:
+async def meanwhile(pair: Pair, deed: Callable[[], object], *more: str) -> ZoneReport:
     """Two looks at the pair, and a deed between them that has all the time it needs."""
-    return await look(wanted(ZONE, [*specs(pair), *more], None), 1.0, again=deed)
+    return await check_zone(parse_target(ZONE, [*specs(pair), *more], None), 1.0, again=deed)
 
 
 async def test_what_moves_between_the_looks_is_in_motion(pair: Pair) -> None:
@@ -187,7 +187,7 @@ async def test_a_server_that_is_a_step_behind_at_both_looks_but_moves_is_in_moti
     asked = await meanwhile(pair, deed)
     assert [a.serial for a in asked.status.addresses] == [1002, 1001]
     assert asked.health is Health.GOOD
-    assert [f.code for f in asked.moving] == ["serial-late"]
+    assert [f.code for f in asked.in_motion] == ["serial-late"]
     assert heading(asked) == "pair.example.: a change is in motion"
     assert {c["check"]: c["health"] for c in as_data(asked)["checks"]}["soa-serial"] == "good"
     assert as_data(asked)["in_motion"][0]["server"] == "ns2"
@@ -206,7 +206,7 @@ async def test_a_change_that_comes_between_the_looks_accuses_nobody(pair: Pair) 
 
     asked = await meanwhile(pair, deed, "ns3=127.0.0.1:1")
     assert [f.code for f in asked.findings] == ["server-unreachable"]
-    assert [(f.code, f.server) for f in asked.moving] == [("serial-late", "ns2")]
+    assert [(f.code, f.server) for f in asked.in_motion] == [("serial-late", "ns2")]
 
 
 async def test_a_dead_server_and_one_that_is_well(pair: Pair) -> None:

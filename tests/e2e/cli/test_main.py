@@ -93,7 +93,7 @@ async def test_no_mistake_of_ours_is_a_warning_to_nagios(arguments: tuple[str, .
 
 
 async def test_a_defect_is_unknown_to_nagios_and_a_traceback_to_people() -> None:
-    absent = "import sys\nsys.modules['monitor.cli.zone_check.look'] = None\n"
+    absent = "import sys\nsys.modules['monitor.cli.zone_check.check_zone'] = None\n"
     broken = f"{absent}from monitor.__main__ import main\nmain(sys.argv[1:])"
     said = await python(broken, "check", "example.com", "--nagios")
     assert said.status == 3

@@ -11,9 +11,9 @@ from checks.model import Address, Expectation, TransferRule
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import AddressState, ZoneState
 from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
-from monitor.polling.discovery import MOST_PROBLEMS, resolve
-from monitor.polling.resolver import SILENT_ENOUGH
-from monitor.polling.stored_addresses import SOME, recall_addresses
+from monitor.polling.discovery import MAX_PROBLEMS, resolve
+from monitor.polling.resolver import MAX_TIMEOUTS
+from monitor.polling.stored_addresses import SAMPLE_SIZE, recall_addresses
 from tests.support.resolver import FakeResolver, resolving
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -165,7 +165,7 @@ async def test_a_long_list_of_problems_is_cut() -> None:
     async with resolving({}) as resolver:
         servers = {f"ns{n}": hosted(f"ns{n}.example.") for n in range(250)}
         topology = await resolve(config(resolver, ZoneEntry("a.", ("ns1",)), **servers), None, NOON)
-    assert len(topology.problems) == MOST_PROBLEMS + 1
+    assert len(topology.problems) == MAX_PROBLEMS + 1
     assert topology.problems[-1] == "and 150 more names do not resolve"
 
 
@@ -174,7 +174,7 @@ async def test_hundreds_of_names_and_a_dead_resolver_take_only_moments_and_one_s
         resolver.dead = True
         servers = {f"ns{n}": hosted(f"ns{n}.example.") for n in range(1000)}
         topology = await resolve(hurried(config(resolver, ZoneEntry("a.", ("ns1",)), **servers)), None, NOON)
-        assert len(resolver.asked) <= 2 * SILENT_ENOUGH + 64
+        assert len(resolver.asked) <= 2 * MAX_TIMEOUTS + 64
     assert "the resolver does not answer" in topology.problems[0]
     assert len(topology.problems) <= 101
 
@@ -256,7 +256,8 @@ def test_only_zone_states_that_know_what_is_to_be_resolved_are_looked_at() -> No
     assert zone_states.checked_at == []
     cached = recall_addresses(zone_states, Config(zones=ZoneTable.of([*sure, *unsure, *found]), servers=servers)).cached
     assert (
-        zone_states.checked_at == ["f1.", "f2.", *(name for name in sorted(entry.name for entry in unsure))][: 2 + SOME]
+        zone_states.checked_at
+        == ["f1.", "f2.", *(name for name in sorted(entry.name for entry in unsure))][: 2 + SAMPLE_SIZE]
     )
     assert cached["named.example.", "AAAA"].values == ("2001:db8::7",)
     assert cached["f1.", "NS"].values == ("given", "named")

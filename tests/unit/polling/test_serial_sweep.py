@@ -212,7 +212,7 @@ async def test_another_table_ends_it_and_tells_who_was_being_asked() -> None:
         while not stage.unchanged:
             await asyncio.sleep(0.001)
     reached = call.reached
-    left = stage.ground.leave()
+    left = stage.ground.close()
     assert left == (["z3.example."] if "z3.example." in stage.crier.asked else [])
     let.set()
     whole.cancel()
@@ -232,7 +232,7 @@ async def test_what_waits_for_room_while_another_table_comes_is_not_asked_any_mo
         while len(stage.unchanged) < 9:
             await asyncio.sleep(0.001)
     assert len(stage.crier.asked) == 10
-    left = stage.ground.leave()
+    left = stage.ground.close()
     assert len(left) == 11
     let.set()
     swept = await whole

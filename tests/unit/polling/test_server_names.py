@@ -11,7 +11,14 @@ import pytest
 
 from checks.ns_set import Resolution
 from monitor.config.model import ZoneEntry
-from monitor.polling.discovery import LASTING_FAILURE, MAX_NS_NAMES, DiscoveredZones, NsNames, resolve, resolve_ns_names
+from monitor.polling.discovery import (
+    FAILURE_TOLERANCE,
+    MAX_NS_NAMES,
+    DiscoveredZones,
+    NsNames,
+    resolve,
+    resolve_ns_names,
+)
 from monitor.service.plan import plan_of
 from tests.support.resolver import FakeResolver, resolving
 from tests.unit.checks.build import NOON as SEEN
@@ -19,7 +26,7 @@ from tests.unit.checks.build import gather, has, query, zone
 from tests.unit.polling.test_discovery import DATA, LATER, NOON, config, hosted, hurried
 
 NS2 = "ns2.example.net"
-LONG = NOON + LASTING_FAILURE
+LONG = NOON + FAILURE_TOLERANCE
 
 
 async def found(
@@ -78,7 +85,7 @@ async def test_a_resolver_that_tells_nothing_of_anybody_accuses_nobody_however_l
         before = await resolve(here, None, NOON)
         resolver.dead = True
         for hours in (1, 2, 50):
-            before = await resolve(here, before, NOON + hours * LASTING_FAILURE)
+            before = await resolve(here, before, NOON + hours * FAILURE_TOLERANCE)
             assert before.names[NS2] == Resolution(("192.0.2.2", "192.0.2.3"), "the resolver does not answer", False)
 
 

@@ -16,7 +16,7 @@ from checks.model.zone_table import ZoneTable
 from checks.records import Records
 from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
-from monitor.polling.sweep import SPREAD, poll_zone, sweep, window
+from monitor.polling.sweep import SWEEP_SHARE, poll_zone, sweep, window
 from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.service.queue import PollQueue
 from monitor.state.ports import QueueClosed
@@ -50,14 +50,14 @@ def test_turns_are_spread_evenly_and_stay_where_they_are() -> None:
 @given(st.floats(0.1, 86400), st.floats(0, 600))
 def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float) -> None:
     over = window(timedelta(seconds=cadence), patience)
-    assert 0 <= over <= SPREAD * cadence + 1e-6
+    assert 0 <= over <= SWEEP_SHARE * cadence + 1e-6
     assert over == 0 or over + patience <= cadence + 1e-5
 
 
 async def test_each_zone_is_asked_once_and_its_poll_is_whole() -> None:
     polls: list[ZonePoll] = []
     every = zones(50)
-    swept = await sweep(CHECK, turns(every), Waiting(WELL, now), taker(polls), cadence=MINUTE, over=0, now=now)
+    swept = await sweep(CHECK, turns(every), Waiting(WELL, now), taker(polls), cadence=MINUTE, duration=0, now=now)
     assert sorted(r.zone for r in polls) == sorted(z.name for z in every)
     assert {len(r.seen) for r in polls} == {2}
     assert (swept.zones, swept.queries, swept.answered) == (50, 100, 100)
@@ -77,7 +77,7 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
     async def take(poll: ZonePoll) -> None:
         came[poll.zone] = monotonic() - begin
 
-    await sweep(CHECK, turns(zones(40)), Waiting(WELL, now), take, cadence=MINUTE, over=0.5, now=now)
+    await sweep(CHECK, turns(zones(40)), Waiting(WELL, now), take, cadence=MINUTE, duration=0.5, now=now)
     for name, at in came.items():
         assert at >= sweep_position(name, "soa-serial") * 0.5 - 0.01
     assert sorted(came, key=came.__getitem__) == sorted(came, key=lambda name: sweep_position(name, "soa-serial"))
@@ -88,7 +88,7 @@ async def test_a_silent_zone_delays_no_other() -> None:
     answer = asyncio.Event()
     prober = Waiting(WELL, now, {"z3.example.": answer})
     whole = asyncio.create_task(
-        sweep(CHECK, turns(zones(20)), prober, taker(polls), cadence=MINUTE, over=0, now=now, max_in_flight=2)
+        sweep(CHECK, turns(zones(20)), prober, taker(polls), cadence=MINUTE, duration=0, now=now, max_in_flight=2)
     )
     async with asyncio.timeout(5):
         while len(polls) < 19:
@@ -100,7 +100,7 @@ async def test_a_silent_zone_delays_no_other() -> None:
 
 async def test_no_more_than_so_many_zones_are_under_way() -> None:
     prober = Waiting(WELL, now)
-    await sweep(CHECK, turns(zones(60)), prober, taker([]), cadence=MINUTE, over=0, now=now, max_in_flight=7)
+    await sweep(CHECK, turns(zones(60)), prober, taker([]), cadence=MINUTE, duration=0, now=now, max_in_flight=7)
     assert prober.widest == 7
 
 
@@ -108,7 +108,7 @@ async def test_it_waits_for_a_judge_who_is_behind() -> None:
     bus = PollQueue(5)
     prober = Waiting(WELL, now)
     whole = asyncio.create_task(
-        sweep(CHECK, turns(zones(60)), prober, bus.publish, cadence=MINUTE, over=0, now=now, max_in_flight=10)
+        sweep(CHECK, turns(zones(60)), prober, bus.publish, cadence=MINUTE, duration=0, now=now, max_in_flight=10)
     )
     async with asyncio.timeout(5):
         while len(bus) < 5:
@@ -128,7 +128,9 @@ async def test_it_waits_for_a_judge_who_is_behind() -> None:
 async def test_it_ends_when_nobody_takes_polls_any_more() -> None:
     bus = PollQueue(1)
     prober = Waiting(WELL, now, {"z1.example.": asyncio.Event()})
-    whole = asyncio.create_task(sweep(CHECK, turns(zones(9)), prober, bus.publish, cadence=MINUTE, over=30, now=now))
+    whole = asyncio.create_task(
+        sweep(CHECK, turns(zones(9)), prober, bus.publish, cadence=MINUTE, duration=30, now=now)
+    )
     await asyncio.sleep(0)
     await bus.close()
     with pytest.raises(ExceptionGroup) as raised:
@@ -140,7 +142,7 @@ async def test_it_ends_when_nobody_takes_polls_any_more() -> None:
 async def test_broken_off_it_leaves_nothing_behind() -> None:
     prober = Waiting(WELL, now, {f"z{n}.example.": asyncio.Event() for n in range(9)})
     before = asyncio.all_tasks()
-    whole = asyncio.create_task(sweep(CHECK, turns(zones(9)), prober, taker([]), cadence=MINUTE, over=0, now=now))
+    whole = asyncio.create_task(sweep(CHECK, turns(zones(9)), prober, taker([]), cadence=MINUTE, duration=0, now=now))
     async with asyncio.timeout(5):
         while prober.under_way < 9:
             await asyncio.sleep(0.001)
@@ -160,7 +162,7 @@ async def test_zones_that_the_check_does_not_apply_to_are_not_asked() -> None:
         Waiting(WELL, now),
         taker(polls),
         cadence=MINUTE,
-        over=0,
+        duration=0,
         now=now,
     )
     assert [r.zone for r in polls] == ["a.example."]
@@ -183,7 +185,7 @@ async def test_a_zone_is_asked_as_it_is_when_its_turn_comes() -> None:
         prober,
         take,
         cadence=MINUTE,
-        over=0.2,
+        duration=0.2,
         now=now,
         max_in_flight=1,
         current=known.get,
@@ -200,7 +202,7 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
     whole = asyncio.create_task(
         sweep(
             CHECK, turns([left, changed, stays]), prober, taker(polls),
-            cadence=MINUTE, over=0, now=now, current=lambda name: known.get(name),
+            cadence=MINUTE, duration=0, now=now, current=lambda name: known.get(name),
         )
     )  # fmt: skip
     async with asyncio.timeout(5):

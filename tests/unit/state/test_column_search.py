@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.state.column_search import EXCLUDED, apply_mask, first_of, nth, places, rank_column, select, select_values
+from monitor.state.column_search import (
+    EXCLUDED,
+    apply_mask,
+    find_nth,
+    find_value,
+    first_of,
+    rank_column,
+    select,
+    select_values,
+)
 
 columns = st.one_of(
     st.lists(st.sampled_from([0, 1, 2, EXCLUDED]), max_size=400).map(bytes),
@@ -21,8 +30,8 @@ def walked(column: bytes, value: int) -> list[int]:
 @given(columns, st.sampled_from([0, 1, 2]), st.integers(0, 400), st.integers(0, 400))
 def test_places(column: bytes, value: int, first: int, most: int) -> None:
     everywhere = walked(column, value)
-    assert nth(column, value, first) == (everywhere[first] if first < len(everywhere) else len(column))
-    assert places(bytearray(column), value, first, most) == everywhere[first : first + most]
+    assert find_nth(column, value, first) == (everywhere[first] if first < len(everywhere) else len(column))
+    assert find_value(bytearray(column), value, first, most) == everywhere[first : first + most]
 
 
 @given(columns, st.permutations([0, 1, 2]), st.integers(0, 400), st.integers(0, 400))

@@ -16,10 +16,10 @@ from checks.ns_set import NsSet, names_given
 from checks.zone_state.connectivity import Connectivity, mask_offline, offline_explanation, record_poll
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from checks.zone_state.update import update_zone_state
-from monitor.cli.zone_check.deadline import Deadline, InTime, unasked, unknown
-from monitor.cli.zone_check.in_motion import in_motion, moved
-from monitor.cli.zone_check.service_memory import remembered
-from monitor.cli.zone_check.target import Wanted
+from monitor.cli.zone_check.deadline import Deadline, DeadlineProber, unasked, unknown
+from monitor.cli.zone_check.in_motion import differing_while_changing, in_motion
+from monitor.cli.zone_check.service_memory import read_service_memory
+from monitor.cli.zone_check.target import CheckTarget
 from monitor.clock import now
 from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, resolve, resolve_ns_names
@@ -29,13 +29,13 @@ from monitor.service.plan import with_resolved_names
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import zone_status
 
-MOMENT = 3.0
+SECOND_LOOK_DELAY = 3.0
 """Seconds between the two looks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the looks came to. ``memory`` says whose zone state was used; ``moving`` may be a change on its way.
+class ZoneReport:
+    """What the looks came to. ``memory`` says whose zone state was used; ``in_motion`` may be a change on its way.
 
     ``strict``: it is not called good while anything is in motion, or could not be judged.
     """
@@ -47,7 +47,7 @@ class Asked:
     zone_state: ZoneState
     status: ZoneStatus
     memory: str = ""
-    moving: tuple[Finding, ...] = ()
+    in_motion: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
     watched: bool = False
     offline_families: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Asked:
     @property
     def health(self) -> Health:
         health = self.status.health
-        open_ = self.unknown or (self.strict and (self.moving or self.offline_families))
+        open_ = self.unknown or (self.strict and (self.in_motion or self.offline_families))
         return Health.UNKNOWN if open_ and health is Health.GOOD else health
 
     @property
@@ -75,48 +75,48 @@ class Asked:
         return severity_of(finding.code, self.config.severity)
 
 
-async def look(
-    what: Wanted,
-    moment: float = MOMENT,
+async def check_zone(
+    what: CheckTarget,
+    moment: float = SECOND_LOOK_DELAY,
     again: Callable[[], None] = lambda: None,
     *,
     strict: bool = False,
     timeout: float | None = None,
     spent: float = 0.0,
-) -> Asked:
+) -> ZoneReport:
     """Ask the zone everything, twice where once is not enough. ``again`` is called before the second look.
 
     It ends within ``timeout`` seconds, of which so many are ``spent`` already, whatever is silent; without one, when
     all has been heard or given up. Raises TimeoutError where by then it is not known where the servers are.
     """
     deadline = Deadline.of(timeout, spent)
-    hurried = deadline.hurried(what.config)
+    hurried = deadline.with_short_timeouts(what.config)
     try:
-        async with asyncio.timeout_at(deadline.resolving()):
+        async with asyncio.timeout_at(deadline.discovery()):
             found = await resolve(hurried, None, now())
     except TimeoutError:
         raise TimeoutError(f"the resolver has not said within {timeout:g} s where the servers are") from None
     zone = found.zones[what.zone]
-    memory = await remembered(what, now())
+    memory = await read_service_memory(what, now())
     prober = DnsClient(what.config.probe, what.config.keys, now)
     try:
-        asking = InTime(prober, deadline.first())
+        asking = DeadlineProber(prober, deadline.first_look())
         looks = [await polls(what.config, zone, asking)]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline.meeting()):
-                found = await resolve_ns_names(hurried, found, strange(zone, looks[0]), now())
+            async with asyncio.timeout_at(deadline.ns_names()):
+                found = await resolve_ns_names(hurried, found, unwatched_names(zone, looks[0]), now())
         config = replace(what.config, checks=with_resolved_names(what.config.checks, found))
-        said = [judged_by(zone, config, memory.zone_state, looks[0], Connectivity())]
-        if differences(said[0][0].values()) or doubtful(said[0][1]) or asking.cut:
+        said = [evaluate_checks(zone, config, memory.zone_state, looks[0], Connectivity())]
+        if differences(said[0][0].values()) or needs_confirmation(said[0][1]) or asking.cut:
             again()
-            await asyncio.sleep(deadline.moment(moment))
-            asking = InTime(prober, deadline.end, looks[0])
+            await asyncio.sleep(deadline.delay(moment))
+            asking = DeadlineProber(prober, deadline.end, looks[0])
             looks.append(await polls(what.config, zone, asking))
-            said.append(judged_by(zone, config, said[0][1], looks[1], said[0][2]))
+            said.append(evaluate_checks(zone, config, said[0][1], looks[1], said[0][2]))
     finally:
         await prober.close()
-    excused = () if memory.of or len(said) == 1 else moved(said[0][:2], said[1][:2])
-    drawn = concluded(zone, what.config, tuple(looks), said[-1], memory.of, excused)
+    excused = () if memory.of or len(said) == 1 else differing_while_changing(said[0][:2], said[1][:2])
+    drawn = make_report(zone, what.config, tuple(looks), said[-1], memory.of, excused)
     return replace(
         drawn,
         problems=(*what.notes, *found.problems, *memory.notes),
@@ -130,7 +130,7 @@ async def look(
     )
 
 
-def strange(zone: Zone, seen: Sequence[ZonePoll]) -> frozenset[str]:
+def unwatched_names(zone: Zone, seen: Sequence[ZonePoll]) -> frozenset[str]:
     """The names in its NS sets that are not those of its servers."""
     return frozenset().union(*(names_given(zone, poll) for poll in seen if poll.check == NsSet.name))
 
@@ -156,7 +156,7 @@ def cadence(config: Config, check: Check) -> timedelta:
     return config.cadence.get(check.name) or check.cadence
 
 
-def judged_by(
+def evaluate_checks(
     zone: Zone, config: Config, zone_state: ZoneState, seen: Sequence[ZonePoll], connectivity: Connectivity
 ) -> Judged:
     """The results of one look; the zone state takes it in first, so that all checks know the serials."""
@@ -174,7 +174,7 @@ def differences(results: Iterable[CheckResult]) -> list[Finding]:
     return [f for v in results for f in v.findings]
 
 
-def doubtful(zone_state: ZoneState) -> bool:
+def needs_confirmation(zone_state: ZoneState) -> bool:
     """Servers do not serve the same version, or something was seen that one look cannot settle."""
     serial_groups = {serial_group.group: serial_group.reference for serial_group in zone_state.serial_groups}
     return any(
@@ -183,17 +183,17 @@ def doubtful(zone_state: ZoneState) -> bool:
     ) or any(serial_group.doubt is not None for serial_group in zone_state.serial_groups)
 
 
-def concluded(
+def make_report(
     zone: Zone,
     config: Config,
     looks: tuple[tuple[ZonePoll, ...], ...],
     judged: Judged,
     memory: str,
     excused: tuple[Finding, ...],
-) -> Asked:
+) -> ZoneReport:
     """What the last look comes to. ``excused`` findings are differences that a change explains."""
     at, zone_state = now(), judged[1]
-    results = {name: without(excused, result) for name, result in judged[0].items()}
+    results = {name: without_findings(excused, result) for name, result in judged[0].items()}
     moving = (*excused, *in_motion(zone, zone_state, results.values(), at, memory))
     alerts = [
         Alert(
@@ -205,10 +205,12 @@ def concluded(
     ]  # fmt: skip
     drawn = zone_status(zone, zone_state, results, alerts, None, at)
     offline_families = tuple(offline_explanation(judged[2], family) for family in judged[2].offline)
-    return Asked(zone, config, looks, results, zone_state, drawn, memory, moving, offline_families=offline_families)
+    return ZoneReport(
+        zone, config, looks, results, zone_state, drawn, memory, moving, offline_families=offline_families
+    )
 
 
-def without(excused: tuple[Finding, ...], result: CheckResult) -> CheckResult:
+def without_findings(excused: tuple[Finding, ...], result: CheckResult) -> CheckResult:
     """The verdict without what is excused; good where nothing else was found."""
     left = tuple(f for f in result.findings if f not in excused)
     health = Health.GOOD if result.findings and not left else result.health

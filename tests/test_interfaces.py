@@ -27,7 +27,7 @@ from checks.replication_state import STATES
 from monitor.web import metrics
 from monitor.web.app import build
 from monitor.web.metrics import select_zones
-from tests.contract.test_notifiers import TELLING
+from tests.support.alerts import TELLING
 from tests.support.hookserver import Request, hookserver
 from tests.support.web_client import client
 from tests.support.web_status import NOW, Counters, ago, incident, line, stage, troubled

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.probers import PROBERS, chosen
+from tests.support.probers import PROBERS, chosen
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from checks.model import Address, Query, Transport
 from monitor.clock import now
 from monitor.probe.settings import Probe
-from tests.contract.probers import chosen, prober_of
+from tests.support.probers import chosen, prober_of
 
 OURS = """
 link set lo up

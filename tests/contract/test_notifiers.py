@@ -15,23 +15,18 @@ import pytest
 
 import alerting.notifiers
 from alerting.model import (
-    Cause,
     DeliveryError,
-    Incident,
     IncidentEvent,
-    IncidentFinding,
     Notification,
-    OutboxMessage,
     Secret,
 )
 from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
 from alerting.render import render
-from checks.model.finding_type import Severity
+from tests.support.alerts import TELLING, minute
 from tests.support.certificates import certified
 from tests.support.hookserver import hookserver, reply, silence
 from tests.support.mailserver import mailserver
-from tests.unit.alerting.timeline import START, minute
 
 PATIENCE = timedelta(seconds=20)
 """Far more than it takes, so that a loaded machine fails no test."""
@@ -42,29 +37,6 @@ TOKEN = "token-of-the-bearer"
 SIGNING = "whsec_" + b64encode(b"a secret of the webhook").decode()
 PATH, QUERY, LOGIN = "path-of-the-hook", "query-of-the-hook", "login-of-the-hook"
 SECRETS = (PASSWORD, TOKEN, SIGNING, SIGNING.removeprefix("whsec_"), PATH, QUERY, LOGIN)
-
-TELLING = OutboxMessage(
-    "20261120T100000-3f9a2c-1-0011aabb",
-    "oncall",
-    IncidentEvent.OPENED,
-    Incident(
-        "20261120T100000-3f9a2c",
-        Cause("zone", "example.org."),
-        Severity.CRITICAL,
-        "open",
-        ("example.org.",),
-        ("ns2",),
-        opened_at=START,
-        began_at=START,
-        lines=(
-            IncidentFinding(
-                "serial-overdue", Severity.CRITICAL, "example.org.", "ns2", "192.0.2.2", "ns2 is late", START
-            ),
-        ),
-        findings=1,
-    ),
-    START,
-)
 
 
 @dataclass

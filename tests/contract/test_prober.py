@@ -11,10 +11,10 @@ from checks.model import Address, Observation, Outcome, Query
 from monitor.clock import now
 from monitor.probe.settings import Probe
 from monitor.probe.types import Prober
-from tests.contract.probers import prober_of
 from tests.support.fakes.prober import FakeProber
 from tests.support.misbehaviour import TCP, UDP
 from tests.support.nameserver import ZONE, Nameserver
+from tests.support.probers import prober_of
 
 PROBE = Probe(timeout=2, attempts=2, max_qps_per_server=1e6)
 NOBODY = Address("127.0.0.1", 9)

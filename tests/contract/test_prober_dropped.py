@@ -5,9 +5,9 @@ import pytest
 from checks.model import Observation, Outcome, Query, TransferResult, Transport
 from monitor.clock import now
 from monitor.probe.settings import Probe
-from tests.contract.probers import prober_of
 from tests.support.misbehaviour import TCP, transfer, zone
 from tests.support.nameserver import SERIAL, ZONE, Asked, Connection, Nameserver, Tcp
+from tests.support.probers import prober_of
 
 BREAKS = ("reset", "closed at once", "half")
 

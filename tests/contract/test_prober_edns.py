@@ -11,9 +11,7 @@ import pytest
 
 from checks.model import Outcome, Query, Transport
 from monitor.clock import now
-from tests.contract.probers import prober_of
-from tests.contract.test_prober_wire import HOSTS, PATIENT, QUICK, see
-from tests.integration.probe.asking import ask_engine, enable_fast_path, engine, query_batch
+from tests.support.bulk_engine import ask_engine, enable_fast_path, engine, query_batch
 from tests.support.misbehaviour import TCP, UDP
 from tests.support.nameserver import (
     FORMERR,
@@ -31,6 +29,8 @@ from tests.support.nameserver import (
     reply,
     soa,
 )
+from tests.support.prober_observations import HOSTS, PATIENT, QUICK, see
+from tests.support.probers import prober_of
 
 MEANT = {"REFUSED": REFUSED, "SERVFAIL": SERVFAIL}
 

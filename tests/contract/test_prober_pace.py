@@ -4,31 +4,19 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 
-from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
+from checks.model import Outcome, Query, TransferResult, Transport
 from monitor.clock import monotonic, now
 from monitor.probe.settings import Probe
 from monitor.probe.stats import DURATION_BOUNDS
-from monitor.probe.types import Prober
-from tests.contract.probers import prober_of
-from tests.contract.test_prober_wire import CLOSED
 from tests.support.misbehaviour import UDP
 from tests.support.nameserver import TXT, Asked, Connection, Nameserver, answering, good, reply, rr, soa
-
-
-def right(query: Asked) -> list[bytes]:
-    return [good(query)]
+from tests.support.prober_observations import CLOSED
+from tests.support.prober_queries import gather, queries, right
+from tests.support.probers import prober_of
 
 
 def silent(query: Asked) -> list[bytes]:
     return []
-
-
-def queries(server: str, address: Address, count: int, qtype: str = "SOA") -> list[Query]:
-    return [Query(f"z{n}.", server, address, f"z{n}.", qtype) for n in range(count)]
-
-
-async def gather(prober: Prober, asked: list[Query]) -> list[Observation]:
-    return [seen async for batch in prober(asked) for seen in batch]
 
 
 async def test_a_server_is_never_asked_faster_than_it_may_be() -> None:

@@ -10,16 +10,16 @@ from checks.model import Observation, Outcome, Query, Shape, TransferResult
 from monitor.clock import now
 from monitor.probe.settings import Probe
 from monitor.probe.types import TsigKey
-from tests.contract.probers import prober_of
-from tests.contract.test_prober_transfer import ALLOWED
-from tests.contract.test_prober_tsig import all_signed, signing
-from tests.contract.test_prober_wire import ask, check, see
 from tests.support.misbehaviour import TRANSFERS
 from tests.support.nameserver import CH, REFUSED, ZONE, A, Asked, Connection, Nameserver, good, name, reply, rr, soa
+from tests.support.prober_observations import ask, check, see
+from tests.support.probers import prober_of
+from tests.support.signed_transfers import all_signed, signing
 from tests.support.signing import SECRET
+from tests.support.transfers import ALLOWED
 
 OWNER = b"\xc0\x0c"
-MX, TXT, CNAME, SRV = 15, 16, 5, 33
+MX, TXT, CNAME = 15, 16, 5
 
 
 async def records(qtype: str, rows: Sequence[bytes], qname: str = ZONE) -> Observation:

@@ -11,9 +11,9 @@ from checks.model import Address, Outcome, Query, Transport
 from monitor.clock import now
 from monitor.probe.client.sockets import ours, theirs
 from monitor.probe.settings import Probe
-from tests.contract.probers import prober_of
-from tests.contract.test_prober_pace import gather, queries, right
 from tests.support.nameserver import Nameserver, answering
+from tests.support.prober_queries import gather, queries, right
+from tests.support.probers import prober_of
 
 
 async def test_without_our_own_address_nothing_is_asked() -> None:
@@ -68,7 +68,7 @@ from collections import Counter
 from checks.model import Query
 from monitor.clock import now
 from monitor.config.model import Probe
-from tests.contract.probers import chosen, prober_of
+from tests.support.probers import chosen, prober_of
 from tests.contract.test_prober_pace import right
 from tests.support.nameserver import Nameserver, answering
 

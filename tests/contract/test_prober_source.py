@@ -11,7 +11,6 @@ from monitor.clock import now
 from monitor.probe.client.client import DnsClient
 from monitor.probe.client.target_queue import MIN_RATE_PART, RECOVERY_INTERVAL, SLOWDOWN_INTERVAL, TokenBucket
 from monitor.probe.settings import Probe
-from tests.contract.probers import prober_of
 from tests.support.nameserver import (
     FORGED,
     SERIAL,
@@ -26,6 +25,7 @@ from tests.support.nameserver import (
     rr,
     soa,
 )
+from tests.support.probers import prober_of
 
 PROBE = Probe(timeout=0.4, attempts=3, max_qps_per_server=1e6)
 ELSEWHERE = {"127.0.0.1": "127.0.0.7", "::1": "::1"}

@@ -6,31 +6,28 @@ from typing import Any
 
 import pytest
 
-from checks.model import Address, Observation, Outcome, Query, TransferResult, Transport
+from checks.model import Outcome, Query, TransferResult
 from monitor.clock import monotonic, now
 from monitor.probe.client.exchange import RETRANSFER_DELAY
 from monitor.probe.settings import Probe, TransferLimits
-from tests.contract.probers import prober_of
-from tests.contract.test_prober_wire import CLOSED, check, clean
 from tests.support.misbehaviour import TCP, TRANSFERS, drip
 from tests.support.nameserver import (
     NS,
     SERIAL,
-    ZONE,
     A,
     Asked,
     Connection,
     Nameserver,
-    Tcp,
     answering,
     good,
     reply,
     rr,
     soa,
 )
-from tests.support.signing import KEY
+from tests.support.prober_observations import CLOSED, check
+from tests.support.probers import prober_of
+from tests.support.transfers import ALLOWED, ENDED, PATIENT, ask, pull
 
-PATIENT = Probe(timeout=1, attempts=3, max_qps_per_server=1e6)
 QUICK = Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6, transfer=TransferLimits(deadline=0.6))
 """For what ends only when patience, or a limit, does."""
 
@@ -54,24 +51,6 @@ def patience(name: str) -> Probe:
     return QUICK if name in NEVER else PATIENT
 
 
-async def pull(tcp: Tcp | None, probe: Probe = PATIENT, **how: Any) -> Observation:
-    async with Nameserver(None, tcp) as server:
-        return await ask(server.address, probe, **how)
-
-
-async def ask(address: Address, probe: Probe = PATIENT, **how: Any) -> Observation:
-    prober = prober_of(probe, {"xfr": KEY}, now)
-    query = Query(**{"zone": ZONE, "server": "ns1", "address": address, "qname": ZONE, "qtype": "AXFR", **how})
-    try:
-        (seen,) = [one async for batch in prober([query]) for one in batch]
-    finally:
-        await prober.close()
-    clean(seen)
-    return seen
-
-
-ALLOWED = {"outcome": Outcome.ANSWERED, "transfer": TransferResult.ALLOWED, "transport": Transport.TCP}
-ENDED = {"outcome": Outcome.ANSWERED, "transport": Transport.TCP}
 EMPTY = ENDED | {"transfer": TransferResult.EMPTY}
 
 # what is known once a record beside the SOA has been read

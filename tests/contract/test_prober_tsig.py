@@ -7,17 +7,13 @@ import pytest
 
 from checks.model import Outcome, Query, TransferResult, Transport
 from monitor.clock import now
-from tests.contract.probers import prober_of
-from tests.contract.test_prober_transfer import ALLOWED, ENDED, PATIENT, ask, pull
-from tests.contract.test_prober_wire import check
-from tests.support.misbehaviour import TCP, zone
+from tests.support.misbehaviour import TCP
 from tests.support.nameserver import (
     NOTAUTH,
     REFUSED,
     TSIG,
     ZONE,
     Asked,
-    Connection,
     Nameserver,
     Tcp,
     answering,
@@ -26,28 +22,13 @@ from tests.support.nameserver import (
     opt,
     reply,
 )
+from tests.support.prober_observations import check
+from tests.support.probers import prober_of
+from tests.support.signed_transfers import all_signed, messages, signing
 from tests.support.signing import KEY, OTHER_SECRET, Pen, server_time
+from tests.support.transfers import ALLOWED, ENDED, PATIENT, ask, pull
 
 BADSIG, BADKEY, BADTIME, BADALG = 16, 17, 18, 21
-
-
-def signing(build: Any, **pen: Any) -> Tcp:
-    """``build`` gets the query and a pen, and gives the messages."""
-
-    async def tcp(query: Asked, connection: Connection) -> None:
-        for wire in build(query, Pen(query, **pen)):
-            await connection.send(wire)
-        await connection.stall()
-
-    return tcp
-
-
-def messages(query: Asked, count: int = 3) -> list[bytes]:
-    return [reply(query, records) for records in zone(count)]
-
-
-def all_signed(query: Asked, pen: Pen) -> list[bytes]:
-    return [pen.sign(wire) for wire in messages(query)]
 
 
 def none_signed(query: Asked, pen: Pen) -> list[bytes]:

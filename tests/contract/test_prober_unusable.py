@@ -14,10 +14,10 @@ from checks.model import Observation, Outcome, Query, Transport
 from monitor.clock import now
 from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
 from monitor.probe.settings import Probe
-from tests.contract.probers import prober_of
-from tests.contract.test_prober_wire import HOSTS, QUICK, see
 from tests.support.misbehaviour import UDP
 from tests.support.nameserver import SERIAL, ZONE, Asked, Nameserver, Tcp, Udp, answering, forged, good
+from tests.support.prober_observations import HOSTS, QUICK, see
+from tests.support.probers import prober_of
 
 SLOW = Probe(timeout=0.3, attempts=3, max_qps_per_server=1e6)
 NOT_OURS = "another id or question than was asked"

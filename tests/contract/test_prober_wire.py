@@ -2,17 +2,15 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import fields
 from typing import Any
 
 import dns.name
 import pytest
 
-from checks.model import Address, Observation, Outcome, Query, Shape, Transport
+from checks.model import Outcome, Query, Shape, Transport
 from monitor.clock import now
 from monitor.probe.bulk.target import MAX_QUERIES_PER_SOCKET
 from monitor.probe.settings import Probe
-from tests.contract.probers import prober_of
 from tests.support.misbehaviour import PLAIN_TCP, SCRIPT, TCP, UDP, drip, once_dropped
 from tests.support.nameserver import (
     FORGED,
@@ -21,69 +19,23 @@ from tests.support.nameserver import (
     Asked,
     Connection,
     Nameserver,
-    Tcp,
-    Udp,
     answering,
     good,
     reply,
     rr,
     soa,
 )
-
-PATIENT = Probe(timeout=2, attempts=3, max_qps_per_server=1e6)
-QUICK = Probe(timeout=0.1, attempts=3, max_qps_per_server=1e6)
-"""For what ends only when patience does."""
+from tests.support.prober_observations import CLOSED, HOSTS, PATIENT, QUICK, ask, check, see
+from tests.support.probers import prober_of
 
 MISMATCHED = ("wrong id", "wrong question", "wrong type", "two questions", "no question", "our own query", "a NOTIFY")
 NEVER = frozenset(
     {"silence", "EDNS dropped", "stall", "length, then silence", "drip", "noise", "empty", "five octets", *MISMATCHED}
 )
-HOSTS = ("127.0.0.1", "::1")
-CLOSED = {"127.0.0.1": Address("127.200.0.9", 9), "::1": Address("::1", 9)}
-"""Nobody serves discard any more, and no other test a loopback address like this."""
-
-
-async def see(
-    udp: Udp | None, tcp: Tcp | None, host: str = "127.0.0.1", probe: Probe = PATIENT, **how: Any
-) -> Observation:
-    async with Nameserver(udp, tcp, host) as server:
-        return await ask(server.address, probe, **how)
-
-
-async def ask(address: Address, probe: Probe = PATIENT, **how: Any) -> Observation:
-    how = {"zone": ZONE, "qname": ZONE, "qtype": "SOA", **how}
-    prober = prober_of(probe, {}, now)
-    try:
-        (seen,) = [one async for batch in prober([Query(server="ns1", address=address, **how)]) for one in batch]
-    finally:
-        await prober.close()
-    clean(seen)
-    return seen
 
 
 def patience(name: str) -> Probe:
     return QUICK if name in NEVER else PATIENT
-
-
-def clean(seen: Observation) -> None:
-    """Nothing from the network goes further than as bounded printable ASCII."""
-    texts = [seen.rcode, seen.nsid, seen.detail, seen.evidence, *seen.ede]
-    if seen.soa is not None:
-        texts += [seen.soa.mname, seen.soa.rname]
-    for text in filter(None, texts):
-        assert text.isascii()
-        assert text.isprintable()
-        assert len(text) <= 1009 if seen.soa and text in (seen.soa.mname, seen.soa.rname) else len(text) <= 255
-    for rdata in seen.answer.rdata if seen.answer is not None else ():
-        assert rdata.isascii()
-        assert rdata.isprintable()
-        assert len(rdata) <= 4096
-
-
-def check(seen: Observation, wanted: dict[str, Any]) -> None:
-    known = {one.name for one in fields(Observation)} | {"serial"}
-    assert wanted.keys() <= known
-    assert {name: getattr(seen, name) for name in wanted} == wanted, seen
 
 
 GOOD = {"outcome": Outcome.ANSWERED, "rcode": "NOERROR", "serial": SERIAL, "shape": Shape.RECORDS}

@@ -13,10 +13,10 @@ from checks.zone_state.model import ZoneState
 from monitor.clock import now
 from monitor.polling.sweep import poll_zone
 from monitor.probe.settings import Probe
-from tests.contract.probers import prober_of
-from tests.contract.test_prober_transfer import pull
 from tests.support.nameserver import AXFR, SOA, ZONE, Asked, Connection, Nameserver, reply
+from tests.support.probers import prober_of
 from tests.support.refused import ALL, CASES, NAMES, SERIAL, soa, zone
+from tests.support.transfers import pull
 
 QUICK = Probe(timeout=0.4, max_qps_per_server=1e6)
 

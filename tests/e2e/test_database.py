@@ -12,11 +12,11 @@ import pytest
 from monitor.clock import now
 from monitor.pair.pair import Pair
 from monitor.pair.zonedata import Timers
-from tests.e2e.test_kill import write
-from tests.integration.store.test_lost import as_a_kill_leaves_it, foreign
+from tests.support.database_files import as_a_kill_leaves_it, foreign
 from tests.support.receiver import receiver
 from tests.support.require import program
 from tests.support.running import Running, running, until
+from tests.support.service_config import write
 
 
 async def ready(service: Running) -> bool:

@@ -9,23 +9,15 @@ from typing import Any
 
 import pytest
 
-from monitor.cli.demo_environment import settings, zone_entries
 from monitor.clock import now
 from monitor.pair.pair import Pair
 from monitor.pair.zonedata import Timers
-from tests.support.receiver import Receiver, receiver
+from tests.support.receiver import receiver
 from tests.support.running import running, until
+from tests.support.service_config import write
 
 ZONES = [f"zone{number}.example." for number in range(12)]
 FAULTS = ("transfer-open", "lame", "record-changed", "frozen", "tcp-dead")
-
-
-def write(directory: Path, pair: Pair, hook: Receiver) -> Path:
-    (directory / "xfr.key").write_text(pair.key.secret.reveal())
-    (directory / "xfr.key").chmod(0o600)
-    path = directory / "soawatch.toml"
-    path.write_text(settings([pair]) + hook.toml() + zone_entries([pair]))
-    return path
 
 
 @pytest.mark.parametrize("kills", [pytest.param(4, id="a few"), pytest.param(50, id="many", marks=pytest.mark.long)])

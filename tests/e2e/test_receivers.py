@@ -7,11 +7,11 @@ time it is to be told. By webhook and by mail, at a reload and over a restart.
 import signal
 from pathlib import Path
 
-from tests.e2e.test_service import Scene, scene, well
 from tests.support.mailbox import mailbox
 from tests.support.mailserver import mailserver
 from tests.support.receiver import receiver
 from tests.support.running import running, until
+from tests.support.service_scene import Scene, scene, well
 
 MAIL = """
 [receivers.post]

@@ -4,8 +4,8 @@ import re
 import signal
 from pathlib import Path
 
-from tests.e2e.test_service import scene
 from tests.support.running import running, until
+from tests.support.service_scene import scene
 
 
 async def test_an_hourly_check_tells_when_grace_ends_and_when_settle_ends(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from checks.model import ZonePoll
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import update_zone_state
-from tests.unit.checks.build import NOON, gather, query, seen, server, zone
-from tests.unit.checks.test_zone_state import rebuilt
+from tests.support.observations import NOON, gather, query, seen, server, zone
+from tests.support.zone_states import rebuilt
 
 DAY = 24 * 60
 LOOK = timedelta(seconds=60)

@@ -25,7 +25,7 @@ from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import MonitoringPlan, process, reminders
 from monitor.state.ports import StoredState
 from monitor.store.codec import decode, encode
-from tests.unit.alerting.timeline import START
+from tests.support.alerts import START
 
 SEED = int(os.environ.get("SOAWATCH_SEED", "20261120"))
 

@@ -1,5 +1,5 @@
-"""Zones that some secondary refuses, and neighbours of them that all take: who does, integration/nameservers finds out.
-finds it out.
+"""Zones that some secondary refuses, and neighbours of them that all take: who does,
+integration/nameservers finds out.
 
 Each zone has an address of its own beside what is odd about it. ``takes`` are the initials of those who serve the
 zone after its transfer: BIND, Knot, NSD, PowerDNS.
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from tests.support.nameserver import AAAA, CH, CNAME, NS, SERVFAIL, SOA, TXT, A, Asked, Connection, name, reply, rr
 
-PTR, HINFO, MX, RP, SRV, NAPTR, DNAME, OPT = 12, 13, 15, 17, 33, 35, 39, 41
+HINFO, MX, RP, SRV, NAPTR, DNAME, OPT = 13, 15, 17, 33, 35, 39, 41
 APL, DS, SSHFP, RRSIG, NSEC, DNSKEY, NSEC3, NSEC3PARAM, TLSA = 42, 43, 44, 46, 47, 48, 50, 51, 52
 CDS, OPENPGPKEY, SVCB, EUI48, TKEY, ANY, URI, CAA, LOC, KEY, PX, MINFO = (
     59,

@@ -99,3 +99,14 @@ def propagation(seconds: float, zone: str = "example.com.", serial: int = 7) -> 
 
 def sweep(seconds: float, check: str = "soa-serial", *, took: float = 2.0) -> Sweep:
     return Sweep(check, at(seconds), at(seconds + took), 1, 2, 2)
+
+
+def still(zone: str, serial: int = 7, seconds: float = 0.0) -> ZoneState:
+    """One that packs."""
+    moved = zone_state(zone, serial, seconds)
+    serial_group, (first, second) = moved.serial_groups[0], moved.address_states
+    return replace(
+        moved,
+        serial_groups=(replace(serial_group, versions=serial_group.versions[1:], doubt=None, regressed=None),),
+        address_states=(first, replace(second, passed=0)),
+    )

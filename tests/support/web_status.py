@@ -34,7 +34,7 @@ from monitor.web.app import Settings, WebContext
 from monitor.web.event_hub import EventHub
 from tests.support.fakes.store import MemoryStore
 from tests.support.fakes.zones import FakeZones
-from tests.unit.state.build import plan
+from tests.support.monitor_state import plan
 
 NOW = datetime(2026, 11, 20, 10, 24, 30, tzinfo=UTC)
 HIDDEN = "hush-primary"
@@ -292,3 +292,58 @@ TOKEN = "correct-horse-battery"
 
 async def stage(status: Status, *, token: bool = False, public: bool = False) -> Stage:
     return Stage(status, await store(), Settings(token=Secret(TOKEN) if token else None, public=public))
+
+
+LEAKS = (
+    f"ns1 and {HIDDEN} disagree",
+    f"{HIDDEN.upper()} has 7",
+    f"transfer from {HIDDEN}.example.net refused",
+    f"{HIDDEN_ADDRESS}: REFUSED",
+    f"({HIDDEN_ADDRESS}:5353) gave no answer.",
+    f"as {HIDDEN_ADDRESS}.",
+    f"[{HIDDEN_ADDRESS6}]:5353 is ahead",
+    "2001:DB8:77:0::53 is ahead",
+    f"ahead of {HIDDEN_ADDRESS6}.",
+)
+
+
+def leaky() -> Status:
+    """Every place that can hold a word about a hidden server holds one."""
+    seen = troubled()
+    zones = statuses(seen)
+    texts = [finding("record-differs", text, "ns1", SERVERS["ns1"][0], subject=text) for text in LEAKS]
+    own = [finding("tcp-unreachable", "no TCP", HIDDEN, where) for where in SERVERS[HIDDEN]]
+    zones["example.net."] = replace(
+        bad(zones["example.net."], *texts, *own),
+        addresses=tuple(replace(a, nsid=f"{HIDDEN}.fra") for a in zones["example.net."].addresses),
+        checks=(CheckStatus("transfer", seen.at, Health.UNKNOWN, f"{HIDDEN} gave no serial"),),
+        reference_serials={"": 7, "of-the-hidden": 8},
+    )
+    lines = tuple(line("record-differs", "example.net.", "ns1", None, text) for text in LEAKS)
+    more = tuple(line("tcp-unreachable", "example.net.", HIDDEN, HIDDEN_ADDRESS, "no TCP") for _ in range(2))
+    more += tuple(
+        line(code, "", None, None, f"{store}: {HIDDEN}")
+        for code, store in (
+            ("database-failing", "/var/lib/soawatch.db"),
+            ("configuration-refused", "/var/lib/soawatch.toml"),
+        )
+    )
+    receiver = replace(
+        seen.incidents["20261120T100430-a1b2c3"],
+        id="receiver",
+        cause=Cause("receiver", "oncall"),
+        lines=(line("receiver-failing", "", None, None, "oncall: mx.example.com refuses for good: dns@example.com"),),
+    )
+    told = replace(
+        seen.incidents["20261120T100430-a1b2c3"], id="leaky", lines=lines + more, findings=40, servers=("ns1", HIDDEN)
+    )
+    return replace(
+        seen,
+        zones=FakeZones(zones.values()),
+        incidents={**seen.incidents, told.id: told, receiver.id: receiver},
+        receivers={"oncall": ReceiverStatus("oncall", "email", last_error=f"{HIDDEN} refused", pending=2)},
+        store_ok=False,
+        store_error="/var/lib/soawatch.db is read-only",
+        config_ok=False,
+        config_error=f"/var/lib/soawatch.toml: {HIDDEN}",
+    )

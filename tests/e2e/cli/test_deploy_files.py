@@ -15,16 +15,7 @@ from tests.support.require import program
 from tests.support.speaking import say
 from tests.support.web_status import Counters
 
-NAMES = ["prometheus-rules.yml", "soawatch.service"]
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-async def deployed(tmp_path: Path) -> Path:
-    said = await say("deploy-files", tmp_path / "deploy")
-    assert said.status == 0
-    assert said.out.splitlines() == [str(tmp_path / "deploy" / name) for name in NAMES]
-    return tmp_path / "deploy"
 
 
 async def test_nothing_is_written_over_unasked(deployed: Path) -> None:
@@ -130,4 +121,4 @@ def test_the_wheel_holds_them(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as held:
-        assert {f"monitor/deploy/{name}" for name in NAMES} <= set(held.namelist())
+        assert {"monitor/deploy/prometheus-rules.yml", "monitor/deploy/soawatch.service"} <= set(held.namelist())

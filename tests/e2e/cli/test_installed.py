@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cli.test_deploy_files import ROOT, deployed
 from tests.support.require import file, program
 from tests.support.running import running
 
-__all__ = ["deployed"]
+ROOT = Path(__file__).parents[3]
 
 WITHIN = """
 set -e

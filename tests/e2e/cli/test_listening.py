@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from monitor.web.listener import CannotListen, listening
-from tests.e2e.cli.test_run import ZONE
 from tests.support.require import program
+from tests.support.service_config import ZONE
 from tests.support.speaking import Said, run, say
 
 

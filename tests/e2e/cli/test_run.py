@@ -13,21 +13,10 @@ import pytest
 
 from tests.support.receiver import SECRET
 from tests.support.resolver import resolving
+from tests.support.service_config import ZONE
 from tests.support.speaking import process, run, say
 from tests.support.terminal import terminal
 
-ZONE = """
-[service]
-listen = "127.0.0.1:0"
-[probe]
-timeout = "100ms"
-attempts = 1
-[servers.ns1]
-addresses = ["127.0.0.1:1"]
-[[zones]]
-name = "example.com"
-servers = ["ns1"]
-"""
 TOKEN = "a-token-that-nobody-may-read"
 SECRETIVE = f"""
 [keys.xfr]

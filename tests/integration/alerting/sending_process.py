@@ -18,8 +18,8 @@ from alerting.retry_policy import RetryPolicy
 from monitor.clock import now
 from monitor.state.ports import Commit
 from monitor.store.sqlite import SqliteStore
+from tests.support.fakes.notifiers import render
 from tests.support.specimens import message
-from tests.unit.alerting.receivers import render
 
 
 class Sink:

@@ -12,10 +12,9 @@ import pytest
 from alerting.model import DeliveryError, IncidentEvent, Notification, Secret
 from alerting.notifiers.email import Notifier, Smtp, one_line, written
 from alerting.render import render
-from tests.contract.test_notifiers import TELLING
+from tests.support.alerts import TELLING, minute
 from tests.support.certificates import certified
 from tests.support.mailserver import MailServer, mailserver
-from tests.unit.alerting.timeline import minute
 
 NOTE = render(TELLING, None, minute(2))
 

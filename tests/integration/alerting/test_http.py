@@ -17,9 +17,8 @@ from alerting.blocked_addresses import blocked_reason
 from alerting.http import MAX_RETRY_AFTER, Resolve, cached_resolver, retry_after, send
 from alerting.model import DeliveryError, Secret
 from alerting.notifiers.webhook import Notifier
-from alerting.render import render
 from alerting.tls_trust import Trust
-from tests.contract.test_notifiers import TELLING
+from tests.support.alerts import minute
 from tests.support.certificates import certified
 from tests.support.hookserver import (
     Behaviour,
@@ -33,9 +32,8 @@ from tests.support.hookserver import (
     reply,
     silence,
 )
-from tests.unit.alerting.timeline import minute
+from tests.support.notifications import NOTE
 
-NOTE = render(TELLING, "https://dns.example.com", minute(2))
 SIGNING = "whsec_" + b64encode(b"a secret of the webhook").decode()
 PATIENCE = timedelta(seconds=20)
 LITTLE = timedelta(seconds=0.3)

@@ -15,7 +15,7 @@ from tests.support.lab.model import GUEST, XFR, Content
 from tests.support.lab.server import SOFTWARE, Server
 from tests.support.lab.topology import Lab
 
-REFUSED, NOTAUTH, SERVFAIL = TransferResult.REFUSED, TransferResult.NOTAUTH, TransferResult.SERVFAIL
+REFUSED, NOTAUTH = TransferResult.REFUSED, TransferResult.NOTAUTH
 BADKEY, BADSIG, BADTIME = TransferResult.BADKEY, TransferResult.BADSIG, TransferResult.BADTIME
 ALLOWED = TransferResult.ALLOWED
 

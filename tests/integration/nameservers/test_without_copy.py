@@ -30,7 +30,7 @@ class Said:
     code: str | None
 
 
-REFUSED, NOTAUTH = TransferResult.REFUSED, TransferResult.NOTAUTH
+NOTAUTH = TransferResult.NOTAUTH
 SERVFAIL, ALLOWED = TransferResult.SERVFAIL, TransferResult.ALLOWED
 
 SITUATIONS = {

@@ -1,6 +1,5 @@
 """A primary of one software, secondaries of all four, and the monitor's road in small."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -122,7 +121,3 @@ async def ask(probe: Prober, *queries: Query) -> list[Observation]:
     async for batch in probe(queries):
         got.update((seen.query, seen) for seen in batch)
     return [got[query] for query in queries]
-
-
-def serials(seen: Iterable[Observation]) -> dict[tuple[str, str], int | None]:
-    return {(one.server, str(one.address)): one.serial for one in seen}

@@ -18,8 +18,7 @@ from monitor.clock import now
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.client.client import DnsClient
 from monitor.probe.prober import ServiceProber
-from tests.contract.test_prober_wire import clean
-from tests.integration.probe.asking import PATIENT, QUICK, ask_engine, enable_fast_path, engine, query_batch
+from tests.support.bulk_engine import PATIENT, QUICK, ask_engine, enable_fast_path, engine, query_batch
 from tests.support.misbehaviour import UDP
 from tests.support.nameserver import (
     FORGED,
@@ -35,6 +34,7 @@ from tests.support.nameserver import (
     rr,
     soa,
 )
+from tests.support.prober_observations import clean
 
 COUNT = 120
 

@@ -28,8 +28,7 @@ from monitor.probe.client.target_queue import TokenBucket
 from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
-from tests.contract.test_prober_wire import CLOSED
-from tests.integration.probe.asking import (
+from tests.support.bulk_engine import (
     PATIENT,
     QUICK,
     ask_engine,
@@ -40,6 +39,7 @@ from tests.integration.probe.asking import (
     query_batch,
 )
 from tests.support.nameserver import NS, SERIAL, A, Asked, Nameserver, answering, good, name, opt, reply, rr, soa
+from tests.support.prober_observations import CLOSED
 
 COUNT = 300
 

@@ -23,10 +23,8 @@ from monitor.probe.message import wire as walk
 from monitor.probe.message.request import Request, make_request, question
 from monitor.probe.message.wire import Malformed
 from monitor.probe.settings import Probe, TransferLimits
-from tests.contract.probers import PROBERS
-from tests.contract.test_prober_wire import clean
-from tests.integration.probe.mutate import dice, generated, mutants, mutate
 from tests.support.misbehaviour import UDP, zone
+from tests.support.mutations import dice, generated, mutants, mutate
 from tests.support.nameserver import (
     AAAA,
     NS,
@@ -43,6 +41,8 @@ from tests.support.nameserver import (
     rr,
     soa,
 )
+from tests.support.prober_observations import clean
+from tests.support.probers import PROBERS
 from tests.support.signing import KEY, Pen
 
 NOWHERE = Query(ZONE, "ns1", Any, ZONE, "SOA", identify=True)  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ from checks.model import Query, Shape
 from monitor.probe.message import response as complete
 from monitor.probe.message import soa_response
 from monitor.probe.message.request import Request, make_request, question
-from tests.integration.probe.mutate import dice, generated, mutants, mutate
 from tests.integration.probe.test_fuzz import NOWHERE, agree, as_nsd, as_records, wires
 from tests.support.misbehaviour import UDP
+from tests.support.mutations import dice, generated, mutants, mutate
 from tests.support.nameserver import AAAA, NS, SOA, A, Asked, asked, name, opt, reply, rr, soa
 
 OWNER = b"\xc0\x0c"

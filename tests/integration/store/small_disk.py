@@ -19,8 +19,8 @@ from pathlib import Path
 from monitor.state.ports import Commit, StoreError
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
+from tests.support.future_schema import TODAY, learn, of_version
 from tests.support.specimens import NOON, alert, incident, message, zone_state
-from tests.unit.store.tomorrow import TODAY, learn, of_version
 
 FIRST = Commit(
     zone_states=(zone_state("a.example."),), alerts=(alert(),), incidents=(incident("i1"),), messages=(message("t1"),)

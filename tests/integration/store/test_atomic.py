@@ -15,8 +15,7 @@ from monitor.store import intern_table
 from monitor.store.database import connect, transaction
 from monitor.store.sqlite import SqliteStore
 from monitor.store.writer import write
-from tests.support.specimens import NOON, alert, at, incident, message, propagation, run, transition, zone_state
-from tests.unit.store.test_many import still
+from tests.support.specimens import NOON, alert, at, incident, message, propagation, run, still, transition, zone_state
 
 TABLES = (
     "zone_states", "packed_zone_states", "intern_table", "address_history", "address_current", "propagations",

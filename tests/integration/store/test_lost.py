@@ -5,10 +5,8 @@ file moved over it, copied into it, emptied. Nothing that was committed is lost,
 """
 
 import asyncio
-import contextlib
 import os
 import shutil
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -21,9 +19,9 @@ from alerting.outbox import DeliveryResult
 from monitor.state.ports import Commit, StoreBlank, StoreError
 from monitor.store.database import connect
 from monitor.store.durable import DurableStore
+from tests.support.database_files import FILES, as_a_kill_leaves_it, beside, foreign
 from tests.support.specimens import NOON, alert, at, incident, key, message, propagation, run, transition, zone_state
 
-FILES = ("", "-wal", "-shm", ".lock", ".mark")
 FIRST = Commit(
     zone_states=(zone_state("a.example."), zone_state("b.example.")),
     state_changes=(run(7, 0, zone="a.example."),),
@@ -67,29 +65,6 @@ async def store(path: Path, clock: Clock) -> AsyncIterator[DurableStore]:
 
 def times_recreated(store: DurableStore) -> float:
     return store._recreations._value.get()
-
-
-def beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def as_a_kill_leaves_it(path: Path, to: Path) -> Path:
-    """The files as they lie at this moment, elsewhere."""
-    to.mkdir()
-    for suffix in FILES:
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(beside(path, suffix), to / beside(path, suffix).name)
-    return to / path.name
-
-
-def foreign(path: Path) -> bytes:
-    """A database of somebody else."""
-    conn = sqlite3.connect(path)
-    conn.execute("create table precious (x)")
-    conn.executemany("insert into precious values (?)", [("gold" * 99,) for _ in range(200)])
-    conn.commit()
-    conn.close()
-    return path.read_bytes()
 
 
 async def check_all_is_there(path: Path, *, later: bool = True) -> None:

@@ -17,11 +17,9 @@ from monitor.state.ports import StoreError, StoreMisplaced, StoreUnavailable
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
 from tests.integration.store.small_disk import LATER
-from tests.integration.store.test_opening import filled, ordinary
+from tests.support.databases import filled
 from tests.support.require import program
 from tests.support.specimens import NOON
-
-__all__ = ["ordinary"]
 
 
 def tried(directory: Path, before: str, trouble: str) -> dict[str, Any]:

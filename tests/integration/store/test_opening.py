@@ -7,9 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
@@ -20,19 +18,8 @@ from structlog.testing import capture_logs
 from monitor.state.ports import Commit, StoreError
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
+from tests.support.databases import filled, opened
 from tests.support.specimens import NOON, alert, key, message, zone_state
-
-
-async def opened(path: Path) -> SqliteStore:
-    return await SqliteStore.open(path, lambda: NOON)
-
-
-async def filled(path: Path) -> None:
-    store = await opened(path)
-    await store.commit(
-        Commit(zone_states=tuple(zone_state(f"zone{n}.example.") for n in range(200)), alerts=(alert(),))
-    )
-    await store.close()
 
 
 async def refusal(path: Path) -> str:
@@ -44,21 +31,6 @@ async def refusal(path: Path) -> str:
 @pytest.fixture
 def path(tmp_path) -> Path:
     return tmp_path / "soawatch.db"
-
-
-@pytest.fixture
-def ordinary() -> Iterator[Path]:
-    """A directory of somebody who is not root; meanwhile neither are we."""
-    somebody = os.geteuid() or 65534
-    with tempfile.TemporaryDirectory() as directory:
-        os.chown(directory, somebody, -1)
-        before = os.geteuid()
-        os.seteuid(somebody)
-        try:
-            yield Path(directory)
-        finally:
-            os.seteuid(before)
-            Path(directory).chmod(0o700)
 
 
 async def test_a_new_database_is_made_with_its_marker_and_is_whole(path):

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from monitor.web.app import build
 from monitor.web.login_attempts import EVERY, FREE, KEPT, MOST, PERIOD, LoginAttempts
-from tests.integration.web.test_serve import served
+from tests.support.web_server import served
 from tests.support.web_status import NOW, TOKEN, Stage, stage, troubled
 
 ELSEWHERE = "192.0.2.1"

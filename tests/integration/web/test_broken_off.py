@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from tests.integration.web.test_serve import DEADLINE, served
+from tests.support.web_server import DEADLINE, served
 from tests.support.web_status import stage, troubled
 
 HALF_A_FORM = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\ntoken=abc"

@@ -15,9 +15,9 @@ from monitor.state.status import Status
 from monitor.web.app import build
 from monitor.web.server import WebServer
 from tests.support.fakes.zones import FakeZones
+from tests.support.hostile_status import hostile
 from tests.support.require import program
 from tests.support.web_status import TOKEN, Stage, stage, status, troubled
-from tests.unit.web.test_hostile import hostile
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,24 +16,8 @@ from monitor.web.app import build
 from monitor.web.event_hub import EventHub, TooMany
 from monitor.web.events import Events
 from monitor.web.server import Limits, WebServer
-from tests.support.web_status import Stage, stage, status, troubled, zone
-
-DEADLINE = 5.0
-
-
-@contextlib.asynccontextmanager
-async def served(
-    stage: Stage, host: str = "127.0.0.1", **limits: float
-) -> AsyncIterator[tuple[WebServer, httpx.AsyncClient]]:
-    server = WebServer(build(stage.context()), host, 0, stage.stopping, Limits(**limits))
-    await server.start()
-    where, port = server.address
-    name = f"[{where}]" if ":" in where else where
-    try:
-        async with httpx.AsyncClient(base_url=f"http://{name}:{port}", timeout=DEADLINE) as http:
-            yield server, http
-    finally:
-        await server.stop()
+from tests.support.web_server import DEADLINE, served
+from tests.support.web_status import stage, status, troubled, zone
 
 
 async def lines(answer: httpx.Response) -> AsyncIterator[str]:

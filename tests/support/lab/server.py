@@ -1,7 +1,6 @@
 """One real nameserver: what it serves, whom it follows, and how it is broken."""
 
 import contextlib
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -222,12 +221,6 @@ class Server:
         """Stop it for good and give its port back."""
         self.stop()
         self._claim.close()
-
-    def wipe(self) -> None:
-        """Forget everything on disk; only while it is stopped."""
-        assert not self.running
-        shutil.rmtree(self.room)
-        self.room.mkdir()
 
     def last_words(self, lines: int = 40) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""

@@ -11,7 +11,7 @@ from alerting.alert_state import TRANSITIONS, advance, apply_result, next_transi
 from alerting.model import Alert, AlertKey, Phase, Policy, Reason
 from checks.model import Finding, Health, Inconclusive
 from checks.model.finding_type import Severity
-from tests.unit.alerting.timeline import ADDRESSES, SIGNS, START, finding, key, minute, result
+from tests.support.alerts import ADDRESSES, SIGNS, START, finding, key, minute, result
 
 POLICY = Policy(grace=timedelta(minutes=2), settle=timedelta(minutes=2))
 KEY = key("example.org.", "serial-late", "ns2", check="soa-serial")

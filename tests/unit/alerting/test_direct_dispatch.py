@@ -6,8 +6,8 @@ from alerting.direct_dispatch import dispatch_directly
 from alerting.model import OutboxMessage
 from monitor.state.ports import Commit
 from monitor.state.write_buffer import WriteBuffer
+from tests.support.monitor_state import Clock, FullDisk
 from tests.support.specimens import incident, message
-from tests.unit.state.build import Clock, FullDisk
 
 
 class Receivers:

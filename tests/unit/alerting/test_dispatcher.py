@@ -13,8 +13,7 @@ from alerting.outbox import ReceiverStatus
 from alerting.retry_policy import RetryPolicy
 from monitor.state.ports import Commit, Store
 from monitor.store.sqlite import SqliteStore
-from tests.support.specimens import at, message
-from tests.unit.alerting.receivers import (
+from tests.support.fakes.notifiers import (
     QUICK,
     Clock,
     Deaf,
@@ -27,6 +26,7 @@ from tests.unit.alerting.receivers import (
     render,
     until,
 )
+from tests.support.specimens import at, message
 
 SECRET = "https://hooks.example.com/T0KEN"
 
@@ -405,7 +405,7 @@ async def test_a_fault_in_a_notifier_is_a_passing_failure_and_tells_no_secret(st
             clock.pass_by(7.5)
             await until(lambda: oncall.got == ["a"])
             status = await dispatcher.status()
-    assert status["oncall"].last_error.startswith("ValueError in receivers.py:")
+    assert status["oncall"].last_error.startswith("ValueError in notifiers.py:")
     assert SECRET not in f"{logs} {status}"
     assert "notifier failed" in {each["event"] for each in logs}
 

@@ -13,8 +13,8 @@ from alerting.render import render
 from alerting.root_cause import DependencyGraph
 from checks.model import Address, Server, Zone
 from checks.model.finding_type import Severity
-from tests.unit.alerting.test_incidents import Desk, said
-from tests.unit.alerting.timeline import ADDRESSES, alert, minute, zone
+from tests.support.alerts import ADDRESSES, alert, minute, zone
+from tests.support.incident_desk import Desk, said
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
 DEAD = "server-unreachable"

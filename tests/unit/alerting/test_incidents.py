@@ -1,7 +1,6 @@
 """From alerts to incidents, and to what is told of them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -27,86 +26,8 @@ from alerting.model import (
 from alerting.root_cause import DependencyGraph
 from checks.model import Server, Zone
 from checks.model.finding_type import Severity
-from tests.unit.alerting.timeline import START, alert, minute, zone
-
-A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
-
-
-FOUR = DependencyGraph.of([zone(name, "ns1", "ns2", "ns3") for name in (A, B, C, D)])
-
-
-@dataclass
-class Desk:
-    """Keeps the book through a story: what changes goes in, what is told comes out."""
-
-    topology: DependencyGraph = field(
-        default_factory=lambda: DependencyGraph.of([zone(n, "ns1", "ns2", "ns3") for n in (A, B, C, D)])
-    )
-    routes: tuple[Route, ...] = ()
-    receivers: tuple[str, ...] = ("oncall",)
-    policy: Policy = field(default_factory=Policy)
-    cadence: dict[str, timedelta] = field(default_factory=dict)
-    open_incidents: OpenIncidents = field(default_factory=OpenIncidents)
-    active_alerts: dict[AlertKey, Alert] = field(default_factory=dict)
-    at: float = 0
-
-    def change(self, *changed: Alert, transitions: Iterable[Transition] = ()) -> IncidentUpdate:
-        """One batch, a minute after the one before."""
-        self.at += 1
-        known = [
-            replace(a, incident=a.incident or getattr(self.active_alerts.get(a.key), "incident", None)) for a in changed
-        ]
-        for each in known:
-            self.put(each)
-        return self.take(
-            update_incidents(self.open_incidents, self.active_alerts, known, transitions, self.rules, minute(self.at))
-        )
-
-    def wait(self, minutes: float) -> list[str]:
-        """Nothing changes for so long; what is told meanwhile, the clock being looked at every five seconds."""
-        heard = []
-        for _ in range(round(minutes * 12)):
-            self.at += 1 / 12
-            heard += said(
-                self.take(due_reminders(self.open_incidents, self.active_alerts, self.rules, minute(self.at)))
-            )
-        return heard
-
-    def take(self, kept: IncidentUpdate) -> IncidentUpdate:
-        for each in kept.alerts:
-            self.put(each)
-        self.open_incidents = kept.open_incidents
-        return kept
-
-    @property
-    def rules(self) -> Rules:
-        return Rules(self.topology, self.routes, self.receivers, self.policy, self.cadence)
-
-    def put(self, alert: Alert) -> None:
-        if alert.quiet:
-            self.active_alerts.pop(alert.key, None)
-        else:
-            self.active_alerts[alert.key] = alert
-
-    def fire(self, *alerts: Alert) -> list[str]:
-        return said(self.change(*alerts))
-
-    def end(self, *alerts: Alert) -> list[str]:
-        over = minute(self.at + 1)
-        return said(self.change(*(replace(a, phase=Phase.OK, since=over, good_since=over) for a in alerts)))
-
-    def move(self, phase: Phase, *alerts: Alert) -> list[str]:
-        return said(self.change(*(replace(a, phase=phase) for a in alerts)))
-
-    @property
-    def only(self) -> Incident:
-        (incident,) = self.open_incidents.incidents.values()
-        return incident
-
-
-def said(kept: IncidentUpdate) -> list[str]:
-    return [f"{t.receiver}: {t.event.removeprefix('incident.')} {t.incident.cause}" for t in kept.messages]
-
+from tests.support.alerts import START, alert, minute, zone
+from tests.support.incident_desk import A, B, C, D, Desk, said
 
 LATE = alert(A, "serial-late", "ns2")
 OVERDUE = alert(A, "serial-overdue", "ns2")

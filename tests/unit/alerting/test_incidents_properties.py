@@ -27,8 +27,8 @@ from alerting.routing import route
 from checks.model import Finding
 from checks.model.finding_type import Severity
 from monitor.store.codec import decode, encode
+from tests.support.alerts import START, finding, result, zone
 from tests.support.examples import examples
-from tests.unit.alerting.timeline import START, finding, result, zone
 
 ZONES = ("a.example.", "b.example.", "c.example.", "d.example.")
 CODES = ("server-unreachable", "serial-late", "serial-overdue", "transfer-open", "ttl-differs")

@@ -8,7 +8,7 @@ import pytest
 
 from alerting.model import Cause, DeliveryError, Phase, Secret
 from checks.model.finding_type import Severity
-from tests.unit.alerting.timeline import alert, minute
+from tests.support.alerts import alert, minute
 
 
 def test_a_secret_is_seen_by_nobody_but_who_asks_for_it() -> None:

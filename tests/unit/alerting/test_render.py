@@ -8,7 +8,7 @@ import pytest
 from alerting.model import Cause, Incident, IncidentEvent, IncidentFinding, OutboxMessage
 from alerting.render import as_data, headline, link, plain, render, shown_zone
 from checks.model.finding_type import Severity
-from tests.unit.alerting.timeline import START, minute
+from tests.support.alerts import START, minute
 
 IDN = "xn--bcher-kva.example."
 

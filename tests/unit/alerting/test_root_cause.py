@@ -19,7 +19,7 @@ from alerting.root_cause import (
 from checks.model import Server, Zone
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
-from tests.unit.alerting.timeline import alert, server, zone
+from tests.support.alerts import alert, server, zone
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
 

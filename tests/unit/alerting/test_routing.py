@@ -7,7 +7,7 @@ import pytest
 from alerting.model import Cause, Incident, Route
 from alerting.routing import route
 from checks.model.finding_type import Severity
-from tests.unit.alerting.timeline import START
+from tests.support.alerts import START
 
 INCIDENT = Incident(
     "20261120T100000-3f9a2c",

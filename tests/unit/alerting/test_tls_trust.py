@@ -13,10 +13,10 @@ from alerting.model import DeliveryError, Secret
 from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
 from alerting.tls_trust import Trust
-from tests.integration.alerting.test_http import NOTE
 from tests.support.certificates import certified
 from tests.support.hookserver import hookserver
 from tests.support.mailserver import mailserver
+from tests.support.notifications import NOTE
 
 
 @asynccontextmanager

@@ -17,8 +17,8 @@ from checks.zone_state.model import AddressState, SerialGroup, UnconfirmedSerial
 from checks.zone_state.update import update_zone_state
 from monitor.store.intern_table import text, word
 from tests.support.examples import examples
-from tests.unit.checks.build import MINUTE, NOON, SOA, checked_at, codes, server, story, zone
-from tests.unit.checks.test_zone_state_properties import looks, zones
+from tests.support.observations import MINUTE, NOON, SOA, checked_at, codes, server, story, zone
+from tests.support.strategies import looks, zones
 
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(
     lambda naive: naive.replace(tzinfo=NOON.tzinfo, fold=0)

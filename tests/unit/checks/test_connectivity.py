@@ -17,7 +17,7 @@ from checks.zone_state.connectivity import (
     record_poll,
 )
 from checks.zone_state.model import ZoneState
-from tests.unit.checks.build import NOON, checked_at, gather, look, pulled, query, seen, server, zone
+from tests.support.observations import NOON, checked_at, gather, look, pulled, query, seen, server, zone
 
 DUAL = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
 SINGLE6 = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2")

@@ -18,7 +18,7 @@ from checks.model import (
     ZonePoll,
 )
 from checks.zone_state.model import ZoneState
-from tests.unit.checks.build import NOON, look, zone
+from tests.support.observations import NOON, look, zone
 
 PAIR = zone()
 NS1, NS2 = (one.addresses[0] for one in PAIR.servers)

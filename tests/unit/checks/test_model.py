@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from checks.model import Address, Family, Inconclusive, Outcome, WantedRecord
-from tests.unit.checks.build import query, seen, server, zone
+from tests.support.observations import query, seen, server, zone
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from checks.evaluation import run_check
 from checks.model import CheckResult, Health, Server, WantedRecord, Zone, ZonePoll
 from checks.ns_set import NsSet, Resolution, names_given
 from checks.zone_state.model import ZoneState
-from tests.unit.checks.build import gather, has, query, seen, server, zone
-from tests.unit.checks.test_records import NOW, known, read
+from tests.support.observations import gather, has, query, seen, server, zone
+from tests.support.record_observations import NOW, known, read
 
 NS = WantedRecord("example.com.", "NS", ttl=False)
 GONE = Resolution(reason="there is no such name")

@@ -9,7 +9,7 @@ from checks.evaluation import run_check
 from checks.model import MANGLED, Health, Inconclusive, Observation, Outcome, Query, Shape, Transport, Zone
 from checks.reachable import Reachable
 from checks.zone_state.model import ZoneState
-from tests.unit.checks.build import NOON, gather, query, seen, server, zone
+from tests.support.observations import NOON, gather, query, seen, server, zone
 
 PAIR = zone()
 EMPTY = ZoneState(PAIR.name)

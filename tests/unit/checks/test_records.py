@@ -4,7 +4,6 @@ A row says per address what it gives: "10 a" is serial 10 and A records named a;
 """
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -14,7 +13,6 @@ from checks.model import (
     CheckInconclusive,
     CheckResult,
     Health,
-    Observation,
     Outcome,
     RrSet,
     Shape,
@@ -25,7 +23,8 @@ from checks.model import (
 from checks.ns_set import ALONE, NsSet
 from checks.records import Records
 from checks.zone_state.model import ZoneState
-from tests.unit.checks.build import MINUTE, NOON, gather, has, query, seen, server, story, zone
+from tests.support.observations import MINUTE, NOON, gather, has, seen, server, story, zone
+from tests.support.record_observations import NOW, known, read
 
 WWW = WantedRecord("www.example.com.", "A")
 EXPECTED = replace(WWW, expect=("a",))
@@ -34,43 +33,11 @@ PAIR = zone(records=(WWW,))
 THREE = zone("ns1", "ns2", "ns3", records=(WWW,))
 TRIO = zone("ns1", "ns2", "ns3", primary=None, records=(WWW,))
 PROVIDERS = zone(server("ns1", group="a"), server("ns2", group="b"), server("ns3", group="b"), records=(WWW,))
-NOW = NOON + 60 * MINUTE
-
-
-def read(where: Zone, name: str, token: str, wanted: WantedRecord) -> list[Observation]:
-    """SOA, record, SOA as one address gives them. "10>11 a": the zone moved; "10 -": no answer to the record."""
-    serials, _, what = token.partition(" ")
-    first, _, last = serials.partition(">")
-    soa = query(where, name)
-    asked = query(where, name, wanted.type, wanted.name)
-    if what == "-" or what.isupper():
-        record = seen(asked, what)
-    elif what == "nothing":
-        record = has(asked)
-    elif what == "nxdomain":
-        record = has(asked, rcode="NXDOMAIN")
-    else:
-        rdata, _, ttl = what.partition("/")
-        record = has(asked, *rdata.split("+"), ttl=int(ttl or 300))
-    return [seen(soa, first), record, seen(soa, last or first)]
 
 
 def reading(where: Zone, gives: dict[str, str], wanted: WantedRecord = WWW, check: str = "records") -> ZonePoll:
     every = [one for name, token in gives.items() for one in read(where, name, token, wanted)]
     return gather(where, check, *every, at=NOW)
-
-
-def known(where: Zone, gives: dict[str, str], late: float) -> ZoneState:
-    """A zone state in which all stood on the lowest serial, and what is newer came ``late`` minutes ago."""
-    serials = {name: token.partition(" ")[0].partition(">")[0].partition("@")[0] for name, token in gives.items()}
-    versions = {n: s if s.isdigit() else "10" for n, s in serials.items()}
-    low = {
-        name: min(int(versions[other.name]) for other in where.servers if other.group == one.group)
-        for name in versions
-        if (one := where.server(name)) is not None
-    }
-    start = NOW - timedelta(minutes=late) - MINUTE
-    return story(where, {name: f"{low[name]} {versions[name]}*2" for name in versions}, start=start)[-1].zone_state
 
 
 def said(result: CheckResult) -> set[str]:

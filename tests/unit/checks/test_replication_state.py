@@ -5,7 +5,7 @@ import pytest
 from checks.model import Finding, Zone
 from checks.replication_state import replication_state
 from checks.zone_state.model import ZoneState
-from tests.unit.checks.build import SOA, story, zone
+from tests.support.observations import SOA, story, zone
 
 PAIR = zone()
 EQUALS = zone(primary=None)

@@ -11,8 +11,8 @@ from checks.model import Address, Soa, Zone, ZonePoll
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import latest, quiet, update_fully, update_zone_state
 from tests.support.examples import examples
-from tests.unit.checks.build import MINUTE, NOON, SOA, checked_at, places, server, zone
-from tests.unit.checks.test_zone_state_properties import GROUPS, NAMED, UNNAMED, looks, zones
+from tests.support.observations import MINUTE, NOON, SOA, checked_at, places, server, zone
+from tests.support.strategies import GROUPS, NAMED, UNNAMED, looks, zones
 
 TWICE = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2", server("ns3", group="b"))
 EMPTY = Zone("a.example.", (replace(server("ns1", group="a"), addresses=()), server("ns2"), server("ns3", group="a")))

@@ -8,7 +8,7 @@ from checks.evaluation import run_check
 from checks.model import Health, Observation, Soa, Zone
 from checks.soa_fields import SoaFields
 from checks.zone_state.model import ZoneState
-from tests.unit.checks.build import SOA, codes, gather, query, seen, server, zone
+from tests.support.observations import SOA, codes, gather, query, seen, server, zone
 
 TRIO = zone("ns1", "ns2", "ns3", primary=None)
 NAMED = zone("ns1", "ns2", "ns3")

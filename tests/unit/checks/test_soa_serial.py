@@ -16,7 +16,7 @@ from checks.model import CheckInconclusive, Finding, Health, Inconclusive, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import update_zone_state
-from tests.unit.checks.build import MINUTE, NOON, QUICK, SOA, Page, gather, look, query, seen, server, story, zone
+from tests.support.observations import MINUTE, NOON, QUICK, SOA, Page, gather, look, query, seen, server, story, zone
 
 PAIR = zone()
 THREE = zone("ns1", "ns2", "ns3")

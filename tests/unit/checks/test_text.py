@@ -7,7 +7,7 @@ import pytest
 from checks.common.text import enumerated, format_duration, format_time, instant, plural, truncate
 from checks.common.versions import line, newer_than
 from checks.zone_state.model import Version
-from tests.unit.checks.build import MINUTE, NOON
+from tests.support.observations import MINUTE, NOON
 
 
 @pytest.mark.parametrize(

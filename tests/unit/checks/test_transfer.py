@@ -19,7 +19,7 @@ from checks.model import (
 )
 from checks.transfer import Transfer
 from checks.zone_state.model import ZoneState
-from tests.unit.checks.build import SOA, gather, pulled, query, seen, server, zone
+from tests.support.observations import SOA, gather, pulled, query, seen, server, zone
 
 OPEN = TransferRule("ns1", Expectation.ALLOWED)
 KEYED = TransferRule("ns1", Expectation.ALLOWED, key="xfr")

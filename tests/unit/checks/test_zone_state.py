@@ -1,19 +1,15 @@
 """What the zone state keeps, what it lets go of, and what history gets to hear."""
 
-import json
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
 from checks.common.versions import MOST
-from checks.model import Address, Transport, Zone
+from checks.model import Transport, Zone
 from checks.zone_state.model import (
-    AddressState,
     Propagation,
-    SerialGroup,
     StateChange,
     UnconfirmedSerial,
     Version,
@@ -28,7 +24,8 @@ from checks.zone_state.update import (
     serial_group_of,
     update_zone_state,
 )
-from tests.unit.checks.build import MINUTE, NOON, SOA, checked_at, gather, look, query, seen, server, story, zone
+from tests.support.observations import MINUTE, NOON, SOA, checked_at, gather, look, query, seen, server, story, zone
+from tests.support.zone_states import NESTED, rebuilt
 
 PAIR = zone()
 THREE = zone("ns1", "ns2", "ns3")
@@ -243,34 +240,7 @@ def test_a_clock_set_back_does_not_make_it_deaf_nor_versions_come_from_the_futur
     assert [page.lag(PAIR, "ns2") for page in pages[1:]] == [0 * MINUTE, MINUTE, 2 * MINUTE]
 
 
-def rebuilt(zone_state: ZoneState) -> ZoneState:
-    """Through JSON and back, as a store does it."""
-    text = json.dumps(asdict(zone_state), default=lambda value: value.isoformat())
-    return build(ZoneState, json.loads(text))
-
-
-NESTED: dict[str, Any] = {
-    "serial_groups": SerialGroup,
-    "address_states": AddressState,
-    "versions": Version,
-    "address": Address,
-}
 NESTED |= {"doubt": UnconfirmedSerial, "regressed": Version, "soa": type(SOA)}
-TIMES = {"at", "since", "changed", "synced", "checked_at", "expires", "absent", "seen"}
-
-
-def build(kind: Any, value: dict[str, Any]) -> Any:
-    given = {}
-    for field in fields(kind):
-        one = value[field.name]
-        if isinstance(one, list):
-            one = tuple(build(NESTED[field.name], item) for item in one)
-        elif field.name in NESTED and one is not None:
-            one = build(NESTED[field.name], one)
-        elif field.name in TIMES and one is not None:
-            one = datetime.fromisoformat(one)
-        given[field.name] = one
-    return kind(**given)
 
 
 def test_a_restart_neither_loses_nor_invents_lag() -> None:

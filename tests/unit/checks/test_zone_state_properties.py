@@ -1,6 +1,5 @@
 """Whatever servers do, in whatever order, with whatever losses: what must never happen to a zone state."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -14,22 +13,9 @@ from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import changes, lag, update_zone_state
 from tests.support.examples import examples
-from tests.unit.checks.build import MINUTE, NOON, checked_at, server, zone
-from tests.unit.checks.test_zone_state import rebuilt
-
-NAMED = zone("ns1", server("ns2", "192.0.2.2", "2001:db8::2"), "ns3")
-UNNAMED = replace(NAMED, primary=None)
-GROUPS = zone(server("ns1", group="a"), server("ns2", "192.0.2.2", "2001:db8::2", group="b"), server("ns3", group="b"))
-NAMES = ("ns1", "ns2", "ns2/1", "ns3")
-
-wild = st.one_of(
-    st.integers(0, 2**32 - 1).map(str),
-    st.sampled_from(["0", "1", "5", "4294967290", "2147483648", "2147483649", "10", "11", "12", "9"]),
-    st.sampled_from(["10@a", "10@b", "11@a", "11@b", "9@b", "12~3600", "12~1"]),
-    st.sampled_from(["-", "?", ".", "REFUSED", "SERVFAIL", "malformed", "unreachable"]),
-)
-looks = st.fixed_dictionaries(dict.fromkeys(NAMES, wild))
-zones = st.sampled_from([NAMED, UNNAMED, GROUPS])
+from tests.support.observations import MINUTE, NOON, checked_at, zone
+from tests.support.strategies import looks, zones
+from tests.support.zone_states import rebuilt
 
 
 @examples(150)

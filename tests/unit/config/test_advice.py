@@ -7,7 +7,7 @@ import pytest
 from checks.registry import CHECKS
 from monitor.config.advice import MANY, MOST_SERVERS
 from monitor.config.load import load
-from tests.unit.config.test_load import TWO, read
+from tests.support.configuration import TWO, read
 
 HOOK = 'type = "webhook"\nurl = "https://hooks.example.com/x"\n'
 

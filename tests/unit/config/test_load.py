@@ -10,25 +10,10 @@ from checks.model import Address, Expectation, TransferRule, WantedRecord
 from checks.model.finding_type import Severity
 from checks.registry import CHECKS
 from monitor.config.errors import Mistake
-from monitor.config.load import ConfigError, load, parse
-from monitor.config.model import Config, Resolver, Service, ZoneEntry
+from monitor.config.load import ConfigError, load
+from monitor.config.model import Resolver, Service, ZoneEntry
 from monitor.probe.settings import Probe, TransferLimits
-
-HERE = Path("/etc/soawatch/config.toml")
-
-TWO = """
-[servers.ns1]
-addresses = ["192.0.2.1"]
-[servers.ns2]
-addresses = ["192.0.2.2"]
-[[zones]]
-name = "example.com"
-servers = ["ns1", "ns2"]
-"""
-
-
-def read(text: str, **env: str) -> Config:
-    return parse(text, HERE, env)
+from tests.support.configuration import TWO, read
 
 
 def mistakes(text: str, **env: str) -> list[str]:

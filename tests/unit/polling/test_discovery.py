@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,36 +10,12 @@ import pytest
 from checks.model import Address, Expectation, TransferRule
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import AddressState, ZoneState
-from monitor.config.model import Config, Resolver, ServerEntry, ZoneEntry
+from monitor.config.model import Config, ServerEntry, ZoneEntry
 from monitor.polling.discovery import MAX_PROBLEMS, resolve
 from monitor.polling.resolver import MAX_TIMEOUTS
 from monitor.polling.stored_addresses import SAMPLE_SIZE, recall_addresses
-from tests.support.resolver import FakeResolver, resolving
-
-NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-LATER = NOON + timedelta(minutes=15)
-
-DATA = {
-    ("example.com.", "NS"): ["NS1.example.net.", "ns2.example.net."],
-    ("ns1.example.net.", "A"): ["192.0.2.1"],
-    ("ns1.example.net.", "AAAA"): ["2001:db8::1"],
-    ("ns2.example.net.", "A"): ["192.0.2.3", "192.0.2.2"],
-    ("empty.example.", "TXT"): ["x"],
-}
-
-
-def config(resolver: FakeResolver, *zones: ZoneEntry, **servers: ServerEntry) -> Config:
-    named = {name.replace("_", "."): entry for name, entry in servers.items()}
-    return Config(zones=ZoneTable.of(zones), servers=named, resolver=Resolver((resolver.address,), timeout=5.0))
-
-
-def hurried(config: Config) -> Config:
-    """Waits little, for a resolver that will not answer anyway."""
-    return replace(config, resolver=replace(config.resolver, timeout=0.05))
-
-
-def hosted(host: str, port: int = 53) -> ServerEntry:
-    return ServerEntry(host.removesuffix("."), host=host, port=port)
+from tests.support.discovery import DATA, LATER, NOON, config, hosted, hurried
+from tests.support.resolver import resolving
 
 
 async def test_servers_given_by_address_cost_no_question() -> None:

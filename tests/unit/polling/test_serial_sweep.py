@@ -19,8 +19,8 @@ from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
 from monitor.service.queue import PollQueue
 from monitor.state.columns import AddressLayout, ZoneColumns
 from monitor.state.ports import PollMessage, QueueClosed, UnchangedZones
-from tests.unit.checks.build import query, seen, server, zone
-from tests.unit.state.build import MINUTE
+from tests.support.monitor_state import MINUTE
+from tests.support.observations import query, seen, server, zone
 
 CHECK = SoaSerial()
 SERVERS = (server("ns1"), server("ns2"))

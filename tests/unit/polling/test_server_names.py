@@ -20,10 +20,10 @@ from monitor.polling.discovery import (
     resolve_ns_names,
 )
 from monitor.service.plan import plan_of
+from tests.support.discovery import DATA, LATER, NOON, config, hosted, hurried
+from tests.support.observations import NOON as SEEN
+from tests.support.observations import gather, has, query, zone
 from tests.support.resolver import FakeResolver, resolving
-from tests.unit.checks.build import NOON as SEEN
-from tests.unit.checks.build import gather, has, query, zone
-from tests.unit.polling.test_discovery import DATA, LATER, NOON, config, hosted, hurried
 
 NS2 = "ns2.example.net"
 LONG = NOON + FAILURE_TOLERANCE

@@ -20,8 +20,8 @@ from monitor.polling.sweep import SWEEP_SHARE, poll_zone, sweep, window
 from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.service.queue import PollQueue
 from monitor.state.ports import QueueClosed
-from tests.unit.checks.build import zone
-from tests.unit.state.build import MINUTE, Waiting
+from tests.support.monitor_state import MINUTE, Waiting
+from tests.support.observations import zone
 
 CHECK = SoaSerial()
 WELL = {"ns1": "10", "ns2": "10"}

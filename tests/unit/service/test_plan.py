@@ -9,7 +9,7 @@ from monitor.config.load import parse
 from monitor.config.model import Config, Metrics
 from monitor.polling.discovery import DiscoveredZones
 from monitor.service.plan import PERIODIC_JOBS, as_started, cadences, plan_of
-from tests.unit.checks.build import zone
+from tests.support.observations import zone
 
 TEXT = """
 [service]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor import clock
 from monitor.service.scheduler import Every, Scheduler
-from tests.unit.checks.build import NOON
+from tests.support.observations import NOON
 
 HOUR = timedelta(hours=1)
 

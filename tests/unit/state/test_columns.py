@@ -10,7 +10,7 @@ import pytest
 from checks.model import Zone
 from checks.model.zone_table import ZoneTable
 from monitor.state.columns import STEADY_SILENT, STEADY_UP, ZoneColumns, change_to, micros, moment
-from tests.unit.checks.build import NOON, server, zone
+from tests.support.observations import NOON, server, zone
 
 SERVERS = (server("ns1"), server("ns2", "192.0.2.2", "2001:db8::2"), server("ns3"))
 

@@ -1,60 +1,16 @@
 """What stands now is shown at once, kept in order, and survives a disk that refuses."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 from alerting.model import Policy
-from checks.base import Check
-from checks.model import Zone
-from checks.reachable import Reachable
-from checks.soa_serial import SoaSerial
-from monitor.state.evaluator import MAX_RESOLVED_INCIDENTS, PROPAGATION_BOUNDS, Evaluator, recent
-from monitor.state.monitor_state import MonitorState
+from monitor.state.evaluator import MAX_RESOLVED_INCIDENTS, PROPAGATION_BOUNDS, recent
 from monitor.state.ports import Sweep
-from monitor.state.status import Status
-from monitor.state.write_buffer import WriteBuffer
-from tests.support.fakes.zones import FakeZones
+from tests.support.evaluator import BOTH, Bench
+from tests.support.monitor_state import looks, minute, plan
+from tests.support.observations import NOON, zone
 from tests.support.specimens import incident
-from tests.unit.checks.build import NOON, QUICK, checked_at, zone
-from tests.unit.state.build import Clock, FullDisk, looks, minute, plan, reached
-
-BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
-
-
-class Bench:
-    """A judge with a clock that is moved, a disk that can be full, and counters of who was told."""
-
-    def __init__(self, *zones: Zone, checks: Iterable[Check] = BOTH, policy: Policy | None = None) -> None:
-        self.now = Clock()
-        self.disk = FullDisk(self.now)
-        self.changed = self.told = 0
-        self.record = WriteBuffer(self.disk, self.now)
-        self.plan = plan(*zones, checks=checks, **({"policy": policy} if policy else {}))
-        self.judging = Evaluator(
-            MonitorState(),
-            self.plan,
-            Status("1", "local", NOON, NOON, FakeZones()),
-            self.record,
-            self.now,
-            self.change,
-            self.tell,
-        )
-
-    def change(self) -> None:
-        self.changed += 1
-
-    def tell(self) -> None:
-        self.told += 1
-
-    async def look(self, zone: Zone, at: float, **tokens: str) -> None:
-        self.now.at = minute(at)
-        await self.judging.process([checked_at(zone, tokens, self.now(), QUICK), reached(zone, self.now(), **tokens)])
-
-    @property
-    def status(self) -> Status:
-        return self.judging.status
 
 
 async def test_what_was_judged_is_shown_and_kept() -> None:

@@ -20,8 +20,8 @@ from monitor.state.fast_path import FastPathChanges, pick_full_polls
 from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import MonitoringPlan, PendingCommit, process, reminders
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
-from tests.unit.checks.build import QUICK, query, seen, server, zone
-from tests.unit.state.build import MINUTE, minute
+from tests.support.monitor_state import MINUTE, minute
+from tests.support.observations import QUICK, query, seen, server, zone
 
 CHECK = SoaSerial()
 POLICY = Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(minutes=30))

@@ -14,12 +14,12 @@ from monitor.state.ports import Commit
 from monitor.state.status import Status
 from monitor.state.write_buffer import WriteBuffer, anew
 from monitor.store.durable import DurableStore
-from tests.integration.store.test_lost import foreign
+from tests.support.database_files import foreign
+from tests.support.evaluator import BOTH
 from tests.support.fakes.zones import FakeZones
+from tests.support.monitor_state import AT_ONCE, Clock, minute, plan, reached
+from tests.support.observations import NOON, QUICK, checked_at, zone
 from tests.support.specimens import at, run, zone_state
-from tests.unit.checks.build import NOON, QUICK, checked_at, zone
-from tests.unit.state.build import AT_ONCE, Clock, minute, plan, reached
-from tests.unit.state.test_evaluator import BOTH
 
 
 class Desk:

@@ -17,8 +17,8 @@ from monitor.state import pipeline
 from monitor.state.columns import change_to
 from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import MONITOR, MonitoringPlan, drop_unmonitored, make_zone_status, process, reminders
-from tests.unit.checks.build import NOON, QUICK, checked_at, server, zone
-from tests.unit.state.build import AT_ONCE, looks, minute, plan, reached
+from tests.support.monitor_state import AT_ONCE, looks, minute, plan, reached
+from tests.support.observations import NOON, QUICK, checked_at, server, zone
 
 BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
 

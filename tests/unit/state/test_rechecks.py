@@ -17,9 +17,9 @@ from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.state.monitor_state import MonitorState
 from monitor.state.rechecks import Rechecks
-from tests.unit.checks.build import NOON, checked_at, zone
-from tests.unit.state.build import minute, plan, reached
-from tests.unit.state.test_evaluator import Bench
+from tests.support.evaluator import Bench
+from tests.support.monitor_state import minute, plan, reached
+from tests.support.observations import NOON, checked_at, zone
 
 HOURLY, QUARTERLY = timedelta(hours=1), timedelta(minutes=15)
 POLICY = Policy(grace=timedelta(minutes=2), settle=timedelta(minutes=3))

@@ -19,8 +19,8 @@ from monitor.state.ports import Sweep
 from monitor.store.sqlite import SqliteStore
 from tests.support.examples import examples
 from tests.support.fakes.store import MemoryStore
-from tests.unit.checks.build import QUICK, checked_at, places, server, zone
-from tests.unit.state.build import Clock, minute, plan, reached
+from tests.support.monitor_state import Clock, minute, plan, reached
+from tests.support.observations import QUICK, checked_at, places, server, zone
 
 ZONES = (zone(name="a.example."), zone("ns1", server("ns2", "192.0.2.2", "2001:db8::2"), "ns3", name="b.example."))
 RULES: MonitoringPlan = plan(

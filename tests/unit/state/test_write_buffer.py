@@ -13,9 +13,9 @@ from monitor.state import write_buffer as record
 from monitor.state.ports import Commit, Sweep
 from monitor.state.write_buffer import RETRY_INTERVAL, WriteBuffer, merge
 from tests.support.fakes.store import MemoryStore
+from tests.support.monitor_state import Clock, FullDisk, minute
+from tests.support.observations import NOON, look, zone
 from tests.support.specimens import alert, incident, message, propagation, transition
-from tests.unit.checks.build import NOON, look, zone
-from tests.unit.state.build import Clock, FullDisk, minute
 
 CALLED = ("oncall", "hook", "pager")
 NAMES = ("a.example.", "b.example.")

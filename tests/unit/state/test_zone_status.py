@@ -18,8 +18,8 @@ from monitor.state.zone_status import HEALTH_CHECKS, summarise, zone_status
 from monitor.web.api_schema import zone_data
 from monitor.web.templating import environment
 from monitor.web.zone_metrics import series
-from tests.unit.checks.build import NOON, look, story, zone
-from tests.unit.state.build import minute
+from tests.support.monitor_state import minute
+from tests.support.observations import NOON, look, story, zone
 
 ZONE = zone()
 GOOD, BAD, UNKNOWN = Health.GOOD, Health.BAD, Health.UNKNOWN

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.zone_state.model import ZoneState
 from monitor.state.ports import Commit, Store, StoreError
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
-from tests.support.specimens import NS1, NS2, at, incident, run, sweep, zone_state
+from tests.support.specimens import NS1, NS2, at, incident, run, still, sweep, zone_state
 
 
 @pytest.fixture
@@ -20,17 +19,6 @@ def path(tmp_path: Path) -> Path:
 
 async def opened(path: Path) -> SqliteStore:
     return await SqliteStore.open(path, lambda: at(20))
-
-
-def still(zone: str, serial: int = 7, seconds: float = 0.0) -> ZoneState:
-    """One that packs."""
-    moved = zone_state(zone, serial, seconds)
-    serial_group, (first, second) = moved.serial_groups[0], moved.address_states
-    return replace(
-        moved,
-        serial_groups=(replace(serial_group, versions=serial_group.versions[1:], doubt=None, regressed=None),),
-        address_states=(first, replace(second, passed=0)),
-    )
 
 
 def count(path: Path, table: str) -> int:

@@ -16,9 +16,9 @@ from monitor.store import schema
 from monitor.store.database import connect, value
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
+from tests.support import future_schema
+from tests.support.future_schema import OLD, TODAY, of_version
 from tests.support.specimens import NOON, alert, message, zone_state
-from tests.unit.store import tomorrow
-from tests.unit.store.tomorrow import OLD, TODAY, of_version
 
 NEWEST = TODAY + 2
 VERSIONS = range(TODAY, NEWEST + 1)
@@ -27,7 +27,7 @@ VERSIONS = range(TODAY, NEWEST + 1)
 @pytest.fixture
 def later() -> Iterator[None]:
     """The program knows two steps more than today."""
-    with tomorrow.known():
+    with future_schema.known():
         yield
 
 

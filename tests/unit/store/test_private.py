@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 from monitor.state.ports import Commit, StoreMisplaced
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
+from tests.support import future_schema
+from tests.support.future_schema import TODAY, of_version
 from tests.support.specimens import NOON, zone_state
-from tests.unit.store import tomorrow
-from tests.unit.store.tomorrow import TODAY, of_version
 
 
 @pytest.fixture(params=[0o022, 0o000], ids=["the usual umask", "no umask"])
@@ -54,7 +54,7 @@ async def test_whatever_is_made_is_its_owners_only(tmp_path, umask):
 
 async def test_the_copy_that_is_kept_before_a_migration_is_private_too(tmp_path, umask):
     of_version(tmp_path / "s.db", TODAY)
-    with tomorrow.known():
+    with future_schema.known():
         await (await opened(tmp_path / "s.db")).close()
     found = modes(tmp_path)
     assert f"s.db.v{TODAY}.bak" in found

@@ -4,12 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.model import Cause
-from alerting.outbox import ReceiverStatus
 from checks.model import Address, Health
 from checks.model.finding_type import Severity
 from monitor.state.ports import Commit
-from monitor.state.status import CheckStatus, Status
 from monitor.web.redaction import Redaction, public, redaction_of
 from monitor.web.snapshot import SnapshotCache, View
 from tests.support.fakes.zones import FakeZones
@@ -18,80 +15,27 @@ from tests.support.web_status import (
     HIDDEN,
     HIDDEN_ADDRESS,
     HIDDEN_ADDRESS6,
+    LEAKS,
     NAMES,
     NOW,
     PAST,
     SERVERS,
     bad,
     finding,
-    line,
+    leaky,
     stage,
     status,
     statuses,
-    troubled,
     zone,
 )
 
 SECRETS = (HIDDEN, HIDDEN_ADDRESS, HIDDEN_ADDRESS6, "2001:DB8:77:0::53", "oncall", "/var/lib/soawatch")
-LEAKS = (
-    f"ns1 and {HIDDEN} disagree",
-    f"{HIDDEN.upper()} has 7",
-    f"transfer from {HIDDEN}.example.net refused",
-    f"{HIDDEN_ADDRESS}: REFUSED",
-    f"({HIDDEN_ADDRESS}:5353) gave no answer.",
-    f"as {HIDDEN_ADDRESS}.",
-    f"[{HIDDEN_ADDRESS6}]:5353 is ahead",
-    "2001:DB8:77:0::53 is ahead",
-    f"ahead of {HIDDEN_ADDRESS6}.",
-)
 ZONES = [name.replace("/", "%2F") for name in NAMES]
 PATHS = (
     "/", "/?q=hush", f"/?q={HIDDEN_ADDRESS}", "/servers", "/servers/ns1", "/servers/ns2", "/incidents", "/metrics",
     "/api/v1/zones?limit=1000", "/api/v1/incidents", "/api/v1/servers", "/codes", "/healthz", "/readyz", "/login",
     *(f"/zones/{name}?span=30d" for name in ZONES), *(f"/api/v1/zones/{name}" for name in ZONES),
 )  # fmt: skip
-
-
-def leaky() -> Status:
-    """Every place that can hold a word about a hidden server holds one."""
-    seen = troubled()
-    zones = statuses(seen)
-    texts = [finding("record-differs", text, "ns1", SERVERS["ns1"][0], subject=text) for text in LEAKS]
-    own = [finding("tcp-unreachable", "no TCP", HIDDEN, where) for where in SERVERS[HIDDEN]]
-    zones["example.net."] = replace(
-        bad(zones["example.net."], *texts, *own),
-        addresses=tuple(replace(a, nsid=f"{HIDDEN}.fra") for a in zones["example.net."].addresses),
-        checks=(CheckStatus("transfer", seen.at, Health.UNKNOWN, f"{HIDDEN} gave no serial"),),
-        reference_serials={"": 7, "of-the-hidden": 8},
-    )
-    lines = tuple(line("record-differs", "example.net.", "ns1", None, text) for text in LEAKS)
-    more = tuple(line("tcp-unreachable", "example.net.", HIDDEN, HIDDEN_ADDRESS, "no TCP") for _ in range(2))
-    more += tuple(
-        line(code, "", None, None, f"{store}: {HIDDEN}")
-        for code, store in (
-            ("database-failing", "/var/lib/soawatch.db"),
-            ("configuration-refused", "/var/lib/soawatch.toml"),
-        )
-    )
-    receiver = replace(
-        seen.incidents["20261120T100430-a1b2c3"],
-        id="receiver",
-        cause=Cause("receiver", "oncall"),
-        lines=(line("receiver-failing", "", None, None, "oncall: mx.example.com refuses for good: dns@example.com"),),
-    )
-    told = replace(
-        seen.incidents["20261120T100430-a1b2c3"], id="leaky", lines=lines + more, findings=40, servers=("ns1", HIDDEN)
-    )
-    return replace(
-        seen,
-        zones=FakeZones(zones.values()),
-        incidents={**seen.incidents, told.id: told, receiver.id: receiver},
-        receivers={"oncall": ReceiverStatus("oncall", "email", last_error=f"{HIDDEN} refused", pending=2)},
-        store_ok=False,
-        store_error="/var/lib/soawatch.db is read-only",
-        config_ok=False,
-        config_error=f"/var/lib/soawatch.toml: {HIDDEN}",
-    )
 
 
 @pytest.mark.parametrize("path", PATHS)

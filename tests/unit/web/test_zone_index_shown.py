@@ -19,14 +19,14 @@ from tests.support.web_status import (
     TOKEN,
     bad,
     finding,
+    leaky,
     stage,
     status,
     statuses,
     troubled,
     zone,
 )
-from tests.unit.state.index_build import board_of
-from tests.unit.web.test_public import leaky
+from tests.support.zone_index import zone_index_of
 
 PATHS = (
     "/", "/?q=example&page=2", "/?q=B%C3%9CCHER", "/?health=bad", "/?health=good&q=s", "/servers", "/incidents",
@@ -41,7 +41,7 @@ PATHS = (
 @pytest.mark.parametrize("seen", [troubled(), leaky(), status()], ids=["troubled", "leaky", "well"])
 @pytest.mark.parametrize("owner", [True, False], ids=["owner", "public"])
 async def test_every_page_is_the_same(seen: Status, owner: bool) -> None:
-    boarded = replace(seen, zones=board_of(statuses(seen).values()).zones())
+    boarded = replace(seen, zones=zone_index_of(statuses(seen).values()).zones())
     headers = {"Authorization": f"Bearer {TOKEN}"} if owner else {}
     drawn, on_board = await stage(seen, token=True, public=True), await stage(boarded, token=True, public=True)
     async with client(drawn, headers=headers) as one, client(on_board, headers=headers) as other:
@@ -55,7 +55,7 @@ async def test_every_page_is_the_same(seen: Status, owner: bool) -> None:
 
 
 async def test_trouble_of_a_hidden_server_alone_shows_in_no_number() -> None:
-    zone_index = board_of(
+    zone_index = zone_index_of(
         [bad(zone("a."), finding("tcp-unreachable", "no TCP", HIDDEN, SERVERS[HIDDEN][0])), zone("b.")]
     )
     seen = await stage(replace(status([]), zones=zone_index.zones()), token=True, public=True)
@@ -71,7 +71,7 @@ async def test_trouble_of_a_hidden_server_alone_shows_in_no_number() -> None:
 
 
 async def test_others_have_their_turn_while_many_statuses_are_drawn() -> None:
-    zone_index = board_of(zone(f"z{number:04}.", servers=["ns1"]) for number in range(1000))
+    zone_index = zone_index_of(zone(f"z{number:04}.", servers=["ns1"]) for number in range(1000))
     part = asyncio.create_task(zone_index.zones().page("", list(Health), 0, 1000))
     turns = 0
     while not part.done():
@@ -89,7 +89,7 @@ def remapped(before: ZoneIndex, after: ZoneIndex) -> "tuple[ZoneColumns, array[i
 
 async def test_a_zone_that_goes_while_a_page_is_drawn_is_left_out() -> None:
     statuses = [zone(f"z{number:02}.", servers=["ns1"]) for number in range(60)]
-    zone_index, fewer = board_of(statuses), board_of(statuses[:40])
+    zone_index, fewer = zone_index_of(statuses), zone_index_of(statuses[:40])
     part = asyncio.create_task(zone_index.zones().page("z", list(Health), 0, 60))
     await asyncio.sleep(0)
     zone_index.use(*remapped(zone_index, fewer))

@@ -10,7 +10,7 @@ from monitor.state.zone_index import ZoneIndex
 from tests.support.web_status import NOW
 
 
-def board_of(statuses: Iterable[ZoneStatus]) -> ZoneIndex:
+def zone_index_of(statuses: Iterable[ZoneStatus]) -> ZoneIndex:
     seen = {zone_status.name: zone_status for zone_status in statuses}
     zones = ZoneTable.of(zone_of(zone_status) for zone_status in seen.values())
     zone_index = ZoneIndex(ZoneColumns(zones), seen.__getitem__)

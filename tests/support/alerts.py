@@ -4,7 +4,16 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from alerting.finding_types import severity_of
-from alerting.model import Alert, AlertKey, Phase
+from alerting.model import (
+    Alert,
+    AlertKey,
+    Cause,
+    Incident,
+    IncidentEvent,
+    IncidentFinding,
+    OutboxMessage,
+    Phase,
+)
 from checks.model import Address, CheckResult, Finding, Health, Inconclusive, Server, Zone
 from checks.model.finding_type import Severity
 
@@ -69,3 +78,27 @@ def result(
 ) -> CheckResult:
     health = Health.UNKNOWN if reason else Health.BAD if findings else Health.GOOD
     return CheckResult(zone, check, minute(at), health, findings, tuple(unsure), reason)
+
+
+TELLING = OutboxMessage(
+    "20261120T100000-3f9a2c-1-0011aabb",
+    "oncall",
+    IncidentEvent.OPENED,
+    Incident(
+        "20261120T100000-3f9a2c",
+        Cause("zone", "example.org."),
+        Severity.CRITICAL,
+        "open",
+        ("example.org.",),
+        ("ns2",),
+        opened_at=START,
+        began_at=START,
+        lines=(
+            IncidentFinding(
+                "serial-overdue", Severity.CRITICAL, "example.org.", "ns2", "192.0.2.2", "ns2 is late", START
+            ),
+        ),
+        findings=1,
+    ),
+    START,
+)

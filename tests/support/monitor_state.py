@@ -12,11 +12,10 @@ from checks.model import Observation, Query, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import MonitoringPlan
 from monitor.state.ports import Commit, StoreError, Sweep
 from tests.support.fakes.store import MemoryStore
-from tests.unit.checks.build import NOON, checked_at, seen, zone
+from tests.support.observations import NOON, checked_at, seen, zone
 
 AT_ONCE = Policy(timedelta(0), timedelta(0), timedelta(hours=4))
 MINUTE = timedelta(minutes=1)
@@ -112,8 +111,3 @@ class Waiting:
                 yield [seen(query, self.does[query.server], self.now())]
         finally:
             self.under_way -= 1
-
-
-def drop_result(memory: MonitorState) -> None:
-    """What a memory and its restart may differ in: check results are given anew."""
-    memory.results.clear()

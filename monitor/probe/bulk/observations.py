@@ -5,7 +5,6 @@ from datetime import datetime
 
 from checks.model import Observation, Query, Transport
 from monitor.probe.client.observations import answered
-from monitor.probe.message import response as complete
 from monitor.probe.message import soa_response
 from monitor.probe.message.request import question
 from monitor.probe.message.text import bounded, evidence
@@ -13,8 +12,7 @@ from monitor.probe.message.text import bounded, evidence
 
 def reread_observation(query: Query, wire: bytes, rtt: float, at: datetime) -> Observation:
     """Of octets that were read as an answer before."""
-    asked = question(query)
-    answer = soa_response.read(wire, asked) or complete.read(wire, asked)
+    answer = soa_response.read_response(wire, question(query))
     return answered(query, answer, rtt, Transport.UDP, len(wire), at)
 
 

@@ -8,6 +8,9 @@ import dns.name
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
+import dns.rdtypes.ANY.CNAME
+import dns.rdtypes.ANY.NS
+import dns.rdtypes.ANY.PTR
 import dns.rrset
 
 LONGEST = 4096
@@ -16,12 +19,17 @@ LONGEST = 4096
 LONGEST_WIRE = 65535
 """Octets of one record's data (RFC 1035 section 3.2.1)."""
 
+_ONE_NAME = (dns.rdtypes.ANY.NS.NS, dns.rdtypes.ANY.CNAME.CNAME, dns.rdtypes.ANY.PTR.PTR)
+"""What holds a name, in lower case, and nothing else: no need to write it first. Every address is asked for NS."""
+
 
 def canonical(rdata: dns.rdata.Rdata) -> str:
     """Presentation text of the canonical form (RFC 4034 section 6.2): printable ASCII, at most ``LONGEST`` long.
 
     What cannot be written in its own syntax is written as RFC 3597 says (``\\# 2 abcd``).
     """
+    if isinstance(rdata, _ONE_NAME):
+        return rdata.target.canonicalize().to_text()
     wire = rdata.to_digestable(dns.name.root)
     text = _text(rdata.rdclass, rdata.rdtype, wire)
     if len(text) <= LONGEST:

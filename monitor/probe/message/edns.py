@@ -1,5 +1,6 @@
-"""Reads the OPT record of an answer (RFC 6891)."""
+"""What the options of an OPT record say (RFC 6891)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.probe.message.text import bounded, identity, printable
@@ -31,10 +32,8 @@ class EdnsOptions:
 
 
 def options(rdata: bytes) -> EdnsOptions:
-    """Options that we do not ask for, or that make no sense, are passed over; raises Malformed when they do not fit."""
-    nsid: str | None = None
-    expire: int | None = None
-    ede: list[str] = []
+    """The quick reader of an OPT record's rdata. Raises Malformed when options do not fit into it."""
+    found: list[tuple[int, bytes]] = []
     position, end = 0, len(rdata)
     while position < end:
         if position + 4 > end:
@@ -44,7 +43,16 @@ def options(rdata: bytes) -> EdnsOptions:
         position = start + (rdata[position + 2] << 8 | rdata[position + 3])
         if position > end:
             raise Malformed("an EDNS option is longer than its record")
-        data = rdata[start:position]
+        found.append((code, rdata[start:position]))
+    return understood(found)
+
+
+def understood(found: Iterable[tuple[int, bytes]]) -> EdnsOptions:
+    """Codes and data. Options that we do not ask for, or that make no sense, are passed over."""
+    nsid: str | None = None
+    expire: int | None = None
+    ede: list[str] = []
+    for code, data in found:
         if code == NSID:
             nsid = identity(data)
         elif code == EXPIRE and len(data) == 4:

@@ -16,6 +16,7 @@ import dns.rdatatype
 from dns.rdatatype import RdataType
 
 from monitor.probe.message import wire as walk
+from monitor.probe.message.text import complaint
 from monitor.probe.message.wire import Malformed, Record
 
 EVERYBODY = "BIND, Knot, NSD and PowerDNS"
@@ -197,7 +198,7 @@ def _other(wire: bytes, record: Record) -> None:
     except dns.name.DecompressionForbidden:
         return  # RFC 3597 section 4 forbids to write them, and everybody reads them
     except (dns.exception.DNSException, ValueError, AssertionError) as error:
-        raise Malformed(str(error).removesuffix(".").lower() or type(error).__name__) from None
+        raise Malformed(complaint(error)) from None
 
 
 def _least(record: Record) -> None:

@@ -1,14 +1,15 @@
 """The quick reader of the usual answers to a question for a SOA: octets in; declines whatever is not usual.
 
-Two readers, and one rule: ``response.read`` knows all there is to know and follows dnspython; this one
-knows one SOA record, or none, beside NS records, addresses and EDNS, and says of those exactly the same or nothing.
+The complete reader, ``response.read``, is dnspython's. This one knows one SOA record, or none, beside NS records,
+addresses and EDNS, and says of those exactly what the complete one says, or nothing
+(tests/integration/probe/test_wire.py compares them).
 """
 
 from dataclasses import dataclass
 from struct import Struct
 
 from checks.model import RrSet, Shape, Soa
-from monitor.probe.message import edns
+from monitor.probe.message import edns, response
 from monitor.probe.message import wire as walk
 from monitor.probe.message.request import PLAIN_LABEL, SOA, Question, name_text
 from monitor.probe.message.response import Answer, rcode_text
@@ -127,6 +128,11 @@ def read(wire: bytes, question: Question) -> Answer | None:
         return None
     found = soa_outline(wire, question.section)
     return None if found is None else to_answer(wire, question.text, found)
+
+
+def read_response(wire: bytes, question: Question) -> Answer:
+    """By the quick reader, or else by the complete one. Raises Malformed."""
+    return read(wire, question) or response.read(wire, question)
 
 
 def to_answer(wire: bytes, text: str, found: SoaOutline) -> Answer | None:

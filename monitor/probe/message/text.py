@@ -1,5 +1,7 @@
 """Text from strangers as printable ASCII of bounded length, and nothing else."""
 
+from dns.exception import DNSException
+
 LONGEST = 255
 """Characters of one text field; what is longer ends in an ellipsis."""
 
@@ -33,3 +35,9 @@ def evidence(octets: bytes) -> str:
 def system(error: OSError) -> str:
     """What the system says went wrong, in its words."""
     return bounded(error.strerror or type(error).__name__).lower()
+
+
+def complaint(error: Exception) -> str:
+    """What an exception of dnspython says is wrong, on one line; it may quote octets from the network."""
+    words = " ".join(str(error).split()).removesuffix(".").lower() if isinstance(error, DNSException) else ""
+    return printable((words or type(error).__name__).encode())

@@ -4,6 +4,7 @@ import asyncio
 import struct
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,16 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import pytest
 
-from checks.model import Observation, Outcome, Query, TransferResult, Transport
+from checks.model import Observation, Outcome, Query, Shape, TransferResult, Transport
 from monitor.clock import now
 from monitor.probe.message import response as answer
 from monitor.probe.message import wire as walk
+from monitor.probe.message.canonical import LONGEST
 from monitor.probe.message.request import Request, make_request, question
 from monitor.probe.message.wire import Malformed
 from monitor.probe.settings import Probe, TransferLimits
@@ -28,6 +31,8 @@ from tests.support.mutations import dice, generated, mutants, mutate
 from tests.support.nameserver import (
     AAAA,
     NS,
+    OPT,
+    TSIG,
     TXT,
     ZONE,
     A,
@@ -76,7 +81,7 @@ def as_records(query: Asked) -> bytes:
         (50, b"\1\0\0\1\2ab\x14" + bytes(20) + b"\0\1\x40"),
         (64, b"\0\1\0\0\1\0\3\2h2"),
         (257, b"\0\5issueca.example"),
-        (29, bytes(16)),
+        (29, b"\0\x12\x16\x13\x80\0\0\0\x80\0\0\0\0\x98\x96\x80"),
         (35, b"\0\1\0\1\1u\3sip\0" + apex),
         (256, b"\0\1\0\1https://example.net/"),
         (42, b"\0\1\x18\3\xc0\0\2"),
@@ -108,6 +113,46 @@ def test_every_packet_is_read_or_refused_and_never_otherwise_than_by_dnspython()
     assert kinds["another"] > 1000
 
 
+@pytest.mark.parametrize("qtype", ["TXT", "MX", "SVCB", "CAA", "NAPTR", "LOC", "DNSKEY", "RRSIG", "TYPE65000"])
+def test_whatever_is_asked_for_every_packet_is_read_or_refused(qtype: str) -> None:
+    """Of all that it may find, in whatever form, an answer is printable text of bounded length."""
+    die = dice()
+    one = make_request(question(replace(NOWHERE, qtype=qtype)), edns=True)
+    kinds: Counter[str] = Counter()
+    words: set[str] = set()
+    query = asked(one.wire)
+    some = [as_records(query), as_nsd(query), *wires(query)[-2:]]
+    for _ in range(600):
+        wire = mutate(die.choice(some), some, die, keep=12 + len(query.question))
+        before = time.process_time()
+        try:
+            read = answer.read(wire, one.question)
+        except Malformed as reason:
+            kinds["malformed"] += 1
+            words.add(str(reason))
+        else:
+            assert read.answer is None or all(len(one) <= LONGEST and one.isprintable() for one in read.answer.rdata)
+            kinds[read.shape.name if read.shape is not None else "no shape"] += 1
+        assert time.process_time() - before < SLOW, wire.hex()
+    print(kinds)
+    assert all(text.isprintable() for text in words)
+    assert kinds["malformed"] > 100
+    assert kinds["RECORDS"] > 10
+
+
+def test_no_server_fills_memory_with_classes_and_types() -> None:
+    """dnspython remembers each pair of them that it has met and does not know, and there are 2^32."""
+    one = make_request(question(NOWHERE), edns=True)
+    query = asked(one.wire)
+    before = len(dns.rdata._rdata_classes)
+    for rclass, first in ((4321, 0), (1, 40000)):
+        for start in range(first, 1 << 16, 4096):
+            types = {*range(start, min(start + 4096, 1 << 16))} - {OPT, TSIG}
+            wire = reply(query, [rr(b"\0", rtype, b"", rclass=rclass) for rtype in types])
+            assert answer.read(wire, one.question).shape is Shape.OTHER
+    assert len(dns.rdata._rdata_classes) <= before + 1
+
+
 def said(wire: bytes, one: Request) -> str:
     match = answer.match_response(wire, one)
     if match is not answer.Match.MATCH:
@@ -115,9 +160,23 @@ def said(wire: bytes, one: Request) -> str:
     try:
         read = answer.read(wire, one.question)
     except Malformed:
+        assert not plain(wire), wire.hex()
         return "malformed"
     agree(wire, one, read)
     return "answer"
+
+
+def plain(wire: bytes) -> bool:
+    """Whether dnspython reads it as it comes, and finds no two SOA records of the zone that differ."""
+    try:
+        message = dns.message.from_wire(wire, keyring=False, one_rr_per_rrset=True)
+    except Exception:  # noqa: BLE001 - whatever it is, dnspython does not read it
+        return False
+    apex, texts = dns.name.from_text(ZONE), set()
+    for rrset in message.answer:
+        if (rrset.name, rrset.rdtype, rrset.rdclass) == (apex, dns.rdatatype.SOA, dns.rdataclass.IN):
+            texts.add((rrset[0].to_text().lower(), rrset.ttl))
+    return len(texts) < 2
 
 
 def agree(wire: bytes, one: Request, read: answer.Answer) -> None:

@@ -25,8 +25,8 @@ from monitor.probe.message.request import Request, make_request, question
 from monitor.probe.message.wire import Malformed, MessageOutline, Record
 from monitor.probe.settings import TransferLimits
 from tests.integration.nameservers.test_rdata import SEEDS
-from tests.integration.probe.mutate import dice, mutate
 from tests.support.misbehaviour import zone
+from tests.support.mutations import dice, mutate
 from tests.support.nameserver import ZONE, asked, reply
 from tests.support.signing import Pen
 

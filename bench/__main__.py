@@ -1,4 +1,4 @@
-"""What does watching cost? One command, one table for each size; every figure beside a limit measured in the same run.
+"""Measures what watching costs: one command, one table for each size; every figure beside a limit of the same run.
 
 uv run python -m bench                          # 20 000 and 200 000 addresses, three rounds
 uv run python -m bench --addresses 20000

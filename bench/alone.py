@@ -1,4 +1,4 @@
-"""What do the parts of soawatch that ask spend when there is nothing around them?"""
+"""Measures the parts of soawatch that ask, with nothing around them."""
 
 import json
 import sys

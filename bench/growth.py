@@ -1,4 +1,4 @@
-"""How does what it costs grow with what is watched? From a thousand addresses to a million, and at its edges.
+"""Measures how the cost grows with what is watched: from a thousand addresses to a million, and at its edges.
 
 uv run python -m bench.growth                     # 1 000, 10 000, 100 000 and 1 000 000 addresses
 uv run python -m bench.growth --most 100000

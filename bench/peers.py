@@ -1,4 +1,4 @@
-"""What do others spend on the same question? dnsperf, which is the limit, and three that monitor."""
+"""Measures others on the same question: dnsperf, which is the limit, and three that monitor."""
 
 import contextlib
 import json

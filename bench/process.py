@@ -1,4 +1,4 @@
-"""How is a program started on one core, and what has it taken since?"""
+"""Starts a program on one core, and reads what it has taken since."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What does the whole service spend: asked, remembered, judged, committed? First when all is new, then in peace."""
+"""Measures the whole service, from query to commit: first when all is new, then while nothing changes."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How is a real service started, asked how it is, and ended? By its command line, its pages and its signals."""
+"""A real service: started, asked how it is, and ended, by its command line, its pages and its signals."""
 
 import contextlib
 import json

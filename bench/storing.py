@@ -1,4 +1,4 @@
-"""What does remembering cost? A store of very many zones: filled, restored, changed, left in peace, and tidied up.
+"""Measures a store of very many zones: filled, restored, changed, left in peace, and tidied up.
 
 uv run python -m bench.storing                   # 500 000 zones on two servers
 uv run python -m bench.storing --zones 20000

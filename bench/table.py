@@ -1,4 +1,4 @@
-"""How are measurements of several rounds written down?"""
+"""Writes down the measurements of several rounds."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""A server that reloads drops the connections it has just taken. Is that told from one that never answers?"""
+"""A server that reloads drops the connections it has just taken: that is told from one that never answers."""
 
 import pytest
 

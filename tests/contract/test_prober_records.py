@@ -1,4 +1,4 @@
-"""Is the same RRset the same value, however it was sent, and another one another?"""
+"""The same RRset is the same value, however it was sent, and another one is another."""
 
 import struct
 from collections.abc import Sequence

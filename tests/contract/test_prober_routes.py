@@ -1,4 +1,4 @@
-"""Is it told apart that the network refuses, that it swallows, and that we cannot even ask?"""
+"""What the network refuses, what it swallows, and what we cannot even ask are told apart."""
 
 import json
 import subprocess

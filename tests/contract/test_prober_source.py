@@ -1,4 +1,4 @@
-"""Where do answers come from that a connected socket does not get to see? And who limits how often it answers?"""
+"""Responses from another address or port, which a connected socket never sees, and servers that limit their rate."""
 
 import contextlib
 import socket

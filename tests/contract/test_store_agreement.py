@@ -1,4 +1,4 @@
-"""Do the stores agree, whatever is asked of them in whatever order, and across restarts?"""
+"""All stores agree, whatever is asked of them in whatever order, and across restarts."""
 
 import asyncio
 import tempfile

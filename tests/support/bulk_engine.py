@@ -1,4 +1,4 @@
-"""The engine against a nameserver of the tests: what is the same, and what has changed?"""
+"""The bulk engine against a nameserver of the tests: short ways to ask it and to read what changed."""
 
 import asyncio
 from array import array

@@ -1,4 +1,4 @@
-"""What is nearly a DNS message? Mutations of real ones, from a seed that is printed."""
+"""Mutations of real DNS messages, from a seed that is printed."""
 
 import os
 import random

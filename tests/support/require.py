@@ -1,4 +1,4 @@
-"""Is a real program there to test against?"""
+"""Skips a test whose real program is not installed."""
 
 import os
 import shutil

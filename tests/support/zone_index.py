@@ -1,4 +1,4 @@
-"""A board of zones whose statuses are there already."""
+"""A zone index of zones whose statuses are there already."""
 
 from collections.abc import Iterable
 

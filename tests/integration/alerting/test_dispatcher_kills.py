@@ -1,4 +1,4 @@
-"""Is everyone told at least once, and hardly ever twice, though the service is killed?"""
+"""Every receiver is notified at least once, and hardly ever twice, though the service is killed."""
 
 import random
 import subprocess

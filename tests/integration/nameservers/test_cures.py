@@ -1,4 +1,4 @@
-"""Do the cures cure? What is advised where serials are not in order is carried out on real servers, to the letter.
+"""The fixes of the runbook, carried out on real servers to the letter, bring serials back in order.
 
 The kind: advice that only some servers can take, or that makes it worse. Each software is the server that is ahead,
 alone, beside one other that is in sync, and beside three, behind primaries of two kinds; ahead by a little, by a

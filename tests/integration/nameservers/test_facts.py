@@ -1,4 +1,4 @@
-"""What do the four servers really answer? The facts that checks and prober are built on, read off the raw answers.
+"""What the four servers answer, octet for octet: the facts that checks and prober are built on.
 
 When a new version of a server answers otherwise, this is the test that says so first. An answer is written as: rcode,
 "aa" with authority, "ede-N" for each extended error (RFC 8914), "signed" or the TSIG error's name (RFC 8945), "qd-0"

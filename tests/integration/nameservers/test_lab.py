@@ -1,4 +1,4 @@
-"""Does the lab do what it says? Real servers start, follow each other, are broken, and leave nothing behind."""
+"""The lab itself: real servers start, follow each other, are broken, and leave nothing behind."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""Does BIND refuse whatever rdata is called refused? Thousands of damaged records are read, and hundreds shown to it.
+"""BIND refuses whatever rdata is called refused: thousands of damaged records are read, and hundreds shown to it.
 
 ``named-rrchecker`` reads rdata in generic form (RFC 3597 section 5) as named reads it off the wire.
 """

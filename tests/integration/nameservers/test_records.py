@@ -1,4 +1,4 @@
-"""Are records the same when they are, however four servers write them, and different when they are not?"""
+"""Records are the same when they are, however four servers write them, and different when they are not."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which zones do real secondaries refuse? The facts that a whole transfer is evaluated by, read off the four servers.
+"""Which zones real secondaries refuse, read off the four servers: the facts that a whole transfer is evaluated by.
 
 When a new version of a server takes or refuses something else, this is the test that says so first.
 """

@@ -1,4 +1,4 @@
-"""Are transfers given, refused and explained as each software does it, whoever is its primary?"""
+"""Transfers are given, refused and explained as each software does it, whoever is its primary."""
 
 from datetime import datetime, timedelta
 

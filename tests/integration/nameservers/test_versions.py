@@ -1,4 +1,4 @@
-"""Who serves which version, who is late, and for how long? Every software as primary, all four behind it."""
+"""Who serves which version, who lags, and for how long: every software as primary, all four behind it."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What is said of a server that has no copy of the zone, no valid one, or is not there at all?"""
+"""What is found at a server that has no copy of the zone, no valid one, or is not there at all."""
 
 import asyncio
 from dataclasses import dataclass

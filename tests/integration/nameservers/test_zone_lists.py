@@ -1,4 +1,4 @@
-"""Are the lists of zones read that the nameservers' own tools print?"""
+"""The lists of zones that the nameservers' own tools print are read."""
 
 import subprocess
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Does the quick reader ever say what the complete reader, or dnspython, would not?"""
+"""The quick reader never says what the complete reader, or dnspython, would not."""
 
 import random
 import struct

@@ -1,4 +1,4 @@
-"""Is a commit one transaction, whichever library writes its parts? Broken off anywhere, it leaves nothing."""
+"""A commit is one transaction, whichever library writes its parts: broken off anywhere, it leaves nothing."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What happens when the disk is full? Nothing half-written, and it works again when there is room."""
+"""A full disk leaves nothing half-written, and the store works again when there is room."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""Is anything lost or half-written when the service is killed in the middle of its work?"""
+"""Nothing is lost or half-written when the service is killed in the middle of its work."""
 
 import random
 import sqlite3

@@ -1,4 +1,4 @@
-"""What if the disk takes nothing already at the start? What is there is read, what is seen is kept until it does.
+"""A disk that takes nothing already at the start: what is there is read, what is seen is kept until it does.
 
 The kind: a full, read-only or failing disk is no reason not to watch. The neighbours: a first start, a database that
 was closed, one whose last changes are in its -wal, one that would have to be migrated first.

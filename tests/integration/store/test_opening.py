@@ -1,4 +1,4 @@
-"""What happens to a database that is not as it should be? A sentence, and nothing is touched."""
+"""A database that is not as it should be is refused with a sentence, and nothing is touched."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Is the page well in a real browser: no complaint, readable by all, on a phone, in the dark, live?"""
+"""The page in a real browser: no complaint, readable by all, on a phone, in the dark, live."""
 
 import contextlib
 import os

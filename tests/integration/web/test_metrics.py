@@ -1,4 +1,4 @@
-"""Does Prometheus read what is so, and nothing that is no longer so?"""
+"""Prometheus reads what is so, and nothing that is no longer so."""
 
 import asyncio
 import json

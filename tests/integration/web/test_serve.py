@@ -1,4 +1,4 @@
-"""Does the server start on any port, keep its limits, tell of changes, and stop at once?"""
+"""The web server starts on any port, keeps its limits, tells of changes, and stops at once."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Which port may a lab server have, on 127.0.0.1 and ::1, over UDP and TCP alike?"""
+"""Finds a port that is free on 127.0.0.1 and ::1, over UDP and TCP alike, and reserves it for one lab."""
 
 import random
 import socket

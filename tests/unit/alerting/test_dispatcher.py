@@ -1,4 +1,4 @@
-"""Is everyone told, in order, whatever the others do?"""
+"""The dispatcher tells every receiver, in order, whatever the others do."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""When is it tried again?"""
+"""When a notification is tried again, and when it is given up."""
 
 from dataclasses import replace
 

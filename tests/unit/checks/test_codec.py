@@ -1,4 +1,4 @@
-"""Does a zone state that was packed come back as it was, and is one that packs steady whatever time it is?"""
+"""A packed zone state comes back as it was, and one that packs is steady whatever time it is."""
 
 import threading
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Is it us? Who answers over which family → over which the monitor is offline."""
+"""Who answers over which family → over which the monitor is offline."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Do the short ways of the zone state lead where the long one does?"""
+"""The short ways of updating a zone state lead where the long one does."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""When does an address count as dead, and what is it still asked then?"""
+"""When an address counts as dead, and what it is still asked then."""
 
 import pytest
 

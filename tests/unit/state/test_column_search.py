@@ -1,4 +1,4 @@
-"""Is what is asked for found in a column as a walk over it would find it?"""
+"""What is searched for in a column is found as a walk over it would find it."""
 
 from array import array
 

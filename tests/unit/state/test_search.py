@@ -1,4 +1,4 @@
-"""Are names found in both of their forms, and is no more remembered of searches than may be?"""
+"""Names are found in both of their forms, and no more is remembered of searches than may be."""
 
 import asyncio
 

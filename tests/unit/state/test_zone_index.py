@@ -1,4 +1,4 @@
-"""Does a board, which holds a few octets for a zone, say of all zones what their statuses say?"""
+"""The zone index, which holds a few octets for a zone, says of all zones what their statuses say."""
 
 import asyncio
 from array import array

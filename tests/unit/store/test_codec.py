@@ -1,4 +1,4 @@
-"""Is what is read back exactly what was written, in all its parts?"""
+"""What is read back is exactly what was written, in all its parts."""
 
 import dataclasses
 import json

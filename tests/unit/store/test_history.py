@@ -1,4 +1,4 @@
-"""Is the text of an address read back as that address?"""
+"""The text of an address is read back as that address."""
 
 import pytest
 from hypothesis import given

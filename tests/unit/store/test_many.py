@@ -1,4 +1,4 @@
-"""Does the store bear very many zones: packed, all at once, and taken away in small steps?"""
+"""The store bears very many zones: packed, all at once, and taken away in small steps."""
 
 import sqlite3
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Does a database of any version, left at any point of a migration, become one of the newest with all it held?"""
+"""A database of any version, left at any point of a migration, becomes one of the newest with all it held."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Who may read the database's files? Their owner only, whatever the umask, in every file that is ever made of it.
+"""The database's files are their owner's alone, whatever the umask: every file that is ever made of it.
 
 They say who runs which nameservers and what ails them; an outbox may hold more. The kind: any file that is made, kept
 beside, copied or moved into place, new or left by an older soawatch.

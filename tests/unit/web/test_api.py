@@ -1,4 +1,4 @@
-"""Does the API keep to the shapes other programs rely on?"""
+"""The API keeps to the shapes other programs rely on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who may see what, and which requests are not answered at all?"""
+"""Who may see what, and which requests are not answered at all."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Does the status show who served which version when?"""
+"""The history of a zone shows who served which version when."""
 
 from datetime import timedelta
 

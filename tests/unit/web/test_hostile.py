@@ -1,4 +1,4 @@
-"""Can what servers say, or what browsers ask, do any harm?"""
+"""Nothing that servers say, or browsers ask, does any harm."""
 
 from html.parser import HTMLParser
 from urllib.parse import quote, urlencode

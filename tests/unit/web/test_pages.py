@@ -1,4 +1,4 @@
-"""Do the pages say what is so?"""
+"""The pages say what is so."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Does the public view keep hidden servers out of everything?"""
+"""The public view keeps hidden servers out of everything."""
 
 from dataclasses import replace
 

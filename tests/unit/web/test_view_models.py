@@ -1,4 +1,4 @@
-"""How are times written?"""
+"""How times are written on a page."""
 
 from datetime import UTC, datetime, timedelta
 

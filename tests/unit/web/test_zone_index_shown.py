@@ -1,4 +1,4 @@
-"""Do page, API and metrics say the same of a board as of all the statuses drawn beforehand?"""
+"""Page, API and metrics say the same of a zone index as of all the statuses made beforehand."""
 
 import asyncio
 from array import array

@@ -30,7 +30,7 @@ class OpenIncidents:
 
 @dataclass(frozen=True, slots=True)
 class IncidentUpdate:
-    """What a batch made of the book. ``alerts`` are those whose ``incident`` was set; all is to be committed."""
+    """What a batch made of the open incidents. ``alerts`` had their ``incident`` set; all is to be committed."""
 
     open_incidents: OpenIncidents
     alerts: tuple[Alert, ...] = ()

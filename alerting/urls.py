@@ -15,7 +15,7 @@ from alerting.blocked_addresses import IpAddress, blocked_reason
 
 EXAMPLE = 'write for example "https://hooks.example.com/dns"'
 SCHEMES = ("http", "https")
-LONGEST = 8000
+MAX_URL_LENGTH = 8000
 """Characters; servers take no longer ones (RFC 9112 section 3)."""
 
 SECRETIVE = frozenset(
@@ -48,8 +48,8 @@ class BadUrl(ValueError):
 
 def parsed(text: str) -> httpx.URL:
     """A URL of http or https with a host that can be looked up. Raises BadUrl."""
-    if len(text) > LONGEST:
-        raise BadUrl(f"is longer than {LONGEST} characters")
+    if len(text) > MAX_URL_LENGTH:
+        raise BadUrl(f"is longer than {MAX_URL_LENGTH} characters")
     if any(char.isspace() or not char.isprintable() for char in text):
         raise BadUrl("is not a URL: it holds a space or a control character")
     scheme = _SCHEME.match(text)

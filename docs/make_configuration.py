@@ -76,7 +76,7 @@ def of_dataclass(cls: type[Any], table: str = "") -> Iterator[Key]:
         default = field.default if field.default is not MISSING else None
         value = "" if needed(field) else toml(default, field.metadata.get("unit", ""))
         said = "needed" if needed(field) else f"`{value}`" if value else field.metadata.get("unset", "none")
-        names = secrets.keys(key) if kind is Secret else (key,)
+        names = secrets.secret_keys(key) if kind is Secret else (key,)
         line = field.metadata.get("example") or (f"{key} = {value}" if value else "")
         text = plain(texts.get(field.name, ""))
         if is_dataclass(kind) and kind not in (Address, Secret):

@@ -27,7 +27,7 @@ from checks.replication_state import STATES
 from monitor.web import metrics
 from monitor.web.app import build
 from monitor.web.metrics import select_zones
-from tests.support.alerts import TELLING
+from tests.support.alerts import OPENED_MESSAGE
 from tests.support.hookserver import Request, hookserver
 from tests.support.web_client import client
 from tests.support.web_status import NOW, Counters, ago, incident, line, stage, troubled
@@ -190,11 +190,11 @@ SECRET = "whsec_" + b64encode(b"a secret of the webhook").decode()
 
 async def delivered(news: IncidentEvent) -> Request:
     """What really arrives."""
-    message = replace(TELLING, event=news)
+    message = replace(OPENED_MESSAGE, event=news)
     async with hookserver() as server:
         url = Secret(f"http://127.0.0.1:{server.port}/dns")
         await Notifier(url, secret=Secret(SECRET), token=Secret("the token"), allow_private=True).send(
-            render(message, "https://dns.example.com", TELLING.at)
+            render(message, "https://dns.example.com", OPENED_MESSAGE.at)
         )
     (request,) = server.requests
     return request
@@ -230,7 +230,7 @@ async def test_the_verification_in_the_document_verifies_and_refuses(news: Incid
     names: dict[str, Any] = {}
     exec(block, names)
     verified, request = names["verified"], await delivered(news)
-    now = TELLING.at.timestamp()
+    now = OPENED_MESSAGE.at.timestamp()
     assert verified(SECRET, request.headers, request.body, now)
     assert not verified(SECRET, request.headers, request.body + b" ", now)
     assert not verified("whsec_" + b64encode(b"another secret").decode(), request.headers, request.body, now)

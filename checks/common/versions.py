@@ -7,13 +7,13 @@ from datetime import datetime
 from checks.common.serial import behind
 from checks.zone_state.model import Version
 
-MOST = 64
+MAX_VERSIONS = 64
 """A zone state is one row, written whole: a dead secondary of a zone that changes every minute must not make it long.
 """
 _OLDEST = 8
 
 
-def line(
+def version_line(
     reference: int,
     known: Iterable[Version],
     arrivals: Mapping[int, datetime],
@@ -44,8 +44,8 @@ def line(
             replace(version, seen=after.seen, absent=after.absent) if version.seen > after.seen else version
         )
     versions.reverse()
-    if len(versions) > MOST:
-        versions = versions[:_OLDEST] + versions[_OLDEST - MOST :]
+    if len(versions) > MAX_VERSIONS:
+        versions = versions[:_OLDEST] + versions[_OLDEST - MAX_VERSIONS :]
     return tuple(versions)
 
 

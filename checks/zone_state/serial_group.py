@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from checks.common.serial import behind, newer, newest
-from checks.common.versions import line, newer_than
+from checks.common.versions import newer_than, version_line
 from checks.model import Address, Observation, Server, Soa, Zone
 from checks.zone_state.address import ANSWERED, AddressUpdate, expiry, next_state, primary_reference, refuses
 from checks.zone_state.model import AddressState, SerialGroup, Version
@@ -162,7 +162,7 @@ def _versions(
                 arrivals[serial] = min(arrivals.get(serial, seen.at), seen.at)
     arrivals.setdefault(reference, at)
     served = [address_state.serial for address_state in stood if address_state.serial is not None]
-    return line(reference, _past(serial_group.versions, at), arrivals, last, served)
+    return version_line(reference, _past(serial_group.versions, at), arrivals, last, served)
 
 
 def _past(versions: Iterable[Version], at: datetime) -> Iterable[Version]:

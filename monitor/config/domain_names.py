@@ -7,7 +7,7 @@ from monitor.probe.message import names
 def domain_name(text: str) -> str:
     """The name as it is kept: absolute, in lower case, in A-labels. Raises InvalidValue."""
     try:
-        return names.parse(text)
+        return names.parse_name(text)
     except names.BadName as error:
         raise _not_a_name(text, error) from None
 

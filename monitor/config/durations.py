@@ -19,7 +19,7 @@ _UNITS = (
 _NAMES = ("y", "w", "d", "h", "m", "s", "ms")
 _EXAMPLES = 'write for example "30s", "5m", "1h30m"'
 
-LONGEST = timedelta(days=3650)
+MAX_DURATION = timedelta(days=3650)
 
 
 def duration(value: object) -> timedelta:
@@ -43,8 +43,8 @@ def duration_or_zero(value: object) -> timedelta:
             (int(count) * unit for count, unit in zip(match.groups(), _UNITS, strict=True) if count), timedelta()
         )
     except (OverflowError, ValueError):
-        length = LONGEST * 2
-    if length > LONGEST:
+        length = MAX_DURATION * 2
+    if length > MAX_DURATION:
         raise InvalidValue(f"longer than ten years: {quoted(value)}")
     return length
 

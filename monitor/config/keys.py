@@ -30,7 +30,7 @@ ALGORITHMS = {
 DEFAULT = "hmac-sha256"
 DEPRECATED = ("hmac-md5", "hmac-sha1")
 
-SHORTEST = 10
+MIN_SECRET_SIZE = 10
 """Octets: 80 bits, which is also the least that is left of a digest (RFC 8945 section 5.2.2.1)."""
 
 _CLAUSE = re.compile(r'key\s+"?(?P<name>[^"\s{]+)"?\s*\{(?P<body>[^}]*)\}\s*;?')
@@ -58,7 +58,7 @@ class Clause:
     secret: str
 
 
-def keys(problems: Problems, tables: Mapping[str, Table], context: FileContext) -> dict[str, TsigKey]:
+def read_keys(problems: Problems, tables: Mapping[str, Table], context: FileContext) -> dict[str, TsigKey]:
     """The keys of the file by name; those with mistakes are left out."""
     found: dict[str, TsigKey] = {}
     for name, table in tables.items():
@@ -70,7 +70,7 @@ def keys(problems: Problems, tables: Mapping[str, Table], context: FileContext) 
             wire_name = problems.parsed(path, name, domain_name)
         if written is None:
             continue
-        where = (*path, next(key for key in secrets.keys("secret") if getattr(table, key) is not None))
+        where = (*path, next(key for key in secrets.secret_keys("secret") if getattr(table, key) is not None))
         clause = _clause(written.secret.reveal())
         algorithm = _agreed(problems, (*path, "algorithm"), written.algorithm, clause)
         inner = _decoded(problems, where, written.secret if clause is None else Secret(clause.secret))
@@ -125,7 +125,7 @@ def _decoded(problems: Problems, where: KeyPath, text: Secret) -> Secret | None:
     if not octets:
         problems.mistake(where, "the secret is empty")
         return None
-    if len(octets) < SHORTEST:
+    if len(octets) < MIN_SECRET_SIZE:
         said = f"the secret has {plural(len(octets), 'octet')}: so few can be found by trying"
         problems.warn(where, said, "RFC 8945 section 8 asks for as many as the digest has: tsig-keygen makes such")
     return Secret(squeezed)

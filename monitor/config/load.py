@@ -19,11 +19,10 @@ from monitor.config.advice import advise
 from monitor.config.durations import written
 from monitor.config.errors import ConfigError, Problems, near, quoted
 from monitor.config.files import other_kind
-from monitor.config.keys import keys
+from monitor.config.keys import read_keys
 from monitor.config.model import Config, Metrics, Resolver, Service
 from monitor.config.receivers import receivers, routes
-from monitor.config.secrets import FileContext
-from monitor.config.secrets import keys as secret_keys
+from monitor.config.secrets import FileContext, secret_keys
 from monitor.config.servers import server_paths, servers
 from monitor.config.tables import instance_of, table_of
 from monitor.config.transfer_circles import check_upstreams
@@ -55,7 +54,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     written_servers = tuple(_names(found, "servers"))
     written_keys = tuple(_names(found, "keys"))
     written_receivers = tuple(_names(found, "receivers"))
-    file = reading.checked(raw.whole(), found, problems)
+    file = reading.validate(raw.whole(), found, problems)
     context = FileContext(path.absolute().parent, env, elsewhere)
     unwanted = tuple(name for _, name in ignored(problems, ("ignore_servers",), file.ignore_servers or ()))
     references = References(servers(problems, file.servers, written_servers), written_keys, ignored=unwanted)
@@ -70,7 +69,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         metrics=_section(problems, file, "metrics", Metrics, context),
         cadence=_cadence(problems, file),
         checks=_checks(problems, file, context),
-        keys=keys(problems, file.keys, context),
+        keys=read_keys(problems, file.keys, context),
         zones=watched,
         lists=listed,
         severity=_severity(problems, file),
@@ -149,7 +148,7 @@ def _checks(problems: Problems, file: raw.File, context: FileContext) -> dict[st
             problems.mistake(("checks", name), "unknown check", near(name, CHECKS))
     for name, cls in CHECKS.items():
         path = ("checks", name)
-        table = reading.checked(table_of(cls), file.checks.get(name, {}), problems, path)
+        table = reading.validate(table_of(cls), file.checks.get(name, {}), problems, path)
         if (check := instance_of(problems, path, cls, table, context)) is not None:
             built[name] = check
     return built

@@ -15,10 +15,9 @@ from alerting.model import Route
 from alerting.notifier import Notifier
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.files import check_kind, reason
-from monitor.config.secrets import FileContext
-from monitor.config.secrets import keys as secret_keys
+from monitor.config.secrets import FileContext, secret_keys
 from monitor.config.tables import Table, instance_of, table_of
-from monitor.config.toml_reader import checked
+from monitor.config.toml_reader import validate
 from monitor.probe.message import names
 
 LONGEST_PATTERN = 1024
@@ -63,7 +62,7 @@ def receivers(
             continue
         cls = notifier(kind)
         settings = {key: value for key, value in table.items() if key != "type"}
-        receiver = instance_of(problems, path, cls, checked(table_of(cls), settings, problems, path), context)
+        receiver = instance_of(problems, path, cls, validate(table_of(cls), settings, problems, path), context)
         if receiver is not None and problems.sound(*path):
             _review(problems, path, receiver, table)
             _check_certificates(problems, path, receiver)
@@ -157,6 +156,6 @@ def zone_pattern(text: str) -> str:
     if glob.isascii():
         return glob
     try:
-        return ".".join(label if label.isascii() else names.parse(label).rstrip(".") for label in glob.split("."))
+        return ".".join(label if label.isascii() else names.parse_name(label).rstrip(".") for label in glob.split("."))
     except names.BadName as error:
         raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None

@@ -50,7 +50,7 @@ def owner(text: str, zone: str) -> str:
     if re.search(r"(?<!\\)\.$", text):
         raise InvalidValue(f"{quoted(text)} is not in the zone {zone}")
     try:
-        return names.parse(name + zone)
+        return names.parse_name(name + zone)
     except names.BadName as error:
         raise InvalidValue(f"{quoted(text)}: {error.reason}", error.hint) from None
 

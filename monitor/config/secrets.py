@@ -16,7 +16,7 @@ from alerting.urls import exposed
 from monitor.config.errors import InvalidValue, KeyPath, Problems, quoted
 from monitor.config.files import open_file, reason
 
-LARGEST = 64 * 1024
+MAX_SECRET_SIZE = 64 * 1024
 _STAND_IN = base64.b64encode(b"the credential is not here to be read").decode()
 """For a secret that is not looked at: long enough, and base64, as a TSIG key has to be."""
 _STAND_IN_URL = "https://credential.invalid/"
@@ -41,7 +41,7 @@ class FileContext:
         return self.directory / text
 
 
-def keys(field: str) -> tuple[str, ...]:
+def secret_keys(field: str) -> tuple[str, ...]:
     """The four keys of which one gives the secret ``field``."""
     return tuple(field + way for way in WAYS)
 
@@ -61,10 +61,10 @@ def secret(
     One line end at the end of a file or variable does not count. Others are mistakes unless it may have ``lines``, and
     so are other control characters. Mistakes and warnings go to the problems, which never hold the text.
     """
-    given = [key for key in keys(field) if table.get(key) is not None]
+    given = [key for key in secret_keys(field) if table.get(key) is not None]
     if not given:
         if required and not problems.misspelt(path, field):
-            problems.mistake((*path, field), "missing", f"give one of {', '.join(keys(field))}")
+            problems.mistake((*path, field), "missing", f"give one of {', '.join(secret_keys(field))}")
         return None
     if len(given) > 1:
         problems.mistake((*path, given[1]), f"given together with {given[0]}", "one of them is enough")
@@ -130,12 +130,12 @@ def _from_file(problems: Problems, where: KeyPath, file: Path, *, credential: bo
     try:
         with open_file(file) as opened:
             mode = os.fstat(opened.fileno()).st_mode
-            octets = opened.read(LARGEST + 1)
+            octets = opened.read(MAX_SECRET_SIZE + 1)
     except OSError as error:
         problems.mistake(where, f"{quoted(str(file))}: {reason(error)}")
         return None
-    if len(octets) > LARGEST:
-        problems.mistake(where, f"{quoted(str(file))}: larger than {LARGEST // 1024} kB: that is not a secret")
+    if len(octets) > MAX_SECRET_SIZE:
+        problems.mistake(where, f"{quoted(str(file))}: larger than {MAX_SECRET_SIZE // 1024} kB: that is not a secret")
         return None
     if not credential and mode & (stat.S_IRGRP | stat.S_IROTH):
         problems.warn(where, f"{quoted(str(file))} can be read by others (mode {stat.S_IMODE(mode):04o})", "chmod 600")

@@ -65,7 +65,7 @@ def is_count(line: str) -> bool:
     return _COUNT.fullmatch(line) is not None
 
 
-def recognised(lines: Iterable[str]) -> str | None:
+def recognise_listing(lines: Iterable[str]) -> str | None:
     """Whose listing this is, by the first line that is not empty and no comment; None: nobody's that we know."""
     first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
     return next((form for form, listing in LISTINGS.items() if listing.zone.fullmatch(first)), None)

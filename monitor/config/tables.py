@@ -101,7 +101,7 @@ def _table_of(cls: Any, described: bool) -> type[Table]:
     for key, field in settings_of(cls):
         text = texts.get(field.name)
         if core(hints[field.name]) is Secret:
-            ways = {way: SecretStr if way == key else str for way in secrets.keys(key)}
+            ways = {way: SecretStr if way == key else str for way in secrets.secret_keys(key)}
             keys |= {way: (kind | None, Field(default=None, description=text)) for way, kind in ways.items()}
         else:
             mark = Field(default=None, description=text, json_schema_extra={"needed": True} if needed(field) else None)
@@ -170,7 +170,10 @@ def instance_of(
             continue
         where, hint = (*path, key), core(hints[field.name])
         if hint is Secret:
-            ways, lines = {way: getattr(table, way) for way in secrets.keys(key)}, field.metadata.get("lines", False)
+            ways, lines = (
+                {way: getattr(table, way) for way in secrets.secret_keys(key)},
+                field.metadata.get("lines", False),
+            )
             value: Any = secrets.secret(problems, path, key, ways, context, required=needed(field), lines=lines)
         else:
             value = getattr(table, key)

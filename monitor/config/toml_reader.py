@@ -17,7 +17,7 @@ from monitor.config.toml_lines import Lines, tokens
 
 T = TypeVar("T", bound=BaseModel)
 
-LARGEST = 10 * 1024 * 1024
+MAX_FILE_SIZE = 10 * 1024 * 1024
 DEEPEST = 16
 """Tables and lists inside each other; nothing that means something comes near."""
 _DEEP_KEY = re.compile(
@@ -55,13 +55,13 @@ def text_of(path: Path) -> str:
     """What the file says. Raises ConfigError when it cannot be had."""
     try:
         with open_file(path) as file:
-            octets = file.read(LARGEST + 1)
+            octets = file.read(MAX_FILE_SIZE + 1)
     except FileNotFoundError:
         raise ConfigError([Mistake(str(path), None, "", "no such file")]) from None
     except OSError as error:
         raise ConfigError([Mistake(str(path), None, "", f"cannot be read: {reason(error)}")]) from None
-    if len(octets) > LARGEST:
-        raise ConfigError([Mistake(str(path), None, "", f"larger than {LARGEST // 1024 // 1024} MB")])
+    if len(octets) > MAX_FILE_SIZE:
+        raise ConfigError([Mistake(str(path), None, "", f"larger than {MAX_FILE_SIZE // 1024 // 1024} MB")])
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -132,7 +132,7 @@ def _deep(found: dict[str, Any]) -> bool:
     return any(level)
 
 
-def checked(table: type[T], found: object, problems: Problems, path: KeyPath = ()) -> T:
+def validate(table: type[T], found: object, problems: Problems, path: KeyPath = ()) -> T:
     """What was found at ``path``, as far as it is right; all that is wrong is in the problems, and left out of it."""
     try:
         return table.model_validate(found)

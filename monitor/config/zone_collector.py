@@ -122,7 +122,7 @@ def _zones_in(texts: Iterable[str]) -> Iterator[str]:
 def _parsed(text: str) -> str:
     """The name, or nothing that is one."""
     try:
-        return names.parse(text)
+        return names.parse_name(text)
     except names.BadName:
         return ""
 

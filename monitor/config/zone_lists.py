@@ -22,7 +22,7 @@ from monitor.probe.message import names
 MOST_MISTAKES = 20
 """Of one file; then it is not read on."""
 
-LARGEST = 1024 * 1024 * 1024
+MAX_LIST_SIZE = 1024 * 1024 * 1024
 
 ROW: KeyPath = ("zones", 0)
 """How a row is known while it is read: as the one zone of a configuration of its own."""
@@ -89,7 +89,7 @@ class Lists:
         paths = self._paths(section, table)
         plain = self._learn_defaults(section, table)
         for path in paths:
-            form = table.format or rows.SUFFIXES.get(path.suffix.lower()) or rows.recognised(path)
+            form = table.format or rows.SUFFIXES.get(path.suffix.lower()) or rows.recognise_format(path)
             yield ListFile(path, form, section, table, plain, self.problems)
 
     def _paths(self, section: KeyPath, table: Any) -> list[Path]:
@@ -148,7 +148,7 @@ class Lists:
     def _learn(self, list_file: ListFile, row: Mapping[str, object], line: int) -> int:
         """The options of a row, over those of its list."""
         problems = Problems(str(list_file.path))
-        given = reading.checked(table_of(ZoneEntry), {**row, "name": "zone.example"}, problems, ROW)
+        given = reading.validate(table_of(ZoneEntry), {**row, "name": "zone.example"}, problems, ROW)
         if problems.mistakes or not self.problems.sound(*list_file.section):
             _pass_on(problems, list_file, line)
             return list_file.plain
@@ -215,6 +215,6 @@ def _readable(path: Path) -> Path:
     if path.is_dir():
         raise InvalidValue(f"{quoted(path.name)} is a directory", 'write directory = "…"')
     check_kind(path)
-    if path.stat().st_size > LARGEST:
-        raise InvalidValue(f"{quoted(path.name)} is larger than {LARGEST // 1024**3} GB")
+    if path.stat().st_size > MAX_LIST_SIZE:
+        raise InvalidValue(f"{quoted(path.name)} is larger than {MAX_LIST_SIZE // 1024**3} GB")
     return path

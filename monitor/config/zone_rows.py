@@ -63,11 +63,11 @@ def batches(path: Path, form: str, tell: Tell, learn: Learn, plain: int) -> Iter
     return _from_listing(path, LISTINGS[form], tell) if form in LISTINGS else _from_names(path, tell)
 
 
-def recognised(path: Path) -> str:
+def recognise_format(path: Path) -> str:
     """The format of a file that nobody has named: a nameserver's own listing, or names."""
     with suppress(OSError):  # it will be told when the file is read
         first = next(_blocks(path, lambda *_: None), (1, []))[1]
-        return listings.recognised(first) or "names"
+        return listings.recognise_listing(first) or "names"
     return "names"
 
 

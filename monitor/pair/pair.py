@@ -260,6 +260,6 @@ def new_key(name: str) -> TsigKey:
 
 def _origin(zone: str) -> Name:
     try:
-        return dns.name.from_text(names.parse(zone))
+        return dns.name.from_text(names.parse_name(zone))
     except names.BadName as error:
         raise BadZone(f"{zone!r} is not a name of a zone: {error}") from None

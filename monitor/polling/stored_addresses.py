@@ -9,7 +9,7 @@ from monitor.polling.discovery import CachedAnswer, DiscoveredZones
 from monitor.polling.resolver import NameQuestion
 
 SAMPLE_SIZE = 20
-"""Ledgers of zones alike that are asked where their servers are."""
+"""Zone states of zones alike that are asked where their servers are."""
 
 
 def recall_addresses(zone_states: Mapping[str, ZoneState], config: Config) -> DiscoveredZones:

@@ -27,7 +27,7 @@ def codec(db: Database) -> ZoneStateCodec:
         ) from error
 
 
-def add(db: Database, interned: InternTable) -> None:
+def add_interned(db: Database, interned: InternTable) -> None:
     """Keep those that are new, inside the caller's transaction."""
     kept = db.table("intern_table").count
     fresh = enumerate(interned.values[kept:], kept)

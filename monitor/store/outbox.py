@@ -54,7 +54,7 @@ _READDRESS = """
 """
 
 
-def add(db: Database, messages: Iterable[OutboxMessage]) -> None:
+def add_messages(db: Database, messages: Iterable[OutboxMessage]) -> None:
     """A message that is already there is not added again: the same commit may be tried twice."""
     rows = (
         {

@@ -46,7 +46,7 @@ def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) ->
     if commit.readdressed:
         outbox.readdress(db, commit.readdressed)
     if commit.messages:
-        outbox.add(db, commit.messages)
+        outbox.add_messages(db, commit.messages)
     if commit.destinations is not None:
         outbox.write_destinations(db, commit.destinations)
 
@@ -76,7 +76,7 @@ def _zone_states(db: Database, written: tuple[ZoneState, ...], now: datetime, co
         else:
             packed.append((each.zone, row))
     if packed:
-        intern_table.add(db, codec.table)
+        intern_table.add_interned(db, codec.table)
     write_many(db, "delete from zone_states where zone = ?", ((zone,) for zone, _ in packed))
     write_many(db, "replace into packed_zone_states (zone, row) values (?, ?)", packed)
     write_many(db, "delete from packed_zone_states where zone = ?", ((zone,) for zone, _, _ in whole))

@@ -17,7 +17,7 @@ from monitor.web.paging import whole
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.view_models import healths
 
-MOST = 1000
+MAX_LIMIT = 1000
 
 
 class Api:
@@ -41,7 +41,7 @@ class Api:
         if health and health not in {kind.value for kind in Health}:
             raise HTTPException(400, "health is good, bad or unknown")
         zones = self._snapshot.status(request.state.view).zones
-        first, most = _number(request, "offset", 0), _number(request, "limit", 100, MOST)
+        first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
         part, total = await zones.page(params.get("q", ""), healths(health), first, most, by_name=True)
         later = {"offset": str(first + most)} if first + most < total else {}
         return _listed(request, [zone_summary(zone) for zone in part], total, later)
@@ -54,13 +54,13 @@ class Api:
 
     async def servers(self, request: Request) -> Response:
         rows = servers_data(self._snapshot.status(request.state.view).zones.servers())
-        first, most = _number(request, "offset", 0), _number(request, "limit", 100, MOST)
+        first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
         later = {"offset": str(first + most)} if first + most < len(rows) else {}
         return _listed(request, rows[first : first + most], len(rows), later)
 
     async def incidents(self, request: Request) -> Response:
         """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it."""
-        most = _number(request, "limit", 100, MOST)
+        most = _number(request, "limit", 100, MAX_LIMIT)
         zone = request.query_params.get("zone")
         known = self._snapshot.zone(request.state.view, zone) if zone else None
         if zone and known is None:

@@ -13,8 +13,8 @@ from starlette.types import ExceptionHandler
 
 from monitor.state.ports import StoreError
 from monitor.web.api import Api
-from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, read_form, same, set_session_cookie
-from monitor.web.client_address import behind
+from monitor.web.auth import COOKIE, HEADERS, AuthMiddleware, is_same_secret, read_form, set_session_cookie
+from monitor.web.client_address import forwarded_client
 from monitor.web.events import Events
 from monitor.web.headline import scheduler_stalled
 from monitor.web.login_attempts import LoginAttempts
@@ -103,11 +103,11 @@ class Login:
             raise HTTPException(404)
         form = await read_form(request)
         back = form.get("next", "/")
-        client, now = behind(request.scope), self._context.now()
+        client, now = forwarded_client(request.scope), self._context.now()
         if wait := self._attempts.wait(client, now):
             return self._renderer.bare("login.html", 429, {"Retry-After": str(wait)}, wrong=True, wait=wait, next=back)
         given = form.get("token", "").encode()
-        if not same(given, token.reveal()):
+        if not is_same_secret(given, token.reveal()):
             self._attempts.wrong(client, given, now)
             return self._renderer.bare("login.html", 401, {}, wrong=True, wait=0, next=back)
         response = RedirectResponse(back if _OWN_PATH.fullmatch(back) else "/", 303)

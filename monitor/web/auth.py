@@ -13,17 +13,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerting.model import Secret
-from monitor.web.client_address import behind
+from monitor.web.client_address import forwarded_client
 from monitor.web.login_attempts import LoginAttempts
 from monitor.web.snapshot import Settings, View, WebContext
 
 COOKIE = "soawatch"
-LASTS = timedelta(days=30)
-FORM = 4096
+SESSION_LIFETIME = timedelta(days=30)
+MAX_FORM_SIZE = 4096
 """Octets the one form may have; nothing else may have a body."""
 READS = ("GET", "HEAD")
 FORMS = ("/login", "/logout")
-OPEN = ("/healthz", "/readyz", "/login", "/logout", "/static/")
+OPEN_PATHS = ("/healthz", "/readyz", "/login", "/logout", "/static/")
 """What anybody may always ask for; none of it tells anything of a zone."""
 
 HEADERS: Mapping[str, str] = {
@@ -71,14 +71,18 @@ class AuthMiddleware:
         if scope["method"] not in READS and not form:
             return 405, {"Allow": "GET, HEAD", "Connection": "close"}
         headers = Headers(scope=scope)
-        if _octets(headers) > (FORM if form else 0):
+        if _octets(headers) > (MAX_FORM_SIZE if form else 0):
             return 413, {"Connection": "close"}
         view, wait = self._view(scope, headers)
-        if self.context.settings.token is None and view is View.WHOLE and not ours(headers, self.context.settings.url):
+        if (
+            self.context.settings.token is None
+            and view is View.WHOLE
+            and not is_same_origin(headers, self.context.settings.url)
+        ):
             return 421, {"Connection": "close"}
-        if wait and not scope["path"].startswith(OPEN):
+        if wait and not scope["path"].startswith(OPEN_PATHS):
             return 429, {"Retry-After": str(wait)}
-        if view is None and not scope["path"].startswith(OPEN):
+        if view is None and not scope["path"].startswith(OPEN_PATHS):
             return 401, {"WWW-Authenticate": 'Bearer realm="soawatch"'}
         scope.setdefault("state", {})["view"] = view or View.PUBLIC
         return None
@@ -91,11 +95,11 @@ class AuthMiddleware:
         others = View.PUBLIC if settings.public else None
         given = bearer(headers)
         if given is None:
-            return (View.WHOLE if entered(headers, settings.token, now) else others), 0
-        client = behind(scope)
+            return (View.WHOLE if has_session(headers, settings.token, now) else others), 0
+        client = forwarded_client(scope)
         if wait := self.attempts.wait(client, now):
             return others, wait
-        if same(given, settings.token.reveal()):
+        if is_same_secret(given, settings.token.reveal()):
             return View.WHOLE, 0
         self.attempts.wrong(client, given, now)
         return others, 0
@@ -104,9 +108,9 @@ class AuthMiddleware:
 def _octets(headers: Headers) -> int:
     """How long the body says it is; one that does not say counts as too long."""
     if "transfer-encoding" in headers:
-        return FORM + 1
+        return MAX_FORM_SIZE + 1
     length = headers.get("content-length", "0")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else FORM + 1
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else MAX_FORM_SIZE + 1
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
@@ -121,7 +125,7 @@ def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
     return send_with_headers
 
 
-def ours(headers: Headers, url: str | None) -> bool:
+def is_same_origin(headers: Headers, url: str | None) -> bool:
     """Whether the name in the Host header (RFC 9110 section 7.2) is one that leads here.
 
     A loopback port asks for no token, and every page in the operator's browser can reach it under a name of its own
@@ -143,18 +147,18 @@ def bearer(headers: Headers) -> bytes | None:
     return given.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else None
 
 
-def entered(headers: Headers, token: Secret, now: datetime) -> bool:
+def has_session(headers: Headers, token: Secret, now: datetime) -> bool:
     """Whether the cookie of the form comes with the request."""
     cookies = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
     return any(name == COOKIE and _genuine(value, token, now) for name, _, value in cookies)
 
 
-def same(given: bytes, secret: str) -> bool:
+def is_same_secret(given: bytes, secret: str) -> bool:
     """Takes as long for a near miss as for a far one."""
     return hmac.compare_digest(given, secret.encode())
 
 
-def ticket(token: Secret, until: datetime) -> str:
+def session_token(token: Secret, until: datetime) -> str:
     """What the cookie holds: not the token, but a proof, good until then, that somebody knew it."""
     expiry = str(int(until.timestamp()))
     return (
@@ -166,7 +170,7 @@ def _genuine(value: str, token: Secret, now: datetime) -> bool:
     expiry = value.partition(".")[0]
     if not (expiry.isascii() and expiry.isdigit() and len(expiry) <= 11 and int(expiry) > now.timestamp()):
         return False
-    return same(value.encode(), ticket(token, datetime.fromtimestamp(int(expiry), now.tzinfo)))
+    return is_same_secret(value.encode(), session_token(token, datetime.fromtimestamp(int(expiry), now.tzinfo)))
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -181,8 +185,8 @@ async def read_form(request: Request) -> dict[str, str]:
 def set_session_cookie(response: Response, settings: Settings, token: Secret, now: datetime) -> None:
     response.set_cookie(
         COOKIE,
-        ticket(token, now + LASTS),
-        max_age=int(LASTS.total_seconds()),
+        session_token(token, now + SESSION_LIFETIME),
+        max_age=int(SESSION_LIFETIME.total_seconds()),
         httponly=True,
         samesite="strict",
         secure=(settings.url or "").startswith("https:"),

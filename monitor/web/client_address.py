@@ -5,7 +5,7 @@ from ipaddress import IPv6Address, ip_address
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-LAST = "x-forwarded-for"
+FORWARDED_HEADER = "x-forwarded-for"
 
 
 def client_of(host: str) -> str:
@@ -26,10 +26,10 @@ def is_local(client: str) -> bool:
     return not client or (not client.endswith("/64") and ip_address(client).is_loopback)
 
 
-def behind(scope: Scope) -> str:
+def forwarded_client(scope: Scope) -> str:
     """Who sent a request; behind a reverse proxy on this machine whom that names last, for that it wrote itself."""
     peer = client_of((scope.get("client") or ("",))[0])
     if not is_local(peer):
         return peer
-    named = Headers(scope=scope).getlist(LAST)
+    named = Headers(scope=scope).getlist(FORWARDED_HEADER)
     return client_of(named[-1].rpartition(",")[2].strip()) or peer if named else peer

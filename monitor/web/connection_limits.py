@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monitor.web.auth import HEADERS
 from monitor.web.client_address import client_of, is_local
 
-ALWAYS = ("/healthz", "/readyz", "/metrics")
+ALWAYS_ANSWERED = ("/healthz", "/readyz", "/metrics")
 """What is answered however many others are asking."""
 
 
@@ -98,7 +98,7 @@ class RequestLimit:
         client = client_of((scope.get("client") or ("",))[0])
         running = self._running.get(client, 0)
         full = self._count >= self._most or running >= self._connections.share(client)
-        if scope["type"] != "http" or (full and scope["path"] not in ALWAYS):
+        if scope["type"] != "http" or (full and scope["path"] not in ALWAYS_ANSWERED):
             headers = {**HEADERS, "Cache-Control": "no-store", "Retry-After": "5", "Connection": "close"}
             await PlainTextResponse("too many requests at once\n", 503, headers)(scope, receive, send)
             return

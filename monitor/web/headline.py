@@ -8,7 +8,7 @@ from monitor.state.level import PROPAGATING_STATE, Level
 from monitor.state.status import Status, Zones
 from monitor.web.formatting import clock, many, number
 
-STALE = timedelta(seconds=60)
+STALLED_AFTER = timedelta(seconds=60)
 """A scheduler that has not ticked for so long is stalled."""
 
 
@@ -56,7 +56,7 @@ def _detail(zones: Zones) -> str:
 
 def scheduler_stalled(status: Status, now: datetime) -> bool:
     """The scheduler has not ticked for too long; right after the start it may not have ticked at all."""
-    return now - (status.heartbeat or status.started) > STALE
+    return now - (status.heartbeat or status.started) > STALLED_AFTER
 
 
 def notices(status: Status, now: datetime) -> list[Notice]:

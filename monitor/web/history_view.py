@@ -22,7 +22,7 @@ _TOP, _LANE, _BAR, _FOOT = 6, 52, 24, 30
 _STEPS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 14400))
 _SLIVER = 0.2
 """A run is drawn at least this wide, in percent: a short one must not vanish."""
-_MOST = 400
+_MAX_SEGMENTS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def history_chart(
     """
     start = now - length
     within = [r for r in runs if (r.until or now) > start and r.since <= now]
-    kept = sorted(within, key=lambda r: r.since)[-_MOST:]
+    kept = sorted(within, key=lambda r: r.since)[-_MAX_SEGMENTS:]
     shades = _shades(kept, references)
     lanes = []
     for index, (server, address) in enumerate(dict.fromkeys((r.server, r.address) for r in _by_lane(kept))):
@@ -96,8 +96,8 @@ def history_chart(
         new_versions=tuple(_new_versions(kept, start, now)),
         title=f"Versions of {zone} over the last {format_duration(length)}",
         description=_describe(kept, len(lanes)),
-        rows=tuple(sorted(within, key=lambda r: r.since, reverse=True)[:_MOST]),
-        left_out=max(0, len(within) - _MOST),
+        rows=tuple(sorted(within, key=lambda r: r.since, reverse=True)[:_MAX_SEGMENTS]),
+        left_out=max(0, len(within) - _MAX_SEGMENTS),
     )
 
 

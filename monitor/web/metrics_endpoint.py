@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from monitor.state.status import Status
 from monitor.web.metrics import render, select_zones
-from monitor.web.snapshot import SnapshotCache, View, WebContext, same
+from monitor.web.snapshot import SnapshotCache, View, WebContext, is_same_status
 
 MAX_AGE = timedelta(seconds=1)
 MAX_RENDERINGS = 8
@@ -28,7 +28,7 @@ class Rendering:
         """Whoever asks while it is under way shares it; once done it lasts a second, or until the Status changes."""
         if not self.text.done():
             return True
-        return same(self.status, status) and now - self.at < MAX_AGE and self.text.exception() is None
+        return is_same_status(self.status, status) and now - self.at < MAX_AGE and self.text.exception() is None
 
 
 class MetricsEndpoint:

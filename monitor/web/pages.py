@@ -33,9 +33,9 @@ from monitor.web.view_models import (
 
 log = structlog.get_logger(__name__)
 
-CARDS = 5
+MAX_INCIDENT_CARDS = 5
 """Incidents on the overview; the rest is on their own page."""
-PAST = 50
+INCIDENTS_PER_PAGE = 50
 
 
 class Pages:
@@ -73,8 +73,8 @@ class Pages:
         return self._renderer.page(
             request,
             "overview.html",
-            incidents=incidents[:CARDS],
-            more_incidents=max(0, len(incidents) - CARDS),
+            incidents=incidents[:MAX_INCIDENT_CARDS],
+            more_incidents=max(0, len(incidents) - MAX_INCIDENT_CARDS),
             zones=[zone_row(zone, now) for zone in found.items],
             found=found,
             text=text,
@@ -112,7 +112,7 @@ class Pages:
         except StoreError:
             log.warning("history cannot be read", zone=zone.name, exc_info=True)
             return None, chosen
-        rows: Sequence[AddressHistoryRow] = self._snapshot.runs(request.state.view, kept)
+        rows: Sequence[AddressHistoryRow] = self._snapshot.history(request.state.view, kept)
         chosen = chosen or fitting_span(rows, now)
         return history_chart(zone.unicode, rows, now, SPANS[chosen], zone.reference_serials.values()), chosen
 
@@ -151,14 +151,16 @@ class Pages:
     async def incidents(self, request: Request) -> Response:
         status = self._status(request)
         before = _time(request.query_params.get("before"))
-        past = await self._past(request, None, PAST + 1, before)
-        older = past[PAST - 1].opened_at.isoformat() if past and len(past) > PAST else ""
+        past = await self._past(request, None, INCIDENTS_PER_PAGE + 1, before)
+        older = past[INCIDENTS_PER_PAGE - 1].opened_at.isoformat() if past and len(past) > INCIDENTS_PER_PAGE else ""
         return self._renderer.page(
             request,
             "incidents.html",
             title="Incidents",
             open=[] if before else open_incidents(status),
-            past=None if past is None else [incident for incident in past[:PAST] if incident.phase != "open"],
+            past=None
+            if past is None
+            else [incident for incident in past[:INCIDENTS_PER_PAGE] if incident.phase != "open"],
             older=older,
             first=before is None,
         )

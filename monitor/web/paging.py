@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 T = TypeVar("T")
 
-PAGE = 100
+PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ Fetch = Callable[[int, int], Awaitable[tuple[Sequence[T], int]]]
 """From which item on, and how many: these items, and how many there are in all."""
 
 
-async def page(fetch: Fetch[T], asked: str | None, keep: dict[str, str], size: int = PAGE) -> Page[T]:
+async def page(fetch: Fetch[T], asked: str | None, keep: dict[str, str], size: int = PAGE_SIZE) -> Page[T]:
     """Part ``asked`` of a list; what is not a number, or beyond the ends, becomes the nearest that is."""
     number = max(1, whole(asked, 1))
     items, total = await fetch((number - 1) * size, size)
@@ -44,7 +44,7 @@ async def page(fetch: Fetch[T], asked: str | None, keep: dict[str, str], size: i
     )
 
 
-async def page_of(items: Sequence[T], asked: str | None, size: int = PAGE) -> Page[T]:
+async def page_of(items: Sequence[T], asked: str | None, size: int = PAGE_SIZE) -> Page[T]:
     """Part ``asked`` of a list that is there already."""
 
     async def fetch(first: int, most: int) -> tuple[Sequence[T], int]:

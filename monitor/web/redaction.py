@@ -13,7 +13,7 @@ from monitor.state.level import health_after_redaction
 from monitor.state.ports import AddressHistoryRow
 from monitor.state.status import Status, ZoneStatus
 
-OPERATORS = frozenset(found.code for found in FINDING_TYPES.values() if found.operators_only)
+OPERATORS_ONLY = frozenset(found.code for found in FINDING_TYPES.values() if found.operators_only)
 """What the monitor says of itself with names of files, and what is in them."""
 
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,}")
@@ -146,7 +146,8 @@ def public_incident(incident: Incident, redaction: Redaction) -> Incident | None
     over = incident.phase != "open"
     lines = tuple(
         replace(
-            line, text=title(line.code) if over or line.code in OPERATORS or redaction.covers(line.text) else line.text
+            line,
+            text=title(line.code) if over or line.code in OPERATORS_ONLY or redaction.covers(line.text) else line.text,
         )
         for line in incident.lines
         if _may_show(line, redaction)
@@ -171,7 +172,7 @@ def _may_show(line: IncidentFinding, redaction: Redaction) -> bool:
     return line.address is None or not redaction.covers(line.address)
 
 
-def public_runs(rows: Iterable[AddressHistoryRow], redaction: Redaction) -> Sequence[AddressHistoryRow]:
+def public_history(rows: Iterable[AddressHistoryRow], redaction: Redaction) -> Sequence[AddressHistoryRow]:
     return [row for row in rows if row.server in redaction.visible and not redaction.covers(row.address)]
 
 

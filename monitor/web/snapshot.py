@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry
 
 from alerting.model import Incident, Secret
 from monitor.clock import Now
-from monitor.probe.message.names import BadName, parse
+from monitor.probe.message.names import BadName, parse_name
 from monitor.probe.stats import ProbeStats
 from monitor.state.ports import AddressHistoryRow, Store
 from monitor.state.status import Status, ZoneStatus
 from monitor.web.event_hub import EventHub
-from monitor.web.redaction import RedactedStatus, Redaction, public, public_incident, public_runs
+from monitor.web.redaction import RedactedStatus, Redaction, public, public_history, public_incident
 
 
 class View(StrEnum):
@@ -56,7 +56,7 @@ TICKING = "heartbeat"
 """The one field of a Status that moves though nothing else does."""
 
 
-def same(one: Status, other: Status) -> bool:
+def is_same_status(one: Status, other: Status) -> bool:
     """Whether both show the same: one was made from the other, and nothing but the heartbeat was replaced."""
     return one is other or all(
         getattr(one, part.name) is getattr(other, part.name) for part in fields(Status) if part.name != TICKING
@@ -75,7 +75,7 @@ class SnapshotCache:
 
     def _redacted(self) -> RedactedStatus:
         status = self._context.status()
-        if self._made is None or not same(self._made.whole, status):
+        if self._made is None or not is_same_status(self._made.whole, status):
             self._made = public(status, self._made)
         return self._made
 
@@ -90,13 +90,13 @@ class SnapshotCache:
     def zone(self, view: View, name: str) -> ZoneStatus | None:
         """With or without the final dot, in either form of an internationalised name; ``@`` or nothing is the root."""
         try:
-            return self.status(view).zones.get("." if name in ("", "@") else parse(name))
+            return self.status(view).zones.get("." if name in ("", "@") else parse_name(name))
         except BadName:
             return None
 
-    def runs(self, view: View, rows: Sequence[AddressHistoryRow]) -> Sequence[AddressHistoryRow]:
+    def history(self, view: View, rows: Sequence[AddressHistoryRow]) -> Sequence[AddressHistoryRow]:
         redaction = self.redaction(view)
-        return rows if redaction is None else public_runs(rows, redaction)
+        return rows if redaction is None else public_history(rows, redaction)
 
     def incidents(self, view: View, kept: Sequence[Incident]) -> list[Incident]:
         redaction = self.redaction(view)

@@ -7,7 +7,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-HERE = Path(__file__).parent / "static"
+STATIC_DIRECTORY = Path(__file__).parent / "static"
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -30,7 +30,7 @@ class Static:
         return Response(body, headers={"Content-Type": kind, "Cache-Control": "public, max-age=31536000, immutable"})
 
 
-def load(folder: Path = HERE) -> Static:
+def load(folder: Path = STATIC_DIRECTORY) -> Static:
     paths, bodies = {}, {}
     for file in sorted(folder.iterdir()):
         if file.suffix not in TYPES:

@@ -34,7 +34,7 @@ SENTENCES: Mapping[int, str] = {
 
 
 FILTERS: Mapping[str, Callable[..., object]] = {
-    "behind": view_models.behind,
+    "behind": view_models.lag_text,
     "cause_path": view_models.cause_path,
     "clock": formatting.clock,
     "code_path": view_models.code_path,
@@ -67,7 +67,7 @@ def environment(static_paths: Mapping[str, str]) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals["static"] = static_paths
-    made.filters |= {**FILTERS, "breaking": breaking}
+    made.filters |= {**FILTERS, "breaking": breakable}
     return made
 
 
@@ -114,6 +114,6 @@ class Renderer:
         return self.bare("problem.html", code, headers, number=code, sentence=text)
 
 
-def breaking(name: str) -> Markup:
+def breakable(name: str) -> Markup:
     """A long name may be broken after its dots, and is copied without the break."""
     return escape(name).replace(".", Markup(".<wbr>"))

@@ -63,7 +63,7 @@ def roles(address: AddressStatus) -> str:
     return ", ".join(filter(None, (*named, f"group {address.group}" if address.group else "")))
 
 
-def behind(address: AddressStatus, now: datetime) -> str:
+def lag_text(address: AddressStatus, now: datetime) -> str:
     """For how long it has been behind; empty where it is not, or serves nothing."""
     lag = address.lag(now)
     return format_duration(lag) if lag is not None and lag > timedelta(0) else ""

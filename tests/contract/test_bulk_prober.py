@@ -34,7 +34,7 @@ WAYS = [1, 2]
 class World:
     """A bulk prober, two servers of the same zones, and what it was told of them."""
 
-    canvass: BulkProber
+    bulk_prober: BulkProber
     metrics: WorkerMetrics
     ns1: Nameserver
     ns2: Nameserver
@@ -45,7 +45,7 @@ class World:
 
     def use(self, was: "array[int] | None" = None) -> None:
         self.address_metrics = AddressMetrics.of(2 * self.count)
-        self.canvass.use(self.layouts, self.address_metrics, was)
+        self.bulk_prober.use(self.layouts, self.address_metrics, was)
 
     def chunk(self, numbers: Iterable[int]) -> ZoneChunk:
         some = list(numbers)
@@ -58,7 +58,7 @@ class World:
         unchanged: list[int] = []
         changed: list[tuple[int, Sequence[Observation]]] = []
         async with asyncio.timeout(40):
-            async for returns in self.canvass.ask(self.chunk(asked)):
+            async for returns in self.bulk_prober.ask(self.chunk(asked)):
                 unchanged += returns.unchanged
                 changed += returns.changed
         assert sorted([*unchanged, *(number for number, _ in changed)]) == sorted(asked)
@@ -66,7 +66,7 @@ class World:
 
     def enable_fast_path(self, numbers: Iterable[int] | None = None, min_expire: int = 0) -> None:
         slots = [slot for n in (range(self.count) if numbers is None else numbers) for slot in (2 * n, 2 * n + 1)]
-        self.canvass.enable_fast_path(slots, [min_expire] * len(slots))
+        self.bulk_prober.enable_fast_path(slots, [min_expire] * len(slots))
 
 
 @asynccontextmanager
@@ -120,7 +120,7 @@ async def test_a_new_serial_is_odd_and_being_odd_disarms_all_of_the_zone(way: in
         assert set((await on.ask())[1]) == {1}
         on.enable_fast_path([1])
         assert (await on.ask())[0] == {0, 1, 2}
-        on.canvass.disable_fast_path([0, 1])
+        on.bulk_prober.disable_fast_path([0, 1])
         assert set((await on.ask())[1]) == {0}
 
 
@@ -219,7 +219,7 @@ async def test_what_is_known_goes_on_under_another_plan(way: int) -> None:
 @pytest.mark.parametrize("way", WAYS)
 async def test_under_a_plan_of_fewer_zones_what_was_heard_before_is_of_no_use_and_does_no_harm(way: int) -> None:
     async with world(way, 4000) as on:
-        asked = aiter(on.canvass.ask(on.chunk(range(4000))))
+        asked = aiter(on.bulk_prober.ask(on.chunk(range(4000))))
         heard = await anext(asked)
         assert len(heard.unchanged) + len(heard.changed) < 4000
         async with asyncio.timeout(20):
@@ -230,7 +230,7 @@ async def test_under_a_plan_of_fewer_zones_what_was_heard_before_is_of_no_use_an
         async with asyncio.timeout(5):
             async for _ in asked:
                 pass
-            before = on.canvass.ask(on.chunk(range(3)))  # asked under this plan, first waited for under another
+            before = on.bulk_prober.ask(on.chunk(range(3)))  # asked under this plan, first waited for under another
             on.use()
             assert [returns async for returns in before] == [] or way > 1
         await on.ask()
@@ -252,7 +252,7 @@ async def test_a_dead_server_holds_up_no_zone_that_it_does_not_serve(way: int) -
             chunk.layouts[place] = 1
         came: set[int] = set()
         async with asyncio.timeout(20):
-            async for returns in on.canvass.ask(chunk):
+            async for returns in on.bulk_prober.ask(chunk):
                 came |= {*returns.unchanged, *(number for number, _ in returns.changed)}
                 if len(came) >= 100:
                     break
@@ -284,8 +284,8 @@ async def test_at_the_end_nothing_is_blamed_on_the_servers(way: int) -> None:
         async with asyncio.timeout(20):
             while len(on.ns2.asked) < 20:
                 await asyncio.sleep(0.01)
-        if isinstance(on.canvass, WorkerPool):
-            await on.canvass.close()
+        if isinstance(on.bulk_prober, WorkerPool):
+            await on.bulk_prober.close()
             _, changed = await task
             assert {o.outcome for seen in changed.values() for o in seen} == {Outcome.UNASKED}
         else:  # there it is the engine's end that ends it, and the engine is the caller's
@@ -307,10 +307,10 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
             yield good(query, 7)
 
     async with world(2, 600, replace(PATIENT, timeout=20), udp1=first) as on:
-        assert isinstance(on.canvass, WorkerPool)
+        assert isinstance(on.bulk_prober, WorkerPool)
         await on.ask()
         on.enable_fast_path()
-        before = [*on.canvass.pids]
+        before = [*on.bulk_prober.pids]
         task = asyncio.create_task(on.ask())
         async with asyncio.timeout(30):
             while len(seen) < 1100:
@@ -323,7 +323,7 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
         assert len(unchanged) + len(changed) == 600
         assert {o.outcome for looks in changed.values() for o in looks} == {Outcome.ANSWERED}
         assert on.metrics.restarts._value.get() == 2
-        assert not set(on.canvass.pids) & set(before)
+        assert not set(on.bulk_prober.pids) & set(before)
         await on.ask()
         on.enable_fast_path()
         assert len((await on.ask())[0]) == 600
@@ -331,9 +331,9 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
 
 async def test_workers_end_when_the_service_does() -> None:
     async with world(2) as on:
-        assert isinstance(on.canvass, WorkerPool)
+        assert isinstance(on.bulk_prober, WorkerPool)
         await on.ask()
-        pids = [pid for pid in on.canvass.pids if pid is not None]
+        pids = [pid for pid in on.bulk_prober.pids if pid is not None]
         assert len(pids) == 2
     for pid in pids:
         with pytest.raises(ProcessLookupError):

@@ -23,7 +23,7 @@ from alerting.model import (
 from alerting.notifier import Notifier
 from alerting.notifiers import email, webhook
 from alerting.render import render
-from tests.support.alerts import TELLING, minute
+from tests.support.alerts import OPENED_MESSAGE, minute
 from tests.support.certificates import certified
 from tests.support.hookserver import hookserver, reply, silence
 from tests.support.mailserver import mailserver
@@ -122,17 +122,17 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
 
 
 def news(kind: IncidentEvent = IncidentEvent.OPENED) -> Notification:
-    incident = TELLING.incident
+    incident = OPENED_MESSAGE.incident
     if kind is IncidentEvent.RESOLVED:
         incident = replace(incident, phase="resolved", resolved_at=minute(31))
-    return render(replace(TELLING, event=kind, incident=incident), "https://dns.example.com", minute(1))
+    return render(replace(OPENED_MESSAGE, event=kind, incident=incident), "https://dns.example.com", minute(1))
 
 
 @pytest.mark.parametrize("kind", IncidentEvent)
 async def test_it_hands_over(rig: Rig, kind: IncidentEvent) -> None:
     await rig.notifier.send(news(kind))
     ((id, text),) = rig.taken()
-    assert TELLING.id in id
+    assert OPENED_MESSAGE.id in id
     assert "ns2 is late" in text
 
 
@@ -191,6 +191,6 @@ async def test_it_leaks_no_secret(rig: Rig, trouble: str, caplog: pytest.LogCapt
 
 async def test_hostile_words_cost_neither_the_alert_nor_a_header(rig: Rig) -> None:
     hostile = "x\r\nBcc: victim@example.com\r\n\0\x1b[2J\u202eevil <script>alert(1)</script> \ud800"
-    incident = replace(TELLING.incident, lines=(replace(TELLING.incident.lines[0], text=hostile),))
-    await rig.notifier.send(render(replace(TELLING, incident=incident)))
+    incident = replace(OPENED_MESSAGE.incident, lines=(replace(OPENED_MESSAGE.incident.lines[0], text=hostile),))
+    await rig.notifier.send(render(replace(OPENED_MESSAGE, incident=incident)))
     assert len(rig.taken()) == 1

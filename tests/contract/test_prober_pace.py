@@ -97,7 +97,7 @@ async def test_a_server_that_answers_again_is_asked_as_before() -> None:
         await gather(prober, queries("ns1", server.address, 70))
         asked = len(server.asked)
         await gather(prober, queries("ns1", server.address, 20))
-        assert len(server.asked) == asked + 20 + 4  # once each, but for the scouts
+        assert len(server.asked) == asked + 20 + 4  # once each, but for the half-open probes
         answers = True
         assert {one.outcome for one in await gather(prober, queries("ns1", server.address, 20))} == {Outcome.ANSWERED}
         answers = False

@@ -80,7 +80,7 @@ def result(
     return CheckResult(zone, check, minute(at), health, findings, tuple(unsure), reason)
 
 
-TELLING = OutboxMessage(
+OPENED_MESSAGE = OutboxMessage(
     "20261120T100000-3f9a2c-1-0011aabb",
     "oncall",
     IncidentEvent.OPENED,

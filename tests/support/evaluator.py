@@ -18,7 +18,7 @@ from tests.support.observations import NOON, QUICK, checked_at
 BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
 
 
-class Bench:
+class EvaluatorBench:
     """A judge with a clock that is moved, a disk that can be full, and counters of who was told."""
 
     def __init__(self, *zones: Zone, checks: Iterable[Check] = BOTH, policy: Policy | None = None) -> None:

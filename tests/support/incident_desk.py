@@ -23,7 +23,7 @@ A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
 
 @dataclass
 class Desk:
-    """Keeps the book through a story: what changes goes in, what is told comes out."""
+    """Keeps the incidents through a story: what changes goes in, what is told comes out."""
 
     topology: DependencyGraph = field(
         default_factory=lambda: DependencyGraph.of([zone(n, "ns1", "ns2", "ns3") for n in (A, B, C, D)])

@@ -89,7 +89,7 @@ class FullDisk:
 
 
 @dataclass(slots=True)
-class Waiting:
+class HeldProber:
     """Asks like a Prober; questions about zones in ``held`` are answered only once that is set."""
 
     does: Mapping[str, str]

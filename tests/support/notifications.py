@@ -1,6 +1,6 @@
 """Notifications as receivers get them."""
 
 from alerting.render import render
-from tests.support.alerts import TELLING, minute
+from tests.support.alerts import OPENED_MESSAGE, minute
 
-NOTE = render(TELLING, "https://dns.example.com", minute(2))
+NOTE = render(OPENED_MESSAGE, "https://dns.example.com", minute(2))

@@ -114,7 +114,7 @@ def gather(
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LookResult:
     """One look of a story: the poll, the zone state after it, and what soa-serial says."""
 
     at: datetime
@@ -139,7 +139,7 @@ class Page:
         return lag(self.zone_state, name, found.addresses[place], self.at)
 
 
-def places(zone: Zone) -> Mapping[str, tuple[str, int]]:
+def addresses_by_name(zone: Zone) -> Mapping[str, tuple[str, int]]:
     """How stories name addresses: "ns1", and "ns1/1" for its second one."""
     return {
         (f"{one.name}/{number}" if number else one.name): (one.name, number)
@@ -156,7 +156,7 @@ def look(zone: Zone, at: datetime, soa: Soa = SOA, cadence: timedelta = MINUTE, 
 def checked_at(
     zone: Zone, tokens: Mapping[str, str | int], at: datetime, soa: Soa = SOA, cadence: timedelta = MINUTE
 ) -> ZonePoll:
-    names = places(zone)
+    names = addresses_by_name(zone)
     order = sorted(tokens, key=lambda name: names[name][0] == zone.primary)
     every = (
         seen(query(zone, names[name][0], place=names[name][1], identify=True), tokens[name], at, soa)
@@ -175,7 +175,7 @@ def story(
     every: timedelta = MINUTE,
     zone_state: ZoneState | None = None,
     check: Check | None = None,
-) -> list[Page]:
+) -> list[LookResult]:
     """One page per look. ``does`` holds the tokens of each address; ``10*3`` is three looks at 10."""
     columns = {name: list(_tokens(text)) for name, text in does.items()}
     length = max(len(column) for column in columns.values())
@@ -186,7 +186,7 @@ def story(
         at = start + number * every
         poll = checked_at(zone, {name: column[number] for name, column in columns.items()}, at, soa, every)
         known = update_zone_state(known, zone, poll)
-        pages.append(Page(at, poll, known, run_check(check or SoaSerial(), zone, poll, known)))
+        pages.append(LookResult(at, poll, known, run_check(check or SoaSerial(), zone, poll, known)))
     return pages
 
 

@@ -101,7 +101,7 @@ def sweep(seconds: float, check: str = "soa-serial", *, took: float = 2.0) -> Sw
     return Sweep(check, at(seconds), at(seconds + took), 1, 2, 2)
 
 
-def still(zone: str, serial: int = 7, seconds: float = 0.0) -> ZoneState:
+def steady_state(zone: str, serial: int = 7, seconds: float = 0.0) -> ZoneState:
     """One that packs."""
     moved = zone_state(zone, serial, seconds)
     serial_group, (first, second) = moved.serial_groups[0], moved.address_states

@@ -5,10 +5,11 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from checks.model import Address
+from checks.model import Address, Soa
 from checks.zone_state.model import (
     AddressState,
     SerialGroup,
+    UnconfirmedSerial,
     Version,
     ZoneState,
 )
@@ -25,6 +26,9 @@ NESTED: dict[str, Any] = {
     "address_states": AddressState,
     "versions": Version,
     "address": Address,
+    "doubt": UnconfirmedSerial,
+    "regressed": Version,
+    "soa": Soa,
 }
 
 

@@ -12,7 +12,7 @@ from monitor.config.addresses import address
 from monitor.config.load import load
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 from monitor.config.secrets import is_here
-from monitor.probe.message.names import parse, show
+from monitor.probe.message.names import parse_name, show
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class CheckTarget:
 
 def parse_target(zone: str, servers: Sequence[str], config: Path | None) -> CheckTarget:
     """What ``check ZONE`` means. Raises ConfigError, BadName, and ValueError for a bad NAME=ADDRESS."""
-    name = parse(zone)
+    name = parse_name(zone)
     if config is None:
         return CheckTarget(ad_hoc_config(name, servers, {}), name)
     whole = load(config, os.environ, elsewhere=True)

@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_-]{1,63}\.)*[a-z_-][a-z0-9_-]{0,6
 plain = _PLAIN.fullmatch
 """Most names: nothing to fold, to escape or to translate, and no address. There may be a hundred thousand of them."""
 
-LONGEST = 4 * 255
+MAX_NAME_LENGTH = 4 * 255
 """Characters: a name has at most 255 octets (RFC 1035 section 2.3.4), and escaped each of them is four."""
 
 
@@ -31,7 +31,7 @@ class BadName(ValueError):
         self.hint = hint
 
 
-def parse(text: str) -> str:
+def parse_name(text: str) -> str:
     """The name as servers know it: absolute, lower case, A-labels (UTS #46), escaped as in RFC 1035 section 5.1.
 
     Underscores, escapes and names of RFC 2317 are kept; the final dot may be missing. Raises BadName.
@@ -53,7 +53,7 @@ def parse(text: str) -> str:
 
 def host(text: str) -> str:
     """A name that can be that of a server (RFC 952, RFC 1123 section 2.1): letters, digits, hyphens, underscores."""
-    name = parse(text)
+    name = parse_name(text)
     for label in name.rstrip(".").split("."):
         if not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", label):
             raise BadName("not a host name")
@@ -88,7 +88,7 @@ def _labels(text: str) -> list[str]:
 def _refuse_what_is_no_name(text: str) -> None:
     if not text:
         raise BadName("not a domain name: empty")
-    if len(text) > LONGEST:
+    if len(text) > MAX_NAME_LENGTH:
         raise BadName("not a domain name: longer than 255 octets")
     if text == "@":
         raise BadName('"@" means the zone itself, and there is none here')

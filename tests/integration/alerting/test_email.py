@@ -12,11 +12,11 @@ import pytest
 from alerting.model import DeliveryError, IncidentEvent, Notification, Secret
 from alerting.notifiers.email import Notifier, Smtp, one_line, written
 from alerting.render import render
-from tests.support.alerts import TELLING, minute
+from tests.support.alerts import OPENED_MESSAGE, minute
 from tests.support.certificates import certified
 from tests.support.mailserver import MailServer, mailserver
 
-NOTE = render(TELLING, None, minute(2))
+NOTE = render(OPENED_MESSAGE, None, minute(2))
 
 PATIENCE = timedelta(seconds=20)
 
@@ -68,7 +68,7 @@ async def test_the_mail_as_it_arrives(opened: AsyncExitStack) -> None:
 
 async def test_a_specimen_says_so_in_a_header_too(opened: AsyncExitStack) -> None:
     server = await opened.enter_async_context(mailserver())
-    await notifier(server).send(render(replace(TELLING, event=IncidentEvent.TEST)))
+    await notifier(server).send(render(replace(OPENED_MESSAGE, event=IncidentEvent.TEST)))
     assert server.taken[0].mail["X-Soawatch-Test"] == "yes"
     assert server.taken[0].mail["From"] == "soawatch@example.com"
 

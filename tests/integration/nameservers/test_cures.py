@@ -108,7 +108,7 @@ class Field:
 
 
 def fetch_afresh(server: Server, zone: str, code: str = "serial-ahead") -> None:
-    """Give the orders that the catalogue prints first for what that server runs."""
+    """Give the orders that the runbook prints first for what that server runs."""
     for line in commands(explain(code), server.software, zone)[0]:
         order(server, line)
 

@@ -63,7 +63,7 @@ def mutated(wire: bytes, dice: random.Random) -> bytes:
     return bytes(octets) or b"\0"  # asyncio sends no empty datagram
 
 
-class Ears(asyncio.DatagramProtocol):
+class ReplyCollector(asyncio.DatagramProtocol):
     """Counts the answers, and keeps those that are none."""
 
     def __init__(self) -> None:
@@ -84,7 +84,9 @@ async def test_broken_datagrams(server: str) -> None:
         address = pair.server(server).address
         good = seeds(pair)
         loop = asyncio.get_running_loop()
-        transport, ears = await loop.create_datagram_endpoint(Ears, remote_addr=(address.host, address.port))
+        transport, collector = await loop.create_datagram_endpoint(
+            ReplyCollector, remote_addr=(address.host, address.port)
+        )
         before = sum(pair.server(server).counts.values())
         for sent in range(1, UDP // 2 + 1):
             transport.sendto(mutated(dice.choice(good), dice))
@@ -94,8 +96,8 @@ async def test_broken_datagrams(server: str) -> None:
                         await asyncio.sleep(0)
         transport.abort()
         assert pair.server(server).counts["failed"] == 0
-        assert ears.wrong == []
-        assert ears.heard > UDP // 5
+        assert collector.wrong == []
+        assert collector.heard > UDP // 5
         assert (await ask(pair.server(server), ZONE, "SOA")).answer
 
 

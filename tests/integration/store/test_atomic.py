@@ -15,7 +15,18 @@ from monitor.store import intern_table
 from monitor.store.database import connect, transaction
 from monitor.store.sqlite import SqliteStore
 from monitor.store.writer import write
-from tests.support.specimens import NOON, alert, at, incident, message, propagation, run, still, transition, zone_state
+from tests.support.specimens import (
+    NOON,
+    alert,
+    at,
+    incident,
+    message,
+    propagation,
+    run,
+    steady_state,
+    transition,
+    zone_state,
+)
 
 TABLES = (
     "zone_states", "packed_zone_states", "intern_table", "address_history", "address_current", "propagations",
@@ -26,7 +37,7 @@ TABLES = (
 def whole(number: int) -> Commit:
     """Something for every table."""
     return Commit(
-        zone_states=(zone_state("moving.example.", number), still("steady.example.", number)),
+        zone_states=(zone_state("moving.example.", number), steady_state("steady.example.", number)),
         state_changes=(run(number, number), run(number, number, zone="steady.example.")),
         propagations=(propagation(number),),
         alerts=(alert(seconds=number), alert(seconds=number, zone="steady.example.")),

@@ -10,7 +10,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.web.app import build
-from monitor.web.login_attempts import EVERY, FREE, KEPT, MOST, PERIOD, LoginAttempts
+from monitor.web.login_attempts import (
+    ATTEMPT_INTERVAL,
+    FREE_ATTEMPTS,
+    LOG_INTERVAL,
+    MAX_CLIENTS,
+    MAX_REFUSED_TOKENS,
+    LoginAttempts,
+)
 from tests.support.web_server import served
 from tests.support.web_status import NOW, TOKEN, Stage, stage, troubled
 
@@ -38,47 +45,47 @@ def bearer(token: str) -> dict[str, str]:
 
 def test_after_some_in_a_row_each_costs_time_and_time_forgives() -> None:
     tries, now = LoginAttempts(), NOW
-    for _ in range(FREE):
+    for _ in range(FREE_ATTEMPTS):
         assert tries.wait("a", now) == 0
         try_another(tries, "a", now)
     wait = tries.wait("a", now)
-    assert EVERY.total_seconds() <= wait <= EVERY.total_seconds() + 1
+    assert ATTEMPT_INTERVAL.total_seconds() <= wait <= ATTEMPT_INTERVAL.total_seconds() + 1
     assert tries.wait("b", now) == 0
     now += timedelta(seconds=wait)
     assert tries.wait("a", now) == 0
     try_another(tries, "a", now)
     assert tries.wait("a", now) > 0
-    assert tries.wait("a", now + FREE * EVERY) == 0
+    assert tries.wait("a", now + FREE_ATTEMPTS * ATTEMPT_INTERVAL) == 0
 
 
 def test_a_clock_that_is_set_back_locks_nobody_out_for_longer() -> None:
     tries = LoginAttempts()
-    for _ in range(FREE):
+    for _ in range(FREE_ATTEMPTS):
         try_another(tries, "a", NOW)
     back = NOW - timedelta(days=1)
     try_another(tries, "a", back)
-    assert tries.wait("a", back) <= 3 * EVERY.total_seconds()
-    assert tries.wait("a", back + 3 * EVERY) == 0
+    assert tries.wait("a", back) <= 3 * ATTEMPT_INTERVAL.total_seconds()
+    assert tries.wait("a", back + 3 * ATTEMPT_INTERVAL) == 0
 
 
 def test_it_is_logged_once_in_a_period() -> None:
     tries = LoginAttempts()
     with capture_logs() as logs:
-        for second in range(int(2.5 * PERIOD.total_seconds())):
+        for second in range(int(2.5 * LOG_INTERVAL.total_seconds())):
             if not tries.wait(ELSEWHERE, NOW + timedelta(seconds=second)):
                 try_another(tries, ELSEWHERE, NOW + timedelta(seconds=second))
-        for _ in range(FREE - 1):
+        for _ in range(FREE_ATTEMPTS - 1):
             try_another(tries, "198.51.100.1", NOW)
     assert [(each["event"], each["client"]) for each in logs] == [("wrong tokens", ELSEWHERE)] * 3
 
 
 def test_only_so_many_clients_are_remembered() -> None:
     tries = LoginAttempts()
-    for number in range(MOST + 5):
-        for _ in range(FREE if number < 2 else 1):
+    for number in range(MAX_CLIENTS + 5):
+        for _ in range(FREE_ATTEMPTS if number < 2 else 1):
             try_another(tries, f"client {number}", NOW)
     assert tries.wait("client 0", NOW) == 0
-    assert len(tries._known) == MOST
+    assert len(tries._known) == MAX_CLIENTS
 
 
 @pytest.mark.parametrize("way", ["form", "header"])
@@ -93,7 +100,7 @@ async def test_fifteen_wrong_tokens_in_a_row(way: str) -> None:
             return await http.get("/api/v1/zones", headers=bearer(token))
 
         answers = [await send(guess()) for _ in range(15)]
-        assert [each.status_code for each in answers] == [401] * FREE + [429] * (15 - FREE)
+        assert [each.status_code for each in answers] == [401] * FREE_ATTEMPTS + [429] * (15 - FREE_ATTEMPTS)
         wait = int(answers[-1].headers["retry-after"])
         assert (await send(TOKEN)).status_code == 429, "or else it would stand out among the wrong ones"
         assert (await http.post("/login", data={"token": TOKEN})).status_code == 429
@@ -138,11 +145,11 @@ async def test_where_everybody_may_look_a_wrong_token_is_counted_too() -> None:
     seen = await stage(troubled(), token=True, public=True)
     async with client(seen) as http:
         answers = [(await http.get("/api/v1/zones", headers=bearer(guess()))).status_code for _ in range(15)]
-        assert answers == [200] * FREE + [429] * (15 - FREE)
+        assert answers == [200] * FREE_ATTEMPTS + [429] * (15 - FREE_ATTEMPTS)
         assert (await http.get("/api/v1/zones")).status_code == 200
 
 
-@pytest.mark.parametrize("jobs", [1, FREE - 1])
+@pytest.mark.parametrize("jobs", [1, FREE_ATTEMPTS - 1])
 @pytest.mark.parametrize("way", ["form", "header"])
 async def test_an_old_token_that_comes_again_and_again_keeps_nobody_waiting(way: str, jobs: int) -> None:
     """The kind: jobs that were forgotten when the token changed, at the address of one that was not. Over sockets."""
@@ -163,7 +170,7 @@ async def test_an_old_token_that_comes_again_and_again_keeps_nobody_waiting(way:
                     assert (await http.post("/login", data={"token": TOKEN})).status_code == 303
                     http.cookies.clear()
     said = [(each["event"], each["client"], each["times"]) for each in logs]
-    assert said == [("the same wrong token again and again", "127.0.0.1", FREE)] * jobs
+    assert said == [("the same wrong token again and again", "127.0.0.1", FREE_ATTEMPTS)] * jobs
     assert not any(token in str(logs) for token in old)
 
 
@@ -182,26 +189,26 @@ async def test_guessing_beside_an_old_token_is_as_slow_as_without() -> None:
         assert (await http.get("/metrics", headers=bearer(guess()))).status_code == 429
         assert (await http.get("/metrics", headers=bearer(TOKEN))).status_code == 429
         assert (await http.get("/metrics", headers=bearer(old))).status_code == 429
-        assert checked_at <= FREE + timedelta(hours=1) / EVERY
-        seen.now += EVERY * FREE
+        assert checked_at <= FREE_ATTEMPTS + timedelta(hours=1) / ATTEMPT_INTERVAL
+        seen.now += ATTEMPT_INTERVAL * FREE_ATTEMPTS
         assert (await http.get("/metrics", headers=bearer(TOKEN))).status_code == 200
 
 
 def test_only_so_many_refused_tokens_are_remembered_and_none_as_it_is() -> None:
     tries = LoginAttempts()
-    for number in range(10 * KEPT):
+    for number in range(10 * MAX_REFUSED_TOKENS):
         tries.wrong("a", f"number {number}".encode(), NOW)
     kept = tries._known["a"].refused
-    assert len(kept) == KEPT
+    assert len(kept) == MAX_REFUSED_TOKENS
     assert not any(b"number" in one for one in kept)
     other = LoginAttempts()
-    other.wrong("a", f"number {10 * KEPT - 1}".encode(), NOW)
+    other.wrong("a", f"number {10 * MAX_REFUSED_TOKENS - 1}".encode(), NOW)
     assert not kept.keys() & other._known["a"].refused.keys(), "each process has a key of its own"
 
 
 def test_what_one_client_sent_says_nothing_of_another() -> None:
     tries = LoginAttempts()
-    for number in range(FREE):
+    for number in range(FREE_ATTEMPTS):
         tries.wrong("a", b"number %d" % number, NOW)
         tries.wrong("b", b"number %d" % number, NOW)
     assert tries.wait("a", NOW) > 0

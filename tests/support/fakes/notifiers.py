@@ -50,7 +50,7 @@ class Receiver:
         return Secret(str(id(self)))
 
 
-class Deaf:
+class NeverAnswering:
     """Takes the call and never says a word, until it is ``released``."""
 
     def __init__(self) -> None:

@@ -37,7 +37,7 @@ database:
     catalog-db-max-size: 8M
 """
 
-ANYBODY = """\
+ANY_CLIENT = """\
   - id: told
     address: [ 127.0.0.1, ::1 ]
     action: notify
@@ -76,7 +76,7 @@ def _acls(setup: Setup) -> str:
     signed = "".join(
         f"  - id: {key.name}\n    key: {key.wire_name}\n    action: [ transfer, notify ]\n" for key in setup.keys
     )
-    return "acl:\n" + ANYBODY.format(updater=XFR.wire_name) + signed
+    return "acl:\n" + ANY_CLIENT.format(updater=XFR.wire_name) + signed
 
 
 def _zone(duty: Duty) -> str:

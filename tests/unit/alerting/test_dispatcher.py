@@ -16,8 +16,8 @@ from monitor.store.sqlite import SqliteStore
 from tests.support.fakes.notifiers import (
     QUICK,
     Clock,
-    Deaf,
     Failing,
+    NeverAnswering,
     Receiver,
     attempts,
     delivering,
@@ -81,7 +81,7 @@ async def test_it_wakes_by_itself_when_something_becomes_due(store, clock):
 
 
 async def test_a_receiver_that_never_answers_delays_nobody_else(store, clock):
-    deaf, oncall = Deaf(), Receiver()
+    deaf, oncall = NeverAnswering(), Receiver()
     await put(store, *[message(f"d{n}", "deaf", about=f"i{n}") for n in range(5)])
     await put(store, *[message(f"o{n}", about=f"i{n}") for n in range(20)])
     async with delivering(store, {"deaf": deaf, "oncall": oncall}, clock, replace(QUICK, drain_timeout=0.05)):
@@ -90,7 +90,7 @@ async def test_a_receiver_that_never_answers_delays_nobody_else(store, clock):
 
 
 async def test_a_receiver_that_never_answers_is_left_and_asked_again(store, clock):
-    deaf = Deaf()
+    deaf = NeverAnswering()
     await put(store, message("a", "deaf"))
     async with delivering(store, {"deaf": deaf}, clock, replace(QUICK, deadline=0.05)) as dispatcher:
         await until(lambda: attempts(dispatcher) == {("deaf", "retried"): 1})
@@ -252,7 +252,7 @@ async def test_a_receiver_that_was_mended_by_a_reload_is_tried_at_once_and_no_lo
 
 
 async def test_what_the_old_one_says_after_a_reload_is_no_word_about_the_new_one(store, clock):
-    class Slow(Deaf):
+    class Slow(NeverAnswering):
         async def send(self, notification):
             await super().send(notification)
             raise no("401", permanent=True)
@@ -276,7 +276,7 @@ async def test_after_a_restart_under_another_name_trouble_is_known_and_tried_at_
         await until(lambda: attempts(dispatcher) == {("hook", "rejected"): 1})
         await idle(dispatcher, store, clock)
     await store.commit(Commit(readdressed={"hook": "duty"}))
-    duty = Deaf()
+    duty = NeverAnswering()
     async with delivering(store, {"duty": duty}, clock) as dispatcher:
         await until(lambda: duty.asked == ["a"])
         assert dispatcher.failing(clock()) == {"duty": "duty rejects what it is told: 401"}
@@ -302,7 +302,7 @@ async def test_after_a_restart_who_was_in_trouble_still_is_until_it_is_tried_whi
         await until(lambda: len(attempts(dispatcher)) == 3)
         await idle(dispatcher, store, clock)
     clock.pass_by(1)
-    hook, away = Deaf(), Receiver()
+    hook, away = NeverAnswering(), Receiver()
     clock.pass_by(601)
     async with delivering(store, {"hook": hook, "away": away, "well": Receiver()}, clock) as dispatcher:
         await until(lambda: hook.asked == ["a"] and away.got == ["b"])
@@ -422,7 +422,7 @@ async def test_a_reason_from_the_network_is_made_printable_and_short(store, cloc
 
 
 async def test_no_more_receivers_are_sent_to_at_the_same_time_than_allowed(store, clock):
-    everyone = {f"r{n}": Deaf() for n in range(5)}
+    everyone = {f"r{n}": NeverAnswering() for n in range(5)}
     await put(store, *[message(name, name) for name in everyone])
     async with delivering(store, everyone, clock, replace(QUICK, concurrency=2)):
         for size in (2, 4, 5):
@@ -479,7 +479,7 @@ async def test_a_bug_in_the_store_ends_one_delivery_and_not_all(store, clock):
 
 
 async def test_stopping_lets_what_is_being_sent_end(store, clock):
-    deaf = Deaf()
+    deaf = NeverAnswering()
     await put(store, message("a", "deaf"), message("b", "deaf"))
     async with delivering(store, {"deaf": deaf}, clock):
         await until(lambda: deaf.asked == ["a"])
@@ -489,7 +489,7 @@ async def test_stopping_lets_what_is_being_sent_end(store, clock):
 
 
 async def test_stopping_does_not_wait_for_ever_and_what_was_not_sent_is_kept(store, clock, tmp_path):
-    deaf = Deaf()
+    deaf = NeverAnswering()
     await put(store, message("a", "deaf"))
     async with delivering(store, {"deaf": deaf}, clock, replace(QUICK, drain_timeout=0.05)):
         await until(lambda: deaf.asked == ["a"])
@@ -502,7 +502,7 @@ async def test_stopping_does_not_wait_for_ever_and_what_was_not_sent_is_kept(sto
 
 
 async def test_cancelling_breaks_off_what_is_being_sent(store, clock):
-    deaf = Deaf()
+    deaf = NeverAnswering()
     await put(store, message("a", "deaf"))
     dispatcher = Dispatcher(store, {"deaf": deaf}, render, clock)
     running = asyncio.create_task(dispatcher.run())

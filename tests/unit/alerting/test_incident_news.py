@@ -34,7 +34,7 @@ def down(names: list[str], server: str, code: str = DEAD, at: float = 0) -> list
     return [alert(name, code, server, at=at, text=text) for name in names]
 
 
-class Ear:
+class ReceivedSubjects:
     """What one receiver hears, as subjects."""
 
     def __init__(self, desk: Desk) -> None:
@@ -59,15 +59,15 @@ class Ear:
 def test_each_further_server_of_a_zone_is_told_and_the_last_one_at_once_as_critical() -> None:
     """The kind: an open incident grows by servers. Three of three die; nobody may learn that from a reminder."""
     desk = on([A], "ns1", "ns2", "ns3")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(*down([A], "ns2"))
-    assert ear.subjects() == ["[FIRING critical] a.example.: ns2 cannot be reached"]
+    assert received.subjects() == ["[FIRING critical] a.example.: ns2 cannot be reached"]
     desk.fire(*down([A], "ns3", at=2))
-    assert ear.subjects() == []
+    assert received.subjects() == []
     desk.wait(5)
-    assert ear.subjects() == ["[WORSE critical] a.example.: ns3 cannot be reached"]
+    assert received.subjects() == ["[WORSE critical] a.example.: ns3 cannot be reached"]
     desk.fire(*down([A], "ns1", at=9))
-    assert ear.subjects() == ["[WORSE critical] a.example.: no server is left that answers"]
+    assert received.subjects() == ["[WORSE critical] a.example.: no server is left that answers"]
     assert desk.only.unserved == (A,)
 
 
@@ -90,15 +90,15 @@ def test_a_zone_that_nobody_serves_is_critical_whatever_the_codes_are(code: str)
 def test_zones_of_three_dead_servers_are_told_as_unserved_once_by_the_last_of_them() -> None:
     names = zones(200)
     desk = on(names, "ns1", "ns2", "ns3")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(*down(names, "ns2"))
     desk.fire(*down(names, "ns3", at=1))
-    ear.subjects()
+    received.subjects()
     desk.fire(*down(names, "ns1", at=2))
-    assert ear.subjects() == ["[FIRING critical] 200 zones: no server is left that answers; the last was ns1"]
+    assert received.subjects() == ["[FIRING critical] 200 zones: no server is left that answers; the last was ns1"]
     assert [len(i.unserved) for i in desk.open_incidents.incidents.values()] == [0, 0, 200]
     desk.end(*down(names, "ns3", at=1))
-    assert ear.subjects()[0] == "[RESOLVED] ns3, 200 zones: ns3 cannot be reached"
+    assert received.subjects()[0] == "[RESOLVED] ns3, 200 zones: ns3 cannot be reached"
     assert not any(i.unserved for i in desk.open_incidents.incidents.values())
 
 
@@ -107,10 +107,10 @@ def test_zones_that_lose_their_last_server_one_after_the_other_are_one_message_o
     """A sweep meets the zones of the last server one by one; with a grace all are on their way when the first fires."""
     names = zones(200)
     desk = on(names, "ns1", "ns2")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.cadence = {DEAD: timedelta(minutes=1)}
     desk.fire(*down(names, "ns2", at=-5))
-    ear.subjects()
+    received.subjects()
     if grace:
         desk.move(Phase.PENDING, *down(names, "ns1", at=1))
     start = desk.at = 2 if grace else 1
@@ -118,7 +118,7 @@ def test_zones_that_lose_their_last_server_one_after_the_other_are_one_message_o
         desk.at = start + 0.9 * number / len(names)
         desk.take(desk_batch(desk, *down([name], "ns1", at=1)))
     desk.wait(30)
-    heard = ear.subjects()
+    heard = received.subjects()
     assert heard[-1] == f"[{'FIRING' if grace else 'WORSE'} critical] 200 zones: {UNSERVED}; the last was ns1"
     assert len(heard) == (1 if grace else 2)
 
@@ -242,20 +242,20 @@ def test_a_code_on_its_way_that_never_comes_delays_the_first_word_by_a_minute_at
 def test_growth_comes_in_messages_that_are_ever_further_apart_and_says_what_is_new() -> None:
     names = zones(100)
     desk = on(names, "ns1", "ns2")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(*down(names[:2], "ns2"))
-    assert len(ear.subjects()) == 1
+    assert len(received.subjects()) == 1
     at = []
     for each in names[2:]:
         desk.fire(*down([each], "ns2"))
-        at += [desk.at] * len(ear.subjects())
+        at += [desk.at] * len(received.subjects())
         desk.at -= 0.5  # one more every half minute
     gaps = [round(b - a) for a, b in pairwise(at)]
     assert gaps == sorted(gaps)
     assert len(at) <= 4
     rest = len(desk.only.zones) - len(desk.only.notified.zones)  # type: ignore[union-attr]
     desk.wait(61)
-    assert ear.subjects() == ["[WORSE critical] ns2, 100 zones: ns2 cannot be reached"]
+    assert received.subjects() == ["[WORSE critical] ns2, 100 zones: ns2 cannot be reached"]
     assert changes(desk.only)[0].startswith(f"{rest} zones more than before: z0")
 
 
@@ -287,19 +287,19 @@ def test_what_is_only_in_its_grace_adds_no_message() -> None:
 def test_all_but_one_zone_back_is_told_as_such() -> None:
     names = zones(30)
     desk = on(names, "ns1", "ns2")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(*down(names, "ns2"))
-    ear.subjects()
+    received.subjects()
     desk.at = 20
     desk.end(*down(names[1:], "ns2"))
-    assert ear.subjects() == []
+    assert received.subjects() == []
     desk.wait(2)
-    assert ear.subjects() == ["[BETTER critical] ns2: 29 of 30 zones are back"]
+    assert received.subjects() == ["[BETTER critical] ns2: 29 of 30 zones are back"]
     assert desk.only.zones == (names[0],)
     assert len(desk.only.past_zones) == 29
     desk.at = 20 + 241
     desk.wait(1)
-    assert ear.subjects() == ["[STILL critical] ns2, z000.example.: ns2 cannot be reached"]
+    assert received.subjects() == ["[STILL critical] ns2, z000.example.: ns2 cannot be reached"]
 
 
 def test_zones_that_come_back_one_after_the_other_are_told_once_at_the_end() -> None:
@@ -330,15 +330,15 @@ def test_zones_that_drip_back_for_hours_do_not_fill_a_mailbox() -> None:
 def test_when_the_critical_part_is_over_the_pager_is_released_and_the_severity_comes_down() -> None:
     desk = on([A], "ns1", "ns2", "ns3")
     desk.routes, desk.receivers = PAGED, ("chat", "pager")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     warning, critical = alert(A, "serial-late", "ns3"), alert(A, "serial-overdue", "ns2")
     desk.fire(warning, critical)
-    ear.subjects()
+    received.subjects()
     assert desk.end(critical) == []
     assert desk.only.severity is Severity.WARNING
     desk.wait(2)
-    messages = list(ear.messages)
-    assert ear.subjects("chat") == ["[BETTER warning] a.example.: the critical part is over"]
+    messages = list(received.messages)
+    assert received.subjects("chat") == ["[BETTER warning] a.example.: the critical part is over"]
     (released,) = [each for each in messages if each.receiver == "pager"]
     assert released.event is IncidentEvent.RESOLVED
     shown = render(released)
@@ -378,12 +378,12 @@ def test_a_critical_part_that_comes_and_goes_pages_less_and_less_often() -> None
 
 def test_a_server_of_a_zone_that_is_back_is_told() -> None:
     desk = on([A], "ns1", "ns2", "ns3")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(*down([A], "ns2"), *down([A], "ns3"))
     desk.at = 10
     desk.end(*down([A], "ns3"))
     desk.wait(2)
-    assert ear.subjects()[-1] == "[BETTER critical] a.example.: ns3 is back"
+    assert received.subjects()[-1] == "[BETTER critical] a.example.: ns3 is back"
 
 
 # --- the times are those of the fault ---
@@ -433,11 +433,11 @@ def test_the_gravest_stands_first_alike_is_folded_and_nothing_critical_is_cut() 
     assert [line.severity for line in lines[:30]] == [Severity.CRITICAL] * 30
     assert len(lines) == 30 + 20
     desk = Desk(topology=many)
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(*down(names[:21], "ns2", "tcp-unreachable"))
     desk.fire(*down(names[:2], "ns2", "zone-expired"))
     desk.wait(5)
-    told = ear.messages[-1]
+    told = received.messages[-1]
     text = render(told).text
     assert text.index("* zone-expired (critical) 2 zones at ns2") < text.index(
         "* tcp-unreachable (warning) 21 zones at ns2"
@@ -515,11 +515,11 @@ def test_a_primary_that_went_back_is_its_zones_own_incident_beside_a_dead_tcp() 
 def test_a_serial_that_went_back_does_not_name_the_primary_that_is_cut_off_later() -> None:
     names = zones(20)
     desk = on(names, "ns1", "ns2", "ns3")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(alert(names[0], "serial-regressed", "ns1"), alert(names[0], "serial-ahead", "ns3"))
-    ear.subjects()
+    received.subjects()
     desk.fire(*down(names, "ns1", at=1))
-    assert ear.subjects() == ["[FIRING critical] ns1, 20 zones: ns1 cannot be reached"]
+    assert received.subjects() == ["[FIRING critical] ns1, 20 zones: ns1 cannot be reached"]
     assert len(desk.open_incidents.incidents) == 2
 
 
@@ -689,9 +689,9 @@ def test_a_server_incident_of_which_one_zone_is_grave_names_that_zone() -> None:
 def test_zones_that_leave_the_configuration_are_not_called_well() -> None:
     names = zones(13)
     desk = on(names, "ns1", "ns2")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(*down(names, "ns2"))
-    ear.subjects()
+    received.subjects()
 
     def leave(these: list[str]) -> None:
         gone = [replace(each, phase=Phase.OK, good_since=minute(desk.at)) for each in down(these, "ns2")]
@@ -700,10 +700,10 @@ def test_zones_that_leave_the_configuration_are_not_called_well() -> None:
 
     leave(names[:7])
     desk.wait(30)
-    assert ear.subjects() == []
+    assert received.subjects() == []
     assert (desk.only.past_zones, len(desk.only.left_zones), len(desk.only.zones)) == ((), 7, 6)
     leave(names[7:])
-    (told,) = ear.messages
+    (told,) = received.messages
     note = render(told)
     assert "It is over" not in note.text
     assert "It is no longer monitored" in note.text
@@ -714,21 +714,21 @@ def test_zones_that_leave_the_configuration_are_not_called_well() -> None:
 def test_some_back_and_some_no_longer_monitored_are_told_apart() -> None:
     names = zones(10)
     desk = on(names, "ns1", "ns2")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(*down(names, "ns2"))
     gone = replace(down(names[:1], "ns2")[0], phase=Phase.OK, good_since=minute(2))
     desk.change(gone, transitions=[Transition(gone.key, Phase.FIRING, Phase.OK, Reason.WITHDRAWN, minute(2))])
     desk.end(*down(names[1:5], "ns2"))
     desk.wait(2)
-    assert ear.subjects()[-1] == "[BETTER critical] ns2: 4 of 10 zones are back"
+    assert received.subjects()[-1] == "[BETTER critical] ns2: 4 of 10 zones are back"
     assert list(changes(desk.only)) == ["4 of 10 zones are back.", "1 zone is no longer monitored."]
 
 
 def test_the_end_names_what_was_told_and_not_what_came_after() -> None:
     desk = on([A], "ns1", "ns2")
-    ear = Ear(desk)
+    received = ReceivedSubjects(desk)
     desk.fire(alert(A, "zone-not-served", "ns2", text="ns2 refuses"))
     desk.fire(*down([A], "ns2", at=2))
     desk.end(alert(A, "zone-not-served", "ns2", text="ns2 refuses"))
     desk.end(*down([A], "ns2", at=2))
-    assert ear.subjects()[-1] == "[RESOLVED] a.example.: ns2 refuses"
+    assert received.subjects()[-1] == "[RESOLVED] a.example.: ns2 refuses"

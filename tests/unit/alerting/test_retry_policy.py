@@ -11,11 +11,11 @@ from alerting.retry_policy import Failure, RetryPolicy, next_attempt
 from tests.support.specimens import at, message
 
 HOUR, DAY = 3600.0, 86400.0
-TELLING = message("t1")
+MESSAGE = message("t1")
 
 
 def again(attempt: int, failure: Failure | None, now: float = 0.0, die: float = 0.5, **more) -> DeliveryResult:
-    return next_attempt(Lease(TELLING, attempt, at(now + 60)), failure, at(now), replace(RetryPolicy(), **more), die)
+    return next_attempt(Lease(MESSAGE, attempt, at(now + 60)), failure, at(now), replace(RetryPolicy(), **more), die)
 
 
 def test_a_yes_is_the_end_of_it():

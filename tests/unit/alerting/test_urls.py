@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerting.urls import LONGEST, BadUrl, address_in, exposed, forbidden, host_fault, parsed
+from alerting.urls import MAX_URL_LENGTH, BadUrl, address_in, exposed, forbidden, host_fault, parsed
 
 LABEL = "a" * 63
 
@@ -56,7 +56,7 @@ def test_something_can_be_sent_there(text: str) -> None:
         (f"https://{LABEL}a.example.com/x", "neither a name nor an address", "https://"),
         (f"https://{LABEL}.{LABEL}.{LABEL}.{LABEL}/x", "longer than a name can be", "https://"),
         ("https://192.0.2.300/x", "the host or the port cannot be one", "https://"),
-        ("https://hooks.example.com/" + "x" * LONGEST, f"longer than {LONGEST} characters", "https://"),
+        ("https://hooks.example.com/" + "x" * MAX_URL_LENGTH, f"longer than {MAX_URL_LENGTH} characters", "https://"),
     ],
 )
 def test_nothing_can_ever_be_sent_there(text: str, said: str, hint: str) -> None:

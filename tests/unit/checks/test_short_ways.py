@@ -11,7 +11,7 @@ from checks.model import Address, Soa, Zone, ZonePoll
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import latest, quiet, update_fully, update_zone_state
 from tests.support.examples import examples
-from tests.support.observations import MINUTE, NOON, SOA, checked_at, places, server, zone
+from tests.support.observations import MINUTE, NOON, SOA, addresses_by_name, checked_at, server, zone
 from tests.support.strategies import GROUPS, NAMED, UNNAMED, looks, zones
 
 TWICE = zone(server("ns1", "192.0.2.1", "2001:db8::1"), "ns2", server("ns3", group="b"))
@@ -33,7 +33,7 @@ def scattered(draw: st.DrawFn, zone: Zone, poll: ZonePoll) -> ZonePoll:
 @examples(300)
 @given(st.data(), st.sampled_from([TWICE, replace(TWICE, primary=None), EMPTY, ELSEWHERE]))
 def test_a_first_look_at_a_zone_that_is_well(data: st.DataObject, nearby: Zone) -> None:
-    tokens = {name: data.draw(WELL) for name in places(nearby)}
+    tokens = {name: data.draw(WELL) for name in addresses_by_name(nearby)}
     poll = data.draw(st.composite(scattered)(nearby, checked_at(nearby, tokens, NOON)))
     for zone_state in (ZoneState(nearby.name), ZoneState(nearby.name, at=NOON - MINUTE)):
         assert repr(update_zone_state(zone_state, nearby, poll)) == repr(
@@ -56,7 +56,7 @@ EVERY = ("ns1", "ns1/1", "ns2", "ns2/1", "ns3")
 def same_at_each_look(history: Iterable[tuple[Zone, dict[str, str]]]) -> ZoneState:
     zone_state = ZoneState(NAMED.name)
     for number, (nearby, does) in enumerate(history):
-        known = {name: does[name] for name in places(nearby)}
+        known = {name: does[name] for name in addresses_by_name(nearby)}
         poll = checked_at(nearby, known, NOON + number * MINUTE)
         short, long = update_zone_state(zone_state, nearby, poll), update_fully(zone_state, nearby, latest(poll), poll)
         assert short == long

@@ -16,7 +16,20 @@ from checks.model import CheckInconclusive, Finding, Health, Inconclusive, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from checks.zone_state.update import update_zone_state
-from tests.support.observations import MINUTE, NOON, QUICK, SOA, Page, gather, look, query, seen, server, story, zone
+from tests.support.observations import (
+    MINUTE,
+    NOON,
+    QUICK,
+    SOA,
+    LookResult,
+    gather,
+    look,
+    query,
+    seen,
+    server,
+    story,
+    zone,
+)
 
 PAIR = zone()
 THREE = zone("ns1", "ns2", "ns3")
@@ -241,7 +254,7 @@ STORIES: list[tuple[str, Zone, dict[str, str], dict[int, str]]] = [
 ]  # fmt: skip
 
 
-def heard(pages: list[Page]) -> dict[int, str]:
+def heard(pages: list[LookResult]) -> dict[int, str]:
     """What is said, at the minutes at which it changes."""
     changes, last = {}, ""
     for minute, page in enumerate(pages):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from checks.common.text import enumerated, format_duration, format_time, instant, plural, truncate
-from checks.common.versions import line, newer_than
+from checks.common.versions import newer_than, version_line
 from checks.zone_state.model import Version
 from tests.support.observations import MINUTE, NOON
 
@@ -60,7 +60,7 @@ def test_short() -> None:
 
 def test_line_orders_by_distance_across_the_wrap_and_drops_the_withdrawn() -> None:
     known = [Version(serial, None, NOON) for serial in (2, 4294967290, 7, 0)]
-    versions = line(5, known, {5: NOON + MINUTE}, NOON, [4294967290])
+    versions = version_line(5, known, {5: NOON + MINUTE}, NOON, [4294967290])
     assert [version.serial for version in versions] == [4294967290, 0, 2, 5]
     assert [version.serial for version in newer_than(0, 5, versions)] == [2, 5]
     assert newer_than(5, 5, versions) == ()

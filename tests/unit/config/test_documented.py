@@ -102,8 +102,8 @@ def other_ways(key: str) -> set[str]:
     """The ways to give the secret that ``key`` is one of."""
     for way in secrets.WAYS[1:]:
         if key.endswith(way):
-            return set(secrets.keys(key.removesuffix(way)))
-    return set(secrets.keys(key))
+            return set(secrets.secret_keys(key.removesuffix(way)))
+    return set(secrets.secret_keys(key))
 
 
 def test_the_example_is_a_configuration() -> None:

@@ -16,8 +16,7 @@ from click.testing import CliRunner
 from monitor.cli.check_config import command
 from monitor.config.errors import MOST_TOLD
 from monitor.config.load import ConfigError, load, parse
-from monitor.probe.message.names import BadName
-from monitor.probe.message.names import parse as parse_name
+from monitor.probe.message.names import BadName, parse_name
 
 ZONE = '[[zones]]\nname = "example.com"\nservers = ["192.0.2.1"]\n'
 HOOK = '[receivers.h]\ntype = "webhook"\nurl = "https://h.example/"\n[[routes]]\nreceivers = "h"\n'

@@ -15,7 +15,7 @@ from monitor.config.errors import ConfigError, Problems
 from monitor.config.load import parse
 from monitor.config.secrets import FileContext
 from monitor.config.tables import instance_of, table_of
-from monitor.config.toml_reader import checked
+from monitor.config.toml_reader import validate
 
 
 class Colour(StrEnum):
@@ -61,7 +61,7 @@ def read(table: Any, env: dict[str, str] | None = None) -> tuple[Odd | None, lis
         problems,
         path,
         Odd,
-        checked(table_of(Odd), table, problems, path),
+        validate(table_of(Odd), table, problems, path),
         FileContext(Path("/etc/soawatch"), env or {}),
     )
     return odd, [str(mistake).removeprefix("c.toml: ") for mistake in problems.mistakes]

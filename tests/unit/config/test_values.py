@@ -200,9 +200,9 @@ def test_where_not_to_listen(text: object) -> None:
     ],
 )
 def test_names_of_zones(text: str, name: str) -> None:
-    assert names.parse(text) == name
-    assert names.parse(name) == name
-    assert names.parse(names.unicode(name)) == name
+    assert names.parse_name(text) == name
+    assert names.parse_name(name) == name
+    assert names.parse_name(names.unicode(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_names_of_zones(text: str, name: str) -> None:
 )
 def test_no_names_of_zones(text: str, said: str) -> None:
     with pytest.raises(names.BadName) as caught:
-        names.parse(text)
+        names.parse_name(text)
     assert said in caught.value.reason.lower()
 
 
@@ -245,14 +245,14 @@ def test_no_names_of_zones(text: str, said: str) -> None:
 )
 def test_a_prefix_is_told_what_its_reverse_zone_is_called(text: str, reverse: str) -> None:
     with pytest.raises(names.BadName) as caught:
-        names.parse(text)
+        names.parse_name(text)
     assert caught.value.hint == f"the reverse zone is called {reverse}"
 
 
 @pytest.mark.parametrize("text", ["172.16.0.0/12", "2001:db8::/33"])
 def test_a_prefix_that_is_no_zone_of_its_own_is_only_refused(text: str) -> None:
     with pytest.raises(names.BadName) as caught:
-        names.parse(text)
+        names.parse_name(text)
     assert caught.value.hint == ""
 
 
@@ -260,7 +260,7 @@ def test_a_prefix_that_is_no_zone_of_its_own_is_only_refused(text: str) -> None:
     "text", ["*.example", r"a\.b.example", "0/25.2.0.192.in-addr.arpa", "-a.example", "a-.example"]
 )
 def test_names_no_host_has(text: str) -> None:
-    assert names.parse(text)
+    assert names.parse_name(text)
     with pytest.raises(names.BadName, match="not a host name"):
         names.host(text)
 
@@ -276,7 +276,7 @@ def test_any_name_of_the_wire_keeps_its_meaning(labels: list[bytes]) -> None:
     wire = dns.name.Name([*labels, b""])
     text = wire.canonicalize().to_text()
     try:
-        found = names.parse(text)
+        found = names.parse_name(text)
     except names.BadName as error:
         found = text if error.hint else error.reason
     assert found == text
@@ -285,12 +285,12 @@ def test_any_name_of_the_wire_keeps_its_meaning(labels: list[bytes]) -> None:
 @given(st.text(max_size=40))
 def test_any_text_is_a_name_or_bad(text: str) -> None:
     try:
-        name = names.parse(text)
+        name = names.parse_name(text)
     except names.BadName:
         return
     assert name.isascii()
     assert name.endswith(".")
-    assert names.parse(name) == name
+    assert names.parse_name(name) == name
 
 
 def test_paths_and_values_are_printed_without_what_a_terminal_obeys() -> None:

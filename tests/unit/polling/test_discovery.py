@@ -203,7 +203,7 @@ async def test_a_start_while_the_resolver_is_dead_goes_on_with_what_the_zone_sta
 
 
 class Remembered(dict[str, ZoneState]):
-    """Ledgers that say which of them were looked at."""
+    """Zone states that say which of them were looked at."""
 
     def __init__(self, zone_states: Iterable[ZoneState]) -> None:
         super().__init__({zone_state.zone: zone_state for zone_state in zone_states})

@@ -26,7 +26,7 @@ CHECK = SoaSerial()
 SERVERS = (server("ns1"), server("ns2"))
 
 
-class Crier:
+class FakeBulkProber:
     """A bulk prober that knows which zones are quiet and what the others say; ``held`` zones wait to be let go."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Crier:
         self.widest = self.under_way = 0
 
     def use(
-        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, was: "array[int] | None" = None
+        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None" = None
     ) -> None:
         raise AssertionError("nobody asks for that here")
 
@@ -80,7 +80,7 @@ class Crier:
         return tuple(seen(query(zone, name), token[name], now()) for name in ("ns2", "ns1"))
 
 
-class Knocker:
+class FakeTcpProber:
     """A prober of the TCP questions: ``token`` is what each gets."""
 
     def __init__(self, token: str = "10") -> None:
@@ -106,19 +106,24 @@ class Stage:
     def __init__(self, every: Sequence[Zone], *, token: str = "10", how: str = "-", **result_id: Iterable[str]) -> None:
         self.zone_table = ZoneTable.of(every)
         self.heard: list[PollMessage] = []
-        self.knocker = Knocker(token)
-        self.crier = Crier(self.zone_table, how=how, **result_id)
+        self.tcp_prober = FakeTcpProber(token)
+        self.bulk_prober = FakeBulkProber(self.zone_table, how=how, **result_id)
         self.current = {one.name: one for one in every}
-        canvass: BulkProber = self.crier
-        self.ground = SweepContext(
-            ZoneColumns(self.zone_table), canvass, self.knocker, self.publish, lambda name: self.current.get(name), now
+        bulk_prober: BulkProber = self.bulk_prober
+        self.context = SweepContext(
+            ZoneColumns(self.zone_table),
+            bulk_prober,
+            self.tcp_prober,
+            self.publish,
+            lambda name: self.current.get(name),
+            now,
         )
 
     async def publish(self, *heard: PollMessage) -> None:
         self.heard += heard
 
     def call(self, over: float = 0.0, **options: float) -> "asyncio.Task[object]":
-        call = SerialSweep(self.ground, CHECK, MINUTE, **options)  # type: ignore[arg-type]
+        call = SerialSweep(self.context, CHECK, MINUTE, **options)  # type: ignore[arg-type]
         begin = asyncio.get_running_loop().time()
         return asyncio.create_task(call.sweep(SweepOrder(self.zone_table, CHECK), over, begin))
 
@@ -138,7 +143,7 @@ async def test_each_zone_comes_back_once_as_a_number_or_as_a_poll() -> None:
     assert {one.zone for one in stage.polls} == {"z7.example.", "z77.example."}
     assert all(len(one.seen) == 2 and one.check == "soa-serial" for one in stage.polls)
     assert (swept.zones, swept.queries, swept.answered) == (2500, 5000, 5000)  # type: ignore[attr-defined]
-    assert not any(stage.ground.busy)
+    assert not any(stage.context.busy)
 
 
 async def test_turns_come_at_their_place() -> None:
@@ -151,7 +156,7 @@ async def test_turns_come_at_their_place() -> None:
             assert isinstance(one, UnchangedZones)
             came.update(dict.fromkeys((stage.zone_table.names[n] for n in one.numbers), monotonic() - begin))
 
-    stage.ground.publish = publish
+    stage.context.publish = publish
     await stage.call(over=0.5)
     assert len(came) == 60
     for name, at in came.items():
@@ -160,7 +165,7 @@ async def test_turns_come_at_their_place() -> None:
 
 async def test_what_is_slow_holds_up_nobody_else() -> None:
     stage = Stage(zones(50))
-    stage.crier.held["z3.example."] = let = asyncio.Event()
+    stage.bulk_prober.held["z3.example."] = let = asyncio.Event()
     whole = stage.call()
     async with asyncio.timeout(5):
         while len(stage.unchanged) < 49:
@@ -174,24 +179,24 @@ async def test_what_is_slow_holds_up_nobody_else() -> None:
 async def test_no_more_than_so_many_zones_are_under_way() -> None:
     stage = Stage(zones(300))
     await stage.call(over=0.2, max_in_flight=10)
-    assert stage.crier.widest <= 10
+    assert stage.bulk_prober.widest <= 10
     assert len(stage.unchanged) == 300
 
 
 async def test_a_zone_that_is_being_asked_is_not_asked_again() -> None:
     stage = Stage(zones(20))
-    stage.crier.held["z3.example."] = let = asyncio.Event()
+    stage.bulk_prober.held["z3.example."] = let = asyncio.Event()
     first = stage.call()
     async with asyncio.timeout(5):
         while len(stage.unchanged) < 19:
             await asyncio.sleep(0.001)
     await stage.call()
-    assert stage.crier.asked.count("z3.example.") == 1
-    assert stage.crier.asked.count("z4.example.") == 2
+    assert stage.bulk_prober.asked.count("z3.example.") == 1
+    assert stage.bulk_prober.asked.count("z4.example.") == 2
     let.set()
     await first
     await stage.call()
-    assert stage.crier.asked.count("z3.example.") == 2
+    assert stage.bulk_prober.asked.count("z3.example.") == 2
 
 
 async def test_what_changed_while_it_was_asked_is_not_published() -> None:
@@ -204,16 +209,16 @@ async def test_what_changed_while_it_was_asked_is_not_published() -> None:
 
 async def test_another_table_ends_it_and_tells_who_was_being_asked() -> None:
     stage = Stage(zones(40))
-    stage.crier.held["z3.example."] = let = asyncio.Event()
-    call = SerialSweep(stage.ground, CHECK, MINUTE)
+    stage.bulk_prober.held["z3.example."] = let = asyncio.Event()
+    call = SerialSweep(stage.context, CHECK, MINUTE)
     order = SweepOrder(stage.zone_table, CHECK)
     whole = asyncio.create_task(call.sweep(order, 60.0, asyncio.get_running_loop().time() - 30.0))
     async with asyncio.timeout(5):
         while not stage.unchanged:
             await asyncio.sleep(0.001)
     reached = call.reached
-    left = stage.ground.close()
-    assert left == (["z3.example."] if "z3.example." in stage.crier.asked else [])
+    left = stage.context.close()
+    assert left == (["z3.example."] if "z3.example." in stage.bulk_prober.asked else [])
     let.set()
     whole.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -226,17 +231,17 @@ async def test_what_waits_for_room_while_another_table_comes_is_not_asked_any_mo
     stage = Stage(zones(20))
     order = SweepOrder(stage.zone_table, CHECK)
     first = stage.zone_table.names[order.numbers[0]]
-    stage.crier.held[first] = let = asyncio.Event()
+    stage.bulk_prober.held[first] = let = asyncio.Event()
     whole = stage.call(max_in_flight=10)
     async with asyncio.timeout(5):
         while len(stage.unchanged) < 9:
             await asyncio.sleep(0.001)
-    assert len(stage.crier.asked) == 10
-    left = stage.ground.close()
+    assert len(stage.bulk_prober.asked) == 10
+    left = stage.context.close()
     assert len(left) == 11
     let.set()
     swept = await whole
-    assert len(stage.crier.asked) == swept.zones == 10  # type: ignore[attr-defined]
+    assert len(stage.bulk_prober.asked) == swept.zones == 10  # type: ignore[attr-defined]
 
 
 # --- dead over UDP ---
@@ -259,13 +264,13 @@ async def test_an_address_dead_over_both_is_not_knocked_at_for_every_zone() -> N
     stage = Stage(every, token="-", dead=[one.name for one in every])
     await stage.call()
     assert len(stage.polls) == 1000
-    assert FAILURE_THRESHOLD <= len(stage.knocker.asked) < 500
+    assert FAILURE_THRESHOLD <= len(stage.tcp_prober.asked) < 500
     stage.heard.clear()
-    stage.knocker.asked.clear()
-    stage.knocker.widest = 0
+    stage.tcp_prober.asked.clear()
+    stage.tcp_prober.widest = 0
     await stage.call()
     assert len(stage.polls) == 1000
-    assert 0 < stage.knocker.widest <= HALF_OPEN_PROBES
+    assert 0 < stage.tcp_prober.widest <= HALF_OPEN_PROBES
 
 
 @pytest.mark.parametrize(
@@ -282,7 +287,7 @@ async def test_who_says_no_more_over_tcp_than_over_udp_is_gone(over_udp: str, ov
     stage = Stage(every, token=over_tcp, how=over_udp, dead=[one.name for one in every])
     await stage.call()
     assert len(stage.polls) == 1000
-    assert (len(stage.knocker.asked) < 500) is gone
+    assert (len(stage.tcp_prober.asked) < 500) is gone
 
 
 async def test_a_sweep_that_is_broken_off_leaves_no_zone_behind() -> None:
@@ -290,29 +295,29 @@ async def test_a_sweep_that_is_broken_off_leaves_no_zone_behind() -> None:
     stage = Stage(every, token="-", dead=[one.name for one in every])
     never = asyncio.Event()
 
-    async def knock(queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
+    async def probe_tcp(queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
         for one in queries:
-            stage.knocker.asked.append(one)
+            stage.tcp_prober.asked.append(one)
             await never.wait()
             yield []
 
-    stage.ground.probe = knock
+    stage.context.probe = probe_tcp
     whole = stage.call()
     async with asyncio.timeout(5):
-        while not stage.knocker.asked:
+        while not stage.tcp_prober.asked:
             await asyncio.sleep(0.001)
-    assert any(stage.ground.busy)
+    assert any(stage.context.busy)
     whole.cancel()
     with pytest.raises(asyncio.CancelledError):
         await whole
-    assert not any(stage.ground.busy)
+    assert not any(stage.context.busy)
 
 
 async def test_as_soon_as_it_answers_it_is_asked_for_every_zone() -> None:
     every = zones(300)
     stage = Stage(every, token="-", dead=[one.name for one in every])
     await stage.call()
-    stage.knocker.token = "10"
+    stage.tcp_prober.token = "10"
     await stage.call()
     stage.heard.clear()
     await stage.call()
@@ -323,8 +328,8 @@ async def test_it_ends_when_nobody_takes_polls_any_more() -> None:
     stage = Stage(zones(9))
     bus = PollQueue(1)
     await bus.close()
-    stage.ground.publish = bus.publish
+    stage.context.publish = bus.publish
     with pytest.raises(ExceptionGroup) as raised:
         await stage.call()
     assert raised.group_contains(QueueClosed)
-    assert not any(stage.ground.busy)
+    assert not any(stage.context.busy)

@@ -20,7 +20,7 @@ from monitor.polling.sweep import SWEEP_SHARE, poll_zone, sweep, window
 from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.service.queue import PollQueue
 from monitor.state.ports import QueueClosed
-from tests.support.monitor_state import MINUTE, Waiting
+from tests.support.monitor_state import MINUTE, HeldProber
 from tests.support.observations import zone
 
 CHECK = SoaSerial()
@@ -57,7 +57,7 @@ def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float)
 async def test_each_zone_is_asked_once_and_its_poll_is_whole() -> None:
     polls: list[ZonePoll] = []
     every = zones(50)
-    swept = await sweep(CHECK, turns(every), Waiting(WELL, now), taker(polls), cadence=MINUTE, duration=0, now=now)
+    swept = await sweep(CHECK, turns(every), HeldProber(WELL, now), taker(polls), cadence=MINUTE, duration=0, now=now)
     assert sorted(r.zone for r in polls) == sorted(z.name for z in every)
     assert {len(r.seen) for r in polls} == {2}
     assert (swept.zones, swept.queries, swept.answered) == (50, 100, 100)
@@ -77,7 +77,7 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
     async def take(poll: ZonePoll) -> None:
         came[poll.zone] = monotonic() - begin
 
-    await sweep(CHECK, turns(zones(40)), Waiting(WELL, now), take, cadence=MINUTE, duration=0.5, now=now)
+    await sweep(CHECK, turns(zones(40)), HeldProber(WELL, now), take, cadence=MINUTE, duration=0.5, now=now)
     for name, at in came.items():
         assert at >= sweep_position(name, "soa-serial") * 0.5 - 0.01
     assert sorted(came, key=came.__getitem__) == sorted(came, key=lambda name: sweep_position(name, "soa-serial"))
@@ -86,7 +86,7 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
 async def test_a_silent_zone_delays_no_other() -> None:
     polls: list[ZonePoll] = []
     answer = asyncio.Event()
-    prober = Waiting(WELL, now, {"z3.example.": answer})
+    prober = HeldProber(WELL, now, {"z3.example.": answer})
     whole = asyncio.create_task(
         sweep(CHECK, turns(zones(20)), prober, taker(polls), cadence=MINUTE, duration=0, now=now, max_in_flight=2)
     )
@@ -99,14 +99,14 @@ async def test_a_silent_zone_delays_no_other() -> None:
 
 
 async def test_no_more_than_so_many_zones_are_under_way() -> None:
-    prober = Waiting(WELL, now)
+    prober = HeldProber(WELL, now)
     await sweep(CHECK, turns(zones(60)), prober, taker([]), cadence=MINUTE, duration=0, now=now, max_in_flight=7)
     assert prober.widest == 7
 
 
 async def test_it_waits_for_a_judge_who_is_behind() -> None:
     bus = PollQueue(5)
-    prober = Waiting(WELL, now)
+    prober = HeldProber(WELL, now)
     whole = asyncio.create_task(
         sweep(CHECK, turns(zones(60)), prober, bus.publish, cadence=MINUTE, duration=0, now=now, max_in_flight=10)
     )
@@ -127,7 +127,7 @@ async def test_it_waits_for_a_judge_who_is_behind() -> None:
 
 async def test_it_ends_when_nobody_takes_polls_any_more() -> None:
     bus = PollQueue(1)
-    prober = Waiting(WELL, now, {"z1.example.": asyncio.Event()})
+    prober = HeldProber(WELL, now, {"z1.example.": asyncio.Event()})
     whole = asyncio.create_task(
         sweep(CHECK, turns(zones(9)), prober, bus.publish, cadence=MINUTE, duration=30, now=now)
     )
@@ -140,7 +140,7 @@ async def test_it_ends_when_nobody_takes_polls_any_more() -> None:
 
 
 async def test_broken_off_it_leaves_nothing_behind() -> None:
-    prober = Waiting(WELL, now, {f"z{n}.example.": asyncio.Event() for n in range(9)})
+    prober = HeldProber(WELL, now, {f"z{n}.example.": asyncio.Event() for n in range(9)})
     before = asyncio.all_tasks()
     whole = asyncio.create_task(sweep(CHECK, turns(zones(9)), prober, taker([]), cadence=MINUTE, duration=0, now=now))
     async with asyncio.timeout(5):
@@ -159,7 +159,7 @@ async def test_zones_that_the_check_does_not_apply_to_are_not_asked() -> None:
     swept = await sweep(
         Records(),
         turns([with_records, zone()], Records()),
-        Waiting(WELL, now),
+        HeldProber(WELL, now),
         taker(polls),
         cadence=MINUTE,
         duration=0,
@@ -178,7 +178,7 @@ async def test_a_zone_is_asked_as_it_is_when_its_turn_comes() -> None:
         polls.append(poll)
         known[second.name] = replace(second, servers=second.servers[:1])
 
-    prober = Waiting(WELL, now)
+    prober = HeldProber(WELL, now)
     await sweep(
         CHECK,
         turns([first, second]),
@@ -197,7 +197,7 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
     left, changed, stays = zones(3)
     known = {z.name: z for z in (left, changed, stays)}
     answer = asyncio.Event()
-    prober = Waiting(WELL, now, dict.fromkeys(known, answer))
+    prober = HeldProber(WELL, now, dict.fromkeys(known, answer))
     polls: list[ZonePoll] = []
     whole = asyncio.create_task(
         sweep(
@@ -217,5 +217,5 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
 
 async def test_with_nobody_to_ask_the_poll_is_empty() -> None:
     nobody = replace(zone(), servers=())
-    poll = await poll_zone(CHECK, nobody, Waiting({}, now), MINUTE, now)
+    poll = await poll_zone(CHECK, nobody, HeldProber({}, now), MINUTE, now)
     assert poll.seen == ()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from alerting.model import Policy
 from monitor.state.evaluator import MAX_RESOLVED_INCIDENTS, PROPAGATION_BOUNDS, recent
 from monitor.state.ports import Sweep
-from tests.support.evaluator import BOTH, Bench
+from tests.support.evaluator import BOTH, EvaluatorBench
 from tests.support.monitor_state import looks, minute, plan
 from tests.support.observations import NOON, zone
 from tests.support.specimens import incident
@@ -15,7 +15,7 @@ from tests.support.specimens import incident
 
 async def test_what_was_judged_is_shown_and_kept() -> None:
     one = zone()
-    on = Bench(one)
+    on = EvaluatorBench(one)
     await on.look(one, 0, ns1="10", ns2="10")
     assert on.status.zones[one.name].health == "good"
     assert on.status.at == NOON
@@ -30,7 +30,7 @@ async def test_what_was_judged_is_shown_and_kept() -> None:
 
 async def test_a_status_is_of_now_and_a_status_knows_whether_there_is_another() -> None:
     one, other = zone(), zone(name="other.example.")
-    on = Bench(one, other)
+    on = EvaluatorBench(one, other)
     await on.look(one, 0, ns1="10", ns2="10")
     await on.look(other, 1, ns1="10", ns2="10")
     before = on.status
@@ -42,7 +42,7 @@ async def test_a_status_is_of_now_and_a_status_knows_whether_there_is_another() 
 
 async def test_a_new_plan_draws_what_came_and_forgets_what_went() -> None:
     one, other = zone(), zone(name="other.example.")
-    on = Bench(one)
+    on = EvaluatorBench(one)
     await on.look(one, 0, ns1="10", ns2="-")
     await on.judging.replan(plan(other, checks=BOTH))
     assert set(on.status.zones) == {other.name}
@@ -56,7 +56,7 @@ async def test_a_new_plan_draws_what_came_and_forgets_what_went() -> None:
 
 async def test_a_full_disk_stops_no_check_is_shown_and_everything_is_written_once_there_is_room() -> None:
     one = zone()
-    on = Bench(one, policy=Policy(timedelta(0), timedelta(0)))
+    on = EvaluatorBench(one, policy=Policy(timedelta(0), timedelta(0)))
     await on.look(one, 0, ns1="10", ns2="10")
     on.disk.full = True
     await on.look(one, 1, ns1="11", ns2="10")
@@ -84,7 +84,7 @@ async def test_a_full_disk_stops_no_check_is_shown_and_everything_is_written_onc
 
 
 async def test_store_failing_is_told_once_however_long_it_lasts() -> None:
-    on = Bench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4)))
+    on = EvaluatorBench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4)))
     on.disk.full = True
     await on.look(zone(), 0, ns1="10", ns2="10")
     for number in range(1, 60):
@@ -96,7 +96,7 @@ async def test_store_failing_is_told_once_however_long_it_lasts() -> None:
 async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_told_once_and_so_is_their_end() -> None:
     """The kind: what goes wrong with the monitor itself and was only shown. ``hook`` is one of two receivers."""
     policy = Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4))
-    on = Bench(zone(), policy=policy)
+    on = EvaluatorBench(zone(), policy=policy)
     await on.judging.replan(replace(on.plan, receivers=("hook", "post")))
     on.judging.failing = lambda now: {"hook": "hook rejects what it is told: 410 gone"}
     on.judging.show(config_ok=False, config_error="soawatch.toml:7: no unit\nsoawatch.toml:9: no such key")
@@ -123,7 +123,7 @@ async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_tol
 
 
 async def test_a_failure_that_passes_within_grace_is_no_incident() -> None:
-    on = Bench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2)))
+    on = EvaluatorBench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2)))
     for number, failing in enumerate([{"hook": "no"}, {"hook": "no"}, {}, {"hook": "no"}, {}, {}]):
         on.now.at = minute(number)
         on.judging.failing = lambda now, failing=failing: failing  # type: ignore[misc]
@@ -132,7 +132,7 @@ async def test_a_failure_that_passes_within_grace_is_no_incident() -> None:
 
 
 async def test_a_sweep_that_cannot_be_noted_is_a_failing_disk_too() -> None:
-    on = Bench(zone())
+    on = EvaluatorBench(zone())
     on.disk.full = True
     row = Sweep("soa-serial", NOON, NOON, 1, 2, 2)
     await on.judging.record_sweep(row)
@@ -145,7 +145,7 @@ async def test_a_sweep_that_cannot_be_noted_is_a_failing_disk_too() -> None:
 
 
 async def test_at_the_end_it_is_tried_once_more() -> None:
-    on = Bench(zone())
+    on = EvaluatorBench(zone())
     on.disk.full = True
     await on.look(zone(), 0, ns1="10", ns2="10")
     on.disk.full = False
@@ -154,7 +154,7 @@ async def test_at_the_end_it_is_tried_once_more() -> None:
 
 
 async def test_who_is_cancelled_while_the_disk_works_loses_nothing() -> None:
-    on = Bench(zone())
+    on = EvaluatorBench(zone())
     taking = asyncio.create_task(on.judging.process([looks(zone(), NOON, ns1=10, ns2=10)]))
     while not on.disk.tries:
         await asyncio.sleep(0)
@@ -166,7 +166,7 @@ async def test_who_is_cancelled_while_the_disk_works_loses_nothing() -> None:
 
 async def test_one_thing_at_a_time() -> None:
     one = zone()
-    on = Bench(one)
+    on = EvaluatorBench(one)
     empty = plan(zone(name="other.example."), checks=BOTH)
     await asyncio.gather(
         on.judging.process([looks(one, NOON, ns1=10, ns2=10)]),
@@ -180,7 +180,7 @@ async def test_one_thing_at_a_time() -> None:
 
 
 async def test_blindness_is_shown() -> None:
-    on = Bench(zone())
+    on = EvaluatorBench(zone())
     await on.look(zone(), 0, ns1="10", ns2="10")
     await on.look(zone(), 1, ns1="-", ns2="-")
     assert on.status.offline_families == ("ipv4",)
@@ -189,7 +189,7 @@ async def test_blindness_is_shown() -> None:
 
 
 async def test_propagation_is_counted_per_server() -> None:
-    on = Bench(zone())
+    on = EvaluatorBench(zone())
     await on.look(zone(), 0, ns1="10", ns2="10")
     await on.look(zone(), 1, ns1="11", ns2="10")
     await on.look(zone(), 2, ns1="11", ns2="11")
@@ -202,7 +202,7 @@ async def test_propagation_is_counted_per_server() -> None:
 
 
 def test_propagation_has_the_buckets_that_are_documented() -> None:
-    on = Bench(zone())
+    on = EvaluatorBench(zone())
     for seconds in (0.0, 1.0, 1.5, 86400.0, 1e9):
         on.judging.propagation.labels("ns1").observe(seconds)
     (family,) = on.judging.propagation.collect()

@@ -265,7 +265,7 @@ def compare(
 ) -> tuple[list[int], int, MonitorState]:
     """How many polls were passed over at each minute, how many near misses there were, and what is known at the end.
 
-    ``beside`` is how likely each minute has scouts, and polls of another check.
+    ``beside`` is how likely each minute has zones polled in full, and polls of another check.
     """
     watched = world.zones
     rules = plan(watched)

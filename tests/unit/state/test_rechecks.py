@@ -17,7 +17,7 @@ from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.state.monitor_state import MonitorState
 from monitor.state.rechecks import Rechecks
-from tests.support.evaluator import Bench
+from tests.support.evaluator import EvaluatorBench
 from tests.support.monitor_state import minute, plan, reached
 from tests.support.observations import NOON, checked_at, zone
 
@@ -26,7 +26,7 @@ POLICY = Policy(grace=timedelta(minutes=2), settle=timedelta(minutes=3))
 WHERE = ("reachable", "example.com.")
 
 
-class Slow(Bench):
+class Slow(EvaluatorBench):
     """A judge of checks that look once an hour, and how long until it wants to look again."""
 
     def __init__(self, *zones: Zone, policy: Policy = POLICY, every: timedelta = HOURLY) -> None:

@@ -20,7 +20,7 @@ from monitor.store.sqlite import SqliteStore
 from tests.support.examples import examples
 from tests.support.fakes.store import MemoryStore
 from tests.support.monitor_state import Clock, minute, plan, reached
-from tests.support.observations import QUICK, checked_at, places, server, zone
+from tests.support.observations import QUICK, addresses_by_name, checked_at, server, zone
 
 ZONES = (zone(name="a.example."), zone("ns1", server("ns2", "192.0.2.2", "2001:db8::2"), "ns3", name="b.example."))
 RULES: MonitoringPlan = plan(
@@ -85,7 +85,7 @@ async def lived(looks: list[CheckOfZone], *, restarts: bool) -> Life:
 def polls(look: CheckOfZone, at: datetime) -> Iterator[ZonePoll]:
     for watched, does in zip(ZONES, look.tokens, strict=True):
         tokens = dict(zip(PLACES, does, strict=True))
-        own = {name: tokens[name] for name in places(watched)}
+        own = {name: tokens[name] for name in addresses_by_name(watched)}
         yield checked_at(watched, own, at, QUICK)
         if look.reachable:
             yield reached(

@@ -70,7 +70,7 @@ def unknown(zone: Zone) -> ZoneStatus:
 
 
 class Both:
-    """A board, and the statuses it draws from."""
+    """A zone index, and the statuses it draws from."""
 
     def __init__(self, zone_table: ZoneTable[Zone]) -> None:
         self.seen = {name: unknown(zone_table[name]) for name in zone_table}

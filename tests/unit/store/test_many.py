@@ -9,7 +9,7 @@ import pytest
 from monitor.state.ports import Commit, Store, StoreError
 from monitor.store.reader import open_reader
 from monitor.store.sqlite import SqliteStore
-from tests.support.specimens import NS1, NS2, at, incident, run, still, sweep, zone_state
+from tests.support.specimens import NS1, NS2, at, incident, run, steady_state, sweep, zone_state
 
 
 @pytest.fixture
@@ -36,14 +36,14 @@ async def serials(store: Store) -> dict[str, int | None]:
 
 async def test_what_is_steady_is_kept_packed_and_comes_back_also_for_a_command(path):
     store = await opened(path)
-    await store.commit(Commit(zone_states=(still("a.example."), zone_state("b.example."))))
+    await store.commit(Commit(zone_states=(steady_state("a.example."), zone_state("b.example."))))
     assert (count(path, "packed_zone_states"), count(path, "zone_states")) == (1, 1)
     await store.close()
     store = await opened(path)
     assert await serials(store) == {"a.example.": 7, "b.example.": 7}
-    assert (await store.restore()).zone_states["a.example."] == still("a.example.")
+    assert (await store.restore()).zone_states["a.example."] == steady_state("a.example.")
     reader = await open_reader(path)
-    assert await reader.zone_state("a.example.") == still("a.example.")
+    assert await reader.zone_state("a.example.") == steady_state("a.example.")
     assert await reader.zone_state("b.example.") == zone_state("b.example.")
     await reader.close()
     await store.close()
@@ -53,9 +53,9 @@ async def test_a_zone_that_comes_to_rest_or_is_stirred_is_kept_once(path):
     store = await opened(path)
     for each in (
         zone_state("a.example.", 5),
-        still("a.example.", 6),
+        steady_state("a.example.", 6),
         zone_state("a.example.", 7),
-        still("a.example.", 8),
+        steady_state("a.example.", 8),
     ):
         await store.commit(Commit(zone_states=(each,)))
         assert count(path, "packed_zone_states") + count(path, "zone_states") == 1
@@ -65,8 +65,8 @@ async def test_a_zone_that_comes_to_rest_or_is_stirred_is_kept_once(path):
 
 async def test_words_of_a_commit_that_failed_are_written_with_the_next(path):
     store = await opened(path)
-    await store.commit(Commit(zone_states=(still("a.example."),)))
-    renamed = still("b.example.")
+    await store.commit(Commit(zone_states=(steady_state("a.example."),)))
+    renamed = steady_state("b.example.")
     renamed = replace(renamed, address_states=tuple(replace(one, server="elsewhere") for one in renamed.address_states))
     bad = replace(run(1, 0), serial=2**70)
     with pytest.raises(Exception, match="cannot be kept"):
@@ -80,7 +80,7 @@ async def test_words_of_a_commit_that_failed_are_written_with_the_next(path):
 
 async def test_a_later_sweep_has_looked_at_what_is_packed(path):
     store = await opened(path)
-    await store.commit(Commit(zone_states=(still("a.example."),)))
+    await store.commit(Commit(zone_states=(steady_state("a.example."),)))
     await store.sweep(sweep(60))
     assert (await store.restore()).zone_states["a.example."].at == at(60)
     await store.close()
@@ -91,7 +91,7 @@ async def test_many_zones_go_at_once_with_their_runs_ended(path):
     names = [f"z{number}.example." for number in range(3000)]
     await store.commit(
         Commit(
-            zone_states=tuple(still(name) for name in names),
+            zone_states=tuple(steady_state(name) for name in names),
             state_changes=tuple(run(7, 0, zone=name, server=server, address=address) for name in names
                        for server, address in (("ns1", NS1), ("ns2", NS2))),
         )
@@ -116,7 +116,7 @@ async def test_what_finds_an_old_incident_by_its_zones_goes_with_it_whatever_its
 
 async def test_words_that_make_no_sense_are_a_sentence(path):
     store = await opened(path)
-    await store.commit(Commit(zone_states=(still("a.example."),)))
+    await store.commit(Commit(zone_states=(steady_state("a.example."),)))
     await store.close()
     conn = sqlite3.connect(path)
     conn.execute("delete from intern_table where number = 0")
@@ -128,7 +128,7 @@ async def test_words_that_make_no_sense_are_a_sentence(path):
 
 async def test_a_packed_row_that_cannot_be_read_is_a_sentence(path):
     store = await opened(path)
-    await store.commit(Commit(zone_states=(still("a.example."), still("b.example."))))
+    await store.commit(Commit(zone_states=(steady_state("a.example."), steady_state("b.example."))))
     await store.close()
     conn = sqlite3.connect(path)
     conn.execute("update packed_zone_states set row = substr(row, 1, 20) where zone = 'a.example.'")
@@ -140,6 +140,6 @@ async def test_a_packed_row_that_cannot_be_read_is_a_sentence(path):
     reader = await open_reader(path)
     with pytest.raises(StoreError, match=r"the row a\.example\. of the table packed_zone_states"):
         await reader.zone_state("a.example.")
-    assert await reader.zone_state("b.example.") == still("b.example.")
+    assert await reader.zone_state("b.example.") == steady_state("b.example.")
     await reader.close()
     await store.close()

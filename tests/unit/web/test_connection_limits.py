@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from monitor.web.client_address import behind, client_of, is_local
-from monitor.web.connection_limits import ALWAYS, ConnectionLimit, RequestLimit
+from monitor.web.client_address import client_of, forwarded_client, is_local
+from monitor.web.connection_limits import ALWAYS_ANSWERED, ConnectionLimit, RequestLimit
 
 SHARE, MOST = 4, 10
 
@@ -137,7 +137,7 @@ def test_behind_a_proxy_on_this_machine_it_is_whom_that_names_last(
 ) -> None:
     """What came before the last was written by whoever sent it; so was all of it, unless the peer is the proxy."""
     headers = [(b"x-forwarded-for", each.encode()) for each in forwarded]
-    assert behind({"type": "http", "client": (peer, 1), "headers": headers}) == client
+    assert forwarded_client({"type": "http", "client": (peer, 1), "headers": headers}) == client
 
 
 async def test_a_client_may_ask_only_so_much_at_once_and_others_may_meanwhile() -> None:
@@ -148,7 +148,7 @@ async def test_a_client_may_ask_only_so_much_at_once_and_others_may_meanwhile() 
         await hold.wait()
         return PlainTextResponse("done")
 
-    paths = ("/slow", *ALWAYS)
+    paths = ("/slow", *ALWAYS_ANSWERED)
     limited = RequestLimit(Starlette(routes=[Route(path, slow) for path in paths]), ConnectionLimit(MOST, SHARE), MOST)
 
     def ask(host: str, path: str = "/slow") -> asyncio.Task[httpx.Response]:
@@ -167,7 +167,7 @@ async def test_a_client_may_ask_only_so_much_at_once_and_others_may_meanwhile() 
     while len(begun) < MOST:
         await asyncio.sleep(0)
     assert (await ask("192.0.2.99")).status_code == 503
-    asked = [ask(host, path) for path in ALWAYS for host in ("192.0.2.1", "192.0.2.99")]
+    asked = [ask(host, path) for path in ALWAYS_ANSWERED for host in ("192.0.2.1", "192.0.2.99")]
     while len(begun) < MOST + len(asked):
         await asyncio.sleep(0)
     hold.set()

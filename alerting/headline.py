@@ -10,7 +10,7 @@ from checks.model.finding_type import Severity
 
 UNSERVED = "no server is left that answers"
 
-NAMED = 3
+MAX_ZONES_NAMED = 3
 """Zones named in a sentence that counts them."""
 
 
@@ -53,11 +53,11 @@ def changes(incident: Incident) -> Sequence[str]:
 
 def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
     if change.unserved:
-        yield f"No server is left that answers for {_named(incident.unserved[:NAMED], change.unserved)}."
+        yield f"No server is left that answers for {_named(incident.unserved[:MAX_ZONES_NAMED], change.unserved)}."
     if change.severity is not None and change.severity < incident.severity:
         yield f"It is {incident.severity} now; it was {_a(change.severity)}."
     if change.more_zones:
-        named = _named(change.named_zones[:NAMED], change.more_zones)
+        named = _named(change.named_zones[:MAX_ZONES_NAMED], change.more_zones)
         yield f"{_zones(change.more_zones)} more than before: {named}."
     if change.servers:
         yield f"It is bad at {enumerated(map(plain, change.servers), 5)} too."

@@ -10,15 +10,15 @@ from alerting.root_cause import HIDES_CONTENT, OF_CONTENT
 from checks.model import Address
 from checks.model.finding_type import Severity
 
-MOST_LINES = 20
+MAX_LINES = 20
 """Lines kept beside those that are critical and stand, which are all kept."""
 
-SAMPLE = 5
+SAMPLE_SIZE = 5
 """Zones named by a line that is about many."""
 
 UNWATCHED = "; no longer monitored"
 
-LinePlace = tuple[str, str | None, str | None]
+LineKey = tuple[str, str | None, str | None]
 """What the findings of one line have in common: code, server and address."""
 
 
@@ -34,10 +34,10 @@ def lines_of(
     A line of which nothing stands any more is kept as it was and says since when; ``unwatched`` are the alerts that
     ended only because nobody looks any more.
     """
-    found: dict[LinePlace, list[Alert]] = defaultdict(list)
+    found: dict[LineKey, list[Alert]] = defaultdict(list)
     for alert in standing:
         found[_place(alert)].append(alert)
-    gone: dict[LinePlace, list[Alert]] = defaultdict(list)
+    gone: dict[LineKey, list[Alert]] = defaultdict(list)
     for alert in over:
         gone[_place(alert)].append(alert)
     was = {(line.code, line.server, line.address): line for line in before}
@@ -91,10 +91,10 @@ def _grown(line: IncidentFinding, before: IncidentFinding | None) -> IncidentFin
 def _kept(lines: Sequence[IncidentFinding]) -> tuple[IncidentFinding, ...]:
     """Nothing that is critical and stands is ever left out."""
     grave = [line for line in lines if line.ended_at is None and line.severity is Severity.CRITICAL]
-    return (*grave, *lines[len(grave) : len(grave) + MOST_LINES])
+    return (*grave, *lines[len(grave) : len(grave) + MAX_LINES])
 
 
-def _place(alert: Alert) -> LinePlace:
+def _place(alert: Alert) -> LineKey:
     key = alert.key
     return key.code, key.server, str(key.address) if key.address is not None else None
 
@@ -115,7 +115,7 @@ def _line(alerts: Sequence[Alert]) -> IncidentFinding:
         subject=key.subject,
         count=len(alerts),
         zones=len(zones),
-        sample=tuple([key.zone, *(zone for zone in zones if zone != key.zone)][:SAMPLE]) if len(zones) > 1 else (),
+        sample=tuple([key.zone, *(zone for zone in zones if zone != key.zone)][:SAMPLE_SIZE]) if len(zones) > 1 else (),
     )
 
 

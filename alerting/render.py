@@ -28,11 +28,11 @@ TAGS = {
 UPDATES = frozenset({IncidentEvent.REMINDED, IncidentEvent.WORSENED, IncidentEvent.IMPROVED})
 """News for those who know of it already."""
 
-MOST_SUBJECT = 180
-MOST_ZONES = 1000
-MOST_CODES = 3
-MOST_DIG = 6
-MOST_PAST = 10
+MAX_SUBJECT = 180
+MAX_ZONES = 1000
+MAX_CODES = 3
+MAX_DIG_LINES = 6
+MAX_PAST = 10
 
 _MORE_LINES = re.compile("\n{3,}")
 
@@ -63,8 +63,8 @@ def render(message: OutboxMessage, url: str | None = None, now: datetime | None 
         "headline": headline(incident, message.event),
         "tag": tag,
         "changes": changes(incident) if message.event in UPDATES else (),
-        "standing": () if incident.goes_on else lines[:MOST_PAST] if over else standing,
-        "past": () if over else [line for line in lines if line.ended_at is not None][:MOST_PAST],
+        "standing": () if incident.goes_on else lines[:MAX_PAST] if over else standing,
+        "past": () if over else [line for line in lines if line.ended_at is not None][:MAX_PAST],
         "over": over,
         "unwatched": over and bool(incident.left_zones) and not incident.past_zones,
         "goes_on": incident.goes_on,
@@ -107,11 +107,11 @@ def as_data(incident: Incident) -> dict[str, object]:
         "severity": str(incident.severity if open_ or incident.goes_on else incident.worst),
         "worst_severity": str(incident.worst),
         "phase": incident.phase,
-        "zones": list(zones[:MOST_ZONES]),
+        "zones": list(zones[:MAX_ZONES]),
         "zone_count": len(zones),
         "zones_back": len(incident.past_zones),
         "zones_left": len(incident.left_zones),
-        "unserved_zones": list(incident.unserved[:MOST_ZONES]),
+        "unserved_zones": list(incident.unserved[:MAX_ZONES]),
         "unserved_zone_count": len(incident.unserved),
         "servers": list(incident.servers if open_ else sorted({*incident.servers, *incident.past_servers})),
         "began_at": _stamp(incident.began_at),
@@ -154,7 +154,7 @@ def link(incident: Incident, url: str | None) -> str | None:
 
 def _codes(lines: Iterable[IncidentFinding]) -> list[RunbookEntry]:
     seen = dict.fromkeys(line.code for line in lines)
-    return [explain(code) for code in seen if code in FINDING_TYPES][:MOST_CODES]
+    return [explain(code) for code in seen if code in FINDING_TYPES][:MAX_CODES]
 
 
 def _dig(lines: Iterable[IncidentFinding]) -> list[str]:
@@ -163,7 +163,7 @@ def _dig(lines: Iterable[IncidentFinding]) -> list[str]:
     for line in lines:
         first.setdefault(line.code, line)
     said = [text for line in first.values() if line.code in FINDING_TYPES for text in _dig_line(line)]
-    return [plain(text) for text in dict.fromkeys(said)][:MOST_DIG]
+    return [plain(text) for text in dict.fromkeys(said)][:MAX_DIG_LINES]
 
 
 def _dig_line(line: IncidentFinding) -> tuple[str, ...]:
@@ -195,7 +195,7 @@ def _bare(zone: str) -> str:
 
 
 def _cut(subject: str) -> str:
-    return subject if len(subject) <= MOST_SUBJECT else f"{subject[: MOST_SUBJECT - 1]}…"
+    return subject if len(subject) <= MAX_SUBJECT else f"{subject[: MAX_SUBJECT - 1]}…"
 
 
 def _stamp(at: datetime | None) -> str | None:

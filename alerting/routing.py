@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from alerting.model import Cause, Incident, Route
 
-OURSELVES = ("vantage", "receiver")
+MONITOR_CAUSES = ("vantage", "receiver")
 """Causes that are the monitor's own."""
 
 
@@ -24,7 +24,7 @@ def route(incident: Incident, routes: Sequence[Route], receivers: Sequence[str] 
     found = dict.fromkeys(named if routes else receivers)
     if about.kind == "receiver":
         found.pop(about.name, None)
-    if found or about.kind not in OURSELVES:
+    if found or about.kind not in MONITOR_CAUSES:
         return tuple(found)
     return tuple(name for name in receivers if about != Cause("receiver", name))
 

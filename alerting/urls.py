@@ -18,7 +18,7 @@ SCHEMES = ("http", "https")
 MAX_URL_LENGTH = 8000
 """Characters; servers take no longer ones (RFC 9112 section 3)."""
 
-SECRETIVE = frozenset(
+SECRET_PARAMETERS = frozenset(
     {"accesstoken", "apikey", "auth", "authtoken", "code", "key", "pass", "passwd", "password", "pw", "pwd", "secret"}
     | {"sig", "signature", "token"}
 )
@@ -128,7 +128,7 @@ def exposed(text: str) -> str:
     if url.userinfo:
         return "a user or password"
     given = list(_parameters(url))
-    if any(value and re.sub(r"[_-]", "", name.lower()) in SECRETIVE for name, value in given):
+    if any(value and re.sub(r"[_-]", "", name.lower()) in SECRET_PARAMETERS for name, value in given):
         return "a token"
     parts = [*url.path.split("/"), *(value for _, value in given)]
     pieces = (piece for part in parts for piece in re.split(r"[^A-Za-z0-9]+", part))

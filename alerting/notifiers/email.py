@@ -23,16 +23,16 @@ from alerting.tls_trust import Trust
 from alerting.urls import address_in, host_fault
 from checks.common.text import format_duration
 
-FAREWELL = 2.0
+QUIT_TIMEOUT = 2.0
 """Seconds that a server may take to say goodbye."""
 
-MOST_NAMED = 3
+MAX_ADDRESSES_NAMED = 3
 """Addresses that a reason names."""
 
 Refused = Mapping[str, tuple[int, str]]
 """Address → code and text of the server."""
 
-LONGEST_ADDRESS = 600
+MAX_ADDRESS_LENGTH = 600
 """Characters, with the name; the address itself has at most 254 octets (RFC 5321 section 4.5.3.1.3)."""
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -136,9 +136,9 @@ class Notifier:
             yield replace(remark, setting=f"smtp.{remark.setting}")
 
     async def send(self, notification: Notification) -> None:
-        mail = written(notification, self)
+        mail = build_mail(notification, self)
         try:
-            refused = await _handed_over(self, mail, notification.done)
+            refused = await _send_mail(self, mail, notification.done)
         except aiosmtplib.SMTPRecipientsRefused as error:
             if not notification.done:
                 raise _failure(self, error) from None
@@ -152,17 +152,17 @@ class Notifier:
         return Secret(" ".join(sorted({_mailbox(address).addr_spec.lower() for address in self.to})))
 
 
-WIRE = SMTP.clone(max_line_length=998)
+HEADER_POLICY = SMTP.clone(max_line_length=998)
 """No header is folded (RFC 5322 section 2.1.1 allows that): the standard library folds some right after their name,
 which readers then show with a leading blank. Bodies are quoted-printable, so none of their lines is long."""
 
 
-def written(notification: Notification, settings: Notifier) -> EmailMessage:
+def build_mail(notification: Notification, settings: Notifier) -> EmailMessage:
     """The mail. Its Message-ID is the same on every attempt; all mail of one incident is one thread."""
     sender = settings.from_ or f"soawatch@{_domain(settings.to[0])}"
     domain = _domain(sender)
     thread = f"<{notification.thread}@{domain}>"
-    mail = EmailMessage(policy=WIRE)
+    mail = EmailMessage(policy=HEADER_POLICY)
     mail["From"] = _mailbox(sender)
     mail["To"] = tuple(map(_mailbox, settings.to))
     mail["Subject"] = one_line(notification.subject)
@@ -186,7 +186,7 @@ def one_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-async def _handed_over(settings: Notifier, mail: EmailMessage, done: Set[str]) -> Refused:
+async def _send_mail(settings: Notifier, mail: EmailMessage, done: Set[str]) -> Refused:
     smtp = settings.smtp
     to = [address for address in _recipients(mail) if address not in done]
     if not to:
@@ -206,7 +206,7 @@ async def _handed_over(settings: Notifier, mail: EmailMessage, done: Set[str]) -
             if smtp.username is not None and smtp.password is not None:
                 await client.login(smtp.username, smtp.password.reveal())
             refused = await _sent(client, mail, to)
-        await _leave(client)
+        await _quit(client)
     finally:
         client.close()
     return refused
@@ -226,10 +226,10 @@ async def _sent(client: aiosmtplib.SMTP, mail: EmailMessage, to: list[str]) -> R
     return refused
 
 
-async def _leave(client: aiosmtplib.SMTP) -> None:
+async def _quit(client: aiosmtplib.SMTP) -> None:
     """The mail is taken: what becomes of the farewell changes nothing."""
     with suppress(aiosmtplib.SMTPException, OSError):
-        async with asyncio.timeout(FAREWELL):
+        async with asyncio.timeout(QUIT_TIMEOUT):
             await client.quit()
 
 
@@ -243,8 +243,8 @@ def _settle(smtp: Smtp, everybody: Iterable[str], refused: Refused) -> None:
     """Some were refused, the others have their mail; DeliveryError says who is to get it yet, and who never will."""
     later = {name: code for name, (code, _) in refused.items() if code < 500}
     final = [f"{one_line(name)} ({code})" for name, (code, _) in sorted(refused.items()) if code >= 500]
-    more = f" and {len(final) - MOST_NAMED} more" if len(final) > MOST_NAMED else ""
-    said = f"{_place(smtp)} refuses for good: {', '.join(final[:MOST_NAMED])}{more}" if final else ""
+    more = f" and {len(final) - MAX_ADDRESSES_NAMED} more" if len(final) > MAX_ADDRESSES_NAMED else ""
+    said = f"{_place(smtp)} refuses for good: {', '.join(final[:MAX_ADDRESSES_NAMED])}{more}" if final else ""
     done = [name for name in everybody if name not in later]
     if later:
         codes = ", ".join(map(str, sorted(later.values())))
@@ -310,8 +310,8 @@ def _place(smtp: Smtp) -> str:
 
 def _mailbox(text: str) -> Address:
     """A mail address, with or without a name; ValueError if it is none, or one that needs SMTPUTF8 (RFC 6531)."""
-    if len(text) > LONGEST_ADDRESS:
-        raise ValueError(f"a mail address of more than {LONGEST_ADDRESS} characters")
+    if len(text) > MAX_ADDRESS_LENGTH:
+        raise ValueError(f"a mail address of more than {MAX_ADDRESS_LENGTH} characters")
     said = ValueError(f"{one_line(text)[:100]!r} is not a mail address")
     found = _MAILBOX.fullmatch(text.strip())
     if found is None or one_line(text) != text.strip():

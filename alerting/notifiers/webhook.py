@@ -14,7 +14,7 @@ from alerting.tls_trust import Trust
 from alerting.urls import BadUrl, forbidden, parsed
 from checks.common.text import plural
 
-SHORTEST_SECRET = 10
+MIN_SECRET_SIZE = 10
 """Octets: 80 bits."""
 
 
@@ -54,7 +54,7 @@ class Notifier:
         yield from _url_remarks(self.url, allow_private=self.allow_private)
         if self.token is not None:
             yield from _token_remarks(self.token)
-        if self.secret is not None and (octets := len(_decoded(self.secret))) < SHORTEST_SECRET:
+        if self.secret is not None and (octets := len(_decoded(self.secret))) < MIN_SECRET_SIZE:
             hint = "make one with: openssl rand -base64 32"
             text = f"the secret has {plural(octets, 'octet')}: so few can be found by trying"
             yield Remark("secret", text, hint, fatal=False)

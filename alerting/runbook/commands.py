@@ -4,7 +4,7 @@ from shlex import quote
 
 from alerting.runbook import RunbookEntry
 
-ANYWHERE = "SERVER"
+SERVER_PLACEHOLDER = "SERVER"
 """Stands where a finding is about the zone as a whole: the line is to be run for each of its servers."""
 
 
@@ -17,7 +17,7 @@ def dig(
     """
     words = {
         "zone": _question(zone),
-        "address": quote(address) if address else ANYWHERE,
+        "address": quote(address) if address else SERVER_PLACEHOLDER,
         "port": str(port),
         "key": f" -k {quote(key)}" if key else "",
         "record": _question(record or zone),

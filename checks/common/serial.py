@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable
 
-SPAN = 2**32
+MODULUS = 2**32
 HALF = 2**31
-STEP = HALF - 1
+MAX_STEP = HALF - 1
 """The most that may be added to a serial in one go (RFC 1982 section 3.1)."""
 
 
 def newer(a: int, b: int) -> bool:
     """Whether ``a`` comes after ``b`` (RFC 1982 section 3.2). False both ways when they cannot be ordered."""
-    return 0 < (a - b) % SPAN < HALF
+    return 0 < (a - b) % MODULUS < HALF
 
 
 def unordered(a: int, b: int) -> bool:
     """Whether they are exactly 2^31 apart: RFC 1982 leaves it undefined which is newer."""
-    return (a - b) % SPAN == HALF
+    return (a - b) % MODULUS == HALF
 
 
 def behind(reference: int, serial: int) -> int | None:
@@ -23,7 +23,7 @@ def behind(reference: int, serial: int) -> int | None:
 
     Over the serials that are not None this is a total order, which RFC 1982's "newer" alone is not.
     """
-    steps = (reference - serial) % SPAN
+    steps = (reference - serial) % MODULUS
     return steps if steps < HALF else None
 
 
@@ -48,7 +48,7 @@ def above(served: Iterable[int]) -> int | None:
     top = newest(some)
     if top is None:
         return None
-    step = (top + 1) % SPAN
+    step = (top + 1) % MODULUS
     return step if all(newer(step, serial) for serial in some) else None
 
 
@@ -62,6 +62,6 @@ def path(current: int, wanted: int) -> tuple[int, ...]:
     """
     steps = []
     while current != wanted:
-        current = wanted if newer(wanted, current) else (current + STEP) % SPAN
+        current = wanted if newer(wanted, current) else (current + MAX_STEP) % MODULUS
         steps.append(current)
     return tuple(steps)

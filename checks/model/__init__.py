@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from checks.model.outcome import Outcome as Outcome
-from checks.model.relative_names import HERE, absolute, relative, replaced
+from checks.model.relative_names import ZONE_PLACEHOLDER, absolute, relative, replaced
 
 PORT = 53
 """Of nameservers, where no other is said (RFC 1035 section 4.2)."""
@@ -134,7 +134,9 @@ class Zone:
 def relativise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
     """The records of a zone, written without its name: equal for all zones that want the same, each of itself."""
     return tuple(
-        WantedRecord(relative(wanted.name, zone), wanted.type, replaced(wanted.expect, zone, HERE), wanted.ttl)
+        WantedRecord(
+            relative(wanted.name, zone), wanted.type, replaced(wanted.expect, zone, ZONE_PLACEHOLDER), wanted.ttl
+        )
         for wanted in records
     )
 
@@ -142,7 +144,9 @@ def relativise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[Wa
 def absolutise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
     """The inverse of ``relativise_records``."""
     return tuple(
-        WantedRecord(absolute(wanted.name, zone), wanted.type, replaced(wanted.expect, HERE, zone), wanted.ttl)
+        WantedRecord(
+            absolute(wanted.name, zone), wanted.type, replaced(wanted.expect, ZONE_PLACEHOLDER, zone), wanted.ttl
+        )
         for wanted in records
     )
 

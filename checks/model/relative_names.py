@@ -1,6 +1,6 @@
 """Names written as seen from a zone, so that zones that are watched alike share what is written."""
 
-HERE = "\0"
+ZONE_PLACEHOLDER = "\0"
 """Stands for the zone's name in records that are not bound to any zone; nothing printable, so it is in no rdata."""
 
 

@@ -19,7 +19,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class
 
 from checks.model import Outcome, Soa
-from checks.model.relative_names import HERE
+from checks.model.relative_names import ZONE_PLACEHOLDER
 from checks.zone_state.address import ANSWERED
 from checks.zone_state.intern_table import InternTable
 from checks.zone_state.model import AddressState, SerialGroup, Version, ZoneState
@@ -190,14 +190,14 @@ class ZoneStateCodec:
     def _soa_number(self, serial_group: SerialGroup, zone: str) -> int:
         soa = serial_group.soa
         assert soa is not None  # noqa: S101 - _settled has seen to it
-        mname = soa.mname.removesuffix(zone) + HERE if soa.mname.endswith(zone) else soa.mname
-        rname = soa.rname.removesuffix(zone) + HERE if soa.rname.endswith(zone) else soa.rname
+        mname = soa.mname.removesuffix(zone) + ZONE_PLACEHOLDER if soa.mname.endswith(zone) else soa.mname
+        rname = soa.rname.removesuffix(zone) + ZONE_PLACEHOLDER if soa.rname.endswith(zone) else soa.rname
         return self.table.soa((mname, rname, soa.refresh, soa.retry, soa.expire, soa.minimum, soa.ttl))
 
     def _soa_of(self, number: int, serial: int, zone: str) -> Soa:
         rest = self.table.soa_of(number)
-        mname = rest.mname[:-1] + zone if rest.mname.endswith(HERE) else rest.mname
-        rname = rest.rname[:-1] + zone if rest.rname.endswith(HERE) else rest.rname
+        mname = rest.mname[:-1] + zone if rest.mname.endswith(ZONE_PLACEHOLDER) else rest.mname
+        rname = rest.rname[:-1] + zone if rest.rname.endswith(ZONE_PLACEHOLDER) else rest.rname
         return Soa(serial, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
 
     def _space(self, serial_group: SerialGroup, zone: str) -> bytes:

@@ -11,10 +11,10 @@ Placement = tuple[str, Address, str]
 Layout = tuple[tuple[str, ...], tuple[Placement, ...]]
 """The groups of a zone state's serial groups and the places of its address states, in order."""
 
-Word = Layout | Soa | str
+InternedValue = Layout | Soa | str
 """What many zone states have in common. A SOA is without its serial, and has HERE for the zone's name in its names."""
 
-MOST_WORDS = 1_000_000
+MAX_VALUES = 1_000_000
 """Where nothing is alike, nothing is gained: then a zone state does not pack."""
 
 
@@ -26,14 +26,14 @@ class InternTable:
 
     __slots__ = ("_adding", "_numbers", "values")
 
-    def __init__(self, values: Iterable[Word] = ()) -> None:
-        self.values: list[Word] = list(values)
+    def __init__(self, values: Iterable[InternedValue] = ()) -> None:
+        self.values: list[InternedValue] = list(values)
         self._numbers: dict[object, int] = {}
         self._adding = Lock()
         for number, value in enumerate(self.values):
             self._numbers[_key(value)] = number
 
-    def number(self, value: Word) -> int:
+    def number(self, value: InternedValue) -> int:
         key = _key(value)
         number = self._numbers.get(key)
         return self._add(key, value) if number is None else number
@@ -60,9 +60,9 @@ class InternTable:
 
     @property
     def full(self) -> bool:
-        return len(self.values) >= MOST_WORDS
+        return len(self.values) >= MAX_VALUES
 
-    def _add(self, key: object, value: Word) -> int:
+    def _add(self, key: object, value: InternedValue) -> int:
         with self._adding:
             number = self._numbers.get(key)
             if number is None:
@@ -72,7 +72,7 @@ class InternTable:
             return number
 
 
-def _key(value: Word) -> object:
+def _key(value: InternedValue) -> object:
     """A SOA's fields after its serial, which are quicker to compare than a SOA."""
     if not isinstance(value, Soa):
         return value

@@ -34,7 +34,7 @@ def update_zone_state(zone_state: ZoneState, zone: Zone, poll: ZonePoll) -> Zone
     if zone_state.at is not None and timedelta(0) <= zone_state.at - poll.at <= _LATE * poll.cadence:
         return zone_state
     seen = latest(poll)
-    ticked = quiet(zone_state, zone, seen)
+    ticked = update_unchanged(zone_state, zone, seen)
     if ticked is not None:
         return ZoneState(zone_state.zone, zone_state.serial_groups, ticked, poll.at)
     first = _first(zone_state, zone, seen)
@@ -94,7 +94,7 @@ def _looks(zone_state: ZoneState, zone: Zone, seen: Seen) -> list[AddressUpdate]
     ]
 
 
-def quiet(zone_state: ZoneState, zone: Zone, seen: Seen) -> tuple[AddressState, ...] | None:
+def update_unchanged(zone_state: ZoneState, zone: Zone, seen: Seen) -> tuple[AddressState, ...] | None:
     """The short way, for nearly every poll: all addresses looked at, no run ended, nothing in doubt, none new or gone.
 
     Then nothing can change but what ticks. None: something else has, or may have; go the long way.

@@ -6,7 +6,7 @@ import click
 
 from monitor.cli.options import FILE
 
-IN_TIME = 8.0
+NAGIOS_TIMEOUT = 8.0
 """Seconds that a look for Nagios may take: NRPE gives up after ten."""
 
 
@@ -21,7 +21,7 @@ IN_TIME = 8.0
               help="Seconds between two looks, when one is not enough.")  # fmt: skip
 @click.option("--timeout", type=click.FloatRange(0.1, 3600), metavar="SECONDS",
               help="End within so many seconds; what has not come back by then is unknown.  "
-                   f"[default: {IN_TIME:g} with --nagios, else none]")  # fmt: skip
+                   f"[default: {NAGIOS_TIMEOUT:g} with --nagios, else none]")  # fmt: skip
 @click.option(
     "--strict",
     is_flag=True,
@@ -73,7 +73,7 @@ def command(
             click.echo(f"One look is not enough; looking again in {moment:g} s …", err=True)
 
     if timeout is None and form == "nagios":
-        timeout = IN_TIME
+        timeout = NAGIOS_TIMEOUT
     begun: float = click.get_current_context().find_root().obj
     asked = asyncio.run(check_zone(what, moment, again, strict=strict, timeout=timeout, spent=monotonic() - begun))
     if form == "nagios":

@@ -65,21 +65,21 @@ def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everythin
     except ConfigError as error:
         _refuse(error, as_json=as_json)
         ctx.exit(78)
-    topology = _resolved(config) if look else None
+    discovered = _resolved(config) if look else None
     if as_json:
-        said = understood(config, topology, most=None if everything else MAX_ZONES_SHOWN)
+        said = understood(config, discovered, most=None if everything else MAX_ZONES_SHOWN)
         click.echo(json.dumps(said, indent=2, ensure_ascii=False, default=str))
         return
     for warning in config.warnings:
         click.echo(f"warning: {warning}", err=True)
     for note in config.notes:
         click.echo(f"note: {note}", err=True)
-    for problem in topology.problems if topology else ():
+    for problem in discovered.problems if discovered else ():
         click.echo(f"problem: {problem}", err=True)
     if quiet:
         return
     most = None if everything else SHOWN
-    show(tables(understood(config, topology, most), most))
+    show(tables(understood(config, discovered, most), most))
     count = len(config.warnings)
     click.echo(f"{file}: no mistakes" + (f", {count} warning{'s' if count > 1 else ''}" if count else ""))
 
@@ -100,21 +100,23 @@ def _resolved(config: "Config") -> "DiscoveredZones":
     return asyncio.run(resolve(config, None, now()))
 
 
-def understood(config: "Config", topology: "DiscoveredZones | None" = None, most: int | None = None) -> dict[str, Any]:
-    """The configuration as plain data, without secrets; with ``topology`` what was found for names.
+def understood(
+    config: "Config", discovered: "DiscoveredZones | None" = None, most: int | None = None
+) -> dict[str, Any]:
+    """The configuration as plain data, without secrets; with ``discovered`` what was found for names.
 
     Of the zones the first ``most``, None: all; they are counted in ``zones_total``.
     """
     from checks.model import Address
     from monitor.config.load_estimate import as_written, demands, total
 
-    zones = topology.zones if topology else as_written(config)
+    zones = discovered.zones if discovered else as_written(config)
     shares = demands(config, zones)
     rates = total(shares)
     service = config.service
     return {
         "file": str(config.path),
-        "resolved": topology is not None,
+        "resolved": discovered is not None,
         "listen": str(Address(*service.listen)),
         "database": str(service.database),
         "zones": [
@@ -123,7 +125,7 @@ def understood(config: "Config", topology: "DiscoveredZones | None" = None, most
         ],
         "zones_total": len(zones),
         "lists": [{"file": str(each.path), "format": each.format, "zones": each.zones} for each in config.lists],
-        "servers": list(_servers(config, topology, rates)),
+        "servers": list(_servers(config, discovered, rates)),
         "checks": [
             {
                 "name": name,
@@ -145,7 +147,7 @@ def understood(config: "Config", topology: "DiscoveredZones | None" = None, most
         "max_queries_per_second": config.probe.max_qps,
         "warnings": list(config.warnings),
         "notes": list(config.notes),
-        "problems": list(topology.problems) if topology else [],
+        "problems": list(discovered.problems) if discovered else [],
     }
 
 
@@ -168,9 +170,11 @@ def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:
     }
 
 
-def _servers(config: "Config", topology: "DiscoveredZones | None", rates: dict[str, float]) -> Iterator[dict[str, Any]]:
-    """The servers of the configuration, and with a topology those that were found."""
-    found = topology.servers if topology else {}
+def _servers(
+    config: "Config", discovered: "DiscoveredZones | None", rates: dict[str, float]
+) -> Iterator[dict[str, Any]]:
+    """The servers of the configuration, and with what was discovered those that were found."""
+    found = discovered.servers if discovered else {}
     for name in dict.fromkeys((*config.servers, *found)):
         entry, server = config.servers.get(name), found.get(name)
         written = server or entry

@@ -153,11 +153,11 @@ def introduce(console: "Console", on: "Environment") -> None:
 
 
 def ending(result: "FaultResult") -> str:
-    from monitor.cli.demo_environment import HARMLESS
+    from monitor.cli.demo_environment import HARMLESS_WATCH_TIME
 
     fault = result.fault
     if result.as_expected and not fault.codes:
-        return f"      [green]no alert in {HARMLESS:g} s, as it should be[/green]"
+        return f"      [green]no alert in {HARMLESS_WATCH_TIME:g} s, as it should be[/green]"
     if result.as_expected and result.resolved is None:
         return "      [green]fault removed; of severity info, so it was shown and raised no alert[/green]"
     if result.as_expected:

@@ -8,7 +8,7 @@ from alerting.finding_types import severity_of
 from alerting.model import Alert, Phase
 from checks.model import Health
 from checks.model.finding_type import Severity
-from monitor.cli.demo_environment import HARMLESS, TIMEOUT, ZONES, Environment, server_names
+from monitor.cli.demo_environment import HARMLESS_WATCH_TIME, TIMEOUT, ZONES, Environment, server_names
 from monitor.clock import monotonic
 from monitor.pair.faults import Fault
 from monitor.pair.pair import Pair
@@ -111,7 +111,7 @@ async def run_fault(
     if fault.change:
         for zone in broken.zones:
             broken.change(zone)
-    await wait_until(noticed, TIMEOUT if fault.codes else HARMLESS)
+    await wait_until(noticed, TIMEOUT if fault.codes else HARMLESS_WATCH_TIME)
     unserved: float | None = None
     if fault.spreads_to:
         name = _configured_name(on, broken, fault.spreads_to)

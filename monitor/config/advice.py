@@ -15,10 +15,10 @@ from monitor.config.model import Config, ZoneEntry
 CASES = (("records", "records"), ("transfer", "transfers"))
 """A check, which does nothing without them, and the field of a zone it reads."""
 
-MANY = 20_000
+MANY_ZONES = 20_000
 """Zones written out in the TOML file; to read it takes seconds then."""
 
-MOST_SERVERS = 20
+MAX_SERVERS_NAMED = 20
 """Named of those that would be asked more than the cap allows."""
 
 
@@ -30,7 +30,7 @@ def advise(problems: Problems, config: Config, places: Mapping[str, KeyPath]) ->
     _budgets(problems, config, places)
     _routes(problems, config)
     _load(problems, config)
-    if len(places) > MANY:
+    if len(places) > MANY_ZONES:
         hint = 'a list beside it is read in no time: [[lists]] with file = "zones.txt"'
         problems.warn(("zones",), f"{len(places)} zones are written out in this file", hint)
 
@@ -110,12 +110,12 @@ def _load(problems: Problems, config: Config) -> None:
     shares = demands(config)
     rates = total(shares)
     over = sorted((server for server, rate in rates.items() if rate > cap), key=lambda server: (-rates[server], server))
-    for server in over[:MOST_SERVERS]:
+    for server in over[:MAX_SERVERS_NAMED]:
         most, check = max((rate, check) for (at, check), rate in shares.items() if at == server)
         part = f", {_few(most)} of them for {check}" if most < rates[server] else ""
         problems.warn(where, f"the cadences need {_few(rates[server])} queries/s at {server}{part}; the cap is {cap:g}")
-    if len(over) > MOST_SERVERS:
-        problems.warn(where, f"the cadences need more than the cap at {len(over) - MOST_SERVERS} more servers")
+    if len(over) > MAX_SERVERS_NAMED:
+        problems.warn(where, f"the cadences need more than the cap at {len(over) - MAX_SERVERS_NAMED} more servers")
     whole, whole_cap = sum(rates.values()), config.probe.max_qps
     if whole_cap is not None and whole > whole_cap:
         text = f"the cadences need {_few(whole)} queries/s at all servers together; the cap is {whole_cap:g}"

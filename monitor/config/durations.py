@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
-from monitor.config.errors import LONGEST_SHOWN, InvalidValue, quoted
+from monitor.config.errors import MAX_SHOWN_LENGTH, InvalidValue, quoted
 
 _SPELLING = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS = (
@@ -87,7 +87,7 @@ def written(length: timedelta) -> str:
 
 def _nearest(value: str) -> str:
     """What was meant by "30 seconds", "5 min", "-5m", "30"."""
-    if len(value) > LONGEST_SHOWN:
+    if len(value) > MAX_SHOWN_LENGTH:
         return _EXAMPLES
     if re.fullmatch(r"\s*[0-9]+\s*", value):
         return f'without a unit; did you mean "{value.strip()}s"?'

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-MOST_TOLD = 500
+MAX_TOLD = 500
 """Mistakes, and warnings: who has more gave another kind of file by mistake."""
 
-LONGEST_SHOWN = 60
+MAX_SHOWN_LENGTH = 60
 """Characters of a value or a key; longer ones are cut."""
 
-LONGEST_MEANT = 256
+MAX_WORD_LENGTH = 256
 """Characters of a word that may be a misspelt one."""
 
 T = TypeVar("T")
@@ -125,14 +125,14 @@ class Problems:
     def close(self, count: int = 0) -> None:
         """Raises ConfigError when there was any mistake; ``count`` is how many there are, where only some were kept."""
         if self.mistakes:
-            more = max(count, len(self.mistakes)) - MOST_TOLD
+            more = max(count, len(self.mistakes)) - MAX_TOLD
             rest = [Mistake(self.file, None, "", f"and {more} more mistakes")] if more > 0 else []
-            raise ConfigError([*self._in_order(self.mistakes)[:MOST_TOLD], *rest])
+            raise ConfigError([*self._in_order(self.mistakes)[:MAX_TOLD], *rest])
 
     def advice(self) -> tuple[str, ...]:
         """The warnings in the order of the file."""
-        told = [str(one) for one in self._in_order(self.warnings)[:MOST_TOLD]]
-        more = len(self.warnings) - MOST_TOLD
+        told = [str(one) for one in self._in_order(self.warnings)[:MAX_TOLD]]
+        more = len(self.warnings) - MAX_TOLD
         return (*told, f"{self.file}: and {more} more warnings") if more > 0 else tuple(told)
 
     def _in_order(self, mistakes: Iterable[Mistake]) -> list[Mistake]:
@@ -142,7 +142,7 @@ class Problems:
 
 def near(word: str, known: Iterable[str]) -> str:
     """A hint that names what is closest to ``word``; empty when nothing is close."""
-    if len(word) > LONGEST_MEANT:
+    if len(word) > MAX_WORD_LENGTH:
         return ""
     folded = {name.casefold(): name for name in known}
     found = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
@@ -162,7 +162,7 @@ def quoted(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+    return text if len(text) <= MAX_SHOWN_LENGTH else text[: MAX_SHOWN_LENGTH - 3] + "..."
 
 
 def shown(path: KeyPath) -> str:

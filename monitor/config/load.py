@@ -34,7 +34,7 @@ __all__ = ["ConfigError", "load", "parse"]
 
 T = TypeVar("T")
 
-SHORTEST_TOKEN = 10
+MIN_TOKEN_LENGTH = 10
 """Characters."""
 
 
@@ -119,7 +119,7 @@ def _check_token(problems: Problems, token: Secret | None, key: str) -> None:
     text, where = token.reveal(), ("service", key)
     if text != text.strip():
         problems.mistake(where, "begins or ends with a space, which does not arrive in a header")
-    elif len(text) < SHORTEST_TOKEN:
+    elif len(text) < MIN_TOKEN_LENGTH:
         said = f"the token has {plural(len(text), 'character')}: so few can be guessed"
         problems.warn(where, said, "make one with: openssl rand -hex 20")
 

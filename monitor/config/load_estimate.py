@@ -13,7 +13,7 @@ from monitor.config.model import Config, ZoneEntry
 UNRESOLVED = (Address("192.0.2.1"), Address("2001:db8::1"))
 """Stand for the addresses of a server that is known by name only: one of each family."""
 
-MOST_STEPS = 10
+MAX_STEPS = 10
 _ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 _SOA = Soa(1, "ns.", "hostmaster.", 7200, 3600, 1209600, 3600)
 
@@ -51,7 +51,7 @@ def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[
 def _questions(check: Check, zone: Zone) -> list[Query]:
     """All a check asks of a zone that is well; it is asked again until it wants nothing more."""
     asked: list[Query] = []
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         more = list(check.queries(zone, tuple(_answered(query) for query in asked)))
         if not more:
             break

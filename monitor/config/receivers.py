@@ -20,7 +20,7 @@ from monitor.config.tables import Table, instance_of, table_of
 from monitor.config.toml_reader import validate
 from monitor.probe.message import names
 
-LONGEST_PATTERN = 1024
+MAX_PATTERN_LENGTH = 1024
 
 
 def kinds() -> tuple[str, ...]:
@@ -137,8 +137,8 @@ def pattern(text: str) -> str:
     """A shell glob (``*``, ``?``, ``[abc]``, ``[!abc]``) in lower case. Raises InvalidValue."""
     if not text:
         raise InvalidValue("an empty pattern matches nothing", '"*" matches everything')
-    if len(text) > LONGEST_PATTERN:
-        raise InvalidValue(f"longer than {LONGEST_PATTERN} characters")
+    if len(text) > MAX_PATTERN_LENGTH:
+        raise InvalidValue(f"longer than {MAX_PATTERN_LENGTH} characters")
     rest = text
     while "[" in rest:
         before, _, after = rest.partition("[")

@@ -58,7 +58,7 @@ def owner(text: str, zone: str) -> str:
 def rdata(rdtype: str, text: str, zone: str) -> str:
     """The canonical form of an expected value. Raises InvalidValue."""
     try:
-        value = canonical.parse(rdtype, text, zone)
+        value = canonical.parse_rdata(rdtype, text, zone)
     except ValueError as error:
         reason = str(error).rstrip(".")
         raise InvalidValue(

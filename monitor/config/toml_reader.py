@@ -11,21 +11,21 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from monitor.config import file_model as raw
-from monitor.config.errors import MOST_TOLD, ConfigError, InvalidValue, KeyPath, Mistake, Problems, near, quoted
+from monitor.config.errors import MAX_TOLD, ConfigError, InvalidValue, KeyPath, Mistake, Problems, near, quoted
 from monitor.config.files import open_file, reason
 from monitor.config.toml_lines import Lines, tokens
 
 T = TypeVar("T", bound=BaseModel)
 
 MAX_FILE_SIZE = 10 * 1024 * 1024
-DEEPEST = 16
+MAX_DEPTH = 16
 """Tables and lists inside each other; nothing that means something comes near."""
 _DEEP_KEY = re.compile(
     r"""
       "{3}(?:\\.|[^\\])*?"{3,5} | '{3}.*?'{3,5} | \#[^\n]*
     | (?P<deep> (?:(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')[ \t]*\.[ \t]*){DEEPEST,} )
     | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | [A-Za-z0-9_-]+
-    """.replace("DEEPEST", str(DEEPEST)),
+    """.replace("DEEPEST", str(MAX_DEPTH)),
     re.VERBOSE | re.DOTALL,
 )
 """A dotted key of more parts, outside of strings and comments."""
@@ -92,14 +92,14 @@ def document(text: str, file: str) -> tuple[dict[str, Any], Problems]:
 
 def unfit(row: dict[str, Any], text: str) -> str:
     """Why a row of a list, read from ``text``, is no more to be looked at than such a document; empty if it is."""
-    if text.count("[") + text.count("{") > DEEPEST and _deep(row):
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deep(row):
         return TOO_DEEP
     return TOO_WIDE if any(_too_wide(row, text)) else ""
 
 
 def _deep_key(text: str) -> int | None:
     """The line of a dotted key that is too deep: the parser's time grows with the square of its parts."""
-    if all(line.count(".") <= 2 * DEEPEST for line in text.split("\n")):
+    if all(line.count(".") <= 2 * MAX_DEPTH for line in text.split("\n")):
         return None
     at = next((match.start() for match in _DEEP_KEY.finditer(text) if match.lastgroup), None)
     return None if at is None else text.count("\n", 0, at) + 1
@@ -124,9 +124,9 @@ def _too_wide(found: dict[str, Any], text: str) -> Iterator[KeyPath]:
 
 
 def _deep(found: dict[str, Any]) -> bool:
-    """Whether something has a path of more than ``DEEPEST`` parts."""
+    """Whether something has a path of more than ``MAX_DEPTH`` parts."""
     level: list[Any] = [found]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         inside = (each.values() if isinstance(each, dict) else each for each in level)
         level = [one for each in inside for one in each if isinstance(one, dict | list)]
     return any(level)
@@ -137,16 +137,16 @@ def validate(table: type[T], found: object, problems: Problems, path: KeyPath = 
     try:
         return table.model_validate(found)
     except ValidationError as error:
-        for one in error.errors(include_url=False)[:MOST_TOLD]:
+        for one in error.errors(include_url=False)[:MAX_TOLD]:
             _report(one, table, found, problems, path)
-        if error.error_count() > MOST_TOLD:
+        if error.error_count() > MAX_TOLD:
             problems.close(error.error_count())
         return _pruned(table, copy.deepcopy(found), error)
 
 
 def _pruned(table: type[T], found: object, error: ValidationError) -> T:
     """Takes out what is wrong until the rest is right; each pass takes out something, or what was around it."""
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         for one in error.errors(include_url=False, include_context=False, include_input=False):
             _take_out(found, one["loc"])
         try:

@@ -19,7 +19,7 @@ from monitor.config.zone_collector import Build, WrittenOptions, ZoneCollector
 from monitor.config.zones import References, entry_of, zones
 from monitor.probe.message import names
 
-MOST_MISTAKES = 20
+MAX_MISTAKES = 20
 """Of one file; then it is not read on."""
 
 MAX_LIST_SIZE = 1024 * 1024 * 1024
@@ -46,7 +46,7 @@ class ListFile:
     count: int = 0
 
     def tell(self, line: int | None, key: str, text: str, hint: str) -> None:
-        if self.told == MOST_MISTAKES:
+        if self.told == MAX_MISTAKES:
             self.problems.mistakes.append(Mistake(str(self.path), line, "", "and more mistakes; it was not read on"))
             raise TooManyMistakes
         self.told += 1
@@ -136,7 +136,7 @@ class Lists:
 
     def _learn_defaults(self, section: KeyPath, table: Any) -> int:
         def build(name: str) -> ZoneEntry:
-            many = len(self.problems.mistakes) > MOST_MISTAKES
+            many = len(self.problems.mistakes) > MAX_MISTAKES
             return entry_of(Problems("") if many else self.problems, section, table, name, self.references)
 
         options, entry = WrittenOptions.of(table, build, self._quietly(table))

@@ -31,12 +31,12 @@ _MARKS = frozenset(',;|"')
 _TABLE = 'name the columns in its first line and write format = "csv"'
 _SEVERAL = f"one name in each line, or what {PROGRAMS} print; other keys need CSV or JSON lines"
 
-MOST_COLUMNS = 64
+MAX_COLUMNS = 64
 """Of a file that is looked at more closely."""
 
-BLOCK = 256 * 1024
-LONGEST_LINE = 64 * 1024
-AT_ONCE = 4096
+BLOCK_SIZE = 256 * 1024
+MAX_LINE_LENGTH = 64 * 1024
+BATCH_SIZE = 4096
 
 Tell = Callable[[int | None, str, str, str], None]
 """Takes a mistake: the line, the key (or nothing), what is wrong, a hint. May raise, to hear no more of the file."""
@@ -167,7 +167,7 @@ def _from_csv(path: Path, tell: Tell, learn: Learn, plain: int) -> Iterator[Batc
 
 def _sound_columns(columns: list[str], tell: Tell) -> bool:
     """Whether the first line names columns that there are, each once, and the one that must be there."""
-    if len(columns) > MOST_COLUMNS:
+    if len(columns) > MAX_COLUMNS:
         tell(1, "", f"has {len(columns)} columns", f"there is {', '.join(COLUMNS)}")
         return False
     wrong = [
@@ -251,7 +251,7 @@ def _some(rows: Iterator[tuple[list[str], int]]) -> Iterator[list[tuple[list[str
     taken: list[tuple[list[str], int]] = []
     for row in rows:
         taken.append(row)
-        if len(taken) == AT_ONCE:
+        if len(taken) == BATCH_SIZE:
             yield taken
             taken = []
     yield taken
@@ -261,10 +261,10 @@ def _blocks(path: Path, tell: Tell) -> Iterator[tuple[int, list[str]]]:
     """The lines of a file, many at a time, and the number of the first of them."""
     line, tail = 1, b""
     with open_file(path) as file:
-        for block in chain(iter(lambda: file.read(BLOCK), b""), (b"\n",)):
+        for block in chain(iter(lambda: file.read(BLOCK_SIZE), b""), (b"\n",)):
             whole, end, rest = (tail + block).rpartition(b"\n")
-            if not end and len(rest) > LONGEST_LINE:
-                tell(line, "", f"longer than {LONGEST_LINE // 1024} kB", "")
+            if not end and len(rest) > MAX_LINE_LENGTH:
+                tell(line, "", f"longer than {MAX_LINE_LENGTH // 1024} kB", "")
                 return
             tail = rest
             if not end:

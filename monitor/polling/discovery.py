@@ -51,7 +51,7 @@ class DiscoveredZones:
 
 
 async def resolve(config: Config, previous: DiscoveredZones | None, now: datetime) -> DiscoveredZones:
-    """The topology that the configuration means. Never raises: what cannot be found is a problem in the result.
+    """The zones and servers that the configuration means. Never raises: what cannot be found is one of its problems.
 
     A server given by addresses costs no question. Host names are asked for A and AAAA, zones without servers for NS.
     What cannot be resolved keeps what ``previous`` knew; a zone of which nothing is known has no servers.
@@ -80,7 +80,7 @@ async def resolve(config: Config, previous: DiscoveredZones | None, now: datetim
 async def resolve_ns_names(
     config: Config, found: DiscoveredZones, ns_names: Iterable[str], now: datetime
 ) -> DiscoveredZones:
-    """The topology with what these names resolve to, met in NS sets and written without final dot. Never raises.
+    """The zones found, with what these names resolve to, met in NS sets and written without final dot. Never raises.
 
     Those that are known already are not asked again; nor are those of which there are too many.
     """
@@ -95,7 +95,7 @@ async def resolve_ns_names(
 
 
 class NsNames:
-    """The names of servers that are met in NS sets, and of which the topology knows nothing."""
+    """The names of servers that are met in NS sets, and of which no server is known."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()

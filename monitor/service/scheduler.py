@@ -23,7 +23,7 @@ MAX_CLOCK_STEP = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class CadenceTrigger:
     """A trigger: again and again, and next time in the future, whatever time has passed.
 
     APScheduler's IntervalTrigger counts one by one through all times that a clock set forward has skipped: set from
@@ -38,7 +38,7 @@ class Every:
         return previous + self.cadence * max(1, (now - previous) // self.cadence + 1)
 
 
-BaseTrigger.register(Every)
+BaseTrigger.register(CadenceTrigger)
 
 
 class Scheduler:
@@ -88,7 +88,7 @@ class Scheduler:
     def _add(self, name: str, cadence: timedelta, first: datetime) -> None:
         self._jobs.add_job(
             self._run,
-            Every(cadence),
+            CadenceTrigger(cadence),
             args=[name],
             id=name,
             max_instances=1,

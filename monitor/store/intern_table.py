@@ -7,7 +7,7 @@ from sqlite_utils import Database
 
 from checks.model import Address, Soa
 from checks.zone_state.codec import ZoneStateCodec
-from checks.zone_state.intern_table import InternTable, Layout, Word
+from checks.zone_state.intern_table import InternedValue, InternTable, Layout
 from monitor.state.ports import StoreError
 from monitor.store.codec import UNREADABLE, decode, encode
 from monitor.store.database import read_many, write_many
@@ -19,7 +19,7 @@ def codec(db: Database) -> ZoneStateCodec:
     try:
         if [number for number, _ in rows] != list(range(len(rows))):
             raise ValueError("numbers are missing")
-        return ZoneStateCodec(InternTable(word(body) for _, body in rows))
+        return ZoneStateCodec(InternTable(parse_value(body) for _, body in rows))
     except UNREADABLE as error:
         raise StoreError(
             "the table intern_table cannot be read: it has been changed by another program, or by a newer soawatch. "
@@ -34,7 +34,7 @@ def add_interned(db: Database, interned: InternTable) -> None:
     write_many(db, "insert into intern_table (number, body) values (?, ?)", ((n, text(each)) for n, each in fresh))
 
 
-def text(value: Word) -> str:
+def text(value: InternedValue) -> str:
     """The JSON that is kept of a value."""
     if isinstance(value, Soa):
         return f'{{"soa":{encode(value)}}}'
@@ -45,7 +45,7 @@ def text(value: Word) -> str:
     return json.dumps({"groups": groups, "places": listed}, separators=(",", ":"))
 
 
-def word(body: str) -> Word:
+def parse_value(body: str) -> InternedValue:
     """The inverse of ``text``. Raises one of UNREADABLE."""
     found = json.loads(body)
     if "soa" in found:

@@ -13,10 +13,10 @@ import dns.rdtypes.ANY.NS
 import dns.rdtypes.ANY.PTR
 import dns.rrset
 
-LONGEST = 4096
+MAX_RDATA_TEXT = 4096
 """Characters of one record; what is longer is cut and its digest stands for the rest."""
 
-LONGEST_WIRE = 65535
+MAX_RDATA_SIZE = 65535
 """Octets of one record's data (RFC 1035 section 3.2.1)."""
 
 _ONE_NAME = (dns.rdtypes.ANY.NS.NS, dns.rdtypes.ANY.CNAME.CNAME, dns.rdtypes.ANY.PTR.PTR)
@@ -24,7 +24,7 @@ _ONE_NAME = (dns.rdtypes.ANY.NS.NS, dns.rdtypes.ANY.CNAME.CNAME, dns.rdtypes.ANY
 
 
 def canonical(rdata: dns.rdata.Rdata) -> str:
-    """Presentation text of the canonical form (RFC 4034 section 6.2): printable ASCII, at most ``LONGEST`` long.
+    """Presentation text of the canonical form (RFC 4034 section 6.2): printable ASCII, at most ``MAX_RDATA_TEXT`` long.
 
     What cannot be written in its own syntax is written as RFC 3597 says (``\\# 2 abcd``).
     """
@@ -32,10 +32,10 @@ def canonical(rdata: dns.rdata.Rdata) -> str:
         return rdata.target.canonicalize().to_text()
     wire = rdata.to_digestable(dns.name.root)
     text = _text(rdata.rdclass, rdata.rdtype, wire)
-    if len(text) <= LONGEST:
+    if len(text) <= MAX_RDATA_TEXT:
         return text
     digest = hashlib.sha256(wire).hexdigest()
-    return f"{text[: LONGEST - 80]}... sha256:{digest}"
+    return f"{text[: MAX_RDATA_TEXT - 80]}... sha256:{digest}"
 
 
 def ordered(rdata: Iterable[str]) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def ordered(rdata: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(rdata)))
 
 
-def parse(rdtype: str, text: str, zone: str) -> str:
+def parse_rdata(rdtype: str, text: str, zone: str) -> str:
     """The canonical form of a record somebody wrote; names without final dot are relative to ``zone``.
 
     TXT and SPF that do not begin with a quote are taken as one string. Raises ValueError saying what is wrong.
@@ -56,8 +56,8 @@ def parse(rdtype: str, text: str, zone: str) -> str:
         octets = len(rdata.to_wire() or b"")
     except (dns.exception.DNSException, ValueError) as error:
         raise ValueError(str(error) or type(error).__name__) from None
-    if octets > LONGEST_WIRE:
-        raise ValueError(f"longer than {LONGEST_WIRE} octets")
+    if octets > MAX_RDATA_SIZE:
+        raise ValueError(f"longer than {MAX_RDATA_SIZE} octets")
     return canonical(rdata)
 
 

@@ -122,7 +122,7 @@ def soa_outline(wire: bytes, section: bytes) -> SoaOutline | None:  # noqa: C901
     return found
 
 
-def read(wire: bytes, question: Question) -> Answer | None:
+def read_soa_response(wire: bytes, question: Question) -> Answer | None:
     """What the complete reader would say, or None."""
     if question.type != SOA:
         return None
@@ -132,7 +132,7 @@ def read(wire: bytes, question: Question) -> Answer | None:
 
 def read_response(wire: bytes, question: Question) -> Answer:
     """By the quick reader, or else by the complete one. Raises Malformed."""
-    return read(wire, question) or response.read(wire, question)
+    return read_soa_response(wire, question) or response.read(wire, question)
 
 
 def to_answer(wire: bytes, text: str, found: SoaOutline) -> Answer | None:

@@ -2,18 +2,18 @@
 
 from dns.exception import DNSException
 
-LONGEST = 255
+MAX_TEXT_LENGTH = 255
 """Characters of one text field; what is longer ends in an ellipsis."""
 
 
-def printable(octets: bytes, most: int = LONGEST) -> str:
+def printable(octets: bytes, most: int = MAX_TEXT_LENGTH) -> str:
     r"""Octets as ASCII; the rest, and the backslash, as ``\DDD`` (RFC 1035 section 5.1)."""
     cut = octets[:most]
     text = "".join(chr(o) if 32 <= o < 127 and o != 92 else f"\\{o:03d}" for o in cut)
     return bounded(text if len(cut) == len(octets) else text + "...", most)
 
 
-def bounded(text: str, most: int = LONGEST) -> str:
+def bounded(text: str, most: int = MAX_TEXT_LENGTH) -> str:
     """Text of our own making, or already escaped, cut to ``most`` characters."""
     return text if len(text) <= most else text[: most - 3] + "..."
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alerting.model import DeliveryError, IncidentEvent, Notification, Secret
-from alerting.notifiers.email import Notifier, Smtp, one_line, written
+from alerting.notifiers.email import Notifier, Smtp, build_mail, one_line
 from alerting.render import render
 from tests.support.alerts import OPENED_MESSAGE, minute
 from tests.support.certificates import certified
@@ -278,7 +278,7 @@ HOSTILE = ("a\r\nBcc: victim@example.com", "a\nX: y", "a\0b", "\x1b[2J", "\u202e
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_no_header_can_be_slipped_in_and_the_alert_is_not_lost(hostile: str) -> None:
     note = replace(NOTE, subject=hostile, id=NOTE.id, text=f"{NOTE.text}\0")
-    mail = written(note, Notifier(("dns@example.com",), Smtp("mail.example.com")))
+    mail = build_mail(note, Notifier(("dns@example.com",), Smtp("mail.example.com")))
     head = mail.as_bytes().split(b"\r\n\r\n")[0]
     names = [line.split(b":")[0] for line in head.split(b"\r\n") if not line.startswith((b" ", b"\t"))]
     assert sorted(names) == sorted(name.encode() for name in mail.keys())  # noqa: SIM118  a mail has names twice

@@ -16,7 +16,7 @@ import dns.update
 import pytest
 
 from alerting.runbook import RunbookEntry, explain
-from checks.common.serial import HALF, SPAN, path
+from checks.common.serial import HALF, MODULUS, path
 from checks.model import Health, Zone
 from checks.model import Server as Watched
 from monitor.probe.types import Prober
@@ -27,7 +27,7 @@ from tests.support.lab.server import SOFTWARE, Server
 from tests.support.lab.topology import Lab
 
 LOW = 2026112601
-GAPS = {"five": 5, "third": SPAN // 3, "half": HALF}
+GAPS = {"five": 5, "third": MODULUS // 3, "half": HALF}
 ALL = tuple(SOFTWARE)
 NAMES = {"bind": "BIND", "knot": "Knot DNS", "nsd": "NSD", "powerdns": "PowerDNS"}
 """As the runbook calls them."""
@@ -50,7 +50,7 @@ class Case:
 
     @property
     def top(self) -> int:
-        return (LOW + self.gap) % SPAN
+        return (LOW + self.gap) % MODULUS
 
 
 def _case(first: str, size: int, gap: str, story: str) -> Case:
@@ -203,7 +203,7 @@ async def test_two_steps_lead_everybody_on_who_cannot_be_ordered(field: Field, p
         await watches[case.zone].look("soa-serial")
         result = await watches[case.zone].look("soa-serial", after=MINUTE)
         assert codes(result)[case.ahead] == {"serial-unordered"}, case
-    first, second = (LOW + HALF - 1) % SPAN, (LOW + HALF + 1) % SPAN
+    first, second = (LOW + HALF - 1) % MODULUS, (LOW + HALF + 1) % MODULUS
     field.publish({case.zone: first for case in ACROSS})
     field.arrived(ACROSS, {case.zone: first for case in ACROSS}, but_first=True)
     for case in ACROSS:

@@ -22,7 +22,7 @@ from checks.model import Observation, Outcome, Query, Shape, TransferResult, Tra
 from monitor.clock import now
 from monitor.probe.message import response as answer
 from monitor.probe.message import wire as walk
-from monitor.probe.message.canonical import LONGEST
+from monitor.probe.message.canonical import MAX_RDATA_TEXT
 from monitor.probe.message.request import Request, make_request, question
 from monitor.probe.message.wire import Malformed
 from monitor.probe.settings import Probe, TransferLimits
@@ -131,7 +131,9 @@ def test_whatever_is_asked_for_every_packet_is_read_or_refused(qtype: str) -> No
             kinds["malformed"] += 1
             words.add(str(reason))
         else:
-            assert read.answer is None or all(len(one) <= LONGEST and one.isprintable() for one in read.answer.rdata)
+            assert read.answer is None or all(
+                len(one) <= MAX_RDATA_TEXT and one.isprintable() for one in read.answer.rdata
+            )
             kinds[read.shape.name if read.shape is not None else "no shape"] += 1
         assert time.process_time() - before < SLOW, wire.hex()
     print(kinds)

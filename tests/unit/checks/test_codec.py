@@ -12,10 +12,10 @@ from checks.evaluation import run_check
 from checks.model import Address, Outcome, Soa, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.codec import ZoneStateCodec
-from checks.zone_state.intern_table import InternTable, Word
+from checks.zone_state.intern_table import InternedValue, InternTable
 from checks.zone_state.model import AddressState, SerialGroup, UnconfirmedSerial, Version, ZoneState
 from checks.zone_state.update import update_zone_state
-from monitor.store.intern_table import text, word
+from monitor.store.intern_table import parse_value, text
 from tests.support.examples import examples
 from tests.support.observations import MINUTE, NOON, SOA, checked_at, codes, server, story, zone
 from tests.support.strategies import looks, zones
@@ -81,7 +81,7 @@ def whole(zone_state: ZoneState | None) -> str:
 
 def copied(words: InternTable) -> InternTable:
     """As they come back from the disk."""
-    return InternTable([word(text(value)) for value in words.values])
+    return InternTable([parse_value(text(value)) for value in words.values])
 
 
 @examples(400)
@@ -201,13 +201,13 @@ def test_zones_that_are_alike_share_their_words_though_their_soa_has_their_name(
 
 
 def test_words_that_are_full_take_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checks.zone_state.intern_table.MOST_WORDS", 1)
+    monkeypatch.setattr("checks.zone_state.intern_table.MAX_VALUES", 1)
     assert ZoneStateCodec().pack(STILL) is None
 
 
 def test_a_word_keeps_its_number() -> None:
     words = InternTable()
-    several: list[Word] = [SOA, "answered", ((), ()), "x"]
+    several: list[InternedValue] = [SOA, "answered", ((), ()), "x"]
     numbers = [words.number(word) for word in several]
     assert [words.number(word) for word in reversed(several)] == numbers[::-1]
     assert [copied(words).values[number] for number in numbers] == [replace(SOA, serial=0), "answered", ((), ()), "x"]

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.common.serial import HALF, SPAN, above, behind, newer, newest, path, unordered
+from checks.common.serial import HALF, MODULUS, above, behind, newer, newest, path, unordered
 
 
 def distance(a: int, b: int) -> int | None:
     """Said another way than the product says it: steps forward from ``a`` to ``b``, None at 2^31 (RFC 1982)."""
-    ahead = (b - a) % SPAN
-    return None if ahead == HALF else ahead if ahead < HALF else ahead - SPAN
+    ahead = (b - a) % MODULUS
+    return None if ahead == HALF else ahead if ahead < HALF else ahead - MODULUS
 
 
-serial = st.integers(0, SPAN - 1)
+serial = st.integers(0, MODULUS - 1)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_newest(serials: list[int], expected: int | None) -> None:
     ("served", "expected"),
     [
         ([10], 11),
-        ([SPAN - 1], 0),
+        ([MODULUS - 1], 0),
         ([10, 12, 10], 13),
-        ([SPAN - 1, 3], 4),
+        ([MODULUS - 1, 3], 4),
         ([10, 10 + HALF - 2], 10 + HALF - 1),
         ([10, 10 + HALF - 1], None),
         ([10, 10 + HALF], None),
@@ -102,7 +102,7 @@ def test_distance_leads_there(a: int, b: int) -> None:
     if steps is None:
         assert unordered(a, b)
     else:
-        assert (a + steps) % SPAN == b
+        assert (a + steps) % MODULUS == b
         assert distance(b, a) == -steps
         assert (steps > 0) is newer(b, a)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from checks.model import Address, Soa, Zone, ZonePoll
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import latest, quiet, update_fully, update_zone_state
+from checks.zone_state.update import latest, update_fully, update_unchanged, update_zone_state
 from tests.support.examples import examples
 from tests.support.observations import MINUTE, NOON, SOA, addresses_by_name, checked_at, server, zone
 from tests.support.strategies import GROUPS, NAMED, UNNAMED, looks, zones
@@ -115,7 +115,7 @@ def test_a_primary_that_never_answered_keeps_nobody_from_the_short_way() -> None
     hidden = {"ns1": "-", "ns2": "10", "ns2/1": "10", "ns3": "10"}
     zone_state = same_at_each_look([(NAMED, hidden)] * 2)
     poll = checked_at(NAMED, hidden, NOON + 2 * MINUTE)
-    assert quiet(zone_state, NAMED, latest(poll)) is not None
+    assert update_unchanged(zone_state, NAMED, latest(poll)) is not None
 
 
 def test_the_reference_takes_the_timers_of_the_primarys_first_address() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from checks.registry import CHECKS
-from monitor.config.advice import MANY, MOST_SERVERS
+from monitor.config.advice import MANY_ZONES, MAX_SERVERS_NAMED
 from monitor.config.load import load
 from tests.support.configuration import TWO, read
 
@@ -89,19 +89,20 @@ def test_a_list_whose_lateness_is_seen_too_coarsely_is_told_of_once(tmp_path: Pa
 
 def test_who_writes_out_very_many_zones_is_told_of_lists() -> None:
     few, many = (
-        TWO + "".join(f'[[zones]]\nname = "z{n}.example"\n' for n in range(count)) for count in (MANY - 1, MANY)
+        TWO + "".join(f'[[zones]]\nname = "z{n}.example"\n' for n in range(count))
+        for count in (MANY_ZONES - 1, MANY_ZONES)
     )
     assert not [warning for warning in read(few).warnings if "written out" in warning]
     (told,) = [warning for warning in read(many).warnings if "written out" in warning]
-    assert f"zones: {MANY + 1} zones are written out in this file (a list beside it is read in no time" in told
+    assert f"zones: {MANY_ZONES + 1} zones are written out in this file (a list beside it is read in no time" in told
 
 
 def test_of_very_many_servers_that_cannot_keep_up_only_the_worst_are_named() -> None:
     zones = "".join(
-        f'[[zones]]\nname = "z{n}.example"\nservers = ["192.0.2.{n}"]\n' for n in range(1, MOST_SERVERS + 6)
+        f'[[zones]]\nname = "z{n}.example"\nservers = ["192.0.2.{n}"]\n' for n in range(1, MAX_SERVERS_NAMED + 6)
     )
     worst = '[[zones]]\nname = "a.example"\nservers = ["192.0.2.7"]\n'
     told = list(read(f"[probe]\nmax_qps_per_server = 0.01\n{zones}{worst}").warnings)
-    assert len(told) == MOST_SERVERS + 1
+    assert len(told) == MAX_SERVERS_NAMED + 1
     assert "192.0.2.7, 0.0667 of them for reachable; the cap is 0.01" in told[0]
     assert told[-1].endswith("the cadences need more than the cap at 5 more servers")

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from monitor.cli.check_config import command
-from monitor.config.errors import MOST_TOLD
+from monitor.config.errors import MAX_TOLD
 from monitor.config.load import ConfigError, load, parse
 from monitor.probe.message.names import BadName, parse_name
 
@@ -110,7 +110,7 @@ def test_of_very_many_mistakes_some_are_told_and_the_others_counted() -> None:
         f'{ZONE}[[zones]]\nname = "a.example"\nservers = [' + ", ".join(f'"x{n}"' for n in range(5_001)) + "]\n",
     ):
         told = refused(text)
-        assert len(told) == MOST_TOLD + 1
+        assert len(told) == MAX_TOLD + 1
         assert told[-1] in ("c.toml: and 4500 more mistakes", "c.toml: and 4501 more mistakes")
 
 

@@ -14,8 +14,8 @@ from checks.model import Expectation, TransferRule, WantedRecord
 from checks.model.zone_table import difference
 from monitor.config.load import ConfigError, load
 from monitor.config.model import Config
-from monitor.config.zone_lists import MOST_MISTAKES
-from monitor.config.zone_rows import BLOCK, LONGEST_LINE
+from monitor.config.zone_lists import MAX_MISTAKES
+from monitor.config.zone_rows import BLOCK_SIZE, MAX_LINE_LENGTH
 
 SERVERS = """
 [servers.ns1]
@@ -156,7 +156,7 @@ ROWS = [
     ("a.txt", b"a.example\n\xff.example\n", "2: not UTF-8"),
     ("a.txt", "# nothing\n", " names no zone (was it cut short? take it away if it is meant to be empty)"),
     ("a.txt", "", " names no zone (was it cut short? take it away if it is meant to be empty)"),
-    ("a.txt", "a" * (BLOCK + LONGEST_LINE), "1: longer than 64 kB"),
+    ("a.txt", "a" * (BLOCK_SIZE + MAX_LINE_LENGTH), "1: longer than 64 kB"),
     ("a.txt", "a.example\nb.example\nA.example.\n", "3: zone a.example. is there twice (first on line 1 of a.txt)"),
     ("a.txt", "a.example\nconfig.example\n", "2: zone config.example. is there twice (first on line 7 of config.toml)"),
     ("a.csv", "nane\n", '1: unknown column "nane" (did you mean "name"?)'),
@@ -222,18 +222,18 @@ def test_what_is_wrong_in_several_places_is_told_at_once_and_not_without_end(tmp
     two = a_list("a.txt") + a_list("b.csv", 'max_lag = "5"\n')
     told = mistakes(tmp_path, two, a_txt="a..b\n" * 1000, b_csv="name,servers\nx..y,\n")
     assert told[0].startswith("config.toml:12: lists[1].max_lag: not a duration")
-    assert told[1 : MOST_MISTAKES + 1] == [
-        f'a.txt:{line}: "a..b": not a domain name: a DNS label is empty' for line in range(1, MOST_MISTAKES + 1)
+    assert told[1 : MAX_MISTAKES + 1] == [
+        f'a.txt:{line}: "a..b": not a domain name: a DNS label is empty' for line in range(1, MAX_MISTAKES + 1)
     ]
-    assert told[MOST_MISTAKES + 1] == f"a.txt:{MOST_MISTAKES + 1}: and more mistakes; it was not read on"
-    assert told[MOST_MISTAKES + 2 :] == ['b.csv:2: "x..y": not a domain name: a DNS label is empty']
+    assert told[MAX_MISTAKES + 1] == f"a.txt:{MAX_MISTAKES + 1}: and more mistakes; it was not read on"
+    assert told[MAX_MISTAKES + 2 :] == ['b.csv:2: "x..y": not a domain name: a DNS label is empty']
 
 
 def test_the_same_file_twice_is_told_of_and_not_without_end(tmp_path: Path) -> None:
     text = "".join(f"z{n}.example\n" for n in range(1000))
     told = mistakes(tmp_path, a_list("a.txt") * 2, a_txt=text)
     assert told[0] == "a.txt:1: zone z0.example. is there twice (first on line 1 of a.txt)"
-    assert len(told) == MOST_MISTAKES + 1
+    assert len(told) == MAX_MISTAKES + 1
 
 
 RECORDS = (
@@ -355,5 +355,5 @@ def test_a_listing_in_the_wrong_format_is_one_mistake(tmp_path: Path) -> None:
 def test_a_listing_over_many_blocks(tmp_path: Path) -> None:
     names = [f"z{n:05}.example" for n in range(20_000)]
     text = "".join(f"[{name}.] role: master | serial: {n}\n" for n, name in enumerate(names))
-    assert len(text) > 2 * BLOCK
+    assert len(text) > 2 * BLOCK_SIZE
     assert list(read(tmp_path, a_list("a.txt"), a_txt=text).zones) == [f"{name}." for name in names]

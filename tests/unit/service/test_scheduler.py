@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import clock
-from monitor.service.scheduler import Every, Scheduler
+from monitor.service.scheduler import CadenceTrigger, Scheduler
 from tests.support.observations import NOON
 
 HOUR = timedelta(hours=1)
@@ -167,7 +167,7 @@ MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.
 
 @given(MOMENTS, MOMENTS, st.timedeltas(timedelta(seconds=1), timedelta(days=1)))
 def test_the_next_time_is_in_the_future_and_in_step(previous: datetime, now: datetime, cadence: timedelta) -> None:
-    later = Every(cadence).get_next_fire_time(previous, now)
+    later = CadenceTrigger(cadence).get_next_fire_time(previous, now)
     assert later > previous
     assert (later - previous) % cadence == timedelta(0)
     assert later > now
@@ -176,10 +176,10 @@ def test_the_next_time_is_in_the_future_and_in_step(previous: datetime, now: dat
 
 
 def test_the_first_time_is_now() -> None:
-    assert Every(HOUR).get_next_fire_time(None, NOON) == NOON
+    assert CadenceTrigger(HOUR).get_next_fire_time(None, NOON) == NOON
 
 
 def test_half_a_century_at_once_is_one_step() -> None:
     """A machine without a battery wakes in 1970; its clock is set while we run."""
-    later = Every(timedelta(seconds=5)).get_next_fire_time(datetime(1970, 1, 1, tzinfo=UTC), NOON)
+    later = CadenceTrigger(timedelta(seconds=5)).get_next_fire_time(datetime(1970, 1, 1, tzinfo=UTC), NOON)
     assert timedelta(0) < later - NOON <= timedelta(seconds=5)

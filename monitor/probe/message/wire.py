@@ -39,14 +39,6 @@ class Header:
     additionals: int
 
     @property
-    def response(self) -> bool:
-        return bool(self.flags & 0x8000)
-
-    @property
-    def opcode(self) -> int:
-        return self.flags >> 11 & 15
-
-    @property
     def authoritative(self) -> bool:
         return bool(self.flags & 0x0400)
 

@@ -27,7 +27,7 @@ from monitor.probe.settings import TransferLimits
 from tests.integration.nameservers.test_rdata import SEEDS
 from tests.support.misbehaviour import zone
 from tests.support.mutations import dice, mutate
-from tests.support.nameserver import ZONE, asked, reply
+from tests.support.nameserver import ZONE, A, asked, name, reply, rr
 from tests.support.signing import Pen
 
 APEX = dns.name.from_text(ZONE)
@@ -61,7 +61,8 @@ def seeds(request: Request) -> list[bytes]:
     query = asked(request.wire)
     whole = [reply(query, records) for records in zone(3, 4)]
     parts = [written(request, SEEDS[start : start + 8]) for start in range(0, len(SEEDS), 8)]
-    return [*whole, *parts, *parts, Pen(query).sign(whole[0])]
+    ttls = [rr(name(ZONE), A, bytes(4), ttl) for ttl in (0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)]
+    return [*whole, *parts, *parts, reply(query, ttls), Pen(query).sign(whole[0])]
 
 
 # --- message by message ---

@@ -54,6 +54,7 @@ class Service:
     begun: float
     addresses: Sequence[tuple[str, int]]
     workers: int
+    config: str = CONFIG
     web: httpx.Client = field(init=False)
 
     def wait_for_page(self, patience: float = 600.0) -> None:
@@ -68,7 +69,7 @@ class Service:
         """It must be told of it, by SIGHUP."""
         one, two = (f"{host}:{port}" for host, port in self.addresses)
         probe = f"workers = {self.workers}" if self.workers > 1 else ""
-        text = CONFIG.format(cadence=cadence, one=one, two=two, probe=probe)
+        text = self.config.format(cadence=cadence, one=one, two=two, probe=probe)
         (self.directory / "bench.toml").write_text(text)
 
     def reload(self, cadence: str) -> None:
@@ -199,13 +200,22 @@ class Spell:
 
 @contextlib.contextmanager
 def service(
-    zones: Sequence[str], addresses: Sequence[tuple[str, int]], directory: Path, cadence: str, *, workers: int = 1
+    zones: Sequence[str],
+    addresses: Sequence[tuple[str, int]],
+    directory: Path,
+    cadence: str = "",
+    *,
+    workers: int = 1,
+    config: str = CONFIG,
 ) -> Iterator[Service]:
-    """``soawatch run`` on core 0, with as many more cores as it has workers more; the page is there."""
+    """``soawatch run`` on core 0, with as many more cores as it has workers more; the page is there.
+
+    ``config`` is formatted with ``one`` and ``two``, the addresses, and what else ``CONFIG`` has.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "zones.txt").write_text("".join(f"{zone}\n" for zone in zones))
     command = [sys.executable, "-m", "bench.inside", "run", str(directory / "bench.toml"), str(directory / "lateness")]
-    one = Service(None, directory, time.monotonic(), addresses, workers)  # type: ignore[arg-type] # started below
+    one = Service(None, directory, time.monotonic(), addresses, workers, config)  # type: ignore[arg-type] # started below
     one.configure(cadence)
     cores = set().union(*(core(number) for number in range(workers)))
     with running(command, cores, directory) as one.program:

@@ -1,23 +1,45 @@
-"""The Check protocol: settings as fields, two pure verbs."""
+"""The Check protocol: settings as fields, pure verbs."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
-from checks.model import Finding, Inconclusive, Observation, Query, Zone, ZonePoll
+from checks.model import Finding, Inconclusive, Observation, Query, Transport, Zone, ZonePoll
 from checks.model.finding_type import FindingType
 from checks.zone_state.model import ZoneState
 
 
+@dataclass(frozen=True, slots=True)
+class StandingQuestion:
+    """A question that a check puts to every address of a zone at each of its polls. ``name`` is absolute."""
+
+    name: str
+    type: str
+    transport: Transport = Transport.UDP
+
+    def is_for_soa(self, zone: Zone) -> bool:
+        """Whether it is the question that soa-serial asks of the zone: for its SOA, over UDP."""
+        return (self.name, self.type, self.transport) == (zone.name, "SOA", Transport.UDP)
+
+
 class Check(Protocol):
-    """Settings as fields, two pure verbs. The class docstring is its specification."""
+    """Settings as fields, pure verbs. The class docstring is its specification."""
 
     name: ClassVar[str]
     finding_types: ClassVar[tuple[FindingType, ...]]
     cadence: ClassVar[timedelta]
+    version_bound: ClassVar[bool]
+    """Whether what it says depends on who serves which version (the zone state)."""
 
     def applies(self, zone: Zone) -> bool:
         """Whether there is anything to check for this zone; if not it is not swept, and no result is given."""
+        ...
+
+    def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
+        """What it asks every address whatever comes: while all say the same to that, and no server has another version
+        of the zone than before, a result without findings or doubts stands. Empty: each of its polls is made in full.
+        """
         ...
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import ClassVar
 
+from checks.base import StandingQuestion
 from checks.common.rrset_compare import (
     AddressCopy,
     Difference,
@@ -95,10 +96,14 @@ class NsSet:
     name: ClassVar[str] = "ns-set"
     finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(minutes=5)
+    version_bound: ClassVar[bool] = True
 
     def applies(self, zone: Zone) -> bool:
         several = sum(len(server.addresses) for server in zone.servers) > 1
         return several or (bool(zone.servers) and ANY_NAME not in zone.ignored)
+
+    def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
+        return (StandingQuestion(zone.name, "SOA"), StandingQuestion(zone.name, "NS"))
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         places = list(zone.server_addresses())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
+from checks.base import StandingQuestion
 from checks.common import response_faults
 from checks.common.response_faults import fault
 from checks.model import (
@@ -98,9 +99,13 @@ class Reachable:
     name: ClassVar[str] = "reachable"
     finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(seconds=60)
+    version_bound: ClassVar[bool] = False
 
     def applies(self, zone: Zone) -> bool:
         return any(server.addresses for server in zone.servers)
+
+    def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
+        return tuple(StandingQuestion(zone.name, "SOA", transport) for transport in Transport)
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if not seen:

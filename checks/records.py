@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
+from checks.base import StandingQuestion
 from checks.common.rrset_compare import (
     MACHINES,
     PROPAGATING,
@@ -58,11 +59,16 @@ class Records:
     name: ClassVar[str] = "records"
     finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(minutes=5)
+    version_bound: ClassVar[bool] = True
 
     def applies(self, zone: Zone) -> bool:
         places = sum(len(server.addresses) for server in zone.servers)
         wanted = _wanted(zone)
         return bool(wanted) and (places > 1 or (places == 1 and any(record.expect is not None for record in wanted)))
+
+    def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
+        wanted = (StandingQuestion(record.name, record.type) for record in _wanted(zone))
+        return (StandingQuestion(zone.name, "SOA"), *wanted)
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         return record_queries(zone, _wanted(zone), seen)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
+from checks.base import StandingQuestion
 from checks.common.text import enumerated, truncate
 from checks.model import Finding, Inconclusive, Observation, Query, Soa, Zone, ZonePoll
 from checks.model.finding_type import FindingType, Severity
@@ -35,9 +36,13 @@ class SoaFields:
     name: ClassVar[str] = "soa-fields"
     finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(minutes=5)
+    version_bound: ClassVar[bool] = True
 
     def applies(self, zone: Zone) -> bool:
         return sum(len(server.addresses) for server in zone.servers) > 1
+
+    def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
+        return (StandingQuestion(zone.name, "SOA"),)
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from checks.base import StandingQuestion
 from checks.common.serial import above, behind, newer, path, unordered
 from checks.common.text import enumerated, format_duration, format_time, instant, plural
 from checks.common.versions import newer_than
@@ -98,6 +99,7 @@ class SoaSerial:
     name: ClassVar[str] = SERIAL_CHECK
     finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(seconds=60)
+    version_bound: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.expiry_imminent > self.expiry_near:
@@ -106,6 +108,9 @@ class SoaSerial:
 
     def applies(self, zone: Zone) -> bool:
         return any(server.addresses for server in zone.servers)
+
+    def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
+        return (StandingQuestion(zone.name, "SOA"),)
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         asked = {(o.query.server, o.query.address, o.query.transport): o for o in seen}

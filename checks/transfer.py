@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
+from checks.base import StandingQuestion
 from checks.common.response_faults import fault
 from checks.common.serial import newer
 from checks.common.text import format_duration, plural
@@ -84,9 +85,13 @@ class Transfer:
     name: ClassVar[str] = "transfer"
     finding_types: ClassVar[tuple[FindingType, ...]] = FINDINGS
     cadence: ClassVar[timedelta] = timedelta(hours=1)
+    version_bound: ClassVar[bool] = False
 
     def applies(self, zone: Zone) -> bool:
         return any(True for _ in _matrix(zone))
+
+    def standing_questions(self, zone: Zone) -> tuple[StandingQuestion, ...]:
+        return ()
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
         if seen:

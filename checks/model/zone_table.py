@@ -69,12 +69,12 @@ class ZoneTable(Mapping[str, Named]):
         counts = Counter(self.template_ids)
         return [counts[kind] for kind in range(len(self.templates))]
 
-    def offsets(self, sizes: Sequence[int]) -> "array[int]":
+    def offsets(self, sizes: Sequence[int], first: int = 0) -> "array[int]":
         """Where each number's places begin, were they laid out one after the other, and where the last one's end.
 
-        ``sizes`` says how many places each template has.
+        ``sizes`` says how many places each template has; ``first`` is where the first begins.
         """
-        return array("I", accumulate((sizes[kind] for kind in self.template_ids), initial=0))
+        return array("I", accumulate((sizes[kind] for kind in self.template_ids), initial=first))
 
     def __getitem__(self, name: str) -> Named:
         return self.at(self.index(name))

@@ -1,13 +1,15 @@
 """Estimates how many questions a second the configuration puts to each server."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from checks.base import Check
-from checks.model import Address, Observation, Outcome, Query, RrSet, Shape, Soa, TransferResult, Zone
+from checks.model import Address, Observation, Outcome, Query, RrSet, Shape, Soa, TransferResult, Transport, Zone
 from checks.model.zone_table import ZoneTable
+from checks.soa_serial import SoaSerial
+from checks.transfer import Transfer
 from monitor.config.model import Config, ZoneEntry
 
 UNRESOLVED = (Address("192.0.2.1"), Address("2001:db8::1"))
@@ -27,7 +29,8 @@ def total(shares: Mapping[tuple[str, str], float]) -> dict[str, float]:
 
 
 def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[str, str], float]:
-    """Server and check → queries a second while all is well: every question is answered at the first attempt.
+    """Server and check → queries a second while all is well and nothing changes: every question is answered at the
+    first attempt, and what stands is not asked again (``Check.standing_questions``).
 
     ``found`` are zones with the servers they really have; without them they are taken from the configuration,
     where zones whose servers are yet to be found count for nothing.
@@ -42,10 +45,30 @@ def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[
         for name, check in config.checks.items():
             every = config.cadence.get(name, check.cadence)
             if every and check.applies(shape):
-                for query in _questions(check, shape):
-                    at = query.server, name
-                    shares[at] = shares.get(at, 0.0) + count / every.total_seconds()
+                for server, rate in _rates(config, check, shape, count):
+                    shares[server, name] = shares.get((server, name), 0.0) + rate
     return shares
+
+
+def _rates(config: Config, check: Check, zone: Zone, count: int) -> Iterator[tuple[str, float]]:
+    """What a check asks of so many zones: the server of each question, and how often a second it is asked there.
+
+    Beside soa-serial nobody asks for the SOA over UDP; over TCP each address is asked once at each cadence, and each
+    zone once in the cadence of transfer.
+    """
+    every = config.cadence.get(check.name, check.cadence).total_seconds()
+    questions = check.standing_questions(zone)
+    if isinstance(check, SoaSerial) or not questions or not config.cadence.get(SoaSerial.name, SoaSerial.cadence):
+        yield from ((query.server, count / every) for query in _questions(check, zone))
+        return
+    if any(question.transport is Transport.TCP for question in questions):
+        turns = config.cadence.get(Transfer.name) or Transfer.cadence
+        rate = min(count / every, 1 / every + count / turns.total_seconds())
+        yield from ((query.server, rate) for query in _questions(check, zone))
+        return
+    for question in questions:
+        if not question.is_for_soa(zone):
+            yield from ((server.name, count / every) for server, _ in zone.server_addresses())
 
 
 def _questions(check: Check, zone: Zone) -> list[Query]:

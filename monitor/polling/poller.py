@@ -1,7 +1,9 @@
 """Asks the zones of the present plan: the sweeps under way, and what a new plan changes for them."""
 
 import asyncio
+import contextlib
 import math
+from array import array
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,15 +12,20 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from checks.base import Check
-from checks.model import Observation, Query, Zone
+from checks.model import Observation, Query, Transport, Zone
 from checks.soa_serial import SoaSerial
+from checks.transfer import Transfer
+from checks.zone_state.model import SERIAL_CHECK
 from monitor.clock import Now
 from monitor.config.model import Config
 from monitor.polling.bulk import BulkProber
 from monitor.polling.bulk_factory import make_bulk_prober
+from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import PublishMessages, SerialSweep, SweepContext
+from monitor.polling.standing_polls import StandingPolls
 from monitor.polling.sweep import SweepResult, sweep, window
 from monitor.polling.sweep_order import SweepOrder
+from monitor.polling.tcp_turns import TcpTurns
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.prober import ServiceProber
 from monitor.probe.stats import ProbeStats
@@ -60,21 +67,24 @@ class Poller:
         self._now = now
         self.stats = ProbeStats(registry)
         self._worker_metrics = WorkerMetrics(self.stats, registry)
-        self._prober = ServiceProber(config.probe, config.keys, now, stats=self.stats)
-        self._bulk_prober = make_bulk_prober(config, now, self._prober, self._worker_metrics)
-        self._bulk_prober.use(columns.layouts, columns.address_metrics)
-        self._context = self._new_context(columns)
+        self._start_probers(columns)
         self._retiring: set[ServiceProber] = set()
         self._orders: dict[str, SweepOrder] = {}
         self._sweeps: dict[str, asyncio.Task[SweepResult | None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._swept: set[str] = set()
+        self._tcp_turns: dict[str, TcpTurns] = {}
+        self._serials_known = asyncio.Event()
+        """The first sweep of soa-serial has ended."""
 
     async def sweep(self, name: str) -> SweepResult | None:
         """Ask all zones by this check; the first time as fast as may be, then spread over the cadence.
 
         None when it was broken off, or when the check is not wanted any more.
         """
+        if name != SERIAL_CHECK and SERIAL_CHECK in self._plan.checks and name in self._plan.checks:
+            with contextlib.suppress(TimeoutError):  # serials first; but who answers nothing is not waited for for ever
+                await asyncio.wait_for(self._serials_known.wait(), self._config.cadence[name].total_seconds())
         check = self._plan.checks.get(name)
         if check is None:
             return None
@@ -91,6 +101,8 @@ class Poller:
         result = None if task.cancelled() else task.result()
         if result is not None:
             self._swept.add(name)
+            if name == SERIAL_CHECK:
+                self._serials_known.set()
         return result
 
     def use(self, config: Config, plan: MonitoringPlan, change: TableChange) -> None:
@@ -127,17 +139,32 @@ class Poller:
         columns = change.columns
         if new_prober:
             self._run(self._retire(self._prober, self._bulk_prober))
-            self._prober = ServiceProber(self._config.probe, self._config.keys, self._now, stats=self.stats)
-            self._bulk_prober = make_bulk_prober(self._config, self._now, self._prober, self._worker_metrics)
-            self._bulk_prober.use(columns.layouts, columns.address_metrics)
+            asked = self._context.close()
+            self._start_probers(columns)
         elif columns is not self._context.columns:
-            self._bulk_prober.use(columns.layouts, columns.address_metrics, change.old_slots)
+            asked = self._context.close()
+            self._use_columns(columns, change.old_slots)
         else:
             return []
         self._orders.clear()
-        asked = self._context.close()
-        self._context = self._new_context(columns)
         return asked
+
+    def _start_probers(self, columns: ZoneColumns) -> None:
+        config = self._config
+        self._prober = ServiceProber(config.probe, config.keys, self._now, stats=self.stats)
+        self._bulk_prober = make_bulk_prober(config, self._now, self._prober, self._worker_metrics)
+        self._rrset_prober = RrsetProber(self._prober.engine, self._probe)
+        self._use_columns(columns, None)
+
+    def _use_columns(self, columns: ZoneColumns, old_slots: "array[int] | None") -> None:
+        self._bulk_prober.use(columns.layouts, columns.address_metrics, old_slots)
+        if self._config.probe.workers > 1:  # the engine of this process is not the bulk prober's
+            self._prober.engine.use(columns.address_metrics, old_slots)
+        self._rrset_prober.use(columns)
+        self._context = SweepContext(
+            columns, self._bulk_prober, self._probe, self._publish, self._current, self._now,
+            self._config.service.vantage,
+        )  # fmt: skip
 
     def apply_path_changes(self, path_changes: FastPathChanges) -> None:
         """These zones are steady from now on, or no longer. Of another table's zones nothing is known here."""
@@ -153,6 +180,8 @@ class Poller:
             self._bulk_prober.enable_fast_path(
                 slots, [min_expire for min_expires in path_changes.enabled.values() for min_expire in min_expires]
             )
+        for check, numbers in path_changes.standing.items():
+            self._rrset_prober.enable_fast_path(columns, check, numbers)
 
     async def stop(self) -> None:
         """What is in flight ends as not asked, and is not published; nothing is asked after this."""
@@ -162,10 +191,6 @@ class Poller:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._bulk_prober.close()
         await asyncio.gather(*(prober.close() for prober in (self._prober, *self._retiring)))
-
-    def _new_context(self, columns: ZoneColumns) -> SweepContext:
-        vantage = self._config.service.vantage
-        return SweepContext(columns, self._bulk_prober, self._probe, self._publish, self._current, self._now, vantage)
 
     async def _ask(
         self, check: Check, only: Sequence[str] | None, cadence: timedelta, duration: float
@@ -177,13 +202,25 @@ class Poller:
                 result = await self._sweep_serials(check, only, cadence, duration)
             else:
                 result = await sweep(
-                    check, await self._order(check, only), self._probe, self._publish,
+                    check, await self._order(check, only), self._polls(check, only, cadence), self._publish,
                     cadence=cadence, duration=duration, now=self._now, vantage=self._config.service.vantage,
                     current=self._current,
                 )  # fmt: skip
         except* QueueClosed:
             log.debug("sweep broken off", check=check.name)
         return result
+
+    def _polls(self, check: Check, only: Sequence[str] | None, cadence: timedelta) -> StandingPolls:
+        """What polls the zones of a sweep: all that stands is passed over, unless they are ``only`` some."""
+        tcp_turns = None
+        if only is None and any(one.transport is Transport.TCP for one in check.standing_questions(Zone("."))):
+            interval = self._config.cadence.get(Transfer.name) or Transfer.cadence
+            tcp_turns = self._tcp_turns.get(check.name)
+            if tcp_turns is None or not tcp_turns.are(cadence, interval):
+                tcp_turns = self._tcp_turns[check.name] = TcpTurns(cadence, interval)
+        return StandingPolls(
+            check, cadence, lambda: self._context, lambda: self._rrset_prober, tcp_turns, in_full=only is not None
+        )
 
     async def _sweep_serials(
         self, check: Check, only: Sequence[str] | None, cadence: timedelta, duration: float

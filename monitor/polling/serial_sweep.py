@@ -16,7 +16,7 @@ from checks.base import Check
 from checks.model import Address, Observation, Outcome, Query, Zone, ZonePoll
 from monitor.clock import Now
 from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
-from monitor.polling.sweep import Current, ProbeQueries, SweepResult
+from monitor.polling.sweep import CHUNK_SIZE, TICK, Current, ProbeQueries, SweepResult
 from monitor.polling.sweep_order import SweepOrder
 from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.state.columns import ZoneColumns
@@ -24,12 +24,6 @@ from monitor.state.ports import PollMessage, UnchangedZones
 
 PublishMessages = Callable[..., Awaitable[None]]
 """Takes what was heard, in this order."""
-
-CHUNK_SIZE = 250
-"""Zones handed to the bulk prober at once."""
-
-SWEEP_INTERVAL = 0.02
-"""Seconds of zones that are handed over together when a sweep is spread over its cadence."""
 
 MAX_ZONES_IN_FLIGHT = 50_000
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
@@ -141,7 +135,7 @@ class SerialSweep:
                         continue
                     last = order.due(
                         first,
-                        (clock() - begin + SWEEP_INTERVAL) / duration if duration else 1.0,
+                        (clock() - begin + TICK) / duration if duration else 1.0,
                         min(CHUNK_SIZE, self._max_in_flight),
                     )
                     self.reached = order.positions[last - 1]

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from checks.base import Check
 from checks.model import Observation, Outcome, Query, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
 from monitor.clock import Now
 from monitor.polling.sweep_order import SweepOrder
 
@@ -23,6 +25,16 @@ SWEEP_SHARE = 0.8
 
 MAX_POLLS_IN_FLIGHT = 1024
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""
+
+
+CHUNK_SIZE = 250
+"""Zones whose turn comes together at most."""
+
+MAX_CHUNKS_IN_FLIGHT = 16
+"""So many times a chunk is under way at once."""
+
+TICK = 0.05
+"""Seconds of zones whose turn comes together when a sweep is spread over its cadence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +75,25 @@ async def poll_zone(
     return ZonePoll(zone.name, check.name, now(), cadence, seen, vantage)
 
 
+class PassOver(Protocol):
+    """Knows zones that need not be polled in full."""
+
+    queries: int
+    """What it has asked."""
+
+    async def pass_over(self, numbers: Sequence[int], zone_table: ZoneTable[Zone]) -> list[str]:
+        """The names of those of the zones that are to be polled in full."""
+        ...
+
+    def probe(self, zone: Zone) -> ProbeQueries:
+        """What asks the queries of a poll of this zone."""
+        ...
+
+
 async def sweep(
     check: Check,
     order: SweepOrder,
-    probe: ProbeQueries,
+    asking: PassOver,
     publish: PublishPoll,
     *,
     cadence: timedelta,
@@ -78,14 +105,16 @@ async def sweep(
 ) -> SweepResult:
     """Ask every zone of the order, and publish its poll as soon as it is complete.
 
-    Zones have their turn at a stable place of the ``duration`` seconds; at most ``max_in_flight`` are under way, and
-    publishing waits when the evaluator is behind, so nothing piles up. A zone is asked as it is when its turn comes,
-    and what changed while it was asked is not published: it was asked of another zone than there is now.
+    Zones have their turn at a stable place of the ``duration`` seconds, those of a tick together. At most
+    ``max_in_flight`` are polled in full at once, and publishing waits when the evaluator is behind, so nothing piles
+    up. A zone is asked as it is when its turn comes, and what changed while it was asked is not published: it was asked
+    of another zone than there is now.
     """
     known = current or order.zone_table.get
-    room = asyncio.Semaphore(max_in_flight)
-    started, begin = now(), asyncio.get_running_loop().time()
-    asked = queries = answered = 0
+    room, chunks = asyncio.Semaphore(max_in_flight), asyncio.Semaphore(MAX_CHUNKS_IN_FLIGHT)
+    clock = asyncio.get_running_loop().time
+    started, begin = now(), clock()
+    asked = queries = answered = first = 0
 
     async def turn(name: str) -> None:
         nonlocal asked, queries, answered
@@ -93,7 +122,7 @@ async def sweep(
             zone = known(name)
             if zone is None or not check.applies(zone):
                 return
-            poll = await poll_zone(check, zone, probe, cadence, now, vantage)
+            poll = await poll_zone(check, zone, asking.probe(zone), cadence, now, vantage)
             if known(name) != zone:
                 return
             await publish(poll)
@@ -103,10 +132,24 @@ async def sweep(
         queries += len(poll.seen)
         answered += sum(seen.outcome is Outcome.ANSWERED for seen in poll.seen)
 
+    async def some(numbers: Sequence[int]) -> None:
+        nonlocal asked
+        try:
+            in_full = await asking.pass_over(numbers, order.zone_table)
+            asked += len(numbers) - len(in_full)
+            for name in in_full:
+                await room.acquire()
+                group.create_task(turn(name))
+        finally:
+            chunks.release()
+
     async with asyncio.TaskGroup() as group:
-        for at, number in zip(order.positions, order.numbers, strict=True):
-            if (wait := begin + at * duration - asyncio.get_running_loop().time()) > 0:
+        while first < len(order):
+            if (wait := begin + order.positions[first] * duration - clock()) > 0:
                 await asyncio.sleep(wait)
-            await room.acquire()
-            group.create_task(turn(order.zone_table.names[number]))
-    return SweepResult(asked, queries, answered, started, now())
+                continue
+            last = order.due(first, (clock() - begin + TICK) / duration if duration else 1.0, CHUNK_SIZE)
+            await chunks.acquire()
+            group.create_task(some(order.numbers[first:last]))
+            first = last
+    return SweepResult(asked, queries + asking.queries, answered + asking.queries, started, now())

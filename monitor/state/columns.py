@@ -5,9 +5,10 @@ evaluated. The rules for that are in ``fast_path``; here are only the arrays, an
 """
 
 from array import array
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from checks.model import Address, Zone
 from checks.model.zone_table import ZoneTable, difference
@@ -26,6 +27,13 @@ class Endpoint:
 
 AddressLayout = tuple[Endpoint, ...]
 """The addresses of a zone, in the order of ``Zone.server_addresses``. Most zones share theirs with many others."""
+
+RrsetQuestions = Mapping[str, tuple[tuple[tuple[str, str], ...], ...]]
+"""Check → for each template the RRsets that it asks every address for beside the SOA: owner as seen from the zone
+(``checks.model.relative_names``) and type.
+"""
+
+NO_RRSETS: RrsetQuestions = MappingProxyType({})
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,9 +62,10 @@ class ZoneColumns:
 
     By the zone's number in the table: ``mode``, ``result_id`` and ``reachability_id`` (octets), ``recheck_at`` and
     ``checked_at`` (microseconds since 1970), ``ok_at`` (the same, for each check), and what the zone index shows:
-    ``group_ids`` ("I"), ``health_since`` (microseconds), ``levels`` and ``public_levels`` (octets). By slot, which is
-    the number of a zone's address: ``address_metrics``. All are changed by the evaluator only, but
-    ``address_metrics``, which the bulk prober writes.
+    ``group_ids`` ("I"), ``health_since`` (microseconds), ``levels`` and ``public_levels`` (octets); ``standing``
+    (octets, for each check). By slot: ``address_metrics``. Each address of a zone has a slot, and after all of those
+    each RRset that a check asks an address for has one. All are changed by the evaluator only, but ``address_metrics``,
+    which the bulk prober writes.
     """
 
     __slots__ = (
@@ -73,17 +82,29 @@ class ZoneColumns:
         "reachability_id",
         "recheck_at",
         "result_id",
+        "rrset_starts",
+        "rrsets",
         "slot_starts",
+        "standing",
+        "suspects",
         "zone_table",
     )
 
-    def __init__(self, zone_table: ZoneTable[Zone]) -> None:
+    def __init__(self, zone_table: ZoneTable[Zone], rrsets: RrsetQuestions = NO_RRSETS) -> None:
         size = len(zone_table)
         self.zone_table = zone_table
+        self.rrsets = rrsets
         self.layouts: tuple[AddressLayout, ...] = tuple(layout(template) for template in zone_table.templates)
         self.slot_starts = zone_table.offsets([len(each) for each in self.layouts])
         """Where each zone's slots begin; one more for the end."""
-        self.address_metrics = AddressMetrics.of(self.slot_starts[-1])
+        self.rrset_starts: dict[str, array[int]] = {}
+        """Check → where each zone's slots for that check begin; one more for the end."""
+        slots = self.slot_starts[-1]
+        for check, questions in rrsets.items():
+            sizes = [len(some) * len(each) for some, each in zip(questions, self.layouts, strict=True)]
+            self.rrset_starts[check] = zone_table.offsets(sizes, slots)
+            slots = self.rrset_starts[check][-1]
+        self.address_metrics = AddressMetrics.of(slots)
         self.mode = bytearray(size)
         self.result_id = bytearray(size)
         """What was last said of a steady zone: ``MonitorState.steady_results``."""
@@ -95,6 +116,10 @@ class ZoneColumns:
         """When it was last found as it was; 0 where its zone state says that."""
         self.ok_at: dict[str, array[int]] = {}
         """Check → when it last found a zone good and had nothing more to say; 0 where it said more, or nothing."""
+        self.standing: dict[str, bytearray] = {}
+        """Check → 1 where its result stands (``monitor.state.standing``)."""
+        self.suspects: set[tuple[str, str, Address]] = set()
+        """Check, server and address at which it has found something at one zone at least: the others are asked, too."""
         self.group_ids = array("I", bytes(4 * size))
         self.health_since = array("q", bytes(8 * size))
         """Since when the zone's health is what it is; 0 while it was not evaluated."""
@@ -116,9 +141,24 @@ class ZoneColumns:
             column = self.ok_at[check] = array("q", bytes(8 * len(self.zone_table)))
         column[number] = at
 
-    def keep_ok_at(self, checks: Container[str]) -> None:
-        """Only of these checks."""
+    def rrset_slots(self, check: str, number: int) -> range:
+        """The slots of a zone's RRsets for a check: those of its first RRset by address, then those of the next …"""
+        starts = self.rrset_starts.get(check)
+        return range(starts[number], starts[number + 1]) if starts is not None else range(0)
+
+    def set_standing(self, check: str, number: int, stands: bool) -> None:
+        column = self.standing.get(check)
+        if column is None:
+            if not stands:
+                return
+            column = self.standing[check] = bytearray(len(self.zone_table))
+        column[number] = stands
+
+    def keep_checks(self, checks: Container[str]) -> None:
+        """What is kept by check, of these only."""
         self.ok_at = {name: column for name, column in self.ok_at.items() if name in checks}
+        self.standing = {name: column for name, column in self.standing.items() if name in checks}
+        self.suspects = {suspect for suspect in self.suspects if suspect[0] in checks}
 
     def reset_mode(self, mode: int) -> list[int]:
         """Polls all zones of this mode in full from now on; which they were."""
@@ -149,7 +189,9 @@ class ZoneColumns:
         old_slots = self._old_slots(old, same_template)
         self.ok_at = {name: array("q", bytes(8 * len(self.zone_table))) for name in old.ok_at}
         octets = ((old.mode, self.mode), (old.result_id, self.result_id), (old.reachability_id, self.reachability_id))
-        remap(octets, same_template)
+        self.standing = {name: bytearray(len(self.zone_table)) for name in old.standing}
+        self.suspects = set(old.suspects)
+        remap((*octets, *((old.standing[name], column) for name, column in self.standing.items())), same_template)
         times = ((old.checked_at, self.checked_at), (old.recheck_at, self.recheck_at))
         remap((*times, *((old.ok_at[name], column) for name, column in self.ok_at.items())), same_template)
         remap(((old.address_metrics.rtts, self.address_metrics.rtts),), old_slots)
@@ -177,7 +219,11 @@ class ZoneColumns:
         return same_template
 
     def _old_slots(self, old: "ZoneColumns", same_template: "array[int]") -> "array[int]":
-        old_slots = array("q", b"\xff" * (8 * self.slot_starts[-1]))
+        old_slots = array("q", b"\xff" * (8 * len(self.address_metrics.rtts)))
+        numberings = [(old.slot_starts, self.slot_starts)]
+        numberings += [
+            (old.rrset_starts[name], starts) for name, starts in self.rrset_starts.items() if name in old.rrset_starts
+        ]
         for start in range(0, len(same_template), BLOCK):
             block = same_template[start : start + BLOCK]
             if consecutive(block):
@@ -185,8 +231,9 @@ class ZoneColumns:
             else:
                 runs = [(number, past, 1) for number, past in enumerate(block, start) if past >= 0]
             for number, past, size in runs:
-                there = range(old.slot_starts[past], old.slot_starts[past + size])
-                old_slots[self.slot_starts[number] : self.slot_starts[number + size]] = array("q", there)
+                for then, now in numberings:
+                    there = range(then[past], then[past + size])
+                    old_slots[now[number] : now[number + size]] = array("q", there)
         return old_slots
 
 
@@ -223,11 +270,11 @@ class TableChange:
     old_slots: "array[int] | None" = None
 
 
-def change_to(old: ZoneColumns, zone_table: ZoneTable[Zone]) -> TableChange:
-    """Takes some time with very many zones; touches nothing but what it makes."""
-    if zone_table is old.zone_table or zone_table == old.zone_table:
+def change_to(old: ZoneColumns, zone_table: ZoneTable[Zone], rrsets: RrsetQuestions = NO_RRSETS) -> TableChange:
+    """Takes some time with very many zones; touches nothing but what it makes. ``rrsets`` are by ``zone_table``."""
+    if rrsets.keys() == old.rrsets.keys() and (zone_table is old.zone_table or zone_table == old.zone_table):
         return TableChange(old)
     diff = difference(old.zone_table, zone_table)
-    columns = ZoneColumns(zone_table)
+    columns = ZoneColumns(zone_table, rrsets)
     old_slots = columns.remap(old, diff.old_index)
     return TableChange(columns, diff.removed, diff.added_or_changed, diff.old_index, old_slots)

@@ -17,9 +17,9 @@ from checks.zone_state.update import changes
 from monitor.clock import Now
 from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_silent, pick_full_polls
+from monitor.state.monitor_result import MONITOR
 from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import (
-    MONITOR,
     MonitoringPlan,
     PendingCommit,
     deciding_checks,
@@ -33,6 +33,7 @@ from monitor.state.pipeline import (
 )
 from monitor.state.ports import Commit, PollMessage, Sweep
 from monitor.state.rechecks import Rechecks, rechecks
+from monitor.state.standing import reset_changed, rrset_questions
 from monitor.state.status import Status, ZoneStatus
 from monitor.state.write_buffer import WriteBuffer, merge
 from monitor.state.zone_index import ZoneIndex
@@ -107,7 +108,7 @@ class Evaluator:
         self._turn = asyncio.Lock()
         self._slice = MAX_PER_TURN
         if memory.columns.zone_table is not plan.zones:
-            memory.use(change_to(memory.columns, plan.zones).columns)
+            memory.use(change_to(memory.columns, plan.zones, rrset_questions(plan.zones, plan.checks)).columns)
         self._zone_index = ZoneIndex(memory.columns, self._zone_status)
         self.status = replace(status, zones=self._zone_index.zones())
 
@@ -144,13 +145,15 @@ class Evaluator:
         """
         async with self._turn:
             at, before = self._now(), self.plan
-            change = await asyncio.to_thread(change_to, self._memory.columns, plan.zones)
+            rrsets = rrset_questions(plan.zones, plan.checks)
+            change = await asyncio.to_thread(change_to, self._memory.columns, plan.zones, rrsets)
             plan = replace(plan, zones=change.columns.zone_table)
             self._memory.use(change.columns)
             self.plan = plan
             commit, pending = drop_unmonitored(self._memory, plan, at, None if first else change.removed)
             if change.old_index is not None:
                 self._zone_index.use(change.columns, change.old_index)
+            reset_changed(self._memory, before.checks, plan.checks)
             if plan.checks.get(SERIAL_CHECK) != before.checks.get(SERIAL_CHECK):
                 disable_all(self._memory, pending.path_changes)
             elif (plan.policy, plan.severity) != (before.policy, before.severity):

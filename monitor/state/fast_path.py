@@ -58,12 +58,13 @@ _MARGIN = timedelta(minutes=1)
 @dataclass(slots=True)
 class FastPathChanges:
     """Which zones began to be steady, by number, with the seconds of EXPIRE that each address must have left; and
-    which ended. The bulk prober is told.
+    which ended; and of which zones the results of other checks stand from now on. The bulk prober is told.
     """
 
     zone_table: ZoneTable[Zone]
     enabled: dict[int, tuple[int, ...]] = field(default_factory=dict)
     disabled: set[int] = field(default_factory=set)
+    standing: dict[str, list[int]] = field(default_factory=dict)
 
     def enable(self, number: int, min_expires: tuple[int, ...]) -> None:
         self.disabled.discard(number)

@@ -6,12 +6,8 @@ from datetime import datetime, timedelta
 
 from alerting.alert_state import apply_result, recheck, withdraw
 from alerting.finding_types import (
-    CONFIGURATION_REFUSED,
-    DATABASE_FAILING,
-    DATABASE_RECREATED,
     FINDING_TYPES,
     OFFLINE,
-    RECEIVER_FAILING,
     severity_of,
 )
 from alerting.incident_news import Rules
@@ -19,13 +15,12 @@ from alerting.incidents import IncidentUpdate, due_reminders, update_incidents
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Transition
 from alerting.root_cause import DependencyGraph
 from checks.base import Check
-from checks.common.text import format_time
 from checks.evaluation import run_check
-from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
+from checks.model import CheckResult, Health, Zone, ZonePoll
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
-from checks.zone_state.connectivity import keep_only, mask_offline, offline_explanation, offline_families, record_poll
+from checks.zone_state.connectivity import keep_only, mask_offline, offline_families, record_poll
 from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
 from checks.zone_state.update import changes, update_zone_state
 from monitor.state.fast_path import (
@@ -36,16 +31,12 @@ from monitor.state.fast_path import (
     enable_if_steady,
     is_reachable_again,
 )
+from monitor.state.monitor_result import MONITOR, monitor_result
 from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
+from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, summarise, zone_status
-
-MONITOR = ""
-"""The zone of the monitor's own alerts."""
-
-RECREATED_ALERT_DURATION = timedelta(hours=1)
-"""How long it is a finding that the database had to be made anew: what deletes it may do so again."""
 
 CheckOfZone = tuple[str, str]
 """A check, and the zone that it looks at."""
@@ -109,8 +100,10 @@ def process_batch(
     offline = offline_families(state.connectivity)
     for one in heard:
         if isinstance(one, UnchangedZones):
-            if one.check in plan.checks:
+            if one.check == SERIAL_CHECK and one.check in plan.checks:
                 pending.unchanged += apply_unchanged(state, pending.path_changes, one)
+            elif one.check in plan.checks:
+                apply_standing(state, one)
         else:
             process_poll(state, pending, one, plan)
         if offline_families(state.connectivity) != offline:
@@ -138,15 +131,17 @@ def withdraw_pending(state: MonitorState, pending: PendingCommit, offline: str, 
             pending.touched.add(alert.key.zone)
 
 
-def process_poll(state: MonitorState, pending: PendingCommit, poll: ZonePoll, plan: MonitoringPlan) -> None:
-    """One poll: heard, remembered, evaluated; and is its zone steady now?"""
+def process_poll(
+    state: MonitorState, pending: PendingCommit, poll: ZonePoll, plan: MonitoringPlan, *, shared: bool = False
+) -> None:
+    """One poll: heard, remembered, evaluated; and is its zone steady now? ``shared``: it was one of soa-serial."""
     zone, check = plan.zones.get(poll.zone), plan.checks.get(poll.check)
     if zone is None or check is None or not check.applies(zone) or not is_still_served(zone, poll):
         return
     if is_reachable_again(state, poll):
         disable_silent(state, pending.path_changes)
     state.connectivity = record_poll(state.connectivity, poll)
-    result, zone_state = check_result(state, pending, check, zone, mask_offline(state.connectivity, poll))
+    result, zone_state = check_result(state, pending, check, zone, mask_offline(state.connectivity, poll), plan)
     state.store_result(result)
     if result.failed:
         pending.failed.append(check.name)
@@ -161,17 +156,24 @@ def process_poll(state: MonitorState, pending: PendingCommit, poll: ZonePoll, pl
         enable_if_steady(state, pending.path_changes, poll, zone_state, result, check, plan.policy)
     pending.touched.add(zone.name)
     pending.evaluated += check.name == SERIAL_CHECK
+    if not isinstance(check, SoaSerial):
+        if state.columns.zone_table is plan.zones:
+            note_result(state, pending.path_changes, check, zone, result, shared=shared)
+        return
+    note_without_edns(state, poll, plan.checks)
+    for same in shared_polls(zone, poll, plan.checks, plan.cadence):
+        process_poll(state, pending, same, plan, shared=True)
 
 
 def check_result(
-    state: MonitorState, pending: PendingCommit, check: Check, zone: Zone, poll: ZonePoll
+    state: MonitorState, pending: PendingCommit, check: Check, zone: Zone, poll: ZonePoll, plan: MonitoringPlan
 ) -> tuple[CheckResult, ZoneState | None]:
     """What the check says, and the zone state it said it by.
 
     A defect in remembering is contained as one in judging is: one zone must not end it all.
     """
     try:
-        zone_state = remember(state, pending, zone, poll)
+        zone_state = remember(state, pending, zone, poll, plan)
     except Exception as defect:  # noqa: BLE001 - told as "check failed", counted and alerted on
         why = f"check failed: {type(defect).__name__}: {defect}"
         return CheckResult(zone.name, check.name, poll.at, Health.UNKNOWN, reason=why, failed=True), None
@@ -184,7 +186,9 @@ def is_still_served(zone: Zone, poll: ZonePoll) -> bool:
     return all((seen.query.server, seen.query.address) in places for seen in poll.seen)
 
 
-def remember(state: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll) -> ZoneState:
+def remember(
+    state: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll, plan: MonitoringPlan
+) -> ZoneState:
     before = state.zone_states.get(zone.name) or ZoneState(zone.name)
     if poll.check != SERIAL_CHECK:
         return before
@@ -195,6 +199,7 @@ def remember(state: MonitorState, pending: PendingCommit, zone: Zone, poll: Zone
         state_changes, propagations = changes(before, after)
         pending.state_changes += state_changes
         pending.propagations += propagations
+        note_versions(state, zone.name, plan.checks)
     return after
 
 
@@ -208,31 +213,6 @@ def advance(state: MonitorState, pending: PendingCommit, result: CheckResult, pl
             pending.alerts[alert.key] = alert
         state.put(alert)
     pending.transitions += transitions
-
-
-def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
-    """What is wrong with the monitor itself: it is offline over an address family, cannot write its database, was given
-    a configuration that it cannot take, or has receivers that take nothing.
-    """
-    findings = [
-        Finding(OFFLINE.code, offline_explanation(state.connectivity, family), subject=family)
-        for family in offline_families(state.connectivity)
-    ]
-    if state.store_error:
-        findings.append(Finding(DATABASE_FAILING.code, f"the database takes no changes: {state.store_error}"))
-    if state.config_error:
-        findings.append(
-            Finding(
-                CONFIGURATION_REFUSED.code,
-                f"the configuration is refused, and the one before goes on: {state.config_error}",
-            )
-        )
-    findings += [Finding(RECEIVER_FAILING.code, text, subject=name) for name, text in state.failing.items()]
-    anew = state.recreated
-    if anew is not None and now - anew.at < RECREATED_ALERT_DURATION:
-        text = f"the files of the database were lost at {format_time(anew.at)} and are made anew {anew.how}"
-        findings.append(Finding(DATABASE_RECREATED.code, text))
-    return CheckResult(MONITOR, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))
 
 
 def build_commit(
@@ -287,7 +267,7 @@ def drop_unmonitored(
         for name, results in state.results.items()
         if name in plan.zones
     }
-    state.columns.keep_ok_at(plan.checks)
+    state.columns.keep_checks(plan.checks)
     places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.server_addresses()}
     state.connectivity = keep_only(state.connectivity, places)
     for alert in list(state.active_alerts.values()):

@@ -16,10 +16,17 @@ from monitor.probe.client.observations import failed
 class BulkCall:
     """Batches, as they come; whoever does not read them to the end closes it."""
 
-    def __init__(self, address_metrics: AddressMetrics, cancel: Callable[["BulkCall"], None], *, by_slot: bool) -> None:
+    def __init__(
+        self,
+        address_metrics: AddressMetrics,
+        result: BatchResult,
+        cancel: Callable[["BulkCall"], None],
+        *,
+        by_slot: bool,
+    ) -> None:
         """``by_slot``: it is cancelled when the slots are renumbered."""
         self.by_slot = by_slot
-        self.result = BatchResult()
+        self.result = result
         self.pending: list[PendingBatch] = []
         self.missing = 0
         """Queries whose result is not in a batch yet."""
@@ -51,7 +58,8 @@ class BulkCall:
         """What has not been asked is not asked any more."""
         if not self.result.cancelled:
             self.result.cancelled = True
-            self._cancel(self)
+            if self.missing:
+                self._cancel(self)
 
     def observation(self, slot: int) -> Observation:
         """The observation of an unchanged slot. Raises KeyError for a slot that is in no batch so far."""
@@ -81,10 +89,6 @@ class BulkCall:
         self.missing -= count - self._flushed + len(self.result.changed)
         self._flushed, self.result.changed = count, []
         self.notify()
-
-    @property
-    def unflushed(self) -> bool:
-        return bool(self.result.changed) or len(self.result.unchanged) != self._flushed
 
     @property
     def complete(self) -> bool:

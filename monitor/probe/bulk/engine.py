@@ -17,7 +17,8 @@ answer section, where a SOA record stands alone, and of the OPT record without t
 message that ``wire.outline`` has found well formed to its end. Rcode, flags, SOA, the counts of records, NSID and
 extended errors are all in there; compression pointers only lead back, so that equal octets at the same place are
 equal names; and whether there is anything in the other sections changes nothing about an answer that has the SOA. So
-this, too, means an equal Observation, but for the same three and ``octets``.
+this, too, means an equal Observation, but for the same three and ``octets``. Of an answer with another RRset it is the
+records of the answer section in an order of their own, with their names in full (``rrset_fingerprint``).
 
 Only slots on the fast path are reported as unchanged, at most until they change. An address without response is
 unchanged while its outcome is. What was asked without EDNS, or rechecked, has no fingerprint: it is reported each time.
@@ -35,7 +36,6 @@ at a time. ``max_in_flight`` is for DnsClient, which needs a socket and a task f
 """
 
 import logging
-import math
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -52,7 +52,8 @@ from monitor.probe.bulk.receiver import Receiver
 from monitor.probe.bulk.recheck import AskAgain, Rechecker
 from monitor.probe.bulk.sender import RETRY_INTERVAL, Sender
 from monitor.probe.bulk.socket_pool import SocketPool
-from monitor.probe.bulk.target import PendingBatch, Target
+from monitor.probe.bulk.target import BatchResult, InFlight, PendingBatch, Target
+from monitor.probe.bulk.target_turns import NEVER, TargetTurns
 from monitor.probe.bulk.timeouts import TimeoutHandler
 from monitor.probe.bulk.udp_exchange import AttemptSocket, UdpExchange
 from monitor.probe.bulk.wakeup import Wakeup
@@ -73,8 +74,6 @@ FLUSH_INTERVAL = 0.005
 
 FEW_IN_FLIGHT = 8
 """Queries in flight up to which every answer is taken as it comes; more are taken many at a time."""
-
-NEVER, TIMER_SLACK = math.inf, 0.0002
 
 STOPPING = QueryFailure(Outcome.UNASKED, "the monitor is stopping")
 
@@ -105,8 +104,10 @@ class BulkEngine:
         self._rechecker = Rechecker(ask_again, self._rechecked)
         self._wakeup = Wakeup(self._turn, self._pool.descriptor)
         self._targets: dict[tuple[str, Address], Target] = {}
-        self._active: deque[Target] = deque()
-        self._calls: set[BulkCall] = set()
+        self._turns = TargetTurns()
+        self._in_flight = InFlight()
+        self._calls: dict[BatchResult, BulkCall] = {}
+        self._unflushed: set[BatchResult] = set()
         self._soa = QueryTemplate()
         self._flushed, self._closed = 0.0, False
         self._idle = 0
@@ -116,7 +117,7 @@ class BulkEngine:
 
     def use(self, address_metrics: AddressMetrics, old_index: "array[int] | None" = None) -> None:
         """Renumbers the slots: ``old_index`` has the old one for each new one, or -1. Cancels the calls under way."""
-        for call in [call for call in self._calls if call.by_slot]:
+        for call in [call for call in self._calls.values() if call.by_slot]:
             self._cancel(call)
         self._table.use(address_metrics, old_index)
 
@@ -131,8 +132,7 @@ class BulkEngine:
         by_slot: bool = False,
     ) -> BulkCall:
         """Like ``ask``, for other question types, and for queries without a slot (-1): all are reported as changed."""
-        call = BulkCall(self._table.address_metrics, self._cancel, by_slot=by_slot)
-        self._calls.add(call)
+        call = BulkCall(self._table.address_metrics, BatchResult(self._unflushed), self._cancel, by_slot=by_slot)
         for batch, template, queries in batches:
             if not batch.names:
                 continue
@@ -141,7 +141,9 @@ class BulkEngine:
             call.missing += len(pending.names)
             target = self._target(batch.server, batch.address)
             target.pending.append(pending)
-            self._activate(target)
+            self._turns.activate(target)
+        if call.missing:
+            self._calls[call.result] = call
         if self._closed:
             self._fail(call, STOPPING)
         self._wakeup.at_once()
@@ -173,8 +175,7 @@ class BulkEngine:
         """Queries in flight or not yet sent, those of DnsClient included."""
         limiter, targets = self._rate_limiter, self._targets.values()
         unsent = sum(len(pending.names) - pending.next for target in targets for pending in target.pending)
-        in_flight = sum(target.in_flight for target in targets)
-        return limiter.busy + limiter.waiting + self._sockets.waiting + in_flight + unsent
+        return limiter.busy + limiter.waiting + self._sockets.waiting + self._in_flight.total + unsent
 
     async def close(self) -> None:
         """What is in flight, or waits, ends as UNASKED; so does what is asked later."""
@@ -182,7 +183,7 @@ class BulkEngine:
             return
         self._closed = True
         self._table.begin(self._now(), monotonic())
-        for call in [*self._calls]:
+        for call in [*self._calls.values()]:
             self._fail(call, STOPPING)
         self._exchanges.finish_all(STOPPING)
         await self._rechecker.close()
@@ -198,7 +199,7 @@ class BulkEngine:
         except Exception as fault:
             log.exception("the engine failed")
             failure = QueryFailure(Outcome.UNASKED, f"a fault of the prober itself: {type(fault).__name__}")
-            for call in [*self._calls]:
+            for call in [*self._calls.values()]:
                 self._fail(call, failure)
             self._exchanges.finish_all(failure)
 
@@ -209,7 +210,7 @@ class BulkEngine:
         more = self._receive(stop)
         more = self._expire(now, stop) or more
         starved = self._exchanges.send_due(now)
-        wait = 0.0 if more else self._send(stop)
+        wait = 0.0 if more else self._turns.send(self._sender.send_next, stop)
         if starved:
             wait = min(wait, RETRY_INTERVAL)
         if self._receiver.suspects:
@@ -229,7 +230,7 @@ class BulkEngine:
                 self._exchanges.receive(sock)
             else:
                 receive_all(sock)
-                self._activate(sock.target)
+                self._turns.activate(sock.target)
             if monotonic() > stop:
                 return True
         return False
@@ -242,7 +243,7 @@ class BulkEngine:
                 self._exchanges.expired(sock, now)
             else:
                 self._timeouts.give_up(sock, sent, now)
-                self._activate(sock.target)
+                self._turns.activate(sock.target)
             if monotonic() > stop:
                 return True
         while (one := self._deadlines.due(now)) is not None:
@@ -250,34 +251,8 @@ class BulkEngine:
                 self._exchanges.enqueue(one, now)
             else:
                 one.target.retries.append(one)
-                self._activate(one.target)
+                self._turns.activate(one.target)
         return False
-
-    def _send(self, stop: float) -> float:
-        """One batch of each target in turn. Seconds until there may be more to send."""
-        waiting: list[Target] = []
-        wait = NEVER
-        while self._active:
-            target = self._active.popleft()
-            now = monotonic()
-            if target.due > now and not target.retries:
-                waiting.append(target)
-                wait = min(wait, target.due - now)
-                continue
-            after = self._sender.send_next(target, now)
-            if after == 0.0:
-                self._active.append(target)
-            elif after > 0.0:
-                target.due = now + after - TIMER_SLACK
-                waiting.append(target)
-                wait = min(wait, after)
-            else:
-                target.queued = False
-            if now > stop and self._active:
-                wait = 0.0
-                break
-        self._active.extend(waiting)
-        return wait
 
     def _rechecked(self) -> None:
         self._table.begin(self._now(), monotonic())
@@ -286,20 +261,25 @@ class BulkEngine:
     def _flush(self, now: float) -> bool:
         """Whether anything is left untold, for a little while."""
         due = now - self._flushed >= FLUSH_INTERVAL
-        unflushed = False
-        for call in [*self._calls]:
-            if due or call.complete:
-                call.flush(self._table.at)
-                if not call.missing:
-                    self._calls.discard(call)
-            unflushed = unflushed or call.unflushed
+        for result in [*self._unflushed]:
+            call = self._calls.get(result)
+            if call is None:
+                self._unflushed.discard(result)
+            elif due or call.complete:
+                self._flush_call(call)
         if due:
             self._flushed = min(now, monotonic())
-        return unflushed
+        return bool(self._unflushed)
+
+    def _flush_call(self, call: BulkCall) -> None:
+        call.flush(self._table.at)
+        self._unflushed.discard(call.result)
+        if not call.missing:
+            self._calls.pop(call.result, None)
 
     def _schedule(self, wait: float, unflushed: bool, now: float) -> None:
         """Plans the next turn: soon, or when something is received or due."""
-        in_flight = self._in_flight()
+        in_flight = self._in_flight.total + len(self._exchanges)
         if unflushed:
             wait = min(wait, FLUSH_INTERVAL)
         if in_flight > FEW_IN_FLIGHT:
@@ -312,25 +292,17 @@ class BulkEngine:
 
     # --- targets and calls ---
 
-    def _in_flight(self) -> int:
-        return sum(target.in_flight for target in self._targets.values()) + len(self._exchanges)
-
     def _target(self, server: str, address: Address) -> Target:
         target = self._targets.get((server, address))
         if target is None:
             bucket, settings = self._rate_limiter.bucket(server), self._settings
-            target = Target(server, address, bucket, settings, use_gso=self._use_gso)
+            target = Target(server, address, bucket, settings, self._in_flight, use_gso=self._use_gso)
             self._targets[server, address] = target
         return target
 
-    def _activate(self, target: Target) -> None:
-        if not target.queued and (target.pending or target.retries):
-            target.queued = True
-            self._active.append(target)
-
     def _cancel(self, call: BulkCall) -> None:
         """Nobody waits for it any more: its slots are free."""
-        self._calls.discard(call)
+        self._calls.pop(call.result, None)
         call.result.cancelled = True
         for target in self._targets.values():
             target.pending = deque(pending for pending in target.pending if pending.result is not call.result)
@@ -345,6 +317,4 @@ class BulkEngine:
             for place in range(pending.next, len(pending.names)):
                 self._timeouts.unasked(pending, pending.names[place], pending.slots[place], failure)
             pending.next = len(pending.names)
-        call.flush(self._table.at)
-        if not call.missing:
-            self._calls.discard(call)
+        self._flush_call(call)

@@ -23,8 +23,13 @@ class Columns:
     """All columns have one place more than there are slots: the last, -1, is of no address, and never enabled."""
 
     __slots__ = (
-        "enabled", "expected", "expire_offsets", "fingerprints", "last_fingerprints", "min_expires",
-        "soa_fingerprints",
+        "content_fingerprints",
+        "enabled",
+        "expected",
+        "expire_offsets",
+        "fingerprints",
+        "last_fingerprints",
+        "min_expires",
     )  # fmt: skip
 
     def __init__(self, size: int = 0) -> None:
@@ -33,8 +38,8 @@ class Columns:
         """Of the whole answer (``soa_response.fingerprint``), for slots on the fast path."""
         self.last_fingerprints = array("q", bytes(8 * places))
         """The same for all slots: of the answer that was last reported as changed."""
-        self.soa_fingerprints = array("q", bytes(8 * places))
-        """Of what the answer says of the SOA (``soa_response.soa_fingerprint``), or 0."""
+        self.content_fingerprints = array("q", bytes(8 * places))
+        """Of what the answer says of the question (``soa_response.soa_fingerprint``, ``rrset_fingerprint``), or 0."""
         self.expire_offsets = array("H", bytes(2 * places))
         """Offset of the EXPIRE in the answer, or 0."""
         self.min_expires = array("I", bytes(4 * places))
@@ -46,16 +51,16 @@ class Columns:
     def __len__(self) -> int:
         return len(self.enabled) - 1
 
-    def answered(self, slot: int, fingerprint: int, soa_fingerprint: int, expire_offset: int) -> None:
+    def answered(self, slot: int, fingerprint: int, content_fingerprint: int, expire_offset: int) -> None:
         """What counts as unchanged once the slot is on the fast path."""
         if slot >= 0:
-            self.last_fingerprints[slot], self.soa_fingerprints[slot] = fingerprint, soa_fingerprint
+            self.last_fingerprints[slot], self.content_fingerprints[slot] = fingerprint, content_fingerprint
             self.expire_offsets[slot] = expire_offset
             self.fingerprints[slot], self.expected[slot], self.enabled[slot] = NO_FINGERPRINT, ANSWERED, 0
 
     def failed(self, slot: int, outcome: Outcome) -> None:
         if slot >= 0:
-            self.soa_fingerprints[slot] = self.expire_offsets[slot] = 0
+            self.content_fingerprints[slot] = self.expire_offsets[slot] = 0
             self.fingerprints[slot], self.expected[slot], self.enabled[slot] = NO_FINGERPRINT, outcome_code(outcome), 0
 
     def forget(self, slot: int) -> None:

@@ -17,6 +17,7 @@ from monitor.probe.message import response as complete
 from monitor.probe.message import soa_response
 from monitor.probe.message.request import SOA, Request, question
 from monitor.probe.message.response import NO_EDNS, Answer, Match, Unmatched
+from monitor.probe.message.rrset_response import rrset_fingerprint
 from monitor.probe.message.wire import HEADER, Malformed
 from monitor.probe.stats import ProbeStats
 
@@ -94,6 +95,7 @@ class Receiver:
                     self._stats.answered(sock.target.server, rtt, count)
                     total += count
                 then, rtt, count, whose = sent, now - sent, 0, pending
+                pending.result.note_unchanged()  # type: ignore[union-attr]  # not a Retry: its slot is -1
                 unchanged, keep = pending.unchanged.append, pending.wires.append  # type: ignore[union-attr]  # not a Retry: its slot is -1
             count += 1
             rtts[slot] = rtt
@@ -101,7 +103,7 @@ class Receiver:
             keep(wire)
         if count:
             self._stats.answered(sock.target.server, rtt, count)
-            sock.target.in_flight -= total + count
+            sock.target.add_in_flight(-total - count)
             sock.target.responded()
         if not sock.queries:
             self._pool.release_if_idle(sock, now)
@@ -120,16 +122,14 @@ class Receiver:
             slot = retry.slot
             self._timeouts.finish(retry)
             pending = retry.pending
-        target.in_flight -= 1
+        target.add_in_flight(-1)
         target.responded()
-        found = (
-            soa_response.soa_outline(wire, name + pending.template.section) if pending.template.rtype == SOA else None
-        )
-        if found is not None and sock.edns and slot >= 0 and self._is_unchanged(slot, wire, found):
+        section = name + pending.template.section
+        found = soa_response.soa_outline(wire, section) if pending.template.rtype == SOA else None
+        if sock.edns and slot >= 0 and self._is_unchanged(slot, wire, section, found):
             self._stats.answered(target.server, rtt, 1)
             self._table.address_metrics.rtts[slot] = rtt
-            pending.unchanged.append(slot)
-            pending.wires.append(wire)
+            pending.result.add_unchanged(slot, wire)
             return
         query = pending.query(name) if retry is None else retry.query
         answer = soa_response.to_answer(wire, pending.text(query), found) if found is not None else None
@@ -150,22 +150,29 @@ class Receiver:
         if not sock.edns:
             self._table.columns.forget(slot)  # the next time it is asked with EDNS first
             self._stats.answered(target.server, rtt, 1)
-            pending.result.changed.append((slot, seen))
+            pending.result.add_changed(slot, seen)
         elif fails:
-            held = partial(self._record_changed, pending, slot, wire, found, seen)
+            held = partial(self._record_changed, pending, slot, wire, section, found, seen)
             self._without_edns(target, pending, name, slot, query, held)
         else:
-            self._record_changed(pending, slot, wire, found, seen)
+            self._record_changed(pending, slot, wire, section, found, seen)
 
     def _record_changed(
-        self, pending: PendingBatch, slot: int, wire: bytes, found: soa_response.SoaOutline | None, seen: Observation
+        self,
+        pending: PendingBatch,
+        slot: int,
+        wire: bytes,
+        section: bytes,
+        found: soa_response.SoaOutline | None,
+        seen: Observation,
     ) -> None:
         """Reports an answer to a query with EDNS, and keeps its fingerprints."""
         offset = found.expire_offset if found is not None else 0
-        soa_fingerprint = soa_response.soa_fingerprint(wire, found) if found is not None and found.soa else 0
-        self._table.columns.answered(slot, soa_response.fingerprint(wire, offset), soa_fingerprint, offset)
+        if slot >= 0:
+            said = content_fingerprint(wire, section, found)
+            self._table.columns.answered(slot, soa_response.fingerprint(wire, offset), said, offset)
         self._stats.answered(pending.server, seen.rtt or 0.0, 1)
-        pending.result.changed.append((slot, seen))
+        pending.result.add_changed(slot, seen)
 
     def _without_edns(
         self, target: Target, pending: PendingBatch, name: bytes, slot: int, query: Query, held: Callable[[], None]
@@ -176,7 +183,7 @@ class Receiver:
         retry.hold(query, held)
         pending.result.retries.add(retry)
         target.retries.append(retry)
-        target.in_flight += 1
+        target.add_in_flight(1)
 
     def _read(self, wire: bytes, suspect: SuspectResponse) -> Answer | None:
         """The answer by the complete reader; None where DnsClient is to ask again."""
@@ -201,13 +208,15 @@ class Receiver:
             suspect.suspicion = Suspicion.TRUNCATED
         return answer
 
-    def _is_unchanged(self, slot: int, wire: bytes, found: soa_response.SoaOutline) -> bool:
+    def _is_unchanged(self, slot: int, wire: bytes, section: bytes, found: soa_response.SoaOutline | None) -> bool:
+        """Whether it says the same in other octets."""
         columns = self._table.columns
-        if not columns.enabled[slot] or columns.expected[slot] != ANSWERED or not found.soa:
+        if not columns.enabled[slot] or columns.expected[slot] != ANSWERED:
             return False
-        if columns.soa_fingerprints[slot] != soa_response.soa_fingerprint(wire, found):
+        said = content_fingerprint(wire, section, found)
+        if not said or columns.content_fingerprints[slot] != said:
             return False
-        if not found.expire_offset:
+        if found is None or not found.expire_offset:
             self._table.address_metrics.expires[slot] = 0
             return True
         left = int.from_bytes(wire[found.expire_offset : found.expire_offset + 4], "big")
@@ -249,6 +258,13 @@ class Receiver:
             slot, query = pending.slot, pending.query
             self._timeouts.finish(pending)
             pending = pending.pending
-        sock.target.in_flight -= 1
+        sock.target.add_in_flight(-1)
         why = str(Unmatched(Match.MISMATCH if len(wire) >= HEADER.size else Match.MALFORMED))
         self._recheck(SuspectResponse(pending, slot, query or pending.query(name), Suspicion.FORGED, wire, why))
+
+
+def content_fingerprint(wire: bytes, section: bytes, found: soa_response.SoaOutline | None) -> int:
+    """What stands for all that an answer says, in whatever order its records come; 0 where it is not of the usual."""
+    if found is not None:
+        return soa_response.soa_fingerprint(wire, found) if found.soa else 0
+    return rrset_fingerprint(wire, section)

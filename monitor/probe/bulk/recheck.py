@@ -38,5 +38,5 @@ class Rechecker:
         async for batch in self._ask_again([suspect.query for suspect in suspects], why):
             for seen in batch:
                 suspect = whose[id(seen.query)]
-                suspect.pending.result.changed.append((suspect.slot, with_stray(seen, suspect.stray, suspect.why)))
+                suspect.pending.result.add_changed(suspect.slot, with_stray(seen, suspect.stray, suspect.why))
             self._heard()

@@ -21,7 +21,7 @@ from monitor.probe.circuit_breaker import HALF_OPEN_PROBES
 from monitor.probe.client.observations import QueryFailure
 from monitor.probe.client.sockets import Unasked, ours, theirs
 
-RETRY_INTERVAL, MAX_RATE_WAIT = 0.001, 0.01
+RETRY_INTERVAL, MAX_RATE_WAIT = 0.001, 0.05
 """Seconds until a target has its next turn: when answers are awaited, and at most for its server's rate."""
 
 SOCKETS_TRIED = 4
@@ -64,7 +64,7 @@ class Sender:
             most = min(most, HALF_OPEN_PROBES - target.in_flight)
         count = target.bucket.take(most)
         if not count:
-            return max(RETRY_INTERVAL, min(MAX_RATE_WAIT, target.bucket.wait()))
+            return max(RETRY_INTERVAL, min(MAX_RATE_WAIT, target.bucket.wait(most)))
         target.pending.rotate(-1)  # a few questions need not wait for very many
         went = self._send_batch(target, pending, attempt, count, now)
         if went < count:
@@ -97,7 +97,7 @@ class Sender:
         for number in ids[sent:]:
             del sock.queries[number]
         sock.asked += sent
-        target.in_flight += sent
+        target.add_in_flight(sent)
         pending.next = start + sent
         if sent:
             target.starved_since = None

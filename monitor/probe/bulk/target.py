@@ -21,18 +21,33 @@ from monitor.probe.settings import Probe, waits
 class BatchResult:
     """Results of one call: ``wires`` has the response of each of ``unchanged``, b"" if none; then ``failures`` has why.
 
-    ``retries`` are those under way; ``cancelled``: nobody waits any more.
+    ``retries`` are those under way; ``cancelled``: nobody waits any more. Whatever has results that have not been
+    fetched is in ``unflushed``.
     """
 
-    __slots__ = ("cancelled", "changed", "failures", "retries", "unchanged", "wires")
+    __slots__ = ("_unflushed", "cancelled", "changed", "failures", "retries", "unchanged", "wires")
 
-    def __init__(self) -> None:
+    def __init__(self, unflushed: "set[BatchResult]") -> None:
+        self._unflushed = unflushed
         self.unchanged: list[int] = []
         self.wires: list[bytes] = []
         self.changed: list[tuple[int, Observation]] = []
         self.failures: dict[int, QueryFailure] = {}
         self.retries: set[Retry] = set()
         self.cancelled = False
+
+    def add_changed(self, slot: int, seen: Observation) -> None:
+        self.changed.append((slot, seen))
+        self._unflushed.add(self)
+
+    def add_unchanged(self, slot: int, wire: bytes) -> None:
+        self.unchanged.append(slot)
+        self.wires.append(wire)
+        self._unflushed.add(self)
+
+    def note_unchanged(self) -> None:
+        """Something is appended to ``unchanged`` and ``wires``."""
+        self._unflushed.add(self)
 
 
 class PendingBatch:
@@ -223,16 +238,45 @@ NO_EDNS_ATTEMPT = -2
 """The attempt of one that is asked without EDNS, for its answer with EDNS was an error."""
 
 
+class InFlight:
+    """How many queries are in flight, to all targets."""
+
+    __slots__ = ("total",)
+
+    def __init__(self) -> None:
+        self.total = 0
+
+
 class Target:
     """Batches pending, retries due, sockets open, and whether anybody responds."""
 
     __slots__ = (
-        "_timeout", "_timeouts", "_waits", "address", "attempts", "breaker", "bucket", "due", "has_answered",
-        "in_flight", "pending", "queued", "retries", "server", "sockets", "starved_since", "use_gso",
+        "_everywhere",
+        "_timeout",
+        "_timeouts",
+        "_waits",
+        "address",
+        "attempts",
+        "breaker",
+        "bucket",
+        "due",
+        "has_answered",
+        "in_flight",
+        "pending",
+        "queued",
+        "retries",
+        "server",
+        "sockets",
+        "starved_since",
+        "use_gso",
+        "waiting",
     )  # fmt: skip
 
-    def __init__(self, server: str, address: Address, bucket: TokenBucket, probe: Probe, *, use_gso: bool) -> None:
+    def __init__(
+        self, server: str, address: Address, bucket: TokenBucket, probe: Probe, everywhere: InFlight, *, use_gso: bool
+    ) -> None:
         """``use_gso``: packets may be handed to the system many at a time."""
+        self._everywhere = everywhere
         self.server, self.address, self.bucket = server, address, bucket
         self.use_gso = use_gso
         self.attempts = max(1, probe.attempts)
@@ -245,7 +289,8 @@ class Target:
         """Those still sent from, by attempt."""
         self.in_flight = 0
         """Queries asked and not yet answered or given up."""
-        self.queued = False
+        self.queued = self.waiting = False
+        """Whether it has anything to send, and whether it waits for ``due`` to do so."""
         self.due = 0.0
         """When it is worth looking at it again."""
         self.starved_since: float | None = None
@@ -277,6 +322,11 @@ class Target:
         if not self.breaker.closed:
             return max(0, SILENT_WINDOW - self.in_flight)
         return max(0, (WINDOW if self.has_answered else MAX_IN_FLIGHT_PER_ADDRESS) - self.in_flight)
+
+    def add_in_flight(self, count: int) -> None:
+        """So many more, or less."""
+        self.in_flight += count
+        self._everywhere.total += count
 
     def responded(self) -> None:
         self.breaker.success()

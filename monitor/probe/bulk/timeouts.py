@@ -53,7 +53,7 @@ class TimeoutHandler:
     def retry_unasked(self, retry: Retry, target: Target, failure: QueryFailure) -> None:
         """It could not be sent again."""
         self.finish(retry)
-        target.in_flight -= 1
+        target.add_in_flight(-1)
         if retry.held is not None:
             retry.held()
         else:
@@ -64,7 +64,7 @@ class TimeoutHandler:
         found: list[tuple[PendingBatch, bytes, int]] = []
         for retry in [*result.retries]:
             self.finish(retry)
-            retry.target.in_flight -= 1
+            retry.target.add_in_flight(-1)
             if retry.held is not None:
                 retry.held()
             else:
@@ -73,7 +73,7 @@ class TimeoutHandler:
             for number, (slot, name, _, pending) in [*sock.queries.items()]:
                 if isinstance(pending, PendingBatch) and pending.result is result:
                     del sock.queries[number]
-                    sock.target.in_flight -= 1
+                    sock.target.add_in_flight(-1)
                     found.append((pending, name, slot))
             self._pool.release_if_idle(sock, self._table.now)
         return found
@@ -107,7 +107,7 @@ class TimeoutHandler:
                 self.finish(retry)
             if failure is None:
                 failure = target.timeout(sock.attempt)
-            target.in_flight -= 1
+            target.add_in_flight(-1)
             if retry is not None and retry.held is not None:
                 retry.held()
                 return None
@@ -128,13 +128,12 @@ class TimeoutHandler:
             self._table.address_metrics.rtts[slot], self._table.address_metrics.expires[slot] = -1.0, 0
             pending.result.failures[slot] = failure
             self._stats.failed(pending.server, failure.outcome)
-            pending.unchanged.append(slot)
-            pending.wires.append(b"")
+            pending.result.add_unchanged(slot, b"")
             return
         columns.failed(slot, failure.outcome)
         seen = failed(pending.query(name), failure, self._table.at)
         self._stats.note(seen)
-        pending.result.changed.append((slot, seen))
+        pending.result.add_changed(slot, seen)
 
     def finish(self, retry: Retry) -> None:
         """No answer to it is waited for any more, on any socket."""

@@ -64,16 +64,17 @@ class TokenBucket:
         if now - self._slowed_at >= SLOWDOWN_INTERVAL:
             self._rate_part, self._slowed_at = max(MIN_RATE_PART, self._rate_part / 2), now
 
-    def wait(self) -> float:
-        """Seconds until there is a token; 0.0 when there is one."""
+    def wait(self, wanted: int = 1) -> float:
+        """Seconds until there are so many tokens, or half a burst of them; 0.0 when there are."""
         now = self._clock()
         if self._rate_part < 1 and now - self._slowed_at >= RECOVERY_INTERVAL:
             self._rate_part, self._slowed_at = min(1.0, self._rate_part * 2), now
         rate = self._rate * self._rate_part
         self._tokens = min(max(1.0, self._burst * self._rate_part), self._tokens + (now - self._updated) * rate)
         self._updated = now
-        wait = 0.0 if self._tokens >= 1 else (1 - self._tokens) / rate
-        return wait if self._parent is None else max(wait, self._parent.wait())
+        enough = 1.0 if wanted == 1 else max(1.0, min(wanted, self._burst * self._rate_part / 2))
+        wait = 0.0 if self._tokens >= enough else (enough - self._tokens) / rate
+        return wait if self._parent is None else max(wait, self._parent.wait(wanted))
 
     def add_waiters(self, lines: int) -> None:
         """So many lines more (or less) wait for a token."""

@@ -67,7 +67,7 @@ def soa_outline(wire: bytes, section: bytes) -> SoaOutline | None:  # noqa: C901
     if flags & 0xFA00 != 0x8000 or questions != 1 or answers > 1:
         return None
     known: dict[int, int] = {}
-    if _skip_name(wire, HEADER.size, at, known) == UNUSUAL:
+    if skip_name(wire, HEADER.size, at, known) == UNUSUAL:
         return None
     found = SoaOutline(flags, flags & 15, answers, at)
     additional = answers + authorities
@@ -76,7 +76,7 @@ def soa_outline(wire: bytes, section: bytes) -> SoaOutline | None:  # noqa: C901
         start = at
         if wire[at : at + 2] == b"\xc0\x0c":
             at += 2
-        elif (at := _skip_name(wire, at, size, known)) == UNUSUAL:
+        elif (at := skip_name(wire, at, size, known)) == UNUSUAL:
             return None
         if at + FIXED.size > size:
             return None
@@ -95,18 +95,18 @@ def soa_outline(wire: bytes, section: bytes) -> SoaOutline | None:  # noqa: C901
         elif rclass != IN:
             return None
         elif rtype == NS:
-            if number < answers or _skip_name(wire, at, end, known) != end:
+            if number < answers or skip_name(wire, at, end, known) != end:
                 return None
             delegated = delegated or number < additional
         elif rtype == SOA:
-            position = _skip_name(wire, at, end, known)
+            position = skip_name(wire, at, end, known)
             if position == UNUSUAL:
                 return None
-            position = _skip_name(wire, position, end, known)
+            position = skip_name(wire, position, end, known)
             if position == UNUSUAL or position + _TIMERS.size != end:
                 return None
             if number < answers:
-                if not _is_asked(wire, start, section):
+                if not is_asked(wire, start, section):
                     return None
                 found.soa, found.soa_end = at, end
                 found.ttl = ttl if ttl < 0x80000000 else 0  # RFC 2181 section 8
@@ -178,7 +178,8 @@ def _name(wire: bytes, start: int, limit: int, text: str) -> tuple[str, int]:
     return name_text(name), end
 
 
-def _is_asked(wire: bytes, start: int, section: bytes) -> bool:
+def is_asked(wire: bytes, start: int, section: bytes) -> bool:
+    """Whether the owner at ``start`` is the name that was asked for; no if that takes more to tell."""
     return wire[start : start + 2] == b"\xc0\x0c" or wire.startswith(section[:-4], start)
 
 
@@ -197,7 +198,7 @@ def _options(wire: bytes, at: int, end: int, found: SoaOutline) -> bool:
     return at == end
 
 
-def _skip_name(wire: bytes, start: int, limit: int, known: dict[int, int]) -> int:
+def skip_name(wire: bytes, start: int, limit: int, known: dict[int, int]) -> int:
     """Where the name at ``start`` ends, or UNUSUAL.
 
     ``known`` are the names passed so far, by offset, and the ends of them: how long each is, and through how many

@@ -20,7 +20,7 @@ from monitor.probe.bulk.engine import BulkCall, QueryBatch
 from monitor.probe.bulk.fingerprints import FingerprintTable
 from monitor.probe.bulk.sender import Sender
 from monitor.probe.bulk.socket_pool import SocketPool
-from monitor.probe.bulk.target import MAX_QUERIES_PER_SOCKET, BatchResult, PendingBatch, PooledSocket, Target
+from monitor.probe.bulk.target import MAX_QUERIES_PER_SOCKET, BatchResult, InFlight, PendingBatch, PooledSocket, Target
 from monitor.probe.bulk.timeouts import TimeoutHandler
 from monitor.probe.client.client import DnsClient
 from monitor.probe.client.sockets import Sockets
@@ -419,7 +419,7 @@ async def test_ids_are_as_random_as_can_be_even_when_drawn_one_by_one() -> None:
     """What is drawn must not depend on how a set or a dict orders it."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     port = PooledSocket(
-        sock, Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, use_gso=True), 0, 1.0, True, 0.0
+        sock, Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, InFlight(), use_gso=True), 0, 1.0, True, 0.0
     )
     ids = [number for _ in range(4000) for number in port.ids(1)]
     sock.close()
@@ -432,14 +432,14 @@ async def test_ids_are_as_random_as_can_be_even_when_drawn_one_by_one() -> None:
 async def test_ids_in_use_are_not_drawn() -> None:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     port = PooledSocket(
-        sock, Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, use_gso=True), 0, 1.0, True, 0.0
+        sock, Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, InFlight(), use_gso=True), 0, 1.0, True, 0.0
     )
     everything = {number.to_bytes(2, "big") for number in range(65536)}
     entry = (
         0,
         b"",
         0.0,
-        PendingBatch(QueryBatch("ns1", Address("127.0.0.1"), [b"\0"], [0]), BatchResult(), QueryTemplate()),
+        PendingBatch(QueryBatch("ns1", Address("127.0.0.1"), [b"\0"], [0]), BatchResult(set()), QueryTemplate()),
     )
     port.queries = dict.fromkeys(sorted(everything)[:60000], entry)
     for _ in range(50):
@@ -508,7 +508,7 @@ def test_where_the_system_cannot_cut_packets_they_are_sent_one_by_one() -> None:
     """It refuses to where checksums are left out (SO_NO_CHECK): that is remembered of the address."""
     silence = TimeoutHandler(FingerprintTable(), ProbeStats(), SocketPool(Sockets((), 8)), lambda *_: None)
     sending = Sender(SocketPool(Sockets((), 8)), silence, lambda *_: None)
-    target = Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, use_gso=True)
+    target = Target("ns1", Address("127.0.0.1"), TokenBucket(1), QUICK, InFlight(), use_gso=True)
     kind = socket.AF_INET, socket.SOCK_DGRAM
     with socket.socket(*kind) as there, socket.socket(*kind) as us:
         there.bind(("127.0.0.1", 0))

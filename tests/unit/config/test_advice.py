@@ -104,5 +104,5 @@ def test_of_very_many_servers_that_cannot_keep_up_only_the_worst_are_named() -> 
     worst = '[[zones]]\nname = "a.example"\nservers = ["192.0.2.7"]\n'
     told = list(read(f"[probe]\nmax_qps_per_server = 0.01\n{zones}{worst}").warnings)
     assert len(told) == MAX_SERVERS_NAMED + 1
-    assert "192.0.2.7, 0.0667 of them for reachable; the cap is 0.01" in told[0]
+    assert "192.0.2.7, 0.0344 of them for reachable; the cap is 0.01" in told[0]
     assert told[-1].endswith("the cadences need more than the cap at 5 more servers")

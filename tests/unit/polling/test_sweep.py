@@ -1,7 +1,7 @@
 """A sweep asks everybody once, evenly, at stable times, and lets nobody hold up the others."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -16,7 +16,7 @@ from checks.model.zone_table import ZoneTable
 from checks.records import Records
 from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
-from monitor.polling.sweep import SWEEP_SHARE, poll_zone, sweep, window
+from monitor.polling.sweep import SWEEP_SHARE, TICK, ProbeQueries, poll_zone, sweep, window
 from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.service.queue import PollQueue
 from monitor.state.ports import QueueClosed
@@ -25,6 +25,21 @@ from tests.support.observations import zone
 
 CHECK = SoaSerial()
 WELL = {"ns1": "10", "ns2": "10"}
+
+
+class InFull:
+    """Passes over no zone."""
+
+    queries = 0
+
+    def __init__(self, probe: ProbeQueries) -> None:
+        self._probe = probe
+
+    async def pass_over(self, numbers: Sequence[int], zone_table: ZoneTable[Zone]) -> list[str]:
+        return [zone_table.names[number] for number in numbers]
+
+    def probe(self, zone: Zone) -> ProbeQueries:
+        return self._probe
 
 
 def zones(count: int) -> list:
@@ -57,7 +72,9 @@ def test_a_window_leaves_time_for_the_last_zone(cadence: float, patience: float)
 async def test_each_zone_is_asked_once_and_its_poll_is_whole() -> None:
     polls: list[ZonePoll] = []
     every = zones(50)
-    swept = await sweep(CHECK, turns(every), HeldProber(WELL, now), taker(polls), cadence=MINUTE, duration=0, now=now)
+    swept = await sweep(
+        CHECK, turns(every), InFull(HeldProber(WELL, now)), taker(polls), cadence=MINUTE, duration=0, now=now
+    )
     assert sorted(r.zone for r in polls) == sorted(z.name for z in every)
     assert {len(r.seen) for r in polls} == {2}
     assert (swept.zones, swept.queries, swept.answered) == (50, 100, 100)
@@ -77,18 +94,18 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
     async def take(poll: ZonePoll) -> None:
         came[poll.zone] = monotonic() - begin
 
-    await sweep(CHECK, turns(zones(40)), HeldProber(WELL, now), take, cadence=MINUTE, duration=0.5, now=now)
+    await sweep(CHECK, turns(zones(40)), InFull(HeldProber(WELL, now)), take, cadence=MINUTE, duration=0.5, now=now)
     for name, at in came.items():
-        assert at >= sweep_position(name, "soa-serial") * 0.5 - 0.01
+        assert at >= sweep_position(name, "soa-serial") * 0.5 - TICK - 0.01
     assert sorted(came, key=came.__getitem__) == sorted(came, key=lambda name: sweep_position(name, "soa-serial"))
 
 
 async def test_a_silent_zone_delays_no_other() -> None:
     polls: list[ZonePoll] = []
     answer = asyncio.Event()
-    prober = HeldProber(WELL, now, {"z3.example.": answer})
+    asking = InFull(HeldProber(WELL, now, {"z3.example.": answer}))
     whole = asyncio.create_task(
-        sweep(CHECK, turns(zones(20)), prober, taker(polls), cadence=MINUTE, duration=0, now=now, max_in_flight=2)
+        sweep(CHECK, turns(zones(20)), asking, taker(polls), cadence=MINUTE, duration=0, now=now, max_in_flight=2)
     )
     async with asyncio.timeout(5):
         while len(polls) < 19:
@@ -100,7 +117,9 @@ async def test_a_silent_zone_delays_no_other() -> None:
 
 async def test_no_more_than_so_many_zones_are_under_way() -> None:
     prober = HeldProber(WELL, now)
-    await sweep(CHECK, turns(zones(60)), prober, taker([]), cadence=MINUTE, duration=0, now=now, max_in_flight=7)
+    await sweep(
+        CHECK, turns(zones(60)), InFull(prober), taker([]), cadence=MINUTE, duration=0, now=now, max_in_flight=7
+    )
     assert prober.widest == 7
 
 
@@ -108,7 +127,9 @@ async def test_it_waits_for_a_judge_who_is_behind() -> None:
     bus = PollQueue(5)
     prober = HeldProber(WELL, now)
     whole = asyncio.create_task(
-        sweep(CHECK, turns(zones(60)), prober, bus.publish, cadence=MINUTE, duration=0, now=now, max_in_flight=10)
+        sweep(
+            CHECK, turns(zones(60)), InFull(prober), bus.publish, cadence=MINUTE, duration=0, now=now, max_in_flight=10
+        )
     )
     async with asyncio.timeout(5):
         while len(bus) < 5:
@@ -129,7 +150,7 @@ async def test_it_ends_when_nobody_takes_polls_any_more() -> None:
     bus = PollQueue(1)
     prober = HeldProber(WELL, now, {"z1.example.": asyncio.Event()})
     whole = asyncio.create_task(
-        sweep(CHECK, turns(zones(9)), prober, bus.publish, cadence=MINUTE, duration=30, now=now)
+        sweep(CHECK, turns(zones(9)), InFull(prober), bus.publish, cadence=MINUTE, duration=30, now=now)
     )
     await asyncio.sleep(0)
     await bus.close()
@@ -142,7 +163,9 @@ async def test_it_ends_when_nobody_takes_polls_any_more() -> None:
 async def test_broken_off_it_leaves_nothing_behind() -> None:
     prober = HeldProber(WELL, now, {f"z{n}.example.": asyncio.Event() for n in range(9)})
     before = asyncio.all_tasks()
-    whole = asyncio.create_task(sweep(CHECK, turns(zones(9)), prober, taker([]), cadence=MINUTE, duration=0, now=now))
+    whole = asyncio.create_task(
+        sweep(CHECK, turns(zones(9)), InFull(prober), taker([]), cadence=MINUTE, duration=0, now=now)
+    )
     async with asyncio.timeout(5):
         while prober.under_way < 9:
             await asyncio.sleep(0.001)
@@ -159,7 +182,7 @@ async def test_zones_that_the_check_does_not_apply_to_are_not_asked() -> None:
     swept = await sweep(
         Records(),
         turns([with_records, zone()], Records()),
-        HeldProber(WELL, now),
+        InFull(HeldProber(WELL, now)),
         taker(polls),
         cadence=MINUTE,
         duration=0,
@@ -182,7 +205,7 @@ async def test_a_zone_is_asked_as_it_is_when_its_turn_comes() -> None:
     await sweep(
         CHECK,
         turns([first, second]),
-        prober,
+        InFull(prober),
         take,
         cadence=MINUTE,
         duration=0.2,
@@ -201,7 +224,7 @@ async def test_what_left_or_changed_while_it_was_asked_is_not_published() -> Non
     polls: list[ZonePoll] = []
     whole = asyncio.create_task(
         sweep(
-            CHECK, turns([left, changed, stays]), prober, taker(polls),
+            CHECK, turns([left, changed, stays]), InFull(prober), taker(polls),
             cadence=MINUTE, duration=0, now=now, current=lambda name: known.get(name),
         )
     )  # fmt: skip

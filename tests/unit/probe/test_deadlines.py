@@ -9,7 +9,7 @@ from checks.model import Address
 from monitor.clock import monotonic
 from monitor.probe.bulk.batches import QueryBatch, QueryTemplate
 from monitor.probe.bulk.deadlines import Deadlines
-from monitor.probe.bulk.target import BatchResult, PendingBatch, PooledSocket, Retry, Target
+from monitor.probe.bulk.target import BatchResult, InFlight, PendingBatch, PooledSocket, Retry, Target
 from monitor.probe.client.target_queue import TokenBucket
 from monitor.probe.settings import Probe
 
@@ -18,7 +18,7 @@ ADDRESS = Address("127.0.0.1")
 
 @pytest.fixture
 def target() -> Target:
-    return Target("ns1", ADDRESS, TokenBucket(1), Probe(), use_gso=True)
+    return Target("ns1", ADDRESS, TokenBucket(1), Probe(), InFlight(), use_gso=True)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_socket_expires_once_for_each_time_it_was_sent_from(socks: list[Pooled
 
 def test_what_is_delayed_is_due_in_order_of_its_time(target: Target) -> None:
     deadlines = Deadlines()
-    batch = PendingBatch(QueryBatch("ns1", ADDRESS, [b"\1z\0"], [-1]), BatchResult(), QueryTemplate())
+    batch = PendingBatch(QueryBatch("ns1", ADDRESS, [b"\1z\0"], [-1]), BatchResult(set()), QueryTemplate())
     late, soon, again = (Retry(batch, b"\1z\0", -1, target) for _ in range(3))
     for retry, pause in ((late, 3.0), (soon, 1.0), (again, 1.0)):
         deadlines.later(retry, pause)

@@ -1,129 +1,22 @@
 """Passing over what is steady and judging every poll come to the same, whatever happens."""
 
 import random
-from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 
 import pytest
 
-from alerting.model import Policy
 from alerting.root_cause import DependencyGraph
-from checks.model import CheckResult, Health, Observation, Transport, Zone, ZonePoll
+from checks.model import CheckResult, Health, Transport, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
-from checks.soa_serial import SoaSerial
-from checks.zone_state.model import ZoneState
-from monitor.state.columns import FULL_POLL, GOOD, NO_RESULT, STEADY_UP, ZoneColumns, change_to, micros
+from monitor.state.columns import FULL_POLL, GOOD, NO_RESULT, STEADY_UP, change_to
 from monitor.state.fast_path import FastPathChanges, pick_full_polls
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import MonitoringPlan, PendingCommit, process, reminders
-from monitor.state.ports import Commit, PollMessage, UnchangedZones
+from monitor.state.pipeline import MonitoringPlan, process, reminders
 from tests.support.monitor_state import MINUTE, minute
-from tests.support.observations import QUICK, query, seen, server, zone
-
-CHECK = SoaSerial()
-POLICY = Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(minutes=30))
-SERVERS = {name: server(name) for name in ("ns1", "ns2", "ns3")}
-
-
-def zones(number: int) -> list[Zone]:
-    """Half of them on two servers, half on three; one in five without a primary."""
-    made = []
-    for index in range(number):
-        names = ("ns1", "ns2", "ns3")[: 2 + index % 2]
-        one = zone(
-            *(SERVERS[name] for name in names), name=f"z{index}.example.", primary=None if index % 5 == 4 else "ns1"
-        )
-        made.append(replace(one, max_lag=timedelta(minutes=3)))
-    return made
-
-
-class World:
-    """What servers serve: it drifts along, and now and then something happens to a zone, a server or the network."""
-
-    def __init__(self, chance: random.Random, watched: Sequence[Zone]) -> None:
-        self.chance = chance
-        self.zones = watched
-        self.newest = {one.name: 10 for one in watched}
-        self.served = {(one.name, server.name): 10 for one in watched for server in one.servers}
-        self.wrong: dict[tuple[str, str], str] = {}
-        self.dead: set[str] = set()
-        self.expires = dict.fromkeys(self.served, 1000)
-        self.mute: set[str] = set()
-
-    def pass_(self) -> None:
-        chance = self.chance
-        if chance.random() < 0.05:
-            self.dead ^= {chance.choice(("ns1", "ns2", "ns3"))}
-        if chance.random() < 0.02:
-            self.dead = set() if self.dead else {"ns1", "ns2", "ns3"}
-        for one in self.zones:
-            if chance.random() < 0.01:
-                self.mute ^= {one.name}
-            if chance.random() < 0.03:
-                self.newest[one.name] += 1
-            for place in [place for place in self.served if place[0] == one.name]:
-                late = place[1] != "ns1" and chance.random() < 0.3
-                if not late:
-                    self.served[place] = self.newest[one.name]
-                self.expires[place] = chance.choice((1000, 1000, 1000, self.expires[place] - 60))
-                if chance.random() < 0.01:
-                    self.served[place] -= 1
-                if chance.random() < 0.02:
-                    self.wrong[place] = chance.choice(("SERVFAIL", "-", "REFUSED"))
-                elif chance.random() < 0.3:
-                    self.wrong.pop(place, None)
-
-    def token(self, zone: str, server: str) -> str:
-        if server in self.dead:
-            return "-"
-        if (wrong := self.wrong.get((zone, server))) is not None:
-            return wrong
-        expire = f"~{max(1, self.expires[zone, server])}" if server == "ns2" and zone not in self.mute else ""
-        return f"{self.served[zone, server]}{expire}"
-
-    def looks(self, one: Zone, at: datetime) -> tuple[Observation, ...]:
-        like = replace(QUICK, expire=1200)
-        return tuple(seen(query(one, s.name), self.token(one.name, s.name), at, like) for s in one.servers)
-
-
-def result_id(looks: Sequence[Observation]) -> object:
-    """What must be the same for a zone to be quiet: all but time, rtt and EXPIRE, but whether there is one."""
-    return tuple(replace(o, at=minute(0), rtt=None, expire=None if o.expire is None else 0) for o in looks)
-
-
-@dataclass
-class Caller:
-    """A bulk prober by the letter of its docstring."""
-
-    columns: ZoneColumns
-    last: dict[int, object] = field(default_factory=dict)
-    floors: dict[int, Sequence[int]] = field(default_factory=dict)
-
-    def unchanged(self, number: int, looks: Sequence[Observation]) -> bool:
-        """Whether the zone is as it was; if not, it is disarmed."""
-        floors = self.floors.get(number)
-        same = floors is not None and result_id(looks) == self.last[number]
-        enough = same and floors is not None and all(
-            o.expire is None or o.expire >= floor for o, floor in zip(looks, floors, strict=True)
-        )  # fmt: skip
-        if not enough:
-            self.last[number] = result_id(looks)
-            self.floors.pop(number, None)
-            return False
-        for slot, one in zip(self.columns.slots_of(number), looks, strict=True):
-            self.columns.address_metrics.rtts[slot] = -1.0 if one.rtt is None else one.rtt
-            self.columns.address_metrics.expires[slot] = (
-                micros(one.at) + one.expire * 10**6 if one.expire is not None else 0
-            )
-        return True
-
-    def move(self, path_changes: FastPathChanges) -> None:
-        for number in path_changes.disabled:
-            self.floors.pop(number, None)
-        self.floors.update(path_changes.enabled)
+from tests.support.observations import query, seen, server, zone
+from tests.support.serial_world import CHECK, POLICY, Caller, World, messages, missed, ticking, zones
 
 
 def plan(watched: Sequence[Zone]) -> MonitoringPlan:
@@ -134,37 +27,6 @@ def plan(watched: Sequence[Zone]) -> MonitoringPlan:
         policy=POLICY,
         receivers=("hook",),
     )
-
-
-def shortcut(
-    memory: MonitorState,
-    rules: MonitoringPlan,
-    caller: Caller,
-    polls: list[ZonePoll],
-    others: tuple[list[ZonePoll], list[ZonePoll]],
-    at: datetime,
-    chance: random.Random,
-) -> tuple[Commit, PendingCommit, set[str]]:
-    """The commit, the draft, and the zones that were called quiet when they no longer stood still: near misses."""
-    heard: list[PollMessage] = [*others[0]]
-    for one in polls:
-        number = rules.zones.index(one.zone)
-        if not caller.unchanged(number, one.seen):
-            heard.append(one)
-        elif heard and isinstance(last := heard[-1], UnchangedZones) and chance.random() < 0.8:
-            last.numbers.append(number)
-        else:
-            heard.append(UnchangedZones("soa-serial", one.at, MINUTE, array("I", [number]), rules.zones))
-    commit, pending = process(memory, [*heard, *others[1]], rules, at)
-    caller.move(pending.path_changes)
-    called = [number for one in heard if isinstance(one, UnchangedZones) for number in one.numbers]
-    missed = {rules.zones.names[number] for number in called if memory.columns.checked_at[number] != micros(at)}
-    return commit, pending, missed
-
-
-def ticking(zone_state: ZoneState) -> object:
-    """What does not take part in ``==`` but is evaluated by."""
-    return zone_state.at, [(s.expires, s.estimated, s.rtt is None) for s in zone_state.address_states]
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -287,15 +149,18 @@ def compare(
             path_changes = FastPathChanges(rules.zones)
             pick_full_polls(quick, path_changes)
             caller.move(path_changes)
-        other, pending, missed = shortcut(quick, rules, caller, polls, others, at, chance)
-        road = [each for each in polls if each.zone not in missed]
+        heard = messages(rules, caller, polls, chance, others[0])
+        other, pending = process(quick, [*heard, *others[1]], rules, at)
+        caller.move(pending.path_changes)
+        near_misses = missed(quick, heard, at)
+        road = [each for each in polls if each.zone not in near_misses]
         one, _ = process(whole, [*others[0], *road, *others[1]], rules, at)
         passed.append(pending.unchanged)
-        near += len(missed)
+        near += len(near_misses)
         assert other == one
         for each in watched:
             assert quick.zone_states[each.name] == whole.zone_states[each.name]
-            if each.name in missed:
+            if each.name in near_misses:
                 # Of a near miss the bulk prober has written a later EXPIRE than the road was told.
                 whole.zone_states[each.name] = quick.zone_states[each.name]
             assert ticking(quick.zone_states[each.name]) == ticking(whole.zone_states[each.name])

@@ -8,8 +8,8 @@ import pytest
 
 from alerting.model import Policy
 from monitor.state.evaluator import Evaluator
+from monitor.state.monitor_result import RECREATED_ALERT_DURATION
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import RECREATED_ALERT_DURATION
 from monitor.state.ports import Commit
 from monitor.state.status import Status
 from monitor.state.write_buffer import WriteBuffer, anew

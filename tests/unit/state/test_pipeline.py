@@ -15,8 +15,9 @@ from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from monitor.state import pipeline
 from monitor.state.columns import change_to
+from monitor.state.monitor_result import MONITOR
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import MONITOR, MonitoringPlan, drop_unmonitored, make_zone_status, process, reminders
+from monitor.state.pipeline import MonitoringPlan, drop_unmonitored, make_zone_status, process, reminders
 from tests.support.monitor_state import AT_ONCE, looks, minute, plan, reached
 from tests.support.observations import NOON, QUICK, checked_at, server, zone
 

@@ -1,0 +1,46 @@
+"""What is wrong with the monitor itself, as the result of a check of its own."""
+
+from datetime import datetime, timedelta
+
+from alerting.finding_types import (
+    CONFIGURATION_REFUSED,
+    DATABASE_FAILING,
+    DATABASE_RECREATED,
+    OFFLINE,
+    RECEIVER_FAILING,
+)
+from checks.common.text import format_time
+from checks.model import CheckResult, Finding, Health
+from checks.zone_state.connectivity import offline_explanation, offline_families
+from monitor.state.monitor_state import MonitorState
+
+MONITOR = ""
+"""The zone of the monitor's own alerts."""
+
+RECREATED_ALERT_DURATION = timedelta(hours=1)
+"""How long it is a finding that the database had to be made anew: what deletes it may do so again."""
+
+
+def monitor_result(state: MonitorState, now: datetime) -> CheckResult:
+    """What is wrong with the monitor itself: it is offline over an address family, cannot write its database, was given
+    a configuration that it cannot take, or has receivers that take nothing.
+    """
+    findings = [
+        Finding(OFFLINE.code, offline_explanation(state.connectivity, family), subject=family)
+        for family in offline_families(state.connectivity)
+    ]
+    if state.store_error:
+        findings.append(Finding(DATABASE_FAILING.code, f"the database takes no changes: {state.store_error}"))
+    if state.config_error:
+        findings.append(
+            Finding(
+                CONFIGURATION_REFUSED.code,
+                f"the configuration is refused, and the one before goes on: {state.config_error}",
+            )
+        )
+    findings += [Finding(RECEIVER_FAILING.code, text, subject=name) for name, text in state.failing.items()]
+    anew = state.recreated
+    if anew is not None and now - anew.at < RECREATED_ALERT_DURATION:
+        text = f"the files of the database were lost at {format_time(anew.at)} and are made anew {anew.how}"
+        findings.append(Finding(DATABASE_RECREATED.code, text))
+    return CheckResult(MONITOR, "self", now, Health.BAD if findings else Health.GOOD, tuple(findings))

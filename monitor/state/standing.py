@@ -1,0 +1,161 @@
+"""Standing results: which polls of the checks beside soa-serial need not be evaluated, nor made.
+
+The result of a check for a zone *stands* when the pipeline has just evaluated a poll of it and
+
+1. the result is good, and that is all: no findings, nothing unsure;
+2. no alert of the check stands at the zone;
+3. and since then no server has been found with another version of the zone, if the check is bound to versions.
+
+While it stands, a poll in which every address says the same to each of the check's standing questions would lead to an
+equal result, to no transition, and to no change of the zone state, which only soa-serial makes. So such a poll is not
+evaluated; only the time of the look moves. Whether every address says the same is known
+
+- of a SOA over UDP by soa-serial: its zone is on the fast path (``fast_path``), with every address up;
+- of another RRset by the bulk prober's fingerprints, which are those of the poll that was evaluated;
+- of an answer over TCP by turns (``monitor.polling.tcp_turns``): TCP is a property of an address far more than of a
+  zone. Where a zone finds something at an address, that address is *suspect*: its other zones are polled in full, too,
+  until one of them finds nothing there.
+
+A poll of soa-serial in which every address has answered over UDP is also one of each check that asks for nothing else:
+it is evaluated as such, so that what these say is bound to the very answers that the fast path compares with.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from datetime import timedelta
+
+from checks.base import Check
+from checks.model import CheckResult, Health, Transport, Zone, ZonePoll
+from checks.model.relative_names import ZONE_PLACEHOLDER, relative
+from checks.model.zone_table import ZoneTable
+from checks.soa_serial import SoaSerial
+from monitor.state.columns import FULL_POLL, STEADY_UP, RrsetQuestions, micros
+from monitor.state.fast_path import FastPathChanges
+from monitor.state.monitor_state import MonitorState
+from monitor.state.ports import UnchangedZones
+
+_TEMPLATE = f"{ZONE_PLACEHOLDER}."
+"""A zone that no record lies in but those that are written as seen from their zone."""
+
+
+def rrset_questions(zone_table: ZoneTable[Zone], checks: Mapping[str, Check]) -> RrsetQuestions:
+    """Of the checks that ask for any RRset beside the SOA: for which, by template."""
+    zones = [template.with_name(_TEMPLATE) for template in zone_table.templates]
+    found = {name: tuple(_rrsets(check, zone) for zone in zones) for name, check in checks.items()}
+    return {name: by_template for name, by_template in found.items() if any(by_template)}
+
+
+def _rrsets(check: Check, zone: Zone) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (relative(question.name, zone.name), question.type)
+        for question in check.standing_questions(zone)
+        if question.transport is Transport.UDP and not question.is_for_soa(zone)
+    )
+
+
+def shared_polls(
+    zone: Zone, poll: ZonePoll, checks: Mapping[str, Check], cadences: Mapping[str, timedelta]
+) -> Iterator[ZonePoll]:
+    """The polls of other checks that a poll of soa-serial is, too."""
+    if any(seen.serial is None or seen.query.transport is not Transport.UDP for seen in poll.seen):
+        return
+    for name, check in checks.items():
+        questions = () if isinstance(check, SoaSerial) else check.standing_questions(zone)
+        if questions and all(one.is_for_soa(zone) for one in questions) and check.applies(zone):
+            yield replace(poll, check=name, cadence=cadences.get(name, poll.cadence))
+
+
+def note_result(
+    state: MonitorState,
+    path_changes: FastPathChanges,
+    check: Check,
+    zone: Zone,
+    result: CheckResult,
+    *,
+    shared: bool,
+) -> None:
+    """After a poll of another check than soa-serial was evaluated, and its alerts moved: does its result stand now?
+
+    ``shared``: the poll was one of soa-serial. Where a check asks for nothing else, only that binds its result to what
+    the fast path compares with; after a poll of its own the next one of soa-serial is to be made in full.
+    """
+    columns, questions = state.columns, check.standing_questions(zone)
+    if not questions or zone.name not in columns.zone_table:
+        return
+    number = columns.zone_table.index(zone.name)
+    good = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
+    stands = good and not state.of_check(zone.name, check.name)
+    if stands and not shared and all(question.is_for_soa(zone) for question in questions):
+        stands = False
+        if columns.mode[number] == STEADY_UP:
+            columns.mode[number] = FULL_POLL
+            path_changes.disable((number,))
+    columns.set_standing(check.name, number, stands)
+    if stands and columns.rrset_slots(check.name, number):
+        path_changes.standing.setdefault(check.name, []).append(number)
+    if any(question.transport is Transport.TCP for question in questions):
+        _note_suspects(state, check, zone, result)
+
+
+def _note_suspects(state: MonitorState, check: Check, zone: Zone, result: CheckResult) -> None:
+    suspects = state.columns.suspects
+    found = {(one.server, one.address) for one in result.findings}
+    if not found and not suspects:
+        return
+    unsure = {(one.server, one.address) for one in result.unsure}
+    for server, address in zone.server_addresses():
+        if (server.name, address) in found:
+            suspects.add((check.name, server.name, address))
+        elif result.health is not Health.UNKNOWN and (server.name, address) not in unsure:
+            suspects.discard((check.name, server.name, address))
+
+
+def note_versions(state: MonitorState, zone: str, checks: Mapping[str, Check]) -> None:
+    """Who serves which version has changed: what is bound to that is to be found again."""
+    columns = state.columns
+    if zone in columns.zone_table:
+        number = columns.zone_table.index(zone)
+        for name, column in columns.standing.items():
+            if column[number] and (name not in checks or checks[name].version_bound):
+                column[number] = 0
+
+
+def note_without_edns(state: MonitorState, poll: ZonePoll, checks: Mapping[str, Check]) -> None:
+    """A poll of soa-serial in which an address gave its version only without EDNS, or better: to it that is all the
+    same, and the zone is steady; others are to find out about it.
+    """
+    columns = state.columns
+    if poll.zone in columns.zone_table and any(seen.without_edns for seen in poll.seen):
+        number = columns.zone_table.index(poll.zone)
+        for name, column in columns.standing.items():
+            if name not in checks or not checks[name].version_bound:
+                column[number] = 0
+
+
+def apply_standing(state: MonitorState, unchanged: UnchangedZones) -> None:
+    """Take in polls that were not made. What does not stand any more is polled in full at its next turn.
+
+    Where nothing but the SOA was to be asked for, it was soa-serial that looked.
+    """
+    columns, check = state.columns, unchanged.check
+    standing = columns.standing.get(check)
+    if unchanged.zone_table is not columns.zone_table or standing is None:
+        return
+    own, at = check in columns.rrsets, micros(unchanged.at)
+    mode, checked_at = columns.mode, columns.checked_at
+    for number in unchanged.numbers:
+        if standing[number] and (own or mode[number] == STEADY_UP):
+            looked = at if own else checked_at[number]
+            columns.note_ok(check, number, max(columns.ok_at[check][number], looked))
+
+
+def reset_changed(state: MonitorState, before: Mapping[str, Check], now: Mapping[str, Check]) -> None:
+    """Other settings of a check, or other things that it knows of: nothing that it said stands."""
+    for name, check in now.items():
+        if name in before and _settings(check) != _settings(before[name]):
+            state.columns.standing.pop(name, None)
+
+
+def _settings(check: Check) -> tuple[object, ...]:
+    """All of them, those that are handed in by the service, too."""
+    return tuple(getattr(check, field.name) for field in fields(check))  # type: ignore[arg-type]  # checks are dataclasses

@@ -1,0 +1,141 @@
+"""What stood for a while, and was passed over, is told soon after it changes, though no serial says so."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+
+from monitor.clock import now
+from monitor.pair.config_template import config_text
+from monitor.pair.pair import Pair
+from tests.support.lab.model import Content
+from tests.support.lab.server import Server
+from tests.support.lab.topology import Lab
+from tests.support.running import Running, running, until
+
+ZONES = ("one.test.", "two.test.", "three.test.")
+BROKEN = ZONES[1]
+SOON = 10.0
+"""Seconds: a few cadences of one second, two looks at what a server says, and a loaded machine."""
+
+ZONE = """
+[[zones]]
+name = "{name}"
+servers = ["ns1", "ns2"]
+primary = "ns1"
+max_lag = "2s"
+ignore_servers = ["*"]
+records = ["www A"]
+"""
+
+
+class Watched:
+    """A service in a process of its own, and the sweeps that its database has."""
+
+    def __init__(self, service: Running, database: Path) -> None:
+        self.service, self._database = service, database
+
+    async def codes(self) -> set[tuple[str, str, str]]:
+        """Zone, code and server of every finding."""
+        shown = [await self.service.get(f"api/v1/zones/{name}") for name in ZONES]
+        return {(zone["name"], found["code"], found["server"]) for zone in shown for found in zone["findings"]}
+
+    async def well(self) -> bool:
+        return {zone["health"] for zone in await self.service.get("api/v1/zones")} == {"good"}
+
+    def queries(self) -> Mapping[str, int]:
+        """How much the latest sweep of each check has asked."""
+        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as conn:
+            return dict(conn.execute('select "check", queries from sweeps order by id').fetchall())
+
+    async def passed_over(self) -> None:
+        """Until all is good, and the latest sweep of each check has asked less than the checks themselves do."""
+        addresses = 2 * len(ZONES)
+        most = {"soa-fields": 0, "ns-set": addresses, "records": addresses, "reachable": 2 * addresses - 1}
+        await until(lambda: self.well())
+
+        def few() -> bool:
+            asked = self.queries()
+            return all(asked.get(check, most[check] + 1) <= most[check] for check in most)
+
+        await until(few, SOON)
+
+    async def told(self, *wanted: tuple[str, str, str]) -> None:
+        async def found() -> bool:
+            return await self.codes() >= set(wanted)
+
+        await until(found, SOON)
+
+
+@asynccontextmanager
+async def watching(room: Path, servers: Mapping[str, Iterable[object]]) -> AsyncIterator[Watched]:
+    settings = config_text(
+        servers, every="1s", service={"database": "soawatch.db"}, cadence={"transfer": "1h"}, probe={"timeout": "300ms"}
+    )
+    path = room / "soawatch.toml"
+    path.write_text(settings + "".join(ZONE.format(name=name) for name in ZONES))
+    async with running(path) as service:
+        await service.up()
+        watched = Watched(service, room / "soawatch.db")
+        await watched.passed_over()
+        yield watched
+
+
+def record(content: Content) -> Content:
+    return replace(content, records=(*content.records[:-2], "www A 192.0.2.66", content.records[-1]))
+
+
+def ns_set(content: Content) -> Content:
+    return replace(content, records=(*content.records, "@ NS ns3", "ns3 A 192.0.2.54"))
+
+
+def soa_fields(content: Content) -> Content:
+    return replace(content, minimum=content.minimum + 1)
+
+
+EDITS = (
+    (record, "ns2", "content-differs"),
+    (ns_set, "ns1", "ns-set-differs"),
+    (soa_fields, "ns2", "soa-fields-differ"),
+)
+"""What is edited, where, and what is found of it: at ns2, for ns1 is the primary."""
+
+
+async def test_edits_without_a_new_serial_and_a_death_are_told_and_so_is_their_end(tmp_path: Path) -> None:
+    """BIND shuffles the records of its answers."""
+    contents = [Content(name, serial=7) for name in ZONES]
+    async with Lab() as lab:
+        servers = {"ns1": lab.primary("bind", *contents), "ns2": lab.primary("nsd", *contents)}
+        await lab.started()
+        async with watching(tmp_path, {name: [server.ipv4] for name, server in servers.items()}) as watched:
+            for edit, name, code in EDITS:
+                content = servers[name].content(BROKEN)
+                await asyncio.to_thread(servers[name].put, edit(content))
+                await watched.told((BROKEN, code, "ns2"))
+                await asyncio.to_thread(servers[name].put, content)
+                await watched.passed_over()
+            await died(watched, servers["ns2"])
+
+
+async def died(watched: Watched, server: Server) -> None:
+    await asyncio.to_thread(server.stop)
+    await watched.told(*((name, "server-unreachable", "ns2") for name in ZONES))
+    await asyncio.to_thread(server.start)
+    await watched.passed_over()
+
+
+FAULTS = {"tcp-dead": "tcp-unreachable", "edns-dropped": "edns-broken"}
+
+
+async def test_what_an_address_does_is_told_of_all_its_zones_though_few_are_asked_over_tcp(tmp_path: Path) -> None:
+    async with Pair(ZONES, now=now) as pair:
+        await pair.in_sync()
+        servers = {server.name: server.addresses for server in pair.servers}
+        async with watching(tmp_path, servers) as watched:
+            for fault, code in FAULTS.items():
+                pair.break_(fault)
+                await watched.told(*((name, code, "ns2") for name in ZONES))
+                pair.mend()
+                await watched.passed_over()

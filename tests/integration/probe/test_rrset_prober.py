@@ -1,0 +1,308 @@
+"""What the prober of RRsets calls unchanged, against a nameserver that gives its records in another order each time."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from checks.base import Check
+from checks.model import Address, Outcome, Server, Transport, WantedRecord, Zone, ZonePoll
+from checks.model.zone_table import ZoneTable
+from checks.ns_set import NsSet
+from checks.records import Records
+from monitor.clock import now
+from monitor.polling.rrset_prober import RrsetProber
+from monitor.polling.sweep import poll_zone
+from monitor.probe.client.client import DnsClient
+from monitor.probe.settings import Probe
+from monitor.state.columns import TableChange, ZoneColumns, change_to
+from monitor.state.standing import rrset_questions
+from tests.support.monitor_state import MINUTE
+from tests.support.nameserver import (
+    NS,
+    NXDOMAIN,
+    SERVFAIL,
+    SOA,
+    A,
+    Asked,
+    Connection,
+    Nameserver,
+    name,
+    opt,
+    reply,
+    rr,
+    soa,
+)
+
+QUICK = Probe(timeout=0.3, attempts=2, max_qps_per_server=1e6)
+CHECKS: dict[str, Check] = {check.name: check for check in (NsSet(), Records())}
+OWNER = b"\xc0\x0c"
+
+
+class Shuffler:
+    """Says what it is told to of each zone, in an order that is another one each time."""
+
+    def __init__(self) -> None:
+        self.die = random.Random(7)
+        self.mend()
+
+    def mend(self) -> None:
+        self.names = ["ns1.dns.example.", "ns2.dns.example.", "a.ns.example.org.", "b.ns.example.org."]
+        self.www = bytes((192, 0, 2, 80))
+        self.ttl, self.nsid, self.rcode = 300, b"ns1.ams", 0
+        self.silent = self.truncates = False
+        self.held: set[int] = set()
+        """Types that are not answered."""
+
+    def __call__(self, query: Asked) -> list[bytes]:
+        if self.silent or query.type in self.held:
+            return []
+        edns = [opt((3, self.nsid))] if query.edns else []
+        if query.type == SOA:
+            return [reply(query, [soa()], additional=edns)]
+        if self.truncates:
+            return [reply(query, tc=True, additional=edns)]
+        if self.rcode:
+            return [reply(query, [], [soa(owner=OWNER)], edns, rcode=self.rcode)]
+        self.die.shuffle(self.names)
+        records = [rr(OWNER, NS, name(text), self.ttl) for text in self.names]
+        return [reply(query, records if query.type == NS else [rr(OWNER, A, self.www, self.ttl)], additional=edns)]
+
+    async def tcp(self, query: Asked, connection: Connection) -> None:
+        """Where nothing is too long."""
+        whole = copy(self)
+        whole.truncates = False
+        for packet in whole(query):
+            await connection.send(packet)
+
+
+@dataclass
+class Scene:
+    """Two servers of zones that are alike, and who asks them."""
+
+    said: tuple[Shuffler, Shuffler]
+    servers: tuple[Nameserver, Nameserver]
+    dns: DnsClient
+    columns: ZoneColumns = field(init=False)
+    prober: RrsetProber = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.columns = ZoneColumns(ZoneTable.of(()))
+        self.prober = RrsetProber(self.dns.engine, self.dns)
+
+    def zone(self, label: str, *records: str) -> Zone:
+        places = tuple(Server(f"ns{number}", (server.address,)) for number, server in enumerate(self.servers, 1))
+        text = f"{label}.example."
+        return Zone(text, places, records=tuple(WantedRecord(f"{one}.{text}", "A") for one in records))
+
+    def use(self, *zones: Zone) -> TableChange:
+        zone_table = ZoneTable.of(zones)
+        change = change_to(self.columns, zone_table, rrset_questions(zone_table, CHECKS))
+        self.columns = change.columns
+        self.dns.engine.use(self.columns.address_metrics, change.old_slots)
+        self.prober.use(self.columns)
+        return change
+
+    async def poll(self, check: str, label: str) -> ZonePoll:
+        zone = self.columns.zone_table[f"{label}.example."]
+        return await poll_zone(CHECKS[check], zone, self.prober.probe(check, zone), MINUTE, now)
+
+    async def stand(self, check: str, *labels: str) -> None:
+        """These zones are polled, and what they gave stands."""
+        for label in labels:
+            await self.poll(check, label)
+        self.prober.enable_fast_path(self.columns, check, [self.number(label) for label in labels])
+
+    def number(self, label: str) -> int:
+        return self.columns.zone_table.index(f"{label}.example.")
+
+    async def unchanged(self, check: str, *labels: str) -> set[str]:
+        async with asyncio.timeout(10):
+            found = await self.prober.unchanged(self.columns, check, [self.number(label) for label in labels])
+        return {self.columns.zone_table.names[number].partition(".")[0] for number in found}
+
+    def asked(self) -> list[int]:
+        """The types that both servers were asked for since this was last called."""
+        found = [query.type for server in self.servers for query in (*server.asked, *server.asked_tcp)]
+        for server in self.servers:
+            server.asked.clear()
+            server.asked_tcp.clear()
+        return found
+
+
+@asynccontextmanager
+async def scene(probe: Probe = QUICK) -> AsyncIterator[Scene]:
+    said = (Shuffler(), Shuffler())
+    async with AsyncExitStack() as stack:
+        first, second = [await stack.enter_async_context(Nameserver(one, one.tcp)) for one in said]
+        dns = DnsClient(probe, {}, now)
+        stack.push_async_callback(dns.close)
+        yield Scene(said, (first, second), dns)
+
+
+async def test_records_in_another_order_are_unchanged_and_nothing_else_is_asked() -> None:
+    async with scene() as on:
+        on.use(on.zone("a", "www"), on.zone("b"), on.zone("c", "www", "mail"))
+        await on.stand("ns-set", "a", "b", "c")
+        await on.stand("records", "a", "c")
+        on.asked()
+        for _ in range(5):
+            assert await on.unchanged("ns-set", "a", "b", "c") == {"a", "b", "c"}
+        assert on.asked() == [NS] * 30
+        assert await on.unchanged("records", "a", "c") == {"a", "c"}
+        assert on.asked() == [A] * 6
+
+
+async def test_what_was_not_polled_or_does_not_stand_is_changed() -> None:
+    async with scene() as on:
+        on.use(on.zone("a"), on.zone("b"), on.zone("c"))
+        await on.stand("ns-set", "a")
+        await on.poll("ns-set", "b")
+        assert await on.unchanged("ns-set", "a", "b", "c") == {"a"}
+        await on.poll("ns-set", "a")
+        assert await on.unchanged("ns-set", "a") == set()
+
+
+CHANGES: dict[str, Callable[[Shuffler], None]] = {
+    "a record more": lambda said: said.names.append("ns9.example."),
+    "a record less": lambda said: said.names.remove("ns1.dns.example."),
+    "another record": lambda said: said.names.__setitem__(0, "ns9.example."),
+    "another TTL": lambda said: setattr(said, "ttl", 299),
+    "another machine": lambda said: setattr(said, "nsid", b"ns1.lon"),
+    "NXDOMAIN": lambda said: setattr(said, "rcode", NXDOMAIN),
+    "SERVFAIL": lambda said: setattr(said, "rcode", SERVFAIL),
+    "no record": lambda said: said.names.clear(),
+    "silence": lambda said: setattr(said, "silent", True),
+    "truncation": lambda said: setattr(said, "truncates", True),
+}
+
+
+@pytest.mark.parametrize("words", CHANGES)
+async def test_whatever_changes_at_one_address_is_changed_until_it_was_polled_and_stands_again(words: str) -> None:
+    async with scene() as on:
+        on.use(on.zone("a"), on.zone("b"))
+        await on.stand("ns-set", "a", "b")
+        CHANGES[words](on.said[1])
+        assert await on.unchanged("ns-set", "a") == set()
+        on.said[1].mend()
+        assert await on.unchanged("ns-set", "a", "b") == {"b"}, "until it was polled"
+        await on.stand("ns-set", "a")
+        assert await on.unchanged("ns-set", "a", "b") == {"a", "b"}
+
+
+async def test_another_address_of_one_record_is_changed() -> None:
+    async with scene() as on:
+        on.use(on.zone("a", "www"))
+        await on.stand("records", "a")
+        on.said[0].www = bytes((192, 0, 2, 66))
+        assert await on.unchanged("records", "a") == set()
+
+
+async def test_a_poll_through_it_is_one_as_it_is_without_it() -> None:
+    async with scene() as on:
+        on.use(on.zone("a", "www"))
+        zone = on.columns.zone_table["a.example."]
+        for check in ("ns-set", "records"):
+            mine = await on.poll(check, "a")
+            theirs = await poll_zone(CHECKS[check], zone, on.dns, MINUTE, now)
+            assert {same(one) for one in mine.seen} == {same(one) for one in theirs.seen}
+            assert len(mine.seen) == len(theirs.seen) == 6
+
+
+def same(seen: object) -> object:
+    return replace(seen, at=None, rtt=None, octets=None)  # type: ignore[type-var]
+
+
+async def test_what_is_truncated_is_told_over_tcp_and_never_stands() -> None:
+    async with scene() as on:
+        on.use(on.zone("a"))
+        on.said[0].truncates = True
+        await on.stand("ns-set", "a")
+        poll = await on.poll("ns-set", "a")
+        given = [one for one in poll.seen if one.query.qtype == "NS"]
+        assert {one.transport for one in given} == {Transport.TCP, Transport.UDP}
+        assert {one.outcome for one in given} == {Outcome.ANSWERED}
+        on.prober.enable_fast_path(on.columns, "ns-set", [0])
+        assert await on.unchanged("ns-set", "a") == set()
+
+
+async def test_after_a_reload_what_stands_is_asked_by_its_new_slots() -> None:
+    async with scene() as on:
+        on.use(on.zone("b", "www"), on.zone("c"))
+        await on.stand("ns-set", "b", "c")
+        await on.stand("records", "b")
+        on.use(on.zone("a", "www"), on.zone("b", "www"), on.zone("c"), on.zone("d", "www", "mail"))
+        assert await on.unchanged("ns-set", "a", "b", "c", "d") == {"b", "c"}
+        assert await on.unchanged("records", "a", "b", "d") == {"b"}
+        on.said[0].names.pop()
+        assert await on.unchanged("ns-set", "a", "b", "c", "d") == set()
+
+
+async def test_other_columns_while_it_is_asked_end_it_soon() -> None:
+    async with scene(replace(QUICK, timeout=20)) as on:
+        on.use(on.zone("a"), on.zone("b"))
+        await on.stand("ns-set", "a", "b")
+        on.said[1].held = {NS}
+        asking = asyncio.create_task(on.unchanged("ns-set", "a", "b"))
+        await waits_for(on, on.servers[1])
+        before = on.columns
+        on.use(on.zone("b"), on.zone("c"))
+        assert await asyncio.wait_for(asking, 5) == set()
+        on.said[1].held = set()
+        assert await on.prober.unchanged(before, "ns-set", [0, 1]) == [], "its slots are others' now"
+        assert await on.unchanged("ns-set", "b", "c") == {"b"}
+
+
+async def waits_for(on: Scene, server: Nameserver) -> None:
+    on.asked()
+    async with asyncio.timeout(5):
+        while not [query for query in server.asked if query.type == NS]:
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("fewer", [False, True])
+async def test_other_columns_while_a_zone_is_polled_cost_it_nothing(fewer: bool) -> None:
+    """What was broken off is asked again by the slots of now, and stands by what was answered then."""
+    async with scene(replace(QUICK, timeout=20)) as on:
+        many = [on.zone(label) for label in "abcd"]
+        on.use(*many)
+        await on.stand("ns-set", *"abcd")
+        on.said[1].held = {NS}
+        polling = asyncio.create_task(on.poll("ns-set", "d"))
+        await waits_for(on, on.servers[1])
+        on.said[1].held = set()
+        on.said[1].names.remove("ns1.dns.example.")
+        on.use(*many[2:]) if fewer else on.use(on.zone("0"), *many)
+        poll = await asyncio.wait_for(polling, 5)
+        assert {one.outcome for one in poll.seen} == {Outcome.ANSWERED}
+        assert sorted(one.query.qtype for one in poll.seen) == ["NS"] * 2 + ["SOA"] * 4
+        on.prober.enable_fast_path(on.columns, "ns-set", [on.number("d")])
+        assert await on.unchanged("ns-set", "c", "d") == {"d"}
+        on.said[1].names.append("ns1.dns.example.")
+        assert await on.unchanged("ns-set", "d") == set()
+
+
+async def test_a_zone_that_is_gone_or_has_changed_is_asked_all_the_same() -> None:
+    """Whoever asked throws away what comes of it."""
+    async with scene() as on:
+        on.use(on.zone("a"), on.zone("b", "www"))
+        gone, changed = on.columns.zone_table["a.example."], on.columns.zone_table["b.example."]
+        probes = [on.prober.probe("ns-set", one) for one in (gone, changed)]
+        on.use(replace(on.zone("b", "www"), servers=on.zone("b").servers[:1]))
+        await on.stand("ns-set", "b")
+        for zone, probe in zip((gone, changed), probes, strict=True):
+            poll = await poll_zone(CHECKS["ns-set"], zone, probe, MINUTE, now)
+            assert len(poll.seen) == 6
+        assert await on.unchanged("ns-set", "b") == {"b"}
+
+
+async def test_dead_addresses_are_changed() -> None:
+    async with scene() as on:
+        nobody = replace(on.zone("a"), servers=(Server("ns1", (Address("127.0.0.1", 1),)), on.zone("a").servers[1]))
+        on.use(nobody)
+        await on.stand("ns-set", "a")
+        assert await on.unchanged("ns-set", "a") == set()

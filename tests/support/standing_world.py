@@ -1,0 +1,136 @@
+"""A wider world, in which SOA fields, NS sets, records and TCP of servers come and go, and who passes over polls."""
+
+import random
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from checks.base import Check
+from checks.model import Observation, Query, Soa, Transport, WantedRecord, Zone, ZonePoll
+from checks.ns_set import NsSet, Resolution
+from checks.reachable import Reachable
+from checks.records import Records
+from checks.soa_fields import SoaFields
+from monitor.state.columns import STEADY_UP, ZoneColumns, micros
+from monitor.state.ports import PollMessage, UnchangedZones
+from tests.support.monitor_state import MINUTE, minute
+from tests.support.observations import QUICK, has, seen
+from tests.support.serial_world import World, zones
+
+STRANGER = "ns9.elsewhere.example"
+OTHERS: tuple[Check, ...] = (
+    SoaFields(), NsSet({STRANGER: Resolution(("203.0.113.9",))}), Records(), Reachable(),
+)  # fmt: skip
+MAX_AGE = 2
+
+
+def with_records(number: int) -> list[Zone]:
+    """Those of the narrower world; two of three have records, one of them an expected one."""
+    made = []
+    for index, one in enumerate(zones(number)):
+        www = WantedRecord(f"www.{one.name}", "A")
+        mail = WantedRecord(f"mail.{one.name}", "A", expect=("192.0.2.25",))
+        made.append(replace(one, records=((), (www,), (www, mail))[index % 3]))
+    return made
+
+
+class WideWorld(World):
+    """What differs at a server differs under any serial; a failure of one zone is a failure of all its RRsets."""
+
+    def __init__(self, chance: random.Random, watched: Sequence[Zone]) -> None:
+        super().__init__(chance, watched)
+        self.differs: set[tuple[str, str, str]] = set()
+        """Zone, server, and what is not there as it is elsewhere."""
+        self.no_tcp: set[str] = set()
+        """Servers, and zones at servers as "zone server"."""
+
+    def pass_(self) -> None:
+        chance = self.chance
+        if chance.random() < 0.4:
+            super().pass_()
+        if self.dead and chance.random() < 0.15:
+            self.dead = set()
+        if chance.random() < (0.2 if self.no_tcp & {"ns1", "ns2", "ns3"} else 0.02):
+            self.no_tcp ^= {chance.choice(("ns1", "ns2", "ns3"))}
+        for zone, server in self.served:
+            if chance.random() < (0.2 if f"{zone} {server}" in self.no_tcp else 0.01):
+                self.no_tcp ^= {f"{zone} {server}"}
+            for what in ("minimum", "NS", "www", "ttl", "mail"):
+                if (zone, server, what) in self.differs:
+                    if chance.random() < 0.3:
+                        self.differs.discard((zone, server, what))
+                elif chance.random() < 0.006:
+                    self.differs.add((zone, server, what))
+
+    def soa(self, zone: str, server: str) -> Soa:
+        return replace(QUICK, expire=1200, minimum=60 if (zone, server, "minimum") in self.differs else 300)
+
+    def looks(self, one: Zone, at: datetime) -> tuple[Observation, ...]:
+        return tuple(
+            replace(each, soa=replace(each.soa, minimum=self.soa(one.name, each.server).minimum)) if each.soa else each
+            for each in super().looks(one, at)
+        )
+
+    def answer(self, query: Query, at: datetime) -> Observation:
+        """Whatever a check asks."""
+        zone, server = query.zone, query.server
+        token = self.token(zone, server)
+        if query.transport is Transport.TCP and self.no_tcp & {server, f"{zone} {server}"}:
+            token = "-" if server in self.dead else "refused-connection"
+        if query.qtype == "SOA" or not token.partition("~")[0].isdigit():
+            return seen(query, token, at, self.soa(zone, server))
+        differs = {what for name, where, what in self.differs if (name, where) == (zone, server)}
+        if query.qtype == "NS":
+            strange = (f"{STRANGER}.",) if "NS" in differs else ()
+            return has(query, *(f"{name}.{zone}" for name in ("ns1", "ns2", "ns3")), *strange, at=at)
+        label = query.qname.partition(".")[0]
+        rdata = {"www": "192.0.2.80", "mail": "192.0.2.25"}[label]
+        return has(query, "192.0.2.66" if label in differs else rdata, ttl=60 if "ttl" in differs else 3600, at=at)
+
+    def poll(self, check: Check, zone: Zone, at: datetime) -> ZonePoll:
+        every: tuple[Observation, ...] = ()
+        while queries := tuple(check.queries(zone, every)):
+            every = (*every, *(self.answer(query, at) for query in queries))
+        return ZonePoll(zone.name, check.name, at, MINUTE, every)
+
+
+def said(observations: Sequence[Observation]) -> object:
+    """All but when it was said, and what EXPIRE counts down to."""
+    return tuple(replace(one, at=minute(0), rtt=None, expire=None) for one in observations)
+
+
+@dataclass
+class StandingCaller:
+    """Who polls by the letter of ``standing``: an engine with a fingerprint of each RRset, and TCP asked everywhere."""
+
+    columns: ZoneColumns
+    last: dict[tuple[str, int], object] = field(default_factory=dict)
+    """Check and zone: what its own questions were answered at the last poll in full."""
+    enabled: set[tuple[str, int]] = field(default_factory=set)
+
+    def message(self, check: Check, poll: ZonePoll) -> PollMessage:
+        """The poll, or word that there is no need for it."""
+        columns, number = self.columns, self.columns.zone_table.index(poll.zone)
+        standing = columns.standing.get(check.name)
+        own, key = self._own(check, poll), (check.name, number)
+        if standing is not None and standing[number]:
+            if check.name in columns.rrsets:
+                same = key in self.enabled and own == self.last[key]
+            else:
+                recent = columns.checked_at[number] >= micros(poll.at - MAX_AGE * MINUTE)
+                same = columns.mode[number] == STEADY_UP and recent and own == self.last.get(key, own)
+            if same:
+                return UnchangedZones(check.name, poll.at, MINUTE, array("I", [number]), columns.zone_table)
+        self.enabled.discard(key)
+        self.last[key] = own
+        return poll
+
+    def move(self, standing: dict[str, list[int]]) -> None:
+        self.enabled.update((check, number) for check, numbers in standing.items() for number in numbers)
+
+    def _own(self, check: Check, poll: ZonePoll) -> object:
+        """The answers to what only this check asks: RRsets beside the SOA, or TCP."""
+        if check.name in self.columns.rrsets:
+            return said([one for one in poll.seen if one.query.qtype != "SOA"])
+        return said([one for one in poll.seen if one.query.transport is Transport.TCP])

@@ -1,0 +1,234 @@
+"""When the result of a check stands, and each way in which it ceases to."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from checks.base import Check
+from checks.model import NO_ANSWER, CheckResult, Finding, Health, Inconclusive, Transport, WantedRecord, Zone, ZonePoll
+from checks.ns_set import NsSet
+from checks.reachable import Reachable
+from checks.records import Records
+from checks.soa_fields import SoaFields
+from checks.soa_serial import SoaSerial
+from checks.zone_state.model import ZoneState
+from monitor.state.columns import FULL_POLL, STEADY_UP, micros
+from monitor.state.standing import rrset_questions
+from tests.support.monitor_state import MINUTE, minute, plan
+from tests.support.observations import QUICK, checked_at, query, seen, zone
+from tests.support.standing_bench import ALL, CHECKS, NAME, ONE, OTHER, SETTLING, WELL, WWW, Road, poll, tcp_closed
+
+
+async def test_what_is_good_stands_and_the_prober_hears_of_what_it_has_to_ask_itself() -> None:
+    on = Road()
+    await on.well()
+    assert on.stands() == ALL
+    assert set(on.enabled) == {("ns-set", NAME), ("records", NAME)}
+    assert on.mode() == STEADY_UP
+
+
+@pytest.mark.parametrize("check", [SoaFields(), NsSet(), Records()])
+async def test_findings_do_not_stand(check: Check) -> None:
+    on = Road()
+    await on.well()
+    on.enabled.clear()
+    await on.hear(poll(check, ONE, 2, off="ns2"))
+    assert on.stands() == ALL - {check.name}
+    assert not on.enabled
+
+
+async def test_reachable_with_findings_does_not_stand() -> None:
+    on = Road()
+    await on.well()
+    await on.hear(tcp_closed(ONE, 2))
+    assert on.stands() == ALL - {"reachable"}
+
+
+async def test_what_is_unsure_does_not_stand() -> None:
+    on = Road()
+    await on.well()
+    alone = replace(ONE, max_lag=timedelta(hours=1))
+    for check in (SoaFields(), NsSet(), Records()):
+        await on.hear(poll(check, alone, 2, ns3="?"))
+        assert check.name not in on.stands()
+    assert on.stands() == {"reachable"}
+
+
+async def test_while_an_alert_recovers_nothing_stands() -> None:
+    """Its end is told only when it was good for five minutes, so each of these is to be evaluated."""
+    on = Road(policy=SETTLING)
+    await on.well()
+    await on.hear(poll(NsSet(), ONE, 2, off="ns2"))
+    for number in (3, 5, 7):
+        await on.hear(poll(NsSet(), ONE, number))
+        assert "ns-set" not in on.stands()
+    await on.hear(poll(NsSet(), ONE, 8.1))
+    assert on.stands() == ALL
+    assert on.enabled[-1] == ("ns-set", NAME)
+
+
+async def test_another_version_ends_what_is_bound_to_versions() -> None:
+    on = Road()
+    await on.well()
+    await on.hear(checked_at(ONE, {**WELL, "ns1": "11"}, minute(2), QUICK))
+    assert on.stands() == {"reachable"}
+    await on.hear(checked_at(ONE, dict.fromkeys(WELL, "11"), minute(3), QUICK))
+    assert on.stands() == {"reachable", "soa-fields"}, "the poll of soa-serial was one of soa-fields, too"
+
+
+async def test_the_same_versions_end_nothing() -> None:
+    on = Road()
+    await on.well()
+    await on.hear(checked_at(ONE, WELL, minute(2), QUICK))
+    assert on.stands() == ALL
+
+
+async def test_another_silent_server_ends_what_is_bound_to_versions() -> None:
+    on = Road()
+    await on.well()
+    await on.hear(checked_at(ONE, {**WELL, "ns2": "-"}, minute(2), QUICK))
+    assert on.stands() == {"reachable"}
+    assert on.mode() != STEADY_UP
+
+
+async def test_a_poll_of_soa_fields_of_its_own_has_soa_serial_make_its_next_in_full() -> None:
+    """What it said is bound to answers that the fast path does not compare with."""
+    on = Road()
+    await on.well()
+    await on.hear(poll(SoaFields(), ONE, 2))
+    assert on.stands() == ALL - {"soa-fields"}
+    assert on.mode() == FULL_POLL
+    assert on.disabled == {NAME}
+    await on.hear(checked_at(ONE, WELL, minute(3), QUICK))
+    assert on.stands() == ALL
+    assert on.mode() == STEADY_UP
+
+
+async def test_a_poll_of_soa_serial_is_one_of_soa_fields_only_if_all_have_answered_over_udp() -> None:
+    on = Road(checks=(SoaSerial(), SoaFields()))
+    whole = checked_at(ONE, WELL, minute(0), QUICK)
+    asked = query(ONE, "ns2", transport=Transport.TCP, identify=True)
+    by_tcp = replace(whole, seen=(*whole.seen, seen(asked, "10", minute(0), QUICK)))
+    await on.hear(by_tcp)
+    assert "soa-fields" not in on.columns.ok_at
+    await on.hear(checked_at(ONE, {**WELL, "ns2": "-"}, minute(1), QUICK))
+    assert "soa-fields" not in on.columns.ok_at
+    await on.hear(checked_at(ONE, WELL, minute(2), QUICK))
+    assert on.looked("soa-fields") == micros(minute(2))
+    assert on.stands() == {"soa-fields"}
+
+
+async def test_a_poll_of_soa_serial_finds_what_soa_fields_finds() -> None:
+    on = Road(checks=(SoaSerial(), SoaFields()))
+    whole = checked_at(ONE, WELL, minute(0), QUICK)
+    other = tuple(replace(one, soa=replace(QUICK, serial=10, minimum=7)) for one in whole.seen[:1])
+    await on.hear(replace(whole, seen=(*other, *whole.seen[1:])))
+    assert {finding.key.code for finding in on.status.zones[NAME].findings} == {"soa-fields-differ"}
+
+
+async def test_what_is_passed_over_was_looked_at_when_soa_serial_looked_or_else_now() -> None:
+    on = Road()
+    await on.well()
+    await on.hear(on.unchanged("soa-serial", 2))
+    for check in sorted(ALL):
+        await on.hear(on.unchanged(check, 4))
+    looked = {check: on.looked(check) for check in ALL}
+    assert looked == {
+        "soa-fields": micros(minute(2)),
+        "reachable": micros(minute(2)),
+        "ns-set": micros(minute(4)),
+        "records": micros(minute(4)),
+    }
+
+
+async def test_what_does_not_stand_any_more_was_not_looked_at() -> None:
+    on = Road()
+    await on.well()
+    before = {check: on.looked(check) for check in ALL}
+    await on.hear(checked_at(ONE, {**WELL, "ns2": "-"}, minute(2), QUICK))
+    for check in sorted(ALL):
+        await on.hear(on.unchanged(check, 3))
+    assert {check: on.looked(check) for check in ALL} == before
+
+
+async def test_a_server_at_which_one_zone_finds_something_is_suspect_until_one_finds_nothing() -> None:
+    on = Road(ONE, OTHER)
+    await on.well(0, ONE, OTHER)
+    assert not on.columns.suspects
+    await on.hear(tcp_closed(ONE, 2))
+    ns2 = ("reachable", "ns2", ONE.servers[1].addresses[0])
+    assert on.columns.suspects == {ns2}
+    await on.hear(replace(poll(Reachable(), OTHER, 3), seen=()))  # nothing is known of it then
+    assert on.columns.suspects == {ns2}
+    unsure = poll(Reachable(), OTHER, 3, ns2="?")
+    await on.hear(unsure)
+    assert on.columns.suspects == {ns2}
+    await on.hear(tcp_closed(OTHER, 4, "ns2", "ns3"))
+    assert len(on.columns.suspects) == 2
+    await on.hear(poll(Reachable(), OTHER, 5))
+    assert not on.columns.suspects
+    assert "reachable" not in on.stands()
+
+
+class Defective(Reachable):
+    """Fails whatever it sees."""
+
+    def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
+        raise ValueError
+
+
+async def test_a_check_that_fails_clears_nobody() -> None:
+    on = Road()
+    await on.well()
+    await on.hear(tcp_closed(ONE, 2))
+    await on.replan(checks=(*CHECKS[:4], Defective()))
+    await on.hear(poll(Reachable(), ONE, 3))
+    assert len(on.columns.suspects) == 1
+
+
+async def test_findings_of_checks_that_do_not_ask_over_tcp_make_nobody_suspect() -> None:
+    on = Road()
+    await on.well()
+    await on.hear(poll(NsSet(), ONE, 2, off="ns2"))
+    assert not on.columns.suspects
+
+
+async def test_transfers_never_stand() -> None:
+    on = Road()
+    await on.hear(ZonePoll(NAME, "transfer", minute(0), MINUTE, ()))
+    assert on.stands() == set()
+    assert set(rrset_questions(on.judging.plan.zones, on.judging.plan.checks)) == {"ns-set", "records"}
+
+
+def test_what_is_asked_beside_the_soa_is_written_as_seen_from_the_zone() -> None:
+    elsewhere = replace(ONE, records=(WWW, WantedRecord("elsewhere.example.", "TXT"), WantedRecord(NAME, "SOA")))
+    rules = plan(elsewhere, OTHER, zone(name="third.example."), checks=CHECKS)
+    found = rrset_questions(rules.zones, rules.checks)
+    by_zone = {
+        name: {check: every[rules.zones.template_ids[number]] for check, every in found.items()}
+        for number, name in enumerate(rules.zones.names)
+    }
+    assert by_zone[NAME] == {"ns-set": (("", "NS"),), "records": (("www", "A"), ("elsewhere.example.", "TXT"))}
+    assert by_zone[OTHER.name] == {"ns-set": (("", "NS"),), "records": (("www", "A"),)}
+
+
+async def test_a_result_that_failed_does_not_stand() -> None:
+    on = Road()
+    await on.well()
+    whole = poll(SoaFields(), ONE, 2)
+    await on.hear(replace(whole, seen=()))
+    assert isinstance(on.judging._memory.results[NAME]["soa-fields"], CheckResult)
+    assert on.judging._memory.results[NAME]["soa-fields"].health is Health.UNKNOWN
+    assert on.stands() == ALL - {"soa-fields"}
+
+
+async def test_an_address_that_soa_serial_hears_only_without_edns_is_for_reachable_to_look_at() -> None:
+    """To soa-serial that makes no difference: the zone is steady all the same."""
+    on = Road()
+    await on.well()
+    whole = checked_at(ONE, WELL, minute(2), QUICK)
+    await on.hear(replace(whole, seen=(replace(whole.seen[0], without_edns=NO_ANSWER), *whole.seen[1:])))
+    assert on.mode() == STEADY_UP
+    assert on.stands() == ALL - {"reachable"}

@@ -6,7 +6,9 @@ import secrets
 import struct
 from dataclasses import dataclass
 
+import dns.edns
 import dns.exception
+import dns.message
 import dns.name
 import dns.rdataclass
 import dns.rdatatype
@@ -31,7 +33,7 @@ IN = int(dns.rdataclass.IN)
 @dataclass(frozen=True, slots=True)
 class Question:
     """``name`` and ``zone`` are wire names in lower case, ``text`` is how the name is written;
-    ``section`` is the question section, ``options`` what the OPT record holds.
+    ``section`` is the question section, ``options`` the codes of the EDNS options that are asked for.
     """
 
     text: str
@@ -39,7 +41,7 @@ class Question:
     zone: bytes
     type: int
     section: bytes
-    options: bytes
+    options: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,9 @@ def question(query: Query) -> Question:
         name, zone = wire_name(query.qname), wire_name(query.zone)
     except dns.exception.DNSException as error:
         raise ValueError(f"{query.qname} {query.qtype} cannot be asked: {error}") from None
-    options = b""
+    options: tuple[int, ...] = ()
     if query.identify:
-        options = struct.pack("!HH", NSID, 0)
-        if rtype == SOA:
-            options += struct.pack("!HH", EXPIRE, 0)
+        options = (NSID, EXPIRE) if rtype == SOA else (NSID,)
     return Question(name_text(name), name, zone, rtype, name + struct.pack("!HH", rtype, IN), options)
 
 
@@ -92,7 +92,17 @@ def name_text(name: bytes) -> str:
 def make_request(question: Question, *, edns: bool) -> Request:
     """Not recursive, class IN, opcode QUERY, under an id nobody can guess; with EDNS version 0 (RFC 6891) or not."""
     number = secrets.randbits(16)
-    wire = struct.pack("!HHHHHH", number, 0, 1, 0, 0, int(edns)) + question.section
-    if edns:
-        wire += b"\0" + struct.pack("!HHIH", dns.rdatatype.OPT, PAYLOAD, 0, len(question.options)) + question.options
-    return Request(question, number, wire, edns)
+    return Request(question, number, number.to_bytes(2, "big") + _after_id(question, edns=edns), edns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _after_id(question: Question, *, edns: bool) -> bytes:
+    """A request as dnspython writes it, but for its id."""
+    options: list[dns.edns.Option] = [
+        dns.edns.GenericOption(dns.edns.OptionType.make(code), b"") for code in question.options
+    ]
+    message = dns.message.make_query(
+        dns.name.from_wire(question.name, 0)[0], dns.rdatatype.RdataType.make(question.type),
+        use_edns=0 if edns else False, payload=PAYLOAD, options=options, flags=0,
+    )  # fmt: skip
+    return message.to_wire()[2:]

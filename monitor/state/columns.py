@@ -5,7 +5,7 @@ evaluated. The rules for that are in ``fast_path``; here are only the arrays, an
 """
 
 from array import array
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -140,6 +140,15 @@ class ZoneColumns:
                 return
             column = self.ok_at[check] = array("q", bytes(8 * len(self.zone_table)))
         column[number] = at
+
+    def zones_at(self, places: Collection[tuple[str, Address]]) -> Iterator[int]:
+        """The zones that are served at one of these: server and address."""
+        templates = {
+            template_id
+            for template_id, each in enumerate(self.layouts)
+            if any((place.server, place.address) in places for place in each)
+        }
+        return (number for number, template_id in enumerate(self.zone_table.template_ids) if template_id in templates)
 
     def rrset_slots(self, check: str, number: int) -> range:
         """The slots of a zone's RRsets for a check: those of its first RRset by address, then those of the next …"""

@@ -158,7 +158,8 @@ def process_poll(
     pending.evaluated += check.name == SERIAL_CHECK
     if not isinstance(check, SoaSerial):
         if state.columns.zone_table is plan.zones:
-            note_result(state, pending.path_changes, check, zone, result, shared=shared)
+            confirming = note_result(state, pending.path_changes, check, zone, result, shared=shared)
+            pending.rechecks |= {(check.name, name): result.at for name in confirming}
         return
     note_without_edns(state, poll, plan.checks)
     for same in shared_polls(zone, poll, plan.checks, plan.cadence):

@@ -13,19 +13,20 @@ evaluated; only the time of the look moves. Whether every address says the same 
 - of a SOA over UDP by soa-serial: its zone is on the fast path (``fast_path``), with every address up;
 - of another RRset by the bulk prober's fingerprints, which are those of the poll that was evaluated;
 - of an answer over TCP by turns (``monitor.polling.tcp_turns``): TCP is a property of an address far more than of a
-  zone. Where a zone finds something at an address, that address is *suspect*: its other zones are polled in full, too,
-  until one of them finds nothing there.
+  zone. Where a zone finds something at an address, that address is *suspect*: some of its zones are polled at once,
+  the others in full at their turn, until one of them finds nothing there.
 
 A poll of soa-serial in which every address has answered over UDP is also one of each check that asks for nothing else:
 it is evaluated as such, so that what these say is bound to the very answers that the fast path compares with.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
+from itertools import islice
 
 from checks.base import Check
-from checks.model import CheckResult, Health, Transport, Zone, ZonePoll
+from checks.model import Address, CheckResult, Health, Transport, Zone, ZonePoll
 from checks.model.relative_names import ZONE_PLACEHOLDER, relative
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
@@ -36,6 +37,10 @@ from monitor.state.ports import UnchangedZones
 
 _TEMPLATE = f"{ZONE_PLACEHOLDER}."
 """A zone that no record lies in but those that are written as seen from their zone."""
+
+
+MAX_CONFIRMING = 16
+"""Zones that are polled at once to see whether they, too, find something at an address."""
 
 
 def rrset_questions(zone_table: ZoneTable[Zone], checks: Mapping[str, Check]) -> RrsetQuestions:
@@ -73,15 +78,16 @@ def note_result(
     result: CheckResult,
     *,
     shared: bool,
-) -> None:
+) -> Sequence[str]:
     """After a poll of another check than soa-serial was evaluated, and its alerts moved: does its result stand now?
+    Returns zones that are to be polled by it at once, to see whether they find the same.
 
     ``shared``: the poll was one of soa-serial. Where a check asks for nothing else, only that binds its result to what
     the fast path compares with; after a poll of its own the next one of soa-serial is to be made in full.
     """
     columns, questions = state.columns, check.standing_questions(zone)
     if not questions or zone.name not in columns.zone_table:
-        return
+        return ()
     number = columns.zone_table.index(zone.name)
     good = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
     stands = good and not state.of_check(zone.name, check.name)
@@ -94,20 +100,30 @@ def note_result(
     if stands and columns.rrset_slots(check.name, number):
         path_changes.standing.setdefault(check.name, []).append(number)
     if any(question.transport is Transport.TCP for question in questions):
-        _note_suspects(state, check, zone, result)
+        return _note_suspects(state, check, zone, result)
+    return ()
 
 
-def _note_suspects(state: MonitorState, check: Check, zone: Zone, result: CheckResult) -> None:
-    suspects = state.columns.suspects
+def _note_suspects(state: MonitorState, check: Check, zone: Zone, result: CheckResult) -> Sequence[str]:
+    """Some of the zones of the addresses that are suspect only now."""
+    columns, suspects = state.columns, state.columns.suspects
     found = {(one.server, one.address) for one in result.findings}
     if not found and not suspects:
-        return
+        return ()
     unsure = {(one.server, one.address) for one in result.unsure}
+    fresh: set[tuple[str, Address]] = set()
     for server, address in zone.server_addresses():
+        suspect = (check.name, server.name, address)
         if (server.name, address) in found:
-            suspects.add((check.name, server.name, address))
+            fresh |= {(server.name, address)} if suspect not in suspects else set()
+            suspects.add(suspect)
         elif result.health is not Health.UNKNOWN and (server.name, address) not in unsure:
-            suspects.discard((check.name, server.name, address))
+            suspects.discard(suspect)
+    standing = columns.standing.get(check.name)
+    if not fresh or standing is None:
+        return ()
+    others = (number for number in columns.zones_at(fresh) if standing[number])
+    return [columns.zone_table.names[number] for number in islice(others, MAX_CONFIRMING)]
 
 
 def note_versions(state: MonitorState, zone: str, checks: Mapping[str, Check]) -> None:

@@ -1,5 +1,6 @@
 """When the result of a check stands, and each way in which it ceases to."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from monitor.state.columns import FULL_POLL, STEADY_UP, micros
-from monitor.state.standing import rrset_questions
+from monitor.state.standing import MAX_CONFIRMING, rrset_questions
 from tests.support.monitor_state import MINUTE, minute, plan
 from tests.support.observations import QUICK, checked_at, query, seen, zone
 from tests.support.standing_bench import ALL, CHECKS, NAME, ONE, OTHER, SETTLING, WELL, WWW, Road, poll, tcp_closed
@@ -170,6 +171,21 @@ async def test_a_server_at_which_one_zone_finds_something_is_suspect_until_one_f
     await on.hear(poll(Reachable(), OTHER, 5))
     assert not on.columns.suspects
     assert "reachable" not in on.stands()
+
+
+async def test_what_one_zone_finds_at_an_address_some_of_its_others_are_asked_for_at_once() -> None:
+    """Those of which it would not be known before their turn over TCP, and no more than show whether it is the zone."""
+    beside = [zone("ns1", "ns2", "ns3", name=f"z{number}.example.") for number in range(MAX_CONFIRMING + 4)]
+    elsewhere = zone("ns8", "ns9", name="elsewhere.example.", primary="ns8")
+    on = Road(ONE, *beside, elsewhere)
+    await on.well(0, ONE, *beside)
+    on.judging.rechecks.due(math.inf)
+    await on.hear(tcp_closed(ONE, 2))
+    asked = on.judging.rechecks.due(math.inf)["reachable"]
+    assert len(set(asked) - {NAME}) == MAX_CONFIRMING
+    assert set(asked) <= {NAME, *(one.name for one in beside)}
+    await on.hear(tcp_closed(beside[0], 3))
+    assert set(on.judging.rechecks.due(math.inf)["reachable"]) <= {beside[0].name}, "it is known by now"
 
 
 class Defective(Reachable):

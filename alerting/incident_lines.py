@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from alerting.line_tally import LineTally
 from alerting.model import Alert, AlertKey, IncidentFinding, Phase
 from alerting.root_cause import HIDES_CONTENT, OF_CONTENT
 from checks.model import Address
@@ -12,9 +13,6 @@ from checks.model.finding_type import Severity
 
 MAX_LINES = 20
 """Lines kept beside those that are critical and stand, which are all kept."""
-
-SAMPLE_SIZE = 5
-"""Zones named by a line that is about many."""
 
 UNWATCHED = "; no longer monitored"
 
@@ -24,33 +22,27 @@ LineKey = tuple[str, str | None, str | None]
 
 def lines_of(
     before: Sequence[IncidentFinding],
-    standing: Iterable[Alert],
+    standing: Mapping[LineKey, IncidentFinding],
     over: Iterable[Alert],
     unwatched: Collection[AlertKey],
     now: datetime,
 ) -> tuple[IncidentFinding, ...]:
-    """The lines of an incident whose alerts in ``standing`` are not OK, and those in ``over`` just became so.
+    """The lines of an incident whose alerts that are not OK make the lines ``standing``; those in ``over`` just became
+    OK.
 
     A line of which nothing stands any more is kept as it was and says since when; ``unwatched`` are the alerts that
     ended only because nobody looks any more.
     """
-    found: dict[LineKey, list[Alert]] = defaultdict(list)
-    for alert in standing:
-        found[_place(alert)].append(alert)
     gone: dict[LineKey, list[Alert]] = defaultdict(list)
     for alert in over:
-        gone[_place(alert)].append(alert)
+        gone[line_key(alert.key)].append(alert)
     was = {(line.code, line.server, line.address): line for line in before}
-    lines = [_grown(_line(alerts), was.get(where)) for where, alerts in found.items()]
-    for line in before:
-        where = (line.code, line.server, line.address)
-        if where not in found:
-            lines.append(_ended(line, gone.get(where, ()), unwatched, now))
-    known = {(line.code, line.server, line.address) for line in before}
+    lines = [_grown(line, was.get(where)) for where, line in standing.items()]
+    lines += [_ended(line, gone.get(where, ()), unwatched, now) for where, line in was.items() if where not in standing]
     lines += [
         _ended(_line(alerts), alerts, unwatched, now)
         for where, alerts in gone.items()
-        if where not in known and where not in found
+        if where not in was and where not in standing
     ]
     return _kept(sorted(lines, key=gravity))
 
@@ -94,36 +86,16 @@ def _kept(lines: Sequence[IncidentFinding]) -> tuple[IncidentFinding, ...]:
     return (*grave, *lines[len(grave) : len(grave) + MAX_LINES])
 
 
-def _place(alert: Alert) -> LineKey:
-    key = alert.key
+def line_key(key: AlertKey) -> LineKey:
+    """In which line of its incident an alert is told of."""
     return key.code, key.server, str(key.address) if key.address is not None else None
 
 
-def _line(alerts: Sequence[Alert]) -> IncidentFinding:
-    """One line for alerts of one place; it speaks for the first of those that are bad now, the gravest before."""
-    first = min(alerts, key=lambda a: (a.phase is Phase.RECOVERING, -a.severity, a.bad_since or a.since, a.key.zone))
-    key, zones = first.key, sorted({alert.key.zone for alert in alerts})
-    return IncidentFinding(
-        code=key.code,
-        severity=max(alert.severity for alert in alerts),
-        zone=key.zone,
-        server=key.server,
-        address=str(key.address) if key.address is not None else None,
-        text=first.text,
-        since=min(alert.bad_since or alert.since for alert in alerts),
-        ended_at=_good_since(alerts),
-        subject=key.subject,
-        count=len(alerts),
-        zones=len(zones),
-        sample=tuple([key.zone, *(zone for zone in zones if zone != key.zone)][:SAMPLE_SIZE]) if len(zones) > 1 else (),
-    )
-
-
-def _good_since(alerts: Iterable[Alert]) -> datetime | None:
-    """Since when none of them is bad; None while one is."""
-    since = [alert.good_since if alert.phase is Phase.RECOVERING else None for alert in alerts]
-    known = [each for each in since if each is not None]
-    return max(known) if len(known) == len(since) else None
+def _line(alerts: Iterable[Alert]) -> IncidentFinding:
+    tally = LineTally()
+    for number, alert in enumerate(alerts):
+        tally.add(alert, number)
+    return tally.line({alert.key: alert for alert in alerts})
 
 
 def _ended(

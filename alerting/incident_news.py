@@ -1,29 +1,24 @@
 """What must be told of an incident, to whom, and when."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from alerting.finding_types import FINDING_TYPES
+from alerting.incident_members import CONSEQUENCES, IncidentMembers
 from alerting.model import (
     RESOLVED,
-    Alert,
     Incident,
     IncidentChange,
     IncidentEvent,
     NotifiedState,
     OutboxMessage,
-    Phase,
     Policy,
     Route,
 )
 from alerting.root_cause import DependencyGraph
 from alerting.routing import route
 from checks.model.finding_type import Severity
-
-CONSEQUENCES = frozenset(found.code for found in FINDING_TYPES.values() if found.consequence)
-"""What follows from anything that keeps the monitor from looking: in an open incident it is no news."""
 
 GROUP_WAIT = timedelta(minutes=1)
 """The longest that the first word of an incident waits for what belongs to it."""
@@ -65,31 +60,29 @@ class Firing:
     of another code, is bad too, but still in its grace.
     """
 
-    zones: frozenset[str] = frozenset()
-    servers: frozenset[str] = frozenset()
-    codes: frozenset[str] = frozenset()
+    zones: Set[str] = frozenset()
+    servers: Set[str] = frozenset()
+    codes: Set[str] = frozenset()
     patience: timedelta = timedelta(0)
     more_to_come: bool = False
-    unserved: frozenset[str] = frozenset()
+    unserved: Set[str] = frozenset()
     """Zones of which it is certain that no server answers for them."""
 
     @classmethod
-    def of(
-        cls, alerts: Collection[Alert], cadence: Mapping[str, timedelta], unserved: frozenset[str] = frozenset()
-    ) -> "Firing":
-        """``alerts`` are all of the incident that are not OK."""
-        firing = [alert for alert in alerts if alert.phase is Phase.FIRING]
-        message = [alert for alert in firing if alert.key.code not in CONSEQUENCES] or firing
-        codes = frozenset(alert.key.code for alert in message)
-        gravest = max((alert.severity for alert in firing), default=Severity.INFO)
-        pending = (alert for alert in alerts if alert.phase is Phase.PENDING)
+    def of(cls, members: IncidentMembers, cadence: Mapping[str, timedelta]) -> "Firing":
+        """``members`` are the alerts of the incident; while they are as they are, this is."""
+        names = members.firing if members.firing.codes else members.consequences
+        codes = names.codes.names
+        gravest = max(members.firing_severities, default=Severity.INFO)
         return cls(
-            zones=frozenset(alert.key.zone for alert in message if alert.key.zone),
-            servers=frozenset(alert.key.server for alert in message if alert.key.server is not None),
+            zones=names.zones.names,
+            servers=names.servers.names,
             codes=codes,
-            patience=max((_patience(cadence.get(a.key.check)) for a in firing), default=timedelta(0)),
-            more_to_come=any(a.severity > gravest or a.key.code not in codes | CONSEQUENCES for a in pending),
-            unserved=unserved,
+            patience=max((_patience(cadence.get(check)) for check in members.firing_checks), default=timedelta(0)),
+            more_to_come=any(
+                severity > gravest or not (code in codes or code in CONSEQUENCES) for severity, code in members.pending
+            ),
+            unserved=members.certain,
         )
 
 
@@ -163,7 +156,7 @@ def _event(
         return IncidentEvent.WORSENED
     if _grew(firing.unserved, notified.unserved) and _urgent_at(notified) <= now:
         return IncidentEvent.WORSENED
-    if _grown(notified, firing) and update_at <= now:
+    if _grown(incident, notified, firing) and update_at <= now:
         return IncidentEvent.WORSENED
     eased = incident.severity < notified.severity or _shrunk(incident, notified)
     if eased and _eased_at(incident, notified) <= now and not incident.recovering:
@@ -182,23 +175,23 @@ def _pause(incident: Incident) -> timedelta:
     return min(UPDATE_INTERVAL * (1 << min(incident.updates, 10)), MAX_UPDATE_INTERVAL)
 
 
-def _grown(notified: NotifiedState, firing: Firing) -> bool:
+def _grown(incident: Incident, notified: NotifiedState, firing: Firing) -> bool:
     """More zones, servers or codes are bad than was told."""
-    return bool(
-        firing.zones.difference(notified.zones)
-        or firing.servers.difference(notified.servers)
-        or firing.codes.difference(notified.codes)
+    return (
+        (incident.zones != notified.zones and _grew(firing.zones, notified.zones))
+        or _grew(firing.servers, notified.servers)
+        or _grew(firing.codes, notified.codes)
     )
 
 
 def _grew(names: Iterable[str], before: Iterable[str]) -> bool:
-    return bool(set(names).difference(before))
+    return names != before and not set(before).issuperset(names)
 
 
 def _shrunk(incident: Incident, notified: NotifiedState) -> bool:
     """Fewer zones or servers are bad than was told. How much the monitor itself cannot check is no news."""
     return incident.cause.kind != "vantage" and (
-        _grew(notified.zones, (*incident.zones, *incident.left_zones))
+        _grew(notified.zones, incident.zones + incident.left_zones)
         or _grew(notified.servers, incident.servers)
         or _grew(notified.unserved, incident.unserved)
     )
@@ -216,7 +209,7 @@ def _due_at(incident: Incident, notified: NotifiedState, firing: Firing, rules: 
     """When there will be something to tell although nothing changes."""
     policy, update_at, eased_at = rules.policy, notified.at + _pause(incident), _eased_at(incident, notified)
     when = [notified.at + policy.remind] if policy.remind and firing.codes else []
-    if _grown(notified, firing):
+    if _grown(incident, notified, firing):
         when.append(update_at)
     if _grew(firing.unserved, notified.unserved):
         when.append(_urgent_at(notified))

@@ -7,25 +7,37 @@ from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
 
-from alerting.incident_lines import current, lines_of
+from alerting.incident_index import IncidentIndex
+from alerting.incident_lines import lines_of
+from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Firing, Rules, announce, announce_end
 from alerting.model import OPEN, RESOLVED, Alert, AlertKey, Cause, Incident, OutboxMessage, Phase, Reason, Transition
-from alerting.root_cause import FOLLOWS_FROM_SERVICE, family, root_causes
-from alerting.unserved import unserved_zones
+from alerting.name_counts import NameCounts
+from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
 from checks.model.finding_type import SERVICE, Severity
 
 RELATED = FOLLOWS_FROM_SERVICE | {SERVICE}
 """Troubles of a zone at a server that are most likely one."""
 
-ActiveAlerts = Mapping[AlertKey, Alert]
-Causes = Mapping[AlertKey, Cause]
+ActiveAlerts = dict[AlertKey, Alert]
 
 
 @dataclass(frozen=True, slots=True)
 class OpenIncidents:
-    """The open incidents, by id. Which alerts are in one is written on the alerts."""
+    """The open incidents, by id. Which alerts are in one is written on the alerts; ``index`` has it at hand, for as
+    long as nothing is made of them but by ``update_incidents``.
+    """
 
     incidents: Mapping[str, Incident] = field(default_factory=lambda: MappingProxyType({}))
+    index: IncidentIndex | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The alerts of an incident that have just become OK, and which did only because nobody looks any more."""
+
+    alerts: Sequence[Alert]
+    unwatched: Collection[AlertKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +48,6 @@ class IncidentUpdate:
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class UnservedZones:
-    """Zones of an incident that no server answers for, and those of them of which it is ``certain``."""
-
-    zones: tuple[str, ...] = ()
-    certain: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """The alerts of an incident: those that are not OK, pending ones of its cause included, and those just over."""
-
-    active_alerts: Sequence[Alert] = ()
-    over: Sequence[Alert] = ()
 
 
 def update_incidents(
@@ -68,42 +64,74 @@ def update_incidents(
 
     ``active_alerts`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
     OK ones too. An alert stays in its incident until it is OK, or no more than information. ``anew``: by other rules
-    than before, so every incident is looked at.
+    than before, so every incident is looked at. Otherwise a batch costs what it changes, not what stands.
     """
-    grave = [alert for alert in active_alerts.values() if alert.severity > Severity.INFO]
-    joining = [a for a in grave if a.phase is not Phase.PENDING and a.incident not in open_incidents.incidents]
-    if not (open_incidents.incidents or joining):
-        return IncidentUpdate(open_incidents)
-    pending = any(alert.phase is Phase.PENDING for alert in grave)
-    causes = root_causes(grave, rules.dependency_graph) if joining or pending else {}
-    wider = _widened(open_incidents, grave, joining, causes)
-    joined = _assigned(wider, grave, joining, causes, now)
-    after = dict(wider.incidents) | _opened(wider, joined, causes, now)
-    if joined:
-        placed = {alert.key: alert for alert in joined}
-        grave = [placed.get(alert.key, alert) for alert in grave]
-    members = _members(after, grave, changed, causes)
-    unserved = _unserved(members, grave, rules)
+    before = open_incidents.incidents
+    index, known = _indexed(open_incidents, active_alerts, changed, rules, anew=anew)
+    joining = index.joining()
+    if not (before or joining):
+        return IncidentUpdate(OpenIncidents(before, index))
+    wider = _widened(index, joining)
+    for incident in wider:
+        index.open(incident)
+    joined = _assigned(index, joining, now)
+    opened = _opened(index, joined, now)
+    for incident in opened:
+        index.open(incident)
+    index.join(joined)
+    after = {**before, **{incident.id: incident for incident in (*wider, *opened)}}
+    moved = index.take_moved(now)
+    if anew:
+        moved = set(after)
+    elif not known:
+        as_before = {name for name in before if _as_it_was(after[name], index.members[name], now)}
+        moved = after.keys() - as_before.difference(incident.id for incident in wider)
+    moved |= {a.incident for a in (*changed, *joined) if a.incident in after}
+    over = _over(changed)
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
-    moved = {alert.incident for alert in (*changed, *joined)}
-    changes, messages = [], []
-    for name, incident in list(after.items()):
-        if not (anew or name in moved or incident is not open_incidents.incidents.get(name)) and _as_it_was(
-            incident, current(members[name].active_alerts), unserved[name].zones, now
-        ):
-            continue
-        done, new_messages = _go_on(incident, members[name], unserved[name], unwatched, rules, now)
+    changes: list[Incident] = []
+    messages: list[OutboxMessage] = []
+    for name in sorted(moved, key=index.position.__getitem__):
+        ended = Ended(over.get(name, ()), unwatched)
+        done, new_messages = _go_on(after[name], index.members[name], ended, active_alerts, rules, now)
+        index.go_on(done)
+        after[name] = done
         if done.phase == RESOLVED:
             del after[name]
-        else:
-            after[name] = done
-        if done != open_incidents.incidents.get(name):
+        if done != before.get(name):
             changes.append(done)
         messages += new_messages
-    left = (a for a in active_alerts.values() if a.severity <= Severity.INFO and a.incident is not None)
-    return IncidentUpdate(
-        OpenIncidents(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(messages)
-    )
+    left = index.take_left()
+    index.incidents = after
+    return IncidentUpdate(OpenIncidents(after, index), (*joined, *left), tuple(changes), tuple(messages))
+
+
+def note_alerts(
+    open_incidents: OpenIncidents,
+    active_alerts: ActiveAlerts,
+    keys: Iterable[AlertKey],
+    dependency_graph: DependencyGraph,
+) -> None:
+    """Work that ``update_incidents`` need not do then: some alerts of a batch have changed, and the rest is to come."""
+    index = open_incidents.index
+    if index is not None and index.is_of(dependency_graph, open_incidents.incidents):
+        index.note(keys, active_alerts)
+        index.settle()
+
+
+def _indexed(
+    open_incidents: OpenIncidents, active_alerts: ActiveAlerts, changed: Iterable[Alert], rules: Rules, *, anew: bool
+) -> tuple[IncidentIndex, bool]:
+    """The index of all alerts as they are now, and whether it is the one of before."""
+    index = open_incidents.index
+    if index is not None and not anew and index.is_of(rules.dependency_graph, open_incidents.incidents):
+        index.note((alert.key for alert in changed), active_alerts)
+        if index.knows(active_alerts):
+            index.settle()
+            return index, True
+    index = IncidentIndex.of(rules.dependency_graph, open_incidents.incidents, active_alerts)
+    index.settle()
+    return index, False
 
 
 def due_reminders(
@@ -122,165 +150,136 @@ def incident_id(cause: Cause, opened_at: datetime) -> str:
     return f"{opened_at:%Y%m%dT%H%M%S}-{sha256(f'{cause} {opened_at.isoformat()}'.encode()).hexdigest()[:12]}"
 
 
-def _widened(
-    open_incidents: OpenIncidents, grave: Iterable[Alert], joining: Iterable[Alert], causes: Causes
-) -> OpenIncidents:
+def _widened(index: IncidentIndex, joining: Iterable[Alert]) -> list[Incident]:
     """An incident of a zone becomes that of a server when all that is in it turns out to be that server's."""
-    wanted = {causes[alert.key] for alert in joining if causes[alert.key].kind == "server"}
-    wanted -= {incident.cause for incident in open_incidents.incidents.values()}
-    if not wanted:
-        return open_incidents
-    held: dict[str, set[Cause]] = defaultdict(set)
-    for alert in grave:
-        if alert.incident in open_incidents.incidents:
-            held[alert.incident or ""].add(causes[alert.key])
-    wider = {}
-    for name in sorted(held):
-        if len(held[name]) == 1 and held[name] <= wanted:
-            wider[name] = replace(open_incidents.incidents[name], cause=held[name].pop())
-            wanted.discard(wider[name].cause)
-    return OpenIncidents({**open_incidents.incidents, **wider})
+    causes = {index.causes.cause(alert.key) for alert in joining}
+    wanted = {cause for cause in causes if cause.kind == "server" and cause not in index.of_cause}
+    wider = []
+    for name in sorted(index.incidents) if wanted else ():
+        cause = _only_cause(index, name)
+        if cause in wanted:
+            wider.append(replace(index.incidents[name], cause=cause))
+            wanted.discard(cause)
+    return wider
 
 
-def _assigned(
-    open_incidents: OpenIncidents, grave: Iterable[Alert], joining: Sequence[Alert], causes: Causes, now: datetime
-) -> tuple[Alert, ...]:
+def _only_cause(index: IncidentIndex, name: str) -> Cause | None:
+    """The cause that all alerts of an incident have, if it is one."""
+    only = None
+    for key in index.members[name]:
+        if index.is_pending(key):
+            continue
+        cause = index.causes.cause(key)
+        if only is not None and cause != only:
+            return None
+        only = cause
+    return only
+
+
+def _assigned(index: IncidentIndex, joining: Iterable[Alert], now: datetime) -> list[Alert]:
     """To each alert its incident: the open one of its cause; else the one that holds a related alert of the same
     zone at the same server, for that is most likely the same trouble; else a new one.
     """
-    if not joining:
-        return ()
-    of_cause = {incident.cause: incident.id for incident in open_incidents.incidents.values()}
-    nearby = _places(open_incidents, grave) if any(causes[alert.key] not in of_cause for alert in joining) else {}
+    new: dict[Cause, str] = {}
     joined = []
     for alert in joining:
-        cause = causes[alert.key]
-        where = of_cause.get(cause)
+        cause = index.causes.cause(alert.key)
+        where = index.of_cause.get(cause) or new.get(cause)
         if where is None and family(alert.key.code) in RELATED:
-            where = nearby.get((alert.key.zone, alert.key.server))
+            where = _nearby(index, alert.key)
         if where is None:
-            where = of_cause[cause] = incident_id(cause, now)
+            where = new[cause] = incident_id(cause, now)
         joined.append(replace(alert, incident=where))
-    return tuple(joined)
+    return joined
 
 
-def _places(open_incidents: OpenIncidents, grave: Iterable[Alert]) -> Mapping[tuple[str, str | None], str | None]:
-    """In which incident what is wrong with a zone at a server is."""
-    held = (
-        alert for alert in grave if alert.incident in open_incidents.incidents and family(alert.key.code) in RELATED
-    )
-    return {(a.key.zone, a.key.server): a.incident for a in held if a.key.server is not None}
+def _nearby(index: IncidentIndex, key: AlertKey) -> str | None:
+    """In which incident what is wrong with the zone at the server is."""
+    here = (a for a in index.of_zone(key.zone) if a.key.server is not None and a.key.server == key.server)
+    held = (a for a in here if family(a.key.code) in RELATED)
+    return next((a.incident for a in reversed([*held]) if a.incident in index.incidents), None)
 
 
-def _opened(
-    open_incidents: OpenIncidents, joined: Iterable[Alert], causes: Causes, now: datetime
-) -> dict[str, Incident]:
+def _opened(index: IncidentIndex, joined: Iterable[Alert], now: datetime) -> list[Incident]:
     opened: dict[str, Incident] = {}
     for alert in joined:
         name = alert.incident or ""
-        if name not in open_incidents.incidents and name not in opened:
-            cause, began = causes[alert.key], alert.bad_since or alert.since
-            opened[name] = Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, began_at=began)
-    return opened
+        if name not in index.incidents and name not in opened:
+            cause = index.causes.cause(alert.key)
+            opened[name] = Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, began_at=alert.began)
+    return list(opened.values())
 
 
-def _members(
-    incidents: Mapping[str, Incident], grave: Iterable[Alert], changed: Iterable[Alert], causes: Causes
-) -> Mapping[str, Members]:
-    of_cause = {incident.cause: incident.id for incident in incidents.values()}
-    active_alerts: dict[str, list[Alert]] = defaultdict(list)
+def _over(changed: Iterable[Alert]) -> Mapping[str, Sequence[Alert]]:
+    """By incident the alerts that have just become OK."""
     over: dict[str, list[Alert]] = defaultdict(list)
-    for alert in grave:
-        where = of_cause.get(causes[alert.key]) if alert.phase is Phase.PENDING else alert.incident
-        if where is not None:
-            active_alerts[where].append(alert)
     for alert in changed:
         if alert.quiet and alert.incident is not None:
             over[alert.incident].append(alert)
-    return {name: Members(active_alerts[name], over[name]) for name in incidents}
+    return over
 
 
-def _as_it_was(incident: Incident, active_alerts: Sequence[Alert], unserved: tuple[str, ...], now: datetime) -> bool:
+def _as_it_was(incident: Incident, members: IncidentMembers, now: datetime) -> bool:
     """Whether an incident none of whose own alerts changed is as it was, and nothing of it is to be told now."""
     return (
-        len(active_alerts) == incident.findings
-        and unserved == incident.unserved
+        members.findings == incident.findings
+        and members.unserved() == incident.unserved
         and (incident.due_at is None or now < incident.due_at)
-        and not any(alert.phase is Phase.PENDING for alert in active_alerts)
+        and Phase.PENDING not in members.phases
     )
 
 
-def _unserved(members: Mapping[str, Members], grave: Iterable[Alert], rules: Rules) -> Mapping[str, UnservedZones]:
-    """Incident → the zones that no server answers for, where the latest of the alerts that make it so is in it.
-
-    As soon as that is certain of one of them those count too whose last alert is still in its grace.
-    """
-    lost = unserved_zones(grave, rules.dependency_graph)
-    found: dict[str, UnservedZones] = defaultdict(UnservedZones)
-    for name, incident in members.items() if lost else ():
-        here = {a.key: a.key.zone for a in incident.active_alerts if a.key.zone in lost}
-        zones = sorted(zone for key, zone in here.items() if lost[zone].latest.key == key)
-        certain = frozenset(zone for zone in zones if lost[zone].certain)
-        if certain:
-            found[name] = UnservedZones(tuple(zones), certain)
-    return found
-
-
 def _go_on(
-    incident: Incident,
-    members: Members,
-    lost: UnservedZones,
-    unwatched: Collection[AlertKey],
-    rules: Rules,
-    now: datetime,
+    incident: Incident, members: IncidentMembers, ended: Ended, alerts: ActiveAlerts, rules: Rules, now: datetime
 ) -> tuple[Incident, list[OutboxMessage]]:
     """The incident as it is by now, and what is told of it."""
-    fresh = _as_of_now(incident, members, lost.zones, unwatched, now)
-    if members.active_alerts:
-        return announce(fresh, Firing.of(current(members.active_alerts), rules.cadence, lost.certain), rules, now)
-    ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
-    ended = max([ended, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
-    return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended), now)
+    fresh = _as_of_now(incident, members, ended, alerts, now)
+    if members.count:
+        return announce(fresh, Firing.of(members, rules.cadence), rules, now)
+    ended_at = max((a.good_since or a.since for a in ended.alerts), default=incident.eased_at or now)
+    ended_at = max([ended_at, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
+    return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended_at), now)
 
 
 def _as_of_now(
-    incident: Incident,
-    members: Members,
-    unserved: tuple[str, ...],
-    unwatched: Collection[AlertKey],
-    now: datetime,
+    incident: Incident, members: IncidentMembers, ended: Ended, alerts: ActiveAlerts, now: datetime
 ) -> Incident:
     """What is bad now, out of the alerts; what is not any more becomes past."""
-    active_alerts = current(members.active_alerts)
-    known = [alert for alert in active_alerts if alert.phase is not Phase.PENDING]
-    zones = tuple(sorted({alert.key.zone for alert in active_alerts if alert.key.zone}))
-    servers = tuple(sorted({alert.key.server for alert in active_alerts if alert.key.server}))
-    codes = tuple(sorted({alert.key.code for alert in active_alerts}))
-    severity = max((alert.severity for alert in known), default=incident.severity)
+    zones, servers, codes = members.names.zones, members.names.servers, members.names.codes
+    unserved = members.unserved()
+    past_zones = _past(incident.past_zones, incident.zones, zones)
+    severity = max(members.severities, default=incident.severity)
     severity = Severity.CRITICAL if unserved else severity
-    eased = severity < incident.severity or not set(incident.zones) <= set(zones)
-    eased = eased or not set(incident.servers) <= set(servers)
-    left = {a.key.zone for a in members.over if a.key in unwatched}.union(incident.left_zones).difference(zones)
+    gone = {a.key.zone for a in ended.alerts if a.key in ended.unwatched}
+    left = gone.union(incident.left_zones).difference(zones.names) if gone or incident.left_zones else set()
+    eased = severity < incident.severity or _are_less(incident.zones, zones) or _are_less(incident.servers, servers)
     return replace(
         incident,
         left_zones=tuple(sorted(left)),
         severity=severity,
         worst=max(incident.worst, severity),
-        began_at=min([incident.began_at, *(alert.bad_since or alert.since for alert in active_alerts)]),
-        zones=zones,
-        servers=servers,
-        codes=codes,
-        past_zones=_past(incident.past_zones, incident.zones, left.union(zones)),
+        began_at=min(incident.began_at, members.began()) if members.findings else incident.began_at,
+        zones=zones.inorder,
+        servers=servers.inorder,
+        codes=codes.inorder,
+        past_zones=tuple(name for name in past_zones if name not in left) if left else past_zones,
         past_servers=_past(incident.past_servers, incident.servers, servers),
         past_codes=_past(incident.past_codes, incident.codes, codes),
-        findings=len(active_alerts),
-        recovering=sum(alert.phase is Phase.RECOVERING for alert in active_alerts),
+        findings=members.findings,
+        recovering=members.phases[Phase.RECOVERING],
         unserved=unserved,
-        lines=lines_of(incident.lines, active_alerts, members.over, unwatched, now),
+        lines=lines_of(incident.lines, members.lines(alerts), ended.alerts, ended.unwatched, now),
         eased_at=now if eased else incident.eased_at,
     )
 
 
-def _past(past: tuple[str, ...], before: tuple[str, ...], now: Collection[str]) -> tuple[str, ...]:
+def _are_less(before: tuple[str, ...], now: NameCounts) -> bool:
+    return any(name not in now for name in now.moved_since(before))
+
+
+def _past(past: tuple[str, ...], before: tuple[str, ...], now: NameCounts) -> tuple[str, ...]:
     """What was there before and is not now."""
-    return tuple(sorted({*past, *before}.difference(now)))
+    moved = now.moved_since(before)
+    if not moved:
+        return past
+    return tuple(sorted([*(name for name in past if name not in moved), *(name for name in moved if name not in now)]))

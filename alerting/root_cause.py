@@ -5,12 +5,13 @@ server is that server's; what one zone has at several servers is that zone's. A 
 transfers from is gone, or lags itself, shares the cause of that one.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from alerting.finding_types import FINDING_TYPES, OFFLINE, RECEIVER_FAILING
 from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase
+from alerting.trouble_groups import MAJORITY, MIN_GROUP, Shape, TroubleGroups
 from checks.model import Zone
 from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, Impact, Scope, Severity
 from checks.model.zone_table import ZoneTable
@@ -47,18 +48,14 @@ OF_CONTENT = {found.code for found in _TYPES if found.of_content} | {
 FOLLOWS_FROM_SERVICE = frozenset({REPLICATION, TRANSFERS})
 """What a server that does not answer as it should brings with it: it neither takes zones nor gives them."""
 
-MAJORITY = 0.5
-"""A server is at fault when more than this share of its zones has such alerts there; the monitor itself, when it
-could not check more than this share of all zones."""
-
-MIN_GROUP = 2
-"""So many zones are a group."""
-
-ZoneAtServer = tuple[str, str]
-"""A zone at a server."""
+_FROM_ABOVE = INHERITED | {AHEAD.code}
+"""What another server may have brought about."""
 
 Trouble = tuple[str, str]
-"""A server and a family of codes."""
+"""A family of codes, and a server of a zone that has it."""
+
+Codes = Mapping[str, Collection[str]]
+"""Server → the codes that stand there of one zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,121 +99,159 @@ def family(code: str) -> str:
     return FAMILIES.get(code, code)
 
 
-def root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Mapping[AlertKey, Cause]:
-    """The cause of each alert that stands. Pending ones count too: so it begins.
+class Causes:
+    """The cause of each alert that stands, kept up to date alert by alert.
 
-    Alerts of severity info have no cause: they open no incident and explain nothing.
+    Pending ones count too: so it begins. Alerts of severity info are not to be added: they open no incident and explain
+    nothing. ``refresh`` follows what was added and removed; until then ``cause`` must not be asked.
     """
-    standing = [a for a in alerts if a.phase is not Phase.OK and a.severity is not Severity.INFO]
-    codes: dict[ZoneAtServer, set[str]] = defaultdict(set)
-    for key in (alert.key for alert in standing):
+
+    def __init__(self, dependency_graph: DependencyGraph) -> None:
+        self._graph = dependency_graph
+        self._codes: dict[str, dict[str, Counter[str]]] = {}
+        self._roots: dict[str, Mapping[str, str]] = {}
+        self._own: dict[str, set[Trouble]] = {}
+        self._groups: dict[str, TroubleGroups] = {}
+        self._offline = 0
+        self._unseen: Counter[str] = Counter()
+        self._ours = False
+        self._stale: set[str] = set()
+
+    def add(self, key: AlertKey) -> None:
+        """An alert that did not stand."""
+        self._note_monitor(key, 1)
         if key.server is not None:
-            codes[key.zone, key.server].add(key.code)
-    roots = {place: _root(place, codes, dependency_graph, ()) for place, found in codes.items() if found & INHERITED}
-    roots |= {
-        place: above
-        for place, found in codes.items()
-        if AHEAD.code in found and (above := _left_behind(place, codes, dependency_graph)) is not None
+            self._codes.setdefault(key.zone, {}).setdefault(key.server, Counter())[key.code] += 1
+            self._stale.add(key.zone)
+
+    def remove(self, key: AlertKey) -> None:
+        """An alert that stood."""
+        self._note_monitor(key, -1)
+        if key.server is not None:
+            servers = self._codes[key.zone]
+            servers[key.server][key.code] -= 1
+            self._codes[key.zone] = {name: found for name, codes in servers.items() if (found := +codes)}
+            self._stale.add(key.zone)
+
+    def _note_monitor(self, key: AlertKey, by: int) -> None:
+        self._offline += by if key.code == OFFLINE.code else 0
+        if key.code == NOT_CHECKED:
+            self._unseen[key.zone] += by
+            if not self._unseen[key.zone]:
+                del self._unseen[key.zone]
+
+    def refresh(self) -> tuple[set[str], bool]:
+        """The zones of which alerts may have other causes now, and whether those of any zone may."""
+        stale, self._stale = self._stale, set()
+        before: dict[Trouble, Shape] = {}
+        for zone in stale:
+            self._refresh_zone(zone, before)
+        ours, self._ours = self._ours, self._monitor_at_fault()
+        moved = any(self._groups[name].shape(server) != shape for (name, server), shape in before.items())
+        return stale, moved or ours is not self._ours
+
+    def _refresh_zone(self, zone: str, before: dict[Trouble, Shape]) -> None:
+        """``before`` takes the shapes of the groups that this zone may change."""
+        codes = self._codes.get(zone, {})
+        roots = _roots(zone, codes, self._graph)
+        own, was = _own_troubles(codes, roots), self._own.get(zone, set())
+        changed = {name for name, _ in own ^ was}
+        for name, server in own | was:
+            if name in changed and (name, server) not in before:
+                groups = self._groups.setdefault(name, TroubleGroups(self._graph.served))
+                before[name, server] = groups.shape(server)
+        for name, server in own - was:
+            self._groups[name].add(zone, server)
+        for name, server in was - own:
+            self._groups[name].remove(zone, server)
+        self._roots[zone], self._own[zone] = roots, own
+        if not codes:
+            self._codes.pop(zone, None)
+            del self._roots[zone], self._own[zone]
+
+    def _monitor_at_fault(self) -> bool:
+        """We are offline, or most zones could not be checked: the trouble is ours, not theirs."""
+        unseen = len(self._unseen)
+        return self._offline > 0 or (unseen >= MIN_GROUP and unseen > MAJORITY * len(self._graph.zones))
+
+    def cause(self, key: AlertKey) -> Cause:
+        """The cause of an alert that stands."""
+        if key.code in MONITOR_CODES or (self._ours and key.code == NOT_CHECKED):
+            return Cause("vantage", self._graph.vantage)
+        if key.code == RECEIVER_FAILING.code:
+            return Cause("receiver", key.subject)
+        if key.server is None:
+            return Cause("zone", key.zone)
+        root = key.server
+        if key.code in _FROM_ABOVE:
+            root = self._roots[key.zone].get(root, root)
+        families = _families(key.code, self._codes[key.zone][root], above=root != key.server)
+        return Cause("server", root) if self._belongs(key.zone, root, families) else Cause("zone", key.zone)
+
+    def _belongs(self, zone: str, server: str, families: Collection[str]) -> bool:
+        """Whether what a place has of these families is its server's trouble, or follows from one."""
+        if any(self._has(name, zone, server) for name in families):
+            return True
+        if FOLLOWS_FROM_SERVICE.isdisjoint(families) or (service := self._groups.get(SERVICE)) is None:
+            return False
+        return service.has(zone, server) or service.is_down(server)
+
+    def _has(self, name: str, zone: str, server: str) -> bool:
+        groups = self._groups.get(name)
+        return groups is not None and groups.has(zone, server)
+
+
+def root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Mapping[AlertKey, Cause]:
+    """The cause of each of these alerts that stands and is more than information."""
+    standing = [a.key for a in alerts if a.phase is not Phase.OK and a.severity is not Severity.INFO]
+    causes = Causes(dependency_graph)
+    for key in standing:
+        causes.add(key)
+    causes.refresh()
+    return {key: causes.cause(key) for key in standing}
+
+
+def _roots(zone: str, codes: Codes, dependency_graph: DependencyGraph) -> Mapping[str, str]:
+    """Server → the one that what it inherits begins with, where it inherits something."""
+    roots = {
+        server: _root(zone, server, codes, dependency_graph, ())
+        for server, found in codes.items()
+        if not INHERITED.isdisjoint(found)
     }
-    grouped = _grouped(_own_troubles(codes, roots), dependency_graph)
-    own = MONITOR_CODES | {NOT_CHECKED} if _monitor_at_fault(standing, dependency_graph) else MONITOR_CODES
-    causes = {}
-    for key in (alert.key for alert in standing):
-        if key.code in own:
-            causes[key] = Cause("vantage", dependency_graph.vantage)
-        elif key.code == RECEIVER_FAILING.code:
-            causes[key] = Cause("receiver", key.subject)
-        elif key.server is None:
-            causes[key] = Cause("zone", key.zone)
-        else:
-            root = _blamed(key.code, (key.zone, key.server), roots)
-            families = _families(key.code, codes[root], above=root != (key.zone, key.server))
-            at_fault = _belongs(root, families, grouped, dependency_graph)
-            causes[key] = Cause("server", root[1]) if at_fault else Cause("zone", key.zone)
-    return causes
+    for server, found in codes.items():
+        above = _left_behind(zone, server, codes, dependency_graph) if AHEAD.code in found else None
+        if above is not None:
+            roots[server] = above
+    return roots
 
 
-def _root(
-    place: ZoneAtServer, codes: Mapping[ZoneAtServer, set[str]], dependency_graph: DependencyGraph, via: tuple[str, ...]
-) -> ZoneAtServer:
+def _root(zone: str, server: str, codes: Codes, dependency_graph: DependencyGraph, via: tuple[str, ...]) -> str:
     """Up the road of transfers, from one that lags to the one that it all begins with.
 
     A server with several upstreams is explained only when all of them fail it. ``via`` ends circles.
     """
-    zone, server = place
     upstreams = dependency_graph.upstreams(zone, server)
-    if not upstreams or not all(codes.get((zone, upstream), set()) & BLOCKS_TRANSFERS for upstream in upstreams):
-        return place
-    above = (zone, upstreams[0])
-    if upstreams[0] in via or not codes[above] & INHERITED:
+    if not upstreams or any(BLOCKS_TRANSFERS.isdisjoint(codes.get(upstream, ())) for upstream in upstreams):
+        return server
+    above = upstreams[0]
+    if above in via or INHERITED.isdisjoint(codes[above]):
         return above
-    return _root(above, codes, dependency_graph, (*via, server))
+    return _root(zone, above, codes, dependency_graph, (*via, server))
 
 
-def _left_behind(
-    place: ZoneAtServer, codes: Mapping[ZoneAtServer, set[str]], dependency_graph: DependencyGraph
-) -> ZoneAtServer | None:
+def _left_behind(zone: str, server: str, codes: Codes, dependency_graph: DependencyGraph) -> str | None:
     """The primary that went back, for one that is ahead of it because of that: this has stood still, and that moved."""
-    zone, server = place
-    above = ((zone, upstream) for upstream in dependency_graph.upstreams(zone, server))
-    return next((one for one in above if REGRESSED.code in codes.get(one, ())), None)
+    upstreams = dependency_graph.upstreams(zone, server)
+    return next((above for above in upstreams if REGRESSED.code in codes.get(above, ())), None)
 
 
-def _own_troubles(
-    codes: Mapping[ZoneAtServer, set[str]], roots: Mapping[ZoneAtServer, ZoneAtServer]
-) -> Mapping[str, set[ZoneAtServer]]:
-    """Family → the places that have it, where nothing above explains it."""
-    places: dict[str, set[ZoneAtServer]] = defaultdict(set)
-    for place, found in codes.items():
-        unexplained = found if roots.get(place, place) == place else found - INHERITED - {AHEAD.code}
-        for name in set(map(family, unexplained)):
-            places[name].add(place)
-    return places
-
-
-def _grouped(
-    troubles: Mapping[str, set[ZoneAtServer]], dependency_graph: DependencyGraph
-) -> Mapping[Trouble, set[ZoneAtServer]]:
-    """The places whose trouble is their server's: most of its zones have it there; or several do, and more than the
-    zone has servers with it, those not counted that are failing anyway.
-    """
-    grouped: dict[Trouble, set[ZoneAtServer]] = {}
-    for name, places in troubles.items():
-        zones_at: dict[str, set[ZoneAtServer]] = defaultdict(set)
-        for place in places:
-            zones_at[place[1]].add(place)
-        failing = {
-            server
-            for server, here in zones_at.items()
-            if len(here) >= MIN_GROUP and len(here) > MAJORITY * dependency_graph.served.get(server, 0)
-        }
-        servers_of = Counter(zone for zone, server in places if server not in failing)
-        for server, here in zones_at.items():
-            group = here if server in failing else {place for place in here if len(here) > servers_of[place[0]]}
-            if len(group) >= MIN_GROUP:
-                grouped[server, name] = group
-    return grouped
-
-
-def _belongs(
-    place: ZoneAtServer,
-    families: Collection[str],
-    grouped: Mapping[Trouble, set[ZoneAtServer]],
-    dependency_graph: DependencyGraph,
-) -> bool:
-    """Whether what a place has of these families is its server's trouble, or follows from one."""
-    server = place[1]
-    if any(place in grouped.get((server, name), ()) for name in families):
-        return True
-    down = grouped.get((server, SERVICE), set())
-    return not FOLLOWS_FROM_SERVICE.isdisjoint(families) and (
-        place in down or len(down) > MAJORITY * dependency_graph.served.get(server, 0)
-    )
-
-
-def _blamed(code: str, place: ZoneAtServer, roots: Mapping[ZoneAtServer, ZoneAtServer]) -> ZoneAtServer:
-    """Where a code at a place begins: above, if it is one that comes from above."""
-    return roots.get(place, place) if code in INHERITED or code == AHEAD.code else place
+def _own_troubles(codes: Codes, roots: Mapping[str, str]) -> set[Trouble]:
+    """What a zone has where nothing above explains it."""
+    found: set[Trouble] = set()
+    for server, here in codes.items():
+        explained = roots.get(server, server) != server
+        found |= {(family(code), server) for code in here if not explained or code not in _FROM_ABOVE}
+    return found
 
 
 def _families(code: str, at_root: Collection[str], *, above: bool) -> Collection[str]:
@@ -224,14 +259,3 @@ def _families(code: str, at_root: Collection[str], *, above: bool) -> Collection
     if not above:
         return {family(code)}
     return {NUMBERING} if code == AHEAD.code else set(map(family, BLOCKS_TRANSFERS.intersection(at_root)))
-
-
-def _monitor_at_fault(standing: Iterable[Alert], dependency_graph: DependencyGraph) -> bool:
-    """We are offline, or most zones could not be checked: the trouble is ours, not theirs."""
-    unseen = set()
-    for key in (alert.key for alert in standing):
-        if key.code == OFFLINE.code:
-            return True
-        if key.code == NOT_CHECKED:
-            unseen.add(key.zone)
-    return len(unseen) >= MIN_GROUP and len(unseen) > MAJORITY * len(dependency_graph.zones)

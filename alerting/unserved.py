@@ -1,7 +1,6 @@
 """Zones for which no server is left that answers."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from alerting.model import Alert, Phase
@@ -24,25 +23,22 @@ class Unserved:
     certain: bool
 
 
-def unserved_zones(alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Mapping[str, Unserved]:
-    """The zones of which every address of every server has an alert that it is of no use.
+def unserved(name: str, alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Unserved | None:
+    """Whether every address of every server of the zone has one of its ``alerts`` that it is of no use.
 
     Hidden servers are not counted where there are others: no resolver asks them. What recovers counts as good.
     """
-    out: dict[str, dict[ServerAddress, Alert]] = defaultdict(dict)
+    out: dict[ServerAddress, Alert] = {}
     for alert in alerts:
         key = alert.key
         if alert.phase in BAD and key.code in OUT_OF_SERVICE and key.server is not None:
-            known = out[key.zone].get((key.server, key.address))
+            known = out.get((key.server, key.address))
             if known is None or _certainty(known) < _certainty(alert):
-                out[key.zone][key.server, key.address] = alert
-    found = {}
-    for name, places in out.items():
-        zone = dependency_graph.template(name)
-        if zone is not None and _all_out(zone, places.keys()):
-            certain = all(alert.phase is Phase.FIRING for alert in places.values())
-            found[name] = Unserved(max(places.values(), key=_since), certain)
-    return found
+                out[key.server, key.address] = alert
+    zone = dependency_graph.template(name) if out else None
+    if zone is None or not _all_out(zone, out.keys()):
+        return None
+    return Unserved(max(out.values(), key=_since), all(alert.phase is Phase.FIRING for alert in out.values()))
 
 
 def _certainty(alert: Alert) -> tuple[bool, object, str]:

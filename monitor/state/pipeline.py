@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from alerting.alert_state import apply_result, recheck, withdraw
 from alerting.finding_types import (
@@ -11,7 +12,7 @@ from alerting.finding_types import (
     severity_of,
 )
 from alerting.incident_news import Rules
-from alerting.incidents import IncidentUpdate, due_reminders, update_incidents
+from alerting.incidents import IncidentUpdate, due_reminders, note_alerts, update_incidents
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Transition
 from alerting.root_cause import DependencyGraph
 from checks.base import Check
@@ -97,7 +98,7 @@ def process_batch(
     state: MonitorState, pending: PendingCommit, heard: Sequence[PollMessage], plan: MonitoringPlan
 ) -> None:
     """Remember, judge and advance what was heard: a part of a batch, so that others have their turn in between."""
-    offline = offline_families(state.connectivity)
+    offline, known = offline_families(state.connectivity), len(pending.alerts)
     for one in heard:
         if isinstance(one, UnchangedZones):
             if one.check == SERIAL_CHECK and one.check in plan.checks:
@@ -109,6 +110,9 @@ def process_batch(
         if offline_families(state.connectivity) != offline:
             offline = offline_families(state.connectivity)
             disable_silent(state, pending.path_changes)
+    if len(pending.alerts) > known:
+        some = islice(pending.alerts, known, None)
+        note_alerts(state.open_incidents, state.active_alerts, some, plan.dependency_graph)
 
 
 def finish(state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime) -> Commit:

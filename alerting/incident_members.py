@@ -1,0 +1,168 @@
+"""The alerts of one incident, and what they come to, kept up to date alert by alert."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from alerting.finding_types import FINDING_TYPES
+from alerting.incident_lines import LineKey, current, line_key
+from alerting.line_tally import LineTally
+from alerting.model import Alert, AlertKey, IncidentFinding, Phase
+from alerting.name_counts import NameCounts
+from checks.model import Address
+from checks.model.finding_type import Severity
+
+CONSEQUENCES = frozenset(found.code for found in FINDING_TYPES.values() if found.consequence)
+"""What follows from anything that keeps the monitor from looking: in an open incident it is no news."""
+
+Place = tuple[str, str | None, Address | None]
+"""A zone, at a server, at an address of it."""
+
+Numbered = tuple[int, Alert]
+"""An alert, and which of all alerts it is."""
+
+_T = TypeVar("_T", bound=Hashable)
+
+
+class Names:
+    """The zones, servers and codes of some alerts."""
+
+    def __init__(self) -> None:
+        self.zones, self.servers, self.codes = NameCounts(), NameCounts(), NameCounts()
+
+    def add(self, key: AlertKey, by: int) -> None:
+        """So many alerts more of this key."""
+        if key.zone:
+            self.zones.add(key.zone, by)
+        if key.server:
+            self.servers.add(key.server, by)
+        self.codes.add(key.code, by)
+
+
+class IncidentMembers:
+    """The alerts of an incident: those that are not OK, pending ones of its cause included.
+
+    All but ``count`` and ``unserved`` is about those that say what is so now (``current``). An alert more or less
+    costs a few searches, however many there are.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.findings = 0
+        """How many say what is so now."""
+        self.phases: Counter[Phase] = Counter()
+        self.names = Names()
+        self.severities: Counter[Severity] = Counter()
+        """Of those that are not pending."""
+        self.firing, self.consequences = Names(), Names()
+        """Of those that fire: news, and what follows from them."""
+        self.firing_severities: Counter[Severity] = Counter()
+        self.firing_checks: Counter[str] = Counter()
+        self.pending: Counter[tuple[Severity, str]] = Counter()
+        """Severity and code of those that are in their grace."""
+        self.certain: set[str] = set()
+        """Zones of which it is certain that no server answers for them; what came last to make it so is in here."""
+        self._unserved = NameCounts()
+        """Those, and such of which it is not."""
+        self._at: dict[Place, dict[AlertKey, Numbered]] = {}
+        self._current: dict[Place, list[Numbered]] = {}
+        self._lines: dict[LineKey, LineTally] = {}
+
+    def put(self, alert: Alert, number: int) -> None:
+        """An alert as it is now."""
+        place = _place(alert.key)
+        here = self._at.setdefault(place, {})
+        self.count += alert.key not in here
+        here[alert.key] = (number, alert)
+        self._refresh(place)
+
+    def remove(self, key: AlertKey) -> None:
+        """One that was put in."""
+        place = _place(key)
+        del self._at[place][key]
+        self.count -= 1
+        self._refresh(place)
+        if not self._at[place]:
+            del self._at[place], self._current[place]
+
+    def __iter__(self) -> Iterator[AlertKey]:
+        """What all that are in here are about, in no order."""
+        return (key for here in self._at.values() for key in here)
+
+    def lose(self, zone: str, *, certain: bool) -> bool:
+        """No server answers for the zone; whether that may be news."""
+        new, sure, any_before = zone not in self._unserved, zone in self.certain, bool(self.certain)
+        self._unserved.hold(zone)
+        (self.certain.add if certain else self.certain.discard)(zone)
+        doubted = sure != certain and Phase.PENDING in self.phases
+        return new or doubted or bool(self.certain) != any_before
+
+    def served(self, zone: str) -> None:
+        """It is told of elsewhere, or some server answers again."""
+        self._unserved.hold(zone, times=0)
+        self.certain.discard(zone)
+
+    def unserved(self) -> tuple[str, ...]:
+        """Once it is certain of one of them, those count too whose last alert is still in its grace."""
+        return self._unserved.inorder if self.certain else ()
+
+    def began(self) -> datetime:
+        """The first bad look."""
+        return min(tally.began for tally in self._lines.values())
+
+    def lines(self, alerts: Mapping[AlertKey, Alert]) -> Mapping[LineKey, IncidentFinding]:
+        """Their lines, that of the first alert first, in the words that ``alerts`` has."""
+        inorder = sorted(self._lines.items(), key=lambda line: line[1].number)
+        return {where: tally.line(alerts) for where, tally in inorder}
+
+    def _refresh(self, place: Place) -> None:
+        """What is so now at a place, where an alert has changed: one may make history of others."""
+        before, after = self._current.get(place, []), [*self._at[place].values()]
+        if len(after) > 1:
+            now = current([alert for _, alert in sorted(after, key=_number)])
+            after = [self._at[place][alert.key] for alert in now]
+        for each in after:  # first, so that no name goes and comes again
+            if not any(each is other for other in before):
+                self._count(*each, 1)
+        for each in before:
+            if not any(each is other for other in after):
+                self._count(*each, -1)
+        self._current[place] = after
+
+    def _count(self, number: int, alert: Alert, by: int) -> None:
+        key = alert.key
+        self.findings += by
+        self.names.add(key, by)
+        _add(self.phases, alert.phase, by)
+        if alert.phase is Phase.PENDING:
+            _add(self.pending, (alert.severity, key.code), by)
+        else:
+            _add(self.severities, alert.severity, by)
+        if alert.phase is Phase.FIRING:
+            (self.consequences if key.code in CONSEQUENCES else self.firing).add(key, by)
+            _add(self.firing_severities, alert.severity, by)
+            _add(self.firing_checks, key.check, by)
+        where = line_key(key)
+        if by > 0:
+            if where not in self._lines:
+                self._lines[where] = LineTally()
+            self._lines[where].add(alert, number)
+        else:
+            self._lines[where].remove(alert, number)
+            if not self._lines[where]:
+                del self._lines[where]
+
+
+def _place(key: AlertKey) -> Place:
+    return key.zone, key.server, key.address
+
+
+def _number(numbered: Numbered) -> int:
+    return numbered[0]
+
+
+def _add(counter: Counter[_T], what: _T, by: int) -> None:
+    counter[what] += by
+    if not counter[what]:
+        del counter[what]

@@ -1,0 +1,250 @@
+"""The fold over all alerts that stand, made anew for each batch: what the incremental one is compared with."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alerting.incident_lines import current
+from alerting.incident_news import Rules, announce, announce_end
+from alerting.incidents import RELATED, IncidentUpdate, OpenIncidents, incident_id
+from alerting.model import OPEN, RESOLVED, Alert, AlertKey, Cause, Incident, OutboxMessage, Phase, Reason, Transition
+from alerting.root_cause import family
+from checks.model.finding_type import Severity
+from tests.support.whole_causes import whole_root_causes
+from tests.support.whole_members import firing_of, unserved_zones, whole_lines
+
+ActiveAlerts = Mapping[AlertKey, Alert]
+Causes = Mapping[AlertKey, Cause]
+
+
+@dataclass(frozen=True, slots=True)
+class UnservedZones:
+    """Zones of an incident that no server answers for, and those of them of which it is ``certain``."""
+
+    zones: tuple[str, ...] = ()
+    certain: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The alerts of an incident: those that are not OK, pending ones of its cause included, and those just over."""
+
+    active_alerts: Sequence[Alert] = ()
+    over: Sequence[Alert] = ()
+
+
+def whole_update(
+    open_incidents: OpenIncidents,
+    active_alerts: ActiveAlerts,
+    changed: Sequence[Alert],
+    transitions: Iterable[Transition],
+    rules: Rules,
+    now: datetime,
+    *,
+    anew: bool = False,
+) -> IncidentUpdate:
+    """Alerts that fire join the incident of their cause; one without alerts is resolved; what must be told is told.
+
+    ``active_alerts`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
+    OK ones too. An alert stays in its incident until it is OK, or no more than information. ``anew``: by other rules
+    than before, so every incident is looked at.
+    """
+    grave = [alert for alert in active_alerts.values() if alert.severity > Severity.INFO]
+    joining = [a for a in grave if a.phase is not Phase.PENDING and a.incident not in open_incidents.incidents]
+    if not (open_incidents.incidents or joining):
+        return IncidentUpdate(open_incidents)
+    pending = any(alert.phase is Phase.PENDING for alert in grave)
+    causes = whole_root_causes(grave, rules.dependency_graph) if joining or pending else {}
+    wider = _widened(open_incidents, grave, joining, causes)
+    joined = _assigned(wider, grave, joining, causes, now)
+    after = dict(wider.incidents) | _opened(wider, joined, causes, now)
+    if joined:
+        placed = {alert.key: alert for alert in joined}
+        grave = [placed.get(alert.key, alert) for alert in grave]
+    members = _members(after, grave, changed, causes)
+    unserved = _unserved(members, grave, rules)
+    unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
+    moved = {alert.incident for alert in (*changed, *joined)}
+    changes, messages = [], []
+    for name, incident in list(after.items()):
+        if not (anew or name in moved or incident is not open_incidents.incidents.get(name)) and _as_it_was(
+            incident, current(members[name].active_alerts), unserved[name].zones, now
+        ):
+            continue
+        done, new_messages = _go_on(incident, members[name], unserved[name], unwatched, rules, now)
+        if done.phase == RESOLVED:
+            del after[name]
+        else:
+            after[name] = done
+        if done != open_incidents.incidents.get(name):
+            changes.append(done)
+        messages += new_messages
+    left = (a for a in active_alerts.values() if a.severity <= Severity.INFO and a.incident is not None)
+    return IncidentUpdate(
+        OpenIncidents(after), (*joined, *(replace(a, incident=None) for a in left)), tuple(changes), tuple(messages)
+    )
+
+
+def _widened(
+    open_incidents: OpenIncidents, grave: Iterable[Alert], joining: Iterable[Alert], causes: Causes
+) -> OpenIncidents:
+    """An incident of a zone becomes that of a server when all that is in it turns out to be that server's."""
+    wanted = {causes[alert.key] for alert in joining if causes[alert.key].kind == "server"}
+    wanted -= {incident.cause for incident in open_incidents.incidents.values()}
+    if not wanted:
+        return open_incidents
+    held: dict[str, set[Cause]] = defaultdict(set)
+    for alert in grave:
+        if alert.incident in open_incidents.incidents:
+            held[alert.incident or ""].add(causes[alert.key])
+    wider = {}
+    for name in sorted(held):
+        if len(held[name]) == 1 and held[name] <= wanted:
+            wider[name] = replace(open_incidents.incidents[name], cause=held[name].pop())
+            wanted.discard(wider[name].cause)
+    return OpenIncidents({**open_incidents.incidents, **wider})
+
+
+def _assigned(
+    open_incidents: OpenIncidents, grave: Iterable[Alert], joining: Sequence[Alert], causes: Causes, now: datetime
+) -> tuple[Alert, ...]:
+    """To each alert its incident: the open one of its cause; else the one that holds a related alert of the same
+    zone at the same server, for that is most likely the same trouble; else a new one.
+    """
+    if not joining:
+        return ()
+    of_cause = {incident.cause: incident.id for incident in open_incidents.incidents.values()}
+    nearby = _places(open_incidents, grave) if any(causes[alert.key] not in of_cause for alert in joining) else {}
+    joined = []
+    for alert in joining:
+        cause = causes[alert.key]
+        where = of_cause.get(cause)
+        if where is None and family(alert.key.code) in RELATED:
+            where = nearby.get((alert.key.zone, alert.key.server))
+        if where is None:
+            where = of_cause[cause] = incident_id(cause, now)
+        joined.append(replace(alert, incident=where))
+    return tuple(joined)
+
+
+def _places(open_incidents: OpenIncidents, grave: Iterable[Alert]) -> Mapping[tuple[str, str | None], str | None]:
+    """In which incident what is wrong with a zone at a server is."""
+    held = (
+        alert for alert in grave if alert.incident in open_incidents.incidents and family(alert.key.code) in RELATED
+    )
+    return {(a.key.zone, a.key.server): a.incident for a in held if a.key.server is not None}
+
+
+def _opened(
+    open_incidents: OpenIncidents, joined: Iterable[Alert], causes: Causes, now: datetime
+) -> dict[str, Incident]:
+    opened: dict[str, Incident] = {}
+    for alert in joined:
+        name = alert.incident or ""
+        if name not in open_incidents.incidents and name not in opened:
+            cause, began = causes[alert.key], alert.bad_since or alert.since
+            opened[name] = Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, began_at=began)
+    return opened
+
+
+def _members(
+    incidents: Mapping[str, Incident], grave: Iterable[Alert], changed: Iterable[Alert], causes: Causes
+) -> Mapping[str, Members]:
+    of_cause = {incident.cause: incident.id for incident in incidents.values()}
+    active_alerts: dict[str, list[Alert]] = defaultdict(list)
+    over: dict[str, list[Alert]] = defaultdict(list)
+    for alert in grave:
+        where = of_cause.get(causes[alert.key]) if alert.phase is Phase.PENDING else alert.incident
+        if where is not None:
+            active_alerts[where].append(alert)
+    for alert in changed:
+        if alert.quiet and alert.incident is not None:
+            over[alert.incident].append(alert)
+    return {name: Members(active_alerts[name], over[name]) for name in incidents}
+
+
+def _as_it_was(incident: Incident, active_alerts: Sequence[Alert], unserved: tuple[str, ...], now: datetime) -> bool:
+    """Whether an incident none of whose own alerts changed is as it was, and nothing of it is to be told now."""
+    return (
+        len(active_alerts) == incident.findings
+        and unserved == incident.unserved
+        and (incident.due_at is None or now < incident.due_at)
+        and not any(alert.phase is Phase.PENDING for alert in active_alerts)
+    )
+
+
+def _unserved(members: Mapping[str, Members], grave: Iterable[Alert], rules: Rules) -> Mapping[str, UnservedZones]:
+    """Incident → the zones that no server answers for, where the latest of the alerts that make it so is in it.
+
+    As soon as that is certain of one of them those count too whose last alert is still in its grace.
+    """
+    lost = unserved_zones(grave, rules.dependency_graph)
+    found: dict[str, UnservedZones] = defaultdict(UnservedZones)
+    for name, incident in members.items() if lost else ():
+        here = {a.key: a.key.zone for a in incident.active_alerts if a.key.zone in lost}
+        zones = sorted(zone for key, zone in here.items() if lost[zone].latest.key == key)
+        certain = frozenset(zone for zone in zones if lost[zone].certain)
+        if certain:
+            found[name] = UnservedZones(tuple(zones), certain)
+    return found
+
+
+def _go_on(
+    incident: Incident,
+    members: Members,
+    lost: UnservedZones,
+    unwatched: Collection[AlertKey],
+    rules: Rules,
+    now: datetime,
+) -> tuple[Incident, list[OutboxMessage]]:
+    """The incident as it is by now, and what is told of it."""
+    fresh = _as_of_now(incident, members, lost.zones, unwatched, now)
+    if members.active_alerts:
+        return announce(fresh, firing_of(current(members.active_alerts), rules.cadence, lost.certain), rules, now)
+    ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
+    ended = max([ended, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
+    return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended), now)
+
+
+def _as_of_now(
+    incident: Incident,
+    members: Members,
+    unserved: tuple[str, ...],
+    unwatched: Collection[AlertKey],
+    now: datetime,
+) -> Incident:
+    """What is bad now, out of the alerts; what is not any more becomes past."""
+    active_alerts = current(members.active_alerts)
+    known = [alert for alert in active_alerts if alert.phase is not Phase.PENDING]
+    zones = tuple(sorted({alert.key.zone for alert in active_alerts if alert.key.zone}))
+    servers = tuple(sorted({alert.key.server for alert in active_alerts if alert.key.server}))
+    codes = tuple(sorted({alert.key.code for alert in active_alerts}))
+    severity = max((alert.severity for alert in known), default=incident.severity)
+    severity = Severity.CRITICAL if unserved else severity
+    eased = severity < incident.severity or not set(incident.zones) <= set(zones)
+    eased = eased or not set(incident.servers) <= set(servers)
+    left = {a.key.zone for a in members.over if a.key in unwatched}.union(incident.left_zones).difference(zones)
+    return replace(
+        incident,
+        left_zones=tuple(sorted(left)),
+        severity=severity,
+        worst=max(incident.worst, severity),
+        began_at=min([incident.began_at, *(alert.bad_since or alert.since for alert in active_alerts)]),
+        zones=zones,
+        servers=servers,
+        codes=codes,
+        past_zones=_past(incident.past_zones, incident.zones, left.union(zones)),
+        past_servers=_past(incident.past_servers, incident.servers, servers),
+        past_codes=_past(incident.past_codes, incident.codes, codes),
+        findings=len(active_alerts),
+        recovering=sum(alert.phase is Phase.RECOVERING for alert in active_alerts),
+        unserved=unserved,
+        lines=whole_lines(incident.lines, active_alerts, members.over, unwatched, now),
+        eased_at=now if eased else incident.eased_at,
+    )
+
+
+def _past(past: tuple[str, ...], before: tuple[str, ...], now: Collection[str]) -> tuple[str, ...]:
+    """What was there before and is not now."""
+    return tuple(sorted({*past, *before}.difference(now)))

@@ -1,0 +1,116 @@
+"""The lines, the news and the lost zones of an incident out of all its alerts: what is compared with what is kept up
+to date alert by alert.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from alerting.incident_lines import LineKey, _ended, _grown, _kept, gravity, line_key
+from alerting.incident_members import CONSEQUENCES
+from alerting.incident_news import Firing, _patience
+from alerting.line_tally import SAMPLE_SIZE
+from alerting.model import Alert, AlertKey, IncidentFinding, Phase
+from alerting.root_cause import OUT_OF_SERVICE, DependencyGraph
+from alerting.unserved import BAD, ServerAddress, Unserved, _all_out, _certainty, _since
+from checks.model.finding_type import Severity
+
+
+def whole_lines(
+    before: Sequence[IncidentFinding],
+    standing: Iterable[Alert],
+    over: Iterable[Alert],
+    unwatched: Collection[AlertKey],
+    now: datetime,
+) -> tuple[IncidentFinding, ...]:
+    """The lines of an incident whose alerts in ``standing`` are not OK, and those in ``over`` just became so.
+
+    A line of which nothing stands any more is kept as it was and says since when; ``unwatched`` are the alerts that
+    ended only because nobody looks any more.
+    """
+    found: dict[LineKey, list[Alert]] = defaultdict(list)
+    for alert in standing:
+        found[line_key(alert.key)].append(alert)
+    gone: dict[LineKey, list[Alert]] = defaultdict(list)
+    for alert in over:
+        gone[line_key(alert.key)].append(alert)
+    was = {(line.code, line.server, line.address): line for line in before}
+    lines = [_grown(_line(alerts), was.get(where)) for where, alerts in found.items()]
+    for line in before:
+        where = (line.code, line.server, line.address)
+        if where not in found:
+            lines.append(_ended(line, gone.get(where, ()), unwatched, now))
+    known = {(line.code, line.server, line.address) for line in before}
+    lines += [
+        _ended(_line(alerts), alerts, unwatched, now)
+        for where, alerts in gone.items()
+        if where not in known and where not in found
+    ]
+    return _kept(sorted(lines, key=gravity))
+
+
+def _line(alerts: Sequence[Alert]) -> IncidentFinding:
+    """One line for alerts of one place; it speaks for the first of those that are bad now, the gravest before."""
+    first = min(alerts, key=lambda a: (a.phase is Phase.RECOVERING, -a.severity, a.bad_since or a.since, a.key.zone))
+    key, zones = first.key, sorted({alert.key.zone for alert in alerts})
+    return IncidentFinding(
+        code=key.code,
+        severity=max(alert.severity for alert in alerts),
+        zone=key.zone,
+        server=key.server,
+        address=str(key.address) if key.address is not None else None,
+        text=first.text,
+        since=min(alert.bad_since or alert.since for alert in alerts),
+        ended_at=_good_since(alerts),
+        subject=key.subject,
+        count=len(alerts),
+        zones=len(zones),
+        sample=tuple([key.zone, *(zone for zone in zones if zone != key.zone)][:SAMPLE_SIZE]) if len(zones) > 1 else (),
+    )
+
+
+def _good_since(alerts: Iterable[Alert]) -> datetime | None:
+    """Since when none of them is bad; None while one is."""
+    since = [alert.good_since if alert.phase is Phase.RECOVERING else None for alert in alerts]
+    known = [each for each in since if each is not None]
+    return max(known) if len(known) == len(since) else None
+
+
+def firing_of(
+    alerts: Collection[Alert], cadence: Mapping[str, timedelta], unserved: frozenset[str] = frozenset()
+) -> Firing:
+    """``alerts`` are all of the incident that are not OK."""
+    firing = [alert for alert in alerts if alert.phase is Phase.FIRING]
+    message = [alert for alert in firing if alert.key.code not in CONSEQUENCES] or firing
+    codes = frozenset(alert.key.code for alert in message)
+    gravest = max((alert.severity for alert in firing), default=Severity.INFO)
+    pending = (alert for alert in alerts if alert.phase is Phase.PENDING)
+    return Firing(
+        zones=frozenset(alert.key.zone for alert in message if alert.key.zone),
+        servers=frozenset(alert.key.server for alert in message if alert.key.server is not None),
+        codes=codes,
+        patience=max((_patience(cadence.get(a.key.check)) for a in firing), default=timedelta(0)),
+        more_to_come=any(a.severity > gravest or a.key.code not in codes | CONSEQUENCES for a in pending),
+        unserved=unserved,
+    )
+
+
+def unserved_zones(alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Mapping[str, Unserved]:
+    """The zones of which every address of every server has an alert that it is of no use.
+
+    Hidden servers are not counted where there are others: no resolver asks them. What recovers counts as good.
+    """
+    out: dict[str, dict[ServerAddress, Alert]] = defaultdict(dict)
+    for alert in alerts:
+        key = alert.key
+        if alert.phase in BAD and key.code in OUT_OF_SERVICE and key.server is not None:
+            known = out[key.zone].get((key.server, key.address))
+            if known is None or _certainty(known) < _certainty(alert):
+                out[key.zone][key.server, key.address] = alert
+    found = {}
+    for name, places in out.items():
+        zone = dependency_graph.template(name)
+        if zone is not None and _all_out(zone, places.keys()):
+            certain = all(alert.phase is Phase.FIRING for alert in places.values())
+            found[name] = Unserved(max(places.values(), key=_since), certain)
+    return found

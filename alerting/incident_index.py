@@ -41,8 +41,9 @@ class IncidentIndex:
         self._by_zone: dict[str, dict[AlertKey, Alert]] = {}
         self._unplaced: dict[AlertKey, None] = {}
         self._home: dict[AlertKey, Home] = {}
-        self._homeless: dict[AlertKey, Alert] = {}
-        self._pending_cause: dict[AlertKey, Cause] = {}
+        self._cause: dict[AlertKey, Cause] = {}
+        """Of those that are in no incident yet: in their grace, or joining one now."""
+        self._joining: dict[AlertKey, Alert] = {}
         self._lost: dict[str, Unserved] = {}
         self._lost_in: dict[str, Home] = {}
         self._doubtful: set[str] = set()
@@ -138,27 +139,36 @@ class IncidentIndex:
         zones, everywhere = self.causes.refresh()
         doubtful = dict.fromkeys(self._unplaced)
         if everywhere:
-            doubtful |= dict.fromkeys(self._pending_cause)
+            doubtful |= dict.fromkeys(self._cause)
         else:
             doubtful |= {key: None for zone in zones for key in self._by_zone.get(zone, ())}
         for key in doubtful:
-            alert = self._grave.get(key)
-            self._await(key, self.causes.cause(key) if alert and alert.phase is Phase.PENDING else None)
+            self._await(key)
         self._place()
 
-    def _await(self, key: AlertKey, cause: Cause | None) -> None:
-        """A pending alert waits for the incident of its cause, and is in it as soon as there is one."""
-        if cause is None:
-            self._pending_cause.pop(key, None)
-        elif cause != self._pending_cause.get(key):
-            self._pending_cause[key] = cause
+    def _await(self, key: AlertKey) -> None:
+        """What is in no incident waits for that of its cause, and counts there as soon as there is one."""
+        alert = self._grave.get(key)
+        self._joining.pop(key, None)
+        if alert is None or (alert.phase is not Phase.PENDING and alert.incident in self.members):
+            self._cause.pop(key, None)
+            return
+        if alert.phase is not Phase.PENDING:
+            self._joining[key] = alert
+        cause = self.causes.cause(key)
+        if cause != self._cause.get(key):
+            self._cause[key] = cause
             self._unplaced[key] = None
 
     # --- incidents ---
 
     def joining(self) -> list[Alert]:
         """Those that have come out of their grace and are in no incident yet, in order."""
-        return sorted(self._homeless.values(), key=self.number)
+        return sorted(self._joining.values(), key=self.number)
+
+    def cause(self, key: AlertKey) -> Cause:
+        """The cause of an alert that is in no incident yet."""
+        return self._cause[key]
 
     def open(self, incident: Incident) -> None:
         """A new incident, or one that has another cause now."""
@@ -167,7 +177,7 @@ class IncidentIndex:
             self.position[incident.id] = self._last = self._last + 1
             self.members[incident.id] = self.members.pop(incident.cause, IncidentMembers())
         else:
-            for key in [*filter(self.is_pending, self.members[incident.id]), *self.members.get(incident.cause, ())]:
+            for key in [*filter(self.is_waiting, self.members[incident.id]), *self.members.get(incident.cause, ())]:
                 self._served(key.zone)
                 self._leave(key, self._home.pop(key))
                 self._unplaced[key] = None
@@ -178,8 +188,15 @@ class IncidentIndex:
     def join(self, joined: Iterable[Alert]) -> None:
         """These alerts are in their incidents now, and those in their grace in what was opened."""
         for alert in joined:
-            self._set(alert.key, alert)
-            self._unplaced[alert.key] = None
+            key, home = alert.key, alert.incident or ""
+            self._set(key, alert)
+            del self._joining[key]
+            if self._at(self._cause.pop(key)) == home and key in self._home:
+                self._home[key] = home
+                self.members[home].renew(alert)
+                self._doubt(key.zone)
+            else:
+                self._unplaced[key] = None
         self._place()
 
     def _place(self) -> None:
@@ -193,9 +210,8 @@ class IncidentIndex:
 
     def _place_alert(self, key: AlertKey) -> None:
         alert, before, home = self._grave.get(key), self._home.get(key), None
-        self._homeless.pop(key, None)
         if alert is not None:
-            home = self._pending_cause.get(key) or self._incident_of(alert)
+            home = self._cause.get(key) or alert.incident
         if before is not None and (home is None or self._at(before) != self._at(home)):
             self._leave(key, before)
             del self._home[key]
@@ -206,14 +222,12 @@ class IncidentIndex:
                 self.members[at] = IncidentMembers()
             self.members[at].put(alert, self._numbers[key])
             self._touch(at)
-        if key.zone in self._lost:
-            self._doubtful.add(key.zone)
+        self._doubt(key.zone)
 
-    def _incident_of(self, alert: Alert) -> str | None:
-        if alert.incident in self.members:
-            return alert.incident
-        self._homeless[alert.key] = alert
-        return None
+    def _doubt(self, zone: str) -> None:
+        """An alert of the zone has another home: so may have what is told of it."""
+        if zone in self._lost:
+            self._doubtful.add(zone)
 
     def _at(self, home: Home) -> Home:
         """Under what its members are kept: an alert in its grace is in the incident of its cause, if there is one."""
@@ -254,9 +268,9 @@ class IncidentIndex:
             if self.members[at].lose(zone, certain=lost.certain):
                 self._touch(at)
 
-    def is_pending(self, key: AlertKey) -> bool:
-        """Whether an alert is in an incident only because it may be going to fire."""
-        return key in self._pending_cause
+    def is_waiting(self, key: AlertKey) -> bool:
+        """Whether an alert is in an incident only because it may be going to fire, or joins one now."""
+        return key in self._cause
 
     def take_left(self) -> list[Alert]:
         """Alerts that are no more than information, without the incident that they were in."""

@@ -1,6 +1,5 @@
 """The alerts of one incident, and what they come to, kept up to date alert by alert."""
 
-from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -28,6 +27,8 @@ _T = TypeVar("_T", bound=Hashable)
 class Names:
     """The zones, servers and codes of some alerts."""
 
+    __slots__ = ("codes", "servers", "zones")
+
     def __init__(self) -> None:
         self.zones, self.servers, self.codes = NameCounts(), NameCounts(), NameCounts()
 
@@ -51,15 +52,15 @@ class IncidentMembers:
         self.count = 0
         self.findings = 0
         """How many say what is so now."""
-        self.phases: Counter[Phase] = Counter()
+        self.phases: dict[Phase, int] = {}
         self.names = Names()
-        self.severities: Counter[Severity] = Counter()
+        self.severities: dict[Severity, int] = {}
         """Of those that are not pending."""
-        self.firing, self.consequences = Names(), Names()
-        """Of those that fire: news, and what follows from them."""
-        self.firing_severities: Counter[Severity] = Counter()
-        self.firing_checks: Counter[str] = Counter()
-        self.pending: Counter[tuple[Severity, str]] = Counter()
+        self._news: Names | None = None
+        self._consequences: Names | None = None
+        self.firing_severities: dict[Severity, int] = {}
+        self.firing_checks: dict[str, int] = {}
+        self.pending: dict[tuple[Severity, str], int] = {}
         """Severity and code of those that are in their grace."""
         self.certain: set[str] = set()
         """Zones of which it is certain that no server answers for them; what came last to make it so is in here."""
@@ -76,6 +77,13 @@ class IncidentMembers:
         self.count += alert.key not in here
         here[alert.key] = (number, alert)
         self._refresh(place)
+
+    def renew(self, alert: Alert) -> None:
+        """One that was put in, and differs in nothing that counts here."""
+        place = _place(alert.key)
+        before = self._at[place][alert.key]
+        after = self._at[place][alert.key] = before[0], alert
+        self._current[place] = [after if each is before else each for each in self._current[place]]
 
     def remove(self, key: AlertKey) -> None:
         """One that was put in."""
@@ -106,6 +114,19 @@ class IncidentMembers:
     def unserved(self) -> tuple[str, ...]:
         """Once it is certain of one of them, those count too whose last alert is still in its grace."""
         return self._unserved.inorder if self.certain else ()
+
+    def firing(self) -> Names:
+        """Of those that fire: what is news if there is any, else what follows from it."""
+        if self._news is not None and len(self._news.codes):
+            return self._news
+        return self._consequences or Names()
+
+    def _firing(self, key: AlertKey) -> Names:
+        if key.code in CONSEQUENCES:
+            self._consequences = self._consequences or Names()
+            return self._consequences
+        self._news = self._news or Names()
+        return self._news
 
     def began(self) -> datetime:
         """The first bad look."""
@@ -140,7 +161,7 @@ class IncidentMembers:
         else:
             _add(self.severities, alert.severity, by)
         if alert.phase is Phase.FIRING:
-            (self.consequences if key.code in CONSEQUENCES else self.firing).add(key, by)
+            self._firing(key).add(key, by)
             _add(self.firing_severities, alert.severity, by)
             _add(self.firing_checks, key.check, by)
         where = line_key(key)
@@ -162,7 +183,7 @@ def _number(numbered: Numbered) -> int:
     return numbered[0]
 
 
-def _add(counter: Counter[_T], what: _T, by: int) -> None:
-    counter[what] += by
-    if not counter[what]:
-        del counter[what]
+def _add(counts: dict[_T, int], what: _T, by: int) -> None:
+    counts[what] = counts.get(what, 0) + by
+    if not counts[what]:
+        del counts[what]

@@ -71,7 +71,7 @@ class Firing:
     @classmethod
     def of(cls, members: IncidentMembers, cadence: Mapping[str, timedelta]) -> "Firing":
         """``members`` are the alerts of the incident; while they are as they are, this is."""
-        names = members.firing if members.firing.codes else members.consequences
+        names = members.firing()
         codes = names.codes.names
         gravest = max(members.firing_severities, default=Severity.INFO)
         return cls(

@@ -152,7 +152,7 @@ def incident_id(cause: Cause, opened_at: datetime) -> str:
 
 def _widened(index: IncidentIndex, joining: Iterable[Alert]) -> list[Incident]:
     """An incident of a zone becomes that of a server when all that is in it turns out to be that server's."""
-    causes = {index.causes.cause(alert.key) for alert in joining}
+    causes = {index.cause(alert.key) for alert in joining}
     wanted = {cause for cause in causes if cause.kind == "server" and cause not in index.of_cause}
     wider = []
     for name in sorted(index.incidents) if wanted else ():
@@ -167,7 +167,7 @@ def _only_cause(index: IncidentIndex, name: str) -> Cause | None:
     """The cause that all alerts of an incident have, if it is one."""
     only = None
     for key in index.members[name]:
-        if index.is_pending(key):
+        if index.is_waiting(key):
             continue
         cause = index.causes.cause(key)
         if only is not None and cause != only:
@@ -183,7 +183,7 @@ def _assigned(index: IncidentIndex, joining: Iterable[Alert], now: datetime) -> 
     new: dict[Cause, str] = {}
     joined = []
     for alert in joining:
-        cause = index.causes.cause(alert.key)
+        cause = index.cause(alert.key)
         where = index.of_cause.get(cause) or new.get(cause)
         if where is None and family(alert.key.code) in RELATED:
             where = _nearby(index, alert.key)
@@ -205,7 +205,7 @@ def _opened(index: IncidentIndex, joined: Iterable[Alert], now: datetime) -> lis
     for alert in joined:
         name = alert.incident or ""
         if name not in index.incidents and name not in opened:
-            cause = index.causes.cause(alert.key)
+            cause = index.cause(alert.key)
             opened[name] = Incident(name, cause, Severity.INFO, OPEN, (), (), opened_at=now, began_at=alert.began)
     return list(opened.values())
 
@@ -266,7 +266,7 @@ def _as_of_now(
         past_servers=_past(incident.past_servers, incident.servers, servers),
         past_codes=_past(incident.past_codes, incident.codes, codes),
         findings=members.findings,
-        recovering=members.phases[Phase.RECOVERING],
+        recovering=members.phases.get(Phase.RECOVERING, 0),
         unserved=unserved,
         lines=lines_of(incident.lines, members.lines(alerts), ended.alerts, ended.unwatched, now),
         eased_at=now if eased else incident.eased_at,

@@ -18,6 +18,8 @@ Entry = tuple[bool, int, datetime, str, int, AlertKey]
 class LineTally:
     """Alerts that differ in nothing but zone, subject and check. An alert more or less costs a search."""
 
+    __slots__ = ("_entries", "_good", "_numbers", "_zones")
+
     def __init__(self) -> None:
         self._entries: list[Entry] = []
         self._numbers: list[int] = []

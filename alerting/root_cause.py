@@ -148,7 +148,8 @@ class Causes:
             self._refresh_zone(zone, before)
         ours, self._ours = self._ours, self._monitor_at_fault()
         moved = any(self._groups[name].shape(server) != shape for (name, server), shape in before.items())
-        return stale, moved or ours is not self._ours
+        spread = sum(self._groups[name].take_spread() for name in {name for name, _ in before})
+        return stale, moved or spread > 0 or ours is not self._ours
 
     def _refresh_zone(self, zone: str, before: dict[Trouble, Shape]) -> None:
         """``before`` takes the shapes of the groups that this zone may change."""

@@ -10,7 +10,7 @@ could not check more than this share of all zones."""
 MIN_GROUP = 2
 """So many zones are a group."""
 
-Shape = tuple[bool, int, bool]
+Shape = tuple[int | None, bool]
 """All that decides which zones of a server are in its group, beside how many servers have the trouble with them."""
 
 
@@ -33,6 +33,7 @@ class TroubleGroups:
         """Zone → at how many servers that are not failing it has the trouble."""
         self._widths: defaultdict[str, Counter[int]] = defaultdict(Counter)
         """Server → how many of its zones have which width."""
+        self._spread = False
 
     def add(self, zone: str, server: str) -> None:
         """The place has the trouble, and had it not."""
@@ -75,10 +76,14 @@ class TroubleGroups:
 
     def shape(self, server: str) -> Shape:
         """While this is the same, so are the zones that are in the group, but for those whose width changed."""
-        if server in self._failing:
-            return True, 0, True
-        widest = max(self._widths.get(server, ()), default=0)
-        return False, min(len(self._zones.get(server, ())), widest + 1), self.size(server) >= MIN_GROUP
+        count = len(self._zones.get(server, ()))
+        every = server in self._failing or count > max(self._widths.get(server, ()), default=0)
+        return None if every else count, self.size(server) >= MIN_GROUP
+
+    def take_spread(self) -> bool:
+        """Whether a server has begun or ceased to be failing since this was asked last, and that matters to others."""
+        spread, self._spread = self._spread, False
+        return spread
 
     def _judge(self, server: str) -> None:
         count = len(self._zones[server])
@@ -90,6 +95,7 @@ class TroubleGroups:
         else:
             self._failing.remove(server)
         for zone in self._zones[server]:
+            self._spread = self._spread or len(self._servers[zone]) > 1
             self._widen(zone, -1 if failing else 1)
 
     def _widen(self, zone: str, by: int) -> None:

@@ -57,8 +57,8 @@ def measured(pair: Pair, directory: Path, cap: int, records: bool, seconds: floa
     config = CONFIG.format(cap=cap, records=RECORDS if records else "")
     checks = [check for check in CHECKS if records or check != "records"]
     with service(pair.zones, pair.addresses, directory, config=config) as one:
-        ready = next(since for since in until(900.0, one) if one.ready())
         begun = one.program.cpu()
+        ready = next(since for since in until(900.0, one) if one.ready())
         swept = next(since for since in until(1800.0, one, 0.5) if all(has_swept(one, check) for check in checks))
         first = one.program.cpu()
         before, cpu = one.reading(), one.program.cpu()

@@ -113,13 +113,20 @@ def _load(problems: Problems, config: Config) -> None:
     for server in over[:MAX_SERVERS_NAMED]:
         most, check = max((rate, check) for (at, check), rate in shares.items() if at == server)
         part = f", {_few(most)} of them for {check}" if most < rates[server] else ""
-        problems.warn(where, f"the cadences need {_few(rates[server])} queries/s at {server}{part}; the cap is {cap:g}")
+        problems.warn(
+            where, f"the cadences need {_few(rates[server])} queries/s at {server}{part}; {_longer(rates[server], cap)}"
+        )
     if len(over) > MAX_SERVERS_NAMED:
         problems.warn(where, f"the cadences need more than the cap at {len(over) - MAX_SERVERS_NAMED} more servers")
     whole, whole_cap = sum(rates.values()), config.probe.max_qps
     if whole_cap is not None and whole > whole_cap:
-        text = f"the cadences need {_few(whole)} queries/s at all servers together; the cap is {whole_cap:g}"
+        text = f"the cadences need {_few(whole)} queries/s at all servers together; {_longer(whole, whole_cap)}"
         problems.warn(("probe", "max_qps"), text)
+
+
+def _longer(rate: float, cap: float) -> str:
+    """What comes of a cap below the rate that is needed."""
+    return f"the cap is {cap:g}, so sweeps take {_few(rate / cap)} times their cadence"
 
 
 def _few(rate: float) -> str:

@@ -52,10 +52,11 @@ def test_more_questions_than_the_cap_allows_are_told_for_each_server() -> None:
     off = "".join(f'{name} = "off"\n' for name in CHECKS if name != "soa-serial")
     probe = "[probe]\nmax_qps_per_server = 0.1\nmax_qps = 0.3\n"
     config = read(f'{TWO}{probe}[cadence]\nsoa-serial = "6s"\n{off}')
+    needs = "the cadences need {} queries/s at {}; the cap is {}, so sweeps take {} times their cadence"
     assert [warning.split(": ", 1)[1] for warning in config.warnings] == [
-        "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns1; the cap is 0.1",
-        "probe.max_qps_per_server: the cadences need 0.167 queries/s at ns2; the cap is 0.1",
-        "probe.max_qps: the cadences need 0.333 queries/s at all servers together; the cap is 0.3",
+        f"probe.max_qps_per_server: {needs.format(0.167, 'ns1', 0.1, 1.67)}",
+        f"probe.max_qps_per_server: {needs.format(0.167, 'ns2', 0.1, 1.67)}",
+        f"probe.max_qps: {needs.format(0.333, 'all servers together', 0.3, 1.11)}",
     ]
 
 
@@ -104,5 +105,7 @@ def test_of_very_many_servers_that_cannot_keep_up_only_the_worst_are_named() -> 
     worst = '[[zones]]\nname = "a.example"\nservers = ["192.0.2.7"]\n'
     told = list(read(f"[probe]\nmax_qps_per_server = 0.01\n{zones}{worst}").warnings)
     assert len(told) == MAX_SERVERS_NAMED + 1
-    assert "192.0.2.7, 0.0344 of them for reachable; the cap is 0.01" in told[0]
+    assert (
+        "192.0.2.7, 0.0344 of them for reachable; the cap is 0.01, so sweeps take 7.44 times their cadence" in told[0]
+    )
     assert told[-1].endswith("the cadences need more than the cap at 5 more servers")

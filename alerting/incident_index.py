@@ -29,6 +29,8 @@ class IncidentIndex:
         self.causes = Causes(dependency_graph)
         self.incidents = incidents
         """The open incidents that it is about."""
+        self.whole = True
+        """Not while what was noted is being followed: if that is broken off, another is to be made."""
         self.position = {name: number for number, name in enumerate(incidents)}
         self.of_cause = {incident.cause: name for name, incident in incidents.items()}
         self.members: dict[Home, IncidentMembers] = {name: IncidentMembers() for name in incidents}
@@ -61,7 +63,7 @@ class IncidentIndex:
 
     def is_of(self, dependency_graph: DependencyGraph, incidents: Mapping[str, Incident]) -> bool:
         """Whether it goes on from here: nothing but what will be noted has changed."""
-        return self.dependency_graph is dependency_graph and self.incidents is incidents
+        return self.whole and self.dependency_graph is dependency_graph and self.incidents is incidents
 
     def knows(self, active_alerts: Alerts) -> bool:
         """Whether it has been told of all of them: a way to see a mistake before it is told."""

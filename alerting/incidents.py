@@ -1,25 +1,33 @@
 """Incidents: which alerts are one, what of it is bad now, and when it is over."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
+from typing import TypeVar, cast
 
 from alerting.incident_index import IncidentIndex
-from alerting.incident_lines import lines_of
 from alerting.incident_members import IncidentMembers
 from alerting.incident_news import Firing, Rules, announce, announce_end
+from alerting.incident_now import Ended, as_of_now
 from alerting.model import OPEN, RESOLVED, Alert, AlertKey, Cause, Incident, OutboxMessage, Phase, Reason, Transition
-from alerting.name_counts import NameCounts
 from alerting.root_cause import FOLLOWS_FROM_SERVICE, DependencyGraph, family
 from checks.model.finding_type import SERVICE, Severity
 
 RELATED = FOLLOWS_FROM_SERVICE | {SERVICE}
 """Troubles of a zone at a server that are most likely one."""
 
+INCIDENTS_PER_STEP = 50
+"""So many are looked at before others have their turn …"""
+
+ALERTS_LIKE_ONE_INCIDENT = 500
+"""… where one with very many alerts counts for several."""
+
 ActiveAlerts = dict[AlertKey, Alert]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +38,6 @@ class OpenIncidents:
 
     incidents: Mapping[str, Incident] = field(default_factory=lambda: MappingProxyType({}))
     index: IncidentIndex | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The alerts of an incident that have just become OK, and which did only because nobody looks any more."""
-
-    alerts: Sequence[Alert]
-    unwatched: Collection[AlertKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +60,35 @@ def update_incidents(
     *,
     anew: bool = False,
 ) -> IncidentUpdate:
+    """``update_in_steps``, all of them at once."""
+    return at_once(update_in_steps(open_incidents, active_alerts, changed, transitions, rules, now, anew=anew))
+
+
+def update_in_steps(
+    open_incidents: OpenIncidents,
+    active_alerts: ActiveAlerts,
+    changed: Sequence[Alert],
+    transitions: Iterable[Transition],
+    rules: Rules,
+    now: datetime,
+    *,
+    anew: bool = False,
+) -> Generator[None, None, IncidentUpdate]:
     """Alerts that fire join the incident of their cause; one without alerts is resolved; what must be told is told.
 
     ``active_alerts`` are all alerts that are not OK, as they are after the batch; ``changed`` those the batch changed,
     OK ones too. An alert stays in its incident until it is OK, or no more than information. ``anew``: by other rules
     than before, so every incident is looked at. Otherwise a batch costs what it changes, not what stands.
+
+    It pauses every few milliseconds, so that others have their turn; these must leave the alerts as they are.
     """
     before = open_incidents.incidents
     index, known = _indexed(open_incidents, active_alerts, changed, rules, anew=anew)
+    index.whole = False
+    yield
     joining = index.joining()
     if not (before or joining):
+        index.whole = True
         return IncidentUpdate(OpenIncidents(before, index))
     wider = _widened(index, joining)
     for incident in wider:
@@ -91,7 +110,12 @@ def update_incidents(
     unwatched = {t.key for t in transitions if t.reason is Reason.WITHDRAWN}
     changes: list[Incident] = []
     messages: list[OutboxMessage] = []
+    work = 0
     for name in sorted(moved, key=index.position.__getitem__):
+        work += 1 + index.members[name].count // ALERTS_LIKE_ONE_INCIDENT
+        if work > INCIDENTS_PER_STEP:
+            work = 0
+            yield
         ended = Ended(over.get(name, ()), unwatched)
         done, new_messages = _go_on(after[name], index.members[name], ended, active_alerts, rules, now)
         index.go_on(done)
@@ -102,7 +126,7 @@ def update_incidents(
             changes.append(done)
         messages += new_messages
     left = index.take_left()
-    index.incidents = after
+    index.incidents, index.whole = after, True
     return IncidentUpdate(OpenIncidents(after, index), (*joined, *left), tuple(changes), tuple(messages))
 
 
@@ -137,12 +161,28 @@ def _indexed(
 def due_reminders(
     open_incidents: OpenIncidents, active_alerts: ActiveAlerts, rules: Rules, now: datetime
 ) -> IncidentUpdate:
+    """``remind_in_steps``, all of them at once."""
+    return at_once(remind_in_steps(open_incidents, active_alerts, rules, now))
+
+
+def remind_in_steps(
+    open_incidents: OpenIncidents, active_alerts: ActiveAlerts, rules: Rules, now: datetime
+) -> Generator[None, None, IncidentUpdate]:
     """What is to be told because time has passed: waited for, growing, over in part, or to be told again."""
     if not any(
         incident.due_at is not None and incident.due_at <= now for incident in open_incidents.incidents.values()
     ):
         return IncidentUpdate(open_incidents)
-    return update_incidents(open_incidents, active_alerts, (), (), rules, now)
+    return (yield from update_in_steps(open_incidents, active_alerts, (), (), rules, now))
+
+
+def at_once(steps: Generator[None, None, T]) -> T:
+    """What comes of all steps, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast("T", end.value)
 
 
 def incident_id(cause: Cause, opened_at: datetime) -> str:
@@ -233,53 +273,9 @@ def _go_on(
     incident: Incident, members: IncidentMembers, ended: Ended, alerts: ActiveAlerts, rules: Rules, now: datetime
 ) -> tuple[Incident, list[OutboxMessage]]:
     """The incident as it is by now, and what is told of it."""
-    fresh = _as_of_now(incident, members, ended, alerts, now)
+    fresh = as_of_now(incident, members, ended, alerts, now)
     if members.count:
         return announce(fresh, Firing.of(members, rules.cadence), rules, now)
     ended_at = max((a.good_since or a.since for a in ended.alerts), default=incident.eased_at or now)
     ended_at = max([ended_at, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended_at), now)
-
-
-def _as_of_now(
-    incident: Incident, members: IncidentMembers, ended: Ended, alerts: ActiveAlerts, now: datetime
-) -> Incident:
-    """What is bad now, out of the alerts; what is not any more becomes past."""
-    zones, servers, codes = members.names.zones, members.names.servers, members.names.codes
-    unserved = members.unserved()
-    past_zones = _past(incident.past_zones, incident.zones, zones)
-    severity = max(members.severities, default=incident.severity)
-    severity = Severity.CRITICAL if unserved else severity
-    gone = {a.key.zone for a in ended.alerts if a.key in ended.unwatched}
-    left = gone.union(incident.left_zones).difference(zones.names) if gone or incident.left_zones else set()
-    eased = severity < incident.severity or _are_less(incident.zones, zones) or _are_less(incident.servers, servers)
-    return replace(
-        incident,
-        left_zones=tuple(sorted(left)),
-        severity=severity,
-        worst=max(incident.worst, severity),
-        began_at=min(incident.began_at, members.began()) if members.findings else incident.began_at,
-        zones=zones.inorder,
-        servers=servers.inorder,
-        codes=codes.inorder,
-        past_zones=tuple(name for name in past_zones if name not in left) if left else past_zones,
-        past_servers=_past(incident.past_servers, incident.servers, servers),
-        past_codes=_past(incident.past_codes, incident.codes, codes),
-        findings=members.findings,
-        recovering=members.phases.get(Phase.RECOVERING, 0),
-        unserved=unserved,
-        lines=lines_of(incident.lines, members.lines(alerts), ended.alerts, ended.unwatched, now),
-        eased_at=now if eased else incident.eased_at,
-    )
-
-
-def _are_less(before: tuple[str, ...], now: NameCounts) -> bool:
-    return any(name not in now for name in now.moved_since(before))
-
-
-def _past(past: tuple[str, ...], before: tuple[str, ...], now: NameCounts) -> tuple[str, ...]:
-    """What was there before and is not now."""
-    moved = now.moved_since(before)
-    if not moved:
-        return past
-    return tuple(sorted([*(name for name in past if name not in moved), *(name for name in moved if name not in now)]))

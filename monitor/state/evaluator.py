@@ -24,17 +24,18 @@ from monitor.state.pipeline import (
     PendingCommit,
     deciding_checks,
     drop_unmonitored,
-    finish,
+    finish_in_steps,
     make_zone_status,
     make_zone_summary,
     process,
     process_batch,
-    reminders,
+    reminders_in_steps,
 )
 from monitor.state.ports import Commit, PollMessage, Sweep
 from monitor.state.rechecks import Rechecks, rechecks
 from monitor.state.standing import reset_changed, rrset_questions
 from monitor.state.status import Status, ZoneStatus
+from monitor.state.turns import in_turns
 from monitor.state.write_buffer import WriteBuffer, merge
 from monitor.state.zone_index import ZoneIndex
 
@@ -123,7 +124,7 @@ class Evaluator:
                 self._absorb(some, pending)
                 first += len(some)
                 await asyncio.sleep(0)
-            await self._keep(finish(self._memory, pending, self.plan, at), pending, at)
+            await self._keep(await in_turns(finish_in_steps(self._memory, pending, self.plan, at)), pending, at)
 
     def _absorb(self, heard: Sequence[PollMessage], pending: PendingCommit) -> None:
         """One slice; the next is as large as fits into a turn."""
@@ -200,7 +201,8 @@ class Evaluator:
             await self._record.verify()
             self._look_at_ourselves(at)
             commit, pending = process(self._memory, (), self.plan, at)
-            await self._keep(merge(commit, reminders(self._memory, self.plan, at)), pending, at)
+            again = await in_turns(reminders_in_steps(self._memory, self.plan, at))
+            await self._keep(merge(commit, again), pending, at)
 
     def _look_at_ourselves(self, at: datetime) -> None:
         memory = self._memory

@@ -1,6 +1,6 @@
 """Polls in; what is remembered, evaluated, alerted and shown out: the whole middle of the service."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,7 +12,7 @@ from alerting.finding_types import (
     severity_of,
 )
 from alerting.incident_news import Rules
-from alerting.incidents import IncidentUpdate, due_reminders, note_alerts, update_incidents
+from alerting.incidents import IncidentUpdate, at_once, note_alerts, remind_in_steps, update_in_steps
 from alerting.model import Alert, AlertKey, Phase, Policy, Route, Transition
 from alerting.root_cause import DependencyGraph
 from checks.base import Check
@@ -38,6 +38,9 @@ from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, summarise, zone_status
+
+CommitSteps = Generator[None, None, Commit]
+"""A commit in the making, with pauses in which others have their turn; who has it must leave the state as it is."""
 
 CheckOfZone = tuple[str, str]
 """A check, and the zone that it looks at."""
@@ -116,13 +119,18 @@ def process_batch(
 
 
 def finish(state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime) -> Commit:
+    """``finish_in_steps``, all of them at once."""
+    return at_once(finish_in_steps(state, pending, plan, now))
+
+
+def finish_in_steps(state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime) -> CommitSteps:
     """What the monitor has to say of itself, and then what the whole batch comes to."""
     before = len(pending.transitions)
     advance(state, pending, monitor_result(state, now), plan)
     for moved in pending.transitions[before:]:
         if moved.key.code == OFFLINE.code and moved.after is Phase.FIRING:
             withdraw_pending(state, pending, moved.key.subject, now)
-    return build_commit(state, pending, plan, now)
+    return (yield from build_commit(state, pending, plan, now))
 
 
 def withdraw_pending(state: MonitorState, pending: PendingCommit, offline: str, now: datetime) -> None:
@@ -222,13 +230,13 @@ def advance(state: MonitorState, pending: PendingCommit, result: CheckResult, pl
 
 def build_commit(
     state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime, *, anew: bool = False
-) -> Commit:
+) -> CommitSteps:
     """Fold what moved into incidents, and say who must hear of it; ``anew``: even if nothing moved."""
     disable_for(state, pending.path_changes, (key.zone for key in pending.alerts if key.check != SERIAL_CHECK))
     update = IncidentUpdate(state.open_incidents)
     if pending.alerts or anew:
         changed = tuple(pending.alerts.values())
-        update = update_incidents(
+        update = yield from update_in_steps(
             state.open_incidents, state.active_alerts, changed, pending.transitions, plan.rules, now, anew=anew
         )
     state.open_incidents = update.open_incidents
@@ -249,8 +257,13 @@ def build_commit(
 
 
 def reminders(state: MonitorState, plan: MonitoringPlan, now: datetime) -> Commit:
+    """``reminders_in_steps``, all of them at once."""
+    return at_once(reminders_in_steps(state, plan, now))
+
+
+def reminders_in_steps(state: MonitorState, plan: MonitoringPlan, now: datetime) -> CommitSteps:
     """What is told only because time has passed."""
-    update = due_reminders(state.open_incidents, state.active_alerts, plan.rules, now)
+    update = yield from remind_in_steps(state.open_incidents, state.active_alerts, plan.rules, now)
     state.open_incidents = update.open_incidents
     for alert in update.alerts:
         state.put(alert)
@@ -286,7 +299,7 @@ def drop_unmonitored(
         pending.alerts[alert.key] = over
         state.put(over)
         pending.touched.add(alert.key.zone)
-    return build_commit(state, pending, plan, now, anew=True), pending
+    return at_once(build_commit(state, pending, plan, now, anew=True)), pending
 
 
 def is_watched(key: AlertKey, plan: MonitoringPlan) -> bool:

@@ -157,7 +157,7 @@ class Pages:
             request,
             "incidents.html",
             title="Incidents",
-            open=[] if before else open_incidents(status),
+            open=await page_of([] if before else open_incidents(status), request.query_params.get("page")),
             past=None
             if past is None
             else [incident for incident in past[:INCIDENTS_PER_PAGE] if incident.phase != "open"],

@@ -103,11 +103,22 @@ def public(status: Status, before: RedactedStatus | None = None) -> RedactedStat
     if known and known.whole.incidents is status.incidents:
         incidents = known.public.incidents
     else:
-        shown = (public_incident(incident, redaction) for incident in status.incidents.values())
-        incidents = {incident.id: incident for incident in shown if incident is not None}
+        incidents = _public_incidents(status.incidents, redaction, known)
     zones = status.zones.redacted(partial(public_zone, redaction=redaction))
     left = replace(status, zones=zones, incidents=incidents, receivers={}, config_error="", store_error="")
     return RedactedStatus(status, server_addresses, redaction, left)
+
+
+def _public_incidents(
+    incidents: Mapping[str, Incident], redaction: Redaction, known: RedactedStatus | None
+) -> Mapping[str, Incident]:
+    """Those of which something may be shown; one that is as it was is as it was."""
+    before, shown = (known.whole.incidents, known.public.incidents) if known else ({}, {})
+    found = {
+        name: shown.get(name) if before.get(name) is incident else public_incident(incident, redaction)
+        for name, incident in incidents.items()
+    }
+    return {name: incident for name, incident in found.items() if incident is not None}
 
 
 def public_zone(zone: ZoneStatus, redaction: Redaction) -> ZoneStatus:

@@ -203,6 +203,21 @@ async def test_incidents_come_in_parts_by_time() -> None:
     assert sorted(shown) == sorted(f"i{n}" for n in range(120))
 
 
+async def test_very_many_open_incidents_come_in_parts() -> None:
+    seen = troubled()
+    one = next(iter(seen.incidents.values()))
+    many = {f"o{n}": replace(one, id=f"o{n}", opened_at=ago(hours=1) - timedelta(minutes=n)) for n in range(250)}
+    async with client(await stage(replace(seen, incidents=many))) as http:
+        path, shown = "/incidents", []
+        while path:
+            text = (await http.get(path)).text
+            shown += re.findall(r'id="incident-(o\d+)"', text)
+            following = re.search(r'href="(\?page=\d+)" rel="next"', text)
+            path = "/incidents" + following[1] if following else ""
+        assert "250 open incidents" in text
+    assert shown == [f"o{n}" for n in range(250)]
+
+
 async def test_a_server_in_sync_whose_tcp_is_dead_is_not_well() -> None:
     zones = [bad(zone(f"z{n}."), finding("tcp-unreachable", "no TCP", "ns2", SERVERS["ns2"][0])) for n in range(3)]
     async with client(await stage(status(zones))) as http:

@@ -168,6 +168,17 @@ def test_what_is_hidden_is_found_anew_only_with_other_servers_and_incidents_only
     assert third.public.incidents.keys() < second.public.incidents.keys()
 
 
+def test_an_incident_that_is_as_it_was_is_not_redacted_again() -> None:
+    first = public(leaky())
+    name = next(iter(first.public.incidents))
+    other = replace(PAST, id="another", phase="open", resolved_at=None)
+    more = replace(first.whole, incidents={**first.whole.incidents, "another": other})
+    second = public(more, first)
+    assert second.public.incidents[name] is first.public.incidents[name]
+    assert second.public.incidents == public(more).public.incidents
+    assert "another" in second.public.incidents
+
+
 async def test_a_heartbeat_alone_makes_nothing_anew() -> None:
     seen = await stage(leaky(), public=True)
     shown = SnapshotCache(seen.context())

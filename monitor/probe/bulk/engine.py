@@ -18,7 +18,7 @@ message that ``wire.outline`` has found well formed to its end. Rcode, flags, SO
 extended errors are all in there; compression pointers only lead back, so that equal octets at the same place are
 equal names; and whether there is anything in the other sections changes nothing about an answer that has the SOA. So
 this, too, means an equal Observation, but for the same three and ``octets``. Of an answer with another RRset it is the
-records of the answer section in an order of their own, with their names in full (``rrset_fingerprint``).
+records of the answer section in an order of their own, with their names in full (``rrset_response``).
 
 Only slots on the fast path are reported as unchanged, at most until they change. An address without response is
 unchanged while its outcome is. What was asked without EDNS, or rechecked, has no fingerprint: it is reported each time.

@@ -39,7 +39,7 @@ class Columns:
         self.last_fingerprints = array("q", bytes(8 * places))
         """The same for all slots: of the answer that was last reported as changed."""
         self.content_fingerprints = array("q", bytes(8 * places))
-        """Of what the answer says of the question (``soa_response.soa_fingerprint``, ``rrset_fingerprint``), or 0."""
+        """Of what the answer says of the question (``quick_response.content_fingerprint``), or 0."""
         self.expire_offsets = array("H", bytes(2 * places))
         """Offset of the EXPIRE in the answer, or 0."""
         self.min_expires = array("I", bytes(4 * places))

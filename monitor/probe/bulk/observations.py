@@ -5,14 +5,14 @@ from datetime import datetime
 
 from checks.model import Observation, Query, Transport
 from monitor.probe.client.observations import answered
-from monitor.probe.message import soa_response
+from monitor.probe.message import quick_response
 from monitor.probe.message.request import question
 from monitor.probe.message.text import bounded, evidence
 
 
 def reread_observation(query: Query, wire: bytes, rtt: float, at: datetime) -> Observation:
     """Of octets that were read as an answer before."""
-    answer = soa_response.read_response(wire, question(query))
+    answer = quick_response.read(wire, question(query))
     return answered(query, answer, rtt, Transport.UDP, len(wire), at)
 
 

@@ -13,11 +13,10 @@ from monitor.probe.bulk.timeouts import TimeoutHandler
 from monitor.probe.client.observations import answered
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import theirs
+from monitor.probe.message import quick_response, soa_response
 from monitor.probe.message import response as complete
-from monitor.probe.message import soa_response
-from monitor.probe.message.request import SOA, Request, question
+from monitor.probe.message.request import Request, question
 from monitor.probe.message.response import NO_EDNS, Answer, Match, Unmatched
-from monitor.probe.message.rrset_response import rrset_fingerprint
 from monitor.probe.message.wire import HEADER, Malformed
 from monitor.probe.stats import ProbeStats
 
@@ -124,15 +123,14 @@ class Receiver:
             pending = retry.pending
         target.add_in_flight(-1)
         target.responded()
-        section = name + pending.template.section
-        found = soa_response.soa_outline(wire, section) if pending.template.rtype == SOA else None
-        if sock.edns and slot >= 0 and self._is_unchanged(slot, wire, section, found):
+        found = quick_response.outline(wire, name + pending.template.section, pending.template.rtype)
+        if sock.edns and slot >= 0 and self._is_unchanged(slot, wire, found):
             self._stats.answered(target.server, rtt, 1)
             self._table.address_metrics.rtts[slot] = rtt
             pending.result.add_unchanged(slot, wire)
             return
         query = pending.query(name) if retry is None else retry.query
-        answer = soa_response.to_answer(wire, pending.text(query), found) if found is not None else None
+        answer = quick_response.to_answer(wire, pending.text(query), found)
         suspect: SuspectResponse | None = None
         if answer is None:
             suspect = SuspectResponse(pending, slot, query)
@@ -152,24 +150,23 @@ class Receiver:
             self._stats.answered(target.server, rtt, 1)
             pending.result.add_changed(slot, seen)
         elif fails:
-            held = partial(self._record_changed, pending, slot, wire, section, found, seen)
+            held = partial(self._record_changed, pending, slot, wire, found, seen)
             self._without_edns(target, pending, name, slot, query, held)
         else:
-            self._record_changed(pending, slot, wire, section, found, seen)
+            self._record_changed(pending, slot, wire, found, seen)
 
     def _record_changed(
         self,
         pending: PendingBatch,
         slot: int,
         wire: bytes,
-        section: bytes,
-        found: soa_response.SoaOutline | None,
+        found: quick_response.Outline | None,
         seen: Observation,
     ) -> None:
         """Reports an answer to a query with EDNS, and keeps its fingerprints."""
-        offset = found.expire_offset if found is not None else 0
+        offset = found.expire_offset if isinstance(found, soa_response.SoaOutline) else 0
         if slot >= 0:
-            said = content_fingerprint(wire, section, found)
+            said = quick_response.content_fingerprint(wire, found)
             self._table.columns.answered(slot, soa_response.fingerprint(wire, offset), said, offset)
         self._stats.answered(pending.server, seen.rtt or 0.0, 1)
         pending.result.add_changed(slot, seen)
@@ -208,15 +205,15 @@ class Receiver:
             suspect.suspicion = Suspicion.TRUNCATED
         return answer
 
-    def _is_unchanged(self, slot: int, wire: bytes, section: bytes, found: soa_response.SoaOutline | None) -> bool:
+    def _is_unchanged(self, slot: int, wire: bytes, found: quick_response.Outline | None) -> bool:
         """Whether it says the same in other octets."""
         columns = self._table.columns
         if not columns.enabled[slot] or columns.expected[slot] != ANSWERED:
             return False
-        said = content_fingerprint(wire, section, found)
+        said = quick_response.content_fingerprint(wire, found)
         if not said or columns.content_fingerprints[slot] != said:
             return False
-        if found is None or not found.expire_offset:
+        if not isinstance(found, soa_response.SoaOutline) or not found.expire_offset:
             self._table.address_metrics.expires[slot] = 0
             return True
         left = int.from_bytes(wire[found.expire_offset : found.expire_offset + 4], "big")
@@ -261,10 +258,3 @@ class Receiver:
         sock.target.add_in_flight(-1)
         why = str(Unmatched(Match.MISMATCH if len(wire) >= HEADER.size else Match.MALFORMED))
         self._recheck(SuspectResponse(pending, slot, query or pending.query(name), Suspicion.FORGED, wire, why))
-
-
-def content_fingerprint(wire: bytes, section: bytes, found: soa_response.SoaOutline | None) -> int:
-    """What stands for all that an answer says, in whatever order its records come; 0 where it is not of the usual."""
-    if found is not None:
-        return soa_response.soa_fingerprint(wire, found) if found.soa else 0
-    return rrset_fingerprint(wire, section)

@@ -10,8 +10,8 @@ from checks.model import MANGLED, NO_ANSWER, Outcome, Query, Transport
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response, timed_out
 from monitor.probe.client.sockets import SocketAddress
 from monitor.probe.client.target_queue import TokenBucket
+from monitor.probe.message import quick_response
 from monitor.probe.message import response as reading
-from monitor.probe.message import soa_response
 from monitor.probe.message.request import EDNS_ATTEMPTS, Question, Request, make_request
 from monitor.probe.message.response import Answer, Unmatched
 from monitor.probe.message.wire import Malformed
@@ -115,7 +115,7 @@ class UdpExchange:
             if self.anywhere and not _same(source, sock.place):
                 self._elsewhere.setdefault(sock, source)
                 return
-            found = soa_response.read_response(wire, self._question)
+            found = quick_response.read(wire, self._question)
         except Unmatched as reason:
             self.strays += 1
             self.mismatched += reason.outcome is Outcome.MISMATCHED

@@ -13,8 +13,8 @@ from checks.model import Address, Outcome, Transport
 from monitor.clock import monotonic
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
 from monitor.probe.client.sockets import Sockets, Unasked, ours, theirs
+from monitor.probe.message import quick_response
 from monitor.probe.message import response as reading
-from monitor.probe.message import soa_response
 from monitor.probe.message.request import Request
 from monitor.probe.message.response import Unmatched
 from monitor.probe.message.wire import Malformed
@@ -176,7 +176,7 @@ async def _asked(stream: Stream, request: Request, patience: float) -> ExchangeR
 def _read_response(wire: bytes, request: Request, rtt: float) -> ExchangeResult:
     try:
         reading.require_match(wire, request)
-        found = soa_response.read_response(wire, request.question)
+        found = quick_response.read(wire, request.question)
     except (Unmatched, Malformed) as reason:
         return QueryFailure(reason.outcome, f"over TCP: {reason}", 1, wire[:64])
     return Response(replace(found, truncated=False), rtt, Transport.TCP, len(wire), edns=request.edns)

@@ -1,12 +1,24 @@
-"""The quick reader of answers with one RRset: tells whether two of them say the same, in whatever order.
+"""The quick reader of answers with one RRset: octets in; declines whatever is not usual.
 
 Servers shuffle the records of an RRset at every answer (BIND's ``rrset-order``), and with them the compression of the
-names in them, so that equal answers need not be equal octets.
+names in them, so that equal answers need not be equal octets: ``fingerprint`` tells whether two of them say the same.
+What it reads it reads exactly as the complete reader does (``response.read``).
 """
 
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import dns.ipv6
+import dns.rdatatype
+
+from checks.model import RrSet, Shape
+from monitor.probe.message import canonical, edns
 from monitor.probe.message import wire as walk
+from monitor.probe.message.request import name_text
+from monitor.probe.message.response import MAX_RECORDS, Answer, rcode_text
 from monitor.probe.message.soa_response import AAAA, IN, NS, UNUSUAL, A, is_asked, skip_name
-from monitor.probe.message.wire import FIXED, HEADER, OPT
+from monitor.probe.message.wire import FIXED, HEADER, OPT, Malformed
 
 _ONE_NAME = frozenset({2, 12, 39})
 """NS, PTR, DNAME: rdata that is a name and nothing else."""
@@ -19,25 +31,49 @@ _NO_NAMES = frozenset({1, 16, 28, 43, 44, 48, 52, 59, 60, 99, 257})
 _SIZES = {A: 4, AAAA: 16}
 
 
-def rrset_fingerprint(wire: bytes, section: bytes) -> int:  # noqa: C901  # one walk; calls would cost more than it
-    """What stands for all that an answer with the RRset that was asked for says; 0 where it is not of the usual.
+_NOTHING = edns.EdnsOptions()
 
-    ``section`` is the question section as it was asked, in lower case. Two answers whose fingerprints are equal, one of
-    which the complete reader has read, are equal Answers to one question: flags, rcode, the records of the answer
-    section with their TTLs in any order, and the OPT record. The other sections are only walked to their end.
+
+@dataclass(frozen=True, slots=True)
+class RrsetOutline:
+    """A well-formed answer with the RRset that was asked for, and no other record in its answer section.
+
+    ``records`` are TTL and rdata of each, in order, with names in full and in lower case; ``opt`` is the OPT record
+    but for its owner.
+    """
+
+    flags: int
+    section: bytes
+    records: tuple[tuple[int, bytes], ...]
+    opt: bytes
+
+    def fingerprint(self) -> int:
+        """What stands for all that it says. Never 0. Answers whose fingerprints are equal are equal Answers."""
+        return hash((self.flags, self.section, self.records, self.opt)) or 1
+
+    @property
+    def type(self) -> int:
+        return self.section[-4] << 8 | self.section[-3]
+
+
+def rrset_outline(wire: bytes, section: bytes) -> RrsetOutline | None:  # noqa: C901  # one walk; calls would cost more
+    """Walks over the whole message; ``section`` is the question section as it was asked, in lower case.
+
+    None: it is not well formed, or not of the usual; the complete reader is to say which. Sections beside the answer
+    are only walked to their end.
     """
     size, at = len(wire), HEADER.size + len(section)
     if size < at or wire[HEADER.size : at] != section:
-        return 0
+        return None
     _, flags, questions, answers, authorities, additionals = HEADER.unpack_from(wire)
     if flags & 0xFA00 != 0x8000 or questions != 1 or not answers:
-        return 0
+        return None
     asked = section[-4] << 8 | section[-3]
     if asked not in _NO_NAMES and asked not in _ONE_NAME and asked != _MX:
-        return 0
+        return None
     known: dict[int, int] = {}
     if skip_name(wire, HEADER.size, at, known) == UNUSUAL:
-        return 0
+        return None
     records: list[tuple[int, bytes]] = []
     opt = b""
     for number in range(answers + authorities + additionals):
@@ -45,38 +81,75 @@ def rrset_fingerprint(wire: bytes, section: bytes) -> int:  # noqa: C901  # one 
         if wire[at : at + 2] == b"\xc0\x0c":
             at += 2
         elif (at := skip_name(wire, at, size, known)) == UNUSUAL:
-            return 0
+            return None
         if at + FIXED.size > size:
-            return 0
+            return None
         rtype, rclass, ttl, length = FIXED.unpack_from(wire, at)
         at += FIXED.size
         end = at + length
         if end > size:
-            return 0
+            return None
         if rtype == OPT:
             if number < answers + authorities or opt or wire[start]:
-                return 0
-            opt = wire[start:end]
+                return None
+            opt = wire[start + 1 : end]
         elif rclass != IN:
-            return 0
+            return None
         elif number < answers:
             if rtype != asked or not is_asked(wire, start, section):
-                return 0
+                return None
             if rtype in _NO_NAMES:
+                if length != _SIZES.get(rtype, length):
+                    return None
                 rdata = wire[at:end]
             else:
                 before = 2 if rtype == _MX else 0
                 if skip_name(wire, at + before, end, known) != end:
-                    return 0
+                    return None
                 rdata = wire[at : at + before] + walk.name(wire, at + before, end)[0]
             records.append((ttl, rdata))
         elif rtype == NS:
             if skip_name(wire, at, end, known) != end:
-                return 0
+                return None
         elif length != _SIZES.get(rtype):
-            return 0
+            return None
         at = end
     if at != size:
-        return 0
-    records.sort()
-    return hash((flags, section, tuple(records), opt)) or 1
+        return None
+    return RrsetOutline(flags, section, tuple(sorted(records)), opt)
+
+
+def to_answer(text: str, found: RrsetOutline) -> Answer | None:
+    """The values of what was outlined, ``text`` being the name that was asked for, as ``name_text`` writes it.
+
+    None where it takes more to tell what they amount to: of types whose text is not as simple as a name or an address.
+    """
+    if found.type not in _TEXTS or len(found.records) > MAX_RECORDS:
+        return None
+    options, upper = _NOTHING, 0
+    if found.opt:
+        upper = found.opt[4]
+        try:
+            options = edns.options(found.opt[FIXED.size :])
+        except Malformed:
+            return None
+    written = _TEXTS[found.type]
+    rdata = canonical.ordered(written(octets) for _, octets in found.records)
+    ttl = min(ttl if ttl < 0x80000000 else 0 for ttl, _ in found.records)  # RFC 2181 section 8
+    rtype = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(found.type))
+    return Answer(
+        rcode_text(upper << 4 | found.flags & 15), bool(found.flags & 0x0400), False, Shape.RECORDS, None,
+        RrSet(text, rtype, ttl, rdata), options, records=len(found.records),
+    )  # fmt: skip
+
+
+def _exchange(octets: bytes) -> str:
+    return f"{int.from_bytes(octets[:2], 'big')} {name_text(octets[2:])}"
+
+
+_TEXTS: Mapping[int, Callable[[bytes], str]] = {
+    A: socket.inet_ntoa,
+    AAAA: dns.ipv6.inet_ntoa,
+    _MX: _exchange,
+    **dict.fromkeys(_ONE_NAME, name_text),
+}

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from struct import Struct
 
 from checks.model import RrSet, Shape, Soa
-from monitor.probe.message import edns, response
+from monitor.probe.message import edns
 from monitor.probe.message import wire as walk
-from monitor.probe.message.request import PLAIN_LABEL, SOA, Question, name_text
+from monitor.probe.message.request import PLAIN_LABEL, SOA, name_text
 from monitor.probe.message.response import Answer, rcode_text
 from monitor.probe.message.wire import FIXED, HEADER, OPT, Malformed
 
@@ -120,19 +120,6 @@ def soa_outline(wire: bytes, section: bytes) -> SoaOutline | None:  # noqa: C901
         return None
     found.delegates = delegated and not started
     return found
-
-
-def read_soa_response(wire: bytes, question: Question) -> Answer | None:
-    """What the complete reader would say, or None."""
-    if question.type != SOA:
-        return None
-    found = soa_outline(wire, question.section)
-    return None if found is None else to_answer(wire, question.text, found)
-
-
-def read_response(wire: bytes, question: Question) -> Answer:
-    """By the quick reader, or else by the complete one. Raises Malformed."""
-    return read_soa_response(wire, question) or response.read(wire, question)
 
 
 def to_answer(wire: bytes, text: str, found: SoaOutline) -> Answer | None:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.model import Query, Shape
+from monitor.probe.message import quick_response, soa_response
 from monitor.probe.message import response as complete
-from monitor.probe.message import soa_response
 from monitor.probe.message.request import Request, make_request, question
 from tests.integration.probe.test_fuzz import NOWHERE, agree, as_nsd, as_records, wires
 from tests.support.misbehaviour import UDP
@@ -29,7 +29,7 @@ def one() -> Request:
 
 def the_same(wire: bytes, asked: Request) -> bool:
     """Whether the quick reader said anything; what it says is what the others say."""
-    quick = soa_response.read_soa_response(wire, asked.question)
+    quick = quick_response.read_usual(wire, asked.question)
     if quick is None:
         return False
     assert complete.match_response(wire[:0] + struct.pack("!H", asked.id) + wire[2:], asked) is complete.Match.MATCH, (
@@ -111,7 +111,7 @@ def test_the_root_zone() -> None:
     asked_ = make_request(question(Query(".", "ns1", Any, ".", "SOA", identify=True)), edns=True)  # type: ignore[arg-type]
     for owner in (OWNER, b"\0"):
         wire = reply(asked(asked_.wire), [soa(owner=owner)])
-        quick = soa_response.read_soa_response(wire, asked_.question)
+        quick = quick_response.read_usual(wire, asked_.question)
         assert quick == complete.read(wire, asked_.question)
         assert quick is not None
         assert quick.answer is not None
@@ -202,7 +202,7 @@ def test_in_whatever_order_the_rest_comes_the_head_is_the_same_and_so_is_what_it
             found = soa_response.soa_outline(wire, query.question)
             assert found is not None
             soa_fingerprints.add(soa_response.soa_fingerprint(wire, found))
-            said.add(soa_response.read_soa_response(wire, asked_.question))
+            said.add(quick_response.read_usual(wire, asked_.question))
     assert len(soa_fingerprints) == len(said) == 1
 
 
@@ -216,12 +216,12 @@ def test_equal_heads_are_equal_answers(serial: int, other: int, nsid: bytes, ano
         wire = reply(query, [soa(number)], additional=[opt((3, identity), (9, bytes(4)))])
         found = soa_response.soa_outline(wire, query.question)
         assert found is not None
-        told.append((soa_response.soa_fingerprint(wire, found), soa_response.read_soa_response(wire, asked_.question)))
+        told.append((soa_response.soa_fingerprint(wire, found), quick_response.read_usual(wire, asked_.question)))
     assert (told[0][0] == told[1][0]) == (told[0][1] == told[1][1] and nsid == another)
 
 
 def test_nothing_but_a_soa_has_shape_records() -> None:
     asked_ = one()
-    read = soa_response.read_soa_response(next(iter(UDP["nodata"](asked(asked_.wire)))), asked_.question)
+    read = quick_response.read_usual(next(iter(UDP["nodata"](asked(asked_.wire)))), asked_.question)
     assert read is not None
     assert read.shape is Shape.NODATA

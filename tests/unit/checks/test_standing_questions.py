@@ -1,0 +1,58 @@
+"""What a check says of its standing questions is what it asks every address of a zone that is well."""
+
+import pytest
+
+from checks.base import Check, StandingQuestion
+from checks.model import Observation, Transport, WantedRecord, Zone
+from checks.ns_set import NsSet
+from checks.reachable import Reachable
+from checks.records import Records
+from checks.registry import CHECKS
+from checks.soa_fields import SoaFields
+from checks.soa_serial import SoaSerial
+from checks.transfer import Transfer
+from tests.support.observations import has, seen, zone
+
+ONE = zone(
+    "ns1", "ns2", "ns3", records=(WantedRecord("www.example.com.", "A"), WantedRecord("elsewhere.example.", "MX"))
+)
+STANDING: tuple[Check, ...] = (SoaSerial(), SoaFields(), NsSet(), Records(), Reachable())
+
+
+def asked_of_each_address(check: Check, one: Zone) -> list[set[StandingQuestion]]:
+    """By address, over all steps of a poll in which everything is answered."""
+    every: tuple[Observation, ...] = ()
+    while queries := tuple(check.queries(one, every)):
+        every += tuple(seen(each, "10") if each.qtype == "SOA" else has(each, "192.0.2.80") for each in queries)
+    return [
+        {
+            StandingQuestion(each.query.qname, each.query.qtype, each.query.transport)
+            for each in every
+            if each.query.address == address
+        }
+        for _, address in one.server_addresses()
+    ]
+
+
+@pytest.mark.parametrize("check", STANDING, ids=lambda check: check.name)
+def test_they_are_what_is_asked_of_every_address(check: Check) -> None:
+    questions = check.standing_questions(ONE)
+    assert len(set(questions)) == len(questions)
+    assert asked_of_each_address(check, ONE) == [set(questions)] * 3
+
+
+def test_transfers_are_tried_in_full_each_time() -> None:
+    assert Transfer().standing_questions(ONE) == ()
+    assert {check.name for check in STANDING} | {Transfer.name} == set(CHECKS)
+
+
+def test_the_soa_over_udp_is_what_soa_serial_asks_for() -> None:
+    shared = {check.name: [one.is_for_soa(ONE) for one in check.standing_questions(ONE)] for check in STANDING}
+    assert shared == {
+        "soa-serial": [True],
+        "soa-fields": [True],
+        "ns-set": [True, False],
+        "records": [True, False, False],
+        "reachable": [True, False],
+    }
+    assert {one.transport for one in Reachable().standing_questions(ONE)} == set(Transport)

@@ -37,7 +37,7 @@ class StandingPolls:
         self._check, self._cadence, self._context, self._rrset_prober = check, cadence, context, rrset_prober
         self._tcp_turns, self._in_full = tcp_turns, in_full
         self.queries = 0
-        """Asked here, all of them answered."""
+        """Asked here of the zones that were passed over, all of them answered."""
         if tcp_turns is not None:
             tcp_turns.begin(context().columns)
 

@@ -79,7 +79,7 @@ class PassOver(Protocol):
     """Knows zones that need not be polled in full."""
 
     queries: int
-    """What it has asked."""
+    """What it has asked of the zones that it passed over."""
 
     async def pass_over(self, numbers: Sequence[int], zone_table: ZoneTable[Zone]) -> list[str]:
         """The names of those of the zones that are to be polled in full."""

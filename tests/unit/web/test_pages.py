@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from alerting.model import OPEN
 from alerting.outbox import ReceiverStatus
 from checks.model import Health
 from monitor.state.ports import Commit
@@ -201,6 +202,21 @@ async def test_incidents_come_in_parts_by_time() -> None:
             following = re.search(r'href="(\?before=[^"]+)" rel="next"', text)
             path = "/incidents" + following[1] if following else ""
     assert sorted(shown) == sorted(f"i{n}" for n in range(120))
+
+
+async def test_where_the_latest_are_all_open_it_is_not_said_that_there_are_no_past_ones() -> None:
+    seen = await stage(status())
+    still = [
+        replace(PAST, id=f"o{n}", opened_at=ago(hours=1) - timedelta(minutes=n), resolved_at=None, phase=OPEN)
+        for n in range(60)
+    ]
+    async with client(seen) as http:
+        await seen.store.commit(Commit(incidents=(*still, replace(PAST, id="p0", opened_at=ago(days=3)))))
+        text = (await http.get("/incidents")).text
+        assert '<p class="empty">None among the latest.</p>' in text
+        following = re.search(r'href="(\?before=[^"]+)" rel="next"', text)
+        assert following
+        assert 'id="incident-p0"' in (await http.get("/incidents" + following[1])).text
 
 
 async def test_very_many_open_incidents_come_in_parts() -> None:

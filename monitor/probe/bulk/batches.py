@@ -6,6 +6,7 @@ from datetime import datetime
 
 from checks.model import Address, Observation, Query
 from monitor.probe.message.request import make_request, question
+from monitor.probe.message.soa_forms import FormedAnswer
 
 HEADER_EDNS = b"\0\0\0\1\0\0\0\0\0\1"
 """What follows the id: not recursive, one question, one additional record."""
@@ -29,11 +30,14 @@ class QueryBatch:
 
 @dataclass(slots=True)
 class BatchUpdate:
-    """``unchanged`` are slots whose answer is as before, ``changed`` has slot and observation of the others."""
+    """``unchanged`` are slots whose answer is as before, ``changed`` has slot and observation of the others, but for
+    those whose response was recognised and that are ``formed``.
+    """
 
     unchanged: list[int]
     changed: list[tuple[int, Observation]]
     at: datetime
+    formed: Sequence[tuple[int, FormedAnswer]] = ()
 
 
 class QueryTemplate:

@@ -81,19 +81,24 @@ class BulkCall:
     def flush(self, at: datetime) -> None:
         """Makes a batch of what has come, if anything has."""
         count = len(self.result.unchanged)
-        if count == self._flushed and not self.result.changed:
+        result = self.result
+        if count == self._flushed and not result.changed and not result.formed:
             return
-        self._ready.append(BatchUpdate(self.result.unchanged[self._flushed :], self.result.changed, at))
+        self._ready.append(BatchUpdate(result.unchanged[self._flushed :], result.changed, at, result.formed))
         self._marks.append(count)
         self._times.append(at)
-        self.missing -= count - self._flushed + len(self.result.changed)
-        self._flushed, self.result.changed = count, []
+        self.missing -= self._unflushed
+        self._flushed, result.changed, result.formed = count, [], []
         self.notify()
 
     @property
     def complete(self) -> bool:
         """All results are there, flushed or not."""
-        return self.missing == len(self.result.unchanged) - self._flushed + len(self.result.changed)
+        return self.missing == self._unflushed
+
+    @property
+    def _unflushed(self) -> int:
+        return len(self.result.unchanged) - self._flushed + len(self.result.changed) + len(self.result.formed)
 
     def notify(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -121,22 +121,23 @@ class BulkEngine:
             self._cancel(call)
         self._table.use(address_metrics, old_index)
 
-    def ask(self, batches: Sequence[QueryBatch]) -> BulkCall:
-        """Each slot of the batches is in exactly one update, as unchanged or as changed."""
-        return self.ask_also([(batch, self._soa, None) for batch in batches], by_slot=True)
+    def ask(self, batches: Sequence[QueryBatch], *, formed: bool = False) -> BulkCall:
+        """Each slot of the batches is in exactly one update, as unchanged or as changed; ``formed``: or as formed."""
+        return self.ask_also([(batch, self._soa, None) for batch in batches], by_slot=True, formed=formed)
 
     def ask_also(
         self,
         batches: Iterable[tuple[QueryBatch, QueryTemplate, dict[bytes, list[Query]] | None]],
         *,
         by_slot: bool = False,
+        formed: bool = False,
     ) -> BulkCall:
         """Like ``ask``, for other question types, and for queries without a slot (-1): all are reported as changed."""
         call = BulkCall(self._table.address_metrics, BatchResult(self._unflushed), self._cancel, by_slot=by_slot)
         for batch, template, queries in batches:
             if not batch.names:
                 continue
-            pending = PendingBatch(batch, call.result, template, queries)
+            pending = PendingBatch(batch, call.result, template, queries, formed=formed)
             call.pending.append(pending)
             call.missing += len(pending.names)
             target = self._target(batch.server, batch.address)

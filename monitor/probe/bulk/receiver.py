@@ -15,8 +15,9 @@ from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import theirs
 from monitor.probe.message import quick_response, soa_response
 from monitor.probe.message import response as complete
-from monitor.probe.message.request import Request, question
+from monitor.probe.message.request import SOA, Request, question
 from monitor.probe.message.response import NO_EDNS, Answer, Match, Unmatched
+from monitor.probe.message.soa_forms import FormedAnswer, SoaForms
 from monitor.probe.message.wire import HEADER, Malformed
 from monitor.probe.stats import ProbeStats
 
@@ -48,6 +49,7 @@ class Receiver:
         self._stats = stats
         self._pool = pool
         self._timeouts = timeouts
+        self._forms = SoaForms()
         self.suspects: list[SuspectResponse] = []
 
     def receive_all(self, sock: PooledSocket) -> None:  # noqa: C901  # unrolled: a call per packet costs as much as all this
@@ -123,15 +125,30 @@ class Receiver:
             pending = retry.pending
         target.add_in_flight(-1)
         target.responded()
-        found = quick_response.outline(wire, name + pending.template.section, pending.template.rtype)
+        form = self._forms.find(wire, name) if pending.template.rtype == SOA else None
+        found = (
+            form.outline
+            if form is not None
+            else quick_response.outline(wire, name + pending.template.section, pending.template.rtype)
+        )
         if sock.edns and slot >= 0 and self._is_unchanged(slot, wire, found):
             self._stats.answered(target.server, rtt, 1)
             self._table.address_metrics.rtts[slot] = rtt
             pending.result.add_unchanged(slot, wire)
             return
+        if form is not None and pending.formed and sock.edns and retry is None:
+            self._fingerprint(slot, wire, found)
+            self._stats.answered(target.server, rtt, 1)
+            pending.result.add_formed(slot, FormedAnswer(form, *form.values(wire), rtt, self._table.micro))
+            return
         query = pending.query(name) if retry is None else retry.query
-        answer = quick_response.to_answer(wire, pending.text(query), found)
+        text = pending.text(query)
+        answer = (
+            form.answer(text, *form.values(wire)) if form is not None else quick_response.to_answer(wire, text, found)
+        )
         suspect: SuspectResponse | None = None
+        if answer is not None and form is None and isinstance(found, soa_response.SoaOutline):
+            self._forms.learn(wire, name, found, answer)
         if answer is None:
             suspect = SuspectResponse(pending, slot, query)
             answer = self._read(wire, suspect)
@@ -164,12 +181,16 @@ class Receiver:
         seen: Observation,
     ) -> None:
         """Reports an answer to a query with EDNS, and keeps its fingerprints."""
-        offset = found.expire_offset if isinstance(found, soa_response.SoaOutline) else 0
-        if slot >= 0:
-            said = quick_response.content_fingerprint(wire, found)
-            self._table.columns.answered(slot, soa_response.fingerprint(wire, offset), said, offset)
+        self._fingerprint(slot, wire, found)
         self._stats.answered(pending.server, seen.rtt or 0.0, 1)
         pending.result.add_changed(slot, seen)
+
+    def _fingerprint(self, slot: int, wire: bytes, found: quick_response.Outline | None) -> None:
+        """Keeps what stands for an answer."""
+        if slot >= 0:
+            offset = found.expire_offset if isinstance(found, soa_response.SoaOutline) else 0
+            said = quick_response.content_fingerprint(wire, found)
+            self._table.columns.answered(slot, soa_response.fingerprint(wire, offset), said, offset)
 
     def _without_edns(
         self, target: Target, pending: PendingBatch, name: bytes, slot: int, query: Query, held: Callable[[], None]

@@ -15,29 +15,35 @@ from monitor.probe.client.observations import QueryFailure, timed_out
 from monitor.probe.client.sockets import SocketAddress, connect_udp
 from monitor.probe.client.target_queue import MAX_IN_FLIGHT_PER_ADDRESS, TokenBucket
 from monitor.probe.message.request import name_text, question
+from monitor.probe.message.soa_forms import FormedAnswer
 from monitor.probe.settings import Probe, waits
 
 
 class BatchResult:
     """Results of one call: ``wires`` has the response of each of ``unchanged``, b"" if none; then ``failures`` has why.
 
-    ``retries`` are those under way; ``cancelled``: nobody waits any more. Whatever has results that have not been
-    fetched is in ``unflushed``.
+    ``formed`` are changed, too: responses that were recognised. ``retries`` are those under way; ``cancelled``: nobody
+    waits any more. Whatever has results that have not been fetched is in ``unflushed``.
     """
 
-    __slots__ = ("_unflushed", "cancelled", "changed", "failures", "retries", "unchanged", "wires")
+    __slots__ = ("_unflushed", "cancelled", "changed", "failures", "formed", "retries", "unchanged", "wires")
 
     def __init__(self, unflushed: "set[BatchResult]") -> None:
         self._unflushed = unflushed
         self.unchanged: list[int] = []
         self.wires: list[bytes] = []
         self.changed: list[tuple[int, Observation]] = []
+        self.formed: list[tuple[int, FormedAnswer]] = []
         self.failures: dict[int, QueryFailure] = {}
         self.retries: set[Retry] = set()
         self.cancelled = False
 
     def add_changed(self, slot: int, seen: Observation) -> None:
         self.changed.append((slot, seen))
+        self._unflushed.add(self)
+
+    def add_formed(self, slot: int, answer: FormedAnswer) -> None:
+        self.formed.append((slot, answer))
         self._unflushed.add(self)
 
     def add_unchanged(self, slot: int, wire: bytes) -> None:
@@ -54,7 +60,8 @@ class PendingBatch:
     """A batch under way. ``next`` is the index of the first query that has not been sent."""
 
     __slots__ = (
-        "_queries", "address", "ends", "names", "next", "result", "server", "slots", "template", "unchanged", "wires",
+        "_queries", "address", "ends", "formed", "names", "next", "result", "server", "slots", "template", "unchanged",
+        "wires",
     )  # fmt: skip
 
     def __init__(
@@ -63,8 +70,13 @@ class PendingBatch:
         result: BatchResult,
         template: QueryTemplate,
         queries: dict[bytes, list[Query]] | None = None,
+        *,
+        formed: bool = False,
     ) -> None:
-        """``queries`` are those to be answered, by name, where they are not the zones' own."""
+        """``queries`` are those to be answered, by name, where they are not the zones' own. ``formed``: no observation
+        is made of a response that is recognised.
+        """
+        self.formed = formed
         self.server, self.address, self.template, self.result = batch.server, batch.address, template, result
         self.names, self.slots = list(batch.names), list(batch.slots)
         self.ends = [len(self.names)]

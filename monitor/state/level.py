@@ -65,6 +65,13 @@ def level_of(health: Health, states: Iterable[str], severities: Iterable[Severit
     return severity_level(max([Severity.WARNING, *severities]))
 
 
+def server_level(states: Iterable[str], severities: Iterable[Severity]) -> Level:
+    """Of a server, by the states of its addresses at its zones and what was found there."""
+    return min(
+        [*map(state_level, states), *(_SEVERITY[s] for s in severities if s >= Severity.WARNING)], default=Level.UNKNOWN
+    )
+
+
 def health_after_redaction(health: Health, before: int, left: Iterable[Severity]) -> Health:
     """The health of a zone of whose findings (``before``) some may not be told: what cannot be told weighs nothing."""
     severities = list(left)

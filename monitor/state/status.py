@@ -85,12 +85,16 @@ class CodeTally:
 
 @dataclass(frozen=True, slots=True)
 class ServerTally:
-    """A server over all its zones; ``states`` of its addresses there (in-sync → so many …), ``codes`` found there."""
+    """A server over all its zones; ``states`` of its addresses there (in-sync → so many …), ``codes`` found there.
+
+    ``level`` is how grave the worst of it is.
+    """
 
     addresses: tuple[Address, ...]
     zones: int
     states: Mapping[str, int]
     codes: Mapping[str, CodeTally]
+    level: Level = Level.UNKNOWN
 
 
 Redact = Callable[[ZoneStatus], ZoneStatus]

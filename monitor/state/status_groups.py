@@ -3,83 +3,25 @@
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerting.model import Alert
-from checks.model import Address, Health, Zone
-from checks.model.finding_type import Severity
-from monitor.state.level import Level, health_after_redaction, level_of, severity_level, state_level
-from monitor.state.status import CodeTally, ServerTally
+from checks.model import Health
+from monitor.state.level import Level, health_after_redaction, level_of
+from monitor.state.server_counts import ServerCounts, count_group
+from monitor.state.status import ServerTally
+from monitor.state.status_group import FindingKey, ServerLayout, StatusGroup
 
 UNKNOWN = "unknown"
 """The state of an address before anything was heard of it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ServerLayout:
-    """Where some zones are served; there is one of each, and two are the same only if they are one."""
-
-    servers: tuple[tuple[str, tuple[Address, ...]], ...]
-    server_addresses: tuple[tuple[str, Address], ...]
-
-
-def layouts(templates: Iterable[Zone]) -> list[ServerLayout]:
-    """The layout of each template, in their order."""
-    known: dict[tuple[tuple[str, tuple[Address, ...]], ...], ServerLayout] = {}
-    found = []
-    for template in templates:
-        servers = tuple((server.name, server.addresses) for server in template.servers)
-        places = tuple((server.name, address) for server, address in template.server_addresses())
-        found.append(known.setdefault(servers, ServerLayout(servers, places)))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class FindingKey:
-    """A finding but for its text and its time: what, how grave, and where."""
-
-    code: str
-    severity: Severity
-    server: str | None
-
-
-@dataclass(slots=True, eq=False)
-class StatusGroup:
-    """How some zones look: where they are served, their health, the states of their addresses, what was found.
-
-    ``level`` is how grave that is, ``public_level`` how grave after redaction. ``since``: for each finding key, since
-    when it has stood at any zone that got into this group. ``zones``: how many are in it now.
-    """
-
-    number: int
-    layout: ServerLayout
-    health: Health
-    states: tuple[str, ...]
-    finding_keys: tuple[FindingKey, ...]
-    level: Level
-    public_level: Level
-    since: dict[FindingKey, datetime] = field(default_factory=dict)
-    zones: int = 0
-
-    def at_server(self, name: str) -> Level | None:
-        """How grave it is there; None: these zones are not served there, and nothing is said of it."""
-        states = zip(self.layout.server_addresses, self.states, strict=True)
-        levels = [state_level(state) for (server, _), state in states if server == name]
-        least = Severity.WARNING if levels else Severity.INFO
-        levels += [severity_level(m.severity) for m in self.finding_keys if m.server == name and m.severity >= least]
-        return min(levels, default=None)
-
-    def has(self, code: str, server: str) -> bool:
-        return any(key.code == code and key.server == server for key in self.finding_keys)
-
-    def since_when(self, code: str, server: str) -> datetime:
-        """Since when the code has stood there; there must be one."""
-        return min(at for key, at in self.since.items() if key.code == code and key.server == server)
-
-
 class StatusGroups:
-    """All groups that some zone has. ``all`` has them by number; one that no zone has any more waits for another."""
+    """All groups that some zone has. ``all`` has them by number; one that no zone has any more waits for another.
+
+    What is counted of servers and levels follows the groups that have changed, whenever somebody asks for it: very many
+    servers of a zone each cost no more than the few that something happened to.
+    """
 
     def __init__(self, hidden: Collection[str]) -> None:
         """``hidden``: servers that public viewers know nothing of."""
@@ -87,7 +29,12 @@ class StatusGroups:
         self.all: list[StatusGroup] = []
         self._free: list[int] = []
         self._known: dict[tuple[ServerLayout, Health, tuple[str, ...], tuple[FindingKey, ...]], StatusGroup] = {}
-        self._servers: Mapping[str, ServerTally] | None = None
+        self._changed: dict[StatusGroup, None] = {}
+        """What was not counted yet: groups with more zones, or fewer, or with a finding that is older than known."""
+        self._counts: dict[str, ServerCounts] = {}
+        self._levels: Counter[tuple[Level, Level]] = Counter()
+        """(level, public level) → zones."""
+        self._servers: Mapping[str, ServerTally] = {}
 
     def of(
         self, layout: ServerLayout, health: Health, states: tuple[str, ...], findings: Sequence[Alert]
@@ -120,14 +67,15 @@ class StatusGroups:
         """A zone that had the one has the other now."""
         after.zones += 1
         before.zones -= 1
+        self._changed[before] = self._changed[after] = None
         if not before.zones:
             self._drop(before)
-        self._servers = None
 
     def count(self, group_ids: "array[int]") -> None:
         """All zones have these; groups that none of them has are dropped. For the beginning, when none is counted."""
         for number, many in Counter(group_ids).items():
             self.all[number].zones = many
+        self._changed = dict.fromkeys(self.all)
         for group in self.all:
             if not group.zones:
                 self._drop(group)
@@ -140,36 +88,39 @@ class StatusGroups:
         return [group for group in self.all if group.zones]
 
     def levels(self, *, public_level: bool) -> Mapping[Level, int]:
+        self._count_changes()
         found: Counter[Level] = Counter()
-        for group in self.group_ids():
-            found[group.public_level if public_level else group.level] += group.zones
-        return found
+        for levels, zones in self._levels.items():
+            found[levels[public_level]] += zones
+        return +found
 
     def servers(self) -> Mapping[str, ServerTally]:
-        """Every server that has an address, or of which something was found, by name. Tallied anew only when something
-        has changed.
+        """Every server that has an address, or of which something was found, by name. Another object whenever
+        something has changed.
         """
-        if self._servers is None:
-            self._servers = self._tally()
+        self._count_changes()
         return self._servers
 
-    def _tally(self) -> Mapping[str, ServerTally]:
-        found: dict[str, _Tally] = {}
-        for group in self.group_ids():
-            for name, addresses in group.layout.servers:
-                if addresses:
-                    tally = found.setdefault(name, _Tally())
-                    tally.zones += group.zones
-                    tally.addresses |= dict.fromkeys(addresses)
-            for (name, _), state in zip(group.layout.server_addresses, group.states, strict=True):
-                found[name].states[state] += group.zones
-            served = {name for name, addresses in group.layout.servers if addresses}
-            for name in {key.server for key in group.finding_keys if key.server is not None} - served:
-                found.setdefault(name, _Tally()).zones += group.zones
-            for key in group.finding_keys:
-                if key.server is not None:
-                    found[key.server].add(key, group)
-        return {name: found[name].public_level() for name in sorted(found)}
+    def at_server(self, name: str) -> Iterable[StatusGroup]:
+        """The groups of zones that are served there, or at which something was found there."""
+        self._count_changes()
+        counts = self._counts.get(name)
+        return counts.groups if counts else ()
+
+    def _count_changes(self) -> None:
+        changed, self._changed = self._changed, {}
+        stale: set[str] = set()
+        for group in changed:
+            more, group.tallied = group.zones - group.tallied, group.zones
+            self._levels[group.level, group.public_level] += more
+            stale |= count_group(self._counts, group, more)
+        if not stale:
+            return
+        tallies = {**self._servers, **{name: self._counts[name].tally(name) for name in stale if name in self._counts}}
+        gone = stale - self._counts.keys()
+        if gone or len(tallies) != len(self._servers):
+            tallies = {name: tallies[name] for name in sorted(tallies) if name not in gone}
+        self._servers = tallies
 
     def _group(
         self, layout: ServerLayout, health: Health, states: tuple[str, ...], finding_keys: tuple[FindingKey, ...]
@@ -214,31 +165,5 @@ class StatusGroups:
             known = group.since.get(key)
             if known is None or at < known:
                 group.since[key] = at
-                self._servers = None
+                self._changed[group] = None
         return group
-
-
-@dataclass(slots=True)
-class _Tally:
-    """A ServerTally in the making."""
-
-    zones: int = 0
-    addresses: dict[Address, None] = field(default_factory=dict)
-    states: Counter[str] = field(default_factory=Counter)
-    codes: dict[str, CodeTally] = field(default_factory=dict)
-
-    def add(self, key: FindingKey, group: StatusGroup) -> None:
-        """One finding key of the group; a code that is there at two severities counts the zone once."""
-        since, known = group.since[key], self.codes.get(key.code)
-        if known is None:
-            self.codes[key.code] = CodeTally(group.zones, key.severity, since)
-            return
-        first = next(m for m in group.finding_keys if m.code == key.code and m.server == key.server)
-        self.codes[key.code] = CodeTally(
-            known.zones + (group.zones if key is first else 0),
-            max(known.severity, key.severity),
-            min(known.since, since),
-        )
-
-    def public_level(self) -> ServerTally:
-        return ServerTally(tuple(self.addresses), self.zones, self.states, self.codes)

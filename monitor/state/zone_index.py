@@ -13,7 +13,8 @@ from monitor.state.columns import ZoneColumns, micros, moment
 from monitor.state.level import HEALTH_OF_LEVEL, Level
 from monitor.state.search import NameSearch, normalise_query
 from monitor.state.status import Redact, ServerTally, ZoneStatus
-from monitor.state.status_groups import StatusGroup, StatusGroups, layouts
+from monitor.state.status_group import StatusGroup, layouts
+from monitor.state.status_groups import StatusGroups
 
 GetStatus = Callable[[str], ZoneStatus]
 
@@ -196,14 +197,17 @@ class ZoneView:
 
     async def at_server(self, server: str, first: int, most: int) -> tuple[list[ZoneStatus], int]:
         zone_table = self._index.zone_table
-        levels = [group.at_server(server) for group in self._index.groups.all]
-        ranks = [EXCLUDED if level is None else int(level) for level in levels]
+        groups = self._index.groups
+        ranks = [EXCLUDED] * len(groups.all)
+        for group in groups.at_server(server):
+            level = group.at_server(server)
+            ranks[group.number] = EXCLUDED if level is None else int(level)
         column = await asyncio.to_thread(rank_column, self._columns.group_ids[:], ranks)
         numbers, total = select(column, list(Level), first, most)
         return await self._statuses(zone_table, numbers), total
 
     async def with_code(self, server: str, code: str) -> ZoneStatus | None:
-        groups = [group for group in self._index.groups.group_ids() if group.has(code, server)]
+        groups = [group for group in self._index.groups.at_server(server) if group.has(code, server)]
         if not groups:
             return None
         oldest = min(groups, key=lambda group: group.since_when(code, server))

@@ -14,7 +14,7 @@ from checks.common.text import format_duration
 from checks.model import Health
 from checks.model.finding_type import Severity
 from monitor.probe.stats import ProbeStats
-from monitor.state.level import PROPAGATING_STATE, Level, level_of, severity_level, state_level
+from monitor.state.level import PROPAGATING_STATE, Level, level_of
 from monitor.state.status import AddressStatus, ServerTally, Status, Zones, ZoneStatus
 from monitor.web.formatting import many, number, since
 from monitor.web.redaction import title
@@ -127,14 +127,11 @@ class ServerRow:
 
 def server_row(name: str, tally: ServerTally, median: float | None = None) -> ServerRow:
     """How many of its zones are in sync, and what is wrong with the others and with itself."""
-    levels = [state_level(state) for state, count in tally.states.items() if count]
-    levels += [severity_level(code.severity) for code in tally.codes.values() if code.severity >= Severity.WARNING]
-    worst = min(levels, default=Level.UNKNOWN)
     return ServerRow(
         name=name,
         tally=tally,
-        level=worst,
-        word="In sync" if worst is Level.GOOD else worst.name.capitalize(),
+        level=tally.level,
+        word="In sync" if tally.level is Level.GOOD else tally.level.name.capitalize(),
         summary=_summary(tally),
         in_sync=tally.states.get("in-sync", 0),
         address_count=sum(tally.states.values()),

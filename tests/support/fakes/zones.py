@@ -7,7 +7,7 @@ from datetime import datetime
 from alerting.model import Alert
 from checks.model import Address, Health
 from checks.model.finding_type import Severity
-from monitor.state.level import Level, level_of, severity_level, state_level
+from monitor.state.level import Level, level_of, server_level, severity_level, state_level
 from monitor.state.status import AddressStatus, CodeTally, Redact, ServerTally, ZoneStatus
 
 
@@ -88,10 +88,12 @@ class FakeZones:
         for zone in zones:
             for finding in _found(zone, name):
                 codes.setdefault(finding.key.code, []).append((zone.name, finding))
+        states = Counter(address.state for _, address in here)
         return ServerTally(
+            level=server_level(states, (finding.severity for found in codes.values() for _, finding in found)),
             addresses=tuple(dict.fromkeys(address.address for _, address in here)),
             zones=len(zones),
-            states=Counter(address.state for _, address in here),
+            states=states,
             codes={
                 code: CodeTally(
                     len({zone for zone, _ in found}),

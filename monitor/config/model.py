@@ -85,6 +85,10 @@ class Metrics:
     """How many zones may have series of their own in `/metrics`; where there are more, only those that are not good
     have, at most so many, the worst first. `soawatch_metrics_zones_omitted` says how many have none, `soawatch_zones`
     counts all."""
+    max_servers: int = field(default=200, metadata={"bounds": {"ge": 0}})
+    """How many servers may have series of their own in `/metrics`, and as many hidden ones; where there are more, those
+    that are bad have a place before all others, and those without one are counted together, as `other servers`.
+    `soawatch_metrics_servers_omitted` says how many have none."""
 
 
 SECTIONS: Mapping[str, type[Any]] = MappingProxyType(

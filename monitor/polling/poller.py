@@ -28,6 +28,7 @@ from monitor.polling.sweep_order import SweepOrder
 from monitor.polling.tcp_turns import TcpTurns
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.prober import ServiceProber
+from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
 from monitor.state.columns import TableChange, ZoneColumns
 from monitor.state.fast_path import FastPathChanges
@@ -61,11 +62,12 @@ class Poller:
         publish: PublishMessages,
         now: Now,
         registry: CollectorRegistry | None = None,
+        server_series: ServerSeries | None = None,
     ) -> None:
         self._config, self._plan = config, plan
         self._publish = publish
         self._now = now
-        self.stats = ProbeStats(registry)
+        self.stats = ProbeStats(registry, server_series)
         self._worker_metrics = WorkerMetrics(self.stats, registry)
         self._start_probers(columns)
         self._retiring: set[ServiceProber] = set()

@@ -1,11 +1,13 @@
 """Counters of the prober, by server: what was asked, how it ended, how long answers took."""
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from checks.model import Observation, Outcome
+from monitor.probe.server_series import ServerSeries
 
 if TYPE_CHECKING:  # prometheus_client is not for worker processes: they have no /metrics, and 3 MB less without it
     from prometheus_client import CollectorRegistry, Metric
@@ -13,23 +15,31 @@ if TYPE_CHECKING:  # prometheus_client is not for worker processes: they have no
 DURATION_BOUNDS: tuple[float, ...] = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds, in seconds, of the buckets of every query duration; one more bucket has no bound."""
 
+BUCKETS = len(DURATION_BOUNDS) + 1
+_NO_COUNTS = array("Q", bytes(8 * BUCKETS))
+
 
 class ProbeStats:
     """A Prometheus collector; its counters only grow, but for ``take``. One serves all probers of a service.
 
-    ``queries``: (server, transport, outcome) → observations; the transport is the one that gave the answer in the end.
-    ``durations``: (server, transport) → answers by bucket of DURATION_BOUNDS (not cumulative), then the sum in seconds.
-    ``discarded``: server → packets thrown away: wrong id, wrong question, or not to be understood.
+    ``queries``: (label, transport, outcome) → observations; the transport is the one that gave the answer in the end.
+    ``durations``: (label, transport) → answers by bucket of DURATION_BOUNDS (not cumulative), then the sum in seconds.
+    ``discarded``: label → packets thrown away: wrong id, wrong question, or not to be understood.
+    The label is the server's name, or that of all that have no series of their own (``ServerSeries``). ``unlisted``:
+    what else is known of those is the time their answers took, in columns.
 
-    Plain dicts, because some are counted for every packet: 0.4 µs, against 1.4 µs of a labelled Counter and Histogram.
+    Plain dicts, because some are counted for every packet: 0.5 µs, against 1.4 µs of a labelled Counter and Histogram.
     """
 
-    __slots__ = ("discarded", "durations", "queries")
+    __slots__ = ("_series", "discarded", "durations", "queries", "unlisted")
 
-    def __init__(self, registry: "CollectorRegistry | None" = None) -> None:
+    def __init__(self, registry: "CollectorRegistry | None" = None, series: ServerSeries | None = None) -> None:
+        """Without ``series`` every server has its own."""
         self.queries: dict[tuple[str, str, str], int] = {}
         self.durations: dict[tuple[str, str], list[float]] = {}
         self.discarded: dict[str, int] = {}
+        self.unlisted = DurationRows()
+        self._series = series or ServerSeries(0)
         if registry is not None:
             registry.register(self)
 
@@ -52,48 +62,58 @@ class ProbeStats:
 
     def discard(self, server: str, count: int = 1) -> None:
         """So many packets that belong to nothing."""
-        self.discarded[server] = self.discarded.get(server, 0) + count
+        label = self._series.label(server)
+        self.discarded[label] = self.discarded.get(label, 0) + count
 
     def _count(self, server: str, transport: str, outcome: str, count: int) -> None:
-        key = (server, transport, outcome)
+        key = (self._series.label(server), transport, outcome)
         self.queries[key] = self.queries.get(key, 0) + count
 
     def _time(self, server: str, transport: str, rtt: float, count: int) -> None:
-        buckets = self.durations.get((server, transport))
-        if buckets is None:
-            buckets = self.durations[server, transport] = [0] * (len(DURATION_BOUNDS) + 1) + [0.0]
-        buckets[bisect_left(DURATION_BOUNDS, rtt)] += count
+        bucket, label = bisect_left(DURATION_BOUNDS, rtt), self._series.label(server)
+        buckets = self._buckets(label, transport)
+        buckets[bucket] += count
         buckets[-1] += rtt * count
+        if label != server:
+            self.unlisted.add(server, transport, bucket, count)
+
+    def _buckets(self, label: str, transport: str) -> list[float]:
+        buckets = self.durations.get((label, transport))
+        if buckets is None:
+            buckets = self.durations[label, transport] = [0] * (BUCKETS + 1)
+        return buckets
 
     def median(self, server: str) -> float | None:
         """Seconds in which half of all answers came, as nearly as the buckets tell; over TCP if none came over UDP."""
-        *buckets, _ = self.durations.get((server, "udp")) or self.durations.get((server, "tcp")) or (0.0,)
-        half, below, lower = sum(buckets) / 2, 0.0, 0.0
-        if not half:
-            return None
-        for count, upper in zip(buckets, DURATION_BOUNDS, strict=False):
-            if below + count >= half:
-                return lower + (upper - lower) * (half - below) / count
-            below, lower = below + count, upper
-        return lower
+        for transport in ("udp", "tcp"):
+            buckets: list[float] = list(self.unlisted.row(server, transport))
+            if known := self.durations.get((server, transport)):
+                buckets = [a + b for a, b in zip(buckets, known, strict=False)]
+            if any(buckets):
+                return _median(buckets)
+        return None
 
     def take(self) -> "ProbeStats":
         """All that was counted since the last call; from now on it counts from zero again. For ``add`` elsewhere."""
         taken = ProbeStats()
-        for name in ProbeStats.__slots__:
-            setattr(taken, name, getattr(self, name))
-            setattr(self, name, {})
+        taken.queries, self.queries = self.queries, {}
+        taken.durations, self.durations = self.durations, {}
+        taken.discarded, self.discarded = self.discarded, {}
         return taken
 
     def add(self, more: "ProbeStats") -> None:
-        """Counts what another has taken."""
-        for key, count in more.queries.items():
-            self.queries[key] = self.queries.get(key, 0) + count
+        """Counts what another has taken, which had a series for every server."""
+        for (server, transport, outcome), count in more.queries.items():
+            self._count(server, transport, outcome, count)
         for server, count in more.discarded.items():
             self.discard(server, count)
-        for pair, buckets in more.durations.items():
-            known = self.durations.get(pair)
-            self.durations[pair] = buckets if known is None else [a + b for a, b in zip(known, buckets, strict=True)]
+        for (server, transport), counts in more.durations.items():
+            label = self._series.label(server)
+            known = self._buckets(label, transport)
+            known[:] = [a + b for a, b in zip(known, counts, strict=True)]
+            if label != server:
+                for bucket, answers in enumerate(counts[:BUCKETS]):
+                    self.unlisted.add(server, transport, bucket, int(answers))
 
     def collect(self) -> "Iterator[Metric]":
         """May run in a thread while something is counted: it copies each dict in one step."""
@@ -102,8 +122,11 @@ class ProbeStats:
         queries = CounterMetricFamily(
             "soawatch_queries", "Queries by what became of them.", labels=("server", "transport", "outcome")
         )
-        for key, observations in list(self.queries.items()):
-            queries.add_metric(key, observations)
+        # Series begin with a sample that is zero: what they first rise to is seen by nobody else.
+        own = self._series.labels
+        for key, count in {**{(server, "udp", "answered"): 0 for server in own}, **self.queries}.items():
+            if self._series.is_shown(key[0]):
+                queries.add_metric(key, count)
         yield queries
         durations = HistogramMetricFamily(
             "soawatch_query_duration_seconds",
@@ -111,11 +134,14 @@ class ProbeStats:
             labels=("server", "transport"),
         )
         bounds = [*map(str, DURATION_BOUNDS), "+Inf"]
-        for (server, transport), known in list(self.durations.items()):
+        none = [0.0] * (BUCKETS + 1)
+        for (server, transport), known in {**{(server, "udp"): none for server in own}, **self.durations}.items():
+            if not self._series.is_shown(server):
+                continue
             *buckets, total = known
             labels = {"server": server, "transport": transport}
-            for bound, count in zip(bounds, accumulate(buckets), strict=True):  # add_metric takes twice as long
-                durations.add_sample(f"{durations.name}_bucket", {**labels, "le": bound}, count)
+            for bound, so_far in zip(bounds, accumulate(buckets), strict=True):  # add_metric takes twice as long
+                durations.add_sample(f"{durations.name}_bucket", {**labels, "le": bound}, so_far)
             durations.add_sample(f"{durations.name}_count", labels, sum(buckets))
             durations.add_sample(f"{durations.name}_sum", labels, total)
         yield durations
@@ -125,5 +151,38 @@ class ProbeStats:
             labels=("server",),
         )
         for server, packets in list(self.discarded.items()):
-            discarded.add_metric((server,), packets)
+            if self._series.is_shown(server):
+                discarded.add_metric((server,), packets)
         yield discarded
+
+
+class DurationRows:
+    """How many answers came in which time, for very many servers: a row of columns for each, and no object."""
+
+    __slots__ = ("_counts", "_rows")
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[str, int]] = {}
+        """Transport → server → where its row begins."""
+        self._counts = array("Q")
+
+    def add(self, server: str, transport: str, bucket: int, count: int) -> None:
+        rows = self._rows.setdefault(transport, {})
+        row = rows.get(server)
+        if row is None:
+            row = rows[server] = len(self._counts)
+            self._counts.extend(_NO_COUNTS)
+        self._counts[row + bucket] += count
+
+    def row(self, server: str, transport: str) -> "array[int]":
+        row = self._rows.get(transport, {}).get(server)
+        return _NO_COUNTS if row is None else self._counts[row : row + BUCKETS]
+
+
+def _median(buckets: Sequence[float]) -> float:
+    half, below, lower = sum(buckets) / 2, 0.0, 0.0
+    for count, upper in zip(buckets, DURATION_BOUNDS, strict=False):
+        if below + count >= half:
+            return lower + (upper - lower) * (half - below) / count
+        below, lower = below + count, upper
+    return lower

@@ -1,7 +1,7 @@
 """The plan: what a configuration means for the parts that run."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from alerting.root_cause import DependencyGraph
@@ -55,6 +55,5 @@ def as_started(config: Config, before: Config) -> tuple[Config, list[str]]:
     """The configuration with what only a restart can change as it was, and the names of what differs there."""
     kept = {name: getattr(before.service, name) for name in RESTART_ONLY_KEYS}
     differ = [name for name, value in kept.items() if getattr(config.service, name) != value]
-    if config.metrics != before.metrics:
-        differ.append("max_zones")
+    differ += [key for key, value in asdict(before.metrics).items() if getattr(config.metrics, key) != value]
     return replace(config, service=replace(config.service, **kept), metrics=before.metrics), differ

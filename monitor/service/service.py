@@ -22,6 +22,7 @@ from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, NsNames, resolve, resolve_ns_names
 from monitor.polling.poller import Poller
 from monitor.polling.stored_addresses import recall_addresses
+from monitor.probe.server_series import ServerSeries
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import PollQueue
 from monitor.service.receiver_moves import ReceiverMoves
@@ -128,6 +129,7 @@ class Service:
             registry=self._registry,
         )
         self._write_buffer = WriteBuffer(self._store, now)
+        server_series = ServerSeries(config.metrics.max_servers)
         self._evaluator = Evaluator(
             memory=MonitorState.of(remembered),
             plan=plan,
@@ -140,18 +142,21 @@ class Service:
             changed=self._event_hub.notify,
             told=self._dispatcher.wake,
             registry=self._registry,
+            server_series=server_series,
         )  # fmt: skip
         self._evaluator.failing = self._dispatcher.failing
         self._receiver_moves = ReceiverMoves(self._store, self._evaluator, self._dispatcher, remembered.destinations)
         await self._receiver_moves.use(config)
         change = await self._evaluator.replan(plan, first=True)
-        self._poller = Poller(config, self._evaluator.plan, change.columns, self._publish, now, self._registry)
+        self._poller = Poller(
+            config, self._evaluator.plan, change.columns, self._publish, now, self._registry, server_series
+        )
         self._evaluator.moved = self._poller.apply_path_changes
         await self._receivers()
         service = config.service
         context = WebContext(
-            lambda: self.status, self._registry, self._poller.stats, self._store, self._event_hub, now, self._stopping,
-            Settings(service.token, service.public, config.metrics.max_zones, service.url),
+            lambda: self.status, self._registry, self._poller.stats, server_series, self._store, self._event_hub, now,
+            self._stopping, Settings(service.token, service.public, config.metrics.max_zones, service.url),
         )  # fmt: skip
         self._web = WebServer(build(context), *service.listen, self._stopping)
 

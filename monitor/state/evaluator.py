@@ -15,6 +15,7 @@ from checks.zone_state.connectivity import offline_families
 from checks.zone_state.model import SERIAL_CHECK, StateChange, ZoneState
 from checks.zone_state.update import changes
 from monitor.clock import Now
+from monitor.probe.server_series import ServerSeries
 from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_silent, pick_full_polls
 from monitor.state.monitor_result import MONITOR
@@ -75,6 +76,7 @@ class Evaluator:
         changed: Callable[[], None],
         told: Callable[[], None],
         registry: CollectorRegistry | None = None,
+        server_series: ServerSeries | None = None,
     ) -> None:
         self.plan = plan
         self.moved: Callable[[FastPathChanges], None] = lambda path_changes: None
@@ -111,6 +113,7 @@ class Evaluator:
         if memory.columns.zone_table is not plan.zones:
             memory.use(change_to(memory.columns, plan.zones, rrset_questions(plan.zones, plan.checks)).columns)
         self._zone_index = ZoneIndex(memory.columns, self._zone_status)
+        self._server_series = server_series or ServerSeries(0)
         self.status = replace(status, zones=self._zone_index.zones())
 
     async def process(self, heard: Sequence[PollMessage]) -> None:
@@ -154,6 +157,7 @@ class Evaluator:
             commit, pending = drop_unmonitored(self._memory, plan, at, None if first else change.removed)
             if change.old_index is not None:
                 self._zone_index.use(change.columns, change.old_index)
+            self._server_series.use(((name, hidden) for name, _, hidden in self._zone_index.server_addresses), at)
             reset_changed(self._memory, before.checks, plan.checks)
             if plan.checks.get(SERIAL_CHECK) != before.checks.get(SERIAL_CHECK):
                 disable_all(self._memory, pending.path_changes)
@@ -234,7 +238,7 @@ class Evaluator:
             self._failures.labels(check).inc()
             log.error("check failed", check=check)
         for one in commit.propagations:
-            self.propagation.labels(one.server).observe(one.seconds)
+            self.propagation.labels(self._server_series.label(one.server)).observe(one.seconds)
         self.rechecks.note(pending.rechecks, at, asyncio.get_running_loop().time())
         self._unchanged.inc(pending.unchanged)
         self._evaluated.inc(pending.evaluated)

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector
 
 from checks.model import Family, Health
 from checks.model.finding_type import Severity
+from monitor.probe.server_series import ServerSeries
+from monitor.state.level import HEALTH_OF_LEVEL
 from monitor.state.status import Status, Zones, ZoneStatus
 from monitor.web.redaction import Redaction
 from monitor.web.zone_metrics import series
@@ -45,6 +47,13 @@ async def select_zones(zones: Zones, most: int) -> ZoneSelection:
     return ZoneSelection(zones.tally(), statuses, max(0, len(zones) - len(statuses)))
 
 
+def place_servers(server_series: ServerSeries, zones: Zones, now: datetime) -> None:
+    """Series go to the servers that are bad, where not all can have them. ``zones``: hidden servers included."""
+    if server_series.crowded:
+        bad = {name for name, tally in zones.servers().items() if HEALTH_OF_LEVEL[tally.level] is Health.BAD}
+        server_series.place(bad, now)
+
+
 def render(
     status: Status,
     selection: ZoneSelection,
@@ -52,13 +61,15 @@ def render(
     now: datetime,
     accept: str = "",
     redaction: Redaction | None = None,
+    server_series: ServerSeries | None = None,
 ) -> tuple[bytes, str]:
     """The page of /metrics and its content type: Prometheus text, or OpenMetrics where ``accept`` asks for it.
 
     Pure and slow (some microseconds a sample): to be called in a thread.
     """
     encode, content_type = _encoder(accept)
-    text, zones = encode(Families(status, selection, counters, redaction)), series(selection.zones, now).encode()
+    families = Families(status, selection, counters, redaction, server_series or ServerSeries(0))
+    text, zones = encode(families), series(selection.zones, now).encode()
     if not text.endswith(END):
         return text + zones, content_type
     return text.removesuffix(END) + zones + END, content_type
@@ -80,12 +91,14 @@ class Families:
     selection: ZoneSelection
     counters: Collector
     redaction: Redaction | None = None
+    server_series: ServerSeries = field(default_factory=lambda: ServerSeries(0))
 
     def collect(self) -> Iterator[Metric]:
         yield from self._service()
         yield from self._alerting()
         yield from self._asking()
         yield from self._zones()
+        yield from self._servers()
         yield from self._counters()
 
     def _service(self) -> Iterator[Metric]:
@@ -148,12 +161,24 @@ class Families:
             (((s.check,), s.missed) for s in sweeps),
         )
 
+    def _servers(self) -> Iterator[Metric]:
+        hidden = 0 if self.redaction is not None else self.server_series.omitted(hidden=True)
+        yield _gauge(
+            "soawatch_metrics_servers_omitted",
+            "Servers without series of their own here, because there are more than metrics.max_servers.",
+            self.server_series.omitted(hidden=False) + hidden,
+        )
+
     def _counters(self) -> Iterator[Metric]:
         """What the parts count. When a series was created is left out: soawatch_start_time_seconds is as good."""
         for family in self.counters.collect():
-            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
-            if self.redaction is not None:
-                family.samples = [sample for sample in family.samples if self.redaction.may_show(sample.labels)]
+            family.samples = [
+                sample
+                for sample in family.samples
+                if not sample.name.endswith("_created")
+                and ("server" not in sample.labels or self.server_series.is_shown(sample.labels["server"]))
+                and (self.redaction is None or self.redaction.may_show(sample.labels))
+            ]
             yield family
 
     def _zones(self) -> Iterator[Metric]:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.state.status import Status
-from monitor.web.metrics import render, select_zones
+from monitor.web.metrics import place_servers, render, select_zones
 from monitor.web.snapshot import SnapshotCache, View, WebContext, is_same_status
 
 MAX_AGE = timedelta(seconds=1)
@@ -53,9 +53,13 @@ class MetricsEndpoint:
 
     async def _render(self, view: View, status: Status, now: datetime, accept: str) -> tuple[bytes, str]:
         """The statuses it takes are made here; what takes long, the text, is made in a thread."""
-        selection = await select_zones(status.zones, self._context.settings.max_zones)
+        context = self._context
+        place_servers(context.server_series, context.status().zones, now)
+        selection = await select_zones(status.zones, context.settings.max_zones)
         redaction = self._snapshot.redaction(view)
-        return await asyncio.to_thread(render, status, selection, self._context.registry, now, accept, redaction)
+        return await asyncio.to_thread(
+            render, status, selection, context.registry, now, accept, redaction, context.server_series
+        )
 
     def _keep(self, key: tuple[View, str], made: Rendering) -> None:
         self._made.pop(key, None)

@@ -9,6 +9,7 @@ from functools import partial
 from alerting.finding_types import FINDING_TYPES
 from alerting.model import Alert, Incident, IncidentFinding
 from checks.model import Address
+from monitor.probe.server_series import OTHER
 from monitor.state.level import health_after_redaction
 from monitor.state.ports import AddressHistoryRow
 from monitor.state.status import Status, ZoneStatus
@@ -32,8 +33,9 @@ class Redaction:
         return self._names_server(text) or self._names_address(text)
 
     def may_show(self, labels: Mapping[str, str]) -> bool:
-        """Whether a sample of a counter is public: it is of no receiver, and of no hidden server."""
-        return "receiver" not in labels and ("server" not in labels or labels["server"] in self.visible)
+        """Whether a sample of a counter is public: it is of no receiver, and of no hidden server, not even in a sum."""
+        server = labels.get("server", OTHER)
+        return "receiver" not in labels and (server == OTHER or server in self.visible)
 
     def _names_server(self, text: str) -> bool:
         low = text.lower()

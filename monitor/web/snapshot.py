@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from alerting.model import Incident, Secret
 from monitor.clock import Now
 from monitor.probe.message.names import BadName, parse_name
+from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
 from monitor.state.ports import AddressHistoryRow, Store
 from monitor.state.status import Status, ZoneStatus
@@ -45,6 +46,7 @@ class WebContext:
     status: Callable[[], Status]
     registry: CollectorRegistry
     probe_stats: ProbeStats
+    server_series: ServerSeries
     store: Store
     event_hub: EventHub
     now: Now

@@ -17,6 +17,7 @@ from checks.model import Address, Health
 from checks.model.finding_type import Severity
 from checks.zone_state.model import StateChange
 from monitor.polling.workers.process import WorkerMetrics
+from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
@@ -199,7 +200,9 @@ class Counters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.probe_stats = ProbeStats(self.registry)
+        self.server_series = ServerSeries(1)
+        """As many places as there are; every server has its own series until the test calls ``use``."""
+        self.probe_stats = ProbeStats(self.registry, self.server_series)
         buckets = [0, 0, 1, 4, 9, 20, 5, 1, 0, 0, 0, 0, 2, 3.25]
         self.probe_stats.queries |= {
             ("ns1", "udp", "answered"): 1200,
@@ -215,7 +218,15 @@ class Counters:
         self.dispatcher.attempts.labels("oncall", "delivered").inc(4)
         self.dispatcher.attempts.labels("oncall", "retried").inc()
         self.evaluator = Evaluator(
-            MonitorState(), plan(), status(()), WriteBuffer(kept, lambda: NOW), lambda: NOW, list, list, self.registry
+            MonitorState(),
+            plan(),
+            status(()),
+            WriteBuffer(kept, lambda: NOW),
+            lambda: NOW,
+            list,
+            list,
+            self.registry,
+            self.server_series,
         )
         self.evaluator._failures.labels("records")
         self.evaluator._evaluated.inc(40)
@@ -275,6 +286,7 @@ class Stage:
             status=lambda: self.status,
             registry=self.counters.registry,
             probe_stats=self.counters.probe_stats,
+            server_series=self.counters.server_series,
             store=self.store,
             event_hub=self.event_hub,
             now=lambda: self.now,

@@ -1,11 +1,13 @@
 """Prometheus reads what is so, and nothing that is no longer so."""
 
 import asyncio
+import contextlib
 import json
 import subprocess
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -16,12 +18,27 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 from alerting.model import Phase
 from checks.model import Health
+from monitor.probe.server_series import OTHER
 from monitor.state.status import Status
 from monitor.web.app import build
 from monitor.web.metrics import render, select_zones
 from monitor.web.server import WebServer
 from tests.support.require import program
-from tests.support.web_status import NOW, SERIAL, SERVERS, Counters, ago, bad, finding, stage, status, troubled, zone
+from tests.support.web_status import (
+    HIDDEN,
+    NOW,
+    SERIAL,
+    SERVERS,
+    Counters,
+    Stage,
+    ago,
+    bad,
+    finding,
+    stage,
+    status,
+    troubled,
+    zone,
+)  # fmt: skip
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 FAMILIES = {
@@ -171,8 +188,12 @@ def test_labels_cannot_break_out(accept: str, parse: object) -> None:
 
 def test_promtool_finds_nothing_to_say() -> None:
     promtool = program("promtool", package="prometheus")
-    for seen in (troubled(), status([])):
-        text = rendered(seen, Counters())[0]
+    crowded = Counters()
+    crowded.server_series.use([(server, server == HIDDEN) for server in SERVERS], NOW)
+    crowded.server_series.place({"ns2"}, NOW)
+    crowded.probe_stats.answered("ns3.anycast.example.net", 0.01, 4)
+    for seen, counters in ((troubled(), Counters()), (status([]), Counters()), (troubled(), crowded)):
+        text = rendered(seen, counters)[0]
         checked = subprocess.run(
             [promtool, "check", "metrics"], input=text, capture_output=True, timeout=30, check=False
         )
@@ -189,9 +210,10 @@ scrape_configs:
 """
 
 
-async def test_a_real_prometheus_reads_it(tmp_path: Path) -> None:
+@contextlib.asynccontextmanager
+async def prometheus_of(seen: Stage, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """One that scrapes it every second."""
     prometheus = program("prometheus", package="prometheus")
-    seen = await stage(troubled(), token=True)
     server = WebServer(build(seen.context()), "127.0.0.1", 0, seen.stopping)
     await server.start()
     config = tmp_path / "prometheus.yml"
@@ -203,16 +225,72 @@ async def test_a_real_prometheus_reads_it(tmp_path: Path) -> None:
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(40), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
-            assert await value(http, 'up{job="soawatch"}') == 1
-            assert await value(http, 'soawatch_zone_lag_seconds{address="192.0.2.2",zone="example.com."}') == 4800
-            assert (
-                await value(http, "histogram_quantile(0.5, soawatch_query_duration_seconds_bucket{server='ns1'})") > 0
-            )
+        async with asyncio.timeout(60), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            yield http
     finally:
         process.terminate()
         await process.wait()
         await server.stop()
+
+
+async def test_a_real_prometheus_reads_it(tmp_path: Path) -> None:
+    async with prometheus_of(await stage(troubled(), token=True), tmp_path) as http:
+        assert await value(http, 'up{job="soawatch"}') == 1
+        assert await value(http, 'soawatch_zone_lag_seconds{address="192.0.2.2",zone="example.com."}') == 4800
+        assert await value(http, "histogram_quantile(0.5, soawatch_query_duration_seconds_bucket{server='ns1'})") > 0
+
+
+BEFORE, EACH = 1_000_000, 10
+
+
+async def test_to_a_real_prometheus_no_rate_falls_or_leaps_when_servers_change_places(tmp_path: Path) -> None:
+    """Two servers and one place, which goes to whoever is bad: each answers a hundred times a second, as ever."""
+    seen = await stage(status(), token=True)
+    series, stats = seen.counters.server_series, seen.counters.probe_stats
+    series.use([("ns1", False), ("ns2", False)], NOW)
+    stats.queries.clear()
+    stats.durations.clear()
+    for server in ("ns1", "ns2"):
+        stats.answered(server, 0.01, BEFORE)
+
+    async def answer() -> None:
+        while True:
+            for server in ("ns1", "ns2"):
+                stats.answered(server, 0.01, EACH)
+            await asyncio.sleep(0.1)
+
+    answering = asyncio.create_task(answer())
+    try:
+        async with prometheus_of(seen, tmp_path) as http:
+            for troubled_one in ("ns2", "ns1", "ns2"):
+                for _ in range(4):
+                    await scraped_once_more(http)
+                seen.show(status([bad(zone("a."), finding("no-answer", "x", troubled_one))]))
+            answering.cancel()
+            for _ in range(3):
+                await scraped_once_more(http)
+            found = await samples(http, "soawatch_queries_total[2m]")
+            rates = await samples(http, "sum(rate(soawatch_queries_total[4s]))[2m:1s]")
+    finally:
+        answering.cancel()
+    assert found.keys() == {"ns1", "ns2", OTHER}
+    steps = [after - before for values in found.values() for before, after in pairwise(values)]
+    assert min(steps) >= 0
+    assert max(steps) < BEFORE / 100, "what was counted elsewhere before is nowhere an increase"
+    assert sum(steps) == sum(stats.queries.values()) - sum(values[0] for values in found.values())
+    assert 0 < max(rates[""]) < BEFORE / 100
+
+
+async def scraped_once_more(http: httpx.AsyncClient) -> None:
+    before = await value(http, 'count_over_time(up{job="soawatch"}[1h])')
+    while await value(http, 'count_over_time(up{job="soawatch"}[1h])') <= before:
+        await asyncio.sleep(0.1)
+
+
+async def samples(http: httpx.AsyncClient, query: str) -> dict[str, list[float]]:
+    """Server → values, one after the other."""
+    rows = (await http.get("/api/v1/query", params={"query": query})).json()["data"]["result"]
+    return {row["metric"].get("server", ""): [float(value) for _, value in row["values"]] for row in rows}
 
 
 async def free_port() -> int:

@@ -54,6 +54,8 @@ def test_what_needs_a_restart_stays_as_it_was_and_is_named() -> None:
     assert taken.service.vantage == "here"
     assert as_started(before, before) == (before, [])
     assert as_started(replace(before, metrics=Metrics(7)), before)[1] == ["max_zones"]
+    other = replace(before, metrics=Metrics(max_servers=7))
+    assert as_started(other, before) == (before, ["max_servers"])
 
 
 def test_retention_may_change() -> None:

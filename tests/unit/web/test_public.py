@@ -6,6 +6,7 @@ import pytest
 
 from checks.model import Address, Health
 from checks.model.finding_type import Severity
+from monitor.probe.server_series import OTHER_HIDDEN
 from monitor.state.ports import Commit
 from monitor.web.redaction import Redaction, public, redaction_of
 from monitor.web.snapshot import SnapshotCache, View
@@ -20,6 +21,7 @@ from tests.support.web_status import (
     NOW,
     PAST,
     SERVERS,
+    TOKEN,
     bad,
     finding,
     leaky,
@@ -54,6 +56,23 @@ async def test_no_page_holds_a_word_of_a_hidden_server(path: str) -> None:
     for secret in SECRETS:
         assert secret.lower() not in text.lower(), secret
     assert "of-the-hidden" not in text
+
+
+async def test_hidden_servers_are_in_no_sum_that_the_public_sees() -> None:
+    seen = await stage(status(), token=True, public=True)
+    seen.counters.server_series.use([("ns1", False), ("ns2", False), (HIDDEN, True), ("hush2", True)], NOW)
+    for server, count in (("ns2", 5), ("hush2", 70)):
+        seen.counters.probe_stats.answered(server, 0.01, count)
+    line = 'soawatch_queries_total{outcome="answered",server="other servers",transport="udp"}'
+    async with client(seen) as http:
+        shown = (await http.get("/metrics")).text
+        whole = (await http.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})).text
+    assert f"{line} 5.0\n" in shown
+    assert OTHER_HIDDEN not in shown
+    assert "soawatch_metrics_servers_omitted 1.0\n" in shown
+    assert f"{line} 5.0\n" in whole
+    assert f"{line.replace('other servers', 'other hidden servers')} 70.0\n" in whole
+    assert "soawatch_metrics_servers_omitted 2.0\n" in whole
 
 
 async def test_a_hidden_server_is_not_there_at_all() -> None:

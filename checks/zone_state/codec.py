@@ -25,18 +25,18 @@ from checks.zone_state.intern_table import InternTable
 from checks.zone_state.model import AddressState, SerialGroup, Version, ZoneState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEVER = -(2**63)
-_UNKNOWN = 2**32 - 1
+NEVER = -(2**63)
+UNKNOWN = 2**32 - 1
 """In place of a span in microseconds; in place of a SOA, where nobody has ever served a version."""
 
-_ANSWERING, _SHORT, _NSIDS, _EXPIRES = 1, 2, 4, 8
+ANSWERING, SHORT, NSIDS, EXPIRES = 1, 2, 4, 8
 """Flags of a row: every address serves a version, as its primary does; all runs began soon after their version was
 first seen, so that four octets tell when; some have an NSID; some an EXPIRE."""
 
 _SERIAL, _SYNCED, _STOPS, _ESTIMATED = 1, 2, 4, 8
 """Flags of a standing in a row that is not short: what it has."""
 
-_HEAD = Struct("<BIq")
+HEAD = Struct("<BIq")
 _SPACE = Struct("<IIqI")
 _LONG_SPACE = Struct("<IIqq")
 _STANDING = Struct("<BIqqI")
@@ -61,7 +61,7 @@ class ZoneStateCodec:
         if zone_state.at is None or self.table.full:
             return None
         references: dict[str, Version | None] = {}
-        flags = _ANSWERING | _SHORT
+        flags = ANSWERING | SHORT
         for serial_group in serial_groups:
             if not _settled(serial_group):
                 return None
@@ -78,7 +78,7 @@ class ZoneStateCodec:
                 return None
         if flags and (row := self._short(zone_state, flags)) is not None:
             return row
-        parts = [_HEAD.pack(flags & ~_SHORT, self._number_of(zone_state), _micros(zone_state.at))]
+        parts = [HEAD.pack(flags & ~SHORT, self._number_of(zone_state), _micros(zone_state.at))]
         parts += [self._space(serial_group, zone_state.zone) for serial_group in serial_groups]
         parts += map(self._standing, address_states)
         return b"".join(parts)
@@ -89,8 +89,8 @@ class ZoneStateCodec:
         versions: dict[str, Version] = {}
         for serial_group in zone_state.serial_groups:
             version = versions[serial_group.group] = serial_group.versions[0]
-            absent = _UNKNOWN if version.absent is None else _micros(version.seen, version.absent)
-            if not 0 <= absent < _UNKNOWN + (version.absent is None):
+            absent = UNKNOWN if version.absent is None else _micros(version.seen, version.absent)
+            if not 0 <= absent < UNKNOWN + (version.absent is None):
                 return None
             numbers += (version.serial, self._soa_number(serial_group, zone_state.zone), _micros(version.seen), absent)
         nsids: list[int] = []
@@ -98,52 +98,53 @@ class ZoneStateCodec:
         for address_state in zone_state.address_states:
             since = address_state.since
             after = _micros(since, versions[address_state.group].seen)
-            if not 0 <= after < _UNKNOWN or (address_state.changed is not since and address_state.changed != since):
+            if not 0 <= after < UNKNOWN or (address_state.changed is not since and address_state.changed != since):
                 return None
             numbers.append(after)
             nsid, expires = address_state.nsid, address_state.expires
             if nsid is not None:
-                flags |= _NSIDS
+                flags |= NSIDS
             if expires is not None:
-                flags |= _EXPIRES
+                flags |= EXPIRES
             nsids.append(0 if nsid is None else self.table.number(nsid) + 1)
-            stops.append(_NEVER if expires is None else _micros(expires))
+            stops.append(NEVER if expires is None else _micros(expires))
         numbers[0] = flags
-        if flags & _NSIDS:
+        if flags & NSIDS:
             numbers += nsids
-        if flags & _EXPIRES:
+        if flags & EXPIRES:
             numbers += stops
-        return _shape(flags, len(zone_state.serial_groups), len(nsids)).pack(*numbers)
+        return short_shape(flags, len(zone_state.serial_groups), len(nsids)).pack(*numbers)
 
     def unpack(self, zone: str, row: bytes) -> ZoneState:
         """The zone state that was packed, but for what ticks."""
-        flags, layout, checked_at = _HEAD.unpack_from(row)
-        at = _moment(checked_at)
+        flags, layout, checked_at = HEAD.unpack_from(row)
+        at = moment_of(checked_at)
         groups, places = self.table.layout_of(layout)
-        if not flags & _SHORT:
+        if not flags & SHORT:
             return self._unpack_long(zone, row, at)
         count = len(places)
-        numbers = _shape(flags, len(groups), count).unpack(row)
+        numbers = short_shape(flags, len(groups), count).unpack(row)
         serial_groups: dict[str, SerialGroup] = {}
         first: dict[str, datetime] = {}
         place = 3
         for group in groups:
             serial, soa, seen, absent = numbers[place : place + 4]
-            first[group] = moment = _moment(seen)
-            version = Version(serial, None if absent == _UNKNOWN else moment - timedelta(0, 0, absent), moment)
-            serial_groups[group] = SerialGroup(group, serial, self._soa_of(soa, serial, zone), (version,))
+            first[group] = moment = moment_of(seen)
+            version = Version(serial, None if absent == UNKNOWN else moment - timedelta(0, 0, absent), moment)
+            serial_groups[group] = SerialGroup(group, serial, self.soa_of(soa, serial, zone), (version,))
             place += 4
         spans = numbers[place : place + count]
         place += count
-        nsids: Iterable[int] = numbers[place : place + count] if flags & _NSIDS else (0,) * count
-        stops: Iterable[int] = numbers[-count:] if flags & _EXPIRES else (_NEVER,) * count
+        nsids: Iterable[int] = numbers[place : place + count] if flags & NSIDS else (0,) * count
+        stops: Iterable[int] = numbers[-count:] if flags & EXPIRES else (NEVER,) * count
         address_states = []
         for (server, address, group), span, nsid, stop in zip(places, spans, nsids, stops, strict=True):
             since = first[group] + timedelta(0, 0, span) if span else first[group]
             address_states.append(
                 AddressState(
                     server, address, group, serial_groups[group].reference, since, ANSWERED, since, None, 0,
-                    self.table.text_of(nsid - 1) if nsid else None, None, at, None if stop == _NEVER else _moment(stop),
+                    self.table.text_of(nsid - 1) if nsid else None, None, at,
+                    None if stop == NEVER else moment_of(stop),
                 )
             )  # fmt: skip
         return ZoneState(zone, tuple(serial_groups.values()), tuple(address_states), at)
@@ -152,18 +153,18 @@ class ZoneStateCodec:
         """Whether it is a row by this intern table: what is kept may have been changed by somebody else."""
         values = self.table.values
         try:
-            flags, layout, _ = _HEAD.unpack_from(row)
-            if not flags & _SHORT:
+            flags, layout, _ = HEAD.unpack_from(row)
+            if not flags & SHORT:
                 return bool(self.unpack("", row).serial_groups)
             groups, places = self.table.layout_of(layout)
-            numbers = _shape(flags, len(groups), len(places)).unpack(row)
+            numbers = short_shape(flags, len(groups), len(places)).unpack(row)
             return all(isinstance(values[soa], Soa) for soa in numbers[4 : 3 + 4 * len(groups) : 4])
         except (StructError, LookupError, AssertionError, OverflowError):
             return False
 
     def answering(self, row: bytes) -> bool:
         """Whether every address serves a version, and its primary has just said that it is the right one."""
-        return bool(row[0] & _ANSWERING)
+        return bool(row[0] & ANSWERING)
 
     def reachable_addresses(self, row: bytes) -> tuple[bool, ...]:
         """Of which addresses, in order, anything at all was heard at the last look."""
@@ -174,13 +175,13 @@ class ZoneStateCodec:
 
         And a minute more: what an address said at the beginning of a poll is evaluated by its end.
         """
-        flags, layout, _ = _HEAD.unpack_from(row)
+        flags, layout, _ = HEAD.unpack_from(row)
         groups, places = self.table.layout_of(layout)
-        serial_group = _SPACE if flags & _SHORT else _LONG_SPACE
+        serial_group = _SPACE if flags & SHORT else _LONG_SPACE
         least: dict[str, int] = {}
         for number, group in enumerate(groups):
-            soa = serial_group.unpack_from(row, _HEAD.size + serial_group.size * number)[1]
-            least[group] = 0 if soa == _UNKNOWN else int(self.table.soa_of(soa).expire * near) + 61
+            soa = serial_group.unpack_from(row, HEAD.size + serial_group.size * number)[1]
+            least[group] = 0 if soa == UNKNOWN else int(self.table.soa_of(soa).expire * near) + 61
         return tuple(least[group] for _, _, group in places)
 
     def _number_of(self, zone_state: ZoneState) -> int:
@@ -194,7 +195,8 @@ class ZoneStateCodec:
         rname = soa.rname.removesuffix(zone) + ZONE_PLACEHOLDER if soa.rname.endswith(zone) else soa.rname
         return self.table.soa((mname, rname, soa.refresh, soa.retry, soa.expire, soa.minimum, soa.ttl))
 
-    def _soa_of(self, number: int, serial: int, zone: str) -> Soa:
+    def soa_of(self, number: int, serial: int, zone: str) -> Soa:
+        """The SOA of this number in the intern table, of this zone with this serial."""
         rest = self.table.soa_of(number)
         mname = rest.mname[:-1] + zone if rest.mname.endswith(ZONE_PLACEHOLDER) else rest.mname
         rname = rest.rname[:-1] + zone if rest.rname.endswith(ZONE_PLACEHOLDER) else rest.rname
@@ -202,9 +204,9 @@ class ZoneStateCodec:
 
     def _space(self, serial_group: SerialGroup, zone: str) -> bytes:
         if not serial_group.versions:
-            return _LONG_SPACE.pack(0, _UNKNOWN, 0, 0)
+            return _LONG_SPACE.pack(0, UNKNOWN, 0, 0)
         version = serial_group.versions[0]
-        absent = _NEVER if version.absent is None else _micros(version.absent)
+        absent = NEVER if version.absent is None else _micros(version.absent)
         return _LONG_SPACE.pack(version.serial, self._soa_number(serial_group, zone), _micros(version.seen), absent)
 
     def _standing(self, address_state: AddressState) -> bytes:
@@ -222,16 +224,16 @@ class ZoneStateCodec:
         return _STANDING.pack(flags, state, _micros(address_state.since), _micros(address_state.changed), nsid) + rest
 
     def _unpack_long(self, zone: str, row: bytes, at: datetime) -> ZoneState:
-        groups, places = self.table.layout_of(_HEAD.unpack_from(row)[1])
+        groups, places = self.table.layout_of(HEAD.unpack_from(row)[1])
         serial_groups: dict[str, SerialGroup] = {}
-        position = _HEAD.size
+        position = HEAD.size
         for group in groups:
             serial, soa, seen, absent = _LONG_SPACE.unpack_from(row, position)
-            if soa == _UNKNOWN:
+            if soa == UNKNOWN:
                 serial_groups[group] = SerialGroup(group, None, None)
             else:
-                version = Version(serial, None if absent == _NEVER else _moment(absent), _moment(seen))
-                serial_groups[group] = SerialGroup(group, serial, self._soa_of(soa, serial, zone), (version,))
+                version = Version(serial, None if absent == NEVER else moment_of(absent), moment_of(seen))
+                serial_groups[group] = SerialGroup(group, serial, self.soa_of(soa, serial, zone), (version,))
             position += _LONG_SPACE.size
         address_states: list[AddressState] = []
         for server, address, group in places:
@@ -243,12 +245,13 @@ class ZoneStateCodec:
                 (serial,) = _SERIAL_OF.unpack_from(row, position)
                 position += _SERIAL_OF.size
             if flags & _SYNCED:
-                synced, position = _moment(_LONG.unpack_from(row, position)[0]), position + _LONG.size
+                synced, position = moment_of(_LONG.unpack_from(row, position)[0]), position + _LONG.size
             if flags & _STOPS:
-                expires, position = _moment(_LONG.unpack_from(row, position)[0]), position + _LONG.size
+                expires, position = moment_of(_LONG.unpack_from(row, position)[0]), position + _LONG.size
             address_states.append(
                 AddressState(
-                    server, address, group, serial, _moment(since), self.table.text_of(state), _moment(changed), synced,
+                    server, address, group, serial, moment_of(since), self.table.text_of(state), moment_of(changed),
+                    synced,
                     nsid=self.table.text_of(nsid - 1) if nsid else None, checked_at=at, expires=expires,
                     estimated=bool(flags & _ESTIMATED),
                 )
@@ -262,9 +265,9 @@ def reachable_addresses(zone_state: ZoneState) -> tuple[bool, ...]:
 
 
 @cache
-def _shape(flags: int, serial_groups: int, places: int) -> Struct:
-    nsids = places if flags & _NSIDS else 0
-    stops = places if flags & _EXPIRES else 0
+def short_shape(flags: int, serial_groups: int, places: int) -> Struct:
+    nsids = places if flags & NSIDS else 0
+    stops = places if flags & EXPIRES else 0
     return Struct(f"<BIq{'IIqI' * serial_groups}{places + nsids}I{stops}q")
 
 
@@ -294,5 +297,5 @@ def _micros(at: datetime, since: datetime = _EPOCH) -> int:
     return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
 
 
-def _moment(micros: int) -> datetime:
+def moment_of(micros: int) -> datetime:
     return _EPOCH + timedelta(0, 0, micros)

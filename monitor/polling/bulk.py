@@ -13,6 +13,7 @@ from typing import Protocol
 
 from checks.model import Observation
 from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.message.soa_forms import FormedAnswer
 from monitor.state.columns import AddressLayout
 
 
@@ -36,7 +37,8 @@ class ChunkResult:
     """Zones of a chunk whose every address has been heard, or given up.
 
     ``unchanged`` are the numbers of those that are as they were; ``changed`` the others with an observation for each
-    place in the order of asking (secondaries first). ``queries`` and ``answered`` count all of them.
+    place in the order of asking (secondaries first). ``formed`` are others that have changed: all their responses were
+    recognised, one for each place in the layout. ``queries`` and ``answered`` count all of them.
     """
 
     at: datetime
@@ -44,6 +46,7 @@ class ChunkResult:
     changed: Sequence[tuple[int, tuple[Observation, ...]]] = ()
     queries: int = 0
     answered: int = 0
+    formed: Sequence[tuple[int, tuple[FormedAnswer, ...]]] = ()
 
 
 class BulkProber(Protocol):

@@ -13,7 +13,9 @@ from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.batches import BatchUpdate, QueryBatch
 from monitor.probe.bulk.call import BulkCall
 from monitor.probe.bulk.engine import BulkEngine
+from monitor.probe.bulk.observations import formed_observation
 from monitor.probe.message.bulk_names import wire_names
+from monitor.probe.message.soa_forms import FormedAnswer
 from monitor.state.columns import AddressLayout, Endpoint
 
 Groups = dict[tuple[str, Address], tuple[list[bytes], list[int]]]
@@ -21,10 +23,13 @@ Groups = dict[tuple[str, Address], tuple[list[bytes], list[int]]]
 
 
 class LocalBulkProber:
-    """A BulkProber. The engine is the caller's, who closes it."""
+    """A BulkProber. The engine is the caller's, who closes it.
 
-    def __init__(self, engine: BulkEngine, now: Now) -> None:
-        self._engine = engine
+    ``formed``: of zones whose every response is recognised no observations are made.
+    """
+
+    def __init__(self, engine: BulkEngine, now: Now, *, formed: bool = False) -> None:
+        self._engine, self._formed = engine, formed
         self._now = now
         self._layouts: Sequence[AddressLayout] = ()
         self._polls: WeakSet[_ChunkPoll] = WeakSet()
@@ -39,7 +44,7 @@ class LocalBulkProber:
 
     def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
         """By the plan that is in use at the call, whenever the first of the returns is waited for."""
-        chunk_poll = _ChunkPoll(self._engine, self._layouts, chunk, self._now)
+        chunk_poll = _ChunkPoll(self._engine, self._layouts, chunk, self._now, formed=self._formed)
         self._polls.add(chunk_poll)
         return chunk_poll.results()
 
@@ -60,8 +65,11 @@ class LocalBulkProber:
 class _ChunkPoll:
     """One chunk under way. Its zones are known here by their place in the chunk."""
 
-    def __init__(self, engine: BulkEngine, layouts: Sequence[AddressLayout], chunk: ZoneChunk, now: Now) -> None:
+    def __init__(
+        self, engine: BulkEngine, layouts: Sequence[AddressLayout], chunk: ZoneChunk, now: Now, *, formed: bool
+    ) -> None:
         self._engine, self._layouts, self._chunk, self._now = engine, layouts, chunk, now
+        self._ask_formed = formed
         self._names = wire_names(chunk.names)
         self._zone_of_slot: dict[int, int] = {}
         """Slot → zone."""
@@ -72,6 +80,8 @@ class _ChunkPoll:
         self._primary_calls: dict[int, BulkCall] = {}
         """Zone → the call in which its primary is asked, once its turn has come."""
         self._changed: dict[int, Observation] = {}
+        self._formed: dict[int, FormedAnswer] = {}
+        """By slot, as ``_changed``: an address is in one of them at most."""
         self._changed_zones: set[int] = set()
         """Zones with a changed address."""
         self._updates: asyncio.Queue[tuple[BulkCall, BatchUpdate] | None] = asyncio.Queue()
@@ -139,7 +149,7 @@ class _ChunkPoll:
 
     def _ask(self, groups: Groups) -> BulkCall:
         batches = [QueryBatch(server, address, names, slots) for (server, address), (names, slots) in groups.items()]
-        call = self._engine.ask(batches)
+        call = self._engine.ask(batches, formed=self._ask_formed)
         pump = asyncio.create_task(self._pump(call))
         self._pumps.add(pump)
         pump.add_done_callback(self._ended)
@@ -174,8 +184,15 @@ class _ChunkPoll:
             remaining[zone] -= 1
             if not remaining[zone]:
                 done.append(zone)
-        self._queries += len(update.unchanged) + len(update.changed)
-        self._answered += len(update.unchanged)
+        for slot, answer in update.formed:
+            zone = owner[slot]
+            self._formed[slot] = answer
+            self._changed_zones.add(zone)
+            remaining[zone] -= 1
+            if not remaining[zone]:
+                done.append(zone)
+        self._queries += len(update.unchanged) + len(update.changed) + len(update.formed)
+        self._answered += len(update.unchanged) + len(update.formed)
         if call.result.failures:
             self._answered -= sum(slot in call.result.failures for slot in update.unchanged)
         return done
@@ -208,25 +225,43 @@ class _ChunkPoll:
     def _result(self, zones: Sequence[int]) -> ChunkResult:
         numbers = self._chunk.numbers
         changed_zones = self._changed_zones
+        changed: list[tuple[int, tuple[Observation, ...]]] = []
+        formed: list[tuple[int, tuple[FormedAnswer, ...]]] = []
         if changed_zones:
             unchanged = array("I", (numbers[zone] for zone in zones if zone not in changed_zones))
-            changed = [(numbers[zone], self._observations(zone)) for zone in zones if zone in changed_zones]
+            for zone in zones:
+                if zone in changed_zones:
+                    if answers := self._answers(zone):
+                        formed.append((numbers[zone], answers))
+                    else:
+                        changed.append((numbers[zone], self._observations(zone)))
         else:
-            unchanged, changed = array("I", map(numbers.__getitem__, zones)), []
+            unchanged = array("I", map(numbers.__getitem__, zones))
         queries, answered = self._queries, self._answered
         self._queries = self._answered = 0
-        return ChunkResult(self._now(), unchanged, changed, queries, answered)
+        return ChunkResult(self._now(), unchanged, changed, queries, answered, formed)
+
+    def _answers(self, zone: int) -> tuple[FormedAnswer, ...]:
+        """What all its addresses said, in order, where all of it was recognised; none is on the fast path then."""
+        start, size, formed = self._chunk.slots[zone], len(self._layouts[self._chunk.layouts[zone]]), self._formed
+        try:
+            return tuple([formed[slot] for slot in range(start, start + size)])
+        except KeyError:
+            return ()
 
     def _observations(self, zone: int) -> tuple[Observation, ...]:
         """What all its addresses said, in the order of asking. Odd together: none is on the fast path any more."""
         start, layout = self._chunk.slots[zone], self._layouts[self._chunk.layouts[zone]]
         self._engine.disable_fast_path(range(start, start + len(layout)))
         order = sorted(range(len(layout)), key=lambda offset: layout[offset].primary)
-        return tuple(self._observation(zone, start + offset, primary=layout[offset].primary) for offset in order)
+        return tuple(self._observation(zone, start + offset, layout[offset]) for offset in order)
 
-    def _observation(self, zone: int, slot: int, *, primary: bool) -> Observation:
+    def _observation(self, zone: int, slot: int, endpoint: Endpoint) -> Observation:
         changed = self._changed.pop(slot, None)
         if changed is not None:
             return changed
-        call = self._primary_calls.get(zone, self._first_call) if primary else self._first_call
+        answer = self._formed.pop(slot, None)
+        if answer is not None:
+            return formed_observation(self._chunk.names[zone], endpoint.server, endpoint.address, answer)
+        call = self._primary_calls.get(zone, self._first_call) if endpoint.primary else self._first_call
         return call.observation(slot)

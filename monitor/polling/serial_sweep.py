@@ -20,7 +20,7 @@ from monitor.polling.sweep import CHUNK_SIZE, TICK, Current, ProbeQueries, Sweep
 from monitor.polling.sweep_order import SweepOrder
 from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.state.columns import ZoneColumns
-from monitor.state.ports import PollMessage, UnchangedZones
+from monitor.state.ports import FormedPoll, PollMessage, PollOrigin, UnchangedZones
 
 PublishMessages = Callable[..., Awaitable[None]]
 """Takes what was heard, in this order."""
@@ -118,6 +118,7 @@ class SerialSweep:
         self._young: dict[int, tuple[float, int]] = {}
         """Chunk, by its first zone → since when it is out, and how many zones must come back for it to be half done."""
         self.reached = after
+        self._origin = PollOrigin(check.name, cadence, context.columns.zone_table, context.vantage)
         self._asked = self._queries = self._answered = 0
 
     async def sweep(self, order: SweepOrder, duration: float, begin: float) -> SweepResult:
@@ -178,7 +179,7 @@ class SerialSweep:
             if self._context.closed:  # while there was no room for it: the bulk prober has other slots by now
                 return
             async for returns in self._context.bulk_prober.ask(chunk):
-                back += len(returns.unchanged) + len(returns.changed)
+                back += len(returns.unchanged) + len(returns.changed) + len(returns.formed)
                 if first in self._young and back > self._young[first][1]:
                     del self._young[first]
                 await self._take(returns, group)
@@ -202,6 +203,8 @@ class SerialSweep:
                 context.vantage,
             )
             messages.append(unchanged)
+        done += [number for number, _ in returns.formed]
+        messages += [FormedPoll(self._origin, number, returns.at, answers) for number, answers in returns.formed]
         for number, seen in returns.changed:
             zone = context.columns.zone_table.at(number)
             if not self._remaining_queries(zone, seen):

@@ -1,6 +1,7 @@
 """The evaluator: the one place where polls become memory, commits and Status."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -20,9 +21,9 @@ from monitor.state.columns import TableChange, change_to
 from monitor.state.fast_path import FastPathChanges, disable_all, disable_silent, pick_full_polls
 from monitor.state.monitor_result import MONITOR
 from monitor.state.monitor_state import MonitorState
+from monitor.state.pending_commit import PendingCommit
 from monitor.state.pipeline import (
     MonitoringPlan,
-    PendingCommit,
     deciding_checks,
     drop_unmonitored,
     finish_in_steps,
@@ -269,6 +270,7 @@ class Evaluator:
 
     async def _show_zones(self, commit: Commit, pending: PendingCommit, at: datetime) -> None:
         before, zone_index, plan = self.status, self._zone_index, self.plan
+        self._show_first(pending, at)
         for number, name in enumerate(pending.touched - {MONITOR}):
             if number % MAX_PER_TURN == MAX_PER_TURN - 1:
                 await asyncio.sleep(0)
@@ -283,6 +285,16 @@ class Evaluator:
             incidents = recent(before.incidents, commit.incidents) if commit.incidents else before.incidents
             self.show(zones=zones, incidents=incidents, offline_families=offline)
         self._show_record()
+
+    def _show_first(self, pending: PendingCommit, at: datetime) -> None:
+        """The zones whose first poll was like another's, if that is all there is to say of them."""
+        zone_table, by_template = self._zone_index.zone_table, defaultdict[int, list[int]](list)
+        for number in pending.first:
+            if zone_table.names[number] not in pending.touched:
+                by_template[zone_table.template_ids[number]].append(number)
+        for numbers in by_template.values():
+            seen = make_zone_summary(self._memory, self.plan, zone_table.names[numbers[0]], at)
+            self._zone_index.note_first(numbers, seen.health, seen.states, seen.began)
 
     def _zone_status(self, name: str) -> ZoneStatus:
         """The status of a zone, for the zone index."""

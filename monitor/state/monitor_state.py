@@ -12,6 +12,7 @@ from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns, micros, moment
+from monitor.state.first_results import FirstResults
 from monitor.state.ports import Recreated, StoredState
 from monitor.state.zone_states import ZoneStates
 
@@ -45,6 +46,7 @@ class MonitorState:
     """Why the configuration was refused when it was last read again; empty when it was not."""
     failing: Mapping[str, str] = field(default_factory=dict)
     """Receivers that are in trouble, and what it is."""
+    first_results: FirstResults = field(default_factory=FirstResults)
     recreated: Recreated | None = None
     """When the database had to be made anew last."""
 
@@ -62,8 +64,9 @@ class MonitorState:
         return state
 
     def use(self, columns: ZoneColumns) -> None:
-        """Another table's columns."""
+        """The columns of another plan."""
         self.columns = columns
+        self.first_results.forget()
         self.zone_states.columns = columns
 
     def put(self, alert: Alert) -> None:

@@ -13,7 +13,7 @@ from alerting.finding_types import (
 )
 from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, at_once, note_alerts, remind_in_steps, update_in_steps
-from alerting.model import Alert, AlertKey, Phase, Policy, Route, Transition
+from alerting.model import AlertKey, Phase, Policy, Route
 from alerting.root_cause import DependencyGraph
 from checks.base import Check
 from checks.evaluation import run_check
@@ -22,7 +22,8 @@ from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
 from checks.zone_state.connectivity import keep_only, mask_offline, offline_families, record_poll
-from checks.zone_state.model import SERIAL_CHECK, Propagation, StateChange, ZoneState
+from checks.zone_state.first_row import NewZones
+from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from checks.zone_state.update import changes, update_zone_state
 from monitor.state.fast_path import (
     FastPathChanges,
@@ -32,18 +33,17 @@ from monitor.state.fast_path import (
     enable_if_steady,
     is_reachable_again,
 )
+from monitor.state.first_polls import apply_first, forms, is_first, note_first, zone_poll
 from monitor.state.monitor_result import MONITOR, monitor_result
 from monitor.state.monitor_state import MonitorState
-from monitor.state.ports import Commit, PollMessage, UnchangedZones
+from monitor.state.pending_commit import PendingCommit
+from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones
 from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
 from monitor.state.status import ZoneStatus
 from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, summarise, zone_status
 
 CommitSteps = Generator[None, None, Commit]
 """A commit in the making, with pauses in which others have their turn; who has it must leave the state as it is."""
-
-CheckOfZone = tuple[str, str]
-"""A check, and the zone that it looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +66,6 @@ class MonitoringPlan:
         return Rules(self.dependency_graph, self.routes, self.receivers, self.policy, self.cadence)
 
 
-@dataclass(slots=True)
-class PendingCommit:
-    """A commit in the making, the zones whose status it changes, and which became steady, or do no longer."""
-
-    path_changes: FastPathChanges
-    zone_states: dict[str, ZoneState] = field(default_factory=dict)
-    state_changes: list[StateChange] = field(default_factory=list)
-    propagations: list[Propagation] = field(default_factory=list)
-    alerts: dict[AlertKey, Alert] = field(default_factory=dict)
-    transitions: list[Transition] = field(default_factory=list)
-    dropped: tuple[str, ...] = ()
-    touched: set[str] = field(default_factory=set)
-    failed: list[str] = field(default_factory=list)
-    """Checks that could not judge a zone because of a bug of their own."""
-    rechecks: dict[CheckOfZone, datetime | None] = field(default_factory=dict)
-    """When to look again before the next regular look, as the latest round has it; None: no more."""
-    unchanged: int = 0
-    """Polls that were passed over."""
-    evaluated: int = 0
-    """Polls of soa-serial that were evaluated."""
-
-
 def process(
     state: MonitorState, heard: Sequence[PollMessage], plan: MonitoringPlan, now: datetime
 ) -> tuple[Commit, PendingCommit]:
@@ -108,6 +86,8 @@ def process_batch(
                 pending.unchanged += apply_unchanged(state, pending.path_changes, one)
             elif one.check in plan.checks:
                 apply_standing(state, one)
+        elif isinstance(one, FormedPoll):
+            process_formed(state, pending, one, plan)
         else:
             process_poll(state, pending, one, plan)
         if offline_families(state.connectivity) != offline:
@@ -141,6 +121,25 @@ def withdraw_pending(state: MonitorState, pending: PendingCommit, offline: str, 
             pending.alerts[alert.key] = over
             state.put(over)
             pending.touched.add(alert.key.zone)
+
+
+def process_formed(state: MonitorState, pending: PendingCommit, poll: FormedPoll, plan: MonitoringPlan) -> None:
+    """A poll in which every response was recognised: the first of its zone may have the result of another's."""
+    zone_table, number, results = poll.origin.zone_table, poll.number, state.first_results
+    same = zone_table is plan.zones and zone_table is state.columns.zone_table and poll.origin.check in plan.checks
+    first = same and is_first(state, number)
+    if first and results.heard(state.connectivity, state.columns, zone_table.template_ids[number]):
+        result = results.known.get(forms(poll))
+        if result is not None and (row := apply_first(state, pending.path_changes, poll, result)) is not None:
+            pending.new_rows[zone_table.names[number]] = row
+            pending.first.append(number)
+            pending.evaluated += 1
+            return
+    if not same and plan.zones.get(zone_table.names[number]) != zone_table.at(number):
+        return  # it was asked of another zone than there is now
+    process_poll(state, pending, zone_poll(poll), plan)
+    if first:
+        note_first(state, poll, pending.path_changes.enabled.get(number, ()))
 
 
 def process_poll(
@@ -253,6 +252,7 @@ def build_commit(
         incidents=update.incidents,
         messages=update.messages,
         dropped_zones=pending.dropped,
+        new_zones=NewZones(state.zone_states.codec, pending.new_rows) if pending.new_rows else None,
     )
 
 

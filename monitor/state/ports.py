@@ -4,13 +4,15 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from alerting.model import Alert, AlertKey, Incident, OutboxMessage, Transition
 from alerting.outbox import Outbox, OutboxError
 from checks.model import Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
+from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState
+from monitor.probe.message.soa_forms import FormedAnswer
 
 
 class QueueClosed(Exception):
@@ -32,7 +34,30 @@ class UnchangedZones:
     vantage: str = "local"
 
 
-PollMessage = ZonePoll | UnchangedZones
+@dataclass(frozen=True, slots=True)
+class PollOrigin:
+    """What formed polls of one sweep have in common."""
+
+    check: str
+    cadence: timedelta
+    zone_table: ZoneTable[Zone]
+    vantage: str = "local"
+
+
+class FormedPoll(NamedTuple):
+    """A poll, complete ``at``, in which every address gave a response that was recognised.
+
+    ``number`` is the zone's in the origin's table; ``answers`` are those of its addresses, in the order of
+    ``Zone.server_addresses``.
+    """
+
+    origin: PollOrigin
+    number: int
+    at: datetime
+    answers: tuple[FormedAnswer, ...]
+
+
+PollMessage = ZonePoll | UnchangedZones | FormedPoll
 """What travels from those who ask to those who judge."""
 
 
@@ -70,11 +95,14 @@ class Commit:
     """Receiver → who is owed now what that one is owed in the outbox; at once for all, before ``messages``."""
     destinations: Mapping[str, str] | None = None
     """What is kept of where each receiver leads; None: as before."""
+    new_zones: NewZones | None = None
+    """Zones that had no zone state, before anything else that is said of them here."""
 
     @property
     def empty(self) -> bool:
         return not (
-            self.zone_states
+            self.new_zones
+            or self.zone_states
             or self.state_changes
             or self.propagations
             or self.alerts

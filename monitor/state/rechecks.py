@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from alerting.alert_state import next_look, waits_until
 from alerting.model import Alert, Phase, Policy
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import CheckOfZone, MonitoringPlan
+from monitor.state.pending_commit import CheckOfZone
+from monitor.state.pipeline import MonitoringPlan
 
 
 class Rechecks:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from alerting.model import OutboxMessage
+from checks.zone_state.first_row import NewZones
 from monitor.clock import Now
 from monitor.state.ports import Commit, Recreated, Store, StoreBlank, StoreError, Sweep
 
@@ -36,6 +37,7 @@ def merge(older: Commit, newer: Commit) -> Commit:
         tuple(change for change in older.state_changes if change.zone not in gone) if gone else older.state_changes
     )
     return Commit(
+        new_zones=_merged(older.new_zones, newer.new_zones, gone),
         zone_states=tuple(zone_states.values()),
         state_changes=(state_changes + newer.state_changes)[-MAX_HISTORY_ROWS:],
         propagations=(older.propagations + newer.propagations)[-MAX_HISTORY_ROWS:],
@@ -47,6 +49,12 @@ def merge(older: Commit, newer: Commit) -> Commit:
         readdressed=older.readdressed,
         destinations=newer.destinations if newer.destinations is not None else older.destinations,
     )
+
+
+def _merged(older: NewZones | None, newer: NewZones | None, gone: set[str]) -> NewZones | None:
+    if older is None or newer is None:
+        return newer if older is None else older.without(gone)
+    return NewZones(newer.codec, {**older.without(gone).rows, **newer.rows})
 
 
 def _readdressed(commit: Commit, to: Mapping[str, str]) -> Commit:
@@ -65,7 +73,8 @@ def anew(whole: Commit, waiting: Commit) -> Commit:
     lasting = tuple(
         change for change in whole.state_changes if (change.zone, change.server, change.address) not in changed
     )
-    return replace(merge(whole, waiting), state_changes=waiting.state_changes + lasting)
+    new_zones = waiting.new_zones and waiting.new_zones.without({zone_state.zone for zone_state in whole.zone_states})
+    return replace(merge(whole, waiting), state_changes=waiting.state_changes + lasting, new_zones=new_zones)
 
 
 class WriteBuffer:

@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 
 from alerting.model import Alert
@@ -90,6 +90,18 @@ class ZoneIndex:
         group = self.groups.of(self._layouts[self.zone_table.template_ids[number]], health, tuple(states), findings)
         if group is not before:
             self._change(number, before, group)
+        self._zones = None
+
+    def note_first(self, numbers: Iterable[int], health: Health, states: Sequence[str], since: datetime) -> None:
+        """How zones with the same addresses are, of which nothing was found; as ``note``."""
+        columns, at, said = self.columns, micros(since), tuple(states)
+        for number in numbers:
+            before = self.groups.all[columns.group_ids[number]]
+            if not columns.health_since[number] or before.health is not health:
+                columns.health_since[number] = at
+            group = self.groups.of(self._layouts[self.zone_table.template_ids[number]], health, said, ())
+            if group is not before:
+                self._change(number, before, group)
         self._zones = None
 
     def _change(self, number: int, before: StatusGroup, group: StatusGroup) -> None:

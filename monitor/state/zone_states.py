@@ -59,6 +59,10 @@ class ZoneStates(MutableMapping[str, ZoneState]):
             if columns is not None:
                 _tick(columns, name, zone_state)
 
+    def put_row(self, name: str, row: bytes) -> None:
+        """The packed zone state of a zone that had none; what ticks is in the columns already."""
+        self._rows[name] = row
+
     def __delitem__(self, name: str) -> None:
         if self._rows.pop(name, None) is None:
             del self._whole[name]

@@ -1,12 +1,14 @@
 """Writes one batch of changes."""
 
 import json
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlite_utils import Database
 
 from alerting.model import Alert, AlertKey, Incident, Phase, Transition
 from checks.zone_state.codec import ZoneStateCodec
+from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import Propagation, StateChange, ZoneState
 from monitor.state.ports import Commit, Sweep
 from monitor.store import intern_table, outbox
@@ -33,8 +35,10 @@ _LISTED = "zone in (select value from json_each(?))"
 def write(db: Database, commit: Commit, now: datetime, codec: ZoneStateCodec) -> None:
     """All parts, inside the caller's transaction."""
     _drop(db, commit.dropped_zones, now)
+    if commit.new_zones:
+        _new_zones(db, commit.new_zones, now, codec)
     _zone_states(db, commit.zone_states, now, codec)
-    current = _close_removed(db, commit, now)
+    current = _close_removed(db, commit.zone_states, commit.state_changes, now)
     _state_changes(db, commit.state_changes, current)
     _propagations(db, commit.propagations)
     # Most commits have none of these, and insert_all takes some µs to find out.
@@ -75,21 +79,43 @@ def _zone_states(db: Database, written: tuple[ZoneState, ...], now: datetime, co
             whole.append((each.zone, stamp(each.at or now), encode(each)))
         else:
             packed.append((each.zone, row))
-    if packed:
-        intern_table.add_interned(db, codec.table)
-    write_many(db, "delete from zone_states where zone = ?", ((zone,) for zone, _ in packed))
-    write_many(db, "replace into packed_zone_states (zone, row) values (?, ?)", packed)
+    _packed(db, packed, codec)
     write_many(db, "delete from packed_zone_states where zone = ?", ((zone,) for zone, _, _ in whole))
     write_many(db, _WHOLE, whole)
 
 
-def _close_removed(db: Database, commit: Commit, now: datetime) -> set[AddressKey]:
+def _packed(db: Database, rows: Collection[tuple[str, bytes]], codec: ZoneStateCodec) -> None:
+    if rows:
+        intern_table.add_interned(db, codec.table)
+    write_many(db, "delete from zone_states where zone = ?", ((zone,) for zone, _ in rows))
+    write_many(db, "replace into packed_zone_states (zone, row) values (?, ?)", rows)
+
+
+def _new_zones(db: Database, new_zones: NewZones, now: datetime, codec: ZoneStateCodec) -> None:
+    """As the rows they are, where they are of the same codec. What is left of a zone from before ends."""
+    state_changes = tuple(new_zones.state_changes())
+    current: set[AddressKey] = set()
+    if new_zones.codec is codec:
+        _packed(db, new_zones.rows.items(), codec)
+        left = read_many(db, f"select 1 from address_current where {_LISTED} limit 1", [json.dumps([*new_zones.rows])])  # noqa: S608
+        if left.fetchone() is not None:
+            current = _close_removed(db, tuple(new_zones.states()), state_changes, now)
+    else:
+        zone_states = tuple(new_zones.states())
+        _zone_states(db, zone_states, now, codec)
+        current = _close_removed(db, zone_states, state_changes, now)
+    _state_changes(db, state_changes, current)
+
+
+def _close_removed(
+    db: Database, written: Sequence[ZoneState], state_changes: Sequence[StateChange], now: datetime
+) -> set[AddressKey]:
     """An address that is no longer watched serves nothing we know of: what it serves ends with the zone's last look.
 
     What is current of the zones of this commit, so that nobody searches for what a new zone does not have.
     """
-    zone_states = {each.zone: each for each in commit.zone_states}
-    zones = zone_states.keys() | {change.zone for change in commit.state_changes}
+    zone_states = {each.zone: each for each in written}
+    zones = zone_states.keys() | {change.zone for change in state_changes}
     there = f"select zone, server, address from address_current where {_LISTED}"  # noqa: S608
     found: list[AddressKey] = read_many(db, there, [json.dumps(list(zones))]).fetchall()
     touched = [zone_states[zone] for zone in {key[0] for key in found} if zone in zone_states]

@@ -8,10 +8,15 @@ import pytest
 
 from alerting.model import IncidentEvent, Phase
 from alerting.outbox import DeliveryResult
+from checks.zone_state.codec import ZoneStateCodec
+from checks.zone_state.first_row import NewZones
+from checks.zone_state.model import StateChange
 from monitor.state.ports import AddressHistoryRow, Commit, Store, StoreError
+from monitor.state.zone_states import ZoneStates
 from monitor.store.durable import DurableStore
 from monitor.store.sqlite import SqliteStore
 from tests.support.fakes.store import MemoryStore
+from tests.support.first_looks import first_look
 from tests.support.specimens import (
     NOON,
     NS1,
@@ -119,6 +124,44 @@ async def test_what_was_committed_is_remembered_to_the_microsecond(store):
     assert repr(remembered.zone_states) == repr({"example.com.": zone_state()})  # repr: also what == does not look at
     assert repr(remembered.alerts) == repr({key(): alert()})
     assert remembered.incidents == {"i1": incident()}
+
+
+@pytest.mark.parametrize("same_codec", [True, False])
+async def test_new_zones_are_kept_as_their_zone_states_are(store, same_codec):
+    """Packed by the codec of what was restored, or by another; what is said of them later in the commit counts."""
+    await store.commit(Commit(zone_states=(first_look("x.example."),)))
+    restored = (await store.restore()).zone_states
+    codec = restored.codec if same_codec and isinstance(restored, ZoneStates) else ZoneStateCodec()
+    states = [first_look(zone, serial) for zone, serial in (("a.example.", 7), ("b.example.", 8), ("c.example.", 9))]
+    new_zones = NewZones(codec, {each.zone: codec.pack(each) for each in states})
+    later = zone_state("c.example.")
+    await store.commit(Commit(zone_states=(later,), state_changes=(run(3, 9, zone="c.example."),), new_zones=new_zones))
+    kept = (await store.restore()).zone_states
+    assert {zone: kept[zone] for zone in ("a.example.", "b.example.")} == {each.zone: each for each in states[:2]}
+    assert kept["c.example."] == later
+    rows = await store.address_history("a.example.", at(-1e9))
+    assert sorted((row.server, row.serial, row.until) for row in rows) == [
+        ("in", 8, None),
+        ("ns1", 7, None),
+        ("ns2", 7, None),
+    ]
+    assert (3, "ns1") in {(row.serial, row.server) for row in await store.address_history("c.example.", at(-1e9))}
+
+
+async def test_a_zone_that_came_back_begins_anew_and_what_it_served_before_has_ended(store):
+    codec, old, new = ZoneStateCodec(), first_look("a.example."), first_look("a.example.", 9)
+    away = StateChange("a.example.", "gone", NS1, 5, "answered", at(-5))
+    await store.commit(Commit(state_changes=(away,)))
+    await store.commit(Commit(new_zones=NewZones(codec, {"a.example.": codec.pack(old)})))
+    await store.commit(
+        Commit(dropped_zones=("a.example.",), new_zones=NewZones(codec, {"a.example.": codec.pack(new)}))
+    )
+    assert (await store.restore()).zone_states["a.example."] == new
+    rows = await store.address_history("a.example.", at(-1e9))
+    assert sorted((row.server, row.serial, row.until is None) for row in rows) == [
+        ("gone", 5, False), ("in", 8, False), ("in", 10, True), ("ns1", 7, False), ("ns1", 9, True),
+        ("ns2", 7, False), ("ns2", 9, True),
+    ]  # fmt: skip
 
 
 async def test_the_newest_word_on_a_zone_state_an_alert_an_incident_counts(store):

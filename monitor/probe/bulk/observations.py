@@ -1,19 +1,30 @@
 """Observations of what the engine received."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from checks.model import Observation, Query, Transport
+from checks.model import Address, Observation, Query, Transport
 from monitor.probe.client.observations import answered
 from monitor.probe.message import quick_response
 from monitor.probe.message.request import question
+from monitor.probe.message.soa_forms import FormedAnswer
 from monitor.probe.message.text import bounded, evidence
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def reread_observation(query: Query, wire: bytes, rtt: float, at: datetime) -> Observation:
     """Of octets that were read as an answer before."""
     answer = quick_response.read(wire, question(query))
     return answered(query, answer, rtt, Transport.UDP, len(wire), at)
+
+
+def formed_observation(zone: str, server: str, address: Address, formed: FormedAnswer) -> Observation:
+    """Of a response to the question for the SOA of a zone that was recognised."""
+    form, serial, expire, rtt, at = formed
+    query = Query(zone, server, address, zone, "SOA", identify=True)
+    answer = form.answer(zone, serial, expire)
+    return answered(query, answer, rtt, Transport.UDP, form.octets, _EPOCH + timedelta(microseconds=at))
 
 
 def with_stray(seen: Observation, stray: bytes | None, why: str) -> Observation:

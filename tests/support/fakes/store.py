@@ -65,6 +65,9 @@ class MemoryStore:
         for zone in commit.dropped_zones:
             self._ledgers.pop(zone, None)
             self._end(zone, self._now())
+        if commit.new_zones:
+            states, changes = tuple(commit.new_zones.states()), tuple(commit.new_zones.state_changes())
+            await self.commit(Commit(zone_states=states, state_changes=changes))
         for zone_state in {each.zone: each for each in commit.zone_states}.values():
             self._ledgers[zone_state.zone] = zone_state
             address_state = {(each.server, str(each.address)) for each in zone_state.address_states}

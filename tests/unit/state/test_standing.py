@@ -16,7 +16,8 @@ from checks.reachable import Reachable
 from monitor.state.columns import change_to
 from monitor.state.fast_path import FastPathChanges, pick_full_polls
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import MonitoringPlan, PendingCommit, finish, process_batch, reminders
+from monitor.state.pending_commit import PendingCommit
+from monitor.state.pipeline import MonitoringPlan, finish, process_batch, reminders
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from monitor.state.standing import rrset_questions
 from tests.support.monitor_state import MINUTE, minute

@@ -1,0 +1,37 @@
+"""A commit in the making: what a batch of polls has changed so far."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from alerting.model import Alert, AlertKey, Transition
+from checks.zone_state.model import Propagation, StateChange, ZoneState
+from monitor.state.fast_path import FastPathChanges
+
+CheckOfZone = tuple[str, str]
+"""A check, and the zone that it looks at."""
+
+
+@dataclass(slots=True)
+class PendingCommit:
+    """A commit in the making, the zones whose status it changes, and which became steady, or do no longer."""
+
+    path_changes: FastPathChanges
+    zone_states: dict[str, ZoneState] = field(default_factory=dict)
+    state_changes: list[StateChange] = field(default_factory=list)
+    propagations: list[Propagation] = field(default_factory=list)
+    alerts: dict[AlertKey, Alert] = field(default_factory=dict)
+    transitions: list[Transition] = field(default_factory=list)
+    dropped: tuple[str, ...] = ()
+    touched: set[str] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
+    """Checks that could not judge a zone because of a bug of their own."""
+    rechecks: dict[CheckOfZone, datetime | None] = field(default_factory=dict)
+    """When to look again before the next regular look, as the latest round has it; None: no more."""
+    new_rows: dict[str, bytes] = field(default_factory=dict)
+    """Packed zone states of zones whose first poll was like that of another."""
+    first: list[int] = field(default_factory=list)
+    """Their numbers in the table."""
+    unchanged: int = 0
+    """Polls that were passed over."""
+    evaluated: int = 0
+    """Polls of soa-serial that were evaluated."""

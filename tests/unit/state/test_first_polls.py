@@ -1,0 +1,172 @@
+"""Taking over the result of a first poll and evaluating it come to the same."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from alerting.model import Policy
+from checks.model import Zone
+from checks.reachable import Reachable
+from checks.soa_fields import SoaFields
+from checks.soa_serial import SoaSerial
+from monitor.probe.message.soa_forms import FormedAnswer, SoaForms
+from monitor.probe.message.soa_response import soa_outline, to_answer
+from monitor.state.columns import micros
+from monitor.state.first_polls import zone_poll
+from monitor.state.pipeline import MonitoringPlan
+from monitor.state.ports import FormedPoll, PollOrigin
+from tests.support.evaluator import EvaluatorBench
+from tests.support.monitor_state import MINUTE, minute, plan, reached
+from tests.support.observations import server, zone
+from tests.support.soa_responses import asked_for, pointers, response
+
+CHECKS = (SoaSerial(), SoaFields(), Reachable())
+GRACE = Policy(2 * MINUTE, 2 * MINUTE, 30 * MINUTE)
+SERVERS = {
+    "ns1": server("ns1"), "ns2": server("ns2"), "ns3": server("ns3", "192.0.2.3", "2001:db8::3"),
+    "in": server("in", "192.0.2.9", group="inside", hidden=True),
+}  # fmt: skip
+TEMPLATES = (("ns1", "ns2"), ("ns1", "ns3"), ("ns1", "ns2", "in"), ("ns2",))
+
+
+def zones(count: int) -> list[Zone]:
+    return [
+        zone(
+            *(SERVERS[name] for name in TEMPLATES[number % len(TEMPLATES)]), name=f"z{number:02}.example.",
+            primary=None if number % 7 == 6 else "ns1",
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+@dataclass
+class Responses:
+    """What servers say of zones, most of it alike; all of it as it is recognised."""
+
+    chance: random.Random
+    forms: SoaForms = field(default_factory=SoaForms)
+
+    def answer(self, one: Zone, name: str, serial: int, at: int) -> FormedAnswer | None:
+        chance, asked = self.chance, asked_for(one.name)
+        odd = chance.random() < 0.1
+        options = [(3, name.encode())] if name == "ns2" else []
+        if name == "ns3":
+            options.append((9, chance.choice((86400, 50, 40_000)).to_bytes(4, "big")))
+        wire = response(
+            asked, serial, end=chance.choice(pointers(asked)) if odd else pointers(asked)[0], expire=86400,
+            ttl=60 if odd else 300, options=options,
+        )  # fmt: skip
+        form = self.forms.find(wire, asked.name)
+        if form is None:
+            found = soa_outline(wire, asked.section)
+            answer = to_answer(wire, asked.text, found) if found is not None else None
+            if found is not None and answer is not None:
+                self.forms.learn(wire, asked.name, found, answer)
+            form = self.forms.find(wire, asked.name)
+        return None if form is None else FormedAnswer(form, *form.values(wire), chance.choice((0.01, 0.02)), at)
+
+    def poll(self, rules: MonitoringPlan, one: Zone, number: float) -> FormedPoll | None:
+        at = minute(number)
+        answers = []
+        for each, _ in one.server_addresses():
+            serial = 9 if self.chance.random() < 0.05 else 10 + int(number)
+            answers.append(self.answer(one, each.name, serial, micros(at) - self.chance.choice((0, 1, 400_000))))
+        known = tuple(answer for answer in answers if answer is not None)
+        origin = PollOrigin("soa-serial", MINUTE, rules.zones)
+        return FormedPoll(origin, rules.zones.index(one.name), at, known) if len(known) == len(answers) else None
+
+
+def shown(on: EvaluatorBench, one: Zone) -> object:
+    memory, number = on.judging._memory, on.judging.plan.zones.index(one.name)
+    columns = memory.columns
+    state = memory.zone_states.get(one.name)
+    kept = {name: (column[number], columns.standing.get(name, b"\0" * 99)[number])
+            for name, column in columns.ok_at.items()}  # fmt: skip
+    return (
+        repr(state), memory.results_of(one.name), kept, columns.mode[number], columns.result_id[number],
+        columns.checked_at[number], on.status.zones[one.name], columns.levels[number], columns.public_levels[number],
+        memory.connectivity.heard,
+    )  # fmt: skip
+
+
+async def compare(seed: int, steps: int) -> int:
+    """How many results were taken over."""
+    chance = random.Random(seed)
+    watched = zones(24)
+    quick, whole = (EvaluatorBench(*watched, checks=CHECKS, policy=GRACE) for _ in range(2))
+    responses = Responses(chance)
+    moved: tuple[list[dict[int, tuple[int, ...]]], list[dict[int, tuple[int, ...]]]] = ([], [])
+    quick.judging.moved = lambda changes: moved[0].append(dict(changes.enabled))
+    whole.judging.moved = lambda changes: moved[1].append(dict(changes.enabled))
+    for step in range(steps):
+        old = quick.judging.plan
+        some = chance.sample(watched, chance.randrange(1, 12))
+        polls = [poll for one in some if (poll := responses.poll(old, one, step)) is not None]
+        other = [reached(one, minute(step), **dict.fromkeys(SERVERS, "10")) for one in chance.sample(watched, 2)]
+        if chance.random() < 0.15:
+            watched = [replace(one, max_lag=(step + 1) * MINUTE) if chance.random() < 0.3 else one for one in watched]
+            for on in (quick, whole):
+                await on.judging.replan(plan(*watched, checks=CHECKS, policy=GRACE))
+        current = quick.judging.plan.zones
+        fits = [poll for poll in polls if current[old.zones.names[poll.number]] == old.zones.at(poll.number)]
+        for on, heard in ((quick, [*polls, *other]), (whole, [*map(zone_poll, fits), *other])):
+            on.now.at = minute(step)
+            await on.judging.process(heard)
+        assert quick.judging._memory.active_alerts == whole.judging._memory.active_alerts
+        for one in watched:
+            assert shown(quick, one) == shown(whole, one), (seed, step, one.name)
+        assert quick.judging.status.incidents == whole.judging.status.incidents
+    assert moved[0] == moved[1]
+    kept = [await on.disk.kept.restore() for on in (quick, whole)]
+    assert repr(kept[0].alerts) == repr(kept[1].alerts)
+    for one in watched:
+        assert kept[0].zone_states.get(one.name) == kept[1].zone_states.get(one.name)  # but for what ticks
+        rows = [await on.disk.kept.address_history(one.name, minute(-1)) for on in (quick, whole)]
+        assert rows[0] == rows[1]
+    return sum(len(commit.new_zones.rows) for commit in quick.disk.commits if commit.new_zones)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_result_taken_over_is_the_result_of_the_poll(seed: int) -> None:
+    assert await compare(seed, 8)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 300))
+async def test_a_result_taken_over_is_the_result_of_the_poll_for_long(seed: int) -> None:
+    await compare(seed, 12)
+
+
+async def taken_over(*polls: Sequence[FormedPoll], watched: Sequence[Zone]) -> list[str]:
+    """The zones whose result was taken over; each sequence is a batch."""
+    on = EvaluatorBench(*watched, checks=CHECKS)
+    origin = PollOrigin("soa-serial", MINUTE, on.judging.plan.zones)
+    for batch in polls:
+        await on.judging.process([poll._replace(origin=origin) for poll in batch])
+    return [zone for commit in on.disk.commits if commit.new_zones for zone in commit.new_zones.rows]
+
+
+async def test_of_zones_that_are_alike_the_first_is_evaluated_and_no_other() -> None:
+    watched = [zone(*(SERVERS[name] for name in ("ns1", "ns2")), name=f"z{n}.example.") for n in range(5)]
+    rules, responses = plan(*watched, checks=CHECKS), Responses(random.Random(1))
+    polls = [FormedPoll(PollOrigin("soa-serial", MINUTE, rules.zones), n, minute(0), _plain(responses, one))
+             for n, one in enumerate(watched)]  # fmt: skip
+    assert await taken_over(polls, watched=watched) == [f"z{n}.example." for n in (1, 2, 3, 4)]
+    assert await taken_over(polls[:2], polls, watched=watched) == [f"z{n}.example." for n in (1, 2, 3, 4)]
+
+
+def _plain(responses: Responses, one: Zone) -> tuple[FormedAnswer, ...]:
+    found = []
+    for _ in one.servers:
+        wire, asked = response(asked_for(one.name), 10), asked_for(one.name)
+        outline = soa_outline(wire, asked.section)
+        assert outline is not None
+        answer = to_answer(wire, asked.text, outline)
+        assert answer is not None
+        responses.forms.learn(wire, asked.name, outline, answer)
+        form = responses.forms.find(wire, asked.name)
+        assert form is not None
+        found.append(FormedAnswer(form, 10, None, 0.01, micros(minute(0))))
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""The packed state of a zone at its first look, made after that of a zone that is like it."""
+"""The packed state of a zone in which all is well, made after or compared with that of a zone that is like it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,20 +64,35 @@ class FirstRow:
                 numbers.append(NEVER if end is None else end)
         return short_shape(self.flags, len(self.soas), len(self.groups)).pack(*numbers)
 
+    def fits(self, row: bytes, serials: Sequence[int]) -> bool:
+        """Whether a row says the same as one of these, with these serials, but for times."""
+        if HEAD.unpack_from(row)[:2] != (self.flags, self.layout):
+            return False
+        groups, places = len(self.soas), len(self.groups)
+        numbers = short_shape(self.flags, groups, places).unpack(row)
+        known, rest = numbers[3 : 3 + 4 * groups : 4], 3 + 4 * groups + places
+        return (
+            numbers[4 : 3 + 4 * groups : 4] == self.soas
+            and all(known[group] == serial for group, serial in zip(self.groups, serials, strict=True))
+            and numbers[rest : rest + len(self.nsids)] == self.nsids
+            and tuple(end != NEVER for end in self._ends(numbers)) == self.expiring
+        )
+
+    def _ends(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
+        return numbers[-len(self.groups) :] if self.flags & EXPIRES else (NEVER,) * len(self.groups)
+
     def soas_for(self, codec: ZoneStateCodec, zone: str) -> tuple[Soa, ...]:
         """The SOA of each group, but for the serial, were it the zone of that name."""
         return tuple(codec.soa_of(number, 0, zone) for number in self.soas)
 
 
 def first_row(codec: ZoneStateCodec, row: bytes) -> FirstRow | None:
-    """Of a zone that has just been looked at for the first time; None where a row is not of the usual."""
+    """Of a zone that has just been looked at; None where a row is not of the usual."""
     flags, layout, _ = HEAD.unpack_from(row)
     if not flags & SHORT:
         return None
     groups, places = codec.table.layout_of(layout)
     numbers = short_shape(flags, len(groups), len(places)).unpack(row)
-    if any(absent != UNKNOWN for absent in numbers[6 : 3 + 4 * len(groups) : 4]):
-        return None
     rest = 3 + 4 * len(groups) + len(places)
     nsids = numbers[rest : rest + len(places)] if flags & NSIDS else ()
     ends = numbers[-len(places) :] if flags & EXPIRES else (NEVER,) * len(places)

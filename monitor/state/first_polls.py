@@ -1,11 +1,13 @@
-"""First polls: what was made of one zone's goes for all zones like it.
+"""First polls after a start: what was made of one zone's goes for all zones like it.
 
-A zone of which nothing is known yet, no zone state, no result, no alert, is *like* another if it has the same template
-and each of its addresses answers soa-serial in the same form as the other's: with the same response but for zone,
-serial and EXPIRE (``monitor.probe.message.soa_forms``). The pipeline has evaluated a poll of the other, and found it
-steady, with every address up. Then it would make of this one what it made of that, but for serials and times, if
+A zone of which there is no result and no alert, and no zone state or a steady one from before the start, is *like*
+another if it has the same template and each of its addresses answers soa-serial in the same form as the other's: with
+the same response but for zone, serial and EXPIRE (``monitor.probe.message.soa_forms``). The pipeline has evaluated a
+poll of the other, and found it steady, with every address up. Then it would make of this one what it made of that, but
+for serials and times, if
 
-1. every address of a serial group has one serial, as all had there, and
+1. every address of a serial group has one serial, as all had there, and the zone state, if there is one, says the
+   same of serials, SOA and NSIDs (that leaves it as it is), and
 2. the EXPIREs are above the floors from which on time alone would bring a finding, and are given where they were, and
 3. connectivity has heard of each of the addresses, and the monitor is offline over nothing.
 
@@ -37,12 +39,12 @@ def zone_poll(poll: FormedPoll) -> ZonePoll:
 
 
 def is_first(state: MonitorState, number: int) -> bool:
-    """Whether nothing is known of a zone."""
+    """Whether nothing is known of a zone but what a steady zone state says."""
     columns = state.columns
     name = columns.zone_table.names[number]
     return (
         columns.mode[number] == FULL_POLL
-        and name not in state.zone_states
+        and (state.zone_states.row(name) is not None or name not in state.zone_states)
         and name not in state.results
         and name not in state.by_zone
         and not any(column[number] for column in columns.ok_at.values())
@@ -55,7 +57,7 @@ def forms(poll: FormedPoll) -> tuple[int, ...]:
 
 
 def note_first(state: MonitorState, poll: FormedPoll, min_expires: tuple[int, ...]) -> None:
-    """The pipeline has evaluated a poll of a zone of which nothing was known: what is to be taken over of it?
+    """The pipeline has evaluated the first poll of a zone: what is to be taken over of it?
 
     ``min_expires`` are the seconds of EXPIRE from which on its addresses have changed.
     """
@@ -81,7 +83,7 @@ def note_first(state: MonitorState, poll: FormedPoll, min_expires: tuple[int, ..
 def apply_first(
     state: MonitorState, path_changes: FastPathChanges, poll: FormedPoll, result: FirstResult
 ) -> bytes | None:
-    """Take in the first poll of a zone that is like one that had this result; its packed zone state.
+    """Take in the first poll of a zone that is like one that had this result; its packed zone state, new or as it was.
 
     None: it is not like it after all, and nothing has been done.
     """
@@ -92,14 +94,17 @@ def apply_first(
         if left is not None and left < least:
             return None
         expires.append(None if left is None or primary else answer.at + left * 1_000_000)
-    at = micros(poll.at)
-    row = result.row.pack(at, [one.serial for one in answers], [one.at for one in answers], expires)
-    if row is None:
+    at, name, serials = micros(poll.at), columns.zone_table.names[number], [one.serial for one in answers]
+    row = known = state.zone_states.row(name)
+    if known is None:
+        row = result.row.pack(at, serials, [one.at for one in answers], expires)
+    if row is None or (known is not None and not result.row.fits(known, serials)):
         return None
     rtts, ends = columns.address_metrics.rtts, columns.address_metrics.expires
     for slot, answer, end in zip(columns.slots_of(number), answers, expires, strict=True):
         rtts[slot], ends[slot] = answer.rtt, end or 0
-    state.zone_states.put_row(columns.zone_table.names[number], row)
+    if known is None:
+        state.zone_states.put_row(name, row)
     columns.mode[number], columns.recheck_at[number], columns.result_id[number] = STEADY_UP, 0, GOOD
     columns.checked_at[number] = at
     for check in result.good:

@@ -129,9 +129,11 @@ def process_formed(state: MonitorState, pending: PendingCommit, poll: FormedPoll
     same = zone_table is plan.zones and zone_table is state.columns.zone_table and poll.origin.check in plan.checks
     first = same and is_first(state, number)
     if first and results.heard(state.connectivity, state.columns, zone_table.template_ids[number]):
-        result = results.known.get(forms(poll))
+        result, name = results.known.get(forms(poll)), zone_table.names[number]
+        known = name in state.zone_states
         if result is not None and (row := apply_first(state, pending.path_changes, poll, result)) is not None:
-            pending.new_rows[zone_table.names[number]] = row
+            if not known:
+                pending.new_rows[name] = row
             pending.first.append(number)
             pending.evaluated += 1
             return

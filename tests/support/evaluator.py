@@ -21,14 +21,20 @@ BOTH: tuple[Check, ...] = (SoaSerial(), Reachable())
 class EvaluatorBench:
     """A judge with a clock that is moved, a disk that can be full, and counters of who was told."""
 
-    def __init__(self, *zones: Zone, checks: Iterable[Check] = BOTH, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        *zones: Zone,
+        checks: Iterable[Check] = BOTH,
+        policy: Policy | None = None,
+        memory: MonitorState | None = None,
+    ) -> None:
         self.now = Clock()
         self.disk = FullDisk(self.now)
         self.changed = self.told = 0
         self.record = WriteBuffer(self.disk, self.now)
         self.plan = plan(*zones, checks=checks, **({"policy": policy} if policy else {}))
         self.judging = Evaluator(
-            MonitorState(),
+            memory or MonitorState(),
             self.plan,
             Status("1", "local", NOON, NOON, FakeZones()),
             self.record,

@@ -17,7 +17,7 @@ from monitor.probe.message import quick_response, soa_response
 from monitor.probe.message import response as complete
 from monitor.probe.message.request import SOA, Request, question
 from monitor.probe.message.response import NO_EDNS, Answer, Match, Unmatched
-from monitor.probe.message.soa_forms import FormedAnswer, SoaForms
+from monitor.probe.message.soa_forms import FormedAnswer, SoaForm, SoaForms
 from monitor.probe.message.wire import HEADER, Malformed
 from monitor.probe.stats import ProbeStats
 
@@ -125,12 +125,12 @@ class Receiver:
             pending = retry.pending
         target.add_in_flight(-1)
         target.responded()
-        form = self._forms.find(wire, name) if pending.template.rtype == SOA else None
-        found = (
-            form.outline
-            if form is not None
-            else quick_response.outline(wire, name + pending.template.section, pending.template.rtype)
-        )
+        template = pending.template
+        form = self._forms.find(wire, name) if template.rtype == SOA else None
+        if form is not None:
+            found: quick_response.Outline | None = form.outline
+        else:
+            found = quick_response.outline(wire, name + template.section, template.rtype)
         if sock.edns and slot >= 0 and self._is_unchanged(slot, wire, found):
             self._stats.answered(target.server, rtt, 1)
             self._table.address_metrics.rtts[slot] = rtt
@@ -142,13 +142,8 @@ class Receiver:
             pending.result.add_formed(slot, FormedAnswer(form, *form.values(wire), rtt, self._table.micro))
             return
         query = pending.query(name) if retry is None else retry.query
-        text = pending.text(query)
-        answer = (
-            form.answer(text, *form.values(wire)) if form is not None else quick_response.to_answer(wire, text, found)
-        )
+        answer = self._usual_answer(wire, name, pending.text(query), form, found)
         suspect: SuspectResponse | None = None
-        if answer is not None and form is None and isinstance(found, soa_response.SoaOutline):
-            self._forms.learn(wire, name, found, answer)
         if answer is None:
             suspect = SuspectResponse(pending, slot, query)
             answer = self._read(wire, suspect)
@@ -171,6 +166,17 @@ class Receiver:
             self._without_edns(target, pending, name, slot, query, held)
         else:
             self._record_changed(pending, slot, wire, found, seen)
+
+    def _usual_answer(
+        self, wire: bytes, name: bytes, text: str, form: SoaForm | None, found: quick_response.Outline | None
+    ) -> Answer | None:
+        """What the quick readers say, from which a form is learned; None where they decline."""
+        if form is not None:
+            return form.answer(text, *form.values(wire))
+        answer = quick_response.to_answer(wire, text, found)
+        if answer is not None and isinstance(found, soa_response.SoaOutline):
+            self._forms.learn(wire, name, found, answer)
+        return answer
 
     def _record_changed(
         self,

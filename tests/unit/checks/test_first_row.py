@@ -55,13 +55,31 @@ def test_what_is_not_alike_has_no_row() -> None:
     assert remade(first, replace(other, address_states=(ns1, late, inside))) is None, "the span does not fit"
 
 
-def test_only_a_first_look_is_taken_for_one() -> None:
+def test_a_row_fits_if_nothing_but_times_is_different() -> None:
     codec, zone_state = ZoneStateCodec(), first_look("example.net.")
+    row = codec.pack(zone_state)
+    assert row is not None
+    first = first_row(codec, row)
+    assert first is not None
     primary, inside = zone_state.serial_groups
+    ns1, ns2, there = zone_state.address_states
     known = replace(inside, versions=(replace(inside.versions[0], absent=NOON),))
-    later = codec.pack(replace(zone_state, serial_groups=(primary, known)))
-    assert later is not None
-    assert first_row(codec, later) is None, "its version was looked for before"
+    assert first.fits(codec.pack(replace(zone_state, serial_groups=(primary, known), at=NOON)) or b"", (7, 7, 8))
+    assert not first.fits(row, (7, 8, 8))
+    soa = primary.soa
+    assert soa is not None
+    others = (
+        replace(zone_state, serial_groups=(replace(primary, soa=replace(soa, retry=1)), inside)),
+        replace(zone_state, address_states=(replace(ns1, nsid="ams"), ns2, there)),
+        replace(zone_state, address_states=(replace(ns1, expires=NOON), replace(ns2, expires=None), there)),
+        replace(zone_state, address_states=(ns1, replace(ns2, expires=None), there)),
+        replace(zone_state, address_states=(ns1, replace(ns2, server="ns9"), there)),
+    )
+    assert [first.fits(codec.pack(other) or b"", (7, 7, 8)) for other in others] == [False] * 5
+
+
+def test_only_where_all_is_well_is_there_one() -> None:
+    codec, zone_state = ZoneStateCodec(), first_look("example.net.")
     silent = replace(zone_state.address_states[1], outcome="timeout", expires=None)
     states = (zone_state.address_states[0], silent, zone_state.address_states[2])
     long = codec.pack(replace(zone_state, address_states=states))

@@ -11,12 +11,16 @@ from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
+from checks.zone_state.codec import ZoneStateCodec
 from monitor.probe.message.soa_forms import FormedAnswer, SoaForms
 from monitor.probe.message.soa_response import soa_outline, to_answer
 from monitor.state.columns import micros
-from monitor.state.first_polls import zone_poll
+from monitor.state.fast_path import FastPathChanges
+from monitor.state.first_polls import apply_first, forms, zone_poll
+from monitor.state.monitor_state import MonitorState
 from monitor.state.pipeline import MonitoringPlan
 from monitor.state.ports import FormedPoll, PollOrigin
+from monitor.state.zone_states import ZoneStates
 from tests.support.evaluator import EvaluatorBench
 from tests.support.monitor_state import MINUTE, minute, plan, reached
 from tests.support.observations import server, zone
@@ -91,6 +95,17 @@ def shown(on: EvaluatorBench, one: Zone) -> object:
     )  # fmt: skip
 
 
+async def restarted(on: EvaluatorBench, watched: Sequence[Zone]) -> EvaluatorBench:
+    """Another service on the same disk, which has packed what can be packed."""
+    stored, codec = await on.disk.kept.restore(), ZoneStateCodec()
+    rows = {name: row for name, state in stored.zone_states.items() if (row := codec.pack(state)) is not None}
+    whole = {name: state for name, state in stored.zone_states.items() if name not in rows}
+    memory = MonitorState.of(replace(stored, zone_states=ZoneStates(codec, rows, whole)))
+    again = EvaluatorBench(*watched, checks=CHECKS, policy=GRACE, memory=memory)
+    again.disk.kept, again.disk.commits = on.disk.kept, on.disk.commits
+    return again
+
+
 async def compare(seed: int, steps: int) -> int:
     """How many results were taken over."""
     chance = random.Random(seed)
@@ -98,8 +113,8 @@ async def compare(seed: int, steps: int) -> int:
     quick, whole = (EvaluatorBench(*watched, checks=CHECKS, policy=GRACE) for _ in range(2))
     responses = Responses(chance)
     moved: tuple[list[dict[int, tuple[int, ...]]], list[dict[int, tuple[int, ...]]]] = ([], [])
-    quick.judging.moved = lambda changes: moved[0].append(dict(changes.enabled))
-    whole.judging.moved = lambda changes: moved[1].append(dict(changes.enabled))
+    for mine, on in zip(moved, (quick, whole), strict=True):
+        on.judging.moved = lambda changes, mine=mine: mine.append(dict(changes.enabled))
     for step in range(steps):
         old = quick.judging.plan
         some = chance.sample(watched, chance.randrange(1, 12))
@@ -109,6 +124,10 @@ async def compare(seed: int, steps: int) -> int:
             watched = [replace(one, max_lag=(step + 1) * MINUTE) if chance.random() < 0.3 else one for one in watched]
             for on in (quick, whole):
                 await on.judging.replan(plan(*watched, checks=CHECKS, policy=GRACE))
+        if chance.random() < 0.2:
+            quick, whole = await restarted(quick, watched), await restarted(whole, watched)
+            for mine, on in zip(moved, (quick, whole), strict=True):
+                on.judging.moved = lambda changes, mine=mine: mine.append(dict(changes.enabled))
         current = quick.judging.plan.zones
         fits = [poll for poll in polls if current[old.zones.names[poll.number]] == old.zones.at(poll.number)]
         for on, heard in ((quick, [*polls, *other]), (whole, [*map(zone_poll, fits), *other])):
@@ -155,6 +174,25 @@ async def test_of_zones_that_are_alike_the_first_is_evaluated_and_no_other() -> 
              for n, one in enumerate(watched)]  # fmt: skip
     assert await taken_over(polls, watched=watched) == [f"z{n}.example." for n in (1, 2, 3, 4)]
     assert await taken_over(polls[:2], polls, watched=watched) == [f"z{n}.example." for n in (1, 2, 3, 4)]
+
+
+async def test_after_a_restart_a_zone_that_is_as_it_was_is_not_evaluated_if_one_like_it_was() -> None:
+    watched = [zone(*(SERVERS[name] for name in ("ns1", "ns2")), name=f"z{n}.example.") for n in range(3)]
+    before, responses = EvaluatorBench(*watched, checks=CHECKS), Responses(random.Random(1))
+    await before.judging.process(alike(before, responses, watched))
+    after = await restarted(before, watched)
+    memory, polls = after.judging._memory, alike(after, responses, watched)
+    await after.judging.process(polls[:1])
+    known, changes = memory.first_results.known[forms(polls[1])], FastPathChanges(after.judging.plan.zones)
+    newer = polls[2]._replace(answers=tuple(one._replace(serial=11) for one in polls[2].answers))
+    assert apply_first(memory, changes, newer, known) is None
+    assert apply_first(memory, changes, polls[1], known) == memory.zone_states.row("z1.example.")
+    assert set(changes.enabled) == {1}
+
+
+def alike(on: EvaluatorBench, responses: Responses, watched: Sequence[Zone]) -> list[FormedPoll]:
+    origin = PollOrigin("soa-serial", MINUTE, on.judging.plan.zones)
+    return [FormedPoll(origin, n, minute(0), _plain(responses, one)) for n, one in enumerate(watched)]
 
 
 def _plain(responses: Responses, one: Zone) -> tuple[FormedAnswer, ...]:

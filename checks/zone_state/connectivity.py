@@ -7,10 +7,11 @@ The monitor is *offline* over a family when nothing at all comes back over it, a
 - where nothing comes back over any family, it takes two servers: one alone may well be dead.
 """
 
+from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
+from checks.common.persistent_map import PersistentMap
 from checks.common.text import enumerated
 from checks.model import Address, Family, Observation, Outcome, Transport, ZonePoll
 
@@ -18,7 +19,12 @@ ServerAddress = tuple[str, Address]
 """A server and one of its addresses."""
 
 Reachability = Mapping[ServerAddress, bool]
-_NOTHING: Reachability = MappingProxyType({})
+
+Voice = Mapping[tuple[Family, bool], int]
+"""How many addresses of a server are heard over each family, and how many are silent: those that are any."""
+
+Kind = frozenset[tuple[Family, bool]]
+"""What servers of equal standing have in common: over which families they are heard, and over which silent."""
 
 ANYWHERE = "anywhere"
 WAYS = (Transport.TCP.value, ANYWHERE, Transport.UDP.value)
@@ -29,14 +35,15 @@ WAYS = (Transport.TCP.value, ANYWHERE, Transport.UDP.value)
 class Connectivity:
     """Per server and address: did the latest observation bring anything at all? And what follows from that."""
 
-    heard: Reachability = field(default_factory=lambda: _NOTHING)
+    heard: PersistentMap[ServerAddress, bool] = field(default_factory=PersistentMap)
     offline: tuple[Family, ...] = ()
-    silent: Mapping[Family, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """The servers that are asked in vain over each family that the monitor is offline over."""
-    by: Mapping[ServerAddress, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    by: PersistentMap[ServerAddress, tuple[str, str]] = field(default_factory=PersistentMap, compare=False)
     """The zone by whose answer each of them was heard, and the way it came: only silence about that zone, in that way,
     speaks against it. "" is any zone.
     """
+    voices: PersistentMap[str, Voice] = field(default_factory=PersistentMap, compare=False)
+    """Each server's, and below how many servers are of each kind: very many of them cost no more than a few."""
+    kinds: Mapping[Kind, int] = field(default_factory=dict, compare=False)
 
 
 def record_poll(connectivity: Connectivity, poll: ZonePoll) -> Connectivity:
@@ -95,7 +102,27 @@ def _speaks_against(by: tuple[str, str] | None, zone: str, ways: Container[str])
 
 
 def _told(connectivity: Connectivity, told: Reachability, by: Mapping[ServerAddress, tuple[str, str]]) -> Connectivity:
-    return _with_offline({**connectivity.heard, **told}, {**connectivity.by, **by})
+    voices: dict[str, Counter[tuple[Family, bool]]] = {}
+    for (server, address), answered in told.items():
+        voice = voices.setdefault(server, Counter(connectivity.voices.get(server)))
+        before = connectivity.heard.get((server, address))
+        if before is not None:
+            voice[address.family, before] -= 1
+        voice[address.family, answered] += 1
+    kinds = Counter(connectivity.kinds)
+    kinds.subtract(_kind(connectivity.voices.get(server, {})) for server in voices)
+    kinds.update(map(_kind, voices.values()))
+    return Connectivity(
+        connectivity.heard.updated(told),
+        tuple(family for family in Family if _is_offline(family, kinds)),
+        connectivity.by.updated(by),
+        connectivity.voices.updated(voices),
+        kinds,
+    )
+
+
+def _kind(voice: Voice) -> Kind:
+    return frozenset(way for way, addresses in voice.items() if addresses)
 
 
 def keep_only(connectivity: Connectivity, places: Container[ServerAddress]) -> Connectivity:
@@ -104,39 +131,28 @@ def keep_only(connectivity: Connectivity, places: Container[ServerAddress]) -> C
     if len(kept) == len(connectivity.heard) and not any(zone for zone, _ in connectivity.by.values()):
         return connectivity
     # the zone that was answered for may be gone
-    return _with_offline(kept, {place: ("", way) for place, (_, way) in connectivity.by.items() if place in kept})
+    by = {place: ("", way) for place, (_, way) in connectivity.by.items() if place in kept}
+    return _told(Connectivity(), kept, by)
 
 
-def _with_offline(heard: dict[ServerAddress, bool], by: dict[ServerAddress, tuple[str, str]]) -> Connectivity:
-    alive: dict[Family, set[str]] = {family: set() for family in Family}
-    silent: dict[Family, set[str]] = {family: set() for family in Family}
-    for (server, address), answered in heard.items():
-        (alive if answered else silent)[address.family].add(server)
-    offline = {
-        family: tuple(sorted(silent[family]))
-        for family in Family
-        if not alive[family] and _ours(silent[family], *_elsewhere(family, alive, silent))
-    }
-    return Connectivity(MappingProxyType(heard), tuple(offline), MappingProxyType(offline), MappingProxyType(by))
+def _is_offline(family: Family, kinds: Mapping[Kind, int]) -> bool:
+    """Whether nothing comes back over the family, and the silence is the monitor's own trouble."""
+    found = [(kind, servers) for kind, servers in kinds.items() if servers > 0]
+    if any((family, True) in kind for kind, _ in found):
+        return False
+    silent = [(kind, servers) for kind, servers in found if (family, False) in kind]
+    if any(_is_heard(kind) for kind, _ in found):
+        return any(_is_heard(kind) or kind == {(family, False)} for kind, _ in silent)
+    return sum(servers for _, servers in silent) > 1
 
 
-def _elsewhere(
-    family: Family, alive: Mapping[Family, set[str]], silent: Mapping[Family, set[str]]
-) -> tuple[set[str], set[str]]:
-    """The servers that are heard over another family, and those that are not though they are asked there."""
-    others = [other for other in Family if other is not family]
-    well = set[str]().union(*(alive[other] for other in others))
-    return well, set[str]().union(*(silent[other] for other in others)) - well
-
-
-def _ours(silent: set[str], well: set[str], dead: set[str]) -> bool:
-    """Whether the silence of these servers over a family is the monitor's own trouble."""
-    return bool(silent - dead) if well else len(silent) > 1
+def _is_heard(kind: Kind) -> bool:
+    return any(answered for _, answered in kind)
 
 
 def offline_explanation(connectivity: Connectivity, family: Family) -> str:
     """What is known of a family that the monitor is offline over, in a sentence."""
-    servers = connectivity.silent[family]
+    servers = sorted({server for server, address in connectivity.heard if address.family is family})
     others = [other for other in Family if other is not family and other not in connectivity.offline]
     works = f", while {enumerated(others)} works" if others and any(connectivity.heard.values()) else ""
     if len(servers) == 1:

@@ -1,14 +1,19 @@
 """Who answers over which family → over which the monitor is offline."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from checks.common.persistent_map import PersistentMap
 from checks.evaluation import run_check
-from checks.model import Family, Health, Outcome, TransferResult, Transport, Zone, ZonePoll
+from checks.model import Address, Family, Health, Outcome, TransferResult, Transport, Zone, ZonePoll
 from checks.reachable import Reachable
 from checks.zone_state.connectivity import (
     Connectivity,
+    ServerAddress,
     keep_only,
     mask_offline,
     offline_explanation,
@@ -225,3 +230,46 @@ def test_a_monitor_that_is_cut_off_is_offline_once_the_zone_it_heard_last_is_sil
 
 def test_keeping_what_was_heard_of_nobody_changes_nothing() -> None:
     assert keep_only(Connectivity(), set()) == Connectivity()
+
+
+PLACES = tuple((f"ns{n}", Address(host.format(n))) for n in range(4) for host in ("192.0.2.{}", "2001:db8::{}"))
+NEWS = st.lists(st.dictionaries(st.sampled_from(PLACES), st.booleans(), min_size=1), max_size=20)
+
+
+def offline_by_all(heard: Mapping[ServerAddress, bool]) -> tuple[Family, ...]:
+    """The rule, by looking at everything that was heard."""
+    alive = {family: {s for (s, at), told in heard.items() if told and at.family is family} for family in Family}
+    asked = {family: {server for server, at in heard if at.family is family} for family in Family}
+    found = []
+    for family, other in ((Family.IPV4, Family.IPV6), (Family.IPV6, Family.IPV4)):
+        dead = asked[other] - alive[other]
+        ours = bool(asked[family] - dead) if alive[other] else len(asked[family]) > 1
+        found += [family] if ours and not alive[family] else []
+    return tuple(found)
+
+
+@given(NEWS)
+def test_what_is_kept_of_servers_comes_to_what_all_that_was_heard_comes_to(
+    news: list[dict[ServerAddress, bool]],
+) -> None:
+    connectivity, whole, past = Connectivity(), dict[ServerAddress, bool](), list[tuple[Connectivity, int]]()
+    for told in news:
+        connectivity = record_answers(connectivity, told)
+        whole |= told
+        past.append((connectivity, sum(connectivity.heard.values())))
+        assert connectivity.heard == whole
+        assert set(offline_families(connectivity)) == set(offline_by_all(whole))
+        some = {place for place in whole if place[0] != "ns0"}
+        left = keep_only(connectivity, some)
+        assert set(offline_families(left)) == set(offline_by_all({place: whole[place] for place in some}))
+    assert all(sum(then.heard.values()) == heard for then, heard in past), "what was known is not changed by what is"
+
+
+def test_a_map_of_very_many_is_as_it_was_whatever_is_made_of_it() -> None:
+    first = PersistentMap(dict.fromkeys(range(100), 0))
+    second = first.updated({5: 1, 200: 1})
+    third = second.updated(dict.fromkeys(range(50), 2))
+    assert (len(first), len(second), len(third)) == (100, 101, 101)
+    assert [(one[5], one.get(200), one[60]) for one in (first, second, third)] == [(0, None, 0), (1, 1, 0), (2, 1, 0)]
+    assert list(second) == [*range(100), 200]
+    assert dict(third.items()) == {**dict.fromkeys(range(100), 0), 200: 1, **dict.fromkeys(range(50), 2)}

@@ -64,7 +64,7 @@ def _rates(config: Config, check: Check, zone: Zone, count: int) -> Iterator[tup
     if any(question.transport is Transport.TCP for question in questions):
         turns = config.cadence.get(Transfer.name) or Transfer.cadence
         rate = min(count / every, 1 / every + count / turns.total_seconds())
-        yield from ((query.server, rate) for query in _questions(check, zone))
+        yield from ((query.server, rate) for query in _questions(check, zone) if query.transport is Transport.TCP)
         return
     for question in questions:
         if not question.is_for_soa(zone):

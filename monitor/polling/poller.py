@@ -25,6 +25,7 @@ from monitor.polling.serial_sweep import PublishMessages, SerialSweep, SweepCont
 from monitor.polling.standing_polls import StandingPolls
 from monitor.polling.sweep import SweepResult, sweep, window
 from monitor.polling.sweep_order import SweepOrder
+from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.prober import ServiceProber
@@ -156,6 +157,7 @@ class Poller:
         self._prober = ServiceProber(config.probe, config.keys, self._now, stats=self.stats)
         self._bulk_prober = make_bulk_prober(config, self._now, self._prober, self._worker_metrics)
         self._rrset_prober = RrsetProber(self._prober.engine, self._probe)
+        self._tcp_prober = TcpProber(self._prober.tcp_pipelines)
         self._use_columns(columns, None)
 
     def _use_columns(self, columns: ZoneColumns, old_slots: "array[int] | None") -> None:
@@ -221,8 +223,9 @@ class Poller:
             if tcp_turns is None or not tcp_turns.are(cadence, interval):
                 tcp_turns = self._tcp_turns[check.name] = TcpTurns(cadence, interval)
         return StandingPolls(
-            check, cadence, lambda: self._context, lambda: self._rrset_prober, tcp_turns, in_full=only is not None
-        )
+            check, cadence, lambda: self._context, lambda: self._rrset_prober, lambda: self._tcp_prober, tcp_turns,
+            in_full=only is not None,
+        )  # fmt: skip
 
     async def _sweep_serials(
         self, check: Check, only: Sequence[str] | None, cadence: timedelta, duration: float

@@ -5,17 +5,24 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import timedelta
 
 from checks.base import Check
-from checks.model import Observation, Query, Zone
+from checks.model import Address, Observation, Query, Zone
 from checks.model.zone_table import ZoneTable
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import SweepContext
 from monitor.polling.sweep import ProbeQueries
+from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
 from monitor.state.columns import STEADY_UP, ZoneColumns, micros
 from monitor.state.ports import UnchangedZones
 
 MAX_AGE = 2
 """Cadences for which the latest look of soa-serial counts."""
+
+GATHERING = 0.1
+"""The share of a cadence for which zones that are due over TCP are gathered, to be asked together."""
+
+MAX_GATHERED, MAX_GATHERED_ADDRESSES = 250, 64
+"""Zones, and addresses of theirs, that are not waited beyond: a sweep asks those of thousands all along."""
 
 
 class StandingPolls:
@@ -27,15 +34,22 @@ class StandingPolls:
         cadence: timedelta,
         context: Callable[[], SweepContext],
         rrset_prober: Callable[[], RrsetProber],
+        tcp_prober: Callable[[], TcpProber],
         tcp_turns: TcpTurns | None,
         *,
         in_full: bool = False,
     ) -> None:
-        """``context`` and ``rrset_prober`` are the present ones: there may be another table, or another prober, before
-        the sweep is over. ``in_full``: passes over none.
+        """``context`` and the probers are the present ones: there may be another table, or another prober, before the
+        sweep is over. ``in_full``: passes over none.
         """
-        self._check, self._cadence, self._context, self._rrset_prober = check, cadence, context, rrset_prober
+        self._check, self._cadence, self._context = check, cadence, context
+        self._rrset_prober, self._tcp_prober = rrset_prober, tcp_prober
         self._tcp_turns, self._in_full = tcp_turns, in_full
+        self._gathered: list[str] = []
+        """Zones whose results stand, and which are due over TCP."""
+        self._addresses: set[Address] = set()
+        """Theirs."""
+        self._gathered_since = context().now()
         self.queries = 0
         """Asked here of the zones that were passed over, all of them answered."""
         if tcp_turns is not None:
@@ -54,18 +68,34 @@ class StandingPolls:
         if zone_table is not columns.zone_table:
             numbers = [columns.zone_table.index(name) for name in names if name in columns.zone_table]
         stand = [number for number in numbers if standing[number]]
+        due: list[int] = []
         if self._check.name in columns.rrsets:
             stand = await self._rrset_prober().unchanged(columns, self._check.name, stand) if stand else []
             self.queries += sum(len(columns.rrset_slots(self._check.name, number)) for number in stand)
         else:
-            stand = self._known_by_serial(columns, stand, micros(context.now() - MAX_AGE * self._cadence))
-        if stand:
-            unchanged = UnchangedZones(
-                self._check.name, context.now(), self._cadence, array("I", stand), columns.zone_table, context.vantage
-            )
-            await context.publish(unchanged)
-        passed = {columns.zone_table.names[number] for number in stand}
+            stand, due = self._known_by_serial(columns, stand, micros(context.now() - MAX_AGE * self._cadence))
+        self._gather(columns, due)
+        await self._publish(context, stand)
+        passed = {columns.zone_table.names[number] for number in (*stand, *due)}
         return [name for name in names if name not in passed]
+
+    async def ask_gathered(self, *, last: bool) -> AsyncIterator[Sequence[str]]:
+        """Asks over TCP the zones that are due there, when enough of them are gathered: those that are not good at each
+        address are to be polled in full.
+        """
+        if not self._gathered or not (last or self._is_worth_asking()):
+            return
+        names, self._gathered, self._addresses = self._gathered, [], set()
+        zone_table = self._context().columns.zone_table
+        zones = [zone_table[name] for name in names if name in zone_table]
+        async for result in self._tcp_prober().ask(self._check, zones):
+            context = self._context()
+            columns = context.columns
+            stand = [columns.zone_table.index(name) for name in result.good if name in columns.zone_table]
+            await self._publish(context, stand)
+            self.queries += sum(len(columns.slots_of(number)) for number in stand)
+            if result.doubtful:
+                yield result.doubtful
 
     def probe(self, zone: Zone) -> ProbeQueries:
         """What asks the queries of a poll of this zone in full."""
@@ -75,15 +105,41 @@ class StandingPolls:
 
         return ask
 
-    def _known_by_serial(self, columns: ZoneColumns, numbers: Sequence[int], since: int) -> list[int]:
-        """Those of which soa-serial has just said that all is as it was, and that are not to be asked over TCP."""
+    async def _publish(self, context: SweepContext, numbers: Sequence[int]) -> None:
+        if numbers:
+            zone_table = context.columns.zone_table
+            await context.publish(
+                UnchangedZones(
+                    self._check.name, context.now(), self._cadence, array("I", numbers), zone_table, context.vantage
+                )
+            )
+
+    def _gather(self, columns: ZoneColumns, numbers: Sequence[int]) -> None:
+        if numbers and not self._gathered:
+            self._gathered_since = self._context().now()
+        self._gathered += [columns.zone_table.names[number] for number in numbers]
+        for template_id in {columns.zone_table.template_ids[number] for number in numbers}:
+            self._addresses.update(place.address for place in columns.layouts[template_id])
+
+    def _is_worth_asking(self) -> bool:
+        return (
+            len(self._gathered) >= MAX_GATHERED
+            or len(self._addresses) >= MAX_GATHERED_ADDRESSES
+            or self._context().now() - self._gathered_since >= GATHERING * self._cadence
+        )
+
+    def _known_by_serial(self, columns: ZoneColumns, numbers: Sequence[int], since: int) -> tuple[list[int], list[int]]:
+        """Those of which soa-serial has just said that all is as it was: those that are not to be asked over TCP, and
+        those that are. Zones of an address that is suspect there are in neither.
+        """
         mode, checked_at = columns.mode, columns.checked_at
         known = [number for number in numbers if mode[number] == STEADY_UP and checked_at[number] >= since]
         if self._tcp_turns is None or not known:
-            return known
+            return known, []
         due, template_ids = self._tcp_turns.due(columns, known), columns.zone_table.template_ids
         suspect = self._suspect_templates(columns, {template_ids[number] for number in known})
-        return [number for number in known if number not in due and template_ids[number] not in suspect]
+        known = [number for number in known if template_ids[number] not in suspect]
+        return [number for number in known if number not in due], [number for number in known if number in due]
 
     def _suspect_templates(self, columns: ZoneColumns, template_ids: Iterable[int]) -> set[int]:
         """Those of the templates with an address at which the check has found something at another zone."""

@@ -82,7 +82,14 @@ class PassOver(Protocol):
     """What it has asked of the zones that it passed over."""
 
     async def pass_over(self, numbers: Sequence[int], zone_table: ZoneTable[Zone]) -> list[str]:
-        """The names of those of the zones that are to be polled in full."""
+        """The names of those of the zones that are to be polled in full. Others may be left to ``ask_gathered``."""
+        ...
+
+    def ask_gathered(self, *, last: bool) -> AsyncIterator[Sequence[str]]:
+        """The names of those of the gathered zones that are to be polled in full, soon after that is known.
+
+        None as long as it is worth gathering more, unless these are the ``last``.
+        """
         ...
 
     def probe(self, zone: Zone) -> ProbeQueries:
@@ -132,16 +139,22 @@ async def sweep(
         queries += len(poll.seen)
         answered += sum(seen.outcome is Outcome.ANSWERED for seen in poll.seen)
 
-    async def some(numbers: Sequence[int]) -> None:
+    async def poll_in_full(names: Sequence[str]) -> None:
+        nonlocal asked
+        asked -= len(names)
+        for name in names:
+            await room.acquire()
+            group.create_task(turn(name))
+
+    async def some(numbers: Sequence[int], *, last: bool) -> None:
         nonlocal asked
         try:
-            in_full = await asking.pass_over(numbers, order.zone_table)
-            asked += len(numbers) - len(in_full)
-            for name in in_full:
-                await room.acquire()
-                group.create_task(turn(name))
+            asked += len(numbers)
+            await poll_in_full(await asking.pass_over(numbers, order.zone_table))
         finally:
             chunks.release()
+        async for names in asking.ask_gathered(last=last):
+            await poll_in_full(names)
 
     async with asyncio.TaskGroup() as group:
         while first < len(order):
@@ -150,6 +163,6 @@ async def sweep(
                 continue
             last = order.due(first, (clock() - begin + TICK) / duration if duration else 1.0, CHUNK_SIZE)
             await chunks.acquire()
-            group.create_task(some(order.numbers[first:last]))
+            group.create_task(some(order.numbers[first:last], last=last == len(order)))
             first = last
     return SweepResult(asked, queries + asking.queries, answered + asking.queries, started, now())

@@ -37,6 +37,8 @@ class ServiceProber:
         self.stats = self._dns.stats
         self.engine = self._dns.engine
         """For callers that ask one question of very many zones."""
+        self.tcp_pipelines = self._dns.tcp_pipelines
+        """For those who ask it over TCP."""
         self._templates: dict[tuple[str, bool], QueryTemplate] = {}
 
     async def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
@@ -60,8 +62,8 @@ class ServiceProber:
         await self._dns.close()
 
     def pending(self) -> int:
-        """Queries in flight or not yet sent, of both together."""
-        return self.engine.pending()
+        """Queries in flight or not yet sent, of all together."""
+        return self._dns.pending()
 
     def _ask(self, queries: Sequence[Query], call: ResultStream) -> list[asyncio.Task[None]]:
         groups: dict[_Group, dict[bytes, list[Query]]] = {}

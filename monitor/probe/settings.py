@@ -38,7 +38,8 @@ class Probe:
     """Questions a second to one server, at most; not below 0.01."""
     max_in_flight: int = field(default=256, metadata={"bounds": {"ge": 1, "le": 20000}})
     """Questions without answer at one time, over all servers; the engine that asks for serials over UDP has its own
-    measure, 180 per address."""
+    measure, 180 per address, and of zones that stand up to 64 are asked down one connection, a quarter as many
+    connections at one time."""
     transfers_per_server: int = field(default=2, metadata={"bounds": {"ge": 1, "le": 100}})
     """Transfers from one server at one time."""
     transfer: TransferLimits = TransferLimits()

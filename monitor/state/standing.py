@@ -6,15 +6,17 @@ The result of a check for a zone *stands* when the pipeline has just evaluated a
 2. no alert of the check stands at the zone;
 3. and since then no server has been found with another version of the zone, if the check is bound to versions.
 
-While it stands, a poll in which every address says the same to each of the check's standing questions would lead to an
-equal result, to no transition, and to no change of the zone state, which only soa-serial makes. So such a poll is not
-evaluated; only the time of the look moves. Whether every address says the same is known
+While it stands, a poll in which every address says the same to each of the check's standing questions, or over TCP
+what is as good, would lead to an equal result, to no transition, and to no change of the zone state, which only
+soa-serial makes. So such a poll is not evaluated; only the time of the look moves. Whether it is so is known
 
 - of a SOA over UDP by soa-serial: its zone is on the fast path (``fast_path``), with every address up;
 - of another RRset by the bulk prober's fingerprints, which are those of the poll that was evaluated;
 - of an answer over TCP by turns (``monitor.polling.tcp_turns``): TCP is a property of an address far more than of a
-  zone. Where a zone finds something at an address, that address is *suspect*: some of its zones are polled at once,
-  the others in full at their turn, until one of them finds nothing there.
+  zone. A zone whose turn it is and that stands is asked over TCP alone, with others down one connection; if each of its
+  addresses gives an answer that reachable has nothing to say of (``monitor.polling.tcp_prober``) it stands, else it is
+  polled in full. Where a zone finds something at an address, that address is *suspect*: some of its zones are polled at
+  once, the others in full at their turn, until one of them finds nothing there.
 
 A poll of soa-serial in which every address has answered over UDP is also one of each check that asks for nothing else:
 it is evaluated as such, so that what these say is bound to the very answers that the fast path compares with.

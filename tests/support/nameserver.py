@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from checks.model import Address
@@ -61,6 +61,13 @@ class Connection:
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
+
+    async def more(self) -> AsyncIterator[Asked]:
+        """The queries that come after the first, until the other side closes."""
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                length = struct.unpack("!H", await self.reader.readexactly(2))[0]
+                yield asked(await self.reader.readexactly(length))
 
     async def stall(self) -> None:
         """Until the other side has had enough."""
@@ -283,6 +290,17 @@ def good(query: Asked, serial: int = SERIAL) -> bytes:
 
 def forged(query: Asked, number: int = 1) -> bytes:
     return reply(query, [soa(FORGED)], id=(query.id + number) & 0xFFFF)
+
+
+def every_query(query: Asked, connection: Connection) -> AsyncIterator[Asked]:
+    """The first, and those that come after it."""
+
+    async def all_of_them() -> AsyncIterator[Asked]:
+        yield query
+        async for another in connection.more():
+            yield another
+
+    return all_of_them()
 
 
 async def answering(query: Asked, connection: Connection) -> None:

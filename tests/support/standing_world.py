@@ -12,6 +12,7 @@ from checks.ns_set import NsSet, Resolution
 from checks.reachable import Reachable
 from checks.records import Records
 from checks.soa_fields import SoaFields
+from monitor.polling.tcp_prober import is_good
 from monitor.state.columns import STEADY_UP, ZoneColumns, micros
 from monitor.state.ports import PollMessage, UnchangedZones
 from tests.support.monitor_state import MINUTE, minute
@@ -102,24 +103,25 @@ def said(observations: Sequence[Observation]) -> object:
 
 @dataclass
 class StandingCaller:
-    """Who polls by the letter of ``standing``: an engine with a fingerprint of each RRset, and TCP asked everywhere."""
+    """Who polls by the letter of ``standing``: an engine with a fingerprint of each RRset, and all asked over TCP."""
 
     columns: ZoneColumns
     last: dict[tuple[str, int], object] = field(default_factory=dict)
-    """Check and zone: what its own questions were answered at the last poll in full."""
+    """Check and zone: what its own questions, those for RRsets, were answered at the last poll in full."""
     enabled: set[tuple[str, int]] = field(default_factory=set)
 
     def message(self, check: Check, poll: ZonePoll) -> PollMessage:
         """The poll, or word that there is no need for it."""
         columns, number = self.columns, self.columns.zone_table.index(poll.zone)
         standing = columns.standing.get(check.name)
-        own, key = self._own(check, poll), (check.name, number)
+        own, key = said([one for one in poll.seen if one.query.qtype != "SOA"]), (check.name, number)
         if standing is not None and standing[number]:
             if check.name in columns.rrsets:
                 same = key in self.enabled and own == self.last[key]
             else:
                 recent = columns.checked_at[number] >= micros(poll.at - MAX_AGE * MINUTE)
-                same = columns.mode[number] == STEADY_UP and recent and own == self.last.get(key, own)
+                over_tcp = [one for one in poll.seen if one.query.transport is Transport.TCP]
+                same = columns.mode[number] == STEADY_UP and recent and all(map(is_good, over_tcp))
             if same:
                 return UnchangedZones(check.name, poll.at, MINUTE, array("I", [number]), columns.zone_table)
         self.enabled.discard(key)
@@ -128,9 +130,3 @@ class StandingCaller:
 
     def move(self, standing: dict[str, list[int]]) -> None:
         self.enabled.update((check, number) for check, numbers in standing.items() for number in numbers)
-
-    def _own(self, check: Check, poll: ZonePoll) -> object:
-        """The answers to what only this check asks: RRsets beside the SOA, or TCP."""
-        if check.name in self.columns.rrsets:
-            return said([one for one in poll.seen if one.query.qtype != "SOA"])
-        return said([one for one in poll.seen if one.query.transport is Transport.TCP])

@@ -98,7 +98,7 @@ class Transfer:
         """
         until = self._loop.time() + patience
         try:
-            await self._stream.send(self._request.wire, until)
+            await self._stream.send(until, self._request.wire)
             while True:
                 ended = self._take(await self._stream.message(until, patience))
                 if ended is not None:
@@ -117,7 +117,7 @@ class Transfer:
         """
         self._check = CheckZone(self._request.question.name)
         try:
-            await self._stream.send(self._request.wire, min(self._until, self._loop.time() + patience))
+            await self._stream.send(min(self._until, self._loop.time() + patience), self._request.wire)
             while True:
                 if limit := self._exceeded():
                     return self._ended(TransferResult.LIMIT, limit)

@@ -14,6 +14,7 @@ from monitor.probe.client.rate_limiter import RateLimiter
 from monitor.probe.client.result_stream import ResultStream, Suspicion
 from monitor.probe.client.sockets import Sockets
 from monitor.probe.client.target_queue import QueryAttempt
+from monitor.probe.client.tcp_pipelines import TcpPipelines
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
 from monitor.probe.types import TsigKey
@@ -44,6 +45,8 @@ class DnsClient:
         self.stats = stats if stats is not None else ProbeStats()
         self.engine = BulkEngine(settings, now, self.sockets, self.rate_limiter, self.stats, self.ask, use_gso=use_gso)
         """The UDP transport, and for those who ask very many the same."""
+        self.tcp_pipelines = TcpPipelines(settings, now, self.sockets, self.rate_limiter, self.stats)
+        """For those who ask very many over TCP."""
         self._exchange = Exchange(settings, keys, now, self.sockets, self.engine)
         self._tasks: set[asyncio.Task[Observation]] = set()
         self._closed = False
@@ -76,11 +79,14 @@ class DnsClient:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.tcp_pipelines.close()
         await self.engine.close()
 
     def pending(self) -> int:
-        """Queries in flight, or held back by rates, slots, or because the monitor has no descriptor left."""
-        return self.engine.pending()
+        """Queries in flight, or held back by rates, slots, or because the monitor has no descriptor left; and addresses
+        of which several things are asked over TCP.
+        """
+        return self.engine.pending() + self.tcp_pipelines.pending()
 
     def _take(self, queries: Iterable[Query], call: ResultStream) -> None:
         for query in queries:

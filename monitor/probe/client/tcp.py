@@ -47,10 +47,13 @@ class Stream:
         self.octets = 0
         """Received so far, lengths included."""
 
-    async def send(self, wire: bytes, until: float) -> None:
+    async def send(self, until: float, *wires: bytes) -> None:
+        """Each with its length before it, all in one write (RFC 7766 section 8). Raises Broken."""
         try:
             async with asyncio.timeout_at(until):
-                await self._loop.sock_sendall(self._sock, len(wire).to_bytes(2, "big") + wire)
+                await self._loop.sock_sendall(
+                    self._sock, b"".join(part for wire in wires for part in (len(wire).to_bytes(2, "big"), wire))
+                )
         except TimeoutError:
             raise Broken("timeout", "sending") from None
         except OSError:
@@ -166,7 +169,7 @@ async def _asked(stream: Stream, request: Request, patience: float) -> ExchangeR
     sent = monotonic()
     until = asyncio.get_running_loop().time() + patience
     try:
-        await stream.send(request.wire, until)
+        await stream.send(until, request.wire)
         wire = await stream.message(until, patience)
     except Broken as broken:
         return _broken(broken)

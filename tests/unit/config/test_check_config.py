@@ -93,7 +93,7 @@ def test_what_was_understood_is_printed_for_programs(tmp_path: Path) -> None:
     assert said["servers"][0]["queries_per_second"] > 0
     assert said["servers"][1]["host"] == "ns2.example.net."
     reachable = next(check for check in said["checks"] if check["name"] == "reachable")
-    assert reachable == {"name": "reachable", "cadence_seconds": 60.0, "queries_per_second": 0.133, "settings": {}}
+    assert reachable == {"name": "reachable", "cadence_seconds": 60.0, "queries_per_second": 0.067, "settings": {}}
     assert (said["zones_total"], said["lists"]) == (2, [])
     assert said["receivers"] == [{"name": "hook", "type": "webhook"}]
     assert said["routes"][0]["severity"] == ["critical"]
@@ -132,8 +132,8 @@ def test_very_many_zones_from_lists_are_counted_not_written_out(tmp_path: Path) 
     assert "many.txt names 30000" in words
     assert len(result.stdout.splitlines()) < 2 * SHOWN
     (warning,) = [line for line in result.stderr.splitlines() if "max_qps_per_server" in line]
-    assert "the cadences need 517 queries/s at ns1, 500 of them for soa-serial; " in warning
-    assert warning.endswith("; the cap is 200, so sweeps take 2.58 times their cadence")
+    assert "the cadences need 508 queries/s at ns1, 500 of them for soa-serial; " in warning
+    assert warning.endswith("; the cap is 200, so sweeps take 2.54 times their cadence")
     said = json.loads(run(tmp_path, text, "--json").stdout)
     assert (len(said["zones"]), said["zones_total"], said["lists"][0]["zones"]) == (MAX_ZONES_SHOWN, 30_000, 30_000)
 

@@ -16,8 +16,9 @@ from checks.records import Records
 from checks.soa_fields import SoaFields
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import SweepContext
-from monitor.polling.standing_polls import MAX_AGE, StandingPolls
+from monitor.polling.standing_polls import MAX_AGE, MAX_GATHERED, MAX_GATHERED_ADDRESSES, StandingPolls
 from monitor.polling.sweep import ProbeQueries
+from monitor.polling.tcp_prober import TcpProber, TcpResult
 from monitor.polling.tcp_turns import TcpTurns
 from monitor.state.columns import FULL_POLL, STEADY_SILENT, STEADY_UP, ZoneColumns, micros
 from monitor.state.ports import UnchangedZones
@@ -56,12 +57,31 @@ class Asked:
         return ask
 
 
+class AskedOverTcp:
+    """Asks zones over TCP, in two parts; ``unwell`` ones are not good everywhere. ``held`` is waited for between."""
+
+    def __init__(self) -> None:
+        self.unwell: set[str] = set()
+        self.asked: list[list[str]] = []
+        self.held: asyncio.Event | None = None
+
+    async def ask(self, check: Check, zones: Iterable[Zone]) -> AsyncIterator[TcpResult]:
+        names = [zone.name for zone in zones]
+        self.asked.append(names)
+        for part in (names[::2], names[1::2]):
+            good = [name for name in part if name not in self.unwell]
+            yield TcpResult(good, [name for name in part if name in self.unwell])
+            if self.held is not None:
+                await self.held.wait()
+
+
 class Scene:
     """Columns in which everything stands and was just looked at by soa-serial, and what is published."""
 
     def __init__(self, *watched: Zone) -> None:
         self.now = Clock()
         self.rrsets = Asked()
+        self.tcp = AskedOverTcp()
         self.published: list[UnchangedZones] = []
         self.use(*watched)
 
@@ -90,13 +110,19 @@ class Scene:
             MINUTE,
             lambda: self.context,
             lambda: cast("RrsetProber", self.rrsets),
+            lambda: cast("TcpProber", self.tcp),
             turns,
             in_full=in_full,
         )
 
     async def in_full(self, polls: StandingPolls, numbers: Sequence[int] | None = None) -> list[str]:
         zone_table = self.columns.zone_table
-        return await polls.pass_over(range(len(zone_table)) if numbers is None else numbers, zone_table)
+        found = await polls.pass_over(range(len(zone_table)) if numbers is None else numbers, zone_table)
+        return found + [name for names in await self.left(polls) for name in names]
+
+    async def left(self, polls: StandingPolls, *, last: bool = True) -> list[Sequence[str]]:
+        """What is to be polled in full of the zones that are gathered."""
+        return [names async for names in polls.ask_gathered(last=last)]
 
     @property
     def passed(self) -> list[str]:
@@ -189,10 +215,13 @@ async def test_for_an_rrset_it_does_not_matter_when_soa_serial_looked() -> None:
 async def test_one_zone_of_each_address_is_asked_over_tcp_at_each_sweep() -> None:
     on = Scene(*zones(3), zone("ns3", "ns4", name="other.example."))
     over_tcp = turns(on)
-    for _ in range(3):
-        in_full = await on.in_full(on.polls("reachable", turns=over_tcp))
-        assert len(in_full) == 2
-        assert "other.example." in in_full
+    for sweep in range(3):
+        polls = on.polls("reachable", turns=over_tcp)
+        assert await on.in_full(polls) == []
+        (asked,) = on.tcp.asked[sweep:]
+        assert len(asked) == 2
+        assert "other.example." in asked
+        assert polls.queries == 4
         for number in range(4):
             on.columns.checked_at[number] = micros(on.now() + MINUTE)
         on.now.pass_(minutes=1)
@@ -201,16 +230,87 @@ async def test_one_zone_of_each_address_is_asked_over_tcp_at_each_sweep() -> Non
 async def test_at_each_sweep_it_is_the_turn_of_others() -> None:
     on = Scene(*zones(30))
     over_tcp = TcpTurns(timedelta(seconds=60), timedelta(seconds=180), lambda: 1000.0)
-    in_full = [set(await on.in_full(on.polls("reachable", turns=over_tcp))) for _ in range(3)]
-    assert set.union(*in_full) == set(on.columns.zone_table.names)
-    assert max(map(len, in_full)) < 12
+    for _ in range(3):
+        assert await on.in_full(on.polls("reachable", turns=over_tcp)) == []
+    assert {name for names in on.tcp.asked for name in names} == set(on.columns.zone_table.names)
+    assert max(map(len, on.tcp.asked)) < 12
 
 
 async def test_of_one_sweep_the_next_chunks_are_passed_over() -> None:
     on = Scene(*zones(4))
     polls = on.polls("reachable", turns=turns(on))
-    assert len(await on.in_full(polls, [0, 1])) == 1
+    assert await on.in_full(polls, [0, 1]) == []
     assert await on.in_full(polls, [2, 3]) == []
+    assert list(map(len, on.tcp.asked)) == [1]
+
+
+def all_in_turn() -> TcpTurns:
+    return TcpTurns(MINUTE, MINUTE, lambda: 1000.0)
+
+
+async def test_what_is_good_over_tcp_is_passed_over_and_the_others_are_polled_in_full() -> None:
+    on = Scene(*zones(5))
+    on.tcp.unwell = {"z1.example.", "z4.example."}
+    polls = on.polls("reachable", turns=all_in_turn())
+    assert await polls.pass_over(range(5), on.columns.zone_table) == []
+    assert on.passed == []
+    assert await on.left(polls) == [["z4.example."], ["z1.example."]]
+    assert on.passed == ["z0.example.", "z2.example.", "z3.example."]
+    assert polls.queries == 6
+    assert await on.left(polls) == []
+    assert len(on.tcp.asked) == 1
+
+
+async def test_zones_due_over_tcp_are_gathered_for_a_tenth_of_a_cadence() -> None:
+    on = Scene(*zones(3))
+    polls, zone_table = on.polls("reachable", turns=all_in_turn()), on.columns.zone_table
+    for number in range(2):
+        assert await polls.pass_over([number], zone_table) == []
+        assert await on.left(polls, last=False) == []
+        on.now.pass_(seconds=3)
+    assert on.tcp.asked == []
+    assert await on.left(polls, last=False) == []
+    assert on.tcp.asked == [["z0.example.", "z1.example."]]
+    await polls.pass_over([2], zone_table)
+    await on.left(polls, last=False)
+    assert len(on.tcp.asked) == 1
+    await on.left(polls)
+    assert on.tcp.asked[1:] == [["z2.example."]]
+
+
+async def test_many_zones_are_asked_at_once_and_so_are_those_of_many_addresses() -> None:
+    for watched in (
+        zones(MAX_GATHERED),
+        [zone(f"ns{number}", name=f"z{number}.example.") for number in range(MAX_GATHERED_ADDRESSES)],
+    ):
+        on = Scene(*watched)
+        polls, zone_table = on.polls("reachable", turns=all_in_turn()), on.columns.zone_table
+        await polls.pass_over(range(1, len(watched)), zone_table)
+        await on.left(polls, last=False)
+        assert on.tcp.asked == []
+        await polls.pass_over([0], zone_table)
+        await on.left(polls, last=False)
+        assert [sorted(names) for names in on.tcp.asked] == [sorted(zone_table.names)]
+
+
+async def test_another_table_while_zones_are_asked_over_tcp() -> None:
+    """What is gone is not asked, and of what goes meanwhile nothing is said; the others have the numbers of now."""
+    first = zones(4)
+    on = Scene(*first)
+    polls = on.polls("reachable", turns=all_in_turn())
+    await polls.pass_over(range(4), on.columns.zone_table)
+    on.use(*first[1:])
+    on.tcp.held = asyncio.Event()
+    asking = asyncio.create_task(on.left(polls))
+    async with asyncio.timeout(5):
+        while not on.passed:
+            await asyncio.sleep(0)
+    assert on.tcp.asked == [["z1.example.", "z2.example.", "z3.example."]]
+    on.use(zone(name="a.example."), first[3], first[2])
+    on.tcp.held.set()
+    assert await asking == []
+    assert on.passed == ["z1.example.", "z3.example.", "z2.example."]
+    assert on.published[-1].zone_table is on.columns.zone_table
 
 
 async def test_all_zones_of_a_suspect_address_are_polled_in_full() -> None:
@@ -218,7 +318,7 @@ async def test_all_zones_of_a_suspect_address_are_polled_in_full() -> None:
     over_tcp = turns(on)
     first = on.polls("reachable", turns=over_tcp)
     await on.in_full(first)
-    assert await on.in_full(first) == []
+    assert len(on.tcp.asked) == 1
     zone_table = on.columns.zone_table
     place = on.columns.layouts[zone_table.template_ids[zone_table.index("other.example.")]][0]
     on.columns.suspects.add(("reachable", "ns1", place.address))  # a server at another's address is not meant

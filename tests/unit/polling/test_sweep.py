@@ -1,7 +1,7 @@
 """A sweep asks everybody once, evenly, at stable times, and lets nobody hold up the others."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -37,6 +37,10 @@ class InFull:
 
     async def pass_over(self, numbers: Sequence[int], zone_table: ZoneTable[Zone]) -> list[str]:
         return [zone_table.names[number] for number in numbers]
+
+    async def ask_gathered(self, *, last: bool) -> AsyncIterator[Sequence[str]]:
+        for names in ():
+            yield names
 
     def probe(self, zone: Zone) -> ProbeQueries:
         return self._probe

@@ -1,0 +1,253 @@
+"""Many zones asked over TCP at once: what servers may do with a connection is no fault, and what is one is found.
+
+Whatever is passed over here, the check reachable finds nothing at when it asks each question on its own connection.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from monitor.clock import monotonic
+from monitor.polling.tcp_prober import TcpProber
+from monitor.probe.client.tcp_pipelines import MAX_PER_CONNECTION
+from monitor.probe.stats import DURATION_BOUNDS
+from tests.support.nameserver import (
+    FORMERR,
+    REFUSED,
+    SERVFAIL,
+    TXT,
+    Asked,
+    Connection,
+    Nameserver,
+    Tcp,
+    every_query,
+    forged,
+    good,
+    reply,
+    rr,
+    soa,
+)
+from tests.support.tcp_zones import CHECK, QUICK, answers, good_of, islice_async, of_another_zone, probers, says, zones
+
+COUNT = 10
+
+# --- what a server may do with a connection ---
+
+
+async def in_any_order(query: Asked, connection: Connection) -> None:
+    """From the last to the first, as many as there are: RFC 7766 section 7."""
+    some = [query]
+    async for one in islice_async(connection.more(), COUNT - 1):
+        some.append(one)
+    for one in reversed(some):
+        await connection.send(good(one))
+    await connection.stall()
+
+
+async def in_small_pieces(query: Asked, connection: Connection) -> None:
+    async for one in every_query(query, connection):
+        wire = good(one)
+        for octet in (*len(wire).to_bytes(2, "big"), *wire):
+            await connection.raw(bytes((octet,)))
+
+
+def closes_after(count: int, then: Callable[[Connection], Awaitable[None]] | None = None) -> Tcp:
+    async def tcp(query: Asked, connection: Connection) -> None:
+        async for one in islice_async(every_query(query, connection), count):
+            await connection.send(good(one))
+        if then is not None:
+            await then(connection)
+
+    return tcp
+
+
+async def resets(connection: Connection) -> None:
+    connection.reset()
+
+
+def drops_every_other_connection() -> Tcp:
+    """As one that is reloaded all the time."""
+    times = iter(range(1000))
+
+    async def tcp(query: Asked, connection: Connection) -> None:
+        if next(times) % 2:
+            await answers(query, connection)
+
+    return tcp
+
+
+FINE: dict[str, Callable[[], Tcp]] = {
+    "answers all": lambda: answers,
+    "answers in another order": lambda: in_any_order,
+    "sends octet by octet": lambda: in_small_pieces,
+    "takes one question per connection, and closes": lambda: closes_after(1),
+    "takes three, and closes": lambda: closes_after(3),
+    "takes one, and says nothing to the others": lambda: closes_after(1, Connection.stall),
+    "takes three, and says nothing to the others": lambda: closes_after(3, Connection.stall),
+    "takes nine of ten, and closes": lambda: closes_after(9),
+    "drops a connection now and then": drops_every_other_connection,
+}
+
+
+@pytest.mark.parametrize("words", FINE)
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_what_is_no_fault(words: str, host: str) -> None:
+    async with Nameserver(tcp=FINE[words](), host=host) as server, probers() as prober:
+        some = zones(COUNT, server)
+        for _ in range(3):
+            assert await good_of(prober, some) == {zone.name for zone in some}
+        assert server.most_at_once == 1
+        assert prober.stats.queries == {("ns1", "tcp", "answered"): 3 * COUNT}
+        *buckets, total = prober.stats.durations["ns1", "tcp"]
+        assert sum(buckets) == 3 * COUNT
+        assert 0 < total < 3 * COUNT * DURATION_BOUNDS[-1]
+        assert not prober.stats.discarded
+
+
+async def test_a_server_that_resets_after_some_is_asked_for_the_others() -> None:
+    """What it had sent may be lost with that: then one question comes on each connection."""
+    async with Nameserver(tcp=closes_after(3, resets)) as server, probers() as prober:
+        some = zones(COUNT, server)
+        passed = await good_of(prober, some)
+        assert len(server.asked_tcp) <= COUNT + 2
+    assert len(passed) == COUNT
+
+
+async def test_all_go_down_one_connection() -> None:
+    async with Nameserver(tcp=answers) as server, probers() as prober:
+        assert len(await good_of(prober, zones(COUNT, server))) == COUNT
+        assert len(server.asked_tcp) == 1
+        assert len(await good_of(prober, zones(3 * MAX_PER_CONNECTION, server))) == 3 * MAX_PER_CONNECTION
+        assert len(server.asked_tcp) == 4
+        (first, *_) = server.asked_tcp
+    assert first.edns
+    assert not first.signed
+    assert not first.wire[2] & 1, "recursion is desired of nobody"
+
+
+async def test_what_a_server_takes_is_remembered() -> None:
+    """The second time nothing is waited for."""
+    async with Nameserver(tcp=closes_after(2, Connection.stall)) as server, probers() as prober:
+        some = zones(COUNT, server)
+        assert len(await good_of(prober, some)) == COUNT
+        before, connections = monotonic(), len(server.asked_tcp)
+        assert len(await good_of(prober, some)) == COUNT
+        assert monotonic() - before < QUICK.timeout
+        assert len(server.asked_tcp) - connections == COUNT / 2
+
+
+# --- what is a fault, or more than a server can ask of anybody ---
+
+
+async def silent(query: Asked, connection: Connection) -> None:
+    await connection.stall()
+
+
+async def closes(query: Asked, connection: Connection) -> None:
+    """Returning closes it."""
+
+
+async def dribbles(query: Asked, connection: Connection) -> None:
+    """An octet at a time, for ever."""
+    await connection.raw(b"\xff\xff")
+    while not connection.reader.at_eof():
+        await connection.raw(b"\0")
+        await asyncio.sleep(0.02)
+
+
+async def floods(query: Asked, connection: Connection) -> None:
+    """With answers to what was asked, over and over."""
+    while True:
+        await connection.send(good(query))
+        await asyncio.sleep(0)
+
+
+def too_long(query: Asked) -> bytes:
+    return reply(query, [soa(), *(rr(b"\xc0\x0c", TXT, b"\xff" + b"x" * 255) for _ in range(235))])
+
+
+FAULTS: dict[str, Tcp] = {
+    "says nothing": silent,
+    "closes at once": closes,
+    "dribbles": dribbles,
+    "says other ids": says(forged),
+    "says noise": says(lambda query: query.wire[:2] + b"\x84\0\0\1\0\2\0\3" + bytes(40)),
+    "says our own query": says(lambda query: query.wire),
+    "says too little": says(lambda query: query.wire[:1]),
+    "says nothing in messages": says(lambda query: b""),
+    "answers for another zone": says(of_another_zone),
+    "answers at great length": says(too_long),
+    "refuses": says(lambda query: reply(query, rcode=REFUSED, aa=False)),
+    "fails": says(lambda query: reply(query, rcode=SERVFAIL, aa=False)),
+    "knows no EDNS": says(lambda query: reply(query, rcode=FORMERR, aa=False) if query.edns else good(query)),
+    "has no authority": says(lambda query: reply(query, [soa()], aa=False)),
+    "truncates": says(lambda query: reply(query, [soa()], tc=True)),
+    "has no SOA": says(lambda query: reply(query, [], [soa()])),
+}
+
+
+@pytest.mark.parametrize("words", FAULTS)
+async def test_a_fault_passes_over_no_zone_and_ends_soon(words: str) -> None:
+    async with Nameserver(tcp=FAULTS[words]) as server, probers() as prober:
+        before = monotonic()
+        assert await good_of(prober, zones(40, server)) == set()
+        assert monotonic() - before < 4 * QUICK.timeout * QUICK.attempts
+        assert len(server.asked_tcp) <= 5
+        assert {outcome for _, _, outcome in prober.stats.queries} <= {"answered"}
+
+
+async def test_a_flood_of_answers_gives_one_zone_at_a_time_at_most() -> None:
+    async with Nameserver(tcp=floods) as server, probers() as prober:
+        some = zones(COUNT, server)
+        await good_of(prober, some)
+        assert len(server.asked_tcp) <= COUNT + 1
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+async def test_nobody_who_takes_a_connection(deaf: bool) -> None:
+    async with Nameserver(deaf=deaf) as server, probers() as prober:
+        before = monotonic()
+        assert await good_of(prober, zones(40, server)) == set()
+        assert monotonic() - before < 2 * QUICK.timeout
+
+
+async def test_one_zone_that_is_unwell_among_others() -> None:
+    def unless_z3(query: Asked) -> bytes:
+        return reply(query, rcode=REFUSED, aa=False) if query.name.startswith(b"\2z3") else good(query)
+
+    async with Nameserver(tcp=says(unless_z3)) as one, Nameserver(tcp=answers) as other, probers() as prober:
+        some = zones(COUNT, one, other)
+        assert await good_of(prober, some) == {zone.name for zone in some} - {"z3.example."}
+        assert [len(server.asked_tcp) for server in (one, other)] == [1, 1]
+
+
+async def test_who_is_slow_or_dead_holds_up_nobody_else() -> None:
+    async with (
+        Nameserver(tcp=silent) as dead,
+        Nameserver(tcp=answers) as well,
+        probers(replace(QUICK, timeout=5)) as prober,
+    ):
+        some = [*zones(3, dead, well), *(replace(zone, name=f"w{zone.name}") for zone in zones(3, well))]
+        async with asyncio.timeout(4):
+            asking = TcpProber(prober.tcp_pipelines).ask(CHECK, some)
+            first = await anext(asking)
+        assert first.good == ["wz0.example.", "wz1.example.", "wz2.example."]
+        assert first.doubtful == []
+        await asking.aclose()
+        await prober.tcp_pipelines.close()
+        assert prober.pending() == 0
+
+
+async def test_closing_ends_it_and_what_is_asked_later_is_not() -> None:
+    async with Nameserver(tcp=silent) as server, probers(replace(QUICK, timeout=30)) as prober:
+        asking = asyncio.create_task(good_of(prober, zones(3, server)))
+        async with asyncio.timeout(5):
+            while not server.asked_tcp:
+                await asyncio.sleep(0.005)
+        assert prober.pending() == 1
+        await prober.close()
+        assert await asking == set()
+        assert await good_of(prober, zones(3, server)) == set()
+        assert len(server.asked_tcp) == 1

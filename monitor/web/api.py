@@ -1,6 +1,6 @@
 """The routes of the JSON API. The shapes are in api_schema.py."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,10 +12,10 @@ from starlette.routing import Route
 
 from alerting.render import as_data
 from checks.model import Health
-from monitor.web.api_schema import servers_data, zone_data, zone_summary
+from monitor.web.api_schema import server_data, zone_data, zone_summary
 from monitor.web.paging import whole
 from monitor.web.snapshot import SnapshotCache, WebContext
-from monitor.web.view_models import healths
+from monitor.web.view_models import find_servers, healths
 
 MAX_LIMIT = 1000
 
@@ -36,13 +36,10 @@ class Api:
         ]
 
     async def zones(self, request: Request) -> Response:
-        params = request.query_params
-        health = params.get("health", "")
-        if health and health not in {kind.value for kind in Health}:
-            raise HTTPException(400, "health is good, bad or unknown")
+        params, wanted = request.query_params, _healths(request)
         zones = self._snapshot.status(request.state.view).zones
         first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
-        part, total = await zones.page(params.get("q", ""), healths(health), first, most, by_name=True)
+        part, total = await zones.page(params.get("q", ""), wanted, first, most, by_name=True)
         later = {"offset": str(first + most)} if first + most < total else {}
         return _listed(request, [zone_summary(zone) for zone in part], total, later)
 
@@ -53,10 +50,12 @@ class Api:
         return JSONResponse(zone_data(zone, self._context.now()))
 
     async def servers(self, request: Request) -> Response:
-        rows = servers_data(self._snapshot.status(request.state.view).zones.servers())
+        servers = self._snapshot.status(request.state.view).zones.servers()
+        names = find_servers(servers, request.query_params.get("q", ""), _healths(request))
         first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
-        later = {"offset": str(first + most)} if first + most < len(rows) else {}
-        return _listed(request, rows[first : first + most], len(rows), later)
+        later = {"offset": str(first + most)} if first + most < len(names) else {}
+        part = [server_data(name, servers[name]) for name in names[first : first + most]]
+        return _listed(request, part, len(names), later)
 
     async def incidents(self, request: Request) -> Response:
         """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it."""
@@ -81,6 +80,13 @@ def _listed(request: Request, rows: Sequence[Any], total: int | None, later: dic
         query = urlencode({**request.query_params, **later})
         response.headers["Link"] = f'<{request.scope["path"]}?{query}>; rel="next"'
     return response
+
+
+def _healths(request: Request) -> Collection[Health]:
+    health = request.query_params.get("health", "")
+    if health and health not in {kind.value for kind in Health}:
+        raise HTTPException(400, "health is good, bad or unknown")
+    return healths(health)
 
 
 def _number(request: Request, name: str, otherwise: int, most: int | None = None) -> int:

@@ -1,10 +1,10 @@
 """The shapes of the JSON API that other programs rely on; keys are added, never taken away or renamed."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from alerting.model import Alert
+from monitor.state.level import HEALTH_OF_LEVEL
 from monitor.state.status import AddressStatus, ServerTally, ZoneStatus
 from monitor.web.formatting import iso
 from monitor.web.view_models import server_row
@@ -80,15 +80,13 @@ def _finding(finding: Alert) -> Json:
     }
 
 
-def servers_data(servers: Mapping[str, ServerTally]) -> Sequence[Json]:
-    rows = (server_row(name, tally) for name, tally in servers.items())
-    return [
-        {
-            "name": row.name,
-            "addresses": list(map(str, row.tally.addresses)),
-            "zones": row.tally.zones,
-            "in_sync": row.in_sync,
-            "summary": row.summary,
-        }
-        for row in rows
-    ]
+def server_data(name: str, tally: ServerTally) -> Json:
+    row = server_row(name, tally)
+    return {
+        "name": name,
+        "health": HEALTH_OF_LEVEL[tally.level].value,
+        "addresses": list(map(str, tally.addresses)),
+        "zones": tally.zones,
+        "in_sync": row.in_sync,
+        "summary": row.summary,
+    }

@@ -22,12 +22,13 @@ from monitor.web.paging import page, page_of
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.templating import Renderer
 from monitor.web.view_models import (
+    find_servers,
     finding_views,
     healths,
     open_incidents,
+    server_counts,
     server_findings,
     server_row,
-    server_rows,
     zone_row,
 )
 
@@ -128,9 +129,22 @@ class Pages:
         return self._snapshot.incidents(request.state.view, kept)
 
     async def servers(self, request: Request) -> Response:
-        rows = server_rows(self._snapshot.status(request.state.view).zones.servers(), self._context.probe_stats)
-        found = await page_of(rows, request.query_params.get("page"))
-        return self._renderer.page(request, "servers.html", title="Servers", servers=found.items, found=found)
+        servers, params = self._status(request).zones.servers(), request.query_params
+        text, health = params.get("q", "")[:200], params.get("health", "")
+        names = find_servers(servers, text, healths(health))
+        names.sort(key=lambda name: servers[name].level)
+        found = await page_of(names, params.get("page"), {"q": text, "health": health})
+        return self._renderer.page(
+            request,
+            "servers.html",
+            title="Servers",
+            servers=[server_row(name, servers[name], self._context.probe_stats.median(name)) for name in found.items],
+            found=found,
+            text=text,
+            health=health if health in {kind.value for kind in Health} else "",
+            counts=server_counts(servers),
+            total=len(servers),
+        )
 
     async def server(self, request: Request) -> Response:
         status, name = self._status(request), request.path_params["server"]

@@ -44,13 +44,15 @@ async def page(fetch: Fetch[T], asked: str | None, keep: dict[str, str], size: i
     )
 
 
-async def page_of(items: Sequence[T], asked: str | None, size: int = PAGE_SIZE) -> Page[T]:
+async def page_of(
+    items: Sequence[T], asked: str | None, keep: dict[str, str] | None = None, size: int = PAGE_SIZE
+) -> Page[T]:
     """Part ``asked`` of a list that is there already."""
 
     async def fetch(first: int, most: int) -> tuple[Sequence[T], int]:
         return items[first : first + most], len(items)
 
-    return await page(fetch, asked, {}, size)
+    return await page(fetch, asked, keep or {}, size)
 
 
 def link(keep: dict[str, str], number: int) -> str:

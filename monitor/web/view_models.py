@@ -1,5 +1,6 @@
 """What pages show beside the records of Status themselves: paths, words, levels, rows; nothing of HTML."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +14,7 @@ from alerting.runbook.commands import dig
 from checks.common.text import format_duration
 from checks.model import Health
 from checks.model.finding_type import Severity
-from monitor.probe.stats import ProbeStats
-from monitor.state.level import PROPAGATING_STATE, Level, level_of
+from monitor.state.level import HEALTH_OF_LEVEL, PROPAGATING_STATE, Level, level_of
 from monitor.state.status import AddressStatus, ServerTally, Status, Zones, ZoneStatus
 from monitor.web.formatting import many, number, since
 from monitor.web.redaction import title
@@ -150,9 +150,21 @@ def _summary(tally: ServerTally) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def server_rows(servers: Mapping[str, ServerTally], stats: ProbeStats) -> list[ServerRow]:
-    rows = (server_row(name, tally, stats.median(name)) for name, tally in servers.items())
-    return sorted(rows, key=lambda row: (row.level, row.name))
+def find_servers(servers: Mapping[str, ServerTally], text: str, wanted: Collection[Health]) -> list[str]:
+    """The names of those of these healths whose name, or an address of theirs, holds the text; in their order."""
+    text = text.strip().lower()
+    return [
+        name
+        for name, tally in servers.items()
+        if HEALTH_OF_LEVEL[tally.level] in wanted
+        and (text in name or any(text in str(address).lower() for address in tally.addresses))
+    ]
+
+
+def server_counts(servers: Mapping[str, ServerTally]) -> list[tuple[str, int]]:
+    """How many have which health, the worst first."""
+    counts = Counter(HEALTH_OF_LEVEL[tally.level] for tally in servers.values())
+    return [(kind.value, counts[kind]) for kind in (Health.BAD, Health.UNKNOWN, Health.GOOD)]
 
 
 # --- findings ---

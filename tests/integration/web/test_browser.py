@@ -100,14 +100,15 @@ VIEWS = {
     "zone": "/zones/example.com?span=24h",
     "zone-unknown": "/zones/lab.example",
     "servers": "/servers",
+    "servers-found": "/servers?q=ns&health=bad",
     "server": "/servers/ns2",
     "incidents": "/incidents",
     "code": "/codes/serial-overdue",
 }
 SCENES = [
     (DESKTOP, "light", tuple(VIEWS)),
-    (DESKTOP, "dark", ("overview", "zone")),
-    (PHONE, "light", ("overview", "zone")),
+    (DESKTOP, "dark", ("overview", "zone", "servers")),
+    (PHONE, "light", ("overview", "zone", "servers")),
     (PHONE, "dark", ()),
     (SMALL, "light", ()),
 ]

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.web_client import client
-from tests.support.web_status import ago, stage, status, troubled, zone
+from tests.support.web_status import HIDDEN, ago, stage, status, troubled, zone
 
 ZONE = {"name", "health", "reference_serial", "addresses", "findings"}
 ADDRESS = {"server", "address", "serial", "lag_seconds", "state", "outcome", "rtt_ms", "expires_at"}
@@ -83,9 +83,28 @@ async def test_servers() -> None:
     assert (rows["ns2"]["zones"], rows["ns2"]["in_sync"]) == (12, 20)
 
 
+async def test_servers_are_found_by_name_address_and_health_and_come_in_parts() -> None:
+    async with client(await stage(troubled())) as http:
+
+        async def names(query: str) -> list[str]:
+            return [row["name"] for row in (await http.get(f"/api/v1/servers?{query}")).json()]
+
+        assert await names("q=NS") == ["ns1", "ns2", "ns3.anycast.example.net"]
+        assert await names("q=203.0.113") == ["ns3.anycast.example.net"]
+        assert await names("q=2001:DB8::2") == ["ns2"]
+        assert await names("health=unknown") == [HIDDEN, "ns1"]
+        assert await names("health=bad") == ["ns2", "ns3.anycast.example.net"]
+        assert await names("health=bad&q=any") == ["ns3.anycast.example.net"]
+        part = await http.get("/api/v1/servers?health=bad&limit=1")
+        assert [row["health"] for row in part.json()] == ["bad"]
+        assert part.headers["X-Total-Count"] == "2"
+        assert part.headers["Link"] == '</api/v1/servers?health=bad&limit=1&offset=1>; rel="next"'
+
+
 WRONG = [
-    "/api/v1/zones?limit=0", "/api/v1/zones?limit=-1", "/api/v1/zones?limit=x", "/api/v1/zones?offset=-5",
-    "/api/v1/zones?health=fine", "/api/v1/incidents?before=yesterday", "/api/v1/incidents?before=2026-11-20T10:00:00",
+    "/api/v1/servers?health=fine", "/api/v1/incidents?before=yesterday", "/api/v1/zones?limit=0",
+    "/api/v1/zones?limit=-1", "/api/v1/zones?limit=x", "/api/v1/zones?offset=-5", "/api/v1/zones?health=fine",
+    "/api/v1/incidents?before=2026-11-20T10:00:00",
 ]  # fmt: skip
 
 

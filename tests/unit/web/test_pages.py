@@ -8,16 +8,30 @@ import pytest
 
 from alerting.model import OPEN
 from alerting.outbox import ReceiverStatus
-from checks.model import Health
+from checks.model import Address, Health
 from monitor.state.ports import Commit
 from monitor.web.headline import headline
 from tests.support.web_client import client
-from tests.support.web_status import NOW, PAST, SERVERS, ago, bad, change, finding, stage, status, troubled, zone
+from tests.support.web_status import (
+    NOW,
+    PAST,
+    SERVERS,
+    address,
+    ago,
+    bad,
+    change,
+    finding,
+    stage,
+    status,
+    troubled,
+    zone,
+)
 
 PAGES = (
     "/", "/?q=example&page=2", "/?health=bad", "/zones", "/zones/example.com", "/zones/example.com?span=7d",
     "/zones/lab.example.", "/servers", "/servers/ns2", "/servers/ns3.anycast.example.net", "/incidents",
-    "/incidents?before=2026-11-20T00:00:00%2B00:00", "/codes", "/codes/serial-overdue",
+    "/servers?q=ns&health=bad", "/servers?q=%3Cb%3E", "/incidents?before=2026-11-20T00:00:00%2B00:00", "/codes",
+    "/codes/serial-overdue",
 )  # fmt: skip
 
 
@@ -243,6 +257,28 @@ async def test_a_server_in_sync_whose_tcp_is_dead_is_not_well() -> None:
         assert "tcp-unreachable in 3 zones" in rows[0]
         assert "In sync" in rows[1]
         assert "<strong>Warning</strong>" in (await http.get("/servers/ns2")).text
+
+
+async def test_very_many_servers_come_in_parts_the_worst_first_and_are_found() -> None:
+    places = {f"ns{n:03}": Address(f"198.51.100.{n}") for n in range(250)}
+    zones = [replace(zone(f"z{n}."), addresses=(address(name, at),)) for n, (name, at) in enumerate(places.items())]
+    zones[200] = bad(zones[200], finding("tcp-unreachable", "no TCP", "ns200", places["ns200"]))
+    async with client(await stage(status(zones))) as http:
+
+        async def shown(query: str) -> list[str]:
+            text = (await http.get(f"/servers?{query}")).text
+            return re.findall(r'rowheader" scope="row"><a href="/servers/([^"]+)', text)
+
+        assert (await shown(""))[:2] == ["ns200", "ns000"]
+        assert [len(await shown(f"page={number}")) for number in (1, 2, 3)] == [100, 100, 50]
+        assert await shown("q=ns24&health=good") == [f"ns24{n}" for n in range(10)]
+        assert await shown("q=100.17") == ["ns017", *(f"ns17{n}" for n in range(10))]
+        text = (await http.get("/servers?q=1&health=good")).text
+        assert 'href="?q=1&amp;health=good&amp;page=2"' in text
+        assert ">bad 1</a>" in text
+        none = (await http.get("/servers?q=zzz&health=bad")).text
+        assert "No server has anything like “zzz” in its name or addresses and is bad." in none
+        assert "No server is unknown." in (await http.get("/servers?health=unknown")).text
 
 
 async def test_a_server_answers_in_the_median_of_its_answers() -> None:

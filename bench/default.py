@@ -2,15 +2,20 @@
 
 uv run python -m bench.default                          # 3 000 zones, with the default cap per server and without
 uv run python -m bench.default --zones 100000 --records --caps 100000
+uv run python -m bench.default --own                    # every zone on two servers of its own
 """
 
 import argparse
+import contextlib
+import ipaddress
+import json
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.process import end_well
-from bench.servers import Pair, names, nsd_pair
+from bench.servers import knot_everywhere, names, nsd_pair
 from bench.service import Service, service, until
 from bench.table import machine, written
 
@@ -32,6 +37,21 @@ primary = "ns1"
 {records}
 """
 
+OWN = """
+[service]
+listen = "127.0.0.1:0"
+log_format = "json"
+[probe]
+max_qps_per_server = {cap}
+{{probe}}
+[[lists]]
+file = "zones.txt"
+format = "jsonl"
+{records}
+"""
+
+LOOPBACK = ipaddress.ip_address("127.16.0.0")
+
 RECORDS = 'records = ["www A", "@ TXT"]'
 
 CHECKS = ("reachable", "soa-serial", "soa-fields", "ns-set", "records")
@@ -42,21 +62,51 @@ def main() -> None:
     parser.add_argument("--zones", type=int, default=3000)
     parser.add_argument("--caps", type=int, nargs="+", default=[200, 5000], help="max_qps_per_server (200 5000)")
     parser.add_argument("--records", action="store_true", help="two chosen records of each zone, too")
+    parser.add_argument("--own", action="store_true", help="every zone on two servers of its own")
     parser.add_argument("--seconds", type=float, default=120.0, help="how long it is watched when steady (120)")
     options = parser.parse_args()
     end_well()
     zones = names(options.zones)
     print(machine(), flush=True)
-    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, nsd_pair(zones, frozenset(zones[:1])) as pair:
+    where = "two servers of its own each" if options.own else "two servers"
+    asked = own_servers(zones) if options.own else two_servers(zones)
+    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, asked as (lines, addresses):
         for cap in options.caps:
-            print(f"\n## {len(zones):,} zones on two servers, at most {cap:,} questions a second to each\n")
-            print(measured(pair, Path(name) / str(cap), cap, options.records, options.seconds), flush=True)
+            print(f"\n## {len(zones):,} zones on {where}, at most {cap:,} questions a second to each\n")
+            config = (OWN if options.own else CONFIG).format(cap=cap, records=RECORDS if options.records else "")
+            print(measured(lines, addresses, Path(name) / str(cap), config, options), flush=True)
 
 
-def measured(pair: Pair, directory: Path, cap: int, records: bool, seconds: float) -> str:
-    config = CONFIG.format(cap=cap, records=RECORDS if records else "")
+Watched = tuple[Sequence[str], Sequence[tuple[str, int]]]
+"""The lines of a list of zones, and the addresses that the configuration names."""
+
+
+@contextlib.contextmanager
+def two_servers(zones: Sequence[str]) -> Iterator[Watched]:
+    with nsd_pair(zones, frozenset(zones[:1])) as pair:
+        yield zones, pair.addresses
+
+
+@contextlib.contextmanager
+def own_servers(zones: Sequence[str]) -> Iterator[Watched]:
+    with knot_everywhere(zones) as port:
+        lines = []
+        for number, zone in enumerate(zones):
+            one, two = (f"{LOOPBACK + 2 * number + which}:{port}" for which in (1, 2))
+            lines.append(json.dumps({"name": zone, "servers": [one, two], "primary": one}))
+        yield lines, [("127.0.0.4", port), ("127.0.0.5", port)]
+
+
+def measured(
+    zones: Sequence[str],
+    addresses: Sequence[tuple[str, int]],
+    directory: Path,
+    config: str,
+    options: argparse.Namespace,
+) -> str:
+    records, seconds = options.records, options.seconds
     checks = [check for check in CHECKS if records or check != "records"]
-    with service(pair.zones, pair.addresses, directory, config=config) as one:
+    with service(zones, addresses, directory, config=config) as one:
         begun = one.program.cpu()
         ready = next(since for since in until(900.0, one) if one.ready())
         swept = next(since for since in until(1800.0, one, 0.5) if all(has_swept(one, check) for check in checks))
@@ -69,15 +119,15 @@ def measured(pair: Pair, directory: Path, cap: int, records: bool, seconds: floa
         page = time.monotonic()
         size = len(one.web.get("/metrics").content)
         page = time.monotonic() - page
-        unwell = len(pair.zones) - one.zones("good")
+        unwell = len(zones) - one.zones("good")
         peak = one.program.peak()
-    addresses = 2 * len(pair.zones)
+    asked_at = 2 * len(zones)
     rows = [
         ("process started to ready", f"{ready:.1f} s"),
         ("process started to the end of each check's first sweep", f"{swept:.1f} s"),
-        ("CPU of the first sweeps, per address", f"{(first - begun) / addresses * 1e6:.0f} µs"),
+        ("CPU of the first sweeps, per address", f"{(first - begun) / asked_at * 1e6:.0f} µs"),
         ("steady: share of a core", f"{spent / elapsed * 100:.2f} %"),
-        ("steady: CPU per address and minute", f"{spent / elapsed * 60 / addresses * 1e6:.0f} µs"),
+        ("steady: CPU per address and minute", f"{spent / elapsed * 60 / asked_at * 1e6:.0f} µs"),
         ("steady: questions a second", f"{asked / elapsed:.0f}"),
         ("steady: CPU per question", f"{spent / max(1, asked) * 1e6:.0f} µs"),
         ("zones that are not good (none is to be)", f"{unwell}"),

@@ -27,6 +27,10 @@ www A 192.0.2.80
 """
 
 
+PROVIDED = ZONE.replace("NS ns1", "NS ns1.provider.example.").replace("NS ns2", "NS ns2.provider.example.")
+"""The same with NS sets of two names in all, as providers have them: or each zone would have names to resolve."""
+
+
 class Absent(Exception):
     """A program that is not on this machine."""
 
@@ -40,6 +44,17 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def free_everywhere() -> int:
+    """A port that is free at all addresses, over UDP and TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("", 0))
+            port: int = tcp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                udp.bind(("", port))
+                return port
 
 
 def program(name: str, package: str) -> str:
@@ -142,6 +157,39 @@ remote-control:
     return head + "".join(
         f'zone:\n  name: "{zone}"\n  zonefile: "{"moving" if zone in moving else "still"}.zone"\n' for zone in zones
     )
+
+
+@contextlib.contextmanager
+def knot_everywhere(zones: Sequence[str], on: int = 1) -> Iterator[int]:
+    """A server with all zones at every address of 127.0.0.0/8: its port. Raises Absent."""
+    knot = program("knotd", "knot")
+    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name:
+        directory = Path(name)
+        (directory / "still.zone").write_text(PROVIDED.format(serial=FIRST))
+        server = Server(("127.0.0.4", free_everywhere()), directory, None)  # type: ignore[arg-type] # started below
+        (directory / "knot.conf").write_text(
+            KNOT.format(port=server.address[1], directory=directory)
+            + "".join(f'  - domain: "{zone}"\n' for zone in zones)
+        )
+        with running([knot, "-c", str(directory / "knot.conf")], core(on), directory) as server.process:
+            wait_for(server, zones[-1], FIRST, 300.0)
+            yield server.address[1]
+
+
+KNOT = """server:
+  listen: 0.0.0.0@{port}
+  rundir: "{directory}"
+  udp-workers: 1
+  tcp-workers: 1
+database:
+  storage: "{directory}"
+template:
+  - id: default
+    storage: "{directory}"
+    file: still.zone
+    journal-content: none
+zone:
+"""
 
 
 def wait_for(server: Server, zone: str, serial: int, patience: float = 120.0) -> None:

@@ -1,6 +1,6 @@
 """What must be told of an incident, to whom, and when."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -42,14 +42,15 @@ MAX_NAMES = 5
 class Rules:
     """What the configuration says of incidents: who feeds whom, and who hears what, how often.
 
-    ``receivers`` are all that there are; ``cadence`` is how often each check comes, by name.
+    ``receivers`` are all that there are; ``cadences`` are how often each check comes, by name: it may ask some zones
+    more often than others.
     """
 
     dependency_graph: DependencyGraph = field(default_factory=DependencyGraph)
     routes: Sequence[Route] = ()
     receivers: Sequence[str] = ()
     policy: Policy = field(default_factory=Policy)
-    cadence: Mapping[str, timedelta] = field(default_factory=dict)
+    cadences: Mapping[str, Collection[timedelta]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Firing:
     """Zones of which it is certain that no server answers for them."""
 
     @classmethod
-    def of(cls, members: IncidentMembers, cadence: Mapping[str, timedelta]) -> "Firing":
+    def of(cls, members: IncidentMembers, cadences: Mapping[str, Collection[timedelta]]) -> "Firing":
         """``members`` are the alerts of the incident; while they are as they are, this is."""
         names = members.firing()
         codes = names.codes.names
@@ -78,7 +79,10 @@ class Firing:
             zones=names.zones.names,
             servers=names.servers.names,
             codes=codes,
-            patience=max((_patience(cadence.get(check)) for check in members.firing_checks), default=timedelta(0)),
+            patience=max(
+                (_patience(cadence) for check in members.firing_checks for cadence in cadences.get(check, ())),
+                default=timedelta(0),
+            ),
             more_to_come=any(
                 severity > gravest or not (code in codes or code in CONSEQUENCES) for severity, code in members.pending
             ),
@@ -141,9 +145,7 @@ def _ready_at(incident: Incident, firing: Firing) -> datetime:
     return latest if firing.more_to_come else min(latest, incident.began_at + firing.patience)
 
 
-def _patience(cadence: timedelta | None) -> timedelta:
-    if cadence is None:
-        return timedelta(0)
+def _patience(cadence: timedelta) -> timedelta:
     return cadence if cadence <= GROUP_WAIT else SHORT_WAIT
 
 

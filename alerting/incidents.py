@@ -275,7 +275,7 @@ def _go_on(
     """The incident as it is by now, and what is told of it."""
     fresh = as_of_now(incident, members, ended, alerts, now)
     if members.count:
-        return announce(fresh, Firing.of(members, rules.cadence), rules, now)
+        return announce(fresh, Firing.of(members, rules.cadences), rules, now)
     ended_at = max((a.good_since or a.since for a in ended.alerts), default=incident.eased_at or now)
     ended_at = max([ended_at, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended_at), now)

@@ -1,11 +1,11 @@
 """The Check protocol: settings as fields, pure verbs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
-from checks.model import Finding, Inconclusive, Observation, Query, Transport, Zone, ZonePoll
+from checks.model import Cadences, Finding, Inconclusive, Observation, Query, Transport, Zone, ZonePoll
 from checks.model.finding_type import FindingType
 from checks.zone_state.model import ZoneState
 
@@ -49,3 +49,10 @@ class Check(Protocol):
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterable[Finding | Inconclusive]:
         """What the answers mean. Raises CheckInconclusive when nothing can be said of the whole zone."""
         ...
+
+
+def cadence_of(check: Check | type[Check], own: Cadences, usual: Mapping[str, timedelta]) -> timedelta:
+    """How often the check asks a zone; zero: never. ``own`` is what the zone has of its own, ``usual``, by check, what
+    was said for all zones.
+    """
+    return next((every for name, every in own if name == check.name), usual.get(check.name, check.cadence))

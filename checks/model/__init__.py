@@ -1,17 +1,27 @@
 """What is asked, what came back, and what it means: the values everything else passes around."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from checks.model.finding_type import Severity
 from checks.model.outcome import Outcome as Outcome
-from checks.model.relative_names import ZONE_PLACEHOLDER, absolute, relative, replaced
+from checks.model.wanted import Expectation as Expectation
+from checks.model.wanted import TransferRule as TransferRule
+from checks.model.wanted import WantedRecord as WantedRecord
+from checks.model.wanted import absolutise_records as absolutise_records
+from checks.model.wanted import relativise_records as relativise_records
 
 PORT = 53
 """Of nameservers, where no other is said (RFC 1035 section 4.2)."""
 MAX_LAG = timedelta(minutes=10)
 """How long a server may be behind where nobody says otherwise."""
+
+Cadences = tuple[tuple[str, timedelta], ...]
+"""Check → how often it asks, zero: never; in the order of their names."""
+Severities = tuple[tuple[str, Severity], ...]
+"""Code → how severe it is; in the order of the codes."""
 
 
 class Transport(StrEnum):
@@ -53,48 +63,6 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class WantedRecord:
-    """An RRset to compare. ``name`` is absolute; ``expect`` holds canonical rdata, or None: any, but the same."""
-
-    # monitor/config/tables.py reads the fields, and says what their metadata means
-
-    name: str
-    """Relative to the zone; `@` is the zone itself. A name that ends in the zone's name is taken as whole."""
-    type: str
-    """`A`, `MX`, `TYPE65280` … (the SOA is compared anyway)."""
-    expect: tuple[str, ...] | None = field(default=None, metadata={"unset": "any, but the same everywhere"})
-    """The records as they must be, in zone file syntax: `["10 mail"]`. Names without final dot are relative to the
-    zone. `[]`: there must be none. TXT may be written without inner quotes: it is one string then."""
-    ttl: bool = True
-    """With `false` TTLs may differ."""
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.type}"
-
-
-class Expectation(StrEnum):
-    ALLOWED = "allowed"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class TransferRule:
-    """One row of the transfer matrix. ``server`` is a name or "*"; ``whole`` pulls the zone to its end."""
-
-    # monitor/config/tables.py reads the fields, and says what their metadata means
-
-    server: str = field(metadata={"several": True, "unset": '`"*"`'})
-    """A server of the zone, or several; `*` is every server that no other row with the same key names."""
-    expect: Expectation
-    """`"allowed"` or `"refused"`."""
-    key: str | None = field(default=None, metadata={"unset": "no key"})
-    """The TSIG key to ask with, a name of `[keys.…]`."""
-    whole: bool = False
-    """Permission is read off the first record that is not the zone's SOA; `true` pulls the zone to its end, to see that
-    it arrives and that BIND, Knot, NSD and PowerDNS, as secondaries, would take it: its records are read, not kept."""
-
-
-@dataclass(frozen=True, slots=True)
 class Zone:
     """A zone to watch. ``name`` is absolute, lower case, A-labels, with the final dot."""
 
@@ -108,6 +76,10 @@ class Zone:
     """Names in the NS set, without final dot, that are meant to be watched by nobody; "*": whoever they are."""
     discovered: bool = False
     """Its servers are those of its NS set."""
+    cadence: Cadences = ()
+    """Of the checks that ask it more or less often than they ask most zones, or not at all."""
+    severity: Severities = ()
+    """Of the codes that are more or less severe here than elsewhere."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
@@ -120,35 +92,17 @@ class Zone:
         """The zone but for its name, equal for all zones that are watched alike; its records' names are relative."""
         records = relativise_records(self.records, self.name)
         return Zone(
-            "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered
-        )
+            "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
+            self.cadence, self.severity,
+        )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
         """The zone without a name under this one."""
         records = absolutise_records(self.records, name)
         return Zone(
-            name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered
-        )
-
-
-def relativise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
-    """The records of a zone, written without its name: equal for all zones that want the same, each of itself."""
-    return tuple(
-        WantedRecord(
-            relative(wanted.name, zone), wanted.type, replaced(wanted.expect, zone, ZONE_PLACEHOLDER), wanted.ttl
-        )
-        for wanted in records
-    )
-
-
-def absolutise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
-    """The inverse of ``relativise_records``."""
-    return tuple(
-        WantedRecord(
-            absolute(wanted.name, zone), wanted.type, replaced(wanted.expect, ZONE_PLACEHOLDER, zone), wanted.ttl
-        )
-        for wanted in records
-    )
+            name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
+            self.cadence, self.severity,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

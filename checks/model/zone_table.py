@@ -3,7 +3,7 @@
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
 from itertools import accumulate, repeat
 from typing import Protocol, TypeVar, overload
@@ -68,6 +68,14 @@ class ZoneTable(Mapping[str, Named]):
         """How many there are of each template, in their order."""
         counts = Counter(self.template_ids)
         return [counts[kind] for kind in range(len(self.templates))]
+
+    def names_of(self, template_ids: Collection[int]) -> Iterator[str]:
+        """The names of those that have one of these templates, in order."""
+        return (
+            (name for name, kind in zip(self.names, self.template_ids, strict=True) if kind in template_ids)
+            if template_ids
+            else iter(())
+        )
 
     def offsets(self, sizes: Sequence[int], first: int = 0) -> "array[int]":
         """Where each number's places begin, were they laid out one after the other, and where the last one's end.

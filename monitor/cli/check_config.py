@@ -13,8 +13,11 @@ from monitor.cli.options import FILE
 from monitor.cli.tables import Listing, show
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from checks.base import Check
     from checks.model import Zone
+    from checks.model.zone_table import ZoneTable
     from monitor.config.errors import ConfigError
     from monitor.config.model import Config
     from monitor.polling.discovery import DiscoveredZones
@@ -130,6 +133,10 @@ def understood(
             {
                 "name": name,
                 "cadence_seconds": config.cadence[name].total_seconds(),
+                "zones_by_cadence": [
+                    {"cadence_seconds": every.total_seconds(), "zones": count}
+                    for every, count in _zones_by_cadence(check, config, zones)
+                ],
                 "queries_per_second": round(sum(rate for (_, asks), rate in shares.items() if asks == name), 3),
                 "settings": _settings(check),
             }
@@ -151,6 +158,18 @@ def understood(
     }
 
 
+def _zones_by_cadence(check: "Check", config: "Config", zones: "ZoneTable[Zone]") -> list[tuple["timedelta", int]]:
+    """How many zones the check asks how often, where that is not as often as most; zero: never."""
+    from collections import Counter
+
+    from checks.base import cadence_of
+
+    found: Counter[timedelta] = Counter()
+    for zone, count in zip(zones.templates, zones.template_counts(), strict=True):
+        found[cadence_of(check, zone.cadence, config.cadence)] += count
+    return sorted((every, count) for every, count in found.items() if count and every != config.cadence[check.name])
+
+
 def _settings(check: "Check") -> dict[str, Any]:
     return {one.name: getattr(check, one.name) for one in fields(cast("Any", check)) if not one.metadata.get("given")}
 
@@ -167,6 +186,8 @@ def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:
         "max_lag_seconds": zone.max_lag.total_seconds(),
         "records": [asdict(record) for record in zone.records],
         "transfer": [asdict(rule) for rule in zone.transfers],
+        "cadence_seconds": {check: every.total_seconds() for check, every in zone.cadence},
+        "severity": {code: str(severity) for code, severity in zone.severity},
     }
 
 
@@ -212,6 +233,8 @@ def tables(said: dict[str, Any], most: int | None) -> list[Listing]:
         Listing("Lists", ("file", "format", "zones"), lists),
         Listing("Servers", SERVER_COLUMNS, servers, f"{unseen}; {cap}" if unseen else cap),
         Listing("Checks", CHECK_COLUMNS, list(map(_check_row, said["checks"]))),
+        Listing("Cadences of zones", ("zone", "check", "every"), list(_cadence_rows(zones))),
+        Listing("Severities of zones", ("zone", "code", "severity"), list(_severity_rows(zones))),
         Listing("Transfers", ("zone", "server", "key", "expected"), list(_transfer_rows(zones))),
         Listing("Keys", ("key", "on the wire", "algorithm"), keys),
         Listing("Receivers", ("receiver", "type"), receivers, nobody),
@@ -245,7 +268,25 @@ def _server_row(server: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
 
 def _check_row(check: dict[str, Any]) -> tuple[str, ...]:
     settings = ", ".join(f"{name} = {value}" for name, value in check["settings"].items())
-    return check["name"], _span(check["cadence_seconds"]), f"{check['queries_per_second']:g}", settings
+    others = (f"{_span(one['cadence_seconds'])} for {one['zones']}" for one in check["zones_by_cadence"])
+    every = "; ".join((_span(check["cadence_seconds"]), *others))
+    return check["name"], every, f"{check['queries_per_second']:g}", settings
+
+
+def _cadence_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    from monitor.probe.message.names import show
+
+    for zone in zones:
+        for check, seconds in zone["cadence_seconds"].items():
+            yield show(zone["name"]), check, _span(seconds)
+
+
+def _severity_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    from monitor.probe.message.names import show
+
+    for zone in zones:
+        for code, severity in zone["severity"].items():
+            yield show(zone["name"]), code, severity
 
 
 def _transfer_rows(zones: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:

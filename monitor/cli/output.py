@@ -38,7 +38,7 @@ def table(report: ZoneReport) -> None:
     say(heading(report), "bold")
     for line in servers(report, console.width if console.is_terminal else None):
         console.print(line)
-    for problem in report.problems:
+    for problem in report.notes:
         say(f"note: {problem}", "yellow")
     if not report.status.addresses:
         say("To name servers yourself: --server NAME=ADDRESS", "dim")
@@ -149,5 +149,5 @@ def as_data(report: ZoneReport) -> dict[str, Any]:
         "in_motion": [{"code": f.code, "server": f.server, "text": f.text} for f in report.in_motion],
         "offline": list(report.offline_families),
         "unknown": list(report.unknown),
-        "problems": list(report.problems),
+        "problems": list(report.notes),
     }

@@ -18,7 +18,7 @@ def zone_text(report: ZoneReport) -> str:
 
 def _zone_lines(report: ZoneReport) -> Iterator[str]:
     yield heading(report)
-    for problem in report.problems:
+    for problem in report.notes:
         yield f"note: {problem}"
     for number, polls in enumerate(report.looks, 1):
         for poll in polls:

@@ -4,16 +4,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from fnmatch import translate
 
+from checks.base import cadence_of
 from checks.model import Address
 from checks.model.zone_table import ZoneTable
+from checks.registry import CHECKS
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.config.durations import written
 from monitor.config.errors import KeyPath, Problems, quoted
 from monitor.config.load_estimate import demands, total
 from monitor.config.model import Config, ZoneEntry
-
-CASES = (("records", "records"), ("transfer", "transfers"))
-"""A check, which does nothing without them, and the field of a zone it reads."""
+from monitor.config.zones import NEEDS
 
 MANY_ZONES = 20_000
 """Zones written out in the TOML file; to read it takes seconds then."""
@@ -26,7 +26,7 @@ def advise(problems: Problems, config: Config, places: Mapping[str, KeyPath]) ->
     """Warnings on a configuration without mistakes; ``places`` are where its zones stand."""
     _shared_addresses(problems, config)
     _unused(problems, config)
-    _switched_off(problems, config)
+    _switched_off(problems, config, places)
     _budgets(problems, config, places)
     _routes(problems, config)
     _load(problems, config)
@@ -59,37 +59,45 @@ def _unused(problems: Problems, config: Config) -> None:
         problems.warn(("servers", name), "no zone is on this server")
 
 
-def _switched_off(problems: Problems, config: Config) -> None:
-    for check, field in CASES:
-        kinds = {kind for kind, zone in enumerate(config.zones.templates) if getattr(zone, field)}
-        name = next(_of_kinds(config.zones, kinds), None)
-        if name is not None and not config.cadence[check]:
+def _switched_off(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:
+    for check, field in NEEDS.items():
+        idle = {
+            kind: check in dict(zone.cadence)
+            for kind, zone in enumerate(config.zones.templates)
+            if getattr(zone, field) and not cadence_of(CHECKS[check], zone.cadence, config.cadence)
+        }
+        usual = {kind for kind, own in idle.items() if not own}
+        if (name := next(config.zones.names_of(usual), None)) is not None:
             problems.warn(("cadence", check), f"is off, although {name} has {check} to check")
+        for name in _one_of_each(config.zones, idle.keys() - usual, places):
+            where = (*places[name], "cadence", check) if name in places else ("lists",)
+            said = "" if name in places else f"{check} of {name} and those like it "
+            problems.warn(where, f"{said}is off, although the zone has {check} to check")
 
 
 def _budgets(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:
     """Lateness is seen no finer than it is looked for."""
-    every = config.cadence[SERIAL_CHECK]
-    kinds = {kind for kind, zone in enumerate(config.zones.templates) if zone.max_lag < every}
-    told: set[int] = set()
-    for name in _of_kinds(config.zones, kinds):
+    cadences = [cadence_of(CHECKS[SERIAL_CHECK], zone.cadence, config.cadence) for zone in config.zones.templates]
+    kinds = {kind for kind, zone in enumerate(config.zones.templates) if zone.max_lag < cadences[kind]}
+    for name in _one_of_each(config.zones, kinds, places):
         kind = config.zones.template_ids[config.zones.index(name)]
         lag = written(config.zones.templates[kind].max_lag)
-        text = f"{lag} is shorter than the cadence of {SERIAL_CHECK}, {written(every)}"
+        text = f"{lag} is shorter than the cadence of {SERIAL_CHECK}, {written(cadences[kind])}"
         if name in places:
             problems.warn((*places[name], "max_lag"), text)
-        elif kind not in told:
-            told.add(kind)
+        else:
             problems.warn(("lists",), f"the max_lag of {name} and those like it, {text}")
 
 
-def _of_kinds(zones: ZoneTable[ZoneEntry], kinds: Collection[int]) -> Iterator[str]:
-    """The names of the zones that are written in one of these ways."""
-    return (
-        (name for name, kind in zip(zones.names, zones.template_ids, strict=True) if kind in kinds)
-        if kinds
-        else iter(())
-    )
+def _one_of_each(zones: ZoneTable[ZoneEntry], kinds: Collection[int], places: Mapping[str, KeyPath]) -> Iterator[str]:
+    """The zones of the file that are written in one of these ways, and of those in lists one for each way."""
+    told: set[int] = set()
+    for name in zones.names_of(kinds):
+        kind = zones.template_ids[zones.index(name)]
+        if name in places or kind not in told:
+            yield name
+        if name not in places:
+            told.add(kind)
 
 
 def _routes(problems: Problems, config: Config) -> None:

@@ -5,11 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from alerting import urls
+from alerting.finding_types import FINDING_TYPES
 from checks.model import Address, Expectation
 from checks.model.finding_type import Severity
+from checks.registry import CHECKS
 from monitor.config import addresses, durations
 from monitor.config.errors import InvalidValue, near, quoted
 
@@ -81,6 +83,12 @@ ServerAddressText = Annotated[Address, BeforeValidator(addresses.portless, json_
 SourceText = Annotated[str, BeforeValidator(addresses.literal, json_schema_input_type=str)]
 ListenText = Annotated[tuple[str, int], BeforeValidator(addresses.listen, json_schema_input_type=str)]
 SeverityWord = Annotated[Any, BeforeValidator(severity, json_schema_input_type=Literal["critical", "warning", "info"])]
+CadenceTable = Annotated[
+    dict[str, DurationOrOff | None], Field(json_schema_extra={"propertyNames": {"enum": list(CHECKS)}})
+]
+SeverityTable = Annotated[
+    dict[str, SeverityWord | None], Field(json_schema_extra={"propertyNames": {"enum": list(FINDING_TYPES)}})
+]
 Port = Annotated[int, BeforeValidator(addresses.port_number, json_schema_input_type=int)]
 Items = Annotated[list[T | None], BeforeValidator(_listed)]
 """A list; one value stands for a list of it."""

@@ -6,16 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alerting.finding_types import FINDING_TYPES
 from alerting.model import Policy, Secret
 from checks.base import Check
 from checks.common.text import plural
-from checks.model.finding_type import Severity
 from checks.registry import CHECKS
 from monitor.config import addresses
 from monitor.config import file_model as raw
 from monitor.config import toml_reader as reading
 from monitor.config.advice import advise
+from monitor.config.by_name import cadences, check_pace, severities
 from monitor.config.durations import written
 from monitor.config.errors import ConfigError, Problems, near, quoted
 from monitor.config.files import other_kind
@@ -28,6 +27,7 @@ from monitor.config.tables import instance_of, table_of
 from monitor.config.transfer_circles import check_upstreams
 from monitor.config.zone_lists import Lists
 from monitor.config.zones import References, ignored
+from monitor.probe.message import names
 from monitor.probe.settings import Probe
 
 __all__ = ["ConfigError", "load", "parse"]
@@ -57,22 +57,26 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     file = reading.validate(raw.whole(), found, problems)
     context = FileContext(path.absolute().parent, env, elsewhere)
     unwanted = tuple(name for _, name in ignored(problems, ("ignore_servers",), file.ignore_servers or ()))
-    references = References(servers(problems, file.servers, written_servers), written_keys, ignored=unwanted)
+    cadence, probe = _cadence(problems, file), _probe(problems, file, context)
+    references = References(
+        servers(problems, file.servers, written_servers), written_keys, ignored=unwanted, cadence=cadence,
+        probe=probe if problems.sound("probe") else None,
+    )  # fmt: skip
     notifiers, kinds = receivers(problems, file.receivers, context)
     watched, listed = Lists(problems, references, context).read(file)
     check_upstreams(problems, server_paths(written_servers), references.servers, watched)
     config = Config(
         path=path,
         service=_service(problems, file, context),
-        probe=_probe(problems, file, context),
+        probe=probe,
         resolver=_section(problems, file, "resolver", Resolver, context),
         metrics=_section(problems, file, "metrics", Metrics, context),
-        cadence=_cadence(problems, file),
+        cadence=cadence,
         checks=_checks(problems, file, context),
         keys=read_keys(problems, file.keys, context),
         zones=watched,
         lists=listed,
-        severity=_severity(problems, file),
+        severity=severities(problems, ("severity",), file.severity),
         policy=_section(problems, file, "alerting", Policy, context),
         receivers=notifiers,
         kinds=kinds,
@@ -132,13 +136,8 @@ def _probe(problems: Problems, file: raw.File, context: FileContext) -> Probe:
 
 
 def _cadence(problems: Problems, file: raw.File) -> dict[str, timedelta]:
-    cadence = {name: check.cadence for name, check in CHECKS.items()}
-    for name, every in file.cadence.items():
-        if name not in CHECKS:
-            problems.mistake(("cadence", name), "unknown check", near(name, CHECKS))
-        elif every is not None:
-            cadence[name] = every
-    return cadence
+    usual = {name: check.cadence for name, check in CHECKS.items()}
+    return usual | cadences(problems, ("cadence",), file.cadence)
 
 
 def _checks(problems: Problems, file: raw.File, context: FileContext) -> dict[str, Check]:
@@ -154,25 +153,18 @@ def _checks(problems: Problems, file: raw.File, context: FileContext) -> dict[st
     return built
 
 
-def _severity(problems: Problems, file: raw.File) -> dict[str, Severity]:
-    found: dict[str, Severity] = {}
-    for code, level in file.severity.items():
-        if code not in FINDING_TYPES:
-            problems.mistake(("severity", code), "unknown code", near(code, FINDING_TYPES))
-        elif level is not None:
-            found[code] = level
-    return found
-
-
 def _check_patience(problems: Problems, config: Config) -> None:
     """Something is asked at all, and whoever is silent is given up before it is time to ask again."""
-    if not any(config.cadence.values()) and problems.sound("cadence"):
-        problems.mistake(("cadence",), "every check is off: nothing would be watched")
-    patience = timedelta(seconds=config.probe.timeout * config.probe.attempts)
-    for name, every in config.cadence.items():
-        if every and patience > every and problems.sound("probe") and problems.sound("cadence"):
-            text = f"{config.probe.attempts} attempts of {config.probe.timeout:g}s take {written(patience)}"
-            problems.mistake(("cadence", name), f"{quoted(written(every))} is too often: {text}")
+    sound = problems.sound("cadence")
+    if not any(config.cadence.values()) and sound:
+        without = {kind for kind, entry in enumerate(config.zones.templates) if not entry.cadence}
+        name = next(config.zones.names_of(without), None)
+        if name is not None:
+            others = len(without) < len(config.zones.templates)
+            hint = f"{names.show(name)} has no cadence of its own" if others else ""
+            problems.mistake(("cadence",), "every check is off: nothing would be watched", hint)
+    if sound and problems.sound("probe"):
+        check_pace(problems, ("cadence",), config.cadence, config.probe)
     lookup = timedelta(seconds=config.resolver.timeout)
     if lookup > config.resolver.interval and problems.sound("resolver"):
         text = f"{written(lookup)} is longer than interval, {written(config.resolver.interval)}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from checks.base import Check
+from checks.base import Check, cadence_of
 from checks.model import Address, Observation, Outcome, Query, RrSet, Shape, Soa, TransferResult, Transport, Zone
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
@@ -43,8 +43,7 @@ def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[
     shares: dict[tuple[str, str], float] = {}
     for shape, count in alike.items():
         for name, check in config.checks.items():
-            every = config.cadence.get(name, check.cadence)
-            if every and check.applies(shape):
+            if cadence_of(check, shape.cadence, config.cadence) and check.applies(shape):
                 for server, rate in _rates(config, check, shape, count):
                     shares[server, name] = shares.get((server, name), 0.0) + rate
     return shares
@@ -53,16 +52,18 @@ def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[
 def _rates(config: Config, check: Check, zone: Zone, count: int) -> Iterator[tuple[str, float]]:
     """What a check asks of so many zones: the server of each question, and how often a second it is asked there.
 
-    Beside soa-serial nobody asks for the SOA over UDP; over TCP each address is asked once at each cadence, and each
-    zone once in the cadence of transfer.
+    Beside soa-serial, where that comes as often, nobody asks for the SOA over UDP; over TCP each address is asked once
+    at each cadence, and each zone once in the cadence of transfer.
     """
-    every = config.cadence.get(check.name, check.cadence).total_seconds()
-    questions = check.standing_questions(zone)
-    if isinstance(check, SoaSerial) or not questions or not config.cadence.get(SoaSerial.name, SoaSerial.cadence):
+    cadence = cadence_of(check, zone.cadence, config.cadence)
+    serials = cadence_of(SoaSerial, zone.cadence, config.cadence)
+    every, questions = cadence.total_seconds(), check.standing_questions(zone)
+    for_soa = any(question.is_for_soa(zone) for question in questions)
+    if isinstance(check, SoaSerial) or not questions or not serials or (for_soa and serials > cadence):
         yield from ((query.server, count / every) for query in _questions(check, zone))
         return
     if any(question.transport is Transport.TCP for question in questions):
-        turns = config.cadence.get(Transfer.name) or Transfer.cadence
+        turns = cadence_of(Transfer, zone.cadence, config.cadence) or Transfer.cadence
         rate = min(count / every, 1 / every + count / turns.total_seconds())
         yield from ((query.server, rate) for query in _questions(check, zone) if query.transport is Transport.TCP)
         return
@@ -116,4 +117,4 @@ def _shape(zone: Zone) -> Zone:
         replace(record, name=f"{at}.", expect=None if record.expect is None else ())
         for at, record in enumerate(zone.records)
     )
-    return replace(zone, name="example.", records=records, max_lag=timedelta(0))
+    return replace(zone, name="example.", records=records, max_lag=timedelta(0), severity=())

@@ -16,7 +16,9 @@ from checks.model import (
     MAX_LAG,
     PORT,
     Address,
+    Cadences,
     Server,
+    Severities,
     TransferRule,
     WantedRecord,
     Zone,
@@ -147,22 +149,38 @@ class ZoneEntry:
     """Full names in the NS set that are not to be watched, and so are not told of as `unwatched-server` or
     `ns-unresolvable`; `"*"`: none that is not among `servers`. At the top of the file, before the first table, it holds
     for every zone."""
+    cadence: Cadences = field(
+        default=(),
+        metadata={"unset": "as in `[cadence]`", "example": 'cadence = { records = "1h", reachable = "off" }'},
+    )
+    """How often single checks ask this zone, `"off"`: not at all; all others ask it as often as `[cadence]` says. See
+    below."""
+    severity: Severities = field(
+        default=(), metadata={"unset": "as in `[severity]`", "example": 'severity = { serial-late = "critical" }'}
+    )
+    """How severe single codes are for this zone; all others are as `[severity]` says."""
 
     def without_name(self) -> "ZoneEntry":
         """The entry but for its name, equal for all zones that are written alike."""
         records = relativise_records(self.records, self.name)
-        return ZoneEntry("", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored)
+        return ZoneEntry(
+            "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.cadence,
+            self.severity,
+        )  # fmt: skip
 
     def with_name(self, name: str) -> "ZoneEntry":
         """The entry without a name under this one."""
         records = absolutise_records(self.records, name)
-        return ZoneEntry(name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored)
+        return ZoneEntry(
+            name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.cadence,
+            self.severity,
+        )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
         """The zone that is watched, on the servers that it has."""
         return Zone(
             self.name, servers, self.primary, self.max_lag, self.records, self.transfers, self.ignored,
-            discovered=not self.servers,
+            discovered=not self.servers, cadence=self.cadence, severity=self.severity,
         )  # fmt: skip
 
 
@@ -202,7 +220,8 @@ class Config:
     probe: Probe = Probe()
     resolver: Resolver = Resolver()
     cadence: Mapping[str, timedelta] = field(default_factory=dict)
-    """Check name → how often; every registered check has an entry. A cadence of zero switches it off."""
+    """Check name → how often it asks the zones that say nothing of it; every registered check has an entry. A cadence
+    of zero switches it off."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     keys: Mapping[str, TsigKey] = field(default_factory=dict)
     servers: Mapping[str, ServerEntry] = field(default_factory=dict)

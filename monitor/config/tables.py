@@ -32,11 +32,19 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model
 
 from alerting.model import Secret
-from checks.model import Address
+from checks.model import Address, Cadences, Severities
 from checks.model.finding_type import Severity
 from monitor.config import durations, secrets
 from monitor.config.errors import InvalidValue, KeyPath, Problems
-from monitor.config.field_types import AddressText, ServerAddress, ServerAddressText, SeverityWord, SourceText
+from monitor.config.field_types import (
+    AddressText,
+    CadenceTable,
+    ServerAddress,
+    ServerAddressText,
+    SeverityTable,
+    SeverityWord,
+    SourceText,
+)
 from monitor.config.secrets import FileContext
 from monitor.probe.settings import LocalAddress
 
@@ -47,6 +55,8 @@ _SPELLED: Mapping[Any, Any] = {
     ServerAddress: ServerAddressText,
     LocalAddress: SourceText,
     Severity: SeverityWord,
+    Cadences: CadenceTable,
+    Severities: SeverityTable,
     Path: str,
     float: Annotated[float, Field(allow_inf_nan=False)],
 }

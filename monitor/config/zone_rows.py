@@ -23,7 +23,8 @@ from monitor.probe.message import names
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 COLUMNS = ("name", *OPTIONS)
-"""What may stand in a CSV file; names of servers with spaces between them, records with semicolons."""
+"""What may stand in a CSV file; names of servers, and ``check=cadence``, with spaces between them, records with
+semicolons."""
 
 _MARKS = frozenset(',;|"')
 """What stands between the cells of a table, or around them, and in no name."""
@@ -191,7 +192,9 @@ def _of_cells(columns: Sequence[str], cells: Sequence[str]) -> dict[str, object]
     """Options as a table; what is empty is not given."""
     table: dict[str, object] = {}
     for column, cell in zip(columns, map(str.strip, cells), strict=True):
-        if cell and column in ("servers", "ignore_servers"):
+        if cell and column in ("cadence", "severity"):
+            table[column] = {name: value for name, _, value in (word.partition("=") for word in cell.split())}
+        elif cell and column in ("servers", "ignore_servers"):
             table[column] = cell.split()
         elif cell and column == "records":
             table[column] = [record.strip() for record in cell.split(";") if record.strip()]

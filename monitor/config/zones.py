@@ -2,25 +2,35 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
+from checks.base import cadence_of
 from checks.model import TransferRule, WantedRecord
+from checks.registry import CHECKS
 from monitor.config import records
+from monitor.config.by_name import cadences, check_pace, severities_of_zones
 from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.config.servers import reference
 from monitor.config.tables import Table, instance_of
 from monitor.probe.message import canonical, names
+from monitor.probe.settings import Probe
 
 LARGEST_HINT = 12
+NEEDS = MappingProxyType({"records": "records", "transfer": "transfers"})
+"""Checks that do nothing without something of the zone, and the field that has it."""
 EVERY = "*"
 """In a rule for transfers: every server of the zone that no other rule with the same key names."""
 
 
 @dataclass(slots=True)
 class References:
-    """What a zone may name: the servers of the file (those given in place are added), and its keys."""
+    """What a zone may name: the servers of the file (those given in place are added), and its keys; and what holds for
+    zones that say nothing of it.
+    """
 
     servers: dict[str, ServerEntry]
     keys: tuple[str, ...]
@@ -28,6 +38,9 @@ class References:
     """Zone name → where it was first written."""
     ignored: tuple[str, ...] = ()
     """Names that are not to be watched in whichever NS set they are."""
+    cadence: Mapping[str, timedelta] = field(default_factory=dict)
+    probe: Probe | None = None
+    """How servers are asked; None where that is not known, for its mistakes."""
 
 
 def zones(problems: Problems, tables: Iterable[Table | None], references: References) -> Iterator[ZoneEntry]:
@@ -52,8 +65,29 @@ def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, reference
         records=_records(problems, path, table, name),
         transfers=_transfers(problems, path, table, servers, references),
         ignored=tuple(dict.fromkeys((*references.ignored, *_ignored(problems, path, table, servers)))),
+        cadence=tuple(sorted(cadences(problems, (*path, "cadence"), table.cadence).items())),
+        severity=tuple(sorted(severities_of_zones(problems, (*path, "severity"), table.severity).items())),
     )
+    if entry is not None and entry.cadence:
+        _check_cadence(problems, path, entry, references)
     return entry or ZoneEntry(name)
+
+
+def _check_cadence(problems: Problems, path: KeyPath, entry: ZoneEntry, references: References) -> None:
+    """Something is asked at all, and not before it is time."""
+    if references.probe is not None:
+        check_pace(problems, (*path, "cadence"), dict(entry.cadence), references.probe)
+    if problems.sound(*path, "cadence") and not is_asked(entry, references.cadence):
+        text = "every check that has something to ask of the zone is off: nothing would be watched"
+        problems.mistake((*path, "cadence"), text)
+
+
+def is_asked(entry: ZoneEntry, usual: Mapping[str, timedelta]) -> bool:
+    """Whether any check that is on has something to ask of the zone."""
+    return any(
+        cadence_of(check, entry.cadence, usual) and (name not in NEEDS or getattr(entry, NEEDS[name]))
+        for name, check in CHECKS.items()
+    )
 
 
 def _name(problems: Problems, path: KeyPath, table: Any, references: References) -> str:

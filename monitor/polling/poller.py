@@ -33,7 +33,7 @@ from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
 from monitor.state.columns import TableChange, ZoneColumns
 from monitor.state.fast_path import FastPathChanges
-from monitor.state.pipeline import MonitoringPlan
+from monitor.state.monitoring_plan import MonitoringPlan, SweepGroup
 from monitor.state.ports import QueueClosed
 
 log = structlog.get_logger(__name__)
@@ -72,70 +72,82 @@ class Poller:
         self._worker_metrics = WorkerMetrics(self.stats, registry)
         self._start_probers(columns)
         self._retiring: set[ServiceProber] = set()
-        self._orders: dict[str, SweepOrder] = {}
-        self._sweeps: dict[str, asyncio.Task[SweepResult | None]] = {}
+        self._orders: dict[SweepGroup, SweepOrder] = {}
+        self._sweeps: dict[SweepGroup, asyncio.Task[SweepResult | None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._swept: set[str] = set()
-        self._tcp_turns: dict[str, TcpTurns] = {}
+        self._swept: set[SweepGroup] = set()
+        self._tcp_turns: dict[SweepGroup, TcpTurns] = {}
         self._serials_known = asyncio.Event()
-        """The first sweep of soa-serial has ended."""
+        """The first sweeps of soa-serial have ended."""
 
-    async def sweep(self, name: str) -> SweepResult | None:
-        """Ask all zones by this check; the first time as fast as may be, then spread over the cadence.
+    async def sweep(self, group: SweepGroup) -> SweepResult | None:
+        """Ask all zones of the group; the first time as fast as may be, then spread over the cadence.
 
-        None when it was broken off, or when the check is not wanted any more.
+        None when it was broken off, or when there is no such group any more.
         """
-        if name != SERIAL_CHECK and SERIAL_CHECK in self._plan.checks and name in self._plan.checks:
+        if group.check != SERIAL_CHECK and SERIAL_CHECK in self._plan.checks and group in self._plan.sweep_groups:
             with contextlib.suppress(TimeoutError):  # serials first; but who answers nothing is not waited for for ever
-                await asyncio.wait_for(self._serials_known.wait(), self._config.cadence[name].total_seconds())
-        check = self._plan.checks.get(name)
-        if check is None:
+                await asyncio.wait_for(self._serials_known.wait(), group.cadence.total_seconds())
+        if group not in self._plan.sweep_groups:
             return None
-        cadence, probe = self._config.cadence[name], self._config.probe
-        duration = window(cadence, probe.timeout * probe.attempts) if name in self._swept else 0.0
-        task = asyncio.create_task(self._ask(check, None, cadence, duration))
-        self._sweeps[name] = task
+        probe = self._config.probe
+        duration = window(group.cadence, probe.timeout * probe.attempts) if group in self._swept else 0.0
+        task = asyncio.create_task(self._ask(group, None, duration))
+        self._sweeps[group] = task
         try:
             await asyncio.wait({task})
         finally:
             task.cancel()
-            if self._sweeps.get(name) is task:
-                del self._sweeps[name]
+            if self._sweeps.get(group) is task:
+                del self._sweeps[group]
         result = None if task.cancelled() else task.result()
         if result is not None:
-            self._swept.add(name)
-            if name == SERIAL_CHECK:
+            self._swept.add(group)
+            if self.serials_swept:
                 self._serials_known.set()
         return result
+
+    @property
+    def serials_swept(self) -> bool:
+        """Whether soa-serial has been round at all its zones once, or asks none."""
+        return all(group in self._swept for group in self._plan.sweep_groups if group.check == SERIAL_CHECK)
 
     def use(self, config: Config, plan: MonitoringPlan, change: TableChange) -> None:
         """Ask by these from now on. What is new or has changed is asked at once, beside the sweeps.
 
-        A sweep of a check that changed, or comes in another cadence, is broken off: it would keep the next from
-        starting. The old prober ends what it has begun.
+        A sweep is broken off when its check changed, or no zone is asked in its cadence any more. Any other leaves out
+        those that are asked in another by now. The old prober ends what it has begun.
         """
         before, old = self._config, self._plan
         self._config, self._plan = config, plan
+        groups = plan.sweep_groups
         zones = [
             *change.added_or_changed,
             *self._renew_context(change, new_prober=(config.probe, config.keys) != (before.probe, before.keys)),
         ]
-        for name, task in self._sweeps.items():
-            if plan.checks.get(name) != old.checks.get(name) or config.cadence[name] != before.cadence[name]:
+        for group, task in self._sweeps.items():
+            if plan.checks.get(group.check) != old.checks.get(group.check) or group not in groups:
                 task.cancel()
-        for name, check in plan.checks.items():
-            if check != old.checks.get(name):
-                self._orders.pop(name, None)
-                self._run(self._ask(check, None, config.cadence[name], 0.0))
+        swept = {group.check for group in self._swept}
+        self._swept = {group for group in groups if group.check in swept or group.check not in old.checks}
+        if self.serials_swept:
+            self._serials_known.set()
+        if plan.cadence != old.cadence:
+            self._orders.clear()
+        self._tcp_turns = {group: turns for group, turns in self._tcp_turns.items() if group in groups}
+        switched_on = plan.usually_on - old.usually_on
+        for group in groups:
+            if plan.checks[group.check] != old.checks.get(group.check) or group.check in switched_on:
+                self._orders.pop(group, None)
+                self._run(self._ask(group, None, 0.0))
             elif zones:
-                self._run(self._ask(check, zones, config.cadence[name], 0.0))
-        self._swept = {name for name in plan.checks if name in self._swept or name not in old.checks}
+                self._run(self._ask(group, zones, 0.0))
 
     def recheck(self, name: str, zones: Sequence[str]) -> None:
         """Ask these zones once more by this check, beside the sweeps: politely, and capped per server as they are."""
-        check = self._plan.checks.get(name)
-        if check is not None:
-            self._run(self._ask(check, zones, self._config.cadence[name], len(zones) / RECHECK_RATE))
+        for group in self._plan.sweep_groups:
+            if group.check == name:
+                self._run(self._ask(group, zones, len(zones) / RECHECK_RATE))
 
     def _renew_context(self, change: TableChange, *, new_prober: bool) -> list[str]:
         """Another ground under the sweeps, where it is needed; the zones whose asking that breaks off."""
@@ -196,65 +208,77 @@ class Poller:
         await self._bulk_prober.close()
         await asyncio.gather(*(prober.close() for prober in (self._prober, *self._retiring)))
 
-    async def _ask(
-        self, check: Check, only: Sequence[str] | None, cadence: timedelta, duration: float
-    ) -> SweepResult | None:
-        """All zones, or some only."""
-        result = None
+    async def _ask(self, group: SweepGroup, only: Sequence[str] | None, duration: float) -> SweepResult | None:
+        """All zones of the group, or some only."""
+        result, check = None, self._plan.checks.get(group.check)
+        if check is None:
+            return None
         try:
             if isinstance(check, SoaSerial):
-                result = await self._sweep_serials(check, only, cadence, duration)
+                result = await self._sweep_serials(check, group, only, duration)
             else:
                 result = await sweep(
-                    check, await self._order(check, only), self._polls(check, only, cadence), self._publish,
-                    cadence=cadence, duration=duration, now=self._now, vantage=self._config.service.vantage,
-                    current=self._current,
+                    check, await self._order(group, only), self._polls(check, group, only), self._publish,
+                    cadence=group.cadence, duration=duration, now=self._now, vantage=self._config.service.vantage,
+                    current=self._current, asks=lambda zone: self._asks(group, zone),
                 )  # fmt: skip
         except* QueueClosed:
             log.debug("sweep broken off", check=check.name)
         return result
 
-    def _polls(self, check: Check, only: Sequence[str] | None, cadence: timedelta) -> StandingPolls:
+    def _asks(self, group: SweepGroup, zone: Zone) -> bool:
+        """Whether the zone is in the group now, and there is something to ask of it."""
+        return self._plan.cadence_of(group.check, zone) == group.cadence and self._plan.asks(group.check, zone)
+
+    def _tcp_interval(self, zone: Zone) -> timedelta:
+        """How often each zone is asked over TCP by a check that finds the same at most zones of an address."""
+        return self._plan.cadence_of(Transfer.name, zone) or Transfer.cadence
+
+    def _polls(self, check: Check, group: SweepGroup, only: Sequence[str] | None) -> StandingPolls:
         """What polls the zones of a sweep: all that stands is passed over, unless they are ``only`` some."""
         tcp_turns = None
         if only is None and any(one.transport is Transport.TCP for one in check.standing_questions(Zone("."))):
-            interval = self._config.cadence.get(Transfer.name) or Transfer.cadence
-            tcp_turns = self._tcp_turns.get(check.name)
-            if tcp_turns is None or not tcp_turns.are(cadence, interval):
-                tcp_turns = self._tcp_turns[check.name] = TcpTurns(cadence, interval)
+            tcp_turns = self._tcp_turns.get(group)
+            if tcp_turns is None:
+                tcp_turns = self._tcp_turns[group] = TcpTurns(group.cadence, self._tcp_interval)
         return StandingPolls(
-            check, cadence, lambda: self._context, lambda: self._rrset_prober, lambda: self._tcp_prober, tcp_turns,
+            check, lambda: self._plan, group.cadence, lambda: self._context, lambda: self._rrset_prober,
+            lambda: self._tcp_prober, tcp_turns,
             in_full=only is not None,
         )  # fmt: skip
 
     async def _sweep_serials(
-        self, check: Check, only: Sequence[str] | None, cadence: timedelta, duration: float
+        self, check: Check, group: SweepGroup, only: Sequence[str] | None, duration: float
     ) -> SweepResult:
         """The sweep of soa-serial; when there is another table meanwhile it goes on there, where it was."""
         begin, after = asyncio.get_running_loop().time(), -1.0
         whole: SweepResult | None = None
         while True:
-            order = await self._order(check, only)
+            order = await self._order(group, only)
             context = self._context
-            serial_sweep = SerialSweep(context, check, cadence, after=after)
+            serial_sweep = SerialSweep(context, check, group.cadence, after=after)
             part = await serial_sweep.sweep(order, duration, begin)
             whole = part if whole is None else whole.plus(part)
             after = serial_sweep.reached
             if not context.closed:
                 return whole
 
-    async def _order(self, check: Check, only: Sequence[str] | None) -> SweepOrder:
+    async def _order(self, group: SweepGroup, only: Sequence[str] | None) -> SweepOrder:
         zone_table = self._plan.zones
-        known = self._orders.get(check.name) if only is None else None
+
+        def asks(zone: Zone) -> bool:
+            return self._asks(group, zone)
+
+        known = self._orders.get(group) if only is None else None
         if known is None or known.zone_table is not zone_table:
             many = len(zone_table if only is None else only) > MIN_ZONES_FOR_THREAD
             known = (
-                await asyncio.to_thread(SweepOrder, zone_table, check, only)
+                await asyncio.to_thread(SweepOrder, zone_table, group.check, asks, only)
                 if many
-                else SweepOrder(zone_table, check, only)
+                else SweepOrder(zone_table, group.check, asks, only)
             )
             if only is None:
-                self._orders[check.name] = known
+                self._orders[group] = known
         return known
 
     def _current(self, zone: str) -> Zone | None:

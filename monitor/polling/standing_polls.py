@@ -7,16 +7,18 @@ from datetime import timedelta
 from checks.base import Check
 from checks.model import Address, Observation, Query, Zone
 from checks.model.zone_table import ZoneTable
+from checks.zone_state.model import SERIAL_CHECK
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import SweepContext
 from monitor.polling.sweep import ProbeQueries
 from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
 from monitor.state.columns import STEADY_UP, ZoneColumns, micros
+from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import UnchangedZones
 
 MAX_AGE = 2
-"""Cadences for which the latest look of soa-serial counts."""
+"""Cadences of the check for which the latest look of soa-serial counts, where soa-serial comes as often."""
 
 GATHERING = 0.1
 """The share of a cadence for which zones that are due over TCP are gathered, to be asked together."""
@@ -31,6 +33,7 @@ class StandingPolls:
     def __init__(
         self,
         check: Check,
+        plan: Callable[[], MonitoringPlan],
         cadence: timedelta,
         context: Callable[[], SweepContext],
         rrset_prober: Callable[[], RrsetProber],
@@ -39,10 +42,10 @@ class StandingPolls:
         *,
         in_full: bool = False,
     ) -> None:
-        """``context`` and the probers are the present ones: there may be another table, or another prober, before the
-        sweep is over. ``in_full``: passes over none.
+        """``plan``, ``context`` and the probers are the present ones: there may be another table, or another prober,
+        before the sweep is over. ``in_full``: passes over none.
         """
-        self._check, self._cadence, self._context = check, cadence, context
+        self._check, self._plan, self._cadence, self._context = check, plan, cadence, context
         self._rrset_prober, self._tcp_prober = rrset_prober, tcp_prober
         self._tcp_turns, self._in_full = tcp_turns, in_full
         self._gathered: list[str] = []
@@ -67,7 +70,9 @@ class StandingPolls:
             return names
         if zone_table is not columns.zone_table:
             numbers = [columns.zone_table.index(name) for name in names if name in columns.zone_table]
-        stand = [number for number in numbers if standing[number]]
+        ours = self._templates(columns, numbers, lambda zone: self._every(zone) == self._cadence)
+        template_ids = columns.zone_table.template_ids
+        stand = [number for number in numbers if standing[number] and template_ids[number] in ours]
         due: list[int] = []
         if self._check.name in columns.rrsets:
             stand = await self._rrset_prober().unchanged(columns, self._check.name, stand) if stand else []
@@ -87,7 +92,8 @@ class StandingPolls:
             return
         names, self._gathered, self._addresses = self._gathered, [], set()
         zone_table = self._context().columns.zone_table
-        zones = [zone_table[name] for name in names if name in zone_table]
+        known = [zone_table[name] for name in names if name in zone_table]
+        zones = [zone for zone in known if self._every(zone) == self._cadence]  # others have left this sweep
         async for result in self._tcp_prober().ask(self._check, zones):
             context = self._context()
             columns = context.columns
@@ -132,14 +138,29 @@ class StandingPolls:
         """Those of which soa-serial has just said that all is as it was: those that are not to be asked over TCP, and
         those that are. Zones of an address that is suspect there are in neither.
         """
-        mode, checked_at = columns.mode, columns.checked_at
-        known = [number for number in numbers if mode[number] == STEADY_UP and checked_at[number] >= since]
+        mode, checked_at, template_ids = columns.mode, columns.checked_at, columns.zone_table.template_ids
+        told = self._templates(columns, numbers, lambda zone: self._every(zone, SERIAL_CHECK) <= self._cadence)
+        known = [
+            number
+            for number in numbers
+            if mode[number] == STEADY_UP and checked_at[number] >= since and template_ids[number] in told
+        ]
         if self._tcp_turns is None or not known:
             return known, []
-        due, template_ids = self._tcp_turns.due(columns, known), columns.zone_table.template_ids
+        due = self._tcp_turns.due(columns, known)
         suspect = self._suspect_templates(columns, {template_ids[number] for number in known})
         known = [number for number in known if template_ids[number] not in suspect]
         return [number for number in known if number not in due], [number for number in known if number in due]
+
+    def _every(self, zone: Zone, check: str | None = None) -> timedelta:
+        return self._plan().cadence_of(check or self._check.name, zone)
+
+    def _templates(self, columns: ZoneColumns, numbers: Iterable[int], fits: Callable[[Zone], bool]) -> set[int]:
+        """The templates of these zones that fit."""
+        zone_table = columns.zone_table
+        return {
+            kind for kind in {zone_table.template_ids[number] for number in numbers} if fits(zone_table.templates[kind])
+        }
 
     def _suspect_templates(self, columns: ZoneColumns, template_ids: Iterable[int]) -> set[int]:
         """Those of the templates with an address at which the check has found something at another zone."""

@@ -109,15 +109,16 @@ async def sweep(
     max_in_flight: int = MAX_POLLS_IN_FLIGHT,
     vantage: str = "local",
     current: Current | None = None,
+    asks: Callable[[Zone], bool] | None = None,
 ) -> SweepResult:
     """Ask every zone of the order, and publish its poll as soon as it is complete.
 
     Zones have their turn at a stable place of the ``duration`` seconds, those of a tick together. At most
     ``max_in_flight`` are polled in full at once, and publishing waits when the evaluator is behind, so nothing piles
     up. A zone is asked as it is when its turn comes, and what changed while it was asked is not published: it was asked
-    of another zone than there is now.
+    of another zone than there is now. One that the sweep does not ask any more (``asks``) is left to others.
     """
-    known = current or order.zone_table.get
+    known, wanted = current or order.zone_table.get, asks or check.applies
     room, chunks = asyncio.Semaphore(max_in_flight), asyncio.Semaphore(MAX_CHUNKS_IN_FLIGHT)
     clock = asyncio.get_running_loop().time
     started, begin = now(), clock()
@@ -127,7 +128,7 @@ async def sweep(
         nonlocal asked, queries, answered
         try:
             zone = known(name)
-            if zone is None or not check.applies(zone):
+            if zone is None or not wanted(zone):
                 return
             poll = await poll_zone(check, zone, asking.probe(zone), cadence, now, vantage)
             if known(name) != zone:

@@ -2,10 +2,9 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
-from checks.base import Check
 from checks.model import Zone
 from checks.model.zone_table import ZoneTable
 
@@ -17,18 +16,26 @@ def sweep_position(zone: str, check: str) -> float:
 
 
 class SweepOrder:
-    """The zones that a check applies to, by their turn: ``numbers`` ("I") in the table and ``positions`` ("d")."""
+    """The zones that a sweep asks, by their turn: ``numbers`` ("I") in the table and ``positions`` ("d")."""
 
     __slots__ = ("numbers", "positions", "zone_table")
 
-    def __init__(self, zone_table: ZoneTable[Zone], check: Check, only: Iterable[str] | None = None) -> None:
-        """Takes some time with very many zones. ``only``: of these zones, as far as they are in the table."""
-        applies = [check.applies(template.with_name("example.")) for template in zone_table.templates]
+    def __init__(
+        self,
+        zone_table: ZoneTable[Zone],
+        check: str,
+        asks: Callable[[Zone], bool],
+        only: Iterable[str] | None = None,
+    ) -> None:
+        """Takes some time with very many zones. ``asks``: whether the sweep asks zones of a template. ``only``: of
+        these zones, as far as they are in the table.
+        """
+        asked_templates = [asks(template.with_name("example.")) for template in zone_table.templates]
         numbers = (
             range(len(zone_table)) if only is None else [zone_table.index(name) for name in only if name in zone_table]
         )
-        asked = array("I", (number for number in numbers if applies[zone_table.template_ids[number]]))
-        positions = array("d", (sweep_position(zone_table.names[number], check.name) for number in asked))
+        asked = array("I", (number for number in numbers if asked_templates[zone_table.template_ids[number]]))
+        positions = array("d", (sweep_position(zone_table.names[number], check) for number in asked))
         turns = sorted(range(len(asked)), key=positions.__getitem__)
         self.zone_table = zone_table
         self.numbers = array("I", map(asked.__getitem__, turns))

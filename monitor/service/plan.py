@@ -5,11 +5,11 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 
 from alerting.root_cause import DependencyGraph
-from checks.base import Check
+from checks.base import Check, cadence_of
 from checks.ns_set import NsSet
 from monitor.config.model import Config
 from monitor.polling.discovery import MAX_NS_NAMES, DiscoveredZones
-from monitor.state.pipeline import MonitoringPlan
+from monitor.state.monitoring_plan import MonitoringPlan
 
 PERIODIC_JOBS: Mapping[str, timedelta] = {
     "remind": timedelta(seconds=5),
@@ -26,14 +26,21 @@ def plan_of(config: Config, found: DiscoveredZones) -> MonitoringPlan:
     return MonitoringPlan(
         zones=found.zones,
         checks=with_resolved_names(
-            {name: check for name, check in config.checks.items() if config.cadence[name]}, found
+            {name: check for name, check in config.checks.items() if _is_on(check, config, found)}, found
         ),
         dependency_graph=DependencyGraph.of(found.zones, config.service.vantage),
         policy=config.policy,
         severity=config.severity,
         routes=config.routes,
         receivers=tuple(config.receivers),
-        cadence={name: every for name, every in config.cadence.items() if every},
+        cadence=config.cadence,
+    )
+
+
+def _is_on(check: Check, config: Config, found: DiscoveredZones) -> bool:
+    """Whether it is on for any zone."""
+    return bool(config.cadence[check.name]) or any(
+        cadence_of(check, zone.cadence, config.cadence) for zone in found.zones.templates
     )
 
 
@@ -46,9 +53,10 @@ def with_resolved_names(checks: Mapping[str, Check], found: DiscoveredZones) -> 
     }
 
 
-def cadences(config: Config) -> dict[str, timedelta]:
-    checks = {name: config.cadence[name] for name in config.checks if config.cadence[name]}
-    return {**checks, **PERIODIC_JOBS, "resolve": config.resolver.interval}
+def cadences(config: Config, plan: MonitoringPlan) -> dict[str, timedelta]:
+    """What the clock calls for, and how often: the sweeps by the text of their groups."""
+    sweeps = {str(group): group.cadence for group in plan.sweep_groups}
+    return {**sweeps, **PERIODIC_JOBS, "resolve": config.resolver.interval}
 
 
 def as_started(config: Config, before: Config) -> tuple[Config, list[str]]:

@@ -1,4 +1,4 @@
-"""The scheduler: a handful of jobs, one per check, never one per zone."""
+"""The scheduler: a handful of jobs, one for each sweep, never one per zone."""
 
 import asyncio
 import contextlib

@@ -30,6 +30,7 @@ from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
+from monitor.state.monitoring_plan import SweepGroup
 from monitor.state.ports import PollMessage, StoreError, Sweep
 from monitor.state.status import Status, SweepStatus
 from monitor.state.write_buffer import WriteBuffer
@@ -105,7 +106,7 @@ class Service:
         self._run("judge", self._judge())
         self._run("deliver", self._dispatcher.run())
         self._run("recheck", self._recheck())
-        self._schedule.start(cadences(self.config), later=frozenset({"resolve"}))
+        self._schedule.start(cadences(self.config, self._evaluator.plan), later=frozenset({"resolve"}))
         host, port = self.address
         log_warnings(self.config)
         log.info(
@@ -202,8 +203,10 @@ class Service:
                 return False
             await self._receiver_moves.use(config)
             await self._take(config, found)
-            self._schedule.plan(cadences(config))
-            self._evaluator.show(config_ok=True, config_error="", config_loaded=now())
+            plan = self._evaluator.plan
+            self._schedule.plan(cadences(config, plan))
+            sweeps = {name: s for name, s in self._evaluator.status.sweeps.items() if plan.sweep_group(name)}
+            self._evaluator.show(config_ok=True, config_error="", config_loaded=now(), sweeps=sweeps)
             log_warnings(config)
             log.info("configuration loaded", zones=len(self._evaluator.plan.zones))
             return True
@@ -234,38 +237,41 @@ class Service:
 
     async def _tick(self, name: str) -> None:
         chore = {"remind": self._remind, "receivers": self._receivers, "prune": self._prune, "resolve": self._resolve}
-        await (chore[name]() if name in chore else self._sweep(name))
+        if name in chore:
+            await chore[name]()
+        elif (group := self._evaluator.plan.sweep_group(name)) is not None:
+            await self._sweep(group)
 
-    async def _sweep(self, name: str) -> None:
-        cadence = self.config.cadence[name]
-        if name not in self._evaluator.status.sweeps:
-            self._show_sweep(SweepStatus(name, now(), None, 0, 0, 0, cadence))
+    async def _sweep(self, group: SweepGroup) -> None:
+        name, cadence = group.check, group.cadence
+        if str(group) not in self._evaluator.status.sweeps:
+            self._show_sweep(group, SweepStatus(name, now(), None, 0, 0, 0, cadence))
         if name == SERIAL_CHECK:
-            await self._evaluator.select_for_full_poll()
-        swept = await self._poller.sweep(name)
+            await self._evaluator.select_for_full_poll(group)
+        swept = await self._poller.sweep(group)
         if swept is None:
             return
         await self._caught_up()
         if names := self._ns_names.taken():
             await self._resolve_ns_names(names)
-        finished, missed = now(), self._schedule.missed.get(name, 0)
-        self._show_sweep(SweepStatus(name, swept.started, finished, swept.zones, swept.queries, missed, cadence))
+        finished, missed = now(), self._schedule.missed.get(str(group), 0)
+        self._show_sweep(group, SweepStatus(name, swept.started, finished, swept.zones, swept.queries, missed, cadence))
         if swept.zones:
             vantage = self.config.service.vantage
             await self._evaluator.record_sweep(
                 Sweep(name, swept.started, finished, swept.zones, swept.queries, swept.answered, vantage)
             )
-        if not self._evaluator.status.ready and (
-            name == SERIAL_CHECK or SERIAL_CHECK not in self._evaluator.plan.checks
-        ):
+        if not self._evaluator.status.ready and self._poller.serials_swept:
             self._evaluator.show(ready=True)
 
-    def _show_sweep(self, status: SweepStatus) -> None:
-        self._evaluator.show(sweeps={**self._evaluator.status.sweeps, status.check: status})
+    def _show_sweep(self, group: SweepGroup, status: SweepStatus) -> None:
+        if group in self._evaluator.plan.sweep_groups:
+            self._evaluator.show(sweeps={**self._evaluator.status.sweeps, str(group): status})
 
     def _show_missed(self, name: str) -> None:
-        if (sweep := self._evaluator.status.sweeps.get(name)) is not None:
-            self._show_sweep(replace(sweep, missed=self._schedule.missed[name]))
+        sweep, group = self._evaluator.status.sweeps.get(name), self._evaluator.plan.sweep_group(name)
+        if sweep is not None and group is not None:
+            self._show_sweep(group, replace(sweep, missed=self._schedule.missed[name]))
 
     async def _publish(self, *heard: PollMessage) -> None:
         self._ns_names.note(heard, self._evaluator.plan.zones, self._found)

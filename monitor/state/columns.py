@@ -6,7 +6,7 @@ evaluated. The rules for that are in ``fast_path``; here are only the arrays, an
 
 from array import array
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
@@ -192,7 +192,8 @@ class ZoneColumns:
         """Take over what was known before a reload; the old slot of each slot ("q"), or -1.
 
         ``old_index`` ("q") has each zone's number before, or -1. What was polled goes on where the zone is served as
-        it was; what is shown goes on for every zone that was there (``ZoneIndex.use`` puts it in its groups).
+        it was, however often it is asked now; what is shown goes on for every zone that was there (``ZoneIndex.use``
+        puts it in its groups).
         """
         same_template = self._with_template_of(old, old_index)
         old_slots = self._old_slots(old, same_template)
@@ -209,10 +210,14 @@ class ZoneColumns:
         return old_slots
 
     def _with_template_of(self, old: "ZoneColumns", old_index: "array[int]") -> "array[int]":
-        """The index, with -1 also for a zone whose template is another than it was."""
-        known = {template: number for number, template in enumerate(old.zone_table.templates)}
-        before = [known.get(template, -1) for template in self.zone_table.templates]
-        same_ids = before[: len(known)] == list(range(min(len(before), len(known))))
+        """The index, with -1 also for a zone that is another than it was. How often it is asked is no part of that."""
+        number: dict[Zone, int] = {}
+        before, after = (
+            [number.setdefault(replace(template, cadence=(), severity=()), len(number)) for template in table.templates]
+            for table in (old.zone_table, self.zone_table)
+        )
+        common = min(len(before), len(after))
+        same_ids = before[:common] == after[:common]
         now, then = self.zone_table.template_ids, old.zone_table.template_ids
         same_template = array("q")
         for start in range(0, len(old_index), BLOCK):
@@ -222,7 +227,7 @@ class ZoneColumns:
                 same_template.extend(block)
             else:
                 same_template.extend(
-                    past if past >= 0 and before[now[number]] == then[past] else -1
+                    past if past >= 0 and after[now[number]] == before[then[past]] else -1
                     for number, past in enumerate(block, start)
                 )
         return same_template

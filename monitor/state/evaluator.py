@@ -18,13 +18,12 @@ from checks.zone_state.update import changes
 from monitor.clock import Now
 from monitor.probe.server_series import ServerSeries
 from monitor.state.columns import TableChange, change_to
-from monitor.state.fast_path import FastPathChanges, disable_all, disable_silent, pick_full_polls
+from monitor.state.fast_path import FastPathChanges, disable_all, disable_changed, disable_silent, pick_full_polls
 from monitor.state.monitor_result import MONITOR
 from monitor.state.monitor_state import MonitorState
+from monitor.state.monitoring_plan import MonitoringPlan, SweepGroup
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.pipeline import (
-    MonitoringPlan,
-    deciding_checks,
     drop_unmonitored,
     finish_in_steps,
     make_zone_status,
@@ -164,12 +163,14 @@ class Evaluator:
                 disable_all(self._memory, pending.path_changes)
             elif (plan.policy, plan.severity) != (before.policy, before.severity):
                 disable_silent(self._memory, pending.path_changes)
+            else:
+                disable_changed(self._memory, pending.path_changes, change.added_or_changed)
             pending.touched |= self._memory.by_zone.keys()
             pending.touched.update(change.added_or_changed)
             if (plan.policy, plan.cadence) != (before.policy, before.cadence):
                 self.rechecks.clear()
                 pending.rechecks |= rechecks(self._memory, plan, at)
-            if deciding_checks(plan) != deciding_checks(before):
+            if plan.usually_on != before.usually_on:
                 pending.touched |= set(plan.zones)
             await self._keep(commit, pending, at)
             return change
@@ -190,11 +191,11 @@ class Evaluator:
             commit = Commit(incidents=tuple(changed.values()), readdressed=to, destinations=destinations)
             await self._keep(commit, PendingCommit(FastPathChanges(self._memory.columns.zone_table)), self._now())
 
-    async def select_for_full_poll(self) -> None:
-        """Before a sweep: a few zones of which nothing new is expected are asked whole."""
+    async def select_for_full_poll(self, group: SweepGroup) -> None:
+        """Before a sweep: a few of its zones of which nothing new is expected are asked whole."""
         async with self._turn:
             path_changes = FastPathChanges(self._memory.columns.zone_table)
-            pick_full_polls(self._memory, path_changes)
+            pick_full_polls(self._memory, path_changes, self.plan.template_ids(group))
             self.moved(path_changes)
 
     async def remind(self) -> None:

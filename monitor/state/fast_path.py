@@ -25,7 +25,7 @@ steady any more; of these zones a few are polled in full at each sweep, for TCP 
 any of them is heard of again; and one whose alerts change is polled in full, too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -218,6 +218,16 @@ def disable_silent(state: MonitorState, path_changes: FastPathChanges) -> None:
     path_changes.disable(state.columns.reset_mode(STEADY_SILENT))
 
 
+def disable_changed(state: MonitorState, path_changes: FastPathChanges, names: Iterable[str]) -> None:
+    """There are other settings for these zones: none that is silent is steady."""
+    columns = state.columns
+    numbers = [columns.zone_table.index(name) for name in names]
+    silent = [number for number in numbers if columns.mode[number] == STEADY_SILENT]
+    for number in silent:
+        columns.mode[number] = FULL_POLL
+    path_changes.disable(silent)
+
+
 def disable_for(state: MonitorState, path_changes: FastPathChanges, names: Iterable[str]) -> None:
     """Alerts of these zones changed: one that explains why a check can say nothing may have come, or gone."""
     columns = state.columns
@@ -241,10 +251,12 @@ def is_reachable_again(state: MonitorState, poll: ZonePoll) -> bool:
     )
 
 
-def pick_full_polls(state: MonitorState, path_changes: FastPathChanges) -> None:
-    """Before a sweep: a few of each kind of zone with silent addresses are to be asked whole."""
+def pick_full_polls(state: MonitorState, path_changes: FastPathChanges, template_ids: Container[int]) -> None:
+    """Before a sweep of the zones with these templates: a few of each kind that have silent addresses are to be asked
+    whole.
+    """
     columns = state.columns
-    picked = [0] * len(columns.layouts)
+    picked = [0 if kind in template_ids else FULL_POLLS_PER_TEMPLATE for kind in range(len(columns.layouts))]
     for number in columns.next_in_mode(STEADY_SILENT, MAX_ZONES_SCANNED):
         template_id = columns.zone_table.template_ids[number]
         if picked[template_id] < FULL_POLLS_PER_TEMPLATE:

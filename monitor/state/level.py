@@ -33,10 +33,14 @@ HEALTH_OF_LEVEL: Mapping[Level, Health] = {
 PROPAGATING_STATE = "propagating"
 """The state of an address that a new version has yet to reach."""
 
+NOT_ASKED_STATE = "not-asked"
+"""The state of the addresses of a zone for which soa-serial is off."""
+
 _SEVERITY = {Severity.CRITICAL: Level.CRITICAL, Severity.WARNING: Level.WARNING, Severity.INFO: Level.INFO}
 _STATE = {
     "in-sync": Level.GOOD,
     PROPAGATING_STATE: Level.PROPAGATING,
+    NOT_ASKED_STATE: Level.INFO,
     "late": Level.WARNING,
     "overdue": Level.CRITICAL,
     "stuck": Level.CRITICAL,
@@ -66,9 +70,13 @@ def level_of(health: Health, states: Iterable[str], severities: Iterable[Severit
 
 
 def server_level(states: Iterable[str], severities: Iterable[Severity]) -> Level:
-    """Of a server, by the states of its addresses at its zones and what was found there."""
+    """Of a server, by the states of its addresses at its zones and what was found there.
+
+    Zones that are not asked which version they have weigh nothing.
+    """
+    asked = [state for state in states if state != NOT_ASKED_STATE]
     return min(
-        [*map(state_level, states), *(_SEVERITY[s] for s in severities if s >= Severity.WARNING)], default=Level.UNKNOWN
+        [*map(state_level, asked), *(_SEVERITY[s] for s in severities if s >= Severity.WARNING)], default=Level.UNKNOWN
     )
 
 

@@ -1,8 +1,8 @@
 """Polls in; what is remembered, evaluated, alerted and shown out: the whole middle of the service."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 
 from alerting.alert_state import apply_result, recheck, withdraw
@@ -11,15 +11,12 @@ from alerting.finding_types import (
     OFFLINE,
     severity_of,
 )
-from alerting.incident_news import Rules
 from alerting.incidents import IncidentUpdate, at_once, note_alerts, remind_in_steps, update_in_steps
-from alerting.model import AlertKey, Phase, Policy, Route
-from alerting.root_cause import DependencyGraph
+from alerting.model import AlertKey, Phase
 from checks.base import Check
 from checks.evaluation import run_check
 from checks.model import CheckResult, Health, Zone, ZonePoll
-from checks.model.finding_type import Severity
-from checks.model.zone_table import ZoneTable
+from checks.registry import CHECKS
 from checks.soa_serial import SoaSerial
 from checks.zone_state.connectivity import keep_only, mask_offline, offline_families, record_poll
 from checks.zone_state.first_row import NewZones
@@ -36,34 +33,16 @@ from monitor.state.fast_path import (
 from monitor.state.first_polls import apply_first, forms, is_first, note_first, zone_poll
 from monitor.state.monitor_result import MONITOR, monitor_result
 from monitor.state.monitor_state import MonitorState
+from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.ports import Commit, FormedPoll, PollMessage, UnchangedZones
 from monitor.state.standing import apply_standing, note_result, note_versions, note_without_edns, shared_polls
 from monitor.state.status import ZoneStatus
+from monitor.state.unasked import forget_unasked, known_state, unheard
 from monitor.state.zone_status import HEALTH_CHECKS, ZoneSummary, summarise, zone_status
 
 CommitSteps = Generator[None, None, Commit]
 """A commit in the making, with pauses in which others have their turn; who has it must leave the state as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class MonitoringPlan:
-    """What is watched, and by which rules: swapped whole when the configuration or the addresses change."""
-
-    zones: ZoneTable[Zone] = field(default_factory=lambda: ZoneTable.of(()))
-    checks: Mapping[str, Check] = field(default_factory=dict)
-    """Those that are on."""
-    dependency_graph: DependencyGraph = field(default_factory=DependencyGraph)
-    policy: Policy = field(default_factory=Policy)
-    severity: Mapping[str, Severity] = field(default_factory=dict)
-    routes: tuple[Route, ...] = ()
-    receivers: tuple[str, ...] = ()
-    cadence: Mapping[str, timedelta] = field(default_factory=dict)
-    """How often each check looks at a zone."""
-
-    @property
-    def rules(self) -> Rules:
-        return Rules(self.dependency_graph, self.routes, self.receivers, self.policy, self.cadence)
 
 
 def process(
@@ -126,7 +105,8 @@ def withdraw_pending(state: MonitorState, pending: PendingCommit, offline: str, 
 def process_formed(state: MonitorState, pending: PendingCommit, poll: FormedPoll, plan: MonitoringPlan) -> None:
     """A poll in which every response was recognised: the first of its zone may have the result of another's."""
     zone_table, number, results = poll.origin.zone_table, poll.number, state.first_results
-    same = zone_table is plan.zones and zone_table is state.columns.zone_table and poll.origin.check in plan.checks
+    same = zone_table is plan.zones and zone_table is state.columns.zone_table
+    same = same and bool(plan.cadence_of(poll.origin.check, zone_table.templates[zone_table.template_ids[number]]))
     first = same and is_first(state, number)
     if first and results.heard(state.connectivity, state.columns, zone_table.template_ids[number]):
         result, name = results.known.get(forms(poll)), zone_table.names[number]
@@ -149,7 +129,7 @@ def process_poll(
 ) -> None:
     """One poll: heard, remembered, evaluated; and is its zone steady now? ``shared``: it was one of soa-serial."""
     zone, check = plan.zones.get(poll.zone), plan.checks.get(poll.check)
-    if zone is None or check is None or not check.applies(zone) or not is_still_served(zone, poll):
+    if zone is None or check is None or not plan.asks(poll.check, zone) or not is_still_served(zone, poll):
         return
     if is_reachable_again(state, poll):
         disable_silent(state, pending.path_changes)
@@ -175,7 +155,7 @@ def process_poll(
             pending.rechecks |= {(check.name, name): result.at for name in confirming}
         return
     note_without_edns(state, poll, plan.checks)
-    for same in shared_polls(zone, poll, plan.checks, plan.cadence):
+    for same in shared_polls(zone, poll, plan):
         process_poll(state, pending, same, plan, shared=True)
 
 
@@ -203,7 +183,7 @@ def is_still_served(zone: Zone, poll: ZonePoll) -> bool:
 def remember(
     state: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll, plan: MonitoringPlan
 ) -> ZoneState:
-    before = state.zone_states.get(zone.name) or ZoneState(zone.name)
+    before = known_state(state, plan, zone) or ZoneState(zone.name)
     if poll.check != SERIAL_CHECK:
         return before
     after = update_zone_state(before, zone, poll)
@@ -221,7 +201,7 @@ def advance(state: MonitorState, pending: PendingCommit, result: CheckResult, pl
     if result.health is Health.UNKNOWN and not result.failed and state.is_explained(result.zone):
         return
     active_alerts = dict(state.of_check(result.zone, result.check))
-    touched, transitions = apply_result(result, active_alerts, plan.severity, plan.policy)
+    touched, transitions = apply_result(result, active_alerts, plan.severities(result.zone), plan.policy)
     for alert in touched:
         if alert != active_alerts.get(alert.key):
             pending.alerts[alert.key] = alert
@@ -288,13 +268,14 @@ def drop_unmonitored(
         if name in plan.zones
     }
     state.columns.keep_checks(plan.checks)
+    forget_unasked(state, pending.path_changes, plan)
     places = {(server.name, address) for zone in plan.zones.templates for server, address in zone.server_addresses()}
     state.connectivity = keep_only(state.connectivity, places)
     for alert in list(state.active_alerts.values()):
         if not is_watched(alert.key, plan):
             over, transition = withdraw(alert, now)
             pending.transitions += [transition] if transition is not None else []
-        elif (severity := severity_of(alert.key.code, plan.severity)) is not alert.severity:
+        elif (severity := severity_of(alert.key.code, plan.severities(alert.key.zone))) is not alert.severity:
             over = replace(alert, severity=severity)
         else:
             continue
@@ -319,22 +300,31 @@ def is_watched(key: AlertKey, plan: MonitoringPlan) -> bool:
 
 def applies(plan: MonitoringPlan, check: str, zone: str) -> bool:
     """Whether the plan has this check look at this zone."""
-    return zone in plan.zones and check in plan.checks and plan.checks[check].applies(plan.zones[zone])
+    return zone in plan.zones and plan.asks(check, plan.zones[zone])
 
 
-def deciding_checks(plan: MonitoringPlan) -> tuple[str, ...]:
-    """The checks without whose word no zone of this plan is called well."""
-    return tuple(name for name in HEALTH_CHECKS if name in plan.checks) or tuple(plan.checks)
+def deciding_checks(plan: MonitoringPlan, zone: Zone) -> tuple[str, ...]:
+    """The checks without whose word the zone is not called well: those of HEALTH_CHECKS that are on for it; where none
+    is, all that ask it.
+    """
+    on = tuple(name for name in HEALTH_CHECKS if plan.cadence_of(name, zone))
+    return on or tuple(name for name in plan.checks if plan.asks(name, zone))
 
 
 def make_zone_status(
     state: MonitorState, plan: MonitoringPlan, name: str, since: datetime | None, now: datetime
 ) -> ZoneStatus:
     """The status of a zone as it is now; its health is what it is ``since`` then."""
-    results, alerts = state.results_of(name), state.of_zone(name)
-    return zone_status(
-        plan.zones[name], state.zone_states.get(name), results, alerts, since, now, deciding_checks(plan)
+    results, alerts, zone = state.results_of(name), state.of_zone(name), plan.zones[name]
+    cadences = tuple(
+        (check, plan.cadence_of(check, zone))
+        for check, kind in CHECKS.items()
+        if (plan.checks.get(check) or kind()).applies(zone)
     )
+    return zone_status(
+        zone, known_state(state, plan, zone), results, alerts, since, now, deciding_checks(plan, zone), cadences,
+        unheard=unheard(plan, zone),
+    )  # fmt: skip
 
 
 def make_zone_summary(state: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -> ZoneSummary:
@@ -342,5 +332,6 @@ def make_zone_summary(state: MonitorState, plan: MonitoringPlan, name: str, now:
     results, alerts, zone = state.results_of(name), state.of_zone(name), plan.zones[name]
     well = state.is_answering(name)  # then nobody need look into its zone state
     return summarise(
-        zone, None if well else state.zone_states.get(name), results, alerts, now, deciding_checks(plan), well=well
-    )
+        zone, None if well else known_state(state, plan, zone), results, alerts, now, deciding_checks(plan, zone),
+        well=well, unheard=unheard(plan, zone),
+    )  # fmt: skip

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from alerting.alert_state import next_look, waits_until
 from alerting.model import Alert, Phase, Policy
 from monitor.state.monitor_state import MonitorState
+from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.pending_commit import CheckOfZone
-from monitor.state.pipeline import MonitoringPlan
 
 
 class Rechecks:
@@ -57,7 +57,9 @@ def rechecks(state: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[C
     """
     found: dict[CheckOfZone, datetime | None] = {}
     for key, alert in state.active_alerts.items():
-        when = _when(alert, plan.cadence.get(key.check), plan.policy, now)
+        zone = plan.zones.get(key.zone)
+        cadence = plan.cadence_of(key.check, zone) if zone is not None else None
+        when = _when(alert, cadence, plan.policy, now)
         if when is not None:
             look = (key.check, key.zone)
             found[look] = min(when, found.get(look) or when)
@@ -65,7 +67,7 @@ def rechecks(state: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[C
 
 
 def _when(alert: Alert, cadence: timedelta | None, policy: Policy, now: datetime) -> datetime | None:
-    if cadence is None:
+    if not cadence:
         return None
     if alert.phase is Phase.FIRING:
         again = next_look(alert, now, cadence, policy)

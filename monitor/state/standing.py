@@ -10,7 +10,8 @@ While it stands, a poll in which every address says the same to each of the chec
 what is as good, would lead to an equal result, to no transition, and to no change of the zone state, which only
 soa-serial makes. So such a poll is not evaluated; only the time of the look moves. Whether it is so is known
 
-- of a SOA over UDP by soa-serial: its zone is on the fast path (``fast_path``), with every address up;
+- of a SOA over UDP by soa-serial: its zone is on the fast path (``fast_path``), with every address up; where soa-serial
+  is off for a zone, or comes less often than the check does, the check asks by itself;
 - of another RRset by the bulk prober's fingerprints, which are those of the poll that was evaluated;
 - of an answer over TCP by turns (``monitor.polling.tcp_turns``): TCP is a property of an address far more than of a
   zone. A zone whose turn it is and that stands is asked over TCP alone, with others down one connection; if each of its
@@ -24,7 +25,6 @@ it is evaluated as such, so that what these say is bound to the very answers tha
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import timedelta
 from itertools import islice
 
 from checks.base import Check
@@ -35,6 +35,7 @@ from checks.soa_serial import SoaSerial
 from monitor.state.columns import FULL_POLL, STEADY_UP, RrsetQuestions, micros
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
+from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import UnchangedZones
 
 _TEMPLATE = f"{ZONE_PLACEHOLDER}."
@@ -60,16 +61,14 @@ def _rrsets(check: Check, zone: Zone) -> tuple[tuple[str, str], ...]:
     )
 
 
-def shared_polls(
-    zone: Zone, poll: ZonePoll, checks: Mapping[str, Check], cadences: Mapping[str, timedelta]
-) -> Iterator[ZonePoll]:
+def shared_polls(zone: Zone, poll: ZonePoll, plan: MonitoringPlan) -> Iterator[ZonePoll]:
     """The polls of other checks that a poll of soa-serial is, too."""
     if any(seen.serial is None or seen.query.transport is not Transport.UDP for seen in poll.seen):
         return
-    for name, check in checks.items():
+    for name, check in plan.checks.items():
         questions = () if isinstance(check, SoaSerial) else check.standing_questions(zone)
-        if questions and all(one.is_for_soa(zone) for one in questions) and check.applies(zone):
-            yield replace(poll, check=name, cadence=cadences.get(name, poll.cadence))
+        if questions and all(one.is_for_soa(zone) for one in questions) and plan.asks(name, zone):
+            yield replace(poll, check=name, cadence=plan.cadence_of(name, zone))
 
 
 def note_result(

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from alerting.model import Alert, Incident
 from alerting.outbox import ReceiverStatus
-from checks.model import Address, Health
+from checks.model import Address, Cadences, Health
 from checks.model.finding_type import Severity
 from monitor.state.level import Level
 
@@ -15,7 +15,8 @@ from monitor.state.level import Level
 @dataclass(frozen=True, slots=True)
 class AddressStatus:
     """One address of one zone. ``state`` is one of in-sync, propagating, late, overdue, stuck, ahead, unordered,
-    silent, not-served, unknown. ``behind_since``: first sight of the oldest version newer than the served one.
+    silent, not-served, unknown; not-asked: soa-serial is off for the zone. ``behind_since``: first sight of the oldest
+    version newer than the served one.
     """
 
     server: str
@@ -68,6 +69,8 @@ class ZoneStatus:
     """refresh, retry, expire, minimum of the reference, in seconds."""
     since: datetime | None = None
     """Since when the health is what it is."""
+    cadences: Cadences = ()
+    """How often each check that has something to ask of the zone does so; zero: it is off here."""
 
     @property
     def reference_serial(self) -> int | None:
@@ -174,6 +177,7 @@ class Status:
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     """Open ones, and the latest resolved ones."""
     sweeps: Mapping[str, SweepStatus] = field(default_factory=dict)
+    """By what the scheduler calls them: for each check one for each cadence."""
     receivers: Mapping[str, ReceiverStatus] = field(default_factory=dict)
     outbox_pending: int = 0
     offline_families: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alerting.incident_lines import current
 from alerting.model import NOT_CHECKED, Alert, Phase
-from checks.model import CheckResult, Finding, Health, Zone
+from checks.model import Cadences, CheckResult, Finding, Health, Zone
 from checks.model.finding_type import Severity
 from checks.reachable import Reachable
 from checks.replication_state import replication_state
@@ -15,8 +15,11 @@ from checks.zone_state.update import behind_since
 from monitor.probe.message.names import unicode
 from monitor.state.status import AddressStatus, CheckStatus, ZoneStatus
 
+UNKNOWN = "unknown"
+"""The state and the outcome of an address of which nothing was heard."""
+
 HEALTH_CHECKS = (Reachable.name, SERIAL_CHECK)
-"""The checks without whose word nobody can say that a zone is well, unless they are switched off."""
+"""The checks without whose word nobody can say that a zone is well, unless they are off for it."""
 
 
 def zone_status(
@@ -27,8 +30,14 @@ def zone_status(
     since: datetime | None,
     now: datetime,
     deciding_checks: Collection[str] = HEALTH_CHECKS,
+    cadences: Cadences = (),
+    *,
+    unheard: str = UNKNOWN,
 ) -> ZoneStatus:
-    """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known."""
+    """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known.
+
+    ``unheard`` is the state of addresses of which no version is known.
+    """
     findings = standing_findings(alerts)
     health = health_of(findings, results, deciding_checks)
     groups = zone_state.serial_groups if zone_state else ()
@@ -38,12 +47,13 @@ def zone_status(
         unicode=unicode(zone.name),
         health=health,
         reference_serials={group.group: group.reference for group in groups},
-        addresses=addresses(zone, zone_state, results),
+        addresses=addresses(zone, zone_state, results, unheard),
         findings=findings,
         checks=tuple(CheckStatus(v.check, v.at, v.health, v.reason) for _, v in sorted(results.items())),
         primary=zone.primary,
         soa_timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
         since=since if since is not None else began(health, alerts, now),
+        cadences=cadences,
     )
 
 
@@ -66,13 +76,14 @@ def summarise(
     deciding_checks: Collection[str] = HEALTH_CHECKS,
     *,
     well: bool = False,
+    unheard: str = UNKNOWN,
 ) -> ZoneSummary:
     """The same as of ``zone_status``, for a tenth of its cost. ``well``: all addresses are known to be in sync."""
     findings = standing_findings(alerts) if alerts else ()
     health = health_of(findings, results, deciding_checks)
     said = [f for v in results.values() for f in v.findings]
     if zone_state is None:
-        states = ("in-sync" if well else "unknown",) * sum(len(server.addresses) for server in zone.servers)
+        states = ("in-sync" if well else unheard,) * sum(len(server.addresses) for server in zone.servers)
     else:
         known = {(s.server, s.address): s for s in zone_state.address_states}
         states = tuple(
@@ -121,12 +132,12 @@ def began(health: Health, alerts: Iterable[Alert], now: datetime) -> datetime:
 
 
 def addresses(
-    zone: Zone, zone_state: ZoneState | None, results: Mapping[str, CheckResult]
+    zone: Zone, zone_state: ZoneState | None, results: Mapping[str, CheckResult], unheard: str = UNKNOWN
 ) -> tuple[AddressStatus, ...]:
     known = {(s.server, s.address): s for s in zone_state.address_states} if zone_state else {}
     findings = [f for v in results.values() for f in v.findings]
     return tuple(
-        address_status(zone, zone_state, known.get((server.name, address)), findings, server.name, i)
+        address_status(zone, zone_state, known.get((server.name, address)), findings, server.name, i, unheard)
         for server in zone.servers
         for i, address in enumerate(server.addresses)
     )
@@ -139,6 +150,7 @@ def address_status(
     findings: list[Finding],
     name: str,
     index: int,
+    unheard: str,
 ) -> AddressStatus:
     server = zone.server(name)
     assert server is not None  # noqa: S101 - the name comes from the zone itself
@@ -146,8 +158,8 @@ def address_status(
     if zone_state is None or standing is None:
         return AddressStatus(
             server=name, address=address, hidden=server.hidden, primary=name == zone.primary, serial=None,
-            state="unknown", outcome="unknown", rtt=None, since=None, behind_since=None, checked_at=None,
-            group=server.group,
+            state=unheard if zone_state is None else UNKNOWN, outcome=UNKNOWN, rtt=None, since=None, behind_since=None,
+            checked_at=None, group=server.group,
         )  # fmt: skip
     answering = standing.outcome == "answered"
     return AddressStatus(

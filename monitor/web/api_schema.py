@@ -41,6 +41,7 @@ def zone_data(zone: ZoneStatus, now: datetime) -> Json:
         "checks": [
             {"check": c.check, "at": iso(c.at), "health": c.health.value, "reason": c.reason} for c in zone.checks
         ],
+        "cadence_seconds": {check: every.total_seconds() or None for check, every in zone.cadences},
     }
 
 

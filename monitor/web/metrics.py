@@ -16,9 +16,10 @@ from prometheus_client.registry import Collector
 
 from checks.model import Family, Health
 from checks.model.finding_type import Severity
+from monitor.config.durations import written
 from monitor.probe.server_series import ServerSeries
 from monitor.state.level import HEALTH_OF_LEVEL
-from monitor.state.status import Status, Zones, ZoneStatus
+from monitor.state.status import Status, SweepStatus, Zones, ZoneStatus
 from monitor.web.redaction import Redaction
 from monitor.web.zone_metrics import series
 
@@ -141,24 +142,24 @@ class Families:
 
     def _asking(self) -> Iterator[Metric]:
         sweeps = self.status.sweeps.values()
-        finished = [(s.check, s.started, s.finished) for s in sweeps if s.finished is not None]
+        finished = [(_sweep(s), s.started, s.finished) for s in sweeps if s.finished is not None]
         yield _gauges(
             "soawatch_sweep_duration_seconds",
             "How long the last complete sweep took.",
-            ("check",),
-            (((check,), (end - start).total_seconds()) for check, start, end in finished),
+            ("check", "cadence"),
+            ((labels, (end - start).total_seconds()) for labels, start, end in finished),
         )
         yield _gauges(
             "soawatch_last_sweep_timestamp_seconds",
             "When the last complete sweep ended.",
-            ("check",),
-            (((check,), end.timestamp()) for check, _, end in finished),
+            ("check", "cadence"),
+            ((labels, end.timestamp()) for labels, _, end in finished),
         )
         yield _counters(
             "soawatch_sweeps_missed",
             "Sweeps that did not start because the one before was still running.",
-            ("check",),
-            (((s.check,), s.missed) for s in sweeps),
+            ("check", "cadence"),
+            ((_sweep(s), s.missed) for s in sweeps),
         )
 
     def _servers(self) -> Iterator[Metric]:
@@ -194,6 +195,11 @@ class Families:
             "Zones without series of their own here, because there are more than metrics.max_zones.",
             selection.omitted,
         )
+
+
+def _sweep(sweep: SweepStatus) -> Labels:
+    """The zones that a check asks equally often have a sweep of their own."""
+    return sweep.check, written(sweep.cadence)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -22,6 +22,7 @@ from monitor.web.paging import page, page_of
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.templating import Renderer
 from monitor.web.view_models import (
+    check_rows,
     find_servers,
     finding_views,
     healths,
@@ -98,6 +99,7 @@ class Pages:
             row=zone_row(zone, now),
             addresses=[(zone, address) for address in zone.addresses],
             findings=finding_views(zone),
+            checks=check_rows(zone),
             chart=chart,
             chosen=chosen,
             spans=list(SPANS),

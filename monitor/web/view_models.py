@@ -14,11 +14,13 @@ from alerting.runbook.commands import dig
 from checks.common.text import format_duration
 from checks.model import Health
 from checks.model.finding_type import Severity
+from monitor.config.durations import written
 from monitor.state.level import HEALTH_OF_LEVEL, PROPAGATING_STATE, Level, level_of
-from monitor.state.status import AddressStatus, ServerTally, Status, Zones, ZoneStatus
+from monitor.state.status import AddressStatus, CheckStatus, ServerTally, Status, Zones, ZoneStatus
 from monitor.web.formatting import many, number, since
 from monitor.web.redaction import title
 
+OFF = written(timedelta(0))
 HEALTH_LEVELS = {Health.GOOD: Level.GOOD, Health.BAD: Level.WARNING, Health.UNKNOWN: Level.UNKNOWN}
 """Of what a check says of a zone."""
 
@@ -183,6 +185,34 @@ class FindingView:
     entry: RunbookEntry | None
     dig: Sequence[str]
     zones: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """A check that has something to ask of a zone: how often it does, and what it last said; None: nothing yet."""
+
+    check: str
+    every: str
+    said: CheckStatus | None
+
+    @property
+    def level(self) -> Level:
+        return HEALTH_LEVELS[self.said.health] if self.said else Level.INFO if self.is_off else Level.UNKNOWN
+
+    @property
+    def word(self) -> str:
+        return self.said.health.value.capitalize() if self.said else "Off" if self.is_off else "Unknown"
+
+    @property
+    def is_off(self) -> bool:
+        return self.every == OFF
+
+
+def check_rows(zone: ZoneStatus) -> list[CheckRow]:
+    """Every check that has something to ask, those too that are off for the zone."""
+    said, cadences = {one.check: one for one in zone.checks}, dict(zone.cadences)
+    names = sorted(said.keys() | cadences.keys())
+    return [CheckRow(name, written(cadences[name]) if name in cadences else "", said.get(name)) for name in names]
 
 
 def finding_views(zone: ZoneStatus) -> list[FindingView]:

@@ -5,6 +5,7 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -32,8 +33,13 @@ def causes(on: Environment) -> set[str]:
 async def more_sweeps(service: Service, check: str, count: int) -> None:
     """Until so many more sweeps of a check have ended."""
     for _ in range(count):
-        before = service.status.sweeps[check].finished
-        await until(lambda before=before: service.status.sweeps[check].finished != before)
+        before = finished(service, check)
+        await until(lambda before=before: finished(service, check) != before)
+
+
+def finished(service: Service, check: str) -> set[datetime | None]:
+    """When the latest sweeps of a check ended."""
+    return {sweep.finished for sweep in service.status.sweeps.values() if sweep.check == check}
 
 
 async def test_cut_off_it_says_so_once_and_accuses_nobody() -> None:

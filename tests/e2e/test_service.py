@@ -36,7 +36,10 @@ async def test_a_restart_repeats_nothing_and_ends_what_ended_meanwhile(tmp_path:
 
 
 async def swept(service: Running, check: str) -> bool:
-    return f'soawatch_last_sweep_timestamp_seconds{{check="{check}"}}' in await service.scrape()
+    lines = (await service.scrape()).splitlines()
+    return any(
+        line.startswith("soawatch_last_sweep_timestamp_seconds{") and f'check="{check}"' in line for line in lines
+    )
 
 
 async def test_no_lag_is_made_by_a_restart(tmp_path: Path) -> None:

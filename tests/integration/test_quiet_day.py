@@ -22,7 +22,8 @@ from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import MonitoringPlan, process, reminders
+from monitor.state.monitoring_plan import MonitoringPlan
+from monitor.state.pipeline import process, reminders
 from monitor.state.ports import StoredState
 from monitor.store.codec import decode, encode
 from tests.support.alerts import START

@@ -66,7 +66,13 @@ class Desk:
 
     @property
     def rules(self) -> Rules:
-        return Rules(self.topology, self.routes, self.receivers, self.policy, self.cadence)
+        return Rules(
+            self.topology,
+            self.routes,
+            self.receivers,
+            self.policy,
+            {check: (every,) for check, every in self.cadence.items()},
+        )
 
     def put(self, alert: Alert) -> None:
         if alert.quiet:

@@ -12,7 +12,7 @@ from checks.model import Observation, Query, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
-from monitor.state.pipeline import MonitoringPlan
+from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import Commit, StoreError, Sweep
 from tests.support.fakes.store import MemoryStore
 from tests.support.observations import NOON, checked_at, seen, zone

@@ -13,7 +13,7 @@ from checks.zone_state.model import ZoneState
 from monitor.state.columns import ZoneColumns, micros
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import MonitoringPlan
+from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import PollMessage, UnchangedZones
 from tests.support.monitor_state import MINUTE, minute
 from tests.support.observations import QUICK, query, seen, server, zone

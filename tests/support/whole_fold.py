@@ -201,7 +201,7 @@ def _go_on(
     """The incident as it is by now, and what is told of it."""
     fresh = _as_of_now(incident, members, lost.zones, unwatched, now)
     if members.active_alerts:
-        return announce(fresh, firing_of(current(members.active_alerts), rules.cadence, lost.certain), rules, now)
+        return announce(fresh, firing_of(current(members.active_alerts), rules.cadences, lost.certain), rules, now)
     ended = max((a.good_since or a.since for a in members.over), default=incident.eased_at or now)
     ended = max([ended, *(line.ended_at for line in fresh.lines if line.ended_at is not None)])
     return announce_end(replace(fresh, phase=RESOLVED, resolved_at=now, ended_at=ended), now)

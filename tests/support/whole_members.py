@@ -77,7 +77,7 @@ def _good_since(alerts: Iterable[Alert]) -> datetime | None:
 
 
 def firing_of(
-    alerts: Collection[Alert], cadence: Mapping[str, timedelta], unserved: frozenset[str] = frozenset()
+    alerts: Collection[Alert], cadences: Mapping[str, Collection[timedelta]], unserved: frozenset[str] = frozenset()
 ) -> Firing:
     """``alerts`` are all of the incident that are not OK."""
     firing = [alert for alert in alerts if alert.phase is Phase.FIRING]
@@ -89,7 +89,9 @@ def firing_of(
         zones=frozenset(alert.key.zone for alert in message if alert.key.zone),
         servers=frozenset(alert.key.server for alert in message if alert.key.server is not None),
         codes=codes,
-        patience=max((_patience(cadence.get(a.key.check)) for a in firing), default=timedelta(0)),
+        patience=max(
+            (_patience(cadence) for a in firing for cadence in cadences.get(a.key.check, ())), default=timedelta(0)
+        ),
         more_to_come=any(a.severity > gravest or a.key.code not in codes | CONSEQUENCES for a in pending),
         unserved=unserved,
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from alerting.finding_types import severity_of
 from alerting.model import Alert, AlertKey, Phase
-from checks.base import Check
+from checks.base import Check, cadence_of
 from checks.evaluation import run_check
 from checks.model import CheckResult, Finding, Health, Zone, ZonePoll
 from checks.model.finding_type import Severity
@@ -27,7 +27,7 @@ from monitor.polling.sweep import ProbeQueries, poll_zone
 from monitor.probe.client.client import DnsClient
 from monitor.service.plan import with_resolved_names
 from monitor.state.status import ZoneStatus
-from monitor.state.zone_status import zone_status
+from monitor.state.zone_status import HEALTH_CHECKS, zone_status
 
 SECOND_LOOK_DELAY = 3.0
 """Seconds between the two looks."""
@@ -57,6 +57,11 @@ class ZoneReport:
     strict: bool = False
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever asked is to know: problems, and what was not looked at because the operator wants it so."""
+        return (*self.problems, *(f"{check} is off for this zone" for check in sorted(switched_off(self.zone))))
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         found = (f for v in self.results.values() for f in v.findings)
         return tuple(sorted(found, key=lambda f: (-self.severity(f), f.code, f.server or "")))
@@ -72,7 +77,7 @@ class ZoneReport:
         return max((self.severity(f) for f in self.findings), default=None)
 
     def severity(self, finding: Finding) -> Severity:
-        return severity_of(finding.code, self.config.severity)
+        return severity_of(finding.code, severities(self.config, self.zone))
 
 
 async def check_zone(
@@ -119,7 +124,11 @@ async def check_zone(
     drawn = make_report(zone, what.config, tuple(looks), said[-1], memory.of, excused)
     return replace(
         drawn,
-        problems=(*what.notes, *found.problems, *memory.notes),
+        problems=(
+            *what.notes,
+            *found.problems,
+            *memory.notes,
+        ),
         watched=what.watched,
         unknown=(
             *unresolved(zone, found),
@@ -147,13 +156,22 @@ Judged = tuple[dict[str, CheckResult], ZoneState, Connectivity]
 
 
 async def polls(config: Config, zone: Zone, probe: ProbeQueries) -> tuple[ZonePoll, ...]:
-    checks = [check for check in config.checks.values() if check.applies(zone)]
-    done = await asyncio.gather(*(poll_zone(check, zone, probe, cadence(config, check), now) for check in checks))
+    checks = [check for check in config.checks.values() if check.name not in switched_off(zone) and check.applies(zone)]
+    done = await asyncio.gather(*(poll_zone(check, zone, probe, cadence(config, check, zone), now) for check in checks))
     return tuple(done)
 
 
-def cadence(config: Config, check: Check) -> timedelta:
-    return config.cadence.get(check.name) or check.cadence
+def switched_off(zone: Zone) -> frozenset[str]:
+    """The checks that the operator switched off for this very zone: what they would find is not wanted."""
+    return frozenset(check for check, every in zone.cadence if not every)
+
+
+def cadence(config: Config, check: Check, zone: Zone) -> timedelta:
+    return cadence_of(check, zone.cadence, config.cadence) or check.cadence
+
+
+def severities(config: Config, zone: Zone) -> Mapping[str, Severity]:
+    return {**config.severity, **dict(zone.severity)}
 
 
 def evaluate_checks(
@@ -198,12 +216,13 @@ def make_report(
     alerts = [
         Alert(
             AlertKey(zone.name, v.check, f.code, f.server, f.address, f.subject), Phase.PENDING, at,
-            severity_of(f.code, config.severity), f.text, bad_since=at,
+            severity_of(f.code, severities(config, zone)), f.text, bad_since=at,
         )
         for v in results.values()
         for f in v.findings
     ]  # fmt: skip
-    drawn = zone_status(zone, zone_state, results, alerts, None, at)
+    deciding = tuple(check for check in HEALTH_CHECKS if check not in switched_off(zone)) or tuple(results)
+    drawn = zone_status(zone, zone_state, results, alerts, None, at, deciding)
     offline_families = tuple(offline_explanation(judged[2], family) for family in judged[2].offline)
     return ZoneReport(
         zone, config, looks, results, zone_state, drawn, memory, moving, offline_families=offline_families

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from checks.base import cadence_of
 from checks.common.text import format_time
 from checks.registry import CHECKS
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
@@ -44,7 +45,9 @@ async def read_service_memory(what: CheckTarget, at: datetime) -> ServiceMemory:
         return ServiceMemory(nothing, notes=(f"looking without memory: {error}",))
     if zone_state is None or zone_state.at is None:
         return ServiceMemory(nothing)
-    every = what.config.cadence.get(SERIAL_CHECK) or CHECKS[SERIAL_CHECK].cadence
+    every = cadence_of(CHECKS[SERIAL_CHECK], what.config.zones[what.zone].cadence, what.config.cadence)
+    if not every:
+        return ServiceMemory(nothing)
     if at - zone_state.at > STALE * every + timedelta(seconds=what.config.probe.timeout * what.config.probe.attempts):
         note = f"the service last looked {format_time(zone_state.at)}, so its memory is not used"
         return ServiceMemory(nothing, notes=(note,))

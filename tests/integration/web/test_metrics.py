@@ -131,16 +131,17 @@ def test_the_service_itself() -> None:
         ("soawatch_incidents_open", "critical"): 1, ("soawatch_incidents_open", "warning"): 1,
         ("soawatch_incidents_open", "info"): 0, ("soawatch_outbox_pending",): 7, ("soawatch_database_up",): 0,
         ("soawatch_config_last_reload_successful",): 0, ("soawatch_monitor_offline", "ipv6"): 1,
-        ("soawatch_monitor_offline", "ipv4"): 0, ("soawatch_sweep_duration_seconds", "soa-serial"): 60,
-        ("soawatch_last_sweep_timestamp_seconds", "soa-serial"): ago(seconds=12).timestamp(),
-        ("soawatch_sweeps_missed_total", "soa-serial"): 3, ("soawatch_notifications_total", "delivered", "oncall"): 4,
+        ("soawatch_monitor_offline", "ipv4"): 0, ("soawatch_sweep_duration_seconds", "1m", "soa-serial"): 60,
+        ("soawatch_last_sweep_timestamp_seconds", "1m", "soa-serial"): ago(seconds=12).timestamp(),
+        ("soawatch_sweeps_missed_total", "1m", "soa-serial"): 3,
+        ("soawatch_notifications_total", "delivered", "oncall"): 4,
         ("soawatch_queries_total", "timeout", "ns2", "udp"): 3, ("soawatch_answers_discarded_total", "ns2"): 5,
         ("soawatch_zone_polls_total", "evaluated"): 40, ("soawatch_zone_polls_total", "unchanged"): 9000,
         ("soawatch_worker_restarts_total",): 1, ("soawatch_check_failures_total", "records"): 0,
         ("soawatch_metrics_zones_omitted",): 0,
     }  # fmt: skip
     assert {key: found.get(key) for key in wanted} == wanted
-    assert ("soawatch_sweep_duration_seconds", "transfer") not in found, "it has not finished yet"
+    assert ("soawatch_sweep_duration_seconds", "1h", "transfer") not in found, "it has not finished yet"
 
 
 def test_histograms_are_cumulative_and_end_in_their_count() -> None:

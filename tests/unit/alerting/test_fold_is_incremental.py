@@ -75,7 +75,7 @@ class Twin:
     rules: Rules = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rules = Rules(DependencyGraph.of(self.zones), ROUTES, RECEIVERS, POLICY, {"records": timedelta(hours=1)})
+        self.rules = Rules(DependencyGraph.of(self.zones), ROUTES, RECEIVERS, POLICY, {"records": [timedelta(hours=1)]})
 
     @property
     def now(self) -> datetime:

@@ -41,6 +41,14 @@ HOOK = 'type = "webhook"\nurl = "https://hooks.example.com/x"\n'
             '[[zones]]\nname = "a.example"\nservers = "ns1"\nmax_lag = "30s"\n',
             "zones[1].max_lag: 30s is shorter than the cadence of soa-serial, 1m",
         ),
+        (
+            '[[zones]]\nname = "a.example"\nservers = "ns1"\ncadence = { soa-serial = "1h" }\n',
+            "zones[1].max_lag: 10m is shorter than the cadence of soa-serial, 1h",
+        ),
+        (
+            '[[zones]]\nname = "a.example"\nservers = "ns1"\nrecords = "@ A"\ncadence = { records = "off" }\n',
+            "zones[1].cadence.records: is off, although the zone has records to check",
+        ),
     ],
 )
 def test_what_is_allowed_but_hardly_meant_is_a_warning(text: str, said: str) -> None:
@@ -85,6 +93,23 @@ def test_a_list_whose_lateness_is_seen_too_coarsely_is_told_of_once(tmp_path: Pa
             f"{path}:9: lists: the max_lag of a.example. and those like it, "
             "30s is shorter than the cadence of soa-serial, 1m"
         ),
+    )
+
+
+def test_a_check_that_is_off_for_a_list_that_has_something_for_it_is_told_of_once(tmp_path: Path) -> None:
+    (tmp_path / "zones.txt").write_text("b.example\na.example\n")
+    path = tmp_path / "config.toml"
+    own = 'records = "@ A"\ncadence = { records = "off" }\n'
+    path.write_text(f'{TWO}[[lists]]\nfile = "zones.txt"\nservers = "ns1"\n{own}')
+    assert load(path, {}).warnings == (
+        f"{path}:9: lists: records of a.example. and those like it is off, although the zone has records to check",
+    )
+
+
+def test_a_check_that_is_off_but_on_for_the_zone_is_no_trouble() -> None:
+    own = 'records = "@ A"\ncadence = { records = "5m" }\n'
+    assert (
+        read(f'{TWO}[[zones]]\nname = "a.example"\nservers = "ns1"\n{own}[cadence]\nrecords = "off"\n').warnings == ()
     )
 
 

@@ -93,7 +93,10 @@ def test_what_was_understood_is_printed_for_programs(tmp_path: Path) -> None:
     assert said["servers"][0]["queries_per_second"] > 0
     assert said["servers"][1]["host"] == "ns2.example.net."
     reachable = next(check for check in said["checks"] if check["name"] == "reachable")
-    assert reachable == {"name": "reachable", "cadence_seconds": 60.0, "queries_per_second": 0.067, "settings": {}}
+    assert reachable == {
+        "name": "reachable", "cadence_seconds": 60.0, "zones_by_cadence": [], "queries_per_second": 0.067,
+        "settings": {},
+    }  # fmt: skip
     assert (said["zones_total"], said["lists"]) == (2, [])
     assert said["receivers"] == [{"name": "hook", "type": "webhook"}]
     assert said["routes"][0]["severity"] == ["critical"]
@@ -215,3 +218,21 @@ def test_a_file_that_is_not_there_is_a_bad_configuration(tmp_path: Path, name: s
     result = CliRunner().invoke(command, [str(tmp_path / name)])
     assert result.exit_code == 78
     assert "no such file" in result.stderr
+
+
+def test_what_zones_have_of_their_own_is_shown(tmp_path: Path) -> None:
+    text = (
+        '[[zones]]\nname = "a.example"\nservers = "192.0.2.1"\n'
+        '[[zones]]\nname = "b.example"\nservers = "192.0.2.1"\n'
+        'cadence = { ns-set = "1h", reachable = "off" }\nseverity = { serial-late = "critical" }\n'
+    )
+    words = " ".join(run(tmp_path, text).stdout.split())
+    assert "reachable 1m; off for 1 " in words
+    assert "ns-set 5m; 1h for 1 " in words
+    assert "b.example. ns-set 1h b.example. reachable off" in words
+    assert "b.example. serial-late critical" in words
+    said = json.loads(run(tmp_path, text, "--json").stdout)
+    assert [zone["cadence_seconds"] for zone in said["zones"]] == [{}, {"ns-set": 3600.0, "reachable": 0.0}]
+    assert said["zones"][1]["severity"] == {"serial-late": "critical"}
+    ns_set = next(check for check in said["checks"] if check["name"] == "ns-set")
+    assert ns_set["zones_by_cadence"] == [{"cadence_seconds": 3600.0, "zones": 1}]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from checks.model import Address, Expectation, Server, TransferRule, WantedRecord, Zone
+from checks.model.finding_type import Severity
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.polling.discovery import _server, _zone
 
@@ -14,13 +15,17 @@ NAME = "example.com."
 ADDRESS = Address("192.0.2.1")
 RECORDS = (WantedRecord("www.example.com.", "A", ("192.0.2.80",), ttl=False),)
 RULES = (TransferRule("*", Expectation.REFUSED, "key", whole=True),)
+CADENCE = (("reachable", timedelta(0)), ("records", timedelta(hours=1)))
+SEVERITY = (("serial-late", Severity.CRITICAL),)
 SERVER = ServerEntry("ns1.example.net", (ADDRESS,), "host.example.net.", 5353, hidden=True, group="g", upstream=("up",))
 ZONE = ZoneEntry(
-    NAME, ("ns1.example.net",), "ns1.example.net", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",)
-)
+    NAME, ("ns1.example.net",), "ns1.example.net", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",), CADENCE,
+    SEVERITY,
+)  # fmt: skip
 WATCHED = Zone(
-    NAME, (Server("ns1", (ADDRESS,)),), "ns1", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",), discovered=True
-)
+    NAME, (Server("ns1", (ADDRESS,)),), "ns1", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",),
+    discovered=True, cadence=CADENCE, severity=SEVERITY,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [SERVER, ZONE, WATCHED])

@@ -104,3 +104,20 @@ def test_what_stands_costs_only_what_nobody_else_asks() -> None:
 def test_without_soa_serial_each_check_asks_for_itself() -> None:
     assert shares('soa-fields = "10s"\n') == pytest.approx({"soa-fields": 0.1})
     assert shares('ns-set = "10s"\n') == pytest.approx({"ns-set": 0.3})
+
+
+def own(cadences: str, zone: str) -> dict[str, float]:
+    """The same, of a zone with a cadence of its own."""
+    off = "".join(f'{name} = "off"\n' for name in CHECKS if name not in cadences)
+    found = demands(parse(f"[cadence]\n{cadences}{off}{PAIR}cadence = {{ {zone} }}\n", HERE, {}))
+    return {check: rate for (server, check), rate in found.items() if server == "192.0.2.1"}
+
+
+def test_a_zone_with_a_cadence_of_its_own_is_asked_by_that() -> None:
+    """Where soa-serial is off for it, or slower than the checks that it tells, these ask for themselves."""
+    whole = 'soa-serial = "10s"\nsoa-fields = "10s"\nrecords = "10s"\n'
+    assert own(whole, 'records = "20s"') == pytest.approx({"soa-serial": 0.1, "records": 0.1})
+    assert own(whole, 'records = "off"') == pytest.approx({"soa-serial": 0.1})
+    assert own(whole, 'soa-serial = "20s", records = "off"') == pytest.approx({"soa-serial": 0.05, "soa-fields": 0.1})
+    assert own(whole, 'soa-serial = "off", records = "off"') == pytest.approx({"soa-fields": 0.1})
+    assert own('soa-serial = "10s"\n', 'soa-fields = "20s", soa-serial = "off"') == pytest.approx({"soa-fields": 0.05})

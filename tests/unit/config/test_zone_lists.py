@@ -11,11 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.model import Expectation, TransferRule, WantedRecord
+from checks.model.finding_type import Severity
 from checks.model.zone_table import difference
 from monitor.config.load import ConfigError, load
+from monitor.config.load_estimate import as_written
 from monitor.config.model import Config
 from monitor.config.zone_lists import MAX_MISTAKES
 from monitor.config.zone_rows import BLOCK_SIZE, MAX_LINE_LENGTH
+from monitor.state.monitoring_plan import MonitoringPlan
 
 SERVERS = """
 [servers.ns1]
@@ -357,3 +360,41 @@ def test_a_listing_over_many_blocks(tmp_path: Path) -> None:
     text = "".join(f"[{name}.] role: master | serial: {n}\n" for n, name in enumerate(names))
     assert len(text) > 2 * BLOCK_SIZE
     assert list(read(tmp_path, a_list("a.txt"), a_txt=text).zones) == [f"{name}." for name in names]
+
+
+def test_cadence_and_severity_are_those_of_the_list_or_of_the_row(tmp_path: Path) -> None:
+    a_csv = "name,cadence,severity\na.example,,\nb.example,records=2h soa-fields=off,serial-late=info\n"
+    row = {"name": "c.example", "cadence": {"soa-fields": "off", "records": "2h"}, "severity": {"serial-late": "info"}}
+    own = 'cadence = { reachable = "off" }\nseverity = { serial-late = "critical" }\n'
+    config = read(tmp_path, a_list("a.csv", own) + a_list("b.jsonl", own), a_csv=a_csv, b_jsonl=json.dumps(row))
+    a, b, c = config.zones.values()
+    assert (a.cadence, a.severity) == ((("reachable", timedelta(0)),), (("serial-late", Severity.CRITICAL),))
+    assert (b.cadence, b.severity) == (
+        (("records", timedelta(hours=2)), ("soa-fields", timedelta(0))),
+        (("serial-late", Severity.INFO),),
+    )
+    assert c.without_name() == b.without_name()
+    assert len(config.zones.templates) == 2
+
+
+def test_a_wrong_cadence_in_a_row_is_told_with_its_line(tmp_path: Path) -> None:
+    told = mistakes(
+        tmp_path, a_list("a.csv"), a_csv="name,cadence\na.example,records\nb.example,record=1h\nc.example,records=1s\n"
+    )
+    assert told == [
+        'a.csv:2: cadence.records: not a duration: "" (write for example "30s", "5m", "1h30m")',
+        'a.csv:3: cadence.record: unknown check (did you mean "records"?)',
+        'a.csv:4: cadence.records: "1s" is too often: 3 attempts of 2s take 6s',
+    ]
+
+
+def test_ten_thousand_zones_with_two_settings_are_two_templates(tmp_path: Path) -> None:
+    rows = "".join(f"z{n}.example,{'records=1h' if n % 2 else ''}\n" for n in range(10_000))
+    config = read(tmp_path, a_list("a.csv"), a_csv=f"name,cadence\n{rows}")
+    assert (len(config.zones), len(config.zones.templates)) == (10_000, 2)
+    zones = as_written(config)
+    assert len(zones.templates) == 2
+    plan = MonitoringPlan(zones, config.checks, cadence=config.cadence)
+    assert {str(group) for group in plan.sweep_groups if group.check == "records"} == {
+        "records every 5m", "records every 1h",
+    }  # fmt: skip

@@ -126,7 +126,7 @@ class Stage:
     def call(self, over: float = 0.0, **options: float) -> "asyncio.Task[object]":
         call = SerialSweep(self.context, CHECK, MINUTE, **options)  # type: ignore[arg-type]
         begin = asyncio.get_running_loop().time()
-        return asyncio.create_task(call.sweep(SweepOrder(self.zone_table, CHECK), over, begin))
+        return asyncio.create_task(call.sweep(SweepOrder(self.zone_table, CHECK.name, CHECK.applies), over, begin))
 
     @property
     def unchanged(self) -> list[str]:
@@ -212,7 +212,7 @@ async def test_another_table_ends_it_and_tells_who_was_being_asked() -> None:
     stage = Stage(zones(40))
     stage.bulk_prober.held["z3.example."] = let = asyncio.Event()
     call = SerialSweep(stage.context, CHECK, MINUTE)
-    order = SweepOrder(stage.zone_table, CHECK)
+    order = SweepOrder(stage.zone_table, CHECK.name, CHECK.applies)
     whole = asyncio.create_task(call.sweep(order, 60.0, asyncio.get_running_loop().time() - 30.0))
     async with asyncio.timeout(5):
         while not stage.unchanged:
@@ -230,7 +230,7 @@ async def test_another_table_ends_it_and_tells_who_was_being_asked() -> None:
 
 async def test_what_waits_for_room_while_another_table_comes_is_not_asked_any_more() -> None:
     stage = Stage(zones(20))
-    order = SweepOrder(stage.zone_table, CHECK)
+    order = SweepOrder(stage.zone_table, CHECK.name, CHECK.applies)
     first = stage.zone_table.names[order.numbers[0]]
     stage.bulk_prober.held[first] = let = asyncio.Event()
     whole = stage.call(max_in_flight=10)

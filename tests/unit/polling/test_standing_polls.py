@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records
 from checks.soa_fields import SoaFields
+from checks.soa_serial import SoaSerial
+from checks.zone_state.model import SERIAL_CHECK
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import SweepContext
 from monitor.polling.standing_polls import MAX_AGE, MAX_GATHERED, MAX_GATHERED_ADDRESSES, StandingPolls
@@ -21,6 +24,7 @@ from monitor.polling.sweep import ProbeQueries
 from monitor.polling.tcp_prober import TcpProber, TcpResult
 from monitor.polling.tcp_turns import TcpTurns
 from monitor.state.columns import FULL_POLL, STEADY_SILENT, STEADY_UP, ZoneColumns, micros
+from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import UnchangedZones
 from monitor.state.standing import rrset_questions
 from tests.support.monitor_state import MINUTE, Clock, minute
@@ -87,6 +91,8 @@ class Scene:
 
     def use(self, *watched: Zone) -> None:
         zone_table = ZoneTable.of(watched)
+        checks = {**CHECKS, SERIAL_CHECK: SoaSerial()}
+        self.plan = MonitoringPlan(zone_table, checks, cadence=dict.fromkeys(checks, MINUTE))
         self.columns = ZoneColumns(zone_table, rrset_questions(zone_table, CHECKS))
         for number in range(len(zone_table)):
             for check in CHECKS:
@@ -107,6 +113,7 @@ class Scene:
     def polls(self, check: str, *, turns: TcpTurns | None = None, in_full: bool = False) -> StandingPolls:
         return StandingPolls(
             CHECKS[check],
+            lambda: self.plan,
             MINUTE,
             lambda: self.context,
             lambda: cast("RrsetProber", self.rrsets),
@@ -132,7 +139,7 @@ class Scene:
 def turns(on: Scene) -> TcpTurns:
     """Of an interval so long that a zone's own turn hardly comes, and not soon."""
     start = on.now()
-    found = TcpTurns(timedelta(seconds=60), timedelta(seconds=6e6), lambda: 1000 + (on.now() - start).total_seconds())
+    found = TcpTurns(MINUTE, lambda zone: timedelta(seconds=6e6), lambda: 1000 + (on.now() - start).total_seconds())
     for _ in range(20):
         found.begin(on.columns)
     return found
@@ -229,7 +236,7 @@ async def test_one_zone_of_each_address_is_asked_over_tcp_at_each_sweep() -> Non
 
 async def test_at_each_sweep_it_is_the_turn_of_others() -> None:
     on = Scene(*zones(30))
-    over_tcp = TcpTurns(timedelta(seconds=60), timedelta(seconds=180), lambda: 1000.0)
+    over_tcp = TcpTurns(MINUTE, lambda zone: 3 * MINUTE, lambda: 1000.0)
     for _ in range(3):
         assert await on.in_full(on.polls("reachable", turns=over_tcp)) == []
     assert {name for names in on.tcp.asked for name in names} == set(on.columns.zone_table.names)
@@ -245,7 +252,7 @@ async def test_of_one_sweep_the_next_chunks_are_passed_over() -> None:
 
 
 def all_in_turn() -> TcpTurns:
-    return TcpTurns(MINUTE, MINUTE, lambda: 1000.0)
+    return TcpTurns(MINUTE, lambda zone: MINUTE, lambda: 1000.0)
 
 
 async def test_what_is_good_over_tcp_is_passed_over_and_the_others_are_polled_in_full() -> None:
@@ -369,3 +376,19 @@ async def test_another_prober_in_the_middle_of_a_sweep_asks_what_is_left() -> No
     assert (old.asked, on.rrsets.asked) == ([0], [1])
     assert [batch async for batch in first_stage([])] == [[]]
     assert (old.polled, on.rrsets.polled) == ([], [("ns-set", "z1.example.")])
+
+
+@pytest.mark.parametrize("check", ["soa-fields", "reachable"])
+async def test_where_soa_serial_is_slower_the_check_asks_by_itself(check: str) -> None:
+    slow, same = zones(2)
+    on = Scene(replace(slow, cadence=(("soa-serial", 2 * MINUTE),)), replace(same, cadence=(("soa-serial", MINUTE),)))
+    assert await on.in_full(on.polls(check)) == [slow.name]
+    assert on.passed == [same.name]
+
+
+async def test_a_zone_of_another_cadence_is_not_passed_over_by_this_sweep() -> None:
+    """It was moved while the sweep is under way. What is not in it any more is left to ``sweep``."""
+    often, hourly = zones(2)
+    on = Scene(often, replace(hourly, cadence=(("ns-set", 60 * MINUTE),)))
+    assert await on.in_full(on.polls("ns-set")) == [hourly.name]
+    assert on.passed == [often.name]

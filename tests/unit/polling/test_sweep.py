@@ -51,7 +51,7 @@ def zones(count: int) -> list:
 
 
 def turns(zones: Iterable[Zone], check: Check = CHECK) -> SweepOrder:
-    return SweepOrder(ZoneTable.of(zones), check)
+    return SweepOrder(ZoneTable.of(zones), check.name, check.applies)
 
 
 def test_turns_are_spread_evenly_and_stay_where_they_are() -> None:

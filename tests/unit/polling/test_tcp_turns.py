@@ -38,7 +38,7 @@ class Sweeps:
     def __init__(self, zones: Sequence[Zone], chunk: int, interval: float = INTERVAL) -> None:
         self.columns = ZoneColumns(ZoneTable.of(zones))
         self.now = 1000.0
-        self.turns = TcpTurns(timedelta(seconds=CADENCE), timedelta(seconds=interval), lambda: self.now)
+        self.turns = TcpTurns(timedelta(seconds=CADENCE), lambda zone: timedelta(seconds=interval), lambda: self.now)
         self.chunk = chunk
         self.begun = self.now
 
@@ -115,3 +115,21 @@ def test_an_address_that_a_reload_brings_is_due_at_once() -> None:
     number = more.zone_table.index("z9.example.")
     assert sweeps.turns.due(more, [number]) == {number}
     assert sweeps.turns.due(more, [number]) == set()
+
+
+def test_each_zone_has_the_interval_of_its_own_template() -> None:
+    often = [zone(name=f"often{n}.example.", primary="ns1") for n in range(20)]
+    seldom = [zone(name=f"seldom{n}.example.", primary=None) for n in range(20)]
+    columns = ZoneColumns(ZoneTable.of([*often, *seldom]))
+    turns = TcpTurns(
+        timedelta(seconds=CADENCE),
+        lambda one: timedelta(seconds=CADENCE * (2 if one.primary else 10)),
+        lambda: 1000.0,  # no address is due
+    )
+    times: Counter[str] = Counter()
+    for _ in range(20):
+        turns.begin(columns)
+        turns.due(columns, [0, 20])  # takes the turns of the addresses
+        times.update(columns.zone_table.names[number] for number in turns.due(columns, range(40)))
+    assert all(10 <= times[each.name] <= 11 for each in often)
+    assert all(2 <= times[each.name] <= 4 for each in seldom)

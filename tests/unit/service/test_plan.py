@@ -34,8 +34,10 @@ def test_a_check_that_is_off_is_neither_in_the_plan_nor_scheduled() -> None:
     assert "records" in config().checks
     assert "records" not in plan.checks
     assert "soa-serial" in plan.checks
-    assert set(plan.checks) == set(cadences(config())) - set(PERIODIC_JOBS) - {"resolve"}
-    assert cadences(config())["transfer"] == timedelta(hours=2)
+    jobs = cadences(config(), plan)
+    assert {str(group) for group in plan.sweep_groups} == set(jobs) - set(PERIODIC_JOBS) - {"resolve"}
+    assert {group.check for group in plan.sweep_groups} == set(plan.checks)
+    assert jobs["transfer every 2h"] == timedelta(hours=2)
 
 
 def test_equal_configurations_make_equal_plans() -> None:

@@ -13,7 +13,8 @@ from checks.reachable import Reachable
 from monitor.state.columns import FULL_POLL, GOOD, NO_RESULT, STEADY_UP, change_to
 from monitor.state.fast_path import FastPathChanges, pick_full_polls
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import MonitoringPlan, process, reminders
+from monitor.state.monitoring_plan import MonitoringPlan
+from monitor.state.pipeline import process, reminders
 from tests.support.monitor_state import MINUTE, minute
 from tests.support.observations import query, seen, server, zone
 from tests.support.serial_world import CHECK, POLICY, Caller, World, messages, missed, ticking, zones
@@ -147,7 +148,7 @@ def compare(
                 chance.choice(others).append(replace(each, check="reachable"))
         if chance.random() < beside:
             path_changes = FastPathChanges(rules.zones)
-            pick_full_polls(quick, path_changes)
+            pick_full_polls(quick, path_changes, range(len(quick.columns.layouts)))
             caller.move(path_changes)
         heard = messages(rules, caller, polls, chance, others[0])
         other, pending = process(quick, [*heard, *others[1]], rules, at)

@@ -18,7 +18,7 @@ from monitor.state.columns import micros
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.first_polls import apply_first, forms, zone_poll
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import MonitoringPlan
+from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import FormedPoll, PollOrigin
 from monitor.state.zone_states import ZoneStates
 from tests.support.evaluator import EvaluatorBench

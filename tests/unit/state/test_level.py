@@ -1,8 +1,9 @@
 """Every replication state has a level, and every state that a finding brings is one of them."""
 
+from checks.model.finding_type import Severity
 from checks.registry import FINDINGS
 from checks.replication_state import STATES
-from monitor.state.level import Level, state_level
+from monitor.state.level import NOT_ASKED_STATE, Level, server_level, state_level
 
 
 def test_every_state_but_the_unknown_one_has_a_level_of_its_own() -> None:
@@ -11,3 +12,10 @@ def test_every_state_but_the_unknown_one_has_a_level_of_its_own() -> None:
 
 def test_the_states_of_findings_are_among_them() -> None:
     assert {found.state for found in FINDINGS if found.state is not None} <= set(STATES)
+
+
+def test_a_server_is_as_grave_as_the_worst_that_is_known_of_it_and_zones_that_are_not_asked_weigh_nothing() -> None:
+    assert server_level(["in-sync", NOT_ASKED_STATE], []) is Level.GOOD
+    assert server_level([NOT_ASKED_STATE], []) is Level.UNKNOWN
+    assert server_level([NOT_ASKED_STATE], [Severity.CRITICAL]) is Level.CRITICAL
+    assert server_level(["late", NOT_ASKED_STATE], [Severity.INFO]) is Level.WARNING

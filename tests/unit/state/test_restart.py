@@ -14,7 +14,8 @@ from checks.model import ZonePoll
 from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.state.monitor_state import MonitorState
-from monitor.state.pipeline import MonitoringPlan, process, reminders
+from monitor.state.monitoring_plan import MonitoringPlan
+from monitor.state.pipeline import process, reminders
 from monitor.state.ports import Sweep
 from monitor.store.sqlite import SqliteStore
 from tests.support.examples import examples

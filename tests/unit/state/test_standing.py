@@ -16,8 +16,9 @@ from checks.reachable import Reachable
 from monitor.state.columns import change_to
 from monitor.state.fast_path import FastPathChanges, pick_full_polls
 from monitor.state.monitor_state import MonitorState
+from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.pending_commit import PendingCommit
-from monitor.state.pipeline import MonitoringPlan, finish, process_batch, reminders
+from monitor.state.pipeline import finish, process_batch, reminders
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from monitor.state.standing import rrset_questions
 from tests.support.monitor_state import MINUTE, minute
@@ -57,7 +58,7 @@ class Both:
         self.world.pass_()
         if self.chance.random() < 0.3:
             path_changes = FastPathChanges(self.rules.zones)
-            pick_full_polls(self.quick, path_changes)
+            pick_full_polls(self.quick, path_changes, range(len(self.quick.columns.layouts)))
             self.serials.move(path_changes)
         quick, whole = (PendingCommit(FastPathChanges(self.rules.zones)) for _ in range(2))
         polls = [ZonePoll(one.name, "soa-serial", at, MINUTE, self.world.looks(one, at)) for one in self.world.zones]

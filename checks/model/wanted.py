@@ -1,0 +1,68 @@
+"""What is wanted of a zone: records, and who may transfer it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from checks.model.relative_names import ZONE_PLACEHOLDER, absolute, relative, replaced
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRecord:
+    """An RRset to compare. ``name`` is absolute; ``expect`` holds canonical rdata, or None: any, but the same."""
+
+    # monitor/config/tables.py reads the fields, and says what their metadata means
+
+    name: str
+    """Relative to the zone; `@` is the zone itself. A name that ends in the zone's name is taken as whole."""
+    type: str
+    """`A`, `MX`, `TYPE65280` … (the SOA is compared anyway)."""
+    expect: tuple[str, ...] | None = field(default=None, metadata={"unset": "any, but the same everywhere"})
+    """The records as they must be, in zone file syntax: `["10 mail"]`. Names without final dot are relative to the
+    zone. `[]`: there must be none. TXT may be written without inner quotes: it is one string then."""
+    ttl: bool = True
+    """With `false` TTLs may differ."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.type}"
+
+
+class Expectation(StrEnum):
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRule:
+    """One row of the transfer matrix. ``server`` is a name or "*"; ``whole`` pulls the zone to its end."""
+
+    # monitor/config/tables.py reads the fields, and says what their metadata means
+
+    server: str = field(metadata={"several": True, "unset": '`"*"`'})
+    """A server of the zone, or several; `*` is every server that no other row with the same key names."""
+    expect: Expectation
+    """`"allowed"` or `"refused"`."""
+    key: str | None = field(default=None, metadata={"unset": "no key"})
+    """The TSIG key to ask with, a name of `[keys.…]`."""
+    whole: bool = False
+    """Permission is read off the first record that is not the zone's SOA; `true` pulls the zone to its end, to see that
+    it arrives and that BIND, Knot, NSD and PowerDNS, as secondaries, would take it: its records are read, not kept."""
+
+
+def relativise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
+    """The records of a zone, written without its name: equal for all zones that want the same, each of itself."""
+    return tuple(
+        WantedRecord(
+            relative(wanted.name, zone), wanted.type, replaced(wanted.expect, zone, ZONE_PLACEHOLDER), wanted.ttl
+        )
+        for wanted in records
+    )
+
+
+def absolutise_records(records: tuple[WantedRecord, ...], zone: str) -> tuple[WantedRecord, ...]:
+    """The inverse of ``relativise_records``."""
+    return tuple(
+        WantedRecord(
+            absolute(wanted.name, zone), wanted.type, replaced(wanted.expect, ZONE_PLACEHOLDER, zone), wanted.ttl
+        )
+        for wanted in records
+    )

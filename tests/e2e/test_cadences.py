@@ -1,0 +1,146 @@
+"""Two zones on the same servers, one of which is asked more seldom, and by one check less."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from checks.model import Health
+from monitor.clock import now
+from monitor.config.load import parse
+from monitor.pair.config_template import config_text
+from monitor.pair.pair import Pair
+from monitor.pair.zonedata import Timers
+from monitor.service.service import Service
+from monitor.state.status import SweepStatus
+from tests.support.running import until
+
+ONE, TWO = "one.example.", "two.example."
+ENTRY = """
+[[zones]]
+name = "{zone}"
+servers = ["ns1", "ns2"]
+primary = "ns1"
+ignore_servers = ["*"]
+records = ["www A"]
+{own}
+"""
+SELDOM = 'cadence = { reachable = "off", soa-serial = "3s", records = "1h" }'
+
+
+class Watched:
+    """A service whose configuration is a file that can be written anew."""
+
+    def __init__(self, path: Path, pair: Pair) -> None:
+        self.path, self.pair = path, pair
+        self.write()
+        self.service = Service(self.read(), self.read)
+
+    def write(self, two: str = SELDOM) -> None:
+        """The zone two has this line of its own."""
+        servers = {server.name: server.addresses for server in self.pair.servers}
+        text = config_text(servers, every="1s", service={"database": "service.db"}, probe={"timeout": "300ms"})
+        zones = (ENTRY.format(zone=ONE, own=""), ENTRY.format(zone=TWO, own=two))
+        self.path.write_text(text + "".join(zones))
+
+    def read(self):
+        return parse(self.path.read_text(), self.path, {})
+
+    @property
+    def sweeps(self) -> Mapping[str, SweepStatus]:
+        return self.service.status.sweeps
+
+    def zones_asked(self) -> Mapping[str, int]:
+        """The sweeps that have ended, and of how many zones each was."""
+        return {name: sweep.zones for name, sweep in self.sweeps.items() if sweep.finished is not None}
+
+    def codes(self, zone: str) -> set[tuple[str, str | None]]:
+        return {(found.key.code, found.key.server) for found in self.service.status.zones[zone].findings}
+
+    def well(self) -> bool:
+        return all(self.service.status.zones[zone].health is Health.GOOD for zone in (ONE, TWO))
+
+
+@asynccontextmanager
+async def watched(room: Path) -> AsyncIterator[Watched]:
+    async with Pair([ONE, TWO], now=now, timers=Timers(refresh=2, retry=1)) as pair:
+        await pair.in_sync()
+        on = Watched(room / "soawatch.toml", pair)
+        await on.service.start()
+        try:
+            yield on
+        finally:
+            await on.service.stop()
+
+
+async def rounds(on: Watched, name: str, count: int) -> None:
+    """Until so many more sweeps of that name have ended."""
+    for _ in range(count):
+        before = on.sweeps[name].finished
+        await until(lambda before=before: on.sweeps[name].finished != before)
+
+
+async def test_each_zone_is_asked_as_often_as_it_says_and_by_what_is_on_for_it(tmp_path: Path) -> None:
+    async with watched(tmp_path) as on:
+        await until(lambda: on.service.status.ready and on.well())
+        await until(lambda: "records every 1h" in on.zones_asked())
+        asked = on.zones_asked()
+        assert {name: asked[name] for name in asked if name.startswith(("reach", "soa-s", "records"))} == {
+            "reachable every 1s": 1, "soa-serial every 1s": 1, "soa-serial every 3s": 1, "records every 1s": 1,
+            "records every 1h": 1,
+        }  # fmt: skip
+        on.pair.break_("tcp-dead")
+        await until(lambda: ("tcp-unreachable", "ns2") in on.codes(ONE))
+        looked = {check.check: check.at for check in on.service.status.zones[TWO].checks}
+        await rounds(on, "reachable every 1s", 3)
+        await rounds(on, "soa-serial every 3s", 2)
+        two = on.service.status.zones[TWO]
+        assert on.codes(TWO) == set(), "nobody asks it over TCP"
+        assert two.health is Health.GOOD
+        again = {check.check: check.at for check in two.checks}
+        assert again["records"] == looked["records"], "its next look is in an hour"
+        assert again["soa-serial"] > looked["soa-serial"]
+        assert again["soa-fields"] > looked["soa-fields"], "it does not wait for the slower soa-serial"
+        assert "reachable" not in again
+
+
+async def test_a_reload_moves_a_zone_to_other_sweeps_and_withdraws_what_is_off(tmp_path: Path) -> None:
+    async with watched(tmp_path) as on:
+        await until(lambda: on.service.status.ready and on.well())
+        on.pair.break_("tcp-dead")
+        on.write(two="")
+        assert await on.service.reload()
+        assert "records every 1h" not in on.sweeps
+        await until(lambda: ("tcp-unreachable", "ns2") in on.codes(TWO))
+        await until(lambda: on.zones_asked()["reachable every 1s"] == 2)
+        open_before = [i for i in on.service.status.incidents.values() if i.phase == "open"]
+        serials = {address.serial for address in on.service.status.zones[TWO].addresses}
+        on.write()
+        assert await on.service.reload()
+        two = on.service.status.zones[TWO]
+        assert (two.health, two.findings) == (Health.GOOD, ())
+        assert {address.serial for address in two.addresses} == serials
+        assert {check.health for check in two.checks} == {Health.GOOD}
+        assert [i.id for i in on.service.status.incidents.values() if i.phase == "open"] == [i.id for i in open_before]
+        assert on.codes(ONE) == {("tcp-unreachable", "ns2")}
+        await until(lambda: on.zones_asked().get("soa-serial every 3s") == 1)
+        await until(lambda: on.zones_asked()["reachable every 1s"] == 1)
+
+
+async def test_the_page_and_the_api_say_how_often_and_what_is_off(tmp_path: Path) -> None:
+    async with watched(tmp_path) as on:
+        on.write(two='cadence = { soa-serial = "off", records = "1h" }')
+        await until(lambda: on.service.status.ready)
+        assert await on.service.reload()
+        host, port = on.service.address
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+            zone = (await client.get(f"/api/v1/zones/{TWO}")).json()
+            page = " ".join((await client.get(f"/zones/{TWO}")).text.split())
+            metrics = (await client.get("/metrics")).text
+        assert zone["cadence_seconds"]["soa-serial"] is None
+        assert (zone["cadence_seconds"]["records"], zone["cadence_seconds"]["reachable"]) == (3600, 1)
+        assert {address["state"] for address in zone["addresses"]} == {"not-asked"}
+        assert "Off for this zone: soa-serial." in page
+        assert '<td role="cell" data-label="Every">1h</td>' in page
+        assert 'soawatch_last_sweep_timestamp_seconds{cadence="1s",check="soa-serial"}' in metrics

@@ -17,6 +17,7 @@ from alerting.root_cause import DependencyGraph
 from checks.base import Check
 from checks.model import Address, Observation, Outcome, Query, Server, Shape, Soa, Transport, Zone, ZonePoll
 from checks.model.finding_type import Severity
+from checks.model.zone_table import ZoneTable
 from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
@@ -186,7 +187,7 @@ def live(servers: Nameservers, dice: random.Random) -> Watch:
     watched = zones()
     print(f"seed {SEED}: {servers.plan(watched)} changes")
     plan = MonitoringPlan(
-        zones={zone.name: zone for zone in watched},
+        zones=ZoneTable.of(watched),
         checks={check.name: check for check, _ in CHECKS},
         dependency_graph=DependencyGraph.of(watched),
         policy=Policy(),

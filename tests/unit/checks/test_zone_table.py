@@ -172,3 +172,10 @@ def test_the_difference_of_long_tables_that_have_most_in_common(
     old, new = ZoneTable.of(before), ZoneTable.of(reversed(after) if reordered else after)
     agrees(old, new)
     agrees(new, old)
+
+
+def test_names_are_found_by_template_in_order() -> None:
+    table = ZoneTable.of([Zone("c.", (NS1,)), Zone("a.", (NS1,)), Zone("b.", (NS2,)), Zone("d.", (NS1, NS2))])
+    alike = table.template_ids[table.index("a.")], table.template_ids[table.index("d.")]
+    assert list(table.names_of(alike)) == ["a.", "c.", "d."]
+    assert not list(table.names_of(()))

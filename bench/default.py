@@ -19,13 +19,16 @@ from bench.servers import knot_everywhere, names, nsd_pair
 from bench.service import Service, service, until
 from bench.table import machine, written
 
-CONFIG = """
+SERVICE = """
 [service]
 listen = "127.0.0.1:0"
 log_format = "json"
 [probe]
 max_qps_per_server = {cap}
 {{probe}}
+"""
+
+PAIR = """
 [servers.ns1]
 addresses = ["{{one}}"]
 [servers.ns2]
@@ -38,12 +41,6 @@ primary = "ns1"
 """
 
 OWN = """
-[service]
-listen = "127.0.0.1:0"
-log_format = "json"
-[probe]
-max_qps_per_server = {cap}
-{{probe}}
 [[lists]]
 file = "zones.txt"
 format = "jsonl"
@@ -73,7 +70,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, asked as (lines, addresses):
         for cap in options.caps:
             print(f"\n## {len(zones):,} zones on {where}, at most {cap:,} questions a second to each\n")
-            config = (OWN if options.own else CONFIG).format(cap=cap, records=RECORDS if options.records else "")
+            config = (SERVICE + (OWN if options.own else PAIR)).format(
+                cap=cap, records=RECORDS if options.records else ""
+            )
             print(measured(lines, addresses, Path(name) / str(cap), config, options), flush=True)
 
 

@@ -124,11 +124,7 @@ async def check_zone(
     drawn = make_report(zone, what.config, tuple(looks), said[-1], memory.of, excused)
     return replace(
         drawn,
-        problems=(
-            *what.notes,
-            *found.problems,
-            *memory.notes,
-        ),
+        problems=(*what.notes, *found.problems, *memory.notes),
         watched=what.watched,
         unknown=(
             *unresolved(zone, found),

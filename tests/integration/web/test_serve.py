@@ -231,7 +231,7 @@ async def test_a_client_that_does_not_say_what_it_wants_is_left(said: bytes) -> 
 
 async def test_a_watcher_is_not_taken_for_such_a_client() -> None:
     seen = await stage(status())
-    async with served(seen, request_timeout=0.05) as (server, http), http.stream("GET", "/events") as answer:
+    async with served(seen, request_timeout=1.0) as (server, http), http.stream("GET", "/events") as answer:
         stream = lines(answer)
         await until(stream, "event: ")
         idle, writer = await asyncio.open_connection(*server.address)

@@ -179,7 +179,7 @@ async def test_closing_ends_everything_at_once() -> None:
         before = monotonic()
         await prober.close()
         seen = await task
-    assert monotonic() - before < 1
+    assert monotonic() - before < probe.timeout / 2
     assert Counter(one.query for one in seen) == Counter(asked)
     assert {one.outcome for one in seen} == {Outcome.UNASKED}
     assert prober.pending() == 0

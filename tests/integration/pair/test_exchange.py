@@ -90,10 +90,10 @@ def test_names_that_lead_through_each_other_cost_no_time() -> None:
     chain = b"".join(struct.pack("!HHH", 0xC000 | 12 + 6 * (n - 1), 6, 1) for n in range(1, 2700))
     top = struct.pack("!HHH", 0xC000 | 12 + 6 * 2690, 6, 1)
     wire = HEADER + struct.pack("!HHHH", 10_000, 0, 0, 0) + b"\0\0\6\0\1\0" + chain + top * 7000
-    began = time.perf_counter()
+    began = time.process_time()
     (answer,) = reply_to(wire[:65_535], udp=False).messages
     assert answer[3] == Rcode.FORMERR
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_octets_after_the_message_do_not_matter() -> None:

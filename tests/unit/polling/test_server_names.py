@@ -32,7 +32,7 @@ LONG = NOON + FAILURE_TOLERANCE
 async def found(
     resolver: FakeResolver, before: DiscoveredZones | None = None, *, at: timedelta = timedelta(0)
 ) -> Resolution:
-    topology = await resolve(hurried(config(resolver, ZoneEntry("example.com."))), before, NOON + at)
+    topology = await resolve(config(resolver, ZoneEntry("example.com.")), before, NOON + at)
     return topology.names[NS2]
 
 
@@ -74,7 +74,7 @@ async def test_what_a_resolver_cannot_tell_accuses_nobody_until_it_has_lasted_fo
         assert third.names[NS2].certain
         assert third.names[NS2].reason == f"has not resolved since 2026-05-01 12:00 UTC: the resolver {why}"
         getattr(resolver, how).clear()
-        fourth = await resolve(here, third, LONG)
+        fourth = await resolve(config(resolver, ZoneEntry("example.com.")), third, LONG)
         assert fourth.names[NS2].addresses
         assert fourth.failing == {}
 

@@ -33,7 +33,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class OpenIncidents:
     """The open incidents, by id. Which alerts are in one is written on the alerts; ``index`` has it at hand, for as
-    long as nothing is made of them but by ``update_incidents``.
+    long as nothing is made of them but by ``update_in_steps``.
     """
 
     incidents: Mapping[str, Incident] = field(default_factory=lambda: MappingProxyType({}))
@@ -48,20 +48,6 @@ class IncidentUpdate:
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     messages: tuple[OutboxMessage, ...] = ()
-
-
-def update_incidents(
-    open_incidents: OpenIncidents,
-    active_alerts: ActiveAlerts,
-    changed: Sequence[Alert],
-    transitions: Iterable[Transition],
-    rules: Rules,
-    now: datetime,
-    *,
-    anew: bool = False,
-) -> IncidentUpdate:
-    """``update_in_steps``, all of them at once."""
-    return at_once(update_in_steps(open_incidents, active_alerts, changed, transitions, rules, now, anew=anew))
 
 
 def update_in_steps(
@@ -136,7 +122,7 @@ def note_alerts(
     keys: Iterable[AlertKey],
     dependency_graph: DependencyGraph,
 ) -> None:
-    """Work that ``update_incidents`` need not do then: some alerts of a batch have changed, and the rest is to come."""
+    """Work that ``update_in_steps`` need not do then: some alerts of a batch have changed, and the rest is to come."""
     index = open_incidents.index
     if index is not None and index.is_of(dependency_graph, open_incidents.incidents):
         index.note(keys, active_alerts)
@@ -156,13 +142,6 @@ def _indexed(
     index = IncidentIndex.of(rules.dependency_graph, open_incidents.incidents, active_alerts)
     index.settle()
     return index, False
-
-
-def due_reminders(
-    open_incidents: OpenIncidents, active_alerts: ActiveAlerts, rules: Rules, now: datetime
-) -> IncidentUpdate:
-    """``remind_in_steps``, all of them at once."""
-    return at_once(remind_in_steps(open_incidents, active_alerts, rules, now))
 
 
 def remind_in_steps(

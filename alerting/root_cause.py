@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from alerting.finding_types import FINDING_TYPES, OFFLINE, RECEIVER_FAILING
-from alerting.model import NOT_CHECKED, Alert, AlertKey, Cause, Phase
+from alerting.model import NOT_CHECKED, AlertKey, Cause
 from alerting.trouble_groups import MAJORITY, MIN_GROUP, Shape, TroubleGroups
 from checks.model import Zone
-from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, Impact, Scope, Severity
+from checks.model.finding_type import NUMBERING, RECORDS, REPLICATION, SERVICE, TRANSFERS, Impact, Scope
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import AHEAD, REGRESSED
 
@@ -200,16 +200,6 @@ class Causes:
     def _has(self, name: str, zone: str, server: str) -> bool:
         groups = self._groups.get(name)
         return groups is not None and groups.has(zone, server)
-
-
-def root_causes(alerts: Iterable[Alert], dependency_graph: DependencyGraph) -> Mapping[AlertKey, Cause]:
-    """The cause of each of these alerts that stands and is more than information."""
-    standing = [a.key for a in alerts if a.phase is not Phase.OK and a.severity is not Severity.INFO]
-    causes = Causes(dependency_graph)
-    for key in standing:
-        causes.add(key)
-    causes.refresh()
-    return {key: causes.cause(key) for key in standing}
 
 
 def _roots(zone: str, codes: Codes, dependency_graph: DependencyGraph) -> Mapping[str, str]:

@@ -9,11 +9,6 @@ from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import AddressState, ZoneState
 from checks.zone_state.update import serial_group_of
 
-STATES = (
-    "unknown", "in-sync", "propagating", "late", "overdue", "stuck", "ahead", "unordered", "silent", "not-served",
-)  # fmt: skip
-"""All there are."""
-
 _BY_CODE = {found.code: found.state for found in FINDINGS if found.state is not None}
 _SILENT = frozenset(outcome.value for outcome in Outcome if outcome.transport_failed)
 _OPEN = frozenset(

@@ -180,3 +180,27 @@ def test_no_class_of_a_room_has_the_name_of_another_there() -> None:
                 found.setdefault((room, node.name), []).append(name)
     twice = {key: places for key, places in found.items() if len(places) > 1 and key != ("alerting", "Notifier")}
     assert not twice
+
+
+CALLED_BY_LIBRARIES = {
+    "capture_signals", "datagram_received", "error_received", "format_commands", "get_command", "get_next_fire_time",
+    "list_commands", "pause_writing", "resume_writing",
+}  # fmt: skip
+"""What asyncio, click, APScheduler and uvicorn call."""
+
+
+def test_nothing_is_in_the_product_for_tests_alone() -> None:
+    """Each function, method and class is used, or is a protocol: what only tests need is in ``tests/support/``."""
+    defined: dict[str, str] = {}
+    used = CALLED_BY_LIBRARIES.copy()
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                protocol = isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases)
+                if not (protocol or node.name.startswith("__")):
+                    defined[node.name] = name
+            elif isinstance(node, ast.Name | ast.Attribute):
+                used.add(node.id if isinstance(node, ast.Name) else node.attr)
+    templates = " ".join(path.read_text() for room in ROOMS for path in (ROOT / room).rglob("templates/*"))
+    used |= set(re.findall(r"\w+", templates))
+    assert {name: place for name, place in defined.items() if name not in used} == {}

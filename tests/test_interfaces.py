@@ -23,7 +23,6 @@ from alerting.notifiers.webhook import Notifier
 from alerting.render import as_data, render
 from checks.model import Health, Outcome, Transport
 from checks.model.finding_type import Severity
-from checks.replication_state import STATES
 from monitor.web import metrics
 from monitor.web.app import build
 from monitor.web.metrics import select_zones
@@ -31,6 +30,7 @@ from tests.support.alerts import OPENED_MESSAGE
 from tests.support.hookserver import Request, hookserver
 from tests.support.web_client import client
 from tests.support.web_status import NOW, Counters, ago, incident, line, stage, troubled
+from tests.support.zone_states import REPLICATION_STATES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -180,7 +180,7 @@ def test_an_incident_that_is_over_and_one_of_the_monitor_itself_are_as_described
 
 def test_the_states_of_an_address_are_named() -> None:
     text = section("api.md", "An address of a zone")
-    assert [state for state in STATES if f"`{state}`" not in text] == []
+    assert [state for state in REPLICATION_STATES if f"`{state}`" not in text] == []
 
 
 # --- the webhook ---

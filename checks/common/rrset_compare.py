@@ -45,7 +45,7 @@ class RRsetContent:
 
 @dataclass(frozen=True, slots=True)
 class AddressCopy:
-    """What one address has, tied to the version it served meanwhile; ``why`` there is no such version."""
+    """What one address has, tied to the version it served meanwhile; ``reason``: why there is no such version."""
 
     server: Server
     address: Address
@@ -59,7 +59,6 @@ class Difference:
     """One address has something else than its peers. ``same_serial``: although it is on the same version."""
 
     copy: AddressCopy
-    wanted: WantedRecord
     same_serial: bool
     text: str
 
@@ -235,9 +234,9 @@ def _against(
     reference = peers[0].serial
     text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, others {mine}"
     if copy.serial == reference:
-        yield Difference(copy, wanted, same_serial=True, text=f"{text}, all on serial {copy.serial}")
+        yield Difference(copy, same_serial=True, text=f"{text}, all on serial {copy.serial}")
     elif late(zone, zone_state, copy, now):
-        yield Difference(copy, wanted, same_serial=False, text=f"{text}; it is on {copy.serial}, they on {reference}")
+        yield Difference(copy, same_serial=False, text=f"{text}; it is on {copy.serial}, they on {reference}")
     else:
         yield Inconclusive(copy.server.name, copy.address, str(wanted), PROPAGATING)
 
@@ -262,7 +261,7 @@ def _across(
             yield Inconclusive(copy.server.name, copy.address, str(wanted), why)
         else:
             text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, group {groups[0]!r} has {first}"
-            yield Difference(copy, wanted, same_serial=False, text=text)
+            yield Difference(copy, same_serial=False, text=text)
 
 
 def _fresh(zone: Zone, serial_group: SerialGroup | None, now: datetime) -> bool:

@@ -166,10 +166,6 @@ class ZoneStateCodec:
         """Whether every address serves a version, and its primary has just said that it is the right one."""
         return bool(row[0] & ANSWERING)
 
-    def reachable_addresses(self, row: bytes) -> tuple[bool, ...]:
-        """Of which addresses, in order, anything at all was heard at the last look."""
-        return reachable_addresses(self.unpack("", row))
-
     def min_expires(self, row: bytes, near: float) -> tuple[int, ...]:
         """Seconds of EXPIRE that an address must have left for nothing to be found: a share ``near`` of the SOA's.
 

@@ -57,7 +57,6 @@ class FaultResult:
     fault: Fault
     codes: dict[str, float]
     fired: frozenset[str]
-    texts: dict[str, str]
     alerted: float | None
     resolved: float | None
     unserved: float | None = None
@@ -89,7 +88,6 @@ async def run_fault(
     zones = broken.zones if len(on.pairs) > 1 else ()
     start = monotonic()
     codes: dict[str, float] = {}
-    texts: dict[str, str] = {}
     fired: set[str] = set()
     alerted: float | None = None
 
@@ -98,7 +96,6 @@ async def run_fault(
         for finding in standing_findings(on.service.status, zones):
             if finding.key.code not in codes:
                 codes[finding.key.code] = monotonic() - start
-                texts[finding.key.code] = finding.text
                 progress(f"{codes[finding.key.code]:4.1f} s  {finding.key.code}: {finding.text}")
             if finding.phase is Phase.FIRING:
                 fired.add(finding.key.code)
@@ -127,7 +124,7 @@ async def run_fault(
     if alerted is not None and settled:
         await wait_until(lambda: on.receiver.since(removed, "incident.resolved", zones) is not None, 5.0)
     resolved = on.receiver.since(removed, "incident.resolved", zones)
-    return FaultResult(fault, codes, frozenset(fired), texts, alerted, resolved, unserved)
+    return FaultResult(fault, codes, frozenset(fired), alerted, resolved, unserved)
 
 
 def _configured_name(on: Environment, pair: Pair, server: str) -> str:

@@ -75,7 +75,6 @@ def severity(value: object) -> Severity:
 Label = Annotated[str, BeforeValidator(_label, json_schema_input_type=str)]
 PageUrl = Annotated[str, BeforeValidator(_page_url, json_schema_input_type=str)]
 DatabasePath = Annotated[Path, BeforeValidator(_database)]
-Duration = Annotated[timedelta, BeforeValidator(durations.duration, json_schema_input_type=str)]
 DurationOrOff = Annotated[timedelta, BeforeValidator(durations.duration_or_off, json_schema_input_type=str)]
 AddressText = Annotated[Address, BeforeValidator(addresses.address, json_schema_input_type=str)]
 ServerAddress = Annotated[Address, "its port is zero where none is written"]

@@ -5,6 +5,7 @@ from enum import IntEnum
 
 from checks.model import Health
 from checks.model.finding_type import Severity
+from checks.registry import FINDINGS
 
 
 class Level(IntEnum):
@@ -41,14 +42,9 @@ _STATE = {
     "in-sync": Level.GOOD,
     PROPAGATING_STATE: Level.PROPAGATING,
     NOT_ASKED_STATE: Level.INFO,
-    "late": Level.WARNING,
-    "overdue": Level.CRITICAL,
-    "stuck": Level.CRITICAL,
-    "ahead": Level.CRITICAL,
-    "unordered": Level.CRITICAL,
     "silent": Level.CRITICAL,
     "not-served": Level.CRITICAL,
-}
+} | {found.state: _SEVERITY[found.severity] for found in FINDINGS if found.state is not None}
 
 
 def severity_level(severity: Severity) -> Level:

@@ -238,11 +238,6 @@ def build_commit(
     )
 
 
-def reminders(state: MonitorState, plan: MonitoringPlan, now: datetime) -> Commit:
-    """``reminders_in_steps``, all of them at once."""
-    return at_once(reminders_in_steps(state, plan, now))
-
-
 def reminders_in_steps(state: MonitorState, plan: MonitoringPlan, now: datetime) -> CommitSteps:
     """What is told only because time has passed."""
     update = yield from remind_in_steps(state.open_incidents, state.active_alerts, plan.rules, now)

@@ -178,12 +178,12 @@ async def test_a_server_that_limits_is_asked_more_slowly_by_both_probers(kind: s
         prober = prober_of(Probe(max_qps_per_server=200), {}, now)
         dns = prober if isinstance(prober, DnsClient) else prober._dns
         bucket = dns.rate_limiter.bucket("ns1")
-        assert bucket.part == 1.0
+        assert bucket._rate_part == 1.0
         queries = [Query(f"z{n}.example.net.", "ns1", server.address, f"z{n}.example.net.", "SOA") for n in range(8)]
         seen = [one async for batch in prober(queries) for one in batch]
         assert {one.serial for one in seen} == {SERIAL}
-        assert bucket.part == 0.5
-        assert dns.rate_limiter.bucket("ns2").part == 1.0
+        assert bucket._rate_part == 0.5
+        assert dns.rate_limiter.bucket("ns2")._rate_part == 1.0
         await prober.close()
 
 
@@ -202,13 +202,13 @@ def test_a_bucket_goes_down_by_halves_and_comes_back_by_doubles() -> None:
     assert taken(20) == pytest.approx(100, rel=0.05)
     for _ in range(3):
         bucket.limited()  # of one burst
-    assert bucket.part == 0.5
+    assert bucket._rate_part == 0.5
     for _ in range(10):
         times[0] += SLOWDOWN_INTERVAL
         bucket.limited()
-    assert bucket.part == MIN_RATE_PART
+    assert bucket._rate_part == MIN_RATE_PART
     assert taken(50) == pytest.approx(100 * MIN_RATE_PART, rel=0.2)
     for _ in range(10):
         times[0] += RECOVERY_INTERVAL
         bucket.wait()
-    assert bucket.part == 1.0
+    assert bucket._rate_part == 1.0

@@ -24,10 +24,11 @@ from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
-from monitor.state.pipeline import process, reminders
+from monitor.state.pipeline import process
 from monitor.state.ports import StoredState
 from monitor.store.codec import decode, encode
 from tests.support.alerts import START
+from tests.support.at_once import reminders
 
 SEED = int(os.environ.get("SOAWATCH_SEED", "20261120"))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from alerting.incident_news import Rules
-from alerting.incidents import IncidentUpdate, OpenIncidents, due_reminders, update_incidents
+from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import (
     Alert,
     AlertKey,
@@ -17,6 +17,7 @@ from alerting.model import (
 )
 from alerting.root_cause import DependencyGraph
 from tests.support.alerts import minute, zone
+from tests.support.at_once import due_reminders, update_incidents
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
 

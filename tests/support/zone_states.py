@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from checks.model import Address, Soa
+from checks.registry import FINDINGS
 from checks.zone_state.model import (
     AddressState,
     SerialGroup,
@@ -13,6 +14,12 @@ from checks.zone_state.model import (
     Version,
     ZoneState,
 )
+
+REPLICATION_STATES = (
+    "unknown", "in-sync", "propagating", "silent", "not-served",
+    *(found.state for found in FINDINGS if found.state is not None),
+)  # fmt: skip
+"""All that an address may have."""
 
 
 def rebuilt(zone_state: ZoneState) -> ZoneState:

@@ -35,10 +35,6 @@ class WorkerPool:
         """Slot → which worker asks there."""
         self._layouts: Sequence[AddressLayout] = ()
 
-    @property
-    def pids(self) -> list[int | None]:
-        return [worker.pid for worker in self._workers]
-
     def use(
         self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None" = None
     ) -> None:

@@ -53,11 +53,6 @@ class TokenBucket:
         self._rate_part, self._slowed_at = 1.0, clock() - RECOVERY_INTERVAL
         """What part of the rate is taken, and since when."""
 
-    @property
-    def part(self) -> float:
-        """Of the rate, that is asked for now: less than 1 of a server that limits its answers."""
-        return self._rate_part
-
     def limited(self) -> None:
         """The server gives less than it is asked for. What is said of one burst is said once."""
         now = self._clock()

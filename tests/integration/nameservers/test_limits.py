@@ -43,7 +43,7 @@ async def test_a_server_that_limits_its_answers_is_not_taken_for_filtered(softwa
                 cut += sum(seen.outcome is Outcome.ANSWERED and seen.transport is Transport.TCP for seen in batch)
             for poll in await polls:
                 found |= {finding.code for finding in run_check(check, zone, poll, ZoneState(ZONE)).findings}
-        part = prober._dns.rate_limiter.bucket("limits").part
+        part = prober._dns.rate_limiter.bucket("limits")._rate_part
         await prober.close()
     assert cut > 0, "nothing was truncated: the limit was not reached"
     assert found <= {"rate-limited"}

@@ -9,14 +9,7 @@ import pytest
 
 from alerting.alert_state import apply_result, withdraw
 from alerting.incident_news import Rules
-from alerting.incidents import (
-    IncidentUpdate,
-    OpenIncidents,
-    due_reminders,
-    note_alerts,
-    update_in_steps,
-    update_incidents,
-)
+from alerting.incidents import IncidentUpdate, OpenIncidents, note_alerts, update_in_steps
 from alerting.model import Alert, AlertKey, Incident, Policy, Route, Transition
 from alerting.root_cause import DependencyGraph
 from checks.model import Address, CheckResult, Finding, Health, Server, Zone
@@ -24,6 +17,7 @@ from checks.model.finding_type import Severity
 from monitor.store.codec import decode, encode
 from tests.support.alerts import START
 from tests.support.alerts import alert as standing
+from tests.support.at_once import due_reminders, update_incidents
 from tests.support.whole_fold import whole_update
 
 CODES = {

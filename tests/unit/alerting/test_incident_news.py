@@ -7,13 +7,13 @@ from itertools import pairwise
 import pytest
 
 from alerting.headline import UNSERVED, changes, headline
-from alerting.incidents import update_incidents
 from alerting.model import Alert, IncidentChange, IncidentEvent, OutboxMessage, Phase, Policy, Reason, Route, Transition
 from alerting.render import render
 from alerting.root_cause import DependencyGraph
 from checks.model import Address, Server, Zone
 from checks.model.finding_type import Severity
 from tests.support.alerts import ADDRESSES, alert, minute, zone
+from tests.support.at_once import update_incidents
 from tests.support.incident_desk import Desk, said
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."

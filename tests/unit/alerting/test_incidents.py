@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from alerting.incident_news import Rules, message_id
-from alerting.incidents import IncidentUpdate, OpenIncidents, due_reminders, incident_id, update_incidents
+from alerting.incidents import IncidentUpdate, OpenIncidents, incident_id
 from alerting.model import (
     Alert,
     AlertKey,
@@ -27,6 +27,7 @@ from alerting.root_cause import DependencyGraph
 from checks.model import Server, Zone
 from checks.model.finding_type import Severity
 from tests.support.alerts import START, alert, minute, zone
+from tests.support.at_once import due_reminders, update_incidents
 from tests.support.incident_desk import A, B, C, D, Desk, said
 
 LATE = alert(A, "serial-late", "ns2")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerting.alert_state import apply_result, withdraw
 from alerting.incident_news import Rules
-from alerting.incidents import IncidentUpdate, OpenIncidents, due_reminders, update_incidents
+from alerting.incidents import IncidentUpdate, OpenIncidents
 from alerting.model import (
     Alert,
     AlertKey,
@@ -28,6 +28,7 @@ from checks.model import Finding
 from checks.model.finding_type import Severity
 from monitor.store.codec import decode, encode
 from tests.support.alerts import START, finding, result, zone
+from tests.support.at_once import due_reminders, update_incidents
 from tests.support.examples import examples
 
 ZONES = ("a.example.", "b.example.", "c.example.", "d.example.")

@@ -14,12 +14,12 @@ from alerting.root_cause import (
     OF_CONTENT,
     OUT_OF_SERVICE,
     DependencyGraph,
-    root_causes,
 )
 from checks.model import Server, Zone
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from tests.support.alerts import alert, server, zone
+from tests.support.at_once import root_causes
 
 A, B, C, D = "a.example.", "b.example.", "c.example.", "d.example."
 

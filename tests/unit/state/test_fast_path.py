@@ -14,7 +14,8 @@ from monitor.state.columns import FULL_POLL, GOOD, NO_RESULT, STEADY_UP, change_
 from monitor.state.fast_path import FastPathChanges, pick_full_polls
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
-from monitor.state.pipeline import process, reminders
+from monitor.state.pipeline import process
+from tests.support.at_once import reminders
 from tests.support.monitor_state import MINUTE, minute
 from tests.support.observations import query, seen, server, zone
 from tests.support.serial_world import CHECK, POLICY, Caller, World, messages, missed, ticking, zones

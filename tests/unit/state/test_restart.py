@@ -15,9 +15,10 @@ from checks.reachable import Reachable
 from checks.soa_serial import SoaSerial
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
-from monitor.state.pipeline import process, reminders
+from monitor.state.pipeline import process
 from monitor.state.ports import Sweep
 from monitor.store.sqlite import SqliteStore
+from tests.support.at_once import reminders
 from tests.support.examples import examples
 from tests.support.fakes.store import MemoryStore
 from tests.support.monitor_state import Clock, minute, plan, reached

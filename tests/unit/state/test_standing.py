@@ -18,9 +18,10 @@ from monitor.state.fast_path import FastPathChanges, pick_full_polls
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.pending_commit import PendingCommit
-from monitor.state.pipeline import finish, process_batch, reminders
+from monitor.state.pipeline import finish, process_batch
 from monitor.state.ports import Commit, PollMessage, UnchangedZones
 from monitor.state.standing import rrset_questions
+from tests.support.at_once import reminders
 from tests.support.monitor_state import MINUTE, minute
 from tests.support.serial_world import CHECK, POLICY, Caller, messages, missed, ticking
 from tests.support.standing_world import OTHERS, StandingCaller, WideWorld, with_records

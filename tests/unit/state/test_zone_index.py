@@ -13,7 +13,6 @@ from alerting.finding_types import FINDING_TYPES
 from checks.model import Address, Health, Server, Zone
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
-from checks.replication_state import STATES
 from monitor.probe.message.names import unicode
 from monitor.state.columns import ZoneColumns, change_to
 from monitor.state.status import AddressStatus, ServerTally, Zones, ZoneStatus
@@ -21,6 +20,7 @@ from monitor.state.zone_index import ZoneIndex, no_zones
 from monitor.web.redaction import public_zone, redaction_of
 from tests.support.fakes.zones import FakeZones
 from tests.support.web_status import NOW, ago, finding
+from tests.support.zone_states import REPLICATION_STATES
 
 SERVERS = (
     Server("hush", (Address("198.51.100.1"),), hidden=True),
@@ -40,7 +40,7 @@ plans = st.dictionaries(st.sampled_from(NAMES), layouts).map(
 
 @st.composite
 def statuses(draw: st.DrawFn, zone: Zone) -> ZoneStatus:
-    states = [draw(st.sampled_from(STATES)) for _ in zone.server_addresses()]
+    states = [draw(st.sampled_from(REPLICATION_STATES)) for _ in zone.server_addresses()]
     servers = [None, *(server.name for server in zone.servers if server.addresses)]
     found = draw(st.lists(st.tuples(st.sampled_from(FOUND), st.sampled_from(servers), st.sampled_from(Severity))))
     findings = tuple(

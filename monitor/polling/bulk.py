@@ -1,17 +1,19 @@
-"""BulkProber's seam: very many zones asked for their serial at once, in columns in, in columns out.
+"""BulkProber's seam: very many zones asked at once, in columns in, in columns out.
 
-What is asked, and in which order, is what ``checks.soa_serial`` asks of each zone: every secondary for the SOA over
-UDP, with NSID and EXPIRE, then the primary. A zone whose every address says what it said before is *unchanged*:
-it comes back as a number and nothing else. Of any other the observations come back, for the road to judge.
+What is asked for serials, and in which order, is what ``checks.soa_serial`` asks of each zone: every secondary for the
+SOA over UDP, with NSID and EXPIRE, then the primary. A zone whose every address says what it said before is
+*unchanged*: it comes back as a number and nothing else. Of any other the observations come back, for the road to judge.
+Other RRsets are asked for in two ways: which zones give what they gave before, as numbers; and all that a poll asks of
+one zone, as observations.
 """
 
 from array import array
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from checks.model import Observation
+from checks.model import Observation, Query
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.message.soa_forms import FormedAnswer
 from monitor.state.columns import AddressLayout
@@ -49,6 +51,19 @@ class ChunkResult:
     formed: Sequence[tuple[int, tuple[FormedAnswer, ...]]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RrsetChunk:
+    """Zones to be asked for RRsets beside the SOA.
+
+    ``questions`` has for each layout in the chunk the RRsets: owner as seen from the zone and type. ``zones.slots`` are
+    here those of the zones' first RRset at their first address. Those of the same RRset at the other addresses follow,
+    in the order of the layout, then those of the next RRset.
+    """
+
+    zones: ZoneChunk
+    questions: Mapping[int, Sequence[tuple[str, str]]]
+
+
 class BulkProber(Protocol):
     """Asks many; keeps of each address just enough to tell whether it says the same again.
 
@@ -70,6 +85,20 @@ class BulkProber(Protocol):
         """Each zone of the chunk is in exactly one of the returns, soon after its last address was heard or given up.
 
         Never raises. A dead server holds up no zone that it does not serve. Zones are never asked twice at once.
+        """
+        ...
+
+    def unchanged_rrsets(self, chunk: RrsetChunk) -> Awaitable["array[int]"]:
+        """The numbers of those zones of the chunk that give at each address what they gave before, when all have been
+        heard or given up. They have been asked at the call. None of them is sure any more when there is another plan.
+        """
+        ...
+
+    def poll_rrsets(self, queries: Sequence[tuple[Query, int]]) -> AsyncIterator[Sequence[Observation]]:
+        """Asks these queries of one zone, each with its slot, and takes the slots off the fast path, at the call.
+
+        There is one observation for each, from which on the slot may be unchanged again; none for what is broken off by
+        another plan.
         """
         ...
 

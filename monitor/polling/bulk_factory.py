@@ -1,4 +1,4 @@
-"""Chooses who asks for the serials: this process, or workers beside it."""
+"""Chooses who asks very many zones: this process, or workers beside it."""
 
 from monitor.clock import Now
 from monitor.config.model import Config

@@ -3,12 +3,13 @@
 import asyncio
 from array import array
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from weakref import WeakSet
 
-from checks.model import Address, Observation, Outcome
+from checks.model import Address, Observation, Outcome, Query
 from monitor.clock import Now
-from monitor.polling.bulk import ChunkResult, ZoneChunk
+from monitor.polling.bulk import ChunkResult, RrsetChunk, ZoneChunk
+from monitor.polling.local_rrsets import LocalRrsets
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.batches import BatchUpdate, QueryBatch
 from monitor.probe.bulk.call import BulkCall
@@ -31,6 +32,7 @@ class LocalBulkProber:
     def __init__(self, engine: BulkEngine, now: Now, *, formed: bool = False) -> None:
         self._engine, self._formed = engine, formed
         self._now = now
+        self._rrsets = LocalRrsets(engine)
         self._layouts: Sequence[AddressLayout] = ()
         self._polls: WeakSet[_ChunkPoll] = WeakSet()
 
@@ -47,6 +49,12 @@ class LocalBulkProber:
         chunk_poll = _ChunkPoll(self._engine, self._layouts, chunk, self._now, formed=self._formed)
         self._polls.add(chunk_poll)
         return chunk_poll.results()
+
+    def unchanged_rrsets(self, chunk: RrsetChunk) -> Awaitable["array[int]"]:
+        return self._rrsets.unchanged(self._layouts, chunk)
+
+    def poll_rrsets(self, queries: Sequence[tuple[Query, int]]) -> AsyncIterator[Sequence[Observation]]:
+        return self._rrsets.poll(queries)
 
     def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         self._engine.enable_fast_path(slots, min_expires)

@@ -168,14 +168,12 @@ class Poller:
         config = self._config
         self._prober = ServiceProber(config.probe, config.keys, self._now, stats=self.stats)
         self._bulk_prober = make_bulk_prober(config, self._now, self._prober, self._worker_metrics)
-        self._rrset_prober = RrsetProber(self._prober.engine, self._probe)
+        self._rrset_prober = RrsetProber(self._bulk_prober, self._probe)
         self._tcp_prober = TcpProber(self._prober.tcp_pipelines)
         self._use_columns(columns, None)
 
     def _use_columns(self, columns: ZoneColumns, old_slots: "array[int] | None") -> None:
         self._bulk_prober.use(columns.layouts, columns.address_metrics, old_slots)
-        if self._config.probe.workers > 1:  # the engine of this process is not the bulk prober's
-            self._prober.engine.use(columns.address_metrics, old_slots)
         self._rrset_prober.use(columns)
         self._context = SweepContext(
             columns, self._bulk_prober, self._probe, self._publish, self._current, self._now,

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from monitor.clock import now
 from monitor.pair.config_template import config_text
 from monitor.pair.pair import Pair
@@ -70,9 +72,10 @@ class Watched:
 
 
 @asynccontextmanager
-async def watching(room: Path, servers: Mapping[str, Iterable[object]]) -> AsyncIterator[Watched]:
+async def watching(room: Path, servers: Mapping[str, Iterable[object]], workers: int = 1) -> AsyncIterator[Watched]:
+    probe = {"timeout": "300ms", "workers": workers}
     settings = config_text(
-        servers, every="1s", service={"database": "soawatch.db"}, cadence={"transfer": "1h"}, probe={"timeout": "300ms"}
+        servers, every="1s", service={"database": "soawatch.db"}, cadence={"transfer": "1h"}, probe=probe
     )
     path = room / "soawatch.toml"
     path.write_text(settings + "".join(ZONE.format(name=name) for name in ZONES))
@@ -103,13 +106,16 @@ EDITS = (
 """What is edited, where, and what is found of it: at ns2, for ns1 is the primary."""
 
 
-async def test_edits_without_a_new_serial_and_a_death_are_told_and_so_is_their_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_edits_without_a_new_serial_and_a_death_are_told_and_so_is_their_end(
+    workers: int, tmp_path: Path
+) -> None:
     """BIND shuffles the records of its answers."""
     contents = [Content(name, serial=7) for name in ZONES]
     async with Lab() as lab:
         servers = {"ns1": lab.primary("bind", *contents), "ns2": lab.primary("nsd", *contents)}
         await lab.started()
-        async with watching(tmp_path, {name: [server.ipv4] for name, server in servers.items()}) as watched:
+        async with watching(tmp_path, {name: [server.ipv4] for name, server in servers.items()}, workers) as watched:
             for edit, name, code in EDITS:
                 content = servers[name].content(BROKEN)
                 await asyncio.to_thread(servers[name].put, edit(content))

@@ -6,20 +6,25 @@ It is started by the service, talks to it over its standard input and output, an
 import asyncio
 import sys
 from array import array
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence
 
+from checks.model import Observation
 from monitor.clock import now
 from monitor.polling.bulk import ChunkResult
 from monitor.polling.local_prober import LocalBulkProber
 from monitor.polling.workers.messages import (
-    ChunkDone,
+    AskRrsets,
     Configure,
     DisableFastPath,
+    Done,
     EnableFastPath,
     FromWorker,
     PartialResult,
+    PolledRrsets,
+    PollRrsets,
     PollZones,
     StatsUpdate,
+    UnchangedRrsets,
     UseLayouts,
     encode_message,
     read_message,
@@ -58,12 +63,13 @@ class Worker:
             await self._prober.close()
 
     def _take(self, message: object) -> None:
-        match message:
+        match message:  # The prober is called here and not in a task: what is read next may be another plan.
             case PollZones():
-                # Called here and not in the task: what is read next may be another plan.
-                task = asyncio.create_task(self._ask(message, self._bulk_prober.ask(message.chunk)))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._run(self._poll_zones(message, self._bulk_prober.ask(message.chunk)))
+            case AskRrsets(number, chunk):
+                self._run(self._ask_rrsets(number, self._bulk_prober.unchanged_rrsets(chunk)))
+            case PollRrsets(number, queries):
+                self._run(self._poll_rrsets(number, self._bulk_prober.poll_rrsets(queries)))
             case UseLayouts(layouts, size, old_slots):
                 self._layouts, self._address_metrics = tuple(layouts), AddressMetrics.of(size)
                 self._bulk_prober.use(self._layouts, self._address_metrics, old_slots)
@@ -74,12 +80,25 @@ class Worker:
             case _:
                 raise TypeError(f"the service says what no worker understands: {type(message).__name__}")
 
-    async def _ask(self, ask: PollZones, every: AsyncIterator[ChunkResult]) -> None:
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _poll_zones(self, ask: PollZones, every: AsyncIterator[ChunkResult]) -> None:
         chunk = ask.chunk
         slots = dict(zip(chunk.numbers, zip(chunk.slots, chunk.layouts, strict=True), strict=True))
         async for result in every:
             await self._send(self._partial_result(ask.number, result, (slots[number] for number in result.unchanged)))
-        await self._send(ChunkDone(ask.number))
+        await self._send(Done(ask.number))
+
+    async def _ask_rrsets(self, number: int, unchanged: Awaitable["array[int]"]) -> None:
+        await self._send(UnchangedRrsets(number, await unchanged))
+
+    async def _poll_rrsets(self, number: int, every: AsyncIterator[Sequence[Observation]]) -> None:
+        async for seen in every:
+            await self._send(PolledRrsets(number, seen))
+        await self._send(Done(number))
 
     def _partial_result(
         self, number: int, result: ChunkResult, layouts_by_slot: Iterable[tuple[int, int]]

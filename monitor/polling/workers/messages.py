@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from struct import Struct
 
-from checks.model import Observation
-from monitor.polling.bulk import ZoneChunk
+from checks.model import Observation, Query
+from monitor.polling.bulk import RrsetChunk, ZoneChunk
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
 from monitor.state.columns import AddressLayout
@@ -39,6 +39,22 @@ class UseLayouts:
 class PollZones:
     number: int
     chunk: ZoneChunk
+
+
+@dataclass(frozen=True, slots=True)
+class AskRrsets:
+    """Which of these zones give what they gave before?"""
+
+    number: int
+    chunk: RrsetChunk
+
+
+@dataclass(frozen=True, slots=True)
+class PollRrsets:
+    """What does this one zone give? Each query has its slot."""
+
+    number: int
+    queries: Sequence[tuple[Query, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +84,24 @@ class PartialResult:
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkDone:
-    """All zones of a PollZones have come back."""
+class UnchangedRrsets:
+    """The answer to an AskRrsets: the zones that do, and that all of it is done."""
+
+    number: int
+    unchanged: "array[int]"
+
+
+@dataclass(frozen=True, slots=True)
+class PolledRrsets:
+    """Some of what a PollRrsets asked."""
+
+    number: int
+    seen: Sequence[Observation]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """All of a PollZones, or of a PollRrsets, has come back."""
 
     number: int
 
@@ -81,8 +113,11 @@ class StatsUpdate:
     stats: ProbeStats
 
 
-ToWorker = Configure | UseLayouts | PollZones | EnableFastPath | DisableFastPath
-FromWorker = PartialResult | ChunkDone | StatsUpdate
+Ask = PollZones | AskRrsets | PollRrsets
+"""Each has a number, which is that of what comes back."""
+
+ToWorker = Configure | UseLayouts | Ask | EnableFastPath | DisableFastPath
+FromWorker = PartialResult | UnchangedRrsets | PolledRrsets | Done | StatsUpdate
 
 
 def encode_message(message: ToWorker | FromWorker) -> bytes:

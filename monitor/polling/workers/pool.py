@@ -2,16 +2,21 @@
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 from zlib import crc32
 
+from checks.model import Observation, Query
 from monitor.clock import Now
-from monitor.polling.bulk import ChunkResult, ZoneChunk
+from monitor.polling.bulk import ChunkResult, RrsetChunk, ZoneChunk
+from monitor.polling.workers.pending import PendingChunk, PendingRrsetPoll, PendingRrsets
 from monitor.polling.workers.process import WorkerMetrics, WorkerProcess
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.settings import Probe
 from monitor.state.columns import AddressLayout
+
+_Result = TypeVar("_Result")
 
 
 class WorkerPool:
@@ -34,6 +39,7 @@ class WorkerPool:
         self._owners = bytearray()
         """Slot → which worker asks there."""
         self._layouts: Sequence[AddressLayout] = ()
+        self._address_metrics = AddressMetrics()
 
     def use(
         self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None" = None
@@ -42,22 +48,35 @@ class WorkerPool:
         for slot, past in enumerate(old_slots or ()):
             if past >= 0:
                 owners[slot] = self._owners[past]
-        self._layouts, self._owners = layouts, owners
+        self._layouts, self._owners, self._address_metrics = layouts, owners, address_metrics
         for worker in self._workers:
-            worker.use(layouts, address_metrics, old_slots)
+            worker.use(layouts, len(address_metrics.rtts), old_slots)
 
-    async def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
+    def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
         results: asyncio.Queue[ChunkResult | None] = asyncio.Queue()
-        parts = [(worker, part) for worker, part in zip(self._workers, self._split(chunk), strict=True) if part.numbers]
+        parts = self._split(chunk, [len(layout) for layout in self._layouts])
         for worker, part in parts:
-            worker.ask(part, results.put_nowait)
-        left = len(parts)
-        while left:
-            result = await results.get()
-            if result is None:
-                left -= 1
-            else:
-                yield result
+            worker.ask(PendingChunk(part, self._layouts, self._address_metrics, results.put_nowait))
+        return _all_of(results, len(parts))
+
+    def unchanged_rrsets(self, chunk: RrsetChunk) -> Awaitable["array[int]"]:
+        layouts = self._layouts
+        sizes = {layout: len(layouts[layout]) * len(some) for layout, some in chunk.questions.items()}
+        asked: list[PendingRrsets] = []
+        for worker, part in self._split(chunk.zones, sizes):
+            questions = {layout: chunk.questions[layout] for layout in set(part.layouts)}
+            asked.append(PendingRrsets(RrsetChunk(part, questions)))
+            worker.ask(asked[-1])
+        return _joined(asked)
+
+    def poll_rrsets(self, queries: Sequence[tuple[Query, int]]) -> AsyncIterator[Sequence[Observation]]:
+        results: asyncio.Queue[Sequence[Observation] | None] = asyncio.Queue()
+        if queries:
+            owner = self._owner(queries[0][0].zone)
+            for _, slot in queries:
+                self._owners[slot] = owner
+            self._workers[owner].ask(PendingRrsetPoll(queries, results.put_nowait))
+        return _all_of(results, 1 if queries else 0)
 
     def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         owners = self._owners
@@ -81,16 +100,37 @@ class WorkerPool:
     async def close(self) -> None:
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
-    def _split(self, chunk: ZoneChunk) -> list[ZoneChunk]:
-        """What each worker is to ask."""
+    def _owner(self, zone: str) -> int:
+        return crc32(zone.encode()) % self._count
+
+    def _split(
+        self, chunk: ZoneChunk, sizes: Sequence[int] | Mapping[int, int]
+    ) -> list[tuple[WorkerProcess, ZoneChunk]]:
+        """What each worker is to ask, of those that are to ask anything. ``sizes`` has the slots of each layout."""
         parts = [ZoneChunk(array("I"), [], array("I"), array("I")) for _ in self._workers]
-        sizes = [len(layout) for layout in self._layouts]
         for number, name, layout, slot in zip(chunk.numbers, chunk.names, chunk.layouts, chunk.slots, strict=True):
-            owner = crc32(name.encode()) % self._count
+            owner = self._owner(name)
             part = parts[owner]
             part.numbers.append(number)
             part.names.append(name)  # type: ignore[attr-defined]  # a list, made above
             part.layouts.append(layout)
             part.slots.append(slot)
             self._owners[slot : slot + sizes[layout]] = bytes((owner,)) * sizes[layout]
-        return parts
+        return [(worker, part) for worker, part in zip(self._workers, parts, strict=True) if part.numbers]
+
+
+async def _all_of(results: "asyncio.Queue[_Result | None]", count: int) -> AsyncIterator[_Result]:
+    """Until so many have come to their end."""
+    while count:
+        result = await results.get()
+        if result is None:
+            count -= 1
+        else:
+            yield result
+
+
+async def _joined(asked: Iterable[PendingRrsets]) -> "array[int]":
+    unchanged = array("I")
+    for one in asked:
+        unchanged += await one.unchanged
+    return unchanged

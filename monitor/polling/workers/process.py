@@ -4,28 +4,27 @@ import asyncio
 import contextlib
 import sys
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from checks.model import Observation, Outcome, Query
 from monitor.clock import Now
-from monitor.polling.bulk import ChunkResult, ZoneChunk
 from monitor.polling.workers.messages import (
-    ChunkDone,
     Configure,
     DisableFastPath,
+    Done,
     EnableFastPath,
     PartialResult,
-    PollZones,
+    PolledRrsets,
     StatsUpdate,
     ToWorker,
+    UnchangedRrsets,
     UseLayouts,
     encode_message,
     read_message,
 )
-from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.polling.workers.pending import Pending
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
 from monitor.state.columns import AddressLayout
@@ -37,6 +36,8 @@ RESTART_DELAYS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 
 MAX_RESTARTS = 4
 """After so many deaths in a row, what it owes comes back unasked, for the sweep to go on."""
+
+STOPPING = "the monitor is stopping"
 
 TERMINATION_TIMEOUT = 2.0
 """Seconds it has to end by itself."""
@@ -55,26 +56,6 @@ class WorkerMetrics:
         )
 
 
-class PendingChunk:
-    """A chunk that has not come back as a whole. ``missing`` is the place of each missing zone in it."""
-
-    __slots__ = ("chunk", "missing", "on_result")
-
-    def __init__(self, chunk: ZoneChunk, on_result: Callable[[ChunkResult | None], None]) -> None:
-        self.chunk, self.on_result = chunk, on_result
-        self.missing = {number: index for index, number in enumerate(chunk.numbers)}
-
-    def missing_chunk(self) -> ZoneChunk:
-        indices = list(self.missing.values())
-        chunk = self.chunk
-        return ZoneChunk(
-            array("I", (chunk.numbers[index] for index in indices)),
-            [chunk.names[index] for index in indices],
-            array("I", (chunk.layouts[index] for index in indices)),
-            array("I", (chunk.slots[index] for index in indices)),
-        )
-
-
 class WorkerProcess:
     """The zones of one worker process. It runs until ``close``."""
 
@@ -82,8 +63,8 @@ class WorkerProcess:
         self._settings, self._now, self._metrics = settings, now, metrics
         self._program = tuple(program) or (sys.executable, "-m", "monitor.polling.workers.main")
         self._layouts: Sequence[AddressLayout] = ()
-        self._address_metrics = AddressMetrics()
-        self._pending: dict[int, PendingChunk] = {}
+        self._slots = 0
+        self._pending: dict[int, Pending] = {}
         self._last_number = 0
         self._process: asyncio.subprocess.Process | None = None
         self._closed = False
@@ -95,23 +76,25 @@ class WorkerProcess:
 
     @property
     def pending(self) -> int:
-        """Zones that have not come back."""
-        return sum(len(pending.missing) for pending in self._pending.values())
+        """Zones or queries that have not come back."""
+        return sum(pending.missing for pending in self._pending.values())
 
-    def use(
-        self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None"
-    ) -> None:
-        self._layouts, self._address_metrics = layouts, address_metrics
+    def use(self, layouts: Sequence[AddressLayout], slots: int, old_slots: "array[int] | None") -> None:
+        """``slots``: how many there are. Whatever is pending ends."""
+        self._layouts, self._slots = layouts, slots
         pending, self._pending = self._pending, {}
-        self._send(UseLayouts(layouts, len(address_metrics.rtts), old_slots))
+        self._send(UseLayouts(layouts, slots, old_slots))
         for one in pending.values():
-            one.on_result(None)
+            one.end()
 
-    def ask(self, chunk: ZoneChunk, on_result: Callable[[ChunkResult | None], None]) -> None:
-        """``on_result`` is told of zones as they come back, and None at the end."""
+    def ask(self, pending: Pending) -> None:
+        if self._closed:
+            pending.unasked(self._now(), STOPPING)
+            pending.end()
+            return
         self._last_number += 1
-        self._pending[self._last_number] = PendingChunk(chunk, on_result)
-        self._send(PollZones(self._last_number, chunk))
+        self._pending[self._last_number] = pending
+        self._send(pending.ask(self._last_number))
 
     def enable_fast_path(self, slots: "array[int]", min_expires: "array[int]") -> None:
         self._send(EnableFastPath(slots, min_expires))
@@ -125,7 +108,7 @@ class WorkerProcess:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._end()
-        self._unasked("the monitor is stopping")
+        self._unasked(STOPPING)
 
     # --- the process ---
 
@@ -146,7 +129,7 @@ class WorkerProcess:
                 log.error("worker cannot be started", error=str(error))  # noqa: TRY400 - the system's word is all
             failed = 1 if progressed else failed + 1
             self._metrics.restarts.inc()
-            log.warning("worker died", in_a_row=failed, zones_to_ask_again=self.pending)
+            log.warning("worker died", in_a_row=failed, to_ask_again=self.pending)
             if failed >= MAX_RESTARTS:
                 self._unasked("the process that asks cannot be kept alive")
 
@@ -158,9 +141,9 @@ class WorkerProcess:
         )  # fmt: skip
         try:
             self._send(Configure(self._settings))
-            self._send(UseLayouts(self._layouts, len(self._address_metrics.rtts), None))
+            self._send(UseLayouts(self._layouts, self._slots, None))
             for number, pending in self._pending.items():
-                self._send(PollZones(number, pending.missing_chunk()))
+                self._send(pending.ask(number))
             return await self._receive(process)
         finally:
             await self._end()
@@ -174,13 +157,11 @@ class WorkerProcess:
             except EOFError:
                 return progressed
             match message:
-                case PartialResult():
-                    progressed = True
-                    self._on_partial_result(message)
-                case ChunkDone(number):
-                    self._on_chunk_done(number)
                 case StatsUpdate(stats):
                     self._metrics.stats.add(stats)
+                case PartialResult() | UnchangedRrsets() | PolledRrsets() | Done():
+                    progressed = True
+                    self._take(message)
 
     async def _end(self) -> None:
         """Its input ends, and so does it; or it is made to."""
@@ -198,46 +179,16 @@ class WorkerProcess:
 
     # --- what comes back ---
 
-    def _on_partial_result(self, message: PartialResult) -> None:
+    def _take(self, message: PartialResult | UnchangedRrsets | PolledRrsets | Done) -> None:
         pending = self._pending.get(message.number)
-        if pending is None:
-            return  # asked under another plan
-        chunk, index = pending.chunk, 0
-        rtts, expires = self._address_metrics.rtts, self._address_metrics.expires
-        for number in message.unchanged:
-            at = pending.missing.pop(number)
-            slot, size = chunk.slots[at], len(self._layouts[chunk.layouts[at]])
-            rtts[slot : slot + size] = message.rtts[index : index + size]
-            if message.expires is not None:
-                expires[slot : slot + size] = message.expires[index : index + size]
-            index += size
-        for number, _ in message.changed:
-            del pending.missing[number]
-        pending.on_result(
-            ChunkResult(message.at, message.unchanged, message.changed, message.queries, message.answered)
-        )
-
-    def _on_chunk_done(self, number: int) -> None:
-        pending = self._pending.pop(number, None)
-        if pending is not None:
-            pending.on_result(None)
+        if pending is not None and pending.take(message):  # None: asked under another plan
+            del self._pending[message.number]
+            pending.end()
 
     def _unasked(self, why: str) -> None:
         """All that is owed: it accuses nobody."""
         pending, self._pending = self._pending, {}
+        at = self._now()
         for one in pending.values():
-            missing = one.missing_chunk()
-            at = self._now()
-            changed = [
-                (number, tuple(
-                    Observation(
-                        Query(name, index.server, index.address, name, "SOA", identify=True),
-                        Outcome.UNASKED, at, detail=why,
-                    )
-                    for index in sorted(self._layouts[layout], key=lambda index: index.primary)
-                ))
-                for number, name, layout in zip(missing.numbers, missing.names, missing.layouts, strict=True)
-            ]  # fmt: skip
-            if changed:
-                one.on_result(ChunkResult(at, array("I"), changed, sum(len(seen) for _, seen in changed), 0))
-            one.on_result(None)
+            one.unasked(at, why)
+            one.end()

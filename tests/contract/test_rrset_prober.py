@@ -1,7 +1,11 @@
-"""What the prober of RRsets calls unchanged, against a nameserver that gives its records in another order each time."""
+"""What the prober of RRsets calls unchanged, against a nameserver that gives its records in another order each time:
+the same whether this process asks or workers beside it do.
+"""
 
 import asyncio
+import os
 import random
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
@@ -15,10 +19,16 @@ from checks.model.zone_table import ZoneTable
 from checks.ns_set import NsSet
 from checks.records import Records
 from monitor.clock import now
+from monitor.config.model import Config
+from monitor.polling.bulk import BulkProber
+from monitor.polling.bulk_factory import make_bulk_prober
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.sweep import poll_zone
-from monitor.probe.client.client import DnsClient
+from monitor.polling.workers.pool import WorkerPool
+from monitor.polling.workers.process import WorkerMetrics
+from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
+from monitor.probe.stats import ProbeStats
 from monitor.state.columns import TableChange, ZoneColumns, change_to
 from monitor.state.standing import rrset_questions
 from tests.support.monitor_state import MINUTE
@@ -38,6 +48,7 @@ from tests.support.nameserver import (
     soa,
 )
 
+WORKERS = [1, 2]
 QUICK = Probe(timeout=0.3, attempts=2, max_qps_per_server=1e6)
 CHECKS: dict[str, Check] = {check.name: check for check in (NsSet(), Records())}
 OWNER = b"\xc0\x0c"
@@ -86,13 +97,15 @@ class Scene:
 
     said: tuple[Shuffler, Shuffler]
     servers: tuple[Nameserver, Nameserver]
-    dns: DnsClient
+    dns: ServiceProber
+    bulk_prober: BulkProber
+    metrics: WorkerMetrics
     columns: ZoneColumns = field(init=False)
     prober: RrsetProber = field(init=False)
 
     def __post_init__(self) -> None:
         self.columns = ZoneColumns(ZoneTable.of(()))
-        self.prober = RrsetProber(self.dns.engine, self.dns)
+        self.prober = RrsetProber(self.bulk_prober, self.dns)
 
     def zone(self, label: str, *records: str) -> Zone:
         places = tuple(Server(f"ns{number}", (server.address,)) for number, server in enumerate(self.servers, 1))
@@ -103,7 +116,7 @@ class Scene:
         zone_table = ZoneTable.of(zones)
         change = change_to(self.columns, zone_table, rrset_questions(zone_table, CHECKS))
         self.columns = change.columns
-        self.dns.engine.use(self.columns.address_metrics, change.old_slots)
+        self.bulk_prober.use(self.columns.layouts, self.columns.address_metrics, change.old_slots)
         self.prober.use(self.columns)
         return change
 
@@ -135,17 +148,22 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(probe: Probe = QUICK) -> AsyncIterator[Scene]:
+async def scene(workers: int, probe: Probe = QUICK) -> AsyncIterator[Scene]:
+    probe = replace(probe, workers=workers)
     said = (Shuffler(), Shuffler())
     async with AsyncExitStack() as stack:
         first, second = [await stack.enter_async_context(Nameserver(one, one.tcp)) for one in said]
-        dns = DnsClient(probe, {}, now)
+        metrics = WorkerMetrics(ProbeStats())
+        dns = ServiceProber(probe, {}, now, stats=metrics.stats)
         stack.push_async_callback(dns.close)
-        yield Scene(said, (first, second), dns)
+        bulk_prober = make_bulk_prober(Config(probe=probe), now, dns, metrics)
+        stack.push_async_callback(bulk_prober.close)
+        yield Scene(said, (first, second), dns, bulk_prober, metrics)
 
 
-async def test_records_in_another_order_are_unchanged_and_nothing_else_is_asked() -> None:
-    async with scene() as on:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_records_in_another_order_are_unchanged_and_nothing_else_is_asked(workers: int) -> None:
+    async with scene(workers) as on:
         on.use(on.zone("a", "www"), on.zone("b"), on.zone("c", "www", "mail"))
         await on.stand("ns-set", "a", "b", "c")
         await on.stand("records", "a", "c")
@@ -157,8 +175,9 @@ async def test_records_in_another_order_are_unchanged_and_nothing_else_is_asked(
         assert on.asked() == [A] * 6
 
 
-async def test_what_was_not_polled_or_does_not_stand_is_changed() -> None:
-    async with scene() as on:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_what_was_not_polled_or_does_not_stand_is_changed(workers: int) -> None:
+    async with scene(workers) as on:
         on.use(on.zone("a"), on.zone("b"), on.zone("c"))
         await on.stand("ns-set", "a")
         await on.poll("ns-set", "b")
@@ -182,8 +201,11 @@ CHANGES: dict[str, Callable[[Shuffler], None]] = {
 
 
 @pytest.mark.parametrize("words", CHANGES)
-async def test_whatever_changes_at_one_address_is_changed_until_it_was_polled_and_stands_again(words: str) -> None:
-    async with scene() as on:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_whatever_changes_at_one_address_is_changed_until_it_was_polled_and_stands_again(
+    workers: int, words: str
+) -> None:
+    async with scene(workers) as on:
         on.use(on.zone("a"), on.zone("b"))
         await on.stand("ns-set", "a", "b")
         CHANGES[words](on.said[1])
@@ -194,16 +216,18 @@ async def test_whatever_changes_at_one_address_is_changed_until_it_was_polled_an
         assert await on.unchanged("ns-set", "a", "b") == {"a", "b"}
 
 
-async def test_another_address_of_one_record_is_changed() -> None:
-    async with scene() as on:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_another_address_of_one_record_is_changed(workers: int) -> None:
+    async with scene(workers) as on:
         on.use(on.zone("a", "www"))
         await on.stand("records", "a")
         on.said[0].www = bytes((192, 0, 2, 66))
         assert await on.unchanged("records", "a") == set()
 
 
-async def test_a_poll_through_it_is_one_as_it_is_without_it() -> None:
-    async with scene() as on:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_a_poll_through_it_is_one_as_it_is_without_it(workers: int) -> None:
+    async with scene(workers) as on:
         on.use(on.zone("a", "www"))
         zone = on.columns.zone_table["a.example."]
         for check in ("ns-set", "records"):
@@ -217,8 +241,9 @@ def same(seen: object) -> object:
     return replace(seen, at=None, rtt=None, octets=None)  # type: ignore[type-var]
 
 
-async def test_what_is_truncated_is_told_over_tcp_and_never_stands() -> None:
-    async with scene() as on:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_what_is_truncated_is_told_over_tcp_and_never_stands(workers: int) -> None:
+    async with scene(workers) as on:
         on.use(on.zone("a"))
         on.said[0].truncates = True
         await on.stand("ns-set", "a")
@@ -230,8 +255,9 @@ async def test_what_is_truncated_is_told_over_tcp_and_never_stands() -> None:
         assert await on.unchanged("ns-set", "a") == set()
 
 
-async def test_after_a_reload_what_stands_is_asked_by_its_new_slots() -> None:
-    async with scene() as on:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_after_a_reload_what_stands_is_asked_by_its_new_slots(workers: int) -> None:
+    async with scene(workers) as on:
         on.use(on.zone("b", "www"), on.zone("c"))
         await on.stand("ns-set", "b", "c")
         await on.stand("records", "b")
@@ -242,8 +268,9 @@ async def test_after_a_reload_what_stands_is_asked_by_its_new_slots() -> None:
         assert await on.unchanged("ns-set", "a", "b", "c", "d") == set()
 
 
-async def test_other_columns_while_it_is_asked_end_it_soon() -> None:
-    async with scene(replace(QUICK, timeout=20)) as on:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_other_columns_while_it_is_asked_end_it_soon(workers: int) -> None:
+    async with scene(workers, replace(QUICK, timeout=20)) as on:
         on.use(on.zone("a"), on.zone("b"))
         await on.stand("ns-set", "a", "b")
         on.said[1].held = {NS}
@@ -260,14 +287,19 @@ async def test_other_columns_while_it_is_asked_end_it_soon() -> None:
 async def waits_for(on: Scene, server: Nameserver) -> None:
     on.asked()
     async with asyncio.timeout(5):
-        while not [query for query in server.asked if query.type == NS]:
+        while not asked_for_ns(server):
             await asyncio.sleep(0.005)
 
 
+def asked_for_ns(server: Nameserver) -> list[Asked]:
+    return [query for query in server.asked if query.type == NS]
+
+
 @pytest.mark.parametrize("fewer", [False, True])
-async def test_other_columns_while_a_zone_is_polled_cost_it_nothing(fewer: bool) -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_other_columns_while_a_zone_is_polled_cost_it_nothing(workers: int, fewer: bool) -> None:
     """What was broken off is asked again by the slots of now, and stands by what was answered then."""
-    async with scene(replace(QUICK, timeout=20)) as on:
+    async with scene(workers, replace(QUICK, timeout=20)) as on:
         many = [on.zone(label) for label in "abcd"]
         on.use(*many)
         await on.stand("ns-set", *"abcd")
@@ -286,9 +318,10 @@ async def test_other_columns_while_a_zone_is_polled_cost_it_nothing(fewer: bool)
         assert await on.unchanged("ns-set", "d") == set()
 
 
-async def test_a_zone_that_is_gone_or_has_changed_is_asked_all_the_same() -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_a_zone_that_is_gone_or_has_changed_is_asked_all_the_same(workers: int) -> None:
     """Whoever asked throws away what comes of it."""
-    async with scene() as on:
+    async with scene(workers) as on:
         on.use(on.zone("a"), on.zone("b", "www"))
         gone, changed = on.columns.zone_table["a.example."], on.columns.zone_table["b.example."]
         probes = [on.prober.probe("ns-set", one) for one in (gone, changed)]
@@ -300,9 +333,109 @@ async def test_a_zone_that_is_gone_or_has_changed_is_asked_all_the_same() -> Non
         assert await on.unchanged("ns-set", "b") == {"b"}
 
 
-async def test_dead_addresses_are_changed() -> None:
-    async with scene() as on:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_dead_addresses_are_changed(workers: int) -> None:
+    async with scene(workers) as on:
         nobody = replace(on.zone("a"), servers=(Server("ns1", (Address("127.0.0.1", 1),)), on.zone("a").servers[1]))
         on.use(nobody)
         await on.stand("ns-set", "a")
+        assert await on.unchanged("ns-set", "a") == set()
+
+
+# --- workers only ---
+
+
+def kill(on: Scene) -> None:
+    """All of them, at once."""
+    assert isinstance(on.bulk_prober, WorkerPool)
+    for pid in on.bulk_prober.pids:
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+
+async def restarted(on: Scene, times: int) -> None:
+    """All are up again, so many deaths later."""
+    assert isinstance(on.bulk_prober, WorkerPool)
+    async with asyncio.timeout(10):
+        while on.metrics.restarts._value.get() < times or None in on.bulk_prober.pids:
+            await asyncio.sleep(0.01)
+
+
+MANY = "abcdefgh"
+"""Some of them belong to each of two workers."""
+
+
+async def test_workers_that_are_killed_call_nothing_unchanged_until_it_was_polled_again() -> None:
+    async with scene(2) as on:
+        on.use(*map(on.zone, MANY))
+        await on.stand("ns-set", *MANY)
+        assert await on.unchanged("ns-set", *MANY) == set(MANY)
+        kill(on)
+        await restarted(on, 2)
+        assert await on.unchanged("ns-set", *MANY) == set()
+        await on.stand("ns-set", *MANY)
+        assert await on.unchanged("ns-set", *MANY) == set(MANY)
+
+
+async def test_workers_that_are_killed_while_they_ask_are_asked_again() -> None:
+    async with scene(2, replace(QUICK, timeout=20)) as on:
+        on.use(*map(on.zone, MANY))
+        await on.stand("ns-set", *MANY)
+        on.said[1].held = {NS}
+        asking = asyncio.create_task(on.unchanged("ns-set", *MANY))
+        await waits_for(on, on.servers[1])
+        on.said[1].held = set()
+        kill(on)
+        assert await asyncio.wait_for(asking, 10) == set(), "they know nothing"
+        assert on.bulk_prober.pending() == 0
+        await on.stand("ns-set", *MANY)
+        assert await on.unchanged("ns-set", *MANY) == set(MANY)
+
+
+async def test_a_poll_is_whole_though_the_workers_are_killed_and_does_not_stand_by_what_a_dead_one_heard() -> None:
+    async with scene(2, replace(QUICK, timeout=20)) as on:
+        on.use(*map(on.zone, MANY))
+        on.said[1].held = {NS}
+        polling = [asyncio.create_task(on.poll("ns-set", label)) for label in MANY]
+        async with asyncio.timeout(10):
+            while len(asked_for_ns(on.servers[1])) < len(MANY) or on.bulk_prober.pending() > len(MANY):
+                await asyncio.sleep(0.005)  # until the first server has answered for all of them
+        on.said[1].held = set()
+        kill(on)
+        async with asyncio.timeout(10):
+            polls = await asyncio.gather(*polling)
+        for poll in polls:
+            assert {one.outcome for one in poll.seen} == {Outcome.ANSWERED}
+            assert sorted(one.query.qtype for one in poll.seen) == ["NS"] * 2 + ["SOA"] * 4
+        on.prober.enable_fast_path(on.columns, "ns-set", range(len(MANY)))
+        assert await on.unchanged("ns-set", *MANY) == set()
+
+
+async def test_what_stood_when_the_workers_died_does_not_stand_by_being_said_to() -> None:
+    """The poll was asked by one that is dead when it has been evaluated."""
+    async with scene(2) as on:
+        on.use(*map(on.zone, MANY))
+        for label in MANY:
+            await on.poll("ns-set", label)
+        kill(on)
+        on.prober.enable_fast_path(on.columns, "ns-set", range(len(MANY)))
+        await restarted(on, 2)
+        on.prober.enable_fast_path(on.columns, "ns-set", range(len(MANY)))
+        assert await on.unchanged("ns-set", *MANY) == set()
+
+
+async def test_at_the_end_what_workers_were_asked_is_unasked() -> None:
+    async with scene(2, replace(QUICK, timeout=20)) as on:
+        on.use(on.zone("a"), on.zone("b"))
+        await on.stand("ns-set", "a")
+        on.said[1].held = {NS}
+        asking = asyncio.create_task(on.unchanged("ns-set", "a"))
+        polling = asyncio.create_task(on.poll("ns-set", "b"))
+        await waits_for(on, on.servers[1])
+        await on.bulk_prober.close()
+        assert await asyncio.wait_for(asking, 10) == set()
+        poll = await asyncio.wait_for(polling, 10)
+        assert Outcome.UNASKED in {one.outcome for one in poll.seen if one.query.qtype == "NS"}
+        later = await on.poll("ns-set", "b")
+        assert {one.outcome for one in later.seen if one.query.qtype == "NS"} == {Outcome.UNASKED}
         assert await on.unchanged("ns-set", "a") == set()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -25,6 +24,7 @@ from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
 from monitor.state.columns import AddressLayout, Endpoint
 from tests.support.nameserver import Asked, Nameserver, good, name, opt, reply, soa
+from tests.support.workers import all_restarted, kill_all, pids
 
 QUICK = Probe(timeout=0.2, attempts=2, max_qps_per_server=1e6)
 PATIENT = Probe(timeout=5, attempts=3, max_qps_per_server=1e6)
@@ -243,7 +243,7 @@ async def test_under_a_plan_of_fewer_zones_what_was_heard_before_is_of_no_use_an
                 pass
             before = on.bulk_prober.ask(on.chunk(range(3)))  # asked under this plan, first waited for under another
             on.use()
-            assert [returns async for returns in before] == [] or way > 1
+            assert [returns async for returns in before] == []
         await on.ask()
         on.enable_fast_path()
         assert (await on.ask())[0] == {0, 1, 2}
@@ -305,12 +305,44 @@ async def test_at_the_end_nothing_is_blamed_on_the_servers(way: int) -> None:
                 await task
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_of_zones_that_are_answered_alike_no_observation_is_made(way: int) -> None:
+    async with world(way, 60, PATIENT) as on:
+        some = range(10, 60)  # with names of one length
+        await on.ask(some)
+        forms: set[int] = set()
+        for _ in range(2):
+            returned = [returns async for returns in on.bulk_prober.ask(on.chunk(some))]
+            assert not any(returns.changed or returns.unchanged for returns in returned)
+            formed = dict(one for returns in returned for one in returns.formed)
+            assert sorted(formed) == list(some)
+            answers = [answer for every in formed.values() for answer in every]
+            assert {answer.serial for answer in answers} == {7}
+            assert all(0 < answer.rtt < 5 and answer.expire is None for answer in answers)
+            assert all(abs(answer.at / 1e6 - now().timestamp()) < 10 for answer in answers)
+            forms |= {answer.form.number for answer in answers}
+            assert sum(returns.queries for returns in returned) == sum(returns.answered for returns in returned) == 100
+        assert len(forms) == 1
+        on.enable_fast_path(some)
+        assert (await on.ask(some))[0] == set(some)
+
+
 # --- workers only ---
 
 
-def pids(pool: WorkerPool) -> list[int]:
-    """Those of the workers that run."""
-    return [worker.pid for worker in pool._workers if worker.pid is not None]
+async def test_workers_that_were_killed_tell_their_forms_anew_and_they_are_those_of_before() -> None:
+    async with world(2, 60) as on:
+        assert isinstance(on.bulk_prober, WorkerPool)
+        some = range(10, 60)
+        forms: set[int] = set()
+        for times in (2, 4):
+            await on.ask(some)
+            formed = [one async for returns in on.bulk_prober.ask(on.chunk(some)) for one in returns.formed]
+            assert sorted(number for number, _ in formed) == list(some)
+            forms |= {answer.form.number for _, answers in formed for answer in answers}
+            kill_all(on.bulk_prober)
+            await all_restarted(on.bulk_prober, on.metrics, times)
+        assert len(forms) == 1
 
 
 async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what_it_owes() -> None:
@@ -331,8 +363,7 @@ async def test_a_worker_that_is_killed_is_started_again_and_asked_again_for_what
         async with asyncio.timeout(30):
             while len(seen) < 1100:
                 await asyncio.sleep(0.01)
-        for pid in before:
-            os.kill(pid, signal.SIGKILL)
+        kill_all(on.bulk_prober)
         hold.set()
         unchanged, changed = await task
         assert len(unchanged) + len(changed) == 600

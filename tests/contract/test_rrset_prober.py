@@ -3,9 +3,7 @@ the same whether this process asks or workers beside it do.
 """
 
 import asyncio
-import os
 import random
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
@@ -24,7 +22,6 @@ from monitor.polling.bulk import BulkProber
 from monitor.polling.bulk_factory import make_bulk_prober
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.sweep import poll_zone
-from monitor.polling.workers.pool import WorkerPool
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
@@ -47,6 +44,7 @@ from tests.support.nameserver import (
     rr,
     soa,
 )
+from tests.support.workers import all_restarted, kill_all
 
 WORKERS = [1, 2]
 QUICK = Probe(timeout=0.3, attempts=2, max_qps_per_server=1e6)
@@ -345,22 +343,6 @@ async def test_dead_addresses_are_changed(workers: int) -> None:
 # --- workers only ---
 
 
-def kill(on: Scene) -> None:
-    """All of them, at once."""
-    assert isinstance(on.bulk_prober, WorkerPool)
-    for pid in on.bulk_prober.pids:
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-
-
-async def restarted(on: Scene, times: int) -> None:
-    """All are up again, so many deaths later."""
-    assert isinstance(on.bulk_prober, WorkerPool)
-    async with asyncio.timeout(10):
-        while on.metrics.restarts._value.get() < times or None in on.bulk_prober.pids:
-            await asyncio.sleep(0.01)
-
-
 MANY = "abcdefgh"
 """Some of them belong to each of two workers."""
 
@@ -370,8 +352,8 @@ async def test_workers_that_are_killed_call_nothing_unchanged_until_it_was_polle
         on.use(*map(on.zone, MANY))
         await on.stand("ns-set", *MANY)
         assert await on.unchanged("ns-set", *MANY) == set(MANY)
-        kill(on)
-        await restarted(on, 2)
+        kill_all(on.bulk_prober)
+        await all_restarted(on.bulk_prober, on.metrics, 2)
         assert await on.unchanged("ns-set", *MANY) == set()
         await on.stand("ns-set", *MANY)
         assert await on.unchanged("ns-set", *MANY) == set(MANY)
@@ -385,7 +367,7 @@ async def test_workers_that_are_killed_while_they_ask_are_asked_again() -> None:
         asking = asyncio.create_task(on.unchanged("ns-set", *MANY))
         await waits_for(on, on.servers[1])
         on.said[1].held = set()
-        kill(on)
+        kill_all(on.bulk_prober)
         assert await asyncio.wait_for(asking, 10) == set(), "they know nothing"
         assert on.bulk_prober.pending() == 0
         await on.stand("ns-set", *MANY)
@@ -401,7 +383,7 @@ async def test_a_poll_is_whole_though_the_workers_are_killed_and_does_not_stand_
             while len(asked_for_ns(on.servers[1])) < len(MANY) or on.bulk_prober.pending() > len(MANY):
                 await asyncio.sleep(0.005)  # until the first server has answered for all of them
         on.said[1].held = set()
-        kill(on)
+        kill_all(on.bulk_prober)
         async with asyncio.timeout(10):
             polls = await asyncio.gather(*polling)
         for poll in polls:
@@ -417,9 +399,9 @@ async def test_what_stood_when_the_workers_died_does_not_stand_by_being_said_to(
         on.use(*map(on.zone, MANY))
         for label in MANY:
             await on.poll("ns-set", label)
-        kill(on)
+        kill_all(on.bulk_prober)
         on.prober.enable_fast_path(on.columns, "ns-set", range(len(MANY)))
-        await restarted(on, 2)
+        await all_restarted(on.bulk_prober, on.metrics, 2)
         on.prober.enable_fast_path(on.columns, "ns-set", range(len(MANY)))
         assert await on.unchanged("ns-set", *MANY) == set()
 

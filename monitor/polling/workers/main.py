@@ -12,6 +12,7 @@ from checks.model import Observation
 from monitor.clock import now
 from monitor.polling.bulk import ChunkResult
 from monitor.polling.local_prober import LocalBulkProber
+from monitor.polling.workers.forms import ToldForms
 from monitor.polling.workers.messages import (
     AskRrsets,
     Configure,
@@ -42,7 +43,8 @@ class Worker:
 
     def __init__(self, begin: Configure, out: asyncio.StreamWriter) -> None:
         self._prober = ServiceProber(begin.settings, {}, now)
-        self._bulk_prober = LocalBulkProber(self._prober.engine, now)
+        self._bulk_prober = LocalBulkProber(self._prober.engine, now, formed=True)
+        self._told_forms = ToldForms()
         self._out = out
         self._layouts: tuple[AddressLayout, ...] = ()
         self._address_metrics = AddressMetrics()
@@ -109,8 +111,9 @@ class Worker:
             rtts += self._address_metrics.rtts[slot:end]
             expires += self._address_metrics.expires[slot:end]
         some = expires if any(expires) else None
+        formed = self._told_forms.pack(result.formed) if result.formed else None
         return PartialResult(
-            number, result.at, result.unchanged, rtts, some, result.changed, result.queries, result.answered
+            number, result.at, result.unchanged, rtts, some, result.changed, formed, result.queries, result.answered
         )
 
     async def _send_stats(self) -> None:

@@ -14,6 +14,7 @@ from struct import Struct
 
 from checks.model import Observation, Query
 from monitor.polling.bulk import RrsetChunk, ZoneChunk
+from monitor.probe.message.soa_forms import SoaForm
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
 from monitor.state.columns import AddressLayout
@@ -69,6 +70,28 @@ class DisableFastPath:
 
 
 @dataclass(frozen=True, slots=True)
+class FormedZones:
+    """Zones whose responses were all recognised: ``ChunkResult.formed`` in columns.
+
+    ``sizes`` are their numbers of addresses; of these is all that follows, one zone after the other.
+    """
+
+    numbers: "array[int]"
+    sizes: "array[int]"
+    forms: "array[int]"
+    """Their numbers at this worker."""
+    serials: "array[int]"
+    expires: "array[int]"
+    """-1: none was given."""
+    rtts: "array[float]"
+    times: "array[int]"
+    new_forms: Sequence[SoaForm]
+    """Those that the worker has not told before."""
+    forget: bool
+    """None of those that it has told before is used from here on, but for these."""
+
+
+@dataclass(frozen=True, slots=True)
 class PartialResult:
     """Zones of a PollZones that are done; ``rtts`` and ``expires`` of the unchanged ones, one zone after the other."""
 
@@ -79,6 +102,7 @@ class PartialResult:
     expires: "array[int] | None"
     """None: nobody says when it stops serving."""
     changed: Sequence[tuple[int, tuple[Observation, ...]]]
+    formed: FormedZones | None
     queries: int
     answered: int
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from checks.model import Observation, Outcome, Query
 from monitor.polling.bulk import ChunkResult, RrsetChunk, ZoneChunk
+from monitor.polling.workers.forms import HeardForms
 from monitor.polling.workers.messages import (
     Ask,
     AskRrsets,
@@ -51,16 +52,19 @@ class Pending(Protocol):
 class PendingChunk:
     """Zones asked for their serial. ``on_result`` is told of zones as they come back, and None at the end."""
 
-    __slots__ = ("_address_metrics", "_chunk", "_layouts", "_left", "_on_result")
+    __slots__ = ("_address_metrics", "_chunk", "_forms", "_layouts", "_left", "_on_result")
 
     def __init__(
         self,
         chunk: ZoneChunk,
         layouts: Sequence[AddressLayout],
         address_metrics: AddressMetrics,
+        forms: HeardForms,
         on_result: Callable[[ChunkResult | None], None],
     ) -> None:
-        self._chunk, self._layouts, self._address_metrics, self._on_result = chunk, layouts, address_metrics, on_result
+        """``forms`` are those of the worker."""
+        self._chunk, self._layouts, self._address_metrics = chunk, layouts, address_metrics
+        self._forms, self._on_result = forms, on_result
         self._left = {number: index for index, number in enumerate(chunk.numbers)}
         """The place of each missing zone in the chunk."""
 
@@ -104,9 +108,12 @@ class PendingChunk:
             if message.expires is not None:
                 expires[slot : slot + size] = message.expires[index : index + size]
             index += size
-        for number, _ in message.changed:
+        formed = self._forms.unpack(message.formed) if message.formed is not None else ()
+        for number, _ in (*message.changed, *formed):
             del self._left[number]
-        self._on_result(ChunkResult(message.at, message.unchanged, message.changed, message.queries, message.answered))
+        self._on_result(
+            ChunkResult(message.at, message.unchanged, message.changed, message.queries, message.answered, formed)
+        )
 
 
 class PendingRrsets:

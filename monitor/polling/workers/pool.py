@@ -13,6 +13,7 @@ from monitor.polling.bulk import ChunkResult, RrsetChunk, ZoneChunk
 from monitor.polling.workers.pending import PendingChunk, PendingRrsetPoll, PendingRrsets
 from monitor.polling.workers.process import WorkerMetrics, WorkerProcess
 from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.message.soa_forms import SharedForms
 from monitor.probe.settings import Probe
 from monitor.state.columns import AddressLayout
 
@@ -35,7 +36,8 @@ class WorkerPool:
             max_qps=None if settings.max_qps is None else settings.max_qps / self._count,
             workers=1,
         )
-        self._workers = [WorkerProcess(worker, now, metrics) for _ in range(self._count)]
+        forms = SharedForms()
+        self._workers = [WorkerProcess(worker, now, metrics, forms) for _ in range(self._count)]
         self._owners = bytearray()
         """Slot → which worker asks there."""
         self._layouts: Sequence[AddressLayout] = ()
@@ -56,7 +58,7 @@ class WorkerPool:
         results: asyncio.Queue[ChunkResult | None] = asyncio.Queue()
         parts = self._split(chunk, [len(layout) for layout in self._layouts])
         for worker, part in parts:
-            worker.ask(PendingChunk(part, self._layouts, self._address_metrics, results.put_nowait))
+            worker.ask(PendingChunk(part, self._layouts, self._address_metrics, worker.forms, results.put_nowait))
         return _all_of(results, len(parts))
 
     def unchanged_rrsets(self, chunk: RrsetChunk) -> Awaitable["array[int]"]:

@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from monitor.clock import Now
+from monitor.polling.workers.forms import HeardForms
 from monitor.polling.workers.messages import (
     Configure,
     DisableFastPath,
@@ -25,6 +26,7 @@ from monitor.polling.workers.messages import (
     read_message,
 )
 from monitor.polling.workers.pending import Pending
+from monitor.probe.message.soa_forms import SharedForms
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
 from monitor.state.columns import AddressLayout
@@ -59,11 +61,19 @@ class WorkerMetrics:
 class WorkerProcess:
     """The zones of one worker process. It runs until ``close``."""
 
-    def __init__(self, settings: Probe, now: Now, metrics: WorkerMetrics, program: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        settings: Probe,
+        now: Now,
+        metrics: WorkerMetrics,
+        forms: SharedForms,
+        program: Sequence[str] = (),
+    ) -> None:
         self._settings, self._now, self._metrics = settings, now, metrics
         self._program = tuple(program) or (sys.executable, "-m", "monitor.polling.workers.main")
         self._layouts: Sequence[AddressLayout] = ()
         self._slots = 0
+        self.forms = HeardForms(forms)
         self._pending: dict[int, Pending] = {}
         self._last_number = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -139,6 +149,7 @@ class WorkerProcess:
             *self._program, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             limit=2**26, start_new_session=True,
         )  # fmt: skip
+        self.forms.forget()
         try:
             self._send(Configure(self._settings))
             self._send(UseLayouts(self._layouts, self._slots, None))
@@ -161,6 +172,8 @@ class WorkerProcess:
                     self._metrics.stats.add(stats)
                 case PartialResult() | UnchangedRrsets() | PolledRrsets() | Done():
                     progressed = True
+                    if isinstance(message, PartialResult) and message.formed is not None:
+                        self.forms.learn(message.formed)
                     self._take(message)
 
     async def _end(self) -> None:

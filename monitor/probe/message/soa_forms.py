@@ -4,7 +4,7 @@ Most zones of an operator have the same SOA record but for their own name, so mo
 recognised says what the quick reader would say of it (tests/integration/probe/test_soa_forms.py compares them).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from checks.model import RrSet, Soa
@@ -21,16 +21,19 @@ _SERIAL, _TIMERS = 4, 20
 """Octets of the serial, and of all that follows the names of a SOA (RFC 1035 section 3.3.13)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class SoaForm:
-    """What a response says but for zone, serial and EXPIRE. ``number`` is of no other form, now or later."""
+    """What a response says but for zone, serial and EXPIRE. ``number`` is of no other form, now or later, among those
+    that were learned together. Equal forms say the same.
+    """
 
-    number: int
-    outline: SoaOutline
+    number: int = field(compare=False)
+    outline: SoaOutline = field(compare=False)
     octets: int
     _answer: Answer
+    """Without what is of one zone: the SOA, the records of the answer and the EXPIRE."""
     _soa: Soa
-    """With the names as seen from the zone."""
+    """With the names as seen from the zone, and no serial."""
 
     def answer(self, zone: str, serial: int, expire: int | None) -> Answer:
         """The whole answer about a zone, by its name as ``name_text`` writes it."""
@@ -101,7 +104,7 @@ class SoaForms:
         key = _key(wire, name, serial, expire)
         if key not in forms:
             seen = replace(soa, serial=0, mname=relative(soa.mname, zone), rname=relative(soa.rname, zone))
-            forms[key] = SoaForm(self._next, found, len(wire), answer, seen)
+            forms[key] = SoaForm(self._next, found, len(wire), _without_zone(answer), seen)
             self._next, self._count = self._next + 1, self._count + 1
 
     def _forms(self, size: tuple[int, int], serial: int, expire: int) -> dict[bytes, SoaForm]:
@@ -111,6 +114,29 @@ class SoaForms:
                 return forms
         masked.append((serial, expire, {}))
         return masked[-1][2]
+
+
+class SharedForms:
+    """Forms that were learned in several processes, each of which has numbers of its own: here equal ones are one."""
+
+    def __init__(self, most: int = MAX_FORMS) -> None:
+        self._most, self._next = most, 0
+        self._known: dict[SoaForm, SoaForm] = {}
+
+    def share(self, form: SoaForm) -> SoaForm:
+        """The form that is equal to this one, with its number here."""
+        known = self._known.get(form)
+        if known is None:
+            if len(self._known) >= self._most:
+                self._known = {}
+            known = self._known[form] = replace(form, number=self._next)
+            self._next += 1
+        return known
+
+
+def _without_zone(answer: Answer) -> Answer:
+    rrset = RrSet("", "SOA", 0, ()) if answer.answer is not None else None
+    return replace(answer, soa=None, answer=rrset, options=replace(answer.options, expire=None))
 
 
 def _key(wire: bytes, name: bytes, serial: int, expire: int) -> bytes:

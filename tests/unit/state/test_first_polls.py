@@ -1,5 +1,6 @@
 """Taking over the result of a first poll and evaluating it come to the same."""
 
+import pickle
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,8 @@ from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.zone_state.codec import ZoneStateCodec
-from monitor.probe.message.soa_forms import FormedAnswer, SoaForms
+from monitor.polling.workers.forms import HeardForms, ToldForms
+from monitor.probe.message.soa_forms import FormedAnswer, SharedForms, SoaForms
 from monitor.probe.message.soa_response import soa_outline, to_answer
 from monitor.state.columns import micros
 from monitor.state.fast_path import FastPathChanges
@@ -51,6 +53,8 @@ class Responses:
 
     chance: random.Random
     forms: SoaForms = field(default_factory=SoaForms)
+    workers: Sequence["Worker"] = ()
+    """Where they ask: each a share of the zones, and with forms of its own."""
 
     def answer(self, one: Zone, name: str, serial: int, at: int) -> FormedAnswer | None:
         chance, asked = self.chance, asked_for(one.name)
@@ -72,14 +76,38 @@ class Responses:
         return None if form is None else FormedAnswer(form, *form.values(wire), chance.choice((0.01, 0.02)), at)
 
     def poll(self, rules: MonitoringPlan, one: Zone, number: float) -> FormedPoll | None:
-        at = minute(number)
-        answers = []
+        at, answers = minute(number), []
+        index = rules.zones.index(one.name)
+        worker = self.workers[index % len(self.workers)] if self.workers else None
+        if worker is not None:
+            self.forms = worker.forms
         for each, _ in one.server_addresses():
             serial = 9 if self.chance.random() < 0.05 else 10 + int(number)
             answers.append(self.answer(one, each.name, serial, micros(at) - self.chance.choice((0, 1, 400_000))))
         known = tuple(answer for answer in answers if answer is not None)
         origin = PollOrigin("soa-serial", MINUTE, rules.zones)
-        return FormedPoll(origin, rules.zones.index(one.name), at, known) if len(known) == len(answers) else None
+        poll = FormedPoll(origin, index, at, known) if len(known) == len(answers) else None
+        return worker.brought(poll) if worker is not None and poll is not None else poll
+
+
+@dataclass
+class Worker:
+    """A process that asks, and what the service knows of it. Few forms are kept at both ends, so many are forgotten."""
+
+    shared: SharedForms
+    forms: SoaForms = field(default_factory=SoaForms)
+
+    def __post_init__(self) -> None:
+        self.told, self.heard = ToldForms(most=5), HeardForms(self.shared)
+
+    def brought(self, poll: FormedPoll) -> FormedPoll:
+        """As it comes out of the pipe: the same observations."""
+        came = pickle.loads(pickle.dumps(self.told.pack([(poll.number, poll.answers)])))
+        self.heard.learn(came)
+        ((number, answers),) = self.heard.unpack(came)
+        found = poll._replace(number=number, answers=answers)
+        assert zone_poll(found) == zone_poll(poll)
+        return found
 
 
 def shown(on: EvaluatorBench, one: Zone) -> object:
@@ -106,12 +134,13 @@ async def restarted(on: EvaluatorBench, watched: Sequence[Zone]) -> EvaluatorBen
     return again
 
 
-async def compare(seed: int, steps: int) -> int:
+async def compare(seed: int, steps: int, workers: int = 0) -> int:
     """How many results were taken over."""
+    shared = SharedForms(most=8)
     chance = random.Random(seed)
     watched = zones(24)
     quick, whole = (EvaluatorBench(*watched, checks=CHECKS, policy=GRACE) for _ in range(2))
-    responses = Responses(chance)
+    responses = Responses(chance, workers=[Worker(shared) for _ in range(workers)])
     moved: tuple[list[dict[int, tuple[int, ...]]], list[dict[int, tuple[int, ...]]]] = ([], [])
     for mine, on in zip(moved, (quick, whole), strict=True):
         on.judging.moved = lambda changes, mine=mine: mine.append(dict(changes.enabled))
@@ -147,15 +176,17 @@ async def compare(seed: int, steps: int) -> int:
     return sum(len(commit.new_zones.rows) for commit in quick.disk.commits if commit.new_zones)
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("seed", range(6))
-async def test_a_result_taken_over_is_the_result_of_the_poll(seed: int) -> None:
-    assert await compare(seed, 8)
+async def test_a_result_taken_over_is_the_result_of_the_poll(seed: int, workers: int) -> None:
+    assert await compare(seed, 8, workers)
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("workers", [0, 3])
 @pytest.mark.parametrize("seed", range(100, 300))
-async def test_a_result_taken_over_is_the_result_of_the_poll_for_long(seed: int) -> None:
-    await compare(seed, 12)
+async def test_a_result_taken_over_is_the_result_of_the_poll_for_long(seed: int, workers: int) -> None:
+    await compare(seed, 12, workers)
 
 
 async def taken_over(*polls: Sequence[FormedPoll], watched: Sequence[Zone]) -> list[str]:
@@ -174,6 +205,20 @@ async def test_of_zones_that_are_alike_the_first_is_evaluated_and_no_other() -> 
              for n, one in enumerate(watched)]  # fmt: skip
     assert await taken_over(polls, watched=watched) == [f"z{n}.example." for n in (1, 2, 3, 4)]
     assert await taken_over(polls[:2], polls, watched=watched) == [f"z{n}.example." for n in (1, 2, 3, 4)]
+
+
+async def test_workers_that_hear_the_same_need_one_evaluation_between_them_and_none_after_they_died() -> None:
+    watched = [zone(*(SERVERS[name] for name in ("ns1", "ns2")), name=f"z{n}.example.") for n in range(6)]
+    rules, shared = plan(*watched, checks=CHECKS), SharedForms()
+    workers = [Worker(shared), Worker(shared)]
+    origin, polls = PollOrigin("soa-serial", MINUTE, rules.zones), []
+    for n, one in enumerate(watched):
+        if n == 4:
+            workers = [Worker(shared), Worker(shared)]
+        worker = workers[n % 2]
+        answers = _plain(Responses(random.Random(1), worker.forms), one)
+        polls.append(worker.brought(FormedPoll(origin, n, minute(0), answers)))
+    assert await taken_over(polls, watched=watched) == [f"z{n}.example." for n in (1, 2, 3, 4, 5)]
 
 
 async def test_after_a_restart_a_zone_that_is_as_it_was_is_not_evaluated_if_one_like_it_was() -> None:

@@ -77,7 +77,7 @@ async def send(
             answer = await _first_that_connects(wanted, addresses, body, headers, tls, deadline)
     except TimeoutError:
         raise DeliveryError(f"{_place(wanted)} did not answer within {deadline:g} s") from None
-    _judge(answer, wanted, sent_at)
+    _check_answer(answer, wanted, sent_at)
 
 
 def signature(secret: Secret, id: str, at: datetime, body: str) -> dict[str, str]:
@@ -177,7 +177,7 @@ def _login(url: httpx.URL) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(pair).decode('ascii')}"}
 
 
-def _judge(answer: httpx.Response, url: httpx.URL, sent_at: datetime | None) -> None:
+def _check_answer(answer: httpx.Response, url: httpx.URL, sent_at: datetime | None) -> None:
     status = answer.status_code
     if 200 <= status < 300:
         return

@@ -207,7 +207,7 @@ class IncidentIndex:
         self._unplaced = {}
         doubtful, self._doubtful = self._doubtful, set()
         for zone in doubtful:
-            self._judge(zone)
+            self._set_unserved(zone)
         self._doubtful = set()
 
     def _place_alert(self, key: AlertKey) -> None:
@@ -254,7 +254,7 @@ class IncidentIndex:
             self._touch(at)
             self._doubtful.add(zone)
 
-    def _judge(self, zone: str) -> None:
+    def _set_unserved(self, zone: str) -> None:
         """Whether any server answers for the zone, and in which incident it is told of if none does."""
         lost = unserved(zone, self._by_zone.get(zone, {}).values(), self.dependency_graph)
         home = self._home.get(lost.latest.key) if lost is not None else None

@@ -14,7 +14,7 @@ from checks.model.finding_type import Severity
 MAX_LINES = 20
 """Lines kept beside those that are critical and stand, which are all kept."""
 
-UNWATCHED = "; no longer monitored"
+_NO_LONGER = "; no longer monitored"
 
 LineKey = tuple[str, str | None, str | None]
 """What the findings of one line have in common: code, server and address."""
@@ -107,7 +107,7 @@ def _ended(
     if line.ended_at is not None and not alerts:
         return line
     at = line.ended_at or max((alert.good_since or alert.since for alert in alerts), default=now)
-    left = bool(alerts) and all(alert.key in unwatched for alert in alerts) and not line.text.endswith(UNWATCHED)
+    left = bool(alerts) and all(alert.key in unwatched for alert in alerts) and not line.text.endswith(_NO_LONGER)
     count, zones = line.most
-    text = line.text + UNWATCHED if left else line.text
+    text = line.text + _NO_LONGER if left else line.text
     return replace(line, ended_at=at, text=text, count=max(count, line.count), zones=max(zones, line.zones))

@@ -42,7 +42,7 @@ class TroubleGroups:
         self._count(server, self._width[zone], 1)
         if server not in self._failing:
             self._widen(zone, 1)
-        self._judge(server)
+        self._set_failing(server)
 
     def remove(self, zone: str, server: str) -> None:
         """The place had the trouble, and has it no longer."""
@@ -53,7 +53,7 @@ class TroubleGroups:
         self._servers[zone].remove(server)
         if not self._servers[zone]:
             del self._servers[zone], self._width[zone]
-        self._judge(server)
+        self._set_failing(server)
 
     def has(self, zone: str, server: str) -> bool:
         """Whether what the zone has there is its server's trouble."""
@@ -85,7 +85,7 @@ class TroubleGroups:
         spread, self._spread = self._spread, False
         return spread
 
-    def _judge(self, server: str) -> None:
+    def _set_failing(self, server: str) -> None:
         count = len(self._zones[server])
         failing = count >= MIN_GROUP and count > MAJORITY * self._served.get(server, 0)
         if failing == (server in self._failing):

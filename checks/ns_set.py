@@ -156,7 +156,7 @@ class NsSet:
 
 
 def names_given(zone: Zone, poll: ZonePoll) -> frozenset[str]:
-    """Every name in an NS set of this round that is not, by its name alone, one of the zone's servers."""
+    """Every name in an NS set of this poll that is not, by its name alone, one of the zone's servers."""
     given = frozenset(name for seen in poll.seen if seen.query.qtype == "NS" for name in _rdata(seen))
     return frozenset(strangers(zone, given))
 

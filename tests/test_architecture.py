@@ -170,14 +170,17 @@ def test_nobody_is_named_by_the_words_we_do_not_use() -> None:
     assert not found
 
 
-def test_no_class_of_a_room_has_the_name_of_another_there() -> None:
+def test_no_type_of_a_layer_has_the_name_of_another_there() -> None:
     """Notifiers are each the ``Notifier`` of their module, by which they are found."""
     found: dict[tuple[str, str], list[str]] = {}
     for name, path in modules().items():
-        room = ".".join(name.split(".")[: 2 if name.startswith("monitor.") else 1])
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found.setdefault((room, node.name), []).append(name)
+            named = [node.name] if isinstance(node, ast.ClassDef) else []
+            if isinstance(node, ast.Assign):
+                named = [each.id for each in node.targets if isinstance(each, ast.Name)]
+            for each in named:
+                if re.match("[A-Z]+[a-z]", each):
+                    found.setdefault((name.partition(".")[0], each), []).append(name)
     twice = {key: places for key, places in found.items() if len(places) > 1 and key != ("alerting", "Notifier")}
     assert not twice
 

@@ -34,16 +34,16 @@ ANSWERING, SHORT, NSIDS, EXPIRES = 1, 2, 4, 8
 first seen, so that four octets tell when; some have an NSID; some an EXPIRE."""
 
 _SERIAL, _SYNCED, _STOPS, _ESTIMATED = 1, 2, 4, 8
-"""Flags of a standing in a row that is not short: what it has."""
+"""Flags of an address in a row that is not short: what it has."""
 
 HEAD = Struct("<BIq")
-_SPACE = Struct("<IIqI")
-_LONG_SPACE = Struct("<IIqq")
-_STANDING = Struct("<BIqqI")
-_LONG = Struct("<q")
+_SHORT_GROUP = Struct("<IIqI")
+_LONG_GROUP = Struct("<IIqq")
+_ADDRESS = Struct("<BIqqI")
+_MICROS = Struct("<q")
 _SERIAL_OF = Struct("<I")
 
-_INAUDIBLE = frozenset(outcome.value for outcome in Outcome if outcome.no_response)
+_NO_RESPONSE = frozenset(outcome.value for outcome in Outcome if outcome.no_response)
 
 
 class ZoneStateCodec:
@@ -79,8 +79,8 @@ class ZoneStateCodec:
         if flags and (row := self._short(zone_state, flags)) is not None:
             return row
         parts = [HEAD.pack(flags & ~SHORT, self._number_of(zone_state), _micros(zone_state.at))]
-        parts += [self._space(serial_group, zone_state.zone) for serial_group in serial_groups]
-        parts += map(self._standing, address_states)
+        parts += [self._pack_group(serial_group, zone_state.zone) for serial_group in serial_groups]
+        parts += map(self._pack_address, address_states)
         return b"".join(parts)
 
     def _short(self, zone_state: ZoneState, flags: int) -> bytes | None:
@@ -173,7 +173,7 @@ class ZoneStateCodec:
         """
         flags, layout, _ = HEAD.unpack_from(row)
         groups, places = self.table.layout_of(layout)
-        serial_group = _SPACE if flags & SHORT else _LONG_SPACE
+        serial_group = _SHORT_GROUP if flags & SHORT else _LONG_GROUP
         least: dict[str, int] = {}
         for number, group in enumerate(groups):
             soa = serial_group.unpack_from(row, HEAD.size + serial_group.size * number)[1]
@@ -198,52 +198,52 @@ class ZoneStateCodec:
         rname = rest.rname[:-1] + zone if rest.rname.endswith(ZONE_PLACEHOLDER) else rest.rname
         return Soa(serial, mname, rname, rest.refresh, rest.retry, rest.expire, rest.minimum, rest.ttl)
 
-    def _space(self, serial_group: SerialGroup, zone: str) -> bytes:
+    def _pack_group(self, serial_group: SerialGroup, zone: str) -> bytes:
         if not serial_group.versions:
-            return _LONG_SPACE.pack(0, UNKNOWN, 0, 0)
+            return _LONG_GROUP.pack(0, UNKNOWN, 0, 0)
         version = serial_group.versions[0]
         absent = NEVER if version.absent is None else _micros(version.absent)
-        return _LONG_SPACE.pack(version.serial, self._soa_number(serial_group, zone), _micros(version.seen), absent)
+        return _LONG_GROUP.pack(version.serial, self._soa_number(serial_group, zone), _micros(version.seen), absent)
 
-    def _standing(self, address_state: AddressState) -> bytes:
+    def _pack_address(self, address_state: AddressState) -> bytes:
         flags, rest = 0, b""
         if address_state.outcome != ANSWERED and address_state.serial is not None:
             flags, rest = flags | _SERIAL, rest + _SERIAL_OF.pack(address_state.serial)
         if address_state.synced is not None:
-            flags, rest = flags | _SYNCED, rest + _LONG.pack(_micros(address_state.synced))
+            flags, rest = flags | _SYNCED, rest + _MICROS.pack(_micros(address_state.synced))
         if address_state.expires is not None:
-            flags, rest = flags | _STOPS, rest + _LONG.pack(_micros(address_state.expires))
+            flags, rest = flags | _STOPS, rest + _MICROS.pack(_micros(address_state.expires))
         if address_state.estimated:
             flags |= _ESTIMATED
         nsid = 0 if address_state.nsid is None else self.table.number(address_state.nsid) + 1
         state = self.table.number(address_state.outcome)
-        return _STANDING.pack(flags, state, _micros(address_state.since), _micros(address_state.changed), nsid) + rest
+        return _ADDRESS.pack(flags, state, _micros(address_state.since), _micros(address_state.changed), nsid) + rest
 
     def _unpack_long(self, zone: str, row: bytes, at: datetime) -> ZoneState:
         groups, places = self.table.layout_of(HEAD.unpack_from(row)[1])
         serial_groups: dict[str, SerialGroup] = {}
         position = HEAD.size
         for group in groups:
-            serial, soa, seen, absent = _LONG_SPACE.unpack_from(row, position)
+            serial, soa, seen, absent = _LONG_GROUP.unpack_from(row, position)
             if soa == UNKNOWN:
                 serial_groups[group] = SerialGroup(group, None, None)
             else:
                 version = Version(serial, None if absent == NEVER else moment_of(absent), moment_of(seen))
                 serial_groups[group] = SerialGroup(group, serial, self.soa_of(soa, serial, zone), (version,))
-            position += _LONG_SPACE.size
+            position += _LONG_GROUP.size
         address_states: list[AddressState] = []
         for server, address, group in places:
-            flags, state, since, changed, nsid = _STANDING.unpack_from(row, position)
-            position += _STANDING.size
+            flags, state, since, changed, nsid = _ADDRESS.unpack_from(row, position)
+            position += _ADDRESS.size
             serial = serial_groups[group].reference if state == self._serving else None
             synced = expires = None
             if flags & _SERIAL:
                 (serial,) = _SERIAL_OF.unpack_from(row, position)
                 position += _SERIAL_OF.size
             if flags & _SYNCED:
-                synced, position = moment_of(_LONG.unpack_from(row, position)[0]), position + _LONG.size
+                synced, position = moment_of(_MICROS.unpack_from(row, position)[0]), position + _MICROS.size
             if flags & _STOPS:
-                expires, position = moment_of(_LONG.unpack_from(row, position)[0]), position + _LONG.size
+                expires, position = moment_of(_MICROS.unpack_from(row, position)[0]), position + _MICROS.size
             address_states.append(
                 AddressState(
                     server, address, group, serial, moment_of(since), self.table.text_of(state), moment_of(changed),
@@ -257,7 +257,7 @@ class ZoneStateCodec:
 
 def reachable_addresses(zone_state: ZoneState) -> tuple[bool, ...]:
     """Of which addresses, in order, anything at all was heard at the last look."""
-    return tuple([address_state.outcome not in _INAUDIBLE for address_state in zone_state.address_states])
+    return tuple([address_state.outcome not in _NO_RESPONSE for address_state in zone_state.address_states])
 
 
 @cache

@@ -20,10 +20,10 @@ ServerAddress = tuple[str, Address]
 
 Reachability = Mapping[ServerAddress, bool]
 
-Voice = Mapping[tuple[Family, bool], int]
+AddressCounts = Mapping[tuple[Family, bool], int]
 """How many addresses of a server are heard over each family, and how many are silent: those that are any."""
 
-Kind = frozenset[tuple[Family, bool]]
+ReachabilityPattern = frozenset[tuple[Family, bool]]
 """What servers of equal standing have in common: over which families they are heard, and over which silent."""
 
 ANYWHERE = "anywhere"
@@ -41,9 +41,9 @@ class Connectivity:
     """The zone by whose answer each of them was heard, and the way it came: only silence about that zone, in that way,
     speaks against it. "" is any zone.
     """
-    voices: PersistentMap[str, Voice] = field(default_factory=PersistentMap, compare=False)
-    """Each server's, and below how many servers are of each kind: very many of them cost no more than a few."""
-    kinds: Mapping[Kind, int] = field(default_factory=dict, compare=False)
+    address_counts: PersistentMap[str, AddressCounts] = field(default_factory=PersistentMap, compare=False)
+    """Each server's, and below how many servers are of each pattern: very many of them cost no more than a few."""
+    pattern_counts: Mapping[ReachabilityPattern, int] = field(default_factory=dict, compare=False)
 
 
 def record_poll(connectivity: Connectivity, poll: ZonePoll) -> Connectivity:
@@ -102,27 +102,27 @@ def _speaks_against(by: tuple[str, str] | None, zone: str, ways: Container[str])
 
 
 def _told(connectivity: Connectivity, told: Reachability, by: Mapping[ServerAddress, tuple[str, str]]) -> Connectivity:
-    voices: dict[str, Counter[tuple[Family, bool]]] = {}
+    address_counts: dict[str, Counter[tuple[Family, bool]]] = {}
     for (server, address), answered in told.items():
-        voice = voices.setdefault(server, Counter(connectivity.voices.get(server)))
+        counts = address_counts.setdefault(server, Counter(connectivity.address_counts.get(server)))
         before = connectivity.heard.get((server, address))
         if before is not None:
-            voice[address.family, before] -= 1
-        voice[address.family, answered] += 1
-    kinds = Counter(connectivity.kinds)
-    kinds.subtract(_kind(connectivity.voices.get(server, {})) for server in voices)
-    kinds.update(map(_kind, voices.values()))
+            counts[address.family, before] -= 1
+        counts[address.family, answered] += 1
+    pattern_counts = Counter(connectivity.pattern_counts)
+    pattern_counts.subtract(_pattern(connectivity.address_counts.get(server, {})) for server in address_counts)
+    pattern_counts.update(map(_pattern, address_counts.values()))
     return Connectivity(
         connectivity.heard.updated(told),
-        tuple(family for family in Family if _is_offline(family, kinds)),
+        tuple(family for family in Family if _is_offline(family, pattern_counts)),
         connectivity.by.updated(by),
-        connectivity.voices.updated(voices),
-        kinds,
+        connectivity.address_counts.updated(address_counts),
+        pattern_counts,
     )
 
 
-def _kind(voice: Voice) -> Kind:
-    return frozenset(way for way, addresses in voice.items() if addresses)
+def _pattern(counts: AddressCounts) -> ReachabilityPattern:
+    return frozenset(way for way, addresses in counts.items() if addresses)
 
 
 def keep_only(connectivity: Connectivity, places: Container[ServerAddress]) -> Connectivity:
@@ -135,19 +135,19 @@ def keep_only(connectivity: Connectivity, places: Container[ServerAddress]) -> C
     return _told(Connectivity(), kept, by)
 
 
-def _is_offline(family: Family, kinds: Mapping[Kind, int]) -> bool:
+def _is_offline(family: Family, pattern_counts: Mapping[ReachabilityPattern, int]) -> bool:
     """Whether nothing comes back over the family, and the silence is the monitor's own trouble."""
-    found = [(kind, servers) for kind, servers in kinds.items() if servers > 0]
-    if any((family, True) in kind for kind, _ in found):
+    found = [(pattern, servers) for pattern, servers in pattern_counts.items() if servers > 0]
+    if any((family, True) in pattern for pattern, _ in found):
         return False
-    silent = [(kind, servers) for kind, servers in found if (family, False) in kind]
-    if any(_is_heard(kind) for kind, _ in found):
-        return any(_is_heard(kind) or kind == {(family, False)} for kind, _ in silent)
+    silent = [(pattern, servers) for pattern, servers in found if (family, False) in pattern]
+    if any(_is_heard(pattern) for pattern, _ in found):
+        return any(_is_heard(pattern) or pattern == {(family, False)} for pattern, _ in silent)
     return sum(servers for _, servers in silent) > 1
 
 
-def _is_heard(kind: Kind) -> bool:
-    return any(answered for _, answered in kind)
+def _is_heard(pattern: ReachabilityPattern) -> bool:
+    return any(answered for _, answered in pattern)
 
 
 def offline_explanation(connectivity: Connectivity, family: Family) -> str:

@@ -21,7 +21,7 @@ REMOVED = "left"
 """The state of the run that closes the history of an address which left the zone."""
 
 _LATE = 10
-"""A round older than the last by up to so many cadences came late; older still, and the clock was set back."""
+"""A poll older than the last by up to so many cadences came late; older still, and the clock was set back."""
 
 
 def update_zone_state(zone_state: ZoneState, zone: Zone, poll: ZonePoll) -> ZoneState:

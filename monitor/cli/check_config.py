@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from monitor.cli.options import FILE
-from monitor.cli.tables import Listing, show
+from monitor.cli.tables import PrintedTable, show
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -212,7 +212,7 @@ def _servers(
         }
 
 
-def tables(said: dict[str, Any], most: int | None) -> list[Listing]:
+def tables(said: dict[str, Any], most: int | None) -> list[PrintedTable]:
     """What was understood, for people. ``most`` zones and servers are shown, None for all."""
     zones, resolved = said["zones"][:most], said["resolved"]
     servers = [_server_row(server, resolved=resolved) for server in said["servers"][:most]]
@@ -224,22 +224,22 @@ def tables(said: dict[str, Any], most: int | None) -> list[Listing]:
     keys = [(key["name"], key["wire_name"], key["algorithm"]) for key in said["keys"]]
     receivers = [(receiver["name"], receiver["type"]) for receiver in said["receivers"]]
     found = [
-        Listing(
+        PrintedTable(
             "Zones",
             ("zone", "servers", "primary", "max lag", "records"),
             [_zone_row(zone, resolved=resolved) for zone in zones],
             more,
         ),
-        Listing("Lists", ("file", "format", "zones"), lists),
-        Listing("Servers", SERVER_COLUMNS, servers, f"{unseen}; {cap}" if unseen else cap),
-        Listing("Checks", CHECK_COLUMNS, list(map(_check_row, said["checks"]))),
-        Listing("Cadences of zones", ("zone", "check", "every"), list(_cadence_rows(zones))),
-        Listing("Severities of zones", ("zone", "code", "severity"), list(_severity_rows(zones))),
-        Listing("Transfers", ("zone", "server", "key", "expected"), list(_transfer_rows(zones))),
-        Listing("Keys", ("key", "on the wire", "algorithm"), keys),
-        Listing("Receivers", ("receiver", "type"), receivers, nobody),
-        Listing("Routes", ROUTE_COLUMNS, list(map(_route_row, said["routes"]))),
-        Listing("Severities changed", ("code", "severity"), list(said["severity"].items())),
+        PrintedTable("Lists", ("file", "format", "zones"), lists),
+        PrintedTable("Servers", SERVER_COLUMNS, servers, f"{unseen}; {cap}" if unseen else cap),
+        PrintedTable("Checks", CHECK_COLUMNS, list(map(_check_row, said["checks"]))),
+        PrintedTable("Cadences of zones", ("zone", "check", "every"), list(_cadence_rows(zones))),
+        PrintedTable("Severities of zones", ("zone", "code", "severity"), list(_severity_rows(zones))),
+        PrintedTable("Transfers", ("zone", "server", "key", "expected"), list(_transfer_rows(zones))),
+        PrintedTable("Keys", ("key", "on the wire", "algorithm"), keys),
+        PrintedTable("Receivers", ("receiver", "type"), receivers, nobody),
+        PrintedTable("Routes", ROUTE_COLUMNS, list(map(_route_row, said["routes"]))),
+        PrintedTable("Severities changed", ("code", "severity"), list(said["severity"].items())),
     ]
     return [listing for listing in found if listing.rows or listing.below]
 

@@ -8,7 +8,7 @@ import click
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class PrintedTable:
     """One table: what it is called, its columns, its rows, and what is said below it."""
 
     title: str
@@ -17,7 +17,7 @@ class Listing:
     below: str = ""
 
 
-def show(listings: Iterable[Listing]) -> None:
+def show(listings: Iterable[PrintedTable]) -> None:
     """With lines and colours on a terminal, else in plain columns."""
     if sys.stdout.isatty():
         _show_rich(listings)
@@ -31,7 +31,7 @@ def show(listings: Iterable[Listing]) -> None:
         click.echo(f"  {listing.below}\n" if listing.below else "")
 
 
-def _show_rich(listings: Iterable[Listing]) -> None:
+def _show_rich(listings: Iterable[PrintedTable]) -> None:
     """Without columns that are empty; what does not fit goes on in the next line, and is never cut off."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

@@ -19,7 +19,7 @@ from monitor.config.durations import written
 from monitor.config.errors import ConfigError, Problems, near, quoted
 from monitor.config.files import other_kind
 from monitor.config.keys import read_keys
-from monitor.config.model import Config, Metrics, Resolver, Service
+from monitor.config.model import Config, Metrics, Resolver, ServiceSettings
 from monitor.config.receivers import receivers, routes
 from monitor.config.secrets import FileContext, secret_keys
 from monitor.config.servers import server_paths, servers
@@ -100,8 +100,8 @@ def _section(problems: Problems, file: raw.File, name: str, cls: type[T], contex
     return instance_of(problems, (name,), cls, file.section(name), context) or cls()
 
 
-def _service(problems: Problems, file: raw.File, context: FileContext) -> Service:
-    table, service = file.section("service"), _section(problems, file, "service", Service, context)
+def _service(problems: Problems, file: raw.File, context: FileContext) -> ServiceSettings:
+    table, service = file.section("service"), _section(problems, file, "service", ServiceSettings, context)
     token = next((key for key in secret_keys("token") if getattr(table, key) is not None), None)
     _check_token(problems, service.token, token or "token")
     if table.database is None:

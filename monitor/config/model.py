@@ -27,14 +27,14 @@ from checks.model import (
 )
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
-from monitor.config.field_types import DatabasePath, Label, ListenText, PageUrl, Port, ServerAddress, expected
+from monitor.config.field_types import DatabasePath, Label, ListenText, PageUrl, Port, PortlessAddress, expected
 from monitor.config.records import spelled
 from monitor.probe.settings import Probe
 from monitor.probe.types import TsigKey
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceSettings:
     """The page, the API and what is remembered."""
 
     listen: ListenText = ("127.0.0.1", 9953)
@@ -94,7 +94,7 @@ class Metrics:
 
 
 SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
-    {"service": Service, "probe": Probe, "resolver": Resolver, "metrics": Metrics, "alerting": Policy}
+    {"service": ServiceSettings, "probe": Probe, "resolver": Resolver, "metrics": Metrics, "alerting": Policy}
 )
 """The tables of which there is one, and the dataclass that each is read into."""
 
@@ -104,7 +104,7 @@ class ServerEntry:
     """A nameserver. Without ``addresses`` its host name is resolved."""
 
     name: str = field(metadata={"given": True})
-    addresses: tuple[ServerAddress, ...] = field(default=(), metadata={"unset": ""})
+    addresses: tuple[PortlessAddress, ...] = field(default=(), metadata={"unset": ""})
     """Every address it has; each is watched on its own."""
     host: str | None = field(default=None, metadata={"unset": "NAME"})
     """A host name; all its A and AAAA addresses are watched, and looked up again every `resolver.interval`."""
@@ -216,7 +216,7 @@ def no_zones() -> ZoneTable[ZoneEntry]:
 @dataclass(frozen=True, slots=True)
 class Config:
     path: Path | None = None
-    service: Service = Service()
+    service: ServiceSettings = ServiceSettings()
     probe: Probe = Probe()
     resolver: Resolver = Resolver()
     cadence: Mapping[str, timedelta] = field(default_factory=dict)

@@ -39,8 +39,8 @@ from monitor.config.errors import InvalidValue, KeyPath, Problems
 from monitor.config.field_types import (
     AddressText,
     CadenceTable,
-    ServerAddress,
-    ServerAddressText,
+    PortlessAddress,
+    PortlessAddressText,
     SeverityTable,
     SeverityWord,
     SourceText,
@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 _SPELLED: Mapping[Any, Any] = {
     Address: AddressText,
-    ServerAddress: ServerAddressText,
+    PortlessAddress: PortlessAddressText,
     LocalAddress: SourceText,
     Severity: SeverityWord,
     Cadences: CadenceTable,

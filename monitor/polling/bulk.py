@@ -2,7 +2,7 @@
 
 What is asked for serials, and in which order, is what ``checks.soa_serial`` asks of each zone: every secondary for the
 SOA over UDP, with NSID and EXPIRE, then the primary. A zone whose every address says what it said before is
-*unchanged*: it comes back as a number and nothing else. Of any other the observations come back, for the road to judge.
+*unchanged*: it comes back as a number and nothing else. Of any other the observations come back, to be evaluated.
 Other RRsets are asked for in two ways: which zones give what they gave before, as numbers; and all that a poll asks of
 one zone, as observations.
 """

@@ -174,7 +174,7 @@ class _ChunkPoll:
         self._pumps.discard(pump)
         self._updates.put_nowait(None)
 
-    # --- hearing ---
+    # --- what comes back ---
 
     def _apply(self, call: BulkCall, update: BatchUpdate) -> list[int]:
         """The zones of which nobody is left to be heard in this turn."""
@@ -258,7 +258,7 @@ class _ChunkPoll:
             return ()
 
     def _observations(self, zone: int) -> tuple[Observation, ...]:
-        """What all its addresses said, in the order of asking. Odd together: none is on the fast path any more."""
+        """What all its addresses said, in the order of asking. Changed together: none stays on the fast path."""
         start, layout = self._chunk.slots[zone], self._layouts[self._chunk.layouts[zone]]
         self._engine.disable_fast_path(range(start, start + len(layout)))
         order = sorted(range(len(layout)), key=lambda offset: layout[offset].primary)

@@ -150,7 +150,7 @@ class Poller:
                 self._run(self._ask(group, zones, len(zones) / RECHECK_RATE))
 
     def _renew_context(self, change: TableChange, *, new_prober: bool) -> list[str]:
-        """Another ground under the sweeps, where it is needed; the zones whose asking that breaks off."""
+        """Another context for the sweeps, where it is needed; the zones whose asking that breaks off."""
         columns = change.columns
         if new_prober:
             self._run(self._retire(self._prober, self._bulk_prober))

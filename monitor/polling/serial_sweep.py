@@ -107,7 +107,7 @@ class SerialSweep:
         after: float = -1.0,
         max_in_flight: int = MAX_ZONES_IN_FLIGHT,
     ) -> None:
-        """``after`` is the place in the order up to which an earlier ground has come."""
+        """``after`` is the place in the order up to which an earlier context has come."""
         self._context, self._check, self._cadence = context, check, cadence
         self._max_in_flight, self._under_way = max_in_flight, 0
         self._room = asyncio.Event()
@@ -122,9 +122,9 @@ class SerialSweep:
         self._asked = self._queries = self._answered = 0
 
     async def sweep(self, order: SweepOrder, duration: float, begin: float) -> SweepResult:
-        """Call each zone at its place of the ``over`` seconds from ``begin`` on, by the loop's clock.
+        """Ask each zone at its place in the ``duration`` seconds from ``begin`` on, by the loop's clock.
 
-        What becomes of it is published as soon as that is known. It ends early when its ground is over.
+        What becomes of it is published as soon as that is known. It ends early when its context is closed.
         """
         clock, started = asyncio.get_running_loop().time, self._context.now()
         first = order.after(self.reached)
@@ -251,7 +251,7 @@ class SerialSweep:
             self._room.set()
 
     def _add(self, messages: list[PollMessage], zone: Zone, seen: tuple[Observation, ...]) -> None:
-        """Its round, unless the zone has changed while it was asked: it was asked of another zone than there is now."""
+        """Its poll, unless the zone has changed while it was asked: it was asked of another zone than there is now."""
         context = self._context
         if context.current(zone.name) == zone:
             messages.append(ZonePoll(zone.name, self._check.name, context.now(), self._cadence, seen, context.vantage))

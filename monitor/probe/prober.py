@@ -8,16 +8,13 @@ from checks.model import Address, Observation, Query, Transport
 from monitor.clock import Now
 from monitor.probe.bulk.batches import QueryBatch, QueryTemplate
 from monitor.probe.bulk.call import BulkCall
-from monitor.probe.client.client import DnsClient
+from monitor.probe.client.client import CHUNK_SIZE, DnsClient
 from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.client.sockets import Unasked
 from monitor.probe.message.request import AXFR, Question, question
 from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
 from monitor.probe.types import TsigKey
-
-_CHUNK = 500
-"""Queries taken from the caller before the event loop runs other tasks."""
 
 _Group = tuple[str, Address, str, bool]
 
@@ -46,7 +43,7 @@ class ServiceProber:
         pumps: list[asyncio.Task[None]] = []
         try:
             source = iter(queries)
-            while chunk := list(islice(source, _CHUNK)):
+            while chunk := list(islice(source, CHUNK_SIZE)):
                 pumps += self._ask(chunk, call)
                 await asyncio.sleep(0)
             while batch := await call.batch():

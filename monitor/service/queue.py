@@ -12,7 +12,7 @@ class PollQueue:
 
     def __init__(self, maxsize: int = 1000) -> None:
         if maxsize < 1:
-            raise ValueError(f"a bus holds at least one round, not {maxsize}")
+            raise ValueError(f"a queue holds at least one poll, not {maxsize}")
         self._maxsize = maxsize
         self._waiting: deque[PollMessage] = deque()
         self._changed = asyncio.Condition()

@@ -75,7 +75,7 @@ class Service:
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = contextlib.AsyncExitStack()
-        self._published = self._judged = 0
+        self._published = self._evaluated = 0
         self._ns_names = NsNames()
         self._progress = asyncio.Condition()
         self._direct_dispatch: asyncio.Task[None] | None = None
@@ -103,7 +103,7 @@ class Service:
             await self._web.start()
             opened.push_async_callback(self._web.stop)
             self._open = opened.pop_all()
-        self._run("judge", self._judge())
+        self._run("evaluate", self._evaluate())
         self._run("deliver", self._dispatcher.run())
         self._run("recheck", self._recheck())
         self._schedule.start(cadences(self.config, self._evaluator.plan), later=frozenset({"resolve"}))
@@ -282,13 +282,13 @@ class Service:
         """What has been published so far is evaluated and kept."""
         target = self._published
         async with self._progress:
-            await self._progress.wait_for(lambda: self._judged >= target)
+            await self._progress.wait_for(lambda: self._evaluated >= target)
 
-    async def _judge(self) -> None:
+    async def _evaluate(self) -> None:
         while polls := await self._queue.take(MAX_BATCH):
             await self._evaluator.process(polls)
             async with self._progress:
-                self._judged += len(polls)
+                self._evaluated += len(polls)
                 self._progress.notify_all()
             if len(polls) < MAX_BATCH and not self._stopping.is_set():
                 await asyncio.sleep(BATCH_DELAY)

@@ -9,10 +9,10 @@ EXCLUDED = 255
 SLICE = 20_000
 """Zones at once, where a thread works for a request: in between the event loop has its turn."""
 
-Column = bytes | bytearray
+ByteColumn = bytes | bytearray
 
 
-def find_nth(column: Column, value: int, number: int) -> int:
+def find_nth(column: ByteColumn, value: int, number: int) -> int:
     """Where the value stands for that time, counted from 0; where the column ends if it does not.
 
     It is closed in on by counting halves: each octet is counted about twice.
@@ -33,7 +33,7 @@ def find_nth(column: Column, value: int, number: int) -> int:
     return place if place >= 0 else len(column)
 
 
-def find_value(column: Column, value: int, first: int, most: int) -> list[int]:
+def find_value(column: ByteColumn, value: int, first: int, most: int) -> list[int]:
     """Where the value stands, from its ``first`` time on, at most so many."""
     found: list[int] = []
     place = find_nth(column, value, first) - 1
@@ -42,7 +42,7 @@ def find_value(column: Column, value: int, first: int, most: int) -> list[int]:
     return found
 
 
-def select(column: Column, values: Sequence[int], first: int, most: int) -> tuple[list[int], int]:
+def select(column: ByteColumn, values: Sequence[int], first: int, most: int) -> tuple[list[int], int]:
     """The places of these values, ordered by value as given, then by place: a part of them, and how many there are."""
     found: list[int] = []
     total = 0
@@ -54,7 +54,7 @@ def select(column: Column, values: Sequence[int], first: int, most: int) -> tupl
     return found, total
 
 
-def select_values(column: Column, values: Iterable[int]) -> bytes:
+def select_values(column: ByteColumn, values: Iterable[int]) -> bytes:
     """0 where one of the values stands, MISS elsewhere."""
     table = bytearray([EXCLUDED]) * 256
     for value in values:
@@ -62,7 +62,7 @@ def select_values(column: Column, values: Iterable[int]) -> bytes:
     return bytes(column.translate(bytes(table)))
 
 
-def apply_mask(column: Column, mask: bytes) -> bytes:
+def apply_mask(column: ByteColumn, mask: bytes) -> bytes:
     """The column where the mask is 0, MISS where it is MISS."""
     both = int.from_bytes(column, "little") | int.from_bytes(mask, "little")
     return both.to_bytes(len(column), "little")

@@ -277,7 +277,7 @@ class Evaluator:
                 await asyncio.sleep(0)
             if name in plan.zones:
                 seen = make_zone_summary(self._memory, plan, name, at)
-                zone_index.note(name, seen.health, seen.states, seen.findings, seen.began)
+                zone_index.note(name, seen.health, seen.states, seen.findings, seen.bad_since)
         if pending.unchanged or pending.evaluated:
             zone_index.heard(at)
         zones = zone_index.zones()
@@ -295,7 +295,7 @@ class Evaluator:
                 by_template[zone_table.template_ids[number]].append(number)
         for numbers in by_template.values():
             seen = make_zone_summary(self._memory, self.plan, zone_table.names[numbers[0]], at)
-            self._zone_index.note_first(numbers, seen.health, seen.states, seen.began)
+            self._zone_index.note_first(numbers, seen.health, seen.states, seen.bad_since)
 
     def _zone_status(self, name: str) -> ZoneStatus:
         """The status of a zone, for the zone index."""

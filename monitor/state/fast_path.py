@@ -9,7 +9,7 @@ A zone *is steady* when the pipeline has just evaluated a poll of ``soa-serial``
 3. no alert of that check would be moved by the same check result, said again, before the zone is *due*; nor would that
    bring a finding about an address whose end is estimated.
 
-The next poll in which every address says the same (same outcome, same SOA, same flags; an EXPIRE above the floor from
+The next poll in which every address says the same (same outcome, same SOA, same flags; an EXPIRE above the least from
 which on time alone would bring a finding) leads the pipeline to an equal zone state, to the same check result and to
 no transition, whatever time has passed until it is due. So such a poll is not made. What it would have moved is moved
 here: the time of the look, and what connectivity has recorded. What changes at every poll (rtt, EXPIRE) is written by

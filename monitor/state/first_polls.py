@@ -8,7 +8,7 @@ for serials and times, if
 
 1. every address of a serial group has one serial, as all had there, and the zone state, if there is one, says the
    same of serials, SOA and NSIDs (that leaves it as it is), and
-2. the EXPIREs are above the floors from which on time alone would bring a finding, and are given where they were, and
+2. the EXPIREs are above the least from which on time alone would bring a finding, and are given where they were, and
 3. connectivity has heard of each of the addresses, and the monitor is offline over nothing.
 
 So it is made directly, without an observation, a zone state, or a check result. All others are polls as any.

@@ -31,6 +31,9 @@ HEALTH_OF_LEVEL: Mapping[Level, Health] = {
 }
 """The levels a zone can have, the gravest first, and the health of each."""
 
+UNKNOWN_STATE = "unknown"
+"""The state, and the outcome, of an address of which nothing was heard."""
+
 PROPAGATING_STATE = "propagating"
 """The state of an address that a new version has yet to reach."""
 
@@ -57,7 +60,7 @@ def state_level(state: str) -> Level:
 
 
 def level_of(health: Health, states: Iterable[str], severities: Iterable[Severity]) -> Level:
-    """Of a zone. A good one is busy while a version is still on its way; a bad one is as bad as its worst finding."""
+    """Of a zone. A good one is propagating while a version is on its way; a bad one is as bad as its worst finding."""
     if health is Health.UNKNOWN:
         return Level.UNKNOWN
     if health is Health.GOOD:

@@ -26,7 +26,7 @@ class PendingCommit:
     failed: list[str] = field(default_factory=list)
     """Checks that could not judge a zone because of a bug of their own."""
     rechecks: dict[CheckOfZone, datetime | None] = field(default_factory=dict)
-    """When to look again before the next regular look, as the latest round has it; None: no more."""
+    """When to look again before the next regular look, as the latest poll has it; None: no more."""
     new_rows: dict[str, bytes] = field(default_factory=dict)
     """Packed zone states of zones whose first poll was like that of another."""
     first: list[int] = field(default_factory=list)

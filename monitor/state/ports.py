@@ -21,7 +21,7 @@ class QueueClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UnchangedZones:
-    """A round each of many zones, in which every address said what it had said before.
+    """A poll each of many zones, in which every address said what it had said before.
 
     ``numbers`` are the zones' numbers in ``zone_table``, typecode "I"; ``at`` is when the last of them was complete.
     """

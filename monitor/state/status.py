@@ -26,7 +26,7 @@ class AddressStatus:
     serial: int | None
     state: str
     outcome: str
-    """The last round's outcome, or the rcode in lower case when it was not NOERROR."""
+    """The last poll's outcome, or the rcode in lower case when it was not NOERROR."""
     rtt: float | None
     since: datetime | None
     behind_since: datetime | None

@@ -7,13 +7,10 @@ from datetime import datetime
 
 from alerting.model import Alert
 from checks.model import Health
-from monitor.state.level import Level, health_after_redaction, level_of
+from monitor.state.level import UNKNOWN_STATE, Level, health_after_redaction, level_of
 from monitor.state.server_counts import ServerCounts, count_group
 from monitor.state.status import ServerTally
 from monitor.state.status_group import FindingKey, ServerLayout, StatusGroup
-
-UNKNOWN = "unknown"
-"""The state of an address before anything was heard of it."""
 
 
 class StatusGroups:
@@ -50,14 +47,14 @@ class StatusGroups:
 
     def unknown(self, layout: ServerLayout) -> StatusGroup:
         """Of a zone of which nothing was noted yet."""
-        return self._group(layout, Health.UNKNOWN, (UNKNOWN,) * len(layout.server_addresses), ())
+        return self._group(layout, Health.UNKNOWN, (UNKNOWN_STATE,) * len(layout.server_addresses), ())
 
     def with_layout(self, old: StatusGroup, layout: ServerLayout) -> StatusGroup:
         """The same elsewhere: addresses that were there before are as they were, and servers that left take along what
         was found there.
         """
         known = dict(zip(old.layout.server_addresses, old.states, strict=True))
-        states = tuple(known.get(place, UNKNOWN) for place in layout.server_addresses)
+        states = tuple(known.get(place, UNKNOWN_STATE) for place in layout.server_addresses)
         here = {None, *(server for server, _ in layout.server_addresses)}
         since = {key: at for key, at in old.since.items() if key.server in here}
         finding_keys = tuple(key for key in old.finding_keys if key in since)

@@ -4,10 +4,9 @@ from checks.model import Zone
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
 from monitor.state.columns import FULL_POLL, NO_RESULT
 from monitor.state.fast_path import FastPathChanges
-from monitor.state.level import NOT_ASKED_STATE
+from monitor.state.level import NOT_ASKED_STATE, UNKNOWN_STATE
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
-from monitor.state.zone_status import UNKNOWN
 
 
 def known_state(state: MonitorState, plan: MonitoringPlan, zone: Zone) -> ZoneState | None:
@@ -17,7 +16,7 @@ def known_state(state: MonitorState, plan: MonitoringPlan, zone: Zone) -> ZoneSt
 
 def unheard(plan: MonitoringPlan, zone: Zone) -> str:
     """The state of an address whose version is not known."""
-    return UNKNOWN if plan.cadence_of(SERIAL_CHECK, zone) else NOT_ASKED_STATE
+    return UNKNOWN_STATE if plan.cadence_of(SERIAL_CHECK, zone) else NOT_ASKED_STATE
 
 
 def forget_unasked(state: MonitorState, path_changes: FastPathChanges, plan: MonitoringPlan) -> None:

@@ -13,10 +13,8 @@ from checks.replication_state import replication_state
 from checks.zone_state.model import SERIAL_CHECK, AddressState, ZoneState
 from checks.zone_state.update import behind_since
 from monitor.probe.message.names import unicode
+from monitor.state.level import UNKNOWN_STATE
 from monitor.state.status import AddressStatus, CheckStatus, ZoneStatus
-
-UNKNOWN = "unknown"
-"""The state and the outcome of an address of which nothing was heard."""
 
 HEALTH_CHECKS = (Reachable.name, SERIAL_CHECK)
 """The checks without whose word nobody can say that a zone is well, unless they are off for it."""
@@ -32,7 +30,7 @@ def zone_status(
     deciding_checks: Collection[str] = HEALTH_CHECKS,
     cadences: Cadences = (),
     *,
-    unheard: str = UNKNOWN,
+    unheard: str = UNKNOWN_STATE,
 ) -> ZoneStatus:
     """The zone as it is shown: its addresses, the findings that stand, a health that claims no more than is known.
 
@@ -52,7 +50,7 @@ def zone_status(
         checks=tuple(CheckStatus(v.check, v.at, v.health, v.reason) for _, v in sorted(results.items())),
         primary=zone.primary,
         soa_timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
-        since=since if since is not None else began(health, alerts, now),
+        since=since if since is not None else bad_since(health, alerts, now),
         cadences=cadences,
     )
 
@@ -64,7 +62,7 @@ class ZoneSummary:
     health: Health
     states: tuple[str, ...]
     findings: tuple[Alert, ...]
-    began: datetime
+    bad_since: datetime
 
 
 def summarise(
@@ -76,7 +74,7 @@ def summarise(
     deciding_checks: Collection[str] = HEALTH_CHECKS,
     *,
     well: bool = False,
-    unheard: str = UNKNOWN,
+    unheard: str = UNKNOWN_STATE,
 ) -> ZoneSummary:
     """The same as of ``zone_status``, for a tenth of its cost. ``well``: all addresses are known to be in sync."""
     findings = standing_findings(alerts) if alerts else ()
@@ -90,7 +88,7 @@ def summarise(
             replication_state(zone, zone_state, known.get((server.name, address)), said)
             for server, address in zone.server_addresses()
         )
-    return ZoneSummary(health, states, findings, began(health, alerts, now))
+    return ZoneSummary(health, states, findings, bad_since(health, alerts, now))
 
 
 def standing_findings(alerts: Collection[Alert]) -> tuple[Alert, ...]:
@@ -122,7 +120,7 @@ def is_failing(severity: Severity, code: str) -> bool:
     return severity >= Severity.WARNING and code != NOT_CHECKED
 
 
-def began(health: Health, alerts: Iterable[Alert], now: datetime) -> datetime:
+def bad_since(health: Health, alerts: Iterable[Alert], now: datetime) -> datetime:
     """Since when it is so, where nobody has seen it become so: after a restart the alerts know, those too that are
     about what was served before.
     """
@@ -132,7 +130,7 @@ def began(health: Health, alerts: Iterable[Alert], now: datetime) -> datetime:
 
 
 def addresses(
-    zone: Zone, zone_state: ZoneState | None, results: Mapping[str, CheckResult], unheard: str = UNKNOWN
+    zone: Zone, zone_state: ZoneState | None, results: Mapping[str, CheckResult], unheard: str = UNKNOWN_STATE
 ) -> tuple[AddressStatus, ...]:
     known = {(s.server, s.address): s for s in zone_state.address_states} if zone_state else {}
     findings = [f for v in results.values() for f in v.findings]
@@ -158,8 +156,8 @@ def address_status(
     if zone_state is None or standing is None:
         return AddressStatus(
             server=name, address=address, hidden=server.hidden, primary=name == zone.primary, serial=None,
-            state=unheard if zone_state is None else UNKNOWN, outcome=UNKNOWN, rtt=None, since=None, behind_since=None,
-            checked_at=None, group=server.group,
+            state=unheard if zone_state is None else UNKNOWN_STATE, outcome=UNKNOWN_STATE, rtt=None, since=None,
+            behind_since=None, checked_at=None, group=server.group,
         )  # fmt: skip
     answering = standing.outcome == "answered"
     return AddressStatus(

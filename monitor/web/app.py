@@ -42,8 +42,8 @@ def build(context: WebContext) -> Starlette:
             *Api(context, snapshot).routes(),
             Route("/metrics", MetricsEndpoint(context, snapshot).serve),
             Route("/events", Events(context)),
-            Route("/healthz", Health(context).alive),
-            Route("/readyz", Health(context).ready),
+            Route("/healthz", HealthEndpoints(context).alive),
+            Route("/readyz", HealthEndpoints(context).ready),
             Route("/login", login.form, methods=["GET"]),
             Route("/login", login.enter, methods=["POST"]),
             Route("/logout", login.leave, methods=["POST"]),
@@ -56,7 +56,7 @@ def build(context: WebContext) -> Starlette:
     return app
 
 
-class Health:
+class HealthEndpoints:
     """For load balancers and service managers; open to all, and telling nothing of what is watched."""
 
     def __init__(self, context: WebContext) -> None:

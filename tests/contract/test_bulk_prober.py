@@ -1,4 +1,4 @@
-"""Both ways of asking very many, here and in processes beside, call the same zones quiet, and lose none."""
+"""Both ways of asking very many, here and in processes beside, call the same zones unchanged, and lose none."""
 
 import asyncio
 import os
@@ -54,7 +54,7 @@ class World:
         return ZoneChunk(array("I", some), names, array("I", [0] * len(some)), array("I", (2 * n for n in some)))
 
     async def ask(self, numbers: Iterable[int] | None = None) -> tuple[set[int], dict[int, Sequence[Observation]]]:
-        """Quiet and changed zones; each exactly once."""
+        """Unchanged and changed zones; each exactly once."""
         asked = list(range(self.count) if numbers is None else numbers)
         unchanged: list[int] = []
         changed: list[tuple[int, Sequence[Observation]]] = []
@@ -106,7 +106,7 @@ async def world(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_what_says_the_same_is_quiet_once_it_is_armed(way: int) -> None:
+async def test_what_says_the_same_is_unchanged_on_the_fast_path(way: int) -> None:
     async with world(way) as on:
         unchanged, changed = await on.ask()
         assert not unchanged
@@ -120,7 +120,7 @@ async def test_what_says_the_same_is_quiet_once_it_is_armed(way: int) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_new_serial_is_odd_and_being_odd_disarms_all_of_the_zone(way: int) -> None:
+async def test_a_new_serial_is_changed_and_takes_all_of_the_zone_off_the_fast_path(way: int) -> None:
     async with world(way) as on:
         await on.ask()
         on.enable_fast_path()
@@ -136,7 +136,7 @@ async def test_a_new_serial_is_odd_and_being_odd_disarms_all_of_the_zone(way: in
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_one_address_that_is_odd_brings_what_the_others_say_as_well(way: int) -> None:
+async def test_one_address_that_changed_brings_what_the_others_say_as_well(way: int) -> None:
     changed: set[bytes] = set()
 
     def second(query: Asked) -> Iterable[bytes]:
@@ -172,7 +172,7 @@ async def test_the_primary_is_asked_last(way: int) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_silence_is_odd_at_first_then_quiet_then_odd_when_it_ends(way: int) -> None:
+async def test_silence_is_changed_at_first_then_unchanged_then_changed_when_it_ends(way: int) -> None:
     silent = [False]
 
     def second(query: Asked) -> Iterable[bytes]:
@@ -194,7 +194,7 @@ async def test_silence_is_odd_at_first_then_quiet_then_odd_when_it_ends(way: int
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_an_expire_is_read_at_every_look_and_below_the_floor_it_is_odd(way: int) -> None:
+async def test_an_expire_is_read_at_every_look_and_below_the_least_it_is_changed(way: int) -> None:
     left = [50_000]
 
     def second(query: Asked) -> Iterable[bytes]:

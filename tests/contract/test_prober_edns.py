@@ -159,7 +159,7 @@ async def test_an_error_that_is_meant_is_known_again_and_costs_one_question(word
 
 
 @pytest.mark.parametrize("words", ["servfail to EDNS", "refused to EDNS", "EDNS dropped", "formerr to EDNS"])
-async def test_what_was_asked_without_edns_does_not_are_steady(words: str) -> None:
+async def test_what_was_asked_without_edns_does_not_become_unchanged(words: str) -> None:
     async with Nameserver(UDP[words]) as server, engine(COUNT, QUICK) as one:
         for _ in range(2):
             unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])

@@ -107,7 +107,7 @@ async def test_a_server_that_answers_again_is_asked_as_before() -> None:
         await prober.close()
 
 
-async def test_a_silent_server_delays_transfers_only_by_a_knock_each() -> None:
+async def test_a_silent_server_delays_transfers_only_by_a_connection_attempt_each() -> None:
     """Two at a time would take half a minute."""
     async with Nameserver(None, deaf=True) as server:
         prober = prober_of(Probe(timeout=0.1, attempts=2, max_qps_per_server=1e6), {}, now)

@@ -33,7 +33,7 @@ class EvaluatorBench:
         self.changed = self.told = 0
         self.record = WriteBuffer(self.disk, self.now)
         self.plan = plan(*zones, checks=checks, **({"policy": policy} if policy else {}))
-        self.judging = Evaluator(
+        self.evaluator = Evaluator(
             memory or MonitorState(),
             self.plan,
             Status("1", "local", NOON, NOON, FakeZones()),
@@ -51,8 +51,8 @@ class EvaluatorBench:
 
     async def look(self, zone: Zone, at: float, **tokens: str) -> None:
         self.now.at = minute(at)
-        await self.judging.process([checked_at(zone, tokens, self.now(), QUICK), reached(zone, self.now(), **tokens)])
+        await self.evaluator.process([checked_at(zone, tokens, self.now(), QUICK), reached(zone, self.now(), **tokens)])
 
     @property
     def status(self) -> Status:
-        return self.judging.status
+        return self.evaluator.status

@@ -85,7 +85,7 @@ class World:
 
 
 def result_id(looks: Sequence[Observation]) -> object:
-    """What must be the same for a zone to be quiet: all but time, rtt and EXPIRE, but whether there is one."""
+    """What must be the same for a zone to be unchanged: all but time, rtt and EXPIRE, but whether there is one."""
     return tuple(replace(o, at=minute(0), rtt=None, expire=None if o.expire is None else 0) for o in looks)
 
 
@@ -95,18 +95,18 @@ class Caller:
 
     columns: ZoneColumns
     last: dict[int, object] = field(default_factory=dict)
-    floors: dict[int, Sequence[int]] = field(default_factory=dict)
+    min_expires: dict[int, Sequence[int]] = field(default_factory=dict)
 
     def unchanged(self, number: int, looks: Sequence[Observation]) -> bool:
-        """Whether the zone is as it was; if not, it is disarmed."""
-        floors = self.floors.get(number)
-        same = floors is not None and result_id(looks) == self.last[number]
-        enough = same and floors is not None and all(
-            o.expire is None or o.expire >= floor for o, floor in zip(looks, floors, strict=True)
+        """Whether the zone is as it was; if not, it is off the fast path."""
+        min_expires = self.min_expires.get(number)
+        same = min_expires is not None and result_id(looks) == self.last[number]
+        enough = same and min_expires is not None and all(
+            o.expire is None or o.expire >= least for o, least in zip(looks, min_expires, strict=True)
         )  # fmt: skip
         if not enough:
             self.last[number] = result_id(looks)
-            self.floors.pop(number, None)
+            self.min_expires.pop(number, None)
             return False
         for slot, one in zip(self.columns.slots_of(number), looks, strict=True):
             self.columns.address_metrics.rtts[slot] = -1.0 if one.rtt is None else one.rtt
@@ -117,8 +117,8 @@ class Caller:
 
     def move(self, path_changes: FastPathChanges) -> None:
         for number in path_changes.disabled:
-            self.floors.pop(number, None)
-        self.floors.update(path_changes.enabled)
+            self.min_expires.pop(number, None)
+        self.min_expires.update(path_changes.enabled)
 
 
 def messages(
@@ -142,7 +142,7 @@ def messages(
 
 
 def missed(memory: MonitorState, heard: Sequence[PollMessage], at: datetime) -> set[str]:
-    """The zones that were called quiet when they no longer stood still: near misses."""
+    """The zones that were called unchanged when they no longer were: near misses."""
     columns = memory.columns
     called = [number for one in heard if isinstance(one, UnchangedZones) for number in one.numbers]
     return {columns.zone_table.names[number] for number in called if columns.checked_at[number] != micros(at)}

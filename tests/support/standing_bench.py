@@ -70,7 +70,7 @@ class Road(EvaluatorBench):
         super().__init__(*(zones or (ONE,)), checks=checks, policy=policy)
         self.enabled: list[tuple[str, str]] = []
         self.disabled: set[str] = set()
-        self.judging.moved = self.moved
+        self.evaluator.moved = self.moved
 
     def moved(self, changes: FastPathChanges) -> None:
         names = changes.zone_table.names
@@ -79,11 +79,11 @@ class Road(EvaluatorBench):
 
     @property
     def columns(self) -> ZoneColumns:
-        return self.judging.no_change.columns
+        return self.evaluator.no_change.columns
 
     async def hear(self, *heard: PollMessage) -> None:
         self.now.at = max(one.at for one in heard)
-        await self.judging.process(heard)
+        await self.evaluator.process(heard)
 
     async def well(self, at: float = 0, *zones: Zone) -> None:
         """Everything is good at this minute, and at the next."""
@@ -93,7 +93,7 @@ class Road(EvaluatorBench):
                 await self.hear(*(poll(check, one, number) for check in CHECKS[2:5]))
 
     async def replan(self, *zones: Zone, checks: Iterable[Check] = CHECKS) -> TableChange:
-        return await self.judging.replan(plan(*(zones or (ONE,)), checks=checks, policy=AT_ONCE))
+        return await self.evaluator.replan(plan(*(zones or (ONE,)), checks=checks, policy=AT_ONCE))
 
     def stands(self, name: str = NAME) -> set[str]:
         columns = self.columns

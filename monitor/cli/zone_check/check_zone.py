@@ -37,7 +37,7 @@ SECOND_LOOK_DELAY = 3.0
 class ZoneReport:
     """What the looks came to. ``memory`` says whose zone state was used; ``in_motion`` may be a change on its way.
 
-    ``strict``: it is not called good while anything is in motion, or could not be judged.
+    ``strict``: it is not called good while anything is in motion, or could not be evaluated.
     """
 
     zone: Zone
@@ -148,7 +148,7 @@ def unresolved(zone: Zone, found: DiscoveredZones) -> Iterator[str]:
             yield f"{server.name} was not asked, because its name could not be resolved: {resolution.reason}"
 
 
-Judged = tuple[dict[str, CheckResult], ZoneState, Connectivity]
+Evaluation = tuple[dict[str, CheckResult], ZoneState, Connectivity]
 
 
 async def polls(config: Config, zone: Zone, probe: ProbeQueries) -> tuple[ZonePoll, ...]:
@@ -172,7 +172,7 @@ def severities(config: Config, zone: Zone) -> Mapping[str, Severity]:
 
 def evaluate_checks(
     zone: Zone, config: Config, zone_state: ZoneState, seen: Sequence[ZonePoll], connectivity: Connectivity
-) -> Judged:
+) -> Evaluation:
     """The results of one look; the zone state takes it in first, so that all checks know the serials."""
     for poll in seen:
         connectivity = record_poll(connectivity, poll)
@@ -201,13 +201,13 @@ def make_report(
     zone: Zone,
     config: Config,
     looks: tuple[tuple[ZonePoll, ...], ...],
-    judged: Judged,
+    evaluation: Evaluation,
     memory: str,
     excused: tuple[Finding, ...],
 ) -> ZoneReport:
     """What the last look comes to. ``excused`` findings are differences that a change explains."""
-    at, zone_state = now(), judged[1]
-    results = {name: without_findings(excused, result) for name, result in judged[0].items()}
+    at, zone_state = now(), evaluation[1]
+    results = {name: without_findings(excused, result) for name, result in evaluation[0].items()}
     moving = (*excused, *in_motion(zone, zone_state, results.values(), at, memory))
     alerts = [
         Alert(
@@ -219,14 +219,14 @@ def make_report(
     ]  # fmt: skip
     deciding = tuple(check for check in HEALTH_CHECKS if check not in switched_off(zone)) or tuple(results)
     drawn = zone_status(zone, zone_state, results, alerts, None, at, deciding)
-    offline_families = tuple(offline_explanation(judged[2], family) for family in judged[2].offline)
+    offline_families = tuple(offline_explanation(evaluation[2], family) for family in evaluation[2].offline)
     return ZoneReport(
         zone, config, looks, results, zone_state, drawn, memory, moving, offline_families=offline_families
     )
 
 
 def without_findings(excused: tuple[Finding, ...], result: CheckResult) -> CheckResult:
-    """The verdict without what is excused; good where nothing else was found."""
+    """The result without what is excused; good where nothing else was found."""
     left = tuple(f for f in result.findings if f not in excused)
     health = Health.GOOD if result.findings and not left else result.health
     return replace(result, findings=left, health=health)

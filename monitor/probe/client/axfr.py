@@ -278,6 +278,6 @@ class Transfer:
             return self._ended(_STREAM_RESULTS[broken.how], f"{broken}, after {plural(self._records, 'record')}")
         if broken.how == "timeout":
             return replace(self._ended(TransferResult.TIMEOUT, str(broken)), outcome=Outcome.TIMEOUT)
-        # a server that slams the door without a word refuses; nothing of a transfer has been seen
+        # a server that closes the connection without a word refuses; nothing of a transfer has been seen
         ended = self._ended(TransferResult.RESET, str(broken))
         return replace(ended, outcome=Outcome.REFUSED_CONNECTION)

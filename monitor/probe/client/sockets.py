@@ -12,7 +12,7 @@ from monitor.probe.client.observations import QueryFailure
 from monitor.probe.message.text import system
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
-Endpoint = tuple[socket.AddressFamily, SocketAddress]
+SocketEndpoint = tuple[socket.AddressFamily, SocketAddress]
 """Address family and socket address."""
 
 REFUSED_DELAY = 0.2
@@ -53,7 +53,7 @@ class Sockets:
         self._most = most if most is not None else _allowance()
         self._open = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._endpoints: dict[Address, Endpoint] = {}
+        self._endpoints: dict[Address, SocketEndpoint] = {}
 
     @property
     def most(self) -> int:
@@ -111,7 +111,7 @@ class Sockets:
                 waiter.set_result(None)
                 break
 
-    def endpoint(self, address: Address) -> Endpoint:
+    def endpoint(self, address: Address) -> SocketEndpoint:
         """Raises Unasked when the host is not an address: names are never resolved here."""
         known = self._endpoints.get(address)
         if known is None:
@@ -155,7 +155,7 @@ def theirs(error: OSError, phase: str) -> QueryFailure:
     return QueryFailure(Outcome.UNASKED, f"{phase}: {system(error)}")
 
 
-def _endpoint(host: str, port: int) -> Endpoint:
+def _endpoint(host: str, port: int) -> SocketEndpoint:
     if not 0 <= port < 65536:
         raise Unasked(f"{port} is not a port")
     try:
@@ -168,7 +168,7 @@ def _endpoint(host: str, port: int) -> Endpoint:
     return family, (str(place[0]), port)
 
 
-def _place(source: str) -> Endpoint:
+def _place(source: str) -> SocketEndpoint:
     return _endpoint(source, 0)
 
 

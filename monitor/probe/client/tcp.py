@@ -19,7 +19,7 @@ from monitor.probe.message.request import Request
 from monitor.probe.message.response import Unmatched
 from monitor.probe.message.wire import Malformed
 
-_CHUNK = 65536
+_RECEIVE_SIZE = 65536
 
 
 _HOW = MappingProxyType({"timeout": "timed out", "closed": "closed after connect", "reset": "reset after connect"})
@@ -75,7 +75,7 @@ class Stream:
         while len(self._buffer) < need:
             try:
                 async with asyncio.timeout_at(min(until, self._loop.time() + patience)):
-                    octets = await self._loop.sock_recv(self._sock, _CHUNK)
+                    octets = await self._loop.sock_recv(self._sock, _RECEIVE_SIZE)
             except TimeoutError:
                 raise Broken("timeout", self._phase) from None
             except OSError:

@@ -110,7 +110,7 @@ async def test_who_is_refused_the_transfer_is_late_until_it_is_let_in(world: Wor
     assert (result.health, result.findings) == (Health.GOOD, ())
 
 
-async def test_a_serial_that_goes_poll_is_newer(world: World, probe: Prober) -> None:
+async def test_a_serial_that_wraps_around_is_newer(world: World, probe: Prober) -> None:
     """4294967290 → 5 (RFC 1982), by real transfers."""
     watch = Watch(probe, world.zone(ROUND))
     assert (await watch.look("soa-serial")).health is Health.GOOD

@@ -86,7 +86,7 @@ async def test_what_is_disturbed_goes_over_tcp(words: str) -> None:
 
 
 @pytest.mark.parametrize("words", UDP)
-async def test_of_what_a_server_may_send_nothing_becomes_quiet_but_what_was_believed(words: str) -> None:
+async def test_of_what_a_server_may_send_nothing_becomes_unchanged_but_what_was_believed(words: str) -> None:
     """On the fast path after one look: at the next look either nothing is said of it, or the same as before."""
     async with Nameserver(UDP[words], answering) as server, engine(4, replace(QUICK, timeout=0.3)) as one:
         _, before = await ask_engine(one, [query_batch(server.address, 4)])

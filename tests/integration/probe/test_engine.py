@@ -70,7 +70,7 @@ class Server:
         return [reply(query, [soa(self.serial)], authority, [*additional, opt(*options)] if query.edns else additional)]
 
 
-async def test_at_first_everything_is_odd_and_whole() -> None:
+async def test_at_first_everything_is_changed_and_whole() -> None:
     async with Nameserver(Server()) as server, engine(COUNT) as one:
         unchanged, changed = await ask_engine(one, [query_batch(server.address, COUNT)])
         assert not unchanged
@@ -81,7 +81,7 @@ async def test_at_first_everything_is_odd_and_whole() -> None:
         assert replace(changed[7], at=wanted.at, rtt=wanted.rtt) == wanted
 
 
-async def test_unarmed_it_stays_odd() -> None:
+async def test_off_the_fast_path_it_stays_changed() -> None:
     async with Nameserver(Server()) as server, engine(COUNT) as one:
         for _ in range(2):
             unchanged, _ = await ask_engine(one, [query_batch(server.address, COUNT)])
@@ -89,7 +89,7 @@ async def test_unarmed_it_stays_odd() -> None:
 
 
 @pytest.mark.parametrize("use_gso", [True, False])
-async def test_armed_it_is_the_same_while_it_says_the_same(use_gso: bool) -> None:
+async def test_on_the_fast_path_it_is_unchanged_while_it_says_the_same(use_gso: bool) -> None:
     said = Server()
     async with Nameserver(said) as server, engine(COUNT, use_gso=use_gso) as one:
         await ask_engine(one, [query_batch(server.address, COUNT)])
@@ -109,14 +109,14 @@ CHANGES: dict[str, Callable[[Server], None]] = {
     "the serial": lambda said: setattr(said, "serial", SERIAL + 1),
     "the NSID": lambda said: setattr(said, "nsid", b"ns1.lon"),
     "no EXPIRE any more": lambda said: setattr(said, "expire", None),
-    "the EXPIRE below the floor": lambda said: setattr(said, "expire", 999),
+    "the EXPIRE below the least": lambda said: setattr(said, "expire", 999),
     "silence": lambda said: setattr(said, "silent", True),
 }
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("words", CHANGES)
-async def test_whatever_changes_is_odd(words: str, shuffle: bool) -> None:
+async def test_whatever_is_different_is_changed(words: str, shuffle: bool) -> None:
     said = Server()
     said.shuffle = shuffle
     async with Nameserver(said) as server, engine(COUNT, replace(QUICK, timeout=0.3)) as one:
@@ -134,7 +134,7 @@ async def test_whatever_changes_is_odd(words: str, shuffle: bool) -> None:
         assert not unchanged
 
 
-async def test_an_expire_that_appears_is_odd() -> None:
+async def test_an_expire_that_appears_is_changed() -> None:
     said = Server()
     said.expire = None
     async with Nameserver(said) as server, engine(1) as one:
@@ -146,7 +146,7 @@ async def test_an_expire_that_appears_is_odd() -> None:
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
-async def test_an_expire_that_counts_down_is_the_same_and_is_told_by_the_ticks(shuffle: bool) -> None:
+async def test_an_expire_that_counts_down_is_unchanged_and_is_told_by_the_address_metrics(shuffle: bool) -> None:
     said = Server()
     said.shuffle = shuffle
     at = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -163,7 +163,7 @@ async def test_an_expire_that_counts_down_is_the_same_and_is_told_by_the_ticks(s
         assert all(0 < rtt < 30 for rtt in address_metrics.rtts)
 
 
-async def test_a_silent_address_is_quiet_while_it_stays_so() -> None:
+async def test_a_silent_address_is_unchanged_while_it_stays_so() -> None:
     said = Server()
     said.silent = True
     address_metrics = AddressMetrics.of(COUNT)
@@ -183,7 +183,7 @@ async def test_a_silent_address_is_quiet_while_it_stays_so() -> None:
         assert {seen.serial for seen in changed.values()} == {SERIAL}
 
 
-async def test_silence_of_another_kind_is_odd() -> None:
+async def test_silence_of_another_kind_is_changed() -> None:
     said = Server()
     said.silent = True
     async with engine(1, QUICK) as one:

@@ -208,7 +208,7 @@ def test_in_whatever_order_the_rest_comes_the_head_is_the_same_and_so_is_what_it
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.binary(max_size=8), st.binary(max_size=8))
-def test_equal_heads_are_equal_answers(serial: int, other: int, nsid: bytes, another: bytes) -> None:
+def test_equal_fingerprints_are_equal_answers(serial: int, other: int, nsid: bytes, another: bytes) -> None:
     asked_ = one()
     query = asked(asked_.wire)
     told = []

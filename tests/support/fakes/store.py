@@ -31,7 +31,7 @@ class MemoryStore:
 
     def __init__(self, now: Now) -> None:
         self._now = now
-        self._ledgers: dict[str, ZoneState] = {}
+        self._zone_states: dict[str, ZoneState] = {}
         self._history: list[AddressHistoryRow] = []
         self._sweeps: list[Sweep] = []
         self._propagations: list[Propagation] = []
@@ -54,7 +54,7 @@ class MemoryStore:
         self._check_open()
         look = max((each.started for each in self._sweeps if each.check == SERIAL_CHECK), default=None)
         return StoredState(
-            zone_states={zone: _as_looked(each, look) for zone, each in self._ledgers.items()},
+            zone_states={zone: _as_looked(each, look) for zone, each in self._zone_states.items()},
             alerts=dict(self._alerts),
             incidents={id_: each for id_, each in self._incidents.items() if each.phase == "open"},
             destinations=dict(self._destinations),
@@ -63,13 +63,13 @@ class MemoryStore:
     async def commit(self, commit: Commit) -> None:
         self._check_open()
         for zone in commit.dropped_zones:
-            self._ledgers.pop(zone, None)
+            self._zone_states.pop(zone, None)
             self._end(zone, self._now())
         if commit.new_zones:
             states, changes = tuple(commit.new_zones.states()), tuple(commit.new_zones.state_changes())
             await self.commit(Commit(zone_states=states, state_changes=changes))
         for zone_state in {each.zone: each for each in commit.zone_states}.values():
-            self._ledgers[zone_state.zone] = zone_state
+            self._zone_states[zone_state.zone] = zone_state
             address_state = {(each.server, str(each.address)) for each in zone_state.address_states}
             self._end(zone_state.zone, zone_state.at or self._now(), staying=address_state)
         for change in commit.state_changes:

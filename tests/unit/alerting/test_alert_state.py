@@ -173,7 +173,7 @@ def behind(*servers: str, unsure: tuple[Inconclusive, ...] = (), text: str = "")
     return lambda at: result("example.org.", at, *(finding("serial-late", s, text) for s in servers), unsure=unsure)
 
 
-def blind(at: float) -> object:
+def unchecked(at: float) -> object:
     return result("example.org.", at, reason="nobody answered")
 
 
@@ -254,10 +254,10 @@ def test_a_late_result_changes_neither_alert_nor_words() -> None:
 
 def test_an_unknown_result_moves_no_alert_and_is_one_itself_when_it_lasts() -> None:
     alerts = told({0: behind("ns2"), 1: behind("ns2"), 2: behind("ns2")})
-    alerts = told(dict.fromkeys(range(3, 13), blind), alerts)
+    alerts = told(dict.fromkeys(range(3, 13), unchecked), alerts)
     own = key("example.org.", "not-checked", check="soa-serial", subject="soa-serial")
     assert {name: each.phase for name, each in alerts.items()} == {KEY: Phase.FIRING, own: Phase.PENDING}
-    touched, (fired,) = apply_result(blind(13), alerts, {}, POLICY)  # type: ignore[arg-type]
+    touched, (fired,) = apply_result(unchecked(13), alerts, {}, POLICY)  # type: ignore[arg-type]
     assert (fired.key, fired.reason) == (own, Reason.FIRED)
     assert {each.key: each.text for each in touched}[own] == "soa-serial could not be checked: nobody answered"
     alerts = told({at: behind("ns2") for at in range(14, 17)}, {each.key: each for each in touched})
@@ -266,10 +266,10 @@ def test_an_unknown_result_moves_no_alert_and_is_one_itself_when_it_lasts() -> N
 
 def test_a_longer_grace_holds_for_what_was_not_checked_too() -> None:
     slow = Policy(grace=timedelta(hours=1))
-    touched, _ = apply_result(blind(0), {}, {}, slow)  # type: ignore[arg-type]
-    touched, transitions = apply_result(blind(59), {each.key: each for each in touched}, {}, slow)  # type: ignore[arg-type]
+    touched, _ = apply_result(unchecked(0), {}, {}, slow)  # type: ignore[arg-type]
+    touched, transitions = apply_result(unchecked(59), {each.key: each for each in touched}, {}, slow)  # type: ignore[arg-type]
     assert not transitions
-    _, transitions = apply_result(blind(60), {each.key: each for each in touched}, {}, slow)  # type: ignore[arg-type]
+    _, transitions = apply_result(unchecked(60), {each.key: each for each in touched}, {}, slow)  # type: ignore[arg-type]
     assert [each.key.code for each in transitions] == ["not-checked"]
 
 
@@ -280,7 +280,7 @@ SAID = {
     "-": behind("ns2"),
     "=": behind("ns2", "ns3"),
     "~": behind("ns3", unsure=(Inconclusive("ns2", ADDRESSES["ns2"]),)),
-    "?": blind,
+    "?": unchecked,
 }
 
 

@@ -649,7 +649,7 @@ def test_what_became_critical_is_said_and_a_zones_last_server_without_a_count() 
     ]
 
 
-def test_what_a_offline_monitor_can_check_again_is_no_news() -> None:
+def test_what_an_offline_monitor_can_check_again_is_no_news() -> None:
     desk = Desk()
     desk.fire(alert("", "monitor-offline", subject="ipv4"), *(alert(n, "not-checked") for n in (A, B, C)))
     assert desk.end(alert(A, "not-checked")) == []

@@ -283,7 +283,7 @@ def test_an_alert_of_an_incident_nobody_knows_is_taken_for_a_new_one() -> None:
     assert desk.end(replace(LATE, incident="20200101T000000-aaaaaa")) == []
 
 
-def test_after_a_restart_the_book_goes_on_where_it_was() -> None:
+def test_after_a_restart_the_open_incidents_go_on_where_they_were() -> None:
     desk = Desk()
     desk.fire(LATE)
     again = Desk(

@@ -191,7 +191,7 @@ def test_the_soa_without_a_primary_is_that_of_the_first_to_serve_the_reference()
 
 # --- equality, restart, repeats ---
 
-QUIET = [
+UNCHANGED = [
     ("all well", {"ns1": "10*4", "ns2": "10*4"}),
     ("one late", {"ns1": "10 11*3", "ns2": "10*4"}),
     ("one silent", {"ns1": "10*4", "ns2": "10 -*3"}),
@@ -207,15 +207,15 @@ QUIET = [
 ]
 
 
-@pytest.mark.parametrize(("title", "does"), QUIET, ids=[title for title, _ in QUIET])
-def test_a_quiet_poll_leaves_the_zone_state_equal(title: str, does: dict[str, str]) -> None:
+@pytest.mark.parametrize(("title", "does"), UNCHANGED, ids=[title for title, _ in UNCHANGED])
+def test_a_poll_without_change_leaves_the_zone_state_equal(title: str, does: dict[str, str]) -> None:
     pages = story(PAIR, does)
     assert pages[-1].zone_state == pages[-2].zone_state
     assert pages[-1].zone_state.at == pages[-1].at
     assert changes(pages[-2].zone_state, pages[-1].zone_state) == ((), ())
 
 
-def test_a_quiet_look_still_ticks() -> None:
+def test_a_poll_without_change_still_moves_what_ticks() -> None:
     address_state = story(PAIR, {"ns1": "10*4", "ns2": "10~90*4"})[-1].zone_state.address_states[1]
     assert (address_state.checked_at, address_state.rtt, address_state.expires) == (after(3), 0.01, after(4.5))
 

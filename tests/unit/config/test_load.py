@@ -11,7 +11,7 @@ from checks.model.finding_type import Severity
 from checks.registry import CHECKS
 from monitor.config.errors import Mistake
 from monitor.config.load import ConfigError, load
-from monitor.config.model import Resolver, Service, ZoneEntry
+from monitor.config.model import Resolver, ServiceSettings, ZoneEntry
 from monitor.probe.settings import Probe, TransferLimits
 from tests.support.configuration import TWO, read
 
@@ -28,7 +28,7 @@ def test_a_zone_is_enough() -> None:
     assert config.probe == Probe()
     assert config.resolver == Resolver()
     assert config.policy == Policy()
-    assert config.service == Service(database=Path("/etc/soawatch/soawatch.db"))
+    assert config.service == ServiceSettings(database=Path("/etc/soawatch/soawatch.db"))
     assert config.cadence == {name: check.cadence for name, check in CHECKS.items()}
     assert {name: type(check) for name, check in config.checks.items()} == dict(CHECKS)
     assert config.warnings == ()

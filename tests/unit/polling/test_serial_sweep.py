@@ -28,13 +28,13 @@ SERVERS = (server("ns1"), server("ns2"))
 
 
 class FakeBulkProber:
-    """A bulk prober that knows which zones are quiet and what the others say; ``held`` zones wait to be let go."""
+    """A bulk prober that knows which zones are unchanged and what the others say; ``held`` zones wait to be let go."""
 
     def __init__(
-        self, zone_table: ZoneTable[Zone], *, odd: Iterable[str] = (), dead: Iterable[str] = (), how: str = "-"
+        self, zone_table: ZoneTable[Zone], *, changed: Iterable[str] = (), dead: Iterable[str] = (), how: str = "-"
     ) -> None:
         self.zone_table = zone_table
-        self.odd, self.dead, self.how = set(odd), set(dead), how
+        self.changed, self.dead, self.how = set(changed), set(dead), how
         self.asked: list[str] = []
         self.held: dict[str, asyncio.Event] = {}
         self.widest = self.under_way = 0
@@ -70,11 +70,11 @@ class FakeBulkProber:
 
     def _returns(self, numbers: Sequence[int]) -> ChunkResult:
         self.under_way -= len(numbers)
-        loud = self.odd | self.dead
+        loud = self.changed | self.dead
         names = self.zone_table.names
-        odd = [(number, self._looks(self.zone_table.at(number))) for number in numbers if names[number] in loud]
+        changed = [(number, self._looks(self.zone_table.at(number))) for number in numbers if names[number] in loud]
         unchanged = array("I", (number for number in numbers if names[number] not in loud))
-        return ChunkResult(now(), unchanged, odd, 2 * len(numbers), 2 * len(numbers))
+        return ChunkResult(now(), unchanged, changed, 2 * len(numbers), 2 * len(numbers))
 
     def _looks(self, zone: Zone) -> tuple[Observation, ...]:
         token = {"ns1": "10", "ns2": self.how if zone.name in self.dead else "10"}
@@ -138,7 +138,7 @@ class Stage:
 
 
 async def test_each_zone_comes_back_once_as_a_number_or_as_a_poll() -> None:
-    stage = Stage(zones(2500), odd=["z7.example.", "z77.example."])
+    stage = Stage(zones(2500), changed=["z7.example.", "z77.example."])
     swept = await stage.call()
     assert sorted(stage.unchanged + [one.zone for one in stage.polls]) == sorted(stage.zone_table.names)
     assert {one.zone for one in stage.polls} == {"z7.example.", "z77.example."}
@@ -201,7 +201,7 @@ async def test_a_zone_that_is_being_asked_is_not_asked_again() -> None:
 
 
 async def test_what_changed_while_it_was_asked_is_not_published() -> None:
-    stage = Stage(zones(3), odd=["z0.example.", "z1.example."])
+    stage = Stage(zones(3), changed=["z0.example.", "z1.example."])
     stage.current["z0.example."] = replace(stage.current["z0.example."], primary=None)
     del stage.current["z2.example."]
     await stage.call()
@@ -260,7 +260,7 @@ async def test_what_is_dead_over_udp_is_asked_over_tcp() -> None:
     assert swept.queries == 11  # type: ignore[attr-defined]
 
 
-async def test_an_address_dead_over_both_is_not_knocked_at_for_every_zone() -> None:
+async def test_an_address_dead_over_both_is_not_asked_over_tcp_for_every_zone() -> None:
     every = zones(1000)
     stage = Stage(every, token="-", dead=[one.name for one in every])
     await stage.call()

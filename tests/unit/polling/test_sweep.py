@@ -127,7 +127,7 @@ async def test_no_more_than_so_many_zones_are_under_way() -> None:
     assert prober.widest == 7
 
 
-async def test_it_waits_for_a_judge_who_is_behind() -> None:
+async def test_it_waits_for_an_evaluator_that_is_behind() -> None:
     bus = PollQueue(5)
     prober = HeldProber(WELL, now)
     whole = asyncio.create_task(

@@ -39,14 +39,14 @@ async def test_polls_come_out_as_they_went_in(queue):
     assert list(await queue.take(2)) == [one(2)]
 
 
-async def test_the_judge_waits_for_the_first_poll_only(queue):
+async def test_the_evaluator_waits_for_the_first_poll_only(queue):
     taking = asyncio.create_task(queue.take(100))
     assert not await settled(taking)
     await queue.publish(one(1))
     assert list(await taking) == [one(1)]
 
 
-async def test_who_asks_waits_when_the_judge_is_behind(queue):
+async def test_who_asks_waits_when_the_evaluator_is_behind(queue):
     for number in range(SIZE):
         await queue.publish(one(number))
     publishing = asyncio.create_task(queue.publish(one(SIZE)))
@@ -56,7 +56,7 @@ async def test_who_asks_waits_when_the_judge_is_behind(queue):
     assert list(await queue.take(100)) == [one(1), one(2), one(3)]
 
 
-async def test_many_who_ask_and_one_who_judges_lose_nothing(queue):
+async def test_many_who_ask_and_one_who_evaluates_lose_nothing(queue):
     async def ask(start: int) -> None:
         for number in range(start, start + 100):
             await queue.publish(one(number))

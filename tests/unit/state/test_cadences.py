@@ -83,47 +83,47 @@ def test_a_zone_has_its_own_severities_and_all_others() -> None:
 async def test_another_cadence_leaves_all_that_stands_as_it_is() -> None:
     on = Road()
     await on.well()
-    stood, checked = on.stands(), on.judging.status.zones[NAME]
+    stood, checked = on.stands(), on.evaluator.status.zones[NAME]
     change = await on.replan(with_cadence(ONE, records=HOUR))
     assert change.added_or_changed == [NAME]
     assert (on.stands(), on.mode()) == (stood, STEADY_UP)
-    now = on.judging.status.zones[NAME]
+    now = on.evaluator.status.zones[NAME]
     assert (now.health, now.checks, now.addresses) == (Health.GOOD, checked.checks, checked.addresses)
     assert dict(now.cadences)["records"] == HOUR
-    assert on.judging.no_change.columns.address_metrics.rtts
+    assert on.evaluator.no_change.columns.address_metrics.rtts
 
 
 async def test_a_check_that_is_off_for_a_zone_takes_its_findings_along_and_is_heard_no_more() -> None:
     on = Road()
     await on.well()
     await on.hear(tcp_closed(ONE, 2))
-    assert [alert.key.code for alert in on.judging.status.zones[NAME].findings] == ["tcp-unreachable"]
+    assert [alert.key.code for alert in on.evaluator.status.zones[NAME].findings] == ["tcp-unreachable"]
     silent = with_cadence(ONE, reachable=OFF)
     await on.replan(silent)
-    shown = on.judging.status.zones[NAME]
+    shown = on.evaluator.status.zones[NAME]
     assert (shown.health, shown.findings) == (Health.GOOD, ())
     assert "reachable" not in {check.check for check in shown.checks}
     assert dict(shown.cadences)["reachable"] == OFF
-    assert {incident.phase for incident in on.judging.status.incidents.values()} == {"resolved"}
+    assert {incident.phase for incident in on.evaluator.status.incidents.values()} == {"resolved"}
     await on.hear(tcp_closed(silent, 3))
-    assert on.judging.status.zones[NAME].findings == ()
+    assert on.evaluator.status.zones[NAME].findings == ()
 
 
-async def test_without_soa_serial_no_version_is_shown_and_the_rest_is_judged() -> None:
+async def test_without_soa_serial_no_version_is_shown_and_the_rest_is_evaluated() -> None:
     on = Road()
     await on.well()
     quiet = with_cadence(ONE, soa_serial=OFF)
     await on.replan(quiet)
     assert on.mode() == FULL_POLL
-    shown = on.judging.status.zones[NAME]
+    shown = on.evaluator.status.zones[NAME]
     assert {address.state for address in shown.addresses} == {NOT_ASKED_STATE}
     assert (shown.health, shown.reference_serials) == (Health.GOOD, {})
-    tally = on.judging.status.zones.servers()["ns1"]
+    tally = on.evaluator.status.zones.servers()["ns1"]
     assert tally.states[NOT_ASKED_STATE] == 1
     await on.hear(checked_at(quiet, {**WELL, "ns2": "9"}, minute(3), QUICK))
-    assert {address.serial for address in on.judging.status.zones[NAME].addresses} == {None}
+    assert {address.serial for address in on.evaluator.status.zones[NAME].addresses} == {None}
     await on.replan(ONE)
-    again = on.judging.status.zones[NAME]
+    again = on.evaluator.status.zones[NAME]
     assert {address.serial for address in again.addresses} == {10}
     assert again.health is Health.UNKNOWN, "soa-serial has not said anything yet"
 
@@ -132,27 +132,27 @@ async def test_where_neither_tells_the_checks_that_are_left_do() -> None:
     bare = with_cadence(ONE, soa_serial=OFF, reachable=OFF)
     on = Road(bare)
     for check in CHECKS[2:4]:
-        assert on.judging.status.zones[NAME].health is Health.UNKNOWN
+        assert on.evaluator.status.zones[NAME].health is Health.UNKNOWN
         await on.hear(poll(check, bare, 0))
     await on.hear(poll(CHECKS[1], bare, 0))
-    assert on.judging.status.zones[NAME].health is Health.GOOD
+    assert on.evaluator.status.zones[NAME].health is Health.GOOD
 
 
 async def test_a_poll_of_soa_serial_is_none_of_a_check_that_is_off() -> None:
     bare = with_cadence(ONE, soa_fields=OFF)
     on = Road(bare)
     await on.hear(checked_at(bare, WELL, minute(0), QUICK))
-    assert {check.check for check in on.judging.status.zones[NAME].checks} == {"soa-serial"}
+    assert {check.check for check in on.evaluator.status.zones[NAME].checks} == {"soa-serial"}
 
 
 async def test_a_severity_of_its_own_counts_from_the_first_alert_and_at_a_reload() -> None:
     on = Road(replace(ONE, severity=(("tcp-unreachable", Severity.CRITICAL),)))
     await on.hear(tcp_closed(ONE, 0))
-    await on.hear(tcp_closed(on.judging.plan.zones[NAME], 1))
-    (alert,) = on.judging.status.zones[NAME].findings
+    await on.hear(tcp_closed(on.evaluator.plan.zones[NAME], 1))
+    (alert,) = on.evaluator.status.zones[NAME].findings
     assert (alert.severity, alert.phase) == (Severity.CRITICAL, Phase.FIRING)
     await on.replan(replace(ONE, severity=(("tcp-unreachable", Severity.INFO),)))
-    (alert,) = on.judging.status.zones[NAME].findings
+    (alert,) = on.evaluator.status.zones[NAME].findings
     assert alert.severity is Severity.INFO
 
 
@@ -162,5 +162,5 @@ async def test_of_silent_zones_only_those_of_the_sweep_are_asked_whole() -> None
     columns = on.columns
     for number in range(2):
         columns.mode[number] = 2
-    await on.judging.select_for_full_poll(SweepGroup("soa-serial", HOUR))
+    await on.evaluator.select_for_full_poll(SweepGroup("soa-serial", HOUR))
     assert [columns.mode[columns.zone_table.index(name)] for name in (NAME, "hourly.")] == [2, FULL_POLL]

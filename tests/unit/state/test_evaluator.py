@@ -13,7 +13,7 @@ from tests.support.observations import NOON, zone
 from tests.support.specimens import incident
 
 
-async def test_what_was_judged_is_shown_and_kept() -> None:
+async def test_what_was_evaluated_is_shown_and_kept() -> None:
     one = zone()
     on = EvaluatorBench(one)
     await on.look(one, 0, ns1="10", ns2="10")
@@ -44,7 +44,7 @@ async def test_a_new_plan_draws_what_came_and_forgets_what_went() -> None:
     one, other = zone(), zone(name="other.example.")
     on = EvaluatorBench(one)
     await on.look(one, 0, ns1="10", ns2="-")
-    await on.judging.replan(plan(other, checks=BOTH))
+    await on.evaluator.replan(plan(other, checks=BOTH))
     assert set(on.status.zones) == {other.name}
     assert on.status.zones[other.name].health == "unknown"
     assert [i.phase for i in on.status.incidents.values()] == ["resolved"]
@@ -83,13 +83,13 @@ async def test_a_full_disk_stops_no_check_is_shown_and_everything_is_written_onc
     assert remembered.zone_states[one.name].serial_groups[0].reference == 11
 
 
-async def test_store_failing_is_told_once_however_long_it_lasts() -> None:
+async def test_a_failing_database_is_told_once_however_long_it_lasts() -> None:
     on = EvaluatorBench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4)))
     on.disk.full = True
     await on.look(zone(), 0, ns1="10", ns2="10")
     for number in range(1, 60):
         on.now.at = minute(number)
-        await on.judging.remind()
+        await on.evaluator.remind()
     assert [t.event for t in on.record.messages] == ["incident.opened"]
 
 
@@ -97,17 +97,17 @@ async def test_a_receiver_that_fails_and_a_configuration_that_is_refused_are_tol
     """The kind: what goes wrong with the monitor itself and was only shown. ``hook`` is one of two receivers."""
     policy = Policy(timedelta(minutes=2), timedelta(minutes=2), timedelta(hours=4))
     on = EvaluatorBench(zone(), policy=policy)
-    await on.judging.replan(replace(on.plan, receivers=("hook", "post")))
-    on.judging.failing = lambda now: {"hook": "hook rejects what it is told: 410 gone"}
-    on.judging.show(config_ok=False, config_error="soawatch.toml:7: no unit\nsoawatch.toml:9: no such key")
+    await on.evaluator.replan(replace(on.plan, receivers=("hook", "post")))
+    on.evaluator.failing = lambda now: {"hook": "hook rejects what it is told: 410 gone"}
+    on.evaluator.show(config_ok=False, config_error="soawatch.toml:7: no unit\nsoawatch.toml:9: no such key")
     for number in range(40):
         on.now.at = minute(number)
-        await on.judging.remind()
-    on.judging.failing = lambda now: {}
-    on.judging.show(config_ok=True, config_error="")
+        await on.evaluator.remind()
+    on.evaluator.failing = lambda now: {}
+    on.evaluator.show(config_ok=True, config_error="")
     for number in range(40, 60):
         on.now.at = minute(number)
-        await on.judging.remind()
+        await on.evaluator.remind()
     messages = [t for c in on.disk.commits for t in c.messages]
     told = sorted((str(t.incident.cause), t.receiver, t.event.value) for t in messages)
     assert told == [
@@ -126,8 +126,8 @@ async def test_a_failure_that_passes_within_grace_is_no_incident() -> None:
     on = EvaluatorBench(zone(), policy=Policy(timedelta(minutes=2), timedelta(minutes=2)))
     for number, failing in enumerate([{"hook": "no"}, {"hook": "no"}, {}, {"hook": "no"}, {}, {}]):
         on.now.at = minute(number)
-        on.judging.failing = lambda now, failing=failing: failing  # type: ignore[misc]
-        await on.judging.remind()
+        on.evaluator.failing = lambda now, failing=failing: failing  # type: ignore[misc]
+        await on.evaluator.remind()
     assert not on.status.incidents
 
 
@@ -135,11 +135,11 @@ async def test_a_sweep_that_cannot_be_noted_is_a_failing_disk_too() -> None:
     on = EvaluatorBench(zone())
     on.disk.full = True
     row = Sweep("soa-serial", NOON, NOON, 1, 2, 2)
-    await on.judging.record_sweep(row)
+    await on.evaluator.record_sweep(row)
     assert not on.status.store_ok
     on.disk.full = False
     on.now.pass_(minutes=1)
-    await on.judging.remind()
+    await on.evaluator.remind()
     assert on.status.store_ok
     assert on.disk.sweeps == [row]
 
@@ -149,13 +149,13 @@ async def test_at_the_end_it_is_tried_once_more() -> None:
     on.disk.full = True
     await on.look(zone(), 0, ns1="10", ns2="10")
     on.disk.full = False
-    await on.judging.finish()
+    await on.evaluator.finish()
     assert [c.zone_states[0].zone for c in on.disk.commits] == ["example.com."]
 
 
 async def test_who_is_cancelled_while_the_disk_works_loses_nothing() -> None:
     on = EvaluatorBench(zone())
-    taking = asyncio.create_task(on.judging.process([looks(zone(), NOON, ns1=10, ns2=10)]))
+    taking = asyncio.create_task(on.evaluator.process([looks(zone(), NOON, ns1=10, ns2=10)]))
     while not on.disk.tries:
         await asyncio.sleep(0)
     taking.cancel()
@@ -169,17 +169,17 @@ async def test_one_thing_at_a_time() -> None:
     on = EvaluatorBench(one)
     empty = plan(zone(name="other.example."), checks=BOTH)
     await asyncio.gather(
-        on.judging.process([looks(one, NOON, ns1=10, ns2=10)]),
-        on.judging.replan(empty),
-        on.judging.process([looks(one, minute(1), ns1=11, ns2=11)]),
-        on.judging.remind(),
+        on.evaluator.process([looks(one, NOON, ns1=10, ns2=10)]),
+        on.evaluator.replan(empty),
+        on.evaluator.process([looks(one, minute(1), ns1=11, ns2=11)]),
+        on.evaluator.remind(),
     )
     assert [bool(c.zone_states) for c in on.disk.commits] == [True, False]
     assert on.disk.commits[-1].dropped_zones == (one.name,)
     assert not (await on.disk.kept.restore()).zone_states
 
 
-async def test_blindness_is_shown() -> None:
+async def test_it_is_shown_that_the_monitor_is_offline() -> None:
     on = EvaluatorBench(zone())
     await on.look(zone(), 0, ns1="10", ns2="10")
     await on.look(zone(), 1, ns1="-", ns2="-")
@@ -193,7 +193,7 @@ async def test_propagation_is_counted_per_server() -> None:
     await on.look(zone(), 0, ns1="10", ns2="10")
     await on.look(zone(), 1, ns1="11", ns2="10")
     await on.look(zone(), 2, ns1="11", ns2="11")
-    (family,) = on.judging.propagation.collect()
+    (family,) = on.evaluator.propagation.collect()
     found = {(s.name.rpartition("_")[2], s.labels["server"]): s.value for s in family.samples}
     assert {name: (found["count", name], found["sum", name]) for name in ("ns1", "ns2")} == {
         "ns1": (1, 0.0),
@@ -204,8 +204,8 @@ async def test_propagation_is_counted_per_server() -> None:
 def test_propagation_has_the_buckets_that_are_documented() -> None:
     on = EvaluatorBench(zone())
     for seconds in (0.0, 1.0, 1.5, 86400.0, 1e9):
-        on.judging.propagation.labels("ns1").observe(seconds)
-    (family,) = on.judging.propagation.collect()
+        on.evaluator.propagation.labels("ns1").observe(seconds)
+    (family,) = on.evaluator.propagation.collect()
     counts = [sample.value for sample in family.samples if sample.name.endswith("_bucket")]
     assert len(counts) == len(PROPAGATION_BOUNDS) + 1
     assert (counts[:2], counts[-3:]) == ([2, 3], [3, 4, 5])

@@ -1,4 +1,4 @@
-"""Passing over what is steady and judging every poll come to the same, whatever happens."""
+"""Passing over what is steady and evaluator every poll come to the same, whatever happens."""
 
 import random
 from collections.abc import Sequence
@@ -32,19 +32,19 @@ def plan(watched: Sequence[Zone]) -> MonitoringPlan:
 
 
 @pytest.mark.parametrize("seed", range(14))
-def test_the_shortcut_says_what_the_road_says(seed: int) -> None:
+def test_the_fast_path_says_what_the_pipeline_says(seed: int) -> None:
     compare_at_random(seed, 120)
 
 
 @pytest.mark.parametrize("seed", [5177, 5222])
-def test_who_would_be_excused_for_its_own_silence_is_judged(seed: int) -> None:
+def test_who_would_be_excused_for_its_own_silence_is_evaluated(seed: int) -> None:
     """In these histories a steady zone is the one by whose silence the monitor turns out to be offline."""
     compare_at_random(seed, 400)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(1000, 1100))
-def test_the_shortcut_says_what_the_road_says_for_long(seed: int) -> None:
+def test_the_fast_path_says_what_the_pipeline_says_for_long(seed: int) -> None:
     compare_at_random(seed, 400)
 
 
@@ -106,8 +106,8 @@ def test_zones_that_nobody_has_ever_served_are_steady_too() -> None:
 def test_what_only_tcp_tells_is_asked_again_at_every_look(udp: str) -> None:
     """UDP that brings nothing which can be used stays so whatever the server serves: its sameness is no version's.
 
-    The kind: an address whose word comes another way than the one the bulk prober asks. Were it called quiet, it could
-    take another version, or lose the zone, unseen.
+    The kind: an address whose word comes another way than the one the bulk prober asks. Were it called unchanged, it
+    could take another version, or lose the zone, unseen.
     """
     pair = zone(name="z0.example.")
     rules, memory = plan([pair]), MonitorState()

@@ -111,7 +111,7 @@ class Worker:
 
 
 def shown(on: EvaluatorBench, one: Zone) -> object:
-    memory, number = on.judging._memory, on.judging.plan.zones.index(one.name)
+    memory, number = on.evaluator._memory, on.evaluator.plan.zones.index(one.name)
     columns = memory.columns
     state = memory.zone_states.get(one.name)
     kept = {name: (column[number], columns.standing.get(name, b"\0" * 99)[number])
@@ -143,29 +143,29 @@ async def compare(seed: int, steps: int, workers: int = 0) -> int:
     responses = Responses(chance, workers=[Worker(shared) for _ in range(workers)])
     moved: tuple[list[dict[int, tuple[int, ...]]], list[dict[int, tuple[int, ...]]]] = ([], [])
     for mine, on in zip(moved, (quick, whole), strict=True):
-        on.judging.moved = lambda changes, mine=mine: mine.append(dict(changes.enabled))
+        on.evaluator.moved = lambda changes, mine=mine: mine.append(dict(changes.enabled))
     for step in range(steps):
-        old = quick.judging.plan
+        old = quick.evaluator.plan
         some = chance.sample(watched, chance.randrange(1, 12))
         polls = [poll for one in some if (poll := responses.poll(old, one, step)) is not None]
         other = [reached(one, minute(step), **dict.fromkeys(SERVERS, "10")) for one in chance.sample(watched, 2)]
         if chance.random() < 0.15:
             watched = [replace(one, max_lag=(step + 1) * MINUTE) if chance.random() < 0.3 else one for one in watched]
             for on in (quick, whole):
-                await on.judging.replan(plan(*watched, checks=CHECKS, policy=GRACE))
+                await on.evaluator.replan(plan(*watched, checks=CHECKS, policy=GRACE))
         if chance.random() < 0.2:
             quick, whole = await restarted(quick, watched), await restarted(whole, watched)
             for mine, on in zip(moved, (quick, whole), strict=True):
-                on.judging.moved = lambda changes, mine=mine: mine.append(dict(changes.enabled))
-        current = quick.judging.plan.zones
+                on.evaluator.moved = lambda changes, mine=mine: mine.append(dict(changes.enabled))
+        current = quick.evaluator.plan.zones
         fits = [poll for poll in polls if current[old.zones.names[poll.number]] == old.zones.at(poll.number)]
         for on, heard in ((quick, [*polls, *other]), (whole, [*map(zone_poll, fits), *other])):
             on.now.at = minute(step)
-            await on.judging.process(heard)
-        assert quick.judging._memory.active_alerts == whole.judging._memory.active_alerts
+            await on.evaluator.process(heard)
+        assert quick.evaluator._memory.active_alerts == whole.evaluator._memory.active_alerts
         for one in watched:
             assert shown(quick, one) == shown(whole, one), (seed, step, one.name)
-        assert quick.judging.status.incidents == whole.judging.status.incidents
+        assert quick.evaluator.status.incidents == whole.evaluator.status.incidents
     assert moved[0] == moved[1]
     kept = [await on.disk.kept.restore() for on in (quick, whole)]
     assert repr(kept[0].alerts) == repr(kept[1].alerts)
@@ -192,9 +192,9 @@ async def test_a_result_taken_over_is_the_result_of_the_poll_for_long(seed: int,
 async def taken_over(*polls: Sequence[FormedPoll], watched: Sequence[Zone]) -> list[str]:
     """The zones whose result was taken over; each sequence is a batch."""
     on = EvaluatorBench(*watched, checks=CHECKS)
-    origin = PollOrigin("soa-serial", MINUTE, on.judging.plan.zones)
+    origin = PollOrigin("soa-serial", MINUTE, on.evaluator.plan.zones)
     for batch in polls:
-        await on.judging.process([poll._replace(origin=origin) for poll in batch])
+        await on.evaluator.process([poll._replace(origin=origin) for poll in batch])
     return [zone for commit in on.disk.commits if commit.new_zones for zone in commit.new_zones.rows]
 
 
@@ -224,11 +224,11 @@ async def test_workers_that_hear_the_same_need_one_evaluation_between_them_and_n
 async def test_after_a_restart_a_zone_that_is_as_it_was_is_not_evaluated_if_one_like_it_was() -> None:
     watched = [zone(*(SERVERS[name] for name in ("ns1", "ns2")), name=f"z{n}.example.") for n in range(3)]
     before, responses = EvaluatorBench(*watched, checks=CHECKS), Responses(random.Random(1))
-    await before.judging.process(alike(before, responses, watched))
+    await before.evaluator.process(alike(before, responses, watched))
     after = await restarted(before, watched)
-    memory, polls = after.judging._memory, alike(after, responses, watched)
-    await after.judging.process(polls[:1])
-    known, changes = memory.first_results.known[forms(polls[1])], FastPathChanges(after.judging.plan.zones)
+    memory, polls = after.evaluator._memory, alike(after, responses, watched)
+    await after.evaluator.process(polls[:1])
+    known, changes = memory.first_results.known[forms(polls[1])], FastPathChanges(after.evaluator.plan.zones)
     newer = polls[2]._replace(answers=tuple(one._replace(serial=11) for one in polls[2].answers))
     assert apply_first(memory, changes, newer, known) is None
     assert apply_first(memory, changes, polls[1], known) == memory.zone_states.row("z1.example.")
@@ -236,7 +236,7 @@ async def test_after_a_restart_a_zone_that_is_as_it_was_is_not_evaluated_if_one_
 
 
 def alike(on: EvaluatorBench, responses: Responses, watched: Sequence[Zone]) -> list[FormedPoll]:
-    origin = PollOrigin("soa-serial", MINUTE, on.judging.plan.zones)
+    origin = PollOrigin("soa-serial", MINUTE, on.evaluator.plan.zones)
     return [FormedPoll(origin, n, minute(0), _plain(responses, one)) for n, one in enumerate(watched)]
 
 

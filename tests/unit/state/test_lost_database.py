@@ -30,21 +30,21 @@ class Desk:
         self.record = WriteBuffer(store, now)
         status = Status("1", "local", NOON, NOON, FakeZones())
         watched = plan(zone(), checks=BOTH, policy=policy)
-        self.judging = Evaluator(MonitorState(), watched, status, self.record, now, lambda: None, lambda: None)
+        self.evaluator = Evaluator(MonitorState(), watched, status, self.record, now, lambda: None, lambda: None)
 
     async def look(self, at: float, **tokens: str) -> None:
         self.now.at, one = minute(at), zone()
-        await self.judging.process([checked_at(one, tokens, self.now(), QUICK), reached(one, self.now(), **tokens)])
+        await self.evaluator.process([checked_at(one, tokens, self.now(), QUICK), reached(one, self.now(), **tokens)])
 
     async def remind(self, at: float) -> None:
         self.now.at = minute(at)
-        await self.judging.remind()
+        await self.evaluator.remind()
 
     def own(self) -> set[str]:
         """Codes of open incidents of the monitor itself."""
         return {
             line.code
-            for incident in self.judging.status.incidents.values()
+            for incident in self.evaluator.status.incidents.values()
             if incident.phase == "open"
             for line in incident.lines
         } & {"database-failing", "database-recreated"}
@@ -66,13 +66,13 @@ async def test_overwritten_and_moved_away_all_that_is_remembered_is_written_anew
     foreign(tmp_path / "other")
     shutil.copyfile(tmp_path / "other", path)
     await desk.remind(2)
-    assert not desk.judging.status.store_ok
-    assert "overwritten" in desk.judging.status.store_error
+    assert not desk.evaluator.status.store_ok
+    assert "overwritten" in desk.evaluator.status.store_error
     await desk.look(3, ns1="11", ns2="-")
     assert "database-failing" in desk.own()
     path.rename(tmp_path / "other")
     await desk.remind(4)
-    assert desk.judging.status.store_ok
+    assert desk.evaluator.status.store_ok
     assert store.recreated is not None
     killed = tmp_path / "killed"
     killed.mkdir()
@@ -80,9 +80,9 @@ async def test_overwritten_and_moved_away_all_that_is_remembered_is_written_anew
         shutil.copyfile(each, killed / each.name)
     again = await DurableStore.open(killed / "s.db", now)
     remembered = await again.restore()
-    assert dict(remembered.zone_states) == {"example.com.": desk.judging._memory.zone_states["example.com."]}
-    assert dict(remembered.alerts) == desk.judging._memory.active_alerts
-    assert dict(remembered.incidents) == dict(desk.judging._memory.open_incidents.incidents)
+    assert dict(remembered.zone_states) == {"example.com.": desk.evaluator._memory.zone_states["example.com."]}
+    assert dict(remembered.alerts) == desk.evaluator._memory.active_alerts
+    assert dict(remembered.incidents) == dict(desk.evaluator._memory.open_incidents.incidents)
     runs = {
         (row.server, row.serial, row.outcome)
         for row in await again.address_history("example.com.", NOON)
@@ -104,10 +104,10 @@ async def test_deleted_it_is_told_for_an_hour_and_then_no_more(path):
     assert desk.own() == set()
     path.unlink()
     await desk.remind(1)
-    assert desk.judging.status.store_ok
+    assert desk.evaluator.status.store_ok
     await desk.remind(2)
     assert desk.own() == {"database-recreated"}
-    (incident,) = [i for i in desk.judging.status.incidents.values() if i.phase == "open"]
+    (incident,) = [i for i in desk.evaluator.status.incidents.values() if i.phase == "open"]
     assert "were lost at 2026-11-20 12:01 UTC" in incident.lines[0].text
     assert "with all that was in it" in incident.lines[0].text
     await desk.remind(1 + RECREATED_ALERT_DURATION / timedelta(minutes=1))
@@ -124,7 +124,7 @@ async def test_untouched_nothing_is_told(path):
         await desk.look(number, ns1="10", ns2="10")
         await desk.remind(number)
     assert desk.own() == set()
-    assert desk.judging.status.store_ok
+    assert desk.evaluator.status.store_ok
     await store.close()
 
 

@@ -90,7 +90,7 @@ def test_a_late_poll_changes_nothing() -> None:
     assert memory.zone_states[watched.name] == before
 
 
-def test_a_quiet_poll_costs_no_write() -> None:
+def test_a_poll_without_change_costs_no_write() -> None:
     memory, watched = MonitorState(), zone()
     heard(memory, [looks(watched, NOON, ns1=10, ns2=10)], plan(watched))
     for number in range(1, 5):
@@ -214,7 +214,7 @@ def test_offline_we_say_so_once_and_accuse_nobody_however_long_it_lasts() -> Non
     assert not memory.active_alerts
 
 
-def test_offline_over_one_family_only_that_is_not_judged() -> None:
+def test_offline_over_one_family_only_that_is_not_evaluated() -> None:
     watched = zone(server("ns1", "192.0.2.1", "2001:db8::1"), server("ns2", "192.0.2.2", "2001:db8::2"))
     memory = MonitorState()
     rules = plan(watched)
@@ -239,8 +239,8 @@ def test_over_a_family_with_one_address_nobody_is_accused_and_what_else_is_unkno
         tokens = {"ns1": 10, "ns2": 10, "ns1/1": "-"}
         told += heard(memory, [checked_at(watched, tokens, minute(number))], rules, number)
         told += heard(memory, [looks(other, minute(number), ns1="REFUSED", ns2="REFUSED")], rules, number)
-    (blind,) = [alert for key, alert in memory.active_alerts.items() if key.code == "monitor-offline"]
-    assert blind.text.startswith("nothing answers over ipv6, where only ns1 is asked, while ipv4 works")
+    (offline,) = [alert for key, alert in memory.active_alerts.items() if key.code == "monitor-offline"]
+    assert offline.text.startswith("nothing answers over ipv6, where only ns1 is asked, while ipv4 works")
     found = {(key.zone, key.code) for key in memory.active_alerts}
     assert found == {("", "monitor-offline"), (other.name, NOT_CHECKED)}
     assert not {key.server for key in memory.active_alerts} - {None}
@@ -295,7 +295,7 @@ class Broken:
     def queries(self, _zone: Zone, _seen: object) -> list[object]:
         return []
 
-    def evaluate(self, _zone: Zone, _round: ZonePoll, _ledger: ZoneState) -> list[object]:
+    def evaluate(self, _zone: Zone, _round: ZonePoll, _zone_state: ZoneState) -> list[object]:
         raise ZeroDivisionError
 
 

@@ -35,17 +35,17 @@ class Slow(EvaluatorBench):
 
     async def look(self, zone: Zone, at: float, **tokens: str) -> None:
         self.now.at = minute(at)
-        await self.judging.process([replace(reached(zone, self.now(), **tokens), cadence=self.every)])
+        await self.evaluator.process([replace(reached(zone, self.now(), **tokens), cadence=self.every)])
 
     async def serials(self, zone: Zone, at: float, **tokens: str | int) -> None:
         self.now.at = minute(at)
-        await self.judging.process([replace(checked_at(zone, tokens, self.now()), cadence=self.every)])
+        await self.evaluator.process([replace(checked_at(zone, tokens, self.now()), cadence=self.every)])
 
     def wanted(self) -> Mapping[tuple[str, str], float]:
         """Minutes from now, by check and zone; whatever is asked for is forgotten."""
         now, found = asyncio.get_running_loop().time(), {}
         for minutes in range(121):
-            for check, names in self.judging.rechecks.due(now + minutes * 60 + 1).items():
+            for check, names in self.evaluator.rechecks.due(now + minutes * 60 + 1).items():
                 found |= {(check, name): float(minutes) for name in names}
         return found
 
@@ -102,7 +102,7 @@ async def test_the_regular_look_that_comes_first_takes_the_place_of_the_other() 
     on = Slow(one)
     await on.look(one, 0, ns1="10", ns2="10", ns3="-")
     await on.look(one, 1.5, ns1="10", ns2="10", ns3="10")
-    assert len(on.judging.rechecks) == 0
+    assert len(on.evaluator.rechecks) == 0
     await on.look(one, 3, ns1="10", ns2="10", ns3="-")
     await on.look(one, 4, ns1="10", ns2="10", ns3="-")
     assert on.wanted() == {WHERE: 1}
@@ -112,7 +112,7 @@ async def test_a_check_that_looks_often_enough_is_not_asked_again() -> None:
     one = zone("ns1", "ns2", "ns3")
     on = Slow(one, every=timedelta(minutes=1))
     await on.look(one, 0, ns1="10", ns2="10", ns3="-")
-    assert len(on.judging.rechecks) == 0
+    assert len(on.evaluator.rechecks) == 0
 
 
 async def test_what_was_not_checked_has_its_own_patience() -> None:
@@ -121,12 +121,12 @@ async def test_what_was_not_checked_has_its_own_patience() -> None:
     on = Slow(one, other)
     await on.serials(other, 0, ns3=10, ns4=10)
     await on.serials(one, 0, ns1="?", ns2="?")
-    (alert,) = on.judging._memory.active_alerts.values()
+    (alert,) = on.evaluator._memory.active_alerts.values()
     assert (alert.key.code, alert.phase) == ("not-checked", Phase.PENDING)
     assert on.wanted() == {("soa-serial", one.name): 10}
 
 
-async def test_the_look_that_was_asked_for_is_judged_though_the_zone_seems_to_are_steady() -> None:
+async def test_the_look_that_was_asked_for_is_evaluated_though_the_zone_seems_steady() -> None:
     """A zone that is well again and waits for the end of settle must not be passed over at that very look."""
     one = zone()
     for every in (QUARTERLY, HOURLY):
@@ -137,8 +137,8 @@ async def test_the_look_that_was_asked_for_is_judged_though_the_zone_seems_to_ar
         assert on.heard == ["incident.opened"]
         await on.serials(one, 180, ns1=11, ns2=11)
         assert on.wanted() == {("soa-serial", one.name): 3}
-        number = on.judging.plan.zones.index(one.name)
-        assert on.judging._memory.columns.mode[number] == 0, "asked whole"
+        number = on.evaluator.plan.zones.index(one.name)
+        assert on.evaluator._memory.columns.mode[number] == 0, "asked whole"
         await on.serials(one, 183, ns1=11, ns2=11)
         assert on.heard == ["incident.opened", "incident.resolved"]
 
@@ -151,14 +151,14 @@ async def test_a_reload_that_changes_grace_or_cadence_counts_anew() -> None:
     on.now.at = minute(10)
     hourly = {"reachable": HOURLY, "soa-serial": HOURLY}
     shorter = replace(plan(one, checks=(SoaSerial(), Reachable()), policy=POLICY), cadence=hourly)
-    await on.judging.replan(shorter)
+    await on.evaluator.replan(shorter)
     assert on.wanted() == {WHERE: 0}, "the grace is over already"
-    await on.judging.replan(replace(shorter, policy=replace(POLICY, grace=timedelta(minutes=15))))
+    await on.evaluator.replan(replace(shorter, policy=replace(POLICY, grace=timedelta(minutes=15))))
     assert on.wanted() == {WHERE: 5}
     often = {"reachable": timedelta(minutes=1), "soa-serial": timedelta(minutes=1)}
-    await on.judging.replan(replace(shorter, cadence=often))
+    await on.evaluator.replan(replace(shorter, cadence=often))
     assert on.wanted() == {}
-    await on.judging.replan(plan(zone("ns1", "ns2", name="other.example."), checks=(SoaSerial(), Reachable())))
+    await on.evaluator.replan(plan(zone("ns1", "ns2", name="other.example."), checks=(SoaSerial(), Reachable())))
     assert on.wanted() == {}
 
 
@@ -171,7 +171,7 @@ async def test_a_reload_forgets_no_look_at_what_fires_and_makes_no_rush_of_them(
     anew = replace(plan(one, checks=(SoaSerial(), Reachable()), policy=POLICY), cadence=hourly)
     for at, wanted in ((4, {WHERE: 1}), (20, {WHERE: 18}), (70, {})):
         on.now.at = minute(at)
-        await on.judging.replan(replace(anew, policy=replace(POLICY, remind=timedelta(minutes=100 + at))))
+        await on.evaluator.replan(replace(anew, policy=replace(POLICY, remind=timedelta(minutes=100 + at))))
         assert on.wanted() == wanted
 
 
@@ -182,7 +182,7 @@ async def test_after_a_restart_the_first_look_decides_or_says_when() -> None:
     await on.look(one, 0, ns1="10", ns2="10", ns3="-")
     for at, wanted in ((1.0, {WHERE: 1}), (30.0, {WHERE: 3})):
         again = Slow(one)
-        again.judging._memory = MonitorState.of(await on.disk.kept.restore())
+        again.evaluator._memory = MonitorState.of(await on.disk.kept.restore())
         await again.look(one, at, ns1="10", ns2="10", ns3="-")
         assert again.wanted() == wanted
         assert again.heard == ([] if at < 2 else ["incident.opened"])
@@ -206,7 +206,7 @@ async def test_many_zones_are_one_appointment_each_and_none_is_forgotten() -> No
     for each in zones:
         await on.look(each, 0, ns1="10", ns2="10", ns3="-")
     assert on.wanted() == {("reachable", each.name): 2 for each in zones}
-    assert len(on.judging.rechecks) == 0
+    assert len(on.evaluator.rechecks) == 0
 
 
 def test_the_latest_word_counts() -> None:

@@ -179,13 +179,13 @@ async def test_what_one_zone_finds_at_an_address_some_of_its_others_are_asked_fo
     elsewhere = zone("ns8", "ns9", name="elsewhere.example.", primary="ns8")
     on = Road(ONE, *beside, elsewhere)
     await on.well(0, ONE, *beside)
-    on.judging.rechecks.due(math.inf)
+    on.evaluator.rechecks.due(math.inf)
     await on.hear(tcp_closed(ONE, 2))
-    asked = on.judging.rechecks.due(math.inf)["reachable"]
+    asked = on.evaluator.rechecks.due(math.inf)["reachable"]
     assert len(set(asked) - {NAME}) == MAX_CONFIRMING
     assert set(asked) <= {NAME, *(one.name for one in beside)}
     await on.hear(tcp_closed(beside[0], 3))
-    assert set(on.judging.rechecks.due(math.inf)["reachable"]) <= {beside[0].name}, "it is known by now"
+    assert set(on.evaluator.rechecks.due(math.inf)["reachable"]) <= {beside[0].name}, "it is known by now"
 
 
 class Defective(Reachable):
@@ -215,7 +215,7 @@ async def test_transfers_never_stand() -> None:
     on = Road()
     await on.hear(ZonePoll(NAME, "transfer", minute(0), MINUTE, ()))
     assert on.stands() == set()
-    assert set(rrset_questions(on.judging.plan.zones, on.judging.plan.checks)) == {"ns-set", "records"}
+    assert set(rrset_questions(on.evaluator.plan.zones, on.evaluator.plan.checks)) == {"ns-set", "records"}
 
 
 def test_what_is_asked_beside_the_soa_is_written_as_seen_from_the_zone() -> None:
@@ -235,8 +235,8 @@ async def test_a_result_that_failed_does_not_stand() -> None:
     await on.well()
     whole = poll(SoaFields(), ONE, 2)
     await on.hear(replace(whole, seen=()))
-    assert isinstance(on.judging._memory.results[NAME]["soa-fields"], CheckResult)
-    assert on.judging._memory.results[NAME]["soa-fields"].health is Health.UNKNOWN
+    assert isinstance(on.evaluator._memory.results[NAME]["soa-fields"], CheckResult)
+    assert on.evaluator._memory.results[NAME]["soa-fields"].health is Health.UNKNOWN
     assert on.stands() == ALL - {"soa-fields"}
 
 

@@ -97,14 +97,14 @@ def test_it_tells_since_when() -> None:
     assert drawn([alert("serial-late", at=3)], at=4, reachable=GOOD, soa_serial=BAD).since == minute(3)
 
 
-def test_a_glance_says_what_the_status_says() -> None:
+def test_a_summary_says_what_the_status_says() -> None:
     zone_state = update_zone_state(ZoneState(ZONE.name), ZONE, look(ZONE, NOON, ns1=11, ns2=10))
     for alerts in ([], [alert("serial-late", at=-3)], [alert("ttl-differs"), alert("serial-stuck", at=-9)]):
         for said_of in ({}, {"soa-serial": result_id("soa-serial", GOOD), "reachable": result_id("reachable", GOOD)}):
             whole = zone_status(ZONE, zone_state, said_of, alerts, None, NOON)
             quick = summarise(ZONE, zone_state, said_of, alerts, NOON)
             assert quick.health is whole.health
-            assert quick.began == whole.since
+            assert quick.bad_since == whole.since
             assert quick.states == tuple(address.state for address in whole.addresses)
             assert quick.findings == whole.findings
 

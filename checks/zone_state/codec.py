@@ -13,18 +13,18 @@ gives one again, and none below its ``min_expires``.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class
 
+from checks.common.epoch import EPOCH, micros, moment_of
 from checks.model import Outcome, Soa
 from checks.model.relative_names import ZONE_PLACEHOLDER
 from checks.zone_state.address import ANSWERED
 from checks.zone_state.intern_table import InternTable
 from checks.zone_state.model import AddressState, SerialGroup, Version, ZoneState
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = -(2**63)
 UNKNOWN = 2**32 - 1
 """In place of a span in microseconds; in place of a SOA, where nobody has ever served a version."""
@@ -78,26 +78,26 @@ class ZoneStateCodec:
                 return None
         if flags and (row := self._short(zone_state, flags)) is not None:
             return row
-        parts = [HEAD.pack(flags & ~SHORT, self._number_of(zone_state), _micros(zone_state.at))]
+        parts = [HEAD.pack(flags & ~SHORT, self._number_of(zone_state), micros(zone_state.at))]
         parts += [self._pack_group(serial_group, zone_state.zone) for serial_group in serial_groups]
         parts += map(self._pack_address, address_states)
         return b"".join(parts)
 
     def _short(self, zone_state: ZoneState, flags: int) -> bytes | None:
         """The row of nearly every zone; None where a span does not fit."""
-        numbers = [0, self._number_of(zone_state), _micros(zone_state.at or _EPOCH)]
+        numbers = [0, self._number_of(zone_state), micros(zone_state.at or EPOCH)]
         versions: dict[str, Version] = {}
         for serial_group in zone_state.serial_groups:
             version = versions[serial_group.group] = serial_group.versions[0]
-            absent = UNKNOWN if version.absent is None else _micros(version.seen, version.absent)
+            absent = UNKNOWN if version.absent is None else micros(version.seen, version.absent)
             if not 0 <= absent < UNKNOWN + (version.absent is None):
                 return None
-            numbers += (version.serial, self._soa_number(serial_group, zone_state.zone), _micros(version.seen), absent)
+            numbers += (version.serial, self._soa_number(serial_group, zone_state.zone), micros(version.seen), absent)
         nsids: list[int] = []
         stops: list[int] = []
         for address_state in zone_state.address_states:
             since = address_state.since
-            after = _micros(since, versions[address_state.group].seen)
+            after = micros(since, versions[address_state.group].seen)
             if not 0 <= after < UNKNOWN or (address_state.changed is not since and address_state.changed != since):
                 return None
             numbers.append(after)
@@ -107,7 +107,7 @@ class ZoneStateCodec:
             if expires is not None:
                 flags |= EXPIRES
             nsids.append(0 if nsid is None else self.table.number(nsid) + 1)
-            stops.append(NEVER if expires is None else _micros(expires))
+            stops.append(NEVER if expires is None else micros(expires))
         numbers[0] = flags
         if flags & NSIDS:
             numbers += nsids
@@ -202,22 +202,22 @@ class ZoneStateCodec:
         if not serial_group.versions:
             return _LONG_GROUP.pack(0, UNKNOWN, 0, 0)
         version = serial_group.versions[0]
-        absent = NEVER if version.absent is None else _micros(version.absent)
-        return _LONG_GROUP.pack(version.serial, self._soa_number(serial_group, zone), _micros(version.seen), absent)
+        absent = NEVER if version.absent is None else micros(version.absent)
+        return _LONG_GROUP.pack(version.serial, self._soa_number(serial_group, zone), micros(version.seen), absent)
 
     def _pack_address(self, address_state: AddressState) -> bytes:
         flags, rest = 0, b""
         if address_state.outcome != ANSWERED and address_state.serial is not None:
             flags, rest = flags | _SERIAL, rest + _SERIAL_OF.pack(address_state.serial)
         if address_state.synced is not None:
-            flags, rest = flags | _SYNCED, rest + _MICROS.pack(_micros(address_state.synced))
+            flags, rest = flags | _SYNCED, rest + _MICROS.pack(micros(address_state.synced))
         if address_state.expires is not None:
-            flags, rest = flags | _STOPS, rest + _MICROS.pack(_micros(address_state.expires))
+            flags, rest = flags | _STOPS, rest + _MICROS.pack(micros(address_state.expires))
         if address_state.estimated:
             flags |= _ESTIMATED
         nsid = 0 if address_state.nsid is None else self.table.number(address_state.nsid) + 1
         state = self.table.number(address_state.outcome)
-        return _ADDRESS.pack(flags, state, _micros(address_state.since), _micros(address_state.changed), nsid) + rest
+        return _ADDRESS.pack(flags, state, micros(address_state.since), micros(address_state.changed), nsid) + rest
 
     def _unpack_long(self, zone: str, row: bytes, at: datetime) -> ZoneState:
         groups, places = self.table.layout_of(HEAD.unpack_from(row)[1])
@@ -284,14 +284,3 @@ def _settled(serial_group: SerialGroup) -> bool:
         and serial_group.doubt is None
         and serial_group.regressed is None
     )
-
-
-def _micros(at: datetime, since: datetime = _EPOCH) -> int:
-    if at is since:
-        return 0
-    span = at - since
-    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
-
-
-def moment_of(micros: int) -> datetime:
-    return _EPOCH + timedelta(0, 0, micros)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from checks.common.epoch import moment_of
 from checks.model import Address, Soa
 from checks.zone_state.address import ANSWERED
 from checks.zone_state.codec import (
@@ -14,7 +15,6 @@ from checks.zone_state.codec import (
     SHORT,
     UNKNOWN,
     ZoneStateCodec,
-    moment_of,
     short_shape,
 )
 from checks.zone_state.model import StateChange, ZoneState

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import timedelta
 
 from checks.base import Check
+from checks.common.epoch import micros
 from checks.model import Address, Observation, Query, Zone
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import SERIAL_CHECK
@@ -13,7 +14,7 @@ from monitor.polling.serial_sweep import SweepContext
 from monitor.polling.sweep import ProbeQueries
 from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
-from monitor.state.columns import STEADY_UP, ZoneColumns, micros
+from monitor.state.columns import STEADY_UP, ZoneColumns
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import UnchangedZones
 

@@ -7,7 +7,6 @@ evaluated. The rules for that are in ``fast_path``; here are only the arrays, an
 from array import array
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from checks.model import Address, Zone
@@ -36,25 +35,12 @@ RrsetQuestions = Mapping[str, tuple[tuple[tuple[str, str], ...], ...]]
 NO_RRSETS: RrsetQuestions = MappingProxyType({})
 
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
-
 FULL_POLL, STEADY_UP, STEADY_SILENT = 0, 1, 2
 """How a zone is polled: evaluated each time; passed over while every address serves the version it served; passed over
 while its silent addresses are silent, which has been told."""
 
 NO_RESULT, GOOD = 0, 1
 """What was said of a steady zone: nothing; that it is well. Other numbers: ``monitor.state.monitor_state``."""
-
-
-def micros(at: datetime) -> int:
-    """Microseconds since 1970, exactly."""
-    return (at - EPOCH) // _TICK
-
-
-def moment(micros: int) -> datetime:
-    """The inverse of ``micros``."""
-    return EPOCH + timedelta(microseconds=micros)
 
 
 class ZoneColumns:

@@ -31,6 +31,7 @@ from datetime import timedelta
 
 from alerting.alert_state import next_transition
 from alerting.model import Policy
+from checks.common.epoch import EPOCH, micros
 from checks.model import Address, CheckResult, Health, Outcome, Transport, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
@@ -38,7 +39,7 @@ from checks.zone_state.address import ANSWERED
 from checks.zone_state.codec import reachable_addresses
 from checks.zone_state.connectivity import offline_families, record_answers
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
-from monitor.state.columns import EPOCH, FULL_POLL, GOOD, NO_RESULT, STEADY_SILENT, STEADY_UP, micros, server_addresses
+from monitor.state.columns import FULL_POLL, GOOD, NO_RESULT, STEADY_SILENT, STEADY_UP, server_addresses
 from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import UnchangedZones
 

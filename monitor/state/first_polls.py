@@ -14,10 +14,11 @@ for serials and times, if
 So it is made directly, without an observation, a zone state, or a check result. All others are polls as any.
 """
 
+from checks.common.epoch import micros
 from checks.model import ZonePoll
 from checks.zone_state.first_row import first_row
 from monitor.probe.bulk.observations import formed_observation
-from monitor.state.columns import FULL_POLL, GOOD, STEADY_UP, micros
+from monitor.state.columns import FULL_POLL, GOOD, STEADY_UP
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.first_results import FirstResult
 from monitor.state.monitor_state import MonitorState

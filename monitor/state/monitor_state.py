@@ -6,12 +6,13 @@ from typing import TypeVar
 
 from alerting.incidents import OpenIncidents
 from alerting.model import NOT_CHECKED, Alert, AlertKey
+from checks.common.epoch import micros, moment_of
 from checks.model import CheckResult, Health
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.connectivity import Connectivity, offline_families
 from checks.zone_state.model import SERIAL_CHECK
-from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns, micros, moment
+from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns
 from monitor.state.first_results import FirstResults
 from monitor.state.ports import Recreated, StoredState
 from monitor.state.zone_states import ZoneStates
@@ -140,12 +141,12 @@ class MonitorState:
         number = columns.zone_table.index(name)
         for check, column in columns.ok_at.items():
             if column[number]:
-                found.setdefault(check, CheckResult(name, check, moment(column[number]), Health.GOOD))
+                found.setdefault(check, CheckResult(name, check, moment_of(column[number]), Health.GOOD))
         result_id = columns.result_id[number]
         if result_id != NO_RESULT and SERIAL_CHECK not in found:
             health, why = self.steady_results[result_id]
             found[SERIAL_CHECK] = CheckResult(
-                name, SERIAL_CHECK, moment(columns.checked_at[number]), health, reason=why
+                name, SERIAL_CHECK, moment_of(columns.checked_at[number]), health, reason=why
             )
         return found
 

@@ -28,11 +28,12 @@ from dataclasses import fields, replace
 from itertools import islice
 
 from checks.base import Check
+from checks.common.epoch import micros
 from checks.model import Address, CheckResult, Health, Transport, Zone, ZonePoll
 from checks.model.relative_names import ZONE_PLACEHOLDER, relative
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
-from monitor.state.columns import FULL_POLL, STEADY_UP, RrsetQuestions, micros
+from monitor.state.columns import FULL_POLL, STEADY_UP, RrsetQuestions
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 
 from alerting.model import Alert
+from checks.common.epoch import micros, moment_of
 from checks.model import Address, Health, Zone
 from checks.model.zone_table import ZoneTable
 from monitor.state.column_search import EXCLUDED, apply_mask, first_of, rank_column, select, select_values
-from monitor.state.columns import ZoneColumns, micros, moment
+from monitor.state.columns import ZoneColumns
 from monitor.state.level import HEALTH_OF_LEVEL, Level
 from monitor.state.search import NameSearch, normalise_query
 from monitor.state.status import Redact, ServerTally, ZoneStatus
@@ -120,7 +121,7 @@ class ZoneIndex:
     def since(self, name: str) -> datetime | None:
         """Since when the zone's health is what it is; None while it has not been noted."""
         at = self.columns.health_since[self.zone_table.index(name)]
-        return moment(at) if at else None
+        return moment_of(at) if at else None
 
     def zones(self) -> "ZoneView":
         """Another object whenever something was noted or heard since the last call."""

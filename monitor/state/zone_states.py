@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from datetime import datetime
 
+from checks.common.epoch import micros, moment_of
 from checks.zone_state.codec import ZoneStateCodec
 from checks.zone_state.model import AddressState, ZoneState
-from monitor.state.columns import ZoneColumns, micros, moment
+from monitor.state.columns import ZoneColumns
 
 
 class ZoneStates(MutableMapping[str, ZoneState]):
@@ -92,7 +93,7 @@ class ZoneStates(MutableMapping[str, ZoneState]):
         slots = columns.slots_of(number)
         if len(slots) != len(zone_state.address_states):
             return zone_state
-        at, address_metrics = moment(checked_at), columns.address_metrics
+        at, address_metrics = moment_of(checked_at), columns.address_metrics
         address_states = tuple(
             _with_ticks(address_state, at, address_metrics.rtts[slot], address_metrics.expires[slot])
             for address_state, slot in zip(zone_state.address_states, slots, strict=True)
@@ -113,7 +114,7 @@ def _with_ticks(one: AddressState, at: datetime, rtt: float, expires: int) -> Ad
     """Written out, because replace() takes three times as long."""
     until = one.expires
     if expires and until is not None and not one.estimated:
-        until = moment(expires)
+        until = moment_of(expires)
     return AddressState(
         one.server, one.address, one.group, one.serial, one.since, one.outcome, one.changed, one.synced, one.passed,
         one.nsid, one.doubt, at, until, one.estimated, rtt if rtt >= 0 else None,

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerting.model import Policy
+from checks.common.epoch import micros
 from checks.model import Observation, Zone, ZonePoll
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from monitor.state.columns import ZoneColumns, micros
+from monitor.state.columns import ZoneColumns
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan

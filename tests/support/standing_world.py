@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from checks.base import Check
+from checks.common.epoch import micros
 from checks.model import Observation, Query, Soa, Transport, WantedRecord, Zone, ZonePoll
 from checks.ns_set import NsSet, Resolution
 from checks.reachable import Reachable
 from checks.records import Records
 from checks.soa_fields import SoaFields
 from monitor.polling.tcp_prober import is_good
-from monitor.state.columns import STEADY_UP, ZoneColumns, micros
+from monitor.state.columns import STEADY_UP, ZoneColumns
 from monitor.state.ports import PollMessage, UnchangedZones
 from tests.support.monitor_state import MINUTE, minute
 from tests.support.observations import QUICK, has, seen

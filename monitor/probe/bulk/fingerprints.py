@@ -2,9 +2,10 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 
+from checks.common.epoch import EPOCH, micros
 from checks.model import Outcome
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.remap import remap
@@ -16,7 +17,6 @@ NO_FINGERPRINT = -1
 _CODES = MappingProxyType(
     {outcome: number for number, outcome in enumerate((one for one in Outcome if one.transport_failed), 2)}
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Columns:
@@ -101,7 +101,7 @@ class FingerprintTable:
     def __init__(self) -> None:
         self.columns = Columns()
         self.address_metrics = AddressMetrics()
-        self.at = _EPOCH
+        self.at = EPOCH
         self.micro = 0
         """``at`` in microseconds since 1970."""
         self.now = 0.0
@@ -110,7 +110,7 @@ class FingerprintTable:
     def begin(self, at: datetime, now: float) -> None:
         """What comes from now on came at this time."""
         self.at, self.now = at, now
-        self.micro = round((at - _EPOCH).total_seconds() * 1e6)
+        self.micro = micros(at)
 
     def use(self, address_metrics: AddressMetrics, old_index: "array[int] | None") -> None:
         size = len(address_metrics.rtts)

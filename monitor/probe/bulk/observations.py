@@ -1,16 +1,15 @@
 """Observations of what the engine received."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
+from checks.common.epoch import moment_of
 from checks.model import Address, Observation, Query, Transport
 from monitor.probe.client.observations import answered
 from monitor.probe.message import quick_response
 from monitor.probe.message.request import question
 from monitor.probe.message.soa_forms import FormedAnswer
 from monitor.probe.message.text import bounded, evidence
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def reread_observation(query: Query, wire: bytes, rtt: float, at: datetime) -> Observation:
@@ -24,7 +23,7 @@ def formed_observation(zone: str, server: str, address: Address, formed: FormedA
     form, serial, expire, rtt, at = formed
     query = Query(zone, server, address, zone, "SOA", identify=True)
     answer = form.answer(zone, serial, expire)
-    return answered(query, answer, rtt, Transport.UDP, form.octets, _EPOCH + timedelta(microseconds=at))
+    return answered(query, answer, rtt, Transport.UDP, form.octets, moment_of(at))
 
 
 def with_stray(seen: Observation, stray: bytes | None, why: str) -> Observation:

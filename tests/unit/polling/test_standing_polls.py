@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from checks.base import Check
+from checks.common.epoch import micros
 from checks.model import Observation, Query, WantedRecord, Zone
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import NsSet
@@ -23,7 +24,7 @@ from monitor.polling.standing_polls import MAX_AGE, MAX_GATHERED, MAX_GATHERED_A
 from monitor.polling.sweep import ProbeQueries
 from monitor.polling.tcp_prober import TcpProber, TcpResult
 from monitor.polling.tcp_turns import TcpTurns
-from monitor.state.columns import FULL_POLL, STEADY_SILENT, STEADY_UP, ZoneColumns, micros
+from monitor.state.columns import FULL_POLL, STEADY_SILENT, STEADY_UP, ZoneColumns
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import UnchangedZones
 from monitor.state.standing import rrset_questions

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from checks.common.epoch import micros, moment_of
 from checks.model import Zone
 from checks.model.zone_table import ZoneTable
-from monitor.state.columns import STEADY_SILENT, STEADY_UP, ZoneColumns, change_to, micros, moment
+from monitor.state.columns import STEADY_SILENT, STEADY_UP, ZoneColumns, change_to
 from tests.support.observations import NOON, server, zone
 
 SERVERS = (server("ns1"), server("ns2", "192.0.2.2", "2001:db8::2"), server("ns3"))
@@ -82,7 +83,7 @@ def test_the_same_table_keeps_its_columns() -> None:
 
 def test_times_are_kept_to_the_microsecond() -> None:
     for after in (timedelta(0), timedelta(microseconds=1), timedelta(days=9999, microseconds=999_999)):
-        assert moment(micros(NOON + after)) == NOON + after
+        assert moment_of(micros(NOON + after)) == NOON + after
 
 
 def test_some_come_by_turns_and_no_more_than_are_wanted() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from alerting.model import Policy
+from checks.common.epoch import micros
 from checks.model import Zone
 from checks.reachable import Reachable
 from checks.soa_fields import SoaFields
@@ -16,7 +17,6 @@ from checks.zone_state.codec import ZoneStateCodec
 from monitor.polling.workers.forms import HeardForms, ToldForms
 from monitor.probe.message.soa_forms import FormedAnswer, SharedForms, SoaForms
 from monitor.probe.message.soa_response import soa_outline, to_answer
-from monitor.state.columns import micros
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.first_polls import apply_first, forms, zone_poll
 from monitor.state.monitor_state import MonitorState

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from checks.base import Check
+from checks.common.epoch import micros
 from checks.model import NO_ANSWER, CheckResult, Finding, Health, Inconclusive, Transport, WantedRecord, Zone, ZonePoll
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
@@ -15,7 +16,7 @@ from checks.records import Records
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from monitor.state.columns import FULL_POLL, STEADY_UP, micros
+from monitor.state.columns import FULL_POLL, STEADY_UP
 from monitor.state.standing import MAX_CONFIRMING, rrset_questions
 from tests.support.monitor_state import MINUTE, minute, plan
 from tests.support.observations import QUICK, checked_at, query, seen, zone

@@ -26,18 +26,19 @@ OPTIONS = tuple(key for key, _ in settings_of(ZoneEntry) if key != "name")
 class File(Table):
     """What the file names, and what it says of that. The sections beside it are those of monitor/config/model.py."""
 
-    cadence: dict[str, DurationOrOff | None] = Field(default_factory=dict)
-    """One key per check; "off" switches it off."""
-    checks: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Settings of a check: see its documentation."""
+    cadence: dict[str, DurationOrOff | None] = Field(
+        default_factory=dict, description='One key per check; "off" switches it off.'
+    )
+    checks: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Settings of a check: see its documentation."
+    )
     keys: dict[str, Any] = Field(default_factory=dict)
     servers: dict[str, Any] = Field(default_factory=dict)
-    zones: list[Any] = Field(default_factory=list)
-    """A name alone is a zone with nothing but a name."""
-    lists: list[Any] = Field(default_factory=list)
-    """Zones by the hundred thousand, in files of their own."""
-    ignore_servers: Items[str] | None = None
-    """Names in NS sets that are not to be watched, whichever zone names them."""
+    zones: list[Any] = Field(default_factory=list, description="A name alone is a zone with nothing but a name.")
+    lists: list[Any] = Field(default_factory=list, description="Zones by the hundred thousand, in files of their own.")
+    ignore_servers: Items[str] | None = Field(
+        default=None, description="Names in NS sets that are not to be watched, whichever zone names them."
+    )
     severity: dict[str, SeverityWord | None] = Field(default_factory=dict)
     receivers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     routes: list[Any] = Field(default_factory=list)

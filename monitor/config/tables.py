@@ -72,7 +72,7 @@ class Table(BaseModel):
     wrong and reported, so that one mistake does not hide others.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def settings_of(cls: type[Any]) -> "Iterator[tuple[str, dataclasses.Field[Any]]]":

@@ -7,6 +7,8 @@ import socket
 from collections import deque
 from types import MappingProxyType
 
+import dns.rdata
+
 from checks.model import Address, Outcome
 from monitor.probe.client.observations import QueryFailure
 from monitor.probe.message.text import system
@@ -54,6 +56,8 @@ class Sockets:
         self._open = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._endpoints: dict[Address, SocketEndpoint] = {}
+        # Now: when a record comes, there may be no descriptor left to open its module with.
+        dns.rdata.load_all_types()
 
     @property
     def most(self) -> int:

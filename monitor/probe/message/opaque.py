@@ -8,7 +8,6 @@ which we have no use, or for a text in it that is no UTF-8. A TSIG record is for
 from struct import Struct
 from types import MappingProxyType
 
-import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
@@ -25,9 +24,6 @@ _OPAQUE_RECORD = _TYPE_CLASS.pack(dns.rdatatype.NULL, dns.rdataclass.CH)
 """Anything at all may be the rdata of type NULL (RFC 1035 section 3.3.10), and nothing is asked in class CH."""
 
 _ANY = int(dns.rdataclass.ANY)
-dns.rdata.load_all_types()
-"""Here: when a record comes, there may be no descriptor left to open its module with."""
-
 _KNOWN = frozenset(int(known) for known in dns.rdatatype.RdataType)
 
 _OPTION = Struct("!HH")

@@ -78,7 +78,7 @@ class Poller:
         self._swept: set[SweepGroup] = set()
         self._tcp_turns: dict[SweepGroup, TcpTurns] = {}
         self._serials_known = asyncio.Event()
-        """The first sweeps of soa-serial have ended."""
+        """The first sweeps of soa-serial have ended, and are evaluated."""
 
     async def sweep(self, group: SweepGroup) -> SweepResult | None:
         """Ask all zones of the group; the first time as fast as may be, then spread over the cadence.
@@ -103,9 +103,12 @@ class Poller:
         result = None if task.cancelled() else task.result()
         if result is not None:
             self._swept.add(group)
-            if self.serials_swept:
-                self._serials_known.set()
         return result
+
+    def serials_evaluated(self) -> None:
+        """What has been published so far is evaluated: if soa-serial has been round, the other checks begin."""
+        if self.serials_swept:
+            self._serials_known.set()
 
     @property
     def serials_swept(self) -> bool:

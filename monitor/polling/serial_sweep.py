@@ -16,7 +16,7 @@ from checks.base import Check
 from checks.model import Address, Observation, Outcome, Query, Zone, ZonePoll
 from monitor.clock import Now
 from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
-from monitor.polling.sweep import CHUNK_SIZE, TICK, Current, ProbeQueries, SweepResult
+from monitor.polling.sweep import CHUNK_SIZE, Current, ProbeQueries, SweepResult, tick
 from monitor.polling.sweep_order import SweepOrder
 from monitor.probe.circuit_breaker import CircuitBreaker
 from monitor.state.columns import ZoneColumns
@@ -127,7 +127,7 @@ class SerialSweep:
         What becomes of it is published as soon as that is known. It ends early when its context is closed.
         """
         clock, started = asyncio.get_running_loop().time, self._context.now()
-        first = order.after(self.reached)
+        first, together = order.after(self.reached), tick(len(order), duration)
         try:
             async with asyncio.TaskGroup() as group:
                 while first < len(order) and not self._context.closed:
@@ -136,7 +136,7 @@ class SerialSweep:
                         continue
                     last = order.due(
                         first,
-                        (clock() - begin + TICK) / duration if duration else 1.0,
+                        (clock() - begin + together) / duration if duration else 1.0,
                         min(CHUNK_SIZE, self._max_in_flight),
                     )
                     self.reached = order.positions[last - 1]

@@ -33,8 +33,11 @@ CHUNK_SIZE = 250
 MAX_CHUNKS_IN_FLIGHT = 16
 """So many times a chunk is under way at once."""
 
-TICK = 0.05
-"""Seconds of zones whose turn comes together when a sweep is spread over its cadence."""
+MIN_TICK, MAX_TICK = 0.05, 1.0
+"""Seconds of zones whose turn comes together when a sweep is spread over its cadence: no less, no more …"""
+
+TICK_ZONES = 25
+"""… and in between so long that there are so many zones, because being woken costs more than asking a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ def window(cadence: timedelta, patience: float) -> float:
     """Seconds to spread a sweep over, such that it ends within its cadence though its last zone is silent."""
     seconds = cadence.total_seconds()
     return max(0.0, min(SWEEP_SHARE * seconds, seconds - patience))
+
+
+def tick(zones: int, duration: float) -> float:
+    """Seconds of zones whose turn comes together, in a sweep of so many that is spread over ``duration`` seconds."""
+    return max(MIN_TICK, min(MAX_TICK, duration / 100, TICK_ZONES * duration / max(1, zones)))
 
 
 async def poll_zone(
@@ -123,6 +131,7 @@ async def sweep(
     clock = asyncio.get_running_loop().time
     started, begin = now(), clock()
     asked = queries = answered = first = 0
+    together = tick(len(order), duration)
 
     async def turn(name: str) -> None:
         nonlocal asked, queries, answered
@@ -162,7 +171,7 @@ async def sweep(
             if (wait := begin + order.positions[first] * duration - clock()) > 0:
                 await asyncio.sleep(wait)
                 continue
-            last = order.due(first, (clock() - begin + TICK) / duration if duration else 1.0, CHUNK_SIZE)
+            last = order.due(first, (clock() - begin + together) / duration if duration else 1.0, CHUNK_SIZE)
             await chunks.acquire()
             group.create_task(some(order.numbers[first:last], last=last == len(order)))
             first = last

@@ -252,6 +252,7 @@ class Service:
         if swept is None:
             return
         await self._caught_up()
+        self._poller.serials_evaluated()
         if names := self._ns_names.taken():
             await self._resolve_ns_names(names)
         finished, missed = now(), self._schedule.missed.get(str(group), 0)

@@ -13,7 +13,7 @@ from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
 from monitor.polling.bulk import BulkProber, ChunkResult, ZoneChunk
 from monitor.polling.serial_sweep import SerialSweep, SweepContext
-from monitor.polling.sweep import TICK
+from monitor.polling.sweep import MIN_TICK
 from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.circuit_breaker import FAILURE_THRESHOLD, HALF_OPEN_PROBES
@@ -161,7 +161,7 @@ async def test_turns_come_at_their_place() -> None:
     await stage.call(over=0.5)
     assert len(came) == 60
     for name, at in came.items():
-        assert at >= (sweep_position(name, "soa-serial") * 0.5) - TICK - 0.01
+        assert at >= (sweep_position(name, "soa-serial") * 0.5) - MIN_TICK - 0.01
 
 
 async def test_what_is_slow_holds_up_nobody_else() -> None:

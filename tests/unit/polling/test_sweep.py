@@ -16,7 +16,7 @@ from checks.model.zone_table import ZoneTable
 from checks.records import Records
 from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
-from monitor.polling.sweep import SWEEP_SHARE, TICK, ProbeQueries, poll_zone, sweep, window
+from monitor.polling.sweep import MAX_TICK, MIN_TICK, SWEEP_SHARE, ProbeQueries, poll_zone, sweep, tick, window
 from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.service.queue import PollQueue
 from monitor.state.ports import QueueClosed
@@ -91,6 +91,22 @@ def taker(polls: list[ZonePoll]):
     return take
 
 
+@pytest.mark.parametrize(
+    ("count", "duration", "seconds"),
+    [
+        (3, 48.0, 0.48),  # each at its own place
+        (3000, 48.0, 0.4),
+        (100_000, 48.0, MIN_TICK),
+        (3000, 2880.0, MAX_TICK),
+        (40, 0.5, MIN_TICK),
+        (0, 48.0, 0.48),
+        (3000, 0.0, MIN_TICK),
+    ],
+)
+def test_so_many_seconds_of_zones_have_their_turn_together(count: int, duration: float, seconds: float) -> None:
+    assert tick(count, duration) == pytest.approx(seconds)
+
+
 async def test_turns_come_at_their_place_in_the_window() -> None:
     came: dict[str, float] = {}
     begin = monotonic()
@@ -100,7 +116,7 @@ async def test_turns_come_at_their_place_in_the_window() -> None:
 
     await sweep(CHECK, turns(zones(40)), InFull(HeldProber(WELL, now)), take, cadence=MINUTE, duration=0.5, now=now)
     for name, at in came.items():
-        assert at >= sweep_position(name, "soa-serial") * 0.5 - TICK - 0.01
+        assert at >= sweep_position(name, "soa-serial") * 0.5 - MIN_TICK - 0.01
     assert sorted(came, key=came.__getitem__) == sorted(came, key=lambda name: sweep_position(name, "soa-serial"))
 
 

@@ -35,6 +35,11 @@ def pinned(cores: set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def as_installed() -> dict[str, str]:
+    """The environment in which Python keeps what it has compiled, as it does for all that is installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 class Running:
     """A program, its output in files, and those it has started."""
 
@@ -42,7 +47,7 @@ class Running:
         self.out, self.err = directory / "stdout", directory / "stderr"
         with pinned(cores), self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [*command], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env={**os.environ, **environment}
+                [*command], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=as_installed() | environment
             )
 
     @property

@@ -4,7 +4,7 @@ What is asked for serials, and in which order, is what ``checks.soa_serial`` ask
 SOA over UDP, with NSID and EXPIRE, then the primary. A zone whose every address says what it said before is
 *unchanged*: it comes back as a number and nothing else. Of any other the observations come back, to be evaluated.
 Other RRsets are asked for in two ways: which zones give what they gave before, as numbers; and all that a poll asks of
-one zone, as observations.
+one zone, as observations. Over TCP it is told which answers are good.
 """
 
 from array import array
@@ -99,6 +99,15 @@ class BulkProber(Protocol):
 
         There is one observation for each, from which on the slot may be unchanged again; none for what is broken off by
         another plan.
+        """
+        ...
+
+    def ask_tcp(self, batches: Sequence[Sequence[Query]]) -> AsyncIterator[Sequence[tuple[int, bytes]]]:
+        """Asks each batch, all of it at one address over TCP, several questions down one connection.
+
+        Each batch is in exactly one of the returns, by its index, with an octet for each query: 1 where the answer is
+        good (``local_tcp.is_good``), 0 where it is not, or is not known to be. There is one connection to an address at
+        one time. Another plan changes nothing.
         """
         ...
 

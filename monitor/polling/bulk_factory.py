@@ -13,4 +13,4 @@ def make_bulk_prober(config: Config, now: Now, prober: ServiceProber, metrics: W
     """By ``probe.workers``. It does not own the prober."""
     if config.probe.workers > 1:
         return WorkerPool(config.probe, now, metrics)
-    return LocalBulkProber(prober.engine, now, formed=True)
+    return LocalBulkProber(prober, now)

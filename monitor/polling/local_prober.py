@@ -1,4 +1,4 @@
-"""The bulk prober on the engine of this very process."""
+"""The bulk prober on the engine and the TCP pipelines of this very process."""
 
 import asyncio
 from array import array
@@ -10,6 +10,7 @@ from checks.model import Address, Observation, Outcome, Query
 from monitor.clock import Now
 from monitor.polling.bulk import ChunkResult, RrsetChunk, ZoneChunk
 from monitor.polling.local_rrsets import LocalRrsets
+from monitor.polling.local_tcp import LocalTcp
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.batches import BatchUpdate, QueryBatch
 from monitor.probe.bulk.call import BulkCall
@@ -17,6 +18,7 @@ from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.bulk.observations import formed_observation
 from monitor.probe.message.bulk_names import wire_names
 from monitor.probe.message.soa_forms import FormedAnswer
+from monitor.probe.prober import ServiceProber
 from monitor.state.columns import AddressLayout, Endpoint
 
 Groups = dict[tuple[str, Address], tuple[list[bytes], list[int]]]
@@ -24,15 +26,12 @@ Groups = dict[tuple[str, Address], tuple[list[bytes], list[int]]]
 
 
 class LocalBulkProber:
-    """A BulkProber. The engine is the caller's, who closes it.
+    """A BulkProber. Of zones whose every response is recognised no observations are made."""
 
-    ``formed``: of zones whose every response is recognised no observations are made.
-    """
-
-    def __init__(self, engine: BulkEngine, now: Now, *, formed: bool = False) -> None:
-        self._engine, self._formed = engine, formed
-        self._now = now
-        self._rrsets = LocalRrsets(engine)
+    def __init__(self, prober: ServiceProber, now: Now) -> None:
+        """``prober`` is the caller's, who closes it."""
+        self._engine, self._now = prober.engine, now
+        self._rrsets, self._tcp = LocalRrsets(prober.engine), LocalTcp(prober.tcp_pipelines)
         self._layouts: Sequence[AddressLayout] = ()
         self._polls: WeakSet[_ChunkPoll] = WeakSet()
 
@@ -46,7 +45,7 @@ class LocalBulkProber:
 
     def ask(self, chunk: ZoneChunk) -> AsyncIterator[ChunkResult]:
         """By the plan that is in use at the call, whenever the first of the returns is waited for."""
-        chunk_poll = _ChunkPoll(self._engine, self._layouts, chunk, self._now, formed=self._formed)
+        chunk_poll = _ChunkPoll(self._engine, self._layouts, chunk, self._now)
         self._polls.add(chunk_poll)
         return chunk_poll.results()
 
@@ -56,6 +55,9 @@ class LocalBulkProber:
     def poll_rrsets(self, queries: Sequence[tuple[Query, int]]) -> AsyncIterator[Sequence[Observation]]:
         return self._rrsets.poll(queries)
 
+    def ask_tcp(self, batches: Sequence[Sequence[Query]]) -> AsyncIterator[Sequence[tuple[int, bytes]]]:
+        return self._tcp.ask(batches)
+
     def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         self._engine.enable_fast_path(slots, min_expires)
 
@@ -63,21 +65,18 @@ class LocalBulkProber:
         self._engine.disable_fast_path(slots)
 
     def pending(self) -> int:
-        """None: what is asked here is pending in the engine."""
+        """None: what is asked here is pending in the prober."""
         return 0
 
     async def close(self) -> None:
-        """Nothing is held here; what is in flight ends with the engine."""
+        """Nothing is held here; what is in flight ends with the prober."""
 
 
 class _ChunkPoll:
     """One chunk under way. Its zones are known here by their place in the chunk."""
 
-    def __init__(
-        self, engine: BulkEngine, layouts: Sequence[AddressLayout], chunk: ZoneChunk, now: Now, *, formed: bool
-    ) -> None:
+    def __init__(self, engine: BulkEngine, layouts: Sequence[AddressLayout], chunk: ZoneChunk, now: Now) -> None:
         self._engine, self._layouts, self._chunk, self._now = engine, layouts, chunk, now
-        self._ask_formed = formed
         self._names = wire_names(chunk.names)
         self._zone_of_slot: dict[int, int] = {}
         """Slot → zone."""
@@ -157,7 +156,7 @@ class _ChunkPoll:
 
     def _ask(self, groups: Groups) -> BulkCall:
         batches = [QueryBatch(server, address, names, slots) for (server, address), (names, slots) in groups.items()]
-        call = self._engine.ask(batches, formed=self._ask_formed)
+        call = self._engine.ask(batches, formed=True)
         pump = asyncio.create_task(self._pump(call))
         self._pumps.add(pump)
         pump.add_done_callback(self._ended)

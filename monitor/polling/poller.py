@@ -172,7 +172,7 @@ class Poller:
         self._prober = ServiceProber(config.probe, config.keys, self._now, stats=self.stats)
         self._bulk_prober = make_bulk_prober(config, self._now, self._prober, self._worker_metrics)
         self._rrset_prober = RrsetProber(self._bulk_prober, self._probe)
-        self._tcp_prober = TcpProber(self._prober.tcp_pipelines)
+        self._tcp_prober = TcpProber(self._bulk_prober)
         self._use_columns(columns, None)
 
     def _use_columns(self, columns: ZoneColumns, old_slots: "array[int] | None") -> None:

@@ -49,8 +49,9 @@ class Probe:
     )
     """Addresses of this machine to ask from, one of each family."""
     workers: int = field(default=1, metadata={"bounds": {"ge": 1, "le": 64}})
-    """Processes that ask for serials, NS sets and records, each for its share of the zones, 1 to 64. More than one pays
-    from some hundred thousand zones on, where there are processors for them; with 1 the service itself asks."""
+    """Processes that ask for serials, NS sets and records, and over TCP for zones that are well, each for its share of
+    the zones, 1 to 64. More than one pays from some hundred thousand zones on, where there are processors for them;
+    with 1 the service itself asks. Each has its share of `max_qps_per_server`, `max_qps` and `max_in_flight`."""
     max_qps: float | None = field(
         default=None, metadata={"bounds": {"ge": 0.01}, "unset": "no limit", "example": "max_qps = 5000"}
     )

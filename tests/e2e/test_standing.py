@@ -1,6 +1,8 @@
 """What stood for a while, and was passed over, is told soon after it changes, though no serial says so."""
 
 import asyncio
+import os
+import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
@@ -135,11 +137,14 @@ async def died(watched: Watched, server: Server) -> None:
 FAULTS = {"tcp-dead": "tcp-unreachable", "edns-dropped": "edns-broken"}
 
 
-async def test_what_an_address_does_is_told_of_all_its_zones_though_few_are_asked_over_tcp(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_what_an_address_does_is_told_of_all_its_zones_though_few_are_asked_over_tcp(
+    workers: int, tmp_path: Path
+) -> None:
     async with Pair(ZONES, now=now) as pair:
         await pair.in_sync()
         servers = {server.name: server.addresses for server in pair.servers}
-        async with watching(tmp_path, servers) as watched:
+        async with watching(tmp_path, servers, workers) as watched:
             for fault, code in FAULTS.items():
                 pair.break_(fault)
                 await watched.told(*((name, code, "ns2") for name in ZONES))
@@ -161,3 +166,45 @@ async def test_from_the_beginning_nobody_asks_what_soa_serial_has_just_heard(tmp
             watched = Watched(service, tmp_path / "soawatch.db")
             await until(lambda: "soa-fields" in watched.queries(), 60.0)
             assert watched.queries()["soa-fields"] == 0
+
+
+def workers_of(service: Running) -> set[int]:
+    pid = service.process.pid
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def is_running(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+async def test_workers_that_are_killed_accuse_nobody_and_what_is_watched_by_others_after_a_reload_stands(
+    tmp_path: Path, end: signal.Signals
+) -> None:
+    async with Pair(ZONES, now=now) as pair:
+        await pair.in_sync()
+        servers = {server.name: server.addresses for server in pair.servers}
+        async with watching(tmp_path, servers, 2) as watched:
+            service, config = watched.service, tmp_path / "soawatch.toml"
+            for times in range(1, 4):
+                killed = workers_of(service)
+                assert len(killed) == 2
+                for pid in killed:
+                    os.kill(pid, signal.SIGKILL)
+                await until(lambda killed=killed: len(workers_of(service) - killed) == 2)
+                await watched.passed_over()
+                assert await service.metric("soawatch_worker_restarts_total") == 2 * times
+            before = workers_of(service)
+            config.write_text(config.read_text().replace("workers = 2", "workers = 3"))
+            service.signal(signal.SIGHUP)
+            await until(lambda: len(workers_of(service)) == 3 and not workers_of(service) & before, 30)
+            await watched.passed_over()
+            assert await service.get("api/v1/incidents") == []
+            pair.break_("record-changed")
+            await until(lambda: watched.codes(), SOON)
+            pair.mend()
+            await watched.passed_over()
+            left = workers_of(service)
+            service.signal(end)
+            await service.ended()
+            await until(lambda: not any(map(is_running, left)))

@@ -13,7 +13,7 @@ from checks.ns_set import NsSet, Resolution
 from checks.reachable import Reachable
 from checks.records import Records
 from checks.soa_fields import SoaFields
-from monitor.polling.tcp_prober import is_good
+from monitor.polling.local_tcp import is_good
 from monitor.state.columns import STEADY_UP, ZoneColumns
 from monitor.state.ports import PollMessage, UnchangedZones
 from tests.support.monitor_state import MINUTE, minute

@@ -15,11 +15,13 @@ from monitor.polling.local_prober import LocalBulkProber
 from monitor.polling.workers.forms import ToldForms
 from monitor.polling.workers.messages import (
     AskRrsets,
+    AskTcp,
     Configure,
     DisableFastPath,
     Done,
     EnableFastPath,
     FromWorker,
+    HeardTcp,
     PartialResult,
     PolledRrsets,
     PollRrsets,
@@ -43,7 +45,7 @@ class Worker:
 
     def __init__(self, begin: Configure, out: asyncio.StreamWriter) -> None:
         self._prober = ServiceProber(begin.settings, {}, now)
-        self._bulk_prober = LocalBulkProber(self._prober.engine, now, formed=True)
+        self._bulk_prober = LocalBulkProber(self._prober, now)
         self._told_forms = ToldForms()
         self._out = out
         self._layouts: tuple[AddressLayout, ...] = ()
@@ -72,6 +74,8 @@ class Worker:
                 self._run(self._ask_rrsets(number, self._bulk_prober.unchanged_rrsets(chunk)))
             case PollRrsets(number, queries):
                 self._run(self._poll_rrsets(number, self._bulk_prober.poll_rrsets(queries)))
+            case AskTcp(number, batches):
+                self._run(self._ask_tcp(number, self._bulk_prober.ask_tcp(batches)))
             case UseLayouts(layouts, size, old_slots):
                 self._layouts, self._address_metrics = tuple(layouts), AddressMetrics.of(size)
                 self._bulk_prober.use(self._layouts, self._address_metrics, old_slots)
@@ -100,6 +104,11 @@ class Worker:
     async def _poll_rrsets(self, number: int, every: AsyncIterator[Sequence[Observation]]) -> None:
         async for seen in every:
             await self._send(PolledRrsets(number, seen))
+        await self._send(Done(number))
+
+    async def _ask_tcp(self, number: int, every: AsyncIterator[Sequence[tuple[int, bytes]]]) -> None:
+        async for heard in every:
+            await self._send(HeardTcp(number, heard))
         await self._send(Done(number))
 
     def _partial_result(

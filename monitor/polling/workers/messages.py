@@ -59,6 +59,14 @@ class PollRrsets:
 
 
 @dataclass(frozen=True, slots=True)
+class AskTcp:
+    """``BulkProber.ask_tcp``."""
+
+    number: int
+    batches: Sequence[Sequence[Query]]
+
+
+@dataclass(frozen=True, slots=True)
 class EnableFastPath:
     slots: "array[int]"
     min_expires: "array[int]"
@@ -124,8 +132,16 @@ class PolledRrsets:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardTcp:
+    """Some batches of an AskTcp, by their index there, and which of their queries have a good answer."""
+
+    number: int
+    heard: Sequence[tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """All of a PollZones, or of a PollRrsets, has come back."""
+    """All that a PollZones, PollRrsets or AskTcp asks has come back."""
 
     number: int
 
@@ -137,11 +153,14 @@ class StatsUpdate:
     stats: ProbeStats
 
 
-Ask = PollZones | AskRrsets | PollRrsets
+Ask = PollZones | AskRrsets | PollRrsets | AskTcp
 """Each has a number, which is that of what comes back."""
 
 ToWorker = Configure | UseLayouts | Ask | EnableFastPath | DisableFastPath
-FromWorker = PartialResult | UnchangedRrsets | PolledRrsets | Done | StatsUpdate
+WorkerAnswer = PartialResult | UnchangedRrsets | PolledRrsets | HeardTcp | Done
+"""To an Ask, with its number."""
+
+FromWorker = WorkerAnswer | StatsUpdate
 
 
 def encode_message(message: ToWorker | FromWorker) -> bytes:

@@ -2,9 +2,9 @@
 
 import asyncio
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from checks.model import Observation, Outcome, Query
 from monitor.polling.bulk import ChunkResult, RrsetChunk, ZoneChunk
@@ -12,20 +12,24 @@ from monitor.polling.workers.forms import HeardForms
 from monitor.polling.workers.messages import (
     Ask,
     AskRrsets,
+    AskTcp,
     Done,
-    FromWorker,
+    HeardTcp,
     PartialResult,
     PolledRrsets,
     PollRrsets,
     PollZones,
     UnchangedRrsets,
+    WorkerAnswer,
 )
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.state.columns import AddressLayout
 
 
 class Pending(Protocol):
-    """Something asked of a worker that has not come back as a whole."""
+    """Something asked of a worker that has not come back as a whole. ``by_slot``: another plan ends it."""
+
+    by_slot: ClassVar[bool]
 
     @property
     def missing(self) -> int:
@@ -36,7 +40,7 @@ class Pending(Protocol):
         """The question of this number, for all that is missing."""
         ...
 
-    def take(self, message: FromWorker) -> bool:
+    def take(self, message: WorkerAnswer) -> bool:
         """Something that has come back; whether it was the last."""
         ...
 
@@ -53,6 +57,7 @@ class PendingChunk:
     """Zones asked for their serial. ``on_result`` is told of zones as they come back, and None at the end."""
 
     __slots__ = ("_address_metrics", "_chunk", "_forms", "_layouts", "_left", "_on_result")
+    by_slot: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -75,7 +80,7 @@ class PendingChunk:
     def ask(self, number: int) -> PollZones:
         return PollZones(number, self._missing_chunk())
 
-    def take(self, message: FromWorker) -> bool:
+    def take(self, message: WorkerAnswer) -> bool:
         if isinstance(message, PartialResult):
             self._take(message)
         return isinstance(message, Done)
@@ -120,6 +125,7 @@ class PendingRrsets:
     """Zones asked whether they give what they gave before. What is not known is not unchanged."""
 
     __slots__ = ("_chunk", "unchanged")
+    by_slot: ClassVar[bool] = True
 
     def __init__(self, chunk: RrsetChunk) -> None:
         self._chunk = chunk
@@ -133,7 +139,7 @@ class PendingRrsets:
     def ask(self, number: int) -> AskRrsets:
         return AskRrsets(number, self._chunk)
 
-    def take(self, message: FromWorker) -> bool:
+    def take(self, message: WorkerAnswer) -> bool:
         if isinstance(message, UnchangedRrsets) and not self.unchanged.done():
             self.unchanged.set_result(message.unchanged)
         return True
@@ -150,6 +156,7 @@ class PendingRrsetPoll:
     """Queries of one zone. ``on_seen`` is told what comes back, and None at the end."""
 
     __slots__ = ("_left", "_on_seen")
+    by_slot: ClassVar[bool] = True
 
     def __init__(
         self, queries: Sequence[tuple[Query, int]], on_seen: Callable[[Sequence[Observation] | None], None]
@@ -164,7 +171,7 @@ class PendingRrsetPoll:
     def ask(self, number: int) -> PollRrsets:
         return PollRrsets(number, tuple(self._left.items()))
 
-    def take(self, message: FromWorker) -> bool:
+    def take(self, message: WorkerAnswer) -> bool:
         if isinstance(message, PolledRrsets):
             for one in message.seen:
                 del self._left[one.query]
@@ -177,6 +184,49 @@ class PendingRrsetPoll:
 
     def end(self) -> None:
         self._on_seen(None)
+
+
+class PendingTcp:
+    """Batches asked over TCP. ``on_heard`` is told what is heard, by the indices that were given, and None at the end.
+
+    What is not known is not good.
+    """
+
+    __slots__ = ("_asked", "_left", "_on_heard")
+    by_slot: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        batches: Mapping[int, Sequence[Query]],
+        on_heard: Callable[[Sequence[tuple[int, bytes]] | None], None],
+    ) -> None:
+        self._left, self._on_heard = dict(batches), on_heard
+        self._asked: Sequence[int] = ()
+        """The indices, in the order of the latest asking."""
+
+    @property
+    def missing(self) -> int:
+        return sum(map(len, self._left.values()))
+
+    def ask(self, number: int) -> AskTcp:
+        self._asked = tuple(self._left)
+        return AskTcp(number, tuple(self._left.values()))
+
+    def take(self, message: WorkerAnswer) -> bool:
+        if isinstance(message, HeardTcp):
+            heard = [(self._asked[place], good) for place, good in message.heard]
+            for index, _ in heard:
+                del self._left[index]
+            self._on_heard(heard)
+        return isinstance(message, Done)
+
+    def unasked(self, at: datetime, why: str) -> None:
+        """The end says it."""
+
+    def end(self) -> None:
+        if self._left:
+            self._on_heard([(index, bytes(len(queries))) for index, queries in self._left.items()])
+        self._on_heard(None)
 
 
 def _unasked(query: Query, at: datetime, why: str) -> Observation:

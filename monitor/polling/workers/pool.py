@@ -10,9 +10,11 @@ from zlib import crc32
 from checks.model import Observation, Query
 from monitor.clock import Now
 from monitor.polling.bulk import ChunkResult, RrsetChunk, ZoneChunk
-from monitor.polling.workers.pending import PendingChunk, PendingRrsetPoll, PendingRrsets
+from monitor.polling.workers.pending import PendingChunk, PendingRrsetPoll, PendingRrsets, PendingTcp
 from monitor.polling.workers.process import WorkerMetrics, WorkerProcess
+from monitor.polling.workers.tcp_owners import TcpOwners
 from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.client.tcp_pipelines import MAX_PER_CONNECTION
 from monitor.probe.message.soa_forms import SharedForms
 from monitor.probe.settings import Probe
 from monitor.state.columns import AddressLayout
@@ -24,8 +26,9 @@ class WorkerPool:
     """A BulkProber. A zone is always asked by the same worker, told by its name, so that what that one remembers
     counts.
 
-    Each has its share of the rates. Those that die are started again, know nothing, and are asked again for
-    what they owe: that comes back changed, once, and is blamed on nobody. ``metrics`` counts for all of them.
+    Each has its share of the rates and of ``max_in_flight``, of which connections are a part. Those that die are
+    started again, know nothing, and are asked again for what they owe: that comes back changed, once, and is blamed on
+    nobody. ``metrics`` counts for all of them.
     """
 
     def __init__(self, settings: Probe, now: Now, metrics: WorkerMetrics) -> None:
@@ -34,12 +37,14 @@ class WorkerPool:
             settings,
             max_qps_per_server=settings.max_qps_per_server / self._count,
             max_qps=None if settings.max_qps is None else settings.max_qps / self._count,
+            max_in_flight=max(min(settings.max_in_flight, MAX_PER_CONNECTION), settings.max_in_flight // self._count),
             workers=1,
         )
         forms = SharedForms()
         self._workers = [WorkerProcess(worker, now, metrics, forms) for _ in range(self._count)]
         self._owners = bytearray()
         """Slot → which worker asks there."""
+        self._tcp_owners = TcpOwners(self._count)
         self._layouts: Sequence[AddressLayout] = ()
         self._address_metrics = AddressMetrics()
 
@@ -79,6 +84,23 @@ class WorkerPool:
                 self._owners[slot] = owner
             self._workers[owner].ask(PendingRrsetPoll(queries, results.put_nowait))
         return _all_of(results, 1 if queries else 0)
+
+    async def ask_tcp(self, batches: Sequence[Sequence[Query]]) -> AsyncIterator[Sequence[tuple[int, bytes]]]:
+        results: asyncio.Queue[Sequence[tuple[int, bytes]] | None] = asyncio.Queue()
+        parts: dict[int, dict[int, Sequence[Query]]] = {}
+        for index, queries in enumerate(batches):
+            owner = self._tcp_owners.begin(queries[0].address, len(queries))
+            parts.setdefault(owner, {})[index] = queries
+
+        def on_heard(heard: Sequence[tuple[int, bytes]] | None) -> None:
+            for index, _ in heard or ():
+                self._tcp_owners.end(batches[index][0].address)
+            results.put_nowait(heard)
+
+        for owner, part in parts.items():
+            self._workers[owner].ask(PendingTcp(part, on_heard))
+        async for heard in _all_of(results, len(parts)):
+            yield heard
 
     def enable_fast_path(self, slots: Sequence[int], min_expires: Sequence[int]) -> None:
         owners = self._owners

@@ -16,12 +16,14 @@ from monitor.polling.workers.messages import (
     DisableFastPath,
     Done,
     EnableFastPath,
+    HeardTcp,
     PartialResult,
     PolledRrsets,
     StatsUpdate,
     ToWorker,
     UnchangedRrsets,
     UseLayouts,
+    WorkerAnswer,
     encode_message,
     read_message,
 )
@@ -90,12 +92,12 @@ class WorkerProcess:
         return sum(pending.missing for pending in self._pending.values())
 
     def use(self, layouts: Sequence[AddressLayout], slots: int, old_slots: "array[int] | None") -> None:
-        """``slots``: how many there are. Whatever is pending ends."""
+        """``slots``: how many there are. What is pending by slot ends."""
         self._layouts, self._slots = layouts, slots
-        pending, self._pending = self._pending, {}
+        ended = [number for number, pending in self._pending.items() if pending.by_slot]
         self._send(UseLayouts(layouts, slots, old_slots))
-        for one in pending.values():
-            one.end()
+        for number in ended:
+            self._pending.pop(number).end()
 
     def ask(self, pending: Pending) -> None:
         if self._closed:
@@ -170,10 +172,8 @@ class WorkerProcess:
             match message:
                 case StatsUpdate(stats):
                     self._metrics.stats.add(stats)
-                case PartialResult() | UnchangedRrsets() | PolledRrsets() | Done():
+                case PartialResult() | UnchangedRrsets() | PolledRrsets() | HeardTcp() | Done():
                     progressed = True
-                    if isinstance(message, PartialResult) and message.formed is not None:
-                        self.forms.learn(message.formed)
                     self._take(message)
 
     async def _end(self) -> None:
@@ -192,7 +192,9 @@ class WorkerProcess:
 
     # --- what comes back ---
 
-    def _take(self, message: PartialResult | UnchangedRrsets | PolledRrsets | Done) -> None:
+    def _take(self, message: WorkerAnswer) -> None:
+        if isinstance(message, PartialResult) and message.formed is not None:
+            self.forms.learn(message.formed)
         pending = self._pending.get(message.number)
         if pending is not None and pending.take(message):  # None: asked under another plan
             del self._pending[message.number]

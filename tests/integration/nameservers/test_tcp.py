@@ -7,6 +7,7 @@ import pytest
 from checks.model import Server, Zone
 from checks.reachable import Reachable
 from monitor.clock import now
+from monitor.polling.local_prober import LocalBulkProber
 from monitor.polling.tcp_prober import TcpProber
 from monitor.probe.prober import ServiceProber
 from monitor.probe.settings import Probe
@@ -22,7 +23,7 @@ STRANGE = "strange.test."
 async def good_of(settings: Probe, zones: list[Zone]) -> tuple[set[str], ServiceProber]:
     prober = ServiceProber(settings, {}, now)
     passed: list[str] = []
-    async for result in TcpProber(prober.tcp_pipelines).ask(Reachable(), zones):
+    async for result in TcpProber(LocalBulkProber(prober, now)).ask(Reachable(), zones):
         passed += result.good
     await prober.close()
     return set(passed), prober

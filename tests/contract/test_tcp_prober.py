@@ -4,12 +4,14 @@ Whatever is passed over here, the check reachable finds nothing at when it asks 
 """
 
 import asyncio
+from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
 from monitor.polling.tcp_prober import TcpProber
+from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.client.tcp_pipelines import MAX_PER_CONNECTION
 from monitor.probe.stats import DURATION_BOUNDS
 from tests.support.nameserver import (
@@ -28,7 +30,8 @@ from tests.support.nameserver import (
     rr,
     soa,
 )
-from tests.support.tcp_zones import CHECK, QUICK, answers, good_of, islice_async, of_another_zone, probers, says, zones
+from tests.support.tcp_zones import CHECK, QUICK, WORKERS, answers, asking, islice_async, of_another_zone, says, zones
+from tests.support.workers import all_restarted, kill_all
 
 COUNT = 10
 
@@ -93,35 +96,39 @@ FINE: dict[str, Callable[[], Tcp]] = {
 }
 
 
+@pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("words", FINE)
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-async def test_what_is_no_fault(words: str, host: str) -> None:
-    async with Nameserver(tcp=FINE[words](), host=host) as server, probers() as prober:
+async def test_what_is_no_fault(words: str, host: str, workers: int) -> None:
+    async with Nameserver(tcp=FINE[words](), host=host) as server, asking(workers) as on:
         some = zones(COUNT, server)
         for _ in range(3):
-            assert await good_of(prober, some) == {zone.name for zone in some}
+            assert await on.good_of(some) == {zone.name for zone in some}
         assert server.most_at_once == 1
-        assert prober.stats.queries == {("ns1", "tcp", "answered"): 3 * COUNT}
-        *buckets, total = prober.stats.durations["ns1", "tcp"]
+        stats = await on.counted(3 * COUNT)
+        assert stats.queries == {("ns1", "tcp", "answered"): 3 * COUNT}
+        *buckets, total = stats.durations["ns1", "tcp"]
         assert sum(buckets) == 3 * COUNT
         assert 0 < total < 3 * COUNT * DURATION_BOUNDS[-1]
-        assert not prober.stats.discarded
+        assert not stats.discarded
 
 
-async def test_a_server_that_resets_after_some_is_asked_for_the_others() -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_a_server_that_resets_after_some_is_asked_for_the_others(workers: int) -> None:
     """What it had sent may be lost with that: then one question comes on each connection."""
-    async with Nameserver(tcp=closes_after(3, resets)) as server, probers() as prober:
+    async with Nameserver(tcp=closes_after(3, resets)) as server, asking(workers) as on:
         some = zones(COUNT, server)
-        passed = await good_of(prober, some)
+        passed = await on.good_of(some)
         assert len(server.asked_tcp) <= COUNT + 2
     assert len(passed) == COUNT
 
 
-async def test_all_go_down_one_connection() -> None:
-    async with Nameserver(tcp=answers) as server, probers() as prober:
-        assert len(await good_of(prober, zones(COUNT, server))) == COUNT
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_all_go_down_one_connection(workers: int) -> None:
+    async with Nameserver(tcp=answers) as server, asking(workers) as on:
+        assert len(await on.good_of(zones(COUNT, server))) == COUNT
         assert len(server.asked_tcp) == 1
-        assert len(await good_of(prober, zones(3 * MAX_PER_CONNECTION, server))) == 3 * MAX_PER_CONNECTION
+        assert len(await on.good_of(zones(3 * MAX_PER_CONNECTION, server))) == 3 * MAX_PER_CONNECTION
         assert len(server.asked_tcp) == 4
         (first, *_) = server.asked_tcp
     assert first.edns
@@ -129,13 +136,14 @@ async def test_all_go_down_one_connection() -> None:
     assert not first.wire[2] & 1, "recursion is desired of nobody"
 
 
-async def test_what_a_server_takes_is_remembered() -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_what_a_server_takes_is_remembered(workers: int) -> None:
     """The second time it is asked no more at once than it takes."""
-    async with Nameserver(tcp=closes_after(2, Connection.stall)) as server, probers() as prober:
+    async with Nameserver(tcp=closes_after(2, Connection.stall)) as server, asking(workers) as on:
         some = zones(COUNT, server)
-        assert len(await good_of(prober, some)) == COUNT
+        assert len(await on.good_of(some)) == COUNT
         connections = len(server.asked_tcp)
-        assert len(await good_of(prober, some)) == COUNT
+        assert len(await on.good_of(some)) == COUNT
         assert len(server.asked_tcp) - connections == COUNT / 2
 
 
@@ -189,64 +197,137 @@ FAULTS: dict[str, Tcp] = {
 }
 
 
+@pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("words", FAULTS)
-async def test_a_fault_passes_over_no_zone_and_ends_soon(words: str) -> None:
-    async with Nameserver(tcp=FAULTS[words]) as server, probers() as prober:
+async def test_a_fault_passes_over_no_zone_and_ends_soon(words: str, workers: int) -> None:
+    async with Nameserver(tcp=FAULTS[words]) as server, asking(workers) as on:
         async with asyncio.timeout(DEADLINE):
-            assert await good_of(prober, zones(40, server)) == set()
+            assert await on.good_of(zones(40, server)) == set()
         assert len(server.asked_tcp) <= 5
-        assert {outcome for _, _, outcome in prober.stats.queries} <= {"answered"}
+        assert {outcome for _, _, outcome in on.metrics.stats.queries} <= {"answered"}
 
 
-async def test_a_flood_of_answers_gives_one_zone_at_a_time_at_most() -> None:
-    async with Nameserver(tcp=floods) as server, probers() as prober:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_a_flood_of_answers_gives_one_zone_at_a_time_at_most(workers: int) -> None:
+    async with Nameserver(tcp=floods) as server, asking(workers) as on:
         some = zones(COUNT, server)
-        await good_of(prober, some)
+        await on.good_of(some)
         assert len(server.asked_tcp) <= COUNT + 1
 
 
+@pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("deaf", [False, True])
-async def test_nobody_who_takes_a_connection(deaf: bool) -> None:
-    async with Nameserver(deaf=deaf) as server, probers() as prober:
+async def test_nobody_who_takes_a_connection(deaf: bool, workers: int) -> None:
+    async with Nameserver(deaf=deaf) as server, asking(workers) as on:
         async with asyncio.timeout(DEADLINE):
-            assert await good_of(prober, zones(40, server)) == set()
+            assert await on.good_of(zones(40, server)) == set()
 
 
-async def test_one_zone_that_is_unwell_among_others() -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_one_zone_that_is_unwell_among_others(workers: int) -> None:
     def unless_z3(query: Asked) -> bytes:
         return reply(query, rcode=REFUSED, aa=False) if query.name.startswith(b"\2z3") else good(query)
 
-    async with Nameserver(tcp=says(unless_z3)) as one, Nameserver(tcp=answers) as other, probers() as prober:
+    async with Nameserver(tcp=says(unless_z3)) as one, Nameserver(tcp=answers) as other, asking(workers) as on:
         some = zones(COUNT, one, other)
-        assert await good_of(prober, some) == {zone.name for zone in some} - {"z3.example."}
+        assert await on.good_of(some) == {zone.name for zone in some} - {"z3.example."}
         assert [len(server.asked_tcp) for server in (one, other)] == [1, 1]
 
 
-async def test_who_is_slow_or_dead_holds_up_nobody_else() -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_who_is_slow_or_dead_holds_up_nobody_else(workers: int) -> None:
     async with (
         Nameserver(tcp=silent) as dead,
         Nameserver(tcp=answers) as well,
-        probers(replace(QUICK, timeout=5)) as prober,
+        asking(workers, replace(QUICK, timeout=5)) as on,
     ):
         some = [*zones(3, dead, well), *(replace(zone, name=f"w{zone.name}") for zone in zones(3, well))]
         async with asyncio.timeout(4):
-            asking = TcpProber(prober.tcp_pipelines).ask(CHECK, some)
-            first = await anext(asking)
+            results = TcpProber(on.bulk_prober).ask(CHECK, some)
+            first = await anext(results)
         assert first.good == ["wz0.example.", "wz1.example.", "wz2.example."]
         assert first.doubtful == []
-        await asking.aclose()
-        await prober.tcp_pipelines.close()
-        assert prober.pending() == 0
+        await results.aclose()
+        await on.close()
+        assert not on.pending()
 
 
-async def test_closing_ends_it_and_what_is_asked_later_is_not() -> None:
-    async with Nameserver(tcp=silent) as server, probers(replace(QUICK, timeout=30)) as prober:
-        asking = asyncio.create_task(good_of(prober, zones(3, server)))
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_closing_ends_it_and_what_is_asked_later_is_not(workers: int) -> None:
+    async with Nameserver(tcp=silent) as server, asking(workers, replace(QUICK, timeout=30)) as on:
+        task = asyncio.create_task(on.good_of(zones(3, server)))
         async with asyncio.timeout(5):
             while not server.asked_tcp:
                 await asyncio.sleep(0.005)
-        assert prober.pending() == 1
-        await prober.close()
-        assert await asking == set()
-        assert await good_of(prober, zones(3, server)) == set()
+        assert on.pending()
+        await on.close()
+        assert await task == set()
+        assert await on.good_of(zones(3, server)) == set()
         assert len(server.asked_tcp) == 1
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_there_is_one_connection_to_an_address_whoever_asks_at_the_same_time(workers: int) -> None:
+    async with Nameserver(tcp=answers) as one, Nameserver(tcp=answers) as other, asking(workers) as on:
+        some = zones(60, one, other)
+        passed = await asyncio.gather(*(on.good_of(some[start::6]) for start in range(6)))
+        assert sum(map(len, passed)) == 60
+        assert [one.most_at_once, other.most_at_once] == [1, 1]
+        assert [len(one.asked_tcp), len(other.asked_tcp)] == [6, 6]
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_another_plan_changes_nothing(workers: int) -> None:
+    """What is asked over TCP has no slots."""
+    go_on = asyncio.Event()
+
+    async def waits(query: Asked, connection: Connection) -> None:
+        await go_on.wait()
+        await answers(query, connection)
+
+    async with Nameserver(tcp=waits) as server, asking(workers, replace(QUICK, timeout=20)) as on:
+        on.bulk_prober.use((), AddressMetrics())
+        task = asyncio.create_task(on.good_of(zones(COUNT, server)))
+        await until_asked(server)
+        on.bulk_prober.use((), AddressMetrics(), array("q"))
+        go_on.set()
+        assert len(await task) == COUNT
+        assert len(server.asked_tcp) == 1
+
+
+async def until_asked(server: Nameserver) -> None:
+    async with asyncio.timeout(10):
+        while not server.asked_tcp:
+            await asyncio.sleep(0.005)
+
+
+# --- workers only ---
+
+
+async def test_workers_that_are_killed_are_asked_again_for_what_they_have_not_heard() -> None:
+    held = asyncio.Event()
+
+    async def waits(query: Asked, connection: Connection) -> None:
+        if held.is_set():
+            await answers(query, connection)
+        else:
+            await connection.stall()
+
+    async with (
+        Nameserver(tcp=waits) as one,
+        Nameserver(tcp=answers) as other,
+        asking(2, replace(QUICK, timeout=20)) as on,
+    ):
+        some = [*zones(COUNT, one), *(replace(zone, name=f"w{zone.name}") for zone in zones(COUNT, other))]
+        task = asyncio.create_task(on.good_of(some))
+        await until_asked(one)
+        async with asyncio.timeout(10):
+            while on.bulk_prober.pending() > COUNT:  # until the other has answered
+                await asyncio.sleep(0.005)
+        held.set()
+        kill_all(on.bulk_prober)
+        assert len(await task) == 2 * COUNT
+        assert len(other.asked_tcp) == 1, "nobody is asked for what was heard"
+        assert len(one.asked_tcp) == 2
+        await all_restarted(on.bulk_prober, on.metrics, 2)
+        assert len(await on.good_of(some)) == 2 * COUNT

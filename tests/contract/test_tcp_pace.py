@@ -27,10 +27,11 @@ from tests.support.nameserver import (
     reply,
     soa,
 )
-from tests.support.tcp_zones import CHECK, QUICK, answers, good_of, islice_async, of_another_zone, probers, zones
+from tests.support.tcp_zones import CHECK, QUICK, WORKERS, answers, asking, islice_async, of_another_zone, zones
 
 
-async def test_the_rate_of_a_server_counts_each_question() -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+async def test_the_rate_of_a_server_counts_each_question(workers: int) -> None:
     times: list[float] = []
 
     async def note(query: Asked, connection: Connection) -> None:
@@ -38,17 +39,18 @@ async def test_the_rate_of_a_server_counts_each_question() -> None:
             times.append(monotonic())
             await connection.send(good(one))
 
-    async with Nameserver(tcp=note) as server, probers(replace(QUICK, max_qps_per_server=100)) as prober:
+    async with Nameserver(tcp=note) as server, asking(workers, replace(QUICK, max_qps_per_server=100)) as on:
         before = monotonic()
-        assert len(await good_of(prober, zones(50, server))) == 50
+        assert len(await on.good_of(zones(50, server))) == 50
         connections = len(server.asked_tcp)
     for number, moment in enumerate(times):
         assert moment - before >= (number - 11) / 100
     assert 5 <= connections <= 25, "several come on each"
 
 
+@pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("servers", [60])
-async def test_connections_are_bounded_altogether(servers: int) -> None:
+async def test_connections_are_bounded_altogether(servers: int, workers: int) -> None:
     at_once = most = 0
 
     async def note(query: Asked, connection: Connection) -> None:
@@ -63,10 +65,10 @@ async def test_connections_are_bounded_altogether(servers: int) -> None:
 
     async with AsyncExitStack() as stack:
         every = [await stack.enter_async_context(Nameserver(tcp=note)) for _ in range(servers)]
-        async with probers(replace(QUICK, max_in_flight=64, timeout=5)) as prober:
+        async with asking(workers, replace(QUICK, max_in_flight=128, timeout=5)) as on:
             some = [replace(zones(1, server)[0], name=f"z{number}.example.") for number, server in enumerate(every)]
-            assert len(await good_of(prober, some)) == servers
-    assert most <= 16 + 4, "those that our side has closed may still be closing on the other"
+            assert len(await on.good_of(some)) == servers
+    assert most <= 128 / 4 + 4, "those that our side has closed may still be closing on the other"
 
 
 @dataclass
@@ -115,17 +117,18 @@ async def findings(prober: ServiceProber, some: Sequence[Zone]) -> dict[str, set
     return dict(zip((zone.name for zone in some), await asyncio.gather(*map(of, some)), strict=True))
 
 
+@pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("seed", range(4))
-async def test_what_is_passed_over_the_check_finds_nothing_at(seed: int) -> None:
+async def test_what_is_passed_over_the_check_finds_nothing_at(seed: int, workers: int) -> None:
     some_servers = [RandomServer(10 * seed + number) for number in range(2)]
     async with AsyncExitStack() as stack:
         listening = [await stack.enter_async_context(Nameserver(one.udp, one.tcp)) for one in some_servers]
-        prober = await stack.enter_async_context(probers(replace(QUICK, timeout=1)))
+        on = await stack.enter_async_context(asking(workers, replace(QUICK, timeout=1)))
         some = zones(60, *listening)
         passed: set[str] = set()
         for start in range(0, 60, 6):
-            passed |= await good_of(prober, islice(some, start, start + 6))
-        found = await findings(prober, some)
+            passed |= await on.good_of(islice(some, start, start + 6))
+        found = await findings(on.prober, some)
     well = {zone for zone, codes in found.items() if not codes}
     assert passed <= well
     assert len(passed) >= len(well) / 4 > 2

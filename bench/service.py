@@ -17,26 +17,24 @@ from pathlib import Path
 import httpx
 
 from bench.process import Running, as_installed, core, running
+from checks.registry import CHECKS
 
-CONFIG = """
+OTHERS_OFF = "".join(f'{name} = "off"\n' for name in CHECKS if name != "soa-serial")
+
+CONFIG = f"""
 [service]
 listen = "127.0.0.1:0"
 log_format = "json"
 [cadence]
-soa-serial = "{cadence}"
-reachable = "off"
-soa-fields = "off"
-ns-set = "off"
-records = "off"
-transfer = "off"
-[probe]
+soa-serial = "{{cadence}}"
+{OTHERS_OFF}[probe]
 timeout = "500ms"
 max_qps_per_server = 10000000
-{probe}
+{{probe}}
 [servers.ns1]
-addresses = ["{one}"]
+addresses = ["{{one}}"]
 [servers.ns2]
-addresses = ["{two}"]
+addresses = ["{{two}}"]
 [[lists]]
 file = "zones.txt"
 servers = ["ns1", "ns2"]

@@ -9,21 +9,20 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor.clock import now
+from tests.support.configuration import off
 from tests.support.mailbox import Mailbox, mailbox
 from tests.support.nameserver import SOA, Asked, Connection, Nameserver, good, reply, soa
 from tests.support.receiver import Receiver, receiver
 from tests.support.running import Running, running, until
 
-CONFIG = """
+CONFIG = f"""
 [service]
 listen   = "127.0.0.1:0"
 database = "soawatch.db"
 [cadence]
 reachable  = "700ms"
 soa-serial = "700ms"
-soa-fields = "off"
-ns-set     = "off"
-[probe]
+{off(but=("reachable", "soa-serial"))}[probe]
 timeout  = "250ms"
 attempts = 2
 [alerting]

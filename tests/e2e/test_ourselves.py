@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from checks.registry import CHECKS
 from monitor.cli.demo_environment import Environment, environment
 from monitor.cli.demo_runner import all_well, ready, standing_findings
 from monitor.clock import monotonic, now
@@ -63,8 +64,8 @@ async def test_cut_off_it_says_so_once_and_accuses_nobody() -> None:
 
 
 def settings(cadence: str, listen: str = "127.0.0.1:0", **servers: Iterable[object]) -> str:
-    """Two checks of six, everything else off."""
-    off = dict.fromkeys(("soa-fields", "ns-set", "records", "transfer"), "off")
+    """Two checks, everything else off."""
+    off = dict.fromkeys(CHECKS.keys() - {"reachable", "soa-serial"}, "off")
     service = {"listen": listen, "database": "service.db"}
     return config_text(servers, every=cadence, cadence=off, service=service, probe={"timeout": "300ms"})
 
@@ -262,7 +263,7 @@ SECRET = "whsec_dGhpcy1pcy1vbmx5LWZvci10aGUtdGVzdHMtb2Ytc29hd2F0Y2g="
 async def test_a_part_that_dies_ends_the_service_in_order(tmp_path: Path) -> None:
     async with watched(tmp_path, "one.example.") as on:
         await until(lambda: on.service.status.ready)
-        next(task for task in on.service._tasks if task.get_name() == "judge").cancel()
+        next(task for task in on.service._tasks if task.get_name() == "evaluate").cancel()
         on.service._run("poor", fail())
         async with asyncio.timeout(5):
             await on.service.stopping.wait()

@@ -1,7 +1,9 @@
 """Configurations read from text."""
 
+from collections.abc import Container
 from pathlib import Path
 
+from checks.registry import CHECKS
 from monitor.config.load import parse
 from monitor.config.model import Config
 
@@ -17,6 +19,11 @@ addresses = ["192.0.2.2"]
 name = "example.com"
 servers = ["ns1", "ns2"]
 """
+
+
+def off(but: Container[str] = ()) -> str:
+    """Lines of [cadence] that switch off every check but these."""
+    return "".join(f'{name} = "off"\n' for name in CHECKS if name not in but)
 
 
 def read(text: str, **env: str) -> Config:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from checks.registry import CHECKS
 from monitor.cli.check_config import MAX_ZONES_SHOWN, SHOWN, command
+from tests.support.configuration import off
 from tests.support.resolver import resolving
 
 GOOD = """
@@ -127,8 +127,9 @@ def test_only_some_of_many_zones_are_shown(tmp_path: Path) -> None:
 
 def test_very_many_zones_from_lists_are_counted_not_written_out(tmp_path: Path) -> None:
     (tmp_path / "many.txt").write_text("".join(f"z{n}.example\n" for n in range(30_000)))
-    off = "".join(f'{name} = "off"\n' for name in CHECKS if name not in ("reachable", "soa-serial"))
-    text = f'[cadence]\n{off}[servers.ns1]\naddresses = ["192.0.2.1"]\n[[lists]]\nfile = "many.txt"\nservers = "ns1"\n'
+    cadence = f"[cadence]\n{off(but=('reachable', 'soa-serial'))}"
+    servers = '[servers.ns1]\naddresses = ["192.0.2.1"]\n'
+    text = f'{cadence}{servers}[[lists]]\nfile = "many.txt"\nservers = "ns1"\n'
     result = run(tmp_path, text)
     words = " ".join(result.stdout.split())
     assert f"and {30_000 - SHOWN} more (--all shows them)" in words

@@ -13,7 +13,7 @@ from monitor.config.errors import Mistake
 from monitor.config.load import ConfigError, load
 from monitor.config.model import Resolver, ServiceSettings, ZoneEntry
 from monitor.probe.settings import Probe, TransferLimits
-from tests.support.configuration import TWO, read
+from tests.support.configuration import TWO, off, read
 
 
 def mistakes(text: str, **env: str) -> list[str]:
@@ -268,10 +268,16 @@ def test_a_cadence_shorter_than_patience_is_fine_when_the_check_is_off() -> None
 
 
 def test_a_configuration_with_every_check_off_would_watch_nothing() -> None:
-    off = "".join(f'{name} = "off"\n' for name in CHECKS)
-    assert mistakes(f"{TWO}[cadence]\n{off}") == [
-        "config.toml:9: cadence: every check is off: nothing would be watched"
+    nothing = "every check is off: nothing would be watched"
+    assert mistakes(f"{TWO}[cadence]\n{off()}") == [f"config.toml:9: cadence: {nothing}"]
+    own = 'cadence = { soa-serial = "1m" }\n[[zones]]\nname = "example.org"\nservers = "ns1"\n'
+    assert mistakes(f"{TWO}{own}[cadence]\n{off()}") == [
+        f"config.toml:13: cadence: {nothing} (example.org. has no cadence of its own)"
     ]
+    one_line = off().strip().replace("\n", ", ")
+    (mistake,) = mistakes(f"{TWO}cadence = {{ {one_line} }}")
+    asking = nothing.replace("check", "check that has something to ask of the zone")
+    assert mistake == f"config.toml:9: zones[0].cadence: {asking}"
 
 
 def test_routes_and_their_patterns() -> None:

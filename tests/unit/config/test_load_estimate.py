@@ -11,6 +11,7 @@ from checks.registry import CHECKS
 from monitor.config.load import parse
 from monitor.config.load_estimate import demands, total
 from monitor.config.model import Config
+from tests.support.configuration import off
 
 HERE = Path("config.toml")
 
@@ -85,8 +86,7 @@ records = ["www A", "www AAAA"]
 
 def shares(cadences: str) -> dict[str, float]:
     """Check → queries a second to the first server."""
-    off = "".join(f'{name} = "off"\n' for name in CHECKS if name not in cadences)
-    found = demands(parse(f"[cadence]\n{cadences}{off}{PAIR}", HERE, {}))
+    found = demands(parse(f"[cadence]\n{cadences}{off(but=cadences)}{PAIR}", HERE, {}))
     return {check: rate for (server, check), rate in found.items() if server == "192.0.2.1"}
 
 
@@ -108,8 +108,7 @@ def test_without_soa_serial_each_check_asks_for_itself() -> None:
 
 def own(cadences: str, zone: str) -> dict[str, float]:
     """The same, of a zone with a cadence of its own."""
-    off = "".join(f'{name} = "off"\n' for name in CHECKS if name not in cadences)
-    found = demands(parse(f"[cadence]\n{cadences}{off}{PAIR}cadence = {{ {zone} }}\n", HERE, {}))
+    found = demands(parse(f"[cadence]\n{cadences}{off(but=cadences)}{PAIR}cadence = {{ {zone} }}\n", HERE, {}))
     return {check: rate for (server, check), rate in found.items() if server == "192.0.2.1"}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from alerting.incident_lines import gravity
 from alerting.model import RESOLVED, Incident, IncidentChange, IncidentEvent, IncidentFinding
 from alerting.unicode_names import to_unicode
-from checks.common.text import enumerated
+from checks.common.text import enumerated, one_line
 from checks.model.finding_type import Severity
 
 UNSERVED = "no server is left that answers"
@@ -27,7 +27,7 @@ def headline(incident: Incident, event: IncidentEvent | None = None) -> str:
     if first is None:
         return f"{subject(incident)}: nothing is known of it"
     zone = shown_zone(first.zone) if first.zones == 1 and first.zone else ""
-    return f"{subject(incident, first.zones, zone)}: {clause(plain(first.text))}"
+    return f"{subject(incident, first.zones, zone)}: {clause(one_line(first.text))}"
 
 
 def _told_first(line: IncidentFinding) -> tuple[object, ...]:
@@ -40,7 +40,7 @@ def subject(incident: Incident, zones: int = 1, zone: str = "") -> str:
     cause = incident.cause
     if cause.kind == "zone":
         return shown_zone(cause.name)
-    name = "the monitor" if cause.kind == "vantage" else plain(cause.name)
+    name = "the monitor" if cause.kind == "vantage" else one_line(cause.name)
     if zones > 1:
         return f"{name}, {thousands(zones)} zones"
     return f"{name}, {zone}" if zone and cause.kind == "server" else name
@@ -60,7 +60,7 @@ def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
         named = _named(change.named_zones[:MAX_ZONES_NAMED], change.more_zones)
         yield f"{_zones(change.more_zones)} more than before: {named}."
     if change.servers:
-        yield f"It is bad at {enumerated(map(plain, change.servers), 5)} too."
+        yield f"It is bad at {enumerated(map(one_line, change.servers), 5)} too."
     if change.codes:
         yield f"New: {enumerated(change.codes, 10)}."
     if change.severity is not None and change.severity > incident.severity:
@@ -72,14 +72,14 @@ def _changes(incident: Incident, change: IncidentChange) -> Iterator[str]:
     if change.left:
         yield f"{_zones(change.left)} {_is(change.left)} no longer monitored."
     if change.servers_back:
-        yield f"{enumerated(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back."
+        yield f"{enumerated(map(one_line, change.servers_back), 5)} {_is(len(change.servers_back))} back."
 
 
 def _unserved(incident: Incident) -> str:
     """The zones that nobody serves, and through whom that came about."""
     zones, cause = incident.unserved, incident.cause
     about = shown_zone(zones[0]) if len(zones) == 1 else _zones(len(zones))
-    last = f"; the last was {plain(cause.name)}" if cause.kind == "server" else ""
+    last = f"; the last was {one_line(cause.name)}" if cause.kind == "server" else ""
     return f"{about}: {UNSERVED}{last}"
 
 
@@ -95,7 +95,7 @@ def _better(change: IncidentChange) -> str:
     if change.severity is not None:
         return f"the {change.severity} part is over"
     if change.servers_back:
-        return f"{enumerated(map(plain, change.servers_back), 5)} {_is(len(change.servers_back))} back"
+        return f"{enumerated(map(one_line, change.servers_back), 5)} {_is(len(change.servers_back))} back"
     return "a server answers again"
 
 
@@ -128,7 +128,7 @@ def clause(text: str) -> str:
 def shown_zone(name: str) -> str:
     """A zone in the form of the wire and, where it differs, in letters people read."""
     readable = ".".join(map(to_unicode, name.split(".")))
-    return plain(name if readable == name else f"{name} ({readable})")
+    return one_line(name if readable == name else f"{name} ({readable})")
 
 
 def shown_zones(names: Iterable[str], count: int) -> str:
@@ -136,15 +136,6 @@ def shown_zones(names: Iterable[str], count: int) -> str:
     named = [shown_zone(name) for name in names]
     more = count - len(named)
     return f"{', '.join(named)} and {thousands(more)} more" if more > 0 else enumerated(named, len(named))
-
-
-def plain(text: str) -> str:
-    r"""Text without anything that moves a cursor, hides or turns letters round: such characters become \u{…}."""
-    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
-
-
-def plain_block(text: str) -> str:
-    return "\n".join(map(plain, text.split("\n")))
 
 
 def thousands(count: int) -> str:

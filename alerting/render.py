@@ -9,12 +9,12 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from alerting.finding_types import FINDING_TYPES
-from alerting.headline import changes, headline, plain, plain_block, shown_zone, shown_zones, thousands
+from alerting.headline import changes, headline, shown_zone, shown_zones, thousands
 from alerting.incident_lines import gravity
 from alerting.model import RESOLVED, Incident, IncidentEvent, IncidentFinding, Notification, OutboxMessage
 from alerting.runbook import RunbookEntry, explain
 from alerting.runbook.commands import dig
-from checks.common.text import format_duration, instant
+from checks.common.text import escape_lines, format_duration, instant, one_line
 
 TAGS = {
     IncidentEvent.OPENED: "FIRING {severity}",
@@ -163,7 +163,7 @@ def _dig(lines: Iterable[IncidentFinding]) -> list[str]:
     for line in lines:
         first.setdefault(line.code, line)
     said = [text for line in first.values() if line.code in FINDING_TYPES for text in _dig_line(line)]
-    return [plain(text) for text in dict.fromkeys(said)][:MAX_DIG_LINES]
+    return [one_line(text) for text in dict.fromkeys(said)][:MAX_DIG_LINES]
 
 
 def _dig_line(line: IncidentFinding) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ def _split(address: str | None) -> tuple[str | None, int]:
 
 
 def _bare(zone: str) -> str:
-    return plain(zone.rstrip(".") or zone)
+    return one_line(zone.rstrip(".") or zone)
 
 
 def _cut(subject: str) -> str:
@@ -211,8 +211,8 @@ _TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 _TEMPLATES.filters |= {
-    "plain": plain,
-    "plain_block": plain_block,
+    "one_line": one_line,
+    "escape_lines": escape_lines,
     "zone": shown_zone,
     "zones": shown_zones,
     "instant": instant,

@@ -165,7 +165,7 @@ def build_mail(notification: Notification, settings: Notifier) -> EmailMessage:
     mail = EmailMessage(policy=HEADER_POLICY)
     mail["From"] = _mailbox(sender)
     mail["To"] = tuple(map(_mailbox, settings.to))
-    mail["Subject"] = one_line(notification.subject)
+    mail["Subject"] = header_text(notification.subject)
     mail["Date"] = format_datetime(_date(notification))
     mail["Message-ID"] = f"<{notification.id}@{domain}>"
     mail["In-Reply-To"] = thread
@@ -181,7 +181,7 @@ def build_mail(notification: Notification, settings: Notifier) -> EmailMessage:
     return mail
 
 
-def one_line(text: str) -> str:
+def header_text(text: str) -> str:
     """A header's text: whatever could end the line or the string is a space, so that no header can be slipped in."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
@@ -242,7 +242,7 @@ def _own_name() -> str:
 def _settle(smtp: Smtp, everybody: Iterable[str], refused: Refused) -> None:
     """Some were refused, the others have their mail; DeliveryError says who is to get it yet, and who never will."""
     later = {name: code for name, (code, _) in refused.items() if code < 500}
-    final = [f"{one_line(name)} ({code})" for name, (code, _) in sorted(refused.items()) if code >= 500]
+    final = [f"{header_text(name)} ({code})" for name, (code, _) in sorted(refused.items()) if code >= 500]
     more = f" and {len(final) - MAX_ADDRESSES_NAMED} more" if len(final) > MAX_ADDRESSES_NAMED else ""
     said = f"{_place(smtp)} refuses for good: {', '.join(final[:MAX_ADDRESSES_NAMED])}{more}" if final else ""
     done = [name for name in everybody if name not in later]
@@ -270,7 +270,7 @@ def _failure(settings: Notifier, error: Exception) -> DeliveryError:
         case OSError():
             return DeliveryError(f"{place} {_unreached(error)}")
     if type(error) is aiosmtplib.SMTPException:
-        return DeliveryError(f"{place}: {one_line(error.message)}")
+        return DeliveryError(f"{place}: {header_text(error.message)}")
     return DeliveryError(f"{place}: {type(error).__name__}")
 
 
@@ -312,9 +312,9 @@ def _mailbox(text: str) -> Address:
     """A mail address, with or without a name; ValueError if it is none, or one that needs SMTPUTF8 (RFC 6531)."""
     if len(text) > MAX_ADDRESS_LENGTH:
         raise ValueError(f"a mail address of more than {MAX_ADDRESS_LENGTH} characters")
-    said = ValueError(f"{one_line(text)[:100]!r} is not a mail address")
+    said = ValueError(f"{header_text(text)[:100]!r} is not a mail address")
     found = _MAILBOX.fullmatch(text.strip())
-    if found is None or one_line(text) != text.strip():
+    if found is None or header_text(text) != text.strip():
         raise said
     try:
         domain = found["domain"]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import click
 
+from checks.common.text import one_line
+
 
 @dataclass(frozen=True, slots=True)
 class PrintedTable:
@@ -24,7 +26,7 @@ def show(listings: Iterable[PrintedTable]) -> None:
         return
     for listing in listings:
         click.echo(listing.title)
-        rows = [tuple(map(_clean, row)) for row in (listing.columns, *listing.rows)] if listing.rows else []
+        rows = [tuple(map(one_line, row)) for row in (listing.columns, *listing.rows)] if listing.rows else []
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -46,12 +48,7 @@ def _show_rich(listings: Iterable[PrintedTable]) -> None:
         for i in used:
             table.add_column(listing.columns[i], overflow="fold")
         for row in listing.rows:
-            table.add_row(*(Text(_clean(row[i])) for i in used))
+            table.add_row(*(Text(one_line(row[i])) for i in used))
         if listing.rows:
             console.print(table)
         console.print(Text(listing.below + "\n" if listing.below else "", style="dim"))
-
-
-def _clean(text: str) -> str:
-    """Text of the file without what a terminal would obey."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alerting.model import DeliveryError, IncidentEvent, Notification, Secret
-from alerting.notifiers.email import Notifier, Smtp, build_mail, one_line
+from alerting.notifiers.email import Notifier, Smtp, build_mail, header_text
 from alerting.render import render
 from tests.support.alerts import OPENED_MESSAGE, minute
 from tests.support.certificates import certified
@@ -287,7 +287,7 @@ def test_no_header_can_be_slipped_in_and_the_alert_is_not_lost(hostile: str) -> 
 
 
 def test_a_header_is_one_printable_line() -> None:
-    assert one_line(" a \r\n\tb\u202ec ") == "a b c"
+    assert header_text(" a \r\n\tb\u202ec ") == "a b c"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from checks.common.text import escape_lines, one_line
         ("bücher.example.", "bücher.example."),
         ("a\nb\r\x1b[2Jc", r"a\nb\r\x1b[2Jc"),
         ("a\u202eb", r"a\u202eb"),
+        ("a\ud800b", r"a\ud800b"),
     ],
 )
 def test_a_line_stays_a_line(text: str, shown: str) -> None:

@@ -14,6 +14,7 @@ from monitor.polling.workers.pending import PendingChunk, PendingRrsetPoll, Pend
 from monitor.polling.workers.process import WorkerMetrics, WorkerProcess
 from monitor.polling.workers.tcp_owners import TcpOwners
 from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.bulk.remap import remap
 from monitor.probe.client.tcp_pipelines import MAX_PER_CONNECTION
 from monitor.probe.message.soa_forms import SharedForms
 from monitor.probe.settings import Probe
@@ -52,9 +53,8 @@ class WorkerPool:
         self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None" = None
     ) -> None:
         owners = bytearray(len(address_metrics.rtts))
-        for slot, past in enumerate(old_slots or ()):
-            if past >= 0:
-                owners[slot] = self._owners[past]
+        if old_slots is not None:
+            remap(((self._owners, owners),), old_slots)
         self._layouts, self._owners, self._address_metrics = layouts, owners, address_metrics
         for worker in self._workers:
             worker.use(layouts, len(address_metrics.rtts), old_slots)

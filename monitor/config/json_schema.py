@@ -9,7 +9,7 @@ from pydantic import Field, create_model
 
 from alerting.finding_types import FINDING_TYPES
 from checks.registry import CHECKS
-from monitor.config import file_model as raw
+from monitor.config import file_model
 from monitor.config.field_types import DurationOrOff, SeverityWord
 from monitor.config.receivers import kinds, notifier
 from monitor.config.tables import Table, table_of
@@ -40,7 +40,7 @@ def _whole() -> type[Table]:
         "checks": _table("Checks", {name: _described(cls) for name, cls in CHECKS.items()}),
         "receivers": dict.__class_getitem__((str, reduce(or_, receivers))),
     }
-    return _table("File", tables, raw.whole(described=True))
+    return _table("File", tables, file_model.whole(described=True))
 
 
 def _receiver(kind: str) -> type[Table]:

@@ -10,9 +10,7 @@ from alerting.model import Policy, Secret
 from checks.base import Check
 from checks.common.text import plural
 from checks.registry import CHECKS
-from monitor.config import addresses
-from monitor.config import file_model as raw
-from monitor.config import toml_reader as reading
+from monitor.config import addresses, file_model, toml_reader
 from monitor.config.advice import advise
 from monitor.config.by_name import cadences, check_pace, severities
 from monitor.config.durations import written
@@ -45,16 +43,16 @@ def load(path: Path, env: Mapping[str, str], *, elsewhere: bool = False) -> Conf
     that is good for nothing. Raises ConfigError with every mistake there is. Reads the file, and the lists of zones
     and secret files it names.
     """
-    return parse(reading.text_of(path), path, env, elsewhere=elsewhere)
+    return parse(toml_reader.text_of(path), path, env, elsewhere=elsewhere)
 
 
 def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = False) -> Config:
     """The same from text; ``path`` is what it is called, and where relative paths start from."""
-    found, problems = reading.document(text, str(path))
+    found, problems = toml_reader.document(text, str(path))
     written_servers = tuple(_names(found, "servers"))
     written_keys = tuple(_names(found, "keys"))
     written_receivers = tuple(_names(found, "receivers"))
-    file = reading.validate(raw.whole(), found, problems)
+    file = toml_reader.validate(file_model.whole(), found, problems)
     context = FileContext(path.absolute().parent, env, elsewhere)
     unwanted = tuple(name for _, name in ignored(problems, ("ignore_servers",), file.ignore_servers or ()))
     cadence, probe = _cadence(problems, file), _probe(problems, file, context)
@@ -95,12 +93,12 @@ def _names(found: Mapping[str, Any], section: str) -> tuple[str, ...]:
     return tuple(tables) if isinstance(tables, dict) else ()
 
 
-def _section(problems: Problems, file: raw.File, name: str, cls: type[T], context: FileContext) -> T:
+def _section(problems: Problems, file: file_model.File, name: str, cls: type[T], context: FileContext) -> T:
     """A table of which there is one, as far as it is right."""
     return instance_of(problems, (name,), cls, file.section(name), context) or cls()
 
 
-def _service(problems: Problems, file: raw.File, context: FileContext) -> ServiceSettings:
+def _service(problems: Problems, file: file_model.File, context: FileContext) -> ServiceSettings:
     table, service = file.section("service"), _section(problems, file, "service", ServiceSettings, context)
     token = next((key for key in secret_keys("token") if getattr(table, key) is not None), None)
     _check_token(problems, service.token, token or "token")
@@ -128,26 +126,26 @@ def _check_token(problems: Problems, token: Secret | None, key: str) -> None:
         problems.warn(where, said, "make one with: openssl rand -hex 20")
 
 
-def _probe(problems: Problems, file: raw.File, context: FileContext) -> Probe:
+def _probe(problems: Problems, file: file_model.File, context: FileContext) -> Probe:
     probe = _section(problems, file, "probe", Probe, context)
     if len({":" in source for source in probe.source}) < len(probe.source):
         problems.mistake(("probe", "source"), "has two addresses of one family", "one for IPv4, one for IPv6")
     return probe
 
 
-def _cadence(problems: Problems, file: raw.File) -> dict[str, timedelta]:
+def _cadence(problems: Problems, file: file_model.File) -> dict[str, timedelta]:
     usual = {name: check.cadence for name, check in CHECKS.items()}
     return usual | cadences(problems, ("cadence",), file.cadence)
 
 
-def _checks(problems: Problems, file: raw.File, context: FileContext) -> dict[str, Check]:
+def _checks(problems: Problems, file: file_model.File, context: FileContext) -> dict[str, Check]:
     built: dict[str, Check] = {}
     for name in file.checks:
         if name not in CHECKS:
             problems.mistake(("checks", name), "unknown check", near(name, CHECKS))
     for name, cls in CHECKS.items():
         path = ("checks", name)
-        table = reading.validate(table_of(cls), file.checks.get(name, {}), problems, path)
+        table = toml_reader.validate(table_of(cls), file.checks.get(name, {}), problems, path)
         if (check := instance_of(problems, path, cls, table, context)) is not None:
             built[name] = check
     return built

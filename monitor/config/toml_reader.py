@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from monitor.config import file_model as raw
+from monitor.config import file_model
 from monitor.config.errors import MAX_TOLD, ConfigError, InvalidValue, KeyPath, Mistake, Problems, near, quoted
 from monitor.config.files import open_file, reason
 from monitor.config.toml_lines import Lines, tokens
@@ -183,11 +183,13 @@ def _report(one: ErrorDetails, table: type[BaseModel], found: object, problems: 
     inside = _existing(found, one["loc"])
     where = (*path, *inside)
     if one["type"] == "extra_forbidden":
-        problems.mistake(where, "unknown key", raw.meant(str(inside[-1]), raw.fields_at(table, inside[:-1])))
+        problems.mistake(
+            where, "unknown key", file_model.meant(str(inside[-1]), file_model.fields_at(table, inside[:-1]))
+        )
         return
     wrong = words(one)
     if len(where) == 1 and not wrong.hint:
-        wrong = InvalidValue(wrong.text, f"write {raw.header(str(where[0]))}")
+        wrong = InvalidValue(wrong.text, f"write {file_model.header(str(where[0]))}")
     problems.invalid(where, wrong)
 
 

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from checks.model.zone_table import ZoneTable
-from monitor.config import file_model as raw
-from monitor.config import toml_reader as reading
-from monitor.config import zone_rows as rows
+from monitor.config import file_model, toml_reader, zone_rows
 from monitor.config.errors import InvalidValue, KeyPath, Mistake, Problems, quoted, shown
 from monitor.config.files import check_kind, reason
 from monitor.config.model import ZoneEntry, ZoneFile
@@ -63,7 +61,7 @@ class Lists:
     collector: ZoneCollector = field(default_factory=ZoneCollector)
     list_files: list[ListFile] = field(default_factory=list)
 
-    def read(self, file: raw.File) -> tuple[ZoneTable[ZoneEntry], tuple[ZoneFile, ...]]:
+    def read(self, file: file_model.File) -> tuple[ZoneTable[ZoneEntry], tuple[ZoneFile, ...]]:
         misspelt = self.problems.misspelt((), "zone") or self.problems.misspelt((), "list")
         if not file.zones and not file.lists and not misspelt:
             self.problems.mistake((), "no zones", 'add [[zones]] with name = "example.com"')
@@ -89,7 +87,7 @@ class Lists:
         paths = self._paths(section, table)
         plain = self._learn_defaults(section, table)
         for path in paths:
-            form = table.format or rows.SUFFIXES.get(path.suffix.lower()) or rows.recognise_format(path)
+            form = table.format or zone_rows.SUFFIXES.get(path.suffix.lower()) or zone_rows.recognise_format(path)
             yield ListFile(path, form, section, table, plain, self.problems)
 
     def _paths(self, section: KeyPath, table: Any) -> list[Path]:
@@ -148,12 +146,14 @@ class Lists:
     def _learn(self, list_file: ListFile, row: Mapping[str, object], line: int) -> int:
         """The options of a row, over those of its list."""
         problems = Problems(str(list_file.path))
-        given = reading.validate(table_of(ZoneEntry), {**row, "name": "zone.example"}, problems, ROW)
+        given = toml_reader.validate(table_of(ZoneEntry), {**row, "name": "zone.example"}, problems, ROW)
         if problems.mistakes or not self.problems.sound(*list_file.section):
             _pass_on(problems, list_file, line)
             return list_file.plain
         table = given.model_copy(
-            update={key: getattr(list_file.table, key) for key in raw.OPTIONS if key not in given.model_fields_set}
+            update={
+                key: getattr(list_file.table, key) for key in file_model.OPTIONS if key not in given.model_fields_set
+            }
         )
 
         def build(name: str) -> ZoneEntry:
@@ -172,7 +172,7 @@ class Lists:
 
         with suppress(TooManyMistakes):
             try:
-                for batch in rows.batches(list_file.path, list_file.form, list_file.tell, learn, list_file.plain):
+                for batch in zone_rows.batches(list_file.path, list_file.form, list_file.tell, learn, list_file.plain):
                     list_file.count += len(batch.names)
                     if batch.kinds is None:
                         self.collector.add_alike(batch.names, list_file.plain)
@@ -191,7 +191,7 @@ class Lists:
         }
         for list_file in self.list_files:
             with suppress(TooManyMistakes, OSError):
-                for batch in rows.batches(list_file.path, list_file.form, lambda *_: None, lambda *_: 0, 0):
+                for batch in zone_rows.batches(list_file.path, list_file.form, lambda *_: None, lambda *_: 0, 0):
                     for name, line in zip(batch.names, batch.lines, strict=True):
                         if (first := seen.get(name)) is not None:
                             list_file.tell(line, "", f"zone {names.show(name)} is there twice", f"first {first}")

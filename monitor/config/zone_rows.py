@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from monitor.config import server_listings as listings
+from monitor.config import server_listings
 from monitor.config.domain_names import domain_name
 from monitor.config.errors import InvalidValue, near, quoted
 from monitor.config.file_model import OPTIONS
@@ -68,7 +68,7 @@ def recognise_format(path: Path) -> str:
     """The format of a file that nobody has named: a nameserver's own listing, or names."""
     with suppress(OSError):  # it will be told when the file is read
         first = next(_blocks(path, lambda *_: None), (1, []))[1]
-        return listings.recognise_listing(first) or "names"
+        return server_listings.recognise_listing(first) or "names"
     return "names"
 
 

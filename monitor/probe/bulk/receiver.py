@@ -14,7 +14,7 @@ from monitor.probe.client.observations import answered
 from monitor.probe.client.result_stream import Suspicion
 from monitor.probe.client.sockets import theirs
 from monitor.probe.message import quick_response, soa_response
-from monitor.probe.message import response as complete
+from monitor.probe.message import response as complete_reader
 from monitor.probe.message.request import SOA, Request, question
 from monitor.probe.message.response import NO_EDNS, Answer, Match, Unmatched
 from monitor.probe.message.soa_forms import FormedAnswer, SoaForm, SoaForms
@@ -216,14 +216,14 @@ class Receiver:
         asked = question(suspect.query)
         request = Request(asked, int.from_bytes(wire[:2], "big"), b"", edns=True)
         try:
-            complete.require_match(wire, request)
-            answer = complete.read(wire, asked)
+            complete_reader.require_match(wire, request)
+            answer = complete_reader.read(wire, asked)
         except Unmatched as reason:
             self._stats.discard(suspect.pending.server)
             suspect.suspicion, suspect.stray, suspect.why = Suspicion.FORGED, wire, str(reason)
             return None
         except Malformed:
-            if complete.is_truncated(wire):
+            if complete_reader.is_truncated(wire):
                 suspect.suspicion = Suspicion.TRUNCATED
             else:
                 self._stats.discard(suspect.pending.server)

@@ -11,7 +11,7 @@ from monitor.probe.client.observations import ExchangeResult, QueryFailure, Resp
 from monitor.probe.client.sockets import SocketAddress
 from monitor.probe.client.target_queue import TokenBucket
 from monitor.probe.message import quick_response
-from monitor.probe.message import response as reading
+from monitor.probe.message import response as complete_reader
 from monitor.probe.message.request import EDNS_ATTEMPTS, Question, Request, make_request
 from monitor.probe.message.response import Answer, Unmatched
 from monitor.probe.message.wire import Malformed
@@ -111,7 +111,7 @@ class UdpExchange:
     def take(self, wire: bytes, sock: "AttemptSocket", source: SocketAddress, now: float) -> None:
         """A packet that came to one of the attempts."""
         try:
-            reading.require_match(wire, sock.request)
+            complete_reader.require_match(wire, sock.request)
             if self.anywhere and not _same(source, sock.place):
                 self._elsewhere.setdefault(sock, source)
                 return
@@ -122,11 +122,11 @@ class UdpExchange:
             self._discard(wire, sock, str(reason))
             return
         except Malformed as reason:
-            if not reading.is_truncated(wire):
+            if not complete_reader.is_truncated(wire):
                 self.malformed += 1
                 self._discard(wire, sock, str(reason))
                 return
-            found = reading.read_header_only(wire)
+            found = complete_reader.read_header_only(wire)
         self.answer, self.edns = found, sock.request.edns
         self.rtt, self.size = now - sock.sent, len(wire)
 

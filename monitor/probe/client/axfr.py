@@ -9,8 +9,8 @@ from checks.model import Outcome, Shape, Soa, TransferResult
 from monitor.clock import monotonic
 from monitor.probe.client.checkzone import CheckZone, Refusal
 from monitor.probe.client.tcp import Broken, Stream
-from monitor.probe.message import response as reading
-from monitor.probe.message import wire as walk
+from monitor.probe.message import response as complete_reader
+from monitor.probe.message import wire as wire_format
 from monitor.probe.message.request import SOA, Request
 from monitor.probe.message.response import Answer, Match
 from monitor.probe.message.tsig import TsigFault, Verifier
@@ -143,11 +143,11 @@ class Transfer:
 
     def _take(self, wire: bytes) -> Ended | None:
         """One message; None: it is good, and more may follow."""
-        match_with = reading.match_response if self._answer is None else reading.match_continuation
+        match_with = complete_reader.match_response if self._answer is None else complete_reader.match_continuation
         if match_with(wire, self._request) is Match.MISMATCH:
             return self._unread(Outcome.MISMATCHED, "a message with another id or question than was asked", wire)
         try:
-            outline = walk.outline(wire)
+            outline = wire_format.outline(wire)
             self._messages += 1
             if self._answer is None:
                 return self._open(wire, outline)
@@ -161,7 +161,7 @@ class Transfer:
         if head.answers and not head.rcode:
             answer = Answer("NOERROR", head.authoritative, head.truncated, Shape.OTHER)
         else:
-            answer = reading.read(wire, self._request.question)
+            answer = complete_reader.read(wire, self._request.question)
         self._answer, self._rtt = answer, monotonic() - self._started
         fault = self._verify(wire, outline)
         if answer.error or fault is not None:
@@ -178,7 +178,7 @@ class Transfer:
 
     def _go_on(self, wire: bytes, outline: MessageOutline) -> Ended | None:
         if outline.header.rcode:
-            rcode = reading.rcode_text(outline.header.rcode)
+            rcode = complete_reader.rcode_text(outline.header.rcode)
             return self._ended(
                 _RCODE_RESULTS.get(rcode, TransferResult.RCODE), f"{rcode} after {plural(self._records, 'record')}"
             )
@@ -196,7 +196,7 @@ class Transfer:
         """
         answers = outline.header.answers
         self._records += answers
-        self._given += answers - begun - sum(self._apex(walk.record(wire, start)) for _, start in soas)
+        self._given += answers - begun - sum(self._apex(wire_format.record(wire, start)) for _, start in soas)
         final, number = None, answers
         for index, start in soas:
             final = self._soa(wire, start)
@@ -244,13 +244,13 @@ class Transfer:
     def _verify(self, wire: bytes, outline: MessageOutline) -> TsigFault | None:
         if self._verifier is None:
             return None
-        tsig = walk.record(wire, outline.tsig) if outline.tsig is not None else None
+        tsig = wire_format.record(wire, outline.tsig) if outline.tsig is not None else None
         return self._verifier.verify(wire, tsig)
 
     def _soa(self, wire: bytes, start: int) -> Soa | None:
         """The SOA at ``start``, when it is that of the zone."""
-        record = walk.record(wire, start)
-        return reading.soa(wire, record) if self._apex(record) else None
+        record = wire_format.record(wire, start)
+        return complete_reader.soa(wire, record) if self._apex(record) else None
 
     def _apex(self, record: Record) -> bool:
         return record.owner == self._request.question.name and record.type == SOA

@@ -13,7 +13,7 @@ import dns.rdatatype
 from dns.rdatatype import RdataType
 
 from monitor.probe.message import rdata
-from monitor.probe.message import wire as walk
+from monitor.probe.message import wire as wire_format
 from monitor.probe.message.rdata import BIND
 from monitor.probe.message.request import IN, SOA, name_text
 from monitor.probe.message.text import bounded
@@ -82,12 +82,12 @@ class CheckZone:
             return Refusal("the message says of itself, over TCP, that it is cut (TC=1)", "PowerDNS")
         first, position = b"", HEADER.size
         if head.questions:
-            first, position = walk.name(wire, position, len(wire))
+            first, position = wire_format.name(wire, position, len(wire))
             position += 4
         number = 0
         try:
             for number in range(head.answers + head.authorities + head.additionals):
-                record = walk.record(wire, position, first)
+                record = wire_format.record(wire, position, first)
                 position = record.end
                 refusal = self._record(wire, record) if number < last else None
                 if number >= head.answers:
@@ -147,7 +147,7 @@ class CheckZone:
 
     def _second(self, wire: bytes, record: Record) -> bool:
         """Remembers where a CNAME or DNAME leads; whether there is one already that leads elsewhere."""
-        there, _ = walk.name(wire, record.rdata, record.end)
+        there, _ = wire_format.name(wire, record.rdata, record.end)
         if record.type == _CNAME:
             before, self._cname = self._cname, there
         else:
@@ -157,14 +157,14 @@ class CheckZone:
 
 def _beside(wire: bytes, record: Record) -> Refusal | None:
     """A record of the authority or additional section: only its rdata is looked at, and OPT and TSIG are not."""
-    if record.type in (walk.OPT, walk.TSIG) or record.rclass != IN:
+    if record.type in (wire_format.OPT, wire_format.TSIG) or record.rclass != IN:
         return None
     why = rdata.refused(wire, record)
     return Refusal(f"{_title(record)}, beside the zone: {why[0]}", BIND) if why is not None else None
 
 
 def _below(owner: bytes, above: bytes) -> bool:
-    return len(owner) > len(above) and walk.under(owner, above)
+    return len(owner) > len(above) and wire_format.under(owner, above)
 
 
 def _rclass(record: Record) -> dns.rdataclass.RdataClass:

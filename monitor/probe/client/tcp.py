@@ -14,7 +14,7 @@ from monitor.clock import monotonic
 from monitor.probe.client.observations import ExchangeResult, QueryFailure, Response
 from monitor.probe.client.sockets import Sockets, Unasked, ours, theirs
 from monitor.probe.message import quick_response
-from monitor.probe.message import response as reading
+from monitor.probe.message import response as complete_reader
 from monitor.probe.message.request import Request
 from monitor.probe.message.response import Unmatched
 from monitor.probe.message.wire import Malformed
@@ -178,7 +178,7 @@ async def _asked(stream: Stream, request: Request, patience: float) -> ExchangeR
 
 def _read_response(wire: bytes, request: Request, rtt: float) -> ExchangeResult:
     try:
-        reading.require_match(wire, request)
+        complete_reader.require_match(wire, request)
         found = quick_response.read(wire, request.question)
     except (Unmatched, Malformed) as reason:
         return QueryFailure(reason.outcome, f"over TCP: {reason}", 1, wire[:64])

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import dns.rdataclass
 import dns.rdatatype
 
-from monitor.probe.message import wire as walk
+from monitor.probe.message import wire as wire_format
 from monitor.probe.message.edns import EDE, EXPIRE, NSID
 from monitor.probe.message.request import IN
 from monitor.probe.message.wire import OPT, TSIG, Malformed
@@ -38,14 +38,14 @@ def shield(wire: bytes, asked: int) -> bytes:
 
     Raises Malformed where a record runs out of the message, or a TSIG record is not the last (RFC 8945 section 5.1).
     """
-    head = walk.header(wire)
+    head = wire_format.header(wire)
     additionals = head.answers + head.authorities
     last = additionals + head.additionals - 1
     octets = bytearray(wire)
-    for number, (_, fixed, end) in enumerate(walk.frames(wire, head)):
+    for number, (_, fixed, end) in enumerate(wire_format.frames(wire, head)):
         rtype, rclass = _TYPE_CLASS.unpack_from(wire, fixed)
         if rtype == OPT:
-            _shield_options(octets, fixed + walk.FIXED.size, end)
+            _shield_options(octets, fixed + wire_format.FIXED.size, end)
             continue
         if rtype == TSIG and (number < additionals or number != last or rclass != _ANY):
             raise Malformed("a TSIG record where none may be")

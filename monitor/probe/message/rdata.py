@@ -15,7 +15,7 @@ import dns.rdataclass
 import dns.rdatatype
 from dns.rdatatype import RdataType
 
-from monitor.probe.message import wire as walk
+from monitor.probe.message import wire as wire_format
 from monitor.probe.message.text import complaint
 from monitor.probe.message.wire import Malformed, Record
 
@@ -98,7 +98,7 @@ def refused(wire: bytes, record: Record) -> tuple[str, str] | None:
 def _names(wire: bytes, record: Record, before: int, number: int) -> None:
     position = record.rdata + before
     for _ in range(number):
-        _, position = walk.name(wire, position, record.end)
+        _, position = wire_format.name(wire, position, record.end)
     if position != record.end:
         raise Malformed(f"{record.end - position} octets too many")
 
@@ -115,7 +115,7 @@ def _texts(wire: bytes, record: Record) -> None:
 
 
 def _signature(wire: bytes, record: Record) -> None:
-    _, position = walk.name(wire, record.rdata + _SIGNATURE, record.end)
+    _, position = wire_format.name(wire, record.rdata + _SIGNATURE, record.end)
     if position == record.end:
         raise Malformed("no signature")
 
@@ -130,7 +130,7 @@ def _key(wire: bytes, record: Record) -> None:
 
 def _nsec(wire: bytes, record: Record) -> None:
     """Its bitmap names at least NSEC itself (RFC 4034 section 4.1.2)."""
-    _, position = walk.name(wire, record.rdata, record.end)
+    _, position = wire_format.name(wire, record.rdata, record.end)
     if position == record.end:
         raise Malformed("no type in its bitmap")
     _bitmap(wire, position, record.end)
@@ -182,7 +182,7 @@ def _svcb(wire: bytes, record: Record) -> None:
     if record.length < 3:
         raise Malformed("too short")
     if wire[record.rdata : record.rdata + 2] == b"\0\0":
-        walk.name(wire, record.rdata + 2, record.end)
+        wire_format.name(wire, record.rdata + 2, record.end)
     else:
         _other(wire, record)
 

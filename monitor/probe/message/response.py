@@ -19,7 +19,7 @@ import dns.rrset
 
 from checks.model import Outcome, RrSet, Shape, Soa
 from monitor.probe.message import canonical, edns, opaque
-from monitor.probe.message import wire as walk
+from monitor.probe.message import wire as wire_format
 from monitor.probe.message.request import IN, SOA, Question, Request
 from monitor.probe.message.text import complaint
 from monitor.probe.message.wire import HEADER, Malformed, Record
@@ -93,7 +93,7 @@ def match_response(wire: bytes, request: Request) -> Match:
     if _echoes(wire, request.question):
         return Match.MATCH
     try:
-        walk.name(wire, 12, len(wire) - 4)
+        wire_format.name(wire, 12, len(wire) - 4)
     except Malformed:
         return Match.MATCH  # with our id, and broken: for the reader to say how
     return Match.MISMATCH
@@ -128,7 +128,7 @@ def read(wire: bytes, question: Question) -> Answer:
     Records of other classes than IN, or of types that nobody knows or asked for, count and are not looked into; nor
     are EDNS options that we have no use for (``message/opaque.py``).
     """
-    if walk.header(wire).questions and not _echoes(wire, question):
+    if wire_format.header(wire).questions and not _echoes(wire, question):
         raise Malformed("the question is broken")
     message = _message(opaque.shield(wire, question.type))
     mine: list[dns.rrset.RRset] = []
@@ -157,12 +157,12 @@ def _message(wire: bytes) -> dns.message.Message:
 
 def is_truncated(wire: bytes) -> bool:
     """Whether a message says of itself that it is not whole (RFC 2181 section 9)."""
-    return walk.header(wire).truncated
+    return wire_format.header(wire).truncated
 
 
 def read_header_only(wire: bytes) -> Answer:
     """What the header alone says: where a message was cut, the rest need not make sense."""
-    head = walk.header(wire)
+    head = wire_format.header(wire)
     return Answer(rcode_text(head.rcode), head.authoritative, head.truncated)
 
 

@@ -14,7 +14,7 @@ import dns.rdatatype
 
 from checks.model import RrSet, Shape
 from monitor.probe.message import canonical, edns
-from monitor.probe.message import wire as walk
+from monitor.probe.message import wire as wire_format
 from monitor.probe.message.request import name_text
 from monitor.probe.message.response import MAX_RECORDS, Answer, rcode_text
 from monitor.probe.message.soa_response import AAAA, IN, NS, UNUSUAL, A, is_asked, skip_name
@@ -106,7 +106,7 @@ def rrset_outline(wire: bytes, section: bytes) -> RrsetOutline | None:  # noqa: 
                 before = 2 if rtype == _MX else 0
                 if skip_name(wire, at + before, end, known) != end:
                     return None
-                rdata = wire[at : at + before] + walk.name(wire, at + before, end)[0]
+                rdata = wire[at : at + before] + wire_format.name(wire, at + before, end)[0]
             records.append((ttl, rdata))
         elif rtype == NS:
             if skip_name(wire, at, end, known) != end:

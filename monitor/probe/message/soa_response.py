@@ -10,7 +10,7 @@ from struct import Struct
 
 from checks.model import RrSet, Shape, Soa
 from monitor.probe.message import edns
-from monitor.probe.message import wire as walk
+from monitor.probe.message import wire as wire_format
 from monitor.probe.message.request import PLAIN_LABEL, SOA, name_text
 from monitor.probe.message.response import Answer, rcode_text
 from monitor.probe.message.wire import FIXED, HEADER, OPT, Malformed
@@ -161,7 +161,7 @@ def _name(wire: bytes, start: int, limit: int, text: str) -> tuple[str, int]:
         label = wire[start + 1 : end].lower()
         if PLAIN_LABEL.fullmatch(label):
             return f"{label.decode()}.{text}", end + 2
-    name, end = walk.name(wire, start, limit)
+    name, end = wire_format.name(wire, start, limit)
     return name_text(name), end
 
 

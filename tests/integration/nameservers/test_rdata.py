@@ -13,7 +13,7 @@ import dns.rdata
 import pytest
 
 from monitor.probe.message import rdata
-from monitor.probe.message import wire as walk
+from monitor.probe.message import wire as wire_format
 from tests.support.require import program
 
 SEEDS = (
@@ -100,7 +100,7 @@ def records() -> Iterator[tuple[str, int, bytes]]:
 
 def refused(rtype: int, octets: bytes) -> tuple[str, str] | None:
     wire = bytes(12) + b"\0" + struct.pack("!HHIH", rtype, 1, 300, len(octets)) + octets
-    return rdata.refused(wire, walk.record(wire, 12))
+    return rdata.refused(wire, wire_format.record(wire, 12))
 
 
 @pytest.mark.parametrize("text", SEEDS)

@@ -20,8 +20,8 @@ import pytest
 
 from checks.model import Observation, Outcome, Query, Shape, TransferResult, Transport
 from monitor.clock import now
-from monitor.probe.message import response as answer
-from monitor.probe.message import wire as walk
+from monitor.probe.message import response as complete_reader
+from monitor.probe.message import wire as wire_format
 from monitor.probe.message.canonical import MAX_RDATA_TEXT
 from monitor.probe.message.request import Request, make_request, question
 from monitor.probe.message.wire import Malformed
@@ -126,7 +126,7 @@ def test_whatever_is_asked_for_every_packet_is_read_or_refused(qtype: str) -> No
         wire = mutate(die.choice(some), some, die, keep=12 + len(query.question))
         before = time.process_time()
         try:
-            read = answer.read(wire, one.question)
+            read = complete_reader.read(wire, one.question)
         except Malformed as reason:
             kinds["malformed"] += 1
             words.add(str(reason))
@@ -151,16 +151,16 @@ def test_no_server_fills_memory_with_classes_and_types() -> None:
         for start in range(first, 1 << 16, 4096):
             types = {*range(start, min(start + 4096, 1 << 16))} - {OPT, TSIG}
             wire = reply(query, [rr(b"\0", rtype, b"", rclass=rclass) for rtype in types])
-            assert answer.read(wire, one.question).shape is Shape.OTHER
+            assert complete_reader.read(wire, one.question).shape is Shape.OTHER
     assert len(dns.rdata._rdata_classes) <= before + 1
 
 
 def said(wire: bytes, one: Request) -> str:
-    match = answer.match_response(wire, one)
-    if match is not answer.Match.MATCH:
-        return {answer.Match.MISMATCH: "another", answer.Match.MALFORMED: "no header"}[match]
+    match = complete_reader.match_response(wire, one)
+    if match is not complete_reader.Match.MATCH:
+        return {complete_reader.Match.MISMATCH: "another", complete_reader.Match.MALFORMED: "no header"}[match]
     try:
-        read = answer.read(wire, one.question)
+        read = complete_reader.read(wire, one.question)
     except Malformed:
         assert not plain(wire), wire.hex()
         return "malformed"
@@ -181,7 +181,7 @@ def plain(wire: bytes) -> bool:
     return len(texts) < 2
 
 
-def agree(wire: bytes, one: Request, read: answer.Answer) -> None:
+def agree(wire: bytes, one: Request, read: complete_reader.Answer) -> None:
     """dnspython reads the same, or stumbles over what we have no use for: an option of EDNS, a class or type."""
     try:
         message = dns.message.from_wire(wire, keyring=False)
@@ -206,12 +206,12 @@ def agree(wire: bytes, one: Request, read: answer.Answer) -> None:
 
 def liberty(wire: bytes) -> bool:
     """Only where the octets that dnspython refuses are in an OPT record, a TSIG record, or a class of no meaning."""
-    head = walk.header(wire)
+    head = wire_format.header(wire)
     position = 12
     for _ in range(head.questions):
-        position = walk.name(wire, position, len(wire))[1] + 4
+        position = wire_format.name(wire, position, len(wire))[1] + 4
     for _ in range(head.answers + head.authorities + head.additionals):
-        record = walk.record(wire, position)
+        record = wire_format.record(wire, position)
         position = record.end
         if record.type in (41, 250) or record.rclass != 1:
             return True

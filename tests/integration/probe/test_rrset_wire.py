@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.probe.message import quick_response
-from monitor.probe.message import response as complete
+from monitor.probe.message import response as complete_reader
 from monitor.probe.message.request import Request, make_request, question
 from monitor.probe.message.rrset_response import rrset_outline
 from monitor.probe.message.wire import Malformed
@@ -79,13 +79,13 @@ def told(wire: bytes, asked_: Request) -> int:
     return found.fingerprint() if found is not None else 0
 
 
-def read(wire: bytes, asked_: Request) -> complete.Answer | None:
+def read(wire: bytes, asked_: Request) -> complete_reader.Answer | None:
     """By the complete reader."""
     wire = struct.pack("!H", asked_.id) + wire[2:]
-    if complete.match_response(wire, asked_) is not complete.Match.MATCH:
+    if complete_reader.match_response(wire, asked_) is not complete_reader.Match.MATCH:
         return None
     try:
-        return complete.read(wire, asked_.question)
+        return complete_reader.read(wire, asked_.question)
     except Malformed:
         return None
 
@@ -202,7 +202,7 @@ class Said:
 
     def __init__(self, asked_: Request) -> None:
         self.asked = asked_
-        self.first: dict[int, tuple[bytes, complete.Answer | None]] = {}
+        self.first: dict[int, tuple[bytes, complete_reader.Answer | None]] = {}
         self.kinds: Counter[str] = Counter()
 
     def hear(self, wire: bytes) -> None:

@@ -20,7 +20,7 @@ from checks.model import Query, TransferResult, Transport
 from monitor.probe.client.axfr import Ended, Transfer
 from monitor.probe.client.tcp import Broken
 from monitor.probe.message import rdata, response
-from monitor.probe.message import wire as walk
+from monitor.probe.message import wire as wire_format
 from monitor.probe.message.request import Request, make_request, question
 from monitor.probe.message.wire import Malformed, MessageOutline, Record
 from monitor.probe.settings import TransferLimits
@@ -77,14 +77,14 @@ def theirs(wire: bytes) -> dns.message.Message | Exception:
 
 def ours(wire: bytes) -> tuple[MessageOutline, list[Record]]:
     """As a transfer walks over it. Raises Malformed."""
-    outline = walk.outline(wire)
-    first, position = b"", walk.HEADER.size
+    outline = wire_format.outline(wire)
+    first, position = b"", wire_format.HEADER.size
     for _ in range(outline.header.questions):
-        first, position = walk.name(wire, position, len(wire))
+        first, position = wire_format.name(wire, position, len(wire))
         position += 4
     records = []
     for _ in range(outline.header.answers + outline.header.authorities + outline.header.additionals):
-        records.append(walk.record(wire, position, first if outline.header.questions == 1 else b""))
+        records.append(wire_format.record(wire, position, first if outline.header.questions == 1 else b""))
         position = records[-1].end
     return outline, records
 
@@ -113,7 +113,7 @@ def compare(wire: bytes) -> str:
     ], wire.hex()
     for number, (record, rrset) in enumerate(zip(plain, rrsets, strict=True)):
         if record.type in (RdataType.CNAME, RdataType.DNAME) and record.rclass == IN:
-            assert walk.name(wire, record.rdata, record.end)[0] == rrset[0].target.canonicalize().to_wire()
+            assert wire_format.name(wire, record.rdata, record.end)[0] == rrset[0].target.canonicalize().to_wire()
         if record.type == SOA and number < len(message.answer) and record.rclass == IN:
             assert response.soa(wire, record).serial == rrset[0].serial
     return "read"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checks.model import Query, Shape
 from monitor.probe.message import quick_response, soa_response
-from monitor.probe.message import response as complete
+from monitor.probe.message import response as complete_reader
 from monitor.probe.message.request import Request, make_request, question
 from tests.integration.probe.test_fuzz import NOWHERE, agree, as_nsd, as_records, wires
 from tests.support.misbehaviour import UDP
@@ -32,10 +32,11 @@ def the_same(wire: bytes, asked: Request) -> bool:
     quick = quick_response.read_usual(wire, asked.question)
     if quick is None:
         return False
-    assert complete.match_response(wire[:0] + struct.pack("!H", asked.id) + wire[2:], asked) is complete.Match.MATCH, (
-        wire.hex()
-    )
-    assert quick == complete.read(wire, asked.question), wire.hex()
+    assert (
+        complete_reader.match_response(wire[:0] + struct.pack("!H", asked.id) + wire[2:], asked)
+        is complete_reader.Match.MATCH
+    ), wire.hex()
+    assert quick == complete_reader.read(wire, asked.question), wire.hex()
     agree(wire, asked, quick)
     return True
 
@@ -112,7 +113,7 @@ def test_the_root_zone() -> None:
     for owner in (OWNER, b"\0"):
         wire = reply(asked(asked_.wire), [soa(owner=owner)])
         quick = quick_response.read_usual(wire, asked_.question)
-        assert quick == complete.read(wire, asked_.question)
+        assert quick == complete_reader.read(wire, asked_.question)
         assert quick is not None
         assert quick.answer is not None
         assert quick.answer.name == "."

@@ -14,8 +14,7 @@ from pydantic import BaseModel
 
 from checks.model import TransferRule, WantedRecord
 from checks.registry import CHECKS
-from monitor.config import file_model as raw
-from monitor.config import secrets
+from monitor.config import file_model, secrets
 from monitor.config.keys import ALGORITHMS
 from monitor.config.load import load, parse
 from monitor.config.model import Config
@@ -70,8 +69,8 @@ def test_tables_of_the_page_and_sections_of_the_example_are_what_the_code_says()
 
 
 def tables() -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in raw.whole().model_fields.items():
-        found = raw.model_in(field.annotation)
+    for name, field in file_model.whole().model_fields.items():
+        found = file_model.model_in(field.annotation)
         if found is not None:
             yield name, found
     yield "records", table_of(WantedRecord)
@@ -81,7 +80,7 @@ def tables() -> Iterator[tuple[str, type[BaseModel]]]:
 
 def every_key() -> Iterator[tuple[str, str]]:
     """Section and key; of the four ways to give a secret, one is enough."""
-    for section in raw.whole().model_fields:
+    for section in file_model.whole().model_fields:
         yield "file", section
     for section, model in tables():
         for key in model.model_fields:

@@ -5,7 +5,7 @@ from typing import Any
 from alerting.finding_types import FINDING_TYPES
 from checks.model import TransferRule, WantedRecord
 from checks.registry import CHECKS
-from monitor.config import file_model as raw
+from monitor.config import file_model
 from monitor.config.json_schema import schema
 from monitor.config.model import SECTIONS, ZoneList
 from monitor.config.receivers import kinds
@@ -30,10 +30,10 @@ def walk(found: Any) -> Any:
 
 
 def test_every_section_and_every_key_is_there() -> None:
-    assert set(SCHEMA["properties"]) == set(raw.whole().model_fields)
-    for cls in (*SECTIONS.values(), *raw.TABLES.values(), WantedRecord, TransferRule):
+    assert set(SCHEMA["properties"]) == set(file_model.whole().model_fields)
+    for cls in (*SECTIONS.values(), *file_model.TABLES.values(), WantedRecord, TransferRule):
         model = table_of(cls)
-        keys = {*model.model_fields, *(raw.OPTIONS if cls is ZoneList else ())}
+        keys = {*model.model_fields, *(file_model.OPTIONS if cls is ZoneList else ())}
         assert set(SCHEMA["$defs"][model.__name__]["properties"]) == keys
         assert SCHEMA["$defs"][model.__name__]["additionalProperties"] is False
     assert set(at("cadence")["properties"]) == set(CHECKS)

@@ -28,7 +28,7 @@ def destination_hashes(receivers: Mapping[str, Notifier], before: DestinationHas
 
 
 def successors(before: DestinationHashes, receivers: Mapping[str, Notifier], owed: Iterable[str] = ()) -> Successors:
-    """Of everybody who was a receiver, or is ``owed`` something, and is not the same any more: who is it now?
+    """Who everybody is now who was a receiver, or is ``owed`` something, and is not the same any more.
 
     A name that leads elsewhere passes on what it owes to the one with its old destination, if there is one; where
     there is none the name decides, for then it was its address that was changed.

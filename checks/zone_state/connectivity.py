@@ -33,7 +33,7 @@ WAYS = (Transport.TCP.value, ANYWHERE, Transport.UDP.value)
 
 @dataclass(frozen=True, slots=True)
 class Connectivity:
-    """Per server and address: did the latest observation bring anything at all? And what follows from that."""
+    """Per server and address, whether the latest observation brought anything at all, and what follows from that."""
 
     heard: PersistentMap[ServerAddress, bool] = field(default_factory=PersistentMap)
     offline: tuple[Family, ...] = ()

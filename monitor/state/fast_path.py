@@ -86,7 +86,7 @@ def enable_if_steady(
     check: SoaSerial,
     policy: Policy,
 ) -> None:
-    """After a poll of soa-serial was evaluated, and its alerts moved: is the zone steady now?
+    """Enables it, after a poll of soa-serial was evaluated and its alerts moved, if the zone is steady now.
 
     ``zone_state`` is the one that it left.
     """

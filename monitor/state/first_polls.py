@@ -58,7 +58,7 @@ def forms(poll: FormedPoll) -> tuple[int, ...]:
 
 
 def note_first(state: MonitorState, poll: FormedPoll, min_expires: tuple[int, ...]) -> None:
-    """The pipeline has evaluated the first poll of a zone: what is to be taken over of it?
+    """Notes what is to be taken over of the first poll of a zone, which the pipeline has evaluated.
 
     ``min_expires`` are the seconds of EXPIRE from which on its addresses have changed.
     """

@@ -127,7 +127,7 @@ def process_formed(state: MonitorState, pending: PendingCommit, poll: FormedPoll
 def process_poll(
     state: MonitorState, pending: PendingCommit, poll: ZonePoll, plan: MonitoringPlan, *, shared: bool = False
 ) -> None:
-    """One poll: heard, remembered, evaluated; and is its zone steady now? ``shared``: it was one of soa-serial."""
+    """Remember and evaluate one poll, and note whether its zone is steady. ``shared``: it was one of soa-serial."""
     zone, check = plan.zones.get(poll.zone), plan.checks.get(poll.check)
     if zone is None or check is None or not plan.asks(poll.check, zone) or not is_still_served(zone, poll):
         return

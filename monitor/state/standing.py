@@ -81,7 +81,7 @@ def note_result(
     *,
     shared: bool,
 ) -> Sequence[str]:
-    """After a poll of another check than soa-serial was evaluated, and its alerts moved: does its result stand now?
+    """Notes whether the result of a poll stands, of another check than soa-serial, once its alerts have moved.
     Returns zones that are to be polled by it at once, to see whether they find the same.
 
     ``shared``: the poll was one of soa-serial. Where a check asks for nothing else, only that binds its result to what

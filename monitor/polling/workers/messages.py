@@ -44,7 +44,7 @@ class PollZones:
 
 @dataclass(frozen=True, slots=True)
 class AskRrsets:
-    """Which of these zones give what they gave before?"""
+    """Asks which of these zones give what they gave before."""
 
     number: int
     chunk: RrsetChunk
@@ -52,7 +52,7 @@ class AskRrsets:
 
 @dataclass(frozen=True, slots=True)
 class PollRrsets:
-    """What does this one zone give? Each query has its slot."""
+    """Asks what this one zone gives. Each query has its slot."""
 
     number: int
     queries: Sequence[tuple[Query, int]]

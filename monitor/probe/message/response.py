@@ -37,7 +37,7 @@ _NOTHING = edns.EdnsOptions()
 
 
 class Match(Enum):
-    """Does a packet belong to what was asked?"""
+    """Whether a packet belongs to what was asked."""
 
     MATCH = auto()
     MISMATCH = auto()
@@ -106,7 +106,7 @@ def _echoes(wire: bytes, question: Question) -> bool:
 
 
 def match_continuation(wire: bytes, request: Request) -> Match:
-    """Does a message go on with a transfer? It may come without the question (RFC 5936 section 2.2.1)."""
+    """Whether a message goes on with a transfer. It may come without the question (RFC 5936 section 2.2.1)."""
     if len(wire) < HEADER.size:
         return Match.MALFORMED
     number, flags, questions, *_ = HEADER.unpack_from(wire)

@@ -1,4 +1,4 @@
-"""Does the quick reader of transfers ever read a message, or take a record, otherwise than dnspython does?"""
+"""The quick reader of transfers reads no message, and takes no record, otherwise than dnspython does."""
 
 import random
 from collections import Counter

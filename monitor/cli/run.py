@@ -18,6 +18,9 @@ def command(config: Path, log_level: str) -> int:
     within seconds; nothing is lost by SIGKILL either.
     """
     import asyncio
+    import gc
+
+    gc.disable()  # what a start makes stays; it is looked through once, when the service runs
 
     from monitor.cli.configuration import read_config
     from monitor.cli.logging import set_up

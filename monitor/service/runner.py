@@ -83,6 +83,7 @@ def freeze_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()
 
 
 async def started(service: Service, wanted: asyncio.Event) -> bool:

@@ -23,7 +23,7 @@ from monitor.polling.bulk_factory import make_bulk_prober
 from monitor.polling.rrset_prober import RrsetProber
 from monitor.polling.serial_sweep import PublishMessages, SerialSweep, SweepContext
 from monitor.polling.standing_polls import StandingPolls
-from monitor.polling.sweep import SweepResult, sweep, window
+from monitor.polling.sweep import SweepResult, chunk_size, sweep, window
 from monitor.polling.sweep_order import SweepOrder
 from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
@@ -180,7 +180,7 @@ class Poller:
         self._rrset_prober.use(columns)
         self._context = SweepContext(
             columns, self._bulk_prober, self._probe, self._publish, self._current, self._now,
-            self._config.service.vantage,
+            self._config.service.vantage, chunk_size(self._config.probe.workers),
         )  # fmt: skip
 
     def apply_path_changes(self, path_changes: FastPathChanges) -> None:
@@ -221,7 +221,7 @@ class Poller:
                 result = await sweep(
                     check, await self._order(group, only), self._polls(check, group, only), self._publish,
                     cadence=group.cadence, duration=duration, now=self._now, vantage=self._config.service.vantage,
-                    current=self._current, asks=lambda zone: self._asks(group, zone),
+                    size=self._context.chunk_size, current=self._current, asks=lambda zone: self._asks(group, zone),
                 )  # fmt: skip
         except* QueueClosed:
             log.debug("sweep broken off", check=check.name)

@@ -67,6 +67,8 @@ class SweepContext:
     current: Current
     now: Now
     vantage: str = "local"
+    chunk_size: int = CHUNK_SIZE
+    """Zones asked together at most."""
     closed: bool = False
     """There is another table, or another bulk prober: nothing is asked here any more."""
     busy: bytearray = field(default_factory=bytearray)
@@ -137,7 +139,7 @@ class SerialSweep:
                     last = order.due(
                         first,
                         (clock() - begin + together) / duration if duration else 1.0,
-                        min(CHUNK_SIZE, self._max_in_flight),
+                        min(self._context.chunk_size, self._max_in_flight),
                     )
                     self.reached = order.positions[last - 1]
                     chunk = self._context.chunk(order.numbers[first:last])

@@ -28,7 +28,10 @@ MAX_POLLS_IN_FLIGHT = 1024
 
 
 CHUNK_SIZE = 250
-"""Zones whose turn comes together at most."""
+"""Zones whose turn comes together at most …"""
+
+MAX_CHUNK_SIZE = 2000
+"""… for each process that asks; and at most for all of them."""
 
 MAX_CHUNKS_IN_FLIGHT = 16
 """So many times a chunk is under way at once."""
@@ -65,6 +68,11 @@ def window(cadence: timedelta, patience: float) -> float:
     """Seconds to spread a sweep over, such that it ends within its cadence though its last zone is silent."""
     seconds = cadence.total_seconds()
     return max(0.0, min(SWEEP_SHARE * seconds, seconds - patience))
+
+
+def chunk_size(workers: int) -> int:
+    """Zones whose turn comes together at most, where so many processes ask."""
+    return min(MAX_CHUNK_SIZE, CHUNK_SIZE * workers)
 
 
 def tick(zones: int, duration: float) -> float:
@@ -115,16 +123,18 @@ async def sweep(
     duration: float,
     now: Now,
     max_in_flight: int = MAX_POLLS_IN_FLIGHT,
+    size: int = CHUNK_SIZE,
     vantage: str = "local",
     current: Current | None = None,
     asks: Callable[[Zone], bool] | None = None,
 ) -> SweepResult:
     """Ask every zone of the order, and publish its poll as soon as it is complete.
 
-    Zones have their turn at a stable place of the ``duration`` seconds, those of a tick together. At most
-    ``max_in_flight`` are polled in full at once, and publishing waits when the evaluator is behind, so nothing piles
-    up. A zone is asked as it is when its turn comes, and what changed while it was asked is not published: it was asked
-    of another zone than there is now. One that the sweep does not ask any more (``asks``) is left to others.
+    Zones have their turn at a stable place of the ``duration`` seconds, those of a tick together, ``size`` of them at
+    most. At most ``max_in_flight`` are polled in full at once, and publishing waits when the evaluator is behind, so
+    nothing piles up. A zone is asked as it is when its turn comes, and what changed while it was asked is not
+    published: it was asked of another zone than there is now. One that the sweep does not ask any more (``asks``) is
+    left to others.
     """
     known, wanted = current or order.zone_table.get, asks or check.applies
     room, chunks = asyncio.Semaphore(max_in_flight), asyncio.Semaphore(MAX_CHUNKS_IN_FLIGHT)
@@ -171,7 +181,7 @@ async def sweep(
             if (wait := begin + order.positions[first] * duration - clock()) > 0:
                 await asyncio.sleep(wait)
                 continue
-            last = order.due(first, (clock() - begin + together) / duration if duration else 1.0, CHUNK_SIZE)
+            last = order.due(first, (clock() - begin + together) / duration if duration else 1.0, size)
             await chunks.acquire()
             group.create_task(some(order.numbers[first:last], last=last == len(order)))
             first = last

@@ -6,13 +6,14 @@ It is started by the service, talks to it over its standard input and output, an
 import asyncio
 import sys
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 
 from checks.model import Observation
 from monitor.clock import now
 from monitor.polling.bulk import ChunkResult
 from monitor.polling.local_prober import LocalBulkProber
 from monitor.polling.workers.forms import ToldForms
+from monitor.polling.workers.gathering import GatheredResults
 from monitor.polling.workers.messages import (
     AskRrsets,
     AskTcp,
@@ -22,7 +23,6 @@ from monitor.polling.workers.messages import (
     EnableFastPath,
     FromWorker,
     HeardTcp,
-    PartialResult,
     PolledRrsets,
     PollRrsets,
     PollZones,
@@ -38,6 +38,9 @@ from monitor.state.columns import AddressLayout
 
 STATS_INTERVAL = 1.0
 """Seconds between two messages of what was counted."""
+
+GATHERING = 0.02
+"""Seconds for which what has come back of a chunk waits for more of it, while some is missing."""
 
 
 class Worker:
@@ -69,7 +72,8 @@ class Worker:
     def _take(self, message: object) -> None:
         match message:  # The prober is called here and not in a task: what is read next may be another plan.
             case PollZones():
-                self._run(self._poll_zones(message, self._bulk_prober.ask(message.chunk)))
+                gathered = GatheredResults(message, self._layouts, self._address_metrics)
+                self._run(self._poll_zones(message.number, gathered, self._bulk_prober.ask(message.chunk)))
             case AskRrsets(number, chunk):
                 self._run(self._ask_rrsets(number, self._bulk_prober.unchanged_rrsets(chunk)))
             case PollRrsets(number, queries):
@@ -91,12 +95,18 @@ class Worker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _poll_zones(self, ask: PollZones, every: AsyncIterator[ChunkResult]) -> None:
-        chunk = ask.chunk
-        slots = dict(zip(chunk.numbers, zip(chunk.slots, chunk.layouts, strict=True), strict=True))
+    async def _poll_zones(self, number: int, gathered: GatheredResults, every: AsyncIterator[ChunkResult]) -> None:
         async for result in every:
-            await self._send(self._partial_result(ask.number, result, (slots[number] for number in result.unchanged)))
-        await self._send(Done(ask.number))
+            if not gathered:
+                asyncio.get_running_loop().call_later(GATHERING, self._tell, gathered)
+            gathered.add(result)
+        rest = gathered.take(self._told_forms, last=True)
+        await self._send(rest if rest is not None else Done(number))
+
+    def _tell(self, gathered: GatheredResults) -> None:
+        message = gathered.take(self._told_forms, last=False)
+        if message is not None:
+            self._out.write(encode_message(message))
 
     async def _ask_rrsets(self, number: int, unchanged: Awaitable["array[int]"]) -> None:
         await self._send(UnchangedRrsets(number, await unchanged))
@@ -110,20 +120,6 @@ class Worker:
         async for heard in every:
             await self._send(HeardTcp(number, heard))
         await self._send(Done(number))
-
-    def _partial_result(
-        self, number: int, result: ChunkResult, layouts_by_slot: Iterable[tuple[int, int]]
-    ) -> PartialResult:
-        rtts, expires = array("f"), array("q")
-        for slot, layout in layouts_by_slot:
-            end = slot + len(self._layouts[layout])
-            rtts += self._address_metrics.rtts[slot:end]
-            expires += self._address_metrics.expires[slot:end]
-        some = expires if any(expires) else None
-        formed = self._told_forms.pack(result.formed) if result.formed else None
-        return PartialResult(
-            number, result.at, result.unchanged, rtts, some, result.changed, formed, result.queries, result.answered
-        )
 
     async def _send_stats(self) -> None:
         while True:

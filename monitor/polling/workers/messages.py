@@ -113,6 +113,8 @@ class PartialResult:
     formed: FormedZones | None
     queries: int
     answered: int
+    last: bool
+    """All that was asked has come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class HeardTcp:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """All that a PollZones, PollRrsets or AskTcp asks has come back."""
+    """All that a PollZones, PollRrsets or AskTcp asks has come back, and there is nothing to add."""
 
     number: int
 

@@ -83,6 +83,7 @@ class PendingChunk:
     def take(self, message: WorkerAnswer) -> bool:
         if isinstance(message, PartialResult):
             self._take(message)
+            return message.last
         return isinstance(message, Done)
 
     def unasked(self, at: datetime, why: str) -> None:
@@ -101,7 +102,7 @@ class PendingChunk:
         self._on_result(None)
 
     def _missing_chunk(self) -> ZoneChunk:
-        return _some_zones(self._chunk, list(self._left.values()))
+        return some_zones(self._chunk, list(self._left.values()))
 
     def _take(self, message: PartialResult) -> None:
         chunk, index = self._chunk, 0
@@ -233,11 +234,11 @@ def _unasked(query: Query, at: datetime, why: str) -> Observation:
     return Observation(query, Outcome.UNASKED, at, detail=why)
 
 
-def _some_zones(chunk: ZoneChunk, indices: Sequence[int]) -> ZoneChunk:
+def some_zones(chunk: ZoneChunk, indices: Sequence[int]) -> ZoneChunk:
     """Those at these places of the chunk."""
     return ZoneChunk(
-        array("I", (chunk.numbers[index] for index in indices)),
-        [chunk.names[index] for index in indices],
-        array("I", (chunk.layouts[index] for index in indices)),
-        array("I", (chunk.slots[index] for index in indices)),
+        array("I", map(chunk.numbers.__getitem__, indices)),
+        list(map(chunk.names.__getitem__, indices)),
+        array("I", map(chunk.layouts.__getitem__, indices)),
+        array("I", map(chunk.slots.__getitem__, indices)),
     )

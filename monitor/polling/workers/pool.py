@@ -10,7 +10,7 @@ from zlib import crc32
 from checks.model import Observation, Query
 from monitor.clock import Now
 from monitor.polling.bulk import ChunkResult, RrsetChunk, ZoneChunk
-from monitor.polling.workers.pending import PendingChunk, PendingRrsetPoll, PendingRrsets, PendingTcp
+from monitor.polling.workers.pending import PendingChunk, PendingRrsetPoll, PendingRrsets, PendingTcp, some_zones
 from monitor.polling.workers.process import WorkerMetrics, WorkerProcess
 from monitor.polling.workers.tcp_owners import TcpOwners
 from monitor.probe.bulk.address_metrics import AddressMetrics
@@ -19,6 +19,8 @@ from monitor.probe.client.tcp_pipelines import MAX_PER_CONNECTION
 from monitor.probe.message.soa_forms import SharedForms
 from monitor.probe.settings import Probe
 from monitor.state.columns import AddressLayout
+
+NOBODY = 255
 
 _Result = TypeVar("_Result")
 
@@ -44,7 +46,7 @@ class WorkerPool:
         forms = SharedForms()
         self._workers = [WorkerProcess(worker, now, metrics, forms) for _ in range(self._count)]
         self._owners = bytearray()
-        """Slot → which worker asks there."""
+        """Slot → which worker asks there, or NOBODY so far."""
         self._tcp_owners = TcpOwners(self._count)
         self._layouts: Sequence[AddressLayout] = ()
         self._address_metrics = AddressMetrics()
@@ -52,7 +54,7 @@ class WorkerPool:
     def use(
         self, layouts: Sequence[AddressLayout], address_metrics: AddressMetrics, old_slots: "array[int] | None" = None
     ) -> None:
-        owners = bytearray(len(address_metrics.rtts))
+        owners = bytearray((NOBODY,)) * len(address_metrics.rtts)
         if old_slots is not None:
             remap(((self._owners, owners),), old_slots)
         self._layouts, self._owners, self._address_metrics = layouts, owners, address_metrics
@@ -131,16 +133,15 @@ class WorkerPool:
         self, chunk: ZoneChunk, sizes: Sequence[int] | Mapping[int, int]
     ) -> list[tuple[WorkerProcess, ZoneChunk]]:
         """What each worker is to ask, of those that are to ask anything. ``sizes`` has the slots of each layout."""
-        parts = [ZoneChunk(array("I"), [], array("I"), array("I")) for _ in self._workers]
-        for number, name, layout, slot in zip(chunk.numbers, chunk.names, chunk.layouts, chunk.slots, strict=True):
-            owner = self._owner(name)
-            part = parts[owner]
-            part.numbers.append(number)
-            part.names.append(name)  # type: ignore[attr-defined]  # a list, made above
-            part.layouts.append(layout)
-            part.slots.append(slot)
-            self._owners[slot : slot + sizes[layout]] = bytes((owner,)) * sizes[layout]
-        return [(worker, part) for worker, part in zip(self._workers, parts, strict=True) if part.numbers]
+        names, layouts, owners = chunk.names, chunk.layouts, self._owners
+        indices: list[list[int]] = [[] for _ in self._workers]
+        for index, slot in enumerate(chunk.slots):
+            owner = owners[slot]
+            if owner == NOBODY:
+                owner, end = self._owner(names[index]), slot + sizes[layouts[index]]
+                owners[slot:end] = bytes((owner,)) * (end - slot)
+            indices[owner].append(index)
+        return [(worker, some_zones(chunk, some)) for worker, some in zip(self._workers, indices, strict=True) if some]
 
 
 async def _all_of(results: "asyncio.Queue[_Result | None]", count: int) -> AsyncIterator[_Result]:

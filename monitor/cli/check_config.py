@@ -77,7 +77,7 @@ def command(ctx: click.Context, file: Path, as_json: bool, look: bool, everythin
         click.echo(f"warning: {warning}", err=True)
     for note in config.notes:
         click.echo(f"note: {note}", err=True)
-    for problem in discovered.problems if discovered else ():
+    for problem in (*discovered.problems, *_shortages(config, discovered)) if discovered else ():
         click.echo(f"problem: {problem}", err=True)
     if quiet:
         return
@@ -103,6 +103,18 @@ def _resolved(config: "Config") -> "DiscoveredZones":
     return asyncio.run(resolve(config, None, now()))
 
 
+def _shortages(config: "Config", discovered: "DiscoveredZones") -> Iterator[str]:
+    """Of caps that are too low at servers that only a resolver knows: the warnings cannot speak of those."""
+    from monitor.config.load_estimate import demands
+    from monitor.config.low_caps import low_caps, shortage
+
+    told = {(low.setting, low.server) for low in low_caps(config.probe, demands(config))}
+    shares = demands(config, discovered.zones)
+    for low in low_caps(config.probe, shares):
+        if (low.setting, low.server) not in told:
+            yield f"{low.setting}: {shortage(low, shares)}"
+
+
 def understood(
     config: "Config", discovered: "DiscoveredZones | None" = None, most: int | None = None
 ) -> dict[str, Any]:
@@ -112,6 +124,7 @@ def understood(
     """
     from checks.model import Address
     from monitor.config.load_estimate import as_written, demands, total
+    from monitor.config.low_caps import low_caps
 
     zones = discovered.zones if discovered else as_written(config)
     shares = demands(config, zones)
@@ -137,7 +150,7 @@ def understood(
                     {"cadence_seconds": every.total_seconds(), "zones": count}
                     for every, count in _zones_by_cadence(check, config, zones)
                 ],
-                "queries_per_second": round(sum(rate for (_, asks), rate in shares.items() if asks == name), 3),
+                "queries_per_second": round(sum(rate for (_, asks, _), rate in shares.items() if asks == name), 3),
                 "settings": _settings(check),
             }
             for name, check in config.checks.items()
@@ -152,6 +165,17 @@ def understood(
         "severity": {code: str(severity) for code, severity in config.severity.items()},
         "max_queries_per_second_per_server": config.probe.max_qps_per_server,
         "max_queries_per_second": config.probe.max_qps,
+        "low_caps": [
+            {
+                "setting": low.setting,
+                "server": low.server,
+                "cap": low.cap,
+                "needed": round(low.needed, 3),
+                "sufficient": low.sufficient,
+                "times_the_cadence": round(low.needed / low.cap, 3),
+            }
+            for low in low_caps(config.probe, shares)
+        ],
         "warnings": list(config.warnings),
         "notes": list(config.notes),
         "problems": list(discovered.problems) if discovered else [],

@@ -11,7 +11,8 @@ from checks.registry import CHECKS
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.config.durations import written
 from monitor.config.errors import KeyPath, Problems, quoted
-from monitor.config.load_estimate import demands, total
+from monitor.config.load_estimate import demands
+from monitor.config.low_caps import low_caps, shortage
 from monitor.config.model import Config, ZoneEntry
 from monitor.config.zones import NEEDS
 
@@ -113,30 +114,17 @@ def _routes(problems: Problems, config: Config) -> None:
 
 
 def _load(problems: Problems, config: Config) -> None:
-    """What the cadences ask for and the cap does not allow: a sweep then takes longer than its cadence."""
-    cap, where = config.probe.max_qps_per_server, ("probe", "max_qps_per_server")
+    """What the cadences ask for and a cap does not allow: a sweep then takes longer than its cadence."""
     shares = demands(config)
-    rates = total(shares)
-    over = sorted((server for server, rate in rates.items() if rate > cap), key=lambda server: (-rates[server], server))
-    for server in over[:MAX_SERVERS_NAMED]:
-        most, check = max((rate, check) for (at, check), rate in shares.items() if at == server)
-        part = f", {_few(most)} of them for {check}" if most < rates[server] else ""
+    low = low_caps(config.probe, shares)
+    at_servers = [one for one in low if one.server is not None]
+    for one in at_servers[:MAX_SERVERS_NAMED]:
+        problems.warn(("probe", "max_qps_per_server"), shortage(one, shares))
+    if len(at_servers) > MAX_SERVERS_NAMED:
+        text = f"the cadences need more than the cap at {len(at_servers) - MAX_SERVERS_NAMED} more servers"
         problems.warn(
-            where, f"the cadences need {_few(rates[server])} queries/s at {server}{part}; {_longer(rates[server], cap)}"
+            ("probe", "max_qps_per_server"), f"{text}; a cap of {at_servers[0].sufficient:g} would do for all"
         )
-    if len(over) > MAX_SERVERS_NAMED:
-        problems.warn(where, f"the cadences need more than the cap at {len(over) - MAX_SERVERS_NAMED} more servers")
-    whole, whole_cap = sum(rates.values()), config.probe.max_qps
-    if whole_cap is not None and whole > whole_cap:
-        text = f"the cadences need {_few(whole)} queries/s at all servers together; {_longer(whole, whole_cap)}"
-        problems.warn(("probe", "max_qps"), text)
-
-
-def _longer(rate: float, cap: float) -> str:
-    """What comes of a cap below the rate that is needed."""
-    return f"the cap is {cap:g}, so sweeps take {_few(rate / cap)} times their cadence"
-
-
-def _few(rate: float) -> str:
-    """A rate to three figures, or to the whole."""
-    return f"{rate:.3g}" if rate < 100 else f"{rate:.0f}"
+    for one in low:
+        if one.server is None:
+            problems.warn(("probe", "max_qps"), shortage(one, shares))

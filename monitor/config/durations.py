@@ -85,6 +85,12 @@ def written(length: timedelta) -> str:
     return text or "0s"
 
 
+def rounded(length: timedelta) -> timedelta:
+    """To a second, or a tenth of one where it is shorter than ten: what was measured or estimated is no more exact."""
+    seconds = length.total_seconds()
+    return timedelta(seconds=round(seconds) if seconds >= 10 else round(seconds, 1))
+
+
 def _nearest(value: str) -> str:
     """What was meant by "30 seconds", "5 min", "-5m", "30"."""
     if len(value) > MAX_SHOWN_LENGTH:

@@ -20,17 +20,21 @@ _ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 _SOA = Soa(1, "ns.", "hostmaster.", 7200, 3600, 1209600, 3600)
 
 
-def total(shares: Mapping[tuple[str, str], float]) -> dict[str, float]:
+Shares = Mapping[tuple[str, str, timedelta], float]
+"""Server, check and cadence → the queries a second that the zones of this cadence make the check ask there."""
+
+
+def total(shares: Shares) -> dict[str, float]:
     """Server → queries a second, over all checks."""
     rates: dict[str, float] = {}
-    for (server, _), rate in shares.items():
+    for (server, _, _), rate in shares.items():
         rates[server] = rates.get(server, 0.0) + rate
     return rates
 
 
-def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[str, str], float]:
-    """Server and check → queries a second while all is well and nothing changes: every question is answered at the
-    first attempt, and what stands is not asked again (``Check.standing_questions``).
+def demands(config: Config, found: ZoneTable[Zone] | None = None) -> Shares:
+    """What is asked while all is well and nothing changes: every question is answered at the first attempt, and what
+    stands is not asked again (``Check.standing_questions``).
 
     ``found`` are zones with the servers they really have; without them they are taken from the configuration,
     where zones whose servers are yet to be found count for nothing.
@@ -40,12 +44,13 @@ def demands(config: Config, found: ZoneTable[Zone] | None = None) -> dict[tuple[
     for template, count in zip(zones.templates, zones.template_counts(), strict=True):
         if count:
             alike[_shape(template)] += count
-    shares: dict[tuple[str, str], float] = {}
+    shares: dict[tuple[str, str, timedelta], float] = {}
     for shape, count in alike.items():
         for name, check in config.checks.items():
-            if cadence_of(check, shape.cadence, config.cadence) and check.applies(shape):
+            every = cadence_of(check, shape.cadence, config.cadence)
+            if every and check.applies(shape):
                 for server, rate in _rates(config, check, shape, count):
-                    shares[server, name] = shares.get((server, name), 0.0) + rate
+                    shares[server, name, every] = shares.get((server, name, every), 0.0) + rate
     return shares
 
 

@@ -10,6 +10,7 @@ from checks.base import Check
 from checks.model import Observation, Outcome, Query, Zone, ZonePoll
 from checks.model.zone_table import ZoneTable
 from monitor.clock import Now
+from monitor.config.low_caps import SWEEP_SHARE
 from monitor.polling.sweep_order import SweepOrder
 
 ProbeQueries = Callable[[Iterable[Query]], AsyncIterator[Sequence[Observation]]]
@@ -19,9 +20,6 @@ PublishPoll = Callable[[ZonePoll], Awaitable[None]]
 
 Current = Callable[[str], Zone | None]
 """The zone of that name as it is to be watched now; None when it is not any more."""
-
-SWEEP_SHARE = 0.8
-"""The share of a cadence that a sweep is spread over; the rest is left for answers that take their time."""
 
 MAX_POLLS_IN_FLIGHT = 1024
 """Zones under way at once: so many that those of a dead server, which take seconds each, do not hold up the others."""

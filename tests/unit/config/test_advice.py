@@ -58,11 +58,14 @@ def test_what_is_allowed_but_hardly_meant_is_a_warning(text: str, said: str) -> 
 def test_more_questions_than_the_cap_allows_are_told_for_each_server() -> None:
     probe = "[probe]\nmax_qps_per_server = 0.1\nmax_qps = 0.3\n"
     config = read(f'{TWO}{probe}[cadence]\nsoa-serial = "6s"\n{off(but=("soa-serial",))}')
-    needs = "the cadences need {} queries/s at {}; the cap is {}, so sweeps take {} times their cadence"
+    needs = (
+        "the cadences need {} queries/s at {}; the cap is {}, so sweeps take about {} times their cadence "
+        "(soa-serial {} instead of 6s); a cap of {} would do"
+    )
     assert [warning.split(": ", 1)[1] for warning in config.warnings] == [
-        f"probe.max_qps_per_server: {needs.format(0.167, 'ns1', 0.1, 1.67)}",
-        f"probe.max_qps_per_server: {needs.format(0.167, 'ns2', 0.1, 1.67)}",
-        f"probe.max_qps: {needs.format(0.333, 'all servers together', 0.3, 1.11)}",
+        f"probe.max_qps_per_server: {needs.format(0.167, 'ns1', 0.1, 1.67, '10s', 0.21)}",
+        f"probe.max_qps_per_server: {needs.format(0.167, 'ns2', 0.1, 1.67, '10s', 0.21)}",
+        f"probe.max_qps: {needs.format(0.333, 'all servers together', 0.3, 1.11, '6s700ms', 0.42)}",
     ]
 
 
@@ -129,6 +132,7 @@ def test_of_very_many_servers_that_cannot_keep_up_only_the_worst_are_named() -> 
     told = list(read(f"[probe]\nmax_qps_per_server = 0.01\n{zones}{worst}").warnings)
     assert len(told) == MAX_SERVERS_NAMED + 1
     assert (
-        "192.0.2.7, 0.0333 of them for soa-serial; the cap is 0.01, so sweeps take 5.72 times their cadence" in told[0]
-    )
-    assert told[-1].endswith("the cadences need more than the cap at 5 more servers")
+        "192.0.2.7, 0.0333 of them for soa-serial; the cap is 0.01, so sweeps take about 5.72 times their cadence "
+        "(soa-serial 5m43s instead of 1m); a cap of 0.072 would do"
+    ) in told[0]
+    assert told[-1].endswith("the cadences need more than the cap at 5 more servers; a cap of 0.072 would do for all")

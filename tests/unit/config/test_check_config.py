@@ -137,9 +137,15 @@ def test_very_many_zones_from_lists_are_counted_not_written_out(tmp_path: Path) 
     assert len(result.stdout.splitlines()) < 2 * SHOWN
     (warning,) = [line for line in result.stderr.splitlines() if "max_qps_per_server" in line]
     assert "the cadences need 508 queries/s at ns1, 500 of them for soa-serial; " in warning
-    assert warning.endswith("; the cap is 200, so sweeps take 2.54 times their cadence")
+    assert warning.endswith(
+        "; the cap is 200, so sweeps take about 2.54 times their cadence (soa-serial 2m33s instead of 1m); "
+        "a cap of 640 would do"
+    )
     said = json.loads(run(tmp_path, text, "--json").stdout)
     assert (len(said["zones"]), said["zones_total"], said["lists"][0]["zones"]) == (MAX_ZONES_SHOWN, 30_000, 30_000)
+    (low,) = said["low_caps"]
+    assert (low["setting"], low["server"], low["cap"]) == ("probe.max_qps_per_server", "ns1", 200)
+    assert (low["sufficient"], low["times_the_cadence"]) == (640, pytest.approx(2.54, abs=0.01))
 
 
 def test_text_of_the_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
@@ -173,6 +179,11 @@ async def test_names_are_resolved_only_when_asked_for(tmp_path: Path) -> None:
 
 
 async def _run(*arguments: str) -> str:
+    return (await _ended(*arguments))[0]
+
+
+async def _ended(*arguments: str) -> tuple[str, str]:
+    """What it said to its user, and what is wrong."""
     import asyncio
 
     process = await asyncio.create_subprocess_exec(
@@ -180,7 +191,7 @@ async def _run(*arguments: str) -> str:
     )
     out, err = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0, err
-    return out.decode()
+    return out.decode(), err.decode()
 
 
 def test_on_a_terminal_there_are_tables(tmp_path: Path) -> None:
@@ -237,3 +248,24 @@ def test_what_zones_have_of_their_own_is_shown(tmp_path: Path) -> None:
     assert said["zones"][1]["severity"] == {"serial-late": "critical"}
     ns_set = next(check for check in said["checks"] if check["name"] == "ns-set")
     assert ns_set["zones_by_cadence"] == [{"cadence_seconds": 3600.0, "zones": 1}]
+
+
+async def test_a_cap_too_low_for_servers_that_only_a_resolver_knows_is_told_once_they_are_found(tmp_path: Path) -> None:
+    data = {
+        ("example.com.", "NS"): ["ns1.example.net."],
+        ("ns1.example.net.", "A"): ["192.0.2.7"],
+    }
+    async with resolving(data) as resolver:
+        file = tmp_path / "config.toml"
+        file.write_text(
+            'zones = ["example.com"]\n[probe]\nmax_qps_per_server = 0.01\n'
+            f'[resolver]\naddresses = "{resolver.address}"\ntimeout = "1s"\n'
+        )
+        assert await _ended("--quiet", str(file)) == ("", "")
+        out, said = await _ended("--quiet", "--resolve", str(file))
+    assert out == ""
+    assert said.startswith("problem: probe.max_qps_per_server: the cadences need 0.0367 queries/s at ns1.example.net, ")
+    assert said.endswith(
+        "the cap is 0.01, so sweeps take about 3.67 times their cadence (soa-serial 3m40s instead of 1m); "
+        "a cap of 0.046 would do\n"
+    )

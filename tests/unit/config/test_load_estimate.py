@@ -87,7 +87,7 @@ records = ["www A", "www AAAA"]
 def shares(cadences: str) -> dict[str, float]:
     """Check → queries a second to the first server."""
     found = demands(parse(f"[cadence]\n{cadences}{off(but=cadences)}{PAIR}", HERE, {}))
-    return {check: rate for (server, check), rate in found.items() if server == "192.0.2.1"}
+    return {check: rate for (server, check, _), rate in found.items() if server == "192.0.2.1"}
 
 
 def test_what_stands_costs_only_what_nobody_else_asks() -> None:
@@ -98,7 +98,7 @@ def test_what_stands_costs_only_what_nobody_else_asks() -> None:
     text = '[cadence]\nsoa-serial = "10s"\nreachable = "10s"\n' + "".join(
         f'[[zones]]\nname = "z{number}.example"\nservers = "192.0.2.1"\n' for number in range(3600)
     )
-    assert demands(parse(text, HERE, {}))["192.0.2.1", "reachable"] == pytest.approx(0.1 + 1.0)
+    assert demands(parse(text, HERE, {}))["192.0.2.1", "reachable", timedelta(seconds=10)] == pytest.approx(0.1 + 1.0)
 
 
 def test_without_soa_serial_each_check_asks_for_itself() -> None:
@@ -109,7 +109,7 @@ def test_without_soa_serial_each_check_asks_for_itself() -> None:
 def own(cadences: str, zone: str) -> dict[str, float]:
     """The same, of a zone with a cadence of its own."""
     found = demands(parse(f"[cadence]\n{cadences}{off(but=cadences)}{PAIR}cadence = {{ {zone} }}\n", HERE, {}))
-    return {check: rate for (server, check), rate in found.items() if server == "192.0.2.1"}
+    return {check: rate for (server, check, _), rate in found.items() if server == "192.0.2.1"}
 
 
 def test_a_zone_with_a_cadence_of_its_own_is_asked_by_that() -> None:

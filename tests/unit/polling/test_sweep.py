@@ -16,7 +16,8 @@ from checks.model.zone_table import ZoneTable
 from checks.records import Records
 from checks.soa_serial import SoaSerial
 from monitor.clock import monotonic, now
-from monitor.polling.sweep import MAX_TICK, MIN_TICK, SWEEP_SHARE, ProbeQueries, poll_zone, sweep, tick, window
+from monitor.config.low_caps import SWEEP_SHARE
+from monitor.polling.sweep import MAX_TICK, MIN_TICK, ProbeQueries, poll_zone, sweep, tick, window
 from monitor.polling.sweep_order import SweepOrder, sweep_position
 from monitor.service.queue import PollQueue
 from monitor.state.ports import QueueClosed

@@ -1,0 +1,74 @@
+"""Caps below what the cadences need: how long sweeps take then, and the cap that would do."""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+
+from monitor.config.durations import rounded, written
+from monitor.config.load_estimate import Shares, total
+from monitor.probe.settings import Probe
+
+SWEEP_SHARE = 0.8
+"""The share of a cadence that a sweep is spread over; the rest is left for answers that take their time."""
+
+SweepKey = tuple[str, timedelta]
+"""A check, and how often it asks the zones of a sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class LowCap:
+    """A cap that allows fewer questions a second than the cadences need, while all is well."""
+
+    setting: str
+    """Its key in the configuration, ``probe.max_qps_per_server``."""
+    server: str | None
+    """Where more is needed; None: at all servers together."""
+    cap: float
+    needed: float
+    """Queries a second, by all checks."""
+
+    @property
+    def sufficient(self) -> float:
+        """A cap that would do, in two figures: a sweep asks all its questions in ``SWEEP_SHARE`` of its cadence."""
+        least = self.needed / SWEEP_SHARE
+        step = 10.0 ** (math.floor(math.log10(least)) - 1)
+        return float(f"{math.ceil(round(least / step, 6)) * step:.6g}")
+
+    def time(self, cadence: timedelta) -> timedelta:
+        """How long the questions of one cadence take under this cap, whichever check asks them."""
+        return cadence * (self.needed / self.cap)
+
+
+def shortage(low: LowCap, shares: Shares) -> str:
+    """What a low cap means, in words: for all sweeps, and for the one that asks most under it."""
+    rates: defaultdict[SweepKey, float] = defaultdict(float)
+    for (server, check, cadence), rate in shares.items():
+        if low.server in (None, server):
+            rates[check, cadence] += rate
+    (check, cadence), most = max(rates.items(), key=lambda sweep: (sweep[1], sweep[0]))
+    part = f", {few(most)} of them for {check}" if few(most) != few(low.needed) else ""
+    return (
+        f"the cadences need {few(low.needed)} queries/s at {low.server or 'all servers together'}{part}; the cap is "
+        f"{low.cap:g}, so sweeps take about {few(low.needed / low.cap)} times their cadence ({check} "
+        f"{written(rounded(low.time(cadence)))} instead of {written(cadence)}); a cap of {low.sufficient:g} would do"
+    )
+
+
+def low_caps(probe: Probe, shares: Shares) -> list[LowCap]:
+    """The lowest first, as measured by what is needed."""
+    rates = total(shares)
+    found = [
+        LowCap("probe.max_qps_per_server", server, probe.max_qps_per_server, rate)
+        for server, rate in rates.items()
+        if rate > probe.max_qps_per_server
+    ]
+    whole = sum(rates.values())
+    if probe.max_qps is not None and whole > probe.max_qps:
+        found.append(LowCap("probe.max_qps", None, probe.max_qps, whole))
+    return sorted(found, key=lambda low: (-low.needed / low.cap, low.server or ""))
+
+
+def few(rate: float) -> str:
+    """A rate to three figures, or to the whole."""
+    return f"{rate:.3g}" if rate < 100 else f"{rate:.0f}"

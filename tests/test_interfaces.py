@@ -29,7 +29,7 @@ from monitor.web.metrics import select_zones
 from tests.support.alerts import OPENED_MESSAGE
 from tests.support.hookserver import Request, hookserver
 from tests.support.web_client import client
-from tests.support.web_status import NOW, Counters, ago, incident, line, stage, troubled
+from tests.support.web_status import NOW, Counters, ago, incident, line, slow, stage, troubled
 from tests.support.zone_states import REPLICATION_STATES
 
 ROOT = Path(__file__).parent.parent
@@ -142,8 +142,15 @@ async def test_every_key_of_the_json_is_described_and_no_other() -> None:
         zones = [(await http.get(f"/api/v1/zones/{each['name']}")).json() for each in everything]
         servers = (await http.get("/api/v1/servers")).json()
         incidents = (await http.get("/api/v1/incidents")).json()
+    async with client(await stage(replace(troubled(), sweeps=slow()))) as http:
+        sweeps = (await http.get("/api/v1/checks")).json()
     assert everything
     assert servers
+    for each in sweeps:
+        agrees("api.md", "A check and its cadence", each)
+        for low in each["low_caps"] or ():
+            agrees("api.md", "A cap that is too low", low)
+    assert any(each["low_caps"] for each in sweeps)
     assert incidents
     for each in everything:
         agrees("api.md", "A zone in a list", each)

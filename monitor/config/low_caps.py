@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -67,6 +68,20 @@ def low_caps(probe: Probe, shares: Shares) -> list[LowCap]:
     if probe.max_qps is not None and whole > probe.max_qps:
         found.append(LowCap("probe.max_qps", None, probe.max_qps, whole))
     return sorted(found, key=lambda low: (-low.needed / low.cap, low.server or ""))
+
+
+def by_sweep(probe: Probe, shares: Shares) -> Mapping[SweepKey, tuple[LowCap, ...]]:
+    """The caps that make a sweep longer than its cadence: of each setting the lowest that it is under."""
+    lows: dict[str | None, LowCap] = {low.server: low for low in low_caps(probe, shares)}
+    found: defaultdict[SweepKey, dict[str, LowCap]] = defaultdict(dict)
+    if not lows:
+        return {}
+    for server, check, cadence in shares:
+        for low in filter(None, (lows.get(server), lows.get(None))):
+            known = found[check, cadence].get(low.setting)
+            if known is None or low.needed > known.needed:
+                found[check, cadence][low.setting] = low
+    return {sweep: tuple(caps.values()) for sweep, caps in found.items() if caps}
 
 
 def few(rate: float) -> str:

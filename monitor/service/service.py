@@ -28,11 +28,12 @@ from monitor.service.queue import PollQueue
 from monitor.service.receiver_moves import ReceiverMoves
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
+from monitor.service.sweep_record import SweepRecord
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import SweepGroup
 from monitor.state.ports import PollMessage, StoreError, Sweep
-from monitor.state.status import Status, SweepStatus
+from monitor.state.status import Status
 from monitor.state.write_buffer import WriteBuffer
 from monitor.state.zone_index import no_zones
 from monitor.store.durable import DurableStore
@@ -106,6 +107,7 @@ class Service:
         self._run("evaluate", self._evaluate())
         self._run("deliver", self._dispatcher.run())
         self._run("recheck", self._recheck())
+        self._run("estimate", self._estimate())
         self._schedule.start(cadences(self.config, self._evaluator.plan), later=frozenset({"resolve"}))
         host, port = self.address
         log_warnings(self.config)
@@ -149,6 +151,7 @@ class Service:
         self._receiver_moves = ReceiverMoves(self._store, self._evaluator, self._dispatcher, remembered.destinations)
         await self._receiver_moves.use(config)
         change = await self._evaluator.replan(plan, first=True)
+        self._sweeps = SweepRecord(self._evaluator, now)
         self._poller = Poller(
             config, self._evaluator.plan, change.columns, self._publish, now, self._registry, server_series
         )
@@ -205,10 +208,9 @@ class Service:
             await self._take(config, found)
             plan = self._evaluator.plan
             self._schedule.plan(cadences(config, plan))
-            sweeps = {name: s for name, s in self._evaluator.status.sweeps.items() if plan.sweep_group(name)}
-            self._evaluator.show(config_ok=True, config_error="", config_loaded=now(), sweeps=sweeps)
+            self._evaluator.show(config_ok=True, config_error="", config_loaded=now())
             log_warnings(config)
-            log.info("configuration loaded", zones=len(self._evaluator.plan.zones))
+            log.info("configuration loaded", zones=len(plan.zones))
             return True
 
     async def _resolve(self) -> None:
@@ -227,10 +229,18 @@ class Service:
         log_problems(problem for problem in found.problems if problem not in self._found.problems)
         plan = plan_of(config, found)
         other = plan != self._evaluator.plan or found.names != self._found.names
+        loads_alike = config is self.config and found.zones is self._found.zones
         self._found = found
         change = await self._evaluator.replan(plan) if other else self._evaluator.no_change
         self.config = config
         self._poller.use(config, self._evaluator.plan, change)
+        self._sweeps.follow_plan()
+        if not loads_alike:
+            await self._sweeps.estimate(config, found.zones)
+
+    async def _estimate(self) -> None:
+        async with self._changing:
+            await self._sweeps.estimate(self.config, self._found.zones)
 
     def _render(self, message: OutboxMessage) -> Notification:
         return render(message, self.config.service.url, now())
@@ -243,36 +253,28 @@ class Service:
             await self._sweep(group)
 
     async def _sweep(self, group: SweepGroup) -> None:
-        name, cadence = group.check, group.cadence
-        if str(group) not in self._evaluator.status.sweeps:
-            self._show_sweep(group, SweepStatus(name, now(), None, 0, 0, 0, cadence))
-        if name == SERIAL_CHECK:
-            await self._evaluator.select_for_full_poll(group)
-        swept = await self._poller.sweep(group)
-        if swept is None:
-            return
-        await self._caught_up()
-        self._poller.serials_evaluated()
-        if names := self._ns_names.taken():
-            await self._resolve_ns_names(names)
-        finished, missed = now(), self._schedule.missed.get(str(group), 0)
-        self._show_sweep(group, SweepStatus(name, swept.started, finished, swept.zones, swept.queries, missed, cadence))
+        with self._sweeps.under_way(group):
+            if group.check == SERIAL_CHECK:
+                await self._evaluator.select_for_full_poll(group)
+            swept = await self._poller.sweep(group)
+            if swept is None:
+                return
+            await self._caught_up()
+            self._poller.serials_evaluated()
+            if names := self._ns_names.taken():
+                await self._resolve_ns_names(names)
+            finished = self._sweeps.complete(group, swept)
         if swept.zones:
             vantage = self.config.service.vantage
             await self._evaluator.record_sweep(
-                Sweep(name, swept.started, finished, swept.zones, swept.queries, swept.answered, vantage)
+                Sweep(group.check, swept.started, finished, swept.zones, swept.queries, swept.answered, vantage)
             )
         if not self._evaluator.status.ready and self._poller.serials_swept:
             self._evaluator.show(ready=True)
 
-    def _show_sweep(self, group: SweepGroup, status: SweepStatus) -> None:
-        if group in self._evaluator.plan.sweep_groups:
-            self._evaluator.show(sweeps={**self._evaluator.status.sweeps, str(group): status})
-
     def _show_missed(self, name: str) -> None:
-        sweep, group = self._evaluator.status.sweeps.get(name), self._evaluator.plan.sweep_group(name)
-        if sweep is not None and group is not None:
-            self._show_sweep(group, replace(sweep, missed=self._schedule.missed[name]))
+        if (group := self._evaluator.plan.sweep_group(name)) is not None:
+            self._sweeps.missed(group, self._schedule.missed[name])
 
     async def _publish(self, *heard: PollMessage) -> None:
         self._ns_names.note(heard, self._evaluator.plan.zones, self._found)

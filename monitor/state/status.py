@@ -10,6 +10,7 @@ from alerting.outbox import ReceiverStatus
 from checks.model import Address, Cadences, Health
 from checks.model.finding_type import Severity
 from monitor.state.level import Level
+from monitor.state.sweep_status import SweepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +154,6 @@ class Zones(Protocol):
     def redacted(self, redact: Redact) -> "Zones":
         """The same as public viewers may see it: no server that is hidden, no trouble of such a server alone."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SweepStatus:
-    check: str
-    started: datetime
-    finished: datetime | None
-    zones: int
-    queries: int
-    missed: int
-    """Sweeps that did not start because the one before was still running."""
-    cadence: timedelta
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from alerting.render import as_data
 from checks.model import Health
-from monitor.web.api_schema import server_data, zone_data, zone_summary
+from monitor.web.api_schema import server_data, sweep_data, zone_data, zone_summary
 from monitor.web.paging import whole
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.view_models import find_servers, healths
@@ -33,6 +33,7 @@ class Api:
             Route("/api/v1/zones/{zone:path}", self.zone),
             Route("/api/v1/incidents", self.incidents),
             Route("/api/v1/servers", self.servers),
+            Route("/api/v1/checks", self.checks),
         ]
 
     async def zones(self, request: Request) -> Response:
@@ -56,6 +57,14 @@ class Api:
         later = {"offset": str(first + most)} if first + most < len(names) else {}
         part = [server_data(name, servers[name]) for name in names[first : first + most]]
         return _listed(request, part, len(names), later)
+
+    async def checks(self, request: Request) -> Response:
+        """By check and cadence: the zones that a check asks equally often make up one sweep."""
+        sweeps, now = self._snapshot.status(request.state.view).sweeps.values(), self._context.now()
+        ordered = sorted(sweeps, key=lambda sweep: (sweep.check, sweep.cadence))
+        first, most = _number(request, "offset", 0), _number(request, "limit", 100, MAX_LIMIT)
+        later = {"offset": str(first + most)} if first + most < len(ordered) else {}
+        return _listed(request, [sweep_data(one, now) for one in ordered[first : first + most]], len(ordered), later)
 
     async def incidents(self, request: Request) -> Response:
         """Newest first, open and resolved. ``before``: opened before then; ``zone``: those that concern it."""

@@ -4,9 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from alerting.model import Alert
+from monitor.config.low_caps import LowCap
 from monitor.state.level import HEALTH_OF_LEVEL
 from monitor.state.status import AddressStatus, ServerTally, ZoneStatus
+from monitor.state.sweep_status import SweepStatus
 from monitor.web.formatting import iso
+from monitor.web.sweep_view import duration
 from monitor.web.view_models import server_row
 
 Json = dict[str, Any]
@@ -90,4 +93,32 @@ def server_data(name: str, tally: ServerTally) -> Json:
         "zones": tally.zones,
         "in_sync": row.in_sync,
         "summary": row.summary,
+    }
+
+
+def sweep_data(sweep: SweepStatus, now: datetime) -> Json:
+    kept, took, ended = sweep.kept(now), duration(sweep), sweep.finished is not None
+    return {
+        "check": sweep.check,
+        "cadence_seconds": sweep.cadence.total_seconds(),
+        "kept_seconds": None if kept is None else round(kept.total_seconds(), 3),
+        "is_kept": None if kept is None else not sweep.is_lagging(now),
+        "zones": sweep.zones if ended else None,
+        "queries": sweep.queries if ended else None,
+        "duration_seconds": None if took is None else round(took.total_seconds(), 3),
+        "finished_at": iso(sweep.finished),
+        "under_way_since": iso(sweep.begun) if sweep.under_way else None,
+        "missed": sweep.missed,
+        "low_caps": None if sweep.low_caps is None else [_low_cap(low, sweep) for low in sweep.low_caps],
+    }
+
+
+def _low_cap(low: LowCap, sweep: SweepStatus) -> Json:
+    return {
+        "setting": low.setting,
+        "server": low.server,
+        "cap": low.cap,
+        "needed": round(low.needed, 3),
+        "sufficient": low.sufficient,
+        "estimated_seconds": round(low.time(sweep.cadence).total_seconds(), 3),
     }

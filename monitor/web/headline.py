@@ -7,6 +7,7 @@ from checks.model import Health
 from monitor.state.level import PROPAGATING_STATE, Level
 from monitor.state.status import Status, Zones
 from monitor.web.formatting import clock, many, number
+from monitor.web.sweep_view import lagging_text
 
 STALLED_AFTER = timedelta(seconds=60)
 """A scheduler that has not ticked for so long is stalled."""
@@ -14,11 +15,12 @@ STALLED_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A line, how grave it is, and one more line beneath it."""
+    """A line, how grave it is, one more line beneath it, and the page that says more."""
 
     level: Level
     text: str
     detail: str = ""
+    path: str = ""
 
 
 def headline(status: Status, now: datetime, *, public: bool = False) -> Notice:
@@ -73,6 +75,8 @@ def notices(status: Status, now: datetime) -> list[Notice]:
                 Level.WARNING, _sentence("The configuration file was refused; the old one goes on", status.config_error)
             )
         )
+    if lagging := lagging_text(status.sweeps.values(), now):
+        found.append(Notice(Level.WARNING, lagging, path="/checks"))
     for receiver in status.receivers.values():
         if receiver.last_error and (receiver.pending or receiver.permanent):
             waiting = f"{many(receiver.pending, 'notification')} waiting" if receiver.pending else "given up"

@@ -19,7 +19,8 @@ from checks.model.finding_type import Severity
 from monitor.config.durations import written
 from monitor.probe.server_series import ServerSeries
 from monitor.state.level import HEALTH_OF_LEVEL
-from monitor.state.status import Status, SweepStatus, Zones, ZoneStatus
+from monitor.state.status import Status, Zones, ZoneStatus
+from monitor.state.sweep_status import SweepStatus
 from monitor.web.redaction import Redaction
 from monitor.web.zone_metrics import series
 
@@ -69,7 +70,7 @@ def render(
     Pure and slow (some microseconds a sample): to be called in a thread.
     """
     encode, content_type = _encoder(accept)
-    families = Families(status, selection, counters, redaction, server_series or ServerSeries(0))
+    families = Families(status, selection, counters, now, redaction, server_series or ServerSeries(0))
     text, zones = encode(families), series(selection.zones, now).encode()
     if not text.endswith(END):
         return text + zones, content_type
@@ -91,6 +92,7 @@ class Families:
     status: Status
     selection: ZoneSelection
     counters: Collector
+    now: datetime
     redaction: Redaction | None = None
     server_series: ServerSeries = field(default_factory=lambda: ServerSeries(0))
 
@@ -142,7 +144,20 @@ class Families:
 
     def _asking(self) -> Iterator[Metric]:
         sweeps = self.status.sweeps.values()
-        finished = [(_sweep(s), s.started, s.finished) for s in sweeps if s.finished is not None]
+        finished = [(_sweep(s), s.started, s.finished) for s in sweeps if s.started and s.finished]
+        kept = [(_sweep(s), s.kept(self.now)) for s in sweeps]
+        yield _gauges(
+            "soawatch_cadence_seconds",
+            "How often the zones of a sweep are to be asked.",
+            ("check", "cadence"),
+            ((_sweep(s), s.cadence.total_seconds()) for s in sweeps),
+        )
+        yield _gauges(
+            "soawatch_cadence_kept_seconds",
+            "How often they are really asked; absent until the first sweep begins.",
+            ("check", "cadence"),
+            ((labels, every.total_seconds()) for labels, every in kept if every is not None),
+        )
         yield _gauges(
             "soawatch_sweep_duration_seconds",
             "How long the last complete sweep took.",

@@ -20,6 +20,7 @@ from monitor.state.status import Status, ZoneStatus
 from monitor.web.history_view import SPANS, HistoryChart, fitting_span, history_chart
 from monitor.web.paging import page, page_of
 from monitor.web.snapshot import SnapshotCache, WebContext
+from monitor.web.sweep_view import sweep_rows
 from monitor.web.templating import Renderer
 from monitor.web.view_models import (
     check_rows,
@@ -56,6 +57,7 @@ class Pages:
             Route("/servers", self.servers),
             Route("/servers/{server:path}", self.server),
             Route("/incidents", self.incidents),
+            Route("/checks", self.checks),
             Route("/codes", self.codes),
             Route("/codes/{code}", self.code),
         ]
@@ -179,6 +181,15 @@ class Pages:
             else [incident for incident in past[:INCIDENTS_PER_PAGE] if incident.phase != "open"],
             older=older,
             first=before is None,
+        )
+
+    async def checks(self, request: Request) -> Response:
+        status, now = self._status(request), self._context.now()
+        return self._renderer.page(
+            request,
+            "checks.html",
+            title="Checks",
+            sweeps=await page_of(sweep_rows(status.sweeps.values(), now), request.query_params.get("page")),
         )
 
     async def codes(self, request: Request) -> Response:

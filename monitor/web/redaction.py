@@ -90,7 +90,8 @@ class RedactedStatus:
 
 
 def public(status: Status, before: RedactedStatus | None = None) -> RedactedStatus:
-    """The Status as the public may see it: no hidden server, no word about one, nothing about receivers.
+    """The Status as the public may see it: no hidden server, no word about one, nothing about receivers, and of sweeps
+    neither what they ask nor where a cap is too low: hidden servers count in that.
 
     A zone's health is then that of what is left: trouble of a hidden server alone does not show.
     """
@@ -107,7 +108,13 @@ def public(status: Status, before: RedactedStatus | None = None) -> RedactedStat
     else:
         incidents = _public_incidents(status.incidents, redaction, known)
     zones = status.zones.redacted(partial(public_zone, redaction=redaction))
-    left = replace(status, zones=zones, incidents=incidents, receivers={}, config_error="", store_error="")
+    if known and known.whole.sweeps is status.sweeps:
+        sweeps = known.public.sweeps
+    else:
+        sweeps = {name: replace(sweep, queries=None, low_caps=None) for name, sweep in status.sweeps.items()}
+    left = replace(
+        status, zones=zones, incidents=incidents, sweeps=sweeps, receivers={}, config_error="", store_error=""
+    )
     return RedactedStatus(status, server_addresses, redaction, left)
 
 

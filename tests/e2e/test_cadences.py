@@ -13,7 +13,7 @@ from monitor.pair.config_template import config_text
 from monitor.pair.pair import Pair
 from monitor.pair.zonedata import Timers
 from monitor.service.service import Service
-from monitor.state.status import SweepStatus
+from monitor.state.sweep_status import SweepStatus
 from tests.support.running import until
 
 ONE, TWO = "one.example.", "two.example."
@@ -144,3 +144,22 @@ async def test_the_page_and_the_api_say_how_often_and_what_is_off(tmp_path: Path
         assert "Off for this zone: soa-serial." in page
         assert '<td role="cell" data-label="Every">1h</td>' in page
         assert 'soawatch_last_sweep_timestamp_seconds{cadence="1s",check="soa-serial"}' in metrics
+
+
+async def test_every_sweep_of_the_plan_is_shown_from_its_first_moment_on_and_across_reloads(tmp_path: Path) -> None:
+    async with watched(tmp_path) as on:
+        await until(lambda: on.service.status.ready and on.well())
+        await until(lambda: "records every 1h" in on.zones_asked())
+        await until(lambda: all(sweep.low_caps == () for sweep in on.sweeps.values()))
+        hourly, name = on.sweeps["records every 1h"], "records every 2h"
+        on.write(two='cadence = { records = "2h" }')
+        assert await on.service.reload()
+        new = on.sweeps[name]
+        assert (new.begun, new.kept(now()), new.low_caps) == (None, None, ()), "its first sweep is in two hours"
+        assert "records every 1h" not in on.sweeps
+        on.write()
+        assert await on.service.reload()
+        assert on.sweeps["records every 1h"].begun is None, "nothing is left of the group that was there before"
+        assert hourly.begun is not None
+        every_second = on.sweeps["records every 1s"]
+        assert every_second.begun is not None, "and a group that stays stays as it was"

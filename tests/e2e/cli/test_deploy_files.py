@@ -75,6 +75,46 @@ tests:
 """
 
 
+async def test_a_cadence_that_is_not_kept_is_noticed(deployed: Path) -> None:
+    """As promtool sees it: for hours as for minutes, and only what lasts."""
+    (deployed / "test.yml").write_text(NOT_KEPT)
+    checked = subprocess.run(
+        [program("promtool", package="prometheus"), "test", "rules", deployed / "test.yml"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+NOT_KEPT = """
+rule_files: [prometheus-rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'soawatch_cadence_seconds{instance="here",check="soa-serial",cadence="1m"}'
+        values: '60x60'
+      - series: 'soawatch_cadence_kept_seconds{instance="here",check="soa-serial",cadence="1m"}'
+        values: '60x9 180x50'
+      - series: 'soawatch_cadence_seconds{instance="here",check="records",cadence="5m"}'
+        values: '300x60'
+      - series: 'soawatch_cadence_kept_seconds{instance="here",check="records",cadence="5m"}'
+        values: '300x9 600x9 300x9 420x32'
+      - series: 'soawatch_cadence_seconds{instance="here",check="transfer",cadence="1h"}'
+        values: '3600x60'
+    alert_rule_test:
+      - eval_time: 20m
+        alertname: SoawatchCadenceNotKept
+        exp_alerts: []
+      - eval_time: 50m
+        alertname: SoawatchCadenceNotKept
+        exp_alerts:
+          - exp_labels: {severity: warning, instance: here, check: soa-serial, cadence: 1m}
+            exp_annotations:
+              summary: "soawatch at here does not keep the cadence of soa-serial: 3m 0s instead of 1m"
+              description: "Its sweeps take longer: /checks says whether a cap is too low, and which would do."
+"""
+
+
 async def test_the_rules_speak_of_metrics_that_exist(deployed: Path) -> None:
     at = datetime(2026, 11, 21, tzinfo=UTC)
     text, _ = render(Status("1", "local", at, at, FakeZones()), ZoneSelection({}), Counters().registry, at)

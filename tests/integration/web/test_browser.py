@@ -17,7 +17,7 @@ from monitor.web.server import WebServer
 from tests.support.fakes.zones import FakeZones
 from tests.support.hostile_status import hostile
 from tests.support.require import program
-from tests.support.web_status import TOKEN, Stage, stage, status, troubled
+from tests.support.web_status import TOKEN, Stage, slow, stage, status, troubled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -103,12 +103,13 @@ VIEWS = {
     "servers-found": "/servers?q=ns&health=bad",
     "server": "/servers/ns2",
     "incidents": "/incidents",
+    "checks": "/checks",
     "code": "/codes/serial-overdue",
 }
 SCENES = [
     (DESKTOP, "light", tuple(VIEWS)),
-    (DESKTOP, "dark", ("overview", "zone", "servers")),
-    (PHONE, "light", ("overview", "zone", "servers")),
+    (DESKTOP, "dark", ("overview", "zone", "servers", "checks")),
+    (PHONE, "light", ("overview", "zone", "servers", "checks")),
     (PHONE, "dark", ()),
     (SMALL, "light", ()),
 ]
@@ -134,6 +135,31 @@ async def test_every_page_is_readable_by_all_and_fits_the_screen(
             wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert wide <= 0, f"{name} is {wide} px too wide for {size}"
             assert name not in judged or await violations(page) == [], name
+    assert looking.complaints == []
+
+
+@pytest.mark.parametrize(("size", "scheme", "_"), SCENES, ids=[f"{row[0][0]} {row[1]}" for row in SCENES])
+async def test_cadences_that_are_not_kept_are_readable_by_all_and_fit_the_screen(
+    looking: Looking, size: tuple[int, int], scheme: str, _: object
+) -> None:
+    seen = await stage(replace(status(), sweeps=slow()))
+    async with served(seen) as url, looking.page(size, scheme) as page:
+        for name, path in (("slow", "/"), ("checks-slow", "/checks")):
+            await page.goto(url + path)
+            await page.locator("#live:not(:empty)").wait_for()
+            await page.get_by_text("Cadences are not kept: ").wait_for()
+            await looking.shoot(page, f"{name}-{size[0]}-{scheme}")
+            for width in (size[0], *((740, 320) if path == "/checks" else ())):
+                await page.set_viewport_size({"width": width, "height": size[1]})
+                wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                assert wide <= 0, f"{name} is {wide} px too wide for {width}"
+            await page.set_viewport_size({"width": size[0], "height": size[1]})
+            assert await violations(page) == [], name
+        await page.goto(url)
+        await page.get_by_role("link", name="More", exact=True).click()
+        await page.get_by_role("heading", name="Checks").wait_for()
+        seen.show(status())
+        await page.get_by_text("Cadences are not kept: ").wait_for(state="detached")
     assert looking.complaints == []
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.config.durations import rounded
-from monitor.config.low_caps import SWEEP_SHARE, LowCap, low_caps, shortage
+from monitor.config.low_caps import SWEEP_SHARE, LowCap, by_sweep, low_caps, shortage
 from monitor.probe.settings import Probe
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -32,6 +32,19 @@ def test_the_cap_of_all_servers_is_one_more() -> None:
         ("probe.max_qps_per_server", "ns2", 60),
         ("probe.max_qps", None, 105),
     ]
+
+
+def test_a_sweep_has_the_lowest_cap_of_each_setting_that_it_is_under() -> None:
+    found = by_sweep(Probe(max_qps_per_server=20), SHARES)
+    assert {sweep: [low.server for low in lows] for sweep, lows in found.items()} == {
+        ("soa-serial", MINUTE): ["ns2"],
+        ("soa-serial", HOUR): ["ns1"],
+        ("records", HOUR): ["ns1"],
+    }
+    both = by_sweep(Probe(max_qps_per_server=20, max_qps=10), SHARES)
+    assert [low.server for low in both["transfer", HOUR]] == [None]
+    assert {low.server for low in both["records", HOUR]} == {"ns1", None}
+    assert by_sweep(Probe(), SHARES) == {}
 
 
 @pytest.mark.parametrize("needed", [0.0123, 0.08, 0.167, 1.0, 7.99, 8.0, 37.5, 80.0, 508.3, 99_999.0, 1e6])

@@ -31,7 +31,7 @@ PAGES = (
     "/", "/?q=example&page=2", "/?health=bad", "/zones", "/zones/example.com", "/zones/example.com?span=7d",
     "/zones/lab.example.", "/servers", "/servers/ns2", "/servers/ns3.anycast.example.net", "/incidents",
     "/servers?q=ns&health=bad", "/servers?q=%3Cb%3E", "/incidents?before=2026-11-20T00:00:00%2B00:00", "/codes",
-    "/codes/serial-overdue",
+    "/codes/serial-overdue", "/checks", "/checks?page=2",
 )  # fmt: skip
 
 

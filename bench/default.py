@@ -47,6 +47,11 @@ format = "jsonl"
 {records}
 """
 
+SERVER = """
+[servers."{name}"]
+addresses = ["{address}"]
+"""
+
 LOOPBACK = ipaddress.ip_address("127.16.0.0")
 
 RECORDS = 'records = ["www A", "@ TXT"]'
@@ -67,33 +72,37 @@ def main() -> None:
     print(machine(), flush=True)
     where = "two servers of its own each" if options.own else "two servers"
     asked = own_servers(zones) if options.own else two_servers(zones)
-    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, asked as (lines, addresses):
+    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, asked as (lines, addresses, servers):
         for cap in options.caps:
             print(f"\n## {len(zones):,} zones on {where}, at most {cap:,} questions a second to each\n")
             config = (SERVICE + (OWN if options.own else PAIR)).format(
                 cap=cap, records=RECORDS if options.records else ""
             )
+            config += servers
             print(measured(lines, addresses, Path(name) / str(cap), config, options), flush=True)
 
 
-Watched = tuple[Sequence[str], Sequence[tuple[str, int]]]
-"""The lines of a list of zones, and the addresses that the configuration names."""
+Watched = tuple[Sequence[str], Sequence[tuple[str, int]], str]
+"""The lines of a list of zones, the addresses that the configuration names, and the servers it has besides."""
 
 
 @contextlib.contextmanager
 def two_servers(zones: Sequence[str]) -> Iterator[Watched]:
     with nsd_pair(zones, frozenset(zones[:1])) as pair:
-        yield zones, pair.addresses
+        yield zones, pair.addresses, ""
 
 
 @contextlib.contextmanager
 def own_servers(zones: Sequence[str]) -> Iterator[Watched]:
+    """Each zone's servers are called as its NS set calls them: all are known, and nobody has to resolve a name."""
     with knot_everywhere(zones) as port:
-        lines = []
+        lines, tables = [], []
         for number, zone in enumerate(zones):
-            one, two = (f"{LOOPBACK + 2 * number + which}:{port}" for which in (1, 2))
-            lines.append(json.dumps({"name": zone, "servers": [one, two], "primary": one}))
-        yield lines, [("127.0.0.4", port), ("127.0.0.5", port)]
+            called = [f"ns{which}.{zone.removesuffix('.')}" for which in (1, 2)]
+            lines.append(json.dumps({"name": zone, "servers": called, "primary": called[0]}))
+            for which, name in enumerate(called, 1):
+                tables.append(SERVER.format(name=name, address=f"{LOOPBACK + 2 * number + which}:{port}"))
+        yield lines, [("127.0.0.4", port), ("127.0.0.5", port)], "".join(tables)
 
 
 def measured(

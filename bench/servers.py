@@ -27,10 +27,6 @@ www A 192.0.2.80
 """
 
 
-PROVIDED = ZONE.replace("NS ns1", "NS ns1.provider.example.").replace("NS ns2", "NS ns2.provider.example.")
-"""The same with NS sets of two names in all, as providers have them: or each zone would have names to resolve."""
-
-
 class Absent(Exception):
     """A program that is not on this machine."""
 
@@ -165,7 +161,7 @@ def knot_everywhere(zones: Sequence[str], on: int = 1) -> Iterator[int]:
     knot = program("knotd", "knot")
     with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name:
         directory = Path(name)
-        (directory / "still.zone").write_text(PROVIDED.format(serial=FIRST))
+        (directory / "still.zone").write_text(ZONE.format(serial=FIRST))
         server = Server(("127.0.0.4", free_everywhere()), directory, None)  # type: ignore[arg-type] # started below
         (directory / "knot.conf").write_text(
             KNOT.format(port=server.address[1], directory=directory)

@@ -106,7 +106,8 @@ def apply_result(
         if is_stale(alert, result.at):
             continue
         if finding := found.get(key):
-            alert = replace(alert, text=finding.text, severity=severity_of(key.code, severity))
+            severe = severity_of(key.code, severity)
+            alert = replace(alert, text=finding.text, severity=severe, inherited=finding.inherited)
         alert, transition = advance(alert, _health(key, finding, result), result.at, _policy_for(key, policy))
         touched.append(alert)
         if transition is not None:

@@ -80,10 +80,12 @@ def update_in_steps(
     for incident in wider:
         index.open(incident)
     joined = _assigned(index, joining, now)
+    yield
     opened = _opened(index, joined, now)
     for incident in opened:
         index.open(incident)
     index.join(joined)
+    yield
     after = {**before, **{incident.id: incident for incident in (*wider, *opened)}}
     moved = index.take_moved(now)
     if anew:
@@ -114,6 +116,17 @@ def update_in_steps(
     left = index.take_left()
     index.incidents, index.whole = after, True
     return IncidentUpdate(OpenIncidents(after, index), (*joined, *left), tuple(changes), tuple(messages))
+
+
+def begin_index(
+    open_incidents: OpenIncidents, active_alerts: ActiveAlerts, dependency_graph: DependencyGraph
+) -> OpenIncidents:
+    """Where nothing is open and there is no index yet: with one, so that ``note_alerts`` has something to do."""
+    if open_incidents.index is not None or open_incidents.incidents:
+        return open_incidents
+    index = IncidentIndex.of(dependency_graph, open_incidents.incidents, active_alerts)
+    index.settle()
+    return OpenIncidents(open_incidents.incidents, index)
 
 
 def note_alerts(

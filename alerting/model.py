@@ -93,7 +93,7 @@ class Alert:
 
     ``good_since`` is the first good look since then, while it recovers and once it is over. ``seen`` is the time of
     the last check result that spoke of it, ``text`` what it said ("22 min behind"). Neither of these two takes part in
-    ``==``, so that a standing alert costs no write.
+    ``==``, nor does ``inherited``, so that a standing alert costs no write.
     """
 
     key: AlertKey
@@ -105,6 +105,8 @@ class Alert:
     good_since: datetime | None = None
     incident: str | None = None
     seen: datetime | None = field(default=None, compare=False)
+    inherited: bool = field(default=False, compare=False)
+    """What it says was found with other zones at the same address, and not with this one."""
 
     @property
     def quiet(self) -> bool:

@@ -270,6 +270,8 @@ class Finding:
     server: str | None = None
     address: Address | None = None
     subject: str = ""
+    inherited: bool = False
+    """It was found with other zones, and holds for this one because it belongs to the address."""
 
 
 @dataclass(frozen=True, slots=True)

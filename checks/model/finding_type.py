@@ -62,6 +62,8 @@ class FindingType:
     impact: Impact = Impact.NONE
     of_content: bool = False
     """Lies in what an address serves. So does whatever inherits, and all of NUMBERING and RECORDS."""
+    of_address: bool = False
+    """Belongs to an address, whatever zone it is found with: all that are served there have it."""
     transient: bool = False
     """May be seen for a moment while a new version makes its way."""
     any_server: bool = False

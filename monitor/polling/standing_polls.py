@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import timedelta
 
 from checks.base import Check
-from checks.common.epoch import micros
+from checks.common.epoch import micros, moment_of
 from checks.model import Address, Observation, Query, Zone
 from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import SERIAL_CHECK
@@ -14,7 +14,7 @@ from monitor.polling.serial_sweep import SweepContext
 from monitor.polling.sweep import ProbeQueries
 from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
-from monitor.state.columns import STEADY_UP, ZoneColumns
+from monitor.state.columns import INHERITS, STANDS, STEADY_UP, ZoneColumns
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import UnchangedZones
 
@@ -99,7 +99,7 @@ class StandingPolls:
             context = self._context()
             columns = context.columns
             stand = [columns.zone_table.index(name) for name in result.good if name in columns.zone_table]
-            await self._publish(context, stand)
+            await self._publish(context, stand, over_tcp=True)
             self.queries += sum(len(columns.slots_of(number)) for number in stand)
             if result.doubtful:
                 yield result.doubtful
@@ -112,14 +112,15 @@ class StandingPolls:
 
         return ask
 
-    async def _publish(self, context: SweepContext, numbers: Sequence[int]) -> None:
+    async def _publish(self, context: SweepContext, numbers: Sequence[int], *, over_tcp: bool = False) -> None:
         if numbers:
             zone_table = context.columns.zone_table
             await context.publish(
                 UnchangedZones(
-                    self._check.name, context.now(), self._cadence, array("I", numbers), zone_table, context.vantage
+                    self._check.name, context.now(), self._cadence, array("I", numbers), zone_table, context.vantage,
+                    over_tcp,
                 )
-            )
+            )  # fmt: skip
 
     def _gather(self, columns: ZoneColumns, numbers: Sequence[int]) -> None:
         if numbers and not self._gathered:
@@ -137,7 +138,8 @@ class StandingPolls:
 
     def _known_by_serial(self, columns: ZoneColumns, numbers: Sequence[int], since: int) -> tuple[list[int], list[int]]:
         """Those of which soa-serial has just said that all is as it was: those that are not to be asked over TCP, and
-        those that are. Zones of an address that is suspect there are in neither.
+        those that are. Zones of an address that is suspect there are in neither, unless they have what stands there and
+        it is not their turn.
         """
         mode, checked_at, template_ids = columns.mode, columns.checked_at, columns.zone_table.template_ids
         told = self._templates(columns, numbers, lambda zone: self._every(zone, SERIAL_CHECK) <= self._cadence)
@@ -148,10 +150,12 @@ class StandingPolls:
         ]
         if self._tcp_turns is None or not known:
             return known, []
-        due = self._tcp_turns.due(columns, known)
-        suspect = self._suspect_templates(columns, {template_ids[number] for number in known})
-        known = [number for number in known if template_ids[number] not in suspect]
-        return [number for number in known if number not in due], [number for number in known if number in due]
+        due, kinds = self._tcp_turns.due(columns, known), {template_ids[number] for number in known}
+        suspect, inherit = self._suspect_templates(columns, kinds), self._inheriting_templates(columns, kinds, since)
+        standing = columns.standing[self._check.name]
+        stand = [n for n in known if standing[n] == STANDS and template_ids[n] not in suspect]
+        have = [n for n in known if standing[n] == INHERITS and template_ids[n] in inherit]
+        return [number for number in (*stand, *have) if number not in due], [n for n in stand if n in due]
 
     def _every(self, zone: Zone, check: str | None = None) -> timedelta:
         return self._plan().cadence_of(check or self._check.name, zone)
@@ -172,4 +176,20 @@ class StandingPolls:
             template_id
             for template_id in template_ids
             if any((name, place.server, place.address) in columns.suspects for place in columns.layouts[template_id])
+        }
+
+    def _inheriting_templates(self, columns: ZoneColumns, template_ids: Iterable[int], since: int) -> set[int]:
+        """Those of the templates whose zones need not be polled where they have what stands at their servers."""
+        findings = columns.server_findings
+        if not findings.known:
+            return set()
+        return {
+            template_id
+            for template_id in template_ids
+            if findings.lets_pass(
+                self._check.name,
+                [(place.server, place.address) for place in columns.layouts[template_id]],
+                columns.suspects,
+                moment_of(since),
+            )
         }

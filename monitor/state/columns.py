@@ -13,6 +13,7 @@ from checks.model import Address, Zone
 from checks.model.zone_table import ZoneTable, difference
 from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.remap import BLOCK, consecutive, remap
+from monitor.state.server_findings import ServerFindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ NO_RRSETS: RrsetQuestions = MappingProxyType({})
 FULL_POLL, STEADY_UP, STEADY_SILENT = 0, 1, 2
 """How a zone is polled: evaluated each time; passed over while every address serves the version it served; passed over
 while its silent addresses are silent, which has been told."""
+
+STANDS, INHERITS = 1, 2
+"""How a result stands: it is good, and that is all; it has what stands at its servers (``server_findings``)."""
 
 NO_RESULT, GOOD = 0, 1
 """What was said of a steady zone: nothing; that it is well. Other numbers: ``monitor.state.monitor_state``."""
@@ -70,6 +74,7 @@ class ZoneColumns:
         "result_id",
         "rrset_starts",
         "rrsets",
+        "server_findings",
         "slot_starts",
         "standing",
         "suspects",
@@ -103,9 +108,10 @@ class ZoneColumns:
         self.ok_at: dict[str, array[int]] = {}
         """Check → when it last found a zone good and had nothing more to say; 0 where it said more, or nothing."""
         self.standing: dict[str, bytearray] = {}
-        """Check → 1 where its result stands (``monitor.state.standing``)."""
+        """Check → how its result stands (``monitor.state.standing``): STANDS or INHERITS; 0 where it does not."""
         self.suspects: set[tuple[str, str, Address]] = set()
         """Check, server and address at which it has found something at one zone at least: the others are asked, too."""
+        self.server_findings = ServerFindings()
         self.group_ids = array("I", bytes(4 * size))
         self.health_since = array("q", bytes(8 * size))
         """Since when the zone's health is what it is; 0 while it was not evaluated."""
@@ -141,7 +147,8 @@ class ZoneColumns:
         starts = self.rrset_starts.get(check)
         return range(starts[number], starts[number + 1]) if starts is not None else range(0)
 
-    def set_standing(self, check: str, number: int, stands: bool) -> None:
+    def set_standing(self, check: str, number: int, stands: int) -> None:
+        """``stands``: STANDS, INHERITS, or 0."""
         column = self.standing.get(check)
         if column is None:
             if not stands:

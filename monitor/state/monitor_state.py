@@ -67,6 +67,7 @@ class MonitorState:
     def use(self, columns: ZoneColumns) -> None:
         """The columns of another plan."""
         self.columns = columns
+        columns.server_findings.clear()
         self.first_results.forget()
         self.zone_states.columns = columns
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from alerting.alert_state import apply_result, recheck, withdraw
+from alerting.alert_state import recheck, withdraw
 from alerting.finding_types import (
     FINDING_TYPES,
     OFFLINE,
@@ -31,6 +31,7 @@ from monitor.state.fast_path import (
     is_reachable_again,
 )
 from monitor.state.first_polls import apply_first, forms, is_first, note_first, zone_poll
+from monitor.state.inheritance import move_alerts, note_inheriting, pass_on
 from monitor.state.monitor_result import MONITOR, monitor_result
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
@@ -64,7 +65,7 @@ def process_batch(
             if one.check == SERIAL_CHECK and one.check in plan.checks:
                 pending.unchanged += apply_unchanged(state, pending.path_changes, one)
             elif one.check in plan.checks:
-                apply_standing(state, one)
+                pending.rechecks |= {(one.check, name): one.at for name in apply_standing(state, one)}
         elif isinstance(one, FormedPoll):
             process_formed(state, pending, one, plan)
         else:
@@ -83,12 +84,14 @@ def finish(state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, no
 
 
 def finish_in_steps(state: MonitorState, pending: PendingCommit, plan: MonitoringPlan, now: datetime) -> CommitSteps:
-    """What the monitor has to say of itself, and then what the whole batch comes to."""
+    """What zones take over from others, what the monitor has to say of itself, and what the whole batch comes to."""
+    yield from pass_on(state, pending, plan)
     before = len(pending.transitions)
     advance(state, pending, monitor_result(state, now), plan)
     for moved in pending.transitions[before:]:
         if moved.key.code == OFFLINE.code and moved.after is Phase.FIRING:
             withdraw_pending(state, pending, moved.key.subject, now)
+            state.columns.server_findings.clear()
     return (yield from build_commit(state, pending, plan, now))
 
 
@@ -153,6 +156,7 @@ def process_poll(
         if state.columns.zone_table is plan.zones:
             confirming = note_result(state, pending.path_changes, check, zone, result, shared=shared)
             pending.rechecks |= {(check.name, name): result.at for name in confirming}
+            note_inheriting(state, pending, result, plan)
         return
     note_without_edns(state, poll, plan.checks)
     for same in shared_polls(zone, poll, plan):
@@ -200,13 +204,7 @@ def remember(
 def advance(state: MonitorState, pending: PendingCommit, result: CheckResult, plan: MonitoringPlan) -> None:
     if result.health is Health.UNKNOWN and not result.failed and state.is_explained(result.zone):
         return
-    active_alerts = dict(state.of_check(result.zone, result.check))
-    touched, transitions = apply_result(result, active_alerts, plan.severities(result.zone), plan.policy)
-    for alert in touched:
-        if alert != active_alerts.get(alert.key):
-            pending.alerts[alert.key] = alert
-        state.put(alert)
-    pending.transitions += transitions
+    move_alerts(state, pending, result, dict(state.of_check(result.zone, result.check)), plan)
 
 
 def build_commit(

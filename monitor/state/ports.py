@@ -24,6 +24,7 @@ class UnchangedZones:
     """A poll each of many zones, in which every address said what it had said before.
 
     ``numbers`` are the zones' numbers in ``zone_table``, typecode "I"; ``at`` is when the last of them was complete.
+    ``over_tcp``: every address was asked over TCP, too, and gave a good answer.
     """
 
     check: str
@@ -32,6 +33,7 @@ class UnchangedZones:
     numbers: "array[int]"
     zone_table: ZoneTable[Zone]
     vantage: str = "local"
+    over_tcp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

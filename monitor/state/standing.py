@@ -19,12 +19,17 @@ soa-serial makes. So such a poll is not evaluated; only the time of the look mov
   polled in full. Where a zone finds something at an address, that address is *suspect*: some of its zones are polled at
   once, the others in full at their turn, until one of them finds nothing there.
 
+A result that has findings and no doubts stands, too, while all of them stand at servers and other zones are polled for
+them (``server_findings``): the zone *inherits*. That ends with its next poll in full, which is made at its turn over
+TCP, or as soon as anything but that does not stand.
+
 A poll of soa-serial in which every address has answered over UDP is also one of each check that asks for nothing else:
 it is evaluated as such, so that what these say is bound to the very answers that the fast path compares with.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import datetime
 from itertools import islice
 
 from checks.base import Check
@@ -33,7 +38,7 @@ from checks.model import Address, CheckResult, Health, Transport, Zone, ZonePoll
 from checks.model.relative_names import ZONE_PLACEHOLDER, relative
 from checks.model.zone_table import ZoneTable
 from checks.soa_serial import SoaSerial
-from monitor.state.columns import FULL_POLL, STEADY_UP, RrsetQuestions
+from monitor.state.columns import FULL_POLL, INHERITS, STANDS, STEADY_UP, RrsetQuestions, ZoneColumns
 from monitor.state.fast_path import FastPathChanges
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan
@@ -92,7 +97,8 @@ def note_result(
         return ()
     number = columns.zone_table.index(zone.name)
     good = result.health is Health.GOOD and not (result.findings or result.unsure or result.reason)
-    stands = good and not state.of_check(zone.name, check.name)
+    alerts = state.of_check(zone.name, check.name)
+    stands = good and not alerts
     if stands and not shared and all(question.is_for_soa(zone) for question in questions):
         stands = False
         if columns.mode[number] == STEADY_UP:
@@ -101,9 +107,12 @@ def note_result(
     columns.set_standing(check.name, number, stands)
     if stands and columns.rrset_slots(check.name, number):
         path_changes.standing.setdefault(check.name, []).append(number)
-    if any(question.transport is Transport.TCP for question in questions):
-        return _note_suspects(state, check, zone, result)
-    return ()
+    if not any(question.transport is Transport.TCP for question in questions):
+        return ()
+    confirming = [*_note_suspects(state, check, zone, result), *columns.server_findings.note(check, zone, result)]
+    if columns.server_findings.inherits(check.name, zone, result) and len(alerts) == len(result.findings):
+        columns.set_standing(check.name, number, INHERITS)
+    return confirming
 
 
 def _note_suspects(state: MonitorState, check: Check, zone: Zone, result: CheckResult) -> Sequence[str]:
@@ -150,21 +159,35 @@ def note_without_edns(state: MonitorState, poll: ZonePoll, checks: Mapping[str, 
                 column[number] = 0
 
 
-def apply_standing(state: MonitorState, unchanged: UnchangedZones) -> None:
-    """Take in polls that were not made. What does not stand any more is polled in full at its next turn.
+def apply_standing(state: MonitorState, unchanged: UnchangedZones) -> Collection[str]:
+    """Take in polls that were not made. What does not stand any more is polled in full at its next turn. Returns zones
+    that are to be polled at once.
 
-    Where nothing but the SOA was to be asked for, it was soa-serial that looked.
+    Where nothing but the SOA was to be asked for, it was soa-serial that looked. A zone that inherits was not looked
+    at: others were.
     """
+    doubted: dict[str, None] = {}
     columns, check = state.columns, unchanged.check
     standing = columns.standing.get(check)
     if unchanged.zone_table is not columns.zone_table or standing is None:
-        return
+        return doubted
     own, at = check in columns.rrsets, micros(unchanged.at)
     mode, checked_at = columns.mode, columns.checked_at
     for number in unchanged.numbers:
-        if standing[number] and (own or mode[number] == STEADY_UP):
+        if standing[number] == STANDS and (own or mode[number] == STEADY_UP):
             looked = at if own else checked_at[number]
             columns.note_ok(check, number, max(columns.ok_at[check][number], looked))
+            if unchanged.over_tcp:
+                doubted |= dict.fromkeys(_note_good(columns, check, number, unchanged.at))
+    return doubted
+
+
+def _note_good(columns: ZoneColumns, check: str, number: int, at: datetime) -> Iterator[str]:
+    """A zone is good over TCP at every address. Zones that are to be polled at once, because of what stands there."""
+    if columns.server_findings.known:
+        for place in columns.layouts[columns.zone_table.template_ids[number]]:
+            name = columns.zone_table.names[number]
+            yield from columns.server_findings.note_good((check, place.server, place.address), name, at)
 
 
 def reset_changed(state: MonitorState, before: Mapping[str, Check], now: Mapping[str, Check]) -> None:

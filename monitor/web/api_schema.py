@@ -81,6 +81,7 @@ def _finding(finding: Alert) -> Json:
         "check": finding.key.check,
         "phase": finding.phase.value,
         "incident": finding.incident,
+        "inherited": finding.inherited,
     }
 
 

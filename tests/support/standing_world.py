@@ -124,7 +124,9 @@ class StandingCaller:
                 over_tcp = [one for one in poll.seen if one.query.transport is Transport.TCP]
                 same = columns.mode[number] == STEADY_UP and recent and all(map(is_good, over_tcp))
             if same:
-                return UnchangedZones(check.name, poll.at, MINUTE, array("I", [number]), columns.zone_table)
+                by_tcp = any(one.query.transport is Transport.TCP for one in poll.seen)
+                numbers = array("I", [number])
+                return UnchangedZones(check.name, poll.at, MINUTE, numbers, columns.zone_table, over_tcp=by_tcp)
         self.enabled.discard(key)
         self.last[key] = own
         return poll

@@ -9,7 +9,7 @@ import pytest
 
 from alerting.alert_state import apply_result, withdraw
 from alerting.incident_news import Rules
-from alerting.incidents import IncidentUpdate, OpenIncidents, note_alerts, update_in_steps
+from alerting.incidents import IncidentUpdate, OpenIncidents, begin_index, note_alerts, update_in_steps
 from alerting.model import Alert, AlertKey, Incident, Policy, Route, Transition
 from alerting.root_cause import DependencyGraph
 from checks.model import Address, CheckResult, Finding, Health, Server, Zone
@@ -115,6 +115,8 @@ class Twin:
                 transitions += moved
                 if self.chance.random() < 0.3:
                     some = self.chance.sample(list(changed), self.chance.randint(0, len(changed)))
+                    if self.chance.random() < 0.5:
+                        self.quick = begin_index(self.quick, self.active_alerts, self.rules.dependency_graph)
                     note_alerts(self.quick, self.active_alerts, some, self.rules.dependency_graph)
         self.fold(list(changed.values()), transitions)
 

@@ -10,7 +10,7 @@ import pytest
 
 from checks.base import Check
 from checks.common.epoch import micros
-from checks.model import Observation, Query, WantedRecord, Zone
+from checks.model import Finding, Observation, Query, WantedRecord, Zone
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
@@ -24,9 +24,10 @@ from monitor.polling.standing_polls import MAX_AGE, MAX_GATHERED, MAX_GATHERED_A
 from monitor.polling.sweep import ProbeQueries
 from monitor.polling.tcp_prober import TcpProber, TcpResult
 from monitor.polling.tcp_turns import TcpTurns
-from monitor.state.columns import FULL_POLL, STEADY_SILENT, STEADY_UP, ZoneColumns
+from monitor.state.columns import FULL_POLL, INHERITS, STEADY_SILENT, STEADY_UP, ZoneColumns
 from monitor.state.monitoring_plan import MonitoringPlan
 from monitor.state.ports import UnchangedZones
+from monitor.state.server_findings import ServerFinding
 from monitor.state.standing import rrset_questions
 from tests.support.monitor_state import MINUTE, Clock, minute
 from tests.support.observations import zone
@@ -336,6 +337,43 @@ async def test_all_zones_of_a_suspect_address_are_polled_in_full() -> None:
     on.columns.suspects = {("reachable", place.server, place.address)}
     assert await on.in_full(first) == ["other.example."]
     assert await on.in_full(on.polls("soa-fields")) == []
+
+
+async def test_what_has_what_stands_at_its_server_is_passed_over_until_its_turn() -> None:
+    on = Scene(*zones(6), zone("ns3", "ns4", name="zz.example."))
+    over_tcp = turns(on)
+    await on.in_full(on.polls("reachable", turns=over_tcp))
+    address = on.columns.layouts[0][1].address
+    place = ("reachable", "ns2", address)
+    found = Finding("tcp-unreachable", "ns2 answers over UDP only", "ns2", address)
+    for number in range(2, 6):
+        on.columns.set_standing("reachable", number, INHERITS)
+    on.columns.suspects.add(place)
+    inheriting = {f"z{number}.example." for number in range(2, 6)}
+
+    async def in_full() -> set[str]:
+        return set(await on.in_full(on.polls("reachable", turns=over_tcp))) & inheriting
+
+    assert await in_full() == inheriting, "nothing is known to stand"
+    one = on.columns.server_findings.known[place] = ServerFinding(found, on.now(), on.now())
+    assert await in_full() == inheriting
+    for name in ("z0.example.", "z1.example.", "z2.example."):
+        one.hear(name, on.now(), found)
+    assert await in_full() == set()
+    assert inheriting <= set(on.passed)
+    on.columns.checked_at[5] = 0
+    assert await in_full() == {"z5.example."}, "soa-serial has not found it as it was"
+    on.columns.checked_at[5] = micros(on.now())
+    polls = on.polls("reachable", turns=all_in_turn())
+    asked = len(on.tcp.asked)
+    assert set(await polls.pass_over(range(7), on.columns.zone_table)) >= inheriting, "it is their turn"
+    await on.left(polls)
+    assert on.tcp.asked[asked:] == [["zz.example."]]
+    assert [one.over_tcp for one in on.published][-1]
+    one.hear("z2.example.", on.now(), None)
+    assert await in_full() == set(), "in doubt, others are asked at once"
+    one.hear("z1.example.", on.now(), found)
+    assert await in_full() == inheriting, "they do not agree"
 
 
 async def test_another_table_in_the_middle_of_a_sweep() -> None:

@@ -7,7 +7,7 @@ from tests.support.web_status import HIDDEN, ago, stage, status, troubled, zone
 
 ZONE = {"name", "health", "reference_serial", "addresses", "findings"}
 ADDRESS = {"server", "address", "serial", "lag_seconds", "state", "outcome", "rtt_ms", "expires_at"}
-FINDING = {"code", "severity", "server", "address", "text", "since"}
+FINDING = {"code", "severity", "server", "address", "text", "since", "inherited"}
 INCIDENT = {
     "id", "cause", "severity", "phase", "zones", "servers", "opened_at", "resolved_at", "findings",
 }  # fmt: skip

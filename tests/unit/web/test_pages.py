@@ -155,6 +155,18 @@ async def test_the_zone_page_shows_addresses_findings_and_who_served_what() -> N
     assert text.count('class="lane"') == 7
 
 
+@pytest.mark.parametrize("inherited", [True, False])
+async def test_a_finding_that_was_found_with_other_zones_is_shown_as_inherited(inherited: bool) -> None:
+    found = finding("tcp-unreachable", "ns2 answers over UDP only", "ns2", Address("192.0.2.2"), inherited=inherited)
+    async with client(await stage(status([bad(zone("example.com."), found)]))) as http:
+        page = (await http.get("/zones/example.com")).text
+        data = (await http.get("/api/v1/zones/example.com")).json()
+        server = (await http.get("/servers/ns2")).text
+    assert ("inherited from the server" in page) is inherited
+    assert [one["inherited"] for one in data["findings"]] == [inherited]
+    assert "inherited" not in server, "there it is the server's anyway"
+
+
 async def test_a_zone_page_without_its_store_says_so() -> None:
     seen = await stage(troubled())
     await seen.store.close()

@@ -1,0 +1,319 @@
+"""When a finding stands at a server, who takes it over, and each way in which that ends."""
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alerting.model import Phase, Policy
+from checks.model import Address, Health, Zone
+from checks.model.finding_type import Severity
+from monitor.state.monitor_state import MonitorState
+from monitor.state.monitoring_plan import MonitoringPlan
+from monitor.state.server_findings import MAX_DECIDING, WITNESSES, Stand
+from monitor.web.redaction import public_zone, redaction_of
+from tests.support.monitor_state import AT_ONCE, MINUTE, minute, plan
+from tests.support.observations import server, zone
+from tests.support.tcp_world import CHECKS, TWO_MINUTES, TcpWorld, Watch
+
+NS2 = Address("192.0.2.2")
+NAMES = [f"z{number:02}.example." for number in range(12)]
+ELSEWHERE = zone("ns1", "ns3", name="elsewhere.example.")
+ZONES = [*(zone("ns1", "ns2", name=name) for name in NAMES), ELSEWHERE]
+
+
+async def watch(*zones: Zone, policy: Policy = TWO_MINUTES, memory: MonitorState | None = None) -> Watch:
+    """All is well, and has stood for a while."""
+    on = Watch(TcpWorld(), zones or ZONES, policy, memory)
+    for number in range(2):
+        await on.minute(number)
+    on.evaluator.rechecks.clear()
+    on.polled.clear()
+    return on
+
+
+def stand(on: Watch, address: Address = NS2, name: str = "ns2") -> Stand | None:
+    one = on.columns.server_findings.known.get(("reachable", name, address))
+    return one.stand if one is not None else None
+
+
+def phases(on: Watch) -> set[str]:
+    return set(on.alerts().values())
+
+
+async def dies(on: Watch, number: float = 2) -> None:
+    """TCP of ns2: the first zone finds it, and others are polled at once."""
+    on.world.tcp.add(NS2)
+    await on.serials(number)
+    await on.poll([NAMES[0]])
+
+
+async def test_what_three_zones_find_all_have_at_once_and_it_is_one_incident() -> None:
+    many = [zone("ns1", "ns2", name=f"z{number:03}.example.") for number in range(60)]
+    on = await watch(*many, ELSEWHERE)
+    on.world.tcp.add(NS2)
+    await on.serials(2)
+    await on.poll([many[0].name])
+    assert len(on.polled) == 1 + MAX_DECIDING
+    assert on.alerts() == {(one.name, "192.0.2.2"): Phase.PENDING for one in many}
+    assert len(on.inheriting()) == len(many) - MAX_DECIDING
+    await on.serials(4)
+    await on.poll([many[0].name])
+    assert {on.alerts()[name, "192.0.2.2"] for name in on.inheriting()} == {Phase.FIRING}
+    (incident,) = on.status.incidents.values()
+    assert (str(incident.cause), incident.zones) == ("server ns2", tuple(one.name for one in many))
+    (message,) = [message for commit in on.disk.commits for message in commit.messages]
+    assert message.incident.zones == incident.zones, "at its first telling"
+
+
+async def test_an_inherited_finding_says_with_which_zones_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.state.standing.MAX_CONFIRMING", 2)
+    on = await watch()
+    await dies(on)
+    (own,), (inherited,) = on.status.zones[NAMES[0]].findings, on.status.zones[NAMES[-1]].findings
+    assert not own.inherited
+    assert inherited.inherited
+    text = "; found with z00.example., z01.example. and z02.example. at this server"
+    assert inherited.text == own.text + text
+    assert inherited.began == own.began, "it is the server's since it was found first"
+    assert on.status.zones[NAMES[-1]].health is Health.BAD
+    assert on.status.zones[ELSEWHERE.name].health is Health.GOOD
+
+
+async def test_two_zones_are_not_enough_and_one_that_is_good_begins_the_count_anew() -> None:
+    on = await watch()
+    on.world.of_zone = {(name, NS2) for name in NAMES[:4]}
+    await on.serials(2)
+    on.evaluator.rechecks.clear()
+    for name in (*NAMES[:2], NAMES[8], *NAMES[2:4]):
+        await on.hear(on.world.poll(CHECKS[1], on.evaluator.plan.zones[name], on.now()))
+        assert stand(on) is Stand.OPEN
+    assert on.alerts().keys() == {(name, "192.0.2.2") for name in NAMES[:4]}
+    assert on.inheriting() == set()
+
+
+@pytest.mark.parametrize("count", [1, 2, WITNESSES])
+async def test_where_there_is_nobody_else_nothing_is_inherited(count: int) -> None:
+    on = await watch(*(zone("ns1", "ns2", name=name) for name in NAMES[:count]))
+    await dies(on)
+    assert on.inheriting() == set()
+    assert len(on.alerts()) == count
+    on.world.tcp.clear()
+    for number in range(3, 8):
+        await on.minute(number)
+    assert not on.memory.active_alerts
+
+
+async def test_a_zone_that_was_good_meanwhile_takes_nothing_over() -> None:
+    on = await watch()
+    on.world.of_zone = {(name, NS2) for name in NAMES[:6]}
+    await on.serials(2)
+    for name in (NAMES[0], NAMES[8], *NAMES[1:4]):
+        await on.hear(on.world.poll(CHECKS[1], on.evaluator.plan.zones[name], on.now()))
+    assert stand(on) is Stand.STANDS
+    assert NAMES[8] not in on.inheriting()
+    assert (NAMES[8], "192.0.2.2") not in on.alerts()
+    assert (NAMES[9], "192.0.2.2") in on.alerts()
+
+
+async def test_what_is_inherited_fires_and_ends_with_the_polls_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.state.server_findings.MAX_DECIDING", 3)
+    monkeypatch.setattr("monitor.state.standing.MAX_CONFIRMING", 3)
+    on = await watch()
+    await dies(on)
+    assert phases(on) == {Phase.PENDING}
+    inheriting = on.inheriting()
+    assert len(inheriting) >= 7
+    appointed = {name for names in on.evaluator.rechecks.due(math.inf).values() for name in names}
+    assert appointed.isdisjoint(inheriting)
+    decider = next(iter(set(NAMES) - inheriting))
+    await on.serials(4)
+    on.now.pass_(seconds=1)
+    await on.hear(on.world.poll(CHECKS[1], on.evaluator.plan.zones[decider], on.now()))
+    alerts = on.alerts()
+    assert {alerts[name, "192.0.2.2"] for name in inheriting} == {Phase.FIRING}
+    on.world.tcp.clear()
+    await on.serials(5)
+    await on.poll([decider])
+    assert phases(on) == {Phase.RECOVERING}
+    assert len(on.polled) < len(NAMES)
+    await on.serials(8)
+    await on.poll(sorted(set(NAMES) - inheriting))
+    assert not on.memory.active_alerts
+    assert on.inheriting() == set()
+    assert not on.columns.server_findings.known
+    assert not on.memory.results
+    (incident,) = on.status.incidents.values()
+    assert incident.phase == "resolved"
+
+
+async def test_where_polls_do_not_agree_it_is_a_matter_of_each_zone() -> None:
+    on = await watch()
+    await dies(on)
+    on.world.tcp.clear()
+    on.world.of_zone = {(name, NS2) for name in NAMES if name != NAMES[5]}
+    await on.serials(3)
+    await on.poll([NAMES[5]])
+    assert stand(on) is not Stand.OVER
+    for number in range(3, 7):
+        await on.minute(number)
+    assert on.alerts().keys() == {(name, "192.0.2.2") for name in NAMES if name != NAMES[5]}
+
+
+async def test_it_comes_back_while_it_recovers() -> None:
+    on = await watch(policy=replace(AT_ONCE, settle=10 * MINUTE))
+    await dies(on)
+    on.world.tcp.clear()
+    await on.minute(3)
+    assert phases(on) == {Phase.RECOVERING}
+    on.world.tcp.add(NS2)
+    await on.minute(4)
+    assert phases(on) == {Phase.FIRING}
+    assert len(on.alerts()) == len(NAMES)
+
+
+async def test_a_zone_with_a_finding_of_its_own_or_silent_over_udp_inherits_nothing() -> None:
+    on = await watch()
+    on.world.of_zone.add((NAMES[7], Address("192.0.2.1")))
+    on.world.udp.add((NAMES[8], Address("192.0.2.1")))
+    await on.minute(2)
+    await dies(on, 3)
+    assert on.inheriting().isdisjoint(NAMES[7:9])
+    await on.minute(4)
+    assert {(NAMES[7], "192.0.2.1"), (NAMES[7], "192.0.2.2"), (NAMES[8], "192.0.2.2")} <= on.alerts().keys()
+
+
+async def test_a_zone_that_falls_silent_over_udp_is_polled_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.state.server_findings.MAX_DECIDING", 3)
+    on = await watch()
+    await dies(on)
+    await on.minute(3)
+    silent = max(on.inheriting())
+    on.world.udp.add((silent, NS2))
+    await on.minute(4)
+    (finding,) = [f for f in on.status.zones[silent].findings if f.key.code == "server-unreachable"]
+    assert not finding.inherited
+    assert silent not in on.inheriting()
+
+
+@pytest.mark.parametrize("family", ["192.0.2.3", "2001:db8::3"])
+async def test_addresses_of_one_server_stand_each_on_its_own(family: str) -> None:
+    dual = server("ns3", "192.0.2.3", "2001:db8::3")
+    on = await watch(*(zone("ns1", dual, name=name) for name in NAMES))
+    on.world.tcp.add(Address(family))
+    await on.minute(2)
+    assert on.alerts().keys() == {(name, family) for name in NAMES}
+    on.world.tcp |= set(dual.addresses)
+    await on.minute(3)
+    assert len(on.alerts()) == 2 * len(NAMES)
+    on.world.tcp.clear()
+    for number in range(4, 9):
+        await on.minute(number)
+    assert not on.memory.active_alerts
+
+
+async def test_severity_and_cadence_of_a_zone_are_its_own() -> None:
+    own = [
+        replace(ZONES[10], severity=(("tcp-unreachable", Severity.CRITICAL),)),
+        replace(ZONES[11], cadence=(("reachable", timedelta(0)),)),
+    ]
+    on = await watch(*ZONES[:10], *own)
+    await dies(on)
+    assert [finding.severity for finding in on.status.zones[NAMES[10]].findings] == [Severity.CRITICAL]
+    assert on.status.zones[NAMES[9]].findings[0].severity is Severity.WARNING
+    assert on.status.zones[NAMES[11]].findings == ()
+
+
+async def test_of_a_hidden_server_the_public_hears_nothing() -> None:
+    hidden = server("in", "192.0.2.9", hidden=True)
+    on = await watch(*(zone("ns1", "ns2", hidden, name=name) for name in NAMES))
+    on.world.tcp |= {NS2, *hidden.addresses}
+    await on.minute(2)
+    redaction = redaction_of(on.status.zones.server_addresses())
+    for name in NAMES:
+        assert len(on.status.zones[name].findings) == 2
+        assert {one.key.server for one in public_zone(on.status.zones[name], redaction).findings} == {"ns2"}
+
+
+async def test_a_restart_inherits_nothing_and_keeps_its_alerts() -> None:
+    on = await watch()
+    await dies(on)
+    before = on.alerts()
+    again = Watch(on.world, on.zones, memory=MonitorState.of(await on.disk.kept.restore()))
+    again.now.at = minute(3)
+    assert again.alerts() == before
+    assert {alert.inherited for alert in again.memory.active_alerts.values()} == {False, True}
+    assert again.inheriting() == set()
+    await again.minute(3)
+    assert again.alerts().keys() == before.keys()
+    await again.minute(4)
+    await again.minute(5)
+    assert phases(again) == {Phase.FIRING}
+    assert not any(alert.inherited for alert in again.memory.active_alerts.values()), "each was polled after the start"
+
+
+async def test_at_a_first_start_few_are_polled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.state.server_findings.MAX_DECIDING", 3)
+    on = Watch(TcpWorld(tcp={NS2}), ZONES)
+    await on.minute(0)
+    assert len(on.polled) >= len(ZONES)
+    assert len(on.inheriting()) >= len(NAMES) - 2 * WITNESSES
+    on.polled.clear()
+    for number in range(1, 4):
+        await on.minute(number)
+    assert len(on.polled) < 3 * len(NAMES) * 0.7
+    assert on.alerts() == dict.fromkeys([(name, "192.0.2.2") for name in NAMES], Phase.FIRING)
+
+
+async def replan(on: Watch, changed: MonitoringPlan) -> None:
+    await on.evaluator.replan(changed)
+
+
+async def test_after_a_reload_it_is_to_be_found_anew() -> None:
+    on = await watch()
+    await dies(on)
+    moved = replace(ZONES[-2], servers=(server("ns1"), server("ns3")))
+    on.zones = [*ZONES[:-2], moved, ELSEWHERE]
+    await replan(on, plan(*on.zones, checks=CHECKS, policy=TWO_MINUTES))
+    assert not on.columns.server_findings.known
+    assert (moved.name, "192.0.2.2") not in on.alerts(), "it is not served there any more"
+    assert len(on.alerts()) == len(NAMES) - 1
+    on.world.tcp.clear()
+    for number in range(3, 9):
+        await on.minute(number)
+    assert not on.memory.active_alerts
+    assert on.status.zones[NAMES[5]].health is Health.GOOD
+
+
+async def test_a_reload_that_changes_no_zone_has_it_found_anew_too() -> None:
+    on = await watch()
+    await dies(on)
+    await replan(on, replace(on.evaluator.plan, policy=AT_ONCE))
+    assert not on.columns.server_findings.known
+    await on.minute(3)
+    assert phases(on) == {Phase.FIRING}
+    assert stand(on) is Stand.STANDS
+
+
+async def test_a_check_that_is_switched_off_leaves_nothing_behind() -> None:
+    on = await watch()
+    await dies(on)
+    await replan(on, plan(*ZONES, checks=CHECKS[:1], policy=TWO_MINUTES))
+    assert not on.memory.active_alerts
+    assert on.inheriting() == set()
+
+
+async def test_what_is_not_heard_of_for_long_is_polled_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever becomes of those that decide."""
+    monkeypatch.setattr("monitor.state.server_findings.MAX_DECIDING", 3)
+    on = await watch()
+    await dies(on)
+    findings, columns = on.columns.server_findings, on.columns
+    places = [("ns1", Address("192.0.2.1")), ("ns2", NS2)]
+    heard_at = findings.known["reachable", "ns2", NS2].heard_at
+    assert findings.lets_pass("reachable", places, columns.suspects, heard_at)
+    assert not findings.lets_pass("reachable", places, columns.suspects, heard_at + MINUTE)
+    assert not findings.lets_pass("reachable", places[:1], columns.suspects, heard_at)
+    suspect = ("reachable", *places[0])
+    assert not findings.lets_pass("reachable", places, {*columns.suspects, suspect}, heard_at)

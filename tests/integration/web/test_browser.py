@@ -122,6 +122,18 @@ def few() -> Status:
     return replace(seen, zones=FakeZones(seen.zones[name] for name in names))
 
 
+BETWEEN = (320, 740, 1025)
+"""Widths at which a layout is at its narrowest."""
+
+
+async def fits(page: Page, name: str, size: tuple[int, int], *more: int) -> None:
+    """Nothing is wider than the screen, nor than one as wide as each of ``more``."""
+    for width in (*more, size[0]):
+        await page.set_viewport_size({"width": width, "height": size[1]})
+        wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{name} is {wide} px too wide for {width}"
+
+
 @pytest.mark.parametrize(("size", "scheme", "judged"), SCENES, ids=[f"{row[0][0]} {row[1]}" for row in SCENES])
 async def test_every_page_is_readable_by_all_and_fits_the_screen(
     looking: Looking, size: tuple[int, int], scheme: str, judged: tuple[str, ...]
@@ -132,8 +144,7 @@ async def test_every_page_is_readable_by_all_and_fits_the_screen(
             await page.locator("#live:not(:empty)").wait_for()
             await looking.shoot(page, f"{name}-{size[0]}-{scheme}")
             await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
-            wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            assert wide <= 0, f"{name} is {wide} px too wide for {size}"
+            await fits(page, name, size, *(BETWEEN if size == PHONE else ()))
             assert name not in judged or await violations(page) == [], name
     assert looking.complaints == []
 
@@ -149,11 +160,7 @@ async def test_cadences_that_are_not_kept_are_readable_by_all_and_fit_the_screen
             await page.locator("#live:not(:empty)").wait_for()
             await page.get_by_text("Cadences are not kept: ").wait_for()
             await looking.shoot(page, f"{name}-{size[0]}-{scheme}")
-            for width in (size[0], *((740, 320) if path == "/checks" else ())):
-                await page.set_viewport_size({"width": width, "height": size[1]})
-                wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-                assert wide <= 0, f"{name} is {wide} px too wide for {width}"
-            await page.set_viewport_size({"width": size[0], "height": size[1]})
+            await fits(page, name, size, *BETWEEN)
             assert await violations(page) == [], name
         await page.goto(url)
         await page.get_by_role("link", name="More", exact=True).click()

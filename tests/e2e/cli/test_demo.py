@@ -73,7 +73,7 @@ async def test_of_faults_that_are_played_at_once_each_is_told_whole_and_in_order
 
 def test_what_is_said_of_a_later_fault_waits_for_its_turn() -> None:
     faults = [FAULTS[name] for name in ("lame", "dead", "lossy")]
-    over = [FaultResult(fault, {}, frozenset(fault.codes), {}, 1.0 if fault.codes else None, 2.0) for fault in faults]
+    over = [FaultResult(fault, {}, frozenset(fault.codes), 1.0 if fault.codes else None, 2.0) for fault in faults]
     console = Console(file=StringIO(), width=80)
     with console.status("") as status:
         printer = ProgressPrinter(console, status, faults)

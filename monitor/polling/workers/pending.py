@@ -102,7 +102,8 @@ class PendingChunk:
         self._on_result(None)
 
     def _missing_chunk(self) -> ZoneChunk:
-        return some_zones(self._chunk, list(self._left.values()))
+        whole = len(self._left) == len(self._chunk.numbers)
+        return self._chunk if whole else some_zones(self._chunk, list(self._left.values()))
 
     def _take(self, message: PartialResult) -> None:
         chunk, index = self._chunk, 0

@@ -8,7 +8,7 @@ from checks.model import Address, Observation, Query, Transport
 from monitor.clock import Now
 from monitor.probe.bulk.batches import QueryBatch, QueryTemplate
 from monitor.probe.bulk.call import BulkCall
-from monitor.probe.client.client import CHUNK_SIZE, DnsClient
+from monitor.probe.client.client import QUERIES_PER_TURN, DnsClient
 from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.client.sockets import Unasked
 from monitor.probe.message.request import AXFR, Question, question
@@ -43,7 +43,7 @@ class ServiceProber:
         pumps: list[asyncio.Task[None]] = []
         try:
             source = iter(queries)
-            while chunk := list(islice(source, CHUNK_SIZE)):
+            while chunk := list(islice(source, QUERIES_PER_TURN)):
                 pumps += self._ask(chunk, call)
                 await asyncio.sleep(0)
             while batch := await call.batch():

@@ -21,7 +21,7 @@ from monitor.probe.types import TsigKey
 
 log = logging.getLogger(__name__)
 
-CHUNK_SIZE = 500
+QUERIES_PER_TURN = 500
 """Queries taken from the caller before the event loop runs other tasks."""
 
 
@@ -62,7 +62,7 @@ class DnsClient:
         call = ResultStream(suspicion)
         try:
             source = iter(queries)
-            while chunk := list(islice(source, CHUNK_SIZE)):
+            while chunk := list(islice(source, QUERIES_PER_TURN)):
                 self._take(chunk, call)
                 await asyncio.sleep(0)
             while batch := await call.batch():

@@ -61,6 +61,11 @@ class Running:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    def signal_all(self, number: int) -> None:
+        """It and all that descend from it."""
+        for pid in self.tree():
+            os.kill(pid, number)
+
     def tree(self) -> list[int]:
         """It and all that descend from it."""
         children: dict[int, list[int]] = {}

@@ -50,7 +50,7 @@ PATIENCE = 600.0
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.worst", description=__doc__.partition("\n")[0])
     parser.add_argument("--zones", type=int, default=20_000)
-    parser.add_argument("--seconds", type=float, default=130.0, help="how long each spell is watched (130)")
+    parser.add_argument("--seconds", type=float, default=70.0, help="how long each spell is watched (70)")
     options = parser.parse_args()
     end_well()
     zones = names(options.zones)
@@ -81,13 +81,13 @@ def measured(pair: Pair, directory: Path, seconds: float) -> str:
         with day.spell("… and are well again", lambda: one.zones("good") >= count):
             pair.agree()
         with day.spell("one server is silent", lambda: one.zones("bad") >= count):
-            one_server.process.signal(signal.SIGSTOP)
+            one_server.process.signal_all(signal.SIGSTOP)
         with day.spell("both are silent"):
-            pair.servers[0].process.signal(signal.SIGSTOP)
+            pair.servers[0].process.signal_all(signal.SIGSTOP)
             time.sleep(seconds)
         with day.spell("both answer again", lambda: one.zones("good") >= count):
             for server in pair.servers:
-                server.process.signal(signal.SIGCONT)
+                server.process.signal_all(signal.SIGCONT)
         return written(HEAD, day.rows)
 
 

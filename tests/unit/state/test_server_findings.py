@@ -15,7 +15,7 @@ from monitor.state.server_findings import MAX_DECIDING, WITNESSES, Stand
 from monitor.web.redaction import public_zone, redaction_of
 from tests.support.monitor_state import AT_ONCE, MINUTE, minute, plan
 from tests.support.observations import server, zone
-from tests.support.tcp_world import CHECKS, TWO_MINUTES, TcpWorld, Watch
+from tests.support.tcp_world import CHECKS, TURNS, TWO_MINUTES, TcpWorld, Watch
 
 NS2 = Address("192.0.2.2")
 NAMES = [f"z{number:02}.example." for number in range(12)]
@@ -317,3 +317,54 @@ async def test_what_is_not_heard_of_for_long_is_polled_in_full(monkeypatch: pyte
     assert not findings.lets_pass("reachable", places[:1], columns.suspects, heard_at)
     suspect = ("reachable", *places[0])
     assert not findings.lets_pass("reachable", places, {*columns.suspects, suspect}, heard_at)
+
+
+async def test_the_end_of_grace_is_looked_at_with_one_zone_for_all_that_inherit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever looks once an hour need not wait for that, and forty zones are not asked for it."""
+    monkeypatch.setattr("monitor.state.server_findings.MAX_DECIDING", 3)
+    many = [zone("ns1", "ns2", name=f"z{number:02}.example.") for number in range(40)]
+    on = Watch(TcpWorld(tcp={NS2}), many)
+    await on.serials(0)
+    for one in many:  # of a start: each finds it itself, one after the other
+        on.now.pass_(seconds=1)
+        await on.hear(replace(on.world.poll(CHECKS[1], one, on.now()), cadence=timedelta(hours=1)))
+    assert len(on.inheriting()) > 30
+    appointed = {name for names in on.evaluator.rechecks.due(math.inf).values() for name in names}
+    assert appointed
+    assert appointed.isdisjoint(on.inheriting())
+    on.now.at = minute(2) + timedelta(seconds=41)
+    await on.hear(replace(on.world.poll(CHECKS[1], many[0], on.now()), cadence=timedelta(hours=1)))
+    alerts = on.alerts()
+    assert {alerts[name, "192.0.2.2"] for name in on.inheriting()} == {Phase.FIRING}
+
+
+async def test_a_sweep_polls_those_that_decide_and_those_whose_turn_it_is() -> None:
+    many = [zone("ns1", "ns2", name=f"z{number:03}.example.") for number in range(100)]
+    on = await watch(*many)
+    on.world.tcp.add(NS2)
+    await on.minute(2)
+    assert len(on.alerts()) == len(many)
+    on.polled.clear()
+    sweeps = 5
+    for number in range(3, 3 + sweeps):
+        await on.minute(number)
+    assert MAX_DECIDING * sweeps <= len(on.polled) <= (MAX_DECIDING + len(many) / TURNS + 2) * sweeps
+    assert phases(on) == {Phase.FIRING}
+
+
+async def test_after_a_reload_few_are_polled_until_it_stands_again() -> None:
+    many = [zone("ns1", "ns2", name=f"z{number:03}.example.") for number in range(100)]
+    on = await watch(*many)
+    on.world.tcp.add(NS2)
+    await on.minute(2)
+    await on.evaluator.replan(plan(*many, ELSEWHERE, checks=CHECKS, policy=TWO_MINUTES))
+    on.zones = [*many, ELSEWHERE]
+    on.polled.clear()
+    await on.minute(3)
+    assert len(on.polled) < len(many) / 2
+    assert stand(on) is Stand.STANDS
+    await on.minute(4)
+    await on.minute(5)
+    assert on.alerts() == {(one.name, "192.0.2.2"): Phase.FIRING for one in many}

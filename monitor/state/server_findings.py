@@ -53,6 +53,8 @@ class ServerFinding:
     heard_at: datetime
     """The latest look."""
     stand: Stand = Stand.OPEN
+    has_stood: bool = False
+    """Zones may have taken it over."""
     bad: bool = True
     """What the latest said."""
     agreeing: list[str] = field(default_factory=list)
@@ -96,6 +98,7 @@ class ServerFinding:
             return
         self.stand = Stand.STANDS if bad else Stand.OVER
         if bad:
+            self.has_stood = True
             self.deciding.update(self.agreeing)
         else:
             self.good.clear()
@@ -183,7 +186,7 @@ class ServerFindings:
     def _hear(self, place: Place, one: ServerFinding, zone: str, at: datetime, found: Finding | None) -> None:
         before = one.stand
         one.hear(zone, at, found)
-        if before is Stand.OPEN and one.stand is Stand.OVER:
+        if one.stand is Stand.OVER and not one.has_stood:
             del self.known[place]
             self.moved.pop(place, None)
         elif one.settled:

@@ -161,6 +161,27 @@ async def test_where_polls_do_not_agree_it_is_a_matter_of_each_zone() -> None:
     assert on.alerts().keys() == {(name, "192.0.2.2") for name in NAMES if name != NAMES[5]}
 
 
+async def test_polls_that_were_under_way_when_it_ended_do_not_hold_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where TCP is dropped they have nothing to say for seconds after others are good."""
+    monkeypatch.setattr("monitor.state.server_findings.MAX_DECIDING", 3)
+    on = await watch()
+    await dies(on)
+    inheriting = on.inheriting()
+    assert len(inheriting) > 6
+    deciding = sorted(set(NAMES) - inheriting)
+    await on.serials(3)
+    late = on.world.poll(CHECKS[1], on.evaluator.plan.zones[deciding[0]], on.now() + timedelta(seconds=2))
+    on.world.tcp.clear()
+    goods = [on.world.poll(CHECKS[1], on.evaluator.plan.zones[name], on.now()) for name in deciding]
+    await on.hear(goods[1])
+    await on.hear(late)
+    assert stand(on) is Stand.OPEN
+    for seconds, poll in enumerate((goods[1], goods[2], goods[0]), 3):
+        await on.hear(replace(poll, at=on.now() + timedelta(seconds=seconds)))
+    assert not on.memory.active_alerts, "pending, all of them"
+    assert on.inheriting() == set()
+
+
 async def test_it_comes_back_while_it_recovers() -> None:
     on = await watch(policy=replace(AT_ONCE, settle=10 * MINUTE))
     await dies(on)

@@ -172,7 +172,7 @@ def understood(
                 "cap": low.cap,
                 "needed": round(low.needed, 3),
                 "sufficient": low.sufficient,
-                "times_the_cadence": round(low.needed / low.cap, 3),
+                "times_the_cadence": round(low.factor, 3),
             }
             for low in low_caps(config.probe, shares)
         ],

@@ -28,17 +28,29 @@ class LowCap:
     cap: float
     needed: float
     """Queries a second, by all checks."""
+    part: float = 1.0
+    """The part of the cap at which very many zones are asked, where several processes share it."""
+
+    @property
+    def words(self) -> str:
+        """The cap, and what of it the workers have."""
+        return f"{self.cap:g}" + (f", {self.part:.0%} of it for the workers" if self.part < 1 else "")
+
+    @property
+    def factor(self) -> float:
+        """How many times their cadence sweeps take."""
+        return self.needed / (self.cap * self.part)
 
     @property
     def sufficient(self) -> float:
         """A cap that would do, in two figures: a sweep asks all its questions in ``SWEEP_SHARE`` of its cadence."""
-        least = self.needed / SWEEP_SHARE
+        least = self.needed / (SWEEP_SHARE * self.part)
         step = 10.0 ** (math.floor(math.log10(least)) - 1)
         return float(f"{math.ceil(round(least / step, 6)) * step:.6g}")
 
     def time(self, cadence: timedelta) -> timedelta:
         """How long the questions of one cadence take under this cap, whichever check asks them."""
-        return cadence * (self.needed / self.cap)
+        return cadence * self.factor
 
 
 def shortage(low: LowCap, shares: Shares) -> str:
@@ -51,7 +63,7 @@ def shortage(low: LowCap, shares: Shares) -> str:
     part = f", {few(most)} of them for {check}" if few(most) != few(low.needed) else ""
     return (
         f"the cadences need {few(low.needed)} queries/s at {low.server or 'all servers together'}{part}; the cap is "
-        f"{low.cap:g}, so sweeps take about {few(low.needed / low.cap)} times their cadence ({check} "
+        f"{low.words}, so sweeps take about {few(low.factor)} times their cadence ({check} "
         f"{written(rounded(low.time(cadence)))} instead of {written(cadence)}); a cap of {low.sufficient:g} would do"
     )
 
@@ -60,14 +72,13 @@ def low_caps(probe: Probe, shares: Shares) -> list[LowCap]:
     """The lowest first, as measured by what is needed."""
     rates = total(shares)
     found = [
-        LowCap("probe.max_qps_per_server", server, probe.max_qps_per_server, rate)
+        LowCap("probe.max_qps_per_server", server, probe.max_qps_per_server, rate, probe.bulk_part)
         for server, rate in rates.items()
-        if rate > probe.max_qps_per_server
     ]
     whole = sum(rates.values())
-    if probe.max_qps is not None and whole > probe.max_qps:
-        found.append(LowCap("probe.max_qps", None, probe.max_qps, whole))
-    return sorted(found, key=lambda low: (-low.needed / low.cap, low.server or ""))
+    if probe.max_qps is not None:
+        found.append(LowCap("probe.max_qps", None, probe.max_qps, whole, probe.bulk_part))
+    return sorted((low for low in found if low.factor > 1), key=lambda low: (-low.factor, low.server or ""))
 
 
 def by_sweep(probe: Probe, shares: Shares) -> Mapping[SweepKey, tuple[LowCap, ...]]:

@@ -169,7 +169,7 @@ class Poller:
 
     def _start_probers(self, columns: ZoneColumns) -> None:
         config = self._config
-        self._prober = ServiceProber(config.probe, config.keys, self._now, stats=self.stats)
+        self._prober = ServiceProber(config.probe.part(), config.keys, self._now, stats=self.stats)
         self._bulk_prober = make_bulk_prober(config, self._now, self._prober, self._worker_metrics)
         self._rrset_prober = RrsetProber(self._bulk_prober, self._probe)
         self._tcp_prober = TcpProber(self._bulk_prober)

@@ -1,6 +1,6 @@
 """How questions are asked: the settings of the prober, read by monitor/config/tables.py."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 LocalAddress = Annotated[str, "an IP address without port"]
@@ -51,8 +51,34 @@ class Probe:
     workers: int = field(default=1, metadata={"bounds": {"ge": 1, "le": 64}})
     """Processes that ask for serials, NS sets and records, and over TCP for zones that are well, each for its share of
     the zones, 1 to 64. More than one pays from some hundred thousand zones on, where there are processors for them;
-    with 1 the service itself asks. Each has its share of `max_qps_per_server`, `max_qps` and `max_in_flight`."""
+    with 1 the service itself asks. Each of them has an equal share of `max_qps_per_server`, `max_qps` and
+    `max_in_flight`, and so has the service, which asks what follows from an answer."""
     max_qps: float | None = field(
         default=None, metadata={"bounds": {"ge": 0.01}, "unset": "no limit", "example": "max_qps = 5000"}
     )
     """Questions a second to all servers together, at most; not below 0.01."""
+
+    @property
+    def parts(self) -> int:
+        """Into how many the rates are divided: one for each worker and, beside several, one for the service itself."""
+        return self.workers + 1 if self.workers > 1 else 1
+
+    @property
+    def bulk_part(self) -> float:
+        """The part of the rates at which very many zones are asked."""
+        return self.workers / self.parts
+
+    def part(self, least_in_flight: int = 1) -> "Probe":
+        """For one of the processes that ask at the same time: its share of the rates and of what may be in flight.
+
+        Of that it has ``least_in_flight`` at least, where there are so many.
+        """
+        if self.parts == 1:
+            return self
+        return replace(
+            self,
+            max_qps_per_server=self.max_qps_per_server / self.parts,
+            max_qps=None if self.max_qps is None else self.max_qps / self.parts,
+            max_in_flight=max(min(self.max_in_flight, least_in_flight), self.max_in_flight // self.parts),
+            workers=1,
+        )

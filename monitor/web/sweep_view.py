@@ -98,6 +98,6 @@ def _what(sweep: SweepStatus, now: datetime) -> list[str]:
 def _shortage(low: LowCap, cadence: timedelta) -> str:
     return (
         f"At {low.server or 'all servers together'} the cadences need {few(low.needed)} queries/s, and {low.setting} "
-        f"is {low.cap:g}: what is due in {written(cadence)} takes about {written(rounded(low.time(cadence)))}. "
+        f"is {low.words}: what is due in {written(cadence)} takes about {written(rounded(low.time(cadence)))}. "
         f"A cap of {low.sufficient:g} would do."
     )

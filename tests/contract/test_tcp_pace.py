@@ -32,6 +32,7 @@ from tests.support.tcp_zones import CHECK, QUICK, WORKERS, answers, asking, isli
 
 @pytest.mark.parametrize("workers", WORKERS)
 async def test_the_rate_of_a_server_counts_each_question(workers: int) -> None:
+    """Whoever asks it over TCP has one part of it."""
     times: list[float] = []
 
     async def note(query: Asked, connection: Connection) -> None:
@@ -39,7 +40,8 @@ async def test_the_rate_of_a_server_counts_each_question(workers: int) -> None:
             times.append(monotonic())
             await connection.send(good(one))
 
-    async with Nameserver(tcp=note) as server, asking(workers, replace(QUICK, max_qps_per_server=100)) as on:
+    settings = replace(QUICK, max_qps_per_server=100 * replace(QUICK, workers=workers).parts)
+    async with Nameserver(tcp=note) as server, asking(workers, settings) as on:
         before = monotonic()
         assert len(await on.good_of(zones(50, server))) == 50
         connections = len(server.asked_tcp)

@@ -3,7 +3,6 @@
 import asyncio
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeVar
 from zlib import crc32
 
@@ -29,20 +28,14 @@ class WorkerPool:
     """A BulkProber. A zone is always asked by the same worker, told by its name, so that what that one remembers
     counts.
 
-    Each has its share of the rates and of ``max_in_flight``, of which connections are a part. Those that die are
-    started again, know nothing, and are asked again for what they owe: that comes back changed, once, and is blamed on
-    nobody. ``metrics`` counts for all of them.
+    Each has its share of the rates and of ``max_in_flight``, of which connections are a part, beside the service. Those
+    that die are started again, know nothing, and are asked again for what they owe: that comes back changed, once, and
+    is blamed on nobody. ``metrics`` counts for all of them.
     """
 
     def __init__(self, settings: Probe, now: Now, metrics: WorkerMetrics) -> None:
         self._count = settings.workers
-        worker = replace(
-            settings,
-            max_qps_per_server=settings.max_qps_per_server / self._count,
-            max_qps=None if settings.max_qps is None else settings.max_qps / self._count,
-            max_in_flight=max(min(settings.max_in_flight, MAX_PER_CONNECTION), settings.max_in_flight // self._count),
-            workers=1,
-        )
+        worker = settings.part(MAX_PER_CONNECTION)
         forms = SharedForms()
         self._workers = [WorkerProcess(worker, now, metrics, forms) for _ in range(self._count)]
         self._owners = bytearray()

@@ -34,6 +34,14 @@ def test_the_cap_of_all_servers_is_one_more() -> None:
     ]
 
 
+def test_of_what_workers_share_they_have_a_part() -> None:
+    assert low_caps(Probe(max_qps_per_server=80), SHARES) == []
+    (low,) = low_caps(Probe(max_qps_per_server=80, workers=2), SHARES)
+    assert (low.server, low.needed, round(low.factor, 3)) == ("ns2", 60, 1.125)
+    assert "the cap is 80, 67% of it for the workers, so sweeps take about 1.12 times" in shortage(low, SHARES)
+    assert low_caps(Probe(max_qps_per_server=low.sufficient, workers=2), SHARES) == []
+
+
 def test_a_sweep_has_the_lowest_cap_of_each_setting_that_it_is_under() -> None:
     found = by_sweep(Probe(max_qps_per_server=20), SHARES)
     assert {sweep: [low.server for low in lows] for sweep, lows in found.items()} == {

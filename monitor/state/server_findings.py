@@ -63,8 +63,8 @@ class ServerFinding:
     """Zones that have found it and are polled at each sweep."""
     good: set[str] = field(default_factory=set)
     """Zones that were good there though it had been found, and take nothing over."""
-    asked_at: datetime | None = None
-    """When others were to be polled at once last, because of a doubt."""
+    asked_at: dict[bool, datetime] = field(default_factory=dict)
+    """When others were to be polled at once last, because one was bad, or good, where that was not what stands."""
     waiting: list[tuple[datetime, str]] = field(default_factory=list)
     """A heap: when grace or settle of a zone that inherits ends."""
 
@@ -113,9 +113,10 @@ class ServerFinding:
 
     def takes_asking(self, at: datetime) -> bool:
         """Whether others are to be polled at once, to see what they say: not again and again where zones differ."""
-        if self.asked_at is not None and timedelta(0) <= at - self.asked_at < MIN_ASKING_INTERVAL:
+        before = self.asked_at.get(self.bad)
+        if before is not None and timedelta(0) <= at - before < MIN_ASKING_INTERVAL:
             return False
-        self.asked_at = at
+        self.asked_at[self.bad] = at
         return True
 
     def inherited(self) -> Finding:
@@ -149,6 +150,10 @@ class ServerFindings:
         self.known.clear()
         self.moved.clear()
 
+    def has_stood(self, place: Place) -> bool:
+        """Whether zones may have taken over what was found there."""
+        return place in self.known and self.known[place].has_stood
+
     def note(self, check: Check, zone: Zone, result: CheckResult) -> Sequence[str]:
         """A zone was polled in full. Returns zones that are to be polled at once: what stands is in doubt by that."""
         codes = {found.code for found in check.finding_types if found.of_address}
@@ -163,7 +168,7 @@ class ServerFindings:
             if not here:
                 doubted += self.note_good(place, zone.name, result.at)
             elif len(here) == 1 and here[0].code in codes:
-                self._note_bad(place, zone.name, here[0], result.at)
+                doubted += self._note_bad(place, zone.name, here[0], result.at)
             elif place in self.known:
                 self.known[place].deciding.discard(zone.name)
         return doubted
@@ -176,12 +181,14 @@ class ServerFindings:
         self._hear(place, one, zone, at, None)
         return sorted(one.deciding) if one.in_doubt and one.takes_asking(at) else ()
 
-    def _note_bad(self, place: Place, zone: str, finding: Finding, at: datetime) -> None:
+    def _note_bad(self, place: Place, zone: str, finding: Finding, at: datetime) -> Iterable[str]:
         one = self.known.get(place)
         if one is None:
             one = self.known[place] = ServerFinding(finding, at, at)
+        before = one.agreeing
         if one.finding.code == finding.code:
             self._hear(place, one, zone, at, finding)
+        return before if one.in_doubt and one.takes_asking(at) else ()
 
     def _hear(self, place: Place, one: ServerFinding, zone: str, at: datetime, found: Finding | None) -> None:
         before = one.stand

@@ -133,7 +133,9 @@ def _note_suspects(state: MonitorState, check: Check, zone: Zone, result: CheckR
     standing = columns.standing.get(check.name)
     if not fresh or standing is None:
         return ()
-    others = (number for number in columns.zones_at(fresh) if standing[number])
+    # where it has stood before, zones may inherit it: asked again and again they would find it again and again
+    new = not any(columns.server_findings.has_stood((check.name, *place)) for place in fresh)
+    others = (number for number in columns.zones_at(fresh) if standing[number] == STANDS or (new and standing[number]))
     return [columns.zone_table.names[number] for number in islice(others, MAX_CONFIRMING)]
 
 

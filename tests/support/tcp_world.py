@@ -103,7 +103,9 @@ class Watch(EvaluatorBench):
     async def poll(self, names: Iterable[str]) -> None:
         """In full, each in a batch of its own; and those that are to be looked at again at once by that."""
         todo = [*names]
+        most = len(self.polled) + len(todo) + 3 * len(self.zones)
         while todo:
+            assert len(self.polled) < most, "the same zones are polled again and again"
             name = todo.pop(0)
             self.polled.append(name)
             self.now.at += timedelta(milliseconds=1)

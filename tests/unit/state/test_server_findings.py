@@ -161,6 +161,19 @@ async def test_where_polls_do_not_agree_it_is_a_matter_of_each_zone() -> None:
     assert on.alerts().keys() == {(name, "192.0.2.2") for name in NAMES if name != NAMES[5]}
 
 
+@pytest.mark.parametrize("count", [12, 60])
+async def test_one_zone_that_is_well_where_others_are_not_has_nobody_polled_without_end(count: int) -> None:
+    many = [zone("ns1", "ns2", name=f"z{number:02}.example.") for number in range(count)]
+    on = await watch(*many)
+    on.world.of_zone = {(one.name, NS2) for one in many[:5] + many[6:]}
+    sweeps = 10
+    for number in range(2, 2 + sweeps):
+        await on.minute(number)
+        assert (many[5].name, "192.0.2.2") not in on.alerts() or number == 2
+    assert len(on.alerts()) == count - 1
+    assert len(on.polled) < sweeps * (count + 20)
+
+
 async def test_polls_that_were_under_way_when_it_ended_do_not_hold_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where TCP is dropped they have nothing to say for seconds after others are good."""
     monkeypatch.setattr("monitor.state.server_findings.MAX_DECIDING", 3)

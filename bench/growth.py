@@ -13,12 +13,13 @@ from pathlib import Path
 
 from bench.alone import alone
 from bench.peers import asked_by
-from bench.process import ALL, end_well
+from bench.process import end_well
 from bench.road import FULL, QUIET, Care, Walk, ms, walk
 from bench.servers import Absent, names, nobody, nsd_pair
 from bench.service import Service, Spell, median, service, spell, until
 from bench.storing import rows as stored
 from bench.table import LIMIT, Asked, machine, micro, middle, say, written
+from bench.workers import workers
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
@@ -163,43 +164,6 @@ def _row(what: str, duration: float, took: float, later: Spell) -> Sequence[str]
         f"{micro(later.micro)} µs",
         f"{later.late:.0f} ms",
     )
-
-
-def workers(most: int, rounds: int) -> str:
-    """One process that asks, and two. On two cores the servers need what the second could use: see the last column."""
-    addresses = min(most, 200_000)
-    zones = names(addresses // 2)
-    rows: list[Sequence[str]] = []
-    with tempfile.TemporaryDirectory(prefix="soawatch-bench-") as name, nsd_pair(zones, frozenset()) as pair:
-        for number in (1, 2):
-            say(f"workers = {number}")
-            directory = Path(name) / f"workers{number}"
-            try:
-                with service(zones, pair.addresses, directory, FULL, workers=number) as one:
-                    for _ in until(900.0, one, 0.5):
-                        if one.ready():
-                            break
-                    seen = spell(one, queries=5 * addresses, seconds=15.0)
-                    took = sorted(seen.cpu_each.values(), reverse=True)
-                    busiest = max(took) / max(1, seen.queries) * 1e6
-                    rows.append(
-                        (
-                            f"workers = {number}",
-                            f"{median(seen.durations):.2f} s",
-                            f"{micro(seen.micro)} µs",
-                            ", ".join(f"{micro(each / max(1, seen.queries) * 1e6)} µs" for each in took if each > 0.1),
-                            f"{micro(busiest)} µs: {1e6 / busiest:,.0f} addresses/s",
-                            f"{one.program.peak():.0f} MB",
-                            f"{seen.lost} of {seen.queries:,}",
-                        )
-                    )
-            except RuntimeError as error:
-                rows.append((f"workers = {number}", f"could not be measured: {str(error)[-100:]}", *[""] * 5))
-    head = (
-        f"{addresses:,} addresses, {len(ALL)} cores for all", "one quiet sweep", "CPU per address", "of each process",
-        "the busiest process, on a core of its own", "memory", "lost",
-    )  # fmt: skip
-    return "## Two processes that ask\n\n" + written(head, rows)
 
 
 def storing(most: int, rounds: int) -> str:

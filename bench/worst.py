@@ -139,7 +139,7 @@ class Day:
         seen = Spell(first, last, (), self.one.lateness(first.at, last.at))
         worst = seen.lateness[-1] * 1000 if seen.lateness else 0.0
         pages = [
-            f"{median(took) * 1000:.0f} ms, {max(took) * 1000:.0f} ms" if (took := visitor.took[path]) else "none"
+            f"{median(seconds) * 1000:.0f} ms, {max(seconds) * 1000:.0f} ms" if (seconds := visitor.took[path]) else ""
             for path in ("/metrics", "/", "/incidents")
         ]
         share = f"{seen.cpu / seen.seconds * 100:.0f} %"

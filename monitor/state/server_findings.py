@@ -4,7 +4,8 @@ TCP/53 belongs to an address. A check says of a finding type that it is ``of_add
 once ``WITNESSES`` zones, polled in full, have found it at one address and nothing else there, and none has been good
 there since the first of them; it is *over* once as many in a row are good there. As soon as one says otherwise than
 what stands, it is in doubt and others are polled at once; where these do not agree it is *open*, a matter of each zone,
-until enough agree again.
+until enough agree again. The more often they have contradicted each other by then, the more looks must agree, up to
+``MAX_LOOKS``: so where TCP is dead for some zones of an address only, nothing is said of the others for long.
 
 While it stands every other zone whose result stands good takes it over without a poll, unless it was itself found good
 there in the meantime; such a zone *inherits* (``columns.INHERITS``), and goes on with what is found at others: its
@@ -25,6 +26,9 @@ from checks.model import Address, CheckResult, Finding, Health, Zone
 
 WITNESSES = 3
 """Zones that must agree, in a row."""
+
+MAX_TURNS, MAX_LOOKS = 2, 24
+"""Where zones contradict each other more often, ``WITNESSES`` looks more must agree each time; at most so many."""
 
 MAX_DECIDING = 16
 """Zones with the finding that are polled at each sweep."""
@@ -59,6 +63,10 @@ class ServerFinding:
     """What the latest said."""
     agreeing: list[str] = field(default_factory=list)
     """The first of those that have said so in a row."""
+    looks: int = 0
+    """Looks that have said so in a row."""
+    turns: int = 0
+    """How often a look has said otherwise than the one before, since something stood or was over."""
     deciding: set[str] = field(default_factory=set)
     """Zones that have found it and are polled at each sweep."""
     good: set[str] = field(default_factory=set)
@@ -77,16 +85,23 @@ class ServerFinding:
     def settled(self) -> bool:
         return self.stand is not Stand.OPEN and not self.in_doubt
 
+    @property
+    def _is_agreed(self) -> bool:
+        wanted = WITNESSES * max(1, self.turns - MAX_TURNS)
+        return len(self.agreeing) == WITNESSES and self.looks >= min(wanted, MAX_LOOKS)
+
     def hear(self, zone: str, at: datetime, found: Finding | None) -> None:
         """The zone was asked, and this was found there, or nothing."""
         bad = found is not None
         if bad is not self.bad or not self.agreeing:
             was_in_doubt = self.in_doubt
-            self.bad, self.since, self.agreeing, self.finding = bad, at, [], found or self.finding
+            self.turns += bad is not self.bad
+            self.bad, self.since, self.agreeing, self.looks, self.finding = bad, at, [], 0, found or self.finding
             if was_in_doubt:
                 self.stand = Stand.OPEN
         if zone not in self.agreeing and len(self.agreeing) < WITNESSES:
             self.agreeing.append(zone)
+        self.looks += 1
         self.heard_at = at
         if bad:
             self.good.discard(zone)
@@ -94,9 +109,9 @@ class ServerFinding:
             self.deciding.discard(zone)
             if self.stand is not Stand.OVER:
                 self.good.add(zone)
-        if len(self.agreeing) < WITNESSES or self.settled:
+        if not self._is_agreed or self.settled:
             return
-        self.stand = Stand.STANDS if bad else Stand.OVER
+        self.stand, self.turns = Stand.STANDS if bad else Stand.OVER, 0
         if bad:
             self.has_stood = True
             self.deciding.update(self.agreeing)

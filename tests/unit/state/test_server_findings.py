@@ -1,6 +1,7 @@
 """When a finding stands at a server, who takes it over, and each way in which that ends."""
 
 import math
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -172,6 +173,28 @@ async def test_one_zone_that_is_well_where_others_are_not_has_nobody_polled_with
         assert (many[5].name, "192.0.2.2") not in on.alerts() or number == 2
     assert len(on.alerts()) == count - 1
     assert len(on.polled) < sweeps * (count + 20)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_where_tcp_is_dead_for_half_of_the_zones_nothing_is_said_of_the_others(seed: int) -> None:
+    many = [zone("ns1", "ns2", name=f"z{number:02}.example.") for number in range(40)]
+    on = await watch(*many)
+    dead = {one.name for one in random.Random(seed).sample(many, 20)}
+    on.world.of_zone = {(name, NS2) for name in dead}
+    for number in range(2, TURNS + 6):
+        await on.minute(number)
+    for number in range(TURNS + 6, 30):
+        await on.minute(number)
+        assert on.alerts() == {(name, "192.0.2.2"): Phase.FIRING for name in dead}
+    on.world.of_zone.clear()
+    for number in range(30, 50):
+        await on.minute(number)
+    assert not on.memory.active_alerts
+    assert not on.columns.server_findings.known
+    on.world.tcp.add(NS2)
+    await on.minute(50)
+    await on.minute(51)
+    assert on.alerts().keys() == {(one.name, "192.0.2.2") for one in many}
 
 
 async def test_polls_that_were_under_way_when_it_ended_do_not_hold_it_up(monkeypatch: pytest.MonkeyPatch) -> None:

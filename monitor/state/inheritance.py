@@ -103,7 +103,8 @@ def _take_over(
     begins = found is None and not _alerts_at(state, name, place)
     if begins and (not one.bad or name in one.good or state.columns.mode[number] != STEADY_UP):
         return
-    here = (found or one.inherited(),) if one.bad else ()
+    own = found if found is not None and not found.inherited else None  # else as those say it that are there now
+    here = (own or one.inherited(),) if one.bad else ()
     if begins:  # it has been so since it was found first
         first = CheckResult(name, check, one.since, Health.BAD, here)
         move_alerts(state, pending, first, {}, plan)

@@ -343,6 +343,22 @@ async def test_after_a_reload_it_is_to_be_found_anew() -> None:
     assert on.status.zones[NAMES[5]].health is Health.GOOD
 
 
+async def test_after_a_reload_no_evidence_names_zones_that_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.state.server_findings.MAX_DECIDING", 3)
+    monkeypatch.setattr("monitor.state.standing.MAX_CONFIRMING", 3)
+    on = await watch()
+    await dies(on)
+    inheriting = on.inheriting()
+    assert NAMES[0] in on.status.zones[NAMES[-1]].findings[0].text
+    on.zones = [*ZONES[4:]]
+    await replan(on, plan(*on.zones, checks=CHECKS, policy=TWO_MINUTES))
+    await on.minute(3)
+    assert on.inheriting() & inheriting, "not all were polled"
+    for one in on.zones[:-1]:
+        (finding,) = on.status.zones[one.name].findings
+        assert not any(name in finding.text for name in NAMES[:4])
+
+
 async def test_a_reload_that_changes_no_zone_has_it_found_anew_too() -> None:
     on = await watch()
     await dies(on)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -135,52 +135,78 @@ async def sweep(
     left to others.
     """
     known, wanted = current or order.zone_table.get, asks or check.applies
-    room, chunks = asyncio.Semaphore(max_in_flight), asyncio.Semaphore(MAX_CHUNKS_IN_FLIGHT)
-    clock = asyncio.get_running_loop().time
-    started, begin = now(), clock()
-    asked = queries = answered = first = 0
-    together = tick(len(order), duration)
+    running = _Sweep(check, order, asking, publish, cadence, now, vantage, known, wanted, max_in_flight)
+    return await running.run(duration, size)
 
-    async def turn(name: str) -> None:
-        nonlocal asked, queries, answered
+
+@dataclass(slots=True)
+class _Sweep:
+    """One sweep under way, and what it has come to so far."""
+
+    check: Check
+    order: SweepOrder
+    asking: PassOver
+    publish: PublishPoll
+    cadence: timedelta
+    now: Now
+    vantage: str
+    current: Current
+    asks: Callable[[Zone], bool]
+    max_in_flight: int
+    group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
+    room: asyncio.Semaphore = field(init=False)
+    """For polls in full."""
+    chunks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CHUNKS_IN_FLIGHT))
+    zones: int = 0
+    queries: int = 0
+    answered: int = 0
+
+    def __post_init__(self) -> None:
+        self.room = asyncio.Semaphore(self.max_in_flight)
+
+    async def run(self, duration: float, size: int) -> SweepResult:
+        order, clock, started = self.order, asyncio.get_running_loop().time, self.now()
+        begin, first, together = clock(), 0, tick(len(order), duration)
+        async with self.group:
+            while first < len(order):
+                if (wait := begin + order.positions[first] * duration - clock()) > 0:
+                    await asyncio.sleep(wait)
+                    continue
+                last = order.due(first, (clock() - begin + together) / duration if duration else 1.0, size)
+                await self.chunks.acquire()
+                self.group.create_task(self._chunk(order.numbers[first:last], last=last == len(order)))
+                first = last
+        passed = self.asking.queries
+        return SweepResult(self.zones, self.queries + passed, self.answered + passed, started, self.now())
+
+    async def _chunk(self, numbers: Sequence[int], *, last: bool) -> None:
         try:
-            zone = known(name)
-            if zone is None or not wanted(zone):
-                return
-            poll = await poll_zone(check, zone, asking.probe(zone), cadence, now, vantage)
-            if known(name) != zone:
-                return
-            await publish(poll)
+            self.zones += len(numbers)
+            await self._poll_in_full(await self.asking.pass_over(numbers, self.order.zone_table))
         finally:
-            room.release()
-        asked += 1
-        queries += len(poll.seen)
-        answered += sum(seen.outcome is Outcome.ANSWERED for seen in poll.seen)
+            self.chunks.release()
+        async for names in self.asking.ask_gathered(last=last):
+            await self._poll_in_full(names)
 
-    async def poll_in_full(names: Sequence[str]) -> None:
-        nonlocal asked
-        asked -= len(names)
+    async def _poll_in_full(self, names: Sequence[str]) -> None:
+        """Each is counted when its poll is published."""
+        self.zones -= len(names)
         for name in names:
-            await room.acquire()
-            group.create_task(turn(name))
+            await self.room.acquire()
+            self.group.create_task(self._poll(name))
 
-    async def some(numbers: Sequence[int], *, last: bool) -> None:
-        nonlocal asked
+    async def _poll(self, name: str) -> None:
         try:
-            asked += len(numbers)
-            await poll_in_full(await asking.pass_over(numbers, order.zone_table))
+            zone = self.current(name)
+            if zone is None or not self.asks(zone):
+                return
+            probe = self.asking.probe(zone)
+            poll = await poll_zone(self.check, zone, probe, self.cadence, self.now, self.vantage)
+            if self.current(name) != zone:
+                return
+            await self.publish(poll)
         finally:
-            chunks.release()
-        async for names in asking.ask_gathered(last=last):
-            await poll_in_full(names)
-
-    async with asyncio.TaskGroup() as group:
-        while first < len(order):
-            if (wait := begin + order.positions[first] * duration - clock()) > 0:
-                await asyncio.sleep(wait)
-                continue
-            last = order.due(first, (clock() - begin + together) / duration if duration else 1.0, size)
-            await chunks.acquire()
-            group.create_task(some(order.numbers[first:last], last=last == len(order)))
-            first = last
-    return SweepResult(asked, queries + asking.queries, answered + asking.queries, started, now())
+            self.room.release()
+        self.zones += 1
+        self.queries += len(poll.seen)
+        self.answered += sum(seen.outcome is Outcome.ANSWERED for seen in poll.seen)

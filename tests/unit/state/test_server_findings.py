@@ -104,6 +104,7 @@ async def test_where_there_is_nobody_else_nothing_is_inherited(count: int) -> No
     for number in range(3, 8):
         await on.minute(number)
     assert not on.memory.active_alerts
+    assert not on.columns.server_findings.known, "of no address, however many there are"
 
 
 async def test_a_zone_that_was_good_meanwhile_takes_nothing_over() -> None:

@@ -193,7 +193,7 @@ class ZoneColumns:
         self.ok_at = {name: array("q", bytes(8 * len(self.zone_table))) for name in old.ok_at}
         octets = ((old.mode, self.mode), (old.result_id, self.result_id), (old.reachability_id, self.reachability_id))
         self.standing = {name: bytearray(len(self.zone_table)) for name in old.standing}
-        self.suspects = set(old.suspects)
+        self.suspects = self._still_served(old.suspects)
         remap((*octets, *((old.standing[name], column) for name, column in self.standing.items())), same_template)
         times = ((old.checked_at, self.checked_at), (old.recheck_at, self.recheck_at))
         remap((*times, *((old.ok_at[name], column) for name, column in self.ok_at.items())), same_template)
@@ -201,6 +201,13 @@ class ZoneColumns:
         remap(((old.address_metrics.expires, self.address_metrics.expires),), old_slots)
         remap(((old.group_ids, self.group_ids), (old.health_since, self.health_since)), old_index)
         return old_slots
+
+    def _still_served(self, suspects: Collection[tuple[str, str, Address]]) -> set[tuple[str, str, Address]]:
+        """Those at a place where a zone is served."""
+        if not suspects:
+            return set()
+        places = {(place.server, place.address) for each in self.layouts for place in each}
+        return {(check, server, address) for check, server, address in suspects if (server, address) in places}
 
     def _with_template_of(self, old: "ZoneColumns", old_index: "array[int]") -> "array[int]":
         """The index, with -1 also for a zone that is another than it was. How often it is asked is no part of that."""

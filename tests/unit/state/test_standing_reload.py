@@ -92,6 +92,15 @@ async def test_of_another_table_nothing_is_taken_in() -> None:
     assert on.looked("ns-set") == before
 
 
+async def test_suspects_outlast_a_reload_but_not_their_zones() -> None:
+    on = Road(ONE, OTHER)
+    await on.well(0, ONE, OTHER)
+    await on.hear(tcp_closed(ONE, 2))
+    assert len(on.columns.suspects) == 1
+    await on.replan(zone("ns8", "ns9", name="third.example."))
+    assert not on.columns.suspects
+
+
 async def test_suspects_outlast_a_reload_but_not_their_check() -> None:
     on = Road(ONE, OTHER)
     await on.well(0, ONE, OTHER)

@@ -114,6 +114,7 @@ class ServerFinding:
         if not self._is_agreed or self.settled:
             return
         self.stand, self.turns = Stand.STANDS if bad else Stand.OVER, 0
+        self.waiting.clear()  # every zone that inherits takes this over, and waits for something else by that
         if bad:
             self.has_stood = True
             self.deciding.update(self.agreeing)

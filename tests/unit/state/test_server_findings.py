@@ -231,6 +231,20 @@ async def test_it_comes_back_while_it_recovers() -> None:
     assert len(on.alerts()) == len(NAMES)
 
 
+async def test_however_often_it_comes_and_goes_each_zone_waits_once() -> None:
+    """A settle of an hour, in which it is over and comes back many times."""
+    many = [zone("ns1", "ns2", name=f"z{number:02}.example.") for number in range(60)]
+    on = await watch(*many, ELSEWHERE, policy=Policy(grace=timedelta(0), settle=timedelta(hours=1)))
+    await dies(on)
+    for turn in range(5):
+        (on.world.tcp.discard if turn % 2 == 0 else on.world.tcp.add)(NS2)
+        await on.serials(3 + turn)
+        await on.poll(sorted(on.columns.server_findings.known["reachable", "ns2", NS2].agreeing))
+    one = on.columns.server_findings.known["reachable", "ns2", NS2]
+    waiting = [name for _, name in one.waiting]
+    assert len(waiting) == len(set(waiting)) == len(on.inheriting()) > 0
+
+
 async def test_a_zone_with_a_finding_of_its_own_or_silent_over_udp_inherits_nothing() -> None:
     on = await watch()
     on.world.of_zone.add((NAMES[7], Address("192.0.2.1")))

@@ -105,8 +105,9 @@ class Service:
         return self.metrics().total(name, **labels)
 
     def lateness(self, begun: float, ended: float) -> list[float]:
-        """Of the event loop, in that time: seconds, sorted."""
-        lines = (line.split() for line in (self.directory / "lateness").read_text().splitlines())
+        """Of the event loop, in that time: seconds, sorted; none where it is not watched."""
+        path = self.directory / "lateness"
+        lines = (line.split() for line in path.read_text().splitlines()) if path.exists() else ()
         return sorted(float(late) for due, late in lines if begun <= float(due) <= ended)
 
     def reading(self) -> "Reading":

@@ -42,7 +42,7 @@ EDNS_BROKEN = FindingType(
     "edns-broken", Severity.WARNING, "The server answers well only when it is asked without EDNS", family=SERVICE
 )
 TCP_UNREACHABLE = FindingType(
-    "tcp-unreachable", Severity.WARNING, "UDP/53 answers, TCP/53 does not: a firewall", impact=Impact.BLOCKS_TRANSFERS,
+    "tcp-unreachable", Severity.WARNING, "UDP/53 answers, TCP/53 does not", impact=Impact.BLOCKS_TRANSFERS,
     of_address=True,
 )  # fmt: skip
 FINDINGS = (

@@ -46,6 +46,12 @@ PAUSE = 1.1
 
 PATIENCE = 600.0
 
+VERSIONS = 3
+"""So many new versions each zone has in a storm of serials …"""
+
+CADENCE = 60.0
+"""… so many seconds apart, in which soa-serial sees each of them."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.worst", description=__doc__.partition("\n")[0])
@@ -64,27 +70,27 @@ def measured(pair: Pair, directory: Path, seconds: float) -> str:
     """A row for each spell of the day."""
     count, one_server = len(pair.zones), pair.servers[1]
     with service(pair.zones, pair.addresses, directory, config=CONFIG) as one:
-        day = Day(one, seconds)
-        with day.spell("first sweeps"):
+        day = Day(one)
+        with day.spell("all serials for the first time"):
             one_ready(one)
-        with day.spell("all is well"):
-            time.sleep(seconds)
-        with day.spell("every zone has a new version, each minute"):
-            for _ in range(max(1, round(seconds / 60))):
+        with day.spell("the other checks begin"):
+            time.sleep(seconds)  # to be watched so long
+        with day.spell(f"every zone has a new version, {VERSIONS} times, a cadence apart"):
+            for _ in range(VERSIONS):
                 pair.move()
                 pair.agree()
-                time.sleep(60)
+                time.sleep(CADENCE)
         with day.spell("all zones of one server are late", lambda: one.zones("bad") >= count):
             pair.move()
         with day.spell("… and stay so"):
-            time.sleep(seconds)
+            time.sleep(seconds)  # to be watched so long
         with day.spell("… and are well again", lambda: one.zones("good") >= count):
             pair.agree()
         with day.spell("one server is silent", lambda: one.zones("bad") >= count):
             one_server.process.signal_all(signal.SIGSTOP)
         with day.spell("both are silent"):
             pair.servers[0].process.signal_all(signal.SIGSTOP)
-            time.sleep(seconds)
+            time.sleep(seconds)  # to be watched so long
         with day.spell("both answer again", lambda: one.zones("good") >= count):
             for server in pair.servers:
                 server.process.signal_all(signal.SIGCONT)
@@ -98,7 +104,7 @@ def one_ready(one: Service) -> None:
 
 
 HEAD = (
-    "what happens", "until all are told", "CPU of a core", "loop late p99", "worst", "`/metrics`, worst", "`/`, worst",
+    "what happens", "until all show it", "CPU of a core", "loop late p99", "worst", "`/metrics`, worst", "`/`, worst",
     "`/incidents`, worst", "sweeps missed",
 )  # fmt: skip
 
@@ -108,30 +114,28 @@ class Day:
     """Spells one after the other, each with visitors who ask for one page after the other all the time."""
 
     one: Service
-    seconds: float
     rows: list[Sequence[str]] = field(default_factory=list)
 
     @contextmanager
-    def spell(self, what: str, told: Callable[[], bool] | None = None) -> Iterator[None]:
-        """From what happens in the block until it is ``told``, and all that is measured meanwhile."""
+    def spell(self, what: str, shown: Callable[[], bool] | None = None) -> Iterator[None]:
+        """From what happens in the block until the zones have ``shown`` it, and all that is measured meanwhile."""
         say(what)
         first, missed = self.one.reading(), self.one.value("soawatch_sweeps_missed_total")
         with Visitor(str(self.one.web.base_url)) as visitor:
             yield
-            took = self._until(told) if told is not None else ""
+            took = self._until(shown) if shown is not None else ""
         last = self.one.reading()
         missed = self.one.value("soawatch_sweeps_missed_total") - missed
         self.rows.append(self._row(what, took, first, last, visitor, int(missed)))
 
-    def _until(self, told: Callable[[], bool]) -> str:
-        happened = time.monotonic()
+    def _until(self, shown: Callable[[], bool]) -> str:
+        """How long it takes from now; one that takes too long is a figure, too."""
+        begun = time.monotonic()
         try:
-            for _ in until(PATIENCE, self.one, 0.5):
-                if told():
-                    return f"{time.monotonic() - happened:.0f} s"
+            next(None for _ in until(PATIENCE, self.one, 0.5) if shown())
         except TimeoutError:
-            pass  # that is what the table shows
-        return f"not within {PATIENCE:.0f} s"
+            return f"not within {PATIENCE:.0f} s"
+        return f"{time.monotonic() - begun:.0f} s"
 
     def _row(
         self, what: str, took: str, first: Reading, last: Reading, visitor: "Visitor", missed: int

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from heapq import heappop, heappush
 
-from alerting.incident_members import IncidentMembers
+from alerting.incident_members import IncidentMembers, is_undecided
 from alerting.model import RESOLVED, Alert, AlertKey, Cause, Incident, Phase
 from alerting.root_cause import OUT_OF_SERVICE, Causes, DependencyGraph
 from alerting.unserved import Unserved, unserved
@@ -149,10 +149,13 @@ class IncidentIndex:
         self._place()
 
     def _await(self, key: AlertKey) -> None:
-        """What is in no incident waits for that of its cause, and counts there as soon as there is one."""
+        """What is in no incident waits for that of its cause, and counts there as soon as there is one; but not what
+        the monitor could not decide for a while, before that is long enough to be said.
+        """
         alert = self._grave.get(key)
         self._joining.pop(key, None)
-        if alert is None or (alert.phase is not Phase.PENDING and alert.incident in self.members):
+        known = alert is not None and alert.phase is not Phase.PENDING and alert.incident in self.members
+        if alert is None or known or is_undecided(alert):
             self._cause.pop(key, None)
             return
         if alert.phase is not Phase.PENDING:

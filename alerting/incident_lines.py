@@ -77,7 +77,8 @@ def gravity(line: IncidentFinding) -> tuple[object, ...]:
 def _grown(line: IncidentFinding, before: IncidentFinding | None) -> IncidentFinding:
     """With the most that it ever was about."""
     count, zones = before.most if before is not None else (0, 0)
-    return replace(line, most=(max(count, line.count), max(zones, line.zones)))
+    sample = before.most_sample if before is not None and zones > line.zones else line.sample
+    return replace(line, most=(max(count, line.count), max(zones, line.zones)), most_sample=sample)
 
 
 def _kept(lines: Sequence[IncidentFinding]) -> tuple[IncidentFinding, ...]:
@@ -110,4 +111,7 @@ def _ended(
     left = bool(alerts) and all(alert.key in unwatched for alert in alerts) and not line.text.endswith(_NO_LONGER)
     count, zones = line.most
     text = line.text + _NO_LONGER if left else line.text
-    return replace(line, ended_at=at, text=text, count=max(count, line.count), zones=max(zones, line.zones))
+    sample = line.most_sample if zones > line.zones else line.sample
+    return replace(
+        line, ended_at=at, text=text, count=max(count, line.count), zones=max(zones, line.zones), sample=sample
+    )

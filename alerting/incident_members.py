@@ -175,6 +175,11 @@ class IncidentMembers:
                 del self._lines[where]
 
 
+def is_undecided(alert: Alert) -> bool:
+    """Whether the monitor could not tell, and that has not lasted for its grace yet: nothing is said of that."""
+    return alert.phase is Phase.PENDING and alert.key.code in CONSEQUENCES
+
+
 def _place(key: AlertKey) -> Place:
     return key.zone, key.server, key.address
 

@@ -163,7 +163,9 @@ class IncidentFinding:
     zones: int = 1
     sample: tuple[str, ...] = ()
     most: tuple[int, ...] = (1, 1)
-    """The most findings, and zones, that it ever was about: what it says once none of them is bad any more."""
+    """The most findings, and zones, that it ever was about: what it says once none of them is bad any more …"""
+    most_sample: tuple[str, ...] = ()
+    """… and the first few of those zones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerting.incident_lines import current
+from alerting.incident_members import is_undecided
 from alerting.incident_news import Rules, announce, announce_end
 from alerting.incidents import RELATED, IncidentUpdate, OpenIncidents, incident_id
 from alerting.model import OPEN, RESOLVED, Alert, AlertKey, Cause, Incident, OutboxMessage, Phase, Reason, Transition
@@ -155,6 +156,8 @@ def _members(
     active_alerts: dict[str, list[Alert]] = defaultdict(list)
     over: dict[str, list[Alert]] = defaultdict(list)
     for alert in grave:
+        if is_undecided(alert):
+            continue
         where = of_cause.get(causes[alert.key]) if alert.phase is Phase.PENDING else alert.incident
         if where is not None:
             active_alerts[where].append(alert)

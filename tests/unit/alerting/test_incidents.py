@@ -118,6 +118,40 @@ def test_what_could_not_be_checked_because_of_it_is_no_news() -> None:
     assert desk.fire(alert(B, "not-checked", subject="transfer")) == [f"oncall: opened zone {B}"]
 
 
+def test_what_could_not_be_checked_for_a_moment_is_not_said_to_be_so_for_a_while() -> None:
+    """It has a longer grace than what it follows from."""
+    desk = Desk()
+    unseen = alert(A, "not-checked", subject="soa-fields")
+    desk.move(Phase.PENDING, unseen)
+    desk.fire(LATE)
+    assert (desk.only.codes, desk.only.findings) == (("serial-late",), 1)
+    assert [line.code for line in desk.only.lines] == ["serial-late"]
+    assert desk.fire(unseen) == []
+    assert (desk.only.codes, desk.only.findings) == (("not-checked", "serial-late"), 2)
+    desk.end(unseen)
+    assert desk.end(LATE) == [f"oncall: resolved zone {A}"]
+
+
+def test_what_could_not_be_checked_for_a_moment_holds_nothing_open() -> None:
+    desk = Desk()
+    desk.fire(LATE)
+    desk.move(Phase.PENDING, alert(A, "not-checked", subject="soa-fields"))
+    assert desk.end(LATE) == [f"oncall: resolved zone {A}"]
+
+
+def test_a_line_that_is_over_names_the_zones_that_it_was_about_though_they_came_back_one_by_one() -> None:
+    desk = Desk()
+    down = [alert(name, "server-unreachable", "ns2") for name in (A, B, C)]
+    desk.fire(*down)
+    desk.end(down[1])
+    desk.end(down[0])
+    (line,) = desk.only.lines
+    assert (line.zones, line.sample) == (1, ()), "what is bad now"
+    (over,) = desk.change(replace(down[2], phase=Phase.OK, good_since=minute(4))).incidents
+    (line,) = over.lines
+    assert (line.zones, line.sample) == (3, (A, B, C))
+
+
 def test_a_offline_vantage_is_one_incident_with_all_it_could_not_check() -> None:
     desk = Desk()
     desk.fire(alert("", "monitor-offline", subject="ipv4"))

@@ -4,6 +4,8 @@ It is started by the service, talks to it over its standard input and output, an
 """
 
 import asyncio
+import logging
+import signal
 import sys
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
@@ -12,15 +14,18 @@ from checks.model import Observation
 from monitor.clock import now
 from monitor.polling.bulk import ChunkResult
 from monitor.polling.local_prober import LocalBulkProber
+from monitor.polling.workers import log as worker_log
 from monitor.polling.workers.forms import ToldForms
 from monitor.polling.workers.gathering import GatheredResults
 from monitor.polling.workers.messages import (
+    Ask,
     AskRrsets,
     AskTcp,
     Configure,
     DisableFastPath,
     Done,
     EnableFastPath,
+    Failed,
     FromWorker,
     HeardTcp,
     PolledRrsets,
@@ -38,6 +43,8 @@ from monitor.state.columns import AddressLayout
 
 STATS_INTERVAL = 1.0
 """Seconds between two messages of what was counted."""
+
+log = logging.getLogger(__name__)
 
 GATHERING = 0.02
 """Seconds for which what has come back of a chunk waits for more of it, while some is missing."""
@@ -70,16 +77,15 @@ class Worker:
             await self._prober.close()
 
     def _take(self, message: object) -> None:
-        match message:  # The prober is called here and not in a task: what is read next may be another plan.
-            case PollZones():
-                gathered = GatheredResults(message, self._layouts, self._address_metrics)
-                self._run(self._poll_zones(message.number, gathered, self._bulk_prober.ask(message.chunk)))
-            case AskRrsets(number, chunk):
-                self._run(self._ask_rrsets(number, self._bulk_prober.unchanged_rrsets(chunk)))
-            case PollRrsets(number, queries):
-                self._run(self._poll_rrsets(number, self._bulk_prober.poll_rrsets(queries)))
-            case AskTcp(number, batches):
-                self._run(self._ask_tcp(number, self._bulk_prober.ask_tcp(batches)))
+        match message:
+            case PollZones() | AskRrsets() | PollRrsets() | AskTcp():
+                try:
+                    work = self._work(message)
+                except Exception as fault:
+                    log.exception("a worker failed")
+                    self._out.write(encode_message(Failed(message.number, type(fault).__name__)))
+                else:
+                    self._run(self._guarded(message.number, work))
             case UseLayouts(layouts, size, old_slots):
                 self._layouts, self._address_metrics = tuple(layouts), AddressMetrics.of(size)
                 self._bulk_prober.use(self._layouts, self._address_metrics, old_slots)
@@ -90,10 +96,33 @@ class Worker:
             case _:
                 raise TypeError(f"the service says what no worker understands: {type(message).__name__}")
 
+    def _work(self, ask: Ask) -> Coroutine[None, None, None]:
+        """The prober is called here and not in a task: what is read next may be another plan."""
+        match ask:
+            case PollZones(number, chunk):
+                gathered = GatheredResults(ask, self._layouts, self._address_metrics)
+                return self._poll_zones(number, gathered, self._bulk_prober.ask(chunk))
+            case AskRrsets(number, rrset_chunk):
+                return self._ask_rrsets(number, self._bulk_prober.unchanged_rrsets(rrset_chunk))
+            case PollRrsets(number, queries):
+                return self._poll_rrsets(number, self._bulk_prober.poll_rrsets(queries))
+            case AskTcp(number, batches):
+                return self._ask_tcp(number, self._bulk_prober.ask_tcp(batches))
+
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, number: int, work: Coroutine[None, None, None]) -> None:
+        """A fault of ours is no server's, and nobody waits for ever for what it has cost."""
+        try:
+            await work
+        except ConnectionError:  # the service is gone, and so are we soon
+            return
+        except Exception as fault:
+            log.exception("a worker failed")
+            await self._send(Failed(number, type(fault).__name__))
 
     async def _poll_zones(self, number: int, gathered: GatheredResults, every: AsyncIterator[ChunkResult]) -> None:
         async for result in every:
@@ -132,10 +161,13 @@ class Worker:
 
 
 async def main() -> None:
+    worker_log.set_up()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd sends it to all, and the service still asks until it ends
     loop = asyncio.get_running_loop()
     source = asyncio.StreamReader(limit=2**26)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(source), sys.stdin.buffer)
     transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
+    sys.stdout = sys.stderr  # the pipe is for messages alone, whatever anybody prints
     out = asyncio.StreamWriter(transport, protocol, None, loop)
     try:
         begin = await read_message(source)
@@ -147,4 +179,8 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except Exception:
+        log.exception("a worker failed")
+        sys.exit(1)

@@ -149,6 +149,15 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """A fault of the worker's own: no more comes of what was asked under this number."""
+
+    number: int
+    fault: str
+    """Its kind."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatsUpdate:
     """What a worker has counted since it last said so."""
 
@@ -162,7 +171,7 @@ ToWorker = Configure | UseLayouts | Ask | EnableFastPath | DisableFastPath
 WorkerAnswer = PartialResult | UnchangedRrsets | PolledRrsets | HeardTcp | Done
 """To an Ask, with its number."""
 
-FromWorker = WorkerAnswer | StatsUpdate
+FromWorker = WorkerAnswer | Failed | StatsUpdate
 
 
 def encode_message(message: ToWorker | FromWorker) -> bytes:

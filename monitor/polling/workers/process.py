@@ -10,12 +10,14 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from monitor.clock import Now
+from monitor.polling.workers import log as worker_log
 from monitor.polling.workers.forms import HeardForms
 from monitor.polling.workers.messages import (
     Configure,
     DisableFastPath,
     Done,
     EnableFastPath,
+    Failed,
     HeardTcp,
     PartialResult,
     PolledRrsets,
@@ -46,6 +48,12 @@ STOPPING = "the monitor is stopping"
 TERMINATION_TIMEOUT = 2.0
 """Seconds it has to end by itself."""
 
+MAX_SILENCE = 30.0
+"""Seconds without a word from it, who says each second what it has counted: then it hangs, or is suspended."""
+
+LOOK_INTERVAL = 1.0
+"""Seconds between two looks at that; they are counted, so that no time passes while this process is suspended."""
+
 
 class WorkerMetrics:
     """What is counted of all workers of a service, those of pools that a reload has replaced included."""
@@ -70,6 +78,7 @@ class WorkerProcess:
         metrics: WorkerMetrics,
         forms: SharedForms,
         program: Sequence[str] = (),
+        max_silence: float = MAX_SILENCE,
     ) -> None:
         self._settings, self._now, self._metrics = settings, now, metrics
         self._program = tuple(program) or (sys.executable, "-m", "monitor.polling.workers.main")
@@ -79,7 +88,12 @@ class WorkerProcess:
         self._pending: dict[int, Pending] = {}
         self._last_number = 0
         self._process: asyncio.subprocess.Process | None = None
+        self._status: int | None = None
+        """How the latest one has ended, as the system says it."""
         self._closed = False
+        self._max_silence = max_silence
+        self._has_spoken = False
+        """Since the latest look."""
         self._task = asyncio.create_task(self._supervise())
 
     @property
@@ -139,19 +153,27 @@ class WorkerProcess:
             except OSError as error:
                 progressed = False
                 log.error("worker cannot be started", error=str(error))  # noqa: TRY400 - the system's word is all
+            except Exception:
+                progressed = False
+                log.exception("what a worker says cannot be understood")
             failed = 1 if progressed else failed + 1
             self._metrics.restarts.inc()
-            log.warning("worker died", in_a_row=failed, to_ask_again=self.pending)
+            log.warning("worker died", status=self._status, in_a_row=failed, to_ask_again=self.pending)
             if failed >= MAX_RESTARTS:
                 self._unasked("the process that asks cannot be kept alive")
 
     async def _run(self) -> bool:
         """One process from start to death; whether it brought anything back. What is owed is asked again."""
+        self._status = None
         self._process = process = await asyncio.create_subprocess_exec(
             *self._program, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            limit=2**26, start_new_session=True,
+            stderr=asyncio.subprocess.PIPE, limit=2**26, start_new_session=True,
         )  # fmt: skip
+        assert process.stderr is not None  # noqa: S101 - it was asked for
         self.forms.forget()
+        beside = [
+            asyncio.create_task(worker_log.tell(process.stderr, process.pid)), asyncio.create_task(self._watch(process))
+        ]  # fmt: skip
         try:
             self._send(Configure(self._settings))
             self._send(UseLayouts(self._layouts, self._slots, None))
@@ -160,6 +182,21 @@ class WorkerProcess:
             return await self._receive(process)
         finally:
             await self._end()
+            self._status = process.returncode
+            beside[1].cancel()
+            await asyncio.wait(beside, timeout=TERMINATION_TIMEOUT)  # for its last words
+            beside[0].cancel()
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """One that hangs, or was suspended, is killed: nothing that it owes would ever come back."""
+        silent = 0.0
+        while silent < self._max_silence:
+            self._has_spoken = False
+            await asyncio.sleep(LOOK_INTERVAL)
+            silent = 0.0 if self._has_spoken else silent + LOOK_INTERVAL
+        log.error("worker hangs", silent_for=silent, worker=process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
 
     async def _receive(self, process: asyncio.subprocess.Process) -> bool:
         progressed = False
@@ -169,12 +206,18 @@ class WorkerProcess:
                 message = await read_message(process.stdout)
             except EOFError:
                 return progressed
+            self._has_spoken = True
             match message:
                 case StatsUpdate(stats):
                     self._metrics.stats.add(stats)
+                case Failed(number, fault):
+                    progressed = True
+                    self._give_up(number, f"a fault of the process that asks: {fault}")
                 case PartialResult() | UnchangedRrsets() | PolledRrsets() | HeardTcp() | Done():
                     progressed = True
                     self._take(message)
+                case _:
+                    raise TypeError(f"no service understands {type(message).__name__}")
 
     async def _end(self) -> None:
         """Its input ends, and so does it; or it is made to."""
@@ -198,6 +241,12 @@ class WorkerProcess:
         pending = self._pending.get(message.number)
         if pending is not None and pending.take(message):  # None: asked under another plan
             del self._pending[message.number]
+            pending.end()
+
+    def _give_up(self, number: int, why: str) -> None:
+        pending = self._pending.pop(number, None)
+        if pending is not None:
+            pending.unasked(self._now(), why)
             pending.end()
 
     def _unasked(self, why: str) -> None:

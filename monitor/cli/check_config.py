@@ -109,10 +109,10 @@ def _shortages(config: "Config", discovered: "DiscoveredZones") -> Iterator[str]
     from monitor.config.low_caps import low_caps, shortage
 
     told = {(low.setting, low.server) for low in low_caps(config.probe, demands(config))}
-    shares = demands(config, discovered.zones)
-    for low in low_caps(config.probe, shares):
+    demand = demands(config, discovered.zones)
+    for low in low_caps(config.probe, demand):
         if (low.setting, low.server) not in told:
-            yield f"{low.setting}: {shortage(low, shares)}"
+            yield f"{low.setting}: {shortage(low, demand.shares)}"
 
 
 def understood(
@@ -123,12 +123,12 @@ def understood(
     Of the zones the first ``most``, None: all; they are counted in ``zones_total``.
     """
     from checks.model import Address
-    from monitor.config.load_estimate import as_written, demands, total
+    from monitor.config.load_estimate import as_written, demands
     from monitor.config.low_caps import low_caps
 
     zones = discovered.zones if discovered else as_written(config)
-    shares = demands(config, zones)
-    rates = total(shares)
+    demand = demands(config, zones)
+    rates = demand.totals()
     service = config.service
     return {
         "file": str(config.path),
@@ -150,7 +150,9 @@ def understood(
                     {"cadence_seconds": every.total_seconds(), "zones": count}
                     for every, count in _zones_by_cadence(check, config, zones)
                 ],
-                "queries_per_second": round(sum(rate for (_, asks, _), rate in shares.items() if asks == name), 3),
+                "queries_per_second": round(
+                    sum(rate for (_, asks, _), rate in demand.shares.items() if asks == name), 3
+                ),
                 "settings": _settings(check),
             }
             for name, check in config.checks.items()
@@ -174,7 +176,7 @@ def understood(
                 "sufficient": low.sufficient,
                 "times_the_cadence": round(low.factor, 3),
             }
-            for low in low_caps(config.probe, shares)
+            for low in low_caps(config.probe, demand)
         ],
         "warnings": list(config.warnings),
         "notes": list(config.notes),

@@ -115,11 +115,11 @@ def _routes(problems: Problems, config: Config) -> None:
 
 def _load(problems: Problems, config: Config) -> None:
     """What the cadences ask for and a cap does not allow: a sweep then takes longer than its cadence."""
-    shares = demands(config)
-    low = low_caps(config.probe, shares)
+    demand = demands(config)
+    low = low_caps(config.probe, demand)
     at_servers = [one for one in low if one.server is not None]
     for one in at_servers[:MAX_SERVERS_NAMED]:
-        problems.warn(("probe", "max_qps_per_server"), shortage(one, shares))
+        problems.warn(("probe", "max_qps_per_server"), shortage(one, demand.shares))
     if len(at_servers) > MAX_SERVERS_NAMED:
         text = f"the cadences need more than the cap at {len(at_servers) - MAX_SERVERS_NAMED} more servers"
         problems.warn(
@@ -127,4 +127,4 @@ def _load(problems: Problems, config: Config) -> None:
         )
     for one in low:
         if one.server is None:
-            problems.warn(("probe", "max_qps"), shortage(one, shares))
+            problems.warn(("probe", "max_qps"), shortage(one, demand.shares))

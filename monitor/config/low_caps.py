@@ -2,12 +2,12 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.config.durations import rounded, written
-from monitor.config.load_estimate import Shares, total
+from monitor.config.load_estimate import Demand, Shares
 from monitor.probe.settings import Probe
 
 SWEEP_SHARE = 0.8
@@ -29,12 +29,13 @@ class LowCap:
     needed: float
     """Queries a second, by all checks."""
     part: float = 1.0
-    """The part of the cap at which very many zones are asked, where several processes share it."""
+    """The part of the cap that can be used, where processes that have not all the same to ask have equal shares."""
 
     @property
     def words(self) -> str:
-        """The cap, and what of it the workers have."""
-        return f"{self.cap:g}" + (f", {self.part:.0%} of it for the workers" if self.part < 1 else "")
+        """The cap, and what of it can be used."""
+        shared = f", of which the processes that share it equally can use {self.part:.0%}" if self.part < 1 else ""
+        return f"{self.cap:g}{shared}"
 
     @property
     def factor(self) -> float:
@@ -68,26 +69,30 @@ def shortage(low: LowCap, shares: Shares) -> str:
     )
 
 
-def low_caps(probe: Probe, shares: Shares) -> list[LowCap]:
+def low_caps(probe: Probe, demand: Demand) -> list[LowCap]:
     """The lowest first, as measured by what is needed."""
-    rates = total(shares)
     found = [
-        LowCap("probe.max_qps_per_server", server, probe.max_qps_per_server, rate, probe.bulk_part)
-        for server, rate in rates.items()
+        LowCap("probe.max_qps_per_server", server, probe.max_qps_per_server, sum(rates), usable(rates))
+        for server, rates in demand.by_process.items()
     ]
-    whole = sum(rates.values())
     if probe.max_qps is not None:
-        found.append(LowCap("probe.max_qps", None, probe.max_qps, whole, probe.bulk_part))
+        every = [sum(rates) for rates in zip(*demand.by_process.values(), strict=True)]
+        found.append(LowCap("probe.max_qps", None, probe.max_qps, sum(every), usable(every)))
     return sorted((low for low in found if low.factor > 1), key=lambda low: (-low.factor, low.server or ""))
 
 
-def by_sweep(probe: Probe, shares: Shares) -> Mapping[SweepKey, tuple[LowCap, ...]]:
+def usable(rates: Sequence[float]) -> float:
+    """The part of a cap that processes can use that are to ask at these rates, when each has an equal share of it."""
+    return sum(rates) / (len(rates) * max(rates)) if any(rates) else 1.0
+
+
+def by_sweep(probe: Probe, demand: Demand) -> Mapping[SweepKey, tuple[LowCap, ...]]:
     """The caps that make a sweep longer than its cadence: of each setting the lowest that it is under."""
-    lows: dict[str | None, LowCap] = {low.server: low for low in low_caps(probe, shares)}
+    lows: dict[str | None, LowCap] = {low.server: low for low in low_caps(probe, demand)}
     found: defaultdict[SweepKey, dict[str, LowCap]] = defaultdict(dict)
     if not lows:
         return {}
-    for server, check, cadence in shares:
+    for server, check, cadence in demand.shares:
         for low in filter(None, (lows.get(server), lows.get(None))):
             known = found[check, cadence].get(low.setting)
             if known is None or low.needed > known.needed:

@@ -39,12 +39,17 @@ class TcpTurns:
             for template_id in {template_ids[number] for number in numbers}
         }
         found = {number for number in numbers if (number - self._turn) % turns[template_ids[number]] == 0}
+        for template_id in {template_ids[number] for number in found}:
+            self._note(columns, template_id)
         for template_id, number in {template_ids[number]: number for number in numbers}.items():
             if self._is_due(columns, template_id):
                 found.add(number)
-        for template_id in {template_ids[number] for number in found}:
-            self._asked.update(dict.fromkeys((one.address for one in columns.layouts[template_id]), self._clock()))
+                self._note(columns, template_id)
         return found
+
+    def _note(self, columns: ZoneColumns, template_id: int) -> None:
+        """A zone of this template is asked."""
+        self._asked.update(dict.fromkeys((one.address for one in columns.layouts[template_id]), self._clock()))
 
     def _is_due(self, columns: ZoneColumns, template_id: int) -> bool:
         before = self._clock() - EARLY * self._cadence.total_seconds()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from typing import Annotated
+from zlib import crc32
 
 LocalAddress = Annotated[str, "an IP address without port"]
 
@@ -10,6 +11,11 @@ def waits(timeout: float, attempts: int) -> tuple[float, ...]:
     """Seconds to wait for a response to each of the attempts: more each time, on average ``timeout`` (1, 2, 3 s)."""
     first = timeout * 2 / (attempts + 1)
     return tuple(first * number for number in range(1, attempts + 1))
+
+
+def worker_of(zone: str, workers: int) -> int:
+    """Which of so many asks the zone of this name over UDP: always the same."""
+    return crc32(zone.encode()) % workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,6 @@ class Probe:
     def parts(self) -> int:
         """Into how many the rates are divided: one for each worker and, beside several, one for the service itself."""
         return self.workers + 1 if self.workers > 1 else 1
-
-    @property
-    def bulk_part(self) -> float:
-        """The part of the rates at which very many zones are asked."""
-        return self.workers / self.parts
 
     def part(self, least_in_flight: int = 1) -> "Probe":
         """For one of the processes that ask at the same time: its share of the rates and of what may be in flight.

@@ -4,7 +4,6 @@ import asyncio
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from typing import TypeVar
-from zlib import crc32
 
 from checks.model import Observation, Query
 from monitor.clock import Now
@@ -16,7 +15,7 @@ from monitor.probe.bulk.address_metrics import AddressMetrics
 from monitor.probe.bulk.remap import remap
 from monitor.probe.client.tcp_pipelines import MAX_PER_CONNECTION
 from monitor.probe.message.soa_forms import SharedForms
-from monitor.probe.settings import Probe
+from monitor.probe.settings import Probe, worker_of
 from monitor.state.columns import AddressLayout
 
 NOBODY = 255
@@ -120,7 +119,7 @@ class WorkerPool:
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
     def _owner(self, zone: str) -> int:
-        return crc32(zone.encode()) % self._count
+        return worker_of(zone, self._count)
 
     def _split(
         self, chunk: ZoneChunk, sizes: Sequence[int] | Mapping[int, int]

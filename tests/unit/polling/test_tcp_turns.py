@@ -92,6 +92,15 @@ def test_of_many_zones_on_two_addresses_few_are_asked(chunk: int) -> None:
         assert len(sweeps.sweep()) <= 600 / SWEEPS + 2
 
 
+@pytest.mark.parametrize("chunk", [7, 250])
+def test_zones_that_differ_in_anything_but_their_servers_are_asked_no_more_often_for_that(chunk: int) -> None:
+    """Also where many of them have their turn at the same moment."""
+    zones = [zone(name=f"z{n}.example.", max_lag=timedelta(seconds=n)) for n in range(1, 601)]
+    sweeps = Sweeps(zones, chunk)
+    for _ in range(2 * SWEEPS):
+        assert len(sweeps.sweep()) <= 600 / SWEEPS + 2
+
+
 def test_an_address_of_which_no_zone_could_be_passed_over_is_due_at_the_next() -> None:
     sweeps = Sweeps(on_two(3), 3)
     sweeps.turns.begin(sweeps.columns)

@@ -15,7 +15,6 @@ def test_all_processes_together_ask_no_more_than_one_may(workers: int) -> None:
     assert part.max_qps * asking == pytest.approx(900.0)
     assert 300 - asking < part.max_in_flight * asking <= 300
     assert part.workers == 1
-    assert whole.bulk_part == pytest.approx(workers / asking)
 
 
 def test_each_has_room_for_as_much_as_it_needs_at_least() -> None:

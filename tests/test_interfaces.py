@@ -23,6 +23,7 @@ from alerting.notifiers.webhook import Notifier
 from alerting.render import as_data, render
 from checks.model import Health, Outcome, Transport
 from checks.model.finding_type import Severity
+from monitor.probe.notify.responder import NotifyResult
 from monitor.web import metrics
 from monitor.web.app import build
 from monitor.web.metrics import select_zones
@@ -101,7 +102,7 @@ def test_no_metric_is_left_that_only_some_state_shows() -> None:
 
 def test_the_values_of_labels_are_named() -> None:
     text = (DOCS / "metrics.md").read_text()
-    for kind in (Outcome, Health, Transport):
+    for kind in (Outcome, Health, Transport, NotifyResult):
         assert [each.value for each in kind if f"`{each.value}`" not in text] == []
     for word in (
         *map(str, Severity),

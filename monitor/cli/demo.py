@@ -47,7 +47,7 @@ def command(names: tuple[str, ...], keep: bool, listen: str) -> int:
     from monitor.config.errors import ConfigError
     from monitor.pair.control import ControlError
     from monitor.pair.faults import UnknownFault, fault
-    from monitor.web.listener import CannotListen
+    from monitor.probe.cannot_listen import CannotListen
 
     try:
         faults = [fault(name) for name in names or DEMO_FAULTS]

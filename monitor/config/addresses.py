@@ -90,5 +90,38 @@ def listen(value: object) -> tuple[str, int]:
         raise InvalidValue(f"{quoted(host)} is not an IP address", example) from None
 
 
+def notify_listen(value: object) -> Address:
+    """Where to listen for NOTIFY: one address of this machine, port 53 where none is written, 0 for any. Raises
+    InvalidValue.
+
+    An address that stands for all is refused: a response must come from the address that was written to, and to none
+    but these.
+    """
+    literal, written = split(value)
+    port = PORT if written is None else port_number(written, lowest=0)
+    try:
+        every = ipaddress.ip_address(literal).is_unspecified
+    except ValueError:
+        every = False
+    if every:
+        hint = 'write each address of this machine, for example "192.0.2.10:5300"'
+        raise InvalidValue(f"{quoted(literal)} is not one address", hint)
+    return Address(str(ip(literal)), port)
+
+
+def network(value: object) -> str:
+    """A network, or one address. Raises InvalidValue."""
+    hint = 'write for example "192.0.2.0/24", "2001:db8::/64" or "192.0.2.1"'
+    if not isinstance(value, str):
+        raise InvalidValue("must be a network in quotes", hint)
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        if "host bits" in str(error):
+            right = ipaddress.ip_network(value, strict=False)
+            raise InvalidValue(f"{quoted(value)} has bits beyond its prefix", f'did you mean "{right}"?') from None
+        raise InvalidValue(f"{quoted(value)} is not a network", hint) from None
+
+
 def loopback(host: str) -> bool:
     return ipaddress.ip_address(host).is_loopback

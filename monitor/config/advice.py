@@ -28,6 +28,7 @@ def advise(problems: Problems, config: Config, places: Mapping[str, KeyPath]) ->
     _shared_addresses(problems, config)
     _unused(problems, config)
     _switched_off(problems, config, places)
+    _deaf(problems, config)
     _budgets(problems, config, places)
     _routes(problems, config)
     _load(problems, config)
@@ -49,6 +50,7 @@ def _shared_addresses(problems: Problems, config: Config) -> None:
 def _unused(problems: Problems, config: Config) -> None:
     alike = config.zones.templates
     wanted = {rule.key for zone in alike for rule in zone.transfers}
+    wanted |= {server.notify_key for server in config.servers.values()}
     for name in config.keys:
         if name not in wanted:
             problems.warn(("keys", name), "no transfer rule uses this key")
@@ -74,6 +76,17 @@ def _switched_off(problems: Problems, config: Config, places: Mapping[str, KeyPa
             where = (*places[name], "cadence", check) if name in places else ("lists",)
             said = "" if name in places else f"{check} of {name} and those like it "
             problems.warn(where, f"{said}is off, although the zone has {check} to check")
+
+
+def _deaf(problems: Problems, config: Config) -> None:
+    """What is said of NOTIFY where nobody listens for it."""
+    if config.notify.listen:
+        return
+    for name, server in config.servers.items():
+        for key in ("notify_from", "notify_key"):
+            if getattr(server, key):
+                hint = 'listen = ["192.0.2.10:5300"] in [notify]'
+                problems.warn(("servers", name, key), "is of no use: nobody listens for NOTIFY", hint)
 
 
 def _budgets(problems: Problems, config: Config, places: Mapping[str, KeyPath]) -> None:

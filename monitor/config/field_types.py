@@ -88,6 +88,9 @@ CadenceTable = Annotated[
 SeverityTable = Annotated[
     dict[str, SeverityWord | None], Field(json_schema_extra={"propertyNames": {"enum": list(FINDING_TYPES)}})
 ]
+NotifyAddress = Annotated[Address, "port 53 where none is written, 0 for any"]
+NotifyAddressText = Annotated[Address, BeforeValidator(addresses.notify_listen, json_schema_input_type=str)]
+NetworkText = Annotated[str, BeforeValidator(addresses.network, json_schema_input_type=str)]
 Port = Annotated[int, BeforeValidator(addresses.port_number, json_schema_input_type=int)]
 Items = Annotated[list[T | None], BeforeValidator(_listed)]
 """A list; one value stands for a list of it."""

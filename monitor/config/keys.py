@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from alerting.model import Secret
@@ -77,6 +77,14 @@ def read_keys(problems: Problems, tables: Mapping[str, Table], context: FileCont
         if wire_name is not None and algorithm is not None and inner is not None:
             found[name] = TsigKey(name, wire_name, ALGORITHMS[algorithm], inner)
     return found
+
+
+def key_name(text: str, defined: Collection[str]) -> str:
+    """What one of the keys is called. Raises InvalidValue."""
+    if text not in defined:
+        hint = near(text, defined) or known(defined) or "there is no [keys.…] at all"
+        raise InvalidValue(f"no key is called {quoted(text)}", hint)
+    return text
 
 
 def _algorithm(text: str) -> str:

@@ -17,7 +17,7 @@ from monitor.config.durations import written
 from monitor.config.errors import ConfigError, Problems, near, quoted
 from monitor.config.files import other_kind
 from monitor.config.keys import read_keys
-from monitor.config.model import Config, Metrics, Resolver, ServiceSettings
+from monitor.config.model import Config, Metrics, NotifySettings, Resolver, ServiceSettings
 from monitor.config.receivers import receivers, routes
 from monitor.config.secrets import FileContext, secret_keys
 from monitor.config.servers import server_paths, servers
@@ -57,7 +57,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
     unwanted = tuple(name for _, name in ignored(problems, ("ignore_servers",), file.ignore_servers or ()))
     cadence, probe = _cadence(problems, file), _probe(problems, file, context)
     references = References(
-        servers(problems, file.servers, written_servers), written_keys, ignored=unwanted, cadence=cadence,
+        servers(problems, file.servers, written_servers, written_keys), written_keys, ignored=unwanted, cadence=cadence,
         probe=probe if problems.sound("probe") else None,
     )  # fmt: skip
     notifiers, kinds = receivers(problems, file.receivers, context)
@@ -68,6 +68,7 @@ def parse(text: str, path: Path, env: Mapping[str, str], *, elsewhere: bool = Fa
         service=_service(problems, file, context),
         probe=probe,
         resolver=_section(problems, file, "resolver", Resolver, context),
+        notify=_notify(problems, file, context),
         metrics=_section(problems, file, "metrics", Metrics, context),
         cadence=cadence,
         checks=_checks(problems, file, context),
@@ -131,6 +132,14 @@ def _probe(problems: Problems, file: file_model.File, context: FileContext) -> P
     if len({":" in source for source in probe.source}) < len(probe.source):
         problems.mistake(("probe", "source"), "has two addresses of one family", "one for IPv4, one for IPv6")
     return probe
+
+
+def _notify(problems: Problems, file: file_model.File, context: FileContext) -> NotifySettings:
+    settings = _section(problems, file, "notify", NotifySettings, context)
+    for at, address in enumerate(settings.listen):
+        if address.port and address in settings.listen[:at]:
+            problems.mistake(("notify", "listen", at), f"{quoted(str(address))} is there twice")
+    return settings
 
 
 def _cadence(problems: Problems, file: file_model.File) -> dict[str, timedelta]:

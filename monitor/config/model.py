@@ -27,7 +27,17 @@ from checks.model import (
 )
 from checks.model.finding_type import Severity
 from checks.model.zone_table import ZoneTable
-from monitor.config.field_types import DatabasePath, Label, ListenText, PageUrl, Port, PortlessAddress, expected
+from monitor.config.field_types import (
+    DatabasePath,
+    Label,
+    ListenText,
+    NetworkText,
+    NotifyAddress,
+    PageUrl,
+    Port,
+    PortlessAddress,
+    expected,
+)
 from monitor.config.records import spelled
 from monitor.probe.settings import Probe
 from monitor.probe.types import TsigKey
@@ -93,8 +103,28 @@ class Metrics:
     `soawatch_metrics_servers_omitted` says how many have none."""
 
 
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """NOTIFY (RFC 1996) as the start signal: soawatch listens as a stealth secondary does, see [NOTIFY](notify.md)."""
+
+    listen: tuple[NotifyAddress, ...] = field(
+        default=(),
+        metadata={"unset": "nowhere", "example": 'listen = ["192.0.2.10:5300", "[2001:db8::10]:5300"]'},
+    )
+    """Addresses of this machine to listen at for NOTIFY, over UDP and TCP; port 53 where none is written, 0 takes a
+    free one. A zone that is announced there is asked at once. A port in use or an address that is not there ends `run`
+    with 1, a port that this user may not listen on with 78; a reload that cannot have an address is refused."""
+
+
 SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
-    {"service": ServiceSettings, "probe": Probe, "resolver": Resolver, "metrics": Metrics, "alerting": Policy}
+    {
+        "service": ServiceSettings,
+        "probe": Probe,
+        "resolver": Resolver,
+        "notify": NotifySettings,
+        "metrics": Metrics,
+        "alerting": Policy,
+    }
 )
 """The tables of which there is one, and the dataclass that each is read into."""
 
@@ -117,6 +147,12 @@ class ServerEntry:
     upstream: tuple[str, ...] = field(default=(), metadata={"unset": "the zone's primary"})
     """The servers it transfers from, where that is not the primary: their lateness explains its own. Circles are
     refused; the upstream of a zone's primary does not count in that zone."""
+    notify_from: tuple[NetworkText, ...] = field(
+        default=(), metadata={"unset": "", "example": 'notify_from = ["192.0.2.0/24"]'}
+    )
+    """Where its NOTIFY may come from beside its `addresses`, where `[notify]` listens."""
+    notify_key: str | None = field(default=None, metadata={"example": 'notify_key = "xfr"'})
+    """A key of `[keys.…]` that must sign its NOTIFY (TSIG), and every other from an address of its."""
 
     def server(self, addresses: tuple[Address, ...]) -> Server:
         """The server that is asked, at the addresses it has."""
@@ -236,6 +272,7 @@ class Config:
     """Receiver name → its type."""
     routes: tuple[Route, ...] = ()
     metrics: Metrics = Metrics()
+    notify: NotifySettings = NotifySettings()
     warnings: tuple[str, ...] = ()
     """What is allowed but unwise, each with file and line."""
     notes: tuple[str, ...] = ()

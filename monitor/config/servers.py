@@ -9,6 +9,7 @@ from checks.model import PORT, Address
 from monitor.config import addresses
 from monitor.config.domain_names import domain_name, host_name
 from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
+from monitor.config.keys import key_name
 from monitor.config.model import ServerEntry
 from monitor.config.tables import instance_of, table_of
 
@@ -34,8 +35,11 @@ def server_paths(written: tuple[str, ...]) -> dict[str, KeyPath]:
     return found
 
 
-def servers(problems: Problems, tables: Mapping[str, Any], written: tuple[str, ...]) -> dict[str, ServerEntry]:
-    """The servers of the file by name. ``written`` are the names of all its tables, also of those with mistakes.
+def servers(
+    problems: Problems, tables: Mapping[str, Any], written: tuple[str, ...], keys: Collection[str] = ()
+) -> dict[str, ServerEntry]:
+    """The servers of the file by name. ``written`` are the names of all its tables, also of those with mistakes, and
+    ``keys`` those of its keys.
 
     A server with a mistake is still there, so that whoever names it is not told that it does not exist.
     """
@@ -48,14 +52,20 @@ def servers(problems: Problems, tables: Mapping[str, Any], written: tuple[str, .
         elif name is not None:
             texts[name] = text
     return {
-        name: _entry(problems, ("servers", text), name, tables.get(text) or table_of(ServerEntry)(), texts)
+        name: _entry(problems, ("servers", text), name, tables.get(text) or table_of(ServerEntry)(), texts, keys)
         for name, text in texts.items()
     }
 
 
-def _entry(problems: Problems, path: KeyPath, name: str, table: Any, defined: Collection[str]) -> ServerEntry:
+def _entry(
+    problems: Problems, path: KeyPath, name: str, table: Any, defined: Collection[str], keys: Collection[str]
+) -> ServerEntry:
     sound, given = problems.sound(*path), table.addresses or not problems.sound(*path, "addresses")
-    parse = {"host": host_name, "upstream": lambda text: _upstream(text, name, defined)}
+    parse = {
+        "host": host_name,
+        "upstream": lambda text: _upstream(text, name, defined),
+        "notify_key": lambda text: key_name(text, keys),
+    }
     entry = instance_of(problems, path, ServerEntry, table, parse=parse, name=name) or ServerEntry(name)
     entry = replace(entry, addresses=_addresses(problems, (*path, "addresses"), table.addresses or (), entry.port))
     if given and table.host is not None:

@@ -39,6 +39,8 @@ from monitor.config.errors import InvalidValue, KeyPath, Problems
 from monitor.config.field_types import (
     AddressText,
     CadenceTable,
+    NotifyAddress,
+    NotifyAddressText,
     PortlessAddress,
     PortlessAddressText,
     SeverityTable,
@@ -53,6 +55,7 @@ T = TypeVar("T")
 _SPELLED: Mapping[Any, Any] = {
     Address: AddressText,
     PortlessAddress: PortlessAddressText,
+    NotifyAddress: NotifyAddressText,
     LocalAddress: SourceText,
     Severity: SeverityWord,
     Cadences: CadenceTable,

@@ -12,7 +12,8 @@ from checks.registry import CHECKS
 from monitor.config import records
 from monitor.config.by_name import cadences, check_pace, severities_of_zones
 from monitor.config.domain_names import domain_name, host_name
-from monitor.config.errors import InvalidValue, KeyPath, Problems, known, near, quoted
+from monitor.config.errors import InvalidValue, KeyPath, Problems, near, quoted
+from monitor.config.keys import key_name
 from monitor.config.model import ServerEntry, ZoneEntry
 from monitor.config.servers import reference
 from monitor.config.tables import Table, instance_of
@@ -231,14 +232,8 @@ def _rules(
     problems: Problems, path: KeyPath, written: Any, table: Any, servers: tuple[str, ...], references: References
 ) -> list[TransferRule]:
     """One rule for each server that is named."""
-
-    def key(text: str) -> str:
-        if text not in references.keys:
-            hint = near(text, references.keys) or known(references.keys) or "there is no [keys.…] at all"
-            raise InvalidValue(f"no key is called {quoted(text)}", hint)
-        return text
-
-    rule = instance_of(problems, path, TransferRule, written, parse={"key": key}, server=EVERY)
+    parse = {"key": lambda text: key_name(text, references.keys)}
+    rule = instance_of(problems, path, TransferRule, written, parse=parse, server=EVERY)
     found = []
     for at, text in enumerate((EVERY,) if written.server is None else written.server):
         where = (*path, "server", at)

@@ -27,9 +27,9 @@ from dns.rcode import to_text as rcode_text
 from dns.rdatatype import RdataType
 
 from checks.model import Address
-from monitor.pair import tsig
 from monitor.pair.answer import PAYLOAD
 from monitor.pair.zonedata import ZoneData
+from monitor.probe.message import tsig_server as tsig
 
 log = structlog.get_logger(__name__)
 

@@ -10,12 +10,12 @@ from dns.opcode import Opcode
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
-from monitor.pair import tsig
 from monitor.pair.answer import PAYLOAD, ParsedRequest, answer, bare, read, reply
 from monitor.pair.behaviour import Answers, Behaviour, Edns, TransferStream, alter, alter_stream
 from monitor.pair.transfer import LONGEST, messages, permit, records, render
-from monitor.pair.tsig import BadTsig, Keys, Signed
 from monitor.pair.zonedata import ZoneLookup
+from monitor.probe.message import tsig_server as tsig
+from monitor.probe.message.tsig_server import BadTsig, Keys, Signed
 
 _WITHOUT_EDNS = 512
 _NO_TRANSFER = {Answers.SERVFAIL: Rcode.SERVFAIL, Answers.UPWARD: Rcode.NOTAUTH}

@@ -13,12 +13,12 @@ from dns.rcode import Rcode
 from checks.model import Address
 from monitor.clock import Now
 from monitor.pair import behaviour as behaviours
-from monitor.pair import tsig
 from monitor.pair.answer import HEADER, bare
 from monitor.pair.behaviour import Behaviour
 from monitor.pair.endpoint import IDLE, ServerEndpoint
 from monitor.pair.exchange import Context, Reply, exchange
 from monitor.pair.zonedata import Served, ZoneCopy
+from monitor.probe.message import tsig_server as tsig
 from monitor.probe.types import TsigKey
 
 log = structlog.get_logger(__name__)

@@ -14,13 +14,14 @@ from dns.name import Name
 
 from alerting.model import Secret
 from monitor.clock import Now
-from monitor.pair import faults, tsig, zonedata
+from monitor.pair import faults, zonedata
 from monitor.pair.client import Upstream, notify
 from monitor.pair.config_template import config_text, watched_records, zone_entry
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.secondary import Secondary
 from monitor.pair.zonedata import BadZone, Timers, ZoneCopy, zone_text
 from monitor.probe.message import names
+from monitor.probe.message import tsig_server as tsig
 from monitor.probe.types import TsigKey
 
 CLIENT_KEY = "xfr"

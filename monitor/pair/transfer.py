@@ -16,11 +16,12 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 from dns.renderer import Renderer
 
-from monitor.pair import tsig, zonedata
+from monitor.pair import zonedata
 from monitor.pair.answer import UNSERVED, ParsedRequest, reply
 from monitor.pair.behaviour import Transfers
-from monitor.pair.tsig import Signed
 from monitor.pair.zonedata import Rr, Served, ZoneData, ZoneLookup
+from monitor.probe.message import tsig_server as tsig
+from monitor.probe.message.tsig_server import Signed
 
 LONGEST = 65_535
 MESSAGE = 16_384

@@ -152,6 +152,18 @@ class Poller:
             if group.check == name:
                 self._run(self._ask(group, zones, len(zones) / RECHECK_RATE))
 
+    def ask_now(self, name: str, zones: Sequence[str]) -> "asyncio.Future[list[Any]]":
+        """Ask these zones once more by this check, at once; done when all of them are. Those that are being asked
+        already (``is_being_asked``) are left out.
+        """
+        groups = [group for group in self._plan.sweep_groups if group.check == name]
+        return asyncio.gather(*(self._run(self._ask(group, zones, 0.0)) for group in groups), return_exceptions=True)
+
+    def is_being_asked(self, zone: str) -> bool:
+        """Whether soa-serial is asking it right now: what it says may be older than what is known since."""
+        context = self._context
+        return zone in context.columns.zone_table and bool(context.busy[context.columns.zone_table.index(zone)])
+
     def _renew_context(self, change: TableChange, *, new_prober: bool) -> list[str]:
         """Another context for the sweeps, where it is needed; the zones whose asking that breaks off."""
         columns = change.columns
@@ -300,10 +312,11 @@ class Poller:
         await prober.close()
         self._retiring.discard(prober)
 
-    def _run(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _run(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

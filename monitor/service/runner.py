@@ -10,9 +10,9 @@ from collections.abc import Callable
 import structlog
 
 from monitor.config.model import Config
+from monitor.probe.cannot_listen import CannotListen
 from monitor.service.service import Service
 from monitor.state.ports import StoreError, StoreMisplaced
-from monitor.web.listener import CannotListen
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ async def serve(config: Config, load: Callable[[], Config]) -> int:
         if not await started(service, wanted):
             return 0
     except CannotListen as error:
-        log.critical("cannot start", error=f"service.listen: {error}")
+        log.critical("cannot start", error=f"{error.setting}: {error}")
         return MISCONFIGURED if error.lasting else FAILED
     except (StoreError, OSError) as error:
         log.critical("cannot start", error=str(error))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -16,13 +16,16 @@ from alerting.model import Incident, Notification, OutboxMessage
 from alerting.render import render
 from alerting.retry_policy import RetryPolicy
 from checks.zone_state.model import SERIAL_CHECK
-from monitor.clock import now
+from monitor.clock import monotonic, now
 from monitor.config.errors import ConfigError
 from monitor.config.model import Config
 from monitor.polling.discovery import DiscoveredZones, NsNames, resolve, resolve_ns_names
 from monitor.polling.poller import Poller
 from monitor.polling.stored_addresses import recall_addresses
+from monitor.probe.cannot_listen import CannotListen
 from monitor.probe.server_series import ServerSeries
+from monitor.service.config_log import log_problems, log_refusal, log_warnings
+from monitor.service.notify_service import NotifyService
 from monitor.service.plan import as_started, cadences, plan_of
 from monitor.service.queue import PollQueue
 from monitor.service.receiver_moves import ReceiverMoves
@@ -103,6 +106,8 @@ class Service:
             opened.push_async_callback(self._poller.stop)
             await self._web.start()
             opened.push_async_callback(self._web.stop)
+            await self._notify.listen(self.config)
+            opened.push_async_callback(self._notify.close)
             self._open = opened.pop_all()
         self._run("evaluate", self._evaluate())
         self._run("deliver", self._dispatcher.run())
@@ -156,6 +161,8 @@ class Service:
             config, self._evaluator.plan, change.columns, self._publish, now, self._registry, server_series
         )
         self._evaluator.moved = self._poller.apply_path_changes
+        self._notify = NotifyService(self._poller, self._evaluator.note_notify, now, monotonic, self._registry)
+        self._notify.use(config, self._evaluator.plan.zones)
         await self._receivers()
         service = config.service
         context = WebContext(
@@ -176,6 +183,7 @@ class Service:
         log.info("stopping")
         self._stopping.set()
         await self._schedule.stop()
+        await self._notify.close()
         await self._poller.stop()
         await self._queue.close()
         parting = asyncio.create_task(self._dispatcher.stop())
@@ -192,13 +200,11 @@ class Service:
         """Take the configuration anew. A bad one is refused, the old one goes on, and Status says so."""
         async with self._changing:
             try:
-                config = await asyncio.to_thread(self._load)
-            except ConfigError as error:
-                # Not a failure of ours: what is wrong with the file is the whole story.
-                log.error("configuration refused", mistakes=len(error.mistakes), first=str(error.mistakes[0]))  # noqa: TRY400
-                self._evaluator.show(config_ok=False, config_error=str(error))
+                config, kept = as_started(await asyncio.to_thread(self._load), self.config)
+                await self._notify.listen(config)
+            except (ConfigError, CannotListen) as error:
+                self._evaluator.show(config_ok=False, config_error=log_refusal(error))
                 return False
-            config, kept = as_started(config, self.config)
             if kept:
                 log.warning("these keys need a restart", keys=kept)
             found = await resolve(config, self._found, now())
@@ -234,6 +240,7 @@ class Service:
         change = await self._evaluator.replan(plan) if other else self._evaluator.no_change
         self.config = config
         self._poller.use(config, self._evaluator.plan, change)
+        self._notify.use(config, self._evaluator.plan.zones)
         self._sweeps.follow_plan()
         if not loads_alike:
             await self._sweeps.estimate(config, found.zones)
@@ -338,13 +345,3 @@ class Service:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.critical("part failed", part=task.get_name(), error=repr(error), exc_info=error)
             self._stopping.set()
-
-
-def log_warnings(config: Config) -> None:
-    for warning in config.warnings:
-        log.warning("configuration", warning=warning)
-
-
-def log_problems(problems: Iterable[str]) -> None:
-    for problem in problems:
-        log.warning("not resolved", problem=problem)

@@ -22,6 +22,7 @@ from monitor.state.fast_path import FastPathChanges, disable_all, disable_change
 from monitor.state.monitor_result import MONITOR
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import MonitoringPlan, SweepGroup
+from monitor.state.notifies import Notify
 from monitor.state.pending_commit import PendingCommit
 from monitor.state.pipeline import (
     drop_unmonitored,
@@ -154,6 +155,7 @@ class Evaluator:
             plan = replace(plan, zones=change.columns.zone_table)
             self._memory.use(change.columns)
             self.plan = plan
+            self._memory.notifies.drop(change.removed)
             commit, pending = drop_unmonitored(self._memory, plan, at, None if first else change.removed)
             if change.old_index is not None:
                 self._zone_index.use(change.columns, change.old_index)
@@ -229,6 +231,10 @@ class Evaluator:
                 log.error(
                     "ended while the disk takes nothing", lost="what was decided since", since=self._record.failing
                 )
+
+    def note_notify(self, zone: str, notify: Notify) -> None:
+        """A server of the zone says that there is a new version; nothing is believed of it but that it came."""
+        self._memory.notifies.note(zone, notify)
 
     def show(self, **changes: object) -> None:
         """Swap in a Status with these fields changed."""

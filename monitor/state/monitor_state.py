@@ -14,6 +14,7 @@ from checks.zone_state.connectivity import Connectivity, offline_families
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns
 from monitor.state.first_results import FirstResults
+from monitor.state.notifies import Notifies
 from monitor.state.ports import Recreated, StoredState
 from monitor.state.zone_states import ZoneStates
 
@@ -25,7 +26,9 @@ _MAX_NUMBER = 255
 
 @dataclass(slots=True)
 class MonitorState:
-    """All of it but the check results survives a restart. ``columns`` are the columns of the table that is watched."""
+    """All of it but the check results and the NOTIFYs survives a restart. ``columns`` are those of the table that is
+    watched.
+    """
 
     columns: ZoneColumns = field(default_factory=lambda: ZoneColumns(ZoneTable.of(())))
     zone_states: ZoneStates = field(init=False)
@@ -47,6 +50,7 @@ class MonitorState:
     """Why the configuration was refused when it was last read again; empty when it was not."""
     failing: Mapping[str, str] = field(default_factory=dict)
     """Receivers that are in trouble, and what it is."""
+    notifies: Notifies = field(default_factory=Notifies)
     first_results: FirstResults = field(default_factory=FirstResults)
     recreated: Recreated | None = None
     """When the database had to be made anew last."""

@@ -18,8 +18,10 @@ from checks.model.finding_type import Severity
 from checks.zone_state.model import StateChange
 from monitor.config.low_caps import LowCap
 from monitor.polling.workers.process import WorkerMetrics
+from monitor.probe.notify.responder import NotifyResult
 from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
+from monitor.service.notify_service import NotifyLog
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.ports import Commit
@@ -246,6 +248,7 @@ class Counters:
         self.probe_stats.discarded |= {"ns2": 5, HIDDEN: 1}
         WorkerMetrics(self.probe_stats, self.registry).restarts.inc()
         DurableStore(Path("soawatch.db"), lambda: NOW, self.registry)
+        NotifyLog(lambda: 0.0, self.registry).note(NotifyResult.ACCEPTED, "192.0.2.1", "example.com.", "")
         kept = MemoryStore(now=lambda: NOW)
         self.dispatcher = Dispatcher(kept, {}, render, lambda: NOW, registry=self.registry)
         self.dispatcher.attempts.labels("oncall", "delivered").inc(4)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.web.listener import CannotListen, listening
+from monitor.probe.cannot_listen import CannotListen
+from monitor.web.listener import listening
 from tests.support.require import program
 from tests.support.service_config import ZONE
 from tests.support.speaking import Said, run, say
@@ -65,7 +66,7 @@ async def why(host: str, port: int) -> str:
 async def test_a_port_that_another_program_has(taken: tuple[str, int]) -> None:
     assert (await why(*taken)).endswith(
         f"{taken[1]}: address already in use by another program, perhaps another soawatch; "
-        f"stop that (ss -ltnp 'sport = :{taken[1]}' names it), or choose another port"
+        f"stop that (ss -ltunp 'sport = :{taken[1]}' names it), or choose another port"
     )
 
 

@@ -8,9 +8,9 @@ import dns.exception
 import pytest
 
 from monitor.clock import now
-from monitor.pair import tsig
 from monitor.pair.faults import FAULTS
 from monitor.pair.pair import Pair
+from monitor.probe.message import tsig_server as tsig
 from tests.integration.pair.client import ask, transfer
 
 ZONES = ("a.example.", "b.example.")

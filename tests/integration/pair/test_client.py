@@ -16,12 +16,12 @@ from dns.rcode import Rcode
 
 from checks.model import Address
 from monitor.clock import now
-from monitor.pair import tsig
 from monitor.pair.client import NoAnswer, Upstream, fetch, notify, poll
 from monitor.pair.endpoint import bind_both
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.pair import Pair
 from monitor.pair.secondary import Secondary
+from monitor.probe.message import tsig_server as tsig
 from tests.integration.pair.client import ask
 from tests.integration.pair.responses import KEY, ORIGIN, data
 

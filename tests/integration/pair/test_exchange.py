@@ -14,10 +14,10 @@ from dns.edns import GenericOption, OptionType
 from dns.message import Message
 from dns.rcode import Rcode
 
-from monitor.pair import tsig
 from monitor.pair.behaviour import Answers, Behaviour, Transfers, TransferStream
 from monitor.pair.exchange import Reply
 from monitor.pair.zonedata import Condition
+from monitor.probe.message import tsig_server as tsig
 from tests.integration.pair.responses import (
     KEY,
     NOW,

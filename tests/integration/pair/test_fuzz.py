@@ -13,8 +13,8 @@ import dns.zone
 import pytest
 
 from monitor.clock import now
-from monitor.pair import tsig
 from monitor.pair.pair import Pair
+from monitor.probe.message import tsig_server as tsig
 from tests.integration.pair.client import ask
 
 ZONE = "pair.example."

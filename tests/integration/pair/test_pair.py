@@ -11,11 +11,12 @@ import pytest
 from alerting.finding_types import FINDING_TYPES
 from monitor.clock import now
 from monitor.config.load import load, parse
-from monitor.pair import faults, tsig
+from monitor.pair import faults
 from monitor.pair.behaviour import Behaviour
 from monitor.pair.faults import FAULTS, Fault, UnknownFault
 from monitor.pair.pair import Pair, UnknownServer
 from monitor.pair.zonedata import BadZone, Timers, zone_text
+from monitor.probe.message import tsig_server as tsig
 from tests.integration.pair.client import ask, transfer
 
 ZONE = "pair.example."

@@ -10,12 +10,12 @@ from dns.message import Message
 from dns.rdatatype import RdataType
 
 from monitor.clock import now
-from monitor.pair import tsig
 from monitor.pair.client import Upstream, notify
 from monitor.pair.nameserver import Nameserver
 from monitor.pair.pair import Pair
 from monitor.pair.secondary import Secondary
 from monitor.pair.zonedata import Timers
+from monitor.probe.message import tsig_server as tsig
 from tests.integration.pair.client import ask
 from tests.support.lab.model import GUEST, XFR, Content
 from tests.support.lab.server import SOFTWARE

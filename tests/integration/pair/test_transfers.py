@@ -11,9 +11,9 @@ import dns.xfr
 import pytest
 
 from monitor.clock import now
-from monitor.pair import tsig
 from monitor.pair.pair import Pair
 from monitor.pair.zonedata import Timers, zone_text
+from monitor.probe.message import tsig_server as tsig
 from tests.integration.pair.client import ask, transfer
 from tests.support.require import program
 

@@ -58,7 +58,7 @@ def _at(address: Address, key: TsigKey | None = None) -> str:
 
 def _zone(duty: Duty) -> str:
     may = "any;" if duty.everyone else " ".join(f'key "{key.wire_name}";' for key in duty.allow) or "none;"
-    told = " ".join(_at(address) for address in duty.notify)
+    told = " ".join(_at(address, duty.notify_key) for address in duty.notify)
     common = f"allow-transfer {{ {may} }}; also-notify {{ {told} }};"
     if duty.dynamic:
         common += f' allow-update {{ key "{XFR.wire_name}"; }};'

@@ -87,7 +87,7 @@ def _zone(duty: Duty) -> str:
     if duty.upstream is not None:
         lines.append(f"    master: {_remote_id(duty.upstream, duty.upstream_key)}")
     if duty.notify:
-        lines.append(f"    notify: [ {', '.join(_remote_id(address, None) for address in duty.notify)} ]")
+        lines.append(f"    notify: [ {', '.join(_remote_id(address, duty.notify_key) for address in duty.notify)} ]")
     return "\n".join(lines) + "\n"
 
 

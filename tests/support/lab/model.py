@@ -74,7 +74,8 @@ class Duty:
     """What a server does for one zone: as a primary it has ``content``, as a secondary an ``upstream``.
 
     ``allow`` are the keys that transfers are given with; ``everyone`` gives them without one. ``upstream_key``
-    signs its own transfers. ``notify`` are the addresses told of each new version. ``dynamic``: it takes
+    signs its own transfers. ``notify`` are the addresses told of each new version, with ``notify_key`` if any; PowerDNS
+    signs with the keys it gives transfers with. ``dynamic``: it takes
     updates signed with XFR (RFC 2136) and writes its own zone file; BIND and Knot only.
     """
 
@@ -85,6 +86,7 @@ class Duty:
     allow: tuple[TsigKey, ...] = (XFR,)
     everyone: bool = False
     notify: tuple[Address, ...] = ()
+    notify_key: TsigKey | None = None
     dynamic: bool = False
 
 
@@ -123,8 +125,7 @@ class Setup:
         keys = dict.fromkeys((XFR, GUEST))
         for duty in self.duties:
             keys.update(dict.fromkeys(duty.allow))
-            if duty.upstream_key is not None:
-                keys[duty.upstream_key] = None
+            keys.update({key: None for key in (duty.upstream_key, duty.notify_key) if key is not None})
         return tuple(keys)
 
     @property
@@ -135,7 +136,7 @@ class Setup:
             if duty.upstream is not None:
                 pairs[duty.upstream, duty.upstream_key] = None
             for address in duty.notify:
-                pairs[address, None] = None
+                pairs[address, duty.notify_key] = None
         return tuple(pairs)
 
 

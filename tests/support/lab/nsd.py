@@ -58,7 +58,8 @@ def _zone(duty: Duty) -> str:
     if duty.upstream is not None:
         key = f'"{duty.upstream_key.wire_name}"' if duty.upstream_key else "NOKEY"
         lines.append(f"    request-xfr: AXFR {_at(duty.upstream)} {key}")
-    lines += [f"    notify: {_at(address)} NOKEY" for address in duty.notify]
+    signed = f'"{duty.notify_key.wire_name}"' if duty.notify_key else "NOKEY"
+    lines += [f"    notify: {_at(address)} {signed}" for address in duty.notify]
     return "\n".join(lines) + "\n"
 
 

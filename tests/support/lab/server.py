@@ -139,13 +139,15 @@ class Server:
         """Give transfers of the zone to these keys only; to nobody if none is named."""
         self._change(zone, allow=keys, everyone=everyone)
 
-    def tell(self, address: Address, *zones: str) -> None:
-        """From now on send a NOTIFY to that address for each new version of these zones."""
+    def tell(self, address: Address, *zones: str, key: TsigKey | None = None) -> None:
+        """From now on send a NOTIFY to that address for each new version of these zones; ``key`` signs those of a zone,
+        to whomever they go.
+        """
         setup = self.setup
         for zone in zones:
             duty = setup.duty(zone)
-            if address not in duty.notify:
-                setup = setup.with_duty(replace(duty, notify=(*duty.notify, address)))
+            others = tuple(one for one in duty.notify if one != address)
+            setup = setup.with_duty(replace(duty, notify=(*others, address), notify_key=key))
         self._take(setup)
 
     def content(self, zone: str) -> Content:

@@ -17,7 +17,12 @@ RECORDS = (WantedRecord("www.example.com.", "A", ("192.0.2.80",), ttl=False),)
 RULES = (TransferRule("*", Expectation.REFUSED, "key", whole=True),)
 CADENCE = (("reachable", timedelta(0)), ("records", timedelta(hours=1)))
 SEVERITY = (("serial-late", Severity.CRITICAL),)
-SERVER = ServerEntry("ns1.example.net", (ADDRESS,), "host.example.net.", 5353, hidden=True, group="g", upstream=("up",))
+SERVER = ServerEntry(
+    "ns1.example.net", (ADDRESS,), "host.example.net.", 5353, hidden=True, group="g", upstream=("up",),
+    notify_from=("192.0.2.0/24",), notify_key="key",
+)  # fmt: skip
+OF_SENDERS = {"notify_from", "notify_key"}
+"""What those ask who hear of a server, not those who ask it (monitor/polling/notify_senders.py)."""
 ZONE = ZoneEntry(
     NAME, ("ns1.example.net",), "ns1.example.net", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",), CADENCE,
     SEVERITY,
@@ -42,7 +47,7 @@ def test_without_its_name_and_with_it_again_it_is_the_same(value: Any) -> None:
 def test_what_is_written_of_a_server_reaches_those_who_ask() -> None:
     made = _server(SERVER, {})
     assert made == Server(SERVER.name, SERVER.addresses, SERVER.hidden, SERVER.group, SERVER.upstream)
-    assert {f.name for f in fields(ServerEntry)} - {f.name for f in fields(Server)} == {"host", "port"}
+    assert {f.name for f in fields(ServerEntry)} - {f.name for f in fields(Server)} == {"host", "port"} | OF_SENDERS
 
 
 def test_what_is_written_of_a_zone_reaches_those_who_ask() -> None:

@@ -1,4 +1,4 @@
-"""Verifies and signs messages (TSIG, RFC 8945) by the clock of a server, which a fault may skew."""
+"""Verifies requests and signs their answers as a server does (TSIG, RFC 8945), by a clock that the caller reads."""
 
 import struct
 from collections.abc import Mapping

@@ -1,0 +1,100 @@
+"""NOTIFY as the start signal of a poll: the listener, what is counted and logged of it, and what it sets going."""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Mapping
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from checks.model import Zone
+from checks.model.zone_table import ZoneTable
+from checks.zone_state.model import SERIAL_CHECK
+from monitor.clock import Now
+from monitor.config.model import Config
+from monitor.polling.notify_polls import NotifyPolls
+from monitor.polling.notify_senders import NotifySenders
+from monitor.polling.poller import Poller
+from monitor.probe.notify.listener import NotifyListeners
+from monitor.probe.notify.responder import HeardNotify, NotifyResponder, NotifyResult
+from monitor.state.notifies import Notify
+
+log = structlog.get_logger(__name__)
+
+LOG_INTERVAL = 60.0
+"""Seconds in which each result is logged once at most, however many packets there are."""
+
+
+class NotifyService:
+    """Listens where the configuration says, and has each zone asked that a server of its announces.
+
+    ``note`` is told when a NOTIFY came, and from whom, before the poll that follows it.
+    """
+
+    def __init__(
+        self,
+        poller: Poller,
+        note: Callable[[str, Notify], None],
+        now: Now,
+        monotonic: Callable[[], float],
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._note, self._now = note, now
+        self._results = NotifyLog(monotonic, registry)
+        self._polls = NotifyPolls(lambda zones: poller.ask_now(SERIAL_CHECK, zones), poller.is_being_asked)
+        nobody = NotifySenders(ZoneTable.of(()), {})
+        self._responder = NotifyResponder(
+            nobody, {}, self._heard, self._results.note, seconds=lambda: now().timestamp()
+        )
+        self._listeners = NotifyListeners(self._responder)
+
+    async def listen(self, config: Config) -> None:
+        """Listen where this says. Raises CannotListen, and then everything is as it was."""
+        before = self._listeners.addresses
+        await self._listeners.use(config.notify.listen)
+        for address in self._listeners.addresses:
+            if address not in before:
+                log.info("listening for NOTIFY", address=str(address))
+
+    def use(self, config: Config, zones: ZoneTable[Zone]) -> None:
+        """Believe those who are servers of these zones."""
+        self._responder.use(NotifySenders(zones, config.servers), config.keys)
+
+    async def close(self) -> None:
+        await self._listeners.close()
+        self._polls.close()
+
+    def _heard(self, heard: HeardNotify) -> None:
+        self._note(heard.zone, Notify(self._now(), heard.server, heard.host, heard.serial))
+        if not self._polls.want(heard.zone):
+            self._results.note(NotifyResult.DEFERRED, heard.host, heard.zone, "")
+
+
+class NotifyLog:
+    """Counts what became of packets, and logs it: each result once in LOG_INTERVAL, with how many there were since."""
+
+    def __init__(self, monotonic: Callable[[], float], registry: CollectorRegistry | None = None) -> None:
+        counter = Counter(
+            "soawatch_notifies",
+            "Packets and connections at the listener for NOTIFY by what became of them.",
+            ("result",),
+            registry=registry,
+        )
+        self._counters: Mapping[NotifyResult, Counter] = {result: counter.labels(result) for result in NotifyResult}
+        self._monotonic = monotonic
+        self._logged: dict[NotifyResult, float] = {}
+        self._unlogged: Tally[NotifyResult] = Tally()
+
+    def note(self, result: NotifyResult, host: str, zone: str, why: str) -> None:
+        """``zone`` and ``why`` are printable ASCII: what the network says is escaped."""
+        self._counters[result].inc()
+        if result is NotifyResult.ACCEPTED:
+            log.debug("NOTIFY accepted", zone=zone, source=host)
+            return
+        now = self._monotonic()
+        last = self._logged.get(result)
+        if last is not None and now - last < LOG_INTERVAL:
+            self._unlogged[result] += 1
+            return
+        self._logged[result] = now
+        said = {"zone": zone, "why": why, "more": self._unlogged.pop(result, 0)}
+        log.warning("NOTIFY not taken", result=result.value, source=host, **{k: v for k, v in said.items() if v})

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "run": "Watch zones, tell the receivers, serve page, API and /metrics.",
         "demo": "Break two nameservers and see what is noticed.",
         "check": "Look at a zone on all its nameservers, now.",
+        "wait": "Wait until all nameservers of a zone have a change.",
         "check-config": "Say what a configuration means, or what is wrong with it.",
         "explain": "Say what a code means, or how a zone stands and why.",
         "notify-test": "Send a specimen to a receiver.",

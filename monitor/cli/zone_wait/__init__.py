@@ -1,0 +1,1 @@
+"""Waits until the servers of a zone have a change, without a service."""

@@ -200,14 +200,17 @@ CALLED_BY_LIBRARIES = {
 
 
 def test_nothing_is_in_the_product_for_tests_alone() -> None:
-    """Each function, method and class is used, or is a protocol: what only tests need is in ``tests/support/``."""
+    """Each function, method and class is used, is a protocol, or a step of the schema: what only tests need is in
+    ``tests/support/``.
+    """
     defined: dict[str, str] = {}
     used = CALLED_BY_LIBRARIES.copy()
     for name, path in modules().items():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 protocol = isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases)
-                if not (protocol or node.name.startswith("__")):
+                step = any(ast.unparse(each).startswith("STEPS(") for each in node.decorator_list)
+                if not (protocol or step or node.name.startswith("__")):
                     defined[node.name] = name
             elif isinstance(node, ast.Name | ast.Attribute):
                 used.add(node.id if isinstance(node, ast.Name) else node.attr)

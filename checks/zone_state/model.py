@@ -98,11 +98,16 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class Propagation:
-    """A version reached an address. Seconds from first sight anywhere; 0.0 for where it was seen first."""
+    """A version reached an address of a secondary, which was first seen there ``at`` that time.
+
+    ``seconds`` from its first sight anywhere; 0.0 where it was there already at the look that first saw it. It may
+    have come sooner by up to ``uncertainty`` seconds: so long ago was the look before.
+    """
 
     zone: str
     server: str
     address: Address
     serial: int
     seconds: float
+    uncertainty: float
     at: datetime

@@ -210,39 +210,67 @@ def lag(zone_state: ZoneState, server: str, address: Address, now: datetime) -> 
     return timedelta(0)
 
 
-def changes(before: ZoneState, after: ZoneState) -> tuple[tuple[StateChange, ...], tuple[Propagation, ...]]:
-    """What history keeps of a look: what addresses serve from now on, and versions that reached an address.
-
-    A version's arrival is timed only where the address went forward to it and answered at the look before:
-    otherwise nobody knows when it came.
-    """
+def changes(before: ZoneState, after: ZoneState) -> tuple[StateChange, ...]:
+    """What history keeps of a look: what addresses serve from now on."""
     if after == before:
-        return (), ()
+        return ()
     old = {(address_state.server, address_state.address): address_state for address_state in before.address_states}
-    state_changes: list[StateChange] = []
-    arrivals: list[Propagation] = []
+    found: list[StateChange] = []
     for now in after.address_states:
         was = old.pop((now.server, now.address), None)
         if was is None or (was.serial, was.outcome) != (now.serial, now.outcome):
-            state_changes.append(StateChange(after.zone, now.server, now.address, now.serial, now.outcome, now.changed))
-        if was is not None and was.outcome == ANSWERED and (arrival := _arrival(was, now, after)):
-            arrivals.append(arrival)
+            found.append(StateChange(after.zone, now.server, now.address, now.serial, now.outcome, now.changed))
     at = after.at
     if at is not None:
-        state_changes.extend(
-            StateChange(after.zone, was.server, was.address, None, REMOVED, at) for was in old.values()
-        )
-    return tuple(state_changes), tuple(arrivals)
+        found.extend(StateChange(after.zone, was.server, was.address, None, REMOVED, at) for was in old.values())
+    return tuple(found)
 
 
-def _arrival(was: AddressState, now: AddressState, after: ZoneState) -> Propagation | None:
+def arrivals(before: ZoneState, after: ZoneState, primary: str | None) -> tuple[Propagation, ...]:
+    """The versions that reached a secondary between two looks.
+
+    An arrival is timed only where the address went forward to the version and answered at the look before: otherwise
+    nobody knows when it came.
+    """
+    if after == before or before.at is None:
+        return ()
+    old = {(address_state.server, address_state.address): address_state for address_state in before.address_states}
+    pairs = [(old.get((now.server, now.address)), now) for now in after.address_states if now.server != primary]
+    found = (
+        _arrival(was, now, before.at, after)
+        for was, now in pairs
+        if was is not None and was.outcome == ANSWERED and was.doubt is None
+    )
+    return tuple(arrival for arrival in found if arrival is not None)
+
+
+def _arrival(was: AddressState, now: AddressState, before: datetime, after: ZoneState) -> Propagation | None:
     if was.serial is None or now.serial is None or not newer(now.serial, was.serial):
         return None
-    serial_group = serial_group_of(after, now.group)
-    version = (
-        next((v for v in serial_group.versions if v.serial == now.serial), None) if serial_group is not None else None
-    )
+    version = _version(serial_group_of(after, now.group), now.serial)
     if version is None:
         return None
-    seconds = max(0.0, (now.since - version.seen).total_seconds())
-    return Propagation(after.zone, now.server, now.address, now.serial, seconds, now.since)
+    seconds = (now.since - version.seen).total_seconds() if version.seen <= before else 0.0
+    gap = (now.since - (was.checked_at or before)).total_seconds()
+    return Propagation(after.zone, now.server, now.address, now.serial, max(0.0, seconds), max(0.0, gap), now.since)
+
+
+def moving_since(zone_state: ZoneState) -> datetime | None:
+    """First sight of the latest version that was seen to come, and that an address which answers has not yet; None
+    where there is none, or where it is doubtful what is served.
+    """
+    seen: list[datetime] = []
+    for group in zone_state.serial_groups:
+        reference = group.reference
+        version = _version(group, reference)
+        if reference is None or version is None or version.absent is None or group.doubt is not None:
+            continue
+        ours = [one for one in zone_state.address_states if one.group == group.group and one.outcome == ANSWERED]
+        if any(one.serial is not None and one.doubt is None and behind(reference, one.serial) for one in ours):
+            seen.append(version.seen)
+    return max(seen, default=None)
+
+
+def _version(serial_group: SerialGroup | None, serial: int | None) -> Version | None:
+    versions = serial_group.versions if serial_group is not None else ()
+    return next((version for version in versions if version.serial == serial), None)

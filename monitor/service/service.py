@@ -182,6 +182,7 @@ class Service:
         """In a few seconds: nothing new is asked, what was seen is evaluated, what is being sent ends or is kept."""
         log.info("stopping")
         self._stopping.set()
+        self._evaluator.rechecks.wake()
         await self._schedule.stop()
         await self._notify.close()
         await self._poller.stop()
@@ -304,13 +305,12 @@ class Service:
                 await asyncio.sleep(BATCH_DELAY)
 
     async def _recheck(self) -> None:
-        """Look again where grace or settle end between two looks."""
-        now = asyncio.get_running_loop().time
+        """Look again between two looks: where grace or settle end, or a new version is on its way."""
+        now, rechecks = asyncio.get_running_loop().time, self._evaluator.rechecks
         while not self._stopping.is_set():
-            for name, zones in self._evaluator.rechecks.due(now()).items():
+            for name, zones in rechecks.due(now()).items():
                 self._poller.recheck(name, zones)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), RECHECK_INTERVAL)
+            await rechecks.wait(RECHECK_INTERVAL)
 
     async def _remind(self) -> None:
         await self._evaluator.remind()

@@ -100,7 +100,7 @@ class Evaluator:
         )
         self.propagation = Histogram(
             "soawatch_propagation_seconds",
-            "How long a new version took from its first sight anywhere to this server.",
+            "How long a new version took from its first sight anywhere to this secondary.",
             ("server",),
             buckets=PROPAGATION_BOUNDS,
             registry=registry,
@@ -246,6 +246,8 @@ class Evaluator:
             self._failures.labels(check).inc()
             log.error("check failed", check=check)
         for one in commit.propagations:
+            if not one.seconds:  # it was there when it was first seen: how long it took is not known
+                continue
             self.propagation.labels(self._server_series.label(one.server)).observe(one.seconds)
         self.rechecks.note(pending.rechecks, at, asyncio.get_running_loop().time())
         self._unchanged.inc(pending.unchanged)
@@ -266,7 +268,7 @@ class Evaluator:
             if number % MAX_PER_TURN == MAX_PER_TURN - 1:
                 await asyncio.sleep(0)
             zone_states.append(self._memory.zone_states[name])
-            state_changes += changes(ZoneState(name), zone_states[-1])[0]
+            state_changes += changes(ZoneState(name), zone_states[-1])
         incidents = {**self.status.incidents, **self._memory.open_incidents.incidents}
         return Commit(
             tuple(zone_states),

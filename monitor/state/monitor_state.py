@@ -14,6 +14,7 @@ from checks.zone_state.connectivity import Connectivity, offline_families
 from checks.zone_state.model import SERIAL_CHECK
 from monitor.state.columns import NO_RESULT, STEADY_UP, ZoneColumns
 from monitor.state.first_results import FirstResults
+from monitor.state.followed_changes import FollowedChanges
 from monitor.state.notifies import Notifies
 from monitor.state.ports import Recreated, StoredState
 from monitor.state.zone_states import ZoneStates
@@ -52,6 +53,7 @@ class MonitorState:
     """Receivers that are in trouble, and what it is."""
     notifies: Notifies = field(default_factory=Notifies)
     first_results: FirstResults = field(default_factory=FirstResults)
+    followed_changes: FollowedChanges = field(default_factory=FollowedChanges)
     recreated: Recreated | None = None
     """When the database had to be made anew last."""
 

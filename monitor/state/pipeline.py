@@ -21,7 +21,7 @@ from checks.soa_serial import SoaSerial
 from checks.zone_state.connectivity import keep_only, mask_offline, offline_families, record_poll
 from checks.zone_state.first_row import NewZones
 from checks.zone_state.model import SERIAL_CHECK, ZoneState
-from checks.zone_state.update import changes, update_zone_state
+from checks.zone_state.update import arrivals, changes, moving_since, update_zone_state
 from monitor.state.fast_path import (
     FastPathChanges,
     apply_unchanged,
@@ -158,9 +158,21 @@ def process_poll(
             pending.rechecks |= {(check.name, name): result.at for name in confirming}
             note_inheriting(state, pending, result, plan)
         return
+    if zone_state is not None and learned:
+        follow_change(state, pending, poll, zone_state)
     note_without_edns(state, poll, plan.checks)
     for same in shared_polls(zone, poll, plan):
         process_poll(state, pending, same, plan, shared=True)
+
+
+def follow_change(state: MonitorState, pending: PendingCommit, poll: ZonePoll, zone_state: ZoneState) -> None:
+    """While a new version is on its way its zone is looked at more often than its cadence has it."""
+    look, followed = (poll.check, poll.zone), state.followed_changes
+    if poll.zone in followed:
+        pending.rechecks.setdefault(look, None)
+    when = followed.next_look(poll.zone, moving_since(zone_state), poll.at, poll.cadence)
+    if when is not None:
+        pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
 
 
 def check_result(
@@ -194,9 +206,8 @@ def remember(
     state.zone_states[zone.name] = after
     if after != before:
         pending.zone_states[zone.name] = after
-        state_changes, propagations = changes(before, after)
-        pending.state_changes += state_changes
-        pending.propagations += propagations
+        pending.state_changes += changes(before, after)
+        pending.propagations += arrivals(before, after, zone.primary)
         note_versions(state, zone.name, plan.checks)
     return after
 

@@ -205,8 +205,12 @@ class Store(Outbox, Protocol):
         """Newest first, open and resolved."""
         ...
 
-    async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
-        """Arrivals of versions at addresses of that zone since then, oldest first."""
+    async def propagations(
+        self, since: datetime, *, zone: str | None = None, server: str | None = None, limit: int = 5000
+    ) -> Sequence[Propagation]:
+        """Arrivals of versions since then, of that zone, at that server, oldest first; the newest ``limit`` if there
+        are more.
+        """
         ...
 
     async def prune(self, before: datetime, limit: int = 1000) -> int:

@@ -3,6 +3,8 @@
 By the monotonic clock: whoever sets the other one neither hastens nor holds up anything.
 """
 
+import asyncio
+import contextlib
 import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,6 +23,7 @@ class Rechecks:
     def __init__(self) -> None:
         self._at: dict[CheckOfZone, float] = {}
         self._next: list[tuple[float, CheckOfZone]] = []
+        self._sooner = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._at)
@@ -34,6 +37,8 @@ class Rechecks:
             at = monotonic + (when - now).total_seconds()
             if self._at.get(look) != at:
                 self._at[look] = at
+                if not self._next or at < self._next[0][0]:
+                    self._sooner.set()
                 heapq.heappush(self._next, (at, look))
 
     def clear(self) -> None:
@@ -49,6 +54,18 @@ class Rechecks:
                 del self._at[look]
                 come[look[0]].append(look[1])
         return come
+
+    async def wait(self, longest: float) -> None:
+        """Until the next of them is due, by the loop's clock; ``longest`` seconds at most, or until woken up."""
+        self._sooner.clear()
+        left = self._next[0][0] - asyncio.get_running_loop().time() if self._next else longest
+        if left > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._sooner.wait(), min(left, longest))
+
+    def wake(self) -> None:
+        """Whoever waits need not wait any longer."""
+        self._sooner.set()
 
 
 def rechecks(state: MonitorState, plan: MonitoringPlan, now: datetime) -> dict[CheckOfZone, datetime | None]:

@@ -263,8 +263,10 @@ class DurableStore:
     ) -> Sequence[Incident]:
         return await self._read(lambda db: history.incidents(db, limit, before, zone), ())
 
-    async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
-        return await self._read(lambda db: history.propagations(db, zone, since), ())
+    async def propagations(
+        self, since: datetime, *, zone: str | None = None, server: str | None = None, limit: int = 5000
+    ) -> Sequence[Propagation]:
+        return await self._read(lambda db: history.propagations(db, since, zone, server, limit), ())
 
     async def _read(self, work: Callable[[Database], T], nothing: T) -> T:
         """From the database, else from what could be read of it at the start.

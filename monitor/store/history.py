@@ -110,14 +110,18 @@ def incidents(db: Database, limit: int, before: datetime | None, zone: str | Non
     return list(_decoded(Incident, "incidents", "id", rows))
 
 
-def propagations(db: Database, zone: str, since: datetime) -> Sequence[Propagation]:
-    """Oldest first: those that ended since ``since``."""
-    columns = "zone, server, address, serial, seconds, at"
+def propagations(
+    db: Database, since: datetime, zone: str | None, server: str | None, limit: int
+) -> Sequence[Propagation]:
+    """Oldest first: those that ended since ``since``, of the zone and at the server, if any are given."""
+    columns = "zone, server, address, serial, seconds, uncertainty, at"
+    ours = ("and zone = :zone " if zone is not None else "") + ("and server = :server " if server is not None else "")
     rows = db.query(
-        f"select {columns} from propagations where zone = ? and at >= ? order by at, id",  # noqa: S608
-        [zone, stamp(since)],
+        f"select {columns} from propagations where at >= :since {ours}order by at desc, id desc limit :limit",  # noqa: S608
+        {"since": stamp(since), "zone": zone, "server": server, "limit": limit},
     )
-    return [Propagation(**row | {"address": parse_address(row["address"]), "at": moment(row["at"])}) for row in rows]
+    found = [Propagation(**row | {"address": parse_address(row["address"]), "at": moment(row["at"])}) for row in rows]
+    return found[::-1]
 
 
 def prune(db: Database, before: datetime, limit: int) -> int:

@@ -163,3 +163,20 @@ def _outbox(db: Database) -> None:
         not_null={"delivered", "given_up", "last_error", "permanent"},
         defaults={"delivered": 0, "given_up": 0, "last_error": "", "permanent": 0},
     )  # fmt: skip
+
+
+@STEPS(name="0002_propagations_of_secondaries")
+def _propagations_of_secondaries(db: Database) -> None:
+    """What was measured before were looks, of the primary too: it says nothing of how long a version took."""
+    db.table("propagations").drop()
+    db.table("propagations").create(
+        {
+            "id": int, "zone": str, "server": str, "address": str, "serial": int, "seconds": float,
+            "uncertainty": float, "at": str,
+        },
+        pk="id",
+        not_null={"zone", "server", "address", "serial", "seconds", "uncertainty", "at"},
+    )  # fmt: skip
+    _index(db, "propagations_by_zone", "propagations (zone, at)")
+    _index(db, "propagations_by_server", "propagations (server, at)")
+    _index(db, "propagations_by_time", "propagations (at)")

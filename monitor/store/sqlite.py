@@ -138,8 +138,10 @@ class SqliteStore:
     ) -> Sequence[Incident]:
         return await self.read(lambda db: history.incidents(db, limit, before, zone))
 
-    async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
-        return await self.read(lambda db: history.propagations(db, zone, since))
+    async def propagations(
+        self, since: datetime, *, zone: str | None = None, server: str | None = None, limit: int = 5000
+    ) -> Sequence[Propagation]:
+        return await self.read(lambda db: history.propagations(db, since, zone, server, limit))
 
     async def prune(self, before: datetime, limit: int = 1000) -> int:
         """Fewer than ``limit`` gone: there is no more to take, and the planner's figures are brought up to date."""

@@ -24,7 +24,9 @@ _CLOSE = (
 )
 _ONE = "where zone = ? and server = ? and address = ?"
 _OPEN = "replace into address_current (zone, server, address, serial, state, since) values (?, ?, ?, ?, ?, ?)"
-_PROPAGATION = "insert into propagations (zone, server, address, serial, seconds, at) values (?, ?, ?, ?, ?, ?)"
+_PROPAGATION = (
+    "insert into propagations (zone, server, address, serial, seconds, uncertainty, at) values (?, ?, ?, ?, ?, ?, ?)"
+)
 _WHOLE = (
     "insert into zone_states (zone, at, body) values (?, ?, ?) "
     "on conflict (zone) do update set at = excluded.at, body = excluded.body"
@@ -142,8 +144,8 @@ def _state_changes(db: Database, changes: tuple[StateChange, ...], current: set[
 
 def _propagations(db: Database, propagations: tuple[Propagation, ...]) -> None:
     rows = (
-        (each.zone, each.server, str(each.address), each.serial, float(each.seconds), stamp(each.at))
-        for each in propagations
+        (one.zone, one.server, str(one.address), one.serial, one.seconds, one.uncertainty, stamp(one.at))
+        for one in propagations
     )
     write_many(db, _PROPAGATION, rows)
 

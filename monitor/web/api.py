@@ -1,7 +1,7 @@
 """The routes of the JSON API. The shapes are in api_schema.py."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +14,7 @@ from alerting.render import as_data
 from checks.model import Health
 from monitor.web.api_schema import server_data, sweep_data, zone_data, zone_summary
 from monitor.web.paging import whole
+from monitor.web.propagation_view import propagation_data
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.view_models import find_servers, healths
 
@@ -30,9 +31,11 @@ class Api:
     def routes(self) -> list[Route]:
         return [
             Route("/api/v1/zones", self.zones),
+            Route("/api/v1/zones/{zone:path}/propagation", self.zone_propagation),
             Route("/api/v1/zones/{zone:path}", self.zone),
             Route("/api/v1/incidents", self.incidents),
             Route("/api/v1/servers", self.servers),
+            Route("/api/v1/servers/{server:path}/propagation", self.server_propagation),
             Route("/api/v1/checks", self.checks),
         ]
 
@@ -49,6 +52,26 @@ class Api:
         if zone is None:
             raise HTTPException(404, "no such zone is watched")
         return JSONResponse(zone_data(zone, self._context.now()))
+
+    async def zone_propagation(self, request: Request) -> Response:
+        """How long versions of the zone took to each address of its secondaries."""
+        zone = self._snapshot.zone(request.state.view, request.path_params["zone"])
+        if zone is None:
+            raise HTTPException(404, "no such zone is watched")
+        return await self._propagation(request, zone=zone.name)
+
+    async def server_propagation(self, request: Request) -> Response:
+        """How long versions of any zone took to each address of the server."""
+        name = request.path_params["server"]
+        if name not in self._snapshot.status(request.state.view).zones.servers():
+            raise HTTPException(404, "no such server is watched")
+        return await self._propagation(request, server=name)
+
+    async def _propagation(self, request: Request, zone: str | None = None, server: str | None = None) -> Response:
+        """Of the latest arrivals since ``since``, a day ago unless it is said."""
+        since = _time(request, "since") or self._context.now() - timedelta(days=1)
+        kept = await self._context.store.propagations(since, zone=zone, server=server)
+        return JSONResponse(propagation_data(self._snapshot.propagations(request.state.view, kept), since))
 
     async def servers(self, request: Request) -> Response:
         servers = self._snapshot.status(request.state.view).zones.servers()

@@ -31,8 +31,18 @@ def iso(at: datetime | None) -> str | None:
     return None if at is None else at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def precise_iso(at: datetime) -> str:
+    """The same to the millisecond, for what is measured."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
+
+
 def milliseconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
+
+
+def took(seconds: float | None) -> str:
+    """``0.6 s`` below ten seconds, ``12 s``, ``3 min 20 s``; a dash where it is not known."""
+    return "\N{EN DASH}" if seconds is None else f"{seconds:.1f} s" if seconds < 9.95 else format_duration(seconds)
 
 
 def number(count: int) -> str:

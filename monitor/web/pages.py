@@ -19,6 +19,7 @@ from monitor.state.ports import AddressHistoryRow, StoreError
 from monitor.state.status import Status, ZoneStatus
 from monitor.web.history_view import SPANS, HistoryChart, fitting_span, history_chart
 from monitor.web.paging import page, page_of
+from monitor.web.propagation_view import PropagationRow, propagation_rows
 from monitor.web.snapshot import SnapshotCache, WebContext
 from monitor.web.sweep_view import sweep_rows
 from monitor.web.templating import Renderer
@@ -93,6 +94,7 @@ class Pages:
         if zone is None:
             raise HTTPException(404, "No such zone is watched.")
         chart, chosen = await self._history(request, zone, now)
+        span = SPANS[chosen or "24h"]
         past = await self._past(request, zone.name, 5)
         return self._renderer.page(
             request,
@@ -105,6 +107,8 @@ class Pages:
             chart=chart,
             chosen=chosen,
             spans=list(SPANS),
+            chosen_span=span,
+            propagation=await self._propagation(request, now - span, zone=zone.name),
             past=[incident for incident in past or () if incident.phase != "open"],
         )
 
@@ -120,6 +124,17 @@ class Pages:
         rows: Sequence[AddressHistoryRow] = self._snapshot.history(request.state.view, kept)
         chosen = chosen or fitting_span(rows, now)
         return history_chart(zone.unicode, rows, now, SPANS[chosen], zone.reference_serials.values()), chosen
+
+    async def _propagation(
+        self, request: Request, since: datetime, *, zone: str | None = None, server: str | None = None
+    ) -> Sequence[PropagationRow]:
+        """Nothing when the store cannot be read just now."""
+        try:
+            kept = await self._context.store.propagations(since, zone=zone, server=server)
+        except StoreError:
+            log.warning("propagation cannot be read", zone=zone, server=server, exc_info=True)
+            return ()
+        return propagation_rows(self._snapshot.propagations(request.state.view, kept))
 
     async def _past(
         self, request: Request, zone: str | None, most: int, before: datetime | None = None
@@ -163,6 +178,7 @@ class Pages:
             server=server_row(name, tally, self._context.probe_stats.median(name)),
             findings=await server_findings(name, tally, status.zones),
             addresses=[(zone, at) for zone in found.items for at in zone.addresses if at.server == name],
+            propagation=await self._propagation(request, self._context.now() - SPANS["24h"], server=name),
             found=found,
         )
 

@@ -9,6 +9,7 @@ from functools import partial
 from alerting.finding_types import FINDING_TYPES
 from alerting.model import Alert, Incident, IncidentFinding
 from checks.model import Address
+from checks.zone_state.model import Propagation
 from monitor.probe.server_series import OTHER
 from monitor.state.level import health_after_redaction
 from monitor.state.ports import AddressHistoryRow
@@ -194,6 +195,10 @@ def _may_show(line: IncidentFinding, redaction: Redaction) -> bool:
 
 def public_history(rows: Iterable[AddressHistoryRow], redaction: Redaction) -> Sequence[AddressHistoryRow]:
     return [row for row in rows if row.server in redaction.visible and not redaction.covers(row.address)]
+
+
+def public_propagations(rows: Iterable[Propagation], redaction: Redaction) -> Sequence[Propagation]:
+    return [row for row in rows if row.server in redaction.visible and not redaction.covers(str(row.address))]
 
 
 def title(code: str) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry
 
 from alerting.model import Incident, Secret
+from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.probe.message.names import BadName, parse_name
 from monitor.probe.server_series import ServerSeries
@@ -15,7 +16,14 @@ from monitor.probe.stats import ProbeStats
 from monitor.state.ports import AddressHistoryRow, Store
 from monitor.state.status import Status, ZoneStatus
 from monitor.web.event_hub import EventHub
-from monitor.web.redaction import RedactedStatus, Redaction, public, public_history, public_incident
+from monitor.web.redaction import (
+    RedactedStatus,
+    Redaction,
+    public,
+    public_history,
+    public_incident,
+    public_propagations,
+)
 
 
 class View(StrEnum):
@@ -99,6 +107,10 @@ class SnapshotCache:
     def history(self, view: View, rows: Sequence[AddressHistoryRow]) -> Sequence[AddressHistoryRow]:
         redaction = self.redaction(view)
         return rows if redaction is None else public_history(rows, redaction)
+
+    def propagations(self, view: View, rows: Sequence[Propagation]) -> Sequence[Propagation]:
+        redaction = self.redaction(view)
+        return rows if redaction is None else public_propagations(rows, redaction)
 
     def incidents(self, view: View, kept: Sequence[Incident]) -> list[Incident]:
         redaction = self.redaction(view)

@@ -43,6 +43,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "level": severity_level,
     "meaning": title,
     "milliseconds": formatting.milliseconds,
+    "took": formatting.took,
     "number": formatting.number,
     "phase_word": view_models.phase_word,
     "roles": view_models.roles,

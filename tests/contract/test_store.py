@@ -292,8 +292,13 @@ async def test_incidents_are_told_newest_first(store):
 
 async def test_propagations_come_back_in_order(store):
     await store.commit(Commit(propagations=(propagation(20), propagation(10), propagation(30, "other.example."))))
-    assert list(await store.propagations("example.com.", at(0))) == [propagation(10), propagation(20)]
-    assert list(await store.propagations("example.com.", at(20))) == [propagation(20)]
+    assert list(await store.propagations(at(0), zone="example.com.")) == [propagation(10), propagation(20)]
+    assert list(await store.propagations(at(20), zone="example.com.")) == [propagation(20)]
+    assert list(await store.propagations(at(0), server="ns2", limit=2)) == [
+        propagation(20), propagation(30, "other.example."),
+    ]  # fmt: skip
+    assert list(await store.propagations(at(0), server="ns1")) == []
+    assert list(await store.propagations(at(0), zone="example.com.", server="ns2", limit=1)) == [propagation(20)]
 
 
 # --- the outbox ---

@@ -116,7 +116,7 @@ async def told(store: Store) -> object:
         await store.next_due(),
         [(sorted(map(repr, await store.address_history(zone, at(2))))) for zone in ZONES],
         [list(await store.incidents(zone=zone, before=at(8))) for zone in (*ZONES, None)],
-        [sorted(map(repr, await store.propagations(zone, at(2)))) for zone in ZONES],
+        [sorted(map(repr, await store.propagations(at(2), zone=zone))) for zone in ZONES],
     )
 
 

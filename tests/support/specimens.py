@@ -94,7 +94,7 @@ def message(
 
 
 def propagation(seconds: float, zone: str = "example.com.", serial: int = 7) -> Propagation:
-    return Propagation(zone, "ns2", NS2, serial, 12.5, at(seconds))
+    return Propagation(zone, "ns2", NS2, serial, 12.5, 6.25, at(seconds))
 
 
 def sweep(seconds: float, check: str = "soa-serial", *, took: float = 2.0) -> Sweep:

@@ -15,7 +15,7 @@ from alerting.outbox import ReceiverStatus
 from alerting.render import render
 from checks.model import Address, Health
 from checks.model.finding_type import Severity
-from checks.zone_state.model import StateChange
+from checks.zone_state.model import Propagation, StateChange
 from monitor.config.low_caps import LowCap
 from monitor.polling.workers.process import WorkerMetrics
 from monitor.probe.notify.responder import NotifyResult
@@ -299,9 +299,20 @@ def runs() -> tuple[StateChange, ...]:
     return tuple(sorted(made, key=lambda run: run.since))
 
 
+def arrivals() -> tuple[Propagation, ...]:
+    """How the versions of that day came; HIDDEN is a secondary, too, and ns1 had one of them at once."""
+    return tuple(
+        Propagation("example.com.", run.server, run.address, run.serial or 0, seconds, seconds / 2, run.since)
+        for run in runs()
+        if run.outcome == "answered"
+        for seconds in [0.0 if (run.server, run.serial) == ("ns1", SERIAL) else 0.25 + run.since.minute]
+    )
+
+
 async def store() -> MemoryStore:
     kept = MemoryStore(now=lambda: NOW)
-    await kept.commit(Commit(state_changes=runs(), incidents=(PAST, *troubled().incidents.values())))
+    incidents = (PAST, *troubled().incidents.values())
+    await kept.commit(Commit(state_changes=runs(), propagations=arrivals(), incidents=incidents))
     return kept
 
 

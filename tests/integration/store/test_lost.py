@@ -76,7 +76,7 @@ async def check_all_is_there(path: Path, *, later: bool = True) -> None:
     assert list(remembered.alerts) == [key()]
     assert sorted(remembered.incidents) == (["i1", "i3"] if later else ["i1"])
     assert [row.serial for row in await again.address_history("a.example.", NOON - timedelta(1))] == [7]
-    assert len(await again.propagations("example.com.", NOON - timedelta(1))) == 1
+    assert len(await again.propagations(NOON - timedelta(1), zone="example.com.")) == 1
     assert [each.id for each in await again.incidents() if each.phase == "resolved"] == ["i2"]
     assert [count.pending for count in await again.receivers()] == [3 if later else 2]
     await again.close()

@@ -164,9 +164,12 @@ class MemoryStore:
         ]
         return sorted(found, key=lambda each: (each.opened_at, each.id), reverse=True)[:limit]
 
-    async def propagations(self, zone: str, since: datetime) -> Sequence[Propagation]:
+    async def propagations(
+        self, since: datetime, *, zone: str | None = None, server: str | None = None, limit: int = 5000
+    ) -> Sequence[Propagation]:
         self._check_open()
-        return sorted((p for p in self._propagations if p.zone == zone and p.at >= since), key=lambda p: p.at)
+        ours = [p for p in self._propagations if zone in (None, p.zone) and server in (None, p.server)]
+        return sorted((p for p in ours if p.at >= since), key=lambda p: p.at)[-limit:]
 
     async def prune(self, before: datetime, limit: int = 1000) -> int:
         self._check_open()

@@ -17,9 +17,11 @@ from checks.zone_state.model import (
 from checks.zone_state.update import (
     REMOVED,
     address_state_of,
+    arrivals,
     behind_since,
     changes,
     lag,
+    moving_since,
     serial_group_of,
     update_zone_state,
 )
@@ -212,7 +214,8 @@ def test_a_poll_without_change_leaves_the_zone_state_equal(title: str, does: dic
     pages = story(PAIR, does)
     assert pages[-1].zone_state == pages[-2].zone_state
     assert pages[-1].zone_state.at == pages[-1].at
-    assert changes(pages[-2].zone_state, pages[-1].zone_state) == ((), ())
+    assert changes(pages[-2].zone_state, pages[-1].zone_state) == ()
+    assert arrivals(pages[-2].zone_state, pages[-1].zone_state, "ns1") == ()
 
 
 def test_a_poll_without_change_still_moves_what_ticks() -> None:
@@ -281,7 +284,7 @@ def test_what_left_the_zone_leaves_the_zone_state_and_history_is_told() -> None:
     now = update_zone_state(before, PAIR, look(PAIR, after(1), ns1=10, ns2=10))
     assert [address_state.server for address_state in now.address_states] == ["ns1", "ns2"]
     assert [version.serial for version in now.serial_groups[0].versions] == [10]
-    assert changes(before, now)[0] == (
+    assert changes(before, now) == (
         StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], None, REMOVED, after(1)),
     )
 
@@ -290,9 +293,9 @@ def test_an_address_that_joins_is_seen_afresh() -> None:
     before = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
     now = update_zone_state(before, THREE, look(THREE, after(1), ns1=10, ns2=10, ns3=10))
     assert changes(before, now) == (
-        (StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], 10, "answered", after(1)),),
-        (),
+        StateChange("example.com.", "ns3", THREE.servers[2].addresses[0], 10, "answered", after(1)),
     )
+    assert arrivals(before, now, "ns1") == ()
     swapped = zone("ns1", server("ns2", "192.0.2.77"))
     moved = update_zone_state(before, swapped, look(swapped, after(1), ns1=10, ns2=10))
     assert [str(address_state.address) for address_state in moved.address_states] == ["192.0.2.1", "192.0.2.77"]
@@ -332,17 +335,19 @@ def test_an_answer_without_authority_is_no_version() -> None:
 
 def test_runs_and_arrivals() -> None:
     pages = story(THREE, {"ns1": "10 11 11 11", "ns2": "10 10 11 -", "ns3": "10 - - 11"})
-    told = [changes(a.zone_state, b.zone_state) for a, b in pairwise(pages)]
+    told = [
+        (changes(a.zone_state, b.zone_state), arrivals(a.zone_state, b.zone_state, "ns1")) for a, b in pairwise(pages)
+    ]
     ns3 = THREE.servers[2].addresses[0]
     name, up = "example.com.", "answered"
     assert told == [
         (
             (StateChange(name, "ns1", NS1, 11, up, after(1)), StateChange(name, "ns3", ns3, 10, "timeout", after(1))),
-            (Propagation(name, "ns1", NS1, 11, 0.0, after(1)),),
+            (),
         ),
         (
             (StateChange(name, "ns2", NS2, 11, "answered", after(2)),),
-            (Propagation(name, "ns2", NS2, 11, 60.0, after(2)),),
+            (Propagation(name, "ns2", NS2, 11, 60.0, 60.0, after(2)),),
         ),
         (  # when it came to ns3, which was silent, nobody knows
             (StateChange(name, "ns2", NS2, 11, "timeout", after(3)), StateChange(name, "ns3", ns3, 11, up, after(3))),
@@ -351,25 +356,67 @@ def test_runs_and_arrivals() -> None:
     ]  # fmt: skip
 
 
+def test_what_was_there_at_the_look_that_first_saw_it_took_no_known_time() -> None:
+    pages = story(THREE, {"ns1": "10 11", "ns2": "10 11", "ns3": "10 10"})
+    assert arrivals(pages[0].zone_state, pages[1].zone_state, "ns1") == (
+        Propagation("example.com.", "ns2", NS2, 11, 0.0, 60.0, after(1)),
+    )
+
+
+def test_a_version_that_was_passed_meanwhile_is_timed_as_any_other() -> None:
+    pages = story(THREE, {"ns1": "10 11 12 12", "ns2": "10 10 11 12", "ns3": "10 10 10 12"})
+    told = [arrivals(a.zone_state, b.zone_state, "ns1") for a, b in pairwise(pages)]
+    ns3 = THREE.servers[2].addresses[0]
+    assert told[1:] == [
+        (Propagation("example.com.", "ns2", NS2, 11, 60.0, 60.0, after(2)),),
+        (
+            Propagation("example.com.", "ns2", NS2, 12, 60.0, 60.0, after(3)),
+            Propagation("example.com.", "ns3", ns3, 12, 60.0, 60.0, after(3)),
+        ),
+    ]
+
+
 def test_the_first_look_starts_runs_and_times_nothing() -> None:
     page = story(PAIR, {"ns1": "10", "ns2": "9"})[0]
-    runs, arrivals = changes(ZoneState(PAIR.name), page.zone_state)
+    runs = changes(ZoneState(PAIR.name), page.zone_state)
     assert [(run.server, run.serial) for run in runs] == [("ns1", 10), ("ns2", 9)]
-    assert arrivals == ()
+    assert arrivals(ZoneState(PAIR.name), page.zone_state, "ns1") == ()
 
 
 def test_going_back_or_ahead_is_no_arrival() -> None:
     pages = story(PAIR, {"ns1": "10 9 9 9", "ns2": "10 10 10 9"})
     back = changes(pages[1].zone_state, pages[2].zone_state)
-    assert [(run.server, run.serial) for run in back[0]] == [("ns1", 9)]
-    assert back[1] == ()
+    assert [(run.server, run.serial) for run in back] == [("ns1", 9)]
+    assert arrivals(pages[1].zone_state, pages[2].zone_state, "ns1") == ()
     pages = story(PAIR, {"ns1": "10*3", "ns2": "10 12 12"})
-    assert changes(pages[1].zone_state, pages[2].zone_state)[1] == ()
+    assert arrivals(pages[1].zone_state, pages[2].zone_state, "ns1") == ()
+    assert arrivals(pages[1].zone_state, pages[2].zone_state, None) == ()
+
+
+MOVING = [
+    # what it is about, who serves what, since which look a version is on its way
+    ("the secondary has it not yet", {"ns1": "10 11", "ns2": "10 10"}, 1),
+    ("still not", {"ns1": "10 11 11", "ns2": "10 10 10"}, 1),
+    ("the latest of two", {"ns1": "10 11 12", "ns2": "10 10 11"}, 2),
+    ("everybody has it", {"ns1": "10 11 11", "ns2": "10 10 11"}, None),
+    ("nobody saw it come", {"ns1": "11 11", "ns2": "10 10"}, None),
+    ("who lacks it is silent", {"ns1": "10 11", "ns2": "10 -"}, None),
+    ("ahead of its primary", {"ns1": "10 10 10", "ns2": "10 12 12"}, None),
+    ("a primary that seems to have gone back", {"ns1": "10 9", "ns2": "10 10"}, None),
+]
+
+
+@pytest.mark.parametrize(("title", "does", "since"), MOVING, ids=[title for title, *_ in MOVING])
+def test_since_when_a_version_is_on_its_way(title: str, does: dict[str, str], since: int | None) -> None:
+    page = story(PAIR, does)[-1]
+    assert moving_since(page.zone_state) == (after(since) if since is not None else None)
 
 
 def test_leaving_before_any_look_says_nothing() -> None:
     zone_state = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
-    assert changes(zone_state, ZoneState(PAIR.name)) == ((), ())
+    assert changes(zone_state, ZoneState(PAIR.name)) == ()
+    assert arrivals(zone_state, ZoneState(PAIR.name), "ns1") == ()
+    assert moving_since(ZoneState(PAIR.name)) is None
 
 
 def test_one_word_per_address_even_if_it_was_asked_twice() -> None:

@@ -11,7 +11,7 @@ from checks.evaluation import run_check
 from checks.model import Health, Zone
 from checks.soa_serial import SoaSerial
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import changes, lag, update_zone_state
+from checks.zone_state.update import arrivals, changes, lag, moving_since, update_zone_state
 from tests.support.examples import examples
 from tests.support.observations import MINUTE, NOON, checked_at, zone
 from tests.support.strategies import looks, zones
@@ -42,9 +42,11 @@ def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
             assert all(a.seen <= b.seen for a, b in zip(serial_group.versions, serial_group.versions[1:], strict=False))
             assert all(v.absent is None or v.absent <= v.seen for v in serial_group.versions)
             assert (steps[-1:] == [0]) is (serial_group.reference is not None)
-        runs, arrivals = changes(before, zone_state)
-        assert all(arrival.seconds >= 0 for arrival in arrivals)
-        assert (zone_state == before) or runs or arrivals or before.address_states
+        runs, came = changes(before, zone_state), arrivals(before, zone_state, zone.primary)
+        assert all(arrival.seconds >= 0 and arrival.uncertainty >= 0 for arrival in came)
+        assert not any(arrival.server == zone.primary for arrival in came)
+        assert (zone_state == before) or runs or came or before.address_states
+        assert (since := moving_since(zone_state)) is None or since <= at
         result = run_check(SoaSerial(), zone, poll, zone_state)
         assert not result.reason.startswith("check failed")
         assert {finding.code for finding in result.findings} <= {found.code for found in SoaSerial.finding_types}

@@ -193,12 +193,24 @@ async def test_propagation_is_counted_per_server() -> None:
     await on.look(zone(), 0, ns1="10", ns2="10")
     await on.look(zone(), 1, ns1="11", ns2="10")
     await on.look(zone(), 2, ns1="11", ns2="11")
+    await on.look(zone(), 3, ns1="12", ns2="12")  # how long that took is not known
     (family,) = on.evaluator.propagation.collect()
     found = {(s.name.rpartition("_")[2], s.labels["server"]): s.value for s in family.samples}
-    assert {name: (found["count", name], found["sum", name]) for name in ("ns1", "ns2")} == {
-        "ns1": (1, 0.0),
-        "ns2": (1, 60.0),
-    }
+    assert (found["count", "ns2"], found["sum", "ns2"]) == (1, 60.0)
+    assert {name for _, name in found} == {"ns2"}, "none of the primary"
+
+
+async def test_a_version_on_its_way_is_looked_for_again_until_it_is_everywhere() -> None:
+    on = EvaluatorBench(zone())
+    due = on.evaluator.rechecks
+    await on.look(zone(), 0, ns1="10", ns2="10")
+    assert not len(due)
+    await on.look(zone(), 1, ns1="11", ns2="10")
+    assert due.due(asyncio.get_running_loop().time() + 1) == {"soa-serial": ["example.com."]}
+    await on.look(zone(), 1.01, ns1="11", ns2="10")
+    assert len(due) == 1
+    await on.look(zone(), 1.02, ns1="11", ns2="11")
+    assert not len(due)
 
 
 def test_propagation_has_the_buckets_that_are_documented() -> None:

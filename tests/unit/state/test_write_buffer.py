@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from alerting.model import AlertKey, Phase
 from checks.zone_state.model import ZoneState
-from checks.zone_state.update import changes, update_zone_state
+from checks.zone_state.update import arrivals, changes, update_zone_state
 from monitor.state import write_buffer as record
 from monitor.state.ports import Commit, Sweep
 from monitor.state.write_buffer import RETRY_INTERVAL, WriteBuffer, merge
@@ -51,9 +51,9 @@ def histories(draw: st.DrawFn) -> list[Commit]:
             before = zone_states.get(name, ZoneState(name))
             serials = {server: draw(st.integers(10, 12)) for server in ("ns1", "ns2")}
             after = update_zone_state(before, watched, look(watched, minute(number), **serials))
-            runs, arrivals = changes(before, after)
+            runs, came = changes(before, after), arrivals(before, after, watched.primary)
             if after != before:
-                commits.append(Commit(zone_states=(after,), state_changes=runs, propagations=arrivals))
+                commits.append(Commit(zone_states=(after,), state_changes=runs, propagations=came))
             zone_states[name] = after
         elif kind == "drop" and name in zone_states:
             del zone_states[name]
@@ -86,7 +86,7 @@ async def kept(commits: list[Commit]) -> tuple[object, ...]:
         [run for run in await store.address_history(name, NOON) if run.until is None or name not in gone]
         for name in NAMES
     ]
-    arrivals = [await store.propagations(name, NOON) for name in NAMES]
+    arrivals = [await store.propagations(NOON, zone=name) for name in NAMES]
     told = []
     while claimed := await store.lease(minute(100), duration=0, limit=99, busy=()):
         for each in claimed:

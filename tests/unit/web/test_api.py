@@ -121,3 +121,17 @@ async def test_what_is_not_there_is_404_in_json(path: str) -> None:
     async with client(await stage(status())) as http:
         answer = await http.get(path)
         assert (answer.status_code, list(answer.json())) == (404, ["error"])
+
+
+async def test_how_long_versions_took() -> None:
+    async with client(await stage(troubled())) as http:
+        data = (await http.get("/api/v1/zones/example.com/propagation")).json()
+        assert {one["server"] for one in data["addresses"]} == {HIDDEN, "ns1", "ns2", "ns3.anycast.example.net"}
+        (ns3,) = (await http.get("/api/v1/servers/ns3.anycast.example.net/propagation")).json()["addresses"]
+        assert ns3 in data["addresses"]
+        assert all(one["at"] >= data["since"] for one in data["arrivals"])
+        later = (await http.get("/api/v1/zones/example.com/propagation?since=2026-11-20T09:00:00Z")).json()
+        assert 0 < len(later["arrivals"]) < len(data["arrivals"])
+        for path in ("/api/v1/zones/nowhere.example/propagation", "/api/v1/servers/nobody/propagation"):
+            assert (await http.get(path)).status_code == 404
+        assert (await http.get("/api/v1/zones/example.com/propagation?since=yesterday")).status_code == 400

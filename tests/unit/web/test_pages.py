@@ -105,7 +105,8 @@ async def test_long_lists_come_in_parts() -> None:
         third = (await http.get("/?page=3")).text
         assert third.count('scope="row"') == 50
         assert "z0249.<wbr>example." in third
-        assert (await http.get("/servers/ns1?page=5")).text.count('scope="row"') == 100
+        zones = (await http.get("/servers/ns1?page=5")).text.partition('id="h-zones"')[2]
+        assert zones.count('scope="row"') == 100
 
 
 NAMES = [

@@ -35,7 +35,8 @@ SECRETS = (HIDDEN, HIDDEN_ADDRESS, HIDDEN_ADDRESS6, "2001:DB8:77:0::53", "oncall
 ZONES = [name.replace("/", "%2F") for name in NAMES]
 PATHS = (
     "/", "/?q=hush", f"/?q={HIDDEN_ADDRESS}", "/servers", "/servers/ns1", "/servers/ns2", "/incidents", "/metrics",
-    "/checks", "/api/v1/checks",
+    "/checks", "/api/v1/checks", "/api/v1/servers/ns1/propagation",
+    "/api/v1/zones/example.com/propagation?since=2020-01-01T00:00:00Z",
     "/api/v1/zones?limit=1000", "/api/v1/incidents", "/api/v1/servers", "/codes", "/healthz", "/readyz", "/login",
     *(f"/zones/{name}?span=30d" for name in ZONES), *(f"/api/v1/zones/{name}" for name in ZONES),
 )  # fmt: skip
@@ -78,9 +79,10 @@ async def test_hidden_servers_are_in_no_sum_that_the_public_sees() -> None:
 
 async def test_a_hidden_server_is_not_there_at_all() -> None:
     async with client(await stage(leaky(), public=True)) as http:
-        there, nowhere = await http.get(f"/servers/{HIDDEN}"), await http.get("/servers/nobody-at-all")
-        assert there.status_code == nowhere.status_code == 404
-        assert there.text == nowhere.text
+        for path in ("/servers/{}", "/api/v1/servers/{}/propagation"):
+            there, nowhere = await http.get(path.format(HIDDEN)), await http.get(path.format("nobody-at-all"))
+            assert there.status_code == nowhere.status_code == 404
+            assert there.text == nowhere.text
 
 
 async def test_what_is_not_about_it_stays() -> None:

@@ -164,7 +164,10 @@ async def test_every_key_of_the_json_is_described_and_no_other() -> None:
         ):
             for each in zone[key]:
                 agrees("api.md", heading, each)
+        if zone["last_notify"]:
+            agrees("api.md", "A NOTIFY", zone["last_notify"])
     assert any(zone["findings"] for zone in zones)
+    assert any(zone["last_notify"] for zone in zones)
     for each in servers:
         agrees("api.md", "A server", each)
     for each in incidents:

@@ -325,10 +325,11 @@ def make_zone_status(
         for check, kind in CHECKS.items()
         if (plan.checks.get(check) or kind()).applies(zone)
     )
-    return zone_status(
+    drawn = zone_status(
         zone, known_state(state, plan, zone), results, alerts, since, now, deciding_checks(plan, zone), cadences,
         unheard=unheard(plan, zone),
     )  # fmt: skip
+    return replace(drawn, last_notify=state.notifies.latest(name))
 
 
 def make_zone_summary(state: MonitorState, plan: MonitoringPlan, name: str, now: datetime) -> ZoneSummary:

@@ -10,6 +10,7 @@ from alerting.outbox import ReceiverStatus
 from checks.model import Address, Cadences, Health
 from checks.model.finding_type import Severity
 from monitor.state.level import Level
+from monitor.state.notifies import Notify
 from monitor.state.sweep_status import SweepStatus
 
 
@@ -72,6 +73,8 @@ class ZoneStatus:
     """Since when the health is what it is."""
     cadences: Cadences = ()
     """How often each check that has something to ask of the zone does so; zero: it is off here."""
+    last_notify: Notify | None = None
+    """The latest NOTIFY that a server of the zone sent here, since the service started."""
 
     @property
     def reference_serial(self) -> int | None:

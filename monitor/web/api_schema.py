@@ -6,6 +6,7 @@ from typing import Any
 from alerting.model import Alert
 from monitor.config.low_caps import LowCap
 from monitor.state.level import HEALTH_OF_LEVEL
+from monitor.state.notifies import Notify
 from monitor.state.status import AddressStatus, ServerTally, ZoneStatus
 from monitor.state.sweep_status import SweepStatus
 from monitor.web.formatting import iso
@@ -45,7 +46,12 @@ def zone_data(zone: ZoneStatus, now: datetime) -> Json:
             {"check": c.check, "at": iso(c.at), "health": c.health.value, "reason": c.reason} for c in zone.checks
         ],
         "cadence_seconds": {check: every.total_seconds() or None for check, every in zone.cadences},
+        "last_notify": _notify(zone.last_notify) if zone.last_notify else None,
     }
+
+
+def _notify(notify: Notify) -> Json:
+    return {"at": iso(notify.at), "server": notify.server, "source": notify.host or None, "serial": notify.serial}
 
 
 def _address(address: AddressStatus, now: datetime) -> Json:

@@ -12,6 +12,7 @@ from checks.model import Address
 from checks.zone_state.model import Propagation
 from monitor.probe.server_series import OTHER
 from monitor.state.level import health_after_redaction
+from monitor.state.notifies import Notify
 from monitor.state.ports import AddressHistoryRow
 from monitor.state.status import Status, ZoneStatus
 
@@ -146,8 +147,15 @@ def public_zone(zone: ZoneStatus, redaction: Redaction) -> ZoneStatus:
         health=health_after_redaction(zone.health, len(zone.findings), (f.severity for f in findings)),
         reference_serials={group: serial for group, serial in zone.reference_serials.items() if group in groups},
         primary=zone.primary if zone.primary in redaction.visible else None,
+        last_notify=_notify(zone, redaction),
         checks=tuple(replace(check, reason="") if redaction.covers(check.reason) else check for check in zone.checks),
     )
+
+
+def _notify(zone: ZoneStatus, redaction: Redaction) -> Notify | None:
+    """Without the address that it came from: that may be one a server is not asked at."""
+    notify = zone.last_notify
+    return replace(notify, host="") if notify is not None and notify.server in redaction.visible else None
 
 
 def _finding(finding: Alert, redaction: Redaction) -> Alert | None:

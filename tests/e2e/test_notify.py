@@ -68,6 +68,8 @@ async def test_a_zone_that_is_edited_and_reloaded_at_bind_is_known_and_judged(tm
             await until(lambda: health(service, {"in-sync", "propagating"}))
             zone = await service.get(f"api/v1/zones/{EXAMPLE}")
             assert zone["reference_serial"] == content.serial
+            said = zone["last_notify"]
+            assert (said["server"], said["source"], said["serial"]) == ("primary", "127.0.0.1", content.serial)
             service.signal(signal.SIGTERM)
             assert await service.ended() == 0
     assert [said for said in service.log if said["event"] == "NOTIFY not taken"] == []

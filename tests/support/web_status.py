@@ -24,6 +24,7 @@ from monitor.probe.stats import ProbeStats
 from monitor.service.notify_service import NotifyLog
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
+from monitor.state.notifies import Notify
 from monitor.state.ports import Commit
 from monitor.state.status import (
     AddressStatus,
@@ -197,7 +198,7 @@ def troubled() -> Status:
         zones["shop.example."], "ns3.anycast.example.net", serial=None, state="silent", outcome="timeout", rtt=None
     )
     zones["shop.example."] = bad(
-        silent,
+        replace(silent, last_notify=Notify(ago(minutes=3), "ns1", "198.51.100.7", SERIAL)),
         finding(
             "server-unreachable", "203.0.113.53 answers neither over UDP nor over TCP", "ns3.anycast.example.net",
             SERVERS["ns3.anycast.example.net"][0], check="reachable", phase=Phase.PENDING, since=ago(seconds=70),
@@ -377,7 +378,10 @@ def leaky() -> Status:
         addresses=tuple(replace(a, nsid=f"{HIDDEN}.fra") for a in zones["example.net."].addresses),
         checks=(CheckStatus("transfer", seen.at, Health.UNKNOWN, f"{HIDDEN} gave no serial"),),
         reference_serials={"": 7, "of-the-hidden": 8},
+        last_notify=Notify(seen.at, HIDDEN, HIDDEN_ADDRESS),
     )
+    notify = Notify(seen.at, "ns1", HIDDEN_ADDRESS)
+    zones["shop.example."] = replace(zones["shop.example."], last_notify=notify)
     lines = tuple(line("record-differs", "example.net.", "ns1", None, text) for text in LEAKS)
     more = tuple(line("tcp-unreachable", "example.net.", HIDDEN, HIDDEN_ADDRESS, "no TCP") for _ in range(2))
     more += tuple(

@@ -8,6 +8,7 @@ from checks.model.finding_type import FindingType
 from checks.ns_set import NsSet
 from checks.reachable import Reachable
 from checks.records import Records
+from checks.signatures import Signatures
 from checks.soa_fields import SoaFields
 from checks.soa_serial import SoaSerial
 from checks.transfer import Transfer
@@ -18,6 +19,7 @@ _ALL: tuple[type[Check], ...] = (
     SoaFields,
     NsSet,
     Records,
+    Signatures,
     Transfer,
 )
 

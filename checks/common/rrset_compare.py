@@ -63,26 +63,33 @@ class Difference:
     text: str
 
 
-def record_queries(zone: Zone, wanted: Iterable[WantedRecord], seen: tuple[Observation, ...]) -> list[Query]:
-    """SOA of every address; then the records of those that serve a version; then their SOA again."""
+def record_queries(
+    zone: Zone, wanted: Iterable[WantedRecord], seen: tuple[Observation, ...], *, dnssec: bool = False
+) -> list[Query]:
+    """SOA of every address; then the records of those that serve a version; then their SOA again. ``dnssec``: each
+    with its signatures.
+    """
+    places = list(zone.server_addresses())
     if not seen:
-        return [_query(zone, server, address, zone.name, "SOA") for server, address in zone.server_addresses()]
+        return [_query(zone, server, address, zone.name, "SOA", dnssec) for server, address in places]
     serving = {(o.server, o.address) for o in seen if o.query.qtype == "SOA" and o.serial is not None}
-    places = [(server, address) for server, address in zone.server_addresses() if (server.name, address) in serving]
+    places = [(server, address) for server, address in places if (server.name, address) in serving]
     if not any(o.query.qtype != "SOA" for o in seen):
         return [
-            _query(zone, server, address, record.name, record.type) for server, address in places for record in wanted
+            _query(zone, server, address, record.name, record.type, dnssec)
+            for server, address in places
+            for record in wanted
         ]
     times = Counter((o.server, o.address) for o in seen if o.query.qtype == "SOA")
     return [
-        _query(zone, server, address, zone.name, "SOA")
+        _query(zone, server, address, zone.name, "SOA", dnssec)
         for server, address in places
         if times[server.name, address] == 1
     ]
 
 
-def _query(zone: Zone, server: Server, address: Address, name: str, type_: str) -> Query:
-    return Query(zone.name, server.name, address, name, type_, identify=True)
+def _query(zone: Zone, server: Server, address: Address, name: str, type_: str, dnssec: bool) -> Query:
+    return Query(zone.name, server.name, address, name, type_, identify=True, dnssec=dnssec)
 
 
 def copies(zone: Zone, wanted: Iterable[WantedRecord], poll: ZonePoll) -> list[AddressCopy]:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from checks.model.finding_type import Severity
 from checks.model.outcome import Outcome as Outcome
+from checks.model.signature import MAX_SIGNATURES as MAX_SIGNATURES
+from checks.model.signature import Signature as Signature
 from checks.model.wanted import Expectation as Expectation
 from checks.model.wanted import TransferRule as TransferRule
 from checks.model.wanted import WantedRecord as WantedRecord
@@ -111,7 +113,8 @@ class Query:
 
     ``qtype`` "AXFR" asks for a transfer: permission is read off the first record that is not the SOA, unless ``whole``.
     ``identify`` asks for NSID (RFC 5001) and, beside a SOA, EXPIRE (RFC 7314). ``anywhere`` asks over UDP without EDNS,
-    and takes an answer from whatever address it comes.
+    and takes an answer from whatever address it comes. ``dnssec`` asks for the RRset's signatures, too (the DO bit,
+    RFC 3225): never where EDNS is left out.
     """
 
     zone: str
@@ -124,6 +127,7 @@ class Query:
     whole: bool = False
     identify: bool = False
     anywhere: bool = False
+    dnssec: bool = False
 
 
 class Shape(StrEnum):
@@ -209,6 +213,8 @@ class Observation:
     shape: Shape | None = None
     soa: Soa | None = None
     answer: RrSet | None = None
+    signatures: tuple[Signature, ...] = ()
+    """Those of ``answer``, of which there may be more if there are MAX_SIGNATURES."""
     nsid: str | None = None
     expire: int | None = None
     ede: tuple[str, ...] = ()

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 SERVICE, REPLICATION, TRANSFERS, NUMBERING, RECORDS = "service", "replication", "transfers", "numbering", "records"
+SIGNATURES = "signatures"
 """Families of several codes: how a server answers, how it follows its primary, who may transfer from it, which
-serials it counts with, which records it gives.
+serials it counts with, which records it gives, and with what signatures.
 """
 
 

@@ -16,7 +16,7 @@ from monitor.probe.settings import Probe
 from monitor.probe.stats import ProbeStats
 from monitor.probe.types import TsigKey
 
-_Group = tuple[str, Address, str, bool]
+_Group = tuple[str, Address, str, bool, bool]
 
 
 class ServiceProber:
@@ -36,7 +36,7 @@ class ServiceProber:
         """For callers that ask one question of very many zones."""
         self.tcp_pipelines = self._dns.tcp_pipelines
         """For those who ask it over TCP."""
-        self._templates: dict[tuple[str, bool], QueryTemplate] = {}
+        self._templates: dict[tuple[str, bool, bool], QueryTemplate] = {}
 
     async def __call__(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
         call = ResultStream()
@@ -70,7 +70,7 @@ class ServiceProber:
             if asked is None:
                 others.append(query)
             else:
-                key = (query.server, query.address, query.qtype, query.identify)
+                key = (query.server, query.address, query.qtype, query.identify, query.dnssec)
                 groups.setdefault(key, {}).setdefault(asked.name, []).append(query)
         call.left += len(queries)
         loop = asyncio.get_running_loop()
@@ -79,10 +79,10 @@ class ServiceProber:
             pumps.append(loop.create_task(_pump(self._dns(others), call)))
         if groups:
             batches = []
-            for (server, address, qtype, identify), waiting in groups.items():
+            for (server, address, qtype, identify, dnssec), waiting in groups.items():
                 names = [name for name, unchanged in waiting.items() for _ in unchanged]
                 batch = QueryBatch(server, address, names, [-1] * len(names))
-                batches.append((batch, self._template(qtype, identify=identify), waiting))
+                batches.append((batch, self._template(qtype, identify=identify, dnssec=dnssec), waiting))
             pumps.append(loop.create_task(_pump_bulk(self.engine.ask_also(batches), call)))
         return pumps
 
@@ -97,10 +97,11 @@ class ServiceProber:
             return None
         return asked if asked.type != AXFR else None
 
-    def _template(self, qtype: str, *, identify: bool) -> QueryTemplate:
-        template = self._templates.get((qtype, identify))
+    def _template(self, qtype: str, *, identify: bool, dnssec: bool) -> QueryTemplate:
+        key = (qtype, identify, dnssec)
+        template = self._templates.get(key)
         if template is None:
-            template = self._templates[qtype, identify] = QueryTemplate(qtype, identify=identify)
+            template = self._templates[key] = QueryTemplate(qtype, identify=identify, dnssec=dnssec)
         return template
 
 

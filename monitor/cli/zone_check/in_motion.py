@@ -4,19 +4,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from alerting.finding_types import FINDING_TYPES
-from checks import ns_set, records
+from checks import ns_set, records, signatures
 from checks.common.rrset_compare import PROPAGATING
 from checks.common.serial import behind
 from checks.common.text import format_duration
 from checks.model import Address, CheckResult, Finding, Zone
 from checks.ns_set import NsSet
 from checks.records import Records
+from checks.signatures import Signatures
 from checks.soa_serial import AHEAD, LATE
 from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import AddressState, SerialGroup, ZoneState
 from checks.zone_state.update import lag, serial_group_of
 
-_DIFFERS: Mapping[str, str] = {Records.name: records.RECORDS_DIFFER.code, NsSet.name: ns_set.NS_DIFFERS.code}
+_DIFFERS: Mapping[str, str] = {
+    Records.name: records.RECORDS_DIFFER.code,
+    NsSet.name: ns_set.NS_DIFFERS.code,
+    Signatures.name: signatures.KEYS_DIFFER.code,
+}
 
 
 def in_motion(

@@ -43,12 +43,12 @@ class BatchUpdate:
 class QueryTemplate:
     """What all queries of a batch have in common."""
 
-    __slots__ = ("identify", "qtype", "rtype", "section", "tail")
+    __slots__ = ("dnssec", "identify", "qtype", "rtype", "section", "tail")
 
-    def __init__(self, qtype: str = "SOA", *, identify: bool = True) -> None:
+    def __init__(self, qtype: str = "SOA", *, identify: bool = True, dnssec: bool = False) -> None:
         """Raises ValueError when there is no such type."""
-        root = question(Query(".", "", Address(""), ".", qtype, identify=identify))
-        self.qtype, self.rtype, self.identify = qtype, root.type, identify
+        root = question(Query(".", "", Address(""), ".", qtype, identify=identify, dnssec=dnssec))
+        self.qtype, self.rtype, self.identify, self.dnssec = qtype, root.type, identify, dnssec
         self.section = root.section[1:]
         """What follows the name in the question."""
         self.tail = make_request(root, edns=True).wire[13:]

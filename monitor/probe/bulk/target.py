@@ -97,7 +97,8 @@ class PendingBatch:
         if self._queries is not None:
             return self._queries[name].pop()
         text = name_text(name)
-        return Query(text, self.server, self.address, text, self.template.qtype, identify=self.template.identify)
+        one = self.template
+        return Query(text, self.server, self.address, text, one.qtype, identify=one.identify, dnssec=one.dnssec)
 
     def text(self, query: Query) -> str:
         """Its name as it is written, which need not be how a caller has written it."""

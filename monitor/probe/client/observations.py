@@ -69,7 +69,7 @@ def answered(
         detail = f"{note}; {why}" if why else note
     return Observation(
         query, Outcome.ANSWERED, at, rtt, transport, answer.rcode, answer.authoritative, answer.shape, answer.soa,
-        answer.answer, options.nsid, options.expire, options.ede, discarded,
+        answer.answer, answer.signatures, options.nsid, options.expire, options.ede, discarded,
         records=answer.records, octets=size, detail=bounded(detail) if detail else "",
         evidence=evidence(discarded_octets) if discarded_octets else "", without_edns=without_edns,
     )  # fmt: skip

@@ -67,7 +67,7 @@ class TcpPipelines:
         self.limits: dict[Address, tuple[int, float]] = {}
         """How many questions an address takes on one connection, and until when that is believed (monotonic)."""
         self._locks: WeakValueDictionary[Address, asyncio.Lock] = WeakValueDictionary()
-        self._templates: dict[tuple[str, bool], QueryTemplate] = {}
+        self._templates: dict[tuple[str, bool, bool], QueryTemplate] = {}
         self._tasks: set[asyncio.Task[list[Observation]]] = set()
         self._closed = False
 
@@ -170,10 +170,11 @@ class TcpPipelines:
         return requests
 
     def _template(self, query: Query) -> QueryTemplate:
-        key = (query.qtype, query.identify)
+        key = (query.qtype, query.identify, query.dnssec)
         template = self._templates.get(key)
         if template is None:
-            template = self._templates[key] = QueryTemplate(query.qtype, identify=query.identify)
+            template = QueryTemplate(query.qtype, identify=query.identify, dnssec=query.dnssec)
+            self._templates[key] = template
         return template
 
 

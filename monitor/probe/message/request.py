@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import dns.edns
 import dns.exception
+import dns.flags
 import dns.message
 import dns.name
 import dns.rdataclass
@@ -33,7 +34,8 @@ IN = int(dns.rdataclass.IN)
 @dataclass(frozen=True, slots=True)
 class Question:
     """``name`` and ``zone`` are wire names in lower case, ``text`` is how the name is written;
-    ``section`` is the question section, ``options`` the codes of the EDNS options that are asked for.
+    ``section`` is the question section, ``options`` the codes of the EDNS options that are asked for, and
+    ``dnssec`` whether signatures are (DO).
     """
 
     text: str
@@ -42,6 +44,7 @@ class Question:
     type: int
     section: bytes
     options: tuple[int, ...]
+    dnssec: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ def question(query: Query) -> Question:
     options: tuple[int, ...] = ()
     if query.identify:
         options = (NSID, EXPIRE) if rtype == SOA else (NSID,)
-    return Question(name_text(name), name, zone, rtype, name + struct.pack("!HH", rtype, IN), options)
+    section = name + struct.pack("!HH", rtype, IN)
+    return Question(name_text(name), name, zone, rtype, section, options, query.dnssec)
 
 
 def wire_name(text: str) -> bytes:
@@ -104,5 +108,6 @@ def _after_id(question: Question, *, edns: bool) -> bytes:
     message = dns.message.make_query(
         dns.name.from_wire(question.name, 0)[0], dns.rdatatype.RdataType.make(question.type),
         use_edns=0 if edns else False, payload=PAYLOAD, options=options, flags=0,
+        ednsflags=int(dns.flags.EDNSFlag.DO) if edns and question.dnssec else 0,
     )  # fmt: skip
     return message.to_wire()[2:]

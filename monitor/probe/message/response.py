@@ -17,10 +17,11 @@ import dns.rdatatype
 import dns.rdtypes.ANY.SOA
 import dns.rrset
 
-from checks.model import Outcome, RrSet, Shape, Soa
+from checks.model import Outcome, RrSet, Shape, Signature, Soa
 from monitor.probe.message import canonical, edns, opaque
 from monitor.probe.message import wire as wire_format
 from monitor.probe.message.request import IN, SOA, Question, Request
+from monitor.probe.message.signatures import signatures
 from monitor.probe.message.text import complaint
 from monitor.probe.message.wire import HEADER, Malformed, Record
 
@@ -69,6 +70,7 @@ class Answer:
     options: edns.EdnsOptions = _NOTHING
     records: int = 0
     """How many the answer section holds."""
+    signatures: tuple[Signature, ...] = ()
 
     @property
     def error(self) -> bool:
@@ -144,6 +146,7 @@ def read(wire: bytes, question: Question) -> Answer:
     return Answer(
         rcode_text(message.rcode()), bool(message.flags & dns.flags.AA), bool(message.flags & dns.flags.TC),
         _shape(message, name, question, bool(mine)), single, rrset, _options(message), records=len(message.answer),
+        signatures=signatures(message.answer, mine, name) if mine and question.dnssec else (),
     )  # fmt: skip
 
 

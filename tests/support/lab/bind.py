@@ -62,6 +62,8 @@ def _zone(duty: Duty) -> str:
     common = f"allow-transfer {{ {may} }}; also-notify {{ {told} }};"
     if duty.dynamic:
         common += f' allow-update {{ key "{XFR.wire_name}"; }};'
+    if duty.signs:
+        common += " dnssec-policy default; inline-signing yes;"
     if duty.upstream is None:
         return f'zone "{duty.zone}" {{ type primary; file "{filename(duty.zone)}"; {common} }};\n'
     upstream = f"primaries {{ {_at(duty.upstream, duty.upstream_key)} }};"

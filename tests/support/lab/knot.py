@@ -84,6 +84,8 @@ def _zone(duty: Duty) -> str:
     rules += ["updates"] if duty.dynamic else []
     lines = [f"  - domain: {duty.zone}", f"    file: {filename(duty.zone)}", f"    acl: [ {', '.join(rules)} ]"]
     lines.append(f"    zonefile-sync: {0 if duty.dynamic else -1}")
+    if duty.signs:
+        lines.append("    dnssec-signing: on")
     if duty.upstream is not None:
         lines.append(f"    master: {_remote_id(duty.upstream, duty.upstream_key)}")
     if duty.notify:

@@ -76,7 +76,8 @@ class Duty:
     ``allow`` are the keys that transfers are given with; ``everyone`` gives them without one. ``upstream_key``
     signs its own transfers. ``notify`` are the addresses told of each new version, with ``notify_key`` if any; PowerDNS
     signs with the keys it gives transfers with. ``dynamic``: it takes
-    updates signed with XFR (RFC 2136) and writes its own zone file; BIND and Knot only.
+    updates signed with XFR (RFC 2136) and writes its own zone file; BIND and Knot only. ``signs``: it signs the zone by
+    its own default policy, with keys of its own; BIND, Knot and PowerDNS only.
     """
 
     zone: str
@@ -88,6 +89,7 @@ class Duty:
     notify: tuple[Address, ...] = ()
     notify_key: TsigKey | None = None
     dynamic: bool = False
+    signs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ CONFIG = """\
 launch=gsqlite3
 gsqlite3-database={room}/pdns.db
 gsqlite3-pragma-synchronous=0
+gsqlite3-dnssec=yes
 local-address={ipv4}:{port},[{ipv6}]:{port}
 server-id={name}
 socket-dir=.

@@ -81,10 +81,16 @@ class Server:
     # --- what it does ---
 
     def serve(
-        self, content: Content, *, allow: tuple[TsigKey, ...] = (XFR,), everyone: bool = False, dynamic: bool = False
+        self,
+        content: Content,
+        *,
+        allow: tuple[TsigKey, ...] = (XFR,),
+        everyone: bool = False,
+        dynamic: bool = False,
+        signs: bool = False,
     ) -> None:
         """Be a primary for a zone and give it to whoever has one of the keys in ``allow``."""
-        duty = Duty(content.zone, content, allow=allow, everyone=everyone, dynamic=dynamic)
+        duty = Duty(content.zone, content, allow=allow, everyone=everyone, dynamic=dynamic, signs=signs)
         self._take(self.setup.with_duty(duty))
 
     def follow(
@@ -195,14 +201,20 @@ class Server:
         self.ready()
 
     def ready(self) -> None:
-        """Wait until it answers over UDP and TCP on both addresses, and serves every zone it is primary for.
+        """Wait until it answers over UDP and TCP on both addresses, and serves every zone it is primary for; one
+        that it signs, by whatever serial.
 
         Its port may be in use for a moment: PowerDNS asks from random ports, those of servers among them.
         """
         until(self._answers, lambda: f"{self!r} does not answer\n{self.last_words(200)}", seconds=20)
         for duty in self.setup.duties:
-            if duty.content is not None:
+            if duty.signs:
+                self._wait_for_any_version(duty.zone)
+            elif duty.content is not None:
                 self.wait(duty.zone, duty.content.serial)
+
+    def _wait_for_any_version(self, zone: str) -> None:
+        until(lambda: self.serial(zone) is not None, lambda: f"{self!r} does not serve {zone}\n{self.last_words(200)}")
 
     def stop(self) -> None:
         """Kill it at once; its ports refuse from then on."""

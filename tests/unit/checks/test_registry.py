@@ -17,7 +17,7 @@ from checks.registry import CHECKS
 
 
 def test_all_there() -> None:
-    assert CHECKS.keys() >= {"reachable", "soa-serial", "soa-fields", "ns-set", "records", "transfer"}
+    assert CHECKS.keys() >= {"reachable", "soa-serial", "soa-fields", "ns-set", "records", "signatures", "transfer"}
     assert all(timedelta(seconds=60) <= check.cadence <= timedelta(hours=1) for check in CHECKS.values())
 
 

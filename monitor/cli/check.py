@@ -15,6 +15,9 @@ NAGIOS_TIMEOUT = 8.0
 @click.option("--server", "servers", multiple=True, metavar="NAME=ADDRESS[:PORT]",
               help="Ask this server; may be given more than once. Without it the zone's NS set is asked. "
                    "A NAME alone is a server of the configuration.")  # fmt: skip
+@click.option("--record", "records", multiple=True, metavar='"NAME TYPE [VALUE]"',
+              help="Compare this record, too; with a VALUE it must be exactly that: values of one name and type, given "
+                   "one by one, belong together. NAME is relative to the zone, @ the zone itself.")  # fmt: skip
 @click.option("-c", "--config", "config", type=FILE, envvar="SOAWATCH_CONFIG",
               show_envvar=True, help="Where servers, records, rules and the service's memory are.")  # fmt: skip
 @click.option("--moment", type=click.FloatRange(0.1, 60), default=3.0, show_default=True,
@@ -37,6 +40,7 @@ NAGIOS_TIMEOUT = 8.0
 def command(
     zone: str,
     servers: tuple[str, ...],
+    records: tuple[str, ...],
     config: Path | None,
     moment: float,
     timeout: float | None,
@@ -56,6 +60,7 @@ def command(
     \b
     soawatch check example.com
     soawatch check example.com --server ns1=192.0.2.1 --server ns2='[2001:db8::2]:5353'
+    soawatch check example.com --record 'www A 192.0.2.1' --record '@ MX'
     soawatch check example.com -c soawatch.toml --nagios
     """
     import asyncio
@@ -66,7 +71,7 @@ def command(
     from monitor.cli.zone_check.check_zone import check_zone
     from monitor.clock import monotonic
 
-    what = zone_wanted(zone, servers, config)
+    what = zone_wanted(zone, servers, config, records)
 
     def again() -> None:
         if form is None:

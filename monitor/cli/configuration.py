@@ -28,12 +28,12 @@ def read_config(path: Path, *, raw: bool = False, elsewhere: bool = False) -> Co
         raise Failure(str(error), 78) from None
 
 
-def zone_wanted(zone: str, servers: Sequence[str], config: Path | None) -> "CheckTarget":
+def zone_wanted(zone: str, servers: Sequence[str], config: Path | None, records: Sequence[str] = ()) -> "CheckTarget":
     """What a command that looks at one zone was asked for. Mistakes end it with status 78 or 2."""
-    from monitor.cli.zone_check.target import parse_target
+    from monitor.cli.zone_check.target import parse_target, with_records
 
     try:
-        return parse_target(zone, servers, config)
+        target = parse_target(zone, servers, config)
     except ConfigError as error:
         raise Failure(str(error), 78) from None
     except BadName as error:
@@ -41,3 +41,7 @@ def zone_wanted(zone: str, servers: Sequence[str], config: Path | None) -> "Chec
     except InvalidValue as error:
         hint = f" ({error.hint})" if error.hint else ""
         raise Failure(f"--server: {error.text}{hint}; write --server NAME=ADDRESS[:PORT]", 2) from None
+    try:
+        return with_records(target, records)
+    except InvalidValue as error:
+        raise Failure(f"--record: {error.text}{f' ({error.hint})' if error.hint else ''}", 2) from None

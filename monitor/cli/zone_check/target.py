@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from checks.model import WantedRecord
 from checks.model.zone_table import ZoneTable
 from checks.ns_set import ANY_NAME
 from checks.registry import CHECKS
 from monitor.config.addresses import address
+from monitor.config.awaited import awaited
 from monitor.config.load import load
 from monitor.config.model import Config, ServerEntry, ZoneEntry
 from monitor.config.secrets import is_here
@@ -49,6 +51,23 @@ def parse_target(zone: str, servers: Sequence[str], config: Path | None) -> Chec
     zones = ZoneTable.of((replace(entry, transfers=tried),))
     only = replace(whole, zones=zones, servers=own)  # names of other zones' servers would cost time
     return CheckTarget(only, name, whole.service.database, watched=True, notes=notes)
+
+
+def with_records(target: CheckTarget, records: Sequence[str]) -> CheckTarget:
+    """The same, and these records, "NAME TYPE" or "NAME TYPE VALUE" each, in place of what is wanted of them there.
+
+    Raises InvalidValue.
+    """
+    if not records:
+        return target
+    entry = target.config.zones[target.zone]
+    wanted = [
+        WantedRecord(one.name, one.type, one.rdata or None) for one in awaited(target.zone, None, records, ()).records
+    ]
+    named = {(one.name, one.type) for one in wanted}
+    others = [one for one in entry.records if (one.name, one.type) not in named]
+    zones = ZoneTable.of((replace(entry, records=(*others, *wanted)),))
+    return replace(target, config=replace(target.config, zones=zones))
 
 
 def ad_hoc_config(zone: str, servers: Sequence[str], known: Mapping[str, ServerEntry]) -> Config:

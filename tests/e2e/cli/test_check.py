@@ -461,6 +461,42 @@ async def test_with_a_configuration_its_rules_are_checked(pair: Pair, tmp_path: 
     assert (await say("check", ZONE, *both(pair), "--moment", MOMENT)).status == 0
 
 
+async def test_records_that_are_named(pair: Pair, tmp_path: Path) -> None:
+    """With a value they must be just that, without one the same everywhere; nothing else is said of the zone."""
+    pair.change(ZONE, "www A 192.0.2.1", "www A 192.0.2.2", '_acme-challenge TXT "token"')
+    await pair.in_sync()
+    there = ("--record", "www A 192.0.2.2", "--record", "www A 192.0.2.1", "--record", "_ACME-challenge TXT token")
+    assert (await check(pair, *there, "--record", "@ MX")).status == 0
+    said = await check(pair, "--record", "www A 192.0.2.1", "--record", "gone AAAA 2001:db8::1")
+    assert said.status == 1
+    assert said.out.count("critical record-unexpected: ns") == 4
+    assert "has 192.0.2.1 and 192.0.2.2 for www.pair.example. A, expected is 192.0.2.1" in said.out
+    assert "has nothing for gone.pair.example. AAAA, expected is 2001:db8::1" in said.out
+    said = await check(pair, "--record", "gone AAAA 2001:db8::1", "--nagios")
+    assert said.status == 2
+    said = await check(pair, "--record", "gone AAAA 2001:db8::1", "--json")
+    assert {finding["code"] for finding in said.data["findings"]} == {"record-unexpected"}
+    config = pair.write(tmp_path)
+    assert (await say("check", ZONE, "-c", config, "--record", "www A", "--moment", MOMENT)).status == 0
+    said = await say("check", ZONE, "-c", config, "--record", "www A 192.0.2.9", "--moment", MOMENT)
+    assert said.status == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        ("www", '"www" is not a name, a type and a value'),
+        ("www 300 A 192.0.2.1", '"www 300 A 192.0.2.1": 300 is a TTL, and a type is wanted'),
+        ("www.example.org. A 192.0.2.1", '"www.example.org." is not in the zone pair.example.'),
+        ("www A 192.0.2", '"192.0.2" is not a value of A records'),
+    ],
+)
+async def test_records_that_cannot_be_meant(record: str, why: str) -> None:
+    said = await say("check", ZONE, "--server", "ns1=127.0.0.1:1", "--record", record)
+    assert said.status == 2
+    assert f"--record: {why}" in said.err
+
+
 async def test_the_configuration_is_broken(pair: Pair, tmp_path: Path) -> None:
     config = tmp_path / "soawatch.toml"
     config.write_text(f"[nonsense]\n[probe]\ntimeout = 3\n{UNWATCHED}")

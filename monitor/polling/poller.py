@@ -28,6 +28,8 @@ from monitor.polling.sweep_order import SweepOrder
 from monitor.polling.tcp_prober import TcpProber
 from monitor.polling.tcp_turns import TcpTurns
 from monitor.polling.workers.process import WorkerMetrics
+from monitor.probe.bulk.address_metrics import AddressMetrics
+from monitor.probe.client.rates import Rates
 from monitor.probe.prober import ServiceProber
 from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
@@ -70,6 +72,7 @@ class Poller:
         self._now = now
         self.stats = ProbeStats(registry, server_series)
         self._worker_metrics = WorkerMetrics(self.stats, registry)
+        self._rates = Rates(config.probe.part())
         self._start_probers(columns)
         self._retiring: set[ServiceProber] = set()
         self._orders: dict[SweepGroup, SweepOrder] = {}
@@ -124,10 +127,8 @@ class Poller:
         before, old = self._config, self._plan
         self._config, self._plan = config, plan
         groups = plan.sweep_groups
-        zones = [
-            *change.added_or_changed,
-            *self._renew_context(change, new_prober=(config.probe, config.keys) != (before.probe, before.keys)),
-        ]
+        new_prober = (config.probe, config.keys) != (before.probe, before.keys)
+        self._renew_context(change, new_prober=new_prober)
         for group, task in self._sweeps.items():
             if plan.checks.get(group.check) != old.checks.get(group.check) or group not in groups:
                 task.cancel()
@@ -143,8 +144,8 @@ class Poller:
             if plan.checks[group.check] != old.checks.get(group.check) or group.check in switched_on:
                 self._orders.pop(group, None)
                 self._run(self._ask(group, None, 0.0))
-            elif zones:
-                self._run(self._ask(group, zones, 0.0))
+            elif change.added_or_changed:
+                self._run(self._ask(group, change.added_or_changed, 0.0))
 
     def recheck(self, name: str, zones: Sequence[str]) -> None:
         """Ask these zones once more by this check, beside the sweeps: politely, and capped per server as they are."""
@@ -164,24 +165,26 @@ class Poller:
         context = self._context
         return zone in context.columns.zone_table and bool(context.busy[context.columns.zone_table.index(zone)])
 
-    def _renew_context(self, change: TableChange, *, new_prober: bool) -> list[str]:
-        """Another context for the sweeps, where it is needed; the zones whose asking that breaks off."""
+    def _renew_context(self, change: TableChange, *, new_prober: bool) -> None:
+        """Another context for the sweeps, where it is needed."""
         columns = change.columns
         if new_prober:
+            self._context.close()
+            self._rrset_prober.close()
+            self._bulk_prober.use((), AddressMetrics())  # what it has under way is asked anew
             self._run(self._retire(self._prober, self._bulk_prober))
-            asked = self._context.close()
+            self._rates.use(self._config.probe.part())
             self._start_probers(columns)
         elif columns is not self._context.columns:
-            asked = self._context.close()
+            self._context.close()
             self._use_columns(columns, change.old_slots)
         else:
-            return []
+            return
         self._orders.clear()
-        return asked
 
     def _start_probers(self, columns: ZoneColumns) -> None:
         config = self._config
-        self._prober = ServiceProber(config.probe.part(), config.keys, self._now, stats=self.stats)
+        self._prober = ServiceProber(config.probe.part(), config.keys, self._now, stats=self.stats, rates=self._rates)
         self._bulk_prober = make_bulk_prober(config, self._now, self._prober, self._worker_metrics)
         self._rrset_prober = RrsetProber(self._bulk_prober, self._probe)
         self._tcp_prober = TcpProber(self._bulk_prober)
@@ -263,18 +266,26 @@ class Poller:
     async def _sweep_serials(
         self, check: Check, group: SweepGroup, only: Sequence[str] | None, duration: float
     ) -> SweepResult:
-        """The sweep of soa-serial; when there is another table meanwhile it goes on there, where it was."""
+        """The sweep of soa-serial; when there is another table or prober meanwhile it goes on there, where it was."""
         begin, after = asyncio.get_running_loop().time(), -1.0
         whole: SweepResult | None = None
+        broken_off: Sequence[str] = ()
         while True:
-            order = await self._order(group, only)
-            context = self._context
+            order, context = await self._order(group, only), self._context
+            zone_table = context.columns.zone_table
+            if order.zone_table is not zone_table:  # there is another one since
+                continue
+            again = [zone_table.index(name) for name in broken_off if self._is_asked(group, name)]
             serial_sweep = SerialSweep(context, check, group.cadence, after=after)
-            part = await serial_sweep.sweep(order, duration, begin)
+            part = await serial_sweep.sweep(order, duration, begin, again)
             whole = part if whole is None else whole.plus(part)
-            after = serial_sweep.reached
+            after, broken_off = serial_sweep.reached, serial_sweep.broken_off
             if not context.closed:
                 return whole
+
+    def _is_asked(self, group: SweepGroup, name: str) -> bool:
+        zone = self._current(name)
+        return zone is not None and self._asks(group, zone)
 
     async def _order(self, group: SweepGroup, only: Sequence[str] | None) -> SweepOrder:
         zone_table = self._plan.zones
@@ -301,14 +312,16 @@ class Poller:
         return self._prober(queries)
 
     async def _retire(self, prober: ServiceProber, bulk_prober: BulkProber) -> None:
-        """Closed at once it would call unasked what it is asking; so it has as long as its questions may take."""
+        """Closed at once it would call unasked what it is asking; so it has as long as its questions may take. Workers
+        have rates of their own: what they have left is asked by others.
+        """
         self._retiring.add(prober)
+        await bulk_prober.close()
         limits = self._config.probe
         for _ in range(math.ceil((limits.transfer.deadline + limits.timeout * limits.attempts) / RETIRE_INTERVAL)):
-            if not prober.pending() + bulk_prober.pending():
+            if not prober.pending():
                 break
             await asyncio.sleep(RETIRE_INTERVAL)
-        await bulk_prober.close()
         await prober.close()
         self._retiring.discard(prober)
 

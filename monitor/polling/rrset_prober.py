@@ -22,6 +22,10 @@ class RrsetProber:
         """The bulk prober knows the slots of these from now on, and no others."""
         self._columns = columns
 
+    def close(self) -> None:
+        """The bulk prober is not to be asked any more: what is under way is asked by the others."""
+        self._columns = None
+
     def enable_fast_path(self, columns: ZoneColumns, check: str, numbers: Iterable[int]) -> None:
         """From now on these zones give the same while each of their answers is as it was when it was last polled."""
         slots = [slot for number in numbers for slot in columns.rrset_slots(check, number)]

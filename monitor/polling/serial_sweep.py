@@ -77,11 +77,9 @@ class SweepContext:
     def __post_init__(self) -> None:
         self.busy = bytearray(len(self.columns.zone_table))
 
-    def close(self) -> list[str]:
-        """Ask nothing here any more; the zones that were being asked."""
+    def close(self) -> None:
+        """Ask nothing here any more; each sweep goes on elsewhere, with what it was asking here as well."""
         self.closed = True
-        names = self.columns.zone_table.names
-        return [names[number] for number, busy in enumerate(self.busy) if busy] if any(self.busy) else []
 
     def chunk(self, numbers: Sequence[int]) -> ZoneChunk:
         """These zones for the bulk prober, but those that are being asked already."""
@@ -120,18 +118,23 @@ class SerialSweep:
         self._young: dict[int, tuple[float, int]] = {}
         """Chunk, by its first zone → since when it is out, and how many zones must come back for it to be half done."""
         self.reached = after
+        self.broken_off: list[str] = []
+        """Zones of which nothing will be heard here, because the context was closed while they were being asked."""
         self._origin = PollOrigin(check.name, cadence, context.columns.zone_table, context.vantage)
         self._asked = self._queries = self._answered = 0
 
-    async def sweep(self, order: SweepOrder, duration: float, begin: float) -> SweepResult:
+    async def sweep(self, order: SweepOrder, duration: float, begin: float, again: Sequence[int] = ()) -> SweepResult:
         """Ask each zone at its place in the ``duration`` seconds from ``begin`` on, by the loop's clock.
 
-        What becomes of it is published as soon as that is known. It ends early when its context is closed.
+        What becomes of it is published as soon as that is known. It ends early when its context is closed. ``again``
+        are zones, by number, that an earlier context has broken off: they are asked first.
         """
         clock, started = asyncio.get_running_loop().time, self._context.now()
         first, together = order.after(self.reached), tick(len(order), duration)
         try:
             async with asyncio.TaskGroup() as group:
+                for place in range(0, len(again), self._context.chunk_size):
+                    await self._begin(again[place : place + self._context.chunk_size], group)
                 while first < len(order) and not self._context.closed:
                     if (wait := begin + order.positions[first] * duration - clock()) > 0:
                         await asyncio.sleep(wait)
@@ -142,14 +145,18 @@ class SerialSweep:
                         min(self._context.chunk_size, self._max_in_flight),
                     )
                     self.reached = order.positions[last - 1]
-                    chunk = self._context.chunk(order.numbers[first:last])
-                    first = last
-                    if chunk.numbers:
-                        await self._acquire(chunk)
-                        group.create_task(self._chunk(chunk, group))
+                    numbers, first = order.numbers[first:last], last
+                    await self._begin(numbers, group)
         finally:
             self._release(number for number, _, _ in self._waiting)
         return SweepResult(self._asked, self._queries, self._answered, started, self._context.now())
+
+    async def _begin(self, numbers: Sequence[int], group: asyncio.TaskGroup) -> None:
+        """These zones, as soon as there is room for them."""
+        chunk = self._context.chunk(numbers)
+        if chunk.numbers:
+            await self._acquire(chunk)
+            group.create_task(self._chunk(chunk, group))
 
     async def _acquire(self, chunk: ZoneChunk) -> None:
         """Wait until there is room for it: here, on the way, and with the evaluator."""
@@ -188,6 +195,7 @@ class SerialSweep:
         finally:
             self._young.pop(first, None)
             left = [number for number in chunk.numbers if self._context.busy[number] == 1]
+            self.broken_off += [self._context.columns.zone_table.names[number] for number in left]
             self._release(left)
 
     async def _take(self, returns: ChunkResult, group: asyncio.TaskGroup) -> None:

@@ -9,6 +9,7 @@ from monitor.clock import Now
 from monitor.probe.bulk.batches import QueryBatch, QueryTemplate
 from monitor.probe.bulk.call import BulkCall
 from monitor.probe.client.client import QUERIES_PER_TURN, DnsClient
+from monitor.probe.client.rates import Rates
 from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.client.sockets import Unasked
 from monitor.probe.message.request import AXFR, Question, question
@@ -27,10 +28,13 @@ class ServiceProber:
 
     def __init__(
         self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None,
-        stats: ProbeStats | None = None,
+        stats: ProbeStats | None = None, rates: Rates | None = None,
     ) -> None:  # fmt: skip
-        """Raises Unasked when ``settings.source`` holds what is not an address."""
-        self._dns = DnsClient(settings, keys, now, descriptors=descriptors, stats=stats)
+        """``rates``: those that it shares with others, by default its own.
+
+        Raises Unasked when ``settings.source`` holds what is not an address.
+        """
+        self._dns = DnsClient(settings, keys, now, descriptors=descriptors, stats=stats, rates=rates)
         self.stats = self._dns.stats
         self.engine = self._dns.engine
         """For callers that ask one question of very many zones."""

@@ -11,6 +11,7 @@ from monitor.clock import Now
 from monitor.probe.bulk.engine import BulkEngine
 from monitor.probe.client.exchange import Exchange
 from monitor.probe.client.rate_limiter import RateLimiter
+from monitor.probe.client.rates import Rates
 from monitor.probe.client.result_stream import ResultStream, Suspicion
 from monitor.probe.client.sockets import Sockets
 from monitor.probe.client.target_queue import QueryAttempt
@@ -33,15 +34,15 @@ class DnsClient:
 
     def __init__(
         self, settings: Probe, keys: Mapping[str, TsigKey], now: Now, *, descriptors: int | None = None,
-        stats: ProbeStats | None = None, use_gso: bool = True,
+        stats: ProbeStats | None = None, rates: Rates | None = None, use_gso: bool = True,
     ) -> None:  # fmt: skip
         """``descriptors``: most sockets open at once; by default what the process may open, less some for the rest.
-        ``stats``: where it counts what it does.
+        ``stats``: where it counts what it does. ``rates``: those that it shares with others, by default its own.
 
         Raises Unasked when ``settings.source`` holds what is not an address.
         """
         self.sockets = Sockets(settings.source, descriptors)
-        self.rate_limiter = RateLimiter(settings, self._start)
+        self.rate_limiter = RateLimiter(settings, rates or Rates(settings), self._start)
         self.stats = stats if stats is not None else ProbeStats()
         self.engine = BulkEngine(settings, now, self.sockets, self.rate_limiter, self.stats, self.ask, use_gso=use_gso)
         """The UDP transport, and for those who ask very many the same."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from checks.model import Address, Query
 from monitor.probe.client.rate_limit_detection import RateLimitDetector
+from monitor.probe.client.rates import Rates
 from monitor.probe.client.result_stream import ResultStream
 from monitor.probe.client.target_queue import (
     Channel,
@@ -23,17 +24,15 @@ TICK = 0.02
 class RateLimiter:
     """Starts queries, one of each queue in turn, by calling ``start``; ``done`` must follow when one has ended."""
 
-    def __init__(self, probe: Probe, start: Callable[[QueryAttempt], None]) -> None:
-        self._probe = probe
+    def __init__(self, probe: Probe, rates: Rates, start: Callable[[QueryAttempt], None]) -> None:
+        self._probe, self._rates = probe, rates
         self._start = start
         most = max(1, probe.max_in_flight)
         self._responsive = ConcurrencyLimit(most)
         self._unresponsive = ConcurrencyLimit(2 * most)
         self._transfers = ConcurrencyLimit(max(16, most // 4))
         self._limits = (self._unresponsive, self._responsive, self._transfers)
-        self._whole = None if probe.max_qps is None else TokenBucket(probe.max_qps)
         self._detector = RateLimitDetector()
-        self._buckets: dict[str, TokenBucket] = {}
         self._transferring: dict[str, asyncio.Semaphore] = {}
         self._queues: dict[tuple[str, Address, Channel], TargetQueue] = {}
 
@@ -71,10 +70,7 @@ class RateLimiter:
 
     def bucket(self, server: str) -> TokenBucket:
         """What a server may be asked, by whomsoever."""
-        bucket = self._buckets.get(server)
-        if bucket is None:
-            bucket = self._buckets[server] = TokenBucket(self._probe.max_qps_per_server, self._whole)
-        return bucket
+        return self._rates.bucket(server)
 
     def _next(self, limit: ConcurrencyLimit) -> None:
         queue = limit.waiting_queues.popleft()

@@ -35,8 +35,8 @@ class TokenBucket:
     """
 
     __slots__ = (
-        "_burst", "_clock", "_parent", "_rate", "_rate_part", "_slowed_at", "_tokens", "_took_many", "_updated",
-        "_waiters",
+        "__weakref__", "_burst", "_clock", "_parent", "_rate", "_rate_part", "_slowed_at", "_tokens", "_took_many",
+        "_updated", "_waiters",
     )  # fmt: skip
 
     def __init__(
@@ -44,7 +44,7 @@ class TokenBucket:
     ) -> None:
         self._rate, self._clock = rate, clock
         self._parent = parent
-        self._burst = min(100.0, max(1.0, rate / 10))
+        self._burst = _burst(rate)
         self._tokens = self._burst
         self._updated = clock()
         self._took_many = False
@@ -52,6 +52,17 @@ class TokenBucket:
         self._waiters = 0
         self._rate_part, self._slowed_at = 1.0, clock() - RECOVERY_INTERVAL
         """What part of the rate is taken, and since when."""
+
+    def change(self, rate: float, parent: "TokenBucket | None" = None) -> None:
+        """Another rate, or another parent, from now on; those who wait go on waiting."""
+        self.wait()
+        self._rate, self._burst = rate, _burst(rate)
+        if parent is not self._parent:
+            if self._parent is not None:
+                self._parent.add_waiters(-self._waiters)
+            if parent is not None:
+                parent.add_waiters(self._waiters)
+            self._parent = parent
 
     def limited(self) -> None:
         """The server gives less than it is asked for. What is said of one burst is said once."""
@@ -101,6 +112,10 @@ class TokenBucket:
         self._tokens += count
         if self._parent is not None:
             self._parent.refund(count)
+
+
+def _burst(rate: float) -> float:
+    return min(100.0, max(1.0, rate / 10))
 
 
 class Channel(Enum):

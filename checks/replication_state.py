@@ -7,7 +7,7 @@ from checks.model import Finding, Outcome, Zone
 from checks.registry import FINDINGS
 from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import AddressState, ZoneState
-from checks.zone_state.update import serial_group_of
+from checks.zone_state.update import serial_group_of, unsigned
 
 _BY_CODE = {found.code: found.state for found in FINDINGS if found.state is not None}
 _SILENT = frozenset(outcome.value for outcome in Outcome if outcome.transport_failed)
@@ -42,7 +42,8 @@ def replication_state(
     if serial_group is None or serial_group.reference is None:
         return "unknown"
     if address_state.serial == serial_group.reference and address_state.doubt is None:
-        return "in-sync"
+        waits = address_state.server == zone.signer and unsigned(zone, zone_state) is not None
+        return "propagating" if waits else "in-sync"
     if behind(serial_group.reference, address_state.serial) is None and not newer(
         address_state.serial, serial_group.reference
     ):

@@ -77,7 +77,7 @@ def _values(soa: Soa) -> tuple[str | int, ...]:
 
 def _usual(zone: Zone, peers: list[Observation]) -> tuple[str | int, ...]:
     given = [_values(seen.soa) for seen in peers if seen.soa is not None]
-    primary = (_values(seen.soa) for seen in peers if seen.server == zone.primary and seen.soa is not None)
+    primary = (_values(seen.soa) for seen in peers if zone.leads(seen.server) and seen.soa is not None)
     return next(primary, Counter(given).most_common(1)[0][0])
 
 

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from checks.base import StandingQuestion
-from checks.common.serial import above, behind, newer, path, unordered
+from checks.common.serial import behind, newer, unordered
+from checks.common.serial_cures import cure_for_ahead, had
 from checks.common.text import enumerated, format_duration, format_time, instant, plural
+from checks.common.unnamed_signer import key_queries, signed_places, unnamed_signer
 from checks.common.versions import newer_than
 from checks.model import (
     Address,
@@ -25,6 +27,7 @@ from checks.model import (
 from checks.model.finding_type import NUMBERING, FindingType, Severity
 from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import SERIAL_CHECK, AddressState, SerialGroup, ZoneState
+from checks.zone_state.update import unsigned
 
 LATE = FindingType(
     "serial-late", Severity.WARNING, "A server is behind for longer than max_lag", state="late", inherits=True
@@ -46,11 +49,25 @@ UNORDERED = FindingType(
     "serial-unordered", Severity.CRITICAL, "Two serials are exactly 2^31 apart: neither is newer",
     state="unordered", family=NUMBERING,
 )  # fmt: skip
+SIGNER_UNSET = FindingType(
+    "signer-unset", Severity.WARNING, "A zone is signed on its way from the primary, and by whom is not configured",
+    state="unordered", family=NUMBERING,
+)  # fmt: skip
 EXPIRY_NEAR = FindingType("expiry-near", Severity.WARNING, "A server will stop serving the zone soon", inherits=True)
 EXPIRY_IMMINENT = FindingType(
     "expiry-imminent", Severity.CRITICAL, "A server is about to stop serving the zone", inherits=True
 )
-FINDINGS = (LATE, OVERDUE, STUCK, AHEAD, REGRESSED, UNORDERED, EXPIRY_NEAR, EXPIRY_IMMINENT)
+FINDINGS = (LATE, OVERDUE, STUCK, AHEAD, REGRESSED, UNORDERED, SIGNER_UNSET, EXPIRY_NEAR, EXPIRY_IMMINENT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lateness:
+    """For how long a server has not had a version, how many it lacks, for how long its own has not moved, in words."""
+
+    lag: timedelta
+    missed: int
+    steady: timedelta
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +76,11 @@ class SoaSerial:
 
     Steps: 1. Ask every secondary for the SOA over UDP (with NSID and EXPIRE); where UDP brings
     nothing that can be used, over TCP.
-    2. Then the primary, last, so that no secondary looks ahead of it only because of the order of asking.
-    3. The zone state takes in the poll. 4. Evaluate each address by it; what does not answer with a
-    version now is unsure. A difference within the budgets is propagation and no finding.
+    2. Then the signer, if there is one, and the primary, last, so that nobody looks ahead of whom he has the zone from
+    only because of the order of asking. 3. Where a serial is odd beside the primary's, ask both for DNSKEY over TCP.
+    4. The zone state takes in the poll. 5. Evaluate each address by it; what does not answer with a
+    version now is unsure. A difference within the budgets is propagation and no finding. The signer of a zone counts by
+    itself: it is late by the versions of the primary that came when it had published its newest one already.
 
     One finding of lateness per address, the first that holds:
 
@@ -80,6 +99,7 @@ class SoaSerial:
     serial-ahead       newer than the primary's, at two looks in a row on the same address and NSID
     serial-regressed   the primary's serial went back (believed likewise), while any address is still ahead of it
     serial-unordered   2^31 away from the reference, or no reference because of that (RFC 1982 section 3.2)
+    signer-unset       in place of any of these: it serves DNSKEY records and the primary none, so serials are two kinds
     expiry-imminent    no more than a quarter of the SOA's expire is left before the address stops serving
     expiry-near        no more than half is left, and refresh + retry + cadence have passed since it was full: it has
                        not refreshed, even if its serial is right
@@ -113,9 +133,9 @@ class SoaSerial:
         return (StandingQuestion(zone.name, "SOA"),)
 
     def queries(self, zone: Zone, seen: tuple[Observation, ...]) -> Iterable[Query]:
-        asked = {(o.query.server, o.query.address, o.query.transport): o for o in seen}
-        for primary in (False, True):
-            places = [place for place in zone.server_addresses() if (place[0].name == zone.primary) is primary]
+        asked = {(o.query.server, o.query.address, o.query.transport): o for o in seen if o.query.qtype == "SOA"}
+        for rank in range(3):
+            places = [place for place in zone.server_addresses() if _rank(zone, place[0]) == rank]
             fresh = [p for p in places if (p[0].name, p[1], Transport.UDP) not in asked]
             if fresh:
                 return [_query(zone, server, address, Transport.UDP) for server, address in fresh]
@@ -127,12 +147,13 @@ class SoaSerial:
             ]
             if dead and self.tcp_when_silent:
                 return [_query(zone, server, address, Transport.TCP) for server, address in dead]
-        return ()
+        return key_queries(zone, seen)
 
     def evaluate(self, zone: Zone, poll: ZonePoll, zone_state: ZoneState) -> Iterator[Finding | Inconclusive]:
         serial_groups = {serial_group.group: serial_group for serial_group in zone_state.serial_groups}
         if not zone_state.address_states:
             raise CheckInconclusive("nothing is known of the zone yet")
+        signed = signed_places(zone, poll)
         for address_state in zone_state.address_states:
             serial_group = serial_groups[address_state.group]
             if address_state.outcome != ANSWERED or address_state.serial is None:
@@ -151,8 +172,15 @@ class SoaSerial:
                 why = f"serves {address_state.doubt.serial} at a first look; a second one will tell"
                 yield Inconclusive(address_state.server, address_state.address, reason=why)
             else:
-                if address_state.serial != serial_group.reference:
-                    yield from self._other(zone, poll, zone_state, serial_group, address_state, address_state.serial)
+                serial = address_state.serial
+                place = (address_state.server, address_state.address)
+                if serial == serial_group.reference:
+                    yield from self._unsigned(zone, poll, zone_state, address_state)
+                elif place in signed and not had(serial_group, serial):
+                    text = unnamed_signer(zone, signed, serial, serial_group.reference)
+                    yield _finding(SIGNER_UNSET.code, address_state, text)
+                else:
+                    yield from self._other(zone, poll, zone_state, serial_group, address_state, serial)
                 if address_state.expires is not None and serial_group.soa is not None:
                     yield from self._expiry(address_state, address_state.expires, serial_group.soa, poll)
         for serial_group in zone_state.serial_groups:
@@ -193,7 +221,7 @@ class SoaSerial:
             yield _finding(UNORDERED.code, address_state, text)
         elif behind(reference, serial) is not None:
             yield from self._late(zone, poll, serial_group, address_state, reference)
-        elif newer(serial, reference) and _has_primary(zone, serial_group):
+        elif newer(serial, reference) and zone.leader(serial_group.group) is not None:
             yield _ahead(zone, zone_state, serial_group, address_state)
         else:
             yield _unordered(zone, serial_group, address_state, serial, reference)
@@ -203,27 +231,41 @@ class SoaSerial:
     ) -> Iterator[Finding]:
         serial = address_state.serial if address_state.serial is not None else reference
         later = newer_than(serial, reference, serial_group.versions)
-        lag = poll.at - later[0].seen
-        missed = sum(version.seen > address_state.since for version in later)
-        is_steady = poll.at - address_state.since
         text = (
-            f"is {format_duration(lag)} behind: it serves {serial}, "
-            f"{plural(address_state.passed, 'version')} before {reference}, "
+            f"serves {serial}, {plural(address_state.passed, 'version')} before {reference}, "
             f"since {instant(later[0].seen)}"
         )
-        if (
-            serial_group.soa is not None
-            and missed >= self.stuck_after
-            and min(lag, is_steady) > _stuck(zone, serial_group.soa, poll)
-        ):
-            taken = f"newer versions come by and it has taken none for {format_duration(is_steady)}"
+        missed = sum(version.seen > address_state.since for version in later)
+        lateness = _Lateness(poll.at - later[0].seen, missed, poll.at - address_state.since, text)
+        yield from self._by_budget(zone, poll, serial_group.soa, address_state, lateness)
+
+    def _unsigned(
+        self, zone: Zone, poll: ZonePoll, zone_state: ZoneState, address_state: AddressState
+    ) -> Iterator[Finding]:
+        """What the zone's signer cannot have signed yet of its primary's: its own serial has not moved since."""
+        waiting = unsigned(zone, zone_state) if address_state.server == zone.signer else None
+        if waiting is None:
+            return
+        first, many = waiting.versions[0], plural(len(waiting.versions), "version")
+        text = (
+            f"signs the zone and has published nothing since {zone.primary} came to {first.serial} "
+            f"({instant(first.seen)}): it serves {address_state.serial} by its own count, and {many} up to "
+            f"{waiting.source.reference} cannot be in that"
+        )
+        lateness = _Lateness(poll.at - first.seen, len(waiting.versions), poll.at - waiting.signed.seen, text)
+        yield from self._by_budget(zone, poll, waiting.source.soa, address_state, lateness)
+
+    def _by_budget(
+        self, zone: Zone, poll: ZonePoll, soa: Soa | None, address_state: AddressState, late: _Lateness
+    ) -> Iterator[Finding]:
+        text = f"is {format_duration(late.lag)} behind: it {late.text}"
+        if soa is not None and late.missed >= self.stuck_after and min(late.lag, late.steady) > _stuck(zone, soa, poll):
+            taken = f"newer versions come by and it has taken none for {format_duration(late.steady)}"
             yield _finding(STUCK.code, address_state, f"{text}; {taken}")
-        elif serial_group.soa is not None and lag > _promise(serial_group.soa, poll):
-            reason = (
-                f"longer than the zone's refresh and retry allow ({format_duration(_promise(serial_group.soa, poll))})"
-            )
+        elif soa is not None and late.lag > _promise(soa, poll):
+            reason = f"longer than the zone's refresh and retry allow ({format_duration(_promise(soa, poll))})"
             yield _finding(OVERDUE.code, address_state, f"{text}; {reason}")
-        elif lag > zone.max_lag:
+        elif late.lag > zone.max_lag:
             allowed = (
                 f"longer than max_lag ({format_duration(zone.max_lag)})" if zone.max_lag else "and no lag is allowed"
             )
@@ -255,6 +297,11 @@ def _stuck(zone: Zone, soa: Soa, poll: ZonePoll) -> timedelta:
     return max(zone.max_lag, timedelta(seconds=soa.refresh) + poll.cadence)
 
 
+def _rank(zone: Zone, server: Server) -> int:
+    """When it is asked: who is followed, after those who follow."""
+    return (zone.signer, zone.primary).index(server.name) + 1 if zone.leads(server.name) else 0
+
+
 def _query(zone: Zone, server: Server, address: Address, transport: Transport) -> Query:
     return Query(zone.name, server.name, address, zone.name, "SOA", transport, identify=True)
 
@@ -265,69 +312,19 @@ def _finding(code: str, address_state: AddressState, text: str) -> Finding:
     )
 
 
-def _has_primary(zone: Zone, serial_group: SerialGroup) -> bool:
-    primary = zone.server(zone.primary) if zone.primary is not None else None
-    return primary is not None and primary.group == serial_group.group
-
-
 def _ahead(zone: Zone, zone_state: ZoneState, serial_group: SerialGroup, address_state: AddressState) -> Finding:
-    """With what ends it, as far as that is known: a serial to publish only where every server would take it.
-
-    Where the primary was never seen with that serial the two may count apart, and nothing leads from one way of
-    counting to another. Where nobody else follows the primary either, nothing speaks against it.
-    """
-    serial, reference = address_state.serial, serial_group.reference
     text = (
-        f"serves {serial}, newer than its primary's {reference}; as a secondary it takes nothing until that is passed"
+        f"serves {address_state.serial}, newer than its primary's {serial_group.reference}; as a secondary it takes "
+        f"nothing until that is passed. {cure_for_ahead(zone, zone_state, serial_group, address_state)}"
     )
-    if _had(serial_group, serial):
-        return _finding(
-            AHEAD.code, address_state, f"{text}. Transfer the zone afresh there{_forward(zone_state, serial_group)}"
-        )
-    forward = _forward(zone_state, serial_group) if _followed(zone, zone_state, serial_group, address_state) else ""
-    apart = "If it signs the zone, or gets it from elsewhere, its serials are its own: set another group for it and for"
-    cure = f"{apart} who follows it. Otherwise transfer the zone afresh there{forward}"
-    return _finding(AHEAD.code, address_state, f"{text}. {cure}")
-
-
-def _had(serial_group: SerialGroup, serial: int | None) -> bool:
-    """Whether the primary itself was seen with that version, or with a newer one, before it went back."""
-    return (
-        serial_group.regressed is not None
-        and serial is not None
-        and behind(serial_group.regressed.serial, serial) is not None
-    )
-
-
-def _followed(zone: Zone, zone_state: ZoneState, serial_group: SerialGroup, address_state: AddressState) -> bool:
-    """Whether another secondary of the group serves what the primary serves."""
-    return any(
-        other.serial == serial_group.reference and other.server not in (zone.primary, address_state.server)
-        for other in zone_state.address_states
-        if other.group == serial_group.group
-    )
-
-
-def _forward(zone_state: ZoneState, serial_group: SerialGroup) -> str:
-    """The serials to publish instead, each of which every server takes as things stand; "" where that is not known."""
-    group = [address_state for address_state in zone_state.address_states if address_state.group == serial_group.group]
-    sure = serial_group.doubt is None and all(one.outcome == ANSWERED and one.doubt is None for one in group)
-    known = [serial for serial in (*(one.serial for one in group), serial_group.reference) if serial is not None]
-    step = above(known) if sure else None
-    if step is None or serial_group.reference is None:
-        return ""
-    back = enumerated(path(step, serial_group.reference))
-    return (
-        f"; or publish a serial newer than all that are served, such as {step}. To count on from "
-        f"{serial_group.reference} after that, set the serial to {back}, each once all servers have the one before"
-    )
+    return _finding(AHEAD.code, address_state, text)
 
 
 def _unordered(
     zone: Zone, serial_group: SerialGroup, address_state: AddressState, serial: int, reference: int
 ) -> Finding:
     why = "these are 2^31 apart" if unordered(serial, reference) else "the zone's serials run in a circle"
-    cure = ". Transfer the zone afresh there" if _has_primary(zone, serial_group) else ""
+    cure = ". Transfer the zone afresh there" if zone.leader(serial_group.group) is not None else ""
     text = f"serves {serial} where the reference is {reference}, and neither is newer: {why}{cure}"
     return _finding(UNORDERED.code, address_state, text)
 

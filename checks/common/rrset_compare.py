@@ -166,9 +166,9 @@ def _on_reference(serial_group: SerialGroup | None, members: list[AddressCopy]) 
 
 
 def majority(zone: Zone, peers: list[AddressCopy], wanted: WantedRecord) -> RRsetContent:
-    """What the primary has, if it is among the peers; otherwise what most have."""
+    """What the primary has, or the signer, if it is among the peers; otherwise what most have."""
     for copy in peers:
-        if copy.server.name == zone.primary:
+        if zone.leads(copy.server.name):
             return copy.contents[wanted]
     most = Counter(copy.contents[wanted].same for copy in peers).most_common(1)[0][0]
     return next(copy.contents[wanted] for copy in peers if copy.contents[wanted].same == most)
@@ -202,7 +202,7 @@ def differences(
     subject = str(wanted)
     lead = reference_copies(zone, zone_state, every, wanted)
     first: RRsetContent | None = None
-    first_group = ""
+    leading: list[AddressCopy] = []
     for copy in every:
         if copy.serial is None:
             yield Inconclusive(copy.server.name, copy.address, reason=copy.reason)
@@ -218,9 +218,9 @@ def differences(
             if copy.server.group == group and wanted in copy.contents:
                 yield from _against(zone, zone_state, copy, peers, mine, wanted, now)
         if first is None:
-            first, first_group = mine, group
+            first, leading = mine, peers
         elif mine.same != first.same:
-            yield from _across(zone, zone_state, (first_group, group), first, peers, wanted, now)
+            yield from _across(zone, zone_state, leading, first, peers, wanted, now)
 
 
 def _against(
@@ -251,15 +251,23 @@ def _against(
 def _across(
     zone: Zone,
     zone_state: ZoneState,
-    groups: tuple[str, str],
+    leading: list[AddressCopy],
     first: RRsetContent,
     peers: list[AddressCopy],
     wanted: WantedRecord,
     now: datetime,
 ) -> Iterator[Difference | Inconclusive]:
-    """Serials of two groups cannot be compared; a difference counts once neither has changed for max_lag."""
-    fresh = any(_fresh(zone, serial_group_of(zone_state, group), now) for group in groups)
-    for copy in peers:
+    """Serials of two groups cannot be compared; a difference counts once neither has changed for max_lag.
+
+    The signer of the first one moves by itself, too: of these two the first alone counts. Those who follow the signer
+    are as good as it is, so that what it has not signed is told of it, where it answers.
+    """
+    signing, of = zone.signing(), leading[0].server.group
+    signs = signing is not None and (of, peers[0].server.group) == (signing[0].group, signing[1].group)
+    fresh = _fresh(zone, zone_state, leading[0], now) or (not signs and _fresh(zone, zone_state, peers[0], now))
+    led = [copy for copy in peers if copy.server.name == zone.signer] if signs else []
+    said = f"{zone.primary}, whose zone it signs, has" if led else f"group {of!r} has"
+    for copy in led or peers:
         own = copy.contents[wanted]
         if own.same == first.same:
             continue
@@ -267,14 +275,15 @@ def _across(
             why = PROPAGATING if fresh else MACHINES
             yield Inconclusive(copy.server.name, copy.address, str(wanted), why)
         else:
-            text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, group {groups[0]!r} has {first}"
+            text = f"{copy.server.name} ({copy.address}) has {own} for {wanted}, {said} {first}"
             yield Difference(copy, same_serial=False, text=text)
 
 
-def _fresh(zone: Zone, serial_group: SerialGroup | None, now: datetime) -> bool:
-    """Whether the reference may be no older than max_lag: it was first seen no longer ago, be it only at a start."""
-    return (
-        serial_group is not None
-        and bool(serial_group.versions)
-        and now - serial_group.versions[-1].seen <= zone.max_lag
-    )
+def _fresh(zone: Zone, zone_state: ZoneState, copy: AddressCopy, now: datetime) -> bool:
+    """Whether a group's reference may be no older than max_lag: it was first seen no longer ago, be it only at a start,
+    or has not been seen by soa-serial yet.
+    """
+    serial_group = serial_group_of(zone_state, copy.server.group)
+    if serial_group is None or not serial_group.versions:
+        return False
+    return copy.serial != serial_group.reference or now - serial_group.versions[-1].seen <= zone.max_lag

@@ -82,9 +82,29 @@ class Zone:
     """Of the checks that ask it more or less often than they ask most zones, or not at all."""
     severity: Severities = ()
     """Of the codes that are more or less severe here than elsewhere."""
+    signer: str | None = None
+    """The server that signs what the primary has, under serials of its own."""
 
     def server(self, name: str) -> Server | None:
         return next((s for s in self.servers if s.name == name), None)
+
+    def leader(self, group: str) -> Server | None:
+        """The server whose serial is the reference of a serial group: the primary, or the signer in its own."""
+        named = (self.server(name) for name in (self.primary, self.signer) if name is not None)
+        return next((server for server in named if server is not None and server.group == group), None)
+
+    def leads(self, name: str) -> bool:
+        """Whether the serial of that server is a reference."""
+        return name in (self.primary, self.signer)
+
+    def signing(self) -> tuple[Server, Server] | None:
+        """The primary and the server that signs what it has, where each has serials of its own."""
+        if self.primary is None or self.signer is None:
+            return None
+        primary, signer = self.server(self.primary), self.server(self.signer)
+        if primary is None or signer is None or primary.group == signer.group:
+            return None
+        return primary, signer
 
     def server_addresses(self) -> Iterator[tuple[Server, Address]]:
         """Every address of every server, in order."""
@@ -95,7 +115,7 @@ class Zone:
         records = relativise_records(self.records, self.name)
         return Zone(
             "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
-            self.cadence, self.severity,
+            self.cadence, self.severity, self.signer,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "Zone":
@@ -103,7 +123,7 @@ class Zone:
         records = absolutise_records(self.records, name)
         return Zone(
             name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.discovered,
-            self.cadence, self.severity,
+            self.cadence, self.severity, self.signer,
         )  # fmt: skip
 
 

@@ -85,6 +85,17 @@ class ZoneState:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsigned:
+    """What waits for a zone's signer: ``versions`` of the ``source``, its primary's group, oldest first, all of them
+    newer than when the signer went on to its newest one, ``signed``.
+    """
+
+    versions: tuple[Version, ...]
+    source: SerialGroup
+    signed: Version
+
+
+@dataclass(frozen=True, slots=True)
 class StateChange:
     """An address' run ended and another began: a row of history."""
 

@@ -1,9 +1,9 @@
 """Updates one serial group by a poll: its reference, its versions, and each address in it.
 
-The reference is the primary's serial, where a primary is named, is in that group and answers. While it is silent
-its last known serial stays, unless another address goes on to a newer one. A primary that never answered anybody
-(hidden, and closed to us) is as good as none: then the newest serial anyone serves counts, silent ones by what they
-served last.
+The reference is the primary's serial, where a primary is named, is in that group and answers; in the group of a
+signer it is the signer's. While that one is silent its last known serial stays, unless another address goes on to a
+newer one. A primary that never answered anybody (hidden, and closed to us) is as good as none: then the newest serial
+anyone serves counts, silent ones by what they served last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from checks.common.serial import behind, newer, newest
 from checks.common.versions import newer_than, version_line
-from checks.model import Address, Observation, Server, Soa, Zone
+from checks.model import Address, Observation, Soa, Zone
 from checks.zone_state.address import ANSWERED, AddressUpdate, expiry, next_state, primary_reference, refuses
 from checks.zone_state.model import AddressState, SerialGroup, Version
 
@@ -26,21 +26,20 @@ def is_steady(serial_group: SerialGroup, zone: Zone, seen: Seen, address_states:
     """Whether the reference, its timers and who is in sync with it stay what they are, if no address' run has ended."""
     if serial_group.doubt is not None or (serial_group.soa is None and serial_group.reference is not None):
         return False
-    server = _primary(serial_group, zone)
-    primary = server.name if server is not None else None
+    server = zone.leader(serial_group.group)
     ours = [one for one in address_states if one.group == serial_group.group]
     reference, known = serial_group.reference, {version.serial for version in serial_group.versions}
     served = {one.serial for one in ours if one.serial is not None}
     if reference is not None and any(behind(reference, one) for one in served - known):
         return False
-    if server is None or all(one.serial is None for one in ours if one.server == primary):
+    if server is None or all(one.serial is None for one in ours if one.server == server.name):
         same = all(one == reference or (reference is not None and behind(reference, one)) for one in served)
-        return same and _settled(serial_group, ours, primary, confirmed=True)
+        return same and _settled(serial_group, ours, zone.primary, confirmed=True)
     heard = (seen.get((server.name, address)) for address in server.addresses)
     shown = {look.serial for look in heard if look is not None and look.serial is not None}
     if shown and (newest(shown) != reference or _timers(serial_group, zone, seen) is not None):
         return False
-    return _settled(serial_group, ours, primary, confirmed=bool(shown))
+    return _settled(serial_group, ours, zone.primary, confirmed=bool(shown))
 
 
 def _settled(
@@ -55,14 +54,9 @@ def _settled(
     )
 
 
-def _primary(serial_group: SerialGroup, zone: Zone) -> Server | None:
-    server = zone.server(zone.primary) if zone.primary is not None else None
-    return server if server is not None and server.group == serial_group.group else None
-
-
 def _timers(serial_group: SerialGroup, zone: Zone, seen: Seen) -> Soa | None:
     """The SOA the primary gives with the reference, if it is another than the serial group has (TTL apart)."""
-    server = _primary(serial_group, zone)
+    server = zone.leader(serial_group.group)
     if server is None:
         return None
     for address in server.addresses:
@@ -82,11 +76,13 @@ def update_group(
     at: datetime,
     last: datetime | None,
     cadence: timedelta,
+    signed: Version | None = None,
 ) -> tuple[SerialGroup, dict[tuple[str, Address], AddressState]]:
     """The serial group and its address states after these looks at its addresses; ``last`` is when they were looked at
-    before.
+    before, and ``signed`` the newest version of the zone's signer, where it signs what this group has.
     """
-    primary = [look for look in looks if look.server.name == zone.primary]
+    leader = zone.leader(serial_group.group)
+    primary = [look for look in looks if leader is not None and look.server.name == leader.name]
     primary_answers = any(
         look.serial is not None or (look.before and look.before.serial is not None) for look in primary
     )
@@ -101,7 +97,7 @@ def update_group(
         serial_group.group,
         reference,
         _soa(serial_group, reference, zone, looks),
-        _versions(serial_group, looks, stood, reference, last, at),
+        _versions(serial_group, looks, stood, reference, last, at, signed),
         heard.doubt if heard is not None else serial_group.doubt,
         _regressed(serial_group, reference, stood, stepped=heard is not None and heard.stepped),
     )
@@ -148,9 +144,12 @@ def _versions(
     reference: int | None,
     last: datetime | None,
     at: datetime,
+    signed: Version | None,
 ) -> tuple[Version, ...]:
     """What was served ahead of the reference, and is passed by it later, never was a version: the primary had none of
     it, and nobody who did not take it is behind for that.
+
+    The signer is like one who serves the newest version that it may have signed: what came after that is kept.
     """
     if reference is None:
         return ()
@@ -162,7 +161,17 @@ def _versions(
                 arrivals[serial] = min(arrivals.get(serial, seen.at), seen.at)
     arrivals.setdefault(reference, at)
     served = [address_state.serial for address_state in stood if address_state.serial is not None]
-    return version_line(reference, _past(serial_group.versions, at), arrivals, last, served)
+    past = tuple(_past(serial_group.versions, at))
+    if signed is None:
+        return version_line(reference, past, arrivals, last, served)
+    line = version_line(reference, past, arrivals, last, (version.serial for version in past))
+    taken = next((version for version in reversed(line) if not came_after(version, signed)), line[0])
+    return version_line(reference, line, {}, last, (*served, taken.serial))
+
+
+def came_after(version: Version, signed: Version) -> bool:
+    """Whether a version came when the signer had its newest one already, and so cannot be in that."""
+    return version.absent is not None and version.absent >= signed.seen
 
 
 def _past(versions: Iterable[Version], at: datetime) -> Iterable[Version]:
@@ -192,7 +201,7 @@ def _soa(serial_group: SerialGroup, reference: int | None, zone: Zone, looks: li
     if reference == serial_group.reference and serial_group.soa is not None:
         seen = {(look.query.server, look.query.address): look for look in given}
         return _timers(serial_group, zone, seen) or serial_group.soa
-    ranked = sorted(given, key=lambda look: look.query.server != zone.primary)
+    ranked = sorted(given, key=lambda look: not zone.leads(look.query.server))
     return ranked[0].soa if ranked else serial_group.soa
 
 

@@ -12,10 +12,11 @@ from checks.zone_state.model import (
     Propagation,
     SerialGroup,
     StateChange,
+    Unsigned,
     Version,
     ZoneState,
 )
-from checks.zone_state.serial_group import Seen, is_steady, update_group
+from checks.zone_state.serial_group import Seen, came_after, is_steady, update_group
 
 REMOVED = "left"
 """The state of the run that closes the history of an address which left the zone."""
@@ -47,29 +48,39 @@ def update_fully(zone_state: ZoneState, zone: Zone, seen: Seen, poll: ZonePoll) 
     """What any look teaches; each short way leads to the same where it leads at all."""
     looks = _looks(zone_state, zone, seen)
     old = {serial_group.group: serial_group for serial_group in zone_state.serial_groups}
-    serial_groups: list[SerialGroup] = []
+    serial_groups: dict[str, SerialGroup] = {}
     address_states: dict[tuple[str, Address], AddressState] = {}
-    for group in dict.fromkeys(server.group for server in zone.servers):
-        serial_group, stood = update_group(
+    groups = tuple(dict.fromkeys(server.group for server in zone.servers))
+    signing = zone.signing()
+    source = signing[0].group if signing is not None else None
+    for group in sorted(groups, key=lambda group: group == source):  # what is signed before what it is made of
+        signed = _newest(serial_groups[signing[1].group]) if signing is not None and group == source else None
+        serial_groups[group], stood = update_group(
             old.get(group) or SerialGroup(group, None, None),
             zone,
             [look for look in looks if look.server.group == group],
             poll.at,
             zone_state.at,
             poll.cadence,
+            signed,
         )
-        serial_groups.append(serial_group)
         address_states.update(stood)
     ordered = tuple(address_states[look.server.name, look.address] for look in looks)
-    return ZoneState(zone.name, tuple(serial_groups), ordered, poll.at)
+    return ZoneState(zone.name, tuple(serial_groups[group] for group in groups), ordered, poll.at)
+
+
+def _newest(serial_group: SerialGroup) -> Version | None:
+    return serial_group.versions[-1] if serial_group.versions else None
 
 
 def latest(poll: ZonePoll) -> Seen:
-    """One observation per address. Silence does not undo what was said over another transport, nor does what cannot
-    be used undo what can.
+    """One observation of the SOA per address. Silence does not undo what was said over another transport, nor does what
+    cannot be used undo what can.
     """
     latest: dict[tuple[str, Address], Observation] = {}
     for seen in poll.seen:
+        if seen.query.qtype != "SOA":
+            continue
         key = (seen.query.server, seen.query.address)
         before = latest.get(key)
         if before is None or _weight(seen) >= _weight(before):
@@ -136,7 +147,7 @@ def _first(
     address_states: list[AddressState] = []
     shown: dict[str, tuple[int, datetime, Soa | None]] = {}
     for server in zone.servers:
-        group, leads = server.group, server.name == zone.primary
+        group, leads = server.group, zone.leads(server.name)
         for address in server.addresses:
             look = seen.get((server.name, address))
             if look is None or (serial := look.serial) is None:
@@ -149,7 +160,7 @@ def _first(
             elif leads or look.at < known[1]:
                 soa = look.soa if leads and not _led(address_states, server.name) else known[2]
                 shown[group] = serial, min(look.at, known[1]), soa
-            address_states.append(first_state(server, address, look, secondary=not leads))
+            address_states.append(first_state(server, address, look, secondary=server.name != zone.primary))
     groups = dict.fromkeys([server.group for server in zone.servers])
     if len(shown) != len(groups):
         return None
@@ -210,6 +221,21 @@ def lag(zone_state: ZoneState, server: str, address: Address, now: datetime) -> 
     return timedelta(0)
 
 
+def unsigned(zone: Zone, zone_state: ZoneState) -> Unsigned | None:
+    """What the zone's signer cannot have signed yet: versions that came after its own newest one. None if there are
+    none.
+    """
+    signing = zone.signing()
+    if signing is None:
+        return None
+    source, own = (serial_group_of(zone_state, server.group) for server in signing)
+    signed = _newest(own) if own is not None else None
+    if source is None or signed is None:
+        return None
+    later = tuple(version for version in source.versions if came_after(version, signed))
+    return Unsigned(later, source, signed) if later else None
+
+
 def changes(before: ZoneState, after: ZoneState) -> tuple[StateChange, ...]:
     """What history keeps of a look: what addresses serve from now on."""
     if after == before:
@@ -226,8 +252,8 @@ def changes(before: ZoneState, after: ZoneState) -> tuple[StateChange, ...]:
     return tuple(found)
 
 
-def arrivals(before: ZoneState, after: ZoneState, primary: str | None) -> tuple[Propagation, ...]:
-    """The versions that reached a secondary between two looks.
+def arrivals(before: ZoneState, after: ZoneState, *leaders: str | None) -> tuple[Propagation, ...]:
+    """The versions that reached a secondary between two looks; ``leaders`` are the servers that others follow.
 
     An arrival is timed only where the address went forward to the version and answered at the look before: otherwise
     nobody knows when it came.
@@ -235,7 +261,7 @@ def arrivals(before: ZoneState, after: ZoneState, primary: str | None) -> tuple[
     if after == before or before.at is None:
         return ()
     old = {(address_state.server, address_state.address): address_state for address_state in before.address_states}
-    pairs = [(old.get((now.server, now.address)), now) for now in after.address_states if now.server != primary]
+    pairs = [(old.get((now.server, now.address)), now) for now in after.address_states if now.server not in leaders]
     found = (
         _arrival(was, now, before.at, after)
         for was, now in pairs
@@ -255,11 +281,12 @@ def _arrival(was: AddressState, now: AddressState, before: datetime, after: Zone
     return Propagation(after.zone, now.server, now.address, now.serial, max(0.0, seconds), max(0.0, gap), now.since)
 
 
-def moving_since(zone_state: ZoneState) -> datetime | None:
-    """First sight of the latest version that was seen to come, and that an address which answers has not yet; None
-    where there is none, or where it is doubtful what is served.
+def moving_since(zone: Zone, zone_state: ZoneState) -> datetime | None:
+    """First sight of the latest version that was seen to come, and that an address which answers has not yet, or that
+    waits for the zone's signer; None where there is none, or where it is doubtful what is served.
     """
-    seen: list[datetime] = []
+    waiting = unsigned(zone, zone_state)
+    seen = [waiting.versions[-1].seen] if waiting is not None else []
     for group in zone_state.serial_groups:
         reference = group.reference
         version = _version(group, reference)

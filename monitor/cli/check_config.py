@@ -209,6 +209,7 @@ def _zone(zone: "Zone", *, named: bool) -> dict[str, Any]:
         "servers": [server.name for server in zone.servers],
         "servers_from_ns_set": not named,
         "primary": zone.primary,
+        "signer": zone.signer,
         "max_lag_seconds": zone.max_lag.total_seconds(),
         "records": [asdict(record) for record in zone.records],
         "transfer": [asdict(rule) for rule in zone.transfers],
@@ -282,7 +283,8 @@ def _zone_row(zone: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:
         unknown = "none found in the NS set" if resolved else "to be found from the NS set"
         servers = f"{servers} (found)" if servers else unknown
     records = ", ".join(f"{r['name']} {r['type']}" + ("" if r["expect"] is None else " =") for r in zone["records"])
-    return show(zone["name"]), servers, zone["primary"] or "", _span(zone["max_lag_seconds"]), records
+    primary = ", ".join(filter(None, (zone["primary"], zone["signer"] and f"signer {zone['signer']}")))
+    return show(zone["name"]), servers, primary, _span(zone["max_lag_seconds"]), records
 
 
 def _server_row(server: dict[str, Any], *, resolved: bool) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ def aligned(row: dict[str, str], columns: dict[str, int], style: str, state: str
 
 def cells(report: ZoneReport, a: AddressStatus) -> tuple[str, ...]:
     found = (
-        f"{a.server}{' (primary)' if a.primary else ''}",
+        f"{a.server}{' (primary)' if a.primary else ' (signer)' if a.signer else ''}",
         str(a.address),
         "" if a.serial is None else str(a.serial),
         a.state,

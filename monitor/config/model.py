@@ -26,6 +26,7 @@ from checks.model import (
     relativise_records,
 )
 from checks.model.finding_type import Severity
+from checks.model.signing import with_signer
 from checks.model.zone_table import ZoneTable
 from monitor.config.field_types import (
     DatabasePath,
@@ -173,6 +174,10 @@ class ZoneEntry:
     """The server where the zone is made; its serial is the reference. It is one of `servers`, also when it is hidden.
     Without `servers` it is watched beside the NS set. Without `primary` the newest serial seen anywhere is the
     reference."""
+    signer: str | None = field(default=None, metadata={"example": 'signer = "signer"'})
+    """The server that signs what `primary` has, where that one has the zone unsigned: its serials are its own, and all
+    others follow it, but those whose `upstream` says otherwise. Like `primary` it is one of `servers`, or is watched
+    beside the NS set. See [A signer](#a-signer)."""
     max_lag: timedelta = MAX_LAG
     """How long a server may be behind before it is `serial-late`."""
     records: tuple[Annotated[WantedRecord, BeforeValidator(spelled)], ...] = ()
@@ -200,23 +205,25 @@ class ZoneEntry:
         """The entry but for its name, equal for all zones that are written alike."""
         records = relativise_records(self.records, self.name)
         return ZoneEntry(
-            "", self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.cadence,
-            self.severity,
+            "", self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
+            self.cadence, self.severity,
         )  # fmt: skip
 
     def with_name(self, name: str) -> "ZoneEntry":
         """The entry without a name under this one."""
         records = absolutise_records(self.records, name)
         return ZoneEntry(
-            name, self.servers, self.primary, self.max_lag, records, self.transfers, self.ignored, self.cadence,
-            self.severity,
+            name, self.servers, self.primary, self.signer, self.max_lag, records, self.transfers, self.ignored,
+            self.cadence, self.severity,
         )  # fmt: skip
 
     def zone(self, servers: tuple[Server, ...]) -> Zone:
         """The zone that is watched, on the servers that it has."""
+        if self.primary is not None and self.signer is not None:
+            servers = with_signer(servers, self.primary, self.signer)
         return Zone(
             self.name, servers, self.primary, self.max_lag, self.records, self.transfers, self.ignored,
-            discovered=not self.servers, cadence=self.cadence, severity=self.severity,
+            discovered=not self.servers, cadence=self.cadence, severity=self.severity, signer=self.signer,
         )  # fmt: skip
 
 

@@ -62,7 +62,8 @@ def entry_of(problems: Problems, path: KeyPath, table: Any, name: str, reference
         table,
         name=name,
         servers=servers,
-        primary=_primary(problems, path, table, servers, references),
+        primary=_leader(problems, path, table, "primary", servers, references),
+        signer=_signer(problems, path, table, servers, references),
         records=_records(problems, path, table, name),
         transfers=_transfers(problems, path, table, servers, references),
         ignored=tuple(dict.fromkeys((*references.ignored, *_ignored(problems, path, table, servers)))),
@@ -131,15 +132,37 @@ def _server(problems: Problems, path: KeyPath, text: str, references: References
     return entry.name
 
 
-def _primary(
-    problems: Problems, path: KeyPath, table: Any, servers: tuple[str, ...], references: References
+def _leader(
+    problems: Problems, path: KeyPath, table: Any, key: str, servers: tuple[str, ...], references: References
 ) -> str | None:
-    where = (*path, "primary")
-    if table.primary is None:
+    """The server that is named as the zone's primary, or as its signer."""
+    where, text = (*path, key), getattr(table, key)
+    if text is None:
         return None
     if not table.servers:
-        return _server(problems, where, table.primary, references)
-    return _of_the_zone(problems, where, table.primary, servers, references, "a hidden primary is listed as well")
+        return _server(problems, where, text, references)
+    return _of_the_zone(problems, where, text, servers, references, f"a hidden {key} is listed as well")
+
+
+def _signer(
+    problems: Problems, path: KeyPath, table: Any, servers: tuple[str, ...], references: References
+) -> str | None:
+    """The zone's signer, which has the zone from a primary that is another server."""
+    name = _leader(problems, path, table, "signer", servers, references)
+    if table.signer is not None and table.primary is None:
+        hint = "name the server that has the zone unsigned; where none is watched, the signer is the primary"
+        problems.mistake((*path, "signer"), "there is no primary whose zone it could sign", hint)
+    elif name is not None and name == _called(table.primary, references):
+        problems.mistake((*path, "signer"), "is the primary as well", "leave it out: it has its serials from nobody")
+    return name
+
+
+def _called(text: str, references: References) -> str | None:
+    """The name of the server that is meant; None where that is a mistake, which is told elsewhere."""
+    try:
+        return reference(text, references.servers).name
+    except InvalidValue:
+        return None
 
 
 def ignored(problems: Problems, path: KeyPath, names_given: Iterable[str | None]) -> Iterator[tuple[KeyPath, str]]:

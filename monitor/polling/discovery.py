@@ -140,7 +140,7 @@ def _entries(config: Config, ns_sets: Iterable[tuple[str, ...]]) -> Iterator[tup
 
 
 def _zone(entry: ZoneEntry, listed: Iterable[str], servers: Mapping[str, Server]) -> Zone:
-    """What zones are that are written alike; a primary that is not in the NS set is hidden, and one of them."""
+    """What zones are that are written alike; a primary or signer not in the NS set is hidden, and one of them."""
     return entry.zone(tuple(servers[name] for name in listed))
 
 
@@ -259,8 +259,9 @@ class _Resolver:
             kind, name = entries.template_ids[number], entries.names[number]
             entry = entries.templates[kind]
             listed = tuple(one for one in discovered[name] if one not in entry.ignored)
-            if listed and entry.primary is not None and entry.primary not in listed:
-                listed = (*listed, entry.primary)
+            for leader in (entry.primary, entry.signer) if listed else ():
+                if leader is not None and leader not in listed:
+                    listed = (*listed, leader)
             if entry.transfers and listed:
                 self._tell_of_rules(name, entry, listed)
             template_ids[number] = found.setdefault((kind, listed), len(templates))

@@ -159,18 +159,20 @@ def process_poll(
             note_inheriting(state, pending, result, plan)
         return
     if zone_state is not None and learned:
-        follow_change(state, pending, poll, zone_state)
+        follow_change(state, pending, zone, poll, zone_state)
     note_without_edns(state, poll, plan.checks)
     for same in shared_polls(zone, poll, plan):
         process_poll(state, pending, same, plan, shared=True)
 
 
-def follow_change(state: MonitorState, pending: PendingCommit, poll: ZonePoll, zone_state: ZoneState) -> None:
+def follow_change(
+    state: MonitorState, pending: PendingCommit, zone: Zone, poll: ZonePoll, zone_state: ZoneState
+) -> None:
     """While a new version is on its way its zone is looked at more often than its cadence has it."""
     look, followed = (poll.check, poll.zone), state.followed_changes
     if poll.zone in followed:
         pending.rechecks.setdefault(look, None)
-    when = followed.next_look(poll.zone, moving_since(zone_state), poll.at, poll.cadence)
+    when = followed.next_look(poll.zone, moving_since(zone, zone_state), poll.at, poll.cadence)
     if when is not None:
         pending.rechecks[look] = min(when, pending.rechecks.get(look) or when)
 
@@ -207,7 +209,7 @@ def remember(
     if after != before:
         pending.zone_states[zone.name] = after
         pending.state_changes += changes(before, after)
-        pending.propagations += arrivals(before, after, zone.primary)
+        pending.propagations += arrivals(before, after, zone.primary, zone.signer)
         note_versions(state, zone.name, plan.checks)
     return after
 

@@ -18,7 +18,7 @@ from monitor.state.sweep_status import SweepStatus
 class AddressStatus:
     """One address of one zone. ``state`` is one of in-sync, propagating, late, overdue, stuck, ahead, unordered,
     silent, not-served, unknown; not-asked: soa-serial is off for the zone. ``behind_since``: first sight of the oldest
-    version newer than the served one.
+    version newer than the served one; at the signer, of the primary that it has not signed.
     """
 
     server: str
@@ -37,6 +37,7 @@ class AddressStatus:
     estimated: bool = False
     nsid: str | None = None
     group: str = ""
+    signer: bool = False
 
     def lag(self, now: datetime) -> timedelta | None:
         """None when it is not known: the address is not serving anything now."""
@@ -75,6 +76,8 @@ class ZoneStatus:
     """How often each check that has something to ask of the zone does so; zero: it is off here."""
     last_notify: Notify | None = None
     """The latest NOTIFY that a server of the zone sent here, since the service started."""
+    signer: str | None = None
+    """Who signs what the primary has."""
 
     @property
     def reference_serial(self) -> int | None:

@@ -11,7 +11,7 @@ from checks.model.finding_type import Severity
 from checks.reachable import Reachable
 from checks.replication_state import replication_state
 from checks.zone_state.model import SERIAL_CHECK, AddressState, ZoneState
-from checks.zone_state.update import behind_since
+from checks.zone_state.update import behind_since, unsigned
 from monitor.probe.message.names import unicode
 from monitor.state.level import UNKNOWN_STATE
 from monitor.state.status import AddressStatus, CheckStatus, ZoneStatus
@@ -49,6 +49,7 @@ def zone_status(
         findings=findings,
         checks=tuple(CheckStatus(v.check, v.at, v.health, v.reason) for _, v in sorted(results.items())),
         primary=zone.primary,
+        signer=zone.signer,
         soa_timers=(soa.refresh, soa.retry, soa.expire, soa.minimum) if soa else None,
         since=since if since is not None else bad_since(health, alerts, now),
         cadences=cadences,
@@ -129,6 +130,14 @@ def bad_since(health: Health, alerts: Iterable[Alert], now: datetime) -> datetim
     return min([now, *(a.began for a in alerts if is_failing(a.severity, a.key.code))])
 
 
+def _behind_since(zone: Zone, zone_state: ZoneState, standing: AddressState) -> datetime | None:
+    """Since when there is something newer than it serves; of the zone's signer, something that it has not signed."""
+    behind = behind_since(zone_state, standing.server, standing.address)
+    if behind is None and standing.server == zone.signer and (waiting := unsigned(zone, zone_state)) is not None:
+        return waiting.versions[0].seen
+    return behind
+
+
 def addresses(
     zone: Zone, zone_state: ZoneState | None, results: Mapping[str, CheckResult], unheard: str = UNKNOWN_STATE
 ) -> tuple[AddressStatus, ...]:
@@ -158,6 +167,7 @@ def address_status(
             server=name, address=address, hidden=server.hidden, primary=name == zone.primary, serial=None,
             state=unheard if zone_state is None else UNKNOWN_STATE, outcome=UNKNOWN_STATE, rtt=None, since=None,
             behind_since=None, checked_at=None, group=server.group,
+            signer=name == zone.signer,
         )  # fmt: skip
     answering = standing.outcome == "answered"
     return AddressStatus(
@@ -165,12 +175,13 @@ def address_status(
         address=address,
         hidden=server.hidden,
         primary=name == zone.primary,
+        signer=name == zone.signer,
         serial=standing.serial if answering else None,
         state=replication_state(zone, zone_state, standing, findings),
         outcome=standing.outcome,
         rtt=standing.rtt,
         since=standing.changed,
-        behind_since=behind_since(zone_state, name, address) if answering else None,
+        behind_since=_behind_since(zone, zone_state, standing) if answering else None,
         checked_at=standing.checked_at,
         expires=standing.expires,
         estimated=standing.estimated,

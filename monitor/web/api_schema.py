@@ -35,6 +35,7 @@ def zone_data(zone: ZoneStatus, now: datetime) -> Json:
         "health": zone.health.value,
         "since": iso(zone.since),
         "primary": zone.primary,
+        "signer": zone.signer,
         "reference_serial": zone.reference_serial,
         "reference_serials": dict(zone.reference_serials),
         "soa_timers": dict(zip(("refresh", "retry", "expire", "minimum"), zone.soa_timers, strict=True))
@@ -67,6 +68,7 @@ def _address(address: AddressStatus, now: datetime) -> Json:
         "expires_at": iso(address.expires),
         "expires_estimated": address.estimated,
         "primary": address.primary,
+        "signer": address.signer,
         "hidden": address.hidden,
         "group": address.group,
         "nsid": address.nsid,

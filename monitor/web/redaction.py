@@ -148,6 +148,7 @@ def public_zone(zone: ZoneStatus, redaction: Redaction) -> ZoneStatus:
         reference_serials={group: serial for group, serial in zone.reference_serials.items() if group in groups},
         primary=zone.primary if zone.primary in redaction.visible else None,
         last_notify=_notify(zone, redaction),
+        signer=zone.signer if zone.signer in redaction.visible else None,
         checks=tuple(replace(check, reason="") if redaction.covers(check.reason) else check for check in zone.checks),
     )
 

@@ -61,8 +61,9 @@ def phase_word(finding: Alert) -> str:
 
 
 def roles(address: AddressStatus) -> str:
-    named = ("primary" if address.primary else "", "hidden" if address.hidden else "")
-    return ", ".join(filter(None, (*named, f"group {address.group}" if address.group else "")))
+    named = {"primary": address.primary, "signer": address.signer, "hidden": address.hidden}
+    group = [f"group {address.group}"] if address.group else []
+    return ", ".join([*(name for name, has in named.items() if has), *group])
 
 
 def lag_text(address: AddressStatus, now: datetime) -> str:

@@ -15,7 +15,7 @@ from checks.signatures import Signatures
 from checks.soa_serial import AHEAD, LATE
 from checks.zone_state.address import ANSWERED
 from checks.zone_state.model import AddressState, SerialGroup, ZoneState
-from checks.zone_state.update import lag, serial_group_of
+from checks.zone_state.update import lag, serial_group_of, unsigned
 
 _DIFFERS: Mapping[str, str] = {
     Records.name: records.RECORDS_DIFFER.code,
@@ -80,6 +80,11 @@ def _of(
         )
         text = f"{where} serves {address_state.serial} and others {serial_group.reference}, {known}; {_allowed(zone)}"
         yield Finding(LATE.code, text, address_state.server, address_state.address)
+    elif address_state.server == zone.signer and (waiting := unsigned(zone, zone_state)):
+        first = waiting.versions[0]
+        text = f"{where} signs the zone and has published nothing since {zone.primary} came to {first.serial}"
+        known = f"{format_duration(now - first.seen)} ago"
+        yield Finding(LATE.code, f"{text}, {known}; {_allowed(zone)}", address_state.server, address_state.address)
 
 
 def _allowed(zone: Zone) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -81,6 +82,11 @@ def _rows(content: Content) -> list[tuple[str, str, str, int, bool]]:
     ]
 
 
+def _signs_what_it_gets(duty: Duty) -> bool:
+    """Whether it is a signer of another's zone; a primary is given its keys by orders."""
+    return duty.signs and duty.upstream is not None
+
+
 def _metadata(duty: Duty) -> list[tuple[str, str]]:
     rows = [("TSIG-ALLOW-AXFR", _bare(key.wire_name)) for key in duty.allow]
     if duty.everyone:
@@ -90,6 +96,8 @@ def _metadata(duty: Duty) -> list[tuple[str, str]]:
     for address in duty.notify:
         host = f"[{address.host}]" if ":" in address.host else address.host
         rows.append(("ALSO-NOTIFY", f"{host}:{address.port}"))
+    if _signs_what_it_gets(duty):
+        rows.append(("SOA-EDIT", "INCEPTION-INCREMENT"))
     return rows
 
 
@@ -141,6 +149,11 @@ def write(setup: Setup, room: Path) -> None:
         for duty in setup.duties:
             _put(db, duty)
         db.execute("COMMIT")
+        keyed = {name for (name,) in db.execute("SELECT name FROM domains JOIN cryptokeys ON domain_id = domains.id")}
+    for duty in setup.duties:
+        if _signs_what_it_gets(duty) and _bare(duty.zone) not in keyed:
+            make_key = [*orders(room)["pdnsutil"], "add-zone-key", duty.zone, "ksk", "active", "ecdsa256"]
+            subprocess.run(make_key, check=True, capture_output=True)
 
 
 def command(room: Path) -> list[str]:

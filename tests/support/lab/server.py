@@ -101,14 +101,16 @@ class Server:
         notify: bool = True,
         allow: tuple[TsigKey, ...] = (XFR,),
         over: Family = Family.IPV4,
+        signs: bool = False,
     ) -> None:
         """Be a secondary of ``primary`` for ``zones``, asking with ``key``; with ``notify`` it is told of changes.
 
-        A primary that is not of this lab is an address, and has to be told by other means whom to notify.
+        With ``signs`` it signs what it gets, under serials of its own. A primary that is not of this lab is an address,
+        and has to be told by other means whom to notify.
         """
         setup, upstream = self.setup, primary if isinstance(primary, Address) else primary.at(over)
         for zone in zones:
-            setup = setup.with_duty(Duty(zone, upstream=upstream, upstream_key=key, allow=allow))
+            setup = setup.with_duty(Duty(zone, upstream=upstream, upstream_key=key, allow=allow, signs=signs))
         self._take(setup)
         if isinstance(primary, Server):
             self.upstreams.update(dict.fromkeys(zones, primary))

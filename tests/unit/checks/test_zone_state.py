@@ -409,14 +409,14 @@ MOVING = [
 @pytest.mark.parametrize(("title", "does", "since"), MOVING, ids=[title for title, *_ in MOVING])
 def test_since_when_a_version_is_on_its_way(title: str, does: dict[str, str], since: int | None) -> None:
     page = story(PAIR, does)[-1]
-    assert moving_since(page.zone_state) == (after(since) if since is not None else None)
+    assert moving_since(PAIR, page.zone_state) == (after(since) if since is not None else None)
 
 
 def test_leaving_before_any_look_says_nothing() -> None:
     zone_state = story(PAIR, {"ns1": "10", "ns2": "10"})[0].zone_state
     assert changes(zone_state, ZoneState(PAIR.name)) == ()
     assert arrivals(zone_state, ZoneState(PAIR.name), "ns1") == ()
-    assert moving_since(ZoneState(PAIR.name)) is None
+    assert moving_since(PAIR, ZoneState(PAIR.name)) is None
 
 
 def test_one_word_per_address_even_if_it_was_asked_twice() -> None:

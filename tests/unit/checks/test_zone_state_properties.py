@@ -46,7 +46,7 @@ def test_any_history(zone: Zone, history: list[dict[str, str]]) -> None:
         assert all(arrival.seconds >= 0 and arrival.uncertainty >= 0 for arrival in came)
         assert not any(arrival.server == zone.primary for arrival in came)
         assert (zone_state == before) or runs or came or before.address_states
-        assert (since := moving_since(zone_state)) is None or since <= at
+        assert (since := moving_since(zone, zone_state)) is None or since <= at
         result = run_check(SoaSerial(), zone, poll, zone_state)
         assert not result.reason.startswith("check failed")
         assert {finding.code for finding in result.findings} <= {found.code for found in SoaSerial.finding_types}

@@ -24,12 +24,12 @@ SERVER = ServerEntry(
 OF_SENDERS = {"notify_from", "notify_key"}
 """What those ask who hear of a server, not those who ask it (monitor/polling/notify_senders.py)."""
 ZONE = ZoneEntry(
-    NAME, ("ns1.example.net",), "ns1.example.net", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",), CADENCE,
-    SEVERITY,
+    NAME, ("ns1.example.net",), "ns1.example.net", "ns2.example.net", timedelta(hours=2), RECORDS, RULES,
+    ("ns9.example.net",), CADENCE, SEVERITY,
 )  # fmt: skip
 WATCHED = Zone(
     NAME, (Server("ns1", (ADDRESS,)),), "ns1", timedelta(hours=2), RECORDS, RULES, ("ns9.example.net",),
-    discovered=True, cadence=CADENCE, severity=SEVERITY,
+    discovered=True, cadence=CADENCE, severity=SEVERITY, signer="ns2",
 )  # fmt: skip
 
 

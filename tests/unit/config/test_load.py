@@ -207,6 +207,59 @@ def test_a_primary_beside_the_ns_set() -> None:
     assert config.zones.at(0).servers == ()
 
 
+SIGNED = """servers.origin.addresses = "192.0.2.9"
+servers.signer.addresses = "192.0.2.8"
+[[zones]]
+name = "a.example"
+"""
+
+
+def test_a_signer_beside_its_primary() -> None:
+    found = read(f'{SIGNED}primary = "origin"\nsigner = "Signer."\n').zones.at(0)
+    assert (found.primary, found.signer, found.servers) == ("origin", "signer", ())
+    found = read(
+        f'{SIGNED}servers = ["origin", "192.0.2.1", "signer"]\nprimary = "origin"\nsigner = "signer"\n'
+    ).zones.at(0)
+    assert (found.primary, found.signer) == ("origin", "signer")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            'signer = "signer"',
+            (
+                "there is no primary whose zone it could sign (name the server that has the zone unsigned; where none "
+                "is watched, the signer is the primary)"
+            ),
+        ),
+        (
+            'primary = "origin"\nsigner = "ORIGIN."',
+            "is the primary as well (leave it out: it has its serials from nobody)",
+        ),
+        (
+            'primary = "origin"\nsigner = "singer"',
+            'no server is called "singer" (did you mean "signer"?)',
+        ),
+        (
+            'servers = ["origin", "192.0.2.1"]\nprimary = "origin"\nsigner = "signer"',
+            (
+                '"signer" is not among the servers of the zone (add it to servers (origin, 192.0.2.1): '
+                "a hidden signer is listed as well)"
+            ),
+        ),
+    ],
+)
+def test_a_signer_that_cannot_be_one(lines: str, said: str) -> None:
+    (found,) = mistakes(f"{SIGNED}{lines}\n")
+    assert found.partition(".signer: ")[2] == said
+
+
+def test_a_primary_that_is_none_is_told_of_once_where_there_is_a_signer() -> None:
+    (found,) = mistakes(f'{SIGNED}primary = "origen"\nsigner = "signer"\n')
+    assert ".primary: no server is called" in found
+
+
 def test_all_of_service_probe_resolver_alerting() -> None:
     config = read(
         f"""{TWO}

@@ -67,6 +67,21 @@ async def test_a_primary_outside_the_ns_set_is_watched_as_well() -> None:
     assert [server.name for server in topology.zones.at(0).servers] == ["ns1.example.net", "ns2.example.net", "origin"]
 
 
+async def test_a_signer_outside_the_ns_set_is_watched_as_well_and_leads_those_in_it() -> None:
+    async with resolving(DATA) as resolver:
+        hidden = {name: ServerEntry(name, (Address("192.0.2.99"),), hidden=True) for name in ("origin", "signer")}
+        here = config(resolver, ZoneEntry("example.com.", primary="origin", signer="signer"), **hidden)
+        topology = await resolve(here, None, NOON)
+    zone = topology.zones.at(0)
+    assert zone.signer == "signer"
+    assert [(server.name, server.group, server.upstream) for server in zone.servers] == [
+        ("ns1.example.net", "signed", ("signer",)),
+        ("ns2.example.net", "signed", ("signer",)),
+        ("origin", "", ()),
+        ("signer", "signed", ("origin",)),
+    ]
+
+
 async def test_each_name_is_asked_once_however_many_zones_have_it() -> None:
     async with resolving(DATA) as resolver:
         zones = [ZoneEntry(f"z{n}.", ("ns1.example.net", "ns2.example.net")) for n in range(50)]

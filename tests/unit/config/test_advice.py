@@ -132,7 +132,7 @@ def test_of_very_many_servers_that_cannot_keep_up_only_the_worst_are_named() -> 
     told = list(read(f"[probe]\nmax_qps_per_server = 0.01\n{zones}{worst}").warnings)
     assert len(told) == MAX_SERVERS_NAMED + 1
     assert (
-        "192.0.2.7, 0.0333 of them for soa-serial; the cap is 0.01, so sweeps take about 5.72 times their cadence "
-        "(soa-serial 5m43s instead of 1m); a cap of 0.072 would do"
+        "192.0.2.7, 0.0333 of them for soa-serial; the cap is 0.01, so sweeps take about 5.78 times their cadence "
+        "(soa-serial 5m47s instead of 1m); a cap of 0.073 would do"
     ) in told[0]
-    assert told[-1].endswith("the cadences need more than the cap at 5 more servers; a cap of 0.072 would do for all")
+    assert told[-1].endswith("the cadences need more than the cap at 5 more servers; a cap of 0.073 would do for all")

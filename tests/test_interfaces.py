@@ -27,10 +27,12 @@ from monitor.probe.notify.responder import NotifyResult
 from monitor.web import metrics
 from monitor.web.app import build
 from monitor.web.metrics import select_zones
+from monitor.web.wait_request import KEYS
 from tests.support.alerts import OPENED_MESSAGE
 from tests.support.hookserver import Request, hookserver
+from tests.support.waiting_stage import events_of, waiting_stage
 from tests.support.web_client import client
-from tests.support.web_status import NOW, Counters, ago, incident, line, slow, stage, troubled
+from tests.support.web_status import NOW, SERIAL, Counters, ago, incident, line, slow, stage, troubled
 from tests.support.zone_states import REPLICATION_STATES
 
 ROOT = Path(__file__).parent.parent
@@ -172,6 +174,21 @@ async def test_every_key_of_the_json_is_described_and_no_other() -> None:
         agrees("api.md", "A server", each)
     for each in incidents:
         check_incident(each)
+
+
+async def test_every_event_of_a_wait_is_described() -> None:
+    body = {"serial": SERIAL + 1, "timeout": 0.2}
+    async with client(await waiting_stage(served=SERIAL)) as http:
+        answer = await http.post("/api/v1/zones/example.com/wait", json=body)
+    *steps, end = events_of(answer.text)
+    assert steps
+    for step in steps:
+        agrees("api.md", "A step of a wait", step)
+        agrees("api.md", "An address of a wait", step["address"])
+    agrees("api.md", "The end of a wait", end)
+    for address in end["addresses"]:
+        agrees("api.md", "An address of a wait", address)
+    assert {bare(row[0]) for row in rows(section("api.md", "Waiting for a change"))} == set(KEYS)
 
 
 def check_incident(data: Mapping[str, Any]) -> None:

@@ -186,7 +186,7 @@ class Poller:
         config = self._config
         self._prober = ServiceProber(config.probe.part(), config.keys, self._now, stats=self.stats, rates=self._rates)
         self._bulk_prober = make_bulk_prober(config, self._now, self._prober, self._worker_metrics)
-        self._rrset_prober = RrsetProber(self._bulk_prober, self._probe)
+        self._rrset_prober = RrsetProber(self._bulk_prober, self.probe)
         self._tcp_prober = TcpProber(self._bulk_prober)
         self._use_columns(columns, None)
 
@@ -194,7 +194,7 @@ class Poller:
         self._bulk_prober.use(columns.layouts, columns.address_metrics, old_slots)
         self._rrset_prober.use(columns)
         self._context = SweepContext(
-            columns, self._bulk_prober, self._probe, self._publish, self._current, self._now,
+            columns, self._bulk_prober, self.probe, self._publish, self._current, self._now,
             self._config.service.vantage, chunk_size(self._config.probe.workers),
         )  # fmt: skip
 
@@ -308,7 +308,7 @@ class Poller:
     def _current(self, zone: str) -> Zone | None:
         return self._plan.zones.get(zone)
 
-    def _probe(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
+    def probe(self, queries: Iterable[Query]) -> AsyncIterator[Sequence[Observation]]:
         return self._prober(queries)
 
     async def _retire(self, prober: ServiceProber, bulk_prober: BulkProber) -> None:

@@ -32,6 +32,7 @@ from monitor.service.receiver_moves import ReceiverMoves
 from monitor.service.retention import prune
 from monitor.service.scheduler import Scheduler
 from monitor.service.sweep_record import SweepRecord
+from monitor.service.waits import ServiceWaits
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.monitoring_plan import SweepGroup
@@ -167,7 +168,8 @@ class Service:
         service = config.service
         context = WebContext(
             lambda: self.status, self._registry, self._poller.stats, server_series, self._store, self._event_hub, now,
-            self._stopping, Settings(service.token, service.public, config.metrics.max_zones, service.url),
+            self._stopping, ServiceWaits(lambda: self._evaluator.plan.zones, self._poller.probe),
+            Settings(service.token, service.public, config.metrics.max_zones, service.url),
         )  # fmt: skip
         self._web = WebServer(build(context), *service.listen, self._stopping)
 

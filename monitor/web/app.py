@@ -23,6 +23,7 @@ from monitor.web.pages import Pages
 from monitor.web.snapshot import Settings, SnapshotCache, View, WebContext
 from monitor.web.static import load
 from monitor.web.templating import Renderer
+from monitor.web.waits import Waits
 
 __all__ = ["Settings", "View", "WebContext", "build"]
 
@@ -39,6 +40,7 @@ def build(context: WebContext) -> Starlette:
     app = Starlette(
         routes=[
             *Pages(context, snapshot, renderer).routes(),
+            Route("/api/v1/zones/{zone:path}/wait", Waits(context, snapshot), methods=["POST"]),
             *Api(context, snapshot).routes(),
             Route("/metrics", MetricsEndpoint(context, snapshot).serve),
             Route("/events", Events(context)),

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -20,9 +21,12 @@ from monitor.web.snapshot import Settings, View, WebContext
 COOKIE = "soawatch"
 SESSION_LIFETIME = timedelta(days=30)
 MAX_FORM_SIZE = 4096
-"""Octets the one form may have; nothing else may have a body."""
+"""Octets the one form may have."""
+MAX_WAIT_SIZE = 16384
+"""Octets that a request to wait may have; nothing else may have a body."""
 READS = ("GET", "HEAD")
 FORMS = ("/login", "/logout")
+_WAIT = re.compile(r"/api/v1/zones/.+/wait")
 OPEN_PATHS = ("/healthz", "/readyz", "/login", "/logout", "/static/")
 """What anybody may always ask for; none of it tells anything of a zone."""
 
@@ -67,11 +71,11 @@ class AuthMiddleware:
         await self.refuse(scope, status, headers)(scope, receive, send_with_headers)
 
     def _refused(self, scope: Scope) -> tuple[int, dict[str, str]] | None:
-        form = scope["method"] == "POST" and scope["path"] in FORMS
-        if scope["method"] not in READS and not form:
+        most = _largest_body(scope["path"]) if scope["method"] == "POST" else 0
+        if scope["method"] not in READS and not most:
             return 405, {"Allow": "GET, HEAD", "Connection": "close"}
         headers = Headers(scope=scope)
-        if _octets(headers) > (MAX_FORM_SIZE if form else 0):
+        if _octets(headers) > most:
             return 413, {"Connection": "close"}
         view, wait = self._view(scope, headers)
         if (
@@ -105,12 +109,19 @@ class AuthMiddleware:
         return others, 0
 
 
+def _largest_body(path: str) -> int:
+    """Octets that may be posted there; zero: nothing may."""
+    if path in FORMS:
+        return MAX_FORM_SIZE
+    return MAX_WAIT_SIZE if _WAIT.fullmatch(path) else 0
+
+
 def _octets(headers: Headers) -> int:
     """How long the body says it is; one that does not say counts as too long."""
     if "transfer-encoding" in headers:
-        return MAX_FORM_SIZE + 1
+        return MAX_WAIT_SIZE + 1
     length = headers.get("content-length", "0")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else MAX_FORM_SIZE + 1
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else MAX_WAIT_SIZE + 1
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:

@@ -2,19 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from monitor.web.event_hub import Subscription, TooMany
+from monitor.web.event_stream import KEEPALIVE, STILL_HERE, send_text, stream_start, until_closed
 from monitor.web.snapshot import WebContext
 
-KEEPALIVE = 15.0
-"""Seconds between comments that keep proxies from closing an idle stream."""
-SEND_TIMEOUT = 30.0
-"""Seconds a watcher may take to take what is sent to it."""
 CLOSE_TIMEOUT = 0.2
 """Seconds a watcher may take to hear that the stream ends."""
 
@@ -28,7 +24,7 @@ class Events:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
-            await send(_start())
+            await send(stream_start())
             await send({"type": "http.response.body"})
             return
         request = Request(scope)
@@ -36,7 +32,7 @@ class Events:
         try:
             with self._context.event_hub.subscribe() as subscription:
                 stream = _stream(self._context, subscription, seen, send, self._ping)
-                await _until_closed(stream, receive, self._context.stopping)
+                await until_closed(stream, receive, self._context.stopping)
         except TooMany:
             busy = PlainTextResponse("too many streams are open\n", 503, headers={"Retry-After": "30"})
             await busy(scope, receive, send)
@@ -51,43 +47,14 @@ def revision(context: WebContext) -> str:
     return f"{int(context.status().started.timestamp())}-{context.event_hub.number}"
 
 
-def _start() -> Message:
-    kind = (b"content-type", b"text/event-stream; charset=utf-8")
-    return {"type": "http.response.start", "status": 200, "headers": [kind, (b"x-accel-buffering", b"no")]}
-
-
 async def _stream(context: WebContext, subscription: Subscription, seen: str, send: Send, ping: float) -> None:
-    await send(_start())
-    await _send(send, "retry: 3000\n\n")
+    await send(stream_start())
+    await send_text(send, "retry: 3000\n\n")
     if seen != revision(context):
-        await _send(send, _changed(context))
+        await send_text(send, _changed(context))
     while True:
-        await _send(send, _changed(context) if await subscription.wait(ping) else ": still here\n\n")
+        await send_text(send, _changed(context) if await subscription.wait(ping) else STILL_HERE)
 
 
 def _changed(context: WebContext) -> str:
     return f"event: changed\nid: {revision(context)}\ndata: {context.now():%H:%M:%S}\n\n"
-
-
-async def _send(send: Send, text: str) -> None:
-    async with asyncio.timeout(SEND_TIMEOUT):
-        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-
-
-async def _until_closed(stream: Coroutine[None, None, None], receive: Receive, stopping: asyncio.Event) -> None:
-    ends = [asyncio.create_task(each) for each in (stream, _disconnected(receive), _set(stopping))]
-    try:
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for end in ends:
-            end.cancel()
-        await asyncio.gather(*ends, return_exceptions=True)
-
-
-async def _set(event: asyncio.Event) -> None:
-    await event.wait()
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue

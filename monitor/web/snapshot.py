@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
 from alerting.model import Incident, Secret
+from checks.common.wait_progress import AddressProgress, WaitProgress
+from checks.model import Zone
 from checks.zone_state.model import Propagation
 from monitor.clock import Now
 from monitor.probe.message.names import BadName, parse_name
@@ -47,6 +50,22 @@ class Settings:
     url: str | None = None
 
 
+class RunningWait(Protocol):
+    """A wait: ``run`` returns when all have what is waited for, and cancelling it ends the asking."""
+
+    progress: WaitProgress
+
+    async def run(self) -> WaitProgress: ...
+
+
+class ZoneWaits(Protocol):
+    """Waits at the zones that are watched; ``zone`` is one of them as it is watched now."""
+
+    def zone(self, name: str) -> Zone | None: ...
+
+    def wait(self, progress: WaitProgress, tell: Callable[[WaitProgress, AddressProgress], None]) -> RunningWait: ...
+
+
 @dataclass(frozen=True, slots=True)
 class WebContext:
     """``status`` gives the present Status; ``registry`` has all counters; ``stopping`` ends all open streams."""
@@ -59,6 +78,7 @@ class WebContext:
     event_hub: EventHub
     now: Now
     stopping: asyncio.Event
+    waits: ZoneWaits
     settings: Settings = Settings()
 
 

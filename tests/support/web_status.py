@@ -13,8 +13,9 @@ from alerting.finding_types import FINDING_TYPES
 from alerting.model import Alert, AlertKey, Cause, Incident, IncidentFinding, Phase, Secret
 from alerting.outbox import ReceiverStatus
 from alerting.render import render
-from checks.model import Address, Health
+from checks.model import Address, Health, Observation, Outcome
 from checks.model.finding_type import Severity
+from checks.model.zone_table import ZoneTable
 from checks.zone_state.model import Propagation, StateChange
 from monitor.config.low_caps import LowCap
 from monitor.polling.workers.process import WorkerMetrics
@@ -22,6 +23,7 @@ from monitor.probe.notify.responder import NotifyResult
 from monitor.probe.server_series import ServerSeries
 from monitor.probe.stats import ProbeStats
 from monitor.service.notify_service import NotifyLog
+from monitor.service.waits import ServiceWaits
 from monitor.state.evaluator import Evaluator
 from monitor.state.monitor_state import MonitorState
 from monitor.state.notifies import Notify
@@ -37,6 +39,8 @@ from monitor.state.write_buffer import WriteBuffer
 from monitor.store.durable import DurableStore
 from monitor.web.app import Settings, WebContext
 from monitor.web.event_hub import EventHub
+from monitor.web.snapshot import ZoneWaits
+from tests.support.fakes.prober import FakeProber
 from tests.support.fakes.store import MemoryStore
 from tests.support.fakes.zones import FakeZones
 from tests.support.monitor_state import plan
@@ -317,6 +321,12 @@ async def store() -> MemoryStore:
     return kept
 
 
+def nobody_asked() -> ServiceWaits:
+    """Waits where no zone is watched."""
+    prober = FakeProber(lambda query: Observation(query, Outcome.UNASKED, NOW), lambda: NOW)
+    return ServiceWaits(lambda: ZoneTable.of(()), prober)
+
+
 @dataclass
 class Stage:
     """A service in the state of the test's choice: ``status`` may be swapped while it is served."""
@@ -328,6 +338,7 @@ class Stage:
     now: datetime = NOW
     event_hub: EventHub = field(default_factory=EventHub)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    waits: ZoneWaits = field(default_factory=nobody_asked)
 
     def context(self) -> WebContext:
         return WebContext(
@@ -339,6 +350,7 @@ class Stage:
             event_hub=self.event_hub,
             now=lambda: self.now,
             stopping=self.stopping,
+            waits=self.waits,
             settings=self.settings,
         )
 
